@@ -1,0 +1,129 @@
+# Every command that a person or CI runs. ENV is the one switch; SOURCE names the data to stage.
+ENV     ?= local
+SOURCE  ?= auto
+PYTHON  ?= python3
+VENV    ?= .venv
+
+PY        := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+FUNCTIONS := serialize classify filter
+ZIPS      := $(FUNCTIONS:%=build/lambdas/%.zip)
+CODE      := emulator staging training lambdas scripts tests benchmarks
+SETTINGS  := terraform/environments/$(ENV).tfvars
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help setup lock lambdas plan up stage train approve deploy run evaluate monitor report demo drift down \
+        test lint fmt clean benchmark
+
+ifeq ($(wildcard $(SETTINGS)),)
+$(error ENV=$(ENV) is none of $(basename $(notdir $(wildcard terraform/environments/*.tfvars))))
+endif
+
+# What an environment brings along: GROUND, a target that every command stands on; IN, a prefix of every
+# command that talks to AWS; LEAVE, what is left to do once nothing is deployed.
+-include terraform/environments/$(ENV).mk
+SCRIPT = @$(IN) $(PY) -m scripts.$(1) --env $(ENV)
+step   = @printf '\n== %s (%s)\n' '$@' '$(ENV)'
+
+help: ## this list
+	@printf 'make TARGET [ENV=local|dev|prod] [SOURCE=auto|sample|PATH|URL]\n\n'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile terraform/environments/local.mk
+
+setup: $(INSTALLED) ## install the locked dependencies into .venv, and Terraform where it is missing
+
+$(INSTALLED): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'error: Python 3.11 or newer is needed: make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@echo 'installing the dependencies into $(VENV) (some minutes and 2 GB the first time)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --upgrade 'pip>=25.1'
+	@for group in runtime local test; do \
+	  echo "  $$group"; \
+	  $(PY) -m pip install --quiet --constraint requirements.lock --group $$group || exit 1; \
+	done
+	@$(PY) -m scripts.setup
+	@touch $@
+
+lock: ## write requirements.lock anew from pyproject.toml
+	@$(PY) -m pip install --quiet uv
+	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate --no-header \
+	  --no-emit-index-url --group runtime --group local --group test --output-file requirements.lock pyproject.toml
+
+lambdas: $(ZIPS) ## zip the functions: the same sources give the same bytes
+
+$(ZIPS): build/lambdas/%.zip: lambdas/%/handler.py scripts/package.py
+	@$(PYTHON) -m scripts.package lambdas/$* $@
+
+plan: $(INSTALLED) $(GROUND) lambdas ## show what `make up` would change
+	$(call step)
+	$(call SCRIPT,provision) plan
+
+up: $(INSTALLED) $(GROUND) lambdas ## create or change everything that Terraform declares
+	$(call step)
+	$(call SCRIPT,provision) up
+
+stage: $(INSTALLED) $(GROUND) ## bring SOURCE's images to S3
+	$(call step)
+	$(call SCRIPT,stage) --source '$(SOURCE)'
+
+train: $(INSTALLED) $(GROUND) ## train in a SageMaker job, judge the model, register it
+	$(call step)
+	$(call SCRIPT,train) $(if $(EPOCHS),--epochs $(EPOCHS))
+
+approve: $(INSTALLED) $(GROUND) ## approve the newest registered model (where approval is a person's)
+	$(call step)
+	$(call SCRIPT,approve)
+
+deploy: $(INSTALLED) $(GROUND) lambdas ## put the approved model behind the endpoint
+	$(call step)
+	$(call SCRIPT,provision) deploy
+
+run: $(INSTALLED) $(GROUND) ## send the test images through the workflow
+	$(call step)
+	$(call SCRIPT,run)
+
+evaluate: $(INSTALLED) $(GROUND) ## accuracy, confusion, coverage above the threshold
+	$(call step)
+	$(call SCRIPT,evaluate)
+
+monitor: $(INSTALLED) $(GROUND) ## read what the endpoint captured, and plot it
+	$(call step)
+	$(call SCRIPT,monitor)
+
+report: $(INSTALLED) $(GROUND) ## one page with all of it: build/ENV/report.html
+	$(call step)
+	$(call SCRIPT,report)
+
+demo: up stage train deploy run evaluate monitor report ## everything, from nothing to the report
+
+drift: $(INSTALLED) $(GROUND) lambdas ## fail unless the live stack is what the code declares
+	$(call step)
+	$(call SCRIPT,provision) drift
+
+down: $(INSTALLED) $(GROUND) lambdas ## destroy everything (prod asks for CONFIRM=prod)
+	$(call step)
+	$(call SCRIPT,provision) down --confirm '$(CONFIRM)'
+	@$(LEAVE)
+
+test: $(INSTALLED) ## unit, contract and end-to-end tests
+	@$(PY) -m pytest
+
+lint: $(INSTALLED) ## ruff, mypy, terraform fmt
+	@$(PY) -m ruff check $(CODE)
+	@$(PY) -m ruff format --check $(CODE)
+	@$(PY) -m mypy $(CODE)
+	@$(PY) -m scripts.setup >/dev/null && PATH="$$PWD/.tools:$$PATH" terraform fmt -check -recursive terraform
+
+fmt: $(INSTALLED) ## format Python and Terraform
+	@$(PY) -m ruff check --fix --quiet $(CODE)
+	@$(PY) -m ruff format --quiet $(CODE)
+	@PATH="$$PWD/.tools:$$PATH" terraform fmt -recursive terraform
+
+benchmark: $(INSTALLED) ## the table of benchmarks/ for the archive in SOURCE
+	@$(PY) -m benchmarks '$(SOURCE)'
+
+clean: ## remove what was built here; what is deployed stays, but for AWS on this machine
+	@$(LEAVE)
+	@rm -rf build/$(ENV) build/lambdas .mypy_cache .ruff_cache .pytest_cache

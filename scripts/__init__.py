@@ -1,0 +1,1 @@
+"""The operator's commands: the only place that knows what is deployed where."""

@@ -1,0 +1,66 @@
+"""What every command shares: its environment, its errors, its way to end."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from scripts.stack import Stack, read_stack
+from scripts.terraform import ENVIRONMENTS, OperatorError, Terraform
+
+__all__ = ["Environment", "OperatorError", "run_command"]
+
+BUILD = Path("build")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One of `terraform/environments/`, and the folder where its figures land."""
+
+    name: str
+    options: argparse.Namespace
+
+    @property
+    def directory(self) -> Path:
+        """`build/<environment>`, made when first asked for."""
+        path = BUILD / self.name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    @cached_property
+    def terraform(self) -> Terraform:
+        """Terraform, set to this environment's variables."""
+        return Terraform(self.name, logs=self.directory)
+
+    @cached_property
+    def stack(self) -> Stack:
+        """What Terraform put out: every name that a command may use.
+
+        Raises
+        ------
+        StackMissingError
+            Nothing is deployed.
+        """
+        return read_stack(self.terraform)
+
+
+def run_command(
+    main: Callable[[Environment], None],
+    doc: str | None,
+    options: Callable[[argparse.ArgumentParser], object] = lambda parser: None,
+) -> None:
+    """Run one command: parse `--env`, and turn every expected error into one line and exit status 1."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--env", choices=ENVIRONMENTS, default="local", help="which environment (local)")
+    options(parser)
+    arguments = parser.parse_args()
+    try:
+        main(Environment(arguments.env, arguments))
+    except (OperatorError, BotoCoreError, ClientError) as error:
+        sys.exit(f"error: {' '.join(str(error).split())}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted: the same command takes it up again")

@@ -1,0 +1,144 @@
+"""Plan, apply, compare and destroy what Terraform declares.
+
+plan     show what an apply would change, and keep it as a saved plan
+up       plan, and apply exactly that
+deploy   the same, for the approved model: fails where there is none, or where the endpoint keeps another
+drift    fail unless a plan against the live stack is empty
+down     destroy everything, and what jobs and endpoints left outside Terraform
+"""
+
+import argparse
+from typing import Any
+
+import boto3
+
+from scripts.command import Environment, OperatorError, run_command
+from scripts.leftovers import remove_leftovers, remove_models
+from scripts.stack import Stack, StackMissingError
+from scripts.terraform import Plan
+
+
+class DriftError(OperatorError):
+    """The live stack is not what the code declares."""
+
+
+class ModelMissingError(OperatorError):
+    """There is no approved model to deploy."""
+
+
+class DeploymentError(OperatorError):
+    """The endpoint does not serve what was planned."""
+
+
+class ProtectedError(OperatorError):
+    """Production is destroyed only by an explicit word."""
+
+
+def plan(environment: Environment) -> Plan:
+    """Plan, and print what would change."""
+    planned = environment.terraform.plan()
+    print(planned.summary)
+    return planned
+
+
+def up(environment: Environment) -> None:
+    """Apply a fresh plan, then hold the live endpoint against it."""
+    environment.terraform.apply(plan(environment))
+    check_endpoint(environment.stack, boto3.client("sagemaker", region_name=environment.stack.region))
+
+
+def deploy(environment: Environment) -> None:
+    """Deploy the approved model.
+
+    Raises
+    ------
+    ModelMissingError
+        None is approved yet.
+    DeploymentError
+        The endpoint serves another configuration than the planned one.
+    """
+    up(environment)
+    stack = environment.stack
+    if stack.endpoint_config_name is None:
+        raise ModelMissingError(
+            f"no model is approved in {stack.environment}: run `make train` "
+            f"(and `make approve` where approval is a person's), then `make deploy`"
+        )
+    print(f"{stack.endpoint_name} serves {stack.endpoint_config_name}")
+
+
+def check_endpoint(stack: Stack, sagemaker: Any) -> None:
+    """Compare the live endpoint with the planned one.
+
+    The provider reports an update that SageMaker rolled back as a success
+    (terraform-provider-aws, issues 46663 and 48997).
+
+    Raises
+    ------
+    DeploymentError
+        It serves another configuration, or is not in service.
+    """
+    if stack.endpoint_config_name is None:
+        return
+    live = sagemaker.describe_endpoint(EndpointName=stack.endpoint_name)
+    if live["EndpointStatus"] != "InService" or live["EndpointConfigName"] != stack.endpoint_config_name:
+        raise DeploymentError(
+            f"{stack.endpoint_name} is {live['EndpointStatus']} with {live['EndpointConfigName']}, planned was "
+            f"{stack.endpoint_config_name}: {live.get('FailureReason', 'SageMaker gives no reason')}"
+        )
+
+
+def drift(environment: Environment) -> None:
+    """Fail unless the live stack is what the code declares.
+
+    Raises
+    ------
+    DriftError
+        A plan against it is not empty.
+    """
+    _ = environment.stack  # nothing deployed is a condition of its own, with a better message
+    planned = plan(environment)
+    planned.path.unlink(missing_ok=True)
+    if not planned.empty:
+        log = environment.directory / "terraform-plan.log"
+        raise DriftError(f"the live stack differs: {planned.summary} Read {log}, then `make up` or mend the code")
+
+
+def down(environment: Environment) -> None:
+    """Destroy the environment.
+
+    Raises
+    ------
+    ProtectedError
+        It is production, and the word is missing.
+    """
+    if environment.name == "prod" and environment.options.confirm != "prod":
+        raise ProtectedError("this destroys production: say `make down ENV=prod CONFIRM=prod` if you mean it")
+    try:
+        stack = environment.stack
+    except StackMissingError:
+        stack = None  # an apply that broke off has resources but no outputs
+    if stack:
+        remove_models(stack)
+    environment.terraform.apply(environment.terraform.plan(destroy=True))
+    if stack:
+        remove_leftovers(stack)
+    print(f"nothing of {environment.name} is left")
+
+
+ACTIONS = {"plan": plan, "up": up, "deploy": deploy, "drift": drift, "down": down}
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """The action, and the word that production asks for."""
+    parser.add_argument("action", choices=ACTIONS)
+    parser.add_argument("--confirm", default="", help="the environment's name, to destroy prod")
+
+
+def main(environment: Environment) -> None:
+    """Do what was asked."""
+    ACTIONS[environment.options.action](environment)
+
+
+if __name__ == "__main__":
+    run_command(main, __doc__, options)

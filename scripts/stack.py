@@ -1,0 +1,56 @@
+"""What is deployed, as Terraform's outputs say it: the only source of names."""
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from scripts.terraform import OperatorError, Terraform
+
+
+class StackMissingError(OperatorError):
+    """Nothing is deployed, or by another version of this code."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Terraform's outputs, one field each; `terraform/outputs.tf` describes them."""
+
+    environment: str
+    region: str
+    bucket: str
+    training_role_arn: str
+    training_image: str
+    serving_image: str
+    training_instance_type: str
+    model_package_group: str
+    approved_model_path: str
+    approval: Literal["automatic", "manual"]
+    accuracy_bar: float
+    classes: tuple[str, ...]
+    threshold: float
+    state_machine_arn: str
+    endpoint_name: str
+    endpoint_config_name: str | None
+    data_capture_uri: str
+    failures_topic_arn: str
+    vehicles_table: str
+
+
+def read_stack(terraform: Terraform) -> Stack:
+    """Read the stack from `terraform output`.
+
+    Raises
+    ------
+    StackMissingError
+        There are no outputs, or others than this code knows.
+    """
+    outputs = terraform.outputs()
+    # Terraform leaves an output that is null out of what it prints
+    outputs.setdefault("endpoint_config_name", None)
+    missing = sorted({field.name for field in fields(Stack)} - set(outputs))
+    if missing:
+        raise StackMissingError(
+            f"{terraform.environment} is not deployed (no output {missing[0]}): "
+            f"run `make up ENV={terraform.environment}`"
+        )
+    known = {field.name: outputs[field.name] for field in fields(Stack)}
+    return Stack(**{**known, "classes": tuple(known["classes"])})

@@ -1,0 +1,35 @@
+"""Bring the images of the stack's classes from their source to S3.
+
+SOURCE is `auto` (an archive already fetched, else the official one, else the drawn sample), `sample`
+(drawn by this project), or the path or URL of an archive in CIFAR-100's format.
+"""
+
+import argparse
+
+import boto3
+
+import staging
+from scripts.command import BUILD, Environment, run_command
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Where the rows come from."""
+    parser.add_argument("--source", default="auto", help="auto, sample, a path or a URL (auto)")
+
+
+def main(environment: Environment) -> None:
+    """Resolve the source, transform its rows, upload what changed."""
+    stack = environment.stack
+    source = staging.resolve(environment.options.source, directory=BUILD / "archives")
+    print(f"source: {source.description}")
+    staging.stage(
+        source,
+        classes=stack.classes,
+        bucket=stack.bucket,
+        client=boto3.client("s3", region_name=stack.region),
+        directory=environment.directory / "images",
+    )
+
+
+if __name__ == "__main__":
+    run_command(main, __doc__, options)

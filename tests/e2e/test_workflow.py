@@ -1,0 +1,93 @@
+"""The whole workflow, by the targets that a person types."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Project
+
+pytestmark = pytest.mark.e2e
+
+
+def read(project: Project, name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((project.path / "build" / "local" / name).read_text())
+    return content
+
+
+def test_the_drawn_sample_goes_from_nothing_to_a_report_and_back(make_project: Callable[[str], Project]) -> None:
+    # GIVEN a clone, in which nothing runs
+    project = make_project("sample")
+
+    # WHEN
+    project.make("demo", "SOURCE=sample", "EPOCHS=2")
+
+    # THEN every image went through, and every figure stands on what it says it stands on
+    run, evaluation = read(project, "run.json"), read(project, "evaluation.json")
+    assert "sample" in evaluation["source"]
+    assert evaluation["classes"] == ["bicycle", "motorcycle"]
+    assert evaluation["n"] == len(run["executions"]) == 200
+    assert sum(map(sum, evaluation["confusion"])) == 200
+    low, high = evaluation["accuracy_interval"]
+    assert low < evaluation["accuracy"] < high or evaluation["accuracy"] == 1
+    assert evaluation["accuracy"] > 0.8
+    passed = sum(execution["status"] == "SUCCEEDED" for execution in run["executions"])
+    assert evaluation["coverage"] == pytest.approx(passed / 200)
+    assert {execution["error"] for execution in run["executions"]} <= {None, "THRESHOLD_CONFIDENCE_NOT_MET"}
+    assert read(project, "monitoring.json")["records"] >= 200
+    page = (project.path / "build" / "local" / "report.html").read_text()
+    assert "sample" in page
+    assert 'src="http' not in page
+
+    # AND the live stack is what the code declares, and each target can be said again
+    assert "No changes" in project.make("drift")
+    assert "nothing to train" in project.make("train", "EPOCHS=2")
+    assert "nothing changed" in project.make("stage", "SOURCE=sample")
+
+    # WHEN
+    project.make("down")
+
+    # THEN
+    assert project.processes() == []
+
+
+def test_a_step_whose_ground_is_missing_names_the_target_that_lays_it(
+    make_project: Callable[[str], Project],
+) -> None:
+    # GIVEN
+    project = make_project("ground")
+
+    # WHEN / THEN
+    assert "make up" in project.make("stage", "SOURCE=sample", succeeds=False)
+    project.make("up")
+    assert "make stage" in project.make("train", succeeds=False)
+    assert "make train" in project.make("deploy", succeeds=False)
+    assert "make stage" in project.make("run", succeeds=False)
+    assert "make run" in project.make("evaluate", succeeds=False)
+    project.make("down")
+    project.make("down")
+    assert project.processes() == []
+
+
+@pytest.mark.real
+def test_the_real_rows_are_told_apart(make_project: Callable[[str], Project]) -> None:
+    archive = os.environ.get("CIFAR_ARCHIVE")
+    if not archive:
+        pytest.skip("CIFAR_ARCHIVE names no archive of CIFAR-100's bicycles and motorcycles")
+
+    # GIVEN
+    project = make_project("real")
+
+    # WHEN
+    project.make("demo", f"SOURCE={Path(archive).resolve()}")
+
+    # THEN
+    evaluation = read(project, "evaluation.json")
+    assert evaluation["accuracy"] >= 0.88
+    assert Path(archive).name in evaluation["source"]
+    project.make("drift")
+    project.make("down")
+    assert project.processes() == []

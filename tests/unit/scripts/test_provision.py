@@ -1,0 +1,47 @@
+import argparse
+from typing import Any
+
+import pytest
+
+from scripts.command import Environment
+from scripts.provision import DeploymentError, ProtectedError, check_endpoint, down
+from tests.unit.scripts.stacks import make_stack
+
+
+class FakeSageMaker:
+    """One endpoint, as DescribeEndpoint tells of it."""
+
+    def __init__(self, **answer: str) -> None:
+        self.answer = {"EndpointStatus": "InService", "EndpointConfigName": "scones-local-2", **answer}
+
+    def describe_endpoint(self, **_: Any) -> dict[str, str]:
+        return self.answer
+
+
+def test_an_endpoint_that_serves_the_plan_passes() -> None:
+    check_endpoint(make_stack(endpoint_config_name="scones-local-2"), FakeSageMaker())
+
+
+def test_before_the_first_model_there_is_no_endpoint_to_hold_against_the_plan() -> None:
+    check_endpoint(make_stack(endpoint_config_name=None), None)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"EndpointConfigName": "scones-local-1"}, id="rolled back to the old configuration"),
+        pytest.param({"EndpointStatus": "Failed"}, id="not in service"),
+    ],
+)
+def test_an_update_that_was_rolled_back_is_no_success(answer: dict[str, str]) -> None:
+    # GIVEN what the provider reports as a success
+    sagemaker = FakeSageMaker(**answer, FailureReason="the ping health check failed")
+
+    # WHEN / THEN
+    with pytest.raises(DeploymentError, match="the ping health check failed"):
+        check_endpoint(make_stack(endpoint_config_name="scones-local-2"), sagemaker)
+
+
+def test_production_is_not_destroyed_without_its_word() -> None:
+    with pytest.raises(ProtectedError, match="CONFIRM=prod"):
+        down(Environment("prod", argparse.Namespace(confirm="")))
