@@ -1,0 +1,1 @@
+"""AWS on this machine: moto's server with real Lambda, Step Functions and SageMaker behind it."""

@@ -1,0 +1,59 @@
+"""What Terraform sets on functions and their event sources, and moto forgets."""
+
+from typing import Any
+
+from moto.awslambda import models
+
+from emulator.replace import replace
+
+
+def install() -> None:
+    """Keep dead letter targets, and the alias that an event source mapping names."""
+    _keep_dead_letters()
+    _keep_mapped_alias()
+
+
+def _keep_dead_letters() -> None:
+    def create(
+        function: Any, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1
+    ) -> None:
+        create_original(function, account_id, spec, region, version)
+        function.dead_letters = spec.get("DeadLetterConfig")
+
+    def get_configuration(function: Any, on_create: bool = False) -> dict[str, Any]:
+        answer: dict[str, Any] = get_original(function, on_create)
+        if function.dead_letters and function.dead_letters.get("TargetArn"):
+            answer["DeadLetterConfig"] = function.dead_letters
+        return answer
+
+    def update_configuration(function: Any, config_updates: dict[str, Any]) -> dict[str, Any]:
+        function.dead_letters = config_updates.get("DeadLetterConfig", function.dead_letters)
+        answer: dict[str, Any] = update_original(function, config_updates)
+        return answer
+
+    create_original = replace(
+        models.LambdaFunction, "__init__", create, parameters=("account_id", "spec", "region", "version")
+    )
+    get_original = replace(
+        models.LambdaFunction, "get_configuration", get_configuration, parameters=("on_create",)
+    )
+    update_original = replace(
+        models.LambdaFunction, "update_configuration", update_configuration, parameters=("config_updates",)
+    )
+
+
+def _keep_mapped_alias() -> None:
+    """AWS shows the function's ARN as it was given; moto that of the version which the alias meant."""
+
+    def create(mapping: Any, spec: dict[str, Any]) -> None:
+        create_original(mapping, spec)
+        mapping.given_function = spec["FunctionName"]
+
+    def get_configuration(mapping: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = get_original(mapping)
+        if mapping.given_function.startswith("arn:"):
+            answer["FunctionArn"] = mapping.given_function
+        return answer
+
+    create_original = replace(models.EventSourceMapping, "__init__", create, parameters=("spec",))
+    get_original = replace(models.EventSourceMapping, "get_configuration", get_configuration)

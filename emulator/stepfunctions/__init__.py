@@ -1,0 +1,38 @@
+"""Step Functions: moto's interpreter, switched on and mended where it differs from AWS."""
+
+from emulator.context import Emulator
+from emulator.stepfunctions import (
+    definitions,
+    distributed_map,
+    errors,
+    executions,
+    interpreter,
+    item_source,
+    jsonata_queries,
+    machines,
+    sagemaker_task,
+    tasks,
+)
+
+
+def install(emulator: Emulator) -> None:
+    """Switch moto's interpreter on and mend it.
+
+    Raises
+    ------
+    emulator.replace.MotoChangedError
+        If this release of moto is not the one that the changes were written for.
+    """
+    interpreter.install(emulator)
+    sagemaker_task.install(emulator)
+    for part in (
+        definitions,
+        jsonata_queries,
+        errors,
+        executions,
+        machines,
+        tasks,
+        distributed_map,
+        item_source,
+    ):
+        part.install()

@@ -1,0 +1,26 @@
+"""From an archive of CIFAR-100 to images in S3: extract, transform, load."""
+
+from staging.errors import StagingError
+from staging.extract import OFFICIAL_URL, extract_cifar_data
+from staging.load import load
+from staging.manifest import Manifest, ManifestMissingError, read_manifest
+from staging.sample import draw_archive
+from staging.source import Source, resolve
+from staging.stage import stage
+from staging.transform import Dataset, transform
+
+__all__ = [
+    "OFFICIAL_URL",
+    "Dataset",
+    "Manifest",
+    "ManifestMissingError",
+    "Source",
+    "StagingError",
+    "draw_archive",
+    "extract_cifar_data",
+    "load",
+    "read_manifest",
+    "resolve",
+    "stage",
+    "transform",
+]

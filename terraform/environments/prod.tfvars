@@ -1,0 +1,7 @@
+environment = "prod"
+approval    = "manual"
+protected   = true
+
+accuracy_bar           = 0.9
+log_retention_days     = 365
+capture_retention_days = 90

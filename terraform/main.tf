@@ -1,0 +1,93 @@
+data "aws_caller_identity" "this" {}
+
+data "aws_partition" "this" {}
+
+locals {
+  prefix     = "scones-${var.environment}"
+  account_id = data.aws_caller_identity.this.account_id
+  partition  = data.aws_partition.this.partition
+
+  # Known before they exist, so that roles can name them without a cycle
+  endpoint_name      = "${local.prefix}-vehicles"
+  approved_path      = "/scones/${var.environment}/approved-model"
+  data_capture_key   = "data_capture"
+  models_key         = "models"
+  approved_arns      = nonsensitive(data.aws_ssm_parameters_by_path.approved.values)
+  approved_model_arn = one(local.approved_arns)
+}
+
+# One state holds one environment: applying another's file here would replace this one's resources.
+resource "terraform_data" "environment" {
+  input = var.environment
+
+  lifecycle {
+    ignore_changes = [input]
+
+    postcondition {
+      condition     = self.output == var.environment
+      error_message = "This state holds the environment ${self.output}. Give ${var.environment} a workspace of its own: terraform workspace select -or-create ${var.environment}"
+    }
+  }
+}
+
+# The approved model, written by `make train` or `make approve`; nothing before the first.
+data "aws_ssm_parameters_by_path" "approved" {
+  path = local.approved_path
+}
+
+module "storage" {
+  source = "./modules/storage"
+
+  bucket_name            = "${local.prefix}-data-${local.account_id}"
+  table_name             = "${local.prefix}-vehicles"
+  data_capture_key       = local.data_capture_key
+  capture_retention_days = var.capture_retention_days
+  protected              = var.protected
+}
+
+module "functions" {
+  source = "./modules/functions"
+
+  prefix             = local.prefix
+  archives           = "${path.root}/${var.lambda_archives}"
+  bucket_arn         = module.storage.bucket_arn
+  endpoint_arn       = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:endpoint/${local.endpoint_name}"
+  endpoint_name      = local.endpoint_name
+  classes            = var.classes
+  threshold          = var.threshold
+  log_retention_days = var.log_retention_days
+}
+
+module "workflow" {
+  source = "./modules/workflow"
+
+  prefix             = local.prefix
+  function_arns      = module.functions.arns
+  table_arn          = module.storage.table_arn
+  table_name         = module.storage.table_name
+  failure_email      = var.failure_email
+  log_retention_days = var.log_retention_days
+}
+
+module "training" {
+  source = "./modules/training"
+
+  prefix     = local.prefix
+  bucket_arn = module.storage.bucket_arn
+  models_key = local.models_key
+}
+
+module "endpoint" {
+  source = "./modules/endpoint"
+
+  name                = local.endpoint_name
+  model_package_arn   = local.approved_model_arn
+  bucket_arn          = module.storage.bucket_arn
+  models_key          = local.models_key
+  data_capture_key    = local.data_capture_key
+  data_capture_uri    = "s3://${module.storage.bucket_name}/${local.data_capture_key}"
+  instance_type       = var.endpoint_instance_type
+  instance_count      = var.endpoint_instance_count
+  sampling_percentage = var.capture_percentage
+  partition           = local.partition
+}

@@ -1,0 +1,113 @@
+locals {
+  runtime = "python3.12"
+
+  functions = {
+    serialize = {
+      description = "Reads an image from S3 and passes it on as base64."
+      environment = null
+    }
+    classify = {
+      description = "Asks the endpoint for an image's probabilities."
+      environment = { ENDPOINT_NAME = var.endpoint_name, CLASS_NAMES = jsonencode(var.classes) }
+    }
+    filter = {
+      description = "Fails below the confidence threshold."
+      environment = { THRESHOLD = tostring(var.threshold) }
+    }
+  }
+
+  # What each function may do beside writing its own log
+  permissions = {
+    serialize = [
+      { actions = ["s3:GetObject"], resources = ["${var.bucket_arn}/*"] },
+      # without it S3 answers 403, not 404, for a key that is not there
+      { actions = ["s3:ListBucket"], resources = [var.bucket_arn] },
+    ]
+    classify = [
+      { actions = ["sagemaker:InvokeEndpoint"], resources = [var.endpoint_arn] },
+    ]
+    filter = []
+  }
+}
+
+data "aws_iam_policy_document" "assume" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "this" {
+  for_each = local.functions
+
+  statement {
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.this[each.key].arn}:*"]
+  }
+
+  dynamic "statement" {
+    for_each = local.permissions[each.key]
+
+    content {
+      actions   = statement.value.actions
+      resources = statement.value.resources
+    }
+  }
+}
+
+resource "aws_iam_role" "this" {
+  for_each = local.functions
+
+  name               = "${var.prefix}-${each.key}"
+  assume_role_policy = data.aws_iam_policy_document.assume.json
+}
+
+resource "aws_iam_role_policy" "this" {
+  for_each = local.functions
+
+  name   = "function"
+  role   = aws_iam_role.this[each.key].id
+  policy = data.aws_iam_policy_document.this[each.key].json
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  for_each = local.functions
+
+  name              = "/aws/lambda/${var.prefix}-${each.key}"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_lambda_function" "this" {
+  for_each = local.functions
+
+  function_name    = "${var.prefix}-${each.key}"
+  description      = each.value.description
+  role             = aws_iam_role.this[each.key].arn
+  runtime          = local.runtime
+  handler          = "handler.handler"
+  filename         = "${var.archives}/${each.key}.zip"
+  source_code_hash = fileexists("${var.archives}/${each.key}.zip") ? filebase64sha256("${var.archives}/${each.key}.zip") : null
+  timeout          = 30
+  memory_size      = 256
+
+  dynamic "environment" {
+    for_each = each.value.environment == null ? [] : [each.value.environment]
+
+    content {
+      variables = environment.value
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = fileexists("${var.archives}/${each.key}.zip")
+      error_message = "There is no ${var.archives}/${each.key}.zip: run `make lambdas` first."
+    }
+  }
+
+  depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.this]
+}

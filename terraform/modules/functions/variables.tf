@@ -1,0 +1,39 @@
+variable "prefix" {
+  description = "First part of every name, scones-<environment>."
+  type        = string
+}
+
+variable "archives" {
+  description = "Folder with one zip a function."
+  type        = string
+}
+
+variable "bucket_arn" {
+  description = "Bucket of the images."
+  type        = string
+}
+
+variable "endpoint_arn" {
+  description = "Endpoint to ask; it may not be there yet."
+  type        = string
+}
+
+variable "endpoint_name" {
+  description = "Name of the endpoint to ask."
+  type        = string
+}
+
+variable "classes" {
+  description = "Class names in the order of the endpoint's probabilities."
+  type        = list(string)
+}
+
+variable "threshold" {
+  description = "Probability that the best class must reach."
+  type        = number
+}
+
+variable "log_retention_days" {
+  description = "Days for which logs are kept."
+  type        = number
+}

@@ -1,0 +1,14 @@
+variable "prefix" {
+  description = "First part of every name, scones-<environment>."
+  type        = string
+}
+
+variable "bucket_arn" {
+  description = "Bucket of images and models."
+  type        = string
+}
+
+variable "models_key" {
+  description = "First part of the keys that training jobs write."
+  type        = string
+}

@@ -1,0 +1,206 @@
+locals {
+  name = "${var.prefix}-workflow"
+
+  # What Lambda may recover from by itself: https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
+  retry = [{
+    ErrorEquals = [
+      "Lambda.ServiceException",
+      "Lambda.AWSLambdaException",
+      "Lambda.SdkClientException",
+      "Lambda.TooManyRequestsException",
+    ]
+    IntervalSeconds = 1
+    MaxAttempts     = 5
+    BackoffRate     = 2
+    JitterStrategy  = "FULL"
+  }]
+
+  # Nothing is caught away: whatever is caught here fails the execution under its own name, once the topic is told
+  catch = [{
+    ErrorEquals = ["States.ALL"]
+    ResultPath  = "$.failure"
+    Next        = "Notify"
+  }]
+
+  definition = {
+    Comment = "Classifies the vehicle in one image, and fails below the confidence threshold."
+    StartAt = "Serialize"
+    States = {
+      Serialize = {
+        Type           = "Task"
+        Resource       = "arn:${local.partition}:states:::lambda:invoke"
+        Parameters     = { FunctionName = var.function_arns["serialize"], "Payload.$" = "$" }
+        ResultSelector = { "body.$" = "$.Payload.body" }
+        OutputPath     = "$.body"
+        Retry          = local.retry
+        Catch          = local.catch
+        Next           = "Classify"
+      }
+      Classify = {
+        Type           = "Task"
+        Resource       = "arn:${local.partition}:states:::lambda:invoke"
+        Parameters     = { FunctionName = var.function_arns["classify"], "Payload.$" = "$" }
+        ResultSelector = { "body.$" = "$.Payload.body" }
+        OutputPath     = "$.body"
+        Retry          = local.retry
+        Catch          = local.catch
+        Next           = "Filter"
+      }
+      Filter = {
+        Type       = "Task"
+        Resource   = "arn:${local.partition}:states:::lambda:invoke"
+        Parameters = { FunctionName = var.function_arns["filter"], "Payload.$" = "$" }
+        # the image has done its work
+        ResultSelector = {
+          "s3_bucket.$"   = "$.Payload.body.s3_bucket"
+          "s3_key.$"      = "$.Payload.body.s3_key"
+          "inferences.$"  = "$.Payload.body.inferences"
+          "predictions.$" = "$.Payload.body.predictions"
+          "class.$"       = "$.Payload.body.class"
+          "confidence.$"  = "$.Payload.body.confidence"
+        }
+        Retry = local.retry
+        Catch = local.catch
+        Next  = "Record"
+      }
+      Record = {
+        Type     = "Task"
+        Resource = "arn:${local.partition}:states:::dynamodb:putItem"
+        Parameters = {
+          TableName = var.table_name
+          Item = {
+            image      = { "S.$" = "States.Format('s3://{}/{}', $.s3_bucket, $.s3_key)" }
+            class      = { "S.$" = "$.class" }
+            confidence = { "N.$" = "States.Format('{}', $.confidence)" }
+            execution  = { "S.$" = "$$.Execution.Id" }
+            recorded   = { "S.$" = "$$.State.EnteredTime" }
+          }
+        }
+        ResultPath = null
+        Retry      = [{ ErrorEquals = ["DynamoDB.ProvisionedThroughputExceededException", "DynamoDB.InternalServerErrorException"], IntervalSeconds = 1, MaxAttempts = 3, BackoffRate = 2 }]
+        Catch      = local.catch
+        End        = true
+      }
+      Notify = {
+        Type     = "Task"
+        Resource = "arn:${local.partition}:states:::sns:publish"
+        Parameters = {
+          TopicArn    = aws_sns_topic.this.arn
+          Subject     = "${local.name} failed"
+          "Message.$" = "States.Format('{} failed with {}: {}', $$.Execution.Id, $.failure.Error, $.failure.Cause)"
+        }
+        ResultPath = null
+        # a topic that cannot be told must not hide why the execution failed
+        Catch = [{ ErrorEquals = ["States.ALL"], ResultPath = "$.notification", Next = "Failed" }]
+        Next  = "Failed"
+      }
+      Failed = {
+        Type      = "Fail"
+        ErrorPath = "$.failure.Error"
+        CausePath = "$.failure.Cause"
+      }
+    }
+  }
+
+  partition = data.aws_partition.this.partition
+}
+
+data "aws_partition" "this" {}
+
+data "aws_caller_identity" "this" {}
+
+data "aws_iam_policy_document" "assume" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["states.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.this.account_id]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "this" {
+  statement {
+    sid       = "Invoke"
+    actions   = ["lambda:InvokeFunction"]
+    resources = flatten([for arn in values(var.function_arns) : [arn, "${arn}:*"]])
+  }
+
+  statement {
+    sid       = "Record"
+    actions   = ["dynamodb:PutItem"]
+    resources = [var.table_arn]
+  }
+
+  statement {
+    sid       = "Notify"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.this.arn]
+  }
+
+  statement {
+    sid = "DeliverLogs"
+    actions = [
+      "logs:CreateLogDelivery",
+      "logs:GetLogDelivery",
+      "logs:UpdateLogDelivery",
+      "logs:DeleteLogDelivery",
+      "logs:ListLogDeliveries",
+      "logs:PutResourcePolicy",
+      "logs:DescribeResourcePolicies",
+      "logs:DescribeLogGroups",
+    ]
+    # these have no resource to name: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+    resources = ["*"]
+  }
+}
+
+resource "aws_iam_role" "this" {
+  name               = local.name
+  assume_role_policy = data.aws_iam_policy_document.assume.json
+}
+
+resource "aws_iam_role_policy" "this" {
+  name   = "workflow"
+  role   = aws_iam_role.this.id
+  policy = data.aws_iam_policy_document.this.json
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/aws/vendedlogs/states/${local.name}"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_sns_topic" "this" {
+  name = "${var.prefix}-failures"
+}
+
+resource "aws_sns_topic_subscription" "this" {
+  count = var.failure_email == null ? 0 : 1
+
+  topic_arn = aws_sns_topic.this.arn
+  protocol  = "email"
+  endpoint  = var.failure_email
+}
+
+resource "aws_sfn_state_machine" "this" {
+  name       = local.name
+  role_arn   = aws_iam_role.this.arn
+  definition = jsonencode(local.definition)
+
+  logging_configuration {
+    level                  = "ERROR"
+    include_execution_data = false # it would hold the images
+    log_destination        = "${aws_cloudwatch_log_group.this.arn}:*"
+  }
+
+  # created before its permissions, it would be refused the log group
+  depends_on = [aws_iam_role_policy.this]
+}

@@ -1,0 +1,94 @@
+output "environment" {
+  description = "Name of the environment."
+  value       = terraform_data.environment.output
+}
+
+output "region" {
+  description = "AWS region."
+  value       = var.region
+}
+
+output "bucket" {
+  description = "Bucket of images, models and captured data."
+  value       = module.storage.bucket_name
+}
+
+output "training_role_arn" {
+  description = "Role that training jobs run under."
+  value       = module.training.role_arn
+}
+
+output "training_image" {
+  description = "Container image of training jobs."
+  value       = module.training.training_image
+}
+
+output "serving_image" {
+  description = "Container image of the model server."
+  value       = module.training.serving_image
+}
+
+output "training_instance_type" {
+  description = "Instance type of training jobs."
+  value       = var.training_instance_type
+}
+
+output "model_package_group" {
+  description = "Group in which models are registered."
+  value       = module.training.model_package_group
+}
+
+output "approved_model_path" {
+  description = "SSM path below which the approved model's package stands, as model-package-arn."
+  value       = local.approved_path
+}
+
+output "approval" {
+  description = "Who approves a model that passed the judge: automatic or manual."
+  value       = var.approval
+}
+
+output "accuracy_bar" {
+  description = "Accuracy on the validation rows below which no model is approved."
+  value       = var.accuracy_bar
+}
+
+output "classes" {
+  description = "Class names; a class's number is its position."
+  value       = var.classes
+}
+
+output "threshold" {
+  description = "Probability that the best class must reach."
+  value       = var.threshold
+}
+
+output "state_machine_arn" {
+  description = "State machine that classifies one image an execution."
+  value       = module.workflow.state_machine_arn
+}
+
+output "endpoint_name" {
+  description = "Name of the endpoint, which exists from the first approved model on."
+  value       = local.endpoint_name
+}
+
+output "endpoint_config_name" {
+  description = "Configuration that the endpoint must serve; null before the first approved model."
+  value       = module.endpoint.config_name
+}
+
+output "data_capture_uri" {
+  description = "Where the endpoint's captured data lands."
+  value       = "s3://${module.storage.bucket_name}/${local.data_capture_key}"
+}
+
+output "failures_topic_arn" {
+  description = "Topic that is told of failed executions."
+  value       = module.workflow.failures_topic_arn
+}
+
+output "vehicles_table" {
+  description = "Table of classified vehicles."
+  value       = module.storage.table_name
+}

@@ -1,0 +1,165 @@
+variable "environment" {
+  description = "Name of the environment; part of every resource's name."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.environment))
+    error_message = "The environment must be 2 to 10 lower-case letters and digits, a letter first."
+  }
+}
+
+variable "region" {
+  description = "AWS region."
+  type        = string
+  default     = "us-east-1"
+}
+
+variable "classes" {
+  description = "CIFAR-100 class names to tell apart; a class's number is its position here."
+  type        = list(string)
+  default     = ["bicycle", "motorcycle"]
+
+  validation {
+    condition     = length(var.classes) >= 2 && length(var.classes) <= 100
+    error_message = "Name 2 to 100 classes."
+  }
+
+  validation {
+    condition     = length(distinct(var.classes)) == length(var.classes)
+    error_message = "A class may be named only once."
+  }
+}
+
+variable "threshold" {
+  description = "Probability that the best class must reach; an execution below it fails."
+  type        = number
+  default     = 0.93
+
+  validation {
+    condition     = var.threshold > 0 && var.threshold < 1
+    error_message = "The threshold must lie between 0 and 1."
+  }
+}
+
+variable "accuracy_bar" {
+  description = "Accuracy on the validation rows below which no model is approved."
+  type        = number
+  default     = 0.8
+
+  validation {
+    condition     = var.accuracy_bar >= 0 && var.accuracy_bar < 1
+    error_message = "The accuracy bar must be at least 0 and below 1."
+  }
+}
+
+variable "approval" {
+  description = "Who approves a model that passed the judge: automatic, or manual (a person, by `make approve`)."
+  type        = string
+  default     = "manual"
+
+  validation {
+    condition     = contains(["automatic", "manual"], var.approval)
+    error_message = "Approval is automatic or manual."
+  }
+}
+
+variable "training_instance_type" {
+  description = "Instance type of training jobs."
+  type        = string
+  default     = "ml.m5.xlarge"
+
+  validation {
+    condition     = startswith(var.training_instance_type, "ml.")
+    error_message = "SageMaker's instance types begin with ml., as in ml.m5.xlarge."
+  }
+}
+
+variable "endpoint_instance_type" {
+  description = "Instance type behind the endpoint; billed by the hour, asked or not."
+  type        = string
+  default     = "ml.m5.xlarge"
+
+  validation {
+    condition     = startswith(var.endpoint_instance_type, "ml.")
+    error_message = "SageMaker's instance types begin with ml., as in ml.m5.xlarge."
+  }
+}
+
+variable "endpoint_instance_count" {
+  description = "Instances behind the endpoint."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.endpoint_instance_count >= 1 && floor(var.endpoint_instance_count) == var.endpoint_instance_count
+    error_message = "The endpoint needs a whole number of instances, one at least."
+  }
+}
+
+variable "capture_percentage" {
+  description = "Share of the endpoint's requests whose data is captured, in percent."
+  type        = number
+  default     = 100
+
+  validation {
+    condition     = var.capture_percentage >= 0 && var.capture_percentage <= 100
+    error_message = "The share of captured requests lies from 0 to 100 percent."
+  }
+}
+
+variable "capture_retention_days" {
+  description = "Days after which captured data is deleted; null keeps it."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.capture_retention_days == null || try(var.capture_retention_days >= 1, false)
+    error_message = "Captured data is kept for a day at least."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days for which logs are kept."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "CloudWatch keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, ... days."
+  }
+}
+
+variable "protected" {
+  description = "Whether data is protected from destruction: a bucket that is not empty stays, and so does the table."
+  type        = bool
+  default     = true
+}
+
+variable "failure_email" {
+  description = "Address that is told of failed executions; null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.failure_email == null || can(regex("^[^@\\s]+@[^@\\s]+$", var.failure_email))
+    error_message = "This is no e-mail address."
+  }
+}
+
+variable "lambda_archives" {
+  description = "Folder with the functions' zips, which `make lambdas` builds; relative to this module."
+  type        = string
+  default     = "../build/lambdas"
+}
+
+variable "provider_max_retries" {
+  description = "How often the provider repeats a request that AWS throttled or failed."
+  type        = number
+  default     = 25
+}
+
+variable "provider_path_style" {
+  description = "Whether AWS answers at one address only: buckets in the path, no instance metadata."
+  type        = bool
+  default     = false
+}

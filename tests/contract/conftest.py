@@ -1,0 +1,89 @@
+"""One emulator for all contract tests: a process of its own, as a user has it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from emulator.environment import neutral, pointing_at
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTAINERS = Path(__file__).parent / "containers"
+# How the stand-ins for container images are named: `tests/<name>:1` runs containers/<name>.py train|serve.
+IMAGES = {
+    rf"tests/{path.stem}:1": {mode: ["{python}", str(path), mode] for mode in ("train", "serve")}
+    for path in CONTAINERS.glob("*.py")
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of this folder are contract tests."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.contract)
+
+
+@dataclass
+class RunningEmulator:
+    """An emulator's process, and clients of it."""
+
+    url: str
+    images_file: Path
+    process: subprocess.Popen[str]
+    log: Path
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def client(self, service: str, region: str = "us-east-1") -> Any:
+        """A boto3 client that points at it and does not retry."""
+        key = (service, region)
+        if key not in self._clients:
+            self._clients[key] = boto3.client(
+                service,
+                region_name=region,
+                endpoint_url=self.url,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+                config=Config(inject_host_prefix=False, read_timeout=60, retries={"total_max_attempts": 1}),
+            )
+        return self._clients[key]
+
+    def stop(self) -> int:
+        """End it; the exit status of its process."""
+        self.process.terminate()
+        return self.process.wait(timeout=30)
+
+
+def start_emulator(directory: Path, *arguments: str) -> RunningEmulator:
+    """Start `python -m emulator` and wait until it answers; its stderr is kept in `directory`."""
+    images = directory / "images.json"
+    images.write_text(json.dumps(IMAGES))
+    log = directory / "emulator.log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "emulator", "--port", "0", "--images", str(images), *arguments],
+            cwd=ROOT,
+            env={**neutral(os.environ), **pointing_at("http://127.0.0.1:9")},  # an old address must not harm it
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith("AWS on http://127.0.0.1:"), log.read_text()
+    return RunningEmulator(line.split()[-1], images, process, log)
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEmulator]:
+    """A running emulator."""
+    running = start_emulator(tmp_path_factory.mktemp("emulator"))
+    yield running
+    running.stop()

@@ -1,0 +1,122 @@
+"""Apply, an empty plan, destroy, an empty account: for every environment's settings."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator.environment import pointing_at
+from scripts.stack import read_stack
+from scripts.terraform import ENVIRONMENTS, Terraform, TerraformError
+from tests.contract.conftest import RunningEmulator, start_emulator
+
+ROOT = Path(__file__).resolve().parents[2]
+
+LISTINGS: dict[str, Callable[[Any], list[Any]]] = {
+    "s3": lambda client: client.list_buckets()["Buckets"],
+    "lambda": lambda client: client.list_functions()["Functions"],
+    "stepfunctions": lambda client: client.list_state_machines()["stateMachines"],
+    "iam": lambda client: [
+        role for role in client.list_roles()["Roles"] if role["RoleName"].startswith("scones-")
+    ],
+    "logs": lambda client: client.describe_log_groups()["logGroups"],
+    "dynamodb": lambda client: client.list_tables()["TableNames"],
+    "sns": lambda client: client.list_topics()["Topics"],
+    "sagemaker": lambda client: [
+        *client.list_model_package_groups()["ModelPackageGroupSummaryList"],
+        *client.list_models()["Models"],
+        *client.list_endpoint_configs()["EndpointConfigs"],
+        *client.list_endpoints()["Endpoints"],
+    ],
+}
+
+
+@pytest.fixture
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningEmulator]:
+    """An account with nothing in it, to which Terraform and boto3 point."""
+    folder = tmp_path / "emulator"
+    folder.mkdir()
+    running = start_emulator(folder)
+    for name, value in pointing_at(running.url).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The Terraform and the zips as a clone has them after `make lambdas`, with no state and no provider yet."""
+    ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "terraform.tfstate.d")
+    shutil.copytree(ROOT / "terraform", tmp_path / "terraform", ignore=ignored)
+    for name in ("Makefile", "lambdas", "scripts"):
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy2
+        copy(source, tmp_path / name)
+    subprocess.run(["make", "lambdas"], cwd=tmp_path, check=True, capture_output=True)
+    return tmp_path
+
+
+def make_terraform(project: Path, environment: str) -> Terraform:
+    return Terraform(environment, logs=project / "build", directory=project / "terraform")
+
+
+def left(account: RunningEmulator, region: str) -> dict[str, list[Any]]:
+    found = {service: listing(account.client(service, region)) for service, listing in LISTINGS.items()}
+    return {service: things for service, things in found.items() if things}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_apply_then_an_empty_plan_then_destroy_leaves_nothing(
+    account: RunningEmulator, environment: str, project: Path
+) -> None:
+    # GIVEN
+    terraform = make_terraform(project, environment)
+
+    # WHEN
+    terraform.apply(terraform.plan())
+    stack = read_stack(terraform)
+
+    # THEN
+    assert stack.environment == environment
+    assert stack.endpoint_config_name is None
+    assert left(account, stack.region)
+    again = terraform.plan()
+    assert again.empty, again.summary
+
+    # WHEN another environment is planned on the same state
+    other = next(name for name in ENVIRONMENTS if name != environment)
+    with pytest.raises(TerraformError, match="workspace"):
+        make_terraform(project, other).plan()
+
+    # WHEN
+    if environment == "prod":  # what protects production is taken off first, by hand and in the open
+        unprotect(account, stack.region, stack.vehicles_table)
+    terraform.apply(terraform.plan(destroy=True))
+
+    # THEN
+    assert left(account, stack.region) == {}
+
+
+def unprotect(account: RunningEmulator, region: str, table: str) -> None:
+    account.client("dynamodb", region).update_table(TableName=table, DeletionProtectionEnabled=False)
+
+
+@pytest.mark.usefixtures("account")
+def test_an_edited_function_plans_exactly_its_change(project: Path) -> None:
+    # GIVEN
+    terraform = make_terraform(project, "local")
+    terraform.apply(terraform.plan())
+
+    # WHEN
+    with (project / "lambdas" / "filter" / "handler.py").open("a") as handler:
+        handler.write("\n# an edit\n")
+    subprocess.run(["make", "lambdas"], cwd=project, check=True, capture_output=True)
+    plan = terraform.plan()
+
+    # THEN
+    assert plan.summary == "Plan: 0 to add, 1 to change, 0 to destroy"
+    terraform.apply(terraform.plan(destroy=True))

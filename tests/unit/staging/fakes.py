@@ -1,0 +1,148 @@
+"""S3 in memory, and an HTTP server on this machine that fails as it is told to."""
+
+import base64
+import hashlib
+import io
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+
+class PlugPulledError(Exception):
+    """Somebody pulled the plug."""
+
+
+class FakeS3:
+    """The calls that staging makes, with S3's answers; `dies_after` further writes it fails."""
+
+    def __init__(self, *, opaque_etags: bool = False) -> None:
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.writes: list[str] = []
+        self.dies_after: int | None = None
+        self._opaque = opaque_etags
+        self._lock = threading.Lock()
+
+    def keys(self, prefix: str = "") -> list[str]:
+        return sorted(key for key in self.objects if key.startswith(prefix))
+
+    def put_object(
+        self,
+        *,
+        Bucket: str,
+        Key: str,
+        Body: bytes,
+        ContentType: str = "",
+        ContentMD5: str | None = None,
+        Metadata: dict[str, str] | None = None,
+    ) -> None:
+        digest = hashlib.md5(Body)
+        assert ContentMD5 in (None, base64.b64encode(digest.digest()).decode())
+        with self._lock:
+            self._write(f"put {Key}")
+            etag = f"kms-{len(self.writes)}" if self._opaque else digest.hexdigest()
+            self.objects[Key] = {"body": Body, "ETag": f'"{etag}"', "Metadata": Metadata or {}}
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        if Key not in self.objects:
+            raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "none"}}, "GetObject")
+        return {"Body": io.BytesIO(self.objects[Key]["body"])}
+
+    def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        return self.objects[Key]
+
+    def delete_object(self, *, Bucket: str, Key: str) -> None:
+        self._write(f"delete {Key}")
+        self.objects.pop(Key, None)
+
+    def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
+        for item in Delete["Objects"]:
+            self.delete_object(Bucket=Bucket, Key=item["Key"])
+        return {}
+
+    def get_paginator(self, operation: str) -> "FakeS3":
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
+        for key in self.keys(Prefix):  # one a page
+            stored = self.objects[key]
+            yield {"Contents": [{"Key": key, "Size": len(stored["body"]), "ETag": stored["ETag"]}]}
+        yield {}
+
+    def _write(self, what: str) -> None:
+        if self.dies_after is not None:
+            self.dies_after -= 1
+            if self.dies_after < 0:
+                raise PlugPulledError(what)
+        self.writes.append(what)
+
+
+@dataclass
+class Site:
+    """One file on a web server, and how the next answers go wrong."""
+
+    content: bytes
+    etag: str | None = '"one"'
+    ranges: bool = True
+    failures: list[str] = field(default_factory=list)  # "503", "404", or "cut": half of what was asked for
+    requests: list[tuple[str, str | None]] = field(default_factory=list)  # method, Range
+    url: str = ""
+
+
+@contextmanager
+def serve(site: Site) -> Iterator[Site]:
+    """Serve it on a free port of this machine."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self._answer(send_body=False)
+
+        def do_GET(self) -> None:
+            self._answer(send_body=True)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keep the tests' output clean."""
+
+        def _answer(self, *, send_body: bool) -> None:
+            wanted = self.headers.get("Range")
+            site.requests.append((self.command, wanted))
+            failure = site.failures.pop(0) if site.failures and send_body else ""
+            if failure.isdigit():
+                self.send_error(int(failure))
+                return
+            body, status, span = self._part(wanted)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            if site.etag:
+                self.send_header("ETag", site.etag)
+            if span:
+                self.send_header("Content-Range", span)
+            self.end_headers()
+            if send_body:
+                self.wfile.write(body[: len(body) // 2] if failure == "cut" else body)
+
+        def _part(self, wanted: str | None) -> tuple[bytes, int, str]:
+            match = re.fullmatch(r"bytes=(\d+)-", wanted or "")
+            if not match or not site.ranges or self.headers.get("If-Range") != site.etag:
+                return site.content, 200, ""
+            start, size = int(match[1]), len(site.content)
+            if start >= size:
+                return b"", 416, f"bytes */{size}"
+            return site.content[start:], 206, f"bytes {start}-{size - 1}/{size}"
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    site.url = f"http://127.0.0.1:{server.server_port}/cifar.tar.gz"
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
