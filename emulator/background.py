@@ -25,6 +25,7 @@ from emulator.process import ProcessStuckError, start_time, terminate
 
 ANSWERS_WITHIN = 60.0  # seconds from the start to the first answer
 READY = "AWS on "
+COMMAND = [sys.executable, "-m", "emulator"]
 
 
 class NotRunningError(Exception):
@@ -152,9 +153,7 @@ def stop(directory: Path) -> bool:
 
 
 def _start_new(directory: Path, images: Path | None) -> State:
-    command = [sys.executable, "-m", "emulator"]
-    if images:
-        command += ["--images", str(images)]
+    command = [*COMMAND, *(["--images", str(images)] if images else [])]
     with _log_file(directory).open("w") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

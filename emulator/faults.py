@@ -3,6 +3,7 @@
 import io
 import sys
 import traceback
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,9 @@ from moto.core.utils import get_service_model
 
 from emulator.operations import Called, called
 
+# Moto warns that these codes are in no service's model: they are not AWS's, and meant so.
+warnings.filterwarnings("ignore", message=r"Exception\(_Fault\)")
+
 # AWS's SDKs and Terraform's provider repeat 500, 502, 503 and 504 for minutes. 501 is final for all of them.
 STATUS = "501 Not Implemented"
 
@@ -30,6 +34,10 @@ class _Answer:
 
 class _Fault(ServiceException):  # type: ignore[misc]
     """An error that no service's model knows; moto takes the model from an exception's module, so not moto's own."""
+
+
+class ServiceMissingError(Exception):
+    """Moto has nothing of this service."""
 
 
 class Faults:
@@ -48,7 +56,7 @@ class Faults:
 
         try:
             body: Iterable[bytes] = self._application(environ, begin)
-        except NotImplementedError as error:
+        except (NotImplementedError, ServiceMissingError) as error:
             return _send(start_response, _missing(environ, form, str(error)))
         except Exception as error:
             return _send(start_response, _failed(environ, form, error))
@@ -103,7 +111,7 @@ def _error(environ: dict[str, Any], call: Called, code: str, message: str) -> _A
     protocol = _protocol(environ, model)
     serializer = get_serializer_class(model.service_name, protocol)(OperationModel({}, model, call.operation))
     written = serializer.serialize(_Fault(code, message))
-    headers = {**written["headers"], "x-amzn-RequestId": str(uuid4()), "x-amzn-ErrorType": code}
+    headers = {**written["headers"], "x-amzn-RequestId": str(uuid4())}
     body = written["body"]
     return _Answer(list(headers.items()), body if isinstance(body, bytes) else body.encode())
 

@@ -7,9 +7,8 @@ NAMES = ("awslambda", "stepfunctions", "sagemaker", "applicationautoscaling", "b
 def install(emulator: Emulator) -> None:
     """Put every emulated service into moto."""
     for name in NAMES:
-        if importlib.util.find_spec(f"emulator.{name}"):
+        try:
             module = importlib.import_module(f"emulator.{name}")
-            if hasattr(module, "install"):
-                module.install(emulator)
-                continue
-        print("TEMPORARY: no", name, file=sys.stderr)
+        except ImportError as e:
+            print("TEMPORARY:", name, e, file=sys.stderr); continue
+        module.install(emulator)

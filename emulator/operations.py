@@ -12,6 +12,7 @@ from botocore.exceptions import UnknownServiceError
 # Signing names that differ from the name of the service's model.
 SIGNED_AS = {
     "aidevops": "devops-agent",
+    "elasticfilesystem": "efs",
     "elasticloadbalancing": "elbv2",
     "elasticmapreduce": "emr",
     "email": "sesv2",

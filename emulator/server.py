@@ -120,11 +120,16 @@ def _application(emulator: Emulator) -> Any:
     """The WSGI application; moto is imported here and changed by every emulated service."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from emulator.faults import Faults
+    from emulator.faults import Faults, ServiceMissingError
     from emulator.install import install
 
+    def create(service: Any) -> Any:
+        if service is None:
+            raise ServiceMissingError
+        return create_backend_app(service)
+
     install(emulator)
-    answer = Faults(DomainDispatcherApplication(create_backend_app))
+    answer = Faults(DomainDispatcherApplication(create))
     status = json.dumps({"pid": os.getpid(), "url": emulator.url}).encode()
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:

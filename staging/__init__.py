@@ -1,5 +1,6 @@
 """From an archive of CIFAR-100 to images in S3: extract, transform, load."""
 
+from staging.archive import Archive, read_archive
 from staging.errors import StagingError
 from staging.extract import OFFICIAL_URL, extract_cifar_data
 from staging.load import load
@@ -11,6 +12,7 @@ from staging.transform import Dataset, transform
 
 __all__ = [
     "OFFICIAL_URL",
+    "Archive",
     "Dataset",
     "Manifest",
     "ManifestMissingError",
@@ -19,6 +21,7 @@ __all__ = [
     "draw_archive",
     "extract_cifar_data",
     "load",
+    "read_archive",
     "read_manifest",
     "resolve",
     "stage",

@@ -58,7 +58,7 @@ def extract_cifar_data(url: str, filename: str = "cifar.tar.gz") -> Path:
             return download(url, target, md5=CHECKSUMS.get(url))
         return _copy(local_archive(url), target)
     except OSError as error:
-        raise ArchiveNotWritableError(f"{target} cannot be written: {error.strerror or error}") from error
+        raise ArchiveNotWritableError(f"{target} cannot be written: {error}") from error
 
 
 def local_archive(url: str) -> Path:

@@ -82,7 +82,7 @@ def _official_or_sample(directory: Path, seed: int, classes: Sequence[str]) -> S
 def _sample(directory: Path, seed: int, classes: Sequence[str]) -> Source:
     path = directory / f"sample-{EDITION}-seed-{seed}-{'-'.join(sorted(classes))}.tar.gz"
     if not path.is_file():
-        draw_archive(path, seed=seed, classes=classes)
+        draw_archive(path, seed=seed, classes=sorted(classes))
     return Source(path, f"sample drawn by this project (seed {seed})", file_md5(path))
 
 

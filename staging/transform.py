@@ -84,9 +84,9 @@ def transform(
         See each; nothing has been written then.
     """
     numbers = class_numbers(classes, archive.meta.fine_names)
-    training, validation = split_rows(archive.train, numbers, seed=seed, fraction=validation_fraction)
+    _require_rows(archive, numbers)
+    training, validation = _split_rows(archive.train, numbers, seed=seed, fraction=validation_fraction)
     chosen = {"train": training, "validation": validation, "test": _rows_of(archive.test, numbers)}
-    _require_every_class(archive, chosen["test"], numbers)
     names = _unique_names((*archive.train.filenames, *archive.test.filenames))
     train_names, test_names = names[: len(archive.train.data)], names[len(archive.train.data) :]
     splits = {
@@ -122,36 +122,6 @@ def class_numbers(classes: Sequence[str], known: Sequence[str]) -> dict[int, int
     return {known.index(name): number for number, name in enumerate(classes)}
 
 
-def split_rows(
-    rows: Rows, numbers: Mapping[int, int], *, seed: int, fraction: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of the training and the validation rows, stratified by class.
-
-    A class's draw depends on the seed and its label alone, not on the other classes.
-
-    Raises
-    ------
-    InvalidFractionError
-        `fraction` does not lie between 0 and 1.
-    TooFewRowsError
-        A class has too few rows to be split.
-    """
-    if not 0 < fraction < 1:
-        raise InvalidFractionError(f"the validation fraction is {fraction:g}: it must lie between 0 and 1")
-    drawn = []
-    for label in numbers:
-        positions = np.flatnonzero(rows.fine_labels == label)
-        if len(positions) < 2:
-            raise TooFewRowsError(
-                f"the archive has {len(positions)} training rows of class {label} (of CIFAR-100): "
-                "at least 2 are needed"
-            )
-        count = min(max(round(len(positions) * fraction), 1), len(positions) - 1)
-        drawn.append(np.random.default_rng((seed, label)).permutation(positions)[:count])
-    validation = np.sort(np.concatenate(drawn))
-    return np.setdiff1d(_rows_of(rows, numbers), validation), validation
-
-
 def safe_name(filename: str) -> str:
     """A plain file name ending in `.png`, whatever the archive says.
 
@@ -184,11 +154,31 @@ def _rows_of(rows: Rows, numbers: Mapping[int, int]) -> NDArray[np.int64]:
     return np.flatnonzero(np.isin(rows.fine_labels, list(numbers)))
 
 
-def _require_every_class(archive: Archive, test: NDArray[np.int64], numbers: Mapping[int, int]) -> None:
-    there = set(archive.test.fine_labels[test].tolist())
+def _require_rows(archive: Archive, numbers: Mapping[int, int]) -> None:
+    for split, rows, least in (("training", archive.train, 2), ("test", archive.test, 1)):
+        for label in numbers:
+            count = int(np.count_nonzero(rows.fine_labels == label))
+            if count < least:
+                name = archive.meta.fine_names[label]
+                raise TooFewRowsError(f"the archive has {count} {split} rows of {name}: {least} are needed")
+
+
+def _split_rows(
+    rows: Rows, numbers: Mapping[int, int], *, seed: int, fraction: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of the training and the validation rows, stratified by class.
+
+    A class's draw depends on the seed and its label alone, not on the other classes.
+    """
+    if not 0 < fraction < 1:
+        raise InvalidFractionError(f"the validation fraction is {fraction:g}: it must lie between 0 and 1")
+    drawn = []
     for label in numbers:
-        if label not in there:
-            raise TooFewRowsError(f"the archive has no test row of {archive.meta.fine_names[label]}")
+        positions = np.flatnonzero(rows.fine_labels == label)
+        count = min(max(round(len(positions) * fraction), 1), len(positions) - 1)
+        drawn.append(np.random.default_rng((seed, label)).permutation(positions)[:count])
+    validation = np.sort(np.concatenate(drawn))
+    return np.setdiff1d(_rows_of(rows, numbers), validation), validation
 
 
 def _write_split(

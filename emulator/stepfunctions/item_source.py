@@ -4,12 +4,10 @@ import json
 from enum import Enum
 from typing import Any
 
+from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader import item_reader_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval.resource_eval_s3 import (
     ResourceEvalS3,
-)
-from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval import (
-    resource_output_transformer,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.reader_config import input_type
 
@@ -24,7 +22,7 @@ class LineInput(Enum):
     JSONL = "JSONL"
 
 
-class JsonLines(resource_output_transformer.transformer.ResourceOutputTransformer):
+class JsonLines(EvalComponent):
     """One item a line, blank lines left out."""
 
     def _eval_body(self, env: Any) -> None:

@@ -88,14 +88,13 @@ class SageMakerTask(state_task_service_callback.StateTaskServiceCallback):
             return super()._from_error(env=env, ex=ex)
         code, meta = ex.response["Error"]["Code"], ex.response["ResponseMetadata"]
         # a refused request has no exception of its own in the service's model
-        name = (
-            f"SageMaker.{'AmazonSageMakerException' if code == 'ValidationException' else code + 'Exception'}"
-        )
+        name = "AmazonSageMakerException" if code == "ValidationException" else f"{code}Exception"
         cause = (
-            f"{ex.response['Error']['Message']} (Service: AmazonSageMaker; Status Code: {meta['HTTPStatusCode']}; "
-            f"Error Code: {code}; Request ID: {meta.get('RequestId')}; Proxy: null)"
+            f"{ex.response['Error']['Message']} (Service: AmazonSageMaker; "
+            f"Status Code: {meta['HTTPStatusCode']}; Error Code: {code}; "
+            f"Request ID: {meta.get('RequestId')}; Proxy: null)"
         )
-        return self._failure(env, name, cause)
+        return self._failure(env, f"SageMaker.{name}", cause)
 
     def _failure(self, env: Any, error: str, cause: str) -> FailureEvent:
         resource, kind = self._get_sfn_resource(), self._get_sfn_resource_type()

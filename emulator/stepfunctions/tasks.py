@@ -103,7 +103,7 @@ def client_name(self: Any, boto_service_name: str | None = None) -> str:
 def method_name(self: Any, service_action_name: str | None = None) -> str:
     """boto3's name of the method that a task's resource names."""
     action: str = service_action_name or self.resource.api_action
-    return str(xform_name(action[:1].upper() + action[1:]))
+    return action if "_" in action else str(xform_name(action[:1].upper() + action[1:]))
 
 
 def error_prefix(service_name: str) -> str:

@@ -46,7 +46,7 @@ def _structure(definition: Any) -> Iterator[dict[str, str]]:
     """What the parser lets pass: transitions to nowhere, states without a way in, scopes without an end."""
     names: Counter[str] = Counter()
     for path, scope in scopes(definition):
-        names.update(scope["States"])
+        names.update(list(scope["States"]))
         yield from _scope(path, scope)
     for name, count in names.items():
         if count > 1:

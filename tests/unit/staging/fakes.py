@@ -1,5 +1,7 @@
 """S3 in memory, and an HTTP server on this machine that fails as it is told to."""
 
+# ruff: noqa: N803  the names are boto3's
+
 import base64
 import hashlib
 import io
@@ -25,10 +27,11 @@ class FakeS3:
         self.objects: dict[str, dict[str, Any]] = {}
         self.writes: list[str] = []
         self.dies_after: int | None = None
+        self.refuses_deletes = False
         self._opaque = opaque_etags
         self._lock = threading.Lock()
 
-    def keys(self, prefix: str = "") -> list[str]:
+    def list_keys(self, prefix: str = "") -> list[str]:
         return sorted(key for key in self.objects if key.startswith(prefix))
 
     def put_object(
@@ -41,7 +44,7 @@ class FakeS3:
         ContentMD5: str | None = None,
         Metadata: dict[str, str] | None = None,
     ) -> None:
-        digest = hashlib.md5(Body)
+        digest = hashlib.md5(Body, usedforsecurity=False)
         assert ContentMD5 in (None, base64.b64encode(digest.digest()).decode())
         with self._lock:
             self._write(f"put {Key}")
@@ -61,6 +64,8 @@ class FakeS3:
         self.objects.pop(Key, None)
 
     def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
+        if self.refuses_deletes:
+            return {"Errors": [{**Delete["Objects"][0], "Message": "Access Denied"}]}
         for item in Delete["Objects"]:
             self.delete_object(Bucket=Bucket, Key=item["Key"])
         return {}
@@ -70,7 +75,7 @@ class FakeS3:
         return self
 
     def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
-        for key in self.keys(Prefix):  # one a page
+        for key in self.list_keys(Prefix):  # one a page
             stored = self.objects[key]
             yield {"Contents": [{"Key": key, "Size": len(stored["body"]), "ETag": stored["ETag"]}]}
         yield {}

@@ -21,6 +21,7 @@ from staging.extract import (
 from tests.unit.staging.fakes import Site, serve
 
 CONTENT = gzip.compress(random.Random(0).randbytes(700_000), mtime=0)
+MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
 CHANGED = gzip.compress(random.Random(1).randbytes(700_000), mtime=0)
 
 
@@ -165,7 +166,7 @@ def test_a_known_checksum_is_enough_to_leave_the_network_alone(
 ) -> None:
     # GIVEN
     server = site()
-    monkeypatch.setitem(extract.CHECKSUMS, server.url, hashlib.md5(CONTENT).hexdigest())
+    monkeypatch.setitem(extract.CHECKSUMS, server.url, MD5)
     target = tmp_path / "a.tar.gz"
     target.write_bytes(CONTENT)
 
@@ -188,7 +189,7 @@ def test_a_wrong_checksum_leaves_nothing_under_the_name(
         target.write_bytes(before)
 
     # WHEN
-    with pytest.raises(ChecksumError, match=hashlib.md5(CONTENT).hexdigest()):
+    with pytest.raises(ChecksumError, match=MD5):
         extract_cifar_data(server.url, str(target))
 
     # THEN

@@ -1,0 +1,119 @@
+"""The training container's contract, on disk and in variables.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-running-container.html
+and the variables of https://github.com/aws/sagemaker-training-toolkit. `/opt/ml` belongs to nobody on a laptop, so
+each job has a folder in its place: its path is in the variables, and is written into the SDK's own driver
+scripts and into entry points, which name `/opt/ml`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CONTAINER_ROOT = "/opt/ml"
+DRIVERS = "sm_drivers"  # the channel in which SDK v3 sends the scripts that its entry point runs
+HOST = "algo-1"
+FAILURE_LENGTH = 1024
+
+
+@dataclass(frozen=True)
+class Container:
+    """The folder of one training job, laid out as `/opt/ml`."""
+
+    root: Path
+
+    @classmethod
+    def make(cls, root: Path) -> "Container":
+        """Lay out an empty one."""
+        for name in ("input/config", "input/data", "model", "output/data", "checkpoints", "code"):
+            (root / name).mkdir(parents=True)
+        return cls(root)
+
+    @property
+    def model(self) -> Path:
+        """What becomes model.tar.gz."""
+        return self.root / "model"
+
+    @property
+    def output(self) -> Path:
+        """What becomes output.tar.gz."""
+        return self.root / "output" / "data"
+
+    @property
+    def checkpoints(self) -> Path:
+        """What is kept in S3 while the job may be interrupted."""
+        return self.root / "checkpoints"
+
+    def channel(self, name: str) -> Path:
+        """Folder of an input channel."""
+        return self.root / "input" / "data" / name
+
+    def failure(self) -> str:
+        """What the algorithm says of its failure, as much of it as SageMaker keeps."""
+        path = self.root / "output" / "failure"
+        return path.read_text(errors="replace")[:FAILURE_LENGTH].strip() if path.is_file() else ""
+
+    def configure(
+        self, *, hyperparameters: Mapping[str, str], channels: Sequence[Mapping[str, Any]], instance_type: str
+    ) -> None:
+        """Write the three files of `input/config`."""
+        self._write("hyperparameters", hyperparameters)
+        self._write("inputdataconfig", {each["ChannelName"]: _channel_config(each) for each in channels})
+        group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": [HOST]}
+        self._write(
+            "resourceconfig",
+            {
+                "current_host": HOST,
+                "current_instance_type": instance_type,
+                "current_group_name": group["instance_group_name"],
+                "hosts": [HOST],
+                "instance_groups": [group],
+                "network_interface_name": "lo",
+            },
+        )
+
+    def variables(self, *, hyperparameters: Mapping[str, str], channels: Sequence[str]) -> dict[str, str]:
+        """The `SM_*` variables that AWS's training toolkit sets."""
+        root = str(self.root)
+        return {
+            "SAGEMAKER_BASE_DIR": root,
+            "SM_MODEL_DIR": f"{root}/model",
+            "SM_INPUT_DIR": f"{root}/input",
+            "SM_INPUT_CONFIG_DIR": f"{root}/input/config",
+            "SM_INPUT_DATA_DIR": f"{root}/input/data",
+            "SM_OUTPUT_DIR": f"{root}/output",
+            "SM_OUTPUT_DATA_DIR": f"{root}/output/data",
+            "SM_CHECKPOINT_DIR": f"{root}/checkpoints",
+            "SM_CHANNELS": json.dumps(list(channels)),
+            "SM_HPS": json.dumps(dict(hyperparameters)),
+            "SM_HOSTS": json.dumps([HOST]),
+            "SM_CURRENT_HOST": HOST,
+            **{f"SM_CHANNEL_{name.upper()}": str(self.channel(name)) for name in channels},
+            **{f"SM_HP_{name.replace('-', '_').upper()}": value for name, value in hyperparameters.items()},
+        }
+
+    def localize(self, text: str) -> str:
+        """`/opt/ml` in a text, made this folder."""
+        return text.replace(CONTAINER_ROOT, str(self.root))
+
+    def localize_drivers(self) -> None:
+        """The same in the scripts that the SDK sends with a job."""
+        for path in sorted(self.channel(DRIVERS).rglob("*")):
+            if path.suffix in {".py", ".sh"}:
+                path.write_text(self.localize(path.read_text()))
+
+    def _write(self, name: str, content: object) -> None:
+        (self.root / "input" / "config" / f"{name}.json").write_text(json.dumps(content))
+
+
+def _channel_config(channel: Mapping[str, Any]) -> dict[str, str]:
+    source = channel["DataSource"]["S3DataSource"]
+    config = {
+        "TrainingInputMode": channel.get("InputMode", "File"),
+        "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
+        "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+    }
+    content_type = channel.get("ContentType")
+    return {**config, "ContentType": content_type} if content_type else config

@@ -1,0 +1,189 @@
+"""Which data it is, and that it never passes for other data."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from staging import source as module
+from staging.checksum import file_md5
+from staging.errors import StagingError
+from staging.extract import CHECKSUMS, ArchiveMissingError
+from staging.source import Source, resolve
+from staging.stage import stage
+from tests.unit.staging.archives import write_archive
+from tests.unit.staging.fakes import FakeS3, Site, serve
+
+
+@pytest.fixture(autouse=True)
+def quick_sample(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Stand-in for the drawing, which takes seconds; the archives that were drawn."""
+    drawn = []
+
+    def draw(path: Path, *, seed: int, classes: tuple[str, ...]) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        drawn.append(write_archive(path))
+        return path
+
+    monkeypatch.setattr(module, "draw_archive", draw)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    return drawn
+
+
+@pytest.fixture
+def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A server in the official one's place, whose archive counts as the official one."""
+    content = write_archive(tmp_path / "made.tar.gz").read_bytes()
+    with serve(Site(content)) as site:
+        address = site.url.replace("cifar.tar.gz", "cifar-100-python.tar.gz")
+        md5 = file_md5(tmp_path / "made.tar.gz")
+        monkeypatch.setattr(module, "OFFICIAL_URL", address)
+        monkeypatch.setattr(module, "OFFICIAL_MD5", md5)
+        monkeypatch.setitem(CHECKSUMS, address, md5)
+        yield site
+
+
+def test_auto_fetches_the_official_archive_once(
+    official: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # WHEN
+    first = resolve("auto", directory=tmp_path / "archives")
+    asked = len(official.requests)
+    second = resolve("auto", directory=tmp_path / "archives")
+
+    # THEN
+    assert first == second
+    assert first.description == f"CIFAR-100 (cifar-100-python.tar.gz, md5 {first.md5})"
+    assert len(official.requests) == asked
+    assert "WARNING" not in capsys.readouterr().err
+
+
+def test_auto_without_a_network_says_so_loudly_and_uses_the_sample(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # GIVEN an address at which nobody listens
+    with serve(Site(b"")) as closed:
+        monkeypatch.setattr(module, "OFFICIAL_URL", closed.url)
+
+    # WHEN
+    source = resolve("auto", directory=tmp_path)
+
+    # THEN
+    assert source.description == "sample drawn by this project (seed 0)"
+    assert "SAMPLE DRAWN BY THIS PROJECT" in capsys.readouterr().err
+
+
+def test_auto_does_not_wait_for_a_name_server_that_is_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN a request that comes back only when the test is over
+    over = threading.Event()
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(module, "_ask", lambda url: over.wait(30) and None)
+
+    # WHEN
+    source = resolve("auto", directory=tmp_path)
+    over.set()
+
+    # THEN
+    assert "sample" in source.description
+    assert "no answer" in capsys.readouterr().err
+
+
+def test_a_portals_refusal_is_no_network(
+    official: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ask", lambda url: "it answers 403")
+    assert "sample" in resolve("auto", directory=tmp_path / "archives").description
+
+
+def test_a_sample_is_drawn_once_a_seed(tmp_path: Path, quick_sample: list[Path]) -> None:
+    # WHEN
+    first = resolve("sample", directory=tmp_path)
+    again = resolve("sample", directory=tmp_path)
+    other = resolve("sample", directory=tmp_path, seed=3)
+
+    # THEN
+    assert first == again
+    assert len(quick_sample) == 2
+    assert other.description == "sample drawn by this project (seed 3)"
+
+
+def test_a_path_is_used_where_it_is_and_does_not_pass_for_the_official_archive(tmp_path: Path) -> None:
+    # GIVEN an archive that bears the official name
+    path = write_archive(tmp_path / "cifar-100-python.tar.gz")
+
+    # WHEN
+    source = resolve(str(path), directory=tmp_path / "archives")
+
+    # THEN
+    assert source.path == path
+    assert source.md5 in source.description
+    assert "not the official" in source.description
+    assert not (tmp_path / "archives").exists()
+
+
+def test_archives_of_two_addresses_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    # GIVEN two servers whose files have one name
+    one = write_archive(tmp_path / "one.tar.gz").read_bytes()
+    two = write_archive(tmp_path / "two.tar.gz", meta=b"other").read_bytes()
+
+    # WHEN
+    with serve(Site(one)) as first, serve(Site(two)) as second:
+        sources = [resolve(site.url, directory=tmp_path / "archives") for site in (first, second)]
+
+    # THEN
+    assert [source.path.read_bytes() for source in sources] == [one, two]
+
+
+def test_a_path_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveMissingError, match=r"nowhere\.tar\.gz"):
+        resolve(str(tmp_path / "nowhere.tar.gz"), directory=tmp_path)
+
+
+def test_staging_says_in_the_manifest_which_data_it_stands_on(tmp_path: Path) -> None:
+    # GIVEN
+    source = resolve("sample", directory=tmp_path)
+    s3 = FakeS3()
+
+    # WHEN
+    manifest = stage(
+        source,
+        classes=["motorcycle", "bicycle"],
+        bucket="b",
+        client=s3,
+        directory=tmp_path / "images",
+        seed=5,
+    )
+
+    # THEN
+    assert (manifest["source"], manifest["source_md5"], manifest["seed"]) == (
+        source.description,
+        source.md5,
+        5,
+    )
+    assert manifest["classes"] == ["motorcycle", "bicycle"]
+    assert set(manifest["objects"]) == set(s3.list_keys()) - {"manifest.json"}
+
+
+def test_a_hostile_archive_reaches_no_bucket(tmp_path: Path) -> None:
+    # GIVEN
+    path = write_archive(tmp_path / "a.tar.gz", test=b"cos\nsystem\n(S'true'\ntR.")
+    s3 = FakeS3()
+
+    # WHEN
+    with pytest.raises(StagingError, match=r"os\.system"):
+        stage(
+            Source(path, "hostile", ""),
+            classes=["bicycle", "motorcycle"],
+            bucket="b",
+            client=s3,
+            directory=tmp_path / "images",
+        )
+
+    # THEN
+    assert s3.objects == {}
+    assert not (tmp_path / "images").exists()
