@@ -1,5 +1,8 @@
 """The order in which the emulated services change moto."""
-import importlib, importlib.util, sys
+import importlib
+import importlib.util
+import sys
+
 from emulator.context import Emulator
 
 NAMES = ("awslambda", "stepfunctions", "sagemaker", "applicationautoscaling", "budgets", "cloudwatch", "iam", "s3", "sqs")

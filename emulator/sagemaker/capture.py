@@ -55,9 +55,7 @@ class Captures:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def take(
-        self, config: Mapping[str, Any], exchange: Exchange, *, region: str, endpoint: str, variant: str
-    ) -> None:
+    def take(self, config: Mapping[str, Any], exchange: Exchange, *, region: str, endpoint: str, variant: str) -> None:
         """Hand in one exchange; it is sampled as the endpoint's configuration says."""
         if not config.get("EnableCapture"):
             return

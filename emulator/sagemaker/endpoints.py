@@ -152,9 +152,7 @@ class Endpoints:
             raise
         return Fleet(config_name, tuple(started), config.get("DataCaptureConfig") or {})
 
-    def _start_variant(
-        self, backend: SageMakerModelBackend, endpoint_name: str, variant: Mapping[str, Any]
-    ) -> Variant:
+    def _start_variant(self, backend: SageMakerModelBackend, endpoint_name: str, variant: Mapping[str, Any]) -> Variant:
         model = backend._models.get(variant["ModelName"])
         if model is None:
             raise HostingError(f"Could not find model {variant['ModelName']}.")
@@ -163,7 +161,7 @@ class Endpoints:
         log = LogStream(
             self._emulator.client("logs", region),
             LOG_GROUP + endpoint_name,
-            f"{variant['VariantName']}/i-{random.getrandbits(64):016x}",  # noqa: S311 (a name)
+            f"{variant['VariantName']}/i-{random.getrandbits(64):016x}",
         )
 
         def start() -> ModelServer:
@@ -213,6 +211,7 @@ def install(endpoints: Endpoints) -> None:
             raise ValidationError(f'Cannot create already existing endpoint "{arn}".')
         endpoint: FakeEndpoint = create(self, endpoint_name, endpoint_config_name, tags)
         endpoint.endpoint_status = "Creating"
+        endpoint.data_capture_config = {}  # moto has the configuration here, AWS a summary once it is in force
         _in_background(endpoints, self, endpoint, endpoint_config_name)
         return endpoint
 
@@ -253,5 +252,8 @@ def _in_background(
     endpoints: Endpoints, backend: SageMakerModelBackend, endpoint: FakeEndpoint, config_name: str
 ) -> None:
     threading.Thread(
-        target=endpoints.bring_up, args=(backend, endpoint, config_name), name=endpoint.endpoint_name, daemon=True
+        target=endpoints.bring_up,
+        args=(backend, endpoint, config_name),
+        name=endpoint.endpoint_name,
+        daemon=True,
     ).start()

@@ -47,9 +47,7 @@ class LogStream:
     def _flush(self) -> None:
         while batch := self._take():
             events = [{"timestamp": moment, "message": line} for moment, line in batch]
-            self._logs.put_log_events(
-                logGroupName=self._group, logStreamName=self._stream, logEvents=events
-            )
+            self._logs.put_log_events(logGroupName=self._group, logStreamName=self._stream, logEvents=events)
 
     def _take(self) -> list[tuple[int, str]]:
         batch: list[tuple[int, str]] = []

@@ -29,7 +29,7 @@ class Metrics:
 
     def read(self, line: str) -> None:
         """Put every metric in a line; a match that is no number is passed over, as AWS does."""
-        found = [
+        found: list[dict[str, Any]] = [
             {"MetricName": name, "Value": value, "Timestamp": datetime.now(UTC)}
             for name, pattern in self._patterns
             for match in pattern.finditer(line)

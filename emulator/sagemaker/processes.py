@@ -22,7 +22,12 @@ class Processes:
         self._stopping = False
 
     def start(
-        self, command: Sequence[str], *, directory: Path, environment: Mapping[str, str], output: int | IO[str]
+        self,
+        command: Sequence[str],
+        *,
+        directory: Path,
+        environment: Mapping[str, str],
+        output: int | IO[str],
     ) -> subprocess.Popen[str]:
         """Start a command; what it prints, errors included, goes to `output`.
 

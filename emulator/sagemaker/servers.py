@@ -118,9 +118,7 @@ class ModelServer:
         image = container.get("Image", "")
         command = emulator.images.command(image, "serve")
         if command is None:
-            raise HostingError(
-                f"No command stands in for the image {image}: name one for `serve` in the images file."
-            )
+            raise HostingError(f"No command stands in for the image {image}: name one for `serve` in the images file.")
         model = self._root / "model"
         model.mkdir()
         if container.get("ModelDataUrl"):

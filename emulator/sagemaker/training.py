@@ -44,7 +44,12 @@ MESSAGES = {
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
 }
-PRIMARY = {"Completed": "Completed", "Stopped": "Stopped", "MaxRuntimeExceeded": "Stopped", "Failed": "Failed"}
+PRIMARY = {
+    "Completed": "Completed",
+    "Stopped": "Stopped",
+    "MaxRuntimeExceeded": "Stopped",
+    "Failed": "Failed",
+}
 
 
 class JobFailure(Exception):  # noqa: N818 (it is how a job ends, not how this code fails)

@@ -19,7 +19,7 @@ def initialize_client(user_agent: str) -> None:
     _user_agent = user_agent
 
 
-def next() -> tuple[bytes, dict[str, str | int]]:  # noqa: A001 (awslambdaric's name for it)
+def next() -> tuple[bytes, dict[str, str | int]]:
     """Wait for the next invocation: its payload and headers."""
     status, headers, body = _request("GET", f"{RUNTIME}/next")
     if status != http.HTTPStatus.OK:
