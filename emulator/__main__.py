@@ -12,9 +12,8 @@ from emulator.replace import MotoChangedError
 from emulator.server import PortInUseError, serve
 
 
-def main() -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Run until interrupted; the process's exit status."""
-    arguments = _parser().parse_args()
     try:
         with contextlib.suppress(KeyboardInterrupt):  # the way to stop it
             serve(port=arguments.port, images=Images.load(arguments.images))
@@ -49,9 +48,10 @@ def _port(text: str) -> int:
 
 
 if __name__ == "__main__":
+    given = _parser().parse_args()
     status = 1
     try:
-        status = main()
+        status = main(given)
     except Exception:
         traceback.print_exc()
     finally:

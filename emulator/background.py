@@ -24,6 +24,7 @@ from emulator.environment import STATUS_PATH, neutral, pointing_at
 from emulator.process import ProcessStuckError, start_time, terminate
 
 ANSWERS_WITHIN = 60.0  # seconds from the start to the first answer
+PATIENCE = 30.0  # seconds that a live process has to say who it is, however busy the machine
 READY = "AWS on "
 COMMAND = [sys.executable, "-m", "emulator"]
 
@@ -128,13 +129,11 @@ def execute(directory: Path, command: Sequence[str]) -> None:
     NotRunningError, CommandMissingError
         If there is nothing to ask, or nothing to run.
     """
-    url = running(directory).url
-    assert url is not None  # it answers
-    environment = {**neutral(os.environ), **pointing_at(url)}
+    environment = {**neutral(os.environ), **pointing_at(running(directory).url or "")}
     if not environment.get("AWS_REGION"):
         environment["AWS_REGION"] = environment.get("AWS_DEFAULT_REGION") or "us-east-1"
     try:
-        os.execvpe(command[0], list(command), environment)
+        os.execvpe(command[0], list(command), environment)  # noqa: S606 (no shell is wanted)
     except (FileNotFoundError, PermissionError, NotADirectoryError):
         raise CommandMissingError(command[0]) from None
 
@@ -193,7 +192,7 @@ def _write(directory: Path, state: State) -> None:
 
 
 def _pid_at(url: str) -> int | None:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
     try:
         connection.request("GET", STATUS_PATH)
         pid = json.loads(connection.getresponse().read())["pid"]

@@ -32,7 +32,7 @@ class _Answer:
     body: bytes
 
 
-class _Fault(ServiceException):  # type: ignore[misc]
+class _Fault(ServiceException):
     """An error that no service's model knows; moto takes the model from an exception's module, so not moto's own."""
 
 

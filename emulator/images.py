@@ -47,9 +47,7 @@ class Images:
             raise ImagesError(f"images file {path} is no JSON: {error}") from error
         if not isinstance(content, dict):
             raise ImagesError(f"images file {path} must hold an object of image patterns")
-        return cls(
-            tuple((_pattern(path, text), _commands(path, text, modes)) for text, modes in content.items())
-        )
+        return cls(tuple((_pattern(path, text), _commands(path, text, modes)) for text, modes in content.items()))
 
     def command(self, image: str, mode: str) -> list[str] | None:
         """The command that stands in for `image` in one of `MODES`; None where there is none."""
@@ -68,9 +66,7 @@ def _pattern(path: Path, text: str) -> re.Pattern[str]:
 
 def _commands(path: Path, text: str, modes: Any) -> dict[str, list[str]]:
     if not isinstance(modes, dict) or not modes or set(modes) - set(MODES):
-        raise ImagesError(
-            f"images file {path}: {text!r} must have `train`, `serve` or both, and nothing else"
-        )
+        raise ImagesError(f"images file {path}: {text!r} must have `train`, `serve` or both, and nothing else")
     for command in modes.values():
         if not isinstance(command, list) or not command or not all(isinstance(part, str) for part in command):
             raise ImagesError(f"images file {path}: a command of {text!r} is no list of texts")

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 import botocore.session
 from botocore.exceptions import UnknownServiceError
+from botocore.model import OperationModel
 
 # Signing names that differ from the name of the service's model.
 SIGNED_AS = {
@@ -73,14 +74,23 @@ def _routes(service: str) -> list[tuple[str, str, re.Pattern[str], frozenset[str
         model = botocore.session.Session().get_service_model(service)
     except UnknownServiceError:
         return []
-    routes = []
-    for name in model.operation_names:
-        http = model.operation_model(name).http
-        path, _, query = http.get("requestUri", "/").partition("?")
-        required = frozenset(parse_qs(query, keep_blank_values=True))
-        literal = re.sub(r"\{[^}]+\}", "", path)
-        routes.append((name, http.get("method", "POST"), _pattern(path), required, len(literal)))
-    return routes
+    return [_route(model.operation_model(name)) for name in model.operation_names]
+
+
+def _route(operation: OperationModel) -> tuple[str, str, re.Pattern[str], frozenset[str], int]:
+    path, _, query = operation.http.get("requestUri", "/").partition("?")
+    required = {*parse_qs(query, keep_blank_values=True), *_required_in_query(operation)}
+    literal = len(re.sub(r"\{[^}]+\}", "", path))
+    return operation.name, operation.http.get("method", "POST"), _pattern(path), frozenset(required), literal
+
+
+def _required_in_query(operation: OperationModel) -> list[str]:
+    shape = operation.input_shape
+    return [
+        shape.members[name].serialization.get("name", name)
+        for name in (shape.required_members if shape else ())
+        if shape.members[name].serialization.get("location") == "querystring"
+    ]
 
 
 def _pattern(path: str) -> re.Pattern[str]:

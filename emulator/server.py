@@ -18,8 +18,9 @@ from emulator.environment import STATUS_PATH, neutral, pointing_at
 from emulator.images import Images
 
 HOST = "127.0.0.1"
-THREADS = 16
-IDLE_THREADS = 8
+THREADS = 32
+IDLE_THREADS = 8  # with fewer left, GROWTH more are started
+GROWTH = 32
 KEEP_ALIVE = 3600  # seconds that a client may leave a connection unused
 
 
@@ -30,7 +31,7 @@ class PortInUseError(Exception):
         super().__init__(f"port {port} of {HOST} is in use: choose another with --port, or none for a free one")
 
 
-class _Workers(ThreadPool):  # type: ignore[misc]
+class _Workers(ThreadPool):
     """As many threads as there are requests under way.
 
     A request may wait for others that come to this same server (a state machine's task, a function that calls
@@ -39,17 +40,17 @@ class _Workers(ThreadPool):  # type: ignore[misc]
 
     def put(self, connection: HTTPConnection) -> None:
         """Queue a connection; one thread at least is left to take it."""
-        if self.idle - self._queue.qsize() < IDLE_THREADS:
-            self._threads.extend(self._spawn_worker() for _ in range(IDLE_THREADS))
+        if self.idle - self.qsize < IDLE_THREADS:
+            self.grow(GROWTH)
         super().put(connection)
 
 
-class _Gateway(Gateway_10):  # type: ignore[misc]
+class _Gateway(Gateway_10):
     """WSGI with what moto needs to know of the request as it was sent."""
 
-    def get_environ(self) -> dict[str, Any]:
+    def get_environ(self) -> dict[str, Any]:  # type: ignore[override]
         """The WSGI environment."""
-        environ: dict[str, Any] = super().get_environ()
+        environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
         environ["RAW_URI"] = environ["REQUEST_URI"]
         environ["wsgi.input_terminated"] = True  # a chunked body has no Content-Length
         names = [name.decode("latin-1") for name in self.req.inheaders]

@@ -190,8 +190,11 @@ class Terraform:
 def progress(name: str, log: Path, total: int | None) -> Iterator[None]:
     """Follow a growing log: a bar that counts finished resources, or only the time where none is known."""
     finished = threading.Event()
+    if not sys.stderr.isatty():
+        print(f"terraform {name}", file=sys.stderr, flush=True)
     bar = tqdm(
         total=total,
+        disable=None,  # where nobody watches, a line is enough
         desc=f"terraform {name}",
         unit="resource",
         file=sys.stderr,

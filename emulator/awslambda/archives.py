@@ -1,7 +1,6 @@
 """Function code and layers on disk, unpacked once for each content."""
 
 import io
-import os
 import shutil
 import stat
 import tempfile
@@ -73,4 +72,4 @@ def _unpack_member(opened: zipfile.ZipFile, member: zipfile.ZipInfo, target: Pat
     path.parent.mkdir(parents=True, exist_ok=True)
     with opened.open(member) as source, path.open("wb") as written:
         shutil.copyfileobj(source, written)  # zipfile stops at the size that the member declares
-    os.chmod(path, (mode & 0o777) | 0o644)
+    path.chmod((mode & 0o777) | 0o644)

@@ -12,8 +12,7 @@ from emulator.awslambda.errors import TooManyRequestsError
 from emulator.awslambda.function import Result
 from emulator.context import Emulator
 
-RETRIES = 2  # AWS's default
-WAITS = (1.0, 2.0)  # seconds before each retry; AWS waits as many minutes
+WAITS = (1.0, 2.0)  # seconds before each retry, at most AWS's two; AWS waits as many minutes
 THROTTLED_WAIT = 0.5  # seconds until a throttled event is tried again
 
 
@@ -31,18 +30,19 @@ class Events:
 
     def _work(self, run: Callable[[], Result], version: Any, arn: str, payload: bytes) -> None:
         configured = _configured(version)
-        attempts = 1 + int(configured.get("MaximumRetryAttempts", RETRIES))
-        for attempt in range(1, attempts + 1):
-            result = self._once(run)
+        results = []
+        for wait in (0.0, *WAITS[: int(configured.get("MaximumRetryAttempts", len(WAITS)))]):
+            result = None if self._stopping.wait(wait) else self._once(run)
             if result is None:
                 return
+            results.append(result)
             if not result.failed:
-                self._send(_destination(configured, "OnSuccess"), _record(arn, payload, result, attempt), arn)
-                return
-            if attempt < attempts and self._stopping.wait(WAITS[attempt - 1]):
-                return
-        self._send(_destination(configured, "OnFailure"), _record(arn, payload, result, attempts), arn)
-        self._send((getattr(version, "dead_letters", None) or {}).get("TargetArn"), payload.decode(), arn)
+                break
+        last = results[-1]
+        record = _record(arn, payload, last, len(results))
+        self._send(_destination(configured, "OnFailure" if last.failed else "OnSuccess"), record, arn)
+        if last.failed and version.dead_letters:
+            self._send(version.dead_letters.get("TargetArn"), payload.decode(), arn)
 
     def _once(self, run: Callable[[], Result]) -> Result | None:
         """One attempt, as soon as it is not throttled; None when the emulator stops first."""

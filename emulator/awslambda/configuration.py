@@ -14,9 +14,7 @@ def install() -> None:
 
 
 def _keep_dead_letters() -> None:
-    def create(
-        function: Any, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1
-    ) -> None:
+    def create(function: Any, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1) -> None:
         create_original(function, account_id, spec, region, version)
         function.dead_letters = spec.get("DeadLetterConfig")
 
@@ -34,9 +32,7 @@ def _keep_dead_letters() -> None:
     create_original = replace(
         models.LambdaFunction, "__init__", create, parameters=("account_id", "spec", "region", "version")
     )
-    get_original = replace(
-        models.LambdaFunction, "get_configuration", get_configuration, parameters=("on_create",)
-    )
+    get_original = replace(models.LambdaFunction, "get_configuration", get_configuration, parameters=("on_create",))
     update_original = replace(
         models.LambdaFunction, "update_configuration", update_configuration, parameters=("config_updates",)
     )

@@ -90,13 +90,16 @@ class ExecutionEnvironment:
 
     def kill(self) -> None:
         """End the process and all that it started."""
-        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._end_process()
         threading.Thread(target=self._api.close, daemon=True).start()
         self._log.close()
         Path(self._log.name).unlink(missing_ok=True)
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _end_process(self) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     def _watch(self) -> None:
         self._process.wait()
@@ -123,8 +126,7 @@ class ExecutionEnvironment:
         return invocation.error or self._exit_error(invocation), True
 
     def _time_out(self, invocation: Invocation) -> bytes:
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._end_process()
         reason = f"Task timed out after {self.function.timeout:.2f} seconds"
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self._log.write(f"{now} {invocation.request_id} {reason}\n\n".encode())

@@ -3,7 +3,7 @@
 from moto.awslambda.exceptions import LambdaClientError
 
 
-class RequestTooLargeError(LambdaClientError):  # type: ignore[misc]
+class RequestTooLargeError(LambdaClientError):
     """The event is larger than Lambda takes."""
 
     code = 413
@@ -15,7 +15,7 @@ class RequestTooLargeError(LambdaClientError):  # type: ignore[misc]
         )
 
 
-class RequestContentError(LambdaClientError):  # type: ignore[misc]
+class RequestContentError(LambdaClientError):
     """The event is not JSON."""
 
     def __init__(self, reason: str) -> None:
@@ -25,7 +25,7 @@ class RequestContentError(LambdaClientError):  # type: ignore[misc]
         )
 
 
-class TooManyRequestsError(LambdaClientError):  # type: ignore[misc]
+class TooManyRequestsError(LambdaClientError):
     """The function's reserved concurrency is used up."""
 
     code = 429
@@ -34,14 +34,14 @@ class TooManyRequestsError(LambdaClientError):  # type: ignore[misc]
         super().__init__("TooManyRequestsException", "Rate Exceeded.")
 
 
-class InvalidZipError(LambdaClientError):  # type: ignore[misc]
+class InvalidZipError(LambdaClientError):
     """The function's code cannot be unpacked."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("InvalidZipFileException", reason)
 
 
-class RuntimeMissingError(LambdaClientError):  # type: ignore[misc]
+class RuntimeMissingError(LambdaClientError):
     """The function is not Python in a zip."""
 
     code = 501

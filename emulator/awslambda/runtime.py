@@ -6,7 +6,6 @@ A function that imports a package which it did not bring along fails here as it 
 import re
 import sys
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
-from importlib.util import find_spec
 from pathlib import Path
 
 PROVIDED = ("awslambdaric", "boto3")  # what AWS's own Python runtimes hold
@@ -19,7 +18,7 @@ def lay_out(directory: Path) -> Path:
     for package in _with_requirements(PROVIDED):
         for name in {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}:
             (directory / name).symlink_to(Path(str(package.locate_file(name))))
-    if find_spec("runtime_client") is None:
+    if not list(directory.glob("runtime_client.*")):
         (directory / STANDIN.name).symlink_to(STANDIN)
     return directory
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.awslambda import models
+from moto.awslambda.responses import LambdaResponse
 from moto.awslambda.utils import get_backend
 
 from emulator.awslambda import configuration
@@ -45,6 +46,7 @@ def install(emulator: Emulator) -> None:
         service.by_function(),
         parameters=("body", "request_headers", "response_headers"),
     )
+    _read_qualifier()
     retire = _retiring(pool)
     for name, parameters in {
         "update_configuration": ("config_updates",),
@@ -121,6 +123,16 @@ class Service:
             backend.ensure_log_group(group)
             backend.ensure_log_stream(group, result.log_stream)
         backend.put_log_events(group, result.log_stream, events)
+
+
+def _read_qualifier() -> None:
+    """Moto looks for `qualifier`, but it comes as `Qualifier`."""
+
+    def invoke(request: Any) -> Any:
+        request.querystring["qualifier"] = request.querystring.get("Qualifier", [None])
+        return original(request)
+
+    original = replace(LambdaResponse, "invoke", invoke)
 
 
 def _resolve(backend: Any, name: str, qualifier: str | None) -> tuple[Any, str]:

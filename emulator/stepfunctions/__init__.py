@@ -8,6 +8,7 @@ from emulator.stepfunctions import (
     executions,
     interpreter,
     item_source,
+    json_paths,
     jsonata_queries,
     machines,
     sagemaker_task,
@@ -25,14 +26,7 @@ def install(emulator: Emulator) -> None:
     """
     interpreter.install(emulator)
     sagemaker_task.install(emulator)
-    for part in (
-        definitions,
-        jsonata_queries,
-        errors,
-        executions,
-        machines,
-        tasks,
-        distributed_map,
-        item_source,
-    ):
+    for part in (definitions, json_paths, jsonata_queries, tasks, distributed_map, item_source):
+        part.install()
+    for part in (errors, executions, machines):
         part.install()

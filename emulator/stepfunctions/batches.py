@@ -23,9 +23,7 @@ def size(job_input: Any) -> int:
     return len(job_input["Items"]) if isinstance(job_input, Batch) else 1
 
 
-def batch(
-    env: Any, eval_input: Any, items: list[Any], batcher: dict[str, Any], *, jsonata: bool
-) -> list[Batch]:
+def batch(env: Any, eval_input: Any, items: list[Any], batcher: dict[str, Any], *, jsonata: bool) -> list[Batch]:
     """Put items together, each as the item selector leaves it.
 
     Parameters
@@ -47,7 +45,7 @@ def batch(
     selected = [_select(env, eval_input.item_selector, number, item) for number, item in enumerate(items)]
     most_items = int(settings.get("MaxItemsPerBatch") or len(items) or 1)
     most_bytes = min(int(settings.get("MaxInputBytesPerBatch") or MAX_BYTES), MAX_BYTES)
-    groups = _groups(selected, most_items, most_bytes - len(json.dumps(extra)))
+    groups = _groups(selected, most_items, most_bytes - _bytes({**extra, "Items": []}))
     return [Batch({**extra, "Items": group}) for group in groups]
 
 
@@ -55,7 +53,7 @@ def _groups(items: list[Any], most_items: int, most_bytes: int) -> Iterator[list
     group: list[Any] = []
     room = most_bytes
     for item in items:
-        needed = len(json.dumps(item)) + 1
+        needed = _bytes(item) + len(",")
         if group and (len(group) == most_items or needed > room):
             yield group
             group, room = [], most_bytes
@@ -63,6 +61,10 @@ def _groups(items: list[Any], most_items: int, most_bytes: int) -> Iterator[list
         room -= needed
     if group:
         yield group
+
+
+def _bytes(value: Any) -> int:
+    return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
 
 
 def _select(env: Any, selector: Any, number: int, item: Any) -> Any:

@@ -1,6 +1,7 @@
 """From the text of a definition to a program: what moto's grammar refuses, and each text parsed once."""
 
 import json
+import logging
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,8 @@ BATCHER_MARK = "ItemBatcher: "
 
 def install() -> None:
     """Put the translation and the cache before moto's parser, and make each parse independent."""
+    # it warns that tolerated failures have no effect: `distributed_map` gives them theirs
+    logging.getLogger(Preprocessor.__module__).setLevel(logging.ERROR)
 
     def parse(definition: str) -> Any:
         # components keep no state of an execution, so that executions can share a program
@@ -36,8 +39,9 @@ def install() -> None:
 def translate(definition: str) -> str:
     """A definition in the words that moto's grammar knows.
 
-    The grammar has no `ItemBatcher`, which is kept in the state's comment, and takes percentages only with a
-    decimal point. Any other text comes back as it is, so that messages name the author's own lines.
+    The grammar has no `ItemBatcher`, which is kept in the state's comment (as hexadecimal digits, whose quotes
+    moto cannot lose), takes percentages only with a decimal point, and knows no EXPRESS children, which run as any
+    others do. Any other text comes back as it is, so that messages name the author's own lines.
     """
     try:
         parsed = json.loads(definition)
@@ -51,7 +55,7 @@ def batcher_of(comment: str | None) -> Any:
     """The `ItemBatcher` that `translate` kept in a Map state's comment, or None."""
     if comment is None or not comment.startswith(BATCHER_MARK):
         return None
-    return json.loads(comment.removeprefix(BATCHER_MARK))
+    return json.loads(bytes.fromhex(comment.removeprefix(BATCHER_MARK)))
 
 
 def scopes(definition: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -85,10 +89,15 @@ def _translate_map(state: dict[str, Any]) -> bool:
     whole = isinstance(percentage, int) and not isinstance(percentage, bool)
     if whole:
         state["ToleratedFailurePercentage"] = float(state["ToleratedFailurePercentage"])
+    processor = state.get("ItemProcessor")
+    config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
+    express = isinstance(config, dict) and config.get("ExecutionType") == "EXPRESS"
+    if express:
+        state["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = "STANDARD"
     batcher = state.pop("ItemBatcher", None)
     if batcher is not None:
-        state["Comment"] = BATCHER_MARK + json.dumps(batcher)
-    return whole or batcher is not None
+        state["Comment"] = BATCHER_MARK + json.dumps(batcher).encode().hex()
+    return whole or express or batcher is not None
 
 
 def _separate_parses() -> None:

@@ -69,9 +69,7 @@ class Tolerance:
             if self.count is None and self.percentage is None:
                 return True
             too_many = self.count is not None and self.failed > self.count
-            return too_many or (
-                self.percentage is not None and self.failed * 100 > self.percentage * self.total
-            )
+            return too_many or (self.percentage is not None and self.failed * 100 > self.percentage * self.total)
 
 
 def install() -> None:

@@ -61,13 +61,9 @@ def start_sync_execution(self: Any) -> ActionResult:
     machine = _machine(backend, self._get_param("stateMachineArn"))
     if machine.type != "EXPRESS":
         raise _unsupported()
-    execution = _create(
-        SyncExecution, backend, machine, self._get_param("name") or str(uuid4()), _input(self)
-    )
+    execution = _create(SyncExecution, backend, machine, self._get_param("name") or str(uuid4()), _input(self))
     execution.start()
-    output = {
-        key: value for key, value in execution.to_start_sync_execution_output().items() if value is not None
-    }
+    output = {key: value for key, value in execution.to_start_sync_execution_output().items() if value is not None}
     output["status"] = execution.sync_execution_status.value
     milliseconds = (execution.stop_date - execution.start_date) / datetime.timedelta(milliseconds=1)
     output["billingDetails"] = {

@@ -65,6 +65,4 @@ def _know_json_lines() -> None:
         return JsonLines() if input_type.input_type_value is LineInput.JSONL else original(input_type)
 
     original_type = replace(input_type.InputType, "__init__", create, parameters=("input_type",))
-    original = replace(
-        item_reader_decl, "resource_output_transformer_for", transformer_for, parameters=("input_type",)
-    )
+    original = replace(item_reader_decl, "resource_output_transformer_for", transformer_for, parameters=("input_type",))

@@ -19,10 +19,6 @@ from moto.stepfunctions.parser.asl.component.common.string.string_expression imp
     StringJSONata,
     StringVariableSample,
 )
-from moto.stepfunctions.parser.asl.jsonata.jsonata import (
-    IllegalJSONataVariableReference,
-    extract_jsonata_variable_references,
-)
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from emulator.replace import replace
@@ -61,9 +57,7 @@ def evaluate(expression: str, bindings: dict[str, Any]) -> Any:
     try:
         return json.loads(json.dumps(Utils.convert_nulls(value)))
     except TypeError:
-        raise QueryError(
-            f"The JSONata expression '{expression}' returned an unsupported result type."
-        ) from None
+        raise QueryError(f"The JSONata expression '{expression}' returned an unsupported result type.") from None
 
 
 def _parse(expression: str) -> Jsonata:
@@ -91,16 +85,10 @@ def _evaluate_sample(self: Any, env: Any) -> None:
 
 def _bindings(env: Any, expression: str) -> dict[str, Any]:
     """The variables that an expression names, as JSON: what it makes of them must not change the state."""
-    try:
-        references = extract_jsonata_variable_references(expression)
-    except IllegalJSONataVariableReference as error:
-        raise _failure(
-            env, f"The JSONata expression '{expression}' uses {error.variable_reference}."
-        ) from error
-    named = {reference.removeprefix("$").partition(".")[0] for reference in references}
     store = env.variable_store
     known = {"states": env.states._states_data} | store._outer_scope | store._inner_scope
-    values: dict[str, Any] = json.loads(to_json_str({name: known[name] for name in named & known.keys()}))
+    named = {name: value for name, value in known.items() if f"${name}" in expression}
+    values: dict[str, Any] = json.loads(to_json_str(named))
     return values
 
 

@@ -49,8 +49,7 @@ def validate(definition: str) -> None:
         With every finding.
     """
     found = [
-        f"{finding['code']}: {finding['message']}"
-        + (f" at {finding['location']}" if "location" in finding else "")
+        f"{finding['code']}: {finding['message']}" + (f" at {finding['location']}" if "location" in finding else "")
         for finding in diagnose(definition)
     ]
     if found:

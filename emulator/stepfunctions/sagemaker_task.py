@@ -142,9 +142,7 @@ class SageMakerTask(state_task_service_callback.StateTaskServiceCallback):
         heartbeat_endpoint: Any,
     ) -> Any:
         """Wait for the job; where the task is timed out or the execution stopped, stop it as AWS does."""
-        outcome = super()._eval_sync(
-            env, sync_resolver, timeout_seconds, callback_endpoint, heartbeat_endpoint
-        )
+        outcome = super()._eval_sync(env, sync_resolver, timeout_seconds, callback_endpoint, heartbeat_endpoint)
         if outcome is None:
             sync_resolver.stop()
         return outcome

@@ -64,9 +64,7 @@ def _scope(path: str, scope: dict[str, Any]) -> Iterator[dict[str, str]]:
             if target not in states:
                 yield _missing(pointer.rpartition("/")[2], target, f"{path}/States/{name}/{pointer}")
     for name in states.keys() - reached:
-        yield _finding(
-            "MISSING_TRANSITION_TARGET", f'State "{name}" is not reachable.', f"{path}/States/{name}"
-        )
+        yield _finding("MISSING_TRANSITION_TARGET", f'State "{name}" is not reachable.', f"{path}/States/{name}")
     if not any(state.get("End") or state.get("Type") in ENDING for state in states.values()):
         yield _finding("MISSING_END_STATE", "There is no terminal state", f"{path}/States")
 

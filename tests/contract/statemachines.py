@@ -26,9 +26,7 @@ class StateMachines:
     def create(self, definition: dict[str, Any], **options: Any) -> str:
         """The ARN of a new state machine."""
         name = options.pop("name", f"machine-{uuid4()}")
-        made = self.client.create_state_machine(
-            name=name, definition=json.dumps(definition), roleArn=role(), **options
-        )
+        made = self.client.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role(), **options)
         return str(made["stateMachineArn"])
 
     def finish(self, arn: str, *, seconds: float = 60) -> dict[str, Any]:

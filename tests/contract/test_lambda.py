@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from emulator.process import start_time
 from tests.contract.functions import invoke, make_function, make_zip, unique
 from tests.contract.waiting import eventually
 
@@ -78,9 +79,7 @@ def test_two_invocations_at_once_have_two_environments(emulator: Any, tmp_path: 
     name = make_function(emulator, source)
     # WHEN
     with ThreadPoolExecutor(2) as threads:
-        answers = list(
-            threads.map(lambda _: invoke(emulator.client("lambda"), name, str(tmp_path)).payload, range(2))
-        )
+        answers = list(threads.map(lambda _: invoke(emulator.client("lambda"), name, str(tmp_path)).payload, range(2)))
     # THEN
     assert len(set(answers)) == 2
 
@@ -95,7 +94,9 @@ def test_two_invocations_at_once_have_two_environments(emulator: Any, tmp_path: 
             "low",
             id="own-class",
         ),
-        pytest.param("x = 1\n", "Runtime.HandlerNotFound", "Handler 'main' missing on module 'module'", id="no-handler"),
+        pytest.param(
+            "x = 1\n", "Runtime.HandlerNotFound", "Handler 'main' missing on module 'module'", id="no-handler"
+        ),
         pytest.param(
             "import os\ndef main(event, context):\n    os._exit(3)\n",
             "Runtime.ExitError",
@@ -216,7 +217,12 @@ def test_an_alias_shares_its_traffic(emulator: Any) -> None:
     )
     # WHEN / THEN
     seen: set[str] = set()
-    eventually(lambda: seen.add(invoke(client, name, Qualifier="live").payload) or seen == {"1", "2"})
+
+    def both_ran() -> bool:
+        seen.add(invoke(client, name, Qualifier="live").payload)
+        return seen == {"1", "2"}
+
+    eventually(both_ran)
 
 
 @pytest.mark.parametrize(
@@ -272,9 +278,7 @@ def test_an_event_is_accepted_and_run_later(emulator: Any) -> None:
         "import boto3\ndef main(event, context):\n    boto3.client('s3').put_object(Bucket=event, Key='ran')\n",
     )
     # WHEN
-    answer = emulator.client("lambda").invoke(
-        FunctionName=name, InvocationType="Event", Payload=json.dumps(bucket)
-    )
+    answer = emulator.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(bucket))
     # THEN
     assert (answer["StatusCode"], answer["Payload"].read()) == (202, b"")
     eventually(lambda: emulator.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"])
@@ -342,9 +346,7 @@ def test_reserved_concurrency_refuses_more(emulator: Any) -> None:
         pytest.param(b'"' + b"x" * 6_291_456 + b'"', "RequestEntityTooLargeException", 413, id="too-large"),
     ],
 )
-def test_an_event_that_lambda_does_not_take_is_refused(
-    emulator: Any, payload: bytes, code: str, status: int
-) -> None:
+def test_an_event_that_lambda_does_not_take_is_refused(emulator: Any, payload: bytes, code: str, status: int) -> None:
     # GIVEN
     name = make_function(emulator, PROCESS)
     # WHEN
@@ -380,6 +382,4 @@ def test_another_runtime_is_refused_by_name(emulator: Any) -> None:
 
 
 def _runs(process: int) -> bool:
-    from emulator.process import start_time
-
     return start_time(process) is not None

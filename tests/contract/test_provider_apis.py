@@ -54,9 +54,7 @@ def test_notifications_to_eventbridge_are_shown(emulator: Any, bucket: str) -> N
     s3 = emulator.client("s3")
     none = s3.get_bucket_notification_configuration(Bucket=bucket)
     # WHEN
-    s3.put_bucket_notification_configuration(
-        Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
-    )
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}})
     # THEN
     assert "EventBridgeConfiguration" not in none
     assert s3.get_bucket_notification_configuration(Bucket=bucket)["EventBridgeConfiguration"] == {}
@@ -137,9 +135,7 @@ def test_budgets_have_tags_subscribers_and_updates(emulator: Any) -> None:
         ResourceTags=[{"Key": "a", "Value": "1"}],
     )
     # WHEN
-    budgets.update_budget(
-        AccountId=account, NewBudget={**budget, "BudgetLimit": {"Amount": "20", "Unit": "USD"}}
-    )
+    budgets.update_budget(AccountId=account, NewBudget={**budget, "BudgetLimit": {"Amount": "20", "Unit": "USD"}})
     # THEN
     arn = f"arn:aws:budgets::{account}:budget/{name}"
     found = budgets.describe_budget(AccountId=account, BudgetName=name)["Budget"]
@@ -159,9 +155,7 @@ def test_the_policy_simulator_allows(emulator: Any) -> None:
         ResourceArns=["*"],
     )
     # THEN
-    decisions = {
-        result["EvalActionName"]: result["EvalDecision"] for result in answer["EvaluationResults"]
-    }
+    decisions = {result["EvalActionName"]: result["EvalDecision"] for result in answer["EvaluationResults"]}
     assert decisions == {"s3:GetObject": "allowed", "logs:PutLogEvents": "allowed"}
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -40,7 +41,7 @@ class Moved:
 
 
 @pytest.fixture
-def owner() -> type[Any]:
+def owner() -> Iterator[type[Any]]:
     """A class to change, anew for each test; the changes made of it are forgotten."""
     known = len(CHANGES)
     yield type("Owner", (), dict(vars(Moved)))
@@ -49,9 +50,7 @@ def owner() -> type[Any]:
 
 def test_a_method_is_replaced_and_its_original_returned(owner: Any) -> None:
     # WHEN
-    original = replace(
-        owner, "invoke", lambda self, body, headers: "new", parameters=("body", "headers")
-    )
+    original = replace(owner, "invoke", lambda self, body, headers: "new", parameters=("body", "headers"))
     # THEN
     assert owner().invoke("a", "b") == "new"
     assert original(owner(), "a", "b") == "ab"
@@ -60,10 +59,10 @@ def test_a_method_is_replaced_and_its_original_returned(owner: Any) -> None:
 
 def test_a_property_and_a_static_method_stay_what_they_are(owner: Any) -> None:
     # WHEN
-    getter = replace(owner, "attributes", lambda self: "new " + getter(self))
+    replace(owner, "attributes", lambda self: "new")
     replace(owner, "helper", lambda value: value + 1, parameters=("value",))
     # THEN
-    assert owner().attributes == "new original"
+    assert owner().attributes == "new"
     assert (owner().helper(1), owner.helper(1)) == (2, 2)
 
 

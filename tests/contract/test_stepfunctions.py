@@ -196,9 +196,7 @@ def _with(**states: Any) -> str:
 
 INVALID = [
     pytest.param("{", "INVALID_JSON_DESCRIPTION", None, id="no-json"),
-    pytest.param(
-        _with(A={"Type": "Pass", "Next": "B"}), "MISSING_TRANSITION_TARGET", "/States/A/Next", id="next"
-    ),
+    pytest.param(_with(A={"Type": "Pass", "Next": "B"}), "MISSING_TRANSITION_TARGET", "/States/A/Next", id="next"),
     pytest.param(
         json.dumps({"StartAt": "B", "States": {"A": {"Type": "Pass", "End": True}}}),
         "MISSING_TRANSITION_TARGET",
@@ -281,9 +279,7 @@ def test_failed_parse_leaves_no_trace_in_the_next(states: Any) -> None:
     assert validated["result"] == "OK"
 
 
-def test_creation_can_be_repeated_but_not_with_another_definition(
-    states: Any, machines: StateMachines
-) -> None:
+def test_creation_can_be_repeated_but_not_with_another_definition(states: Any, machines: StateMachines) -> None:
     # GIVEN a state machine
     name = f"machine-{uuid4()}"
     machine = machines.create(PASS, name=name)
@@ -304,11 +300,7 @@ def test_settings_come_back_as_given(states: Any, machines: StateMachines) -> No
         "level": "ERROR",
         "includeExecutionData": False,
         "destinations": [
-            {
-                "cloudWatchLogsLogGroup": {
-                    "logGroupArn": "arn:aws:logs:us-east-1:123456789012:log-group:states:*"
-                }
-            }
+            {"cloudWatchLogsLogGroup": {"logGroupArn": "arn:aws:logs:us-east-1:123456789012:log-group:states:*"}}
         ],
     }
     machine = machines.create(
@@ -335,9 +327,9 @@ def test_version_keeps_its_definition_and_runs_by_itself(states: Any, machines: 
     machine = machines.create(PASS)
     first = states.publish_state_machine_version(stateMachineArn=machine)["stateMachineVersionArn"]
     changed = single(Type="Pass", Result=1)
-    second = states.update_state_machine(
-        stateMachineArn=machine, definition=json.dumps(changed), publish=True
-    )["stateMachineVersionArn"]
+    second = states.update_state_machine(stateMachineArn=machine, definition=json.dumps(changed), publish=True)[
+        "stateMachineVersionArn"
+    ]
 
     # WHEN both versions run
     outputs = [

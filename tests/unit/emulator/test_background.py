@@ -66,9 +66,7 @@ def test_a_new_one_is_written_down_and_answers(directory: Path, stand_in: Path) 
     assert (directory / "emulator.log").read_text().startswith("AWS on ")
 
 
-def test_one_that_answers_is_kept_with_all_that_describes_it(
-    directory: Path, stand_in: Path, tmp_path: Path
-) -> None:
+def test_one_that_answers_is_kept_with_all_that_describes_it(directory: Path, stand_in: Path, tmp_path: Path) -> None:
     # GIVEN
     first = start(directory)
     described = tmp_path / "terraform.tfstate"
@@ -174,9 +172,7 @@ def test_one_that_ends_at_once_is_reported_with_its_last_line(directory: Path, s
     assert read_state(directory) is None
 
 
-def test_one_that_never_answers_is_ended(
-    directory: Path, stand_in: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_never_answers_is_ended(directory: Path, stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     stand_in.write_text(SILENT)
     monkeypatch.setattr(background, "ANSWERS_WITHIN", 0.2)
