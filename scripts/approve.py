@@ -30,7 +30,7 @@ def main(environment: Environment) -> None:
     if not pending:
         raise NothingPendingError(f"no model of {stack.model_package_group} waits for approval: `make train` makes one")
     arn = pending[0]["ModelPackageArn"]
-    put_in_use(stack, arn)
+    put_in_use(stack, arn, reason="approved by a person")
     print(f"{arn} is approved: `make deploy ENV={stack.environment}` puts it behind the endpoint")
 
 

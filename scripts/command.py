@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.stack import Stack, read_stack
 from scripts.terraform import ENVIRONMENTS, OperatorError, Terraform
+from staging import StagingError
 
 __all__ = ["Environment", "OperatorError", "run_command"]
 
@@ -60,7 +61,7 @@ def run_command(
     arguments = parser.parse_args()
     try:
         main(Environment(arguments.env, arguments))
-    except (OperatorError, BotoCoreError, ClientError) as error:
+    except (OperatorError, StagingError, BotoCoreError, ClientError, OSError) as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
     except KeyboardInterrupt:
         sys.exit("interrupted: the same command takes it up again")

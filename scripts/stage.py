@@ -20,7 +20,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 def main(environment: Environment) -> None:
     """Resolve the source, transform its rows, upload what changed."""
     stack = environment.stack
-    source = staging.resolve(environment.options.source, directory=BUILD / "archives")
+    source = staging.resolve(environment.options.source, directory=BUILD / "archives", classes=stack.classes)
     print(f"source: {source.description}")
     staging.stage(
         source,

@@ -114,8 +114,7 @@ def work(self: Any, job: Any, worker_frame: Any) -> None:
     while job is not None:
         frame = worker_frame.open_inner_frame()
         self._eval_job(env=frame, job=job)
-        leave = worker_frame.delete_frame if distributed else worker_frame.close_frame
-        leave(frame)
+        _leave(worker_frame, frame, distributed=distributed)
         halted = isinstance(job.job_output, Exception) or self.stopped()
         following = None if halted else self._job_pool.next_job()
         if following is None:
@@ -123,16 +122,15 @@ def work(self: Any, job: Any, worker_frame: Any) -> None:
                 last = frame.event_history_context.last_published_event_id
                 worker_frame.event_history_context.source_event_id = last
             # before the last job is closed: the Map goes on as soon as all jobs are
-            _leave(self, worker_frame, distributed=distributed)
+            _leave(self._env, worker_frame, distributed=distributed)
         self._job_pool.close_job(job)
         job = following
-        if job is None:
-            return
-    _leave(self, worker_frame, distributed=distributed)
+    _leave(self._env, worker_frame, distributed=distributed)
 
 
-def _leave(worker: Any, frame: Any, *, distributed: bool) -> None:
-    (worker._env.delete_frame if distributed else worker._env.close_frame)(frame)
+def _leave(owner: Any, frame: Any, *, distributed: bool) -> None:
+    """Take a frame from its owner, if it is still there; an inline Map's events go on from it."""
+    (owner.delete_frame if distributed else owner.close_frame)(frame)
 
 
 def _judge_each_job(worker: type[Any]) -> None:

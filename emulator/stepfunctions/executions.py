@@ -24,15 +24,15 @@ MILLISECONDS_BILLED = 100  # AWS rounds up to these
 def install() -> None:
     """Mend what starts executions and tells of them."""
     run.install()
-    for name in (
-        "start_execution",
-        "describe_execution",
-        "list_executions",
-        "stop_execution",
-        "get_execution_history",
-        "send_task_failure",
+    for function in (
+        start_execution,
+        describe_execution,
+        list_executions,
+        stop_execution,
+        get_execution_history,
+        send_task_failure,
     ):
-        replace(StepFunctionResponse, name, globals()[name])
+        replace(StepFunctionResponse, function.__name__, function)
     add(StepFunctionResponse, "start_sync_execution", start_sync_execution)
 
 

@@ -4,9 +4,11 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from jsonpath_ng.ext import parse
+from jsonpath_ng.ext.parser import parse
+from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.utils import json_path
 
+from emulator.replace import replace
 from emulator.stepfunctions.interpreter import replace_everywhere
 
 PATHS_KEPT = 4096
@@ -17,6 +19,7 @@ ENDS_IN_INDEX = re.compile(r"\[\d+\]$")
 
 def install() -> None:
     """Read paths by `extract`: moto gives a list for `$.a[0].b`, and parses a path each time it is used."""
+    replace(result_path, "parse", parsed, parameters=("string",))
     replace_everywhere(json_path.extract_json, extract, parameters=("path", "data"))
 
 
@@ -28,7 +31,7 @@ def extract(path: str, data: Any) -> Any:
     moto.stepfunctions.parser.asl.utils.json_path.NoSuchJsonPathError
         If it names one thing that is not there.
     """
-    values = [match.value for match in _parsed(path).find(data)]
+    values = [match.value for match in parsed(path).find(data)]
     if not INDEFINITE.search(path):
         if not values:
             raise json_path.NoSuchJsonPathError(json_path=path, data=data)
@@ -37,5 +40,6 @@ def extract(path: str, data: Any) -> Any:
 
 
 @lru_cache(maxsize=PATHS_KEPT)
-def _parsed(path: str) -> Any:
+def parsed(path: str) -> Any:
+    """A path as jsonpath-ng has it: parsed once."""
     return parse(path)

@@ -20,6 +20,7 @@ from moto.stepfunctions.parser.asl.component.common.string.string_expression imp
     StringVariableSample,
 )
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
 from emulator.replace import replace
 from emulator.stepfunctions.failures import failure, raised
@@ -76,11 +77,12 @@ def _evaluate_expression(self: Any, env: Any) -> None:
 
 
 def _evaluate_sample(self: Any, env: Any) -> None:
-    """`$name.path` in JSONPath mode: the same syntax, undefined is null."""
+    """`$name.path` in JSONPath mode: the same syntax, but its absence is that of a path."""
+    bindings = _bindings(env, self.expression)
     try:
-        env.stack.append(evaluate(self.expression, _bindings(env, self.expression)))
-    except QueryError:
-        env.stack.append(None)
+        env.stack.append(evaluate(self.expression, bindings))
+    except QueryError as error:
+        raise NoSuchJsonPathError(json_path=self.expression, data=bindings) from error
 
 
 def _bindings(env: Any, expression: str) -> dict[str, Any]:

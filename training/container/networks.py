@@ -25,6 +25,15 @@ class Pretrained(nn.Module):
         self.body = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path, num_classes=1000)
         width = self.body._fc.in_features
         self.body._fc = nn.Linear(width, classes)
+        self.to(memory_format=torch.channels_last)
+
+    def train(self, mode: bool = True) -> "Pretrained":
+        """Train everything but the normalisations: a few hundred rows are too few to learn ImageNet's anew."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
 
     @property
     def head(self) -> nn.Module:
@@ -37,6 +46,8 @@ class Pretrained(nn.Module):
         scaled = images.permute(0, 3, 1, 2).float() / 127.5 - 1.0
         size = (ENLARGED, ENLARGED)
         enlarged = functional.interpolate(scaled, size=size, mode="bicubic", align_corners=False)
+        if not torch.onnx.is_in_onnx_export():
+            enlarged = enlarged.contiguous(memory_format=torch.channels_last)
         logits: Tensor = self.body(enlarged)
         return logits
 

@@ -48,7 +48,9 @@ def train(settings: Settings) -> None:
     train_split, validation = (channel(name, settings) for name in ("train", "validation"))
     if train_split.images.shape[1:] != validation.images.shape[1:]:
         raise InputError("the images of train and validation differ in size")
-    print(f"{len(train_split.labels)} images to train on, {len(validation.labels)} to validate on, {device}", flush=True)
+    print(
+        f"{len(train_split.labels)} images to train on, {len(validation.labels)} to validate on, {device}", flush=True
+    )
     network = make_network(classes=len(settings.classes), pretrained=bool(settings.pretrained)).to(device)
     epochs: list[Epoch] = []
 

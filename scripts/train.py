@@ -1,0 +1,145 @@
+"""Train in a SageMaker job, judge the model, register it, and approve it where the environment lets a machine do so."""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+import staging
+from scripts.command import Environment, OperatorError, run_command
+from scripts.registry import model_in_use, put_in_use
+from scripts.stack import Stack
+from training.judge import Score, Verdict, describe, judge
+from training.launch import CONTAINER, LaunchError, TrainingFailedError, TrainingJob, follow, launch, result
+from training.register import Status, properties_of, register, score_of
+
+
+class TrainingError(OperatorError):
+    """There is no new model, or none that may be used."""
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """How long to train."""
+    parser.add_argument("--epochs", type=int, help="epochs to train (the recipe's)")
+
+
+def main(environment: Environment) -> None:
+    """Train, unless the model in use is the one that would come out.
+
+    Raises
+    ------
+    TrainingError
+        The job failed, or the model may not be used.
+    """
+    stack = environment.stack
+    manifest = staging.read_manifest(boto3.client("s3", region_name=stack.region), stack.bucket)
+    hyperparameters = {"classes": ",".join(manifest["classes"])}
+    if environment.options.epochs:
+        hyperparameters["epochs"] = str(environment.options.epochs)
+    fingerprint = fingerprint_of(manifest, hyperparameters)
+    sagemaker = boto3.client("sagemaker", region_name=stack.region)
+    in_use = model_in_use(stack, boto3.client("ssm", region_name=stack.region))
+    known = properties_of(in_use, sagemaker=sagemaker) if in_use else {}
+    if known.get("fingerprint") == fingerprint:
+        print(f"nothing to train: {in_use} comes from this data, code and settings")
+        return
+    try:
+        job = train(stack, hyperparameters)
+    except (LaunchError, TrainingFailedError) as error:
+        raise TrainingError(str(error)) from error
+    measured = job.metrics["validation"]
+    score = Score(measured["correct"], measured["n"], rows_of(manifest))
+    verdict = judge(score, score_of(known) if known else None, bar=stack.accuracy_bar)
+    print(describe(score))
+    properties = {"fingerprint": fingerprint, "source": manifest["source"], "code": code_version()}
+    arn = register_model(stack, job, score, verdict, properties)
+    write(environment.directory / "training.json", stack, job, score, verdict, {**properties, "model_package_arn": arn})
+    if not verdict.passed:
+        raise TrainingError(f"{arn} is rejected: {verdict.reason}")
+    if stack.approval == "automatic":
+        put_in_use(stack, arn, reason=verdict.reason)
+        print(f"{arn} is approved: {verdict.reason}")
+    else:
+        print(f"{arn} waits for approval: `make approve ENV={stack.environment}`")
+
+
+def train(stack: Stack, hyperparameters: dict[str, str]) -> TrainingJob:
+    """One job, from its start to its figures."""
+    clients = {name: boto3.client(name, region_name=stack.region) for name in ("sagemaker", "logs", "s3")}
+    name = launch(
+        image=stack.training_image,
+        role_arn=stack.training_role_arn,
+        bucket=stack.bucket,
+        region=stack.region,
+        instance_type=stack.training_instance_type,
+        name=f"scones-{stack.environment}-vehicles",
+        hyperparameters=hyperparameters,
+    )
+    print(f"training job {name}")
+    return result(follow(name, sagemaker=clients["sagemaker"], logs=clients["logs"]), s3=clients["s3"])
+
+
+def register_model(stack: Stack, job: TrainingJob, score: Score, verdict: Verdict, properties: dict[str, str]) -> str:
+    """A new version of the group; what the judge refused is kept as rejected."""
+    status: Status = "PendingManualApproval" if verdict.passed else "Rejected"
+    return register(
+        job,
+        score,
+        sagemaker=boto3.client("sagemaker", region_name=stack.region),
+        group=stack.model_package_group,
+        image=stack.serving_image,
+        status=status,
+        reason=verdict.reason,
+        properties=properties,
+    )
+
+
+def fingerprint_of(manifest: dict[str, Any], hyperparameters: dict[str, str]) -> str:
+    """Names the data, the code and the settings that a model comes from: the same three give the same model."""
+    digest = hashlib.sha256(json.dumps([manifest["objects"], hyperparameters], sort_keys=True).encode())
+    for path in sorted(CONTAINER.rglob("*")):
+        if path.suffix in {".py", ".txt"}:
+            digest.update(path.relative_to(CONTAINER).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def rows_of(manifest: dict[str, Any]) -> str:
+    """Names the validation rows and their classes: scores compare only on the same ones."""
+    rows = {key: found["md5"] for key, found in manifest["objects"].items() if key.startswith("validation")}
+    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
+
+
+def code_version() -> str:
+    """The commit of this checkout, marked where files differ from it; `unknown` outside of git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    answer = subprocess.run(command, cwd=CONTAINER, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or "unknown"
+
+
+def write(
+    path: Path, stack: Stack, job: TrainingJob, score: Score, verdict: Verdict, properties: dict[str, str]
+) -> None:
+    """The figures, for the report."""
+    content = {
+        **properties,
+        "job": job.name,
+        "image": stack.training_image,
+        "instance_type": stack.training_instance_type,
+        "seconds": job.seconds,
+        "metrics": job.metrics,
+        "validation": {**asdict(score), "accuracy": score.accuracy, "interval": score.interval},
+        "verdict": asdict(verdict),
+    }
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(content, indent=2))
+    os.replace(partial, path)
+
+
+if __name__ == "__main__":
+    run_command(main, __doc__, options)
