@@ -4,7 +4,6 @@ The same sources give the same bytes on every machine: members sorted, one date,
 deflated, since zlib's output differs from build to build. So a clean checkout plans no change.
 """
 
-import os
 import sys
 import zipfile
 from pathlib import Path
@@ -22,7 +21,7 @@ def package(folder: Path, archive: Path) -> None:
             member.external_attr = 0o644 << 16
             member.create_system = 3  # Unix, wherever this runs
             target.writestr(member, path.read_bytes())
-    os.replace(partial, archive)
+    partial.replace(archive)
 
 
 if __name__ == "__main__":

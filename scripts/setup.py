@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -80,7 +79,7 @@ def fetch_terraform(target: Path) -> str:
     partial = target.with_suffix(".partial")
     partial.write_bytes(zipfile.ZipFile(io.BytesIO(archive)).read("terraform"))
     partial.chmod(0o755)
-    os.replace(partial, target)
+    partial.replace(target)
     return str(target)
 
 

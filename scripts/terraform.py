@@ -169,10 +169,14 @@ class Terraform:
         """Run one command with its output in a log, a bar on the terminal meanwhile."""
         log = self.logs / f"terraform-{name}.log"
         self.logs.mkdir(parents=True, exist_ok=True)
-        with log.open("w+") as stream, progress(name, log, total):
-            # the driver gives a child these two streams, and can follow none
-            with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
-                code, _, _ = command(*arguments, capture_output=False, **options)
+        # the driver gives a child Python's own two streams, and can follow none
+        with (
+            log.open("w+") as stream,
+            progress(name, log, total),
+            contextlib.redirect_stdout(stream),
+            contextlib.redirect_stderr(stream),
+        ):
+            code, _, _ = command(*arguments, capture_output=False, **options)
         text = log.read_text()
         if code not in accept:
             raise TerraformError(f"terraform {name} failed: {first_error(text)} (all of it: {log})")
@@ -260,7 +264,7 @@ def find_mirror(lock_file: Path) -> Path | None:
     named = os.environ.get(MIRROR_VARIABLE)
     if named:
         return Path(named).expanduser()
-    if "-plugin-dir" in os.environ.get("TF_CLI_ARGS_init", ""):
+    if "-plugin-dir" in os.environ.get("TF_CLI_ARGS_init", ""):  # noqa: SIM112 (its name)
         return None
     wanted = locked_provider(lock_file)
     if any((Path(place).expanduser() / wanted).is_dir() for place in STANDARD_MIRRORS):

@@ -3,11 +3,9 @@
 import argparse
 import hashlib
 import json
-import os
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import boto3
 
@@ -100,7 +98,7 @@ def register_model(stack: Stack, job: TrainingJob, score: Score, verdict: Verdic
     )
 
 
-def fingerprint_of(manifest: dict[str, Any], hyperparameters: dict[str, str]) -> str:
+def fingerprint_of(manifest: staging.Manifest, hyperparameters: dict[str, str]) -> str:
     """Names the data, the code and the settings that a model comes from: the same three give the same model."""
     digest = hashlib.sha256(json.dumps([manifest["objects"], hyperparameters], sort_keys=True).encode())
     for path in sorted(CONTAINER.rglob("*")):
@@ -109,7 +107,7 @@ def fingerprint_of(manifest: dict[str, Any], hyperparameters: dict[str, str]) ->
     return digest.hexdigest()
 
 
-def rows_of(manifest: dict[str, Any]) -> str:
+def rows_of(manifest: staging.Manifest) -> str:
     """Names the validation rows and their classes: scores compare only on the same ones."""
     rows = {key: found["md5"] for key, found in manifest["objects"].items() if key.startswith("validation")}
     return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
@@ -138,7 +136,7 @@ def write(
     }
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(content, indent=2))
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """From a trained network to one ONNX file that answers the same."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -27,19 +26,17 @@ def export(network: torch.nn.Module, split: Split, path: Path) -> None:
     """
     network = network.cpu().eval()
     example = torch.from_numpy(split.images[:2])
-    stream = io.BytesIO()
     # the exporter that torch 2.6 (AWS's image) and 2.13 both have
     torch.onnx.export(
         network,
         (example,),
-        stream,
+        str(path),
         dynamo=False,
         input_names=["images"],
         output_names=["probabilities"],
         dynamic_axes={"images": {0: "n"}, "probabilities": {0: "n"}},
         opset_version=OPSET,
     )
-    path.write_bytes(stream.getvalue())
     rows = split.images[:CHECKED]
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (served,) = session.run(None, {"images": rows})

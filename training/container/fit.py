@@ -60,7 +60,7 @@ def fit(
             target = labels[rows.to(device)]
             loss = functional.cross_entropy(logits, target, label_smoothing=SMOOTHING)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
             right += int((logits.argmax(1) == target).sum())
@@ -100,7 +100,7 @@ def make_optimizer(network: Pretrained | ResNet9, settings: Settings) -> torch.o
 
 def batches(count: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Shuffled rows; a last batch of one row joins the one before, since one row has no spread to normalise by."""
-    parts = list(torch.randperm(count, generator=generator).split(size))
+    parts = list(torch.randperm(count, generator=generator).split(size))  # type: ignore[no-untyped-call]
     if len(parts) > 1 and len(parts[-1]) == 1:
         parts[-2:] = [torch.cat(parts[-2:])]
     yield from parts
@@ -136,7 +136,7 @@ def predict(network: torch.nn.Module, split: Split, size: int = 128) -> Tensor:
     """Logits of a split's rows, n x classes."""
     network.eval()
     device = next(network.parameters()).device
-    parts = torch.from_numpy(split.images).split(size)
+    parts = torch.from_numpy(split.images).split(size)  # type: ignore[no-untyped-call]
     return torch.cat([network(part.to(device)).float().cpu() for part in parts])
 
 

@@ -25,7 +25,7 @@ class Pretrained(nn.Module):
         self.body = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path, num_classes=1000)
         width = self.body._fc.in_features
         self.body._fc = nn.Linear(width, classes)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def train(self, mode: bool = True) -> "Pretrained":
         """Train everything but the normalisations: a few hundred rows are too few to learn ImageNet's anew."""
@@ -74,6 +74,8 @@ class ResNet9(nn.Module):
             nn.Flatten(),
         )
         self.head = nn.Linear(128, classes)
+        self.mean: Tensor
+        self.deviation: Tensor
         self.register_buffer("mean", torch.tensor([0.5071, 0.4865, 0.4409]).view(1, 3, 1, 1))
         self.register_buffer("deviation", torch.tensor([0.2673, 0.2564, 0.2762]).view(1, 3, 1, 1))
 
