@@ -94,7 +94,8 @@ def launch(
     from sagemaker.core.training.configs import Compute, InputData, OutputDataConfig, SourceCode
     from sagemaker.train import ModelTrainer
 
-    logging.getLogger("sagemaker").setLevel(logging.WARNING)
+    for noisy in ("sagemaker.config", "sagemaker.core.utils.utils", "sagemaker.train"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)  # what it says there, this command says in its own words
     session = Session(boto_session=boto3.Session(region_name=region), default_bucket=bucket)
     trainer = ModelTrainer(
         sagemaker_session=session,

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from moto.sagemaker.models import sagemaker_backends
 from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 
-from emulator.replace import replace
+from emulator.replace import MotoChangedError, replace
 from emulator.sagemaker.capture import Captures, Exchange
 from emulator.sagemaker.endpoints import LOG_GROUP, Endpoints
 from emulator.sagemaker.servers import Answer
@@ -31,7 +31,7 @@ def install(endpoints: Endpoints, captures: Captures) -> None:
         variant = fleet.choose(target)
         if variant is None:
             return _validation_error(f"Variant {target} of endpoint {name} not found.")
-        body = self.body if isinstance(self.body, bytes) else (self.body or "").encode()
+        body = self.body or b""
         content_type = self.headers.get("Content-Type") or "application/octet-stream"
         answer = _ask(variant, body, _headers(self.headers, content_type))
         if answer.status != http.client.OK:
@@ -45,6 +45,9 @@ def install(endpoints: Endpoints, captures: Captures) -> None:
         return 200, headers, answer.body
 
     replace(SageMakerRuntimeResponse, "invoke_endpoint", invoke_endpoint)
+    if not hasattr(SageMakerRuntimeResponse, "use_raw_body"):
+        raise MotoChangedError(SageMakerRuntimeResponse, "use_raw_body", "no longer has a setting")
+    SageMakerRuntimeResponse.use_raw_body = True  # else moto takes every body for text, and an image is none
 
 
 def _ask(variant: Any, body: bytes, headers: dict[str, str]) -> Answer:
