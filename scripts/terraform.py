@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import platform
 import re
@@ -77,6 +78,7 @@ class Terraform:
     def __init__(self, environment: str, *, logs: Path, directory: Path = DIRECTORY) -> None:
         from python_terraform import Terraform as Driver  # logs on import, and `--help` needs none of it
 
+        logging.getLogger("python_terraform").setLevel(logging.ERROR)  # it warns of what is raised here
         self.environment = environment
         self.logs = logs.resolve()
         self.directory = directory

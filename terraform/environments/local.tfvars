@@ -6,6 +6,6 @@ log_retention_days = 1
 # the provider waits 55 s for a lifecycle rule, which outlives nothing here
 capture_retention_days = null
 
-# one address, which is not worth asking twice
+# one address; an API that it lacks is refused for good, so that few retries do
 provider_path_style  = true
-provider_max_retries = 1
+provider_max_retries = 5
