@@ -1,20 +1,22 @@
-"""S3: bucket policies with conditions, and notifications to EventBridge."""
+"""S3: bucket policies with conditions, notifications to EventBridge, deletion of delete markers."""
 
 import json
 from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.iam.access_control import IAMPolicy, PermissionResult
-from moto.s3.models import FakeBucket
+from moto.s3.models import FakeBucket, FakeDeleteMarker
 from moto.s3.responses import S3Response
 
 from emulator.context import Emulator
-from emulator.replace import replace
+from emulator.replace import add, replace
 
 
 def install(emulator: Emulator) -> None:
     """Mend moto's buckets."""
     replace(FakeBucket, "get_permission", _get_permission, parameters=("action", "resource"))
+    # moto disposes of every version that it deletes, and a delete marker is one that it cannot dispose of
+    add(FakeDeleteMarker, "dispose", lambda marker: None)
     _show_eventbridge()
 
 

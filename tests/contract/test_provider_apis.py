@@ -60,6 +60,24 @@ def test_notifications_to_eventbridge_are_shown(emulator: Any, bucket: str) -> N
     assert s3.get_bucket_notification_configuration(Bucket=bucket)["EventBridgeConfiguration"] == {}
 
 
+def test_a_versioned_bucket_can_be_emptied_of_its_delete_markers(emulator: Any, bucket: str) -> None:
+    # GIVEN
+    s3 = emulator.client("s3")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=bucket, Key="image.png", Body=b"image")
+    s3.delete_object(Bucket=bucket, Key="image.png")
+    listed = s3.list_object_versions(Bucket=bucket)
+    found = [*listed["Versions"], *listed["DeleteMarkers"]]
+
+    # WHEN
+    objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+    s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+
+    # THEN
+    assert len(found) == 2
+    assert not {"Versions", "DeleteMarkers"} & set(s3.list_object_versions(Bucket=bucket))
+
+
 def test_a_redrive_policy_has_no_blanks(emulator: Any) -> None:
     # GIVEN
     sqs = emulator.client("sqs")

@@ -71,12 +71,20 @@ def input_fn(body: bytes, content_type: str) -> Image.Image:
     if len(body) > MAX_BYTES:
         raise ImageError(f"the image has {len(body)} bytes, and {MAX_BYTES} are allowed")
     try:
-        image = Image.open(io.BytesIO(body), formats=formats)
-        if image.width * image.height > MAX_PIXELS:
-            raise ImageError(f"the image has {image.width} x {image.height} pixels, and {MAX_PIXELS} are allowed")
-        return image.convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        return decode(body, formats)
+    except ImageError:
+        raise
+    # Pillow says ValueError for a header that is cut short and for text that unpacks to too much
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(f"the body is no image of type {content_type} that can be decoded: {error}") from error
+
+
+def decode(body: bytes, formats: tuple[str, ...]) -> Image.Image:
+    """The image as RGB; its pixels are counted before they are unpacked."""
+    image = Image.open(io.BytesIO(body), formats=formats)
+    if image.width * image.height > MAX_PIXELS:
+        raise ImageError(f"the image has {image.width} x {image.height} pixels, and {MAX_PIXELS} are allowed")
+    return image.convert("RGB")
 
 
 def predict_fn(image: Image.Image, model: Model) -> NDArray[np.float32]:

@@ -1,0 +1,225 @@
+"""Hold the last run against the labels: accuracy, confusion, coverage above the threshold, calibration."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+
+from scripts.command import Environment, OperatorError, run_command
+from scripts.results import FILES, Execution, Run, is_drawn, make, read_run, write_json
+from scripts.run import outcome
+from scripts.stack import Stack
+from scripts.staged import Staged, read_staged
+from scripts.statistics import (
+    Booleans,
+    Floats,
+    Integers,
+    Share,
+    calibration_bins,
+    calibration_error,
+    class_scores,
+    confusion_matrix,
+    coverage_curve,
+)
+
+MOST_CLASSES_PRINTED = 10
+
+
+class StaleRunError(OperatorError):
+    """The last run stands on something else than what is deployed and staged now."""
+
+
+class NothingToEvaluateError(OperatorError):
+    """No execution of the run has probabilities of the stack's classes."""
+
+
+def main(environment: Environment) -> None:
+    """Evaluate the last run, write `evaluation.json`, print a summary.
+
+    Raises
+    ------
+    scripts.results.ResultMissingError, StaleRunError, NothingToEvaluateError
+        There is no run, none of what is deployed now, or none with answers.
+    """
+    stack = environment.stack
+    run = read_run(environment.directory)
+    staged = read_staged(boto3.client("s3", region_name=stack.region), stack)
+    check_fresh(run, stack, staged, environment.directory)
+    evaluation = evaluate(run, staged.labels)
+    path = environment.directory / FILES["evaluate"]
+    write_json(path, evaluation)
+    print("\n".join(summary(evaluation)))
+    print(path)
+
+
+def check_fresh(run: Run, stack: Stack, staged: Staged, directory: Path) -> None:
+    """The run must stand on what is deployed and staged now.
+
+    Raises
+    ------
+    StaleRunError
+        It does not; the message says in what.
+    """
+    compared = {
+        "endpoint configuration": (run["endpoint_config"], stack.endpoint_config_name),
+        "state machine": (run["state_machine_arn"], stack.state_machine_arn),
+        "threshold": (run["threshold"], stack.threshold),
+        "classes": (tuple(run["classes"]), stack.classes),
+        "test images": (run["images"], staged.fingerprint),
+    }
+    changed = [name for name, (then, now) in compared.items() if then != now]
+    if changed:
+        raise StaleRunError(
+            f"the last run stands on another {' and '.join(changed)}: run `{make('run', directory)}` again"
+        )
+
+
+def evaluate(run: Run, labels: Mapping[str, int]) -> dict[str, Any]:
+    """The content of `evaluation.json`.
+
+    Parameters
+    ----------
+    labels
+        Class number by key.
+
+    Raises
+    ------
+    NothingToEvaluateError
+        No execution has an answer.
+    """
+    answered = [found for found in run["executions"] if len(found["inferences"] or ()) == len(run["classes"])]
+    if not answered:
+        raise NothingToEvaluateError("no execution of the last run got an answer from the endpoint")
+    probabilities = np.array([found["inferences"] for found in answered], dtype=np.float64)
+    truth = np.array([labels[found["s3_key"]] for found in answered], dtype=np.int64)
+    predicted = probabilities.argmax(axis=1)
+    confidence, correct = probabilities.max(axis=1), predicted == truth
+    confusion = confusion_matrix(truth, predicted, len(run["classes"]))
+    return {
+        **_provenance(run),
+        "n": len(answered),
+        "unanswered": len(run["executions"]) - len(answered),
+        "outcomes": dict(Counter(map(outcome, run["executions"]))),
+        **_accuracy(correct),
+        **_above(confidence, correct, run["threshold"]),
+        "confusion": confusion.tolist(),
+        "per_class": _per_class(run["classes"], confusion),
+        "calibration": _calibration(confidence, correct),
+        "curve": [asdict(point) for point in coverage_curve(confidence, correct)],
+        "mistakes": _mistakes(answered, truth, predicted, confidence, run["classes"]),
+    }
+
+
+def _provenance(run: Run) -> dict[str, Any]:
+    kept = ("source", "classes", "threshold", "endpoint_config", "model_package_arn")
+    content: dict[str, Any] = {name: value for name, value in run.items() if name in kept}
+    return {**content, "run_started": run["started"]}
+
+
+def _accuracy(correct: Booleans) -> dict[str, Any]:
+    share = Share(int(correct.sum()), len(correct))
+    return {"correct": share.correct, "accuracy": share.value, "accuracy_interval": share.interval}
+
+
+def _above(confidence: Floats, correct: Booleans, threshold: float) -> dict[str, Any]:
+    """Coverage is the share of images at or above the threshold; the accuracy there is None where it is 0."""
+    above = confidence >= threshold
+    covered, right = Share(int(above.sum()), len(above)), Share(int(correct[above].sum()), int(above.sum()))
+    return {
+        "n_above_threshold": covered.correct,
+        "correct_above_threshold": right.correct,
+        "coverage": covered.value,
+        "coverage_interval": covered.interval,
+        "accuracy_above_threshold": right.value,
+        "accuracy_above_threshold_interval": right.interval,
+    }
+
+
+def _per_class(classes: Sequence[str], confusion: Integers) -> list[dict[str, Any]]:
+    return [
+        {
+            "class": name,
+            "images": score.recall.n,
+            "precision": score.precision.value,
+            "precision_interval": score.precision.interval,
+            "recall": score.recall.value,
+            "recall_interval": score.recall.interval,
+        }
+        for name, score in zip(classes, class_scores(confusion), strict=True)
+    ]
+
+
+def _calibration(confidence: Floats, correct: Booleans) -> dict[str, Any]:
+    bins = calibration_bins(confidence, correct)
+    return {
+        "expected_calibration_error": calibration_error(bins),
+        "binning": f"{len(bins)} bins of equal mass",
+        "mean_confidence": float(confidence.mean()),
+        "bins": [asdict(each) for each in bins],
+    }
+
+
+def _mistakes(
+    answered: Sequence[Execution], truth: Integers, predicted: Integers, confidence: Floats, classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The images told wrong, the most confident first."""
+    wrong = np.flatnonzero(truth != predicted)
+    return [
+        {
+            "s3_key": answered[row]["s3_key"],
+            "label": classes[truth[row]],
+            "predicted": classes[predicted[row]],
+            "confidence": float(confidence[row]),
+        }
+        for row in wrong[np.argsort(-confidence[wrong], kind="stable")].tolist()
+    ]
+
+
+def summary(evaluation: Mapping[str, Any]) -> Iterable[str]:
+    """What a person wants to know first."""
+    yield f"source: {evaluation['source']}"
+    if is_drawn(evaluation["source"]):
+        yield "these images are drawn: the figures say that the workflow works, nothing about photographs"
+    yield _line("accuracy", evaluation, "accuracy", f"{evaluation['correct']} of {evaluation['n']}")
+    above = f"{evaluation['n_above_threshold']} of {evaluation['n']}"
+    yield _line(f"coverage at {evaluation['threshold']:g}", evaluation, "coverage", above)
+    right = f"{evaluation['correct_above_threshold']} of {evaluation['n_above_threshold']}"
+    yield _line("accuracy there", evaluation, "accuracy_above_threshold", right)
+    calibration = evaluation["calibration"]
+    error = calibration["expected_calibration_error"]
+    yield f"{'calibration error':<20} {error:6.3f}  expected, over {calibration['binning']}"
+    if evaluation["unanswered"]:
+        yield f"{evaluation['unanswered']} executions without an answer of the endpoint are left out"
+    yield from _class_table(evaluation["per_class"])
+
+
+def _line(title: str, evaluation: Mapping[str, Any], name: str, counts: str) -> str:
+    if evaluation[name] is None:
+        return f"{title:<20} none: no image is at or above the threshold"
+    low, high = evaluation[f"{name}_interval"]
+    return f"{title:<20} {evaluation[name]:6.1%}  {low:.1%} to {high:.1%} (95 %), {counts}"
+
+
+def _class_table(per_class: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    yield f"{'class':<20}{'images':>10}{'precision':>12}{'recall':>10}"
+    weakest_first = sorted(per_class, key=lambda score: score["recall"] if score["recall"] is not None else 2)
+    shown = per_class if len(per_class) <= MOST_CLASSES_PRINTED else weakest_first[:MOST_CLASSES_PRINTED]
+    for score in shown:
+        yield (
+            f"{score['class'][:19]:<20}{score['images']:>10}"
+            f"{_percent(score['precision']):>12}{_percent(score['recall']):>10}"
+        )
+    if len(per_class) > len(shown):
+        yield f"({len(per_class) - len(shown)} classes with higher recall are in the file)"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+if __name__ == "__main__":
+    run_command(main, __doc__)

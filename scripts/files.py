@@ -1,0 +1,33 @@
+"""Files below build/: written whole or not at all, and missed with the target that makes them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from scripts.terraform import OperatorError
+
+
+class StepMissingError(OperatorError):
+    """A step before this one has not been taken."""
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write all of it, or leave what was there."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(content, indent=2) + "\n")
+    partial.replace(path)
+
+
+def read_json(path: Path, target: str) -> dict[str, Any]:
+    """The content of a file that `make <target>` writes.
+
+    Raises
+    ------
+    StepMissingError
+        It is not there, or cannot be read.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError) as error:
+        raise StepMissingError(f"{path} is missing or broken: run `make {target} ENV={path.parent.name}`") from error
+    return content
