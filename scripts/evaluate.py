@@ -10,7 +10,8 @@ import boto3
 import numpy as np
 
 from scripts.command import Environment, OperatorError, run_command
-from scripts.results import FILES, Execution, Run, is_drawn, make, read_run, write_json
+from scripts.files import write_json
+from scripts.results import FILES, Execution, Run, is_drawn, make, read_run
 from scripts.run import outcome
 from scripts.stack import Stack
 from scripts.staged import Staged, read_staged
@@ -42,7 +43,7 @@ def main(environment: Environment) -> None:
 
     Raises
     ------
-    scripts.results.ResultMissingError, StaleRunError, NothingToEvaluateError
+    scripts.files.StepMissingError, StaleRunError, NothingToEvaluateError
         There is no run, none of what is deployed now, or none with answers.
     """
     stack = environment.stack

@@ -1,11 +1,9 @@
-"""What the targets leave for each other below `build/<environment>/`, one JSON file each."""
+"""What `run`, `evaluate`, `monitor` and `report` leave for each other below `build/<environment>/`."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import TypedDict, cast
 
-from scripts.terraform import OperatorError
+from scripts.files import StepMissingError, read_json
 
 FILES = {
     "train": "training.json",
@@ -13,14 +11,6 @@ FILES = {
     "evaluate": "evaluation.json",
     "monitor": "monitoring.json",
 }
-
-
-class ResultMissingError(OperatorError):
-    """A target's file is not there yet."""
-
-
-class ResultDamagedError(OperatorError):
-    """A target's file is not what this version of the target writes."""
 
 
 class Execution(TypedDict):
@@ -55,54 +45,19 @@ class Run(TypedDict):
     executions: list[Execution]
 
 
-def read_result(directory: Path, target: str) -> dict[str, Any]:
-    """What `make <target>` wrote.
-
-    Raises
-    ------
-    ResultMissingError
-        It has not been run.
-    ResultDamagedError
-        The file is no JSON object.
-    """
-    path = directory / FILES[target]
-    again = f"run `{make(target, directory)}`"
-    if not path.is_file():
-        raise ResultMissingError(f"there is no {path}: {again}")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ResultDamagedError(f"{path} is damaged: {again} again") from error
-    if not isinstance(content, dict):
-        raise ResultDamagedError(f"{path} is damaged: {again} again")
-    return content
-
-
 def read_run(directory: Path) -> Run:
     """The last run.
 
     Raises
     ------
-    ResultMissingError, ResultDamagedError
-        As `read_result`; also where the file is another version's.
+    StepMissingError
+        There is none, or its file is broken or another version's.
     """
-    content = read_result(directory, "run")
+    path = directory / FILES["run"]
+    content = read_json(path, "run")
     if missing := sorted(Run.__required_keys__ - set(content)):
-        path = directory / FILES["run"]
-        raise ResultDamagedError(f"{path} has no {missing[0]}: run `{make('run', directory)}` again")
+        raise StepMissingError(f"{path} has no {missing[0]}: run `{make('run', directory)}` again")
     return cast(Run, content)
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file whole or not at all."""
-    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def make(target: str, directory: Path) -> str:

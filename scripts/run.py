@@ -14,7 +14,8 @@ from botocore.config import Config
 from tqdm import tqdm
 
 from scripts.command import Environment, OperatorError, run_command
-from scripts.results import FILES, Execution, Run, write_json
+from scripts.files import write_json
+from scripts.results import FILES, Execution, Run
 from scripts.stack import Stack
 from scripts.staged import read_staged
 
