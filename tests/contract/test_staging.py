@@ -99,9 +99,7 @@ def test_other_images_replace_the_old_ones_and_leave_the_rest(
     s3.put_object(Bucket=bucket, Key="train/mine.png", Body=b"not staging's")
 
     # WHEN
-    new = transform(
-        read_archive(tmp_path / "a.tar.gz"), classes=classes, directory=tmp_path / "images", seed=2
-    )
+    new = transform(read_archive(tmp_path / "a.tar.gz"), classes=classes, directory=tmp_path / "images", seed=2)
     put(s3, bucket, new)
 
     # THEN

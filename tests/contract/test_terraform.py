@@ -19,9 +19,7 @@ LISTINGS: dict[str, Callable[[Any], list[Any]]] = {
     "s3": lambda client: client.list_buckets()["Buckets"],
     "lambda": lambda client: client.list_functions()["Functions"],
     "stepfunctions": lambda client: client.list_state_machines()["stateMachines"],
-    "iam": lambda client: [
-        role for role in client.list_roles()["Roles"] if role["RoleName"].startswith("scones-")
-    ],
+    "iam": lambda client: [role for role in client.list_roles()["Roles"] if role["RoleName"].startswith("scones-")],
     "logs": lambda client: client.describe_log_groups()["logGroups"],
     "dynamodb": lambda client: client.list_tables()["TableNames"],
     "sns": lambda client: client.list_topics()["Topics"],
