@@ -194,7 +194,7 @@ def summary(evaluation: Mapping[str, Any]) -> Iterable[str]:
     error = calibration["expected_calibration_error"]
     yield f"{'calibration error':<20} {error:6.3f}  expected, over {calibration['binning']}"
     if evaluation["unanswered"]:
-        yield f"{evaluation['unanswered']} executions without an answer of the endpoint are left out"
+        yield f"left out, for want of an answer of the endpoint: {evaluation['unanswered']}"
     yield from _class_table(evaluation["per_class"])
 
 

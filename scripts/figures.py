@@ -27,11 +27,12 @@ MOST_COUNTED = 15  # classes whose counts fit into its cells
 TILES_A_ROW = 6
 TILE = 32  # pixels of a captured CIFAR image's side
 POINTS_DRAWN_AS_VECTORS = 3000
+DASHED = (0, (4, 3))
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours: of text, of what is beside the point, of lines, of the page, of what to heed, and of classes."""
+    """Colours: of text, of what is beside the point, of lines, of the page, of one series alone, and of classes."""
 
     name: str
     ink: str
@@ -39,8 +40,6 @@ class Theme:
     grid: str
     page: str
     accent: str
-    alert: str
-    heat: str
     classes: tuple[str, ...]
 
     @property
@@ -75,11 +74,11 @@ SETTINGS: dict[str, Any] = {
     "svg.hashsalt": "scones",
 }
 LIGHT = Theme(
-    "light", "#1c2430", "#5b6673", "#dde2e8", "#ffffff", "#0072b2", "#c04000", "#0072b2",
+    "light", "#1c2430", "#5b6673", "#dde2e8", "#ffffff", "#0072b2",
     ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f6f00", "#5e4fa2"),
 )  # fmt: skip
 DARK = Theme(
-    "dark", "#e8ecf1", "#9ba7b5", "#343d49", "#171c23", "#56b4e9", "#ff8a4c", "#56b4e9",
+    "dark", "#e8ecf1", "#9ba7b5", "#343d49", "#171c23", "#56b4e9",
     ("#56b4e9", "#ff9e4a", "#2fc99a", "#e6a3c8", "#f0e442", "#8fa8ff", "#c9b458", "#b9a5f0"),
 )  # fmt: skip
 
@@ -123,8 +122,8 @@ def confidence_over_time(
             rasterized=len(times) > POINTS_DRAWN_AS_VECTORS,
         )
     below = int((heights < threshold).sum())
-    axes.axhline(threshold, color=theme.alert, linewidth=1.4, label=f"threshold {threshold:g}")
-    axes.axhspan(0, threshold, color=theme.alert, alpha=0.06, linewidth=0)
+    axes.axhline(threshold, color=theme.ink, linewidth=1.2, linestyle=DASHED, label=f"threshold {threshold:g}")
+    axes.axhspan(0, threshold, color=theme.muted, alpha=0.09, linewidth=0)
     axes.set(ylim=(_floor(heights), 1.015), ylabel="highest probability", xlabel="time of the answer (UTC)")
     axes.set_title(f"{below} of {len(heights)} answers are below the threshold")
     _legend_below(axes)
@@ -139,14 +138,14 @@ def confusion(theme: Theme, *, matrix: Sequence[Sequence[int]], classes: Sequenc
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = float(np.clip(2.4 + 0.55 * len(classes), 3.4, 8.0))
     figure, axes = _axes(size, size)
-    ramp = LinearSegmentedColormap.from_list("heat", [theme.page, theme.heat])
+    ramp = LinearSegmentedColormap.from_list("heat", [theme.page, theme.accent])
     axes.imshow(shares, cmap=ramp, vmin=0, vmax=1)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     _name_cells(axes, classes)
     if len(classes) <= MOST_COUNTED:
         _count_cells(axes, theme, counts, shares)
-    axes.set(xlabel="called", ylabel="is")
+    axes.set(xlabel="called", ylabel="label")
     axes.set_title(f"{counts.diagonal().sum()} of {counts.sum()} images told right")
     return figure
 
@@ -157,7 +156,7 @@ def reliability(theme: Theme, *, bins: Sequence[Mapping[str, Any]], error: float
     x, y = (np.array([each[name] for each in bins]) for name in ("confidence", "accuracy"))
     low, high = np.array([each["interval"] for each in bins]).T
     floor = min(_floor(x), _floor(low))
-    axes.plot([floor, 1], [floor, 1], color=theme.muted, linewidth=1, linestyle=(0, (4, 3)), label="calibrated")
+    axes.plot([floor, 1], [floor, 1], color=theme.muted, linewidth=1, linestyle=DASHED, label="calibrated")
     # the interval of a share of all or none lies to one side of it
     spread = [np.maximum(y - low, 0), np.maximum(high - y, 0)]
     axes.errorbar(x, y, yerr=spread, fmt="none", ecolor=theme.accent, elinewidth=1.2, alpha=0.45)
@@ -176,7 +175,7 @@ def coverage(theme: Theme, *, curve: Sequence[Mapping[str, float]], threshold: f
     x, covered, right = (np.insert(values, 0, first) for values, first in ((x, 0), (covered, 1), (right, right[0])))
     axes.step(x, right, where="pre", color=theme.classes[0], linewidth=2, label="accuracy of what passes")
     axes.step(x, covered, where="pre", color=theme.classes[1], linewidth=2, label="coverage: what passes")
-    axes.axvline(threshold, color=theme.alert, linewidth=1.2, linestyle=(0, (4, 3)), label=f"threshold {threshold:g}")
+    axes.axvline(threshold, color=theme.ink, linewidth=1.2, linestyle=DASHED, label=f"threshold {threshold:g}")
     start = max(float(x[1]) - 0.02, 0.0) if len(x) > 1 else 0.0
     axes.set(xlim=(min(start, threshold - 0.02), 1.003), ylim=(0, 1.02), xlabel="threshold", ylabel="share")
     axes.set_title("Coverage and accuracy by threshold")
@@ -206,7 +205,7 @@ def contact_sheet(theme: Theme, *, images: Sequence[Image.Image | None], caption
     from matplotlib.figure import Figure
 
     rows = max(1, -(-len(images) // TILES_A_ROW))
-    figure = Figure(figsize=(TILES_A_ROW * 1.5, rows * 1.85 + 0.5), layout="constrained")
+    figure = Figure(figsize=(TILES_A_ROW * 1.5, rows * 1.72 + 0.5), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     grid = figure.subplots(rows, TILES_A_ROW, squeeze=False).flat
     for number, axes in enumerate(grid):

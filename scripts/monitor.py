@@ -27,6 +27,7 @@ LATE = timedelta(minutes=5)  # how long after a run its records may still come
 PAUSES = (0.5, 10.0)  # seconds between two looks for new files: at first, at most
 SHOWN = 24  # images
 MALFORMED_NAMED = 5
+CLASSES_NAMED = 5
 
 
 class NothingCapturedError(OperatorError):
@@ -260,11 +261,11 @@ def summary(monitoring: Mapping[str, Any], captures: Captures) -> Iterable[str]:
     yield f"{monitoring['first']} to {monitoring['last']}"
     share = f"{monitoring['share_below_threshold']:.1%}"
     yield f"{monitoring['below_threshold']} ({share}) below the threshold of {monitoring['threshold']:g}"
-    called = (f"{name} {count}" for name, count in monitoring["per_class"].items() if count)
-    yield f"called: {', '.join(called)}"
+    called = Counter(monitoring["per_class"]).most_common(CLASSES_NAMED)
+    yield f"called most: {', '.join(f'{name} {count}' for name, count in called if count)}"
     yield f"mean confidence {monitoring['mean_confidence']:.3f}"
     if captures.malformed:
-        yield f"{len(captures.malformed)} lines are no records:"
+        yield f"lines that are no records, and are left out: {len(captures.malformed)}"
         yield from (f"  {line}" for line in monitoring["malformed_lines"][:MALFORMED_NAMED])
 
 

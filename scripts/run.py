@@ -181,11 +181,16 @@ def outcome(execution: Execution) -> str:
     return execution["error"] or execution["status"]
 
 
+def outcome_counts(executions: Sequence[Execution]) -> list[tuple[str, int]]:
+    """How many executions ended how: successes first, then what happened most."""
+    counts = Counter(map(outcome, executions))
+    return sorted(counts.items(), key=lambda item: (item[0] != "SUCCEEDED", -item[1]))
+
+
 def summary(executions: Sequence[Execution]) -> Iterable[str]:
     """A table of outcomes, and how long executions took."""
-    counts = Counter(map(outcome, executions))
     yield f"{'outcome':<60}{'images':>10}{'share':>10}"
-    for name, count in sorted(counts.items(), key=lambda item: (item[0] != "SUCCEEDED", -item[1])):
+    for name, count in outcome_counts(executions):
         yield f"{name[:59]:<60}{count:>10}{count / len(executions):>10.1%}"
     seconds = sorted(execution["seconds"] for execution in executions if execution["seconds"] is not None)
     if seconds:

@@ -231,14 +231,16 @@ def progress(name: str, log: Path, total: int | None) -> Iterator[None]:
 
 
 def first_error(text: str) -> str:
-    """Terraform's first error in one line, without its frame."""
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("╷│╵ \t") for line in text.splitlines()]
-    starts = [number for number, line in enumerate(lines) if line.startswith("Error: ")]
-    if not starts:
-        return next((line for line in reversed(lines) if line), "it printed nothing")
-    block = lines[starts[0] : starts[0] + 12]
-    paragraph = [line for line in block[1:] if line and not re.match(r"(on |with |\d+: )", line)]
-    return " ".join([block[0].removeprefix("Error: "), *paragraph[:3]])
+    """Terraform's first error in one line, without its frame and its excerpt of the code."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    found = re.search(r"Error: (.*?)(?=\n╵|\nError: |\n╷|\Z)", plain, re.DOTALL)
+    if not found:
+        lines = [line.strip() for line in plain.splitlines() if line.strip()]
+        return lines[-1] if lines else "it printed nothing"
+    lines = [line.strip("│ \t") for line in found.group(1).splitlines()]
+    paragraphs = "\n".join(lines).split("\n\n")
+    kept = [each for each in paragraphs if not re.match(r"(on |with )", each.strip())]
+    return " ".join(" ".join(kept).split())
 
 
 def find_terraform() -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from scripts import terraform
-from scripts.terraform import Plan, TerraformError, first_error, find_mirror, locked_provider
+from scripts.terraform import Plan, TerraformError, find_mirror, first_error, locked_provider
 
 LOCK = 'provider "registry.terraform.io/hashicorp/aws" {\n  version     = "5.100.0"\n}\n'
 
@@ -81,6 +81,28 @@ aws_s3_bucket.this: Creating...
 """
     # WHEN / THEN
     assert first_error(text) == "creating S3 Bucket (scones): BucketAlreadyExists The name is taken."
+
+
+def test_a_condition_that_is_not_met_comes_with_its_message_and_without_its_code() -> None:
+    # GIVEN
+    text = """
+╷
+│ Error: Resource postcondition failed
+│ 
+│   on main.tf line 29, in resource "terraform_data" "environment":
+│   29:       condition     = self.output == var.environment
+│     ├────────────────
+│     │ self.output is "local"
+│     │ var.environment is "dev"
+│ 
+│ This state holds the environment local.
+╵
+╷
+│ Error: another
+╵
+"""
+    # WHEN / THEN
+    assert first_error(text) == "Resource postcondition failed This state holds the environment local."
 
 
 def test_output_without_an_error_gives_its_last_line() -> None:
