@@ -22,6 +22,14 @@ def test_the_drawn_sample_goes_from_nothing_to_a_report_and_back(make_project: C
     # GIVEN a clone, in which nothing runs
     project = make_project("sample")
 
+    # WHEN a step is said before its ground is laid, THEN it names the target that lays it
+    assert "make up" in project.make("stage", "SOURCE=sample", succeeds=False)
+    project.make("up")
+    assert "make stage" in project.make("train", succeeds=False)
+    assert "make train" in project.make("deploy", succeeds=False)
+    assert "make stage" in project.make("run", succeeds=False)
+    assert "make run" in project.make("evaluate", succeeds=False)
+
     # WHEN
     project.make("demo", "SOURCE=sample", "EPOCHS=2")
 
@@ -47,27 +55,9 @@ def test_the_drawn_sample_goes_from_nothing_to_a_report_and_back(make_project: C
     assert "nothing to train" in project.make("train", "EPOCHS=2")
     assert "nothing changed" in project.make("stage", "SOURCE=sample")
 
-    # WHEN
+    # WHEN, THEN
     project.make("down")
-
-    # THEN
     assert project.processes() == []
-
-
-def test_a_step_whose_ground_is_missing_names_the_target_that_lays_it(
-    make_project: Callable[[str], Project],
-) -> None:
-    # GIVEN
-    project = make_project("ground")
-
-    # WHEN / THEN
-    assert "make up" in project.make("stage", "SOURCE=sample", succeeds=False)
-    project.make("up")
-    assert "make stage" in project.make("train", succeeds=False)
-    assert "make train" in project.make("deploy", succeeds=False)
-    assert "make stage" in project.make("run", succeeds=False)
-    assert "make run" in project.make("evaluate", succeeds=False)
-    project.make("down")
     project.make("down")
     assert project.processes() == []
 

@@ -38,9 +38,7 @@ def test_every_row_becomes_one_image_of_its_class(archive: Archive, tmp_path: Pa
     dataset = transform(archive, classes=classes, directory=tmp_path)
 
     # THEN
-    counts = {
-        split: Counter(picture.number for picture in pictures) for split, pictures in dataset.splits.items()
-    }
+    counts = {split: Counter(picture.number for picture in pictures) for split, pictures in dataset.splits.items()}
     assert counts["train"] == {0: 450, 1: 450}
     assert counts["validation"] == {0: 50, 1: 50}
     for number, label in enumerate(labels):

@@ -43,9 +43,7 @@ def test_a_release_that_its_sums_deny_is_refused(tmp_path: Path, monkeypatch: py
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_terraform_and_network_it_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_terraform_and_network_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     def unreachable(url: str) -> bytes:
         raise requests.ConnectionError(url)

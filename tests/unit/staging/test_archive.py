@@ -259,9 +259,7 @@ def test_a_member_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     info.size = len(body)
 
     # WHEN / THEN
-    assert "train twice" in refusal(
-        write_archive(tmp_path / "a.tar.gz", extra=[(info, body)]), ArchiveContentError
-    )
+    assert "train twice" in refusal(write_archive(tmp_path / "a.tar.gz", extra=[(info, body)]), ArchiveContentError)
 
 
 @pytest.mark.parametrize(

@@ -63,9 +63,7 @@ def test_the_file_is_called_cifar_tar_gz_unless_named(
 
 
 @pytest.mark.parametrize("failures", [["503"], ["429", "500"], ["cut"], ["cut", "502", "cut"]], ids=str)
-def test_what_fails_in_passing_is_tried_again(
-    site: Callable[..., Site], tmp_path: Path, failures: list[str]
-) -> None:
+def test_what_fails_in_passing_is_tried_again(site: Callable[..., Site], tmp_path: Path, failures: list[str]) -> None:
     # GIVEN
     server = site(failures=list(failures))
 
@@ -95,9 +93,7 @@ def test_an_interrupted_download_goes_on_where_it_stopped(site: Callable[..., Si
 
 
 @pytest.mark.parametrize("ranges", [True, False], ids=["by-range", "server-without-ranges"])
-def test_a_remote_that_changed_is_fetched_anew(
-    site: Callable[..., Site], tmp_path: Path, ranges: bool
-) -> None:
+def test_a_remote_that_changed_is_fetched_anew(site: Callable[..., Site], tmp_path: Path, ranges: bool) -> None:
     # GIVEN half of what was there before
     server = site(failures=["cut", "503", "503", "503"], ranges=ranges)
     target = tmp_path / "a.tar.gz"

@@ -22,9 +22,7 @@ BUCKET = "some-bucket"
 def dataset(tmp_path: Path) -> Callable[..., Dataset]:
     """A factory of datasets of the given classes."""
     labels = [BICYCLE, MOTORCYCLE, BUS]
-    archive = read_archive(
-        write_archive(tmp_path / "a.tar.gz", train=rows(labels * 10), test=rows(labels * 3))
-    )
+    archive = read_archive(write_archive(tmp_path / "a.tar.gz", train=rows(labels * 10), test=rows(labels * 3)))
     return lambda *classes: transform(
         archive, classes=classes or ("bicycle", "motorcycle"), directory=tmp_path / "data"
     )
@@ -38,9 +36,7 @@ def holds(s3: FakeS3, dataset: Dataset) -> bool:
     """Whether the bucket holds these files, byte by byte, and nothing else where staging writes."""
     files = dataset.files()
     images = [key for key in s3.list_keys() if key.startswith(("train", "validation", "test"))]
-    return images == sorted(files) and all(
-        s3.objects[key]["body"] == path.read_bytes() for key, path in files.items()
-    )
+    return images == sorted(files) and all(s3.objects[key]["body"] == path.read_bytes() for key, path in files.items())
 
 
 def test_the_bucket_holds_images_lists_and_last_the_manifest(dataset: Callable[..., Dataset]) -> None:

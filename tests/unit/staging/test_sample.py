@@ -19,9 +19,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     return read_archive(draw_archive(tmp_path_factory.mktemp("sample") / "a.tar.gz", train=150, test=50))
 
 
-def nearest_mean(
-    train: NDArray[np.float64], labels: NDArray[np.bool_], test: NDArray[np.float64]
-) -> NDArray[np.bool_]:
+def nearest_mean(train: NDArray[np.float64], labels: NDArray[np.bool_], test: NDArray[np.float64]) -> NDArray[np.bool_]:
     """What the nearest class mean says of the test rows."""
     means = [train[labels == label].mean(axis=0) for label in (False, True)]
     distances = np.stack([((test - mean) ** 2).sum(axis=1) for mean in means])
@@ -61,9 +59,7 @@ def test_a_mean_colour_does_not_tell_the_classes_apart(sample: Archive) -> None:
 
 @pytest.mark.parametrize("seed", [0, 7])
 def test_a_seed_gives_the_same_bytes(tmp_path: Path, seed: int) -> None:
-    first, second = (
-        draw_archive(tmp_path / name, seed=seed, train=3, test=2).read_bytes() for name in ("a", "b")
-    )
+    first, second = (draw_archive(tmp_path / name, seed=seed, train=3, test=2).read_bytes() for name in ("a", "b"))
     other = draw_archive(tmp_path / "c", seed=seed + 1, train=3, test=2).read_bytes()
     assert first == second
     assert first != other

@@ -93,9 +93,7 @@ def test_auto_does_not_wait_for_a_name_server_that_is_silent(
     assert "no answer" in capsys.readouterr().err
 
 
-def test_a_portals_refusal_is_no_network(
-    official: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_portals_refusal_is_no_network(official: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ask", lambda url: "it answers 403")
     assert "sample" in resolve("auto", directory=tmp_path / "archives").description
 

@@ -71,9 +71,7 @@ def test_colours_and_places_are_kept(tmp_path: Path) -> None:
     # GIVEN a row whose red grows along a line, and whose green down the lines
     content = rows([BICYCLE, MOTORCYCLE] * 2)
     steps = np.arange(32, dtype=np.uint8)
-    content[b"data"][0] = np.concatenate(
-        [np.tile(steps, 32), np.repeat(steps, 32), np.full(1024, 7, np.uint8)]
-    )
+    content[b"data"][0] = np.concatenate([np.tile(steps, 32), np.repeat(steps, 32), np.full(1024, 7, np.uint8)])
     archive = read_archive(write_archive(tmp_path / "a.tar.gz", test=content))
 
     # WHEN
@@ -84,9 +82,7 @@ def test_colours_and_places_are_kept(tmp_path: Path) -> None:
     assert image[3, 20].tolist() == [20, 3, 7]
 
 
-def test_the_validation_split_is_a_share_of_each_classs_training_rows(
-    archive: Archive, tmp_path: Path
-) -> None:
+def test_the_validation_split_is_a_share_of_each_classs_training_rows(archive: Archive, tmp_path: Path) -> None:
     # WHEN
     dataset = transform(
         archive,
@@ -101,19 +97,13 @@ def test_the_validation_split_is_a_share_of_each_classs_training_rows(
         for split, pictures in dataset.splits.items()
     }
     assert counts == {"train": [24, 16], "validation": [6, 4], "test": [4, 3]}
-    training, validation, test = (
-        {picture.name for picture in dataset.splits[split]} for split in dataset.splits
-    )
+    training, validation, test = ({picture.name for picture in dataset.splits[split]} for split in dataset.splits)
     assert training | validation == {
-        name
-        for name, label in zip(archive.train.filenames, archive.train.fine_labels, strict=True)
-        if label != BUS
+        name for name, label in zip(archive.train.filenames, archive.train.fine_labels, strict=True) if label != BUS
     }
     assert not training & validation
     assert test == {
-        name
-        for name, label in zip(archive.test.filenames, archive.test.fine_labels, strict=True)
-        if label != BUS
+        name for name, label in zip(archive.test.filenames, archive.test.fine_labels, strict=True) if label != BUS
     }
 
 
@@ -131,9 +121,7 @@ def test_the_seed_alone_chooses_the_validation_rows(archive: Archive, tmp_path: 
 
 def test_the_same_input_gives_the_same_bytes(archive: Archive, tmp_path: Path) -> None:
     # WHEN
-    first, second = (
-        transform(archive, classes=["bicycle", "motorcycle"], directory=tmp_path / name) for name in "ab"
-    )
+    first, second = (transform(archive, classes=["bicycle", "motorcycle"], directory=tmp_path / name) for name in "ab")
 
     # THEN
     assert first.files().keys() == second.files().keys()

@@ -1,0 +1,32 @@
+"""Records that AWS itself captured."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from scripts.captures import Captures, open_image, read_directory
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def captures() -> Captures:
+    """The files in the directory that DATA_CAPTURE names."""
+    directory = os.environ.get("DATA_CAPTURE")
+    if not directory:
+        pytest.skip("DATA_CAPTURE names no directory of captured data")
+    return read_directory(Path(directory), classes=2)
+
+
+def test_every_line_of_every_file_is_a_record(captures: Captures) -> None:
+    lines = sum(len(path.read_bytes().splitlines()) for path in Path(os.environ["DATA_CAPTURE"]).rglob("*.jsonl"))
+    assert captures.malformed == []
+    assert len(captures.records()) == lines > 0
+
+
+def test_every_image_can_be_shown_and_every_answer_adds_up(captures: Captures) -> None:
+    for record in captures.records():
+        assert record.image is not None
+        assert open_image(record.image).size == (32, 32)
+        assert sum(record.probabilities) == pytest.approx(1, abs=1e-3)

@@ -1,0 +1,154 @@
+import base64
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.captures import (
+    LARGEST_IMAGE,
+    Captures,
+    ImageRefusedError,
+    MalformedRecordError,
+    open_image,
+    parse_record,
+    read_directory,
+    read_endpoint,
+)
+from tests.unit.scripts.runs import capture_line, make_png
+from tests.unit.staging.fakes import FakeS3
+
+IMAGE = make_png()
+
+
+def changed(part: str, **changes: Any) -> bytes:
+    """A line with something else in one part of it; None takes a key away."""
+    record = json.loads(capture_line(IMAGE, [0.9, 0.1]))
+    place = record
+    for name in part.split("."):
+        place = place[name]
+    place.update(changes)
+    for name in [name for name, value in changes.items() if value is None]:
+        del place[name]
+    return json.dumps(record).encode()
+
+
+@pytest.mark.parametrize("encoding", ["JSON", "BASE64"])
+def test_a_record_is_read_however_the_answer_is_encoded(encoding: str) -> None:
+    # WHEN
+    record = parse_record(capture_line(IMAGE, [0.2, 0.8], encoding=encoding), classes=2)
+
+    # THEN
+    assert record.probabilities == (0.2, 0.8)
+    assert (record.class_number, record.confidence) == (1, 0.8)
+    assert record.image == IMAGE
+    assert record.time == datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    assert record.event_id == "695344c2-3858-45e5-a14d-33deaf4310c7"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"data": "0.25,0.75", "encoding": "CSV"}, id="csv"),
+        pytest.param(
+            {
+                "data": base64.b64encode(b"0.25,0.75\n").decode(),
+                "encoding": "BASE64",
+                "observedContentType": "text/csv; charset=utf-8",
+            },
+            id="csv in base64",
+        ),
+    ],
+)
+def test_answers_may_be_csv(answer: dict[str, str]) -> None:
+    line = changed("captureData.endpointOutput", **answer)
+    assert parse_record(line, classes=2).probabilities == (0.25, 0.75)
+
+
+def test_where_only_answers_are_captured_there_is_no_image() -> None:
+    assert parse_record(changed("captureData", endpointInput=None), classes=2).image is None
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        pytest.param(b"{", "no JSON", id="cut off"),
+        pytest.param(b"\xff\xfe", "no JSON", id="no text"),
+        pytest.param(b"[" * 100_000, "no JSON", id="nested"),
+        pytest.param(b"[]", "no captureData", id="a list"),
+        pytest.param(changed("captureData", endpointOutput=None), "no endpointOutput", id="no answer"),
+        pytest.param(changed("captureData", endpointInput="x"), "no endpointInput", id="input is text"),
+        pytest.param(changed("eventMetadata", inferenceTime="soon"), "is no time", id="time"),
+        pytest.param(changed("eventMetadata", eventId=None), "no eventId", id="no event"),
+        pytest.param(changed("captureData.endpointInput", data="?"), "no base64", id="base64"),
+        pytest.param(changed("captureData.endpointInput", encoding="ROT13"), "unknown encoding", id="encoding"),
+        pytest.param(changed("captureData.endpointOutput", data="{}"), "no list of", id="an object"),
+        pytest.param(changed("captureData.endpointOutput", data="[0.5, NaN]"), "no list of", id="not a number"),
+        pytest.param(changed("captureData.endpointOutput", data="[0.5, true]"), "no list of", id="a truth"),
+        pytest.param(changed("captureData.endpointOutput", data="[1]"), "1 probabilities for 2", id="too few"),
+    ],
+)
+def test_a_line_that_is_no_record_says_why(line: bytes, reason: str) -> None:
+    with pytest.raises(MalformedRecordError, match=reason):
+        parse_record(line, classes=2)
+
+
+def test_every_line_of_every_file_is_read_and_the_broken_are_named(tmp_path: Path) -> None:
+    # GIVEN
+    hour = tmp_path / "AllTraffic" / "2026" / "03" / "01" / "12"
+    hour.mkdir(parents=True)
+    later = capture_line(IMAGE, [0.9, 0.1], time="2026-03-01T12:00:09Z", event_id="later")
+    earlier = capture_line(IMAGE, [0.8, 0.2], time="2026-03-01T12:00:01Z", event_id="earlier")
+    (hour / "00-00-000-a.jsonl").write_bytes(later + b"\nbroken\n" + earlier + b"\n")
+    (hour / "00-01-000-b.jsonl").write_bytes(capture_line(IMAGE, [0.7, 0.3], event_id="first"))
+    (hour / "notes.txt").write_text("not a capture file")
+
+    # WHEN
+    captures = read_directory(tmp_path, classes=2)
+
+    # THEN
+    assert [record.event_id for record in captures.records()] == ["first", "earlier", "later"]
+    assert len(captures.files) == 2
+    assert [(each.line, each.reason) for each in captures.malformed] == [(2, "no JSON")]
+    assert captures.malformed[0].file.endswith("00-00-000-a.jsonl")
+
+
+def test_only_the_endpoints_own_files_are_read_and_each_once() -> None:
+    # GIVEN two endpoints, of which one's name begins with the other's
+    s3 = FakeS3()
+    for endpoint in ("cars", "cars-2"):
+        key = f"data_capture/{endpoint}/AllTraffic/2026/03/01/12/00-00-000-x.jsonl"
+        s3.put_object(Bucket="b", Key=key, Body=capture_line(IMAGE, [0.9, 0.1], event_id=endpoint))
+    captures = Captures()
+
+    # WHEN
+    for _ in range(2):
+        read_endpoint(s3, "s3://b/data_capture", "cars", captures, classes=2)
+
+    # THEN
+    assert [record.event_id for record in captures.records()] == ["cars"]
+
+
+def test_an_image_is_decoded_as_rgb() -> None:
+    assert open_image(IMAGE).mode == "RGB"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        pytest.param(b"", "no PNG or JPEG", id="empty"),
+        pytest.param(b"GIF89a" + bytes(100), "no PNG or JPEG", id="another format"),
+        pytest.param(IMAGE[:200], "no PNG or JPEG", id="cut off"),
+        pytest.param(bytes(LARGEST_IMAGE + 1), "bytes are more than", id="many bytes"),
+        pytest.param(make_png(size=(4000, 1001)), "pixels are more than", id="many pixels"),
+    ],
+)
+def test_what_is_no_image_or_too_large_is_refused(data: bytes, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN noise does not compress: without its cap on bytes, that of pixels is seen
+    if "pixels" in reason:
+        monkeypatch.setattr("scripts.captures.LARGEST_IMAGE", 100_000_000)
+
+    # WHEN / THEN
+    with pytest.raises(ImageRefusedError, match=reason):
+        open_image(data)
