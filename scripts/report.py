@@ -76,7 +76,7 @@ def render(results: Results, directory: Path, *, written: datetime) -> str:
         lstrip_blocks=True,
     )
     templates.filters.update(percent=percent, interval=interval, span=span, words=words, moment=moment)
-    source = next((found["source"] for found in results.values() if "source" in found), None)
+    source = source_of(results)
     return templates.get_template("report.html").render(
         environment=directory.name,
         written=moment(written.isoformat()),
@@ -95,6 +95,12 @@ def render(results: Results, directory: Path, *, written: datetime) -> str:
     )
 
 
+def source_of(results: Results) -> str | None:
+    """Which data the figures stand on; where nothing was run yet, what was trained on."""
+    order = (results.get(target, {}) for target in ("evaluate", "run", "train"))
+    return next((found["source"] for found in order if "source" in found), None)
+
+
 def notes(results: Results, directory: Path) -> list[str]:
     """Where one part stands on something else than another, and what to run."""
     run, evaluation = results.get("run"), results.get("evaluate")
@@ -104,6 +110,8 @@ def notes(results: Results, directory: Path) -> list[str]:
         found.append(f"The evaluation is of an earlier run: {make('evaluate', directory)}.")
     if run and monitoring and monitoring["written"] < run["finished"]:
         found.append(f"The captured data was read before the last run: {make('monitor', directory)}.")
+    if training and source_of(results) != training.get("source"):
+        found.append(f"The model trained last learnt from other data than was run: {training.get('source')}.")
     if run and training and run["model_package_arn"] != training.get("model_package_arn"):
         found.append(
             "The last run was answered by another model than the one trained last: "

@@ -14,7 +14,7 @@ from scripts.command import Environment, OperatorError, run_command
 from scripts.registry import model_in_use, put_in_use
 from scripts.stack import Stack
 from training.judge import Score, Verdict, describe, judge
-from training.launch import CONTAINER, LaunchError, TrainingFailedError, TrainingJob, follow, launch, result
+from training.launch import CONTAINER, LaunchError, TrainingFailedError, TrainingJob, find, follow, launch, result
 from training.register import Status, properties_of, register, score_of
 
 
@@ -48,7 +48,7 @@ def main(environment: Environment) -> None:
         print(f"nothing to train: {in_use} comes from this data, code and settings")
         return
     try:
-        job = train(stack, hyperparameters)
+        job = train(stack, hyperparameters, fingerprint)
     except (LaunchError, TrainingFailedError) as error:
         raise TrainingError(str(error)) from error
     measured = job.metrics["validation"]
@@ -67,17 +67,19 @@ def main(environment: Environment) -> None:
         print(f"{arn} waits for approval: `make approve ENV={stack.environment}`")
 
 
-def train(stack: Stack, hyperparameters: dict[str, str]) -> TrainingJob:
-    """One job, from its start to its figures."""
+def train(stack: Stack, hyperparameters: dict[str, str], fingerprint: str) -> TrainingJob:
+    """One job, from its start to its figures; one that was begun before and is not lost is taken up again."""
     clients = {name: boto3.client(name, region_name=stack.region) for name in ("sagemaker", "logs", "s3")}
-    name = launch(
+    prefix = f"scones-{stack.environment}-vehicles"
+    name = find(prefix, fingerprint, sagemaker=clients["sagemaker"]) or launch(
         image=stack.training_image,
         role_arn=stack.training_role_arn,
         bucket=stack.bucket,
         region=stack.region,
         instance_type=stack.training_instance_type,
-        name=f"scones-{stack.environment}-vehicles",
+        name=prefix,
         hyperparameters=hyperparameters,
+        fingerprint=fingerprint,
     )
     print(f"training job {name}")
     return result(follow(name, sagemaker=clients["sagemaker"], logs=clients["logs"]), s3=clients["s3"])

@@ -21,6 +21,8 @@ CONTAINER = HERE / "container"
 CHANNELS = ("train", "validation")
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 POLL_SECONDS = 1.0
+RECENT = 20  # jobs among which one is looked for
+FINGERPRINT = "SCONES_FINGERPRINT"
 MAX_SECONDS = 3600  # after which the job is stopped: nothing may train, and bill, for ever
 MAX_METRICS_BYTES = 64 * 2**20
 # Of the log, what the trainer itself says; all of it stays in CloudWatch
@@ -67,6 +69,7 @@ def launch(
     instance_type: str,
     name: str,
     hyperparameters: Mapping[str, Any],
+    fingerprint: str,
 ) -> str:
     """Start a job on the staged data of `bucket`.
 
@@ -75,6 +78,7 @@ def launch(
     image : URI of AWS's PyTorch training image
     name : first part of the job's name
     hyperparameters : see container/settings.py
+    fingerprint : names what the job's model comes from, so that `find` can find the job
 
     Returns
     -------
@@ -111,6 +115,7 @@ def launch(
         ),
         compute=Compute(instance_type=instance_type, instance_count=1),
         hyperparameters={key: str(value) for key, value in hyperparameters.items()},
+        environment={FINGERPRINT: fingerprint},
         output_data_config=OutputDataConfig(s3_output_path=f"s3://{bucket}/models"),
         stopping_condition=StoppingCondition(max_runtime_in_seconds=MAX_SECONDS),
     ).with_metric_definitions([MetricDefinition(name=key, regex=regex) for key, regex in METRICS.items()])
@@ -125,6 +130,25 @@ def launch(
         raise LaunchError(explain(error)) from error
     started: str = trainer._latest_training_job.training_job_name
     return started
+
+
+def find(name: str, fingerprint: str, *, sagemaker: Any) -> str | None:
+    """A job that is under way or done for the same model, so that nothing is trained, and billed, twice.
+
+    Parameters
+    ----------
+    name : first part of the job's name
+    """
+    listed = sagemaker.list_training_jobs(
+        NameContains=name, SortBy="CreationTime", SortOrder="Descending", MaxResults=RECENT
+    )["TrainingJobSummaries"]
+    for job in listed:
+        if job["TrainingJobStatus"] in ("InProgress", "Completed"):
+            found: str = job["TrainingJobName"]
+            described = sagemaker.describe_training_job(TrainingJobName=found)
+            if described.get("Environment", {}).get(FINGERPRINT) == fingerprint:
+                return found
+    return None
 
 
 def explain(error: ClientError) -> str:

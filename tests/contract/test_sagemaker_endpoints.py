@@ -113,7 +113,7 @@ def test_a_server_that_dies_comes_back(emulator: RunningEmulator, endpoint: str)
     # THEN
     def answers() -> bool:
         try:
-            return invoke(emulator, endpoint)["weights"] == "old"
+            return bool(invoke(emulator, endpoint)["weights"] == "old")
         except emulator.client("sagemaker-runtime").exceptions.ModelError:
             return False
 

@@ -1,190 +1,340 @@
-"""Training jobs, by boto3 and a container that this repository's own code has never seen."""
+"""Training jobs: the container's contract, how jobs end, what they leave."""
 
-import io
 import json
-import tarfile
+import zipfile
+from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.contract.conftest import RunningEmulator
+from tests.contract.functions import unique
+from tests.contract.sagemaker_parts import SageMaker
 from tests.contract.waiting import eventually
 
-IMAGE = "tests/echo:1"
-ROLE = "arn:aws:iam::123456789012:role/training"
+GROUP = "/aws/sagemaker/TrainingJobs"
 
 
 @pytest.fixture
-def bucket(emulator: RunningEmulator) -> str:
-    name = f"training-{uuid4().hex[:12]}"
-    emulator.client("s3").create_bucket(Bucket=name)
-    emulator.client("s3").put_object(Bucket=name, Key="train/folder/one.txt", Body=b"first")
-    emulator.client("s3").put_object(Bucket=name, Key="train.lst", Body=b"listing")
-    return name
+def sagemaker(emulator: RunningEmulator) -> SageMaker:
+    """SageMaker with an empty bucket."""
+    bucket = unique("bucket")
+    emulator.client("s3").create_bucket(Bucket=bucket)
+    return SageMaker(emulator, bucket)
 
 
-def start(emulator: RunningEmulator, bucket: str, *, uri: str = "train/", **changes: Any) -> str:
-    name = f"job-{uuid4().hex[:12]}"
-    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/{uri}"}
-    request: dict[str, Any] = {
-        "TrainingJobName": name,
-        "AlgorithmSpecification": {
-            "TrainingImage": IMAGE,
-            "TrainingInputMode": "File",
-            "MetricDefinitions": [{"Name": "loss", "Regex": r"loss=([0-9.]+)"}],
-        },
-        "RoleArn": ROLE,
-        "HyperParameters": {"weights": "heavy"},
-        "InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": source}}],
-        "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/models"},
-        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
-        **changes,
-    }
-    emulator.client("sagemaker").create_training_job(**request)
-    return name
+def channel(name: str, uri: str, **source: Any) -> dict[str, Any]:
+    return {"ChannelName": name, "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri, **source}}}
 
 
-def describe(emulator: RunningEmulator, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = emulator.client("sagemaker").describe_training_job(TrainingJobName=name)
-    return found
-
-
-def ended(emulator: RunningEmulator, name: str) -> dict[str, Any]:
-    eventually(lambda: describe(emulator, name)["TrainingJobStatus"] in ("Completed", "Failed", "Stopped"))
-    return describe(emulator, name)
-
-
-def members(emulator: RunningEmulator, uri: str) -> dict[str, str]:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    body = emulator.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    with tarfile.open(fileobj=io.BytesIO(body)) as archive:
-        streams = {member.name: archive.extractfile(member) for member in archive if member.isfile()}
-        return {name: stream.read().decode() for name, stream in streams.items() if stream}
-
-
-def logged(emulator: RunningEmulator, name: str) -> str:
-    logs, group = emulator.client("logs"), "/aws/sagemaker/TrainingJobs"
-    streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=name)["logStreams"]
-    events = [
-        logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"] for stream in streams
-    ]
-    return "\n".join(event["message"] for stream in events for event in stream)
-
-
-def test_a_job_reads_its_channels_and_leaves_a_model(emulator: RunningEmulator, bucket: str) -> None:
+def test_an_image_is_given_its_data_and_leaves_a_model(sagemaker: SageMaker) -> None:
+    # GIVEN
+    sagemaker.put("train/a.txt", "a")
+    sagemaker.put("train/deep/b.txt", "b")
+    sagemaker.put("train.lst", "list")
     # WHEN
-    job = ended(emulator, start(emulator, bucket))
-
+    name = sagemaker.train(
+        HyperParameters={"epochs": "3"},
+        InputDataConfig=[
+            {**channel("train", f"s3://{sagemaker.bucket}/train/"), "ContentType": "application/x-image"},
+            channel("train_lst", f"s3://{sagemaker.bucket}/train.lst"),
+        ],
+        Environment={"MINE": "yes"},
+    )
+    job = sagemaker.trained(name)
     # THEN
-    model = job["ModelArtifacts"]["S3ModelArtifacts"]
-    assert members(emulator, model) == {"weights.txt": "heavy"}
-    seen = json.loads(members(emulator, model.replace("model.tar.gz", "output.tar.gz"))["seen.json"])
-    assert seen == {"input/data/train/folder/one.txt": "first"}
-    assert [each["Status"] for each in job["SecondaryStatusTransitions"]] == [
-        "Starting",
-        "Downloading",
-        "Training",
-        "Uploading",
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    artifacts = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert artifacts == f"s3://{sagemaker.bucket}/models/{name}/output/model.tar.gz"
+    assert sagemaker.read(artifacts, "model.json") == {"hyperparameters": {"epochs": "3"}}
+    seen = sagemaker.read(artifacts.replace("model.tar.gz", "output.tar.gz"), "seen.json")
+    assert seen["files"] == {"train": ["a.txt", "deep/b.txt"], "train_lst": ["train.lst"]}
+    assert seen["channels"]["train"] == {
+        "TrainingInputMode": "File",
+        "S3DistributionType": "FullyReplicated",
+        "RecordWrapperType": "None",
+        "ContentType": "application/x-image",
+    }
+    assert seen["mine"] == "yes"
+
+
+def test_a_job_goes_through_aws_s_statuses_in_their_order(sagemaker: SageMaker) -> None:
+    # WHEN
+    job = sagemaker.trained(sagemaker.train(program="pass"))
+    # THEN
+    transitions = job["SecondaryStatusTransitions"]
+    assert [each["Status"] for each in transitions] == [
+        *("Starting", "Downloading", "Training", "Uploading"),
         "Completed",
     ]
-    assert [(each["MetricName"], each["Value"]) for each in job["FinalMetricDataList"]] == [("loss", 0.25)]
-    assert "loss=0.75" in logged(emulator, job["TrainingJobName"])
+    assert all(each["StartTime"] <= each["EndTime"] for each in transitions)
+    assert job["SecondaryStatus"] == "Completed"
+    assert job["TrainingTimeInSeconds"] >= 1
+    assert job["CreationTime"] <= job["TrainingStartTime"] <= job["TrainingEndTime"]
 
 
-def test_metrics_are_in_cloudwatch(emulator: RunningEmulator, bucket: str) -> None:
+def test_a_manifest_names_a_channel_s_files(sagemaker: SageMaker) -> None:
+    # GIVEN
+    for name in ("a", "b", "c"):
+        sagemaker.put(f"data/{name}.txt", name)
+    manifest = sagemaker.put("manifest", json.dumps([{"prefix": f"s3://{sagemaker.bucket}/data/"}, "a.txt", "c.txt"]))
     # WHEN
-    job = ended(emulator, start(emulator, bucket))
-
+    name = sagemaker.train(InputDataConfig=[channel("train", manifest, S3DataType="ManifestFile")])
     # THEN
-    data = emulator.client("cloudwatch").get_metric_statistics(
-        Namespace="/aws/sagemaker/TrainingJobs",
-        MetricName="loss",
-        Dimensions=[{"Name": "Host", "Value": f"{job['TrainingJobName']}/algo-1"}],
-        StartTime=job["CreationTime"].replace(second=0, microsecond=0),
-        EndTime=job["TrainingEndTime"].replace(year=job["TrainingEndTime"].year + 1),
-        Period=60,
-        Statistics=["Minimum", "Maximum"],
-    )["Datapoints"]
-    assert min(point["Minimum"] for point in data) == 0.25
-    assert max(point["Maximum"] for point in data) == 0.75
+    assert sagemaker.trained(name)["TrainingJobStatus"] == "Completed"
+    seen = sagemaker.read(f"s3://{sagemaker.bucket}/models/{name}/output/output.tar.gz", "seen.json")
+    assert seen["files"]["train"] == ["a.txt", "c.txt"]
+
+
+def test_metrics_are_found_in_the_log(sagemaker: SageMaker) -> None:
+    # GIVEN
+    definitions = [
+        {"Name": "loss", "Regex": r"loss=([0-9.]+);"},
+        {"Name": "accuracy", "Regex": r"accuracy=([0-9.]+);"},
+        {"Name": "other", "Regex": r"other=(\w+)"},
+    ]
+    # WHEN
+    name = sagemaker.train(AlgorithmSpecification={"MetricDefinitions": definitions})
+    job = sagemaker.trained(name)
+    # THEN
+    final = {each["MetricName"]: each["Value"] for each in job["FinalMetricDataList"]}
+    assert final == {"loss": pytest.approx(0.33), "accuracy": pytest.approx(0.5)}
+    (metric,) = sagemaker.emulator.client("cloudwatch").list_metrics(
+        Namespace=GROUP, MetricName="loss", Dimensions=[{"Name": "Host", "Value": f"{name}/algo-1"}]
+    )["Metrics"]
+    assert metric["MetricName"] == "loss"
+
+
+def test_the_log_can_be_read_while_the_job_runs(sagemaker: SageMaker) -> None:
+    # GIVEN
+    name = sagemaker.train(program="import time; print('first'); time.sleep(60)")
+    # WHEN
+    lines = eventually(lambda: sagemaker.log(GROUP, f"{name}/algo-1-"))
+    # THEN
+    assert lines == ["first"]
+    assert sagemaker.job(name)["TrainingJobStatus"] == "InProgress"
+    sagemaker.client.stop_training_job(TrainingJobName=name)
+
+
+def test_output_and_errors_are_in_the_log(sagemaker: SageMaker) -> None:
+    # GIVEN
+    name = sagemaker.train()
+    # WHEN
+    sagemaker.trained(name)
+    # THEN
+    lines = sagemaker.log(GROUP, f"{name}/algo-1-")
+    assert "epoch=2 loss=0.33; accuracy=0.5;" in lines
+    assert "a warning" in lines
+
+
+def test_a_failed_job_tells_what_its_failure_file_says(sagemaker: SageMaker) -> None:
+    # GIVEN
+    program = (
+        "import os, pathlib; pathlib.Path(os.environ['SM_OUTPUT_DIR'], 'failure').write_text('no wheels ' * 200); "
+        "pathlib.Path(os.environ['SM_OUTPUT_DATA_DIR'], 'seen.json').write_text('1'); raise SystemExit(3)"
+    )
+    # WHEN
+    name = sagemaker.train(program=program)
+    job = sagemaker.trained(name)
+    # THEN
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Failed", "Failed")
+    assert job["FailureReason"].startswith("AlgorithmError: no wheels no wheels")
+    assert job["FailureReason"].endswith(", exit code: 3")
+    assert len(job["FailureReason"]) <= 1024
+    assert "ModelArtifacts" not in job
+    assert sagemaker.keys(f"models/{name}/") == [f"models/{name}/output/output.tar.gz"]
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        pytest.param(
-            {"HyperParameters": {"fail": "bad data"}}, "AlgorithmError: bad data, exit code: 3", id="says why"
-        ),
-        pytest.param({"uri": "nothing/"}, "Data download failed", id="an empty channel"),
-        pytest.param(
-            {"AlgorithmSpecification": {"TrainingImage": "unknown:1", "TrainingInputMode": "File"}},
-            "unknown:1",
-            id="an image that nothing stands in for",
-        ),
-    ],
+    ("program", "code"),
+    [("raise SystemExit(1)", 1), ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", 137)],
+    ids=["exit", "killed"],
 )
-def test_a_job_that_fails_has_its_reason(
-    emulator: RunningEmulator, bucket: str, changes: dict[str, Any], reason: str
-) -> None:
+def test_a_job_that_fails_without_a_word_tells_its_exit_code(sagemaker: SageMaker, program: str, code: int) -> None:
     # WHEN
-    job = ended(emulator, start(emulator, bucket, **changes))
+    job = sagemaker.trained(sagemaker.train(program=program))
+    # THEN
+    assert job["FailureReason"] == f"AlgorithmError: , exit code: {code}"
 
+
+def test_a_missing_channel_fails_the_job(sagemaker: SageMaker) -> None:
+    # WHEN
+    uri = f"s3://{sagemaker.bucket}/nothing/"
+    job = sagemaker.trained(sagemaker.train(InputDataConfig=[channel("train", uri)]))
     # THEN
     assert job["TrainingJobStatus"] == "Failed"
-    assert reason in job["FailureReason"]
-    assert "ModelArtifacts" not in job
-
-
-def test_a_job_that_is_stopped_keeps_what_it_has(emulator: RunningEmulator, bucket: str) -> None:
-    # GIVEN
-    name = start(emulator, bucket, HyperParameters={"wait": "1", "weights": "half"})
-    eventually(
-        lambda: describe(emulator, name)["SecondaryStatus"] == "Training" and "waiting" in logged(emulator, name)
+    assert job["FailureReason"].startswith(
+        f'ClientError: Data download failed:No S3 objects found under S3 URL "{uri}"'
     )
 
-    # WHEN
-    emulator.client("sagemaker").stop_training_job(TrainingJobName=name)
-    job = ended(emulator, name)
 
+def test_a_missing_bucket_fails_the_job(sagemaker: SageMaker) -> None:
+    # WHEN
+    job = sagemaker.trained(sagemaker.train(InputDataConfig=[channel("train", "s3://bucket-that-is-not-there/x")]))
     # THEN
-    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Stopped"
-    assert members(emulator, job["ModelArtifacts"]["S3ModelArtifacts"]) == {"weights.txt": "half"}
+    assert job["FailureReason"].startswith("ClientError: Data download failed:")
+    assert "NoSuchBucket" in job["FailureReason"]
 
 
-def test_a_job_that_takes_too_long_is_stopped(emulator: RunningEmulator, bucket: str) -> None:
+def test_an_image_without_a_command_is_named(sagemaker: SageMaker) -> None:
     # WHEN
-    name = start(emulator, bucket, HyperParameters={"wait": "1"}, StoppingCondition={"MaxRuntimeInSeconds": 1})
-    job = ended(emulator, name)
+    job = sagemaker.trained(sagemaker.train(AlgorithmSpecification={"TrainingImage": "unknown:7"}))
+    # THEN
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "unknown:7" in job["FailureReason"]
+    assert "images file" in job["FailureReason"]
 
+
+def test_a_stopped_job_keeps_what_it_has(sagemaker: SageMaker) -> None:
+    # GIVEN
+    program = (
+        "import os, pathlib, signal, time; "
+        "save = lambda *_: (pathlib.Path(os.environ['SM_MODEL_DIR'], 'm.json').write_text('7'), os._exit(1)); "
+        "signal.signal(signal.SIGTERM, save); print('ready'); time.sleep(60)"
+    )
+    name = sagemaker.train(program=program)
+    eventually(lambda: sagemaker.log(GROUP, f"{name}/algo-1-"))
+    # WHEN
+    sagemaker.client.stop_training_job(TrainingJobName=name)
+    job = sagemaker.trained(name)
+    # THEN
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
+    statuses = [each["Status"] for each in job["SecondaryStatusTransitions"]]
+    assert statuses == ["Starting", "Downloading", "Training", "Stopping", "Uploading", "Stopped"]
+    assert "FailureReason" not in job
+    assert sagemaker.read(job["ModelArtifacts"]["S3ModelArtifacts"], "m.json") == 7
+
+
+def test_a_job_that_has_ended_cannot_be_stopped(sagemaker: SageMaker) -> None:
+    # GIVEN
+    name = sagemaker.train(program="pass")
+    sagemaker.trained(name)
+    # WHEN / THEN
+    with pytest.raises(ClientError, match=r"ValidationException.*status Completed"):
+        sagemaker.client.stop_training_job(TrainingJobName=name)
+
+
+def test_the_time_limit_stops_a_job(sagemaker: SageMaker) -> None:
+    # WHEN
+    name = sagemaker.train(program="import time; time.sleep(60)", StoppingCondition={"MaxRuntimeInSeconds": 1})
+    job = sagemaker.trained(name)
     # THEN
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+    assert job["TrainingTimeInSeconds"] < 10
 
 
-def test_an_entry_point_runs_without_an_image(emulator: RunningEmulator, bucket: str) -> None:
-    # WHEN
-    command = 'echo "$GREETING" > /opt/ml/model/said.txt && cat /opt/ml/input/data/train/folder/one.txt'
-    specification = {
-        "TrainingImage": "unknown:1",
-        "TrainingInputMode": "File",
-        "ContainerEntrypoint": ["/bin/bash", "-c"],
-        "ContainerArguments": [command],
-    }
-    name = start(emulator, bucket, AlgorithmSpecification=specification, Environment={"GREETING": "hello"})
-    job = ended(emulator, name)
-
-    # THEN
-    assert members(emulator, job["ModelArtifacts"]["S3ModelArtifacts"]) == {"said.txt": "hello\n"}
-    assert "first" in logged(emulator, name)
-
-
-def test_a_name_is_used_once(emulator: RunningEmulator, bucket: str) -> None:
+def test_what_a_job_started_ends_with_it(sagemaker: SageMaker) -> None:
     # GIVEN
-    name = start(emulator, bucket)
+    program = (
+        "import subprocess, sys; "
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print(child.pid)"
+    )
+    # WHEN
+    name = sagemaker.train(program=program)
+    assert sagemaker.trained(name)["TrainingJobStatus"] == "Completed"
+    # THEN
+    (pid,) = sagemaker.log(GROUP, f"{name}/algo-1-")
+    eventually(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2])
 
+
+def test_a_job_s_name_is_taken_once(sagemaker: SageMaker) -> None:
+    # GIVEN
+    name = sagemaker.train(program="pass")
     # WHEN / THEN
-    with pytest.raises(ClientError, match="ResourceInUse"):
-        start(emulator, bucket, TrainingJobName=name)
-    ended(emulator, name)
+    with pytest.raises(sagemaker.client.exceptions.ResourceInUse, match="must be unique"):
+        sagemaker.train(program="pass", TrainingJobName=name)
+
+
+def test_two_regions_may_have_jobs_of_one_name(sagemaker: SageMaker, emulator: RunningEmulator) -> None:
+    # GIVEN
+    name = sagemaker.train(program="import time; time.sleep(1)")
+    there = SageMaker(emulator, sagemaker.bucket)
+    other = emulator.client("sagemaker", "eu-west-1")
+    # WHEN
+    request = {
+        "TrainingJobName": name,
+        "RoleArn": "arn:aws:iam::123456789012:role/sagemaker",
+        "AlgorithmSpecification": {
+            "TrainingImage": "any",
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["python3", "-c", "pass"],
+        },
+        "OutputDataConfig": {"S3OutputPath": f"s3://{sagemaker.bucket}/elsewhere"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+    }
+    other.create_training_job(**request)
+    # THEN
+    eventually(lambda: other.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Completed")
+    assert there.trained(name)["TrainingJobStatus"] == "Completed"
+
+
+@pytest.mark.parametrize("regex", ["loss=(", "loss"], ids=["no expression", "no group"])
+def test_a_metric_that_cannot_be_found_is_refused(sagemaker: SageMaker, regex: str) -> None:
+    # WHEN / THEN
+    with pytest.raises(ClientError, match="ValidationException"):
+        sagemaker.train(AlgorithmSpecification={"MetricDefinitions": [{"Name": "loss", "Regex": regex}]})
+
+
+def test_checkpoints_are_there_for_the_next_job(sagemaker: SageMaker) -> None:
+    # GIVEN
+    config = {"CheckpointConfig": {"S3Uri": f"s3://{sagemaker.bucket}/checkpoints"}}
+    sagemaker.trained(sagemaker.train(**config))
+    # WHEN
+    name = sagemaker.train(**config)
+    sagemaker.trained(name)
+    # THEN
+    seen = sagemaker.read(f"s3://{sagemaker.bucket}/models/{name}/output/output.tar.gz", "seen.json")
+    assert seen["step"] == 1
+    assert sagemaker.get(f"s3://{sagemaker.bucket}/checkpoints/step.txt") == b"2"
+
+
+def test_opt_ml_is_the_job_s_own_in_commands_and_drivers(sagemaker: SageMaker) -> None:
+    # GIVEN
+    sagemaker.put("drivers/run.sh", "#!/bin/bash\necho told > /opt/ml/model/$1\n")
+    # WHEN
+    name = sagemaker.train(
+        AlgorithmSpecification={
+            "ContainerEntrypoint": ["/bin/bash"],
+            "ContainerArguments": ["-c", "bash /opt/ml/input/data/sm_drivers/run.sh word.txt"],
+        },
+        InputDataConfig=[channel("sm_drivers", f"s3://{sagemaker.bucket}/drivers/")],
+    )
+    job = sagemaker.trained(name)
+    # THEN
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert not Path("/opt/ml/model/word.txt").exists()
+
+
+def make_wheel(folder: Path) -> Path:
+    """A package of one module that nobody has."""
+    path = folder / "nobody_has_this-1.0-py3-none-any.whl"
+    info = "nobody_has_this-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("nobody_has_this.py", "NUMBER = 7\n")
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: nobody-has-this\nVersion: 1.0\n")
+        wheel.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{info}/RECORD", "")
+    return path
+
+
+def test_what_a_job_installs_stays_its_own(sagemaker: SageMaker, tmp_path: Path) -> None:
+    # GIVEN
+    wheel = make_wheel(tmp_path)
+    check = "import nobody_has_this, boto3; print('number', nobody_has_this.NUMBER)"
+    # WHEN
+    name = sagemaker.train(
+        AlgorithmSpecification={
+            "ContainerEntrypoint": ["/bin/bash"],
+            "ContainerArguments": ["-c", f'pip install --no-index {wheel} && python3 -c "{check}"'],
+        }
+    )
+    job = sagemaker.trained(name)
+    after = sagemaker.trained(sagemaker.train(program="import nobody_has_this"))
+    # THEN
+    assert job["TrainingJobStatus"] == "Completed", sagemaker.log(GROUP, name)
+    assert "number 7" in sagemaker.log(GROUP, name)
+    assert after["TrainingJobStatus"] == "Failed"

@@ -160,3 +160,31 @@ def test_a_jobs_figures_come_from_beside_its_model() -> None:
 def test_an_output_without_figures_is_a_failure() -> None:
     with pytest.raises(TrainingFailedError, match=r"left no metrics\.json"):
         read_member(archive(other_json=b"{}"), "metrics.json")
+
+
+class FakeJobs:
+    """Jobs that were begun before, by name: status and fingerprint."""
+
+    def __init__(self, **jobs: tuple[str, str]) -> None:
+        self._jobs = jobs
+
+    def list_training_jobs(self, **request: Any) -> dict[str, Any]:
+        found = [{"TrainingJobName": name, "TrainingJobStatus": status} for name, (status, _) in self._jobs.items()]
+        return {"TrainingJobSummaries": [job for job in found if request["NameContains"] in job["TrainingJobName"]]}
+
+    def describe_training_job(self, **request: Any) -> dict[str, Any]:
+        return {"Environment": {launch.FINGERPRINT: self._jobs[request["TrainingJobName"]][1]}}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "expected"),
+    [
+        pytest.param({"scones_1": ("InProgress", "same")}, "scones_1", id="one that is under way is taken up"),
+        pytest.param({"scones_1": ("Completed", "same")}, "scones_1", id="one that is done is not done again"),
+        pytest.param({"scones_1": ("Failed", "same")}, None, id="one that failed is tried again"),
+        pytest.param({"scones_1": ("Completed", "other")}, None, id="one from other data or code is none"),
+        pytest.param({"other_1": ("Completed", "same")}, None, id="one of another environment is none"),
+    ],
+)
+def test_nothing_is_trained_twice(jobs: dict[str, tuple[str, str]], expected: str | None) -> None:
+    assert launch.find("scones", "same", sagemaker=FakeJobs(**jobs)) == expected

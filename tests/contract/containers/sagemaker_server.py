@@ -1,0 +1,58 @@
+"""A serving image that knows SageMaker's contract and nothing of this project.
+
+Its model is one text. A body may tell it what to do: `die`, `bad`, `broken`, `slow`; else it tells what it was sent.
+"""
+
+import json
+import os
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+MODEL = Path(os.environ["SM_MODEL_DIR"], "model.txt").read_text()
+if MODEL == "broken":
+    sys.exit("this model cannot be loaded")
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        self.answer(200, b"")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if body == b"die":
+            os._exit(1)
+        if body == b"bad":
+            return self.answer(400, b"there is no such vehicle")
+        if body == b"broken":
+            return self.answer(500, b"the model is broken")
+        if body == b"slow":
+            time.sleep(1)
+        told = {
+            "model": MODEL,
+            "pid": os.getpid(),
+            "length": len(body),
+            "content_type": self.headers["Content-Type"],
+            "accept": self.headers["Accept"],
+            "environment": os.environ.get("MINE"),
+        }
+        return self.answer(200, json.dumps(told).encode())
+
+    def answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        if attributes := self.headers["X-Amzn-SageMaker-Custom-Attributes"]:
+            self.send_header("X-Amzn-SageMaker-Custom-Attributes", attributes + ",seen")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        print(*arguments, flush=True)
+
+
+ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()
