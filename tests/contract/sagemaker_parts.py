@@ -6,6 +6,8 @@ import tarfile
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from tests.contract.conftest import RunningEmulator
 from tests.contract.functions import unique
 from tests.contract.waiting import eventually
@@ -182,3 +184,11 @@ class SageMaker:
         """What the endpoint's model tells."""
         told: dict[str, Any] = json.loads(self.invoke(endpoint, body, **request)["Body"].read())
         return told
+
+
+@pytest.fixture(name="sagemaker")
+def make_sagemaker(emulator: RunningEmulator) -> SageMaker:
+    """SageMaker with an empty bucket."""
+    bucket = unique("bucket")
+    emulator.client("s3").create_bucket(Bucket=bucket)
+    return SageMaker(emulator, bucket)

@@ -8,20 +8,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.conftest import RunningEmulator
-from tests.contract.functions import unique
 from tests.contract.sagemaker_parts import SageMaker
+from tests.contract.sagemaker_parts import make_sagemaker  # noqa: F401 (the fixture `sagemaker`)
 from tests.contract.waiting import eventually
 
 GROUP = "/aws/sagemaker/TrainingJobs"
-
-
-@pytest.fixture
-def sagemaker(emulator: RunningEmulator) -> SageMaker:
-    """SageMaker with an empty bucket."""
-    bucket = unique("bucket")
-    emulator.client("s3").create_bucket(Bucket=bucket)
-    return SageMaker(emulator, bucket)
 
 
 def channel(name: str, uri: str, **source: Any) -> dict[str, Any]:
@@ -246,11 +237,10 @@ def test_a_job_s_name_is_taken_once(sagemaker: SageMaker) -> None:
         sagemaker.train(program="pass", TrainingJobName=name)
 
 
-def test_two_regions_may_have_jobs_of_one_name(sagemaker: SageMaker, emulator: RunningEmulator) -> None:
+def test_two_regions_may_have_jobs_of_one_name(sagemaker: SageMaker) -> None:
     # GIVEN
     name = sagemaker.train(program="import time; time.sleep(1)")
-    there = SageMaker(emulator, sagemaker.bucket)
-    other = emulator.client("sagemaker", "eu-west-1")
+    other = sagemaker.emulator.client("sagemaker", "eu-west-1")
     # WHEN
     request = {
         "TrainingJobName": name,
@@ -267,7 +257,7 @@ def test_two_regions_may_have_jobs_of_one_name(sagemaker: SageMaker, emulator: R
     other.create_training_job(**request)
     # THEN
     eventually(lambda: other.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Completed")
-    assert there.trained(name)["TrainingJobStatus"] == "Completed"
+    assert sagemaker.trained(name)["TrainingJobStatus"] == "Completed"
 
 
 @pytest.mark.parametrize("regex", ["loss=(", "loss"], ids=["no expression", "no group"])
