@@ -31,6 +31,7 @@ IMAGE_MIRRORS = ("/opt/*", "/opt/*/*", "/usr/local/share/*", "/usr/local/lib/*",
 PLANNED = re.compile(r"^Plan: (?:(\d+) to import, )?(\d+) to add, (\d+) to change, (\d+) to destroy", re.M)
 DONE = re.compile(r"^(\S+?): (?:Creation|Modifications|Destruction) complete")
 NO_CHANGES, CHANGES = 0, 2
+LOCK_TIMEOUT = "2m"  # an apply whose terminal was closed goes on for a while, and the next one waits for it
 
 
 class OperatorError(Exception):
@@ -126,6 +127,7 @@ class Terraform:
             accept=(NO_CHANGES, CHANGES),
             out=str(self._plan),
             var=None,
+            lock_timeout=LOCK_TIMEOUT,
             destroy=IsFlagged if destroy else None,
         )
         found = PLANNED.search(text)
@@ -141,7 +143,15 @@ class Terraform:
             A resource could not be made, changed or destroyed; what was done is kept in the state.
         """
         if not plan.empty:
-            self._run("apply", self._driver.apply, str(plan.path), total=plan.changes, var_file=None, var=None)
+            self._run(
+                "apply",
+                self._driver.apply,
+                str(plan.path),
+                total=plan.changes,
+                var_file=None,
+                var=None,
+                lock_timeout=LOCK_TIMEOUT,
+            )
         plan.path.unlink(missing_ok=True)
 
     def outputs(self) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """SageMaker for real: training jobs and model servers as child processes, data capture, batch transform."""
 
 from emulator.context import Emulator
-from emulator.sagemaker import answers, endpoints, registry, runtime, training, transform
+from emulator.sagemaker import answers, hosting, monitoring, registry, runtime, tags, training, transform
 from emulator.sagemaker.capture import Captures
 from emulator.sagemaker.endpoints import Endpoints
+from emulator.sagemaker.monitoring import Schedules
 from emulator.sagemaker.processes import Processes
 
 
@@ -11,13 +12,18 @@ def install(emulator: Emulator) -> None:
     """Put all of it into moto."""
     processes = Processes()
     captures = Captures(emulator)
-    hosting = Endpoints(emulator, processes, captures)
-    # the last that is given is called first: servers end, then what they captured is written
-    emulator.on_stop(processes.stop)
+    endpoints = Endpoints(emulator, processes, captures)
+    schedules = Schedules()
+    # the last that is given is called first: no server is started anew, all end, their captures are over
     emulator.on_stop(captures.stop)
+    emulator.on_stop(processes.stop)
+    emulator.on_stop(endpoints.stop)
     answers.install()
     registry.install()
+    monitoring.mend_job_definitions()
+    schedules.install()
+    tags.install(schedules)
     training.install(emulator, processes)
-    endpoints.install(hosting)
-    runtime.install(hosting, captures)
+    hosting.install(endpoints)
+    runtime.install(endpoints, captures)
     transform.install(emulator, processes)

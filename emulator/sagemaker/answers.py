@@ -3,6 +3,7 @@
 from typing import Any
 
 from moto.core.responses import ActionResult
+from moto.sagemaker.exceptions import ValidationError
 from moto.sagemaker.models import Model, SageMakerModelBackend
 from moto.sagemaker.responses import SageMakerResponse
 
@@ -27,6 +28,9 @@ def _mend_models() -> None:
         return answer
 
     def create_model(self: SageMakerResponse) -> ActionResult:
+        existing = self.sagemaker_backend._models.get(self._get_param("ModelName"))
+        if existing:  # moto would put the new one in its place, here and below
+            raise ValidationError(f'Cannot create already existing model "{existing.arn}".')
         answer: ActionResult = create(self)
         model = self.sagemaker_backend._models[self._get_param("ModelName")]
         model.enable_network_isolation = bool(self._get_param("EnableNetworkIsolation"))
@@ -40,6 +44,10 @@ def _mend_endpoint_configs() -> None:
     kept: dict[str, dict[str, Any]] = {}
 
     def create_endpoint_config(self: SageMakerResponse) -> ActionResult:
+        existing = self.sagemaker_backend.endpoint_configs.get(self._get_param("EndpointConfigName"))
+        if existing:
+            arn = existing.endpoint_config_arn
+            raise ValidationError(f'Cannot create already existing endpoint configuration "{arn}".')
         answer: ActionResult = create(self)
         config = self.sagemaker_backend.endpoint_configs[self._get_param("EndpointConfigName")]
         given = {name: self._get_param(name) for name in KEPT_OF_CONFIG}

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import uuid4
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from emulator.context import Emulator
 from emulator.sagemaker.objects import split
@@ -98,7 +98,7 @@ class Captures:
         body = "".join(line + "\n" for _, line in lines)
         try:
             self._emulator.client("s3", destination.region).put_object(Bucket=bucket, Key=key, Body=body.encode())
-        except ClientError as error:
+        except (ClientError, BotoCoreError) as error:
             # the endpoint answers on, as on AWS, whatever becomes of its captures
             print(f"captured data cannot be written to s3://{bucket}/{key}: {error}", file=sys.stderr)
 

@@ -14,22 +14,30 @@ from typing import Any
 
 CONTAINER_ROOT = "/opt/ml"
 DRIVERS = "sm_drivers"  # the channel in which SDK v3 sends the scripts that its entry point runs
-HOST = "algo-1"
+INSTANCE = "algo-1"  # the job's one host, in logs and metrics
 FAILURE_LENGTH = 1024
 
 
 @dataclass(frozen=True)
 class Container:
-    """The folder of one training job, laid out as `/opt/ml`."""
+    """The folder of one training job, laid out as `/opt/ml`.
+
+    Attributes
+    ----------
+    host
+        What the container is told that its host is called. SDK v3's drivers take a job for a worker whose host is not
+        `algo-1`; the older training toolkit waits for ever until the name resolves, as only `localhost` does here.
+    """
 
     root: Path
+    host: str
 
     @classmethod
-    def make(cls, root: Path) -> "Container":
-        """Lay out an empty one."""
+    def make(cls, root: Path, *, channels: Sequence[str]) -> "Container":
+        """Lay out an empty one in an empty folder."""
         for name in ("input/config", "input/data", "model", "output/data", "checkpoints", "code"):
             (root / name).mkdir(parents=True)
-        return cls(root)
+        return cls(root, INSTANCE if DRIVERS in channels else "localhost")
 
     @property
     def model(self) -> Path:
@@ -61,14 +69,14 @@ class Container:
         """Write the three files of `input/config`."""
         self._write("hyperparameters", hyperparameters)
         self._write("inputdataconfig", {each["ChannelName"]: _channel_config(each) for each in channels})
-        group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": [HOST]}
+        group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": [self.host]}
         self._write(
             "resourceconfig",
             {
-                "current_host": HOST,
+                "current_host": self.host,
                 "current_instance_type": instance_type,
                 "current_group_name": group["instance_group_name"],
-                "hosts": [HOST],
+                "hosts": [self.host],
                 "instance_groups": [group],
                 "network_interface_name": "lo",
             },
@@ -85,11 +93,12 @@ class Container:
             "SM_INPUT_DATA_DIR": f"{root}/input/data",
             "SM_OUTPUT_DIR": f"{root}/output",
             "SM_OUTPUT_DATA_DIR": f"{root}/output/data",
+            "SM_OUTPUT_FAILURE": f"{root}/output/failure",
             "SM_CHECKPOINT_DIR": f"{root}/checkpoints",
             "SM_CHANNELS": json.dumps(list(channels)),
             "SM_HPS": json.dumps(dict(hyperparameters)),
-            "SM_HOSTS": json.dumps([HOST]),
-            "SM_CURRENT_HOST": HOST,
+            "SM_HOSTS": json.dumps([self.host]),
+            "SM_CURRENT_HOST": self.host,
             **{f"SM_CHANNEL_{name.upper()}": str(self.channel(name)) for name in channels},
             **{f"SM_HP_{name.replace('-', '_').upper()}": value for name, value in hyperparameters.items()},
         }
@@ -102,7 +111,8 @@ class Container:
         """The same in the scripts that the SDK sends with a job."""
         for path in sorted(self.channel(DRIVERS).rglob("*")):
             if path.suffix in {".py", ".sh"}:
-                path.write_text(self.localize(path.read_text()))
+                # bytes, since a script need not be UTF-8
+                path.write_bytes(path.read_bytes().replace(CONTAINER_ROOT.encode(), str(self.root).encode()))
 
     def _write(self, name: str, content: object) -> None:
         (self.root / "input" / "config" / f"{name}.json").write_text(json.dumps(content))

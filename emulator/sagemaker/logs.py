@@ -1,12 +1,16 @@
 """A container's output, line by line into CloudWatch while it runs."""
 
+import sys
 import threading
 import time
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 INTERVAL = 0.2  # seconds that lines are gathered
 BATCH = 1000  # below CloudWatch's 10,000 events a call
+LINE = 262_000  # bytes; CloudWatch takes 256 KiB with its own 26 bytes
 
 
 class LogStream:
@@ -22,17 +26,18 @@ class LogStream:
 
     def __init__(self, logs: Any, group: str, stream: str) -> None:
         self._logs = logs
-        self._group = group
-        self._stream = stream
+        self.group = group
+        self.stream = stream
         self._lines: SimpleQueue[tuple[int, str]] = SimpleQueue()
         self._closed = threading.Event()
-        _ensure(logs, group, stream)
+        self._create()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def write(self, line: str) -> None:
         """Hand in one line."""
-        self._lines.put((int(time.time() * 1000), line.rstrip("\n") or " "))
+        # CloudWatch takes no empty message
+        self._lines.put((int(time.time() * 1000), _cut(line.rstrip("\n")) or " "))
 
     def close(self) -> None:
         """Write what is left."""
@@ -46,8 +51,20 @@ class LogStream:
 
     def _flush(self) -> None:
         while batch := self._take():
-            events = [{"timestamp": moment, "message": line} for moment, line in batch]
-            self._logs.put_log_events(logGroupName=self._group, logStreamName=self._stream, logEvents=events)
+            try:
+                self._put(batch)
+            except (ClientError, BotoCoreError) as error:
+                # a container runs on, as on AWS, whatever becomes of its log
+                print(f"lines of the log {self.group}, {self.stream} are lost: {error}", file=sys.stderr)
+
+    def _put(self, batch: list[tuple[int, str]]) -> None:
+        events = [{"timestamp": moment, "message": line} for moment, line in batch]
+        request = {"logGroupName": self.group, "logStreamName": self.stream, "logEvents": events}
+        try:
+            self._logs.put_log_events(**request)
+        except self._logs.exceptions.ResourceNotFoundException:  # deleted while the container runs
+            self._create()
+            self._logs.put_log_events(**request)
 
     def _take(self) -> list[tuple[int, str]]:
         batch: list[tuple[int, str]] = []
@@ -58,13 +75,16 @@ class LogStream:
                 break
         return batch
 
+    def _create(self) -> None:
+        for create, names in (
+            (self._logs.create_log_group, {"logGroupName": self.group}),
+            (self._logs.create_log_stream, {"logGroupName": self.group, "logStreamName": self.stream}),
+        ):
+            try:
+                create(**names)
+            except self._logs.exceptions.ResourceAlreadyExistsException:
+                continue
 
-def _ensure(logs: Any, group: str, stream: str) -> None:
-    for create, names in (
-        (logs.create_log_group, {"logGroupName": group}),
-        (logs.create_log_stream, {"logGroupName": group, "logStreamName": stream}),
-    ):
-        try:
-            create(**names)
-        except logs.exceptions.ResourceAlreadyExistsException:
-            continue
+
+def _cut(line: str) -> str:
+    return line.encode()[:LINE].decode(errors="ignore")

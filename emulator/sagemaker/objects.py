@@ -1,10 +1,16 @@
 """Between S3 and a container's folders."""
 
 import io
-import tarfile
+import json
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
+
+from emulator.sagemaker.archives import pack, unpack
+
+CONNECTIONS = 8
 
 
 class MissingObjectError(Exception):
@@ -15,10 +21,14 @@ class UnsafeKeyError(Exception):
     """A key would lie outside the folder into which it is brought."""
 
 
+class DataSourceError(Exception):
+    """A channel's data source is of a kind that is not emulated, or its manifest is none."""
+
+
 def split(uri: str) -> tuple[str, str]:
     """The bucket and the key of `s3://bucket/key`."""
-    parts = urlsplit(uri)
-    return parts.netloc, parts.path.lstrip("/")
+    bucket, _, key = uri.partition("://")[2].partition("/")
+    return bucket, key
 
 
 def list_keys(s3: Any, uri: str) -> list[str]:
@@ -27,6 +37,27 @@ def list_keys(s3: Any, uri: str) -> list[str]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     found = [item["Key"] for page in pages for item in page.get("Contents", [])]
     return [key for key in found if not key.endswith("/")]
+
+
+def download_source(s3: Any, source: Mapping[str, Any], folder: Path) -> None:
+    """Bring what an `S3DataSource` names, a prefix or a manifest.
+
+    Raises
+    ------
+    MissingObjectError
+        There is nothing there.
+    UnsafeKeyError
+        A key has `..` in it.
+    DataSourceError
+        It is of another kind, or the manifest is not of the documented form.
+    """
+    kind = source.get("S3DataType", "S3Prefix")
+    if kind == "S3Prefix":
+        download(s3, source["S3Uri"], folder)
+    elif kind == "ManifestFile":
+        _download_manifest(s3, source["S3Uri"], folder)
+    else:
+        raise DataSourceError(f"the emulator brings no data of S3DataType {kind}: use S3Prefix or ManifestFile")
 
 
 def download(s3: Any, uri: str, folder: Path) -> None:
@@ -42,32 +73,70 @@ def download(s3: Any, uri: str, folder: Path) -> None:
     bucket, prefix = split(uri)
     keys = list_keys(s3, uri)
     if not keys:
-        raise MissingObjectError(f"No S3 objects found under S3 URL {uri!r} given in input data source")
-    base = prefix if prefix.endswith("/") or not prefix else _parent(prefix, keys)
-    for key in keys:
-        relative = PurePosixPath(key.removeprefix(base).lstrip("/"))
-        if ".." in relative.parts:
-            raise UnsafeKeyError(f"the key {key!r} would lie outside its channel")
-        target = folder / relative
-        target.parent.mkdir(parents=True, exist_ok=True)
-        s3.download_file(bucket, key, str(target))
+        raise MissingObjectError(f'No S3 objects found under S3 URL "{uri}" given in input data source.')
+    base = base_of(prefix, keys)
+    _fetch(s3, bucket, {key: key.removeprefix(base) for key in keys}, folder)
 
 
-def _parent(prefix: str, keys: list[str]) -> str:
-    """The prefix itself where it is a folder, else what lies before its last part."""
+def base_of(prefix: str, keys: list[str]) -> str:
+    """What to leave out of keys to have their names: the prefix where it is a folder, else what its last part is in."""
+    if prefix.endswith("/") or not prefix:
+        return prefix
     if any(key.startswith(prefix + "/") for key in keys):
         return prefix + "/"
     return prefix.rpartition("/")[0]
 
 
+def _download_manifest(s3: Any, uri: str, folder: Path) -> None:
+    """Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html."""
+    try:
+        first, *names = json.loads(_read(s3, uri))
+        prefix = first["prefix"]
+        wanted = [str(name) for name in names]
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataSourceError(f'{uri} is no manifest: it must be [{{"prefix": "s3://..."}}, "name", ...]') from error
+    bucket, base = split(prefix)
+    _fetch(s3, bucket, {base + name: name for name in wanted}, folder)
+
+
+def _fetch(s3: Any, bucket: str, names: Mapping[str, str], folder: Path) -> None:
+    """Bring objects by key to their names below a folder, several at a time."""
+    targets = {key: _target(folder, key, name) for key, name in names.items()}
+    for parent in {target.parent for target in targets.values()}:
+        parent.mkdir(parents=True, exist_ok=True)
+
+    def bring(key: str) -> None:
+        try:
+            body = s3.get_object(Bucket=bucket, Key=key)["Body"]
+        except s3.exceptions.NoSuchKey:
+            raise MissingObjectError(f'No S3 object found at "s3://{bucket}/{key}".') from None
+        with targets[key].open("wb") as file:
+            shutil.copyfileobj(body, file)
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        list(pool.map(bring, targets))
+
+
+def _target(folder: Path, key: str, name: str) -> Path:
+    relative = PurePosixPath(name.lstrip("/"))
+    if ".." in relative.parts or "\0" in name:
+        raise UnsafeKeyError(f"the key {key!r} would lie outside its channel")
+    return folder / relative
+
+
+def _read(s3: Any, uri: str) -> bytes:
+    bucket, key = split(uri)
+    try:
+        body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except (s3.exceptions.NoSuchKey, s3.exceptions.NoSuchBucket):
+        raise MissingObjectError(f"Could not find model data at {uri}.") from None
+    return body
+
+
 def upload_archive(s3: Any, folder: Path, uri: str) -> None:
     """Put a folder's contents as a `tar.gz` to `uri`."""
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
-        for path in sorted(folder.iterdir()):
-            archive.add(path, path.name)
     bucket, key = split(uri)
-    s3.put_object(Bucket=bucket, Key=key, Body=stream.getvalue())
+    s3.put_object(Bucket=bucket, Key=key, Body=pack(folder))
 
 
 def upload_folder(s3: Any, folder: Path, uri: str) -> None:
@@ -75,23 +144,18 @@ def upload_folder(s3: Any, folder: Path, uri: str) -> None:
     bucket, prefix = split(uri)
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            s3.upload_file(str(path), bucket, f"{prefix.rstrip('/')}/{path.relative_to(folder).as_posix()}")
+            key = f"{prefix.rstrip('/')}/{path.relative_to(folder).as_posix()}"
+            s3.upload_file(str(path), bucket, key.lstrip("/"))
 
 
 def extract_archive(s3: Any, uri: str, folder: Path) -> None:
-    """Unpack the `tar.gz` at `uri`; members that lead outside are refused.
+    """Unpack the `tar.gz` at `uri`.
 
     Raises
     ------
     MissingObjectError
         There is none.
-    tarfile.TarError
+    ArchiveError
         It is none, or a member leads outside.
     """
-    bucket, key = split(uri)
-    try:
-        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    except s3.exceptions.NoSuchKey:
-        raise MissingObjectError(f"Could not find model data at {uri}.") from None
-    with tarfile.open(fileobj=io.BytesIO(body)) as archive:
-        archive.extractall(folder, filter="data")
+    unpack(io.BytesIO(_read(s3, uri)), folder)

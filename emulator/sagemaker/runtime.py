@@ -11,11 +11,23 @@ from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 from emulator.replace import MotoChangedError, replace
 from emulator.sagemaker.capture import Captures, Exchange
 from emulator.sagemaker.endpoints import LOG_GROUP, Endpoints
-from emulator.sagemaker.servers import Answer
+from emulator.sagemaker.servers import Answer, HostingError
+from emulator.sagemaker.variants import RetiredError, Variant
 
 ATTEMPTS = 2  # a server that died under a request is asked again once it is back
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+BODY_LIMIT = 6_291_456
 MESSAGE_LENGTH = 1024
+PASSED_ON = ("Accept", "X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id")
+SILENT = (
+    "Your invocation timed out while waiting for a response from container {}. Review the latency metrics for each "
+    "container in Amazon CloudWatch, resolve the issue, and try again."
+)
 Response = tuple[int, dict[str, Any], str | bytes]
+
+
+class _RefusedError(Exception):
+    """The request reaches no model."""
 
 
 def install(endpoints: Endpoints, captures: Captures) -> None:
@@ -23,26 +35,25 @@ def install(endpoints: Endpoints, captures: Captures) -> None:
 
     def invoke_endpoint(self: SageMakerRuntimeResponse) -> Response:
         name = unquote(self.path.split("/")[2])
-        endpoint = sagemaker_backends[self.current_account][self.region].endpoints.get(name)
-        fleet = endpoints.fleet(endpoint.arn) if endpoint else None
-        if fleet is None:
-            return _validation_error(f"Endpoint {name} of account {self.current_account} not found.")
-        target = self.headers.get("X-Amzn-SageMaker-Target-Variant")
-        variant = fleet.choose(target)
-        if variant is None:
-            return _validation_error(f"Variant {target} of endpoint {name} not found.")
         body = self.body or b""
+        if len(body) > BODY_LIMIT:
+            return _validation_error(
+                f"1 validation error detected: Value at 'body' failed to satisfy constraint: "
+                f"Member must have length less than or equal to {BODY_LIMIT}"
+            )
         content_type = self.headers.get("Content-Type") or "application/octet-stream"
-        answer = _ask(variant, body, _headers(self.headers, content_type))
+        headers = {key: self.headers[key] for key in PASSED_ON if self.headers.get(key)}
+        try:
+            capture, variant, answer = _ask(endpoints, self, name, body, {"Content-Type": content_type, **headers})
+        except _RefusedError as error:
+            return _validation_error(str(error))
         if answer.status != http.client.OK:
-            return _model_error(answer, variant.name, f"{LOG_GROUP}{name}")
-        inference_id = self.headers.get("X-Amzn-SageMaker-Inference-Id")
-        exchange = Exchange(content_type, body, answer.content_type, answer.body, inference_id)
-        captures.take(fleet.capture, exchange, region=self.region, endpoint=name, variant=variant.name)
-        headers = {"Content-Type": answer.content_type, "x-Amzn-Invoked-Production-Variant": variant.name}
-        if answer.custom_attributes:
-            headers["X-Amzn-SageMaker-Custom-Attributes"] = answer.custom_attributes
-        return 200, headers, answer.body
+            return _model_error(answer, name, self.region, self.current_account)
+        exchange = Exchange(
+            content_type, body, answer.content_type, answer.body, headers.get("X-Amzn-SageMaker-Inference-Id")
+        )
+        captures.take(capture, exchange, region=self.region, endpoint=name, variant=variant)
+        return 200, _answer_headers(answer, variant), answer.body
 
     replace(SageMakerRuntimeResponse, "invoke_endpoint", invoke_endpoint)
     if not hasattr(SageMakerRuntimeResponse, "use_raw_body"):
@@ -50,41 +61,64 @@ def install(endpoints: Endpoints, captures: Captures) -> None:
     SageMakerRuntimeResponse.use_raw_body = True  # else moto takes every body for text, and an image is none
 
 
-def _ask(variant: Any, body: bytes, headers: dict[str, str]) -> Answer:
-    for attempt in range(ATTEMPTS):
+def _ask(
+    endpoints: Endpoints, request: SageMakerRuntimeResponse, name: str, body: bytes, headers: dict[str, str]
+) -> tuple[Any, str, Answer]:
+    """Capture configuration, the variant's name, and what it answered."""
+    target = request.headers.get("X-Amzn-SageMaker-Target-Variant")
+    endpoint = sagemaker_backends[request.current_account][request.region].endpoints.get(name)
+    while True:
+        fleet = endpoints.fleet(endpoint.arn) if endpoint else None
+        if fleet is None:
+            raise _RefusedError(f"Endpoint {name} of account {request.current_account} not found.")
+        variant = fleet.choose(target)
+        if variant is None:
+            raise _RefusedError(f"Variant {target} not found for endpoint {name} of account {request.current_account}.")
         try:
-            answer: Answer = variant.invoke(body, headers)
-            return answer
+            return fleet.capture, variant.name, _answer(variant, body, headers)
+        except RetiredError:
+            continue  # the endpoint was updated between the choice and the request
+
+
+def _answer(variant: Variant, body: bytes, headers: dict[str, str]) -> Answer:
+    for _ in range(ATTEMPTS):
+        try:
+            return variant.invoke(body, headers)
         except TimeoutError:
-            return Answer(504, "text/plain", b"Your invocation timed out while waiting for the model.")
+            return Answer(0, "text/plain", SILENT.format("primary").encode())
         except (OSError, http.client.HTTPException) as error:
             failure = f"The model server is gone: {type(error).__name__}"
-            if attempt + 1 < ATTEMPTS:
-                variant.revive()
+        try:
+            variant.revive()
+        except HostingError as error:
+            failure = str(error)
     return Answer(503, "text/plain", failure.encode())
 
 
-def _headers(headers: Any, content_type: str) -> dict[str, str]:
-    passed = ("Accept", "X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id")
-    return {"Content-Type": content_type, **{name: headers[name] for name in passed if headers.get(name)}}
+def _answer_headers(answer: Answer, variant: str) -> dict[str, Any]:
+    headers = {"Content-Type": answer.content_type, "x-Amzn-Invoked-Production-Variant": variant}
+    if answer.custom_attributes:
+        headers["X-Amzn-SageMaker-Custom-Attributes"] = answer.custom_attributes
+    return headers
 
 
 def _validation_error(message: str) -> Response:
     return _error(400, "ValidationError", {"message": message})
 
 
-def _model_error(answer: Answer, variant: str, log_group: str) -> Response:
-    """As AWS words it: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html."""
+def _model_error(answer: Answer, endpoint: str, region: str, account: str) -> Response:
     said = answer.body.decode("utf-8", "replace")[:MESSAGE_LENGTH]
-    kind, code = ("client", "CLIENT_ERROR_FROM_MODEL") if answer.status < 500 else ("server", "INTERNAL_FAILURE")
+    kind = "client" if 400 <= answer.status < 500 else "server"
+    group = f"{LOG_GROUP}{endpoint}"
+    console = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group}"
     return _error(
         424,
         "ModelError",
         {
-            "ErrorCode": code,
-            "LogStreamArn": log_group,
+            "ErrorCode": "CLIENT_ERROR_FROM_MODEL" if kind == "client" else "INTERNAL_FAILURE_FROM_MODEL",
+            "LogStreamArn": f"arn:aws:logs:{region}:{account}:log-group:{group}",
             "Message": f'Received {kind} error ({answer.status}) from primary with message "{said}". '
-            f"See {log_group} in CloudWatch for more information.",
+            f"See {console} in account {account} for more information.",
             "OriginalMessage": said,
             "OriginalStatusCode": answer.status,
         },

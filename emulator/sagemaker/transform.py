@@ -1,30 +1,38 @@
 """Batch transform: a model server answers for every object below an S3 prefix."""
 
+import http.client
 import threading
 from datetime import UTC, datetime
 from typing import Any
 
+from moto.sagemaker.exceptions import ResourceInUseException
 from moto.sagemaker.models import SageMakerModelBackend
 from moto.sagemaker.responses import SageMakerResponse
 
 from emulator.context import Emulator
 from emulator.replace import replace
 from emulator.sagemaker.logs import LogStream
-from emulator.sagemaker.objects import list_keys, split
+from emulator.sagemaker.objects import base_of, list_keys, split
 from emulator.sagemaker.processes import Processes
 from emulator.sagemaker.registry import container_of
 from emulator.sagemaker.servers import HostingError, ModelServer
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
+PAYLOAD = 6  # MiB of a request, if not given
+QUOTED = 400  # characters of a model's answer that a failure quotes
 
 
 def install(emulator: Emulator, processes: Processes) -> None:
     """Put batch transform into moto."""
 
     def create_transform_job(self: SageMakerResponse) -> Any:
+        backend, name = self.sagemaker_backend, self._get_param("TransformJobName")
+        if name in backend.transform_jobs:
+            arn = backend.transform_jobs[name].arn
+            raise ResourceInUseException(f"Job name must be unique within an AWS account and region: {arn} exists")
+        backend.describe_model(self._get_param("ModelName"))
         answer = create(self)
-        backend = self.sagemaker_backend
-        job: Any = backend.transform_jobs[self._get_param("TransformJobName")]
+        job: Any = backend.transform_jobs[name]
         job.transform_job_status = "InProgress"
         job.transform_start_time, job.transform_end_time = datetime.now(UTC), None
         threading.Thread(target=_run, args=(emulator, processes, backend, job), daemon=True).start()
@@ -37,8 +45,9 @@ def _run(emulator: Emulator, processes: Processes, backend: SageMakerModelBacken
     log = LogStream(emulator.client("logs", backend.region_name), LOG_GROUP, f"{job.transform_job_name}/i-0")
     status = "Failed"
     try:
-        model = backend._models[job.model_name]
-        server = ModelServer(emulator, processes, container_of(backend, model), region=backend.region_name, log=log)
+        container = container_of(backend, job.model_name)
+        container = {**container, "Environment": {**(container.get("Environment") or {}), **(job.environment or {})}}
+        server = ModelServer(emulator, processes, container, region=backend.region_name, log=log)
         try:
             _transform(emulator.client("s3", backend.region_name), server, job)
         finally:
@@ -50,7 +59,8 @@ def _run(emulator: Emulator, processes: Processes, backend: SageMakerModelBacken
         job.failure_reason = f"ClientError: {error}"
     except Exception as error:
         job.failure_reason = f"InternalServerError: {type(error).__name__}: {error}"
-        raise
+        if not processes.stopping:  # else what fails is that AWS has gone
+            raise
     finally:
         log.close()
         job.transform_end_time = datetime.now(UTC)
@@ -68,26 +78,40 @@ def _transform(s3: Any, server: ModelServer, job: Any) -> None:
     keys = list_keys(s3, source)
     if not keys:
         raise TransformError(f"ClientError: Found no input data at {source}")
-    base = prefix if prefix.endswith("/") else prefix.rpartition("/")[0]
+    base = base_of(prefix, keys)
     for key in keys:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        answer = b"".join(_answers(server, job, key, body))
+        answers = [_ask(server, job, key, part) for part in _parts(job, body)]
+        end = b"\n" if job.transform_output.get("AssembleWith") == "Line" else b""
+        assembled = b"".join(answer.rstrip(b"\n") + end if end else answer for answer in answers)
         relative = key.removeprefix(base).lstrip("/")
-        s3.put_object(Bucket=target_bucket, Key=f"{target}/{relative}.out".lstrip("/"), Body=answer)
+        s3.put_object(Bucket=target_bucket, Key=f"{target}/{relative}.out".lstrip("/"), Body=assembled)
 
 
-def _answers(server: ModelServer, job: Any, key: str, body: bytes) -> list[bytes]:
-    by_line = job.transform_input.get("SplitType") == "Line" and job.batch_strategy == "SingleRecord"
-    end = b"\n" if job.transform_output.get("AssembleWith") == "Line" else b""
-    parts = [line for line in body.splitlines(keepends=True) if line.strip()] if by_line else [body]
+def _parts(job: Any, body: bytes) -> list[bytes]:
+    """What is asked at once: the object, each line of it, or as many lines as a request may have."""
+    if job.transform_input.get("SplitType") != "Line":
+        return [body]
+    lines = [line for line in body.splitlines(keepends=True) if line.strip()]
+    limit = 0 if job.batch_strategy == "SingleRecord" else (job.max_payload_in_mb or PAYLOAD) * 2**20
+    parts: list[bytes] = []
+    for line in lines:
+        if parts and len(parts[-1]) + len(line) <= limit:
+            parts[-1] += line
+        else:
+            parts.append(line)
+    return parts
+
+
+def _ask(server: ModelServer, job: Any, key: str, body: bytes) -> bytes:
     headers = {"Content-Type": job.transform_input.get("ContentType") or "application/octet-stream"}
     if job.transform_output.get("Accept"):
         headers["Accept"] = job.transform_output["Accept"]
-    answers = []
-    for part in parts:
-        answer = server.invoke(part, headers)
-        if answer.status != 200:
-            said = answer.body.decode("utf-8", "replace")[:400]
-            raise TransformError(f"ClientError: {key}: the model answered {answer.status}: {said}")
-        answers.append(answer.body.rstrip(b"\n") + end if end else answer.body)
-    return answers
+    try:
+        answer = server.invoke(body, headers)
+    except (OSError, http.client.HTTPException) as error:
+        raise TransformError(f"ClientError: {key}: the model server is gone: {type(error).__name__}") from error
+    if answer.status != http.client.OK:
+        said = answer.body.decode("utf-8", "replace")[:QUOTED]
+        raise TransformError(f"ClientError: {key}: the model answered {answer.status}: {said}")
+    return answer.body

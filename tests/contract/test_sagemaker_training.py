@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.sagemaker_parts import SageMaker
-from tests.contract.sagemaker_parts import make_sagemaker  # noqa: F401 (the fixture `sagemaker`)
+from tests.contract.sagemaker_parts import (
+    SageMaker,
+    make_sagemaker,  # noqa: F401 (the fixture `sagemaker`)
+)
 from tests.contract.waiting import eventually
 
 GROUP = "/aws/sagemaker/TrainingJobs"

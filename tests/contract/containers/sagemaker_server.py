@@ -31,6 +31,7 @@ class Handler(BaseHTTPRequestHandler):
         if body == b"broken":
             return self.answer(500, b"the model is broken")
         if body == b"slow":
+            print("slowly", flush=True)
             time.sleep(1)
         told = {
             "model": MODEL,
