@@ -1,19 +1,23 @@
 """SageMaker for real: training jobs and model servers as child processes, data capture, batch transform."""
 
-from emulator.context import Emulator
-from emulator.sagemaker import answers, hosting, monitoring, registry, runtime, tags, training, transform
-from emulator.sagemaker.capture import Captures
-from emulator.sagemaker.endpoints import Endpoints
-from emulator.sagemaker.monitoring import Schedules
-from emulator.sagemaker.processes import Processes
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emulator.context import Emulator
 
 
-def install(emulator: Emulator) -> None:
+def install(emulator: "Emulator") -> None:
     """Put all of it into moto."""
+    # imported here, since `model_server` lies in this package and brings no moto and boto3 into a model's process
+    from emulator.sagemaker import answers, hosting, monitoring, registry, runtime, tags, training, transform
+    from emulator.sagemaker.capture import Captures
+    from emulator.sagemaker.endpoints import Endpoints
+    from emulator.sagemaker.processes import Processes
+
     processes = Processes()
     captures = Captures(emulator)
     endpoints = Endpoints(emulator, processes, captures)
-    schedules = Schedules()
+    schedules = monitoring.Schedules()
     # the last that is given is called first: no server is started anew, all end, their captures are over
     emulator.on_stop(captures.stop)
     emulator.on_stop(processes.stop)

@@ -1,0 +1,130 @@
+"""The operations on endpoints: CreateEndpoint, UpdateEndpoint, weights, DeleteEndpoint."""
+
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.sagemaker.exceptions import ValidationError
+from moto.sagemaker.models import FakeEndpoint, SageMakerModelBackend
+from moto.sagemaker.responses import SageMakerResponse
+
+from emulator.replace import add, replace
+from emulator.sagemaker.endpoints import Endpoints
+
+
+def install(endpoints: Endpoints) -> None:
+    """Put endpoints into moto."""
+    _install_creation(endpoints)
+    _install_update(endpoints)
+    _install_weights(endpoints)
+    _install_deletion(endpoints)
+
+
+def _install_creation(endpoints: Endpoints) -> None:
+    def create_endpoint(
+        self: SageMakerModelBackend, endpoint_name: str, endpoint_config_name: str, tags: list[dict[str, str]]
+    ) -> FakeEndpoint:
+        if endpoint_name in self.endpoints:
+            arn = self.endpoints[endpoint_name].arn
+            raise ValidationError(f'Cannot create already existing endpoint "{arn}".')
+        endpoint: Any = create(self, endpoint_name, endpoint_config_name, tags)
+        endpoint.endpoint_status = "Creating"
+        endpoint.data_capture_config = None  # moto has the configuration here, AWS a summary once it is in force
+        _in_background(endpoints, self, endpoint, endpoint_config_name)
+        return endpoint  # type: ignore[no-any-return]  # it is moto's own
+
+    def respond(self: SageMakerResponse) -> ActionResult:
+        answer: ActionResult = created(self)
+        _keep_deployment_config(self)
+        return answer
+
+    create = replace(
+        SageMakerModelBackend,
+        "create_endpoint",
+        create_endpoint,
+        parameters=("endpoint_name", "endpoint_config_name", "tags"),
+    )
+    created = replace(SageMakerResponse, "create_endpoint", respond)
+
+
+def _install_update(endpoints: Endpoints) -> None:
+    def update_endpoint(self: SageMakerResponse) -> ActionResult:
+        backend = self.sagemaker_backend
+        name, config = self._get_param("EndpointName"), self._get_param("EndpointConfigName")
+        backend.describe_endpoint(name)
+        backend.describe_endpoint_config(config)
+        endpoint: Any = backend.endpoints[name]
+        if endpoint.endpoint_status != "InService":
+            raise ValidationError(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+        endpoint.endpoint_status = "Updating"
+        endpoint.failure_reason = None
+        endpoint.last_modified_time = datetime.now(UTC)
+        _keep_deployment_config(self)
+        _in_background(endpoints, backend, endpoint, config)
+        return ActionResult({"EndpointArn": endpoint.arn})
+
+    add(SageMakerResponse, "update_endpoint", update_endpoint)
+
+
+def _install_weights(endpoints: Endpoints) -> None:
+    def update_weights(
+        self: SageMakerModelBackend, endpoint_name: str, desired_weights_and_capacities: list[dict[str, Any]]
+    ) -> str:
+        known = {shown["VariantName"]: shown for shown in _variants(self, endpoint_name)}
+        # moto forgets of a variant what is not given anew
+        full = [
+            {
+                "DesiredWeight": known.get(each["VariantName"], {}).get("CurrentWeight"),
+                "DesiredInstanceCount": known.get(each["VariantName"], {}).get("CurrentInstanceCount"),
+                **each,
+            }
+            for each in desired_weights_and_capacities
+        ]
+        arn: str = update(self, endpoint_name, full)
+        fleet = endpoints.fleet(arn)
+        for variant in fleet.variants if fleet else ():
+            variant.weight = next(
+                (each["DesiredWeight"] for each in full if each["VariantName"] == variant.name), variant.weight
+            )
+        return arn
+
+    update = replace(
+        SageMakerModelBackend,
+        "update_endpoint_weights_and_capacities",
+        update_weights,
+        parameters=("endpoint_name", "desired_weights_and_capacities"),
+    )
+
+
+def _install_deletion(endpoints: Endpoints) -> None:
+    def delete_endpoint(self: SageMakerModelBackend, endpoint_name: str) -> None:
+        endpoint = self.endpoints.get(endpoint_name)
+        delete(self, endpoint_name)
+        if endpoint:
+            endpoints.take_down(endpoint.arn)
+
+    delete = replace(SageMakerModelBackend, "delete_endpoint", delete_endpoint, parameters=("endpoint_name",))
+
+
+def _variants(backend: SageMakerModelBackend, endpoint_name: str) -> list[dict[str, Any]]:
+    endpoint = backend.endpoints.get(endpoint_name)
+    return endpoint.production_variants if endpoint else []
+
+
+def _keep_deployment_config(response: SageMakerResponse) -> None:
+    config = response._get_param("DeploymentConfig")
+    if config:
+        endpoint: Any = response.sagemaker_backend.endpoints[response._get_param("EndpointName")]
+        endpoint.last_deployment_config = config
+
+
+def _in_background(
+    endpoints: Endpoints, backend: SageMakerModelBackend, endpoint: FakeEndpoint, config_name: str
+) -> None:
+    threading.Thread(
+        target=endpoints.bring_up,
+        args=(backend, endpoint, config_name),
+        name=endpoint.endpoint_name,
+        daemon=True,
+    ).start()
