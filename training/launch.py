@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 HERE = Path(__file__).resolve().parent
 CONTAINER = HERE / "container"
-CHANNELS = ("train", "validation")
+SPLITS = ("train", "validation")
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 POLL_SECONDS = 1.0
 RECENT = 20  # jobs among which one is looked for
@@ -90,19 +90,33 @@ def launch(
     LaunchError
         SageMaker refuses it; the message says what to do.
     """
+    trainer = make_trainer(image, role_arn, bucket, region, instance_type, name).with_metric_definitions(
+        metric_definitions()
+    )
+    trainer.hyperparameters = {key: str(value) for key, value in hyperparameters.items()}
+    trainer.environment = {FINGERPRINT: fingerprint}
+    try:
+        trainer.train(input_data_config=channels(bucket), wait=False, logs=False)
+    except ClientError as error:
+        raise LaunchError(explain(error)) from error
+    started: str = trainer._latest_training_job.training_job_name
+    return started
+
+
+def make_trainer(image: str, role_arn: str, bucket: str, region: str, instance_type: str, name: str) -> Any:
+    """The SDK's trainer, in script mode, with the code in `container/`."""
     for variable in ("SAGEMAKER_USER_CONFIG_OVERRIDE", "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"):
         os.environ.setdefault(variable, str(HERE / "sagemaker_config.yaml"))
     # two seconds and a gigabyte of packages: imported only by whoever trains
     from sagemaker.core.helper.session_helper import Session
-    from sagemaker.core.shapes import MetricDefinition, StoppingCondition
-    from sagemaker.core.training.configs import Compute, InputData, OutputDataConfig, SourceCode
+    from sagemaker.core.shapes import StoppingCondition
+    from sagemaker.core.training.configs import Compute, OutputDataConfig, SourceCode
     from sagemaker.train import ModelTrainer
 
     for noisy in ("sagemaker.config", "sagemaker.core.utils.utils", "sagemaker.train"):
         logging.getLogger(noisy).setLevel(logging.ERROR)  # what it says there, this command says in its own words
-    session = Session(boto_session=boto3.Session(region_name=region), default_bucket=bucket)
-    trainer = ModelTrainer(
-        sagemaker_session=session,
+    return ModelTrainer(
+        sagemaker_session=Session(boto_session=boto3.Session(region_name=region), default_bucket=bucket),
         role=role_arn,
         base_job_name=name,
         input_s3_key_prefix="models",
@@ -114,22 +128,27 @@ def launch(
             ignore_patterns=["__pycache__", ".mypy_cache", ".ruff_cache"],
         ),
         compute=Compute(instance_type=instance_type, instance_count=1),
-        hyperparameters={key: str(value) for key, value in hyperparameters.items()},
-        environment={FINGERPRINT: fingerprint},
         output_data_config=OutputDataConfig(s3_output_path=f"s3://{bucket}/models"),
         stopping_condition=StoppingCondition(max_runtime_in_seconds=MAX_SECONDS),
-    ).with_metric_definitions([MetricDefinition(name=key, regex=regex) for key, regex in METRICS.items()])
-    channels = [
-        InputData(channel_name=channel + suffix, data_source=f"s3://{bucket}/{channel}{end}")
-        for channel in CHANNELS
+    )
+
+
+def channels(bucket: str) -> list[Any]:
+    """The four input channels: images and manifest of each split."""
+    from sagemaker.core.training.configs import InputData
+
+    return [
+        InputData(channel_name=split + suffix, data_source=f"s3://{bucket}/{split}{end}")
+        for split in SPLITS
         for suffix, end in (("", "/"), ("_lst", ".lst"))
     ]
-    try:
-        trainer.train(input_data_config=channels, wait=False, logs=False)
-    except ClientError as error:
-        raise LaunchError(explain(error)) from error
-    started: str = trainer._latest_training_job.training_job_name
-    return started
+
+
+def metric_definitions() -> list[Any]:
+    """How SageMaker finds the figures of each epoch in the log."""
+    from sagemaker.core.shapes import MetricDefinition
+
+    return [MetricDefinition(name=name, regex=regex) for name, regex in METRICS.items()]
 
 
 def find(name: str, fingerprint: str, *, sagemaker: Any) -> str | None:

@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,9 +98,9 @@ class SageMaker:
     def trained(self, name: str) -> dict[str, Any]:
         """A job's description once it has ended."""
 
-        def ended() -> dict[str, Any] | None:
+        def ended() -> dict[str, Any]:
             described = self.job(name)
-            return described if described["TrainingJobStatus"] in ENDED else None
+            return described if described["TrainingJobStatus"] in ENDED else {}
 
         return eventually(ended, seconds=60)
 
@@ -133,7 +134,7 @@ class SageMaker:
         self.client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=given)
         return name
 
-    def make_config(self, models: dict[str, tuple[str, float]], **request: Any) -> str:
+    def make_config(self, models: Mapping[str, tuple[str, float]], **request: Any) -> str:
         """An endpoint configuration of models and weights by variant; its name."""
         name = unique("config")
         variants = [
@@ -168,9 +169,9 @@ class SageMaker:
     def settled(self, endpoint: str) -> dict[str, Any]:
         """An endpoint's description once nothing is under way."""
 
-        def look() -> dict[str, Any] | None:
+        def look() -> dict[str, Any]:
             described: dict[str, Any] = self.client.describe_endpoint(EndpointName=endpoint)
-            return described if described["EndpointStatus"] not in ("Creating", "Updating") else None
+            return described if described["EndpointStatus"] not in ("Creating", "Updating") else {}
 
         return eventually(look, seconds=30)
 

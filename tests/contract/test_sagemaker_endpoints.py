@@ -6,12 +6,13 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.contract.conftest import start_emulator
 from tests.contract.functions import unique
 from tests.contract.sagemaker_parts import (
     ROLE,
@@ -340,7 +341,10 @@ def test_a_server_that_dies_unasked_is_started_anew(sagemaker: SageMaker) -> Non
     # GIVEN
     endpoint = sagemaker.serve()
     group = f"/aws/sagemaker/Endpoints/{endpoint}"
-    pings = lambda: sum("GET /ping" in line for line in sagemaker.log(group, "AllTraffic/"))  # noqa: E731
+
+    def pings() -> int:
+        return sum("GET /ping" in line for line in sagemaker.log(group, "AllTraffic/"))
+
     before = eventually(pings)
     # WHEN
     os.kill(sagemaker.ask(endpoint)["pid"], signal.SIGKILL)
@@ -390,7 +394,7 @@ def test_a_name_is_taken_once(sagemaker: SageMaker, kind: str) -> None:
     model = sagemaker.make_model()
     config = sagemaker.make_config({"AllTraffic": (model, 1)})
     variants = sagemaker.client.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
-    again = {
+    again: dict[str, Callable[[], object]] = {
         "model": lambda: sagemaker.client.create_model(
             ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": SERVER}
         ),
@@ -404,6 +408,25 @@ def test_a_name_is_taken_once(sagemaker: SageMaker, kind: str) -> None:
     # WHEN / THEN
     with pytest.raises(ClientError, match=r"ValidationException.*Cannot create already existing"):
         again[kind]()
+
+
+def test_nothing_runs_on_when_the_emulator_stops(tmp_path: Path) -> None:
+    # GIVEN
+    running = start_emulator(tmp_path)
+    sagemaker = SageMaker(running, unique("bucket"))
+    sagemaker.s3.create_bucket(Bucket=sagemaker.bucket)
+    server = sagemaker.ask(sagemaker.serve())["pid"]
+    job = sagemaker.train(program="import os, time; print(os.getpid()); time.sleep(60)")
+    (line,) = eventually(lambda: sagemaker.log("/aws/sagemaker/TrainingJobs", job))
+    assert is_running(server)
+    assert is_running(int(line))
+    # WHEN
+    status = running.stop()
+    # THEN
+    assert status == 0
+    assert not is_running(server)
+    assert not is_running(int(line))
+    assert running.log.read_text() == ""
 
 
 def test_invoking_adds_little_to_the_model_s_own_time(sagemaker: SageMaker) -> None:

@@ -162,9 +162,9 @@ def transform(sagemaker: SageMaker, model: str, uri: str, **more: Any) -> dict[s
         **more,
     )
 
-    def ended() -> dict[str, Any] | None:
+    def ended() -> dict[str, Any]:
         described: dict[str, Any] = sagemaker.client.describe_transform_job(TransformJobName=name)
-        return described if described["TransformJobStatus"] != "InProgress" else None
+        return described if described["TransformJobStatus"] != "InProgress" else {}
 
     return eventually(ended)
 

@@ -271,7 +271,7 @@ def test_a_metric_that_cannot_be_found_is_refused(sagemaker: SageMaker, regex: s
 
 def test_checkpoints_are_there_for_the_next_job(sagemaker: SageMaker) -> None:
     # GIVEN
-    config = {"CheckpointConfig": {"S3Uri": f"s3://{sagemaker.bucket}/checkpoints"}}
+    config: dict[str, Any] = {"CheckpointConfig": {"S3Uri": f"s3://{sagemaker.bucket}/checkpoints"}}
     sagemaker.trained(sagemaker.train(**config))
     # WHEN
     name = sagemaker.train(**config)

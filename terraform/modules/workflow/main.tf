@@ -22,34 +22,32 @@ locals {
     Next        = "Notify"
   }]
 
+  # What the states that invoke a function have in common
+  invoke = {
+    for name, arn in var.function_arns : name => {
+      Type       = "Task"
+      Resource   = "arn:${local.partition}:states:::lambda:invoke"
+      Parameters = { FunctionName = arn, "Payload.$" = "$" }
+      Retry      = local.retry
+      Catch      = local.catch
+    }
+  }
+
   definition = {
     Comment = "Classifies the vehicle in one image, and fails below the confidence threshold."
     StartAt = "Serialize"
     States = {
-      Serialize = {
-        Type           = "Task"
-        Resource       = "arn:${local.partition}:states:::lambda:invoke"
-        Parameters     = { FunctionName = var.function_arns["serialize"], "Payload.$" = "$" }
+      Serialize = merge(local.invoke["serialize"], {
         ResultSelector = { "body.$" = "$.Payload.body" }
         OutputPath     = "$.body"
-        Retry          = local.retry
-        Catch          = local.catch
         Next           = "Classify"
-      }
-      Classify = {
-        Type           = "Task"
-        Resource       = "arn:${local.partition}:states:::lambda:invoke"
-        Parameters     = { FunctionName = var.function_arns["classify"], "Payload.$" = "$" }
+      })
+      Classify = merge(local.invoke["classify"], {
         ResultSelector = { "body.$" = "$.Payload.body" }
         OutputPath     = "$.body"
-        Retry          = local.retry
-        Catch          = local.catch
         Next           = "Filter"
-      }
-      Filter = {
-        Type       = "Task"
-        Resource   = "arn:${local.partition}:states:::lambda:invoke"
-        Parameters = { FunctionName = var.function_arns["filter"], "Payload.$" = "$" }
+      })
+      Filter = merge(local.invoke["filter"], {
         # the image has done its work
         ResultSelector = {
           "s3_bucket.$"   = "$.Payload.body.s3_bucket"
@@ -59,10 +57,8 @@ locals {
           "class.$"       = "$.Payload.body.class"
           "confidence.$"  = "$.Payload.body.confidence"
         }
-        Retry = local.retry
-        Catch = local.catch
-        Next  = "Record"
-      }
+        Next = "Record"
+      })
       Record = {
         Type     = "Task"
         Resource = "arn:${local.partition}:states:::dynamodb:putItem"
