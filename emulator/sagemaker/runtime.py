@@ -14,7 +14,6 @@ from emulator.sagemaker.endpoints import LOG_GROUP, Endpoints
 from emulator.sagemaker.servers import Answer, HostingError
 from emulator.sagemaker.variants import RetiredError, Variant
 
-ATTEMPTS = 2  # a server that died under a request is asked again once it is back
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 BODY_LIMIT = 6_291_456
 MESSAGE_LENGTH = 1024
@@ -81,18 +80,14 @@ def _ask(
 
 
 def _answer(variant: Variant, body: bytes, headers: dict[str, str]) -> Answer:
-    for _ in range(ATTEMPTS):
-        try:
-            return variant.invoke(body, headers)
-        except TimeoutError:
-            return Answer(0, "text/plain", SILENT.format("primary").encode())
-        except (OSError, http.client.HTTPException) as error:
-            failure = f"The model server is gone: {type(error).__name__}"
-        try:
-            variant.revive()
-        except HostingError as error:
-            failure = str(error)
-    return Answer(503, "text/plain", failure.encode())
+    try:
+        return variant.invoke(body, headers)
+    except TimeoutError:
+        return Answer(0, "text/plain", SILENT.format("primary").encode())
+    except HostingError as error:
+        return Answer(503, "text/plain", str(error).encode())
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(503, "text/plain", f"The model server is gone: {type(error).__name__}".encode())
 
 
 def _answer_headers(answer: Answer, variant: str) -> dict[str, Any]:

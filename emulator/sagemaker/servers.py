@@ -3,10 +3,12 @@
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
 """
 
+import contextlib
 import http.client
 import os
 import shutil
 import socket
+import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
@@ -91,6 +93,14 @@ class ModelServer:
     def alive(self) -> bool:
         """Whether its process runs."""
         return self._process is not None and self._process.alive
+
+    def ends_within(self, seconds: float) -> bool:
+        """Whether its process has ended, or does so in this time: its connections are closed before it is gone."""
+        if self._process is None:
+            return True
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it lives
+            self._process.wait(seconds)
+        return not self._process.alive
 
     def ping(self) -> bool:
         """Whether it says that it is healthy."""

@@ -1,5 +1,6 @@
 """Production variants: a model server each, replaced when it dies, emptied before it ends."""
 
+import http.client
 import random
 import sys
 import threading
@@ -13,6 +14,7 @@ from emulator.sagemaker.servers import Answer, HostingError, ModelServer
 
 LOOK_INTERVAL = 0.5  # seconds between two looks at a server's process
 PING_INTERVAL = 5.0  # seconds between two pings of a server that has nothing to do
+DYING = 0.5  # seconds that a process may take to end after its connections are closed
 PINGS = 3  # that may fail in a row
 
 
@@ -68,33 +70,20 @@ class Variant:
         RetiredError
             The variant has been replaced.
         OSError, http.client.HTTPException
-            The server is gone, or does not answer in time.
+            The server is gone even after it was started anew, or does not answer in time.
+        HostingError
+            It cannot be started anew.
         """
         with self._idle:
             if self._retired:
                 raise RetiredError
             self._busy += 1
-            server = self._server
         try:
-            return server.invoke(body, headers)
+            return self._invoke(body, headers)
         finally:
             with self._idle:
                 self._busy -= 1
                 self._idle.notify_all()
-
-    def revive(self) -> None:
-        """Start the server anew where it died; whoever asks meanwhile waits for the same one.
-
-        Raises
-        ------
-        HostingError
-            It does not come up.
-        """
-        with self._reviving:
-            if self._server.alive or self._retired:
-                return
-            dead, self._server = self._server, self._start()
-            dead.stop()
 
     def leave(self) -> None:
         """Look after the server no more."""
@@ -109,6 +98,24 @@ class Variant:
         with self._reviving:
             self._server.stop()
         self._log.close()
+
+    def _invoke(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """A server that died under a request is asked again once it is back."""
+        server = self._server
+        try:
+            return server.invoke(body, headers)
+        except TimeoutError:
+            raise
+        except (OSError, http.client.HTTPException):
+            self._revive(server)
+        return self._server.invoke(body, headers)
+
+    def _revive(self, server: ModelServer) -> None:
+        """Start a server anew if it is dead; whoever asks meanwhile waits for the same one."""
+        with self._reviving:
+            if self._server is server and not self._retired and server.ends_within(DYING):
+                self._server = self._start()
+                server.stop()
 
     def _watch(self) -> None:
         failed, next_ping = 0, time.monotonic() + PING_INTERVAL
@@ -126,7 +133,7 @@ class Variant:
 
     def _try_to_revive(self) -> None:
         try:
-            self.revive()
+            self._revive(self._server)
         except HostingError as error:
             print(f"{self._log.group}: {self.name} does not come up again: {error}", file=sys.stderr)
 

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import json
-import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -55,8 +54,7 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     )
     inferences = probabilities(answer["Body"].read(), len(classes))
     predictions = [
-        {"class": name, "probability": probability}
-        for name, probability in zip(classes, inferences, strict=True)
+        {"class": name, "probability": probability} for name, probability in zip(classes, inferences, strict=True)
     ]
     return {"statusCode": 200, "body": {**body, "inferences": inferences, "predictions": predictions}}
 
@@ -69,7 +67,9 @@ def settings(environment: Mapping[str, str]) -> tuple[str, list[str]]:
         raise SettingsError(f"the function's environment lacks {error.args[0]}") from error
     except ValueError as error:
         raise SettingsError(f"CLASS_NAMES is no JSON: {error}") from error
-    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+    if not endpoint:
+        raise SettingsError("ENDPOINT_NAME is empty")
+    if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
         raise SettingsError("CLASS_NAMES must be a JSON list of names")
     return endpoint, classes
 
@@ -112,4 +112,4 @@ def probabilities(answer: bytes, count: int) -> list[float]:
 def is_probability(value: Any) -> bool:
     """Whether this is a number from 0 to 1."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and 0 <= value <= 1
+    return number and 0 <= value <= 1

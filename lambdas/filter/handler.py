@@ -1,6 +1,5 @@
 """Filter: pass on what the model is sure enough of, and fail loudly otherwise."""
 
-import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -67,7 +66,7 @@ def body_of(event: Any) -> Mapping[str, Any]:
     if not isinstance(body, Mapping):
         raise EventError("the event must be an object with inferences, a list of probabilities")
     inferences, predictions = body.get("inferences"), body.get("predictions", [])
-    if not isinstance(inferences, list) or not inferences or not all(map(is_number, inferences)):
+    if not isinstance(inferences, list) or not inferences or not all(map(is_probability, inferences)):
         raise EventError("the event must have inferences, a list of probabilities that is not empty")
     named = isinstance(predictions, list) and all(isinstance(p, Mapping) and "class" in p for p in predictions)
     if not named or len(predictions) not in (0, len(inferences)):
@@ -75,6 +74,7 @@ def body_of(event: Any) -> Mapping[str, Any]:
     return body
 
 
-def is_number(value: Any) -> bool:
-    """Whether this is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def is_probability(value: Any) -> bool:
+    """Whether this is a number from 0 to 1."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 0 <= value <= 1

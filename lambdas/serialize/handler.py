@@ -155,6 +155,9 @@ def jpeg_size(image: bytes) -> tuple[int, int]:
     while image[position + 1] != JPEG_SCAN:
         if image[position] != 0xFF:
             raise ValueError("a JPEG's segments must begin with a marker")
+        if image[position + 1] == 0xFF:  # a fill byte, of which a marker may have any number before it
+            position += 1
+            continue
         if image[position + 1] in JPEG_FRAMES:
             height, width = struct.unpack_from(">HH", image, position + 5)
             return width, height

@@ -1,18 +1,12 @@
-"""Endpoints: their life, what they answer, what becomes of them when a server dies or a configuration changes."""
+"""Endpoints: their life and what they answer."""
 
-import contextlib
-import os
-import signal
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.conftest import start_emulator
+from emulator.process import start_time
 from tests.contract.functions import unique
 from tests.contract.sagemaker_parts import (
     ROLE,
@@ -24,9 +18,7 @@ from tests.contract.waiting import eventually
 
 
 def is_running(pid: int) -> bool:
-    with contextlib.suppress(FileNotFoundError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
+    return start_time(pid) is not None
 
 
 def test_an_endpoint_lives_from_its_creation_to_its_deletion(sagemaker: SageMaker) -> None:
@@ -228,156 +220,6 @@ def test_a_server_that_does_not_start_fails_with_its_last_words(sagemaker: SageM
     assert eventually(lambda: sagemaker.log(f"/aws/sagemaker/Endpoints/{endpoint}", "AllTraffic/"))
 
 
-class Load:
-    """Requests in a row from several clients, until it is over."""
-
-    def __init__(self, sagemaker: SageMaker, endpoint: str) -> None:
-        self._sagemaker, self._endpoint = sagemaker, endpoint
-        self.models: Counter[str] = Counter()
-        self.failures: list[str] = []
-        self._over = threading.Event()
-
-    def _ask(self) -> None:
-        while not self._over.is_set():
-            try:
-                self.models[self._sagemaker.ask(self._endpoint)["model"]] += 1
-            except Exception as error:
-                self.failures.append(str(error))
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        threads = [threading.Thread(target=self._ask) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        try:
-            eventually(lambda: sum(self.models.values()) > 50)
-            yield
-        finally:
-            self._over.set()
-            for thread in threads:
-                thread.join()
-
-
-def test_an_update_drops_no_request(sagemaker: SageMaker) -> None:
-    # GIVEN
-    endpoint = sagemaker.serve("first")
-    old = sagemaker.ask(endpoint)["pid"]
-    config = sagemaker.make_config({"AllTraffic": (sagemaker.make_model("second"), 1)})
-    load = Load(sagemaker, endpoint)
-    # WHEN
-    with load.running():
-        described = sagemaker.update(endpoint, config)
-        eventually(lambda: load.models["second"] > 50)
-    # THEN
-    assert load.failures == []
-    assert set(load.models) == {"first", "second"}
-    assert (described["EndpointConfigName"], described["EndpointStatus"]) == (config, "InService")
-    assert {sagemaker.ask(endpoint)["model"] for _ in range(10)} == {"second"}
-    eventually(lambda: not is_running(old))
-
-
-def test_a_request_under_way_is_answered_by_the_server_that_is_replaced(sagemaker: SageMaker) -> None:
-    # GIVEN
-    endpoint = sagemaker.serve("first")
-    config = sagemaker.make_config({"AllTraffic": (sagemaker.make_model("second"), 1)})
-    answers: list[str] = []
-    asking = threading.Thread(target=lambda: answers.append(sagemaker.ask(endpoint, b"slow")["model"]))
-    # WHEN
-    asking.start()
-    eventually(lambda: "slowly" in sagemaker.log(f"/aws/sagemaker/Endpoints/{endpoint}", "AllTraffic/"))
-    sagemaker.update(endpoint, config)
-    asking.join()
-    # THEN
-    assert answers == ["first"]
-
-
-def test_an_update_that_fails_leaves_the_old_configuration(sagemaker: SageMaker) -> None:
-    # GIVEN
-    endpoint = sagemaker.serve("first")
-    before = sagemaker.client.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
-    broken = sagemaker.make_config({"AllTraffic": (sagemaker.make_model("broken"), 1)})
-    load = Load(sagemaker, endpoint)
-    # WHEN
-    with load.running():
-        described = sagemaker.update(endpoint, broken)
-    # THEN
-    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", before)
-    assert "did not pass the ping health check" in described["FailureReason"]
-    assert load.failures == []
-    # and a later update that works leaves no trace of it
-    good = sagemaker.make_config({"AllTraffic": (sagemaker.make_model("third"), 1)})
-    assert "FailureReason" not in sagemaker.update(endpoint, good)
-    assert sagemaker.ask(endpoint)["model"] == "third"
-
-
-def test_an_update_keeps_its_deployment_config(sagemaker: SageMaker) -> None:
-    # GIVEN
-    endpoint = sagemaker.serve()
-    config = sagemaker.make_config({"AllTraffic": (sagemaker.make_model("second"), 1)})
-    deployment = {
-        "BlueGreenUpdatePolicy": {
-            "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
-        }
-    }
-    # WHEN
-    sagemaker.client.update_endpoint(EndpointName=endpoint, EndpointConfigName=config, DeploymentConfig=deployment)
-    # THEN
-    assert sagemaker.settled(endpoint)["LastDeploymentConfig"] == deployment
-
-
-def test_a_server_that_is_killed_comes_back(sagemaker: SageMaker) -> None:
-    # GIVEN
-    endpoint = sagemaker.serve()
-    before = sagemaker.ask(endpoint)["pid"]
-    # WHEN
-    os.kill(before, signal.SIGKILL)
-    after = sagemaker.ask(endpoint)
-    # THEN
-    assert after["pid"] != before
-    assert after["model"] == "first"
-
-
-def test_a_server_that_dies_unasked_is_started_anew(sagemaker: SageMaker) -> None:
-    # GIVEN
-    endpoint = sagemaker.serve()
-    group = f"/aws/sagemaker/Endpoints/{endpoint}"
-
-    def pings() -> int:
-        return sum("GET /ping" in line for line in sagemaker.log(group, "AllTraffic/"))
-
-    before = eventually(pings)
-    # WHEN
-    os.kill(sagemaker.ask(endpoint)["pid"], signal.SIGKILL)
-    # THEN
-    eventually(lambda: pings() > before)
-
-
-def test_a_request_that_kills_every_server_is_an_error_and_no_end(sagemaker: SageMaker) -> None:
-    # GIVEN
-    endpoint = sagemaker.serve()
-    # WHEN
-    with pytest.raises(ClientError, match="ModelError"):
-        sagemaker.invoke(endpoint, b"die")
-    # THEN
-    assert sagemaker.ask(endpoint)["model"] == "first"
-
-
-def test_many_clients_that_find_a_dead_server_start_one(sagemaker: SageMaker) -> None:
-    # GIVEN
-    endpoint = sagemaker.serve()
-    os.kill(sagemaker.ask(endpoint)["pid"], signal.SIGKILL)
-    pids: list[int] = []
-    threads = [threading.Thread(target=lambda: pids.append(sagemaker.ask(endpoint)["pid"])) for _ in range(8)]
-    # WHEN
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    # THEN
-    assert len(pids) == 8
-    assert len(set(pids)) == 1
-
-
 def test_a_server_s_output_is_in_the_endpoint_s_log(sagemaker: SageMaker) -> None:
     # GIVEN
     endpoint = sagemaker.serve()
@@ -408,37 +250,3 @@ def test_a_name_is_taken_once(sagemaker: SageMaker, kind: str) -> None:
     # WHEN / THEN
     with pytest.raises(ClientError, match=r"ValidationException.*Cannot create already existing"):
         again[kind]()
-
-
-def test_nothing_runs_on_when_the_emulator_stops(tmp_path: Path) -> None:
-    # GIVEN
-    running = start_emulator(tmp_path)
-    sagemaker = SageMaker(running, unique("bucket"))
-    sagemaker.s3.create_bucket(Bucket=sagemaker.bucket)
-    server = sagemaker.ask(sagemaker.serve())["pid"]
-    job = sagemaker.train(program="import os, time; print(os.getpid()); time.sleep(60)")
-    (line,) = eventually(lambda: sagemaker.log("/aws/sagemaker/TrainingJobs", job))
-    assert is_running(server)
-    assert is_running(int(line))
-    # WHEN
-    status = running.stop()
-    # THEN
-    assert status == 0
-    assert not is_running(server)
-    assert not is_running(int(line))
-    assert running.log.read_text() == ""
-
-
-def test_invoking_adds_little_to_the_model_s_own_time(sagemaker: SageMaker) -> None:
-    # GIVEN
-    endpoint = sagemaker.serve()
-    for _ in range(20):
-        sagemaker.invoke(endpoint)["Body"].read()
-    # WHEN
-    taken = []
-    for _ in range(100):
-        start = time.perf_counter()
-        sagemaker.invoke(endpoint)["Body"].read()
-        taken.append(time.perf_counter() - start)
-    # THEN: client and moto included; what is guarded against is a connection, or a file, per request
-    assert sorted(taken)[50] < 0.03

@@ -68,7 +68,7 @@ def test_below_the_threshold_it_fails_under_its_agreed_name(
 
 def test_the_failure_can_be_told_without_names(filtering: ModuleType) -> None:
     # WHEN / THEN
-    with pytest.raises(filtering.THRESHOLD_CONFIDENCE_NOT_MET, match="the best class at 0.5000 .* for this image"):
+    with pytest.raises(filtering.THRESHOLD_CONFIDENCE_NOT_MET, match=r"the best class at 0\.5000 .* for this image"):
         filtering.handler({"inferences": [0.5, 0.5]}, None)
 
 
@@ -87,6 +87,8 @@ def test_the_failure_can_be_told_without_names(filtering: ModuleType) -> None:
         {"inferences": [True]},
         {"inferences": [float("nan"), 0.95]},
         {"inferences": [float("inf")]},
+        {"inferences": [-0.1, 0.95]},
+        {"inferences": [0.05, 1.1]},
         {"inferences": [10**400]},
         {**BODY, "predictions": None},
         {**BODY, "predictions": BODY["predictions"][:1]},
@@ -106,6 +108,8 @@ def test_the_failure_can_be_told_without_names(filtering: ModuleType) -> None:
         "boolean",
         "not a number",
         "infinite",
+        "negative",
+        "above 1",
         "beyond any float",
         "null predictions",
         "too few predictions",

@@ -1,0 +1,101 @@
+# The functions: what each is told by its environment, and what it may do.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  prefix             = "scones-test"
+  archives           = "../build/lambdas"
+  bucket_arn         = "arn:aws:s3:::some-bucket"
+  endpoint_arn       = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/some-endpoint"
+  endpoint_name      = "some-endpoint"
+  classes            = ["bicycle", "motorcycle"]
+  threshold          = 0.93
+  log_retention_days = 30
+}
+
+run "each_function_is_told_what_it_needs" {
+  command = plan
+
+  module {
+    source = "./modules/functions"
+  }
+
+  assert {
+    condition     = length(aws_lambda_function.this["serialize"].environment) == 0
+    error_message = "Serialize needs nothing."
+  }
+
+  assert {
+    condition = one(aws_lambda_function.this["classify"].environment).variables == tomap({
+      ENDPOINT_NAME = "some-endpoint"
+      CLASS_NAMES   = "[\"bicycle\",\"motorcycle\"]"
+    })
+    error_message = "Classify must know the endpoint and the classes in their order."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.this["filter"].environment).variables == tomap({ THRESHOLD = "0.93" })
+    error_message = "Filter must know the threshold."
+  }
+}
+
+run "each_function_is_its_own_zip" {
+  command = plan
+
+  module {
+    source = "./modules/functions"
+  }
+
+  assert {
+    condition = alltrue([
+      for name, function in aws_lambda_function.this : alltrue([
+        function.function_name == "scones-test-${name}",
+        function.handler == "handler.handler",
+        function.filename == "../build/lambdas/${name}.zip",
+        function.source_code_hash == filebase64sha256("../build/lambdas/${name}.zip"),
+      ])
+    ])
+    error_message = "A function must be made of the zip of its name, and follow its bytes."
+  }
+}
+
+run "each_function_may_do_its_own_work_only" {
+  module {
+    source = "./modules/functions"
+  }
+
+  assert {
+    condition = jsonencode({
+      for name, document in data.aws_iam_policy_document.this :
+      name => sort(flatten([for statement in document.statement : tolist(statement.actions)]))
+      }) == jsonencode({
+      serialize = ["logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:ListBucket"]
+      classify  = ["logs:CreateLogStream", "logs:PutLogEvents", "sagemaker:InvokeEndpoint"]
+      filter    = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    })
+    error_message = "A function must be allowed its log, and what its work needs."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for document in data.aws_iam_policy_document.this : [for statement in document.statement : !contains(statement.resources, "*")]
+    ]))
+    error_message = "No function may do anything to everything."
+  }
+}
+
+run "an_archive_that_is_not_built_is_refused" {
+  command = plan
+
+  module {
+    source = "./modules/functions"
+  }
+
+  variables {
+    archives = "no/such/folder"
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}

@@ -1,0 +1,119 @@
+# What a variable must refuse, it refuses before anything is planned; a value that slips through is named.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  environment = "test"
+}
+
+run "values_below_the_least_are_refused" {
+  command = plan
+
+  variables {
+    environment             = "d"
+    threshold               = 0
+    classes                 = ["bicycle"]
+    accuracy_bar            = -0.1
+    log_retention_days      = 0
+    capture_retention_days  = 0
+    capture_percentage      = -1
+    endpoint_instance_count = 0
+  }
+
+  expect_failures = [
+    var.environment,
+    var.threshold,
+    var.classes,
+    var.accuracy_bar,
+    var.log_retention_days,
+    var.capture_retention_days,
+    var.capture_percentage,
+    var.endpoint_instance_count,
+  ]
+}
+
+run "values_above_the_most_are_refused" {
+  command = plan
+
+  variables {
+    environment        = "development"
+    threshold          = 1
+    classes            = [for number in range(101) : "class${number}"]
+    accuracy_bar       = 1
+    log_retention_days = 3654
+    capture_percentage = 101
+  }
+
+  expect_failures = [
+    var.environment,
+    var.threshold,
+    var.classes,
+    var.accuracy_bar,
+    var.log_retention_days,
+    var.capture_percentage,
+  ]
+}
+
+run "values_of_the_wrong_kind_are_refused" {
+  command = plan
+
+  variables {
+    environment             = "Dev"
+    threshold               = 93
+    classes                 = ["bicycle", "motorcycle", "bicycle"]
+    approval                = "never"
+    log_retention_days      = 2
+    endpoint_instance_count = 1.5
+    endpoint_instance_type  = "m5.xlarge"
+    training_instance_type  = "m5.xlarge"
+    failure_email           = "nobody"
+  }
+
+  expect_failures = [
+    var.environment,
+    var.threshold,
+    var.classes,
+    var.approval,
+    var.log_retention_days,
+    var.endpoint_instance_count,
+    var.endpoint_instance_type,
+    var.training_instance_type,
+    var.failure_email,
+  ]
+}
+
+run "an_environment_that_begins_with_a_digit_is_refused" {
+  command = plan
+
+  variables {
+    environment = "1dev"
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "an_environment_with_a_dash_is_refused" {
+  command = plan
+
+  variables {
+    environment = "dev-1"
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "the_bounds_are_accepted" {
+  command = plan
+
+  variables {
+    environment            = "a1"
+    threshold              = 0.001
+    accuracy_bar           = 0
+    approval               = "automatic"
+    capture_percentage     = 0
+    capture_retention_days = null
+    log_retention_days     = 3653
+  }
+}

@@ -1,0 +1,140 @@
+# The state machine: no failure is caught away.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  prefix     = "scones-test"
+  table_name = "some-table"
+  table_arn  = "arn:aws:dynamodb:us-east-1:123456789012:table/some-table"
+  function_arns = {
+    serialize = "arn:aws:lambda:us-east-1:123456789012:function:serialize"
+    classify  = "arn:aws:lambda:us-east-1:123456789012:function:classify"
+    filter    = "arn:aws:lambda:us-east-1:123456789012:function:filter"
+  }
+  failure_email      = null
+  log_retention_days = 30
+}
+
+run "the_functions_follow_each_other_and_the_vehicle_is_recorded" {
+  module {
+    source = "./modules/workflow"
+  }
+
+  assert {
+    condition = alltrue([
+      jsondecode(aws_sfn_state_machine.this.definition).StartAt == "Serialize",
+      jsondecode(aws_sfn_state_machine.this.definition).States.Serialize.Next == "Classify",
+      jsondecode(aws_sfn_state_machine.this.definition).States.Classify.Next == "Filter",
+      jsondecode(aws_sfn_state_machine.this.definition).States.Filter.Next == "Record",
+      jsondecode(aws_sfn_state_machine.this.definition).States.Record.End,
+    ])
+    error_message = "The order is serialize, classify, filter, record."
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["serialize", "classify", "filter"] :
+      jsondecode(aws_sfn_state_machine.this.definition).States[title(name)].Parameters.FunctionName == var.function_arns[name]
+    ])
+    error_message = "Each state must invoke the function of its name."
+  }
+}
+
+run "every_failure_is_told_and_fails_the_execution_under_its_own_name" {
+  module {
+    source = "./modules/workflow"
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["Serialize", "Classify", "Filter", "Record"] :
+      jsondecode(aws_sfn_state_machine.this.definition).States[name].Catch == [
+        { ErrorEquals = ["States.ALL"], ResultPath = "$.failure", Next = "Notify" }
+      ]
+    ])
+    error_message = "Each state that works must hand every failure to Notify."
+  }
+
+  assert {
+    condition = alltrue([
+      jsondecode(aws_sfn_state_machine.this.definition).States.Notify.Resource == "arn:aws:states:::sns:publish",
+      jsondecode(aws_sfn_state_machine.this.definition).States.Notify.Parameters.TopicArn == aws_sns_topic.this.arn,
+      jsondecode(aws_sfn_state_machine.this.definition).States.Notify.ResultPath == null,
+      jsondecode(aws_sfn_state_machine.this.definition).States.Notify.Next == "Failed",
+      one(jsondecode(aws_sfn_state_machine.this.definition).States.Notify.Catch).ErrorEquals == ["States.ALL"],
+      one(jsondecode(aws_sfn_state_machine.this.definition).States.Notify.Catch).Next == "Failed",
+    ])
+    error_message = "Notify must end in Failed, told or not, and keep the failure as it was."
+  }
+
+  assert {
+    condition = jsondecode(aws_sfn_state_machine.this.definition).States.Failed == {
+      Type      = "Fail"
+      ErrorPath = "$.failure.Error"
+      CausePath = "$.failure.Cause"
+    }
+    error_message = "The execution must fail with the failure's own name and cause."
+  }
+}
+
+run "what_the_functions_raise_is_not_tried_again" {
+  module {
+    source = "./modules/workflow"
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for name in ["Serialize", "Classify", "Filter"] : [
+        for retry in jsondecode(aws_sfn_state_machine.this.definition).States[name].Retry : [
+          for error in retry.ErrorEquals : startswith(error, "Lambda.")
+        ]
+      ]
+    ]))
+    error_message = "Only what Lambda itself may recover from is tried again."
+  }
+}
+
+run "no_image_reaches_the_log" {
+  command = plan
+
+  module {
+    source = "./modules/workflow"
+  }
+
+  assert {
+    condition     = one(aws_sfn_state_machine.this.logging_configuration).include_execution_data == false
+    error_message = "An execution's data hold the image."
+  }
+}
+
+run "nobody_is_told_where_no_address_is_given" {
+  command = plan
+
+  module {
+    source = "./modules/workflow"
+  }
+
+  assert {
+    condition     = length(aws_sns_topic_subscription.this) == 0
+    error_message = "Without an address there must be no subscription."
+  }
+}
+
+run "an_address_is_told" {
+  command = plan
+
+  module {
+    source = "./modules/workflow"
+  }
+
+  variables {
+    failure_email = "somebody@example.org"
+  }
+
+  assert {
+    condition     = aws_sns_topic_subscription.this[0].protocol == "email" && aws_sns_topic_subscription.this[0].endpoint == "somebody@example.org"
+    error_message = "The address must be subscribed."
+  }
+}
