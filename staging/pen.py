@@ -22,9 +22,7 @@ class Pen:
         A point of the vehicle lies at `matrix @ point + origin` of the picture, in pixels.
     """
 
-    def __init__(
-        self, picture: Image.Image, matrix: NDArray[np.float64], origin: NDArray[np.float64]
-    ) -> None:
+    def __init__(self, picture: Image.Image, matrix: NDArray[np.float64], origin: NDArray[np.float64]) -> None:
         self._draw = ImageDraw.Draw(picture)
         self._matrix, self._origin = matrix, origin
         self._scale = float(np.sqrt(abs(np.linalg.det(matrix))))

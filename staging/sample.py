@@ -56,9 +56,7 @@ def draw_archive(
     """
     for name in classes:
         if name not in DRAWN:
-            raise NotDrawnError(
-                f"the sample has no drawing of {name}: it has {', '.join(DRAWN)}; name a SOURCE"
-            )
+            raise NotDrawnError(f"the sample has no drawing of {name}: it has {', '.join(DRAWN)}; name a SOURCE")
     members = {
         "train": _rows("train", train, classes, seed),
         "test": _rows("test", test, classes, seed),
@@ -77,9 +75,7 @@ def _rows(split: str, count: int, classes: Sequence[str], seed: int) -> dict[byt
     """One member's content: rows of all classes, mixed."""
     order = np.random.default_rng((seed, count)).permutation(count * len(classes))
     bar = tqdm(order.tolist(), desc=f"drawing {split}", unit="", disable=None)
-    drawn = [
-        _row(split, classes[position % len(classes)], position // len(classes), seed) for position in bar
-    ]
+    drawn = [_row(split, classes[position % len(classes)], position // len(classes), seed) for position in bar]
     names = [classes[position % len(classes)] for position in order.tolist()]
     return {
         b"filenames": [

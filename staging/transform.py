@@ -50,9 +50,7 @@ class Dataset:
 
     def files(self) -> dict[str, Path]:
         """Every file by its key in the bucket."""
-        images = (
-            f"{split}/{picture.name}" for split, pictures in self.splits.items() for picture in pictures
-        )
+        images = (f"{split}/{picture.name}" for split, pictures in self.splits.items() for picture in pictures)
         lists = (f"{split}.lst" for split in self.splits)
         return {key: self.directory / key for key in (*images, *lists)}
 
@@ -116,9 +114,7 @@ def class_numbers(classes: Sequence[str], known: Sequence[str]) -> dict[int, int
             hint = f"did you mean {' or '.join(close)}?" if close else f"it has {', '.join(known)}"
             raise UnknownClassError(f"CIFAR-100 has no class {name!r}: {hint}")
     if len(classes) < 2 or len(set(classes)) < len(classes):
-        raise UnknownClassError(
-            f"at least two different classes are needed, not {', '.join(classes) or 'none'}"
-        )
+        raise UnknownClassError(f"at least two different classes are needed, not {', '.join(classes) or 'none'}")
     return {known.index(name): number for number, name in enumerate(classes)}
 
 
@@ -191,9 +187,7 @@ def _write_split(
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    pictures = tuple(
-        Picture(names[position], numbers[int(rows.fine_labels[position])]) for position in positions
-    )
+    pictures = tuple(Picture(names[position], numbers[int(rows.fine_labels[position])]) for position in positions)
     bar = tqdm(positions, desc=f"{folder.name} images", unit="", disable=None)
     for picture, position in zip(pictures, bar, strict=True):
         _image(rows.data[position]).save(folder / picture.name)

@@ -30,9 +30,7 @@ def bicycle(pen: Pen, rng: np.random.Generator) -> None:
     pen.disc(bottom, rng.uniform(0.06, 0.1), metal)
     pen.line([(bottom[0] - 0.1, bottom[1] + 0.1), (bottom[0] + 0.1, bottom[1] - 0.1)], 0.03, BLACK)
     pen.line([saddle, (saddle[0] - 0.03, saddle[1] - 0.14)], 0.04, metal)
-    pen.line(
-        [(saddle[0] - 0.17, saddle[1] - 0.16), (saddle[0] + 0.1, saddle[1] - 0.16)], 0.07, grey(rng, 10, 80)
-    )
+    pen.line([(saddle[0] - 0.17, saddle[1] - 0.16), (saddle[0] + 0.1, saddle[1] - 0.16)], 0.07, grey(rng, 10, 80))
     _handlebar(pen, rng, head)
     if rng.random() < 0.2:
         x, y = (front[0] - 0.1, -0.2) if rng.random() < 0.6 else (rear[0], -0.1)
@@ -62,9 +60,7 @@ def motorcycle(pen: Pen, rng: np.random.Generator) -> None:
     if rng.random() < 0.7:
         _mudguards(pen, (rear, front), radius + tyre * 0.6, 0.07, paint)
     exhaust = rng.uniform(0.3, 0.48)
-    pen.line(
-        [(0.1, 0.3), (0.0, exhaust), (rear[0] + jitter(rng), exhaust - 0.06)], rng.uniform(0.05, 0.1), metal
-    )
+    pen.line([(0.1, 0.3), (0.0, exhaust), (rear[0] + jitter(rng), exhaust - 0.06)], rng.uniform(0.05, 0.1), metal)
     _handlebar(pen, rng, head)
     pen.disc((head[0] + 0.12, head[1] - 0.02), rng.uniform(0.06, 0.09), (230, 225, 190))
     if not light and rng.random() < 0.3:
@@ -146,9 +142,7 @@ def _road_wheels(pen: Pen, places: tuple[float, float], radius: float) -> None:
         pen.disc((x, 0.33), radius * 0.5, (150, 150, 155))
 
 
-def _spoked_wheel(
-    pen: Pen, rng: np.random.Generator, hub: Point, radius: float, tyre: float, metal: Colour
-) -> None:
+def _spoked_wheel(pen: Pen, rng: np.random.Generator, hub: Point, radius: float, tyre: float, metal: Colour) -> None:
     turn, spokes = rng.uniform(0, np.pi), int(rng.integers(4, 8))
     for angle in (turn + np.arange(spokes) * np.pi / spokes).tolist():
         x, y = radius * np.cos(angle), radius * np.sin(angle)
@@ -171,9 +165,7 @@ def _solid_wheel(
 def _mudguards(pen: Pen, hubs: tuple[Point, Point], radius: float, width: float, colour: Colour) -> None:
     for x, y in hubs:
         angles = np.linspace(np.pi * 1.05, np.pi * 1.8, 8).tolist()
-        pen.line(
-            [(x + radius * np.cos(angle), y + radius * np.sin(angle)) for angle in angles], width, colour
-        )
+        pen.line([(x + radius * np.cos(angle), y + radius * np.sin(angle)) for angle in angles], width, colour)
 
 
 def _handlebar(pen: Pen, rng: np.random.Generator, head: Point) -> None:
@@ -188,22 +180,16 @@ def _handlebar(pen: Pen, rng: np.random.Generator, head: Point) -> None:
 def _engine(pen: Pen, rng: np.random.Generator, size: float) -> None:
     block, fins = grey(rng, 40, 150), grey(rng, 120, 220)
     x, y, half = jitter(rng), 0.2, 0.26 * size
-    pen.polygon(
-        [(x - half, y - half), (x + half, y - half), (x + half * 0.9, y + half), (x - half, y + half)], block
-    )
+    pen.polygon([(x - half, y - half), (x + half, y - half), (x + half * 0.9, y + half), (x - half, y + half)], block)
     for shift in (-0.6, -0.2, 0.2):
         pen.line([(x - half, y + shift * half), (x + half, y + shift * half)], 0.02, fins)
     pen.disc((x - half * 0.3, y + half * 0.6), half * 0.55, fins)
 
 
-def _tank_and_seat(
-    pen: Pen, rng: np.random.Generator, head: Point, seat: Point, paint: Colour, size: float
-) -> None:
+def _tank_and_seat(pen: Pen, rng: np.random.Generator, head: Point, seat: Point, paint: Colour, size: float) -> None:
     x, y = head[0], head[1] + 0.02
     deep = 0.22 * size
-    pen.polygon(
-        [(x, y), (x - 0.1, y - deep * 0.5), (x - 0.32, y), (x - 0.36, y + deep), (x - 0.03, y + deep)], paint
-    )
+    pen.polygon([(x, y), (x - 0.1, y - deep * 0.5), (x - 0.32, y), (x - 0.36, y + deep), (x - 0.03, y + deep)], paint)
     rise = rng.uniform(0.0, 0.12)
     pen.polygon(
         [
