@@ -92,6 +92,7 @@ def register_model(stack: Stack, job: TrainingJob, score: Score, verdict: Verdic
         job,
         score,
         sagemaker=boto3.client("sagemaker", region_name=stack.region),
+        s3=boto3.client("s3", region_name=stack.region),
         group=stack.model_package_group,
         image=stack.serving_image,
         status=status,

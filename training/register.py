@@ -1,7 +1,9 @@
 """The model registry: a version of the model package group for each training job, with what is known of it."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from training.judge import Score
 from training.launch import TrainingJob
@@ -17,6 +19,7 @@ def register(
     score: Score,
     *,
     sagemaker: Any,
+    s3: Any,
     group: str,
     image: str,
     status: Status,
@@ -44,6 +47,7 @@ def register(
         "validation_n": str(score.n),
         "validation_rows": score.rows,
     }
+    metrics_url = put_metrics(job, s3=s3)
     answer = sagemaker.create_model_package(
         ModelPackageGroupName=group,
         ModelPackageDescription=reason[:1024],
@@ -53,11 +57,21 @@ def register(
             "SupportedContentTypes": CONTENT_TYPES,
             "SupportedResponseMIMETypes": ["application/json"],
         },
+        ModelMetrics={"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": metrics_url}}},
         # a property's value may have 256 characters
         CustomerMetadataProperties={key: value[:256] for key, value in known.items()},
     )
     arn: str = answer["ModelPackageArn"]
     return arn
+
+
+def put_metrics(job: TrainingJob, *, s3: Any) -> str:
+    """Put a job's figures beside its model, where the registry can name them; their address."""
+    url = job.model_data_url.removesuffix("model.tar.gz") + "metrics.json"
+    address = urlsplit(url)
+    body = json.dumps(job.metrics).encode()
+    s3.put_object(Bucket=address.netloc, Key=address.path.lstrip("/"), Body=body, ContentType="application/json")
+    return url
 
 
 def approve(arn: str, *, sagemaker: Any, reason: str) -> None:

@@ -12,12 +12,12 @@ locals {
 # AWS's own containers, whose registry's account differs from region to region
 data "aws_sagemaker_prebuilt_ecr_image" "training" {
   repository_name = "pytorch-training"
-  image_tag       = "2.6.0-cpu-py312"
+  image_tag       = "2.6-cpu-py312"
 }
 
 data "aws_sagemaker_prebuilt_ecr_image" "serving" {
   repository_name = "pytorch-inference"
-  image_tag       = "2.6.0-cpu-py312"
+  image_tag       = "2.6-cpu-py312"
 }
 
 data "aws_iam_policy_document" "assume" {

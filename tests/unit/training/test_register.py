@@ -1,12 +1,13 @@
 """The registry keeps with each version what is needed to judge the next one."""
 
+import json
 from typing import Any
 
 from training.judge import Score
 from training.launch import TrainingJob
 from training.register import approve, properties_of, register, score_of
 
-JOB = TrainingJob("vehicles-1", "arn:job", "s3://bucket/models/vehicles-1/output/model.tar.gz", 60, {})
+JOB = TrainingJob("vehicles-1", "arn:job", "s3://bucket/models/vehicles-1/output/model.tar.gz", 60, {"epochs": []})
 
 
 class FakeRegistry:
@@ -27,11 +28,22 @@ class FakeRegistry:
         return self.packages[request["ModelPackageName"]]
 
 
-def add(registry: FakeRegistry, score: Score, **properties: str) -> str:
+class FakeBucket:
+    """Objects in memory, by address."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def put_object(self, **request: Any) -> None:
+        self.objects[f"s3://{request['Bucket']}/{request['Key']}"] = request["Body"]
+
+
+def add(registry: FakeRegistry, score: Score, bucket: FakeBucket | None = None, **properties: str) -> str:
     return register(
         JOB,
         score,
         sagemaker=registry,
+        s3=bucket or FakeBucket(),
         group="vehicles",
         image="image:1",
         status="PendingManualApproval",
@@ -56,6 +68,18 @@ def test_a_version_knows_its_model_its_score_and_its_origin() -> None:
     assert known["training_job"] == "vehicles-1"
     assert (known["source"], known["code"]) == ("CIFAR-100", "abc")
     assert score_of(known) == score
+
+
+def test_a_version_names_the_figures_of_its_job() -> None:
+    # GIVEN
+    registry, bucket = FakeRegistry(), FakeBucket()
+
+    # WHEN
+    arn = add(registry, Score(95, 100, "rows"), bucket)
+
+    # THEN
+    quality = registry.packages[arn]["ModelMetrics"]["ModelQuality"]["Statistics"]
+    assert json.loads(bucket.objects[quality["S3Uri"]]) == JOB.metrics
 
 
 def test_long_texts_are_cut_to_what_the_service_takes() -> None:
