@@ -114,12 +114,12 @@ lint: $(INSTALLED) ## ruff, mypy, terraform fmt
 	@$(PY) -m ruff check $(CODE)
 	@$(PY) -m ruff format --check $(CODE)
 	@$(PY) -m mypy $(CODE)
-	@$(PY) -m scripts.setup >/dev/null && PATH="$$PWD/.tools:$$PATH" terraform fmt -check -recursive terraform
+	@$(PY) -m scripts.setup >/dev/null && env -u TF_CLI_CONFIG_FILE PATH="$$PWD/.tools:$$PATH" terraform fmt -check -recursive terraform
 
 fmt: $(INSTALLED) ## format Python and Terraform
 	@$(PY) -m ruff check --fix --quiet $(CODE)
 	@$(PY) -m ruff format --quiet $(CODE)
-	@PATH="$$PWD/.tools:$$PATH" terraform fmt -recursive terraform
+	@env -u TF_CLI_CONFIG_FILE PATH="$$PWD/.tools:$$PATH" terraform fmt -recursive terraform
 
 benchmark: $(INSTALLED) ## the table of benchmarks/ for the archive in SOURCE
 	@$(PY) -m benchmarks '$(SOURCE)'
