@@ -11,6 +11,7 @@ locals {
   endpoint_name      = "${local.prefix}-vehicles"
   approved_path      = "/scones/${var.environment}/approved-model"
   data_capture_key   = "data_capture"
+  image_keys         = ["train", "validation", "test"]
   models_key         = "models"
   approved_arns      = nonsensitive(data.aws_ssm_parameters_by_path.approved.values)
   approved_model_arn = one(local.approved_arns)
@@ -51,6 +52,7 @@ module "functions" {
   prefix             = local.prefix
   archives           = "${path.root}/${var.lambda_archives}"
   bucket_arn         = module.storage.bucket_arn
+  image_keys         = local.image_keys
   endpoint_arn       = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:endpoint/${local.endpoint_name}"
   endpoint_name      = local.endpoint_name
   classes            = var.classes

@@ -69,8 +69,8 @@ variable "training_instance_type" {
   default     = "ml.m5.xlarge"
 
   validation {
-    condition     = startswith(var.training_instance_type, "ml.")
-    error_message = "SageMaker's instance types begin with ml., as in ml.m5.xlarge."
+    condition     = can(regex("^ml\\.[a-z][a-z0-9-]*\\.[a-z0-9]+$", var.training_instance_type))
+    error_message = "An instance type has SageMaker's three parts, as in ml.m5.xlarge."
   }
 }
 
@@ -80,8 +80,8 @@ variable "endpoint_instance_type" {
   default     = "ml.m5.xlarge"
 
   validation {
-    condition     = startswith(var.endpoint_instance_type, "ml.")
-    error_message = "SageMaker's instance types begin with ml., as in ml.m5.xlarge."
+    condition     = can(regex("^ml\\.[a-z][a-z0-9-]*\\.[a-z0-9]+$", var.endpoint_instance_type))
+    error_message = "An instance type has SageMaker's three parts, as in ml.m5.xlarge."
   }
 }
 
@@ -102,8 +102,8 @@ variable "capture_percentage" {
   default     = 100
 
   validation {
-    condition     = var.capture_percentage >= 0 && var.capture_percentage <= 100
-    error_message = "The share of captured requests lies from 0 to 100 percent."
+    condition     = var.capture_percentage >= 0 && var.capture_percentage <= 100 && floor(var.capture_percentage) == var.capture_percentage
+    error_message = "The share of captured requests is a whole number from 0 to 100 percent."
   }
 }
 
@@ -113,8 +113,8 @@ variable "capture_retention_days" {
   default     = 30
 
   validation {
-    condition     = var.capture_retention_days == null || try(var.capture_retention_days >= 1, false)
-    error_message = "Captured data is kept for a day at least."
+    condition     = var.capture_retention_days == null || try(var.capture_retention_days >= 1 && floor(var.capture_retention_days) == var.capture_retention_days, false)
+    error_message = "Captured data is kept for a whole number of days, one at least."
   }
 }
 
@@ -156,6 +156,11 @@ variable "provider_max_retries" {
   description = "How often the provider repeats a request that AWS throttled or failed."
   type        = number
   default     = 25
+
+  validation {
+    condition     = var.provider_max_retries >= 0 && floor(var.provider_max_retries) == var.provider_max_retries
+    error_message = "Requests are repeated a whole number of times, from 0 on."
+  }
 }
 
 variable "provider_path_style" {

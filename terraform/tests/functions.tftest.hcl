@@ -8,6 +8,7 @@ variables {
   prefix             = "scones-test"
   archives           = "../build/lambdas"
   bucket_arn         = "arn:aws:s3:::some-bucket"
+  image_keys         = ["train", "test"]
   endpoint_arn       = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/some-endpoint"
   endpoint_name      = "some-endpoint"
   classes            = ["bicycle", "motorcycle"]
@@ -83,6 +84,14 @@ run "each_function_may_do_its_own_work_only" {
       for document in data.aws_iam_policy_document.this : [for statement in document.statement : !contains(statement.resources, "*")]
     ]))
     error_message = "No function may do anything to everything."
+  }
+
+  assert {
+    condition = flatten([
+      for statement in data.aws_iam_policy_document.this["serialize"].statement : sort(statement.resources)
+      if contains(statement.actions, "s3:GetObject")
+    ]) == ["arn:aws:s3:::some-bucket/test/*", "arn:aws:s3:::some-bucket/train/*"]
+    error_message = "Serialize must read images only, not models or captured data."
   }
 }
 

@@ -84,6 +84,26 @@ run "values_of_the_wrong_kind_are_refused" {
   ]
 }
 
+run "parts_of_a_whole_number_and_of_a_type_are_refused" {
+  command = plan
+
+  variables {
+    capture_percentage     = 50.5
+    capture_retention_days = 1.5
+    provider_max_retries   = -1
+    endpoint_instance_type = "ml."
+    training_instance_type = "ml.m5"
+  }
+
+  expect_failures = [
+    var.capture_percentage,
+    var.capture_retention_days,
+    var.provider_max_retries,
+    var.endpoint_instance_type,
+    var.training_instance_type,
+  ]
+}
+
 run "an_environment_that_begins_with_a_digit_is_refused" {
   command = plan
 
@@ -115,5 +135,8 @@ run "the_bounds_are_accepted" {
     capture_percentage     = 0
     capture_retention_days = null
     log_retention_days     = 3653
+    provider_max_retries   = 0
+    endpoint_instance_type = "ml.g4dn.12xlarge"
+    training_instance_type = "ml.p3.2xlarge"
   }
 }

@@ -109,6 +109,19 @@ run "no_image_reaches_the_log" {
   }
 }
 
+run "what_the_topic_is_told_is_encrypted" {
+  command = plan
+
+  module {
+    source = "./modules/workflow"
+  }
+
+  assert {
+    condition     = aws_sns_topic.this.kms_master_key_id == "alias/aws/sns"
+    error_message = "A failure's cause may quote data, and must be encrypted."
+  }
+}
+
 run "nobody_is_told_where_no_address_is_given" {
   command = plan
 

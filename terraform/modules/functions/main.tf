@@ -19,7 +19,7 @@ locals {
   # What each function may do beside writing its own log
   permissions = {
     serialize = [
-      { actions = ["s3:GetObject"], resources = ["${var.bucket_arn}/*"] },
+      { actions = ["s3:GetObject"], resources = [for key in var.image_keys : "${var.bucket_arn}/${key}/*"] },
       # without it S3 answers 403, not 404, for a key that is not there
       { actions = ["s3:ListBucket"], resources = [var.bucket_arn] },
     ]

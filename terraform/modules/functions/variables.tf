@@ -13,6 +13,11 @@ variable "bucket_arn" {
   type        = string
 }
 
+variable "image_keys" {
+  description = "First parts of the keys of images; serialize may read nothing else."
+  type        = list(string)
+}
+
 variable "endpoint_arn" {
   description = "Endpoint to ask; it may not be there yet."
   type        = string

@@ -175,7 +175,8 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_sns_topic" "this" {
-  name = "${var.prefix}-failures"
+  name              = "${var.prefix}-failures"
+  kms_master_key_id = "alias/aws/sns"
 }
 
 resource "aws_sns_topic_subscription" "this" {

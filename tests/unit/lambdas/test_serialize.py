@@ -190,6 +190,7 @@ BROKEN = {
     "png without IDAT": SIGNATURE + header(8, 6) + chunk(b"IEND"),
     "png without IHDR": SIGNATURE + chunk(b"IDAT") + chunk(b"IEND"),
     "png with a short IHDR": SIGNATURE + chunk(b"IHDR", b"\0\0") + chunk(b"IDAT") + chunk(b"IEND"),
+    "png with two sizes": SIGNATURE + header(50_000, 50_000) + header(8, 6) + chunk(b"IDAT") + chunk(b"IEND"),
     "png whose IHDR comes late": SIGNATURE + chunk(b"IDAT") + header(8, 6) + chunk(b"IEND"),
     "png of no pixels": png(0, 6),
     "jpeg's signature alone": b"\xff\xd8\xff",
