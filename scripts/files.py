@@ -11,11 +11,16 @@ class StepMissingError(OperatorError):
     """A step before this one has not been taken."""
 
 
-def write_json(path: Path, content: object) -> None:
+def write(path: Path, content: bytes) -> None:
     """Write all of it, or leave what was there."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n")
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_bytes(content)
     partial.replace(path)
+
+
+def write_json(path: Path, content: object) -> None:
+    """The same for what becomes JSON."""
+    write(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def read_json(path: Path, target: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from scripts import figures
 from scripts.captures import Captures, ImageRefusedError, Record, open_image, read_endpoint
 from scripts.command import Environment, OperatorError, run_command
-from scripts.files import StepMissingError, write_json
+from scripts.files import StepMissingError, write, write_json
 from scripts.results import FILES, Run, make, read_run
 from scripts.stack import Stack
 from scripts.staged import Staged, StagedMismatchError, read_staged
@@ -226,9 +226,7 @@ def draw(monitoring: Mapping[str, Any], directory: Path) -> None:
         "doubtful.png": lambda theme: draw_doubtful(theme, monitoring),
     }
     for name, picture in pictures.items():
-        partial = directory / f"{name}.partial"
-        partial.write_bytes(figures.as_png(picture))
-        partial.replace(directory / name)
+        write(directory / name, figures.as_png(picture))
 
 
 def draw_confidence(theme: figures.Theme, monitoring: Mapping[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 
 from scripts import figures
 from scripts.command import Environment, run_command
-from scripts.files import StepMissingError, read_json
+from scripts.files import StepMissingError, read_json, write
 from scripts.monitor import draw_confidence
 from scripts.results import FILES, is_drawn, make
 from scripts.run import outcome_counts
@@ -44,9 +44,7 @@ def main(environment: Environment) -> None:
     results = read_results(directory)
     page = render(results, directory, written=datetime.now(UTC))
     path = directory / "report.html"
-    partial_path = path.with_name(f"{path.name}.partial")
-    partial_path.write_text(page, encoding="utf-8")
-    partial_path.replace(path)
+    write(path, page.encode())
     print(path.resolve())
 
 

@@ -11,6 +11,7 @@ import boto3
 
 import staging
 from scripts.command import Environment, OperatorError, run_command
+from scripts.files import write_json
 from scripts.registry import model_in_use, put_in_use
 from scripts.stack import Stack
 from training.judge import Score, Verdict, describe, judge
@@ -137,9 +138,7 @@ def write(
         "validation": {**asdict(score), "accuracy": score.accuracy, "interval": score.interval},
         "verdict": asdict(verdict),
     }
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=2))
-    partial.replace(path)
+    write_json(path, content)
 
 
 if __name__ == "__main__":
