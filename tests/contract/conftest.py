@@ -7,13 +7,17 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import boto3
 import pytest
 from botocore.config import Config
 
 from emulator.environment import neutral, pointing_at
+
+if TYPE_CHECKING:
+    from tests.contract.statemachines import StateMachines
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTAINERS = Path(__file__).parent / "containers"
@@ -87,3 +91,30 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEmulat
     running = start_emulator(tmp_path_factory.mktemp("emulator"))
     yield running
     running.stop()
+
+
+@pytest.fixture
+def machines(emulator: RunningEmulator) -> "StateMachines":
+    """A factory of state machines."""
+    from tests.contract.statemachines import StateMachines  # it builds on this module
+
+    return StateMachines(emulator.client("stepfunctions"))
+
+
+@pytest.fixture
+def functions(emulator: RunningEmulator) -> Any:
+    """A client of Lambda."""
+    return emulator.client("lambda")
+
+
+@pytest.fixture
+def inbox(emulator: RunningEmulator) -> tuple[str, str]:
+    """A topic's ARN, and the URL of a queue that gets what is published there."""
+    topic = emulator.client("sns").create_topic(Name=f"topic-{uuid4()}")["TopicArn"]
+    sqs = emulator.client("sqs")
+    queue = sqs.create_queue(QueueName=f"queue-{uuid4()}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    emulator.client("sns").subscribe(
+        TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
+    )
+    return topic, queue

@@ -76,3 +76,9 @@ def create_function(emulator: RunningEmulator, source: str, **options: Any) -> s
         **{"Timeout": 10, **options},
     )
     return name
+
+
+def received(emulator: RunningEmulator, queue: str) -> str:
+    """The body of the message that arrives in a queue."""
+    messages = emulator.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"]
+    return str(messages[0]["Body"])

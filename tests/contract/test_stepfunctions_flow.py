@@ -4,16 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.contract.conftest import RunningEmulator
 from tests.contract.statemachines import StateMachines, single
 
 FAIL = {"Type": "Fail", "Error": "Bad", "Cause": "as asked"}
-
-
-@pytest.fixture
-def machines(emulator: RunningEmulator) -> StateMachines:
-    """A factory of state machines."""
-    return StateMachines(emulator.client("stepfunctions"))
 
 
 @pytest.mark.parametrize(("number", "expected"), [(1, "low"), (5, "middle"), (10, "high")])

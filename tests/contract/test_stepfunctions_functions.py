@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.contract.conftest import RunningEmulator
-from tests.contract.statemachines import StateMachines, create_function, single
+from tests.contract.statemachines import StateMachines, create_function, received, single
 
 INVOKE = "arn:aws:states:::lambda:invoke"
 ECHO = "def handler(event, context):\n    return event\n"
@@ -27,31 +27,6 @@ TRANSIENT = [
 ]
 
 
-@pytest.fixture
-def machines(emulator: RunningEmulator) -> StateMachines:
-    """A factory of state machines."""
-    return StateMachines(emulator.client("stepfunctions"))
-
-
-@pytest.fixture
-def functions(emulator: RunningEmulator) -> Any:
-    """A client of Lambda."""
-    return emulator.client("lambda")
-
-
-@pytest.fixture
-def inbox(emulator: RunningEmulator) -> tuple[str, str]:
-    """A topic's ARN, and the URL of a queue that gets what is published there."""
-    topic = emulator.client("sns").create_topic(Name=f"topic-{uuid4()}")["TopicArn"]
-    sqs = emulator.client("sqs")
-    queue = sqs.create_queue(QueueName=f"queue-{uuid4()}")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    emulator.client("sns").subscribe(
-        TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
-    )
-    return topic, queue
-
-
 def invoke(function: str, **more: Any) -> dict[str, Any]:
     """A Task state that gives its input to a function and takes its answer."""
     return {
@@ -62,12 +37,6 @@ def invoke(function: str, **more: Any) -> dict[str, Any]:
         "Retry": [{"ErrorEquals": TRANSIENT, "IntervalSeconds": 1, "MaxAttempts": 2, "BackoffRate": 2}],
         **more,
     }
-
-
-def received(emulator: RunningEmulator, queue: str) -> str:
-    """The body of the message that arrives in a queue."""
-    messages = emulator.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"]
-    return str(messages[0]["Body"])
 
 
 def test_error_of_the_third_function_fails_the_execution_under_its_name_after_a_notice(

@@ -12,12 +12,6 @@ from tests.contract.statemachines import StateMachines, single
 FAIL = {"Type": "Fail", "Error": "Bad", "Cause": "as asked"}
 
 
-@pytest.fixture
-def machines(emulator: RunningEmulator) -> StateMachines:
-    """A factory of state machines."""
-    return StateMachines(emulator.client("stepfunctions"))
-
-
 def test_inline_map_keeps_order_and_selects(machines: StateMachines) -> None:
     # GIVEN a Map over objects with a selector
     state = single(

@@ -7,14 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.conftest import RunningEmulator
 from tests.contract.statemachines import StateMachines, single
-
-
-@pytest.fixture
-def machines(emulator: RunningEmulator) -> StateMachines:
-    """A factory of state machines."""
-    return StateMachines(emulator.client("stepfunctions"))
 
 
 def jsonata(expression: str, **more: Any) -> dict[str, Any]:

@@ -5,36 +5,8 @@ import time
 from typing import Any
 from uuid import uuid4
 
-import pytest
-
 from tests.contract.conftest import RunningEmulator
 from tests.contract.statemachines import StateMachines, role, single
-
-INVOKE = "arn:aws:states:::lambda:invoke"
-TRANSIENT = [
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
-]
-
-
-@pytest.fixture
-def machines(emulator: RunningEmulator) -> StateMachines:
-    """A factory of state machines."""
-    return StateMachines(emulator.client("stepfunctions"))
-
-
-def invoke(function: str, **more: Any) -> dict[str, Any]:
-    """A Task state that gives its input to a function and takes its answer."""
-    return {
-        "Type": "Task",
-        "Resource": INVOKE,
-        "Parameters": {"FunctionName": function, "Payload.$": "$"},
-        "OutputPath": "$.Payload",
-        "Retry": [{"ErrorEquals": TRANSIENT, "IntervalSeconds": 1, "MaxAttempts": 2, "BackoffRate": 2}],
-        **more,
-    }
 
 
 def training(emulator: RunningEmulator, program: str) -> dict[str, Any]:
