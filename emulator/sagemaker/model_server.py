@@ -18,7 +18,8 @@ from typing import Any
 
 from cheroot.wsgi import Server
 
-THREADS = 8
+THREADS = 32  # a client keeps one, answering or not
+BACKLOG = 128  # clients that may wait to be taken in
 DEFAULT_ACCEPT = "application/json"
 TEXTS = ("application/json", "text/csv")  # the toolkit hands these to input_fn as text, all else as bytes
 FUNCTIONS = ("model_fn", "input_fn", "predict_fn", "output_fn")
@@ -104,7 +105,9 @@ def main() -> None:
         sys.path.remove(str(Path(__file__).parents[2]))
     directory = Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
-    server = Server(("127.0.0.1", port), Application(directory), numthreads=THREADS, timeout=3600)
+    server = Server(
+        ("127.0.0.1", port), Application(directory), numthreads=THREADS, request_queue_size=BACKLOG, timeout=3600
+    )
     try:
         server.start()
     except KeyboardInterrupt:
