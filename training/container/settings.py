@@ -11,6 +11,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "batch_size": (2, 1024),
     "learning_rate": (1e-6, 10),
     "weight_decay": (0, 1),
+    "image_size": (16, 512),
     "seed": (0, 2**31 - 1),
     "pretrained": (0, 1),
 }
@@ -25,6 +26,7 @@ class Settings:
     classes : names in the order of their numbers
     pretrained : 1 starts from a network that knows ImageNet, 0 from nothing
     epochs, batch_size, learning_rate, weight_decay : of the training
+    image_size : pixels of the side to which images are brought, in training and in serving
     seed : of every random draw
     """
 
@@ -34,6 +36,7 @@ class Settings:
     batch_size: int = 0
     learning_rate: float = 0.0
     weight_decay: float = 0.0
+    image_size: int = 32
     seed: int = 0
 
 
