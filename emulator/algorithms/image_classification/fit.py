@@ -18,13 +18,13 @@ LOGGED = 20  # batches between two lines of the log
 
 
 def fit(
-    network: ResNet, train: Split, validation: Split, given: Hyperparameters, save: Callable[[int, bool], None]
+    network: ResNet, train: Split, validation: Split, given: Hyperparameters, save: Callable[[int, float | None], None]
 ) -> None:
     """Train a network in place.
 
     Parameters
     ----------
-    save : is told of every epoch, counted from 0, and whether it is the best so far on the validation images
+    save : is told of every epoch, counted from 0, and its validation accuracy if it is the best so far
     """
     generator = torch.Generator().manual_seed(SEED)
     optimizer = make_optimizer(network, given)
@@ -37,10 +37,7 @@ def fit(
         log.trained(epoch, time.perf_counter() - begun, measured)
         accuracy = validate(network, validation, given)
         log.validated(epoch, accuracy)
-        best = accuracy > stopping.best
-        if best:
-            log.logger.info("Storing the best model with validation accuracy: %f", accuracy)
-        save(epoch, best)
+        save(epoch, accuracy if accuracy > stopping.best else None)
         if stopping.is_over(epoch, accuracy):
             log.logger.info("Early stopping after epoch %d: validation accuracy does not improve", epoch)
             return

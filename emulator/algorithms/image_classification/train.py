@@ -83,13 +83,18 @@ def _fit(training: channels.Split, validation: channels.Split, hyperparameters: 
     network = model.create(hyperparameters)
     kept: list[Path] = []
 
-    def save(epoch: int, best: bool) -> None:
-        frequency = hyperparameters.checkpoint_frequency
-        if not (best if frequency is None else (epoch + 1) % frequency == 0):
-            return
+    def keep(epoch: int) -> Path:
         path = model.save(network, hyperparameters, folder, epoch)
         log.logger.info('Saved checkpoint to "%s"', path)
-        if frequency is None:
+        return path
+
+    def save(epoch: int, best: float | None) -> None:
+        if hyperparameters.checkpoint_frequency:
+            if (epoch + 1) % hyperparameters.checkpoint_frequency == 0:
+                keep(epoch)
+        elif best is not None:
+            log.logger.info("Storing the best model with validation accuracy: %f", best)
+            path = keep(epoch)
             for former in kept:
                 former.unlink()
             kept[:] = [path]
