@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 MAX_PIXELS = 4096 * 4096
 FORMATS = ("PNG", "JPEG")
@@ -27,8 +27,10 @@ def decode(content: bytes) -> Image.Image:
         if image.width * image.height > MAX_PIXELS:
             raise ImageError(f"{image.width} x {image.height} pixels, and {MAX_PIXELS} are allowed")
         return image.convert("RGB")
+    except UnidentifiedImageError:  # its own text names an object of this process
+        raise ImageError("no PNG or JPEG") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # Pillow's, for a broken image
-        raise ImageError(f"no PNG or JPEG that can be read ({error})") from error
+        raise ImageError(f"no PNG or JPEG that can be read: {error}") from error
 
 
 def shorten(image: Image.Image, side: int) -> Image.Image:
