@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -158,7 +158,7 @@ class Stopping:
 
     given: Hyperparameters
     best: float = -1.0
-    waited: int = field(default=0)
+    waited: int = 0
 
     def is_over(self, epoch: int, accuracy: float) -> bool:
         """Take in an epoch's validation accuracy; whether it was the last one.
