@@ -16,7 +16,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import staging
 from benchmarks.load import Load, LoadError
 from benchmarks.serving import CLIENTS, Measured, invoke, serve, serve_eagerly
-from benchmarks.training import Run, RunFailedError, train_and_score
+from benchmarks.training import Run, RunFailedError, cross_validate, train_and_score
 from training.judge import wilson_interval
 
 ARCHIVES = Path("build/archives")
@@ -49,6 +49,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5, help="models a recipe (5)")
     parser.add_argument("--pretrained", type=int, choices=(0, 1), action="append", help="one recipe only (both)")
     parser.add_argument("--epochs", type=int, help="epochs of every model (the recipe's)")
+    parser.add_argument(
+        "--folds", type=int, metavar="K", help="choose settings: cross-validate on the training rows, without test rows"
+    )
     parser.add_argument("--classes", default="bicycle,motorcycle", help="names, parted by commas")
     return parser.parse_args()
 
@@ -59,7 +62,11 @@ def _measure(archive: str, arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = staging.transform(staging.read_archive(source.path), classes=classes, directory=folder / "data")
-        print(f"{source.description}\n{HEAD}", flush=True)
+        print(source.description, flush=True)
+        if arguments.folds:
+            _choose(data.directory, folder, classes, arguments)
+            return
+        print(HEAD, flush=True)
         for pretrained in arguments.pretrained or (1, 0):
             runs = []
             for seed in range(arguments.seeds):
@@ -81,8 +88,30 @@ def _measure(archive: str, arguments: argparse.Namespace) -> None:
     print(BUILT_IN)
 
 
+def _choose(data: Path, folder: Path, classes: tuple[str, ...], arguments: argparse.Namespace) -> None:
+    for pretrained in arguments.pretrained or (1, 0):
+        right = rows = 0
+        for fold in range(arguments.folds):
+            told = cross_validate(
+                data,
+                folder / f"{pretrained}-{fold}",
+                classes=classes,
+                pretrained=bool(pretrained),
+                fold=fold,
+                folds=arguments.folds,
+                epochs=arguments.epochs,
+            )
+            right, rows = right + told[0], rows + told[1]
+            print(f"{_name(pretrained):<12} fold {fold + 1} of {arguments.folds}: {told[0] / told[1]:.3f}", flush=True)
+        print(f"{_name(pretrained):<12} cross-validated: {_share(right, rows)}", flush=True)
+
+
+def _name(pretrained: int) -> str:
+    return "pretrained" if pretrained else "from scratch"
+
+
 def _recipe(run: Run) -> str:
-    return "pretrained" if run.pretrained else "from scratch"
+    return _name(run.pretrained)
 
 
 def _row(run: Run) -> str:
