@@ -29,6 +29,11 @@ class Split:
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
 
+    def take(self, rows: NDArray[np.bool_]) -> "Split":
+        """The rows that are true, of n."""
+        names = tuple(name for name, wanted in zip(self.names, rows, strict=True) if wanted)
+        return Split(names, self.images[rows], self.labels[rows])
+
 
 @dataclass(frozen=True)
 class Example:

@@ -14,11 +14,12 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import checkpoint
+import numpy as np
 import torch
 from calibrate import expected_calibration_error, temperature
 from data import Split, read_channel
@@ -26,11 +27,13 @@ from errors import InputError
 from export import export
 from fit import Epoch, Training, predict
 from hosts import Group, join, leave
-from networks import Probabilities, make_network
+from networks import Network, Probabilities, make_network
 from settings import Settings, parse
 from torch import Tensor
 
 HERE = Path(__file__).resolve().parent
+MOST_CLASSES = 100  # that can be learned from first
+HELD_OUT = 20  # of which one row tells how well
 SERVED = ("inference.py", "pictures.py")  # the code that goes with the model
 
 
@@ -61,9 +64,11 @@ def train(settings: Settings, group: Group) -> None:
         flush=True,
     )
     network = make_network(classes=len(settings.classes), pretrained=bool(settings.pretrained)).to(group.device)
-    training = Training(network, rows, settings, group)
     folder = Path(os.environ.get("SM_CHECKPOINT_DIR", "/opt/ml/checkpoints"))
     kept = group.share(checkpoint.load(folder, settings) if group.leads else None)
+    if settings.pretrain_epochs and not kept:
+        learn_others(network, settings, group, say)
+    training = Training(network, rows, settings, group)
     if kept:
         training.resume(kept)
         say(f"{len(training.epochs)} epochs were trained before, and training goes on", flush=True)
@@ -79,6 +84,30 @@ def train(settings: Settings, group: Group) -> None:
     training.run(validation, report, keeper(folder, settings, group))
     if group.leads:
         write(training, validation, settings, len(rows.labels))
+
+
+def learn_others(network: Network, settings: Settings, group: Group, say: Callable[..., None]) -> None:
+    """Teach a network the classes of the channel pretrain; what it learns of images there serves it afterwards.
+
+    Not kept when the job is killed before it is over.
+    """
+    rows = read_channel("pretrain", classes=MOST_CLASSES, size=settings.image_size)
+    held_out = np.arange(len(rows.labels)) % HELD_OUT == 0
+    classes = int(rows.labels.max()) + 1
+    say(f"{len(rows.labels)} images of {classes} other classes to learn from first", flush=True)
+    head = network.head
+    network.head = torch.nn.Linear(head.in_features, classes).to(group.device)
+
+    def report(epoch: Epoch) -> None:
+        say(
+            f"pretraining epoch {epoch.epoch + 1} of {settings.pretrain_epochs}: "
+            f"{epoch.validation_accuracy:.4f} of held-out rows right, {epoch.seconds:.2f} s",
+            flush=True,
+        )
+
+    before = replace(settings, epochs=settings.pretrain_epochs)
+    Training(network, rows.take(~held_out), before, group).run(rows.take(held_out), report, lambda state: None)
+    network.head = head
 
 
 def silent(*_: object, **__: object) -> None:

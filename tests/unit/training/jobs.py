@@ -35,7 +35,7 @@ class Job:
         """The variables of its process."""
         channels = {
             f"SM_CHANNEL_{name.upper()}": str(self.folder / name)
-            for name in ("train", "validation", "train_lst", "validation_lst")
+            for name in ("train", "validation", "train_lst", "validation_lst", "pretrain")
             if (self.folder / name).is_dir()
         }
         return {

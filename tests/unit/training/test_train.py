@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from tests.unit.training.jobs import CONTAINER, Job, draw_split, write_manifest
+from tests.unit.training.jobs import CONTAINER, Job, draw_split, pack, write_manifest
 from training.launch import METRICS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -145,3 +145,28 @@ def test_a_job_that_cannot_run_leaves_its_reason_and_no_model(job: Job) -> None:
     assert "\n" not in job.failure
     assert "Traceback" not in answer.stderr
     assert not job.model.exists()
+
+
+def test_a_network_from_nothing_can_learn_other_classes_first(job: Job) -> None:
+    # GIVEN more classes in a channel of their own
+    draw_split(job.folder / "pretrain", 40, seed=5)
+    pack(job.folder / "pretrain")
+
+    # WHEN
+    answer = job.run(classes="light,dark", pretrained=0, pretrain_epochs=2, epochs=1, batch_size=4)
+
+    # THEN
+    assert answer.returncode == 0, answer.stderr
+    assert "40 images of 2 other classes to learn from first" in answer.stdout
+    assert answer.stdout.count("pretraining epoch") == 2
+    assert answer.stdout.index("pretraining epoch 2 of 2") < answer.stdout.index("epoch=1/1")
+    assert (job.model / "model.onnx").is_file()
+
+
+def test_other_classes_need_their_channel(job: Job) -> None:
+    # WHEN
+    answer = job.run(classes="light,dark", pretrained=0, pretrain_epochs=2, epochs=1, batch_size=4)
+
+    # THEN
+    assert answer.returncode == 1
+    assert job.failure == "the job needs the channel pretrain"
