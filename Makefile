@@ -108,7 +108,8 @@ down: $(INSTALLED) $(GROUND) lambdas ## destroy everything (prod asks for CONFIR
 	@$(LEAVE)
 
 test: $(INSTALLED) ## unit, contract and end-to-end tests
-	@$(PY) -m pytest
+	@# a third process takes what two leave of two cores while they wait for Terraform's provider
+	@$(PY) -m pytest --numprocesses 3 --dist loadfile
 
 lint: $(INSTALLED) ## ruff, mypy, terraform fmt
 	@$(PY) -m ruff check $(CODE)
