@@ -64,9 +64,9 @@ up: $(INSTALLED) $(GROUND) lambdas ## create or change everything that Terraform
 	$(call step)
 	$(call SCRIPT,provision) up
 
-stage: $(INSTALLED) $(GROUND) ## bring SOURCE's images to S3
+stage: $(INSTALLED) $(GROUND) ## bring SOURCE's images to S3 (FORM=recordio: as shards)
 	$(call step)
-	$(call SCRIPT,stage) --source '$(SOURCE)'
+	$(call SCRIPT,stage) --source '$(SOURCE)' $(if $(FORM),--form '$(FORM)')
 
 train: $(INSTALLED) $(GROUND) ## train in a SageMaker job, judge the model, register it
 	$(call step)
