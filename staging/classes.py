@@ -29,9 +29,8 @@ def class_numbers(classes: Sequence[str], meta: Meta) -> tuple[Kind, dict[int, i
     """
     unknown = [name for name in classes if name not in (*meta.fine_names, *meta.coarse_names)]
     if unknown:
-        raise UnknownClassError(
-            f"CIFAR-100 has no class {'; nor '.join(_with_nearest(name, meta) for name in unknown)}"
-        )
+        offers = "; nor ".join(_with_nearest(name, meta) for name in unknown)
+        raise UnknownClassError(f"CIFAR-100 has no class {offers}")
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise UnknownClassError(f"at least two different classes are needed, not {', '.join(classes) or 'none'}")
     for kind in get_args(Kind):

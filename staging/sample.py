@@ -83,7 +83,7 @@ def drawings_of(classes: Sequence[str]) -> list[str]:
         if not members:
             raise NotDrawnError(f"the sample has no drawing of {name}: it has {', '.join(DRAWN)}; name a SOURCE")
         drawn += members
-    return drawn
+    return list(dict.fromkeys(drawn))
 
 
 def _rows(split: str, count: int, classes: Sequence[str], seed: int) -> dict[bytes, Any]:

@@ -107,7 +107,8 @@ def transform(
     }
     names = _unique_names((*archive.train.filenames, *archive.test.filenames))
     train_names, test_names = names[: len(labels)], names[len(labels) :]
-    splits, keys = {}, []
+    splits: dict[str, tuple[Picture, ...]] = {}
+    keys: list[str] = []
     for split in SPLITS:
         is_test = split == "test"
         rows, file_names = (archive.test, test_names) if is_test else (archive.train, train_names)

@@ -251,9 +251,8 @@ def test_shards_hold_the_same_rows_in_the_same_order_as_images(archive: Archive,
         records = list(read_shard(tmp_path / "shards" / split / f"{split}-00000.rec"))
         lines = listed(images, split)
         assert [[str(each.row), str(each.number)] for each in records] == [line[:2] for line in lines]
-        assert [each.image for each in records] == [
-            (tmp_path / "images" / split / line[2]).read_bytes() for line in lines
-        ]
+        files = [images.directory / split / line[2] for line in lines]
+        assert [each.image for each in records] == [path.read_bytes() for path in files]
 
     # AND the test split is the same
     test = {key for key in images.files() if key.startswith("test")}
