@@ -84,9 +84,9 @@ run: $(INSTALLED) $(GROUND) ## send the test images through the workflow
 	$(call step)
 	$(call SCRIPT,run)
 
-evaluate: $(INSTALLED) $(GROUND) ## accuracy, confusion, coverage above the threshold
+evaluate: $(INSTALLED) $(GROUND) ## accuracy, confusion, coverage (PRECISION=0.98: the threshold for it)
 	$(call step)
-	$(call SCRIPT,evaluate)
+	$(call SCRIPT,evaluate) $(if $(PRECISION),--precision '$(PRECISION)')
 
 monitor: $(INSTALLED) $(GROUND) ## read what the endpoint captured, and plot it
 	$(call step)
