@@ -90,7 +90,7 @@ def test_any_number_of_classes_can_be_evaluated(classes: int) -> None:
     # THEN
     assert found["confusion"] == np.eye(classes).astype(int).tolist()
     assert [score["recall"] for score in found["per_class"]] == [1.0] * classes
-    source, *lines = summary(found, Path("build/local"))
+    _source, *lines = summary(found, Path("build/local"))
     assert all(len(line) <= 80 for line in lines)
 
 
