@@ -14,8 +14,9 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import staging
-from benchmarks.serving import Latency, compare
-from benchmarks.training import Run, RunFailedError, train_and_score
+from benchmarks.load import Load, LoadError
+from benchmarks.serving import CLIENTS, Measured, invoke, serve, serve_eagerly
+from benchmarks.training import Run, RunFailedError, cross_validate, train_and_score
 from training.judge import wilson_interval
 
 ARCHIVES = Path("build/archives")
@@ -34,7 +35,7 @@ def main() -> None:
     try:
         for archive in arguments.archives:
             _measure(archive, arguments)
-    except (staging.StagingError, RunFailedError) as error:
+    except (staging.StagingError, RunFailedError, LoadError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted: nothing is kept")
@@ -48,6 +49,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5, help="models a recipe (5)")
     parser.add_argument("--pretrained", type=int, choices=(0, 1), action="append", help="one recipe only (both)")
     parser.add_argument("--epochs", type=int, help="epochs of every model (the recipe's)")
+    parser.add_argument(
+        "--folds", type=int, metavar="K", help="choose settings: cross-validate on the training rows, without test rows"
+    )
     parser.add_argument("--classes", default="bicycle,motorcycle", help="names, parted by commas")
     return parser.parse_args()
 
@@ -58,7 +62,11 @@ def _measure(archive: str, arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = staging.transform(staging.read_archive(source.path), classes=classes, directory=folder / "data")
-        print(f"{source.description}\n{HEAD}", flush=True)
+        print(source.description, flush=True)
+        if arguments.folds:
+            _choose(data.directory, folder, classes, arguments)
+            return
+        print(HEAD, flush=True)
         for pretrained in arguments.pretrained or (1, 0):
             runs = []
             for seed in range(arguments.seeds):
@@ -76,12 +84,34 @@ def _measure(archive: str, arguments: argparse.Namespace) -> None:
                 print(_row(runs[-1]), flush=True)
             print(_summary(runs))
             body = (data.directory / "test" / data.splits["test"][0].name).read_bytes()
-            print(_latency(*compare(place / "model", body, classes=len(classes), pretrained=bool(pretrained))))
+            _serving(place / "model", body, folder / f"eager-{pretrained}")
     print(BUILT_IN)
 
 
+def _choose(data: Path, folder: Path, classes: tuple[str, ...], arguments: argparse.Namespace) -> None:
+    for pretrained in arguments.pretrained or (1, 0):
+        right = rows = 0
+        for fold in range(arguments.folds):
+            told = cross_validate(
+                data,
+                folder / f"{pretrained}-{fold}",
+                classes=classes,
+                pretrained=bool(pretrained),
+                fold=fold,
+                folds=arguments.folds,
+                epochs=arguments.epochs,
+            )
+            right, rows = right + told[0], rows + told[1]
+            print(f"{_name(pretrained):<12} fold {fold + 1} of {arguments.folds}: {told[0] / told[1]:.3f}", flush=True)
+        print(f"{_name(pretrained):<12} cross-validated: {_share(right, rows)}", flush=True)
+
+
+def _name(pretrained: int) -> str:
+    return "pretrained" if pretrained else "from scratch"
+
+
 def _recipe(run: Run) -> str:
-    return "pretrained" if run.pretrained else "from scratch"
+    return _name(run.pretrained)
 
 
 def _row(run: Run) -> str:
@@ -103,11 +133,22 @@ def _summary(runs: list[Run]) -> str:
     return f"{_recipe(runs[0]):<12} median: {seconds:.1f} s, validation {validation:.3f}, test {test:.3f}"
 
 
-def _latency(served: Latency, eager: Latency) -> str:
-    return (
-        f"{'':<12} one image, one thread: ONNX Runtime p50 {served.p50:.2f} ms, p99 {served.p99:.2f} ms; "
-        f"eager PyTorch p50 {eager.p50:.2f} ms ({eager.p50 / served.p50:.1f} times as long)"
-    )
+def _serving(model: Path, body: bytes, folder: Path) -> None:
+    print(f"{'one image, answers/s (p50, p99 ms)':<36}" + "".join(f"{f'{n} clients':>22}" for n in CLIENTS), flush=True)
+    served, eager = serve(model, body), serve_eagerly(model, body, folder)
+    print(_loads(f"  model server, {served.megabytes:.0f} MB", served.loads))
+    print(_loads(f"  eager PyTorch there, {eager.megabytes:.0f} MB", eager.loads))
+    print(f"{'  times as many answers':<36}" + _ratios(served, eager), flush=True)
+    print(_loads("  through InvokeEndpoint", invoke(model, body)), flush=True)
+
+
+def _loads(name: str, loads: tuple[Load, ...]) -> str:
+    return f"{name:<36}" + "".join(f"{f'{load.rate:.0f} ({load.p50:.1f}, {load.p99:.1f})':>22}" for load in loads)
+
+
+def _ratios(served: Measured, eager: Measured) -> str:
+    pairs = zip(served.loads, eager.loads, strict=True)
+    return "".join(f"{ours.rate / theirs.rate:>22.1f}" for ours, theirs in pairs)
 
 
 if __name__ == "__main__":

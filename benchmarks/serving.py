@@ -1,84 +1,184 @@
-"""A model behind its four serving functions, and how its speed compares with eager PyTorch's."""
+"""A model behind the stand-in for AWS's PyTorch inference image, and behind InvokeEndpoint: how fast, how large."""
 
 import importlib.util
+import io
 import json
+import os
+import shutil
+import socket
+import subprocess
 import sys
+import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-import numpy as np
+import boto3
 
-WARM_UP, CALLS = 20, 200
+from benchmarks.load import Load, ask
+
+ROOT = Path(__file__).resolve().parents[1]
+CONTAINER = ROOT / "training" / "container"
+EAGER = Path(__file__).with_name("eager.py")
+IMAGES = ROOT / "terraform" / "environments" / "local.images.json"
+CLIENTS = (1, 4, 16)
+REGION = "us-east-1"
+START_SECONDS = 60.0
+# InvokeEndpoint as a client signs it; the emulator reads the key and the region, and checks no signature
+SIGNED = f"AWS4-HMAC-SHA256 Credential=test/20250101/{REGION}/sagemaker/aws4_request, SignedHeaders=host, Signature=0"
 
 
 class Server:
     """What AWS's PyTorch inference image does with a model folder, in this process."""
 
     def __init__(self, model: Path) -> None:
-        self._code = _load(model / "code" / "inference.py")
+        sys.path.insert(0, str(model / "code"))
+        try:
+            self._code = _load(model / "code" / "inference.py")
+        finally:
+            sys.path.remove(str(model / "code"))
         self._model = self._code.model_fn(str(model))
 
     def answer(self, body: bytes, content_type: str = "image/png") -> list[float]:
         """Probabilities, one a class."""
-        read = self._code.input_fn(body, content_type)
-        answer, _ = self._code.output_fn(self._code.predict_fn(read, self._model), "application/json")
+        answer, _ = self._code.transform_fn(self._model, body, content_type, "application/json")
         probabilities: list[float] = json.loads(answer)
         return probabilities
 
 
 @dataclass(frozen=True)
-class Latency:
-    """Milliseconds from one image's bytes to its answer, by one thread."""
+class Measured:
+    """A server under load.
 
-    p50: float
-    p99: float
+    Attributes
+    ----------
+    loads : one for each of CLIENTS
+    megabytes : of memory that the model server's process holds afterwards
+    """
 
-
-def compare(model: Path, body: bytes, *, classes: int, pretrained: bool) -> tuple[Latency, Latency]:
-    """Latency of the exported model, and of the same network in eager PyTorch behind the same decoder."""
-    server = Server(model)
-    return _measure(lambda: server.answer(body)), _measure(_eager(model, body, classes, pretrained))
-
-
-def _eager(model: Path, body: bytes, classes: int, pretrained: bool) -> Callable[[], object]:
-    # the network's time does not depend on what its weights learned
-    import torch
-
-    from benchmarks.training import CONTAINER
-
-    code = _load(model / "code" / "inference.py")
-    sys.path.insert(0, str(CONTAINER))
-    try:
-        networks = _load(CONTAINER / "networks.py")
-    finally:
-        sys.path.remove(str(CONTAINER))
-    network = networks.Probabilities(networks.make_network(classes=classes, pretrained=pretrained), 1.0).eval()
-    torch.set_num_threads(1)
-
-    def answer() -> object:
-        image = np.array(code.input_fn(body, "image/png"))
-        with torch.inference_mode():
-            return json.dumps(network(torch.from_numpy(image[np.newaxis]))[0].tolist())
-
-    return answer
+    loads: tuple[Load, ...]
+    megabytes: float
 
 
-def _measure(call: Callable[[], object]) -> Latency:
-    for _ in range(WARM_UP):
-        call()
-    taken = []
-    for _ in range(CALLS):
-        begun = time.perf_counter()
-        call()
-        taken.append((time.perf_counter() - begun) * 1000)
-    p50, p99 = np.percentile(taken, [50, 99])
-    return Latency(float(p50), float(p99))
+def serve(model: Path, body: bytes) -> Measured:
+    """Ask the model server itself about one image."""
+    with _model_server(model) as (process, url):
+        loads = tuple(ask(f"{url}/invocations", body, {"Content-Type": "image/png"}, clients=n) for n in CLIENTS)
+        return Measured(loads, _megabytes(process.pid))
+
+
+def serve_eagerly(model: Path, body: bytes, folder: Path) -> Measured:
+    """The same server, where the trained network is run by PyTorch itself."""
+    code = folder / "code"
+    code.mkdir(parents=True)
+    shutil.copy(model / "model.json", folder)
+    for path in (CONTAINER / "networks.py", CONTAINER / "pictures.py"):
+        shutil.copy(path, code)
+    shutil.copy(EAGER, code / "inference.py")
+    return serve(folder, body)
+
+
+def invoke(model: Path, body: bytes) -> tuple[Load, ...]:
+    """Ask through InvokeEndpoint of an emulator, with all of its data captured."""
+    with _emulator() as url:
+        _deploy(url, model)
+        headers = {"Content-Type": "image/png", "Authorization": SIGNED}
+        return tuple(ask(f"{url}/endpoints/vehicles/invocations", body, headers, clients=n) for n in CLIENTS)
+
+
+def _deploy(url: str, model: Path) -> None:
+    def client(service: str) -> Any:
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        return boto3.client(service, region_name=REGION, endpoint_url=url, **keys)
+
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        archive.add(model, arcname=".")
+    client("s3").create_bucket(Bucket="models")
+    client("s3").put_object(Bucket="models", Key="model.tar.gz", Body=stream.getvalue())
+    sagemaker = client("sagemaker")
+    sagemaker.create_model(
+        ModelName="vehicles",
+        ExecutionRoleArn="arn:aws:iam::123456789012:role/serving",
+        PrimaryContainer={"Image": "aws/pytorch-inference:1", "ModelDataUrl": "s3://models/model.tar.gz"},
+    )
+    variant = {"VariantName": "one", "ModelName": "vehicles", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="vehicles",
+        ProductionVariants=[variant],
+        DataCaptureConfig={
+            "EnableCapture": True,
+            "InitialSamplingPercentage": 100,
+            "DestinationS3Uri": "s3://models/captured",
+            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        },
+    )
+    sagemaker.create_endpoint(EndpointName="vehicles", EndpointConfigName="vehicles")
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="vehicles", WaiterConfig={"Delay": 1})
+
+
+@contextmanager
+def _emulator() -> "Iterator[str]":
+    command = [sys.executable, "-m", "emulator", "--port", "0", "--images", str(IMAGES)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().split()[-1]  # "AWS on URL"
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def _model_server(model: Path) -> "Iterator[tuple[subprocess.Popen[bytes], str]]":
+    port = _free_port()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "SM_MODEL_DIR": str(model),
+        "SAGEMAKER_BIND_TO_PORT": str(port),
+    }
+    command = [sys.executable, "-m", "emulator.sagemaker.model_server", "serve"]
+    with subprocess.Popen(command, cwd=model, env=environment, stdout=subprocess.DEVNULL) as process:
+        try:
+            _wait(process, port)
+            yield process, f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
+    until = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if process.poll() is not None or time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _megabytes(pid: int) -> float:
+    answer = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
+    return int(answer.stdout) / 1024
 
 
 def _load(path: Path) -> ModuleType:
+    # another model's modules may be there by the same names
+    for name in ("inference", "pictures"):
+        sys.modules.pop(name, None)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no module")

@@ -58,11 +58,8 @@ def train_and_score(
     RunFailedError
         The training process failed; the message is its last line.
     """
-    hyperparameters: dict[str, Any] = {"classes": ",".join(classes), "pretrained": int(pretrained), "seed": seed}
-    if epochs is not None:
-        hyperparameters["epochs"] = epochs
     before = _children_seconds()
-    _train(data, folder, hyperparameters)
+    _train(channels(data, folder), folder, _hyperparameters(classes, pretrained, seed, epochs))
     cpu_seconds = _children_seconds() - before
     metrics = json.loads((folder / "output" / "metrics.json").read_text())
     measured = metrics["validation"]
@@ -78,6 +75,38 @@ def train_and_score(
     )
 
 
+def cross_validate(
+    data: Path, folder: Path, *, classes: tuple[str, ...], pretrained: bool, fold: int, folds: int, epochs: int | None
+) -> tuple[int, int]:
+    """Train on all training rows but every `folds`-th, from the `fold`-th on, and tell those: rows right, and all.
+
+    The test rows have no part in it, so that settings can be chosen by it.
+
+    Raises
+    ------
+    RunFailedError
+        The training process failed; the message is its last line.
+    """
+    lines = [line for split in ("train", "validation") for line in (data / f"{split}.lst").read_text().splitlines()]
+    lines.sort(key=lambda line: line.split("\t")[1:])  # by class, so that each fold has its share of every one
+    held_out = lines[fold::folds]
+    images = folder / "images"
+    images.mkdir(parents=True)
+    for path in (*(data / "train").iterdir(), *(data / "validation").iterdir()):
+        (images / path.name).symlink_to(path)
+    parts = {"train": [line for line in lines if line not in set(held_out)], "validation": held_out}
+    variables = {}
+    for split, rows in parts.items():
+        manifest = folder / f"{split}_lst"
+        manifest.mkdir()
+        (manifest / f"{split}.lst").write_text("".join(f"{row}\n" for row in rows))
+        variables[f"SM_CHANNEL_{split.upper()}"] = str(images)
+        variables[f"SM_CHANNEL_{split.upper()}_LST"] = str(manifest)
+    _train(variables, folder, _hyperparameters(classes, pretrained, fold, epochs))
+    measured = json.loads((folder / "output" / "metrics.json").read_text())["validation"]
+    return measured["correct"], measured["n"]
+
+
 def channels(data: Path, folder: Path) -> dict[str, str]:
     """The variables that name a job's channels; a manifest lies in a folder of its own, as SageMaker has it."""
     variables = {}
@@ -90,10 +119,15 @@ def channels(data: Path, folder: Path) -> dict[str, str]:
     return variables
 
 
-def _train(data: Path, folder: Path, hyperparameters: Mapping[str, Any]) -> None:
+def _hyperparameters(classes: tuple[str, ...], pretrained: bool, seed: int, epochs: int | None) -> dict[str, Any]:
+    chosen: dict[str, Any] = {"classes": ",".join(classes), "pretrained": int(pretrained), "seed": seed}
+    return chosen if epochs is None else {**chosen, "epochs": epochs}
+
+
+def _train(channels: Mapping[str, str], folder: Path, hyperparameters: Mapping[str, Any]) -> None:
     environment = {
         **os.environ,
-        **channels(data, folder),
+        **channels,
         "SM_HPS": json.dumps(hyperparameters),
         "SM_MODEL_DIR": str(folder / "model"),
         "SM_OUTPUT_DIR": str(folder),

@@ -1,5 +1,6 @@
 """What every emulated service is given: where the emulator answers, where it may write, how to call it."""
 
+import re
 import shutil
 import threading
 from collections.abc import Callable
@@ -11,6 +12,8 @@ import boto3
 from botocore.config import Config
 
 from emulator.images import Images
+
+Application = Callable[[dict[str, Any], Any], Any]  # WSGI
 
 
 @dataclass
@@ -28,12 +31,16 @@ class Emulator:
         which the emulator clears of the user's own AWS settings when it starts.
     images
         Which command stands in for which container image.
+    routes
+        What answers past moto, whose way through its web framework takes longer than a fast model: for each, the
+        form of its method and path, as in `POST /endpoints/name/invocations`.
     """
 
     url: str
     directory: Path
     child_environment: dict[str, str]
     images: Images
+    routes: list[tuple[re.Pattern[str], Application]] = field(default_factory=list, repr=False)
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _callbacks: list[Callable[[], None]] = field(default_factory=list, repr=False)

@@ -130,7 +130,14 @@ def _application(emulator: Emulator) -> Any:
         return create_backend_app(service)
 
     install(emulator)
-    answer = Faults(DomainDispatcherApplication(create))
+    moto = DomainDispatcherApplication(create)
+
+    def dispatch(environ: dict[str, Any], start_response: Any) -> Any:
+        called = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+        direct = (application for form, application in emulator.routes if form.fullmatch(called))
+        return next(direct, moto)(environ, start_response)
+
+    answer = Faults(dispatch)
     status = json.dumps({"pid": os.getpid(), "url": emulator.url}).encode()
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:

@@ -29,5 +29,5 @@ def install(emulator: "Emulator") -> None:
     tags.install(schedules)
     training.install(emulator, processes)
     hosting.install(endpoints)
-    runtime.install(endpoints, captures)
+    runtime.install(emulator, endpoints, captures)
     transform.install(emulator, processes)

@@ -1,5 +1,6 @@
 """One training job on its way: its data, its process, what it leaves."""
 
+import os
 import shutil
 import tempfile
 import threading
@@ -28,6 +29,7 @@ from emulator.sagemaker.objects import (
 )
 from emulator.sagemaker.processes import Process, Processes, child_environment
 from emulator.sagemaker.python import create_environment
+from emulator.sagemaker.servers import MODULES
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 STOP_GRACE = 120  # seconds that SageMaker gives a job between SIGTERM and SIGKILL
@@ -206,6 +208,8 @@ class Run:
             **self.emulator.child_environment,
             **(self.request.get("Environment") or {}),
         }
+        if not self.request["AlgorithmSpecification"].get("ContainerEntrypoint"):
+            variables["PYTHONPATH"] = os.pathsep.join(filter(None, (MODULES, variables.get("PYTHONPATH"))))
         with self._lock:
             if self._ending != "Completed":
                 return None
@@ -278,6 +282,9 @@ class Run:
 
 
 def failure_reason(said: str, status: int) -> str:
-    """As AWS words a failed algorithm: what its failure file says, cut so that the exit code is still in it."""
-    frame = f"AlgorithmError: {{}}, exit code: {status}"
+    """As AWS words a failed algorithm: what its failure file says, cut so that the exit code is still in it.
+
+    AWS's own algorithms say themselves that it is the client's error.
+    """
+    frame = f"{'' if said.startswith('ClientError: ') else 'AlgorithmError: '}{{}}, exit code: {status}"
     return frame.format(said[: FAILURE_LENGTH - len(frame) + 2])

@@ -2,18 +2,23 @@
 
 import http.client
 import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from uuid import uuid4
 
+from moto.iam.models import get_account_id_from
 from moto.sagemaker.models import sagemaker_backends
-from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 
-from emulator.replace import MotoChangedError, replace
+from emulator.context import Emulator
 from emulator.sagemaker.capture import Captures, Exchange
 from emulator.sagemaker.endpoints import LOG_GROUP, Endpoints
 from emulator.sagemaker.servers import Answer, HostingError
 from emulator.sagemaker.variants import RetiredError, Variant
 
+PATH = re.compile(r"POST /endpoints/[^/]+/invocations")
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 BODY_LIMIT = 6_291_456
 MESSAGE_LENGTH = 1024
@@ -22,59 +27,92 @@ SILENT = (
     "Your invocation timed out while waiting for a response from container {}. Review the latency metrics for each "
     "container in Amazon CloudWatch, resolve the issue, and try again."
 )
-Response = tuple[int, dict[str, Any], str | bytes]
+SIGNED = re.compile(r"Credential=([^/]+)/[^/]+/([^/]+)/")
+REASONS = http.client.responses
+Response = tuple[int, dict[str, str], bytes]
 
 
 class _RefusedError(Exception):
     """The request reaches no model."""
 
 
-def install(endpoints: Endpoints, captures: Captures) -> None:
-    """Put InvokeEndpoint into moto."""
+@dataclass(frozen=True)
+class _Request:
+    """One InvokeEndpoint."""
 
-    def invoke_endpoint(self: SageMakerRuntimeResponse) -> Response:
-        name = unquote(self.path.split("/")[2])
-        body = self.body or b""
-        if len(body) > BODY_LIMIT:
-            return _validation_error(
-                f"1 validation error detected: Value at 'body' failed to satisfy constraint: "
-                f"Member must have length less than or equal to {BODY_LIMIT}"
-            )
-        content_type = self.headers.get("Content-Type") or "application/octet-stream"
-        headers = {key: self.headers[key] for key in PASSED_ON if self.headers.get(key)}
-        try:
-            capture, variant, answer = _ask(endpoints, self, name, body, {"Content-Type": content_type, **headers})
-        except _RefusedError as error:
-            return _validation_error(str(error))
-        if answer.status != http.client.OK:
-            return _model_error(answer, name, self.region, self.current_account)
-        exchange = Exchange(
-            content_type, body, answer.content_type, answer.body, headers.get("X-Amzn-SageMaker-Inference-Id")
+    account: str
+    region: str
+    endpoint: str
+    target: str | None
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        return self.headers["Content-Type"]
+
+
+def install(emulator: Emulator, endpoints: Endpoints, captures: Captures) -> None:
+    """Answer InvokeEndpoint."""
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        status, headers, body = _invoke(endpoints, captures, _read(environ))
+        lines = {**headers, "Content-Length": str(len(body)), "x-amzn-RequestId": str(uuid4())}
+        start_response(f"{status} {REASONS[status]}", list(lines.items()))
+        return [body]
+
+    emulator.routes.append((PATH, application))
+
+
+def _read(environ: Mapping[str, Any]) -> _Request:
+    signed = SIGNED.search(environ.get("HTTP_AUTHORIZATION", ""))
+    access_key, region = signed.groups() if signed else ("", os.environ.get("AWS_DEFAULT_REGION", "us-east-1"))
+    variables = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in PASSED_ON}
+    return _Request(
+        account=get_account_id_from(access_key),
+        region=region,
+        endpoint=environ["PATH_INFO"].split("/")[2],
+        target=environ.get("HTTP_X_AMZN_SAGEMAKER_TARGET_VARIANT"),
+        headers={
+            "Content-Type": environ.get("CONTENT_TYPE") or "application/octet-stream",
+            **{name: environ[variable] for name, variable in variables.items() if environ.get(variable)},
+        },
+        # one byte more tells a body that is too long, however it is sent
+        body=environ["wsgi.input"].read(BODY_LIMIT + 1),
+    )
+
+
+def _invoke(endpoints: Endpoints, captures: Captures, request: _Request) -> Response:
+    if len(request.body) > BODY_LIMIT:
+        return _validation_error(
+            f"1 validation error detected: Value at 'body' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {BODY_LIMIT}"
         )
-        captures.take(capture, exchange, region=self.region, endpoint=name, variant=variant)
-        return 200, _answer_headers(answer, variant), answer.body
+    try:
+        capture, variant, answer = _ask(endpoints, request)
+    except _RefusedError as error:
+        return _validation_error(str(error))
+    if answer.status != http.client.OK:
+        return _model_error(answer, request)
+    inference_id = request.headers.get("X-Amzn-SageMaker-Inference-Id")
+    exchange = Exchange(request.content_type, request.body, answer.content_type, answer.body, inference_id)
+    captures.take(capture, exchange, region=request.region, endpoint=request.endpoint, variant=variant)
+    return 200, _answer_headers(answer, variant), answer.body
 
-    replace(SageMakerRuntimeResponse, "invoke_endpoint", invoke_endpoint)
-    if not hasattr(SageMakerRuntimeResponse, "use_raw_body"):
-        raise MotoChangedError(SageMakerRuntimeResponse, "use_raw_body", "no longer has a setting")
-    SageMakerRuntimeResponse.use_raw_body = True  # else moto takes every body for text, and an image is none
 
-
-def _ask(
-    endpoints: Endpoints, request: SageMakerRuntimeResponse, name: str, body: bytes, headers: dict[str, str]
-) -> tuple[Any, str, Answer]:
+def _ask(endpoints: Endpoints, request: _Request) -> tuple[Any, str, Answer]:
     """Capture configuration, the variant's name, and what it answered."""
-    target = request.headers.get("X-Amzn-SageMaker-Target-Variant")
-    endpoint = sagemaker_backends[request.current_account][request.region].endpoints.get(name)
+    name, account = request.endpoint, request.account
+    endpoint = sagemaker_backends[account][request.region].endpoints.get(name)
     while True:
         fleet = endpoints.fleet(endpoint.arn) if endpoint else None
         if fleet is None:
-            raise _RefusedError(f"Endpoint {name} of account {request.current_account} not found.")
-        variant = fleet.choose(target)
+            raise _RefusedError(f"Endpoint {name} of account {account} not found.")
+        variant = fleet.choose(request.target)
         if variant is None:
-            raise _RefusedError(f"Variant {target} not found for endpoint {name} of account {request.current_account}.")
+            raise _RefusedError(f"Variant {request.target} not found for endpoint {name} of account {account}.")
         try:
-            return fleet.capture, variant.name, _answer(variant, body, headers)
+            return fleet.capture, variant.name, _answer(variant, request.body, request.headers)
         except RetiredError:
             continue  # the endpoint was updated between the choice and the request
 
@@ -90,7 +128,7 @@ def _answer(variant: Variant, body: bytes, headers: dict[str, str]) -> Answer:
         return Answer(503, "text/plain", f"The model server is gone: {type(error).__name__}".encode())
 
 
-def _answer_headers(answer: Answer, variant: str) -> dict[str, Any]:
+def _answer_headers(answer: Answer, variant: str) -> dict[str, str]:
     headers = {"Content-Type": answer.content_type, "x-Amzn-Invoked-Production-Variant": variant}
     if answer.custom_attributes:
         headers["X-Amzn-SageMaker-Custom-Attributes"] = answer.custom_attributes
@@ -101,10 +139,11 @@ def _validation_error(message: str) -> Response:
     return _error(400, "ValidationError", {"message": message})
 
 
-def _model_error(answer: Answer, endpoint: str, region: str, account: str) -> Response:
+def _model_error(answer: Answer, request: _Request) -> Response:
+    region, account = request.region, request.account
     said = answer.body.decode("utf-8", "replace")[:MESSAGE_LENGTH]
     kind = "client" if 400 <= answer.status < 500 else "server"
-    group = f"{LOG_GROUP}{endpoint}"
+    group = f"{LOG_GROUP}{request.endpoint}"
     console = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group}"
     return _error(
         424,
@@ -121,5 +160,4 @@ def _model_error(answer: Answer, endpoint: str, region: str, account: str) -> Re
 
 
 def _error(status: int, code: str, body: dict[str, Any]) -> Response:
-    headers = {"status": status, "Content-Type": "application/json", "x-amzn-errortype": code}
-    return status, headers, json.dumps(body)
+    return status, {"Content-Type": "application/json", "x-amzn-errortype": code}, json.dumps(body).encode()

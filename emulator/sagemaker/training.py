@@ -9,6 +9,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ResourceInUseException, ValidationError
 from moto.sagemaker.responses import SageMakerResponse
 
+from emulator.algorithms.metrics import metric_definitions
 from emulator.context import Emulator
 from emulator.replace import add, replace
 from emulator.sagemaker.job import MESSAGES, Run
@@ -77,6 +78,19 @@ def _validate(response: SageMakerResponse, request: dict[str, Any]) -> None:
         patterns(request["AlgorithmSpecification"].get("MetricDefinitions") or [])
     except MetricDefinitionError as error:
         raise ValidationError(str(error)) from error
+    _define_metrics(request["AlgorithmSpecification"])
+
+
+def _define_metrics(specification: dict[str, Any]) -> None:
+    """AWS's own algorithms have their metrics defined, and let nobody define others."""
+    own = metric_definitions(specification.get("TrainingImage") or "")
+    if own and specification.get("MetricDefinitions"):
+        raise ValidationError(
+            "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the request "
+            "without specifying metric definitions."
+        )
+    if own:
+        specification["MetricDefinitions"] = own
 
 
 def _begin(job: Any, request: Mapping[str, Any]) -> None:

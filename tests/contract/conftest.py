@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTAINERS = Path(__file__).parent / "containers"
-# How the stand-ins for container images are named: `tests/<name>:1` runs containers/<name>.py train|serve.
+# How the stand-ins for container images are named: `tests/<name>:1` runs containers/<name>.py train|serve; AWS's own
+# are as they are on a laptop.
 IMAGES = {
     rf"tests/{path.stem}:1": {mode: ["{python}", str(path), mode] for mode in ("train", "serve")}
     for path in CONTAINERS.glob("*.py")
-}
+} | json.loads((ROOT / "terraform/environments/local.images.json").read_text())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

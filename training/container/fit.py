@@ -2,25 +2,29 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
+from augment import Draws, disturb, draw, mirror
 from data import Split
-from networks import Pretrained, ResNet9
+from errors import InputError
+from hosts import Group
+from networks import Network, ResNet9
 from settings import Settings
-from torch import Tensor
+from torch import Tensor, distributed, nn
 from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
 
 WARM_UP = 0.2  # share of the steps in which the learning rate rises
 SMOOTHING = 0.1
-CROP_PADDING = 4
-CUTOUT = 8  # pixels
+SEEDS = 10_007  # by which seeds lie apart: more than the epochs that can be asked for
 HEAD_RATE = 10  # how much faster a new head learns than a body that knows ImageNet
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """How one epoch went."""
+    """How one epoch went: figures of all hosts together, seconds of this one."""
 
     epoch: int
     train_accuracy: float
@@ -30,55 +34,113 @@ class Epoch:
     seconds: float
 
 
-def fit(
-    network: Pretrained | ResNet9,
-    train: Split,
-    validation: Split,
-    settings: Settings,
-    report: Callable[[Epoch], None],
-) -> None:
-    """Train a network in place; `report` is told of each epoch."""
-    generator = torch.Generator().manual_seed(settings.seed)
-    device = next(network.parameters()).device
-    images, labels = torch.from_numpy(train.images).to(device), torch.from_numpy(train.labels).to(device)
-    steps = settings.epochs * -(-len(labels) // settings.batch_size)
-    optimizer = make_optimizer(network, settings)
-    # on a CPU the gradients of depthwise convolutions take twice as long in bfloat16
-    half = device.type == "cuda" or isinstance(network, ResNet9)
-    rates = [group["lr"] for group in optimizer.param_groups]
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=rates, total_steps=steps + 1, pct_start=WARM_UP, cycle_momentum=False
-    )
-    for epoch in range(settings.epochs):
-        begun = time.perf_counter()
-        network.train()
-        right, losses = 0, 0.0
-        for rows in batches(len(labels), settings.batch_size, generator):
-            batch = augment(images[rows.to(device)], generator, crop=isinstance(network, ResNet9))
-            with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                logits = network(batch).float()
-            target = labels[rows.to(device)]
-            loss = functional.cross_entropy(logits, target, label_smoothing=SMOOTHING)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            right += int((logits.argmax(1) == target).sum())
-            losses += float(loss.detach()) * len(rows)
-        accuracy, validation_loss = score(network, validation)
-        report(
-            Epoch(
-                epoch,
-                right / len(labels),
-                losses / len(labels),
-                accuracy,
-                validation_loss,
-                time.perf_counter() - begun,
+class Training:
+    """A network on its way.
+
+    Parameters
+    ----------
+    network
+        Trained in place.
+    train
+        This host's rows.
+
+    Raises
+    ------
+    InputError
+        There are too few rows for so many hosts.
+    """
+
+    def __init__(self, network: Network, train: Split, settings: Settings, group: Group) -> None:
+        self.network = network
+        self.epochs: list[Epoch] = []
+        self._settings = settings
+        self._group = group
+        self._images = torch.from_numpy(train.images).to(group.device)
+        self._labels = torch.from_numpy(train.labels).to(group.device)
+        self._count = _fewest(len(train.labels), group)
+        self._size = settings.batch_size // group.size if group.sharded else settings.batch_size
+        least = 2 if group.sharded else 2 * group.size
+        if min(self._size, self._count) < least:
+            raise InputError(
+                f"{self._count} rows in batches of {settings.batch_size} are too few for {group.size} hosts"
             )
+        self._least = least
+        self._optimizer = make_optimizer(network, settings)
+        self._schedule = make_schedule(self._optimizer, settings.epochs * self._steps)
+        self._module: nn.Module = _parallel(network, group)
+        # on a CPU the gradients of depthwise convolutions take twice as long in bfloat16
+        self._half = group.device.type == "cuda" or isinstance(network, ResNet9)
+
+    @property
+    def _steps(self) -> int:
+        return len(list(batches(self._count, self._size, torch.Generator(), self._least)))
+
+    def run(self, validation: Split, report: Callable[[Epoch], None], keep: Callable[[dict[str, Any]], None]) -> None:
+        """Train all epochs that are left.
+
+        Parameters
+        ----------
+        report : is told of each epoch
+        keep : is given the state after each epoch, from which `resume` goes on
+        """
+        for number in range(len(self.epochs), self._settings.epochs):
+            begun = time.perf_counter()
+            accuracy, loss = self._epoch(number)
+            measured = score(self.network, validation)
+            self.epochs.append(Epoch(number, accuracy, loss, *measured, time.perf_counter() - begun))
+            report(self.epochs[-1])
+            keep(self.state())
+
+    def state(self) -> dict[str, Any]:
+        """All that the epochs to come depend on."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "epochs": [asdict(epoch) for epoch in self.epochs],
+        }
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+
+    def _epoch(self, number: int) -> tuple[float, float]:
+        """Accuracy and loss on the rows as they were disturbed."""
+        # each epoch's draws depend on its number alone, so that training can go on from any
+        generator = torch.Generator().manual_seed(SEEDS * self._settings.seed + number)
+        self._module.train()
+        told = torch.zeros(3, dtype=torch.float64, device=self._group.device)  # rows, rows told right, loss
+        for rows in batches(self._count, self._size, generator, self._least):
+            told += self._step(rows, draw(len(rows), generator))
+        if self._group.size > 1:
+            distributed.all_reduce(told)
+        count, right, loss = told.tolist()
+        return right / count, loss / count
+
+    def _step(self, rows: Tensor, draws: Draws) -> Tensor:
+        """One step on a batch, of which each host takes its part: the same batch with one host or several."""
+        group = self._group
+        part = slice(None) if group.sharded else slice(group.rank, None, group.size)
+        total = len(rows) * (group.size if group.sharded else 1)
+        mine = rows[part].to(group.device)
+        change = disturb if isinstance(self.network, ResNet9) else mirror
+        images, labels = change(self._images[mine], draws[part]), self._labels[mine]
+        with torch.autocast(group.device.type, torch.bfloat16, enabled=self._half):
+            logits = self._module(images).float()
+        loss = functional.cross_entropy(logits, labels, label_smoothing=SMOOTHING, reduction="sum")
+        self._optimizer.zero_grad(set_to_none=True)
+        (loss * group.size / total).backward()  # hosts' gradients are averaged
+        self._optimizer.step()
+        self._schedule.step()
+        return torch.stack([torch.tensor(len(mine)), (logits.argmax(1) == labels).sum().cpu(), loss.detach().cpu()]).to(
+            group.device
         )
 
 
-def make_optimizer(network: Pretrained | ResNet9, settings: Settings) -> torch.optim.Optimizer:
+def make_optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:
     """AdamW for a network that knows something, SGD with Nesterov's momentum for one that knows nothing."""
     if isinstance(network, ResNet9):
         return torch.optim.SGD(
@@ -98,41 +160,41 @@ def make_optimizer(network: Pretrained | ResNet9, settings: Settings) -> torch.o
     return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
 
 
-def batches(count: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Shuffled rows; a last batch of one row joins the one before, since one row has no spread to normalise by."""
+def make_schedule(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
+    """Up and down again, once."""
+    rates = [group["lr"] for group in optimizer.param_groups]
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=rates, total_steps=steps + 1, pct_start=WARM_UP, cycle_momentum=False
+    )
+
+
+def batches(count: int, size: int, generator: torch.Generator, least: int) -> Iterator[Tensor]:
+    """Shuffled rows; a last batch of fewer than `least` joins the one before: one row has no spread to normalise by."""
     parts = list(torch.randperm(count, generator=generator).split(size))  # type: ignore[no-untyped-call]
-    if len(parts) > 1 and len(parts[-1]) == 1:
+    if len(parts) > 1 and len(parts[-1]) < least:
         parts[-2:] = [torch.cat(parts[-2:])]
     yield from parts
 
 
-def augment(images: Tensor, generator: torch.Generator, *, crop: bool) -> Tensor:
-    """Mirror half of the images; for a network without experience, shift and cover a part of each too.
+def _fewest(count: int, group: Group) -> int:
+    """Rows of the host that has the fewest: all take as many steps."""
+    if not group.sharded:
+        return count
+    rows = torch.tensor(count, device=group.device)
+    distributed.all_reduce(rows, op=distributed.ReduceOp.MIN)
+    return int(rows)
 
-    Parameters
-    ----------
-    images : uint8, n x height x width x 3
-    """
-    count = len(images)
-    mirrored = torch.rand(count, generator=generator) < 0.5
-    result = torch.where(mirrored.to(images.device).view(-1, 1, 1, 1), images.flip(2), images)
-    if not crop:
-        return result
-    height, width = images.shape[1:3]
-    channels_first = result.permute(0, 3, 1, 2).float()
-    padded = functional.pad(channels_first, (CROP_PADDING,) * 4, mode="reflect").permute(0, 2, 3, 1)
-    tops = torch.randint(2 * CROP_PADDING + 1, (count, 2), generator=generator).tolist()
-    holes = torch.randint(0, max(height - CUTOUT, 1), (count, 2), generator=generator).tolist()
-    shifted = torch.stack(
-        [each[top : top + height, left : left + width] for each, (top, left) in zip(padded, tops, strict=True)]
-    )
-    for each, (top, left) in zip(shifted, holes, strict=True):
-        each[top : top + CUTOUT, left : left + CUTOUT] = 127
-    return shifted.to(torch.uint8)
+
+def _parallel(network: Network, group: Group) -> nn.Module:
+    if group.size == 1:
+        alone: nn.Module = network
+        return alone
+    devices = [group.device] if group.device.type == "cuda" else None
+    return DistributedDataParallel(network, device_ids=devices)
 
 
 @torch.inference_mode()
-def predict(network: torch.nn.Module, split: Split, size: int = 128) -> Tensor:
+def predict(network: nn.Module, split: Split, size: int = 128) -> Tensor:
     """Logits of a split's rows, n x classes."""
     network.eval()
     device = next(network.parameters()).device
@@ -140,7 +202,7 @@ def predict(network: torch.nn.Module, split: Split, size: int = 128) -> Tensor:
     return torch.cat([network(part.to(device)).float().cpu() for part in parts])
 
 
-def score(network: torch.nn.Module, split: Split) -> tuple[float, float]:
+def score(network: nn.Module, split: Split) -> tuple[float, float]:
     """Accuracy and cross-entropy on a split."""
     logits, labels = predict(network, split), torch.from_numpy(split.labels)
     accuracy = float((logits.argmax(1) == labels).float().mean())

@@ -1,43 +1,45 @@
-"""The model server's code: the four functions that AWS's PyTorch inference image asks for.
+"""The model server's code: `model_fn` and `transform_fn`, which AWS's PyTorch inference image asks for.
 
-An image comes in, a JSON list with a probability for each class goes out.
+One image comes in as it is, and a JSON list with a probability for each class goes out; or several come in as
+`{"instances": [{"b64": "..."}, ...]}`, each a PNG or JPEG in base64, and a list of such lists goes out.
 """
 
-import io
+import base64
+import binascii
 import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from pictures import ImageError, picture
+from sagemaker_inference.errors import GenericInferenceToolkitError
 
+JSON = "application/json"
 FORMATS = {"image/png": ("PNG",), "image/jpeg": ("JPEG",), "application/x-image": ("PNG", "JPEG")}
-ANSWER = "application/json"
-MAX_BYTES = 5 * 2**20
-MAX_PIXELS = 4096 * 4096
+MAX_IMAGES = 256  # in one request
 
 
-class ImageError(ValueError):
-    """The body is no image that can be classified."""
+class RequestError(GenericInferenceToolkitError):  # type: ignore[misc]
+    """The client's error. Whatever else is raised here, AWS's toolkit answers with 500."""
 
-    status_code = 400
+    def __init__(self, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(int(status), message)
 
-
-class ContentTypeError(ValueError):
-    """The body's type is none that is served, or the answer's is not."""
-
-    status_code = 415
+    def __str__(self) -> str:
+        """The reason alone."""
+        return str(self.message)
 
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model, and the size of image that it was trained on."""
+    """A loaded model, and the side of its images in pixels."""
 
     session: onnxruntime.InferenceSession
-    width: int
-    height: int
+    size: int
 
 
 def model_fn(model_dir: str) -> Model:
@@ -50,60 +52,69 @@ def model_fn(model_dir: str) -> Model:
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
-    return Model(session, description["input"]["width"], description["input"]["height"])
+    return Model(session, description["input"]["size"])
 
 
-def input_fn(body: bytes, content_type: str) -> Image.Image:
-    """Decode an image, once its size and form are allowed.
+def transform_fn(model: Model, body: bytes | str, content_type: str, accept: str) -> tuple[str, str]:
+    """Answer one request.
+
+    Parameters
+    ----------
+    body : an image's bytes, or JSON's text
+    content_type, accept : media types of the body and of the answer
+
+    Returns
+    -------
+    str, str
+        The probabilities as JSON, and the media type.
 
     Raises
     ------
-    ContentTypeError
-        It says that it is something else than a PNG or a JPEG.
-    ImageError
-        It is empty, too large, or cannot be decoded.
+    RequestError
+        With status 415: another type is sent or asked for. With 400: the body is no image, or no list of images.
     """
-    formats = FORMATS.get(content_type.partition(";")[0].strip().lower())
-    if formats is None:
-        raise ContentTypeError(f"content type {content_type} is not served: send {', '.join(FORMATS)}")
-    if not body:
-        raise ImageError("the body is empty: send an image")
-    if len(body) > MAX_BYTES:
-        raise ImageError(f"the image has {len(body)} bytes, and {MAX_BYTES} are allowed")
+    if media_type(accept) not in (JSON, "*/*", "application/*"):
+        raise RequestError(f"answers are {JSON}, not {accept}", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    kind = media_type(content_type)
+    if kind == JSON:
+        images = [pixels(each, FORMATS["application/x-image"], model.size) for each in instances(body)]
+        return json.dumps(probabilities(model, np.stack(images))), JSON
+    if kind not in FORMATS:
+        served = ", ".join([*FORMATS, JSON])
+        raise RequestError(f"content type {kind} is not served: send {served}", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    content = body.encode() if isinstance(body, str) else bytes(body)
+    return json.dumps(probabilities(model, pixels(content, FORMATS[kind], model.size)[np.newaxis])[0]), JSON
+
+
+def media_type(header: str) -> str:
+    """A header's media type, without its parameters."""
+    return header.partition(";")[0].strip().lower()
+
+
+def instances(body: bytes | str) -> list[bytes]:
+    """The images of a JSON body."""
+    form = 'the body must be {"instances": [{"b64": "<an image in base64>"}, ...]}'
     try:
-        return decode(body, formats)
-    except ImageError:
-        raise
-    # Pillow says ValueError for a header that is cut short and for text that unpacks to too much
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(f"the body is no image of type {content_type} that can be decoded: {error}") from error
+        sent: Any = json.loads(body)["instances"]
+        images = [base64.b64decode(each["b64"], validate=True) for each in sent]
+    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
+        raise RequestError(f"{form}, and it is not: {type(error).__name__}") from error
+    if not 1 <= len(images) <= MAX_IMAGES:
+        raise RequestError(f"{form}, with 1 to {MAX_IMAGES} images, and it has {len(images)}")
+    return images
 
 
-def decode(body: bytes, formats: tuple[str, ...]) -> Image.Image:
-    """The image as RGB; its pixels are counted before they are unpacked."""
-    image = Image.open(io.BytesIO(body), formats=formats)
-    if image.width * image.height > MAX_PIXELS:
-        raise ImageError(f"the image has {image.width} x {image.height} pixels, and {MAX_PIXELS} are allowed")
-    return image.convert("RGB")
+def pixels(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np.uint8]:
+    """An image for the network; what cannot be one is the client's error."""
+    try:
+        image: NDArray[np.uint8] = picture(body, formats, size)
+    except ImageError as error:
+        raise RequestError(str(error)) from error
+    return image
 
 
-def predict_fn(image: Image.Image, model: Model) -> NDArray[np.float32]:
-    """Probabilities, one a class; an image of another size than the training's is brought to it first."""
-    if image.size != (model.width, model.height):
-        image = image.resize((model.width, model.height), Image.Resampling.BICUBIC)
-    (probabilities,) = model.session.run(None, {"images": np.asarray(image)[np.newaxis]})
-    first: NDArray[np.float32] = probabilities[0]
-    return first
-
-
-def output_fn(probabilities: NDArray[np.float32], accept: str) -> tuple[str, str]:
-    """A JSON list, and its content type.
-
-    Raises
-    ------
-    ContentTypeError
-        Another type of answer is asked for.
-    """
-    if accept.partition(";")[0].strip().lower() not in (ANSWER, "*/*", "application/*"):
-        raise ContentTypeError(f"answers are {ANSWER}, not {accept}")
-    return json.dumps([float(each) for each in probabilities]), ANSWER
+def probabilities(model: Model, images: NDArray[np.uint8]) -> list[list[float]]:
+    """Each class's probability for each image, n x height x width x 3."""
+    (answer,) = model.session.run(None, {"images": images})
+    rows: list[list[float]] = answer.astype(float).tolist()
+    return rows

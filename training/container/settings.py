@@ -11,8 +11,10 @@ RANGES: dict[str, tuple[float, float]] = {
     "batch_size": (2, 1024),
     "learning_rate": (1e-6, 10),
     "weight_decay": (0, 1),
+    "image_size": (16, 512),
     "seed": (0, 2**31 - 1),
     "pretrained": (0, 1),
+    "pretrain_epochs": (0, 1000),
 }
 
 
@@ -24,16 +26,20 @@ class Settings:
     ----------
     classes : names in the order of their numbers
     pretrained : 1 starts from a network that knows ImageNet, 0 from nothing
+    pretrain_epochs : for which a network that starts from nothing learns the channel pretrain's classes first
     epochs, batch_size, learning_rate, weight_decay : of the training
+    image_size : pixels of the side to which images are brought, in training and in serving
     seed : of every random draw
     """
 
     classes: tuple[str, ...]
     pretrained: int = 1
+    pretrain_epochs: int = 0
     epochs: int = 0
     batch_size: int = 0
     learning_rate: float = 0.0
     weight_decay: float = 0.0
+    image_size: int = 32
     seed: int = 0
 
 
@@ -61,6 +67,8 @@ def parse(hyperparameters: Mapping[str, Any]) -> Settings:
     numbers = {name: number(name, value, types[name]) for name, value in given.items() if name != "classes"}
     recipe = DEFAULTS[int(numbers.get("pretrained", 1))]
     values: dict[str, Any] = {**recipe, **numbers}
+    if values.get("pretrain_epochs") and values.get("pretrained", 1):
+        raise InputError("hyperparameter pretrain_epochs is for a network that starts from nothing: set pretrained=0")
     return Settings(classes=class_names(given.get("classes", "")), **values)
 
 

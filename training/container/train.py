@@ -13,27 +13,37 @@ import csv
 import json
 import shutil
 import sys
-import time
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import checkpoint
+import numpy as np
 import torch
-from calibrate import temperature
-from data import Split, read_split
+from calibrate import expected_calibration_error, temperature
+from data import Split, read_channel
 from errors import InputError
 from export import export
-from fit import Epoch, fit, predict
-from networks import Probabilities, make_network
+from fit import Epoch, Training, predict
+from hosts import Group, join, leave
+from networks import Network, Probabilities, make_network
 from settings import Settings, parse
+from torch import Tensor
 
 HERE = Path(__file__).resolve().parent
+MOST_CLASSES = 100  # that can be learned from first
+HELD_OUT = 20  # of which one row tells how well
+SERVED = ("inference.py", "pictures.py")  # the code that goes with the model
 
 
 def main() -> None:
     """Do the job, or leave one line that says why not."""
     try:
-        train(parse(json.loads(os.environ.get("SM_HPS", "{}"))))
+        settings = parse(json.loads(os.environ.get("SM_HPS", "{}")))
+        group = join()
+        train(settings, group)
+        leave(group)
     except InputError as error:
         folder = Path(os.environ.get("SM_OUTPUT_DIR", "/opt/ml/output"))
         folder.mkdir(parents=True, exist_ok=True)
@@ -41,45 +51,92 @@ def main() -> None:
         sys.exit(f"error: {error}")
 
 
-def train(settings: Settings) -> None:
+def train(settings: Settings, group: Group) -> None:
     """Train, calibrate, export, and write down how it went."""
     torch.manual_seed(settings.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    train_split, validation = (channel(name, settings) for name in ("train", "validation"))
-    if train_split.images.shape[1:] != validation.images.shape[1:]:
-        raise InputError("the images of train and validation differ in size")
-    print(
-        f"{len(train_split.labels)} images to train on, {len(validation.labels)} to validate on, {device}", flush=True
+    rows, validation = (
+        read_channel(name, classes=len(settings.classes), size=settings.image_size) for name in ("train", "validation")
     )
-    network = make_network(classes=len(settings.classes), pretrained=bool(settings.pretrained)).to(device)
-    epochs: list[Epoch] = []
+    say = print if group.leads else silent
+    hosts = f", on each of {group.size} hosts" if group.size > 1 else ""
+    say(
+        f"{len(rows.labels)} images to train on{hosts}, {len(validation.labels)} to validate on, {group.device}",
+        flush=True,
+    )
+    network = make_network(classes=len(settings.classes), pretrained=bool(settings.pretrained)).to(group.device)
+    folder = Path(os.environ.get("SM_CHECKPOINT_DIR", "/opt/ml/checkpoints"))
+    kept = group.share(checkpoint.load(folder, settings) if group.leads else None)
+    if settings.pretrain_epochs and not kept:
+        learn_others(network, settings, group, say)
+    training = Training(network, rows, settings, group)
+    if kept:
+        training.resume(kept)
+        say(f"{len(training.epochs)} epochs were trained before, and training goes on", flush=True)
 
     def report(epoch: Epoch) -> None:
-        epochs.append(epoch)
-        print(
+        say(
             f"epoch={epoch.epoch + 1}/{settings.epochs} train_accuracy={epoch.train_accuracy:.4f} "
             f"train_loss={epoch.train_loss:.4f} validation_accuracy={epoch.validation_accuracy:.4f} "
             f"validation_loss={epoch.validation_loss:.4f} seconds={epoch.seconds:.2f}",
             flush=True,
         )
 
-    begun = time.perf_counter()
-    fit(network, train_split, validation, settings, report)
-    seconds = time.perf_counter() - begun
-    logits = predict(network, validation)
-    divisor = temperature(logits, torch.from_numpy(validation.labels))
-    served = Probabilities(network, divisor)
-    write_model(served, validation, settings)
-    write_metrics(validation, (logits / divisor).softmax(1), epochs, seconds, len(train_split.labels))
+    training.run(validation, report, keeper(folder, settings, group))
+    if group.leads:
+        write(training, validation, settings, len(rows.labels))
 
 
-def channel(name: str, settings: Settings) -> Split:
-    """The images and manifest of one split."""
-    folders = [os.environ.get(f"SM_CHANNEL_{each.upper()}") for each in (name, f"{name}_lst")]
-    if not all(folders):
-        raise InputError(f"the job needs the channels {name} and {name}_lst")
-    images, manifests = (Path(str(folder)) for folder in folders)
-    return read_split(images, manifests, len(settings.classes))
+def learn_others(network: Network, settings: Settings, group: Group, say: Callable[..., None]) -> None:
+    """Teach a network the classes of the channel pretrain; what it learns of images there serves it afterwards.
+
+    Not kept when the job is killed before it is over.
+    """
+    rows = read_channel("pretrain", classes=MOST_CLASSES, size=settings.image_size)
+    held_out = np.arange(len(rows.labels)) % HELD_OUT == 0
+    classes = int(rows.labels.max()) + 1
+    say(f"{len(rows.labels)} images of {classes} other classes to learn from first", flush=True)
+    head = network.head
+    network.head = torch.nn.Linear(head.in_features, classes).to(group.device)
+
+    def report(epoch: Epoch) -> None:
+        say(
+            f"pretraining epoch {epoch.epoch + 1} of {settings.pretrain_epochs}: "
+            f"{epoch.validation_accuracy:.4f} of held-out rows right, {epoch.seconds:.2f} s",
+            flush=True,
+        )
+
+    before = replace(settings, epochs=settings.pretrain_epochs)
+    Training(network, rows.take(~held_out), before, group).run(rows.take(held_out), report, lambda state: None)
+    network.head = head
+
+
+def silent(*_: object, **__: object) -> None:
+    """What the hosts say that do not lead."""
+
+
+def keeper(folder: Path, settings: Settings, group: Group) -> Callable[[dict[str, Any]], None]:
+    """What keeps a state: the leading host, and only where the job was given a folder for it."""
+
+    def keep(state: dict[str, Any]) -> None:
+        if group.leads and folder.is_dir():
+            checkpoint.save(folder, settings, state)
+
+    return keep
+
+
+def write(training: Training, validation: Split, settings: Settings, rows: int) -> None:
+    """The model directory and the output directory."""
+    logits = predict(training.network, validation)
+    labels = torch.from_numpy(validation.labels)
+    divisor = temperature(logits, labels)
+    probabilities = (logits / divisor).softmax(1)
+    calibration = {
+        "temperature": divisor,
+        "ece_before": expected_calibration_error(logits.softmax(1), labels),
+        "ece_after": expected_calibration_error(probabilities, labels),
+    }
+    write_model(Probabilities(training.network, divisor), validation, settings)
+    write_metrics(validation, probabilities, training.epochs, calibration, rows)
 
 
 def write_model(network: Probabilities, validation: Split, settings: Settings) -> None:
@@ -88,27 +145,33 @@ def write_model(network: Probabilities, validation: Split, settings: Settings) -
     code = folder / "code"
     code.mkdir(parents=True, exist_ok=True)
     export(network, validation, folder / "model.onnx")
-    height, width = validation.images.shape[1:3]
     description = {
         "classes": settings.classes,
-        "input": {"height": height, "width": width, "channels": "RGB", "type": "uint8"},
+        "input": {"size": settings.image_size, "channels": "RGB", "type": "uint8"},
         "temperature": network.temperature,
         "hyperparameters": asdict(settings),
     }
     (folder / "model.json").write_text(json.dumps(description, indent=2))
-    shutil.copy(HERE / "inference.py", code)
+    for name in SERVED:
+        shutil.copy(HERE / name, code)
     shutil.copy(HERE / "serving" / "requirements.txt", code)
 
 
 def write_metrics(
-    validation: Split, probabilities: torch.Tensor, epochs: list[Epoch], seconds: float, rows: int
+    validation: Split,
+    probabilities: Tensor,
+    epochs: list[Epoch],
+    calibration: dict[str, float],
+    rows: int,
 ) -> None:
     """The output directory: figures, and each validation row's answer."""
     folder = Path(os.environ["SM_OUTPUT_DATA_DIR"])
     folder.mkdir(parents=True, exist_ok=True)
+    seconds = sum(epoch.seconds for epoch in epochs)
     right = int((probabilities.argmax(1).numpy() == validation.labels).sum())
     metrics: dict[str, Any] = {
         "validation": {"n": len(validation.labels), "correct": right, "accuracy": right / len(validation.labels)},
+        "calibration": calibration,
         "epochs": [asdict(epoch) for epoch in epochs],
         "seconds": seconds,
         "images_per_second": rows * len(epochs) / seconds,

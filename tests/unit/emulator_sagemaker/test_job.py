@@ -31,6 +31,10 @@ def test_a_failure_reason_has_the_exit_code_in_its_1024_characters(length: int) 
     assert len(reason) == min(1024, len("AlgorithmError: , exit code: 139") + length)
 
 
+def test_a_client_s_error_is_not_called_the_algorithm_s() -> None:
+    assert failure_reason("ClientError: no images", 2) == "ClientError: no images, exit code: 2"
+
+
 def test_every_match_of_a_line_is_a_metric() -> None:
     # GIVEN
     cloudwatch = FakeCloudWatch()

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import struct
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -22,26 +23,35 @@ class Job:
 
     def run(self, **hyperparameters: object) -> "subprocess.CompletedProcess[str]":
         """Run train.py to its end."""
+        return subprocess.run(
+            [sys.executable, str(CONTAINER / "train.py"), "--epochs", "1"],  # the SDK repeats hyperparameters here
+            env=self.environment(**hyperparameters),
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    def environment(self, **hyperparameters: object) -> dict[str, str]:
+        """The variables of its process."""
         channels = {
             f"SM_CHANNEL_{name.upper()}": str(self.folder / name)
-            for name in ("train", "validation", "train_lst", "validation_lst")
+            for name in ("train", "validation", "train_lst", "validation_lst", "pretrain")
             if (self.folder / name).is_dir()
         }
-        environment = {
+        return {
             **os.environ,
             **channels,
             "SM_HPS": json.dumps(hyperparameters),
             "SM_MODEL_DIR": str(self.model),
             "SM_OUTPUT_DIR": str(self.folder / "output"),
             "SM_OUTPUT_DATA_DIR": str(self.folder / "output" / "data"),
+            "SM_CHECKPOINT_DIR": str(self.checkpoints),
         }
-        return subprocess.run(
-            [sys.executable, str(CONTAINER / "train.py"), "--epochs", "1"],  # the SDK repeats hyperparameters here
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+
+    @property
+    def checkpoints(self) -> Path:
+        """What outlives a process that was killed, where there is such a folder."""
+        return self.folder / "checkpoints"
 
     @property
     def model(self) -> Path:
@@ -73,6 +83,23 @@ def write_manifest(folder: Path, content: str) -> None:
     manifests = folder.with_name(f"{folder.name}_lst")
     manifests.mkdir(exist_ok=True)
     (manifests / f"{folder.name}.lst").write_text(content)
+
+
+def pack(folder: Path) -> None:
+    """Make the images in `folder` one RecordIO shard, which needs no manifest."""
+    manifest = folder.with_name(f"{folder.name}_lst") / f"{folder.name}.lst"
+    records = []
+    for line in manifest.read_text().splitlines():
+        row, label, name = line.split("\t")
+        records.append(record(int(row), float(label), (folder / name).read_bytes()))
+        (folder / name).unlink()
+    (folder / f"{folder.name}-00000.rec").write_bytes(b"".join(records))
+
+
+def record(row: int, label: float, body: bytes, *, flag: int = 0, labels: int = 0) -> bytes:
+    """One image as RecordIO has it."""
+    content = struct.pack("<IfQQ", labels, label, row, 0) + body
+    return struct.pack("<II", 0xCED7230A, flag << 29 | len(content)) + content + bytes(-len(content) % 4)
 
 
 def encoded(image: Image.Image, kind: str = "PNG") -> bytes:

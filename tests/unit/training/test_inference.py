@@ -1,5 +1,6 @@
-"""The four functions that the model server calls: answers as in training, refusals by reason."""
+"""What the model server calls: answers as in training, refusals by status and reason."""
 
+import base64
 import csv
 import json
 import struct
@@ -8,16 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from inference import (
-    MAX_BYTES,
-    ContentTypeError,
-    ImageError,
-    Model,
-    input_fn,
-    model_fn,
-    output_fn,
-    predict_fn,
-)
+from inference import MAX_IMAGES, Model, RequestError, model_fn, transform_fn
+from pictures import MAX_BYTES, picture
 from PIL import Image
 
 from tests.unit.training.jobs import Job, encoded
@@ -30,17 +23,21 @@ def model(trained: Job) -> Model:
 
 
 @pytest.fixture
-def picture() -> Image.Image:
+def noise() -> Image.Image:
     """Noise of the training's size."""
     pixels = np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     return Image.fromarray(pixels)
 
 
 def ask(model: Model, body: bytes, content_type: str = "image/png") -> list[float]:
-    answer, kind = output_fn(predict_fn(input_fn(body, content_type), model), "application/json")
+    answer, kind = transform_fn(model, body, content_type, "application/json")
     assert kind == "application/json"
     probabilities: list[float] = json.loads(answer)
     return probabilities
+
+
+def many(*bodies: bytes) -> str:
+    return json.dumps({"instances": [{"b64": base64.b64encode(body).decode()} for body in bodies]})
 
 
 def test_the_served_answer_is_the_trained_networks(model: Model, trained: Job) -> None:
@@ -65,20 +62,44 @@ def test_the_served_answer_is_the_trained_networks(model: Model, trained: Job) -
     ],
 )
 def test_every_allowed_form_gets_probabilities(
-    model: Model, picture: Image.Image, mode: str, kind: str, content_type: str
+    model: Model, noise: Image.Image, mode: str, kind: str, content_type: str
 ) -> None:
-    probabilities = ask(model, encoded(picture.convert(mode), kind), content_type)
+    probabilities = ask(model, encoded(noise.convert(mode), kind), content_type)
     assert len(probabilities) == 2
     assert sum(probabilities) == pytest.approx(1, abs=1e-5)
 
 
-def test_another_size_is_brought_to_the_trainings(model: Model, picture: Image.Image) -> None:
+def test_several_images_in_one_request_are_answered_in_their_order(model: Model, noise: Image.Image) -> None:
     # GIVEN
-    large = picture.resize((130, 70), Image.Resampling.BICUBIC)
+    bodies = [encoded(noise), encoded(noise.transpose(Image.Transpose.ROTATE_90), "JPEG"), encoded(noise.convert("L"))]
+
+    # WHEN
+    answer, _ = transform_fn(model, many(*bodies), "application/json", "*/*")
+
+    # THEN
+    alone = [ask(model, body, "application/x-image") for body in bodies]
+    assert np.allclose(json.loads(answer), alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(130, 70), (20, 48), (33, 33)], ids=str)
+def test_another_size_is_resized_as_the_training_resizes_it(
+    model: Model, trained: Job, noise: Image.Image, size: tuple[int, int]
+) -> None:
+    # GIVEN an image, and what the training's own reader makes of it
+    from data import read_channel
+
+    folder = trained.folder / f"size-{size[0]}"
+    (folder / "images").mkdir(parents=True)
+    (folder / "manifest").mkdir()
+    other = encoded(noise.resize(size, Image.Resampling.LANCZOS))
+    (folder / "images" / "a.png").write_bytes(other)
+    (folder / "manifest" / "a.lst").write_text("0\t1\ta.png\n")
+    channels = {"SM_CHANNEL_ONE": str(folder / "images"), "SM_CHANNEL_ONE_LST": str(folder / "manifest")}
+    trained_on = read_channel("one", classes=2, size=32, environment=channels).images[0]
 
     # WHEN / THEN
-    brought = large.resize((32, 32), Image.Resampling.BICUBIC)
-    assert ask(model, encoded(large)) == pytest.approx(ask(model, encoded(brought)))
+    assert np.array_equal(picture(other, ("PNG",), model.size), trained_on)
+    assert ask(model, other) == pytest.approx(ask(model, encoded(Image.fromarray(trained_on))))
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -90,37 +111,61 @@ def png(width: int, height: int, *more: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(more) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
-def cut_off(picture: Image.Image) -> bytes:
-    return encoded(picture)[:-200]
+def cut_off(noise: Image.Image) -> bytes:
+    return encoded(noise)[:-200]
 
 
 @pytest.mark.parametrize(
     ("make_body", "reason"),
     [
-        (lambda picture: b"", "the body is empty"),
-        (lambda picture: b"\x89PNG" + b"\0" * MAX_BYTES, "bytes are allowed|are allowed"),
-        (lambda picture: png(50_000, 50_000), "pixels"),
-        (cut_off, "no image of type image/png that can be decoded"),
-        (lambda picture: b"hello", "no image of type image/png that can be decoded"),
-        (lambda picture: encoded(picture, "GIF"), "no image of type image/png that can be decoded"),
-        (lambda picture: encoded(picture, "JPEG"), "no image of type image/png that can be decoded"),
-        (lambda picture: b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", b"\0\0"), "no image of type image/png"),
-        (lambda picture: png(32, 32, chunk(b"zTXt", b"a\0\0" + zlib.compress(b" " * 2**26))), "no image of type"),
+        (lambda noise: b"", "the image is empty"),
+        (lambda noise: b"\x89PNG" + b"\0" * MAX_BYTES, "bytes, and .* are allowed"),
+        (lambda noise: png(50_000, 50_000), "pixels"),
+        (cut_off, "no PNG that can be decoded"),
+        (lambda noise: b"hello", "no PNG that can be decoded"),
+        (lambda noise: encoded(noise, "GIF"), "no PNG that can be decoded"),
+        (lambda noise: encoded(noise, "JPEG"), "no PNG that can be decoded"),
+        (lambda noise: b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", b"\0\0"), "no PNG"),
+        (lambda noise: png(32, 32, chunk(b"zTXt", b"a\0\0" + zlib.compress(b" " * 2**26))), "no PNG"),
     ],
     ids=["empty", "large", "many pixels", "cut off", "text", "gif", "jpeg", "short header", "text bomb"],
 )
-def test_a_bad_body_is_the_clients_error(
-    picture: Image.Image, make_body: Callable[[Image.Image], bytes], reason: str
+def test_a_bad_image_is_the_clients_error(
+    model: Model, noise: Image.Image, make_body: Callable[[Image.Image], bytes], reason: str
 ) -> None:
-    with pytest.raises(ImageError, match=reason) as caught:
-        input_fn(make_body(picture), "image/png")
+    with pytest.raises(RequestError, match=reason) as caught:
+        transform_fn(model, make_body(noise), "image/png", "application/json")
     assert caught.value.status_code == 400
     assert "\n" not in str(caught.value)
 
 
-def test_a_type_that_is_not_served_is_an_error_of_its_own(picture: Image.Image) -> None:
-    with pytest.raises(ContentTypeError, match="text/csv is not served: send image/png") as caught:
-        input_fn(encoded(picture), "text/csv")
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[",
+        "[]",
+        "{}",
+        '{"instances": 3}',
+        '{"instances": ["a"]}',
+        '{"instances": [{"b64": 3}]}',
+        '{"instances": [{"b64": "%"}]}',
+        '{"instances": []}',
+        many(*[b""] * (MAX_IMAGES + 1)),
+        "[" * 100_000,
+    ],
+    ids=range(11),
+)
+def test_a_body_that_is_no_list_of_images_is_the_clients_error(model: Model, body: str) -> None:
+    with pytest.raises(RequestError, match="the body must be") as caught:
+        transform_fn(model, body, "application/json", "application/json")
+    assert caught.value.status_code == 400
+
+
+def test_a_type_that_is_not_served_is_an_error_of_its_own(model: Model, noise: Image.Image) -> None:
+    with pytest.raises(RequestError, match="text/csv is not served: send image/png") as caught:
+        transform_fn(model, encoded(noise), "text/csv", "application/json")
     assert caught.value.status_code == 415
-    with pytest.raises(ContentTypeError, match="answers are application/json, not text/csv"):
-        output_fn(np.array([0.5, 0.5], np.float32), "text/csv")
+    with pytest.raises(RequestError, match="answers are application/json, not text/csv") as caught:
+        transform_fn(model, encoded(noise), "image/png", "text/csv")
+    assert caught.value.status_code == 415

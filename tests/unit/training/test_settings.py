@@ -44,6 +44,7 @@ def test_what_the_tools_of_aws_add_is_passed_over() -> None:
         ({**CLASSES, "learning_rate": "nan"}, "learning_rate must lie"),
         ({**CLASSES, "pretrained": "2"}, "pretrained must lie from 0 to 1"),
         ({**CLASSES, "batch_size": "1"}, "batch_size must lie from 2"),
+        ({**CLASSES, "pretrain_epochs": "5"}, "pretrain_epochs is for a network that starts from nothing"),
         ({}, "at least two different classes"),
         ({"classes": "bicycle"}, "at least two different classes"),
         ({"classes": "bicycle,bicycle"}, "at least two different classes"),

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from PIL import Image
 
-from tests.unit.training.jobs import CONTAINER, Job, draw_split, write_manifest
+from tests.unit.training.jobs import CONTAINER, Job, draw_split, pack, write_manifest
 from training.launch import METRICS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -36,10 +35,11 @@ def test_the_model_describes_itself_and_brings_its_code(trained: Job) -> None:
 
     # THEN
     assert description["classes"] == ["light", "dark"]
-    assert (description["input"]["height"], description["input"]["width"]) == (32, 32)
+    assert description["input"]["size"] == 32
     assert description["temperature"] > 0
     assert description["hyperparameters"]["epochs"] == 1
-    assert (trained.model / "code" / "inference.py").read_bytes() == (CONTAINER / "inference.py").read_bytes()
+    for name in ("inference.py", "pictures.py"):
+        assert (trained.model / "code" / name).read_bytes() == (CONTAINER / name).read_bytes()
     assert "onnxruntime" in (trained.model / "code" / "requirements.txt").read_text()
     assert {path.name for path in trained.model.iterdir()} == {"code", "model.json", "model.onnx"}
 
@@ -101,10 +101,6 @@ def way_out(job: Job) -> None:
     write_manifest(job.folder / "train", "0\t0\t../validation/image_0.png\n")
 
 
-def other_size(job: Job) -> None:
-    Image.new("RGB", (40, 32)).save(job.folder / "train" / "image_1.png")
-
-
 def no_channel(job: Job) -> None:
     (job.folder / "train_lst").rename(job.folder / "elsewhere")
 
@@ -113,36 +109,29 @@ def no_channel(job: Job) -> None:
     ("damage", "reason"),
     [
         (remove_image, "the manifest names image_1.png, and the channel does not have it"),
-        (break_image, "image_1.png is no PNG or JPEG"),
+        (break_image, "image_1.png: this is no PNG or JPEG"),
         (empty_manifest, "train.lst is empty"),
-        (third_class, "train.lst, line 2: class 2 is out of range, there are 2 classes"),
+        (third_class, "image_1.png of train: class 2 is out of range, there are 2 classes"),
         (way_out, "lies outside the channel"),
-        (other_size, "the images of train differ in size: there are 32 x 32 and 40 x 32"),
-        (no_channel, "the job needs the channels train and train_lst"),
+        (no_channel, "the job needs the channel train_lst"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_data_that_cannot_be_trained_on_is_named(job: Job, damage: Callable[[Job], None], reason: str) -> None:
     # GIVEN
+    from data import read_channel
     from errors import InputError
-    from train import channel
 
     damage(job)
-    settings = pytest.importorskip("settings").parse({"classes": "light,dark"})
-    variables = {
+    channels = {
         f"SM_CHANNEL_{name.upper()}": str(job.folder / name)
         for name in ("train", "train_lst")
         if (job.folder / name).is_dir()
     }
 
     # WHEN / THEN
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("SM_CHANNEL_TRAIN", "SM_CHANNEL_TRAIN_LST"):
-            patch.delenv(name, raising=False)
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        with pytest.raises(InputError, match=re.escape(reason)) as caught:
-            channel("train", settings)
+    with pytest.raises(InputError, match=re.escape(reason)) as caught:
+        read_channel("train", classes=2, size=32, environment=channels)
     assert "\n" not in str(caught.value)
 
 
@@ -156,3 +145,28 @@ def test_a_job_that_cannot_run_leaves_its_reason_and_no_model(job: Job) -> None:
     assert "\n" not in job.failure
     assert "Traceback" not in answer.stderr
     assert not job.model.exists()
+
+
+def test_a_network_from_nothing_can_learn_other_classes_first(job: Job) -> None:
+    # GIVEN more classes in a channel of their own
+    draw_split(job.folder / "pretrain", 40, seed=5)
+    pack(job.folder / "pretrain")
+
+    # WHEN
+    answer = job.run(classes="light,dark", pretrained=0, pretrain_epochs=2, epochs=1, batch_size=4)
+
+    # THEN
+    assert answer.returncode == 0, answer.stderr
+    assert "40 images of 2 other classes to learn from first" in answer.stdout
+    assert answer.stdout.count("pretraining epoch") == 2
+    assert answer.stdout.index("pretraining epoch 2 of 2") < answer.stdout.index("epoch=1/1")
+    assert (job.model / "model.onnx").is_file()
+
+
+def test_other_classes_need_their_channel(job: Job) -> None:
+    # WHEN
+    answer = job.run(classes="light,dark", pretrained=0, pretrain_epochs=2, epochs=1, batch_size=4)
+
+    # THEN
+    assert answer.returncode == 1
+    assert job.failure == "the job needs the channel pretrain"

@@ -1,0 +1,1 @@
+"""Stand-ins for algorithms whose images AWS brings along."""

@@ -1,0 +1,201 @@
+"""Training by two processes, as torchrun starts them on two hosts, and training that was killed."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.unit.training.jobs import CONTAINER, Job, draw_split, pack
+
+MakeJob = Callable[..., Job]
+TABLE = Path("output") / "data" / "validation.csv"
+
+
+@pytest.fixture
+def make_job(tmp_path: Path) -> MakeJob:
+    """A maker of jobs on the same drawn images."""
+
+    def make(name: str, train: int = 40) -> Job:
+        job = Job(tmp_path / name)
+        job.folder.mkdir()
+        draw_split(job.folder / "train", train, seed=1)
+        draw_split(job.folder / "validation", 12, seed=2)
+        return job
+
+    return make
+
+
+def together(jobs: list[Job], *, distribution: str, **hyperparameters: object) -> list[str]:
+    """Run train.py once a job, as the processes of one training; what each printed."""
+    port = free_port()
+    running = []
+    for rank, job in enumerate(jobs):
+        environment = job.environment(**hyperparameters) | {
+            "RANK": str(rank),
+            "WORLD_SIZE": str(len(jobs)),
+            "LOCAL_RANK": "0",
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+            "SM_NETWORK_INTERFACE_NAME": "lo",
+            "SM_INPUT_DATA_CONFIG": json.dumps({"train": {"S3DistributionType": distribution}}),
+        }
+        running.append(
+            subprocess.Popen(
+                [sys.executable, str(CONTAINER / "train.py")],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    printed = []
+    for process in running:
+        output, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+        printed.append(output)
+    return printed
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def epochs(job: Job) -> list[dict[str, float]]:
+    found: list[dict[str, float]] = json.loads((job.folder / "output" / "data" / "metrics.json").read_text())["epochs"]
+    return found
+
+
+def probabilities(job: Job) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+    with (job.folder / TABLE).open() as stream:
+        return np.array([[float(each) for each in row[2:]] for row in csv.reader(stream)])
+
+
+def test_two_hosts_train_the_model_that_one_trains(make_job: MakeJob) -> None:
+    # GIVEN 41 images: the last batch does not part evenly
+    alone, first, second = (make_job(name, 41) for name in ("alone", "first", "second"))
+    settings: dict[str, Any] = {"classes": "light,dark", "pretrained": 1, "epochs": 1, "batch_size": 16}
+    answer = alone.run(**settings)
+    assert answer.returncode == 0, answer.stderr
+
+    # WHEN
+    leader, other = together([first, second], distribution="FullyReplicated", **settings)
+
+    # THEN the figures are the same but for the order in which numbers were added up
+    (expected,), (found,) = epochs(alone), epochs(first)
+    for name in ("train_accuracy", "train_loss", "validation_loss"):
+        assert found[name] == pytest.approx(expected[name], rel=0.01)
+
+    # AND only the leading host speaks and writes
+    assert "41 images to train on, on each of 2 hosts" in leader
+    assert "epoch=1/1" in leader
+    assert "epoch=" not in other
+    assert not second.model.exists()
+
+
+def test_hosts_with_shards_of_their_own_train_one_model(make_job: MakeJob) -> None:
+    # GIVEN two hosts, of which one has more rows
+    jobs = [make_job("first", 40), make_job("second", 24)]
+    for job in jobs:
+        pack(job.folder / "train")
+        pack(job.folder / "validation")
+
+    # WHEN
+    leader, _ = together(
+        jobs, distribution="ShardedByS3Key", classes="light,dark", pretrained=0, epochs=2, batch_size=16
+    )
+
+    # THEN
+    assert leader.count("epoch=") == 2
+    assert probabilities(jobs[0]).shape == (12, 2)
+
+
+def test_a_killed_training_goes_on_and_gives_the_same_model(make_job: MakeJob) -> None:
+    # GIVEN one that runs through
+    settings: dict[str, Any] = {"classes": "light,dark", "pretrained": 0, "epochs": 6, "batch_size": 16}
+    whole, killed = make_job("whole"), make_job("killed")
+    assert whole.run(**settings).returncode == 0
+    killed.checkpoints.mkdir()
+
+    # WHEN another is killed after an epoch, and run again
+    process = subprocess.Popen(
+        [sys.executable, str(CONTAINER / "train.py")],
+        env=killed.environment(**settings),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch=3/6"):
+            process.send_signal(signal.SIGKILL)
+            break
+    process.communicate(timeout=30)
+    answer = killed.run(**settings)
+
+    # THEN
+    assert answer.returncode == 0, answer.stderr
+    trained = sum(line.startswith("epoch=") for line in answer.stdout.splitlines())
+    assert 1 <= trained <= 4
+    assert "epochs were trained before, and training goes on" in answer.stdout
+    assert (killed.folder / TABLE).read_bytes() == (whole.folder / TABLE).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda path: path.write_bytes(b"no checkpoint"), "cannot be read, and training begins anew"),
+        (lambda path: path.write_bytes(path.read_bytes()[:1000]), "cannot be read, and training begins anew"),
+        (lambda path: None, "has other settings, and training begins anew"),
+    ],
+    ids=["other content", "cut short", "other settings"],
+)
+def test_a_checkpoint_that_does_not_fit_is_not_used(
+    make_job: MakeJob, damage: Callable[[Path], object], reason: str
+) -> None:
+    # GIVEN
+    job = make_job("job")
+    job.checkpoints.mkdir()
+    assert job.run(classes="light,dark", pretrained=0, epochs=1, batch_size=16).returncode == 0
+    damage(job.checkpoints / "training.pt")
+
+    # WHEN
+    answer = job.run(classes="light,dark", pretrained=0, epochs=1, batch_size=16, seed=1)
+
+    # THEN
+    assert answer.returncode == 0, answer.stderr
+    assert reason in answer.stdout
+    assert "epoch=1/1" in answer.stdout
+
+
+def test_a_checkpoint_executes_nothing(make_job: MakeJob) -> None:
+    # GIVEN a pickle that would make a file
+    import pickle
+
+    job = make_job("job")
+    job.checkpoints.mkdir()
+    trace = job.folder / "trace"
+
+    class Trap:
+        def __reduce__(self) -> tuple[object, ...]:
+            return os.mkdir, (str(trace),)
+
+    (job.checkpoints / "training.pt").write_bytes(pickle.dumps(Trap(), protocol=2))
+
+    # WHEN
+    answer = job.run(classes="light,dark", pretrained=0, epochs=1, batch_size=16)
+
+    # THEN
+    assert answer.returncode == 0, answer.stderr
+    assert "cannot be read" in answer.stdout
+    assert not trace.exists()
