@@ -64,9 +64,9 @@ up: $(INSTALLED) $(GROUND) lambdas ## create or change everything that Terraform
 	$(call step)
 	$(call SCRIPT,provision) up
 
-stage: $(INSTALLED) $(GROUND) ## bring SOURCE's images to S3
+stage: $(INSTALLED) $(GROUND) ## bring SOURCE's images to S3 (FORM=recordio: as shards)
 	$(call step)
-	$(call SCRIPT,stage) --source '$(SOURCE)'
+	$(call SCRIPT,stage) --source '$(SOURCE)' $(if $(FORM),--form '$(FORM)')
 
 train: $(INSTALLED) $(GROUND) ## train in a SageMaker job, judge the model, register it
 	$(call step)
@@ -84,9 +84,9 @@ run: $(INSTALLED) $(GROUND) ## send the test images through the workflow
 	$(call step)
 	$(call SCRIPT,run)
 
-evaluate: $(INSTALLED) $(GROUND) ## accuracy, confusion, coverage above the threshold
+evaluate: $(INSTALLED) $(GROUND) ## accuracy, confusion, coverage (PRECISION=0.98: the threshold for it)
 	$(call step)
-	$(call SCRIPT,evaluate)
+	$(call SCRIPT,evaluate) $(if $(PRECISION),--precision '$(PRECISION)')
 
 monitor: $(INSTALLED) $(GROUND) ## read what the endpoint captured, and plot it
 	$(call step)

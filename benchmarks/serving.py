@@ -84,23 +84,19 @@ def serve_eagerly(model: Path, body: bytes, folder: Path) -> Measured:
 
 def invoke(model: Path, body: bytes) -> tuple[Load, ...]:
     """Ask through InvokeEndpoint of an emulator, with all of its data captured."""
-    with _emulator() as url:
+    with emulator() as url:
         _deploy(url, model)
         headers = {"Content-Type": "image/png", "Authorization": SIGNED}
         return tuple(ask(f"{url}/endpoints/vehicles/invocations", body, headers, clients=n) for n in CLIENTS)
 
 
 def _deploy(url: str, model: Path) -> None:
-    def client(service: str) -> Any:
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        return boto3.client(service, region_name=REGION, endpoint_url=url, **keys)
-
+    s3, sagemaker = client(url, "s3"), client(url, "sagemaker")
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
         archive.add(model, arcname=".")
-    client("s3").create_bucket(Bucket="models")
-    client("s3").put_object(Bucket="models", Key="model.tar.gz", Body=stream.getvalue())
-    sagemaker = client("sagemaker")
+    s3.create_bucket(Bucket="models")
+    s3.put_object(Bucket="models", Key="model.tar.gz", Body=stream.getvalue())
     sagemaker.create_model(
         ModelName="vehicles",
         ExecutionRoleArn="arn:aws:iam::123456789012:role/serving",
@@ -121,8 +117,15 @@ def _deploy(url: str, model: Path) -> None:
     sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="vehicles", WaiterConfig={"Delay": 1})
 
 
+def client(url: str, service: str) -> Any:
+    """A client of the emulator at `url`."""
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    return boto3.client(service, region_name=REGION, endpoint_url=url, **keys)
+
+
 @contextmanager
-def _emulator() -> "Iterator[str]":
+def emulator() -> "Iterator[str]":
+    """A running emulator's address."""
     command = [sys.executable, "-m", "emulator", "--port", "0", "--images", str(IMAGES)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:

@@ -22,7 +22,7 @@ from tqdm import tqdm
 THREADS = 8  # below botocore's default pool of 10 connections
 SUFFIX = ".jsonl"
 LARGEST_IMAGE = 6_000_000  # bytes: about what an endpoint takes
-MOST_PIXELS = 4_000_000
+MOST_PIXELS = 4096 * 4096  # as many as the workflow lets pass
 FORMATS = ("PNG", "JPEG")
 
 

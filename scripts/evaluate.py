@@ -1,5 +1,6 @@
 """Hold the last run against the labels: accuracy, confusion, coverage above the threshold, calibration."""
 
+import argparse
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -16,7 +17,9 @@ from scripts.run import outcome
 from scripts.stack import Stack
 from scripts.staged import Staged, read_staged
 from scripts.statistics import (
+    BINS,
     Booleans,
+    CurvePoint,
     Floats,
     Integers,
     Share,
@@ -25,9 +28,13 @@ from scripts.statistics import (
     class_scores,
     confusion_matrix,
     coverage_curve,
+    risk_coverage_area,
+    threshold_for,
 )
 
 MOST_CLASSES_PRINTED = 10
+MOST_CONFUSIONS = 20
+BAR = 20  # characters of a class's recall
 
 
 class StaleRunError(OperatorError):
@@ -36,6 +43,22 @@ class StaleRunError(OperatorError):
 
 class NothingToEvaluateError(OperatorError):
     """No execution of the run has probabilities of the stack's classes."""
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """What the threshold should reach."""
+    parser.add_argument("--precision", type=share, help="find the threshold at which this share is right, as 0.98")
+
+
+def share(text: str) -> float:
+    """A share that something can be asked to reach."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: give a number above 0 and at most 1, as 0.98")
+    return found
 
 
 def main(environment: Environment) -> None:
@@ -50,10 +73,10 @@ def main(environment: Environment) -> None:
     run = read_run(environment.directory)
     staged = read_staged(boto3.client("s3", region_name=stack.region), stack)
     check_fresh(run, stack, staged, environment.directory)
-    evaluation = evaluate(run, staged.labels)
+    evaluation = evaluate(run, staged.labels, precision=environment.options.precision)
     path = environment.directory / FILES["evaluate"]
     write_json(path, evaluation)
-    print("\n".join(summary(evaluation)))
+    print("\n".join(summary(evaluation, environment.directory)))
     print(path)
 
 
@@ -79,13 +102,15 @@ def check_fresh(run: Run, stack: Stack, staged: Staged, directory: Path) -> None
         )
 
 
-def evaluate(run: Run, labels: Mapping[str, int]) -> dict[str, Any]:
+def evaluate(run: Run, labels: Mapping[str, int], *, precision: float | None = None) -> dict[str, Any]:
     """The content of `evaluation.json`.
 
     Parameters
     ----------
     labels
         Class number by key.
+    precision
+        What share of the images at or above some threshold should be right.
 
     Raises
     ------
@@ -99,6 +124,7 @@ def evaluate(run: Run, labels: Mapping[str, int]) -> dict[str, Any]:
     truth = np.array([labels[found["s3_key"]] for found in answered], dtype=np.int64)
     predicted = probabilities.argmax(axis=1)
     confidence, correct = probabilities.max(axis=1), predicted == truth
+    curve = coverage_curve(confidence, correct)
     confusion = confusion_matrix(truth, predicted, len(run["classes"]))
     return {
         **_provenance(run),
@@ -109,8 +135,11 @@ def evaluate(run: Run, labels: Mapping[str, int]) -> dict[str, Any]:
         **_above(confidence, correct, run["threshold"]),
         "confusion": confusion.tolist(),
         "per_class": _per_class(run["classes"], confusion),
+        "confusions": _confusions(run["classes"], confusion),
         "calibration": _calibration(confidence, correct),
-        "curve": [asdict(point) for point in coverage_curve(confidence, correct)],
+        "curve": [asdict(point) for point in curve],
+        "risk_coverage_area": risk_coverage_area(curve),
+        "for_precision": None if precision is None else _for_precision(confidence, correct, curve, precision),
         "mistakes": _mistakes(answered, truth, predicted, confidence, run["classes"]),
     }
 
@@ -140,8 +169,23 @@ def _above(confidence: Floats, correct: Booleans, threshold: float) -> dict[str,
     }
 
 
+def _for_precision(
+    confidence: Floats, correct: Booleans, curve: Sequence[CurvePoint], precision: float
+) -> dict[str, Any]:
+    """The threshold that reaches it and what passes there; where none does, that of the highest precision."""
+    best = max(point.accuracy for point in curve)
+    threshold = threshold_for(curve, min(precision, best))
+    return {
+        "precision": precision,
+        "is_reached": best >= precision,
+        "threshold": threshold,
+        **_above(confidence, correct, threshold),
+    }
+
+
 def _per_class(classes: Sequence[str], confusion: Integers) -> list[dict[str, Any]]:
-    return [
+    """Precision and recall of each class, the lowest recall first and what does not occur last."""
+    scores = [
         {
             "class": name,
             "images": score.recall.n,
@@ -152,13 +196,31 @@ def _per_class(classes: Sequence[str], confusion: Integers) -> list[dict[str, An
         }
         for name, score in zip(classes, class_scores(confusion), strict=True)
     ]
+    return sorted(scores, key=lambda score: score["recall"] if score["images"] else 2)
+
+
+def _confusions(classes: Sequence[str], confusion: Integers) -> list[dict[str, Any]]:
+    """Which class is called which other one how often, the most frequent first."""
+    wrong = confusion - np.diag(confusion.diagonal())
+    order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]
+    pairs = zip(*(places.tolist() for places in np.unravel_index(order, wrong.shape)), strict=True)
+    return [
+        {
+            "label": classes[label],
+            "predicted": classes[called],
+            "images": int(wrong[label, called]),
+            "of": int(confusion[label].sum()),
+        }
+        for label, called in pairs
+        if wrong[label, called]
+    ]
 
 
 def _calibration(confidence: Floats, correct: Booleans) -> dict[str, Any]:
     bins = calibration_bins(confidence, correct)
     return {
         "expected_calibration_error": calibration_error(bins),
-        "binning": f"{len(bins)} bins of equal mass",
+        "binning": f"{BINS} bins of equal width",
         "mean_confidence": float(confidence.mean()),
         "bins": [asdict(each) for each in bins],
     }
@@ -180,7 +242,7 @@ def _mistakes(
     ]
 
 
-def summary(evaluation: Mapping[str, Any]) -> Iterable[str]:
+def summary(evaluation: Mapping[str, Any], directory: Path) -> Iterable[str]:
     """What a person wants to know first."""
     yield f"source: {evaluation['source']}"
     if is_drawn(evaluation["source"]):
@@ -193,9 +255,25 @@ def summary(evaluation: Mapping[str, Any]) -> Iterable[str]:
     calibration = evaluation["calibration"]
     error = calibration["expected_calibration_error"]
     yield f"{'calibration error':<20} {error:6.3f}  expected, over {calibration['binning']}"
+    yield f"{'risk and coverage':<20} {evaluation['risk_coverage_area']:6.3f}  area under the curve, 0 at best"
+    if evaluation["for_precision"]:
+        yield from _threshold_lines(evaluation["for_precision"], evaluation["n"], directory)
     if evaluation["unanswered"]:
         yield f"left out, for want of an answer of the endpoint: {evaluation['unanswered']}"
     yield from _class_table(evaluation["per_class"])
+
+
+def _threshold_lines(found: Mapping[str, Any], n: int, directory: Path) -> Iterable[str]:
+    if found["is_reached"]:
+        yield f"{found['precision']:.4g} of what passes is right from a threshold of {found['threshold']} on"
+    else:
+        yield f"no threshold reaches a precision of {found['precision']:.4g} here; the best is at {found['threshold']}"
+    yield _line("  coverage", found, "coverage", f"{found['n_above_threshold']} of {n}")
+    right = f"{found['correct_above_threshold']} of {found['n_above_threshold']}"
+    yield _line("  precision", found, "accuracy_above_threshold", right)
+    if found["is_reached"]:
+        yield f"  to use it: threshold = {found['threshold']} in terraform/environments/{directory.name}.tfvars,"
+        yield f"  then `{make('up', directory)}`; it was chosen on these images: on others expect less"
 
 
 def _line(title: str, evaluation: Mapping[str, Any], name: str, counts: str) -> str:
@@ -206,16 +284,16 @@ def _line(title: str, evaluation: Mapping[str, Any], name: str, counts: str) -> 
 
 
 def _class_table(per_class: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-    yield f"{'class':<20}{'images':>10}{'precision':>12}{'recall':>10}"
-    weakest_first = sorted(per_class, key=lambda score: score["recall"] if score["recall"] is not None else 2)
-    shown = per_class if len(per_class) <= MOST_CLASSES_PRINTED else weakest_first[:MOST_CLASSES_PRINTED]
-    for score in shown:
+    """The weakest classes, within 80 columns."""
+    yield f"{'class':<30}{'images':>7}{'precision':>11}{'recall':>9}"
+    for score in per_class[:MOST_CLASSES_PRINTED]:
+        filled = round((score["recall"] or 0) * BAR)
         yield (
-            f"{score['class'][:19]:<20}{score['images']:>10}"
-            f"{_percent(score['precision']):>12}{_percent(score['recall']):>10}"
+            f"{score['class'][:30]:<30}{score['images']:>7}{_percent(score['precision']):>11}"
+            f"{_percent(score['recall']):>9}  {'#' * filled:.<{BAR}}"
         )
-    if len(per_class) > len(shown):
-        yield f"({len(per_class) - len(shown)} classes with higher recall are in the file)"
+    if len(per_class) > MOST_CLASSES_PRINTED:
+        yield f"({len(per_class) - MOST_CLASSES_PRINTED} classes of higher recall are in the file)"
 
 
 def _percent(value: float | None) -> str:
@@ -223,4 +301,4 @@ def _percent(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    run_command(main, __doc__)
+    run_command(main, __doc__, options)

@@ -7,6 +7,7 @@ vision tell apart; in the dark theme the lighter ones come first.
 from __future__ import annotations
 
 import io
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +23,14 @@ if TYPE_CHECKING:  # matplotlib takes a second to import, and most commands draw
 
 SANS = ["DejaVu Sans"]
 WEB_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
-MOST_NAMED = 30  # classes whose names fit along a matrix
-MOST_COUNTED = 15  # classes whose counts fit into its cells
+MOST_COUNTED = 15  # classes whose counts fit into a matrix's cells
+MOST_ON_ONE_SIDE = 30  # classes whose names stand on one side of a matrix only
+LARGEST_MATRIX = 17.0  # inches
 TILES_A_ROW = 6
-TILE = 32  # pixels of a captured CIFAR image's side
+CAPTION = 22  # characters that fit over one
+TILE = 32  # pixels of the side of what stands for an image that is none
 POINTS_DRAWN_AS_VECTORS = 3000
+LONG_LABEL = 26  # characters, of which five do not fit beside each other
 DASHED = (0, (4, 3))
 
 
@@ -83,6 +87,11 @@ DARK = Theme(
 )  # fmt: skip
 
 
+def words(name: str) -> str:
+    """A class's name as it is read."""
+    return name.replace("_", " ")
+
+
 def as_svg(draw: Callable[[Theme], Figure], theme: Theme) -> str:
     """A figure as SVG without a background, its text in the page's own fonts."""
     import matplotlib
@@ -118,7 +127,7 @@ def confidence_over_time(
             color=theme.classes[number % len(theme.classes)],
             alpha=0.75,
             linewidths=0,
-            label=f"{name} ({len(members)})",
+            label=f"{words(name)} ({len(members)})",
             rasterized=len(times) > POINTS_DRAWN_AS_VECTORS,
         )
     below = int((heights < threshold).sum())
@@ -131,55 +140,90 @@ def confidence_over_time(
 
 
 def confusion(theme: Theme, *, matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:
-    """Rows are labels, columns what was called; the colour is the share of the row."""
-    from matplotlib.colors import LinearSegmentedColormap
+    """Rows are labels, columns what was called; the colour is the share of the row.
+
+    Counts stand in the cells while they fit; from there on the colours begin steeper, so that a few show.
+    """
+    from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
     counts = np.array(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    size = float(np.clip(2.4 + 0.55 * len(classes), 3.4, 8.0))
-    figure, axes = _axes(size, size)
+    is_counted = len(classes) <= MOST_COUNTED
+    size = max(2.4 + 0.55 * len(classes), 3.4) if is_counted else 3.0 + 0.2 * len(classes)
+    figure, axes = _axes(min(size, LARGEST_MATRIX), min(size, LARGEST_MATRIX))
     ramp = LinearSegmentedColormap.from_list("heat", [theme.page, theme.accent])
-    axes.imshow(shares, cmap=ramp, vmin=0, vmax=1)
+    axes.imshow(shares, cmap=ramp, norm=PowerNorm(1 if is_counted else 0.5, vmin=0, vmax=1), interpolation="nearest")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     _name_cells(axes, classes)
-    if len(classes) <= MOST_COUNTED:
+    if is_counted:
         _count_cells(axes, theme, counts, shares)
+    else:
+        _rule_cells(axes, theme, len(classes))
     axes.set(xlabel="called", ylabel="label")
     axes.set_title(f"{counts.diagonal().sum()} of {counts.sum()} images told right")
     return figure
 
 
 def reliability(theme: Theme, *, bins: Sequence[Mapping[str, Any]], error: float) -> Figure:
-    """Accuracy against confidence, bin by bin with 95 % intervals; on the diagonal a model is calibrated."""
-    figure, axes = _axes(4.6, 4.2)
-    x, y = (np.array([each[name] for each in bins]) for name in ("confidence", "accuracy"))
+    """Accuracy against confidence with 95 % intervals, bin by bin, and how many images each holds.
+
+    On the diagonal a model is calibrated.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
+
+    figure = Figure(figsize=(4.6, 4.6), layout="constrained")
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+    x, y, n = (np.array([each[name] for each in bins]) for name in ("confidence", "accuracy", "n"))
     low, high = np.array([each["interval"] for each in bins]).T
-    floor = min(_floor(x), _floor(low))
-    axes.plot([floor, 1], [floor, 1], color=theme.muted, linewidth=1, linestyle=DASHED, label="calibrated")
+    floor = _floor(x)
+    axes.plot([floor, 1], [floor, 1], color=theme.muted, linewidth=1, linestyle=DASHED)
     # the interval of a share of all or none lies to one side of it
     spread = [np.maximum(y - low, 0), np.maximum(high - y, 0)]
     axes.errorbar(x, y, yerr=spread, fmt="none", ecolor=theme.accent, elinewidth=1.2, alpha=0.45)
-    axes.plot(x, y, "o", color=theme.accent, markersize=6, label=f"{bins[0]['n']} images a bin, 95 %")
-    axes.set(xlim=(floor, 1.02), ylim=(floor, 1.02), xlabel="mean confidence", ylabel="accuracy")
+    axes.plot(x, y, "o", color=theme.accent, markersize=6)
+    axes.set(xlim=(floor, 1.02), ylim=(0, 1.02), ylabel="accuracy")
     axes.set_title(f"Expected calibration error {error:.3f}")
-    axes.legend(loc="upper left")
+    below.bar(x, n / n.sum(), width=(1.02 - floor) / 40, color=theme.accent)
+    below.set(ylim=(0, 1), xlabel="mean confidence of the bin", ylabel="images")
+    below.yaxis.set_major_formatter(PercentFormatter(1))
     return figure
 
 
 def coverage(theme: Theme, *, curve: Sequence[Mapping[str, float]], threshold: float) -> Figure:
     """What passes and how much of it is right, for every threshold."""
-    figure, axes = _axes(4.6, 4.2)
-    x, covered, right = (np.array([point[name] for point in curve]) for name in ("threshold", "coverage", "accuracy"))
+    figure, axes = _axes(9.0, 3.4)
+    x, covered, right = _columns(curve)
     # up to the lowest confidence everything passes
     x, covered, right = (np.insert(values, 0, first) for values, first in ((x, 0), (covered, 1), (right, right[0])))
     axes.step(x, right, where="pre", color=theme.classes[0], linewidth=2, label="accuracy of what passes")
     axes.step(x, covered, where="pre", color=theme.classes[1], linewidth=2, label="coverage: what passes")
     axes.axvline(threshold, color=theme.ink, linewidth=1.2, linestyle=DASHED, label=f"threshold {threshold:g}")
-    start = max(float(x[1]) - 0.02, 0.0) if len(x) > 1 else 0.0
+    start = max(float(x[1]) - 0.02, 0.0)
     axes.set(xlim=(min(start, threshold - 0.02), 1.003), ylim=(0, 1.02), xlabel="threshold", ylabel="share")
     axes.set_title("Coverage and accuracy by threshold")
-    axes.legend(loc="lower left")
+    _legend_below(axes)
+    return figure
+
+
+def selection(theme: Theme, *, curve: Sequence[Mapping[str, float]], threshold: float, area: float) -> Figure:
+    """Accuracy of what passes against how much passes, over all thresholds; the area above it is the risk's."""
+    figure, axes = _axes(4.6, 4.6)
+    x, covered, right = _columns(curve)
+    # below the coverage of the highest threshold there is no other
+    covered, right = np.append(covered, 0.0), np.append(right, right[-1])
+    axes.fill_between(covered, right, 1, step="post", color=theme.classes[0], alpha=0.15, linewidth=0)
+    axes.step(covered, right, where="post", color=theme.classes[0], linewidth=2)
+    passing = np.flatnonzero(x >= threshold)
+    if len(passing):
+        place = passing[0]
+        axes.plot(
+            covered[place], right[place], "o", color=theme.ink, markersize=7, label=f"threshold {threshold:g}", zorder=3
+        )
+        axes.legend(loc="lower left")
+    axes.set(xlim=(0, 1.02), ylim=(_floor(right), 1.005), xlabel="coverage: what passes", ylabel="accuracy of it")
+    axes.set_title(f"Area under the risk-coverage curve {area:.3f}")
     return figure
 
 
@@ -215,7 +259,8 @@ def contact_sheet(theme: Theme, *, images: Sequence[Image.Image | None], caption
         image = images[number]
         pixels = np.asarray(image) if image else np.full((TILE, TILE, 3), 128, dtype=np.uint8)
         axes.imshow(pixels, interpolation="nearest")
-        axes.set_title(captions[number], fontsize=8, fontweight="normal", loc="center", pad=4, color=theme.ink)
+        caption = textwrap.fill(words(captions[number]), CAPTION)
+        axes.set_title(caption, fontsize=8, fontweight="normal", loc="center", pad=4, color=theme.ink)
     return figure
 
 
@@ -242,12 +287,24 @@ def _floor(values: Any) -> float:
     return max(0.0, float(np.floor(lowest * 20 - 0.2)) / 20)
 
 
+def _columns(curve: Sequence[Mapping[str, float]]) -> Any:
+    return (np.array([point[name] for point in curve]) for name in ("threshold", "coverage", "accuracy"))
+
+
 def _name_cells(axes: Axes, classes: Sequence[str]) -> None:
-    if len(classes) > MOST_NAMED:
-        return
-    places, names = range(len(classes)), [name.replace("_", " ") for name in classes]
-    axes.set_xticks(places, names, rotation=0 if len(classes) <= 4 else 90)
-    axes.set_yticks(places, names)
+    places, names = range(len(classes)), [words(name) for name in classes]
+    size = 9 if len(classes) <= MOST_ON_ONE_SIDE else 8
+    axes.set_xticks(places, names, rotation=0 if len(classes) <= 3 else 90, fontsize=size)
+    axes.set_yticks(places, names, fontsize=size)
+    if len(classes) > MOST_ON_ONE_SIDE:  # from the middle of the matrix it is far to one side
+        axes.tick_params(labeltop=True, labelright=True)
+
+
+def _rule_cells(axes: Axes, theme: Theme, count: int) -> None:
+    """Fine lines between the cells, by which an eye finds back to the names."""
+    edges = np.arange(count + 1) - 0.5
+    axes.vlines(edges, -0.5, count - 0.5, color=theme.grid, linewidth=0.4)
+    axes.hlines(edges, -0.5, count - 0.5, color=theme.grid, linewidth=0.4)
 
 
 def _count_cells(axes: Axes, theme: Theme, counts: Any, shares: Any) -> None:
@@ -260,4 +317,6 @@ def _count_cells(axes: Axes, theme: Theme, counts: Any, shares: Any) -> None:
 
 
 def _legend_below(axes: Axes) -> None:
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=5, columnspacing=1.6, handletextpad=0.4)
+    _, labels = axes.get_legend_handles_labels()
+    columns = 5 if max(map(len, labels)) < LONG_LABEL else 3
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=columns, columnspacing=1.6, handletextpad=0.4)

@@ -26,6 +26,7 @@ from staging import ManifestMissingError
 LATE = timedelta(minutes=5)  # how long after a run its records may still come
 PAUSES = (0.5, 10.0)  # seconds between two looks for new files: at first, at most
 SHOWN = 24  # images
+LARGEST_THUMBNAIL = (128, 128)  # about what the page shows of one, so that it need not reduce them itself
 MALFORMED_NAMED = 5
 CLASSES_NAMED = 5
 
@@ -201,7 +202,7 @@ def with_pixels(image: Mapping[str, Any]) -> dict[str, Any]:
         pixels = open_image(image["image"] or b"")
     except ImageRefusedError as error:
         return {**content, "png": None, "refused": str(error)}
-    pixels.thumbnail((256, 256))
+    pixels.thumbnail(LARGEST_THUMBNAIL)
     with io.BytesIO() as stream:
         pixels.save(stream, format="PNG", optimize=True)
         return {**content, "png": base64.b64encode(stream.getvalue()).decode("ascii")}

@@ -73,7 +73,7 @@ def render(results: Results, directory: Path, *, written: datetime) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(percent=percent, interval=interval, span=span, words=words, moment=moment)
+    templates.filters.update(percent=percent, interval=interval, span=span, words=figures.words, moment=moment)
     source = source_of(results)
     return templates.get_template("report.html").render(
         environment=directory.name,
@@ -136,6 +136,12 @@ def draw_all(results: Results) -> dict[str, dict[str, str]]:
         drawings |= {
             "confusion": partial(figures.confusion, matrix=evaluation["confusion"], classes=evaluation["classes"]),
             "coverage": partial(figures.coverage, curve=evaluation["curve"], threshold=evaluation["threshold"]),
+            "selection": partial(
+                figures.selection,
+                curve=evaluation["curve"],
+                threshold=evaluation["threshold"],
+                area=evaluation["risk_coverage_area"],
+            ),
             "reliability": partial(figures.reliability, bins=calibration["bins"], error=error),
         }
     if monitoring := results.get("monitor"):
@@ -159,8 +165,15 @@ def model_rows(training: Mapping[str, Any]) -> Rows:
     score = ""
     if validation:
         score = f"{percent(validation['accuracy'])}, {interval(validation['interval'])}, n = {validation['n']}"
+    calibration, temperature = training.get("metrics", {}).get("calibration"), ""
+    if calibration:
+        temperature = (
+            f"{calibration['temperature']:.3g}; it takes the expected calibration error on the validation rows "
+            f"from {calibration['ece_before']:.3f} to {calibration['ece_after']:.3f}"
+        )
     rows = {
         "validation accuracy": score,
+        "temperature": temperature,
         "verdict": training.get("verdict", {}).get("reason"),
         "model package": training.get("model_package_arn"),
         "training job": training.get("job"),
@@ -209,11 +222,6 @@ def span(value: tuple[float, float] | None) -> str:
 def interval(value: tuple[float, float] | None) -> str:
     """An interval of a share, in words."""
     return "" if value is None else f"{span(value)} (95 %)"
-
-
-def words(name: str) -> str:
-    """A class's name as it is read."""
-    return name.replace("_", " ")
 
 
 def moment(text: str) -> str:

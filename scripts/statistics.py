@@ -4,6 +4,9 @@
 `correct` says whether that class is its label, shape (n,).
 """
 
+import math
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +18,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
-BINS = 10
+BINS = 15
 
 
 @dataclass(frozen=True)
@@ -93,22 +96,50 @@ def coverage_curve(confidence: Floats, correct: Booleans) -> list[CurvePoint]:
     return points[::-1]
 
 
-def calibration_bins(confidence: Floats, correct: Booleans, *, bins: int = BINS) -> list[Bin]:
-    """Bins of equal mass: each holds the same number of images, give or take one.
+def risk_coverage_area(curve: Sequence[CurvePoint]) -> float:
+    """Area under the share of wrong ones against coverage, 0 at best: the risk of what passes, over all thresholds.
 
-    Source: Nguyen and O'Connor, "Posterior calibration and exploratory analysis for natural language
-    processing models", 2015. Bins of equal width would leave most of them nearly empty, since a classifier's
-    confidences crowd near 1.
+    Source: Geifman, Uziel and El-Yaniv, "Bias-reduced uncertainty estimation for deep neural classifiers", 2019.
     """
-    order = np.argsort(confidence, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
-    return [_bin(confidence[part], correct[part]) for part in parts]
+    stricter = [point.coverage for point in curve[1:]] + [0.0]
+    return sum((1 - point.accuracy) * (point.coverage - less) for point, less in zip(curve, stricter, strict=True))
 
 
-def calibration_error(bins: list[Bin]) -> float:
+def threshold_for(curve: Sequence[CurvePoint], precision: float) -> float:
+    """The smallest threshold at and above which this share is right, as short as it can be written.
+
+    Parameters
+    ----------
+    precision
+        At most the highest accuracy of the curve.
+    """
+    place = next(place for place, point in enumerate(curve) if point.accuracy >= precision)
+    return _shortest(curve[place - 1].threshold if place else 0.0, curve[place].threshold)
+
+
+def _shortest(low: float, high: float) -> float:
+    """A number of few digits above `low`, at most `high` and below 1: as a threshold it lets the same images pass."""
+    for digits in range(1, sys.float_info.dig + 1):
+        step = 10.0**digits
+        candidate = min(math.floor(high * step), step - 1) / step
+        if low < candidate <= high:
+            return candidate
+    return high
+
+
+def calibration_bins(confidence: Floats, correct: Booleans, *, bins: int = BINS) -> list[Bin]:
+    """Bins of equal width from 0 to 1, each with its upper edge; those that hold no image are left out.
+
+    Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017.
+    """
+    numbers = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    return [_bin(confidence[members], correct[members]) for members in (numbers == each for each in np.unique(numbers))]
+
+
+def calibration_error(bins: Sequence[Bin]) -> float:
     """Expected calibration error: the mean distance of confidence from accuracy, weighted by the bins' sizes.
 
-    Source: Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", 2015.
+    Source: as `calibration_bins`.
     """
     n = sum(each.n for each in bins)
     return sum(each.n * abs(each.accuracy - each.confidence) for each in bins) / n

@@ -8,12 +8,13 @@ from staging.manifest import Manifest, ManifestMissingError, read_manifest
 from staging.sample import draw_archive
 from staging.source import Source, resolve
 from staging.stage import stage
-from staging.transform import Dataset, transform
+from staging.transform import Dataset, Form, transform
 
 __all__ = [
     "OFFICIAL_URL",
     "Archive",
     "Dataset",
+    "Form",
     "Manifest",
     "ManifestMissingError",
     "Source",

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from staging.errors import StagingError
 from staging.unpickle import read_pickle
 
 MEMBERS = ("train", "test", "meta")
+Kind = Literal["fine", "coarse"]  # of the two labels that a row has
 PIXELS = 3072  # 1024 red, 1024 green, 1024 blue, each 32 x 32 in row order
 # the official archive has 5 members, of which the largest has 155 MB and all together 187 MB
 LARGEST_MEMBER, LARGEST_ARCHIVE, MOST_MEMBERS = 256 << 20, 512 << 20, 100
@@ -55,6 +56,10 @@ class Rows:
     coarse_labels: NDArray[np.int64]
     filenames: tuple[str, ...]
 
+    def labels(self, kind: Kind) -> NDArray[np.int64]:
+        """The labels of one kind."""
+        return self.fine_labels if kind == "fine" else self.coarse_labels
+
 
 @dataclass(frozen=True)
 class Meta:
@@ -62,6 +67,10 @@ class Meta:
 
     fine_names: tuple[str, ...]
     coarse_names: tuple[str, ...]
+
+    def names(self, kind: Kind) -> tuple[str, ...]:
+        """The names of one kind."""
+        return self.fine_names if kind == "fine" else self.coarse_names
 
 
 @dataclass(frozen=True)

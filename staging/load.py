@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from botocore.client import BaseClient
 from tqdm import tqdm
 
+from staging import recordio
 from staging.checksum import file_md5
 from staging.errors import StagingError
 from staging.manifest import MANIFEST, Manifest, Split, Stored, read_json
@@ -21,7 +22,7 @@ PENDING = "manifest.pending.json"  # keys that an unfinished run may have writte
 THREADS = 8  # below botocore's default pool of 10 connections
 DELETE_BATCH = 1000  # S3's limit
 T = TypeVar("T")
-TYPES = {".png": "image/png", ".lst": "text/tab-separated-values"}
+TYPES = {".png": "image/png", ".lst": "text/tab-separated-values", recordio.SUFFIX: recordio.CONTENT_TYPE}
 
 
 class DeleteError(StagingError):
@@ -74,6 +75,7 @@ def _describe(dataset: Dataset, source: str, source_md5: str) -> Manifest:
         source_md5=source_md5,
         classes=list(dataset.classes),
         seed=dataset.seed,
+        form=dataset.form,
         splits={split: _count(dataset, split) for split in dataset.splits},
         objects={key: Stored(size=path.stat().st_size, md5=file_md5(path)) for key, path in dataset.files().items()},
     )

@@ -45,21 +45,19 @@ def draw_archive(
     path
         Where to; it is whole or not there.
     classes
-        Fine class names, out of those that `staging.vehicles` draws.
+        Fine classes out of those that `staging.vehicles` draws, or coarse ones, for which all of theirs are drawn.
     train, test
-        Rows of each class.
+        Rows of each fine class.
 
     Raises
     ------
     NotDrawnError
-        A class is not among the drawn ones.
+        None of a class is drawn.
     """
-    for name in classes:
-        if name not in DRAWN:
-            raise NotDrawnError(f"the sample has no drawing of {name}: it has {', '.join(DRAWN)}; name a SOURCE")
+    drawn = drawings_of(classes)
     members = {
-        "train": _rows("train", train, classes, seed),
-        "test": _rows("test", test, classes, seed),
+        "train": _rows("train", train, drawn, seed),
+        "test": _rows("test", test, drawn, seed),
         "meta": {
             b"fine_label_names": [name.encode() for name in FINE_NAMES],
             b"coarse_label_names": [name.encode() for name in COARSE_NAMES],
@@ -69,6 +67,23 @@ def draw_archive(
     part = path.with_name(f"{path.name}.part")
     _pack(part, members)
     return part.replace(path)
+
+
+def drawings_of(classes: Sequence[str]) -> list[str]:
+    """The drawn fine classes that these classes, fine or coarse, consist of.
+
+    Raises
+    ------
+    NotDrawnError
+        There is none of one of them.
+    """
+    drawn = []
+    for name in classes:
+        members = [fine for fine, label in COARSE.items() if name in (fine, COARSE_NAMES[label])]
+        if not members:
+            raise NotDrawnError(f"the sample has no drawing of {name}: it has {', '.join(DRAWN)}; name a SOURCE")
+        drawn += members
+    return list(dict.fromkeys(drawn))
 
 
 def _rows(split: str, count: int, classes: Sequence[str], seed: int) -> dict[bytes, Any]:

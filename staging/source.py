@@ -10,9 +10,12 @@ from urllib.parse import urlsplit
 
 import requests
 
+from staging.archive import Meta
 from staging.checksum import file_md5
+from staging.classes import class_numbers
 from staging.extract import OFFICIAL_MD5, OFFICIAL_URL, extract_cifar_data, local_archive
-from staging.sample import EDITION, draw_archive
+from staging.names import COARSE_NAMES, FINE_NAMES
+from staging.sample import EDITION, draw_archive, drawings_of
 
 PATIENCE_SECONDS = 6.0  # how long the official address may take to answer at all
 
@@ -48,14 +51,18 @@ def resolve(
         seconds. `sample`: drawn by this project. Else the path or URL of an archive.
     directory
         Where what is fetched or drawn is kept.
-    seed, classes
+    seed
         Of the sample.
+    classes
+        What will be staged: the sample draws these, and the official archive is not fetched for unknown ones.
 
     Raises
     ------
     StagingError
-        As `extract_cifar_data` and `draw_archive` do.
+        As `extract_cifar_data`, `draw_archive` and, for what is not an archive of the user's own, `class_numbers` do.
     """
+    if source in ("sample", "auto", OFFICIAL_URL):
+        class_numbers(classes, Meta(FINE_NAMES, COARSE_NAMES))
     if source == "sample":
         return _sample(directory, seed, classes)
     if source == "auto":
@@ -80,9 +87,10 @@ def _official_or_sample(directory: Path, seed: int, classes: Sequence[str]) -> S
 
 
 def _sample(directory: Path, seed: int, classes: Sequence[str]) -> Source:
-    path = directory / f"sample-{EDITION}-seed-{seed}-{'-'.join(sorted(classes))}.tar.gz"
+    drawn = sorted(drawings_of(classes))
+    path = directory / f"sample-{EDITION}-seed-{seed}-{'-'.join(drawn)}.tar.gz"
     if not path.is_file():
-        draw_archive(path, seed=seed, classes=sorted(classes))
+        draw_archive(path, seed=seed, classes=drawn)
     return Source(path, f"sample drawn by this project (seed {seed})", file_md5(path))
 
 

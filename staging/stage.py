@@ -9,7 +9,7 @@ from staging.archive import read_archive
 from staging.load import load
 from staging.manifest import Manifest
 from staging.source import Source
-from staging.transform import transform
+from staging.transform import Form, transform
 
 
 def stage(
@@ -21,6 +21,7 @@ def stage(
     directory: Path,
     seed: int = 0,
     validation_fraction: float = 0.1,
+    form: Form = "images",
 ) -> Manifest:
     """Bring the images of `classes` from an archive to `bucket`.
 
@@ -30,7 +31,7 @@ def stage(
         What `resolve` found.
     directory
         Where the images lie on their way.
-    seed, validation_fraction
+    seed, validation_fraction, form
         See `transform`.
 
     Returns
@@ -49,5 +50,6 @@ def stage(
         directory=directory,
         seed=seed,
         validation_fraction=validation_fraction,
+        form=form,
     )
     return load(dataset, client=client, bucket=bucket, source=source.description, source_md5=source.md5)

@@ -1,26 +1,26 @@
-"""Transform: rows of the archive to PNGs and `.lst` manifests in a local folder."""
+"""Transform: rows of the archive to PNGs and `.lst` manifests, or to shards of them, in a local folder."""
 
-import difflib
+import io
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from staging.archive import Archive, Rows
+from staging.archive import Archive, Kind, Rows
+from staging.classes import class_numbers
 from staging.errors import StagingError
+from staging.recordio import Record, write_shards
 
+Form = Literal["images", "recordio"]
 SPLITS = ("train", "validation", "test")
 LONGEST_NAME = 100
-
-
-class UnknownClassError(StagingError):
-    """CIFAR-100 has no class of this name, or the list of classes is not one."""
 
 
 class TooFewRowsError(StagingError):
@@ -41,18 +41,29 @@ class Picture:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What `transform` wrote: `<directory>/<split>/<name>` and `<directory>/<split>.lst`."""
+    """What `transform` wrote.
+
+    Attributes
+    ----------
+    form
+        Of the training and the validation split; the test split always is images.
+    splits
+        Images by split, in the order of their rows.
+    keys
+        Every file below `directory`, by its key in the bucket: `<split>/<name>` and `<split>.lst`, or
+        `<split>/<split>-00000.rec` and so on.
+    """
 
     directory: Path
     classes: tuple[str, ...]
     seed: int
+    form: Form
     splits: Mapping[str, tuple[Picture, ...]]
+    keys: tuple[str, ...]
 
     def files(self) -> dict[str, Path]:
         """Every file by its key in the bucket."""
-        images = (f"{split}/{picture.name}" for split, pictures in self.splits.items() for picture in pictures)
-        lists = (f"{split}.lst" for split in self.splits)
-        return {key: self.directory / key for key in (*images, *lists)}
+        return {key: self.directory / key for key in self.keys}
 
 
 def transform(
@@ -62,60 +73,51 @@ def transform(
     directory: Path,
     seed: int = 0,
     validation_fraction: float = 0.1,
+    form: Form = "images",
 ) -> Dataset:
-    """Write the images of some classes as RGB PNGs, with one manifest a split.
+    """Write the images of some classes as RGB PNGs with one manifest a split, or as shards of them.
 
     Parameters
     ----------
     classes
-        2 to 100 fine class names; a class's number is its position here.
+        2 to 100 names of fine classes, or 2 to 20 of coarse ones; a class's number is its position here.
     directory
         Where to; splits of an earlier call are replaced, the same input gives the same bytes.
     seed
         Chooses the validation rows.
     validation_fraction
         Share of each class's training rows that becomes the validation split. Test rows stay test rows.
+    form
+        Of the training and the validation split. Both have the same rows in the same order; the test split's are
+        images in any case, since the workflow is asked about one at a time.
 
     Raises
     ------
     UnknownClassError, TooFewRowsError, InvalidFractionError
         See each; nothing has been written then.
     """
-    numbers = class_numbers(classes, archive.meta.fine_names)
-    _require_rows(archive, numbers)
-    training, validation = _split_rows(archive.train, numbers, seed=seed, fraction=validation_fraction)
-    chosen = {"train": training, "validation": validation, "test": _rows_of(archive.test, numbers)}
-    names = _unique_names((*archive.train.filenames, *archive.test.filenames))
-    train_names, test_names = names[: len(archive.train.data)], names[len(archive.train.data) :]
-    splits = {
-        split: _write_split(
-            directory / split,
-            archive.test if split == "test" else archive.train,
-            test_names if split == "test" else train_names,
-            chosen[split],
-            numbers,
-        )
-        for split in SPLITS
+    kind, numbers = class_numbers(classes, archive.meta)
+    _require_rows(archive, kind, numbers)
+    labels = archive.train.labels(kind)
+    training, validation = _split_rows(labels, numbers, seed=seed, fraction=validation_fraction)
+    chosen = {
+        "train": training,
+        "validation": validation,
+        "test": _rows_of(archive.test.labels(kind), numbers),
     }
-    return Dataset(directory, tuple(classes), seed, splits)
-
-
-def class_numbers(classes: Sequence[str], known: Sequence[str]) -> dict[int, int]:
-    """The class number of each fine label, in the order of `classes`.
-
-    Raises
-    ------
-    UnknownClassError
-        A name is unknown or twice there, or there are fewer than two.
-    """
-    for name in classes:
-        if name not in known:
-            close = difflib.get_close_matches(name, known)
-            hint = f"did you mean {' or '.join(close)}?" if close else f"it has {', '.join(known)}"
-            raise UnknownClassError(f"CIFAR-100 has no class {name!r}: {hint}")
-    if len(classes) < 2 or len(set(classes)) < len(classes):
-        raise UnknownClassError(f"at least two different classes are needed, not {', '.join(classes) or 'none'}")
-    return {known.index(name): number for number, name in enumerate(classes)}
+    names = _unique_names((*archive.train.filenames, *archive.test.filenames))
+    train_names, test_names = names[: len(labels)], names[len(labels) :]
+    splits: dict[str, tuple[Picture, ...]] = {}
+    keys: list[str] = []
+    for split in SPLITS:
+        is_test = split == "test"
+        rows, file_names = (archive.test, test_names) if is_test else (archive.train, train_names)
+        splits[split] = tuple(
+            Picture(file_names[position], numbers[int(rows.labels(kind)[position])]) for position in chosen[split]
+        )
+        write = _write_shards if form == "recordio" and not is_test else _write_images
+        keys += write(_emptied(directory / split), splits[split], rows, chosen[split])
+    return Dataset(directory, tuple(classes), seed, form, splits, tuple(keys))
 
 
 def safe_name(filename: str) -> str:
@@ -146,21 +148,21 @@ def _unique_names(filenames: Sequence[str]) -> list[str]:
     return names
 
 
-def _rows_of(rows: Rows, numbers: Mapping[int, int]) -> NDArray[np.int64]:
-    return np.flatnonzero(np.isin(rows.fine_labels, list(numbers)))
+def _rows_of(labels: NDArray[np.int64], numbers: Mapping[int, int]) -> NDArray[np.int64]:
+    return np.flatnonzero(np.isin(labels, list(numbers)))
 
 
-def _require_rows(archive: Archive, numbers: Mapping[int, int]) -> None:
+def _require_rows(archive: Archive, kind: Kind, numbers: Mapping[int, int]) -> None:
+    names = archive.meta.names(kind)
     for split, rows, least in (("training", archive.train, 2), ("test", archive.test, 1)):
-        for label in numbers:
-            count = int(np.count_nonzero(rows.fine_labels == label))
-            if count < least:
-                name = archive.meta.fine_names[label]
-                raise TooFewRowsError(f"the archive has {count} {split} rows of {name}: {least} are needed")
+        counts = np.bincount(rows.labels(kind), minlength=len(names))
+        short = [names[label] for label in numbers if counts[label] < least]
+        if short:
+            raise TooFewRowsError(f"the archive lacks {split} rows of {', '.join(short)}: {least} of each are needed")
 
 
 def _split_rows(
-    rows: Rows, numbers: Mapping[int, int], *, seed: int, fraction: float
+    labels: NDArray[np.int64], numbers: Mapping[int, int], *, seed: int, fraction: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions of the training and the validation rows, stratified by class.
 
@@ -170,34 +172,46 @@ def _split_rows(
         raise InvalidFractionError(f"the validation fraction is {fraction:g}: it must lie between 0 and 1")
     drawn = []
     for label in numbers:
-        positions = np.flatnonzero(rows.fine_labels == label)
+        positions = np.flatnonzero(labels == label)
         count = min(max(round(len(positions) * fraction), 1), len(positions) - 1)
         drawn.append(np.random.default_rng((seed, label)).permutation(positions)[:count])
     validation = np.sort(np.concatenate(drawn))
-    return np.setdiff1d(_rows_of(rows, numbers), validation), validation
+    return np.setdiff1d(_rows_of(labels, numbers), validation), validation
 
 
-def _write_split(
-    folder: Path,
-    rows: Rows,
-    names: Sequence[str],
-    positions: NDArray[np.int64],
-    numbers: Mapping[int, int],
-) -> tuple[Picture, ...]:
+def _emptied(folder: Path) -> Path:
+    """The folder of a split, without what an earlier call wrote in either form."""
     if folder.exists():
         shutil.rmtree(folder)
+    folder.with_suffix(".lst").unlink(missing_ok=True)
     folder.mkdir(parents=True)
-    pictures = tuple(Picture(names[position], numbers[int(rows.fine_labels[position])]) for position in positions)
-    bar = tqdm(positions, desc=f"{folder.name} images", unit="", disable=None)
-    for picture, position in zip(pictures, bar, strict=True):
-        _image(rows.data[position]).save(folder / picture.name)
-    lines = _list_lines(pictures)
-    folder.with_suffix(".lst").write_text("".join(lines), encoding="ascii", newline="\n")
-    return pictures
+    return folder
 
 
-def _image(row: NDArray[np.uint8]) -> Image.Image:
-    return Image.fromarray(np.ascontiguousarray(row.reshape(3, 32, 32).transpose(1, 2, 0)))
+def _write_images(folder: Path, pictures: Sequence[Picture], rows: Rows, positions: NDArray[np.int64]) -> Iterator[str]:
+    """Write one file an image, and the list of them; their keys."""
+    for picture, image in zip(pictures, _encoded(folder.name, rows, positions), strict=True):
+        (folder / picture.name).write_bytes(image)
+        yield f"{folder.name}/{picture.name}"
+    listing = folder.with_suffix(".lst")
+    listing.write_text("".join(_list_lines(pictures)), encoding="ascii", newline="\n")
+    yield listing.name
+
+
+def _write_shards(folder: Path, pictures: Sequence[Picture], rows: Rows, positions: NDArray[np.int64]) -> Iterator[str]:
+    """Write shards of images; their keys."""
+    images = zip(pictures, _encoded(folder.name, rows, positions), strict=True)
+    records = (Record(row, picture.number, image) for row, (picture, image) in enumerate(images))
+    return (f"{folder.name}/{path.name}" for path in write_shards(folder, records))
+
+
+def _encoded(split: str, rows: Rows, positions: NDArray[np.int64]) -> Iterator[bytes]:
+    """Each row as a PNG."""
+    for position in tqdm(positions, desc=f"{split} images", unit="", disable=None):
+        pixels = rows.data[position].reshape(3, 32, 32).transpose(1, 2, 0)
+        with io.BytesIO() as stream:
+            Image.fromarray(np.ascontiguousarray(pixels)).save(stream, format="PNG")
+            yield stream.getvalue()
 
 
 def _list_lines(pictures: Sequence[Picture]) -> Iterator[str]:

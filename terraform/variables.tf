@@ -15,7 +15,7 @@ variable "region" {
 }
 
 variable "classes" {
-  description = "CIFAR-100 class names to tell apart; a class's number is its position here."
+  description = "Names of 2 to 100 fine or 2 to 20 coarse classes of CIFAR-100 to tell apart; a class's number is its position here."
   type        = list(string)
   default     = ["bicycle", "motorcycle"]
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from benchmarks.staging import measure, random_archive
 from staging import Dataset, load, read_manifest, transform
 from staging.archive import read_archive
 from staging.manifest import ManifestMissingError
@@ -105,6 +106,40 @@ def test_other_images_replace_the_old_ones_and_leave_the_rest(
     # THEN
     assert old.files().keys() != new.files().keys()
     assert etags(s3, bucket).keys() == {*new.files(), "manifest.json", "train/mine.png"}
+
+
+def test_shards_replace_the_images_of_the_same_rows(emulator: RunningEmulator, bucket: str, tmp_path: Path) -> None:
+    # GIVEN
+    s3, archive = emulator.client("s3"), read_archive(write_archive(tmp_path / "a.tar.gz"))
+    classes = ("bicycle", "motorcycle")
+    put(s3, bucket, transform(archive, classes=classes, directory=tmp_path / "data"))
+
+    # WHEN
+    shards = transform(archive, classes=classes, directory=tmp_path / "data", form="recordio")
+    put(s3, bucket, shards)
+
+    # THEN
+    key = "train/train-00000.rec"
+    stored = s3.get_object(Bucket=bucket, Key=key)
+    assert (stored["Body"].read(), stored["ContentType"]) == (
+        shards.files()[key].read_bytes(),
+        "application/x-recordio",
+    )
+    there = {each for each in etags(s3, bucket) if not each.startswith("test")}
+    assert there == {key, "validation/validation-00000.rec", "manifest.json"}
+    assert read_manifest(s3, bucket)["form"] == "recordio"
+
+
+def test_the_benchmark_counts_what_travels(emulator: RunningEmulator) -> None:
+    # GIVEN
+    s3, archive = emulator.client("s3"), random_archive(40)
+
+    # WHEN
+    images, shards = measure(s3, archive, "images"), measure(s3, archive, "recordio")
+
+    # THEN an object an image and two lists, against a shard a split; and about as many bytes
+    assert (images.objects, shards.objects) == (42, 2)
+    assert shards.mebibytes == pytest.approx(images.mebibytes, rel=0.05)
 
 
 def test_an_empty_bucket_asks_for_staging(emulator: RunningEmulator, bucket: str) -> None:

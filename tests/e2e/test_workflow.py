@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from staging import draw_archive
 from tests.e2e.conftest import Project
 
 pytestmark = pytest.mark.e2e
@@ -60,6 +61,33 @@ def test_the_drawn_sample_goes_from_nothing_to_a_report_and_back(make_project: C
     assert project.processes() == []
     project.make("down")
     assert project.processes() == []
+
+
+def test_five_drawn_classes_go_the_whole_way(make_project: Callable[[str], Project]) -> None:
+    # GIVEN a clone that is set to five classes, and few images of each
+    project = make_project("five")
+    classes = ["tractor", "bicycle", "bus", "motorcycle", "pickup_truck"]
+    settings = project.path / "terraform" / "environments" / "local.tfvars"
+    lines = [f"classes = {json.dumps(classes)}", "accuracy_bar = 0.2", "threshold = 0.3"]
+    settings.write_text("\n".join([settings.read_text(), *lines, ""]))
+    archive = draw_archive(project.path / "five.tar.gz", classes=classes, train=40, test=6)
+
+    # WHEN
+    targets = ("up", "stage", "train", "deploy", "run", "evaluate", "report")
+    output = project.make(*targets, f"SOURCE={archive}", "EPOCHS=2", "PRECISION=0.1")
+
+    # THEN every figure is of all five, in the settings' order
+    run, evaluation = read(project, "run.json"), read(project, "evaluation.json")
+    assert run["classes"] == evaluation["classes"] == classes
+    assert all(len(execution["inferences"]) == 5 for execution in run["executions"])
+    assert [sum(row) for row in evaluation["confusion"]] == [6] * 5
+    assert {score["class"] for score in evaluation["per_class"]} == set(classes)
+    assert evaluation["accuracy"] > 0.4  # a fifth would be chance
+    passed = sum(execution["status"] == "SUCCEEDED" for execution in run["executions"])
+    assert evaluation["n_above_threshold"] == passed > 0
+    assert evaluation["for_precision"]["is_reached"]
+    assert "threshold = " in output
+    assert "pickup truck" in (project.path / "build" / "local" / "report.html").read_text()
 
 
 @pytest.mark.real

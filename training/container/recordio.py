@@ -15,6 +15,7 @@ MAGIC = 0xCED7230A
 FRAME = struct.Struct("<II")  # magic, flag and length
 HEADER = struct.Struct("<IfQQ")  # flag, label, id, id2
 LENGTH_BITS = 29
+WHOLE, FIRST, MIDDLE, LAST = range(4)  # flags: which part of a record it is
 
 
 def read_records(path: Path) -> Iterator[tuple[int, int, bytes]]:
@@ -31,17 +32,29 @@ def read_records(path: Path) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _record(frame: bytes, stream: BinaryIO, name: str) -> tuple[int, int, bytes]:
-    if len(frame) < FRAME.size:
-        raise InputError(f"{name} is cut short")
-    magic, word = FRAME.unpack(frame)
-    part, length = word >> LENGTH_BITS, word & ((1 << LENGTH_BITS) - 1)
-    if magic != MAGIC or part or length < HEADER.size:
-        raise InputError(f"{name} is no RecordIO of images, each whole in one record")
-    content = stream.read(length)
-    stream.read(-length % 4)
-    if len(content) < length:
-        raise InputError(f"{name} is cut short")
+    content = _content(frame, stream, name)
+    if len(content) < HEADER.size:
+        raise InputError(f"{name} is no RecordIO of images")
     labels, label, row, _ = HEADER.unpack_from(content)
     if labels or label != int(label):
         raise InputError(f"{name}, row {row}: must have one class, a whole number")
     return row, int(label), content[HEADER.size :]
+
+
+def _content(frame: bytes, stream: BinaryIO, name: str) -> bytes:
+    """What a record holds; where the magic number stood in it, its writer parted it there and left the number out."""
+    parts: list[bytes] = []
+    while True:
+        if len(frame) < FRAME.size:
+            raise InputError(f"{name} is cut short")
+        magic, word = FRAME.unpack(frame)
+        flag, length = word >> LENGTH_BITS, word & ((1 << LENGTH_BITS) - 1)
+        if magic != MAGIC or flag not in ((MIDDLE, LAST) if parts else (WHOLE, FIRST)):
+            raise InputError(f"{name} is no RecordIO of images")
+        parts.append(stream.read(length))
+        stream.read(-length % 4)
+        if len(parts[-1]) < length:
+            raise InputError(f"{name} is cut short")
+        if flag in (WHOLE, LAST):
+            return struct.pack("<I", MAGIC).join(parts)
+        frame = stream.read(FRAME.size)

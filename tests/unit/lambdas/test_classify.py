@@ -233,3 +233,20 @@ def test_a_bad_setting_is_named(classify: ModuleType, monkeypatch: pytest.Monkey
     # WHEN / THEN
     with pytest.raises(classify.SettingsError, match=name):
         run(classify, monkeypatch, FakeRuntime(b"[]"), event_of(PNG))
+
+
+def test_the_largest_image_fits_a_state_machine_with_the_names_of_a_hundred_classes(
+    classify: ModuleType, serialize: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN names as long as CIFAR-100 has any, and probabilities of as many digits as a number has
+    names = [f"large_omnivores_and_herbivor{number}" for number in range(100)]
+    monkeypatch.setenv("CLASS_NAMES", json.dumps(names))
+    runtime = FakeRuntime(json.dumps([0.0012345678901234567] * 100).encode())
+    event = {**event_of(PNG.ljust(serialize.MAX_BYTES, b"\0")), "s3_key": "k" * 1024}
+
+    # WHEN
+    answer = run(classify, monkeypatch, runtime, event)
+
+    # THEN there is room for what Lambda's answer has beside it
+    assert len(answer["body"]["predictions"]) == 100
+    assert len(json.dumps(answer)) < 262_144 - 4_096

@@ -1,10 +1,11 @@
+import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from scripts.evaluate import NothingToEvaluateError, StaleRunError, check_fresh, evaluate, summary
+from scripts.evaluate import NothingToEvaluateError, StaleRunError, check_fresh, evaluate, share, summary
 from scripts.files import StepMissingError, write_json
 from scripts.results import read_run
 from scripts.staged import Staged
@@ -72,14 +73,14 @@ def test_where_nothing_passes_there_is_no_accuracy_of_it(tmp_path: Path) -> None
     # THEN
     assert found["coverage"] == 0
     assert found["accuracy_above_threshold"] is None
-    assert any("no image is at or above" in line for line in summary(found))
+    assert any("no image is at or above" in line for line in summary(found, tmp_path))
     write_json(tmp_path / "evaluation.json", found)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 100], ids="{} classes".format)
 def test_any_number_of_classes_can_be_evaluated(classes: int) -> None:
     # GIVEN each class once, all told right
-    names = [f"class_{number}" for number in range(classes)]
+    names = [f"class_{number}_of_a_name_that_is_long" for number in range(classes)]
     executions = [make_execution(f"test/{number}.png", row) for number, row in enumerate(np.eye(classes).tolist())]
     labels = {f"test/{number}.png": number for number in range(classes)}
 
@@ -89,7 +90,76 @@ def test_any_number_of_classes_can_be_evaluated(classes: int) -> None:
     # THEN
     assert found["confusion"] == np.eye(classes).astype(int).tolist()
     assert [score["recall"] for score in found["per_class"]] == [1.0] * classes
-    assert all(len(line) <= 100 for line in summary(found))
+    _source, *lines = summary(found, Path("build/local"))
+    assert all(len(line) <= 80 for line in lines)
+
+
+def make_judged(*answers: tuple[float, bool]) -> dict[str, Any]:
+    """An evaluation's arguments: images of class 0 by confidence, and whether they were called so."""
+    executions = [
+        make_execution(f"test/{number}.png", [sure, 1 - sure] if right else [1 - sure, sure])
+        for number, (sure, right) in enumerate(answers)
+    ]
+    return {"run": make_run(executions), "labels": dict.fromkeys((each["s3_key"] for each in executions), 0)}
+
+
+def test_the_threshold_for_a_precision_is_told_with_what_it_costs_and_how_it_is_set() -> None:
+    # GIVEN
+    given = make_judged((0.97, True), (0.9, True), (0.8, False), (0.7, True))
+
+    # WHEN
+    found = evaluate(**given, precision=0.9)
+
+    # THEN
+    wanted = found["for_precision"]
+    assert (wanted["threshold"], wanted["is_reached"]) == (0.9, True)
+    assert (wanted["coverage"], wanted["accuracy_above_threshold"]) == (0.5, 1.0)
+    assert wanted["accuracy_above_threshold_interval"] == pytest.approx((0.342, 1.0), abs=1e-3)
+    text = "\n".join(summary(found, Path("build/dev")))
+    assert "threshold = 0.9 in terraform/environments/dev.tfvars" in text
+    assert "make up ENV=dev" in text
+
+
+def test_a_precision_that_no_threshold_reaches_is_said_with_the_best_one() -> None:
+    # GIVEN a surest image that is wrong
+    given = make_judged((0.97, False), (0.9, True), (0.8, True), (0.7, False))
+
+    # WHEN
+    found = evaluate(**given, precision=0.9)
+
+    # THEN
+    assert not found["for_precision"]["is_reached"]
+    text = "\n".join(summary(found, Path("build/local")))
+    assert "no threshold reaches a precision of 0.9 here; the best is at 0.8" in text
+    assert "66.7%" in text
+    assert "tfvars" not in text
+
+
+def test_without_a_wanted_precision_there_is_none() -> None:
+    assert evaluate(**make_judged((0.97, True)))["for_precision"] is None
+
+
+@pytest.mark.parametrize("text", ["0", "1.01", "-1", "98%", "nan", ""])
+def test_a_precision_that_is_no_share_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is no share"):
+        share(text)
+
+
+def test_the_weakest_classes_and_the_most_frequent_confusions_come_first() -> None:
+    # GIVEN three classes: of the first all are right, of the second none, of the third one of two; a fourth has none
+    answers = {"a": (0, 0), "b": (1, 2), "c": (1, 2), "d": (2, 2), "e": (2, 0)}
+    executions = [make_execution(key, np.eye(4)[called].tolist()) for key, (_, called) in answers.items()]
+    labels = {key: label for key, (label, _) in answers.items()}
+
+    # WHEN
+    found = evaluate(make_run(executions, classes=["one", "two", "three", "four"]), labels)
+
+    # THEN
+    assert [score["class"] for score in found["per_class"]] == ["two", "three", "one", "four"]
+    assert found["confusions"] == [
+        {"label": "two", "predicted": "three", "images": 2, "of": 2},
+        {"label": "three", "predicted": "one", "images": 1, "of": 2},
+    ]
 
 
 def test_a_run_without_any_answer_cannot_be_evaluated() -> None:
@@ -131,7 +201,7 @@ def test_the_summary_says_what_it_stands_on() -> None:
     found = evaluate(make_run(make_executions(), source="sample drawn by this project (seed 0)"), LABELS)
 
     # WHEN
-    lines = list(summary(found))
+    lines = list(summary(found, Path("build/local")))
 
     # THEN
     assert lines[0] == "source: sample drawn by this project (seed 0)"

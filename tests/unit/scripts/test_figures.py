@@ -25,6 +25,7 @@ DRAWINGS = {
     "confusion": partial(figures.confusion, matrix=[[9, 1], [0, 10]], classes=["bicycle", "motorcycle"]),
     "reliability": partial(figures.reliability, bins=BINS, error=0.05),
     "coverage": partial(figures.coverage, curve=CURVE, threshold=0.93),
+    "selection": partial(figures.selection, curve=CURVE, threshold=0.93, area=0.05),
     "epochs": partial(figures.epochs, history=[{"train_accuracy": 0.7, "validation_accuracy": 0.8}]),
 }
 
@@ -74,8 +75,11 @@ def test_a_confusion_matrix_of_any_size_is_drawn(classes: int) -> None:
     # WHEN
     draw = partial(figures.confusion, matrix=matrix.tolist(), classes=[f"class_{n}" for n in range(classes)])
 
-    # THEN
-    assert f"{classes - 1} of {classes - 1} images told right" in texts(figures.as_svg(draw, LIGHT))
+    # THEN it has every name, and counts as long as they fit
+    found = texts(figures.as_svg(draw, LIGHT))
+    assert f"{classes - 1} of {classes - 1} images told right" in found
+    assert f"class {classes - 1}" in found
+    assert ("100%" in found) == (classes == 2)
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])

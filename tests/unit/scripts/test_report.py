@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from scripts import figures
@@ -68,7 +69,7 @@ def test_the_page_needs_nothing_beside_itself(tmp_path: Path) -> None:
     addresses = Addresses(page_of(fill(tmp_path)))
 
     # THEN
-    assert len(addresses.found) >= 11  # five figures in two themes, and an image in doubt
+    assert len(addresses.found) >= 13  # six figures in two themes, and an image in doubt
     assert all(address.startswith("data:image/") for address in addresses.found)
     assert not addresses.tags & {"script", "link", "iframe"}
 
@@ -168,6 +169,53 @@ def test_parts_that_stand_on_different_ground_are_said(tmp_path: Path, changes: 
 
     # WHEN / THEN
     assert note in page_of(directory)
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_what_calibrated_the_model_is_said_where_it_is_known(tmp_path: Path) -> None:
+    # GIVEN
+    directory = fill(tmp_path)
+    before = page_of(directory)
+    calibration = {"temperature": 1.25, "ece_before": 0.071, "ece_after": 0.022}
+    write_json(directory / "training.json", {**TRAINING, "metrics": {"calibration": calibration}})
+
+    # WHEN
+    page = page_of(directory)
+
+    # THEN
+    said = "1.25; it takes the expected calibration error on the validation rows from 0.071 to 0.022"
+    assert said in page
+    assert '<th scope="row">temperature</th>' not in before
+
+
+@pytest.mark.usefixtures("plain_figures")
+@pytest.mark.parametrize("precision", [0.9, 1.0], ids=["reached", "reached by some"])
+def test_the_threshold_for_a_wanted_precision_is_on_the_page(tmp_path: Path, precision: float) -> None:
+    # GIVEN
+    directory = fill(tmp_path)
+    run = make_run([make_execution("test/a.png", [0.98, 0.02]), make_execution("test/b.png", [0.6, 0.4])])
+    labels = {"test/a.png": 0, "test/b.png": 1}
+    write_json(directory / "evaluation.json", evaluate(run, labels, precision=precision))
+
+    # WHEN / THEN
+    assert f"For a precision of {precision} the smallest threshold is <b>0.9</b>: 1 of 2 pass" in page_of(directory)
+
+
+@pytest.mark.usefixtures("plain_figures")
+@pytest.mark.parametrize("classes", [2, 9, 100])
+def test_a_page_of_any_number_of_classes_has_a_row_of_each(tmp_path: Path, classes: int) -> None:
+    # GIVEN each class called the next one
+    names = [f"class_{number}" for number in range(classes)]
+    answers = np.roll(np.eye(classes), 1, axis=1).tolist()
+    run = make_run([make_execution(f"{number}", row) for number, row in enumerate(answers)], classes=names)
+    write_json(tmp_path / "evaluation.json", evaluate(run, {f"{number}": number for number in range(classes)}))
+
+    # WHEN
+    page = page_of(tmp_path)
+
+    # THEN
+    assert all(f'<td>class {number}</td><td class="number">1</td>' in page for number in range(classes))
+    assert ("<th>is</th><th>called</th>" in page) == (classes > 8)
 
 
 @pytest.mark.usefixtures("plain_figures")

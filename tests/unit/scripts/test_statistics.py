@@ -8,6 +8,8 @@ from scripts.statistics import (
     class_scores,
     confusion_matrix,
     coverage_curve,
+    risk_coverage_area,
+    threshold_for,
 )
 
 
@@ -62,21 +64,70 @@ def test_the_curve_has_a_point_for_every_threshold_that_makes_a_difference() -> 
     ]
 
 
-def test_bins_hold_equally_many_images() -> None:
-    # GIVEN
-    confidence = np.linspace(0.5, 1, 103)
+def test_the_area_under_risk_and_coverage_is_the_mean_risk_of_all_coverages() -> None:
+    # GIVEN four images, of which the second surest is wrong
+    curve = coverage_curve(np.array([0.9, 0.8, 0.7, 0.6]), np.array([True, False, True, True]))
+
+    # THEN of the surest 1, 2, 3 and 4 there are wrong:
+    assert risk_coverage_area(curve) == pytest.approx((0 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
+
+
+def test_images_of_one_confidence_count_into_the_area_together() -> None:
+    curve = coverage_curve(np.array([0.9, 0.9, 0.9, 0.6]), np.array([True, False, True, False]))
+    assert risk_coverage_area(curve) == pytest.approx(3 / 4 * 1 / 3 + 1 / 4 * 1 / 2)
+
+
+@pytest.mark.parametrize(
+    ("precision", "threshold"),
+    [
+        pytest.param(0.5, 0.5, id="all pass"),
+        pytest.param(0.75, 0.7, id="some pass"),
+        pytest.param(0.8, 0.98, id="falls short once more on the way"),
+        pytest.param(1.0, 0.98, id="the surest alone"),
+    ],
+)
+def test_the_threshold_for_a_precision_is_the_smallest_that_reaches_it(precision: float, threshold: float) -> None:
+    # GIVEN precisions of 4/6, 3/5, 3/4, 2/3, 1/2 and 1 from the least sure on
+    confidence = np.array([0.98765, 0.9, 0.85, 0.71234, 0.65, 0.55])
+    correct = np.array([True, False, True, True, False, True])
 
     # WHEN
-    bins = calibration_bins(confidence, np.ones(103, dtype=np.bool_))
+    found = threshold_for(coverage_curve(confidence, correct), precision)
+
+    # THEN it is short, and lets the same images pass
+    assert found == threshold
+    passing = correct[confidence >= found]
+    assert passing.mean() >= precision
+
+
+@pytest.mark.parametrize("surest", [1.0, 0.9999999], ids=str)
+def test_a_threshold_lies_below_one_also_where_the_model_is_certain(surest: float) -> None:
+    # GIVEN
+    confidence = np.array([surest, 0.99995])
+
+    # WHEN
+    found = threshold_for(coverage_curve(confidence, np.array([True, False])), 1.0)
 
     # THEN
-    assert len(bins) == 10
-    assert {each.n for each in bins} == {10, 11}
-    assert sum(each.n for each in bins) == 103
+    assert 0.99995 < found <= surest
+    assert found < 1
 
 
-def test_fewer_images_than_bins_have_a_bin_each() -> None:
-    assert [each.n for each in calibration_bins(np.array([0.6, 0.8]), np.array([True, False]))] == [1, 1]
+def test_bins_are_equally_wide_and_closed_above_and_empty_ones_are_left_out() -> None:
+    # GIVEN confidences at and beside the edges 1/15, 9/15 and 1
+    confidence = np.array([0.0, 1 / 15, 0.0667, 0.6, 0.61, 1.0])
+
+    # WHEN
+    bins = calibration_bins(confidence, np.ones(6, dtype=np.bool_))
+
+    # THEN
+    assert [(each.n, round(each.confidence, 3)) for each in bins] == [
+        (2, 0.033),
+        (1, 0.067),
+        (1, 0.6),
+        (1, 0.61),
+        (1, 1.0),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,15 @@ def test_other_classes_can_be_drawn_and_do_not_change_the_first(tmp_path: Path) 
     assert {row.tobytes() for row in two.train.data} < {row.tobytes() for row in five.train.data}
 
 
+def test_a_coarse_class_is_drawn_as_all_of_its_drawn_fine_ones(tmp_path: Path) -> None:
+    # WHEN
+    coarse = read_archive(draw_archive(tmp_path / "a", classes=["vehicles_1", "vehicles_2"], train=2, test=1))
+
+    # THEN
+    assert {FINE_NAMES[label] for label in coarse.train.fine_labels} == set(DRAWN)
+    assert {COARSE_NAMES[label] for label in coarse.train.coarse_labels} == {"vehicles_1", "vehicles_2"}
+
+
 def test_a_class_that_is_not_drawn_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotDrawnError, match="rocket"):
         draw_archive(tmp_path / "a", classes=["bicycle", "rocket"])

@@ -8,6 +8,7 @@ import pytest
 
 from staging import source as module
 from staging.checksum import file_md5
+from staging.classes import UnknownClassError
 from staging.errors import StagingError
 from staging.extract import CHECKSUMS, ArchiveMissingError
 from staging.source import Source, resolve
@@ -96,6 +97,19 @@ def test_auto_does_not_wait_for_a_name_server_that_is_silent(
 def test_a_portals_refusal_is_no_network(official: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ask", lambda url: "it answers 403")
     assert "sample" in resolve("auto", directory=tmp_path / "archives").description
+
+
+@pytest.mark.parametrize("source", ["auto", "sample"])
+def test_for_unknown_classes_nothing_is_fetched_or_drawn(
+    official: Site, tmp_path: Path, quick_sample: list[Path], source: str
+) -> None:
+    # WHEN
+    with pytest.raises(UnknownClassError, match="nearest: bicycle"):
+        resolve(source, directory=tmp_path / "archives", classes=("bicicle", "bus"))
+
+    # THEN
+    assert official.requests == []
+    assert quick_sample == []
 
 
 def test_a_sample_is_drawn_once_a_seed(tmp_path: Path, quick_sample: list[Path]) -> None:

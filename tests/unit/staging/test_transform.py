@@ -8,14 +8,15 @@ import pytest
 from PIL import Image
 
 from staging.archive import Archive, read_archive
+from staging.classes import UnknownClassError
 from staging.errors import StagingError
-from staging.names import FINE_NAMES
+from staging.names import COARSE_NAMES, FINE_NAMES
+from staging.recordio import read_shard
 from staging.transform import (
     Dataset,
+    Form,
     InvalidFractionError,
     TooFewRowsError,
-    UnknownClassError,
-    class_numbers,
     safe_name,
     transform,
 )
@@ -187,26 +188,6 @@ def test_file_names_are_made_safe(filename: str, safe: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("classes", "words"),
-    [
-        (["bicycle", "motorcicle"], "motorcycle"),
-        (["bicycle", "zzz"], "apple"),
-        (["bicycle"], "at least two"),
-        ([], "at least two"),
-        (["bicycle", "bicycle"], "different"),
-    ],
-    ids=str,
-)
-def test_classes_that_are_none_are_refused(classes: list[str], words: str) -> None:
-    with pytest.raises(UnknownClassError, match=words):
-        class_numbers(classes, FINE_NAMES)
-
-
-def test_all_hundred_classes_may_be_named() -> None:
-    assert class_numbers(FINE_NAMES[::-1], FINE_NAMES) == {label: 99 - label for label in range(100)}
-
-
-@pytest.mark.parametrize(
     ("settings", "error"),
     [
         ({"classes": ["bicycle", "apple"]}, TooFewRowsError),
@@ -229,5 +210,61 @@ def test_what_cannot_be_split_is_refused_before_anything_is_written(
 
 def test_a_class_without_test_rows_is_named(tmp_path: Path) -> None:
     path = write_archive(tmp_path / "a.tar.gz", test=rows([BICYCLE]))
-    with pytest.raises(TooFewRowsError, match="0 test rows of motorcycle"):
+    with pytest.raises(TooFewRowsError, match="lacks test rows of motorcycle"):
         transform(read_archive(path), classes=["bicycle", "motorcycle"], directory=tmp_path / "data")
+
+
+def test_all_classes_that_an_archive_lacks_are_named(archive: Archive, tmp_path: Path) -> None:
+    with pytest.raises(TooFewRowsError, match="lacks training rows of apple, tractor: 2 of each"):
+        transform(archive, classes=["bicycle", "apple", "bus", "tractor"], directory=tmp_path / "data")
+
+
+@pytest.mark.parametrize("kind", ["fine", "coarse"])
+def test_all_classes_can_be_told_apart(tmp_path: Path, kind: str) -> None:
+    # GIVEN rows of all hundred classes, whose coarse label is another way of counting
+    names = FINE_NAMES if kind == "fine" else COARSE_NAMES
+    content = rows(list(range(100)) * 2)
+    content[b"coarse_labels"] = [label % 20 for label in content[b"fine_labels"]]
+    archive = read_archive(write_archive(tmp_path / "a.tar.gz", train=content, test=content))
+
+    # WHEN they are numbered the other way around
+    dataset = transform(archive, classes=names[::-1], directory=tmp_path / "data")
+
+    # THEN
+    labels = archive.test.labels("fine" if kind == "fine" else "coarse")
+    numbers = [picture.number for picture in dataset.splits["test"]]
+    assert numbers == [len(names) - 1 - label for label in labels]
+    assert len(dataset.splits["train"]) + len(dataset.splits["validation"]) == 200
+
+
+def test_shards_hold_the_same_rows_in_the_same_order_as_images(archive: Archive, tmp_path: Path) -> None:
+    # GIVEN
+    classes = ["bus", "motorcycle", "bicycle"]
+    images = transform(archive, classes=classes, directory=tmp_path / "images")
+
+    # WHEN
+    shards = transform(archive, classes=classes, directory=tmp_path / "shards", form="recordio")
+
+    # THEN
+    assert shards.splits == images.splits
+    for split in ("train", "validation"):
+        records = list(read_shard(tmp_path / "shards" / split / f"{split}-00000.rec"))
+        lines = listed(images, split)
+        assert [[str(each.row), str(each.number)] for each in records] == [line[:2] for line in lines]
+        files = [images.directory / split / line[2] for line in lines]
+        assert [each.image for each in records] == [path.read_bytes() for path in files]
+
+    # AND the test split is the same
+    test = {key for key in images.files() if key.startswith("test")}
+    assert set(shards.files()) == {"train/train-00000.rec", "validation/validation-00000.rec", *test}
+
+
+@pytest.mark.parametrize("forms", [("images", "recordio"), ("recordio", "images")], ids="-then-".join)
+def test_one_form_leaves_nothing_of_the_other(archive: Archive, tmp_path: Path, forms: tuple[Form, Form]) -> None:
+    # WHEN
+    for form in forms:
+        dataset = transform(archive, classes=["bus", "bicycle"], directory=tmp_path / "data", form=form)
+
+    # THEN
+    there = {path.relative_to(dataset.directory).as_posix() for path in dataset.directory.rglob("*") if path.is_file()}
+    assert there == set(dataset.files())

@@ -9,6 +9,7 @@ from data import read_channel
 from errors import InputError
 from recordio import read_records
 
+from staging.recordio import Record, write_shards
 from tests.unit.training.jobs import draw_split, pack, record
 
 
@@ -28,17 +29,38 @@ def test_a_channel_of_shards_is_the_channel_of_images(tmp_path: Path) -> None:
     assert shards.names == tuple(str(row) for row in range(7))
 
 
+def test_what_staging_writes_is_read_also_where_an_image_holds_the_magic_number(tmp_path: Path) -> None:
+    # GIVEN
+    magic = bytes.fromhex("0a23d7ce")
+    images = [b"a PNG", magic, b"abcd" + magic + b"efg" + magic * 2 + b"h", b"a" + magic]
+
+    # WHEN
+    (shard,) = write_shards(tmp_path, [Record(row, row % 2, image) for row, image in enumerate(images)])
+
+    # THEN
+    assert list(read_records(shard)) == [(row, row % 2, image) for row, image in enumerate(images)]
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         (record(3, 1, b"image")[:-4], "shard.rec is cut short"),
         (record(3, 1, b"image") + b"\x0a", "shard.rec is cut short"),
         (b"x" * 64, "shard.rec is no RecordIO of images"),
-        (record(3, 1, b"image", flag=1), "each whole in one record"),
+        (record(3, 1, b"image", flag=1), "shard.rec is cut short"),
+        (record(3, 1, b"image", flag=3), "shard.rec is no RecordIO of images"),
         (record(3, 1.5, b"image"), "shard.rec, row 3: must have one class"),
         (record(3, 1, b"image", labels=2), "shard.rec, row 3: must have one class"),
     ],
-    ids=["cut record", "cut frame", "other content", "part of a record", "no whole class", "several classes"],
+    ids=[
+        "cut record",
+        "cut frame",
+        "other content",
+        "first part alone",
+        "last part first",
+        "no whole class",
+        "several classes",
+    ],
 )
 def test_what_is_no_shard_of_images_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     # GIVEN
