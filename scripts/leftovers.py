@@ -1,10 +1,10 @@
 """What the workflow makes outside Terraform: approved models, interrupted batches, logs. Tearing down removes them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
 
+from scripts.registry import model_packages
 from scripts.stack import Stack
 
 # one group for the whole account: only our streams may go
@@ -25,7 +25,7 @@ def remove_models(stack: Stack) -> None:
     if names:
         ssm.delete_parameters(Names=names)
     sagemaker = boto3.client("sagemaker", region_name=stack.region)
-    for arn in list(model_packages(sagemaker, stack.model_package_group)):
+    for arn in model_packages(sagemaker, stack.model_package_group):
         sagemaker.delete_model_package(ModelPackageName=arn)
     batches = batch_name(stack.environment)
     for page in sagemaker.get_paginator("list_models").paginate(NameContains=batches):
@@ -37,13 +37,6 @@ def remove_models(stack: Stack) -> None:
 def batch_name(environment: str) -> str:
     """First part of the names of an environment's batch transform jobs, and of the models made for them."""
     return f"scones-{environment}-transform-"
-
-
-def model_packages(sagemaker: Any, group: str) -> Iterator[str]:
-    """ARNs of the group's versions."""
-    for page in sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group):
-        for package in page["ModelPackageSummaryList"]:
-            yield package["ModelPackageArn"]
 
 
 def remove_leftovers(stack: Stack) -> None:

@@ -93,7 +93,7 @@ class Comparison:
         0.03515625
         """
         n = self.gained + self.lost
-        return sum(comb(n, k) for k in range(self.gained + 1)) / 2**n
+        return float(sum(comb(n, k) for k in range(self.gained + 1)) / 2**n)
 
     def __str__(self) -> str:
         return f"only it told {self.gained} right, only the model in use {self.lost}, p={self.p:.3f}"
