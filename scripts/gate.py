@@ -40,13 +40,15 @@ def judge_job(
         What a job left of its answers is not of the trainer's form.
     """
     s3 = boto3.client("s3", region_name=stack.region)
-    measured, rows = job.metrics["validation"], rows_of(manifest)
+    measured = job.metrics["validation"]
     try:
         right = fetch_right(job.model_data_url, s3=s3)
-        incumbent = score_in_use(stack, in_use, manifest) if in_use else None
+        score = Score(measured["correct"], measured["n"], rows_of(manifest), right)
+        # below the bar nothing else counts, and asking the model in use may cost a job
+        compared = in_use if score.accuracy >= stack.accuracy_bar else None
+        incumbent = score_in_use(stack, compared, manifest) if compared else None
     except AnswersError as error:
         raise GateError(str(error)) from error
-    score = Score(measured["correct"], measured["n"], rows, right)
     return score, judge(score, incumbent, bar=stack.accuracy_bar)
 
 

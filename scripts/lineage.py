@@ -152,7 +152,7 @@ def model_rows(version: Version, in_use: bool) -> Rows:
     yield "", version.arn
     yield "", version.model_data_url
     yield "judge", version.judged
-    yield "approval", version.approval or "nobody's yet"
+    yield "approval", version.approved_by
 
 
 def job_rows(job: Mapping[str, Any], version: Version) -> Rows:
@@ -164,10 +164,9 @@ def job_rows(job: Mapping[str, Any], version: Version) -> Rows:
         yield "", f"{job['TrainingStartTime']:%F %T} to {ended:%F %T} UTC, {seconds or 0} s"
     yield "", f"{resources['InstanceCount']} x {resources['InstanceType']}"
     yield "", str(job["AlgorithmSpecification"].get("TrainingImage", "no image"))
-    given = {
-        key: value for key, value in (job.get("HyperParameters") or {}).items() if not key.startswith("sagemaker_")
-    }
-    yield "settings", " ".join(f"{key}={str(value).strip(chr(34))}" for key, value in sorted(given.items()))
+    # the SDK adds its own, and quotes the others
+    given = {key: str(value).strip('"') for key, value in job["HyperParameters"].items() if "sagemaker_" not in key}
+    yield "settings", " ".join(f"{key}={value}" for key, value in sorted(given.items()))
     yield "code", version.properties.get("code", "unknown")
     yield "figures", describe(version.score)
 

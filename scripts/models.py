@@ -53,10 +53,9 @@ def table(versions: list[Version], in_use: str | None) -> Iterator[str]:
         for title, text in (
             ("data", version.properties.get("source", "unknown")),
             ("judge", version.judged),
-            ("approval", version.approval),
+            (status, version.approved_by),
         ):
-            if text:
-                yield textwrap.fill(text, WIDTH, initial_indent=f"{'':6}{title:<10}", subsequent_indent=" " * 16)
+            yield textwrap.fill(text, WIDTH, initial_indent=f"{'':6}{title:<10}", subsequent_indent=" " * 16)
 
 
 def short(code: str) -> str:

@@ -51,6 +51,13 @@ class Version:
         return f"v{self.number}"
 
     @property
+    def approved_by(self) -> str:
+        """Who approved or rejected it, and why: a machine repeats what the judge said."""
+        if self.approval:
+            return "by the judge's word" if self.approval == self.judged else self.approval
+        return "by the judge's word" if self.status == "Rejected" else "nobody's yet"
+
+    @property
     def score(self) -> Score:
         """On the validation rows."""
         return score_of(self.properties)

@@ -118,7 +118,7 @@ def judge(candidate: Score, incumbent: Score | None, *, bar: float) -> Verdict:
     compared = compare(candidate, incumbent)
     if compared is None:
         return Verdict(True, f"{reached}; not compared with the model in use, as answers row by row are missing")
-    against = f"the model in use ({describe(incumbent)}) on the same rows: {compared}"
+    against = f"the model in use ({incumbent.accuracy:.3f}) on the same rows: {compared}"
     if compared.p < CHANCE:
         return Verdict(False, f"{found}, worse than {against}, which is no chance")
     return Verdict(True, f"{reached}, and not worse beyond chance than {against}")
