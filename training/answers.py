@@ -60,9 +60,7 @@ def parse_right(content: bytes) -> dict[str, bool]:
         for number, row in enumerate(csv.reader(io.StringIO(content.decode("utf-8")), strict=True), start=1):
             columns = columns or len(row)
             if len(row) != columns or columns < 4 or row[0] in right:
-                raise AnswersError(
-                    f"{FILE}, line {number}: not a row of its own with as many columns as others"
-                )
+                raise AnswersError(f"{FILE}, line {number}: not a row of its own with as many columns as others")
             right[row[0]] = is_right(int(row[1]), [float(text) for text in row[2:]])
     except (ValueError, csv.Error) as error:
         raise AnswersError(f"{FILE} is not of the trainer's form: {error}") from error

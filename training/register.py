@@ -90,11 +90,6 @@ def reject(arn: str, *, sagemaker: Any, reason: str) -> None:
     sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Rejected", ApprovalDescription=reason)
 
 
-def properties_of(arn: str, *, sagemaker: Any) -> dict[str, str]:
-    """What is known of a version."""
-    return dict(sagemaker.describe_model_package(ModelPackageName=arn).get("CustomerMetadataProperties") or {})
-
-
 def score_of(properties: Mapping[str, str]) -> Score:
     """The score with which a version was registered."""
     return Score(int(properties["validation_correct"]), int(properties["validation_n"]), properties["validation_rows"])
