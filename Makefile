@@ -14,7 +14,8 @@ SETTINGS  := terraform/environments/$(ENV).tfvars
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup lock lambdas plan up stage train approve deploy run evaluate monitor report demo drift down \
+.PHONY: help setup lock lambdas plan up stage train models approve reject \
+        rollback lineage transform deploy run evaluate monitor report demo drift down \
         test lint fmt clean benchmark
 
 ifeq ($(wildcard $(SETTINGS)),)
@@ -25,6 +26,7 @@ endif
 # command that talks to AWS; LEAVE, what is left to do once nothing is deployed.
 -include terraform/environments/$(ENV).mk
 SCRIPT = @$(IN) $(PY) -m scripts.$(1) --env $(ENV)
+quote  = '$(subst ','\'',$(1))'
 step   = @printf '\n== %s (%s)\n' '$@' '$(ENV)'
 
 help: ## this list
@@ -72,9 +74,27 @@ train: $(INSTALLED) $(GROUND) ## train in a SageMaker job, judge the model, regi
 	$(call step)
 	$(call SCRIPT,train) $(if $(EPOCHS),--epochs $(EPOCHS))
 
-approve: $(INSTALLED) $(GROUND) ## approve the newest registered model (where approval is a person's)
+models: $(INSTALLED) $(GROUND) ## list the registered models, which is in use and why
+	$(call SCRIPT,models)
+
+approve: $(INSTALLED) $(GROUND) ## put a registered model into use: MODEL, or the newest that waits for a person
 	$(call step)
-	$(call SCRIPT,approve)
+	$(call SCRIPT,approval) approve --model '$(MODEL)' --reason $(call quote,$(REASON))
+
+reject: $(INSTALLED) $(GROUND) ## keep MODEL from being used, for a REASON
+	$(call step)
+	$(call SCRIPT,approval) reject --model '$(MODEL)' --reason $(call quote,$(REASON))
+
+rollback: $(INSTALLED) $(GROUND) ## put the model approved before into use again
+	$(call step)
+	$(call SCRIPT,approval) rollback
+
+lineage: $(INSTALLED) $(GROUND) ## where EXECUTION's answer, or MODEL, comes from (VERIFY=1 reads its data again)
+	$(call SCRIPT,lineage) --execution '$(EXECUTION)' --model '$(MODEL)' --verify '$(VERIFY)'
+
+transform: $(INSTALLED) $(GROUND) ## classify every image below INPUT, a folder in the bucket, as a batch
+	$(call step)
+	$(call SCRIPT,transform) --input '$(INPUT)'
 
 deploy: $(INSTALLED) $(GROUND) lambdas ## put the approved model behind the endpoint
 	$(call step)

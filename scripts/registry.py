@@ -1,11 +1,114 @@
-"""The model in use: the approved version whose ARN Terraform reads."""
+"""The model registry: its versions, and the one in use, whose ARN Terraform reads."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import boto3
 
 from scripts.stack import Stack
-from training.register import approve
+from scripts.terraform import OperatorError
+from training.judge import Score
+from training.register import approve, score_of
+
+
+class VersionMissingError(OperatorError):
+    """The registry has no such version."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of the model package group.
+
+    Attributes
+    ----------
+    status : Approved, PendingManualApproval or Rejected
+    registered : when its training had ended
+    judged : what the judge said
+    approval : who approved or rejected it, and why; empty where nobody did
+    properties : what else was registered with it
+    image, model_data_url : what serves it
+    """
+
+    arn: str
+    status: str
+    registered: datetime
+    judged: str
+    approval: str
+    properties: Mapping[str, str]
+    image: str
+    model_data_url: str
+
+    @property
+    def number(self) -> int:
+        """Counted from 1."""
+        return number_of(self.arn)
+
+    @property
+    def name(self) -> str:
+        """As an answer names its model."""
+        return f"v{self.number}"
+
+    @property
+    def approved_by(self) -> str:
+        """Who approved or rejected it, and why: a machine repeats what the judge said."""
+        if self.approval:
+            return "by the judge's word" if self.approval == self.judged else self.approval
+        return "by the judge's word" if self.status == "Rejected" else "nobody's yet"
+
+    @property
+    def score(self) -> Score:
+        """On the validation rows."""
+        return score_of(self.properties)
+
+
+def number_of(arn: str) -> int:
+    """The version's number."""
+    return int(arn.rpartition("/")[2])
+
+
+def read_versions(stack: Stack, sagemaker: Any) -> list[Version]:
+    """All versions, the newest first."""
+    arns = model_packages(sagemaker, stack.model_package_group)
+    return sorted((read_version(arn, sagemaker) for arn in arns), key=lambda version: -version.number)
+
+
+def model_packages(sagemaker: Any, group: str) -> list[str]:
+    """ARNs of the group's versions."""
+    pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
+    return [package["ModelPackageArn"] for page in pages for package in page["ModelPackageSummaryList"]]
+
+
+def read_version(arn: str, sagemaker: Any) -> Version:
+    """One version."""
+    package = sagemaker.describe_model_package(ModelPackageName=arn)
+    container = package["InferenceSpecification"]["Containers"][0]
+    return Version(
+        arn=arn,
+        status=package["ModelApprovalStatus"],
+        registered=package["CreationTime"],
+        judged=package.get("ModelPackageDescription") or "",
+        approval=package.get("ApprovalDescription") or "",
+        properties=package.get("CustomerMetadataProperties") or {},
+        image=container["Image"],
+        model_data_url=container["ModelDataUrl"],
+    )
+
+
+def find_version(versions: Sequence[Version], name: str) -> Version:
+    """The version that a person names: `3`, `v3` or its ARN.
+
+    Raises
+    ------
+    VersionMissingError
+        There is none.
+    """
+    for version in versions:
+        if name in (version.arn, version.name, str(version.number)):
+            return version
+    known = ", ".join(version.name for version in versions[:10]) or "none"
+    raise VersionMissingError(f"there is no model {name!r}: the registry has {known} (`make models`)")
 
 
 def parameter_name(stack: Stack) -> str:
@@ -22,9 +125,23 @@ def model_in_use(stack: Stack, ssm: Any) -> str | None:
     return value
 
 
+def served_model(stack: Stack, sagemaker: Any) -> str | None:
+    """ARN of the model package behind the endpoint; None where there is none, or it comes from no registry."""
+    if stack.endpoint_config_name is None:
+        return None
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=stack.endpoint_config_name)
+    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    container = model.get("PrimaryContainer") or (model.get("Containers") or [{}])[0]
+    package: str | None = container.get("ModelPackageName")
+    return package
+
+
 def put_in_use(stack: Stack, arn: str, *, reason: str) -> None:
     """Approve a version, and let the next `terraform apply` deploy it."""
     approve(arn, sagemaker=boto3.client("sagemaker", region_name=stack.region), reason=reason)
-    boto3.client("ssm", region_name=stack.region).put_parameter(
-        Name=parameter_name(stack), Value=arn, Type="String", Overwrite=True
-    )
+    point_to(stack, arn, ssm=boto3.client("ssm", region_name=stack.region))
+
+
+def point_to(stack: Stack, arn: str, *, ssm: Any) -> None:
+    """Let the next `terraform apply` deploy a version that is approved."""
+    ssm.put_parameter(Name=parameter_name(stack), Value=arn, Type="String", Overwrite=True)

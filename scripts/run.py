@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from scripts.command import Environment, OperatorError, run_command
 from scripts.files import write_json
+from scripts.registry import served_model
 from scripts.results import FILES, Execution, Run
 from scripts.stack import Stack
 from scripts.staged import read_staged
@@ -101,15 +102,6 @@ def check_endpoint(stack: Stack, sagemaker: Any) -> None:
         )
 
 
-def served_model(stack: Stack, sagemaker: Any) -> str | None:
-    """ARN of the model package behind the endpoint; None where its model comes from no registry."""
-    config = sagemaker.describe_endpoint_config(EndpointConfigName=stack.endpoint_config_name)
-    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
-    container = model.get("PrimaryContainer") or (model.get("Containers") or [{}])[0]
-    package: str | None = container.get("ModelPackageName")
-    return package
-
-
 def execute_all(states: Any, stack: Stack, keys: Sequence[str]) -> list[Execution]:
     """Execute the workflow for each key, some at a time; the executions in the keys' order."""
     work = partial(execute, states, stack.state_machine_arn, stack.bucket)
@@ -131,13 +123,14 @@ def execute(states: Any, state_machine: str, bucket: str, key: str) -> Execution
     found = wait(lambda: states.describe_execution(executionArn=arn))
     took = (found["stopDate"] - found["startDate"]).total_seconds() if "stopDate" in found else None
     hanging = f"still running after {PATIENCE:g} s" if took is None else None
+    inferences = passed_on(states, arn, found.get("output"), "inferences")
     return Execution(
         s3_key=key,
         arn=arn,
         status=found["status"],
         error=found.get("error"),
         cause=found.get("cause", hanging),
-        inferences=inferences_in(found.get("output")) or inferences_in_history(states, arn),
+        inferences=[float(value) for value in inferences] if inferences else None,
         seconds=took,
     )
 
@@ -159,21 +152,22 @@ def wait(
         pause = min(pause * 1.5, longest)
 
 
-def inferences_in_history(states: Any, arn: str) -> list[float] | None:
-    """The probabilities that a state of the execution passed on; the last states first."""
+def passed_on(states: Any, arn: str, output: str | None, name: str) -> Any:
+    """What an execution's output has under a name, or one of its states passed on under it; the last first."""
+    if (found := named_in(output, name)) is not None:
+        return found
     pages = states.get_paginator("get_execution_history").paginate(executionArn=arn, reverseOrder=True)
     for page in pages:
         for event in page["events"]:
-            if found := inferences_in(event.get("stateExitedEventDetails", {}).get("output")):
+            if (found := named_in(event.get("stateExitedEventDetails", {}).get("output"), name)) is not None:
                 return found
     return None
 
 
-def inferences_in(output: str | None) -> list[float] | None:
-    """The probabilities in a state's output, where it has any."""
+def named_in(output: str | None, name: str) -> Any:
+    """What a state's output has under a name; None where that is nothing."""
     content = json.loads(output) if output else None
-    found = content.get("inferences") if isinstance(content, dict) else None
-    return [float(value) for value in found] if found else None
+    return (content.get(name) or None) if isinstance(content, dict) else None
 
 
 def outcome(execution: Execution) -> str:

@@ -21,6 +21,7 @@ class Stack:
     training_image: str
     serving_image: str
     training_instance_type: str
+    transform_instance_type: str
     model_package_group: str
     approved_model_path: str
     approval: Literal["automatic", "manual"]

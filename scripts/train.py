@@ -12,11 +12,12 @@ import boto3
 import staging
 from scripts.command import Environment, OperatorError, run_command
 from scripts.files import write_json
-from scripts.registry import model_in_use, put_in_use
+from scripts.gate import judge_job
+from scripts.registry import Version, model_in_use, put_in_use, read_versions
 from scripts.stack import Stack
-from training.judge import Score, Verdict, describe, judge
+from training.judge import Score, Verdict, describe
 from training.launch import CONTAINER, LaunchError, TrainingFailedError, TrainingJob, find, follow, launch, result
-from training.register import Status, properties_of, register, score_of
+from training.register import Status, register
 
 
 class TrainingError(OperatorError):
@@ -44,20 +45,24 @@ def main(environment: Environment) -> None:
     fingerprint = fingerprint_of(manifest, hyperparameters)
     sagemaker = boto3.client("sagemaker", region_name=stack.region)
     in_use = model_in_use(stack, boto3.client("ssm", region_name=stack.region))
-    known = properties_of(in_use, sagemaker=sagemaker) if in_use else {}
-    if known.get("fingerprint") == fingerprint:
-        print(f"nothing to train: {in_use} comes from this data, code and settings")
+    versions = read_versions(stack, sagemaker)
+    same = next((version for version in versions if version.properties.get("fingerprint") == fingerprint), None)
+    if same:
+        say_known(same, in_use, stack)
         return
     try:
         job = train(stack, hyperparameters, fingerprint)
     except (LaunchError, TrainingFailedError) as error:
         raise TrainingError(str(error)) from error
-    measured = job.metrics["validation"]
-    score = Score(measured["correct"], measured["n"], rows_of(manifest))
-    verdict = judge(score, score_of(known) if known else None, bar=stack.accuracy_bar)
+    score, verdict = judge_job(stack, job, manifest, next((each for each in versions if each.arn == in_use), None))
     print(describe(score))
-    properties = {"fingerprint": fingerprint, "source": manifest["source"], "code": code_version()}
-    arn = register_model(stack, job, score, verdict, properties)
+    properties = {
+        "fingerprint": fingerprint,
+        "source": manifest["source"],
+        "classes": ",".join(manifest["classes"]),
+        "code": code_version(),
+    }
+    arn = register_model(stack, job, score, verdict, manifest, properties)
     write(environment.directory / "training.json", stack, job, score, verdict, {**properties, "model_package_arn": arn})
     if not verdict.passed:
         raise TrainingError(f"{arn} is rejected: {verdict.reason}")
@@ -66,6 +71,24 @@ def main(environment: Environment) -> None:
         print(f"{arn} is approved: {verdict.reason}")
     else:
         print(f"{arn} waits for approval: `make approve ENV={stack.environment}`")
+
+
+def say_known(version: Version, in_use: str | None, stack: Stack) -> None:
+    """There is a model from this data, code and settings: a person has the next word on it.
+
+    Raises
+    ------
+    TrainingError
+        It was rejected, and the same would come out again.
+    """
+    if version.status == "Rejected":
+        raise TrainingError(
+            f"{version.name} comes from this data, code and settings, and is rejected: "
+            f"{version.approval or version.judged}"
+        )
+    print(f"nothing to train: {version.name} comes from this data, code and settings")
+    if version.arn != in_use:
+        print(f"it is not in use: `make approve MODEL={version.number} ENV={stack.environment}`")
 
 
 def train(stack: Stack, hyperparameters: dict[str, str], fingerprint: str) -> TrainingJob:
@@ -86,7 +109,14 @@ def train(stack: Stack, hyperparameters: dict[str, str], fingerprint: str) -> Tr
     return result(follow(name, sagemaker=clients["sagemaker"], logs=clients["logs"]), s3=clients["s3"])
 
 
-def register_model(stack: Stack, job: TrainingJob, score: Score, verdict: Verdict, properties: dict[str, str]) -> str:
+def register_model(
+    stack: Stack,
+    job: TrainingJob,
+    score: Score,
+    verdict: Verdict,
+    manifest: staging.Manifest,
+    properties: dict[str, str],
+) -> str:
     """A new version of the group; what the judge refused is kept as rejected."""
     status: Status = "PendingManualApproval" if verdict.passed else "Rejected"
     return register(
@@ -98,6 +128,7 @@ def register_model(stack: Stack, job: TrainingJob, score: Score, verdict: Verdic
         image=stack.serving_image,
         status=status,
         reason=verdict.reason,
+        manifest=manifest,
         properties=properties,
     )
 
@@ -109,12 +140,6 @@ def fingerprint_of(manifest: staging.Manifest, hyperparameters: dict[str, str]) 
         if path.suffix in {".py", ".txt"}:
             digest.update(path.relative_to(CONTAINER).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
-
-
-def rows_of(manifest: staging.Manifest) -> str:
-    """Names the validation rows and their classes: scores compare only on the same ones."""
-    rows = {key: found["md5"] for key, found in manifest["objects"].items() if key.startswith("validation")}
-    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
 
 
 def code_version() -> str:
@@ -135,7 +160,7 @@ def write(
         "instance_type": stack.training_instance_type,
         "seconds": job.seconds,
         "metrics": job.metrics,
-        "validation": {**asdict(score), "accuracy": score.accuracy, "interval": score.interval},
+        "validation": {"correct": score.correct, "n": score.n, "accuracy": score.accuracy, "interval": score.interval},
         "verdict": asdict(verdict),
     }
     write_json(path, content)

@@ -13,6 +13,7 @@ locals {
   data_capture_key   = "data_capture"
   image_keys         = ["train", "validation", "test"]
   models_key         = "models"
+  transform_key      = "transform"
   approved_arns      = nonsensitive(data.aws_ssm_parameters_by_path.approved.values)
   approved_model_arn = one(local.approved_arns)
 }
@@ -74,9 +75,10 @@ module "workflow" {
 module "training" {
   source = "./modules/training"
 
-  prefix     = local.prefix
-  bucket_arn = module.storage.bucket_arn
-  models_key = local.models_key
+  prefix        = local.prefix
+  bucket_arn    = module.storage.bucket_arn
+  models_key    = local.models_key
+  transform_key = local.transform_key
 }
 
 module "endpoint" {

@@ -14,7 +14,7 @@ output "bucket" {
 }
 
 output "training_role_arn" {
-  description = "Role that training jobs run under."
+  description = "Role that training and batch transform jobs run under."
   value       = module.training.role_arn
 }
 
@@ -31,6 +31,11 @@ output "serving_image" {
 output "training_instance_type" {
   description = "Instance type of training jobs."
   value       = var.training_instance_type
+}
+
+output "transform_instance_type" {
+  description = "Instance type of batch transform jobs: the endpoint's, as the same model server runs there."
+  value       = var.endpoint_instance_type
 }
 
 output "model_package_group" {

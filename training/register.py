@@ -1,5 +1,6 @@
 """The model registry: a version of the model package group for each training job, with what is known of it."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -24,15 +25,17 @@ def register(
     image: str,
     status: Status,
     reason: str,
+    manifest: Mapping[str, Any],
     properties: Mapping[str, str],
 ) -> str:
-    """Register a job's model.
+    """Register a job's model, with the manifest of its data beside it: the bucket's own is the next data's some day.
 
     Parameters
     ----------
     image : URI of the container image that serves it
     status : whether it may be deployed
     reason : why, in words
+    manifest : of the data that it was trained on
     properties : what else is known of it, such as its source and its code
 
     Returns
@@ -40,14 +43,17 @@ def register(
     str
         ARN of the new version.
     """
+    manifest_url, manifest_md5 = put_beside(job, "manifest.json", manifest, s3=s3)
+    metrics_url, _ = put_beside(job, "metrics.json", job.metrics, s3=s3)
     known = {
         **properties,
+        "manifest": manifest_url,
+        "manifest_md5": manifest_md5,
         "training_job": job.name,
         "validation_correct": str(score.correct),
         "validation_n": str(score.n),
         "validation_rows": score.rows,
     }
-    metrics_url = put_metrics(job, s3=s3)
     answer = sagemaker.create_model_package(
         ModelPackageGroupName=group,
         ModelPackageDescription=reason[:1024],
@@ -65,13 +71,13 @@ def register(
     return arn
 
 
-def put_metrics(job: TrainingJob, *, s3: Any) -> str:
-    """Put a job's figures beside its model, where the registry can name them; their address."""
-    url = job.model_data_url.removesuffix("model.tar.gz") + "metrics.json"
+def put_beside(job: TrainingJob, name: str, content: Mapping[str, Any], *, s3: Any) -> tuple[str, str]:
+    """Put an object beside a job's model, where the registry can name it; its address and its MD5."""
+    url = job.model_data_url.removesuffix("model.tar.gz") + name
     address = urlsplit(url)
-    body = json.dumps(job.metrics).encode()
+    body = json.dumps(content).encode()
     s3.put_object(Bucket=address.netloc, Key=address.path.lstrip("/"), Body=body, ContentType="application/json")
-    return url
+    return url, hashlib.md5(body, usedforsecurity=False).hexdigest()
 
 
 def approve(arn: str, *, sagemaker: Any, reason: str) -> None:
@@ -79,9 +85,9 @@ def approve(arn: str, *, sagemaker: Any, reason: str) -> None:
     sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription=reason)
 
 
-def properties_of(arn: str, *, sagemaker: Any) -> dict[str, str]:
-    """What is known of a version."""
-    return dict(sagemaker.describe_model_package(ModelPackageName=arn).get("CustomerMetadataProperties") or {})
+def reject(arn: str, *, sagemaker: Any, reason: str) -> None:
+    """Forbid that a version is deployed."""
+    sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Rejected", ApprovalDescription=reason)
 
 
 def score_of(properties: Mapping[str, str]) -> Score:

@@ -5,12 +5,13 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-from moto.sagemaker.exceptions import ResourceInUseException
+from moto.core.responses import EmptyResult
+from moto.sagemaker.exceptions import ResourceInUseException, ValidationError
 from moto.sagemaker.models import SageMakerModelBackend
 from moto.sagemaker.responses import SageMakerResponse
 
 from emulator.context import Emulator
-from emulator.replace import replace
+from emulator.replace import add, replace
 from emulator.sagemaker.logs import LogStream
 from emulator.sagemaker.objects import base_of, list_keys, split
 from emulator.sagemaker.processes import Processes
@@ -38,7 +39,16 @@ def install(emulator: Emulator, processes: Processes) -> None:
         threading.Thread(target=_run, args=(emulator, processes, backend, job), daemon=True).start()
         return answer
 
+    def stop_transform_job(self: SageMakerResponse) -> EmptyResult:
+        name = self._get_param("TransformJobName")
+        status = self.sagemaker_backend.describe_transform_job(name)["TransformJobStatus"]
+        if status not in ("InProgress", "Stopping"):
+            raise ValidationError(f"The request was rejected because the transform job is in status {status}.")
+        self.sagemaker_backend.transform_jobs[name].transform_job_status = "Stopping"
+        return EmptyResult()
+
     create = replace(SageMakerResponse, "create_transform_job", create_transform_job)
+    add(SageMakerResponse, "stop_transform_job", stop_transform_job)
 
 
 def _run(emulator: Emulator, processes: Processes, backend: SageMakerModelBackend, job: Any) -> None:
@@ -52,7 +62,7 @@ def _run(emulator: Emulator, processes: Processes, backend: SageMakerModelBacken
             _transform(emulator.client("s3", backend.region_name), server, job)
         finally:
             server.stop()
-        status = "Completed"
+        status = "Stopped" if _stopping(job) else "Completed"
     except TransformError as error:
         job.failure_reason = str(error)
     except HostingError as error:
@@ -79,13 +89,26 @@ def _transform(s3: Any, server: ModelServer, job: Any) -> None:
     if not keys:
         raise TransformError(f"ClientError: Found no input data at {source}")
     base = base_of(prefix, keys)
+    failed: list[TransformError] = []
     for key in keys:
+        if _stopping(job):
+            return
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        answers = [_ask(server, job, key, part) for part in _parts(job, body)]
+        try:
+            answers = [_ask(server, job, key, part) for part in _parts(job, body)]
+        except TransformError as error:  # it fails the job in the end; the other objects are answered all the same
+            failed.append(error)
+            continue
         end = b"\n" if job.transform_output.get("AssembleWith") == "Line" else b""
         assembled = b"".join(answer.rstrip(b"\n") + end if end else answer for answer in answers)
         relative = key.removeprefix(base).lstrip("/")
         s3.put_object(Bucket=target_bucket, Key=f"{target}/{relative}.out".lstrip("/"), Body=assembled)
+    if failed:
+        raise failed[0]
+
+
+def _stopping(job: Any) -> bool:
+    return bool(job.transform_job_status == "Stopping")
 
 
 def _parts(job: Any, body: bytes) -> list[bytes]:

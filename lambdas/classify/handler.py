@@ -36,8 +36,8 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     Returns
     -------
     dict
-        `statusCode` 200 and the body with `inferences`, a probability for each class, and `predictions`, the
-        same with the classes' names.
+        `statusCode` 200 and the body with `inferences`, a probability for each class, `predictions`, the same
+        with the classes' names, and `model_version`, of the model that answered.
 
     Raises
     ------
@@ -56,7 +56,12 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     predictions = [
         {"class": name, "probability": probability} for name, probability in zip(classes, inferences, strict=True)
     ]
-    return {"statusCode": 200, "body": {**body, "inferences": inferences, "predictions": predictions}}
+    # Terraform names the variant for its model's version: while an endpoint is updated, old and new answer in turn
+    version = answer["InvokedProductionVariant"]
+    return {
+        "statusCode": 200,
+        "body": {**body, "inferences": inferences, "predictions": predictions, "model_version": version},
+    }
 
 
 def settings(environment: Mapping[str, str]) -> tuple[str, list[str]]:

@@ -57,6 +57,11 @@ run "a_model_is_one_endpoint_that_captures_both_sides_as_json" {
   }
 
   assert {
+    condition     = one(one(aws_sagemaker_endpoint_configuration.this).production_variants).variant_name == "v7"
+    error_message = "Each answer must say which version gave it."
+  }
+
+  assert {
     condition = alltrue([
       one(one(aws_sagemaker_endpoint_configuration.this).data_capture_config).enable_capture,
       one(one(aws_sagemaker_endpoint_configuration.this).data_capture_config).initial_sampling_percentage == 50,

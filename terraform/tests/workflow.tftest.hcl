@@ -40,6 +40,14 @@ run "the_functions_follow_each_other_and_the_vehicle_is_recorded" {
     ])
     error_message = "Each state must invoke the function of its name."
   }
+
+  assert {
+    condition = alltrue([
+      jsondecode(aws_sfn_state_machine.this.definition).States.Filter.ResultSelector["model_version.$"] == "$.Payload.body.model_version",
+      jsondecode(aws_sfn_state_machine.this.definition).States.Record.Parameters.Item.model_version["S.$"] == "$.model_version",
+    ])
+    error_message = "The output and the table must say which model answered."
+  }
 }
 
 run "every_failure_is_told_and_fails_the_execution_under_its_own_name" {

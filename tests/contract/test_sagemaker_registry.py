@@ -149,8 +149,8 @@ def test_a_monitoring_schedule_is_kept(sagemaker: SageMaker) -> None:
         client.describe_monitoring_schedule(MonitoringScheduleName=name)
 
 
-def transform(sagemaker: SageMaker, model: str, uri: str, **more: Any) -> dict[str, Any]:
-    """Run a batch transform job to its end; its description."""
+def start_transform(sagemaker: SageMaker, model: str, uri: str, **more: Any) -> str:
+    """Start a batch transform job; its name."""
     name = unique("transform")
     source = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}, "ContentType": "text/plain"}
     sagemaker.client.create_transform_job(
@@ -161,12 +161,22 @@ def transform(sagemaker: SageMaker, model: str, uri: str, **more: Any) -> dict[s
         TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
         **more,
     )
+    return name
+
+
+def transformed(sagemaker: SageMaker, name: str) -> dict[str, Any]:
+    """A batch transform job's description once it has ended."""
 
     def ended() -> dict[str, Any]:
         described: dict[str, Any] = sagemaker.client.describe_transform_job(TransformJobName=name)
-        return described if described["TransformJobStatus"] != "InProgress" else {}
+        return described if described["TransformJobStatus"] not in ("InProgress", "Stopping") else {}
 
     return eventually(ended)
+
+
+def transform(sagemaker: SageMaker, model: str, uri: str, **more: Any) -> dict[str, Any]:
+    """Run a batch transform job to its end; its description."""
+    return transformed(sagemaker, start_transform(sagemaker, model, uri, **more))
 
 
 def test_a_batch_is_answered_file_by_file(sagemaker: SageMaker) -> None:
@@ -213,6 +223,32 @@ def test_a_batch_that_fails_tells_why(sagemaker: SageMaker, body: bytes | None, 
     # THEN
     assert job["TransformJobStatus"] == "Failed"
     assert reason in job["FailureReason"]
+
+
+def test_a_batch_goes_on_past_an_object_that_fails(sagemaker: SageMaker) -> None:
+    # GIVEN
+    for name, body in (("a", "1"), ("b", "bad"), ("c", "1")):
+        sagemaker.put(f"in/{name}.txt", body)
+    # WHEN
+    job = transform(sagemaker, sagemaker.make_model(), f"s3://{sagemaker.bucket}/in/")
+    # THEN
+    assert job["TransformJobStatus"] == "Failed"
+    assert "in/b.txt" in job["FailureReason"]
+    assert sagemaker.keys("out/") == ["out/a.txt.out", "out/c.txt.out"]
+
+
+def test_a_batch_is_stopped(sagemaker: SageMaker) -> None:
+    # GIVEN objects that take a second each
+    for number in range(30):
+        sagemaker.put(f"in/{number:02}.txt", "slow")
+    name = start_transform(sagemaker, sagemaker.make_model(), f"s3://{sagemaker.bucket}/in/")
+    # WHEN
+    sagemaker.client.stop_transform_job(TransformJobName=name)
+    # THEN
+    assert transformed(sagemaker, name)["TransformJobStatus"] == "Stopped"
+    assert len(sagemaker.keys("out/")) < 30
+    with pytest.raises(ClientError, match="is in status Stopped"):
+        sagemaker.client.stop_transform_job(TransformJobName=name)
 
 
 def test_a_model_without_a_network_of_its_own_has_no_vpc_config(sagemaker: SageMaker) -> None:

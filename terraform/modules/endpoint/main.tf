@@ -3,8 +3,11 @@ locals {
   count   = var.model_package_arn == null ? 0 : 1
   version = try(reverse(split("/", var.model_package_arn))[0], "")
 
+  # The endpoint says with each answer which variant gave it: named for the model's version, it says which model did
+  variant = "v${local.version}"
+
   # A configuration cannot be changed, so each has a name of its own: the model's version and what is set here
-  settings    = [var.instance_type, var.instance_count, var.sampling_percentage, var.data_capture_uri]
+  settings    = [local.variant, var.instance_type, var.instance_count, var.sampling_percentage, var.data_capture_uri]
   config_name = "${var.name}-${local.version}-${substr(sha256(jsonencode(local.settings)), 0, 8)}"
 
   arn_prefix = "arn:${var.partition}"
@@ -112,7 +115,7 @@ resource "aws_sagemaker_endpoint_configuration" "this" {
   name = local.config_name
 
   production_variants {
-    variant_name           = "AllTraffic"
+    variant_name           = local.variant
     model_name             = aws_sagemaker_model.this[0].name
     instance_type          = var.instance_type
     initial_instance_count = var.instance_count

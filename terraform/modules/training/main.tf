@@ -45,15 +45,15 @@ data "aws_iam_policy_document" "this" {
   }
 
   statement {
-    sid       = "WriteModels"
+    sid       = "WriteModelsAndAnswers"
     actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]
-    resources = ["${var.bucket_arn}/${var.models_key}/*"]
+    resources = [for key in [var.models_key, var.transform_key] : "${var.bucket_arn}/${key}/*"]
   }
 
   statement {
     sid       = "WriteLogs"
     actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
-    resources = ["${local.arn_prefix}:logs:${local.place}:log-group:/aws/sagemaker/TrainingJobs*"]
+    resources = [for kind in ["TrainingJobs", "TransformJobs"] : "${local.arn_prefix}:logs:${local.place}:log-group:/aws/sagemaker/${kind}*"]
   }
 
   statement {
@@ -74,6 +74,7 @@ data "aws_iam_policy_document" "this" {
     actions = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     resources = [
       "${local.arn_prefix}:ecr:*:*:repository/${data.aws_sagemaker_prebuilt_ecr_image.training.repository_name}",
+      "${local.arn_prefix}:ecr:*:*:repository/${data.aws_sagemaker_prebuilt_ecr_image.serving.repository_name}",
     ]
   }
 

@@ -1,5 +1,5 @@
 output "role_arn" {
-  description = "Role that training jobs run under."
+  description = "Role that training and batch transform jobs run under."
   value       = aws_iam_role.this.arn
 }
 

@@ -12,3 +12,8 @@ variable "models_key" {
   description = "First part of the keys that training jobs write."
   type        = string
 }
+
+variable "transform_key" {
+  description = "First part of the keys that batch transform jobs write."
+  type        = string
+}

@@ -50,12 +50,13 @@ locals {
       Filter = merge(local.invoke["filter"], {
         # the image has done its work
         ResultSelector = {
-          "s3_bucket.$"   = "$.Payload.body.s3_bucket"
-          "s3_key.$"      = "$.Payload.body.s3_key"
-          "inferences.$"  = "$.Payload.body.inferences"
-          "predictions.$" = "$.Payload.body.predictions"
-          "class.$"       = "$.Payload.body.class"
-          "confidence.$"  = "$.Payload.body.confidence"
+          "s3_bucket.$"     = "$.Payload.body.s3_bucket"
+          "s3_key.$"        = "$.Payload.body.s3_key"
+          "inferences.$"    = "$.Payload.body.inferences"
+          "predictions.$"   = "$.Payload.body.predictions"
+          "class.$"         = "$.Payload.body.class"
+          "confidence.$"    = "$.Payload.body.confidence"
+          "model_version.$" = "$.Payload.body.model_version"
         }
         Next = "Record"
       })
@@ -65,11 +66,12 @@ locals {
         Parameters = {
           TableName = var.table_name
           Item = {
-            image      = { "S.$" = "States.Format('s3://{}/{}', $.s3_bucket, $.s3_key)" }
-            class      = { "S.$" = "$.class" }
-            confidence = { "N.$" = "States.Format('{}', $.confidence)" }
-            execution  = { "S.$" = "$$.Execution.Id" }
-            recorded   = { "S.$" = "$$.State.EnteredTime" }
+            image         = { "S.$" = "States.Format('s3://{}/{}', $.s3_bucket, $.s3_key)" }
+            class         = { "S.$" = "$.class" }
+            confidence    = { "N.$" = "States.Format('{}', $.confidence)" }
+            model_version = { "S.$" = "$.model_version" }
+            execution     = { "S.$" = "$$.Execution.Id" }
+            recorded      = { "S.$" = "$$.State.EnteredTime" }
           }
         }
         ResultPath = null

@@ -30,7 +30,7 @@ class FakeRuntime:
         self.asked.append(request)
         if self._refuses:
             raise ClientError({"Error": {"Code": self._refuses, "Message": "refused"}}, "InvokeEndpoint")
-        return {"Body": io.BytesIO(self._answer)}
+        return {"Body": io.BytesIO(self._answer), "InvokedProductionVariant": "v7"}
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +69,7 @@ def test_the_endpoint_gets_the_image_and_its_probabilities_get_names(
                 {"class": "bicycle", "probability": 0.25},
                 {"class": "motorcycle", "probability": 0.75},
             ],
+            "model_version": "v7",
         },
     }
 

@@ -16,6 +16,7 @@ def make_stack(**changes: Any) -> Stack:
         "training_image": "registry/pytorch-training:2.6",
         "serving_image": "registry/pytorch-inference:2.6",
         "training_instance_type": "ml.m5.xlarge",
+        "transform_instance_type": "ml.m5.xlarge",
         "model_package_group": "scones-local-vehicles",
         "approved_model_path": "/scones/local/approved-model",
         "approval": "automatic",

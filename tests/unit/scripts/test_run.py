@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from scripts.registry import served_model
 from scripts.run import (
     PATIENCE,
     EndpointMissingError,
@@ -16,8 +17,7 @@ from scripts.run import (
     check_outcomes,
     execute,
     execute_all,
-    inferences_in_history,
-    served_model,
+    passed_on,
     summary,
     wait,
 )
@@ -129,7 +129,7 @@ def test_below_the_threshold_the_probabilities_come_from_the_history() -> None:
     ],
 )
 def test_where_the_endpoint_gave_no_answer_there_are_no_probabilities(event: dict[str, Any]) -> None:
-    assert inferences_in_history(FakeStates({}, {"arn": [event]}), "arn") is None
+    assert passed_on(FakeStates({}, {"arn": [event]}), "arn", None, "inferences") is None
 
 
 def test_executions_come_in_the_order_of_the_images() -> None:

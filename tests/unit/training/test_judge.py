@@ -1,8 +1,8 @@
-"""A model is used when it reaches the bar and is no worse than the one in use, on the same rows."""
+"""A model is used when it reaches the bar and is not worse, beyond chance, than the one in use on the same rows."""
 
 import pytest
 
-from training.judge import Score, judge, wilson_interval
+from training.judge import Comparison, Score, judge, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -21,24 +21,57 @@ def test_intervals_are_wilsons(correct: int, n: int, expected: tuple[float, floa
 
 
 @pytest.mark.parametrize(
-    ("correct", "incumbent", "passed", "reason"),
+    ("gained", "lost", "expected"),
     [
-        (95, None, True, "no model in use"),
-        (90, None, True, "at or above the bar"),
-        (89, None, False, "below the bar of 0.9"),
-        (95, Score(94, 100, "a"), True, "no worse"),
-        (95, Score(95, 100, "a"), True, "no worse"),
-        (95, Score(96, 100, "a"), False, "worse than the model in use on the same rows"),
-        (95, Score(99, 100, "b"), True, "judged on other rows"),
-        (89, Score(80, 100, "a"), False, "below the bar"),
+        # sums of the binomial distribution at 1/2, by hand
+        (0, 0, 1.0),
+        (0, 4, 1 / 16),
+        (0, 5, 1 / 32),
+        (1, 7, 9 / 256),
+        (2, 2, 11 / 16),
+        (3, 0, 1.0),
     ],
-    ids=["first", "at the bar", "below it", "better", "equal", "worse", "other rows", "better but below"],
 )
-def test_verdicts(correct: int, incumbent: Score | None, passed: bool, reason: str) -> None:
+def test_the_comparison_is_mcnemars_exact_and_one_sided(gained: int, lost: int, expected: float) -> None:
+    assert Comparison(gained, lost).p == pytest.approx(expected)
+
+
+def make_score(right: str, rows: str = "a") -> Score:
+    """A score on rows that were told right (1) or not (0)."""
+    told = {f"{number}.png": each == "1" for number, each in enumerate(right)}
+    return Score(sum(told.values()), len(told), rows, told)
+
+
+CANDIDATE = "1" * 90 + "0" * 10
+
+
+@pytest.mark.parametrize(
+    ("incumbent", "passed", "reason"),
+    [
+        (None, True, "no model in use"),
+        (make_score("1" * 80 + "0" * 20), True, "only it told 10 right, only the model in use 0, p=1.000"),
+        (make_score(CANDIDATE), True, "only it told 0 right, only the model in use 0, p=1.000"),
+        (make_score("1" * 94 + "0" * 6), True, "only it told 0 right, only the model in use 4, p=0.062"),
+        (make_score("1" * 95 + "0" * 5), False, "worse than the model in use (0.950) on the same rows"),
+        # five points apart as before, but the two differ on many rows: chance explains it
+        (make_score("0" * 5 + "1" * 95), True, "only it told 5 right, only the model in use 10, p=0.151"),
+        (make_score("1" * 100, "b"), True, "which was judged on other rows"),
+        (Score(100, 100, "a"), True, "answers row by row are missing"),
+        (make_score("1" * 99), True, "answers row by row are missing"),
+    ],
+    ids=["first", "better", "equal", "chance", "worse", "differing", "other rows", "unknown rows", "missing row"],
+)
+def test_a_model_is_held_against_the_one_in_use(incumbent: Score | None, passed: bool, reason: str) -> None:
     # WHEN
-    verdict = judge(Score(correct, 100, "a"), incumbent, bar=0.9)
+    verdict = judge(make_score(CANDIDATE), incumbent, bar=0.9)
 
     # THEN it says why, with its figures
     assert verdict.passed is passed
     assert reason in verdict.reason
-    assert f"{correct / 100:.3f}" in verdict.reason
+    assert "0.900" in verdict.reason
+
+
+def test_below_the_bar_nothing_else_counts() -> None:
+    verdict = judge(make_score(CANDIDATE), make_score("0" * 100), bar=0.91)
+    assert not verdict.passed
+    assert "below the bar of 0.91" in verdict.reason

@@ -1,13 +1,19 @@
 """The registry keeps with each version what is needed to judge the next one."""
 
+import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from training.judge import Score
 from training.launch import TrainingJob
-from training.register import approve, properties_of, register, score_of
+from training.register import approve, register, reject, score_of
 
 JOB = TrainingJob("vehicles-1", "arn:job", "s3://bucket/models/vehicles-1/output/model.tar.gz", 60, {"epochs": []})
+
+MANIFEST = {"source": "CIFAR-100", "objects": {"train/a.png": {"size": 1, "md5": "0cc175b9c0f1b6a831c399e269772661"}}}
 
 
 class FakeRegistry:
@@ -23,9 +29,6 @@ class FakeRegistry:
 
     def update_model_package(self, **request: Any) -> None:
         self.packages[request.pop("ModelPackageArn")].update(request)
-
-    def describe_model_package(self, **request: Any) -> dict[str, Any]:
-        return self.packages[request["ModelPackageName"]]
 
 
 class FakeBucket:
@@ -48,6 +51,7 @@ def add(registry: FakeRegistry, score: Score, bucket: FakeBucket | None = None, 
         image="image:1",
         status="PendingManualApproval",
         reason="good enough",
+        manifest=MANIFEST,
         properties=properties,
     )
 
@@ -64,7 +68,7 @@ def test_a_version_knows_its_model_its_score_and_its_origin() -> None:
     container = package["InferenceSpecification"]["Containers"][0]
     assert (container["Image"], container["ModelDataUrl"]) == ("image:1", JOB.model_data_url)
     assert package["ModelApprovalStatus"] == "PendingManualApproval"
-    known = properties_of(arn, sagemaker=registry)
+    known = package["CustomerMetadataProperties"]
     assert known["training_job"] == "vehicles-1"
     assert (known["source"], known["code"]) == ("CIFAR-100", "abc")
     assert score_of(known) == score
@@ -82,20 +86,36 @@ def test_a_version_names_the_figures_of_its_job() -> None:
     assert json.loads(bucket.objects[quality["S3Uri"]]) == JOB.metrics
 
 
+def test_a_version_keeps_the_manifest_of_its_data_beside_its_model() -> None:
+    # GIVEN
+    registry, bucket = FakeRegistry(), FakeBucket()
+
+    # WHEN
+    arn = add(registry, Score(95, 100, "rows"), bucket)
+
+    # THEN
+    known = registry.packages[arn]["CustomerMetadataProperties"]
+    kept = bucket.objects["s3://bucket/models/vehicles-1/output/manifest.json"]
+    assert known["manifest"] == "s3://bucket/models/vehicles-1/output/manifest.json"
+    assert json.loads(kept) == MANIFEST
+    assert known["manifest_md5"] == hashlib.md5(kept, usedforsecurity=False).hexdigest()
+
+
 def test_long_texts_are_cut_to_what_the_service_takes() -> None:
     registry = FakeRegistry()
     arn = add(registry, Score(1, 1, "rows"), source="x" * 1000)
     assert len(registry.packages[arn]["CustomerMetadataProperties"]["source"]) == 256
 
 
-def test_an_approved_version_says_why() -> None:
+@pytest.mark.parametrize(("decide", "status"), [(approve, "Approved"), (reject, "Rejected")])
+def test_a_decision_says_why(decide: Callable[..., None], status: str) -> None:
     # GIVEN
     registry = FakeRegistry()
     arn = add(registry, Score(95, 100, "rows"))
 
     # WHEN
-    approve(arn, sagemaker=registry, reason="no worse")
+    decide(arn, sagemaker=registry, reason="a reason")
 
     # THEN
     package = registry.packages[arn]
-    assert (package["ModelApprovalStatus"], package["ApprovalDescription"]) == ("Approved", "no worse")
+    assert (package["ModelApprovalStatus"], package["ApprovalDescription"]) == (status, "a reason")

@@ -1,0 +1,99 @@
+"""Whether a training job's model may be used: held against the bar, and against the model in use on the same rows."""
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import boto3
+
+import staging
+from scripts.command import OperatorError
+from scripts.leftovers import batch_name
+from scripts.registry import Version
+from scripts.stack import Stack
+from training.answers import AnswersError, fetch_right, is_right
+from training.judge import Score, Verdict, judge
+from training.launch import TrainingJob
+from training.transform import TransformError, find_batch, transform
+
+SPLIT = "validation"
+
+
+class GateError(OperatorError):
+    """The model cannot be judged."""
+
+
+def judge_job(
+    stack: Stack, job: TrainingJob, manifest: staging.Manifest, in_use: Version | None
+) -> tuple[Score, Verdict]:
+    """A job's score and the verdict on its model.
+
+    Parameters
+    ----------
+    manifest : of the data that the job was given
+    in_use : the model to compare with; None where there is none
+
+    Raises
+    ------
+    GateError
+        What a job left of its answers is not of the trainer's form.
+    """
+    s3 = boto3.client("s3", region_name=stack.region)
+    measured = job.metrics["validation"]
+    try:
+        right = fetch_right(job.model_data_url, s3=s3)
+        score = Score(measured["correct"], measured["n"], rows_of(manifest), right)
+        # below the bar nothing else counts, and asking the model in use may cost a job
+        compared = in_use if score.accuracy >= stack.accuracy_bar else None
+        incumbent = score_in_use(stack, compared, manifest) if compared else None
+    except AnswersError as error:
+        raise GateError(str(error)) from error
+    return score, judge(score, incumbent, bar=stack.accuracy_bar)
+
+
+def score_in_use(stack: Stack, version: Version, manifest: staging.Manifest) -> Score:
+    """How the model in use does on the rows of `manifest`; on its own where it cannot be asked about these."""
+    known = version.score
+    if known.rows == rows_of(manifest):
+        s3 = boto3.client("s3", region_name=stack.region)
+        return replace(known, right=fetch_right(version.model_data_url, s3=s3))
+    if version.properties.get("classes") != ",".join(manifest["classes"])[:256]:
+        return known
+    print(f"{version.name}, the model in use, was judged on other rows: it answers for these in a batch transform job")
+    try:
+        right = asked_right(stack, version, manifest)
+    except TransformError as error:
+        print(f"that failed: {error}")
+        return known
+    return Score(sum(right.values()), len(right), rows_of(manifest), right)
+
+
+def asked_right(stack: Stack, version: Version, manifest: staging.Manifest) -> dict[str, bool]:
+    """Whether a version tells each validation image right, by the image's name."""
+    s3 = boto3.client("s3", region_name=stack.region)
+    batch = find_batch(make_name(stack), stack.bucket, SPLIT, s3=s3)
+    answers = transform(
+        batch,
+        container={"ModelPackageName": version.arn},
+        role_arn=stack.training_role_arn,
+        instance_type=stack.transform_instance_type,
+        classes=len(manifest["classes"]),
+        sagemaker=boto3.client("sagemaker", region_name=stack.region),
+        s3=s3,
+    )
+    listing = s3.get_object(Bucket=stack.bucket, Key=f"{SPLIT}.lst")["Body"].read().decode("utf-8")
+    labels = {path: int(number) for _, number, path in (line.split("\t") for line in listing.splitlines())}
+    found = {key.removeprefix(batch.prefix): values for key, values in answers.probabilities.items()}
+    return {name: is_right(labels[name], values) for name, values in found.items() if name in labels}
+
+
+def make_name(stack: Stack) -> str:
+    """A batch transform job's name, which no other has."""
+    return f"{batch_name(stack.environment)}{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
+
+
+def rows_of(manifest: staging.Manifest) -> str:
+    """Names the validation rows and their classes: scores compare only on the same ones."""
+    rows = {key: found["md5"] for key, found in manifest["objects"].items() if key.startswith(SPLIT)}
+    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()

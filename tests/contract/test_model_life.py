@@ -1,0 +1,117 @@
+"""A model's life in the registry, and a batch, by the commands' own code."""
+
+import argparse
+from typing import Any
+
+import pytest
+
+from emulator.environment import pointing_at
+from scripts.approval import InUseError, NothingToRollBackToError, approve, reject, rollback
+from scripts.command import Environment
+from scripts.registry import model_in_use, read_versions
+from tests.contract.functions import unique
+from tests.contract.sagemaker_parts import (
+    ROLE,
+    SERVER,
+    SageMaker,
+    make_sagemaker,  # noqa: F401 (the fixture `sagemaker`)
+)
+from tests.unit.scripts.stacks import make_stack
+from training.judge import Score
+from training.launch import TrainingJob
+from training.register import register
+from training.transform import find_batch, transform
+
+
+@pytest.fixture
+def stack(sagemaker: SageMaker, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A stack with an empty registry, to which boto3 points."""
+    for name, value in pointing_at(sagemaker.emulator.url).items():
+        monkeypatch.setenv(name, value)
+    group = unique("group")
+    sagemaker.client.create_model_package_group(ModelPackageGroupName=group)
+    return make_stack(
+        bucket=sagemaker.bucket,
+        model_package_group=group,
+        approved_model_path=f"/scones/{group}/approved-model",
+        endpoint_config_name=None,
+    )
+
+
+def add(sagemaker: SageMaker, stack: Any) -> str:
+    url = sagemaker.put_model_data("[0.75, 0.25]")
+    return register(
+        TrainingJob("job", "arn", url, 1, {}),
+        Score(9, 10, "rows"),
+        sagemaker=sagemaker.client,
+        s3=sagemaker.s3,
+        group=stack.model_package_group,
+        image=SERVER,
+        status="PendingManualApproval",
+        reason="good enough",
+        manifest={"objects": {}},
+        properties={"source": "drawn"},
+    )
+
+
+def say(stack: Any, model: str = "", reason: str = "") -> Environment:
+    environment = Environment("local", argparse.Namespace(model=model, reason=reason))
+    environment.__dict__["stack"] = stack  # what Terraform would be asked for
+    return environment
+
+
+def test_a_model_comes_into_use_and_goes(sagemaker: SageMaker, stack: Any) -> None:
+    # GIVEN
+    ssm = sagemaker.emulator.client("ssm")
+    first, second, third = (add(sagemaker, stack) for _ in range(3))
+
+    # WHEN / THEN the newest that waits, or the one that is named
+    approve(say(stack))
+    assert model_in_use(stack, ssm) == third
+    approve(say(stack, "1"))
+    assert model_in_use(stack, ssm) == first
+    with pytest.raises(NothingToRollBackToError):
+        rollback(say(stack))
+
+    # WHEN / THEN back, past what was rejected
+    reject(say(stack, "v2", "it's worse at night"))
+    approve(say(stack, third))
+    with pytest.raises(InUseError):
+        reject(say(stack, "v3", "so is this"))
+    rollback(say(stack))
+    assert model_in_use(stack, ssm) == first
+    reject(say(stack, "v3", "so is this"))
+
+    # THEN the registry has it all
+    newest, middle, oldest = read_versions(stack, sagemaker.client)
+    assert [each.status for each in (newest, middle, oldest)] == ["Rejected", "Rejected", "Approved"]
+    assert middle.arn == second
+    assert middle.approval.startswith("it's worse at night (by arn:aws:")
+    assert oldest.judged == "good enough"
+    assert (oldest.score.correct, oldest.score.n) == (9, 10)
+    assert sagemaker.get(oldest.properties["manifest"]) == b'{"objects": {}}'
+
+
+def test_a_batch_is_answered_by_the_registered_model(sagemaker: SageMaker, stack: Any) -> None:
+    # GIVEN
+    package = add(sagemaker, stack)
+    for key, body in (("in/a.png", "x"), ("in/deep/a.png", "x"), ("in/b.png", "bad"), ("in.lst", "x")):
+        sagemaker.put(key, body)
+    name = unique("transform")
+
+    # WHEN
+    answers = transform(
+        find_batch(name, sagemaker.bucket, "in", s3=sagemaker.s3),
+        container={"ModelPackageName": package},
+        role_arn=ROLE,
+        instance_type="ml.m5.large",
+        classes=2,
+        sagemaker=sagemaker.client,
+        s3=sagemaker.s3,
+    )
+
+    # THEN
+    assert answers.probabilities == {"in/a.png": [0.75, 0.25], "in/deep/a.png": [0.75, 0.25]}
+    assert list(answers.failed) == ["in/b.png"]
+    assert "there is no such vehicle" in answers.failed["in/b.png"]
+    assert name not in {model["ModelName"] for model in sagemaker.client.list_models()["Models"]}
