@@ -68,7 +68,7 @@ up: $(INSTALLED) $(GROUND) lambdas ## create or change everything that Terraform
 
 stage: $(INSTALLED) $(GROUND) ## bring SOURCE's images to S3 (FORM=recordio: as shards)
 	$(call step)
-	$(call SCRIPT,stage) --source '$(SOURCE)' $(if $(FORM),--form '$(FORM)')
+	$(call SCRIPT,stage) --source '$(SOURCE)' $(if $(FORM),--form '$(FORM)') $(if $(PRETRAIN),--others)
 
 train: $(INSTALLED) $(GROUND) ## train in a SageMaker job, judge the model, register it
 	$(call step)

@@ -3,6 +3,7 @@
 SOURCE is `auto` (an archive already fetched, else the official one, else the drawn sample), `sample`
 (drawn by this project), or the path or URL of an archive in CIFAR-100's format. FORM is `images`, one object an
 image, or `recordio`: the training and the validation rows as shards, for data of more than some thousand rows.
+PRETRAIN=1 brings the rows of the archive's other classes too, for `make train PRETRAIN=1`.
 """
 
 import argparse
@@ -18,6 +19,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Where the rows come from, and in which form they are staged."""
     parser.add_argument("--source", default="auto", help="auto, sample, a path or a URL (auto)")
     parser.add_argument("--form", choices=get_args(staging.Form), default="images", help="of the rows (images)")
+    parser.add_argument("--others", action="store_true", help="the other classes' training rows too, to pretrain on")
 
 
 def main(environment: Environment) -> None:
@@ -32,6 +34,7 @@ def main(environment: Environment) -> None:
         client=boto3.client("s3", region_name=stack.region),
         directory=environment.directory / "images",
         form=environment.options.form,
+        others=environment.options.others,
     )
 
 

@@ -16,7 +16,7 @@ from staging import recordio
 from staging.checksum import file_md5
 from staging.errors import StagingError
 from staging.manifest import MANIFEST, Manifest, Split, Stored, read_json
-from staging.transform import Dataset
+from staging.transform import OTHERS, SPLITS, Dataset
 
 PENDING = "manifest.pending.json"  # keys that an unfinished run may have written
 THREADS = 8  # below botocore's default pool of 10 connections
@@ -90,7 +90,7 @@ def _count(dataset: Dataset, split: str) -> Split:
 def _list(client: BaseClient, bucket: str) -> dict[str, Mapping[str, Any]]:
     """What lies where staging writes: the slash keeps `test.lst` out of `test/`."""
     pages = client.get_paginator("list_objects_v2")
-    prefixes = ("train/", "validation/", "test/", "train.lst", "validation.lst", "test.lst")
+    prefixes = (*(f"{split}/" for split in (*SPLITS, OTHERS)), *(f"{split}.lst" for split in SPLITS))
     return {
         stored["Key"]: stored
         for prefix in prefixes

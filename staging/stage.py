@@ -22,6 +22,7 @@ def stage(
     seed: int = 0,
     validation_fraction: float = 0.1,
     form: Form = "images",
+    others: bool = False,
 ) -> Manifest:
     """Bring the images of `classes` from an archive to `bucket`.
 
@@ -31,7 +32,7 @@ def stage(
         What `resolve` found.
     directory
         Where the images lie on their way.
-    seed, validation_fraction, form
+    seed, validation_fraction, form, others
         See `transform`.
 
     Returns
@@ -51,5 +52,6 @@ def stage(
         seed=seed,
         validation_fraction=validation_fraction,
         form=form,
+        others=others,
     )
     return load(dataset, client=client, bucket=bucket, source=source.description, source_md5=source.md5)

@@ -20,6 +20,7 @@ from staging.recordio import Record, write_shards
 
 Form = Literal["images", "recordio"]
 SPLITS = ("train", "validation", "test")
+OTHERS = "pretrain"  # the folder of other classes' rows
 LONGEST_NAME = 100
 
 
@@ -51,7 +52,7 @@ class Dataset:
         Images by split, in the order of their rows.
     keys
         Every file below `directory`, by its key in the bucket: `<split>/<name>` and `<split>.lst`, or
-        `<split>/<split>-00000.rec` and so on.
+        `<split>/<split>-00000.rec` and so on; with other classes' rows `pretrain/pretrain-00000.rec` and so on.
     """
 
     directory: Path
@@ -74,6 +75,7 @@ def transform(
     seed: int = 0,
     validation_fraction: float = 0.1,
     form: Form = "images",
+    others: bool = False,
 ) -> Dataset:
     """Write the images of some classes as RGB PNGs with one manifest a split, or as shards of them.
 
@@ -90,6 +92,9 @@ def transform(
     form
         Of the training and the validation split. Both have the same rows in the same order; the test split's are
         images in any case, since the workflow is asked about one at a time.
+    others
+        Whether the training rows of all other classes are written too, as shards: a network can learn from them
+        what images look like. Their classes are numbered in the order of their labels.
 
     Raises
     ------
@@ -99,6 +104,8 @@ def transform(
     kind, numbers = class_numbers(classes, archive.meta)
     _require_rows(archive, kind, numbers)
     labels = archive.train.labels(kind)
+    if others and set(np.unique(labels)) <= set(numbers):
+        raise TooFewRowsError("the archive has no training rows of other classes to learn from")
     training, validation = _split_rows(labels, numbers, seed=seed, fraction=validation_fraction)
     chosen = {
         "train": training,
@@ -117,6 +124,9 @@ def transform(
         )
         write = _write_shards if form == "recordio" and not is_test else _write_images
         keys += write(_emptied(directory / split), splits[split], rows, chosen[split])
+    folder = _emptied(directory / OTHERS)
+    if others:
+        keys += _write_others(folder, archive.train, labels, numbers)
     return Dataset(directory, tuple(classes), seed, form, splits, tuple(keys))
 
 
@@ -203,6 +213,13 @@ def _write_shards(folder: Path, pictures: Sequence[Picture], rows: Rows, positio
     images = zip(pictures, _encoded(folder.name, rows, positions), strict=True)
     records = (Record(row, picture.number, image) for row, (picture, image) in enumerate(images))
     return (f"{folder.name}/{path.name}" for path in write_shards(folder, records))
+
+
+def _write_others(folder: Path, rows: Rows, labels: NDArray[np.int64], numbers: Mapping[int, int]) -> Iterator[str]:
+    """Write shards of the rows whose classes are not asked for; their keys."""
+    positions = np.flatnonzero(~np.isin(labels, list(numbers)))
+    _, classes = np.unique(labels[positions], return_inverse=True)
+    return _write_shards(folder, [Picture("", int(number)) for number in classes], rows, positions)
 
 
 def _encoded(split: str, rows: Rows, positions: NDArray[np.int64]) -> Iterator[bytes]:

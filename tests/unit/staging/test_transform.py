@@ -268,3 +268,30 @@ def test_one_form_leaves_nothing_of_the_other(archive: Archive, tmp_path: Path, 
     # THEN
     there = {path.relative_to(dataset.directory).as_posix() for path in dataset.directory.rglob("*") if path.is_file()}
     assert there == set(dataset.files())
+
+
+def test_other_classes_rows_can_be_had_to_learn_from(archive: Archive, tmp_path: Path) -> None:
+    # WHEN
+    dataset = transform(archive, classes=["bicycle", "motorcycle"], directory=tmp_path, others=True)
+
+    # THEN every training row is in one place alone, and the others' classes count from 0
+    shards = [key for key in dataset.keys if key.startswith("pretrain/")]
+    records = [record for key in shards for record in read_shard(tmp_path / key)]
+    chosen = len(dataset.splits["train"]) + len(dataset.splits["validation"])
+    assert len(records) + chosen == len(archive.train.labels("fine"))
+    assert sorted({record.number for record in records}) == list(range(len({record.number for record in records})))
+
+    # AND they are gone once they are no longer wanted
+    again = transform(archive, classes=["bicycle", "motorcycle"], directory=tmp_path)
+    assert not any(key.startswith("pretrain/") for key in again.keys)
+    assert not list((tmp_path / "pretrain").iterdir())
+
+
+def test_an_archive_without_other_classes_is_refused(tmp_path: Path) -> None:
+    # GIVEN
+    archive = read_archive(write_archive(tmp_path / "archive.tar.gz"))
+
+    # WHEN / THEN
+    with pytest.raises(TooFewRowsError, match="no training rows of other classes"):
+        transform(archive, classes=["bicycle", "motorcycle"], directory=tmp_path / "data", others=True)
+    assert not (tmp_path / "data").exists()
