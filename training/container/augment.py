@@ -1,4 +1,4 @@
-"""Random changes of images that leave their class as it is."""
+"""Random changes of images, for networks that see few."""
 
 from dataclasses import dataclass, fields
 
@@ -6,27 +6,26 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-PADDING = 4  # pixels by which an image is shifted at most
-CUTOUT = 8  # pixels of the side of what is covered
+PADDING = 4  # pixels by which an image is enlarged on each side before a part of it is taken
 JITTER = 0.2  # share by which brightness, contrast and saturation change at most
 
 
 @dataclass(frozen=True)
 class Draws:
-    """What chance decides for each of n images.
+    """What chance decides for each of n images, from 0 to 1.
 
     Attributes
     ----------
-    mirrored : bool, n
-    shifts : n x 2, from 0 to twice PADDING
-    holes : n x 2, from 0 to 1: where the covered part lies
-    colours : n x 3, factors of brightness, contrast and saturation
+    mirrored : n
+    places : n x 2, where the part lies that is taken
+    colours : n x 3, of brightness, contrast and saturation
+    patches : n x 3, area and place of what another image covers
     """
 
     mirrored: Tensor
-    shifts: Tensor
-    holes: Tensor
+    places: Tensor
     colours: Tensor
+    patches: Tensor
 
     def __getitem__(self, rows: slice) -> "Draws":
         """Those of some images."""
@@ -35,44 +34,56 @@ class Draws:
 
 def draw(count: int, generator: torch.Generator) -> Draws:
     """Draw for `count` images: the same generator gives the same, whoever computes on them."""
-    return Draws(
-        mirrored=torch.rand(count, generator=generator) < 0.5,
-        shifts=torch.randint(2 * PADDING + 1, (count, 2), generator=generator),
-        holes=torch.rand(count, 2, generator=generator),
-        colours=1 + JITTER * (2 * torch.rand(count, 3, generator=generator) - 1),
-    )
+    return Draws(*(torch.rand(count, *shape, generator=generator) for shape in ((), (2,), (3,), (3,))))
 
 
 def mirror(images: Tensor, draws: Draws) -> Tensor:
     """Mirror half of the images, n x height x width x 3."""
-    return torch.where(draws.mirrored.to(images.device).view(-1, 1, 1, 1), images.flip(2), images)
+    return torch.where(draws.mirrored.to(images.device).view(-1, 1, 1, 1) < 0.5, images.flip(2), images)
 
 
-def disturb(images: Tensor, draws: Draws) -> Tensor:
-    """Mirror, shift, recolour and cover a part of uint8 images, n x height x width x 3; for a network that knows
-    nothing yet.
-    """
-    shifted = recolour(shift(mirror(images, draws), draws.shifts).float(), draws.colours.to(images.device))
-    height, width = images.shape[1:3]
-    room = torch.tensor([max(height - CUTOUT, 0), max(width - CUTOUT, 0)])
-    for each, (top, left) in zip(shifted, (draws.holes * (room + 1)).long().tolist(), strict=True):
-        each[top : top + CUTOUT, left : left + CUTOUT] = 127
-    return shifted.to(torch.uint8)
+def disturb(images: Tensor, draws: Draws, side: int) -> Tensor:
+    """Mirror and recolour uint8 images, n x size x size x 3, and take a part of each, n x side x side x 3."""
+    parts = take(mirror(images, draws), draws.places, side).float()
+    return recolour(parts, draws.colours.to(images.device)).to(torch.uint8)
 
 
-def shift(images: Tensor, shifts: Tensor) -> Tensor:
-    """Move each image by what is drawn; what comes in is its mirror image."""
-    height, width = images.shape[1:3]
+def take(images: Tensor, places: Tensor, side: int) -> Tensor:
+    """A part of each image, which is enlarged by its mirror image first."""
     padded = functional.pad(images.permute(0, 3, 1, 2).float(), (PADDING,) * 4, mode="reflect").permute(0, 2, 3, 1)
-    parts = zip(padded, shifts.tolist(), strict=True)
-    return torch.stack([each[top : top + height, left : left + width] for each, (top, left) in parts])
+    corners = (places * (padded.shape[1] - side + 1)).long().tolist()
+    parts = zip(padded, corners, strict=True)
+    return torch.stack([each[top : top + side, left : left + side] for each, (top, left) in parts])
 
 
 def recolour(images: Tensor, colours: Tensor) -> Tensor:
     """Change each image's brightness, then contrast, then saturation."""
-    brightness, contrast, saturation = colours.view(-1, 3, 1, 1, 1).unbind(1)
+    brightness, contrast, saturation = (1 + JITTER * (2 * colours - 1)).view(-1, 3, 1, 1, 1).unbind(1)
     bright = images * brightness
     mean = bright.mean((1, 2, 3), keepdim=True)
     contrasted = mean + (bright - mean) * contrast
     grey = contrasted.mean(3, keepdim=True)
     return (grey + (contrasted - grey) * saturation).clamp(0, 255)
+
+
+def patch(images: Tensor, targets: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+    """Cover a part of each image by the same part of the next one, and mix their targets by what is seen of each.
+
+    Source: Yun et al., "CutMix", 2019, https://arxiv.org/abs/1905.04899
+
+    Parameters
+    ----------
+    images : n x side x side x 3
+    targets : n x classes, shares of the classes
+    """
+    side = images.shape[1]
+    area, *place = draws.patches.to(images.device).unbind(1)
+    length = (side * area.sqrt()).long()
+    pixels = torch.arange(side, device=images.device)
+    within = []
+    for share in place:
+        start = (share * (side - length + 1)).long()
+        within.append((pixels >= start[:, None]) & (pixels < (start + length)[:, None]))
+    covered = within[0][:, :, None, None] & within[1][:, None, :, None]
+    kept = 1 - (length / side)[:, None] ** 2
+    return torch.where(covered, images.roll(1, 0), images), kept * targets + (1 - kept) * targets.roll(1, 0)

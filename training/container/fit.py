@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from augment import Draws, disturb, draw, mirror
+from augment import Draws, disturb, draw, mirror, patch
 from data import Split
 from errors import InputError
 from hosts import Group
@@ -19,6 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 WARM_UP = 0.2  # share of the steps in which the learning rate rises
 SMOOTHING = 0.1
 SEEDS = 10_007  # by which seeds lie apart: more than the epochs that can be asked for
+CLOSE, CLOSE_PART = 0.7, 0.75  # share of the epochs that look at a part of each image, and that part's side
 HEAD_RATE = 10  # how much faster a new head learns than a body that knows ImageNet
 
 
@@ -126,18 +127,26 @@ class Training:
         part = slice(None) if group.sharded else slice(group.rank, None, group.size)
         total = len(rows) * (group.size if group.sharded else 1)
         mine = rows[part].to(group.device)
-        change = disturb if isinstance(self.network, ResNet9) else mirror
-        images, labels = change(self._images[mine], draws[part]), self._labels[mine]
+        labels = self._labels[mine]
+        images, targets = self._change(self._images[mine], labels, draws[part])
         with torch.autocast(group.device.type, torch.bfloat16, enabled=self._half):
             logits = self._module(images).float()
-        loss = functional.cross_entropy(logits, labels, label_smoothing=SMOOTHING, reduction="sum")
+        loss = functional.cross_entropy(logits, targets, label_smoothing=SMOOTHING, reduction="sum")
         self._optimizer.zero_grad(set_to_none=True)
         (loss * group.size / total).backward()  # hosts' gradients are averaged
         self._optimizer.step()
         self._schedule.step()
-        return torch.stack([torch.tensor(len(mine)), (logits.argmax(1) == labels).sum().cpu(), loss.detach().cpu()]).to(
-            group.device
-        )
+        right = (logits.argmax(1) == labels).sum()
+        return torch.stack([torch.tensor(len(mine), device=group.device), right, loss.detach()])
+
+    def _change(self, images: Tensor, labels: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Images as they are learned from, and the share of each class in them."""
+        targets: Tensor = functional.one_hot(labels, self.network.head.out_features).float()
+        if not isinstance(self.network, ResNet9):
+            return mirror(images, draws), targets
+        close = len(self.epochs) < CLOSE * self._settings.epochs
+        size = images.shape[1]
+        return patch(disturb(images, draws, round(size * CLOSE_PART) if close else size), targets, draws)
 
 
 def make_optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:

@@ -52,9 +52,9 @@ class Pretrained(nn.Module):
         return self
 
     @property
-    def head(self) -> nn.Module:
+    def head(self) -> nn.Linear:
         """The part that is new."""
-        head: nn.Module = self.body._fc
+        head: nn.Linear = self.body._fc
         return head
 
     def forward(self, images: Tensor) -> Tensor:
