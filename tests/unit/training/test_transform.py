@@ -154,7 +154,8 @@ def test_a_job_that_nobody_waits_for_is_stopped(monkeypatch: pytest.MonkeyPatch)
 def test_a_job_is_looked_at_ever_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     monkeypatch.setattr("training.transform.POLLS", (1.0, 1.2))
-    s3, pauses = FakeS3(in__a_png=b""), []
+    s3 = FakeS3(in__a_png=b"")
+    pauses: list[float] = []
     states = iter(["InProgress", "InProgress", "InProgress", "Stopped"])
 
     class Slow:
