@@ -39,7 +39,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(gate, "fetch_right", fetch)
     monkeypatch.setattr(gate, "asked_right", ask)
-    monkeypatch.setattr(gate.boto3, "client", lambda *arguments, **named: None)
+    monkeypatch.setattr("boto3.client", lambda *arguments, **named: None)
     return calls
 
 
