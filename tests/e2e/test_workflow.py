@@ -1,5 +1,6 @@
 """The whole workflow, by the targets that a person types."""
 
+import csv
 import json
 import os
 from collections.abc import Callable
@@ -50,6 +51,20 @@ def test_the_drawn_sample_goes_from_nothing_to_a_report_and_back(make_project: C
     page = (project.path / "build" / "local" / "report.html").read_text()
     assert "sample" in page
     assert 'src="http' not in page
+
+    # AND each answer leads back to its data, also one below the threshold
+    lineage = project.make("lineage", f"EXECUTION={run['executions'][0]['arn']}", "VERIFY=1")
+    assert "by v1" in lineage
+    assert "train 900: bicycle 450, motorcycle 450" in lineage
+    assert "are still what they were" in lineage
+    assert "approved, in use" in project.make("models")
+    assert "no version before v1" in project.make("rollback", succeeds=False)
+
+    # AND a batch has the same answers as the workflow
+    project.make("transform", "INPUT=test")
+    with (project.path / "build" / "local" / "transform.csv").open(newline="") as stream:
+        confidences = {row["key"]: float(row["confidence"]) for row in csv.DictReader(stream)}
+    assert confidences == pytest.approx({each["s3_key"]: max(each["inferences"]) for each in run["executions"]})
 
     # AND the live stack is what the code declares, and each target can be said again
     assert "No changes" in project.make("drift")

@@ -146,7 +146,9 @@ class Training:
             return mirror(images, draws), targets
         close = len(self.epochs) < CLOSE * self._settings.epochs
         size = images.shape[1]
-        return patch(disturb(images, draws, round(size * CLOSE_PART) if close else size), targets, draws)
+        parts: Tensor = disturb(images, draws, round(size * CLOSE_PART) if close else size)
+        mixed: tuple[Tensor, Tensor] = patch(parts, targets, draws)
+        return mixed
 
 
 def make_optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:
