@@ -25,6 +25,10 @@ endif
 # What an environment brings along: GROUND, a target that every command stands on; IN, a prefix of every
 # command that talks to AWS; LEAVE, what is left to do once nothing is deployed.
 -include terraform/environments/$(ENV).mk
+# EPOCHS and PRETRAINED are hyperparameters like others, said so often that they have names of their own
+SETTINGS_OF_JOB = $(SET) $(if $(EPOCHS),epochs=$(EPOCHS)) $(if $(PRETRAINED),pretrained=$(PRETRAINED))
+TRAINING = $(if $(ALGORITHM),--algorithm '$(ALGORITHM)') $(if $(PRETRAIN),--pretrain) \
+           $(if $(strip $(SETTINGS_OF_JOB)),--set $(SETTINGS_OF_JOB))
 SCRIPT = @$(IN) $(PY) -m scripts.$(1) --env $(ENV)
 quote  = '$(subst ','\'',$(1))'
 step   = @printf '\n== %s (%s)\n' '$@' '$(ENV)'
@@ -72,7 +76,7 @@ stage: $(INSTALLED) $(GROUND) ## bring SOURCE's images to S3 (FORM=recordio: as 
 
 train: $(INSTALLED) $(GROUND) ## train in a SageMaker job, judge the model, register it
 	$(call step)
-	$(call SCRIPT,train) $(if $(EPOCHS),--epochs $(EPOCHS))
+	$(call SCRIPT,train) $(TRAINING)
 
 models: $(INSTALLED) $(GROUND) ## list the registered models, which is in use and why
 	$(call SCRIPT,models)

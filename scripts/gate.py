@@ -13,8 +13,8 @@ from scripts.leftovers import batch_name
 from scripts.registry import Version
 from scripts.stack import Stack
 from training.answers import AnswersError, fetch_right, is_right
+from training.follow import TrainingJob
 from training.judge import Score, Verdict, judge
-from training.launch import TrainingJob
 from training.transform import TransformError, find_batch, transform
 
 SPLIT = "validation"
@@ -53,12 +53,15 @@ def judge_job(
 
 
 def score_in_use(stack: Stack, version: Version, manifest: staging.Manifest) -> Score:
-    """How the model in use does on the rows of `manifest`; on its own where it cannot be asked about these."""
+    """How the model in use does on the rows of `manifest`; on its own where it cannot be asked about these.
+
+    A batch transform job asks about images, one object each: it does not read shards.
+    """
     known = version.score
     if known.rows == rows_of(manifest):
         s3 = boto3.client("s3", region_name=stack.region)
         return replace(known, right=fetch_right(version.model_data_url, s3=s3))
-    if version.properties.get("classes") != ",".join(manifest["classes"])[:256]:
+    if version.properties.get("classes") != ",".join(manifest["classes"])[:256] or manifest["form"] != "images":
         return known
     print(f"{version.name}, the model in use, was judged on other rows: it answers for these in a batch transform job")
     try:

@@ -1,5 +1,6 @@
 """What is deployed, as Terraform's outputs say it: the only source of names."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -18,9 +19,11 @@ class Stack:
     region: str
     bucket: str
     training_role_arn: str
-    training_image: str
-    serving_image: str
-    training_instance_type: str
+    training_images: Mapping[str, str]
+    serving_images: Mapping[str, str]
+    training_instance_types: Mapping[str, str]
+    training_instance_count: int
+    training_spot: bool
     transform_instance_type: str
     model_package_group: str
     approved_model_path: str

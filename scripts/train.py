@@ -1,76 +1,46 @@
-"""Train in a SageMaker job, judge the model, register it, and approve it where the environment lets a machine do so."""
+"""Train in a SageMaker job, judge the model, register it, and approve it where the environment lets a machine do so.
 
-import argparse
-import hashlib
-import json
-import subprocess
-from dataclasses import asdict
-from pathlib import Path
+The algorithm is `pytorch`, our own trainer, or `image-classification`, SageMaker's built-in one. Hyperparameters that
+are not set are the recipe's.
+"""
 
 import boto3
 
-import staging
+from scripts.adopt import adopt
+from scripts.assignment import Assignment, assign, options
 from scripts.command import Environment, OperatorError, run_command
-from scripts.files import write_json
-from scripts.gate import judge_job
-from scripts.registry import Version, model_in_use, put_in_use, read_versions
+from scripts.registry import Version, model_in_use, read_versions
 from scripts.stack import Stack
-from training.judge import Score, Verdict, describe
-from training.launch import CONTAINER, LaunchError, TrainingFailedError, TrainingJob, find, follow, launch, result
-from training.register import Status, register
+from training.follow import TrainingFailedError, TrainingJob, follow, result
+from training.launch import LaunchError, find, launch
 
 
 class TrainingError(OperatorError):
-    """There is no new model, or none that may be used."""
-
-
-def options(parser: argparse.ArgumentParser) -> None:
-    """How long to train."""
-    parser.add_argument("--epochs", type=int, help="epochs to train (the recipe's)")
+    """There is no new model."""
 
 
 def main(environment: Environment) -> None:
-    """Train, unless the model in use is the one that would come out.
+    """Train, unless there is the model that would come out.
 
     Raises
     ------
     TrainingError
-        The job failed, or the model may not be used.
+        The job failed, or the same model was rejected before.
+    scripts.adopt.RejectedError
+        The model may not be used.
     """
     stack = environment.stack
-    manifest = staging.read_manifest(boto3.client("s3", region_name=stack.region), stack.bucket)
-    hyperparameters = {"classes": ",".join(manifest["classes"])}
-    if environment.options.epochs:
-        hyperparameters["epochs"] = str(environment.options.epochs)
-    fingerprint = fingerprint_of(manifest, hyperparameters)
-    sagemaker = boto3.client("sagemaker", region_name=stack.region)
-    in_use = model_in_use(stack, boto3.client("ssm", region_name=stack.region))
-    versions = read_versions(stack, sagemaker)
-    same = next((version for version in versions if version.properties.get("fingerprint") == fingerprint), None)
-    if same:
-        say_known(same, in_use, stack)
+    assignment = assign(stack, environment.options)
+    versions = read_versions(stack, boto3.client("sagemaker", region_name=stack.region))
+    known = (version for version in versions if version.properties.get("fingerprint") == assignment.fingerprint)
+    if same := next(known, None):
+        say_known(same, model_in_use(stack, boto3.client("ssm", region_name=stack.region)), stack)
         return
     try:
-        job = train(stack, hyperparameters, fingerprint)
+        job = train(assignment)
     except (LaunchError, TrainingFailedError) as error:
         raise TrainingError(str(error)) from error
-    score, verdict = judge_job(stack, job, manifest, next((each for each in versions if each.arn == in_use), None))
-    print(describe(score))
-    properties = {
-        "fingerprint": fingerprint,
-        "source": manifest["source"],
-        "classes": ",".join(manifest["classes"]),
-        "code": code_version(),
-    }
-    arn = register_model(stack, job, score, verdict, manifest, properties)
-    write(environment.directory / "training.json", stack, job, score, verdict, {**properties, "model_package_arn": arn})
-    if not verdict.passed:
-        raise TrainingError(f"{arn} is rejected: {verdict.reason}")
-    if stack.approval == "automatic":
-        put_in_use(stack, arn, reason=verdict.reason)
-        print(f"{arn} is approved: {verdict.reason}")
-    else:
-        print(f"{arn} waits for approval: `make approve ENV={stack.environment}`")
+    adopt(stack, assignment, job, versions, environment.directory)
 
 
 def say_known(version: Version, in_use: str | None, stack: Stack) -> None:
@@ -91,79 +61,16 @@ def say_known(version: Version, in_use: str | None, stack: Stack) -> None:
         print(f"it is not in use: `make approve MODEL={version.number} ENV={stack.environment}`")
 
 
-def train(stack: Stack, hyperparameters: dict[str, str], fingerprint: str) -> TrainingJob:
+def train(assignment: Assignment) -> TrainingJob:
     """One job, from its start to its figures; one that was begun before and is not lost is taken up again."""
-    clients = {name: boto3.client(name, region_name=stack.region) for name in ("sagemaker", "logs", "s3")}
-    prefix = f"scones-{stack.environment}-vehicles"
-    name = find(prefix, fingerprint, sagemaker=clients["sagemaker"]) or launch(
-        image=stack.training_image,
-        role_arn=stack.training_role_arn,
-        bucket=stack.bucket,
-        region=stack.region,
-        instance_type=stack.training_instance_type,
-        name=prefix,
-        hyperparameters=hyperparameters,
-        fingerprint=fingerprint,
+    ground = assignment.ground
+    clients = {name: boto3.client(name, region_name=ground.region) for name in ("sagemaker", "logs", "s3")}
+    name = find(ground.name, assignment.fingerprint, sagemaker=clients["sagemaker"]) or launch(
+        assignment.algorithm, ground, assignment.data, assignment.hyperparameters, assignment.fingerprint
     )
     print(f"training job {name}")
-    return result(follow(name, sagemaker=clients["sagemaker"], logs=clients["logs"]), s3=clients["s3"])
-
-
-def register_model(
-    stack: Stack,
-    job: TrainingJob,
-    score: Score,
-    verdict: Verdict,
-    manifest: staging.Manifest,
-    properties: dict[str, str],
-) -> str:
-    """A new version of the group; what the judge refused is kept as rejected."""
-    status: Status = "PendingManualApproval" if verdict.passed else "Rejected"
-    return register(
-        job,
-        score,
-        sagemaker=boto3.client("sagemaker", region_name=stack.region),
-        s3=boto3.client("s3", region_name=stack.region),
-        group=stack.model_package_group,
-        image=stack.serving_image,
-        status=status,
-        reason=verdict.reason,
-        manifest=manifest,
-        properties=properties,
-    )
-
-
-def fingerprint_of(manifest: staging.Manifest, hyperparameters: dict[str, str]) -> str:
-    """Names the data, the code and the settings that a model comes from: the same three give the same model."""
-    digest = hashlib.sha256(json.dumps([manifest["objects"], hyperparameters], sort_keys=True).encode())
-    for path in sorted(CONTAINER.rglob("*")):
-        if path.suffix in {".py", ".txt"}:
-            digest.update(path.relative_to(CONTAINER).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def code_version() -> str:
-    """The commit of this checkout, marked where files differ from it; `unknown` outside of git."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    answer = subprocess.run(command, cwd=CONTAINER, capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or "unknown"
-
-
-def write(
-    path: Path, stack: Stack, job: TrainingJob, score: Score, verdict: Verdict, properties: dict[str, str]
-) -> None:
-    """The figures, for the report."""
-    content = {
-        **properties,
-        "job": job.name,
-        "image": stack.training_image,
-        "instance_type": stack.training_instance_type,
-        "seconds": job.seconds,
-        "metrics": job.metrics,
-        "validation": {"correct": score.correct, "n": score.n, "accuracy": score.accuracy, "interval": score.interval},
-        "verdict": asdict(verdict),
-    }
-    write_json(path, content)
+    ended = follow(name, sagemaker=clients["sagemaker"], logs=clients["logs"])
+    return result(ended, validation_rows=assignment.validation_rows, s3=clients["s3"])
 
 
 if __name__ == "__main__":

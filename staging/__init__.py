@@ -8,10 +8,11 @@ from staging.manifest import Manifest, ManifestMissingError, read_manifest
 from staging.sample import draw_archive
 from staging.source import Source, resolve
 from staging.stage import stage
-from staging.transform import Dataset, Form, transform
+from staging.transform import SIDE, Dataset, Form, transform
 
 __all__ = [
     "OFFICIAL_URL",
+    "SIDE",
     "Archive",
     "Dataset",
     "Form",

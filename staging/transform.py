@@ -19,6 +19,7 @@ from staging.errors import StagingError
 from staging.recordio import Record, write_shards
 
 Form = Literal["images", "recordio"]
+SIDE = 32  # pixels, of an image of CIFAR's
 SPLITS = ("train", "validation", "test")
 OTHERS = "pretrain"  # the folder of other classes' rows
 LONGEST_NAME = 100
@@ -225,7 +226,7 @@ def _write_others(folder: Path, rows: Rows, labels: NDArray[np.int64], numbers: 
 def _encoded(split: str, rows: Rows, positions: NDArray[np.int64]) -> Iterator[bytes]:
     """Each row as a PNG."""
     for position in tqdm(positions, desc=f"{split} images", unit="", disable=None):
-        pixels = rows.data[position].reshape(3, 32, 32).transpose(1, 2, 0)
+        pixels = rows.data[position].reshape(3, SIDE, SIDE).transpose(1, 2, 0)
         with io.BytesIO() as stream:
             Image.fromarray(np.ascontiguousarray(pixels)).save(stream, format="PNG")
             yield stream.getvalue()

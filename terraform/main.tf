@@ -14,6 +14,7 @@ locals {
   image_keys         = ["train", "validation", "test"]
   models_key         = "models"
   transform_key      = "transform"
+  checkpoints_key    = "checkpoints"
   approved_arns      = nonsensitive(data.aws_ssm_parameters_by_path.approved.values)
   approved_model_arn = one(local.approved_arns)
 }
@@ -75,10 +76,11 @@ module "workflow" {
 module "training" {
   source = "./modules/training"
 
-  prefix        = local.prefix
-  bucket_arn    = module.storage.bucket_arn
-  models_key    = local.models_key
-  transform_key = local.transform_key
+  prefix          = local.prefix
+  bucket_arn      = module.storage.bucket_arn
+  models_key      = local.models_key
+  transform_key   = local.transform_key
+  checkpoints_key = local.checkpoints_key
 }
 
 module "endpoint" {

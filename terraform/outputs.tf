@@ -18,19 +18,32 @@ output "training_role_arn" {
   value       = module.training.role_arn
 }
 
-output "training_image" {
-  description = "Container image of training jobs."
-  value       = module.training.training_image
+output "training_images" {
+  description = "Container image of each algorithm's training jobs."
+  value       = module.training.training_images
 }
 
-output "serving_image" {
-  description = "Container image of the model server."
-  value       = module.training.serving_image
+output "serving_images" {
+  description = "Container image that serves each algorithm's models."
+  value       = module.training.serving_images
 }
 
-output "training_instance_type" {
-  description = "Instance type of training jobs."
-  value       = var.training_instance_type
+output "training_instance_types" {
+  description = "Instance type of each algorithm's training jobs."
+  value = {
+    pytorch              = var.training_instance_type
+    image-classification = var.built_in_instance_type
+  }
+}
+
+output "training_instance_count" {
+  description = "Hosts of a training job."
+  value       = var.training_instance_count
+}
+
+output "training_spot" {
+  description = "Whether training jobs run on spot instances."
+  value       = var.training_spot
 }
 
 output "transform_instance_type" {

@@ -74,6 +74,34 @@ variable "training_instance_type" {
   }
 }
 
+variable "built_in_instance_type" {
+  description = "Instance type of the built-in algorithm's training jobs, which need a GPU."
+  type        = string
+  default     = "ml.g4dn.xlarge"
+
+  validation {
+    condition     = can(regex("^ml\\.(p2|p3|g4dn|g5)\\.[a-z0-9]+$", var.built_in_instance_type))
+    error_message = "The built-in algorithm trains on GPU instances alone, of ml.p2, p3, g4dn or g5."
+  }
+}
+
+variable "training_instance_count" {
+  description = "Hosts of a training job; with more than one they train one model together."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.training_instance_count >= 1 && floor(var.training_instance_count) == var.training_instance_count
+    error_message = "A training job needs a whole number of hosts, one at least."
+  }
+}
+
+variable "training_spot" {
+  description = "Whether training jobs run on spot instances: for less, and interrupted at times."
+  type        = bool
+  default     = false
+}
+
 variable "endpoint_instance_type" {
   description = "Instance type behind the endpoint; billed by the hour, asked or not."
   type        = string

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from training.launch import MAX_METRICS_BYTES, TrainingFailedError, read_member
+from training.follow import MAX_METRICS_BYTES, TrainingFailedError, read_member
 
 FILE = "validation.csv"
 

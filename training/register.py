@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from training.follow import TrainingJob
 from training.judge import Score
-from training.launch import TrainingJob
 
 Status = Literal["Approved", "PendingManualApproval", "Rejected"]
 CONTENT_TYPES = ["image/png", "image/jpeg", "application/x-image"]
@@ -23,6 +23,7 @@ def register(
     s3: Any,
     group: str,
     image: str,
+    scripted: bool,
     status: Status,
     reason: str,
     manifest: Mapping[str, Any],
@@ -33,6 +34,7 @@ def register(
     Parameters
     ----------
     image : URI of the container image that serves it
+    scripted : whether code of ours in the model's archive serves it; else the image does so by itself
     status : whether it may be deployed
     reason : why, in words
     manifest : of the data that it was trained on
@@ -54,12 +56,13 @@ def register(
         "validation_n": str(score.n),
         "validation_rows": score.rows,
     }
+    container = {"Image": image, "ModelDataUrl": job.model_data_url, **({"Environment": SERVING} if scripted else {})}
     answer = sagemaker.create_model_package(
         ModelPackageGroupName=group,
         ModelPackageDescription=reason[:1024],
         ModelApprovalStatus=status,
         InferenceSpecification={
-            "Containers": [{"Image": image, "ModelDataUrl": job.model_data_url, "Environment": SERVING}],
+            "Containers": [container],
             "SupportedContentTypes": CONTENT_TYPES,
             "SupportedResponseMIMETypes": ["application/json"],
         },

@@ -17,8 +17,8 @@ from tests.contract.sagemaker_parts import (
     make_sagemaker,  # noqa: F401 (the fixture `sagemaker`)
 )
 from tests.unit.scripts.stacks import make_stack
+from training.follow import TrainingJob
 from training.judge import Score
-from training.launch import TrainingJob
 from training.register import register
 from training.transform import find_batch, transform
 
@@ -46,6 +46,7 @@ def add(sagemaker: SageMaker, stack: Any) -> str:
         sagemaker=sagemaker.client,
         s3=sagemaker.s3,
         group=stack.model_package_group,
+        scripted=True,
         image=SERVER,
         status="PendingManualApproval",
         reason="good enough",

@@ -70,7 +70,7 @@ data "aws_iam_policy_document" "this" {
   statement {
     sid       = "PullImage"
     actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    resources = ["${local.arn_prefix}:ecr:*:*:repository/pytorch-inference"]
+    resources = [for name in ["pytorch-inference", "image-classification"] : "${local.arn_prefix}:ecr:*:*:repository/${name}"]
   }
 
   statement {

@@ -20,6 +20,11 @@ data "aws_sagemaker_prebuilt_ecr_image" "serving" {
   image_tag       = "2.6-cpu-py312"
 }
 
+data "aws_sagemaker_prebuilt_ecr_image" "built_in" {
+  repository_name = "image-classification"
+  image_tag       = "1"
+}
+
 data "aws_iam_policy_document" "assume" {
   statement {
     actions = ["sts:AssumeRole"]
@@ -45,9 +50,9 @@ data "aws_iam_policy_document" "this" {
   }
 
   statement {
-    sid       = "WriteModelsAndAnswers"
+    sid       = "WriteModelsAnswersAndCheckpoints"
     actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]
-    resources = [for key in [var.models_key, var.transform_key] : "${var.bucket_arn}/${key}/*"]
+    resources = [for key in [var.models_key, var.transform_key, var.checkpoints_key] : "${var.bucket_arn}/${key}/*"]
   }
 
   statement {
@@ -73,8 +78,11 @@ data "aws_iam_policy_document" "this" {
     sid     = "PullImage"
     actions = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     resources = [
-      "${local.arn_prefix}:ecr:*:*:repository/${data.aws_sagemaker_prebuilt_ecr_image.training.repository_name}",
-      "${local.arn_prefix}:ecr:*:*:repository/${data.aws_sagemaker_prebuilt_ecr_image.serving.repository_name}",
+      for image in [
+        data.aws_sagemaker_prebuilt_ecr_image.training,
+        data.aws_sagemaker_prebuilt_ecr_image.serving,
+        data.aws_sagemaker_prebuilt_ecr_image.built_in,
+      ] : "${local.arn_prefix}:ecr:*:*:repository/${image.repository_name}"
     ]
   }
 

@@ -3,14 +3,20 @@ output "role_arn" {
   value       = aws_iam_role.this.arn
 }
 
-output "training_image" {
-  description = "Container image of training jobs."
-  value       = data.aws_sagemaker_prebuilt_ecr_image.training.registry_path
+output "training_images" {
+  description = "Container image of each algorithm's training jobs."
+  value = {
+    pytorch              = data.aws_sagemaker_prebuilt_ecr_image.training.registry_path
+    image-classification = data.aws_sagemaker_prebuilt_ecr_image.built_in.registry_path
+  }
 }
 
-output "serving_image" {
-  description = "Container image of the model server."
-  value       = data.aws_sagemaker_prebuilt_ecr_image.serving.registry_path
+output "serving_images" {
+  description = "Container image that serves each algorithm's models."
+  value = {
+    pytorch              = data.aws_sagemaker_prebuilt_ecr_image.serving.registry_path
+    image-classification = data.aws_sagemaker_prebuilt_ecr_image.built_in.registry_path
+  }
 }
 
 output "model_package_group" {

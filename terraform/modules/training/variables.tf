@@ -17,3 +17,8 @@ variable "transform_key" {
   description = "First part of the keys that batch transform jobs write."
   type        = string
 }
+
+variable "checkpoints_key" {
+  description = "First part of the keys under which training jobs keep how far they are."
+  type        = string
+}

@@ -9,10 +9,11 @@ from scripts.gate import judge_job, rows_of
 from scripts.registry import Version
 from tests.unit.scripts.stacks import make_stack
 from tests.unit.scripts.versions import make_version
-from training.launch import TrainingJob
+from training.follow import TrainingJob
 from training.transform import TransformError
 
 MANIFEST: Any = {
+    "form": "images",
     "classes": ["bicycle", "motorcycle"],
     "objects": {"validation/a.png": {"size": 1, "md5": "0c"}, "train/b.png": {"size": 1, "md5": "0d"}},
 }

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from training.answers import AnswersError, fetch_right, parse_right
-from training.launch import MAX_METRICS_BYTES
+from training.follow import MAX_METRICS_BYTES
 
 MODEL = "s3://bucket/models/job/output/model.tar.gz"
 

@@ -1,107 +1,13 @@
-"""A job is followed to its end: every line once, every state once, and a failure by its reason."""
+"""A launch: found again by its fingerprint, refused with what to do, forgotten once it has ended."""
 
-import io
-import json
-import tarfile
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from training import launch
-from training.launch import LogTail, TrainingFailedError, explain, follow, read_member, result
-
-
-class MissingError(Exception):
-    """The log group is not there yet."""
-
-
-class FakeLogs:
-    """CloudWatch Logs whose stream grows by one page a call; None is a call that comes too early."""
-
-    class exceptions:  # noqa: N801 (boto3's name)
-        ResourceNotFoundException = MissingError
-
-    def __init__(self, *pages: list[str] | None) -> None:
-        self._pages = list(pages)
-        self._given = 0
-
-    def describe_log_streams(self, **request: Any) -> dict[str, Any]:
-        if self._pages and self._pages[0] is None:
-            self._pages.pop(0)
-            raise MissingError
-        return {"logStreams": [{"logStreamName": request["logStreamNamePrefix"] + "algo-1"}]}
-
-    def get_log_events(self, **request: Any) -> dict[str, Any]:
-        assert request.get("nextToken", "0") == str(self._given)
-        events = self._pages.pop(0) if self._pages else []
-        self._given += bool(events)
-        return {"events": [{"message": line} for line in events or []], "nextForwardToken": str(self._given)}
-
-
-class FakeSageMaker:
-    """A job that is one state further each time it is asked."""
-
-    def __init__(self, *states: str, **last: str) -> None:
-        self._states, self._asked, self._last = states, 0, last
-
-    def describe_training_job(self, **request: Any) -> dict[str, Any]:
-        self._asked = min(self._asked + 1, len(self._states))
-        seen = self._states[: self._asked]
-        ended = self._asked == len(self._states)
-        return {
-            "TrainingJobName": request["TrainingJobName"],
-            "TrainingJobStatus": seen[-1] if ended else "InProgress",
-            "SecondaryStatusTransitions": [{"Status": state, "StatusMessage": "..."} for state in seen],
-            **(self._last if ended else {}),
-        }
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "POLL_SECONDS", 0)
-
-
-def test_a_log_is_told_line_by_line_and_no_line_twice() -> None:
-    # GIVEN a group that is not there at first, and a stream that grows
-    tail = LogTail(FakeLogs(None, ["a", "b"], ["c"], [], ["d"]), "job")
-
-    # WHEN / THEN
-    assert tail.read() == []
-    assert tail.read() == ["a", "b", "c"]
-    assert tail.read() == ["d"]
-    assert tail.read() == []
-
-
-def test_a_job_is_told_of_until_it_ends_well() -> None:
-    # GIVEN
-    said: list[str] = []
-    logs = FakeLogs(["+ set -x", "epoch=1/2 validation_accuracy=0.8"], [], ["epoch=2/2 validation_accuracy=0.9"])
-    sagemaker = FakeSageMaker("Starting", "Training", "Completed")
-
-    # WHEN
-    description = follow("job", sagemaker=sagemaker, logs=logs, say=said.append)
-
-    # THEN
-    assert description["TrainingJobStatus"] == "Completed"
-    assert [line.split(":")[0] for line in said if not line.startswith(" ")] == ["Starting", "Training", "Completed"]
-    assert [line.strip() for line in said if line.startswith(" ")] == [
-        "epoch=1/2 validation_accuracy=0.8",
-        "epoch=2/2 validation_accuracy=0.9",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("state", "last", "reason"),
-    [
-        ("Failed", {"FailureReason": "AlgorithmError: train.lst is empty"}, "train.lst is empty"),
-        ("Stopped", {}, "it was stopped"),
-    ],
-)
-def test_a_job_without_a_model_says_why_in_one_line(state: str, last: dict[str, str], reason: str) -> None:
-    with pytest.raises(TrainingFailedError, match=reason) as caught:
-        follow("job", sagemaker=FakeSageMaker("Starting", state, **last), logs=FakeLogs(), say=lambda line: None)
-    assert "\n" not in str(caught.value)
+from training.algorithms import ALGORITHMS, Data
+from training.launch import Ground, explain, forget, input_data
 
 
 def test_a_quota_says_what_to_do() -> None:
@@ -116,50 +22,6 @@ def test_a_quota_says_what_to_do() -> None:
     assert "ml.g4dn.xlarge" in line
     assert "Service Quotas" in line
     assert "training_instance_type" in line
-
-
-def archive(**members: bytes) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as files:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name.replace("_json", ".json"))
-            member.size = len(content)
-            files.addfile(member, io.BytesIO(content))
-    return stream.getvalue()
-
-
-class FakeS3:
-    """One object."""
-
-    def __init__(self, key: str, body: bytes) -> None:
-        self._key, self._body = key, body
-
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 (boto3's names)
-        assert f"{Bucket}/{Key}" == self._key
-        return {"Body": io.BytesIO(self._body)}
-
-
-def test_a_jobs_figures_come_from_beside_its_model() -> None:
-    # GIVEN
-    metrics = {"validation": {"n": 100, "correct": 95}}
-    description = {
-        "TrainingJobName": "job",
-        "TrainingJobArn": "arn",
-        "TrainingTimeInSeconds": 61,
-        "ModelArtifacts": {"S3ModelArtifacts": "s3://bucket/models/job/output/model.tar.gz"},
-    }
-    s3 = FakeS3("bucket/models/job/output/output.tar.gz", archive(metrics_json=json.dumps(metrics).encode()))
-
-    # WHEN
-    job = result(description, s3=s3)
-
-    # THEN
-    assert (job.name, job.seconds, job.metrics) == ("job", 61, metrics)
-
-
-def test_an_output_without_figures_is_a_failure() -> None:
-    with pytest.raises(TrainingFailedError, match=r"left no metrics\.json"):
-        read_member(archive(other_json=b"{}"), "metrics.json")
 
 
 class FakeJobs:
@@ -188,3 +50,57 @@ class FakeJobs:
 )
 def test_nothing_is_trained_twice(jobs: dict[str, tuple[str, str]], expected: str | None) -> None:
     assert launch.find("scones", "same", sagemaker=FakeJobs(**jobs)) == expected
+
+
+def ground(**changes: Any) -> Ground:
+    known: dict[str, Any] = {
+        "image": "registry/image:1",
+        "role_arn": "arn:aws:iam::123456789012:role/training",
+        "bucket": "bucket",
+        "region": "us-east-1",
+        "instance_type": "ml.m5.xlarge",
+        "instance_count": 1,
+        "spot": False,
+        "name": "scones-local-vehicles",
+    }
+    return Ground(**{**known, **changes})
+
+
+def test_shards_are_dealt_out_among_our_own_hosts() -> None:
+    # GIVEN
+    data = Data(classes=("a", "b"), rows=9000, form="recordio", size=32, others=False)
+
+    # WHEN
+    channels = input_data(ALGORITHMS["pytorch"], ground(instance_count=2), data)
+
+    # THEN
+    dealt = {each.channel_name: each.data_source.s3_data_distribution_type for each in channels}
+    assert dealt == {"train": "ShardedByS3Key", "validation": "FullyReplicated"}
+
+
+class FakeS3:
+    """Keys of a bucket."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys = list(keys)
+
+    def get_paginator(self, name: str) -> "FakeS3":
+        return self
+
+    def paginate(self, **request: str) -> list[dict[str, Any]]:
+        return [{"Contents": [{"Key": key} for key in self.keys if key.startswith(request["Prefix"])]}]
+
+    def delete_objects(self, **request: Any) -> None:
+        gone = {each["Key"] for each in request["Delete"]["Objects"]}
+        self.keys = [key for key in self.keys if key not in gone]
+
+
+def test_only_the_job_s_own_checkpoints_are_forgotten() -> None:
+    # GIVEN
+    s3 = FakeS3("checkpoints/same/training.pt", "checkpoints/same2/training.pt", "models/a")
+
+    # WHEN
+    forget("bucket", "same", s3=s3)
+
+    # THEN
+    assert s3.keys == ["checkpoints/same2/training.pt", "models/a"]

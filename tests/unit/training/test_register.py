@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from training.follow import TrainingJob
 from training.judge import Score
-from training.launch import TrainingJob
 from training.register import approve, register, reject, score_of
 
 JOB = TrainingJob("vehicles-1", "arn:job", "s3://bucket/models/vehicles-1/output/model.tar.gz", 60, {"epochs": []})
@@ -49,6 +49,7 @@ def add(registry: FakeRegistry, score: Score, bucket: FakeBucket | None = None, 
         s3=bucket or FakeBucket(),
         group="vehicles",
         image="image:1",
+        scripted=True,
         status="PendingManualApproval",
         reason="good enough",
         manifest=MANIFEST,

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from tests.unit.training.jobs import CONTAINER, Job, draw_split, pack, write_manifest
-from training.launch import METRICS
+from training.algorithms import PyTorch
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -75,7 +75,7 @@ def test_the_same_seed_gives_the_same_model(trained: Job, tmp_path: Path) -> Non
     assert (again.folder / table).read_bytes() == (trained.folder / table).read_bytes()
 
     # AND the metrics' expressions find one value an epoch each in what it printed
-    for name, expression in METRICS.items():
+    for name, expression in PyTorch.metrics.items():
         found = re.findall(expression, answer.stdout)
         assert len(found) == 1, name
         float(found[0])

@@ -1,0 +1,83 @@
+"""What the SDK sends for a launch, as the emulator received it; the jobs themselves end at their missing data."""
+
+from typing import Any
+
+import pytest
+
+from tests.contract.functions import unique
+from tests.contract.sagemaker_parts import (
+    SageMaker,
+    make_sagemaker,  # noqa: F401 (the fixture `sagemaker`)
+)
+from tests.contract.test_sagemaker_sdk import role, sdk  # noqa: F401 (fixtures)
+from training.algorithms import ALGORITHMS, Data
+from training.launch import Ground, LaunchError, launch
+
+DATA = Data(classes=("bicycle", "motorcycle"), rows=900, form="recordio", size=32, others=False)
+
+
+@pytest.fixture
+def make_ground(sdk: Any, role: str, sagemaker: SageMaker) -> Any:  # noqa: F811
+    """A maker of grounds on the emulator."""
+
+    def make(image: str, **changes: Any) -> Ground:
+        known: dict[str, Any] = {
+            "image": f"account.dkr.ecr.us-east-1.amazonaws.com/{image}",
+            "role_arn": role,
+            "bucket": sagemaker.bucket,
+            "region": "us-east-1",
+            "instance_type": "ml.m5.xlarge",
+            "instance_count": 1,
+            "spot": False,
+            "name": unique("launched"),
+        }
+        return Ground(**{**known, **changes})
+
+    return make
+
+
+def test_our_own_code_goes_with_the_job_to_every_host(make_ground: Any, sagemaker: SageMaker) -> None:
+    # GIVEN
+    ground = make_ground("pytorch-training:2.6", instance_count=2)
+
+    # WHEN
+    job = sagemaker.job(launch(ALGORITHMS["pytorch"], ground, DATA, {"classes": "bicycle,motorcycle"}, "same"))
+
+    # THEN
+    inputs = {each["ChannelName"]: each["DataSource"]["S3DataSource"] for each in job["InputDataConfig"]}
+    assert {"code", "sm_drivers", "train", "validation"} == set(inputs)
+    assert inputs["train"]["S3DataDistributionType"] == "ShardedByS3Key"
+    assert inputs["validation"]["S3DataDistributionType"] == "FullyReplicated"
+    assert job["CheckpointConfig"]["S3Uri"] == f"s3://{sagemaker.bucket}/checkpoints/same"
+    assert job["ResourceConfig"]["InstanceCount"] == 2
+    assert job["Environment"]["SCONES_FINGERPRINT"] == "same"
+    found = {each["Name"] for each in job["AlgorithmSpecification"]["MetricDefinitions"]}
+    assert found == set(ALGORITHMS["pytorch"].metrics)
+    driver = f"{inputs['sm_drivers']['S3Uri'].rstrip('/')}/sm_train.sh"
+    assert "torchrun_driver" in sagemaker.get(driver).decode()
+
+
+def test_the_built_in_algorithm_brings_its_own_code(make_ground: Any, sagemaker: SageMaker) -> None:
+    # GIVEN
+    ground = make_ground("image-classification:1", instance_type="ml.g4dn.xlarge")
+    algorithm = ALGORITHMS["image-classification"]
+    settled = algorithm.settle({}, DATA)
+
+    # WHEN
+    job = sagemaker.job(launch(algorithm, ground, DATA, settled, "same"))
+
+    # THEN
+    inputs = {each["ChannelName"]: each["ContentType"] for each in job["InputDataConfig"]}
+    assert inputs == dict.fromkeys(("train", "validation"), "application/x-recordio")
+    assert job["HyperParameters"] == settled
+    assert "CheckpointConfig" not in job or not job["CheckpointConfig"]
+
+
+def test_a_refusal_is_one_line(make_ground: Any) -> None:
+    # GIVEN a role that is not there
+    ground = make_ground("pytorch-training:2.6", name="no name for a job_")
+
+    # WHEN / THEN
+    with pytest.raises(LaunchError, match="SageMaker refuses the job") as caught:
+        launch(ALGORITHMS["pytorch"], ground, DATA, {"classes": "a,b"}, "same")
+    assert "\n" not in str(caught.value)

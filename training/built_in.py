@@ -1,0 +1,94 @@
+"""Hyperparameters of SageMaker's built-in image classification, checked before a job is paid for.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/dg/IC-Hyperparameter.html
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+LARGE_DEPTHS, SMALL_DEPTHS = (18, 34, 50, 101, 152, 200), (20, 32, 44, 56, 110)
+SMALL = 28  # pixels up to which MXNet's network has the small depths; above, the large ones
+PRETRAINED_SHAPE = "3,224,224"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Flag = Literal["0", "1"]
+
+
+def _shape(text: str) -> str:
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise ValueError("should be channels, height and width, parted by commas, as in 3,28,28")
+    return ",".join(part.strip() for part in parts)
+
+
+def _steps(text: str) -> str:
+    parts = [part.strip() for part in text.split(",")]
+    numbers = [int(part) for part in parts if part.isdecimal()]
+    if len(numbers) < len(parts) or min(numbers) < 1 or numbers != sorted(set(numbers)):
+        raise ValueError("should be increasing numbers of epochs, parted by commas, as in 10,20")
+    return ",".join(parts)
+
+
+class Hyperparameters(BaseModel):
+    """All of them; defaults are AWS's but for the network, which is one for images of CIFAR's size."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    num_classes: Annotated[int, Field(ge=2)]
+    num_training_samples: Count
+    num_layers: Literal["18", "34", "50", "101", "152", "200", "20", "32", "44", "56", "110"] = "20"
+    image_shape: Annotated[str, AfterValidator(_shape)] = "3,28,28"
+    augmentation_type: Literal["crop", "crop_color", "crop_color_transform"] | None = "crop"
+    epochs: Count = 30
+    mini_batch_size: Count = 32
+    learning_rate: Share = 0.1
+    lr_scheduler_factor: Share | None = None
+    lr_scheduler_step: Annotated[str, AfterValidator(_steps)] | None = None
+    optimizer: Literal["sgd", "adam", "rmsprop", "nag"] = "sgd"
+    momentum: Share | None = None
+    weight_decay: Share | None = None
+    beta_1: Share | None = None
+    beta_2: Share | None = None
+    eps: Share | None = None
+    gamma: Share | None = None
+    early_stopping: Literal["True", "False"] | None = None
+    early_stopping_min_epochs: Count | None = None
+    early_stopping_patience: Count | None = None
+    early_stopping_tolerance: Share | None = None
+    checkpoint_frequency: Count | None = None
+    resize: Count | None = None
+    top_k: Annotated[int, Field(ge=2)] | None = None
+    use_pretrained_model: Flag | None = None
+    use_weighted_loss: Flag | None = None
+    multi_label: Flag | None = None
+    precision_dtype: Literal["float32", "float16"] | None = None
+    kv_store: Literal["dist_sync", "dist_async"] | None = None
+
+
+def check_together(given: Hyperparameters, *, size: int) -> str | None:
+    """What does not fit together, or not to images of `size` pixels; None where all does."""
+    _, height, width = (int(part) for part in given.image_shape.split(","))
+    depth = int(given.num_layers)
+    if given.use_pretrained_model == "1" and (depth not in LARGE_DEPTHS or given.image_shape != PRETRAINED_SHAPE):
+        return f"use_pretrained_model=1 needs image_shape {PRETRAINED_SHAPE} and num_layers of {_listed(LARGE_DEPTHS)}"
+    if max(height, width) > size and not given.resize:
+        return f"image_shape {given.image_shape} is larger than the images, {size} x {size}: set resize too"
+    if depth in SMALL_DEPTHS and max(height, width) > SMALL:
+        return f"num_layers {depth} is for images of at most {SMALL} x {SMALL}: choose of {_listed(LARGE_DEPTHS)}"
+    if depth in LARGE_DEPTHS and height <= SMALL:
+        return f"num_layers {depth} is for images of more than {SMALL} pixels: choose of {_listed(SMALL_DEPTHS)}"
+    if given.mini_batch_size > given.num_training_samples:
+        return f"mini_batch_size {given.mini_batch_size} is more than the {given.num_training_samples} training images"
+    if given.checkpoint_frequency and given.checkpoint_frequency > given.epochs:
+        return f"checkpoint_frequency {given.checkpoint_frequency} is more than the {given.epochs} epochs"
+    if given.top_k and given.top_k > given.num_classes:
+        return f"top_k {given.top_k} is more than the {given.num_classes} classes"
+    if given.multi_label == "1":
+        return "multi_label=1 is for images of several classes each, and these have one"
+    return None
+
+
+def _listed(depths: tuple[int, ...]) -> str:
+    return ", ".join(map(str, depths))
