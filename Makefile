@@ -14,7 +14,7 @@ SETTINGS  := terraform/environments/$(ENV).tfvars
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup lock lambdas plan up stage train models approve reject \
+.PHONY: help setup lock lambdas plan up stage train tune models approve reject \
         rollback lineage transform deploy run evaluate monitor report demo drift down \
         test lint fmt clean benchmark
 
@@ -77,6 +77,10 @@ stage: $(INSTALLED) $(GROUND) ## bring SOURCE's images to S3 (FORM=recordio: as 
 train: $(INSTALLED) $(GROUND) ## train in a SageMaker job, judge the model, register it
 	$(call step)
 	$(call SCRIPT,train) $(TRAINING)
+
+tune: $(INSTALLED) $(GROUND) ## search hyperparameters in a SageMaker tuning job (JOBS, PARALLEL)
+	$(call step)
+	$(call SCRIPT,tune) $(TRAINING) $(if $(JOBS),--jobs $(JOBS)) $(if $(PARALLEL),--parallel $(PARALLEL))
 
 models: $(INSTALLED) $(GROUND) ## list the registered models, which is in use and why
 	$(call SCRIPT,models)

@@ -62,6 +62,23 @@ class Channel:
     sharded: bool = False
 
 
+@dataclass(frozen=True)
+class Range:
+    """Where a tuning job looks for a hyperparameter: between two numbers, or among some texts.
+
+    Attributes
+    ----------
+    low, high : None where `values` are given
+    whole : whether they are whole numbers
+    """
+
+    name: str
+    low: float | None = None
+    high: float | None = None
+    whole: bool = False
+    values: tuple[str, ...] = ()
+
+
 class Algorithm(Protocol):
     """What the launch must know.
 
@@ -86,6 +103,9 @@ class Algorithm(Protocol):
         HyperparameterError
             See there.
         """
+
+    def ranges(self, settled: Mapping[str, str]) -> list[Range]:
+        """Where a tuning job looks, around what was settled."""
 
     def check_instances(self, instance_type: str, count: int) -> None:
         """Refuse what the algorithm cannot train on.
@@ -122,6 +142,14 @@ class PyTorch:
             )
         return given
 
+    def ranges(self, settled: Mapping[str, str]) -> list[Range]:
+        """Around the recipe's values, which differ by a factor of fifty between the two recipes."""
+        recipe: Any = container_module("settings").parse(settled)
+        return [
+            Range("learning_rate", recipe.learning_rate / 4, recipe.learning_rate * 4),
+            Range("weight_decay", recipe.weight_decay / 10, recipe.weight_decay * 10),
+        ]
+
     def check_instances(self, instance_type: str, count: int) -> None:
         """It trains on any."""
 
@@ -147,6 +175,14 @@ class ImageClassification:
         if problem:
             raise HyperparameterError(f"hyperparameter {problem}")
         return {name: str(value) for name, value in parsed.model_dump(exclude_none=True).items()}
+
+    def ranges(self, settled: Mapping[str, str]) -> list[Range]:
+        """AWS names these three as the ones that matter most; for data of some hundred images."""
+        return [
+            Range("learning_rate", 1e-3, 0.3),
+            Range("mini_batch_size", 16, min(128, int(settled["num_training_samples"])), whole=True),
+            Range("optimizer", values=("sgd", "adam", "rmsprop", "nag")),
+        ]
 
     def check_instances(self, instance_type: str, count: int) -> None:
         """It needs a GPU."""

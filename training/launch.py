@@ -67,17 +67,24 @@ def launch(
     LaunchError
         SageMaker refuses it; the message says what to do.
     """
-    trainer = make_trainer(algorithm, ground, hyperparameters, fingerprint)
+    trainer = make_trainer(algorithm, ground, hyperparameters, fingerprint, resumes=True)
     try:
-        trainer.train(input_data_config=input_data(algorithm, ground, data), wait=False, logs=False)
+        trainer.train(input_data_config=input_channels(algorithm, ground, data), wait=False, logs=False)
     except ClientError as error:
         raise LaunchError(explain(error)) from error
     started: str = trainer._latest_training_job.training_job_name
     return started
 
 
-def make_trainer(algorithm: Algorithm, ground: Ground, hyperparameters: Mapping[str, str], fingerprint: str) -> Any:
-    """The SDK's trainer; for our own algorithm in script mode, with the code in `container/`."""
+def make_trainer(
+    algorithm: Algorithm, ground: Ground, hyperparameters: Mapping[str, str], fingerprint: str, *, resumes: bool
+) -> Any:
+    """The SDK's trainer; for our own algorithm in script mode, with the code in `container/`.
+
+    Parameters
+    ----------
+    resumes : whether the job goes on where one with the same fingerprint was killed
+    """
     for variable in ("SAGEMAKER_USER_CONFIG_OVERRIDE", "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"):
         os.environ.setdefault(variable, str(HERE / "sagemaker_config.yaml"))
     # two seconds and a gigabyte of packages: imported only by whoever trains
@@ -106,13 +113,13 @@ def make_trainer(algorithm: Algorithm, ground: Ground, hyperparameters: Mapping[
         ),
         hyperparameters=dict(hyperparameters),
         environment={FINGERPRINT: fingerprint},
-        **(script(ground, fingerprint) if algorithm.scripted else {}),
+        **(script(ground, checkpoints(ground.bucket, fingerprint) if resumes else None) if algorithm.scripted else {}),
     )
     return trainer.with_metric_definitions(metric_definitions(algorithm)) if algorithm.metrics else trainer
 
 
-def script(ground: Ground, fingerprint: str) -> dict[str, Any]:
-    """What the trainer needs beside for code of our own."""
+def script(ground: Ground, kept: str | None) -> dict[str, Any]:
+    """What the trainer needs beside for code of our own; `kept` is the address of its checkpoints."""
     from sagemaker.core.shapes import CheckpointConfig
     from sagemaker.core.training.configs import SourceCode
     from sagemaker.train.distributed import Torchrun
@@ -125,7 +132,7 @@ def script(ground: Ground, fingerprint: str) -> dict[str, Any]:
     )
     return {
         "source_code": code,
-        "checkpoint_config": CheckpointConfig(s3_uri=checkpoints(ground.bucket, fingerprint)),
+        "checkpoint_config": CheckpointConfig(s3_uri=kept) if kept else None,
         "distributed": Torchrun() if ground.instance_count > 1 else None,
     }
 
@@ -144,18 +151,19 @@ def forget(bucket: str, fingerprint: str, *, s3: Any) -> None:
             s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
 
 
-def input_data(algorithm: Algorithm, ground: Ground, data: Data) -> list[Any]:
+def input_channels(algorithm: Algorithm, ground: Ground, data: Data) -> list[Any]:
     """The input channels, as the SDK has them."""
-    from sagemaker.core.shapes import S3DataSource
-    from sagemaker.core.training.configs import InputData
+    from sagemaker.core.shapes import Channel, DataSource, S3DataSource
 
     return [
-        InputData(
+        Channel(
             channel_name=channel.name,
-            data_source=S3DataSource(
-                s3_data_type="S3Prefix",
-                s3_uri=f"s3://{ground.bucket}/{channel.key}",
-                s3_data_distribution_type="ShardedByS3Key" if channel.sharded else "FullyReplicated",
+            data_source=DataSource(
+                s3_data_source=S3DataSource(
+                    s3_data_type="S3Prefix",
+                    s3_uri=f"s3://{ground.bucket}/{channel.key}",
+                    s3_data_distribution_type="ShardedByS3Key" if channel.sharded else "FullyReplicated",
+                )
             ),
             content_type=channel.content_type,
         )

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 def install(emulator: "Emulator") -> None:
     """Put all of it into moto."""
     # imported here, since `model_server` lies in this package and brings no moto and boto3 into a model's process
-    from emulator.sagemaker import answers, hosting, monitoring, registry, runtime, tags, training, transform
+    from emulator.sagemaker import answers, hosting, monitoring, registry, runtime, tags, training, transform, tuning
     from emulator.sagemaker.capture import Captures
     from emulator.sagemaker.endpoints import Endpoints
     from emulator.sagemaker.processes import Processes
@@ -28,6 +28,7 @@ def install(emulator: "Emulator") -> None:
     schedules.install()
     tags.install(schedules)
     training.install(emulator, processes)
+    tuning.install(emulator)
     hosting.install(endpoints)
     runtime.install(emulator, endpoints, captures)
     transform.install(emulator, processes)

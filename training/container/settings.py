@@ -59,7 +59,7 @@ def parse(hyperparameters: Mapping[str, Any]) -> Settings:
         One is unknown, missing, no number, or out of its range.
     """
     # AWS's own tools add theirs
-    given = {name: value for name, value in hyperparameters.items() if not name.startswith("sagemaker_")}
+    given = {name: value for name, value in hyperparameters.items() if not name.startswith(("sagemaker_", "_tuning_"))}
     types = {field.name: field.type for field in fields(Settings)}
     for name in given:
         if name not in types:

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from training import launch
 from training.algorithms import ALGORITHMS, Data
-from training.launch import Ground, explain, forget, input_data
+from training.launch import Ground, explain, forget, input_channels
 
 
 def test_a_quota_says_what_to_do() -> None:
@@ -71,10 +71,10 @@ def test_shards_are_dealt_out_among_our_own_hosts() -> None:
     data = Data(classes=("a", "b"), rows=9000, form="recordio", size=32, others=False)
 
     # WHEN
-    channels = input_data(ALGORITHMS["pytorch"], ground(instance_count=2), data)
+    channels = input_channels(ALGORITHMS["pytorch"], ground(instance_count=2), data)
 
     # THEN
-    dealt = {each.channel_name: each.data_source.s3_data_distribution_type for each in channels}
+    dealt = {each.channel_name: each.data_source.s3_data_source.s3_data_distribution_type for each in channels}
     assert dealt == {"train": "ShardedByS3Key", "validation": "FullyReplicated"}
 
 

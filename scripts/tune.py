@@ -1,0 +1,102 @@
+"""Tune hyperparameters in a SageMaker tuning job; its best model is judged, registered and approved as by `make train`.
+
+Hyperparameters that are set stay as they are; the others that matter most are searched for.
+"""
+
+import argparse
+import hashlib
+import json
+from dataclasses import replace
+
+import boto3
+
+from scripts import assignment as assignments
+from scripts.adopt import adopt
+from scripts.assignment import Assignment, AssignmentError, assign, fingerprint_of, parse_settings
+from scripts.command import Environment, OperatorError, run_command
+from scripts.registry import read_versions
+from training.algorithms import Range
+from training.follow import TrainingFailedError, TrainingJob, result
+from training.launch import LaunchError
+from training.tuning import TuningFailedError, find_tuning, follow_tuning, launch_tuning
+
+JOBS, PARALLEL = 6, 2
+
+
+class TuningError(OperatorError):
+    """There is no new model."""
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """What to train, and how often."""
+    assignments.options(parser)
+    parser.add_argument("--jobs", type=int, default=JOBS, help=f"training jobs in all ({JOBS})")
+    parser.add_argument("--parallel", type=int, default=PARALLEL, help=f"training jobs at once ({PARALLEL})")
+
+
+def main(environment: Environment) -> None:
+    """Tune, and adopt the best model.
+
+    Raises
+    ------
+    TuningError
+        The job failed.
+    AssignmentError
+        What is asked for does not fit.
+    scripts.adopt.RejectedError
+        The best model may not be used.
+    """
+    stack, asked = environment.stack, environment.options
+    if not 1 <= asked.parallel <= asked.jobs:
+        raise AssignmentError(f"{asked.parallel} training jobs at once of {asked.jobs} in all: at least 1, at most all")
+    assignment = assign(stack, asked)
+    fixed = parse_settings(asked.settings)
+    ranges = [each for each in assignment.algorithm.ranges(assignment.hyperparameters) if each.name not in fixed]
+    if not ranges:
+        raise AssignmentError("everything that is searched for is set: leave something to tune")
+    versions = read_versions(stack, boto3.client("sagemaker", region_name=stack.region))
+    try:
+        job, tuned = tune(assignment, ranges, asked.jobs, asked.parallel)
+    except (LaunchError, TuningFailedError, TrainingFailedError) as error:
+        raise TuningError(str(error)) from error
+    adopt(stack, with_settings(assignment, tuned), job, versions, environment.directory)
+
+
+def tune(assignment: Assignment, ranges: list[Range], jobs: int, parallel: int) -> tuple[TrainingJob, dict[str, str]]:
+    """One tuning job, from its start to the best of its training jobs and the hyperparameters found for it."""
+    ground = assignment.ground
+    sagemaker = boto3.client("sagemaker", region_name=ground.region)
+    fingerprint = name_tuning(assignment, ranges, jobs)
+    name = find_tuning(ground.name, fingerprint, sagemaker=sagemaker) or launch_tuning(
+        assignment.algorithm,
+        ground,
+        assignment.data,
+        assignment.hyperparameters,
+        ranges,
+        fingerprint=fingerprint,
+        jobs=jobs,
+        parallel=parallel,
+    )
+    print(f"tuning job {name}: {', '.join(each.name for each in ranges)} by {assignment.algorithm.objective}")
+    best, tuned = follow_tuning(name, sagemaker=sagemaker)
+    print(f"best is {best}")
+    described = sagemaker.describe_training_job(TrainingJobName=best)
+    s3 = boto3.client("s3", region_name=ground.region)
+    return result(described, validation_rows=assignment.validation_rows, s3=s3), tuned
+
+
+def name_tuning(assignment: Assignment, ranges: list[Range], jobs: int) -> str:
+    """Names the data, the code, the settings and the ranges that a tuning job searches."""
+    content = [assignment.fingerprint, repr(ranges), jobs]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def with_settings(assignment: Assignment, tuned: dict[str, str]) -> Assignment:
+    """The assignment of the job that was found best."""
+    hyperparameters = {**assignment.hyperparameters, **tuned}
+    fingerprint = fingerprint_of(assignment.algorithm, assignment.manifest, hyperparameters)
+    return replace(assignment, hyperparameters=hyperparameters, fingerprint=fingerprint)
+
+
+if __name__ == "__main__":
+    run_command(main, __doc__, options)
