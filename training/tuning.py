@@ -112,13 +112,13 @@ def follow_tuning(name: str, *, sagemaker: Any, say: Callable[[str], object] = p
     TuningFailedError
         It failed, or was stopped, or none of its jobs has a model.
     """
-    told: set[str] = set()
+    told: set[int] = set()
     while True:
         job = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
-        for summary in summaries(name, sagemaker=sagemaker):
-            if summary["TrainingJobStatus"] in ENDED and summary["TrainingJobName"] not in told:
-                told.add(summary["TrainingJobName"])
-                say(describe(summary, len(told)))
+        for number, summary in enumerate(summaries(name, sagemaker=sagemaker), start=1):
+            if summary["TrainingJobStatus"] in ENDED and number not in told:
+                told.add(number)
+                say(describe(summary, number))
         status = job["HyperParameterTuningJobStatus"]
         if status in ENDED:
             best = job.get("BestTrainingJob")
