@@ -105,6 +105,33 @@ def test_five_drawn_classes_go_the_whole_way(make_project: Callable[[str], Proje
     assert "pickup truck" in (project.path / "build" / "local" / "report.html").read_text()
 
 
+def test_shards_train_either_algorithm_on_two_hosts_or_many_times_over(make_project: Callable[[str], Project]) -> None:
+    # GIVEN a clone, and few images as shards
+    project = make_project("ways")
+    settings = project.path / "terraform" / "environments" / "local.tfvars"
+    settings.write_text("\n".join([settings.read_text(), "accuracy_bar = 0.2", ""]))
+    archive = draw_archive(project.path / "few.tar.gz", classes=["bicycle", "motorcycle"], train=60, test=6)
+    project.make("up", "stage", f"SOURCE={archive}", "FORM=recordio")
+
+    # WHEN, THEN the built-in algorithm learns from them
+    small = "num_layers=20 epochs=1 mini_batch_size=10"
+    project.make("train", "ALGORITHM=image-classification", f"SET={small}")
+
+    # WHEN, THEN two hosts train one model
+    settings.write_text("\n".join([settings.read_text(), "training_instance_count = 2", ""]))
+    assert "on each of 2 hosts" in project.make("up", "train", "EPOCHS=2")
+
+    # WHEN, THEN a search, each of its jobs on two hosts, keeps the best
+    output = project.make("tune", "EPOCHS=2", "JOBS=2", "PARALLEL=1")
+    told = [float(line.split()[1]) for line in output.splitlines() if "learning_rate=" in line]
+    assert len(told) == 2
+    assert "best is" in output
+
+    # AND all three are registered
+    models = project.make("models")
+    assert all(f"v{number} " in models for number in (1, 2, 3))
+
+
 @pytest.mark.real
 def test_the_real_rows_are_told_apart(make_project: Callable[[str], Project]) -> None:
     archive = os.environ.get("CIFAR_ARCHIVE")

@@ -1,0 +1,77 @@
+"""A search is refused where there is nothing to search, and its best model is known as if it had been trained alone."""
+
+import argparse
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+
+from scripts import tune as module
+from scripts.assignment import Assignment, AssignmentError, assign
+from scripts.command import Environment
+from tests.unit.scripts.stacks import make_stack
+from tests.unit.scripts.test_assignment import MANIFEST, FakeS3
+
+
+@pytest.fixture
+def _staged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: FakeS3(MANIFEST))
+
+
+def asked(*arguments: str) -> Any:
+    """An environment whose person asked so."""
+    parser = argparse.ArgumentParser()
+    module.options(parser)
+    return SimpleNamespace(stack=make_stack(), options=parser.parse_args(arguments))
+
+
+def assigned(*arguments: str) -> Assignment:
+    environment = asked(*arguments)
+    return assign(environment.stack, environment.options)
+
+
+@pytest.mark.usefixtures("_staged")
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--jobs", "2", "--parallel", "3"], "3 training jobs at once of 2 in all"),
+        (["--parallel", "0"], "0 training jobs at once"),
+        (["--set", "learning_rate=0.001", "weight_decay=0"], "leave something to tune"),
+    ],
+    ids=["more at once than in all", "none", "all set"],
+)
+def test_what_cannot_be_searched_is_refused_before_anything_is_started(arguments: list[str], reason: str) -> None:
+    environment: Environment = asked(*arguments)
+
+    with pytest.raises(AssignmentError, match=reason):
+        module.main(environment)
+
+
+@pytest.mark.usefixtures("_staged")
+def test_what_a_search_found_has_the_fingerprint_of_a_job_with_these_settings() -> None:
+    # GIVEN
+    found = {"learning_rate": "0.002", "weight_decay": "0.01"}
+
+    # WHEN
+    best = module.with_settings(assigned(), found)
+    alone = assigned("--set", *(f"{name}={value}" for name, value in found.items()))
+
+    # THEN
+    assert best.fingerprint == alone.fingerprint
+    assert best.hyperparameters == alone.hyperparameters
+
+
+@pytest.mark.usefixtures("_staged")
+def test_another_search_has_another_name() -> None:
+    assignment = assigned()
+    ranges = assignment.algorithm.ranges(assignment.hyperparameters)
+
+    names = {
+        module.name_tuning(assignment, ranges, 6),
+        module.name_tuning(assignment, ranges, 7),
+        module.name_tuning(assignment, ranges[:1], 6),
+        module.name_tuning(assigned("--set", "epochs=3"), ranges, 6),
+    }
+
+    assert len(names) == 4
