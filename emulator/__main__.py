@@ -1,4 +1,4 @@
-"""Run AWS on this machine in the foreground: python -m emulator [--port N] [--images FILE]."""
+"""Run AWS on this machine in the foreground: python -m emulator [--port N] [--images FILE] [--quotas FILE]."""
 
 import argparse
 import contextlib
@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 from emulator.images import Images, ImagesError
+from emulator.quotas import Quotas, QuotasError
 from emulator.replace import MotoChangedError
 from emulator.server import PortInUseError, serve
 
@@ -16,8 +17,8 @@ def main(arguments: argparse.Namespace) -> int:
     """Run until interrupted; the process's exit status."""
     try:
         with contextlib.suppress(KeyboardInterrupt):  # the way to stop it
-            serve(port=arguments.port, images=Images.load(arguments.images))
-    except (ImagesError, PortInUseError, MotoChangedError) as error:
+            serve(port=arguments.port, images=Images.load(arguments.images), quotas=Quotas.load(arguments.quotas))
+    except (ImagesError, QuotasError, PortInUseError, MotoChangedError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -36,6 +37,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="JSON of container images and the commands that stand in for them: "
         '{"<regex>": {"train": ["{python}", "train.py"], "serve": [...]}}',
+    )
+    parser.add_argument(
+        "--quotas",
+        type=Path,
+        metavar="FILE",
+        help='JSON of the account\'s quotas: {"ml.m5.xlarge for endpoint usage": 1}; what it does not name has none',
     )
     return parser
 

@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 
 from emulator.images import Images
+from emulator.quotas import Quotas
 
 Application = Callable[[dict[str, Any], Any], Any]  # WSGI
 
@@ -31,6 +32,8 @@ class Emulator:
         which the emulator clears of the user's own AWS settings when it starts.
     images
         Which command stands in for which container image.
+    quotas
+        How many instances the account may use.
     routes
         What answers past moto, whose way through its web framework takes longer than a fast model: for each, the
         form of its method and path, as in `POST /endpoints/name/invocations`.
@@ -40,6 +43,7 @@ class Emulator:
     directory: Path
     child_environment: dict[str, str]
     images: Images
+    quotas: Quotas = field(default_factory=Quotas)
     routes: list[tuple[re.Pattern[str], Application]] = field(default_factory=list, repr=False)
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

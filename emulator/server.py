@@ -16,6 +16,7 @@ from cheroot.wsgi import Gateway_10, Server
 from emulator.context import Emulator
 from emulator.environment import STATUS_PATH, neutral, pointing_at
 from emulator.images import Images
+from emulator.quotas import Quotas
 
 HOST = "127.0.0.1"
 THREADS = 32
@@ -63,7 +64,7 @@ class _Gateway(Gateway_10):
         return environ
 
 
-def serve(*, port: int, images: Images) -> None:
+def serve(*, port: int, images: Images, quotas: Quotas) -> None:
     """Run the emulator until SIGINT or SIGTERM raises KeyboardInterrupt; end all children before returning.
 
     Parameters
@@ -72,6 +73,8 @@ def serve(*, port: int, images: Images) -> None:
         Port on loopback; 0 for a free one.
     images
         Which command stands in for which container image.
+    quotas
+        How many instances the account may use.
 
     Raises
     ------
@@ -82,7 +85,7 @@ def serve(*, port: int, images: Images) -> None:
     """
     server = _bind(port)
     url = f"http://{HOST}:{server.bind_addr[1]}"
-    emulator = Emulator(url, Path(tempfile.mkdtemp(prefix="emulator-")), pointing_at(url), images)
+    emulator = Emulator(url, Path(tempfile.mkdtemp(prefix="emulator-")), pointing_at(url), images, quotas)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

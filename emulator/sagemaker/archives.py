@@ -10,12 +10,13 @@ class ArchiveError(Exception):
     """It is no archive, or one that would write outside its folder."""
 
 
-def pack(folder: Path) -> bytes:
-    """A folder's contents as `tar.gz`."""
+def pack(*folders: Path) -> bytes:
+    """The contents of folders as one `tar.gz`; of files that several have, the first's."""
+    files = {path.relative_to(folder).as_posix(): path for folder in reversed(folders) for path in folder.rglob("*")}
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=6) as archive:
-        for path in sorted(folder.iterdir()):
-            archive.add(path, path.name)
+        for name, path in sorted(files.items()):
+            archive.add(path, name, recursive=False)
     return stream.getvalue()
 
 

@@ -7,6 +7,7 @@ scripts and into entry points, which name `/opt/ml`.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,30 +15,42 @@ from typing import Any
 
 CONTAINER_ROOT = "/opt/ml"
 DRIVERS = "sm_drivers"  # the channel in which SDK v3 sends the scripts that its entry point runs
-INSTANCE = "algo-1"  # the job's one host, in logs and metrics
+LOOPBACK, INTERFACE = "127.0.0.1", "lo"
 FAILURE_LENGTH = 1024
+# Where SDK v3's drivers have the hosts of a job meet, in scripts/environment.py
+MEETING = re.compile(rb'^SM_MASTER_ADDR = "algo-1"\nSM_MASTER_PORT = 7777$', re.M)
 
 
 @dataclass(frozen=True)
 class Container:
-    """The folder of one training job, laid out as `/opt/ml`.
+    """The folder of one host of a training job, laid out as `/opt/ml`.
 
     Attributes
     ----------
-    host
-        What the container is told that its host is called. SDK v3's drivers take a job for a worker whose host is not
-        `algo-1`; the older training toolkit waits for ever until the name resolves, as only `localhost` does here.
+    number
+        Of the host, from 1.
+    hosts
+        What the containers are told that their hosts are called. SDK v3's drivers take a job for a worker whose host
+        is not `algo-1`; the older training toolkit waits for ever until the name resolves, as only `localhost` does
+        here.
     """
 
     root: Path
-    host: str
+    number: int
+    hosts: tuple[str, ...]
 
     @classmethod
-    def make(cls, root: Path, *, channels: Sequence[str]) -> "Container":
+    def make(cls, root: Path, *, number: int = 1, count: int = 1, channels: Sequence[str]) -> "Container":
         """Lay out an empty one in an empty folder."""
         for name in ("input/config", "input/data", "model", "output/data", "checkpoints", "code"):
             (root / name).mkdir(parents=True)
-        return cls(root, INSTANCE if DRIVERS in channels else "localhost")
+        alone = count == 1 and DRIVERS not in channels
+        return cls(root, number, ("localhost",) if alone else tuple(f"algo-{each + 1}" for each in range(count)))
+
+    @property
+    def host(self) -> str:
+        """This one's name."""
+        return self.hosts[self.number - 1]
 
     @property
     def model(self) -> Path:
@@ -69,16 +82,16 @@ class Container:
         """Write the three files of `input/config`."""
         self._write("hyperparameters", hyperparameters)
         self._write("inputdataconfig", {each["ChannelName"]: _channel_config(each) for each in channels})
-        group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": [self.host]}
+        group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": list(self.hosts)}
         self._write(
             "resourceconfig",
             {
                 "current_host": self.host,
                 "current_instance_type": instance_type,
                 "current_group_name": group["instance_group_name"],
-                "hosts": [self.host],
+                "hosts": list(self.hosts),
                 "instance_groups": [group],
-                "network_interface_name": "lo",
+                "network_interface_name": INTERFACE,
             },
         )
 
@@ -97,7 +110,7 @@ class Container:
             "SM_CHECKPOINT_DIR": f"{root}/checkpoints",
             "SM_CHANNELS": json.dumps(list(channels)),
             "SM_HPS": json.dumps(dict(hyperparameters)),
-            "SM_HOSTS": json.dumps([self.host]),
+            "SM_HOSTS": json.dumps(self.hosts),
             "SM_CURRENT_HOST": self.host,
             **{f"SM_CHANNEL_{name.upper()}": str(self.channel(name)) for name in channels},
             **{f"SM_HP_{name.replace('-', '_').upper()}": value for name, value in hyperparameters.items()},
@@ -107,12 +120,14 @@ class Container:
         """`/opt/ml` in a text, made this folder."""
         return text.replace(CONTAINER_ROOT, str(self.root))
 
-    def localize_drivers(self) -> None:
-        """The same in the scripts that the SDK sends with a job."""
+    def localize_drivers(self, port: int) -> None:
+        """The same in the scripts that the SDK sends with a job; its hosts meet at a port of this machine."""
+        meeting = f'SM_MASTER_ADDR = "{LOOPBACK}"\nSM_MASTER_PORT = {port}'.encode()
         for path in sorted(self.channel(DRIVERS).rglob("*")):
             if path.suffix in {".py", ".sh"}:
                 # bytes, since a script need not be UTF-8
-                path.write_bytes(path.read_bytes().replace(CONTAINER_ROOT.encode(), str(self.root).encode()))
+                text = path.read_bytes().replace(CONTAINER_ROOT.encode(), str(self.root).encode())
+                path.write_bytes(MEETING.sub(meeting, text) if len(self.hosts) > 1 else text)
 
     def _write(self, name: str, content: object) -> None:
         (self.root / "input" / "config" / f"{name}.json").write_text(json.dumps(content))

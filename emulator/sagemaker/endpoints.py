@@ -9,6 +9,7 @@ from typing import Any
 from moto.sagemaker.models import SageMakerModelBackend
 
 from emulator.context import Emulator
+from emulator.quotas import Quotas
 from emulator.sagemaker.capture import Captures
 from emulator.sagemaker.logs import LogStream
 from emulator.sagemaker.processes import Processes
@@ -30,6 +31,11 @@ class Endpoints:
         self._captures = captures
         self._fleets: dict[str, Fleet] = {}
         self._lock = threading.Lock()
+
+    @property
+    def quotas(self) -> Quotas:
+        """How many instances the account may use."""
+        return self._emulator.quotas
 
     def fleet(self, arn: str) -> Fleet | None:
         """The servers that answer for an endpoint now; None while there are none."""

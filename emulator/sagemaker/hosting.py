@@ -11,6 +11,7 @@ from moto.sagemaker.responses import SageMakerResponse
 
 from emulator.replace import add, replace
 from emulator.sagemaker.endpoints import Endpoints
+from emulator.sagemaker.limits import check_endpoint
 
 
 def install(endpoints: Endpoints) -> None:
@@ -28,6 +29,7 @@ def _install_creation(endpoints: Endpoints) -> None:
         if endpoint_name in self.endpoints:
             arn = self.endpoints[endpoint_name].arn
             raise ValidationError(f'Cannot create already existing endpoint "{arn}".')
+        check_endpoint(endpoints.quotas, self, endpoint_config_name)
         endpoint: Any = create(self, endpoint_name, endpoint_config_name, tags)
         endpoint.endpoint_status = "Creating"
         endpoint.data_capture_config = None  # moto has the configuration here, AWS a summary once it is in force
@@ -57,6 +59,7 @@ def _install_update(endpoints: Endpoints) -> None:
         endpoint: Any = backend.endpoints[name]
         if endpoint.endpoint_status != "InService":
             raise ValidationError(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+        check_endpoint(endpoints.quotas, backend, config)
         endpoint.endpoint_status = "Updating"
         endpoint.failure_reason = None
         endpoint.last_modified_time = datetime.now(UTC)

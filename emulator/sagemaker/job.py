@@ -1,37 +1,35 @@
 """One training job on its way: its data, its process, what it leaves."""
 
-import os
 import shutil
 import tempfile
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from emulator.context import Emulator
-from emulator.sagemaker.container import FAILURE_LENGTH, INSTANCE, Container
-from emulator.sagemaker.logs import LogStream
-from emulator.sagemaker.metrics import Metrics
+from emulator.sagemaker.checkpoints import Checkpoints
+from emulator.sagemaker.container import FAILURE_LENGTH, Container
+from emulator.sagemaker.hosts import Ended, Hosts, JobFailure
 from emulator.sagemaker.objects import (
     DataSourceError,
     MissingObjectError,
+    Share,
     UnsafeKeyError,
     download,
     download_source,
     list_keys,
     upload_archive,
-    upload_folder,
 )
-from emulator.sagemaker.processes import Process, Processes, child_environment
-from emulator.sagemaker.python import create_environment
-from emulator.sagemaker.servers import MODULES
+from emulator.sagemaker.processes import Processes
+from emulator.sagemaker.servers import free_port
 
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+KILLED = 137  # exit status of a process that was sent SIGKILL
 STOP_GRACE = 120  # seconds that SageMaker gives a job between SIGTERM and SIGKILL
 DAY = 86_400
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TrainingJob.html, SecondaryStatus
@@ -44,17 +42,16 @@ MESSAGES = {
     "Stopping": "Stopping the training job",
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    "Interrupted": "Training job interrupted: the spot instances were taken away",
+    "MaxWaitTimeExceeded": "Training job waited longer than MaxWaitTimeInSeconds provided",
 }
 PRIMARY = {
     "Completed": "Completed",
     "Stopped": "Stopped",
     "MaxRuntimeExceeded": "Stopped",
+    "MaxWaitTimeExceeded": "Stopped",
     "Failed": "Failed",
 }
-
-
-class JobFailure(Exception):  # noqa: N818 (it is how a job ends, not how this code fails)
-    """The job fails with this reason."""
 
 
 @dataclass
@@ -75,14 +72,15 @@ class Run:
     region: str
     request: Mapping[str, Any]
     _ending: str = "Completed"
-    _process: Process | None = None
+    _hosts: Hosts | None = None
+    _trained: float = 0.0  # seconds
     _lock: Any = field(default_factory=threading.RLock)
 
     def go(self) -> None:
         """From Starting to the end; whatever happens, the job ends."""
         folder = Path(tempfile.mkdtemp(prefix="training-", dir=self.emulator.directory))
         try:
-            self._run(Container.make(folder / "ml", channels=[each["ChannelName"] for each in self._channels]))
+            self._run(folder)
             self._end(self._ending, MESSAGES[self._ending])
         except JobFailure as failure:
             self._end("Failed", str(failure))
@@ -102,17 +100,13 @@ class Run:
             if ending == "Stopped":
                 self.job.training_job_status = "Stopping"
                 self._enter("Stopping")
-            process = self._process
-        if process:
-            threading.Thread(target=self.processes.end, args=(process,), kwargs={"grace": STOP_GRACE}).start()
+            hosts = self._hosts
+        if hosts:
+            threading.Thread(target=hosts.end, args=(STOP_GRACE,)).start()
 
     @property
     def _channels(self) -> list[dict[str, Any]]:
         return self.request.get("InputDataConfig") or []
-
-    @property
-    def _hyperparameters(self) -> dict[str, str]:
-        return dict(self.request.get("HyperParameters") or {})
 
     @property
     def _checkpoints(self) -> str | None:
@@ -126,25 +120,103 @@ class Run:
     def _client(self, service: str) -> Any:
         return self.emulator.client(service, self.region)
 
-    def _run(self, container: Container) -> None:
-        self._enter("Downloading")
-        self._download(container)
-        status = self._train(container)
-        if status is None:  # stopped before it began
+    def _run(self, folder: Path) -> None:
+        wait = self._timer("MaxWaitTimeInSeconds", "MaxWaitTimeExceeded")
+        wait.start()
+        try:
+            for number in count(1):
+                containers, ended = self._attempt(folder / str(number))
+                if not ended or not self._was_interrupted(ended):
+                    break
+                self._enter("Interrupted")
+                self._enter("Starting")
+        finally:
+            wait.cancel()
+        if ended is None:  # stopped before it began
             return
-        if status != 0 and self._ending == "Completed":
-            self._upload_output(container)
-            raise JobFailure(failure_reason(container.failure(), status))
+        if ended.status and self._ending == "Completed":
+            self._upload_output(containers)
+            raise JobFailure(failure_reason(ended.said, ended.status))
         self._enter("Uploading")
-        self._upload(container)
+        self._upload(containers)
+
+    def _timer(self, limit: str, ending: str) -> threading.Timer:
+        """Stops the job when a limit is over, less what it has trained already."""
+        seconds = (self.request.get("StoppingCondition") or {}).get(limit) or DAY
+        timer = threading.Timer(max(0.0, seconds - self._trained), self.stop, args=(ending,))
+        timer.daemon = True
+        return timer
+
+    def _was_interrupted(self, ended: Ended) -> bool:
+        """Whether a spot job's instances were taken away: one of its hosts was killed, and nobody asked it to end."""
+        spot = bool(self.request.get("EnableManagedSpotTraining"))
+        return spot and ended.status == KILLED and self._ending == "Completed" and not self.processes.stopping
+
+    def _attempt(self, folder: Path) -> tuple[list[Container], Ended | None]:
+        """One run of all hosts in an empty folder; how they ended, None where they were stopped before they began."""
+        self._enter("Downloading")
+        containers = self._lay_out(folder)
+        hosts = Hosts(self.emulator, self.processes, self.job, self.region, self.request, containers)
+        with self._lock:
+            if self._ending != "Completed":
+                return containers, None
+            self._enter("Training")
+            begun = datetime.now(UTC)
+            self.job.training_start_time = self.job.training_start_time or begun
+            hosts.start()
+            self._hosts = hosts
+        limit = self._timer("MaxRuntimeInSeconds", "MaxRuntimeExceeded")
+        limit.start()
+        folders = [each.checkpoints for each in containers]
+        kept = Checkpoints(self._client("s3"), folders, self._checkpoints) if self._checkpoints else None
+        try:
+            ended = hosts.wait()
+        finally:
+            limit.cancel()
+            self.job.training_end_time = datetime.now(UTC)
+            self._trained += (self.job.training_end_time - begun).total_seconds()
+        if kept:
+            self._close(kept)
+        return containers, ended
+
+    def _close(self, kept: Checkpoints) -> None:
+        try:
+            kept.close()
+        except ClientError as error:
+            raise JobFailure(f"ClientError: Artifact upload failed:{error}") from error
+
+    def _lay_out(self, folder: Path) -> list[Container]:
+        """Each host's folder with its data."""
+        resources = self.request["ResourceConfig"] or {}
+        size = resources.get("InstanceCount") or 1
+        port = free_port()
+        containers = [
+            Container.make(
+                folder / f"algo-{number}" / "ml",
+                number=number,
+                count=size,
+                channels=[each["ChannelName"] for each in self._channels],
+            )
+            for number in range(1, size + 1)
+        ]
+        for container in containers:
+            self._download(container)
+            container.localize_drivers(port)
+            container.configure(
+                hyperparameters=dict(self.request.get("HyperParameters") or {}),
+                channels=self._channels,
+                instance_type=resources.get("InstanceType", "ml.m5.large"),
+            )
+        return containers
 
     def _download(self, container: Container) -> None:
+        share = Share(container.number - 1, len(container.hosts))
         try:
             for channel in self._channels:
                 source = channel["DataSource"].get("S3DataSource")
                 if not source:
                     raise DataSourceError(f"the emulator brings channel {channel['ChannelName']} from S3 only")
-                download_source(self._client("s3"), source, container.channel(channel["ChannelName"]))
+                download_source(self._client("s3"), source, container.channel(channel["ChannelName"]), share)
             if self._checkpoints and list_keys(self._client("s3"), self._checkpoints.rstrip("/") + "/"):
                 download(self._client("s3"), self._checkpoints.rstrip("/") + "/", container.checkpoints)
         except MissingObjectError as error:
@@ -155,105 +227,22 @@ class Run:
             raise JobFailure(f"ClientError: Data download failed:{error} {hint}") from error
         except (UnsafeKeyError, DataSourceError, ClientError) as error:
             raise JobFailure(f"ClientError: Data download failed:{error}") from error
-        container.localize_drivers()
-        container.configure(
-            hyperparameters=self._hyperparameters,
-            channels=self._channels,
-            instance_type=(self.request["ResourceConfig"] or {}).get("InstanceType", "ml.m5.large"),
-        )
 
-    def _train(self, container: Container) -> int | None:
-        """The exit status of the container's process."""
-        name = self.job.training_job_name
-        command = self._command(container)
-        log = LogStream(self._client("logs"), LOG_GROUP, f"{name}/{INSTANCE}-{int(time.time())}")
-        definitions = self.request["AlgorithmSpecification"].get("MetricDefinitions") or []
-        metrics = Metrics(self._client("cloudwatch"), f"{name}/{INSTANCE}", definitions)
-
-        def output(line: str) -> None:
-            log.write(line)
-            metrics.read(line)
-            self.job.final_metric_data_list = metrics.final
-
-        try:
-            process = self._start(command, container, output)
-            return self._wait(process) if process else None
-        finally:
-            log.close()
-
-    def _command(self, container: Container) -> list[str]:
-        specification = self.request["AlgorithmSpecification"]
-        entry = specification.get("ContainerEntrypoint")
-        arguments = [container.localize(part) for part in specification.get("ContainerArguments") or []]
-        if entry:
-            return [*(container.localize(part) for part in entry), *arguments]
-        image = specification.get("TrainingImage") or specification.get("AlgorithmName") or ""
-        command = self.emulator.images.command(image, "train")
-        if command is None:
-            raise JobFailure(
-                f"ClientError: no command stands in for the image {image}: name one for `train` in the images file"
-            )
-        return [*command, *arguments]
-
-    def _start(self, command: list[str], container: Container, output: Any) -> Process | None:
-        commands = create_environment(container.root.parent / "python")
-        variables = {
-            **container.variables(
-                hyperparameters=self._hyperparameters, channels=[each["ChannelName"] for each in self._channels]
-            ),
-            "TRAINING_JOB_NAME": self.job.training_job_name,
-            "TRAINING_JOB_ARN": self.job.arn,
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-            **self.emulator.child_environment,
-            **(self.request.get("Environment") or {}),
-        }
-        if not self.request["AlgorithmSpecification"].get("ContainerEntrypoint"):
-            variables["PYTHONPATH"] = os.pathsep.join(filter(None, (MODULES, variables.get("PYTHONPATH"))))
-        with self._lock:
-            if self._ending != "Completed":
-                return None
-            self._enter("Training")
-            self.job.training_start_time = datetime.now(UTC)
-            try:
-                self._process = self.processes.start(
-                    command,
-                    directory=container.root / "code",
-                    environment=child_environment(variables, commands=commands),
-                    output=output,
-                )
-            except OSError as error:
-                raise JobFailure(f"ClientError: the container cannot be started: {error}") from error
-        return self._process
-
-    def _wait(self, process: Process) -> int:
-        limit = (self.request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", DAY)
-        timer = threading.Timer(limit, self.stop, args=("MaxRuntimeExceeded",))
-        timer.daemon = True
-        timer.start()
-        try:
-            return process.wait()
-        finally:
-            timer.cancel()
-            self.processes.finish(process)
-            self.job.training_end_time = datetime.now(UTC)
-
-    def _upload(self, container: Container) -> None:
+    def _upload(self, containers: Sequence[Container]) -> None:
         uri = f"{self._output_uri}/model.tar.gz"
-        self._upload_output(container)
+        self._upload_output(containers)
         try:
-            upload_archive(self._client("s3"), container.model, uri)
+            upload_archive(self._client("s3"), [each.model for each in containers], uri)
         except ClientError as error:
             raise JobFailure(f"ClientError: Artifact upload failed:{error}") from error
         self.job.model_artifacts = {"S3ModelArtifacts": uri}
 
-    def _upload_output(self, container: Container) -> None:
+    def _upload_output(self, containers: Sequence[Container]) -> None:
         """What is kept of a failed job, too."""
+        outputs = [each.output for each in containers if any(each.output.iterdir())]
         try:
-            if any(container.output.iterdir()):
-                upload_archive(self._client("s3"), container.output, f"{self._output_uri}/output.tar.gz")
-            if self._checkpoints:
-                upload_folder(self._client("s3"), container.checkpoints, self._checkpoints)
+            if outputs:
+                upload_archive(self._client("s3"), outputs, f"{self._output_uri}/output.tar.gz")
         except ClientError as error:
             raise JobFailure(f"ClientError: Artifact upload failed:{error}") from error
 
@@ -277,7 +266,8 @@ class Run:
             self.job.training_end_time = self.job.training_end_time or now
             if self.job.training_start_time:
                 seconds = (self.job.training_end_time - self.job.training_start_time).total_seconds()
-                self.job.training_time_in_seconds = self.job.billable_time_in_seconds = max(1, round(seconds))
+                self.job.training_time_in_seconds = max(1, round(seconds))
+                self.job.billable_time_in_seconds = max(1, round(self._trained))
             self.job.training_job_status = PRIMARY[status]
 
 

@@ -3,14 +3,17 @@
 import io
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from emulator.sagemaker.archives import pack, unpack
 
 CONNECTIONS = 8
+
+T = TypeVar("T")
 
 
 class MissingObjectError(Exception):
@@ -23,6 +26,18 @@ class UnsafeKeyError(Exception):
 
 class DataSourceError(Exception):
     """A channel's data source is of a kind that is not emulated, or its manifest is none."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which of a sharded channel's objects one host is given: every `count`-th, from `place` on."""
+
+    place: int = 0
+    count: int = 1
+
+    def of(self, names: Sequence[T]) -> Sequence[T]:
+        """The host's own."""
+        return names[self.place :: self.count]
 
 
 def split(uri: str) -> tuple[str, str]:
@@ -39,8 +54,8 @@ def list_keys(s3: Any, uri: str) -> list[str]:
     return [key for key in found if not key.endswith("/")]
 
 
-def download_source(s3: Any, source: Mapping[str, Any], folder: Path) -> None:
-    """Bring what an `S3DataSource` names, a prefix or a manifest.
+def download_source(s3: Any, source: Mapping[str, Any], folder: Path, share: Share) -> None:
+    """Bring what an `S3DataSource` names, a prefix or a manifest; of sharded data a host's share alone.
 
     Raises
     ------
@@ -52,15 +67,16 @@ def download_source(s3: Any, source: Mapping[str, Any], folder: Path) -> None:
         It is of another kind, or the manifest is not of the documented form.
     """
     kind = source.get("S3DataType", "S3Prefix")
+    mine = share if source.get("S3DataDistributionType") == "ShardedByS3Key" else Share()
     if kind == "S3Prefix":
-        download(s3, source["S3Uri"], folder)
+        download(s3, source["S3Uri"], folder, mine)
     elif kind == "ManifestFile":
-        _download_manifest(s3, source["S3Uri"], folder)
+        _download_manifest(s3, source["S3Uri"], folder, mine)
     else:
         raise DataSourceError(f"the emulator brings no data of S3DataType {kind}: use S3Prefix or ManifestFile")
 
 
-def download(s3: Any, uri: str, folder: Path) -> None:
+def download(s3: Any, uri: str, folder: Path, share: Share = Share()) -> None:
     """Bring every object that begins as `uri` says, as SageMaker's File mode does: below the last slash of it.
 
     Raises
@@ -75,7 +91,7 @@ def download(s3: Any, uri: str, folder: Path) -> None:
     if not keys:
         raise MissingObjectError(f'No S3 objects found under S3 URL "{uri}" given in input data source.')
     base = base_of(prefix, keys)
-    _fetch(s3, bucket, {key: key.removeprefix(base) for key in keys}, folder)
+    _fetch(s3, bucket, {key: key.removeprefix(base) for key in share.of(keys)}, folder)
 
 
 def base_of(prefix: str, keys: list[str]) -> str:
@@ -87,7 +103,7 @@ def base_of(prefix: str, keys: list[str]) -> str:
     return prefix.rpartition("/")[0]
 
 
-def _download_manifest(s3: Any, uri: str, folder: Path) -> None:
+def _download_manifest(s3: Any, uri: str, folder: Path, share: Share) -> None:
     """Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html."""
     try:
         first, *names = json.loads(_read(s3, uri))
@@ -96,7 +112,7 @@ def _download_manifest(s3: Any, uri: str, folder: Path) -> None:
     except (ValueError, TypeError, KeyError) as error:
         raise DataSourceError(f'{uri} is no manifest: it must be [{{"prefix": "s3://..."}}, "name", ...]') from error
     bucket, base = split(prefix)
-    _fetch(s3, bucket, {base + name: name for name in wanted}, folder)
+    _fetch(s3, bucket, {base + name: name for name in share.of(wanted)}, folder)
 
 
 def _fetch(s3: Any, bucket: str, names: Mapping[str, str], folder: Path) -> None:
@@ -133,19 +149,10 @@ def _read(s3: Any, uri: str) -> bytes:
     return body
 
 
-def upload_archive(s3: Any, folder: Path, uri: str) -> None:
-    """Put a folder's contents as a `tar.gz` to `uri`."""
+def upload_archive(s3: Any, folders: Sequence[Path], uri: str) -> None:
+    """Put the contents of folders as one `tar.gz` to `uri`; of files that several have, the first's."""
     bucket, key = split(uri)
-    s3.put_object(Bucket=bucket, Key=key, Body=pack(folder))
-
-
-def upload_folder(s3: Any, folder: Path, uri: str) -> None:
-    """Put each file of a folder below `uri`."""
-    bucket, prefix = split(uri)
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            key = f"{prefix.rstrip('/')}/{path.relative_to(folder).as_posix()}"
-            s3.upload_file(str(path), bucket, key.lstrip("/"))
+    s3.put_object(Bucket=bucket, Key=key, Body=pack(*folders))
 
 
 def extract_archive(s3: Any, uri: str, folder: Path) -> None:

@@ -9,7 +9,9 @@ import sys
 import venv
 from pathlib import Path
 
-PIP = '#!/bin/sh\nexec "$(dirname "$0")/python3" -m pip "$@"\n'
+# Commands that are modules of the environment's own Python; this Python's own would not see what the job installs
+COMMANDS = {"pip": "pip", "pip3": "pip", "torchrun": "torch.distributed.run"}
+SCRIPT = '#!/bin/sh\nexec "$(dirname "$0")/python3" -m {} "$@"\n'
 
 
 def create_environment(folder: Path) -> Path:
@@ -20,7 +22,7 @@ def create_environment(folder: Path) -> Path:
     lines = [f"import site; site.addsitedir({path!r})\n" for path in site.getsitepackages()]
     (library / "image.pth").write_text("".join(lines))
     commands = folder / "bin"
-    for name in ("pip", "pip3"):
-        (commands / name).write_text(PIP)
+    for name, module in COMMANDS.items():
+        (commands / name).write_text(SCRIPT.format(module))
         (commands / name).chmod(0o755)
     return commands

@@ -80,7 +80,7 @@ class ModelServer:
         self._process: Process | None = None
         self._connections: LifoQueue[http.client.HTTPConnection] = LifoQueue()
         self._tail = ""
-        self._port = _free_port()
+        self._port = free_port()
         self._root = Path(tempfile.mkdtemp(prefix="model-", dir=emulator.directory))
         try:
             self._process = self._start(emulator, container, region)
@@ -239,7 +239,8 @@ def _bring_model(s3: Any, container: Mapping[str, Any], folder: Path) -> None:
         raise HostingError(f"Failed to download model data from URL: {uri}: {error}") from error
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on loopback that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -12,7 +12,8 @@ from moto.sagemaker.responses import SageMakerResponse
 from emulator.algorithms.metrics import metric_definitions
 from emulator.context import Emulator
 from emulator.replace import add, replace
-from emulator.sagemaker.job import MESSAGES, Run
+from emulator.sagemaker.job import DAY, MESSAGES, Run
+from emulator.sagemaker.limits import check_training
 from emulator.sagemaker.metrics import MetricDefinitionError, patterns
 from emulator.sagemaker.processes import Processes
 
@@ -26,6 +27,7 @@ _REQUEST = (
     "StoppingCondition",
     "CheckpointConfig",
     "Environment",
+    "EnableManagedSpotTraining",
 )
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
@@ -39,6 +41,7 @@ def install(emulator: Emulator, processes: Processes) -> None:
         request = {name: self._get_param(name) for name in _REQUEST}
         with creating:
             _validate(self, request)
+            check_training(emulator.quotas, self.sagemaker_backend, request)
             answer: ActionResult = create(self)
             job = self.sagemaker_backend.training_jobs[request["TrainingJobName"]]
             _begin(job, request)
@@ -72,6 +75,7 @@ def _validate(response: SageMakerResponse, request: dict[str, Any]) -> None:
             "Training job names must be unique within an AWS account and region, but a training job with this name "
             f"already exists ({response.sagemaker_backend.training_jobs[name].arn})"
         )
+    _validate_spot(request)
     # moto writes a made-up metric into the specification that it is given
     request["AlgorithmSpecification"] = dict(request["AlgorithmSpecification"])
     try:
@@ -79,6 +83,18 @@ def _validate(response: SageMakerResponse, request: dict[str, Any]) -> None:
     except MetricDefinitionError as error:
         raise ValidationError(str(error)) from error
     _define_metrics(request["AlgorithmSpecification"])
+
+
+def _validate_spot(request: Mapping[str, Any]) -> None:
+    """A job on spot instances says how long it may take with its interruptions."""
+    condition = request["StoppingCondition"] or {}
+    shortest = condition.get("MaxRuntimeInSeconds", DAY)
+    if request["EnableManagedSpotTraining"] and condition.get("MaxWaitTimeInSeconds", 0) < shortest:
+        raise ValidationError(
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
+        )
+    if not request["EnableManagedSpotTraining"] and condition.get("MaxWaitTimeInSeconds"):
+        raise ValidationError("MaxWaitTimeInSeconds above 0 is not supported when EnableManagedSpotTraining is false.")
 
 
 def _define_metrics(specification: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from moto.sagemaker.responses import SageMakerResponse
 
 from emulator.context import Emulator
 from emulator.replace import add, replace
+from emulator.sagemaker.limits import check_transform
 from emulator.sagemaker.logs import LogStream
 from emulator.sagemaker.objects import base_of, list_keys, split
 from emulator.sagemaker.processes import Processes
@@ -32,6 +33,7 @@ def install(emulator: Emulator, processes: Processes) -> None:
             arn = backend.transform_jobs[name].arn
             raise ResourceInUseException(f"Job name must be unique within an AWS account and region: {arn} exists")
         backend.describe_model(self._get_param("ModelName"))
+        check_transform(emulator.quotas, backend, self._get_param("TransformResources"))
         answer = create(self)
         job: Any = backend.transform_jobs[name]
         job.transform_job_status = "InProgress"

@@ -10,6 +10,7 @@ import pytest
 from emulator.sagemaker.objects import (
     DataSourceError,
     MissingObjectError,
+    Share,
     UnsafeKeyError,
     download,
     download_source,
@@ -69,7 +70,7 @@ def test_a_manifest_names_objects_of_one_prefix(tmp_path: Path) -> None:
     manifest = json.dumps([{"prefix": "s3://b/data/"}, "a", "deep/b"])
     s3 = FakeS3({"manifest": manifest, "data/a": "A", "data/deep/b": "B", "data/c": "C"})
     # WHEN
-    download_source(s3, {"S3DataType": "ManifestFile", "S3Uri": "s3://b/manifest"}, tmp_path)
+    download_source(s3, {"S3DataType": "ManifestFile", "S3Uri": "s3://b/manifest"}, tmp_path, Share())
     # THEN
     assert files(tmp_path) == {"a": "A", "deep/b": "B"}
 
@@ -94,7 +95,7 @@ def test_what_cannot_be_brought_is_refused(
 ) -> None:
     # WHEN / THEN
     with pytest.raises(error):
-        download_source(FakeS3(objects), source, tmp_path / "channel")
+        download_source(FakeS3(objects), source, tmp_path / "channel", Share())
     assert files(tmp_path) == {}
 
 
@@ -106,3 +107,27 @@ def test_what_cannot_be_brought_is_refused(
 def test_an_address_has_a_bucket_and_a_key(uri: str, parts: tuple[str, str]) -> None:
     # THEN
     assert split(uri) == parts
+
+
+@pytest.mark.parametrize("kind", ["S3Prefix", "ManifestFile"])
+def test_of_sharded_data_each_host_is_given_its_own_and_all_is_given(tmp_path: Path, kind: str) -> None:
+    # GIVEN five objects, also by a manifest
+    names = ["a", "b", "c", "d", "e"]
+    manifest = json.dumps([{"prefix": "s3://b/data/"}, *names])
+    s3 = FakeS3({"manifest": manifest, **{f"data/{name}": name for name in names}})
+    uri = "s3://b/manifest" if kind == "ManifestFile" else "s3://b/data/"
+    source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "ShardedByS3Key"}
+
+    # WHEN
+    for place in (0, 1):
+        download_source(s3, source, tmp_path / str(place), Share(place, 2))
+
+    # THEN
+    assert list(files(tmp_path / "0")) == ["a", "c", "e"]
+    assert list(files(tmp_path / "1")) == ["b", "d"]
+
+
+def test_what_is_not_sharded_every_host_is_given_whole(tmp_path: Path) -> None:
+    download_source(FakeS3({"data/a": "A", "data/b": "B"}), {"S3Uri": "s3://b/data/"}, tmp_path, Share(1, 2))
+
+    assert files(tmp_path) == {"a": "A", "b": "B"}
