@@ -1,5 +1,6 @@
-"""What the SDK sends for a launch, as the emulator received it; the jobs themselves end at their missing data."""
+"""A launch as the SDK sends it and the emulator carries it out: what arrives there, several hosts, a job taken up."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ from tests.contract.sagemaker_parts import (
     make_sagemaker,  # noqa: F401 (the fixture `sagemaker`)
 )
 from tests.contract.test_sagemaker_sdk import role, sdk  # noqa: F401 (fixtures)
+from tests.contract.waiting import eventually
+from tests.unit.training.jobs import draw_split
 from training.algorithms import ALGORITHMS, Data
 from training.launch import Ground, LaunchError, launch
 
+GROUP = "/aws/sagemaker/TrainingJobs"
 DATA = Data(classes=("bicycle", "motorcycle"), rows=900, form="recordio", size=32, others=False)
 
 
@@ -81,3 +85,57 @@ def test_a_refusal_is_one_line(make_ground: Any) -> None:
     with pytest.raises(LaunchError, match="SageMaker refuses the job") as caught:
         launch(ALGORITHMS["pytorch"], ground, DATA, {"classes": "a,b"}, "same")
     assert "\n" not in str(caught.value)
+
+
+STAGED = Data(classes=("dark", "light"), rows=24, form="images", size=32, others=False)
+SCRATCH = {"classes": "dark,light", "pretrained": "0", "batch_size": "8"}
+
+
+@pytest.fixture
+def _staged(sagemaker: SageMaker, tmp_path: Path) -> None:
+    """Drawn images of two classes, staged as `make stage` does it."""
+    for split, count in (("train", 24), ("validation", 8)):
+        draw_split(tmp_path / split, count, seed=count)
+        for path in (tmp_path / split).iterdir():
+            sagemaker.put(f"{split}/{path.name}", path.read_bytes())
+        sagemaker.put(f"{split}.lst", (tmp_path / f"{split}_lst" / f"{split}.lst").read_bytes())
+
+
+@pytest.mark.usefixtures("_staged")
+def test_two_hosts_train_the_model_that_one_trains(make_ground: Any, sagemaker: SageMaker) -> None:
+    # WHEN
+    losses = []
+    for hosts in (1, 2):
+        ground = make_ground("pytorch-training:2.6", instance_count=hosts)
+        name = launch(
+            ALGORITHMS["pytorch"], ground, STAGED, {**SCRATCH, "pretrained": "1", "epochs": "3"}, f"{hosts} hosts"
+        )
+        job = sagemaker.trained(name)
+        assert job["TrainingJobStatus"] == "Completed", sagemaker.log(GROUP, name)
+        output = job["ModelArtifacts"]["S3ModelArtifacts"].replace("model.tar.gz", "output.tar.gz")
+        losses.append([epoch["validation_loss"] for epoch in sagemaker.read(output, "metrics.json")["epochs"]])
+
+    # THEN
+    assert len(losses[0]) == 3
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+@pytest.mark.usefixtures("_staged")
+def test_a_job_that_was_killed_is_gone_on_with(make_ground: Any, sagemaker: SageMaker) -> None:
+    # GIVEN a job that ends in the middle
+    ground = make_ground("pytorch-training:2.6")
+    settings = {**SCRATCH, "epochs": "60"}
+    first = launch(ALGORITHMS["pytorch"], ground, STAGED, settings, "same model")
+    eventually(lambda: any("epoch=3/60" in line for line in sagemaker.log(GROUP, first)), seconds=60)
+    sagemaker.client.stop_training_job(TrainingJobName=first)
+    assert sagemaker.trained(first)["TrainingJobStatus"] == "Stopped"
+
+    # WHEN
+    second = launch(ALGORITHMS["pytorch"], ground, STAGED, settings, "same model")
+
+    # THEN it trains what is left
+    assert sagemaker.trained(second)["TrainingJobStatus"] == "Completed"
+    log = sagemaker.log(GROUP, second)
+    assert any("epochs were trained before" in line for line in log)
+    assert not any("epoch=1/60" in line for line in log)
+    assert any("epoch=60/60" in line for line in log)
