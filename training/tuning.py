@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -49,6 +50,8 @@ def launch_tuning(
         SageMaker refuses it; the message says what to do.
     """
     fixed = {name: value for name, value in hyperparameters.items() if name not in {each.name for each in ranges}}
+    # a search scales by its jobs; several hosts would train alone, as it says nothing of torchrun to them
+    ground = replace(ground, instance_count=1)
     # its jobs would share their checkpoints
     trainer = make_trainer(algorithm, ground, fixed, fingerprint, resumes=False)
     from sagemaker.train.tuner import HyperparameterTuner

@@ -121,7 +121,7 @@ def test_shards_train_either_algorithm_on_two_hosts_or_many_times_over(make_proj
     settings.write_text("\n".join([settings.read_text(), "training_instance_count = 2", ""]))
     assert "on each of 2 hosts" in project.make("up", "train", "EPOCHS=2")
 
-    # WHEN, THEN a search, each of its jobs on two hosts, keeps the best
+    # WHEN, THEN a search keeps the best of its jobs
     output = project.make("tune", "EPOCHS=2", "JOBS=2", "PARALLEL=1")
     told = [float(line.split()[1]) for line in output.splitlines() if "learning_rate=" in line]
     assert len(told) == 2
