@@ -8,12 +8,24 @@ from emulator import (
     iam,
     s3,
     sagemaker,
+    scheduler,
     sqs,
     stepfunctions,
 )
 from emulator.context import Emulator
 
-SERVICES = (awslambda, stepfunctions, sagemaker, applicationautoscaling, budgets, cloudwatch, iam, s3, sqs)
+SERVICES = (
+    awslambda,
+    stepfunctions,
+    sagemaker,
+    applicationautoscaling,
+    budgets,
+    cloudwatch,
+    iam,
+    s3,
+    scheduler,
+    sqs,
+)
 
 
 def install(emulator: Emulator) -> None:

@@ -97,3 +97,17 @@ module "endpoint" {
   sampling_percentage = var.capture_percentage
   partition           = local.partition
 }
+
+module "guard" {
+  source = "./modules/guard"
+
+  prefix         = local.prefix
+  partition      = local.partition
+  endpoint_name  = local.endpoint_name
+  endpoint_arn   = module.endpoint.arn
+  variant_name   = module.endpoint.variant_name
+  endpoint_hours = var.endpoint_hours
+  idle_hours     = var.idle_hours
+  budget_usd     = var.budget_usd
+  topic_arn      = module.workflow.failures_topic_arn
+}

@@ -4,3 +4,6 @@ protected   = false
 
 log_retention_days     = 14
 capture_retention_days = 14
+
+budget_usd     = 50
+endpoint_hours = 8

@@ -15,10 +15,10 @@ locals {
     JitterStrategy  = "FULL"
   }]
 
-  # Nothing is caught away: whatever is caught here fails the execution under its own name, once the topic is told
+  # Nothing is caught away: whatever is caught here fails the execution under its own name, once the topic is told.
+  # Without a ResultPath the error takes the place of the state, and the image goes no further.
   catch = [{
     ErrorEquals = ["States.ALL"]
-    ResultPath  = "$.failure"
     Next        = "Notify"
   }]
 
@@ -27,7 +27,7 @@ locals {
     for name, arn in var.function_arns : name => {
       Type       = "Task"
       Resource   = "arn:${local.partition}:states:::lambda:invoke"
-      Parameters = { FunctionName = arn, "Payload.$" = "$" }
+      Parameters = { FunctionName = arn, Payload = { "execution.$" = "$$.Execution.Id", "body.$" = "$" } }
       Retry      = local.retry
       Catch      = local.catch
     }
@@ -85,7 +85,7 @@ locals {
         Parameters = {
           TopicArn    = aws_sns_topic.this.arn
           Subject     = "${local.name} failed"
-          "Message.$" = "States.Format('{} failed with {}: {}', $$.Execution.Id, $.failure.Error, $.failure.Cause)"
+          "Message.$" = "States.Format('{} failed with {}: {}', $$.Execution.Id, $.Error, $.Cause)"
         }
         ResultPath = null
         # a topic that cannot be told must not hide why the execution failed
@@ -94,13 +94,16 @@ locals {
       }
       Failed = {
         Type      = "Fail"
-        ErrorPath = "$.failure.Error"
-        CausePath = "$.failure.Cause"
+        ErrorPath = "$.Error"
+        CausePath = "$.Cause"
       }
     }
   }
 
   partition = data.aws_partition.this.partition
+
+  # Who tells the topic of what, beside the state machine
+  tellers = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"]
 }
 
 data "aws_partition" "this" {}
@@ -144,6 +147,19 @@ data "aws_iam_policy_document" "this" {
   }
 
   statement {
+    sid       = "EncryptWhatIsTold"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [aws_kms_key.this.arn]
+  }
+
+  statement {
+    sid     = "Trace"
+    actions = ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"]
+    # these have no resource to name: https://docs.aws.amazon.com/step-functions/latest/dg/xray-iam.html
+    resources = ["*"]
+  }
+
+  statement {
     sid = "DeliverLogs"
     actions = [
       "logs:CreateLogDelivery",
@@ -157,6 +173,55 @@ data "aws_iam_policy_document" "this" {
     ]
     # these have no resource to name: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
     resources = ["*"]
+  }
+}
+
+data "aws_iam_policy_document" "key" {
+  statement {
+    sid       = "Administer"
+    actions   = ["kms:*"]
+    resources = ["*"] # in a key's policy, the key
+
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${local.partition}:iam::${data.aws_caller_identity.this.account_id}:root"]
+    }
+  }
+
+  statement {
+    sid       = "Tell"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = local.tellers
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.this.account_id]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "topic" {
+  statement {
+    sid       = "Tell"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.this.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = local.tellers
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.this.account_id]
+    }
   }
 }
 
@@ -176,9 +241,27 @@ resource "aws_cloudwatch_log_group" "this" {
   retention_in_days = var.log_retention_days
 }
 
+# AWS's own key for SNS lets neither alarms nor budgets publish: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+resource "aws_kms_key" "this" {
+  description             = "What ${local.name}'s topic is told."
+  deletion_window_in_days = 7
+  enable_key_rotation     = true
+  policy                  = data.aws_iam_policy_document.key.json
+}
+
+resource "aws_kms_alias" "this" {
+  name          = "alias/${var.prefix}-failures"
+  target_key_id = aws_kms_key.this.key_id
+}
+
 resource "aws_sns_topic" "this" {
   name              = "${var.prefix}-failures"
-  kms_master_key_id = "alias/aws/sns"
+  kms_master_key_id = aws_kms_key.this.arn
+}
+
+resource "aws_sns_topic_policy" "this" {
+  arn    = aws_sns_topic.this.arn
+  policy = data.aws_iam_policy_document.topic.json
 }
 
 resource "aws_sns_topic_subscription" "this" {
@@ -198,6 +281,10 @@ resource "aws_sfn_state_machine" "this" {
     level                  = "ERROR"
     include_execution_data = false # it would hold the images
     log_destination        = "${aws_cloudwatch_log_group.this.arn}:*"
+  }
+
+  tracing_configuration {
+    enabled = true
   }
 
   # created before its permissions, it would be refused the log group
