@@ -15,7 +15,7 @@ SETTINGS  := terraform/environments/$(ENV).tfvars
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas plan up stage train tune models approve reject \
-        rollback lineage transform deploy run evaluate monitor report demo drift down \
+        rollback lineage transform deploy extend run evaluate monitor report demo drift cost down \
         test lint fmt clean benchmark
 
 ifeq ($(wildcard $(SETTINGS)),)
@@ -107,6 +107,10 @@ transform: $(INSTALLED) $(GROUND) ## classify every image below INPUT, a folder 
 deploy: $(INSTALLED) $(GROUND) lambdas ## put the approved model behind the endpoint
 	$(call step)
 	$(call SCRIPT,provision) deploy
+
+extend: $(INSTALLED) $(GROUND) ## let the endpoint live for HOURS longer
+	$(call step)
+	$(call SCRIPT,lifetime) --hours '$(HOURS)'
 
 run: $(INSTALLED) $(GROUND) ## send the test images through the workflow
 	$(call step)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 from botocore import xform_name
@@ -24,6 +25,8 @@ UPDATED = (
     *("description", "end_date", "flexible_time_window", "group_name", "kms_key_arn", "name", "schedule_expression"),
     *("schedule_expression_timezone", "start_date", "state", "target"),
 )
+# When each schedule was changed, or came due last
+Since = WeakKeyDictionary[Schedule, datetime]
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
 UNIVERSAL = re.compile(r"arn:[^:]+:scheduler:::aws-sdk:(?P<service>[^:]+):(?P<action>[^:.]+)")
 
@@ -31,8 +34,9 @@ UNIVERSAL = re.compile(r"arn:[^:]+:scheduler:::aws-sdk:(?P<service>[^:]+):(?P<ac
 def install(emulator: Emulator) -> None:
     """Watch the schedules until the emulator stops."""
     stopped = threading.Event()
-    _start_anew_on_update()
-    threading.Thread(target=_watch, args=(emulator, stopped), name="scheduler", daemon=True).start()
+    since: Since = WeakKeyDictionary()
+    _start_anew_on_update(since)
+    threading.Thread(target=_watch, args=(emulator, since, stopped), name="scheduler", daemon=True).start()
     emulator.on_stop(stopped.set)
 
 
@@ -58,25 +62,25 @@ def next_time(expression: str, zone: str, after: datetime) -> datetime | None:
     return after + timedelta(**{f"{often[2]}s": int(often[1])}) if often else None
 
 
-def _start_anew_on_update() -> None:
+def _start_anew_on_update(since: Since) -> None:
     """A schedule that is changed counts from the change on, as a new one does."""
 
     def update_schedule(backend: Any, *arguments: Any, **given: Any) -> Any:
         schedule = original(backend, *arguments, **given)
-        schedule.came_due = datetime.now(UTC)
+        since[schedule] = datetime.now(UTC)
         return schedule
 
     original = replace(EventBridgeSchedulerBackend, "update_schedule", update_schedule, parameters=UPDATED)
 
 
-def _watch(emulator: Emulator, stopped: threading.Event) -> None:
+def _watch(emulator: Emulator, since: Since, stopped: threading.Event) -> None:
     while not stopped.wait(TICK):
         now = datetime.now(UTC)
         for schedule, backend in _schedules():
-            since = getattr(schedule, "came_due", datetime.fromtimestamp(schedule.creation_date, UTC))
-            due = next_time(schedule.schedule_expression, schedule.schedule_expression_timezone, since)
-            if schedule.state == "ENABLED" and due and due <= now:
-                schedule.came_due = due
+            after = since.get(schedule) or datetime.fromtimestamp(schedule.creation_date, UTC)
+            due = next_time(schedule.schedule_expression, schedule.schedule_expression_timezone, after)
+            if schedule.state != "DISABLED" and due and due <= now:  # moto forgets the default in an update
+                since[schedule] = due
                 threading.Thread(target=_fire, args=(emulator, schedule, backend, stopped), daemon=True).start()
 
 

@@ -14,6 +14,7 @@ import boto3
 
 from scripts.command import Environment, OperatorError, run_command
 from scripts.leftovers import remove_leftovers, remove_models
+from scripts.lifetime import end, is_over, lifetime
 from scripts.stack import Stack, StackMissingError
 from scripts.terraform import Plan
 
@@ -65,6 +66,7 @@ def deploy(environment: Environment) -> None:
             f"(and `make approve` where approval is a person's), then `make deploy`"
         )
     print(f"{stack.endpoint_name} serves {stack.endpoint_config_name}")
+    print(lifetime(stack, end(boto3.client("scheduler", region_name=stack.region), stack)))
 
 
 def check_endpoint(stack: Stack, sagemaker: Any) -> None:
@@ -101,7 +103,10 @@ def drift(environment: Environment) -> None:
     planned.path.unlink(missing_ok=True)
     if not planned.empty:
         log = environment.directory / "terraform-plan.log"
-        raise DriftError(f"the live stack differs: {planned.summary} Read {log}, then `make up` or mend the code")
+        message = f"the live stack differs: {planned.summary} Read {log}, then `make up` or mend the code"
+        stack = environment.stack
+        ends = end(boto3.client("scheduler", region_name=stack.region), stack)
+        raise DriftError(f"{message}; {lifetime(stack, ends)}" if is_over(ends) else message)
 
 
 def down(environment: Environment) -> None:

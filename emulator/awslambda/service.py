@@ -23,7 +23,7 @@ from emulator.awslambda.errors import (
     RuntimeMissingError,
     TooManyRequestsError,
 )
-from emulator.awslambda.function import Archive, Function, Result
+from emulator.awslambda.function import Archive, Function, Logging, Result
 from emulator.awslambda.pool import ConcurrencyError, Pool
 from emulator.context import Emulator
 from emulator.replace import replace
@@ -176,6 +176,9 @@ def _function(version: Any) -> Function:
         variables=tuple(sorted((version.environment_vars or {}).items())),
         code=Archive(version.code_sha_256, version.code_bytes),
         layers=tuple(Archive(layer.code_sha_256, layer.code_bytes) for layer in layers if layer),
+        logging=Logging(
+            version.logs_group_name, version.logging["LogFormat"], version.logging.get("ApplicationLogLevel")
+        ),
     )
 
 
