@@ -94,7 +94,9 @@ def _schedules() -> list[tuple[Schedule, EventBridgeSchedulerBackend]]:
     ]
 
 
-def _fire(emulator: Emulator, schedule: Schedule, backend: EventBridgeSchedulerBackend, stopped: threading.Event) -> None:
+def _fire(
+    emulator: Emulator, schedule: Schedule, backend: EventBridgeSchedulerBackend, stopped: threading.Event
+) -> None:
     """Call the target, again where it fails, and delete a schedule that is over and asks for it."""
     _call(_invocation(emulator, backend.region_name, schedule.target), schedule, stopped)
     over = schedule.schedule_expression.startswith("at(")

@@ -150,6 +150,7 @@ variable "idle_hours" {
 variable "budget_usd" {
   description = "US dollars that the environment may cost a month; alarms call at 80 and 100 percent."
   type        = number
+  default     = 50
 
   validation {
     condition     = var.budget_usd > 0

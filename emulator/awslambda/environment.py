@@ -145,7 +145,8 @@ class ExecutionEnvironment:
         self._log.truncate(0)
         if written and not written.endswith("\n"):
             written += "\n"
-        return logged(self.function, invocation.request_id, written, Used(seconds, init, _peak_memory(self._process.pid)))
+        used = Used(seconds, init, _peak_memory(self._process.pid))
+        return logged(self.function, invocation.request_id, written, used)
 
     def _variables(self, paths: list[Path], aws: dict[str, str]) -> dict[str, str]:
         function = self.function

@@ -5,5 +5,4 @@ protected   = false
 log_retention_days     = 14
 capture_retention_days = 14
 
-budget_usd     = 50
 endpoint_hours = 8

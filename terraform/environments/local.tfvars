@@ -10,5 +10,4 @@ capture_retention_days = null
 provider_path_style  = true
 provider_max_retries = 5
 
-budget_usd     = 10
 endpoint_hours = 8

@@ -72,16 +72,19 @@ run "each_function_may_do_its_own_work_only" {
       for name, document in data.aws_iam_policy_document.this :
       name => sort(flatten([for statement in document.statement : tolist(statement.actions)]))
       }) == jsonencode({
-      serialize = ["logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:ListBucket"]
-      classify  = ["logs:CreateLogStream", "logs:PutLogEvents", "sagemaker:InvokeEndpoint"]
-      filter    = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      serialize = ["logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:ListBucket", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+      classify  = ["logs:CreateLogStream", "logs:PutLogEvents", "sagemaker:InvokeEndpoint", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+      filter    = ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
     })
-    error_message = "A function must be allowed its log, and what its work needs."
+    error_message = "A function must be allowed its log and traces, and what its work needs."
   }
 
   assert {
     condition = alltrue(flatten([
-      for document in data.aws_iam_policy_document.this : [for statement in document.statement : !contains(statement.resources, "*")]
+      for document in data.aws_iam_policy_document.this : [
+        # traces have no resource to name
+        for statement in document.statement : !contains(statement.resources, "*") || startswith(tolist(statement.actions)[0], "xray:")
+      ]
     ]))
     error_message = "No function may do anything to everything."
   }

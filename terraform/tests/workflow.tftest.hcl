@@ -14,6 +14,7 @@ variables {
     filter    = "arn:aws:lambda:us-east-1:123456789012:function:filter"
   }
   failure_email      = null
+  metrics_namespace  = "scones-test"
   log_retention_days = 30
 }
 
@@ -59,10 +60,21 @@ run "every_failure_is_told_and_fails_the_execution_under_its_own_name" {
     condition = alltrue([
       for name in ["Serialize", "Classify", "Filter", "Record"] :
       jsondecode(aws_sfn_state_machine.this.definition).States[name].Catch == [
-        { ErrorEquals = ["States.ALL"], ResultPath = "$.failure", Next = "Notify" }
+        { ErrorEquals = ["States.ALL"], Next = "Count" }
       ]
     ])
-    error_message = "Each state that works must hand every failure to Notify."
+    error_message = "Each state that works must hand every failure, and no image, to Count."
+  }
+
+  assert {
+    condition = alltrue([
+      jsondecode(aws_sfn_state_machine.this.definition).States.Count.Resource == "arn:aws:states:::aws-sdk:cloudwatch:putMetricData",
+      jsondecode(aws_sfn_state_machine.this.definition).States.Count.ResultPath == null,
+      jsondecode(aws_sfn_state_machine.this.definition).States.Count.Next == "Notify",
+      one(jsondecode(aws_sfn_state_machine.this.definition).States.Count.Catch).Next == "Notify",
+      one(jsondecode(aws_sfn_state_machine.this.definition).States.Count.Catch).ResultPath == "$.hidden",
+    ])
+    error_message = "Count must end in Notify, counted or not, and keep the failure as it was."
   }
 
   assert {
@@ -80,8 +92,8 @@ run "every_failure_is_told_and_fails_the_execution_under_its_own_name" {
   assert {
     condition = jsondecode(aws_sfn_state_machine.this.definition).States.Failed == {
       Type      = "Fail"
-      ErrorPath = "$.failure.Error"
-      CausePath = "$.failure.Cause"
+      ErrorPath = "$.Error"
+      CausePath = "$.Cause"
     }
     error_message = "The execution must fail with the failure's own name and cause."
   }
@@ -117,16 +129,33 @@ run "no_image_reaches_the_log" {
   }
 }
 
-run "what_the_topic_is_told_is_encrypted" {
-  command = plan
-
+run "what_the_topic_is_told_is_encrypted_under_a_key_that_alarms_may_use" {
   module {
     source = "./modules/workflow"
   }
 
   assert {
-    condition     = aws_sns_topic.this.kms_master_key_id == "alias/aws/sns"
-    error_message = "A failure's cause may quote data, and must be encrypted."
+    condition     = aws_sns_topic.this.kms_master_key_id == aws_kms_key.this.arn
+    error_message = "A failure's cause may quote data, and must be encrypted; under AWS's own key no alarm could be told."
+  }
+
+  assert {
+    condition     = [for statement in data.aws_iam_policy_document.key.statement : tolist(statement.principals)[0].identifiers if statement.sid == "Tell"] == [toset(["cloudwatch.amazonaws.com", "budgets.amazonaws.com"])]
+    error_message = "Alarms and budgets must be able to use the key."
+  }
+}
+
+run "the_functions_are_told_which_execution_asks" {
+  module {
+    source = "./modules/workflow"
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["Serialize", "Classify", "Filter"] :
+      jsondecode(aws_sfn_state_machine.this.definition).States[name].Parameters.Payload == { "execution.$" = "$$.Execution.Id", "body.$" = "$" }
+    ])
+    error_message = "A function's log must name the execution."
   }
 }
 

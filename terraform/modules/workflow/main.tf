@@ -15,12 +15,17 @@ locals {
     JitterStrategy  = "FULL"
   }]
 
-  # Nothing is caught away: whatever is caught here fails the execution under its own name, once the topic is told.
+  # Nothing is caught away: whatever is caught here fails the execution under its own name, once it is counted and told.
   # Without a ResultPath the error takes the place of the state, and the image goes no further.
   catch = [{
     ErrorEquals = ["States.ALL"]
-    Next        = "Notify"
+    Next        = "Count"
   }]
+
+  # What cannot be counted or told must not hide why the execution failed
+  uncaught = {
+    for next in ["Notify", "Failed"] : next => [{ ErrorEquals = ["States.ALL"], ResultPath = "$.hidden", Next = next }]
+  }
 
   # What the states that invoke a function have in common
   invoke = {
@@ -79,6 +84,21 @@ locals {
         Catch      = local.catch
         End        = true
       }
+      Count = {
+        Type     = "Task"
+        Resource = "arn:${local.partition}:states:::aws-sdk:cloudwatch:putMetricData"
+        Parameters = {
+          Namespace = var.metrics_namespace
+          # in one call, so that all failures less those of one name are exact
+          MetricData = [
+            { MetricName = "Failures", Value = 1, Unit = "Count" },
+            { MetricName = "Failures", Value = 1, Unit = "Count", Dimensions = [{ Name = "Error", "Value.$" = "$.Error" }] },
+          ]
+        }
+        ResultPath = null
+        Catch      = local.uncaught["Notify"]
+        Next       = "Notify"
+      }
       Notify = {
         Type     = "Task"
         Resource = "arn:${local.partition}:states:::sns:publish"
@@ -88,9 +108,8 @@ locals {
           "Message.$" = "States.Format('{} failed with {}: {}', $$.Execution.Id, $.Error, $.Cause)"
         }
         ResultPath = null
-        # a topic that cannot be told must not hide why the execution failed
-        Catch = [{ ErrorEquals = ["States.ALL"], ResultPath = "$.notification", Next = "Failed" }]
-        Next  = "Failed"
+        Catch      = local.uncaught["Failed"]
+        Next       = "Failed"
       }
       Failed = {
         Type      = "Fail"
@@ -144,6 +163,19 @@ data "aws_iam_policy_document" "this" {
     sid       = "Notify"
     actions   = ["sns:Publish"]
     resources = [aws_sns_topic.this.arn]
+  }
+
+  statement {
+    sid     = "Count"
+    actions = ["cloudwatch:PutMetricData"]
+    # metrics have no resource to name, only a namespace
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "cloudwatch:namespace"
+      values   = [var.metrics_namespace]
+    }
   }
 
   statement {

@@ -74,3 +74,9 @@ mock_resource "aws_sfn_state_machine" {
     arn = "arn:aws:states:us-east-1:123456789012:stateMachine:some-machine"
   }
 }
+
+mock_resource "aws_kms_key" {
+  defaults = {
+    arn = "arn:aws:kms:us-east-1:123456789012:key/some-key"
+  }
+}
