@@ -10,9 +10,7 @@ from tests.contract.statemachines import StateMachines
 from tests.contract.waiting import eventually
 
 LOGS = (
-    "import logging\n"
-    "def main(event, context):\n"
-    "    logging.getLogger().info('judges', extra={'confidence': event})\n"
+    "import logging\ndef main(event, context):\n    logging.getLogger().info('judges', extra={'confidence': event})\n"
 )
 
 

@@ -60,7 +60,7 @@ def test_a_schedule_that_asks_for_it_is_deleted_when_it_is_over(emulator: Any, m
         try:
             emulator.client("scheduler").get_schedule(Name=schedule)
         except ClientError as error:
-            return error.response["Error"]["Code"] == "ResourceNotFoundException"
+            return bool(error.response["Error"]["Code"] == "ResourceNotFoundException")
         return False
 
     assert eventually(is_gone)
@@ -83,11 +83,7 @@ def test_a_target_that_fails_is_called_again(emulator: Any, make_schedule: Make)
 
 def test_a_function_may_be_the_target(emulator: Any, make_schedule: Make) -> None:
     # GIVEN
-    source = (
-        "import boto3\n"
-        "def main(event, context):\n"
-        "    boto3.client('sqs').create_queue(QueueName=event['name'])\n"
-    )
+    source = "import boto3\ndef main(event, context):\n    boto3.client('sqs').create_queue(QueueName=event['name'])\n"
     arn = f"arn:aws:lambda:us-east-1:123456789012:function:{make_function(emulator, source)}"
     queue = unique("queue")
 
