@@ -13,8 +13,10 @@ variables {
     classify  = "arn:aws:lambda:us-east-1:123456789012:function:classify"
     filter    = "arn:aws:lambda:us-east-1:123456789012:function:filter"
   }
-  failure_email      = null
-  log_retention_days = 30
+  failure_email        = null
+  log_retention_days   = 30
+  kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/some-key"
+  permissions_boundary = null
 }
 
 run "the_functions_follow_each_other_and_the_vehicle_is_recorded" {
@@ -125,7 +127,7 @@ run "what_the_topic_is_told_is_encrypted" {
   }
 
   assert {
-    condition     = aws_sns_topic.this.kms_master_key_id == "alias/aws/sns"
+    condition     = aws_sns_topic.this.kms_master_key_id == var.kms_key_arn
     error_message = "A failure's cause may quote data, and must be encrypted."
   }
 }

@@ -144,6 +144,12 @@ data "aws_iam_policy_document" "this" {
   }
 
   statement {
+    sid       = "UseKey" # of the topic and the table
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    resources = [var.kms_key_arn]
+  }
+
+  statement {
     sid = "DeliverLogs"
     actions = [
       "logs:CreateLogDelivery",
@@ -158,11 +164,24 @@ data "aws_iam_policy_document" "this" {
     # these have no resource to name: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
     resources = ["*"]
   }
+
+  statement {
+    sid = "Trace"
+    actions = [
+      "xray:GetSamplingRules",
+      "xray:GetSamplingTargets",
+      "xray:PutTelemetryRecords",
+      "xray:PutTraceSegments",
+    ]
+    # traces have no resource to name
+    resources = ["*"]
+  }
 }
 
 resource "aws_iam_role" "this" {
-  name               = local.name
-  assume_role_policy = data.aws_iam_policy_document.assume.json
+  name                 = local.name
+  assume_role_policy   = data.aws_iam_policy_document.assume.json
+  permissions_boundary = var.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "this" {
@@ -172,13 +191,15 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:how long logs are kept is the environment's setting; a year in production
   name              = "/aws/vendedlogs/states/${local.name}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
 }
 
 resource "aws_sns_topic" "this" {
   name              = "${var.prefix}-failures"
-  kms_master_key_id = "alias/aws/sns"
+  kms_master_key_id = var.kms_key_arn
 }
 
 resource "aws_sns_topic_subscription" "this" {
@@ -190,6 +211,7 @@ resource "aws_sns_topic_subscription" "this" {
 }
 
 resource "aws_sfn_state_machine" "this" {
+  #checkov:skip=CKV_AWS_285:errors are logged; what was executed would hold the images
   name       = local.name
   role_arn   = aws_iam_role.this.arn
   definition = jsonencode(local.definition)
@@ -198,6 +220,10 @@ resource "aws_sfn_state_machine" "this" {
     level                  = "ERROR"
     include_execution_data = false # it would hold the images
     log_destination        = "${aws_cloudwatch_log_group.this.arn}:*"
+  }
+
+  tracing_configuration {
+    enabled = true
   }
 
   # created before its permissions, it would be refused the log group
