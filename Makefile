@@ -9,6 +9,7 @@ INSTALLED := $(VENV)/.installed
 FUNCTIONS := serialize classify filter
 ZIPS      := $(FUNCTIONS:%=build/lambdas/%.zip)
 CODE      := emulator staging training lambdas scripts tests benchmarks
+CHECKOV   := .tools/checkov
 SETTINGS  := terraform/environments/$(ENV).tfvars
 
 .DEFAULT_GOAL := help
@@ -16,7 +17,7 @@ SETTINGS  := terraform/environments/$(ENV).tfvars
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas plan up stage train tune models approve reject \
         rollback lineage transform deploy extend run evaluate monitor report demo drift cost down \
-        test lint fmt clean benchmark
+        test lint checkov fmt clean benchmark
 
 ifeq ($(wildcard $(SETTINGS)),)
 $(error ENV=$(ENV) is none of $(basename $(notdir $(wildcard terraform/environments/*.tfvars))))
@@ -148,6 +149,11 @@ lint: $(INSTALLED) ## ruff, mypy, terraform fmt
 	@$(PY) -m ruff format --check $(CODE)
 	@$(PY) -m mypy $(CODE)
 	@$(PY) -m scripts.setup >/dev/null && env -u TF_CLI_CONFIG_FILE PATH="$$PWD/.tools:$$PATH" terraform fmt -check -recursive terraform
+
+checkov: ## look for what is unsafe in the Terraform, with checkov in an environment of its own
+	@test -x $(CHECKOV)/bin/checkov || { echo 'installing checkov into $(CHECKOV) (300 MB, once)'; \
+	  $(PYTHON) -m venv $(CHECKOV) && $(CHECKOV)/bin/pip install --quiet checkov==3.3.30; }
+	@$(CHECKOV)/bin/checkov -d terraform --framework terraform --skip-download --compact --quiet
 
 fmt: $(INSTALLED) ## format Python and Terraform
 	@$(PY) -m ruff check --fix --quiet $(CODE)

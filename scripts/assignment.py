@@ -77,6 +77,7 @@ def assign(stack: Stack, chosen: argparse.Namespace) -> Assignment:
         classes=tuple(manifest["classes"]),
         rows=manifest["splits"]["train"]["count"],
         form=manifest.get("form", "images"),
+        shards=sum(key.startswith("train/") and key.endswith(".rec") for key in manifest["objects"]),
         size=staging.SIDE,
         others=any(key.startswith(f"{OTHERS}/") for key in manifest["objects"]),
     )
@@ -102,6 +103,7 @@ def ground_of(stack: Stack, algorithm: Algorithm) -> Ground:
     return Ground(
         image=stack.training_images[algorithm.name],
         role_arn=stack.training_role_arn,
+        kms_key_arn=stack.kms_key_arn,
         bucket=stack.bucket,
         region=stack.region,
         instance_type=stack.training_instance_types[algorithm.name],

@@ -80,6 +80,7 @@ def asked_right(stack: Stack, version: Version, manifest: staging.Manifest) -> d
         batch,
         container={"ModelPackageName": version.arn},
         role_arn=stack.training_role_arn,
+        kms_key_arn=stack.kms_key_arn,
         instance_type=stack.transform_instance_type,
         classes=len(manifest["classes"]),
         sagemaker=boto3.client("sagemaker", region_name=stack.region),

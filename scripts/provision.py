@@ -32,7 +32,7 @@ class DeploymentError(OperatorError):
 
 
 class ProtectedError(OperatorError):
-    """Production is destroyed only by an explicit word."""
+    """Production is destroyed only by an explicit word, and protected data not at all."""
 
 
 def plan(environment: Environment) -> Plan:
@@ -115,7 +115,8 @@ def down(environment: Environment) -> None:
     Raises
     ------
     ProtectedError
-        It is production, and the word is missing.
+        It is production, and the word is missing; or its data are protected, which a destruction would otherwise
+        find out only after it has taken half of the rest down.
     """
     if environment.name == "prod" and environment.options.confirm != "prod":
         raise ProtectedError("this destroys production: say `make down ENV=prod CONFIRM=prod` if you mean it")
@@ -123,6 +124,11 @@ def down(environment: Environment) -> None:
         stack = environment.stack
     except StackMissingError:
         stack = None  # an apply that broke off has resources but no outputs
+    if stack and stack.protected:
+        raise ProtectedError(
+            f"the data of {environment.name} are protected, and nothing was destroyed: set `protected = false` in "
+            f"terraform/environments/{environment.name}.tfvars, run `make up ENV={environment.name}`, then this again"
+        )
     if stack:
         remove_models(stack)
     environment.terraform.apply(environment.terraform.plan(destroy=True))

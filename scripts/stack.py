@@ -18,6 +18,8 @@ class Stack:
     environment: str
     region: str
     bucket: str
+    protected: bool
+    kms_key_arn: str
     training_role_arn: str
     training_images: Mapping[str, str]
     serving_images: Mapping[str, str]

@@ -53,6 +53,7 @@ def main(environment: Environment) -> None:
             batch,
             container={"ModelPackageName": model},
             role_arn=stack.training_role_arn,
+            kms_key_arn=stack.kms_key_arn,
             instance_type=stack.transform_instance_type,
             classes=len(stack.classes),
             sagemaker=boto3.client("sagemaker", region_name=stack.region),

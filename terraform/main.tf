@@ -39,65 +39,82 @@ data "aws_ssm_parameters_by_path" "approved" {
   path = local.approved_path
 }
 
+module "keys" {
+  source = "./modules/keys"
+
+  prefix                  = local.prefix
+  deletion_window_in_days = var.protected ? 30 : 7
+}
+
 module "storage" {
   source = "./modules/storage"
 
-  bucket_name            = "${local.prefix}-data-${local.account_id}"
-  table_name             = "${local.prefix}-vehicles"
-  data_capture_key       = local.data_capture_key
-  capture_retention_days = var.capture_retention_days
-  protected              = var.protected
+  bucket_name             = "${local.prefix}-data-${local.account_id}"
+  access_logs_bucket_name = "${local.prefix}-access-${local.account_id}"
+  table_name              = "${local.prefix}-vehicles"
+  data_capture_key        = local.data_capture_key
+  capture_retention_days  = var.capture_retention_days
+  protected               = var.protected
+  kms_key_arn             = module.keys.arn
 }
 
 module "functions" {
   source = "./modules/functions"
 
-  prefix             = local.prefix
-  archives           = "${path.root}/${var.lambda_archives}"
-  bucket_arn         = module.storage.bucket_arn
-  image_keys         = local.image_keys
-  endpoint_arn       = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:endpoint/${local.endpoint_name}"
-  endpoint_name      = local.endpoint_name
-  classes            = var.classes
-  threshold          = var.threshold
-  log_retention_days = var.log_retention_days
+  prefix               = local.prefix
+  archives             = "${path.root}/${var.lambda_archives}"
+  bucket_arn           = module.storage.bucket_arn
+  image_keys           = local.image_keys
+  endpoint_arn         = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:endpoint/${local.endpoint_name}"
+  endpoint_name        = local.endpoint_name
+  classes              = var.classes
+  threshold            = var.threshold
+  log_retention_days   = var.log_retention_days
+  kms_key_arn          = module.keys.arn
+  permissions_boundary = var.permissions_boundary
 }
 
 module "workflow" {
   source = "./modules/workflow"
 
-  prefix             = local.prefix
-  function_arns      = module.functions.arns
-  table_arn          = module.storage.table_arn
-  table_name         = module.storage.table_name
-  failure_email      = var.failure_email
-  metrics_namespace  = local.metrics_namespace
-  log_retention_days = var.log_retention_days
+  prefix               = local.prefix
+  function_arns        = module.functions.arns
+  table_arn            = module.storage.table_arn
+  table_name           = module.storage.table_name
+  failure_email        = var.failure_email
+  metrics_namespace    = local.metrics_namespace
+  log_retention_days   = var.log_retention_days
+  kms_key_arn          = module.keys.arn
+  permissions_boundary = var.permissions_boundary
 }
 
 module "training" {
   source = "./modules/training"
 
-  prefix          = local.prefix
-  bucket_arn      = module.storage.bucket_arn
-  models_key      = local.models_key
-  transform_key   = local.transform_key
-  checkpoints_key = local.checkpoints_key
+  prefix               = local.prefix
+  bucket_arn           = module.storage.bucket_arn
+  models_key           = local.models_key
+  transform_key        = local.transform_key
+  checkpoints_key      = local.checkpoints_key
+  kms_key_arn          = module.keys.arn
+  permissions_boundary = var.permissions_boundary
 }
 
 module "endpoint" {
   source = "./modules/endpoint"
 
-  name                = local.endpoint_name
-  model_package_arn   = local.approved_model_arn
-  bucket_arn          = module.storage.bucket_arn
-  models_key          = local.models_key
-  data_capture_key    = local.data_capture_key
-  data_capture_uri    = "s3://${module.storage.bucket_name}/${local.data_capture_key}"
-  instance_type       = var.endpoint_instance_type
-  instance_count      = var.endpoint_instance_count
-  sampling_percentage = var.capture_percentage
-  partition           = local.partition
+  name                 = local.endpoint_name
+  model_package_arn    = local.approved_model_arn
+  bucket_arn           = module.storage.bucket_arn
+  models_key           = local.models_key
+  data_capture_key     = local.data_capture_key
+  data_capture_uri     = "s3://${module.storage.bucket_name}/${local.data_capture_key}"
+  instance_type        = var.endpoint_instance_type
+  instance_count       = var.endpoint_instance_count
+  sampling_percentage  = var.capture_percentage
+  partition            = local.partition
+  kms_key_arn          = module.keys.arn
+  permissions_boundary = var.permissions_boundary
 }
 
 module "guard" {
@@ -112,6 +129,8 @@ module "guard" {
   idle_hours     = var.idle_hours
   budget_usd     = var.budget_usd
   topic_arn      = module.workflow.failures_topic_arn
+
+  permissions_boundary = var.permissions_boundary
 }
 
 module "observability" {

@@ -13,6 +13,16 @@ output "bucket" {
   value       = module.storage.bucket_name
 }
 
+output "protected" {
+  description = "Whether data is protected from destruction."
+  value       = var.protected
+}
+
+output "kms_key_arn" {
+  description = "Key that encrypts what jobs write."
+  value       = module.keys.arn
+}
+
 output "training_role_arn" {
   description = "Role that training and batch transform jobs run under."
   value       = module.training.role_arn

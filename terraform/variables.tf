@@ -197,6 +197,17 @@ variable "protected" {
   default     = true
 }
 
+variable "permissions_boundary" {
+  description = "ARN of the policy that bounds what every role may do at most; null for none. terraform/bootstrap makes one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary))
+    error_message = "A permissions boundary is the ARN of an IAM policy: arn:aws:iam::<account>:policy/<name>."
+  }
+}
+
 variable "failure_email" {
   description = "Address that is told of failed executions; null for none."
   type        = string

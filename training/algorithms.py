@@ -35,6 +35,7 @@ class Data:
     classes : names, in the order of their numbers
     rows : of the train split
     form : "images", one object each with a manifest, or "recordio", shards
+    shards : of the train split; 0 where it has none
     size : pixels of an image's side
     others : whether other classes' rows are there, to learn from first
     """
@@ -42,6 +43,7 @@ class Data:
     classes: tuple[str, ...]
     rows: int
     form: str
+    shards: int
     size: int
     others: bool
 
@@ -198,8 +200,8 @@ ALGORITHMS: Mapping[str, Algorithm] = {each.name: each for each in (PyTorch(), I
 def channels(algorithm: Algorithm, data: Data, hosts: int) -> list[Channel]:
     """A job's inputs: both splits as shards, or as images with a manifest each; other classes where they are there."""
     if data.form == "recordio":
-        # the built-in algorithm deals its records out by itself
-        sharded = algorithm.scripted and hosts > 1
+        # the built-in algorithm deals its records out by itself; of fewer shards than hosts some would have none
+        sharded = algorithm.scripted and 1 < hosts <= data.shards
         found = [
             Channel("train", "train/", RECORDIO, sharded),
             Channel("validation", "validation/", RECORDIO),

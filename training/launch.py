@@ -31,6 +31,7 @@ class Ground:
     Attributes
     ----------
     image : URI of the container image that trains
+    kms_key_arn : encrypts what the job leaves
     name : first part of the job's name
     instance_count : hosts; with more than one they train one model together
     spot : whether to train on instances that may be taken away, for less
@@ -38,6 +39,7 @@ class Ground:
 
     image: str
     role_arn: str
+    kms_key_arn: str
     bucket: str
     region: str
     instance_type: str
@@ -106,7 +108,9 @@ def make_trainer(
             instance_count=ground.instance_count,
             enable_managed_spot_training=ground.spot,
         ),
-        output_data_config=OutputDataConfig(s3_output_path=f"s3://{ground.bucket}/models"),
+        output_data_config=OutputDataConfig(
+            s3_output_path=f"s3://{ground.bucket}/models", kms_key_id=ground.kms_key_arn
+        ),
         stopping_condition=StoppingCondition(
             max_runtime_in_seconds=MAX_SECONDS,
             **({"max_wait_time_in_seconds": MAX_WAIT_SECONDS} if ground.spot else {}),

@@ -84,6 +84,7 @@ def transform(
     *,
     container: Mapping[str, Any],
     role_arn: str,
+    kms_key_arn: str,
     instance_type: str,
     classes: int,
     sagemaker: Any,
@@ -94,6 +95,7 @@ def transform(
     Parameters
     ----------
     container : of the model: `ModelPackageName`, or `Image`, `ModelDataUrl` and `Environment`
+    kms_key_arn : encrypts the answers
     classes : how many probabilities an answer has
 
     Raises
@@ -104,7 +106,7 @@ def transform(
     try:
         with (
             made_model(batch.name, container, role_arn, sagemaker=sagemaker),
-            started_job(batch, instance_type, sagemaker=sagemaker),
+            started_job(batch, kms_key_arn, instance_type, sagemaker=sagemaker),
         ):
             ended = follow(batch, sagemaker=sagemaker, s3=s3)
     except ClientError as error:
@@ -127,7 +129,7 @@ def made_model(name: str, container: Mapping[str, Any], role_arn: str, *, sagema
 
 
 @contextlib.contextmanager
-def started_job(batch: Batch, instance_type: str, *, sagemaker: Any) -> Iterator[None]:
+def started_job(batch: Batch, kms_key_arn: str, instance_type: str, *, sagemaker: Any) -> Iterator[None]:
     """A job that is stopped, and billed no longer, where whoever waits for it gives up."""
     sagemaker.create_transform_job(
         TransformJobName=batch.name,
@@ -139,6 +141,7 @@ def started_job(batch: Batch, instance_type: str, *, sagemaker: Any) -> Iterator
         TransformOutput={
             "S3OutputPath": f"s3://{batch.bucket}/{batch.output.rstrip('/')}",
             "Accept": "application/json",
+            "KmsKeyId": kms_key_arn,
         },
         TransformResources={"InstanceType": instance_type, "InstanceCount": 1},
     )

@@ -5,16 +5,18 @@ mock_provider "aws" {
 }
 
 variables {
-  name                = "some-endpoint"
-  model_package_arn   = "arn:aws:sagemaker:us-east-1:123456789012:model-package/some-group/7"
-  bucket_arn          = "arn:aws:s3:::some-bucket"
-  models_key          = "models"
-  data_capture_key    = "data_capture"
-  data_capture_uri    = "s3://some-bucket/data_capture"
-  instance_type       = "ml.m5.xlarge"
-  instance_count      = 1
-  sampling_percentage = 50
-  partition           = "aws"
+  name                 = "some-endpoint"
+  model_package_arn    = "arn:aws:sagemaker:us-east-1:123456789012:model-package/some-group/7"
+  bucket_arn           = "arn:aws:s3:::some-bucket"
+  models_key           = "models"
+  data_capture_key     = "data_capture"
+  data_capture_uri     = "s3://some-bucket/data_capture"
+  instance_type        = "ml.m5.xlarge"
+  instance_count       = 1
+  sampling_percentage  = 50
+  partition            = "aws"
+  kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/some-key"
+  permissions_boundary = null
 }
 
 run "no_model_is_no_endpoint_in_the_module" {

@@ -14,6 +14,8 @@ variables {
   idle_hours     = 3
   budget_usd     = 50
   topic_arn      = "arn:aws:sns:us-east-1:123456789012:some-topic"
+
+  permissions_boundary = null
 }
 
 run "an_endpoint_is_deleted_once_its_hours_are_over" {

@@ -1,87 +1,17 @@
-# The bucket and the table: closed to the public and to plain HTTP, and kept from destruction where asked.
+# The table is kept from destruction where asked; captured data and access logs are not kept for ever.
 
 mock_provider "aws" {
   source = "./tests/mocks"
 }
 
 variables {
-  bucket_name            = "some-bucket"
-  table_name             = "some-table"
-  data_capture_key       = "data_capture"
-  capture_retention_days = 30
-  protected              = true
-}
-
-run "the_bucket_is_closed_to_the_public" {
-  command = plan
-
-  module {
-    source = "./modules/storage"
-  }
-
-  assert {
-    condition = alltrue([
-      aws_s3_bucket_public_access_block.this.block_public_acls,
-      aws_s3_bucket_public_access_block.this.block_public_policy,
-      aws_s3_bucket_public_access_block.this.ignore_public_acls,
-      aws_s3_bucket_public_access_block.this.restrict_public_buckets,
-    ])
-    error_message = "Each of the four ways to the public must be blocked."
-  }
-
-  assert {
-    condition     = one(aws_s3_bucket_ownership_controls.this.rule).object_ownership == "BucketOwnerEnforced"
-    error_message = "Access lists must be off."
-  }
-}
-
-run "the_bucket_refuses_what_comes_without_tls" {
-  module {
-    source = "./modules/storage"
-  }
-
-  # the mocked provider writes no policy's JSON, so that the statement itself is looked at
-  assert {
-    condition = alltrue([
-      one(data.aws_iam_policy_document.tls_only.statement).effect == "Deny",
-      one(data.aws_iam_policy_document.tls_only.statement).actions == toset(["s3:*"]),
-      one(data.aws_iam_policy_document.tls_only.statement).resources == toset(["arn:aws:s3:::some-bucket", "arn:aws:s3:::some-bucket/*"]),
-      one(one(data.aws_iam_policy_document.tls_only.statement).principals).identifiers == toset(["*"]),
-    ])
-    error_message = "The policy must deny everybody everything in the bucket and on it."
-  }
-
-  assert {
-    condition = alltrue([
-      one(one(data.aws_iam_policy_document.tls_only.statement).condition).test == "Bool",
-      one(one(data.aws_iam_policy_document.tls_only.statement).condition).variable == "aws:SecureTransport",
-      one(one(data.aws_iam_policy_document.tls_only.statement).condition).values == tolist(["false"]),
-    ])
-    error_message = "The policy must hold for what comes without TLS, and for nothing else."
-  }
-
-  assert {
-    condition     = aws_s3_bucket_policy.this.policy == data.aws_iam_policy_document.tls_only.json
-    error_message = "The policy must be the bucket's."
-  }
-}
-
-run "the_bucket_is_encrypted_and_versioned" {
-  command = plan
-
-  module {
-    source = "./modules/storage"
-  }
-
-  assert {
-    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
-    error_message = "What lies in the bucket must be encrypted."
-  }
-
-  assert {
-    condition     = one(aws_s3_bucket_versioning.this.versioning_configuration).status == "Enabled"
-    error_message = "Old versions must be kept."
-  }
+  bucket_name             = "some-bucket"
+  access_logs_bucket_name = "some-logs"
+  table_name              = "some-table"
+  data_capture_key        = "data_capture"
+  capture_retention_days  = 30
+  protected               = true
+  kms_key_arn             = "arn:aws:kms:us-east-1:123456789012:key/some-key"
 }
 
 run "protected_data_outlives_destroy" {
@@ -89,11 +19,6 @@ run "protected_data_outlives_destroy" {
 
   module {
     source = "./modules/storage"
-  }
-
-  assert {
-    condition     = aws_s3_bucket.this.force_destroy == false
-    error_message = "A protected bucket that is not empty must stay."
   }
 
   assert {
@@ -114,19 +39,12 @@ run "unprotected_data_goes_with_destroy" {
   }
 
   assert {
-    condition     = aws_s3_bucket.this.force_destroy
-    error_message = "A bucket that is not protected must go with what is in it."
-  }
-
-  assert {
     condition     = !aws_dynamodb_table.this.deletion_protection_enabled
     error_message = "A table that is not protected must go."
   }
 }
 
 run "captured_data_is_deleted_in_time" {
-  command = plan
-
   module {
     source = "./modules/storage"
   }
@@ -152,7 +70,47 @@ run "captured_data_is_kept_where_no_days_are_given" {
   }
 
   assert {
-    condition     = length(aws_s3_bucket_lifecycle_configuration.this) == 0
+    condition     = length(aws_s3_bucket_lifecycle_configuration.this) + length(aws_s3_bucket_lifecycle_configuration.access_logs) == 0
     error_message = "Without days there must be no rule."
+  }
+}
+
+run "the_table_is_encrypted_with_the_customers_key" {
+  command = plan
+
+  module {
+    source = "./modules/storage"
+  }
+
+  assert {
+    condition     = one(aws_dynamodb_table.this.server_side_encryption).kms_key_arn == var.kms_key_arn
+    error_message = "The table must be encrypted with the key that is given."
+  }
+}
+
+run "s3_alone_writes_access_logs_and_for_this_account_alone" {
+  module {
+    source = "./modules/storage"
+  }
+
+  assert {
+    condition = alltrue([
+      one(data.aws_iam_policy_document.access_logs.statement).actions == toset(["s3:PutObject"]),
+      one(data.aws_iam_policy_document.access_logs.statement).resources == toset(["arn:aws:s3:::some-logs/some-bucket/*"]),
+      one(one(data.aws_iam_policy_document.access_logs.statement).principals).identifiers == toset(["logging.s3.amazonaws.com"]),
+      one(one(data.aws_iam_policy_document.access_logs.statement).condition).values == tolist(["123456789012"]),
+    ])
+    error_message = "Nobody else may write what was asked of the bucket."
+  }
+}
+
+run "the_buckets_requests_are_told_to_the_other" {
+  module {
+    source = "./modules/storage"
+  }
+
+  assert {
+    condition     = aws_s3_bucket_logging.this.target_prefix == "some-bucket/" && aws_s3_bucket_logging.this.target_bucket == output.access_logs_bucket_name
+    error_message = "Who asked the bucket for what must be known afterwards."
   }
 }

@@ -49,6 +49,8 @@ module "guard" {
   idle_hours     = 3
   budget_usd     = 50
   topic_arn      = "arn:aws:sns:us-east-1:123456789012:some-topic"
+
+  permissions_boundary = null
 }
 """
 

@@ -17,7 +17,7 @@ from training.algorithms import ALGORITHMS, Data
 from training.launch import Ground, LaunchError, launch
 
 GROUP = "/aws/sagemaker/TrainingJobs"
-DATA = Data(classes=("bicycle", "motorcycle"), rows=900, form="recordio", size=32, others=False)
+DATA = Data(classes=("bicycle", "motorcycle"), rows=900, form="recordio", shards=2, size=32, others=False)
 
 
 @pytest.fixture
@@ -28,6 +28,7 @@ def make_ground(sdk: Any, role: str, sagemaker: SageMaker) -> Any:  # noqa: F811
         known: dict[str, Any] = {
             "image": f"account.dkr.ecr.us-east-1.amazonaws.com/{image}",
             "role_arn": role,
+            "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/some-key",
             "bucket": sagemaker.bucket,
             "region": "us-east-1",
             "instance_type": "ml.m5.xlarge",
@@ -54,6 +55,7 @@ def test_our_own_code_goes_with_the_job_to_every_host(make_ground: Any, sagemake
     assert inputs["validation"]["S3DataDistributionType"] == "FullyReplicated"
     assert job["CheckpointConfig"]["S3Uri"] == f"s3://{sagemaker.bucket}/checkpoints/same"
     assert job["ResourceConfig"]["InstanceCount"] == 2
+    assert job["OutputDataConfig"]["KmsKeyId"] == ground.kms_key_arn
     assert job["Environment"]["SCONES_FINGERPRINT"] == "same"
     found = {each["Name"] for each in job["AlgorithmSpecification"]["MetricDefinitions"]}
     assert found == set(ALGORITHMS["pytorch"].metrics)
@@ -87,7 +89,7 @@ def test_a_refusal_is_one_line(make_ground: Any) -> None:
     assert "\n" not in str(caught.value)
 
 
-STAGED = Data(classes=("dark", "light"), rows=24, form="images", size=32, others=False)
+STAGED = Data(classes=("dark", "light"), rows=24, form="images", shards=0, size=32, others=False)
 SCRATCH = {"classes": "dark,light", "pretrained": "0", "batch_size": "8"}
 
 

@@ -105,6 +105,7 @@ def test_a_batch_is_answered_by_the_registered_model(sagemaker: SageMaker, stack
         find_batch(name, sagemaker.bucket, "in", s3=sagemaker.s3),
         container={"ModelPackageName": package},
         role_arn=ROLE,
+        kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/some-key",
         instance_type="ml.m5.large",
         classes=2,
         sagemaker=sagemaker.client,

@@ -6,8 +6,13 @@ locals {
   # The endpoint says with each answer which variant gave it: named for the model's version, it says which model did
   variant = "v${local.version}"
 
+  # Disks of their own are encrypted by the instances, and a key for them is refused:
+  # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
+  has_own_disk   = can(regex("^ml\\.([a-z]+[0-9]+[a-z]*d[a-z]*|g4dn|g5|g6|p4d|p5|trn1|inf2)\\.", var.instance_type))
+  volume_key_arn = local.has_own_disk ? null : var.kms_key_arn
+
   # A configuration cannot be changed, so each has a name of its own: the model's version and what is set here
-  settings    = [local.variant, var.instance_type, var.instance_count, var.sampling_percentage, var.data_capture_uri]
+  settings    = [local.variant, var.instance_type, var.instance_count, var.sampling_percentage, var.data_capture_uri, var.kms_key_arn]
   config_name = "${var.name}-${local.version}-${substr(sha256(jsonencode(local.settings)), 0, 8)}"
 
   arn_prefix = "arn:${var.partition}"
@@ -49,6 +54,28 @@ data "aws_iam_policy_document" "this" {
   }
 
   statement {
+    sid       = "UseKey" # to read models and to capture data
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    resources = [var.kms_key_arn]
+  }
+
+  dynamic "statement" {
+    for_each = local.volume_key_arn == null ? [] : [local.volume_key_arn]
+
+    content {
+      sid       = "LendKeyToVolumes"
+      actions   = ["kms:CreateGrant"]
+      resources = [statement.value]
+
+      condition {
+        test     = "Bool"
+        variable = "kms:GrantIsForAWSResource"
+        values   = ["true"]
+      }
+    }
+  }
+
+  statement {
     sid       = "WriteLogs"
     actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
     resources = ["${local.arn_prefix}:logs:${local.place}:log-group:/aws/sagemaker/Endpoints/${var.name}*"]
@@ -82,8 +109,9 @@ data "aws_iam_policy_document" "this" {
 }
 
 resource "aws_iam_role" "this" {
-  name               = "${var.name}-hosting"
-  assume_role_policy = data.aws_iam_policy_document.assume.json
+  name                 = "${var.name}-hosting"
+  assume_role_policy   = data.aws_iam_policy_document.assume.json
+  permissions_boundary = var.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "this" {
@@ -93,6 +121,7 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_sagemaker_model" "this" {
+  #checkov:skip=CKV_AWS_370:the inference image installs what the model's code/requirements.txt names when it starts
   count = local.count
 
   name               = "${var.name}-${local.version}"
@@ -112,7 +141,8 @@ resource "aws_sagemaker_model" "this" {
 resource "aws_sagemaker_endpoint_configuration" "this" {
   count = local.count
 
-  name = local.config_name
+  name        = local.config_name
+  kms_key_arn = local.volume_key_arn
 
   production_variants {
     variant_name           = local.variant
@@ -126,6 +156,7 @@ resource "aws_sagemaker_endpoint_configuration" "this" {
     enable_capture              = true
     initial_sampling_percentage = var.sampling_percentage
     destination_s3_uri          = var.data_capture_uri
+    kms_key_id                  = var.kms_key_arn
 
     capture_options {
       capture_mode = "Input"

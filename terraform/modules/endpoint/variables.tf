@@ -47,3 +47,13 @@ variable "partition" {
   description = "AWS partition, such as aws."
   type        = string
 }
+
+variable "kms_key_arn" {
+  description = "Key that encrypts the bucket, and the endpoint's volumes."
+  type        = string
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that bounds what the roles may do at most; null for none."
+  type        = string
+}

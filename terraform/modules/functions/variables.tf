@@ -42,3 +42,13 @@ variable "log_retention_days" {
   description = "Days for which logs are kept."
   type        = number
 }
+
+variable "kms_key_arn" {
+  description = "Key that encrypts the images and the logs."
+  type        = string
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that bounds what the roles may do at most; null for none."
+  type        = string
+}

@@ -46,8 +46,9 @@ data "aws_iam_policy_document" "this" {
 resource "aws_iam_role" "this" {
   count = local.ends
 
-  name               = local.name
-  assume_role_policy = data.aws_iam_policy_document.assume.json
+  name                 = local.name
+  assume_role_policy   = data.aws_iam_policy_document.assume.json
+  permissions_boundary = var.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "this" {

@@ -42,3 +42,8 @@ variable "topic_arn" {
   description = "Topic that is told of alarms."
   type        = string
 }
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that bounds what the role may do at most; null for none."
+  type        = string
+}

@@ -1,75 +1,76 @@
-resource "aws_s3_bucket" "this" {
-  bucket        = var.bucket_name
+module "bucket" {
+  source = "../bucket"
+
+  name          = var.bucket_name
+  kms_key_arn   = var.kms_key_arn
   force_destroy = !var.protected
 }
 
-resource "aws_s3_bucket_ownership_controls" "this" {
-  bucket = aws_s3_bucket.this.id
-
-  rule {
-    object_ownership = "BucketOwnerEnforced"
-  }
+resource "aws_s3_bucket_logging" "this" {
+  bucket        = module.bucket.name
+  target_bucket = module.access_logs.name
+  target_prefix = "${var.bucket_name}/"
 }
 
-resource "aws_s3_bucket_public_access_block" "this" {
-  bucket                  = aws_s3_bucket.this.id
-  block_public_acls       = true
-  block_public_policy     = true
-  ignore_public_acls      = true
-  restrict_public_buckets = true
+# Who asked the bucket for what. S3 writes there itself, which it cannot with a customer's key.
+module "access_logs" {
+  source = "../bucket"
+
+  name             = var.access_logs_bucket_name
+  force_destroy    = true # it goes on being written to while it is emptied
+  policy_documents = [data.aws_iam_policy_document.access_logs.json]
 }
 
-resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
-  bucket = aws_s3_bucket.this.id
+data "aws_caller_identity" "this" {}
 
-  rule {
-    bucket_key_enabled = true
+data "aws_partition" "this" {}
 
-    apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
-    }
-  }
-}
-
-resource "aws_s3_bucket_versioning" "this" {
-  bucket = aws_s3_bucket.this.id
-
-  versioning_configuration {
-    status = "Enabled"
-  }
-}
-
-data "aws_iam_policy_document" "tls_only" {
+data "aws_iam_policy_document" "access_logs" {
   statement {
-    sid       = "DenyWithoutTls"
-    effect    = "Deny"
-    actions   = ["s3:*"]
-    resources = [aws_s3_bucket.this.arn, "${aws_s3_bucket.this.arn}/*"]
+    sid       = "WriteAccessLogs"
+    actions   = ["s3:PutObject"]
+    resources = ["arn:${data.aws_partition.this.partition}:s3:::${var.access_logs_bucket_name}/${var.bucket_name}/*"]
 
     principals {
-      type        = "*"
-      identifiers = ["*"]
+      type        = "Service"
+      identifiers = ["logging.s3.amazonaws.com"]
     }
 
     condition {
-      test     = "Bool"
-      variable = "aws:SecureTransport"
-      values   = ["false"]
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.this.account_id]
     }
   }
 }
 
-resource "aws_s3_bucket_policy" "this" {
-  bucket = aws_s3_bucket.this.id
-  policy = data.aws_iam_policy_document.tls_only.json
+resource "aws_s3_bucket_lifecycle_configuration" "access_logs" {
+  count  = var.capture_retention_days == null ? 0 : 1
+  bucket = module.access_logs.name
 
-  # a policy that arrives while public access is still being blocked is refused as a conflict
-  depends_on = [aws_s3_bucket_public_access_block.this]
+  rule {
+    id     = "access-logs"
+    status = "Enabled"
+
+    filter {}
+
+    expiration {
+      days = var.capture_retention_days
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 1
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 1
+    }
+  }
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
   count  = var.capture_retention_days == null ? 0 : 1
-  bucket = aws_s3_bucket.this.id
+  bucket = module.bucket.name
 
   rule {
     id     = "captured-data"
@@ -103,7 +104,8 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
-  depends_on = [aws_s3_bucket_versioning.this]
+  # its rules for old versions are refused before there are versions
+  depends_on = [module.bucket]
 }
 
 resource "aws_dynamodb_table" "this" {
@@ -122,6 +124,7 @@ resource "aws_dynamodb_table" "this" {
   }
 
   server_side_encryption {
-    enabled = true
+    enabled     = true
+    kms_key_arn = var.kms_key_arn
   }
 }

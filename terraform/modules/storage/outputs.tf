@@ -1,11 +1,16 @@
 output "bucket_name" {
   description = "Name of the bucket."
-  value       = aws_s3_bucket.this.id
+  value       = module.bucket.name
 }
 
 output "bucket_arn" {
   description = "ARN of the bucket."
-  value       = aws_s3_bucket.this.arn
+  value       = module.bucket.arn
+}
+
+output "access_logs_bucket_name" {
+  description = "Name of the bucket that is told of each request to the other."
+  value       = module.access_logs.name
 }
 
 output "table_name" {

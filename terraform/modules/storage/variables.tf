@@ -3,6 +3,16 @@ variable "bucket_name" {
   type        = string
 }
 
+variable "access_logs_bucket_name" {
+  description = "Name of the bucket that is told of each request to the other."
+  type        = string
+}
+
+variable "kms_key_arn" {
+  description = "Key that encrypts the bucket and the table."
+  type        = string
+}
+
 variable "table_name" {
   description = "Name of the table of vehicles."
   type        = string
@@ -14,7 +24,7 @@ variable "data_capture_key" {
 }
 
 variable "capture_retention_days" {
-  description = "Days after which captured data, and old versions of anything, are deleted; null keeps them."
+  description = "Days after which captured data, access logs, and old versions of anything, are deleted; null keeps them."
   type        = number
 }
 

@@ -56,6 +56,12 @@ data "aws_iam_policy_document" "this" {
   }
 
   statement {
+    sid       = "UseKey"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    resources = [var.kms_key_arn]
+  }
+
+  statement {
     sid       = "WriteLogs"
     actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
     resources = [for kind in ["TrainingJobs", "TransformJobs"] : "${local.arn_prefix}:logs:${local.place}:log-group:/aws/sagemaker/${kind}*"]
@@ -95,8 +101,9 @@ data "aws_iam_policy_document" "this" {
 }
 
 resource "aws_iam_role" "this" {
-  name               = "${var.prefix}-training"
-  assume_role_policy = data.aws_iam_policy_document.assume.json
+  name                 = "${var.prefix}-training"
+  assume_role_policy   = data.aws_iam_policy_document.assume.json
+  permissions_boundary = var.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "this" {

@@ -22,3 +22,13 @@ variable "checkpoints_key" {
   description = "First part of the keys under which training jobs keep how far they are."
   type        = string
 }
+
+variable "kms_key_arn" {
+  description = "Key that encrypts the bucket."
+  type        = string
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that bounds what the roles may do at most; null for none."
+  type        = string
+}

@@ -179,16 +179,9 @@ data "aws_iam_policy_document" "this" {
   }
 
   statement {
-    sid       = "EncryptWhatIsTold"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [aws_kms_key.this.arn]
-  }
-
-  statement {
-    sid     = "Trace"
-    actions = ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"]
-    # these have no resource to name: https://docs.aws.amazon.com/step-functions/latest/dg/xray-iam.html
-    resources = ["*"]
+    sid       = "UseKey" # of the topic and the table
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    resources = [var.kms_key_arn]
   }
 
   statement {
@@ -206,35 +199,17 @@ data "aws_iam_policy_document" "this" {
     # these have no resource to name: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
     resources = ["*"]
   }
-}
-
-data "aws_iam_policy_document" "key" {
-  statement {
-    sid       = "Administer"
-    actions   = ["kms:*"]
-    resources = ["*"] # in a key's policy, the key
-
-    principals {
-      type        = "AWS"
-      identifiers = ["arn:${local.partition}:iam::${data.aws_caller_identity.this.account_id}:root"]
-    }
-  }
 
   statement {
-    sid       = "Tell"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    sid = "Trace"
+    actions = [
+      "xray:GetSamplingRules",
+      "xray:GetSamplingTargets",
+      "xray:PutTelemetryRecords",
+      "xray:PutTraceSegments",
+    ]
+    # traces have no resource to name
     resources = ["*"]
-
-    principals {
-      type        = "Service"
-      identifiers = local.tellers
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [data.aws_caller_identity.this.account_id]
-    }
   }
 }
 
@@ -258,8 +233,9 @@ data "aws_iam_policy_document" "topic" {
 }
 
 resource "aws_iam_role" "this" {
-  name               = local.name
-  assume_role_policy = data.aws_iam_policy_document.assume.json
+  name                 = local.name
+  assume_role_policy   = data.aws_iam_policy_document.assume.json
+  permissions_boundary = var.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "this" {
@@ -269,26 +245,15 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:how long logs are kept is the environment's setting; a year in production
   name              = "/aws/vendedlogs/states/${local.name}"
   retention_in_days = var.log_retention_days
-}
-
-# AWS's own key for SNS lets neither alarms nor budgets publish: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
-resource "aws_kms_key" "this" {
-  description             = "What ${local.name}'s topic is told."
-  deletion_window_in_days = 7
-  enable_key_rotation     = true
-  policy                  = data.aws_iam_policy_document.key.json
-}
-
-resource "aws_kms_alias" "this" {
-  name          = "alias/${var.prefix}-failures"
-  target_key_id = aws_kms_key.this.key_id
+  kms_key_id        = var.kms_key_arn
 }
 
 resource "aws_sns_topic" "this" {
   name              = "${var.prefix}-failures"
-  kms_master_key_id = aws_kms_key.this.arn
+  kms_master_key_id = var.kms_key_arn
 }
 
 resource "aws_sns_topic_policy" "this" {
@@ -305,6 +270,7 @@ resource "aws_sns_topic_subscription" "this" {
 }
 
 resource "aws_sfn_state_machine" "this" {
+  #checkov:skip=CKV_AWS_285:errors are logged; what was executed would hold the images
   name       = local.name
   role_arn   = aws_iam_role.this.arn
   definition = jsonencode(local.definition)

@@ -39,6 +39,12 @@ mock_resource "aws_iam_role" {
   }
 }
 
+mock_resource "aws_kms_key" {
+  defaults = {
+    arn = "arn:aws:kms:us-east-1:123456789012:key/some-key"
+  }
+}
+
 mock_resource "aws_s3_bucket" {
   defaults = {
     arn = "arn:aws:s3:::some-bucket"
@@ -72,11 +78,5 @@ mock_resource "aws_sns_topic" {
 mock_resource "aws_sfn_state_machine" {
   defaults = {
     arn = "arn:aws:states:us-east-1:123456789012:stateMachine:some-machine"
-  }
-}
-
-mock_resource "aws_kms_key" {
-  defaults = {
-    arn = "arn:aws:kms:us-east-1:123456789012:key/some-key"
   }
 }

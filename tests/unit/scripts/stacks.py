@@ -12,6 +12,8 @@ def make_stack(**changes: Any) -> Stack:
         "environment": "local",
         "region": "us-east-1",
         "bucket": f"scones-local-data-{account}",
+        "protected": False,
+        "kms_key_arn": f"arn:aws:kms:us-east-1:{account}:key/some-key",
         "training_role_arn": f"arn:aws:iam::{account}:role/scones-local-training",
         "training_images": {
             "pytorch": "registry/pytorch-training:2.6",

@@ -1,4 +1,5 @@
 import argparse
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,3 +46,17 @@ def test_an_update_that_was_rolled_back_is_no_success(answer: dict[str, str]) ->
 def test_production_is_not_destroyed_without_its_word() -> None:
     with pytest.raises(ProtectedError, match="CONFIRM=prod"):
         down(Environment("prod", argparse.Namespace(confirm="")))
+
+
+def test_protected_data_are_refused_before_anything_is_destroyed() -> None:
+    # GIVEN an environment whose Terraform must not be asked
+    environment: Any = SimpleNamespace(
+        name="prod",
+        options=argparse.Namespace(confirm="prod"),
+        stack=make_stack(environment="prod", protected=True),
+        terraform=None,
+    )
+
+    # WHEN / THEN
+    with pytest.raises(ProtectedError, match="nothing was destroyed: set `protected = false`"):
+        down(environment)

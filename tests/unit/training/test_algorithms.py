@@ -7,7 +7,7 @@ import pytest
 
 from training.algorithms import ALGORITHMS, Data, HyperparameterError, InstanceTypeError, channels
 
-DATA = Data(classes=("bicycle", "motorcycle"), rows=900, form="images", size=32, others=False)
+DATA = Data(classes=("bicycle", "motorcycle"), rows=900, form="images", shards=0, size=32, others=False)
 PYTORCH, BUILT_IN = ALGORITHMS["pytorch"], ALGORITHMS["image-classification"]
 
 

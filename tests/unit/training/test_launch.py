@@ -1,5 +1,6 @@
 """A launch: found again by its fingerprint, refused with what to do, forgotten once it has ended."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -56,6 +57,7 @@ def ground(**changes: Any) -> Ground:
     known: dict[str, Any] = {
         "image": "registry/image:1",
         "role_arn": "arn:aws:iam::123456789012:role/training",
+        "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/some-key",
         "bucket": "bucket",
         "region": "us-east-1",
         "instance_type": "ml.m5.xlarge",
@@ -68,14 +70,17 @@ def ground(**changes: Any) -> Ground:
 
 def test_shards_are_dealt_out_among_our_own_hosts() -> None:
     # GIVEN
-    data = Data(classes=("a", "b"), rows=9000, form="recordio", size=32, others=False)
+    data = Data(classes=("a", "b"), rows=9000, form="recordio", shards=9, size=32, others=False)
 
     # WHEN
     channels = input_channels(ALGORITHMS["pytorch"], ground(instance_count=2), data)
 
+    few = input_channels(ALGORITHMS["pytorch"], ground(instance_count=2), replace(data, shards=1))
+
     # THEN
     dealt = {each.channel_name: each.data_source.s3_data_source.s3_data_distribution_type for each in channels}
     assert dealt == {"train": "ShardedByS3Key", "validation": "FullyReplicated"}
+    assert {each.data_source.s3_data_source.s3_data_distribution_type for each in few} == {"FullyReplicated"}
 
 
 class FakeS3:

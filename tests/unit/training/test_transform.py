@@ -55,6 +55,7 @@ class FakeSageMaker:
         self.calls.append("create_transform_job")
         source = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
         assert source == "s3://bucket/in/"
+        assert request["TransformOutput"]["KmsKeyId"] == "key"
         self._output = request["TransformOutput"]["S3OutputPath"].removeprefix("s3://bucket/")
 
     def describe_transform_job(self, **request: Any) -> dict[str, str]:
@@ -79,6 +80,7 @@ def run(s3: FakeS3, sagemaker: FakeSageMaker) -> Any:
         find_batch("job", "bucket", "in", s3=s3),
         container=CONTAINER,
         role_arn="role",
+        kms_key_arn="key",
         instance_type="ml.m5.xlarge",
         classes=2,
         sagemaker=sagemaker,

@@ -1,0 +1,191 @@
+"""Every policy of an applied environment, read back as IAM, S3 and KMS have it."""
+
+import ast
+import json
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore import xform_name
+
+from scripts.stack import Stack, read_stack
+from tests.contract.conftest import RunningEmulator
+from tests.contract.test_terraform import ROOT, account, make_terraform, project, unprotect  # noqa: F401 (fixtures)
+
+BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
+# What names no resource: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+WITHOUT_RESOURCE = {
+    "cloudwatch:PutMetricData": "metrics have a namespace, which a condition names",
+    "ecr:GetAuthorizationToken": "a token is for every registry that its owner may read",
+    "xray:*": "traces have no resource",
+    "logs:*LogDelivery": "deliveries have no resource",
+    "logs:ListLogDeliveries": "deliveries have no resource",
+    "logs:PutResourcePolicy": "so Step Functions asks for it: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html",
+    "logs:DescribeResourcePolicies": "as above",
+    "logs:DescribeLogGroups": "as above",
+}
+# What AWS's services do in a role's name beside what our code calls, and where AWS says so
+OWN_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
+TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+# https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html, CreateTrainingJob and CreateModel
+CONTAINER = {
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:GetAuthorizationToken",
+    "ecr:GetDownloadUrlForLayer",
+    "cloudwatch:PutMetricData",
+    "logs:CreateLogGroup",
+    "logs:DescribeLogStreams",
+    *OWN_LOG,
+}
+# https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html and .../xray-iam.html
+MACHINE = {
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    *TRACING,
+}
+KEY = {"kms:Decrypt", "kms:GenerateDataKey*"}
+TASKS = {
+    "lambda:invoke": "lambda:InvokeFunction",
+    "dynamodb:putItem": "dynamodb:PutItem",
+    "sns:publish": "sns:Publish",
+    "aws-sdk:cloudwatch:putMetricData": "cloudwatch:PutMetricData",
+}
+
+
+@pytest.fixture
+def stack(account: RunningEmulator, project: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:  # noqa: F811
+    """Production, applied within a permissions boundary."""
+    monkeypatch.setenv("TF_VAR_permissions_boundary", BOUNDARY)
+    terraform = make_terraform(project, "prod")
+    terraform.apply(terraform.plan())
+    return read_stack(terraform)
+
+
+def statements(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """A policy's statements, with lists where IAM lets one text stand."""
+    found = document["Statement"]
+    for statement in found if isinstance(found, list) else [found]:
+        yield {
+            name: [value] if name in ("Action", "Resource") and isinstance(value, str) else value
+            for name, value in statement.items()
+        }
+
+
+def policies(iam: Any) -> dict[str, list[dict[str, Any]]]:
+    """The statements of each role of this project."""
+    roles = [role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("scones-")]
+    return {
+        role: [
+            statement
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+            for statement in statements(iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"])
+        ]
+        for role in roles
+    }
+
+
+def actions(found: list[dict[str, Any]]) -> set[str]:
+    return {action for statement in found for action in statement["Action"]}
+
+
+def needs_no_resource(action: str) -> bool:
+    return any(fnmatch(action, pattern) for pattern in WITHOUT_RESOURCE)
+
+
+def called_by(function: str) -> set[str]:
+    """The actions of the AWS operations that a function's code calls."""
+    tree = ast.parse((ROOT / "lambdas" / function / "handler.py").read_text())
+    called = {
+        node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    services = {
+        node.args[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "client"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    }
+    return {
+        f"{'sagemaker' if service == 'sagemaker-runtime' else service}:{operation}"
+        for service in services
+        for operation in boto3.client(str(service), region_name="us-east-1").meta.service_model.operation_names
+        if xform_name(operation) in called
+    }
+
+
+def test_every_policy_names_what_it_is_about(account: RunningEmulator, stack: Stack) -> None:  # noqa: F811
+    # GIVEN
+    iam = account.client("iam", stack.region)
+    found = policies(iam)
+    assert len(found) >= 6
+
+    # THEN no action is a service's all, and no resource is all but of what has none
+    for role, mine in found.items():
+        for statement in mine:
+            assert not any(action in ("*",) or action.endswith(":*") for action in statement["Action"]), role
+            if "*" in statement["Resource"]:
+                assert all(map(needs_no_resource, statement["Action"])), (role, statement["Action"])
+            if "iam:PassRole" in statement["Action"]:
+                assert "iam:PassedToService" in json.dumps(statement["Condition"]), role
+
+    # AND each role is within the boundary, and lent to a service of AWS alone
+    for role in found:
+        described = iam.get_role(RoleName=role)["Role"]
+        assert described["PermissionsBoundary"]["PermissionsBoundaryArn"] == BOUNDARY, role
+        for statement in statements(described["AssumeRolePolicyDocument"]):
+            assert set(statement["Principal"]) == {"Service"}, role
+
+    # AND what code and services do is allowed, and nothing else
+    machine = account.client("stepfunctions", stack.region).describe_state_machine(
+        stateMachineArn=stack.state_machine_arn
+    )
+    tasks = {
+        state["Resource"].rpartition(":states:::")[2]
+        for state in json.loads(machine["definition"])["States"].values()
+        if state["Type"] == "Task"
+    }
+    training = {"s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:AbortMultipartUpload", *KEY, *CONTAINER}
+    expected = {
+        # S3 answers 403 for a missing key to whoever may not list
+        "serialize": {*called_by("serialize"), "s3:ListBucket", "kms:Decrypt", *OWN_LOG, *TRACING},
+        "classify": {*called_by("classify"), *OWN_LOG, *TRACING},
+        "filter": {*called_by("filter"), *OWN_LOG, *TRACING},
+        "workflow": {*(TASKS[task] for task in tasks), *KEY, *MACHINE},
+        "training": training,
+        "vehicles-hosting": {"s3:GetObject", "s3:ListBucket", "s3:PutObject", "kms:CreateGrant", *KEY, *CONTAINER},
+    }
+    assert {"s3:GetObject"} <= expected["serialize"]
+    assert {"sagemaker:InvokeEndpoint"} <= expected["classify"]
+    for purpose, allowed in expected.items():
+        assert actions(found[f"scones-{stack.environment}-{purpose}"]) == allowed, purpose
+
+    # AND every bucket refuses plain HTTP, and is encrypted
+    s3 = account.client("s3", stack.region)
+    buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+    assert len(buckets) == 2
+    for bucket in buckets:
+        policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+        denied = [each for each in statements(policy) if each["Effect"] == "Deny"]
+        assert [each["Condition"] for each in denied] == [{"Bool": {"aws:SecureTransport": "false"}}], bucket
+        assert all(each["Principal"] != "*" for each in statements(policy) if each["Effect"] == "Allow"), bucket
+
+    # AND the key is lent through the services that keep data
+    policy = account.client("kms", stack.region).get_key_policy(KeyId=stack.kms_key_arn, PolicyName="default")["Policy"]
+    for statement in statements(json.loads(policy)):
+        assert statement["Principal"] != "*"
+        if set(statement["Action"]) & {"kms:Decrypt", "kms:Encrypt", "kms:CreateGrant"}:
+            assert statement["Condition"]
