@@ -135,6 +135,10 @@ drift: $(INSTALLED) $(GROUND) lambdas ## fail unless the live stack is what the 
 	$(call step)
 	$(call SCRIPT,provision) drift
 
+cost: $(INSTALLED) $(GROUND) lambdas ## what the planned environment costs, an hour, a month, a million images
+	$(call step)
+	$(call SCRIPT,cost)
+
 down: $(INSTALLED) $(GROUND) lambdas ## destroy everything (prod asks for CONFIRM=prod)
 	$(call step)
 	$(call SCRIPT,provision) down --confirm '$(CONFIRM)'
