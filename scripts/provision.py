@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 
 from scripts.command import Environment, OperatorError, run_command
-from scripts.leftovers import remove_leftovers, remove_models
+from scripts.leftovers import Leftovers, remove
 from scripts.lifetime import end, is_over, lifetime
 from scripts.stack import Stack, StackMissingError
 from scripts.terraform import Plan
@@ -33,6 +33,10 @@ class DeploymentError(OperatorError):
 
 class ProtectedError(OperatorError):
     """Production is destroyed only by an explicit word, and protected data not at all."""
+
+
+class LeftoversError(OperatorError):
+    """Something of the environment is left that nobody here made."""
 
 
 def plan(environment: Environment) -> Plan:
@@ -117,6 +121,8 @@ def down(environment: Environment) -> None:
     ProtectedError
         It is production, and the word is missing; or its data are protected, which a destruction would otherwise
         find out only after it has taken half of the rest down.
+    LeftoversError
+        Something that no step of the workflow makes bears the environment's tag.
     """
     if environment.name == "prod" and environment.options.confirm != "prod":
         raise ProtectedError("this destroys production: say `make down ENV=prod CONFIRM=prod` if you mean it")
@@ -129,11 +135,13 @@ def down(environment: Environment) -> None:
             f"the data of {environment.name} are protected, and nothing was destroyed: set `protected = false` in "
             f"terraform/environments/{environment.name}.tfvars, run `make up ENV={environment.name}`, then this again"
         )
-    if stack:
-        remove_models(stack)
-    environment.terraform.apply(environment.terraform.plan(destroy=True))
-    if stack:
-        remove_leftovers(stack)
+    planned = environment.terraform.plan(destroy=True)
+    leftovers = Leftovers(environment.name, environment.terraform.show(planned)["variables"]["region"]["value"])
+    remove(leftovers.in_the_way())
+    environment.terraform.apply(planned)
+    remove(leftovers.left())
+    if tagged := leftovers.tagged():
+        raise LeftoversError(f"these still bear the tag of {environment.name}, remove them by hand: {' '.join(tagged)}")
     print(f"nothing of {environment.name} is left")
 
 
