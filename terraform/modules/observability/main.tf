@@ -5,7 +5,7 @@ locals {
   machine  = { StateMachineArn = var.state_machine_arn }
 
   failures = { namespace = var.namespace, name = "Failures", stat = "Sum", dimensions = {} }
-  refused  = merge(local.failures, { dimensions = { Error = local.doubtful } })
+  refused  = merge(local.failures, { name = "FailuresByName", dimensions = { Error = local.doubtful } })
   passed   = { namespace = "AWS/States", name = "ExecutionsSucceeded", stat = "Sum", dimensions = local.machine }
 
   # Where the threshold refuses more than this share, it is the model that is in doubt, not the images
@@ -57,7 +57,7 @@ locals {
       ["AWS/States", name, "StateMachineArn", var.state_machine_arn]
     ] },
     { title = "Failures by name", label = "executions", stat = "Sum", annotations = [], metrics = [
-      [{ expression = "SEARCH('{${var.namespace},Error} MetricName=\"Failures\"', 'Sum')", label = "", id = "names" }],
+      [{ expression = "SEARCH('{${var.namespace},Error} MetricName=\"FailuresByName\"', 'Sum')", label = "", id = "names" }],
     ] },
     { title = "Latency of an execution", label = "ms", stat = "p50", annotations = [], metrics = [
       ["AWS/States", "ExecutionTime", "StateMachineArn", var.state_machine_arn, { label = "p50" }],

@@ -92,7 +92,7 @@ locals {
           # in one call, so that all failures less those of one name are exact
           MetricData = [
             { MetricName = "Failures", Value = 1, Unit = "Count" },
-            { MetricName = "Failures", Value = 1, Unit = "Count", Dimensions = [{ Name = "Error", "Value.$" = "$.Error" }] },
+            { MetricName = "FailuresByName", Value = 1, Unit = "Count", Dimensions = [{ Name = "Error", "Value.$" = "$.Error" }] },
           ]
         }
         ResultPath = null
