@@ -15,8 +15,8 @@ SETTINGS  := terraform/environments/$(ENV).tfvars
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup lock lambdas bootstrap state plan up stage train tune models approve reject \
-        rollback lineage transform deploy run evaluate monitor report demo drift down \
+.PHONY: help setup lock lambdas bootstrap state plan apply comment up stage train tune models approve reject \
+        rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
         test lint checkov fmt clean benchmark
 
 ifeq ($(wildcard $(SETTINGS)),)
@@ -117,6 +117,10 @@ deploy: $(INSTALLED) $(GROUND) lambdas ## put the approved model behind the endp
 	$(call step)
 	$(call SCRIPT,provision) deploy
 
+extend: $(INSTALLED) $(GROUND) ## let the endpoint live for HOURS longer
+	$(call step)
+	$(call SCRIPT,lifetime) --hours '$(HOURS)'
+
 run: $(INSTALLED) $(GROUND) ## send the test images through the workflow
 	$(call step)
 	$(call SCRIPT,run)
@@ -138,6 +142,10 @@ demo: up stage train deploy run evaluate monitor report ## everything, from noth
 drift: $(INSTALLED) $(GROUND) lambdas ## fail unless the live stack is what the code declares
 	$(call step)
 	$(call SCRIPT,provision) drift
+
+cost: $(INSTALLED) $(GROUND) lambdas ## what the planned environment costs, an hour, a month, a million images
+	$(call step)
+	$(call SCRIPT,cost)
 
 down: $(INSTALLED) $(GROUND) lambdas ## destroy everything (prod asks for CONFIRM=prod)
 	$(call step)

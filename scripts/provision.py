@@ -13,7 +13,8 @@ from typing import Any
 import boto3
 
 from scripts.command import Environment, OperatorError, run_command
-from scripts.leftovers import remove_leftovers, remove_models
+from scripts.leftovers import Leftovers, remove
+from scripts.lifetime import end, is_over, lifetime
 from scripts.stack import Stack, StackMissingError
 from scripts.terraform import Plan
 
@@ -32,6 +33,10 @@ class DeploymentError(OperatorError):
 
 class ProtectedError(OperatorError):
     """Production is destroyed only by an explicit word, and protected data not at all."""
+
+
+class LeftoversError(OperatorError):
+    """Something of the environment is left that nobody here made."""
 
 
 def plan(environment: Environment) -> Plan:
@@ -65,6 +70,7 @@ def deploy(environment: Environment) -> None:
             f"(and `make approve` where approval is a person's), then `make deploy`"
         )
     print(f"{stack.endpoint_name} serves {stack.endpoint_config_name}")
+    print(lifetime(stack, end(boto3.client("scheduler", region_name=stack.region), stack)))
 
 
 def check_endpoint(stack: Stack, sagemaker: Any) -> None:
@@ -101,7 +107,10 @@ def drift(environment: Environment) -> None:
     planned.path.unlink(missing_ok=True)
     if not planned.empty:
         log = environment.directory / "terraform-plan.log"
-        raise DriftError(f"the live stack differs: {planned.summary} Read {log}, then `make up` or mend the code")
+        message = f"the live stack differs: {planned.summary} Read {log}, then `make up` or mend the code"
+        stack = environment.stack
+        ends = end(boto3.client("scheduler", region_name=stack.region), stack)
+        raise DriftError(f"{message}; {lifetime(stack, ends)}" if is_over(ends) else message)
 
 
 def down(environment: Environment) -> None:
@@ -112,6 +121,8 @@ def down(environment: Environment) -> None:
     ProtectedError
         It is production, and the word is missing; or its data are protected, which a destruction would otherwise
         find out only after it has taken half of the rest down.
+    LeftoversError
+        Something that no step of the workflow makes bears the environment's tag.
     """
     if environment.name == "prod" and environment.options.confirm != "prod":
         raise ProtectedError("this destroys production: say `make down ENV=prod CONFIRM=prod` if you mean it")
@@ -124,11 +135,13 @@ def down(environment: Environment) -> None:
             f"the data of {environment.name} are protected, and nothing was destroyed: set `protected = false` in "
             f"terraform/environments/{environment.name}.tfvars, run `make up ENV={environment.name}`, then this again"
         )
-    if stack:
-        remove_models(stack)
-    environment.terraform.apply(environment.terraform.plan(destroy=True))
-    if stack:
-        remove_leftovers(stack)
+    planned = environment.terraform.plan(destroy=True)
+    leftovers = Leftovers(environment.name, environment.terraform.show(planned)["variables"]["region"]["value"])
+    remove(leftovers.in_the_way())
+    environment.terraform.apply(planned)
+    remove(leftovers.left())
+    if tagged := leftovers.tagged():
+        raise LeftoversError(f"these still bear the tag of {environment.name}, remove them by hand: {' '.join(tagged)}")
     print(f"nothing of {environment.name} is left")
 
 

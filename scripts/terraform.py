@@ -147,6 +147,20 @@ class Terraform:
         changes = sum(int(count or 0) for count in found.groups()) if found else 0
         return Plan(self._plan, changes, code == NO_CHANGES, found.group(0) if found else "No changes.")
 
+    def show(self, plan: Plan) -> dict[str, Any]:
+        """A saved plan's content, as https://developer.hashicorp.com/terraform/internals/json-format has it.
+
+        Raises
+        ------
+        TerraformError
+            The plan cannot be read.
+        """
+        code, text, error = self._driver.show_cmd(str(plan.path), json=True)
+        if code:
+            raise TerraformError(f"terraform show failed: {first_error(error)}")
+        content: dict[str, Any] = json.loads(text)
+        return content
+
     def apply(self, plan: Plan) -> None:
         """Apply a saved plan, and nothing but it.
 

@@ -9,3 +9,5 @@ capture_retention_days = null
 # one address; an API that it lacks is refused for good, so that few retries do
 provider_path_style  = true
 provider_max_retries = 5
+
+endpoint_hours = 8

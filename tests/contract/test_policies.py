@@ -60,6 +60,7 @@ TASKS = {
     "lambda:invoke": "lambda:InvokeFunction",
     "dynamodb:putItem": "dynamodb:PutItem",
     "sns:publish": "sns:Publish",
+    "aws-sdk:cloudwatch:putMetricData": "cloudwatch:PutMetricData",
 }
 
 
