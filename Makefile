@@ -15,8 +15,8 @@ SETTINGS  := terraform/environments/$(ENV).tfvars
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup lock lambdas plan up stage train tune models approve reject \
-        rollback lineage transform deploy extend run evaluate monitor report demo drift cost down \
+.PHONY: help setup lock lambdas bootstrap state plan apply comment up stage train tune models approve reject \
+        rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
         test lint checkov fmt clean benchmark
 
 ifeq ($(wildcard $(SETTINGS)),)
@@ -62,6 +62,14 @@ lambdas: $(ZIPS) ## zip the functions: the same sources give the same bytes
 
 $(ZIPS): build/lambdas/%.zip: lambdas/%/handler.py scripts/package.py
 	@$(PYTHON) -m scripts.package lambdas/$* $@
+
+bootstrap: $(INSTALLED) $(GROUND) ## lay an account's ground, once: state bucket, GitHub's roles (REPOSITORY)
+	$(call step)
+	$(call SCRIPT,bootstrap) --repository '$(REPOSITORY)'
+
+state: $(INSTALLED) $(GROUND) ## keep Terraform's state in the bucket that bootstrap made
+	$(call step)
+	$(call SCRIPT,state)
 
 plan: $(INSTALLED) $(GROUND) lambdas ## show what `make up` would change
 	$(call step)

@@ -67,6 +67,7 @@ resource "terraform_data" "endpoint" {
 }
 
 resource "aws_scheduler_schedule" "this" {
+  #checkov:skip=CKV_AWS_297:it holds the name of an endpoint, and no secret
   count = local.ends
 
   name                = local.name
