@@ -17,7 +17,7 @@ SETTINGS  := terraform/environments/$(ENV).tfvars
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas bootstrap state plan apply comment up stage train tune models approve reject \
         rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
-        test lint checkov fmt clean benchmark
+        test lint checkov docs fmt clean benchmark
 
 ifeq ($(wildcard $(SETTINGS)),)
 $(error ENV=$(ENV) is none of $(basename $(notdir $(wildcard terraform/environments/*.tfvars))))
@@ -74,6 +74,13 @@ state: $(INSTALLED) $(GROUND) ## keep Terraform's state in the bucket that boots
 plan: $(INSTALLED) $(GROUND) lambdas ## show what `make up` would change
 	$(call step)
 	$(call SCRIPT,provision) plan
+
+apply: $(INSTALLED) $(GROUND) lambdas ## apply exactly what the last `make plan` kept
+	$(call step)
+	$(call SCRIPT,provision) apply
+
+comment: $(INSTALLED) ## tell PULL_REQUEST on GitHub what `make plan` and `make cost` found
+	@$(PY) -m scripts.github --env $(ENV) comment
 
 up: $(INSTALLED) $(GROUND) lambdas ## create or change everything that Terraform declares
 	$(call step)
@@ -143,6 +150,9 @@ drift: $(INSTALLED) $(GROUND) lambdas ## fail unless the live stack is what the 
 	$(call step)
 	$(call SCRIPT,provision) drift
 
+drift-issue: $(INSTALLED) ## tell GitHub, in an issue, what `make drift` found
+	@$(PY) -m scripts.github --env $(ENV) issue
+
 cost: $(INSTALLED) $(GROUND) lambdas ## what the planned environment costs, an hour, a month, a million images
 	$(call step)
 	$(call SCRIPT,cost)
@@ -156,11 +166,17 @@ test: $(INSTALLED) ## unit, contract and end-to-end tests
 	@# a third process takes what two leave of two cores while they wait for Terraform's provider
 	@$(PY) -m pytest --numprocesses 3 --dist loadfile
 
-lint: $(INSTALLED) ## ruff, mypy, terraform fmt
+lint: $(INSTALLED) ## ruff, mypy, terraform fmt, the workflows, the modules' manuals
 	@$(PY) -m ruff check $(CODE)
 	@$(PY) -m ruff format --check $(CODE)
 	@$(PY) -m mypy $(CODE)
 	@$(PY) -m scripts.setup >/dev/null && env -u TF_CLI_CONFIG_FILE PATH="$$PWD/.tools:$$PATH" terraform fmt -check -recursive terraform
+	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(VENV)/bin/zizmor --offline --quiet --no-progress .github/workflows
+	@$(PY) -m scripts.manuals --check
+
+docs: $(INSTALLED) ## write the tables of the modules' manuals anew
+	@$(PY) -m scripts.manuals
 
 checkov: ## look for what is unsafe in the Terraform, with checkov in an environment of its own
 	@test -x $(CHECKOV)/bin/checkov || { echo 'installing checkov into $(CHECKOV) (300 MB, once)'; \

@@ -88,7 +88,9 @@ def main(environment: Environment) -> None:
     planned = terraform.plan()
     content = terraform.show(planned)
     planned.path.unlink(missing_ok=True)
-    print("\n".join(report(environment.name, content, Table(json.loads(PRICES.read_text())))))
+    text = "\n".join(report(environment.name, content, Table(json.loads(PRICES.read_text()))))
+    (environment.directory / "cost.txt").write_text(text + "\n")
+    print(text)
 
 
 def report(environment: str, plan: Mapping[str, Any], prices: Table) -> Iterator[str]:

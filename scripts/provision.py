@@ -1,6 +1,7 @@
 """Plan, apply, compare and destroy what Terraform declares.
 
 plan     show what an apply would change, and keep it as a saved plan
+apply    what the last `plan` kept, and nothing but it
 up       plan, and apply exactly that
 deploy   the same, for the approved model: fails where there is none, or where the endpoint keeps another
 drift    fail unless a plan against the live stack is empty
@@ -21,6 +22,10 @@ from scripts.terraform import Plan
 
 class DriftError(OperatorError):
     """The live stack is not what the code declares."""
+
+
+class PlanMissingError(OperatorError):
+    """There is no saved plan to apply."""
 
 
 class ModelMissingError(OperatorError):
@@ -44,6 +49,22 @@ def plan(environment: Environment) -> Plan:
     planned = environment.terraform.plan()
     print(planned.summary)
     return planned
+
+
+def apply(environment: Environment) -> None:
+    """Apply the plan that was saved, and hold the live endpoint against it.
+
+    Raises
+    ------
+    PlanMissingError
+        None was saved.
+    """
+    saved = environment.terraform.saved_plan
+    if not saved.path.is_file():
+        raise PlanMissingError(f"there is no {saved.path}: run `make plan ENV={environment.name}` first")
+    environment.terraform.init()
+    environment.terraform.apply(saved)
+    check_endpoint(environment.stack, boto3.client("sagemaker", region_name=environment.stack.region))
 
 
 def up(environment: Environment) -> None:
@@ -145,7 +166,7 @@ def down(environment: Environment) -> None:
     print(f"nothing of {environment.name} is left")
 
 
-ACTIONS = {"plan": plan, "up": up, "deploy": deploy, "drift": drift, "down": down}
+ACTIONS = {"plan": plan, "apply": apply, "up": up, "deploy": deploy, "drift": drift, "down": down}
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -161,6 +161,11 @@ class Terraform:
         content: dict[str, Any] = json.loads(text)
         return content
 
+    @property
+    def saved_plan(self) -> Plan:
+        """What an earlier command planned and kept; how much it changes is not known any more."""
+        return Plan(self._plan, changes=0, empty=False, summary="")
+
     def apply(self, plan: Plan) -> None:
         """Apply a saved plan, and nothing but it.
 
@@ -174,7 +179,7 @@ class Terraform:
                 "apply",
                 self._driver.apply,
                 str(plan.path),
-                total=plan.changes,
+                total=plan.changes or None,
                 var_file=None,
                 var=None,
                 lock_timeout=LOCK_TIMEOUT,
