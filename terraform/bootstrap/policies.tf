@@ -46,6 +46,7 @@ locals {
     "states:ListTagsForResource",
     "states:ValidateStateMachineDefinition",
     "sts:GetCallerIdentity",
+    "tag:GetResources",
   ]
 }
 
@@ -182,21 +183,21 @@ data "aws_iam_policy_document" "deploy" {
       "states:*",
     ]
     resources = [
-        "${local.arn_prefix}:application-autoscaling:*:${local.account_id}:scalable-target/*",
-        "${local.arn_prefix}:budgets:*:${local.account_id}:budget/scones-${each.key}-*",
-        "${local.arn_prefix}:cloudwatch:*:${local.account_id}:alarm:scones-${each.key}-*",
-        "${local.arn_prefix}:cloudwatch:*:${local.account_id}:dashboard/scones-${each.key}*",
-        "${local.arn_prefix}:dynamodb:*:${local.account_id}:table/scones-${each.key}-*",
-        "${local.arn_prefix}:lambda:*:${local.account_id}:function:scones-${each.key}-*",
-        "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/lambda/scones-${each.key}-*",
-        "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/*",
-        "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/vendedlogs/states/scones-${each.key}-*",
-        "${local.arn_prefix}:s3:::scones-${each.key}-*",
-        "${local.arn_prefix}:sagemaker:*:${local.account_id}:*/scones-${each.key}-*",
-        "${local.arn_prefix}:scheduler:*:${local.account_id}:schedule/*/scones-${each.key}-*",
-        "${local.arn_prefix}:sns:*:${local.account_id}:scones-${each.key}-*",
-        "${local.arn_prefix}:ssm:*:${local.account_id}:parameter/scones/${each.key}/*",
-        "${local.arn_prefix}:states:*:${local.account_id}:*:scones-${each.key}-*",
+      "${local.arn_prefix}:application-autoscaling:*:${local.account_id}:scalable-target/*",
+      "${local.arn_prefix}:budgets:*:${local.account_id}:budget/scones-${each.key}-*",
+      "${local.arn_prefix}:cloudwatch:*:${local.account_id}:alarm:scones-${each.key}-*",
+      "${local.arn_prefix}:cloudwatch:*:${local.account_id}:dashboard/scones-${each.key}*",
+      "${local.arn_prefix}:dynamodb:*:${local.account_id}:table/scones-${each.key}-*",
+      "${local.arn_prefix}:lambda:*:${local.account_id}:function:scones-${each.key}-*",
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/lambda/scones-${each.key}-*",
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/*",
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/vendedlogs/states/scones-${each.key}-*",
+      "${local.arn_prefix}:s3:::scones-${each.key}-*",
+      "${local.arn_prefix}:sagemaker:*:${local.account_id}:*/scones-${each.key}-*",
+      "${local.arn_prefix}:scheduler:*:${local.account_id}:schedule/*/scones-${each.key}-*",
+      "${local.arn_prefix}:sns:*:${local.account_id}:scones-${each.key}-*",
+      "${local.arn_prefix}:ssm:*:${local.account_id}:parameter/scones/${each.key}/*",
+      "${local.arn_prefix}:states:*:${local.account_id}:*:scones-${each.key}-*",
     ]
   }
 
