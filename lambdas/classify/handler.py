@@ -11,6 +11,8 @@ import boto3
 
 SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
+UNKNOWN = "unknown"
+
 runtime = boto3.client("sagemaker-runtime")
 
 
@@ -37,7 +39,7 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     -------
     dict
         `statusCode` 200 and the body with `inferences`, a probability for each class, `predictions`, the same
-        with the classes' names, and `model_version`, of the model that answered.
+        with the classes' names, and `model_version`, of the model that answered (`unknown` where it does not say).
 
     Raises
     ------
@@ -56,8 +58,8 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     predictions = [
         {"class": name, "probability": probability} for name, probability in zip(classes, inferences, strict=True)
     ]
-    # Terraform names the variant for its model's version: while an endpoint is updated, old and new answer in turn
-    version = answer["InvokedProductionVariant"]
+    # while an endpoint is updated, old and new answer in turn, and only the model itself can say which it was
+    version = answer.get("CustomAttributes", UNKNOWN)
     return {
         "statusCode": 200,
         "body": {**body, "inferences": inferences, "predictions": predictions, "model_version": version},

@@ -5,3 +5,6 @@ protected   = true
 accuracy_bar           = 0.9
 log_retention_days     = 365
 capture_retention_days = 90
+
+endpoint_instance_count     = 2
+endpoint_max_instance_count = 4

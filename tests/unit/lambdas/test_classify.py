@@ -30,7 +30,7 @@ class FakeRuntime:
         self.asked.append(request)
         if self._refuses:
             raise ClientError({"Error": {"Code": self._refuses, "Message": "refused"}}, "InvokeEndpoint")
-        return {"Body": io.BytesIO(self._answer), "InvokedProductionVariant": "v7"}
+        return {"Body": io.BytesIO(self._answer), "CustomAttributes": "v7"}
 
 
 @pytest.fixture(autouse=True)
