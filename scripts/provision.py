@@ -8,14 +8,16 @@ down     destroy everything, and what jobs and endpoints left outside Terraform
 """
 
 import argparse
+import contextlib
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from scripts.command import Environment, OperatorError, run_command
 from scripts.leftovers import remove_leftovers, remove_models
 from scripts.stack import Stack, StackMissingError
-from scripts.terraform import Plan
+from scripts.terraform import Plan, TerraformError
 
 
 class DriftError(OperatorError):
@@ -42,9 +44,21 @@ def plan(environment: Environment) -> Plan:
 
 
 def up(environment: Environment) -> None:
-    """Apply a fresh plan, then hold the live endpoint against it."""
-    environment.terraform.apply(plan(environment))
-    check_endpoint(environment.stack, boto3.client("sagemaker", region_name=environment.stack.region))
+    """Apply a fresh plan, then hold the live endpoint against it.
+
+    Raises
+    ------
+    DeploymentError
+        The endpoint serves another configuration than the planned one.
+    """
+    planned = plan(environment)
+    try:
+        environment.terraform.apply(planned)
+    except TerraformError:
+        with contextlib.suppress(StackMissingError, ClientError):  # then Terraform's own error says more
+            check_endpoint(environment.stack)
+        raise
+    check_endpoint(environment.stack)
 
 
 def deploy(environment: Environment) -> None:
@@ -57,6 +71,7 @@ def deploy(environment: Environment) -> None:
     DeploymentError
         The endpoint serves another configuration than the planned one.
     """
+    print("a new model gets a part of the traffic first, and all of it unless an alarm goes off meanwhile")
     up(environment)
     stack = environment.stack
     if stack.endpoint_config_name is None:
@@ -67,11 +82,11 @@ def deploy(environment: Environment) -> None:
     print(f"{stack.endpoint_name} serves {stack.endpoint_config_name}")
 
 
-def check_endpoint(stack: Stack, sagemaker: Any) -> None:
+def check_endpoint(stack: Stack) -> None:
     """Compare the live endpoint with the planned one.
 
     The provider reports an update that SageMaker rolled back as a success
-    (terraform-provider-aws, issues 46663 and 48997).
+    (terraform-provider-aws, issues 46663 and 48997), and never SageMaker's reason.
 
     Raises
     ------
@@ -80,11 +95,14 @@ def check_endpoint(stack: Stack, sagemaker: Any) -> None:
     """
     if stack.endpoint_config_name is None:
         return
+    sagemaker: Any = boto3.client("sagemaker", region_name=stack.region)
     live = sagemaker.describe_endpoint(EndpointName=stack.endpoint_name)
     if live["EndpointStatus"] != "InService" or live["EndpointConfigName"] != stack.endpoint_config_name:
         raise DeploymentError(
             f"{stack.endpoint_name} is {live['EndpointStatus']} with {live['EndpointConfigName']}, planned was "
-            f"{stack.endpoint_config_name}: {live.get('FailureReason', 'SageMaker gives no reason')}"
+            f"{stack.endpoint_config_name}: {live.get('FailureReason', 'SageMaker gives no reason')} "
+            f"(the model in use is the planned one still: `make rollback deploy ENV={stack.environment}` goes back, "
+            f"then `make reject` it)"
         )
 
 

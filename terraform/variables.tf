@@ -125,18 +125,13 @@ variable "endpoint_instance_count" {
 }
 
 variable "endpoint_max_instance_count" {
-  description = "Most instances behind the endpoint; above endpoint_instance_count it scales with its load."
+  description = "Most instances behind the endpoint, which then scales with its load from endpoint_instance_count on; null for no scaling."
   type        = number
-  default     = 1
+  default     = null
 
   validation {
-    condition     = var.endpoint_max_instance_count >= 1 && floor(var.endpoint_max_instance_count) == var.endpoint_max_instance_count
-    error_message = "The endpoint scales to a whole number of instances, one at least."
-  }
-
-  validation {
-    condition     = var.endpoint_max_instance_count >= var.endpoint_instance_count
-    error_message = "endpoint_max_instance_count is below endpoint_instance_count, the fewest instances."
+    condition     = var.endpoint_max_instance_count == null || try(var.endpoint_max_instance_count > var.endpoint_instance_count && floor(var.endpoint_max_instance_count) == var.endpoint_max_instance_count, false)
+    error_message = "The endpoint scales to a whole number of instances, more than endpoint_instance_count."
   }
 }
 
@@ -165,7 +160,7 @@ variable "serverless" {
   }
 
   validation {
-    condition     = var.serverless == null || var.endpoint_max_instance_count == 1
+    condition     = var.serverless == null || var.endpoint_max_instance_count == null
     error_message = "A serverless endpoint has no instances to scale: leave endpoint_max_instance_count out."
   }
 

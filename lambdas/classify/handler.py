@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
@@ -32,6 +33,10 @@ class AnswerError(Exception):
     """The endpoint's answer is no list of one probability for each class."""
 
 
+class ModelFailedError(Exception):
+    """The model failed at the image, through no fault of the image: another try may find a better model."""
+
+
 def handler(event: Any, context: object) -> dict[str, Any]:
     """Send `image_data` to the endpoint.
 
@@ -43,17 +48,15 @@ def handler(event: Any, context: object) -> dict[str, Any]:
 
     Raises
     ------
-    SettingsError, EventError, ImageFormatError, AnswerError
+    SettingsError, EventError, ImageFormatError, AnswerError, ModelFailedError
         Each as its name says.
     botocore.exceptions.ClientError
-        The endpoint is missing, or its model failed.
+        The endpoint is missing, or its model refuses the image.
     """
     endpoint, classes = settings(os.environ)
     body = body_of(event)
     image = decode(body["image_data"])
-    answer = runtime.invoke_endpoint(
-        EndpointName=endpoint, ContentType=content_type(image), Accept="application/json", Body=image
-    )
+    answer = ask(endpoint, image)
     inferences = probabilities(answer["Body"].read(), len(classes))
     predictions = [
         {"class": name, "probability": probability} for name, probability in zip(classes, inferences, strict=True)
@@ -64,6 +67,19 @@ def handler(event: Any, context: object) -> dict[str, Any]:
         "statusCode": 200,
         "body": {**body, "inferences": inferences, "predictions": predictions, "model_version": version},
     }
+
+
+def ask(endpoint: str, image: bytes) -> Any:
+    """The endpoint's answer."""
+    try:
+        return runtime.invoke_endpoint(
+            EndpointName=endpoint, ContentType=content_type(image), Accept="application/json", Body=image
+        )
+    except ClientError as error:
+        refused = 400 <= error.response.get("OriginalStatusCode", 0) < 500
+        if error.response["Error"]["Code"] != "ModelError" or refused:
+            raise
+        raise ModelFailedError(str(error)) from error
 
 
 def settings(environment: Mapping[str, str]) -> tuple[str, list[str]]:

@@ -319,7 +319,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 }
 
 resource "aws_appautoscaling_target" "this" {
-  count = local.on_instances && var.max_instance_count > var.instance_count ? local.count : 0
+  count = local.on_instances && var.max_instance_count != null ? local.count : 0
 
   service_namespace  = "sagemaker"
   resource_id        = "endpoint/${aws_sagemaker_endpoint.this[0].name}/variant/${local.variant}"

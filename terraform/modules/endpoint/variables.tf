@@ -39,7 +39,7 @@ variable "instance_count" {
 }
 
 variable "max_instance_count" {
-  description = "Most instances behind the endpoint; above `instance_count` it scales with its load."
+  description = "Most instances behind the endpoint, which then scales with its load; null for no scaling."
   type        = number
 }
 
