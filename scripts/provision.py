@@ -51,14 +51,19 @@ def up(environment: Environment) -> None:
     DeploymentError
         The endpoint serves another configuration than the planned one.
     """
+
+    def check() -> None:
+        stack = environment.stack
+        check_endpoint(stack, boto3.client("sagemaker", region_name=stack.region))
+
     planned = plan(environment)
     try:
         environment.terraform.apply(planned)
     except TerraformError:
         with contextlib.suppress(StackMissingError, ClientError):  # then Terraform's own error says more
-            check_endpoint(environment.stack)
+            check()
         raise
-    check_endpoint(environment.stack)
+    check()
 
 
 def deploy(environment: Environment) -> None:
@@ -82,7 +87,7 @@ def deploy(environment: Environment) -> None:
     print(f"{stack.endpoint_name} serves {stack.endpoint_config_name}")
 
 
-def check_endpoint(stack: Stack) -> None:
+def check_endpoint(stack: Stack, sagemaker: Any) -> None:
     """Compare the live endpoint with the planned one.
 
     The provider reports an update that SageMaker rolled back as a success
@@ -95,7 +100,6 @@ def check_endpoint(stack: Stack) -> None:
     """
     if stack.endpoint_config_name is None:
         return
-    sagemaker: Any = boto3.client("sagemaker", region_name=stack.region)
     live = sagemaker.describe_endpoint(EndpointName=stack.endpoint_name)
     if live["EndpointStatus"] != "InService" or live["EndpointConfigName"] != stack.endpoint_config_name:
         raise DeploymentError(

@@ -16,7 +16,11 @@ from scripts.stack import Stack, read_stack
 from tests.contract.conftest import ROOT, RunningEmulator
 from tests.contract.functions import unique
 from tests.contract.sagemaker_parts import SERVER, make_archive
-from tests.contract.test_terraform import account, make_terraform, project  # noqa: F401 (fixtures)
+from tests.contract.test_terraform import (
+    make_account,  # noqa: F401 (the fixture `account`)
+    make_project,  # noqa: F401 (the fixture `project`)
+    make_terraform,
+)
 from tests.contract.waiting import eventually
 
 
@@ -47,11 +51,14 @@ def deploy(account: RunningEmulator, stack: Stack, project: Path, arn: str) -> s
 
 
 class Traffic:
-    """Requests in a row: the answering models, and the errors."""
+    """Requests in a row, to the endpoint itself and through the workflow."""
 
-    def __init__(self, account: RunningEmulator, endpoint: str) -> None:
+    def __init__(self, account: RunningEmulator, stack: Stack) -> None:
         self.seen: Counter[str] = Counter()
-        self._runtime, self._endpoint = account.client("sagemaker-runtime"), endpoint
+        self._executions: list[str] = []
+        self._stack = stack
+        self._runtime, self._states = account.client("sagemaker-runtime"), account.client("stepfunctions")
+        account.client("s3").put_object(Bucket=stack.bucket, Key="test/a.png", Body=b"\x89PNG\r\n\x1a\n")
         self._over = threading.Event()
 
     @contextlib.contextmanager
@@ -67,10 +74,27 @@ class Traffic:
     def _run(self) -> None:
         while not self._over.wait(0.02):
             self.seen[self.ask()] += 1
+            if self.seen.total() % 20 == 0:
+                self._executions.append(self._execute())
+
+    def _execute(self) -> str:
+        order = json.dumps({"s3_bucket": self._stack.bucket, "s3_key": "test/a.png"})
+        started = self._states.start_execution(stateMachineArn=self._stack.state_machine_arn, input=order)
+        arn: str = started["executionArn"]
+        return arn
+
+    def ends(self) -> Counter[str]:
+        """How the executions ended, once they all have."""
+
+        def statuses() -> Counter[str]:
+            found = Counter(self._states.describe_execution(executionArn=arn)["status"] for arn in self._executions)
+            return Counter() if "RUNNING" in found else found
+
+        return eventually(statuses, seconds=90)
 
     def ask(self) -> str:
         try:
-            answer = self._runtime.invoke_endpoint(EndpointName=self._endpoint, Body=b"x")
+            answer = self._runtime.invoke_endpoint(EndpointName=self._stack.endpoint_name, Body=b"x")
         except self._runtime.exceptions.ModelError as error:
             return str(error.response["OriginalStatusCode"])
         return str(json.loads(answer["Body"].read()))
@@ -87,23 +111,20 @@ def served(account: RunningEmulator, stack: Stack) -> dict[str, Any]:
     return described
 
 
-def test_a_model_that_fails_is_rolled_back_and_the_old_one_answers(
-    account: RunningEmulator,  # noqa: F811
-    project: Path,  # noqa: F811
-) -> None:
+def test_a_model_that_fails_is_rolled_back_and_the_old_one_answers(account: RunningEmulator, project: Path) -> None:
     # GIVEN
     terraform = make_terraform(project, "local")
     terraform.apply(terraform.plan())
     stack = read_stack(terraform)
-    good, bad = register(account, stack, "[0.9, 0.1]"), register(account, stack, "failing")
+    good, bad = register(account, stack, "[0.99, 0.01]"), register(account, stack, "failing")
     first = deploy(account, stack, project, good)
     assert first.returncode == 0, first.stderr
     before = served(account, stack)["EndpointConfigName"]
-    traffic = Traffic(account, stack.endpoint_name)
+    traffic = Traffic(account, stack)
 
     # WHEN
     with traffic.running():
-        eventually(lambda: traffic.seen["[0.9, 0.1]"] > 10)
+        eventually(lambda: traffic.seen["[0.99, 0.01]"] > 10)
         answer = deploy(account, stack, project, bad)
 
     # THEN the command fails and says why, the old model has all the traffic again, and all was answered meanwhile
@@ -113,9 +134,10 @@ def test_a_model_that_fails_is_rolled_back_and_the_old_one_answers(
     assert "make rollback deploy" in answer.stderr
     assert served(account, stack)["EndpointStatus"] == "InService"
     assert served(account, stack)["EndpointConfigName"] == before
-    assert {traffic.ask() for _ in range(20)} == {"[0.9, 0.1]"}
-    assert set(traffic.seen) == {"[0.9, 0.1]", "500"}
-    assert traffic.seen["500"] < traffic.seen["[0.9, 0.1]"]
+    assert {traffic.ask() for _ in range(20)} == {"[0.99, 0.01]"}
+    assert set(traffic.seen) == {"[0.99, 0.01]", "500"}
+    assert set(traffic.ends()) == {"SUCCEEDED"}
+    assert traffic.seen["500"] < traffic.seen["[0.99, 0.01]"]
     assert before in configs(account)
     assert not terraform.plan().empty
 
@@ -126,5 +148,5 @@ def test_a_model_that_fails_is_rolled_back_and_the_old_one_answers(
     assert answer.returncode == 0, answer.stderr
     assert configs(account) == [served(account, stack)["EndpointConfigName"]]
     assert len(account.client("sagemaker").list_models()["Models"]) == 1
-    assert traffic.ask() == "[0.9, 0.1]"
+    assert traffic.ask() == "[0.99, 0.01]"
     assert terraform.plan().empty

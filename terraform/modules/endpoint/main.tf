@@ -95,6 +95,13 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
+  # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
+  statement {
+    sid       = "WatchDeployments"
+    actions   = ["cloudwatch:DescribeAlarms"]
+    resources = ["${local.arn_prefix}:cloudwatch:${local.place}:alarm:${var.name}-*"]
+  }
+
   statement {
     sid       = "PullImage"
     actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
