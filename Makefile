@@ -15,9 +15,9 @@ SETTINGS  := terraform/environments/$(ENV).tfvars
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup lock lambdas plan up stage train tune models approve reject \
-        rollback lineage transform deploy run evaluate monitor report demo drift down \
-        test lint checkov fmt clean benchmark
+.PHONY: help setup lock lambdas bootstrap state plan apply comment up stage train tune models approve reject \
+        rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
+        test lint checkov docs fmt clean benchmark
 
 ifeq ($(wildcard $(SETTINGS)),)
 $(error ENV=$(ENV) is none of $(basename $(notdir $(wildcard terraform/environments/*.tfvars))))
@@ -63,9 +63,24 @@ lambdas: $(ZIPS) ## zip the functions: the same sources give the same bytes
 $(ZIPS): build/lambdas/%.zip: lambdas/%/handler.py scripts/package.py
 	@$(PYTHON) -m scripts.package lambdas/$* $@
 
+bootstrap: $(INSTALLED) $(GROUND) ## lay an account's ground, once: state bucket, GitHub's roles (REPOSITORY)
+	$(call step)
+	$(call SCRIPT,bootstrap) --repository '$(REPOSITORY)'
+
+state: $(INSTALLED) $(GROUND) ## keep Terraform's state in the bucket that bootstrap made
+	$(call step)
+	$(call SCRIPT,state)
+
 plan: $(INSTALLED) $(GROUND) lambdas ## show what `make up` would change
 	$(call step)
 	$(call SCRIPT,provision) plan
+
+apply: $(INSTALLED) $(GROUND) lambdas ## apply exactly what the last `make plan` kept
+	$(call step)
+	$(call SCRIPT,provision) apply
+
+comment: $(INSTALLED) ## tell PULL_REQUEST on GitHub what `make plan` and `make cost` found
+	@$(PY) -m scripts.github --env $(ENV) comment
 
 up: $(INSTALLED) $(GROUND) lambdas ## create or change everything that Terraform declares
 	$(call step)
@@ -109,6 +124,10 @@ deploy: $(INSTALLED) $(GROUND) lambdas ## put the approved model behind the endp
 	$(call step)
 	$(call SCRIPT,provision) deploy
 
+extend: $(INSTALLED) $(GROUND) ## let the endpoint live for HOURS longer
+	$(call step)
+	$(call SCRIPT,lifetime) --hours '$(HOURS)'
+
 run: $(INSTALLED) $(GROUND) ## send the test images through the workflow
 	$(call step)
 	$(call SCRIPT,run)
@@ -131,6 +150,13 @@ drift: $(INSTALLED) $(GROUND) lambdas ## fail unless the live stack is what the 
 	$(call step)
 	$(call SCRIPT,provision) drift
 
+drift-issue: $(INSTALLED) ## tell GitHub, in an issue, what `make drift` found
+	@$(PY) -m scripts.github --env $(ENV) issue
+
+cost: $(INSTALLED) $(GROUND) lambdas ## what the planned environment costs, an hour, a month, a million images
+	$(call step)
+	$(call SCRIPT,cost)
+
 down: $(INSTALLED) $(GROUND) lambdas ## destroy everything (prod asks for CONFIRM=prod)
 	$(call step)
 	$(call SCRIPT,provision) down --confirm '$(CONFIRM)'
@@ -140,11 +166,17 @@ test: $(INSTALLED) ## unit, contract and end-to-end tests
 	@# a third process takes what two leave of two cores while they wait for Terraform's provider
 	@$(PY) -m pytest --numprocesses 3 --dist loadfile
 
-lint: $(INSTALLED) ## ruff, mypy, terraform fmt
+lint: $(INSTALLED) ## ruff, mypy, terraform fmt, the workflows, the modules' manuals
 	@$(PY) -m ruff check $(CODE)
 	@$(PY) -m ruff format --check $(CODE)
 	@$(PY) -m mypy $(CODE)
 	@$(PY) -m scripts.setup >/dev/null && env -u TF_CLI_CONFIG_FILE PATH="$$PWD/.tools:$$PATH" terraform fmt -check -recursive terraform
+	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(VENV)/bin/zizmor --offline --quiet --no-progress .github/workflows
+	@$(PY) -m scripts.manuals --check
+
+docs: $(INSTALLED) ## write the tables of the modules' manuals anew
+	@$(PY) -m scripts.manuals
 
 checkov: ## look for what is unsafe in the Terraform, with checkov in an environment of its own
 	@test -x $(CHECKOV)/bin/checkov || { echo 'installing checkov into $(CHECKOV) (300 MB, once)'; \

@@ -61,8 +61,8 @@ class Alarms:
             return
         try:
             state, reason = evaluate(alarm, backend.metric_data, datetime.now(UTC))
-        except UnknownAlarmError as error:
-            state, reason = "INSUFFICIENT_DATA", str(error)
+        except UnknownAlarmError:
+            return  # it stays as it is, or as SetAlarmState has it
         if state != alarm.state_value:
             before = alarm.state_value
             alarm.update_state(reason, "{}", state)

@@ -6,14 +6,28 @@ from emulator import (
     budgets,
     cloudwatch,
     iam,
+    logs,
     s3,
     sagemaker,
+    scheduler,
     sqs,
     stepfunctions,
 )
 from emulator.context import Emulator
 
-SERVICES = (awslambda, stepfunctions, sagemaker, applicationautoscaling, budgets, cloudwatch, iam, s3, sqs)
+SERVICES = (
+    awslambda,
+    stepfunctions,
+    sagemaker,
+    applicationautoscaling,
+    budgets,
+    cloudwatch,
+    iam,
+    logs,
+    s3,
+    scheduler,
+    sqs,
+)
 
 
 def install(emulator: Emulator) -> None:

@@ -1,60 +1,139 @@
-"""What the workflow makes outside Terraform: approved models, interrupted batches, logs. Tearing down removes them."""
+"""What the workflow makes outside Terraform: jobs, approved models, broken-off batches, logs, stray endpoints.
 
+Found by their names, which all begin as the environment's do: an apply that broke off has put out no names to read.
+What was written to S3 lies in the environment's bucket, and goes with it.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import boto3
 
 from scripts.registry import model_packages
-from scripts.stack import Stack
 
+# What a kind is called, what lists it under which key, what names one, what ends one
+JOBS = (
+    ("tuning job", "list_hyper_parameter_tuning_jobs", "HyperParameterTuningJob", "stop_hyper_parameter_tuning_job"),
+    ("training job", "list_training_jobs", "TrainingJob", "stop_training_job"),
+    ("transform job", "list_transform_jobs", "TransformJob", "stop_transform_job"),
+)
+HOSTING = (
+    ("endpoint", "list_endpoints", "Endpoint", "delete_endpoint"),
+    ("endpoint configuration", "list_endpoint_configs", "EndpointConfig", "delete_endpoint_config"),
+    ("model", "list_models", "Model", "delete_model"),
+)
 # one group for the whole account: only our streams may go
 JOB_LOGS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/TransformJobs")
+LOGS = ("/aws/sagemaker/Endpoints/", "/aws/lambda/", "/aws/vendedlogs/states/")
+PAUSE, PATIENCE = 1.0, 600.0  # seconds between two looks at jobs that stop, and in all
 
 
-def remove_models(stack: Stack) -> None:
-    """Delete the approved model's parameter, every model package, and models of batches that were broken off.
+@dataclass(frozen=True)
+class Leftover:
+    """One thing: its kind, its name, and how it is removed."""
 
-    The group must be empty to be destroyed.
-    """
-    ssm = boto3.client("ssm", region_name=stack.region)
-    names = [
-        parameter["Name"]
-        for page in ssm.get_paginator("get_parameters_by_path").paginate(Path=stack.approved_model_path)
-        for parameter in page["Parameters"]
-    ]
-    if names:
-        ssm.delete_parameters(Names=names)
-    sagemaker = boto3.client("sagemaker", region_name=stack.region)
-    for arn in model_packages(sagemaker, stack.model_package_group):
-        sagemaker.delete_model_package(ModelPackageName=arn)
-    batches = batch_name(stack.environment)
-    for page in sagemaker.get_paginator("list_models").paginate(NameContains=batches):
-        for model in page["Models"]:
-            if model["ModelName"].startswith(batches):
-                sagemaker.delete_model(ModelName=model["ModelName"])
+    kind: str
+    name: str
+    remove: Callable[[], object]
 
 
 def batch_name(environment: str) -> str:
     """First part of the names of an environment's batch transform jobs, and of the models made for them."""
-    return f"scones-{environment}-transform-"
+    return f"{prefix(environment)}transform-"
 
 
-def remove_leftovers(stack: Stack) -> None:
-    """Delete the log group of the endpoint and the log streams of this environment's jobs."""
-    logs = boto3.client("logs", region_name=stack.region)
-    endpoint_logs = f"/aws/sagemaker/Endpoints/{stack.endpoint_name}"
-    if log_group_exists(logs, endpoint_logs):
-        logs.delete_log_group(logGroupName=endpoint_logs)
-    for group in JOB_LOGS:
-        if log_group_exists(logs, group):
-            pages = logs.get_paginator("describe_log_streams").paginate(
-                logGroupName=group, logStreamNamePrefix=f"scones-{stack.environment}-"
+def prefix(environment: str) -> str:
+    """First part of every name of an environment; the dash keeps `dev` from `dev2`."""
+    return f"scones-{environment}-"
+
+
+def remove(found: Iterable[Leftover]) -> None:
+    """Show and remove, one after the other."""
+    for leftover in found:
+        print(f"made outside Terraform: {leftover.kind} {leftover.name}")
+        leftover.remove()
+
+
+class Leftovers:
+    """What is left of an environment.
+
+    Parameters
+    ----------
+    environment : its name
+    region : where it lies
+    """
+
+    def __init__(self, environment: str, region: str) -> None:
+        self._environment = environment
+        self._prefix = prefix(environment)
+        self._sagemaker = boto3.client("sagemaker", region_name=region)
+        self._ssm = boto3.client("ssm", region_name=region)
+        self._logs = boto3.client("logs", region_name=region)
+        self._tags = boto3.client("resourcegroupstaggingapi", region_name=region)
+
+    def in_the_way(self) -> Iterator[Leftover]:
+        """What must go before Terraform destroys: a group of models must be empty, and a job would go on writing."""
+        for kind, operation, noun, stop in JOBS:
+            for name in self._names(operation, noun, StatusEquals="InProgress"):
+                yield Leftover(kind, name, partial(self._stop, stop, operation, noun, name))
+        for page in self._ssm.get_paginator("get_parameters_by_path").paginate(
+            Path=f"/scones/{self._environment}", Recursive=True
+        ):
+            for parameter in page["Parameters"]:
+                name = parameter["Name"]
+                yield Leftover("approval", name, partial(self._ssm.delete_parameter, Name=name))
+        for group in self._names("list_model_package_groups", "ModelPackageGroup"):
+            for arn in model_packages(self._sagemaker, group):
+                yield Leftover(
+                    "model package", arn, partial(self._sagemaker.delete_model_package, ModelPackageName=arn)
+                )
+
+    def left(self) -> Iterator[Leftover]:
+        """What bears the environment's name once Terraform has destroyed its own."""
+        for kind, operation, noun, delete in HOSTING:
+            for name in self._names(operation, noun):
+                yield Leftover(kind, name, partial(getattr(self._sagemaker, delete), **{f"{noun}Name": name}))
+        for place in LOGS:
+            pages = self._logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=place + self._prefix)
+            for name in [group["logGroupName"] for page in pages for group in page["logGroups"]]:
+                yield Leftover("log group", name, partial(self._logs.delete_log_group, logGroupName=name))
+        for group in filter(self._log_group_exists, JOB_LOGS):
+            pages = self._logs.get_paginator("describe_log_streams").paginate(
+                logGroupName=group, logStreamNamePrefix=self._prefix
             )
-            for stream in [stream for page in pages for stream in page["logStreams"]]:
-                logs.delete_log_stream(logGroupName=group, logStreamName=stream["logStreamName"])
+            for name in [stream["logStreamName"] for page in pages for stream in page["logStreams"]]:
+                delete_stream = partial(self._logs.delete_log_stream, logGroupName=group, logStreamName=name)
+                yield Leftover("log stream", name, delete_stream)
 
+    def tagged(self) -> list[str]:
+        """ARNs that still bear the environment's tag; a key waits out its days of grace before it is gone."""
+        pages = self._tags.get_paginator("get_resources").paginate(
+            TagFilters=[{"Key": "Stack", "Values": [self._prefix.removesuffix("-")]}]
+        )
+        found = [each["ResourceARN"] for page in pages for each in page["ResourceTagMappingList"]]
+        return [arn for arn in found if arn.split(":")[2] != "kms"]
 
-def log_group_exists(logs: Any, name: str) -> bool:
-    """Whether the account has a log group of exactly this name."""
-    groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-    return any(group["logGroupName"] == name for group in groups)
+    def _names(self, operation: str, noun: str, **options: str) -> list[str]:
+        pages = self._sagemaker.get_paginator(operation).paginate(NameContains=self._prefix, **options)
+        found = [
+            item[f"{noun}Name"]
+            for page in pages
+            for items in page.values()
+            if isinstance(items, list)
+            for item in items
+        ]
+        return [name for name in found if name.startswith(self._prefix)]
+
+    def _stop(self, stop: str, operation: str, noun: str, name: str) -> None:
+        """Stop a job, and wait until it has: until then it writes into the bucket."""
+        getattr(self._sagemaker, stop)(**{f"{noun}Name": name})
+        until = time.monotonic() + PATIENCE
+        while name in self._names(operation, noun, StatusEquals="Stopping") and time.monotonic() < until:
+            time.sleep(PAUSE)
+
+    def _log_group_exists(self, name: str) -> bool:
+        groups: list[dict[str, Any]] = self._logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        return any(group["logGroupName"] == name for group in groups)

@@ -1,6 +1,7 @@
 """Plan, apply, compare and destroy what Terraform declares.
 
 plan     show what an apply would change, and keep it as a saved plan
+apply    what the last `plan` kept, and nothing but it
 up       plan, and apply exactly that
 deploy   the same, for the approved model: fails where there is none, or where the endpoint keeps another
 drift    fail unless a plan against the live stack is empty
@@ -15,13 +16,18 @@ import boto3
 from botocore.exceptions import ClientError
 
 from scripts.command import Environment, OperatorError, run_command
-from scripts.leftovers import remove_leftovers, remove_models
+from scripts.leftovers import Leftovers, remove
+from scripts.lifetime import end, is_over, lifetime
 from scripts.stack import Stack, StackMissingError
 from scripts.terraform import Plan, TerraformError
 
 
 class DriftError(OperatorError):
     """The live stack is not what the code declares."""
+
+
+class PlanMissingError(OperatorError):
+    """There is no saved plan to apply."""
 
 
 class ModelMissingError(OperatorError):
@@ -36,6 +42,10 @@ class ProtectedError(OperatorError):
     """Production is destroyed only by an explicit word, and protected data not at all."""
 
 
+class LeftoversError(OperatorError):
+    """Something of the environment is left that nobody here made."""
+
+
 def plan(environment: Environment) -> Plan:
     """Plan, and print what would change."""
     planned = environment.terraform.plan()
@@ -43,8 +53,28 @@ def plan(environment: Environment) -> Plan:
     return planned
 
 
+def apply(environment: Environment) -> None:
+    """Apply the plan that was saved.
+
+    Raises
+    ------
+    PlanMissingError
+        None was saved.
+    """
+    saved = environment.terraform.saved_plan
+    if not saved.path.is_file():
+        raise PlanMissingError(f"there is no {saved.path}: run `make plan ENV={environment.name}` first")
+    environment.terraform.init()
+    carry_out(environment, saved)
+
+
 def up(environment: Environment) -> None:
-    """Apply a fresh plan, then hold the live endpoint against it.
+    """Apply a fresh plan."""
+    carry_out(environment, plan(environment))
+
+
+def carry_out(environment: Environment, planned: Plan) -> None:
+    """Apply a plan, then hold the live endpoint against it.
 
     Raises
     ------
@@ -56,7 +86,6 @@ def up(environment: Environment) -> None:
         stack = environment.stack
         check_endpoint(stack, boto3.client("sagemaker", region_name=stack.region))
 
-    planned = plan(environment)
     try:
         environment.terraform.apply(planned)
     except TerraformError:
@@ -85,6 +114,7 @@ def deploy(environment: Environment) -> None:
             f"(and `make approve` where approval is a person's), then `make deploy`"
         )
     print(f"{stack.endpoint_name} serves {stack.endpoint_config_name}")
+    print(lifetime(stack, end(boto3.client("scheduler", region_name=stack.region), stack)))
 
 
 def check_endpoint(stack: Stack, sagemaker: Any) -> None:
@@ -123,7 +153,10 @@ def drift(environment: Environment) -> None:
     planned.path.unlink(missing_ok=True)
     if not planned.empty:
         log = environment.directory / "terraform-plan.log"
-        raise DriftError(f"the live stack differs: {planned.summary} Read {log}, then `make up` or mend the code")
+        message = f"the live stack differs: {planned.summary} Read {log}, then `make up` or mend the code"
+        stack = environment.stack
+        ends = end(boto3.client("scheduler", region_name=stack.region), stack)
+        raise DriftError(f"{message}; {lifetime(stack, ends)}" if is_over(ends) else message)
 
 
 def down(environment: Environment) -> None:
@@ -134,6 +167,8 @@ def down(environment: Environment) -> None:
     ProtectedError
         It is production, and the word is missing; or its data are protected, which a destruction would otherwise
         find out only after it has taken half of the rest down.
+    LeftoversError
+        Something that no step of the workflow makes bears the environment's tag.
     """
     if environment.name == "prod" and environment.options.confirm != "prod":
         raise ProtectedError("this destroys production: say `make down ENV=prod CONFIRM=prod` if you mean it")
@@ -146,15 +181,17 @@ def down(environment: Environment) -> None:
             f"the data of {environment.name} are protected, and nothing was destroyed: set `protected = false` in "
             f"terraform/environments/{environment.name}.tfvars, run `make up ENV={environment.name}`, then this again"
         )
-    if stack:
-        remove_models(stack)
-    environment.terraform.apply(environment.terraform.plan(destroy=True))
-    if stack:
-        remove_leftovers(stack)
+    planned = environment.terraform.plan(destroy=True)
+    leftovers = Leftovers(environment.name, environment.terraform.show(planned)["variables"]["region"]["value"])
+    remove(leftovers.in_the_way())
+    environment.terraform.apply(planned)
+    remove(leftovers.left())
+    if tagged := leftovers.tagged():
+        raise LeftoversError(f"these still bear the tag of {environment.name}, remove them by hand: {' '.join(tagged)}")
     print(f"nothing of {environment.name} is left")
 
 
-ACTIONS = {"plan": plan, "up": up, "deploy": deploy, "drift": drift, "down": down}
+ACTIONS = {"plan": plan, "apply": apply, "up": up, "deploy": deploy, "drift": drift, "down": down}
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -36,6 +36,7 @@ class Stack:
     state_machine_arn: str
     endpoint_name: str
     endpoint_config_name: str | None
+    endpoint_schedule: str | None
     data_capture_uri: str
     failures_topic_arn: str
     vehicles_table: str
@@ -51,7 +52,8 @@ def read_stack(terraform: Terraform) -> Stack:
     """
     outputs = terraform.outputs()
     # Terraform leaves an output that is null out of what it prints
-    outputs.setdefault("endpoint_config_name", None)
+    for name in ("endpoint_config_name", "endpoint_schedule"):
+        outputs.setdefault(name, None)
     missing = sorted({field.name for field in fields(Stack)} - set(outputs))
     if missing:
         raise StackMissingError(

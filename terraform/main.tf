@@ -13,6 +13,7 @@ locals {
   data_capture_key   = "data_capture"
   image_keys         = ["train", "validation", "test"]
   models_key         = "models"
+  metrics_namespace  = local.prefix
   transform_key      = "transform"
   checkpoints_key    = "checkpoints"
   approved_arns      = nonsensitive(data.aws_ssm_parameters_by_path.approved.values)
@@ -81,6 +82,7 @@ module "workflow" {
   table_arn            = module.storage.table_arn
   table_name           = module.storage.table_name
   failure_email        = var.failure_email
+  metrics_namespace    = local.metrics_namespace
   log_retention_days   = var.log_retention_days
   kms_key_arn          = module.keys.arn
   permissions_boundary = var.permissions_boundary
@@ -118,4 +120,34 @@ module "endpoint" {
   partition            = local.partition
   kms_key_arn          = module.keys.arn
   permissions_boundary = var.permissions_boundary
+}
+
+module "guard" {
+  source = "./modules/guard"
+
+  prefix         = local.prefix
+  partition      = local.partition
+  endpoint_name  = local.endpoint_name
+  endpoint_arn   = module.endpoint.arn
+  variant_name   = module.endpoint.variant_name
+  endpoint_hours = var.endpoint_hours
+  idle_hours     = var.idle_hours
+  budget_usd     = var.budget_usd
+  topic_arn      = module.workflow.failures_topic_arn
+
+  permissions_boundary = var.permissions_boundary
+}
+
+module "observability" {
+  source = "./modules/observability"
+
+  prefix            = local.prefix
+  region            = var.region
+  namespace         = local.metrics_namespace
+  state_machine_arn = module.workflow.state_machine_arn
+  function_names    = module.functions.names
+  filter_log_group  = module.functions.log_groups["filter"]
+  endpoint_name     = local.endpoint_name
+  threshold         = var.threshold
+  topic_arn         = module.workflow.failures_topic_arn
 }

@@ -106,6 +106,11 @@ output "endpoint_config_name" {
   value       = module.endpoint.config_name
 }
 
+output "endpoint_schedule" {
+  description = "Schedule that ends the endpoint's time to live; null where nothing does."
+  value       = module.guard.schedule_name
+}
+
 output "data_capture_uri" {
   description = "Where the endpoint's captured data lands."
   value       = "s3://${module.storage.bucket_name}/${local.data_capture_key}"

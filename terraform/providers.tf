@@ -9,6 +9,7 @@ provider "aws" {
     tags = {
       Project     = "scones"
       Environment = var.environment
+      Stack       = local.prefix # one tag that is this environment's alone, as a budget filters by one
       ManagedBy   = "terraform"
     }
   }

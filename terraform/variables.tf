@@ -219,6 +219,40 @@ variable "latency_limit_ms" {
   }
 }
 
+variable "endpoint_hours" {
+  description = "Hours after its creation at which the endpoint is deleted, until the next `make deploy`; null for never."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.endpoint_hours == null || try(var.endpoint_hours > 0 && floor(var.endpoint_hours) == var.endpoint_hours, false)
+    error_message = "The endpoint lives for a whole number of hours, one at least, or for ever (null)."
+  }
+}
+
+variable "idle_hours" {
+  description = "Hours without a request after which the endpoint counts as idle."
+  type        = number
+  default     = 3
+
+  validation {
+    # CloudWatch evaluates at most a day: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+    condition     = contains(range(1, 25), var.idle_hours)
+    error_message = "Idleness counts in whole hours, from 1 to 24."
+  }
+}
+
+variable "budget_usd" {
+  description = "US dollars that the environment may cost a month; alarms call at 80 and 100 percent."
+  type        = number
+  default     = 50
+
+  validation {
+    condition     = var.budget_usd > 0
+    error_message = "A budget is more than 0 US dollars a month."
+  }
+}
+
 variable "capture_percentage" {
   description = "Share of the endpoint's requests whose data is captured, in percent."
   type        = number

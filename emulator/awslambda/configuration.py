@@ -8,24 +8,25 @@ from emulator.replace import replace
 
 
 def install() -> None:
-    """Keep dead letter targets, and the alias that an event source mapping names."""
-    _keep_dead_letters()
+    """Keep dead letter targets and the form of logs, and the alias that an event source mapping names."""
+    _keep_settings()
     _keep_mapped_alias()
 
 
-def _keep_dead_letters() -> None:
+def _keep_settings() -> None:
     def create(function: Any, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1) -> None:
         create_original(function, account_id, spec, region, version)
-        function.dead_letters = spec.get("DeadLetterConfig")
+        _set(function, spec)
 
     def get_configuration(function: Any, on_create: bool = False) -> dict[str, Any]:
         answer: dict[str, Any] = get_original(function, on_create)
+        answer["LoggingConfig"] = function.logging
         if function.dead_letters and function.dead_letters.get("TargetArn"):
             answer["DeadLetterConfig"] = function.dead_letters
         return answer
 
     def update_configuration(function: Any, config_updates: dict[str, Any]) -> dict[str, Any]:
-        function.dead_letters = config_updates.get("DeadLetterConfig", function.dead_letters)
+        _set(function, {"DeadLetterConfig": function.dead_letters, "LoggingConfig": function.logging, **config_updates})
         answer: dict[str, Any] = update_original(function, config_updates)
         return answer
 
@@ -36,6 +37,16 @@ def _keep_dead_letters() -> None:
     update_original = replace(
         models.LambdaFunction, "update_configuration", update_configuration, parameters=("config_updates",)
     )
+
+
+def _set(function: Any, spec: dict[str, Any]) -> None:
+    """Take over what the request sets; levels are there in JSON alone."""
+    function.dead_letters = spec.get("DeadLetterConfig")
+    given = spec.get("LoggingConfig") or {}
+    form = given.get("LogFormat", "Text")
+    levels = {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"} if form == "JSON" else {}
+    function.logs_group_name = given.get("LogGroup", function.logs_group_name)
+    function.logging = {**levels, **given, "LogFormat": form, "LogGroup": function.logs_group_name}
 
 
 def _keep_mapped_alias() -> None:

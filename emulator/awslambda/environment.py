@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from emulator.awslambda.function import Function, Result
+from emulator.awslambda.log import Used, logged
 from emulator.awslambda.runtime import command
 from emulator.awslambda.runtime_api import Invocation, RuntimeApi
 
@@ -144,17 +145,8 @@ class ExecutionEnvironment:
         self._log.truncate(0)
         if written and not written.endswith("\n"):
             written += "\n"
-        request = f"RequestId: {invocation.request_id}"
-        report = [
-            f"REPORT {request}",
-            f"Duration: {seconds * 1000:.2f} ms",
-            f"Billed Duration: {int(seconds * 1000) + 1} ms",
-            f"Memory Size: {self.function.memory} MB",
-            f"Max Memory Used: {_peak_memory(self._process.pid)} MB",
-            *([f"Init Duration: {init * 1000:.2f} ms"] if init is not None else []),
-        ]
-        start = f"START {request} Version: {self.function.version}\n"
-        return f"{start}{written}END {request}\n" + "\t".join(report) + "\t\n"
+        used = Used(seconds, init, _peak_memory(self._process.pid))
+        return logged(self.function, invocation.request_id, written, used)
 
     def _variables(self, paths: list[Path], aws: dict[str, str]) -> dict[str, str]:
         function = self.function
@@ -162,13 +154,15 @@ class ExecutionEnvironment:
             **{name: os.environ[name] for name in INHERITED if name in os.environ},
             **aws,
             **dict(function.variables),
+            **({"AWS_LAMBDA_LOG_LEVEL": function.logging.level} if function.logging.level else {}),
             "AWS_DEFAULT_REGION": function.region,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": function.version,
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-            "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
+            "AWS_LAMBDA_LOG_FORMAT": function.logging.form,
+            "AWS_LAMBDA_LOG_GROUP_NAME": function.logging.group,
             "AWS_LAMBDA_LOG_STREAM_NAME": self.log_stream,
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
             "AWS_REGION": function.region,

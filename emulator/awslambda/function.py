@@ -12,6 +12,15 @@ class Archive:
 
 
 @dataclass(frozen=True)
+class Logging:
+    """Where a function's environments log to, as lines of `Text` or objects of `JSON`, from which level on."""
+
+    group: str
+    form: str = "Text"
+    level: str | None = None
+
+
+@dataclass(frozen=True)
 class Function:
     """One version of a function as it is now. An environment serves as long as its function is unchanged.
 
@@ -30,11 +39,7 @@ class Function:
     variables: tuple[tuple[str, str], ...]
     code: Archive
     layers: tuple[Archive, ...]
-
-    @property
-    def log_group(self) -> str:
-        """CloudWatch log group that its environments write to."""
-        return f"/aws/lambda/{self.name}"
+    logging: Logging
 
 
 @dataclass(frozen=True)

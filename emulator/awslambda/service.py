@@ -13,6 +13,7 @@ from moto.awslambda import models
 from moto.awslambda.responses import LambdaResponse
 from moto.awslambda.utils import get_backend
 
+from emulator import metrics
 from emulator.awslambda import configuration
 from emulator.awslambda.archives import ArchiveError
 from emulator.awslambda.asynchronous import Events
@@ -23,7 +24,7 @@ from emulator.awslambda.errors import (
     RuntimeMissingError,
     TooManyRequestsError,
 )
-from emulator.awslambda.function import Archive, Function, Result
+from emulator.awslambda.function import Archive, Function, Logging, Result
 from emulator.awslambda.pool import ConcurrencyError, Pool
 from emulator.context import Emulator
 from emulator.replace import replace
@@ -106,12 +107,16 @@ class Service:
 
     def _run(self, version: Any, arn: str, payload: bytes) -> Result:
         function = _function(version)
+        begun = time.monotonic()
         try:
             result = self._pool.invoke(function, payload, arn=arn, reserved=_reserved(version))
         except ConcurrencyError:
+            _report(version, {"Throttles": 1})
             raise TooManyRequestsError from None
         except ArchiveError as error:
             raise InvalidZipError(str(error)) from error
+        milliseconds = (time.monotonic() - begun) * 1000
+        _report(version, {"Invocations": 1, "Errors": float(result.failed), "Duration": milliseconds})
         self._log(version, result)
         return result
 
@@ -123,6 +128,11 @@ class Service:
             backend.ensure_log_group(group)
             backend.ensure_log_stream(group, result.log_stream)
         backend.put_log_events(group, result.log_stream, events)
+
+
+def _report(version: Any, values: dict[str, float]) -> None:
+    # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    metrics.put(version.account_id, version.region, "AWS/Lambda", {"FunctionName": version.function_name}, values)
 
 
 def _read_qualifier() -> None:
@@ -176,6 +186,9 @@ def _function(version: Any) -> Function:
         variables=tuple(sorted((version.environment_vars or {}).items())),
         code=Archive(version.code_sha_256, version.code_bytes),
         layers=tuple(Archive(layer.code_sha_256, layer.code_bytes) for layer in layers if layer),
+        logging=Logging(
+            version.logs_group_name, version.logging["LogFormat"], version.logging.get("ApplicationLogLevel")
+        ),
     )
 
 

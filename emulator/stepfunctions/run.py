@@ -8,6 +8,7 @@ from moto.stepfunctions.parser.asl.eval import program_state
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
+from emulator import metrics
 from emulator.replace import replace
 
 STATUSES: dict[type[Any], ExecutionStatus] = {
@@ -15,6 +16,13 @@ STATUSES: dict[type[Any], ExecutionStatus] = {
     program_state.ProgramStopped: ExecutionStatus.ABORTED,
     program_state.ProgramError: ExecutionStatus.FAILED,
     program_state.ProgramTimedOut: ExecutionStatus.TIMED_OUT,
+}
+# https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+METRICS = {
+    ExecutionStatus.SUCCEEDED: "ExecutionsSucceeded",
+    ExecutionStatus.ABORTED: "ExecutionsAborted",
+    ExecutionStatus.FAILED: "ExecutionsFailed",
+    ExecutionStatus.TIMED_OUT: "ExecutionsTimedOut",
 }
 
 
@@ -31,6 +39,7 @@ def stop(execution: Any, *, error: str | None, cause: str | None) -> None:
     now = datetime.datetime.now(tz=datetime.UTC)
     execution.stop(stop_date=now, error=error, cause=cause)
     execution.error, execution.cause, execution.stop_date = error, cause, now
+    _report(execution, {METRICS[ExecutionStatus.ABORTED]: 1, "ExecutionTime": _milliseconds(execution)})
     execution.exec_status = ExecutionStatus.ABORTED
 
 
@@ -47,8 +56,21 @@ def reflect(self: Any) -> None:
         execution.error = (state.error or {}).get("error")
         execution.cause = (state.error or {}).get("cause")
     execution.stop_date = datetime.datetime.now(tz=datetime.UTC)
+    status = STATUSES[type(state)]
+    _report(execution, {METRICS[status]: 1, "ExecutionTime": _milliseconds(execution)})
     # last, because who sees the end asks for its outcome at once
-    execution.exec_status = STATUSES[type(state)]
+    execution.exec_status = status
+
+
+def _report(execution: Any, values: dict[str, float]) -> None:
+    machine = execution.state_machine
+    dimensions = {"StateMachineArn": getattr(machine, "source_arn", machine.arn)}
+    metrics.put(execution.account_id, execution.region_name, "AWS/States", dimensions, values)
+
+
+def _milliseconds(execution: Any) -> float:
+    took: datetime.timedelta = execution.stop_date - execution.start_date
+    return took / datetime.timedelta(milliseconds=1)
 
 
 def _begin_with_an_environment() -> None:

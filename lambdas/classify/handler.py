@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,7 @@ SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 UNKNOWN = "unknown"
 
 runtime = boto3.client("sagemaker-runtime")
+logger = logging.getLogger()
 
 
 class SettingsError(Exception):
@@ -56,6 +58,8 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     endpoint, classes = settings(os.environ)
     body = body_of(event)
     image = decode(body["image_data"])
+    place = f"s3://{body.get('s3_bucket')}/{body.get('s3_key')}"
+    logger.info("asks", extra={"execution": event.get("execution"), "image": place, "endpoint": endpoint})
     answer = ask(endpoint, image)
     inferences = probabilities(answer["Body"].read(), len(classes))
     predictions = [

@@ -1,8 +1,11 @@
 """Filter: pass on what the model is sure enough of, and fail loudly otherwise."""
 
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
+
+logger = logging.getLogger()
 
 
 class SettingsError(Exception):
@@ -39,6 +42,9 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     confidence = max(inferences)
     names = [prediction["class"] for prediction in body.get("predictions", [])]
     name = names[inferences.index(confidence)] if names else None
+    place = f"s3://{body.get('s3_bucket')}/{body.get('s3_key')}"
+    said = {"class": name, "confidence": confidence, "threshold": threshold}
+    logger.info("judges", extra={"execution": event.get("execution"), "image": place, **said})
     if confidence < threshold:
         raise THRESHOLD_CONFIDENCE_NOT_MET(
             f"{name or 'the best class'} at {confidence:.4f} is below the threshold of {threshold:g} "

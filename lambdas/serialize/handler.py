@@ -1,6 +1,7 @@
 """Serialize: read an image from S3 and pass it on as base64, once it is sure to be a small PNG or JPEG."""
 
 import base64
+import logging
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ JPEG_FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD,
 JPEG_SCAN = 0xDA
 
 s3 = boto3.client("s3")
+logger = logging.getLogger()
 
 
 class EventError(Exception):
@@ -61,6 +63,7 @@ def handler(event: Any, context: object) -> dict[str, Any]:
         Each as its name says.
     """
     bucket, key = address(event)
+    logger.info("reads", extra={"execution": event.get("execution"), "image": f"s3://{bucket}/{key}"})
     image = read(bucket, key)
     check(image, f"s3://{bucket}/{key}")
     body = {

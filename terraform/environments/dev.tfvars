@@ -4,3 +4,5 @@ protected   = false
 
 log_retention_days     = 14
 capture_retention_days = 14
+
+endpoint_hours = 8

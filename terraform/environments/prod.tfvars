@@ -8,3 +8,6 @@ capture_retention_days = 90
 
 endpoint_instance_count     = 2
 endpoint_max_instance_count = 4
+
+budget_usd = 500
+idle_hours = 24

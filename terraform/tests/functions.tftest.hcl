@@ -78,7 +78,7 @@ run "each_function_may_do_its_own_work_only" {
       classify  = ["logs:CreateLogStream", "logs:PutLogEvents", "sagemaker:InvokeEndpoint", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
       filter    = ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
     })
-    error_message = "A function must be allowed its log, and what its work needs."
+    error_message = "A function must be allowed its log and traces, and what its work needs."
   }
 
   assert {

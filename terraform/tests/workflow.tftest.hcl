@@ -14,6 +14,7 @@ variables {
     filter    = "arn:aws:lambda:us-east-1:123456789012:function:filter"
   }
   failure_email        = null
+  metrics_namespace    = "scones-test"
   log_retention_days   = 30
   kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/some-key"
   permissions_boundary = null
@@ -61,10 +62,21 @@ run "every_failure_is_told_and_fails_the_execution_under_its_own_name" {
     condition = alltrue([
       for name in ["Serialize", "Classify", "Filter", "Record"] :
       jsondecode(aws_sfn_state_machine.this.definition).States[name].Catch == [
-        { ErrorEquals = ["States.ALL"], ResultPath = "$.failure", Next = "Notify" }
+        { ErrorEquals = ["States.ALL"], Next = "Count" }
       ]
     ])
-    error_message = "Each state that works must hand every failure to Notify."
+    error_message = "Each state that works must hand every failure, and no image, to Count."
+  }
+
+  assert {
+    condition = alltrue([
+      jsondecode(aws_sfn_state_machine.this.definition).States.Count.Resource == "arn:aws:states:::aws-sdk:cloudwatch:putMetricData",
+      jsondecode(aws_sfn_state_machine.this.definition).States.Count.ResultPath == null,
+      jsondecode(aws_sfn_state_machine.this.definition).States.Count.Next == "Notify",
+      one(jsondecode(aws_sfn_state_machine.this.definition).States.Count.Catch).Next == "Notify",
+      one(jsondecode(aws_sfn_state_machine.this.definition).States.Count.Catch).ResultPath == "$.hidden",
+    ])
+    error_message = "Count must end in Notify, counted or not, and keep the failure as it was."
   }
 
   assert {
@@ -82,8 +94,8 @@ run "every_failure_is_told_and_fails_the_execution_under_its_own_name" {
   assert {
     condition = jsondecode(aws_sfn_state_machine.this.definition).States.Failed == {
       Type      = "Fail"
-      ErrorPath = "$.failure.Error"
-      CausePath = "$.failure.Cause"
+      ErrorPath = "$.Error"
+      CausePath = "$.Cause"
     }
     error_message = "The execution must fail with the failure's own name and cause."
   }
@@ -120,8 +132,6 @@ run "no_image_reaches_the_log" {
 }
 
 run "what_the_topic_is_told_is_encrypted" {
-  command = plan
-
   module {
     source = "./modules/workflow"
   }
@@ -129,6 +139,33 @@ run "what_the_topic_is_told_is_encrypted" {
   assert {
     condition     = aws_sns_topic.this.kms_master_key_id == var.kms_key_arn
     error_message = "A failure's cause may quote data, and must be encrypted."
+  }
+}
+
+run "alarms_and_budgets_may_tell_the_topic" {
+  module {
+    source = "./modules/workflow"
+  }
+
+  assert {
+    condition = toset(flatten([
+      for statement in data.aws_iam_policy_document.topic.statement : tolist(statement.principals)[0].identifiers
+    ])) == toset(["budgets.amazonaws.com", "cloudwatch.amazonaws.com"])
+    error_message = "A topic that no alarm can reach is none."
+  }
+}
+
+run "the_functions_are_told_which_execution_asks" {
+  module {
+    source = "./modules/workflow"
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["Serialize", "Classify", "Filter"] :
+      jsondecode(aws_sfn_state_machine.this.definition).States[name].Parameters.Payload == { "execution.$" = "$$.Execution.Id", "body.$" = "$" }
+    ])
+    error_message = "A function's log must name the execution."
   }
 }
 

@@ -67,6 +67,7 @@ TASKS = {
     "lambda:invoke": "lambda:InvokeFunction",
     "dynamodb:putItem": "dynamodb:PutItem",
     "sns:publish": "sns:Publish",
+    "aws-sdk:cloudwatch:putMetricData": "cloudwatch:PutMetricData",
 }
 
 
@@ -117,7 +118,7 @@ def called_by(function: str) -> set[str]:
         node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
     services = {
-        node.args[0].value
+        str(node.args[0].value)
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
@@ -128,7 +129,7 @@ def called_by(function: str) -> set[str]:
     return {
         f"{'sagemaker' if service == 'sagemaker-runtime' else service}:{operation}"
         for service in services
-        for operation in boto3.client(str(service), region_name="us-east-1").meta.service_model.operation_names
+        for operation in boto3.client(service, region_name="us-east-1").meta.service_model.operation_names
         if xform_name(operation) in called
     }
 

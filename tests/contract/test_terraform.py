@@ -23,6 +23,12 @@ LISTINGS: dict[str, Callable[[Any], list[Any]]] = {
     "logs": lambda client: client.describe_log_groups()["logGroups"],
     "dynamodb": lambda client: client.list_tables()["TableNames"],
     "sns": lambda client: client.list_topics()["Topics"],
+    "cloudwatch": lambda client: [
+        *client.describe_alarms()["MetricAlarms"],
+        *client.list_dashboards()["DashboardEntries"],
+    ],
+    "budgets": lambda client: client.describe_budgets(AccountId="123456789012").get("Budgets", []),
+    "scheduler": lambda client: client.list_schedules()["Schedules"],
     "sagemaker": lambda client: [
         *client.list_model_package_groups()["ModelPackageGroupSummaryList"],
         *client.list_models()["Models"],

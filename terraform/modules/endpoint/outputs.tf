@@ -3,7 +3,12 @@ output "config_name" {
   value       = one(aws_sagemaker_endpoint_configuration.this[*].name)
 }
 
-output "alarm_names" {
-  description = "Alarms that roll a deployment back."
-  value       = values(aws_cloudwatch_metric_alarm.this)[*].alarm_name
+output "arn" {
+  description = "ARN of the endpoint; null before the first approved model."
+  value       = one(aws_sagemaker_endpoint.this[*].arn)
+}
+
+output "variant_name" {
+  description = "Production variant behind the endpoint; null before the first approved model."
+  value       = local.count == 1 ? local.variant : null
 }

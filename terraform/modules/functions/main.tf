@@ -16,7 +16,7 @@ locals {
     }
   }
 
-  # What each function may do beside writing its own log
+  # What each function may do beside writing its own log and traces
   permissions = {
     serialize = [
       { actions = ["s3:GetObject"], resources = [for key in var.image_keys : "${var.bucket_arn}/${key}/*"] },
@@ -109,6 +109,12 @@ resource "aws_lambda_function" "this" {
   timeout          = 30
   memory_size      = 256
 
+  # one JSON object a line, with the fields that the functions add
+  logging_config {
+    log_format = "JSON"
+    log_group  = aws_cloudwatch_log_group.this[each.key].name
+  }
+
   tracing_config {
     mode = "Active"
   }
@@ -128,5 +134,5 @@ resource "aws_lambda_function" "this" {
     }
   }
 
-  depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.this]
+  depends_on = [aws_iam_role_policy.this]
 }

@@ -24,19 +24,24 @@ locals {
     JitterStrategy  = "FULL"
   }]
 
-  # Nothing is caught away: whatever is caught here fails the execution under its own name, once the topic is told
+  # Nothing is caught away: whatever is caught here fails the execution under its own name, once it is counted and told.
+  # Without a ResultPath the error takes the place of the state, and the image goes no further.
   catch = [{
     ErrorEquals = ["States.ALL"]
-    ResultPath  = "$.failure"
-    Next        = "Notify"
+    Next        = "Count"
   }]
+
+  # What cannot be counted or told must not hide why the execution failed
+  uncaught = {
+    for next in ["Notify", "Failed"] : next => [{ ErrorEquals = ["States.ALL"], ResultPath = "$.hidden", Next = next }]
+  }
 
   # What the states that invoke a function have in common
   invoke = {
     for name, arn in var.function_arns : name => {
       Type       = "Task"
       Resource   = "arn:${local.partition}:states:::lambda:invoke"
-      Parameters = { FunctionName = arn, "Payload.$" = "$" }
+      Parameters = { FunctionName = arn, Payload = { "execution.$" = "$$.Execution.Id", "body.$" = "$" } }
       Retry      = local.retry
       Catch      = local.catch
     }
@@ -89,28 +94,45 @@ locals {
         Catch      = local.catch
         End        = true
       }
+      Count = {
+        Type     = "Task"
+        Resource = "arn:${local.partition}:states:::aws-sdk:cloudwatch:putMetricData"
+        Parameters = {
+          Namespace = var.metrics_namespace
+          # in one call, so that all failures less those of one name are exact
+          MetricData = [
+            { MetricName = "Failures", Value = 1, Unit = "Count" },
+            { MetricName = "FailuresByName", Value = 1, Unit = "Count", Dimensions = [{ Name = "Error", "Value.$" = "$.Error" }] },
+          ]
+        }
+        ResultPath = null
+        Catch      = local.uncaught["Notify"]
+        Next       = "Notify"
+      }
       Notify = {
         Type     = "Task"
         Resource = "arn:${local.partition}:states:::sns:publish"
         Parameters = {
           TopicArn    = aws_sns_topic.this.arn
           Subject     = "${local.name} failed"
-          "Message.$" = "States.Format('{} failed with {}: {}', $$.Execution.Id, $.failure.Error, $.failure.Cause)"
+          "Message.$" = "States.Format('{} failed with {}: {}', $$.Execution.Id, $.Error, $.Cause)"
         }
         ResultPath = null
-        # a topic that cannot be told must not hide why the execution failed
-        Catch = [{ ErrorEquals = ["States.ALL"], ResultPath = "$.notification", Next = "Failed" }]
-        Next  = "Failed"
+        Catch      = local.uncaught["Failed"]
+        Next       = "Failed"
       }
       Failed = {
         Type      = "Fail"
-        ErrorPath = "$.failure.Error"
-        CausePath = "$.failure.Cause"
+        ErrorPath = "$.Error"
+        CausePath = "$.Cause"
       }
     }
   }
 
   partition = data.aws_partition.this.partition
+
+  # Who tells the topic of what, beside the state machine
+  tellers = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"]
 }
 
 data "aws_partition" "this" {}
@@ -154,6 +176,19 @@ data "aws_iam_policy_document" "this" {
   }
 
   statement {
+    sid     = "Count"
+    actions = ["cloudwatch:PutMetricData"]
+    # metrics have no resource to name, only a namespace
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "cloudwatch:namespace"
+      values   = [var.metrics_namespace]
+    }
+  }
+
+  statement {
     sid       = "UseKey" # of the topic and the table
     actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
     resources = [var.kms_key_arn]
@@ -188,6 +223,25 @@ data "aws_iam_policy_document" "this" {
   }
 }
 
+data "aws_iam_policy_document" "topic" {
+  statement {
+    sid       = "Tell"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.this.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = local.tellers
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.this.account_id]
+    }
+  }
+}
+
 resource "aws_iam_role" "this" {
   name                 = local.name
   assume_role_policy   = data.aws_iam_policy_document.assume.json
@@ -210,6 +264,11 @@ resource "aws_cloudwatch_log_group" "this" {
 resource "aws_sns_topic" "this" {
   name              = "${var.prefix}-failures"
   kms_master_key_id = var.kms_key_arn
+}
+
+resource "aws_sns_topic_policy" "this" {
+  arn    = aws_sns_topic.this.arn
+  policy = data.aws_iam_policy_document.topic.json
 }
 
 resource "aws_sns_topic_subscription" "this" {

@@ -23,6 +23,11 @@ variable "failure_email" {
   type        = string
 }
 
+variable "metrics_namespace" {
+  description = "Namespace of the metric that counts failures by name."
+  type        = string
+}
+
 variable "log_retention_days" {
   description = "Days for which logs are kept."
   type        = number

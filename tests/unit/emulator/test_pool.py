@@ -12,7 +12,7 @@ import pytest
 
 from emulator.awslambda import pool as pool_module
 from emulator.awslambda import runtime
-from emulator.awslambda.function import Archive, Function
+from emulator.awslambda.function import Archive, Function, Logging
 from emulator.awslambda.pool import ConcurrencyError, Pool
 from emulator.process import start_time
 
@@ -35,6 +35,7 @@ def make_function(source: str = "import os\ndef main(event, context): return os.
         variables=(),
         code=Archive(hashlib.sha256(buffer.getvalue()).hexdigest(), buffer.getvalue()),
         layers=(),
+        logging=Logging("/aws/lambda/f"),
     )
 
 

@@ -267,3 +267,19 @@ def test_the_largest_image_fits_a_state_machine_with_the_names_of_a_hundred_clas
     # THEN there is room for what Lambda's answer has beside it
     assert len(answer["body"]["predictions"]) == 100
     assert len(json.dumps(answer)) < 262_144 - 4_096
+
+
+def test_the_log_says_which_execution_asks_about_which_image_even_where_the_endpoint_fails(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # GIVEN
+    runtime = FakeRuntime(refuses="ModelError")
+    event = {"execution": "some-arn", "body": {**event_of(PNG), "s3_bucket": "bucket"}}
+
+    # WHEN
+    with caplog.at_level("INFO"), pytest.raises(ClientError):
+        run(classify, monkeypatch, runtime, event)
+
+    # THEN
+    (line,) = caplog.records
+    assert (line.__dict__["execution"], line.__dict__["image"]) == ("some-arn", "s3://bucket/test/image")

@@ -27,6 +27,26 @@ def test_the_threshold_met_exactly_passes_with_class_and_confidence(filtering: M
     assert answer == {"statusCode": 200, "body": {**BODY, "class": "motorcycle", "confidence": 0.93}}
 
 
+def test_the_log_says_how_sure_it_is_of_which_image_in_which_execution(
+    filtering: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    # GIVEN an image that does not pass
+    event = {"execution": "some-arn", "body": {**BODY, "s3_bucket": "bucket", "inferences": [0.4, 0.6]}}
+
+    # WHEN
+    with caplog.at_level("INFO"), pytest.raises(filtering.THRESHOLD_CONFIDENCE_NOT_MET):
+        filtering.handler(event, None)
+
+    # THEN
+    (line,) = caplog.records
+    assert (line.__dict__["execution"], line.__dict__["image"]) == ("some-arn", "s3://bucket/test/image")
+    assert (line.__dict__["class"], line.__dict__["confidence"], line.__dict__["threshold"]) == (
+        "motorcycle",
+        0.6,
+        0.93,
+    )
+
+
 def test_the_best_class_may_be_any(filtering: ModuleType) -> None:
     # GIVEN
     event = {**BODY, "inferences": [0.99, 0.01]}

@@ -233,3 +233,18 @@ def test_fill_bytes_before_a_marker_are_allowed(serialize: ModuleType, monkeypat
 
     # THEN
     assert answer["statusCode"] == 200
+
+
+def test_the_log_says_which_execution_asks_for_which_image_even_where_it_is_missing(
+    serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # GIVEN
+    s3, event = FakeS3(refuses="NoSuchKey"), {"execution": "some-arn", "body": EVENT}
+
+    # WHEN
+    with caplog.at_level("INFO"), pytest.raises(serialize.ImageMissingError):
+        run(serialize, monkeypatch, s3, event)
+
+    # THEN
+    (line,) = caplog.records
+    assert (line.__dict__["execution"], line.__dict__["image"]) == ("some-arn", "s3://some-bucket/test/image")

@@ -1,0 +1,38 @@
+"""Lay an account's ground, once: a bucket for Terraform's state, roles for GitHub's workflows, and their boundary.
+
+The same command brings it up to date later. Its own state goes into the bucket that it makes.
+"""
+
+import argparse
+import os
+
+from scripts.command import Environment, run_command
+from scripts.state import keep
+from scripts.terraform import DIRECTORY, Terraform
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Whose workflows may deploy."""
+    parser.add_argument("--repository", required=True, metavar="OWNER/NAME", help="on GitHub")
+
+
+def main(environment: Environment) -> None:
+    """Apply terraform/bootstrap, and say where its outputs belong."""
+    os.environ["TF_VAR_repository"] = environment.options.repository  # noqa: SIM112 (its name)
+    logs = environment.directory / "bootstrap"
+    terraform = Terraform(environment.name, logs=logs, directory=DIRECTORY / "bootstrap")
+    planned = terraform.plan()
+    print(planned.summary)
+    terraform.apply(planned)
+    keep(terraform, "bootstrap")
+    outputs = terraform.outputs()
+    print(f"Terraform's state: bucket {outputs['state_bucket']}; `make state ENV={environment.name}` moves it there")
+    print(f'permissions_boundary = "{outputs["permissions_boundary"]}"   in terraform/environments/*.tfvars')
+    print("on GitHub, under Settings, Secrets and variables, Actions, Variables:")
+    print(f"  of the repository: PLAN_ROLE_ARN = {outputs['plan_role_arn']}")
+    for name, arn in sorted(outputs["deploy_role_arns"].items()):
+        print(f"  of its environment {name}: DEPLOY_ROLE_ARN = {arn}")
+
+
+if __name__ == "__main__":
+    run_command(main, __doc__, options)

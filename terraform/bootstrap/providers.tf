@@ -1,0 +1,12 @@
+provider "aws" {
+  region                  = var.region
+  s3_use_path_style       = var.provider_path_style
+  skip_metadata_api_check = var.provider_path_style
+
+  default_tags {
+    tags = {
+      Project   = "scones"
+      ManagedBy = "terraform/bootstrap"
+    }
+  }
+}
