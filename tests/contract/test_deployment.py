@@ -22,6 +22,7 @@ from tests.contract.test_terraform import (
     make_terraform,
 )
 from tests.contract.waiting import eventually
+from tests.unit.lambdas.images import png
 
 
 def register(account: RunningEmulator, stack: Stack, text: str) -> str:
@@ -58,7 +59,7 @@ class Traffic:
         self._executions: list[str] = []
         self._stack = stack
         self._runtime, self._states = account.client("sagemaker-runtime"), account.client("stepfunctions")
-        account.client("s3").put_object(Bucket=stack.bucket, Key="test/a.png", Body=b"\x89PNG\r\n\x1a\n")
+        account.client("s3").put_object(Bucket=stack.bucket, Key="test/a.png", Body=png(32, 32))
         self._over = threading.Event()
 
     @contextlib.contextmanager
