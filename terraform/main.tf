@@ -117,7 +117,6 @@ module "endpoint" {
   deployment           = var.deployment
   latency_limit_ms     = var.latency_limit_ms
   sampling_percentage  = var.capture_percentage
-  partition            = local.partition
   kms_key_arn          = module.keys.arn
   permissions_boundary = var.permissions_boundary
 }

@@ -18,7 +18,6 @@ variables {
   serverless           = null
   latency_limit_ms     = 1000
   sampling_percentage  = 50
-  partition            = "aws"
   kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/some-key"
   permissions_boundary = null
 

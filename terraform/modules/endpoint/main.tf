@@ -15,124 +15,28 @@ locals {
   # Deployment guardrails are for endpoints on instances:
   # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html
   on_instances = var.serverless == null
-
-  arn_prefix = "arn:${var.partition}"
-  place      = "${data.aws_region.this.name}:${data.aws_caller_identity.this.account_id}"
 }
 
-data "aws_region" "this" {}
+module "role" {
+  source = "../role"
 
-data "aws_caller_identity" "this" {}
-
-data "aws_iam_policy_document" "assume" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["sagemaker.amazonaws.com"]
-    }
-  }
-}
-
-data "aws_iam_policy_document" "this" {
-  statement {
-    sid       = "ReadModels"
-    actions   = ["s3:GetObject"]
-    resources = ["${var.bucket_arn}/${var.models_key}/*"]
-  }
-
-  statement {
-    sid       = "List"
-    actions   = ["s3:ListBucket"]
-    resources = [var.bucket_arn]
-  }
-
-  statement {
-    sid       = "CaptureData"
-    actions   = ["s3:PutObject"]
-    resources = ["${var.bucket_arn}/${var.data_capture_key}/*"]
-  }
-
-  statement {
-    sid       = "UseKey" # to read models and to capture data
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
-    resources = [var.kms_key_arn]
-  }
-
-  dynamic "statement" {
-    for_each = local.volume_key_arn == null ? [] : [local.volume_key_arn]
-
-    content {
-      sid       = "LendKeyToVolumes"
-      actions   = ["kms:CreateGrant"]
-      resources = [statement.value]
-
-      condition {
-        test     = "Bool"
-        variable = "kms:GrantIsForAWSResource"
-        values   = ["true"]
-      }
-    }
-  }
-
-  statement {
-    sid       = "WriteLogs"
-    actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
-    resources = ["${local.arn_prefix}:logs:${local.place}:log-group:/aws/sagemaker/Endpoints/${var.name}*"]
-  }
-
-  statement {
-    sid     = "WriteMetrics"
-    actions = ["cloudwatch:PutMetricData"]
-    # metrics have no resource to name, only a namespace
-    resources = ["*"]
-
-    condition {
-      test     = "StringLike"
-      variable = "cloudwatch:namespace"
-      values   = ["/aws/sagemaker/*", "AWS/SageMaker"]
-    }
-  }
-
-  # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
-  statement {
-    sid       = "WatchDeployments"
-    actions   = ["cloudwatch:DescribeAlarms"]
-    resources = ["${local.arn_prefix}:cloudwatch:${local.place}:alarm:${var.name}-*"]
-  }
-
-  statement {
-    sid       = "PullImage"
-    actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    resources = [for name in ["pytorch-inference", "image-classification"] : "${local.arn_prefix}:ecr:*:*:repository/${name}"]
-  }
-
-  statement {
-    sid     = "LogInToRegistry"
-    actions = ["ecr:GetAuthorizationToken"]
-    # a token is for all registries that its owner may read
-    resources = ["*"]
-  }
-}
-
-resource "aws_iam_role" "this" {
   name                 = "${var.name}-hosting"
-  assume_role_policy   = data.aws_iam_policy_document.assume.json
+  bucket_arn           = var.bucket_arn
+  read_keys            = ["${var.models_key}/*"]
+  write_keys           = [var.data_capture_key]
+  kms_key_arn          = var.kms_key_arn
+  lends_key            = local.volume_key_arn != null
+  log_groups           = ["Endpoints/${var.name}"]
+  watched_alarms       = ["${var.name}-*"]
+  repositories         = ["pytorch-inference", "image-classification"]
   permissions_boundary = var.permissions_boundary
-}
-
-resource "aws_iam_role_policy" "this" {
-  name   = "hosting"
-  role   = aws_iam_role.this.id
-  policy = data.aws_iam_policy_document.this.json
 }
 
 # Models and configurations get unique names: what a rolled back deployment leaves behind is in nobody's way.
 resource "terraform_data" "model" {
   count = local.count
 
-  triggers_replace = [var.model_package_arn, aws_iam_role.this.arn] # all that makes another model
+  triggers_replace = [var.model_package_arn, module.role.arn] # all that makes another model
 }
 
 resource "aws_sagemaker_model" "this" {
@@ -140,7 +44,7 @@ resource "aws_sagemaker_model" "this" {
   count = local.count
 
   name               = "${var.name}-${local.version}-${substr(terraform_data.model[0].id, 0, 8)}"
-  execution_role_arn = aws_iam_role.this.arn
+  execution_role_arn = module.role.arn
 
   primary_container {
     model_package_name = var.model_package_arn
@@ -151,8 +55,6 @@ resource "aws_sagemaker_model" "this" {
   lifecycle {
     create_before_destroy = true
   }
-
-  depends_on = [aws_iam_role_policy.this]
 }
 
 resource "aws_sagemaker_endpoint_configuration" "this" {

@@ -78,11 +78,6 @@ variable "sampling_percentage" {
   type        = number
 }
 
-variable "partition" {
-  description = "AWS partition, such as aws."
-  type        = string
-}
-
 variable "kms_key_arn" {
   description = "Key that encrypts the bucket, and the endpoint's volumes."
   type        = string

@@ -1,6 +1,6 @@
 output "role_arn" {
   description = "Role that training and batch transform jobs run under."
-  value       = aws_iam_role.this.arn
+  value       = module.role.arn
 }
 
 output "training_images" {
