@@ -85,7 +85,7 @@ def main(environment: Environment) -> None:
         The plan is for another region than the table.
     """
     terraform = environment.terraform
-    planned = terraform.plan()
+    planned = terraform.plan(name="cost")  # what `make plan` kept stays for `make apply`
     content = terraform.show(planned)
     planned.path.unlink(missing_ok=True)
     text = "\n".join(report(environment.name, content, Table(json.loads(PRICES.read_text()))))

@@ -124,7 +124,8 @@ def drift(environment: Environment) -> None:
         A plan against it is not empty.
     """
     _ = environment.stack  # nothing deployed is a condition of its own, with a better message
-    planned = plan(environment)
+    planned = environment.terraform.plan(name="drift")
+    print(planned.summary)
     planned.path.unlink(missing_ok=True)
     if not planned.empty:
         log = environment.directory / "terraform-plan.log"
