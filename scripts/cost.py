@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from scripts.command import Environment, OperatorError, run_command
+from scripts.files import write
+from scripts.terraform import Terraform
 
 PRICES = Path(__file__).with_name("prices.json")
+FILE = "cost.txt"
 HOURS = 730  # a month, as AWS counts it in its estimates
 MILLION = 1_000_000
 
@@ -31,6 +34,7 @@ UNBILLED = (
     "aws_kms_alias",
     "aws_sns_topic_policy",
     "aws_appautoscaling_",
+    "aws_sagemaker_model",  # and their groups: what is stored of them lies in S3
 )
 NOT_COUNTED = "storage, logs, captured data, data transfer, requests to keys, training jobs, free tiers, taxes"
 
@@ -77,19 +81,20 @@ class Table:
 
 
 def main(environment: Environment) -> None:
-    """Plan, and print what the plan costs.
+    """Plan, print what the plan costs, and keep it as `cost.txt`, which a pull request is told.
 
     Raises
     ------
     PriceError
         The plan is for another region than the table.
     """
-    terraform = environment.terraform
-    planned = terraform.plan(name="cost")  # what `make plan` kept stays for `make apply`
+    # a folder of its own: a plan that `make plan` saved to be applied stays as it is
+    terraform = Terraform(environment.name, logs=environment.directory / "cost")
+    planned = terraform.plan()
     content = terraform.show(planned)
     planned.path.unlink(missing_ok=True)
     text = "\n".join(report(environment.name, content, Table(json.loads(PRICES.read_text()))))
-    (environment.directory / "cost.txt").write_text(text + "\n")
+    write(environment.directory / FILE, f"{text}\n".encode())
     print(text)
 
 
@@ -164,6 +169,8 @@ def costs_of(resource: Mapping[str, Any], prices: Table) -> Iterator[Cost]:
                     yield instances(address, variant["instance_type"], variant["initial_instance_count"], prices)
         case "aws_kms_key":
             yield Cost(address, "key", hourly=prices.hourly("kms_key"))
+        case "aws_cloudwatch_log_metric_filter":
+            yield Cost(address, "metric", hourly=prices.hourly("custom_metric"))
         case "aws_cloudwatch_dashboard":
             yield Cost(address, "dashboard", hourly=prices.hourly("dashboard"))
         case "aws_cloudwatch_metric_alarm":

@@ -124,8 +124,7 @@ def drift(environment: Environment) -> None:
         A plan against it is not empty.
     """
     _ = environment.stack  # nothing deployed is a condition of its own, with a better message
-    planned = environment.terraform.plan(name="drift")
-    print(planned.summary)
+    planned = plan(environment)
     planned.path.unlink(missing_ok=True)
     if not planned.empty:
         log = environment.directory / "terraform-plan.log"

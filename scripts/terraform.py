@@ -32,7 +32,6 @@ IMAGE_MIRRORS = ("/opt/*", "/opt/*/*", "/usr/local/share/*", "/usr/local/lib/*",
 # A backend block is no part of the configuration: a plain `terraform apply` keeps its state beside it
 BACKEND = 'terraform {\n  backend "s3" {}\n}\n'
 
-SAVED = "terraform"  # the plan that waits for `make apply`; what only looks has a name of its own
 PLANNED = re.compile(r"^Plan: (?:(\d+) to import, )?(\d+) to add, (\d+) to change, (\d+) to destroy", re.M)
 DONE = re.compile(r"^(\S+?): (?:Creation|Modifications|Destruction) complete")
 NO_CHANGES, CHANGES = 0, 2
@@ -89,6 +88,7 @@ class Terraform:
         self.environment = environment
         self.logs = logs.resolve()
         self.directory = directory
+        self._plan = self.logs / "terraform.tfplan"
         self._driver = Driver(
             working_dir=str(directory),
             var_file=f"{'' if (directory / 'environments').is_dir() else '../'}environments/{environment}.tfvars",
@@ -123,8 +123,8 @@ class Terraform:
             plugin_dir=str(mirror) if mirror else None,
         )
 
-    def plan(self, *, destroy: bool = False, name: str = SAVED) -> Plan:
-        """Plan to the file `<name>.tfplan`.
+    def plan(self, *, destroy: bool = False) -> Plan:
+        """Plan to a file.
 
         Raises
         ------
@@ -134,19 +134,18 @@ class Terraform:
         self.init()
         from python_terraform import IsFlagged
 
-        path = self._plan_file(name)
         code, text = self._run(
             "plan",
             self._driver.plan,
             accept=(NO_CHANGES, CHANGES),
-            out=str(path),
+            out=str(self._plan),
             var=None,
             lock_timeout=LOCK_TIMEOUT,
             destroy=IsFlagged if destroy else None,
         )
         found = PLANNED.search(text)
         changes = sum(int(count or 0) for count in found.groups()) if found else 0
-        return Plan(path, changes, code == NO_CHANGES, found.group(0) if found else "No changes.")
+        return Plan(self._plan, changes, code == NO_CHANGES, found.group(0) if found else "No changes.")
 
     def show(self, plan: Plan) -> dict[str, Any]:
         """A saved plan's content, as https://developer.hashicorp.com/terraform/internals/json-format has it.
@@ -165,10 +164,7 @@ class Terraform:
     @property
     def saved_plan(self) -> Plan:
         """What an earlier command planned and kept; how much it changes is not known any more."""
-        return Plan(self._plan_file(SAVED), changes=0, empty=False, summary="")
-
-    def _plan_file(self, name: str) -> Path:
-        return self.logs / f"{name}.tfplan"
+        return Plan(self._plan, changes=0, empty=False, summary="")
 
     def apply(self, plan: Plan) -> None:
         """Apply a saved plan, and nothing but it.

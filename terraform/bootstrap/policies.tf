@@ -46,6 +46,7 @@ locals {
     "states:ListTagsForResource",
     "states:ValidateStateMachineDefinition",
     "sts:GetCallerIdentity",
+    "tag:GetResources",
   ]
 }
 

@@ -134,7 +134,7 @@ resource "aws_cloudwatch_metric_alarm" "idle" {
 }
 
 resource "aws_budgets_budget" "this" {
-  name         = var.prefix
+  name         = "${var.prefix}-month"
   budget_type  = "COST"
   time_unit    = "MONTHLY"
   limit_amount = tostring(var.budget_usd)

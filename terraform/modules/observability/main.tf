@@ -102,7 +102,7 @@ locals {
     width  = 24
     height = 6
     properties = {
-      title   = "Estimated charges of the account this month (this environment's: make cost, and the budget ${var.prefix})"
+      title   = "Estimated charges of the account this month (this environment's: make cost, and the budget ${var.prefix}-month)"
       region  = "us-east-1"
       view    = "timeSeries"
       stat    = "Maximum"
