@@ -80,3 +80,19 @@ run "each_algorithm_has_its_images" {
     error_message = "What is trained must be served."
   }
 }
+
+run "inputs_of_another_form_are_refused" {
+  command = plan
+
+  module {
+    source = "./modules/training"
+  }
+
+  variables {
+    prefix      = "Scones_Test"
+    kms_key_arn = "alias/scones-test"
+    bucket_arn  = "some-bucket"
+  }
+
+  expect_failures = [var.prefix, var.kms_key_arn, var.bucket_arn]
+}

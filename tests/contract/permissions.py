@@ -33,6 +33,7 @@ def asked(trace: Path) -> set[str]:
         f"{PREFIXES.get(quoted or plain, (quoted or plain).lower())}:{method}"
         for method, quoted, plain in ASKED.findall(trace.read_text())
     }
+    assert operations, f"the provider no longer logs as this expects: {trace}"
     return {ACTIONS.get(operation, operation) for operation in operations}
 
 
