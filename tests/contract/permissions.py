@@ -37,24 +37,24 @@ def asked(trace: Path) -> set[str]:
     return {ACTIONS.get(operation, operation) for operation in operations}
 
 
-def refused(actions: set[str], role: str) -> set[str]:
-    """Those of the actions that a role's policy, `deploy` or `plan`, has in no statement."""
-    patterns = allowed(role)
+def refused(actions: set[str], policy: str) -> set[str]:
+    """Those of the actions that a policy, of the role `deploy` or `plan` or the `boundary`, has in no statement."""
+    patterns = allowed(policy)
     return {action for action in actions if not any(fnmatch(action, pattern) for pattern in patterns)}
 
 
-def allowed(role: str) -> set[str]:
-    """The patterns of actions in a role's policy."""
+def allowed(policy: str) -> set[str]:
+    """The patterns of actions in a policy."""
     with POLICIES.open() as stream:
         content = hcl2.load(stream)
-    read = [name.strip('"') for block in content["locals"] for name in block["read"]]
+    (read,) = (block["read"] for block in content["locals"])
     (document,) = (
-        data['"aws_iam_policy_document"'][f'"{role}"']
+        data['"aws_iam_policy_document"'][f'"{policy}"']
         for data in content["data"]
-        if f'"{role}"' in data['"aws_iam_policy_document"']
+        if f'"{policy}"' in data['"aws_iam_policy_document"']
     )
-    found = set(read)
-    for statement in document["statement"]:
-        if statement["actions"] != "${local.read}":
-            found |= {name.strip('"') for name in statement["actions"]}
-    return found
+    return {
+        action.strip('"')
+        for statement in document["statement"]
+        for action in (read if statement["actions"] == "${local.read}" else statement["actions"])
+    }
