@@ -55,6 +55,7 @@ data "aws_iam_policy_document" "boundary" {
   statement {
     sid = "OfThisProject"
     actions = [
+      "cloudwatch:DescribeAlarms",
       "dynamodb:PutItem",
       "lambda:InvokeFunction",
       "logs:CreateLogGroup",
@@ -70,6 +71,7 @@ data "aws_iam_policy_document" "boundary" {
       "sns:Publish",
     ]
     resources = [
+      "${local.arn_prefix}:cloudwatch:*:${local.account_id}:alarm:scones-*",
       "${local.arn_prefix}:dynamodb:*:${local.account_id}:table/scones-*",
       "${local.arn_prefix}:lambda:*:${local.account_id}:function:scones-*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/*",
