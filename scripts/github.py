@@ -1,10 +1,11 @@
 """Tell GitHub what `make plan`, `make cost` and `make drift` found, by its own command line, `gh`.
 
 comment  on the pull request whose number is in PULL_REQUEST
-issue    that the live stack is not what the code declares
+issue    that the live stack is not what the code declares; as long as it is open, it is told again in a comment
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -37,17 +38,35 @@ def main(environment: Environment) -> None:
     gh = shutil.which("gh")
     if not gh:
         raise GitHubError("`gh` is not installed: this is for GitHub's own machines, which have it")
+    text = body(environment.name, environment.directory)
     if environment.options.action == "issue":
-        command = ["issue", "create", "--title", f"{environment.name} is not what main declares"]
+        command = issue(gh, f"{environment.name} is not what main declares")
     elif number := os.environ.get("PULL_REQUEST", ""):
         command = ["pr", "comment", number]
     else:
         raise GitHubError("PULL_REQUEST must have the number of the pull request")
-    text = body(environment.name, environment.directory)
-    answer = subprocess.run([gh, *command, "--body-file", "-"], input=text, capture_output=True, text=True)
+    print(call(gh, *command, "--body-file", "-", text=text))
+
+
+def issue(gh: str, title: str) -> list[str]:
+    """The command that tells of drift: a comment where the issue of that title is still open, else the issue."""
+    still_open = json.loads(call(gh, "issue", "list", "--state", "open", "--json", "number,title", "--limit", "1000"))
+    number = next((each["number"] for each in still_open if each["title"] == title), None)
+    return ["issue", "comment", str(number)] if number else ["issue", "create", "--title", title]
+
+
+def call(gh: str, *command: str, text: str = "") -> str:
+    """What `gh` answers.
+
+    Raises
+    ------
+    GitHubError
+        It refuses.
+    """
+    answer = subprocess.run([gh, *command], input=text, capture_output=True, text=True)
     if answer.returncode:
-        raise GitHubError(f"gh {command[0]} failed: {answer.stderr.strip()}")
-    print(answer.stdout.strip())
+        raise GitHubError(f"gh {' '.join(command[:2])} failed: {answer.stderr.strip()}")
+    return answer.stdout.strip()
 
 
 def body(name: str, directory: Path) -> str:

@@ -113,3 +113,19 @@ run "an_archive_that_is_not_built_is_refused" {
 
   expect_failures = [aws_lambda_function.this]
 }
+
+run "inputs_of_another_form_are_refused" {
+  command = plan
+
+  module {
+    source = "./modules/functions"
+  }
+
+  variables {
+    prefix      = "Scones_Test"
+    kms_key_arn = "alias/scones-test"
+    bucket_arn  = "some-bucket"
+  }
+
+  expect_failures = [var.prefix, var.kms_key_arn, var.bucket_arn]
+}

@@ -90,3 +90,17 @@ run "without_an_endpoint_the_budget_alone_is_there" {
     error_message = "The budget must count this environment alone, and call."
   }
 }
+
+run "inputs_of_another_form_are_refused" {
+  command = plan
+
+  module {
+    source = "./modules/guard"
+  }
+
+  variables {
+    prefix = "Scones_Test"
+  }
+
+  expect_failures = [var.prefix]
+}

@@ -60,3 +60,17 @@ run "a_window_that_kms_refuses_is_refused_first" {
 
   expect_failures = [var.deletion_window_in_days]
 }
+
+run "inputs_of_another_form_are_refused" {
+  command = plan
+
+  module {
+    source = "./modules/keys"
+  }
+
+  variables {
+    prefix = "Scones_Test"
+  }
+
+  expect_failures = [var.prefix]
+}

@@ -71,3 +71,17 @@ run "the_dashboard_shows_what_was_asked_for" {
     error_message = "A chart is missing."
   }
 }
+
+run "inputs_of_another_form_are_refused" {
+  command = plan
+
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    prefix = "Scones_Test"
+  }
+
+  expect_failures = [var.prefix]
+}

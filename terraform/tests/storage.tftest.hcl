@@ -114,3 +114,17 @@ run "the_buckets_requests_are_told_to_the_other" {
     error_message = "Who asked the bucket for what must be known afterwards."
   }
 }
+
+run "inputs_of_another_form_are_refused" {
+  command = plan
+
+  module {
+    source = "./modules/storage"
+  }
+
+  variables {
+    kms_key_arn = "alias/scones-test"
+  }
+
+  expect_failures = [var.kms_key_arn]
+}

@@ -198,3 +198,18 @@ run "an_address_is_told" {
     error_message = "The address must be subscribed."
   }
 }
+
+run "inputs_of_another_form_are_refused" {
+  command = plan
+
+  module {
+    source = "./modules/workflow"
+  }
+
+  variables {
+    prefix      = "Scones_Test"
+    kms_key_arn = "alias/scones-test"
+  }
+
+  expect_failures = [var.prefix, var.kms_key_arn]
+}

@@ -1,8 +1,10 @@
 """An account's ground: laid once, its state in its own bucket, found again in a new clone; one apply at a time."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,8 @@ from tests.contract.test_terraform import (
 from tests.contract.waiting import eventually
 
 BUCKET = "scones-state-123456789012"
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+INLINE_LENGTH, MANAGED_LENGTH = 10_240, 6_144
 
 
 @pytest.fixture
@@ -60,6 +64,42 @@ def test_the_ground_is_laid_once_and_found_again(
     conditions = statement["Condition"]["StringEquals"]
     assert conditions["token.actions.githubusercontent.com:sub"] == "repo:scones/vehicles:environment:prod"
     assert conditions["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
+
+    # AND IAM takes the policies as long as they are
+    iam = account.client("iam")
+    for name in ("scones-deploy-dev", "scones-deploy-prod", "scones-plan"):
+        (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+        assert length(iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]) <= INLINE_LENGTH, name
+    boundary = other.outputs()["permissions_boundary"]
+    version = iam.get_policy_version(PolicyArn=boundary, VersionId="v1")["PolicyVersion"]
+    assert length(version["Document"]) <= MANAGED_LENGTH
+
+    # WHEN it is taken down as docs/operations.md says
+    pulled = subprocess.run([find_terraform(), "state", "pull"], cwd=other.directory, capture_output=True, check=True)
+    (other.directory / "terraform.tfstate").write_bytes(pulled.stdout)
+    other.backend_file.unlink()
+    (other.directory / "backend.tf").unlink()
+    empty(account.client("s3"), BUCKET)
+    last = Terraform("local", logs=other.logs, directory=other.directory)
+    last.apply(last.plan(destroy=True))
+
+    # THEN nothing of it is left
+    assert account.client("s3").list_buckets()["Buckets"] == []
+    assert [each for each in iam.list_roles()["Roles"] if each["RoleName"].startswith("scones-")] == []
+    assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == []
+
+
+def length(policy: dict[str, Any]) -> int:
+    """Characters of a policy as IAM counts them, without white space."""
+    return len(json.dumps(policy, separators=(",", ":")))
+
+
+def empty(s3: Any, bucket: str) -> None:
+    """Delete every version of everything."""
+    listed = s3.list_object_versions(Bucket=bucket)
+    found = [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]
+    objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+    s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
 
 
 def test_of_two_at_once_one_is_refused(

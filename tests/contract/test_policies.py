@@ -13,6 +13,7 @@ from botocore import xform_name
 
 from scripts.stack import Stack, read_stack
 from tests.contract.conftest import RunningEmulator
+from tests.contract.permissions import refused
 from tests.contract.test_terraform import (
     ROOT,
     make_account,  # noqa: F401 (the fixture `account`)
@@ -179,6 +180,10 @@ def test_every_policy_names_what_it_is_about(account: RunningEmulator, stack: St
     assert {"sagemaker:InvokeEndpoint"} <= expected["classify"]
     for purpose, allowed in expected.items():
         assert actions(found[f"scones-{stack.environment}-{purpose}"]) == allowed, purpose
+
+    # AND the boundary of terraform/bootstrap takes none of it away
+    for role, mine in found.items():
+        assert refused(actions(mine), "boundary") == set(), role
 
     # AND every bucket refuses plain HTTP, and is encrypted
     s3 = account.client("s3", stack.region)

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from emulator.environment import pointing_at
 from scripts.stack import read_stack
 from scripts.terraform import ENVIRONMENTS, Terraform, TerraformError
 from tests.contract.conftest import RunningEmulator, start_emulator
+from tests.contract.permissions import asked, refused
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,10 +75,20 @@ def left(account: RunningEmulator, region: str) -> dict[str, list[Any]]:
     return {service: things for service, things in found.items() if things}
 
 
+def trace(monkeypatch: pytest.MonkeyPatch, log: Path) -> Path:
+    """Have the provider log from now on what it asks AWS for; the log."""
+    monkeypatch.setenv("TF_LOG_PROVIDER", "DEBUG")
+    monkeypatch.setenv("TF_LOG_PATH", str(log))
+    return log
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_an_environment_comes_stays_and_goes(account: RunningEmulator, environment: str, project: Path) -> None:
+def test_an_environment_comes_stays_and_goes(
+    account: RunningEmulator, environment: str, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN
     terraform = make_terraform(project, environment)
+    changing = trace(monkeypatch, tmp_path / "changing.log")
 
     # WHEN
     terraform.apply(terraform.plan())
@@ -86,8 +98,12 @@ def test_an_environment_comes_stays_and_goes(account: RunningEmulator, environme
     assert stack.environment == environment
     assert stack.endpoint_config_name is None
     assert left(account, stack.region)
+    planning = trace(monkeypatch, tmp_path / "planning.log")
     again = terraform.plan()
     assert again.empty, again.summary
+
+    # AND a pull request's role may plan
+    assert refused(asked(planning), "plan") == set()
 
     # WHEN a function is edited
     with (project / "lambdas" / "filter" / "handler.py").open("a") as handler:
@@ -95,7 +111,9 @@ def test_an_environment_comes_stays_and_goes(account: RunningEmulator, environme
     subprocess.run(["make", "lambdas"], cwd=project, check=True, capture_output=True)
 
     # THEN its change alone is planned
-    assert terraform.plan().summary == "Plan: 0 to add, 1 to change, 0 to destroy"
+    edited = terraform.plan()
+    assert edited.summary == "Plan: 0 to add, 1 to change, 0 to destroy"
+    old = replace(edited, path=edited.path.rename(tmp_path / "old.tfplan"))
 
     # WHEN another environment is planned on the same state, THEN it is refused
     other = next(name for name in ENVIRONMENTS if name != environment)
@@ -105,10 +123,18 @@ def test_an_environment_comes_stays_and_goes(account: RunningEmulator, environme
     # WHEN
     if environment == "prod":  # what protects production is taken off first, by hand and in the open
         unprotect(account, stack.region, stack.vehicles_table)
+    trace(monkeypatch, changing)
     terraform.apply(terraform.plan(destroy=True))
 
     # THEN
     assert left(account, stack.region) == {}
+
+    # AND the role that deploys may do all of that
+    assert refused(asked(changing), "deploy") == set()
+
+    # AND a plan that is older than the state is not applied
+    with pytest.raises(TerraformError, match="Saved plan is stale"):
+        terraform.apply(old)
 
 
 def unprotect(account: RunningEmulator, region: str, table: str) -> None:

@@ -1,4 +1,4 @@
-"""Terraform's own tests, in `terraform/tests/`: no account, no emulator, the provider mocked."""
+"""Terraform's own tests, in the root modules' `tests/`: no account, no emulator, the provider mocked."""
 
 import shutil
 import subprocess
@@ -13,25 +13,26 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The Terraform and the zips as a clone has them after `make lambdas`, initialized."""
+    """The Terraform and the zips as a clone has them after `make lambdas`."""
     ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "terraform.tfstate.d")
     shutil.copytree(ROOT / "terraform", tmp_path / "terraform", ignore=ignored)
     for name in ("lambdas", "scripts"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy2(ROOT / "Makefile", tmp_path)
     subprocess.run(["make", "lambdas"], cwd=tmp_path, check=True, capture_output=True)
-    Terraform("dev", logs=tmp_path / "build", directory=tmp_path / "terraform").init()
     return tmp_path
 
 
-def test_the_configuration_passes_its_own_tests(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("root", ["terraform", "terraform/bootstrap"])
+def test_the_configuration_passes_its_own_tests(project: Path, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN no account, and no address at which one might answer
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "TF_WORKSPACE"):
         monkeypatch.delenv(name, raising=False)
+    Terraform("dev", logs=project / "build", directory=project / root).init()
 
     # WHEN
     tested = subprocess.run(
-        [find_terraform(), "test", "-no-color"], cwd=project / "terraform", capture_output=True, text=True, timeout=300
+        [find_terraform(), "test", "-no-color"], cwd=project / root, capture_output=True, text=True, timeout=300
     )
 
     # THEN

@@ -1,6 +1,11 @@
 variable "prefix" {
   description = "First part of every name, scones-<environment>."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,22}$", var.prefix))
+    error_message = "A prefix is 2 to 23 lower-case letters, digits and dashes, such as scones-dev: every name begins with it."
+  }
 }
 
 variable "region" {

@@ -11,6 +11,11 @@ variable "access_logs_bucket_name" {
 variable "kms_key_arn" {
   description = "Key that encrypts the bucket and the table."
   type        = string
+
+  validation {
+    condition     = can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
+    error_message = "A key is named by its ARN, arn:aws:kms:<region>:<account>:key/<id>, not by an alias or an id alone."
+  }
 }
 
 variable "table_name" {
