@@ -94,7 +94,7 @@ resource "aws_scheduler_schedule" "this" {
   depends_on = [aws_iam_role_policy.this]
 }
 
-# Invocations are reported only where there are some, CPU use as long as there is an instance: together they tell idle from absent.
+# Invocations are reported only where there are some, CPU use as long as there is an instance: their sum is there where both or CPU use is.
 resource "aws_cloudwatch_metric_alarm" "idle" {
   count = local.serves
 
@@ -108,7 +108,7 @@ resource "aws_cloudwatch_metric_alarm" "idle" {
 
   metric_query {
     id          = "asked"
-    expression  = "IF(cpu >= 0, FILL(invocations, 0))"
+    expression  = "FILL(invocations, 0) + 0 * cpu"
     label       = "requests while there are instances"
     return_data = true
   }
