@@ -36,9 +36,9 @@ step   = @printf '\n== %s (%s)\n' '$@' '$(ENV)'
 
 help: ## this list
 	@printf 'make TARGET [ENV=local|dev|prod] [SOURCE=auto|sample|PATH|URL]\n\n'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile terraform/environments/local.mk
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile terraform/environments/local.mk
 
-setup: $(INSTALLED) ## install the locked dependencies into .venv, and Terraform where it is missing
+setup: $(INSTALLED) ## install the dependencies, and Terraform where it is missing
 
 $(INSTALLED): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -63,7 +63,7 @@ lambdas: $(ZIPS) ## zip the functions: the same sources give the same bytes
 $(ZIPS): build/lambdas/%.zip: lambdas/%/handler.py scripts/package.py
 	@$(PYTHON) -m scripts.package lambdas/$* $@
 
-bootstrap: $(INSTALLED) $(GROUND) ## lay an account's ground, once: state bucket, GitHub's roles (REPOSITORY)
+bootstrap: $(INSTALLED) $(GROUND) ## an account's ground, once: state, GitHub's roles (REPOSITORY)
 	$(call step)
 	$(call SCRIPT,bootstrap) --repository '$(REPOSITORY)'
 
@@ -79,7 +79,7 @@ apply: $(INSTALLED) $(GROUND) lambdas ## apply exactly what the last `make plan`
 	$(call step)
 	$(call SCRIPT,provision) apply
 
-comment: $(INSTALLED) ## tell PULL_REQUEST on GitHub what `make plan` and `make cost` found
+comment: $(INSTALLED) ## tell PULL_REQUEST what `make plan` and `make cost` found
 	@$(PY) -m scripts.github --env $(ENV) comment
 
 up: $(INSTALLED) $(GROUND) lambdas ## create or change everything that Terraform declares
@@ -94,14 +94,14 @@ train: $(INSTALLED) $(GROUND) ## train in a SageMaker job, judge the model, regi
 	$(call step)
 	$(call SCRIPT,train) $(TRAINING)
 
-tune: $(INSTALLED) $(GROUND) ## search hyperparameters in a SageMaker tuning job (JOBS, PARALLEL)
+tune: $(INSTALLED) $(GROUND) ## search hyperparameters in a tuning job (JOBS, PARALLEL)
 	$(call step)
 	$(call SCRIPT,tune) $(TRAINING) $(if $(JOBS),--jobs $(JOBS)) $(if $(PARALLEL),--parallel $(PARALLEL))
 
 models: $(INSTALLED) $(GROUND) ## list the registered models, which is in use and why
 	$(call SCRIPT,models)
 
-approve: $(INSTALLED) $(GROUND) ## put a registered model into use: MODEL, or the newest that waits for a person
+approve: $(INSTALLED) $(GROUND) ## put MODEL into use, or the newest that waits for a person
 	$(call step)
 	$(call SCRIPT,approval) approve --model '$(MODEL)' --reason $(call quote,$(REASON))
 
@@ -113,10 +113,10 @@ rollback: $(INSTALLED) $(GROUND) ## put the model approved before into use again
 	$(call step)
 	$(call SCRIPT,approval) rollback
 
-lineage: $(INSTALLED) $(GROUND) ## where EXECUTION's answer, or MODEL, comes from (VERIFY=1 reads its data again)
+lineage: $(INSTALLED) $(GROUND) ## where EXECUTION's answer, or MODEL, comes from (VERIFY=1)
 	$(call SCRIPT,lineage) --execution '$(EXECUTION)' --model '$(MODEL)' --verify '$(VERIFY)'
 
-transform: $(INSTALLED) $(GROUND) ## classify every image below INPUT, a folder in the bucket, as a batch
+transform: $(INSTALLED) $(GROUND) ## classify every image below INPUT, a folder in the bucket
 	$(call step)
 	$(call SCRIPT,transform) --input '$(INPUT)'
 
@@ -132,7 +132,7 @@ run: $(INSTALLED) $(GROUND) ## send the test images through the workflow
 	$(call step)
 	$(call SCRIPT,run)
 
-evaluate: $(INSTALLED) $(GROUND) ## accuracy, confusion, coverage (PRECISION=0.98: the threshold for it)
+evaluate: $(INSTALLED) $(GROUND) ## accuracy, confusion, coverage (PRECISION=0.98: its threshold)
 	$(call step)
 	$(call SCRIPT,evaluate) $(if $(PRECISION),--precision '$(PRECISION)')
 
@@ -153,7 +153,7 @@ drift: $(INSTALLED) $(GROUND) lambdas ## fail unless the live stack is what the 
 drift-issue: $(INSTALLED) ## tell GitHub, in an issue, what `make drift` found
 	@$(PY) -m scripts.github --env $(ENV) issue
 
-cost: $(INSTALLED) $(GROUND) lambdas ## what the planned environment costs, an hour, a month, a million images
+cost: $(INSTALLED) $(GROUND) lambdas ## what the planned environment costs
 	$(call step)
 	$(call SCRIPT,cost)
 
@@ -166,7 +166,7 @@ test: $(INSTALLED) ## unit, contract and end-to-end tests
 	@# a third process takes what two leave of two cores while they wait for Terraform's provider
 	@$(PY) -m pytest --numprocesses 3 --dist loadfile
 
-lint: $(INSTALLED) ## ruff, mypy, terraform fmt, the workflows, the modules' manuals
+lint: $(INSTALLED) ## ruff, mypy, terraform fmt, workflows, the modules' manuals
 	@$(PY) -m ruff check $(CODE)
 	@$(PY) -m ruff format --check $(CODE)
 	@$(PY) -m mypy $(CODE)
@@ -178,7 +178,7 @@ lint: $(INSTALLED) ## ruff, mypy, terraform fmt, the workflows, the modules' man
 docs: $(INSTALLED) ## write the tables of the modules' manuals anew
 	@$(PY) -m scripts.manuals
 
-checkov: ## look for what is unsafe in the Terraform, with checkov in an environment of its own
+checkov: ## look for what is unsafe in the Terraform
 	@test -x $(CHECKOV)/bin/checkov || { echo 'installing checkov into $(CHECKOV) (300 MB, once)'; \
 	  $(PYTHON) -m venv $(CHECKOV) && $(CHECKOV)/bin/pip install --quiet checkov==3.3.30; }
 	@$(CHECKOV)/bin/checkov -d terraform --framework terraform --skip-download --compact --quiet
@@ -191,6 +191,6 @@ fmt: $(INSTALLED) ## format Python and Terraform
 benchmark: $(INSTALLED) ## the table of benchmarks/ for the archive in SOURCE
 	@$(PY) -m benchmarks '$(SOURCE)'
 
-clean: ## remove what was built here; what is deployed stays, but for AWS on this machine
+clean: ## remove what was built here; what is deployed stays
 	@$(LEAVE)
 	@rm -rf build/$(ENV) build/lambdas .mypy_cache .ruff_cache .pytest_cache

@@ -1,15 +1,18 @@
-"""CloudWatch: composite alarms, which moto can keep but has no operation for."""
+"""CloudWatch: metric alarms that are evaluated, and composite alarms, which moto can keep but has no operation for."""
 
 from typing import Any
 
 from moto.cloudwatch.responses import CloudWatchResponse
 
+from emulator.alarms import Alarms
 from emulator.context import Emulator
 from emulator.replace import add
 
 
 def install(emulator: Emulator) -> None:
-    """Add PutCompositeAlarm. The alarm is kept; its rule is not evaluated."""
+    """Evaluate metric alarms, and add PutCompositeAlarm. That one is kept; its rule is not evaluated."""
+    alarms = Alarms(emulator)
+    emulator.on_stop(alarms.stop)
     add(CloudWatchResponse, "put_composite_alarm", _put_composite_alarm)
 
 

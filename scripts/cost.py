@@ -153,8 +153,9 @@ def all_costs(plan: Mapping[str, Any], found: list[dict[str, Any]], prices: Tabl
     for resource in found:
         if resource["mode"] == "managed":
             yield from costs_of(resource, prices)
-    if not any(resource["type"] == "aws_sagemaker_endpoint" for resource in found):
-        variables = {name: given.get("value") for name, given in plan["variables"].items()}
+    variables = {name: given.get("value") for name, given in plan["variables"].items()}
+    served = any(resource["type"] == "aws_sagemaker_endpoint" for resource in found)
+    if not served and variables.get("serverless") is None:
         kind, count = variables["endpoint_instance_type"], variables["endpoint_instance_count"]
         yield instances("endpoint, once a model is approved", kind, count, prices)
 

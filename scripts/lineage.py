@@ -104,6 +104,8 @@ def find_answer(stack: Stack, execution: str, states: Any) -> Answer:
     version = passed_on(states, arn, found.get("output"), "model_version")
     if version is None:
         raise LineageError(f"{execution} is {found['status']}, and no model answered in it: {found.get('error')}")
+    if version == "unknown":
+        raise LineageError(f"{execution}: the model that answered does not say its version: name one by MODEL")
     return Answer(
         arn=arn,
         status=found.get("error") or found["status"],

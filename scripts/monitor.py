@@ -41,9 +41,12 @@ def main(environment: Environment) -> None:
     Raises
     ------
     NothingCapturedError
-        There is no record.
+        There is no record, and there should be some.
     """
     stack = environment.stack
+    if not stack.captures:
+        print(f"{stack.endpoint_name} captures nothing, as capture_percentage = 0 says: there is nothing to monitor")
+        return
     s3 = boto3.client("s3", region_name=stack.region)
     captures = Captures()
 

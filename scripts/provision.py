@@ -9,15 +9,17 @@ down     destroy everything, and what jobs and endpoints left outside Terraform
 """
 
 import argparse
+import contextlib
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from scripts.command import Environment, OperatorError, run_command
 from scripts.leftovers import Leftovers, remove
 from scripts.lifetime import end, is_over, lifetime
 from scripts.stack import Stack, StackMissingError
-from scripts.terraform import Plan
+from scripts.terraform import Plan, TerraformError
 
 
 class DriftError(OperatorError):
@@ -52,7 +54,7 @@ def plan(environment: Environment) -> Plan:
 
 
 def apply(environment: Environment) -> None:
-    """Apply the plan that was saved, and hold the live endpoint against it.
+    """Apply the plan that was saved.
 
     Raises
     ------
@@ -63,14 +65,34 @@ def apply(environment: Environment) -> None:
     if not saved.path.is_file():
         raise PlanMissingError(f"there is no {saved.path}: run `make plan ENV={environment.name}` first")
     environment.terraform.init()
-    environment.terraform.apply(saved)
-    check_endpoint(environment.stack, boto3.client("sagemaker", region_name=environment.stack.region))
+    carry_out(environment, saved)
 
 
 def up(environment: Environment) -> None:
-    """Apply a fresh plan, then hold the live endpoint against it."""
-    environment.terraform.apply(plan(environment))
-    check_endpoint(environment.stack, boto3.client("sagemaker", region_name=environment.stack.region))
+    """Apply a fresh plan."""
+    carry_out(environment, plan(environment))
+
+
+def carry_out(environment: Environment, planned: Plan) -> None:
+    """Apply a plan, then hold the live endpoint against it.
+
+    Raises
+    ------
+    DeploymentError
+        The endpoint serves another configuration than the planned one.
+    """
+
+    def check() -> None:
+        stack = environment.stack
+        check_endpoint(stack, boto3.client("sagemaker", region_name=stack.region))
+
+    try:
+        environment.terraform.apply(planned)
+    except TerraformError:
+        with contextlib.suppress(StackMissingError, ClientError):  # then Terraform's own error says more
+            check()
+        raise
+    check()
 
 
 def deploy(environment: Environment) -> None:
@@ -83,6 +105,7 @@ def deploy(environment: Environment) -> None:
     DeploymentError
         The endpoint serves another configuration than the planned one.
     """
+    print("a new model gets a part of the traffic first, and all of it unless an alarm goes off meanwhile")
     up(environment)
     stack = environment.stack
     if stack.endpoint_config_name is None:
@@ -98,7 +121,7 @@ def check_endpoint(stack: Stack, sagemaker: Any) -> None:
     """Compare the live endpoint with the planned one.
 
     The provider reports an update that SageMaker rolled back as a success
-    (terraform-provider-aws, issues 46663 and 48997).
+    (terraform-provider-aws, issues 46663 and 48997), and never SageMaker's reason.
 
     Raises
     ------
@@ -111,7 +134,9 @@ def check_endpoint(stack: Stack, sagemaker: Any) -> None:
     if live["EndpointStatus"] != "InService" or live["EndpointConfigName"] != stack.endpoint_config_name:
         raise DeploymentError(
             f"{stack.endpoint_name} is {live['EndpointStatus']} with {live['EndpointConfigName']}, planned was "
-            f"{stack.endpoint_config_name}: {live.get('FailureReason', 'SageMaker gives no reason')}"
+            f"{stack.endpoint_config_name}: {live.get('FailureReason', 'SageMaker gives no reason')} "
+            f"(the model in use is the planned one still: `make rollback deploy ENV={stack.environment}` goes back, "
+            f"then `make reject` it)"
         )
 
 

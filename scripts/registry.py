@@ -129,7 +129,9 @@ def served_model(stack: Stack, sagemaker: Any) -> str | None:
     """ARN of the model package behind the endpoint; None where there is none, or it comes from no registry."""
     if stack.endpoint_config_name is None:
         return None
-    config = sagemaker.describe_endpoint_config(EndpointConfigName=stack.endpoint_config_name)
+    # not the planned configuration: a deployment may have been rolled back
+    live = sagemaker.describe_endpoint(EndpointName=stack.endpoint_name)
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=live["EndpointConfigName"])
     model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
     container = model.get("PrimaryContainer") or (model.get("Containers") or [{}])[0]
     package: str | None = container.get("ModelPackageName")

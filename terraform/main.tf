@@ -111,6 +111,11 @@ module "endpoint" {
   data_capture_uri     = "s3://${module.storage.bucket_name}/${local.data_capture_key}"
   instance_type        = var.endpoint_instance_type
   instance_count       = var.endpoint_instance_count
+  max_instance_count   = var.endpoint_max_instance_count
+  concurrent_requests  = var.endpoint_concurrent_requests
+  serverless           = var.serverless
+  deployment           = var.deployment
+  latency_limit_ms     = var.latency_limit_ms
   sampling_percentage  = var.capture_percentage
   partition            = local.partition
   kms_key_arn          = module.keys.arn

@@ -116,6 +116,11 @@ output "data_capture_uri" {
   value       = "s3://${module.storage.bucket_name}/${local.data_capture_key}"
 }
 
+output "captures" {
+  description = "Whether the endpoint captures data."
+  value       = var.capture_percentage > 0
+}
+
 output "failures_topic_arn" {
   description = "Topic that is told of failed executions."
   value       = module.workflow.failures_topic_arn

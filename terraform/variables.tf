@@ -124,6 +124,101 @@ variable "endpoint_instance_count" {
   }
 }
 
+variable "endpoint_max_instance_count" {
+  description = "Most instances behind the endpoint, which then scales with its load from endpoint_instance_count on; null for no scaling."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.endpoint_max_instance_count == null || try(var.endpoint_max_instance_count > var.endpoint_instance_count && floor(var.endpoint_max_instance_count) == var.endpoint_max_instance_count, false)
+    error_message = "The endpoint scales to a whole number of instances, more than endpoint_instance_count."
+  }
+}
+
+variable "endpoint_concurrent_requests" {
+  description = "Requests at once that an instance of the endpoint is to have; more bring another instance."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.endpoint_concurrent_requests > 0
+    error_message = "An instance is to have more than no request at once."
+  }
+}
+
+variable "serverless" {
+  description = "Memory in MB and most requests at once of a serverless endpoint, which costs nothing while nobody asks; null for one on instances."
+  type = object({
+    memory_size_in_mb = number
+    max_concurrency   = number
+  })
+  default = null
+
+  validation {
+    condition     = var.serverless == null || var.capture_percentage == 0
+    error_message = "A serverless endpoint captures no data: set capture_percentage = 0 beside serverless, or leave serverless out."
+  }
+
+  validation {
+    condition     = var.serverless == null || var.endpoint_max_instance_count == null
+    error_message = "A serverless endpoint has no instances to scale: leave endpoint_max_instance_count out."
+  }
+
+  validation {
+    condition     = var.serverless == null || try(contains([1024, 2048, 3072, 4096, 5120, 6144], var.serverless.memory_size_in_mb), false)
+    error_message = "A serverless endpoint has 1024, 2048, 3072, 4096, 5120 or 6144 MB of memory."
+  }
+
+  validation {
+    condition     = var.serverless == null || try(var.serverless.max_concurrency >= 1 && var.serverless.max_concurrency <= 200, false)
+    error_message = "A serverless endpoint answers 1 to 200 requests at once."
+  }
+}
+
+# Bounds: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_BlueGreenUpdatePolicy.html
+variable "deployment" {
+  description = "How a new model takes over: the percentage of the traffic it gets first, the seconds for which alarms watch each of the two steps, for which the old instances stay on, and after which it is given up, and over which the alarms count."
+  type = object({
+    canary_percent           = optional(number, 10)
+    wait_seconds             = optional(number, 300)
+    termination_wait_seconds = optional(number, 120)
+    timeout_seconds          = optional(number, 1800)
+    alarm_period_seconds     = optional(number, 60)
+  })
+  default = {}
+
+  validation {
+    condition     = var.deployment.canary_percent >= 1 && var.deployment.canary_percent <= 50
+    error_message = "A canary gets 1 to 50 percent of the traffic."
+  }
+
+  validation {
+    condition     = min(var.deployment.wait_seconds, var.deployment.termination_wait_seconds) >= 0 && max(var.deployment.wait_seconds, var.deployment.termination_wait_seconds) <= 3600
+    error_message = "A deployment's waits are 0 to 3600 seconds."
+  }
+
+  validation {
+    condition     = var.deployment.timeout_seconds >= 600 && var.deployment.timeout_seconds <= 28800
+    error_message = "A deployment is given up after 600 to 28800 seconds."
+  }
+
+  validation {
+    condition     = contains([10, 30], var.deployment.alarm_period_seconds) || var.deployment.alarm_period_seconds % 60 == 0 && var.deployment.alarm_period_seconds > 0
+    error_message = "Alarms count over 10, 30 or whole minutes of seconds."
+  }
+}
+
+variable "latency_limit_ms" {
+  description = "Milliseconds within which a model answers 99 of 100 requests; a new one that does not is rolled back."
+  type        = number
+  default     = 1000
+
+  validation {
+    condition     = var.latency_limit_ms > 0
+    error_message = "A model needs some time to answer."
+  }
+}
+
 variable "endpoint_hours" {
   description = "Hours after its creation at which the endpoint is deleted, until the next `make deploy`; null for never."
   type        = number

@@ -12,14 +12,17 @@ def install(emulator: "Emulator") -> None:
     from emulator.sagemaker import answers, hosting, monitoring, registry, runtime, tags, training, transform, tuning
     from emulator.sagemaker.capture import Captures
     from emulator.sagemaker.endpoints import Endpoints
+    from emulator.sagemaker.invocations import Invocations
     from emulator.sagemaker.processes import Processes
 
     processes = Processes()
     captures = Captures(emulator)
+    invocations = Invocations()
     endpoints = Endpoints(emulator, processes, captures)
     schedules = monitoring.Schedules()
     # the last that is given is called first: no server is started anew, all end, their captures are over
     emulator.on_stop(captures.stop)
+    emulator.on_stop(invocations.stop)
     emulator.on_stop(processes.stop)
     emulator.on_stop(endpoints.stop)
     answers.install()
@@ -30,5 +33,5 @@ def install(emulator: "Emulator") -> None:
     training.install(emulator, processes)
     tuning.install(emulator)
     hosting.install(endpoints)
-    runtime.install(emulator, endpoints, captures)
+    runtime.install(emulator, endpoints, captures, invocations)
     transform.install(emulator, processes)

@@ -1,5 +1,6 @@
 """Endpoints: model servers behind a name, created, updated without a dropped request, restarted, deleted."""
 
+import random
 import secrets
 import threading
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from moto.sagemaker.models import SageMakerModelBackend
 from emulator.context import Emulator
 from emulator.quotas import Quotas
 from emulator.sagemaker.capture import Captures
+from emulator.sagemaker.deployment import AlarmedError, Deployment
 from emulator.sagemaker.logs import LogStream
 from emulator.sagemaker.processes import Processes
 from emulator.sagemaker.registry import container_of
@@ -22,6 +24,10 @@ REPLACED_LIMIT = 60.0  # seconds that requests under way are given when their se
 DELETED_LIMIT = 5.0  # and when the endpoint is deleted
 
 
+class _DeletedError(Exception):
+    """The endpoint was deleted while it was updated."""
+
+
 class Endpoints:
     """All endpoints' servers, by the endpoint's ARN."""
 
@@ -30,6 +36,7 @@ class Endpoints:
         self._processes = processes
         self._captures = captures
         self._fleets: dict[str, Fleet] = {}
+        self._green: dict[str, tuple[Fleet, float]] = {}  # that are to take over, and their share of the traffic
         self._lock = threading.Lock()
 
     @property
@@ -38,13 +45,17 @@ class Endpoints:
         return self._emulator.quotas
 
     def fleet(self, arn: str) -> Fleet | None:
-        """The servers that answer for an endpoint now; None while there are none."""
+        """The servers that answer an endpoint's next request; None while there are none."""
+        green, share = self._green.get(arn, (None, 0.0))
+        if green and random.random() < share:  # noqa: S311 (traffic, not secrets)
+            return green
         return self._fleets.get(arn)
 
-    def bring_up(self, backend: SageMakerModelBackend, endpoint: Any, config_name: str) -> None:
-        """Serve a configuration: new servers first, then the switch, then the old ones end.
+    def bring_up(self, backend: SageMakerModelBackend, endpoint: Any, config_name: str, deployment: Deployment) -> None:
+        """Serve a configuration: new servers first, then traffic moves to them, then the old ones end.
 
-        Where the new ones do not come up, the endpoint keeps what it has, or has failed if it has nothing.
+        Where the new ones do not come up, or an alarm goes off meanwhile, the endpoint keeps what it has, or has
+        failed if it has nothing.
         """
         try:
             config = dict(backend.endpoint_configs[config_name].response_object)
@@ -55,39 +66,75 @@ class Endpoints:
             self._give_up(endpoint, f"InternalServerError: {type(error).__name__}: {error}")
             raise
         else:
-            self._switch(backend, endpoint, fleet, config)
+            self._deploy(backend, endpoint, fleet, config, deployment)
 
     def take_down(self, arn: str) -> None:
         """End an endpoint's servers, and write what they captured."""
         with self._lock:
-            fleet = self._fleets.pop(arn, None)
-        if fleet:
+            fleets = [self._fleets.pop(arn, None), self._green.pop(arn, (None, 0.0))[0]]
+        for fleet in filter(None, fleets):
             fleet.drain(DELETED_LIMIT)
-            self._captures.flush()
+        self._captures.flush()
 
     def stop(self) -> None:
         """The emulator ends, and all servers with it: start none anew."""
-        for fleet in self._fleets.values():
+        for fleet in [*self._fleets.values(), *(green for green, _ in self._green.values())]:
             for variant in fleet.variants:
                 variant.leave()
 
     def _give_up(self, endpoint: Any, reason: str) -> None:
         endpoint.failure_reason = reason
+        endpoint.pending_deployment_summary = None
         endpoint.endpoint_status = "InService" if endpoint.arn in self._fleets else "Failed"
         endpoint.last_modified_time = datetime.now(UTC)
 
-    def _switch(self, backend: SageMakerModelBackend, endpoint: Any, fleet: Fleet, config: Mapping[str, Any]) -> None:
-        with self._lock:
-            wanted = backend.endpoints.get(endpoint.endpoint_name) is endpoint
-            old = self._fleets.get(endpoint.arn)
-            if wanted:
-                self._fleets[endpoint.arn] = fleet
-        if not wanted:  # deleted meanwhile
+    def _deploy(
+        self,
+        backend: SageMakerModelBackend,
+        endpoint: Any,
+        fleet: Fleet,
+        config: Mapping[str, Any],
+        deployment: Deployment,
+    ) -> None:
+        old = self._fleets.get(endpoint.arn)
+        try:
+            if old:
+                self._shift(backend, endpoint, fleet, deployment)
+            self._settle(backend, endpoint, fleet)
+        except AlarmedError as error:
+            endpoint.endpoint_status = "RollingBack"
+            self._green.pop(endpoint.arn, None)
+            fleet.drain(REPLACED_LIMIT)
+            self._give_up(endpoint, str(error))
+        except _DeletedError:
             fleet.drain(DELETED_LIMIT)
-            return
-        _show(endpoint, fleet, config)
-        if old:
-            old.drain(REPLACED_LIMIT)
+        else:
+            _show(endpoint, fleet, config)
+            if old:
+                old.drain(REPLACED_LIMIT)
+
+    def _shift(self, backend: SageMakerModelBackend, endpoint: Any, fleet: Fleet, deployment: Deployment) -> None:
+        """Move traffic to the new servers, step after step.
+
+        Raises
+        ------
+        AlarmedError
+            An alarm went off.
+        """
+        cloudwatch = self._emulator.client("cloudwatch", backend.region_name)
+        for share in deployment.shares:
+            with self._lock:
+                _check_wanted(backend, endpoint)
+                self._green[endpoint.arn] = (fleet, share)
+            deployment.watch(cloudwatch, deployment.wait)
+        deployment.watch(cloudwatch, deployment.termination_wait)
+
+    def _settle(self, backend: SageMakerModelBackend, endpoint: Any, fleet: Fleet) -> None:
+        """Let the new servers be the endpoint's own."""
+        with self._lock:
+            _check_wanted(backend, endpoint)
+            self._fleets[endpoint.arn] = fleet
+            self._green.pop(endpoint.arn, None)
 
     def _start(self, backend: SageMakerModelBackend, endpoint_name: str, config: Mapping[str, Any]) -> Fleet:
         started: list[Variant] = []
@@ -119,7 +166,13 @@ class Endpoints:
             image=container.get("Image", ""),
             log=log,
             start=start,
+            on_demand="ServerlessConfig" in variant,
         )
+
+
+def _check_wanted(backend: SageMakerModelBackend, endpoint: Any) -> None:
+    if backend.endpoints.get(endpoint.endpoint_name) is not endpoint:
+        raise _DeletedError
 
 
 def _show(endpoint: Any, fleet: Fleet, config: Mapping[str, Any]) -> None:
@@ -133,6 +186,7 @@ def _show(endpoint: Any, fleet: Fleet, config: Mapping[str, Any]) -> None:
     capture = config.get("DataCaptureConfig")
     endpoint.data_capture_config = _capture_summary(capture) if capture else None
     endpoint.failure_reason = None
+    endpoint.pending_deployment_summary = None
     endpoint.endpoint_status = "InService"
     endpoint.last_modified_time = datetime.now(UTC)
 

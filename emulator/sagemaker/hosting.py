@@ -10,6 +10,7 @@ from moto.sagemaker.models import FakeEndpoint, SageMakerModelBackend
 from moto.sagemaker.responses import SageMakerResponse
 
 from emulator.replace import add, replace
+from emulator.sagemaker.deployment import Deployment
 from emulator.sagemaker.endpoints import Endpoints
 from emulator.sagemaker.limits import check_endpoint
 
@@ -33,7 +34,7 @@ def _install_creation(endpoints: Endpoints) -> None:
         endpoint: Any = create(self, endpoint_name, endpoint_config_name, tags)
         endpoint.endpoint_status = "Creating"
         endpoint.data_capture_config = None  # moto has the configuration here, AWS a summary once it is in force
-        _in_background(endpoints, self, endpoint, endpoint_config_name)
+        _in_background(endpoints, self, endpoint, endpoint_config_name, Deployment())
         return endpoint  # type: ignore[no-any-return]  # it is moto's own
 
     def respond(self: SageMakerResponse) -> ActionResult:
@@ -57,14 +58,24 @@ def _install_update(endpoints: Endpoints) -> None:
         backend.describe_endpoint(name)
         backend.describe_endpoint_config(config)
         endpoint: Any = backend.endpoints[name]
+        variants = backend.endpoint_configs[config].production_variants
+        given = self._get_param("DeploymentConfig")
+        if given:
+            _check_variants(endpoint, variants)
         if endpoint.endpoint_status != "InService":
             raise ValidationError(f'Cannot update in-progress endpoint "{endpoint.arn}".')
         check_endpoint(endpoints.quotas, backend, config)
         endpoint.endpoint_status = "Updating"
         endpoint.failure_reason = None
         endpoint.last_modified_time = datetime.now(UTC)
+        endpoint.pending_deployment_summary = {
+            "EndpointConfigName": config,
+            "ProductionVariants": [{"VariantName": each["VariantName"]} for each in variants],
+            "StartTime": datetime.now(UTC),
+        }
         _keep_deployment_config(self)
-        _in_background(endpoints, backend, endpoint, config)
+        deployment = Deployment.of(given, variants[0].get("InitialInstanceCount") or 1)
+        _in_background(endpoints, backend, endpoint, config, deployment)
         return ActionResult({"EndpointArn": endpoint.arn})
 
     add(SageMakerResponse, "update_endpoint", update_endpoint)
@@ -115,6 +126,16 @@ def _variants(backend: SageMakerModelBackend, endpoint_name: str) -> list[dict[s
     return endpoint.production_variants if endpoint else []
 
 
+def _check_variants(endpoint: Any, variants: list[dict[str, Any]]) -> None:
+    """Source: https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-exclusions.html."""
+    old, new = [sorted(each["VariantName"] for each in given) for given in (endpoint.production_variants, variants)]
+    if old != new:
+        raise ValidationError(
+            f"A blue/green deployment needs the variant names of the endpoint, {', '.join(old)}, "
+            f"and the new endpoint configuration has {', '.join(new)}."
+        )
+
+
 def _keep_deployment_config(response: SageMakerResponse) -> None:
     config = response._get_param("DeploymentConfig")
     if config:
@@ -123,11 +144,15 @@ def _keep_deployment_config(response: SageMakerResponse) -> None:
 
 
 def _in_background(
-    endpoints: Endpoints, backend: SageMakerModelBackend, endpoint: FakeEndpoint, config_name: str
+    endpoints: Endpoints,
+    backend: SageMakerModelBackend,
+    endpoint: FakeEndpoint,
+    config_name: str,
+    deployment: Deployment,
 ) -> None:
     threading.Thread(
         target=endpoints.bring_up,
-        args=(backend, endpoint, config_name),
+        args=(backend, endpoint, config_name, deployment),
         name=endpoint.endpoint_name,
         daemon=True,
     ).start()

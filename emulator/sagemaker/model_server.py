@@ -10,6 +10,7 @@ installed.
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -31,14 +32,21 @@ class Handler(DefaultInferenceHandler):  # type: ignore[misc]
         raise NotImplementedError(f"{model_dir} needs code/inference.py with a model_fn")
 
 
-class Context:
-    """What the toolkit is told of a request, and what it says of the answer."""
+class Context(threading.local):
+    """What the toolkit is told of a request, and what it says of the answer.
 
-    def __init__(self, headers: Mapping[str, str], model_dir: Path) -> None:
+    It is one object for all requests, as the toolkit keeps the first one that it is given; each thread sees its own.
+    """
+
+    def __init__(self, model_dir: Path) -> None:
         self.system_properties = {"model_dir": str(model_dir)}
         self.request_processor = [self]
+        self.begin({})
+
+    def begin(self, headers: Mapping[str, str]) -> None:
+        """Turn to the next request."""
         self.status = int(HTTPStatus.OK)
-        self.content_type = "text/plain"
+        self.headers = {"Content-Type": "text/plain"}
         self._headers = dict(headers)
 
     def get_request_properties(self) -> dict[str, str]:
@@ -51,41 +59,46 @@ class Context:
 
     def set_response_content_type(self, request: object, value: str) -> None:
         """Keep the answer's type."""
-        self.content_type = value
+        self.headers["Content-Type"] = value
+
+    def set_response_header(self, request: object, key: str, value: str) -> None:
+        """Keep a header of the answer."""
+        self.headers[key] = value
 
 
 class Application:
     """WSGI over a model's code."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self._context = Context(directory)
         self._transformer = Transformer(Handler())
         # now, so that a model which cannot be loaded keeps the server from answering pings
-        self._transformer.validate_and_initialize(str(directory), Context({}, directory))
+        self._transformer.validate_and_initialize(str(directory), self._context)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer a request."""
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if (method, path) == ("GET", "/ping"):
-            return _send(start_response, 200, "text/plain", b"")
+            return _send(start_response, 200, {"Content-Type": "text/plain"}, b"")
         if (method, path) == ("POST", "/invocations"):
             return _send(start_response, *self._invoke(environ))
-        return _send(start_response, 404, "text/plain", b"there is /ping and /invocations")
+        return _send(start_response, 404, {"Content-Type": "text/plain"}, b"there is /ping and /invocations")
 
-    def _invoke(self, environ: dict[str, Any]) -> tuple[int, str, bytes]:
+    def _invoke(self, environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         headers = {"Content-Type": environ.get("CONTENT_TYPE") or "application/octet-stream"}
         if environ.get("HTTP_ACCEPT"):
             headers["Accept"] = environ["HTTP_ACCEPT"]
-        context = Context(headers, self._directory)
+        context = self._context
+        context.begin(headers)
         (answer,) = self._transformer.transform([{"body": body}], context)
         if context.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             print(answer, flush=True)
-        return context.status, context.content_type, answer.encode() if isinstance(answer, str) else bytes(answer)
+        return context.status, context.headers, answer.encode() if isinstance(answer, str) else bytes(answer)
 
 
-def _send(start_response: Any, status: int, content_type: str, body: bytes) -> list[bytes]:
-    start_response(f"{status} -", [("Content-Type", content_type), ("Content-Length", str(len(body)))])
+def _send(start_response: Any, status: int, headers: Mapping[str, str], body: bytes) -> list[bytes]:
+    start_response(f"{status} -", [*headers.items(), ("Content-Length", str(len(body)))])
     return [body]
 
 

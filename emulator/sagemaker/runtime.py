@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from moto.sagemaker.models import sagemaker_backends
 from emulator.context import Emulator
 from emulator.sagemaker.capture import Captures, Exchange
 from emulator.sagemaker.endpoints import LOG_GROUP, Endpoints
+from emulator.sagemaker.invocations import Invocation, Invocations, Place
 from emulator.sagemaker.servers import Answer, HostingError
 from emulator.sagemaker.variants import RetiredError, Variant
 
@@ -28,6 +30,7 @@ SILENT = (
     "container in Amazon CloudWatch, resolve the issue, and try again."
 )
 SIGNED = re.compile(r"Credential=([^/]+)/[^/]+/([^/]+)/")
+MICRO = 1e6  # microseconds in a second, in which CloudWatch has latencies
 REASONS = http.client.responses
 Response = tuple[int, dict[str, str], bytes]
 
@@ -52,11 +55,11 @@ class _Request:
         return self.headers["Content-Type"]
 
 
-def install(emulator: Emulator, endpoints: Endpoints, captures: Captures) -> None:
+def install(emulator: Emulator, endpoints: Endpoints, captures: Captures, invocations: Invocations) -> None:
     """Answer InvokeEndpoint."""
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        status, headers, body = _invoke(endpoints, captures, _read(environ))
+        status, headers, body = _invoke(endpoints, captures, invocations, _read(environ))
         lines = {**headers, "Content-Length": str(len(body)), "x-amzn-RequestId": str(uuid4())}
         start_response(f"{status} {REASONS[status]}", list(lines.items()))
         return [body]
@@ -82,26 +85,44 @@ def _read(environ: Mapping[str, Any]) -> _Request:
     )
 
 
-def _invoke(endpoints: Endpoints, captures: Captures, request: _Request) -> Response:
+def _invoke(endpoints: Endpoints, captures: Captures, invocations: Invocations, request: _Request) -> Response:
+    begun = time.perf_counter()
     if len(request.body) > BODY_LIMIT:
         return _validation_error(
             f"1 validation error detected: Value at 'body' failed to satisfy constraint: "
             f"Member must have length less than or equal to {BODY_LIMIT}"
         )
     try:
-        capture, variant, answer = _ask(endpoints, request)
+        asked = _ask(endpoints, request)
     except _RefusedError as error:
         return _validation_error(str(error))
+    variant, answer = asked.variant, asked.answer
+    invocations.take(Place(request.account, request.region, request.endpoint, variant), asked.invocation(begun))
     if answer.status != http.client.OK:
         return _model_error(answer, request)
     inference_id = request.headers.get("X-Amzn-SageMaker-Inference-Id")
     exchange = Exchange(request.content_type, request.body, answer.content_type, answer.body, inference_id)
-    captures.take(capture, exchange, region=request.region, endpoint=request.endpoint, variant=variant)
+    captures.take(asked.capture, exchange, region=request.region, endpoint=request.endpoint, variant=variant)
     return 200, _answer_headers(answer, variant), answer.body
 
 
-def _ask(endpoints: Endpoints, request: _Request) -> tuple[Any, str, Answer]:
-    """Capture configuration, the variant's name, and what it answered."""
+@dataclass(frozen=True)
+class _Asked:
+    """What became of a request: who answered what, in how many seconds, and how many were asked at once."""
+
+    capture: Mapping[str, Any]
+    variant: str
+    answer: Answer
+    seconds: float
+    concurrent: int
+
+    def invocation(self, begun: float) -> Invocation:
+        """As CloudWatch is told of it; all that was not the model's time is overhead."""
+        overhead = time.perf_counter() - begun - self.seconds
+        return Invocation(self.answer.status, self.seconds * MICRO, overhead * MICRO, self.concurrent)
+
+
+def _ask(endpoints: Endpoints, request: _Request) -> _Asked:
     name, account = request.endpoint, request.account
     endpoint = sagemaker_backends[account][request.region].endpoints.get(name)
     while True:
@@ -111,8 +132,10 @@ def _ask(endpoints: Endpoints, request: _Request) -> tuple[Any, str, Answer]:
         variant = fleet.choose(request.target)
         if variant is None:
             raise _RefusedError(f"Variant {request.target} not found for endpoint {name} of account {account}.")
+        begun, concurrent = time.perf_counter(), variant.busy + 1
         try:
-            return fleet.capture, variant.name, _answer(variant, request.body, request.headers)
+            answer = _answer(variant, request.body, request.headers)
+            return _Asked(fleet.capture, variant.name, answer, time.perf_counter() - begun, concurrent)
         except RetiredError:
             continue  # the endpoint was updated between the choice and the request
 

@@ -14,6 +14,7 @@ from emulator.sagemaker.servers import Answer, HostingError, ModelServer
 
 LOOK_INTERVAL = 0.5  # seconds between two looks at a server's process
 PING_INTERVAL = 5.0  # seconds between two pings of a server that has nothing to do
+REST_AFTER = 20.0  # seconds without a request after which a serverless model's server ends
 DYING = 0.5  # seconds that a process may take to end after its connections are closed
 PINGS = 3  # that may fail in a row
 
@@ -35,6 +36,8 @@ class Variant:
         The servers' log; closed when the variant ends.
     start
         Starts a server.
+    on_demand
+        Whether the server ends where nothing is asked for a while, and starts with the next request: serverless.
 
     Raises
     ------
@@ -43,14 +46,23 @@ class Variant:
     """
 
     def __init__(
-        self, name: str, weight: float, *, image: str, log: LogStream, start: Callable[[], ModelServer]
+        self,
+        name: str,
+        weight: float,
+        *,
+        image: str,
+        log: LogStream,
+        start: Callable[[], ModelServer],
+        on_demand: bool = False,
     ) -> None:
         self.name = name
         self.weight = weight
         self.image = image
         self._log = log
         self._start = start
+        self._on_demand = on_demand
         self._busy = 0
+        self._last_asked = time.monotonic()
         self._retired = False
         self._idle = threading.Condition()
         self._reviving = threading.Lock()
@@ -78,12 +90,18 @@ class Variant:
             if self._retired:
                 raise RetiredError
             self._busy += 1
+            self._last_asked = time.monotonic()
         try:
             return self._invoke(body, headers)
         finally:
             with self._idle:
                 self._busy -= 1
                 self._idle.notify_all()
+
+    @property
+    def busy(self) -> int:
+        """Requests that it is answering."""
+        return self._busy
 
     def leave(self) -> None:
         """Look after the server no more."""
@@ -120,6 +138,9 @@ class Variant:
     def _watch(self) -> None:
         failed, next_ping = 0, time.monotonic() + PING_INTERVAL
         while not self._ended.wait(LOOK_INTERVAL):
+            if self._on_demand:
+                self._rest()
+                continue
             if self._server.alive and not self._busy and time.monotonic() > next_ping:
                 failed, next_ping = self._failed_pings(failed), time.monotonic() + PING_INTERVAL
             if failed >= PINGS:  # it hangs
@@ -127,6 +148,12 @@ class Variant:
             if not self._server.alive:
                 failed = 0
                 self._try_to_revive()
+
+    def _rest(self) -> None:
+        """End a server that nobody asks; whoever does meanwhile waits, and starts it anew."""
+        with self._reviving:
+            if self._server.alive and not self._busy and time.monotonic() - self._last_asked > REST_AFTER:
+                self._server.stop()
 
     def _failed_pings(self, before: int) -> int:
         return 0 if self._server.ping() else before + 1

@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+
+UNKNOWN = "unknown"
 
 runtime = boto3.client("sagemaker-runtime")
 logger = logging.getLogger()
@@ -32,6 +35,10 @@ class AnswerError(Exception):
     """The endpoint's answer is no list of one probability for each class."""
 
 
+class ModelFailedError(Exception):
+    """The model failed at the image, through no fault of the image: another try may find a better model."""
+
+
 def handler(event: Any, context: object) -> dict[str, Any]:
     """Send `image_data` to the endpoint.
 
@@ -39,33 +46,44 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     -------
     dict
         `statusCode` 200 and the body with `inferences`, a probability for each class, `predictions`, the same
-        with the classes' names, and `model_version`, of the model that answered.
+        with the classes' names, and `model_version`, of the model that answered (`unknown` where it does not say).
 
     Raises
     ------
-    SettingsError, EventError, ImageFormatError, AnswerError
+    SettingsError, EventError, ImageFormatError, AnswerError, ModelFailedError
         Each as its name says.
     botocore.exceptions.ClientError
-        The endpoint is missing, or its model failed.
+        The endpoint is missing, or its model refuses the image.
     """
     endpoint, classes = settings(os.environ)
     body = body_of(event)
     image = decode(body["image_data"])
     place = f"s3://{body.get('s3_bucket')}/{body.get('s3_key')}"
     logger.info("asks", extra={"execution": event.get("execution"), "image": place, "endpoint": endpoint})
-    answer = runtime.invoke_endpoint(
-        EndpointName=endpoint, ContentType=content_type(image), Accept="application/json", Body=image
-    )
+    answer = ask(endpoint, image)
     inferences = probabilities(answer["Body"].read(), len(classes))
     predictions = [
         {"class": name, "probability": probability} for name, probability in zip(classes, inferences, strict=True)
     ]
-    # Terraform names the variant for its model's version: while an endpoint is updated, old and new answer in turn
-    version = answer["InvokedProductionVariant"]
+    # while an endpoint is updated, old and new answer in turn, and only the model itself can say which it was
+    version = answer.get("CustomAttributes", UNKNOWN)
     return {
         "statusCode": 200,
         "body": {**body, "inferences": inferences, "predictions": predictions, "model_version": version},
     }
+
+
+def ask(endpoint: str, image: bytes) -> Any:
+    """The endpoint's answer."""
+    try:
+        return runtime.invoke_endpoint(
+            EndpointName=endpoint, ContentType=content_type(image), Accept="application/json", Body=image
+        )
+    except ClientError as error:
+        refused = 400 <= error.response.get("OriginalStatusCode", 0) < 500
+        if error.response["Error"]["Code"] != "ModelError" or refused:
+            raise
+        raise ModelFailedError(str(error)) from error
 
 
 def settings(environment: Mapping[str, str]) -> tuple[str, list[str]]:

@@ -6,5 +6,8 @@ accuracy_bar           = 0.9
 log_retention_days     = 365
 capture_retention_days = 90
 
+endpoint_instance_count     = 2
+endpoint_max_instance_count = 4
+
 budget_usd = 500
 idle_hours = 24

@@ -12,11 +12,23 @@ variables {
   data_capture_key     = "data_capture"
   data_capture_uri     = "s3://some-bucket/data_capture"
   instance_type        = "ml.m5.xlarge"
-  instance_count       = 1
+  instance_count       = 2
+  max_instance_count   = null
+  concurrent_requests  = 5
+  serverless           = null
+  latency_limit_ms     = 1000
   sampling_percentage  = 50
   partition            = "aws"
   kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/some-key"
   permissions_boundary = null
+
+  deployment = {
+    canary_percent           = 10
+    wait_seconds             = 300
+    termination_wait_seconds = 120
+    timeout_seconds          = 1800
+    alarm_period_seconds     = 60
+  }
 }
 
 run "no_model_is_no_endpoint_in_the_module" {
@@ -35,13 +47,14 @@ run "no_model_is_no_endpoint_in_the_module" {
       length(aws_sagemaker_model.this) == 0,
       length(aws_sagemaker_endpoint_configuration.this) == 0,
       length(aws_sagemaker_endpoint.this) == 0,
+      length(aws_cloudwatch_metric_alarm.this) == 0,
+      length(aws_appautoscaling_target.this) == 0,
     ])
     error_message = "Without a model there must be nothing that is billed."
   }
 }
 
 run "a_model_is_one_endpoint_that_captures_both_sides_as_json" {
-  command = plan
 
   module {
     source = "./modules/endpoint"
@@ -49,9 +62,9 @@ run "a_model_is_one_endpoint_that_captures_both_sides_as_json" {
 
   assert {
     condition = alltrue([
-      one(aws_sagemaker_model.this).name == "some-endpoint-7",
+      startswith(one(aws_sagemaker_model.this).name, "some-endpoint-7-"),
       one(one(aws_sagemaker_model.this).primary_container).model_package_name == var.model_package_arn,
-      one(one(aws_sagemaker_endpoint_configuration.this).production_variants).model_name == "some-endpoint-7",
+      one(one(aws_sagemaker_endpoint_configuration.this).production_variants).model_name == one(aws_sagemaker_model.this).name,
       one(aws_sagemaker_endpoint.this).name == "some-endpoint",
       one(aws_sagemaker_endpoint.this).endpoint_config_name == one(aws_sagemaker_endpoint_configuration.this).name,
     ])
@@ -59,7 +72,7 @@ run "a_model_is_one_endpoint_that_captures_both_sides_as_json" {
   }
 
   assert {
-    condition     = one(one(aws_sagemaker_endpoint_configuration.this).production_variants).variant_name == "v7"
+    condition     = one(one(aws_sagemaker_model.this).primary_container).environment.MODEL_VERSION == "v7"
     error_message = "Each answer must say which version gave it."
   }
 
@@ -80,5 +93,97 @@ run "a_model_is_one_endpoint_that_captures_both_sides_as_json" {
   assert {
     condition     = one(one(one(aws_sagemaker_endpoint_configuration.this).data_capture_config).capture_content_type_header).json_content_types == toset(["application/json"])
     error_message = "Answers must be captured as JSON, not as base64."
+  }
+}
+
+run "a_new_model_gets_a_part_of_the_traffic_first_and_alarms_bring_it_back" {
+  module {
+    source = "./modules/endpoint"
+  }
+
+  assert {
+    condition = alltrue([
+      one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).type == "CANARY",
+      one(one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).canary_size).value == 10,
+      one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).wait_interval_in_seconds == 300,
+    ])
+    error_message = "A tenth of the traffic must go first, for five minutes."
+  }
+
+  assert {
+    condition     = toset(one(one(aws_sagemaker_endpoint.this).deployment_config).auto_rollback_configuration[0].alarms[*].alarm_name) == toset(["some-endpoint-5xx", "some-endpoint-model-errors", "some-endpoint-latency"])
+    error_message = "Server errors, model errors and latency must roll a deployment back."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching"])
+    error_message = "An endpoint that nobody asks must not be rolled back."
+  }
+
+  assert {
+    condition     = one([for query in aws_cloudwatch_metric_alarm.this["model-errors"].metric_query : query.expression if query.return_data]) == "errors - refused"
+    error_message = "What the caller does wrong must not roll a deployment back."
+  }
+
+  assert {
+    condition     = alltrue(flatten([for alarm in aws_cloudwatch_metric_alarm.this : [for query in alarm.metric_query : [for metric in query.metric : metric.dimensions["EndpointName"] == "some-endpoint" && metric.dimensions["VariantName"] == "AllTraffic"]]]))
+    error_message = "The alarms must watch the variant that old and new model share."
+  }
+}
+
+run "one_instance_moves_all_at_once_and_is_watched" {
+  module {
+    source = "./modules/endpoint"
+  }
+
+  variables {
+    instance_count = 1
+  }
+
+  assert {
+    condition     = one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).type == "ALL_AT_ONCE" && length(one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).canary_size) == 0
+    error_message = "One instance has no part that could go first."
+  }
+}
+
+run "an_endpoint_scales_on_the_requests_it_has_at_once" {
+  module {
+    source = "./modules/endpoint"
+  }
+
+  variables {
+    max_instance_count = 4
+  }
+
+  assert {
+    condition = alltrue([
+      one(aws_appautoscaling_target.this).resource_id == "endpoint/some-endpoint/variant/AllTraffic",
+      one(aws_appautoscaling_target.this).min_capacity == 2,
+      one(aws_appautoscaling_target.this).max_capacity == 4,
+      one(one(aws_appautoscaling_policy.this).target_tracking_scaling_policy_configuration).target_value == 5,
+    ])
+    error_message = "Instances must follow the requests at once, from the fewest to the most."
+  }
+}
+
+run "a_serverless_endpoint_has_neither_instances_nor_captures_nor_a_shift" {
+  module {
+    source = "./modules/endpoint"
+  }
+
+  variables {
+    sampling_percentage = 0
+    serverless          = { memory_size_in_mb = 2048, max_concurrency = 5 }
+  }
+
+  assert {
+    condition = alltrue([
+      one(one(one(aws_sagemaker_endpoint_configuration.this).production_variants).serverless_config).memory_size_in_mb == 2048,
+      one(one(aws_sagemaker_endpoint_configuration.this).production_variants).instance_type == null,
+      length(one(aws_sagemaker_endpoint_configuration.this).data_capture_config) == 0,
+      length(one(aws_sagemaker_endpoint.this).deployment_config) == 0,
+      length(aws_cloudwatch_metric_alarm.this) == 0,
+    ])
+    error_message = "A serverless endpoint has none of what is for instances."
   }
 }

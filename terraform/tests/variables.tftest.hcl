@@ -140,3 +140,32 @@ run "the_bounds_are_accepted" {
     training_instance_type = "ml.p3.2xlarge"
   }
 }
+
+run "a_serverless_endpoint_is_refused_beside_data_capture_and_instances" {
+  command = plan
+
+  variables {
+    serverless                  = { memory_size_in_mb = 1000, max_concurrency = 0 }
+    endpoint_max_instance_count = 2
+  }
+
+  expect_failures = [var.serverless]
+}
+
+run "a_deployment_out_of_bounds_is_refused" {
+  command = plan
+
+  variables {
+    deployment                   = { canary_percent = 51, wait_seconds = 3601, timeout_seconds = 599, alarm_period_seconds = 45 }
+    endpoint_max_instance_count  = 1
+    endpoint_concurrent_requests = 0
+    latency_limit_ms             = 0
+  }
+
+  expect_failures = [
+    var.deployment,
+    var.endpoint_max_instance_count,
+    var.endpoint_concurrent_requests,
+    var.latency_limit_ms,
+  ]
+}

@@ -171,7 +171,7 @@ class SageMaker:
 
         def look() -> dict[str, Any]:
             described: dict[str, Any] = self.client.describe_endpoint(EndpointName=endpoint)
-            return described if described["EndpointStatus"] not in ("Creating", "Updating") else {}
+            return described if described["EndpointStatus"] in ("InService", "Failed") else {}
 
         return eventually(look, seconds=30)
 

@@ -9,14 +9,17 @@ import pytest
 from scripts.state import StateMissingError, keep
 from scripts.terraform import Terraform, TerraformError, find_terraform
 from tests.contract.conftest import RunningEmulator
-from tests.contract.test_terraform import account, project  # noqa: F401 (fixtures)
+from tests.contract.test_terraform import (
+    make_account,  # noqa: F401 (the fixture `account`)
+    make_project,  # noqa: F401 (the fixture `project`)
+)
 from tests.contract.waiting import eventually
 
 BUCKET = "scones-state-123456789012"
 
 
 @pytest.fixture
-def bootstrap(account: RunningEmulator, project: Path, monkeypatch: pytest.MonkeyPatch) -> Terraform:  # noqa: F811
+def bootstrap(account: RunningEmulator, project: Path, monkeypatch: pytest.MonkeyPatch) -> Terraform:
     """terraform/bootstrap in a clone."""
     monkeypatch.setenv("TF_VAR_repository", "scones/vehicles")
     monkeypatch.delenv("TF_DATA_DIR", raising=False)
@@ -31,7 +34,7 @@ def copied(terraform: Terraform, to: Path) -> Terraform:
 
 
 def test_the_ground_is_laid_once_and_found_again(
-    account: RunningEmulator,  # noqa: F811
+    account: RunningEmulator,
     bootstrap: Terraform,
     tmp_path: Path,
 ) -> None:
@@ -60,7 +63,7 @@ def test_the_ground_is_laid_once_and_found_again(
 
 
 def test_of_two_at_once_one_is_refused(
-    account: RunningEmulator,  # noqa: F811
+    account: RunningEmulator,
     bootstrap: Terraform,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

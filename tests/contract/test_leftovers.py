@@ -1,11 +1,13 @@
 """Tear-down: what was made outside Terraform is found by name, and strangers of like names stay."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from emulator.environment import pointing_at
 from scripts.leftovers import Leftovers, remove
+from tests.contract.conftest import RunningEmulator, start_emulator
 from tests.contract.sagemaker_parts import (
     ROLE,
     SERVER,
@@ -16,6 +18,14 @@ from tests.contract.sagemaker_parts import (
 REGION = "us-east-1"
 OURS, THEIRS = "scones-dev-", ("scones-dev2-", "my-scones-dev-", "scones-prod-")
 STREAMS = "/aws/sagemaker/TrainingJobs"
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEmulator]:
+    """An account in which nobody else makes anything meanwhile."""
+    running = start_emulator(tmp_path_factory.mktemp("emulator"))
+    yield running
+    running.stop()
 
 
 @pytest.fixture

@@ -13,7 +13,12 @@ from botocore import xform_name
 
 from scripts.stack import Stack, read_stack
 from tests.contract.conftest import RunningEmulator
-from tests.contract.test_terraform import ROOT, account, make_terraform, project, unprotect  # noqa: F401 (fixtures)
+from tests.contract.test_terraform import (
+    ROOT,
+    make_account,  # noqa: F401 (the fixture `account`)
+    make_project,  # noqa: F401 (the fixture `project`)
+    make_terraform,
+)
 
 BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
 # What names no resource: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
@@ -41,6 +46,8 @@ CONTAINER = {
     "logs:DescribeLogStreams",
     *OWN_LOG,
 }
+# the alarms: https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
+HOSTING = {"s3:GetObject", "s3:ListBucket", "s3:PutObject", "cloudwatch:DescribeAlarms"}
 # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html and .../xray-iam.html
 MACHINE = {
     "logs:CreateLogDelivery",
@@ -65,7 +72,7 @@ TASKS = {
 
 
 @pytest.fixture
-def stack(account: RunningEmulator, project: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:  # noqa: F811
+def stack(account: RunningEmulator, project: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """Production, applied within a permissions boundary."""
     monkeypatch.setenv("TF_VAR_permissions_boundary", BOUNDARY)
     terraform = make_terraform(project, "prod")
@@ -127,7 +134,7 @@ def called_by(function: str) -> set[str]:
     }
 
 
-def test_every_policy_names_what_it_is_about(account: RunningEmulator, stack: Stack) -> None:  # noqa: F811
+def test_every_policy_names_what_it_is_about(account: RunningEmulator, stack: Stack) -> None:
     # GIVEN
     iam = account.client("iam", stack.region)
     found = policies(iam)
@@ -166,7 +173,7 @@ def test_every_policy_names_what_it_is_about(account: RunningEmulator, stack: St
         "filter": {*called_by("filter"), *OWN_LOG, *TRACING},
         "workflow": {*(TASKS[task] for task in tasks), *KEY, *MACHINE},
         "training": training,
-        "vehicles-hosting": {"s3:GetObject", "s3:ListBucket", "s3:PutObject", "kms:CreateGrant", *KEY, *CONTAINER},
+        "vehicles-hosting": {*HOSTING, "kms:CreateGrant", *KEY, *CONTAINER},
     }
     assert {"s3:GetObject"} <= expected["serialize"]
     assert {"sagemaker:InvokeEndpoint"} <= expected["classify"]

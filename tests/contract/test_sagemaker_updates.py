@@ -1,12 +1,14 @@
 """Endpoints under change: an update, a server that dies, the end of the emulator."""
 
 import contextlib
+import json
 import os
 import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -120,6 +122,147 @@ def test_an_update_keeps_its_deployment_config(sagemaker: SageMaker) -> None:
     sagemaker.client.update_endpoint(EndpointName=endpoint, EndpointConfigName=config, DeploymentConfig=deployment)
     # THEN
     assert sagemaker.settled(endpoint)["LastDeploymentConfig"] == deployment
+
+
+def deployment(alarm: str, kind: str = "CANARY", **routing: Any) -> dict[str, Any]:
+    return {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": {"Type": kind, "WaitIntervalInSeconds": 3, **routing},
+            "TerminationWaitInSeconds": 0,
+        },
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm}]},
+    }
+
+
+HALF = {"Type": "CAPACITY_PERCENT", "Value": 50}
+
+
+def make_alarm(sagemaker: SageMaker, endpoint: str) -> str:
+    """An alarm on the endpoint's server errors; its name."""
+    name = unique("alarm")
+    sagemaker.emulator.client("cloudwatch").put_metric_alarm(
+        AlarmName=name,
+        Namespace="AWS/SageMaker",
+        MetricName="Invocation5XXErrors",
+        Dimensions=[{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": "AllTraffic"}],
+        Statistic="Sum",
+        Period=10,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
+    )
+    return name
+
+
+@pytest.mark.parametrize(
+    ("kind", "routing"),
+    [("CANARY", {"CanarySize": HALF}), ("LINEAR", {"LinearStepSize": HALF}), ("ALL_AT_ONCE", {})],
+)
+def test_a_deployment_moves_traffic_in_steps_and_drops_none(
+    sagemaker: SageMaker, kind: str, routing: dict[str, Any]
+) -> None:
+    # GIVEN
+    endpoint = sagemaker.serve("first")
+    config = sagemaker.make_config({"AllTraffic": (sagemaker.make_model("second"), 1)})
+    load = Load(sagemaker, endpoint)
+    # WHEN
+    with load.running():
+        sagemaker.client.update_endpoint(
+            EndpointName=endpoint,
+            EndpointConfigName=config,
+            DeploymentConfig=deployment(make_alarm(sagemaker, endpoint), kind, **routing),
+        )
+        eventually(lambda: load.models["second"] > 20)
+        during = sagemaker.client.describe_endpoint(EndpointName=endpoint)
+        first, second = load.models["first"], load.models["second"]
+        eventually(lambda: load.models["second"] > second + 100)
+        first_meanwhile = load.models["first"] - first
+        described = sagemaker.settled(endpoint)
+    # THEN
+    assert (during["EndpointStatus"], during["PendingDeploymentSummary"]["EndpointConfigName"]) == ("Updating", config)
+    assert (first_meanwhile > 30) == (kind != "ALL_AT_ONCE")
+    assert load.failures == []
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", config)
+    assert "PendingDeploymentSummary" not in described
+    assert {sagemaker.ask(endpoint)["model"] for _ in range(10)} == {"second"}
+
+
+def test_an_alarm_brings_all_traffic_back(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint = sagemaker.serve("first")
+    before = sagemaker.client.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+    config = sagemaker.make_config({"AllTraffic": (sagemaker.make_model("failing"), 1)})
+    alarm = make_alarm(sagemaker, endpoint)
+    load = Load(sagemaker, endpoint)
+    # WHEN
+    with load.running():
+        sagemaker.client.update_endpoint(
+            EndpointName=endpoint, EndpointConfigName=config, DeploymentConfig=deployment(alarm, CanarySize=HALF)
+        )
+        described = sagemaker.settled(endpoint)
+        load.failures.clear()
+        answered = load.models["first"]
+        eventually(lambda: load.models["first"] > answered + 100)
+    # THEN
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", before)
+    assert alarm in described["FailureReason"]
+    assert load.failures == []
+
+
+def test_a_blue_green_deployment_needs_the_variants_names(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint = sagemaker.serve()
+    other = sagemaker.make_config({"Another": (sagemaker.make_model("second"), 1)})
+    # WHEN / THEN
+    with pytest.raises(ClientError, match="AllTraffic, and the new endpoint configuration has Another"):
+        sagemaker.client.update_endpoint(
+            EndpointName=endpoint, EndpointConfigName=other, DeploymentConfig=deployment("some-alarm", CanarySize=HALF)
+        )
+
+
+def test_an_alarm_tells_its_topic(sagemaker: SageMaker, inbox: tuple[str, str]) -> None:
+    # GIVEN
+    topic, queue = inbox
+    endpoint = sagemaker.serve("failing")
+    alarm = make_alarm(sagemaker, endpoint)
+    cloudwatch = sagemaker.emulator.client("cloudwatch")
+    (described,) = cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"]
+    settings = ("Namespace", "MetricName", "Dimensions", "Statistic", "Period", "EvaluationPeriods", "Threshold")
+    same = {name: described[name] for name in (*settings, "ComparisonOperator", "TreatMissingData")}
+    cloudwatch.put_metric_alarm(AlarmName=alarm, AlarmActions=[topic], **same)
+    # WHEN
+    with pytest.raises(ClientError, match="the model is broken"):
+        sagemaker.invoke(endpoint)
+    # THEN
+    sqs = sagemaker.emulator.client("sqs")
+    (message,) = eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages", []), seconds=10)
+    told = json.loads(message["Body"])
+    assert (told["AlarmName"], told["NewStateValue"]) == (alarm, "ALARM")
+
+
+def test_a_serverless_model_rests_and_wakes(tmp_path: Path) -> None:
+    # GIVEN an endpoint whose server is ended after a second
+    running = start_emulator(tmp_path)
+    try:
+        sagemaker = SageMaker(running, unique("bucket"))
+        sagemaker.s3.create_bucket(Bucket=sagemaker.bucket)
+        variant = {
+            "VariantName": "AllTraffic",
+            "ModelName": sagemaker.make_model(),
+            "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5},
+        }
+        name = unique("config")
+        sagemaker.client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+        endpoint = sagemaker.make_endpoint(name)
+        before = sagemaker.ask(endpoint)["pid"]
+        # WHEN nobody asks
+        eventually(lambda: not is_running(before), seconds=40)
+        # THEN the next request is answered by another one
+        assert sagemaker.ask(endpoint)["model"] == "first"
+        assert sagemaker.ask(endpoint)["pid"] != before
+    finally:
+        running.stop()
 
 
 def test_a_server_that_is_killed_comes_back(sagemaker: SageMaker) -> None:

@@ -38,8 +38,8 @@ LISTINGS: dict[str, Callable[[Any], list[Any]]] = {
 }
 
 
-@pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningEmulator]:
+@pytest.fixture(name="account")
+def make_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningEmulator]:
     """An account with nothing in it, to which Terraform and boto3 point."""
     folder = tmp_path / "emulator"
     folder.mkdir()
@@ -51,8 +51,8 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
     running.stop()
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
+@pytest.fixture(name="project")
+def make_project(tmp_path: Path) -> Path:
     """The Terraform and the zips as a clone has them after `make lambdas`, with no state and no provider yet."""
     ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "terraform.tfstate.d")
     shutil.copytree(ROOT / "terraform", tmp_path / "terraform", ignore=ignored)

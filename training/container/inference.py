@@ -7,6 +7,7 @@ One image comes in as it is, and a JSON list with a probability for each class g
 import base64
 import binascii
 import json
+import os
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -21,6 +22,8 @@ from sagemaker_inference.errors import GenericInferenceToolkitError
 JSON = "application/json"
 FORMATS = {"image/png": ("PNG",), "image/jpeg": ("JPEG",), "application/x-image": ("PNG", "JPEG")}
 MAX_IMAGES = 256  # in one request
+# passed on to the caller: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 
 
 class RequestError(GenericInferenceToolkitError):  # type: ignore[misc]
@@ -55,13 +58,16 @@ def model_fn(model_dir: str) -> Model:
     return Model(session, description["input"]["size"])
 
 
-def transform_fn(model: Model, body: bytes | str, content_type: str, accept: str) -> tuple[str, str]:
-    """Answer one request.
+def transform_fn(
+    model: Model, body: bytes | str, content_type: str, accept: str, context: Any = None
+) -> tuple[str, str]:
+    """Answer one request, and say which version of the model does, where the endpoint's environment tells it.
 
     Parameters
     ----------
     body : an image's bytes, or JSON's text
     content_type, accept : media types of the body and of the answer
+    context : the model server's, which takes the answer's headers; none needs to be there
 
     Returns
     -------
@@ -73,6 +79,8 @@ def transform_fn(model: Model, body: bytes | str, content_type: str, accept: str
     RequestError
         With status 415: another type is sent or asked for. With 400: the body is no image, or no list of images.
     """
+    if context and "MODEL_VERSION" in os.environ:
+        context.set_response_header(0, ATTRIBUTES, os.environ["MODEL_VERSION"])
     if media_type(accept) not in (JSON, "*/*", "application/*"):
         raise RequestError(f"answers are {JSON}, not {accept}", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     kind = media_type(content_type)

@@ -3,17 +3,18 @@ locals {
   count   = var.model_package_arn == null ? 0 : 1
   version = try(reverse(split("/", var.model_package_arn))[0], "")
 
-  # The endpoint says with each answer which variant gave it: named for the model's version, it says which model did
-  variant = "v${local.version}"
+  # Traffic moves step by step only between variants of one name:
+  # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-exclusions.html
+  variant = "AllTraffic"
 
   # Disks of their own are encrypted by the instances, and a key for them is refused:
   # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
   has_own_disk   = can(regex("^ml\\.([a-z]+[0-9]+[a-z]*d[a-z]*|g4dn|g5|g6|p4d|p5|trn1|inf2)\\.", var.instance_type))
   volume_key_arn = local.has_own_disk ? null : var.kms_key_arn
 
-  # A configuration cannot be changed, so each has a name of its own: the model's version and what is set here
-  settings    = [local.variant, var.instance_type, var.instance_count, var.sampling_percentage, var.data_capture_uri, var.kms_key_arn]
-  config_name = "${var.name}-${local.version}-${substr(sha256(jsonencode(local.settings)), 0, 8)}"
+  # Deployment guardrails are for endpoints on instances:
+  # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html
+  on_instances = var.serverless == null
 
   arn_prefix = "arn:${var.partition}"
   place      = "${data.aws_region.this.name}:${data.aws_caller_identity.this.account_id}"
@@ -94,6 +95,13 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
+  # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
+  statement {
+    sid       = "WatchDeployments"
+    actions   = ["cloudwatch:DescribeAlarms"]
+    resources = ["${local.arn_prefix}:cloudwatch:${local.place}:alarm:${var.name}-*"]
+  }
+
   statement {
     sid       = "PullImage"
     actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
@@ -120,15 +128,25 @@ resource "aws_iam_role_policy" "this" {
   policy = data.aws_iam_policy_document.this.json
 }
 
+# Models and configurations get unique names: what a rolled back deployment leaves behind is in nobody's way.
+resource "terraform_data" "model" {
+  count = local.count
+
+  # all that makes another model
+  triggers_replace = [var.model_package_arn, aws_iam_role.this.arn]
+}
+
 resource "aws_sagemaker_model" "this" {
   #checkov:skip=CKV_AWS_370:the inference image installs what the model's code/requirements.txt names when it starts
   count = local.count
 
-  name               = "${var.name}-${local.version}"
+  name               = "${var.name}-${local.version}-${substr(terraform_data.model[0].id, 0, 8)}"
   execution_role_arn = aws_iam_role.this.arn
 
   primary_container {
     model_package_name = var.model_package_arn
+    # with each answer the model says its version: while an endpoint is updated, old and new answer in turn
+    environment = { MODEL_VERSION = "v${local.version}" }
   }
 
   lifecycle {
@@ -141,34 +159,47 @@ resource "aws_sagemaker_model" "this" {
 resource "aws_sagemaker_endpoint_configuration" "this" {
   count = local.count
 
-  name        = local.config_name
-  kms_key_arn = local.volume_key_arn
+  name_prefix = "${var.name}-${local.version}-"
+  kms_key_arn = local.on_instances ? local.volume_key_arn : null
 
   production_variants {
     variant_name           = local.variant
     model_name             = aws_sagemaker_model.this[0].name
-    instance_type          = var.instance_type
-    initial_instance_count = var.instance_count
+    instance_type          = local.on_instances ? var.instance_type : null
+    initial_instance_count = local.on_instances ? var.instance_count : null
     initial_variant_weight = 1
+
+    dynamic "serverless_config" {
+      for_each = var.serverless[*]
+
+      content {
+        memory_size_in_mb = serverless_config.value.memory_size_in_mb
+        max_concurrency   = serverless_config.value.max_concurrency
+      }
+    }
   }
 
-  data_capture_config {
-    enable_capture              = true
-    initial_sampling_percentage = var.sampling_percentage
-    destination_s3_uri          = var.data_capture_uri
-    kms_key_id                  = var.kms_key_arn
+  dynamic "data_capture_config" {
+    for_each = var.sampling_percentage > 0 ? [true] : []
 
-    capture_options {
-      capture_mode = "Input"
-    }
+    content {
+      enable_capture              = true
+      initial_sampling_percentage = var.sampling_percentage
+      destination_s3_uri          = var.data_capture_uri
+      kms_key_id                  = var.kms_key_arn
 
-    capture_options {
-      capture_mode = "Output"
-    }
+      capture_options {
+        capture_mode = "Input"
+      }
 
-    # without it the answers are captured as base64
-    capture_content_type_header {
-      json_content_types = ["application/json"]
+      capture_options {
+        capture_mode = "Output"
+      }
+
+      # without it the answers are captured as base64
+      capture_content_type_header {
+        json_content_types = ["application/json"]
+      }
     }
   }
 
@@ -182,4 +213,144 @@ resource "aws_sagemaker_endpoint" "this" {
 
   name                 = var.name
   endpoint_config_name = aws_sagemaker_endpoint_configuration.this[0].name
+
+  dynamic "deployment_config" {
+    for_each = local.on_instances ? [var.deployment] : []
+
+    content {
+      blue_green_update_policy {
+        termination_wait_in_seconds          = deployment_config.value.termination_wait_seconds
+        maximum_execution_timeout_in_seconds = deployment_config.value.timeout_seconds
+
+        traffic_routing_configuration {
+          # half of an instance takes no traffic
+          type                     = var.instance_count > 1 ? "CANARY" : "ALL_AT_ONCE"
+          wait_interval_in_seconds = deployment_config.value.wait_seconds
+
+          dynamic "canary_size" {
+            for_each = var.instance_count > 1 ? [deployment_config.value.canary_percent] : []
+
+            content {
+              type  = "CAPACITY_PERCENT"
+              value = canary_size.value
+            }
+          }
+        }
+      }
+
+      auto_rollback_configuration {
+        dynamic "alarms" {
+          for_each = aws_cloudwatch_metric_alarm.this
+
+          content {
+            alarm_name = alarms.value.alarm_name
+          }
+        }
+      }
+    }
+  }
+
+  lifecycle {
+    # The provider takes an update that SageMaker rolled back for a success, and the configuration that still
+    # answers would be deleted next: https://github.com/hashicorp/terraform-provider-aws/issues/48997
+    postcondition {
+      condition     = self.endpoint_config_name == aws_sagemaker_endpoint_configuration.this[0].name
+      error_message = "SageMaker rolled the deployment back: ${self.name} serves ${self.endpoint_config_name} as before."
+    }
+  }
+}
+
+# What rolls a deployment back. Never 4xx, which are the caller's: whoever sends no image must not stop a deployment.
+# InvocationModelErrors counts them too, so they are taken off:
+# https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+locals {
+  alarms = {
+    "5xx" = {
+      description = "The model answers with a server's error."
+      expression  = "server"
+      metrics     = { server = ["Invocation5XXErrors", "Sum"] }
+      threshold   = 0
+    }
+    "model-errors" = {
+      description = "The model does not answer, or not with 2xx; 4xx left out."
+      expression  = "errors - refused"
+      metrics     = { errors = ["InvocationModelErrors", "Sum"], refused = ["Invocation4XXErrors", "Sum"] }
+      threshold   = 0
+    }
+    "latency" = {
+      description = "One answer in a hundred takes the model longer than ${var.latency_limit_ms} ms."
+      expression  = "latency"
+      metrics     = { latency = ["ModelLatency", "p99"] }
+      threshold   = var.latency_limit_ms * 1000 # microseconds
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.on_instances && local.count == 1 ? local.alarms : {}
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.description
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = each.value.threshold
+  evaluation_periods  = 1
+  # an endpoint that nobody asks is well
+  treat_missing_data = "notBreaching"
+
+  dynamic "metric_query" {
+    for_each = each.value.metrics
+
+    content {
+      id          = metric_query.key
+      return_data = metric_query.key == each.value.expression
+
+      metric {
+        namespace   = "AWS/SageMaker"
+        metric_name = metric_query.value[0]
+        stat        = metric_query.value[1]
+        period      = var.deployment.alarm_period_seconds
+        dimensions  = { EndpointName = var.name, VariantName = local.variant }
+      }
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = contains(keys(each.value.metrics), each.value.expression) ? [] : [each.value.expression]
+
+    content {
+      id          = "result"
+      expression  = metric_query.value
+      return_data = true
+    }
+  }
+}
+
+resource "aws_appautoscaling_target" "this" {
+  count = local.on_instances && var.max_instance_count != null ? local.count : 0
+
+  service_namespace  = "sagemaker"
+  resource_id        = "endpoint/${aws_sagemaker_endpoint.this[0].name}/variant/${local.variant}"
+  scalable_dimension = "sagemaker:variant:DesiredInstanceCount"
+  min_capacity       = var.instance_count
+  max_capacity       = var.max_instance_count
+}
+
+resource "aws_appautoscaling_policy" "this" {
+  count = length(aws_appautoscaling_target.this)
+
+  name               = "${var.name}-concurrency"
+  policy_type        = "TargetTrackingScaling"
+  service_namespace  = aws_appautoscaling_target.this[0].service_namespace
+  resource_id        = aws_appautoscaling_target.this[0].resource_id
+  scalable_dimension = aws_appautoscaling_target.this[0].scalable_dimension
+
+  target_tracking_scaling_policy_configuration {
+    target_value       = var.concurrent_requests
+    scale_in_cooldown  = 300
+    scale_out_cooldown = 60
+
+    predefined_metric_specification {
+      predefined_metric_type = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
+    }
+  }
 }

@@ -15,6 +15,15 @@ locals {
     JitterStrategy  = "FULL"
   }]
 
+  # While the endpoint is updated, a part of the requests reaches the new model: if it fails, the old one still answers
+  ask_again = [{
+    ErrorEquals     = ["ModelFailedError"]
+    IntervalSeconds = 1
+    MaxAttempts     = 6
+    BackoffRate     = 2
+    JitterStrategy  = "FULL"
+  }]
+
   # Nothing is caught away: whatever is caught here fails the execution under its own name, once it is counted and told.
   # Without a ResultPath the error takes the place of the state, and the image goes no further.
   catch = [{
@@ -48,6 +57,7 @@ locals {
         Next           = "Classify"
       })
       Classify = merge(local.invoke["classify"], {
+        Retry          = concat(local.retry, local.ask_again)
         ResultSelector = { "body.$" = "$.Payload.body" }
         OutputPath     = "$.body"
         Next           = "Filter"

@@ -1,7 +1,7 @@
 """A serving image that knows SageMaker's contract and nothing of this project.
 
 Its model is one text; where that is a list, it is the answer. A body may tell it what to do: `die`, `bad`, `broken`,
-`slow`; else it tells what it was sent.
+`slow`; else it tells what it was sent. The model `failing` is healthy and fails at every request.
 """
 
 import json
@@ -29,7 +29,7 @@ class Handler(BaseHTTPRequestHandler):
             os._exit(1)
         if body == b"bad":
             return self.answer(400, b"there is no such vehicle")
-        if body == b"broken":
+        if body == b"broken" or MODEL == "failing":
             return self.answer(500, b"the model is broken")
         if body == b"slow":
             print("slowly", flush=True)

@@ -21,16 +21,20 @@ def event_of(image: bytes) -> dict[str, Any]:
 class FakeRuntime:
     """An endpoint with one answer, or one that refuses."""
 
-    def __init__(self, answer: bytes = b"[0.25, 0.75]", *, refuses: str | None = None) -> None:
+    def __init__(
+        self, answer: bytes = b"[0.25, 0.75]", *, refuses: str | None = None, status: int | None = None
+    ) -> None:
         self.asked: list[dict[str, Any]] = []
         self._answer = answer
         self._refuses = refuses
+        self._status = {} if status is None else {"OriginalStatusCode": status}
 
     def invoke_endpoint(self, **request: Any) -> dict[str, Any]:
         self.asked.append(request)
         if self._refuses:
-            raise ClientError({"Error": {"Code": self._refuses, "Message": "refused"}}, "InvokeEndpoint")
-        return {"Body": io.BytesIO(self._answer), "InvokedProductionVariant": "v7"}
+            answer: Any = {"Error": {"Code": self._refuses, "Message": "refused"}, **self._status}
+            raise ClientError(answer, "InvokeEndpoint")
+        return {"Body": io.BytesIO(self._answer), "CustomAttributes": "v7"}
 
 
 @pytest.fixture(autouse=True)
@@ -149,15 +153,27 @@ def test_a_long_answer_is_quoted_in_short(classify: ModuleType, monkeypatch: pyt
     assert len(str(raised.value)) < 300
 
 
-@pytest.mark.parametrize("code", ["ValidationError", "ModelError"])
-def test_a_refusal_of_the_endpoint_stays_what_it_is(
-    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, code: str
+@pytest.mark.parametrize(("code", "status"), [("ValidationError", None), ("ModelError", 400)])
+def test_a_refusal_stays_what_it_is(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, code: str, status: int | None
 ) -> None:
     # GIVEN
-    runtime = FakeRuntime(refuses=code)
+    runtime = FakeRuntime(refuses=code, status=status)
 
     # WHEN / THEN
     with pytest.raises(ClientError, match=code):
+        run(classify, monkeypatch, runtime, event_of(PNG))
+
+
+@pytest.mark.parametrize("status", [500, 503, 0])
+def test_a_model_that_fails_may_be_asked_again(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    # GIVEN
+    runtime = FakeRuntime(refuses="ModelError", status=status)
+
+    # WHEN / THEN
+    with pytest.raises(classify.ModelFailedError, match="refused"):
         run(classify, monkeypatch, runtime, event_of(PNG))
 
 

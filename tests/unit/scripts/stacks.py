@@ -37,6 +37,7 @@ def make_stack(**changes: Any) -> Stack:
         "endpoint_name": "scones-local-vehicles",
         "endpoint_config_name": "scones-local-vehicles-1",
         "endpoint_schedule": "scones-local-endpoint-end",
+        "captures": True,
         "data_capture_uri": f"s3://scones-local-data-{account}/data_capture",
         "failures_topic_arn": f"arn:aws:sns:us-east-1:{account}:scones-local-failures",
         "vehicles_table": "scones-local-vehicles",

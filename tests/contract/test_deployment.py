@@ -1,0 +1,153 @@
+"""A model that fails is deployed by the project's own Terraform and command, while the endpoint is asked."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scripts.registry import parameter_name
+from scripts.stack import Stack, read_stack
+from tests.contract.conftest import ROOT, RunningEmulator
+from tests.contract.functions import unique
+from tests.contract.sagemaker_parts import SERVER, make_archive
+from tests.contract.test_terraform import (
+    make_account,  # noqa: F401 (the fixture `account`)
+    make_project,  # noqa: F401 (the fixture `project`)
+    make_terraform,
+)
+from tests.contract.waiting import eventually
+from tests.unit.lambdas.images import png
+
+
+def register(account: RunningEmulator, stack: Stack, text: str) -> str:
+    """Register a model of the tests' server; its ARN."""
+    key = f"models/{unique('model')}/model.tar.gz"
+    account.client("s3").put_object(Bucket=stack.bucket, Key=key, Body=make_archive({"model.txt": text}))
+    container = {"Image": SERVER, "ModelDataUrl": f"s3://{stack.bucket}/{key}"}
+    made = account.client("sagemaker").create_model_package(
+        ModelPackageGroupName=stack.model_package_group,
+        InferenceSpecification={"Containers": [container], "SupportedContentTypes": ["image/png"]},
+        ModelApprovalStatus="Approved",
+    )
+    arn: str = made["ModelPackageArn"]
+    return arn
+
+
+def deploy(account: RunningEmulator, stack: Stack, project: Path, arn: str) -> subprocess.CompletedProcess[str]:
+    """What `make deploy` runs, once the model is in use."""
+    account.client("ssm").put_parameter(Name=parameter_name(stack), Value=arn, Type="String", Overwrite=True)
+    return subprocess.run(
+        [sys.executable, "-m", "scripts.provision", "deploy", "--env", "local"],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+
+class Traffic:
+    """Requests in a row, to the endpoint itself and through the workflow."""
+
+    def __init__(self, account: RunningEmulator, stack: Stack) -> None:
+        self.seen: Counter[str] = Counter()
+        self._executions: list[str] = []
+        self._stack = stack
+        self._runtime, self._states = account.client("sagemaker-runtime"), account.client("stepfunctions")
+        account.client("s3").put_object(Bucket=stack.bucket, Key="test/a.png", Body=png(32, 32))
+        self._over = threading.Event()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        thread = threading.Thread(target=self._run)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(0.02):
+            self.seen[self.ask()] += 1
+            if self.seen.total() % 20 == 0:
+                self._executions.append(self._execute())
+
+    def _execute(self) -> str:
+        order = json.dumps({"s3_bucket": self._stack.bucket, "s3_key": "test/a.png"})
+        started = self._states.start_execution(stateMachineArn=self._stack.state_machine_arn, input=order)
+        arn: str = started["executionArn"]
+        return arn
+
+    def ends(self) -> Counter[str]:
+        """How the executions ended, once they all have."""
+
+        def statuses() -> Counter[str]:
+            found = Counter(self._states.describe_execution(executionArn=arn)["status"] for arn in self._executions)
+            return Counter() if "RUNNING" in found else found
+
+        return eventually(statuses, seconds=90)
+
+    def ask(self) -> str:
+        try:
+            answer = self._runtime.invoke_endpoint(EndpointName=self._stack.endpoint_name, Body=b"x")
+        except self._runtime.exceptions.ModelError as error:
+            return str(error.response["OriginalStatusCode"])
+        return str(json.loads(answer["Body"].read()))
+
+
+def configs(account: RunningEmulator) -> list[str]:
+    return [
+        each["EndpointConfigName"] for each in account.client("sagemaker").list_endpoint_configs()["EndpointConfigs"]
+    ]
+
+
+def served(account: RunningEmulator, stack: Stack) -> dict[str, Any]:
+    described: dict[str, Any] = account.client("sagemaker").describe_endpoint(EndpointName=stack.endpoint_name)
+    return described
+
+
+def test_a_model_that_fails_is_rolled_back_and_the_old_one_answers(account: RunningEmulator, project: Path) -> None:
+    # GIVEN
+    terraform = make_terraform(project, "local")
+    terraform.apply(terraform.plan())
+    stack = read_stack(terraform)
+    good, bad = register(account, stack, "[0.99, 0.01]"), register(account, stack, "failing")
+    first = deploy(account, stack, project, good)
+    assert first.returncode == 0, first.stderr
+    before = served(account, stack)["EndpointConfigName"]
+    traffic = Traffic(account, stack)
+
+    # WHEN
+    with traffic.running():
+        eventually(lambda: traffic.seen["[0.99, 0.01]"] > 10)
+        answer = deploy(account, stack, project, bad)
+
+    # THEN the command fails and says why, the old model has all the traffic again, and all was answered meanwhile
+    assert answer.returncode == 1
+    assert "scones-local-vehicles-5xx" in answer.stderr
+    assert before in answer.stderr
+    assert "make rollback deploy" in answer.stderr
+    assert served(account, stack)["EndpointStatus"] == "InService"
+    assert served(account, stack)["EndpointConfigName"] == before
+    assert {traffic.ask() for _ in range(20)} == {"[0.99, 0.01]"}
+    assert set(traffic.seen) == {"[0.99, 0.01]", "500"}
+    assert set(traffic.ends()) == {"SUCCEEDED"}
+    assert traffic.seen["500"] < traffic.seen["[0.99, 0.01]"]
+    assert before in configs(account)
+    assert not terraform.plan().empty
+
+    # WHEN the operator goes back
+    answer = deploy(account, stack, project, good)
+
+    # THEN nothing of the failed deployment is left
+    assert answer.returncode == 0, answer.stderr
+    assert configs(account) == [served(account, stack)["EndpointConfigName"]]
+    assert len(account.client("sagemaker").list_models()["Models"]) == 1
+    assert traffic.ask() == "[0.99, 0.01]"
+    assert terraform.plan().empty
