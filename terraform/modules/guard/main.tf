@@ -94,7 +94,8 @@ resource "aws_scheduler_schedule" "this" {
   depends_on = [aws_iam_role_policy.this]
 }
 
-# Invocations are reported only where there are some, CPU use as long as there is an instance: their sum is there where both or CPU use is.
+# Invocations are reported only where there are some, CPU use as long as there are instances. A sum is missing where a
+# part of it is, so it tells idle from absent.
 resource "aws_cloudwatch_metric_alarm" "idle" {
   count = local.serves
 
