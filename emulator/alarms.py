@@ -178,7 +178,7 @@ def statistic(data: Sequence[Any], name: str) -> float | None:
 
 
 def calculate(expression: str, values: Mapping[str, float | None]) -> float | None:
-    """Metric math with the four operations, comparisons, FILL and IF, on metrics by their ids; None where one is missing.
+    """Metric math with the four operations, comparisons, FILL and IF, on metrics by their ids; None if one is missing.
 
     Raises
     ------
