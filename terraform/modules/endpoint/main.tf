@@ -132,8 +132,7 @@ resource "aws_iam_role_policy" "this" {
 resource "terraform_data" "model" {
   count = local.count
 
-  # all that makes another model
-  triggers_replace = [var.model_package_arn, aws_iam_role.this.arn]
+  triggers_replace = [var.model_package_arn, aws_iam_role.this.arn] # all that makes another model
 }
 
 resource "aws_sagemaker_model" "this" {
@@ -208,6 +207,16 @@ resource "aws_sagemaker_endpoint_configuration" "this" {
   }
 }
 
+module "alarms" {
+  source = "../alarms"
+  count  = local.on_instances ? local.count : 0
+
+  endpoint_name    = var.name
+  variant_name     = local.variant
+  latency_limit_ms = var.latency_limit_ms
+  period_seconds   = var.deployment.alarm_period_seconds
+}
+
 resource "aws_sagemaker_endpoint" "this" {
   count = local.count
 
@@ -240,10 +249,10 @@ resource "aws_sagemaker_endpoint" "this" {
 
       auto_rollback_configuration {
         dynamic "alarms" {
-          for_each = aws_cloudwatch_metric_alarm.this
+          for_each = module.alarms[0].names
 
           content {
-            alarm_name = alarms.value.alarm_name
+            alarm_name = alarms.value
           }
         }
       }
@@ -256,71 +265,6 @@ resource "aws_sagemaker_endpoint" "this" {
     postcondition {
       condition     = self.endpoint_config_name == aws_sagemaker_endpoint_configuration.this[0].name
       error_message = "SageMaker rolled the deployment back: ${self.name} serves ${self.endpoint_config_name} as before."
-    }
-  }
-}
-
-# What rolls a deployment back. Never 4xx, which are the caller's: whoever sends no image must not stop a deployment.
-# InvocationModelErrors counts them too, so they are taken off:
-# https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
-locals {
-  alarms = {
-    "5xx" = {
-      description = "The model answers with a server's error."
-      expression  = "server"
-      metrics     = { server = ["Invocation5XXErrors", "Sum"] }
-      threshold   = 0
-    }
-    "model-errors" = {
-      description = "The model does not answer, or not with 2xx; 4xx left out."
-      expression  = "errors - refused"
-      metrics     = { errors = ["InvocationModelErrors", "Sum"], refused = ["Invocation4XXErrors", "Sum"] }
-      threshold   = 0
-    }
-    "latency" = {
-      description = "One answer in a hundred takes the model longer than ${var.latency_limit_ms} ms."
-      expression  = "latency"
-      metrics     = { latency = ["ModelLatency", "p99"] }
-      threshold   = var.latency_limit_ms * 1000 # microseconds
-    }
-  }
-}
-
-resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = local.on_instances && local.count == 1 ? local.alarms : {}
-
-  alarm_name          = "${var.name}-${each.key}"
-  alarm_description   = each.value.description
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = each.value.threshold
-  evaluation_periods  = 1
-  # an endpoint that nobody asks is well
-  treat_missing_data = "notBreaching"
-
-  dynamic "metric_query" {
-    for_each = each.value.metrics
-
-    content {
-      id          = metric_query.key
-      return_data = metric_query.key == each.value.expression
-
-      metric {
-        namespace   = "AWS/SageMaker"
-        metric_name = metric_query.value[0]
-        stat        = metric_query.value[1]
-        period      = var.deployment.alarm_period_seconds
-        dimensions  = { EndpointName = var.name, VariantName = local.variant }
-      }
-    }
-  }
-
-  dynamic "metric_query" {
-    for_each = contains(keys(each.value.metrics), each.value.expression) ? [] : [each.value.expression]
-
-    content {
-      id          = "result"
-      expression  = metric_query.value
-      return_data = true
     }
   }
 }

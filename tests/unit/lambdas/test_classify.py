@@ -273,7 +273,7 @@ def test_the_log_says_which_execution_asks_about_which_image_even_where_the_endp
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # GIVEN
-    runtime = FakeRuntime(refuses="ModelError")
+    runtime = FakeRuntime(refuses="ModelError", status=400)
     event = {"execution": "some-arn", "body": {**event_of(PNG), "s3_bucket": "bucket"}}
 
     # WHEN
