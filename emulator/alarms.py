@@ -31,6 +31,12 @@ OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Mult: operator.mul,
     ast.Div: lambda a, b: a / b if b else 0.0,
 }
+COMPARED: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+}
 
 
 class UnknownAlarmError(Exception):
@@ -96,7 +102,7 @@ def evaluate(alarm: Alarm, data: Sequence[MetricDatumBase], now: datetime) -> tu
     Raises
     ------
     UnknownAlarmError
-        It compares with anomalies, or its metric math is more than the four operations.
+        It compares with anomalies, or its metric math is more than is known here.
     """
     breaches = BREACHES.get(alarm.comparison_operator)
     if breaches is None:
@@ -130,15 +136,14 @@ def _value(alarm: Alarm, data: Sequence[MetricDatumBase], now: datetime, nth: in
     if not alarm.metric_data_queries:
         found = _of(data, alarm.namespace, alarm.metric_name, alarm.dimensions)
         return statistic(found, alarm.statistic or alarm.extended_statistic or "")
-    values = {}
+    values: dict[str, float | None] = {}
     for query in alarm.metric_data_queries:
         if query.metric_stat:
             metric = query.metric_stat.metric
             found = _of(data, metric.namespace, metric.metric_name, metric.dimensions)
             values[query.id] = statistic(found, query.metric_stat.stat)
     told = next(query for query in alarm.metric_data_queries if query.return_data)
-    numbers = {name: value for name, value in values.items() if value is not None}
-    return calculate(told.expression or told.id, numbers) if len(numbers) == len(values) else None
+    return calculate(told.expression or told.id, values)
 
 
 def _of(data: Sequence[MetricDatumBase], namespace: str, name: str, dimensions: Any) -> list[MetricDatumBase]:
@@ -172,8 +177,8 @@ def statistic(data: Sequence[Any], name: str) -> float | None:
     }[name]
 
 
-def calculate(expression: str, values: Mapping[str, float]) -> float:
-    """Metric math with the four operations, on metrics by their ids.
+def calculate(expression: str, values: Mapping[str, float | None]) -> float | None:
+    """Metric math with the four operations, comparisons, FILL and IF, on metrics by their ids; None if one is missing.
 
     Raises
     ------
@@ -181,15 +186,27 @@ def calculate(expression: str, values: Mapping[str, float]) -> float:
         It has something else in it.
     """
 
-    def value(node: ast.expr) -> float:
+    def value(node: ast.expr) -> float | None:
         match node:
             case ast.BinOp(left, operation, right) if type(operation) in OPERATORS:
-                return OPERATORS[type(operation)](value(left), value(right))
+                return both(OPERATORS[type(operation)], left, right)
+            case ast.Compare(left, [operation], [right]) if type(operation) in COMPARED:
+                return both(COMPARED[type(operation)], left, right)
+            case ast.Call(ast.Name("FILL"), [metric, filler]):
+                found = value(metric)
+                return value(filler) if found is None else found
+            case ast.Call(ast.Name("IF"), [condition, yes, no]):
+                holds = value(condition)
+                return None if holds is None else value(yes if holds else no)
             case ast.Name(name) if name in values:
                 return values[name]
             case ast.Constant(int() | float() as number):
                 return float(number)
         raise UnknownAlarmError(f"The emulator does not know this metric math: {expression}")
+
+    def both(operation: Callable[[float, float], float], left: ast.expr, right: ast.expr) -> float | None:
+        first, second = value(left), value(right)
+        return None if first is None or second is None else float(operation(first, second))
 
     try:
         return value(ast.parse(expression, mode="eval").body)

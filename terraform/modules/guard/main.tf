@@ -94,7 +94,8 @@ resource "aws_scheduler_schedule" "this" {
   depends_on = [aws_iam_role_policy.this]
 }
 
-# Invocations are reported only where there are some, CPU use as long as there is an instance: together they tell idle from absent.
+# Invocations are reported only where there are some, CPU use as long as there are instances. A sum is missing where a
+# part of it is, so it tells idle from absent.
 resource "aws_cloudwatch_metric_alarm" "idle" {
   count = local.serves
 
@@ -108,7 +109,7 @@ resource "aws_cloudwatch_metric_alarm" "idle" {
 
   metric_query {
     id          = "asked"
-    expression  = "IF(cpu >= 0, FILL(invocations, 0))"
+    expression  = "FILL(invocations, 0) + 0 * cpu"
     label       = "requests while there are instances"
     return_data = true
   }

@@ -29,14 +29,14 @@ locals {
     }
     functions-fail = {
       description = "Serialize or classify fails: their log groups say why. Filter's failures are the threshold's."
-      expression  = "SUM(METRICS())"
+      expression  = "FILL(serialize, 0) + FILL(classify, 0)"
       threshold   = 0
       period      = local.period
       metrics     = { for name in ["serialize", "classify"] : name => merge(local.of_functions[name], { name = "Errors" }) }
     }
     functions-throttle = {
       description = "Lambda refuses invocations: the account's concurrency is used up."
-      expression  = "SUM(METRICS())"
+      expression  = join(" + ", [for name in keys(var.function_names) : "FILL(${name}, 0)"])
       threshold   = 0
       period      = local.period
       metrics     = { for name, metric in local.of_functions : name => merge(metric, { name = "Throttles" }) }

@@ -121,3 +121,18 @@ def test_statistics_take_single_values_and_sets() -> None:
 def test_other_metric_math_is_refused_and_named(expression: str) -> None:
     with pytest.raises(UnknownAlarmError, match="metric math"):
         calculate(expression, {"a": 1})
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        pytest.param("a + b", None, id="one is missing"),
+        pytest.param("a + FILL(b, 3)", 5, id="a missing one is filled"),
+        pytest.param("FILL(a, 3)", 2, id="one that is there is not"),
+        pytest.param("IF(a >= 2, a * 10, 0)", 20, id="condition holds"),
+        pytest.param("IF(FILL(b, 0) + a > 2, 1, 0)", 0, id="condition does not hold"),
+        pytest.param("IF(b > 1, 1, 0)", None, id="condition of a missing one"),
+    ],
+)
+def test_missing_metrics_are_filled_or_leave_nothing(expression: str, expected: float | None) -> None:
+    assert calculate(expression, {"a": 2, "b": None}) == expected
