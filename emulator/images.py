@@ -1,11 +1,12 @@
 """Which command stands in for which container image."""
 
-import json
 import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from emulator.settings import read_object
 
 MODES = ("train", "serve")
 
@@ -39,14 +40,7 @@ class Images:
         """
         if path is None:
             return cls()
-        try:
-            content = json.loads(path.read_text())
-        except OSError as error:
-            raise ImagesError(f"images file {path} cannot be read: {error.strerror}") from error
-        except ValueError as error:
-            raise ImagesError(f"images file {path} is no JSON: {error}") from error
-        if not isinstance(content, dict):
-            raise ImagesError(f"images file {path} must hold an object of image patterns")
+        content = read_object(path, "images", ImagesError)
         return cls(tuple((_pattern(path, text), _commands(path, text, modes)) for text, modes in content.items()))
 
     def command(self, image: str, mode: str) -> list[str] | None:

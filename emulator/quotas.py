@@ -4,9 +4,10 @@ What a file does not name has no limit.
 Source: https://docs.aws.amazon.com/general/latest/gr/sagemaker.html#limits_sagemaker
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from emulator.settings import read_object
 
 
 class QuotasError(Exception):
@@ -34,14 +35,9 @@ class Quotas:
         """
         if path is None:
             return cls()
-        try:
-            content = json.loads(path.read_text())
-        except OSError as error:
-            raise QuotasError(f"quotas file {path} cannot be read: {error.strerror}") from error
-        except ValueError as error:
-            raise QuotasError(f"quotas file {path} is no JSON: {error}") from error
-        if not isinstance(content, dict) or not all(type(limit) is int and limit >= 0 for limit in content.values()):
-            raise QuotasError(f"quotas file {path} must hold an object of names and whole numbers from 0 on")
+        content = read_object(path, "quotas", QuotasError)
+        if not all(type(limit) is int and limit >= 0 for limit in content.values()):
+            raise QuotasError(f"quotas file {path} must hold whole numbers from 0 on")
         return cls(content)
 
     def check(self, name: str, *, used: int, wanted: int) -> None:

@@ -62,7 +62,6 @@ data "aws_iam_policy_document" "boundary" {
       "logs:CreateLogStream",
       "logs:DescribeLogStreams",
       "logs:PutLogEvents",
-      "s3:AbortMultipartUpload",
       "s3:GetObject",
       "s3:ListBucket",
       "s3:PutObject",

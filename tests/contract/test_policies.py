@@ -4,22 +4,17 @@ import ast
 import json
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore import xform_name
 
+from emulator.environment import pointing_at
 from scripts.stack import Stack, read_stack
-from tests.contract.conftest import RunningEmulator
+from tests.contract.conftest import RunningEmulator, start_emulator
 from tests.contract.permissions import refused
-from tests.contract.test_terraform import (
-    ROOT,
-    make_account,  # noqa: F401 (the fixture `account`)
-    make_project,  # noqa: F401 (the fixture `project`)
-    make_terraform,
-)
+from tests.contract.test_terraform import ROOT, copy_project, make_terraform
 
 BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
 # What names no resource: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
@@ -47,8 +42,9 @@ CONTAINER = {
     "logs:DescribeLogStreams",
     *OWN_LOG,
 }
-# the alarms: https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
-HOSTING = {"s3:GetObject", "s3:ListBucket", "s3:PutObject", "cloudwatch:DescribeAlarms"}
+BUCKET = {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}
+# https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
+WATCHING = {"cloudwatch:DescribeAlarms"}
 # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html and .../xray-iam.html
 MACHINE = {
     "logs:CreateLogDelivery",
@@ -72,13 +68,19 @@ TASKS = {
 }
 
 
-@pytest.fixture
-def stack(account: RunningEmulator, project: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
-    """Production, applied within a permissions boundary."""
-    monkeypatch.setenv("TF_VAR_permissions_boundary", BOUNDARY)
-    terraform = make_terraform(project, "prod")
-    terraform.apply(terraform.plan())
-    return read_stack(terraform)
+@pytest.fixture(scope="module", name="production")
+def make_production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningEmulator, Stack]]:
+    """Production, applied once within a permissions boundary; its account, and what Terraform put out."""
+    folder = tmp_path_factory.mktemp("production")
+    account = start_emulator(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**pointing_at(account.url), "TF_VAR_permissions_boundary": BOUNDARY}.items():
+            patch.setenv(name, value)
+        patch.delenv("AWS_CA_BUNDLE", raising=False)
+        terraform = make_terraform(copy_project(folder), "prod")
+        terraform.apply(terraform.plan())
+        yield account, read_stack(terraform)
+    account.stop()
 
 
 def statements(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -135,59 +137,70 @@ def called_by(function: str) -> set[str]:
     }
 
 
-def test_every_policy_names_what_it_is_about(account: RunningEmulator, stack: Stack) -> None:
-    # GIVEN
-    iam = account.client("iam", stack.region)
-    found = policies(iam)
-    assert len(found) >= 6
+def test_every_policy_names_what_it_is_about(production: tuple[RunningEmulator, Stack]) -> None:
+    account, stack = production
+    found = policies(account.client("iam", stack.region))
 
-    # THEN no action is a service's all, and no resource is all but of what has none
+    assert len(found) >= 6
     for role, mine in found.items():
         for statement in mine:
-            assert not any(action in ("*",) or action.endswith(":*") for action in statement["Action"]), role
+            assert not any(action == "*" or action.endswith(":*") for action in statement["Action"]), role
             if "*" in statement["Resource"]:
                 assert all(map(needs_no_resource, statement["Action"])), (role, statement["Action"])
             if "iam:PassRole" in statement["Action"]:
                 assert "iam:PassedToService" in json.dumps(statement["Condition"]), role
 
-    # AND each role is within the boundary, and lent to a service of AWS alone
-    for role in found:
+
+def test_every_role_is_lent_to_a_service_within_the_boundary(production: tuple[RunningEmulator, Stack]) -> None:
+    account, stack = production
+    iam = account.client("iam", stack.region)
+
+    for role, mine in policies(iam).items():
         described = iam.get_role(RoleName=role)["Role"]
         assert described["PermissionsBoundary"]["PermissionsBoundaryArn"] == BOUNDARY, role
         for statement in statements(described["AssumeRolePolicyDocument"]):
             assert set(statement["Principal"]) == {"Service"}, role
+        # and the boundary of terraform/bootstrap takes none of it away
+        assert refused(actions(mine), "boundary") == set(), role
 
-    # AND what code and services do is allowed, and nothing else
-    machine = account.client("stepfunctions", stack.region).describe_state_machine(
-        stateMachineArn=stack.state_machine_arn
-    )
-    tasks = {
-        state["Resource"].rpartition(":states:::")[2]
-        for state in json.loads(machine["definition"])["States"].values()
-        if state["Type"] == "Task"
-    }
-    training = {"s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:AbortMultipartUpload", *KEY, *CONTAINER}
+
+def test_what_code_and_services_do_is_allowed_and_nothing_else(production: tuple[RunningEmulator, Stack]) -> None:
+    # GIVEN
+    account, stack = production
+    found = policies(account.client("iam", stack.region))
+    serialize, classify = called_by("serialize"), called_by("classify")
+    assert "s3:GetObject" in serialize
+    assert "sagemaker:InvokeEndpoint" in classify
+
+    # WHEN
     expected = {
         # S3 answers 403 for a missing key to whoever may not list
-        "serialize": {*called_by("serialize"), "s3:ListBucket", "kms:Decrypt", *OWN_LOG, *TRACING},
-        "classify": {*called_by("classify"), *OWN_LOG, *TRACING},
+        "serialize": {*serialize, "s3:ListBucket", "kms:Decrypt", *OWN_LOG, *TRACING},
+        "classify": {*classify, *OWN_LOG, *TRACING},
         "filter": {*called_by("filter"), *OWN_LOG, *TRACING},
-        "workflow": {*(TASKS[task] for task in tasks), *KEY, *MACHINE},
-        "training": training,
-        "vehicles-hosting": {*HOSTING, "kms:CreateGrant", *KEY, *CONTAINER},
+        "workflow": {*called_by_machine(account, stack), *KEY, *MACHINE},
+        "training": {*BUCKET, *KEY, *CONTAINER},
+        "vehicles-hosting": {*BUCKET, *KEY, *CONTAINER, *WATCHING, "kms:CreateGrant"},
     }
-    assert {"s3:GetObject"} <= expected["serialize"]
-    assert {"sagemaker:InvokeEndpoint"} <= expected["classify"]
+
+    # THEN
     for purpose, allowed in expected.items():
         assert actions(found[f"scones-{stack.environment}-{purpose}"]) == allowed, purpose
 
-    # AND the boundary of terraform/bootstrap takes none of it away
-    for role, mine in found.items():
-        assert refused(actions(mine), "boundary") == set(), role
 
-    # AND every bucket refuses plain HTTP, and is encrypted
+def called_by_machine(account: RunningEmulator, stack: Stack) -> set[str]:
+    """The actions of the state machine's tasks."""
+    client = account.client("stepfunctions", stack.region)
+    definition = client.describe_state_machine(stateMachineArn=stack.state_machine_arn)["definition"]
+    states = json.loads(definition)["States"].values()
+    return {TASKS[state["Resource"].rpartition(":states:::")[2]] for state in states if state["Type"] == "Task"}
+
+
+def test_every_bucket_refuses_plain_http_and_nobody_is_everybody(production: tuple[RunningEmulator, Stack]) -> None:
+    account, stack = production
     s3 = account.client("s3", stack.region)
     buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+
     assert len(buckets) == 2
     for bucket in buckets:
         policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
@@ -195,9 +208,13 @@ def test_every_policy_names_what_it_is_about(account: RunningEmulator, stack: St
         assert [each["Condition"] for each in denied] == [{"Bool": {"aws:SecureTransport": "false"}}], bucket
         assert all(each["Principal"] != "*" for each in statements(policy) if each["Effect"] == "Allow"), bucket
 
-    # AND the key is lent through the services that keep data
-    policy = account.client("kms", stack.region).get_key_policy(KeyId=stack.kms_key_arn, PolicyName="default")["Policy"]
-    for statement in statements(json.loads(policy)):
+
+def test_the_key_is_lent_through_the_services_that_keep_data(production: tuple[RunningEmulator, Stack]) -> None:
+    account, stack = production
+    client = account.client("kms", stack.region)
+
+    policy = json.loads(client.get_key_policy(KeyId=stack.kms_key_arn, PolicyName="default")["Policy"])
+    for statement in statements(policy):
         assert statement["Principal"] != "*"
         if set(statement["Action"]) & {"kms:Decrypt", "kms:Encrypt", "kms:CreateGrant"}:
             assert statement["Condition"]

@@ -55,15 +55,20 @@ def make_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ru
 
 @pytest.fixture(name="project")
 def make_project(tmp_path: Path) -> Path:
+    """A clone."""
+    return copy_project(tmp_path)
+
+
+def copy_project(folder: Path) -> Path:
     """The Terraform and the zips as a clone has them after `make lambdas`, with no state and no provider yet."""
     ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "terraform.tfstate.d")
-    shutil.copytree(ROOT / "terraform", tmp_path / "terraform", ignore=ignored)
+    shutil.copytree(ROOT / "terraform", folder / "terraform", ignore=ignored)
     for name in ("Makefile", "lambdas", "scripts"):
         source = ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy2
-        copy(source, tmp_path / name)
-    subprocess.run(["make", "lambdas"], cwd=tmp_path, check=True, capture_output=True)
-    return tmp_path
+        copy(source, folder / name)
+    subprocess.run(["make", "lambdas"], cwd=folder, check=True, capture_output=True)
+    return folder
 
 
 def make_terraform(project: Path, environment: str) -> Terraform:

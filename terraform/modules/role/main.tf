@@ -36,7 +36,7 @@ data "aws_iam_policy_document" "this" {
 
   statement {
     sid       = "Write"
-    actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]
+    actions   = ["s3:PutObject"]
     resources = [for key in var.write_keys : "${var.bucket_arn}/${key}/*"]
   }
 
