@@ -7,8 +7,9 @@ import argparse
 import os
 
 from scripts.command import Environment, run_command
+from scripts.places import DIRECTORY
 from scripts.state import keep
-from scripts.terraform import DIRECTORY, Terraform
+from scripts.terraform import Terraform
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scripts.terraform import OperatorError
+from scripts.errors import OperatorError
 
 
 class StepMissingError(OperatorError):

@@ -13,7 +13,8 @@ from typing import Any
 
 import hcl2
 
-from scripts.terraform import DIRECTORY, OperatorError
+from scripts.errors import OperatorError
+from scripts.places import DIRECTORY
 
 CALL = r'^module "[a-z_]+" \{{\n  source = "[./a-z]*/{name}"\n.*?^\}}$'
 

@@ -16,10 +16,11 @@ import boto3
 from botocore.exceptions import ClientError
 
 from scripts.command import Environment, OperatorError, run_command
+from scripts.errors import TerraformError
 from scripts.leftovers import Leftovers, remove
 from scripts.lifetime import end, is_over, lifetime
 from scripts.stack import Stack, StackMissingError
-from scripts.terraform import Plan, TerraformError
+from scripts.terraform import Plan
 
 
 class DriftError(OperatorError):

@@ -7,8 +7,8 @@ from typing import Any
 
 import boto3
 
+from scripts.errors import OperatorError
 from scripts.stack import Stack
-from scripts.terraform import OperatorError
 from training.judge import Score
 from training.register import approve, score_of
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import requests
 
-from scripts.terraform import DIRECTORY, TOOLS, OperatorError, TerraformMissingError, platform_name
+from scripts.errors import OperatorError, TerraformMissingError
+from scripts.places import DIRECTORY, TOOLS, platform_name
 
 PINNED = "1.11.4"
 RELEASES = f"https://releases.hashicorp.com/terraform/{PINNED}"

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from scripts.terraform import OperatorError, Terraform
+from scripts.errors import OperatorError
+from scripts.terraform import Terraform
 
 
 class StackMissingError(OperatorError):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import staging
+from scripts.errors import OperatorError
 from scripts.stack import Stack
-from scripts.terraform import OperatorError
 
 LISTING = "test.lst"
 FOLDER = "test/"

@@ -4,50 +4,25 @@ import contextlib
 import json
 import logging
 import os
-import platform
 import re
-import shutil
-import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+from scripts.errors import TerraformError
+from scripts.places import DIRECTORY, find_mirror, find_terraform
+from scripts.progress import first_error, progress
 
-ROOT = Path(__file__).resolve().parent.parent
-DIRECTORY = ROOT / "terraform"
-TOOLS = ROOT / ".tools"
 ENVIRONMENTS = sorted(path.stem for path in (DIRECTORY / "environments").glob("*.tfvars"))
-
-MIRROR_VARIABLE = "TF_PROVIDER_MIRROR"
-REGISTRY = "registry.terraform.io"
-# Terraform searches these by itself: https://developer.hashicorp.com/terraform/cli/config/config-file
-STANDARD_MIRRORS = ("~/.terraform.d/plugins", "~/.local/share/terraform/plugins", "/usr/share/terraform/plugins")
-# Where images of build machines put a mirror that Terraform is then told of
-IMAGE_MIRRORS = ("/opt/*", "/opt/*/*", "/usr/local/share/*", "/usr/local/lib/*", "/srv/*", "/var/lib/*")
 
 # A backend block is no part of the configuration: a plain `terraform apply` keeps its state beside it
 BACKEND = 'terraform {\n  backend "s3" {}\n}\n'
 
 PLANNED = re.compile(r"^Plan: (?:(\d+) to import, )?(\d+) to add, (\d+) to change, (\d+) to destroy", re.M)
-DONE = re.compile(r"^(\S+?): (?:Creation|Modifications|Destruction) complete")
 NO_CHANGES, CHANGES = 0, 2
 LOCK_TIMEOUT = "2m"  # an apply whose terminal was closed goes on for a while, and the next one waits for it
-
-
-class OperatorError(Exception):
-    """A condition that the operator can mend; the message says how."""
-
-
-class TerraformError(OperatorError):
-    """Terraform refused or failed."""
-
-
-class TerraformMissingError(OperatorError):
-    """There is no Terraform, or an older one than the project needs."""
 
 
 @dataclass(frozen=True)
@@ -302,103 +277,3 @@ def out_of_sight(*paths: Path) -> Iterator[None]:
     finally:
         for path, elsewhere in hidden.items():
             elsewhere.rename(path)
-
-
-@contextlib.contextmanager
-def progress(name: str, log: Path, total: int | None) -> Iterator[None]:
-    """Follow a growing log: a bar that counts finished resources, or only the time where none is known."""
-    finished = threading.Event()
-    if not sys.stderr.isatty():
-        print(f"terraform {name}", file=sys.stderr, flush=True)
-    bar = tqdm(
-        total=total,
-        disable=None,  # where nobody watches, a line is enough
-        desc=f"terraform {name}",
-        unit="resource",
-        file=sys.stderr,
-        ncols=80,
-        leave=bool(total),
-        bar_format="{desc}: {n}/{total} resources |{bar}| {elapsed}" if total else "{desc} {elapsed}",
-    )
-
-    def follow() -> None:
-        with log.open() as stream:
-            while True:
-                last_round = finished.is_set()
-                for line in stream:
-                    bar.update(1 if DONE.match(line) else 0)
-                bar.refresh()
-                if last_round:
-                    return
-                finished.wait(0.3)
-
-    thread = threading.Thread(target=follow, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        finished.set()
-        thread.join()
-        bar.close()
-
-
-def first_error(text: str) -> str:
-    """Terraform's first error in one line, without its frame and its excerpt of the code."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    found = re.search(r"Error: (.*?)(?=\n╵|\nError: |\n╷|\Z)", plain, re.DOTALL)
-    if not found:
-        lines = [line.strip() for line in plain.splitlines() if line.strip()]
-        return lines[-1] if lines else "it printed nothing"
-    lines = [line.strip("│ \t") for line in found.group(1).splitlines()]
-    paragraphs = "\n".join(lines).split("\n\n")
-    kept = [each for each in paragraphs if not re.match(r"(on |with )", each.strip())]
-    return " ".join(" ".join(kept).split())
-
-
-def find_terraform() -> str:
-    """The Terraform to run: the project's own where `make setup` fetched one, else the PATH's.
-
-    Raises
-    ------
-    TerraformMissingError
-        There is none.
-    """
-    own = TOOLS / "terraform"
-    found = str(own) if own.is_file() else shutil.which("terraform")
-    if not found:
-        raise TerraformMissingError("Terraform is not installed: run `make setup`")
-    return found
-
-
-def find_mirror(lock_file: Path) -> Path | None:
-    """The filesystem mirror to name to Terraform, or None where it needs none.
-
-    In this order: the variable `TF_PROVIDER_MIRROR`; nothing where Terraform finds one by itself or is
-    told of one already; then the places where images of build machines put mirrors. One that lacks the
-    locked version for this platform is passed over, since a mirror that is named blocks every other source.
-    """
-    named = os.environ.get(MIRROR_VARIABLE)
-    if named:
-        return Path(named).expanduser()
-    if "-plugin-dir" in os.environ.get("TF_CLI_ARGS_init", ""):  # noqa: SIM112 (its name)
-        return None
-    wanted = locked_provider(lock_file)
-    if any((Path(place).expanduser() / wanted).is_dir() for place in STANDARD_MIRRORS):
-        return None
-    places = (path for pattern in IMAGE_MIRRORS for path in sorted(Path("/").glob(pattern.lstrip("/"))))
-    return next((path for path in places if (path / wanted).is_dir()), None)
-
-
-def locked_provider(lock_file: Path) -> Path:
-    """Where a mirror keeps the locked AWS provider for this platform, below the mirror's folder."""
-    found = re.search(r'version\s*=\s*"([^"]+)"', lock_file.read_text())
-    if not found:
-        raise TerraformError(f"{lock_file} names no version: restore it from git")
-    return Path(REGISTRY, "hashicorp", "aws", found.group(1), platform_name())
-
-
-def platform_name() -> str:
-    """This machine in the words of Terraform's releases, such as `linux_amd64`."""
-    machine = platform.machine().lower()
-    architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
-    return f"{platform.system().lower()}_{architecture}"

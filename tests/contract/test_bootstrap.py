@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from scripts.errors import TerraformError
+from scripts.places import find_terraform
 from scripts.state import StateMissingError, keep
-from scripts.terraform import Terraform, TerraformError, find_terraform
+from scripts.terraform import Terraform
 from tests.contract.conftest import RunningEmulator
 from tests.contract.test_terraform import (
     make_account,  # noqa: F401 (the fixture `account`)

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from scripts.errors import TerraformError
 from scripts.registry import parameter_name
 from scripts.stack import Stack, read_stack
-from scripts.terraform import TerraformError
 from tests.contract.conftest import ROOT, RunningEmulator
 from tests.contract.functions import unique
 from tests.contract.sagemaker_parts import SERVER, make_archive

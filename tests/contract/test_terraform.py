@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from emulator.environment import pointing_at
+from scripts.errors import TerraformError
 from scripts.stack import read_stack
-from scripts.terraform import ENVIRONMENTS, Terraform, TerraformError
+from scripts.terraform import ENVIRONMENTS, Terraform
 from tests.contract.conftest import RunningEmulator, start_emulator
 from tests.contract.permissions import asked, refused
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.terraform import Terraform, find_terraform
+from scripts.places import find_terraform
+from scripts.terraform import Terraform
 
 ROOT = Path(__file__).resolve().parents[2]
 

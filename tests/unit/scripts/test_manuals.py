@@ -6,7 +6,7 @@ import pytest
 
 from scripts import manuals
 from scripts.manuals import ManualStaleError, modules, tables, write
-from scripts.terraform import DIRECTORY
+from scripts.places import DIRECTORY
 
 FILES = {"README.md", "main.tf", "outputs.tf", "variables.tf", "versions.tf"}
 LINES = 300

@@ -7,7 +7,8 @@ import pytest
 import requests
 
 from scripts import setup
-from scripts.terraform import TerraformMissingError, platform_name
+from scripts.errors import TerraformMissingError
+from scripts.places import platform_name
 
 
 def release(program: bytes) -> tuple[str, bytes]:

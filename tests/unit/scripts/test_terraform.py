@@ -3,18 +3,21 @@ from pathlib import Path
 
 import pytest
 
-from scripts import terraform
-from scripts.terraform import Plan, TerraformError, find_mirror, first_error, locked_provider
+from scripts import places
+from scripts.errors import TerraformError
+from scripts.places import find_mirror, locked_provider
+from scripts.progress import first_error
+from scripts.terraform import Plan, Terraform
 
 LOCK = 'provider "registry.terraform.io/hashicorp/aws" {\n  version     = "5.100.0"\n}\n'
 
 
 @pytest.fixture
 def lock_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv(terraform.MIRROR_VARIABLE, raising=False)
+    monkeypatch.delenv(places.MIRROR_VARIABLE, raising=False)
     monkeypatch.delenv("TF_CLI_ARGS_init", raising=False)
-    monkeypatch.setattr(terraform, "STANDARD_MIRRORS", (str(tmp_path / "standard"),))
-    monkeypatch.setattr(terraform, "IMAGE_MIRRORS", (str(tmp_path / "images" / "*"),))
+    monkeypatch.setattr(places, "STANDARD_MIRRORS", (str(tmp_path / "standard"),))
+    monkeypatch.setattr(places, "IMAGE_MIRRORS", (str(tmp_path / "images" / "*"),))
     path = tmp_path / ".terraform.lock.hcl"
     path.write_text(LOCK)
     return path
@@ -59,7 +62,7 @@ def test_a_standard_mirror_is_left_to_terraform(lock_file: Path, tmp_path: Path)
 def test_the_variable_comes_first(lock_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     make_mirror(tmp_path / "images" / "plugins", lock_file)
-    monkeypatch.setenv(terraform.MIRROR_VARIABLE, str(tmp_path / "mine"))
+    monkeypatch.setenv(places.MIRROR_VARIABLE, str(tmp_path / "mine"))
 
     # WHEN / THEN
     assert find_mirror(lock_file) == tmp_path / "mine"
@@ -129,8 +132,8 @@ class FakeDriver:
         return self.plan()
 
 
-def make_terraform(tmp_path: Path, lock_file: Path, driver: FakeDriver) -> terraform.Terraform:
-    subject = terraform.Terraform("local", logs=tmp_path / "logs", directory=lock_file.parent)
+def make_terraform(tmp_path: Path, lock_file: Path, driver: FakeDriver) -> Terraform:
+    subject = Terraform("local", logs=tmp_path / "logs", directory=lock_file.parent)
     subject._driver = driver
     return subject
 
