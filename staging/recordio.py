@@ -11,7 +11,7 @@ Source: the headers `recordio.h` of dmlc-core and `image_recordio.h` of MXNet.
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,7 +19,7 @@ from staging.errors import StagingError
 
 CONTENT_TYPE = "application/x-recordio"
 SUFFIX = ".rec"
-SHARD_ROWS = 1000
+SHARD_ROWS = 1000  # at most
 MAGIC = 0xCED7230A
 MARK = struct.pack("<I", MAGIC)
 HEAD = struct.Struct("<II")  # the magic number; flag in the upper 3 bits, length in the lower 29
@@ -45,13 +45,18 @@ class Record:
     image: bytes
 
 
-def write_shards(folder: Path, records: Iterable[Record], *, rows: int = SHARD_ROWS) -> list[Path]:
+def write_shards(folder: Path, records: Iterable[Record], *, count: int, rows: int = SHARD_ROWS) -> list[Path]:
     """Write records as `<folder>/<folder's name>-00000.rec` and so on; one record is in memory at a time.
+
+    The shards' sizes differ by at most one record, since hosts that are dealt shards take as many steps as the one
+    with the fewest records.
 
     Parameters
     ----------
+    count
+        How many records there are.
     rows
-        Records a shard.
+        Records a shard, at most.
 
     Returns
     -------
@@ -65,10 +70,12 @@ def write_shards(folder: Path, records: Iterable[Record], *, rows: int = SHARD_R
     """
     paths: list[Path] = []
     left = iter(records)
-    for first in left:
-        paths.append(folder / f"{folder.name}-{len(paths):05d}{SUFFIX}")
+    shards = -(-count // rows)
+    for number in range(shards):
+        paths.append(folder / f"{folder.name}-{number:05d}{SUFFIX}")
+        size = count * (number + 1) // shards - count * number // shards
         with paths[-1].open("wb") as shard:
-            for record in chain([first], islice(left, rows - 1)):
+            for record in islice(left, size):
                 _write(shard, IMAGE.pack(0, record.number, record.row, 0) + record.image)
     return paths
 

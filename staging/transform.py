@@ -213,7 +213,7 @@ def _write_shards(folder: Path, pictures: Sequence[Picture], rows: Rows, positio
     """Write shards of images; their keys."""
     images = zip(pictures, _encoded(folder.name, rows, positions), strict=True)
     records = (Record(row, picture.number, image) for row, (picture, image) in enumerate(images))
-    return (f"{folder.name}/{path.name}" for path in write_shards(folder, records))
+    return (f"{folder.name}/{path.name}" for path in write_shards(folder, records, count=len(pictures)))
 
 
 def _write_others(folder: Path, rows: Rows, labels: NDArray[np.int64], numbers: Mapping[int, int]) -> Iterator[str]:

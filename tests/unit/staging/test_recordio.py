@@ -13,29 +13,29 @@ MAGIC = bytes.fromhex("0a23d7ce")
 
 def test_a_shard_has_the_bytes_that_the_format_asks_for(tmp_path: Path) -> None:
     # WHEN
-    (path,) = write_shards(tmp_path, [Record(row=258, number=3, image=b"abcde")])
+    (path,) = write_shards(tmp_path, [Record(row=258, number=3, image=b"abcde")], count=1)
 
     # THEN magic, length 24 + 5, image header of flag, label, id and second id, image, zeros up to a multiple of 4
     header = struct.pack("<I", 0) + struct.pack("<f", 3.0) + struct.pack("<Q", 258) + struct.pack("<Q", 0)
     assert path.read_bytes() == MAGIC + struct.pack("<I", 29) + header + b"abcde" + bytes(3)
 
 
-def test_every_shard_but_the_last_is_full_and_named_by_its_split(tmp_path: Path) -> None:
+def test_shards_are_as_even_as_can_be_and_named_by_their_split(tmp_path: Path) -> None:
     # GIVEN
     folder = tmp_path / "validation"
     folder.mkdir()
     records = [Record(row, row % 3, bytes([row]) * row) for row in range(7)]
 
     # WHEN
-    paths = write_shards(folder, iter(records), rows=3)
+    paths = write_shards(folder, iter(records), count=7, rows=3)
 
     # THEN
     assert [path.name for path in paths] == [f"validation-0000{number}.rec" for number in range(3)]
-    assert [list(read_shard(path)) for path in paths] == [records[:3], records[3:6], records[6:]]
+    assert [list(read_shard(path)) for path in paths] == [records[:2], records[2:4], records[4:]]
 
 
 def test_no_records_make_no_shard(tmp_path: Path) -> None:
-    assert write_shards(tmp_path, []) == []
+    assert write_shards(tmp_path, [], count=0) == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -51,7 +51,7 @@ def test_no_records_make_no_shard(tmp_path: Path) -> None:
 )
 def test_an_image_with_the_magic_number_in_it_is_parted_there(tmp_path: Path, image: bytes, flags: list[int]) -> None:
     # WHEN
-    (path,) = write_shards(tmp_path, [Record(1, 0, image), Record(2, 1, b"next")])
+    (path,) = write_shards(tmp_path, [Record(1, 0, image), Record(2, 1, b"next")], count=2)
 
     # THEN a reader that looks for the number at multiples of 4 finds parts of records, and nothing else
     words = memoryview(path.read_bytes()).cast("I")
@@ -74,7 +74,7 @@ def test_an_image_with_the_magic_number_in_it_is_parted_there(tmp_path: Path, im
 )
 def test_damage_is_told_in_one_line(tmp_path: Path, damage: Callable[[bytes], bytes], words: str) -> None:
     # GIVEN
-    (path,) = write_shards(tmp_path, [Record(1, 0, b"abcdef")])
+    (path,) = write_shards(tmp_path, [Record(1, 0, b"abcdef")], count=1)
     path.write_bytes(damage(path.read_bytes()))
 
     # WHEN / THEN

@@ -35,7 +35,9 @@ def test_what_staging_writes_is_read_also_where_an_image_holds_the_magic_number(
     images = [b"a PNG", magic, b"abcd" + magic + b"efg" + magic * 2 + b"h", b"a" + magic]
 
     # WHEN
-    (shard,) = write_shards(tmp_path, [Record(row, row % 2, image) for row, image in enumerate(images)])
+    (shard,) = write_shards(
+        tmp_path, [Record(row, row % 2, image) for row, image in enumerate(images)], count=len(images)
+    )
 
     # THEN
     assert list(read_records(shard)) == [(row, row % 2, image) for row, image in enumerate(images)]
