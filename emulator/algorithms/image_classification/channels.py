@@ -141,15 +141,18 @@ def _records(folder: Path) -> Iterator[_Row]:
     files = sorted(folder.rglob("*.rec"))
     if not files:
         raise CustomerError(f"Unable to start training. No .rec file in {folder.name} channel.")
-    if not any(file.stat().st_size for file in files):
+    # https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html#IC-recordio-training
+    if len(files) > 1:
+        raise CustomerError(f"The {folder.name} channel must hold one .rec file, and it holds {len(files)}")
+    (file,) = files
+    if not file.stat().st_size:
         raise CustomerError(f"Unable to start training. Empty .rec file in {folder.name} channel.")
-    for file in files:
-        try:
-            for number, record in enumerate(recordio.read(file)):
-                name = f"record {number} of {file.name}"
-                yield _Row(name, record.content, _label(record.labels, name))
-        except recordio.RecordError as error:
-            raise CustomerError(f"Invalid .rec file {file.name} in the {folder.name} channel: {error}") from error
+    try:
+        for number, record in enumerate(recordio.read(file)):
+            name = f"record {number} of {file.name}"
+            yield _Row(name, record.content, _label(record.labels, name))
+    except recordio.RecordError as error:
+        raise CustomerError(f"Invalid .rec file {file.name} in the {folder.name} channel: {error}") from error
 
 
 def _listed(images: Path, lists: Path) -> Iterator[_Row]:

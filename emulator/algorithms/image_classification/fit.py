@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from emulator.algorithms.image_classification import augment, log
 from emulator.algorithms.image_classification.channels import Split
+from emulator.algorithms.image_classification.checkpoint import Checkpoints
 from emulator.algorithms.image_classification.hyperparameters import Hyperparameters
 from emulator.algorithms.image_classification.network import ResNet
 
@@ -18,9 +19,14 @@ LOGGED = 20  # batches between two lines of the log
 
 
 def fit(
-    network: ResNet, train: Split, validation: Split, given: Hyperparameters, save: Callable[[int, float | None], None]
+    network: ResNet,
+    train: Split,
+    validation: Split,
+    given: Hyperparameters,
+    save: Callable[[int, float | None], None],
+    checkpoints: Checkpoints,
 ) -> None:
-    """Train a network in place.
+    """Train a network in place, from where a job before this one was interrupted.
 
     Parameters
     ----------
@@ -29,7 +35,14 @@ def fit(
     generator = torch.Generator().manual_seed(SEED)
     optimizer = make_optimizer(network, given)
     stopping = Stopping(given)
-    for epoch in range(given.epochs):
+    trained = 0
+    if state := checkpoints.load():
+        trained, stopping.best, stopping.waited = state["trained"], state["best"], state["waited"]
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        generator.set_state(state["generator"])
+        log.logger.info("Resuming from checkpoint after epoch %d", trained - 1)
+    for epoch in range(trained, given.epochs):
         if epoch in given.lr_scheduler_step:
             reduce_rate(optimizer, given.lr_scheduler_factor, epoch)
         begun = time.perf_counter()
@@ -38,7 +51,17 @@ def fit(
         accuracy = validate(network, validation, given)
         log.validated(epoch, accuracy)
         save(epoch, accuracy if accuracy > stopping.best else None)
-        if stopping.is_over(epoch, accuracy):
+        over = stopping.is_over(epoch, accuracy)
+        state = {
+            "trained": given.epochs if over else epoch + 1,
+            "best": stopping.best,
+            "waited": stopping.waited,
+            "network": network.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "generator": generator.get_state(),
+        }
+        checkpoints.save(state)
+        if over:
             log.logger.info("Early stopping after epoch %d: validation accuracy does not improve", epoch)
             return
 

@@ -43,6 +43,11 @@ def save(network: ResNet, hyperparameters: Hyperparameters, folder: Path, epoch:
     return path
 
 
+def kept(folder: Path) -> list[Path]:
+    """The weights in a folder, of the earliest epoch first."""
+    return sorted(folder.glob(f"{PREFIX}*{SUFFIX}"))
+
+
 def load(folder: Path) -> tuple[ResNet, tuple[int, int]]:
     """The network of the last epoch kept, for inference, and its input's height and width.
 
@@ -51,7 +56,7 @@ def load(folder: Path) -> tuple[ResNet, tuple[int, int]]:
     FileNotFoundError
         The folder has none.
     """
-    paths = sorted(folder.glob(f"{PREFIX}*{SUFFIX}"))
+    paths = kept(folder)
     if not paths:
         raise FileNotFoundError(f"{folder} has no {PREFIX}*{SUFFIX}: this serves what its own training left")
     content = torch.load(paths[-1], weights_only=True)

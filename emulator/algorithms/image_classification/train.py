@@ -78,10 +78,10 @@ def _fit(training: channels.Split, validation: channels.Split, hyperparameters: 
     import torch  # seconds that a job with a wrong hyperparameter does not wait
 
     from emulator.algorithms.image_classification import fit, model
+    from emulator.algorithms.image_classification.checkpoint import Checkpoints
 
     torch.manual_seed(fit.SEED)
     network = model.create(hyperparameters)
-    kept: list[Path] = []
 
     def keep(epoch: int) -> Path:
         path = model.save(network, hyperparameters, folder, epoch)
@@ -95,11 +95,12 @@ def _fit(training: channels.Split, validation: channels.Split, hyperparameters: 
         elif best is not None:
             log.logger.info("Storing the best model with validation accuracy: %f", best)
             path = keep(epoch)
-            for former in kept:
-                former.unlink()
-            kept[:] = [path]
+            for former in model.kept(folder):
+                if former != path:
+                    former.unlink()
 
-    fit.fit(network, training, validation, hyperparameters, save)
+    checkpoints = Checkpoints(_folder("SM_CHECKPOINT_DIR", "/opt/ml/checkpoints"), folder, hyperparameters)
+    fit.fit(network, training, validation, hyperparameters, save, checkpoints)
 
 
 def _read(path: Path) -> Mapping[str, Any]:

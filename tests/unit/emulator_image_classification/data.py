@@ -88,6 +88,7 @@ class Job:
             ("SM_INPUT_DATA_DIR", "data"),
             ("SM_MODEL_DIR", "model"),
             ("SM_OUTPUT_FAILURE", "output/failure"),
+            ("SM_CHECKPOINT_DIR", "checkpoints"),
         ):
             environment.setenv(variable, str(root / path))
         put_images(root / "data", "train", 8)

@@ -1,5 +1,7 @@
 """Channels: what is missing, wrong or broken is refused, and named."""
 
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,15 +82,19 @@ def test_a_list_names_images_and_classes(tmp_path: Path) -> None:
     assert [image[0, 0].tolist() for image in split.images] == [[40, 200, 40], [200, 40, 40]]
 
 
-def test_every_file_of_recordio_is_read(tmp_path: Path) -> None:
+def test_one_file_of_recordio_is_read_and_no_more(tmp_path: Path) -> None:
     # GIVEN
-    put(tmp_path / "train" / "train-00001.rec", image_record(1, png(1)))
     put(tmp_path / "train" / "train-00000.rec", image_record(0, png(0)) + image_record(1, png(1)))
     # WHEN
     split = read(tmp_path, "train", hyperparameters(), packed=True)
     # THEN
-    assert split.labels.tolist() == [0, 1, 1]
-    assert [image[0, 0].argmax() for image in split.images] == [0, 1, 1]
+    assert split.labels.tolist() == [0, 1]
+    assert [image[0, 0].argmax() for image in split.images] == [0, 1]
+
+    # WHEN / THEN
+    put(tmp_path / "train" / "train-00001.rec", image_record(1, png(1)))
+    with pytest.raises(CustomerError, match=r"The train channel must hold one \.rec file, and it holds 2"):
+        read(tmp_path, "train", hyperparameters(), packed=True)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +179,16 @@ def test_a_wrong_channel_of_recordio_is_refused(tmp_path: Path, name: str, conte
         read(tmp_path, "train", hyperparameters(), packed=True)
 
 
-@pytest.mark.parametrize("content", [b"", b"GIF89a", png(0)[:60]], ids=["empty", "gif", "cut"])
+def late_profile() -> bytes:
+    """A PNG with an empty color profile behind its pixels, at which Pillow 13 raises IndexError."""
+    end = png(0)[-12:]
+    empty = struct.pack(">I", 0) + b"iCCP" + struct.pack(">I", zlib.crc32(b"iCCP"))
+    return png(0).removesuffix(end) + empty + end
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"GIF89a", png(0)[:60], late_profile()], ids=["empty", "gif", "cut", "late profile"]
+)
 def test_an_image_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
     # GIVEN
     put_images(tmp_path, "train", 2)

@@ -1,6 +1,7 @@
 """Training: as told, and the same each time."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import torch
 
 from emulator.algorithms.image_classification import fit, log, model
 from emulator.algorithms.image_classification.channels import Split
+from emulator.algorithms.image_classification.checkpoint import Checkpoints
+from emulator.algorithms.image_classification.hyperparameters import Hyperparameters
 from tests.unit.emulator_image_classification.data import hyperparameters
 
 
@@ -20,6 +23,11 @@ def make_split(count: int) -> Split:
     return Split(images, labels.astype(np.int64))
 
 
+def none(given: Hyperparameters) -> Checkpoints:
+    """Of a job that keeps none."""
+    return Checkpoints(Path("none"), Path("none"), given)
+
+
 def nothing(epoch: int, best: float | None) -> None:
     pass
 
@@ -30,7 +38,9 @@ def test_a_network_learns_two_colors() -> None:
     torch.manual_seed(fit.SEED)
     found: list[float | None] = []
     # WHEN
-    fit.fit(model.create(given), make_split(64), make_split(8), given, lambda epoch, best: found.append(best))
+    fit.fit(
+        model.create(given), make_split(64), make_split(8), given, lambda epoch, best: found.append(best), none(given)
+    )
     # THEN
     assert [each for each in found if each is not None][-1] == 1
 
@@ -42,7 +52,7 @@ def test_the_same_job_gives_the_same_weights() -> None:
     def trained() -> dict[str, torch.Tensor]:
         torch.manual_seed(fit.SEED)
         network = model.create(given)
-        fit.fit(network, make_split(8), make_split(4), given, nothing)
+        fit.fit(network, make_split(8), make_split(4), given, nothing, none(given))
         return network.state_dict()
 
     # WHEN
@@ -66,7 +76,7 @@ def test_the_learning_rate_falls_after_the_steps(caplog: pytest.LogCaptureFixtur
     log.logger.propagate = True
     caplog.set_level("INFO")
     # WHEN
-    fit.fit(model.create(given), make_split(8), make_split(4), given, nothing)
+    fit.fit(model.create(given), make_split(8), make_split(4), given, nothing, none(given))
     # THEN
     found = re.findall(r"Update\[(\d)\]: Change learning rate to (\S+)", caplog.text)
     assert found == [("1", "5.00000e-02"), ("3", "2.50000e-02")]

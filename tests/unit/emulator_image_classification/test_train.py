@@ -4,10 +4,12 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import torch
 
-from emulator.algorithms.image_classification import log, train
+from emulator.algorithms.image_classification import log, model, train
 from tests.unit.emulator_image_classification.data import (
     RECORD_CHANNELS,
     Job,
@@ -57,12 +59,70 @@ def test_a_job_leaves_the_epochs_that_it_is_told_to(job: Job) -> None:
     assert job.kept == ["image-classification-0002.pt", "image-classification-0004.pt", "model-shapes.json"]
 
 
+def weights(job: Job) -> dict[str, dict[str, torch.Tensor]]:
+    """Of each epoch that a job left."""
+    return {path.name: torch.load(path, weights_only=True)["weights"] for path in model.kept(job.root / "model")}
+
+
+@pytest.mark.parametrize("given", [{}, {"checkpoint_frequency": "1"}], ids=["the best epoch", "every epoch"])
+def test_a_job_that_was_interrupted_goes_on_to_the_same_model(
+    job: Job, given: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN a job that runs through, and one that is interrupted in its third epoch, on an instance that is gone then
+    given = {**given, "epochs": "4", "augmentation_type": "crop", "lr_scheduler_step": "1"}
+    job.configure(given=given)
+    assert train.run() == 0
+    whole = weights(job)
+    (tmp_path / "again").mkdir()
+    other = Job(tmp_path / "again", monkeypatch)
+    (other.root / "checkpoints").mkdir()
+    other.configure(given=given)
+    with monkeypatch.context() as patched:
+        patched.setattr(log, "trained", interrupt)
+        assert train.run() == train.ALGORITHM
+    for path in (other.root / "model").iterdir():
+        path.unlink()
+    capsys.readouterr()
+
+    # WHEN
+    log.logger.handlers.clear()
+    assert train.run() == 0
+
+    # THEN
+    found = lines(capsys)
+    assert "Resuming from checkpoint after epoch 1" in found
+    assert [line[:8] for line in found if "Time cost" in line] == ["Epoch[2]", "Epoch[3]"]
+    again = weights(other)
+    assert again.keys() == whole.keys()
+    for name, tensors in whole.items():
+        assert all(torch.equal(again[name][key], tensor) for key, tensor in tensors.items())
+
+
+def interrupt(epoch: int, *_: object) -> None:
+    if epoch == 2:
+        raise RuntimeError("the instance is taken away")
+
+
+def test_a_checkpoint_of_other_hyperparameters_is_not_used(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+    # GIVEN
+    (job.root / "checkpoints").mkdir()
+    assert train.run() == 0
+    job.configure(given={"learning_rate": "0.01"})
+    capsys.readouterr()
+
+    # WHEN
+    log.logger.handlers.clear()
+    assert train.run() == 0
+
+    # THEN
+    assert len([line for line in lines(capsys) if "Time cost" in line]) == 2
+
+
 def test_a_job_trains_on_recordio(job: Job) -> None:
     # GIVEN
     job.configure(channels=RECORD_CHANNELS)
     records = [image_record(row % 2, png(row % 2), row=row) for row in range(8)]
-    put(job.root / "data" / "train" / "train-00000.rec", b"".join(records[:5]))
-    put(job.root / "data" / "train" / "train-00001.rec", b"".join(records[5:]))
+    put(job.root / "data" / "train" / "train-00000.rec", b"".join(records))
     put(job.root / "data" / "validation" / "validation-00000.rec", b"".join(records[:4]))
     # WHEN / THEN
     assert train.run() == 0
