@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 MAX_BYTES = 5 * 2**20
 MAX_PIXELS = 4096 * 4096
@@ -29,7 +29,7 @@ def picture(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np.uint
     Returns
     -------
     uint8, size x size x 3
-        Red, green and blue.
+        Red, green and blue, turned as a camera's orientation (EXIF) says; of 16 bits of grey the upper 8.
 
     Raises
     ------
@@ -44,8 +44,7 @@ def picture(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np.uint
         return _decode(body, formats, size)
     except ImageError:
         raise
-    # Pillow says ValueError for a header that is cut short and for text that unpacks to too much
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow fails on a broken image as any of a dozen types, IndexError among them
         reason = str(error).partition("<_io")[0].strip()
         raise ImageError(f"this is no {' or '.join(formats)} that can be decoded: {reason}") from error
 
@@ -55,7 +54,10 @@ def _decode(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np.uint
     # counted before they are unpacked
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(f"the image has {image.width} x {image.height} pixels, and {MAX_PIXELS} are allowed")
-    colours = image.convert("RGB")
+    turned = ImageOps.exif_transpose(image)
+    if turned.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
+        turned = Image.fromarray((np.asarray(turned) >> 8).astype(np.uint8))
+    colours = turned.convert("RGB")
     if colours.size != (size, size):
         colours = colours.resize((size, size), Image.Resampling.BICUBIC)
     return np.asarray(colours)

@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import io
 import json
 import struct
 import zlib
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from inference import MAX_IMAGES, Model, RequestError, model_fn, transform_fn
 from pictures import MAX_BYTES, picture
-from PIL import Image
+from PIL import ExifTags, Image
 
 from tests.unit.training.jobs import Job, encoded
 
@@ -102,6 +103,33 @@ def test_another_size_is_resized_as_the_training_resizes_it(
     assert ask(model, other) == pytest.approx(ask(model, encoded(Image.fromarray(trained_on))))
 
 
+def test_sixteen_bits_of_grey_keep_their_shades() -> None:
+    # GIVEN 1024 shades, darkest to lightest
+    shades = (np.arange(32 * 32, dtype=np.uint16) * 64).reshape(32, 32)
+
+    # WHEN
+    found = picture(encoded(Image.fromarray(shades)), ("PNG",), 32)
+
+    # THEN
+    assert np.array_equal(found, np.repeat((shades // 256)[:, :, None], 3, axis=2))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_photograph_is_turned_as_its_camera_says(kind: str) -> None:
+    # GIVEN one that is dark above, taken by a camera on its side
+    upright = Image.fromarray(np.repeat(np.linspace(0, 255, 32).astype(np.uint8)[:, None], 32, axis=1))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # to be turned right by a quarter
+    stream = io.BytesIO()
+    upright.transpose(Image.Transpose.ROTATE_90).save(stream, kind, exif=exif, quality=95)
+
+    # WHEN
+    found = picture(stream.getvalue(), (kind,), 32)
+
+    # THEN
+    assert np.allclose(found, picture(encoded(upright), ("PNG",), 32), atol=4)
+
+
 def chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
@@ -109,6 +137,12 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 def png(width: int, height: int, *more: bytes) -> bytes:
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(more) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def late_profile(noise: Image.Image) -> bytes:
+    """A PNG with an empty colour profile behind its pixels, at which Pillow 13 raises IndexError."""
+    end = chunk(b"IEND", b"")
+    return encoded(noise).removesuffix(end) + chunk(b"iCCP", b"") + end
 
 
 def cut_off(noise: Image.Image) -> bytes:
@@ -122,13 +156,25 @@ def cut_off(noise: Image.Image) -> bytes:
         (lambda noise: b"\x89PNG" + b"\0" * MAX_BYTES, "bytes, and .* are allowed"),
         (lambda noise: png(50_000, 50_000), "pixels"),
         (cut_off, "no PNG that can be decoded"),
+        (late_profile, "no PNG that can be decoded"),
         (lambda noise: b"hello", "no PNG that can be decoded"),
         (lambda noise: encoded(noise, "GIF"), "no PNG that can be decoded"),
         (lambda noise: encoded(noise, "JPEG"), "no PNG that can be decoded"),
         (lambda noise: b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", b"\0\0"), "no PNG"),
         (lambda noise: png(32, 32, chunk(b"zTXt", b"a\0\0" + zlib.compress(b" " * 2**26))), "no PNG"),
     ],
-    ids=["empty", "large", "many pixels", "cut off", "text", "gif", "jpeg", "short header", "text bomb"],
+    ids=[
+        "empty",
+        "large",
+        "many pixels",
+        "cut off",
+        "late profile",
+        "text",
+        "gif",
+        "jpeg",
+        "short header",
+        "text bomb",
+    ],
 )
 def test_a_bad_image_is_the_clients_error(
     model: Model, noise: Image.Image, make_body: Callable[[Image.Image], bytes], reason: str
