@@ -43,7 +43,7 @@ class Training:
     network
         Trained in place.
     train
-        This host's rows.
+        This process's rows.
 
     Raises
     ------
@@ -58,7 +58,8 @@ class Training:
         self._group = group
         self._images = torch.from_numpy(train.images).to(group.device)
         self._labels = torch.from_numpy(train.labels).to(group.device)
-        self._count = _fewest(len(train.labels), group)
+        self._own = len(train.labels)
+        self._count = _fewest(self._own, group)
         self._size = settings.batch_size // group.size if group.sharded else settings.batch_size
         least = 2 if group.sharded else 2 * group.size
         if min(self._size, self._count) < least:
@@ -69,12 +70,19 @@ class Training:
         self._optimizer = make_optimizer(network, settings)
         self._schedule = make_schedule(self._optimizer, settings.epochs * self._steps)
         self._module: nn.Module = _parallel(network, group)
-        # on a CPU the gradients of convolutions take from twice to ten times as long in bfloat16
-        self._half = group.device.type == "cuda"
+        self._half = halves(group.device)
+
+    @property
+    def rows(self) -> int:
+        """Of an epoch, of all hosts together."""
+        return self._count * (self._group.size if self._group.sharded else 1)
 
     @property
     def _steps(self) -> int:
-        return len(list(batches(self._count, self._size, torch.Generator(), self._least)))
+        return len(list(self._batches(torch.Generator())))
+
+    def _batches(self, generator: torch.Generator) -> Iterator[Tensor]:
+        return batches(self._own, self._count, self._size, generator, self._least)
 
     def run(self, validation: Split, report: Callable[[Epoch], None], keep: Callable[[dict[str, Any]], None]) -> None:
         """Train all epochs that are left.
@@ -114,7 +122,7 @@ class Training:
         generator = torch.Generator().manual_seed(SEEDS * self._settings.seed + number)
         self._module.train()
         told = torch.zeros(3, dtype=torch.float64, device=self._group.device)  # rows, rows told right, loss
-        for rows in batches(self._count, self._size, generator, self._least):
+        for rows in self._batches(generator):
             told += self._step(rows, draw(len(rows), generator))
         if self._group.size > 1:
             distributed.all_reduce(told)
@@ -151,6 +159,14 @@ class Training:
         return mixed
 
 
+def halves(device: torch.device) -> bool:
+    """Whether a device calculates in bfloat16 by itself; GPUs before compute capability 8 (V100, T4) only emulate it.
+
+    On a CPU the gradients of convolutions take from twice to ten times as long in it.
+    """
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def make_optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:
     """AdamW for a network that knows something, SGD with Nesterov's momentum for one that knows nothing."""
     if isinstance(network, ResNet9):
@@ -172,16 +188,19 @@ def make_optimizer(network: Network, settings: Settings) -> torch.optim.Optimize
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
-    """Up and down again, once."""
+    """Up and down again, once; up for a step at least, which OneCycleLR divides by."""
     rates = [group["lr"] for group in optimizer.param_groups]
     return torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=rates, total_steps=steps + 1, pct_start=WARM_UP, cycle_momentum=False
+        optimizer, max_lr=rates, total_steps=steps + 1, pct_start=max(WARM_UP, 2 / (steps + 1)), cycle_momentum=False
     )
 
 
-def batches(count: int, size: int, generator: torch.Generator, least: int) -> Iterator[Tensor]:
-    """Shuffled rows; a last batch of fewer than `least` joins the one before: one row has no spread to normalise by."""
-    parts = list(torch.randperm(count, generator=generator).split(size))  # type: ignore[no-untyped-call]
+def batches(rows: int, count: int, size: int, generator: torch.Generator, least: int) -> Iterator[Tensor]:
+    """`count` of a host's rows, shuffled: of the host that has more than the others, others in each epoch.
+
+    A last batch of fewer than `least` joins the one before: one row has no spread to normalise by.
+    """
+    parts = list(torch.randperm(rows, generator=generator)[:count].split(size))  # type: ignore[no-untyped-call]
     if len(parts) > 1 and len(parts[-1]) < least:
         parts[-2:] = [torch.cat(parts[-2:])]
     yield from parts

@@ -18,13 +18,16 @@ class Group:
     ----------
     rank, size : its number, and how many there are
     device : what it computes on
-    sharded : whether each process has rows of its own; else all have all
+    sharded : whether each host has rows of its own; else all have all
+    local_rank, local_size : its number among its host's processes, and how many those are
     """
 
     rank: int
     size: int
     device: torch.device
     sharded: bool
+    local_rank: int = 0
+    local_size: int = 1
 
     @property
     def leads(self) -> bool:
@@ -41,7 +44,8 @@ class Group:
 
 def join(environment: Mapping[str, str] = os.environ) -> Group:
     """Join the processes that torchrun's variables tell of; alone where there are none."""
-    rank, size, local = (int(environment.get(name, "0")) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+    rank, local = (int(environment.get(name, "0")) for name in ("RANK", "LOCAL_RANK"))
+    size, local_size = (int(environment.get(name, "1")) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     cuda = torch.cuda.is_available()
     device = torch.device("cuda", local) if cuda else torch.device("cpu")
     if cuda:
@@ -51,7 +55,7 @@ def join(environment: Mapping[str, str] = os.environ) -> Group:
         distributed.init_process_group("nccl" if cuda else "gloo")
     channels = json.loads(environment.get("SM_INPUT_DATA_CONFIG", "{}"))
     distribution = channels.get("train", {}).get("S3DistributionType", "FullyReplicated")
-    return Group(rank, max(size, 1), device, size > 1 and distribution == "ShardedByS3Key")
+    return Group(rank, size, device, size > 1 and distribution == "ShardedByS3Key", local, local_size)
 
 
 def leave(group: Group) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import checkpoint
 import numpy as np
 import torch
-from calibrate import expected_calibration_error, temperature
+from calibrate import cross_fitted, expected_calibration_error, temperature
 from data import Split, read_channel
 from errors import InputError
 from export import export
@@ -54,9 +54,13 @@ def main() -> None:
 def train(settings: Settings, group: Group) -> None:
     """Train, calibrate, export, and write down how it went."""
     torch.manual_seed(settings.seed)
+    # the same seed gives the same model: cuDNN's fastest algorithms add up in any order
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     rows, validation = (
         read_channel(name, classes=len(settings.classes), size=settings.image_size) for name in ("train", "validation")
     )
+    if group.sharded:  # its processes part a host's rows among them
+        rows = rows.take(np.arange(len(rows.labels)) % group.local_size == group.local_rank)
     say = print if group.leads else silent
     hosts = f", on each of {group.size} hosts" if group.size > 1 else ""
     say(
@@ -65,7 +69,9 @@ def train(settings: Settings, group: Group) -> None:
     )
     network = make_network(classes=len(settings.classes), pretrained=bool(settings.pretrained)).to(group.device)
     folder = Path(os.environ.get("SM_CHECKPOINT_DIR", "/opt/ml/checkpoints"))
-    kept = group.share(checkpoint.load(folder, settings) if group.leads else None)
+    # another number of hosts takes another number of steps
+    identity = {**asdict(settings), "processes": group.size, "sharded": group.sharded}
+    kept = group.share(checkpoint.load(folder, identity) if group.leads else None)
     if settings.pretrain_epochs and not kept:
         learn_others(network, settings, group, say)
     training = Training(network, rows, settings, group)
@@ -81,9 +87,9 @@ def train(settings: Settings, group: Group) -> None:
             flush=True,
         )
 
-    training.run(validation, report, keeper(folder, settings, group))
+    training.run(validation, report, keeper(folder, identity, group))
     if group.leads:
-        write(training, validation, settings, len(rows.labels))
+        write(training, validation, settings)
 
 
 def learn_others(network: Network, settings: Settings, group: Group, say: Callable[..., None]) -> None:
@@ -106,7 +112,8 @@ def learn_others(network: Network, settings: Settings, group: Group, say: Callab
         )
 
     before = replace(settings, epochs=settings.pretrain_epochs)
-    Training(network, rows.take(~held_out), before, group).run(rows.take(held_out), report, lambda state: None)
+    alike = replace(group, sharded=False)  # every host has all of this channel
+    Training(network, rows.take(~held_out), before, alike).run(rows.take(held_out), report, lambda state: None)
     network.head = head
 
 
@@ -114,17 +121,17 @@ def silent(*_: object, **__: object) -> None:
     """What the hosts say that do not lead."""
 
 
-def keeper(folder: Path, settings: Settings, group: Group) -> Callable[[dict[str, Any]], None]:
+def keeper(folder: Path, identity: dict[str, Any], group: Group) -> Callable[[dict[str, Any]], None]:
     """What keeps a state: the leading host, and only where the job was given a folder for it."""
 
     def keep(state: dict[str, Any]) -> None:
         if group.leads and folder.is_dir():
-            checkpoint.save(folder, settings, state)
+            checkpoint.save(folder, identity, state)
 
     return keep
 
 
-def write(training: Training, validation: Split, settings: Settings, rows: int) -> None:
+def write(training: Training, validation: Split, settings: Settings) -> None:
     """The model directory and the output directory."""
     logits = predict(training.network, validation)
     labels = torch.from_numpy(validation.labels)
@@ -133,10 +140,10 @@ def write(training: Training, validation: Split, settings: Settings, rows: int) 
     calibration = {
         "temperature": divisor,
         "ece_before": expected_calibration_error(logits.softmax(1), labels),
-        "ece_after": expected_calibration_error(probabilities, labels),
+        "ece_after": expected_calibration_error(cross_fitted(logits, labels), labels),
     }
     write_model(Probabilities(training.network, divisor), validation, settings)
-    write_metrics(validation, probabilities, training.epochs, calibration, rows)
+    write_metrics(validation, probabilities, training, calibration)
 
 
 def write_model(network: Probabilities, validation: Split, settings: Settings) -> None:
@@ -160,13 +167,13 @@ def write_model(network: Probabilities, validation: Split, settings: Settings) -
 def write_metrics(
     validation: Split,
     probabilities: Tensor,
-    epochs: list[Epoch],
+    training: Training,
     calibration: dict[str, float],
-    rows: int,
 ) -> None:
     """The output directory: figures, and each validation row's answer."""
     folder = Path(os.environ["SM_OUTPUT_DATA_DIR"])
     folder.mkdir(parents=True, exist_ok=True)
+    epochs = training.epochs
     seconds = sum(epoch.seconds for epoch in epochs)
     right = int((probabilities.argmax(1).numpy() == validation.labels).sum())
     metrics: dict[str, Any] = {
@@ -174,7 +181,7 @@ def write_metrics(
         "calibration": calibration,
         "epochs": [asdict(epoch) for epoch in epochs],
         "seconds": seconds,
-        "images_per_second": rows * len(epochs) / seconds,
+        "images_per_second": training.rows * len(epochs) / seconds,
     }
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
     with (folder / "validation.csv").open("w", newline="") as stream:

@@ -12,6 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import train
+from hosts import Group
+from networks import make_network
+from settings import parse
 
 from tests.unit.training.jobs import CONTAINER, Job, draw_split, pack
 
@@ -33,15 +38,16 @@ def make_job(tmp_path: Path) -> MakeJob:
     return make
 
 
-def together(jobs: list[Job], *, distribution: str, **hyperparameters: object) -> list[str]:
-    """Run train.py once a job, as the processes of one training; what each printed."""
+def together(jobs: list[Job], *, distribution: str, local_size: int = 1, **hyperparameters: object) -> list[str]:
+    """Run train.py once a job, as the processes of one training, `local_size` of them a host; what each printed."""
     port = free_port()
     running = []
     for rank, job in enumerate(jobs):
         environment = job.environment(**hyperparameters) | {
             "RANK": str(rank),
             "WORLD_SIZE": str(len(jobs)),
-            "LOCAL_RANK": "0",
+            "LOCAL_RANK": str(rank % local_size),
+            "LOCAL_WORLD_SIZE": str(local_size),
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": str(port),
             "SM_NETWORK_INTERFACE_NAME": "lo",
@@ -72,8 +78,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def metrics(job: Job) -> Any:
+    return json.loads((job.folder / "output" / "data" / "metrics.json").read_text())
+
+
 def epochs(job: Job) -> list[dict[str, float]]:
-    found: list[dict[str, float]] = json.loads((job.folder / "output" / "data" / "metrics.json").read_text())["epochs"]
+    found: list[dict[str, float]] = metrics(job)["epochs"]
     return found
 
 
@@ -116,9 +126,76 @@ def test_hosts_with_shards_of_their_own_train_one_model(make_job: MakeJob) -> No
         jobs, distribution="ShardedByS3Key", classes="light,dark", pretrained=0, epochs=2, batch_size=16
     )
 
-    # THEN
+    # THEN the figures are of what both have seen: as many rows as the one with fewer has, twice
     assert leader.count("epoch=") == 2
     assert probabilities(jobs[0]).shape == (12, 2)
+    measured = metrics(jobs[0])
+    assert measured["images_per_second"] * measured["seconds"] == pytest.approx(2 * 24 * 2)
+
+
+def test_the_processes_of_a_host_part_its_rows(make_job: MakeJob) -> None:
+    # GIVEN two on one host, of 40 rows
+    jobs = [make_job("first", 40), make_job("second", 40)]
+    for job in jobs:
+        pack(job.folder / "train")
+        pack(job.folder / "validation")
+
+    # WHEN
+    leader, _ = together(
+        jobs, distribution="ShardedByS3Key", local_size=2, classes="light,dark", pretrained=0, epochs=1, batch_size=16
+    )
+
+    # THEN
+    assert "20 images to train on" in leader
+    measured = metrics(jobs[0])
+    assert measured["images_per_second"] * measured["seconds"] == pytest.approx(40)
+
+
+def test_hosts_with_shards_of_their_own_part_each_batch_of_other_classes(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a host of two that were dealt shards, and the channel that both have all of
+    job = make_job("first")
+    draw_split(job.folder / "pretrain", 40, seed=5)
+    pack(job.folder / "pretrain")
+    monkeypatch.setenv("SM_CHANNEL_PRETRAIN", str(job.folder / "pretrain"))
+    groups: list[Group] = []
+
+    class NoTraining:
+        def __init__(self, network: object, rows: object, settings: object, group: Group) -> None:
+            groups.append(group)
+
+        def run(self, *_: object) -> None:
+            """Not asked for."""
+
+    monkeypatch.setattr(train, "Training", NoTraining)
+    group = Group(1, 2, torch.device("cpu"), sharded=True)
+
+    # WHEN
+    settings = parse({"classes": "light,dark", "pretrained": 0, "pretrain_epochs": 1})
+    train.learn_others(make_network(classes=2, pretrained=False), settings, group, train.silent)
+
+    # THEN
+    assert groups == [Group(1, 2, torch.device("cpu"), sharded=False)]
+
+
+def test_a_checkpoint_of_another_number_of_hosts_is_not_used(make_job: MakeJob) -> None:
+    # GIVEN one of two hosts, which take two steps an epoch where one host takes four
+    jobs = [make_job("first"), make_job("second")]
+    for job in jobs:
+        pack(job.folder / "train")
+        pack(job.folder / "validation")
+    jobs[0].checkpoints.mkdir()
+    settings: dict[str, Any] = {"classes": "light,dark", "pretrained": 0, "epochs": 2, "batch_size": 16}
+    together(jobs, distribution="ShardedByS3Key", **settings)
+
+    # WHEN
+    answer = jobs[0].run(**settings)
+
+    # THEN
+    assert answer.returncode == 0, answer.stderr
+    assert "is of other settings or hosts, and training begins anew" in answer.stdout
+    assert answer.stdout.count("epoch=") == 2
 
 
 def test_a_killed_training_goes_on_and_gives_the_same_model(make_job: MakeJob) -> None:
@@ -156,7 +233,7 @@ def test_a_killed_training_goes_on_and_gives_the_same_model(make_job: MakeJob) -
     [
         (lambda path: path.write_bytes(b"no checkpoint"), "cannot be read, and training begins anew"),
         (lambda path: path.write_bytes(path.read_bytes()[:1000]), "cannot be read, and training begins anew"),
-        (lambda path: None, "has other settings, and training begins anew"),
+        (lambda path: None, "is of other settings or hosts, and training begins anew"),
     ],
     ids=["other content", "cut short", "other settings"],
 )
