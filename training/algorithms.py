@@ -103,7 +103,7 @@ class Algorithm(Protocol):
         Raises
         ------
         HyperparameterError
-            See there.
+            See there; or the data are in a form that the algorithm does not read.
         """
 
     def ranges(self, settled: Mapping[str, str]) -> list[Range]:
@@ -166,6 +166,12 @@ class ImageClassification:
 
     def settle(self, chosen: Mapping[str, str], data: Data) -> dict[str, str]:
         """Check them by AWS's documentation; what the data say is not a person's to choose."""
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html#IC-recordio-training
+        if data.shards > 1:
+            raise HyperparameterError(
+                f"image-classification takes one RecordIO file a channel, and {data.shards} are staged to train on: "
+                "run `make stage FORM=images`"
+            )
         known = {"num_classes": str(len(data.classes)), "num_training_samples": str(data.rows)}
         for name in known.keys() & chosen.keys():
             raise HyperparameterError(f"hyperparameter {name} is what the staged data say: leave it out")
@@ -197,8 +203,13 @@ class ImageClassification:
 ALGORITHMS: Mapping[str, Algorithm] = {each.name: each for each in (PyTorch(), ImageClassification())}
 
 
-def channels(algorithm: Algorithm, data: Data, hosts: int) -> list[Channel]:
-    """A job's inputs: both splits as shards, or as images with a manifest each; other classes where they are there."""
+def channels(algorithm: Algorithm, data: Data, hosts: int, hyperparameters: Mapping[str, str]) -> list[Channel]:
+    """A job's inputs: both splits as shards, or as images with a manifest each; other classes where they are learned.
+
+    Parameters
+    ----------
+    hyperparameters : as the algorithm settled them
+    """
     if data.form == "recordio":
         # the built-in algorithm deals its records out by itself; of fewer shards than hosts some would have none
         sharded = algorithm.scripted and 1 < hosts <= data.shards
@@ -212,7 +223,7 @@ def channels(algorithm: Algorithm, data: Data, hosts: int) -> list[Channel]:
             for split in ("train", "validation")
             for suffix, end in (("", "/"), ("_lst", ".lst"))
         ]
-    if algorithm.scripted and data.others:
+    if int(hyperparameters.get("pretrain_epochs", "0")):
         found.append(Channel(OTHERS, f"{OTHERS}/", RECORDIO))
     return found
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 LARGE_DEPTHS, SMALL_DEPTHS = (18, 34, 50, 101, 152, 200), (20, 32, 44, 56, 110)
 SMALL = 28  # pixels up to which MXNet's network has the small depths; above, the large ones
 PRETRAINED_SHAPE = "3,224,224"
+CHANNELS = 3  # red, green and blue
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -69,12 +70,15 @@ class Hyperparameters(BaseModel):
 
 def check_together(given: Hyperparameters, *, size: int) -> str | None:
     """What does not fit together, or not to images of `size` pixels; None where all does."""
-    _, height, width = (int(part) for part in given.image_shape.split(","))
+    channels, height, width = (int(part) for part in given.image_shape.split(","))
+    side = given.resize or size
     depth = int(given.num_layers)
     if given.use_pretrained_model == "1" and (depth not in LARGE_DEPTHS or given.image_shape != PRETRAINED_SHAPE):
         return f"use_pretrained_model=1 needs image_shape {PRETRAINED_SHAPE} and num_layers of {_listed(LARGE_DEPTHS)}"
-    if max(height, width) > size and not given.resize:
-        return f"image_shape {given.image_shape} is larger than the images, {size} x {size}: set resize too"
+    if channels != CHANNELS:
+        return f"image_shape {given.image_shape} has {channels} channels, and the images have {CHANNELS}"
+    if max(height, width) > side:
+        return f"image_shape {given.image_shape} is larger than the images, {side} x {side}: set a larger resize"
     if depth in SMALL_DEPTHS and max(height, width) > SMALL:
         return f"num_layers {depth} is for images of at most {SMALL} x {SMALL}: choose of {_listed(LARGE_DEPTHS)}"
     if depth in LARGE_DEPTHS and height <= SMALL:

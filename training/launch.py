@@ -71,7 +71,9 @@ def launch(
     """
     trainer = make_trainer(algorithm, ground, hyperparameters, fingerprint, resumes=True)
     try:
-        trainer.train(input_data_config=input_channels(algorithm, ground, data), wait=False, logs=False)
+        trainer.train(
+            input_data_config=input_channels(algorithm, ground, data, hyperparameters), wait=False, logs=False
+        )
     except ClientError as error:
         raise LaunchError(explain(error)) from error
     started: str = trainer._latest_training_job.training_job_name
@@ -91,7 +93,7 @@ def make_trainer(
         os.environ.setdefault(variable, str(HERE / "sagemaker_config.yaml"))
     # two seconds and a gigabyte of packages: imported only by whoever trains
     from sagemaker.core.helper.session_helper import Session
-    from sagemaker.core.shapes import StoppingCondition
+    from sagemaker.core.shapes import CheckpointConfig, StoppingCondition
     from sagemaker.core.training.configs import Compute, OutputDataConfig
     from sagemaker.train import ModelTrainer
 
@@ -117,14 +119,15 @@ def make_trainer(
         ),
         hyperparameters=dict(hyperparameters),
         environment={FINGERPRINT: fingerprint},
-        **(script(ground, checkpoints(ground.bucket, fingerprint) if resumes else None) if algorithm.scripted else {}),
+        # the built-in algorithm takes them up too: https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html
+        checkpoint_config=CheckpointConfig(s3_uri=checkpoints(ground.bucket, fingerprint)) if resumes else None,
+        **(script(ground) if algorithm.scripted else {}),
     )
     return trainer.with_metric_definitions(metric_definitions(algorithm)) if algorithm.metrics else trainer
 
 
-def script(ground: Ground, kept: str | None) -> dict[str, Any]:
-    """What the trainer needs beside for code of our own; `kept` is the address of its checkpoints."""
-    from sagemaker.core.shapes import CheckpointConfig
+def script(ground: Ground) -> dict[str, Any]:
+    """What the trainer needs beside for code of our own."""
     from sagemaker.core.training.configs import SourceCode
     from sagemaker.train.distributed import Torchrun
 
@@ -136,7 +139,6 @@ def script(ground: Ground, kept: str | None) -> dict[str, Any]:
     )
     return {
         "source_code": code,
-        "checkpoint_config": CheckpointConfig(s3_uri=kept) if kept else None,
         "distributed": Torchrun() if ground.instance_count > 1 else None,
     }
 
@@ -155,7 +157,7 @@ def forget(bucket: str, fingerprint: str, *, s3: Any) -> None:
             s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
 
 
-def input_channels(algorithm: Algorithm, ground: Ground, data: Data) -> list[Any]:
+def input_channels(algorithm: Algorithm, ground: Ground, data: Data, hyperparameters: Mapping[str, str]) -> list[Any]:
     """The input channels, as the SDK has them."""
     from sagemaker.core.shapes import Channel, DataSource, S3DataSource
 
@@ -171,7 +173,7 @@ def input_channels(algorithm: Algorithm, ground: Ground, data: Data) -> list[Any
             ),
             content_type=channel.content_type,
         )
-        for channel in channels(algorithm, data, ground.instance_count)
+        for channel in channels(algorithm, data, ground.instance_count, hyperparameters)
     ]
 
 

@@ -67,7 +67,7 @@ def launch_tuning(
         base_tuning_job_name=ground.name,
     )
     try:
-        tuner.tune(inputs=input_channels(algorithm, ground, data), wait=False)
+        tuner.tune(inputs=input_channels(algorithm, ground, data, fixed), wait=False)
     except ClientError as error:
         raise LaunchError(explain(error)) from error
     return str(tuner.latest_tuning_job.hyper_parameter_tuning_job_name)

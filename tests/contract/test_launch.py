@@ -1,10 +1,12 @@
 """A launch as the SDK sends it and the emulator carries it out: what arrives there, several hosts, a job taken up."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from staging.recordio import Record, write_shards
 from tests.contract.functions import unique
 from tests.contract.sagemaker_parts import (
     SageMaker,
@@ -67,16 +69,17 @@ def test_the_built_in_algorithm_brings_its_own_code(make_ground: Any, sagemaker:
     # GIVEN
     ground = make_ground("image-classification:1", instance_type="ml.g4dn.xlarge")
     algorithm = ALGORITHMS["image-classification"]
-    settled = algorithm.settle({}, DATA)
+    data = replace(DATA, shards=1)
+    settled = algorithm.settle({}, data)
 
     # WHEN
-    job = sagemaker.job(launch(algorithm, ground, DATA, settled, "same"))
+    job = sagemaker.job(launch(algorithm, ground, data, settled, "same"))
 
     # THEN
     inputs = {each["ChannelName"]: each["ContentType"] for each in job["InputDataConfig"]}
     assert inputs == dict.fromkeys(("train", "validation"), "application/x-recordio")
     assert job["HyperParameters"] == settled
-    assert "CheckpointConfig" not in job or not job["CheckpointConfig"]
+    assert job["CheckpointConfig"]["S3Uri"] == f"s3://{sagemaker.bucket}/checkpoints/same"
 
 
 def test_a_refusal_is_one_line(make_ground: Any) -> None:
@@ -120,6 +123,32 @@ def test_two_hosts_train_the_model_that_one_trains(make_ground: Any, sagemaker: 
     # THEN
     assert len(losses[0]) == 3
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+def test_shards_are_dealt_to_two_hosts_that_train_one_model(
+    make_ground: Any, sagemaker: SageMaker, tmp_path: Path
+) -> None:
+    # GIVEN 26 rows in shards of 8, 9 and 9, and as many to validate on
+    draw_split(tmp_path / "drawn", 26, seed=1)
+    records = [Record(row, row % 2, (tmp_path / "drawn" / f"image_{row}.png").read_bytes()) for row in range(26)]
+    for split, most in (("train", 9), ("validation", 26)):
+        (tmp_path / split).mkdir()
+        for path in write_shards(tmp_path / split, records, count=26, rows=most):
+            sagemaker.put(f"{split}/{path.name}", path.read_bytes())
+    data = replace(STAGED, rows=26, form="recordio", shards=3)
+
+    # WHEN
+    ground = make_ground("pytorch-training:2.6", instance_count=2)
+    name = launch(ALGORITHMS["pytorch"], ground, data, {**SCRATCH, "epochs": "2"}, "shards")
+    job = sagemaker.trained(name)
+
+    # THEN one host has the first shard and the third, the other the second, whose rows are as many as both take
+    assert job["TrainingJobStatus"] == "Completed", sagemaker.log(GROUP, name)
+    assert any("17 images to train on, on each of 2 hosts" in line for line in sagemaker.log(GROUP, name))
+    output = job["ModelArtifacts"]["S3ModelArtifacts"].replace("model.tar.gz", "output.tar.gz")
+    measured = sagemaker.read(output, "metrics.json")
+    assert measured["images_per_second"] * measured["seconds"] == pytest.approx(2 * 9 * 2)
+    assert measured["validation"]["n"] == 26
 
 
 @pytest.mark.usefixtures("_staged")

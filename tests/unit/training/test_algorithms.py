@@ -61,7 +61,14 @@ def test_learning_other_classes_first_needs_their_rows() -> None:
         ({"learning_rate": "nan"}, "hyperparameter learning_rate"),
         ({"optimizer": "lion"}, "hyperparameter optimizer should be 'sgd', 'adam', 'rmsprop' or 'nag', not 'lion'"),
         ({"image_shape": "28,28"}, "hyperparameter image_shape should be channels, height and width"),
-        ({"image_shape": "3,224,224", "num_layers": "18"}, "is larger than the images, 32 x 32: set resize too"),
+        ({"image_shape": "1,28,28"}, "image_shape 1,28,28 has 1 channels, and the images have 3"),
+        ({"image_shape": "3,224,224", "num_layers": "18"}, "is larger than the images, 32 x 32: set a larger resize"),
+        ({"image_shape": "3,28,33"}, "image_shape 3,28,33 is larger than the images, 32 x 32"),
+        ({"image_shape": "3,28,28", "resize": "27"}, "image_shape 3,28,28 is larger than the images, 27 x 27"),
+        (
+            {"image_shape": "3,224,224", "num_layers": "18", "resize": "223"},
+            "image_shape 3,224,224 is larger than the images, 223 x 223",
+        ),
         ({"image_shape": "3,32,32"}, "num_layers 20 is for images of at most 28 x 28"),
         ({"num_layers": "152"}, "num_layers 152 is for images of more than 28 pixels"),
         ({"mini_batch_size": "901"}, "mini_batch_size 901 is more than the 900 training images"),
@@ -95,8 +102,8 @@ def test_instances_that_an_algorithm_trains_on_are_let_through() -> None:
 
 def test_single_images_come_with_a_manifest_each_and_shards_without() -> None:
     # WHEN
-    images = {each.name: each.key for each in channels(BUILT_IN, DATA, 1)}
-    shards = channels(BUILT_IN, replace(DATA, form="recordio"), 2)
+    images = {each.name: each.key for each in channels(BUILT_IN, DATA, 1, {})}
+    shards = channels(BUILT_IN, replace(DATA, form="recordio"), 2, {})
 
     # THEN
     assert images == {
@@ -111,10 +118,23 @@ def test_single_images_come_with_a_manifest_each_and_shards_without() -> None:
     assert not any(each.sharded for each in shards)
 
 
-def test_other_classes_rows_go_to_the_trainer_that_can_use_them() -> None:
+@pytest.mark.parametrize(
+    ("epochs", "brought"), [({}, False), ({"pretrain_epochs": "0"}, False), ({"pretrain_epochs": "2"}, True)]
+)
+def test_other_classes_rows_are_brought_where_they_are_learned(epochs: dict[str, str], brought: bool) -> None:
     # GIVEN
     data = replace(DATA, others=True)
+    settled = PYTORCH.settle({"pretrained": "0", **epochs}, data)
 
     # WHEN / THEN
-    assert "pretrain" in {each.name for each in channels(PYTORCH, data, 1)}
-    assert "pretrain" not in {each.name for each in channels(BUILT_IN, data, 1)}
+    assert ("pretrain" in {each.name for each in channels(PYTORCH, data, 1, settled)}) is brought
+
+
+def test_the_built_in_algorithm_takes_one_shard() -> None:
+    # GIVEN
+    one = replace(DATA, form="recordio", shards=1)
+
+    # WHEN / THEN
+    assert BUILT_IN.settle({}, one)["num_training_samples"] == "900"
+    with pytest.raises(HyperparameterError, match=r"one RecordIO file a channel, and 2 are staged .*FORM=images"):
+        BUILT_IN.settle({}, replace(one, shards=2))

@@ -73,9 +73,9 @@ def test_shards_are_dealt_out_among_our_own_hosts() -> None:
     data = Data(classes=("a", "b"), rows=9000, form="recordio", shards=9, size=32, others=False)
 
     # WHEN
-    channels = input_channels(ALGORITHMS["pytorch"], ground(instance_count=2), data)
+    channels = input_channels(ALGORITHMS["pytorch"], ground(instance_count=2), data, {})
 
-    few = input_channels(ALGORITHMS["pytorch"], ground(instance_count=2), replace(data, shards=1))
+    few = input_channels(ALGORITHMS["pytorch"], ground(instance_count=2), replace(data, shards=1), {})
 
     # THEN
     dealt = {each.channel_name: each.data_source.s3_data_source.s3_data_distribution_type for each in channels}
