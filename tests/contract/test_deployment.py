@@ -177,7 +177,7 @@ def test_an_endpoint_that_its_time_to_live_has_ended_is_no_drift(account: Runnin
     terraform.apply(terraform.plan())
     stack = read_stack(terraform)
     assert deploy(account, stack, project, register(account, stack, "[0.99, 0.01]")).returncode == 0
-    end_now(account, stack)
+    end_now(account, read_stack(terraform))  # which has the schedule only now
 
     # WHEN
     answer = command(project, "provision", "drift")
