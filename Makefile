@@ -15,7 +15,7 @@ SETTINGS  := terraform/environments/$(ENV).tfvars
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup lock lambdas bootstrap state plan apply comment up stage train tune models approve reject \
+.PHONY: help setup lock lambdas bootstrap state plan apply comment summary up stage train tune models approve reject \
         rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
         test lint checkov docs fmt clean benchmark
 
@@ -81,6 +81,9 @@ apply: $(INSTALLED) $(GROUND) lambdas ## apply exactly what the last `make plan`
 
 comment: $(INSTALLED) ## tell PULL_REQUEST what `make plan` and `make cost` found
 	@$(PY) -m scripts.github --env $(ENV) comment
+
+summary: $(INSTALLED) ## the same, on the page of GitHub's run
+	@$(PY) -m scripts.github --env $(ENV) summary
 
 up: $(INSTALLED) $(GROUND) lambdas ## create or change everything that Terraform declares
 	$(call step)

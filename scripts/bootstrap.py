@@ -1,15 +1,18 @@
 """Lay an account's ground, once: a bucket for Terraform's state, roles for GitHub's workflows, and their boundary.
 
-The same command brings it up to date later. Its own state goes into the bucket that it makes.
+The same command brings it up to date later, also from another clone: its own state is in the bucket that it makes.
 """
 
 import argparse
+import contextlib
 import os
 
 from scripts.command import Environment, run_command
 from scripts.places import DIRECTORY
-from scripts.state import keep
+from scripts.state import StateMissingError, keep
 from scripts.terraform import Terraform
+
+STATE = "bootstrap"  # the name of its state in the bucket
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -22,13 +25,16 @@ def main(environment: Environment) -> None:
     os.environ["TF_VAR_repository"] = environment.options.repository  # noqa: SIM112 (its name)
     logs = environment.directory / "bootstrap"
     terraform = Terraform(environment.name, logs=logs, directory=DIRECTORY / "bootstrap")
+    with contextlib.suppress(StateMissingError):  # then this is the first time
+        keep(terraform, STATE)
     planned = terraform.plan()
     print(planned.summary)
     terraform.apply(planned)
-    keep(terraform, "bootstrap")
+    keep(terraform, STATE)
     outputs = terraform.outputs()
     print(f"Terraform's state: bucket {outputs['state_bucket']}; `make state ENV={environment.name}` moves it there")
-    print(f'permissions_boundary = "{outputs["permissions_boundary"]}"   in terraform/environments/*.tfvars')
+    for name, arn in sorted(outputs["permissions_boundaries"].items()):
+        print(f'permissions_boundary = "{arn}"   in terraform/environments/{name}.tfvars')
     print("on GitHub, under Settings, Secrets and variables, Actions, Variables:")
     print(f"  of the repository: PLAN_ROLE_ARN = {outputs['plan_role_arn']}")
     for name, arn in sorted(outputs["deploy_role_arns"].items()):

@@ -4,12 +4,14 @@ plan     show what an apply would change, and keep it as a saved plan
 apply    what the last `plan` kept, and nothing but it
 up       plan, and apply exactly that
 deploy   the same, for the approved model: fails where there is none, or where the endpoint keeps another
-drift    fail unless a plan against the live stack is empty
+drift    fail unless a plan against the live stack is empty, but for an endpoint that its time to live has ended
 down     destroy everything, and what jobs and endpoints left outside Terraform
 """
 
 import argparse
 import contextlib
+import shutil
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -141,23 +143,51 @@ def check_endpoint(stack: Stack, sagemaker: Any) -> None:
         )
 
 
+DRIFT = "drift.txt"  # how the live stack differs, in the environment's folder
+
+# What is gone with an endpoint that its time to live has ended, and comes back with it
+OF_THE_ENDPOINT = (
+    "module.endpoint.aws_sagemaker_endpoint.",
+    "module.endpoint.aws_appautoscaling_",
+    "module.guard.terraform_data.endpoint",
+    "module.guard.aws_scheduler_schedule.",
+    "module.guard.aws_iam_role_policy.",
+)
+
+
 def drift(environment: Environment) -> None:
-    """Fail unless the live stack is what the code declares.
+    """Fail unless the live stack is what the code declares, and keep in `drift.txt` how it differs.
+
+    An endpoint that its time to live has ended is as declared, and so is an environment that is not deployed.
 
     Raises
     ------
     DriftError
-        A plan against it is not empty.
+        A plan against it has something else.
     """
-    _ = environment.stack  # nothing deployed is a condition of its own, with a better message
+    kept = environment.directory / DRIFT
+    kept.unlink(missing_ok=True)
+    if not environment.terraform.outputs():
+        print(f"{environment.name} is not deployed, and nothing can differ")
+        return
     planned = plan(environment)
+    changed = changes(environment.terraform.show(planned))
     planned.path.unlink(missing_ok=True)
-    if not planned.empty:
-        log = environment.directory / "terraform-plan.log"
-        message = f"the live stack differs: {planned.summary} Read {log}, then `make up` or mend the code"
-        stack = environment.stack
-        ends = end(boto3.client("scheduler", region_name=stack.region), stack)
-        raise DriftError(f"{message}; {lifetime(stack, ends)}" if is_over(ends) else message)
+    if planned.empty:
+        return
+    stack = environment.stack
+    ends = end(boto3.client("scheduler", region_name=stack.region), stack)
+    if is_over(ends) and changed and all(address.startswith(OF_THE_ENDPOINT) for address in changed):
+        print(lifetime(stack, ends))
+        return
+    shutil.copy(environment.directory / "terraform-plan.log", kept)
+    raise DriftError(f"the live stack differs: {planned.summary} Read {kept}, then `make up` or mend the code")
+
+
+def changes(content: Mapping[str, Any]) -> list[str]:
+    """The addresses of what a plan changes."""
+    found = content.get("resource_changes", [])
+    return [each["address"] for each in found if set(each["change"]["actions"]) - {"no-op", "read"}]
 
 
 def down(environment: Environment) -> None:

@@ -6,6 +6,11 @@ variable "environment" {
     condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.environment))
     error_message = "The environment must be 2 to 10 lower-case letters and digits, a letter first."
   }
+
+  validation {
+    condition     = !contains(["boundary", "deploy", "plan", "state"], var.environment)
+    error_message = "The environment must not be boundary, deploy, plan or state: terraform/bootstrap has names that begin so."
+  }
 }
 
 variable "region" {

@@ -7,8 +7,11 @@ locals {
   arn_prefix = "arn:${data.aws_partition.this.partition}"
   issuer     = "token.actions.githubusercontent.com"
 
-  # Known before it is there, so that its own policy can name it
-  boundary_arn = "${local.arn_prefix}:iam::${local.account_id}:policy/scones-boundary"
+  # An account has one such provider, and may have it already
+  provider_arn = coalesce(var.oidc_provider_arn, one(aws_iam_openid_connect_provider.this[*].arn))
+
+  main    = "refs/heads/main"
+  subject = "repo:${var.repository}"
 }
 
 module "keys" {
@@ -18,7 +21,8 @@ module "keys" {
   deletion_window_in_days = 30
 }
 
-# One object an environment; `use_lockfile` keeps a second apply out: no table is needed
+# One object an environment; `use_lockfile` keeps a second apply out: no table is needed. Every old version is kept: they
+# are small, and what a state that was lost is restored from.
 module "state" {
   source = "../modules/bucket"
 
@@ -29,15 +33,18 @@ module "state" {
 # AWS knows GitHub's certificates by itself, and asks for no thumbprint:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html
 resource "aws_iam_openid_connect_provider" "this" {
+  count = var.oidc_provider_arn == null ? 1 : 0
+
   url            = "https://${local.issuer}"
   client_id_list = ["sts.amazonaws.com"]
 }
 
-# Who may take on which role: a workflow of this repository, of this environment or for a plan alone
+# Who may take on which role: a workflow of this repository, for an environment from main alone, or for a plan. STS reads
+# GitHub's claim `ref` too: https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
 data "aws_iam_policy_document" "assume" {
   for_each = merge(
-    { for name in var.environments : name => ["repo:${var.repository}:environment:${name}"] },
-    { plan = ["repo:${var.repository}:pull_request", "repo:${var.repository}:ref:refs/heads/main"] },
+    { for name in var.environments : name => { sub = ["${local.subject}:environment:${name}"], ref = [local.main] } },
+    { plan = { sub = ["${local.subject}:pull_request", "${local.subject}:ref:${local.main}"] } },
   )
 
   statement {
@@ -45,27 +52,19 @@ data "aws_iam_policy_document" "assume" {
 
     principals {
       type        = "Federated"
-      identifiers = [aws_iam_openid_connect_provider.this.arn]
+      identifiers = [local.provider_arn]
     }
 
-    condition {
-      test     = "StringEquals"
-      variable = "${local.issuer}:aud"
-      values   = ["sts.amazonaws.com"]
-    }
+    dynamic "condition" {
+      for_each = merge({ aud = ["sts.amazonaws.com"] }, each.value)
 
-    condition {
-      test     = "StringEquals"
-      variable = "${local.issuer}:sub"
-      values   = each.value
+      content {
+        test     = "StringEquals"
+        variable = "${local.issuer}:${condition.key}"
+        values   = condition.value
+      }
     }
   }
-}
-
-resource "aws_iam_policy" "boundary" {
-  name        = "scones-boundary"
-  description = "What a role of scones may do at most, whatever its own policy says."
-  policy      = data.aws_iam_policy_document.boundary.json
 }
 
 resource "aws_iam_role" "deploy" {

@@ -13,9 +13,9 @@ output "region" {
   value       = var.region
 }
 
-output "permissions_boundary" {
-  description = "Policy that bounds every role: the variable of the same name in an environment's file."
-  value       = aws_iam_policy.boundary.arn
+output "permissions_boundaries" {
+  description = "Policy that bounds each environment's roles: the variable permissions_boundary in its file."
+  value       = { for name, policy in aws_iam_policy.boundary : name => policy.arn }
 }
 
 output "deploy_role_arns" {

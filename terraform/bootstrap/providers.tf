@@ -5,8 +5,9 @@ provider "aws" {
 
   default_tags {
     tags = {
-      Project   = "scones"
-      ManagedBy = "terraform/bootstrap"
+      Project     = "scones"
+      Environment = "state" # so that no environment's role takes the state's key for its own
+      ManagedBy   = "terraform/bootstrap"
     }
   }
 }

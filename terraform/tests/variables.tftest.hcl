@@ -104,6 +104,16 @@ run "parts_of_a_whole_number_and_of_a_type_are_refused" {
   ]
 }
 
+run "an_environment_that_is_called_as_the_ground_is_refused" {
+  command = plan
+
+  variables {
+    environment = "state"
+  }
+
+  expect_failures = [var.environment]
+}
+
 run "an_environment_that_begins_with_a_digit_is_refused" {
   command = plan
 

@@ -1,5 +1,6 @@
 """An account's ground: laid once, its state in its own bucket, found again in a new clone; one apply at a time."""
 
+import argparse
 import json
 import shutil
 import subprocess
@@ -8,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from scripts import bootstrap as command
+from scripts.command import Environment
 from scripts.errors import TerraformError
 from scripts.places import find_terraform
 from scripts.state import StateMissingError, keep
 from scripts.terraform import Terraform
 from tests.contract.conftest import RunningEmulator
+from tests.contract.permissions import WITHOUT_RESOURCE, WITHOUT_RESOURCE_ON_THE_GROUND, statements, too_wide
 from tests.contract.test_terraform import (
     make_account,  # noqa: F401 (the fixture `account`)
     make_project,  # noqa: F401 (the fixture `project`)
@@ -63,18 +67,23 @@ def test_the_ground_is_laid_once_and_found_again(
     # AND a workflow of another repository, or of another environment, is no deployer
     role = account.client("iam").get_role(RoleName="scones-deploy-prod")["Role"]
     (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
-    conditions = statement["Condition"]["StringEquals"]
-    assert conditions["token.actions.githubusercontent.com:sub"] == "repo:scones/vehicles:environment:prod"
-    assert conditions["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
+    assert statement["Condition"]["StringEquals"] == {
+        "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+        "token.actions.githubusercontent.com:ref": "refs/heads/main",
+        "token.actions.githubusercontent.com:sub": "repo:scones/vehicles:environment:prod",
+    }
 
-    # AND IAM takes the policies as long as they are
+    # AND IAM takes the policies as long as they are, and each names what it is about
     iam = account.client("iam")
     for name in ("scones-deploy-dev", "scones-deploy-prod", "scones-plan"):
         (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
-        assert length(iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]) <= INLINE_LENGTH, name
-    boundary = other.outputs()["permissions_boundary"]
-    version = iam.get_policy_version(PolicyArn=boundary, VersionId="v1")["PolicyVersion"]
-    assert length(version["Document"]) <= MANAGED_LENGTH
+        document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        assert length(document) <= INLINE_LENGTH, name
+        assert too_wide(statements(document), WITHOUT_RESOURCE_ON_THE_GROUND) == set(), name
+    for name, boundary in other.outputs()["permissions_boundaries"].items():
+        document = iam.get_policy_version(PolicyArn=boundary, VersionId="v1")["PolicyVersion"]["Document"]
+        assert length(document) <= MANAGED_LENGTH, name
+        assert too_wide(statements(document), WITHOUT_RESOURCE) == set(), name
 
     # WHEN it is taken down as docs/operations.md says
     pulled = subprocess.run([find_terraform(), "state", "pull"], cwd=other.directory, capture_output=True, check=True)
@@ -102,6 +111,30 @@ def empty(s3: Any, bucket: str) -> None:
     found = [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]
     objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
     s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+
+
+def test_the_command_goes_on_with_what_was_laid_from_another_clone(
+    bootstrap: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN
+    other = copied(bootstrap, tmp_path / "other")
+    options = argparse.Namespace(repository="scones/vehicles")
+
+    def lay(clone: Terraform) -> str:
+        monkeypatch.setattr(command, "DIRECTORY", clone.directory.parent)
+        monkeypatch.chdir(clone.directory.parents[1])
+        command.main(Environment("local", options))
+        return capsys.readouterr().out
+
+    # WHEN
+    first, second = lay(bootstrap), lay(other)
+
+    # THEN the second finds what the first has laid, and says the same
+    assert "No changes." not in first
+    assert "No changes." in second
+    for said in (first, second):
+        assert 'policy/scones-boundary-dev"   in terraform/environments/dev.tfvars' in said
+        assert "of its environment prod: DEPLOY_ROLE_ARN = arn:aws:iam::123456789012:role/scones-deploy-prod" in said
 
 
 def test_of_two_at_once_one_is_refused(

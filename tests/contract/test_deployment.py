@@ -8,12 +8,15 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scripts.errors import TerraformError
+from scripts.lifetime import FORM
+from scripts.provision import DRIFT
 from scripts.registry import parameter_name
 from scripts.stack import Stack, read_stack
 from tests.contract.conftest import ROOT, RunningEmulator
@@ -163,6 +166,56 @@ def test_a_model_that_fails_is_rolled_back_and_the_old_one_answers(account: Runn
     assert len(account.client("sagemaker").list_models()["Models"]) == 1
     assert traffic.ask() == "[0.99, 0.01]"
     assert terraform.plan().empty
+
+
+def test_an_endpoint_that_its_time_to_live_has_ended_is_no_drift(account: RunningEmulator, project: Path) -> None:
+    # GIVEN an environment that is not deployed, THEN nothing differs
+    assert "is not deployed" in command(project, "provision", "drift").stdout
+
+    # GIVEN one whose endpoint has been ended
+    terraform = make_terraform(project, "local")
+    terraform.apply(terraform.plan())
+    stack = read_stack(terraform)
+    assert deploy(account, stack, project, register(account, stack, "[0.99, 0.01]")).returncode == 0
+    end_now(account, read_stack(terraform))  # which has the schedule only now
+
+    # WHEN
+    answer = command(project, "provision", "drift")
+
+    # THEN
+    assert answer.returncode == 0, answer.stderr
+    assert "`make deploy` brings it back" in answer.stdout
+    assert not (project / "build" / "local" / DRIFT).exists()
+
+    # WHEN something else differs too
+    account.client("lambda").update_function_configuration(FunctionName="scones-local-filter", Timeout=123)
+    answer = command(project, "provision", "drift")
+
+    # THEN
+    assert answer.returncode == 1
+    assert "the live stack differs" in answer.stderr
+    assert "scones-local-filter" in (project / "build" / "local" / DRIFT).read_text()
+
+    # WHEN it has been mended
+    assert deploy(account, stack, project, register(account, stack, "[0.98, 0.02]")).returncode == 0
+    answer = command(project, "provision", "drift")
+
+    # THEN
+    assert answer.returncode == 0, answer.stderr
+    assert not (project / "build" / "local" / DRIFT).exists()
+
+
+def end_now(account: RunningEmulator, stack: Stack) -> None:
+    """Let the schedule end the endpoint, as it would hours later."""
+    scheduler, sagemaker = account.client("scheduler"), account.client("sagemaker")
+    schedule = scheduler.get_schedule(Name=stack.endpoint_schedule)
+    scheduler.update_schedule(
+        Name=schedule["Name"],
+        ScheduleExpression=(datetime.now(UTC) + timedelta(seconds=2)).strftime(FORM),
+        FlexibleTimeWindow=schedule["FlexibleTimeWindow"],
+        Target=schedule["Target"],
+    )
+    assert eventually(lambda: not sagemaker.list_endpoints()["Endpoints"])
 
 
 def test_a_serverless_endpoint_comes_answers_and_captures_nothing(

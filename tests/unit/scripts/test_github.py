@@ -10,10 +10,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from scripts.command import Environment
-from scripts.github import LENGTH, GitHubError, body, call, main
+from scripts.github import LENGTH, PLANNED, GitHubError, body, call, main
+from scripts.provision import DRIFT
 
 ROOT = Path(__file__).resolve().parents[3]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+LOGIN = "aws-actions/configure-aws-credentials"
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
 
 
@@ -48,23 +50,79 @@ def test_only_jobs_that_talk_to_aws_may_ask_for_an_identity(path: Path) -> None:
         assert permissions.get("contents", "read") == "read"
 
 
-def test_a_plan_and_its_cost_are_told_without_colours(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_packages_are_installed_before_there_are_credentials(path: Path) -> None:
+    for job in jobs(path).values():
+        steps = [step.get("run", step.get("uses", "")).split("@")[0] for step in job["steps"]]
+        if LOGIN in steps:
+            assert steps.index("make setup") < steps.index(LOGIN)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_who_deploys_does_so_from_main_and_who_plans_takes_no_lock(path: Path) -> None:
+    for job in jobs(path).values():
+        lent = [step["with"]["role-to-assume"] for step in job["steps"] if step.get("uses", "").startswith(LOGIN)]
+        if lent == ["${{ vars.DEPLOY_ROLE_ARN }}"]:
+            assert job["if"].endswith(" && github.ref == 'refs/heads/main'")
+            assert job["environment"]
+        elif lent:
+            assert job["env"]["TF_CLI_ARGS_plan"] == "-lock=false"
+
+
+def test_whoever_approves_can_read_what_also_where_it_has_no_price() -> None:
     # GIVEN
-    (tmp_path / "terraform-plan.log").write_text("\x1b[1mPlan:\x1b[0m 1 to add\n")
-    (tmp_path / "cost.txt").write_text("0.23 USD an hour\n")
+    planning = jobs(ROOT / ".github" / "workflows" / "deploy.yml")["plan"]["steps"]
+    steps = {step["run"]: step for step in planning if "run" in step}
+
+    # THEN
+    assert list(steps)[-4:] == ["make plan", "make cost", "make summary", "make comment"]
+    assert steps["make cost"]["continue-on-error"]
+    assert "if" not in steps["make summary"]
+
+
+def test_only_drift_is_told_as_drift() -> None:
+    *_, told = jobs(ROOT / ".github" / "workflows" / "drift.yml")["drift"]["steps"]
+
+    assert told["run"] == "make drift-issue"
+    assert told["if"] == f"failure() && hashFiles('build/*/{DRIFT}') != ''"
+
+
+@pytest.fixture(name="dev")
+def make_dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """An environment of which nothing is known yet."""
+    monkeypatch.chdir(tmp_path)
+    return Environment("dev", argparse.Namespace())
+
+
+def test_a_plan_and_its_cost_are_told_without_colours(dev: Environment) -> None:
+    # GIVEN
+    (dev.directory / "terraform-plan.log").write_text("\x1b[1mPlan:\x1b[0m 1 to add\n")
+    (dev.directory / "cost.txt").write_text("0.23 USD an hour\n")
 
     # WHEN
-    text = body("dev", tmp_path)
+    text = body(dev, PLANNED, LENGTH)
 
     # THEN
     assert "<summary>dev: plan</summary>\n\n````\nPlan: 1 to add\n````" in text
     assert "0.23 USD an hour" in text
 
 
-def test_a_long_plan_is_cut_to_what_github_takes(tmp_path: Path) -> None:
-    (tmp_path / "terraform-plan.log").write_text("x" * 2 * LENGTH)
+def test_a_plan_without_a_price_is_told_and_that_it_has_none(dev: Environment) -> None:
+    (dev.directory / "terraform-plan.log").write_text("Plan: 1 to add\n")
 
-    assert len(body("dev", tmp_path)) < 65_536
+    text = body(dev, PLANNED, LENGTH)
+
+    assert "Plan: 1 to add" in text
+    assert "dev: `make cost` failed" in text
+
+
+def test_a_long_plan_is_cut_to_what_github_takes(dev: Environment) -> None:
+    (dev.directory / "terraform-plan.log").write_text("x" * 2 * LENGTH)
+
+    text = body(dev, PLANNED, LENGTH)
+
+    assert len(text) < 65_536
+    assert "`make plan ENV=dev` has the rest" in text
 
 
 @pytest.fixture
@@ -96,7 +154,7 @@ def test_drift_is_told_in_one_issue_an_environment(gh: Path, environment: str, c
     # GIVEN
     options = argparse.Namespace(action="issue")
     drifted = Environment(environment, options)
-    (drifted.directory / "terraform-plan.log").write_text("Plan: 0 to add, 1 to change, 0 to destroy\n")
+    (drifted.directory / DRIFT).write_text("Plan: 0 to add, 1 to change, 0 to destroy\n")
 
     # WHEN
     main(drifted)
@@ -110,9 +168,42 @@ def test_what_github_refuses_is_said(gh: Path) -> None:
     (gh.parent / "gh").write_text("#!/bin/sh\necho 'HTTP 403: no access' >&2\nexit 1\n")
 
     with pytest.raises(GitHubError, match="gh issue create failed: HTTP 403"):
-        call("gh", "issue", "create")
+        call("issue", "create")
 
 
-def test_nothing_is_told_of_nothing(tmp_path: Path) -> None:
+def test_a_pull_request_has_one_comment_that_is_kept_up_to_date(gh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    monkeypatch.setenv("PULL_REQUEST", "12")
+    dev = Environment("dev", argparse.Namespace(action="comment"))
+    (dev.directory / "terraform-plan.log").write_text("Plan: 1 to add\n")
+
+    # WHEN
+    main(dev)
+
+    # THEN
+    assert gh.read_text().startswith("pr comment 12 --edit-last --create-if-none --body-file -\n")
+
+
+def test_a_summary_is_added_to_the_page_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "summary.md"
+    page.write_text("before\n")
+    dev = Environment("dev", argparse.Namespace(action="summary"))
+    (dev.directory / "terraform-plan.log").write_text("Plan: 1 to add\n")
+
+    # WHEN, THEN
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    with pytest.raises(GitHubError, match="GITHUB_STEP_SUMMARY"):
+        main(dev)
+
+    # WHEN, THEN
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    main(dev)
+    assert page.read_text().startswith("before\n")
+    assert "Plan: 1 to add" in page.read_text()
+
+
+def test_nothing_is_told_of_nothing(dev: Environment) -> None:
     with pytest.raises(GitHubError, match="make plan ENV=dev"):
-        body("dev", tmp_path)
+        body(dev, PLANNED, LENGTH)

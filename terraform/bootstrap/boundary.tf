@@ -1,0 +1,86 @@
+# What an environment's roles may do at most. A boundary allows nothing by itself: a role may do what it and its own
+# policy have in common. No boundary reaches the state, or another environment.
+data "aws_iam_policy_document" "boundary" {
+  for_each = var.environments
+
+  statement {
+    sid = "OfThisEnvironment"
+    actions = [
+      "cloudwatch:DescribeAlarms",
+      "dynamodb:PutItem",
+      "lambda:InvokeFunction",
+      "logs:CreateLogGroup",
+      "logs:CreateLogStream",
+      "logs:DescribeLogStreams",
+      "logs:PutLogEvents",
+      "s3:GetObject",
+      "s3:ListBucket",
+      "s3:PutObject",
+      "sagemaker:DeleteEndpoint",
+      "sagemaker:InvokeEndpoint",
+      "sns:Publish",
+    ]
+    resources = [
+      "${local.arn_prefix}:cloudwatch:*:${local.account_id}:alarm:scones-${each.key}-*",
+      "${local.arn_prefix}:dynamodb:*:${local.account_id}:table/scones-${each.key}-*",
+      "${local.arn_prefix}:lambda:*:${local.account_id}:function:scones-${each.key}-*",
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/lambda/scones-${each.key}-*",
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/Endpoints/scones-${each.key}-*",
+      # one group for the account's jobs, to which nothing but lines can be added
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/TrainingJobs*",
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/TransformJobs*",
+      "${local.arn_prefix}:s3:::scones-${each.key}-*",
+      "${local.arn_prefix}:sagemaker:*:${local.account_id}:endpoint/scones-${each.key}-*",
+      "${local.arn_prefix}:sns:*:${local.account_id}:scones-${each.key}-*",
+    ]
+  }
+
+  # a key has no name, only a tag: https://docs.aws.amazon.com/kms/latest/developerguide/tag-authorization.html
+  statement {
+    sid       = "Keys"
+    actions   = ["kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey*"]
+    resources = ["${local.arn_prefix}:kms:*:${local.account_id}:key/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/Environment"
+      values   = [each.key]
+    }
+  }
+
+  statement {
+    sid       = "Images"
+    actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    resources = ["${local.arn_prefix}:ecr:*:*:repository/*"]
+  }
+
+  statement {
+    sid = "WithoutResource"
+    actions = [
+      "cloudwatch:PutMetricData",
+      "ecr:GetAuthorizationToken",
+      "logs:CreateLogDelivery",
+      "logs:DeleteLogDelivery",
+      "logs:DescribeLogGroups",
+      "logs:DescribeResourcePolicies",
+      "logs:GetLogDelivery",
+      "logs:ListLogDeliveries",
+      "logs:PutResourcePolicy",
+      "logs:UpdateLogDelivery",
+      "xray:GetSamplingRules",
+      "xray:GetSamplingTargets",
+      "xray:PutTelemetryRecords",
+      "xray:PutTraceSegments",
+    ]
+    # none of these has a resource to name
+    resources = ["*"]
+  }
+}
+
+resource "aws_iam_policy" "boundary" {
+  for_each = var.environments
+
+  name        = "scones-boundary-${each.key}"
+  description = "What a role of scones-${each.key} may do at most, whatever its own policy says."
+  policy      = data.aws_iam_policy_document.boundary[each.key].json
+}
