@@ -46,6 +46,14 @@ module "keys" {
   deletion_window_in_days = var.protected ? 30 : 7
 }
 
+module "notices" {
+  source = "./modules/notices"
+
+  prefix      = local.prefix
+  email       = var.failure_email
+  kms_key_arn = module.keys.arn
+}
+
 module "storage" {
   source = "./modules/storage"
 
@@ -81,7 +89,7 @@ module "workflow" {
   function_arns        = module.functions.arns
   table_arn            = module.storage.table_arn
   table_name           = module.storage.table_name
-  failure_email        = var.failure_email
+  topic_arn            = module.notices.topic_arn
   metrics_namespace    = local.metrics_namespace
   log_retention_days   = var.log_retention_days
   kms_key_arn          = module.keys.arn
@@ -100,25 +108,45 @@ module "training" {
   permissions_boundary = var.permissions_boundary
 }
 
-module "endpoint" {
-  source = "./modules/endpoint"
+module "model" {
+  source = "./modules/model"
 
   name                 = local.endpoint_name
   model_package_arn    = local.approved_model_arn
   bucket_arn           = module.storage.bucket_arn
   models_key           = local.models_key
   data_capture_key     = local.data_capture_key
-  data_capture_uri     = "s3://${module.storage.bucket_name}/${local.data_capture_key}"
-  instance_type        = var.endpoint_instance_type
-  instance_count       = var.endpoint_instance_count
-  max_instance_count   = var.endpoint_max_instance_count
-  concurrent_requests  = var.endpoint_concurrent_requests
-  serverless           = var.serverless
-  deployment           = var.deployment
-  latency_limit_ms     = var.latency_limit_ms
-  sampling_percentage  = var.capture_percentage
   kms_key_arn          = module.keys.arn
   permissions_boundary = var.permissions_boundary
+}
+
+module "endpoint" {
+  source = "./modules/endpoint"
+
+  name                = local.endpoint_name
+  model_name          = module.model.name
+  model_version       = module.model.version
+  data_capture_uri    = "s3://${module.storage.bucket_name}/${local.data_capture_key}"
+  instance_type       = var.endpoint_instance_type
+  instance_count      = var.endpoint_instance_count
+  serverless          = var.serverless
+  deployment          = var.deployment
+  latency_limit_ms    = var.latency_limit_ms
+  sampling_percentage = var.capture_percentage
+  topic_arn           = module.notices.topic_arn
+  log_retention_days  = var.log_retention_days
+  kms_key_arn         = module.keys.arn
+}
+
+module "scaling" {
+  source = "./modules/scaling"
+
+  endpoint_name       = module.endpoint.name
+  variant_name        = module.endpoint.variant_name
+  instance_type       = var.endpoint_instance_type
+  instance_count      = var.endpoint_instance_count
+  max_instance_count  = var.endpoint_max_instance_count
+  concurrent_requests = var.endpoint_concurrent_requests
 }
 
 module "guard" {
@@ -129,10 +157,11 @@ module "guard" {
   endpoint_name  = local.endpoint_name
   endpoint_arn   = module.endpoint.arn
   variant_name   = module.endpoint.variant_name
+  on_instances   = var.serverless == null
   endpoint_hours = var.endpoint_hours
   idle_hours     = var.idle_hours
   budget_usd     = var.budget_usd
-  topic_arn      = module.workflow.failures_topic_arn
+  topic_arn      = module.notices.topic_arn
 
   permissions_boundary = var.permissions_boundary
 }
@@ -148,5 +177,5 @@ module "observability" {
   filter_log_group  = module.functions.log_groups["filter"]
   endpoint_name     = local.endpoint_name
   threshold         = var.threshold
-  topic_arn         = module.workflow.failures_topic_arn
+  topic_arn         = module.notices.topic_arn
 }

@@ -123,7 +123,7 @@ output "captures" {
 
 output "failures_topic_arn" {
   description = "Topic that is told of failed executions."
-  value       = module.workflow.failures_topic_arn
+  value       = module.notices.topic_arn
 }
 
 output "vehicles_table" {

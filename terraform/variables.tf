@@ -208,6 +208,11 @@ variable "deployment" {
   }
 
   validation {
+    condition     = var.deployment.timeout_seconds > 2 * var.deployment.wait_seconds + var.deployment.termination_wait_seconds
+    error_message = "A deployment waits twice for wait_seconds and once for termination_wait_seconds: timeout_seconds must be more than all of it."
+  }
+
+  validation {
     condition     = contains([10, 30], var.deployment.alarm_period_seconds) || var.deployment.alarm_period_seconds % 60 == 0 && var.deployment.alarm_period_seconds > 0
     error_message = "Alarms count over 10, 30 or whole minutes of seconds."
   }

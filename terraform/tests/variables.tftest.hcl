@@ -179,3 +179,13 @@ run "a_deployment_out_of_bounds_is_refused" {
     var.latency_limit_ms,
   ]
 }
+
+run "a_deployment_that_would_be_given_up_while_it_waits_is_refused" {
+  command = plan
+
+  variables {
+    deployment = { wait_seconds = 700, termination_wait_seconds = 400, timeout_seconds = 1800 }
+  }
+
+  expect_failures = [var.deployment]
+}

@@ -109,10 +109,11 @@ resource "aws_lambda_function" "this" {
   timeout          = 30
   memory_size      = 256
 
-  # one JSON object a line, with the fields that the functions add
+  # one JSON object a line, with the fields that the functions add; the metric of confidence stands on filter's INFO
   logging_config {
-    log_format = "JSON"
-    log_group  = aws_cloudwatch_log_group.this[each.key].name
+    log_format            = "JSON"
+    application_log_level = "INFO"
+    log_group             = aws_cloudwatch_log_group.this[each.key].name
   }
 
   tracing_config {

@@ -17,6 +17,13 @@ data "aws_iam_policy_document" "assume" {
       type        = "Service"
       identifiers = ["sagemaker.amazonaws.com"]
     }
+
+    # https://docs.aws.amazon.com/sagemaker/latest/dg/security-confused-deputy-prevention.html
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.this.account_id]
+    }
   }
 }
 
@@ -42,7 +49,7 @@ data "aws_iam_policy_document" "this" {
 
   statement {
     sid       = "UseKey"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    actions   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*"]
     resources = [var.kms_key_arn]
   }
 
