@@ -38,7 +38,7 @@ data "aws_iam_policy_document" "boundary" {
   # a key has no name, only a tag: https://docs.aws.amazon.com/kms/latest/developerguide/tag-authorization.html
   statement {
     sid       = "Keys"
-    actions   = ["kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey*"]
+    actions   = ["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*"]
     resources = ["${local.arn_prefix}:kms:*:${local.account_id}:key/*"]
 
     condition {

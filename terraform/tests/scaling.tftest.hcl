@@ -55,9 +55,23 @@ run "inputs_of_another_form_are_refused" {
 
   variables {
     instance_count      = 0.5
-    max_instance_count  = 0
     concurrent_requests = 0
   }
 
-  expect_failures = [var.instance_count, var.max_instance_count, var.concurrent_requests]
+  expect_failures = [var.instance_count, var.concurrent_requests]
+}
+
+run "no_room_to_scale_is_refused" {
+  command = plan
+
+  module {
+    source = "./modules/scaling"
+  }
+
+  variables {
+    instance_count     = 2
+    max_instance_count = 2
+  }
+
+  expect_failures = [var.max_instance_count]
 }

@@ -160,8 +160,8 @@ def test_what_code_and_services_do_is_allowed_and_nothing_else(production: tuple
         "classify": {*classify, *OWN_LOG, *TRACING},
         "filter": {*called_by("filter"), *OWN_LOG, *TRACING},
         "workflow": {*called_by_machine(account, stack), *KEY, *MACHINE},
-        "training": {*BUCKET, *KEY, *CONTAINER},
-        "vehicles-hosting": {*BUCKET, *KEY, *CONTAINER, *WATCHING, "kms:CreateGrant"},
+        "training": {*BUCKET, *KEY, "kms:Encrypt", *CONTAINER},
+        "vehicles-hosting": {*BUCKET, *KEY, *CONTAINER, *WATCHING, "kms:CreateGrant", "kms:Encrypt"},
         # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
         "endpoint-end": {"sagemaker:DeleteEndpoint"},
     }
