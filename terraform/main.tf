@@ -18,6 +18,14 @@ locals {
   checkpoints_key    = "checkpoints"
   approved_arns      = nonsensitive(data.aws_ssm_parameters_by_path.approved.values)
   approved_model_arn = one(local.approved_arns)
+  endpoint_arn       = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:endpoint/${local.endpoint_name}"
+
+  # Where functions, jobs and the model run; null where there is no VPC
+  network = one([
+    for vpc in module.network : { subnet_ids = vpc.subnet_ids, security_group_ids = vpc.security_group_ids }
+  ])
+  function_network  = one([for access in module.network_access : merge(local.network, { policy = access.function_policy })])
+  container_network = one([for access in module.network_access : merge(local.network, { policy = access.container_policy })])
 }
 
 # One state holds one environment: applying another's file here would replace this one's resources.
@@ -66,6 +74,27 @@ module "storage" {
   kms_key_arn             = module.keys.arn
 }
 
+module "network" {
+  source = "./modules/network"
+  count  = var.vpc_cidr == null ? 0 : 1
+
+  prefix               = local.prefix
+  cidr_block           = var.vpc_cidr
+  bucket_arn           = module.storage.bucket_arn
+  endpoint_arn         = local.endpoint_arn
+  kms_key_arn          = module.keys.arn
+  log_retention_days   = var.log_retention_days
+  permissions_boundary = var.permissions_boundary
+}
+
+module "network_access" {
+  source = "./modules/network_access"
+  count  = length(module.network)
+
+  subnet_ids         = local.network.subnet_ids
+  security_group_ids = local.network.security_group_ids
+}
+
 module "functions" {
   source = "./modules/functions"
 
@@ -73,8 +102,9 @@ module "functions" {
   archives             = "${path.root}/${var.lambda_archives}"
   bucket_arn           = module.storage.bucket_arn
   image_keys           = local.image_keys
-  endpoint_arn         = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:endpoint/${local.endpoint_name}"
+  endpoint_arn         = local.endpoint_arn
   endpoint_name        = local.endpoint_name
+  network              = local.function_network
   classes              = var.classes
   threshold            = var.threshold
   log_retention_days   = var.log_retention_days
@@ -104,6 +134,7 @@ module "training" {
   models_key           = local.models_key
   transform_key        = local.transform_key
   checkpoints_key      = local.checkpoints_key
+  network_policy       = one(local.container_network[*].policy)
   kms_key_arn          = module.keys.arn
   permissions_boundary = var.permissions_boundary
 }
@@ -116,6 +147,7 @@ module "model" {
   bucket_arn           = module.storage.bucket_arn
   models_key           = local.models_key
   data_capture_key     = local.data_capture_key
+  network              = local.container_network
   kms_key_arn          = module.keys.arn
   permissions_boundary = var.permissions_boundary
 }

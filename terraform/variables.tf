@@ -313,6 +313,22 @@ variable "permissions_boundary" {
   }
 }
 
+variable "vpc_cidr" {
+  description = "Addresses of a VPC without a way to the internet, in which functions, jobs and the endpoint run, their containers cut off from any network; null for none. A model must be trained anew for it: it brings its packages along."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.vpc_cidr == null || can(cidrnetmask(var.vpc_cidr)) && try(tonumber(split("/", var.vpc_cidr)[1]) >= 16 && tonumber(split("/", var.vpc_cidr)[1]) <= 27, false)
+    error_message = "A VPC's addresses are an IPv4 range of /16 to /27, such as 10.0.0.0/24."
+  }
+
+  validation {
+    condition     = var.vpc_cidr == null || var.serverless == null
+    error_message = "A serverless endpoint runs in no VPC: leave vpc_cidr or serverless out."
+  }
+}
+
 variable "failure_email" {
   description = "Address that is told of failed executions; null for none."
   type        = string

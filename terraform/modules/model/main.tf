@@ -16,6 +16,7 @@ module "role" {
   log_groups           = ["Endpoints/${var.name}"]
   watched_alarms       = ["${var.name}-*"]
   repositories         = ["pytorch-inference", "image-classification"]
+  network_policy       = one(var.network[*].policy)
   permissions_boundary = var.permissions_boundary
 }
 
@@ -23,20 +24,30 @@ module "role" {
 resource "terraform_data" "model" {
   count = local.count
 
-  triggers_replace = [var.model_package_arn, module.role.arn] # all that makes another model
+  triggers_replace = [var.model_package_arn, module.role.arn, var.network] # all that makes another model
 }
 
 resource "aws_sagemaker_model" "this" {
-  #checkov:skip=CKV_AWS_370:the inference image installs what the model's code/requirements.txt names when it starts
+  #checkov:skip=CKV_AWS_370:whether its container is cut off from the network is the environment's setting
   count = local.count
 
-  name               = "${var.name}-${local.version}-${substr(terraform_data.model[0].id, 0, 8)}"
-  execution_role_arn = module.role.arn
+  name                     = "${var.name}-${local.version}-${substr(terraform_data.model[0].id, 0, 8)}"
+  execution_role_arn       = module.role.arn
+  enable_network_isolation = var.network != null
 
   primary_container {
     model_package_name = var.model_package_arn
     # with each answer the model says its version: while an endpoint is updated, old and new answer in turn
     environment = { MODEL_VERSION = "v${local.version}" }
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.network[*]
+
+    content {
+      subnets            = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
   }
 
   lifecycle {

@@ -53,3 +53,13 @@ variable "permissions_boundary" {
   description = "ARN of the policy that bounds what the roles may do at most; null for none."
   type        = string
 }
+
+variable "network" {
+  description = "Subnets and security groups of a VPC for the model, whose container is then cut off from any network, and what its role must be allowed, as a policy; null for none."
+  type = object({
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+    policy             = string
+  })
+  default = null
+}

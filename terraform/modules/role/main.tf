@@ -29,6 +29,8 @@ data "aws_iam_policy_document" "assume" {
 
 # What SageMaker does in the name of a container: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
 data "aws_iam_policy_document" "this" {
+  source_policy_documents = var.network_policy[*]
+
   statement {
     sid       = "Read"
     actions   = ["s3:GetObject"]
