@@ -16,7 +16,7 @@ from scripts.stack import Stack
 from training.algorithms import CONTAINER
 from training.follow import TrainingJob
 from training.judge import Score, Verdict, describe
-from training.launch import forget
+from training.launch import brings_packages, forget
 from training.register import Status, register
 
 
@@ -58,6 +58,7 @@ def adopt(stack: Stack, assignment: Assignment, job: TrainingJob, versions: Sequ
         group=stack.model_package_group,
         image=assignment.serving_image,
         scripted=assignment.algorithm.scripted,
+        brings_packages=brings_packages(assignment.algorithm, assignment.ground),
         status=status,
         reason=verdict.reason,
         manifest=assignment.manifest,

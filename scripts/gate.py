@@ -79,6 +79,7 @@ def asked_right(stack: Stack, version: Version, manifest: staging.Manifest) -> d
     answers = transform(
         batch,
         container={"ModelPackageName": version.arn},
+        network=stack.network_of_model,
         role_arn=stack.training_role_arn,
         kms_key_arn=stack.kms_key_arn,
         instance_type=stack.transform_instance_type,

@@ -7,7 +7,7 @@ are not set are the recipe's.
 import boto3
 
 from scripts.adopt import adopt
-from scripts.assignment import Assignment, assign, options
+from scripts.assignment import Assignment, assign, options, provide
 from scripts.command import Environment, OperatorError, run_command
 from scripts.registry import Version, model_in_use, read_versions
 from scripts.stack import Stack
@@ -65,6 +65,7 @@ def train(assignment: Assignment) -> TrainingJob:
     """One job, from its start to its figures; one that was begun before and is not lost is taken up again."""
     ground = assignment.ground
     clients = {name: boto3.client(name, region_name=ground.region) for name in ("sagemaker", "logs", "s3")}
+    provide(assignment)
     name = find(ground.name, assignment.fingerprint, sagemaker=clients["sagemaker"]) or launch(
         assignment.algorithm, ground, assignment.data, assignment.hyperparameters, assignment.fingerprint
     )

@@ -12,7 +12,7 @@ import boto3
 
 from scripts import assignment as assignments
 from scripts.adopt import adopt
-from scripts.assignment import Assignment, AssignmentError, assign, fingerprint_of, parse_settings
+from scripts.assignment import Assignment, AssignmentError, assign, fingerprint_of, parse_settings, provide
 from scripts.command import Environment, OperatorError, run_command
 from scripts.registry import read_versions
 from training.algorithms import Range
@@ -66,6 +66,7 @@ def tune(assignment: Assignment, ranges: list[Range], jobs: int, parallel: int) 
     """One tuning job, from its start to the best of its training jobs and the hyperparameters found for it."""
     ground = assignment.ground
     sagemaker = boto3.client("sagemaker", region_name=ground.region)
+    provide(assignment)
     fingerprint = name_tuning(assignment, ranges, jobs)
     name = find_tuning(ground.name, fingerprint, sagemaker=sagemaker) or launch_tuning(
         assignment.algorithm,
@@ -94,7 +95,7 @@ def name_tuning(assignment: Assignment, ranges: list[Range], jobs: int) -> str:
 def with_settings(assignment: Assignment, tuned: dict[str, str]) -> Assignment:
     """The assignment of the job that was found best."""
     hyperparameters = {**assignment.hyperparameters, **tuned}
-    fingerprint = fingerprint_of(assignment.algorithm, assignment.manifest, hyperparameters)
+    fingerprint = fingerprint_of(assignment.algorithm, assignment.ground, assignment.manifest, hyperparameters)
     return replace(assignment, hyperparameters=hyperparameters, fingerprint=fingerprint)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from training import packages
 from training.follow import TrainingJob
 from training.judge import Score
 
@@ -24,6 +25,7 @@ def register(
     group: str,
     image: str,
     scripted: bool,
+    brings_packages: bool,
     status: Status,
     reason: str,
     manifest: Mapping[str, Any],
@@ -35,6 +37,7 @@ def register(
     ----------
     image : URI of the container image that serves it
     scripted : whether code of ours in the model's archive serves it; else the image does so by itself
+    brings_packages : whether its archive has the packages that this code needs, for a container without a network
     status : whether it may be deployed
     reason : why, in words
     manifest : of the data that it was trained on
@@ -56,7 +59,12 @@ def register(
         "validation_n": str(score.n),
         "validation_rows": score.rows,
     }
-    container = {"Image": image, "ModelDataUrl": job.model_data_url, **({"Environment": SERVING} if scripted else {})}
+    environment = {**SERVING, **(packages.SERVING if brings_packages else {})}
+    container = {
+        "Image": image,
+        "ModelDataUrl": job.model_data_url,
+        **({"Environment": environment} if scripted else {}),
+    }
     answer = sagemaker.create_model_package(
         ModelPackageGroupName=group,
         ModelPackageDescription=reason[:1024],
