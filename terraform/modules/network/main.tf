@@ -15,6 +15,7 @@ data "aws_region" "this" {}
 data "aws_caller_identity" "this" {}
 
 data "aws_availability_zones" "this" {
+  #checkov:skip=CKV_AWS_394:which zones there are is looked at once, when the subnets are made
   state = "available"
 }
 
@@ -34,7 +35,11 @@ resource "aws_subnet" "this" {
   cidr_block        = cidrsubnet(var.cidr_block, 1, count.index)
   availability_zone = local.zones[count.index]
 
-  tags = { Name = "${var.prefix}-${local.zones[count.index]}" }
+  tags = { Name = "${var.prefix}-${count.index + 1}" }
+
+  lifecycle {
+    ignore_changes = [availability_zone] # a zone that AWS adds moves nothing
+  }
 }
 
 resource "aws_route_table" "this" {
