@@ -10,7 +10,7 @@ import boto3
 from scripts.assignment import Assignment
 from scripts.command import OperatorError
 from scripts.files import write_json
-from scripts.gate import judge_job
+from scripts.gate import classes_of, judge_job
 from scripts.registry import Version, model_in_use, put_in_use
 from scripts.stack import Stack
 from training.algorithms import CONTAINER
@@ -46,7 +46,7 @@ def adopt(stack: Stack, assignment: Assignment, job: TrainingJob, versions: Sequ
         "fingerprint": assignment.fingerprint,
         "algorithm": assignment.algorithm.name,
         "source": assignment.manifest["source"],
-        "classes": ",".join(assignment.manifest["classes"]),
+        "classes_md5": classes_of(assignment.manifest),
         "code": code_version(),
     }
     status: Status = "PendingManualApproval" if verdict.passed else "Rejected"

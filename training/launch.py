@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
+from pydantic import ValidationError
 
 from training import packages
 from training.algorithms import CONTAINER, Algorithm, Channel, Data, channels
@@ -19,6 +20,9 @@ FINGERPRINT = "SCONES_FINGERPRINT"
 MAX_SECONDS = 3600  # after which the job is stopped: nothing may train, and bill, for ever
 MAX_WAIT_SECONDS = 2 * MAX_SECONDS  # with what a job on spot instances may wait for them
 CHECKPOINTS = "checkpoints"
+
+
+REFUSALS = (ClientError, ParamValidationError, ValidationError)  # of SageMaker, of boto3, of the SDK
 
 
 class LaunchError(Exception):
@@ -96,7 +100,7 @@ def launch(
         trainer.train(
             input_data_config=input_channels(algorithm, ground, data, hyperparameters), wait=False, logs=False
         )
-    except ClientError as error:
+    except REFUSALS as error:
         raise LaunchError(explain(error)) from error
     started: str = trainer._latest_training_job.training_job_name
     return started
@@ -242,8 +246,10 @@ def find(name: str, fingerprint: str, *, sagemaker: Any) -> str | None:
     return None
 
 
-def explain(error: ClientError) -> str:
-    """One line on why SageMaker refused, and what to do."""
+def explain(error: Exception) -> str:
+    """One line on why SageMaker, or its SDK before it is asked, refused, and what to do."""
+    if not isinstance(error, ClientError):
+        return f"SageMaker's SDK refuses the job: {' '.join(str(error).split())}"
     said = error.response["Error"].get("Message", str(error))
     if error.response["Error"].get("Code") == "ResourceLimitExceeded":
         return f"{said} Ask for more under Service Quotas, SageMaker, or set another training_instance_type."
