@@ -85,7 +85,7 @@ class LogTail:
 
     def __init__(self, logs: Any, name: str) -> None:
         self._logs = logs
-        self._prefix = f"{name}/algo-1"
+        self._prefix = f"{name}/algo-1-"
         self._stream: str | None = None
         self._token: dict[str, str] = {}
 
