@@ -71,7 +71,7 @@ def test_what_is_billed_by_time_is_told_by_hour_and_month() -> None:
 
 
 @pytest.mark.parametrize("known", [{"subnet_ids": ["subnet-1", "subnet-2"]}, {}], ids=["subnets", "not made yet"])
-def test_a_vpcs_interface_endpoint_is_billed_in_each_zone_and_its_gateway_is_not(known: dict[str, list[str]]) -> None:
+def test_a_vpcs_interface_endpoint_is_billed_in_each_zone_and_its_gateway_is_not(known: dict[str, Any]) -> None:
     # GIVEN
     interface = make_resource("aws_vpc_endpoint", vpc_endpoint_type="Interface", **known)
     gateway = make_resource("aws_vpc_endpoint", module="other", vpc_endpoint_type="Gateway")
