@@ -28,7 +28,8 @@ endif
 -include terraform/environments/$(ENV).mk
 # EPOCHS and PRETRAINED are hyperparameters like others, said so often that they have names of their own
 SETTINGS_OF_JOB = $(SET) $(if $(EPOCHS),epochs=$(EPOCHS)) $(if $(PRETRAINED),pretrained=$(PRETRAINED))
-TRAINING = $(if $(ALGORITHM),--algorithm '$(ALGORITHM)') $(if $(PRETRAIN),--pretrain) \
+yes      = $(filter-out 0 no false,$(1))
+TRAINING = $(if $(ALGORITHM),--algorithm '$(ALGORITHM)') $(if $(call yes,$(PRETRAIN)),--pretrain) \
            $(if $(strip $(SETTINGS_OF_JOB)),--set $(SETTINGS_OF_JOB))
 SCRIPT = @$(IN) $(PY) -m scripts.$(1) --env $(ENV)
 quote  = '$(subst ','\'',$(1))'
@@ -91,7 +92,7 @@ up: $(INSTALLED) $(GROUND) lambdas ## create or change everything that Terraform
 
 stage: $(INSTALLED) $(GROUND) ## bring SOURCE's images to S3 (FORM=recordio: as shards)
 	$(call step)
-	$(call SCRIPT,stage) --source '$(SOURCE)' $(if $(FORM),--form '$(FORM)') $(if $(PRETRAIN),--others)
+	$(call SCRIPT,stage) --source '$(SOURCE)' $(if $(FORM),--form '$(FORM)') $(if $(call yes,$(PRETRAIN)),--others)
 
 train: $(INSTALLED) $(GROUND) ## train in a SageMaker job, judge the model, register it
 	$(call step)
@@ -117,7 +118,7 @@ rollback: $(INSTALLED) $(GROUND) ## put the model approved before into use again
 	$(call SCRIPT,approval) rollback
 
 lineage: $(INSTALLED) $(GROUND) ## where EXECUTION's answer, or MODEL, comes from (VERIFY=1)
-	$(call SCRIPT,lineage) --execution '$(EXECUTION)' --model '$(MODEL)' --verify '$(VERIFY)'
+	$(call SCRIPT,lineage) --execution '$(EXECUTION)' --model '$(MODEL)' $(if $(call yes,$(VERIFY)),--verify)
 
 transform: $(INSTALLED) $(GROUND) ## classify every image below INPUT, a folder in the bucket
 	$(call step)

@@ -10,13 +10,13 @@ import boto3
 from scripts.assignment import Assignment
 from scripts.command import OperatorError
 from scripts.files import write_json
-from scripts.gate import judge_job
+from scripts.gate import classes_of, judge_job
 from scripts.registry import Version, model_in_use, put_in_use
 from scripts.stack import Stack
 from training.algorithms import CONTAINER
 from training.follow import TrainingJob
 from training.judge import Score, Verdict, describe
-from training.launch import forget
+from training.launch import brings_packages, forget
 from training.register import Status, register
 
 
@@ -46,7 +46,7 @@ def adopt(stack: Stack, assignment: Assignment, job: TrainingJob, versions: Sequ
         "fingerprint": assignment.fingerprint,
         "algorithm": assignment.algorithm.name,
         "source": assignment.manifest["source"],
-        "classes": ",".join(assignment.manifest["classes"]),
+        "classes_md5": classes_of(assignment.manifest),
         "code": code_version(),
     }
     status: Status = "PendingManualApproval" if verdict.passed else "Rejected"
@@ -58,6 +58,7 @@ def adopt(stack: Stack, assignment: Assignment, job: TrainingJob, versions: Sequ
         group=stack.model_package_group,
         image=assignment.serving_image,
         scripted=assignment.algorithm.scripted,
+        brings_packages=brings_packages(assignment.algorithm, assignment.ground),
         status=status,
         reason=verdict.reason,
         manifest=assignment.manifest,

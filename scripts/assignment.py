@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -12,10 +13,12 @@ import boto3
 import staging
 from scripts.command import OperatorError
 from scripts.stack import Stack
+from training import packages
 from training.algorithms import ALGORITHMS, CONTAINER, OTHERS, Algorithm, Data, HyperparameterError, InstanceTypeError
-from training.launch import Ground
+from training.launch import Ground, brings_packages
 
 PRETRAIN_EPOCHS = 20
+PACKAGES = Path("build/packages")
 NAMED = 3  # missing objects that an error names
 
 
@@ -94,8 +97,26 @@ def assign(stack: Stack, chosen: argparse.Namespace) -> Assignment:
         manifest=manifest,
         serving_image=stack.serving_images[algorithm.name],
         hyperparameters=hyperparameters,
-        fingerprint=fingerprint_of(algorithm, manifest, hyperparameters),
+        fingerprint=fingerprint_of(algorithm, ground, manifest, hyperparameters),
     )
+
+
+def provide(assignment: Assignment) -> None:
+    """Bring what a job that is cut off from any network needs to where it can reach it.
+
+    Raises
+    ------
+    AssignmentError
+        It cannot be fetched.
+    """
+    ground = assignment.ground
+    if not brings_packages(assignment.algorithm, ground):
+        return
+    print("containers have no network: their packages go with the job")
+    try:
+        packages.put(PACKAGES, ground.bucket, s3=boto3.client("s3", region_name=ground.region))
+    except packages.PackagesError as error:
+        raise AssignmentError(str(error)) from error
 
 
 def ground_of(stack: Stack, algorithm: Algorithm) -> Ground:
@@ -109,6 +130,7 @@ def ground_of(stack: Stack, algorithm: Algorithm) -> Ground:
         instance_type=stack.training_instance_types[algorithm.name],
         instance_count=stack.training_instance_count,
         spot=stack.training_spot,
+        network=stack.network,
         name=f"scones-{stack.environment}-vehicles",
     )
 
@@ -159,9 +181,14 @@ def check_staged(stack: Stack, manifest: staging.Manifest, s3: Any) -> None:
         )
 
 
-def fingerprint_of(algorithm: Algorithm, manifest: staging.Manifest, hyperparameters: dict[str, str]) -> str:
-    """Names the data, the code and the settings that a model comes from: the same three give the same model."""
-    content = [algorithm.name, manifest["objects"], hyperparameters]
+def fingerprint_of(
+    algorithm: Algorithm, ground: Ground, manifest: staging.Manifest, hyperparameters: dict[str, str]
+) -> str:
+    """Names the data, the code and the settings that a model comes from: the same three give the same model.
+
+    One that brings its packages along is another than one that does not.
+    """
+    content = [algorithm.name, manifest["objects"], hyperparameters, brings_packages(algorithm, ground)]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     for path in sorted(CONTAINER.rglob("*")) if algorithm.scripted else ():
         if path.suffix in {".py", ".txt"}:

@@ -23,6 +23,7 @@ MILLION = 1_000_000
 # a function is reckoned with, and the share of executions that X-Ray traces beyond the first each second
 # (https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html)
 STATES = 4
+ZONES = 2  # of a VPC, whose subnets a plan does not know before they are made
 SECONDS = 0.1
 TRACED = 0.05
 
@@ -34,6 +35,11 @@ UNBILLED = (
     "aws_kms_alias",
     "aws_sns_topic_policy",
     "aws_appautoscaling_",
+    "aws_route_table",
+    "aws_security_group",
+    "aws_subnet",
+    "aws_vpc",  # and the rules of its groups, and its gateway to S3; its interface endpoint has a price
+    "aws_flow_log",  # what it logs is billed as logs
     "aws_sagemaker_model",  # and their groups: what is stored of them lies in S3
 )
 NOT_COUNTED = "storage, logs, captured data, data transfer, requests to keys, training jobs, free tiers, taxes"
@@ -170,6 +176,9 @@ def costs_of(resource: Mapping[str, Any], prices: Table) -> Iterator[Cost]:
                     yield instances(address, variant["instance_type"], variant["initial_instance_count"], prices)
         case "aws_kms_key":
             yield Cost(address, "key", hourly=prices.hourly("kms_key"))
+        case "aws_vpc_endpoint" if values.get("vpc_endpoint_type") == "Interface":
+            zones = ZONES if values.get("subnet_ids") is None else len(values["subnet_ids"])
+            yield Cost(address, f"in {zones} zones", hourly=zones * prices.hourly("vpc_interface_endpoint"))
         case "aws_cloudwatch_log_metric_filter":
             yield Cost(address, "metric", hourly=prices.hourly("custom_metric"))
         case "aws_cloudwatch_dashboard":

@@ -61,7 +61,7 @@ def score_in_use(stack: Stack, version: Version, manifest: staging.Manifest) -> 
     if known.rows == rows_of(manifest):
         s3 = boto3.client("s3", region_name=stack.region)
         return replace(known, right=fetch_right(version.model_data_url, s3=s3))
-    if version.properties.get("classes") != ",".join(manifest["classes"])[:256] or manifest["form"] != "images":
+    if version.properties.get("classes_md5") != classes_of(manifest) or manifest["form"] != "images":
         return known
     print(f"{version.name}, the model in use, was judged on other rows: it answers for these in a batch transform job")
     try:
@@ -79,6 +79,7 @@ def asked_right(stack: Stack, version: Version, manifest: staging.Manifest) -> d
     answers = transform(
         batch,
         container={"ModelPackageName": version.arn},
+        network=stack.network_of_model,
         role_arn=stack.training_role_arn,
         kms_key_arn=stack.kms_key_arn,
         instance_type=stack.transform_instance_type,
@@ -95,6 +96,11 @@ def asked_right(stack: Stack, version: Version, manifest: staging.Manifest) -> d
 def make_name(stack: Stack) -> str:
     """A batch transform job's name, which no other has."""
     return f"{batch_name(stack.environment)}{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
+
+
+def classes_of(manifest: staging.Manifest) -> str:
+    """Names the classes and their order, which the registry's properties are too short for."""
+    return hashlib.md5(",".join(manifest["classes"]).encode(), usedforsecurity=False).hexdigest()
 
 
 def rows_of(manifest: staging.Manifest) -> str:

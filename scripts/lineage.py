@@ -49,7 +49,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Whose origin, and whether to read the data again."""
     parser.add_argument("--execution", default="", help="an execution's ARN or name")
     parser.add_argument("--model", default="", help="a version (3, v3 or its ARN)")
-    parser.add_argument("--verify", default="", help="anything: read all objects and compare their checksums")
+    parser.add_argument("--verify", action="store_true", help="read all objects and compare their checksums")
 
 
 def main(environment: Environment) -> None:

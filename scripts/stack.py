@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
 from scripts.errors import OperatorError
 from scripts.terraform import Terraform
+from training.launch import Network
 
 
 class StackMissingError(OperatorError):
@@ -27,6 +28,7 @@ class Stack:
     training_instance_types: Mapping[str, str]
     training_instance_count: int
     training_spot: bool
+    network: Network | None
     transform_instance_type: str
     model_package_group: str
     approved_model_path: str
@@ -43,6 +45,11 @@ class Stack:
     failures_topic_arn: str
     vehicles_table: str
 
+    @property
+    def network_of_model(self) -> dict[str, Any]:
+        """What CreateModel is told of the network; nothing where there is none."""
+        return self.network.of_model if self.network else {}
+
 
 def read_stack(terraform: Terraform) -> Stack:
     """Read the stack from `terraform output`.
@@ -54,7 +61,7 @@ def read_stack(terraform: Terraform) -> Stack:
     """
     outputs = terraform.outputs()
     # Terraform leaves an output that is null out of what it prints
-    for name in ("endpoint_config_name", "endpoint_schedule"):
+    for name in ("endpoint_config_name", "endpoint_schedule", "network"):
         outputs.setdefault(name, None)
     missing = sorted({field.name for field in fields(Stack)} - set(outputs))
     if missing:
@@ -63,4 +70,5 @@ def read_stack(terraform: Terraform) -> Stack:
             f"run `make up ENV={terraform.environment}`"
         )
     known = {field.name: outputs[field.name] for field in fields(Stack)}
-    return Stack(**{**known, "classes": tuple(known["classes"])})
+    network = known["network"] and Network(**{name: tuple(ids) for name, ids in known["network"].items()})
+    return Stack(**{**known, "classes": tuple(known["classes"]), "network": network})

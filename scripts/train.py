@@ -4,10 +4,12 @@ The algorithm is `pytorch`, our own trainer, or `image-classification`, SageMake
 are not set are the recipe's.
 """
 
+from collections.abc import Sequence
+
 import boto3
 
 from scripts.adopt import adopt
-from scripts.assignment import Assignment, assign, options
+from scripts.assignment import Assignment, assign, options, provide
 from scripts.command import Environment, OperatorError, run_command
 from scripts.registry import Version, model_in_use, read_versions
 from scripts.stack import Stack
@@ -32,15 +34,28 @@ def main(environment: Environment) -> None:
     stack = environment.stack
     assignment = assign(stack, environment.options)
     versions = read_versions(stack, boto3.client("sagemaker", region_name=stack.region))
-    known = (version for version in versions if version.properties.get("fingerprint") == assignment.fingerprint)
-    if same := next(known, None):
-        say_known(same, model_in_use(stack, boto3.client("ssm", region_name=stack.region)), stack)
+    if is_known(stack, assignment, versions):
         return
     try:
         job = train(assignment)
     except (LaunchError, TrainingFailedError) as error:
         raise TrainingError(str(error)) from error
     adopt(stack, assignment, job, versions, environment.directory)
+
+
+def is_known(stack: Stack, assignment: Assignment, versions: Sequence[Version]) -> bool:
+    """Whether there is the model that would come out, of which a person is then told.
+
+    Raises
+    ------
+    TrainingError
+        It was rejected.
+    """
+    known = (version for version in versions if version.properties.get("fingerprint") == assignment.fingerprint)
+    same = next(known, None)
+    if same:
+        say_known(same, model_in_use(stack, boto3.client("ssm", region_name=stack.region)), stack)
+    return same is not None
 
 
 def say_known(version: Version, in_use: str | None, stack: Stack) -> None:
@@ -65,6 +80,7 @@ def train(assignment: Assignment) -> TrainingJob:
     """One job, from its start to its figures; one that was begun before and is not lost is taken up again."""
     ground = assignment.ground
     clients = {name: boto3.client(name, region_name=ground.region) for name in ("sagemaker", "logs", "s3")}
+    provide(assignment)
     name = find(ground.name, assignment.fingerprint, sagemaker=clients["sagemaker"]) or launch(
         assignment.algorithm, ground, assignment.data, assignment.hyperparameters, assignment.fingerprint
     )

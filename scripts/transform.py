@@ -52,6 +52,7 @@ def main(environment: Environment) -> None:
         answers = transform(
             batch,
             container={"ModelPackageName": model},
+            network=stack.network_of_model,
             role_arn=stack.training_role_arn,
             kms_key_arn=stack.kms_key_arn,
             instance_type=stack.transform_instance_type,

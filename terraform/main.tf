@@ -18,6 +18,14 @@ locals {
   checkpoints_key    = "checkpoints"
   approved_arns      = nonsensitive(data.aws_ssm_parameters_by_path.approved.values)
   approved_model_arn = one(local.approved_arns)
+  endpoint_arn       = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:endpoint/${local.endpoint_name}"
+
+  # Where functions, jobs and the model run; null where there is no VPC
+  network = one([
+    for vpc in module.network : { subnet_ids = vpc.subnet_ids, security_group_ids = vpc.security_group_ids }
+  ])
+  function_network  = one([for access in module.network_access : merge(local.network, { policy = access.function_policy })])
+  container_network = one([for access in module.network_access : merge(local.network, { policy = access.container_policy })])
 }
 
 # One state holds one environment: applying another's file here would replace this one's resources.
@@ -46,6 +54,14 @@ module "keys" {
   deletion_window_in_days = var.protected ? 30 : 7
 }
 
+module "notices" {
+  source = "./modules/notices"
+
+  prefix      = local.prefix
+  email       = var.failure_email
+  kms_key_arn = module.keys.arn
+}
+
 module "storage" {
   source = "./modules/storage"
 
@@ -58,6 +74,27 @@ module "storage" {
   kms_key_arn             = module.keys.arn
 }
 
+module "network" {
+  source = "./modules/network"
+  count  = var.vpc_cidr == null ? 0 : 1
+
+  prefix               = local.prefix
+  cidr_block           = var.vpc_cidr
+  bucket_arn           = module.storage.bucket_arn
+  endpoint_arn         = local.endpoint_arn
+  kms_key_arn          = module.keys.arn
+  log_retention_days   = var.log_retention_days
+  permissions_boundary = var.permissions_boundary
+}
+
+module "network_access" {
+  source = "./modules/network_access"
+  count  = length(module.network)
+
+  subnet_ids         = local.network.subnet_ids
+  security_group_ids = local.network.security_group_ids
+}
+
 module "functions" {
   source = "./modules/functions"
 
@@ -65,8 +102,9 @@ module "functions" {
   archives             = "${path.root}/${var.lambda_archives}"
   bucket_arn           = module.storage.bucket_arn
   image_keys           = local.image_keys
-  endpoint_arn         = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:endpoint/${local.endpoint_name}"
+  endpoint_arn         = local.endpoint_arn
   endpoint_name        = local.endpoint_name
+  network              = local.function_network
   classes              = var.classes
   threshold            = var.threshold
   log_retention_days   = var.log_retention_days
@@ -81,7 +119,7 @@ module "workflow" {
   function_arns        = module.functions.arns
   table_arn            = module.storage.table_arn
   table_name           = module.storage.table_name
-  failure_email        = var.failure_email
+  topic_arn            = module.notices.topic_arn
   metrics_namespace    = local.metrics_namespace
   log_retention_days   = var.log_retention_days
   kms_key_arn          = module.keys.arn
@@ -96,6 +134,20 @@ module "training" {
   models_key           = local.models_key
   transform_key        = local.transform_key
   checkpoints_key      = local.checkpoints_key
+  network_policy       = one(local.container_network[*].policy)
+  kms_key_arn          = module.keys.arn
+  permissions_boundary = var.permissions_boundary
+}
+
+module "model" {
+  source = "./modules/model"
+
+  name                 = local.endpoint_name
+  model_package_arn    = local.approved_model_arn
+  bucket_arn           = module.storage.bucket_arn
+  models_key           = local.models_key
+  data_capture_key     = local.data_capture_key
+  network              = local.container_network
   kms_key_arn          = module.keys.arn
   permissions_boundary = var.permissions_boundary
 }
@@ -103,22 +155,30 @@ module "training" {
 module "endpoint" {
   source = "./modules/endpoint"
 
-  name                 = local.endpoint_name
-  model_package_arn    = local.approved_model_arn
-  bucket_arn           = module.storage.bucket_arn
-  models_key           = local.models_key
-  data_capture_key     = local.data_capture_key
-  data_capture_uri     = "s3://${module.storage.bucket_name}/${local.data_capture_key}"
-  instance_type        = var.endpoint_instance_type
-  instance_count       = var.endpoint_instance_count
-  max_instance_count   = var.endpoint_max_instance_count
-  concurrent_requests  = var.endpoint_concurrent_requests
-  serverless           = var.serverless
-  deployment           = var.deployment
-  latency_limit_ms     = var.latency_limit_ms
-  sampling_percentage  = var.capture_percentage
-  kms_key_arn          = module.keys.arn
-  permissions_boundary = var.permissions_boundary
+  name                = local.endpoint_name
+  model_name          = module.model.name
+  model_version       = module.model.version
+  data_capture_uri    = "s3://${module.storage.bucket_name}/${local.data_capture_key}"
+  instance_type       = var.endpoint_instance_type
+  instance_count      = var.endpoint_instance_count
+  serverless          = var.serverless
+  deployment          = var.deployment
+  latency_limit_ms    = var.latency_limit_ms
+  sampling_percentage = var.capture_percentage
+  topic_arn           = module.notices.topic_arn
+  log_retention_days  = var.log_retention_days
+  kms_key_arn         = module.keys.arn
+}
+
+module "scaling" {
+  source = "./modules/scaling"
+
+  endpoint_name       = module.endpoint.name
+  variant_name        = module.endpoint.variant_name
+  instance_type       = var.endpoint_instance_type
+  instance_count      = var.endpoint_instance_count
+  max_instance_count  = var.endpoint_max_instance_count
+  concurrent_requests = var.endpoint_concurrent_requests
 }
 
 module "guard" {
@@ -129,10 +189,11 @@ module "guard" {
   endpoint_name  = local.endpoint_name
   endpoint_arn   = module.endpoint.arn
   variant_name   = module.endpoint.variant_name
+  on_instances   = var.serverless == null
   endpoint_hours = var.endpoint_hours
   idle_hours     = var.idle_hours
   budget_usd     = var.budget_usd
-  topic_arn      = module.workflow.failures_topic_arn
+  topic_arn      = module.notices.topic_arn
 
   permissions_boundary = var.permissions_boundary
 }
@@ -148,5 +209,5 @@ module "observability" {
   filter_log_group  = module.functions.log_groups["filter"]
   endpoint_name     = local.endpoint_name
   threshold         = var.threshold
-  topic_arn         = module.workflow.failures_topic_arn
+  topic_arn         = module.notices.topic_arn
 }

@@ -56,6 +56,11 @@ output "training_spot" {
   value       = var.training_spot
 }
 
+output "network" {
+  description = "Subnets and security groups of jobs and models, whose containers are then cut off from any network; null for none."
+  value       = local.network
+}
+
 output "transform_instance_type" {
   description = "Instance type of batch transform jobs: the endpoint's, as the same model server runs there."
   value       = var.endpoint_instance_type
@@ -123,7 +128,7 @@ output "captures" {
 
 output "failures_topic_arn" {
   description = "Topic that is told of failed executions."
-  value       = module.workflow.failures_topic_arn
+  value       = module.notices.topic_arn
 }
 
 output "vehicles_table" {

@@ -208,6 +208,11 @@ variable "deployment" {
   }
 
   validation {
+    condition     = var.deployment.timeout_seconds > 2 * var.deployment.wait_seconds + var.deployment.termination_wait_seconds
+    error_message = "A deployment waits twice for wait_seconds and once for termination_wait_seconds: timeout_seconds must be more than all of it."
+  }
+
+  validation {
     condition     = contains([10, 30], var.deployment.alarm_period_seconds) || var.deployment.alarm_period_seconds % 60 == 0 && var.deployment.alarm_period_seconds > 0
     error_message = "Alarms count over 10, 30 or whole minutes of seconds."
   }
@@ -305,6 +310,22 @@ variable "permissions_boundary" {
   validation {
     condition     = var.permissions_boundary == null || can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary))
     error_message = "A permissions boundary is the ARN of an IAM policy: arn:aws:iam::<account>:policy/<name>."
+  }
+}
+
+variable "vpc_cidr" {
+  description = "Addresses of a VPC without a way to the internet, in which functions, jobs and the endpoint run, their containers cut off from any network; null for none. A model must be trained anew for it: it brings its packages along."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.vpc_cidr == null || can(cidrnetmask(var.vpc_cidr)) && try(tonumber(split("/", var.vpc_cidr)[1]) >= 16 && tonumber(split("/", var.vpc_cidr)[1]) <= 27, false)
+    error_message = "A VPC's addresses are an IPv4 range of /16 to /27, such as 10.0.0.0/24."
+  }
+
+  validation {
+    condition     = var.vpc_cidr == null || var.serverless == null
+    error_message = "A serverless endpoint runs in no VPC: leave vpc_cidr or serverless out."
   }
 }
 

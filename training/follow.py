@@ -81,27 +81,29 @@ def follow(name: str, *, sagemaker: Any, logs: Any, say: Callable[[str], object]
 
 
 class LogTail:
-    """The log of a job's container, from where it was last read."""
+    """The log of a job's first host, from where it was last read; begun again on a spot instance, it has another."""
 
     def __init__(self, logs: Any, name: str) -> None:
         self._logs = logs
-        self._prefix = f"{name}/"
+        self._prefix = f"{name}/algo-1-"
         self._stream: str | None = None
         self._token: dict[str, str] = {}
 
     def read(self) -> list[str]:
         """Lines since the last time; none before the container runs."""
         try:
-            if self._stream is None:
-                self._stream = self._find()
-            return self._read(self._stream) if self._stream else []
+            newest = self._find()
+            if newest != self._stream:
+                self._stream, self._token = newest, {}
+            return self._read(newest) if newest else []
         except self._logs.exceptions.ResourceNotFoundException:
             return []
 
     def _find(self) -> str | None:
         found = self._logs.describe_log_streams(logGroupName=LOG_GROUP, logStreamNamePrefix=self._prefix)
         names = [stream["logStreamName"] for stream in found["logStreams"]]
-        return names[0] if names else None
+        # their names end in when they began
+        return names[-1] if names else None
 
     def _read(self, stream: str) -> list[str]:
         lines: list[str] = []

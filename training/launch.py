@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
+from pydantic import ValidationError
 
-from training.algorithms import CONTAINER, Algorithm, Data, channels
+from training import packages
+from training.algorithms import CONTAINER, Algorithm, Channel, Data, channels
 
 HERE = Path(__file__).resolve().parent
 RECENT = 20  # jobs among which one is looked for
@@ -20,8 +22,30 @@ MAX_WAIT_SECONDS = 2 * MAX_SECONDS  # with what a job on spot instances may wait
 CHECKPOINTS = "checkpoints"
 
 
+REFUSALS = (ClientError, ParamValidationError, ValidationError)  # of SageMaker, of boto3, of the SDK
+
+
 class LaunchError(Exception):
     """The job cannot be started."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where a job or a model runs, cut off from all that is not there.
+
+    Attributes
+    ----------
+    subnet_ids, security_group_ids : of a VPC
+    """
+
+    subnet_ids: tuple[str, ...]
+    security_group_ids: tuple[str, ...]
+
+    @property
+    def of_model(self) -> dict[str, Any]:
+        """As CreateModel has it."""
+        vpc = {"Subnets": list(self.subnet_ids), "SecurityGroupIds": list(self.security_group_ids)}
+        return {"VpcConfig": vpc, "EnableNetworkIsolation": True}
 
 
 @dataclass(frozen=True)
@@ -33,6 +57,7 @@ class Ground:
     image : URI of the container image that trains
     kms_key_arn : encrypts what the job leaves
     name : first part of the job's name
+    network : None where containers may reach any
     instance_count : hosts; with more than one they train one model together
     spot : whether to train on instances that may be taken away, for less
     """
@@ -46,6 +71,7 @@ class Ground:
     instance_count: int
     spot: bool
     name: str
+    network: Network | None = None
 
 
 def launch(
@@ -74,7 +100,7 @@ def launch(
         trainer.train(
             input_data_config=input_channels(algorithm, ground, data, hyperparameters), wait=False, logs=False
         )
-    except ClientError as error:
+    except REFUSALS as error:
         raise LaunchError(explain(error)) from error
     started: str = trainer._latest_training_job.training_job_name
     return started
@@ -91,10 +117,12 @@ def make_trainer(
     """
     for variable in ("SAGEMAKER_USER_CONFIG_OVERRIDE", "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"):
         os.environ.setdefault(variable, str(HERE / "sagemaker_config.yaml"))
+    # it would simulate the role with actions of a network that our role has no use for, and refuse it
+    os.environ.setdefault("SAGEMAKER_VALIDATE_ROLE", "false")
     # two seconds and a gigabyte of packages: imported only by whoever trains
     from sagemaker.core.helper.session_helper import Session
     from sagemaker.core.shapes import CheckpointConfig, StoppingCondition
-    from sagemaker.core.training.configs import Compute, OutputDataConfig
+    from sagemaker.core.training.configs import Compute, Networking, OutputDataConfig
     from sagemaker.train import ModelTrainer
 
     for noisy in ("sagemaker.config", "sagemaker.core.utils.utils", "sagemaker.train"):
@@ -118,7 +146,14 @@ def make_trainer(
             **({"max_wait_time_in_seconds": MAX_WAIT_SECONDS} if ground.spot else {}),
         ),
         hyperparameters=dict(hyperparameters),
-        environment={FINGERPRINT: fingerprint},
+        environment={FINGERPRINT: fingerprint, **(packages.TRAINING if brings_packages(algorithm, ground) else {})},
+        networking=Networking(
+            subnets=list(ground.network.subnet_ids) if ground.network else None,
+            security_group_ids=list(ground.network.security_group_ids) if ground.network else None,
+            enable_network_isolation=ground.network is not None,
+            # hosts tell each other what they learned of the data
+            enable_inter_container_traffic_encryption=ground.instance_count > 1,
+        ),
         # the built-in algorithm takes them up too: https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html
         checkpoint_config=CheckpointConfig(s3_uri=checkpoints(ground.bucket, fingerprint)) if resumes else None,
         **(script(ground) if algorithm.scripted else {}),
@@ -143,6 +178,11 @@ def script(ground: Ground) -> dict[str, Any]:
     }
 
 
+def brings_packages(algorithm: Algorithm, ground: Ground) -> bool:
+    """Whether a job and its model are given the packages that they could not fetch themselves."""
+    return algorithm.scripted and ground.network is not None
+
+
 def checkpoints(bucket: str, fingerprint: str) -> str:
     """Where jobs for the same model keep how far they are."""
     return f"s3://{bucket}/{CHECKPOINTS}/{fingerprint}"
@@ -159,13 +199,16 @@ def forget(bucket: str, fingerprint: str, *, s3: Any) -> None:
 
 def input_channels(algorithm: Algorithm, ground: Ground, data: Data, hyperparameters: Mapping[str, str]) -> list[Any]:
     """The input channels, as the SDK has them."""
-    from sagemaker.core.shapes import Channel, DataSource, S3DataSource
+    from sagemaker.core import shapes
 
+    found = channels(algorithm, data, ground.instance_count, hyperparameters)
+    if brings_packages(algorithm, ground):
+        found.append(Channel(packages.CHANNEL, f"{packages.CHANNEL}/", "application/zip"))
     return [
-        Channel(
+        shapes.Channel(
             channel_name=channel.name,
-            data_source=DataSource(
-                s3_data_source=S3DataSource(
+            data_source=shapes.DataSource(
+                s3_data_source=shapes.S3DataSource(
                     s3_data_type="S3Prefix",
                     s3_uri=f"s3://{ground.bucket}/{channel.key}",
                     s3_data_distribution_type="ShardedByS3Key" if channel.sharded else "FullyReplicated",
@@ -173,7 +216,7 @@ def input_channels(algorithm: Algorithm, ground: Ground, data: Data, hyperparame
             ),
             content_type=channel.content_type,
         )
-        for channel in channels(algorithm, data, ground.instance_count, hyperparameters)
+        for channel in found
     ]
 
 
@@ -203,8 +246,10 @@ def find(name: str, fingerprint: str, *, sagemaker: Any) -> str | None:
     return None
 
 
-def explain(error: ClientError) -> str:
-    """One line on why SageMaker refused, and what to do."""
+def explain(error: Exception) -> str:
+    """One line on why SageMaker, or its SDK before it is asked, refused, and what to do."""
+    if not isinstance(error, ClientError):
+        return f"SageMaker's SDK refuses the job: {' '.join(str(error).split())}"
     said = error.response["Error"].get("Message", str(error))
     if error.response["Error"].get("Code") == "ResourceLimitExceeded":
         return f"{said} Ask for more under Service Quotas, SageMaker, or set another training_instance_type."

@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from training import packages
 from training.follow import TrainingJob
 from training.judge import Score
 
 Status = Literal["Approved", "PendingManualApproval", "Rejected"]
+LONGEST_METADATA = 256
 CONTENT_TYPES = ["image/png", "image/jpeg", "application/x-image"]
 # What AWS's PyTorch inference image needs to know of the code in model.tar.gz
 SERVING = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
@@ -24,6 +27,7 @@ def register(
     group: str,
     image: str,
     scripted: bool,
+    brings_packages: bool,
     status: Status,
     reason: str,
     manifest: Mapping[str, Any],
@@ -35,10 +39,11 @@ def register(
     ----------
     image : URI of the container image that serves it
     scripted : whether code of ours in the model's archive serves it; else the image does so by itself
+    brings_packages : whether its archive has the packages that this code needs, for a container without a network
     status : whether it may be deployed
     reason : why, in words
     manifest : of the data that it was trained on
-    properties : what else is known of it, such as its source and its code
+    properties : what else is known of it, such as its source and its code, as `as_metadata` makes them
 
     Returns
     -------
@@ -56,7 +61,12 @@ def register(
         "validation_n": str(score.n),
         "validation_rows": score.rows,
     }
-    container = {"Image": image, "ModelDataUrl": job.model_data_url, **({"Environment": SERVING} if scripted else {})}
+    environment = {**SERVING, **(packages.SERVING if brings_packages else {})}
+    container = {
+        "Image": image,
+        "ModelDataUrl": job.model_data_url,
+        **({"Environment": environment} if scripted else {}),
+    }
     answer = sagemaker.create_model_package(
         ModelPackageGroupName=group,
         ModelPackageDescription=reason[:1024],
@@ -67,11 +77,23 @@ def register(
             "SupportedResponseMIMETypes": ["application/json"],
         },
         ModelMetrics={"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": metrics_url}}},
-        # a property's value may have 256 characters
-        CustomerMetadataProperties={key: value[:256] for key, value in known.items()},
+        CustomerMetadataProperties={key: as_metadata(value) for key, value in known.items()},
     )
     arn: str = answer["ModelPackageArn"]
     return arn
+
+
+def as_metadata(text: str) -> str:
+    """A text as the registry takes it: without signs that it refuses, and cut to its length.
+
+    Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html
+
+    Examples
+    --------
+    >>> as_metadata("CIFAR-100's rows (bicycle, motorcycle)")
+    'CIFAR-100 s rows bicycle motorcycle'
+    """
+    return re.sub(r"[^\w .:/=+@-]+ *", " ", text).strip()[:LONGEST_METADATA] or "none"
 
 
 def put_beside(job: TrainingJob, name: str, content: Mapping[str, Any], *, s3: Any) -> tuple[str, str]:

@@ -83,6 +83,7 @@ def transform(
     batch: Batch,
     *,
     container: Mapping[str, Any],
+    network: Mapping[str, Any],
     role_arn: str,
     kms_key_arn: str,
     instance_type: str,
@@ -95,6 +96,7 @@ def transform(
     Parameters
     ----------
     container : of the model: `ModelPackageName`, or `Image`, `ModelDataUrl` and `Environment`
+    network : what CreateModel is told of it; empty for none
     kms_key_arn : encrypts the answers
     classes : how many probabilities an answer has
 
@@ -105,7 +107,7 @@ def transform(
     """
     try:
         with (
-            made_model(batch.name, container, role_arn, sagemaker=sagemaker),
+            made_model(batch.name, container, network, role_arn, sagemaker=sagemaker),
             started_job(batch, kms_key_arn, instance_type, sagemaker=sagemaker),
         ):
             ended = follow(batch, sagemaker=sagemaker, s3=s3)
@@ -119,9 +121,11 @@ def transform(
 
 
 @contextlib.contextmanager
-def made_model(name: str, container: Mapping[str, Any], role_arn: str, *, sagemaker: Any) -> Iterator[None]:
+def made_model(
+    name: str, container: Mapping[str, Any], network: Mapping[str, Any], role_arn: str, *, sagemaker: Any
+) -> Iterator[None]:
     """A model for one job, gone with it."""
-    sagemaker.create_model(ModelName=name, ExecutionRoleArn=role_arn, PrimaryContainer=container)
+    sagemaker.create_model(ModelName=name, ExecutionRoleArn=role_arn, PrimaryContainer=container, **network)
     try:
         yield
     finally:

@@ -1,14 +1,14 @@
 """Launch a hyperparameter tuning job through the SageMaker SDK, follow it, and name its best training job."""
 
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from training.algorithms import Algorithm, Data, Range
-from training.launch import FINGERPRINT, RECENT, Ground, LaunchError, explain, input_channels, make_trainer
+from training.launch import FINGERPRINT, RECENT, REFUSALS, Ground, LaunchError, explain, input_channels, make_trainer
 
 POLL_SECONDS = 2.0
 STRATEGY = "Bayesian"
@@ -64,13 +64,32 @@ def launch_tuning(
         strategy=STRATEGY,
         max_jobs=jobs,
         max_parallel_jobs=parallel,
-        base_tuning_job_name=ground.name,
     )
+    name = make_name(ground.name)
     try:
-        tuner.tune(inputs=input_channels(algorithm, ground, data, fixed), wait=False)
-    except ClientError as error:
+        tuner.tune(inputs=input_channels(algorithm, ground, data, fixed), job_name=name, wait=False)
+    except REFUSALS as error:
         raise LaunchError(explain(error)) from error
-    return str(tuner.latest_tuning_job.hyper_parameter_tuning_job_name)
+    return name
+
+
+def stem(name: str) -> str:
+    """First part of a tuning job's name, whose 32 characters leave no room for the last word of a job's.
+
+    Examples
+    --------
+    >>> stem("scones-local-vehicles")
+    'scones-local-'
+    """
+    return name.removesuffix(name.rpartition("-")[2])
+
+
+def make_name(name: str) -> str:
+    """A tuning job's name, which no other has; the SDK's own has no seconds.
+
+    Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html
+    """
+    return f"{stem(name)[:18]}{datetime.now(UTC):%y%m%d%H%M%S}{secrets.token_hex(1)}"
 
 
 def as_parameter(found: Range) -> Any:
@@ -88,10 +107,10 @@ def find_tuning(name: str, fingerprint: str, *, sagemaker: Any) -> str | None:
 
     Parameters
     ----------
-    name : first part of the job's name
+    name : first part of a training job's name
     """
     listed = sagemaker.list_hyper_parameter_tuning_jobs(
-        NameContains=name, SortBy="CreationTime", SortOrder="Descending", MaxResults=RECENT
+        NameContains=stem(name)[:18], SortBy="CreationTime", SortOrder="Descending", MaxResults=RECENT
     )["HyperParameterTuningJobSummaries"]
     for job in listed:
         if job["HyperParameterTuningJobStatus"] in ("InProgress", "Completed"):

@@ -1,15 +1,19 @@
 """Model packages: what moto's registry lacks, and the container that a model or its package names."""
 
+import re
 import threading
 from typing import Any
 
 from moto.core.responses import EmptyResult
-from moto.sagemaker.exceptions import ConflictException, ValidationError
+from moto.sagemaker.exceptions import AWSValidationException, ConflictException, ValidationError
 from moto.sagemaker.models import ModelPackage, SageMakerModelBackend
 from moto.sagemaker.responses import SageMakerResponse
 
 from emulator.replace import add, replace
 from emulator.sagemaker.servers import HostingError
+
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html
+METADATA = re.compile(r"[\w .:/=+@-]+")
 
 
 def container_of(backend: SageMakerModelBackend, model_name: str) -> dict[str, Any]:
@@ -43,6 +47,25 @@ def install() -> None:
     _number_versions(last)
     _install_groups(last)
     add(SageMakerResponse, "delete_model_package", _delete_model_package)
+    for name in ("create_model_package", "update_model_package"):
+        _check_metadata(name)
+
+
+def _check_metadata(name: str) -> None:
+    """Refuse properties as AWS does, which neither botocore nor moto looks at."""
+
+    def checked(self: SageMakerResponse) -> Any:
+        for key, value in (self._get_param("CustomerMetadataProperties") or {}).items():
+            for text, most in ((key, 128), (value, 256)):
+                if not METADATA.fullmatch(text) or len(text) > most:
+                    raise AWSValidationException(
+                        f"1 validation error detected: Value '{text}' at 'customerMetadataProperties' failed to "
+                        f"satisfy constraint: Member must have length from 1 to {most}, and must satisfy regular "
+                        rf"expression pattern: ([\p{{L}}\p{{Z}}\p{{N}}_.:\/=+\-@]*)${{1,{most}}}"
+                    )
+        return original(self)
+
+    original = replace(SageMakerResponse, name, checked)
 
 
 def _number_versions(last: dict[tuple[str, str, str], int]) -> None:

@@ -26,6 +26,7 @@ data "aws_iam_policy_document" "boundary" {
       "${local.arn_prefix}:lambda:*:${local.account_id}:function:scones-${each.key}-*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/lambda/scones-${each.key}-*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/Endpoints/scones-${each.key}-*",
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/vpc/scones-${each.key}-*",
       # one group for the account's jobs, to which nothing but lines can be added
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/TrainingJobs*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/TransformJobs*",
@@ -38,7 +39,7 @@ data "aws_iam_policy_document" "boundary" {
   # a key has no name, only a tag: https://docs.aws.amazon.com/kms/latest/developerguide/tag-authorization.html
   statement {
     sid       = "Keys"
-    actions   = ["kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey*"]
+    actions   = ["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*"]
     resources = ["${local.arn_prefix}:kms:*:${local.account_id}:key/*"]
 
     condition {
@@ -46,6 +47,20 @@ data "aws_iam_policy_document" "boundary" {
       variable = "aws:ResourceTag/Environment"
       values   = [each.key]
     }
+  }
+
+  # which a function, a job or a model has in a VPC, and which their service makes
+  statement {
+    sid = "Interfaces"
+    actions = [
+      "ec2:AssignPrivateIpAddresses",
+      "ec2:CreateNetworkInterface",
+      "ec2:CreateNetworkInterfacePermission",
+      "ec2:DeleteNetworkInterface",
+      "ec2:DeleteNetworkInterfacePermission",
+      "ec2:UnassignPrivateIpAddresses",
+    ]
+    resources = [for kind in ["network-interface", "security-group", "subnet"] : "${local.arn_prefix}:ec2:*:${local.account_id}:${kind}/*"]
   }
 
   statement {
@@ -58,6 +73,11 @@ data "aws_iam_policy_document" "boundary" {
     sid = "WithoutResource"
     actions = [
       "cloudwatch:PutMetricData",
+      "ec2:DescribeDhcpOptions",
+      "ec2:DescribeNetworkInterfaces",
+      "ec2:DescribeSecurityGroups",
+      "ec2:DescribeSubnets",
+      "ec2:DescribeVpcs",
       "ecr:GetAuthorizationToken",
       "logs:CreateLogDelivery",
       "logs:DeleteLogDelivery",

@@ -1,3 +1,10 @@
+locals {
+  network = [
+    for kind in ["route-table", "security-group", "security-group-rule", "subnet", "vpc", "vpc-endpoint", "vpc-flow-log"] :
+    "${local.arn_prefix}:ec2:*:${local.account_id}:${kind}/*"
+  ]
+}
+
 # What deploys an environment may do: read it, keep its state, make what bears its name, and roles within its boundary.
 data "aws_iam_policy_document" "deploy" {
   #checkov:skip=CKV_AWS_356:making and tagging keys has no resource to name, and asks for this environment's tag
@@ -48,6 +55,7 @@ data "aws_iam_policy_document" "deploy" {
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/TrainingJobs:log-stream:scones-${each.key}-*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/TransformJobs:log-stream:scones-${each.key}-*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/vendedlogs/states/scones-${each.key}-*",
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/vpc/scones-${each.key}-*",
       "${local.arn_prefix}:s3:::scones-${each.key}-*",
       "${local.arn_prefix}:sagemaker:*:${local.account_id}:*/scones-${each.key}-*",
       "${local.arn_prefix}:scheduler:*:${local.account_id}:schedule/*/scones-${each.key}-*",
@@ -150,6 +158,60 @@ data "aws_iam_policy_document" "deploy" {
     resources = ["${local.arn_prefix}:kms:*:${local.account_id}:alias/scones-${each.key}"]
   }
 
+  # The parts of a VPC have no names, only tags, which they get as they are made:
+  # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
+  statement {
+    sid = "MakeNetwork"
+    actions = [
+      "ec2:AuthorizeSecurityGroup*",
+      "ec2:CreateFlowLogs",
+      "ec2:CreateRouteTable",
+      "ec2:CreateSecurityGroup",
+      "ec2:CreateSubnet",
+      "ec2:CreateTags",
+      "ec2:CreateVpc",
+      "ec2:CreateVpcEndpoint",
+    ]
+    resources = local.network
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/Environment"
+      values   = [each.key]
+    }
+
+    condition {
+      test     = "StringEqualsIfExists"
+      variable = "aws:ResourceTag/Environment"
+      values   = [each.key]
+    }
+  }
+
+  statement {
+    sid = "KeepNetwork"
+    actions = [
+      "ec2:AssociateRouteTable",
+      "ec2:AuthorizeSecurityGroup*",
+      "ec2:CreateFlowLogs",
+      "ec2:CreateRouteTable",
+      "ec2:CreateSecurityGroup",
+      "ec2:CreateSubnet",
+      "ec2:CreateVpc",
+      "ec2:CreateVpcEndpoint",
+      "ec2:Delete*",
+      "ec2:DisassociateRouteTable",
+      "ec2:Modify*",
+      "ec2:RevokeSecurityGroup*",
+    ]
+    resources = local.network
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/Environment"
+      values   = [each.key]
+    }
+  }
+
   # Roles are made within the boundary, or not at all, and it is never taken off
   statement {
     sid       = "MakeRolesWithinTheBoundary"
@@ -184,7 +246,7 @@ data "aws_iam_policy_document" "deploy" {
     condition {
       test     = "StringEquals"
       variable = "iam:PassedToService"
-      values   = ["lambda.amazonaws.com", "sagemaker.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com"]
+      values   = [for service in ["lambda", "sagemaker", "scheduler", "states", "vpc-flow-logs"] : "${service}.amazonaws.com"]
     }
   }
 

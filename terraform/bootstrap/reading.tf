@@ -10,6 +10,7 @@ data "aws_iam_policy_document" "read" {
     actions = [
       "application-autoscaling:Describe*",
       "cloudwatch:DescribeAlarms",
+      "ec2:Describe*",
       "kms:ListAliases",
       "logs:DescribeLogGroups",
       "sagemaker:List*",

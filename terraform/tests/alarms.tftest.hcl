@@ -9,6 +9,7 @@ variables {
   variant_name     = "AllTraffic"
   latency_limit_ms = 1000
   period_seconds   = 60
+  topic_arn        = "arn:aws:sns:us-east-1:123456789012:some-topic"
 }
 
 run "what_the_model_does_wrong_rolls_back_and_nothing_else" {
@@ -42,4 +43,25 @@ run "what_the_model_does_wrong_rolls_back_and_nothing_else" {
     condition     = alltrue(flatten([for alarm in aws_cloudwatch_metric_alarm.this : [for query in alarm.metric_query : [for metric in query.metric : metric.dimensions["EndpointName"] == "some-endpoint" && metric.dimensions["VariantName"] == "AllTraffic"]]]))
     error_message = "The alarms must watch the variant that old and new model share."
   }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset([var.topic_arn])])
+    error_message = "A model that fails must be told, whether it is being deployed or not."
+  }
+}
+
+run "inputs_of_another_form_are_refused" {
+  command = plan
+
+  module {
+    source = "./modules/alarms"
+  }
+
+  variables {
+    latency_limit_ms = 0
+    period_seconds   = 45
+    topic_arn        = "some-topic"
+  }
+
+  expect_failures = [var.latency_limit_ms, var.period_seconds, var.topic_arn]
 }

@@ -5,21 +5,18 @@ mock_provider "aws" {
 }
 
 variables {
-  name                 = "some-endpoint"
-  model_package_arn    = "arn:aws:sagemaker:us-east-1:123456789012:model-package/some-group/7"
-  bucket_arn           = "arn:aws:s3:::some-bucket"
-  models_key           = "models"
-  data_capture_key     = "data_capture"
-  data_capture_uri     = "s3://some-bucket/data_capture"
-  instance_type        = "ml.m5.xlarge"
-  instance_count       = 2
-  max_instance_count   = null
-  concurrent_requests  = 5
-  serverless           = null
-  latency_limit_ms     = 1000
-  sampling_percentage  = 50
-  kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/some-key"
-  permissions_boundary = null
+  name                = "some-endpoint"
+  model_name          = "some-endpoint-7-0123abcd"
+  model_version       = "7"
+  data_capture_uri    = "s3://some-bucket/data_capture"
+  instance_type       = "ml.m5.xlarge"
+  instance_count      = 2
+  serverless          = null
+  latency_limit_ms    = 1000
+  sampling_percentage = 50
+  topic_arn           = "arn:aws:sns:us-east-1:123456789012:some-topic"
+  log_retention_days  = 30
+  kms_key_arn         = "arn:aws:kms:us-east-1:123456789012:key/some-key"
 
   deployment = {
     canary_percent           = 10
@@ -38,16 +35,16 @@ run "no_model_is_no_endpoint_in_the_module" {
   }
 
   variables {
-    model_package_arn = null
+    model_name    = null
+    model_version = null
   }
 
   assert {
     condition = alltrue([
-      length(aws_sagemaker_model.this) == 0,
       length(aws_sagemaker_endpoint_configuration.this) == 0,
       length(aws_sagemaker_endpoint.this) == 0,
       length(module.alarms) == 0,
-      length(aws_appautoscaling_target.this) == 0,
+      length(aws_cloudwatch_log_group.this) == 0,
     ])
     error_message = "Without a model there must be nothing that is billed."
   }
@@ -61,18 +58,11 @@ run "a_model_is_one_endpoint_that_captures_both_sides_as_json" {
 
   assert {
     condition = alltrue([
-      startswith(one(aws_sagemaker_model.this).name, "some-endpoint-7-"),
-      one(one(aws_sagemaker_model.this).primary_container).model_package_name == var.model_package_arn,
-      one(one(aws_sagemaker_endpoint_configuration.this).production_variants).model_name == one(aws_sagemaker_model.this).name,
+      one(one(aws_sagemaker_endpoint_configuration.this).production_variants).model_name == var.model_name,
       one(aws_sagemaker_endpoint.this).name == "some-endpoint",
       one(aws_sagemaker_endpoint.this).endpoint_config_name == one(aws_sagemaker_endpoint_configuration.this).name,
     ])
-    error_message = "The endpoint must serve the approved version."
-  }
-
-  assert {
-    condition     = one(one(aws_sagemaker_model.this).primary_container).environment.MODEL_VERSION == "v7"
-    error_message = "Each answer must say which version gave it."
+    error_message = "The endpoint must serve the model that is given."
   }
 
   assert {
@@ -131,26 +121,6 @@ run "one_instance_moves_all_at_once_and_is_watched" {
   }
 }
 
-run "an_endpoint_scales_on_the_requests_it_has_at_once" {
-  module {
-    source = "./modules/endpoint"
-  }
-
-  variables {
-    max_instance_count = 4
-  }
-
-  assert {
-    condition = alltrue([
-      one(aws_appautoscaling_target.this).resource_id == "endpoint/some-endpoint/variant/AllTraffic",
-      one(aws_appautoscaling_target.this).min_capacity == 2,
-      one(aws_appautoscaling_target.this).max_capacity == 4,
-      one(one(aws_appautoscaling_policy.this).target_tracking_scaling_policy_configuration).target_value == 5,
-    ])
-    error_message = "Instances must follow the requests at once, from the fewest to the most."
-  }
-}
-
 run "a_serverless_endpoint_has_neither_instances_nor_captures_nor_a_shift" {
   module {
     source = "./modules/endpoint"
@@ -171,4 +141,91 @@ run "a_serverless_endpoint_has_neither_instances_nor_captures_nor_a_shift" {
     ])
     error_message = "A serverless endpoint has none of what is for instances."
   }
+}
+
+run "what_the_containers_log_has_an_end_and_the_key" {
+  command = plan
+
+  module {
+    source = "./modules/endpoint"
+  }
+
+  assert {
+    condition = alltrue([
+      one(aws_cloudwatch_log_group.this).name == "/aws/sagemaker/Endpoints/some-endpoint",
+      one(aws_cloudwatch_log_group.this).retention_in_days == 30,
+      one(aws_cloudwatch_log_group.this).kms_key_id == var.kms_key_arn,
+    ])
+    error_message = "The group that SageMaker would make itself must be there first, encrypted and with an end."
+  }
+}
+
+run "a_disk_of_its_own_has_g6e_xlarge" {
+  command = plan
+
+  module {
+    source = "./modules/endpoint"
+  }
+
+  variables {
+    instance_type = "ml.g6e.xlarge"
+  }
+
+  assert {
+    condition     = one(aws_sagemaker_endpoint_configuration.this).kms_key_arn == null
+    error_message = "A key is for volumes, and refused for disks of an instance's own."
+  }
+}
+
+run "a_disk_of_its_own_has_trn2_48xlarge" {
+  command = plan
+
+  module {
+    source = "./modules/endpoint"
+  }
+
+  variables {
+    instance_type = "ml.trn2.48xlarge"
+  }
+
+  assert {
+    condition     = one(aws_sagemaker_endpoint_configuration.this).kms_key_arn == null
+    error_message = "A key is for volumes, and refused for disks of an instance's own."
+  }
+}
+
+run "no_disk_of_its_own_has_inf2_xlarge" {
+  command = plan
+
+  module {
+    source = "./modules/endpoint"
+  }
+
+  variables {
+    instance_type = "ml.inf2.xlarge"
+  }
+
+  assert {
+    condition     = one(aws_sagemaker_endpoint_configuration.this).kms_key_arn == var.kms_key_arn
+    error_message = "A key is for volumes, and refused for disks of an instance's own."
+  }
+}
+
+run "inputs_of_another_form_are_refused" {
+  command = plan
+
+  module {
+    source = "./modules/endpoint"
+  }
+
+  variables {
+    name                = "Some_Endpoint"
+    data_capture_uri    = "some-bucket/data_capture"
+    instance_type       = "m5.xlarge"
+    instance_count      = 0
+    sampling_percentage = 50.5
+    kms_key_arn         = "alias/scones-test"
+  }
+
+  expect_failures = [var.name, var.data_capture_uri, var.instance_type, var.instance_count, var.sampling_percentage, var.kms_key_arn]
 }

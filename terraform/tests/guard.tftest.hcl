@@ -10,6 +10,7 @@ variables {
   endpoint_name  = "some-endpoint"
   endpoint_arn   = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/some-endpoint"
   variant_name   = "v7"
+  on_instances   = true
   endpoint_hours = 8
   idle_hours     = 3
   budget_usd     = 50
@@ -91,6 +92,23 @@ run "without_an_endpoint_the_budget_alone_is_there" {
   }
 }
 
+run "what_costs_nothing_while_idle_does_not_call" {
+  command = plan
+
+  module {
+    source = "./modules/guard"
+  }
+
+  variables {
+    on_instances = false
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.idle) == 0
+    error_message = "A serverless endpoint has no instances that could idle."
+  }
+}
+
 run "inputs_of_another_form_are_refused" {
   command = plan
 
@@ -99,8 +117,12 @@ run "inputs_of_another_form_are_refused" {
   }
 
   variables {
-    prefix = "Scones_Test"
+    prefix         = "Scones_Test"
+    endpoint_hours = 1.5
+    idle_hours     = 25
+    budget_usd     = 0
+    topic_arn      = "some-topic"
   }
 
-  expect_failures = [var.prefix]
+  expect_failures = [var.prefix, var.endpoint_hours, var.idle_hours, var.budget_usd, var.topic_arn]
 }

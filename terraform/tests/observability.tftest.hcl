@@ -72,6 +72,40 @@ run "the_dashboard_shows_what_was_asked_for" {
   }
 }
 
+run "executions_that_nothing_counts_call_too" {
+  command = plan
+
+  module {
+    source = "./modules/observability"
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["ExecutionsTimedOut", "ExecutionsAborted"] :
+      contains(flatten([for query in aws_cloudwatch_metric_alarm.this["workflow-fails"].metric_query : query.metric[*].metric_name]), name)
+    ])
+    error_message = "A state machine that is stopped from outside counts nothing itself."
+  }
+
+  assert {
+    condition     = toset(flatten([for query in aws_cloudwatch_metric_alarm.this["workflow-breaks"].metric_query : query.metric[*].metric_name])) == toset(["ExecutionsFailed", "Failures"])
+    error_message = "What the state machine cannot catch must be told from what it counted."
+  }
+}
+
+run "a_namespace_with_a_dash_is_found" {
+  command = plan
+
+  module {
+    source = "./modules/observability"
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "SEARCH('{\\\"scones-test\\\",Error}")
+    error_message = "CloudWatch wants quotes about a name that has more than letters and digits."
+  }
+}
+
 run "inputs_of_another_form_are_refused" {
   command = plan
 
@@ -80,8 +114,13 @@ run "inputs_of_another_form_are_refused" {
   }
 
   variables {
-    prefix = "Scones_Test"
+    prefix            = "Scones_Test"
+    namespace         = "AWS/Lambda"
+    state_machine_arn = "some-machine"
+    function_names    = { serialize = "some-serialize" }
+    threshold         = 93
+    topic_arn         = "some-topic"
   }
 
-  expect_failures = [var.prefix]
+  expect_failures = [var.prefix, var.namespace, var.state_machine_arn, var.function_names, var.threshold, var.topic_arn]
 }

@@ -49,6 +49,14 @@ run "the_role_is_sagemakers" {
   }
 
   assert {
+    condition = alltrue([
+      one(one(data.aws_iam_policy_document.assume.statement).condition).variable == "aws:SourceAccount",
+      one(one(data.aws_iam_policy_document.assume.statement).condition).values == tolist(["123456789012"]),
+    ])
+    error_message = "SageMaker may take it on for this account alone."
+  }
+
+  assert {
     condition     = aws_iam_role.this.name == "some-role" && aws_iam_role.this.permissions_boundary == null
     error_message = "Without a boundary the role must have none."
   }

@@ -123,8 +123,12 @@ run "inputs_of_another_form_are_refused" {
   }
 
   variables {
-    kms_key_arn = "alias/scones-test"
+    kms_key_arn             = "alias/scones-test"
+    access_logs_bucket_name = "some-bucket"
+    table_name              = "a table"
+    data_capture_key        = "data_capture/"
+    capture_retention_days  = 0
   }
 
-  expect_failures = [var.kms_key_arn]
+  expect_failures = [var.kms_key_arn, var.access_logs_bucket_name, var.table_name, var.data_capture_key, var.capture_retention_days]
 }

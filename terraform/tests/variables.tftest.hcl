@@ -179,3 +179,35 @@ run "a_deployment_out_of_bounds_is_refused" {
     var.latency_limit_ms,
   ]
 }
+
+run "a_deployment_that_would_be_given_up_while_it_waits_is_refused" {
+  command = plan
+
+  variables {
+    deployment = { wait_seconds = 700, termination_wait_seconds = 400, timeout_seconds = 1800 }
+  }
+
+  expect_failures = [var.deployment]
+}
+
+run "addresses_that_are_no_vpcs_are_refused" {
+  command = plan
+
+  variables {
+    vpc_cidr = "10.0.0.0/30"
+  }
+
+  expect_failures = [var.vpc_cidr]
+}
+
+run "a_serverless_endpoint_in_a_vpc_is_refused" {
+  command = plan
+
+  variables {
+    vpc_cidr           = "10.0.0.0/24"
+    serverless         = { memory_size_in_mb = 2048, max_concurrency = 5 }
+    capture_percentage = 0
+  }
+
+  expect_failures = [var.vpc_cidr]
+}

@@ -13,7 +13,7 @@ variables {
     classify  = "arn:aws:lambda:us-east-1:123456789012:function:classify"
     filter    = "arn:aws:lambda:us-east-1:123456789012:function:filter"
   }
-  failure_email        = null
+  topic_arn            = "arn:aws:sns:us-east-1:123456789012:some-topic"
   metrics_namespace    = "scones-test"
   log_retention_days   = 30
   kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/some-key"
@@ -82,7 +82,7 @@ run "every_failure_is_told_and_fails_the_execution_under_its_own_name" {
   assert {
     condition = alltrue([
       jsondecode(aws_sfn_state_machine.this.definition).States.Notify.Resource == "arn:aws:states:::sns:publish",
-      jsondecode(aws_sfn_state_machine.this.definition).States.Notify.Parameters.TopicArn == aws_sns_topic.this.arn,
+      jsondecode(aws_sfn_state_machine.this.definition).States.Notify.Parameters.TopicArn == var.topic_arn,
       jsondecode(aws_sfn_state_machine.this.definition).States.Notify.ResultPath == null,
       jsondecode(aws_sfn_state_machine.this.definition).States.Notify.Next == "Failed",
       one(jsondecode(aws_sfn_state_machine.this.definition).States.Notify.Catch).ErrorEquals == ["States.ALL"],
@@ -131,30 +131,6 @@ run "no_image_reaches_the_log" {
   }
 }
 
-run "what_the_topic_is_told_is_encrypted" {
-  module {
-    source = "./modules/workflow"
-  }
-
-  assert {
-    condition     = aws_sns_topic.this.kms_master_key_id == var.kms_key_arn
-    error_message = "A failure's cause may quote data, and must be encrypted."
-  }
-}
-
-run "alarms_and_budgets_may_tell_the_topic" {
-  module {
-    source = "./modules/workflow"
-  }
-
-  assert {
-    condition = toset(flatten([
-      for statement in data.aws_iam_policy_document.topic.statement : tolist(statement.principals)[0].identifiers
-    ])) == toset(["budgets.amazonaws.com", "cloudwatch.amazonaws.com"])
-    error_message = "A topic that no alarm can reach is none."
-  }
-}
-
 run "the_functions_are_told_which_execution_asks" {
   module {
     source = "./modules/workflow"
@@ -166,36 +142,6 @@ run "the_functions_are_told_which_execution_asks" {
       jsondecode(aws_sfn_state_machine.this.definition).States[name].Parameters.Payload == { "execution.$" = "$$.Execution.Id", "body.$" = "$" }
     ])
     error_message = "A function's log must name the execution."
-  }
-}
-
-run "nobody_is_told_where_no_address_is_given" {
-  command = plan
-
-  module {
-    source = "./modules/workflow"
-  }
-
-  assert {
-    condition     = length(aws_sns_topic_subscription.this) == 0
-    error_message = "Without an address there must be no subscription."
-  }
-}
-
-run "an_address_is_told" {
-  command = plan
-
-  module {
-    source = "./modules/workflow"
-  }
-
-  variables {
-    failure_email = "somebody@example.org"
-  }
-
-  assert {
-    condition     = aws_sns_topic_subscription.this[0].protocol == "email" && aws_sns_topic_subscription.this[0].endpoint == "somebody@example.org"
-    error_message = "The address must be subscribed."
   }
 }
 

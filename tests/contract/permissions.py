@@ -30,6 +30,7 @@ ACTIONS = {
 # What may stand beside the resource `*`, and why:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 WITHOUT_RESOURCE = {
+    "ec2:Describe*": "a list has no resource",
     "cloudwatch:PutMetricData": "metrics have a namespace, which a condition names",
     "ecr:GetAuthorizationToken": "a token is for every registry that its owner may read",
     "xray:*": "traces have no resource",

@@ -47,6 +47,7 @@ module "guard" {
   variant_name   = "v1"
   endpoint_hours = 8
   idle_hours     = 3
+  on_instances   = true
   budget_usd     = 50
   topic_arn      = "arn:aws:sns:us-east-1:123456789012:some-topic"
 

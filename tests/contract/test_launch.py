@@ -1,5 +1,7 @@
 """A launch as the SDK sends it and the emulator carries it out: what arrives there, several hosts, a job taken up."""
 
+import io
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,10 @@ from tests.contract.sagemaker_parts import (
 from tests.contract.test_sagemaker_sdk import role, sdk  # noqa: F401 (fixtures)
 from tests.contract.waiting import eventually
 from tests.unit.training.jobs import draw_split
+from tests.unit.training.wheels import write_wheels
+from training import packages
 from training.algorithms import ALGORITHMS, Data
-from training.launch import Ground, LaunchError, launch
+from training.launch import Ground, LaunchError, Network, launch
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 DATA = Data(classes=("bicycle", "motorcycle"), rows=900, form="recordio", shards=2, size=32, others=False)
@@ -170,3 +174,29 @@ def test_a_job_that_was_killed_is_gone_on_with(make_ground: Any, sagemaker: Sage
     assert any("epochs were trained before" in line for line in log)
     assert not any("epoch=1/60" in line for line in log)
     assert any("epoch=60/60" in line for line in log)
+
+
+@pytest.mark.usefixtures("_staged")
+def test_a_job_without_a_network_brings_its_packages_and_leaves_them_with_its_model(
+    make_ground: Any, sagemaker: SageMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(write_wheels(tmp_path / "index")))
+    packages.put(tmp_path / "packages", sagemaker.bucket, s3=sagemaker.s3)
+    ground = make_ground("pytorch-training:2.6", network=Network(("subnet-1",), ("sg-1",)))
+
+    # WHEN
+    name = launch(ALGORITHMS["pytorch"], ground, STAGED, {**SCRATCH, "epochs": "1"}, "isolated")
+    job = sagemaker.trained(name)
+
+    # THEN
+    assert job["TrainingJobStatus"] == "Completed", sagemaker.log(GROUP, name)
+    assert job["EnableNetworkIsolation"] is True
+    assert job["VpcConfig"] == {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+    assert job["Environment"]["PIP_NO_INDEX"] == "1"
+    model = sagemaker.get(job["ModelArtifacts"]["S3ModelArtifacts"])
+    with tarfile.open(fileobj=io.BytesIO(model)) as archive:
+        wheels = [name for name in archive.getnames() if name.endswith(".whl")]
+    assert any("code/packages/onnxruntime-" in name for name in wheels)
+    assert not any("onnxscript" in name for name in wheels)

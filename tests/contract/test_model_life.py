@@ -47,6 +47,7 @@ def add(sagemaker: SageMaker, stack: Any) -> str:
         s3=sagemaker.s3,
         group=stack.model_package_group,
         scripted=True,
+        brings_packages=False,
         image=SERVER,
         status="PendingManualApproval",
         reason="good enough",
@@ -104,6 +105,7 @@ def test_a_batch_is_answered_by_the_registered_model(sagemaker: SageMaker, stack
     answers = transform(
         find_batch(name, sagemaker.bucket, "in", s3=sagemaker.s3),
         container={"ModelPackageName": package},
+        network={},
         role_arn=ROLE,
         kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/some-key",
         instance_type="ml.m5.large",

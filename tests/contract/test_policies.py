@@ -19,7 +19,11 @@ from tests.contract.test_terraform import ROOT, copy_project, make_terraform
 
 BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
 # Beside what prod.tfvars has, so that every role and resource is there
-SETTINGS = {"TF_VAR_permissions_boundary": BOUNDARY, "TF_VAR_endpoint_hours": "8"}
+SETTINGS = {
+    "TF_VAR_permissions_boundary": BOUNDARY,
+    "TF_VAR_endpoint_hours": "8",
+    "TF_VAR_vpc_cidr": "10.0.0.0/24",
+}
 # What AWS's services do in a role's name beside what our code calls, and where AWS says so
 OWN_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
@@ -33,6 +37,27 @@ CONTAINER = {
     "logs:CreateLogGroup",
     "logs:DescribeLogStreams",
     *OWN_LOG,
+}
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+FUNCTION_IN_VPC = {
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+}
+# As CONTAINER
+CONTAINER_IN_VPC = {
+    "ec2:CreateNetworkInterface",
+    "ec2:CreateNetworkInterfacePermission",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteNetworkInterfacePermission",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
 }
 BUCKET = {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}
 # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
@@ -123,7 +148,7 @@ def test_every_policy_names_what_it_is_about(production: tuple[RunningEmulator, 
     account, stack = production
     found = policies(account.client("iam", stack.region))
 
-    assert len(found) == 7
+    assert len(found) == 8
     for role, mine in found.items():
         assert too_wide(mine, WITHOUT_RESOURCE) == set(), role
         for statement in mine:
@@ -156,12 +181,22 @@ def test_what_code_and_services_do_is_allowed_and_nothing_else(production: tuple
     # WHEN
     expected = {
         # S3 answers 403 for a missing key to whoever may not list
-        "serialize": {*serialize, "s3:ListBucket", "kms:Decrypt", *OWN_LOG, *TRACING},
-        "classify": {*classify, *OWN_LOG, *TRACING},
-        "filter": {*called_by("filter"), *OWN_LOG, *TRACING},
+        "serialize": {*serialize, "s3:ListBucket", "kms:Decrypt", *OWN_LOG, *TRACING, *FUNCTION_IN_VPC},
+        "classify": {*classify, *OWN_LOG, *TRACING, *FUNCTION_IN_VPC},
+        "filter": {*called_by("filter"), *OWN_LOG, *TRACING, *FUNCTION_IN_VPC},
         "workflow": {*called_by_machine(account, stack), *KEY, *MACHINE},
-        "training": {*BUCKET, *KEY, *CONTAINER},
-        "vehicles-hosting": {*BUCKET, *KEY, *CONTAINER, *WATCHING, "kms:CreateGrant"},
+        "training": {*BUCKET, *KEY, "kms:Encrypt", *CONTAINER, *CONTAINER_IN_VPC},
+        "vehicles-hosting": {
+            *BUCKET,
+            *KEY,
+            *CONTAINER,
+            *CONTAINER_IN_VPC,
+            *WATCHING,
+            "kms:CreateGrant",
+            "kms:Encrypt",
+        },
+        # https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
+        "network": {*OWN_LOG, "logs:DescribeLogStreams"},
         # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
         "endpoint-end": {"sagemaker:DeleteEndpoint"},
     }

@@ -200,3 +200,23 @@ def test_iam_knows_the_managed_policies(emulator: Any) -> None:
     )
     # THEN
     assert policy["Policy"]["PolicyName"] == "AWSLambdaBasicExecutionRole"
+
+
+def test_a_rule_of_a_security_group_keeps_its_description(emulator: Any) -> None:
+    # GIVEN
+    ec2 = emulator.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/24")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName=unique("group"), Description="some", VpcId=vpc)["GroupId"]
+    permission = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
+    sources = [
+        {"UserIdGroupPairs": [{"GroupId": group, "Description": "of a group"}]},
+        {"PrefixListIds": [{"PrefixListId": "pl-12345678", "Description": "of a list"}]},
+        {"IpRanges": [{"CidrIp": "10.0.0.0/24", "Description": "of addresses"}]},
+    ]
+    # WHEN
+    for source in sources:
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[{**permission, **source}])
+    # THEN
+    rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
+    kept = {rule.get("Description") for rule in rules if not rule["IsEgress"]}
+    assert kept == {"of a group", "of a list", "of addresses"}

@@ -52,6 +52,13 @@ def test_a_version_keeps_what_it_was_registered_with(sagemaker: SageMaker, group
     assert described["ModelPackageStatus"] == "Completed"
 
 
+@pytest.mark.parametrize("properties", [{"source": "a, b"}, {"a,b": "c"}, {"source": "x" * 257}])
+def test_properties_that_aws_refuses_are_refused(sagemaker: SageMaker, group: str, properties: dict[str, str]) -> None:
+    # WHEN / THEN
+    with pytest.raises(ClientError, match=r"ValidationException.*customerMetadataProperties"):
+        register(sagemaker, group, CustomerMetadataProperties=properties)
+
+
 def test_an_approval_changes_nothing_else(sagemaker: SageMaker, group: str) -> None:
     # GIVEN
     arn = register(sagemaker, group, CustomerMetadataProperties={"accuracy": "0.91"})

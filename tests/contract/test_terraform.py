@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 LISTINGS: dict[str, Callable[[Any], list[Any]]] = {
     "s3": lambda client: client.list_buckets()["Buckets"],
+    "ec2": lambda client: client.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["false"]}])["Vpcs"],
     "lambda": lambda client: client.list_functions()["Functions"],
     "stepfunctions": lambda client: client.list_state_machines()["stateMachines"],
     "iam": lambda client: [role for role in client.list_roles()["Roles"] if role["RoleName"].startswith("scones-")],
@@ -92,7 +93,9 @@ def trace(monkeypatch: pytest.MonkeyPatch, log: Path) -> Path:
 def test_an_environment_comes_stays_and_goes(
     account: RunningEmulator, environment: str, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN
+    # GIVEN one of them in a VPC
+    if environment == "dev":
+        monkeypatch.setenv("TF_VAR_vpc_cidr", "10.0.0.0/24")
     terraform = make_terraform(project, environment)
     changing = trace(monkeypatch, tmp_path / "changing.log")
 

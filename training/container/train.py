@@ -162,6 +162,8 @@ def write_model(network: Probabilities, validation: Split, settings: Settings) -
     for name in SERVED:
         shutil.copy(HERE / name, code)
     shutil.copy(HERE / "serving" / "requirements.txt", code)
+    if brought := os.environ.get("SM_CHANNEL_PACKAGES"):  # for a container that cannot fetch them
+        shutil.copytree(Path(brought) / "serving", code / "packages", dirs_exist_ok=True)
 
 
 def write_metrics(

@@ -1,4 +1,4 @@
-# What rolls a deployment back. Never 4xx, which are the caller's: whoever sends no image must not stop a deployment.
+# What rolls a deployment back, and calls at any time. Never 4xx, which are the caller's: whoever sends no image must not stop a deployment.
 # InvocationModelErrors counts them too, so they are taken off:
 # https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 locals {
@@ -34,6 +34,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   evaluation_periods  = 1
   # an endpoint that nobody asks is well
   treat_missing_data = "notBreaching"
+  alarm_actions      = [var.topic_arn]
 
   dynamic "metric_query" {
     for_each = each.value.metrics

@@ -1,15 +1,15 @@
 # All of it is there from the first approved model on.
 locals {
-  count   = var.model_package_arn == null ? 0 : 1
-  version = try(reverse(split("/", var.model_package_arn))[0], "")
+  count = var.model_version == null ? 0 : 1
 
   # Traffic moves step by step only between variants of one name:
   # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-exclusions.html
   variant = "AllTraffic"
 
-  # Disks of their own are encrypted by the instances, and a key for them is refused:
+  # Disks of their own are encrypted by the instances, and a key for them is refused. Which types have some is what
+  # EC2's DescribeInstanceTypes says of those that SageMaker hosts on:
   # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
-  has_own_disk   = can(regex("^ml\\.([a-z]+[0-9]+[a-z]*d[a-z]*|g4dn|g5|g6|p4d|p5|trn1|inf2)\\.", var.instance_type))
+  has_own_disk   = can(regex("^ml\\.([a-z]+[0-9]+[a-z]*d[a-z]*|dl1|g5|gr?6[ef]?|g7e?|p5(e|en)?|p6e?-[a-z0-9]+|trn[0-9]+n?)\\.", var.instance_type))
   volume_key_arn = local.has_own_disk ? null : var.kms_key_arn
 
   # Deployment guardrails are for endpoints on instances:
@@ -17,55 +17,15 @@ locals {
   on_instances = var.serverless == null
 }
 
-module "role" {
-  source = "../role"
-
-  name                 = "${var.name}-hosting"
-  bucket_arn           = var.bucket_arn
-  read_keys            = ["${var.models_key}/*"]
-  write_keys           = [var.data_capture_key]
-  kms_key_arn          = var.kms_key_arn
-  lends_key            = local.volume_key_arn != null
-  log_groups           = ["Endpoints/${var.name}"]
-  watched_alarms       = ["${var.name}-*"]
-  repositories         = ["pytorch-inference", "image-classification"]
-  permissions_boundary = var.permissions_boundary
-}
-
-# Models and configurations get unique names: what a rolled back deployment leaves behind is in nobody's way.
-resource "terraform_data" "model" {
-  count = local.count
-
-  triggers_replace = [var.model_package_arn, module.role.arn] # all that makes another model
-}
-
-resource "aws_sagemaker_model" "this" {
-  #checkov:skip=CKV_AWS_370:the inference image installs what the model's code/requirements.txt names when it starts
-  count = local.count
-
-  name               = "${var.name}-${local.version}-${substr(terraform_data.model[0].id, 0, 8)}"
-  execution_role_arn = module.role.arn
-
-  primary_container {
-    model_package_name = var.model_package_arn
-    # with each answer the model says its version: while an endpoint is updated, old and new answer in turn
-    environment = { MODEL_VERSION = "v${local.version}" }
-  }
-
-  lifecycle {
-    create_before_destroy = true
-  }
-}
-
 resource "aws_sagemaker_endpoint_configuration" "this" {
   count = local.count
 
-  name_prefix = "${var.name}-${local.version}-"
+  name_prefix = "${var.name}-${var.model_version}-"
   kms_key_arn = local.on_instances ? local.volume_key_arn : null
 
   production_variants {
     variant_name           = local.variant
-    model_name             = aws_sagemaker_model.this[0].name
+    model_name             = var.model_name
     instance_type          = local.on_instances ? var.instance_type : null
     initial_instance_count = local.on_instances ? var.instance_count : null
     initial_variant_weight = 1
@@ -117,6 +77,17 @@ module "alarms" {
   variant_name     = local.variant
   latency_limit_ms = var.latency_limit_ms
   period_seconds   = var.deployment.alarm_period_seconds
+  topic_arn        = var.topic_arn
+}
+
+# SageMaker would make it, without an end to its events and without the key
+resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:how long logs are kept is the environment's setting; a year in production
+  count = local.count
+
+  name              = "/aws/sagemaker/Endpoints/${var.name}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
 }
 
 resource "aws_sagemaker_endpoint" "this" {
@@ -169,34 +140,6 @@ resource "aws_sagemaker_endpoint" "this" {
       error_message = "SageMaker rolled the deployment back: ${self.name} serves ${self.endpoint_config_name} as before."
     }
   }
-}
 
-resource "aws_appautoscaling_target" "this" {
-  count = local.on_instances && var.max_instance_count != null ? local.count : 0
-
-  service_namespace  = "sagemaker"
-  resource_id        = "endpoint/${aws_sagemaker_endpoint.this[0].name}/variant/${local.variant}"
-  scalable_dimension = "sagemaker:variant:DesiredInstanceCount"
-  min_capacity       = var.instance_count
-  max_capacity       = var.max_instance_count
-}
-
-resource "aws_appautoscaling_policy" "this" {
-  count = length(aws_appautoscaling_target.this)
-
-  name               = "${var.name}-concurrency"
-  policy_type        = "TargetTrackingScaling"
-  service_namespace  = aws_appautoscaling_target.this[0].service_namespace
-  resource_id        = aws_appautoscaling_target.this[0].resource_id
-  scalable_dimension = aws_appautoscaling_target.this[0].scalable_dimension
-
-  target_tracking_scaling_policy_configuration {
-    target_value       = var.concurrent_requests
-    scale_in_cooldown  = 300
-    scale_out_cooldown = 60
-
-    predefined_metric_specification {
-      predefined_metric_type = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
-    }
-  }
+  depends_on = [aws_cloudwatch_log_group.this]
 }

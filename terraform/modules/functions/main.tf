@@ -43,7 +43,8 @@ data "aws_iam_policy_document" "assume" {
 }
 
 data "aws_iam_policy_document" "this" {
-  for_each = local.functions
+  for_each                = local.functions
+  source_policy_documents = var.network[*].policy
 
   statement {
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
@@ -94,7 +95,7 @@ resource "aws_cloudwatch_log_group" "this" {
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_115:a limit of its own would be taken from the account's; the state machine is what is started
   #checkov:skip=CKV_AWS_116:it is invoked by the state machine alone, which waits for the answer and keeps what failed
-  #checkov:skip=CKV_AWS_117:it talks to AWS's own endpoints alone, with TLS and a role that names what it may ask
+  #checkov:skip=CKV_AWS_117:whether it runs in a VPC is the environment's setting
   #checkov:skip=CKV_AWS_173:its variables are names and a number, and no secret
   #checkov:skip=CKV_AWS_272:the zip is built, and applied from a saved plan, by the same pipeline
   for_each = local.functions
@@ -109,14 +110,24 @@ resource "aws_lambda_function" "this" {
   timeout          = 30
   memory_size      = 256
 
-  # one JSON object a line, with the fields that the functions add
+  # one JSON object a line, with the fields that the functions add; the metric of confidence stands on filter's INFO
   logging_config {
-    log_format = "JSON"
-    log_group  = aws_cloudwatch_log_group.this[each.key].name
+    log_format            = "JSON"
+    application_log_level = "INFO"
+    log_group             = aws_cloudwatch_log_group.this[each.key].name
   }
 
   tracing_config {
     mode = "Active"
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.network[*]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
   }
 
   dynamic "environment" {

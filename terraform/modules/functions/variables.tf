@@ -67,3 +67,13 @@ variable "permissions_boundary" {
   description = "ARN of the policy that bounds what the roles may do at most; null for none."
   type        = string
 }
+
+variable "network" {
+  description = "Subnets and security groups of a VPC to run in, and what a role must be allowed for it, as a policy; null for none."
+  type = object({
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+    policy             = string
+  })
+  default = null
+}

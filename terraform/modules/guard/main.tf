@@ -97,7 +97,7 @@ resource "aws_scheduler_schedule" "this" {
 # Invocations are reported only where there are some, CPU use as long as there are instances. A sum is missing where a
 # part of it is, so it tells idle from absent.
 resource "aws_cloudwatch_metric_alarm" "idle" {
-  count = local.serves
+  count = var.on_instances ? local.serves : 0
 
   alarm_name          = "${var.prefix}-endpoint-idle"
   alarm_description   = "Nobody asked the endpoint for ${var.idle_hours} hours, and its instances are billed: make down, or let its time to live end it."

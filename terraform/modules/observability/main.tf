@@ -6,7 +6,12 @@ locals {
 
   failures = { namespace = var.namespace, name = "Failures", stat = "Sum", dimensions = {} }
   refused  = merge(local.failures, { name = "FailuresByName", dimensions = { Error = local.doubtful } })
-  passed   = { namespace = "AWS/States", name = "ExecutionsSucceeded", stat = "Sum", dimensions = local.machine }
+
+  # How executions ended, by Step Functions' own count: https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+  ended = {
+    for id, name in { passed = "ExecutionsSucceeded", failed = "ExecutionsFailed", timed_out = "ExecutionsTimedOut", aborted = "ExecutionsAborted" } :
+    id => { namespace = "AWS/States", name = name, stat = "Sum", dimensions = local.machine }
+  }
 
   # Where the threshold refuses more than this share, it is the model that is in doubt, not the images
   doubtful_share = 0.5
@@ -14,18 +19,27 @@ locals {
 
   alarms = {
     workflow-fails = {
-      description = "Executions fail for another reason than the threshold: read the topic's messages, or make run."
-      expression  = "failures - FILL(refused, 0)"
+      description = "Executions fail for another reason than the threshold, time out or are aborted: read the topic's messages, or make run."
+      expression  = "FILL(failures, 0) - FILL(refused, 0) + FILL(timed_out, 0) + FILL(aborted, 0)"
       threshold   = 0
       period      = local.period
-      metrics     = { failures = local.failures, refused = local.refused }
+      metrics     = { failures = local.failures, refused = local.refused, timed_out = local.ended.timed_out, aborted = local.ended.aborted }
+    }
+    # Nothing catches these, and so nothing counts or tells them: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    # An hour, as an execution that is counted at the end of a period may fail at the beginning of the next.
+    workflow-breaks = {
+      description = "Executions fail as States.Runtime or States.DataLimitExceeded, which the state machine cannot catch, or it could not count: the console has their histories."
+      expression  = "FILL(failed, 0) - FILL(failures, 0)"
+      threshold   = 0
+      period      = 3600
+      metrics     = { failed = local.ended.failed, failures = local.failures }
     }
     workflow-doubts = {
       description = "The threshold refuses more than half of the images: make evaluate and monitor, then another threshold or model."
       expression  = "IF(FILL(passed, 0) + refused >= ${local.doubtful_least}, refused / (FILL(passed, 0) + refused), 0)"
       threshold   = local.doubtful_share
       period      = 3600
-      metrics     = { passed = local.passed, refused = local.refused }
+      metrics     = { passed = local.ended.passed, refused = local.refused }
     }
     functions-fail = {
       description = "Serialize or classify fails: their log groups say why. Filter's failures are the threshold's."
@@ -57,7 +71,7 @@ locals {
       ["AWS/States", name, "StateMachineArn", var.state_machine_arn]
     ] },
     { title = "Failures by name", label = "executions", stat = "Sum", annotations = [], metrics = [
-      [{ expression = "SEARCH('{${var.namespace},Error} MetricName=\"FailuresByName\"', 'Sum')", label = "", id = "names" }],
+      [{ expression = "SEARCH('{\"${var.namespace}\",Error} MetricName=\"FailuresByName\"', 'Sum')", label = "", id = "names" }],
     ] },
     { title = "Latency of an execution", label = "ms", stat = "p50", annotations = [], metrics = [
       ["AWS/States", "ExecutionTime", "StateMachineArn", var.state_machine_arn, { label = "p50" }],

@@ -17,11 +17,20 @@ data "aws_iam_policy_document" "assume" {
       type        = "Service"
       identifiers = ["sagemaker.amazonaws.com"]
     }
+
+    # https://docs.aws.amazon.com/sagemaker/latest/dg/security-confused-deputy-prevention.html
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.this.account_id]
+    }
   }
 }
 
 # What SageMaker does in the name of a container: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
 data "aws_iam_policy_document" "this" {
+  source_policy_documents = var.network_policy[*]
+
   statement {
     sid       = "Read"
     actions   = ["s3:GetObject"]
@@ -42,7 +51,7 @@ data "aws_iam_policy_document" "this" {
 
   statement {
     sid       = "UseKey"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    actions   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*"]
     resources = [var.kms_key_arn]
   }
 

@@ -23,6 +23,7 @@ module "role" {
   write_keys           = [var.models_key, var.transform_key, var.checkpoints_key]
   kms_key_arn          = var.kms_key_arn
   log_groups           = ["TrainingJobs", "TransformJobs"]
+  network_policy       = var.network_policy
   permissions_boundary = var.permissions_boundary
 
   repositories = [

@@ -47,3 +47,9 @@ variable "permissions_boundary" {
   description = "ARN of the policy that bounds what the roles may do at most; null for none."
   type        = string
 }
+
+variable "network_policy" {
+  description = "What the role must be allowed for a job in a VPC, as a policy; null where there is none."
+  type        = string
+  default     = null
+}

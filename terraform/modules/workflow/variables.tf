@@ -23,8 +23,8 @@ variable "table_arn" {
   type        = string
 }
 
-variable "failure_email" {
-  description = "Address that is told of failed executions; null for none."
+variable "topic_arn" {
+  description = "Topic that is told of failed executions."
   type        = string
 }
 

@@ -80,3 +80,9 @@ mock_resource "aws_sfn_state_machine" {
     arn = "arn:aws:states:us-east-1:123456789012:stateMachine:some-machine"
   }
 }
+
+mock_data "aws_availability_zones" {
+  defaults = {
+    names = ["us-east-1a", "us-east-1b", "us-east-1c"]
+  }
+}

@@ -26,6 +26,7 @@ def make_stack(**changes: Any) -> Stack:
         "training_instance_types": {"pytorch": "ml.m5.xlarge", "image-classification": "ml.g4dn.xlarge"},
         "training_instance_count": 1,
         "training_spot": False,
+        "network": None,
         "transform_instance_type": "ml.m5.xlarge",
         "model_package_group": "scones-local-vehicles",
         "approved_model_path": "/scones/local/approved-model",

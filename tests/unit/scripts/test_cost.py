@@ -11,6 +11,7 @@ CONTENT = {
     "prices": {
         "ml.m5.xlarge": {"usd": 0.5, "per": "hour"},
         "kms_key": {"usd": 1.0, "per": "month"},
+        "vpc_interface_endpoint": {"usd": 0.01, "per": "hour"},
         "alarm_metric": {"usd": 0.1, "per": "month"},
         "dashboard": {"usd": 3.0, "per": "month"},
         "lambda_request": {"usd": 0.2, "per": "million"},
@@ -67,6 +68,20 @@ def test_what_is_billed_by_time_is_told_by_hour_and_month() -> None:
     assert lines["some.aws_sagemaker_endpoint_configuration: 2 ml.m5.xlarge"] == ["1.0000", "730.00"]
     assert lines["some.aws_kms_key: key"] == ["0.0014", "1.00"]
     assert lines["total"] == ["1.0014", "731.00", "0.00"]
+
+
+@pytest.mark.parametrize("known", [{"subnet_ids": ["subnet-1", "subnet-2"]}, {}], ids=["subnets", "not made yet"])
+def test_a_vpcs_interface_endpoint_is_billed_in_each_zone_and_its_gateway_is_not(known: dict[str, Any]) -> None:
+    # GIVEN
+    interface = make_resource("aws_vpc_endpoint", vpc_endpoint_type="Interface", **known)
+    gateway = make_resource("aws_vpc_endpoint", module="other", vpc_endpoint_type="Gateway")
+
+    # WHEN
+    lines = printed(make_plan(interface, gateway))
+
+    # THEN
+    assert lines["some.aws_vpc_endpoint: in 2 zones"] == ["0.0200", "14.60"]
+    assert not any(line.startswith("other.") for line in lines)
 
 
 def test_an_endpoint_that_waits_for_its_model_is_told_of() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scripts import gate
-from scripts.gate import judge_job, rows_of
+from scripts.gate import classes_of, judge_job, rows_of
 from scripts.registry import Version
 from tests.unit.scripts.stacks import make_stack
 from tests.unit.scripts.versions import make_version
@@ -17,12 +17,15 @@ MANIFEST: Any = {
     "classes": ["bicycle", "motorcycle"],
     "objects": {"validation/a.png": {"size": 1, "md5": "0c"}, "train/b.png": {"size": 1, "md5": "0d"}},
 }
+OTHERS: Any = {**MANIFEST, "classes": ["apple", "pear"]}
 GOOD, BAD = dict.fromkeys("abcdefghij", True), {**dict.fromkeys("abcdefghij", True), **dict.fromkeys("abcdef", False)}
 
 
 def make_in_use(rows: str, **properties: str) -> Version:
     known = make_version(1).properties
-    return make_version(1, properties={**known, "validation_rows": rows, "classes": "bicycle,motorcycle", **properties})
+    return make_version(
+        1, properties={**known, "validation_rows": rows, "classes_md5": classes_of(MANIFEST), **properties}
+    )
 
 
 @pytest.fixture
@@ -70,7 +73,7 @@ def test_below_the_bar_the_model_in_use_is_not_asked(asked: list[str]) -> None:
 
 @pytest.mark.usefixtures("asked")
 def test_a_model_of_other_classes_is_not_compared() -> None:
-    verdict = judged(make_in_use("other", classes="apple,pear"), 0.3)
+    verdict = judged(make_in_use("other", classes_md5=classes_of(OTHERS)), 0.3)
     assert verdict.passed
     assert "judged on other rows" in verdict.reason
 

@@ -7,11 +7,14 @@ from typing import Any
 import boto3
 import pytest
 
+from scripts import train
 from scripts import tune as module
 from scripts.assignment import Assignment, AssignmentError, assign
 from scripts.command import Environment
+from scripts.train import TrainingError
 from tests.unit.scripts.stacks import make_stack
 from tests.unit.scripts.test_assignment import MANIFEST, FakeS3
+from tests.unit.scripts.versions import make_version
 
 
 @pytest.fixture
@@ -75,3 +78,19 @@ def test_another_search_has_another_name() -> None:
     }
 
     assert len(names) == 4
+
+
+@pytest.mark.usefixtures("_staged")
+def test_a_search_that_finds_what_was_rejected_brings_it_not_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    found = {"learning_rate": "0.002", "weight_decay": "0.01"}
+    fingerprint = module.with_settings(assigned(), found).fingerprint
+    rejected = make_version(1, status="Rejected", properties={"fingerprint": fingerprint})
+    monkeypatch.setattr(module, "read_versions", lambda *_: [rejected])
+    monkeypatch.setattr(module, "tune", lambda *_: (None, found))
+    monkeypatch.setattr(train, "model_in_use", lambda *_: None)
+    monkeypatch.setattr(module, "adopt", lambda *_: pytest.fail("it was registered again"))
+
+    # WHEN / THEN
+    with pytest.raises(TrainingError, match="is rejected"):
+        module.main(asked())

@@ -29,7 +29,7 @@ class FakeLogs:
         if self._pages and self._pages[0] is None:
             self._pages.pop(0)
             raise MissingError
-        return {"logStreams": [{"logStreamName": request["logStreamNamePrefix"] + "algo-1"}]}
+        return {"logStreams": [{"logStreamName": request["logStreamNamePrefix"]}]}
 
     def get_log_events(self, **request: Any) -> dict[str, Any]:
         assert request.get("nextToken", "0") == str(self._given)
@@ -69,6 +69,28 @@ def test_a_log_is_told_line_by_line_and_no_line_twice() -> None:
     assert tail.read() == []
     assert tail.read() == ["a", "b", "c"]
     assert tail.read() == ["d"]
+    assert tail.read() == []
+
+
+def test_the_log_of_a_job_that_begins_again_is_read_on() -> None:
+    # GIVEN a stream of one page, and a second one once that was read
+    streams = {"job/algo-1-100": ["a"]}
+
+    class Logs(FakeLogs):
+        def describe_log_streams(self, **request: Any) -> dict[str, Any]:
+            return {"logStreams": [{"logStreamName": name} for name in streams]}
+
+        def get_log_events(self, **request: Any) -> dict[str, Any]:
+            lines = [] if "nextToken" in request else streams[request["logStreamName"]]
+            return {"events": [{"message": line} for line in lines], "nextForwardToken": "end"}
+
+    tail = LogTail(Logs(), "job")
+
+    # WHEN / THEN
+    assert tail.read() == ["a"]
+    assert tail.read() == []
+    streams["job/algo-1-200"] = ["b"]
+    assert tail.read() == ["b"]
     assert tail.read() == []
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +51,7 @@ def add(registry: FakeRegistry, score: Score, bucket: FakeBucket | None = None, 
         group="vehicles",
         image="image:1",
         scripted=True,
+        brings_packages=False,
         status="PendingManualApproval",
         reason="good enough",
         manifest=MANIFEST,
@@ -120,3 +122,24 @@ def test_a_decision_says_why(decide: Callable[..., None], status: str) -> None:
     # THEN
     package = registry.packages[arn]
     assert (package["ModelApprovalStatus"], package["ApprovalDescription"]) == (status, "a reason")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("archive in CIFAR-100's format, not the official one (a.tar.gz, md5 0cc1)", id="signs"),
+        pytest.param("é, 中", id="letters of other alphabets"),
+        pytest.param("", id="nothing"),
+        pytest.param("(" * 300, id="nothing but signs"),
+    ],
+)
+def test_properties_have_no_sign_that_the_registry_refuses(text: str) -> None:
+    # GIVEN
+    registry = FakeRegistry()
+
+    # WHEN
+    arn = add(registry, Score(1, 1, "rows"), source=text)
+
+    # THEN
+    source = registry.packages[arn]["CustomerMetadataProperties"]["source"]
+    assert re.fullmatch(r"[\w .:/=+@-]{1,256}", source)

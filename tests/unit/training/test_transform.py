@@ -79,6 +79,7 @@ def run(s3: FakeS3, sagemaker: FakeSageMaker) -> Any:
     return transform(
         find_batch("job", "bucket", "in", s3=s3),
         container=CONTAINER,
+        network={},
         role_arn="role",
         kms_key_arn="key",
         instance_type="ml.m5.xlarge",

@@ -8,7 +8,7 @@ import pytest
 from training import tuning as module
 from training.algorithms import Range
 from training.launch import FINGERPRINT
-from training.tuning import OBJECTIVE, TuningFailedError, find_tuning, follow_tuning, shortened
+from training.tuning import OBJECTIVE, TuningFailedError, find_tuning, follow_tuning, make_name, shortened, stem
 
 
 class FakeSageMaker:
@@ -135,3 +135,17 @@ def test_a_range_becomes_the_kind_of_parameter_that_it_is() -> None:
 def test_numbers_are_shortened_and_texts_are_not() -> None:
     assert shortened("0.000123456") == "0.0001235"
     assert shortened("rmsprop") == "rmsprop"
+
+
+def test_a_name_fits_the_service_and_is_found_again() -> None:
+    # GIVEN the longest name of an environment
+    job = "scones-abcdefghij-vehicles"
+
+    # WHEN
+    names = {make_name(job) for _ in range(50)}
+
+    # THEN
+    assert len(names) > 1
+    for name in names:
+        assert len(name) <= 32
+        assert name.startswith(stem(job))

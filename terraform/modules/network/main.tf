@@ -1,0 +1,213 @@
+# No internet gateway, no NAT: what runs here reaches the services that have an endpoint below, and each other.
+locals {
+  # AWS recommends two zones at least: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+  zones = slice(sort(data.aws_availability_zones.this.names), 0, 2)
+
+  partition  = data.aws_partition.this.partition
+  account_id = data.aws_caller_identity.this.account_id
+  region     = data.aws_region.this.name
+}
+
+data "aws_partition" "this" {}
+
+data "aws_region" "this" {}
+
+data "aws_caller_identity" "this" {}
+
+data "aws_availability_zones" "this" {
+  #checkov:skip=CKV_AWS_394:which zones there are is looked at once, when the subnets are made
+  state = "available"
+}
+
+resource "aws_vpc" "this" {
+  #checkov:skip=CKV2_AWS_12:nothing is put into the group that AWS makes with a VPC, whose rules only its members have
+  cidr_block           = var.cidr_block
+  enable_dns_support   = true
+  enable_dns_hostnames = true # by which the services' own names lead to the endpoints
+
+  tags = { Name = var.prefix }
+}
+
+resource "aws_subnet" "this" {
+  count = length(local.zones)
+
+  vpc_id            = aws_vpc.this.id
+  cidr_block        = cidrsubnet(var.cidr_block, 1, count.index)
+  availability_zone = local.zones[count.index]
+
+  tags = { Name = "${var.prefix}-${count.index + 1}" }
+
+  lifecycle {
+    ignore_changes = [availability_zone] # a zone that AWS adds moves nothing
+  }
+}
+
+resource "aws_route_table" "this" {
+  vpc_id = aws_vpc.this.id
+
+  tags = { Name = var.prefix }
+}
+
+resource "aws_route_table_association" "this" {
+  count = length(aws_subnet.this)
+
+  subnet_id      = aws_subnet.this[count.index].id
+  route_table_id = aws_route_table.this.id
+}
+
+resource "aws_security_group" "workloads" {
+  #checkov:skip=CKV2_AWS_5:functions, jobs and models are put into it by the modules that make them
+  name        = "${var.prefix}-workloads"
+  description = "Functions, jobs and models."
+  vpc_id      = aws_vpc.this.id
+}
+
+# Hosts of one job talk to each other, and encrypt it by a protocol that has no ports:
+# https://docs.aws.amazon.com/sagemaker/latest/dg/train-encrypt.html
+resource "aws_vpc_security_group_ingress_rule" "each_other" {
+  description                  = "Hosts of one job among each other."
+  security_group_id            = aws_security_group.workloads.id
+  referenced_security_group_id = aws_security_group.workloads.id
+  ip_protocol                  = "-1"
+}
+
+resource "aws_vpc_security_group_egress_rule" "each_other" {
+  description                  = "Hosts of one job among each other."
+  security_group_id            = aws_security_group.workloads.id
+  referenced_security_group_id = aws_security_group.workloads.id
+  ip_protocol                  = "-1"
+}
+
+resource "aws_vpc_security_group_egress_rule" "storage" {
+  description       = "S3, through its endpoint."
+  security_group_id = aws_security_group.workloads.id
+  prefix_list_id    = aws_vpc_endpoint.storage.prefix_list_id
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+}
+
+resource "aws_vpc_security_group_egress_rule" "inference" {
+  description                  = "The endpoint for inference."
+  security_group_id            = aws_security_group.workloads.id
+  referenced_security_group_id = aws_security_group.inference.id
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
+}
+
+resource "aws_security_group" "inference" {
+  name        = "${var.prefix}-inference"
+  description = "The endpoint through which functions ask the model."
+  vpc_id      = aws_vpc.this.id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "inference" {
+  description                  = "Functions."
+  security_group_id            = aws_security_group.inference.id
+  referenced_security_group_id = aws_security_group.workloads.id
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
+}
+
+data "aws_iam_policy_document" "storage" {
+  statement {
+    actions   = ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]
+    resources = [var.bucket_arn, "${var.bucket_arn}/*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${local.partition}:iam::${local.account_id}:root"]
+    }
+  }
+}
+
+resource "aws_vpc_endpoint" "storage" {
+  vpc_id            = aws_vpc.this.id
+  service_name      = "com.amazonaws.${local.region}.s3"
+  vpc_endpoint_type = "Gateway"
+  route_table_ids   = [aws_route_table.this.id]
+  policy            = data.aws_iam_policy_document.storage.json
+
+  tags = { Name = "${var.prefix}-storage" }
+}
+
+data "aws_iam_policy_document" "inference" {
+  statement {
+    actions   = ["sagemaker:InvokeEndpoint"]
+    resources = [var.endpoint_arn]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${local.partition}:iam::${local.account_id}:root"]
+    }
+  }
+}
+
+resource "aws_vpc_endpoint" "inference" {
+  vpc_id              = aws_vpc.this.id
+  service_name        = "com.amazonaws.${local.region}.sagemaker.runtime"
+  vpc_endpoint_type   = "Interface"
+  subnet_ids          = aws_subnet.this[*].id
+  security_group_ids  = [aws_security_group.inference.id]
+  private_dns_enabled = true
+  policy              = data.aws_iam_policy_document.inference.json
+
+  tags = { Name = "${var.prefix}-inference" }
+}
+
+# Who tried to reach what is not to be reached
+resource "aws_flow_log" "this" {
+  vpc_id                   = aws_vpc.this.id
+  traffic_type             = "REJECT"
+  log_destination          = aws_cloudwatch_log_group.this.arn
+  iam_role_arn             = aws_iam_role.this.arn
+  max_aggregation_interval = 600
+
+  depends_on = [aws_iam_role_policy.this]
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:how long logs are kept is the environment's setting; a year in production
+  name              = "/aws/vpc/${var.prefix}-refused"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+}
+
+data "aws_iam_policy_document" "assume" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["vpc-flow-logs.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+  }
+}
+
+# https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
+data "aws_iam_policy_document" "this" {
+  statement {
+    actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
+  }
+}
+
+resource "aws_iam_role" "this" {
+  name                 = "${var.prefix}-network"
+  assume_role_policy   = data.aws_iam_policy_document.assume.json
+  permissions_boundary = var.permissions_boundary
+}
+
+resource "aws_iam_role_policy" "this" {
+  name   = "log"
+  role   = aws_iam_role.this.id
+  policy = data.aws_iam_policy_document.this.json
+}
