@@ -10,7 +10,8 @@ from augment import Draws, disturb, draw, move, patch
 from data import Split
 from errors import InputError
 from hosts import Group
-from networks import ENLARGED, Network, Pretrained
+from networks import ENLARGED, Network, Pretrained, Scratch
+from patches import PART
 from settings import Settings
 from torch import Tensor, distributed, nn
 from torch.nn import functional
@@ -92,10 +93,11 @@ class Training:
         report : is told of each epoch
         keep : is given the state after each epoch, from which `resume` goes on
         """
+        learned, known = changing(self.network, validation)
         for number in range(len(self.epochs), self._settings.epochs):
             begun = time.perf_counter()
             accuracy, loss = self._epoch(number)
-            measured = score(self.network, validation)
+            measured = score(predict(learned, validation) + known, validation)
             self.epochs.append(Epoch(number, accuracy, loss, *measured, time.perf_counter() - begun))
             report(self.epochs[-1])
             keep(self.state())
@@ -232,8 +234,15 @@ def predict(network: nn.Module, split: Split, size: int = 128) -> Tensor:
     return torch.cat([network(part.to(device)).float().cpu() for part in parts])
 
 
-def score(network: nn.Module, split: Split) -> tuple[float, float]:
+def changing(network: Network, split: Split) -> tuple[nn.Module, Tensor]:
+    """What epochs change of a network, and the logits that the rest of it adds, n x classes or nothing at all."""
+    if isinstance(network, Scratch):
+        return network.residual, predict(network.patches, split, PART)
+    return network, torch.zeros(())
+
+
+def score(logits: Tensor, split: Split) -> tuple[float, float]:
     """Accuracy and cross-entropy on a split."""
-    logits, labels = predict(network, split), torch.from_numpy(split.labels)
+    labels = torch.from_numpy(split.labels)
     accuracy = float((logits.argmax(1) == labels).float().mean())
     return accuracy, float(functional.cross_entropy(logits, labels))

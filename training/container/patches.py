@@ -26,7 +26,7 @@ THRESHOLD = 0.25  # of likeness, a cosine, below which it does not count
 DRAWN = 10_000  # patches of which the components are found
 MOST_ROWS = 4096  # that the linear layer is solved for: its system has a line for each
 PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # in shares of the rows' mean square
-PART = 128  # images that are computed on at once
+PART = 8  # images that are computed on at once: more outgrow a processor's cache
 SMALL = 1e-6  # that keeps images without any contrast from dividing by nothing
 
 
@@ -47,15 +47,17 @@ class Bank(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Features, n x (2 COUNT PLACES^2), of images n x 3 x SIDE x SIDE: those of its mirror image, too."""
-        whitened = functional.conv2d(images, self.whitening)
+        whitened = functional.conv2d(images.contiguous(memory_format=torch.channels_last), self.whitening)
         likeness = functional.conv2d(whitened / (whitened.norm(dim=1, keepdim=True) + FLOOR), self.patches)
-        both = torch.cat([functional.relu(likeness - THRESHOLD), functional.relu(-likeness - THRESHOLD)], 1)
-        positions = SIDE - self.size + 1
-        stride = positions // PLACES
-        pooled = functional.avg_pool2d(both, positions - (PLACES - 1) * stride, stride).sqrt()
+        pooled = torch.cat([self._pool(likeness), self._pool(-likeness)], 1).sqrt()
         plain, mirrored = pooled.reshape(-1, 2, 2, COUNT, PLACES, PLACES).unbind(2)
         features: Tensor = (plain + mirrored.flip(-1)).flatten(1)
         return features
+
+    def _pool(self, likeness: Tensor) -> Tensor:
+        positions = SIDE - self.size + 1
+        stride = positions // PLACES
+        return functional.avg_pool2d(functional.relu(likeness - THRESHOLD), positions - (PLACES - 1) * stride, stride)
 
     def draw(self, images: Tensor, generator: torch.Generator) -> None:
         """Take patches from images n x 3 x SIDE x SIDE."""
