@@ -65,6 +65,8 @@ def say(stack: Any, model: str = "", reason: str = "") -> Environment:
 def test_a_model_comes_into_use_and_goes(sagemaker: SageMaker, stack: Any) -> None:
     # GIVEN
     ssm = sagemaker.emulator.client("ssm")
+    with pytest.raises(NothingToRollBackToError, match="no model is in use"):
+        rollback(say(stack))
     first, second, third = (add(sagemaker, stack) for _ in range(3))
 
     # WHEN / THEN the newest that waits, or the one that is named
@@ -72,12 +74,18 @@ def test_a_model_comes_into_use_and_goes(sagemaker: SageMaker, stack: Any) -> No
     assert model_in_use(stack, ssm) == third
     approve(say(stack, "1"))
     assert model_in_use(stack, ssm) == first
-    with pytest.raises(NothingToRollBackToError):
+
+    # WHEN / THEN back to what was in use before, though its number is higher, and no further than that
+    rollback(say(stack))
+    assert model_in_use(stack, ssm) == third
+    with pytest.raises(NothingToRollBackToError, match="was in use before"):
         rollback(say(stack))
 
     # WHEN / THEN back, past what was rejected
-    reject(say(stack, "v2", "it's worse at night"))
+    approve(say(stack, "1"))
+    approve(say(stack, "2"))
     approve(say(stack, third))
+    reject(say(stack, "v2", "it's worse at night"))
     with pytest.raises(InUseError):
         reject(say(stack, "v3", "so is this"))
     rollback(say(stack))

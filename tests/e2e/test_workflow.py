@@ -58,7 +58,7 @@ def test_the_drawn_sample_goes_from_nothing_to_a_report_and_back(make_project: C
     assert "train 900: bicycle 450, motorcycle 450" in lineage
     assert "are still what they were" in lineage
     assert "approved, in use" in project.make("models")
-    assert "no version before v1" in project.make("rollback", succeeds=False)
+    assert "no version that was in use before" in project.make("rollback", succeeds=False)
 
     # AND a batch has the same answers as the workflow
     project.make("transform", "INPUT=test")
