@@ -159,6 +159,11 @@ def summaries(name: str, *, sagemaker: Any) -> Iterator[dict[str, Any]]:
         yield from page["TrainingJobSummaries"]
 
 
+def competitors(name: str, *, sagemaker: Any) -> int:
+    """Training jobs of a tuning job that have a figure, of which its best one has the best."""
+    return sum(OBJECTIVE in summary for summary in summaries(name, sagemaker=sagemaker))
+
+
 def describe(summary: Mapping[str, Any], number: int) -> str:
     """How one training job ended."""
     tuned = " ".join(f"{name}={shortened(value)}" for name, value in sorted(summary["TunedHyperParameters"].items()))
