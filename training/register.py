@@ -14,6 +14,7 @@ from training.judge import Score
 Status = Literal["Approved", "PendingManualApproval", "Rejected"]
 LONGEST_METADATA = 256  # of a property; an address has at most 160 characters: 63 of a bucket's name, 63 of a job's
 CONTENT_TYPES = ["image/png", "image/jpeg", "application/x-image"]
+SEVERAL = "application/json"  # in which the code of ours takes several images at once
 # What AWS's PyTorch inference image needs to know of the code in model.tar.gz
 SERVING = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
 
@@ -74,7 +75,7 @@ def register(
         ModelApprovalStatus=status,
         InferenceSpecification={
             "Containers": [container],
-            "SupportedContentTypes": CONTENT_TYPES,
+            "SupportedContentTypes": [*CONTENT_TYPES, *([SEVERAL] if scripted else [])],
             "SupportedResponseMIMETypes": ["application/json"],
         },
         ModelMetrics={"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": metrics_url}}},
