@@ -8,6 +8,8 @@ from torch.nn import functional
 
 PADDING = 4  # pixels by which an image is enlarged on each side before a part of it is taken
 JITTER = 0.2  # share by which brightness, contrast and saturation change at most
+SHIFT = 1 / 16  # share of the side by which an image is shifted at most
+ZOOM = 0.1  # logarithm of the scale, at most
 
 
 @dataclass(frozen=True)
@@ -17,13 +19,15 @@ class Draws:
     Attributes
     ----------
     mirrored : n
-    places : n x 2, where the part lies that is taken
+    places : n x 2, where the part lies that is taken, or whither the image is shifted
+    scales : n
     colours : n x 3, of brightness, contrast and saturation
     patches : n x 3, area and place of what another image covers
     """
 
     mirrored: Tensor
     places: Tensor
+    scales: Tensor
     colours: Tensor
     patches: Tensor
 
@@ -34,12 +38,29 @@ class Draws:
 
 def draw(count: int, generator: torch.Generator) -> Draws:
     """Draw for `count` images: the same generator gives the same, whoever computes on them."""
-    return Draws(*(torch.rand(count, *shape, generator=generator) for shape in ((), (2,), (3,), (3,))))
+    return Draws(*(torch.rand(count, *shape, generator=generator) for shape in ((), (2,), (), (3,), (3,))))
 
 
 def mirror(images: Tensor, draws: Draws) -> Tensor:
     """Mirror half of the images, n x height x width x 3."""
     return torch.where(draws.mirrored.to(images.device).view(-1, 1, 1, 1) < 0.5, images.flip(2), images)
+
+
+def move(images: Tensor, draws: Draws, side: int) -> Tensor:
+    """Mirror, shift and scale images, n x height x width x 3, and resize them to n x side x side x 3, all at once.
+
+    Returns
+    -------
+    float, from 0 to 255
+        What lies beyond an image's edge is its mirror image.
+    """
+    mirrored = mirror(images, draws).permute(0, 3, 1, 2).float()
+    scales = ((2 * draws.scales - 1) * ZOOM).exp()
+    shifts = (2 * draws.places - 1) * 2 * SHIFT  # of coordinates from -1 to 1
+    changes = torch.cat([torch.diag_embed(scales[:, None].expand(-1, 2)), shifts[:, :, None]], 2).to(images.device)
+    grid = functional.affine_grid(changes, [len(images), 3, side, side], align_corners=False)
+    moved = functional.grid_sample(mirrored, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
+    return moved.clamp(0, 255).permute(0, 2, 3, 1)
 
 
 def disturb(images: Tensor, draws: Draws, side: int) -> Tensor:

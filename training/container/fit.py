@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from augment import Draws, disturb, draw, mirror, patch
+from augment import Draws, disturb, draw, move, patch
 from data import Split
 from errors import InputError
 from hosts import Group
-from networks import Network, ResNet9
+from networks import ENLARGED, Network, Pretrained
 from settings import Settings
 from torch import Tensor, distributed, nn
 from torch.nn import functional
@@ -150,8 +150,8 @@ class Training:
     def _change(self, images: Tensor, labels: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
         """Images as they are learned from, and the share of each class in them."""
         targets: Tensor = functional.one_hot(labels, self.network.head.out_features).float()
-        if not isinstance(self.network, ResNet9):
-            return mirror(images, draws), targets
+        if isinstance(self.network, Pretrained):
+            return move(images, draws, ENLARGED), targets
         close = len(self.epochs) < CLOSE * self._settings.epochs
         size = images.shape[1]
         parts: Tensor = disturb(images, draws, round(size * CLOSE_PART) if close else size)
@@ -169,7 +169,7 @@ def halves(device: torch.device) -> bool:
 
 def make_optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:
     """AdamW for a network that knows something, SGD with Nesterov's momentum for one that knows nothing."""
-    if isinstance(network, ResNet9):
+    if not isinstance(network, Pretrained):
         return torch.optim.SGD(
             network.parameters(),
             lr=settings.learning_rate,

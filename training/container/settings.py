@@ -45,8 +45,8 @@ class Settings:
 
 # Chosen on validation rows: benchmarks/ measures both
 DEFAULTS: dict[int, dict[str, float]] = {
-    1: {"epochs": 8, "batch_size": 32, "learning_rate": 1e-3, "weight_decay": 1e-2},
-    0: {"epochs": 120, "batch_size": 64, "learning_rate": 0.05, "weight_decay": 1e-3},
+    1: {"epochs": 12, "batch_size": 32, "learning_rate": 5e-4, "weight_decay": 1e-2},
+    0: {"epochs": 80, "batch_size": 64, "learning_rate": 0.05, "weight_decay": 1e-3},
 }
 
 

@@ -13,6 +13,7 @@ import csv
 import json
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from errors import InputError
 from export import export
 from fit import Epoch, Training, predict
 from hosts import Group, join, leave
-from networks import Network, Probabilities, make_network
+from networks import Probabilities, ResNet9, Scratch, make_network
 from settings import Settings, parse
 from torch import Tensor
 
@@ -67,14 +68,16 @@ def train(settings: Settings, group: Group) -> None:
         f"{len(rows.labels)} images to train on{hosts}, {len(validation.labels)} to validate on, {group.device}",
         flush=True,
     )
-    network = make_network(classes=len(settings.classes), pretrained=bool(settings.pretrained)).to(group.device)
+    network = make_network(classes=len(settings.classes), pretrained=bool(settings.pretrained))
     folder = Path(os.environ.get("SM_CHECKPOINT_DIR", "/opt/ml/checkpoints"))
     # another number of hosts takes another number of steps
     identity = {**asdict(settings), "processes": group.size, "sharded": group.sharded}
     kept = group.share(checkpoint.load(folder, identity) if group.leads else None)
-    if settings.pretrain_epochs and not kept:
-        learn_others(network, settings, group, say)
-    training = Training(network, rows, settings, group)
+    begun = time.perf_counter()
+    if isinstance(network, Scratch) and not kept:
+        prepare(network, rows, settings, group, say)
+    before = time.perf_counter() - begun
+    training = Training(network.to(group.device), rows, settings, group)
     if kept:
         training.resume(kept)
         say(f"{len(training.epochs)} epochs were trained before, and training goes on", flush=True)
@@ -89,20 +92,26 @@ def train(settings: Settings, group: Group) -> None:
 
     training.run(validation, report, keeper(folder, identity, group))
     if group.leads:
-        write(training, validation, settings)
+        write(training, validation, settings, before)
 
 
-def learn_others(network: Network, settings: Settings, group: Group, say: Callable[..., None]) -> None:
-    """Teach a network the classes of the channel pretrain; what it learns of images there serves it afterwards.
+def prepare(network: Scratch, rows: Split, settings: Settings, group: Group, say: Callable[..., None]) -> None:
+    """What a network from nothing learns before its epochs; not kept when the job is killed meanwhile."""
+    if settings.pretrain_epochs:
+        learn_others(network.residual, settings, group, say)
+    generator = torch.Generator().manual_seed(settings.seed)
+    right = network.patches.learn(torch.from_numpy(rows.images), torch.from_numpy(rows.labels), generator)
+    say(f"patches alone tell {right:.4f} of the rows right, each as the others would", flush=True)
 
-    Not kept when the job is killed before it is over.
-    """
+
+def learn_others(network: ResNet9, settings: Settings, group: Group, say: Callable[..., None]) -> None:
+    """Teach a network the classes of the channel pretrain; what it learns of images there serves it afterwards."""
     rows = read_channel("pretrain", classes=MOST_CLASSES, size=settings.image_size)
     held_out = np.arange(len(rows.labels)) % HELD_OUT == 0
     classes = int(rows.labels.max()) + 1
     say(f"{len(rows.labels)} images of {classes} other classes to learn from first", flush=True)
     head = network.head
-    network.head = torch.nn.Linear(head.in_features, classes).to(group.device)
+    network.head = torch.nn.Linear(head.in_features, classes)
 
     def report(epoch: Epoch) -> None:
         say(
@@ -113,7 +122,9 @@ def learn_others(network: Network, settings: Settings, group: Group, say: Callab
 
     before = replace(settings, epochs=settings.pretrain_epochs)
     alike = replace(group, sharded=False)  # every host has all of this channel
-    Training(network, rows.take(~held_out), before, alike).run(rows.take(held_out), report, lambda state: None)
+    Training(network.to(group.device), rows.take(~held_out), before, alike).run(
+        rows.take(held_out), report, lambda state: None
+    )
     network.head = head
 
 
@@ -131,8 +142,13 @@ def keeper(folder: Path, identity: dict[str, Any], group: Group) -> Callable[[di
     return keep
 
 
-def write(training: Training, validation: Split, settings: Settings) -> None:
-    """The model directory and the output directory."""
+def write(training: Training, validation: Split, settings: Settings, before: float) -> None:
+    """The model directory and the output directory.
+
+    Parameters
+    ----------
+    before : seconds that passed before the first epoch
+    """
     logits = predict(training.network, validation)
     labels = torch.from_numpy(validation.labels)
     divisor = temperature(logits, labels)
@@ -143,7 +159,7 @@ def write(training: Training, validation: Split, settings: Settings) -> None:
         "ece_after": expected_calibration_error(cross_fitted(logits, labels), labels),
     }
     write_model(Probabilities(training.network, divisor), validation, settings)
-    write_metrics(validation, probabilities, training, calibration)
+    write_metrics(validation, probabilities, training, calibration, before)
 
 
 def write_model(network: Probabilities, validation: Split, settings: Settings) -> None:
@@ -171,12 +187,13 @@ def write_metrics(
     probabilities: Tensor,
     training: Training,
     calibration: dict[str, float],
+    before: float,
 ) -> None:
     """The output directory: figures, and each validation row's answer."""
     folder = Path(os.environ["SM_OUTPUT_DATA_DIR"])
     folder.mkdir(parents=True, exist_ok=True)
     epochs = training.epochs
-    seconds = sum(epoch.seconds for epoch in epochs)
+    seconds = before + sum(epoch.seconds for epoch in epochs)
     right = int((probabilities.argmax(1).numpy() == validation.labels).sum())
     metrics: dict[str, Any] = {
         "validation": {"n": len(validation.labels), "correct": right, "accuracy": right / len(validation.labels)},

@@ -1,8 +1,12 @@
 """Random changes keep what they say they keep."""
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
-from augment import disturb, draw, mirror, patch
+from augment import SHIFT, ZOOM, Draws, disturb, draw, mirror, move, patch
+from resizing import resize
 
 
 @pytest.fixture
@@ -50,3 +54,47 @@ def test_a_target_has_the_share_of_each_image_that_is_seen(images: torch.Tensor)
     assert torch.allclose(shares.sum(1), torch.ones(64))
     assert float(white.min()) > 0
     assert float(white.std()) > 0.1
+
+
+def unmoved(count: int) -> Draws:
+    """Draws that change nothing: in the middle of all that can be drawn, and not mirrored."""
+    middle = torch.full((count,), 0.5)
+    return Draws(middle, middle[:, None].expand(-1, 2), middle, *(middle[:, None].expand(-1, 3) for _ in range(2)))
+
+
+def test_an_image_that_is_not_moved_is_resized_alone(images: torch.Tensor) -> None:
+    # WHEN
+    moved = move(images, unmoved(64), 96)
+
+    # THEN away from the edges, beyond which one sees its mirror image and the other its last pixels
+    expected = resize(images.permute(0, 3, 1, 2).float(), 96).clamp(0, 255).permute(0, 2, 3, 1)
+    assert torch.allclose(moved[:, 8:-8, 8:-8], expected[:, 8:-8, 8:-8], atol=0.5)
+
+
+@pytest.mark.parametrize(("place", "pixels"), [(0.0, -1), (1.0, 1)])
+def test_an_image_is_shifted_by_a_share_of_its_side_at_most(place: float, pixels: int) -> None:
+    # GIVEN a white column
+    image = torch.zeros(1, 32, 32, 3)
+    image[:, :, 16] = 255
+    draws = replace(unmoved(1), places=torch.tensor([[place, 0.5]]))
+
+    # WHEN
+    moved = move(image, draws, 32)
+
+    # THEN the image looks from where it is shifted to
+    (column,) = torch.nonzero(moved[0, 16, :, 0] > 200)[0]
+    assert int(column) == 16 - pixels * SHIFT * 32
+
+
+@pytest.mark.parametrize(("scale", "sign"), [(0.0, -1), (1.0, 1)])
+def test_an_image_is_scaled_about_its_middle(scale: float, sign: int) -> None:
+    # GIVEN a white square
+    image = torch.zeros(1, 64, 64, 3)
+    image[:, 16:48, 16:48] = 255
+    draws = replace(unmoved(1), scales=torch.tensor([scale]))
+
+    # WHEN
+    share = float(move(image, draws, 64).mean()) / 255
+
+    # THEN
+    assert share == pytest.approx(0.25 * math.exp(-2 * sign * ZOOM), rel=0.05)

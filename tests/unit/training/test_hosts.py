@@ -15,7 +15,7 @@ import pytest
 import torch
 import train
 from hosts import Group
-from networks import make_network
+from networks import ResNet9
 from settings import parse
 
 from tests.unit.training.jobs import CONTAINER, Job, draw_split, pack
@@ -173,7 +173,7 @@ def test_hosts_with_shards_of_their_own_part_each_batch_of_other_classes(
 
     # WHEN
     settings = parse({"classes": "light,dark", "pretrained": 0, "pretrain_epochs": 1})
-    train.learn_others(make_network(classes=2, pretrained=False), settings, group, train.silent)
+    train.learn_others(ResNet9(2), settings, group, train.silent)
 
     # THEN
     assert groups == [Group(1, 2, torch.device("cpu"), sharded=False)]
