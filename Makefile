@@ -113,7 +113,7 @@ reject: $(INSTALLED) $(GROUND) ## keep MODEL from being used, for a REASON
 	$(call step)
 	$(call SCRIPT,approval) reject --model '$(MODEL)' --reason $(call quote,$(REASON))
 
-rollback: $(INSTALLED) $(GROUND) ## put the model approved before into use again
+rollback: $(INSTALLED) $(GROUND) ## put the model that was in use before into use again
 	$(call step)
 	$(call SCRIPT,approval) rollback
 

@@ -2,7 +2,7 @@
 
 approve   put a version into use: the one named, else the newest that waits
 reject    keep a version from ever being used
-rollback  put the version into use that was approved before the one in use
+rollback  put the version into use that was in use before
 
 What is in use reaches the endpoint with the next `make deploy`.
 """
@@ -23,6 +23,7 @@ from scripts.registry import (
     put_in_use,
     read_versions,
     served_model,
+    used_before,
 )
 from scripts.stack import Stack
 from training.register import reject as mark_rejected
@@ -43,7 +44,7 @@ class InUseError(OperatorError):
 
 
 class NothingToRollBackToError(OperatorError):
-    """No version was approved before the one in use."""
+    """No version was in use before the one that is, or none of them may be used."""
 
 
 def approve(environment: Environment) -> None:
@@ -101,35 +102,46 @@ def check_unused(version: Version, in_use: str | None, served: str | None, envir
 
 
 def rollback(environment: Environment) -> None:
-    """Go back to the version before."""
+    """Go back to the version that was in use before.
+
+    Raises
+    ------
+    NothingToRollBackToError
+        No model is in use, or there is none to go back to.
+    """
     stack = environment.stack
     ssm = boto3.client("ssm", region_name=stack.region)
     in_use = model_in_use(stack, ssm)
+    if in_use is None:
+        raise NothingToRollBackToError(f"no model is in use in {stack.environment}: there is nothing to roll back")
     versions = read_versions(stack, boto3.client("sagemaker", region_name=stack.region))
-    version = version_before(versions, in_use, stack.environment)
-    point_to(stack, version.arn, ssm=ssm)
+    version = version_before(versions, used_before(stack, ssm), stack.environment)
+    point_to(stack, version.arn, "rolled back", ssm=ssm)
     print(
         f"{version.name} is in use again: `make deploy ENV={stack.environment}` puts it behind the endpoint "
-        f"(v{number_of(str(in_use))} stays approved: `make reject` if it must not come back)"
+        f"(v{number_of(in_use)} stays approved: `make reject` if it must not come back)"
     )
 
 
-def version_before(versions: Sequence[Version], in_use: str | None, environment: str) -> Version:
-    """The newest approved version that is older than the one in use.
+def version_before(versions: Sequence[Version], used: Sequence[str], environment: str) -> Version:
+    """The last version in use that is there still, and approved.
+
+    Parameters
+    ----------
+    used : ARNs of the versions that were in use before, the latest first
 
     Raises
     ------
     NothingToRollBackToError
         There is none.
     """
-    if in_use is None:
-        raise NothingToRollBackToError(f"no model is in use in {environment}: there is nothing to roll back")
-    for version in versions:
-        if version.number < number_of(in_use) and version.status == "Approved":
-            return version
+    approved = {version.arn: version for version in versions if version.status == "Approved"}
+    for arn in used:
+        if arn in approved:
+            return approved[arn]
     raise NothingToRollBackToError(
-        f"no version before v{number_of(in_use)} is approved: there is none to go back to "
-        f"(`make models ENV={environment}` lists them)"
+        "no version that was in use before is approved: there is none to go back to "
+        f"(`make models ENV={environment}` lists them, `make approve MODEL=...` puts one into use)"
     )
 
 

@@ -36,12 +36,13 @@ class ImageRefusedError(Exception):
 
 @dataclass(frozen=True)
 class Record:
-    """One request to the endpoint, and its answer.
+    """One image that the endpoint was asked about, and its answer.
 
     Attributes
     ----------
+    event_id : of the request; of one that brought several images, with the image's number
     time : when it was answered, in UTC, to the second
-    image : the request's body as it came, not checked; None where only answers are captured
+    image : as it came, not checked; None where only answers are captured
     probabilities : in class order
     """
 
@@ -89,7 +90,7 @@ class Captures:
             if not line.strip():
                 continue
             try:
-                records.append(parse_record(line, classes=classes))
+                records.extend(parse_records(line, classes=classes))
             except MalformedRecordError as error:
                 self.malformed.append(Malformed(name, number, str(error)))
 
@@ -140,27 +141,32 @@ def in_parallel(fetch: Callable[[str], bytes], keys: list[str]) -> Iterable[byte
         yield from tqdm(pool.map(fetch, keys), total=len(keys), desc="reading", unit="file", ncols=80, disable=hidden)
 
 
-def parse_record(line: bytes, *, classes: int) -> Record:
-    """Read one line.
+def parse_records(line: bytes, *, classes: int) -> list[Record]:
+    """Read one line: a request with an image, or in JSON with several, as our model server takes them.
 
     Raises
     ------
     MalformedRecordError
-        It is not JSON, lacks a part, or its answer is no list of `classes` probabilities.
+        It is not JSON, lacks a part, or its answer is no list of `classes` probabilities, or of as many lists of them
+        as the request has images.
     """
     try:
         content = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise MalformedRecordError("no JSON") from error
     data, event = _part(content, "captureData"), _part(content, "eventMetadata")
-    answer = _part(data, "endpointOutput")
-    request = data.get("endpointInput")
-    return Record(
-        event_id=_text(event, "eventId"),
-        time=_time(_text(event, "inferenceTime")),
-        image=None if request is None else decode(_part(data, "endpointInput")),
-        probabilities=_probabilities(answer, classes),
-    )
+    event_id, time = _text(event, "eventId"), _time(_text(event, "inferenceTime"))
+    answer = _answer(_part(data, "endpointOutput"))
+    body = None if data.get("endpointInput") is None else decode(_part(data, "endpointInput"))
+    if not isinstance(answer[0], list):
+        return [Record(event_id, time, body, _probabilities(answer, classes))]
+    images = [None] * len(answer) if body is None else _images(body)
+    if len(images) != len(answer):
+        raise MalformedRecordError(f"{len(answer)} answers for {len(images)} images")
+    return [
+        Record(f"{event_id}/{number}", time, image, _probabilities(each, classes))
+        for number, (image, each) in enumerate(zip(images, answer, strict=True), start=1)
+    ]
 
 
 def decode(side: Mapping[str, Any]) -> bytes:
@@ -202,14 +208,27 @@ def open_image(data: bytes) -> Image.Image:
         raise ImageRefusedError("no PNG or JPEG") from error
 
 
-def _probabilities(answer: Mapping[str, Any], classes: int) -> tuple[float, ...]:
+def _answer(answer: Mapping[str, Any]) -> list[Any]:
     is_csv = "CSV" in _text(answer, "encoding") or str(answer.get("observedContentType", "")).startswith("text/csv")
     data = decode(answer)
     try:
         values = [float(value) for value in data.split(b",")] if is_csv else json.loads(data)
     except (ValueError, RecursionError) as error:
         raise MalformedRecordError("an answer that is no list of probabilities") from error
-    if not isinstance(values, list) or not values or not all(map(_is_probability, values)):
+    if not isinstance(values, list) or not values:
+        raise MalformedRecordError("an answer that is no list of probabilities")
+    return values
+
+
+def _images(body: bytes) -> list[bytes]:
+    try:
+        return [base64.b64decode(each["b64"], validate=True) for each in json.loads(body)["instances"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise MalformedRecordError("several answers, and a request that is no JSON with images") from error
+
+
+def _probabilities(values: Any, classes: int) -> tuple[float, ...]:
+    if not isinstance(values, list) or not all(map(_is_probability, values)):
         raise MalformedRecordError("an answer that is no list of probabilities")
     if len(values) != classes:
         raise MalformedRecordError(f"{len(values)} probabilities for {classes} classes")

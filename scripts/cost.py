@@ -4,8 +4,9 @@ Resources and sizes come from Terraform's plan, prices from the table beside thi
 """
 
 import json
+import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from scripts.terraform import Terraform
 
 PRICES = Path(__file__).with_name("prices.json")
 FILE = "cost.txt"
+WIDTH = 86
 HOURS = 730  # a month, as AWS counts it in its estimates
 MILLION = 1_000_000
 
@@ -42,7 +44,11 @@ UNBILLED = (
     "aws_flow_log",  # what it logs is billed as logs
     "aws_sagemaker_model",  # and their groups: what is stored of them lies in S3
 )
-NOT_COUNTED = "storage, logs, captured data, data transfer, requests to keys, training jobs, free tiers, taxes"
+NOT_COUNTED = (
+    "storage, logs, captured data, data transfer (also through a VPC's endpoints), requests to keys, their rotations, "
+    "training, tuning and batch transform jobs, the second set of instances while a deployment lasts, the alarms that "
+    "scaling makes, metrics of failures, executions that fail or try again, messages, free tiers, taxes"
+)
 
 
 class PriceError(OperatorError):
@@ -122,6 +128,7 @@ def report(environment: str, plan: Mapping[str, Any], prices: Table) -> Iterator
     yield f"{environment}, list prices of {prices.region} as of {prices.checked} in USD ({PRICES.name} has the sources)"
     yield f"{'':<66}{'hour':>10}{'month':>10}"
     yield from lines([cost for cost in costs if cost.hourly], [("hourly", 1, 4), ("hourly", HOURS, 2)])
+    yield from at_most(plan["variables"], sum(cost.hourly for cost in costs), prices)
     yield ""
     yield f"{'':<66}{'':>10}{'million':>10}"
     yield f"{'':<66}{'':>10}{'images':>10}"
@@ -129,7 +136,7 @@ def report(environment: str, plan: Mapping[str, Any], prices: Table) -> Iterator
     yield ""
     unknown = Counter(each["type"] for each in found if is_unpriced(each, prices))
     yield "no price in the table: " + ", ".join(f"{kind} ({count})" for kind, count in sorted(unknown.items()))
-    yield f"not counted: {NOT_COUNTED}"
+    yield from textwrap.wrap(f"not counted: {NOT_COUNTED}", WIDTH)
     hours = plan["variables"]["endpoint_hours"].get("value")
     if hours:
         yield f"the endpoint ends after {hours} hours, unless it is prolonged: the month is what it would cost without"
@@ -137,14 +144,29 @@ def report(environment: str, plan: Mapping[str, Any], prices: Table) -> Iterator
 
 def lines(costs: list[Cost], columns: list[tuple[str, int, int]]) -> Iterator[str]:
     """A table of costs with its total; each column names a field, a factor and its decimals."""
-    width = 76 if len(columns) == 1 else 66
-
-    def row(name: str, values: Iterable[tuple[float, int]]) -> str:
-        return f"{name[: width - 1]:<{width}}" + "".join(f"{value:>10.{decimals}f}" for value, decimals in values)
-
     for cost in costs:
         yield row(f"{cost.address}: {cost.what}", [(getattr(cost, name) * times, n) for name, times, n in columns])
     yield row("total", [(sum(getattr(cost, name) for cost in costs) * times, n) for name, times, n in columns])
+
+
+def row(name: str, values: list[tuple[float, int]]) -> str:
+    """What figures are for, and each with its decimals."""
+    width = WIDTH - 10 * len(values)
+    return f"{name[: width - 1]:<{width}}" + "".join(f"{value:>10.{decimals}f}" for value, decimals in values)
+
+
+def at_most(variables: Mapping[str, Any], hourly: float, prices: Table) -> Iterator[str]:
+    """What all of it costs once the endpoint has scaled out; nothing where it does not scale.
+
+    Parameters
+    ----------
+    hourly : USD an hour of all that is billed by time, with the fewest instances
+    """
+    most = variables["endpoint_max_instance_count"].get("value")
+    if most:
+        kind, fewest = (variables[f"endpoint_instance_{name}"]["value"] for name in ("type", "count"))
+        more = instances("", kind, most - fewest, prices).hourly
+        yield row(f"at most, scaled out to {most} {kind}", [(hourly + more, 4), ((hourly + more) * HOURS, 2)])
 
 
 def resources(module: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

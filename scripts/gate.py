@@ -43,7 +43,7 @@ def judge_job(
     measured = job.metrics["validation"]
     try:
         right = fetch_right(job.model_data_url, s3=s3)
-        score = Score(measured["correct"], measured["n"], rows_of(manifest), right)
+        score = Score(measured["correct"], measured["n"], rows_of(manifest), right, job.best_of)
         # below the bar nothing else counts, and asking the model in use may cost a job
         compared = in_use if score.accuracy >= stack.accuracy_bar else None
         incumbent = score_in_use(stack, compared, manifest) if compared else None

@@ -5,7 +5,7 @@ What was written to S3 lies in the environment's bucket, and goes with it.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ HOSTING = (
 JOB_LOGS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/TransformJobs")
 LOGS = ("/aws/sagemaker/Endpoints/", "/aws/lambda/", "/aws/vendedlogs/states/")
 PAUSE, PATIENCE = 1.0, 600.0  # seconds between two looks at jobs that stop, and in all
+SETTLING = 120.0  # seconds for which what was deleted may still be listed by its tag
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,20 @@ class Leftovers:
                 delete_stream = partial(self._logs.delete_log_stream, logGroupName=group, logStreamName=name)
                 yield Leftover("log stream", name, delete_stream)
 
-    def tagged(self) -> list[str]:
-        """ARNs that still bear the environment's tag; a key waits out its days of grace before it is gone."""
+    def tagged(self, destroyed: Collection[str]) -> list[str]:
+        """ARNs that still bear the environment's tag; a key waits out its days of grace before it is gone.
+
+        Parameters
+        ----------
+        destroyed : ARNs that are known to be gone: some are listed for hours after, see
+            https://github.com/boto/boto3/issues/3341
+        """
+        until = time.monotonic() + SETTLING
+        while (found := [arn for arn in self._listed() if arn not in destroyed]) and time.monotonic() < until:
+            time.sleep(PAUSE)
+        return found
+
+    def _listed(self) -> list[str]:
         pages = self._tags.get_paginator("get_resources").paginate(
             TagFilters=[{"Key": "Stack", "Values": [self._prefix.removesuffix("-")]}]
         )

@@ -213,13 +213,25 @@ def down(environment: Environment) -> None:
             f"terraform/environments/{environment.name}.tfvars, run `make up ENV={environment.name}`, then this again"
         )
     planned = environment.terraform.plan(destroy=True)
-    leftovers = Leftovers(environment.name, environment.terraform.show(planned)["variables"]["region"]["value"])
+    content = environment.terraform.show(planned)
+    leftovers = Leftovers(environment.name, content["variables"]["region"]["value"])
     remove(leftovers.in_the_way())
     environment.terraform.apply(planned)
     remove(leftovers.left())
-    if tagged := leftovers.tagged():
-        raise LeftoversError(f"these still bear the tag of {environment.name}, remove them by hand: {' '.join(tagged)}")
+    if tagged := leftovers.tagged(destroyed(content)):
+        raise LeftoversError(
+            f"these still bear the tag of {environment.name}; AWS lists some for hours after their end, remove by hand "
+            f"those that are there: {' '.join(tagged)}"
+        )
     print(f"nothing of {environment.name} is left")
+
+
+def destroyed(content: Mapping[str, Any]) -> set[str]:
+    """The ARNs of what a plan destroys."""
+    changed = (each["change"] for each in content.get("resource_changes", []))
+    return {
+        change["before"]["arn"] for change in changed if "delete" in change["actions"] and "arn" in change["before"]
+    }
 
 
 ACTIONS = {"plan": plan, "apply": apply, "up": up, "deploy": deploy, "drift": drift, "down": down}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 
@@ -11,6 +11,8 @@ from scripts.errors import OperatorError
 from scripts.stack import Stack
 from training.judge import Score
 from training.register import approve, score_of
+
+Move = Literal["approved", "rolled back"]  # how a version came into use
 
 
 class VersionMissingError(OperatorError):
@@ -141,9 +143,28 @@ def served_model(stack: Stack, sagemaker: Any) -> str | None:
 def put_in_use(stack: Stack, arn: str, *, reason: str) -> None:
     """Approve a version, and let the next `terraform apply` deploy it."""
     approve(arn, sagemaker=boto3.client("sagemaker", region_name=stack.region), reason=reason)
-    point_to(stack, arn, ssm=boto3.client("ssm", region_name=stack.region))
+    point_to(stack, arn, "approved", ssm=boto3.client("ssm", region_name=stack.region))
 
 
-def point_to(stack: Stack, arn: str, *, ssm: Any) -> None:
-    """Let the next `terraform apply` deploy a version that is approved."""
-    ssm.put_parameter(Name=parameter_name(stack), Value=arn, Type="String", Overwrite=True)
+def point_to(stack: Stack, arn: str, move: Move, *, ssm: Any) -> None:
+    """Let the next `terraform apply` deploy a version that is approved; the parameter's history keeps the move."""
+    ssm.put_parameter(Name=parameter_name(stack), Value=arn, Type="String", Overwrite=True, Description=move)
+
+
+def used_before(stack: Stack, ssm: Any) -> list[str]:
+    """ARNs of the versions that were in use before the one that is, the latest first.
+
+    What a rollback left behind is not among them, so that the next one goes further back. AWS keeps the last 100
+    moves: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
+    """
+    pages = ssm.get_paginator("get_parameter_history").paginate(Name=parameter_name(stack))
+    history = sorted((entry for page in pages for entry in page["Parameters"]), key=lambda entry: entry["Version"])
+    used: list[str] = []
+    for entry in history:
+        arn = entry["Value"]
+        if entry.get("Description") == "rolled back":
+            while used and used[-1] != arn:
+                used.pop()
+        if used[-1:] != [arn]:
+            used.append(arn)
+    return [arn for arn in reversed(used) if arn != used[-1]]

@@ -19,7 +19,7 @@ from scripts.train import is_known
 from training.algorithms import Range
 from training.follow import TrainingFailedError, TrainingJob, result
 from training.launch import LaunchError
-from training.tuning import TuningFailedError, find_tuning, follow_tuning, launch_tuning
+from training.tuning import TuningFailedError, competitors, find_tuning, follow_tuning, launch_tuning
 
 JOBS, PARALLEL = 6, 2
 
@@ -64,7 +64,6 @@ def main(environment: Environment) -> None:
         raise TuningError(str(error)) from error
     best = with_settings(assignment, tuned)
     if not is_known(stack, best, versions):
-        print("the judge sees it on the rows that it was chosen by, which flatters the best of several")
         adopt(stack, best, job, versions, environment.directory)
 
 
@@ -89,7 +88,8 @@ def tune(assignment: Assignment, ranges: list[Range], jobs: int, parallel: int) 
     print(f"best is {best}")
     described = sagemaker.describe_training_job(TrainingJobName=best)
     s3 = boto3.client("s3", region_name=ground.region)
-    return result(described, validation_rows=assignment.validation_rows, s3=s3), tuned
+    job = result(described, validation_rows=assignment.validation_rows, s3=s3)
+    return replace(job, best_of=competitors(name, sagemaker=sagemaker)), tuned
 
 
 def name_tuning(assignment: Assignment, ranges: list[Range], jobs: int) -> str:

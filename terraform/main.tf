@@ -130,6 +130,7 @@ module "training" {
   source = "./modules/training"
 
   prefix               = local.prefix
+  instance_type        = var.training_instance_type
   bucket_arn           = module.storage.bucket_arn
   models_key           = local.models_key
   transform_key        = local.transform_key

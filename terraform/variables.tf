@@ -69,7 +69,7 @@ variable "approval" {
 }
 
 variable "training_instance_type" {
-  description = "Instance type of training jobs."
+  description = "Instance type of training jobs; with several GPUs, one process trains on each (in a search, on the first alone)."
   type        = string
   default     = "ml.m5.xlarge"
 

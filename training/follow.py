@@ -35,6 +35,7 @@ class TrainingJob:
     model_data_url : s3 address of its model.tar.gz
     seconds : that it trained
     metrics : what the container wrote to metrics.json, or what SageMaker read in the log
+    best_of : jobs of a search among which its validation figure was the best; 1 where it was no search
     """
 
     name: str
@@ -42,6 +43,7 @@ class TrainingJob:
     model_data_url: str
     seconds: int
     metrics: Mapping[str, Any]
+    best_of: int = 1
 
 
 def follow(name: str, *, sagemaker: Any, logs: Any, say: Callable[[str], object] = print) -> dict[str, Any]:

@@ -21,12 +21,14 @@ class Score:
     correct, n : rows told right, and all rows
     rows : names exactly these rows; scores on other rows cannot be compared
     right : whether each row was told right, by the row's name; None where that is not known
+    best_of : how many models it was chosen from by these very rows, which flatters it; the registry has it in words
     """
 
     correct: int
     n: int
     rows: str
     right: Mapping[str, bool] | None = None
+    best_of: int = 1
 
     @property
     def accuracy(self) -> float:
@@ -137,4 +139,5 @@ def compare(candidate: Score, incumbent: Score) -> Comparison | None:
 def describe(score: Score) -> str:
     """A score in words."""
     low, high = score.interval
-    return f"validation accuracy {score.accuracy:.3f} ({low:.3f} to {high:.3f}, n={score.n})"
+    chosen = f", best of {score.best_of} judged on the rows it was chosen by" if score.best_of > 1 else ""
+    return f"validation accuracy {score.accuracy:.3f} ({low:.3f} to {high:.3f}, n={score.n}){chosen}"

@@ -166,6 +166,8 @@ def script(ground: Ground) -> dict[str, Any]:
     from sagemaker.core.training.configs import SourceCode
     from sagemaker.train.distributed import Torchrun
 
+    # on a host with several GPUs the driver starts a process for each, which only the host can count
+    several = ground.instance_count > 1 or "-gpu-" in ground.image
     code = SourceCode(
         source_dir=str(CONTAINER),
         entry_script="train.py",
@@ -174,7 +176,7 @@ def script(ground: Ground) -> dict[str, Any]:
     )
     return {
         "source_code": code,
-        "distributed": Torchrun() if ground.instance_count > 1 else None,
+        "distributed": Torchrun() if several else None,
     }
 
 

@@ -12,8 +12,9 @@ from training.follow import TrainingJob
 from training.judge import Score
 
 Status = Literal["Approved", "PendingManualApproval", "Rejected"]
-LONGEST_METADATA = 256
+LONGEST_METADATA = 256  # of a property; an address has at most 160 characters: 63 of a bucket's name, 63 of a job's
 CONTENT_TYPES = ["image/png", "image/jpeg", "application/x-image"]
+SEVERAL = "application/json"  # in which the code of ours takes several images at once
 # What AWS's PyTorch inference image needs to know of the code in model.tar.gz
 SERVING = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
 
@@ -43,7 +44,7 @@ def register(
     status : whether it may be deployed
     reason : why, in words
     manifest : of the data that it was trained on
-    properties : what else is known of it, such as its source and its code, as `as_metadata` makes them
+    properties : what else is known of it, such as its source and its code, kept as `as_metadata` makes them
 
     Returns
     -------
@@ -52,8 +53,9 @@ def register(
     """
     manifest_url, manifest_md5 = put_beside(job, "manifest.json", manifest, s3=s3)
     metrics_url, _ = put_beside(job, "metrics.json", job.metrics, s3=s3)
+    # these are read again, and so kept to the letter: what the registry cannot hold it refuses
     known = {
-        **properties,
+        **{key: as_metadata(text) for key, text in properties.items()},
         "manifest": manifest_url,
         "manifest_md5": manifest_md5,
         "training_job": job.name,
@@ -73,18 +75,18 @@ def register(
         ModelApprovalStatus=status,
         InferenceSpecification={
             "Containers": [container],
-            "SupportedContentTypes": CONTENT_TYPES,
+            "SupportedContentTypes": [*CONTENT_TYPES, *([SEVERAL] if scripted else [])],
             "SupportedResponseMIMETypes": ["application/json"],
         },
         ModelMetrics={"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": metrics_url}}},
-        CustomerMetadataProperties={key: as_metadata(value) for key, value in known.items()},
+        CustomerMetadataProperties=known,
     )
     arn: str = answer["ModelPackageArn"]
     return arn
 
 
 def as_metadata(text: str) -> str:
-    """A text as the registry takes it: without signs that it refuses, and cut to its length.
+    """Words as the registry takes them: without signs that it refuses, and cut to its length.
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html
 

@@ -50,7 +50,8 @@ def launch_tuning(
         SageMaker refuses it; the message says what to do.
     """
     fixed = {name: value for name, value in hyperparameters.items() if name not in {each.name for each in ranges}}
-    # a search scales by its jobs; several hosts would train alone, as it says nothing of torchrun to them
+    # a search scales by its jobs; several hosts, or GPUs of one, would train alone, as it says nothing of torchrun to
+    # them: of a host's GPUs one is used
     ground = replace(ground, instance_count=1)
     # its jobs would share their checkpoints
     trainer = make_trainer(algorithm, ground, fixed, fingerprint, resumes=False)
@@ -157,6 +158,11 @@ def summaries(name: str, *, sagemaker: Any) -> Iterator[dict[str, Any]]:
     )
     for page in pages:
         yield from page["TrainingJobSummaries"]
+
+
+def competitors(name: str, *, sagemaker: Any) -> int:
+    """Training jobs of a tuning job that have a figure, of which its best one has the best."""
+    return sum(OBJECTIVE in summary for summary in summaries(name, sagemaker=sagemaker))
 
 
 def describe(summary: Mapping[str, Any], number: int) -> str:

@@ -6,6 +6,7 @@ mock_provider "aws" {
 
 variables {
   prefix               = "scones-test"
+  instance_type        = "ml.m5.xlarge"
   bucket_arn           = "arn:aws:s3:::some-bucket"
   models_key           = "models"
   transform_key        = "transform"
@@ -22,6 +23,46 @@ run "each_algorithm_has_its_images" {
   assert {
     condition     = keys(output.training_images) == keys(output.serving_images)
     error_message = "What is trained must be served."
+  }
+
+  assert {
+    condition     = data.aws_sagemaker_prebuilt_ecr_image.training.image_tag == "2.6-cpu-py312"
+    error_message = "An instance without a GPU must get the image for processors."
+  }
+}
+
+run "a_gpu_has_the_image_for_it" {
+  module {
+    source = "./modules/training"
+  }
+
+  variables {
+    instance_type = "ml.g5.12xlarge"
+  }
+
+  assert {
+    condition     = data.aws_sagemaker_prebuilt_ecr_image.training.image_tag == "2.6-gpu-py312"
+    error_message = "An instance with a GPU must get the image for it."
+  }
+
+  assert {
+    condition     = data.aws_sagemaker_prebuilt_ecr_image.serving.image_tag == "2.6-cpu-py312"
+    error_message = "The model answers on processors."
+  }
+}
+
+run "every_family_with_a_gpu_is_known" {
+  module {
+    source = "./modules/training"
+  }
+
+  variables {
+    instance_type = "ml.p4d.24xlarge"
+  }
+
+  assert {
+    condition     = strcontains(data.aws_sagemaker_prebuilt_ecr_image.training.image_tag, "gpu")
+    error_message = "P instances have GPUs."
   }
 }
 

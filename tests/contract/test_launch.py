@@ -69,6 +69,24 @@ def test_our_own_code_goes_with_the_job_to_every_host(make_ground: Any, sagemake
     assert "torchrun_driver" in sagemaker.get(driver).decode()
 
 
+@pytest.mark.parametrize(
+    ("tag", "driver"),
+    [("2.6-cpu-py312", "basic_script_driver"), ("2.6-gpu-py312", "torchrun_driver")],
+    ids=["processors", "a process for each GPU"],
+)
+def test_a_host_s_processes_are_started_by_torchrun_where_it_may_have_several(
+    make_ground: Any, sagemaker: SageMaker, tag: str, driver: str
+) -> None:
+    # WHEN
+    name = launch(ALGORITHMS["pytorch"], make_ground(f"pytorch-training:{tag}"), DATA, {"classes": "a,b"}, tag)
+
+    # THEN
+    inputs = {
+        each["ChannelName"]: each["DataSource"]["S3DataSource"] for each in sagemaker.job(name)["InputDataConfig"]
+    }
+    assert driver in sagemaker.get(f"{inputs['sm_drivers']['S3Uri'].rstrip('/')}/sm_train.sh").decode()
+
+
 def test_the_built_in_algorithm_brings_its_own_code(make_ground: Any, sagemaker: SageMaker) -> None:
     # GIVEN
     ground = make_ground("image-classification:1", instance_type="ml.g4dn.xlarge")

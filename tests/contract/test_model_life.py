@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from emulator.environment import pointing_at
 from scripts.approval import InUseError, NothingToRollBackToError, approve, reject, rollback
@@ -38,8 +39,8 @@ def stack(sagemaker: SageMaker, monkeypatch: pytest.MonkeyPatch) -> Any:
     )
 
 
-def add(sagemaker: SageMaker, stack: Any) -> str:
-    url = sagemaker.put_model_data("[0.75, 0.25]")
+def add(sagemaker: SageMaker, stack: Any, url: str | None = None) -> str:
+    url = url or sagemaker.put_model_data("[0.75, 0.25]")
     return register(
         TrainingJob("job", "arn", url, 1, {}),
         Score(9, 10, "rows"),
@@ -65,6 +66,8 @@ def say(stack: Any, model: str = "", reason: str = "") -> Environment:
 def test_a_model_comes_into_use_and_goes(sagemaker: SageMaker, stack: Any) -> None:
     # GIVEN
     ssm = sagemaker.emulator.client("ssm")
+    with pytest.raises(NothingToRollBackToError, match="no model is in use"):
+        rollback(say(stack))
     first, second, third = (add(sagemaker, stack) for _ in range(3))
 
     # WHEN / THEN the newest that waits, or the one that is named
@@ -72,12 +75,18 @@ def test_a_model_comes_into_use_and_goes(sagemaker: SageMaker, stack: Any) -> No
     assert model_in_use(stack, ssm) == third
     approve(say(stack, "1"))
     assert model_in_use(stack, ssm) == first
-    with pytest.raises(NothingToRollBackToError):
+
+    # WHEN / THEN back to what was in use before, though its number is higher, and no further than that
+    rollback(say(stack))
+    assert model_in_use(stack, ssm) == third
+    with pytest.raises(NothingToRollBackToError, match="was in use before"):
         rollback(say(stack))
 
     # WHEN / THEN back, past what was rejected
-    reject(say(stack, "v2", "it's worse at night"))
+    approve(say(stack, "1"))
+    approve(say(stack, "2"))
     approve(say(stack, third))
+    reject(say(stack, "v2", "it's worse at night"))
     with pytest.raises(InUseError):
         reject(say(stack, "v3", "so is this"))
     rollback(say(stack))
@@ -92,6 +101,24 @@ def test_a_model_comes_into_use_and_goes(sagemaker: SageMaker, stack: Any) -> No
     assert oldest.judged == "good enough"
     assert (oldest.score.correct, oldest.score.n) == (9, 10)
     assert sagemaker.get(oldest.properties["manifest"]) == b'{"objects": {}}'
+
+
+def test_the_address_of_a_manifest_is_kept_to_the_letter_or_refused(sagemaker: SageMaker, stack: Any) -> None:
+    # GIVEN a bucket and a job of the longest names that AWS allows
+    bucket = unique("bucket").ljust(63, "x")
+    sagemaker.s3.create_bucket(Bucket=bucket)
+    place = f"s3://{bucket}/models/{'j' * 63}/output"
+
+    # WHEN
+    add(sagemaker, stack, f"{place}/model.tar.gz")
+
+    # THEN
+    (version,) = read_versions(stack, sagemaker.client)
+    assert version.properties["manifest"] == f"{place}/manifest.json"
+
+    # WHEN / THEN an address that no job has
+    with pytest.raises(ClientError, match="customerMetadataProperties"):
+        add(sagemaker, stack, f"s3://{bucket}/{'x' * 200}/model.tar.gz")
 
 
 def test_a_batch_is_answered_by_the_registered_model(sagemaker: SageMaker, stack: Any) -> None:

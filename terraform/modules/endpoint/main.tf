@@ -57,7 +57,7 @@ resource "aws_sagemaker_endpoint_configuration" "this" {
         capture_mode = "Output"
       }
 
-      # without it the answers are captured as base64
+      # without it the answers, and requests with several images, are captured as base64
       capture_content_type_header {
         json_content_types = ["application/json"]
       }

@@ -1,9 +1,15 @@
+# Instances with NVIDIA's GPUs have an image of their own: https://aws.github.io/deep-learning-containers/reference/available_images/
+locals {
+  processor = can(regex("^ml\\.[gp]r?[0-9]", var.instance_type)) ? "gpu" : "cpu"
+}
+
 # AWS's own containers, whose registry's account differs from region to region
 data "aws_sagemaker_prebuilt_ecr_image" "training" {
   repository_name = "pytorch-training"
-  image_tag       = "2.6-cpu-py312"
+  image_tag       = "2.6-${local.processor}-py312"
 }
 
+# The model answers on processors, also where it was trained on a GPU
 data "aws_sagemaker_prebuilt_ecr_image" "serving" {
   repository_name = "pytorch-inference"
   image_tag       = "2.6-cpu-py312"

@@ -8,6 +8,11 @@ variable "prefix" {
   }
 }
 
+variable "instance_type" {
+  description = "Instance type of our own trainer's jobs."
+  type        = string
+}
+
 variable "bucket_arn" {
   description = "Bucket of images and models."
   type        = string

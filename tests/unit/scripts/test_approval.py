@@ -1,5 +1,7 @@
 """A person's word: what waits, what may be rejected, and what there is to go back to."""
 
+from typing import Any
+
 import pytest
 
 from scripts.approval import (
@@ -10,7 +12,7 @@ from scripts.approval import (
     newest_pending,
     version_before,
 )
-from scripts.registry import VersionMissingError, find_version
+from scripts.registry import VersionMissingError, find_version, used_before
 from tests.unit.scripts.stacks import make_stack
 from tests.unit.scripts.versions import make_version, make_versions
 
@@ -35,34 +37,72 @@ def test_where_nothing_waits_nothing_is_approved() -> None:
         newest_pending(make_versions("Approved", "Rejected"), make_stack())
 
 
-@pytest.mark.parametrize(
-    ("statuses", "in_use", "expected"),
-    [
-        pytest.param(("Approved", "Approved"), 2, 1, id="the one before"),
-        pytest.param(("Approved", "Rejected", "Approved"), 3, 1, id="never one that was rejected"),
-        pytest.param(("Approved", "PendingManualApproval", "Approved"), 3, 1, id="nor one that waits"),
-        pytest.param(("Approved", "Approved", "Approved"), 2, 1, id="nor one that was rolled back before"),
-    ],
-)
-def test_a_rollback_goes_to_the_approved_version_before(statuses: tuple[str, ...], in_use: int, expected: int) -> None:
-    versions = make_versions(*statuses)
-    assert version_before(versions, make_version(in_use).arn, "local").number == expected
+class FakeHistory:
+    """A parameter's history, in pages that are in no order."""
+
+    def __init__(self, *moves: tuple[int, str]) -> None:
+        self._entries = [
+            {"Version": version, "Value": make_version(number).arn, "Description": move}
+            for version, (number, move) in enumerate(moves, start=1)
+        ]
+
+    def get_paginator(self, name: str) -> "FakeHistory":
+        assert name == "get_parameter_history"
+        return self
+
+    def paginate(self, **request: str) -> list[dict[str, Any]]:
+        return [{"Parameters": self._entries[1::2]}, {"Parameters": self._entries[::2]}]
+
+
+def approved(number: int) -> tuple[int, str]:
+    return number, "approved"
+
+
+def rolled_back(number: int) -> tuple[int, str]:
+    return number, "rolled back"
 
 
 @pytest.mark.parametrize(
-    ("statuses", "in_use", "line"),
+    ("moves", "expected"),
     [
-        (("Approved",), None, "no model is in use in local"),
-        (("Approved",), 1, "no version before v1 is approved"),
-        (("Rejected", "Approved"), 2, "no version before v2 is approved"),
+        pytest.param([approved(1)], [], id="the first"),
+        pytest.param([approved(1), approved(2)], [1], id="the one before"),
+        pytest.param([approved(1), approved(3), approved(2)], [3, 1], id="by use, not by number"),
+        pytest.param([approved(1), approved(1)], [], id="approved twice"),
+        pytest.param([approved(1), approved(2), rolled_back(1)], [], id="not what was rolled back"),
+        pytest.param([approved(1), approved(2), approved(3), rolled_back(2)], [1], id="rolled back, then further"),
+        pytest.param([approved(1), approved(2), rolled_back(1), approved(2)], [1], id="approved again"),
+        pytest.param([approved(2), approved(1), approved(2), approved(3), rolled_back(2)], [1], id="used twice"),
+        pytest.param([rolled_back(1), approved(2)], [1], id="older moves are forgotten"),
     ],
-    ids=["none in use", "the first", "all rejected"],
 )
-def test_where_there_is_none_to_go_back_to_a_line_says_so(
-    statuses: tuple[str, ...], in_use: int | None, line: str
+def test_what_was_in_use_before_is_told_by_the_parameters_history(
+    moves: list[tuple[int, str]], expected: list[int]
 ) -> None:
-    with pytest.raises(NothingToRollBackToError, match=line):
-        version_before(make_versions(*statuses), make_version(in_use).arn if in_use else None, "local")
+    used = used_before(make_stack(), FakeHistory(*moves))
+    assert used == [make_version(number).arn for number in expected]
+
+
+USED = [make_version(number).arn for number in (2, 4, 1)]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        pytest.param(("Approved", "Approved", "Approved", "Approved"), 2, id="the last in use"),
+        pytest.param(("Approved", "Rejected", "Approved", "Approved"), 4, id="never one that was rejected"),
+        pytest.param(("Approved", "PendingManualApproval", "Approved", "Approved"), 4, id="nor one that waits"),
+        pytest.param(("Approved", "Rejected", "Approved"), 1, id="nor one that was deleted"),
+    ],
+)
+def test_a_rollback_goes_to_the_last_that_may_be_used(statuses: tuple[str, ...], expected: int) -> None:
+    assert version_before(make_versions(*statuses), USED, "local").number == expected
+
+
+@pytest.mark.parametrize("used", [[], USED], ids=["the first", "all rejected or deleted"])
+def test_where_there_is_none_to_go_back_to_a_line_says_so(used: list[str]) -> None:
+    with pytest.raises(NothingToRollBackToError, match="no version that was in use before is approved"):
+        version_before(make_versions("Rejected", "Rejected", "Approved"), used, "local")
 
 
 def test_what_answers_is_not_rejected() -> None:

@@ -12,7 +12,7 @@ from scripts.captures import (
     ImageRefusedError,
     MalformedRecordError,
     open_image,
-    parse_record,
+    parse_records,
     read_directory,
     read_endpoint,
 )
@@ -37,7 +37,7 @@ def changed(part: str, **changes: Any) -> bytes:
 @pytest.mark.parametrize("encoding", ["JSON", "BASE64"])
 def test_a_record_is_read_however_the_answer_is_encoded(encoding: str) -> None:
     # WHEN
-    record = parse_record(capture_line(IMAGE, [0.2, 0.8], encoding=encoding), classes=2)
+    (record,) = parse_records(capture_line(IMAGE, [0.2, 0.8], encoding=encoding), classes=2)
 
     # THEN
     assert record.probabilities == (0.2, 0.8)
@@ -63,11 +63,50 @@ def test_a_record_is_read_however_the_answer_is_encoded(encoding: str) -> None:
 )
 def test_answers_may_be_csv(answer: dict[str, str]) -> None:
     line = changed("captureData.endpointOutput", **answer)
-    assert parse_record(line, classes=2).probabilities == (0.25, 0.75)
+    assert [record.probabilities for record in parse_records(line, classes=2)] == [(0.25, 0.75)]
 
 
 def test_where_only_answers_are_captured_there_is_no_image() -> None:
-    assert parse_record(changed("captureData", endpointInput=None), classes=2).image is None
+    (record,) = parse_records(changed("captureData", endpointInput=None), classes=2)
+    assert record.image is None
+
+
+OTHER = make_png(1)
+BATCH = json.dumps({"instances": [{"b64": base64.b64encode(image).decode()} for image in (IMAGE, OTHER)]})
+
+
+def batch_line(answer: str, **request: str) -> bytes:
+    """A line of a request with several images, which AWS captures as the JSON that it is."""
+    record = json.loads(capture_line(IMAGE, []))
+    record["captureData"]["endpointInput"].update({"observedContentType": "application/json", **request})
+    record["captureData"]["endpointOutput"]["data"] = answer
+    return json.dumps(record).encode()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param({"data": BATCH, "encoding": "JSON"}, id="JSON"),
+        pytest.param({"data": base64.b64encode(BATCH.encode()).decode(), "encoding": "BASE64"}, id="base64"),
+    ],
+)
+def test_a_request_with_several_images_is_a_record_for_each(request_: dict[str, str]) -> None:
+    # WHEN
+    records = parse_records(batch_line("[[0.2, 0.8], [0.9, 0.1]]", **request_), classes=2)
+
+    # THEN
+    assert [(record.image, record.probabilities) for record in records] == [(IMAGE, (0.2, 0.8)), (OTHER, (0.9, 0.1))]
+    assert len({record.event_id for record in records}) == 2
+
+
+def test_where_only_answers_are_captured_each_of_several_is_a_record_without_an_image() -> None:
+    # GIVEN
+    line = json.loads(batch_line("[[0.2, 0.8], [0.9, 0.1]]"))
+    del line["captureData"]["endpointInput"]
+
+    # WHEN / THEN
+    records = parse_records(json.dumps(line).encode(), classes=2)
+    assert [(record.image, record.class_number) for record in records] == [(None, 1), (None, 0)]
 
 
 @pytest.mark.parametrize(
@@ -87,11 +126,17 @@ def test_where_only_answers_are_captured_there_is_no_image() -> None:
         pytest.param(changed("captureData.endpointOutput", data="[0.5, NaN]"), "no list of", id="not a number"),
         pytest.param(changed("captureData.endpointOutput", data="[0.5, true]"), "no list of", id="a truth"),
         pytest.param(changed("captureData.endpointOutput", data="[1]"), "1 probabilities for 2", id="too few"),
+        pytest.param(changed("captureData.endpointOutput", data="[]"), "no list of", id="empty"),
+        pytest.param(batch_line("[[0.5, 0.5]]", data=BATCH, encoding="JSON"), "1 answers for 2 images", id="images"),
+        pytest.param(batch_line("[[1], 0.5]", data=BATCH, encoding="JSON"), "1 probabilities", id="one too short"),
+        pytest.param(batch_line("[[0, 1], 0.5]", data=BATCH, encoding="JSON"), "no list of", id="one is no list"),
+        pytest.param(batch_line("[[0, 1]]", data="[]", encoding="JSON"), "no JSON with images", id="no images"),
+        pytest.param(batch_line("[[0, 1]]"), "no JSON with images", id="one image, several answers"),
     ],
 )
 def test_a_line_that_is_no_record_says_why(line: bytes, reason: str) -> None:
     with pytest.raises(MalformedRecordError, match=reason):
-        parse_record(line, classes=2)
+        parse_records(line, classes=2)
 
 
 def test_every_line_of_every_file_is_read_and_the_broken_are_named(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ def make_plan(*resources: dict[str, Any], **variables: Any) -> dict[str, Any]:
         "region": "us-east-1",
         "endpoint_instance_type": "ml.m5.xlarge",
         "endpoint_instance_count": 1,
+        "endpoint_max_instance_count": None,
         "endpoint_hours": None,
         **variables,
     }
@@ -82,6 +83,17 @@ def test_a_vpcs_interface_endpoint_is_billed_in_each_zone_and_its_gateway_is_not
     # THEN
     assert lines["some.aws_vpc_endpoint: in 2 zones"] == ["0.0200", "14.60"]
     assert not any(line.startswith("other.") for line in lines)
+
+
+def test_what_an_endpoint_costs_that_has_scaled_out_is_told_as_the_most() -> None:
+    # WHEN it has two to four instances
+    plan = make_plan(make_resource("aws_kms_key"), endpoint_instance_count=2, endpoint_max_instance_count=4)
+    lines = printed(plan)
+
+    # THEN
+    assert lines["total"][:2] == ["1.0014", "731.00"]
+    assert lines["at most, scaled out to 4 ml.m5.xlarge"] == ["2.0014", "1461.00"]
+    assert not any(line.startswith("at most") for line in printed(make_plan()))
 
 
 def test_an_endpoint_that_waits_for_its_model_is_told_of() -> None:

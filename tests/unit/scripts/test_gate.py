@@ -47,8 +47,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-def judged(in_use: Version | None, bar: float) -> Any:
-    job = TrainingJob("job", "arn", "candidate", 1, {"validation": {"correct": 4, "n": 10}})
+def judged(in_use: Version | None, bar: float, best_of: int = 1) -> Any:
+    job = TrainingJob("job", "arn", "candidate", 1, {"validation": {"correct": 4, "n": 10}}, best_of)
     return judge_job(make_stack(accuracy_bar=bar), job, MANIFEST, in_use)[1]
 
 
@@ -57,6 +57,13 @@ def test_on_the_same_rows_both_jobs_answers_are_compared(asked: list[str]) -> No
     assert not verdict.passed
     assert "only it told 0 right, only the model in use 6, p=0.016" in verdict.reason
     assert "transform" not in asked
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize("bar", [0.3, 0.5], ids=["passed", "below the bar"])
+def test_the_best_of_a_search_is_told_as_such(bar: float) -> None:
+    assert "best of 6 judged on the rows it was chosen by" in judged(None, bar, best_of=6).reason
+    assert "best of" not in judged(None, bar).reason
 
 
 def test_on_other_rows_the_model_in_use_answers_for_these(asked: list[str]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scripts.command import Environment
-from scripts.provision import DeploymentError, ProtectedError, check_endpoint, down
+from scripts.provision import DeploymentError, ProtectedError, check_endpoint, destroyed, down
 from tests.unit.scripts.stacks import make_stack
 
 
@@ -60,3 +60,19 @@ def test_protected_data_are_refused_before_anything_is_destroyed() -> None:
     # WHEN / THEN
     with pytest.raises(ProtectedError, match="nothing was destroyed: set `protected = false`"):
         down(environment)
+
+
+def test_what_a_plan_destroys_is_known_by_its_arns() -> None:
+    # GIVEN
+    def change(before: dict[str, str] | None, *actions: str) -> dict[str, Any]:
+        return {"change": {"actions": list(actions), "before": before}}
+
+    changes = [
+        change({"arn": "topic"}, "delete"),
+        change({"id": "has no ARN"}, "delete"),
+        change({"arn": "stays"}, "no-op"),
+        change(None, "create"),
+    ]
+
+    # WHEN / THEN
+    assert destroyed({"resource_changes": changes}) == {"topic"}

@@ -65,6 +65,40 @@ def test_what_a_search_found_has_the_fingerprint_of_a_job_with_these_settings() 
     assert best.hyperparameters == alone.hyperparameters
 
 
+class FakeSearch:
+    """A tuning job of three training jobs, one of which failed before it had a figure."""
+
+    def describe_training_job(self, **_: str) -> dict[str, Any]:
+        return {
+            "TrainingJobName": "best",
+            "TrainingJobArn": "arn",
+            "ModelArtifacts": {"S3ModelArtifacts": "s3://bucket/model.tar.gz"},
+            "FinalMetricDataList": [{"MetricName": "validation:accuracy", "Value": 0.5}],
+        }
+
+    def get_paginator(self, _: str) -> "FakeSearch":
+        return self
+
+    def paginate(self, **_: str) -> list[dict[str, Any]]:
+        figure = {"FinalHyperParameterTuningJobObjectiveMetric": {"Value": 0.5}}
+        return [{"TrainingJobSummaries": [figure, {}]}, {"TrainingJobSummaries": [figure]}]
+
+
+def test_the_best_of_a_search_knows_of_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: FakeS3(MANIFEST))
+    assignment = assigned()
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: FakeSearch())
+    monkeypatch.setattr(module, "find_tuning", lambda *_, **__: "search")
+    monkeypatch.setattr(module, "follow_tuning", lambda *_, **__: ("best", {}))
+
+    # WHEN
+    job, _ = module.tune(assignment, [], jobs=3, parallel=1)
+
+    # THEN
+    assert job.best_of == 2
+
+
 @pytest.mark.usefixtures("_staged")
 def test_another_search_has_another_name() -> None:
     assignment = assigned()
