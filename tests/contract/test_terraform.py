@@ -11,6 +11,7 @@ import pytest
 
 from emulator.environment import pointing_at
 from scripts.errors import TerraformError
+from scripts.places import find_terraform
 from scripts.stack import read_stack
 from scripts.terraform import ENVIRONMENTS, Terraform
 from tests.contract.conftest import RunningEmulator, start_emulator
@@ -75,6 +76,28 @@ def copy_project(folder: Path) -> Path:
 
 def make_terraform(project: Path, environment: str) -> Terraform:
     return Terraform(environment, logs=project / "build", directory=project / "terraform")
+
+
+def test_the_root_passes_its_own_test_in_an_account_and_leaves_it_empty(
+    account: RunningEmulator, project: Path
+) -> None:
+    # GIVEN
+    make_terraform(project, "local").init()
+    command = [find_terraform(), "test", "-no-color", "-test-directory=tests/account"]
+
+    # WHEN
+    tested = subprocess.run(
+        [*command, "-var-file=environments/local.tfvars"],
+        cwd=project / "terraform",
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+    # THEN
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert "3 passed, 0 failed" in tested.stdout
+    assert left(account, "us-east-1") == {}
 
 
 def left(account: RunningEmulator, region: str) -> dict[str, list[Any]]:
