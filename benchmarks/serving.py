@@ -76,7 +76,7 @@ def serve_eagerly(model: Path, body: bytes, folder: Path) -> Measured:
     code = folder / "code"
     code.mkdir(parents=True)
     shutil.copy(model / "model.json", folder)
-    for path in (CONTAINER / "networks.py", CONTAINER / "pictures.py"):
+    for path in CONTAINER.glob("*.py"):  # what makes the network needs its neighbours
         shutil.copy(path, code)
     shutil.copy(EAGER, code / "inference.py")
     return serve(folder, body)
