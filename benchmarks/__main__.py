@@ -1,6 +1,6 @@
 """Train each recipe under several seeds and print one table, beside what SageMaker's own algorithm reaches.
 
-The test rows are scored once a model and choose nothing: every setting was chosen on validation rows.
+The test rows are scored once a model and choose nothing: every setting was chosen on rows of the training split.
 """
 
 import argparse

@@ -26,7 +26,7 @@ class Run:
     Attributes
     ----------
     seconds, cpu_seconds
-        Of the epochs alone by the clock; of the whole process by its processors.
+        Of the learning alone by the clock; of the whole process by its processors.
     validation, test
         Rows told right, and all rows.
     """
@@ -90,11 +90,12 @@ def cross_validate(
     lines = [line for split in ("train", "validation") for line in (data / f"{split}.lst").read_text().splitlines()]
     lines.sort(key=lambda line: line.split("\t")[1:])  # by class, so that each fold has its share of every one
     held_out = lines[fold::folds]
+    told = set(held_out)
     images = folder / "images"
     images.mkdir(parents=True)
     for path in (*(data / "train").iterdir(), *(data / "validation").iterdir()):
         (images / path.name).symlink_to(path)
-    parts = {"train": [line for line in lines if line not in set(held_out)], "validation": held_out}
+    parts = {"train": [line for line in lines if line not in told], "validation": held_out}
     variables = {}
     for split, rows in parts.items():
         manifest = folder / f"{split}_lst"

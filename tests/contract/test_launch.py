@@ -166,7 +166,7 @@ def test_shards_are_dealt_to_two_hosts_that_train_one_model(
 
     # THEN one host has the first shard and the third, the other the second, whose rows are as many as both take
     assert job["TrainingJobStatus"] == "Completed", sagemaker.log(GROUP, name)
-    assert any("17 images to train on, on each of 2 hosts" in line for line in sagemaker.log(GROUP, name))
+    assert any("17 images to train on, in each of 2 processes" in line for line in sagemaker.log(GROUP, name))
     output = job["ModelArtifacts"]["S3ModelArtifacts"].replace("model.tar.gz", "output.tar.gz")
     measured = sagemaker.read(output, "metrics.json")
     assert measured["images_per_second"] * measured["seconds"] == pytest.approx(2 * 9 * 2)

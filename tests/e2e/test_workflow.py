@@ -123,7 +123,7 @@ def test_shards_train_either_algorithm_on_two_hosts_or_many_times_over(make_proj
 
     # WHEN, THEN two hosts train one model
     settings.write_text("\n".join([settings.read_text(), "training_instance_count = 2", ""]))
-    assert "on each of 2 hosts" in project.make("up", "train", "EPOCHS=2")
+    assert "in each of 2 processes" in project.make("up", "train", "EPOCHS=2")
 
     # WHEN, THEN a search keeps the best of its jobs
     output = project.make("tune", "EPOCHS=2", "JOBS=2", "PARALLEL=1")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 
 import torch
+from resizing import resize
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,14 +23,14 @@ class Draws:
     places : n x 2, where the part lies that is taken, or whither the image is shifted
     scales : n
     colours : n x 3, of brightness, contrast and saturation
-    patches : n x 3, area and place of what another image covers
+    covers : n x 3, area and place of what another image covers
     """
 
     mirrored: Tensor
     places: Tensor
     scales: Tensor
     colours: Tensor
-    patches: Tensor
+    covers: Tensor
 
     def __getitem__(self, rows: slice) -> "Draws":
         """Those of some images."""
@@ -55,6 +56,8 @@ def move(images: Tensor, draws: Draws, side: int) -> Tensor:
         What lies beyond an image's edge is its mirror image.
     """
     mirrored = mirror(images, draws).permute(0, 3, 1, 2).float()
+    if min(mirrored.shape[2:]) > side:  # the grid takes single pixels, and smooths nothing
+        mirrored = resize(mirrored, side)
     scales = ((2 * draws.scales - 1) * ZOOM).exp()
     shifts = (2 * draws.places - 1) * 2 * SHIFT  # of coordinates from -1 to 1
     changes = torch.cat([torch.diag_embed(scales[:, None].expand(-1, 2)), shifts[:, :, None]], 2).to(images.device)
@@ -87,7 +90,7 @@ def recolour(images: Tensor, colours: Tensor) -> Tensor:
     return (grey + (contrasted - grey) * saturation).clamp(0, 255)
 
 
-def patch(images: Tensor, targets: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+def cover(images: Tensor, targets: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
     """Cover a part of each image by the same part of the next one, and mix their targets by what is seen of each.
 
     Source: Yun et al., "CutMix", 2019, https://arxiv.org/abs/1905.04899
@@ -98,7 +101,7 @@ def patch(images: Tensor, targets: Tensor, draws: Draws) -> tuple[Tensor, Tensor
     targets : n x classes, shares of the classes
     """
     side = images.shape[1]
-    area, *place = draws.patches.to(images.device).unbind(1)
+    area, *place = draws.covers.to(images.device).unbind(1)
     length = (side * area.sqrt()).long()
     pixels = torch.arange(side, device=images.device)
     within = []

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-CANDIDATES = torch.logspace(-1, 1, 401)  # 0.1 to 10
+CANDIDATES = torch.logspace(-3, 1, 801)  # 0.001, which shares of many classes may need, to 10
 BINS = 15  # of equal width, as in that paper
 
 

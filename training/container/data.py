@@ -75,7 +75,9 @@ def read_channel(name: str, *, classes: int, size: int, environment: Mapping[str
             raise InputError(
                 f"{example.name} of {name}: class {example.label} is out of range, there are {classes} classes"
             )
-    images = np.stack([_picture(example, size) for example in examples])
+    images = np.empty((len(examples), size, size, 3), np.uint8)  # all of them twice may be more than there is room for
+    for row, example in enumerate(examples):
+        images[row] = _picture(example, size)
     labels = np.array([example.label for example in examples], dtype=np.int64)
     return Split(tuple(example.name for example in examples), images, labels)
 

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from augment import Draws, disturb, draw, move, patch
+from augment import Draws, cover, disturb, draw, move
 from data import Split
 from errors import InputError
 from hosts import Group
-from networks import ENLARGED, Network, Pretrained, Scratch
-from patches import PART
+from networks import SEEN, Network, Pretrained, Scratch
+from patches import AT_ONCE
 from settings import Settings
 from torch import Tensor, distributed, nn
 from torch.nn import functional
@@ -45,6 +45,8 @@ class Training:
         Trained in place.
     train
         This process's rows.
+    before
+        Seconds in which was learned what no epoch changes.
 
     Raises
     ------
@@ -52,26 +54,25 @@ class Training:
         There are too few rows for so many hosts.
     """
 
-    def __init__(self, network: Network, train: Split, settings: Settings, group: Group) -> None:
+    def __init__(self, network: Network, train: Split, settings: Settings, group: Group, before: float = 0.0) -> None:
         self.network = network
+        self.before = before
         self.epochs: list[Epoch] = []
         self._settings = settings
         self._group = group
         self._images = torch.from_numpy(train.images).to(group.device)
         self._labels = torch.from_numpy(train.labels).to(group.device)
         self._own = len(train.labels)
-        self._count = _fewest(self._own, group)
-        self._size = settings.batch_size // group.size if group.sharded else settings.batch_size
-        least = 2 if group.sharded else 2 * group.size
-        if min(self._size, self._count) < least:
-            raise InputError(
-                f"{self._count} rows in batches of {settings.batch_size} are too few for {group.size} hosts"
-            )
-        self._least = least
+        self._count, self._size, self._least = shares(self._own, settings, group)
         self._optimizer = make_optimizer(network, settings)
         self._schedule = make_schedule(self._optimizer, settings.epochs * self._steps)
         self._module: nn.Module = _parallel(network, group)
         self._half = halves(group.device)
+
+    @property
+    def seconds(self) -> float:
+        """Of the epochs, and of what was learned before."""
+        return self.before + sum(epoch.seconds for epoch in self.epochs)
 
     @property
     def rows(self) -> int:
@@ -93,12 +94,14 @@ class Training:
         report : is told of each epoch
         keep : is given the state after each epoch, from which `resume` goes on
         """
+        begun = time.perf_counter()
         learned, known = changing(self.network, validation)
         for number in range(len(self.epochs), self._settings.epochs):
-            begun = time.perf_counter()
             accuracy, loss = self._epoch(number)
             measured = score(predict(learned, validation) + known, validation)
-            self.epochs.append(Epoch(number, accuracy, loss, *measured, time.perf_counter() - begun))
+            ended = time.perf_counter()
+            self.epochs.append(Epoch(number, accuracy, loss, *measured, ended - begun))
+            begun = ended
             report(self.epochs[-1])
             keep(self.state())
 
@@ -109,6 +112,7 @@ class Training:
             "optimizer": self._optimizer.state_dict(),
             "schedule": self._schedule.state_dict(),
             "epochs": [asdict(epoch) for epoch in self.epochs],
+            "before": self.before,
         }
 
     def resume(self, state: dict[str, Any]) -> None:
@@ -117,6 +121,7 @@ class Training:
         self._optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])
         self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+        self.before = state["before"]
 
     def _epoch(self, number: int) -> tuple[float, float]:
         """Accuracy and loss on the rows as they were disturbed."""
@@ -153,11 +158,11 @@ class Training:
         """Images as they are learned from, and the share of each class in them."""
         targets: Tensor = functional.one_hot(labels, self.network.head.out_features).float()
         if isinstance(self.network, Pretrained):
-            return move(images, draws, ENLARGED), targets
+            return move(images, draws, SEEN), targets
         close = len(self.epochs) < CLOSE * self._settings.epochs
         size = images.shape[1]
         parts: Tensor = disturb(images, draws, round(size * CLOSE_PART) if close else size)
-        mixed: tuple[Tensor, Tensor] = patch(parts, targets, draws)
+        mixed: tuple[Tensor, Tensor] = cover(parts, targets, draws)
         return mixed
 
 
@@ -208,6 +213,22 @@ def batches(rows: int, count: int, size: int, generator: torch.Generator, least:
     yield from parts
 
 
+def shares(own: int, settings: Settings, group: Group) -> tuple[int, int, int]:
+    """How many rows an epoch takes of this process's own, how many a batch takes of them, and how many at least.
+
+    Raises
+    ------
+    InputError
+        There are too few rows for so many processes.
+    """
+    count = _fewest(own, group)
+    size = settings.batch_size // group.size if group.sharded else settings.batch_size
+    least = 2 if group.sharded else 2 * group.size
+    if min(size, count) < least:
+        raise InputError(f"{count} rows in batches of {settings.batch_size} are too few for {group.size} processes")
+    return count, size, least
+
+
 def _fewest(count: int, group: Group) -> int:
     """Rows of the host that has the fewest: all take as many steps."""
     if not group.sharded:
@@ -237,7 +258,7 @@ def predict(network: nn.Module, split: Split, size: int = 128) -> Tensor:
 def changing(network: Network, split: Split) -> tuple[nn.Module, Tensor]:
     """What epochs change of a network, and the logits that the rest of it adds, n x classes or nothing at all."""
     if isinstance(network, Scratch):
-        return network.residual, predict(network.patches, split, PART)
+        return network.residual, predict(network.patches, split, AT_ONCE)
     return network, torch.zeros(())
 
 

@@ -22,6 +22,7 @@ from sagemaker_inference.errors import GenericInferenceToolkitError
 JSON = "application/json"
 FORMATS = {"image/png": ("PNG",), "image/jpeg": ("JPEG",), "application/x-image": ("PNG", "JPEG")}
 MAX_IMAGES = 256  # in one request
+AT_ONCE = 16  # of which the network is asked: what it holds meanwhile grows with them
 # passed on to the caller: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 
@@ -123,6 +124,7 @@ def pixels(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np.uint8
 
 def probabilities(model: Model, images: NDArray[np.uint8]) -> list[list[float]]:
     """Each class's probability for each image, n x height x width x 3."""
-    (answer,) = model.session.run(None, {"images": images})
-    rows: list[list[float]] = answer.astype(float).tolist()
+    parts = (images[start : start + AT_ONCE] for start in range(0, len(images), AT_ONCE))
+    answers = [model.session.run(None, {"images": part})[0] for part in parts]
+    rows: list[list[float]] = np.concatenate(answers).astype(float).tolist()
     return rows

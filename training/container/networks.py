@@ -1,5 +1,5 @@
-"""The networks. Each takes uint8 images as they come and brings its own preprocessing, so that what is
-trained, exported and served is one graph, and training and serving cannot differ.
+"""The networks. Each takes images as they come, uint8 where they are served, and brings its own preprocessing, so that
+what is trained, exported and served is one graph, and training and serving cannot differ.
 """
 
 import torch
@@ -7,7 +7,7 @@ from patches import Patches
 from resizing import resize
 from torch import Tensor, nn
 
-ENLARGED = 96  # pixels to which small images are enlarged for a network that learned on large ones
+SEEN = 96  # pixels to which images are brought for a network that learned on large ones
 KEPT_BLOCKS = 5  # of 16: up to where the image has 12 x 12 places
 
 
@@ -59,11 +59,9 @@ class Pretrained(nn.Module):
         return head
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits, n x classes, of uint8 images n x height x width x 3."""
-        enlarged = resize(images.permute(0, 3, 1, 2).float() / 127.5 - 1.0, ENLARGED)
-        if not torch.onnx.is_in_onnx_export():
-            enlarged = enlarged.contiguous(memory_format=torch.channels_last)
-        logits: Tensor = self.body(enlarged)
+        """Logits, n x classes, of images n x height x width x 3 from 0 to 255."""
+        seen = resize(images.permute(0, 3, 1, 2).float() / 127.5 - 1.0, SEEN)
+        logits: Tensor = self.body(seen.contiguous(memory_format=torch.channels_last))
         return logits
 
 

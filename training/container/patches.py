@@ -26,7 +26,9 @@ THRESHOLD = 0.25  # of likeness, a cosine, below which it does not count
 DRAWN = 10_000  # patches of which the components are found
 MOST_ROWS = 4096  # that the linear layer is solved for: its system has a line for each
 PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # in shares of the rows' mean square
-PART = 8  # images that are computed on at once: more outgrow a processor's cache
+AT_ONCE = 8  # images that are computed on at once: more outgrow a processor's cache
+CALM = 0.05  # that is added to a patch's contrast: what is nearly flat is not blown up
+STEADY = 0.01  # share of the features' mean spread that is added to each one's
 SMALL = 1e-6  # that keeps images without any contrast from dividing by nothing
 
 
@@ -65,7 +67,7 @@ class Bank(nn.Module):
         rows, top, left = (torch.randint(limit, (DRAWN,), generator=generator) for limit in (len(images), last, last))
         drawn = images.unfold(2, self.size, 1).unfold(3, self.size, 1)[rows, :, top, left]
         drawn = drawn - drawn.mean((1, 2, 3), keepdim=True)
-        drawn = drawn / (drawn.std((1, 2, 3), keepdim=True) + 0.05)
+        drawn = drawn / (drawn.std((1, 2, 3), keepdim=True) + CALM)
         both = torch.cat([drawn, drawn.flip(3)]).flatten(1)
         variances, directions = torch.linalg.eigh(both.T @ both / len(both))
         kept = len(self.whitening)
@@ -109,13 +111,13 @@ class Patches(nn.Module):
             Share of the rows told right, each by the layer that the others would have given.
         """
         rows = torch.randperm(len(labels), generator=generator)[:MOST_ROWS]
-        parts = [small(images[part]) for part in rows.split(PART)]  # type: ignore[no-untyped-call]
-        labels = labels[rows]
+        parts = [small(images[part]) for part in rows.split(AT_ONCE)]  # type: ignore[no-untyped-call]
+        pictures, labels = torch.cat(parts), labels[rows]
         for bank in cast(Iterable[Bank], self.banks):
-            bank.draw(torch.cat(parts), generator)
+            bank.draw(pictures, generator)
         features = torch.cat([self._features(part) for part in parts])
         mean, spread = features.mean(0), features.std(0, correction=0)
-        spread += 0.01 * spread.mean() + SMALL
+        spread += STEADY * spread.mean() + SMALL
         features -= mean
         features /= spread
         targets = functional.one_hot(labels, len(self.bias)).float()

@@ -1,6 +1,7 @@
 """Train a classifier inside a SageMaker training job.
 
-Reads the channels train, validation, train_lst and validation_lst; writes model.onnx, model.json and code/ to the
+Reads the channels train and validation (images with their manifests in train_lst and validation_lst, or shards),
+pretrain and packages where they are asked for; writes model.onnx, model.json and code/ to the
 model directory, and metrics.json and validation.csv to the output directory.
 """
 
@@ -26,7 +27,7 @@ from calibrate import cross_fitted, expected_calibration_error, temperature
 from data import Split, read_channel
 from errors import InputError
 from export import export
-from fit import Epoch, Training, predict
+from fit import Epoch, Training, predict, shares
 from hosts import Group, join, leave
 from networks import Probabilities, ResNet9, Scratch, make_network
 from settings import Settings, parse
@@ -63,7 +64,7 @@ def train(settings: Settings, group: Group) -> None:
     if group.sharded:  # its processes part a host's rows among them
         rows = rows.take(np.arange(len(rows.labels)) % group.local_size == group.local_rank)
     say = print if group.leads else silent
-    hosts = f", on each of {group.size} hosts" if group.size > 1 else ""
+    hosts = f", in each of {group.size} processes" if group.size > 1 else ""
     say(
         f"{len(rows.labels)} images to train on{hosts}, {len(validation.labels)} to validate on, {group.device}",
         flush=True,
@@ -73,11 +74,11 @@ def train(settings: Settings, group: Group) -> None:
     # another number of hosts takes another number of steps
     identity = {**asdict(settings), "processes": group.size, "sharded": group.sharded}
     kept = group.share(checkpoint.load(folder, identity) if group.leads else None)
+    shares(len(rows.labels), settings, group)  # refused before anything is learned
     begun = time.perf_counter()
     if isinstance(network, Scratch) and not kept:
         prepare(network, rows, settings, group, say)
-    before = time.perf_counter() - begun
-    training = Training(network.to(group.device), rows, settings, group)
+    training = Training(network.to(group.device), rows, settings, group, time.perf_counter() - begun)
     if kept:
         training.resume(kept)
         say(f"{len(training.epochs)} epochs were trained before, and training goes on", flush=True)
@@ -92,13 +93,18 @@ def train(settings: Settings, group: Group) -> None:
 
     training.run(validation, report, keeper(folder, identity, group))
     if group.leads:
-        write(training, validation, settings, before)
+        write(training, validation, settings)
 
 
 def prepare(network: Scratch, rows: Split, settings: Settings, group: Group, say: Callable[..., None]) -> None:
-    """What a network from nothing learns before its epochs; not kept when the job is killed meanwhile."""
+    """What a network from nothing learns before its epochs; not kept when the job is killed meanwhile.
+
+    The leading process alone draws patches, from its own rows; the others have them of it when training begins.
+    """
     if settings.pretrain_epochs:
         learn_others(network.residual, settings, group, say)
+    if not group.leads:
+        return
     generator = torch.Generator().manual_seed(settings.seed)
     right = network.patches.learn(torch.from_numpy(rows.images), torch.from_numpy(rows.labels), generator)
     say(f"patches alone tell {right:.4f} of the rows right, each as the others would", flush=True)
@@ -142,13 +148,8 @@ def keeper(folder: Path, identity: dict[str, Any], group: Group) -> Callable[[di
     return keep
 
 
-def write(training: Training, validation: Split, settings: Settings, before: float) -> None:
-    """The model directory and the output directory.
-
-    Parameters
-    ----------
-    before : seconds that passed before the first epoch
-    """
+def write(training: Training, validation: Split, settings: Settings) -> None:
+    """The model directory and the output directory."""
     logits = predict(training.network, validation)
     labels = torch.from_numpy(validation.labels)
     divisor = temperature(logits, labels)
@@ -159,7 +160,7 @@ def write(training: Training, validation: Split, settings: Settings, before: flo
         "ece_after": expected_calibration_error(cross_fitted(logits, labels), labels),
     }
     write_model(Probabilities(training.network, divisor), validation, settings)
-    write_metrics(validation, probabilities, training, calibration, before)
+    write_metrics(validation, probabilities, training, calibration)
 
 
 def write_model(network: Probabilities, validation: Split, settings: Settings) -> None:
@@ -187,20 +188,18 @@ def write_metrics(
     probabilities: Tensor,
     training: Training,
     calibration: dict[str, float],
-    before: float,
 ) -> None:
     """The output directory: figures, and each validation row's answer."""
     folder = Path(os.environ["SM_OUTPUT_DATA_DIR"])
     folder.mkdir(parents=True, exist_ok=True)
     epochs = training.epochs
-    seconds = before + sum(epoch.seconds for epoch in epochs)
     right = int((probabilities.argmax(1).numpy() == validation.labels).sum())
     metrics: dict[str, Any] = {
         "validation": {"n": len(validation.labels), "correct": right, "accuracy": right / len(validation.labels)},
         "calibration": calibration,
         "epochs": [asdict(epoch) for epoch in epochs],
-        "seconds": seconds,
-        "images_per_second": training.rows * len(epochs) / seconds,
+        "seconds": training.seconds,
+        "images_per_second": training.rows * len(epochs) / training.seconds,
     }
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
     with (folder / "validation.csv").open("w", newline="") as stream:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from augment import SHIFT, ZOOM, Draws, disturb, draw, mirror, move, patch
+from augment import SHIFT, ZOOM, Draws, cover, disturb, draw, mirror, move
 from resizing import resize
 
 
@@ -46,7 +46,7 @@ def test_a_target_has_the_share_of_each_image_that_is_seen(images: torch.Tensor)
     targets = torch.eye(2)[torch.arange(64) % 2]
 
     # WHEN
-    mixed, shares = patch(images, targets, draw(64, torch.Generator().manual_seed(4)))
+    mixed, shares = cover(images, targets, draw(64, torch.Generator().manual_seed(4)))
 
     # THEN
     white = (mixed == 255).float().mean((1, 2, 3))
@@ -62,13 +62,15 @@ def unmoved(count: int) -> Draws:
     return Draws(middle, middle[:, None].expand(-1, 2), middle, *(middle[:, None].expand(-1, 3) for _ in range(2)))
 
 
-def test_an_image_that_is_not_moved_is_resized_alone(images: torch.Tensor) -> None:
+@pytest.mark.parametrize("side", [96, 12])
+def test_an_image_that_is_not_moved_is_resized_alone(images: torch.Tensor, side: int) -> None:
     # WHEN
-    moved = move(images, unmoved(64), 96)
+    moved = move(images, unmoved(64), side)
 
     # THEN away from the edges, beyond which one sees its mirror image and the other its last pixels
-    expected = resize(images.permute(0, 3, 1, 2).float(), 96).clamp(0, 255).permute(0, 2, 3, 1)
-    assert torch.allclose(moved[:, 8:-8, 8:-8], expected[:, 8:-8, 8:-8], atol=0.5)
+    expected = resize(images.permute(0, 3, 1, 2).float(), side).clamp(0, 255).permute(0, 2, 3, 1)
+    inner = slice(side // 12, -(side // 12))
+    assert torch.allclose(moved[:, inner, inner], expected[:, inner, inner], atol=0.5)
 
 
 @pytest.mark.parametrize(("place", "pixels"), [(0.0, -1), (1.0, 1)])

@@ -108,7 +108,7 @@ def test_two_hosts_train_the_model_that_one_trains(make_job: MakeJob) -> None:
         assert found[name] == pytest.approx(expected[name], rel=0.01)
 
     # AND only the leading host speaks and writes
-    assert "41 images to train on, on each of 2 hosts" in leader
+    assert "41 images to train on, in each of 2 processes" in leader
     assert "epoch=1/1" in leader
     assert "epoch=" not in other
     assert not second.model.exists()

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from calibrate import CANDIDATES, temperature
 from patches import Bank, Patches, ridge, small, solve
 from torch import nn
 
@@ -99,9 +100,22 @@ def test_the_more_the_features_say_the_smaller_the_penalty(labels: torch.Tensor)
     # WHEN
     (near, _), (far, _) = ridge(products, given), ridge(products, chance)
 
-    # THEN
+    # THEN what chance gives is believed less than with a small penalty
     assert torch.allclose(products @ near, given, atol=0.05)
-    assert float((products @ far).norm()) < 0.5 * float(chance.norm())
+    believed, _ = solve(products, chance, 0.01)
+    assert float((products @ far).norm()) < 0.8 * float((products @ believed).norm())
+
+
+def test_the_others_shares_of_many_classes_become_probabilities() -> None:
+    # GIVEN what regression tells of 100 classes: shares, of which a row's own is the largest and small
+    labels = torch.arange(1000) % 100
+    told = torch.randn(1000, 100, generator=generator()) * 0.03 + nn.functional.one_hot(labels, 100) * 0.15
+
+    # WHEN
+    divisor = temperature(told, labels)
+
+    # THEN it is the likeliest, not the end of a range
+    assert CANDIDATES[0] < divisor < 0.1
 
 
 def test_images_without_any_contrast_give_numbers() -> None:

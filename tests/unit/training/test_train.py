@@ -29,6 +29,19 @@ def test_the_model_answers_batches_of_any_size(trained: Job) -> None:
         assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize(("pretrained", "size"), [(0, 48), (0, 24), (1, 128)])
+def test_the_model_takes_images_of_the_size_that_it_was_trained_on(job: Job, pretrained: int, size: int) -> None:
+    # WHEN
+    answer = job.run(classes="light,dark", pretrained=pretrained, epochs=1, batch_size=2, image_size=size)
+
+    # THEN
+    assert answer.returncode == 0, answer.stderr
+    session = onnxruntime.InferenceSession(job.model / "model.onnx")
+    for n in (1, 3):
+        (probabilities,) = session.run(None, {"images": np.zeros((n, size, size, 3), np.uint8)})
+        assert probabilities.shape == (n, 2)
+
+
 def test_the_model_describes_itself_and_brings_its_code(trained: Job) -> None:
     # WHEN
     description = json.loads((trained.model / "model.json").read_text())
@@ -59,6 +72,8 @@ def test_the_figures_are_those_of_each_rows_answer(trained: Job) -> None:
     assert measured["validation"]["correct"] == right
     assert measured["validation"]["accuracy"] == right / 12
     assert len(measured["epochs"]) == 1
+    assert measured["epochs"][-1]["validation_accuracy"] == measured["validation"]["accuracy"]
+    assert measured["seconds"] > measured["epochs"][-1]["seconds"]  # patches are drawn before
 
 
 def test_the_same_seed_gives_the_same_model(trained: Job, tmp_path: Path) -> None:
@@ -133,6 +148,21 @@ def test_data_that_cannot_be_trained_on_is_named(job: Job, damage: Callable[[Job
     with pytest.raises(InputError, match=re.escape(reason)) as caught:
         read_channel("train", classes=2, size=32, environment=channels)
     assert "\n" not in str(caught.value)
+
+
+def test_too_few_images_are_refused_before_anything_is_learned(tmp_path: Path) -> None:
+    # GIVEN one
+    job = Job(tmp_path)
+    draw_split(job.folder / "train", 1, seed=1)
+    draw_split(job.folder / "validation", 4, seed=2)
+
+    # WHEN
+    answer = job.run(classes="light,dark", pretrained=0, epochs=1)
+
+    # THEN
+    assert answer.returncode == 1
+    assert job.failure == "1 rows in batches of 64 are too few for 1 processes"
+    assert "patches" not in answer.stdout
 
 
 def test_a_job_that_cannot_run_leaves_its_reason_and_no_model(job: Job) -> None:
