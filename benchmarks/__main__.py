@@ -110,13 +110,9 @@ def _name(pretrained: int) -> str:
     return "pretrained" if pretrained else "from scratch"
 
 
-def _recipe(run: Run) -> str:
-    return _name(run.pretrained)
-
-
 def _row(run: Run) -> str:
     return (
-        f"{_recipe(run):<12}{run.seed:>5}{run.epochs:>8}{run.seconds:>9.1f}{run.cpu_seconds:>8.1f}"
+        f"{_name(run.pretrained):<12}{run.seed:>5}{run.epochs:>8}{run.seconds:>9.1f}{run.cpu_seconds:>8.1f}"
         f"{run.images_per_second:>10.1f}  {run.validation[0] / run.validation[1]:<12.3f}{_share(*run.test)}"
     )
 
@@ -130,7 +126,7 @@ def _summary(runs: list[Run]) -> str:
     validation = statistics.median(run.validation[0] / run.validation[1] for run in runs)
     test = statistics.median(run.test[0] / run.test[1] for run in runs)
     seconds = statistics.median(run.seconds for run in runs)
-    return f"{_recipe(runs[0]):<12} median: {seconds:.1f} s, validation {validation:.3f}, test {test:.3f}"
+    return f"{_name(runs[0].pretrained):<12} median: {seconds:.1f} s, validation {validation:.3f}, test {test:.3f}"
 
 
 def _serving(model: Path, body: bytes, folder: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import boto3
 
-from benchmarks.load import Load, ask
+from benchmarks.load import Load, LoadError, ask
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTAINER = ROOT / "training" / "container"
@@ -159,9 +159,9 @@ def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
+        except OSError as error:
             if process.poll() is not None or time.monotonic() > until:
-                raise
+                raise LoadError("the server did not start: what it said stands above") from error
             time.sleep(0.05)
         else:
             return

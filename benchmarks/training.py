@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.serving import Server
-
-CONTAINER = Path(__file__).resolve().parents[1] / "training" / "container"
+from benchmarks.serving import CONTAINER, Server
 
 
 class RunFailedError(Exception):
