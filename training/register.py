@@ -63,26 +63,27 @@ def register(
         "validation_n": str(score.n),
         "validation_rows": score.rows,
     }
-    environment = {**SERVING, **(packages.SERVING if brings_packages else {})}
-    container = {
-        "Image": image,
-        "ModelDataUrl": job.model_data_url,
-        **({"Environment": environment} if scripted else {}),
-    }
     answer = sagemaker.create_model_package(
         ModelPackageGroupName=group,
         ModelPackageDescription=reason[:1024],
         ModelApprovalStatus=status,
-        InferenceSpecification={
-            "Containers": [container],
-            "SupportedContentTypes": [*CONTENT_TYPES, *([SEVERAL] if scripted else [])],
-            "SupportedResponseMIMETypes": ["application/json"],
-        },
+        InferenceSpecification=_serving(job, image, scripted, brings_packages),
         ModelMetrics={"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": metrics_url}}},
         CustomerMetadataProperties=known,
     )
     arn: str = answer["ModelPackageArn"]
     return arn
+
+
+def _serving(job: TrainingJob, image: str, scripted: bool, brings_packages: bool) -> dict[str, Any]:
+    container: dict[str, Any] = {"Image": image, "ModelDataUrl": job.model_data_url}
+    if scripted:
+        container["Environment"] = {**SERVING, **(packages.SERVING if brings_packages else {})}
+    return {
+        "Containers": [container],
+        "SupportedContentTypes": [*CONTENT_TYPES, *([SEVERAL] if scripted else [])],
+        "SupportedResponseMIMETypes": ["application/json"],
+    }
 
 
 def as_metadata(text: str) -> str:
