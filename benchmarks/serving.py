@@ -73,13 +73,18 @@ def serve(model: Path, body: bytes) -> Measured:
 
 def serve_eagerly(model: Path, body: bytes, folder: Path) -> Measured:
     """The same server, where the trained network is run by PyTorch itself."""
+    lay_out_eager(model, folder)
+    return serve(folder, body)
+
+
+def lay_out_eager(model: Path, folder: Path) -> None:
+    """Make a model's folder in which PyTorch runs the network."""
     code = folder / "code"
     code.mkdir(parents=True)
     shutil.copy(model / "model.json", folder)
     for path in CONTAINER.glob("*.py"):  # what makes the network needs its neighbours
         shutil.copy(path, code)
     shutil.copy(EAGER, code / "inference.py")
-    return serve(folder, body)
 
 
 def invoke(model: Path, body: bytes) -> tuple[Load, ...]:
