@@ -3,14 +3,18 @@
 from typing import Any
 
 from moto.awslambda import models
+from moto.logs.models import LogsBackend
 
-from emulator.replace import replace
+from emulator.replace import add, replace
 
 
 def install() -> None:
     """Keep dead letter targets and the form of logs, and the alias that an event source mapping names."""
     _keep_settings()
     _keep_mapped_alias()
+    # moto copies a function with all that it refers to when it publishes a version, all logs among it: they would be
+    # the version's own from then on, and the copy fails when somebody logs meanwhile
+    add(LogsBackend, "__deepcopy__", lambda backend, memo: backend)
 
 
 def _keep_settings() -> None:

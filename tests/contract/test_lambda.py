@@ -3,6 +3,7 @@
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
@@ -201,6 +202,34 @@ def test_versions_and_aliases_run_their_own_code_under_their_own_arn(emulator: A
     assert first.payload == [1, "1", f"{arn}:1"]
     assert alias.payload == [1, "1", f"{arn}:live"]
     assert [answer.version for answer in (newest, first, alias)] == ["$LATEST", "1", "1"]
+
+
+def test_a_version_is_published_while_log_groups_come_and_go(emulator: Any) -> None:
+    # GIVEN somebody who makes log groups meanwhile
+    logs = emulator.client("logs")
+    over = Event()
+    for _ in range(200):
+        logs.create_log_group(logGroupName=unique("/many"))
+
+    def disturb() -> None:
+        while not over.is_set():
+            name = unique("/group")
+            logs.create_log_group(logGroupName=name)
+            logs.delete_log_group(logGroupName=name)
+
+    # WHEN
+    with ThreadPoolExecutor(4) as pool:
+        others = [pool.submit(disturb) for _ in range(4)]
+        try:
+            names = [make_function(emulator, "def main(event, context): return 1", Publish=True) for _ in range(20)]
+        finally:
+            over.set()
+    for other in others:
+        other.result()
+
+    # THEN
+    client = emulator.client("lambda")
+    assert all(client.get_function(FunctionName=name, Qualifier="1") for name in names)
 
 
 def test_an_alias_shares_its_traffic(emulator: Any) -> None:

@@ -1,6 +1,8 @@
 """Training: as told, and the same each time."""
 
+import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -70,15 +72,36 @@ def test_what_is_left_of_a_batch_is_not_trained_on(count: int, size: int, batche
     assert len(set(torch.cat(found).tolist())) == batches * size
 
 
-def test_the_learning_rate_falls_after_the_steps(caplog: pytest.LogCaptureFixture) -> None:
+class Heard(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What the stand-in logs, whoever else listens in this process."""
+    handler = Heard()
+    monkeypatch.setattr(log.logger, "handlers", [handler])
+    monkeypatch.setattr(log.logger, "propagate", False)
+    before = log.logger.level
+    log.logger.setLevel(logging.INFO)
+    yield handler.messages
+    log.logger.setLevel(before)
+
+
+def test_the_learning_rate_falls_after_the_steps(heard: list[str]) -> None:
     # GIVEN
     given = hyperparameters(epochs="4", lr_scheduler_step="1,3", lr_scheduler_factor="0.5", learning_rate="0.1")
-    log.logger.propagate = True
-    caplog.set_level("INFO")
     # WHEN
     fit.fit(model.create(given), make_split(8), make_split(4), given, nothing, none(given))
     # THEN
-    found = re.findall(r"Update\[(\d)\]: Change learning rate to (\S+)", caplog.text)
+    found = re.findall(r"Update\[(\d)\]: Change learning rate to (\S+)", "\n".join(heard))
     assert found == [("1", "5.00000e-02"), ("3", "2.50000e-02")]
 
 
