@@ -1,5 +1,6 @@
 """The one process: moto's services behind cheroot on loopback, changed in place by each emulated service."""
 
+import io
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from cheroot.server import HTTPConnection
+from cheroot.server import HTTPConnection, HTTPRequest
 from cheroot.workers.threadpool import ThreadPool
 from cheroot.wsgi import Gateway_10, Server
 
@@ -22,6 +23,7 @@ HOST = "127.0.0.1"
 THREADS = 32
 IDLE_THREADS = 8  # with fewer left, GROWTH more are started
 GROWTH = 32
+ANSWER = 1 << 16  # bytes that are sent at once
 KEEP_ALIVE = 3600  # seconds that a client may leave a connection unused
 
 
@@ -44,6 +46,30 @@ class _Workers(ThreadPool):
         if self.idle - self.qsize < IDLE_THREADS:
             self.grow(GROWTH)
         super().put(connection)
+
+
+class _Request(HTTPRequest):
+    """A request that is answered in one piece.
+
+    Now and then AWS's SDK for Go closes its own connection when the head of an answer comes, cannot read a body that
+    comes later, and asks again (aws-sdk-go-v2, issues 1825 and 2737): Terraform then creates what exists already.
+    What arrives with the head, up to 4096 bytes, it has read by then.
+    """
+
+    def respond(self) -> None:
+        """Answer; head and body leave together."""
+        wire = self.conn.wfile
+        answer = io.BufferedWriter(wire, ANSWER)
+        self.conn.wfile = answer
+        try:
+            super().respond()
+        finally:
+            self.conn.wfile = wire
+            answer.detach()
+
+
+class _Connection(HTTPConnection):
+    RequestHandlerClass = _Request
 
 
 class _Gateway(Gateway_10):
@@ -101,6 +127,7 @@ def serve(*, port: int, images: Images, quotas: Quotas) -> None:
 
 def _bind(port: int) -> Server:
     server = Server((HOST, port), None, request_queue_size=256, timeout=KEEP_ALIVE)
+    server.ConnectionClass = _Connection
     server.gateway = _Gateway
     server.keep_alive_conn_limit = 1024
     server.requests = _Workers(server, min=THREADS)
