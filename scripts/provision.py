@@ -148,7 +148,7 @@ DRIFT = "drift.txt"  # how the live stack differs, in the environment's folder
 # What is gone with an endpoint that its time to live has ended, and comes back with it
 OF_THE_ENDPOINT = (
     "module.endpoint.aws_sagemaker_endpoint.",
-    "module.endpoint.aws_appautoscaling_",
+    "module.scaling.aws_appautoscaling_",
     "module.guard.terraform_data.endpoint",
     "module.guard.aws_scheduler_schedule.",
     "module.guard.aws_iam_role_policy.",
@@ -196,13 +196,18 @@ def down(environment: Environment) -> None:
     Raises
     ------
     ProtectedError
-        It is production, and the word is missing; or its data are protected, which a destruction would otherwise
+        It is production, and the word is missing; or another is given; or its data are protected, which a destruction would otherwise
         find out only after it has taken half of the rest down.
     LeftoversError
         Something that no step of the workflow makes bears the environment's tag.
     """
-    if environment.name == "prod" and environment.options.confirm != "prod":
+    confirmed = environment.options.confirm
+    if environment.name == "prod" and not confirmed:
         raise ProtectedError("this destroys production: say `make down ENV=prod CONFIRM=prod` if you mean it")
+    if confirmed not in ("", environment.name):
+        raise ProtectedError(
+            f"nothing was destroyed: CONFIRM={confirmed} is another name than the environment's, {environment.name}"
+        )
     try:
         stack = environment.stack
     except StackMissingError:

@@ -212,6 +212,13 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
+  # A function's network interfaces outlive it, bear no tag, and hold its subnets and groups: Terraform removes them
+  statement {
+    sid       = "RemoveInterfacesOfFunctions"
+    actions   = ["ec2:DeleteNetworkInterface", "ec2:DetachNetworkInterface"]
+    resources = ["${local.arn_prefix}:ec2:*:${local.account_id}:network-interface/*"]
+  }
+
   # Roles are made within the boundary, or not at all, and it is never taken off
   statement {
     sid       = "MakeRolesWithinTheBoundary"

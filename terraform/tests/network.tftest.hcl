@@ -46,6 +46,14 @@ run "only_named_services_can_be_reached" {
   }
 
   assert {
+    condition = (
+      one(one(data.aws_iam_policy_document.storage.statement).principals).identifiers == toset(["*"]) &&
+      one(one(data.aws_iam_policy_document.storage.statement).condition).variable == "aws:PrincipalAccount"
+    )
+    error_message = "All of this account must pass the gateway, which takes the account's ARN for its root user, and nobody else."
+  }
+
+  assert {
     condition     = aws_vpc_endpoint.inference.private_dns_enabled && aws_vpc_endpoint.inference.service_name == "com.amazonaws.us-east-1.sagemaker.runtime"
     error_message = "Inference must be reached under its own name."
   }

@@ -168,16 +168,24 @@ def test_a_model_that_fails_is_rolled_back_and_the_old_one_answers(account: Runn
     assert terraform.plan().empty
 
 
-def test_an_endpoint_that_its_time_to_live_has_ended_is_no_drift(account: RunningEmulator, project: Path) -> None:
+def test_an_endpoint_that_its_time_to_live_has_ended_is_no_drift(
+    account: RunningEmulator, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN an environment that is not deployed, THEN nothing differs
     assert "is not deployed" in command(project, "provision", "drift").stdout
 
-    # GIVEN one whose endpoint has been ended
+    # GIVEN one whose endpoint has been ended, and with it its scaling
+    monkeypatch.setenv("TF_VAR_endpoint_max_instance_count", "3")
     terraform = make_terraform(project, "local")
     terraform.apply(terraform.plan())
     stack = read_stack(terraform)
     assert deploy(account, stack, project, register(account, stack, "[0.99, 0.01]")).returncode == 0
     end_now(account, read_stack(terraform))  # which has the schedule only now
+    account.client("application-autoscaling").deregister_scalable_target(
+        ServiceNamespace="sagemaker",
+        ResourceId=f"endpoint/{stack.endpoint_name}/variant/AllTraffic",
+        ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+    )
 
     # WHEN
     answer = command(project, "provision", "drift")

@@ -124,6 +124,19 @@ run "an_environments_boundary_ends_at_the_environment" {
   }
 }
 
+run "what_functions_leave_in_a_network_is_removed_with_it" {
+  assert {
+    condition = alltrue([
+      for name in ["dev", "prod"] : toset(flatten([
+        for statement in data.aws_iam_policy_document.deploy[name].statement :
+        [for resource in statement.resources : "${join(" ", sort(statement.actions))} ${reverse(split(":", resource))[0]}"]
+        if statement.sid == "RemoveInterfacesOfFunctions"
+      ])) == toset(["ec2:DeleteNetworkInterface ec2:DetachNetworkInterface network-interface/*"])
+    ])
+    error_message = "Whoever destroys a network must be able to remove the interfaces that functions left in it."
+  }
+}
+
 run "nobody_takes_over_a_key" {
   assert {
     condition = alltrue(flatten([

@@ -116,9 +116,17 @@ data "aws_iam_policy_document" "storage" {
     actions   = ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]
     resources = [var.bucket_arn, "${var.bucket_arn}/*"]
 
+    # a gateway takes an account's ARN for its root user alone:
+    # https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
     principals {
       type        = "AWS"
-      identifiers = ["arn:${local.partition}:iam::${local.account_id}:root"]
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:PrincipalAccount"
+      values   = [local.account_id]
     }
   }
 }

@@ -48,6 +48,12 @@ def test_production_is_not_destroyed_without_its_word() -> None:
         down(Environment("prod", argparse.Namespace(confirm="")))
 
 
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_a_mistyped_word_destroys_nothing(name: str) -> None:
+    with pytest.raises(ProtectedError, match="nothing was destroyed: CONFIRM=prd"):
+        down(Environment(name, argparse.Namespace(confirm="prd")))
+
+
 def test_protected_data_are_refused_before_anything_is_destroyed() -> None:
     # GIVEN an environment whose Terraform must not be asked
     environment: Any = SimpleNamespace(
