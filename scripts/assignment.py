@@ -131,6 +131,7 @@ def ground_of(stack: Stack, algorithm: Algorithm) -> Ground:
         instance_count=stack.training_instance_count,
         spot=stack.training_spot,
         network=stack.network,
+        tags=stack.tags,
         name=f"scones-{stack.environment}-vehicles",
     )
 

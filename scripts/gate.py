@@ -3,19 +3,18 @@
 import hashlib
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import boto3
 
 import staging
+from scripts import batches
 from scripts.command import OperatorError
-from scripts.leftovers import batch_name
 from scripts.registry import Version
 from scripts.stack import Stack
 from training.answers import AnswersError, fetch_right, is_right
 from training.follow import TrainingJob
 from training.judge import Score, Verdict, judge
-from training.transform import TransformError, find_batch, transform
+from training.transform import TransformError
 
 SPLIT = "validation"
 
@@ -74,28 +73,13 @@ def score_in_use(stack: Stack, version: Version, manifest: staging.Manifest) -> 
 
 def asked_right(stack: Stack, version: Version, manifest: staging.Manifest) -> dict[str, bool]:
     """Whether a version tells each validation image right, by the image's name."""
+    batch = batches.gather(stack, SPLIT)
+    answers = batches.ask(stack, batch, version.arn, classes=len(manifest["classes"]))
     s3 = boto3.client("s3", region_name=stack.region)
-    batch = find_batch(make_name(stack), stack.bucket, SPLIT, s3=s3)
-    answers = transform(
-        batch,
-        container={"ModelPackageName": version.arn},
-        network=stack.network_of_model,
-        role_arn=stack.training_role_arn,
-        kms_key_arn=stack.kms_key_arn,
-        instance_type=stack.transform_instance_type,
-        classes=len(manifest["classes"]),
-        sagemaker=boto3.client("sagemaker", region_name=stack.region),
-        s3=s3,
-    )
     listing = s3.get_object(Bucket=stack.bucket, Key=f"{SPLIT}.lst")["Body"].read().decode("utf-8")
     labels = {path: int(number) for _, number, path in (line.split("\t") for line in listing.splitlines())}
     found = {key.removeprefix(batch.prefix): values for key, values in answers.probabilities.items()}
     return {name: is_right(labels[name], values) for name, values in found.items() if name in labels}
-
-
-def make_name(stack: Stack) -> str:
-    """A batch transform job's name, which no other has."""
-    return f"{batch_name(stack.environment)}{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
 
 
 def classes_of(manifest: staging.Manifest) -> str:

@@ -28,6 +28,8 @@ HOSTING = (
 # one group for the whole account: only our streams may go
 JOB_LOGS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/TransformJobs")
 LOGS = ("/aws/sagemaker/Endpoints/", "/aws/lambda/", "/aws/vendedlogs/states/")
+# What SageMaker keeps of jobs that have ended, for good, with the tags that they had
+RECORDS = ("training-job", "transform-job", "hyper-parameter-tuning-job", "experiment-trial-component")
 PAUSE, PATIENCE = 1.0, 600.0  # seconds between two looks at jobs that stop, and in all
 SETTLING = 120.0  # seconds for which what was deleted may still be listed by its tag
 
@@ -110,7 +112,8 @@ class Leftovers:
                 yield Leftover("log stream", name, delete_stream)
 
     def tagged(self, destroyed: Collection[str]) -> list[str]:
-        """ARNs that still bear the environment's tag; a key waits out its days of grace before it is gone.
+        """ARNs that still bear the environment's tag; a key waits out its days of grace before it is gone,
+        and records of jobs that have ended stay.
 
         Parameters
         ----------
@@ -127,7 +130,7 @@ class Leftovers:
             TagFilters=[{"Key": "Stack", "Values": [self._prefix.removesuffix("-")]}]
         )
         found = [each["ResourceARN"] for page in pages for each in page["ResourceTagMappingList"]]
-        return [arn for arn in found if arn.split(":")[2] != "kms"]
+        return [arn for arn in found if arn.split(":")[2] != "kms" and arn.split(":")[5].split("/")[0] not in RECORDS]
 
     def _names(self, operation: str, noun: str, **options: str) -> list[str]:
         pages = self._sagemaker.get_paginator(operation).paginate(NameContains=self._prefix, **options)

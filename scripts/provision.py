@@ -196,8 +196,8 @@ def down(environment: Environment) -> None:
     Raises
     ------
     ProtectedError
-        It is production, and the word is missing; or another is given; or its data are protected, which a destruction would otherwise
-        find out only after it has taken half of the rest down.
+        It is production, and the word is missing; or another is given; or its data are protected, which a destruction
+        would otherwise find out only after it has taken half of the rest down.
     LeftoversError
         Something that no step of the workflow makes bears the environment's tag.
     """

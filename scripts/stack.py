@@ -22,7 +22,9 @@ class Stack:
     bucket: str
     protected: bool
     kms_key_arn: str
+    tags: Mapping[str, str]
     training_role_arn: str
+    transform_role_arn: str
     training_images: Mapping[str, str]
     serving_images: Mapping[str, str]
     training_instance_types: Mapping[str, str]

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 
 import boto3
 
+from scripts import batches
 from scripts.command import Environment, OperatorError, run_command
 from scripts.files import write
-from scripts.gate import make_name
 from scripts.registry import model_in_use, number_of
 from scripts.stack import Stack
-from training.transform import Answers, TransformError, find_batch, transform
+from training.transform import Answers, TransformError
 
 FILE = "transform.csv"
 NAMED = 10  # objects that failed, of those in the file's stead
@@ -44,22 +44,11 @@ def main(environment: Environment) -> None:
     model = model_in_use(stack, boto3.client("ssm", region_name=stack.region))
     if model is None:
         raise BatchError(f"no model is in use: run `make train ENV={stack.environment}`")
-    s3 = boto3.client("s3", region_name=stack.region)
     try:
-        batch = find_batch(make_name(stack), stack.bucket, prefix, s3=s3)
+        batch = batches.gather(stack, prefix)
         print(f"{len(batch.keys)} objects below s3://{stack.bucket}/{batch.prefix}, for v{number_of(model)}")
         print(f"transform job {batch.name}")
-        answers = transform(
-            batch,
-            container={"ModelPackageName": model},
-            network=stack.network_of_model,
-            role_arn=stack.training_role_arn,
-            kms_key_arn=stack.kms_key_arn,
-            instance_type=stack.transform_instance_type,
-            classes=len(stack.classes),
-            sagemaker=boto3.client("sagemaker", region_name=stack.region),
-            s3=s3,
-        )
+        answers = batches.ask(stack, batch, model, classes=len(stack.classes))
     except TransformError as error:
         raise BatchError(str(error)) from error
     path = environment.directory / FILE

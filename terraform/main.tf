@@ -7,6 +7,13 @@ locals {
   account_id = data.aws_caller_identity.this.account_id
   partition  = data.aws_partition.this.partition
 
+  # Jobs bear them too
+  tags = {
+    Project     = "scones"
+    Environment = var.environment
+    Stack       = local.prefix # one tag that is this environment's alone, as a budget filters by one
+  }
+
   # Known before they exist, so that roles can name them without a cycle
   endpoint_name      = "${local.prefix}-vehicles"
   approved_path      = "/scones/${var.environment}/approved-model"

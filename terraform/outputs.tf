@@ -23,9 +23,19 @@ output "kms_key_arn" {
   value       = module.keys.arn
 }
 
+output "tags" {
+  description = "Tags of all that is this environment's, which jobs are given as they start."
+  value       = local.tags
+}
+
 output "training_role_arn" {
-  description = "Role that training and batch transform jobs run under."
+  description = "Role that training jobs run under."
   value       = module.training.role_arn
+}
+
+output "transform_role_arn" {
+  description = "Role that batch transform jobs run under."
+  value       = module.training.transform_role_arn
 }
 
 output "training_images" {

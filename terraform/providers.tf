@@ -6,11 +6,6 @@ provider "aws" {
   skip_metadata_api_check = var.provider_path_style
 
   default_tags {
-    tags = {
-      Project     = "scones"
-      Environment = var.environment
-      Stack       = local.prefix # one tag that is this environment's alone, as a budget filters by one
-      ManagedBy   = "terraform"
-    }
+    tags = merge(local.tags, { ManagedBy = "terraform" })
   }
 }

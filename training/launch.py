@@ -58,6 +58,7 @@ class Ground:
     kms_key_arn : encrypts what the job leaves
     name : first part of the job's name
     network : None where containers may reach any
+    tags : by which what the job costs is told apart
     instance_count : hosts; with more than one they train one model together
     spot : whether to train on instances that may be taken away, for less
     """
@@ -71,6 +72,7 @@ class Ground:
     instance_count: int
     spot: bool
     name: str
+    tags: Mapping[str, str]
     network: Network | None = None
 
 
@@ -121,7 +123,7 @@ def make_trainer(
     os.environ.setdefault("SAGEMAKER_VALIDATE_ROLE", "false")
     # two seconds and a gigabyte of packages: imported only by whoever trains
     from sagemaker.core.helper.session_helper import Session
-    from sagemaker.core.shapes import CheckpointConfig, StoppingCondition
+    from sagemaker.core.shapes import CheckpointConfig, StoppingCondition, Tag
     from sagemaker.core.training.configs import Compute, Networking, OutputDataConfig
     from sagemaker.train import ModelTrainer
 
@@ -154,6 +156,7 @@ def make_trainer(
             # hosts tell each other what they learned of the data
             enable_inter_container_traffic_encryption=ground.instance_count > 1,
         ),
+        tags=[Tag(key=key, value=value) for key, value in ground.tags.items()],
         # the built-in algorithm takes them up too: https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html
         checkpoint_config=CheckpointConfig(s3_uri=checkpoints(ground.bucket, fingerprint)) if resumes else None,
         **(script(ground) if algorithm.scripted else {}),

@@ -87,6 +87,7 @@ def transform(
     role_arn: str,
     kms_key_arn: str,
     instance_type: str,
+    tags: Mapping[str, str],
     classes: int,
     sagemaker: Any,
     s3: Any,
@@ -98,6 +99,7 @@ def transform(
     container : of the model: `ModelPackageName`, or `Image`, `ModelDataUrl` and `Environment`
     network : what CreateModel is told of it; empty for none
     kms_key_arn : encrypts the answers
+    tags : by which what the job costs is told apart
     classes : how many probabilities an answer has
 
     Raises
@@ -105,10 +107,11 @@ def transform(
     TransformError
         SageMaker refuses the job, or it ended without any answer.
     """
+    tagged = [{"Key": key, "Value": value} for key, value in tags.items()]
     try:
         with (
-            made_model(batch.name, container, network, role_arn, sagemaker=sagemaker),
-            started_job(batch, kms_key_arn, instance_type, sagemaker=sagemaker),
+            made_model(batch.name, container, network, role_arn, tagged, sagemaker=sagemaker),
+            started_job(batch, kms_key_arn, instance_type, tagged, sagemaker=sagemaker),
         ):
             ended = follow(batch, sagemaker=sagemaker, s3=s3)
     except ClientError as error:
@@ -122,10 +125,16 @@ def transform(
 
 @contextlib.contextmanager
 def made_model(
-    name: str, container: Mapping[str, Any], network: Mapping[str, Any], role_arn: str, *, sagemaker: Any
+    name: str,
+    container: Mapping[str, Any],
+    network: Mapping[str, Any],
+    role_arn: str,
+    tags: list[dict[str, str]],
+    *,
+    sagemaker: Any,
 ) -> Iterator[None]:
     """A model for one job, gone with it."""
-    sagemaker.create_model(ModelName=name, ExecutionRoleArn=role_arn, PrimaryContainer=container, **network)
+    sagemaker.create_model(ModelName=name, ExecutionRoleArn=role_arn, PrimaryContainer=container, Tags=tags, **network)
     try:
         yield
     finally:
@@ -133,7 +142,9 @@ def made_model(
 
 
 @contextlib.contextmanager
-def started_job(batch: Batch, kms_key_arn: str, instance_type: str, *, sagemaker: Any) -> Iterator[None]:
+def started_job(
+    batch: Batch, kms_key_arn: str, instance_type: str, tags: list[dict[str, str]], *, sagemaker: Any
+) -> Iterator[None]:
     """A job that is stopped, and billed no longer, where whoever waits for it gives up."""
     sagemaker.create_transform_job(
         TransformJobName=batch.name,
@@ -148,6 +159,7 @@ def started_job(batch: Batch, kms_key_arn: str, instance_type: str, *, sagemaker
             "KmsKeyId": kms_key_arn,
         },
         TransformResources={"InstanceType": instance_type, "InstanceCount": 1},
+        Tags=tags,
     )
     try:
         yield

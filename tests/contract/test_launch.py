@@ -41,6 +41,7 @@ def make_ground(sdk: Any, role: str, sagemaker: SageMaker) -> Any:  # noqa: F811
             "instance_count": 1,
             "spot": False,
             "name": unique("launched"),
+            "tags": {"Stack": "scones-local"},
         }
         return Ground(**{**known, **changes})
 
@@ -63,6 +64,8 @@ def test_our_own_code_goes_with_the_job_to_every_host(make_ground: Any, sagemake
     assert job["ResourceConfig"]["InstanceCount"] == 2
     assert job["OutputDataConfig"]["KmsKeyId"] == ground.kms_key_arn
     assert job["Environment"]["SCONES_FINGERPRINT"] == "same"
+    tags = sagemaker.client.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"]
+    assert {"Key": "Stack", "Value": "scones-local"} in tags
     found = {each["Name"] for each in job["AlgorithmSpecification"]["MetricDefinitions"]}
     assert found == set(ALGORITHMS["pytorch"].metrics)
     driver = f"{inputs['sm_drivers']['S3Uri'].rstrip('/')}/sm_train.sh"

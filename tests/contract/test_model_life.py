@@ -136,6 +136,7 @@ def test_a_batch_is_answered_by_the_registered_model(sagemaker: SageMaker, stack
         role_arn=ROLE,
         kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/some-key",
         instance_type="ml.m5.large",
+        tags={"Stack": "scones-local"},
         classes=2,
         sagemaker=sagemaker.client,
         s3=sagemaker.s3,

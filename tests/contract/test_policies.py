@@ -148,7 +148,7 @@ def test_every_policy_names_what_it_is_about(production: tuple[RunningEmulator, 
     account, stack = production
     found = policies(account.client("iam", stack.region))
 
-    assert len(found) == 8
+    assert len(found) == 9
     for role, mine in found.items():
         assert too_wide(mine, WITHOUT_RESOURCE) == set(), role
         for statement in mine:
@@ -186,6 +186,7 @@ def test_what_code_and_services_do_is_allowed_and_nothing_else(production: tuple
         "filter": {*called_by("filter"), *OWN_LOG, *TRACING, *FUNCTION_IN_VPC},
         "workflow": {*called_by_machine(account, stack), *KEY, *MACHINE},
         "training": {*BUCKET, *KEY, "kms:Encrypt", *CONTAINER, *CONTAINER_IN_VPC},
+        "transform": {*BUCKET, *KEY, "kms:Encrypt", *CONTAINER, *CONTAINER_IN_VPC},
         "vehicles-hosting": {
             *BUCKET,
             *KEY,
@@ -205,6 +206,27 @@ def test_what_code_and_services_do_is_allowed_and_nothing_else(production: tuple
     # THEN
     for purpose, allowed in expected.items():
         assert actions(found[f"scones-{stack.environment}-{purpose}"]) == allowed, purpose
+
+
+def test_each_container_writes_its_own_part_of_the_bucket(production: tuple[RunningEmulator, Stack]) -> None:
+    account, stack = production
+    found = policies(account.client("iam", stack.region))
+
+    written = {
+        role.removeprefix(f"scones-{stack.environment}-"): {
+            resource.removeprefix(f"arn:aws:s3:::{stack.bucket}/")
+            for statement in mine
+            if "s3:PutObject" in statement["Action"]
+            for resource in statement["Resource"]
+        }
+        for role, mine in found.items()
+    }
+    # a model that answers for images can change no model
+    assert {role: keys for role, keys in written.items() if keys} == {
+        "training": {"models/*", "checkpoints/*"},
+        "transform": {"transform/*"},
+        "vehicles-hosting": {"data_capture/*"},
+    }
 
 
 def called_by_machine(account: RunningEmulator, stack: Stack) -> set[str]:

@@ -26,18 +26,34 @@ module "role" {
   name                 = "${var.prefix}-training"
   bucket_arn           = var.bucket_arn
   read_keys            = ["*"]
-  write_keys           = [var.models_key, var.transform_key, var.checkpoints_key]
+  write_keys           = [var.models_key, var.checkpoints_key]
   kms_key_arn          = var.kms_key_arn
-  log_groups           = ["TrainingJobs", "TransformJobs"]
+  log_groups           = ["TrainingJobs"]
   network_policy       = var.network_policy
   permissions_boundary = var.permissions_boundary
 
   repositories = [
-    for image in [
-      data.aws_sagemaker_prebuilt_ecr_image.training,
-      data.aws_sagemaker_prebuilt_ecr_image.serving,
-      data.aws_sagemaker_prebuilt_ecr_image.built_in,
-    ] : image.repository_name
+    for image in [data.aws_sagemaker_prebuilt_ecr_image.training, data.aws_sagemaker_prebuilt_ecr_image.built_in] :
+    image.repository_name
+  ]
+}
+
+# A model that answers for a folder of images must not be able to change a model
+module "transform_role" {
+  source = "../role"
+
+  name                 = "${var.prefix}-transform"
+  bucket_arn           = var.bucket_arn
+  read_keys            = ["*"]
+  write_keys           = [var.transform_key]
+  kms_key_arn          = var.kms_key_arn
+  log_groups           = ["TransformJobs"]
+  network_policy       = var.network_policy
+  permissions_boundary = var.permissions_boundary
+
+  repositories = [
+    for image in [data.aws_sagemaker_prebuilt_ecr_image.serving, data.aws_sagemaker_prebuilt_ecr_image.built_in] :
+    image.repository_name
   ]
 }
 

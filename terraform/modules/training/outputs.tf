@@ -1,6 +1,11 @@
 output "role_arn" {
-  description = "Role that training and batch transform jobs run under."
+  description = "Role that training jobs run under."
   value       = module.role.arn
+}
+
+output "transform_role_arn" {
+  description = "Role that batch transform jobs run under."
+  value       = module.transform_role.arn
 }
 
 output "training_images" {

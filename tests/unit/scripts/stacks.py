@@ -14,7 +14,9 @@ def make_stack(**changes: Any) -> Stack:
         "bucket": f"scones-local-data-{account}",
         "protected": False,
         "kms_key_arn": f"arn:aws:kms:us-east-1:{account}:key/some-key",
+        "tags": {"Project": "scones", "Environment": "local", "Stack": "scones-local"},
         "training_role_arn": f"arn:aws:iam::{account}:role/scones-local-training",
+        "transform_role_arn": f"arn:aws:iam::{account}:role/scones-local-transform",
         "training_images": {
             "pytorch": "registry/pytorch-training:2.6",
             "image-classification": "registry/image-classification:1",

@@ -34,6 +34,11 @@ def test_what_is_listed_no_more_after_a_while_is_gone(monkeypatch: pytest.Monkey
     assert tagged(monkeypatch, FakeTags([TOPIC], [TOPIC], [])) == []
 
 
+def test_records_of_jobs_that_have_ended_are_nothing_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = "arn:aws:sagemaker:us-east-1:123456789012:training-job/scones-dev-vehicles-1"
+    assert tagged(monkeypatch, FakeTags([job])) == []
+
+
 def test_what_stays_listed_is_told_in_the_end_but_what_was_destroyed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leftovers, "SETTLING", 0)
     assert tagged(monkeypatch, FakeTags([TOPIC, "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1"]), TOPIC) == [

@@ -64,6 +64,7 @@ def ground(**changes: Any) -> Ground:
         "instance_count": 1,
         "spot": False,
         "name": "scones-local-vehicles",
+        "tags": {"Stack": "scones-local"},
     }
     return Ground(**{**known, **changes})
 

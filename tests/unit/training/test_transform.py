@@ -56,6 +56,7 @@ class FakeSageMaker:
         source = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
         assert source == "s3://bucket/in/"
         assert request["TransformOutput"]["KmsKeyId"] == "key"
+        assert request["Tags"] == [{"Key": "Stack", "Value": "scones-local"}]
         self._output = request["TransformOutput"]["S3OutputPath"].removeprefix("s3://bucket/")
 
     def describe_transform_job(self, **request: Any) -> dict[str, str]:
@@ -83,6 +84,7 @@ def run(s3: FakeS3, sagemaker: FakeSageMaker) -> Any:
         role_arn="role",
         kms_key_arn="key",
         instance_type="ml.m5.xlarge",
+        tags={"Stack": "scones-local"},
         classes=2,
         sagemaker=sagemaker,
         s3=s3,
