@@ -21,13 +21,12 @@ WIDTH = 86
 HOURS = 730  # a month, as AWS counts it in its estimates
 MILLION = 1_000_000
 
-# What an image takes where the plan cannot tell: the states it passes (Serialize, Classify, Filter, Record), the time
-# a function is reckoned with, and the share of executions that X-Ray traces beyond the first each second
-# (https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html)
+# What an image takes where the plan cannot tell: the states it passes (Serialize, Classify, Filter, Record), and the
+# time a function is reckoned with. X-Ray traces the first execution of each second and a twentieth of the others
+# (https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html): each of those that come one by one.
 STATES = 4
 ZONES = 2  # of a VPC, whose subnets a plan does not know before they are made
 SECONDS = 0.1
-TRACED = 0.05
 
 # Settings of something else, or billed by nothing: they would only fill the list of what has no price
 UNBILLED = (
@@ -49,6 +48,7 @@ NOT_COUNTED = (
     "training, tuning and batch transform jobs, the second set of instances while a deployment lasts, the alarms that "
     "scaling makes, metrics of failures, executions that fail or try again, messages, free tiers, taxes"
 )
+SERVERLESS = "https://aws.amazon.com/sagemaker/ai/pricing/"
 
 
 class PriceError(OperatorError):
@@ -137,6 +137,8 @@ def report(environment: str, plan: Mapping[str, Any], prices: Table) -> Iterator
     unknown = Counter(each["type"] for each in found if is_unpriced(each, prices))
     yield "no price in the table: " + ", ".join(f"{kind} ({count})" for kind, count in sorted(unknown.items()))
     yield from textwrap.wrap(f"not counted: {NOT_COUNTED}", WIDTH)
+    if plan["variables"]["serverless"].get("value"):
+        yield "nor the serverless endpoint, billed by its memory and the time of its answers: " + SERVERLESS
     hours = plan["variables"]["endpoint_hours"].get("value")
     if hours:
         yield f"the endpoint ends after {hours} hours, unless it is prolonged: the month is what it would cost without"
@@ -216,7 +218,7 @@ def costs_of(resource: Mapping[str, Any], prices: Table) -> Iterator[Cost]:
                 yield Cost(address, "reads one object", per_million=prices.per_million("s3_get"))
         case "aws_sfn_state_machine":
             yield Cost(address, f"{STATES} states", per_million=STATES * prices.per_million("state_transition"))
-            yield Cost(address, f"{TRACED:.0%} traced", per_million=TRACED * prices.per_million("xray_trace"))
+            yield Cost(address, "a trace at most", per_million=prices.per_million("xray_trace"))
         case "aws_dynamodb_table":
             yield Cost(address, "one item", per_million=prices.per_million("dynamodb_write"))
 

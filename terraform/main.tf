@@ -59,6 +59,12 @@ module "keys" {
 
   prefix                  = local.prefix
   deletion_window_in_days = var.protected ? 30 : 7
+
+  # the environment's own roles, and the one that deploys it from GitHub, use it in any case
+  users = var.key_users == null ? null : concat(var.key_users, [
+    for role in ["${local.prefix}-*", "scones-deploy-${var.environment}"] :
+    "arn:${local.partition}:iam::${local.account_id}:role/${role}"
+  ])
 }
 
 module "notices" {

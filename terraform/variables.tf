@@ -313,6 +313,17 @@ variable "permissions_boundary" {
   }
 }
 
+variable "key_users" {
+  description = "ARNs, with `*` for a part of a name, of the people's roles or users that may read and write data with the environment's key, beside the environment's own roles; null for all in the account whom their policies allow it."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = alltrue([for user in coalesce(var.key_users, []) : can(regex("^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[a-z-]+/.+$", user))])
+    error_message = "Whoever uses the key is named by an ARN, arn:aws:iam::<account>:role/<name>; `*` stands for a part of the name alone."
+  }
+}
+
 variable "vpc_cidr" {
   description = "Addresses of a VPC without a way to the internet, in which functions, jobs and the endpoint run, their containers cut off from any network; null for none. A model must be trained anew for it: it brings its packages along."
   type        = string

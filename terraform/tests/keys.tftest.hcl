@@ -47,6 +47,26 @@ run "whoever_may_use_it_is_of_this_account_or_a_service_that_works_for_it" {
   }
 }
 
+run "where_users_are_named_nobody_else_reads_or_lends" {
+  module {
+    source = "./modules/keys"
+  }
+
+  variables {
+    users = ["arn:aws:iam::123456789012:role/scones-test-*"]
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.this.statement : anytrue([
+        for condition in statement.condition : condition.test == "ArnLike" && condition.variable == "aws:PrincipalArn" && toset(condition.values) == toset(var.users)
+      ])
+      if contains(["UseThroughTheDatasServices", "LendToServicesThatKeepData"], statement.sid)
+    ])
+    error_message = "The key must be used by those who are named alone."
+  }
+}
+
 run "a_window_that_kms_refuses_is_refused_first" {
   command = plan
 
@@ -70,7 +90,8 @@ run "inputs_of_another_form_are_refused" {
 
   variables {
     prefix = "Scones_Test"
+    users  = ["arn:aws:iam::*:role/*"]
   }
 
-  expect_failures = [var.prefix]
+  expect_failures = [var.prefix, var.users]
 }

@@ -69,6 +69,7 @@ run "values_of_the_wrong_kind_are_refused" {
     endpoint_instance_type  = "m5.xlarge"
     training_instance_type  = "m5.xlarge"
     failure_email           = "nobody"
+    key_users               = ["somebody"]
   }
 
   expect_failures = [
@@ -81,6 +82,7 @@ run "values_of_the_wrong_kind_are_refused" {
     var.endpoint_instance_type,
     var.training_instance_type,
     var.failure_email,
+    var.key_users,
   ]
 }
 

@@ -36,6 +36,7 @@ data "aws_iam_policy_document" "this" {
       "kms:ScheduleKeyDeletion",
       "kms:TagResource",
       "kms:UntagResource",
+      "kms:UpdateAlias",
       "kms:UpdateKeyDescription",
     ]
     resources = ["*"]
@@ -46,7 +47,8 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
-  # Whoever is allowed the data, by a policy of their own that names the key, reads them through their service alone
+  # Whoever is named, and is allowed the data by a policy of their own that names the key, reads them through their
+  # service alone
   statement {
     sid       = "UseThroughTheDatasServices"
     actions   = local.use
@@ -61,6 +63,16 @@ data "aws_iam_policy_document" "this" {
       test     = "StringEquals"
       variable = "kms:ViaService"
       values   = [for service in ["s3", "dynamodb", "sns", "sagemaker"] : "${service}.${local.region}.amazonaws.com"]
+    }
+
+    dynamic "condition" {
+      for_each = var.users == null ? [] : [var.users]
+
+      content {
+        test     = "ArnLike"
+        variable = "aws:PrincipalArn"
+        values   = condition.value
+      }
     }
   }
 
@@ -79,6 +91,16 @@ data "aws_iam_policy_document" "this" {
       test     = "Bool"
       variable = "kms:GrantIsForAWSResource"
       values   = ["true"]
+    }
+
+    dynamic "condition" {
+      for_each = var.users == null ? [] : [var.users]
+
+      content {
+        test     = "ArnLike"
+        variable = "aws:PrincipalArn"
+        values   = condition.value
+      }
     }
   }
 

@@ -17,3 +17,14 @@ variable "deletion_window_in_days" {
     error_message = "KMS keeps a key for 7 to 30 days."
   }
 }
+
+variable "users" {
+  description = "ARNs, with `*` for a part, of the roles and people whom the key may be used by, if a policy of theirs names it too; null for all of the account."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = alltrue([for user in coalesce(var.users, []) : can(regex("^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[a-z-]+/.+$", user))])
+    error_message = "Whoever uses the key is named by an ARN, arn:aws:iam::<account>:role/<name>; `*` stands for a part of the name alone."
+  }
+}

@@ -36,6 +36,7 @@ def make_plan(*resources: dict[str, Any], **variables: Any) -> dict[str, Any]:
         "endpoint_instance_count": 1,
         "endpoint_max_instance_count": None,
         "endpoint_hours": None,
+        "serverless": None,
         **variables,
     }
     return {
@@ -108,10 +109,20 @@ def test_a_serverless_endpoint_costs_nothing_by_time() -> None:
         make_resource("aws_sagemaker_endpoint_configuration", production_variants=[variant]),
     ]
 
-    # WHEN / THEN
-    lines = printed(make_plan(*resources))
+    # WHEN
+    lines = printed(make_plan(*resources, serverless={"memory_size_in_mb": 2048, "max_concurrency": 5}))
+
+    # THEN what it costs by use is not in the table, which is said
     assert not any("ml." in line for line in lines)
     assert any("aws_sagemaker_endpoint_configuration (1)" in line for line in lines)
+    assert any(line.startswith("nor the serverless endpoint") for line in lines)
+    assert not any(line.startswith("nor the serverless endpoint") for line in printed(make_plan()))
+
+
+def test_executions_that_come_one_by_one_are_all_traced() -> None:
+    lines = printed(make_plan(make_resource("aws_sfn_state_machine")))
+
+    assert lines["some.aws_sfn_state_machine: a trace at most"] == ["5.00"]
 
 
 def test_an_alarm_is_billed_by_its_metrics() -> None:

@@ -1,5 +1,6 @@
 """Modules' READMEs say what their code says, each module has its five files, and none is long."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,9 @@ def test_every_variable_and_output_is_described_and_typed() -> None:
             assert block["type"], (module, name)
         for name, block in manuals.blocks(module, "output"):
             assert block["description"].strip('"').endswith("."), (module, name)
+
+
+def test_the_list_of_modules_has_each_of_them() -> None:
+    listed = set(re.findall(r"\]\((?:modules/)?(\w+)/README\.md\)", (DIRECTORY / "README.md").read_text()))
+
+    assert listed == {module.name for module in modules()}
