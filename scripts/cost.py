@@ -4,6 +4,7 @@ Resources and sizes come from Terraform's plan, prices from the table beside thi
 """
 
 import json
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from scripts.terraform import Terraform
 
 PRICES = Path(__file__).with_name("prices.json")
 FILE = "cost.txt"
-WIDTH = 86
+WIDTH = 80
 HOURS = 730  # a month, as AWS counts it in its estimates
 MILLION = 1_000_000
 
@@ -125,22 +126,26 @@ def report(environment: str, plan: Mapping[str, Any], prices: Table) -> Iterator
         )
     found = list(resources(plan["planned_values"]["root_module"]))
     costs = sorted(all_costs(plan, found, prices), key=lambda cost: -cost.hourly)
-    yield f"{environment}, list prices of {prices.region} as of {prices.checked} in USD ({PRICES.name} has the sources)"
-    yield f"{'':<66}{'hour':>10}{'month':>10}"
+    yield f"{environment}: list prices of {prices.region}, {prices.checked}, in USD ({PRICES.name} has the sources)"
+    yield f"{'hour':>{WIDTH - 10}}{'month':>10}"
     yield from lines([cost for cost in costs if cost.hourly], [("hourly", 1, 4), ("hourly", HOURS, 2)])
     yield from at_most(plan["variables"], sum(cost.hourly for cost in costs), prices)
     yield ""
-    yield f"{'':<66}{'':>10}{'million':>10}"
-    yield f"{'':<66}{'':>10}{'images':>10}"
+    yield f"{'million images':>{WIDTH}}"
     yield from lines([cost for cost in costs if cost.per_million], [("per_million", 1, 2)])
     yield ""
     unknown = Counter(each["type"] for each in found if is_unpriced(each, prices))
-    yield "no price in the table: " + ", ".join(f"{kind} ({count})" for kind, count in sorted(unknown.items()))
-    yield from textwrap.wrap(f"not counted: {NOT_COUNTED}", WIDTH)
-    if plan["variables"]["serverless"].get("value"):
-        yield "nor the serverless endpoint, billed by its memory and the time of its answers: " + SERVERLESS
-    hours = plan["variables"]["endpoint_hours"].get("value")
-    if hours:
+    for note in notes(plan["variables"], ", ".join(f"{kind} ({count})" for kind, count in sorted(unknown.items()))):
+        yield from textwrap.wrap(note, WIDTH, break_on_hyphens=False)
+
+
+def notes(variables: Mapping[str, Any], unknown: str) -> Iterator[str]:
+    """What the figures leave out."""
+    yield f"no price in the table: {unknown}"
+    yield f"not counted: {NOT_COUNTED}"
+    if variables["serverless"].get("value"):
+        yield f"nor the serverless endpoint, billed by its memory and the time of its answers: {SERVERLESS}"
+    if hours := variables["endpoint_hours"].get("value"):
         yield f"the endpoint ends after {hours} hours, unless it is prolonged: the month is what it would cost without"
 
 
@@ -224,8 +229,14 @@ def costs_of(resource: Mapping[str, Any], prices: Table) -> Iterator[Cost]:
 
 
 def short(address: str) -> str:
-    """A resource's address without the words that all have."""
-    return address.replace("module.", "").replace(".this", "")
+    """A resource's module and name, without the words that all have and the type, which what is billed says.
+
+    Examples
+    --------
+    >>> short('module.observability.aws_cloudwatch_metric_alarm.this["workflow-fails"]')
+    'observability["workflow-fails"]'
+    """
+    return re.sub(r"\.aws_\w+", "", address.replace("module.", "")).replace(".this", "")
 
 
 def instances(address: str, kind: str, count: int, prices: Table) -> Cost:
