@@ -1,0 +1,23 @@
+"""The examples in docstrings give what they say."""
+
+import doctest
+import importlib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for package in ("emulator", "staging", "training", "scripts", "benchmarks")
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if ">>> " in path.read_text()
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_an_example_gives_what_it_says(name: str) -> None:
+    tried = doctest.testmod(importlib.import_module(name))
+
+    assert tried.attempted
+    assert not tried.failed
