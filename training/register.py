@@ -96,7 +96,7 @@ def as_metadata(text: str) -> str:
     >>> as_metadata("CIFAR-100's rows (bicycle, motorcycle)")
     'CIFAR-100 s rows bicycle motorcycle'
     """
-    return re.sub(r"[^\w .:/=+@-]+ *", " ", text).strip()[:LONGEST_METADATA] or "none"
+    return re.sub(r" *[^\w .:/=+@-]+ *", " ", text).strip()[:LONGEST_METADATA] or "none"
 
 
 def put_beside(job: TrainingJob, name: str, content: Mapping[str, Any], *, s3: Any) -> tuple[str, str]:
