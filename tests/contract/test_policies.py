@@ -3,6 +3,7 @@
 import ast
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -10,10 +11,12 @@ import pytest
 from botocore import xform_name
 
 from emulator.environment import pointing_at
+from scripts.cost import resources
 from scripts.registry import parameter_name
 from scripts.stack import Stack, read_stack
+from scripts.terraform import Terraform
 from tests.contract.conftest import RunningEmulator, start_emulator
-from tests.contract.permissions import WITHOUT_RESOURCE, everybody, refused, statements, too_wide
+from tests.contract.permissions import WITHOUT_RESOURCE, everybody, is_one_of, refused, statements, too_wide
 from tests.contract.test_deployment import register
 from tests.contract.test_terraform import ROOT, copy_project, make_terraform
 
@@ -77,6 +80,23 @@ MACHINE = {
     *TRACING,
 }
 KEY = {"kms:Decrypt", "kms:GenerateDataKey*"}
+# What production is made of
+SERVICES = {
+    "application-autoscaling",
+    "budgets",
+    "cloudwatch",
+    "dynamodb",
+    "ec2",
+    "iam",
+    "kms",
+    "lambda",
+    "logs",
+    "s3",
+    "sagemaker",
+    "scheduler",
+    "sns",
+    "states",
+}
 TASKS = {
     "lambda:invoke": "lambda:InvokeFunction",
     "dynamodb:putItem": "dynamodb:PutItem",
@@ -85,16 +105,21 @@ TASKS = {
 }
 
 
+@pytest.fixture(scope="module", name="project")
+def make_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone."""
+    return copy_project(tmp_path_factory.mktemp("production"))
+
+
 @pytest.fixture(scope="module", name="production")
-def make_production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningEmulator, Stack]]:
+def make_production(project: Path) -> Iterator[tuple[RunningEmulator, Stack]]:
     """Production with a model, applied within a permissions boundary; its account, and what Terraform put out."""
-    folder = tmp_path_factory.mktemp("production")
-    account = start_emulator(folder)
+    account = start_emulator(project.parent)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**pointing_at(account.url), **SETTINGS}.items():
             patch.setenv(name, value)
         patch.delenv("AWS_CA_BUNDLE", raising=False)
-        terraform = make_terraform(copy_project(folder), "prod")
+        terraform = make_terraform(project, "prod")
         terraform.apply(terraform.plan())
         stack = read_stack(terraform)
         arn = register(account, stack, "[0.99, 0.01]")
@@ -227,6 +252,44 @@ def test_each_container_writes_its_own_part_of_the_bucket(production: tuple[Runn
         "transform": {"transform/*"},
         "vehicles-hosting": {"data_capture/*"},
     }
+
+
+def test_an_environments_deployment_role_reaches_all_of_it_and_no_others(
+    production: tuple[RunningEmulator, Stack], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN what production is made of
+    account, stack = production
+    terraform = make_terraform(project, "prod")
+    state = terraform.show(terraform.plan())["prior_state"]["values"]["root_module"]
+    made = {arn for each in resources(state) if each["mode"] == "managed" and (arn := each["values"].get("arn"))}
+    # a scaling policy is its target's: who may change the target may change it
+    made = {arn for arn in made if arn.split(":")[2] != "autoscaling"}
+    assert {arn.split(":")[2] for arn in made} == SERVICES
+
+    # AND the account's ground
+    monkeypatch.setenv("TF_VAR_repository", "scones/vehicles")
+    ground = Terraform("prod", logs=project / "build", directory=project / "terraform" / "bootstrap")
+    ground.apply(ground.plan())
+    found = policies(account.client("iam", stack.region))
+
+    # THEN
+    assert {arn for arn in made if not may_delete(found["scones-deploy-prod"], arn)} == set()
+    others = {arn for arn in made if may_delete(found["scones-deploy-dev"], arn)}
+    # whose these are is said by their tags, which conditions ask for
+    assert {arn.split(":")[2] for arn in others} <= {"application-autoscaling", "ec2", "kms"}
+
+
+def may_delete(found: list[dict[str, Any]], arn: str) -> bool:
+    """Whether a statement allows it for a resource of this name, if its conditions hold."""
+    service = arn.split(":")[2]
+    return any(
+        statement["Effect"] == "Allow"
+        and any(is_one_of(arn, [pattern]) for pattern in statement.get("Resource", []))
+        and any(
+            action == f"{service}:*" or action.startswith(f"{service}:Delete") for action in statement.get("Action", [])
+        )
+        for statement in found
+    )
 
 
 def called_by_machine(account: RunningEmulator, stack: Stack) -> set[str]:
