@@ -255,10 +255,9 @@ def test_each_container_writes_its_own_part_of_the_bucket(production: tuple[Runn
 
 
 def test_an_environments_deployment_role_reaches_all_of_it_and_no_others(
-    production: tuple[RunningEmulator, Stack], project: Path, monkeypatch: pytest.MonkeyPatch
+    production: tuple[RunningEmulator, Stack], project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN what production is made of
-    account, stack = production
     terraform = make_terraform(project, "prod")
     state = terraform.show(terraform.plan())["prior_state"]["values"]["root_module"]
     made = {arn for each in resources(state) if each["mode"] == "managed" and (arn := each["values"].get("arn"))}
@@ -266,11 +265,14 @@ def test_an_environments_deployment_role_reaches_all_of_it_and_no_others(
     made = {arn for arn in made if arn.split(":")[2] != "autoscaling"}
     assert {arn.split(":")[2] for arn in made} == SERVICES
 
-    # AND the account's ground
-    monkeypatch.setenv("TF_VAR_repository", "scones/vehicles")
+    # AND an account's ground; one of its own, as the other tests count what is in production's
+    account = start_emulator(tmp_path)
+    for name, value in {**pointing_at(account.url), "TF_VAR_repository": "scones/vehicles"}.items():
+        monkeypatch.setenv(name, value)
     ground = Terraform("prod", logs=project / "build", directory=project / "terraform" / "bootstrap")
     ground.apply(ground.plan())
-    found = policies(account.client("iam", stack.region))
+    found = policies(account.client("iam"))
+    account.stop()
 
     # THEN
     assert {arn for arn in made if not may_delete(found["scones-deploy-prod"], arn)} == set()
