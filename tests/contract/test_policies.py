@@ -129,6 +129,14 @@ def make_production(project: Path) -> Iterator[tuple[RunningEmulator, Stack]]:
     account.stop()
 
 
+@pytest.fixture
+def other_account(tmp_path: Path) -> Iterator[RunningEmulator]:
+    """An account with nothing in it: what is in production's is counted."""
+    running = start_emulator(tmp_path)
+    yield running
+    running.stop()
+
+
 def policies(iam: Any) -> dict[str, list[dict[str, Any]]]:
     """The statements of each role of this project."""
     roles = [role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("scones-")]
@@ -255,7 +263,10 @@ def test_each_container_writes_its_own_part_of_the_bucket(production: tuple[Runn
 
 
 def test_an_environments_deployment_role_reaches_all_of_it_and_no_others(
-    production: tuple[RunningEmulator, Stack], project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    production: tuple[RunningEmulator, Stack],
+    project: Path,
+    other_account: RunningEmulator,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # GIVEN what production is made of
     terraform = make_terraform(project, "prod")
@@ -265,14 +276,12 @@ def test_an_environments_deployment_role_reaches_all_of_it_and_no_others(
     made = {arn for arn in made if arn.split(":")[2] != "autoscaling"}
     assert {arn.split(":")[2] for arn in made} == SERVICES
 
-    # AND an account's ground; one of its own, as the other tests count what is in production's
-    account = start_emulator(tmp_path)
-    for name, value in {**pointing_at(account.url), "TF_VAR_repository": "scones/vehicles"}.items():
+    # AND an account's ground
+    for name, value in {**pointing_at(other_account.url), "TF_VAR_repository": "scones/vehicles"}.items():
         monkeypatch.setenv(name, value)
     ground = Terraform("prod", logs=project / "build", directory=project / "terraform" / "bootstrap")
     ground.apply(ground.plan())
-    found = policies(account.client("iam"))
-    account.stop()
+    found = policies(other_account.client("iam"))
 
     # THEN
     assert {arn for arn in made if not may_delete(found["scones-deploy-prod"], arn)} == set()

@@ -71,7 +71,7 @@ def test_who_deploys_does_so_from_main_and_who_plans_takes_no_lock(path: Path) -
     for job in jobs(path).values():
         lent = [step["with"]["role-to-assume"] for step in job["steps"] if step.get("uses", "").startswith(LOGIN)]
         if lent == ["${{ vars.DEPLOY_ROLE_ARN }}"]:
-            assert job["if"].endswith("github.ref == 'refs/heads/main'")
+            assert job["if"].endswith(" && github.ref == 'refs/heads/main'")
             assert job["environment"]
         elif lent:
             assert job["env"]["TF_CLI_ARGS_plan"] == "-lock=false"
