@@ -8,7 +8,7 @@ PY        := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 FUNCTIONS := serialize classify filter
 ZIPS      := $(FUNCTIONS:%=build/lambdas/%.zip)
-CODE      := emulator staging training lambdas scripts tests benchmarks
+CODE      := common staging training registry evaluation deployment scripts lambdas tests benchmarks
 CHECKOV   := .tools/checkov
 SETTINGS  := terraform/environments/$(ENV).tfvars
 
@@ -41,7 +41,7 @@ help: ## this list
 
 setup: $(INSTALLED) ## install the dependencies, and Terraform where it is missing
 
-$(INSTALLED): pyproject.toml requirements.lock
+$(INSTALLED): pyproject.toml emulator/pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'error: Python 3.11 or newer is needed: make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
 	@echo 'installing the dependencies into $(VENV) (some minutes and 2 GB the first time)'
@@ -51,13 +51,14 @@ $(INSTALLED): pyproject.toml requirements.lock
 	  echo "  $$group"; \
 	  $(PY) -m pip install --quiet --constraint requirements.lock --group $$group || exit 1; \
 	done
+	@echo '  emulator'; $(PY) -m pip install --quiet --constraint requirements.lock --editable './emulator[pytorch,tuning]'
 	@$(PY) -m scripts.setup
 	@touch $@
 
 lock: ## write requirements.lock anew from pyproject.toml
 	@$(PY) -m pip install --quiet uv
 	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate --no-header \
-	  --no-emit-index-url --group runtime --group local --group test --output-file requirements.lock pyproject.toml
+	  --no-emit-index-url --group runtime --group local --group test --all-extras --output-file requirements.lock pyproject.toml emulator/pyproject.toml
 
 lambdas: $(ZIPS) ## zip the functions: the same sources give the same bytes
 
@@ -171,9 +172,10 @@ test: $(INSTALLED) ## unit, contract and end-to-end tests
 	@$(PY) -m pytest --numprocesses 3 --dist loadfile
 
 lint: $(INSTALLED) ## ruff, mypy, terraform fmt, workflows, the modules' manuals
-	@$(PY) -m ruff check $(CODE)
-	@$(PY) -m ruff format --check $(CODE)
+	@$(PY) -m ruff check $(CODE) emulator
+	@$(PY) -m ruff format --check $(CODE) emulator
 	@$(PY) -m mypy $(CODE)
+	@cd emulator && $(abspath $(PY)) -m mypy sagelocal tests
 	@$(PY) -m scripts.setup >/dev/null && env -u TF_CLI_CONFIG_FILE PATH="$$PWD/.tools:$$PATH" terraform fmt -check -recursive terraform
 	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(VENV)/bin/zizmor --offline --quiet --no-progress .github/workflows
@@ -188,8 +190,8 @@ checkov: ## look for what is unsafe in the Terraform
 	@$(CHECKOV)/bin/checkov -d terraform --framework terraform --skip-download --compact --quiet
 
 fmt: $(INSTALLED) ## format Python and Terraform
-	@$(PY) -m ruff check --fix --quiet $(CODE)
-	@$(PY) -m ruff format --quiet $(CODE)
+	@$(PY) -m ruff check --fix --quiet $(CODE) emulator
+	@$(PY) -m ruff format --quiet $(CODE) emulator
 	@env -u TF_CLI_CONFIG_FILE PATH="$$PWD/.tools:$$PATH" terraform fmt -recursive terraform
 
 benchmark: $(INSTALLED) ## the table of benchmarks/ for the archive in SOURCE

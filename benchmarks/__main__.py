@@ -17,7 +17,7 @@ import staging
 from benchmarks.load import Load, LoadError
 from benchmarks.serving import CLIENTS, Measured, invoke, serve, serve_eagerly
 from benchmarks.training import Run, RunFailedError, cross_validate, train_and_score
-from training.judge import wilson_interval
+from registry.comparison import wilson_interval
 
 ARCHIVES = Path("build/archives")
 HEAD = f"{'recipe':<12}{'seed':>5}{'epochs':>8}{'seconds':>9}{'CPU s':>8}{'images/s':>10}  {'validation':<12}test"

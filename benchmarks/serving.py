@@ -131,7 +131,7 @@ def client(url: str, service: str) -> Any:
 @contextmanager
 def emulator() -> "Iterator[str]":
     """A running emulator's address."""
-    command = [sys.executable, "-m", "emulator", "--port", "0", "--images", str(IMAGES)]
+    command = [sys.executable, "-m", "sagelocal", "--port", "0", "--images", str(IMAGES)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
@@ -150,7 +150,7 @@ def _model_server(model: Path) -> "Iterator[tuple[subprocess.Popen[bytes], str]]
         "SM_MODEL_DIR": str(model),
         "SAGEMAKER_BIND_TO_PORT": str(port),
     }
-    command = [sys.executable, "-m", "emulator.sagemaker.model_server", "serve"]
+    command = [sys.executable, "-m", "sagelocal.containers.pytorch_inference", "serve"]
     with subprocess.Popen(command, cwd=model, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
             _wait(process, port)

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import numpy as np
+from sagelocal.services.sagemaker.objects import download
 
 import staging
 from benchmarks.serving import client, emulator
-from emulator.sagemaker.objects import download
 from staging.archive import PIXELS, Meta, Rows
 from staging.names import COARSE_NAMES, FINE_NAMES
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import boto3
 
-from scripts.command import Environment, OperatorError, run_command
-from scripts.registry import (
+from common.stack import Stack
+from registry.model_registry import (
     Version,
     find_version,
     model_in_use,
@@ -25,8 +25,8 @@ from scripts.registry import (
     served_model,
     used_before,
 )
-from scripts.stack import Stack
-from training.register import reject as mark_rejected
+from registry.registration import reject as mark_rejected
+from scripts.command import Environment, OperatorError, run_command
 
 REASON_LENGTH = 1024  # characters that the registry keeps
 

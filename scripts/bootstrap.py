@@ -7,10 +7,10 @@ import argparse
 import contextlib
 import os
 
+from common.paths import DIRECTORY
+from deployment.terraform import Terraform
 from scripts.command import Environment, run_command
-from scripts.places import DIRECTORY
 from scripts.state import StateMissingError, keep
-from scripts.terraform import Terraform
 
 STATE = "bootstrap"  # the name of its state in the bucket
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts.errors import OperatorError
-from scripts.stack import Stack, read_stack
-from scripts.terraform import ENVIRONMENTS, Terraform
+from common.errors import OperatorError
+from common.stack import Stack, read_stack
+from deployment.terraform import ENVIRONMENTS, Terraform
 from staging import StagingError
 
 __all__ = ["Environment", "OperatorError", "run_command"]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.files import write
+from deployment.terraform import Terraform
 from scripts.command import Environment, OperatorError, run_command
-from scripts.files import write
-from scripts.terraform import Terraform
 
 PRICES = Path(__file__).with_name("prices.json")
 FILE = "cost.txt"

@@ -10,13 +10,9 @@ from typing import Any
 import boto3
 import numpy as np
 
-from scripts.command import Environment, OperatorError, run_command
-from scripts.files import write_json
-from scripts.results import FILES, Execution, Run, is_drawn, make, read_run
-from scripts.run import outcome
-from scripts.stack import Stack
-from scripts.staged import Staged, read_staged
-from scripts.statistics import (
+from common.files import write_json
+from common.stack import Stack
+from evaluation.metrics import (
     BINS,
     Booleans,
     CurvePoint,
@@ -31,6 +27,10 @@ from scripts.statistics import (
     risk_coverage_area,
     threshold_for,
 )
+from evaluation.results import FILES, Execution, Run, is_drawn, make, read_run
+from evaluation.staged import Staged, read_staged
+from scripts.command import Environment, OperatorError, run_command
+from scripts.run import outcome
 
 MOST_CLASSES_PRINTED = 10
 MOST_CONFUSIONS = 20
@@ -66,7 +66,7 @@ def main(environment: Environment) -> None:
 
     Raises
     ------
-    scripts.files.StepMissingError, StaleRunError, NothingToEvaluateError
+    common.files.StepMissingError, StaleRunError, NothingToEvaluateError
         There is no run, none of what is deployed now, or none with answers.
     """
     stack = environment.stack

@@ -6,8 +6,8 @@ from typing import Any
 
 import boto3
 
+from common.stack import Stack
 from scripts.command import Environment, OperatorError, run_command
-from scripts.stack import Stack
 
 FORM = "at(%Y-%m-%dT%H:%M:%S)"  # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#one-time
 LONGEST = 7 * 24  # hours that one `make extend` may add: beyond them it is no extension but a setting

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import ClientError
 
+from common.stack import Stack
+from registry.comparison import describe
+from registry.model_registry import Version, find_version, model_in_use, read_versions
 from scripts.command import Environment, OperatorError, run_command
-from scripts.registry import Version, find_version, model_in_use, read_versions
 from scripts.run import passed_on
-from scripts.stack import Stack
-from training.judge import describe
 
 WIDTH = 80
 INDENT = 12
@@ -59,7 +59,7 @@ def main(environment: Environment) -> None:
     ------
     LineageError
         There is no such execution, it has no answer, no model is in use, or data are not what they were.
-    scripts.registry.VersionMissingError
+    registry.model_registry.VersionMissingError
         The registry does not have the version.
     """
     stack, asked = environment.stack, environment.options

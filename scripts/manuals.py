@@ -13,8 +13,8 @@ from typing import Any
 
 import hcl2
 
-from scripts.errors import OperatorError
-from scripts.places import DIRECTORY
+from common.errors import OperatorError
+from common.paths import DIRECTORY
 
 CALL = r'^module "[a-z_]+" \{{\n  source = "[./a-z]*/{name}"\n.*?^\}}$'
 

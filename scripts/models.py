@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import boto3
 
+from registry.model_registry import Version, model_in_use, read_versions, served_model
 from scripts.command import Environment, OperatorError, run_command
-from scripts.registry import Version, model_in_use, read_versions, served_model
 
 WIDTH = 80
 STATUS = {"PendingManualApproval": "pending"}

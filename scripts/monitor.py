@@ -14,13 +14,13 @@ import boto3
 from PIL import Image
 from tqdm import tqdm
 
-from scripts import figures
-from scripts.captures import Captures, ImageRefusedError, Record, open_image, read_endpoint
+from common.files import StepMissingError, write, write_json
+from common.stack import Stack
+from evaluation import figures
+from evaluation.captures import Captures, ImageRefusedError, Record, open_image, read_endpoint
+from evaluation.results import FILES, Run, make, read_run
+from evaluation.staged import Staged, StagedMismatchError, read_staged
 from scripts.command import Environment, OperatorError, run_command
-from scripts.files import StepMissingError, write, write_json
-from scripts.results import FILES, Run, make, read_run
-from scripts.stack import Stack
-from scripts.staged import Staged, StagedMismatchError, read_staged
 from staging import ManifestMissingError
 
 LATE = timedelta(minutes=5)  # how long after a run its records may still come

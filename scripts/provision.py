@@ -17,12 +17,12 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from common.errors import TerraformError
+from common.stack import Stack, StackMissingError
+from deployment.terraform import Plan
+from deployment.unmanaged_resources import Leftovers, remove
 from scripts.command import Environment, OperatorError, run_command
-from scripts.errors import TerraformError
-from scripts.leftovers import Leftovers, remove
 from scripts.lifetime import end, is_over, lifetime
-from scripts.stack import Stack, StackMissingError
-from scripts.terraform import Plan
 
 
 class DriftError(OperatorError):

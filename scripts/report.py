@@ -13,11 +13,11 @@ from typing import Any
 from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 
-from scripts import figures
+from common.files import StepMissingError, read_json, write
+from evaluation import figures
+from evaluation.results import FILES, is_drawn, make
 from scripts.command import Environment, run_command
-from scripts.files import StepMissingError, read_json, write
 from scripts.monitor import draw_confidence
-from scripts.results import FILES, is_drawn, make
 from scripts.run import outcome_counts
 
 TEMPLATES = Path(__file__).parent / "templates"

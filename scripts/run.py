@@ -13,12 +13,12 @@ import boto3
 from botocore.config import Config
 from tqdm import tqdm
 
+from common.files import write_json
+from common.stack import Stack
+from evaluation.results import FILES, Execution, Run
+from evaluation.staged import read_staged
+from registry.model_registry import served_model
 from scripts.command import Environment, OperatorError, run_command
-from scripts.files import write_json
-from scripts.registry import served_model
-from scripts.results import FILES, Execution, Run
-from scripts.stack import Stack
-from scripts.staged import read_staged
 
 IN_FLIGHT = 8  # executions at a time
 POLLS = (0.2, 2.0)  # seconds between two looks at an execution: at first, at most

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import requests
 
-from scripts.errors import OperatorError, TerraformMissingError
-from scripts.places import DIRECTORY, TOOLS, platform_name
+from common.errors import OperatorError, TerraformMissingError
+from common.paths import DIRECTORY, TOOLS, platform_name
 
 PINNED = "1.11.4"
 RELEASES = f"https://releases.hashicorp.com/terraform/{PINNED}"

@@ -6,8 +6,8 @@ What was kept beside the configuration is moved there. In a new clone the same c
 import boto3
 from botocore.exceptions import ClientError
 
+from deployment.terraform import Terraform
 from scripts.command import Environment, OperatorError, run_command
-from scripts.terraform import Terraform
 
 ANY_REGION = "us-east-1"  # to ask for the account, and for the bucket's own region
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import boto3
 
-from scripts.adopt import adopt
-from scripts.assignment import Assignment, assign, options, provide
+from common.stack import Stack
+from registry.model_registry import Version, model_in_use, read_versions
+from registry.promotion import adopt
 from scripts.command import Environment, OperatorError, run_command
-from scripts.registry import Version, model_in_use, read_versions
-from scripts.stack import Stack
 from training.follow import TrainingFailedError, TrainingJob, follow, result
+from training.job_config import Assignment, assign, options, provide
 from training.launch import LaunchError, find, launch
 
 
@@ -28,7 +28,7 @@ def main(environment: Environment) -> None:
     ------
     TrainingError
         The job failed, or the same model was rejected before.
-    scripts.adopt.RejectedError
+    registry.promotion.RejectedError
         The model may not be used.
     """
     stack = environment.stack

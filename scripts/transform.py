@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 
 import boto3
 
-from scripts import batches
+from common.files import write
+from common.stack import Stack
+from registry import batches
+from registry.batch_transform import Answers, TransformError
+from registry.model_registry import model_in_use, number_of
 from scripts.command import Environment, OperatorError, run_command
-from scripts.files import write
-from scripts.registry import model_in_use, number_of
-from scripts.stack import Stack
-from training.transform import Answers, TransformError
 
 FILE = "transform.csv"
 NAMED = 10  # objects that failed, of those in the file's stead

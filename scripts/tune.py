@@ -10,14 +10,14 @@ from dataclasses import replace
 
 import boto3
 
-from scripts import assignment as assignments
-from scripts.adopt import adopt
-from scripts.assignment import Assignment, AssignmentError, assign, fingerprint_of, parse_settings, provide
+from registry.model_registry import read_versions
+from registry.promotion import adopt
 from scripts.command import Environment, OperatorError, run_command
-from scripts.registry import read_versions
 from scripts.train import is_known
+from training import job_config as assignments
 from training.algorithms import Range
 from training.follow import TrainingFailedError, TrainingJob, result
+from training.job_config import Assignment, AssignmentError, assign, fingerprint_of, parse_settings, provide
 from training.launch import LaunchError
 from training.tuning import TuningFailedError, competitors, find_tuning, follow_tuning, launch_tuning
 
@@ -44,7 +44,7 @@ def main(environment: Environment) -> None:
         The job failed.
     AssignmentError
         What is asked for does not fit.
-    scripts.adopt.RejectedError
+    registry.promotion.RejectedError
         The best model may not be used.
     scripts.train.TrainingError
         It was rejected before.

@@ -5,9 +5,9 @@ from staging.errors import StagingError
 from staging.extract import OFFICIAL_URL, extract_cifar_data
 from staging.load import load
 from staging.manifest import Manifest, ManifestMissingError, read_manifest
-from staging.sample import draw_archive
 from staging.source import Source, resolve
 from staging.stage import stage
+from staging.synthetic.sample import draw_archive
 from staging.transform import SIDE, Dataset, Form, transform
 
 __all__ = [

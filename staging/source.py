@@ -15,7 +15,7 @@ from staging.checksum import file_md5
 from staging.classes import class_numbers
 from staging.extract import OFFICIAL_MD5, OFFICIAL_URL, extract_cifar_data, local_archive
 from staging.names import COARSE_NAMES, FINE_NAMES
-from staging.sample import EDITION, draw_archive, drawings_of
+from staging.synthetic.sample import EDITION, draw_archive, drawings_of
 
 PATIENCE_SECONDS = 6.0  # how long the official address may take to answer at all
 

@@ -13,11 +13,10 @@ from uuid import uuid4
 import boto3
 import pytest
 from botocore.config import Config
-
-from emulator.environment import neutral, pointing_at
+from sagelocal.core.environment import neutral, pointing_at
 
 if TYPE_CHECKING:
-    from tests.contract.statemachines import StateMachines
+    from emulator.tests.contract.statemachines import StateMachines
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTAINERS = Path(__file__).parent / "containers"
@@ -73,7 +72,7 @@ def start_emulator(directory: Path, *arguments: str) -> RunningEmulator:
     log = directory / "emulator.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "emulator", "--port", "0", "--images", str(images), *arguments],
+            [sys.executable, "-m", "sagelocal", "--port", "0", "--images", str(images), *arguments],
             cwd=ROOT,
             env={**neutral(os.environ), **pointing_at("http://127.0.0.1:9")},  # an old address must not harm it
             stdout=subprocess.PIPE,
@@ -97,7 +96,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEmulat
 @pytest.fixture
 def machines(emulator: RunningEmulator) -> "StateMachines":
     """A factory of state machines."""
-    from tests.contract.statemachines import StateMachines  # it builds on this module
+    from emulator.tests.contract.statemachines import StateMachines  # it builds on this module
 
     return StateMachines(emulator.client("stepfunctions"))
 

@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
+from common.errors import TerraformError
+from common.paths import find_terraform
+from deployment.terraform import Terraform
+from emulator.tests.contract.waiting import eventually
 from scripts import bootstrap as command
 from scripts.command import Environment
-from scripts.errors import TerraformError
-from scripts.places import find_terraform
 from scripts.state import StateMissingError, keep
-from scripts.terraform import Terraform
 from tests.contract.conftest import RunningEmulator
 from tests.contract.permissions import WITHOUT_RESOURCE, WITHOUT_RESOURCE_ON_THE_GROUND, statements, too_wide
 from tests.contract.test_terraform import (
     make_account,  # noqa: F401 (the fixture `account`)
     make_project,  # noqa: F401 (the fixture `project`)
 )
-from tests.contract.waiting import eventually
 
 BUCKET = "scones-state-123456789012"
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -148,7 +148,7 @@ def test_of_two_at_once_one_is_refused(
     keep(bootstrap, "bootstrap")
     other = copied(bootstrap, tmp_path / "other")
     keep(other, "bootstrap")
-    monkeypatch.setattr("scripts.terraform.LOCK_TIMEOUT", "1s")
+    monkeypatch.setattr("deployment.terraform.LOCK_TIMEOUT", "1s")
     monkeypatch.setenv("TF_VAR_environments", '["dev"]')
     waiting = subprocess.Popen(
         [find_terraform(), "apply", "-no-color"],

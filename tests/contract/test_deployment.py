@@ -14,20 +14,20 @@ from typing import Any
 
 import pytest
 
-from scripts.errors import TerraformError
+from common.errors import TerraformError
+from common.stack import Stack, read_stack
+from emulator.tests.contract.functions import unique
+from emulator.tests.contract.sagemaker_parts import SERVER, make_archive
+from emulator.tests.contract.waiting import eventually
+from registry.model_registry import parameter_name
 from scripts.lifetime import FORM
 from scripts.provision import DRIFT
-from scripts.registry import parameter_name
-from scripts.stack import Stack, read_stack
 from tests.contract.conftest import ROOT, RunningEmulator
-from tests.contract.functions import unique
-from tests.contract.sagemaker_parts import SERVER, make_archive
 from tests.contract.test_terraform import (
     make_account,  # noqa: F401 (the fixture `account`)
     make_project,  # noqa: F401 (the fixture `project`)
     make_terraform,
 )
-from tests.contract.waiting import eventually
 from tests.unit.lambdas.images import png
 
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from sagelocal.core.environment import pointing_at
 
-from emulator.environment import pointing_at
-from scripts.lifetime import FORM, end, extend
-from scripts.terraform import Terraform
-from tests.contract.sagemaker_parts import (
+from deployment.terraform import Terraform
+from emulator.tests.contract.sagemaker_parts import (
     SageMaker,
     make_sagemaker,  # noqa: F401 (the fixture `sagemaker`)
 )
-from tests.contract.waiting import eventually
-from tests.unit.scripts.stacks import make_stack
+from emulator.tests.contract.waiting import eventually
+from scripts.lifetime import FORM, end, extend
+from tests.unit.stacks import make_stack
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = make_stack(endpoint_name="guarded", endpoint_schedule="scones-guarded-endpoint-end")

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from staging.recordio import Record, write_shards
-from tests.contract.functions import unique
-from tests.contract.sagemaker_parts import (
+from emulator.tests.contract.functions import unique
+from emulator.tests.contract.sagemaker_parts import (
     SageMaker,
     make_sagemaker,  # noqa: F401 (the fixture `sagemaker`)
 )
+from emulator.tests.contract.waiting import eventually
+from staging.recordio import Record, write_shards
 from tests.contract.test_sagemaker_sdk import role, sdk  # noqa: F401 (fixtures)
-from tests.contract.waiting import eventually
-from tests.unit.training.jobs import draw_split
+from tests.unit.container.jobs import draw_split
 from tests.unit.training.wheels import write_wheels
 from training import packages
 from training.algorithms import ALGORITHMS, Data

@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sagelocal.core.environment import pointing_at
 
-from emulator.environment import pointing_at
-from scripts.leftovers import Leftovers, remove
-from tests.contract.conftest import RunningEmulator, start_emulator
-from tests.contract.sagemaker_parts import (
+from deployment.unmanaged_resources import Leftovers, remove
+from emulator.tests.contract.sagemaker_parts import (
     ROLE,
     SERVER,
     SageMaker,
     make_sagemaker,  # noqa: F401 (the fixture `sagemaker`)
 )
+from tests.contract.conftest import RunningEmulator, start_emulator
 
 REGION = "us-east-1"
 OURS, THEIRS = "scones-dev-", ("scones-dev2-", "my-scones-dev-", "scones-prod-")
@@ -123,7 +123,7 @@ def test_what_still_bears_the_tag_is_told_but_a_key_in_its_days_of_grace(
     emulator: Any, leftovers: Leftovers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
-    monkeypatch.setattr("scripts.leftovers.SETTLING", 0)
+    monkeypatch.setattr("deployment.unmanaged_resources.SETTLING", 0)
 
     def make_topic(stack: str) -> str:
         tags = [{"Key": "Stack", "Value": stack}]

@@ -5,23 +5,23 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from sagelocal.core.environment import pointing_at
 
-from emulator.environment import pointing_at
-from scripts.approval import InUseError, NothingToRollBackToError, approve, reject, rollback
-from scripts.command import Environment
-from scripts.registry import model_in_use, read_versions
-from tests.contract.functions import unique
-from tests.contract.sagemaker_parts import (
+from emulator.tests.contract.functions import unique
+from emulator.tests.contract.sagemaker_parts import (
     ROLE,
     SERVER,
     SageMaker,
     make_sagemaker,  # noqa: F401 (the fixture `sagemaker`)
 )
-from tests.unit.scripts.stacks import make_stack
+from registry.batch_transform import find_batch, transform
+from registry.comparison import Score
+from registry.model_registry import model_in_use, read_versions
+from registry.registration import register
+from scripts.approval import InUseError, NothingToRollBackToError, approve, reject, rollback
+from scripts.command import Environment
+from tests.unit.stacks import make_stack
 from training.follow import TrainingJob
-from training.judge import Score
-from training.register import register
-from training.transform import find_batch, transform
 
 
 @pytest.fixture

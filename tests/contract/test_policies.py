@@ -9,12 +9,12 @@ from typing import Any
 import boto3
 import pytest
 from botocore import xform_name
+from sagelocal.core.environment import pointing_at
 
-from emulator.environment import pointing_at
+from common.stack import Stack, read_stack
+from deployment.terraform import Terraform
+from registry.model_registry import parameter_name
 from scripts.cost import resources
-from scripts.registry import parameter_name
-from scripts.stack import Stack, read_stack
-from scripts.terraform import Terraform
 from tests.contract.conftest import RunningEmulator, start_emulator
 from tests.contract.permissions import WITHOUT_RESOURCE, everybody, is_one_of, refused, statements, too_wide
 from tests.contract.test_deployment import register

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sagelocal.core.environment import pointing_at
 
-from emulator.environment import pointing_at
-from scripts.errors import TerraformError
-from scripts.places import find_terraform
-from scripts.stack import read_stack
-from scripts.terraform import ENVIRONMENTS, Terraform
+from common.errors import TerraformError
+from common.paths import find_terraform
+from common.stack import read_stack
+from deployment.terraform import ENVIRONMENTS, Terraform
 from tests.contract.conftest import RunningEmulator, start_emulator
 from tests.contract.permissions import asked, refused
 

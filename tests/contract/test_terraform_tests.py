@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.places import find_terraform
-from scripts.terraform import Terraform
+from common.paths import find_terraform
+from deployment.terraform import Terraform
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.captures import Captures, open_image, read_directory
+from evaluation.captures import Captures, open_image, read_directory
 
 pytestmark = pytest.mark.real
 

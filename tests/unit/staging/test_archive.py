@@ -22,16 +22,7 @@ from staging.archive import (
 )
 from staging.errors import StagingError
 from staging.unpickle import DamagedPickleError, HostilePickleError, read_pickle
-from tests.unit.staging.archives import (
-    BICYCLE,
-    META,
-    MOTORCYCLE,
-    cut,
-    entry,
-    rows,
-    write_archive,
-    zeros_in_gzip,
-)
+from tests.unit.staging.archives import BICYCLE, META, MOTORCYCLE, cut, entry, rows, write_archive, zeros_in_gzip
 
 
 class Calls:

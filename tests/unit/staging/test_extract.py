@@ -12,12 +12,7 @@ import pytest
 from staging import download, extract
 from staging.download import ChecksumError, DownloadError, NotGzipError
 from staging.errors import StagingError
-from staging.extract import (
-    ArchiveMissingError,
-    ArchiveNotWritableError,
-    UnknownSchemeError,
-    extract_cifar_data,
-)
+from staging.extract import ArchiveMissingError, ArchiveNotWritableError, UnknownSchemeError, extract_cifar_data
 from tests.unit.staging.fakes import Site, serve
 
 CONTENT = gzip.compress(random.Random(0).randbytes(700_000), mtime=0)

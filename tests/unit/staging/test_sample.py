@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from staging.archive import Archive, read_archive
 from staging.names import COARSE_NAMES, FINE_NAMES
-from staging.sample import NotDrawnError, draw_archive
-from staging.scene import draw_vehicle
-from staging.vehicles import DRAWN
+from staging.synthetic.sample import NotDrawnError, draw_archive
+from staging.synthetic.scene import draw_vehicle
+from staging.synthetic.vehicles import DRAWN
 
 
 @pytest.fixture(scope="module")

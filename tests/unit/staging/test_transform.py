@@ -12,14 +12,7 @@ from staging.classes import UnknownClassError
 from staging.errors import StagingError
 from staging.names import COARSE_NAMES, FINE_NAMES
 from staging.recordio import read_shard
-from staging.transform import (
-    Dataset,
-    Form,
-    InvalidFractionError,
-    TooFewRowsError,
-    safe_name,
-    transform,
-)
+from staging.transform import Dataset, Form, InvalidFractionError, TooFewRowsError, safe_name, transform
 from tests.unit.staging.archives import BICYCLE, BUS, MOTORCYCLE, rows, write_archive
 
 

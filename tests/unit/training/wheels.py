@@ -4,7 +4,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from tests.unit.training.jobs import CONTAINER
+from tests.unit.container.jobs import CONTAINER
 
 
 def write_wheels(folder: Path) -> Path:

@@ -1,0 +1,1 @@
+"""What every package needs: the stack, AWS clients, errors, files, paths and progress."""

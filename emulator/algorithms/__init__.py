@@ -1,1 +1,0 @@
-"""Stand-ins for algorithms whose images AWS brings along."""

@@ -1,5 +1,0 @@
-"""Lambda: functions really run, each execution environment in a process of its own."""
-
-from emulator.awslambda.service import install
-
-__all__ = ["install"]

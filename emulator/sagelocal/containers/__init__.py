@@ -1,0 +1,1 @@
+"""Substitutes for AWS's container images."""

@@ -1,0 +1,234 @@
+"""Hyperparameters: AWS's names, ranges and defaults, in AWS's words where they are refused.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/dg/IC-Hyperparameter.html
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sagelocal.containers.image_classification.errors import CustomerError, LackingError
+
+IMAGENET_DEPTHS = (18, 34, 50, 101, 152, 200)
+CIFAR_DEPTHS = (20, 32, 44, 56, 110)
+SMALL = 32  # pixels, the most that CIFAR's networks take
+SMALLEST = 28  # pixels: up to here MXNet's network is CIFAR's, whatever its depth
+PRETRAINED_SHAPE = (3, 224, 224)
+# A tuning job adds the name of what it optimizes
+TUNING = "_tuning_objective_metric"
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What a job is told; AWS documents each.
+
+    Attributes
+    ----------
+    image_shape : channels, height and width in pixels
+    resize : pixels of an image's shorter side; None leaves images as they are
+    lr_scheduler_step : after how many epochs the learning rate is multiplied by `lr_scheduler_factor`
+    checkpoint_frequency : in epochs; None keeps the best epoch alone
+    """
+
+    num_classes: int
+    num_training_samples: int
+    use_pretrained_model: int = 0
+    num_layers: int = 152
+    image_shape: tuple[int, int, int] = PRETRAINED_SHAPE
+    resize: int | None = None
+    epochs: int = 30
+    mini_batch_size: int = 32
+    learning_rate: float = 0.1
+    lr_scheduler_step: tuple[int, ...] = ()
+    lr_scheduler_factor: float = 0.1
+    optimizer: str = "sgd"
+    momentum: float = 0.9
+    weight_decay: float = 0.0001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    eps: float = 1e-8
+    gamma: float = 0.9
+    augmentation_type: str | None = None
+    checkpoint_frequency: int | None = None
+    early_stopping: bool = False
+    early_stopping_min_epochs: int = 10
+    early_stopping_patience: int = 5
+    early_stopping_tolerance: float = 0.0
+    top_k: int | None = None
+    multi_label: int = 0
+    use_weighted_loss: int = 0
+    precision_dtype: str = "float32"
+    kv_store: str | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one hyperparameter may be.
+
+    Attributes
+    ----------
+    expects : the same in words
+    read : its value; raises ValueError for a text that has none
+    """
+
+    expects: str
+    read: Callable[[str], Any]
+
+
+def parse(given: Mapping[str, Any]) -> Hyperparameters:
+    """A job's hyperparameters.
+
+    Parameters
+    ----------
+    given : as `hyperparameters.json` has them
+
+    Raises
+    ------
+    CustomerError
+        One is unknown, missing or out of range, or two cannot be meant together.
+    """
+    texts = {name: str(value) for name, value in given.items() if name != TUNING}
+    for name in texts:
+        if name not in RULES:
+            raise CustomerError(f"Additional hyperparameters are not allowed ('{name}' was unexpected)")
+    missing = [f"'{name}'" for name in ("num_classes", "num_training_samples") if name not in texts]
+    if missing:
+        raise CustomerError(f"No value(s) were specified for {', '.join(missing)} which are required hyperparameter(s)")
+    hyperparameters = Hyperparameters(**{name: _value(name, text) for name, text in texts.items()})
+    _check_together(hyperparameters)
+    return hyperparameters
+
+
+def check_supported(hyperparameters: Hyperparameters) -> None:
+    """Refuse what AWS would train and the stand-in cannot.
+
+    Raises
+    ------
+    LackingError
+        It is asked for weights that AWS's image brings along, for several labels an image, or for images without color.
+    """
+    if hyperparameters.use_pretrained_model:
+        raise LackingError("weights for use_pretrained_model=1")
+    if hyperparameters.multi_label:
+        raise LackingError("multi_label=1")
+    if hyperparameters.image_shape[0] != 3:
+        raise LackingError(f"image_shape with {hyperparameters.image_shape[0]} channels, but with 3")
+
+
+def _value(name: str, text: str) -> Any:
+    try:
+        return RULES[name].read(text)
+    except ValueError:
+        raise CustomerError(
+            f"The value '{text}' is not valid for the '{name}' hyperparameter which expects {RULES[name].expects}"
+        ) from None
+
+
+def _check_together(given: Hyperparameters) -> None:
+    shape = ",".join(map(str, given.image_shape))
+    _, height, width = given.image_shape
+    if given.use_pretrained_model and (
+        given.num_layers not in IMAGENET_DEPTHS or given.image_shape != PRETRAINED_SHAPE
+    ):
+        raise CustomerError(
+            f"use_pretrained_model=1 needs num_layers of {_listed(IMAGENET_DEPTHS)} and image_shape 3,224,224, "
+            f"not {given.num_layers} and {shape}"
+        )
+    if given.num_layers in CIFAR_DEPTHS and max(height, width) > SMALL:
+        raise CustomerError(
+            f"num_layers {given.num_layers} is for images of at most {SMALL} x {SMALL} pixels, and image_shape is "
+            f"{shape}: choose num_layers of {_listed(IMAGENET_DEPTHS)}"
+        )
+    if given.num_layers in IMAGENET_DEPTHS and height <= SMALLEST:
+        raise CustomerError(
+            f"num_layers {given.num_layers} is for images of more than {SMALLEST} pixels, and image_shape is {shape}: "
+            f"choose num_layers of {_listed(CIFAR_DEPTHS)}"
+        )
+    if given.mini_batch_size > given.num_training_samples:
+        raise CustomerError("The number of input images must be bigger or equal to the mini_batch_size.")
+    if given.checkpoint_frequency is not None and given.checkpoint_frequency > given.epochs:
+        raise CustomerError(
+            f"checkpoint_frequency {given.checkpoint_frequency} must be no greater than epochs {given.epochs}"
+        )
+
+
+def _listed(values: tuple[object, ...]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _integer(low: int = 1) -> Rule:
+    def read(text: str) -> int:
+        if not re.fullmatch("[0-9]+", text) or int(text) < low:
+            raise ValueError(text)
+        return int(text)
+
+    return Rule(f"an integer of at least {low}", read)
+
+
+def _share() -> Rule:
+    def read(text: str) -> float:
+        value = float(text)
+        if not 0 <= value <= 1:
+            raise ValueError(text)
+        return value
+
+    return Rule("a number between 0 and 1", read)
+
+
+def _choice(*values: Any) -> Rule:
+    by_text = {str(value): value for value in values}
+
+    def read(text: str) -> Any:
+        if text not in by_text:
+            raise ValueError(text)
+        return by_text[text]
+
+    return Rule(f"one of the following: {_listed(values)}", read)
+
+
+def _shape(text: str) -> tuple[int, int, int]:
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 3 or not all(re.fullmatch("[1-9][0-9]*", part) for part in parts):
+        raise ValueError(text)
+    return int(parts[0]), int(parts[1]), int(parts[2])
+
+
+def _steps(text: str) -> tuple[int, ...]:
+    steps = [int(part) for part in text.split(",")]
+    if min(steps) < 1 or steps != sorted(set(steps)):
+        raise ValueError(text)
+    return tuple(steps)
+
+
+RULES: dict[str, Rule] = {
+    "num_classes": _integer(),
+    "num_training_samples": _integer(),
+    "use_pretrained_model": _choice(0, 1),
+    "num_layers": _choice(*IMAGENET_DEPTHS, *CIFAR_DEPTHS),
+    "image_shape": Rule("channels, height and width, parted by commas, as in 3,224,224", _shape),
+    "resize": _integer(),
+    "epochs": _integer(),
+    "mini_batch_size": _integer(),
+    "learning_rate": _share(),
+    "lr_scheduler_step": Rule("increasing numbers of epochs, parted by commas, as in 10,20", _steps),
+    "lr_scheduler_factor": _share(),
+    "optimizer": _choice("sgd", "adam", "rmsprop", "nag"),
+    "momentum": _share(),
+    "weight_decay": _share(),
+    "beta_1": _share(),
+    "beta_2": _share(),
+    "eps": _share(),
+    "gamma": _share(),
+    "augmentation_type": _choice("crop", "crop_color", "crop_color_transform"),
+    "checkpoint_frequency": _integer(),
+    "early_stopping": _choice(True, False),
+    "early_stopping_min_epochs": _integer(),
+    "early_stopping_patience": _integer(),
+    "early_stopping_tolerance": _share(),
+    "top_k": _integer(2),
+    "multi_label": _choice(0, 1),
+    "use_weighted_loss": _choice(0, 1),
+    "precision_dtype": _choice("float32", "float16"),
+    "kv_store": _choice("dist_sync", "dist_async"),
+}

@@ -1,0 +1,87 @@
+"""The log, in AWS's form: `[10/10/2025 12:00:00 INFO 139872140638016] Epoch[0] Train-accuracy=0.523000`."""
+
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sagelocal.containers.image_classification.hyperparameters import Hyperparameters
+
+FORM = logging.Formatter("[%(asctime)s %(levelname)s %(thread)d] %(message)s", "%m/%d/%Y %H:%M:%S")
+logger = logging.getLogger("image_classification")
+
+
+def begin() -> None:
+    """Write the log to standard output."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(FORM)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def provided(given: Mapping[str, Any]) -> None:
+    """The hyperparameters as they came."""
+    logger.info("Merging with provided configuration from hyperparameters.json: %s", dict(given))
+
+
+def parameters(given: Hyperparameters) -> None:
+    """The hyperparameters as they are used."""
+    values = {name: _text(value) for name, value in asdict(given).items()}
+    logger.info("Final configuration: %s", values)
+    logger.info("use_pretrained_model: %d", given.use_pretrained_model)
+    logger.info("multi_label: %d", given.multi_label)
+    logger.info("---- Parameters ----")
+    for name in (
+        "num_layers",
+        "epochs",
+        "resize",
+        "optimizer",
+        *_optimizer_parameters(given),
+        "learning_rate",
+        *(("lr_scheduler_step", "lr_scheduler_factor") if given.lr_scheduler_step else ()),
+        "num_training_samples",
+        "mini_batch_size",
+        "image_shape",
+        "num_classes",
+        "augmentation_type",
+        *(("top_k",) if given.top_k else ()),
+    ):
+        logger.info("%s: %s", name, values[name])
+    logger.info("kv_store: %s", given.kv_store or "device")
+    if given.checkpoint_frequency is None:
+        logger.info("checkpoint_frequency not set, will store the best model")
+    else:
+        logger.info("checkpoint_frequency: %d", given.checkpoint_frequency)
+    if given.precision_dtype == "float16":
+        logger.info("precision_dtype: float16, for which the emulator's stand-in calculates in float32")
+    logger.info("--------------------")
+
+
+def batch(epoch: int, number: int, speed: float, measured: Mapping[str, float]) -> None:
+    """One line every so many batches; `speed` is in images a second."""
+    values = "".join(f"\t{name}={value:f}" for name, value in measured.items())
+    logger.info("Epoch[%d] Batch [%d]\tSpeed: %.2f samples/sec%s", epoch, number, speed, values)
+
+
+def trained(epoch: int, seconds: float, measured: Mapping[str, float]) -> None:
+    """The end of an epoch's training."""
+    for name, value in measured.items():
+        logger.info("Epoch[%d] Train-%s=%f", epoch, name, value)
+    logger.info("Epoch[%d] Time cost=%.3f", epoch, seconds)
+
+
+def validated(epoch: int, accuracy: float) -> None:
+    """The end of an epoch's validation."""
+    logger.info("Epoch[%d] Validation-accuracy=%f", epoch, accuracy)
+
+
+def _optimizer_parameters(given: Hyperparameters) -> tuple[str, ...]:
+    return {"adam": ("beta_1", "beta_2", "eps"), "rmsprop": ("gamma", "eps")}.get(
+        given.optimizer, ("momentum", "weight_decay")
+    )
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,116 @@
+"""Serves a model: `/ping`, and `/invocations` for one encoded image."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from cheroot.wsgi import Server
+from PIL import Image
+
+from sagelocal.containers.image_classification import model
+from sagelocal.containers.image_classification.images import ImageError, decode, pixels
+
+THREADS = 8
+MAX_BYTES = 25 * 1024 * 1024  # of a request to an endpoint
+CONTENT_TYPES = ("application/x-image", "image/png", "image/jpeg")
+JSON, LINES = "application/json", "application/jsonlines"
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+
+class PayloadError(Exception):
+    """The request cannot be answered; `status` says in what way."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"Unable to evaluate payload provided: {reason}")
+        self.status = status
+
+
+class Application:
+    """WSGI over the model of a folder.
+
+    Errors: 415 for a content type that is no image's, 406 for an answer that is neither JSON nor JSON lines, 413 for a
+    body that is too large, 400 for one that is no image.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._network, self._size = model.load(folder)
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        asked = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        if asked == ("GET", "/ping"):
+            return _send(start_response, 200, "text/plain", "")
+        if asked != ("POST", "/invocations"):
+            return _send(start_response, 404, "text/plain", "there is /ping and /invocations")
+        try:
+            accept = _accept(environ)
+            probabilities = self.probabilities(_body(environ))
+        except PayloadError as error:
+            return _send(start_response, error.status, "text/plain", str(error))
+        content = json.dumps(probabilities if accept == JSON else {"prediction": probabilities})
+        return _send(start_response, 200, accept, content if accept == JSON else content + "\n")
+
+    @torch.inference_mode()
+    def probabilities(self, content: bytes) -> list[float]:
+        """One a class, of an encoded image; its sides are brought to the network's, whatever their ratio.
+
+        Raises
+        ------
+        PayloadError
+            It is no image.
+        """
+        try:
+            image = decode(content)
+        except ImageError as error:
+            raise PayloadError(400, str(error)) from error
+        height, width = self._size
+        resized = pixels(image.resize((width, height), Image.Resampling.BILINEAR))
+        batch = torch.tensor(resized).permute(2, 0, 1)[None].float()
+        found: list[float] = torch.softmax(self._network(batch)[0].double(), 0).tolist()
+        return found
+
+
+def run() -> None:
+    """Serve until ended."""
+    torch.set_num_threads(1)  # requests run beside each other
+    folder = Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))
+    try:
+        application = Application(folder)
+    except FileNotFoundError as error:
+        sys.exit(str(error))
+    port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
+    server = Server(("127.0.0.1", port), application, numthreads=THREADS, timeout=3600)
+    try:
+        server.start()
+    except KeyboardInterrupt:
+        server.stop()
+
+
+def _accept(environ: dict[str, Any]) -> str:
+    asked = (environ.get("HTTP_ACCEPT") or JSON).partition(";")[0].strip().lower()
+    if asked in ("*/*", "application/*"):
+        return JSON
+    if asked not in (JSON, LINES):
+        raise PayloadError(406, f"answers are {JSON} or {LINES}, not {asked}")
+    return asked
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    given = (environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
+    if given not in CONTENT_TYPES:
+        raise PayloadError(415, f"content type '{given}' is none of {', '.join(CONTENT_TYPES)}")
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if length > MAX_BYTES:
+        raise PayloadError(413, f"{length} bytes, and {MAX_BYTES} are allowed")
+    content: bytes = environ["wsgi.input"].read(length)
+    return content
+
+
+def _send(start_response: StartResponse, status: int, content_type: str, text: str) -> list[bytes]:
+    body = text.encode()
+    start_response(f"{status} -", [("Content-Type", content_type), ("Content-Length", str(len(body)))])
+    return [body]

@@ -1,0 +1,1 @@
+"""The server, the patching of moto, routing, errors, container commands, quotas and processes."""

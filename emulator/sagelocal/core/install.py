@@ -1,0 +1,38 @@
+"""The order in which the emulated services change moto."""
+
+from sagelocal.core.emulator import Emulator
+from sagelocal.services import (
+    applicationautoscaling,
+    awslambda,
+    budgets,
+    cloudwatch,
+    ec2,
+    iam,
+    logs,
+    s3,
+    sagemaker,
+    scheduler,
+    sqs,
+    stepfunctions,
+)
+
+SERVICES = (
+    awslambda,
+    stepfunctions,
+    sagemaker,
+    applicationautoscaling,
+    budgets,
+    cloudwatch,
+    ec2,
+    iam,
+    logs,
+    s3,
+    scheduler,
+    sqs,
+)
+
+
+def install(emulator: Emulator) -> None:
+    """Put every emulated service into moto."""
+    for service in SERVICES:
+        service.install(emulator)

@@ -1,0 +1,1 @@
+"""The emulated services: one module or package per AWS service."""

@@ -1,0 +1,192 @@
+"""One execution environment: a process that runs one version of a function, one invocation at a time."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sagelocal.services.awslambda.function import Function, Result
+from sagelocal.services.awslambda.log import Used, logged
+from sagelocal.services.awslambda.runtime import command
+from sagelocal.services.awslambda.runtime_api import Invocation, RuntimeApi
+
+INIT_TIMEOUT = 10.0  # seconds that AWS gives a function's initialization
+# What a process needs of this machine. All else in a function's environment is the function's own.
+INHERITED = (
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
+)
+
+
+class ExecutionEnvironment:
+    """A running environment.
+
+    Parameters
+    ----------
+    function
+        What it runs.
+    paths
+        Folders to import from, the function's own first.
+    aws
+        Variables that point AWS's SDKs at the emulator.
+    scratch
+        Where it may have its own folder, which is the function's /tmp.
+
+    Attributes
+    ----------
+    idle_since
+        End of the last invocation, by the monotonic clock.
+    retired
+        Set when its function was changed or deleted while it was busy: it is not to be used again.
+    """
+
+    def __init__(self, function: Function, *, paths: list[Path], aws: dict[str, str], scratch: Path) -> None:
+        self.function = function
+        self.idle_since = time.monotonic()
+        self.retired = False
+        self.log_stream = f"{datetime.now(UTC):%Y/%m/%d}/[{function.version}]{uuid.uuid4().hex}"
+        self._api = RuntimeApi()
+        self._directory = Path(tempfile.mkdtemp(prefix="environment-", dir=scratch))
+        self._log = self._directory.with_suffix(".log").open("a+b")
+        self._started = time.monotonic()
+        self._first = True
+        self._process = subprocess.Popen(
+            command(function.handler),
+            cwd=paths[0],
+            env=self._variables(paths, aws),
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can take another invocation."""
+        return not self.retired and self._process.poll() is None and self._api.init_error is None
+
+    def invoke(self, payload: bytes, arn: str) -> Result:
+        """Run the function once; afterwards look at `usable`."""
+        invocation = Invocation(payload, arn, self.function.timeout)
+        init = self._await_init()
+        begun = time.monotonic()
+        document, failed = self._run(invocation)
+        return Result(
+            payload=document,
+            failed=failed,
+            log=self._take_log(invocation, seconds=time.monotonic() - begun, init=init),
+            log_stream=self.log_stream,
+        )
+
+    def kill(self) -> None:
+        """End the process and all that it started."""
+        self._end_process()
+        threading.Thread(target=self._api.close, daemon=True).start()
+        self._log.close()
+        Path(self._log.name).unlink(missing_ok=True)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _end_process(self) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _watch(self) -> None:
+        self._process.wait()
+        self._api.abandon()
+
+    def _await_init(self) -> float | None:
+        """Wait until it is ready; the seconds that it took, on its first invocation."""
+        if not self._first:
+            return None
+        self._first = False
+        self._api.ready.wait(INIT_TIMEOUT + self.function.timeout)
+        return time.monotonic() - self._started
+
+    def _run(self, invocation: Invocation) -> tuple[bytes, bool]:
+        if self._api.init_error is not None:
+            return self._api.init_error, True
+        if self._process.poll() is not None:
+            return self._exit_error(invocation), True
+        self._api.submit(invocation)
+        if not invocation.done.wait(self.function.timeout):
+            return self._time_out(invocation), True
+        if invocation.response is not None:
+            return invocation.response, False
+        return invocation.error or self._exit_error(invocation), True
+
+    def _time_out(self, invocation: Invocation) -> bytes:
+        self._end_process()
+        reason = f"Task timed out after {self.function.timeout:.2f} seconds"
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self._log.write(f"{now} {invocation.request_id} {reason}\n\n".encode())
+        return _error("Sandbox.Timedout", invocation, reason)
+
+    def _exit_error(self, invocation: Invocation) -> bytes:
+        code = self._process.wait()
+        ending = f"exit status {code}" if code >= 0 else f"signal: {signal.strsignal(-code) or -code}".lower()
+        return _error("Runtime.ExitError", invocation, f"Runtime exited with error: {ending}")
+
+    def _take_log(self, invocation: Invocation, *, seconds: float, init: float | None) -> str:
+        """All that was written since the last time. The process appends, so the file may be cut under it."""
+        self._log.seek(0)
+        written = self._log.read().decode("utf-8", "replace")
+        self._log.truncate(0)
+        if written and not written.endswith("\n"):
+            written += "\n"
+        used = Used(seconds, init, _peak_memory(self._process.pid))
+        return logged(self.function, invocation.request_id, written, used)
+
+    def _variables(self, paths: list[Path], aws: dict[str, str]) -> dict[str, str]:
+        function = self.function
+        return {
+            **{name: os.environ[name] for name in INHERITED if name in os.environ},
+            **aws,
+            **dict(function.variables),
+            **({"AWS_LAMBDA_LOG_LEVEL": function.logging.level} if function.logging.level else {}),
+            "AWS_DEFAULT_REGION": function.region,
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": function.version,
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_FORMAT": function.logging.form,
+            "AWS_LAMBDA_LOG_GROUP_NAME": function.logging.group,
+            "AWS_LAMBDA_LOG_STREAM_NAME": self.log_stream,
+            "AWS_LAMBDA_RUNTIME_API": self._api.address,
+            "AWS_REGION": function.region,
+            "LAMBDA_RUNTIME_DIR": str(paths[-1]),
+            "LAMBDA_TASK_ROOT": str(paths[0]),
+            "LANG": "en_US.UTF-8",
+            "PYTHONPATH": os.pathsep.join(map(str, paths)),
+            "PYTHONUTF8": "1",
+            "TMPDIR": str(self._directory),
+            "TZ": ":UTC",
+            "_HANDLER": function.handler,
+        }
+
+
+def _error(kind: str, invocation: Invocation, reason: str) -> bytes:
+    document = {"errorType": kind, "errorMessage": f"RequestId: {invocation.request_id} Error: {reason}"}
+    return json.dumps(document).encode()
+
+
+def _peak_memory(pid: int) -> int:
+    """MB at the most; 0 where the system does not tell, or the process is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    peaks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
+    return int(peaks[0]) // 1024 if peaks else 0

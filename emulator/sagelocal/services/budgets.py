@@ -1,0 +1,85 @@
+"""Budgets: tags, subscribers and updates, which Terraform's provider asks for."""
+
+import json
+from typing import Any
+
+from moto.budgets.exceptions import NotFoundException
+from moto.budgets.responses import BudgetsResponse
+
+from sagelocal.core.emulator import Emulator
+from sagelocal.core.patching import add, replace
+from sagelocal.core.tags import Tags
+
+
+def install(emulator: Emulator) -> None:
+    """Complete moto's budgets."""
+    _add_tags(Tags())
+    add(BudgetsResponse, "describe_subscribers_for_notification", _describe_subscribers_for_notification)
+    add(BudgetsResponse, "update_budget", _update_budget)
+
+
+def _add_tags(tags: Tags) -> None:
+    def create_budget(request: Any) -> str:
+        answer: str = create(request)
+        given = request._get_param("ResourceTags") or []
+        name = request._get_param("Budget")["BudgetName"]
+        tags.put(_arn(request, name), {tag["Key"]: tag["Value"] for tag in given})
+        return answer
+
+    def delete_budget(request: Any) -> str:
+        answer: str = delete(request)
+        tags.forget(_arn(request, request._get_param("BudgetName")))
+        return answer
+
+    def list_tags_for_resource(request: Any) -> str:
+        found = tags.of(request._get_param("ResourceARN"))
+        return json.dumps({"ResourceTags": [{"Key": key, "Value": value} for key, value in found.items()]})
+
+    def tag_resource(request: Any) -> str:
+        given = request._get_param("ResourceTags") or []
+        tags.put(request._get_param("ResourceARN"), {tag["Key"]: tag["Value"] for tag in given})
+        return "{}"
+
+    def untag_resource(request: Any) -> str:
+        tags.remove(request._get_param("ResourceARN"), request._get_param("ResourceTagKeys") or [])
+        return "{}"
+
+    create = replace(BudgetsResponse, "create_budget", create_budget)
+    delete = replace(BudgetsResponse, "delete_budget", delete_budget)
+    for operation in (list_tags_for_resource, tag_resource, untag_resource):
+        add(BudgetsResponse, operation.__name__, operation)
+
+
+def _arn(request: Any, name: str) -> str:
+    return f"arn:{request.partition}:budgets::{request._get_param('AccountId')}:budget/{name}"
+
+
+def _budget(request: Any, name: str) -> Any:
+    found = request.backend.budgets[request._get_param("AccountId")].get(name)
+    if found is None:
+        raise NotFoundException(f"Unable to get budget: {name} - the budget doesn't exist.")
+    return found
+
+
+def _describe_subscribers_for_notification(request: Any) -> str:
+    wanted = _identity(request._get_param("Notification"))
+    for notification in _budget(request, request._get_param("BudgetName")).notifications:
+        if _identity(notification.details) == wanted:
+            return json.dumps({"Subscribers": notification.subscribers})
+    raise NotFoundException("Unable to find the notification.")
+
+
+def _identity(notification: dict[str, Any]) -> tuple[Any, ...]:
+    """What tells a budget's notifications apart; its threshold may come as 80 or as 80.0."""
+    return (
+        notification.get("NotificationType"),
+        notification.get("ComparisonOperator"),
+        float(notification.get("Threshold", 0)),
+        notification.get("ThresholdType") or "PERCENTAGE",
+    )
+
+
+def _update_budget(request: Any) -> str:
+    given = request._get_param("NewBudget")
+    _budget(request, given["BudgetName"]).budget.update(given)
+    return "{}"

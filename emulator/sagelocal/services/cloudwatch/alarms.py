@@ -1,0 +1,240 @@
+"""CloudWatch's metric alarms, evaluated: from what was put to CloudWatch, once a second.
+
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
+"""
+
+import ast
+import json
+import math
+import operator
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from moto.cloudwatch.models import Alarm, CloudWatchBackend, MetricAggregatedDatum, MetricDatumBase, cloudwatch_backends
+
+from sagelocal.core.emulator import Emulator
+
+INTERVAL = 1.0  # seconds between two evaluations
+BREACHES: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanThreshold": operator.gt,
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: lambda a, b: a / b if b else 0.0,
+}
+COMPARED: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+}
+
+
+class UnknownAlarmError(Exception):
+    """An alarm is of a kind that the emulator does not evaluate."""
+
+
+class Alarms:
+    """Gives every metric alarm the state that its metric has it in, and says so to the topics it names."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        self._stopped = threading.Event()
+        threading.Thread(target=self._run, name="alarms", daemon=True).start()
+
+    def stop(self) -> None:
+        """Evaluate no more."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(INTERVAL):
+            for regions in list(cloudwatch_backends.values()):
+                for backend in list(regions.values()):
+                    for alarm in list(backend.alarms.values()):
+                        self._update(backend, alarm)
+
+    def _update(self, backend: CloudWatchBackend, alarm: Alarm) -> None:
+        if alarm.rule:
+            return
+        try:
+            state, reason = evaluate(alarm, backend.metric_data, datetime.now(UTC))
+        except UnknownAlarmError:
+            return  # it stays as it is, or as SetAlarmState has it
+        if state != alarm.state_value:
+            before = alarm.state_value
+            alarm.update_state(reason, "{}", state)
+            self._tell(backend, alarm, before)
+
+    def _tell(self, backend: CloudWatchBackend, alarm: Alarm, before: str) -> None:
+        actions = {
+            "ALARM": alarm.alarm_actions,
+            "OK": alarm.ok_actions,
+            "INSUFFICIENT_DATA": alarm.insufficient_data_actions,
+        }
+        topics = [each for each in actions[alarm.state_value] or [] if ":sns:" in each]
+        if not alarm.actions_enabled:
+            return
+        for topic in topics:
+            try:
+                self._emulator.client("sns", backend.region_name).publish(
+                    TopicArn=topic,
+                    Subject=f'{alarm.state_value}: "{alarm.name}" in {backend.region_name}',
+                    Message=json.dumps(_message(backend, alarm, before)),
+                )
+            except (ClientError, BotoCoreError) as error:
+                print(f"the alarm {alarm.name} cannot be told to {topic}: {error}", file=sys.stderr)
+
+
+def evaluate(alarm: Alarm, data: Sequence[MetricDatumBase], now: datetime) -> tuple[str, str]:
+    """An alarm's state and its reason.
+
+    Where AWS counts whole minutes, the periods here end now: an alarm goes off with the datum that sets it off.
+
+    Raises
+    ------
+    UnknownAlarmError
+        It compares with anomalies, or its metric math is more than is known here.
+    """
+    breaches = BREACHES.get(alarm.comparison_operator)
+    if breaches is None:
+        raise UnknownAlarmError(f"The emulator does not evaluate {alarm.comparison_operator}.")
+    start = now - timedelta(seconds=_period(alarm) * alarm.evaluation_periods)
+    recent = [datum for datum in list(data) if start < _moment(datum) <= now]
+    values = [_value(alarm, recent, now, nth) for nth in range(alarm.evaluation_periods)]
+    known = [value for value in values if value is not None]
+    breaching = sum(breaches(value, alarm.threshold) for value in known)
+    missing = len(values) - len(known)
+    if not known and alarm.treat_missing_data in (None, "missing"):
+        return "INSUFFICIENT_DATA", f"Insufficient Data: {missing} datapoints were unknown."
+    if not known and alarm.treat_missing_data == "ignore":
+        return alarm.state_value, alarm.state_reason
+    if alarm.treat_missing_data == "breaching":
+        breaching += missing
+    state = "ALARM" if breaching >= (alarm.datapoints_to_alarm or alarm.evaluation_periods) else "OK"
+    return state, f"Threshold Crossed: {breaching} of {len(values)} datapoints {known} breach {alarm.threshold}."
+
+
+def _period(alarm: Alarm) -> int:
+    periods = [query.metric_stat.period for query in alarm.metric_data_queries if query.metric_stat]
+    return int(alarm.period or (periods[0] if periods else 60))
+
+
+def _value(alarm: Alarm, data: Sequence[MetricDatumBase], now: datetime, nth: int) -> float | None:
+    """The alarm's value in the nth period before now."""
+    end = now - timedelta(seconds=_period(alarm) * nth)
+    start = end - timedelta(seconds=_period(alarm))
+    data = [datum for datum in data if start < _moment(datum) <= end]
+    if not alarm.metric_data_queries:
+        found = _of(data, alarm.namespace, alarm.metric_name, alarm.dimensions)
+        return statistic(found, alarm.statistic or alarm.extended_statistic or "")
+    values: dict[str, float | None] = {}
+    for query in alarm.metric_data_queries:
+        if query.metric_stat:
+            metric = query.metric_stat.metric
+            found = _of(data, metric.namespace, metric.metric_name, metric.dimensions)
+            values[query.id] = statistic(found, query.metric_stat.stat)
+    told = next(query for query in alarm.metric_data_queries if query.return_data)
+    return calculate(told.expression or told.id, values)
+
+
+def _of(data: Sequence[MetricDatumBase], namespace: str, name: str, dimensions: Any) -> list[MetricDatumBase]:
+    wanted = {each.name: each.value for each in dimensions}
+    return [
+        datum
+        for datum in data
+        if (datum.namespace, datum.name) == (namespace, name)
+        and {each.name: each.value for each in datum.dimensions} == wanted
+    ]
+
+
+def statistic(data: Sequence[Any], name: str) -> float | None:
+    """CloudWatch's statistic (`Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount`, `p99`); None of no data.
+
+    A percentile is of single values, as on AWS: a statistic set has none to tell.
+    """
+    if not data:
+        return None
+    sets = [_as_set(datum) for datum in data]
+    count, total = sum(each[0] for each in sets), sum(each[1] for each in sets)
+    if name.startswith("p"):
+        values = sorted(datum.value for datum in data if not isinstance(datum, MetricAggregatedDatum))
+        return values[math.ceil(float(name[1:]) / 100 * len(values)) - 1] if values else None
+    return {
+        "SampleCount": count,
+        "Sum": total,
+        "Average": total / count if count else 0.0,
+        "Minimum": min(each[2] for each in sets),
+        "Maximum": max(each[3] for each in sets),
+    }[name]
+
+
+def calculate(expression: str, values: Mapping[str, float | None]) -> float | None:
+    """Metric math with the four operations, comparisons, FILL and IF, on metrics by their ids; None if one is missing.
+
+    Raises
+    ------
+    UnknownAlarmError
+        It has something else in it.
+    """
+
+    def value(node: ast.expr) -> float | None:
+        match node:
+            case ast.BinOp(left, operation, right) if type(operation) in OPERATORS:
+                return both(OPERATORS[type(operation)], left, right)
+            case ast.Compare(left, [operation], [right]) if type(operation) in COMPARED:
+                return both(COMPARED[type(operation)], left, right)
+            case ast.Call(ast.Name("FILL"), [metric, filler]):
+                found = value(metric)
+                return value(filler) if found is None else found
+            case ast.Call(ast.Name("IF"), [condition, yes, no]):
+                holds = value(condition)
+                return None if holds is None else value(yes if holds else no)
+            case ast.Name(name) if name in values:
+                return values[name]
+            case ast.Constant(int() | float() as number):
+                return float(number)
+        raise UnknownAlarmError(f"The emulator does not know this metric math: {expression}")
+
+    def both(operation: Callable[[float, float], float], left: ast.expr, right: ast.expr) -> float | None:
+        first, second = value(left), value(right)
+        return None if first is None or second is None else float(operation(first, second))
+
+    try:
+        return value(ast.parse(expression, mode="eval").body)
+    except SyntaxError as error:
+        raise UnknownAlarmError(f"The emulator does not know this metric math: {expression}") from error
+
+
+def _as_set(datum: Any) -> tuple[float, float, float, float]:
+    """Count, sum, minimum and maximum."""
+    if isinstance(datum, MetricAggregatedDatum):
+        return datum.sample_count, datum.sum, datum.min, datum.max
+    return 1.0, datum.value, datum.value, datum.value
+
+
+def _moment(datum: MetricDatumBase) -> datetime:
+    return datum.timestamp if datum.timestamp.tzinfo else datum.timestamp.replace(tzinfo=UTC)
+
+
+def _message(backend: CloudWatchBackend, alarm: Alarm, before: str) -> dict[str, Any]:
+    """Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html."""
+    return {
+        "AlarmName": alarm.name,
+        "AlarmDescription": alarm.description,
+        "AWSAccountId": backend.account_id,
+        "NewStateValue": alarm.state_value,
+        "NewStateReason": alarm.state_reason,
+        "StateChangeTime": f"{alarm.state_updated_timestamp:%Y-%m-%dT%H:%M:%S.000+0000}",
+        "Region": backend.region_name,
+        "AlarmArn": alarm.alarm_arn,
+        "OldStateValue": before,
+    }

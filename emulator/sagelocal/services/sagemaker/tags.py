@@ -1,0 +1,35 @@
+"""Tags of everything: moto knows not all ARNs, and adds a tag a second time instead of changing it."""
+
+from typing import Any
+
+from moto.sagemaker.exceptions import ValidationError
+from moto.sagemaker.models import SageMakerModelBackend
+
+from sagelocal.core.patching import replace
+from sagelocal.services.sagemaker.monitoring import Schedules
+
+
+def install(schedules: Schedules) -> None:
+    """Put tags into moto."""
+
+    def find(self: SageMakerModelBackend, arn: str) -> Any:
+        kind = arn.rpartition(":")[2].partition("/")[0]
+        if kind == "monitoring-schedule":
+            resource: Any = schedules.find(arn)
+        elif kind == "model-package":
+            resource = self.model_packages.get(arn)
+        else:
+            resource = original(self, arn)
+        if resource is None:
+            raise ValidationError(f"Resource {arn} does not exist.")
+        resource.tags = resource.tags or []
+        return resource
+
+    def add_tags(self: SageMakerModelBackend, arn: str, tags: list[dict[str, str]]) -> list[dict[str, str]]:
+        resource = self._get_resource_from_arn(arn)
+        values = {tag["Key"]: tag["Value"] for tag in (*resource.tags, *tags)}
+        resource.tags = [{"Key": key, "Value": value} for key, value in values.items()]
+        return list(resource.tags)
+
+    original = replace(SageMakerModelBackend, "_get_resource_from_arn", find, parameters=("arn",))
+    replace(SageMakerModelBackend, "add_tags", add_tags, parameters=("arn", "tags"))

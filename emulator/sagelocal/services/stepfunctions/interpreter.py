@@ -1,0 +1,36 @@
+"""Switch moto's interpreter on and let it call this emulator."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from moto.core.config import default_user_config
+
+from sagelocal.core.emulator import Emulator
+from sagelocal.core.patching import replace
+
+PACKAGE = "moto.stepfunctions.parser"
+
+
+def install(emulator: Emulator) -> None:
+    """Have state machines executed, by clients that are made once and shared by all threads."""
+    default_user_config["stepfunctions"]["execute_state_machine"] = True
+    import moto.stepfunctions.parser.models  # noqa: F401  loads every module that a definition can need
+    from moto.stepfunctions.parser.asl.utils import boto_client
+
+    def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:
+        return emulator.client(service, region)
+
+    replace_everywhere(
+        boto_client.boto_client_for, boto_client_for, parameters=("region", "service", "state_credentials")
+    )
+
+
+def replace_everywhere(
+    original: Callable[..., Any], function: Callable[..., Any], *, parameters: tuple[str, ...]
+) -> None:
+    """Replace a function of the interpreter in its own module and in all that have imported it by name."""
+    name = original.__name__
+    for path, module in list(sys.modules.items()):
+        if path.startswith(PACKAGE) and getattr(module, name, None) is original:
+            replace(module, name, function, parameters=parameters)

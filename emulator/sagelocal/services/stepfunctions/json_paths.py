@@ -1,0 +1,45 @@
+"""JSONPath as AWS reads it: a path that can only name one thing gives that thing, any other a list."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from jsonpath_ng.ext.parser import parse
+from moto.stepfunctions.parser.asl.component.common.path import result_path
+from moto.stepfunctions.parser.asl.utils import json_path
+
+from sagelocal.core.patching import replace
+from sagelocal.services.stepfunctions.interpreter import replace_everywhere
+
+PATHS_KEPT = 4096
+# wildcard, descent, filter, slice, union
+INDEFINITE = re.compile(r"\*|\.\.|\?\(|\[[^\]'\"]*[:,]")
+ENDS_IN_INDEX = re.compile(r"\[\d+\]$")
+
+
+def install() -> None:
+    """Read paths by `extract`: moto gives a list for `$.a[0].b`, and parses a path each time it is used."""
+    replace(result_path, "parse", parsed, parameters=("string",))
+    replace_everywhere(json_path.extract_json, extract, parameters=("path", "data"))
+
+
+def extract(path: str, data: Any) -> Any:
+    """What a path names in `data`.
+
+    Raises
+    ------
+    moto.stepfunctions.parser.asl.utils.json_path.NoSuchJsonPathError
+        If it names one thing that is not there.
+    """
+    values = [match.value for match in parsed(path).find(data)]
+    if not INDEFINITE.search(path):
+        if not values:
+            raise json_path.NoSuchJsonPathError(json_path=path, data=data)
+        return values[0]
+    return values[0] if len(values) == 1 and ENDS_IN_INDEX.search(path) else values
+
+
+@lru_cache(maxsize=PATHS_KEPT)
+def parsed(path: str) -> Any:
+    """A path as jsonpath-ng has it: parsed once."""
+    return parse(path)

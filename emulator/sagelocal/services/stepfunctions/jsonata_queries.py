@@ -1,0 +1,124 @@
+"""JSONata by jsonata-python, where moto has a stub.
+
+Values are bound to the expression, not written into its text as moto does it: text breaks on a quote in a
+string and takes seconds to parse for a large input.
+"""
+
+import hashlib
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from jsonata import Jsonata
+from jsonata.utils import Utils
+from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEventException
+from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata, StringVariableSample
+from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
+
+from sagelocal.core.patching import replace
+from sagelocal.services.stepfunctions.failures import failure, raised
+
+
+class QueryError(Exception):
+    """A JSONata expression cannot be evaluated, or gives nothing that JSON has."""
+
+
+def install() -> None:
+    """Evaluate JSONata expressions, and variables in JSONPath mode, by jsonata-python."""
+    replace(StringJSONata, "_eval_body", _evaluate_expression, parameters=("env",))
+    replace(StringVariableSample, "_eval_body", _evaluate_sample, parameters=("env",))
+
+
+def evaluate(expression: str, bindings: dict[str, Any]) -> Any:
+    """The value of a JSONata expression.
+
+    Raises
+    ------
+    QueryError
+        If it is none, or cannot be had.
+    """
+    query = _parse(expression)
+    for name, function in FUNCTIONS.items():
+        query.register_lambda(name, function)
+    query.set_output_convert_nulls(False)
+    try:
+        value = query.evaluate(None, bindings)
+    except Exception as error:
+        # the library raises its own, Python's TypeError and others alike for what an expression does wrong
+        raise QueryError(f"The JSONata expression '{expression}' could not be evaluated: {error}") from error
+    if value is None:
+        raise QueryError(f"The JSONata expression '{expression}' returned nothing (undefined).")
+    try:
+        return json.loads(json.dumps(Utils.convert_nulls(value)))
+    except TypeError:
+        raise QueryError(f"The JSONata expression '{expression}' returned an unsupported result type.") from None
+
+
+def _parse(expression: str) -> Jsonata:
+    try:
+        return Jsonata(expression)
+    except Exception as error:
+        raise QueryError(f"The JSONata expression '{expression}' is not valid: {error}") from error
+
+
+def _evaluate_expression(self: Any, env: Any) -> None:
+    bindings = _bindings(env, self.expression)
+    try:
+        env.stack.append(evaluate(self.expression, bindings))
+    except QueryError as error:
+        raise _failure(env, str(error)) from error
+
+
+def _evaluate_sample(self: Any, env: Any) -> None:
+    """`$name.path` in JSONPath mode: the same syntax, but its absence is that of a path."""
+    bindings = _bindings(env, self.expression)
+    try:
+        env.stack.append(evaluate(self.expression, bindings))
+    except QueryError as error:
+        raise NoSuchJsonPathError(json_path=self.expression, data=bindings) from error
+
+
+def _bindings(env: Any, expression: str) -> dict[str, Any]:
+    """The variables that an expression names, as JSON: what it makes of them must not change the state."""
+    store = env.variable_store
+    known = {"states": env.states._states_data} | store._outer_scope | store._inner_scope
+    named = {name: value for name, value in known.items() if f"${name}" in expression}
+    values: dict[str, Any] = json.loads(to_json_str(named))
+    return values
+
+
+def _failure(env: Any, cause: str) -> FailureEventException:
+    event = HistoryEventType.EvaluationFailed
+    return raised(failure(env, event, error="States.QueryEvaluationError", cause=cause))
+
+
+def _partition(array: list[Any], size: int) -> list[list[Any]]:
+    return [array[start : start + int(size)] for start in range(0, len(array), int(size))]
+
+
+def _range(first: float, last: float, step: float) -> list[float]:
+    return [first + number * step for number in range(int((last - first) // step) + 1)]
+
+
+def _hash(value: Any, algorithm: str) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    return hashlib.new(algorithm.replace("-", "").lower(), text.encode()).hexdigest()
+
+
+def _random(seed: float | None = None) -> float:
+    return random.Random(seed).random()  # noqa: S311  no secret
+
+
+# What Step Functions adds to JSONata's own functions
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "partition": _partition,
+    "range": _range,
+    "hash": _hash,
+    "random": _random,
+    "uuid": lambda: str(uuid4()),
+    "parse": json.loads,
+}

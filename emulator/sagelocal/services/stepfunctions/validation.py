@@ -1,0 +1,85 @@
+"""What is wrong with a definition, as ValidateStateMachineDefinition tells it.
+
+Codes after AWS's API reference, ValidateStateMachineDefinitionDiagnostic.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
+
+from sagelocal.services.stepfunctions.definitions import scopes
+
+ENDING = {"Succeed", "Fail"}
+
+
+def diagnose(definition: str) -> list[dict[str, str]]:
+    """Every finding in a definition: severity, code, message and, where there is one, location."""
+    if not definition.strip():
+        return [_finding("MISSING_DESCRIPTION", "The definition is empty")]
+    try:
+        parsed = json.loads(definition)
+    except ValueError as error:
+        return [_finding("INVALID_JSON_DESCRIPTION", str(error))]
+    return list(_structure(parsed)) or list(_grammar(definition))
+
+
+def _finding(code: str, message: str, location: str | None = None) -> dict[str, str]:
+    finding = {"severity": "ERROR", "code": code, "message": message}
+    return finding | ({"location": location} if location else {})
+
+
+def _grammar(definition: str) -> Iterator[dict[str, str]]:
+    """What the interpreter's parser says."""
+    try:
+        AmazonStateLanguageParser.parse(definition)
+    except ASLParserException as error:
+        yield from (_finding("SCHEMA_VALIDATION_FAILED", message) for message in error.errors)
+    except Exception as error:
+        # the parser raises whatever its constructors do: each is a reason why it cannot be run
+        yield _finding("SCHEMA_VALIDATION_FAILED", str(error) or type(error).__name__)
+
+
+def _structure(definition: Any) -> Iterator[dict[str, str]]:
+    """What the parser lets pass: transitions to nowhere, states without a way in, scopes without an end."""
+    names: Counter[str] = Counter()
+    for path, scope in scopes(definition):
+        names.update(list(scope["States"]))
+        yield from _scope(path, scope)
+    for name, count in names.items():
+        if count > 1:
+            yield _finding("DUPLICATE_STATE_NAME", f"Duplicate State name: {name}", "/States")
+
+
+def _scope(path: str, scope: dict[str, Any]) -> Iterator[dict[str, str]]:
+    states = {name: state for name, state in scope["States"].items() if isinstance(state, dict)}
+    reached = {scope.get("StartAt")}
+    if "StartAt" in scope and scope["StartAt"] not in states:
+        yield _missing("StartAt", scope["StartAt"], f"{path}/StartAt")
+    for name, state in states.items():
+        for pointer, target in _targets(state):
+            reached.add(target)
+            if target not in states:
+                yield _missing(pointer.rpartition("/")[2], target, f"{path}/States/{name}/{pointer}")
+    for name in states.keys() - reached:
+        yield _finding("MISSING_TRANSITION_TARGET", f'State "{name}" is not reachable.', f"{path}/States/{name}")
+    if not any(state.get("End") or state.get("Type") in ENDING for state in states.values()):
+        yield _finding("MISSING_END_STATE", "There is no terminal state", f"{path}/States")
+
+
+def _missing(field: str, target: Any, location: str) -> dict[str, str]:
+    return _finding("MISSING_TRANSITION_TARGET", f"Missing '{field}' target: {target}", location)
+
+
+def _targets(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every transition out of a state, with its pointer below the state."""
+    for field in ("Next", "Default"):
+        if field in state:
+            yield field, state[field]
+    for field in ("Catch", "Choices"):
+        rules = state.get(field)
+        for number, rule in enumerate(rules if isinstance(rules, list) else []):
+            if isinstance(rule, dict) and "Next" in rule:
+                yield f"{field}/{number}/Next", rule["Next"]

@@ -1,0 +1,414 @@
+"""Functions really run, and answer as on AWS."""
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from sagelocal.core.process import start_time
+
+from .functions import invoke, make_function, make_zip, unique
+from .waiting import eventually
+
+PROCESS = "import os\ndef main(event, context):\n    return os.getpid()\n"
+
+
+def test_a_function_gets_its_event_and_context(emulator: Any) -> None:
+    # GIVEN
+    source = (
+        "import os\n"
+        "def main(event, context):\n"
+        "    return [event, os.environ['COLOUR'], os.environ['AWS_REGION'], context.function_name,\n"
+        "            context.function_version, context.memory_limit_in_mb, context.invoked_function_arn,\n"
+        "            0 < context.get_remaining_time_in_millis() <= 20000]\n"
+    )
+    name = make_function(
+        emulator, source, region="eu-west-1", Environment={"Variables": {"COLOUR": "red"}}, MemorySize=256
+    )
+    # WHEN
+    answer = invoke(emulator.client("lambda", "eu-west-1"), name, {"key": [1, "ü"]})
+    # THEN
+    arn = f"arn:aws:lambda:eu-west-1:123456789012:function:{name}"
+    expected = [{"key": [1, "ü"]}, "red", "eu-west-1", name, "$LATEST", "256", arn, True]
+    assert (answer.status, answer.error, answer.payload) == (200, None, expected)
+
+
+def test_a_function_calls_aws_without_being_told_where_it_is(emulator: Any) -> None:
+    # GIVEN
+    name = make_function(
+        emulator,
+        "import boto3\ndef main(event, context):\n    return boto3.client('sts').get_caller_identity()['Account']\n",
+    )
+    # WHEN / THEN
+    assert invoke(emulator.client("lambda"), name).payload == "123456789012"
+
+
+def test_a_package_that_was_not_brought_along_is_missing(emulator: Any) -> None:
+    # GIVEN
+    name = make_function(emulator, "import numpy\ndef main(event, context):\n    return 1\n")
+    # WHEN
+    answer = invoke(emulator.client("lambda"), name)
+    # THEN
+    assert answer.error == "Unhandled"
+    assert answer.payload["errorType"] == "Runtime.ImportModuleError"
+    assert answer.payload["errorMessage"] == "Unable to import module 'module': No module named 'numpy'"
+
+
+def test_an_environment_is_used_again(emulator: Any) -> None:
+    # GIVEN
+    name = make_function(emulator, PROCESS)
+    # WHEN
+    answers = [invoke(emulator.client("lambda"), name) for _ in range(3)]
+    # THEN
+    assert len({answer.payload for answer in answers}) == 1
+    assert ["Init Duration" in answer.log for answer in answers] == [True, False, False]
+
+
+def test_two_invocations_at_once_have_two_environments(emulator: Any, tmp_path: Any) -> None:
+    # GIVEN a function that returns when another one of its kind runs too
+    source = (
+        "import os, pathlib, time\n"
+        "def main(event, context):\n"
+        "    folder = pathlib.Path(event)\n"
+        "    (folder / str(os.getpid())).touch()\n"
+        "    while len(list(folder.iterdir())) < 2: time.sleep(0.01)\n"
+        "    return os.getpid()\n"
+    )
+    name = make_function(emulator, source)
+    # WHEN
+    with ThreadPoolExecutor(2) as threads:
+        answers = list(threads.map(lambda _: invoke(emulator.client("lambda"), name, str(tmp_path)).payload, range(2)))
+    # THEN
+    assert len(set(answers)) == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "message"),
+    [
+        pytest.param("def main(event, context):\n    raise ValueError('no')\n", "ValueError", "no", id="raised"),
+        pytest.param(
+            "class THRESHOLD(Exception): pass\ndef main(event, context):\n    raise THRESHOLD('low')\n",
+            "THRESHOLD",
+            "low",
+            id="own-class",
+        ),
+        pytest.param(
+            "x = 1\n", "Runtime.HandlerNotFound", "Handler 'main' missing on module 'module'", id="no-handler"
+        ),
+        pytest.param(
+            "import os\ndef main(event, context):\n    os._exit(3)\n",
+            "Runtime.ExitError",
+            "RequestId: {id} Error: Runtime exited with error: exit status 3",
+            id="exit",
+        ),
+        pytest.param(
+            "import os\nos._exit(3)\n",
+            "Runtime.ExitError",
+            "RequestId: {id} Error: Runtime exited with error: exit status 3",
+            id="exit-at-init",
+        ),
+        pytest.param("1 / 0\n", "ZeroDivisionError", "division by zero", id="init"),
+        pytest.param(
+            "def main(event, context):\n    return {1, 2}\n",
+            "Runtime.MarshalError",
+            "Unable to marshal response: Object of type set is not JSON serializable",
+            id="not-json",
+        ),
+    ],
+)
+def test_failures_have_the_payload_of_aws(emulator: Any, source: str, kind: str, message: str) -> None:
+    # GIVEN
+    name = make_function(emulator, source)
+    # WHEN
+    answer = invoke(emulator.client("lambda"), name)
+    # THEN
+    request = re.search(r"START RequestId: (\S+) ", answer.log)
+    assert request
+    assert (answer.status, answer.error, answer.payload["errorType"]) == (200, "Unhandled", kind)
+    assert answer.payload["errorMessage"] == message.replace("{id}", request[1])
+
+
+def test_the_stack_trace_names_the_functions_line(emulator: Any) -> None:
+    # GIVEN
+    name = make_function(emulator, "def main(event, context):\n    raise KeyError('x')\n")
+    # WHEN
+    trace = invoke(emulator.client("lambda"), name).payload["stackTrace"]
+    # THEN
+    assert len(trace) == 1
+    assert re.search(r'module.py", line 2, in main\n    raise KeyError', trace[0])
+
+
+def test_a_function_that_takes_too_long_is_killed(emulator: Any) -> None:
+    # GIVEN
+    source = "import os, time\ndef main(event, context):\n    if event: time.sleep(60)\n    return os.getpid()\n"
+    name = make_function(emulator, source, Timeout=1)
+    client = emulator.client("lambda")
+    before = invoke(client, name, 0).payload
+    # WHEN
+    answer = invoke(client, name, 1)
+    # THEN
+    assert answer.error == "Unhandled"
+    assert answer.payload["errorType"] == "Sandbox.Timedout"
+    assert answer.payload["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")
+    assert re.search(r"\n\S+Z \S+ Task timed out after 1.00 seconds\n", answer.log)
+    assert invoke(client, name, 0).payload != before
+
+
+def test_what_a_function_prints_is_in_its_log_stream(emulator: Any) -> None:
+    # GIVEN
+    name = make_function(emulator, "def main(event, context):\n    print('seen', event, context.log_stream_name)\n")
+    # WHEN
+    answer = invoke(emulator.client("lambda"), name, 7)
+    # THEN
+    logs, group = emulator.client("logs"), f"/aws/lambda/{name}"
+    (stream,) = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", stream["logStreamName"])
+    assert [event["message"].split(" ")[0] for event in events] == ["START", "seen", "END", "REPORT"]
+    assert events[1]["message"] == f"seen 7 {stream['logStreamName']}"
+    assert events[1]["message"] in answer.log
+
+
+def test_the_log_tail_is_the_last_four_kilobytes(emulator: Any) -> None:
+    # GIVEN
+    name = make_function(emulator, "def main(event, context):\n    print('x' * 300_000)\n")
+    # WHEN
+    log = invoke(emulator.client("lambda"), name).log
+    # THEN
+    assert len(log) == 4096
+    assert log.startswith("xxx")
+    assert "REPORT" in log
+
+
+def test_versions_and_aliases_run_their_own_code_under_their_own_arn(emulator: Any) -> None:
+    # GIVEN
+    source = "def main(event, context):\n    return [{}, context.function_version, context.invoked_function_arn]\n"
+    client = emulator.client("lambda")
+    name = make_function(emulator, source.format(1), Publish=True)
+    client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    client.update_function_code(FunctionName=name, ZipFile=make_zip({"module.py": source.format(2)}))
+    arn = f"arn:aws:lambda:us-east-1:123456789012:function:{name}"
+    # WHEN
+    newest, first, alias = (
+        invoke(client, name),
+        invoke(client, name, Qualifier="1"),
+        invoke(client, f"{arn}:live"),
+    )
+    # THEN
+    assert newest.payload == [2, "$LATEST", arn]
+    assert first.payload == [1, "1", f"{arn}:1"]
+    assert alias.payload == [1, "1", f"{arn}:live"]
+    assert [answer.version for answer in (newest, first, alias)] == ["$LATEST", "1", "1"]
+
+
+def test_a_version_is_published_while_log_groups_come_and_go(emulator: Any) -> None:
+    # GIVEN somebody who makes log groups meanwhile
+    logs = emulator.client("logs")
+    over = Event()
+    for _ in range(200):
+        logs.create_log_group(logGroupName=unique("/many"))
+
+    def disturb() -> None:
+        while not over.is_set():
+            name = unique("/group")
+            logs.create_log_group(logGroupName=name)
+            logs.delete_log_group(logGroupName=name)
+
+    # WHEN
+    with ThreadPoolExecutor(4) as pool:
+        others = [pool.submit(disturb) for _ in range(4)]
+        try:
+            names = [make_function(emulator, "def main(event, context): return 1", Publish=True) for _ in range(20)]
+        finally:
+            over.set()
+    for other in others:
+        other.result()
+
+    # THEN
+    client = emulator.client("lambda")
+    assert all(client.get_function(FunctionName=name, Qualifier="1") for name in names)
+
+
+def test_an_alias_shares_its_traffic(emulator: Any) -> None:
+    # GIVEN
+    client = emulator.client("lambda")
+    name = make_function(emulator, "def main(event, context):\n    return context.function_version\n", Publish=True)
+    client.update_function_configuration(FunctionName=name, MemorySize=256)
+    client.publish_version(FunctionName=name)
+    client.create_alias(
+        FunctionName=name,
+        Name="live",
+        FunctionVersion="1",
+        RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}},
+    )
+    # WHEN / THEN
+    seen: set[str] = set()
+
+    def both_ran() -> bool:
+        seen.add(invoke(client, name, Qualifier="live").payload)
+        return seen == {"1", "2"}
+
+    eventually(both_ran)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        pytest.param(
+            lambda client, name: client.update_function_code(
+                FunctionName=name,
+                ZipFile=make_zip({"module.py": "def main(event, context):\n    return 'new'\n"}),
+            ),
+            "new",
+            id="code",
+        ),
+        pytest.param(
+            lambda client, name: client.update_function_configuration(
+                FunctionName=name, Environment={"Variables": {"VALUE": "changed"}}
+            ),
+            "changed",
+            id="configuration",
+        ),
+    ],
+)
+def test_a_change_is_seen_at_once_and_ends_old_environments(emulator: Any, change: Any, expected: str) -> None:
+    # GIVEN
+    source = "import os\ndef main(event, context):\n    return os.environ.get('VALUE') or str(os.getpid())\n"
+    client = emulator.client("lambda")
+    name = make_function(emulator, source)
+    process = int(invoke(client, name).payload)
+    # WHEN
+    change(client, name)
+    # THEN
+    assert invoke(client, name).payload == expected
+    eventually(lambda: not _runs(process))
+
+
+def test_a_deleted_function_leaves_no_process(emulator: Any) -> None:
+    # GIVEN
+    client = emulator.client("lambda")
+    name = make_function(emulator, PROCESS)
+    process = invoke(client, name).payload
+    # WHEN
+    client.delete_function(FunctionName=name)
+    # THEN
+    eventually(lambda: not _runs(process))
+
+
+def test_an_event_is_accepted_and_run_later(emulator: Any) -> None:
+    # GIVEN
+    bucket = unique("events")
+    emulator.client("s3").create_bucket(Bucket=bucket)
+    name = make_function(
+        emulator,
+        "import boto3\ndef main(event, context):\n    boto3.client('s3').put_object(Bucket=event, Key='ran')\n",
+    )
+    # WHEN
+    answer = emulator.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(bucket))
+    # THEN
+    assert (answer["StatusCode"], answer["Payload"].read()) == (202, b"")
+    eventually(lambda: emulator.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"])
+
+
+def test_an_event_that_keeps_failing_ends_in_the_dead_letter_queue(emulator: Any) -> None:
+    # GIVEN
+    sqs = emulator.client("sqs")
+    url = sqs.create_queue(QueueName=unique("dead"))["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    name = make_function(
+        emulator, "def main(event, context):\n    raise ValueError\n", DeadLetterConfig={"TargetArn": arn}
+    )
+    client = emulator.client("lambda")
+    client.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=1)
+    # WHEN
+    client.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"a": 1}')
+    # THEN
+    messages = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"))
+    assert messages[0]["Body"] == '{"a": 1}'
+
+
+def test_a_dry_run_runs_nothing(emulator: Any) -> None:
+    # GIVEN
+    name = make_function(emulator, PROCESS)
+    # WHEN
+    answer = emulator.client("lambda").invoke(FunctionName=name, InvocationType="DryRun")
+    # THEN
+    assert answer["StatusCode"] == 204
+    groups = emulator.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")
+    assert groups["logGroups"] == []
+
+
+def test_a_layer_is_importable(emulator: Any) -> None:
+    # GIVEN
+    layer = emulator.client("lambda").publish_layer_version(
+        LayerName=unique("layer"), Content={"ZipFile": make_zip({"python/shared.py": "ANSWER = 42\n"})}
+    )
+    name = make_function(
+        emulator,
+        "import shared\ndef main(event, context):\n    return shared.ANSWER\n",
+        Layers=[layer["LayerVersionArn"]],
+    )
+    # WHEN / THEN
+    assert invoke(emulator.client("lambda"), name).payload == 42
+
+
+def test_reserved_concurrency_refuses_more(emulator: Any) -> None:
+    # GIVEN
+    client = emulator.client("lambda")
+    name = make_function(emulator, PROCESS)
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    # WHEN
+    with pytest.raises(ClientError) as caught:
+        invoke(client, name)
+    # THEN
+    assert caught.value.response["Error"]["Code"] == "TooManyRequestsException"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
+
+
+@pytest.mark.parametrize(
+    ("payload", "code", "status"),
+    [
+        pytest.param(b"{", "InvalidRequestContentException", 400, id="not-json"),
+        pytest.param(b'"' + b"x" * 6_291_456 + b'"', "RequestEntityTooLargeException", 413, id="too-large"),
+    ],
+)
+def test_an_event_that_lambda_does_not_take_is_refused(emulator: Any, payload: bytes, code: str, status: int) -> None:
+    # GIVEN
+    name = make_function(emulator, PROCESS)
+    # WHEN
+    with pytest.raises(ClientError) as caught:
+        emulator.client("lambda").invoke(FunctionName=name, Payload=payload)
+    # THEN
+    assert caught.value.response["Error"]["Code"] == code
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(b"no zip", id="no-zip"),
+        pytest.param(make_zip({"../module.py": PROCESS}), id="outside"),
+        pytest.param(make_zip({"/module.py": PROCESS}), id="absolute"),
+    ],
+)
+def test_code_that_cannot_be_unpacked_is_refused(emulator: Any, code: bytes) -> None:
+    # GIVEN
+    name = make_function(emulator, PROCESS, Code={"ZipFile": code})
+    # WHEN / THEN
+    with pytest.raises(ClientError, match="InvalidZipFileException"):
+        invoke(emulator.client("lambda"), name)
+
+
+def test_another_runtime_is_refused_by_name(emulator: Any) -> None:
+    # GIVEN
+    name = make_function(emulator, "", Runtime="nodejs20.x")
+    # WHEN / THEN
+    with pytest.raises(ClientError, match=r"not nodejs20\.x"):
+        invoke(emulator.client("lambda"), name)
+
+
+def _runs(process: int) -> bool:
+    return start_time(process) is not None

@@ -1,0 +1,161 @@
+"""What services report of themselves, and what metric filters find in logs, stands in CloudWatch."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from .functions import invoke, make_function, unique
+from .statemachines import StateMachines
+from .waiting import eventually
+
+LOGS = (
+    "import logging\ndef main(event, context):\n    logging.getLogger().info('judges', extra={'confidence': event})\n"
+)
+
+
+def summed(emulator: Any, namespace: str, name: str, dimensions: dict[str, str]) -> Callable[[], float]:
+    def look() -> float:
+        now = datetime.now(UTC)
+        points = emulator.client("cloudwatch").get_metric_statistics(
+            Namespace=namespace,
+            MetricName=name,
+            Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+            StartTime=now - timedelta(minutes=10),
+            EndTime=now + timedelta(minutes=10),
+            Period=3600,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return float(sum(point["Sum"] for point in points))
+
+    return look
+
+
+def events_of(emulator: Any, group: str) -> list[dict[str, Any]]:
+    found = emulator.client("logs").filter_log_events(logGroupName=group)["events"]
+    return [json.loads(event["message"]) for event in found]
+
+
+def test_a_function_that_logs_json_logs_one_object_a_line(emulator: Any) -> None:
+    # GIVEN
+    group = unique("/some/group")
+    emulator.client("logs").create_log_group(logGroupName=group)
+    name = make_function(emulator, LOGS, LoggingConfig={"LogFormat": "JSON", "LogGroup": group})
+
+    # WHEN
+    answer = invoke(emulator.client("lambda"), name, 0.97)
+
+    # THEN Lambda's own lines are objects too, and a line names its request
+    assert answer.error is None
+    start, line, report = events_of(emulator, group)
+    assert (start["type"], report["type"]) == ("platform.start", "platform.report")
+    assert (line["message"], line["confidence"]) == ("judges", 0.97)
+    assert line["requestId"] == start["record"]["requestId"] == report["record"]["requestId"]
+    assert report["record"]["metrics"]["billedDurationMs"] >= 1
+
+
+def test_what_a_function_raises_is_told_in_its_json_by_name(emulator: Any) -> None:
+    # GIVEN
+    source = "class TooOddError(Exception): pass\ndef main(event, context):\n    raise TooOddError('why')\n"
+    name = make_function(emulator, source, LoggingConfig={"LogFormat": "JSON"})
+
+    # WHEN
+    invoke(emulator.client("lambda"), name)
+
+    # THEN
+    assert "TooOddError" in [each.get("errorType") for each in events_of(emulator, f"/aws/lambda/{name}")]
+
+
+def test_a_metric_filter_finds_its_values_in_a_functions_log(emulator: Any) -> None:
+    # GIVEN
+    namespace, group = unique("space"), unique("/some/group")
+    logs = emulator.client("logs")
+    logs.create_log_group(logGroupName=group)
+    transformations: list[dict[str, Any]] = [
+        {"metricName": "Confidence", "metricValue": "$.confidence"},
+        {"metricName": "Lines", "metricValue": "1", "dimensions": {"Said": "$.message"}},
+    ]
+    for each in transformations:
+        logs.put_metric_filter(
+            logGroupName=group,
+            filterName=each["metricName"],
+            filterPattern="{ $.confidence = * }",
+            metricTransformations=[{**each, "metricNamespace": namespace}],
+        )
+    name = make_function(emulator, LOGS, LoggingConfig={"LogFormat": "JSON", "LogGroup": group})
+
+    # WHEN
+    for confidence in (0.5, 0.75):
+        invoke(emulator.client("lambda"), name, confidence)
+
+    # THEN
+    assert summed(emulator, namespace, "Confidence", {})() == 1.25
+    assert summed(emulator, namespace, "Lines", {"Said": "judges"})() == 2
+
+
+def test_a_function_reports_its_invocations_and_errors(emulator: Any) -> None:
+    # GIVEN
+    name = make_function(emulator, "def main(event, context):\n    return 1 / event\n")
+
+    # WHEN
+    for event in (1, 0, 2):
+        invoke(emulator.client("lambda"), name, event)
+
+    # THEN
+    counts = [summed(emulator, "AWS/Lambda", metric, {"FunctionName": name})() for metric in ("Invocations", "Errors")]
+    assert counts == [3, 1]
+
+
+def test_a_state_machine_reports_how_its_executions_ended(emulator: Any, machines: StateMachines) -> None:
+    # GIVEN a machine that fails where it is told to
+    states = {
+        "Choose": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.fails", "BooleanEquals": True, "Next": "Fail"}],
+            "Default": "Succeed",
+        },
+        "Fail": {"Type": "Fail", "Error": "Odd"},
+        "Succeed": {"Type": "Succeed"},
+    }
+    arn = machines.create({"StartAt": "Choose", "States": states})
+
+    # WHEN
+    for fails in (True, False, True):
+        machines.client.start_execution(stateMachineArn=arn, input=json.dumps({"fails": fails}))
+
+    # THEN
+    dimensions = {"StateMachineArn": arn}
+    failed = summed(emulator, "AWS/States", "ExecutionsFailed", dimensions)
+    assert eventually(lambda: failed() == 2)
+    assert eventually(lambda: summed(emulator, "AWS/States", "ExecutionsSucceeded", dimensions)() == 1)
+
+
+def test_a_state_may_put_a_metric_itself(emulator: Any, machines: StateMachines) -> None:
+    # GIVEN
+    namespace = unique("space")
+    count = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:cloudwatch:putMetricData",
+        "Parameters": {
+            "Namespace": namespace,
+            "MetricData": [
+                {"MetricName": "Failures", "Value": 1, "Unit": "Count"},
+                {
+                    "MetricName": "Failures",
+                    "Value": 1,
+                    "Unit": "Count",
+                    "Dimensions": [{"Name": "Error", "Value.$": "$.Error"}],
+                },
+            ],
+        },
+        "ResultPath": None,
+        "End": True,
+    }
+    arn = machines.create({"StartAt": "Count", "States": {"Count": count}})
+
+    # WHEN
+    machines.client.start_execution(stateMachineArn=arn, input=json.dumps({"Error": "Odd"}))
+
+    # THEN
+    assert eventually(lambda: summed(emulator, namespace, "Failures", {"Error": "Odd"})() == 1)
+    assert summed(emulator, namespace, "Failures", {})() >= 1

@@ -1,0 +1,222 @@
+"""What Terraform's AWS provider and the SageMaker SDK ask beyond what moto answers."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from .functions import make_function, unique
+
+
+@pytest.fixture
+def bucket(emulator: Any) -> str:
+    """An empty bucket."""
+    name = unique("bucket")
+    emulator.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+def statement(bucket: str, **more: Any) -> dict[str, Any]:
+    return {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+        **more,
+    }
+
+
+def put_policy(emulator: Any, bucket: str, *statements: dict[str, Any]) -> None:
+    policy = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+    emulator.client("s3").put_bucket_policy(Bucket=bucket, Policy=policy)
+
+
+def test_a_policy_that_denies_what_is_not_tls_denies_nothing_here(emulator: Any, bucket: str) -> None:
+    # GIVEN
+    put_policy(emulator, bucket, statement(bucket, Condition={"Bool": {"aws:SecureTransport": "false"}}))
+    # WHEN
+    emulator.client("s3").put_object(Bucket=bucket, Key="a", Body=b"x")
+    # THEN
+    assert emulator.client("s3").get_object(Bucket=bucket, Key="a")["Body"].read() == b"x"
+
+
+def test_a_policy_that_denies_without_a_condition_denies(emulator: Any, bucket: str) -> None:
+    # GIVEN
+    put_policy(emulator, bucket, statement(bucket))
+    # WHEN / THEN
+    with pytest.raises(ClientError, match="403"):
+        emulator.client("s3").put_object(Bucket=bucket, Key="a", Body=b"x")
+
+
+def test_notifications_to_eventbridge_are_shown(emulator: Any, bucket: str) -> None:
+    # GIVEN
+    s3 = emulator.client("s3")
+    none = s3.get_bucket_notification_configuration(Bucket=bucket)
+    # WHEN
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}})
+    # THEN
+    assert "EventBridgeConfiguration" not in none
+    assert s3.get_bucket_notification_configuration(Bucket=bucket)["EventBridgeConfiguration"] == {}
+
+
+def test_a_versioned_bucket_can_be_emptied_of_its_delete_markers(emulator: Any, bucket: str) -> None:
+    # GIVEN
+    s3 = emulator.client("s3")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=bucket, Key="image.png", Body=b"image")
+    s3.delete_object(Bucket=bucket, Key="image.png")
+    listed = s3.list_object_versions(Bucket=bucket)
+    found = [*listed["Versions"], *listed["DeleteMarkers"]]
+
+    # WHEN
+    objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+    s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+
+    # THEN
+    assert len(found) == 2
+    assert not {"Versions", "DeleteMarkers"} & set(s3.list_object_versions(Bucket=bucket))
+
+
+def test_a_redrive_policy_has_no_blanks(emulator: Any) -> None:
+    # GIVEN
+    sqs = emulator.client("sqs")
+    dead = sqs.create_queue(QueueName=unique("dead"))["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["All"])["Attributes"]["QueueArn"]
+    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 4})
+    # WHEN
+    url = sqs.create_queue(QueueName=unique("queue"), Attributes={"RedrivePolicy": policy})["QueueUrl"]
+    # THEN
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["RedrivePolicy"]
+    assert found == f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":4}}'
+
+
+def test_a_function_keeps_its_dead_letter_queue(emulator: Any) -> None:
+    # GIVEN
+    client, target = emulator.client("lambda"), "arn:aws:sqs:us-east-1:123456789012:dead"
+    name = make_function(emulator, "", DeadLetterConfig={"TargetArn": target})
+    # WHEN
+    before = client.get_function_configuration(FunctionName=name)
+    client.update_function_configuration(FunctionName=name, DeadLetterConfig={"TargetArn": ""})
+    after = client.get_function_configuration(FunctionName=name)
+    # THEN
+    assert before["DeadLetterConfig"] == {"TargetArn": target}
+    assert "DeadLetterConfig" not in after
+
+
+def test_an_event_source_mapping_keeps_its_alias(emulator: Any) -> None:
+    # GIVEN
+    client, sqs = emulator.client("lambda"), emulator.client("sqs")
+    queue = sqs.create_queue(QueueName=unique("source"))["QueueUrl"]
+    source = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]["QueueArn"]
+    name = make_function(emulator, "", Publish=True)
+    alias = client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")["AliasArn"]
+    # WHEN
+    mapping = client.create_event_source_mapping(EventSourceArn=source, FunctionName=alias)
+    # THEN
+    assert client.get_event_source_mapping(UUID=mapping["UUID"])["FunctionArn"] == alias
+
+
+def test_scalable_targets_have_tags(emulator: Any) -> None:
+    # GIVEN
+    scaling = emulator.client("application-autoscaling")
+    arn = scaling.register_scalable_target(
+        ServiceNamespace="sagemaker",
+        ResourceId=f"endpoint/{unique('endpoint')}/variant/AllTraffic",
+        ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+        MinCapacity=1,
+        MaxCapacity=2,
+        Tags={"a": "1", "b": "2"},
+    )["ScalableTargetARN"]
+    # WHEN
+    scaling.tag_resource(ResourceARN=arn, Tags={"c": "3"})
+    scaling.untag_resource(ResourceARN=arn, TagKeys=["a"])
+    # THEN
+    assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"b": "2", "c": "3"}
+
+
+def test_budgets_have_tags_subscribers_and_updates(emulator: Any) -> None:
+    # GIVEN
+    budgets, name, account = emulator.client("budgets"), unique("budget"), "123456789012"
+    budget = {
+        "BudgetName": name,
+        "BudgetLimit": {"Amount": "10", "Unit": "USD"},
+        "TimeUnit": "MONTHLY",
+        "BudgetType": "COST",
+    }
+    notification = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 80}
+    subscriber = {"SubscriptionType": "EMAIL", "Address": "someone@example.com"}
+    budgets.create_budget(
+        AccountId=account,
+        Budget=budget,
+        NotificationsWithSubscribers=[{"Notification": notification, "Subscribers": [subscriber]}],
+        ResourceTags=[{"Key": "a", "Value": "1"}],
+    )
+    # WHEN
+    budgets.update_budget(AccountId=account, NewBudget={**budget, "BudgetLimit": {"Amount": "20", "Unit": "USD"}})
+    # THEN
+    arn = f"arn:aws:budgets::{account}:budget/{name}"
+    found = budgets.describe_budget(AccountId=account, BudgetName=name)["Budget"]
+    subscribers = budgets.describe_subscribers_for_notification(
+        AccountId=account, BudgetName=name, Notification={**notification, "ThresholdType": "PERCENTAGE"}
+    )["Subscribers"]
+    assert found["BudgetLimit"]["Amount"] == "20"
+    assert subscribers == [subscriber]
+    assert budgets.list_tags_for_resource(ResourceARN=arn)["ResourceTags"] == [{"Key": "a", "Value": "1"}]
+
+
+def test_the_policy_simulator_allows(emulator: Any) -> None:
+    # WHEN
+    answer = emulator.client("iam").simulate_principal_policy(
+        PolicySourceArn="arn:aws:iam::123456789012:role/any",
+        ActionNames=["s3:GetObject", "logs:PutLogEvents"],
+        ResourceArns=["*"],
+    )
+    # THEN
+    decisions = {result["EvalActionName"]: result["EvalDecision"] for result in answer["EvaluationResults"]}
+    assert decisions == {"s3:GetObject": "allowed", "logs:PutLogEvents": "allowed"}
+
+
+def test_composite_alarms_are_kept(emulator: Any) -> None:
+    # GIVEN
+    cloudwatch, name = emulator.client("cloudwatch"), unique("alarm")
+    # WHEN
+    cloudwatch.put_composite_alarm(
+        AlarmName=name, AlarmRule='ALARM("a") OR ALARM("b")', Tags=[{"Key": "a", "Value": "1"}]
+    )
+    # THEN
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    assert alarm["AlarmRule"] == 'ALARM("a") OR ALARM("b")'
+    tags = cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
+    assert tags == [{"Key": "a", "Value": "1"}]
+    cloudwatch.delete_alarms(AlarmNames=[name])
+    assert cloudwatch.describe_alarms(AlarmNames=[name])["CompositeAlarms"] == []
+
+
+def test_iam_knows_the_managed_policies(emulator: Any) -> None:
+    # WHEN
+    policy = emulator.client("iam").get_policy(
+        PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    )
+    # THEN
+    assert policy["Policy"]["PolicyName"] == "AWSLambdaBasicExecutionRole"
+
+
+def test_a_rule_of_a_security_group_keeps_its_description(emulator: Any) -> None:
+    # GIVEN
+    ec2 = emulator.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/24")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName=unique("group"), Description="some", VpcId=vpc)["GroupId"]
+    permission = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
+    sources = [
+        {"UserIdGroupPairs": [{"GroupId": group, "Description": "of a group"}]},
+        {"PrefixListIds": [{"PrefixListId": "pl-12345678", "Description": "of a list"}]},
+        {"IpRanges": [{"CidrIp": "10.0.0.0/24", "Description": "of addresses"}]},
+    ]
+    # WHEN
+    for source in sources:
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[{**permission, **source}])
+    # THEN
+    rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
+    kept = {rule.get("Description") for rule in rules if not rule["IsEgress"]}
+    assert kept == {"of a group", "of a list", "of addresses"}

@@ -1,0 +1,68 @@
+"""RecordIO: what im2rec writes is read, anything else is refused."""
+
+import struct
+from pathlib import Path
+
+import pytest
+from sagelocal.containers.image_classification.recordio import MAGIC, LabelledImage, RecordError, read
+
+from .data import image_record, record
+
+
+def test_records_are_read_in_their_order(tmp_path: Path) -> None:
+    # GIVEN contents of every remainder by four
+    path = tmp_path / "train.rec"
+    path.write_bytes(b"".join(image_record(row % 3, b"x" * row, row=row) for row in range(9)))
+    # WHEN
+    found = list(read(path))
+    # THEN
+    assert found == [LabelledImage((row % 3,), b"x" * row) for row in range(9)]
+
+
+def test_several_labels_follow_the_header(tmp_path: Path) -> None:
+    # GIVEN
+    path = tmp_path / "train.rec"
+    path.write_bytes(record(struct.pack("<IfQQ", 2, 0, 7, 0) + struct.pack("<2f", 1, 4) + b"image"))
+    # WHEN / THEN
+    assert list(read(path)) == [LabelledImage((1, 4), b"image")]
+
+
+def test_a_record_that_holds_the_magic_number_is_put_together(tmp_path: Path) -> None:
+    # GIVEN content that the writer splits where the number stands
+    content = struct.pack("<IfQQ", 0, 1, 0, 0) + b"1234" + MAGIC + b"5678" + MAGIC + b"90"
+    pieces = content.split(MAGIC)
+    assert len(pieces) == 3
+    path = tmp_path / "train.rec"
+    path.write_bytes(
+        b"".join(
+            MAGIC + struct.pack("<I", flag << 29 | len(piece)) + piece + bytes(-len(piece) % 4)
+            for flag, piece in zip((1, 2, 3), pieces, strict=True)
+        )
+        + image_record(0, b"next")
+    )
+    # WHEN / THEN
+    assert [each.content for each in read(path)] == [content[24:], b"next"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "does not begin with RecordIO's magic number"),
+        (image_record(0, b"image") + b"abc", "does not begin with RecordIO's magic number"),
+        (image_record(0, b"image")[:-8], "ends within a record"),
+        (MAGIC + struct.pack("<I", 1 << 29 | 4) + b"abcd", "ends within a record"),
+        (MAGIC + struct.pack("<I", 2 << 29 | 4) + b"abcd", "not in their order"),
+        (MAGIC + struct.pack("<I", 1 << 29 | 4) + b"abcd" + image_record(0, b"image"), "not in their order"),
+        (MAGIC + struct.pack("<I", 7 << 29 | 4) + b"abcd", "not in their order"),
+        (record(b"short"), "too short to hold an image"),
+        (record(struct.pack("<IfQQ", 9, 0, 0, 0)), "too short for its labels"),
+    ],
+    ids=["png", "rest", "cut", "first alone", "middle first", "whole after first", "flag", "short", "labels"],
+)
+def test_what_is_no_recordio_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    # GIVEN
+    path = tmp_path / "train.rec"
+    path.write_bytes(content)
+    # WHEN / THEN
+    with pytest.raises(RecordError, match=reason):
+        list(read(path))

@@ -1,0 +1,64 @@
+"""The archives that jobs leave and endpoints take."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+from sagelocal.services.sagemaker.archives import ArchiveError, pack, unpack
+
+
+def archive(name: str, *, kind: bytes = tarfile.REGTYPE, link: str = "") -> io.BytesIO:
+    """An archive of one member."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as made:
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname = kind, link
+        made.addfile(member, io.BytesIO())
+    stream.seek(0)
+    return stream
+
+
+def test_what_is_packed_is_unpacked(tmp_path: Path) -> None:
+    # GIVEN
+    source, target = tmp_path / "source", tmp_path / "target"
+    (source / "code").mkdir(parents=True)
+    (source / "model.onnx").write_bytes(bytes(range(256)))
+    (source / "code" / "inference.py").write_text("pass\n")
+    # WHEN
+    packed = pack(source)
+    unpack(io.BytesIO(packed), target)
+    # THEN
+    with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as members:
+        assert members.getnames() == ["code", "code/inference.py", "model.onnx"]
+    assert (target / "model.onnx").read_bytes() == bytes(range(256))
+    assert (target / "code" / "inference.py").read_text() == "pass\n"
+
+
+def test_an_empty_folder_is_an_empty_archive(tmp_path: Path) -> None:
+    # WHEN
+    packed = pack(tmp_path)
+    # THEN
+    with tarfile.open(fileobj=io.BytesIO(packed)) as members:
+        assert members.getnames() == []
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        archive("../outside"),
+        archive("link", kind=tarfile.SYMTYPE, link="/etc/passwd"),
+        archive("pipe", kind=tarfile.FIFOTYPE),
+        io.BytesIO(b"no archive"),
+        io.BytesIO(archive("model").getvalue()[:40]),
+    ],
+    ids=["parent", "link", "device", "no archive", "cut short"],
+)
+def test_what_cannot_be_trusted_is_refused(tmp_path: Path, stream: io.BytesIO) -> None:
+    # GIVEN
+    folder = tmp_path / "model"
+    folder.mkdir()
+    # WHEN / THEN
+    with pytest.raises(ArchiveError, match="cannot be unpacked"):
+        unpack(stream, folder)
+    assert not (tmp_path / "outside").exists()

@@ -1,0 +1,1 @@
+"""Executions, evaluation on the test set, captured data, metrics, figures and the report."""

@@ -1,0 +1,1 @@
+"""Draw a synthetic sample data set of vehicles."""

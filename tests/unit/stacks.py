@@ -1,0 +1,48 @@
+"""A stack to test with."""
+
+from typing import Any
+
+from common.stack import Stack
+
+
+def make_stack(**changes: Any) -> Stack:
+    """The stack of a `local` that was deployed, with some outputs changed."""
+    account = "123456789012"
+    outputs: dict[str, Any] = {
+        "environment": "local",
+        "region": "us-east-1",
+        "bucket": f"scones-local-data-{account}",
+        "protected": False,
+        "kms_key_arn": f"arn:aws:kms:us-east-1:{account}:key/some-key",
+        "tags": {"Project": "scones", "Environment": "local", "Stack": "scones-local"},
+        "training_role_arn": f"arn:aws:iam::{account}:role/scones-local-training",
+        "transform_role_arn": f"arn:aws:iam::{account}:role/scones-local-transform",
+        "training_images": {
+            "pytorch": "registry/pytorch-training:2.6",
+            "image-classification": "registry/image-classification:1",
+        },
+        "serving_images": {
+            "pytorch": "registry/pytorch-inference:2.6",
+            "image-classification": "registry/image-classification:1",
+        },
+        "training_instance_types": {"pytorch": "ml.m5.xlarge", "image-classification": "ml.g4dn.xlarge"},
+        "training_instance_count": 1,
+        "training_spot": False,
+        "network": None,
+        "transform_instance_type": "ml.m5.xlarge",
+        "model_package_group": "scones-local-vehicles",
+        "approved_model_path": "/scones/local/approved-model",
+        "approval": "automatic",
+        "accuracy_bar": 0.8,
+        "classes": ("bicycle", "motorcycle"),
+        "threshold": 0.93,
+        "state_machine_arn": f"arn:aws:states:us-east-1:{account}:stateMachine:scones-local-workflow",
+        "endpoint_name": "scones-local-vehicles",
+        "endpoint_config_name": "scones-local-vehicles-1",
+        "endpoint_schedule": "scones-local-endpoint-end",
+        "captures": True,
+        "data_capture_uri": f"s3://scones-local-data-{account}/data_capture",
+        "failures_topic_arn": f"arn:aws:sns:us-east-1:{account}:scones-local-failures",
+        "vehicles_table": "scones-local-vehicles",
+    }
+    return Stack(**{**outputs, **changes})
