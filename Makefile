@@ -23,15 +23,15 @@ ifeq ($(wildcard $(SETTINGS)),)
 $(error ENV=$(ENV) is none of $(basename $(notdir $(wildcard terraform/environments/*.tfvars))))
 endif
 
-# What an environment brings along: GROUND, a target that every command stands on; IN, a prefix of every
-# command that talks to AWS; LEAVE, what is left to do once nothing is deployed.
+# What an environment brings along: PREREQUISITES, a target that every command stands on; AWS_ENV, a prefix of every
+# command that talks to AWS; CLEANUP, what is left to do once nothing is deployed.
 -include terraform/environments/$(ENV).mk
 # EPOCHS and PRETRAINED are hyperparameters like others, said so often that they have names of their own
 SETTINGS_OF_JOB = $(SET) $(if $(EPOCHS),epochs=$(EPOCHS)) $(if $(PRETRAINED),pretrained=$(PRETRAINED))
 yes      = $(filter-out 0 no false,$(1))
 TRAINING = $(if $(ALGORITHM),--algorithm '$(ALGORITHM)') $(if $(call yes,$(PRETRAIN)),--pretrain) \
            $(if $(strip $(SETTINGS_OF_JOB)),--set $(SETTINGS_OF_JOB))
-SCRIPT = @$(IN) $(PY) -m scripts.$(1) --env $(ENV)
+SCRIPT = @$(AWS_ENV) $(PY) -m scripts.$(1) --env $(ENV)
 quote  = '$(subst ','\'',$(1))'
 step   = @printf '\n== %s (%s)\n' '$@' '$(ENV)'
 
@@ -65,19 +65,19 @@ lambdas: $(ZIPS) ## zip the functions: the same sources give the same bytes
 $(ZIPS): build/lambdas/%.zip: lambdas/%/handler.py scripts/package.py
 	@$(PYTHON) -m scripts.package lambdas/$* $@
 
-bootstrap: $(INSTALLED) $(GROUND) ## an account's ground, once: state, GitHub's roles (REPOSITORY)
+bootstrap: $(INSTALLED) $(PREREQUISITES) ## an account's ground, once: state, GitHub's roles (REPOSITORY)
 	$(call step)
 	$(call SCRIPT,bootstrap) --repository '$(REPOSITORY)'
 
-state: $(INSTALLED) $(GROUND) ## keep Terraform's state in the bucket that bootstrap made
+state: $(INSTALLED) $(PREREQUISITES) ## keep Terraform's state in the bucket that bootstrap made
 	$(call step)
 	$(call SCRIPT,state)
 
-plan: $(INSTALLED) $(GROUND) lambdas ## show what `make up` would change
+plan: $(INSTALLED) $(PREREQUISITES) lambdas ## show what `make up` would change
 	$(call step)
 	$(call SCRIPT,provision) plan
 
-apply: $(INSTALLED) $(GROUND) lambdas ## apply exactly what the last `make plan` kept
+apply: $(INSTALLED) $(PREREQUISITES) lambdas ## apply exactly what the last `make plan` kept
 	$(call step)
 	$(call SCRIPT,provision) apply
 
@@ -87,85 +87,85 @@ comment: $(INSTALLED) ## tell PULL_REQUEST what `make plan` and `make cost` foun
 summary: $(INSTALLED) ## the same, on the page of GitHub's run
 	@$(PY) -m scripts.github --env $(ENV) summary
 
-up: $(INSTALLED) $(GROUND) lambdas ## create or change everything that Terraform declares
+up: $(INSTALLED) $(PREREQUISITES) lambdas ## create or change everything that Terraform declares
 	$(call step)
 	$(call SCRIPT,provision) up
 
-stage: $(INSTALLED) $(GROUND) ## bring SOURCE's images to S3 (FORM=recordio: as shards)
+stage: $(INSTALLED) $(PREREQUISITES) ## bring SOURCE's images to S3 (FORMAT=recordio: as shards)
 	$(call step)
-	$(call SCRIPT,stage) --source '$(SOURCE)' $(if $(FORM),--form '$(FORM)') $(if $(call yes,$(PRETRAIN)),--others)
+	$(call SCRIPT,stage) --source '$(SOURCE)' $(if $(FORMAT),--format '$(FORMAT)') $(if $(call yes,$(PRETRAIN)),--others)
 
-train: $(INSTALLED) $(GROUND) ## train in a SageMaker job, judge the model, register it
+train: $(INSTALLED) $(PREREQUISITES) ## train in a SageMaker job, judge the model, register it
 	$(call step)
 	$(call SCRIPT,train) $(TRAINING)
 
-tune: $(INSTALLED) $(GROUND) ## search hyperparameters in a tuning job (JOBS, PARALLEL)
+tune: $(INSTALLED) $(PREREQUISITES) ## search hyperparameters in a tuning job (JOBS, PARALLEL)
 	$(call step)
 	$(call SCRIPT,tune) $(TRAINING) $(if $(JOBS),--jobs $(JOBS)) $(if $(PARALLEL),--parallel $(PARALLEL))
 
-models: $(INSTALLED) $(GROUND) ## list the registered models, which is in use and why
+models: $(INSTALLED) $(PREREQUISITES) ## list the registered models, which is in use and why
 	$(call SCRIPT,models)
 
-approve: $(INSTALLED) $(GROUND) ## put MODEL into use, or the newest that waits for a person
+approve: $(INSTALLED) $(PREREQUISITES) ## put MODEL into use, or the newest that waits for a person
 	$(call step)
 	$(call SCRIPT,approval) approve --model '$(MODEL)' --reason $(call quote,$(REASON))
 
-reject: $(INSTALLED) $(GROUND) ## keep MODEL from being used, for a REASON
+reject: $(INSTALLED) $(PREREQUISITES) ## keep MODEL from being used, for a REASON
 	$(call step)
 	$(call SCRIPT,approval) reject --model '$(MODEL)' --reason $(call quote,$(REASON))
 
-rollback: $(INSTALLED) $(GROUND) ## put the model that was in use before into use again
+rollback: $(INSTALLED) $(PREREQUISITES) ## put the model that was in use before into use again
 	$(call step)
 	$(call SCRIPT,approval) rollback
 
-lineage: $(INSTALLED) $(GROUND) ## where EXECUTION's answer, or MODEL, comes from (VERIFY=1)
+lineage: $(INSTALLED) $(PREREQUISITES) ## where EXECUTION's answer, or MODEL, comes from (VERIFY=1)
 	$(call SCRIPT,lineage) --execution '$(EXECUTION)' --model '$(MODEL)' $(if $(call yes,$(VERIFY)),--verify)
 
-transform: $(INSTALLED) $(GROUND) ## classify every image below INPUT, a folder in the bucket
+transform: $(INSTALLED) $(PREREQUISITES) ## classify every image below INPUT, a folder in the bucket
 	$(call step)
 	$(call SCRIPT,transform) --input '$(INPUT)'
 
-deploy: $(INSTALLED) $(GROUND) lambdas ## put the approved model behind the endpoint
+deploy: $(INSTALLED) $(PREREQUISITES) lambdas ## put the approved model behind the endpoint
 	$(call step)
 	$(call SCRIPT,provision) deploy
 
-extend: $(INSTALLED) $(GROUND) ## let the endpoint live for HOURS longer
+extend: $(INSTALLED) $(PREREQUISITES) ## let the endpoint live for HOURS longer
 	$(call step)
 	$(call SCRIPT,lifetime) --hours '$(HOURS)'
 
-run: $(INSTALLED) $(GROUND) ## send the test images through the workflow
+run: $(INSTALLED) $(PREREQUISITES) ## send the test images through the workflow
 	$(call step)
 	$(call SCRIPT,run)
 
-evaluate: $(INSTALLED) $(GROUND) ## accuracy, confusion, coverage (PRECISION=0.98: its threshold)
+evaluate: $(INSTALLED) $(PREREQUISITES) ## accuracy, confusion, coverage (PRECISION=0.98: its threshold)
 	$(call step)
 	$(call SCRIPT,evaluate) $(if $(PRECISION),--precision '$(PRECISION)')
 
-monitor: $(INSTALLED) $(GROUND) ## read what the endpoint captured, and plot it
+monitor: $(INSTALLED) $(PREREQUISITES) ## read what the endpoint captured, and plot it
 	$(call step)
 	$(call SCRIPT,monitor)
 
-report: $(INSTALLED) $(GROUND) ## one page with all of it: build/ENV/report.html
+report: $(INSTALLED) $(PREREQUISITES) ## one page with all of it: build/ENV/report.html
 	$(call step)
 	$(call SCRIPT,report)
 
 demo: up stage train deploy run evaluate monitor report ## everything, from nothing to the report
 
-drift: $(INSTALLED) $(GROUND) lambdas ## fail unless the live stack is what the code declares
+drift: $(INSTALLED) $(PREREQUISITES) lambdas ## fail unless the live stack is what the code declares
 	$(call step)
 	$(call SCRIPT,provision) drift
 
 drift-issue: $(INSTALLED) ## tell GitHub, in an issue, what `make drift` found
 	@$(PY) -m scripts.github --env $(ENV) issue
 
-cost: $(INSTALLED) $(GROUND) lambdas ## what the planned environment costs
+cost: $(INSTALLED) $(PREREQUISITES) lambdas ## what the planned environment costs
 	$(call step)
 	$(call SCRIPT,cost)
 
-down: $(INSTALLED) $(GROUND) lambdas ## destroy everything (prod asks for CONFIRM=prod)
+down: $(INSTALLED) $(PREREQUISITES) lambdas ## destroy everything (prod asks for CONFIRM=prod)
 	$(call step)
 	$(call SCRIPT,provision) down --confirm '$(CONFIRM)'
-	@$(LEAVE)
+	@$(CLEANUP)
 
 test: $(INSTALLED) ## unit, contract and end-to-end tests
 	@# a third process takes what two leave of two cores while they wait for Terraform's provider
@@ -198,5 +198,5 @@ benchmark: $(INSTALLED) ## the table of benchmarks/ for the archive in SOURCE
 	@$(PY) -m benchmarks '$(SOURCE)'
 
 clean: ## remove what was built here; what is deployed stays
-	@$(LEAVE)
+	@$(CLEANUP)
 	@rm -rf build/$(ENV) build/lambdas .mypy_cache .ruff_cache .pytest_cache

@@ -54,9 +54,9 @@ def table(rows: int = ROWS) -> None:
     with emulator() as url:
         s3, archive = client(url, "s3"), random_archive(rows)
         costs = []
-        for form in get_args(staging.Form):
-            costs.append(measure(s3, archive, form))
-            print(_row(form, costs[-1]), flush=True)
+        for data_format in get_args(staging.Format):
+            costs.append(measure(s3, archive, data_format))
+            print(_row(data_format, costs[-1]), flush=True)
     ratio = Cost(*(one / other for one, other in zip(*map(astuple, costs), strict=True)))
     print(_row("ratio", ratio, objects=".1f"))
 
@@ -66,14 +66,14 @@ def random_archive(rows: int) -> staging.Archive:
     return staging.Archive(_rows(rows), _rows(len(CLASSES)), Meta(FINE_NAMES, COARSE_NAMES))
 
 
-def measure(s3: Any, archive: staging.Archive, form: staging.Form) -> Cost:
-    """Write, upload and download the rows in one form; the bucket is new."""
-    bucket = f"staging-{form}"
+def measure(s3: Any, archive: staging.Archive, data_format: staging.Format) -> Cost:
+    """Write, upload and download the rows in one format; the bucket is new."""
+    bucket = f"staging-{data_format}"
     s3.create_bucket(Bucket=bucket)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write, data = _timed(
-            lambda: staging.transform(archive, classes=CLASSES, directory=folder / "staged", form=form)
+            lambda: staging.transform(archive, classes=CLASSES, directory=folder / "staged", data_format=data_format)
         )
         upload, manifest = _timed(lambda: _load(s3, bucket, data))
         fetch, _ = _timed(lambda: _download(s3, bucket, folder / "job"))

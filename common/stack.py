@@ -1,16 +1,27 @@
-"""What is deployed, as Terraform's outputs say it: the only source of names."""
+"""The deployed stack as Terraform's outputs describe it: the only source of resource names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from common.errors import OperatorError
-from deployment.terraform import Terraform
-from training.launch import Network
 
+@dataclass(frozen=True)
+class Network:
+    """The VPC subnets and security groups of a job or a model; there they run in network isolation.
 
-class StackMissingError(OperatorError):
-    """Nothing is deployed, or by another version of this code."""
+    Attributes
+    ----------
+    subnet_ids, security_group_ids : IDs in one VPC
+    """
+
+    subnet_ids: tuple[str, ...]
+    security_group_ids: tuple[str, ...]
+
+    @property
+    def model_settings(self) -> dict[str, Any]:
+        """The network parameters of a CreateModel request."""
+        vpc = {"Subnets": list(self.subnet_ids), "SecurityGroupIds": list(self.security_group_ids)}
+        return {"VpcConfig": vpc, "EnableNetworkIsolation": True}
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,7 @@ class Stack:
     model_package_group: str
     approved_model_path: str
     approval: Literal["automatic", "manual"]
-    accuracy_bar: float
+    minimum_accuracy: float
     classes: tuple[str, ...]
     threshold: float
     state_machine_arn: str
@@ -48,29 +59,6 @@ class Stack:
     vehicles_table: str
 
     @property
-    def network_of_model(self) -> dict[str, Any]:
-        """What CreateModel is told of the network; nothing where there is none."""
-        return self.network.of_model if self.network else {}
-
-
-def read_stack(terraform: Terraform) -> Stack:
-    """Read the stack from `terraform output`.
-
-    Raises
-    ------
-    StackMissingError
-        There are no outputs, or others than this code knows.
-    """
-    outputs = terraform.outputs()
-    # Terraform leaves an output that is null out of what it prints
-    for name in ("endpoint_config_name", "endpoint_schedule", "network"):
-        outputs.setdefault(name, None)
-    missing = sorted({field.name for field in fields(Stack)} - set(outputs))
-    if missing:
-        raise StackMissingError(
-            f"{terraform.environment} is not deployed (no output {missing[0]}): "
-            f"run `make up ENV={terraform.environment}`"
-        )
-    known = {field.name: outputs[field.name] for field in fields(Stack)}
-    network = known["network"] and Network(**{name: tuple(ids) for name, ids in known["network"].items()})
-    return Stack(**{**known, "classes": tuple(known["classes"]), "network": network})
+    def model_network(self) -> dict[str, Any]:
+        """The network parameters of a CreateModel request, empty without a VPC."""
+        return self.network.model_settings if self.network else {}

@@ -35,7 +35,7 @@ SETTLING = 120.0  # seconds for which what was deleted may still be listed by it
 
 
 @dataclass(frozen=True)
-class Leftover:
+class UnmanagedResource:
     """One thing: its kind, its name, and how it is removed."""
 
     kind: str
@@ -53,14 +53,14 @@ def prefix(environment: str) -> str:
     return f"scones-{environment}-"
 
 
-def remove(found: Iterable[Leftover]) -> None:
+def remove(found: Iterable[UnmanagedResource]) -> None:
     """Show and remove, one after the other."""
     for leftover in found:
         print(f"made outside Terraform: {leftover.kind} {leftover.name}")
         leftover.remove()
 
 
-class Leftovers:
+class UnmanagedResources:
     """What is left of an environment.
 
     Parameters
@@ -77,39 +77,39 @@ class Leftovers:
         self._logs = boto3.client("logs", region_name=region)
         self._tags = boto3.client("resourcegroupstaggingapi", region_name=region)
 
-    def in_the_way(self) -> Iterator[Leftover]:
+    def in_the_way(self) -> Iterator[UnmanagedResource]:
         """What must go before Terraform destroys: a group of models must be empty, and a job would go on writing."""
         for kind, operation, noun, stop in JOBS:
             for name in self._names(operation, noun, StatusEquals="InProgress"):
-                yield Leftover(kind, name, partial(self._stop, stop, operation, noun, name))
+                yield UnmanagedResource(kind, name, partial(self._stop, stop, operation, noun, name))
         for page in self._ssm.get_paginator("get_parameters_by_path").paginate(
             Path=f"/scones/{self._environment}", Recursive=True
         ):
             for parameter in page["Parameters"]:
                 name = parameter["Name"]
-                yield Leftover("approval", name, partial(self._ssm.delete_parameter, Name=name))
+                yield UnmanagedResource("approval", name, partial(self._ssm.delete_parameter, Name=name))
         for group in self._names("list_model_package_groups", "ModelPackageGroup"):
             for arn in model_packages(self._sagemaker, group):
-                yield Leftover(
+                yield UnmanagedResource(
                     "model package", arn, partial(self._sagemaker.delete_model_package, ModelPackageName=arn)
                 )
 
-    def left(self) -> Iterator[Leftover]:
+    def left(self) -> Iterator[UnmanagedResource]:
         """What bears the environment's name once Terraform has destroyed its own."""
         for kind, operation, noun, delete in HOSTING:
             for name in self._names(operation, noun):
-                yield Leftover(kind, name, partial(getattr(self._sagemaker, delete), **{f"{noun}Name": name}))
+                yield UnmanagedResource(kind, name, partial(getattr(self._sagemaker, delete), **{f"{noun}Name": name}))
         for place in LOGS:
             pages = self._logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=place + self._prefix)
             for name in [group["logGroupName"] for page in pages for group in page["logGroups"]]:
-                yield Leftover("log group", name, partial(self._logs.delete_log_group, logGroupName=name))
+                yield UnmanagedResource("log group", name, partial(self._logs.delete_log_group, logGroupName=name))
         for group in filter(self._log_group_exists, JOB_LOGS):
             pages = self._logs.get_paginator("describe_log_streams").paginate(
                 logGroupName=group, logStreamNamePrefix=self._prefix
             )
             for name in [stream["logStreamName"] for page in pages for stream in page["logStreams"]]:
                 delete_stream = partial(self._logs.delete_log_stream, logGroupName=group, logStreamName=name)
-                yield Leftover("log stream", name, delete_stream)
+                yield UnmanagedResource("log stream", name, delete_stream)
 
     def tagged(self, destroyed: Collection[str]) -> list[str]:
         """ARNs that still bear the environment's tag; a key waits out its days of grace before it is gone,

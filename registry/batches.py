@@ -36,7 +36,7 @@ def ask(stack: Stack, batch: Batch, model_package_arn: str, *, classes: int) -> 
     return transform(
         batch,
         container={"ModelPackageName": model_package_arn},
-        network=stack.network_of_model,
+        network=stack.model_network,
         role_arn=stack.transform_role_arn,
         kms_key_arn=stack.kms_key_arn,
         instance_type=stack.transform_instance_type,

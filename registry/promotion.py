@@ -16,7 +16,7 @@ from registry.registration import Status, register
 from scripts.command import OperatorError
 from training.algorithms import CONTAINER
 from training.follow import TrainingJob
-from training.job_config import Assignment
+from training.job_config import TrainingRequest
 from training.launch import brings_packages, forget
 
 
@@ -24,7 +24,9 @@ class RejectedError(OperatorError):
     """The model may not be used."""
 
 
-def adopt(stack: Stack, assignment: Assignment, job: TrainingJob, versions: Sequence[Version], directory: Path) -> None:
+def adopt(
+    stack: Stack, assignment: TrainingRequest, job: TrainingJob, versions: Sequence[Version], directory: Path
+) -> None:
     """Judge a job's model against the bar and the model in use, register it, and put it into use where that is allowed.
 
     Parameters
@@ -58,7 +60,7 @@ def adopt(stack: Stack, assignment: Assignment, job: TrainingJob, versions: Sequ
         group=stack.model_package_group,
         image=assignment.serving_image,
         scripted=assignment.algorithm.scripted,
-        brings_packages=brings_packages(assignment.algorithm, assignment.ground),
+        brings_packages=brings_packages(assignment.algorithm, assignment.config),
         status=status,
         reason=verdict.reason,
         manifest=assignment.manifest,
@@ -83,15 +85,20 @@ def code_version() -> str:
 
 
 def write(
-    path: Path, assignment: Assignment, job: TrainingJob, score: Score, verdict: Verdict, properties: dict[str, str]
+    path: Path,
+    assignment: TrainingRequest,
+    job: TrainingJob,
+    score: Score,
+    verdict: Verdict,
+    properties: dict[str, str],
 ) -> None:
     """The figures, for the report."""
     content = {
         **properties,
         "job": job.name,
-        "image": assignment.ground.image,
-        "instance_type": assignment.ground.instance_type,
-        "instance_count": assignment.ground.instance_count,
+        "image": assignment.config.image,
+        "instance_type": assignment.config.instance_type,
+        "instance_count": assignment.config.instance_count,
         "hyperparameters": assignment.hyperparameters,
         "seconds": job.seconds,
         "metrics": job.metrics,

@@ -44,11 +44,11 @@ def judge_job(
         right = fetch_right(job.model_data_url, s3=s3)
         score = Score(measured["correct"], measured["n"], rows_of(manifest), right, job.best_of)
         # below the bar nothing else counts, and asking the model in use may cost a job
-        compared = in_use if score.accuracy >= stack.accuracy_bar else None
+        compared = in_use if score.accuracy >= stack.minimum_accuracy else None
         incumbent = score_in_use(stack, compared, manifest) if compared else None
     except AnswersError as error:
         raise GateError(str(error)) from error
-    return score, judge(score, incumbent, bar=stack.accuracy_bar)
+    return score, judge(score, incumbent, bar=stack.minimum_accuracy)
 
 
 def score_in_use(stack: Stack, version: Version, manifest: staging.Manifest) -> Score:
@@ -60,7 +60,7 @@ def score_in_use(stack: Stack, version: Version, manifest: staging.Manifest) -> 
     if known.rows == rows_of(manifest):
         s3 = boto3.client("s3", region_name=stack.region)
         return replace(known, right=fetch_right(version.model_data_url, s3=s3))
-    if version.properties.get("classes_md5") != classes_of(manifest) or manifest["form"] != "images":
+    if version.properties.get("classes_md5") != classes_of(manifest) or manifest["format"] != "images":
         return known
     print(f"{version.name}, the model in use, was judged on other rows: it answers for these in a batch transform job")
     try:

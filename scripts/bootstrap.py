@@ -1,4 +1,4 @@
-"""Lay an account's ground, once: a bucket for Terraform's state, roles for GitHub's workflows, and their boundary.
+"""Lay an account's config, once: a bucket for Terraform's state, roles for GitHub's workflows, and their boundary.
 
 The same command brings it up to date later, also from another clone: its own state is in the bucket that it makes.
 """

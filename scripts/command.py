@@ -10,7 +10,8 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from common.errors import OperatorError
-from common.stack import Stack, read_stack
+from common.stack import Stack
+from deployment.read_stack import read_stack
 from deployment.terraform import ENVIRONMENTS, Terraform
 from staging import StagingError
 

@@ -9,7 +9,9 @@ import boto3
 from common.stack import Stack
 from scripts.command import Environment, OperatorError, run_command
 
-FORM = "at(%Y-%m-%dT%H:%M:%S)"  # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#one-time
+SCHEDULE_FORMAT = (
+    "at(%Y-%m-%dT%H:%M:%S)"  # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#one-time
+)
 LONGEST = 7 * 24  # hours that one `make extend` may add: beyond them it is no extension but a setting
 KEPT = ("Name", "GroupName", "Description", "ScheduleExpressionTimezone", "FlexibleTimeWindow", "Target", "State")
 
@@ -66,7 +68,7 @@ def end(scheduler: Any, stack: Stack) -> datetime | None:
         expression = scheduler.get_schedule(Name=stack.endpoint_schedule)["ScheduleExpression"]
     except scheduler.exceptions.ResourceNotFoundException:
         return None
-    return datetime.strptime(expression, FORM).replace(tzinfo=UTC)
+    return datetime.strptime(expression, SCHEDULE_FORMAT).replace(tzinfo=UTC)
 
 
 def extend(scheduler: Any, stack: Stack, more: timedelta) -> None:
@@ -88,7 +90,7 @@ def extend(scheduler: Any, stack: Stack, more: timedelta) -> None:
     # an update replaces all of a schedule, so what it had is said again
     schedule = scheduler.get_schedule(Name=stack.endpoint_schedule)
     kept = {name: schedule[name] for name in KEPT if name in schedule}
-    scheduler.update_schedule(**kept, ScheduleExpression=(ends + more).strftime(FORM))
+    scheduler.update_schedule(**kept, ScheduleExpression=(ends + more).strftime(SCHEDULE_FORMAT))
 
 
 if __name__ == "__main__":

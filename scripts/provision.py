@@ -18,9 +18,10 @@ import boto3
 from botocore.exceptions import ClientError
 
 from common.errors import TerraformError
-from common.stack import Stack, StackMissingError
+from common.stack import Stack
+from deployment.read_stack import StackMissingError
 from deployment.terraform import Plan
-from deployment.unmanaged_resources import Leftovers, remove
+from deployment.unmanaged_resources import UnmanagedResources, remove
 from scripts.command import Environment, OperatorError, run_command
 from scripts.lifetime import end, is_over, lifetime
 
@@ -219,7 +220,7 @@ def down(environment: Environment) -> None:
         )
     planned = environment.terraform.plan(destroy=True)
     content = environment.terraform.show(planned)
-    leftovers = Leftovers(environment.name, content["variables"]["region"]["value"])
+    leftovers = UnmanagedResources(environment.name, content["variables"]["region"]["value"])
     remove(leftovers.in_the_way())
     environment.terraform.apply(planned)
     remove(leftovers.left())

@@ -41,7 +41,7 @@ def main(environment: Environment) -> None:
     Raises
     ------
     staging.ManifestMissingError, EndpointMissingError
-        The ground is missing.
+        The config is missing.
     ExecutionsFailedError
         An execution failed for another reason than the threshold; `run.json` is written all the same.
     """

@@ -13,7 +13,7 @@ from registry.model_registry import Version, model_in_use, read_versions
 from registry.promotion import adopt
 from scripts.command import Environment, OperatorError, run_command
 from training.follow import TrainingFailedError, TrainingJob, follow, result
-from training.job_config import Assignment, assign, options, provide
+from training.job_config import TrainingRequest, assign, options, provide
 from training.launch import LaunchError, find, launch
 
 
@@ -43,7 +43,7 @@ def main(environment: Environment) -> None:
     adopt(stack, assignment, job, versions, environment.directory)
 
 
-def is_known(stack: Stack, assignment: Assignment, versions: Sequence[Version]) -> bool:
+def is_known(stack: Stack, assignment: TrainingRequest, versions: Sequence[Version]) -> bool:
     """Whether there is the model that would come out, of which a person is then told.
 
     Raises
@@ -76,13 +76,13 @@ def say_known(version: Version, in_use: str | None, stack: Stack) -> None:
         print(f"it is not in use: `make approve MODEL={version.number} ENV={stack.environment}`")
 
 
-def train(assignment: Assignment) -> TrainingJob:
+def train(assignment: TrainingRequest) -> TrainingJob:
     """One job, from its start to its figures; one that was begun before and is not lost is taken up again."""
-    ground = assignment.ground
-    clients = {name: boto3.client(name, region_name=ground.region) for name in ("sagemaker", "logs", "s3")}
+    config = assignment.config
+    clients = {name: boto3.client(name, region_name=config.region) for name in ("sagemaker", "logs", "s3")}
     provide(assignment)
-    name = find(ground.name, assignment.fingerprint, sagemaker=clients["sagemaker"]) or launch(
-        assignment.algorithm, ground, assignment.data, assignment.hyperparameters, assignment.fingerprint
+    name = find(config.name, assignment.fingerprint, sagemaker=clients["sagemaker"]) or launch(
+        assignment.algorithm, config, assignment.data, assignment.hyperparameters, assignment.fingerprint
     )
     print(f"training job {name}")
     ended = follow(name, sagemaker=clients["sagemaker"], logs=clients["logs"])

@@ -17,7 +17,7 @@ from scripts.train import is_known
 from training import job_config as assignments
 from training.algorithms import Range
 from training.follow import TrainingFailedError, TrainingJob, result
-from training.job_config import Assignment, AssignmentError, assign, fingerprint_of, parse_settings, provide
+from training.job_config import TrainingRequest, TrainingRequestError, assign, fingerprint_of, parse_settings, provide
 from training.launch import LaunchError
 from training.tuning import TuningFailedError, competitors, find_tuning, follow_tuning, launch_tuning
 
@@ -42,7 +42,7 @@ def main(environment: Environment) -> None:
     ------
     TuningError
         The job failed.
-    AssignmentError
+    TrainingRequestError
         What is asked for does not fit.
     registry.promotion.RejectedError
         The best model may not be used.
@@ -51,12 +51,14 @@ def main(environment: Environment) -> None:
     """
     stack, asked = environment.stack, environment.options
     if not 1 <= asked.parallel <= asked.jobs:
-        raise AssignmentError(f"{asked.parallel} training jobs at once of {asked.jobs} in all: at least 1, at most all")
+        raise TrainingRequestError(
+            f"{asked.parallel} training jobs at once of {asked.jobs} in all: at least 1, at most all"
+        )
     assignment = assign(stack, asked)
     fixed = parse_settings(asked.settings)
     ranges = [each for each in assignment.algorithm.ranges(assignment.hyperparameters) if each.name not in fixed]
     if not ranges:
-        raise AssignmentError("everything that is searched for is set: leave something to tune")
+        raise TrainingRequestError("everything that is searched for is set: leave something to tune")
     versions = read_versions(stack, boto3.client("sagemaker", region_name=stack.region))
     try:
         job, tuned = tune(assignment, ranges, asked.jobs, asked.parallel)
@@ -67,15 +69,17 @@ def main(environment: Environment) -> None:
         adopt(stack, best, job, versions, environment.directory)
 
 
-def tune(assignment: Assignment, ranges: list[Range], jobs: int, parallel: int) -> tuple[TrainingJob, dict[str, str]]:
+def tune(
+    assignment: TrainingRequest, ranges: list[Range], jobs: int, parallel: int
+) -> tuple[TrainingJob, dict[str, str]]:
     """One tuning job, from its start to the best of its training jobs and the hyperparameters found for it."""
-    ground = assignment.ground
-    sagemaker = boto3.client("sagemaker", region_name=ground.region)
+    config = assignment.config
+    sagemaker = boto3.client("sagemaker", region_name=config.region)
     provide(assignment)
     fingerprint = name_tuning(assignment, ranges, jobs)
-    name = find_tuning(ground.name, fingerprint, sagemaker=sagemaker) or launch_tuning(
+    name = find_tuning(config.name, fingerprint, sagemaker=sagemaker) or launch_tuning(
         assignment.algorithm,
-        ground,
+        config,
         assignment.data,
         assignment.hyperparameters,
         ranges,
@@ -87,21 +91,21 @@ def tune(assignment: Assignment, ranges: list[Range], jobs: int, parallel: int) 
     best, tuned = follow_tuning(name, sagemaker=sagemaker)
     print(f"best is {best}")
     described = sagemaker.describe_training_job(TrainingJobName=best)
-    s3 = boto3.client("s3", region_name=ground.region)
+    s3 = boto3.client("s3", region_name=config.region)
     job = result(described, validation_rows=assignment.validation_rows, s3=s3)
     return replace(job, best_of=competitors(name, sagemaker=sagemaker)), tuned
 
 
-def name_tuning(assignment: Assignment, ranges: list[Range], jobs: int) -> str:
+def name_tuning(assignment: TrainingRequest, ranges: list[Range], jobs: int) -> str:
     """Names the data, the code, the settings and the ranges that a tuning job searches."""
     content = [assignment.fingerprint, repr(ranges), jobs]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def with_settings(assignment: Assignment, tuned: dict[str, str]) -> Assignment:
+def with_settings(assignment: TrainingRequest, tuned: dict[str, str]) -> TrainingRequest:
     """The assignment of the job that was found best."""
     hyperparameters = {**assignment.hyperparameters, **tuned}
-    fingerprint = fingerprint_of(assignment.algorithm, assignment.ground, assignment.manifest, hyperparameters)
+    fingerprint = fingerprint_of(assignment.algorithm, assignment.config, assignment.manifest, hyperparameters)
     return replace(assignment, hyperparameters=hyperparameters, fingerprint=fingerprint)
 
 

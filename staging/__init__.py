@@ -8,14 +8,14 @@ from staging.manifest import Manifest, ManifestMissingError, read_manifest
 from staging.source import Source, resolve
 from staging.stage import stage
 from staging.synthetic.sample import draw_archive
-from staging.transform import SIDE, Dataset, Form, transform
+from staging.transform import SIDE, Dataset, Format, transform
 
 __all__ = [
     "OFFICIAL_URL",
     "SIDE",
     "Archive",
     "Dataset",
-    "Form",
+    "Format",
     "Manifest",
     "ManifestMissingError",
     "Source",

@@ -75,7 +75,7 @@ def _describe(dataset: Dataset, source: str, source_md5: str) -> Manifest:
         source_md5=source_md5,
         classes=list(dataset.classes),
         seed=dataset.seed,
-        form=dataset.form,
+        format=dataset.data_format,
         splits={split: _count(dataset, split) for split in dataset.splits},
         objects={key: Stored(size=path.stat().st_size, md5=file_md5(path)) for key, path in dataset.files().items()},
     )

@@ -38,14 +38,14 @@ class Stored(TypedDict):
 class Manifest(TypedDict):
     """The content of `manifest.json`; it is written after everything that it names.
 
-    `form` is that of the training and the validation split, "images" or "recordio"; the test split always is images.
+    `format` is that of the training and the validation split, "images" or "recordio"; the test split always is images.
     """
 
     source: str
     source_md5: str
     classes: list[str]
     seed: int
-    form: str
+    format: str
     splits: dict[str, Split]
     objects: dict[str, Stored]
 

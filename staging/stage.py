@@ -9,7 +9,7 @@ from staging.archive import read_archive
 from staging.load import load
 from staging.manifest import Manifest
 from staging.source import Source
-from staging.transform import Form, transform
+from staging.transform import Format, transform
 
 
 def stage(
@@ -21,7 +21,7 @@ def stage(
     directory: Path,
     seed: int = 0,
     validation_fraction: float = 0.1,
-    form: Form = "images",
+    data_format: Format = "images",
     others: bool = False,
 ) -> Manifest:
     """Bring the images of `classes` from an archive to `bucket`.
@@ -32,7 +32,7 @@ def stage(
         What `resolve` found.
     directory
         Where the images lie on their way.
-    seed, validation_fraction, form, others
+    seed, validation_fraction, data_format, others
         See `transform`.
 
     Returns
@@ -51,7 +51,7 @@ def stage(
         directory=directory,
         seed=seed,
         validation_fraction=validation_fraction,
-        form=form,
+        data_format=data_format,
         others=others,
     )
     return load(dataset, client=client, bucket=bucket, source=source.description, source_md5=source.md5)

@@ -18,7 +18,7 @@ from staging.classes import class_numbers
 from staging.errors import StagingError
 from staging.recordio import Record, write_shards
 
-Form = Literal["images", "recordio"]
+Format = Literal["images", "recordio"]
 SIDE = 32  # pixels, of an image of CIFAR's
 SPLITS = ("train", "validation", "test")
 OTHERS = "pretrain"  # the folder of other classes' rows
@@ -47,7 +47,7 @@ class Dataset:
 
     Attributes
     ----------
-    form
+    data_format
         Of the training and the validation split; the test split always is images.
     splits
         Images by split, in the order of their rows.
@@ -59,7 +59,7 @@ class Dataset:
     directory: Path
     classes: tuple[str, ...]
     seed: int
-    form: Form
+    data_format: Format
     splits: Mapping[str, tuple[Picture, ...]]
     keys: tuple[str, ...]
 
@@ -75,7 +75,7 @@ def transform(
     directory: Path,
     seed: int = 0,
     validation_fraction: float = 0.1,
-    form: Form = "images",
+    data_format: Format = "images",
     others: bool = False,
 ) -> Dataset:
     """Write the images of some classes as RGB PNGs with one manifest a split, or as shards of them.
@@ -90,7 +90,7 @@ def transform(
         Chooses the validation rows.
     validation_fraction
         Share of each class's training rows that becomes the validation split. Test rows stay test rows.
-    form
+    data_format
         Of the training and the validation split. Both have the same rows in the same order; the test split's are
         images in any case, since the workflow is asked about one at a time.
     others
@@ -123,12 +123,12 @@ def transform(
         splits[split] = tuple(
             Picture(file_names[position], numbers[int(rows.labels(kind)[position])]) for position in chosen[split]
         )
-        write = _write_shards if form == "recordio" and not is_test else _write_images
+        write = _write_shards if data_format == "recordio" and not is_test else _write_images
         keys += write(_emptied(directory / split), splits[split], rows, chosen[split])
     folder = _emptied(directory / OTHERS)
     if others:
         keys += _write_others(folder, archive.train, labels, numbers)
-    return Dataset(directory, tuple(classes), seed, form, splits, tuple(keys))
+    return Dataset(directory, tuple(classes), seed, data_format, splits, tuple(keys))
 
 
 def safe_name(filename: str) -> str:

@@ -91,9 +91,9 @@ output "approval" {
   value       = var.approval
 }
 
-output "accuracy_bar" {
+output "minimum_accuracy" {
   description = "Accuracy on the validation rows below which no model is approved."
-  value       = var.accuracy_bar
+  value       = var.minimum_accuracy
 }
 
 output "classes" {

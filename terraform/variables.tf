@@ -46,13 +46,13 @@ variable "threshold" {
   }
 }
 
-variable "accuracy_bar" {
+variable "minimum_accuracy" {
   description = "Accuracy on the validation rows below which no model is approved."
   type        = number
   default     = 0.8
 
   validation {
-    condition     = var.accuracy_bar >= 0 && var.accuracy_bar < 1
+    condition     = var.minimum_accuracy >= 0 && var.minimum_accuracy < 1
     error_message = "The accuracy bar must be at least 0 and below 1."
   }
 }

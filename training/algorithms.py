@@ -34,7 +34,7 @@ class Data:
     ----------
     classes : names, in the order of their numbers
     rows : of the train split
-    form : "images", one object each with a manifest, or "recordio", shards
+    data_format : "images", one object each with a manifest, or "recordio", shards
     shards : of the train split; 0 where it has none
     size : pixels of an image's side
     others : whether other classes' rows are there, to learn from first
@@ -42,7 +42,7 @@ class Data:
 
     classes: tuple[str, ...]
     rows: int
-    form: str
+    data_format: str
     shards: int
     size: int
     others: bool
@@ -170,7 +170,7 @@ class ImageClassification:
         if data.shards > 1:
             raise HyperparameterError(
                 f"image-classification takes one RecordIO file a channel, and {data.shards} are staged to train on: "
-                "run `make stage FORM=images`"
+                "run `make stage FORMAT=images`"
             )
         known = {"num_classes": str(len(data.classes)), "num_training_samples": str(data.rows)}
         for name in known.keys() & chosen.keys():
@@ -210,7 +210,7 @@ def channels(algorithm: Algorithm, data: Data, hosts: int, hyperparameters: Mapp
     ----------
     hyperparameters : as the algorithm settled them
     """
-    if data.form == "recordio":
+    if data.data_format == "recordio":
         # the built-in algorithm deals its records out by itself; of fewer shards than hosts some would have none
         sharded = algorithm.scripted and 1 < hosts <= data.shards
         found = [

@@ -15,19 +15,19 @@ from common.stack import Stack
 from scripts.command import OperatorError
 from training import packages
 from training.algorithms import ALGORITHMS, CONTAINER, OTHERS, Algorithm, Data, HyperparameterError, InstanceTypeError
-from training.launch import Ground, brings_packages
+from training.launch import TrainingJobConfig, brings_packages
 
 PRETRAIN_EPOCHS = 20
 PACKAGES = Path("build/packages")
 NAMED = 3  # missing objects that an error names
 
 
-class AssignmentError(OperatorError):
+class TrainingRequestError(OperatorError):
     """The job would fail: its settings, its data or its instances do not fit."""
 
 
 @dataclass(frozen=True)
-class Assignment:
+class TrainingRequest:
     """A job before it is launched.
 
     Attributes
@@ -38,7 +38,7 @@ class Assignment:
     """
 
     algorithm: Algorithm
-    ground: Ground
+    config: TrainingJobConfig
     data: Data
     manifest: staging.Manifest
     serving_image: str
@@ -60,12 +60,12 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pretrain", action="store_true", help="learn the staged other classes first")
 
 
-def assign(stack: Stack, chosen: argparse.Namespace) -> Assignment:
+def assign(stack: Stack, chosen: argparse.Namespace) -> TrainingRequest:
     """Settle what is to be trained.
 
     Raises
     ------
-    AssignmentError
+    TrainingRequestError
         A hyperparameter or the instance type does not fit, other classes are staged than the stack has, or what is
         staged is not in S3.
     staging.ManifestMissingError
@@ -75,53 +75,53 @@ def assign(stack: Stack, chosen: argparse.Namespace) -> Assignment:
     manifest = staging.read_manifest(s3, stack.bucket)
     check_staged(stack, manifest, s3)
     algorithm = ALGORITHMS[chosen.algorithm]
-    ground = ground_of(stack, algorithm)
+    config = job_config_of(stack, algorithm)
     data = Data(
         classes=tuple(manifest["classes"]),
         rows=manifest["splits"]["train"]["count"],
-        form=manifest.get("form", "images"),
+        data_format=manifest.get("format", "images"),
         shards=sum(key.startswith("train/") and key.endswith(".rec") for key in manifest["objects"]),
         size=staging.SIDE,
         others=any(key.startswith(f"{OTHERS}/") for key in manifest["objects"]),
     )
     pretrain = {"pretrained": "0", "pretrain_epochs": str(PRETRAIN_EPOCHS)} if chosen.pretrain else {}
     try:
-        algorithm.check_instances(ground.instance_type, ground.instance_count)
+        algorithm.check_instances(config.instance_type, config.instance_count)
         hyperparameters = algorithm.settle({**pretrain, **parse_settings(chosen.settings)}, data)
     except (HyperparameterError, InstanceTypeError) as error:
-        raise AssignmentError(str(error)) from error
-    return Assignment(
+        raise TrainingRequestError(str(error)) from error
+    return TrainingRequest(
         algorithm=algorithm,
-        ground=ground,
+        config=config,
         data=data,
         manifest=manifest,
         serving_image=stack.serving_images[algorithm.name],
         hyperparameters=hyperparameters,
-        fingerprint=fingerprint_of(algorithm, ground, manifest, hyperparameters),
+        fingerprint=fingerprint_of(algorithm, config, manifest, hyperparameters),
     )
 
 
-def provide(assignment: Assignment) -> None:
+def provide(assignment: TrainingRequest) -> None:
     """Bring what a job that is cut off from any network needs to where it can reach it.
 
     Raises
     ------
-    AssignmentError
+    TrainingRequestError
         It cannot be fetched.
     """
-    ground = assignment.ground
-    if not brings_packages(assignment.algorithm, ground):
+    config = assignment.config
+    if not brings_packages(assignment.algorithm, config):
         return
     print("containers have no network: their packages go with the job")
     try:
-        packages.put(PACKAGES, ground.bucket, s3=boto3.client("s3", region_name=ground.region))
+        packages.put(PACKAGES, config.bucket, s3=boto3.client("s3", region_name=config.region))
     except packages.PackagesError as error:
-        raise AssignmentError(str(error)) from error
+        raise TrainingRequestError(str(error)) from error
 
 
-def ground_of(stack: Stack, algorithm: Algorithm) -> Ground:
+def job_config_of(stack: Stack, algorithm: Algorithm) -> TrainingJobConfig:
     """What Terraform laid for jobs of an algorithm."""
-    return Ground(
+    return TrainingJobConfig(
         image=stack.training_images[algorithm.name],
         role_arn=stack.training_role_arn,
         kms_key_arn=stack.kms_key_arn,
@@ -141,7 +141,7 @@ def parse_settings(texts: Sequence[str]) -> dict[str, str]:
 
     Raises
     ------
-    AssignmentError
+    TrainingRequestError
         One is not NAME=VALUE, or is there twice.
 
     Examples
@@ -153,9 +153,9 @@ def parse_settings(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         name, separator, value = text.partition("=")
         if not separator or not name or not value:
-            raise AssignmentError(f"{text!r} sets no hyperparameter: write NAME=VALUE, as in epochs=3")
+            raise TrainingRequestError(f"{text!r} sets no hyperparameter: write NAME=VALUE, as in epochs=3")
         if name in found:
-            raise AssignmentError(f"hyperparameter {name} is set twice")
+            raise TrainingRequestError(f"hyperparameter {name} is set twice")
         found[name] = value
     return found
 
@@ -164,7 +164,7 @@ def check_staged(stack: Stack, manifest: staging.Manifest, s3: Any) -> None:
     """Look whether all that the manifest names is there; a job finds out minutes later."""
     again = f"run `make stage ENV={stack.environment}`"
     if tuple(manifest["classes"]) != stack.classes:
-        raise AssignmentError(
+        raise TrainingRequestError(
             f"staged are {', '.join(manifest['classes'])}, the stack has {', '.join(stack.classes)}: {again}"
         )
     prefixes = {key.partition("/")[0].partition(".")[0] for key in manifest["objects"]}
@@ -176,20 +176,20 @@ def check_staged(stack: Stack, manifest: staging.Manifest, s3: Any) -> None:
     }
     missing = sorted(set(manifest["objects"]) - there)
     if missing:
-        raise AssignmentError(
+        raise TrainingRequestError(
             f"{len(missing)} of {len(manifest['objects'])} staged objects are gone from s3://{stack.bucket}, first "
             f"{', '.join(missing[:NAMED])}: {again}"
         )
 
 
 def fingerprint_of(
-    algorithm: Algorithm, ground: Ground, manifest: staging.Manifest, hyperparameters: dict[str, str]
+    algorithm: Algorithm, config: TrainingJobConfig, manifest: staging.Manifest, hyperparameters: dict[str, str]
 ) -> str:
     """Names the data, the code and the settings that a model comes from: the same three give the same model.
 
     One that brings its packages along is another than one that does not.
     """
-    content = [algorithm.name, manifest["objects"], hyperparameters, brings_packages(algorithm, ground)]
+    content = [algorithm.name, manifest["objects"], hyperparameters, brings_packages(algorithm, config)]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     for path in sorted(CONTAINER.rglob("*")) if algorithm.scripted else ():
         if path.suffix in {".py", ".txt"}:

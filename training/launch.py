@@ -11,6 +11,7 @@ import boto3
 from botocore.exceptions import ClientError, ParamValidationError
 from pydantic import ValidationError
 
+from common.stack import Network
 from training import packages
 from training.algorithms import CONTAINER, Algorithm, Channel, Data, channels
 
@@ -30,26 +31,7 @@ class LaunchError(Exception):
 
 
 @dataclass(frozen=True)
-class Network:
-    """Where a job or a model runs, cut off from all that is not there.
-
-    Attributes
-    ----------
-    subnet_ids, security_group_ids : of a VPC
-    """
-
-    subnet_ids: tuple[str, ...]
-    security_group_ids: tuple[str, ...]
-
-    @property
-    def of_model(self) -> dict[str, Any]:
-        """As CreateModel has it."""
-        vpc = {"Subnets": list(self.subnet_ids), "SecurityGroupIds": list(self.security_group_ids)}
-        return {"VpcConfig": vpc, "EnableNetworkIsolation": True}
-
-
-@dataclass(frozen=True)
-class Ground:
+class TrainingJobConfig:
     """What a job stands on.
 
     Attributes
@@ -77,7 +59,7 @@ class Ground:
 
 
 def launch(
-    algorithm: Algorithm, ground: Ground, data: Data, hyperparameters: Mapping[str, str], fingerprint: str
+    algorithm: Algorithm, config: TrainingJobConfig, data: Data, hyperparameters: Mapping[str, str], fingerprint: str
 ) -> str:
     """Start a job on the staged data.
 
@@ -97,10 +79,10 @@ def launch(
     LaunchError
         SageMaker refuses it; the message says what to do.
     """
-    trainer = make_trainer(algorithm, ground, hyperparameters, fingerprint, resumes=True)
+    trainer = make_trainer(algorithm, config, hyperparameters, fingerprint, resumes=True)
     try:
         trainer.train(
-            input_data_config=input_channels(algorithm, ground, data, hyperparameters), wait=False, logs=False
+            input_data_config=input_channels(algorithm, config, data, hyperparameters), wait=False, logs=False
         )
     except REFUSALS as error:
         raise LaunchError(explain(error)) from error
@@ -109,7 +91,12 @@ def launch(
 
 
 def make_trainer(
-    algorithm: Algorithm, ground: Ground, hyperparameters: Mapping[str, str], fingerprint: str, *, resumes: bool
+    algorithm: Algorithm,
+    config: TrainingJobConfig,
+    hyperparameters: Mapping[str, str],
+    fingerprint: str,
+    *,
+    resumes: bool,
 ) -> Any:
     """The SDK's trainer; for our own algorithm in script mode, with the code in `container/`.
 
@@ -130,47 +117,47 @@ def make_trainer(
     for noisy in ("sagemaker.config", "sagemaker.core.utils.utils", "sagemaker.train"):
         logging.getLogger(noisy).setLevel(logging.ERROR)  # what it says there, this command says in its own words
     trainer = ModelTrainer(
-        sagemaker_session=Session(boto_session=boto3.Session(region_name=ground.region), default_bucket=ground.bucket),
-        role=ground.role_arn,
-        base_job_name=ground.name,
+        sagemaker_session=Session(boto_session=boto3.Session(region_name=config.region), default_bucket=config.bucket),
+        role=config.role_arn,
+        base_job_name=config.name,
         input_s3_key_prefix="models",
-        training_image=ground.image,
+        training_image=config.image,
         compute=Compute(
-            instance_type=ground.instance_type,
-            instance_count=ground.instance_count,
-            enable_managed_spot_training=ground.spot,
+            instance_type=config.instance_type,
+            instance_count=config.instance_count,
+            enable_managed_spot_training=config.spot,
         ),
         output_data_config=OutputDataConfig(
-            s3_output_path=f"s3://{ground.bucket}/models", kms_key_id=ground.kms_key_arn
+            s3_output_path=f"s3://{config.bucket}/models", kms_key_id=config.kms_key_arn
         ),
         stopping_condition=StoppingCondition(
             max_runtime_in_seconds=MAX_SECONDS,
-            **({"max_wait_time_in_seconds": MAX_WAIT_SECONDS} if ground.spot else {}),
+            **({"max_wait_time_in_seconds": MAX_WAIT_SECONDS} if config.spot else {}),
         ),
         hyperparameters=dict(hyperparameters),
-        environment={FINGERPRINT: fingerprint, **(packages.TRAINING if brings_packages(algorithm, ground) else {})},
+        environment={FINGERPRINT: fingerprint, **(packages.TRAINING if brings_packages(algorithm, config) else {})},
         networking=Networking(
-            subnets=list(ground.network.subnet_ids) if ground.network else None,
-            security_group_ids=list(ground.network.security_group_ids) if ground.network else None,
-            enable_network_isolation=ground.network is not None,
+            subnets=list(config.network.subnet_ids) if config.network else None,
+            security_group_ids=list(config.network.security_group_ids) if config.network else None,
+            enable_network_isolation=config.network is not None,
             # hosts tell each other what they learned of the data
-            enable_inter_container_traffic_encryption=ground.instance_count > 1,
+            enable_inter_container_traffic_encryption=config.instance_count > 1,
         ),
-        tags=[Tag(key=key, value=value) for key, value in ground.tags.items()],
+        tags=[Tag(key=key, value=value) for key, value in config.tags.items()],
         # the built-in algorithm takes them up too: https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html
-        checkpoint_config=CheckpointConfig(s3_uri=checkpoints(ground.bucket, fingerprint)) if resumes else None,
-        **(script(ground) if algorithm.scripted else {}),
+        checkpoint_config=CheckpointConfig(s3_uri=checkpoints(config.bucket, fingerprint)) if resumes else None,
+        **(script(config) if algorithm.scripted else {}),
     )
     return trainer.with_metric_definitions(metric_definitions(algorithm)) if algorithm.metrics else trainer
 
 
-def script(ground: Ground) -> dict[str, Any]:
+def script(config: TrainingJobConfig) -> dict[str, Any]:
     """What the trainer needs beside for code of our own."""
     from sagemaker.core.training.configs import SourceCode
     from sagemaker.train.distributed import Torchrun
 
     # on a host with several GPUs the driver starts a process for each, which only the host can count
-    several = ground.instance_count > 1 or "-gpu-" in ground.image
+    several = config.instance_count > 1 or "-gpu-" in config.image
     code = SourceCode(
         source_dir=str(CONTAINER),
         entry_script="train.py",
@@ -183,9 +170,9 @@ def script(ground: Ground) -> dict[str, Any]:
     }
 
 
-def brings_packages(algorithm: Algorithm, ground: Ground) -> bool:
+def brings_packages(algorithm: Algorithm, config: TrainingJobConfig) -> bool:
     """Whether a job and its model are given the packages that they could not fetch themselves."""
-    return algorithm.scripted and ground.network is not None
+    return algorithm.scripted and config.network is not None
 
 
 def checkpoints(bucket: str, fingerprint: str) -> str:
@@ -202,12 +189,14 @@ def forget(bucket: str, fingerprint: str, *, s3: Any) -> None:
             s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
 
 
-def input_channels(algorithm: Algorithm, ground: Ground, data: Data, hyperparameters: Mapping[str, str]) -> list[Any]:
+def input_channels(
+    algorithm: Algorithm, config: TrainingJobConfig, data: Data, hyperparameters: Mapping[str, str]
+) -> list[Any]:
     """The input channels, as the SDK has them."""
     from sagemaker.core import shapes
 
-    found = channels(algorithm, data, ground.instance_count, hyperparameters)
-    if brings_packages(algorithm, ground):
+    found = channels(algorithm, data, config.instance_count, hyperparameters)
+    if brings_packages(algorithm, config):
         found.append(Channel(packages.CHANNEL, f"{packages.CHANNEL}/", "application/zip"))
     return [
         shapes.Channel(
@@ -215,7 +204,7 @@ def input_channels(algorithm: Algorithm, ground: Ground, data: Data, hyperparame
             data_source=shapes.DataSource(
                 s3_data_source=shapes.S3DataSource(
                     s3_data_type="S3Prefix",
-                    s3_uri=f"s3://{ground.bucket}/{channel.key}",
+                    s3_uri=f"s3://{config.bucket}/{channel.key}",
                     s3_data_distribution_type="ShardedByS3Key" if channel.sharded else "FullyReplicated",
                 )
             ),

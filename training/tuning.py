@@ -8,7 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from training.algorithms import Algorithm, Data, Range
-from training.launch import FINGERPRINT, RECENT, REFUSALS, Ground, LaunchError, explain, input_channels, make_trainer
+from training.launch import (
+    FINGERPRINT,
+    RECENT,
+    REFUSALS,
+    LaunchError,
+    TrainingJobConfig,
+    explain,
+    input_channels,
+    make_trainer,
+)
 
 POLL_SECONDS = 2.0
 STRATEGY = "Bayesian"
@@ -22,7 +31,7 @@ class TuningFailedError(Exception):
 
 def launch_tuning(
     algorithm: Algorithm,
-    ground: Ground,
+    config: TrainingJobConfig,
     data: Data,
     hyperparameters: Mapping[str, str],
     ranges: Sequence[Range],
@@ -52,9 +61,9 @@ def launch_tuning(
     fixed = {name: value for name, value in hyperparameters.items() if name not in {each.name for each in ranges}}
     # a search scales by its jobs; several hosts, or GPUs of one, would train alone, as it says nothing of torchrun to
     # them: of a host's GPUs one is used
-    ground = replace(ground, instance_count=1)
+    config = replace(config, instance_count=1)
     # its jobs would share their checkpoints
-    trainer = make_trainer(algorithm, ground, fixed, fingerprint, resumes=False)
+    trainer = make_trainer(algorithm, config, fixed, fingerprint, resumes=False)
     from sagemaker.train.tuner import HyperparameterTuner
 
     tuner = HyperparameterTuner(
@@ -66,9 +75,9 @@ def launch_tuning(
         max_jobs=jobs,
         max_parallel_jobs=parallel,
     )
-    name = make_name(ground.name)
+    name = make_name(config.name)
     try:
-        tuner.tune(inputs=input_channels(algorithm, ground, data, fixed), job_name=name, wait=False)
+        tuner.tune(inputs=input_channels(algorithm, config, data, fixed), job_name=name, wait=False)
     except REFUSALS as error:
         raise LaunchError(explain(error)) from error
     return name

@@ -45,7 +45,7 @@ def draw_archive(
     path
         Where to; it is whole or not there.
     classes
-        Fine classes out of those that `staging.synthetic.vehicles` draws, or coarse ones, for which all of theirs are drawn.
+        Fine classes out of those of `staging.synthetic.vehicles`, or coarse ones, for which all of theirs are drawn.
     train, test
         Rows of each fine class.
 

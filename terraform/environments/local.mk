@@ -1,8 +1,8 @@
 # AWS on this machine. Its contents live and die with one process; so does the state that describes them.
 EMULATOR := build/local/emulator
-GROUND   := emulator
-IN       := env TF_WORKSPACE=local $(PY) -m sagelocal.core.background exec --directory $(EMULATOR) --
-LEAVE     = test ! -x $(PY) || $(PY) -m sagelocal.core.background stop --directory $(EMULATOR)
+PREREQUISITES := emulator
+AWS_ENV  := env TF_WORKSPACE=local $(PY) -m sagelocal.core.background exec --directory $(EMULATOR) --
+CLEANUP   = test ! -x $(PY) || $(PY) -m sagelocal.core.background stop --directory $(EMULATOR)
 
 .PHONY: emulator costs
 emulator: $(INSTALLED) ## start AWS on this machine, where it is not running yet

@@ -15,7 +15,7 @@ run "values_below_the_least_are_refused" {
     environment             = "d"
     threshold               = 0
     classes                 = ["bicycle"]
-    accuracy_bar            = -0.1
+    minimum_accuracy            = -0.1
     log_retention_days      = 0
     capture_retention_days  = 0
     capture_percentage      = -1
@@ -26,7 +26,7 @@ run "values_below_the_least_are_refused" {
     var.environment,
     var.threshold,
     var.classes,
-    var.accuracy_bar,
+    var.minimum_accuracy,
     var.log_retention_days,
     var.capture_retention_days,
     var.capture_percentage,
@@ -41,7 +41,7 @@ run "values_above_the_most_are_refused" {
     environment        = "development"
     threshold          = 1
     classes            = [for number in range(101) : "class${number}"]
-    accuracy_bar       = 1
+    minimum_accuracy       = 1
     log_retention_days = 3654
     capture_percentage = 101
   }
@@ -50,7 +50,7 @@ run "values_above_the_most_are_refused" {
     var.environment,
     var.threshold,
     var.classes,
-    var.accuracy_bar,
+    var.minimum_accuracy,
     var.log_retention_days,
     var.capture_percentage,
   ]
@@ -142,7 +142,7 @@ run "the_bounds_are_accepted" {
   variables {
     environment            = "a1"
     threshold              = 0.001
-    accuracy_bar           = 0
+    minimum_accuracy           = 0
     approval               = "automatic"
     capture_percentage     = 0
     capture_retention_days = null

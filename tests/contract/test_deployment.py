@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 
 from common.errors import TerraformError
-from common.stack import Stack, read_stack
+from common.stack import Stack
+from deployment.read_stack import read_stack
 from emulator.tests.contract.functions import unique
 from emulator.tests.contract.sagemaker_parts import SERVER, make_archive
 from emulator.tests.contract.waiting import eventually
 from registry.model_registry import parameter_name
-from scripts.lifetime import FORM
+from scripts.lifetime import SCHEDULE_FORMAT
 from scripts.provision import DRIFT
 from tests.contract.conftest import ROOT, RunningEmulator
 from tests.contract.test_terraform import (
@@ -219,7 +220,7 @@ def end_now(account: RunningEmulator, stack: Stack) -> None:
     schedule = scheduler.get_schedule(Name=stack.endpoint_schedule)
     scheduler.update_schedule(
         Name=schedule["Name"],
-        ScheduleExpression=(datetime.now(UTC) + timedelta(seconds=2)).strftime(FORM),
+        ScheduleExpression=(datetime.now(UTC) + timedelta(seconds=2)).strftime(SCHEDULE_FORMAT),
         FlexibleTimeWindow=schedule["FlexibleTimeWindow"],
         Target=schedule["Target"],
     )

@@ -16,7 +16,7 @@ from emulator.tests.contract.sagemaker_parts import (
     make_sagemaker,  # noqa: F401 (the fixture `sagemaker`)
 )
 from emulator.tests.contract.waiting import eventually
-from scripts.lifetime import FORM, end, extend
+from scripts.lifetime import SCHEDULE_FORMAT, end, extend
 from tests.unit.stacks import make_stack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,7 +110,7 @@ def test_an_endpoint_is_ended_in_its_time_and_brought_back_by_the_next_apply(
     schedule = scheduler.get_schedule(Name=STACK.endpoint_schedule)
     scheduler.update_schedule(
         Name=schedule["Name"],
-        ScheduleExpression=soon.strftime(FORM),
+        ScheduleExpression=soon.strftime(SCHEDULE_FORMAT),
         FlexibleTimeWindow=schedule["FlexibleTimeWindow"],
         Target=schedule["Target"],
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from common.stack import Network
 from emulator.tests.contract.functions import unique
 from emulator.tests.contract.sagemaker_parts import (
     SageMaker,
@@ -20,17 +21,17 @@ from tests.unit.container.jobs import draw_split
 from tests.unit.training.wheels import write_wheels
 from training import packages
 from training.algorithms import ALGORITHMS, Data
-from training.launch import Ground, LaunchError, Network, launch
+from training.launch import LaunchError, TrainingJobConfig, launch
 
 GROUP = "/aws/sagemaker/TrainingJobs"
-DATA = Data(classes=("bicycle", "motorcycle"), rows=900, form="recordio", shards=2, size=32, others=False)
+DATA = Data(classes=("bicycle", "motorcycle"), rows=900, data_format="recordio", shards=2, size=32, others=False)
 
 
 @pytest.fixture
 def make_ground(sdk: Any, role: str, sagemaker: SageMaker) -> Any:  # noqa: F811
     """A maker of grounds on the emulator."""
 
-    def make(image: str, **changes: Any) -> Ground:
+    def make(image: str, **changes: Any) -> TrainingJobConfig:
         known: dict[str, Any] = {
             "image": f"account.dkr.ecr.us-east-1.amazonaws.com/{image}",
             "role_arn": role,
@@ -43,17 +44,17 @@ def make_ground(sdk: Any, role: str, sagemaker: SageMaker) -> Any:  # noqa: F811
             "name": unique("launched"),
             "tags": {"Stack": "scones-local"},
         }
-        return Ground(**{**known, **changes})
+        return TrainingJobConfig(**{**known, **changes})
 
     return make
 
 
 def test_our_own_code_goes_with_the_job_to_every_host(make_ground: Any, sagemaker: SageMaker) -> None:
     # GIVEN
-    ground = make_ground("pytorch-training:2.6", instance_count=2)
+    config = make_ground("pytorch-training:2.6", instance_count=2)
 
     # WHEN
-    job = sagemaker.job(launch(ALGORITHMS["pytorch"], ground, DATA, {"classes": "bicycle,motorcycle"}, "same"))
+    job = sagemaker.job(launch(ALGORITHMS["pytorch"], config, DATA, {"classes": "bicycle,motorcycle"}, "same"))
 
     # THEN
     inputs = {each["ChannelName"]: each["DataSource"]["S3DataSource"] for each in job["InputDataConfig"]}
@@ -62,7 +63,7 @@ def test_our_own_code_goes_with_the_job_to_every_host(make_ground: Any, sagemake
     assert inputs["validation"]["S3DataDistributionType"] == "FullyReplicated"
     assert job["CheckpointConfig"]["S3Uri"] == f"s3://{sagemaker.bucket}/checkpoints/same"
     assert job["ResourceConfig"]["InstanceCount"] == 2
-    assert job["OutputDataConfig"]["KmsKeyId"] == ground.kms_key_arn
+    assert job["OutputDataConfig"]["KmsKeyId"] == config.kms_key_arn
     assert job["Environment"]["SCONES_FINGERPRINT"] == "same"
     tags = sagemaker.client.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"]
     assert {"Key": "Stack", "Value": "scones-local"} in tags
@@ -92,13 +93,13 @@ def test_a_host_s_processes_are_started_by_torchrun_where_it_may_have_several(
 
 def test_the_built_in_algorithm_brings_its_own_code(make_ground: Any, sagemaker: SageMaker) -> None:
     # GIVEN
-    ground = make_ground("image-classification:1", instance_type="ml.g4dn.xlarge")
+    config = make_ground("image-classification:1", instance_type="ml.g4dn.xlarge")
     algorithm = ALGORITHMS["image-classification"]
     data = replace(DATA, shards=1)
     settled = algorithm.settle({}, data)
 
     # WHEN
-    job = sagemaker.job(launch(algorithm, ground, data, settled, "same"))
+    job = sagemaker.job(launch(algorithm, config, data, settled, "same"))
 
     # THEN
     inputs = {each["ChannelName"]: each["ContentType"] for each in job["InputDataConfig"]}
@@ -109,15 +110,15 @@ def test_the_built_in_algorithm_brings_its_own_code(make_ground: Any, sagemaker:
 
 def test_a_refusal_is_one_line(make_ground: Any) -> None:
     # GIVEN a role that is not there
-    ground = make_ground("pytorch-training:2.6", name="no name for a job_")
+    config = make_ground("pytorch-training:2.6", name="no name for a job_")
 
     # WHEN / THEN
     with pytest.raises(LaunchError, match="SageMaker refuses the job") as caught:
-        launch(ALGORITHMS["pytorch"], ground, DATA, {"classes": "a,b"}, "same")
+        launch(ALGORITHMS["pytorch"], config, DATA, {"classes": "a,b"}, "same")
     assert "\n" not in str(caught.value)
 
 
-STAGED = Data(classes=("dark", "light"), rows=24, form="images", shards=0, size=32, others=False)
+STAGED = Data(classes=("dark", "light"), rows=24, data_format="images", shards=0, size=32, others=False)
 SCRATCH = {"classes": "dark,light", "pretrained": "0", "batch_size": "8"}
 
 
@@ -136,9 +137,9 @@ def test_two_hosts_train_the_model_that_one_trains(make_ground: Any, sagemaker: 
     # WHEN
     losses = []
     for hosts in (1, 2):
-        ground = make_ground("pytorch-training:2.6", instance_count=hosts)
+        config = make_ground("pytorch-training:2.6", instance_count=hosts)
         name = launch(
-            ALGORITHMS["pytorch"], ground, STAGED, {**SCRATCH, "pretrained": "1", "epochs": "3"}, f"{hosts} hosts"
+            ALGORITHMS["pytorch"], config, STAGED, {**SCRATCH, "pretrained": "1", "epochs": "3"}, f"{hosts} hosts"
         )
         job = sagemaker.trained(name)
         assert job["TrainingJobStatus"] == "Completed", sagemaker.log(GROUP, name)
@@ -160,11 +161,11 @@ def test_shards_are_dealt_to_two_hosts_that_train_one_model(
         (tmp_path / split).mkdir()
         for path in write_shards(tmp_path / split, records, count=26, rows=most):
             sagemaker.put(f"{split}/{path.name}", path.read_bytes())
-    data = replace(STAGED, rows=26, form="recordio", shards=3)
+    data = replace(STAGED, rows=26, data_format="recordio", shards=3)
 
     # WHEN
-    ground = make_ground("pytorch-training:2.6", instance_count=2)
-    name = launch(ALGORITHMS["pytorch"], ground, data, {**SCRATCH, "epochs": "2"}, "shards")
+    config = make_ground("pytorch-training:2.6", instance_count=2)
+    name = launch(ALGORITHMS["pytorch"], config, data, {**SCRATCH, "epochs": "2"}, "shards")
     job = sagemaker.trained(name)
 
     # THEN one host has the first shard and the third, the other the second, whose rows are as many as both take
@@ -179,15 +180,15 @@ def test_shards_are_dealt_to_two_hosts_that_train_one_model(
 @pytest.mark.usefixtures("_staged")
 def test_a_job_that_was_killed_is_gone_on_with(make_ground: Any, sagemaker: SageMaker) -> None:
     # GIVEN a job that ends in the middle
-    ground = make_ground("pytorch-training:2.6")
+    config = make_ground("pytorch-training:2.6")
     settings = {**SCRATCH, "epochs": "60"}
-    first = launch(ALGORITHMS["pytorch"], ground, STAGED, settings, "same model")
+    first = launch(ALGORITHMS["pytorch"], config, STAGED, settings, "same model")
     eventually(lambda: any("epoch=3/60" in line for line in sagemaker.log(GROUP, first)), seconds=60)
     sagemaker.client.stop_training_job(TrainingJobName=first)
     assert sagemaker.trained(first)["TrainingJobStatus"] == "Stopped"
 
     # WHEN
-    second = launch(ALGORITHMS["pytorch"], ground, STAGED, settings, "same model")
+    second = launch(ALGORITHMS["pytorch"], config, STAGED, settings, "same model")
 
     # THEN it trains what is left
     assert sagemaker.trained(second)["TrainingJobStatus"] == "Completed"
@@ -205,10 +206,10 @@ def test_a_job_without_a_network_brings_its_packages_and_leaves_them_with_its_mo
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(write_wheels(tmp_path / "index")))
     packages.put(tmp_path / "packages", sagemaker.bucket, s3=sagemaker.s3)
-    ground = make_ground("pytorch-training:2.6", network=Network(("subnet-1",), ("sg-1",)))
+    config = make_ground("pytorch-training:2.6", network=Network(("subnet-1",), ("sg-1",)))
 
     # WHEN
-    name = launch(ALGORITHMS["pytorch"], ground, STAGED, {**SCRATCH, "epochs": "1"}, "isolated")
+    name = launch(ALGORITHMS["pytorch"], config, STAGED, {**SCRATCH, "epochs": "1"}, "isolated")
     job = sagemaker.trained(name)
 
     # THEN

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sagelocal.core.environment import pointing_at
 
-from deployment.unmanaged_resources import Leftovers, remove
+from deployment.unmanaged_resources import UnmanagedResources, remove
 from emulator.tests.contract.sagemaker_parts import (
     ROLE,
     SERVER,
@@ -29,12 +29,12 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEmulat
 
 
 @pytest.fixture
-def leftovers(emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Leftovers:
+def leftovers(emulator: Any, monkeypatch: pytest.MonkeyPatch) -> UnmanagedResources:
     """Of `dev`."""
     for name, value in pointing_at(emulator.url).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
-    return Leftovers("dev", REGION)
+    return UnmanagedResources("dev", REGION)
 
 
 def make_hosting(sagemaker: SageMaker, prefix: str) -> None:
@@ -91,7 +91,7 @@ def everything(emulator: Any) -> set[str]:
 
 
 def test_all_that_is_ours_goes_and_nothing_else(
-    emulator: Any, sagemaker: SageMaker, leftovers: Leftovers, capsys: pytest.CaptureFixture[str]
+    emulator: Any, sagemaker: SageMaker, leftovers: UnmanagedResources, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN things of strangers, some of them called nearly as ours
     emulator.client("logs").create_log_group(logGroupName=STREAMS)
@@ -120,7 +120,7 @@ def test_all_that_is_ours_goes_and_nothing_else(
 
 
 def test_what_still_bears_the_tag_is_told_but_a_key_in_its_days_of_grace(
-    emulator: Any, leftovers: Leftovers, monkeypatch: pytest.MonkeyPatch
+    emulator: Any, leftovers: UnmanagedResources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
     monkeypatch.setattr("deployment.unmanaged_resources.SETTLING", 0)

@@ -11,7 +11,8 @@ import pytest
 from botocore import xform_name
 from sagelocal.core.environment import pointing_at
 
-from common.stack import Stack, read_stack
+from common.stack import Stack
+from deployment.read_stack import read_stack
 from deployment.terraform import Terraform
 from registry.model_registry import parameter_name
 from scripts.cost import resources

@@ -115,7 +115,7 @@ def test_shards_replace_the_images_of_the_same_rows(emulator: RunningEmulator, b
     put(s3, bucket, transform(archive, classes=classes, directory=tmp_path / "data"))
 
     # WHEN
-    shards = transform(archive, classes=classes, directory=tmp_path / "data", form="recordio")
+    shards = transform(archive, classes=classes, directory=tmp_path / "data", data_format="recordio")
     put(s3, bucket, shards)
 
     # THEN
@@ -127,7 +127,7 @@ def test_shards_replace_the_images_of_the_same_rows(emulator: RunningEmulator, b
     )
     there = {each for each in etags(s3, bucket) if not each.startswith("test")}
     assert there == {key, "validation/validation-00000.rec", "manifest.json"}
-    assert read_manifest(s3, bucket)["form"] == "recordio"
+    assert read_manifest(s3, bucket)["format"] == "recordio"
 
 
 def test_the_benchmark_counts_what_travels(emulator: RunningEmulator) -> None:

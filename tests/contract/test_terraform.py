@@ -12,7 +12,7 @@ from sagelocal.core.environment import pointing_at
 
 from common.errors import TerraformError
 from common.paths import find_terraform
-from common.stack import read_stack
+from deployment.read_stack import read_stack
 from deployment.terraform import ENVIRONMENTS, Terraform
 from tests.contract.conftest import RunningEmulator, start_emulator
 from tests.contract.permissions import asked, refused

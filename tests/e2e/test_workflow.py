@@ -87,7 +87,7 @@ def test_five_drawn_classes_go_the_whole_way(make_project: Callable[[str], Proje
     project = make_project("five")
     classes = ["tractor", "bicycle", "bus", "motorcycle", "pickup_truck"]
     settings = project.path / "terraform" / "environments" / "local.tfvars"
-    lines = [f"classes = {json.dumps(classes)}", "accuracy_bar = 0.2", "threshold = 0.3"]
+    lines = [f"classes = {json.dumps(classes)}", "minimum_accuracy = 0.2", "threshold = 0.3"]
     settings.write_text("\n".join([settings.read_text(), *lines, ""]))
     archive = draw_archive(project.path / "five.tar.gz", classes=classes, train=40, test=6)
 
@@ -113,7 +113,7 @@ def test_shards_train_either_algorithm_on_two_hosts_or_many_times_over(make_proj
     # GIVEN a clone, and few images as shards
     project = make_project("ways")
     settings = project.path / "terraform" / "environments" / "local.tfvars"
-    settings.write_text("\n".join([settings.read_text(), "accuracy_bar = 0.2", ""]))
+    settings.write_text("\n".join([settings.read_text(), "minimum_accuracy = 0.2", ""]))
     archive = draw_archive(project.path / "few.tar.gz", classes=["bicycle", "motorcycle"], train=60, test=6)
     project.make("up", "stage", f"SOURCE={archive}", "FORM=recordio")
 

@@ -33,7 +33,7 @@ def make_stack(**changes: Any) -> Stack:
         "model_package_group": "scones-local-vehicles",
         "approved_model_path": "/scones/local/approved-model",
         "approval": "automatic",
-        "accuracy_bar": 0.8,
+        "minimum_accuracy": 0.8,
         "classes": ("bicycle", "motorcycle"),
         "threshold": 0.93,
         "state_machine_arn": f"arn:aws:states:us-east-1:{account}:stateMachine:scones-local-workflow",

@@ -3,7 +3,7 @@ from typing import Any, cast
 
 import pytest
 
-from common.stack import StackMissingError, read_stack
+from deployment.read_stack import StackMissingError, read_stack
 from deployment.terraform import Terraform
 from tests.unit.stacks import make_stack
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from scripts.lifetime import FORM, LifetimeError, end, extend, lifetime
+from scripts.lifetime import SCHEDULE_FORMAT, LifetimeError, end, extend, lifetime
 from tests.unit.stacks import make_stack
 
 TARGET = {"Arn": "arn:aws:scheduler:::aws-sdk:sagemaker:deleteEndpoint", "RoleArn": "some-role", "Input": "{}"}
@@ -19,7 +19,7 @@ class FakeScheduler:
     def __init__(self, ends: datetime | None) -> None:
         self.schedule = ends and {
             "Name": "scones-local-endpoint-end",
-            "ScheduleExpression": ends.strftime(FORM),
+            "ScheduleExpression": ends.strftime(SCHEDULE_FORMAT),
             "Target": TARGET,
             "FlexibleTimeWindow": {"Mode": "OFF"},
             "CreationDate": ends,

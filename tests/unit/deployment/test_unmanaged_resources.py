@@ -26,7 +26,7 @@ class FakeTags:
 
 def tagged(monkeypatch: pytest.MonkeyPatch, tags: FakeTags, *destroyed: str) -> list[str]:
     monkeypatch.setattr(boto3, "client", lambda *_, **__: tags)
-    return leftovers.Leftovers("dev", "us-east-1").tagged(destroyed)
+    return leftovers.UnmanagedResources("dev", "us-east-1").tagged(destroyed)
 
 
 def test_what_is_listed_no_more_after_a_while_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from tests.unit.stacks import make_stack
 from training.follow import TrainingJob
 
 MANIFEST: Any = {
-    "form": "images",
+    "format": "images",
     "classes": ["bicycle", "motorcycle"],
     "objects": {"validation/a.png": {"size": 1, "md5": "0c"}, "train/b.png": {"size": 1, "md5": "0d"}},
 }
@@ -49,7 +49,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def judged(in_use: Version | None, bar: float, best_of: int = 1) -> Any:
     job = TrainingJob("job", "arn", "candidate", 1, {"validation": {"correct": 4, "n": 10}}, best_of)
-    return judge_job(make_stack(accuracy_bar=bar), job, MANIFEST, in_use)[1]
+    return judge_job(make_stack(minimum_accuracy=bar), job, MANIFEST, in_use)[1]
 
 
 def test_on_the_same_rows_both_jobs_answers_are_compared(asked: list[str]) -> None:

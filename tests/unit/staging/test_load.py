@@ -11,7 +11,7 @@ import pytest
 from staging.archive import read_archive
 from staging.load import PENDING, DeleteError, load
 from staging.manifest import Manifest, ManifestDamagedError, ManifestMissingError, read_manifest
-from staging.transform import Dataset, Form, transform
+from staging.transform import Dataset, Format, transform
 from tests.unit.staging.archives import BICYCLE, BUS, MOTORCYCLE, rows, write_archive
 from tests.unit.staging.fakes import FakeS3, PlugPulledError
 
@@ -186,17 +186,19 @@ def test_what_an_interrupted_run_wrote_is_deleted_when_it_is_no_longer_wanted(
 
 
 @pytest.mark.parametrize("forms", [("images", "recordio"), ("recordio", "images")], ids="-then-".join)
-def test_another_form_removes_what_the_first_one_left(tmp_path: Path, forms: tuple[Form, Form]) -> None:
+def test_another_form_removes_what_the_first_one_left(tmp_path: Path, forms: tuple[Format, Format]) -> None:
     # GIVEN
     s3, archive = FakeS3(), read_archive(write_archive(tmp_path / "a.tar.gz"))
-    for form in forms:
+    for data_format in forms:
         # WHEN
-        images = transform(archive, classes=("bicycle", "motorcycle"), directory=tmp_path / "data", form=form)
+        images = transform(
+            archive, classes=("bicycle", "motorcycle"), directory=tmp_path / "data", data_format=data_format
+        )
         manifest = put(s3, images)
 
         # THEN
         assert holds(s3, images)
-        assert manifest["form"] == form
+        assert manifest["format"] == data_format
         assert manifest["objects"].keys() == images.files().keys()
         assert manifest["splits"]["train"]["count"] == 18
 

@@ -12,7 +12,7 @@ from staging.classes import UnknownClassError
 from staging.errors import StagingError
 from staging.names import COARSE_NAMES, FINE_NAMES
 from staging.recordio import read_shard
-from staging.transform import Dataset, Form, InvalidFractionError, TooFewRowsError, safe_name, transform
+from staging.transform import Dataset, Format, InvalidFractionError, TooFewRowsError, safe_name, transform
 from tests.unit.staging.archives import BICYCLE, BUS, MOTORCYCLE, rows, write_archive
 
 
@@ -236,7 +236,7 @@ def test_shards_hold_the_same_rows_in_the_same_order_as_images(archive: Archive,
     images = transform(archive, classes=classes, directory=tmp_path / "images")
 
     # WHEN
-    shards = transform(archive, classes=classes, directory=tmp_path / "shards", form="recordio")
+    shards = transform(archive, classes=classes, directory=tmp_path / "shards", data_format="recordio")
 
     # THEN
     assert shards.splits == images.splits
@@ -253,10 +253,10 @@ def test_shards_hold_the_same_rows_in_the_same_order_as_images(archive: Archive,
 
 
 @pytest.mark.parametrize("forms", [("images", "recordio"), ("recordio", "images")], ids="-then-".join)
-def test_one_form_leaves_nothing_of_the_other(archive: Archive, tmp_path: Path, forms: tuple[Form, Form]) -> None:
+def test_one_form_leaves_nothing_of_the_other(archive: Archive, tmp_path: Path, forms: tuple[Format, Format]) -> None:
     # WHEN
-    for form in forms:
-        dataset = transform(archive, classes=["bus", "bicycle"], directory=tmp_path / "data", form=form)
+    for data_format in forms:
+        dataset = transform(archive, classes=["bus", "bicycle"], directory=tmp_path / "data", data_format=data_format)
 
     # THEN
     there = {path.relative_to(dataset.directory).as_posix() for path in dataset.directory.rglob("*") if path.is_file()}

@@ -7,7 +7,7 @@ import pytest
 
 from training.algorithms import ALGORITHMS, Data, HyperparameterError, InstanceTypeError, channels
 
-DATA = Data(classes=("bicycle", "motorcycle"), rows=900, form="images", shards=0, size=32, others=False)
+DATA = Data(classes=("bicycle", "motorcycle"), rows=900, data_format="images", shards=0, size=32, others=False)
 PYTORCH, BUILT_IN = ALGORITHMS["pytorch"], ALGORITHMS["image-classification"]
 
 
@@ -103,7 +103,7 @@ def test_instances_that_an_algorithm_trains_on_are_let_through() -> None:
 def test_single_images_come_with_a_manifest_each_and_shards_without() -> None:
     # WHEN
     images = {each.name: each.key for each in channels(BUILT_IN, DATA, 1, {})}
-    shards = channels(BUILT_IN, replace(DATA, form="recordio"), 2, {})
+    shards = channels(BUILT_IN, replace(DATA, data_format="recordio"), 2, {})
 
     # THEN
     assert images == {
@@ -132,9 +132,9 @@ def test_other_classes_rows_are_brought_where_they_are_learned(epochs: dict[str,
 
 def test_the_built_in_algorithm_takes_one_shard() -> None:
     # GIVEN
-    one = replace(DATA, form="recordio", shards=1)
+    one = replace(DATA, data_format="recordio", shards=1)
 
     # WHEN / THEN
     assert BUILT_IN.settle({}, one)["num_training_samples"] == "900"
-    with pytest.raises(HyperparameterError, match=r"one RecordIO file a channel, and 2 are staged .*FORM=images"):
+    with pytest.raises(HyperparameterError, match=r"one RecordIO file a channel, and 2 are staged .*FORMAT=images"):
         BUILT_IN.settle({}, replace(one, shards=2))

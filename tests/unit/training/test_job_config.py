@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from tests.unit.stacks import make_stack
-from training.job_config import AssignmentError, assign, options, parse_settings
+from training.job_config import TrainingRequestError, assign, options, parse_settings
 
 
 class FakeS3:
@@ -32,7 +32,7 @@ class FakeS3:
 
 MANIFEST: dict[str, Any] = {
     "classes": ["bicycle", "motorcycle"],
-    "form": "images",
+    "format": "images",
     "splits": {"train": {"count": 2}, "validation": {"count": 2}},
     "objects": {key: {"md5": key, "size": 1} for key in ("train/a.png", "train/b.png", "train.lst", "validation.lst")},
 }
@@ -81,8 +81,8 @@ def test_the_algorithm_chooses_image_and_instances(bucket: Any) -> None:
     found = assign(make_stack(), asked("--algorithm", "image-classification", "--set", "mini_batch_size=2"))
 
     # THEN
-    assert found.ground.image == found.serving_image == "registry/image-classification:1"
-    assert found.ground.instance_type == "ml.g4dn.xlarge"
+    assert found.config.image == found.serving_image == "registry/image-classification:1"
+    assert found.config.instance_type == "ml.g4dn.xlarge"
     assert found.hyperparameters["num_training_samples"] == "2"
 
 
@@ -110,11 +110,11 @@ def test_what_cannot_be_trained_is_said_before_anything_is_started(
     bucket(MANIFEST, *gone)
 
     # WHEN / THEN
-    with pytest.raises(AssignmentError, match=reason) as caught:
+    with pytest.raises(TrainingRequestError, match=reason) as caught:
         assign(make_stack(**stack), asked(*arguments))
     assert "\n" not in str(caught.value)
 
 
 def test_a_setting_that_is_there_twice_is_refused() -> None:
-    with pytest.raises(AssignmentError, match="epochs is set twice"):
+    with pytest.raises(TrainingRequestError, match="epochs is set twice"):
         parse_settings(["epochs=3", "epochs=4"])

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from training import launch
 from training.algorithms import ALGORITHMS, Data
-from training.launch import Ground, explain, forget, input_channels
+from training.launch import TrainingJobConfig, explain, forget, input_channels
 
 
 def test_a_quota_says_what_to_do() -> None:
@@ -53,7 +53,7 @@ def test_nothing_is_trained_twice(jobs: dict[str, tuple[str, str]], expected: st
     assert launch.find("scones", "same", sagemaker=FakeJobs(**jobs)) == expected
 
 
-def ground(**changes: Any) -> Ground:
+def config(**changes: Any) -> TrainingJobConfig:
     known: dict[str, Any] = {
         "image": "registry/image:1",
         "role_arn": "arn:aws:iam::123456789012:role/training",
@@ -66,17 +66,17 @@ def ground(**changes: Any) -> Ground:
         "name": "scones-local-vehicles",
         "tags": {"Stack": "scones-local"},
     }
-    return Ground(**{**known, **changes})
+    return TrainingJobConfig(**{**known, **changes})
 
 
 def test_shards_are_dealt_out_among_our_own_hosts() -> None:
     # GIVEN
-    data = Data(classes=("a", "b"), rows=9000, form="recordio", shards=9, size=32, others=False)
+    data = Data(classes=("a", "b"), rows=9000, data_format="recordio", shards=9, size=32, others=False)
 
     # WHEN
-    channels = input_channels(ALGORITHMS["pytorch"], ground(instance_count=2), data, {})
+    channels = input_channels(ALGORITHMS["pytorch"], config(instance_count=2), data, {})
 
-    few = input_channels(ALGORITHMS["pytorch"], ground(instance_count=2), replace(data, shards=1), {})
+    few = input_channels(ALGORITHMS["pytorch"], config(instance_count=2), replace(data, shards=1), {})
 
     # THEN
     dealt = {each.channel_name: each.data_source.s3_data_source.s3_data_distribution_type for each in channels}

@@ -14,7 +14,7 @@ from scripts.train import TrainingError
 from tests.unit.registry.versions import make_version
 from tests.unit.stacks import make_stack
 from tests.unit.training.test_job_config import MANIFEST, FakeS3
-from training.job_config import Assignment, AssignmentError, assign
+from training.job_config import TrainingRequest, TrainingRequestError, assign
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def asked(*arguments: str) -> Any:
     return SimpleNamespace(stack=make_stack(), options=parser.parse_args(arguments))
 
 
-def assigned(*arguments: str) -> Assignment:
+def assigned(*arguments: str) -> TrainingRequest:
     environment = asked(*arguments)
     return assign(environment.stack, environment.options)
 
@@ -47,7 +47,7 @@ def assigned(*arguments: str) -> Assignment:
 def test_what_cannot_be_searched_is_refused_before_anything_is_started(arguments: list[str], reason: str) -> None:
     environment: Environment = asked(*arguments)
 
-    with pytest.raises(AssignmentError, match=reason):
+    with pytest.raises(TrainingRequestError, match=reason):
         module.main(environment)
 
 
