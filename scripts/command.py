@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from common import aws
 from common.errors import OperatorError
 from common.stack import Stack
 from deployment.read_stack import read_stack
@@ -49,6 +51,10 @@ class Environment:
             Nothing is deployed.
         """
         return read_stack(self.terraform)
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of `service` in the stack's region."""
+        return aws.client(service, self.stack.region)
 
 
 def run_command(
