@@ -106,6 +106,14 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
   }
 
   assert {
+    condition = [
+      for retry in jsondecode(aws_sfn_state_machine.this.definition).States.Classify.Retry : retry.MaxAttempts
+      if contains(retry.ErrorEquals, "EndpointUnavailableError")
+    ] == [6]
+    error_message = "Classify must be retried while the endpoint is unavailable."
+  }
+
+  assert {
     condition     = one(aws_sfn_state_machine.this.logging_configuration).include_execution_data == false
     error_message = "Execution data contains images and must not be logged."
   }

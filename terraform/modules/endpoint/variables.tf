@@ -3,7 +3,7 @@ variable "name" {
   type        = string
 
   validation {
-    # 30 characters leave room for the version and the unique suffix of names derived from it, limited to 63
+    # names of at most 63 characters are derived from it by adding the version and a unique suffix
     condition     = can(regex("^[a-z0-9][a-z0-9-]{0,29}$", var.name))
     error_message = "name must be 1 to 30 lower-case letters, digits and dashes, not starting with a dash (got ${var.name})."
   }

@@ -6,8 +6,8 @@ locals {
   lambda_errors = ["ServiceException", "AWSLambdaException", "SdkClientException", "TooManyRequestsException"]
   lambda_retry  = [merge(local.backoff, { ErrorEquals = [for name in local.lambda_errors : "Lambda.${name}"] })]
 
-  # The only retry of InvokeEndpoint: boto3 and the function make one attempt each. One minute covers a failing canary,
-  # while the old model still serves a part of the traffic.
+  # The only retry of InvokeEndpoint, because boto3 and the function make a single attempt. The attempts spread over about a
+  # minute: while a canary fails, some of them reach the old model, which still serves a part of the traffic.
   endpoint_retry = [merge(local.backoff, { ErrorEquals = ["EndpointUnavailableError"], MaxAttempts = 6 })]
 
   # Seconds. A lost response must not stall an execution: https://docs.aws.amazon.com/step-functions/latest/dg/sfn-stuck-execution.html
@@ -26,7 +26,7 @@ locals {
     for next in ["NotifyFailure", "Failed"] : next => [{ ErrorEquals = ["States.ALL"], ResultPath = "$.ignored", Next = next }]
   }
 
-  # Fields that all states have in common that invoke a function
+  # Common fields of the states that invoke a function
   invoke = {
     for name, arn in var.function_arns : name => {
       Type       = "Task"

@@ -17,7 +17,7 @@ module "access_logs" {
   source = "../bucket"
 
   name             = var.access_logs_bucket_name
-  force_destroy    = true # S3 keeps delivering logs, so the bucket is rarely empty
+  force_destroy    = true # S3 may deliver logs while the bucket is emptied
   policy_documents = [data.aws_iam_policy_document.access_logs.json]
 }
 
