@@ -54,7 +54,7 @@ class Stack:
     endpoint_config_name: str | None
     endpoint_schedule: str | None
     data_capture_uri: str
-    captures: bool
+    data_capture_enabled: bool
     failures_topic_arn: str
     vehicles_table: str
 

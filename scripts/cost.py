@@ -233,8 +233,8 @@ def short(address: str) -> str:
 
     Examples
     --------
-    >>> short('module.observability.aws_cloudwatch_metric_alarm.this["workflow-fails"]')
-    'observability["workflow-fails"]'
+    >>> short('module.observability.aws_cloudwatch_metric_alarm.this["workflow-failures"]')
+    'observability["workflow-failures"]'
     """
     return re.sub(r"\.aws_\w+", "", address.replace("module.", "")).replace(".this", "")
 

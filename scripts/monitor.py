@@ -44,7 +44,7 @@ def main(environment: Environment) -> None:
         There is no record, and there should be some.
     """
     stack = environment.stack
-    if not stack.captures:
+    if not stack.data_capture_enabled:
         print(f"{stack.endpoint_name} captures nothing, as capture_percentage = 0 says: there is nothing to monitor")
         return
     s3 = boto3.client("s3", region_name=stack.region)

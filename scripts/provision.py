@@ -150,9 +150,9 @@ DRIFT = "drift.txt"  # how the live stack differs, in the environment's folder
 OF_THE_ENDPOINT = (
     "module.endpoint.aws_sagemaker_endpoint.",
     "module.scaling.aws_appautoscaling_",
-    "module.guard.terraform_data.endpoint",
-    "module.guard.aws_scheduler_schedule.",
-    "module.guard.aws_iam_role_policy.",
+    "module.cost_control.terraform_data.endpoint",
+    "module.cost_control.aws_scheduler_schedule.",
+    "module.cost_control.aws_iam_role_policy.",
 )
 
 

@@ -7,27 +7,28 @@ locals {
   account_id = data.aws_caller_identity.this.account_id
   partition  = data.aws_partition.this.partition
 
-  # Jobs bear them too
+  # Jobs created outside Terraform get the same tags
   tags = {
     Project     = "scones"
     Environment = var.environment
-    Stack       = local.prefix # one tag that is this environment's alone, as a budget filters by one
+    Stack       = local.prefix # unique to this environment, because a budget filters by a single tag
   }
 
-  # Known before they exist, so that roles can name them without a cycle
-  endpoint_name      = "${local.prefix}-vehicles"
-  approved_path      = "/scones/${var.environment}/approved-model"
-  data_capture_key   = "data_capture"
-  image_keys         = ["train", "validation", "test"]
-  models_key         = "models"
-  metrics_namespace  = local.prefix
-  transform_key      = "transform"
-  checkpoints_key    = "checkpoints"
-  approved_arns      = nonsensitive(data.aws_ssm_parameters_by_path.approved.values)
-  approved_model_arn = one(local.approved_arns)
-  endpoint_arn       = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:endpoint/${local.endpoint_name}"
+  data_capture_prefix = "data_capture"
+  image_prefixes      = ["train", "validation", "test"]
+  models_prefix       = "models"
+  transform_prefix    = "transform"
+  checkpoints_prefix  = "checkpoints"
+  metrics_namespace   = local.prefix
 
-  # Where functions, jobs and the model run; null where there is no VPC
+  approved_model_path = "/scones/${var.environment}/approved-model"
+  approved_model_arn  = one(nonsensitive(data.aws_ssm_parameters_by_path.approved_model.values))
+
+  # Composed from known parts, because roles name the endpoint before it exists
+  endpoint_name = "${local.prefix}-vehicles"
+  endpoint_arn  = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:endpoint/${local.endpoint_name}"
+
+  # The network of functions, jobs and the model; null without a VPC
   network = one([
     for vpc in module.network : { subnet_ids = vpc.subnet_ids, security_group_ids = vpc.security_group_ids }
   ])
@@ -35,7 +36,7 @@ locals {
   container_network = one([for access in module.network_access : merge(local.network, { policy = access.container_policy })])
 }
 
-# One state holds one environment: applying another's file here would replace this one's resources.
+# A state holds a single environment: applying another one to it would replace the first one's resources.
 resource "terraform_data" "environment" {
   input = var.environment
 
@@ -44,35 +45,35 @@ resource "terraform_data" "environment" {
 
     postcondition {
       condition     = self.output == var.environment
-      error_message = "This state holds the environment ${self.output}. Give ${var.environment} a workspace of its own: terraform workspace select -or-create ${var.environment}"
+      error_message = "This state belongs to the environment ${self.output}. Select a separate workspace for ${var.environment}: terraform workspace select -or-create ${var.environment}"
     }
   }
 }
 
-# The approved model, written by `make train` or `make approve`; nothing before the first.
-data "aws_ssm_parameters_by_path" "approved" {
-  path = local.approved_path
+# Holds the ARN of the approved model package, or nothing before the first approval. `make train` and `make approve` write it.
+data "aws_ssm_parameters_by_path" "approved_model" {
+  path = local.approved_model_path
 }
 
-module "keys" {
-  source = "./modules/keys"
+module "kms_key" {
+  source = "./modules/kms_key"
 
   prefix                  = local.prefix
   deletion_window_in_days = var.protected ? 30 : 7
 
-  # the environment's own roles, and the one that deploys it from GitHub, use it in any case
+  # The environment's own roles and its deployment role always have access
   users = var.key_users == null ? null : concat(var.key_users, [
     for role in ["${local.prefix}-*", "scones-deploy-${var.environment}"] :
     "arn:${local.partition}:iam::${local.account_id}:role/${role}"
   ])
 }
 
-module "notices" {
-  source = "./modules/notices"
+module "notifications" {
+  source = "./modules/notifications"
 
   prefix      = local.prefix
   email       = var.failure_email
-  kms_key_arn = module.keys.arn
+  kms_key_arn = module.kms_key.arn
 }
 
 module "storage" {
@@ -81,10 +82,10 @@ module "storage" {
   bucket_name             = "${local.prefix}-data-${local.account_id}"
   access_logs_bucket_name = "${local.prefix}-access-${local.account_id}"
   table_name              = "${local.prefix}-vehicles"
-  data_capture_key        = local.data_capture_key
+  data_capture_prefix     = local.data_capture_prefix
   capture_retention_days  = var.capture_retention_days
   protected               = var.protected
-  kms_key_arn             = module.keys.arn
+  kms_key_arn             = module.kms_key.arn
 }
 
 module "network" {
@@ -95,7 +96,7 @@ module "network" {
   cidr_block           = var.vpc_cidr
   bucket_arn           = module.storage.bucket_arn
   endpoint_arn         = local.endpoint_arn
-  kms_key_arn          = module.keys.arn
+  kms_key_arn          = module.kms_key.arn
   log_retention_days   = var.log_retention_days
   permissions_boundary = var.permissions_boundary
 }
@@ -112,16 +113,16 @@ module "functions" {
   source = "./modules/functions"
 
   prefix               = local.prefix
-  archives             = "${path.root}/${var.lambda_archives}"
+  archive_directory    = "${path.root}/${var.lambda_archives}"
   bucket_arn           = module.storage.bucket_arn
-  image_keys           = local.image_keys
+  image_prefixes       = local.image_prefixes
   endpoint_arn         = local.endpoint_arn
   endpoint_name        = local.endpoint_name
   network              = local.function_network
   classes              = var.classes
   threshold            = var.threshold
   log_retention_days   = var.log_retention_days
-  kms_key_arn          = module.keys.arn
+  kms_key_arn          = module.kms_key.arn
   permissions_boundary = var.permissions_boundary
 }
 
@@ -132,10 +133,10 @@ module "workflow" {
   function_arns        = module.functions.arns
   table_arn            = module.storage.table_arn
   table_name           = module.storage.table_name
-  topic_arn            = module.notices.topic_arn
+  topic_arn            = module.notifications.topic_arn
   metrics_namespace    = local.metrics_namespace
   log_retention_days   = var.log_retention_days
-  kms_key_arn          = module.keys.arn
+  kms_key_arn          = module.kms_key.arn
   permissions_boundary = var.permissions_boundary
 }
 
@@ -145,11 +146,11 @@ module "training" {
   prefix               = local.prefix
   instance_type        = var.training_instance_type
   bucket_arn           = module.storage.bucket_arn
-  models_key           = local.models_key
-  transform_key        = local.transform_key
-  checkpoints_key      = local.checkpoints_key
+  models_prefix        = local.models_prefix
+  transform_prefix     = local.transform_prefix
+  checkpoints_prefix   = local.checkpoints_prefix
   network_policy       = one(local.container_network[*].policy)
-  kms_key_arn          = module.keys.arn
+  kms_key_arn          = module.kms_key.arn
   permissions_boundary = var.permissions_boundary
 }
 
@@ -159,29 +160,29 @@ module "model" {
   name                 = local.endpoint_name
   model_package_arn    = local.approved_model_arn
   bucket_arn           = module.storage.bucket_arn
-  models_key           = local.models_key
-  data_capture_key     = local.data_capture_key
+  models_prefix        = local.models_prefix
+  data_capture_prefix  = local.data_capture_prefix
   network              = local.container_network
-  kms_key_arn          = module.keys.arn
+  kms_key_arn          = module.kms_key.arn
   permissions_boundary = var.permissions_boundary
 }
 
 module "endpoint" {
   source = "./modules/endpoint"
 
-  name                = local.endpoint_name
-  model_name          = module.model.name
-  model_version       = module.model.version
-  data_capture_uri    = "s3://${module.storage.bucket_name}/${local.data_capture_key}"
-  instance_type       = var.endpoint_instance_type
-  instance_count      = var.endpoint_instance_count
-  serverless          = var.serverless
-  deployment          = var.deployment
-  latency_limit_ms    = var.latency_limit_ms
-  sampling_percentage = var.capture_percentage
-  topic_arn           = module.notices.topic_arn
-  log_retention_days  = var.log_retention_days
-  kms_key_arn         = module.keys.arn
+  name               = local.endpoint_name
+  model_name         = module.model.name
+  model_version      = module.model.version
+  data_capture_uri   = "s3://${module.storage.bucket_name}/${local.data_capture_prefix}"
+  instance_type      = var.endpoint_instance_type
+  instance_count     = var.endpoint_instance_count
+  serverless         = var.serverless
+  deployment         = var.deployment
+  latency_limit_ms   = var.latency_limit_ms
+  capture_percentage = var.capture_percentage
+  topic_arn          = module.notifications.topic_arn
+  log_retention_days = var.log_retention_days
+  kms_key_arn        = module.kms_key.arn
 }
 
 module "scaling" {
@@ -195,19 +196,19 @@ module "scaling" {
   concurrent_requests = var.endpoint_concurrent_requests
 }
 
-module "guard" {
-  source = "./modules/guard"
+module "cost_control" {
+  source = "./modules/cost_control"
 
   prefix         = local.prefix
   partition      = local.partition
   endpoint_name  = local.endpoint_name
   endpoint_arn   = module.endpoint.arn
   variant_name   = module.endpoint.variant_name
-  on_instances   = var.serverless == null
+  instance_based = var.serverless == null
   endpoint_hours = var.endpoint_hours
   idle_hours     = var.idle_hours
   budget_usd     = var.budget_usd
-  topic_arn      = module.notices.topic_arn
+  topic_arn      = module.notifications.topic_arn
 
   permissions_boundary = var.permissions_boundary
 }
@@ -223,5 +224,5 @@ module "observability" {
   filter_log_group  = module.functions.log_groups["filter"]
   endpoint_name     = local.endpoint_name
   threshold         = var.threshold
-  topic_arn         = module.notices.topic_arn
+  topic_arn         = module.notifications.topic_arn
 }

@@ -1,5 +1,5 @@
 output "environment" {
-  description = "Name of the environment."
+  description = "Environment name."
   value       = terraform_data.environment.output
 }
 
@@ -9,47 +9,47 @@ output "region" {
 }
 
 output "bucket" {
-  description = "Bucket of images, models and captured data."
+  description = "Name of the S3 bucket of images, models and captured data."
   value       = module.storage.bucket_name
 }
 
 output "protected" {
-  description = "Whether data is protected from destruction."
+  description = "Whether `terraform destroy` keeps the DynamoDB table and a data bucket that is not empty."
   value       = var.protected
 }
 
 output "kms_key_arn" {
-  description = "Key that encrypts what jobs write."
-  value       = module.keys.arn
+  description = "ARN of the KMS key that encrypts the environment's data and the outputs of jobs."
+  value       = module.kms_key.arn
 }
 
 output "tags" {
-  description = "Tags of all that is this environment's, which jobs are given as they start."
+  description = "Tags of every resource of the environment, also for jobs that are created outside Terraform."
   value       = local.tags
 }
 
 output "training_role_arn" {
-  description = "Role that training jobs run under."
+  description = "ARN of the execution role of training jobs."
   value       = module.training.role_arn
 }
 
 output "transform_role_arn" {
-  description = "Role that batch transform jobs run under."
+  description = "ARN of the execution role of batch transform jobs."
   value       = module.training.transform_role_arn
 }
 
 output "training_images" {
-  description = "Container image of each algorithm's training jobs."
+  description = "Training container image of each algorithm."
   value       = module.training.training_images
 }
 
 output "serving_images" {
-  description = "Container image that serves each algorithm's models."
+  description = "Inference container image of each algorithm."
   value       = module.training.serving_images
 }
 
 output "training_instance_types" {
-  description = "Instance type of each algorithm's training jobs."
+  description = "Training instance type of each algorithm."
   value = {
     pytorch              = var.training_instance_type
     image-classification = var.built_in_instance_type
@@ -57,7 +57,7 @@ output "training_instance_types" {
 }
 
 output "training_instance_count" {
-  description = "Hosts of a training job."
+  description = "Number of instances of a training job."
   value       = var.training_instance_count
 }
 
@@ -67,81 +67,81 @@ output "training_spot" {
 }
 
 output "network" {
-  description = "Subnets and security groups of jobs and models, whose containers are then cut off from any network; null for none."
+  description = "IDs of the VPC subnets and security groups of jobs and models, which then run in network isolation; null without a VPC."
   value       = local.network
 }
 
 output "transform_instance_type" {
-  description = "Instance type of batch transform jobs: the endpoint's, as the same model server runs there."
+  description = "Instance type of batch transform jobs, the same as the endpoint's because they run the same model server."
   value       = var.endpoint_instance_type
 }
 
 output "model_package_group" {
-  description = "Group in which models are registered."
+  description = "Name of the model package group in which models are registered."
   value       = module.training.model_package_group
 }
 
 output "approved_model_path" {
-  description = "SSM path below which the approved model's package stands, as model-package-arn."
-  value       = local.approved_path
+  description = "SSM parameter path that contains the parameter model-package-arn, the ARN of the approved model package."
+  value       = local.approved_model_path
 }
 
 output "approval" {
-  description = "Who approves a model that passed the judge: automatic or manual."
+  description = "How a model that passed the quality gate is approved: automatic or manual."
   value       = var.approval
 }
 
 output "minimum_accuracy" {
-  description = "Accuracy on the validation rows below which no model is approved."
+  description = "Minimum accuracy on the validation set. The quality gate rejects models below it."
   value       = var.minimum_accuracy
 }
 
 output "classes" {
-  description = "Class names; a class's number is its position."
+  description = "Class names in the order of the class index."
   value       = var.classes
 }
 
 output "threshold" {
-  description = "Probability that the best class must reach."
+  description = "Minimum confidence. Executions below it fail."
   value       = var.threshold
 }
 
 output "state_machine_arn" {
-  description = "State machine that classifies one image an execution."
+  description = "ARN of the state machine, which classifies one image per execution."
   value       = module.workflow.state_machine_arn
 }
 
 output "endpoint_name" {
-  description = "Name of the endpoint, which exists from the first approved model on."
+  description = "Name of the endpoint, which exists once a model is approved and deployed."
   value       = local.endpoint_name
 }
 
 output "endpoint_config_name" {
-  description = "Configuration that the endpoint must serve; null before the first approved model."
+  description = "Name of the endpoint configuration that the endpoint must serve; null before the first approved model."
   value       = module.endpoint.config_name
 }
 
 output "endpoint_schedule" {
-  description = "Schedule that ends the endpoint's time to live; null where nothing does."
-  value       = module.guard.schedule_name
+  description = "Name of the schedule that deletes the endpoint; null without an endpoint or without endpoint_hours."
+  value       = module.cost_control.schedule_name
 }
 
 output "data_capture_uri" {
-  description = "Where the endpoint's captured data lands."
-  value       = "s3://${module.storage.bucket_name}/${local.data_capture_key}"
+  description = "S3 URI of the endpoint's captured data."
+  value       = "s3://${module.storage.bucket_name}/${local.data_capture_prefix}"
 }
 
-output "captures" {
+output "data_capture_enabled" {
   description = "Whether the endpoint captures data."
   value       = var.capture_percentage > 0
 }
 
 output "failures_topic_arn" {
-  description = "Topic that is told of failed executions."
-  value       = module.notices.topic_arn
+  description = "ARN of the SNS topic for failed executions, alarms and the budget."
+  value       = module.notifications.topic_arn
 }
 
 output "vehicles_table" {
-  description = "Table of classified vehicles."
+  description = "Name of the DynamoDB table of classified vehicles."
   value       = module.storage.table_name
 }

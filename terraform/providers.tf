@@ -1,4 +1,5 @@
-# Where AWS answers comes from the environment (AWS_ENDPOINT_URL, AWS_PROFILE, ...), so this block serves any.
+# The environment variables AWS_PROFILE, AWS_ENDPOINT_URL and so on select the account and the AWS endpoint, so that one
+# provider block serves every environment.
 provider "aws" {
   region                  = var.region
   max_retries             = var.provider_max_retries

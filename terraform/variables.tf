@@ -1,15 +1,15 @@
 variable "environment" {
-  description = "Name of the environment; part of every resource's name."
+  description = "Environment name; part of every resource name."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.environment))
-    error_message = "The environment must be 2 to 10 lower-case letters and digits, a letter first."
+    error_message = "environment must be 2 to 10 lower-case letters and digits, starting with a letter (got ${var.environment})."
   }
 
   validation {
     condition     = !contains(["boundary", "deploy", "plan", "state"], var.environment)
-    error_message = "The environment must not be boundary, deploy, plan or state: terraform/bootstrap has names that begin so."
+    error_message = "environment must not be boundary, deploy, plan or state (got ${var.environment}): terraform/bootstrap uses these words in resource names."
   }
 }
 
@@ -20,139 +20,139 @@ variable "region" {
 }
 
 variable "classes" {
-  description = "Names of 2 to 100 fine or 2 to 20 coarse classes of CIFAR-100 to tell apart; a class's number is its position here."
+  description = "CIFAR-100 classes to distinguish: names of 2 to 100 fine classes or of 2 to 20 coarse ones. The position in the list is the class index."
   type        = list(string)
   default     = ["bicycle", "motorcycle"]
 
   validation {
     condition     = length(var.classes) >= 2 && length(var.classes) <= 100
-    error_message = "Name 2 to 100 classes."
+    error_message = "classes must have 2 to 100 names (got ${length(var.classes)})."
   }
 
   validation {
     condition     = length(distinct(var.classes)) == length(var.classes)
-    error_message = "A class may be named only once."
+    error_message = "classes must not contain a name twice (got ${join(", ", var.classes)})."
   }
 }
 
 variable "threshold" {
-  description = "Probability that the best class must reach; an execution below it fails."
+  description = "Minimum confidence, the highest class probability of an image. Executions below it fail."
   type        = number
   default     = 0.93
 
   validation {
     condition     = var.threshold > 0 && var.threshold < 1
-    error_message = "The threshold must lie between 0 and 1."
+    error_message = "threshold must be between 0 and 1 (got ${var.threshold})."
   }
 }
 
 variable "minimum_accuracy" {
-  description = "Accuracy on the validation rows below which no model is approved."
+  description = "Minimum accuracy on the validation set. The quality gate rejects models below it."
   type        = number
   default     = 0.8
 
   validation {
     condition     = var.minimum_accuracy >= 0 && var.minimum_accuracy < 1
-    error_message = "The accuracy bar must be at least 0 and below 1."
+    error_message = "minimum_accuracy must be at least 0 and below 1 (got ${var.minimum_accuracy})."
   }
 }
 
 variable "approval" {
-  description = "Who approves a model that passed the judge: automatic, or manual (a person, by `make approve`)."
+  description = "How a model that passed the quality gate is approved: automatic, or manual (`make approve`)."
   type        = string
   default     = "manual"
 
   validation {
     condition     = contains(["automatic", "manual"], var.approval)
-    error_message = "Approval is automatic or manual."
+    error_message = "approval must be automatic or manual (got ${var.approval})."
   }
 }
 
 variable "training_instance_type" {
-  description = "Instance type of training jobs; with several GPUs, one process trains on each (in a search, on the first alone)."
+  description = "Instance type of PyTorch training jobs. With several GPUs, one process trains on each; tuning jobs use the first GPU only."
   type        = string
   default     = "ml.m5.xlarge"
 
   validation {
     condition     = can(regex("^ml\\.[a-z][a-z0-9-]*\\.[a-z0-9]+$", var.training_instance_type))
-    error_message = "An instance type has SageMaker's three parts, as in ml.m5.xlarge."
+    error_message = "training_instance_type must be a SageMaker instance type such as ml.m5.xlarge (got ${var.training_instance_type})."
   }
 }
 
 variable "built_in_instance_type" {
-  description = "Instance type of the built-in algorithm's training jobs, which need a GPU."
+  description = "Instance type of training jobs of the built-in image classification algorithm, which requires a GPU."
   type        = string
   default     = "ml.g4dn.xlarge"
 
   validation {
     condition     = can(regex("^ml\\.(p2|p3|g4dn|g5)\\.[a-z0-9]+$", var.built_in_instance_type))
-    error_message = "The built-in algorithm trains on GPU instances alone, of ml.p2, p3, g4dn or g5."
+    error_message = "built_in_instance_type must be a GPU instance of the ml.p2, ml.p3, ml.g4dn or ml.g5 family (got ${var.built_in_instance_type})."
   }
 }
 
 variable "training_instance_count" {
-  description = "Hosts of a training job; with more than one they train one model together."
+  description = "Number of instances of a training job. Several instances train one model together."
   type        = number
   default     = 1
 
   validation {
     condition     = var.training_instance_count >= 1 && floor(var.training_instance_count) == var.training_instance_count
-    error_message = "A training job needs a whole number of hosts, one at least."
+    error_message = "training_instance_count must be a whole number of at least 1 (got ${var.training_instance_count})."
   }
 }
 
 variable "training_spot" {
-  description = "Whether training jobs run on spot instances: for less, and interrupted at times."
+  description = "Whether training jobs run on spot instances, which cost less and may be interrupted."
   type        = bool
   default     = false
 }
 
 variable "endpoint_instance_type" {
-  description = "Instance type behind the endpoint; billed by the hour, asked or not."
+  description = "Instance type of the endpoint, billed by the hour even without requests."
   type        = string
   default     = "ml.m5.xlarge"
 
   validation {
     condition     = can(regex("^ml\\.[a-z][a-z0-9-]*\\.[a-z0-9]+$", var.endpoint_instance_type))
-    error_message = "An instance type has SageMaker's three parts, as in ml.m5.xlarge."
+    error_message = "endpoint_instance_type must be a SageMaker instance type such as ml.m5.xlarge (got ${var.endpoint_instance_type})."
   }
 }
 
 variable "endpoint_instance_count" {
-  description = "Instances behind the endpoint."
+  description = "Number of endpoint instances; the minimum if the endpoint scales."
   type        = number
   default     = 1
 
   validation {
     condition     = var.endpoint_instance_count >= 1 && floor(var.endpoint_instance_count) == var.endpoint_instance_count
-    error_message = "The endpoint needs a whole number of instances, one at least."
+    error_message = "endpoint_instance_count must be a whole number of at least 1 (got ${var.endpoint_instance_count})."
   }
 }
 
 variable "endpoint_max_instance_count" {
-  description = "Most instances behind the endpoint, which then scales with its load from endpoint_instance_count on; null for no scaling."
+  description = "Maximum number of endpoint instances for scaling with load, starting from endpoint_instance_count; null disables scaling."
   type        = number
   default     = null
 
   validation {
     condition     = var.endpoint_max_instance_count == null || try(var.endpoint_max_instance_count > var.endpoint_instance_count && floor(var.endpoint_max_instance_count) == var.endpoint_max_instance_count, false)
-    error_message = "The endpoint scales to a whole number of instances, more than endpoint_instance_count."
+    error_message = "endpoint_max_instance_count must be a whole number above endpoint_instance_count (got ${jsonencode(var.endpoint_max_instance_count)})."
   }
 }
 
 variable "endpoint_concurrent_requests" {
-  description = "Requests at once that an instance of the endpoint is to have; more bring another instance."
+  description = "Target number of concurrent requests per endpoint instance. Scaling adds instances above it."
   type        = number
   default     = 5
 
   validation {
     condition     = var.endpoint_concurrent_requests > 0
-    error_message = "An instance is to have more than no request at once."
+    error_message = "endpoint_concurrent_requests must be above 0 (got ${var.endpoint_concurrent_requests})."
   }
 }
 
 variable "serverless" {
-  description = "Memory in MB and most requests at once of a serverless endpoint, which costs nothing while nobody asks; null for one on instances."
+  description = "Memory in MB and maximum number of concurrent requests of a serverless endpoint, which costs nothing without requests; null for an endpoint on instances."
   type = object({
     memory_size_in_mb = number
     max_concurrency   = number
@@ -161,28 +161,28 @@ variable "serverless" {
 
   validation {
     condition     = var.serverless == null || var.capture_percentage == 0
-    error_message = "A serverless endpoint captures no data: set capture_percentage = 0 beside serverless, or leave serverless out."
+    error_message = "A serverless endpoint captures no data: set capture_percentage = 0 (got ${var.capture_percentage}), or leave serverless unset."
   }
 
   validation {
     condition     = var.serverless == null || var.endpoint_max_instance_count == null
-    error_message = "A serverless endpoint has no instances to scale: leave endpoint_max_instance_count out."
+    error_message = "A serverless endpoint has no instances to scale: leave endpoint_max_instance_count unset (got ${jsonencode(var.endpoint_max_instance_count)})."
   }
 
   validation {
     condition     = var.serverless == null || try(contains([1024, 2048, 3072, 4096, 5120, 6144], var.serverless.memory_size_in_mb), false)
-    error_message = "A serverless endpoint has 1024, 2048, 3072, 4096, 5120 or 6144 MB of memory."
+    error_message = "serverless.memory_size_in_mb must be 1024, 2048, 3072, 4096, 5120 or 6144 (got ${jsonencode(var.serverless)})."
   }
 
   validation {
     condition     = var.serverless == null || try(var.serverless.max_concurrency >= 1 && var.serverless.max_concurrency <= 200, false)
-    error_message = "A serverless endpoint answers 1 to 200 requests at once."
+    error_message = "serverless.max_concurrency must be 1 to 200 (got ${jsonencode(var.serverless)})."
   }
 }
 
-# Bounds: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_BlueGreenUpdatePolicy.html
+# Limits: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_BlueGreenUpdatePolicy.html
 variable "deployment" {
-  description = "How a new model takes over: the percentage of the traffic it gets first, the seconds for which alarms watch each of the two steps, for which the old instances stay on, and after which it is given up, and over which the alarms count."
+  description = "How traffic moves to a new model: the canary's share of capacity in percent, the seconds for which alarms watch each of the two steps, the seconds before the old instances are terminated, the seconds after which the deployment times out, and the alarms' period in seconds."
   type = object({
     canary_percent           = optional(number, 10)
     wait_seconds             = optional(number, 300)
@@ -194,182 +194,182 @@ variable "deployment" {
 
   validation {
     condition     = var.deployment.canary_percent >= 1 && var.deployment.canary_percent <= 50
-    error_message = "A canary gets 1 to 50 percent of the traffic."
+    error_message = "deployment.canary_percent must be 1 to 50 (got ${var.deployment.canary_percent})."
   }
 
   validation {
     condition     = min(var.deployment.wait_seconds, var.deployment.termination_wait_seconds) >= 0 && max(var.deployment.wait_seconds, var.deployment.termination_wait_seconds) <= 3600
-    error_message = "A deployment's waits are 0 to 3600 seconds."
+    error_message = "deployment.wait_seconds and deployment.termination_wait_seconds must be 0 to 3600 (got ${var.deployment.wait_seconds} and ${var.deployment.termination_wait_seconds})."
   }
 
   validation {
     condition     = var.deployment.timeout_seconds >= 600 && var.deployment.timeout_seconds <= 28800
-    error_message = "A deployment is given up after 600 to 28800 seconds."
+    error_message = "deployment.timeout_seconds must be 600 to 28800 (got ${var.deployment.timeout_seconds})."
   }
 
   validation {
     condition     = var.deployment.timeout_seconds > 2 * var.deployment.wait_seconds + var.deployment.termination_wait_seconds
-    error_message = "A deployment waits twice for wait_seconds and once for termination_wait_seconds: timeout_seconds must be more than all of it."
+    error_message = "deployment.timeout_seconds must be above ${2 * var.deployment.wait_seconds + var.deployment.termination_wait_seconds}, which is twice wait_seconds plus termination_wait_seconds (got ${var.deployment.timeout_seconds})."
   }
 
   validation {
     condition     = contains([10, 30], var.deployment.alarm_period_seconds) || var.deployment.alarm_period_seconds % 60 == 0 && var.deployment.alarm_period_seconds > 0
-    error_message = "Alarms count over 10, 30 or whole minutes of seconds."
+    error_message = "deployment.alarm_period_seconds must be 10, 30 or a multiple of 60 (got ${var.deployment.alarm_period_seconds})."
   }
 }
 
 variable "latency_limit_ms" {
-  description = "Milliseconds within which a model answers 99 of 100 requests; a new one that does not is rolled back."
+  description = "Maximum 99th percentile of the model's latency in milliseconds. A deployment that exceeds it is rolled back."
   type        = number
   default     = 1000
 
   validation {
     condition     = var.latency_limit_ms > 0
-    error_message = "A model needs some time to answer."
+    error_message = "latency_limit_ms must be above 0 (got ${var.latency_limit_ms})."
   }
 }
 
 variable "endpoint_hours" {
-  description = "Hours after its creation at which the endpoint is deleted, until the next `make deploy`; null for never."
+  description = "Hours after its creation at which the endpoint is deleted; `make deploy` creates it again. null keeps the endpoint."
   type        = number
   default     = null
 
   validation {
     condition     = var.endpoint_hours == null || try(var.endpoint_hours > 0 && floor(var.endpoint_hours) == var.endpoint_hours, false)
-    error_message = "The endpoint lives for a whole number of hours, one at least, or for ever (null)."
+    error_message = "endpoint_hours must be a whole number of at least 1, or null (got ${jsonencode(var.endpoint_hours)})."
   }
 }
 
 variable "idle_hours" {
-  description = "Hours without a request after which the endpoint counts as idle."
+  description = "Hours without a request after which the idle alarm goes into ALARM."
   type        = number
   default     = 3
 
   validation {
-    # CloudWatch evaluates at most a day: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+    # An alarm evaluates one day at most: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
     condition     = contains(range(1, 25), var.idle_hours)
-    error_message = "Idleness counts in whole hours, from 1 to 24."
+    error_message = "idle_hours must be a whole number from 1 to 24 (got ${var.idle_hours})."
   }
 }
 
 variable "budget_usd" {
-  description = "US dollars that the environment may cost a month; alarms call at 80 and 100 percent."
+  description = "Monthly budget of the environment in US dollars, with notifications at 80 and 100 percent."
   type        = number
   default     = 50
 
   validation {
     condition     = var.budget_usd > 0
-    error_message = "A budget is more than 0 US dollars a month."
+    error_message = "budget_usd must be above 0 (got ${var.budget_usd})."
   }
 }
 
 variable "capture_percentage" {
-  description = "Share of the endpoint's requests whose data is captured, in percent."
+  description = "Percentage of the endpoint's requests that data capture records; 0 disables data capture."
   type        = number
   default     = 100
 
   validation {
     condition     = var.capture_percentage >= 0 && var.capture_percentage <= 100 && floor(var.capture_percentage) == var.capture_percentage
-    error_message = "The share of captured requests is a whole number from 0 to 100 percent."
+    error_message = "capture_percentage must be a whole number from 0 to 100 (got ${var.capture_percentage})."
   }
 }
 
 variable "capture_retention_days" {
-  description = "Days after which captured data is deleted; null keeps it."
+  description = "Days after which captured data, access logs and old object versions are deleted; null keeps them."
   type        = number
   default     = 30
 
   validation {
     condition     = var.capture_retention_days == null || try(var.capture_retention_days >= 1 && floor(var.capture_retention_days) == var.capture_retention_days, false)
-    error_message = "Captured data is kept for a whole number of days, one at least."
+    error_message = "capture_retention_days must be a whole number of at least 1, or null (got ${jsonencode(var.capture_retention_days)})."
   }
 }
 
 variable "log_retention_days" {
-  description = "Days for which logs are kept."
+  description = "Days for which CloudWatch keeps logs."
   type        = number
   default     = 30
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "CloudWatch keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, ... days."
+    error_message = "log_retention_days must be a period that CloudWatch Logs supports: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 (got ${var.log_retention_days})."
   }
 }
 
 variable "protected" {
-  description = "Whether data is protected from destruction: a bucket that is not empty stays, and so does the table."
+  description = "Whether `terraform destroy` keeps the DynamoDB table and a data bucket that is not empty."
   type        = bool
   default     = true
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the policy that bounds what every role may do at most; null for none. terraform/bootstrap makes one."
+  description = "ARN of the permissions boundary of every role, such as the one that terraform/bootstrap creates; null for none."
   type        = string
   default     = null
 
   validation {
     condition     = var.permissions_boundary == null || can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary))
-    error_message = "A permissions boundary is the ARN of an IAM policy: arn:aws:iam::<account>:policy/<name>."
+    error_message = "permissions_boundary must be an IAM policy ARN, arn:aws:iam::<account>:policy/<name> (got ${jsonencode(var.permissions_boundary)})."
   }
 }
 
 variable "key_users" {
-  description = "ARNs, with `*` for a part of a name, of the people's roles or users that may read and write data with the environment's key, beside the environment's own roles; null for all in the account whom their policies allow it."
+  description = "ARNs of the users and roles, besides the environment's own roles, that may read and write data with the environment's KMS key; names may contain `*`. null allows every principal of the account whose IAM policies permit it."
   type        = list(string)
   default     = null
 
   validation {
     condition     = alltrue([for user in coalesce(var.key_users, []) : can(regex("^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[a-z-]+/.+$", user))])
-    error_message = "Whoever uses the key is named by an ARN, arn:aws:iam::<account>:role/<name>; `*` stands for a part of the name alone."
+    error_message = "key_users must be ARNs such as arn:aws:iam::<account>:role/<name>, with `*` only in the name (got ${jsonencode(var.key_users)})."
   }
 }
 
 variable "vpc_cidr" {
-  description = "Addresses of a VPC without a way to the internet, in which functions, jobs and the endpoint run, their containers cut off from any network; null for none. A model must be trained anew for it: it brings its packages along."
+  description = "CIDR block of a VPC without internet access for functions, jobs and the endpoint, whose containers then run in network isolation; null for no VPC. Models must be trained again after this is set, because an isolated container needs its packages in model.tar.gz."
   type        = string
   default     = null
 
   validation {
     condition     = var.vpc_cidr == null || can(cidrnetmask(var.vpc_cidr)) && try(tonumber(split("/", var.vpc_cidr)[1]) >= 16 && tonumber(split("/", var.vpc_cidr)[1]) <= 27, false)
-    error_message = "A VPC's addresses are an IPv4 range of /16 to /27, such as 10.0.0.0/24."
+    error_message = "vpc_cidr must be an IPv4 CIDR block of /16 to /27, such as 10.0.0.0/24 (got ${jsonencode(var.vpc_cidr)})."
   }
 
   validation {
     condition     = var.vpc_cidr == null || var.serverless == null
-    error_message = "A serverless endpoint runs in no VPC: leave vpc_cidr or serverless out."
+    error_message = "A serverless endpoint cannot run in a VPC: leave vpc_cidr or serverless unset."
   }
 }
 
 variable "failure_email" {
-  description = "Address that is told of failed executions; null for none."
+  description = "E-mail address that receives notifications of failed executions, alarms and the budget; null for none."
   type        = string
   default     = null
 
   validation {
     condition     = var.failure_email == null || can(regex("^[^@\\s]+@[^@\\s]+$", var.failure_email))
-    error_message = "This is no e-mail address."
+    error_message = "failure_email must be an e-mail address (got ${jsonencode(var.failure_email)})."
   }
 }
 
 variable "lambda_archives" {
-  description = "Folder with the functions' zips, which `make lambdas` builds; relative to this module."
+  description = "Directory of the zip files that `make lambdas` builds, relative to this module."
   type        = string
   default     = "../build/lambdas"
 }
 
 variable "provider_max_retries" {
-  description = "How often the provider repeats a request that AWS throttled or failed."
+  description = "How often the provider retries a request that AWS throttled or that failed with a server error."
   type        = number
   default     = 25
 
   validation {
     condition     = var.provider_max_retries >= 0 && floor(var.provider_max_retries) == var.provider_max_retries
-    error_message = "Requests are repeated a whole number of times, from 0 on."
+    error_message = "provider_max_retries must be a whole number of at least 0 (got ${var.provider_max_retries})."
   }
 }
 
 variable "provider_path_style" {
-  description = "Whether AWS answers at one address only: buckets in the path, no instance metadata."
+  description = "Whether the provider uses path-style S3 URLs and skips the instance metadata API, as a custom AWS endpoint requires."
   type        = bool
   default     = false
 }

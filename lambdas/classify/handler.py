@@ -1,4 +1,4 @@
-"""Classify: ask the endpoint for an image's probabilities."""
+"""Classify: invoke the endpoint with an image and return its class probabilities."""
 
 import base64
 import binascii
@@ -9,34 +9,39 @@ from collections.abc import Mapping
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 UNKNOWN = "unknown"
 
-runtime = boto3.client("sagemaker-runtime")
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+THROTTLED = {"ModelNotReadyException", "ThrottlingException"}
+
+# Only the state machine retries, on EndpointUnavailableError: it can wait longer than this function may run, and the
+# execution's history shows each attempt. The timeouts in seconds add up to less than the function's timeout of 30.
+runtime = boto3.client(
+    "sagemaker-runtime", config=Config(connect_timeout=3, read_timeout=25, retries={"total_max_attempts": 1})
+)
 logger = logging.getLogger()
 
 
 class SettingsError(Exception):
-    """The function's environment lacks what it needs."""
+    """An environment variable of the function is missing or invalid."""
 
 
 class EventError(Exception):
-    """The event carries no image."""
+    """The event does not have the expected format."""
 
 
-class ImageFormatError(Exception):
-    """The image is neither a PNG nor a JPEG."""
+class ResponseError(Exception):
+    """The endpoint's response is not a list with one probability for each class."""
 
 
-class AnswerError(Exception):
-    """The endpoint's answer is no list of one probability for each class."""
-
-
-class ModelFailedError(Exception):
-    """The model failed at the image, through no fault of the image: another try may find a better model."""
+class EndpointUnavailableError(Exception):
+    """The endpoint could not answer this request, but may answer the next one; the state machine retries."""
 
 
 def handler(event: Any, context: object) -> dict[str, Any]:
@@ -45,98 +50,117 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     Returns
     -------
     dict
-        `statusCode` 200 and the body with `inferences`, a probability for each class, `predictions`, the same
-        with the classes' names, and `model_version`, of the model that answered (`unknown` where it does not say).
+        `statusCode` 200, and the event's body with `inferences` (one probability for each class), `predictions` (the
+        same with class names) and `model_version` (`unknown` if the model does not return it).
 
     Raises
     ------
-    SettingsError, EventError, ImageFormatError, AnswerError, ModelFailedError
-        Each as its name says.
+    SettingsError, EventError, ResponseError, EndpointUnavailableError
+        The execution fails under the name of the error.
     botocore.exceptions.ClientError
-        The endpoint is missing, or its model refuses the image.
+        The endpoint does not exist, or its model rejects the image.
     """
     endpoint, classes = settings(os.environ)
     body = body_of(event)
-    image = decode(body["image_data"])
-    place = f"s3://{body.get('s3_bucket')}/{body.get('s3_key')}"
-    logger.info("asks", extra={"execution": event.get("execution"), "image": place, "endpoint": endpoint})
-    answer = ask(endpoint, image)
-    inferences = probabilities(answer["Body"].read(), len(classes))
+    image = decode(text_of(body, "image_data"))
+    uri = f"s3://{body.get('s3_bucket')}/{body.get('s3_key')}"
+    logger.info("invoking endpoint", extra={"execution": event.get("execution"), "image": uri, "endpoint": endpoint})
+    response, version = invoke(endpoint, image)
+    inferences = probabilities(response, len(classes))
     predictions = [
         {"class": name, "probability": probability} for name, probability in zip(classes, inferences, strict=True)
     ]
-    # while an endpoint is updated, old and new answer in turn, and only the model itself can say which it was
-    version = answer.get("CustomAttributes", UNKNOWN)
     return {
         "statusCode": 200,
         "body": {**body, "inferences": inferences, "predictions": predictions, "model_version": version},
     }
 
 
-def ask(endpoint: str, image: bytes) -> Any:
-    """The endpoint's answer."""
+def invoke(endpoint: str, image: bytes) -> tuple[bytes, str]:
+    """Return the endpoint's response, and the version of the model that sent it."""
+    kind = content_type(image)
     try:
-        return runtime.invoke_endpoint(
-            EndpointName=endpoint, ContentType=content_type(image), Accept="application/json", Body=image
+        response = runtime.invoke_endpoint(
+            EndpointName=endpoint, ContentType=kind, Accept="application/json", Body=image
         )
-    except ClientError as error:
-        refused = 400 <= error.response.get("OriginalStatusCode", 0) < 500
-        if error.response["Error"]["Code"] != "ModelError" or refused:
+        # during a deployment two models share the traffic, so only the model itself can tell its version
+        return response["Body"].read(), response.get("CustomAttributes", UNKNOWN)
+    except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+        if isinstance(error, ClientError) and not is_transient(error):
             raise
-        raise ModelFailedError(str(error)) from error
+        raise EndpointUnavailableError(f"{endpoint} is unavailable: {error}") from error
+
+
+def is_transient(error: ClientError) -> bool:
+    """Return whether a request that failed like this may succeed later: throttling, and failures of service or model.
+
+    During a deployment, the model that failed may be a canary, and the next request may reach the old model.
+    """
+    code = error.response["Error"]["Code"]
+    if code == "ModelError":
+        return not 400 <= error.response.get("OriginalStatusCode", 0) < 500
+    return code in THROTTLED or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
 
 
 def settings(environment: Mapping[str, str]) -> tuple[str, list[str]]:
-    """The endpoint's name and the classes' names."""
+    """Return the endpoint's name and the class names."""
     try:
         endpoint, classes = environment["ENDPOINT_NAME"], json.loads(environment["CLASS_NAMES"])
     except KeyError as error:
-        raise SettingsError(f"the function's environment lacks {error.args[0]}") from error
+        raise SettingsError(f"the environment variable {error.args[0]} is missing") from error
     except ValueError as error:
-        raise SettingsError(f"CLASS_NAMES is no JSON: {error}") from error
+        raise SettingsError(f"CLASS_NAMES must be JSON: {error}") from error
     if not endpoint:
-        raise SettingsError("ENDPOINT_NAME is empty")
+        raise SettingsError("ENDPOINT_NAME must not be empty")
     if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
-        raise SettingsError("CLASS_NAMES must be a JSON list of names")
+        raise SettingsError(f"CLASS_NAMES must be a non-empty JSON list of strings (got {classes!r:.100})")
     return endpoint, classes
 
 
 def body_of(event: Any) -> Mapping[str, Any]:
-    """What the function before passed on: the event, or its body."""
+    """Return the body of an event; serialize/handler.py describes the format."""
     body = event.get("body", event) if isinstance(event, Mapping) else None
-    if not isinstance(body, Mapping) or not isinstance(body.get("image_data"), str) or not body["image_data"]:
-        raise EventError("the event must be an object with image_data, the image in base64")
+    if not isinstance(body, Mapping):
+        raise EventError(f"the event, or its body, must be an object (got {event!r:.100})")
     return body
 
 
+def text_of(body: Mapping[str, Any], name: str) -> str:
+    """Return a field of the body that must be a non-empty string."""
+    value = body.get(name)
+    if not isinstance(value, str) or not value:
+        raise EventError(f"{name} must be a non-empty string (got {value!r:.100})")
+    return value
+
+
 def decode(image_data: str) -> bytes:
-    """The image's bytes."""
+    """Return the image's content."""
     try:
         return base64.b64decode(image_data, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise EventError(f"image_data is no base64: {error}") from error
+        raise EventError(f"image_data must be base64: {error}") from error
 
 
 def content_type(image: bytes) -> str:
-    """The image's type by its first bytes."""
+    """Return the image's media type, according to its first bytes."""
     for signature, name in SIGNATURES.items():
         if image.startswith(signature):
             return name
-    raise ImageFormatError("the image is neither a PNG nor a JPEG")
+    raise EventError(f"image_data must be a PNG or a JPEG (got content that starts with {image[:8]!r})")
 
 
-def probabilities(answer: bytes, count: int) -> list[float]:
-    """The endpoint's answer, held against what it must be."""
+def probabilities(response: bytes, count: int) -> list[float]:
+    """Return the probabilities in the endpoint's response, after validation."""
     try:
-        values = json.loads(answer)
+        values = json.loads(response)
     except ValueError as error:
-        raise AnswerError(f"the endpoint's answer is no JSON: {error}") from error
+        raise ResponseError(f"the endpoint's response must be JSON: {error} (got {response[:200]!r})") from error
     if not isinstance(values, list) or len(values) != count or not all(map(is_probability, values)):
-        raise AnswerError(f"the endpoint's answer is no list of {count} probabilities: {answer[:200]!r}")
+        raise ResponseError(f"the endpoint's response must be a list of {count} probabilities (got {response[:200]!r})")
     return [float(value) for value in values]
 
 
 def is_probability(value: Any) -> bool:
-    """Whether this is a number from 0 to 1."""
+    """Return whether a value is a number between 0 and 1."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return number and 0 <= value <= 1

@@ -1,4 +1,4 @@
-"""Filter: pass on what the model is sure enough of, and fail loudly otherwise."""
+"""Filter: fail unless the confidence, the highest class probability, reaches the threshold."""
 
 import logging
 import os
@@ -9,78 +9,89 @@ logger = logging.getLogger()
 
 
 class SettingsError(Exception):
-    """The function's environment lacks a threshold."""
+    """An environment variable of the function is missing or invalid."""
 
 
 class EventError(Exception):
-    """The event carries no predictions."""
+    """The event does not have the expected format."""
 
 
-class THRESHOLD_CONFIDENCE_NOT_MET(Exception):  # noqa: N801, N818 (the execution fails under this very name)
-    """The highest probability is below the threshold."""
+class THRESHOLD_CONFIDENCE_NOT_MET(Exception):  # noqa: N801, N818 (the course specifies this error name)
+    """The confidence is below the threshold."""
 
 
 def handler(event: Any, context: object) -> dict[str, Any]:
-    """Hold the highest probability against the threshold.
+    """Compare the highest probability with the threshold.
 
     Returns
     -------
     dict
-        `statusCode` 200 and the body with `confidence`, the highest probability, and `class`, its class's name
-        where the body has `predictions`.
+        `statusCode` 200, and the event's body with `confidence`, the highest probability, and with `class`, the name of
+        its class, if the body has `predictions`.
 
     Raises
     ------
     THRESHOLD_CONFIDENCE_NOT_MET
-        It is below the threshold.
+        The confidence is below the threshold.
     SettingsError, EventError
-        Each as its name says.
+        The execution fails under the name of the error.
     """
     threshold = threshold_of(os.environ)
     body = body_of(event)
-    inferences = body["inferences"]
+    inferences, names = inferences_of(body), class_names(body)
     confidence = max(inferences)
-    names = [prediction["class"] for prediction in body.get("predictions", [])]
     name = names[inferences.index(confidence)] if names else None
-    place = f"s3://{body.get('s3_bucket')}/{body.get('s3_key')}"
-    said = {"class": name, "confidence": confidence, "threshold": threshold}
-    logger.info("judges", extra={"execution": event.get("execution"), "image": place, **said})
+    uri = f"s3://{body.get('s3_bucket')}/{body.get('s3_key')}"
+    prediction = {"class": name, "confidence": confidence, "threshold": threshold}
+    # the confidence metric reads this log record
+    logger.info("comparing confidence", extra={"execution": event.get("execution"), "image": uri, **prediction})
     if confidence < threshold:
         raise THRESHOLD_CONFIDENCE_NOT_MET(
-            f"{name or 'the best class'} at {confidence:.4f} is below the threshold of {threshold:g} "
-            f"for {body.get('s3_key', 'this image')}"
+            f"{name or 'the predicted class'} has confidence {confidence:.4f} for {body.get('s3_key', 'this image')}, "
+            f"below the threshold of {threshold:g}"
         )
     best = {"class": name} if name else {}
     return {"statusCode": 200, "body": {**body, **best, "confidence": confidence}}
 
 
 def threshold_of(environment: Mapping[str, str]) -> float:
-    """The threshold, from 0 to 1."""
+    """Return the threshold, a number between 0 and 1."""
     text = environment.get("THRESHOLD", "")
     try:
         threshold = float(text)
     except ValueError as error:
-        raise SettingsError(f"THRESHOLD must be a number from 0 to 1, not {text!r}") from error
+        raise SettingsError(f"THRESHOLD must be a number between 0 and 1 (got {text!r})") from error
     if not 0 <= threshold <= 1:
-        raise SettingsError(f"THRESHOLD must be a number from 0 to 1, not {text!r}")
+        raise SettingsError(f"THRESHOLD must be a number between 0 and 1 (got {text!r})")
     return threshold
 
 
 def body_of(event: Any) -> Mapping[str, Any]:
-    """What the function before passed on: the event, or its body."""
+    """Return the body of an event; serialize/handler.py describes the format."""
     body = event.get("body", event) if isinstance(event, Mapping) else None
     if not isinstance(body, Mapping):
-        raise EventError("the event must be an object with inferences, a list of probabilities")
-    inferences, predictions = body.get("inferences"), body.get("predictions", [])
-    if not isinstance(inferences, list) or not inferences or not all(map(is_probability, inferences)):
-        raise EventError("the event must have inferences, a list of probabilities that is not empty")
-    named = isinstance(predictions, list) and all(isinstance(p, Mapping) and "class" in p for p in predictions)
-    if not named or len(predictions) not in (0, len(inferences)):
-        raise EventError("predictions must name the class of each inference")
+        raise EventError(f"the event, or its body, must be an object (got {event!r:.100})")
     return body
 
 
+def inferences_of(body: Mapping[str, Any]) -> list[float]:
+    """Return the probabilities, one for each class."""
+    inferences = body.get("inferences")
+    if not isinstance(inferences, list) or not inferences or not all(map(is_probability, inferences)):
+        raise EventError(f"inferences must be a non-empty list of probabilities (got {inferences!r:.100})")
+    return inferences
+
+
+def class_names(body: Mapping[str, Any]) -> list[Any]:
+    """Return the class names in `predictions`, in the order of `inferences`; empty without predictions."""
+    predictions = body.get("predictions", [])
+    named = isinstance(predictions, list) and all(isinstance(p, Mapping) and "class" in p for p in predictions)
+    if not named or len(predictions) not in (0, len(body["inferences"])):
+        raise EventError(f"predictions must have a class for each inference (got {predictions!r:.100})")
+    return [prediction["class"] for prediction in predictions]
+
+
 def is_probability(value: Any) -> bool:
-    """Whether this is a number from 0 to 1."""
+    """Return whether a value is a number between 0 and 1."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return number and 0 <= value <= 1

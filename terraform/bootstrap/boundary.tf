@@ -1,10 +1,10 @@
-# What an environment's roles may do at most. A boundary allows nothing by itself: a role may do what it and its own
-# policy have in common. No boundary reaches the state, or another environment.
+# The permissions boundary of an environment's roles: a role may perform only actions that both the boundary and its own policy
+# allow. The boundary allows no access to the Terraform state or to another environment.
 data "aws_iam_policy_document" "boundary" {
   for_each = var.environments
 
   statement {
-    sid = "OfThisEnvironment"
+    sid = "EnvironmentResources"
     actions = [
       "cloudwatch:DescribeAlarms",
       "dynamodb:PutItem",
@@ -27,7 +27,7 @@ data "aws_iam_policy_document" "boundary" {
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/lambda/scones-${each.key}-*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/Endpoints/scones-${each.key}-*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/vpc/scones-${each.key}-*",
-      # one group for the account's jobs, to which nothing but lines can be added
+      # the whole account's jobs share these log groups, and the actions above can only append to them
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/TrainingJobs*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/TransformJobs*",
       "${local.arn_prefix}:s3:::scones-${each.key}-*",
@@ -36,7 +36,7 @@ data "aws_iam_policy_document" "boundary" {
     ]
   }
 
-  # a key has no name, only a tag: https://docs.aws.amazon.com/kms/latest/developerguide/tag-authorization.html
+  # a key's ARN does not contain the environment, so its tag identifies it: https://docs.aws.amazon.com/kms/latest/developerguide/tag-authorization.html
   statement {
     sid       = "Keys"
     actions   = ["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*"]
@@ -49,7 +49,7 @@ data "aws_iam_policy_document" "boundary" {
     }
   }
 
-  # which a function, a job or a model has in a VPC, and which their service makes
+  # network interfaces of functions, jobs and models in a VPC, which the AWS service creates with their role
   statement {
     sid = "Interfaces"
     actions = [
@@ -70,7 +70,7 @@ data "aws_iam_policy_document" "boundary" {
   }
 
   statement {
-    sid = "WithoutResource"
+    sid = "WithoutResourceArn"
     actions = [
       "cloudwatch:PutMetricData",
       "ec2:DescribeDhcpOptions",
@@ -92,7 +92,7 @@ data "aws_iam_policy_document" "boundary" {
       "xray:PutTelemetryRecords",
       "xray:PutTraceSegments",
     ]
-    # none of these has a resource to name
+    # these actions support no resource ARN
     resources = ["*"]
   }
 }
@@ -101,6 +101,6 @@ resource "aws_iam_policy" "boundary" {
   for_each = var.environments
 
   name        = "scones-boundary-${each.key}"
-  description = "What a role of scones-${each.key} may do at most, whatever its own policy says."
+  description = "Permissions boundary of all roles of scones-${each.key}."
   policy      = data.aws_iam_policy_document.boundary[each.key].json
 }

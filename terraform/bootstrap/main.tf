@@ -7,30 +7,30 @@ locals {
   arn_prefix = "arn:${data.aws_partition.this.partition}"
   issuer     = "token.actions.githubusercontent.com"
 
-  # An account has one such provider, and may have it already
+  # An account can have only one OpenID Connect provider per issuer
   provider_arn = coalesce(var.oidc_provider_arn, one(aws_iam_openid_connect_provider.this[*].arn))
 
   main    = "refs/heads/main"
   subject = "repo:${var.repository}"
 }
 
-module "keys" {
-  source = "../modules/keys"
+module "kms_key" {
+  source = "../modules/kms_key"
 
   prefix                  = "scones-state"
   deletion_window_in_days = 30
 }
 
-# One object an environment; `use_lockfile` keeps a second apply out: no table is needed. Every old version is kept: they
-# are small, and what a state that was lost is restored from.
+# One state object per environment. The backend locks it with `use_lockfile`, so no DynamoDB table is needed. Old versions, which
+# are small, never expire, because a lost state is restored from them.
 module "state" {
   source = "../modules/bucket"
 
   name        = "scones-state-${local.account_id}"
-  kms_key_arn = module.keys.arn
+  kms_key_arn = module.kms_key.arn
 }
 
-# AWS knows GitHub's certificates by itself, and asks for no thumbprint:
+# AWS verifies GitHub's certificate with its own trust store and needs no thumbprint:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html
 resource "aws_iam_openid_connect_provider" "this" {
   count = var.oidc_provider_arn == null ? 1 : 0
@@ -39,8 +39,8 @@ resource "aws_iam_openid_connect_provider" "this" {
   client_id_list = ["sts.amazonaws.com"]
 }
 
-# Who may take on which role: a workflow of this repository, for an environment from main alone, or for a plan. STS reads
-# GitHub's claim `ref` too: https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
+# Workflows of this repository assume an environment's role from the branch main only, and the plan role also for pull requests.
+# STS supports GitHub's claim `ref`: https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
 data "aws_iam_policy_document" "assume" {
   for_each = merge(
     { for name in var.environments : name => { sub = ["${local.subject}:environment:${name}"], ref = [local.main] } },
@@ -71,7 +71,7 @@ resource "aws_iam_role" "deploy" {
   for_each = var.environments
 
   name                 = "scones-deploy-${each.key}"
-  description          = "Deploys ${each.key} from ${var.repository}."
+  description          = "Deploys the environment ${each.key} from ${var.repository}."
   assume_role_policy   = data.aws_iam_policy_document.assume[each.key].json
   max_session_duration = 7200
 }
@@ -86,7 +86,7 @@ resource "aws_iam_role_policy" "deploy" {
 
 resource "aws_iam_role" "plan" {
   name               = "scones-plan"
-  description        = "Plans pull requests of ${var.repository}, and looks for drift."
+  description        = "Plans pull requests of ${var.repository} and detects drift."
   assume_role_policy = data.aws_iam_policy_document.assume["plan"].json
 }
 

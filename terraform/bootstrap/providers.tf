@@ -6,7 +6,7 @@ provider "aws" {
   default_tags {
     tags = {
       Project     = "scones"
-      Environment = "state" # so that no environment's role takes the state's key for its own
+      Environment = "state" # policies match keys by this tag, so it must not be an environment's name
       ManagedBy   = "terraform/bootstrap"
     }
   }

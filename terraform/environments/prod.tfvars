@@ -2,7 +2,7 @@ environment = "prod"
 approval    = "manual"
 protected   = true
 
-minimum_accuracy           = 0.9
+minimum_accuracy       = 0.9
 log_retention_days     = 365
 capture_retention_days = 90
 

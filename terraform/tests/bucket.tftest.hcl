@@ -1,4 +1,4 @@
-# A bucket: closed to the public and to plain HTTP, encrypted and versioned.
+# A private bucket: no public access, TLS only, encrypted and versioned.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -9,9 +9,7 @@ variables {
   kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/some-key"
 }
 
-run "the_bucket_is_closed_to_the_public" {
-  command = plan
-
+run "bucket_is_private_encrypted_and_versioned" {
   module {
     source = "./modules/bucket"
   }
@@ -23,21 +21,15 @@ run "the_bucket_is_closed_to_the_public" {
       aws_s3_bucket_public_access_block.this.ignore_public_acls,
       aws_s3_bucket_public_access_block.this.restrict_public_buckets,
     ])
-    error_message = "Each of the four ways to the public must be blocked."
+    error_message = "The public access block must be complete."
   }
 
   assert {
     condition     = one(aws_s3_bucket_ownership_controls.this.rule).object_ownership == "BucketOwnerEnforced"
-    error_message = "Access lists must be off."
-  }
-}
-
-run "the_bucket_refuses_what_comes_without_tls" {
-  module {
-    source = "./modules/bucket"
+    error_message = "ACLs must be disabled."
   }
 
-  # the mocked provider writes no policy's JSON, so that the statement itself is looked at
+  # The mocked provider renders no policy JSON, so the assertions read the statement itself
   assert {
     condition = alltrue([
       one(data.aws_iam_policy_document.this.statement).effect == "Deny",
@@ -45,7 +37,7 @@ run "the_bucket_refuses_what_comes_without_tls" {
       one(data.aws_iam_policy_document.this.statement).resources == toset(["arn:aws:s3:::some-bucket", "arn:aws:s3:::some-bucket/*"]),
       one(one(data.aws_iam_policy_document.this.statement).principals).identifiers == toset(["*"]),
     ])
-    error_message = "The policy must deny everybody everything in the bucket and on it."
+    error_message = "The policy must deny every action to every principal, on the bucket and its objects."
   }
 
   assert {
@@ -54,47 +46,31 @@ run "the_bucket_refuses_what_comes_without_tls" {
       one(one(data.aws_iam_policy_document.this.statement).condition).variable == "aws:SecureTransport",
       one(one(data.aws_iam_policy_document.this.statement).condition).values == tolist(["false"]),
     ])
-    error_message = "The policy must hold for what comes without TLS, and for nothing else."
+    error_message = "The policy must apply to requests without TLS only."
   }
 
   assert {
     condition     = aws_s3_bucket_policy.this.policy == data.aws_iam_policy_document.this.json
-    error_message = "The policy must be the bucket's."
-  }
-}
-
-run "the_bucket_is_encrypted_and_versioned" {
-  command = plan
-
-  module {
-    source = "./modules/bucket"
+    error_message = "The policy must be attached to the bucket."
   }
 
   assert {
     condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms"
-    error_message = "What lies in the bucket must be encrypted."
+    error_message = "Objects must be encrypted with the KMS key."
   }
 
   assert {
     condition     = one(aws_s3_bucket_versioning.this.versioning_configuration).status == "Enabled"
-    error_message = "Old versions must be kept."
-  }
-}
-
-run "a_bucket_stays_with_what_lies_in_it" {
-  command = plan
-
-  module {
-    source = "./modules/bucket"
+    error_message = "Versioning must be enabled."
   }
 
   assert {
     condition     = aws_s3_bucket.this.force_destroy == false
-    error_message = "A bucket that is not empty must stay, unless it is said that it need not."
+    error_message = "By default a bucket that is not empty must not be destroyed."
   }
 }
 
-run "without_a_key_s3s_own_encrypts" {
+run "without_a_kms_key_s3_encrypts_with_its_own" {
   command = plan
 
   module {
@@ -107,11 +83,11 @@ run "without_a_key_s3s_own_encrypts" {
 
   assert {
     condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
-    error_message = "Without a key, S3's own must encrypt."
+    error_message = "Without a KMS key, S3 must encrypt with its own key."
   }
 }
 
-run "a_name_that_s3_refuses_is_refused_first" {
+run "invalid_name_is_rejected" {
   command = plan
 
   module {

@@ -1,22 +1,22 @@
-# The endpoint: none without a model, one for the approved version, and what it captures.
+# The endpoint of the approved model, and none before the first approval.
 
 mock_provider "aws" {
   source = "./tests/mocks"
 }
 
 variables {
-  name                = "some-endpoint"
-  model_name          = "some-endpoint-7-0123abcd"
-  model_version       = "7"
-  data_capture_uri    = "s3://some-bucket/data_capture"
-  instance_type       = "ml.m5.xlarge"
-  instance_count      = 2
-  serverless          = null
-  latency_limit_ms    = 1000
-  sampling_percentage = 50
-  topic_arn           = "arn:aws:sns:us-east-1:123456789012:some-topic"
-  log_retention_days  = 30
-  kms_key_arn         = "arn:aws:kms:us-east-1:123456789012:key/some-key"
+  name               = "some-endpoint"
+  model_name         = "some-endpoint-7-0123abcd"
+  model_version      = "7"
+  data_capture_uri   = "s3://some-bucket/data_capture"
+  instance_type      = "ml.m5.xlarge"
+  instance_count     = 2
+  serverless         = null
+  latency_limit_ms   = 1000
+  capture_percentage = 50
+  topic_arn          = "arn:aws:sns:us-east-1:123456789012:some-topic"
+  log_retention_days = 30
+  kms_key_arn        = "arn:aws:kms:us-east-1:123456789012:key/some-key"
 
   deployment = {
     canary_percent           = 10
@@ -27,7 +27,7 @@ variables {
   }
 }
 
-run "no_model_is_no_endpoint_in_the_module" {
+run "without_a_model_there_is_no_endpoint" {
   command = plan
 
   module {
@@ -46,12 +46,11 @@ run "no_model_is_no_endpoint_in_the_module" {
       length(module.alarms) == 0,
       length(aws_cloudwatch_log_group.this) == 0,
     ])
-    error_message = "Without a model there must be nothing that is billed."
+    error_message = "Without a model there must be no billed resource."
   }
 }
 
-run "a_model_is_one_endpoint_that_captures_both_sides_as_json" {
-
+run "endpoint_serves_the_model_with_data_capture_and_canary_deployments" {
   module {
     source = "./modules/endpoint"
   }
@@ -62,7 +61,7 @@ run "a_model_is_one_endpoint_that_captures_both_sides_as_json" {
       one(aws_sagemaker_endpoint.this).name == "some-endpoint",
       one(aws_sagemaker_endpoint.this).endpoint_config_name == one(aws_sagemaker_endpoint_configuration.this).name,
     ])
-    error_message = "The endpoint must serve the model that is given."
+    error_message = "The endpoint must serve the given model."
   }
 
   assert {
@@ -71,23 +70,17 @@ run "a_model_is_one_endpoint_that_captures_both_sides_as_json" {
       one(one(aws_sagemaker_endpoint_configuration.this).data_capture_config).initial_sampling_percentage == 50,
       one(one(aws_sagemaker_endpoint_configuration.this).data_capture_config).destination_s3_uri == "s3://some-bucket/data_capture",
     ])
-    error_message = "The asked share must be captured, to the asked place."
+    error_message = "Data capture must record the given percentage to the given S3 URI."
   }
 
   assert {
     condition     = toset(one(one(aws_sagemaker_endpoint_configuration.this).data_capture_config).capture_options[*].capture_mode) == toset(["Input", "Output"])
-    error_message = "Both the question and the answer must be captured."
+    error_message = "Data capture must record requests and responses."
   }
 
   assert {
     condition     = one(one(one(aws_sagemaker_endpoint_configuration.this).data_capture_config).capture_content_type_header).json_content_types == toset(["application/json"])
-    error_message = "Answers must be captured as JSON, not as base64."
-  }
-}
-
-run "a_new_model_gets_a_part_of_the_traffic_first_and_alarms_bring_it_back" {
-  module {
-    source = "./modules/endpoint"
+    error_message = "Responses must be captured as JSON, not as base64."
   }
 
   assert {
@@ -96,7 +89,7 @@ run "a_new_model_gets_a_part_of_the_traffic_first_and_alarms_bring_it_back" {
       one(one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).canary_size).value == 10,
       one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).wait_interval_in_seconds == 300,
     ])
-    error_message = "A tenth of the traffic must go first, for five minutes."
+    error_message = "A canary of 10 percent must serve traffic first, for 300 seconds."
   }
 
   assert {
@@ -104,9 +97,17 @@ run "a_new_model_gets_a_part_of_the_traffic_first_and_alarms_bring_it_back" {
     error_message = "Server errors, model errors and latency must roll a deployment back."
   }
 
+  assert {
+    condition = alltrue([
+      one(aws_cloudwatch_log_group.this).name == "/aws/sagemaker/Endpoints/some-endpoint",
+      one(aws_cloudwatch_log_group.this).retention_in_days == 30,
+      one(aws_cloudwatch_log_group.this).kms_key_id == var.kms_key_arn,
+    ])
+    error_message = "The log group that SageMaker writes to must be encrypted and must have a retention."
+  }
 }
 
-run "one_instance_moves_all_at_once_and_is_watched" {
+run "single_instance_moves_all_traffic_at_once" {
   module {
     source = "./modules/endpoint"
   }
@@ -117,18 +118,18 @@ run "one_instance_moves_all_at_once_and_is_watched" {
 
   assert {
     condition     = one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).type == "ALL_AT_ONCE" && length(one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).canary_size) == 0
-    error_message = "One instance has no part that could go first."
+    error_message = "A single instance allows no canary."
   }
 }
 
-run "a_serverless_endpoint_has_neither_instances_nor_captures_nor_a_shift" {
+run "serverless_endpoint_has_no_instances_data_capture_or_canary" {
   module {
     source = "./modules/endpoint"
   }
 
   variables {
-    sampling_percentage = 0
-    serverless          = { memory_size_in_mb = 2048, max_concurrency = 5 }
+    capture_percentage = 0
+    serverless         = { memory_size_in_mb = 2048, max_concurrency = 5 }
   }
 
   assert {
@@ -139,28 +140,11 @@ run "a_serverless_endpoint_has_neither_instances_nor_captures_nor_a_shift" {
       length(one(aws_sagemaker_endpoint.this).deployment_config) == 0,
       length(module.alarms) == 0,
     ])
-    error_message = "A serverless endpoint has none of what is for instances."
+    error_message = "A serverless endpoint must have no configuration that requires instances."
   }
 }
 
-run "what_the_containers_log_has_an_end_and_the_key" {
-  command = plan
-
-  module {
-    source = "./modules/endpoint"
-  }
-
-  assert {
-    condition = alltrue([
-      one(aws_cloudwatch_log_group.this).name == "/aws/sagemaker/Endpoints/some-endpoint",
-      one(aws_cloudwatch_log_group.this).retention_in_days == 30,
-      one(aws_cloudwatch_log_group.this).kms_key_id == var.kms_key_arn,
-    ])
-    error_message = "The group that SageMaker would make itself must be there first, encrypted and with an end."
-  }
-}
-
-run "a_disk_of_its_own_has_g6e_xlarge" {
+run "g6e_instance_has_local_disk" {
   command = plan
 
   module {
@@ -173,11 +157,11 @@ run "a_disk_of_its_own_has_g6e_xlarge" {
 
   assert {
     condition     = one(aws_sagemaker_endpoint_configuration.this).kms_key_arn == null
-    error_message = "A key is for volumes, and refused for disks of an instance's own."
+    error_message = "SageMaker rejects a volume key for an instance type with local disks."
   }
 }
 
-run "a_disk_of_its_own_has_trn2_48xlarge" {
+run "trn2_instance_has_local_disk" {
   command = plan
 
   module {
@@ -190,11 +174,11 @@ run "a_disk_of_its_own_has_trn2_48xlarge" {
 
   assert {
     condition     = one(aws_sagemaker_endpoint_configuration.this).kms_key_arn == null
-    error_message = "A key is for volumes, and refused for disks of an instance's own."
+    error_message = "SageMaker rejects a volume key for an instance type with local disks."
   }
 }
 
-run "no_disk_of_its_own_has_inf2_xlarge" {
+run "inf2_instance_has_no_local_disk" {
   command = plan
 
   module {
@@ -207,11 +191,11 @@ run "no_disk_of_its_own_has_inf2_xlarge" {
 
   assert {
     condition     = one(aws_sagemaker_endpoint_configuration.this).kms_key_arn == var.kms_key_arn
-    error_message = "A key is for volumes, and refused for disks of an instance's own."
+    error_message = "The volume of an instance type without local disks must be encrypted with the KMS key."
   }
 }
 
-run "inputs_of_another_form_are_refused" {
+run "invalid_variables_are_rejected" {
   command = plan
 
   module {
@@ -219,13 +203,13 @@ run "inputs_of_another_form_are_refused" {
   }
 
   variables {
-    name                = "Some_Endpoint"
-    data_capture_uri    = "some-bucket/data_capture"
-    instance_type       = "m5.xlarge"
-    instance_count      = 0
-    sampling_percentage = 50.5
-    kms_key_arn         = "alias/scones-test"
+    name               = "Some_Endpoint"
+    data_capture_uri   = "some-bucket/data_capture"
+    instance_type      = "m5.xlarge"
+    instance_count     = 0
+    capture_percentage = 50.5
+    kms_key_arn        = "alias/scones-test"
   }
 
-  expect_failures = [var.name, var.data_capture_uri, var.instance_type, var.instance_count, var.sampling_percentage, var.kms_key_arn]
+  expect_failures = [var.name, var.data_capture_uri, var.instance_type, var.instance_count, var.capture_percentage, var.kms_key_arn]
 }

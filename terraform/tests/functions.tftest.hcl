@@ -1,4 +1,4 @@
-# The functions: what each is told by its environment, and what it may do.
+# The Lambda functions: configuration, code and permissions.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -6,9 +6,9 @@ mock_provider "aws" {
 
 variables {
   prefix               = "scones-test"
-  archives             = "../build/lambdas"
+  archive_directory    = "../build/lambdas"
   bucket_arn           = "arn:aws:s3:::some-bucket"
-  image_keys           = ["train", "test"]
+  image_prefixes       = ["train", "test"]
   endpoint_arn         = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/some-endpoint"
   endpoint_name        = "some-endpoint"
   classes              = ["bicycle", "motorcycle"]
@@ -18,16 +18,14 @@ variables {
   permissions_boundary = null
 }
 
-run "each_function_is_told_what_it_needs" {
-  command = plan
-
+run "each_function_has_its_own_code_environment_and_permissions" {
   module {
     source = "./modules/functions"
   }
 
   assert {
     condition     = length(aws_lambda_function.this["serialize"].environment) == 0
-    error_message = "Serialize needs nothing."
+    error_message = "Serialize must have no environment variables."
   }
 
   assert {
@@ -35,20 +33,12 @@ run "each_function_is_told_what_it_needs" {
       ENDPOINT_NAME = "some-endpoint"
       CLASS_NAMES   = "[\"bicycle\",\"motorcycle\"]"
     })
-    error_message = "Classify must know the endpoint and the classes in their order."
+    error_message = "Classify must have the endpoint name, and the class names in their order."
   }
 
   assert {
     condition     = one(aws_lambda_function.this["filter"].environment).variables == tomap({ THRESHOLD = "0.93" })
-    error_message = "Filter must know the threshold."
-  }
-}
-
-run "each_function_is_its_own_zip" {
-  command = plan
-
-  module {
-    source = "./modules/functions"
+    error_message = "Filter must have the threshold."
   }
 
   assert {
@@ -60,13 +50,7 @@ run "each_function_is_its_own_zip" {
         function.source_code_hash == filebase64sha256("../build/lambdas/${name}.zip"),
       ])
     ])
-    error_message = "A function must be made of the zip of its name, and follow its bytes."
-  }
-}
-
-run "each_function_may_do_its_own_work_only" {
-  module {
-    source = "./modules/functions"
+    error_message = "Each function must be deployed from its own zip file, and again when the file changes."
   }
 
   assert {
@@ -78,7 +62,7 @@ run "each_function_may_do_its_own_work_only" {
       classify  = ["logs:CreateLogStream", "logs:PutLogEvents", "sagemaker:InvokeEndpoint", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
       filter    = ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
     })
-    error_message = "A function must be allowed its log and traces, and what its work needs."
+    error_message = "Each function may write logs and traces, and perform the actions that its code needs."
   }
 
   assert {
@@ -88,7 +72,7 @@ run "each_function_may_do_its_own_work_only" {
         if statement.actions != toset(["xray:PutTraceSegments", "xray:PutTelemetryRecords"])
       ]
     ]))
-    error_message = "No function may do anything to everything, but tell of itself."
+    error_message = "Only X-Ray actions may have the resource `*`."
   }
 
   assert {
@@ -96,11 +80,11 @@ run "each_function_may_do_its_own_work_only" {
       for statement in data.aws_iam_policy_document.this["serialize"].statement : sort(statement.resources)
       if contains(statement.actions, "s3:GetObject")
     ]) == ["arn:aws:s3:::some-bucket/test/*", "arn:aws:s3:::some-bucket/train/*"]
-    error_message = "Serialize must read images only, not models or captured data."
+    error_message = "Serialize may read images only, not models or captured data."
   }
 }
 
-run "an_archive_that_is_not_built_is_refused" {
+run "missing_zip_file_is_rejected" {
   command = plan
 
   module {
@@ -108,13 +92,13 @@ run "an_archive_that_is_not_built_is_refused" {
   }
 
   variables {
-    archives = "no/such/folder"
+    archive_directory = "no/such/folder"
   }
 
   expect_failures = [aws_lambda_function.this]
 }
 
-run "inputs_of_another_form_are_refused" {
+run "invalid_variables_are_rejected" {
   command = plan
 
   module {

@@ -1,4 +1,4 @@
-# The model: none before the first approved version, and each with a name of its own.
+# The SageMaker model of the approved version, and none before the first approval.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -8,13 +8,13 @@ variables {
   name                 = "some-endpoint"
   model_package_arn    = "arn:aws:sagemaker:us-east-1:123456789012:model-package/some-group/7"
   bucket_arn           = "arn:aws:s3:::some-bucket"
-  models_key           = "models"
-  data_capture_key     = "data_capture"
+  models_prefix        = "models"
+  data_capture_prefix  = "data_capture"
   kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/some-key"
   permissions_boundary = null
 }
 
-run "no_version_is_no_model" {
+run "without_an_approved_version_there_is_no_model" {
   command = plan
 
   module {
@@ -31,7 +31,7 @@ run "no_version_is_no_model" {
   }
 }
 
-run "a_version_is_a_model_that_says_which_it_is" {
+run "model_is_the_approved_version_and_knows_its_number" {
   module {
     source = "./modules/model"
   }
@@ -43,11 +43,11 @@ run "a_version_is_a_model_that_says_which_it_is" {
 
   assert {
     condition     = one(one(aws_sagemaker_model.this).primary_container).environment.MODEL_VERSION == "v7"
-    error_message = "Each answer must say which version gave it."
+    error_message = "The container must know its version, which it returns with each prediction."
   }
 }
 
-run "in_a_vpc_the_container_is_cut_off_from_the_network" {
+run "model_in_a_vpc_runs_in_network_isolation" {
   module {
     source = "./modules/model"
   }
@@ -58,11 +58,11 @@ run "in_a_vpc_the_container_is_cut_off_from_the_network" {
 
   assert {
     condition     = aws_sagemaker_model.this[0].enable_network_isolation && one(aws_sagemaker_model.this[0].vpc_config).subnets == toset(["subnet-1"])
-    error_message = "A model in a VPC must be isolated, and in its subnets."
+    error_message = "A model in a VPC must be in its subnets and in network isolation."
   }
 }
 
-run "inputs_of_another_form_are_refused" {
+run "invalid_variables_are_rejected" {
   command = plan
 
   module {

@@ -1,4 +1,4 @@
-# A VPC from which nothing but S3 and inference can be reached.
+# A VPC from which only S3 and SageMaker Runtime are reachable.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -14,35 +14,29 @@ variables {
   permissions_boundary = null
 }
 
-run "two_zones_share_the_addresses" {
+run "two_zones_reach_only_s3_and_sagemaker_runtime" {
   module {
     source = "./modules/network"
   }
 
   assert {
     condition     = [for subnet in aws_subnet.this : subnet.cidr_block] == ["10.0.0.0/25", "10.0.0.128/25"]
-    error_message = "Each of the two subnets must have half of the addresses."
+    error_message = "Each of the two subnets must have half of the CIDR block."
   }
 
   assert {
     condition     = length(distinct(aws_subnet.this[*].availability_zone)) == 2
-    error_message = "Each subnet must have a zone of its own."
+    error_message = "The subnets must be in different availability zones."
   }
 
   assert {
     condition     = length(output.subnet_ids) == 2 && length(output.security_group_ids) == 1
-    error_message = "What runs here must be told where."
-  }
-}
-
-run "only_named_services_can_be_reached" {
-  module {
-    source = "./modules/network"
+    error_message = "The outputs must have both subnets and the security group of the workloads."
   }
 
   assert {
     condition     = aws_vpc_endpoint.storage.vpc_endpoint_type == "Gateway" && aws_vpc_endpoint.storage.service_name == "com.amazonaws.us-east-1.s3"
-    error_message = "S3 must be reached through a gateway."
+    error_message = "S3 must be reachable through a gateway endpoint."
   }
 
   assert {
@@ -50,26 +44,26 @@ run "only_named_services_can_be_reached" {
       one(one(data.aws_iam_policy_document.storage.statement).principals).identifiers == toset(["*"]) &&
       one(one(data.aws_iam_policy_document.storage.statement).condition).variable == "aws:PrincipalAccount"
     )
-    error_message = "All of this account must pass the gateway, which takes the account's ARN for its root user, and nobody else."
+    error_message = "The gateway endpoint must allow every principal of this account, and no other account's."
   }
 
   assert {
     condition     = aws_vpc_endpoint.inference.private_dns_enabled && aws_vpc_endpoint.inference.service_name == "com.amazonaws.us-east-1.sagemaker.runtime"
-    error_message = "Inference must be reached under its own name."
+    error_message = "SageMaker Runtime must be reachable at its standard hostname."
   }
 
   assert {
     condition     = aws_vpc_security_group_egress_rule.storage.cidr_ipv4 == null && aws_vpc_security_group_egress_rule.inference.cidr_ipv4 == null
-    error_message = "No range of addresses may be reached."
+    error_message = "No egress rule may name an IP address range."
   }
 
   assert {
     condition     = aws_flow_log.this.traffic_type == "REJECT"
-    error_message = "What was refused must be logged."
+    error_message = "Rejected connections must be logged."
   }
 }
 
-run "inputs_of_another_form_are_refused" {
+run "invalid_variables_are_rejected" {
   command = plan
 
   module {

@@ -1,4 +1,4 @@
-# Interfaces are made where they are meant to be, and nowhere else.
+# IAM policies for network interfaces in the VPC.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -9,7 +9,7 @@ variables {
   security_group_ids = ["sg-1"]
 }
 
-run "interfaces_are_made_in_the_named_places" {
+run "interfaces_are_created_in_the_given_subnets_only" {
   module {
     source = "./modules/network_access"
   }
@@ -23,11 +23,11 @@ run "interfaces_are_made_in_the_named_places" {
       "arn:aws:ec2:us-east-1:123456789012:security-group/sg-1",
       "arn:aws:ec2:us-east-1:123456789012:network-interface/*",
     ])
-    error_message = "An interface must be made in these subnets, and in this group."
+    error_message = "Interfaces may be created only in the given subnets and with the given security group."
   }
 }
 
-run "nowhere_is_refused" {
+run "empty_lists_are_rejected" {
   command = plan
 
   module {

@@ -1,4 +1,4 @@
-# Dashboard and alarms: doubts and faults are told apart, and every alarm reaches the topic.
+# The dashboard, and alarms that distinguish low confidence from faults.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -16,7 +16,7 @@ variables {
   topic_arn         = "arn:aws:sns:us-east-1:123456789012:some-topic"
 }
 
-run "every_alarm_calls_and_none_calls_for_silence" {
+run "alarms_and_dashboard_cover_the_workflow" {
   command = plan
 
   module {
@@ -28,85 +28,53 @@ run "every_alarm_calls_and_none_calls_for_silence" {
       for alarm in values(aws_cloudwatch_metric_alarm.this) :
       alarm.alarm_actions == toset([var.topic_arn]) && alarm.treat_missing_data == "notBreaching"
     ])
-    error_message = "An alarm must reach the topic, and no requests are no failure."
-  }
-}
-
-run "doubts_are_no_faults" {
-  command = plan
-
-  module {
-    source = "./modules/observability"
+    error_message = "Each alarm must publish to the SNS topic, and must not go into ALARM without data."
   }
 
   assert {
     condition = anytrue([
-      for query in aws_cloudwatch_metric_alarm.this["workflow-fails"].metric_query :
-      try(one(query.metric).dimensions.Error == "THRESHOLD_CONFIDENCE_NOT_MET", false) && query.id == "refused"
+      for query in aws_cloudwatch_metric_alarm.this["workflow-failures"].metric_query :
+      try(one(query.metric).dimensions.Error == "THRESHOLD_CONFIDENCE_NOT_MET", false) && query.id == "low_confidence"
     ])
-    error_message = "What the threshold refused must be taken off the failures."
+    error_message = "Low-confidence executions must be subtracted from the failures."
   }
 
   assert {
     condition = alltrue([
-      for query in aws_cloudwatch_metric_alarm.this["functions-fail"].metric_query :
+      for query in aws_cloudwatch_metric_alarm.this["function-errors"].metric_query :
       try(one(query.metric).dimensions.FunctionName != "some-filter", true)
     ])
-    error_message = "Filter fails by design."
-  }
-}
-
-run "the_dashboard_shows_what_was_asked_for" {
-  command = plan
-
-  module {
-    source = "./modules/observability"
-  }
-
-  assert {
-    condition = alltrue([
-      for title in ["Executions", "Failures by name", "Latency of an execution", "Latency of the model", "Confidence", "Requests to the endpoint"] :
-      contains(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[*].properties.title, title)
-    ])
-    error_message = "A chart is missing."
-  }
-}
-
-run "executions_that_nothing_counts_call_too" {
-  command = plan
-
-  module {
-    source = "./modules/observability"
+    error_message = "Filter fails by design, so its errors must not count."
   }
 
   assert {
     condition = alltrue([
       for name in ["ExecutionsTimedOut", "ExecutionsAborted"] :
-      contains(flatten([for query in aws_cloudwatch_metric_alarm.this["workflow-fails"].metric_query : query.metric[*].metric_name]), name)
+      contains(flatten([for query in aws_cloudwatch_metric_alarm.this["workflow-failures"].metric_query : query.metric[*].metric_name]), name)
     ])
-    error_message = "A state machine that is stopped from outside counts nothing itself."
+    error_message = "Executions that time out or are aborted must count, although the state machine cannot count them itself."
   }
 
   assert {
-    condition     = toset(flatten([for query in aws_cloudwatch_metric_alarm.this["workflow-breaks"].metric_query : query.metric[*].metric_name])) == toset(["ExecutionsFailed", "Failures"])
-    error_message = "What the state machine cannot catch must be told from what it counted."
+    condition     = toset(flatten([for query in aws_cloudwatch_metric_alarm.this["workflow-uncounted-failures"].metric_query : query.metric[*].metric_name])) == toset(["ExecutionsFailed", "Failures"])
+    error_message = "Failures that the state machine cannot catch must be found by comparing Step Functions' count with its own."
   }
-}
 
-run "a_namespace_with_a_dash_is_found" {
-  command = plan
-
-  module {
-    source = "./modules/observability"
+  assert {
+    condition = alltrue([
+      for title in ["Executions", "Failures by error", "Execution time", "Model latency", "Confidence", "Endpoint requests"] :
+      contains(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[*].properties.title, title)
+    ])
+    error_message = "The dashboard must have all charts."
   }
 
   assert {
     condition     = strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "SEARCH('{\\\"scones-test\\\",Error}")
-    error_message = "CloudWatch wants quotes about a name that has more than letters and digits."
+    error_message = "CloudWatch requires quotes around a namespace with characters other than letters and digits."
   }
 }
 
-run "inputs_of_another_form_are_refused" {
+run "invalid_variables_are_rejected" {
   command = plan
 
   module {

@@ -1,4 +1,4 @@
-# The whole: what an operator applies, before and after the first approved model.
+# The root module before and after the first approved model.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -8,21 +8,21 @@ variables {
   environment = "test"
 }
 
-run "before_the_first_approved_model_there_is_no_endpoint" {
+run "without_an_approved_model_there_is_no_endpoint" {
   assert {
     condition     = output.endpoint_config_name == null
-    error_message = "Without a model there must be no endpoint."
+    error_message = "Without an approved model there must be no endpoint."
   }
 
   assert {
     condition     = output.endpoint_name == "scones-test-vehicles"
-    error_message = "The endpoint's name is known before it is there."
+    error_message = "The endpoint's name must be known before the endpoint exists."
   }
 }
 
-run "with_an_approved_model_there_is_an_endpoint" {
+run "approved_model_is_deployed" {
   override_data {
-    target = data.aws_ssm_parameters_by_path.approved
+    target = data.aws_ssm_parameters_by_path.approved_model
     values = {
       values = ["arn:aws:sagemaker:us-east-1:123456789012:model-package/scones-test-vehicles/7"]
     }
@@ -30,11 +30,11 @@ run "with_an_approved_model_there_is_an_endpoint" {
 
   assert {
     condition     = output.endpoint_config_name != null
-    error_message = "An approved model must be behind the endpoint."
+    error_message = "An approved model must be deployed to the endpoint."
   }
 }
 
-run "another_environment_is_refused_this_ones_state" {
+run "another_environment_is_rejected_on_the_same_state" {
   command = plan
 
   variables {

@@ -1,4 +1,4 @@
-# Scaling: with the requests at once, or not at all.
+# Endpoint scaling by concurrent requests.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -13,7 +13,7 @@ variables {
   concurrent_requests = 5
 }
 
-run "an_endpoint_scales_on_the_requests_it_has_at_once" {
+run "endpoint_scales_with_concurrent_requests" {
   module {
     source = "./modules/scaling"
   }
@@ -25,11 +25,11 @@ run "an_endpoint_scales_on_the_requests_it_has_at_once" {
       one(aws_appautoscaling_target.this).max_capacity == 4,
       one(one(aws_appautoscaling_policy.this).target_tracking_scaling_policy_configuration).target_value == 5,
     ])
-    error_message = "Instances must follow the requests at once, from the fewest to the most."
+    error_message = "The number of instances must follow the concurrent requests, between minimum and maximum."
   }
 }
 
-run "without_a_most_or_an_endpoint_nothing_scales" {
+run "without_a_maximum_there_is_no_scaling" {
   command = plan
 
   module {
@@ -42,11 +42,11 @@ run "without_a_most_or_an_endpoint_nothing_scales" {
 
   assert {
     condition     = length(aws_appautoscaling_target.this) == 0 && output.resource_id == null
-    error_message = "There must be no scaling that nobody asked for."
+    error_message = "Without max_instance_count there must be no scaling."
   }
 }
 
-run "inputs_of_another_form_are_refused" {
+run "invalid_variables_are_rejected" {
   command = plan
 
   module {
@@ -61,7 +61,7 @@ run "inputs_of_another_form_are_refused" {
   expect_failures = [var.instance_count, var.concurrent_requests]
 }
 
-run "no_room_to_scale_is_refused" {
+run "maximum_that_equals_the_minimum_is_rejected" {
   command = plan
 
   module {

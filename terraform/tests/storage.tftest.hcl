@@ -1,4 +1,4 @@
-# The table is kept from destruction where asked; captured data and access logs are not kept for ever.
+# The data bucket, its access logs and the DynamoDB table.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -8,26 +8,52 @@ variables {
   bucket_name             = "some-bucket"
   access_logs_bucket_name = "some-logs"
   table_name              = "some-table"
-  data_capture_key        = "data_capture"
+  data_capture_prefix     = "data_capture"
   capture_retention_days  = 30
   protected               = true
   kms_key_arn             = "arn:aws:kms:us-east-1:123456789012:key/some-key"
 }
 
-run "protected_data_outlives_destroy" {
-  command = plan
-
+run "data_is_protected_encrypted_logged_and_expires" {
   module {
     source = "./modules/storage"
   }
 
   assert {
     condition     = aws_dynamodb_table.this.deletion_protection_enabled && one(aws_dynamodb_table.this.point_in_time_recovery).enabled
-    error_message = "A protected table must stay, and be recoverable."
+    error_message = "A protected table must have deletion protection and point-in-time recovery."
+  }
+
+  assert {
+    condition     = one(aws_dynamodb_table.this.server_side_encryption).kms_key_arn == var.kms_key_arn
+    error_message = "The table must be encrypted with the given KMS key."
+  }
+
+  assert {
+    condition = [
+      for rule in aws_s3_bucket_lifecycle_configuration.this[0].rule : one(rule.expiration).days
+      if one(rule.filter).prefix == "data_capture/"
+    ] == [30]
+    error_message = "Captured data must expire after capture_retention_days."
+  }
+
+  assert {
+    condition = alltrue([
+      one(data.aws_iam_policy_document.access_logs.statement).actions == toset(["s3:PutObject"]),
+      one(data.aws_iam_policy_document.access_logs.statement).resources == toset(["arn:aws:s3:::some-logs/some-bucket/*"]),
+      one(one(data.aws_iam_policy_document.access_logs.statement).principals).identifiers == toset(["logging.s3.amazonaws.com"]),
+      one(one(data.aws_iam_policy_document.access_logs.statement).condition).values == tolist(["123456789012"]),
+    ])
+    error_message = "Only S3's log delivery may write access logs, for this account only."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_logging.this.target_prefix == "some-bucket/" && aws_s3_bucket_logging.this.target_bucket == output.access_logs_bucket_name
+    error_message = "Requests to the data bucket must be logged to the access log bucket."
   }
 }
 
-run "unprotected_data_goes_with_destroy" {
+run "unprotected_table_can_be_destroyed" {
   command = plan
 
   module {
@@ -40,25 +66,11 @@ run "unprotected_data_goes_with_destroy" {
 
   assert {
     condition     = !aws_dynamodb_table.this.deletion_protection_enabled
-    error_message = "A table that is not protected must go."
+    error_message = "A table that is not protected must have no deletion protection."
   }
 }
 
-run "captured_data_is_deleted_in_time" {
-  module {
-    source = "./modules/storage"
-  }
-
-  assert {
-    condition = [
-      for rule in aws_s3_bucket_lifecycle_configuration.this[0].rule : one(rule.expiration).days
-      if one(rule.filter).prefix == "data_capture/"
-    ] == [30]
-    error_message = "Captured data, and nothing else, must expire."
-  }
-}
-
-run "captured_data_is_kept_where_no_days_are_given" {
+run "without_retention_days_nothing_expires" {
   command = plan
 
   module {
@@ -71,51 +83,11 @@ run "captured_data_is_kept_where_no_days_are_given" {
 
   assert {
     condition     = length(aws_s3_bucket_lifecycle_configuration.this) + length(aws_s3_bucket_lifecycle_configuration.access_logs) == 0
-    error_message = "Without days there must be no rule."
+    error_message = "Without capture_retention_days there must be no lifecycle rule."
   }
 }
 
-run "the_table_is_encrypted_with_the_customers_key" {
-  command = plan
-
-  module {
-    source = "./modules/storage"
-  }
-
-  assert {
-    condition     = one(aws_dynamodb_table.this.server_side_encryption).kms_key_arn == var.kms_key_arn
-    error_message = "The table must be encrypted with the key that is given."
-  }
-}
-
-run "s3_alone_writes_access_logs_and_for_this_account_alone" {
-  module {
-    source = "./modules/storage"
-  }
-
-  assert {
-    condition = alltrue([
-      one(data.aws_iam_policy_document.access_logs.statement).actions == toset(["s3:PutObject"]),
-      one(data.aws_iam_policy_document.access_logs.statement).resources == toset(["arn:aws:s3:::some-logs/some-bucket/*"]),
-      one(one(data.aws_iam_policy_document.access_logs.statement).principals).identifiers == toset(["logging.s3.amazonaws.com"]),
-      one(one(data.aws_iam_policy_document.access_logs.statement).condition).values == tolist(["123456789012"]),
-    ])
-    error_message = "Nobody else may write what was asked of the bucket."
-  }
-}
-
-run "the_buckets_requests_are_told_to_the_other" {
-  module {
-    source = "./modules/storage"
-  }
-
-  assert {
-    condition     = aws_s3_bucket_logging.this.target_prefix == "some-bucket/" && aws_s3_bucket_logging.this.target_bucket == output.access_logs_bucket_name
-    error_message = "Who asked the bucket for what must be known afterwards."
-  }
-}
-
-run "inputs_of_another_form_are_refused" {
+run "invalid_variables_are_rejected" {
   command = plan
 
   module {
@@ -126,9 +98,9 @@ run "inputs_of_another_form_are_refused" {
     kms_key_arn             = "alias/scones-test"
     access_logs_bucket_name = "some-bucket"
     table_name              = "a table"
-    data_capture_key        = "data_capture/"
+    data_capture_prefix     = "data_capture/"
     capture_retention_days  = 0
   }
 
-  expect_failures = [var.kms_key_arn, var.access_logs_bucket_name, var.table_name, var.data_capture_key, var.capture_retention_days]
+  expect_failures = [var.kms_key_arn, var.access_logs_bucket_name, var.table_name, var.data_capture_prefix, var.capture_retention_days]
 }

@@ -1,4 +1,4 @@
-# What training needs to be there.
+# The container images of training and inference.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -8,30 +8,30 @@ variables {
   prefix               = "scones-test"
   instance_type        = "ml.m5.xlarge"
   bucket_arn           = "arn:aws:s3:::some-bucket"
-  models_key           = "models"
-  transform_key        = "transform"
-  checkpoints_key      = "checkpoints"
+  models_prefix        = "models"
+  transform_prefix     = "transform"
+  checkpoints_prefix   = "checkpoints"
   kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/some-key"
   permissions_boundary = null
 }
 
-run "each_algorithm_has_its_images" {
+run "cpu_instance_gets_the_cpu_image" {
   module {
     source = "./modules/training"
   }
 
   assert {
     condition     = keys(output.training_images) == keys(output.serving_images)
-    error_message = "What is trained must be served."
+    error_message = "Each algorithm must have a training and an inference image."
   }
 
   assert {
     condition     = data.aws_sagemaker_prebuilt_ecr_image.training.image_tag == "2.6-cpu-py312"
-    error_message = "An instance without a GPU must get the image for processors."
+    error_message = "An instance without a GPU must get the CPU image."
   }
 }
 
-run "a_gpu_has_the_image_for_it" {
+run "gpu_instance_gets_the_gpu_image" {
   module {
     source = "./modules/training"
   }
@@ -42,16 +42,16 @@ run "a_gpu_has_the_image_for_it" {
 
   assert {
     condition     = data.aws_sagemaker_prebuilt_ecr_image.training.image_tag == "2.6-gpu-py312"
-    error_message = "An instance with a GPU must get the image for it."
+    error_message = "An instance with a GPU must get the GPU image."
   }
 
   assert {
     condition     = data.aws_sagemaker_prebuilt_ecr_image.serving.image_tag == "2.6-cpu-py312"
-    error_message = "The model answers on processors."
+    error_message = "Inference must use the CPU image."
   }
 }
 
-run "every_family_with_a_gpu_is_known" {
+run "p_instance_gets_the_gpu_image" {
   module {
     source = "./modules/training"
   }
@@ -62,11 +62,11 @@ run "every_family_with_a_gpu_is_known" {
 
   assert {
     condition     = strcontains(data.aws_sagemaker_prebuilt_ecr_image.training.image_tag, "gpu")
-    error_message = "P instances have GPUs."
+    error_message = "P instances have GPUs and must get the GPU image."
   }
 }
 
-run "inputs_of_another_form_are_refused" {
+run "invalid_variables_are_rejected" {
   command = plan
 
   module {

@@ -1,4 +1,5 @@
-# What a variable must refuse, it refuses before anything is planned; a value that slips through is named.
+# Invalid values of the root module's variables. A run can test one invalid value per variable, so the invalid environment
+# names are spread over the runs. Terraform skips a validation that refers to another invalid variable.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -8,14 +9,14 @@ variables {
   environment = "test"
 }
 
-run "values_below_the_least_are_refused" {
+run "values_below_the_minimum_are_rejected" {
   command = plan
 
   variables {
     environment             = "d"
     threshold               = 0
     classes                 = ["bicycle"]
-    minimum_accuracy            = -0.1
+    minimum_accuracy        = -0.1
     log_retention_days      = 0
     capture_retention_days  = 0
     capture_percentage      = -1
@@ -34,14 +35,14 @@ run "values_below_the_least_are_refused" {
   ]
 }
 
-run "values_above_the_most_are_refused" {
+run "values_above_the_maximum_are_rejected" {
   command = plan
 
   variables {
     environment        = "development"
     threshold          = 1
     classes            = [for number in range(101) : "class${number}"]
-    minimum_accuracy       = 1
+    minimum_accuracy   = 1
     log_retention_days = 3654
     capture_percentage = 101
   }
@@ -56,20 +57,20 @@ run "values_above_the_most_are_refused" {
   ]
 }
 
-run "values_of_the_wrong_kind_are_refused" {
+run "values_of_the_wrong_kind_are_rejected" {
   command = plan
 
   variables {
-    environment             = "Dev"
-    threshold               = 93
-    classes                 = ["bicycle", "motorcycle", "bicycle"]
-    approval                = "never"
-    log_retention_days      = 2
-    endpoint_instance_count = 1.5
-    endpoint_instance_type  = "m5.xlarge"
-    training_instance_type  = "m5.xlarge"
-    failure_email           = "nobody"
-    key_users               = ["somebody"]
+    environment            = "Dev"
+    threshold              = 93
+    classes                = ["bicycle", "motorcycle", "bicycle"]
+    approval               = "never"
+    log_retention_days     = 2
+    endpoint_instance_type = "m5.xlarge"
+    training_instance_type = "m5.xlarge"
+    failure_email          = "nobody"
+    key_users              = ["somebody"]
+    vpc_cidr               = "10.0.0.0/30"
   }
 
   expect_failures = [
@@ -78,71 +79,45 @@ run "values_of_the_wrong_kind_are_refused" {
     var.classes,
     var.approval,
     var.log_retention_days,
-    var.endpoint_instance_count,
     var.endpoint_instance_type,
     var.training_instance_type,
     var.failure_email,
     var.key_users,
+    var.vpc_cidr,
   ]
 }
 
-run "parts_of_a_whole_number_and_of_a_type_are_refused" {
+run "fractions_incomplete_instance_types_and_reserved_environment_are_rejected" {
   command = plan
 
   variables {
-    capture_percentage     = 50.5
-    capture_retention_days = 1.5
-    provider_max_retries   = -1
-    endpoint_instance_type = "ml."
-    training_instance_type = "ml.m5"
+    environment             = "state"
+    capture_percentage      = 50.5
+    capture_retention_days  = 1.5
+    endpoint_instance_count = 1.5
+    provider_max_retries    = -1
+    endpoint_instance_type  = "ml."
+    training_instance_type  = "ml.m5"
   }
 
   expect_failures = [
+    var.environment,
     var.capture_percentage,
     var.capture_retention_days,
+    var.endpoint_instance_count,
     var.provider_max_retries,
     var.endpoint_instance_type,
     var.training_instance_type,
   ]
 }
 
-run "an_environment_that_is_called_as_the_ground_is_refused" {
-  command = plan
-
-  variables {
-    environment = "state"
-  }
-
-  expect_failures = [var.environment]
-}
-
-run "an_environment_that_begins_with_a_digit_is_refused" {
-  command = plan
-
-  variables {
-    environment = "1dev"
-  }
-
-  expect_failures = [var.environment]
-}
-
-run "an_environment_with_a_dash_is_refused" {
-  command = plan
-
-  variables {
-    environment = "dev-1"
-  }
-
-  expect_failures = [var.environment]
-}
-
-run "the_bounds_are_accepted" {
+run "limits_are_accepted" {
   command = plan
 
   variables {
     environment            = "a1"
     threshold              = 0.001
-    minimum_accuracy           = 0
+    minimum_accuracy       = 0
     approval               = "automatic"
     capture_percentage     = 0
     capture_retention_days = null
@@ -153,21 +128,23 @@ run "the_bounds_are_accepted" {
   }
 }
 
-run "a_serverless_endpoint_is_refused_beside_data_capture_and_instances" {
+run "serverless_endpoint_with_data_capture_and_scaling_is_rejected" {
   command = plan
 
   variables {
+    environment                 = "1dev"
     serverless                  = { memory_size_in_mb = 1000, max_concurrency = 0 }
     endpoint_max_instance_count = 2
   }
 
-  expect_failures = [var.serverless]
+  expect_failures = [var.environment, var.serverless]
 }
 
-run "a_deployment_out_of_bounds_is_refused" {
+run "deployment_beyond_the_limits_is_rejected" {
   command = plan
 
   variables {
+    environment                  = "dev-1"
     deployment                   = { canary_percent = 51, wait_seconds = 3601, timeout_seconds = 599, alarm_period_seconds = 45 }
     endpoint_max_instance_count  = 1
     endpoint_concurrent_requests = 0
@@ -175,6 +152,7 @@ run "a_deployment_out_of_bounds_is_refused" {
   }
 
   expect_failures = [
+    var.environment,
     var.deployment,
     var.endpoint_max_instance_count,
     var.endpoint_concurrent_requests,
@@ -182,34 +160,15 @@ run "a_deployment_out_of_bounds_is_refused" {
   ]
 }
 
-run "a_deployment_that_would_be_given_up_while_it_waits_is_refused" {
+run "deployment_that_waits_past_its_timeout_and_serverless_vpc_are_rejected" {
   command = plan
 
   variables {
-    deployment = { wait_seconds = 700, termination_wait_seconds = 400, timeout_seconds = 1800 }
-  }
-
-  expect_failures = [var.deployment]
-}
-
-run "addresses_that_are_no_vpcs_are_refused" {
-  command = plan
-
-  variables {
-    vpc_cidr = "10.0.0.0/30"
-  }
-
-  expect_failures = [var.vpc_cidr]
-}
-
-run "a_serverless_endpoint_in_a_vpc_is_refused" {
-  command = plan
-
-  variables {
+    deployment         = { wait_seconds = 700, termination_wait_seconds = 400, timeout_seconds = 1800 }
     vpc_cidr           = "10.0.0.0/24"
     serverless         = { memory_size_in_mb = 2048, max_concurrency = 5 }
     capture_percentage = 0
   }
 
-  expect_failures = [var.vpc_cidr]
+  expect_failures = [var.deployment, var.vpc_cidr]
 }

@@ -1,4 +1,4 @@
-# The state machine: no failure is caught away.
+# The state machine: the order of its states, and how failures end.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -20,7 +20,7 @@ variables {
   permissions_boundary = null
 }
 
-run "the_functions_follow_each_other_and_the_vehicle_is_recorded" {
+run "states_run_in_order_and_every_failure_fails_the_execution" {
   module {
     source = "./modules/workflow"
   }
@@ -33,7 +33,7 @@ run "the_functions_follow_each_other_and_the_vehicle_is_recorded" {
       jsondecode(aws_sfn_state_machine.this.definition).States.Filter.Next == "Record",
       jsondecode(aws_sfn_state_machine.this.definition).States.Record.End,
     ])
-    error_message = "The order is serialize, classify, filter, record."
+    error_message = "The states must run in the order Serialize, Classify, Filter, Record."
   }
 
   assert {
@@ -41,7 +41,7 @@ run "the_functions_follow_each_other_and_the_vehicle_is_recorded" {
       for name in ["serialize", "classify", "filter"] :
       jsondecode(aws_sfn_state_machine.this.definition).States[title(name)].Parameters.FunctionName == var.function_arns[name]
     ])
-    error_message = "Each state must invoke the function of its name."
+    error_message = "Each state must invoke its own function."
   }
 
   assert {
@@ -49,46 +49,40 @@ run "the_functions_follow_each_other_and_the_vehicle_is_recorded" {
       jsondecode(aws_sfn_state_machine.this.definition).States.Filter.ResultSelector["model_version.$"] == "$.Payload.body.model_version",
       jsondecode(aws_sfn_state_machine.this.definition).States.Record.Parameters.Item.model_version["S.$"] == "$.model_version",
     ])
-    error_message = "The output and the table must say which model answered."
-  }
-}
-
-run "every_failure_is_told_and_fails_the_execution_under_its_own_name" {
-  module {
-    source = "./modules/workflow"
+    error_message = "The output and the table must have the version of the model that made the prediction."
   }
 
   assert {
     condition = alltrue([
       for name in ["Serialize", "Classify", "Filter", "Record"] :
       jsondecode(aws_sfn_state_machine.this.definition).States[name].Catch == [
-        { ErrorEquals = ["States.ALL"], Next = "Count" }
+        { ErrorEquals = ["States.ALL"], Next = "CountFailure" }
       ]
     ])
-    error_message = "Each state that works must hand every failure, and no image, to Count."
+    error_message = "Each state must pass every error, without the image, to CountFailure."
   }
 
   assert {
     condition = alltrue([
-      jsondecode(aws_sfn_state_machine.this.definition).States.Count.Resource == "arn:aws:states:::aws-sdk:cloudwatch:putMetricData",
-      jsondecode(aws_sfn_state_machine.this.definition).States.Count.ResultPath == null,
-      jsondecode(aws_sfn_state_machine.this.definition).States.Count.Next == "Notify",
-      one(jsondecode(aws_sfn_state_machine.this.definition).States.Count.Catch).Next == "Notify",
-      one(jsondecode(aws_sfn_state_machine.this.definition).States.Count.Catch).ResultPath == "$.hidden",
+      jsondecode(aws_sfn_state_machine.this.definition).States.CountFailure.Resource == "arn:aws:states:::aws-sdk:cloudwatch:putMetricData",
+      jsondecode(aws_sfn_state_machine.this.definition).States.CountFailure.ResultPath == null,
+      jsondecode(aws_sfn_state_machine.this.definition).States.CountFailure.Next == "NotifyFailure",
+      one(jsondecode(aws_sfn_state_machine.this.definition).States.CountFailure.Catch).Next == "NotifyFailure",
+      one(jsondecode(aws_sfn_state_machine.this.definition).States.CountFailure.Catch).ResultPath == "$.ignored",
     ])
-    error_message = "Count must end in Notify, counted or not, and keep the failure as it was."
+    error_message = "CountFailure must lead to NotifyFailure, even if it fails itself, and keep the original error."
   }
 
   assert {
     condition = alltrue([
-      jsondecode(aws_sfn_state_machine.this.definition).States.Notify.Resource == "arn:aws:states:::sns:publish",
-      jsondecode(aws_sfn_state_machine.this.definition).States.Notify.Parameters.TopicArn == var.topic_arn,
-      jsondecode(aws_sfn_state_machine.this.definition).States.Notify.ResultPath == null,
-      jsondecode(aws_sfn_state_machine.this.definition).States.Notify.Next == "Failed",
-      one(jsondecode(aws_sfn_state_machine.this.definition).States.Notify.Catch).ErrorEquals == ["States.ALL"],
-      one(jsondecode(aws_sfn_state_machine.this.definition).States.Notify.Catch).Next == "Failed",
+      jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.Resource == "arn:aws:states:::sns:publish",
+      jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.Parameters.TopicArn == var.topic_arn,
+      jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.ResultPath == null,
+      jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.Next == "Failed",
+      one(jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.Catch).ErrorEquals == ["States.ALL"],
+      one(jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.Catch).Next == "Failed",
     ])
-    error_message = "Notify must end in Failed, told or not, and keep the failure as it was."
+    error_message = "NotifyFailure must lead to Failed, even if it fails itself, and keep the original error."
   }
 
   assert {
@@ -97,43 +91,31 @@ run "every_failure_is_told_and_fails_the_execution_under_its_own_name" {
       ErrorPath = "$.Error"
       CausePath = "$.Cause"
     }
-    error_message = "The execution must fail with the failure's own name and cause."
-  }
-}
-
-run "what_another_try_cannot_mend_is_not_tried_again" {
-  module {
-    source = "./modules/workflow"
+    error_message = "The execution must fail with the name and cause of the original error."
   }
 
   assert {
     condition = alltrue(flatten([
       for name in ["Serialize", "Classify", "Filter"] : [
         for retry in jsondecode(aws_sfn_state_machine.this.definition).States[name].Retry : [
-          for error in retry.ErrorEquals : startswith(error, "Lambda.") || (name == "Classify" && error == "ModelFailedError")
+          for error in retry.ErrorEquals : startswith(error, "Lambda.") || (name == "Classify" && error == "EndpointUnavailableError")
         ]
       ]
     ]))
-    error_message = "Only what Lambda may recover from, and a model that failed where another may answer, is tried again."
+    error_message = "Only transient errors of Lambda and an unavailable endpoint may be retried."
   }
-}
 
-run "no_image_reaches_the_log" {
-  command = plan
-
-  module {
-    source = "./modules/workflow"
+  assert {
+    condition = [
+      for retry in jsondecode(aws_sfn_state_machine.this.definition).States.Classify.Retry : retry.MaxAttempts
+      if contains(retry.ErrorEquals, "EndpointUnavailableError")
+    ] == [6]
+    error_message = "Classify must be retried while the endpoint is unavailable."
   }
 
   assert {
     condition     = one(aws_sfn_state_machine.this.logging_configuration).include_execution_data == false
-    error_message = "An execution's data hold the image."
-  }
-}
-
-run "the_functions_are_told_which_execution_asks" {
-  module {
-    source = "./modules/workflow"
+    error_message = "Execution data contains images and must not be logged."
   }
 
   assert {
@@ -141,11 +123,11 @@ run "the_functions_are_told_which_execution_asks" {
       for name in ["Serialize", "Classify", "Filter"] :
       jsondecode(aws_sfn_state_machine.this.definition).States[name].Parameters.Payload == { "execution.$" = "$$.Execution.Id", "body.$" = "$" }
     ])
-    error_message = "A function's log must name the execution."
+    error_message = "Each function must receive the execution's ARN for its log."
   }
 }
 
-run "inputs_of_another_form_are_refused" {
+run "invalid_variables_are_rejected" {
   command = plan
 
   module {

@@ -20,7 +20,7 @@ from scripts.lifetime import SCHEDULE_FORMAT, end, extend
 from tests.unit.stacks import make_stack
 
 ROOT = Path(__file__).resolve().parents[2]
-STACK = make_stack(endpoint_name="guarded", endpoint_schedule="scones-guarded-endpoint-end")
+STACK = make_stack(endpoint_name="guarded", endpoint_schedule="scones-guarded-endpoint-expiry")
 CONFIGURATION = """
 variable "config" {
   type = string
@@ -37,8 +37,8 @@ resource "aws_sagemaker_endpoint" "this" {
   endpoint_config_name = var.config
 }
 
-module "guard" {
-  source = "./modules/guard"
+module "cost_control" {
+  source = "./modules/cost_control"
 
   prefix         = "scones-guarded"
   partition      = "aws"
@@ -47,7 +47,7 @@ module "guard" {
   variant_name   = "v1"
   endpoint_hours = 8
   idle_hours     = 3
-  on_instances   = true
+  instance_based = true
   budget_usd     = 50
   topic_arn      = "arn:aws:sns:us-east-1:123456789012:some-topic"
 

@@ -233,7 +233,7 @@ def test_what_code_and_services_do_is_allowed_and_nothing_else(production: tuple
         # https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
         "network": {*OWN_LOG, "logs:DescribeLogStreams"},
         # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
-        "endpoint-end": {"sagemaker:DeleteEndpoint"},
+        "endpoint-expiry": {"sagemaker:DeleteEndpoint"},
     }
     assert set(found) == {f"scones-{stack.environment}-{purpose}" for purpose in expected}
 

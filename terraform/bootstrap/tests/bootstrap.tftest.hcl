@@ -1,4 +1,4 @@
-# The ground: who may take on which role, and that no role is made but within the boundary.
+# Who may assume which role, and what each role may do.
 
 mock_provider "aws" {
   source = "../tests/mocks"
@@ -8,10 +8,10 @@ variables {
   repository = "scones/vehicles"
 }
 
-run "each_environment_is_deployed_by_its_own_workflows_from_main_alone" {
+run "roles_are_restricted_to_their_environment" {
   assert {
     condition     = keys(aws_iam_role.deploy) == ["dev", "prod"]
-    error_message = "Each environment must have a role of its own."
+    error_message = "Each environment must have its own deployment role."
   }
 
   assert {
@@ -25,57 +25,22 @@ run "each_environment_is_deployed_by_its_own_workflows_from_main_alone" {
         "StringEquals token.actions.githubusercontent.com:sub repo:scones/vehicles:environment:${name}",
       ])
     ])
-    error_message = "A deployment role must trust this repository, this environment and main, word for word, and nobody else."
+    error_message = "A deployment role must trust only this repository's workflows for its environment on the branch main."
   }
 
   assert {
     condition     = one(one(data.aws_iam_policy_document.assume["dev"].statement).principals).identifiers == toset([one(aws_iam_openid_connect_provider.this).arn])
-    error_message = "A role must trust GitHub's provider."
-  }
-}
-
-run "a_repository_whose_tokens_carry_ids_is_trusted_by_them" {
-  variables {
-    repository = "scones@123456/vehicles@456789"
+    error_message = "A deployment role must trust GitHub's OpenID Connect provider."
   }
 
-  assert {
-    condition = toset(flatten([
-      for condition in one(data.aws_iam_policy_document.assume["plan"].statement).condition :
-      condition.values if endswith(condition.variable, ":sub")
-    ])) == toset(["repo:scones@123456/vehicles@456789:pull_request", "repo:scones@123456/vehicles@456789:ref:refs/heads/main"])
-    error_message = "The subject must be what GitHub writes into its tokens."
-  }
-}
-
-run "a_provider_that_the_account_has_is_not_made_again" {
-  variables {
-    oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
-  }
-
-  assert {
-    condition     = length(aws_iam_openid_connect_provider.this) == 0
-    error_message = "An account has one provider of GitHub's: a second one is refused."
-  }
-
-  assert {
-    condition = alltrue([
-      for name in ["dev", "prod", "plan"] :
-      one(one(data.aws_iam_policy_document.assume[name].statement).principals).identifiers == toset([var.oidc_provider_arn])
-    ])
-    error_message = "Every role must trust the provider that is there."
-  }
-}
-
-run "a_pull_request_changes_nothing_and_reads_this_projects_settings" {
   assert {
     condition = alltrue(flatten([
       for statement in concat(data.aws_iam_policy_document.plan.statement, data.aws_iam_policy_document.read["plan"].statement) : [
         for action in statement.actions :
-        can(regex("^[a-z0-9-]+:(Describe|Get|List|View|Validate)", action)) || statement.sid == "ReadStatesKey"
+        can(regex("^[a-z0-9-]+:(Describe|Get|List|View|Validate)", action)) || statement.sid == "DecryptState"
       ]
     ]))
-    error_message = "What a plan may do must be reading."
+    error_message = "The plan role must be read-only."
   }
 
   assert {
@@ -84,7 +49,7 @@ run "a_pull_request_changes_nothing_and_reads_this_projects_settings" {
         for action in statement.actions : !can(regex("^(ssm|lambda|s3|states:Describe|dynamodb)", action))
       ] if contains(statement.resources, "*")
     ]))
-    error_message = "Parameters, code, buckets, executions and tables must be this project's."
+    error_message = "Parameters, code, buckets, state machines and tables must be restricted to this project."
   }
 
   assert {
@@ -95,21 +60,19 @@ run "a_pull_request_changes_nothing_and_reads_this_projects_settings" {
         ]
       ]
     ]))
-    error_message = "Who deploys an environment must read no other's settings."
+    error_message = "A deployment role must not read another environment's configuration."
   }
-}
 
-run "an_environments_boundary_ends_at_the_environment" {
   assert {
     condition = alltrue(flatten([
       for name in ["dev", "prod"] : [
         for statement in data.aws_iam_policy_document.boundary[name].statement : [
           for resource in statement.resources :
           can(regex("scones-${name}-\\*$", resource)) || can(regex("/aws/sagemaker/(Training|Transform)Jobs\\*$", resource))
-        ] if statement.sid == "OfThisEnvironment"
+        ] if statement.sid == "EnvironmentResources"
       ]
     ]))
-    error_message = "No role of an environment may reach another's, or the state."
+    error_message = "The boundary must not allow access to another environment or the state."
   }
 
   assert {
@@ -120,24 +83,20 @@ run "an_environments_boundary_ends_at_the_environment" {
         if anytrue([for action in statement.actions : startswith(action, "kms:")])
       ])
     ])
-    error_message = "Keys are used by their environment alone."
+    error_message = "The boundary must restrict keys to those with the environment's tag."
   }
-}
 
-run "what_functions_leave_in_a_network_is_removed_with_it" {
   assert {
     condition = alltrue([
       for name in ["dev", "prod"] : toset(flatten([
         for statement in data.aws_iam_policy_document.deploy[name].statement :
         [for resource in statement.resources : "${join(" ", sort(statement.actions))} ${reverse(split(":", resource))[0]}"]
-        if statement.sid == "RemoveInterfacesOfFunctions"
+        if statement.sid == "DeleteFunctionInterfaces"
       ])) == toset(["ec2:DeleteNetworkInterface ec2:DetachNetworkInterface network-interface/*"])
     ])
-    error_message = "Whoever destroys a network must be able to remove the interfaces that functions left in it."
+    error_message = "A deployment role must be able to delete the network interfaces that functions left behind."
   }
-}
 
-run "nobody_takes_over_a_key" {
   assert {
     condition = alltrue(flatten([
       for name in ["dev", "prod"] : [
@@ -152,7 +111,7 @@ run "nobody_takes_over_a_key" {
         ]
       ]
     ]))
-    error_message = "A key with another's tag, or another's alias, must not be tagged as this environment's."
+    error_message = "A deployment role must not tag a key that has another environment's tag or alias."
   }
 
   assert {
@@ -162,11 +121,9 @@ run "nobody_takes_over_a_key" {
         if statement.effect == "Deny" && contains(statement.resources, "arn:aws:kms:us-east-1:123456789012:key/some-key")
       ] == [toset(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:Get*", "kms:List*"])]
     ])
-    error_message = "The state's key must be used, and not be administered."
+    error_message = "A deployment role may use the state's key, but not administer it."
   }
-}
 
-run "who_deploys_an_environment_changes_nothing_else" {
   assert {
     condition = alltrue(flatten([
       for name in ["dev", "prod"] : [
@@ -175,11 +132,9 @@ run "who_deploys_an_environment_changes_nothing_else" {
         ] if contains(coalesce(statement.actions, []), "logs:*")
       ]
     ]))
-    error_message = "Whoever deploys an environment must change nothing of another, logs that they share included."
+    error_message = "A deployment role must not change another environment's resources, including its streams in shared log groups."
   }
-}
 
-run "roles_are_made_within_the_boundary_and_it_stays_on" {
   assert {
     condition = alltrue(flatten([
       for name in ["dev", "prod"] : [
@@ -189,7 +144,7 @@ run "roles_are_made_within_the_boundary_and_it_stays_on" {
         ] if contains(coalesce(statement.actions, []), "iam:CreateRole")
       ]
     ]))
-    error_message = "A role without the boundary must be refused."
+    error_message = "A deployment role must not create a role without the boundary."
   }
 
   assert {
@@ -202,7 +157,7 @@ run "roles_are_made_within_the_boundary_and_it_stays_on" {
         ]
       ]
     ]))
-    error_message = "The deployment role must not be able to take the boundary off, or to change it."
+    error_message = "A deployment role must not remove or change the boundary."
   }
 
   assert {
@@ -212,11 +167,9 @@ run "roles_are_made_within_the_boundary_and_it_stays_on" {
         if anytrue([for action in coalesce(statement.actions, []) : contains(["iam:CreateRole", "iam:PutRolePolicy"], action)]) && length(statement.condition) == 1
       ]) == 1
     ])
-    error_message = "Roles and their policies are made by one statement, which asks for the boundary."
+    error_message = "Only one statement may allow creating roles and their policies, and it must require the boundary."
   }
-}
 
-run "the_state_is_one_environments_own" {
   assert {
     condition = alltrue([
       for name in ["dev", "prod"] : alltrue([
@@ -225,41 +178,62 @@ run "the_state_is_one_environments_own" {
         if statement.sid == "State"
       ])
     ])
-    error_message = "A deployment role must not write another environment's state."
+    error_message = "A deployment role must write only its own environment's state."
   }
 }
 
-run "an_address_is_no_repository" {
+run "repository_with_ids_and_existing_provider_are_supported" {
+  variables {
+    repository        = "scones@123456/vehicles@456789"
+    oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+  }
+
+  assert {
+    condition = toset(flatten([
+      for condition in one(data.aws_iam_policy_document.assume["plan"].statement).condition :
+      condition.values if endswith(condition.variable, ":sub")
+    ])) == toset(["repo:scones@123456/vehicles@456789:pull_request", "repo:scones@123456/vehicles@456789:ref:refs/heads/main"])
+    error_message = "The trusted subject must have the format of GitHub's tokens."
+  }
+
+  assert {
+    condition     = length(aws_iam_openid_connect_provider.this) == 0
+    error_message = "An existing provider must not be created again, because AWS rejects a second one."
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["dev", "prod", "plan"] :
+      one(one(data.aws_iam_policy_document.assume[name].statement).principals).identifiers == toset([var.oidc_provider_arn])
+    ])
+    error_message = "Every role must trust the existing provider."
+  }
+}
+
+run "url_wildcard_environment_and_foreign_provider_are_rejected" {
   command = plan
 
   variables {
-    repository = "https://github.com/scones/vehicles"
+    repository        = "https://github.com/scones/vehicles"
+    environments      = ["prod", "*"]
+    oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/example.com"
   }
 
-  expect_failures = [var.repository]
+  expect_failures = [var.repository, var.environments, var.oidc_provider_arn]
 }
 
-run "a_repository_of_a_wildcard_is_refused" {
+run "wildcard_repository_and_reserved_environment_are_rejected" {
   command = plan
 
   variables {
-    repository = "scones/*"
+    repository   = "scones/*"
+    environments = ["dev", "deploy"]
   }
 
-  expect_failures = [var.repository]
+  expect_failures = [var.repository, var.environments]
 }
 
-run "environments_that_cannot_be_are_refused" {
-  command = plan
-
-  variables {
-    environments = ["prod", "*"]
-  }
-
-  expect_failures = [var.environments]
-}
-
-run "half_of_the_ids_is_no_repository" {
+run "repository_with_one_id_is_rejected" {
   command = plan
 
   variables {
@@ -267,24 +241,4 @@ run "half_of_the_ids_is_no_repository" {
   }
 
   expect_failures = [var.repository]
-}
-
-run "an_environment_that_is_called_as_the_ground_is_refused" {
-  command = plan
-
-  variables {
-    environments = ["dev", "deploy"]
-  }
-
-  expect_failures = [var.environments]
-}
-
-run "a_provider_of_somebody_else_is_refused" {
-  command = plan
-
-  variables {
-    oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/example.com"
-  }
-
-  expect_failures = [var.oidc_provider_arn]
 }

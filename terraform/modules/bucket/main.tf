@@ -1,9 +1,9 @@
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV2_AWS_62:nothing waits for an object to arrive; a person or the state machine names it
-  #checkov:skip=CKV_AWS_144:what is lost with a region can be staged and trained anew
-  #checkov:skip=CKV2_AWS_61:whoever uses this module knows what lies in it, and for how long
-  #checkov:skip=CKV_AWS_18:whoever uses this module says where requests are told; the bucket of access logs has no other
-  #checkov:skip=CKV_AWS_145:without a key S3 encrypts with its own, as access logs must be
+  #checkov:skip=CKV2_AWS_62:no consumer needs event notifications; executions name their object
+  #checkov:skip=CKV_AWS_144:after the loss of a region the data can be staged and the model trained again
+  #checkov:skip=CKV2_AWS_61:the lifecycle depends on the content, so the calling module configures it
+  #checkov:skip=CKV_AWS_18:the calling module configures access logging; the access log bucket itself has none
+  #checkov:skip=CKV_AWS_145:without a KMS key S3 encrypts with its own, which access log delivery requires
   bucket        = var.name
   force_destroy = var.force_destroy
 }
@@ -49,7 +49,7 @@ data "aws_iam_policy_document" "this" {
   source_policy_documents = var.policy_documents
 
   statement {
-    sid       = "DenyWithoutTls"
+    sid       = "DenyInsecureTransport"
     effect    = "Deny"
     actions   = ["s3:*"]
     resources = [aws_s3_bucket.this.arn, "${aws_s3_bucket.this.arn}/*"]
@@ -71,6 +71,6 @@ resource "aws_s3_bucket_policy" "this" {
   bucket = aws_s3_bucket.this.id
   policy = data.aws_iam_policy_document.this.json
 
-  # a policy that arrives while public access is still being blocked is refused as a conflict
+  # S3 rejects a concurrent change of policy and public access block with a conflict
   depends_on = [aws_s3_bucket_public_access_block.this]
 }

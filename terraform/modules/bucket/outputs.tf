@@ -1,11 +1,11 @@
 output "name" {
-  description = "Name of the bucket, once it is closed to those who may not have it."
+  description = "Bucket name, available once the bucket policy is attached."
   value       = aws_s3_bucket.this.id
 
   depends_on = [aws_s3_bucket_policy.this]
 }
 
 output "arn" {
-  description = "ARN of the bucket."
+  description = "Bucket ARN."
   value       = aws_s3_bucket.this.arn
 }

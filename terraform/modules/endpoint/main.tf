@@ -1,33 +1,33 @@
-# All of it is there from the first approved model on.
+# None of these resources exists before the first approved model.
 locals {
   count = var.model_version == null ? 0 : 1
 
-  # Traffic moves step by step only between variants of one name:
+  # Traffic shifts in steps only between variants with the same name:
   # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-exclusions.html
   variant = "AllTraffic"
 
-  # Disks of their own are encrypted by the instances, and a key for them is refused. Which types have some is what
-  # EC2's DescribeInstanceTypes says of those that SageMaker hosts on:
+  # SageMaker rejects a KMS key for instances with local NVMe storage, which they encrypt themselves. The pattern is derived
+  # from EC2's DescribeInstanceTypes for the instance types that SageMaker hosts models on:
   # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
-  has_own_disk   = can(regex("^ml\\.([a-z]+[0-9]+[a-z]*d[a-z]*|dl1|g5|gr?6[ef]?|g7e?|p5(e|en)?|p6e?-[a-z0-9]+|trn[0-9]+n?)\\.", var.instance_type))
-  volume_key_arn = local.has_own_disk ? null : var.kms_key_arn
+  has_local_disk = can(regex("^ml\\.([a-z]+[0-9]+[a-z]*d[a-z]*|dl1|g5|gr?6[ef]?|g7e?|p5(e|en)?|p6e?-[a-z0-9]+|trn[0-9]+n?)\\.", var.instance_type))
+  volume_key_arn = local.has_local_disk ? null : var.kms_key_arn
 
-  # Deployment guardrails are for endpoints on instances:
+  # A serverless endpoint supports no deployment guardrails:
   # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html
-  on_instances = var.serverless == null
+  instance_based = var.serverless == null
 }
 
 resource "aws_sagemaker_endpoint_configuration" "this" {
   count = local.count
 
   name_prefix = "${var.name}-${var.model_version}-"
-  kms_key_arn = local.on_instances ? local.volume_key_arn : null
+  kms_key_arn = local.instance_based ? local.volume_key_arn : null
 
   production_variants {
     variant_name           = local.variant
     model_name             = var.model_name
-    instance_type          = local.on_instances ? var.instance_type : null
-    initial_instance_count = local.on_instances ? var.instance_count : null
+    instance_type          = local.instance_based ? var.instance_type : null
+    initial_instance_count = local.instance_based ? var.instance_count : null
     initial_variant_weight = 1
 
     dynamic "serverless_config" {
@@ -41,11 +41,11 @@ resource "aws_sagemaker_endpoint_configuration" "this" {
   }
 
   dynamic "data_capture_config" {
-    for_each = var.sampling_percentage > 0 ? [true] : []
+    for_each = var.capture_percentage > 0 ? [true] : []
 
     content {
       enable_capture              = true
-      initial_sampling_percentage = var.sampling_percentage
+      initial_sampling_percentage = var.capture_percentage
       destination_s3_uri          = var.data_capture_uri
       kms_key_id                  = var.kms_key_arn
 
@@ -57,7 +57,7 @@ resource "aws_sagemaker_endpoint_configuration" "this" {
         capture_mode = "Output"
       }
 
-      # without it the answers, and requests with several images, are captured as base64
+      # other content types, such as images, are captured as base64
       capture_content_type_header {
         json_content_types = ["application/json"]
       }
@@ -70,8 +70,8 @@ resource "aws_sagemaker_endpoint_configuration" "this" {
 }
 
 module "alarms" {
-  source = "../alarms"
-  count  = local.on_instances ? local.count : 0
+  source = "../endpoint_alarms"
+  count  = local.instance_based ? local.count : 0
 
   endpoint_name    = var.name
   variant_name     = local.variant
@@ -80,9 +80,9 @@ module "alarms" {
   topic_arn        = var.topic_arn
 }
 
-# SageMaker would make it, without an end to its events and without the key
+# SageMaker would otherwise create this log group without retention and without the KMS key
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:how long logs are kept is the environment's setting; a year in production
+  #checkov:skip=CKV_AWS_338:log_retention_days is set per environment; one year in production
   count = local.count
 
   name              = "/aws/sagemaker/Endpoints/${var.name}"
@@ -97,7 +97,7 @@ resource "aws_sagemaker_endpoint" "this" {
   endpoint_config_name = aws_sagemaker_endpoint_configuration.this[0].name
 
   dynamic "deployment_config" {
-    for_each = local.on_instances ? [var.deployment] : []
+    for_each = local.instance_based ? [var.deployment] : []
 
     content {
       blue_green_update_policy {
@@ -105,7 +105,7 @@ resource "aws_sagemaker_endpoint" "this" {
         maximum_execution_timeout_in_seconds = deployment_config.value.timeout_seconds
 
         traffic_routing_configuration {
-          # half of an instance takes no traffic
+          # a canary is at least one instance, so a single instance allows no canary
           type                     = var.instance_count > 1 ? "CANARY" : "ALL_AT_ONCE"
           wait_interval_in_seconds = deployment_config.value.wait_seconds
 
@@ -133,11 +133,11 @@ resource "aws_sagemaker_endpoint" "this" {
   }
 
   lifecycle {
-    # The provider takes an update that SageMaker rolled back for a success, and the configuration that still
-    # answers would be deleted next: https://github.com/hashicorp/terraform-provider-aws/issues/48997
+    # The provider reports an update that SageMaker rolled back as a success. Terraform would then delete the endpoint
+    # configuration in use: https://github.com/hashicorp/terraform-provider-aws/issues/48997
     postcondition {
       condition     = self.endpoint_config_name == aws_sagemaker_endpoint_configuration.this[0].name
-      error_message = "SageMaker rolled the deployment back: ${self.name} serves ${self.endpoint_config_name} as before."
+      error_message = "SageMaker rolled the deployment back: ${self.name} still serves ${self.endpoint_config_name}."
     }
   }
 

@@ -1,56 +1,56 @@
 variable "name" {
-  description = "Name of the endpoint."
+  description = "Endpoint name; prefix of the endpoint configuration's name."
   type        = string
 
   validation {
-    # with its version and what makes it unique a name has at most 63 characters
+    # names of at most 63 characters are derived from it by adding the version and a unique suffix
     condition     = can(regex("^[a-z0-9][a-z0-9-]{0,29}$", var.name))
-    error_message = "An endpoint's name has 1 to 30 lower-case letters, digits and dashes: longer names begin with it."
+    error_message = "name must be 1 to 30 lower-case letters, digits and dashes, not starting with a dash (got ${var.name})."
   }
 }
 
 variable "model_name" {
-  description = "Model behind the endpoint; nothing is read of it while there is none."
+  description = "Name of the SageMaker model to deploy; ignored while model_version is null."
   type        = string
 }
 
 variable "model_version" {
-  description = "Version of that model; null for no endpoint yet."
+  description = "Version of that model; null before the first approved model, when there is no endpoint."
   type        = string
 }
 
 variable "data_capture_uri" {
-  description = "Where captured data lands."
+  description = "S3 URI for captured data."
   type        = string
 
   validation {
     condition     = can(regex("^s3://[a-z0-9.-]+/.+$", var.data_capture_uri))
-    error_message = "Captured data lands in a bucket, below a key: s3://<bucket>/<key>."
+    error_message = "data_capture_uri must be s3://<bucket>/<prefix> (got ${var.data_capture_uri})."
   }
 }
 
 variable "instance_type" {
-  description = "Instance type behind the endpoint."
+  description = "Instance type of the endpoint."
   type        = string
 
   validation {
     condition     = can(regex("^ml\\.[a-z][a-z0-9-]*\\.[a-z0-9]+$", var.instance_type))
-    error_message = "An instance type has SageMaker's three parts, as in ml.m5.xlarge."
+    error_message = "instance_type must be a SageMaker instance type such as ml.m5.xlarge (got ${var.instance_type})."
   }
 }
 
 variable "instance_count" {
-  description = "Instances behind the endpoint; the fewest, where it scales."
+  description = "Number of instances; the minimum if the endpoint scales."
   type        = number
 
   validation {
     condition     = var.instance_count >= 1 && floor(var.instance_count) == var.instance_count
-    error_message = "An endpoint has a whole number of instances, one at least."
+    error_message = "instance_count must be a whole number of at least 1 (got ${var.instance_count})."
   }
 }
 
 variable "serverless" {
-  description = "Memory in MB and most requests at once of a serverless endpoint; null for one on instances."
+  description = "Memory in MB and maximum number of concurrent requests of a serverless endpoint; null for an endpoint on instances."
   type = object({
     memory_size_in_mb = number
     max_concurrency   = number
@@ -58,7 +58,7 @@ variable "serverless" {
 }
 
 variable "deployment" {
-  description = "How a new model takes over: the share of the traffic it gets first, how long alarms watch each step, how long the old instances stay on, after what time it is given up, and over what period the alarms count."
+  description = "How traffic moves to a new model: the canary's share of capacity in percent, the seconds for which alarms watch each step, the seconds before the old instances are terminated, the seconds after which the deployment times out, and the alarms' period in seconds."
   type = object({
     canary_percent           = number
     wait_seconds             = number
@@ -69,36 +69,36 @@ variable "deployment" {
 }
 
 variable "latency_limit_ms" {
-  description = "Milliseconds within which a model answers 99 of 100 requests; a new one that does not is rolled back."
+  description = "Maximum 99th percentile of the model's latency in milliseconds. A deployment that exceeds it is rolled back."
   type        = number
 }
 
-variable "sampling_percentage" {
-  description = "Share of requests whose data is captured, in percent."
+variable "capture_percentage" {
+  description = "Percentage of requests that data capture records; 0 disables data capture."
   type        = number
 
   validation {
-    condition     = contains(range(101), var.sampling_percentage)
-    error_message = "The share of captured requests is a whole number from 0 to 100 percent."
+    condition     = contains(range(101), var.capture_percentage)
+    error_message = "capture_percentage must be a whole number from 0 to 100 (got ${var.capture_percentage})."
   }
 }
 
 variable "topic_arn" {
-  description = "Topic that is told of the alarms, during a deployment and at any other time."
+  description = "ARN of the SNS topic to which the alarms publish."
   type        = string
 }
 
 variable "log_retention_days" {
-  description = "Days for which the containers' logs are kept."
+  description = "Days for which CloudWatch keeps the containers' logs."
   type        = number
 }
 
 variable "kms_key_arn" {
-  description = "Key that encrypts captured data, logs and the instances' volumes."
+  description = "ARN of the KMS key that encrypts captured data, logs and instance volumes."
   type        = string
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
-    error_message = "A key is named by its ARN, arn:aws:kms:<region>:<account>:key/<id>, not by an alias or an id alone."
+    error_message = "kms_key_arn must be a key ARN, arn:aws:kms:<region>:<account>:key/<id>, and not an alias or a key ID (got ${var.kms_key_arn})."
   }
 }

@@ -3,24 +3,24 @@ locals {
 
   functions = {
     serialize = {
-      description = "Reads an image from S3 and passes it on as base64."
+      description = "Reads an image from S3 and returns it in base64."
       environment = null
     }
     classify = {
-      description = "Asks the endpoint for an image's probabilities."
+      description = "Invokes the endpoint with an image and returns its class probabilities."
       environment = { ENDPOINT_NAME = var.endpoint_name, CLASS_NAMES = jsonencode(var.classes) }
     }
     filter = {
-      description = "Fails below the confidence threshold."
+      description = "Fails if the highest probability is below the threshold."
       environment = { THRESHOLD = tostring(var.threshold) }
     }
   }
 
-  # What each function may do beside writing its own log and traces
+  # Permissions besides those for logs and traces
   permissions = {
     serialize = [
-      { actions = ["s3:GetObject"], resources = [for key in var.image_keys : "${var.bucket_arn}/${key}/*"] },
-      # without it S3 answers 403, not 404, for a key that is not there
+      { actions = ["s3:GetObject"], resources = [for prefix in var.image_prefixes : "${var.bucket_arn}/${prefix}/*"] },
+      # without it S3 returns 403 instead of 404 for a missing object
       { actions = ["s3:ListBucket"], resources = [var.bucket_arn] },
       { actions = ["kms:Decrypt"], resources = [var.kms_key_arn] },
     ]
@@ -53,7 +53,7 @@ data "aws_iam_policy_document" "this" {
 
   statement {
     actions = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
-    # traces have no resource to name
+    # X-Ray actions support no resource ARN
     resources = ["*"]
   }
 
@@ -84,7 +84,7 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:how long logs are kept is the environment's setting; a year in production
+  #checkov:skip=CKV_AWS_338:log_retention_days is set per environment; one year in production
   for_each = local.functions
 
   name              = "/aws/lambda/${var.prefix}-${each.key}"
@@ -93,11 +93,11 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_115:a limit of its own would be taken from the account's; the state machine is what is started
-  #checkov:skip=CKV_AWS_116:it is invoked by the state machine alone, which waits for the answer and keeps what failed
-  #checkov:skip=CKV_AWS_117:whether it runs in a VPC is the environment's setting
-  #checkov:skip=CKV_AWS_173:its variables are names and a number, and no secret
-  #checkov:skip=CKV_AWS_272:the zip is built, and applied from a saved plan, by the same pipeline
+  #checkov:skip=CKV_AWS_115:reserved concurrency would reduce the account's pool; only the state machine invokes the functions
+  #checkov:skip=CKV_AWS_116:the state machine invokes the functions synchronously and handles their failures
+  #checkov:skip=CKV_AWS_117:the VPC is optional, set per environment
+  #checkov:skip=CKV_AWS_173:the environment variables contain no secrets
+  #checkov:skip=CKV_AWS_272:one pipeline builds the zip files and applies them from a saved plan
   for_each = local.functions
 
   function_name    = "${var.prefix}-${each.key}"
@@ -105,12 +105,12 @@ resource "aws_lambda_function" "this" {
   role             = aws_iam_role.this[each.key].arn
   runtime          = local.runtime
   handler          = "handler.handler"
-  filename         = "${var.archives}/${each.key}.zip"
-  source_code_hash = fileexists("${var.archives}/${each.key}.zip") ? filebase64sha256("${var.archives}/${each.key}.zip") : null
+  filename         = "${var.archive_directory}/${each.key}.zip"
+  source_code_hash = fileexists("${var.archive_directory}/${each.key}.zip") ? filebase64sha256("${var.archive_directory}/${each.key}.zip") : null
   timeout          = 30
   memory_size      = 256
 
-  # one JSON object a line, with the fields that the functions add; the metric of confidence stands on filter's INFO
+  # JSON includes the fields that the functions add; the confidence metric reads filter's INFO records
   logging_config {
     log_format            = "JSON"
     application_log_level = "INFO"
@@ -140,8 +140,8 @@ resource "aws_lambda_function" "this" {
 
   lifecycle {
     precondition {
-      condition     = fileexists("${var.archives}/${each.key}.zip")
-      error_message = "There is no ${var.archives}/${each.key}.zip: run `make lambdas` first."
+      condition     = fileexists("${var.archive_directory}/${each.key}.zip")
+      error_message = "${var.archive_directory}/${each.key}.zip does not exist: run `make lambdas` first."
     }
   }
 

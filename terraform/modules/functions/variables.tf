@@ -1,75 +1,75 @@
 variable "prefix" {
-  description = "First part of every name, scones-<environment>."
+  description = "Prefix of resource names, scones-<environment>."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,22}$", var.prefix))
-    error_message = "A prefix is 2 to 23 lower-case letters, digits and dashes, such as scones-dev: every name begins with it."
+    error_message = "prefix must be 2 to 23 lower-case letters, digits and dashes, starting with a letter, such as scones-dev (got ${var.prefix})."
   }
 }
 
-variable "archives" {
-  description = "Folder with one zip a function."
+variable "archive_directory" {
+  description = "Directory that contains one zip file per function."
   type        = string
 }
 
 variable "bucket_arn" {
-  description = "Bucket of the images."
+  description = "ARN of the S3 bucket of images."
   type        = string
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:s3:::[a-z0-9.-]+$", var.bucket_arn))
-    error_message = "A bucket is named by its ARN here: arn:aws:s3:::<name>."
+    error_message = "bucket_arn must be an S3 bucket ARN, arn:aws:s3:::<name> (got ${var.bucket_arn})."
   }
 }
 
-variable "image_keys" {
-  description = "First parts of the keys of images; serialize may read nothing else."
+variable "image_prefixes" {
+  description = "Key prefixes of images, the only objects that serialize may read."
   type        = list(string)
 }
 
 variable "endpoint_arn" {
-  description = "Endpoint to ask; it may not be there yet."
+  description = "ARN of the endpoint that classify invokes. The endpoint need not exist yet."
   type        = string
 }
 
 variable "endpoint_name" {
-  description = "Name of the endpoint to ask."
+  description = "Name of that endpoint."
   type        = string
 }
 
 variable "classes" {
-  description = "Class names in the order of the endpoint's probabilities."
+  description = "Class names in the order of the class index."
   type        = list(string)
 }
 
 variable "threshold" {
-  description = "Probability that the best class must reach."
+  description = "Minimum confidence."
   type        = number
 }
 
 variable "log_retention_days" {
-  description = "Days for which logs are kept."
+  description = "Days for which CloudWatch keeps logs."
   type        = number
 }
 
 variable "kms_key_arn" {
-  description = "Key that encrypts the images and the logs."
+  description = "ARN of the KMS key that encrypts images and logs."
   type        = string
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
-    error_message = "A key is named by its ARN, arn:aws:kms:<region>:<account>:key/<id>, not by an alias or an id alone."
+    error_message = "kms_key_arn must be a key ARN, arn:aws:kms:<region>:<account>:key/<id>, and not an alias or a key ID (got ${var.kms_key_arn})."
   }
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the policy that bounds what the roles may do at most; null for none."
+  description = "ARN of the permissions boundary of the roles; null for none."
   type        = string
 }
 
 variable "network" {
-  description = "Subnets and security groups of a VPC to run in, and what a role must be allowed for it, as a policy; null for none."
+  description = "Subnets and security groups of the functions' VPC, and the JSON policy that their roles need there; null for no VPC."
   type = object({
     subnet_ids         = list(string)
     security_group_ids = list(string)

@@ -1,18 +1,18 @@
-# All of it but the role is there from the first approved model on.
+# Only the role exists before the first approved model.
 locals {
   count   = var.model_package_arn == null ? 0 : 1
   version = try(reverse(split("/", var.model_package_arn))[0], null)
 }
 
 module "role" {
-  source = "../role"
+  source = "../sagemaker_role"
 
   name                 = "${var.name}-hosting"
   bucket_arn           = var.bucket_arn
-  read_keys            = ["${var.models_key}/*"]
-  write_keys           = [var.data_capture_key]
+  readable_keys        = ["${var.models_prefix}/*"]
+  writable_prefixes    = [var.data_capture_prefix]
   kms_key_arn          = var.kms_key_arn
-  lends_key            = true # for the volumes of the instances that it runs on
+  encrypts_volumes     = true
   log_groups           = ["Endpoints/${var.name}"]
   watched_alarms       = ["${var.name}-*"]
   repositories         = ["pytorch-inference", "image-classification"]
@@ -20,15 +20,15 @@ module "role" {
   permissions_boundary = var.permissions_boundary
 }
 
-# Models and configurations get unique names: what a rolled back deployment leaves behind is in nobody's way.
+# A unique model name avoids conflicts with the model that a rolled back deployment leaves behind.
 resource "terraform_data" "model" {
   count = local.count
 
-  triggers_replace = [var.model_package_arn, module.role.arn, var.network] # all that makes another model
+  triggers_replace = [var.model_package_arn, module.role.arn, var.network] # the settings that require a new model
 }
 
 resource "aws_sagemaker_model" "this" {
-  #checkov:skip=CKV_AWS_370:whether its container is cut off from the network is the environment's setting
+  #checkov:skip=CKV_AWS_370:network isolation depends on the VPC, which is optional, set per environment
   count = local.count
 
   name                     = "${var.name}-${local.version}-${substr(terraform_data.model[0].id, 0, 8)}"
@@ -37,7 +37,7 @@ resource "aws_sagemaker_model" "this" {
 
   primary_container {
     model_package_name = var.model_package_arn
-    # with each answer the model says its version: while an endpoint is updated, old and new answer in turn
+    # the model returns its version with each prediction, because old and new models share the traffic during a deployment
     environment = { MODEL_VERSION = "v${local.version}" }
   }
 

@@ -1,9 +1,9 @@
 output "name" {
-  description = "Name of the model; null before the first approved one."
+  description = "Model name; null before the first approved model."
   value       = one(aws_sagemaker_model.this[*].name)
 }
 
 output "version" {
-  description = "Version of the model package that it is, which a plan knows; null before the first approved one."
+  description = "Version of the model package, known during planning; null before the first approved model."
   value       = local.version
 }

@@ -1,61 +1,61 @@
 variable "name" {
-  description = "Name of the endpoint that the model is for; the first part of the model's."
+  description = "Endpoint name; prefix of the model's name."
   type        = string
 
   validation {
-    # with its version and what makes it unique a name has at most 63 characters
+    # names of at most 63 characters are derived from it by adding the version and a unique suffix
     condition     = can(regex("^[a-z0-9][a-z0-9-]{0,29}$", var.name))
-    error_message = "An endpoint's name has 1 to 30 lower-case letters, digits and dashes: longer names begin with it."
+    error_message = "name must be 1 to 30 lower-case letters, digits and dashes, not starting with a dash (got ${var.name})."
   }
 }
 
 variable "model_package_arn" {
-  description = "Approved version of the model package group; null for no model yet."
+  description = "ARN of the approved model package; null before the first approval."
   type        = string
 
   validation {
     condition     = var.model_package_arn == null || can(regex("^arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{12}:model-package/[^/]+/[0-9]+$", var.model_package_arn))
-    error_message = "An approved model is the ARN of a version: arn:aws:sagemaker:<region>:<account>:model-package/<group>/<version>."
+    error_message = "model_package_arn must be arn:aws:sagemaker:<region>:<account>:model-package/<group>/<version> (got ${jsonencode(var.model_package_arn)})."
   }
 }
 
 variable "bucket_arn" {
-  description = "Bucket of models and captured data."
+  description = "ARN of the S3 bucket of models and captured data."
   type        = string
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:s3:::[a-z0-9.-]+$", var.bucket_arn))
-    error_message = "A bucket is named by its ARN here: arn:aws:s3:::<name>."
+    error_message = "bucket_arn must be an S3 bucket ARN, arn:aws:s3:::<name> (got ${var.bucket_arn})."
   }
 }
 
-variable "models_key" {
-  description = "First part of the keys of models."
+variable "models_prefix" {
+  description = "Key prefix of models."
   type        = string
 }
 
-variable "data_capture_key" {
-  description = "First part of the keys of captured data."
+variable "data_capture_prefix" {
+  description = "Key prefix of captured data."
   type        = string
 }
 
 variable "kms_key_arn" {
-  description = "Key that encrypts the bucket, and the endpoint's volumes."
+  description = "ARN of the KMS key that encrypts the bucket and the endpoint's volumes."
   type        = string
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
-    error_message = "A key is named by its ARN, arn:aws:kms:<region>:<account>:key/<id>, not by an alias or an id alone."
+    error_message = "kms_key_arn must be a key ARN, arn:aws:kms:<region>:<account>:key/<id>, and not an alias or a key ID (got ${var.kms_key_arn})."
   }
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the policy that bounds what the roles may do at most; null for none."
+  description = "ARN of the permissions boundary of the role; null for none."
   type        = string
 }
 
 variable "network" {
-  description = "Subnets and security groups of a VPC for the model, whose container is then cut off from any network, and what its role must be allowed, as a policy; null for none."
+  description = "Subnets and security groups of the model's VPC, and the JSON policy that its role needs there; the container then runs in network isolation. null for no VPC."
   type = object({
     subnet_ids         = list(string)
     security_group_ids = list(string)

@@ -1,6 +1,6 @@
-# No internet gateway, no NAT: what runs here reaches the services that have an endpoint below, and each other.
+# Without an internet gateway and NAT, workloads reach only each other and the services that have a VPC endpoint.
 locals {
-  # AWS recommends two zones at least: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+  # AWS recommends at least two zones: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
   zones = slice(sort(data.aws_availability_zones.this.names), 0, 2)
 
   partition  = data.aws_partition.this.partition
@@ -15,15 +15,15 @@ data "aws_region" "this" {}
 data "aws_caller_identity" "this" {}
 
 data "aws_availability_zones" "this" {
-  #checkov:skip=CKV_AWS_394:which zones there are is looked at once, when the subnets are made
+  #checkov:skip=CKV_AWS_394:the zones matter only when the subnets are created
   state = "available"
 }
 
 resource "aws_vpc" "this" {
-  #checkov:skip=CKV2_AWS_12:nothing is put into the group that AWS makes with a VPC, whose rules only its members have
+  #checkov:skip=CKV2_AWS_12:no workload is a member of the default security group, and its rules apply only to members
   cidr_block           = var.cidr_block
   enable_dns_support   = true
-  enable_dns_hostnames = true # by which the services' own names lead to the endpoints
+  enable_dns_hostnames = true # private DNS resolves service hostnames to the VPC endpoints
 
   tags = { Name = var.prefix }
 }
@@ -38,7 +38,7 @@ resource "aws_subnet" "this" {
   tags = { Name = "${var.prefix}-${count.index + 1}" }
 
   lifecycle {
-    ignore_changes = [availability_zone] # a zone that AWS adds moves nothing
+    ignore_changes = [availability_zone] # a zone that AWS adds must not move a subnet
   }
 }
 
@@ -56,30 +56,30 @@ resource "aws_route_table_association" "this" {
 }
 
 resource "aws_security_group" "workloads" {
-  #checkov:skip=CKV2_AWS_5:functions, jobs and models are put into it by the modules that make them
+  #checkov:skip=CKV2_AWS_5:the modules of functions, jobs and models attach it
   name        = "${var.prefix}-workloads"
-  description = "Functions, jobs and models."
+  description = "Functions, jobs and models"
   vpc_id      = aws_vpc.this.id
 }
 
-# Hosts of one job talk to each other, and encrypt it by a protocol that has no ports:
+# The hosts of a distributed job communicate over IPsec, whose ESP protocol has no ports:
 # https://docs.aws.amazon.com/sagemaker/latest/dg/train-encrypt.html
-resource "aws_vpc_security_group_ingress_rule" "each_other" {
-  description                  = "Hosts of one job among each other."
+resource "aws_vpc_security_group_ingress_rule" "between_workloads" {
+  description                  = "Between the hosts of a job"
   security_group_id            = aws_security_group.workloads.id
   referenced_security_group_id = aws_security_group.workloads.id
   ip_protocol                  = "-1"
 }
 
-resource "aws_vpc_security_group_egress_rule" "each_other" {
-  description                  = "Hosts of one job among each other."
+resource "aws_vpc_security_group_egress_rule" "between_workloads" {
+  description                  = "Between the hosts of a job"
   security_group_id            = aws_security_group.workloads.id
   referenced_security_group_id = aws_security_group.workloads.id
   ip_protocol                  = "-1"
 }
 
 resource "aws_vpc_security_group_egress_rule" "storage" {
-  description       = "S3, through its endpoint."
+  description       = "To S3 through its gateway endpoint"
   security_group_id = aws_security_group.workloads.id
   prefix_list_id    = aws_vpc_endpoint.storage.prefix_list_id
   ip_protocol       = "tcp"
@@ -88,7 +88,7 @@ resource "aws_vpc_security_group_egress_rule" "storage" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "inference" {
-  description                  = "The endpoint for inference."
+  description                  = "To the VPC endpoint of SageMaker Runtime"
   security_group_id            = aws_security_group.workloads.id
   referenced_security_group_id = aws_security_group.inference.id
   ip_protocol                  = "tcp"
@@ -98,12 +98,12 @@ resource "aws_vpc_security_group_egress_rule" "inference" {
 
 resource "aws_security_group" "inference" {
   name        = "${var.prefix}-inference"
-  description = "The endpoint through which functions ask the model."
+  description = "VPC endpoint of SageMaker Runtime"
   vpc_id      = aws_vpc.this.id
 }
 
 resource "aws_vpc_security_group_ingress_rule" "inference" {
-  description                  = "Functions."
+  description                  = "From functions, jobs and models"
   security_group_id            = aws_security_group.inference.id
   referenced_security_group_id = aws_security_group.workloads.id
   ip_protocol                  = "tcp"
@@ -116,7 +116,7 @@ data "aws_iam_policy_document" "storage" {
     actions   = ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]
     resources = [var.bucket_arn, "${var.bucket_arn}/*"]
 
-    # a gateway takes an account's ARN for its root user alone:
+    # in a gateway endpoint's policy an account's ARN matches only its root user:
     # https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
     principals {
       type        = "AWS"
@@ -165,7 +165,7 @@ resource "aws_vpc_endpoint" "inference" {
   tags = { Name = "${var.prefix}-inference" }
 }
 
-# Who tried to reach what is not to be reached
+# Rejected connections show which workload tried to reach an unknown destination
 resource "aws_flow_log" "this" {
   vpc_id                   = aws_vpc.this.id
   traffic_type             = "REJECT"
@@ -177,8 +177,8 @@ resource "aws_flow_log" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:how long logs are kept is the environment's setting; a year in production
-  name              = "/aws/vpc/${var.prefix}-refused"
+  #checkov:skip=CKV_AWS_338:log_retention_days is set per environment; one year in production
+  name              = "/aws/vpc/${var.prefix}-rejected"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
 }
@@ -215,7 +215,7 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
-  name   = "log"
+  name   = "flow-logs"
   role   = aws_iam_role.this.id
   policy = data.aws_iam_policy_document.this.json
 }

@@ -1,9 +1,9 @@
 output "subnet_ids" {
-  description = "Subnets of functions, jobs and models, one a zone."
+  description = "IDs of the subnets for functions, jobs and models, one per availability zone."
   value       = aws_subnet.this[*].id
 }
 
 output "security_group_ids" {
-  description = "Security groups of functions, jobs and models."
+  description = "IDs of the security groups for functions, jobs and models."
   value       = [aws_security_group.workloads.id]
 }

@@ -9,33 +9,33 @@ data "aws_region" "this" {}
 
 data "aws_caller_identity" "this" {}
 
-# What Lambda does in a function's name: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+# Permissions that Lambda needs in a function's role: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
 data "aws_iam_policy_document" "functions" {
   source_policy_documents = [data.aws_iam_policy_document.interfaces.json]
 
   statement {
-    sid = "LookAtNetwork"
+    sid = "DescribeNetwork"
     actions = [
       "ec2:DescribeNetworkInterfaces",
       "ec2:DescribeSubnets",
     ]
-    # looking has no resource to name
+    # Describe actions support no resource ARN
     resources = ["*"]
   }
 
   statement {
-    sid       = "KeepAddresses"
+    sid       = "AssignPrivateAddresses"
     actions   = ["ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
     resources = [local.interfaces]
   }
 }
 
-# What SageMaker does in a container's name: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
+# Permissions that SageMaker needs in the role of a job or model: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
 data "aws_iam_policy_document" "containers" {
   source_policy_documents = [data.aws_iam_policy_document.interfaces.json]
 
   statement {
-    sid = "LookAtNetwork"
+    sid = "DescribeNetwork"
     actions = [
       "ec2:DescribeDhcpOptions",
       "ec2:DescribeNetworkInterfaces",
@@ -43,21 +43,21 @@ data "aws_iam_policy_document" "containers" {
       "ec2:DescribeSubnets",
       "ec2:DescribeVpcs",
     ]
-    # looking has no resource to name
+    # Describe actions support no resource ARN
     resources = ["*"]
   }
 
   statement {
-    sid       = "LendInterfaces"
+    sid       = "ManageInterfacePermissions"
     actions   = ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterfacePermission"]
     resources = [local.interfaces]
   }
 }
 
-# An interface has no name before it is made; where it may be made has
+# A new network interface has no predictable ARN, so its subnet and security groups restrict where it can be created
 data "aws_iam_policy_document" "interfaces" {
   statement {
-    sid     = "MakeInterfacesHere"
+    sid     = "CreateInterfaces"
     actions = ["ec2:CreateNetworkInterface"]
     resources = concat(
       [for id in var.subnet_ids : "${local.ec2}:subnet/${id}"],

@@ -1,19 +1,19 @@
 variable "subnet_ids" {
-  description = "Subnets in which interfaces may be made."
+  description = "IDs of the subnets in which network interfaces may be created."
   type        = list(string)
 
   validation {
     condition     = length(var.subnet_ids) > 0
-    error_message = "Name a subnet at least: whoever may make interfaces nowhere runs nowhere."
+    error_message = "subnet_ids must not be empty: a workload in a VPC needs a subnet for its network interface."
   }
 }
 
 variable "security_group_ids" {
-  description = "Security groups that interfaces may be put into."
+  description = "IDs of the security groups that network interfaces may have."
   type        = list(string)
 
   validation {
     condition     = length(var.security_group_ids) > 0
-    error_message = "Name a security group at least: an interface without one would be put into the VPC's default group."
+    error_message = "security_group_ids must not be empty: a network interface without a security group gets the VPC's default one."
   }
 }

@@ -1,91 +1,90 @@
-# What an operator looks at, and what calls one: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+# Metric math: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 locals {
-  doubtful = "THRESHOLD_CONFIDENCE_NOT_MET"
-  period   = 300
-  machine  = { StateMachineArn = var.state_machine_arn }
+  period = 300
 
-  failures = { namespace = var.namespace, name = "Failures", stat = "Sum", dimensions = {} }
-  refused  = merge(local.failures, { name = "FailuresByName", dimensions = { Error = local.doubtful } })
+  # The state machine counts its failures: all of them, and by error
+  failures       = { namespace = var.namespace, name = "Failures", stat = "Sum", dimensions = {} }
+  low_confidence = merge(local.failures, { name = "FailuresByError", dimensions = { Error = "THRESHOLD_CONFIDENCE_NOT_MET" } })
 
-  # How executions ended, by Step Functions' own count: https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
-  ended = {
-    for id, name in { passed = "ExecutionsSucceeded", failed = "ExecutionsFailed", timed_out = "ExecutionsTimedOut", aborted = "ExecutionsAborted" } :
-    id => { namespace = "AWS/States", name = name, stat = "Sum", dimensions = local.machine }
+  # Step Functions' own metrics: https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+  executions = {
+    for id, name in { succeeded = "ExecutionsSucceeded", failed = "ExecutionsFailed", timed_out = "ExecutionsTimedOut", aborted = "ExecutionsAborted" } :
+    id => { namespace = "AWS/States", name = name, stat = "Sum", dimensions = { StateMachineArn = var.state_machine_arn } }
   }
 
-  # Where the threshold refuses more than this share, it is the model that is in doubt, not the images
-  doubtful_share = 0.5
-  doubtful_least = 20
+  # A larger share of low-confidence images points to the model rather than the images
+  low_confidence_share = 0.5
+  minimum_executions   = 20
 
   alarms = {
-    workflow-fails = {
-      description = "Executions fail for another reason than the threshold, time out or are aborted: read the topic's messages, or make run."
-      expression  = "FILL(failures, 0) - FILL(refused, 0) + FILL(timed_out, 0) + FILL(aborted, 0)"
+    workflow-failures = {
+      description = "Executions failed for another reason than low confidence, timed out or were aborted. The SNS messages have the errors."
+      expression  = "FILL(failures, 0) - FILL(low_confidence, 0) + FILL(timed_out, 0) + FILL(aborted, 0)"
       threshold   = 0
       period      = local.period
-      metrics     = { failures = local.failures, refused = local.refused, timed_out = local.ended.timed_out, aborted = local.ended.aborted }
+      metrics     = { failures = local.failures, low_confidence = local.low_confidence, timed_out = local.executions.timed_out, aborted = local.executions.aborted }
     }
-    # Nothing catches these, and so nothing counts or tells them: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
-    # An hour, as an execution that is counted at the end of a period may fail at the beginning of the next.
-    workflow-breaks = {
-      description = "Executions fail as States.Runtime or States.DataLimitExceeded, which the state machine cannot catch, or it could not count: the console has their histories."
+    # No state can catch these errors, so the state machine neither counts nor reports them: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    # The period is an hour, because an execution may be counted at the end of one period and fail at the beginning of the next.
+    workflow-uncounted-failures = {
+      description = "Executions failed with States.Runtime or States.DataLimitExceeded, which no state can catch, or the state machine could not count a failure. The Step Functions console shows their history."
       expression  = "FILL(failed, 0) - FILL(failures, 0)"
       threshold   = 0
       period      = 3600
-      metrics     = { failed = local.ended.failed, failures = local.failures }
+      metrics     = { failed = local.executions.failed, failures = local.failures }
     }
-    workflow-doubts = {
-      description = "The threshold refuses more than half of the images: make evaluate and monitor, then another threshold or model."
-      expression  = "IF(FILL(passed, 0) + refused >= ${local.doubtful_least}, refused / (FILL(passed, 0) + refused), 0)"
-      threshold   = local.doubtful_share
+    workflow-low-confidence = {
+      description = "More than half of the images have a confidence below the threshold. Run `make evaluate monitor`, then change the threshold or the model."
+      expression  = "IF(FILL(succeeded, 0) + low_confidence >= ${local.minimum_executions}, low_confidence / (FILL(succeeded, 0) + low_confidence), 0)"
+      threshold   = local.low_confidence_share
       period      = 3600
-      metrics     = { passed = local.ended.passed, refused = local.refused }
+      metrics     = { succeeded = local.executions.succeeded, low_confidence = local.low_confidence }
     }
-    functions-fail = {
-      description = "Serialize or classify fails: their log groups say why. Filter's failures are the threshold's."
+    function-errors = {
+      description = "Serialize or classify failed, see their log groups. Filter is not included, because it fails on low confidence by design."
       expression  = "FILL(serialize, 0) + FILL(classify, 0)"
       threshold   = 0
       period      = local.period
-      metrics     = { for name in ["serialize", "classify"] : name => merge(local.of_functions[name], { name = "Errors" }) }
+      metrics     = { for name in ["serialize", "classify"] : name => merge(local.function_metrics[name], { name = "Errors" }) }
     }
-    functions-throttle = {
-      description = "Lambda refuses invocations: the account's concurrency is used up."
+    function-throttles = {
+      description = "Lambda throttled invocations, because the account's concurrency is exhausted."
       expression  = join(" + ", [for name in keys(var.function_names) : "FILL(${name}, 0)"])
       threshold   = 0
       period      = local.period
-      metrics     = { for name, metric in local.of_functions : name => merge(metric, { name = "Throttles" }) }
+      metrics     = { for name, metric in local.function_metrics : name => merge(metric, { name = "Throttles" }) }
     }
   }
 
-  of_functions = {
+  function_metrics = {
     for name, function in var.function_names :
     name => { namespace = "AWS/Lambda", stat = "Sum", dimensions = { FunctionName = function } }
   }
 
-  of_endpoint = "{AWS/SageMaker,EndpointName,VariantName} EndpointName=\"${var.endpoint_name}\""
+  endpoint_schema = "{AWS/SageMaker,EndpointName,VariantName} EndpointName=\"${var.endpoint_name}\""
 
-  # One line each: title, unit of the axis, the metrics in the dashboard's own form
+  # Metrics in the format of the dashboard body: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
   charts = [
     { title = "Executions", label = "executions", stat = "Sum", annotations = [], metrics = [
       for name in ["ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"] :
       ["AWS/States", name, "StateMachineArn", var.state_machine_arn]
     ] },
-    { title = "Failures by name", label = "executions", stat = "Sum", annotations = [], metrics = [
-      [{ expression = "SEARCH('{\"${var.namespace}\",Error} MetricName=\"FailuresByName\"', 'Sum')", label = "", id = "names" }],
+    { title = "Failures by error", label = "executions", stat = "Sum", annotations = [], metrics = [
+      [{ expression = "SEARCH('{\"${var.namespace}\",Error} MetricName=\"FailuresByError\"', 'Sum')", label = "", id = "errors" }],
     ] },
-    { title = "Latency of an execution", label = "ms", stat = "p50", annotations = [], metrics = [
+    { title = "Execution time", label = "ms", stat = "p50", annotations = [], metrics = [
       ["AWS/States", "ExecutionTime", "StateMachineArn", var.state_machine_arn, { label = "p50" }],
       ["AWS/States", "ExecutionTime", "StateMachineArn", var.state_machine_arn, { label = "p99", stat = "p99" }],
     ] },
-    { title = "Latency of the model", label = "microseconds", stat = "p99", annotations = [], metrics = [
-      [{ expression = "SEARCH('${local.of_endpoint} MetricName=\"ModelLatency\"', 'p99')", label = "", id = "latency" }],
+    { title = "Model latency", label = "microseconds", stat = "p99", annotations = [], metrics = [
+      [{ expression = "SEARCH('${local.endpoint_schema} MetricName=\"ModelLatency\"', 'p99')", label = "", id = "latency" }],
     ] },
     { title = "Confidence", label = "probability", stat = "p50", annotations = [{ label = "threshold", value = var.threshold }], metrics = [
-      for share in ["p10", "p50", "p90"] : [var.namespace, "Confidence", { label = share, stat = share }]
+      for percentile in ["p10", "p50", "p90"] : [var.namespace, "Confidence", { label = percentile, stat = percentile }]
     ] },
-    { title = "Requests to the endpoint", label = "requests", stat = "Sum", annotations = [], metrics = [
+    { title = "Endpoint requests", label = "requests", stat = "Sum", annotations = [], metrics = [
       for name in ["Invocations", "Invocation4XXErrors", "Invocation5XXErrors", "InvocationModelErrors"] :
-      [{ expression = "SEARCH('${local.of_endpoint} MetricName=\"${name}\"', 'Sum')", label = name, id = lower(name) }]
+      [{ expression = "SEARCH('${local.endpoint_schema} MetricName=\"${name}\"', 'Sum')", label = name, id = lower(name) }]
     ] },
   ]
 
@@ -107,7 +106,7 @@ locals {
     }
   }]
 
-  # Charges are the account's, in one region for all, and there once billing alerts are on:
+  # The metric covers the whole account, is in us-east-1 only and requires billing alerts:
   # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/monitor_estimated_charges_with_cloudwatch.html
   cost = {
     type   = "metric"
@@ -116,7 +115,7 @@ locals {
     width  = 24
     height = 6
     properties = {
-      title   = "Estimated charges of the account this month (this environment's: make cost, and the budget ${var.prefix}-month)"
+      title   = "Estimated charges of the whole account this month (this environment: `make cost` and the budget ${var.prefix}-monthly)"
       region  = "us-east-1"
       view    = "timeSeries"
       stat    = "Maximum"
@@ -126,7 +125,7 @@ locals {
   }
 }
 
-# Filter writes each image's confidence into its log
+# Filter logs the confidence of each image
 resource "aws_cloudwatch_log_metric_filter" "confidence" {
   name           = "${var.prefix}-confidence"
   log_group_name = var.filter_log_group
@@ -151,7 +150,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   alarm_actions       = [var.topic_arn]
 
   metric_query {
-    id          = "called"
+    id          = "result"
     expression  = each.value.expression
     label       = each.key
     return_data = true

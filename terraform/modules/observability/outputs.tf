@@ -1,4 +1,4 @@
 output "dashboard_name" {
-  description = "Name of the dashboard."
+  description = "Dashboard name."
   value       = aws_cloudwatch_dashboard.this.dashboard_name
 }

@@ -1,74 +1,74 @@
 variable "prefix" {
-  description = "First part of every name, scones-<environment>."
+  description = "Prefix of resource names, scones-<environment>."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,22}$", var.prefix))
-    error_message = "A prefix is 2 to 23 lower-case letters, digits and dashes, such as scones-dev: every name begins with it."
+    error_message = "prefix must be 2 to 23 lower-case letters, digits and dashes, starting with a letter, such as scones-dev (got ${var.prefix})."
   }
 }
 
 variable "region" {
-  description = "AWS region of the metrics."
+  description = "AWS region of the metrics on the dashboard."
   type        = string
 }
 
 variable "namespace" {
-  description = "Namespace of the metrics that the workflow puts itself."
+  description = "CloudWatch namespace of the workflow's own metrics."
   type        = string
 
   validation {
     condition     = can(regex("^[0-9A-Za-z._/#:-]{1,255}$", var.namespace)) && !startswith(var.namespace, "AWS/")
-    error_message = "A namespace has 1 to 255 letters, digits and signs of ._/#:-, and AWS/ is not ours."
+    error_message = "namespace must be 1 to 255 letters, digits and characters of ._/#:-, and must not start with AWS/ (got ${var.namespace})."
   }
 }
 
 variable "state_machine_arn" {
-  description = "ARN of the state machine."
+  description = "State machine ARN."
   type        = string
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:.+$", var.state_machine_arn))
-    error_message = "A state machine is named by its ARN: metrics of another name would be none, and no alarm would ever go off."
+    error_message = "state_machine_arn must be arn:aws:states:<region>:<account>:stateMachine:<name>, or the alarms would find no metrics (got ${var.state_machine_arn})."
   }
 }
 
 variable "function_names" {
-  description = "Names of the functions serialize, classify and filter, by what they do."
+  description = "Function names, by purpose: serialize, classify and filter."
   type        = map(string)
 
   validation {
     condition     = length(setsubtract(["serialize", "classify", "filter"], keys(var.function_names))) == 0
-    error_message = "Name the functions serialize, classify and filter."
+    error_message = "function_names must have the keys serialize, classify and filter (got ${join(", ", keys(var.function_names))})."
   }
 }
 
 variable "filter_log_group" {
-  description = "Log group of the function filter, which logs each confidence."
+  description = "Name of the log group of filter, which logs the confidence of each image."
   type        = string
 }
 
 variable "endpoint_name" {
-  description = "Name of the endpoint; it may not be there yet."
+  description = "Endpoint name. The endpoint need not exist yet."
   type        = string
 }
 
 variable "threshold" {
-  description = "Probability that the best class must reach."
+  description = "Minimum confidence, shown on the dashboard."
   type        = number
 
   validation {
     condition     = var.threshold > 0 && var.threshold < 1
-    error_message = "The threshold must lie between 0 and 1."
+    error_message = "threshold must be between 0 and 1 (got ${var.threshold})."
   }
 }
 
 variable "topic_arn" {
-  description = "Topic that is told of alarms."
+  description = "ARN of the SNS topic to which the alarms publish."
   type        = string
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:.+$", var.topic_arn))
-    error_message = "A topic is named by its ARN: arn:aws:sns:<region>:<account>:<name>."
+    error_message = "topic_arn must be an SNS topic ARN, arn:aws:sns:<region>:<account>:<name> (got ${var.topic_arn})."
   }
 }

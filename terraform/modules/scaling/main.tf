@@ -1,10 +1,10 @@
 locals {
-  # The name of an endpoint that is yet to be made is not known to a plan, its variant is
+  # `count` must be known during planning, when the variant name is known and the name of a new endpoint is not
   count = var.variant_name == null || var.max_instance_count == null ? 0 : 1
 }
 
-# SageMaker refuses another instance type while the variant scales, so scaling ends before the endpoint is updated, and
-# begins anew after it: https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html
+# SageMaker rejects a change of instance type while the variant is a scalable target, so a change removes the target before the
+# update and registers it again afterwards: https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html
 resource "terraform_data" "instance_type" {
   input = var.instance_type
 }

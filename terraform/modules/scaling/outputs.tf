@@ -1,4 +1,4 @@
 output "resource_id" {
-  description = "What is scaled, as Application Auto Scaling names it; null where nothing is."
+  description = "Application Auto Scaling's ID of the scalable target; null without scaling."
   value       = one(aws_appautoscaling_target.this[*].resource_id)
 }

@@ -12,12 +12,12 @@ resource "aws_s3_bucket_logging" "this" {
   target_prefix = "${var.bucket_name}/"
 }
 
-# Who asked the bucket for what. S3 writes there itself, which it cannot with a customer's key.
+# S3 cannot deliver access logs to a bucket that is encrypted with a customer managed key, so this bucket has none.
 module "access_logs" {
   source = "../bucket"
 
   name             = var.access_logs_bucket_name
-  force_destroy    = true # it goes on being written to while it is emptied
+  force_destroy    = true # S3 may deliver logs while the bucket is emptied
   policy_documents = [data.aws_iam_policy_document.access_logs.json]
 }
 
@@ -77,7 +77,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     status = "Enabled"
 
     filter {
-      prefix = "${var.data_capture_key}/"
+      prefix = "${var.data_capture_prefix}/"
     }
 
     expiration {
@@ -90,7 +90,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   }
 
   rule {
-    id     = "remains"
+    id     = "old-versions"
     status = "Enabled"
 
     filter {}
@@ -104,7 +104,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
-  # its rules for old versions are refused before there are versions
+  # S3 rejects rules for noncurrent versions until versioning is enabled
   depends_on = [module.bucket]
 }
 

@@ -1,24 +1,24 @@
 output "bucket_name" {
-  description = "Name of the bucket."
+  description = "Name of the S3 bucket of images, models and captured data."
   value       = module.bucket.name
 }
 
 output "bucket_arn" {
-  description = "ARN of the bucket."
+  description = "ARN of that bucket."
   value       = module.bucket.arn
 }
 
 output "access_logs_bucket_name" {
-  description = "Name of the bucket that is told of each request to the other."
+  description = "Name of the S3 bucket of access logs."
   value       = module.access_logs.name
 }
 
 output "table_name" {
-  description = "Name of the table of vehicles."
+  description = "Name of the DynamoDB table of classified vehicles."
   value       = aws_dynamodb_table.this.name
 }
 
 output "table_arn" {
-  description = "ARN of the table of vehicles."
+  description = "ARN of the DynamoDB table."
   value       = aws_dynamodb_table.this.arn
 }

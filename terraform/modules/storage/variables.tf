@@ -1,59 +1,59 @@
 variable "bucket_name" {
-  description = "Name of the bucket."
+  description = "Name of the S3 bucket of images, models and captured data."
   type        = string
 }
 
 variable "access_logs_bucket_name" {
-  description = "Name of the bucket that is told of each request to the other."
+  description = "Name of the S3 bucket of access logs."
   type        = string
 
   validation {
     condition     = var.access_logs_bucket_name != var.bucket_name
-    error_message = "A bucket that is told of its own requests is told of each of these in turn: name another."
+    error_message = "access_logs_bucket_name must differ from bucket_name, because logging to the same bucket would log each log delivery (got ${var.access_logs_bucket_name})."
   }
 }
 
 variable "kms_key_arn" {
-  description = "Key that encrypts the bucket and the table."
+  description = "ARN of the KMS key that encrypts the bucket and the table."
   type        = string
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
-    error_message = "A key is named by its ARN, arn:aws:kms:<region>:<account>:key/<id>, not by an alias or an id alone."
+    error_message = "kms_key_arn must be a key ARN, arn:aws:kms:<region>:<account>:key/<id>, and not an alias or a key ID (got ${var.kms_key_arn})."
   }
 }
 
 variable "table_name" {
-  description = "Name of the table of vehicles."
+  description = "Name of the DynamoDB table of classified vehicles."
   type        = string
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_.-]{3,255}$", var.table_name))
-    error_message = "A table's name has 3 to 255 letters, digits and signs of _.-."
+    error_message = "table_name must be 3 to 255 letters, digits and characters of _.- (got ${var.table_name})."
   }
 }
 
-variable "data_capture_key" {
-  description = "First part of the keys of captured data."
+variable "data_capture_prefix" {
+  description = "Key prefix of captured data, without leading and trailing slashes."
   type        = string
 
   validation {
-    condition     = can(regex("^[^/].*[^/]$", var.data_capture_key))
-    error_message = "The part of a key neither begins nor ends with a slash: captured data would not be found to be deleted."
+    condition     = can(regex("^[^/].*[^/]$", var.data_capture_prefix))
+    error_message = "data_capture_prefix must not start or end with a slash, or the lifecycle rule would match no object (got ${var.data_capture_prefix})."
   }
 }
 
 variable "capture_retention_days" {
-  description = "Days after which captured data, access logs, and old versions of anything, are deleted; null keeps them."
+  description = "Days after which captured data, access logs and old object versions are deleted; null keeps them."
   type        = number
 
   validation {
     condition     = var.capture_retention_days == null || try(var.capture_retention_days >= 1 && floor(var.capture_retention_days) == var.capture_retention_days, false)
-    error_message = "S3 keeps for a whole number of days, one at least, or for ever (null)."
+    error_message = "capture_retention_days must be a whole number of at least 1, or null (got ${jsonencode(var.capture_retention_days)})."
   }
 }
 
 variable "protected" {
-  description = "Whether a bucket that is not empty, and the table, are kept from destruction."
+  description = "Whether `terraform destroy` keeps the table and a bucket that is not empty."
   type        = bool
 }

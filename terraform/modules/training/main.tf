@@ -1,15 +1,15 @@
-# Instances with NVIDIA's GPUs have an image of their own: https://aws.github.io/deep-learning-containers/reference/available_images/
+# NVIDIA GPU instances need a separate image: https://aws.github.io/deep-learning-containers/reference/available_images/
 locals {
   processor = can(regex("^ml\\.[gp]r?[0-9]", var.instance_type)) ? "gpu" : "cpu"
 }
 
-# AWS's own containers, whose registry's account differs from region to region
+# The account that hosts AWS's images differs between regions
 data "aws_sagemaker_prebuilt_ecr_image" "training" {
   repository_name = "pytorch-training"
   image_tag       = "2.6-${local.processor}-py312"
 }
 
-# The model answers on processors, also where it was trained on a GPU
+# Inference runs on CPU instances, even for a model that was trained on a GPU
 data "aws_sagemaker_prebuilt_ecr_image" "serving" {
   repository_name = "pytorch-inference"
   image_tag       = "2.6-cpu-py312"
@@ -21,12 +21,12 @@ data "aws_sagemaker_prebuilt_ecr_image" "built_in" {
 }
 
 module "role" {
-  source = "../role"
+  source = "../sagemaker_role"
 
   name                 = "${var.prefix}-training"
   bucket_arn           = var.bucket_arn
-  read_keys            = ["*"]
-  write_keys           = [var.models_key, var.checkpoints_key]
+  readable_keys        = ["*"]
+  writable_prefixes    = [var.models_prefix, var.checkpoints_prefix]
   kms_key_arn          = var.kms_key_arn
   log_groups           = ["TrainingJobs"]
   network_policy       = var.network_policy
@@ -38,14 +38,14 @@ module "role" {
   ]
 }
 
-# A model that answers for a folder of images must not be able to change a model
+# A separate role, so that a batch transform job cannot overwrite models
 module "transform_role" {
-  source = "../role"
+  source = "../sagemaker_role"
 
   name                 = "${var.prefix}-transform"
   bucket_arn           = var.bucket_arn
-  read_keys            = ["*"]
-  write_keys           = [var.transform_key]
+  readable_keys        = ["*"]
+  writable_prefixes    = [var.transform_prefix]
   kms_key_arn          = var.kms_key_arn
   log_groups           = ["TransformJobs"]
   network_policy       = var.network_policy
@@ -59,5 +59,5 @@ module "transform_role" {
 
 resource "aws_sagemaker_model_package_group" "this" {
   model_package_group_name        = "${var.prefix}-vehicles"
-  model_package_group_description = "Vehicle classifiers, one version a training job."
+  model_package_group_description = "Vehicle classifiers, one version per training job."
 }

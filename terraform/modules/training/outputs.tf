@@ -1,15 +1,15 @@
 output "role_arn" {
-  description = "Role that training jobs run under."
+  description = "ARN of the execution role of training jobs."
   value       = module.role.arn
 }
 
 output "transform_role_arn" {
-  description = "Role that batch transform jobs run under."
+  description = "ARN of the execution role of batch transform jobs."
   value       = module.transform_role.arn
 }
 
 output "training_images" {
-  description = "Container image of each algorithm's training jobs."
+  description = "Training container image of each algorithm."
   value = {
     pytorch              = data.aws_sagemaker_prebuilt_ecr_image.training.registry_path
     image-classification = data.aws_sagemaker_prebuilt_ecr_image.built_in.registry_path
@@ -17,7 +17,7 @@ output "training_images" {
 }
 
 output "serving_images" {
-  description = "Container image that serves each algorithm's models."
+  description = "Inference container image of each algorithm."
   value = {
     pytorch              = data.aws_sagemaker_prebuilt_ecr_image.serving.registry_path
     image-classification = data.aws_sagemaker_prebuilt_ecr_image.built_in.registry_path
@@ -25,6 +25,6 @@ output "serving_images" {
 }
 
 output "model_package_group" {
-  description = "Group in which models are registered."
+  description = "Name of the model package group."
   value       = aws_sagemaker_model_package_group.this.model_package_group_name
 }

@@ -1,60 +1,60 @@
 variable "prefix" {
-  description = "First part of every name, scones-<environment>."
+  description = "Prefix of resource names, scones-<environment>."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,22}$", var.prefix))
-    error_message = "A prefix is 2 to 23 lower-case letters, digits and dashes, such as scones-dev: every name begins with it."
+    error_message = "prefix must be 2 to 23 lower-case letters, digits and dashes, starting with a letter, such as scones-dev (got ${var.prefix})."
   }
 }
 
 variable "instance_type" {
-  description = "Instance type of our own trainer's jobs."
+  description = "Instance type of PyTorch training jobs, which determines their image."
   type        = string
 }
 
 variable "bucket_arn" {
-  description = "Bucket of images and models."
+  description = "ARN of the S3 bucket of images and models."
   type        = string
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:s3:::[a-z0-9.-]+$", var.bucket_arn))
-    error_message = "A bucket is named by its ARN here: arn:aws:s3:::<name>."
+    error_message = "bucket_arn must be an S3 bucket ARN, arn:aws:s3:::<name> (got ${var.bucket_arn})."
   }
 }
 
-variable "models_key" {
-  description = "First part of the keys that training jobs write."
+variable "models_prefix" {
+  description = "Key prefix of the models that training jobs write."
   type        = string
 }
 
-variable "transform_key" {
-  description = "First part of the keys that batch transform jobs write."
+variable "transform_prefix" {
+  description = "Key prefix of the outputs of batch transform jobs."
   type        = string
 }
 
-variable "checkpoints_key" {
-  description = "First part of the keys under which training jobs keep how far they are."
+variable "checkpoints_prefix" {
+  description = "Key prefix of the checkpoints of training jobs."
   type        = string
 }
 
 variable "kms_key_arn" {
-  description = "Key that encrypts the bucket."
+  description = "ARN of the KMS key that encrypts the bucket."
   type        = string
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
-    error_message = "A key is named by its ARN, arn:aws:kms:<region>:<account>:key/<id>, not by an alias or an id alone."
+    error_message = "kms_key_arn must be a key ARN, arn:aws:kms:<region>:<account>:key/<id>, and not an alias or a key ID (got ${var.kms_key_arn})."
   }
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the policy that bounds what the roles may do at most; null for none."
+  description = "ARN of the permissions boundary of the roles; null for none."
   type        = string
 }
 
 variable "network_policy" {
-  description = "What the role must be allowed for a job in a VPC, as a policy; null where there is none."
+  description = "JSON policy that the roles need for a job in a VPC; null for no VPC."
   type        = string
   default     = null
 }

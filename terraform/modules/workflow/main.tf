@@ -2,12 +2,12 @@ locals {
   name = "${var.prefix}-workflow"
 
   permissions = {
-    Invoke = { actions = ["lambda:InvokeFunction"], resources = flatten([for arn in values(var.function_arns) : [arn, "${arn}:*"]]) }
-    Record = { actions = ["dynamodb:PutItem"], resources = [var.table_arn] }
-    Notify = { actions = ["sns:Publish"], resources = [var.topic_arn] }
-    UseKey = { actions = ["kms:Decrypt", "kms:GenerateDataKey*"], resources = [var.kms_key_arn] } # of the topic and the table
+    InvokeFunctions = { actions = ["lambda:InvokeFunction"], resources = flatten([for arn in values(var.function_arns) : [arn, "${arn}:*"]]) }
+    PutVehicle      = { actions = ["dynamodb:PutItem"], resources = [var.table_arn] }
+    Publish         = { actions = ["sns:Publish"], resources = [var.topic_arn] }
+    UseKey          = { actions = ["kms:Decrypt", "kms:GenerateDataKey*"], resources = [var.kms_key_arn] } # for the SNS topic and the DynamoDB table
 
-    # these have no resource to name: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+    # log delivery actions support no resource ARN: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
     DeliverLogs = {
       actions = [
         for name in ["CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries", "PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups"] :
@@ -16,7 +16,7 @@ locals {
       resources = ["*"]
     }
 
-    # traces have no resource to name
+    # X-Ray actions support no resource ARN
     Trace = {
       actions   = [for name in ["GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments"] : "xray:${name}"]
       resources = ["*"]
@@ -26,8 +26,8 @@ locals {
 
 data "aws_caller_identity" "this" {}
 
-module "states" {
-  source = "../states"
+module "definition" {
+  source = "../state_machine_definition"
 
   name              = local.name
   function_arns     = var.function_arns
@@ -65,9 +65,9 @@ data "aws_iam_policy_document" "this" {
   }
 
   statement {
-    sid     = "Count"
+    sid     = "PublishMetrics"
     actions = ["cloudwatch:PutMetricData"]
-    # metrics have no resource to name, only a namespace
+    # PutMetricData supports no resource ARN, so a condition restricts the namespace
     resources = ["*"]
 
     condition {
@@ -91,21 +91,21 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:how long logs are kept is the environment's setting; a year in production
+  #checkov:skip=CKV_AWS_338:log_retention_days is set per environment; one year in production
   name              = "/aws/vendedlogs/states/${local.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
 }
 
 resource "aws_sfn_state_machine" "this" {
-  #checkov:skip=CKV_AWS_285:errors are logged; what was executed would hold the images
+  #checkov:skip=CKV_AWS_285:errors are logged, without execution data, which contains images
   name       = local.name
   role_arn   = aws_iam_role.this.arn
-  definition = module.states.definition
+  definition = module.definition.json
 
   logging_configuration {
     level                  = "ERROR"
-    include_execution_data = false # it would hold the images
+    include_execution_data = false # it contains images
     log_destination        = "${aws_cloudwatch_log_group.this.arn}:*"
   }
 
@@ -113,6 +113,6 @@ resource "aws_sfn_state_machine" "this" {
     enabled = true
   }
 
-  # created before its permissions, it would be refused the log group
+  # Step Functions rejects a log group to which the role has no permissions yet
   depends_on = [aws_iam_role_policy.this]
 }

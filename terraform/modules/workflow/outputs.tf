@@ -1,4 +1,4 @@
 output "state_machine_arn" {
-  description = "ARN of the state machine."
+  description = "State machine ARN."
   value       = aws_sfn_state_machine.this.arn
 }

@@ -1,54 +1,54 @@
 variable "prefix" {
-  description = "First part of every name, scones-<environment>."
+  description = "Prefix of resource names, scones-<environment>."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,22}$", var.prefix))
-    error_message = "A prefix is 2 to 23 lower-case letters, digits and dashes, such as scones-dev: every name begins with it."
+    error_message = "prefix must be 2 to 23 lower-case letters, digits and dashes, starting with a letter, such as scones-dev (got ${var.prefix})."
   }
 }
 
 variable "function_arns" {
-  description = "ARNs of the functions serialize, classify and filter, by name."
+  description = "Function ARNs, by purpose: serialize, classify and filter."
   type        = map(string)
 }
 
 variable "table_name" {
-  description = "Table in which vehicles are recorded."
+  description = "Name of the DynamoDB table of classified vehicles."
   type        = string
 }
 
 variable "table_arn" {
-  description = "ARN of that table."
+  description = "ARN of the DynamoDB table."
   type        = string
 }
 
 variable "topic_arn" {
-  description = "Topic that is told of failed executions."
+  description = "ARN of the SNS topic for failed executions."
   type        = string
 }
 
 variable "metrics_namespace" {
-  description = "Namespace of the metric that counts failures by name."
+  description = "CloudWatch namespace of the failure metrics."
   type        = string
 }
 
 variable "log_retention_days" {
-  description = "Days for which logs are kept."
+  description = "Days for which CloudWatch keeps logs."
   type        = number
 }
 
 variable "kms_key_arn" {
-  description = "Key that encrypts the table, the topic and the logs."
+  description = "ARN of the KMS key that encrypts the table, the topic and the logs."
   type        = string
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
-    error_message = "A key is named by its ARN, arn:aws:kms:<region>:<account>:key/<id>, not by an alias or an id alone."
+    error_message = "kms_key_arn must be a key ARN, arn:aws:kms:<region>:<account>:key/<id>, and not an alias or a key ID (got ${var.kms_key_arn})."
   }
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the policy that bounds what the roles may do at most; null for none."
+  description = "ARN of the permissions boundary of the role; null for none."
   type        = string
 }

@@ -1,47 +1,47 @@
-# The whole in an account that answers, the emulator's or one's own, which is empty again afterwards:
+# The root module in an empty account, on AWS or the emulator. The account is empty again afterwards:
 # terraform test -test-directory=tests/account -var-file=environments/local.tfvars
 
-run "an_empty_account_gets_everything_but_an_endpoint" {
+run "empty_account_gets_everything_but_an_endpoint" {
   assert {
     condition     = output.endpoint_config_name == null
-    error_message = "Without a model there must be no endpoint."
+    error_message = "Without an approved model there must be no endpoint."
   }
 
   assert {
     condition     = strcontains(output.state_machine_arn, ":stateMachine:scones-${var.environment}-")
-    error_message = "The state machine must bear the environment's name."
+    error_message = "The state machine's name must contain the environment."
   }
 }
 
-# What is to be made or replaced has no name that a plan knows, and a condition on it is an error
-run "what_is_there_is_kept" {
+# The plan of a resource that is created or replaced has no known name, which fails the condition
+run "second_plan_keeps_all_resources" {
   command = plan
 
   assert {
     condition = alltrue([
-      output.bucket == run.an_empty_account_gets_everything_but_an_endpoint.bucket,
-      output.kms_key_arn == run.an_empty_account_gets_everything_but_an_endpoint.kms_key_arn,
-      output.training_role_arn == run.an_empty_account_gets_everything_but_an_endpoint.training_role_arn,
-      output.state_machine_arn == run.an_empty_account_gets_everything_but_an_endpoint.state_machine_arn,
-      output.vehicles_table == run.an_empty_account_gets_everything_but_an_endpoint.vehicles_table,
-      output.failures_topic_arn == run.an_empty_account_gets_everything_but_an_endpoint.failures_topic_arn,
+      output.bucket == run.empty_account_gets_everything_but_an_endpoint.bucket,
+      output.kms_key_arn == run.empty_account_gets_everything_but_an_endpoint.kms_key_arn,
+      output.training_role_arn == run.empty_account_gets_everything_but_an_endpoint.training_role_arn,
+      output.state_machine_arn == run.empty_account_gets_everything_but_an_endpoint.state_machine_arn,
+      output.vehicles_table == run.empty_account_gets_everything_but_an_endpoint.vehicles_table,
+      output.failures_topic_arn == run.empty_account_gets_everything_but_an_endpoint.failures_topic_arn,
     ])
-    error_message = "A second plan must find what the first apply made."
+    error_message = "A second plan must keep the resources of the first apply."
   }
 }
 
-run "another_threshold_is_taken_in_place" {
+run "threshold_is_updated_in_place" {
   variables {
     threshold = 0.95
   }
 
   assert {
     condition     = output.threshold == 0.95
-    error_message = "The threshold must be the new one."
+    error_message = "The output must have the new threshold."
   }
 
   assert {
-    condition     = output.state_machine_arn == run.an_empty_account_gets_everything_but_an_endpoint.state_machine_arn
-    error_message = "The state machine must be changed, not replaced."
+    condition     = output.state_machine_arn == run.empty_account_gets_everything_but_an_endpoint.state_machine_arn
+    error_message = "The state machine must be updated, not replaced."
   }
 }

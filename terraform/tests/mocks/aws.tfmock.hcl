@@ -1,4 +1,4 @@
-# Random text where the provider, or another resource, asks for an ARN or a policy would be refused.
+# Default values, because the provider and other resources reject the random strings of mocks where they expect ARNs or policies.
 
 mock_data "aws_caller_identity" {
   defaults = {

@@ -18,7 +18,7 @@ class FakeScheduler:
 
     def __init__(self, ends: datetime | None) -> None:
         self.schedule = ends and {
-            "Name": "scones-local-endpoint-end",
+            "Name": "scones-local-endpoint-expiry",
             "ScheduleExpression": ends.strftime(SCHEDULE_FORMAT),
             "Target": TARGET,
             "FlexibleTimeWindow": {"Mode": "OFF"},

@@ -1,4 +1,4 @@
-"""The functions by path: each is a `handler.py` of its own folder, as Lambda has it."""
+"""Fixtures that import the functions by path, because each is a `handler.py` in its own folder."""
 
 import importlib.util
 import os
@@ -12,13 +12,13 @@ LAMBDAS = Path(__file__).resolve().parents[3] / "lambdas"
 
 
 def load_function(name: str) -> ModuleType:
-    """Import `lambdas/<name>/handler.py` under a name that no other function has."""
+    """Import `lambdas/<name>/handler.py` under a unique module name."""
     spec = importlib.util.spec_from_file_location(f"lambda_{name}", LAMBDAS / name / "handler.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    # boto3's clients are made on import, and want a region
+    # the import creates boto3 clients, which need a region
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", os.environ.get("AWS_DEFAULT_REGION", "us-east-1"))
         spec.loader.exec_module(module)
@@ -26,18 +26,24 @@ def load_function(name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def serialize() -> ModuleType:
-    """Serialize's module."""
-    return load_function("serialize")
+def functions() -> dict[str, ModuleType]:
+    """Return the modules of all functions, by name."""
+    return {name: load_function(name) for name in ("serialize", "classify", "filter")}
 
 
 @pytest.fixture(scope="session")
-def classify() -> ModuleType:
-    """Classify's module."""
-    return load_function("classify")
+def serialize(functions: dict[str, ModuleType]) -> ModuleType:
+    """Return serialize's module."""
+    return functions["serialize"]
 
 
 @pytest.fixture(scope="session")
-def filtering() -> ModuleType:
-    """Filter's module, whose own name is Python's."""
-    return load_function("filter")
+def classify(functions: dict[str, ModuleType]) -> ModuleType:
+    """Return classify's module."""
+    return functions["classify"]
+
+
+@pytest.fixture(scope="session")
+def filtering(functions: dict[str, ModuleType]) -> ModuleType:
+    """Return filter's module; `filter` is a Python built-in."""
+    return functions["filter"]

@@ -1,4 +1,4 @@
-"""PNGs and JPEGs, whole and broken, built byte by byte or drawn."""
+"""PNGs and JPEGs for tests: intact ones from Pillow, and others built byte by byte."""
 
 import io
 import struct
@@ -10,28 +10,28 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def draw(kind: str, width: int = 8, height: int = 6) -> bytes:
-    """A real image, as Pillow writes it."""
+    """Return an image file that Pillow wrote."""
     stream = io.BytesIO()
     Image.new("RGB", (width, height), (200, 30, 30)).save(stream, kind)
     return stream.getvalue()
 
 
 def chunk(name: bytes, content: bytes = b"") -> bytes:
-    """One chunk of a PNG, with its right checksum."""
+    """Return a PNG chunk with a correct checksum."""
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
 def header(width: int, height: int) -> bytes:
-    """A PNG's first chunk."""
+    """Return the header chunk of a PNG."""
     return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
 
 
 def png(width: int, height: int) -> bytes:
-    """A PNG that says this size, however many pixels it holds."""
+    """Return a PNG whose header has this size, whatever its pixel data."""
     return SIGNATURE + header(width, height) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND")
 
 
 def jpeg(width: int, height: int) -> bytes:
-    """A JPEG that says this size, and holds nothing."""
+    """Return a JPEG whose header has this size, without image data."""
     frame = b"\xff\xc0" + struct.pack(">HBHH", 11, 8, height, width) + b"\x01\x01\x11\x00"
     return b"\xff\xd8" + frame + b"\xff\xd9"

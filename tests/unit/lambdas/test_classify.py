@@ -1,4 +1,4 @@
-"""The endpoint is asked for one image, and its answer is believed only where it can be true."""
+"""Classify sends an image to the endpoint, and validates the response."""
 
 import base64
 import io
@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError, ResponseStreamingError
 
 from tests.unit.lambdas.images import draw
 
@@ -19,27 +19,40 @@ def event_of(image: bytes) -> dict[str, Any]:
 
 
 class FakeRuntime:
-    """An endpoint with one answer, or one that refuses."""
+    """A SageMaker Runtime client that returns one response, or raises one error."""
 
-    def __init__(
-        self, answer: bytes = b"[0.25, 0.75]", *, refuses: str | None = None, status: int | None = None
-    ) -> None:
-        self.asked: list[dict[str, Any]] = []
-        self._answer = answer
-        self._refuses = refuses
-        self._status = {} if status is None else {"OriginalStatusCode": status}
+    def __init__(self, response: bytes = b"[0.25, 0.75]", *, error: Exception | None = None) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self._response = response
+        self._error = error
 
     def invoke_endpoint(self, **request: Any) -> dict[str, Any]:
-        self.asked.append(request)
-        if self._refuses:
-            answer: Any = {"Error": {"Code": self._refuses, "Message": "refused"}, **self._status}
-            raise ClientError(answer, "InvokeEndpoint")
-        return {"Body": io.BytesIO(self._answer), "CustomAttributes": "v7"}
+        self.requests.append(request)
+        if self._error:
+            raise self._error
+        return {"Body": io.BytesIO(self._response), "CustomAttributes": "v7"}
+
+
+class BrokenBody:
+    """A response body whose connection breaks."""
+
+    def read(self) -> bytes:
+        raise ResponseStreamingError(error="connection broken")
+
+
+def client_error(code: str, *, status: int = 400, original_status: int | None = None) -> ClientError:
+    """Return the error that boto3 raises for an error response of InvokeEndpoint."""
+    response: Any = {
+        "Error": {"Code": code, "Message": "some message"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+        **({} if original_status is None else {"OriginalStatusCode": original_status}),
+    }
+    return ClientError(response, "InvokeEndpoint")
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment that Terraform gives the function."""
+    """Set the environment variables that Terraform gives the function."""
     monkeypatch.setenv("ENDPOINT_NAME", "some-endpoint")
     monkeypatch.setenv("CLASS_NAMES", '["bicycle", "motorcycle"]')
 
@@ -49,19 +62,19 @@ def run(module: ModuleType, monkeypatch: pytest.MonkeyPatch, runtime: FakeRuntim
     return module.handler(event, None)
 
 
-@pytest.mark.parametrize("in_body", [False, True], ids=["plain", "in a body"])
+@pytest.mark.parametrize("in_envelope", [False, True], ids=["plain", "in an envelope"])
 @pytest.mark.parametrize(("image", "kind"), [(PNG, "image/png"), (JPEG, "image/jpeg")], ids=["png", "jpeg"])
-def test_the_endpoint_gets_the_image_and_its_probabilities_get_names(
-    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, in_body: bool, image: bytes, kind: str
+def test_endpoint_receives_the_image_and_the_probabilities_get_class_names(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, in_envelope: bool, image: bytes, kind: str
 ) -> None:
     # GIVEN
     runtime, event = FakeRuntime(), event_of(image)
 
     # WHEN
-    answer = run(classify, monkeypatch, runtime, {"statusCode": 200, "body": event} if in_body else event)
+    answer = run(classify, monkeypatch, runtime, {"statusCode": 200, "body": event} if in_envelope else event)
 
     # THEN
-    assert runtime.asked == [
+    assert runtime.requests == [
         {"EndpointName": "some-endpoint", "ContentType": kind, "Accept": "application/json", "Body": image}
     ]
     assert answer == {
@@ -78,7 +91,7 @@ def test_the_endpoint_gets_the_image_and_its_probabilities_get_names(
     }
 
 
-def test_the_bounds_of_a_probability_are_probabilities(classify: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zero_and_one_are_probabilities(classify: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     runtime = FakeRuntime(b"[0, 1]")
 
@@ -90,7 +103,7 @@ def test_the_bounds_of_a_probability_are_probabilities(classify: ModuleType, mon
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         b"",
         b"<html>Bad Gateway</html>",
@@ -112,9 +125,9 @@ def test_the_bounds_of_a_probability_are_probabilities(classify: ModuleType, mon
         b"[0.25, null]",
     ],
     ids=[
-        "nothing",
+        "empty",
         "html",
-        "no text",
+        "not UTF-8",
         "null",
         "one number",
         "object",
@@ -127,102 +140,145 @@ def test_the_bounds_of_a_probability_are_probabilities(classify: ModuleType, mon
         "negative",
         "above 1",
         "beyond any float",
-        "text",
+        "string",
         "booleans",
         "null within",
     ],
 )
-def test_an_answer_that_is_no_list_of_probabilities_is_refused(
-    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, answer: bytes
+def test_response_without_one_probability_per_class_is_rejected(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, response: bytes
 ) -> None:
     # GIVEN
-    runtime = FakeRuntime(answer)
+    runtime = FakeRuntime(response)
 
     # WHEN / THEN
-    with pytest.raises(classify.AnswerError):
+    with pytest.raises(classify.ResponseError):
         run(classify, monkeypatch, runtime, event_of(PNG))
 
 
-def test_a_long_answer_is_quoted_in_short(classify: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_response_is_quoted_in_short(classify: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     runtime = FakeRuntime(json.dumps([0.5] * 1000).encode())
 
     # WHEN / THEN
-    with pytest.raises(classify.AnswerError) as raised:
+    with pytest.raises(classify.ResponseError) as raised:
         run(classify, monkeypatch, runtime, event_of(PNG))
     assert len(str(raised.value)) < 300
 
 
-@pytest.mark.parametrize(("code", "status"), [("ValidationError", None), ("ModelError", 400)])
-def test_a_refusal_stays_what_it_is(
-    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, code: str, status: int | None
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("ValidationError"),
+        client_error("AccessDeniedException", status=403),
+        client_error("ModelError", status=424, original_status=400),
+    ],
+    ids=["missing endpoint", "access denied", "model rejects the image"],
+)
+def test_permanent_error_of_the_endpoint_is_not_retried(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, error: ClientError
 ) -> None:
     # GIVEN
-    runtime = FakeRuntime(refuses=code, status=status)
+    runtime = FakeRuntime(error=error)
 
     # WHEN / THEN
-    with pytest.raises(ClientError, match=code):
+    with pytest.raises(ClientError) as raised:
         run(classify, monkeypatch, runtime, event_of(PNG))
-
-
-@pytest.mark.parametrize("status", [500, 503, 0])
-def test_a_model_that_fails_may_be_asked_again(
-    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, status: int
-) -> None:
-    # GIVEN
-    runtime = FakeRuntime(refuses="ModelError", status=status)
-
-    # WHEN / THEN
-    with pytest.raises(classify.ModelFailedError, match="refused"):
-        run(classify, monkeypatch, runtime, event_of(PNG))
+    assert raised.value is error
 
 
 @pytest.mark.parametrize(
-    "event",
+    "error",
     [
-        None,
-        [],
-        {},
-        {"body": None},
-        {"body": "text"},
-        {"image_data": ""},
-        {"image_data": 7},
-        {"image_data": "no base64!"},
-        {"image_data": "iVBORw0"},
-        {"image_data": "äöü="},
+        client_error("ModelError", status=424, original_status=500),
+        client_error("ModelError", status=424, original_status=503),
+        client_error("ModelError", status=424, original_status=0),
+        client_error("ModelNotReadyException", status=429),
+        client_error("ThrottlingException"),
+        client_error("ServiceUnavailable", status=503),
+        client_error("InternalDependencyException", status=530),
+        ConnectTimeoutError(endpoint_url="some-url"),
+        ReadTimeoutError(endpoint_url="some-url"),
     ],
-    ids=["null", "list", "empty", "null body", "text body", "no data", "number", "no base64", "cut base64", "umlauts"],
+    ids=[
+        "model error 500",
+        "model error 503",
+        "model without response",
+        "model not ready",
+        "throttled",
+        "service unavailable",
+        "internal error",
+        "connect timeout",
+        "read timeout",
+    ],
 )
-def test_an_event_without_an_image_is_refused_before_the_endpoint_is_asked(
-    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, event: Any
+def test_transient_error_of_the_endpoint_lets_the_state_machine_retry(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     # GIVEN
-    runtime = FakeRuntime()
+    runtime = FakeRuntime(error=error)
 
     # WHEN
-    with pytest.raises(classify.EventError):
-        run(classify, monkeypatch, runtime, event)
+    with pytest.raises(classify.EndpointUnavailableError, match="some-endpoint is unavailable") as raised:
+        run(classify, monkeypatch, runtime, event_of(PNG))
 
-    # THEN
-    assert runtime.asked == []
+    # THEN the function itself makes one attempt
+    assert str(error) in str(raised.value)
+    assert len(runtime.requests) == 1
 
 
-def test_what_is_neither_png_nor_jpeg_is_refused_before_the_endpoint_is_asked(
+def test_broken_connection_in_the_response_lets_the_state_machine_retry(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
     runtime = FakeRuntime()
+    monkeypatch.setattr(runtime, "invoke_endpoint", lambda **_: {"Body": BrokenBody()})
+
+    # WHEN / THEN
+    with pytest.raises(classify.EndpointUnavailableError, match="connection broken"):
+        run(classify, monkeypatch, runtime, event_of(PNG))
+
+
+def test_boto3_makes_one_attempt_that_ends_before_the_function_does(classify: ModuleType) -> None:
+    # GIVEN the timeout of the functions in terraform/modules/functions
+    function_timeout = 30
 
     # WHEN
-    with pytest.raises(classify.ImageFormatError):
-        run(classify, monkeypatch, runtime, event_of(b"GIF89a"))
+    config = classify.runtime.meta.config
 
     # THEN
-    assert runtime.asked == []
+    assert config.retries["total_max_attempts"] == 1
+    assert config.connect_timeout + config.read_timeout < function_timeout
+
+
+@pytest.mark.parametrize(
+    ("image_data", "message"),
+    [
+        ("", "image_data must be a non-empty string"),
+        (7, "image_data must be a non-empty string"),
+        ("no base64!", "image_data must be base64"),
+        ("iVBORw0", "image_data must be base64"),
+        ("äöü=", "image_data must be base64"),
+        (base64.b64encode(b"GIF89a").decode(), "image_data must be a PNG or a JPEG"),
+    ],
+    ids=["empty", "number", "not base64", "truncated base64", "umlauts", "gif"],
+)
+def test_event_without_an_image_is_rejected_before_the_endpoint_is_invoked(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, image_data: Any, message: str
+) -> None:
+    # GIVEN
+    runtime = FakeRuntime()
+
+    # WHEN
+    with pytest.raises(classify.EventError, match=message):
+        run(classify, monkeypatch, runtime, {"image_data": image_data})
+
+    # THEN
+    assert runtime.requests == []
 
 
 @pytest.mark.parametrize("name", ["ENDPOINT_NAME", "CLASS_NAMES"])
-def test_a_missing_setting_is_named(classify: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_missing_setting_is_named(classify: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     # GIVEN
     monkeypatch.delenv(name)
 
@@ -241,9 +297,9 @@ def test_a_missing_setting_is_named(classify: ModuleType, monkeypatch: pytest.Mo
         ("CLASS_NAMES", "[1, 2]"),
         ("CLASS_NAMES", "[]"),
     ],
-    ids=["no endpoint", "empty", "no json", "one name", "numbers", "no names"],
+    ids=["empty endpoint", "empty", "not json", "single name", "numbers", "empty list"],
 )
-def test_a_bad_setting_is_named(classify: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_invalid_setting_is_named(classify: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     # GIVEN
     monkeypatch.setenv(name, value)
 
@@ -252,10 +308,10 @@ def test_a_bad_setting_is_named(classify: ModuleType, monkeypatch: pytest.Monkey
         run(classify, monkeypatch, FakeRuntime(b"[]"), event_of(PNG))
 
 
-def test_the_largest_image_fits_a_state_machine_with_the_names_of_a_hundred_classes(
+def test_largest_image_with_a_hundred_classes_fits_into_a_state(
     classify: ModuleType, serialize: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN names as long as CIFAR-100 has any, and probabilities of as many digits as a number has
+    # GIVEN names longer than any in CIFAR-100, and probabilities with the maximum number of digits
     names = [f"large_omnivores_and_herbivor{number}" for number in range(100)]
     monkeypatch.setenv("CLASS_NAMES", json.dumps(names))
     runtime = FakeRuntime(json.dumps([0.0012345678901234567] * 100).encode())
@@ -264,16 +320,16 @@ def test_the_largest_image_fits_a_state_machine_with_the_names_of_a_hundred_clas
     # WHEN
     answer = run(classify, monkeypatch, runtime, event)
 
-    # THEN there is room for what Lambda's answer has beside it
+    # THEN there is room for the metadata of Lambda's response
     assert len(answer["body"]["predictions"]) == 100
     assert len(json.dumps(answer)) < 262_144 - 4_096
 
 
-def test_the_log_says_which_execution_asks_about_which_image_even_where_the_endpoint_fails(
+def test_log_names_execution_and_image_even_if_the_endpoint_fails(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # GIVEN
-    runtime = FakeRuntime(refuses="ModelError", status=400)
+    runtime = FakeRuntime(error=client_error("ModelError", status=424, original_status=400))
     event = {"execution": "some-arn", "body": {**event_of(PNG), "s3_bucket": "bucket"}}
 
     # WHEN
@@ -281,5 +337,5 @@ def test_the_log_says_which_execution_asks_about_which_image_even_where_the_endp
         run(classify, monkeypatch, runtime, event)
 
     # THEN
-    (line,) = caplog.records
-    assert (line.__dict__["execution"], line.__dict__["image"]) == ("some-arn", "s3://bucket/test/image")
+    (record,) = caplog.records
+    assert (record.__dict__["execution"], record.__dict__["image"]) == ("some-arn", "s3://bucket/test/image")

@@ -1,4 +1,4 @@
-"""The threshold: met exactly it passes, and below it the execution fails under the name that was agreed."""
+"""Filter passes images at or above the threshold, and fails under the course's error name below it."""
 
 from types import ModuleType
 from typing import Any
@@ -14,12 +14,12 @@ BODY = {
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment that Terraform gives the function."""
+    """Set the environment variables that Terraform gives the function."""
     monkeypatch.setenv("THRESHOLD", "0.93")
 
 
-@pytest.mark.parametrize("event", [BODY, {"statusCode": 200, "body": BODY}], ids=["plain", "in a body"])
-def test_the_threshold_met_exactly_passes_with_class_and_confidence(filtering: ModuleType, event: Any) -> None:
+@pytest.mark.parametrize("event", [BODY, {"statusCode": 200, "body": BODY}], ids=["plain", "in an envelope"])
+def test_confidence_at_the_threshold_passes_with_the_predicted_class(filtering: ModuleType, event: Any) -> None:
     # WHEN
     answer = filtering.handler(event, None)
 
@@ -27,10 +27,8 @@ def test_the_threshold_met_exactly_passes_with_class_and_confidence(filtering: M
     assert answer == {"statusCode": 200, "body": {**BODY, "class": "motorcycle", "confidence": 0.93}}
 
 
-def test_the_log_says_how_sure_it_is_of_which_image_in_which_execution(
-    filtering: ModuleType, caplog: pytest.LogCaptureFixture
-) -> None:
-    # GIVEN an image that does not pass
+def test_log_has_execution_image_and_confidence(filtering: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
+    # GIVEN an image below the threshold
     event = {"execution": "some-arn", "body": {**BODY, "s3_bucket": "bucket", "inferences": [0.4, 0.6]}}
 
     # WHEN
@@ -38,16 +36,16 @@ def test_the_log_says_how_sure_it_is_of_which_image_in_which_execution(
         filtering.handler(event, None)
 
     # THEN
-    (line,) = caplog.records
-    assert (line.__dict__["execution"], line.__dict__["image"]) == ("some-arn", "s3://bucket/test/image")
-    assert (line.__dict__["class"], line.__dict__["confidence"], line.__dict__["threshold"]) == (
+    (record,) = caplog.records
+    assert (record.__dict__["execution"], record.__dict__["image"]) == ("some-arn", "s3://bucket/test/image")
+    assert (record.__dict__["class"], record.__dict__["confidence"], record.__dict__["threshold"]) == (
         "motorcycle",
         0.6,
         0.93,
     )
 
 
-def test_the_best_class_may_be_any(filtering: ModuleType) -> None:
+def test_any_class_can_be_the_predicted_one(filtering: ModuleType) -> None:
     # GIVEN
     event = {**BODY, "inferences": [0.99, 0.01]}
 
@@ -58,7 +56,7 @@ def test_the_best_class_may_be_any(filtering: ModuleType) -> None:
     assert (answer["body"]["class"], answer["body"]["confidence"]) == ("bicycle", 0.99)
 
 
-def test_inferences_alone_are_enough(filtering: ModuleType) -> None:
+def test_predictions_are_optional(filtering: ModuleType) -> None:
     # WHEN
     answer = filtering.handler({"inferences": [0.05, 0.95]}, None)
 
@@ -67,12 +65,16 @@ def test_inferences_alone_are_enough(filtering: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    ("inferences", "said"),
-    [([0.07, 0.9299], "motorcycle at 0.9299"), ([0.6, 0.4], "bicycle at 0.6000"), ([0.0, 0.0], "bicycle at 0.0000")],
-    ids=["just below", "doubtful", "nothing"],
+    ("inferences", "message"),
+    [
+        ([0.07, 0.9299], "motorcycle has confidence 0.9299"),
+        ([0.6, 0.4], "bicycle has confidence 0.6000"),
+        ([0.0, 0.0], "bicycle has confidence 0.0000"),
+    ],
+    ids=["just below", "low", "zero"],
 )
-def test_below_the_threshold_it_fails_under_its_agreed_name(
-    filtering: ModuleType, inferences: list[float], said: str
+def test_confidence_below_the_threshold_fails_under_the_courses_name(
+    filtering: ModuleType, inferences: list[float], message: str
 ) -> None:
     # GIVEN
     event = {**BODY, "inferences": inferences}
@@ -83,23 +85,21 @@ def test_below_the_threshold_it_fails_under_its_agreed_name(
 
     # THEN
     assert type(raised.value).__name__ == "THRESHOLD_CONFIDENCE_NOT_MET"
-    assert str(raised.value) == f"{said} is below the threshold of 0.93 for test/image"
+    assert str(raised.value) == f"{message} for test/image, below the threshold of 0.93"
 
 
-def test_the_failure_can_be_told_without_names(filtering: ModuleType) -> None:
+def test_error_message_needs_no_class_names(filtering: ModuleType) -> None:
     # WHEN / THEN
-    with pytest.raises(filtering.THRESHOLD_CONFIDENCE_NOT_MET, match=r"the best class at 0\.5000 .* for this image"):
+    with pytest.raises(
+        filtering.THRESHOLD_CONFIDENCE_NOT_MET,
+        match=r"the predicted class has confidence 0\.5000 for this image, below",
+    ):
         filtering.handler({"inferences": [0.5, 0.5]}, None)
 
 
 @pytest.mark.parametrize(
     "event",
     [
-        None,
-        [],
-        {},
-        {"body": None},
-        {"body": "text"},
         {"inferences": None},
         {"inferences": "0.93"},
         {"inferences": []},
@@ -116,15 +116,10 @@ def test_the_failure_can_be_told_without_names(filtering: ModuleType) -> None:
         {**BODY, "predictions": [{"probability": 0.07}, {"probability": 0.93}]},
     ],
     ids=[
-        "null",
-        "list",
-        "empty",
-        "null body",
-        "text body",
         "null inferences",
-        "text",
+        "string",
         "no inferences",
-        "texts",
+        "strings",
         "boolean",
         "not a number",
         "infinite",
@@ -133,18 +128,18 @@ def test_the_failure_can_be_told_without_names(filtering: ModuleType) -> None:
         "beyond any float",
         "null predictions",
         "too few predictions",
-        "predictions of text",
+        "predictions are strings",
         "predictions without a class",
     ],
 )
-def test_an_event_without_probabilities_is_refused(filtering: ModuleType, event: Any) -> None:
+def test_event_without_valid_probabilities_is_rejected(filtering: ModuleType, event: Any) -> None:
     # WHEN / THEN
-    with pytest.raises(filtering.EventError):
+    with pytest.raises(filtering.EventError, match=r"^(inferences|predictions) must"):
         filtering.handler(event, None)
 
 
 @pytest.mark.parametrize("value", [None, "", "high", "nan", "inf", "-0.1", "1.1", "93%"])
-def test_a_missing_or_bad_threshold_is_refused(
+def test_missing_or_invalid_threshold_is_rejected(
     filtering: ModuleType, monkeypatch: pytest.MonkeyPatch, value: str | None
 ) -> None:
     # GIVEN
@@ -159,7 +154,7 @@ def test_a_missing_or_bad_threshold_is_refused(
 
 
 @pytest.mark.parametrize(("value", "confidence"), [("0", 0.0), ("1", 1.0)])
-def test_the_bounds_are_thresholds(
+def test_zero_and_one_are_thresholds(
     filtering: ModuleType, monkeypatch: pytest.MonkeyPatch, value: str, confidence: float
 ) -> None:
     # GIVEN

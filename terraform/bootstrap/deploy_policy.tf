@@ -1,0 +1,274 @@
+locals {
+  network = [
+    for kind in ["route-table", "security-group", "security-group-rule", "subnet", "vpc", "vpc-endpoint", "vpc-flow-log"] :
+    "${local.arn_prefix}:ec2:*:${local.account_id}:${kind}/*"
+  ]
+}
+
+# Permissions of an environment's deployment role: read the environment, write its state, manage resources whose names start
+# with its prefix, and create roles within its permissions boundary.
+data "aws_iam_policy_document" "deploy" {
+  #checkov:skip=CKV_AWS_356:kms:CreateKey and kms:TagResource require `*` for a new key, and a condition requires this environment's tag
+  #checkov:skip=CKV_AWS_109:CreateRolesWithinBoundary requires the permissions boundary for every role
+  #checkov:skip=CKV_AWS_111:new resources without a predictable ARN require this environment's tag
+  for_each = var.environments
+
+  source_policy_documents = [data.aws_iam_policy_document.read[each.key].json]
+
+  statement {
+    sid       = "State"
+    actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    resources = ["${module.state.arn}/${each.key}.tfstate", "${module.state.arn}/${each.key}.tfstate.tflock"]
+  }
+
+  statement {
+    sid       = "EncryptState"
+    actions   = ["kms:GenerateDataKey"]
+    resources = [module.kms_key.arn]
+  }
+
+  statement {
+    sid = "EnvironmentResources"
+    actions = [
+      "budgets:*",
+      "cloudwatch:*",
+      "dynamodb:*",
+      "lambda:*",
+      "logs:*",
+      "s3:*",
+      "sagemaker:*",
+      "scheduler:*",
+      "sns:*",
+      "ssm:*",
+      "states:*",
+    ]
+    resources = [
+      "${local.arn_prefix}:budgets:*:${local.account_id}:budget/scones-${each.key}-*",
+      "${local.arn_prefix}:cloudwatch:*:${local.account_id}:alarm:scones-${each.key}-*",
+      # alarms that a target tracking policy creates with the caller's permissions:
+      # https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
+      "${local.arn_prefix}:cloudwatch:*:${local.account_id}:alarm:TargetTracking-endpoint/scones-${each.key}-*",
+      "${local.arn_prefix}:cloudwatch:*:${local.account_id}:dashboard/scones-${each.key}",
+      "${local.arn_prefix}:dynamodb:*:${local.account_id}:table/scones-${each.key}-*",
+      "${local.arn_prefix}:lambda:*:${local.account_id}:function:scones-${each.key}-*",
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/lambda/scones-${each.key}-*",
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/Endpoints/scones-${each.key}-*",
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/TrainingJobs:log-stream:scones-${each.key}-*",
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/TransformJobs:log-stream:scones-${each.key}-*",
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/vendedlogs/states/scones-${each.key}-*",
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/vpc/scones-${each.key}-*",
+      "${local.arn_prefix}:s3:::scones-${each.key}-*",
+      "${local.arn_prefix}:sagemaker:*:${local.account_id}:*/scones-${each.key}-*",
+      "${local.arn_prefix}:scheduler:*:${local.account_id}:schedule/*/scones-${each.key}-*",
+      "${local.arn_prefix}:sns:*:${local.account_id}:scones-${each.key}-*",
+      "${local.arn_prefix}:ssm:*:${local.account_id}:parameter/scones/${each.key}/*",
+      "${local.arn_prefix}:states:*:${local.account_id}:*:scones-${each.key}-*",
+    ]
+  }
+
+  # A scalable target's ARN does not contain the environment, so its tag identifies it. The conditions use IfExists, because a
+  # tagging request has no namespace and a new target has no tag:
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsapplicationautoscaling.html
+  statement {
+    sid       = "ManageScaling"
+    actions   = ["application-autoscaling:*"]
+    resources = ["${local.arn_prefix}:application-autoscaling:*:${local.account_id}:scalable-target/*"]
+
+    condition {
+      test     = "StringEqualsIfExists"
+      variable = "application-autoscaling:service-namespace"
+      values   = ["sagemaker"]
+    }
+
+    condition {
+      test     = "StringEqualsIfExists"
+      variable = "aws:ResourceTag/Environment"
+      values   = [each.key]
+    }
+  }
+
+  # A new key has no predictable ARN, so its tag must name the environment
+  statement {
+    sid       = "CreateKeys"
+    actions   = ["kms:CreateKey"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/Environment"
+      values   = [each.key]
+    }
+  }
+
+  # Tagging a key during its creation requires permission on `*`, and the key has no tag yet:
+  # https://docs.aws.amazon.com/kms/latest/developerguide/tag-permissions.html
+  statement {
+    sid       = "TagKeys"
+    actions   = ["kms:TagResource"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/Environment"
+      values   = [each.key]
+    }
+
+    condition {
+      test     = "StringEqualsIfExists"
+      variable = "aws:ResourceTag/Environment"
+      values   = [each.key]
+    }
+  }
+
+  # Tagging another environment's key would take it over. The alias identifies a key without a tag:
+  # https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+  statement {
+    sid       = "DenyTaggingOtherKeys"
+    effect    = "Deny"
+    actions   = ["kms:TagResource"]
+    resources = ["*"]
+
+    condition {
+      test     = "ForAnyValue:StringNotEquals"
+      variable = "kms:ResourceAliases"
+      values   = ["alias/scones-${each.key}"]
+    }
+  }
+
+  statement {
+    sid         = "DenyAdministeringStateKey"
+    effect      = "Deny"
+    not_actions = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:Get*", "kms:List*"]
+    resources   = [module.kms_key.arn]
+  }
+
+  statement {
+    sid       = "ManageKeys"
+    actions   = ["kms:*"]
+    resources = ["${local.arn_prefix}:kms:*:${local.account_id}:key/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/Environment"
+      values   = [each.key]
+    }
+  }
+
+  statement {
+    sid       = "ManageKeyAliases"
+    actions   = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"]
+    resources = ["${local.arn_prefix}:kms:*:${local.account_id}:alias/scones-${each.key}"]
+  }
+
+  # ARNs of VPC resources do not contain the environment, so tags identify them, which must be set at creation:
+  # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
+  statement {
+    sid = "CreateNetwork"
+    actions = [
+      "ec2:AuthorizeSecurityGroup*",
+      "ec2:CreateFlowLogs",
+      "ec2:CreateRouteTable",
+      "ec2:CreateSecurityGroup",
+      "ec2:CreateSubnet",
+      "ec2:CreateTags",
+      "ec2:CreateVpc",
+      "ec2:CreateVpcEndpoint",
+    ]
+    resources = local.network
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/Environment"
+      values   = [each.key]
+    }
+
+    condition {
+      test     = "StringEqualsIfExists"
+      variable = "aws:ResourceTag/Environment"
+      values   = [each.key]
+    }
+  }
+
+  statement {
+    sid = "ManageNetwork"
+    actions = [
+      "ec2:AssociateRouteTable",
+      "ec2:AuthorizeSecurityGroup*",
+      "ec2:CreateFlowLogs",
+      "ec2:CreateRouteTable",
+      "ec2:CreateSecurityGroup",
+      "ec2:CreateSubnet",
+      "ec2:CreateVpc",
+      "ec2:CreateVpcEndpoint",
+      "ec2:Delete*",
+      "ec2:DisassociateRouteTable",
+      "ec2:Modify*",
+      "ec2:RevokeSecurityGroup*",
+    ]
+    resources = local.network
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/Environment"
+      values   = [each.key]
+    }
+  }
+
+  # Lambda leaves a function's network interfaces behind, without a tag. Terraform must delete them before the subnets and the
+  # security groups that they use.
+  statement {
+    sid       = "DeleteFunctionInterfaces"
+    actions   = ["ec2:DeleteNetworkInterface", "ec2:DetachNetworkInterface"]
+    resources = ["${local.arn_prefix}:ec2:*:${local.account_id}:network-interface/*"]
+  }
+
+  # Every role must have the boundary, which the deployment role cannot remove
+  statement {
+    sid       = "CreateRolesWithinBoundary"
+    actions   = ["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
+    resources = ["${local.arn_prefix}:iam::${local.account_id}:role/scones-${each.key}-*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PermissionsBoundary"
+      values   = [aws_iam_policy.boundary[each.key].arn]
+    }
+  }
+
+  statement {
+    sid = "ManageRoles"
+    actions = [
+      "iam:DeleteRole",
+      "iam:DeleteRolePolicy",
+      "iam:TagRole",
+      "iam:UntagRole",
+      "iam:UpdateAssumeRolePolicy",
+      "iam:UpdateRole",
+    ]
+    resources = ["${local.arn_prefix}:iam::${local.account_id}:role/scones-${each.key}-*"]
+  }
+
+  statement {
+    sid       = "PassRoles"
+    actions   = ["iam:PassRole"]
+    resources = ["${local.arn_prefix}:iam::${local.account_id}:role/scones-${each.key}-*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = [for service in ["lambda", "sagemaker", "scheduler", "states", "vpc-flow-logs"] : "${service}.amazonaws.com"]
+    }
+  }
+
+  statement {
+    sid       = "CreateAutoScalingServiceRole"
+    actions   = ["iam:CreateServiceLinkedRole"]
+    resources = ["${local.arn_prefix}:iam::${local.account_id}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:AWSServiceName"
+      values   = ["sagemaker.application-autoscaling.amazonaws.com"]
+    }
+  }
+}

@@ -1,0 +1,105 @@
+# Permissions to plan: on one environment for its deployment role, on all environments for the plans of pull requests. They cover
+# configuration only, no S3 objects and no table items.
+data "aws_iam_policy_document" "read" {
+  #checkov:skip=CKV_AWS_356:the actions of ReadWithoutResourceArn support no resource ARN, and return names and configuration only
+  for_each = merge({ for name in var.environments : name => name }, { plan = "*" })
+
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+  statement {
+    sid = "ReadWithoutResourceArn"
+    actions = [
+      "application-autoscaling:Describe*",
+      "cloudwatch:DescribeAlarms",
+      "ec2:Describe*",
+      "kms:ListAliases",
+      "logs:DescribeLogGroups",
+      "sagemaker:List*",
+      "sns:GetSubscriptionAttributes",
+      "states:ValidateStateMachineDefinition",
+      "sts:GetCallerIdentity",
+      "tag:GetResources",
+    ]
+    resources = ["*"]
+  }
+
+  statement {
+    sid = "ReadConfiguration"
+    actions = [
+      "application-autoscaling:ListTagsForResource",
+      "budgets:ListTagsForResource",
+      "budgets:ViewBudget",
+      "cloudwatch:GetDashboard",
+      "cloudwatch:ListTagsForResource",
+      "dynamodb:Describe*",
+      "dynamodb:ListTagsOfResource",
+      "iam:GetRole",
+      "iam:GetRolePolicy",
+      "iam:ListAttachedRolePolicies",
+      "iam:ListInstanceProfilesForRole",
+      "iam:ListRolePolicies",
+      "kms:DescribeKey",
+      "kms:GetKeyPolicy",
+      "kms:GetKeyRotationStatus",
+      "kms:ListResourceTags",
+      "lambda:GetFunction",
+      "lambda:GetFunctionCodeSigningConfig",
+      "lambda:ListVersionsByFunction",
+      "logs:DescribeLogStreams",
+      "logs:DescribeMetricFilters",
+      "logs:ListTagsForResource",
+      "s3:GetAccelerateConfiguration",
+      "s3:GetBucket*",
+      "s3:GetEncryptionConfiguration",
+      "s3:GetLifecycleConfiguration",
+      "s3:GetReplicationConfiguration",
+      "s3:ListBucket",
+      "sagemaker:Describe*",
+      "scheduler:GetSchedule",
+      "sns:GetTopicAttributes",
+      "sns:ListTagsForResource",
+      "ssm:GetParametersByPath",
+      "states:DescribeStateMachine",
+      "states:ListStateMachineVersions",
+      "states:ListTagsForResource",
+    ]
+    resources = [
+      # ARNs of scalable targets and keys do not contain the environment
+      "${local.arn_prefix}:application-autoscaling:*:${local.account_id}:scalable-target/*",
+      "${local.arn_prefix}:kms:*:${local.account_id}:key/*",
+      "${local.arn_prefix}:budgets::${local.account_id}:budget/scones-${each.value}-*",
+      "${local.arn_prefix}:cloudwatch:*:${local.account_id}:alarm:scones-${each.value}-*",
+      "${local.arn_prefix}:cloudwatch::${local.account_id}:dashboard/scones-${each.value}",
+      "${local.arn_prefix}:dynamodb:*:${local.account_id}:table/scones-${each.value}-*",
+      "${local.arn_prefix}:iam::${local.account_id}:role/scones-${each.value}-*",
+      "${local.arn_prefix}:lambda:*:${local.account_id}:function:scones-${each.value}-*",
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/*/scones-${each.value}-*",
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/*Jobs*",
+      "${local.arn_prefix}:s3:::scones-${each.value}-*",
+      "${local.arn_prefix}:sagemaker:*:${local.account_id}:*/scones-${each.value}-*",
+      "${local.arn_prefix}:scheduler:*:${local.account_id}:schedule/*/scones-${each.value}-*",
+      "${local.arn_prefix}:sns:*:${local.account_id}:scones-${each.value}-*",
+      # GetParametersByPath is authorized on the path as well as the parameters below it
+      "${local.arn_prefix}:ssm:*:${local.account_id}:parameter/scones/${each.value}",
+      "${local.arn_prefix}:ssm:*:${local.account_id}:parameter/scones/${each.value}/*",
+      "${local.arn_prefix}:states:*:${local.account_id}:stateMachine:scones-${each.value}-*",
+      module.state.arn,
+    ]
+  }
+
+  statement {
+    sid       = "DecryptState"
+    actions   = ["kms:Decrypt"]
+    resources = [module.kms_key.arn]
+  }
+}
+
+# Read-only: the workflow plans with -lock=false, so it needs no permission to write a state lock
+data "aws_iam_policy_document" "plan" {
+  source_policy_documents = [data.aws_iam_policy_document.read["plan"].json]
+
+  statement {
+    sid       = "ReadState"
+    actions   = ["s3:GetObject"]
+    resources = [for name in var.environments : "${module.state.arn}/${name}.tfstate"]
+  }
+}

@@ -1,0 +1,64 @@
+# These alarms roll a deployment back, and notify at any other time too. They ignore 4xx errors, because a caller who sends
+# an invalid image must not stop a deployment. InvocationModelErrors includes 4xx errors, so they are subtracted:
+# https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+locals {
+  alarms = {
+    "5xx" = {
+      description = "The endpoint returned 5xx errors."
+      expression  = "server_errors"
+      metrics     = { server_errors = ["Invocation5XXErrors", "Sum"] }
+      threshold   = 0
+    }
+    "model-errors" = {
+      description = "Model invocations failed, or returned a status other than 2xx or 4xx."
+      expression  = "errors - client_errors"
+      metrics     = { errors = ["InvocationModelErrors", "Sum"], client_errors = ["Invocation4XXErrors", "Sum"] }
+      threshold   = 0
+    }
+    "latency" = {
+      description = "The 99th percentile of the model's latency is above ${var.latency_limit_ms} ms."
+      expression  = "latency"
+      metrics     = { latency = ["ModelLatency", "p99"] }
+      threshold   = var.latency_limit_ms * 1000 # microseconds
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${var.endpoint_name}-${each.key}"
+  alarm_description   = each.value.description
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = each.value.threshold
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching" # there is no data without requests
+  alarm_actions       = [var.topic_arn]
+
+  dynamic "metric_query" {
+    for_each = each.value.metrics
+
+    content {
+      id          = metric_query.key
+      return_data = metric_query.key == each.value.expression
+
+      metric {
+        namespace   = "AWS/SageMaker"
+        metric_name = metric_query.value[0]
+        stat        = metric_query.value[1]
+        period      = var.period_seconds
+        dimensions  = { EndpointName = var.endpoint_name, VariantName = var.variant_name }
+      }
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = contains(keys(each.value.metrics), each.value.expression) ? [] : [each.value.expression]
+
+    content {
+      id          = "result"
+      expression  = metric_query.value
+      return_data = true
+    }
+  }
+}

@@ -1,0 +1,30 @@
+variable "prefix" {
+  description = "Prefix of resource names, scones-<environment>."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,22}$", var.prefix))
+    error_message = "prefix must be 2 to 23 lower-case letters, digits and dashes, starting with a letter, such as scones-dev (got ${var.prefix})."
+  }
+}
+
+variable "deletion_window_in_days" {
+  description = "Days for which a deleted key, and with it the encrypted data, can be recovered."
+  type        = number
+
+  validation {
+    condition     = var.deletion_window_in_days >= 7 && var.deletion_window_in_days <= 30
+    error_message = "deletion_window_in_days must be 7 to 30 (got ${var.deletion_window_in_days})."
+  }
+}
+
+variable "users" {
+  description = "ARNs of the users and roles that may use the key if their IAM policy names it too; names may contain `*`. null allows every principal of the account."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = alltrue([for user in coalesce(var.users, []) : can(regex("^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[a-z-]+/.+$", user))])
+    error_message = "users must be ARNs such as arn:aws:iam::<account>:role/<name>, with `*` only in the name (got ${jsonencode(var.users)})."
+  }
+}

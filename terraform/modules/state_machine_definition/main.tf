@@ -1,0 +1,133 @@
+# Amazon States Language: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html
+locals {
+  backoff = { IntervalSeconds = 1, MaxAttempts = 5, BackoffRate = 2, JitterStrategy = "FULL" }
+
+  # Transient errors of the Lambda service: https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
+  lambda_errors = ["ServiceException", "AWSLambdaException", "SdkClientException", "TooManyRequestsException"]
+  lambda_retry  = [merge(local.backoff, { ErrorEquals = [for name in local.lambda_errors : "Lambda.${name}"] })]
+
+  # The only retry of InvokeEndpoint, because boto3 and the function make a single attempt. The attempts spread over about a
+  # minute: while a canary fails, some of them reach the old model, which still serves a part of the traffic.
+  endpoint_retry = [merge(local.backoff, { ErrorEquals = ["EndpointUnavailableError"], MaxAttempts = 6 })]
+
+  # Seconds. A lost response must not stall an execution: https://docs.aws.amazon.com/step-functions/latest/dg/sfn-stuck-execution.html
+  task_timeout      = 40   # above the functions' timeout of 30 seconds
+  execution_timeout = 1800 # above the sum of all attempts of all states
+
+  # Every caught error fails the execution under its own name, after the metric and the notification. Without a ResultPath
+  # the error replaces the state's input, so the image goes no further.
+  catch = [{
+    ErrorEquals = ["States.ALL"]
+    Next        = "CountFailure"
+  }]
+
+  # An error of the metric or the notification must not hide why the execution failed
+  ignore_error = {
+    for next in ["NotifyFailure", "Failed"] : next => [{ ErrorEquals = ["States.ALL"], ResultPath = "$.ignored", Next = next }]
+  }
+
+  # Common fields of the states that invoke a function
+  invoke = {
+    for name, arn in var.function_arns : name => {
+      Type       = "Task"
+      Resource   = "arn:${local.partition}:states:::lambda:invoke"
+      Parameters = { FunctionName = arn, Payload = { "execution.$" = "$$.Execution.Id", "body.$" = "$" } }
+      Retry      = local.lambda_retry
+      Catch      = local.catch
+
+      TimeoutSeconds = local.task_timeout
+    }
+  }
+
+  definition = {
+    Comment = "Classifies the vehicle in one image. Fails if the confidence is below the threshold."
+    StartAt = "Serialize"
+
+    TimeoutSeconds = local.execution_timeout
+
+    States = {
+      Serialize = merge(local.invoke["serialize"], {
+        ResultSelector = { "body.$" = "$.Payload.body" }
+        OutputPath     = "$.body"
+        Next           = "Classify"
+      })
+      Classify = merge(local.invoke["classify"], {
+        Retry          = concat(local.lambda_retry, local.endpoint_retry)
+        ResultSelector = { "body.$" = "$.Payload.body" }
+        OutputPath     = "$.body"
+        Next           = "Filter"
+      })
+      Filter = merge(local.invoke["filter"], {
+        # drops the image, which no later state needs
+        ResultSelector = {
+          "s3_bucket.$"     = "$.Payload.body.s3_bucket"
+          "s3_key.$"        = "$.Payload.body.s3_key"
+          "inferences.$"    = "$.Payload.body.inferences"
+          "predictions.$"   = "$.Payload.body.predictions"
+          "class.$"         = "$.Payload.body.class"
+          "confidence.$"    = "$.Payload.body.confidence"
+          "model_version.$" = "$.Payload.body.model_version"
+        }
+        Next = "Record"
+      })
+      Record = {
+        Type           = "Task"
+        Resource       = "arn:${local.partition}:states:::dynamodb:putItem"
+        TimeoutSeconds = local.task_timeout
+        Parameters = {
+          TableName = var.table_name
+          Item = {
+            image         = { "S.$" = "States.Format('s3://{}/{}', $.s3_bucket, $.s3_key)" }
+            class         = { "S.$" = "$.class" }
+            confidence    = { "N.$" = "States.Format('{}', $.confidence)" }
+            model_version = { "S.$" = "$.model_version" }
+            execution     = { "S.$" = "$$.Execution.Id" }
+            recorded      = { "S.$" = "$$.State.EnteredTime" }
+          }
+        }
+        ResultPath = null
+        Retry      = [merge(local.backoff, { ErrorEquals = ["DynamoDB.ProvisionedThroughputExceededException", "DynamoDB.InternalServerErrorException"] })]
+        Catch      = local.catch
+        End        = true
+      }
+      CountFailure = {
+        Type           = "Task"
+        Resource       = "arn:${local.partition}:states:::aws-sdk:cloudwatch:putMetricData"
+        TimeoutSeconds = local.task_timeout
+        Parameters = {
+          Namespace = var.metrics_namespace
+          # one call for both metrics, so that alarms can subtract one error's count from the total
+          MetricData = [
+            { MetricName = "Failures", Value = 1, Unit = "Count" },
+            { MetricName = "FailuresByError", Value = 1, Unit = "Count", Dimensions = [{ Name = "Error", "Value.$" = "$.Error" }] },
+          ]
+        }
+        ResultPath = null
+        Catch      = local.ignore_error["NotifyFailure"]
+        Next       = "NotifyFailure"
+      }
+      NotifyFailure = {
+        Type           = "Task"
+        Resource       = "arn:${local.partition}:states:::sns:publish"
+        TimeoutSeconds = local.task_timeout
+        Parameters = {
+          TopicArn    = var.topic_arn
+          Subject     = "${var.name}: execution failed"
+          "Message.$" = "States.Format('{} failed with {}: {}', $$.Execution.Id, $.Error, $.Cause)"
+        }
+        ResultPath = null
+        Catch      = local.ignore_error["Failed"]
+        Next       = "Failed"
+      }
+      Failed = {
+        Type      = "Fail"
+        ErrorPath = "$.Error"
+        CausePath = "$.Cause"
+      }
+    }
+  }
+
+  partition = data.aws_partition.this.partition
+}
+
+data "aws_partition" "this" {}

@@ -1,4 +1,0 @@
-output "definition" {
-  description = "The state machine's definition, as JSON."
-  value       = jsonencode(local.definition)
-}

@@ -1,0 +1,128 @@
+# Cost control: the endpoint's deletion schedule, the idle alarm and the budget.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  prefix         = "scones-test"
+  partition      = "aws"
+  endpoint_name  = "some-endpoint"
+  endpoint_arn   = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/some-endpoint"
+  variant_name   = "v7"
+  instance_based = true
+  endpoint_hours = 8
+  idle_hours     = 3
+  budget_usd     = 50
+  topic_arn      = "arn:aws:sns:us-east-1:123456789012:some-topic"
+
+  permissions_boundary = null
+}
+
+run "schedule_deletes_the_endpoint" {
+  module {
+    source = "./modules/cost_control"
+  }
+
+  assert {
+    condition = alltrue([
+      one(one(aws_scheduler_schedule.this).target).arn == "arn:aws:scheduler:::aws-sdk:sagemaker:deleteEndpoint",
+      jsondecode(one(one(aws_scheduler_schedule.this).target).input) == { EndpointName = "some-endpoint" },
+      can(regex("^at\\([0-9-]{10}T[0-9:]{8}\\)$", one(aws_scheduler_schedule.this).schedule_expression)),
+    ])
+    error_message = "The schedule must delete this endpoint, once."
+  }
+
+  assert {
+    condition = (
+      one(one(data.aws_iam_policy_document.this).statement[*].actions) == toset(["sagemaker:DeleteEndpoint"]) &&
+      one(one(data.aws_iam_policy_document.this).statement[*].resources) == toset([var.endpoint_arn])
+    )
+    error_message = "The schedule's role may only delete this endpoint."
+  }
+}
+
+run "without_endpoint_hours_only_the_idle_alarm_remains" {
+  command = plan
+
+  module {
+    source = "./modules/cost_control"
+  }
+
+  variables {
+    endpoint_hours = null
+  }
+
+  assert {
+    condition     = length(aws_scheduler_schedule.this) == 0 && length(aws_iam_role.this) == 0 && output.schedule_name == null
+    error_message = "There must be no schedule and no role for it."
+  }
+
+  assert {
+    condition     = one(aws_cloudwatch_metric_alarm.idle).evaluation_periods == 3 && one(aws_cloudwatch_metric_alarm.idle).alarm_actions == toset([var.topic_arn])
+    error_message = "The idle alarm must evaluate idle_hours and publish to the SNS topic."
+  }
+}
+
+run "without_an_endpoint_only_the_budget_remains" {
+  command = plan
+
+  module {
+    source = "./modules/cost_control"
+  }
+
+  variables {
+    endpoint_arn = null
+    variant_name = null
+  }
+
+  assert {
+    condition     = length(aws_scheduler_schedule.this) == 0 && length(aws_cloudwatch_metric_alarm.idle) == 0
+    error_message = "Without an endpoint there must be no schedule and no idle alarm."
+  }
+
+  assert {
+    condition = alltrue([
+      aws_budgets_budget.this.limit_amount == "50",
+      one(aws_budgets_budget.this.cost_filter).values == tolist(["user:Stack$scones-test"]),
+      length(aws_budgets_budget.this.notification) == 3,
+      alltrue([for each in aws_budgets_budget.this.notification : each.subscriber_sns_topic_arns == toset([var.topic_arn])]),
+    ])
+    error_message = "The budget must cover this environment only, and publish to the SNS topic."
+  }
+}
+
+run "serverless_endpoint_has_no_idle_alarm" {
+  command = plan
+
+  module {
+    source = "./modules/cost_control"
+  }
+
+  variables {
+    instance_based = false
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.idle) == 0
+    error_message = "A serverless endpoint costs nothing while idle, so it must have no idle alarm."
+  }
+}
+
+run "invalid_variables_are_rejected" {
+  command = plan
+
+  module {
+    source = "./modules/cost_control"
+  }
+
+  variables {
+    prefix         = "Scones_Test"
+    endpoint_hours = 1.5
+    idle_hours     = 25
+    budget_usd     = 0
+    topic_arn      = "some-topic"
+  }
+
+  expect_failures = [var.prefix, var.endpoint_hours, var.idle_hours, var.budget_usd, var.topic_arn]
+}

@@ -1,0 +1,67 @@
+# The SNS topic: who may publish, and who receives its messages.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  prefix      = "scones-test"
+  email       = null
+  kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/some-key"
+}
+
+run "topic_is_encrypted_and_accepts_alarms_and_budgets" {
+  module {
+    source = "./modules/notifications"
+  }
+
+  assert {
+    condition     = aws_sns_topic.this.kms_master_key_id == var.kms_key_arn
+    error_message = "Messages must be encrypted, because the cause of a failure may contain data."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for statement in data.aws_iam_policy_document.this.statement : tolist(statement.principals)[0].identifiers
+    ])) == toset(["budgets.amazonaws.com", "cloudwatch.amazonaws.com"])
+    error_message = "Alarms and budgets must be able to publish to the topic."
+  }
+
+  assert {
+    condition     = length(aws_sns_topic_subscription.this) == 0
+    error_message = "Without an e-mail address there must be no subscription."
+  }
+}
+
+run "email_address_is_subscribed" {
+  command = plan
+
+  module {
+    source = "./modules/notifications"
+  }
+
+  variables {
+    email = "somebody@example.org"
+  }
+
+  assert {
+    condition     = aws_sns_topic_subscription.this[0].protocol == "email" && aws_sns_topic_subscription.this[0].endpoint == "somebody@example.org"
+    error_message = "The e-mail address must be subscribed."
+  }
+}
+
+run "invalid_variables_are_rejected" {
+  command = plan
+
+  module {
+    source = "./modules/notifications"
+  }
+
+  variables {
+    prefix      = "Scones_Test"
+    email       = "nobody"
+    kms_key_arn = "alias/scones-test"
+  }
+
+  expect_failures = [var.prefix, var.email, var.kms_key_arn]
+}

@@ -1,0 +1,71 @@
+"""The three functions validate the course's event format in the same way."""
+
+import inspect
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+FUNCTIONS = ["serialize", "classify", "filter"]
+# The fields without which a function rejects an event
+REQUIRED = {"serialize": "s3_bucket", "classify": "image_data", "filter": "inferences"}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the environment variables that Terraform gives the functions."""
+    monkeypatch.setenv("ENDPOINT_NAME", "some-endpoint")
+    monkeypatch.setenv("CLASS_NAMES", '["bicycle", "motorcycle"]')
+    monkeypatch.setenv("THRESHOLD", "0.93")
+
+
+@pytest.fixture(params=FUNCTIONS)
+def name(request: pytest.FixtureRequest) -> str:
+    """Return the name of each function in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def function(name: str, functions: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return a function's module without AWS clients, so that any request to AWS fails the test."""
+    module = functions[name]
+    for client in ("s3", "runtime"):
+        monkeypatch.setattr(module, client, None, raising=False)
+    return module
+
+
+@pytest.mark.parametrize(
+    "event",
+    [None, [], "test/image", {"body": None}, {"body": "test/image"}, {"body": []}, {"statusCode": 200, "body": None}],
+    ids=["null", "list", "string", "null body", "string body", "list body", "null body in an envelope"],
+)
+def test_event_without_an_object_is_rejected(function: ModuleType, event: Any) -> None:
+    # WHEN / THEN
+    with pytest.raises(function.EventError, match="the event, or its body, must be an object"):
+        function.handler(event, None)
+
+
+@pytest.mark.parametrize("event", [{}, {"statusCode": 200, "body": {}}], ids=["plain", "in an envelope"])
+def test_event_without_the_required_field_is_rejected(function: ModuleType, name: str, event: Any) -> None:
+    # WHEN / THEN
+    with pytest.raises(function.EventError, match=REQUIRED[name]):
+        function.handler(event, None)
+
+
+def test_large_event_is_quoted_in_short(function: ModuleType) -> None:
+    # WHEN
+    with pytest.raises(function.EventError) as raised:
+        function.handler(["text"] * 10_000, None)
+
+    # THEN
+    assert len(str(raised.value)) < 200
+
+
+@pytest.mark.parametrize("validator", ["EventError", "SettingsError", "body_of", "text_of", "is_probability"])
+def test_validators_have_the_same_code_in_all_functions(functions: dict[str, ModuleType], validator: str) -> None:
+    # GIVEN the validators of functions that share no code, because each zip file contains a single handler.py
+    found = [getattr(module, validator) for module in functions.values() if hasattr(module, validator)]
+
+    # THEN
+    assert len(found) >= 2
+    assert len({inspect.getsource(each) for each in found}) == 1
