@@ -16,7 +16,6 @@ from common.errors import OperatorError
 from common.probabilities import is_probability
 from registry.predictions import Predictions
 
-OUTPUT_PREFIX = "transform"  # the only prefix that the job's role may write to
 CONTENT_TYPE = "application/x-image"  # a job has one content type for all its objects: PNG and JPEG share this one
 POLL_SECONDS = (0.5, 5.0)  # first and longest pause between two polls of a job
 THREADS = 8  # below botocore's default pool of 10 connections
@@ -36,6 +35,7 @@ class TransformConfig:
     ----------
     name_prefix : of the jobs' names
     bucket : of the images and of the predictions
+    output_prefix : of the predictions; the job's role may write nowhere else
     kms_key_arn : encrypts the predictions
     tags : cost allocation tags
     network : network parameters of CreateModel; empty without a VPC
@@ -43,6 +43,7 @@ class TransformConfig:
 
     name_prefix: str
     bucket: str
+    output_prefix: str
     role_arn: str
     kms_key_arn: str
     instance_type: str
@@ -69,7 +70,7 @@ class TransformJob:
     @property
     def output_prefix(self) -> str:
         """Prefix of this job's predictions."""
-        return f"{OUTPUT_PREFIX}/{self.name}/"
+        return f"{self.config.output_prefix}/{self.name}/"
 
     def output_key(self, key: str) -> str:
         """Return the key where SageMaker stores an image's prediction."""

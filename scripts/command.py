@@ -24,6 +24,7 @@ from staging import StagingError
 __all__ = ["Environment", "OperatorError", "run_command"]
 
 BUILD = Path("build")
+TRANSFORM_PREFIX = "transform"  # in the bucket, as in terraform/main.tf
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Environment:
         return TransformConfig(
             name_prefix=batch_name(self.stack.environment),
             bucket=self.stack.bucket,
+            output_prefix=TRANSFORM_PREFIX,
             role_arn=self.stack.transform_role_arn,
             kms_key_arn=self.stack.kms_key_arn,
             instance_type=self.stack.transform_instance_type,

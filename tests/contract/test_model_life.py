@@ -127,6 +127,7 @@ def test_a_batch_is_answered_by_the_registered_model(sagemaker: SageMaker, stack
     config = TransformConfig(
         name_prefix=unique("transform"),
         bucket=sagemaker.bucket,
+        output_prefix="transform",
         role_arn=ROLE,
         kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/some-key",
         instance_type="ml.m5.large",

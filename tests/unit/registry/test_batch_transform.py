@@ -26,6 +26,7 @@ BUCKET = "scones-local-data-123456789012"
 CONFIG = TransformConfig(
     name_prefix="scones-local-transform-",
     bucket="bucket",
+    output_prefix="transform",
     role_arn="role",
     kms_key_arn="key",
     instance_type="ml.m5.xlarge",
@@ -78,6 +79,7 @@ class FakeSageMaker:
         assert source == "s3://bucket/in/"
         assert request["TransformOutput"]["KmsKeyId"] == "key"
         assert request["Tags"] == [{"Key": "Stack", "Value": "scones-local"}]
+        assert request["TransformOutput"]["S3OutputPath"].startswith("s3://bucket/transform/scones-local-transform-")
         self._output = request["TransformOutput"]["S3OutputPath"].removeprefix("s3://bucket/")
 
     def describe_transform_job(self, **request: Any) -> dict[str, str]:
