@@ -40,8 +40,8 @@ def describe_endpoint_config(name: str, *, sagemaker: Any) -> dict[str, Any] | N
 def is_not_found(error: ClientError) -> bool:
     """Return whether SageMaker reports a missing endpoint or endpoint configuration.
 
-    SageMaker documents no error code for it: DescribeEndpoint and DescribeEndpointConfig answer with the general
-    `ValidationException`, and only the message tells a missing resource from an invalid name.
+    SageMaker documents no error code for it: DescribeEndpoint and DescribeEndpointConfig return the general
+    `ValidationException`, and only the message distinguishes a missing resource from an invalid request.
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
     """
     return error.response["Error"]["Code"] == "ValidationException" and "Could not find" in str(error)

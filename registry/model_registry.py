@@ -1,4 +1,4 @@
-"""The model registry: a version for each trained model, and the version in use, whose ARN is an SSM parameter."""
+"""The model registry: a version for each trained model, and the one in use, whose ARN an SSM parameter holds."""
 
 import hashlib
 import json

@@ -61,7 +61,7 @@ class Environment:
         """Return a boto3 client of `service` in the stack's region."""
         return aws.client(service, self.stack.region)
 
-    @property
+    @cached_property
     def model_registry(self) -> ModelRegistry:
         """The environment's model registry."""
         return ModelRegistry(

@@ -117,7 +117,7 @@ def test_predictions_are_returned_by_image_key() -> None:
     assert sagemaker.calls == ["create_model", "create_transform_job", "delete_model"]
 
 
-def test_failed_images_keep_reason_beside_other_predictions() -> None:
+def test_failed_images_have_an_error_and_others_a_prediction() -> None:
     # GIVEN
     s3 = FakeS3(in__a_png=b"", in__b_png=b"", in__c_png=b"")
     written = {"a.png": b"[0.9, 0.1]", "c.png": b"[1.5, 0]"}
