@@ -100,7 +100,7 @@ def job_rows(job: Mapping[str, Any], version: Version) -> Rows:
     given = {key: str(value).strip('"') for key, value in job["HyperParameters"].items() if "sagemaker_" not in key}
     yield "hyperparameters", " ".join(f"{key}={value}" for key, value in sorted(given.items()))
     yield "code", version.properties.get("code", "unknown")
-    yield "accuracy", str(version.score)
+    yield "score", str(version.score)
 
 
 def data_rows(manifest: Manifest, version: Version) -> Rows:

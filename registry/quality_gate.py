@@ -98,7 +98,7 @@ def decide(candidate: Score, incumbent: Score | None, minimum_accuracy: float) -
     """
     if candidate.accuracy < minimum_accuracy:
         return GateResult(False, f"{candidate}, below the minimum of {minimum_accuracy:g}")
-    reached = f"{candidate}, not below the minimum of {minimum_accuracy:g}"
+    reached = f"{candidate}, meets the minimum of {minimum_accuracy:g}"
     if incumbent is None:
         return GateResult(True, f"{reached}; no model is in use")
     if incumbent.validation_set != candidate.validation_set:

@@ -36,8 +36,8 @@ def main(environment: Environment) -> None:
         raise OperatorError(f"no model is in use: run `make train ENV={environment.name}`")
     sagemaker, s3 = environment.client("sagemaker"), environment.client("s3")
     job = prepare_job(environment.transform_config, prefix, s3=s3)
-    print(f"transform job {job.name}: {len(job.keys)} objects below s3://{stack.bucket}/{job.prefix}")
-    print(f"model v{version_number(model)}")
+    print(f"transform job {job.name} with model v{version_number(model)}")
+    print(f"{len(job.keys)} objects below s3://{stack.bucket}/{job.prefix}")
     predictions = run_job(job, model, class_count=len(stack.classes), sagemaker=sagemaker, s3=s3)
     path = environment.directory / FILE
     write(path, to_csv(predictions, stack.classes).encode())

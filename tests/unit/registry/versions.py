@@ -12,7 +12,7 @@ def make_version(number: int, status: str = "Approved", **changes: Any) -> Versi
         "arn": f"arn:aws:sagemaker:us-east-1:123456789012:model-package/vehicles/{number}",
         "status": status,
         "registered": datetime(2026, 3, 1, 12, number % 60, tzinfo=UTC),
-        "gate_reason": "validation accuracy 0.950 (0.888 to 0.978, n=100), not below the minimum of 0.8",
+        "gate_reason": "validation accuracy 0.950 (0.888 to 0.978, n=100), meets the minimum of 0.8",
         "approval_reason": "",
         "properties": {
             "training_job": "vehicles-1",
