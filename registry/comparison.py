@@ -37,7 +37,7 @@ class Score:
 
     def __str__(self) -> str:
         low, high = self.interval
-        selected = f", best of {self.best_of} models selected on the same images" if self.best_of > 1 else ""
+        selected = f", best of {self.best_of} models, selected on the same images" if self.best_of > 1 else ""
         return f"validation accuracy {self.accuracy:.3f} ({low:.3f} to {high:.3f}, n={self.n}){selected}"
 
 

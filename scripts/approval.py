@@ -1,7 +1,7 @@
 """Manual approval of a registered model.
 
 approve   put a model into use: the named one, or the newest that is pending manual approval
-reject    prevent that a model is used
+reject    exclude a model from use
 rollback  put the model into use that was in use before
 
 The next `make deploy` deploys the model in use.
@@ -46,7 +46,7 @@ def rollback(environment: Environment) -> None:
     replaced = registry.arn_in_use()
     version = approval.roll_back(registry)
     print(f"{version.name} is in use again: run `make deploy ENV={environment.name}` to deploy it")
-    print(f"v{version_number(str(replaced))} is still approved: run `make reject` to prevent that it is used again")
+    print(f"v{version_number(str(replaced))} is still approved: run `make reject` if it must not be used again")
 
 
 ACTIONS = {"approve": approve, "reject": reject, "rollback": rollback}

@@ -130,7 +130,7 @@ def test_shards_train_either_algorithm_on_two_hosts_or_many_times_over(make_proj
     told = [float(line.split()[1]) for line in output.splitlines() if "learning_rate=" in line]
     assert len(told) == 2
     assert "best is" in output
-    assert "best of 2 models selected on the same images" in output
+    assert "best of 2 models, selected on the same images" in output
 
     # AND all three are registered
     models = project.make("models")

@@ -109,7 +109,7 @@ def test_predictions_of_both_jobs_are_compared_on_same_images(calls: list[str]) 
 @pytest.mark.usefixtures("calls")
 @pytest.mark.parametrize("minimum_accuracy", [0.3, 0.5], ids=["passes", "fails"])
 def test_reason_reports_selection_by_tuning_job(minimum_accuracy: float) -> None:
-    assert "best of 6 models selected on the same images" in check(None, minimum_accuracy, best_of=6).reason
+    assert "best of 6 models, selected on the same images" in check(None, minimum_accuracy, best_of=6).reason
     assert "best of" not in check(None, minimum_accuracy).reason
 
 
