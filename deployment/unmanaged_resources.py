@@ -12,7 +12,7 @@ from typing import Any
 
 import boto3
 
-from registry.model_registry import model_packages
+from registry.model_registry import list_model_packages
 
 # What a kind is called, what lists it under which key, what names one, what ends one
 JOBS = (
@@ -89,7 +89,7 @@ class UnmanagedResources:
                 name = parameter["Name"]
                 yield UnmanagedResource("approval", name, partial(self._ssm.delete_parameter, Name=name))
         for group in self._names("list_model_package_groups", "ModelPackageGroup"):
-            for arn in model_packages(self._sagemaker, group):
+            for arn in list_model_packages(group, sagemaker=self._sagemaker):
                 yield UnmanagedResource(
                     "model package", arn, partial(self._sagemaker.delete_model_package, ModelPackageName=arn)
                 )

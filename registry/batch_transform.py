@@ -1,229 +1,234 @@
-"""Batch transform: a model's probabilities for every image below an S3 prefix, joined to the images' keys."""
+"""Batch transform: predictions of a registered model for every image below an S3 prefix."""
 
 import contextlib
 import json
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 from tqdm import tqdm
 
-FOLDER = "transform"  # below which the job writes: its role may write nowhere else
-CONTENT_TYPE = "application/x-image"  # a PNG or a JPEG: one type holds for all objects of a job
-POLLS = (0.5, 5.0)  # seconds between two looks at a job: at first, at most
+from common.errors import OperatorError
+from common.probabilities import is_probability
+from registry.predictions import Predictions
+
+CONTENT_TYPE = "application/x-image"  # a job has one content type for all its objects: PNG and JPEG share this one
+POLL_SECONDS = (0.5, 5.0)  # first and longest pause between two polls of a job
 THREADS = 8  # below botocore's default pool of 10 connections
-MAX_ANSWER_BYTES = 2**16
+MAX_PREDICTION_BYTES = 2**16
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 
 
-class TransformError(Exception):
-    """There are no answers."""
+class TransformJobError(OperatorError):
+    """A batch transform job returned no predictions."""
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What is to be answered.
+class TransformConfig:
+    """Settings that all batch transform jobs of an environment share.
 
     Attributes
     ----------
-    name : of the job, and of the model that is made for it
-    bucket, prefix : where the images lie; the prefix ends in a slash
-    keys : of all objects there
+    name_prefix : of the jobs' names
+    bucket : of the images and of the predictions
+    output_prefix : of the predictions; the job's role may write nowhere else
+    kms_key_arn : encrypts the predictions
+    tags : cost allocation tags
+    network : network parameters of CreateModel; empty without a VPC
     """
 
-    name: str
+    name_prefix: str
     bucket: str
+    output_prefix: str
+    role_arn: str
+    kms_key_arn: str
+    instance_type: str
+    tags: Mapping[str, str]
+    network: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TransformJob:
+    """A batch transform job before it is created.
+
+    Attributes
+    ----------
+    name : of the job and of its temporary model
+    prefix : of the images' keys; ends in a slash
+    keys : of the images
+    """
+
+    config: TransformConfig
+    name: str
     prefix: str
     keys: tuple[str, ...]
 
     @property
-    def output(self) -> str:
-        """First part of the answers' keys; no other job's."""
-        return f"{FOLDER}/{self.name}/"
+    def output_prefix(self) -> str:
+        """Prefix of this job's predictions."""
+        return f"{self.config.output_prefix}/{self.name}/"
 
-    def output_of(self, key: str) -> str:
-        """Where SageMaker puts an object's answer."""
-        return f"{self.output}{key.removeprefix(self.prefix)}.out"
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What came back.
-
-    Attributes
-    ----------
-    probabilities : in class order, by key
-    failed : why there are none, by key
-    """
-
-    probabilities: Mapping[str, list[float]]
-    failed: Mapping[str, str]
+    def output_key(self, key: str) -> str:
+        """Return the key where SageMaker stores an image's prediction."""
+        return f"{self.output_prefix}{key.removeprefix(self.prefix)}.out"
 
 
-def find_batch(name: str, bucket: str, prefix: str, *, s3: Any) -> Batch:
-    """Everything below a prefix.
+def parse_prefix(text: str, bucket: str) -> str:
+    """Return the prefix in `bucket` that `text` names, as a folder or as an S3 URL.
 
     Raises
     ------
-    TransformError
-        There is nothing.
+    OperatorError
+        The prefix is empty, or in a bucket that the job's role cannot read.
+    """
+    named, _, prefix = text.removeprefix("s3://").partition("/") if text.startswith("s3://") else (bucket, "", text)
+    if named != bucket:
+        raise OperatorError(f"INPUT must be in s3://{bucket}, the only bucket that the job may read (got {text})")
+    if not prefix.strip("/"):
+        raise OperatorError(f"INPUT must name a folder in s3://{bucket}, for example `make transform INPUT=test`")
+    return prefix
+
+
+def prepare_job(config: TransformConfig, prefix: str, *, s3: Any) -> TransformJob:
+    """List the images below a prefix, and choose a unique job name.
+
+    Raises
+    ------
+    TransformJobError
+        There are no images.
     """
     prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
-    keys = tuple(key for key in list_keys(bucket, prefix, s3=s3) if not key.endswith("/"))
+    keys = tuple(key for key in list_keys(config.bucket, prefix, s3=s3) if not key.endswith("/"))
     if not keys:
-        raise TransformError(f"there is nothing below s3://{bucket}/{prefix}")
-    return Batch(name, bucket, prefix, keys)
+        raise TransformJobError(f"there are no objects below s3://{config.bucket}/{prefix}")
+    return TransformJob(config, f"{config.name_prefix}{datetime.now(UTC):%Y%m%d-%H%M%S-%f}", prefix, keys)
 
 
-def transform(
-    batch: Batch,
-    *,
-    container: Mapping[str, Any],
-    network: Mapping[str, Any],
-    role_arn: str,
-    kms_key_arn: str,
-    instance_type: str,
-    tags: Mapping[str, str],
-    classes: int,
-    sagemaker: Any,
-    s3: Any,
-) -> Answers:
-    """Run one job from its start to its answers.
+def run_job(job: TransformJob, model_package_arn: str, *, class_count: int, sagemaker: Any, s3: Any) -> Predictions:
+    """Run a batch transform job, wait for it, and read its predictions.
 
     Parameters
     ----------
-    container : of the model: `ModelPackageName`, or `Image`, `ModelDataUrl` and `Environment`
-    network : what CreateModel is told of it; empty for none
-    kms_key_arn : encrypts the answers
-    tags : by which what the job costs is told apart
-    classes : how many probabilities an answer has
+    class_count : number of probabilities in a prediction
 
     Raises
     ------
-    TransformError
-        SageMaker refuses the job, or it ended without any answer.
+    TransformJobError
+        SageMaker refuses the job, or the job wrote no predictions.
     """
-    tagged = [{"Key": key, "Value": value} for key, value in tags.items()]
     try:
-        with (
-            made_model(batch.name, container, network, role_arn, tagged, sagemaker=sagemaker),
-            started_job(batch, kms_key_arn, instance_type, tagged, sagemaker=sagemaker),
-        ):
-            ended = follow(batch, sagemaker=sagemaker, s3=s3)
+        with temporary_model(job, model_package_arn, sagemaker=sagemaker), running_job(job, sagemaker=sagemaker):
+            description = wait(job, sagemaker=sagemaker, s3=s3)
     except ClientError as error:
-        raise TransformError(f"SageMaker refuses: {error.response['Error'].get('Message', error)}") from error
-    reason = ended.get("FailureReason") or f"the job is {ended['TransformJobStatus']}"
-    answers = read_answers(batch, classes, reason, s3=s3)
-    if not answers.probabilities:
-        raise TransformError(f"transform job {batch.name} has no answers: {reason} (its log: {LOG_GROUP})")
-    return answers
+        message = error.response["Error"].get("Message", error)
+        raise TransformJobError(f"SageMaker refuses the transform job: {message}") from error
+    reason = description.get("FailureReason") or f"the job is {description['TransformJobStatus']}"
+    predictions = read_predictions(job, class_count, reason, s3=s3)
+    if not predictions.probabilities:
+        raise TransformJobError(f"transform job {job.name} wrote no predictions: {reason} (log group {LOG_GROUP})")
+    return predictions
 
 
 @contextlib.contextmanager
-def made_model(
-    name: str,
-    container: Mapping[str, Any],
-    network: Mapping[str, Any],
-    role_arn: str,
-    tags: list[dict[str, str]],
-    *,
-    sagemaker: Any,
-) -> Iterator[None]:
-    """A model for one job, gone with it."""
-    sagemaker.create_model(ModelName=name, ExecutionRoleArn=role_arn, PrimaryContainer=container, Tags=tags, **network)
+def temporary_model(job: TransformJob, model_package_arn: str, *, sagemaker: Any) -> Iterator[None]:
+    """Create the job's model, and delete it on exit."""
+    sagemaker.create_model(
+        ModelName=job.name,
+        ExecutionRoleArn=job.config.role_arn,
+        PrimaryContainer={"ModelPackageName": model_package_arn},
+        Tags=tag_list(job.config.tags),
+        **job.config.network,
+    )
     try:
         yield
     finally:
-        sagemaker.delete_model(ModelName=name)
+        sagemaker.delete_model(ModelName=job.name)
 
 
 @contextlib.contextmanager
-def started_job(
-    batch: Batch, kms_key_arn: str, instance_type: str, tags: list[dict[str, str]], *, sagemaker: Any
-) -> Iterator[None]:
-    """A job that is stopped, and billed no longer, where whoever waits for it gives up."""
+def running_job(job: TransformJob, *, sagemaker: Any) -> Iterator[None]:
+    """Create the job, and stop it on an exception, so that an abandoned job costs nothing more."""
+    config = job.config
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{config.bucket}/{job.prefix}"}
     sagemaker.create_transform_job(
-        TransformJobName=batch.name,
-        ModelName=batch.name,
-        TransformInput={
-            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{batch.bucket}/{batch.prefix}"}},
-            "ContentType": CONTENT_TYPE,
-        },
+        TransformJobName=job.name,
+        ModelName=job.name,
+        TransformInput={"DataSource": {"S3DataSource": source}, "ContentType": CONTENT_TYPE},
         TransformOutput={
-            "S3OutputPath": f"s3://{batch.bucket}/{batch.output.rstrip('/')}",
+            "S3OutputPath": f"s3://{config.bucket}/{job.output_prefix.rstrip('/')}",
             "Accept": "application/json",
-            "KmsKeyId": kms_key_arn,
+            "KmsKeyId": config.kms_key_arn,
         },
-        TransformResources={"InstanceType": instance_type, "InstanceCount": 1},
-        Tags=tags,
+        TransformResources={"InstanceType": config.instance_type, "InstanceCount": 1},
+        Tags=tag_list(config.tags),
     )
     try:
         yield
     except BaseException:
-        with contextlib.suppress(ClientError):  # it has ended by itself
-            sagemaker.stop_transform_job(TransformJobName=batch.name)
+        with contextlib.suppress(ClientError):  # the job has ended
+            sagemaker.stop_transform_job(TransformJobName=job.name)
         raise
 
 
-def follow(batch: Batch, *, sagemaker: Any, s3: Any, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
-    """Count a job's answers until it ends; its description."""
-    pause, longest = POLLS
-    with tqdm(total=len(batch.keys), desc="transforming", unit="image", ncols=80, disable=None) as bar:
+def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return tags in the format of SageMaker's API."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def wait(job: TransformJob, *, sagemaker: Any, s3: Any, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
+    """Show the number of predictions until the job ends; return the job's description."""
+    pause, longest = POLL_SECONDS
+    with tqdm(total=len(job.keys), desc="transforming", unit="image", ncols=80, disable=None) as bar:
         while True:
-            described: dict[str, Any] = sagemaker.describe_transform_job(TransformJobName=batch.name)
-            bar.update(sum(1 for _ in list_keys(batch.bucket, batch.output, s3=s3)) - bar.n)
-            if described["TransformJobStatus"] not in ("InProgress", "Stopping"):
-                return described
+            description: dict[str, Any] = sagemaker.describe_transform_job(TransformJobName=job.name)
+            bar.update(sum(1 for _ in list_keys(job.config.bucket, job.output_prefix, s3=s3)) - bar.n)
+            if description["TransformJobStatus"] not in ("InProgress", "Stopping"):
+                return description
             sleep(pause)
             pause = min(pause * 1.5, longest)
 
 
-def read_answers(batch: Batch, classes: int, reason: str, *, s3: Any) -> Answers:
-    """Join the answers to their objects.
+def read_predictions(job: TransformJob, class_count: int, reason: str, *, s3: Any) -> Predictions:
+    """Read the prediction of each image.
 
     Parameters
     ----------
-    reason : why there is none for an object that has none
+    reason : error of an image without a prediction
     """
-    there = set(list_keys(batch.bucket, batch.output, s3=s3))
+    bucket = job.config.bucket
+    written = set(list_keys(bucket, job.output_prefix, s3=s3))
 
     def read(key: str) -> list[float] | str:
-        if batch.output_of(key) not in there:
+        if job.output_key(key) not in written:
             return reason
-        stored = s3.get_object(Bucket=batch.bucket, Key=batch.output_of(key))
-        return parse(stored["Body"].read(MAX_ANSWER_BYTES), classes)
+        stored = s3.get_object(Bucket=bucket, Key=job.output_key(key))
+        return parse_prediction(stored["Body"].read(MAX_PREDICTION_BYTES), class_count)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        found = dict(zip(batch.keys, pool.map(read, batch.keys), strict=True))
-    return Answers(
-        {key: answer for key, answer in found.items() if isinstance(answer, list)},
-        {key: answer for key, answer in found.items() if isinstance(answer, str)},
+        found = dict(zip(job.keys, pool.map(read, job.keys), strict=True))
+    return Predictions(
+        {key: prediction for key, prediction in found.items() if isinstance(prediction, list)},
+        {key: prediction for key, prediction in found.items() if isinstance(prediction, str)},
     )
 
 
-def parse(content: bytes, classes: int) -> list[float] | str:
-    """An answer's probabilities, or what is wrong with it."""
+def parse_prediction(content: bytes, class_count: int) -> list[float] | str:
+    """Return a prediction's probabilities, or an error message."""
     try:
         values = json.loads(content)
     except (ValueError, RecursionError):
         values = None
-    if not isinstance(values, list) or len(values) != classes or not all(map(is_probability, values)):
-        return f"the answer is no list of {classes} probabilities"
+    if not isinstance(values, list) or len(values) != class_count or not all(map(is_probability, values)):
+        return f"the prediction is not a list of {class_count} probabilities"
     return [float(value) for value in values]
 
 
-def is_probability(value: object) -> bool:
-    """Whether this is a number from 0 to 1."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and 0 <= value <= 1  # type: ignore[arg-type, operator]
-
-
 def list_keys(bucket: str, prefix: str, *, s3: Any) -> Iterator[str]:
-    """Keys that begin so."""
+    """Yield the keys below a prefix."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for stored in page.get("Contents", ()):
             yield stored["Key"]

@@ -1,56 +1,48 @@
-"""Is a model good enough, and no worse than the one in use?
-
-A model is refused below the bar; and where it does worse than the model in use on the same rows, by more than
-chance explains. Where nothing can be compared, the bar alone decides, and the reason says so.
-"""
+"""A model's accuracy on the validation images, and the comparison of two models on the same images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import comb, sqrt
 
-Z = 1.959963984540054  # 97.5 % quantile of the normal distribution: intervals of 95 %
-CHANCE = 0.05  # what is less likely than this is not put down to chance
+Z = 1.959963984540054  # 97.5 % quantile of the normal distribution, for 95 % intervals
 
 
 @dataclass(frozen=True)
 class Score:
-    """How a model did on the validation rows.
+    """A model's accuracy on the validation images.
 
     Attributes
     ----------
-    correct, n : rows told right, and all rows
-    rows : names exactly these rows; scores on other rows cannot be compared
-    right : whether each row was told right, by the row's name; None where that is not known
-    best_of : how many models it was chosen from by these very rows, which flatters it; the registry has it in words
+    correct, n : correctly classified images, and all images
+    validation_set : fingerprint of the validation images; scores on different sets are not comparable
+    correct_by_image : whether each image was classified correctly, by the image's name; None if unknown
+    best_of : number of models from which this one was selected on the same images, which biases its accuracy upwards
     """
 
     correct: int
     n: int
-    rows: str
-    right: Mapping[str, bool] | None = None
+    validation_set: str
+    correct_by_image: Mapping[str, bool] | None = None
     best_of: int = 1
 
     @property
     def accuracy(self) -> float:
-        """Share of rows told right."""
+        """Share of correctly classified images."""
         return self.correct / self.n
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % interval of the accuracy."""
+        """95 % confidence interval of the accuracy."""
         return wilson_interval(self.correct, self.n)
 
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a model may be used, and why."""
-
-    passed: bool
-    reason: str
+    def __str__(self) -> str:
+        low, high = self.interval
+        selected = f", best of {self.best_of} models, selected on the same images" if self.best_of > 1 else ""
+        return f"validation accuracy {self.accuracy:.3f} ({low:.3f} to {high:.3f}, n={self.n}){selected}"
 
 
 def wilson_interval(correct: int, n: int) -> tuple[float, float]:
-    """95 % interval of a share.
+    """Return the 95 % confidence interval of a proportion.
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
 
@@ -71,73 +63,43 @@ def wilson_interval(correct: int, n: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on the same rows.
+    """A candidate and the model in use on the same images.
 
     Attributes
     ----------
-    gained, lost : rows that only the candidate, and only the model in use, told right
+    gained : images that only the candidate classified correctly
+    lost : images that only the model in use classified correctly
     """
 
     gained: int
     lost: int
 
     @property
-    def p(self) -> float:
-        """How likely equally good models are to differ by so much, or more, to the candidate's disadvantage.
+    def p_value(self) -> float:
+        """Probability that two equally good models differ at least this much in favour of the model in use.
 
-        Of rows that only one of two equally good models tells right, each is as likely one's as the other's.
-        One-sided, since only a worse model is to be found out. Source: McNemar, "Note on the sampling error of
-        the difference between correlated proportions or percentages", 1947, in its exact, binomial form.
+        Under the null hypothesis, an image that only one model classifies correctly is equally likely to be either's.
+        The test is one-sided because the gate only rejects worse models. Source: McNemar, "Note on the sampling error
+        of the difference between correlated proportions or percentages", 1947, in its exact, binomial form.
 
         Examples
         --------
-        >>> Comparison(gained=1, lost=7).p
+        >>> Comparison(gained=1, lost=7).p_value
         0.03515625
         """
         n = self.gained + self.lost
         return float(sum(comb(n, k) for k in range(self.gained + 1)) / 2**n)
 
     def __str__(self) -> str:
-        return f"only it told {self.gained} right, only the model in use {self.lost}, p={self.p:.3f}"
-
-
-def judge(candidate: Score, incumbent: Score | None, *, bar: float) -> Verdict:
-    """Hold a model against a bar and against the model in use.
-
-    Parameters
-    ----------
-    incumbent : score of the model in use; None where there is none
-    bar : accuracy that a model must reach
-    """
-    found = describe(candidate)
-    if candidate.accuracy < bar:
-        return Verdict(False, f"{found}, below the bar of {bar:g}")
-    reached = f"{found}, at or above the bar of {bar:g}"
-    if incumbent is None:
-        return Verdict(True, f"{reached}; there is no model in use")
-    if incumbent.rows != candidate.rows:
-        return Verdict(True, f"{reached}; not compared with the model in use, which was judged on other rows")
-    compared = compare(candidate, incumbent)
-    if compared is None:
-        return Verdict(True, f"{reached}; not compared with the model in use, as answers row by row are missing")
-    against = f"the model in use ({incumbent.accuracy:.3f}) on the same rows: {compared}"
-    if compared.p < CHANCE:
-        return Verdict(False, f"{found}, worse than {against}, which is no chance")
-    return Verdict(True, f"{reached}, and not worse beyond chance than {against}")
+        counts = f"only the candidate is correct on {self.gained}, only the model in use on {self.lost}"
+        return f"{counts}, p={self.p_value:.3f}"
 
 
 def compare(candidate: Score, incumbent: Score) -> Comparison | None:
-    """Two models row by row; None where the answers of one are missing or are for other rows."""
-    ours, theirs = candidate.right, incumbent.right
+    """Compare two models image by image; return None unless both have results for exactly the same images."""
+    ours, theirs = candidate.correct_by_image, incumbent.correct_by_image
     if ours is None or theirs is None or ours.keys() != theirs.keys():
         return None
-    gained = sum(right and not theirs[row] for row, right in ours.items())
-    lost = sum(theirs[row] and not right for row, right in ours.items())
+    gained = sum(correct and not theirs[image] for image, correct in ours.items())
+    lost = sum(theirs[image] and not correct for image, correct in ours.items())
     return Comparison(gained, lost)
-
-
-def describe(score: Score) -> str:
-    """A score in words."""
-    low, high = score.interval
-    chosen = f", best of {score.best_of} judged on the rows it was chosen by" if score.best_of > 1 else ""
-    return f"validation accuracy {score.accuracy:.3f} ({low:.3f} to {high:.3f}, n={score.n}){chosen}"

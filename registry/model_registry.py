@@ -1,22 +1,51 @@
-"""The model registry: its versions, and the one in use, whose ARN Terraform reads."""
+"""The model registry: a version for each trained model, and the one in use, whose ARN an SSM parameter holds."""
 
+import hashlib
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
-
-import boto3
+from urllib.parse import urlsplit
 
 from common.errors import OperatorError
-from common.stack import Stack
 from registry.comparison import Score
-from registry.registration import approve, score_of
+from training import packages
+from training.follow import TrainingJob
 
-Move = Literal["approved", "rolled back"]  # how a version came into use
+Status = Literal["Approved", "PendingManualApproval", "Rejected"]
+ROLLED_BACK = "rolled back"  # parameter description that marks a rollback in the history
+MAX_PROPERTY_LENGTH = 256  # enough for an S3 URL: its bucket and its job have at most 63 characters each
+CONTENT_TYPES = ["image/png", "image/jpeg", "application/x-image"]
+BATCH_CONTENT_TYPE = "application/json"  # several images in one request, which only our own serving code accepts
+# Tells AWS's PyTorch inference image where the serving code is in model.tar.gz
+SERVING = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
 
 
-class VersionMissingError(OperatorError):
-    """The registry has no such version."""
+@dataclass(frozen=True)
+class RegistrationRequest:
+    """A trained model to register.
+
+    Attributes
+    ----------
+    image : URI of the inference container image
+    scripted : whether our own code in model.tar.gz serves the model, and not the image alone
+    brings_packages : whether model.tar.gz contains that code's packages, for a container without network access
+    status, reason : result of the quality gate
+    manifest : content of the training data's manifest
+    properties : further metadata, such as the data source and the commit
+    """
+
+    job: TrainingJob
+    score: Score
+    image: str
+    scripted: bool
+    brings_packages: bool
+    status: Status
+    reason: str
+    manifest: Mapping[str, Any]
+    properties: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -25,146 +54,219 @@ class Version:
 
     Attributes
     ----------
-    status : Approved, PendingManualApproval or Rejected
-    registered : when its training had ended
-    judged : what the judge said
-    approval : who approved or rejected it, and why; empty where nobody did
-    properties : what else was registered with it
-    image, model_data_url : what serves it
+    registered : time of registration
+    gate_reason : reason for the result of the quality gate
+    approval_reason : reason for the last approval or rejection, with its author; empty if there was none
+    properties : metadata from the registration
+    image, model_data_url : inference container image and S3 URL of model.tar.gz
     """
 
     arn: str
-    status: str
+    status: Status
     registered: datetime
-    judged: str
-    approval: str
+    gate_reason: str
+    approval_reason: str
     properties: Mapping[str, str]
     image: str
     model_data_url: str
 
     @property
     def number(self) -> int:
-        """Counted from 1."""
-        return number_of(self.arn)
+        """Version number, counted from 1."""
+        return version_number(self.arn)
 
     @property
     def name(self) -> str:
-        """As an answer names its model."""
+        """Name of the version, as responses report it: v1, v2, ..."""
         return f"v{self.number}"
 
     @property
-    def approved_by(self) -> str:
-        """Who approved or rejected it, and why: a machine repeats what the judge said."""
-        if self.approval:
-            return "by the judge's word" if self.approval == self.judged else self.approval
-        return "by the judge's word" if self.status == "Rejected" else "nobody's yet"
+    def decision(self) -> str:
+        """Who approved or rejected the version, and why."""
+        by_gate = self.approval_reason == self.gate_reason if self.approval_reason else self.status == "Rejected"
+        return "by the quality gate" if by_gate else self.approval_reason or "no decision recorded"
 
     @property
     def score(self) -> Score:
-        """On the validation rows."""
-        return score_of(self.properties)
+        """Score on the validation images at registration."""
+        known = self.properties
+        return Score(int(known["validation_correct"]), int(known["validation_n"]), known["validation_set"])
 
 
-def number_of(arn: str) -> int:
-    """The version's number."""
+def version_number(arn: str) -> int:
+    """Return the version number in a model package's ARN."""
     return int(arn.rpartition("/")[2])
 
 
-def read_versions(stack: Stack, sagemaker: Any) -> list[Version]:
-    """All versions, the newest first."""
-    arns = model_packages(sagemaker, stack.model_package_group)
-    return sorted((read_version(arn, sagemaker) for arn in arns), key=lambda version: -version.number)
-
-
-def model_packages(sagemaker: Any, group: str) -> list[str]:
-    """ARNs of the group's versions."""
-    pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
-    return [package["ModelPackageArn"] for page in pages for package in page["ModelPackageSummaryList"]]
-
-
-def read_version(arn: str, sagemaker: Any) -> Version:
-    """One version."""
-    package = sagemaker.describe_model_package(ModelPackageName=arn)
-    container = package["InferenceSpecification"]["Containers"][0]
-    return Version(
-        arn=arn,
-        status=package["ModelApprovalStatus"],
-        registered=package["CreationTime"],
-        judged=package.get("ModelPackageDescription") or "",
-        approval=package.get("ApprovalDescription") or "",
-        properties=package.get("CustomerMetadataProperties") or {},
-        image=container["Image"],
-        model_data_url=container["ModelDataUrl"],
-    )
-
-
 def find_version(versions: Sequence[Version], name: str) -> Version:
-    """The version that a person names: `3`, `v3` or its ARN.
+    """Return the version that `name` names: `3`, `v3` or an ARN.
 
     Raises
     ------
-    VersionMissingError
-        There is none.
+    OperatorError
+        There is no such version.
     """
     for version in versions:
         if name in (version.arn, version.name, str(version.number)):
             return version
-    known = ", ".join(version.name for version in versions[:10]) or "none"
-    raise VersionMissingError(f"there is no model {name!r}: the registry has {known} (`make models`)")
+    known = ", ".join(version.name for version in versions[:10]) or "no models"
+    raise OperatorError(f"there is no model {name!r}: the registry has {known} (`make models`)")
 
 
-def parameter_name(stack: Stack) -> str:
-    """The SSM parameter that holds the ARN."""
-    return f"{stack.approved_model_path}/model-package-arn"
+def list_model_packages(group: str, *, sagemaker: Any) -> list[str]:
+    """Return the ARNs of a model package group's versions."""
+    pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
+    return [package["ModelPackageArn"] for page in pages for package in page["ModelPackageSummaryList"]]
 
 
-def model_in_use(stack: Stack, ssm: Any) -> str | None:
-    """ARN of the version that is approved for deployment; None before the first."""
-    try:
-        value: str = ssm.get_parameter(Name=parameter_name(stack))["Parameter"]["Value"]
-    except ssm.exceptions.ParameterNotFound:
-        return None
-    return value
+def in_use_parameter(approved_model_path: str) -> str:
+    """Return the name of the SSM parameter that holds the ARN of the version in use."""
+    return f"{approved_model_path}/model-package-arn"
 
 
-def served_model(stack: Stack, sagemaker: Any) -> str | None:
-    """ARN of the model package behind the endpoint; None where there is none, or it comes from no registry."""
-    if stack.endpoint_config_name is None:
-        return None
-    # not the planned configuration: a deployment may have been rolled back
-    live = sagemaker.describe_endpoint(EndpointName=stack.endpoint_name)
-    config = sagemaker.describe_endpoint_config(EndpointConfigName=live["EndpointConfigName"])
-    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
-    container = model.get("PrimaryContainer") or (model.get("Containers") or [{}])[0]
-    package: str | None = container.get("ModelPackageName")
-    return package
+class ModelRegistry:
+    """The model package group of an environment, and the SSM parameter that names the version in use.
 
-
-def put_in_use(stack: Stack, arn: str, *, reason: str) -> None:
-    """Approve a version, and let the next `terraform apply` deploy it."""
-    approve(arn, sagemaker=boto3.client("sagemaker", region_name=stack.region), reason=reason)
-    point_to(stack, arn, "approved", ssm=boto3.client("ssm", region_name=stack.region))
-
-
-def point_to(stack: Stack, arn: str, move: Move, *, ssm: Any) -> None:
-    """Let the next `terraform apply` deploy a version that is approved; the parameter's history keeps the move."""
-    ssm.put_parameter(Name=parameter_name(stack), Value=arn, Type="String", Overwrite=True, Description=move)
-
-
-def used_before(stack: Stack, ssm: Any) -> list[str]:
-    """ARNs of the versions that were in use before the one that is, the latest first.
-
-    What a rollback left behind is not among them, so that the next one goes further back. AWS keeps the last 100
-    moves: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
+    Parameters
+    ----------
+    environment : name of the environment, for messages
+    group : name of the model package group
+    approved_model_path : path of the SSM parameter
     """
-    pages = ssm.get_paginator("get_parameter_history").paginate(Name=parameter_name(stack))
-    history = sorted((entry for page in pages for entry in page["Parameters"]), key=lambda entry: entry["Version"])
-    used: list[str] = []
-    for entry in history:
-        arn = entry["Value"]
-        if entry.get("Description") == "rolled back":
-            while used and used[-1] != arn:
-                used.pop()
-        if used[-1:] != [arn]:
-            used.append(arn)
-    return [arn for arn in reversed(used) if arn != used[-1]]
+
+    def __init__(self, environment: str, group: str, approved_model_path: str, *, sagemaker: Any, ssm: Any) -> None:
+        self.environment = environment
+        self._group = group
+        self._parameter = in_use_parameter(approved_model_path)
+        self._sagemaker = sagemaker
+        self._ssm = ssm
+
+    def versions(self) -> list[Version]:
+        """Return all versions, newest first."""
+        arns = list_model_packages(self._group, sagemaker=self._sagemaker)
+        return sorted(map(self._read_version, arns), key=lambda version: -version.number)
+
+    def _read_version(self, arn: str) -> Version:
+        package = self._sagemaker.describe_model_package(ModelPackageName=arn)
+        container = package["InferenceSpecification"]["Containers"][0]
+        return Version(
+            arn=arn,
+            status=package["ModelApprovalStatus"],
+            registered=package["CreationTime"],
+            gate_reason=package.get("ModelPackageDescription") or "",
+            approval_reason=package.get("ApprovalDescription") or "",
+            properties=package.get("CustomerMetadataProperties") or {},
+            image=container["Image"],
+            model_data_url=container["ModelDataUrl"],
+        )
+
+    def register(self, request: RegistrationRequest, *, s3: Any) -> str:
+        """Register a model, and return the ARN of its version.
+
+        The manifest is copied to the model's folder, because the next staging replaces the one in the bucket.
+        """
+        job, score = request.job, request.score
+        manifest_url, manifest_md5 = put_json(job, "manifest.json", request.manifest, s3=s3)
+        metrics_url, _ = put_json(job, "metrics.json", job.metrics, s3=s3)
+        # other commands read these values again: SageMaker must refuse what it cannot store unchanged
+        properties = {
+            **{name: to_property(text) for name, text in request.properties.items()},
+            "manifest": manifest_url,
+            "manifest_md5": manifest_md5,
+            "training_job": job.name,
+            "validation_correct": str(score.correct),
+            "validation_n": str(score.n),
+            "validation_set": score.validation_set,
+        }
+        created = self._sagemaker.create_model_package(
+            ModelPackageGroupName=self._group,
+            ModelPackageDescription=request.reason[:1024],
+            ModelApprovalStatus=request.status,
+            InferenceSpecification=inference_specification(request),
+            ModelMetrics={"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": metrics_url}}},
+            CustomerMetadataProperties=properties,
+        )
+        arn: str = created["ModelPackageArn"]
+        return arn
+
+    def approve(self, arn: str, reason: str) -> None:
+        """Approve a version, and put it into use: the next `terraform apply` deploys it."""
+        self._set_status(arn, "Approved", reason)
+        self._put_into_use(arn, "approved")
+
+    def reject(self, arn: str, reason: str) -> None:
+        """Reject a version."""
+        self._set_status(arn, "Rejected", reason)
+
+    def roll_back_to(self, arn: str) -> None:
+        """Put an approved version into use again, and mark this as a rollback in the parameter's history."""
+        self._put_into_use(arn, ROLLED_BACK)
+
+    def _set_status(self, arn: str, status: Status, reason: str) -> None:
+        self._sagemaker.update_model_package(
+            ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=reason
+        )
+
+    def _put_into_use(self, arn: str, description: str) -> None:
+        self._ssm.put_parameter(Name=self._parameter, Value=arn, Type="String", Overwrite=True, Description=description)
+
+    def arn_in_use(self) -> str | None:
+        """Return the ARN of the version in use, or None before the first approval."""
+        try:
+            arn: str = self._ssm.get_parameter(Name=self._parameter)["Parameter"]["Value"]
+        except self._ssm.exceptions.ParameterNotFound:
+            return None
+        return arn
+
+    def previous_arns(self) -> list[str]:
+        """Return the ARNs of the versions that were in use before the current one, latest first.
+
+        Versions that a rollback replaced are left out, so that the next rollback goes further back. SSM keeps a
+        parameter's last 100 values:
+        https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
+        """
+        pages = self._ssm.get_paginator("get_parameter_history").paginate(Name=self._parameter)
+        history = sorted((entry for page in pages for entry in page["Parameters"]), key=lambda entry: entry["Version"])
+        used: list[str] = []
+        for entry in history:
+            arn = entry["Value"]
+            if entry.get("Description") == ROLLED_BACK:
+                while used and used[-1] != arn:
+                    used.pop()
+            if used[-1:] != [arn]:
+                used.append(arn)
+        return [arn for arn in reversed(used) if arn != used[-1]]
+
+
+def inference_specification(request: RegistrationRequest) -> dict[str, Any]:
+    """Return how SageMaker serves a model: its container and its content types."""
+    container: dict[str, Any] = {"Image": request.image, "ModelDataUrl": request.job.model_data_url}
+    if request.scripted:
+        container["Environment"] = {**SERVING, **(packages.SERVING if request.brings_packages else {})}
+    return {
+        "Containers": [container],
+        "SupportedContentTypes": [*CONTENT_TYPES, *([BATCH_CONTENT_TYPE] if request.scripted else [])],
+        "SupportedResponseMIMETypes": ["application/json"],
+    }
+
+
+def to_property(text: str) -> str:
+    """Replace the characters that a property in the registry cannot have, and truncate it to its maximum length.
+
+    Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html
+
+    Examples
+    --------
+    >>> to_property("CIFAR-100's images (bicycle, motorcycle)")
+    'CIFAR-100 s images bicycle motorcycle'
+    """
+    return re.sub(r" *[^\w .:/=+@-]+ *", " ", text).strip()[:MAX_PROPERTY_LENGTH] or "none"
+
+
+def put_json(job: TrainingJob, name: str, content: Mapping[str, Any], *, s3: Any) -> tuple[str, str]:
+    """Write a JSON object to the folder of a job's model; return its S3 URL and its MD5."""
+    url = job.model_data_url.removesuffix("model.tar.gz") + name
+    address = urlsplit(url)
+    body = json.dumps(content).encode()
+    s3.put_object(Bucket=address.netloc, Key=address.path.lstrip("/"), Body=body, ContentType="application/json")
+    return url, hashlib.md5(body, usedforsecurity=False).hexdigest()

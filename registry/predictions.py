@@ -1,82 +1,142 @@
-"""Which validation rows a model told right, from what its training job left."""
+"""A model's predictions: on the validation images, from its training job, and on a batch of images."""
 
 import csv
 import io
-import math
 import tarfile
 import zlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from common.errors import OperatorError
+from common.probabilities import is_probability
 from training.follow import MAX_METRICS_BYTES, TrainingFailedError, read_member
 
-FILE = "validation.csv"
+VALIDATION_FILE = "validation.csv"
+MAX_ERRORS_SHOWN = 10
 
 
-class AnswersError(Exception):
-    """A model's answers cannot be read."""
+@dataclass(frozen=True)
+class Predictions:
+    """The predictions of a batch transform job.
+
+    Attributes
+    ----------
+    probabilities : in class order, by the image's key
+    errors : why an image has no prediction, by the image's key
+    """
+
+    probabilities: Mapping[str, list[float]]
+    errors: Mapping[str, str]
 
 
-def fetch_right(model_data_url: str, *, s3: Any) -> dict[str, bool] | None:
-    """Whether each validation row was told right, by the row's name; None where the algorithm leaves no answers.
+def to_csv(predictions: Predictions, classes: Sequence[str]) -> str:
+    """Return one line for each predicted image: key, predicted class, confidence, and each class's probability."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["key", "class", "confidence", *classes])
+    for key, values in predictions.probabilities.items():
+        confidence = max(values)
+        writer.writerow([key, classes[values.index(confidence)], confidence, *values])
+    return stream.getvalue()
+
+
+def summarize(predictions: Predictions, classes: Sequence[str], threshold: float) -> Iterator[str]:
+    """Yield a table of predicted classes, with how many reach the workflow's threshold, and the failed images."""
+    best = [(values.index(max(values)), max(values)) for values in predictions.probabilities.values()]
+    counts = Counter(number for number, _ in best)
+    confident = Counter(number for number, confidence in best if confidence >= threshold)
+    yield f"{'predicted class':<40}{'images':>10}{'share':>10}{f'>= {threshold:g}':>10}"
+    for number, count in counts.most_common():
+        yield f"{classes[number][:39]:<40}{count:>10}{count / len(best):>10.1%}{confident[number]:>10}"
+    failed = list(predictions.errors)
+    if failed:
+        yield f"{'failed':<40}{len(failed):>10}"
+    for key in failed[:MAX_ERRORS_SHOWN]:
+        yield f"  {key}"
+    if len(failed) > MAX_ERRORS_SHOWN:
+        yield f"  and {len(failed) - MAX_ERRORS_SHOWN} more"
+
+
+def check_complete(predictions: Predictions) -> None:
+    """Raise OperatorError if an image has no prediction."""
+    if predictions.errors:
+        key, reason = next(iter(predictions.errors.items()))
+        total = len(predictions.errors) + len(predictions.probabilities)
+        raise OperatorError(f"{len(predictions.errors)} of {total} images have no prediction, first {key}: {reason}")
+
+
+def read_validation_results(model_data_url: str, *, s3: Any) -> dict[str, bool] | None:
+    """Read which validation images a model classified correctly from its training job's output.
 
     Parameters
     ----------
-    model_data_url
-        Of the model.tar.gz, beside which the job's output.tar.gz lies.
+    model_data_url : S3 URL of model.tar.gz; the job's output.tar.gz is in the same folder
+
+    Returns
+    -------
+    dict or None
+        Whether each image was classified correctly, by the image's name; None if the algorithm writes no predictions.
 
     Raises
     ------
-    AnswersError
-        The output is too large, or its answers are not of the trainer's form.
+    OperatorError
+        The output is too large or damaged.
     """
     address = urlsplit(model_data_url.removesuffix("model.tar.gz") + "output.tar.gz")
     try:
-        answer = s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))
+        stored = s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))
     except s3.exceptions.NoSuchKey:
         return None
-    if answer["ContentLength"] > MAX_METRICS_BYTES:
-        raise AnswersError(f"{address.geturl()} has more than {MAX_METRICS_BYTES} bytes")
+    if stored["ContentLength"] > MAX_METRICS_BYTES:
+        raise OperatorError(f"{address.geturl()} is larger than {MAX_METRICS_BYTES} bytes")
     try:
-        return parse_right(read_member(answer["Body"].read(), FILE))
+        return parse_validation_results(read_member(stored["Body"].read(), VALIDATION_FILE))
     except TrainingFailedError:
         return None
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        raise AnswersError(f"{address.geturl()} cannot be unpacked: {error}") from error
+        raise OperatorError(f"{address.geturl()} cannot be unpacked: {error}") from error
 
 
-def parse_right(content: bytes) -> dict[str, bool]:
-    """Read lines of a row's name, its class's number, and a probability for each class.
+def parse_validation_results(content: bytes) -> dict[str, bool]:
+    """Return whether each image was classified correctly.
+
+    Parameters
+    ----------
+    content : CSV lines of the image's name, its label, and a probability for each class
 
     Raises
     ------
-    AnswersError
-        A line is not of this form, or a row occurs twice.
+    OperatorError
+        A line is malformed, or an image occurs twice.
     """
-    right: dict[str, bool] = {}
+    results: dict[str, bool] = {}
     columns = 0
     try:
         for number, row in enumerate(csv.reader(io.StringIO(content.decode("utf-8")), strict=True), start=1):
             columns = columns or len(row)
-            if len(row) != columns or columns < 4 or row[0] in right:
-                raise AnswersError(f"{FILE}, line {number}: not a row of its own with as many columns as others")
-            right[row[0]] = is_right(int(row[1]), [float(text) for text in row[2:]])
+            if len(row) != columns or columns < 4:
+                raise OperatorError(f"{VALIDATION_FILE}, line {number}: unexpected number of columns ({len(row)})")
+            if row[0] in results:
+                raise OperatorError(f"{VALIDATION_FILE}, line {number}: {row[0]} occurs twice")
+            results[row[0]] = is_correct(int(row[1]), [float(text) for text in row[2:]])
     except (ValueError, csv.Error) as error:
-        raise AnswersError(f"{FILE} is not of the trainer's form: {error}") from error
-    return right
+        raise OperatorError(f"{VALIDATION_FILE} is malformed: {error}") from error
+    return results
 
 
-def is_right(label: int, probabilities: Sequence[float]) -> bool:
-    """Whether the class with the highest probability is the label's.
+def is_correct(label: int, probabilities: Sequence[float]) -> bool:
+    """Return whether the class with the highest probability is the label.
 
     Raises
     ------
     ValueError
-        They are no class and no probabilities.
+        The label is not a class number, or a value is not a probability.
     """
     if not 0 <= label < len(probabilities):
-        raise ValueError(f"there is no class {label}")
-    if not all(math.isfinite(value) and 0 <= value <= 1 for value in probabilities):
-        raise ValueError(f"{list(probabilities)[:4]} are no probabilities")
+        raise ValueError(f"label must be between 0 and {len(probabilities) - 1} (got {label})")
+    if not all(map(is_probability, probabilities)):
+        raise ValueError(f"probabilities must be between 0 and 1 (got {list(probabilities)[:4]})")
     return probabilities.index(max(probabilities)) == label

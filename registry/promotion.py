@@ -1,108 +1,128 @@
-"""What becomes of a trained model: judged, registered, and approved where the environment lets a machine do so."""
+"""Promotion of a trained model: quality gate, registration, and approval if the environment approves automatically."""
 
 import subprocess
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import boto3
-
+from common.errors import OperatorError
 from common.files import write_json
-from common.stack import Stack
-from registry.comparison import Score, Verdict, describe
-from registry.model_registry import Version, model_in_use, put_in_use
-from registry.quality_gate import classes_of, judge_job
-from registry.registration import Status, register
-from scripts.command import OperatorError
+from registry.comparison import Score
+from registry.model_registry import ModelRegistry, RegistrationRequest
+from registry.quality_gate import GateResult, QualityGate
+from registry.validation_set import classes_md5
 from training.algorithms import CONTAINER
 from training.follow import TrainingJob
 from training.job_config import TrainingRequest
 from training.launch import brings_packages, forget
 
-
-class RejectedError(OperatorError):
-    """The model may not be used."""
+METRICS_FILE = "training.json"
 
 
-def adopt(
-    stack: Stack, assignment: TrainingRequest, job: TrainingJob, versions: Sequence[Version], directory: Path
-) -> None:
-    """Judge a job's model against the bar and the model in use, register it, and put it into use where that is allowed.
-
-    Parameters
-    ----------
-    versions : that are registered by now
-    directory : where its figures are written, for the report
+def is_registered(registry: ModelRegistry, fingerprint: str) -> bool:
+    """Return whether a model with the same data, code and hyperparameters is registered, and print which one.
 
     Raises
     ------
-    RejectedError
-        The judge refuses it; it is registered as rejected.
+    OperatorError
+        That model is rejected.
     """
-    s3 = boto3.client("s3", region_name=stack.region)
-    in_use = model_in_use(stack, boto3.client("ssm", region_name=stack.region))
-    incumbent = next((version for version in versions if version.arn == in_use), None)
-    score, verdict = judge_job(stack, job, assignment.manifest, incumbent)
-    print(describe(score))
-    properties = {
-        "fingerprint": assignment.fingerprint,
-        "algorithm": assignment.algorithm.name,
-        "source": assignment.manifest["source"],
-        "classes_md5": classes_of(assignment.manifest),
-        "code": code_version(),
-    }
-    status: Status = "PendingManualApproval" if verdict.passed else "Rejected"
-    arn = register(
-        job,
-        score,
-        sagemaker=boto3.client("sagemaker", region_name=stack.region),
-        s3=s3,
-        group=stack.model_package_group,
-        image=assignment.serving_image,
-        scripted=assignment.algorithm.scripted,
-        brings_packages=brings_packages(assignment.algorithm, assignment.config),
-        status=status,
-        reason=verdict.reason,
-        manifest=assignment.manifest,
-        properties=properties,
-    )
-    forget(stack.bucket, assignment.fingerprint, s3=s3)
-    write(directory / "training.json", assignment, job, score, verdict, {**properties, "model_package_arn": arn})
-    if not verdict.passed:
-        raise RejectedError(f"{arn} is rejected: {verdict.reason}")
-    if stack.approval == "automatic":
-        put_in_use(stack, arn, reason=verdict.reason)
-        print(f"{arn} is approved: {verdict.reason}")
+    existing = next((each for each in registry.versions() if each.properties.get("fingerprint") == fingerprint), None)
+    if existing is None:
+        return False
+    if existing.status == "Rejected":
+        raise OperatorError(
+            f"{existing.name} has the same data, code and hyperparameters, and is rejected: "
+            f"{existing.approval_reason or existing.gate_reason}"
+        )
+    print(f"nothing to train: {existing.name} has the same data, code and hyperparameters")
+    if existing.arn != registry.arn_in_use():
+        print(f"it is not in use: run `make approve MODEL={existing.number} ENV={registry.environment}`")
+    return True
+
+
+def promote(
+    request: TrainingRequest,
+    job: TrainingJob,
+    registry: ModelRegistry,
+    gate: QualityGate,
+    *,
+    automatic: bool,
+    directory: Path,
+) -> None:
+    """Apply the quality gate to a job's model, register it, and approve it if it passes and approval is automatic.
+
+    Parameters
+    ----------
+    automatic : whether a model that passes the gate needs no manual approval
+    directory : where the training metrics are written, for the report
+
+    Raises
+    ------
+    OperatorError
+        The model fails the gate; it is registered as rejected.
+    """
+    arn_in_use = registry.arn_in_use()
+    in_use = next((version for version in registry.versions() if version.arn == arn_in_use), None)
+    score, result = gate.check(job, request.manifest, in_use)
+    print(score)
+    registration = registration_request(request, job, score, result)
+    arn = registry.register(registration, s3=gate.s3)
+    forget(request.config.bucket, request.fingerprint, s3=gate.s3)
+    metrics = {**training_metrics(request, registration, result), "model_package_arn": arn}
+    write_json(directory / METRICS_FILE, metrics)
+    if not result.passed:
+        raise OperatorError(f"{arn} is rejected: {result.reason}")
+    if automatic:
+        registry.approve(arn, result.reason)
+        print(f"{arn} is approved: {result.reason}")
     else:
-        print(f"{arn} waits for approval: `make approve ENV={stack.environment}`")
+        print(f"{arn} is pending manual approval: run `make approve ENV={registry.environment}`")
+
+
+def registration_request(
+    request: TrainingRequest, job: TrainingJob, score: Score, result: GateResult
+) -> RegistrationRequest:
+    """Return the registration of a trained model."""
+    return RegistrationRequest(
+        job=job,
+        score=score,
+        image=request.serving_image,
+        scripted=request.algorithm.scripted,
+        brings_packages=brings_packages(request.algorithm, request.config),
+        status="PendingManualApproval" if result.passed else "Rejected",
+        reason=result.reason,
+        manifest=request.manifest,
+        properties={
+            "fingerprint": request.fingerprint,
+            "algorithm": request.algorithm.name,
+            "source": request.manifest["source"],
+            "classes_md5": classes_md5(request.manifest),
+            "code": code_version(),
+        },
+    )
 
 
 def code_version() -> str:
-    """The commit of this checkout, marked where files differ from it; `unknown` outside of git."""
+    """Return the commit of this checkout, with `-dirty` after uncommitted changes; `unknown` outside git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    answer = subprocess.run(command, cwd=CONTAINER, capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or "unknown"
+    described = subprocess.run(command, cwd=CONTAINER, capture_output=True, text=True, check=False)
+    return described.stdout.strip() or "unknown"
 
 
-def write(
-    path: Path,
-    assignment: TrainingRequest,
-    job: TrainingJob,
-    score: Score,
-    verdict: Verdict,
-    properties: dict[str, str],
-) -> None:
-    """The figures, for the report."""
-    content = {
-        **properties,
+def training_metrics(
+    request: TrainingRequest, registration: RegistrationRequest, result: GateResult
+) -> dict[str, object]:
+    """Return what the report shows of a training job."""
+    job, score, config = registration.job, registration.score, request.config
+    return {
+        **registration.properties,
         "job": job.name,
-        "image": assignment.config.image,
-        "instance_type": assignment.config.instance_type,
-        "instance_count": assignment.config.instance_count,
-        "hyperparameters": assignment.hyperparameters,
+        "image": config.image,
+        "instance_type": config.instance_type,
+        "instance_count": config.instance_count,
+        "hyperparameters": request.hyperparameters,
         "seconds": job.seconds,
         "metrics": job.metrics,
         "validation": {"correct": score.correct, "n": score.n, "accuracy": score.accuracy, "interval": score.interval},
-        "verdict": asdict(verdict),
+        "quality_gate": asdict(result),
     }
-    write_json(path, content)

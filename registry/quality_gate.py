@@ -1,93 +1,112 @@
-"""Whether a training job's model may be used: held against the bar, and against the model in use on the same rows."""
+"""Quality gate: decides whether a training job's model may be deployed.
 
-import hashlib
-import json
-from dataclasses import replace
+A model fails if its validation accuracy is below the minimum, or if it is significantly worse than the model in use
+on the same images. If the two cannot be compared, only the minimum accuracy counts, and the reason says so.
+"""
 
-import boto3
+from dataclasses import dataclass, replace
+from typing import Any
 
-import staging
-from common.stack import Stack
-from registry import batches
-from registry.batch_transform import TransformError
-from registry.comparison import Score, Verdict, judge
+from registry.batch_transform import TransformConfig, TransformJobError, prepare_job, run_job
+from registry.comparison import Score, compare
 from registry.model_registry import Version
-from registry.predictions import AnswersError, fetch_right, is_right
-from scripts.command import OperatorError
+from registry.predictions import is_correct, read_validation_results
+from registry.validation_set import VALIDATION, class_count, classes_md5, fingerprint, is_recordio, read_labels
+from staging import Manifest
 from training.follow import TrainingJob
 
-SPLIT = "validation"
+SIGNIFICANCE = 0.05  # a smaller p-value means that the candidate is worse
 
 
-class GateError(OperatorError):
-    """The model cannot be judged."""
+@dataclass(frozen=True)
+class GateResult:
+    """Whether a model passed the quality gate, and why."""
+
+    passed: bool
+    reason: str
 
 
-def judge_job(
-    stack: Stack, job: TrainingJob, manifest: staging.Manifest, in_use: Version | None
-) -> tuple[Score, Verdict]:
-    """A job's score and the verdict on its model.
+@dataclass(frozen=True)
+class QualityGate:
+    """The quality gate of an environment.
+
+    Attributes
+    ----------
+    minimum_accuracy : validation accuracy that a model must reach
+    transform : settings of the batch transform job that scores the model in use on new validation images
+    """
+
+    minimum_accuracy: float
+    transform: TransformConfig
+    sagemaker: Any
+    s3: Any
+
+    def check(self, job: TrainingJob, manifest: Manifest, in_use: Version | None) -> tuple[Score, GateResult]:
+        """Score a training job's model, and apply the gate.
+
+        Parameters
+        ----------
+        manifest : of the job's data
+        in_use : the version to compare with
+
+        Raises
+        ------
+        OperatorError
+            The predictions of a training job are damaged.
+        """
+        measured = job.metrics["validation"]
+        results = read_validation_results(job.model_data_url, s3=self.s3)
+        candidate = Score(measured["correct"], measured["n"], fingerprint(manifest), results, job.best_of)
+        # a model below the minimum fails anyway: do not pay for a transform job
+        compared = in_use if candidate.accuracy >= self.minimum_accuracy else None
+        incumbent = self.score_in_use(compared, manifest) if compared else None
+        return candidate, decide(candidate, incumbent, self.minimum_accuracy)
+
+    def score_in_use(self, version: Version, manifest: Manifest) -> Score:
+        """Score the version in use on the validation images; return its registered score if that is not possible.
+
+        A batch transform job classifies one image per object, and cannot read RecordIO shards.
+        """
+        known = version.score
+        if known.validation_set == fingerprint(manifest):
+            return replace(known, correct_by_image=read_validation_results(version.model_data_url, s3=self.s3))
+        if version.properties.get("classes_md5") != classes_md5(manifest) or is_recordio(manifest):
+            return known
+        print(f"{version.name} (in use) was validated on other images: scoring it on these in a batch transform job")
+        try:
+            results = self.predict_validation(version, class_count(manifest))
+        except TransformJobError as error:
+            print(f"the model in use cannot be scored: {error}")
+            return known
+        return Score(sum(results.values()), len(results), fingerprint(manifest), results)
+
+    def predict_validation(self, version: Version, classes: int) -> dict[str, bool]:
+        """Return whether a version classifies each staged validation image correctly, by the image's name."""
+        job = prepare_job(self.transform, VALIDATION, s3=self.s3)
+        predictions = run_job(job, version.arn, class_count=classes, sagemaker=self.sagemaker, s3=self.s3)
+        labels = read_labels(self.transform.bucket, s3=self.s3)
+        found = {key.removeprefix(job.prefix): values for key, values in predictions.probabilities.items()}
+        return {name: is_correct(labels[name], values) for name, values in found.items() if name in labels}
+
+
+def decide(candidate: Score, incumbent: Score | None, minimum_accuracy: float) -> GateResult:
+    """Compare a model with the minimum accuracy and with the model in use.
 
     Parameters
     ----------
-    manifest : of the data that the job was given
-    in_use : the model to compare with; None where there is none
-
-    Raises
-    ------
-    GateError
-        What a job left of its answers is not of the trainer's form.
+    incumbent : score of the model in use; None if no model is in use
     """
-    s3 = boto3.client("s3", region_name=stack.region)
-    measured = job.metrics["validation"]
-    try:
-        right = fetch_right(job.model_data_url, s3=s3)
-        score = Score(measured["correct"], measured["n"], rows_of(manifest), right, job.best_of)
-        # below the bar nothing else counts, and asking the model in use may cost a job
-        compared = in_use if score.accuracy >= stack.minimum_accuracy else None
-        incumbent = score_in_use(stack, compared, manifest) if compared else None
-    except AnswersError as error:
-        raise GateError(str(error)) from error
-    return score, judge(score, incumbent, bar=stack.minimum_accuracy)
-
-
-def score_in_use(stack: Stack, version: Version, manifest: staging.Manifest) -> Score:
-    """How the model in use does on the rows of `manifest`; on its own where it cannot be asked about these.
-
-    A batch transform job asks about images, one object each: it does not read shards.
-    """
-    known = version.score
-    if known.rows == rows_of(manifest):
-        s3 = boto3.client("s3", region_name=stack.region)
-        return replace(known, right=fetch_right(version.model_data_url, s3=s3))
-    if version.properties.get("classes_md5") != classes_of(manifest) or manifest["format"] != "images":
-        return known
-    print(f"{version.name}, the model in use, was judged on other rows: it answers for these in a batch transform job")
-    try:
-        right = asked_right(stack, version, manifest)
-    except TransformError as error:
-        print(f"that failed: {error}")
-        return known
-    return Score(sum(right.values()), len(right), rows_of(manifest), right)
-
-
-def asked_right(stack: Stack, version: Version, manifest: staging.Manifest) -> dict[str, bool]:
-    """Whether a version tells each validation image right, by the image's name."""
-    batch = batches.gather(stack, SPLIT)
-    answers = batches.ask(stack, batch, version.arn, classes=len(manifest["classes"]))
-    s3 = boto3.client("s3", region_name=stack.region)
-    listing = s3.get_object(Bucket=stack.bucket, Key=f"{SPLIT}.lst")["Body"].read().decode("utf-8")
-    labels = {path: int(number) for _, number, path in (line.split("\t") for line in listing.splitlines())}
-    found = {key.removeprefix(batch.prefix): values for key, values in answers.probabilities.items()}
-    return {name: is_right(labels[name], values) for name, values in found.items() if name in labels}
-
-
-def classes_of(manifest: staging.Manifest) -> str:
-    """Names the classes and their order, which the registry's properties are too short for."""
-    return hashlib.md5(",".join(manifest["classes"]).encode(), usedforsecurity=False).hexdigest()
-
-
-def rows_of(manifest: staging.Manifest) -> str:
-    """Names the validation rows and their classes: scores compare only on the same ones."""
-    rows = {key: found["md5"] for key, found in manifest["objects"].items() if key.startswith(SPLIT)}
-    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
+    if candidate.accuracy < minimum_accuracy:
+        return GateResult(False, f"{candidate}, below the minimum of {minimum_accuracy:g}")
+    reached = f"{candidate}, meets the minimum of {minimum_accuracy:g}"
+    if incumbent is None:
+        return GateResult(True, f"{reached}; no model is in use")
+    if incumbent.validation_set != candidate.validation_set:
+        return GateResult(True, f"{reached}; not compared with the model in use, which was validated on other images")
+    comparison = compare(candidate, incumbent)
+    if comparison is None:
+        return GateResult(True, f"{reached}; not compared with the model in use: predictions per image are missing")
+    in_use = f"the model in use ({incumbent.accuracy:.3f}) on the same images: {comparison}"
+    if comparison.p_value < SIGNIFICANCE:
+        return GateResult(False, f"{candidate}, significantly worse than {in_use}")
+    return GateResult(True, f"{reached}; not significantly worse than {in_use}")

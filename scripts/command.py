@@ -15,11 +15,16 @@ from common.errors import OperatorError
 from common.stack import Stack
 from deployment.read_stack import read_stack
 from deployment.terraform import ENVIRONMENTS, Terraform
+from deployment.unmanaged_resources import batch_name
+from registry.batch_transform import TransformConfig
+from registry.model_registry import ModelRegistry
+from registry.quality_gate import QualityGate
 from staging import StagingError
 
 __all__ = ["Environment", "OperatorError", "run_command"]
 
 BUILD = Path("build")
+TRANSFORM_PREFIX = "transform"  # in the bucket, as in terraform/main.tf
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,41 @@ class Environment:
     def client(self, service: str) -> Any:
         """Return a boto3 client of `service` in the stack's region."""
         return aws.client(service, self.stack.region)
+
+    @cached_property
+    def model_registry(self) -> ModelRegistry:
+        """The environment's model registry."""
+        return ModelRegistry(
+            self.name,
+            self.stack.model_package_group,
+            self.stack.approved_model_path,
+            sagemaker=self.client("sagemaker"),
+            ssm=self.client("ssm"),
+        )
+
+    @property
+    def transform_config(self) -> TransformConfig:
+        """The settings of the environment's batch transform jobs."""
+        return TransformConfig(
+            name_prefix=batch_name(self.stack.environment),
+            bucket=self.stack.bucket,
+            output_prefix=TRANSFORM_PREFIX,
+            role_arn=self.stack.transform_role_arn,
+            kms_key_arn=self.stack.kms_key_arn,
+            instance_type=self.stack.transform_instance_type,
+            tags=self.stack.tags,
+            network=self.stack.model_network,
+        )
+
+    @property
+    def quality_gate(self) -> QualityGate:
+        """The environment's quality gate."""
+        return QualityGate(
+            self.stack.minimum_accuracy,
+            self.transform_config,
+            sagemaker=self.client("sagemaker"),
+            s3=self.client("s3"),
+        )
 
 
 def run_command(

@@ -1,20 +1,9 @@
-"""List the registered models, the newest first: which is in use, how good each is, and what it comes from."""
+"""List the registered models, newest first: status, accuracy, data, gate result and approval."""
 
-import textwrap
-from collections.abc import Iterator
-
-import boto3
-
-from registry.model_registry import Version, model_in_use, read_versions, served_model
-from scripts.command import Environment, OperatorError, run_command
-
-WIDTH = 80
-STATUS = {"PendingManualApproval": "pending"}
-COLUMNS = "{:<6}{:<19}{:<27}{:<18}{}"
-
-
-class NoModelsError(OperatorError):
-    """Nothing is registered yet."""
+from common.errors import OperatorError
+from registry.endpoint import deployed_model_package
+from registry.model_table import model_table
+from scripts.command import Environment, run_command
 
 
 def main(environment: Environment) -> None:
@@ -22,45 +11,18 @@ def main(environment: Environment) -> None:
 
     Raises
     ------
-    NoModelsError
-        Nothing is registered yet.
+    OperatorError
+        No model is registered.
     """
-    stack = environment.stack
-    sagemaker = boto3.client("sagemaker", region_name=stack.region)
-    versions = read_versions(stack, sagemaker)
+    registry = environment.model_registry
+    versions = registry.versions()
     if not versions:
-        raise NoModelsError(f"no model is registered: `make train ENV={stack.environment}` makes one")
-    in_use = model_in_use(stack, boto3.client("ssm", region_name=stack.region))
-    served = served_model(stack, sagemaker)
-    print("\n".join(table(versions, in_use)))
-    if in_use and served != in_use:
-        print(f"the endpoint does not serve the model in use yet: `make deploy ENV={stack.environment}`")
-
-
-def table(versions: list[Version], in_use: str | None) -> Iterator[str]:
-    """A line of facts for each version, and below it its data and why it is what it is."""
-    yield COLUMNS.format("model", "status", "validation accuracy", "registered (UTC)", "code")
-    for version in versions:
-        low, high = version.score.interval
-        status = STATUS.get(version.status, version.status.lower())
-        yield COLUMNS.format(
-            version.name,
-            f"{status}, in use" if version.arn == in_use else status,
-            f"{version.score.accuracy:.3f} ({low:.3f} to {high:.3f})",
-            f"{version.registered:%Y-%m-%d %H:%M}",
-            short(version.properties.get("code", "")),
-        )
-        for title, text in (
-            ("data", version.properties.get("source", "unknown")),
-            ("judge", version.judged),
-            (status, version.approved_by),
-        ):
-            yield textwrap.fill(text, WIDTH, initial_indent=f"{'':6}{title:<10}", subsequent_indent=" " * 16)
-
-
-def short(code: str) -> str:
-    """A commit in seven digits, marked where files differed from it."""
-    return code[:7] + ("+" if code.endswith("-dirty") else "")
+        raise OperatorError(f"no model is registered: run `make train ENV={environment.name}`")
+    in_use = registry.arn_in_use()
+    print("\n".join(model_table(versions, in_use)))
+    endpoint = environment.stack.endpoint_name
+    if in_use and deployed_model_package(endpoint, sagemaker=environment.client("sagemaker")) != in_use:
+        print(f"the endpoint does not serve the model in use yet: run `make deploy ENV={environment.name}`")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from evaluation import figures
 from evaluation.captures import Captures, ImageRefusedError, Record, open_image, read_endpoint
 from evaluation.results import FILES, Run, make, read_run
 from evaluation.staged import Staged, StagedMismatchError, read_staged
+from registry.endpoint import describe_endpoint_config
 from scripts.command import Environment, OperatorError, run_command
 from staging import ManifestMissingError
 
@@ -80,13 +81,8 @@ def last_run(directory: Path) -> Run | None:
 
 def captures_everything(sagemaker: Any, endpoint_config: str) -> bool:
     """Whether the endpoint that answered the run captured all requests; of a sample, nobody knows the number."""
-    try:
-        config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint_config)
-    except sagemaker.exceptions.ClientError as error:
-        # a run of a configuration that is no longer there needs no waiting for
-        if "Could not find" not in str(error):
-            raise
-        return False
+    # a run of a configuration that is no longer there needs no waiting for
+    config = describe_endpoint_config(endpoint_config, sagemaker=sagemaker) or {}
     capture = config.get("DataCaptureConfig", {})
     return bool(capture.get("EnableCapture")) and capture.get("InitialSamplingPercentage") == 100
 

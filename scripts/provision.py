@@ -22,6 +22,7 @@ from common.stack import Stack
 from deployment.read_stack import StackMissingError
 from deployment.terraform import Plan
 from deployment.unmanaged_resources import UnmanagedResources, remove
+from registry import endpoint
 from scripts.command import Environment, OperatorError, run_command
 from scripts.lifetime import end, is_over, lifetime
 
@@ -36,10 +37,6 @@ class PlanMissingError(OperatorError):
 
 class ModelMissingError(OperatorError):
     """There is no approved model to deploy."""
-
-
-class DeploymentError(OperatorError):
-    """The endpoint does not serve what was planned."""
 
 
 class ProtectedError(OperatorError):
@@ -82,7 +79,7 @@ def carry_out(environment: Environment, planned: Plan) -> None:
 
     Raises
     ------
-    DeploymentError
+    registry.endpoint.EndpointError
         The endpoint serves another configuration than the planned one.
     """
 
@@ -93,7 +90,8 @@ def carry_out(environment: Environment, planned: Plan) -> None:
     try:
         environment.terraform.apply(planned)
     except TerraformError:
-        with contextlib.suppress(StackMissingError, ClientError):  # then Terraform's own error says more
+        # then Terraform's own error says more
+        with contextlib.suppress(StackMissingError, endpoint.EndpointMissingError, ClientError):
             check()
         raise
     check()
@@ -106,7 +104,7 @@ def deploy(environment: Environment) -> None:
     ------
     ModelMissingError
         None is approved yet.
-    DeploymentError
+    registry.endpoint.EndpointError
         The endpoint serves another configuration than the planned one.
     """
     print("a new model gets a part of the traffic first, and all of it unless an alarm goes off meanwhile")
@@ -129,19 +127,16 @@ def check_endpoint(stack: Stack, sagemaker: Any) -> None:
 
     Raises
     ------
-    DeploymentError
+    registry.endpoint.EndpointError
         It serves another configuration, or is not in service.
     """
     if stack.endpoint_config_name is None:
         return
-    live = sagemaker.describe_endpoint(EndpointName=stack.endpoint_name)
-    if live["EndpointStatus"] != "InService" or live["EndpointConfigName"] != stack.endpoint_config_name:
-        raise DeploymentError(
-            f"{stack.endpoint_name} is {live['EndpointStatus']} with {live['EndpointConfigName']}, planned was "
-            f"{stack.endpoint_config_name}: {live.get('FailureReason', 'SageMaker gives no reason')} "
-            f"(the model in use is the planned one still: `make rollback deploy ENV={stack.environment}` goes back, "
-            f"then `make reject` it)"
-        )
+    advice = (
+        f"the model in use is still the planned one: run `make rollback deploy ENV={stack.environment}` to go back, "
+        "then `make reject`"
+    )
+    endpoint.check_endpoint(stack.endpoint_name, stack.endpoint_config_name, advice=advice, sagemaker=sagemaker)
 
 
 DRIFT = "drift.txt"  # how the live stack differs, in the environment's folder

@@ -174,7 +174,7 @@ def model_rows(training: Mapping[str, Any]) -> Rows:
     rows = {
         "validation accuracy": score,
         "temperature": temperature,
-        "verdict": training.get("verdict", {}).get("reason"),
+        "verdict": training.get("quality_gate", {}).get("reason"),
         "model package": training.get("model_package_arn"),
         "training job": training.get("job"),
         "instance": training.get("instance_type"),

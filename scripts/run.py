@@ -17,7 +17,7 @@ from common.files import write_json
 from common.stack import Stack
 from evaluation.results import FILES, Execution, Run
 from evaluation.staged import read_staged
-from registry.model_registry import served_model
+from registry.endpoint import check_endpoint, deployed_model_package
 from scripts.command import Environment, OperatorError, run_command
 
 IN_FLIGHT = 8  # executions at a time
@@ -25,10 +25,6 @@ POLLS = (0.2, 2.0)  # seconds between two looks at an execution: at first, at mo
 PATIENCE = 300.0  # seconds after which an execution counts as hanging
 BELOW_THRESHOLD = "THRESHOLD_CONFIDENCE_NOT_MET"
 WIDTH = 80
-
-
-class EndpointMissingError(OperatorError):
-    """No model is deployed, or its endpoint does not answer."""
 
 
 class ExecutionsFailedError(OperatorError):
@@ -40,7 +36,7 @@ def main(environment: Environment) -> None:
 
     Raises
     ------
-    staging.ManifestMissingError, EndpointMissingError
+    staging.ManifestMissingError, registry.endpoint.EndpointError
         The config is missing.
     ExecutionsFailedError
         An execution failed for another reason than the threshold; `run.json` is written all the same.
@@ -48,8 +44,8 @@ def main(environment: Environment) -> None:
     stack = environment.stack
     staged = read_staged(boto3.client("s3", region_name=stack.region), stack)
     sagemaker = boto3.client("sagemaker", region_name=stack.region)
-    check_endpoint(stack, sagemaker)
-    model = served_model(stack, sagemaker)
+    check_deployed(stack, sagemaker)
+    model = deployed_model_package(stack.endpoint_name, sagemaker=sagemaker)
     print(f"source: {staged.source}")
     settings = Config(retries={"mode": "adaptive", "total_max_attempts": 10}, max_pool_connections=IN_FLIGHT)
     states = boto3.client("stepfunctions", region_name=stack.region, config=settings)
@@ -75,31 +71,20 @@ def main(environment: Environment) -> None:
     check_outcomes(executions)
 
 
-def check_endpoint(stack: Stack, sagemaker: Any) -> None:
-    """The endpoint must serve what Terraform deployed.
+def check_deployed(stack: Stack, sagemaker: Any) -> None:
+    """Check that the endpoint serves what Terraform deployed.
+
+    During an update the endpoint serves the old model or the new one: no metric could say whose it is.
 
     Raises
     ------
-    EndpointMissingError
-        It does not.
+    OperatorError
+        No model is deployed, or the endpoint serves another configuration.
     """
     train, deploy = (f"`make {target} ENV={stack.environment}`" for target in ("train", "deploy"))
     if stack.endpoint_config_name is None:
-        raise EndpointMissingError(f"no model is deployed: run {train}, then {deploy}")
-    try:
-        endpoint = sagemaker.describe_endpoint(EndpointName=stack.endpoint_name)
-    except sagemaker.exceptions.ClientError as error:
-        # SageMaker has no code of its own for what is missing
-        if "Could not find endpoint" not in str(error):
-            raise
-        raise EndpointMissingError(f"the endpoint {stack.endpoint_name} is gone: run {deploy}") from error
-    status, config = endpoint["EndpointStatus"], endpoint.get("EndpointConfigName")
-    # while it is updated it answers on, with the old model or the new: no figure could say whose it is
-    if status != "InService" or config != stack.endpoint_config_name:
-        raise EndpointMissingError(
-            f"the endpoint {stack.endpoint_name} is {status} with {config}, "
-            f"not InService with {stack.endpoint_config_name}: run {deploy}"
-        )
+        raise OperatorError(f"no model is deployed: run {train}, then {deploy}")
+    check_endpoint(stack.endpoint_name, stack.endpoint_config_name, advice=f"run {deploy}", sagemaker=sagemaker)
 
 
 def execute_all(states: Any, stack: Stack, keys: Sequence[str]) -> list[Execution]:

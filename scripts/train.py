@@ -1,92 +1,53 @@
-"""Train in a SageMaker job, judge the model, register it, and approve it where the environment lets a machine do so.
+"""Train a model in a SageMaker training job, apply the quality gate, and register the model.
 
-The algorithm is `pytorch`, our own trainer, or `image-classification`, SageMaker's built-in one. Hyperparameters that
-are not set are the recipe's.
+The model is approved if it passes the gate and the environment does not require manual approval. The algorithm is
+`pytorch`, this project's own trainer, or `image-classification`, SageMaker's built-in algorithm.
 """
 
-from collections.abc import Sequence
-
-import boto3
-
-from common.stack import Stack
-from registry.model_registry import Version, model_in_use, read_versions
-from registry.promotion import adopt
-from scripts.command import Environment, OperatorError, run_command
+from common.errors import OperatorError
+from registry.promotion import is_registered, promote
+from scripts.command import Environment, run_command
 from training.follow import TrainingFailedError, TrainingJob, follow, result
 from training.job_config import TrainingRequest, assign, options, provide
 from training.launch import LaunchError, find, launch
 
 
-class TrainingError(OperatorError):
-    """There is no new model."""
-
-
 def main(environment: Environment) -> None:
-    """Train, unless there is the model that would come out.
+    """Train and promote a model, unless it is registered.
 
     Raises
     ------
-    TrainingError
-        The job failed, or the same model was rejected before.
-    registry.promotion.RejectedError
-        The model may not be used.
+    OperatorError
+        The training job failed, or the model was rejected, now or before.
     """
     stack = environment.stack
-    assignment = assign(stack, environment.options)
-    versions = read_versions(stack, boto3.client("sagemaker", region_name=stack.region))
-    if is_known(stack, assignment, versions):
+    request = assign(stack, environment.options)
+    if is_registered(environment.model_registry, request.fingerprint):
         return
     try:
-        job = train(assignment)
+        job = train(request, environment)
     except (LaunchError, TrainingFailedError) as error:
-        raise TrainingError(str(error)) from error
-    adopt(stack, assignment, job, versions, environment.directory)
+        raise OperatorError(str(error)) from error
+    promote(
+        request,
+        job,
+        environment.model_registry,
+        environment.quality_gate,
+        automatic=stack.approval == "automatic",
+        directory=environment.directory,
+    )
 
 
-def is_known(stack: Stack, assignment: TrainingRequest, versions: Sequence[Version]) -> bool:
-    """Whether there is the model that would come out, of which a person is then told.
-
-    Raises
-    ------
-    TrainingError
-        It was rejected.
-    """
-    known = (version for version in versions if version.properties.get("fingerprint") == assignment.fingerprint)
-    same = next(known, None)
-    if same:
-        say_known(same, model_in_use(stack, boto3.client("ssm", region_name=stack.region)), stack)
-    return same is not None
-
-
-def say_known(version: Version, in_use: str | None, stack: Stack) -> None:
-    """There is a model from this data, code and settings: a person has the next word on it.
-
-    Raises
-    ------
-    TrainingError
-        It was rejected, and the same would come out again.
-    """
-    if version.status == "Rejected":
-        raise TrainingError(
-            f"{version.name} comes from this data, code and settings, and is rejected: "
-            f"{version.approval or version.judged}"
-        )
-    print(f"nothing to train: {version.name} comes from this data, code and settings")
-    if version.arn != in_use:
-        print(f"it is not in use: `make approve MODEL={version.number} ENV={stack.environment}`")
-
-
-def train(assignment: TrainingRequest) -> TrainingJob:
-    """One job, from its start to its figures; one that was begun before and is not lost is taken up again."""
-    config = assignment.config
-    clients = {name: boto3.client(name, region_name=config.region) for name in ("sagemaker", "logs", "s3")}
-    provide(assignment)
-    name = find(config.name, assignment.fingerprint, sagemaker=clients["sagemaker"]) or launch(
-        assignment.algorithm, config, assignment.data, assignment.hyperparameters, assignment.fingerprint
+def train(request: TrainingRequest, environment: Environment) -> TrainingJob:
+    """Run a training job; continue with the latest one for the same model if it is running or completed."""
+    sagemaker = environment.client("sagemaker")
+    provide(request)
+    name = find(request.config.name, request.fingerprint, sagemaker=sagemaker) or launch(
+        request.algorithm, request.config, request.data, request.hyperparameters, request.fingerprint
     )
     print(f"training job {name}")
-    ended = follow(name, sagemaker=clients["sagemaker"], logs=clients["logs"])
-    return result(ended, validation_rows=assignment.validation_rows, s3=clients["s3"])
+    completed = follow(name, sagemaker=sagemaker, logs=environment.client("logs"))
+    return result(completed, validation_rows=request.validation_rows, s3=environment.client("s3"))
 
 
 if __name__ == "__main__":

@@ -1,118 +1,49 @@
-"""Classify every image below an S3 prefix with the model in use, in a batch transform job; keep it as transform.csv.
+"""Classify every image below an S3 prefix with the model in use, and write the predictions to transform.csv.
 
 INPUT is a folder in the environment's bucket, such as `test` or `s3://bucket/test/`.
 """
 
 import argparse
-import csv
-import io
-from collections import Counter
-from collections.abc import Iterable, Sequence
 
-import boto3
-
+from common.errors import OperatorError
 from common.files import write
-from common.stack import Stack
-from registry import batches
-from registry.batch_transform import Answers, TransformError
-from registry.model_registry import model_in_use, number_of
-from scripts.command import Environment, OperatorError, run_command
+from registry.batch_transform import parse_prefix, prepare_job, run_job
+from registry.model_registry import version_number
+from registry.predictions import check_complete, summarize, to_csv
+from scripts.command import Environment, run_command
 
 FILE = "transform.csv"
-NAMED = 10  # objects that failed, of those in the file's stead
-
-
-class BatchError(OperatorError):
-    """There are no answers, or not for all objects."""
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """What to classify."""
+    """Add the images' prefix."""
     parser.add_argument("--input", required=True, help="a folder in the environment's bucket")
 
 
 def main(environment: Environment) -> None:
-    """Run the job, write `transform.csv`, print a summary.
+    """Run a batch transform job, write `transform.csv`, and print a summary.
 
     Raises
     ------
-    BatchError
-        No model is in use, nothing lies there, the job failed; or objects failed, and the others are written.
+    OperatorError
+        No model is in use, there are no images, or the job failed. If it failed for some images only, `transform.csv`
+        has the predictions of the others.
     """
     stack = environment.stack
-    prefix = folder_of(environment.options.input, stack)
-    model = model_in_use(stack, boto3.client("ssm", region_name=stack.region))
+    prefix = parse_prefix(environment.options.input, stack.bucket)
+    model = environment.model_registry.arn_in_use()
     if model is None:
-        raise BatchError(f"no model is in use: run `make train ENV={stack.environment}`")
-    try:
-        batch = batches.gather(stack, prefix)
-        print(f"{len(batch.keys)} objects below s3://{stack.bucket}/{batch.prefix}, for v{number_of(model)}")
-        print(f"transform job {batch.name}")
-        answers = batches.ask(stack, batch, model, classes=len(stack.classes))
-    except TransformError as error:
-        raise BatchError(str(error)) from error
+        raise OperatorError(f"no model is in use: run `make train ENV={environment.name}`")
+    sagemaker, s3 = environment.client("sagemaker"), environment.client("s3")
+    job = prepare_job(environment.transform_config, prefix, s3=s3)
+    print(f"transform job {job.name} with model v{version_number(model)}")
+    print(f"{len(job.keys)} objects below s3://{stack.bucket}/{job.prefix}")
+    predictions = run_job(job, model, class_count=len(stack.classes), sagemaker=sagemaker, s3=s3)
     path = environment.directory / FILE
-    write(path, as_csv(answers, stack.classes).encode())
-    print("\n".join(summary(answers, stack)))
+    write(path, to_csv(predictions, stack.classes).encode())
+    print("\n".join(summarize(predictions, stack.classes, stack.threshold)))
     print(path)
-    check_complete(answers)
-
-
-def folder_of(text: str, stack: Stack) -> str:
-    """The prefix in the environment's bucket.
-
-    Raises
-    ------
-    BatchError
-        It is empty, or another bucket's: the job's role reads this one alone.
-    """
-    bucket, _, prefix = text.removeprefix("s3://").partition("/") if text.startswith("s3://") else ("", "", text)
-    if bucket not in ("", stack.bucket):
-        raise BatchError(f"INPUT must lie in s3://{stack.bucket}, the one bucket that the job may read")
-    if not prefix.strip("/"):
-        raise BatchError(f"say which folder of s3://{stack.bucket}: make transform INPUT=test")
-    return prefix
-
-
-def as_csv(answers: Answers, classes: Sequence[str]) -> str:
-    """A line for each answered object: its key, the best class, how sure, and each class's probability."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["key", "class", "confidence", *classes])
-    for key, values in answers.probabilities.items():
-        confidence = max(values)
-        writer.writerow([key, classes[values.index(confidence)], confidence, *values])
-    return stream.getvalue()
-
-
-def summary(answers: Answers, stack: Stack) -> Iterable[str]:
-    """How many of each class, and how many of these the workflow would pass; what failed, by name."""
-    best = [(values.index(max(values)), max(values)) for values in answers.probabilities.values()]
-    counts = Counter(number for number, _ in best)
-    sure = Counter(number for number, confidence in best if confidence >= stack.threshold)
-    yield f"{'class':<40}{'images':>10}{'share':>10}{f'at {stack.threshold:g}':>10}"
-    for number, count in counts.most_common():
-        yield f"{stack.classes[number][:39]:<40}{count:>10}{count / len(best):>10.1%}{sure[number]:>10}"
-    if answers.failed:
-        yield f"{'failed':<40}{len(answers.failed):>10}"
-    for key in list(answers.failed)[:NAMED]:
-        yield f"  {key}"
-    if len(answers.failed) > NAMED:
-        yield f"  and {len(answers.failed) - NAMED} more"
-
-
-def check_complete(answers: Answers) -> None:
-    """Every object must have its answer.
-
-    Raises
-    ------
-    BatchError
-        One has none.
-    """
-    if answers.failed:
-        key, reason = next(iter(answers.failed.items()))
-        total = len(answers.failed) + len(answers.probabilities)
-        raise BatchError(f"{len(answers.failed)} of {total} objects have no answer, first {key}: {reason}")
+    check_complete(predictions)
 
 
 if __name__ == "__main__":

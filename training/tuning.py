@@ -1,109 +1,154 @@
-"""Launch a hyperparameter tuning job through the SageMaker SDK, follow it, and name its best training job."""
+"""Hyperparameter search: launch a SageMaker tuning job, follow it, and read its best training job."""
 
+import hashlib
+import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from training.algorithms import Algorithm, Data, Range
-from training.launch import (
-    FINGERPRINT,
-    RECENT,
-    REFUSALS,
-    LaunchError,
-    TrainingJobConfig,
-    explain,
-    input_channels,
-    make_trainer,
-)
+from common.errors import OperatorError
+from training.algorithms import Range
+from training.follow import TrainingJob, result
+from training.job_config import TrainingRequest, fingerprint_of
+from training.launch import FINGERPRINT, RECENT, REFUSALS, LaunchError, explain, input_channels, make_trainer
 
 POLL_SECONDS = 2.0
 STRATEGY = "Bayesian"
 ENDED = ("Completed", "Failed", "Stopped")
 OBJECTIVE = "FinalHyperParameterTuningJobObjectiveMetric"
+MAX_PREFIX_LENGTH = 18  # a tuning job's name has at most 32 characters, 14 of which make it unique
 
 
-class TuningFailedError(Exception):
-    """The job ended without a model."""
+@dataclass(frozen=True)
+class Search:
+    """A hyperparameter search.
 
-
-def launch_tuning(
-    algorithm: Algorithm,
-    config: TrainingJobConfig,
-    data: Data,
-    hyperparameters: Mapping[str, str],
-    ranges: Sequence[Range],
-    *,
-    fingerprint: str,
-    jobs: int,
-    parallel: int,
-) -> str:
-    """Start a tuning job on the staged data.
-
-    Parameters
+    Attributes
     ----------
-    hyperparameters : that all its training jobs have
-    ranges : of those that they differ in
-    jobs, parallel : training jobs in all, and at once
+    ranges : of the hyperparameters to search
+    jobs, parallel : number of training jobs, and how many run at the same time
+    """
+
+    ranges: tuple[Range, ...]
+    jobs: int
+    parallel: int
+
+
+def plan_search(request: TrainingRequest, fixed: Mapping[str, str], *, jobs: int, parallel: int) -> Search:
+    """Return the search over an algorithm's hyperparameters, except those that are `fixed`.
+
+    Raises
+    ------
+    OperatorError
+        The number of jobs is invalid, or all hyperparameters are fixed.
+    """
+    if not 1 <= parallel <= jobs:
+        raise OperatorError(f"PARALLEL must be between 1 and the number of jobs, {jobs} (got {parallel})")
+    ranges = [each for each in request.algorithm.ranges(request.hyperparameters) if each.name not in fixed]
+    if not ranges:
+        raise OperatorError("there is nothing to tune: SET fixes all hyperparameters that a search would vary")
+    return Search(tuple(ranges), jobs, parallel)
+
+
+def tune(request: TrainingRequest, search: Search, *, sagemaker: Any, s3: Any) -> tuple[TrainingRequest, TrainingJob]:
+    """Run a tuning job; continue with the latest one for the same search if it is running or completed.
 
     Returns
     -------
-    str
-        The job's name.
+    TrainingRequest, TrainingJob
+        The request with the best hyperparameters, and the best training job.
 
     Raises
     ------
     LaunchError
-        SageMaker refuses it; the message says what to do.
+        SageMaker refuses the job.
+    OperatorError
+        The job ended without a model.
     """
-    fixed = {name: value for name, value in hyperparameters.items() if name not in {each.name for each in ranges}}
-    # a search scales by its jobs; several hosts, or GPUs of one, would train alone, as it says nothing of torchrun to
-    # them: of a host's GPUs one is used
-    config = replace(config, instance_count=1)
-    # its jobs would share their checkpoints
-    trainer = make_trainer(algorithm, config, fixed, fingerprint, resumes=False)
+    fingerprint = search_fingerprint(request, search)
+    name = find_tuning(request.config.name, fingerprint, sagemaker=sagemaker) or launch_tuning(
+        request, search, fingerprint
+    )
+    ranges = ", ".join(each.name for each in search.ranges)
+    print(f"tuning job {name}: searches {ranges} for the best {request.algorithm.objective}")
+    best, tuned = follow_tuning(name, sagemaker=sagemaker)
+    print(f"best training job: {best}")
+    described = sagemaker.describe_training_job(TrainingJobName=best)
+    job = result(described, validation_rows=request.validation_rows, s3=s3)
+    return with_hyperparameters(request, tuned), replace(job, best_of=count_scored(name, sagemaker=sagemaker))
+
+
+def search_fingerprint(request: TrainingRequest, search: Search) -> str:
+    """Return a digest of the data, the code, the hyperparameters and the ranges of a search."""
+    content = [request.fingerprint, repr(list(search.ranges)), search.jobs]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def with_hyperparameters(request: TrainingRequest, tuned: Mapping[str, str]) -> TrainingRequest:
+    """Return the request that trains with these hyperparameters."""
+    hyperparameters = {**request.hyperparameters, **tuned}
+    fingerprint = fingerprint_of(request.algorithm, request.config, request.manifest, hyperparameters)
+    return replace(request, hyperparameters=hyperparameters, fingerprint=fingerprint)
+
+
+def launch_tuning(request: TrainingRequest, search: Search, fingerprint: str) -> str:
+    """Start a tuning job on the staged data, and return its name.
+
+    Raises
+    ------
+    LaunchError
+        SageMaker refuses the job; the message says what to do.
+    """
+    searched = {each.name for each in search.ranges}
+    fixed = {name: value for name, value in request.hyperparameters.items() if name not in searched}
+    # one instance per training job: the SDK's tuner does not pass torchrun on, so several would train independently
+    config = replace(request.config, instance_count=1)
+    # the training jobs would share their checkpoints, so they do not resume
+    trainer = make_trainer(request.algorithm, config, fixed, fingerprint, resumes=False)
     from sagemaker.train.tuner import HyperparameterTuner
 
+    metrics = [{"Name": name, "Regex": regex} for name, regex in request.algorithm.metrics.items()]
     tuner = HyperparameterTuner(
         model_trainer=trainer,
-        objective_metric_name=algorithm.objective,
-        hyperparameter_ranges={each.name: as_parameter(each) for each in ranges},
-        metric_definitions=[{"Name": name, "Regex": regex} for name, regex in algorithm.metrics.items()] or None,
+        objective_metric_name=request.algorithm.objective,
+        hyperparameter_ranges={each.name: to_parameter(each) for each in search.ranges},
+        metric_definitions=metrics or None,
         strategy=STRATEGY,
-        max_jobs=jobs,
-        max_parallel_jobs=parallel,
+        max_jobs=search.jobs,
+        max_parallel_jobs=search.parallel,
     )
-    name = make_name(config.name)
+    name = unique_name(config.name)
     try:
-        tuner.tune(inputs=input_channels(algorithm, config, data, fixed), job_name=name, wait=False)
+        tuner.tune(inputs=input_channels(request.algorithm, config, request.data, fixed), job_name=name, wait=False)
     except REFUSALS as error:
         raise LaunchError(explain(error)) from error
     return name
 
 
-def stem(name: str) -> str:
-    """First part of a tuning job's name, whose 32 characters leave no room for the last word of a job's.
+def name_prefix(name: str) -> str:
+    """Return the prefix of the tuning jobs' names: a training job's prefix without its last word, and truncated.
 
     Examples
     --------
-    >>> stem("scones-local-vehicles")
+    >>> name_prefix("scones-local-vehicles")
     'scones-local-'
     """
-    return name.removesuffix(name.rpartition("-")[2])
+    return name.removesuffix(name.rpartition("-")[2])[:MAX_PREFIX_LENGTH]
 
 
-def make_name(name: str) -> str:
-    """A tuning job's name, which no other has; the SDK's own has no seconds.
+def unique_name(name: str) -> str:
+    """Return a unique name for a tuning job; the SDK's names have no seconds.
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html
     """
-    return f"{stem(name)[:18]}{datetime.now(UTC):%y%m%d%H%M%S}{secrets.token_hex(1)}"
+    return f"{name_prefix(name)}{datetime.now(UTC):%y%m%d%H%M%S}{secrets.token_hex(1)}"
 
 
-def as_parameter(found: Range) -> Any:
-    """A range as the SDK has it; numbers are searched by their order of magnitude."""
+def to_parameter(found: Range) -> Any:
+    """Return a range as the SDK's parameter; numbers are searched on a logarithmic scale."""
     from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
 
     if found.values:
@@ -113,14 +158,14 @@ def as_parameter(found: Range) -> Any:
 
 
 def find_tuning(name: str, fingerprint: str, *, sagemaker: Any) -> str | None:
-    """A tuning job that is under way or done for the same data, code and settings.
+    """Return the latest running or completed tuning job with this fingerprint, or None.
 
     Parameters
     ----------
-    name : first part of a training job's name
+    name : prefix of the training jobs' names
     """
     listed = sagemaker.list_hyper_parameter_tuning_jobs(
-        NameContains=stem(name)[:18], SortBy="CreationTime", SortOrder="Descending", MaxResults=RECENT
+        NameContains=name_prefix(name), SortBy="CreationTime", SortOrder="Descending", MaxResults=RECENT
     )["HyperParameterTuningJobSummaries"]
     for job in listed:
         if job["HyperParameterTuningJobStatus"] in ("InProgress", "Completed"):
@@ -132,36 +177,36 @@ def find_tuning(name: str, fingerprint: str, *, sagemaker: Any) -> str | None:
 
 
 def follow_tuning(name: str, *, sagemaker: Any, say: Callable[[str], object] = print) -> tuple[str, dict[str, str]]:
-    """Tell of a tuning job until it ends: a line for each of its training jobs.
+    """Wait until a tuning job ends, and print a line for each training job that ends.
 
     Returns
     -------
     str, dict
-        Name of the best training job, and the hyperparameters that were found for it.
+        Name of the best training job, and its tuned hyperparameters.
 
     Raises
     ------
-    TuningFailedError
-        It failed, or was stopped, or none of its jobs has a model.
+    OperatorError
+        The job failed, was stopped, or has no best training job.
     """
-    told: set[int] = set()
+    reported: set[int] = set()
     while True:
         job = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
-        for number, summary in enumerate(summaries(name, sagemaker=sagemaker), start=1):
-            if summary["TrainingJobStatus"] in ENDED and number not in told:
-                told.add(number)
+        for number, summary in enumerate(training_jobs(name, sagemaker=sagemaker), start=1):
+            if summary["TrainingJobStatus"] in ENDED and number not in reported:
+                reported.add(number)
                 say(describe(summary, number))
         status = job["HyperParameterTuningJobStatus"]
         if status in ENDED:
             best = job.get("BestTrainingJob")
             if status != "Completed" or not best:
-                raise TuningFailedError(f"tuning job {name} has no model: {job.get('FailureReason') or status}")
+                raise OperatorError(f"tuning job {name} has no model: {job.get('FailureReason') or status}")
             return best["TrainingJobName"], dict(best["TunedHyperParameters"])
         time.sleep(POLL_SECONDS)
 
 
-def summaries(name: str, *, sagemaker: Any) -> Iterator[dict[str, Any]]:
-    """A tuning job's training jobs, the oldest first."""
+def training_jobs(name: str, *, sagemaker: Any) -> Iterator[dict[str, Any]]:
+    """Yield the summaries of a tuning job's training jobs, oldest first."""
     pages = sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job").paginate(
         HyperParameterTuningJobName=name, SortBy="CreationTime", SortOrder="Ascending"
     )
@@ -169,22 +214,22 @@ def summaries(name: str, *, sagemaker: Any) -> Iterator[dict[str, Any]]:
         yield from page["TrainingJobSummaries"]
 
 
-def competitors(name: str, *, sagemaker: Any) -> int:
-    """Training jobs of a tuning job that have a figure, of which its best one has the best."""
-    return sum(OBJECTIVE in summary for summary in summaries(name, sagemaker=sagemaker))
+def count_scored(name: str, *, sagemaker: Any) -> int:
+    """Return the number of a tuning job's training jobs that have a final objective metric."""
+    return sum(OBJECTIVE in summary for summary in training_jobs(name, sagemaker=sagemaker))
 
 
 def describe(summary: Mapping[str, Any], number: int) -> str:
-    """How one training job ended."""
-    tuned = " ".join(f"{name}={shortened(value)}" for name, value in sorted(summary["TunedHyperParameters"].items()))
+    """Return a line about a training job that has ended: number, objective metric or status, and hyperparameters."""
+    tuned = " ".join(f"{name}={shorten(value)}" for name, value in sorted(summary["TunedHyperParameters"].items()))
     objective = summary.get(OBJECTIVE)
-    ending = f"{objective['Value']:.3f}" if objective else summary["TrainingJobStatus"]
+    outcome = f"{objective['Value']:.3f}" if objective else summary["TrainingJobStatus"]
     reason = f": {summary['FailureReason'][:200]}" if summary.get("FailureReason") else ""
-    return f"  {number:>3}  {ending:<10}{tuned}{reason}"
+    return f"  {number:>3}  {outcome:<10}{tuned}{reason}"
 
 
-def shortened(value: str) -> str:
-    """A number to four places that count; a text as it is."""
+def shorten(value: str) -> str:
+    """Round a number to four significant digits; return other text unchanged."""
     try:
         return f"{float(value):.4g}"
     except ValueError:

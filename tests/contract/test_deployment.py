@@ -20,7 +20,7 @@ from deployment.read_stack import read_stack
 from emulator.tests.contract.functions import unique
 from emulator.tests.contract.sagemaker_parts import SERVER, make_archive
 from emulator.tests.contract.waiting import eventually
-from registry.model_registry import parameter_name
+from registry.model_registry import in_use_parameter
 from scripts.lifetime import SCHEDULE_FORMAT
 from scripts.provision import DRIFT
 from tests.contract.conftest import ROOT, RunningEmulator
@@ -48,7 +48,8 @@ def register(account: RunningEmulator, stack: Stack, text: str) -> str:
 
 def deploy(account: RunningEmulator, stack: Stack, project: Path, arn: str) -> subprocess.CompletedProcess[str]:
     """What `make deploy` runs, once the model is in use."""
-    account.client("ssm").put_parameter(Name=parameter_name(stack), Value=arn, Type="String", Overwrite=True)
+    name = in_use_parameter(stack.approved_model_path)
+    account.client("ssm").put_parameter(Name=name, Value=arn, Type="String", Overwrite=True)
     return command(project, "provision", "deploy")
 
 

@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from sagelocal.core.environment import pointing_at
 
+from common.errors import OperatorError
 from emulator.tests.contract.functions import unique
 from emulator.tests.contract.sagemaker_parts import (
     ROLE,
@@ -14,11 +15,10 @@ from emulator.tests.contract.sagemaker_parts import (
     SageMaker,
     make_sagemaker,  # noqa: F401 (the fixture `sagemaker`)
 )
-from registry.batch_transform import find_batch, transform
+from registry.batch_transform import TransformConfig, prepare_job, run_job
 from registry.comparison import Score
-from registry.model_registry import model_in_use, read_versions
-from registry.registration import register
-from scripts.approval import InUseError, NothingToRollBackToError, approve, reject, rollback
+from registry.model_registry import RegistrationRequest
+from scripts.approval import approve, reject, rollback
 from scripts.command import Environment
 from tests.unit.stacks import make_stack
 from training.follow import TrainingJob
@@ -41,20 +41,18 @@ def stack(sagemaker: SageMaker, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def add(sagemaker: SageMaker, stack: Any, url: str | None = None) -> str:
     url = url or sagemaker.put_model_data("[0.75, 0.25]")
-    return register(
-        TrainingJob("job", "arn", url, 1, {}),
-        Score(9, 10, "rows"),
-        sagemaker=sagemaker.client,
-        s3=sagemaker.s3,
-        group=stack.model_package_group,
+    request = RegistrationRequest(
+        job=TrainingJob("job", "arn", url, 1, {}),
+        score=Score(9, 10, "images"),
+        image=SERVER,
         scripted=True,
         brings_packages=False,
-        image=SERVER,
         status="PendingManualApproval",
         reason="good enough",
         manifest={"objects": {}},
         properties={"source": "drawn"},
     )
+    return say(stack).model_registry.register(request, s3=sagemaker.s3)
 
 
 def say(stack: Any, model: str = "", reason: str = "") -> Environment:
@@ -65,21 +63,21 @@ def say(stack: Any, model: str = "", reason: str = "") -> Environment:
 
 def test_a_model_comes_into_use_and_goes(sagemaker: SageMaker, stack: Any) -> None:
     # GIVEN
-    ssm = sagemaker.emulator.client("ssm")
-    with pytest.raises(NothingToRollBackToError, match="no model is in use"):
+    registry = say(stack).model_registry
+    with pytest.raises(OperatorError, match="no model is in use"):
         rollback(say(stack))
     first, second, third = (add(sagemaker, stack) for _ in range(3))
 
     # WHEN / THEN the newest that waits, or the one that is named
     approve(say(stack))
-    assert model_in_use(stack, ssm) == third
+    assert registry.arn_in_use() == third
     approve(say(stack, "1"))
-    assert model_in_use(stack, ssm) == first
+    assert registry.arn_in_use() == first
 
     # WHEN / THEN back to what was in use before, though its number is higher, and no further than that
     rollback(say(stack))
-    assert model_in_use(stack, ssm) == third
-    with pytest.raises(NothingToRollBackToError, match="was in use before"):
+    assert registry.arn_in_use() == third
+    with pytest.raises(OperatorError, match="was in use before"):
         rollback(say(stack))
 
     # WHEN / THEN back, past what was rejected
@@ -87,18 +85,18 @@ def test_a_model_comes_into_use_and_goes(sagemaker: SageMaker, stack: Any) -> No
     approve(say(stack, "2"))
     approve(say(stack, third))
     reject(say(stack, "v2", "it's worse at night"))
-    with pytest.raises(InUseError):
+    with pytest.raises(OperatorError, match="v3 is in use"):
         reject(say(stack, "v3", "so is this"))
     rollback(say(stack))
-    assert model_in_use(stack, ssm) == first
+    assert registry.arn_in_use() == first
     reject(say(stack, "v3", "so is this"))
 
     # THEN the registry has it all
-    newest, middle, oldest = read_versions(stack, sagemaker.client)
+    newest, middle, oldest = registry.versions()
     assert [each.status for each in (newest, middle, oldest)] == ["Rejected", "Rejected", "Approved"]
     assert middle.arn == second
-    assert middle.approval.startswith("it's worse at night (by arn:aws:")
-    assert oldest.judged == "good enough"
+    assert middle.approval_reason.startswith("it's worse at night (by arn:aws:")
+    assert oldest.gate_reason == "good enough"
     assert (oldest.score.correct, oldest.score.n) == (9, 10)
     assert sagemaker.get(oldest.properties["manifest"]) == b'{"objects": {}}'
 
@@ -113,7 +111,7 @@ def test_the_address_of_a_manifest_is_kept_to_the_letter_or_refused(sagemaker: S
     add(sagemaker, stack, f"{place}/model.tar.gz")
 
     # THEN
-    (version,) = read_versions(stack, sagemaker.client)
+    (version,) = say(stack).model_registry.versions()
     assert version.properties["manifest"] == f"{place}/manifest.json"
 
     # WHEN / THEN an address that no job has
@@ -126,24 +124,23 @@ def test_a_batch_is_answered_by_the_registered_model(sagemaker: SageMaker, stack
     package = add(sagemaker, stack)
     for key, body in (("in/a.png", "x"), ("in/deep/a.png", "x"), ("in/b.png", "bad"), ("in.lst", "x")):
         sagemaker.put(key, body)
-    name = unique("transform")
-
-    # WHEN
-    answers = transform(
-        find_batch(name, sagemaker.bucket, "in", s3=sagemaker.s3),
-        container={"ModelPackageName": package},
-        network={},
+    config = TransformConfig(
+        name_prefix=unique("transform"),
+        bucket=sagemaker.bucket,
+        output_prefix="transform",
         role_arn=ROLE,
         kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/some-key",
         instance_type="ml.m5.large",
         tags={"Stack": "scones-local"},
-        classes=2,
-        sagemaker=sagemaker.client,
-        s3=sagemaker.s3,
+        network={},
     )
+    job = prepare_job(config, "in", s3=sagemaker.s3)
+
+    # WHEN
+    predictions = run_job(job, package, class_count=2, sagemaker=sagemaker.client, s3=sagemaker.s3)
 
     # THEN
-    assert answers.probabilities == {"in/a.png": [0.75, 0.25], "in/deep/a.png": [0.75, 0.25]}
-    assert list(answers.failed) == ["in/b.png"]
-    assert "there is no such vehicle" in answers.failed["in/b.png"]
-    assert name not in {model["ModelName"] for model in sagemaker.client.list_models()["Models"]}
+    assert predictions.probabilities == {"in/a.png": [0.75, 0.25], "in/deep/a.png": [0.75, 0.25]}
+    assert list(predictions.errors) == ["in/b.png"]
+    assert "there is no such vehicle" in predictions.errors["in/b.png"]
+    assert job.name not in {model["ModelName"] for model in sagemaker.client.list_models()["Models"]}

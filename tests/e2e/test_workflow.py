@@ -56,7 +56,7 @@ def test_the_drawn_sample_goes_from_nothing_to_a_report_and_back(make_project: C
     lineage = project.make("lineage", f"EXECUTION={run['executions'][0]['arn']}", "VERIFY=1")
     assert "by v1" in lineage
     assert "train 900: bicycle 450, motorcycle 450" in lineage
-    assert "are still what they were" in lineage
+    assert "in S3 are unchanged" in lineage
     assert "approved, in use" in project.make("models")
     assert "no version that was in use before" in project.make("rollback", succeeds=False)
 
@@ -130,7 +130,7 @@ def test_shards_train_either_algorithm_on_two_hosts_or_many_times_over(make_proj
     told = [float(line.split()[1]) for line in output.splitlines() if "learning_rate=" in line]
     assert len(told) == 2
     assert "best is" in output
-    assert "best of 2 judged on the rows it was chosen by" in output
+    assert "best of 2 models, selected on the same images" in output
 
     # AND all three are registered
     models = project.make("models")

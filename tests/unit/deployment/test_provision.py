@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from registry.endpoint import EndpointError
 from scripts.command import Environment
-from scripts.provision import DeploymentError, ProtectedError, check_endpoint, destroyed, down
+from scripts.provision import ProtectedError, check_endpoint, destroyed, down
 from tests.unit.stacks import make_stack
 
 
@@ -39,7 +40,7 @@ def test_an_update_that_was_rolled_back_is_no_success(answer: dict[str, str]) ->
     sagemaker = FakeSageMaker(**answer, FailureReason="the ping health check failed")
 
     # WHEN / THEN
-    with pytest.raises(DeploymentError, match="the ping health check failed"):
+    with pytest.raises(EndpointError, match="the ping health check failed"):
         check_endpoint(make_stack(endpoint_config_name="scones-local-2"), sagemaker)
 
 

@@ -24,7 +24,7 @@ TRAINING = {
     "model_package_arn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/scones-local-vehicles/1",
     "validation": {"correct": 95, "n": 100, "accuracy": 0.95, "interval": [0.888, 0.978]},
     "metrics": {"epochs": [{"train_accuracy": 0.7, "validation_accuracy": 0.8}]},
-    "verdict": {"passed": True, "reason": "above the bar"},
+    "quality_gate": {"passed": True, "reason": "above the bar"},
 }
 
 

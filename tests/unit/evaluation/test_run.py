@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from registry.model_registry import served_model
+from common.errors import OperatorError
+from registry.endpoint import deployed_model_package
 from scripts.run import (
     PATIENCE,
-    EndpointMissingError,
     ExecutionsFailedError,
-    check_endpoint,
+    check_deployed,
     check_outcomes,
     execute,
     execute_all,
@@ -172,8 +172,8 @@ def test_an_execution_that_hangs_is_not_waited_for_for_ever() -> None:
 def test_without_the_deployed_endpoint_the_target_is_named(
     stack: dict[str, Any], sagemaker: FakeSageMaker, target: str
 ) -> None:
-    with pytest.raises(EndpointMissingError, match=target):
-        check_endpoint(make_stack(**stack), sagemaker)
+    with pytest.raises(OperatorError, match=target):
+        check_deployed(make_stack(**stack), sagemaker)
 
 
 def test_the_deployed_endpoint_is_good_ground() -> None:
@@ -181,10 +181,11 @@ def test_the_deployed_endpoint_is_good_ground() -> None:
     sagemaker = FakeSageMaker("InService")
 
     # WHEN
-    check_endpoint(make_stack(), sagemaker)
+    check_deployed(make_stack(), sagemaker)
 
     # THEN
-    assert served_model(make_stack(), sagemaker) == "package-of-model-of-scones-local-vehicles-1"
+    model = deployed_model_package(make_stack().endpoint_name, sagemaker=sagemaker)
+    assert model == "package-of-model-of-scones-local-vehicles-1"
 
 
 def test_the_threshold_is_no_error_of_the_run() -> None:

@@ -1,6 +1,6 @@
-"""A batch transform job's answers are joined to their objects, and what it was made of goes with it."""
+"""Tests of batch transform jobs."""
 
-# ruff: noqa: N803  the names are boto3's
+# ruff: noqa: N803  boto3's parameter names
 
 import io
 from collections.abc import Iterator
@@ -9,9 +9,30 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from registry.batch_transform import Batch, TransformError, find_batch, follow, parse, transform
+from common.errors import OperatorError
+from registry.batch_transform import (
+    TransformConfig,
+    TransformJob,
+    TransformJobError,
+    parse_prediction,
+    parse_prefix,
+    prepare_job,
+    run_job,
+    wait,
+)
 
-CONTAINER = {"ModelPackageName": "arn:package/3"}
+MODEL = "arn:package/3"
+BUCKET = "scones-local-data-123456789012"
+CONFIG = TransformConfig(
+    name_prefix="scones-local-transform-",
+    bucket="bucket",
+    output_prefix="transform",
+    role_arn="role",
+    kms_key_arn="key",
+    instance_type="ml.m5.xlarge",
+    tags={"Stack": "scones-local"},
+    network={},
+)
 
 
 class FakeS3:
@@ -28,21 +49,22 @@ class FakeS3:
         return self
 
     def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
-        for key in sorted(self.objects):  # one a page
+        for key in sorted(self.objects):  # one per page
             yield {"Contents": [{"Key": key}]} if key.startswith(Prefix) else {}
 
 
 class FakeSageMaker:
-    """A service whose job writes these answers and ends so, at the second look at it."""
+    """SageMaker with a job that writes these predictions and ends at the second poll."""
 
-    def __init__(self, s3: FakeS3, answers: dict[str, bytes], **ends: str) -> None:
-        self._s3, self._answers, self._ends = s3, answers, ends
-        self._looks = 0
+    def __init__(self, s3: FakeS3, predictions: dict[str, bytes], **end: str) -> None:
+        self._s3, self._predictions, self._end = s3, predictions, end
+        self._polls = 0
         self.calls: list[str] = []
         self.refuses = False
 
     def create_model(self, **request: Any) -> None:
-        assert request["PrimaryContainer"] == CONTAINER
+        assert request["PrimaryContainer"] == {"ModelPackageName": MODEL}
+        assert request["ModelName"].startswith("scones-local-transform-")
         self.calls.append("create_model")
 
     def delete_model(self, **request: Any) -> None:
@@ -57,15 +79,16 @@ class FakeSageMaker:
         assert source == "s3://bucket/in/"
         assert request["TransformOutput"]["KmsKeyId"] == "key"
         assert request["Tags"] == [{"Key": "Stack", "Value": "scones-local"}]
+        assert request["TransformOutput"]["S3OutputPath"].startswith("s3://bucket/transform/scones-local-transform-")
         self._output = request["TransformOutput"]["S3OutputPath"].removeprefix("s3://bucket/")
 
     def describe_transform_job(self, **request: Any) -> dict[str, str]:
-        self._looks += 1
-        if self._looks == 1:
+        self._polls += 1
+        if self._polls == 1:
             return {"TransformJobStatus": "InProgress"}
-        for name, body in self._answers.items():
+        for name, body in self._predictions.items():
             self._s3.objects[f"{self._output}/{name}.out"] = body
-        return {"TransformJobStatus": "Completed", **self._ends}
+        return {"TransformJobStatus": "Completed", **self._end}
 
     def stop_transform_job(self, **request: Any) -> None:
         self.calls.append("stop_transform_job")
@@ -73,80 +96,69 @@ class FakeSageMaker:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("registry.batch_transform.POLLS", (0.0, 0.0))
+    monkeypatch.setattr("registry.batch_transform.POLL_SECONDS", (0.0, 0.0))
 
 
 def run(s3: FakeS3, sagemaker: FakeSageMaker) -> Any:
-    return transform(
-        find_batch("job", "bucket", "in", s3=s3),
-        container=CONTAINER,
-        network={},
-        role_arn="role",
-        kms_key_arn="key",
-        instance_type="ml.m5.xlarge",
-        tags={"Stack": "scones-local"},
-        classes=2,
-        sagemaker=sagemaker,
-        s3=s3,
-    )
+    return run_job(prepare_job(CONFIG, "in", s3=s3), MODEL, class_count=2, sagemaker=sagemaker, s3=s3)
 
 
-def test_answers_are_joined_to_their_keys() -> None:
-    # GIVEN objects of the same name in two folders, and one beside the prefix
+def test_predictions_are_returned_by_image_key() -> None:
+    # GIVEN images of the same name in two folders, and objects outside the prefix
     s3 = FakeS3(in__a_png=b"", in__deep__a_png=b"", in_lst=b"", transform__other__a_png=b"")
     sagemaker = FakeSageMaker(s3, {"a.png": b"[0.9, 0.1]", "deep/a.png": b"[0.2, 0.8]"})
 
     # WHEN
-    answers = run(s3, sagemaker)
+    predictions = run(s3, sagemaker)
 
     # THEN
-    assert answers.probabilities == {"in/a.png": [0.9, 0.1], "in/deep/a.png": [0.2, 0.8]}
-    assert answers.failed == {}
+    assert predictions.probabilities == {"in/a.png": [0.9, 0.1], "in/deep/a.png": [0.2, 0.8]}
+    assert predictions.errors == {}
     assert sagemaker.calls == ["create_model", "create_transform_job", "delete_model"]
 
 
-def test_what_failed_is_named_with_the_reason_and_the_rest_is_kept() -> None:
+def test_failed_images_have_an_error_and_others_a_prediction() -> None:
     # GIVEN
     s3 = FakeS3(in__a_png=b"", in__b_png=b"", in__c_png=b"")
-    answered = {"a.png": b"[0.9, 0.1]", "c.png": b"[1.5, 0]"}
-    sagemaker = FakeSageMaker(s3, answered, TransformJobStatus="Failed", FailureReason="in/b.png: no image")
+    written = {"a.png": b"[0.9, 0.1]", "c.png": b"[1.5, 0]"}
+    sagemaker = FakeSageMaker(s3, written, TransformJobStatus="Failed", FailureReason="in/b.png: not an image")
 
     # WHEN
-    answers = run(s3, sagemaker)
+    predictions = run(s3, sagemaker)
 
     # THEN
-    assert set(answers.probabilities) == {"in/a.png"}
-    assert answers.failed == {
-        "in/b.png": "in/b.png: no image",
-        "in/c.png": "the answer is no list of 2 probabilities",
+    assert set(predictions.probabilities) == {"in/a.png"}
+    assert predictions.errors == {
+        "in/b.png": "in/b.png: not an image",
+        "in/c.png": "the prediction is not a list of 2 probabilities",
     }
 
 
-def test_a_job_without_any_answer_is_an_error_with_its_reason() -> None:
+def test_job_without_predictions_fails_with_its_reason() -> None:
     s3 = FakeS3(in__a_png=b"")
     sagemaker = FakeSageMaker(s3, {}, TransformJobStatus="Failed", FailureReason="no memory")
-    with pytest.raises(TransformError, match="no memory"):
+    with pytest.raises(TransformJobError, match="no memory"):
         run(s3, sagemaker)
 
 
-def test_a_refused_job_leaves_no_model() -> None:
+def test_refused_job_leaves_no_model() -> None:
     # GIVEN
     s3 = FakeS3(in__a_png=b"")
     sagemaker = FakeSageMaker(s3, {})
     sagemaker.refuses = True
 
     # WHEN / THEN
-    with pytest.raises(TransformError, match="the limit is 0"):
+    with pytest.raises(TransformJobError, match="the limit is 0"):
         run(s3, sagemaker)
     assert sagemaker.calls == ["create_model", "delete_model"]
 
 
-def test_a_job_that_nobody_waits_for_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN somebody who presses Ctrl-C
+def test_interrupted_job_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN an operator who presses Ctrl-C
     def interrupted(*arguments: Any, **named: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("registry.batch_transform.follow", interrupted)
+    monkeypatch.setattr("registry.batch_transform.wait", interrupted)
     s3 = FakeS3(in__a_png=b"")
     sagemaker = FakeSageMaker(s3, {})
 
@@ -156,30 +168,49 @@ def test_a_job_that_nobody_waits_for_is_stopped(monkeypatch: pytest.MonkeyPatch)
     assert sagemaker.calls == ["create_model", "create_transform_job", "stop_transform_job", "delete_model"]
 
 
-def test_a_job_is_looked_at_ever_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_poll_interval_grows_to_its_maximum(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
-    monkeypatch.setattr("registry.batch_transform.POLLS", (1.0, 1.2))
+    monkeypatch.setattr("registry.batch_transform.POLL_SECONDS", (1.0, 1.2))
     s3 = FakeS3(in__a_png=b"")
     pauses: list[float] = []
     states = iter(["InProgress", "InProgress", "InProgress", "Stopped"])
 
-    class Slow:
+    class SlowSageMaker:
         def describe_transform_job(self, **request: Any) -> dict[str, str]:
             return {"TransformJobStatus": next(states)}
 
     # WHEN
-    ended = follow(Batch("job", "bucket", "in/", ("in/a.png",)), sagemaker=Slow(), s3=s3, sleep=pauses.append)
+    job = TransformJob(CONFIG, "job", "in/", ("in/a.png",))
+    description = wait(job, sagemaker=SlowSageMaker(), s3=s3, sleep=pauses.append)
 
     # THEN
-    assert ended["TransformJobStatus"] == "Stopped"
+    assert description["TransformJobStatus"] == "Stopped"
     assert pauses == [1.0, 1.2, 1.2]
 
 
-def test_an_empty_folder_is_an_error() -> None:
-    with pytest.raises(TransformError, match=r"nothing below s3://bucket/in/"):
-        find_batch("job", "bucket", "/in/", s3=FakeS3(inn__a_png=b""))
+def test_empty_folder_is_an_error() -> None:
+    with pytest.raises(TransformJobError, match=r"no objects below s3://bucket/in/"):
+        prepare_job(CONFIG, "/in/", s3=FakeS3(inn__a_png=b""))
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[0.5]", b'["1", 0]', b"[NaN, 0]", b"[true, 0]", b"[2, 0]"])
-def test_an_answer_of_another_form_says_so(content: bytes) -> None:
-    assert parse(content, 2) == "the answer is no list of 2 probabilities"
+def test_malformed_prediction_is_an_error(content: bytes) -> None:
+    assert parse_prediction(content, 2) == "the prediction is not a list of 2 probabilities"
+
+
+@pytest.mark.parametrize("text", ["test", "test/", f"s3://{BUCKET}/test"])
+def test_folder_is_named_by_path_or_url(text: str) -> None:
+    assert parse_prefix(text, BUCKET).strip("/") == "test"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "must name a folder"),
+        (f"s3://{BUCKET}/", "must name a folder"),
+        ("s3://x/y", "must be in"),
+    ],
+)
+def test_empty_or_foreign_folder_is_refused(text: str, line: str) -> None:
+    with pytest.raises(OperatorError, match=line):
+        parse_prefix(text, BUCKET)

@@ -1,6 +1,6 @@
-"""The way back from an answer: what breaks it off, and that the data are what they were."""
+"""Tests of the lineage of a prediction."""
 
-# ruff: noqa: N803  the names are boto3's
+# ruff: noqa: N803  boto3's parameter names
 
 import hashlib
 import io
@@ -12,26 +12,37 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
-from scripts.lineage import LineageError, data_rows, find_answer, job_rows, lines, model_rows, read_manifest, verify
+from common.errors import OperatorError
+from registry.lineage import (
+    Prediction,
+    data_rows,
+    format_rows,
+    job_rows,
+    model_rows,
+    prediction_rows,
+    read_training_manifest,
+    verify_data,
+)
+from scripts.lineage import find_prediction
 from tests.unit.evaluation.runs import BELOW
 from tests.unit.registry.versions import make_version
 from tests.unit.stacks import make_stack
 
-MACHINE = make_stack().state_machine_arn
-EXECUTION = MACHINE.replace(":stateMachine:", ":execution:") + ":one"
-ANSWERED = {"inferences": [0.6, 0.4], "model_version": "v3"}
+STATE_MACHINE = make_stack().state_machine_arn
+EXECUTION = STATE_MACHINE.replace(":stateMachine:", ":execution:") + ":one"
+PREDICTED = {"inferences": [0.6, 0.4], "model_version": "v3"}
 
 
 class FakeStates:
-    """One execution."""
+    """Step Functions with one execution."""
 
-    def __init__(self, history: list[Any], **found: Any) -> None:
-        self._history, self._found = history, found
+    def __init__(self, history: list[Any], **description: Any) -> None:
+        self._history, self._description = history, description
 
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
         if executionArn != EXECUTION:
             raise ClientError({"Error": {"Code": "ExecutionDoesNotExist", "Message": ""}}, "DescribeExecution")
-        return {"input": json.dumps({"s3_key": "test/a.png"}), **self._found}
+        return {"input": json.dumps({"s3_key": "test/a.png"}), **self._description}
 
     def get_paginator(self, operation: str) -> "FakeStates":
         return self
@@ -45,7 +56,7 @@ class FakeS3:
 
     class exceptions:  # noqa: N801
         class NoSuchKey(Exception):  # noqa: N818
-            """It is not there."""
+            """The object does not exist."""
 
     def __init__(self, objects: dict[str, bytes]) -> None:
         self.objects = objects
@@ -65,72 +76,82 @@ def md5(body: bytes) -> str:
 @pytest.mark.parametrize(
     "states",
     [
-        pytest.param(FakeStates([], status="SUCCEEDED", output=json.dumps(ANSWERED)), id="in the output"),
-        pytest.param(FakeStates([{"image": ""}, ANSWERED], status="FAILED", error=BELOW), id="in the history"),
+        pytest.param(FakeStates([], status="SUCCEEDED", output=json.dumps(PREDICTED)), id="in the output"),
+        pytest.param(FakeStates([{"image": ""}, PREDICTED], status="FAILED", error=BELOW), id="in the history"),
     ],
 )
-def test_an_execution_names_its_model(name: str, states: FakeStates) -> None:
-    answer = find_answer(make_stack(), name, states)
-    assert (answer.model_version, answer.key, answer.probabilities) == ("v3", "test/a.png", [0.6, 0.4])
+def test_execution_names_its_model(name: str, states: FakeStates) -> None:
+    found = find_prediction(STATE_MACHINE, name, states)
+    assert (found.model_version, found.key, found.probabilities) == ("v3", "test/a.png", [0.6, 0.4])
 
 
-def test_an_execution_without_an_answer_has_no_lineage() -> None:
-    with pytest.raises(LineageError, match="no model answered in it: ImageMissingError"):
-        find_answer(make_stack(), "one", FakeStates([{}], status="FAILED", error="ImageMissingError"))
+@pytest.mark.parametrize(
+    ("history", "message"),
+    [
+        ([{}], "FAILED without a prediction: ImageMissingError"),
+        ([{**PREDICTED, "model_version": "unknown"}], "does not record the version"),
+    ],
+    ids=["no prediction", "no version"],
+)
+def test_execution_without_prediction_or_version_has_no_lineage(history: list[Any], message: str) -> None:
+    with pytest.raises(OperatorError, match=message):
+        find_prediction(STATE_MACHINE, "one", FakeStates(history, status="FAILED", error="ImageMissingError"))
 
 
-def test_an_unknown_execution_is_said_to_be_unknown() -> None:
-    with pytest.raises(LineageError, match="no execution 'other'"):
-        find_answer(make_stack(), "other", FakeStates([]))
+def test_unknown_execution_is_an_error() -> None:
+    with pytest.raises(OperatorError, match="execution 'other' does not exist"):
+        find_prediction(STATE_MACHINE, "other", FakeStates([]))
 
 
-MANIFEST = {
+MANIFEST: Any = {
     "source": "CIFAR-100",
     "source_md5": md5(b"archive"),
     "seed": 0,
     "splits": {"train": {"count": 7, "per_class": dict.fromkeys("abcdefg", 1)}},
     "objects": {"train/a.png": {"size": 1, "md5": md5(b"a")}, "train/b.png": {"size": 1, "md5": md5(b"b")}},
 }
-KEPT = json.dumps(MANIFEST).encode()
+STORED = json.dumps(MANIFEST).encode()
 KEY = "models/vehicles-1/output/manifest.json"
 
 
 def registered(**changes: str) -> Any:
     version = make_version(3)
-    return make_version(3, properties={**version.properties, "manifest_md5": md5(KEPT), **changes})
+    return make_version(3, properties={**version.properties, "manifest_md5": md5(STORED), **changes})
 
 
-def test_the_manifest_is_the_one_that_was_registered() -> None:
-    assert read_manifest(registered(), FakeS3({KEY: KEPT})) == MANIFEST
+def test_registered_manifest_is_read() -> None:
+    assert read_training_manifest(registered(), s3=FakeS3({KEY: STORED})) == MANIFEST
 
 
 @pytest.mark.parametrize(
-    ("version", "objects", "line"),
+    ("version", "objects", "message"),
     [
-        (registered(), {}, "is gone"),
-        (registered(), {KEY: KEPT + b" "}, "not the one that was registered"),
-        (make_version(3, properties={}), {}, "without the manifest"),
+        (registered(), {}, "is missing"),
+        (registered(), {KEY: STORED + b" "}, "has changed since its registration"),
+        (make_version(3, properties={}), {}, "without a manifest"),
     ],
-    ids=["gone", "another", "never kept"],
+    ids=["missing", "changed", "never stored"],
 )
-def test_another_manifest_is_none(version: Any, objects: dict[str, bytes], line: str) -> None:
-    with pytest.raises(LineageError, match=line):
-        read_manifest(version, FakeS3(objects))
+def test_missing_or_changed_manifest_is_an_error(version: Any, objects: dict[str, bytes], message: str) -> None:
+    with pytest.raises(OperatorError, match=message):
+        read_training_manifest(version, s3=FakeS3(objects))
 
 
-def test_the_data_are_what_they_were() -> None:
-    assert "all 2 objects" in verify(MANIFEST, make_stack(), FakeS3({"train/a.png": b"a", "train/b.png": b"b"}))
+def test_unchanged_data_is_verified() -> None:
+    s3 = FakeS3({"train/a.png": b"a", "train/b.png": b"b"})
+    assert "all 2 objects in S3 are unchanged" in verify_data(MANIFEST, "bucket", s3=s3)
 
 
 @pytest.mark.parametrize("objects", [{"train/a.png": b"a"}, {"train/a.png": b"a", "train/b.png": b"x"}])
-def test_data_that_changed_are_named(objects: dict[str, bytes]) -> None:
-    with pytest.raises(LineageError, match=r"1 of 2 objects .* first train/b\.png"):
-        verify(MANIFEST, make_stack(), FakeS3(objects))
+def test_missing_or_changed_data_is_named(objects: dict[str, bytes]) -> None:
+    with pytest.raises(OperatorError, match=r"1 of 2 objects .* first train/b\.png"):
+        verify_data(MANIFEST, "bucket", s3=FakeS3(objects))
 
 
-def test_the_way_back_fits_a_terminal() -> None:
+def test_lineage_fits_80_columns() -> None:
     # GIVEN
     version = registered()
+    prediction = Prediction(EXECUTION, "SUCCEEDED", "v3", "test/a.png", [0.6, 0.4])
     job = {
         "TrainingJobName": "vehicles-1",
         "TrainingJobStatus": "Completed",
@@ -143,12 +164,25 @@ def test_the_way_back_fits_a_terminal() -> None:
     }
 
     # WHEN
-    rows = [*model_rows(version, True), *job_rows(job, version), *data_rows(MANIFEST, version)]
-    printed = [line for title, text in rows for line in lines(title, text)]
+    rows = [
+        *prediction_rows(prediction, ("bicycle", "motorcycle")),
+        *model_rows(version, True),
+        *job_rows(job, version),
+        *data_rows(MANIFEST, version),
+    ]
+    printed = list(format_rows(rows))
 
-    # THEN only an address, which must stay whole, is wider
+    # THEN only a URL or an ARN, which stays in one piece, is wider
     assert all(len(line) <= 80 or len(line.split()) == 1 for line in printed)
     text = "\n".join(printed)
-    for told in ("v3, Approved, in use", "classes=a,b epochs=2", "1 x ml.m5.xlarge", "46 s", "train 7: a 1", "..."):
-        assert told in text
+    for expected in (
+        "bicycle with confidence 0.6000 for test/a.png",
+        "v3, Approved, in use",
+        "classes=a,b epochs=2",
+        "1 x ml.m5.xlarge",
+        "46 s",
+        "train 7: a 1",
+        "...",
+    ):
+        assert expected in text
     assert "sagemaker_program" not in text

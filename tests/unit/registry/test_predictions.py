@@ -1,17 +1,30 @@
-"""A model's answers, row by row, are read from what its job left, and from nothing else."""
+"""Tests of predictions: on the validation images, and of a batch transform job."""
 
-# ruff: noqa: N803  the names are boto3's
+# ruff: noqa: N803  boto3's parameter names
 
+import csv
 import io
 import tarfile
 from typing import Any
 
 import pytest
 
-from registry.predictions import AnswersError, fetch_right, parse_right
+from common.errors import OperatorError
+from registry.predictions import (
+    Predictions,
+    check_complete,
+    parse_validation_results,
+    read_validation_results,
+    summarize,
+    to_csv,
+)
 from training.follow import MAX_METRICS_BYTES
 
 MODEL = "s3://bucket/models/job/output/model.tar.gz"
+CLASSES = ("bicycle", "motorcycle")
+PREDICTIONS = Predictions(
+    {"in/a,b.png": [0.98, 0.02], "in/c.png": [0.4, 0.6], "in/d.png": [0.95, 0.05]}, {"in/e.txt": "not an image"}
+)
 
 
 def pack(**members: bytes) -> bytes:
@@ -25,11 +38,11 @@ def pack(**members: bytes) -> bytes:
 
 
 class FakeS3:
-    """One job's output, or none."""
+    """A bucket with the output of one job, or without."""
 
     class exceptions:  # noqa: N801
         class NoSuchKey(Exception):  # noqa: N818
-            """It is not there."""
+            """The object does not exist."""
 
     def __init__(self, body: bytes | None, size: int | None = None) -> None:
         self._body, self._size = body, size
@@ -41,25 +54,25 @@ class FakeS3:
         return {"Body": io.BytesIO(self._body), "ContentLength": self._size or len(self._body)}
 
 
-def test_the_answers_say_which_rows_are_right() -> None:
+def test_job_output_tells_which_images_are_correct() -> None:
     # GIVEN
     s3 = FakeS3(pack(metrics_json=b"{}", validation_csv=b'a.png,0,0.9,0.1\n"b,c.png",1,0.6,0.4\nd.png,1,0.2,0.8\n'))
 
     # WHEN / THEN
-    assert fetch_right(MODEL, s3=s3) == {"a.png": True, "b,c.png": False, "d.png": True}
+    assert read_validation_results(MODEL, s3=s3) == {"a.png": True, "b,c.png": False, "d.png": True}
 
 
-@pytest.mark.parametrize("body", [None, pack(other_csv=b"")], ids=["no output", "no answers in it"])
-def test_an_algorithm_may_leave_none(body: bytes | None) -> None:
-    assert fetch_right(MODEL, s3=FakeS3(body)) is None
+@pytest.mark.parametrize("body", [None, pack(other_csv=b"")], ids=["no output", "no predictions in output"])
+def test_algorithm_may_write_no_predictions(body: bytes | None) -> None:
+    assert read_validation_results(MODEL, s3=FakeS3(body)) is None
 
 
 @pytest.mark.parametrize(
-    ("body", "size"), [(b"no archive", None), (pack(), MAX_METRICS_BYTES + 1)], ids=["broken", "too large"]
+    ("body", "size"), [(b"not an archive", None), (pack(), MAX_METRICS_BYTES + 1)], ids=["damaged", "too large"]
 )
-def test_an_output_that_cannot_be_read_is_refused(body: bytes, size: int | None) -> None:
-    with pytest.raises(AnswersError, match=r"output\.tar\.gz"):
-        fetch_right(MODEL, s3=FakeS3(body, size))
+def test_damaged_or_large_output_is_refused(body: bytes, size: int | None) -> None:
+    with pytest.raises(OperatorError, match=r"output\.tar\.gz"):
+        read_validation_results(MODEL, s3=FakeS3(body, size))
 
 
 @pytest.mark.parametrize(
@@ -78,6 +91,35 @@ def test_an_output_that_cannot_be_read_is_refused(body: bytes, size: int | None)
     ],
     ids=["twice", "short", "one class", "class", "negative", "text", "nan", "above 1", "bytes", "quotes"],
 )
-def test_a_line_of_another_form_is_refused(content: bytes) -> None:
-    with pytest.raises(AnswersError, match=r"validation\.csv"):
-        parse_right(content)
+def test_malformed_line_is_refused(content: bytes) -> None:
+    with pytest.raises(OperatorError, match=r"validation\.csv"):
+        parse_validation_results(content)
+
+
+def test_csv_has_one_line_per_prediction() -> None:
+    lines = list(csv.DictReader(io.StringIO(to_csv(PREDICTIONS, CLASSES))))
+    assert [line["key"] for line in lines] == list(PREDICTIONS.probabilities)
+    assert lines[1] == {
+        "key": "in/c.png",
+        "class": "motorcycle",
+        "confidence": "0.6",
+        "bicycle": "0.4",
+        "motorcycle": "0.6",
+    }
+
+
+def test_summary_counts_classes_and_lists_failed_images() -> None:
+    # WHEN
+    lines = list(summarize(PREDICTIONS, CLASSES, 0.93))
+
+    # THEN
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[1].split() == ["bicycle", "2", "66.7%", "2"]
+    assert lines[2].split() == ["motorcycle", "1", "33.3%", "0"]
+    assert lines[-1].strip() == "in/e.txt"
+
+
+def test_missing_prediction_is_an_error() -> None:
+    with pytest.raises(OperatorError, match=r"1 of 4 images have no prediction, first in/e\.txt: not an image"):
+        check_complete(PREDICTIONS)
+    check_complete(Predictions(PREDICTIONS.probabilities, {}))

@@ -1,15 +1,16 @@
-"""The gate compares on the same rows, and asks the model in use only where that may change the verdict."""
+"""Tests of the quality gate."""
 
 from typing import Any
 
 import pytest
 
-from registry import quality_gate as gate
-from registry.batch_transform import TransformError
+from registry import quality_gate
+from registry.batch_transform import TransformJobError
+from registry.comparison import Score
 from registry.model_registry import Version
-from registry.quality_gate import classes_of, judge_job, rows_of
+from registry.quality_gate import GateResult, QualityGate, decide
+from registry.validation_set import classes_md5, fingerprint
 from tests.unit.registry.versions import make_version
-from tests.unit.stacks import make_stack
 from training.follow import TrainingJob
 
 MANIFEST: Any = {
@@ -17,87 +18,133 @@ MANIFEST: Any = {
     "classes": ["bicycle", "motorcycle"],
     "objects": {"validation/a.png": {"size": 1, "md5": "0c"}, "train/b.png": {"size": 1, "md5": "0d"}},
 }
-OTHERS: Any = {**MANIFEST, "classes": ["apple", "pear"]}
-GOOD, BAD = dict.fromkeys("abcdefghij", True), {**dict.fromkeys("abcdefghij", True), **dict.fromkeys("abcdef", False)}
+OTHER_CLASSES: Any = {**MANIFEST, "classes": ["apple", "pear"]}
+GOOD = dict.fromkeys("abcdefghij", True)
+BAD = {**GOOD, **dict.fromkeys("abcdef", False)}
 
 
-def make_in_use(rows: str, **properties: str) -> Version:
+def make_score(correct: str, validation_set: str = "a") -> Score:
+    """Return a score on images that were classified correctly (1) or not (0)."""
+    results = {f"{number}.png": each == "1" for number, each in enumerate(correct)}
+    return Score(sum(results.values()), len(results), validation_set, results)
+
+
+def counts(gained: int, lost: int, p_value: str) -> str:
+    """Return how a reason reports the images that only one of the models classified correctly."""
+    return f"only the candidate is correct on {gained}, only the model in use on {lost}, p={p_value}"
+
+
+CANDIDATE = "1" * 90 + "0" * 10
+
+
+@pytest.mark.parametrize(
+    ("incumbent", "passed", "reason"),
+    [
+        (None, True, "no model is in use"),
+        (make_score("1" * 80 + "0" * 20), True, counts(10, 0, "1.000")),
+        (make_score(CANDIDATE), True, counts(0, 0, "1.000")),
+        (make_score("1" * 94 + "0" * 6), True, counts(0, 4, "0.062")),
+        (make_score("1" * 95 + "0" * 5), False, "significantly worse than the model in use (0.950) on the same images"),
+        # also five points worse, but the models differ on more images: the difference is not significant
+        (make_score("0" * 5 + "1" * 95), True, counts(5, 10, "0.151")),
+        (make_score("1" * 100, "b"), True, "which was validated on other images"),
+        (Score(100, 100, "a"), True, "predictions per image are missing"),
+        (make_score("1" * 99), True, "predictions per image are missing"),
+    ],
+    ids=["first", "better", "equal", "chance", "worse", "differing", "other images", "no predictions", "missing image"],
+)
+def test_model_is_compared_with_the_one_in_use(incumbent: Score | None, passed: bool, reason: str) -> None:
+    # WHEN
+    result = decide(make_score(CANDIDATE), incumbent, 0.9)
+
+    # THEN
+    assert result.passed is passed
+    assert reason in result.reason
+    assert "0.900" in result.reason
+
+
+def test_model_below_minimum_fails_even_if_better() -> None:
+    result = decide(make_score(CANDIDATE), make_score("0" * 100), 0.91)
+    assert not result.passed
+    assert "below the minimum of 0.91" in result.reason
+
+
+def make_in_use(validation_set: str, **properties: str) -> Version:
     known = make_version(1).properties
-    return make_version(
-        1, properties={**known, "validation_rows": rows, "classes_md5": classes_of(MANIFEST), **properties}
-    )
+    changes = {"validation_set": validation_set, "classes_md5": classes_md5(MANIFEST), **properties}
+    return make_version(1, properties={**known, **changes})
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Which model was asked how: what the candidate got right is `BAD`, and the one in use `GOOD`."""
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Where the gate reads predictions; the candidate's results are `BAD`, those of the model in use `GOOD`."""
     calls: list[str] = []
 
-    def fetch(url: str, **clients: Any) -> dict[str, bool]:
-        calls.append(f"fetch {url}")
+    def read(url: str, **clients: Any) -> dict[str, bool]:
+        calls.append(f"read {url}")
         return BAD if url == "candidate" else GOOD
 
-    def ask(*arguments: Any) -> dict[str, bool]:
+    def predict(*arguments: Any) -> dict[str, bool]:
         calls.append("transform")
         return GOOD
 
-    monkeypatch.setattr(gate, "fetch_right", fetch)
-    monkeypatch.setattr(gate, "asked_right", ask)
-    monkeypatch.setattr("boto3.client", lambda *arguments, **named: None)
+    monkeypatch.setattr(quality_gate, "read_validation_results", read)
+    monkeypatch.setattr(QualityGate, "predict_validation", predict)
     return calls
 
 
-def judged(in_use: Version | None, bar: float, best_of: int = 1) -> Any:
+def check(in_use: Version | None, minimum_accuracy: float, best_of: int = 1) -> GateResult:
     job = TrainingJob("job", "arn", "candidate", 1, {"validation": {"correct": 4, "n": 10}}, best_of)
-    return judge_job(make_stack(minimum_accuracy=bar), job, MANIFEST, in_use)[1]
+    unused: Any = None
+    return QualityGate(minimum_accuracy, unused, sagemaker=None, s3=None).check(job, MANIFEST, in_use)[1]
 
 
-def test_on_the_same_rows_both_jobs_answers_are_compared(asked: list[str]) -> None:
-    verdict = judged(make_in_use(rows_of(MANIFEST)), 0.3)
-    assert not verdict.passed
-    assert "only it told 0 right, only the model in use 6, p=0.016" in verdict.reason
-    assert "transform" not in asked
+def test_predictions_of_both_jobs_are_compared_on_same_images(calls: list[str]) -> None:
+    result = check(make_in_use(fingerprint(MANIFEST)), 0.3)
+    assert not result.passed
+    assert "only the candidate is correct on 0, only the model in use on 6, p=0.016" in result.reason
+    assert "transform" not in calls
 
 
-@pytest.mark.usefixtures("asked")
-@pytest.mark.parametrize("bar", [0.3, 0.5], ids=["passed", "below the bar"])
-def test_the_best_of_a_search_is_told_as_such(bar: float) -> None:
-    assert "best of 6 judged on the rows it was chosen by" in judged(None, bar, best_of=6).reason
-    assert "best of" not in judged(None, bar).reason
+@pytest.mark.usefixtures("calls")
+@pytest.mark.parametrize("minimum_accuracy", [0.3, 0.5], ids=["passes", "fails"])
+def test_reason_reports_selection_by_tuning_job(minimum_accuracy: float) -> None:
+    assert "best of 6 models, selected on the same images" in check(None, minimum_accuracy, best_of=6).reason
+    assert "best of" not in check(None, minimum_accuracy).reason
 
 
-def test_on_other_rows_the_model_in_use_answers_for_these(asked: list[str]) -> None:
-    verdict = judged(make_in_use("other"), 0.3)
-    assert not verdict.passed
-    assert "only the model in use 6" in verdict.reason
-    assert asked[-1] == "transform"
+def test_model_in_use_is_scored_on_new_images(calls: list[str]) -> None:
+    result = check(make_in_use("other"), 0.3)
+    assert not result.passed
+    assert "only the model in use on 6" in result.reason
+    assert calls[-1] == "transform"
 
 
-def test_below_the_bar_the_model_in_use_is_not_asked(asked: list[str]) -> None:
-    assert "below the bar" in judged(make_in_use("other"), 0.5).reason
-    assert asked == ["fetch candidate"]
+def test_model_below_minimum_starts_no_transform_job(calls: list[str]) -> None:
+    assert "below the minimum" in check(make_in_use("other"), 0.5).reason
+    assert calls == ["read candidate"]
 
 
-@pytest.mark.usefixtures("asked")
-def test_a_model_of_other_classes_is_not_compared() -> None:
-    verdict = judged(make_in_use("other", classes_md5=classes_of(OTHERS)), 0.3)
-    assert verdict.passed
-    assert "judged on other rows" in verdict.reason
+@pytest.mark.usefixtures("calls")
+def test_model_with_other_classes_is_not_compared() -> None:
+    result = check(make_in_use("other", classes_md5=classes_md5(OTHER_CLASSES)), 0.3)
+    assert result.passed
+    assert "validated on other images" in result.reason
 
 
-@pytest.mark.usefixtures("asked")
-def test_where_the_batch_fails_the_reason_says_that_nothing_was_compared(
+@pytest.mark.usefixtures("calls")
+def test_failed_transform_job_skips_comparison(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN
-    def fails(*arguments: Any) -> dict[str, bool]:
-        raise TransformError("no quota")
+    def fail(*arguments: Any) -> dict[str, bool]:
+        raise TransformJobError("no quota")
 
-    monkeypatch.setattr(gate, "asked_right", fails)
+    monkeypatch.setattr(QualityGate, "predict_validation", fail)
 
     # WHEN
-    verdict = judged(make_in_use("other"), 0.3)
+    result = check(make_in_use("other"), 0.3)
 
     # THEN
-    assert "judged on other rows" in verdict.reason
+    assert "validated on other images" in result.reason
     assert "no quota" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""A search is refused where there is nothing to search, and its best model is known as if it had been trained alone."""
+"""Tests of a hyperparameter search from its request to its best model."""
 
 import argparse
 from types import SimpleNamespace
@@ -7,66 +7,66 @@ from typing import Any
 import boto3
 import pytest
 
-from scripts import train
-from scripts import tune as module
+from common.errors import OperatorError
+from scripts import tune as command
 from scripts.command import Environment
-from scripts.train import TrainingError
 from tests.unit.registry.versions import make_version
 from tests.unit.stacks import make_stack
 from tests.unit.training.test_job_config import MANIFEST, FakeS3
-from training.job_config import TrainingRequest, TrainingRequestError, assign
+from training import tuning
+from training.job_config import TrainingRequest, assign
+from training.tuning import Search, plan_search, search_fingerprint, tune, with_hyperparameters
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def _staged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boto3, "client", lambda *_, **__: FakeS3(MANIFEST))
 
 
-def asked(*arguments: str) -> Any:
-    """An environment whose person asked so."""
+def make_environment(*arguments: str, **changes: Any) -> Any:
+    """Return the environment of a command with these arguments."""
     parser = argparse.ArgumentParser()
-    module.options(parser)
-    return SimpleNamespace(stack=make_stack(), options=parser.parse_args(arguments))
+    command.options(parser)
+    options = parser.parse_args(arguments)
+    return SimpleNamespace(stack=make_stack(), options=options, client=lambda service: None, **changes)
 
 
-def assigned(*arguments: str) -> TrainingRequest:
-    environment = asked(*arguments)
+def make_request(*arguments: str) -> TrainingRequest:
+    environment = make_environment(*arguments)
     return assign(environment.stack, environment.options)
 
 
-@pytest.mark.usefixtures("_staged")
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--jobs", "2", "--parallel", "3"], "3 training jobs at once of 2 in all"),
-        (["--parallel", "0"], "0 training jobs at once"),
-        (["--set", "learning_rate=0.001", "weight_decay=0"], "leave something to tune"),
+        (["--jobs", "2", "--parallel", "3"], r"between 1 and the number of jobs, 2 \(got 3\)"),
+        (["--parallel", "0"], r"got 0"),
+        (["--set", "learning_rate=0.001", "weight_decay=0"], "nothing to tune"),
     ],
-    ids=["more at once than in all", "none", "all set"],
+    ids=["more parallel than jobs", "none", "all fixed"],
 )
-def test_what_cannot_be_searched_is_refused_before_anything_is_started(arguments: list[str], reason: str) -> None:
-    environment: Environment = asked(*arguments)
+def test_impossible_search_is_refused_before_it_starts(arguments: list[str], reason: str) -> None:
+    environment: Environment = make_environment(*arguments)
 
-    with pytest.raises(TrainingRequestError, match=reason):
-        module.main(environment)
+    with pytest.raises(OperatorError, match=reason):
+        command.main(environment)
 
 
-@pytest.mark.usefixtures("_staged")
-def test_what_a_search_found_has_the_fingerprint_of_a_job_with_these_settings() -> None:
+def test_best_model_has_fingerprint_of_training_job_with_its_hyperparameters() -> None:
     # GIVEN
-    found = {"learning_rate": "0.002", "weight_decay": "0.01"}
+    tuned = {"learning_rate": "0.002", "weight_decay": "0.01"}
 
     # WHEN
-    best = module.with_settings(assigned(), found)
-    alone = assigned("--set", *(f"{name}={value}" for name, value in found.items()))
+    best = with_hyperparameters(make_request(), tuned)
+    trained = make_request("--set", *(f"{name}={value}" for name, value in tuned.items()))
 
     # THEN
-    assert best.fingerprint == alone.fingerprint
-    assert best.hyperparameters == alone.hyperparameters
+    assert best.fingerprint == trained.fingerprint
+    assert best.hyperparameters == trained.hyperparameters
 
 
-class FakeSearch:
-    """A tuning job of three training jobs, one of which failed before it had a figure."""
+class FakeSageMaker:
+    """A tuning job of three training jobs, one of which has no objective metric."""
 
     def describe_training_job(self, **_: str) -> dict[str, Any]:
         return {
@@ -76,55 +76,58 @@ class FakeSearch:
             "FinalMetricDataList": [{"MetricName": "validation:accuracy", "Value": 0.5}],
         }
 
-    def get_paginator(self, _: str) -> "FakeSearch":
+    def get_paginator(self, _: str) -> "FakeSageMaker":
         return self
 
     def paginate(self, **_: str) -> list[dict[str, Any]]:
-        figure = {"FinalHyperParameterTuningJobObjectiveMetric": {"Value": 0.5}}
-        return [{"TrainingJobSummaries": [figure, {}]}, {"TrainingJobSummaries": [figure]}]
+        scored = {"FinalHyperParameterTuningJobObjectiveMetric": {"Value": 0.5}}
+        return [{"TrainingJobSummaries": [scored, {}]}, {"TrainingJobSummaries": [scored]}]
 
 
-def test_the_best_of_a_search_knows_of_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_best_job_knows_number_of_scored_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
-    monkeypatch.setattr(boto3, "client", lambda *_, **__: FakeS3(MANIFEST))
-    assignment = assigned()
-    monkeypatch.setattr(boto3, "client", lambda *_, **__: FakeSearch())
-    monkeypatch.setattr(module, "find_tuning", lambda *_, **__: "search")
-    monkeypatch.setattr(module, "follow_tuning", lambda *_, **__: ("best", {}))
+    monkeypatch.setattr(tuning, "find_tuning", lambda *_, **__: "search")
+    monkeypatch.setattr(tuning, "follow_tuning", lambda *_, **__: ("best", {}))
 
     # WHEN
-    job, _ = module.tune(assignment, [], jobs=3, parallel=1)
+    _, job = tune(make_request(), Search((), jobs=3, parallel=1), sagemaker=FakeSageMaker(), s3=None)
 
     # THEN
     assert job.best_of == 2
 
 
-@pytest.mark.usefixtures("_staged")
-def test_another_search_has_another_name() -> None:
-    assignment = assigned()
-    ranges = assignment.algorithm.ranges(assignment.hyperparameters)
+def test_each_search_has_its_own_fingerprint() -> None:
+    request = make_request()
+    ranges = tuple(request.algorithm.ranges(request.hyperparameters))
 
-    names = {
-        module.name_tuning(assignment, ranges, 6),
-        module.name_tuning(assignment, ranges, 7),
-        module.name_tuning(assignment, ranges[:1], 6),
-        module.name_tuning(assigned("--set", "epochs=3"), ranges, 6),
+    fingerprints = {
+        search_fingerprint(request, Search(ranges, 6, 2)),
+        search_fingerprint(request, Search(ranges, 7, 2)),
+        search_fingerprint(request, Search(ranges[:1], 6, 2)),
+        search_fingerprint(make_request("--set", "epochs=3"), Search(ranges, 6, 2)),
     }
 
-    assert len(names) == 4
+    assert len(fingerprints) == 4
+    assert search_fingerprint(request, Search(ranges, 6, 1)) in fingerprints
 
 
-@pytest.mark.usefixtures("_staged")
-def test_a_search_that_finds_what_was_rejected_brings_it_not_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search_plan_omits_fixed_hyperparameters() -> None:
+    request = make_request()
+    fixed = {"learning_rate": "0.001"}
+
+    searched = {each.name for each in plan_search(request, fixed, jobs=2, parallel=1).ranges}
+
+    assert searched == {each.name for each in request.algorithm.ranges(request.hyperparameters)} - set(fixed)
+
+
+def test_best_model_that_was_rejected_before_is_not_registered_again(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
-    found = {"learning_rate": "0.002", "weight_decay": "0.01"}
-    fingerprint = module.with_settings(assigned(), found).fingerprint
-    rejected = make_version(1, status="Rejected", properties={"fingerprint": fingerprint})
-    monkeypatch.setattr(module, "read_versions", lambda *_: [rejected])
-    monkeypatch.setattr(module, "tune", lambda *_: (None, found))
-    monkeypatch.setattr(train, "model_in_use", lambda *_: None)
-    monkeypatch.setattr(module, "adopt", lambda *_: pytest.fail("it was registered again"))
+    best = with_hyperparameters(make_request(), {"learning_rate": "0.002", "weight_decay": "0.01"})
+    rejected = make_version(1, status="Rejected", properties={"fingerprint": best.fingerprint})
+    registry = SimpleNamespace(versions=lambda: [rejected])
+    monkeypatch.setattr(command, "tune", lambda *_, **__: (best, None))
+    monkeypatch.setattr(command, "promote", lambda *_, **__: pytest.fail("it was registered again"))
 
     # WHEN / THEN
-    with pytest.raises(TrainingError, match="is rejected"):
-        module.main(asked())
+    with pytest.raises(OperatorError, match="is rejected"):
+        command.main(make_environment(model_registry=registry))

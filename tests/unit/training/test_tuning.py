@@ -1,31 +1,34 @@
-"""A tuning job is found, followed to its end, and names the best of its training jobs."""
+"""Tests of tuning jobs."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from training import tuning as module
+from common.errors import OperatorError
+from training import tuning
 from training.algorithms import Range
 from training.launch import FINGERPRINT
-from training.tuning import OBJECTIVE, TuningFailedError, find_tuning, follow_tuning, make_name, shortened, stem
+from training.tuning import OBJECTIVE, find_tuning, follow_tuning, name_prefix, shorten, to_parameter, unique_name
 
 
 class FakeSageMaker:
-    """A tuning job that is one look further each time it is described.
+    """SageMaker with a tuning job that proceeds with each poll.
 
     Parameters
     ----------
-    looks
-        What is seen of its training jobs, the oldest first: None while one runs, else its objective.
+    polls
+        For each poll, the objective metrics of the training jobs, oldest first; None while a job runs.
+    status, last
+        The tuning job's status, and further fields of its description, at the last poll.
     """
 
-    def __init__(self, *looks: tuple[float | None, ...], status: str = "Completed", **last: Any) -> None:
-        self._looks, self._asked, self._status, self._last = looks, 0, status, last
+    def __init__(self, *polls: tuple[float | None, ...], status: str = "Completed", **last: Any) -> None:
+        self._polls, self._count, self._status, self._last = polls, 0, status, last
 
     def describe_hyper_parameter_tuning_job(self, **request: Any) -> dict[str, Any]:
-        self._asked = min(self._asked + 1, len(self._looks))
-        ended = self._asked == len(self._looks)
+        self._count = min(self._count + 1, len(self._polls))
+        ended = self._count == len(self._polls)
         return {
             "HyperParameterTuningJobStatus": self._status if ended else "InProgress",
             **(self._last if ended else {}),
@@ -37,7 +40,7 @@ class FakeSageMaker:
 
     def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
         assert (request["SortBy"], request["SortOrder"]) == ("CreationTime", "Ascending")
-        for number, value in enumerate(self._looks[self._asked - 1], start=1):
+        for number, value in enumerate(self._polls[self._count - 1], start=1):
             yield {"TrainingJobSummaries": [summary(number, value)]}
 
 
@@ -52,22 +55,22 @@ def summary(number: int, value: float | None) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "POLL_SECONDS", 0)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "POLL_SECONDS", 0)
 
 
-def test_jobs_are_told_once_each_by_their_own_number_in_whatever_order_they_end() -> None:
-    # GIVEN the second ends first
+def test_each_training_job_is_reported_once_in_order_of_its_end() -> None:
+    # GIVEN the second job ends first
     best = {"TrainingJobName": "job-002", "TunedHyperParameters": {"learning_rate": "0.01"}}
     sagemaker = FakeSageMaker((None, 0.94), (0.5, 0.94), BestTrainingJob=best)
-    said: list[str] = []
+    lines: list[str] = []
 
     # WHEN
-    found = follow_tuning("tuning", sagemaker=sagemaker, say=said.append)
+    found = follow_tuning("tuning", sagemaker=sagemaker, say=lines.append)
 
     # THEN
     assert found == ("job-002", {"learning_rate": "0.01"})
-    assert [line.split() for line in said] == [
+    assert [line.split() for line in lines] == [
         ["2", "0.940", "learning_rate=0.001235"],
         ["1", "0.500", "learning_rate=0.001235"],
     ]
@@ -80,17 +83,17 @@ def test_jobs_are_told_once_each_by_their_own_number_in_whatever_order_they_end(
         ("Stopped", {"BestTrainingJob": {"TrainingJobName": "job-001", "TunedHyperParameters": {}}}, "Stopped"),
         ("Completed", {}, "Completed"),
     ],
-    ids=["failed", "stopped by a person", "no best"],
+    ids=["failed", "stopped", "no best"],
 )
-def test_a_job_without_a_model_says_why(status: str, last: dict[str, Any], reason: str) -> None:
+def test_tuning_job_without_model_fails_with_reason(status: str, last: dict[str, Any], reason: str) -> None:
     sagemaker = FakeSageMaker((0.5,), status=status, **last)
 
-    with pytest.raises(TuningFailedError, match=reason):
+    with pytest.raises(OperatorError, match=reason):
         follow_tuning("tuning", sagemaker=sagemaker, say=lambda line: None)
 
 
 class FakeListing:
-    """Tuning jobs by name: status and fingerprint."""
+    """SageMaker with tuning jobs, by name: status and fingerprint."""
 
     def __init__(self, **jobs: tuple[str, str]) -> None:
         self._jobs = jobs
@@ -108,16 +111,16 @@ class FakeListing:
         return {"TrainingJobDefinition": {"Environment": {FINGERPRINT: fingerprint}}}
 
 
-def test_only_a_living_or_completed_job_for_the_same_search_is_taken_up() -> None:
+def test_running_or_completed_job_of_same_search_is_found() -> None:
     jobs = FakeListing(other=("Completed", "b"), failed=("Failed", "a"), same=("InProgress", "a"))
 
     assert find_tuning("scones", "a", sagemaker=jobs) == "same"
     assert find_tuning("scones", "c", sagemaker=jobs) is None
 
 
-def test_a_range_becomes_the_kind_of_parameter_that_it_is() -> None:
+def test_range_becomes_parameter_of_its_kind() -> None:
     parameters = [
-        module.as_parameter(each)
+        to_parameter(each)
         for each in (
             Range("rate", 0.1, 0.2),
             Range("size", 16, 64, whole=True),
@@ -132,20 +135,20 @@ def test_a_range_becomes_the_kind_of_parameter_that_it_is() -> None:
     ]
 
 
-def test_numbers_are_shortened_and_texts_are_not() -> None:
-    assert shortened("0.000123456") == "0.0001235"
-    assert shortened("rmsprop") == "rmsprop"
+def test_numbers_are_rounded_and_text_is_not() -> None:
+    assert shorten("0.000123456") == "0.0001235"
+    assert shorten("rmsprop") == "rmsprop"
 
 
-def test_a_name_fits_the_service_and_is_found_again() -> None:
-    # GIVEN the longest name of an environment
+def test_job_name_is_unique_and_fits_service_limit() -> None:
+    # GIVEN the longest name that an environment can have
     job = "scones-abcdefghij-vehicles"
 
     # WHEN
-    names = {make_name(job) for _ in range(50)}
+    names = {unique_name(job) for _ in range(50)}
 
     # THEN
     assert len(names) > 1
     for name in names:
         assert len(name) <= 32
-        assert name.startswith(stem(job))
+        assert name.startswith(name_prefix(job))

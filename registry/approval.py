@@ -1,0 +1,115 @@
+"""Manual approval: approve or reject a registered model, or roll back to the one that was in use before."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from common.errors import OperatorError
+from registry.model_registry import ModelRegistry, Version, find_version
+
+MAX_REASON_LENGTH = 1024  # characters that the registry stores
+
+
+def approve(registry: ModelRegistry, name: str, reason: str) -> Version:
+    """Approve a version and put it into use.
+
+    Parameters
+    ----------
+    name : of the version; the newest pending one if empty
+    """
+    versions = registry.versions()
+    version = find_version(versions, name) if name else newest_pending(versions)
+    registry.approve(version.arn, reason)
+    return version
+
+
+def newest_pending(versions: Sequence[Version]) -> Version:
+    """Return the newest version that is pending manual approval.
+
+    Raises
+    ------
+    OperatorError
+        There is none.
+    """
+    for version in versions:
+        if version.status == "PendingManualApproval":
+            return version
+    raise OperatorError("no model is pending manual approval: run `make train`")
+
+
+def reject(registry: ModelRegistry, name: str, reason: str, *, deployed: str | None) -> Version:
+    """Reject a version.
+
+    Parameters
+    ----------
+    deployed : ARN of the version behind the endpoint
+    """
+    version = find_version(registry.versions(), name)
+    check_rejectable(version, registry.arn_in_use(), deployed, registry.environment)
+    registry.reject(version.arn, reason)
+    return version
+
+
+def check_rejectable(version: Version, in_use: str | None, deployed: str | None, environment: str) -> None:
+    """Check that neither the current nor the next deployment serves a version.
+
+    Parameters
+    ----------
+    in_use, deployed : ARN of the version that the next deployment serves, and that the endpoint serves now
+
+    Raises
+    ------
+    OperatorError
+        One of them does.
+    """
+    if version.arn == in_use:
+        raise OperatorError(
+            f"{version.name} is in use: run `make rollback ENV={environment}`, or approve another model, before you "
+            "reject it"
+        )
+    if version.arn == deployed:
+        raise OperatorError(
+            f"the endpoint still serves {version.name}: run `make deploy ENV={environment}` before you reject it"
+        )
+
+
+def roll_back(registry: ModelRegistry) -> Version:
+    """Put the version into use that was in use before the current one.
+
+    Raises
+    ------
+    OperatorError
+        No version is in use, or no earlier one is still approved.
+    """
+    if registry.arn_in_use() is None:
+        raise OperatorError(f"no model is in use in {registry.environment}: there is nothing to roll back")
+    version = previous_version(registry.versions(), registry.previous_arns(), registry.environment)
+    registry.roll_back_to(version.arn)
+    return version
+
+
+def previous_version(versions: Sequence[Version], previous_arns: Sequence[str], environment: str) -> Version:
+    """Return the version that was in use last and is still approved.
+
+    Parameters
+    ----------
+    previous_arns : ARNs of the versions that were in use before, latest first
+
+    Raises
+    ------
+    OperatorError
+        There is none.
+    """
+    approved = {version.arn: version for version in versions if version.status == "Approved"}
+    for arn in previous_arns:
+        if arn in approved:
+            return approved[arn]
+    raise OperatorError(
+        "no version that was in use before is approved: "
+        f"run `make models ENV={environment}` to list all versions and `make approve MODEL=...` to put one into use"
+    )
+
+
+def with_author(reason: str, *, sts: Any) -> str:
+    """Append the caller's ARN to a reason, and truncate the reason to what the registry stores."""
+    author = f" (by {sts.get_caller_identity()['Arn']})"
+    return reason[: MAX_REASON_LENGTH - len(author)] + author

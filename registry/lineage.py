@@ -1,0 +1,160 @@
+"""Lineage of a prediction: model version, training job, code, accuracy, and training data with their checksums."""
+
+import hashlib
+import json
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from common.errors import OperatorError
+from registry.model_registry import Version
+from staging import Manifest
+
+WIDTH = 80
+INDENT = 17
+THREADS = 8  # below botocore's default pool of 10 connections
+CHUNK_BYTES = 2**20
+MAX_MANIFEST_BYTES = 2**28
+MAX_NAMES_SHOWN = 5
+
+Rows = Iterator[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The prediction of a state machine execution.
+
+    Attributes
+    ----------
+    execution_arn, status : of the execution; an error's name is its status
+    model_version : name of the version that predicted
+    key : of the image
+    probabilities : in class order
+    """
+
+    execution_arn: str
+    status: str
+    model_version: str
+    key: str
+    probabilities: list[float]
+
+
+def read_training_manifest(version: Version, *, s3: Any) -> Manifest:
+    """Read the manifest of a version's training data, and verify its checksum against the registry.
+
+    Raises
+    ------
+    OperatorError
+        The manifest is missing or was changed.
+    """
+    url = version.properties.get("manifest")
+    if url is None:
+        raise OperatorError(f"{version.name} was registered without a manifest of its training data")
+    address = urlsplit(url)
+    try:
+        body = s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read(MAX_MANIFEST_BYTES)
+    except s3.exceptions.NoSuchKey:
+        raise OperatorError(f"the manifest of {version.name} is missing: {url}") from None
+    if hashlib.md5(body, usedforsecurity=False).hexdigest() != version.properties["manifest_md5"]:
+        raise OperatorError(f"the manifest of {version.name} has changed since its registration: {url}")
+    manifest: Manifest = json.loads(body)
+    return manifest
+
+
+def prediction_rows(prediction: Prediction, classes: Sequence[str]) -> Rows:
+    """Yield the prediction and its execution."""
+    confidence = max(prediction.probabilities)
+    predicted = classes[prediction.probabilities.index(confidence)]
+    yield "prediction", f"{predicted} with confidence {confidence:.4f} for {prediction.key}"
+    yield "", f"{prediction.status}, by {prediction.model_version}"
+    yield "", prediction.execution_arn
+
+
+def model_rows(version: Version, in_use: bool) -> Rows:
+    """Yield the model's version in the registry."""
+    yield "model", f"{version.name}, {version.status}{', in use' if in_use else ''}, {version.registered:%F %T} UTC"
+    yield "", version.arn
+    yield "", version.model_data_url
+    yield "quality gate", version.gate_reason
+    yield "approval", version.decision
+
+
+def job_rows(job: Mapping[str, Any], version: Version) -> Rows:
+    """Yield the training job, its code and its accuracy.
+
+    Parameters
+    ----------
+    job : response of DescribeTrainingJob
+    """
+    resources = job["ResourceConfig"]
+    ended, seconds = job.get("TrainingEndTime"), job.get("TrainingTimeInSeconds")
+    yield "training job", f"{job['TrainingJobName']}, {job['TrainingJobStatus']}"
+    if ended:
+        yield "", f"{job['TrainingStartTime']:%F %T} to {ended:%F %T} UTC, {seconds or 0} s"
+    yield "", f"{resources['InstanceCount']} x {resources['InstanceType']}"
+    yield "", str(job["AlgorithmSpecification"].get("TrainingImage", "no image"))
+    # the SageMaker SDK adds hyperparameters of its own, and quotes the others
+    given = {key: str(value).strip('"') for key, value in job["HyperParameters"].items() if "sagemaker_" not in key}
+    yield "hyperparameters", " ".join(f"{key}={value}" for key, value in sorted(given.items()))
+    yield "code", version.properties.get("code", "unknown")
+    yield "score", str(version.score)
+
+
+def data_rows(manifest: Manifest, version: Version) -> Rows:
+    """Yield the training data."""
+    yield "data", manifest["source"]
+    yield "", f"archive MD5 {manifest['source_md5']}, seed {manifest['seed']}"
+    for split, counts in manifest["splits"].items():
+        classes = counts["per_class"]
+        shown = ", ".join(f"{name} {count}" for name, count in list(classes.items())[:MAX_NAMES_SHOWN])
+        yield "", f"{split} {counts['count']}: {shown}{', ...' if len(classes) > MAX_NAMES_SHOWN else ''}"
+    objects = manifest["objects"]
+    size = sum(stored["size"] for stored in objects.values())
+    yield "", f"{len(objects)} objects, {size} bytes; the manifest has their MD5s:"
+    yield "", version.properties["manifest"]
+
+
+def format_rows(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield the rows' lines for the terminal; only a word without spaces may exceed the width."""
+    for title, text in rows:
+        yield from textwrap.wrap(
+            text,
+            WIDTH,
+            initial_indent=f"{title:<{INDENT}}",
+            subsequent_indent=" " * INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+
+def verify_data(manifest: Manifest, bucket: str, *, s3: Any) -> str:
+    """Compare the checksum of every object in the bucket with the manifest, and return a line for the terminal.
+
+    Raises
+    ------
+    OperatorError
+        An object is missing or was changed.
+    """
+    objects = manifest["objects"]
+
+    def is_unchanged(key: str) -> bool:
+        try:
+            body = s3.get_object(Bucket=bucket, Key=key)["Body"]
+        except s3.exceptions.NoSuchKey:
+            return False
+        digest = hashlib.md5(usedforsecurity=False)
+        for chunk in body.iter_chunks(CHUNK_BYTES):
+            digest.update(chunk)
+        return bool(digest.hexdigest() == objects[key]["md5"])
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        changed = [key for key, same in zip(objects, pool.map(is_unchanged, objects), strict=True) if not same]
+    if changed:
+        raise OperatorError(
+            f"{len(changed)} of {len(objects)} objects in s3://{bucket} are missing or changed since training, "
+            f"first {', '.join(changed[:MAX_NAMES_SHOWN])}"
+        )
+    return f"{'verified':<{INDENT}}all {len(objects)} objects in S3 are unchanged"
