@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from tqdm import tqdm
+
+from common.probabilities import is_probability
 
 FOLDER = "transform"  # below which the job writes: its role may write nowhere else
 CONTENT_TYPE = "application/x-image"  # a PNG or a JPEG: one type holds for all objects of a job
@@ -214,12 +215,6 @@ def parse(content: bytes, classes: int) -> list[float] | str:
     if not isinstance(values, list) or len(values) != classes or not all(map(is_probability, values)):
         return f"the answer is no list of {classes} probabilities"
     return [float(value) for value in values]
-
-
-def is_probability(value: object) -> bool:
-    """Whether this is a number from 0 to 1."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and 0 <= value <= 1  # type: ignore[arg-type, operator]
 
 
 def list_keys(bucket: str, prefix: str, *, s3: Any) -> Iterator[str]:
