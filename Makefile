@@ -93,7 +93,7 @@ up: $(INSTALLED) $(PREREQUISITES) lambdas ## create or change everything that Te
 
 stage: $(INSTALLED) $(PREREQUISITES) ## bring SOURCE's images to S3 (FORMAT=recordio: as shards)
 	$(call step)
-	$(call SCRIPT,stage) --source '$(SOURCE)' $(if $(FORMAT),--format '$(FORMAT)') $(if $(call yes,$(PRETRAIN)),--others)
+	$(call SCRIPT,stage) --source '$(SOURCE)' $(if $(FORMAT),--format '$(FORMAT)') $(if $(call yes,$(PRETRAIN)),--other-classes)
 
 train: $(INSTALLED) $(PREREQUISITES) ## train in a SageMaker job, judge the model, register it
 	$(call step)

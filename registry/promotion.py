@@ -11,7 +11,7 @@ from common.files import write_json
 from common.stack import Stack
 from registry.comparison import Score, Verdict, describe
 from registry.model_registry import Version, model_in_use, put_in_use
-from registry.quality_gate import classes_of, judge_job
+from registry.quality_gate import judge_job
 from registry.registration import Status, register
 from scripts.command import OperatorError
 from training.algorithms import CONTAINER
@@ -47,8 +47,8 @@ def adopt(
     properties = {
         "fingerprint": assignment.fingerprint,
         "algorithm": assignment.algorithm.name,
-        "source": assignment.manifest["source"],
-        "classes_md5": classes_of(assignment.manifest),
+        "source": assignment.manifest.source,
+        "classes_md5": assignment.manifest.classes_md5,
         "code": code_version(),
     }
     status: Status = "PendingManualApproval" if verdict.passed else "Rejected"
@@ -63,7 +63,7 @@ def adopt(
         brings_packages=brings_packages(assignment.algorithm, assignment.config),
         status=status,
         reason=verdict.reason,
-        manifest=assignment.manifest,
+        manifest=assignment.manifest.to_json(),
         properties=properties,
     )
     forget(stack.bucket, assignment.fingerprint, s3=s3)
@@ -95,6 +95,7 @@ def write(
     """The figures, for the report."""
     content = {
         **properties,
+        "synthetic": assignment.manifest.synthetic,
         "job": job.name,
         "image": assignment.config.image,
         "instance_type": assignment.config.instance_type,
@@ -103,6 +104,6 @@ def write(
         "seconds": job.seconds,
         "metrics": job.metrics,
         "validation": {"correct": score.correct, "n": score.n, "accuracy": score.accuracy, "interval": score.interval},
-        "verdict": asdict(verdict),
+        "quality_gate": asdict(verdict),
     }
     write_json(path, content)

@@ -1,7 +1,5 @@
 """Whether a training job's model may be used: held against the bar, and against the model in use on the same rows."""
 
-import hashlib
-import json
 from dataclasses import replace
 
 import boto3
@@ -42,7 +40,7 @@ def judge_job(
     measured = job.metrics["validation"]
     try:
         right = fetch_right(job.model_data_url, s3=s3)
-        score = Score(measured["correct"], measured["n"], rows_of(manifest), right, job.best_of)
+        score = Score(measured["correct"], measured["n"], manifest.fingerprint(SPLIT), right, job.best_of)
         # below the bar nothing else counts, and asking the model in use may cost a job
         compared = in_use if score.accuracy >= stack.minimum_accuracy else None
         incumbent = score_in_use(stack, compared, manifest) if compared else None
@@ -57,10 +55,10 @@ def score_in_use(stack: Stack, version: Version, manifest: staging.Manifest) -> 
     A batch transform job asks about images, one object each: it does not read shards.
     """
     known = version.score
-    if known.rows == rows_of(manifest):
+    if known.rows == manifest.fingerprint(SPLIT):
         s3 = boto3.client("s3", region_name=stack.region)
         return replace(known, right=fetch_right(version.model_data_url, s3=s3))
-    if version.properties.get("classes_md5") != classes_of(manifest) or manifest["format"] != "images":
+    if version.properties.get("classes_md5") != manifest.classes_md5 or manifest.format != "images":
         return known
     print(f"{version.name}, the model in use, was judged on other rows: it answers for these in a batch transform job")
     try:
@@ -68,26 +66,17 @@ def score_in_use(stack: Stack, version: Version, manifest: staging.Manifest) -> 
     except TransformError as error:
         print(f"that failed: {error}")
         return known
-    return Score(sum(right.values()), len(right), rows_of(manifest), right)
+    return Score(sum(right.values()), len(right), manifest.fingerprint(SPLIT), right)
 
 
 def asked_right(stack: Stack, version: Version, manifest: staging.Manifest) -> dict[str, bool]:
     """Whether a version tells each validation image right, by the image's name."""
     batch = batches.gather(stack, SPLIT)
-    answers = batches.ask(stack, batch, version.arn, classes=len(manifest["classes"]))
+    answers = batches.ask(stack, batch, version.arn, classes=len(manifest.classes))
     s3 = boto3.client("s3", region_name=stack.region)
-    listing = s3.get_object(Bucket=stack.bucket, Key=f"{SPLIT}.lst")["Body"].read().decode("utf-8")
-    labels = {path: int(number) for _, number, path in (line.split("\t") for line in listing.splitlines())}
-    found = {key.removeprefix(batch.prefix): values for key, values in answers.probabilities.items()}
-    return {name: is_right(labels[name], values) for name, values in found.items() if name in labels}
-
-
-def classes_of(manifest: staging.Manifest) -> str:
-    """Names the classes and their order, which the registry's properties are too short for."""
-    return hashlib.md5(",".join(manifest["classes"]).encode(), usedforsecurity=False).hexdigest()
-
-
-def rows_of(manifest: staging.Manifest) -> str:
-    """Names the validation rows and their classes: scores compare only on the same ones."""
-    rows = {key: found["md5"] for key, found in manifest["objects"].items() if key.startswith(SPLIT)}
-    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
+    labels = manifest.labels(SPLIT, s3.get_object(Bucket=stack.bucket, Key=f"{SPLIT}.lst")["Body"].read())
+    return {
+        key.removeprefix(batch.prefix): is_right(labels[key], values)
+        for key, values in answers.probabilities.items()
+        if key in labels
+    }

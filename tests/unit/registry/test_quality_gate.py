@@ -7,24 +7,21 @@ import pytest
 from registry import quality_gate as gate
 from registry.batch_transform import TransformError
 from registry.model_registry import Version
-from registry.quality_gate import classes_of, judge_job, rows_of
+from registry.quality_gate import judge_job
 from tests.unit.registry.versions import make_version
 from tests.unit.stacks import make_stack
+from tests.unit.staging.manifests import make_manifest
 from training.follow import TrainingJob
 
-MANIFEST: Any = {
-    "format": "images",
-    "classes": ["bicycle", "motorcycle"],
-    "objects": {"validation/a.png": {"size": 1, "md5": "0c"}, "train/b.png": {"size": 1, "md5": "0d"}},
-}
-OTHERS: Any = {**MANIFEST, "classes": ["apple", "pear"]}
+MANIFEST = make_manifest()
+OTHERS = make_manifest(classes=("apple", "pear"))
 GOOD, BAD = dict.fromkeys("abcdefghij", True), {**dict.fromkeys("abcdefghij", True), **dict.fromkeys("abcdef", False)}
 
 
 def make_in_use(rows: str, **properties: str) -> Version:
     known = make_version(1).properties
     return make_version(
-        1, properties={**known, "validation_rows": rows, "classes_md5": classes_of(MANIFEST), **properties}
+        1, properties={**known, "validation_rows": rows, "classes_md5": MANIFEST.classes_md5, **properties}
     )
 
 
@@ -53,7 +50,7 @@ def judged(in_use: Version | None, bar: float, best_of: int = 1) -> Any:
 
 
 def test_on_the_same_rows_both_jobs_answers_are_compared(asked: list[str]) -> None:
-    verdict = judged(make_in_use(rows_of(MANIFEST)), 0.3)
+    verdict = judged(make_in_use(MANIFEST.fingerprint("validation")), 0.3)
     assert not verdict.passed
     assert "only it told 0 right, only the model in use 6, p=0.016" in verdict.reason
     assert "transform" not in asked
@@ -80,7 +77,7 @@ def test_below_the_bar_the_model_in_use_is_not_asked(asked: list[str]) -> None:
 
 @pytest.mark.usefixtures("asked")
 def test_a_model_of_other_classes_is_not_compared() -> None:
-    verdict = judged(make_in_use("other", classes_md5=classes_of(OTHERS)), 0.3)
+    verdict = judged(make_in_use("other", classes_md5=OTHERS.classes_md5), 0.3)
     assert verdict.passed
     assert "judged on other rows" in verdict.reason
 
