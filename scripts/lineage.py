@@ -17,10 +17,10 @@ import boto3
 from botocore.exceptions import ClientError
 
 from common.stack import Stack
+from evaluation.executions import find_in_output
 from registry.comparison import describe
 from registry.model_registry import Version, find_version, model_in_use, read_versions
 from scripts.command import Environment, OperatorError, run_command
-from scripts.run import passed_on
 
 WIDTH = 80
 INDENT = 12
@@ -101,7 +101,7 @@ def find_answer(stack: Stack, execution: str, states: Any) -> Answer:
         if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "InvalidArn"):
             raise
         raise LineageError(f"there is no execution {execution!r}") from error
-    version = passed_on(states, arn, found.get("output"), "model_version")
+    version = find_in_output(states, arn, found.get("output"), "model_version")
     if version is None:
         raise LineageError(f"{execution} is {found['status']}, and no model answered in it: {found.get('error')}")
     if version == "unknown":
@@ -111,7 +111,7 @@ def find_answer(stack: Stack, execution: str, states: Any) -> Answer:
         status=found.get("error") or found["status"],
         model_version=version,
         key=json.loads(found["input"]).get("s3_key", "no key"),
-        probabilities=passed_on(states, arn, found.get("output"), "inferences"),
+        probabilities=find_in_output(states, arn, found.get("output"), "inferences"),
     )
 
 

@@ -69,7 +69,7 @@ run "a_model_is_one_endpoint_that_captures_both_sides_as_json" {
     condition = alltrue([
       one(one(aws_sagemaker_endpoint_configuration.this).data_capture_config).enable_capture,
       one(one(aws_sagemaker_endpoint_configuration.this).data_capture_config).initial_sampling_percentage == 50,
-      one(one(aws_sagemaker_endpoint_configuration.this).data_capture_config).destination_s3_uri == "s3://some-bucket/data_capture",
+      one(one(aws_sagemaker_endpoint_configuration.this).data_capture_config).destination_s3_uri == "s3://some-bucket/data_capture/v7",
     ])
     error_message = "The asked share must be captured, to the asked place."
   }
