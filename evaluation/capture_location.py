@@ -26,42 +26,44 @@ class CaptureLocation:
 
     Attributes
     ----------
-    uri
-        `s3://<bucket>/<prefix>/<model>`.
+    parent_uri
+        The folder that has a folder for each model.
+    model
+        The model's version, such as `v3`, which is the name of its folder.
     endpoint_config
         The configuration with which the endpoint serves the model; None if that is not known.
     is_complete
         Whether all requests are captured, not a sample.
     """
 
-    uri: str
+    parent_uri: str
+    model: str
     endpoint: str
     endpoint_config: str | None
     is_complete: bool
 
     @property
-    def model(self) -> str:
-        """The model's version, such as `v3`."""
-        return self.uri.rpartition("/")[2]
+    def uri(self) -> str:
+        """The folder with the model's records."""
+        return f"{self.parent_uri}/{self.model}"
 
-    @property
-    def parent_uri(self) -> str:
-        """The folder that has a folder for each model."""
-        return self.uri.rpartition("/")[0]
-
-    def of_model(self, model: str) -> "CaptureLocation":
+    def of_model(self, version: str) -> "CaptureLocation":
         """Return the location for another version of the model, such as `3` or `v3`."""
-        uri = f"{self.parent_uri}/v{model.removeprefix('v')}"
-        return self if uri == self.uri else replace(self, uri=uri, endpoint_config=None, is_complete=False)
+        model = f"v{version.removeprefix('v')}"
+        return self if model == self.model else replace(self, model=model, endpoint_config=None, is_complete=False)
 
 
-def find_captures(endpoint: str, config: str | None, *, environment: str, sagemaker: Any) -> CaptureLocation | None:
+def find_captures(
+    endpoint: str, config: str | None, parent_uri: str, *, environment: str, sagemaker: Any
+) -> CaptureLocation | None:
     """Return where the captured data of the model in use is, or None if the endpoint captures nothing.
 
     Parameters
     ----------
     config
         The configuration that Terraform deployed, for an endpoint that does not exist at the moment.
+    parent_uri
+        The folder below which every model's data is captured.
 
     Raises
     ------
@@ -76,8 +78,8 @@ def find_captures(endpoint: str, config: str | None, *, environment: str, sagema
     capture = described.get("DataCaptureConfig") or {}
     if not capture.get("EnableCapture"):
         return None
-    is_complete = capture["InitialSamplingPercentage"] == 100
-    return CaptureLocation(capture["DestinationS3Uri"].rstrip("/"), endpoint, name, is_complete)
+    model = capture["DestinationS3Uri"].removeprefix(f"{parent_uri}/")
+    return CaptureLocation(parent_uri, model, endpoint, name, capture["InitialSamplingPercentage"] == 100)
 
 
 def read_captures(

@@ -62,6 +62,7 @@ def find_location(environment: Environment) -> CaptureLocation | None:
     location = find_captures(
         stack.endpoint_name,
         stack.endpoint_config_name,
+        stack.data_capture_uri,
         environment=environment.name,
         sagemaker=environment.client("sagemaker"),
     )

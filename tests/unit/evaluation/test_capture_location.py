@@ -13,7 +13,7 @@ from tests.unit.staging.fakes import FakeS3
 
 FINISHED = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 ALL = {"EnableCapture": True, "InitialSamplingPercentage": 100, "DestinationS3Uri": "s3://b/data_capture/v2"}
-LOCATION = CaptureLocation("s3://b/data_capture/v2", "cars", "cars-2", is_complete=True)
+LOCATION = CaptureLocation("s3://b/data_capture", "v2", "cars", "cars-2", is_complete=True)
 
 
 def make_captures(*lines: bytes) -> Captures:
@@ -54,7 +54,7 @@ def missing(kind: str) -> ClientError:
 
 
 def find(sagemaker: FakeSageMaker, config: str | None = "cars-2") -> CaptureLocation | None:
-    return find_captures("cars", config, environment="local", sagemaker=sagemaker)
+    return find_captures("cars", config, "s3://b/data_capture", environment="local", sagemaker=sagemaker)
 
 
 def test_the_location_is_that_of_the_configuration_which_the_endpoint_serves() -> None:
@@ -68,7 +68,6 @@ def test_the_location_is_that_of_the_configuration_which_the_endpoint_serves() -
     # THEN
     assert location
     assert (location.model, location.uri, location.endpoint_config) == ("v1", "s3://b/data_capture/v1", "cars-1")
-    assert location.parent_uri == "s3://b/data_capture"
 
 
 def test_captures_of_a_deleted_endpoint_are_found_by_the_deployed_configuration() -> None:
@@ -143,8 +142,10 @@ def test_without_records_of_the_model_the_command_is_named() -> None:
 @pytest.mark.parametrize(
     "location",
     [
-        pytest.param(CaptureLocation(LOCATION.uri, "cars", "cars-2", is_complete=False), id="a sample"),
-        pytest.param(CaptureLocation(LOCATION.uri, "cars", "cars-3", is_complete=True), id="run of another model"),
+        pytest.param(CaptureLocation(LOCATION.parent_uri, "v2", "cars", "cars-2", is_complete=False), id="a sample"),
+        pytest.param(
+            CaptureLocation(LOCATION.parent_uri, "v2", "cars", "cars-3", is_complete=True), id="run of another model"
+        ),
     ],
 )
 def test_records_that_cannot_be_expected_are_not_waited_for(

@@ -15,7 +15,7 @@ from evaluation.labelled_images import LabelledImages
 from evaluation.monitoring import Monitoring, labels_by_md5, monitor, summary, write_figures
 from tests.unit.evaluation.runs import capture_line, make_png
 
-LOCATION = CaptureLocation("s3://b/data_capture/v2", "cars", "cars-2", is_complete=True)
+LOCATION = CaptureLocation("s3://b/data_capture", "v2", "cars", "cars-2", is_complete=True)
 
 
 def md5(data: bytes) -> str:

@@ -17,7 +17,7 @@ from evaluation.report import read_results, render
 from tests.unit.evaluation.runs import capture_line, make_execution, make_png, make_run
 
 WRITTEN = datetime(2026, 3, 1, 13, 0, tzinfo=UTC)
-LOCATION = CaptureLocation("s3://b/data_capture/v2", "cars", "cars-2", is_complete=True)
+LOCATION = CaptureLocation("s3://b/data_capture", "v2", "cars", "cars-2", is_complete=True)
 TRAINING = {
     "source": "CIFAR-100 (cifar-100-python.tar.gz, md5 eb9058c3a382ffc7106e4002c42a8d85)",
     "synthetic": False,
