@@ -1,12 +1,13 @@
 """Render the report: one HTML page that contains all results and figures and loads nothing else."""
 
 import base64
-import importlib.metadata
+import contextlib
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Any, NotRequired, TypedDict, cast
@@ -221,14 +222,17 @@ def settings_rows(run: Run | None) -> Rows:
             "Run": f"{format_time(run['started'])} to {format_time(run['finished'])}",
         }
         rows = [(title, str(value)) for title, value in settings.items() if value is not None]
-    versions = [f"Python {platform.python_version()}", *(f"{name} {version}" for name, version in installed().items())]
+    versions = [f"Python {platform.python_version()}", *(f"{name} {found}" for name, found in installed().items())]
     return [*rows, ("Versions", ", ".join(versions))]
 
 
 def installed() -> dict[str, str]:
     """Return the versions of the main packages that are installed."""
-    versions = {each.metadata["Name"].lower(): each.version for each in importlib.metadata.distributions()}
-    return {name: versions[name] for name in PACKAGES if name in versions}
+    versions = {}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
 
 
 def percent(value: float | None) -> str:

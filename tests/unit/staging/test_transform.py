@@ -51,7 +51,7 @@ def test_every_image_has_the_pixels_and_label_of_the_archive(
     # WHEN
     dataset = transform(archive, classes=classes, directory=tmp_path / "data")
 
-    # THEN each listed file contains an image of that class; its pixels have its position in the archive as value
+    # THEN each listed file contains an image of that class, whose pixel value is its position in the archive
     for split, source in (("train", archive.train), ("validation", archive.train), ("test", archive.test)):
         lines = listed(dataset, split)
         assert [line[0] for line in lines] == [str(number) for number in range(len(lines))]
@@ -106,7 +106,7 @@ def test_the_validation_images_depend_on_the_seed_only(archive: Archive, tmp_pat
         dataset = transform(archive, classes=classes, directory=tmp_path / "data", seed=seed)
         return {image.name for image in dataset.splits["validation"]}
 
-    # THEN the same seed selects the same images of a class with any other classes
+    # THEN a class's validation images depend on the seed, not on the other classes
     first = chosen("bicycle", "motorcycle", seed=1)
     assert first == chosen("motorcycle", "bicycle", seed=1)
     assert first < chosen("bus", "bicycle", "motorcycle", seed=1)
