@@ -93,7 +93,7 @@ up: $(INSTALLED) $(PREREQUISITES) lambdas ## create or change everything that Te
 
 stage: $(INSTALLED) $(PREREQUISITES) ## bring SOURCE's images to S3 (FORMAT=recordio: as shards)
 	$(call step)
-	$(call SCRIPT,stage) --source '$(SOURCE)' $(if $(FORMAT),--format '$(FORMAT)') $(if $(call yes,$(PRETRAIN)),--others)
+	$(call SCRIPT,stage) --source '$(SOURCE)' $(if $(FORMAT),--format '$(FORMAT)') $(if $(call yes,$(PRETRAIN)),--other-classes)
 
 train: $(INSTALLED) $(PREREQUISITES) ## train in a SageMaker job, judge the model, register it
 	$(call step)
@@ -141,9 +141,9 @@ evaluate: $(INSTALLED) $(PREREQUISITES) ## accuracy, confusion, coverage (PRECIS
 	$(call step)
 	$(call SCRIPT,evaluate) $(if $(PRECISION),--precision '$(PRECISION)')
 
-monitor: $(INSTALLED) $(PREREQUISITES) ## read what the endpoint captured, and plot it
+monitor: $(INSTALLED) $(PREREQUISITES) ## plot the predictions that the endpoint captured (MODEL=3)
 	$(call step)
-	$(call SCRIPT,monitor)
+	$(call SCRIPT,monitor) $(if $(MODEL),--model '$(MODEL)')
 
 report: $(INSTALLED) $(PREREQUISITES) ## one page with all of it: build/ENV/report.html
 	$(call step)

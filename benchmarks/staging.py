@@ -18,7 +18,7 @@ from sagelocal.services.sagemaker.objects import download
 
 import staging
 from benchmarks.serving import client, emulator
-from staging.archive import PIXELS, Meta, Rows
+from staging.archive import PIXELS, Examples, Meta
 from staging.names import COARSE_NAMES, FINE_NAMES
 
 T = TypeVar("T")
@@ -77,20 +77,21 @@ def measure(s3: Any, archive: staging.Archive, data_format: staging.Format) -> C
         )
         upload, manifest = _timed(lambda: _load(s3, bucket, data))
         fetch, _ = _timed(lambda: _download(s3, bucket, folder / "job"))
-    sizes = [stored["size"] for key, stored in manifest["objects"].items() if not key.startswith("test")]
+    sizes = [stored.size for key, stored in manifest.objects.items() if not key.startswith("test")]
     return Cost(len(sizes), sum(sizes) / 2**20, write, upload, fetch)
 
 
-def _rows(count: int) -> Rows:
+def _rows(count: int) -> Examples:
     rng = np.random.default_rng(count)
     labels = np.array([FINE_NAMES.index(CLASSES[row % len(CLASSES)]) for row in range(count)])
     names = tuple(f"image_s_{row:06d}.png" for row in range(count))
-    return Rows(rng.integers(0, 256, (count, PIXELS), dtype=np.uint8), labels, np.zeros_like(labels), names)
+    return Examples(rng.integers(0, 256, (count, PIXELS), dtype=np.uint8), labels, np.zeros_like(labels), names)
 
 
 def _load(s3: Any, bucket: str, data: staging.Dataset) -> staging.Manifest:
     with contextlib.redirect_stdout(io.StringIO()):  # its own line would stand in the table
-        return staging.load(data, client=s3, bucket=bucket, source="random pixels", source_md5="")
+        source = staging.Source(Path(), "random pixels", md5="", synthetic=True)
+        return staging.load(data, client=s3, bucket=bucket, source=source)
 
 
 def _download(s3: Any, bucket: str, folder: Path) -> None:

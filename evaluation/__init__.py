@@ -1,1 +1,1 @@
-"""Executions, evaluation on the test set, captured data, metrics, figures and the report."""
+"""Evaluate the deployed model: executions, test-set evaluation, captured data, metrics, figures and the report."""

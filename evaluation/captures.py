@@ -1,4 +1,4 @@
-"""Read what an endpoint captured: every line of every file, from S3 or from a folder.
+"""Read the requests and responses that an endpoint captured, from S3 or from a local folder.
 
 Format: https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
 """
@@ -7,8 +7,7 @@ import base64
 import binascii
 import io
 import json
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,31 +18,38 @@ from urllib.parse import urlsplit
 from PIL import Image
 from tqdm import tqdm
 
+from common.probabilities import is_probability
+
 THREADS = 8  # below botocore's default pool of 10 connections
 SUFFIX = ".jsonl"
-LARGEST_IMAGE = 6_000_000  # bytes: about what an endpoint takes
-MOST_PIXELS = 4096 * 4096  # as many as the workflow lets pass
-FORMATS = ("PNG", "JPEG")
+MAX_IMAGE_BYTES = 6_000_000  # about the largest request that an endpoint accepts
+MAX_PIXELS = 4096 * 4096  # the workflow's limit
+IMAGE_FORMATS = ("PNG", "JPEG")
+MIN_FILES_FOR_BAR = 100  # a progress bar for fewer files would only flicker
 
 
 class MalformedRecordError(Exception):
-    """A line is no record of a request and its answer."""
+    """A line is not a record of a request and its response."""
 
 
-class ImageRefusedError(Exception):
-    """Captured bytes are no image, or one that is too large to be decoded."""
+class InvalidImageError(Exception):
+    """Captured bytes are not a PNG or JPEG, or the image is too large to decode."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One image that the endpoint was asked about, and its answer.
+    """One captured image and its prediction.
 
     Attributes
     ----------
-    event_id : of the request; of one that brought several images, with the image's number
-    time : when it was answered, in UTC, to the second
-    image : as it came, not checked; None where only answers are captured
-    probabilities : in class order
+    event_id
+        ID of the request; with several images per request, followed by the image's number.
+    time
+        Time of the response in UTC, to the second.
+    image
+        The request's bytes, not validated; None if only responses are captured.
+    probabilities
+        In class order.
     """
 
     event_id: str
@@ -53,7 +59,7 @@ class Record:
 
     @property
     def class_number(self) -> int:
-        """Position of the class with the highest probability."""
+        """Number of the predicted class."""
         return self.probabilities.index(self.confidence)
 
     @property
@@ -63,7 +69,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Malformed:
+class MalformedLine:
     """A line that could not be read, and why."""
 
     file: str
@@ -73,18 +79,24 @@ class Malformed:
 
 @dataclass
 class Captures:
-    """What was read: the records of each file by the file's name, and the lines that are none."""
+    """The records of each capture file by the file's name, and the lines that could not be read."""
 
     files: dict[str, list[Record]] = field(default_factory=dict)
-    malformed: list[Malformed] = field(default_factory=list)
+    malformed: list[MalformedLine] = field(default_factory=list)
 
     def records(self) -> list[Record]:
-        """All records, the oldest first; those of the same second in the order of their files and lines."""
-        found = (record for name in sorted(self.files) for record in self.files[name])
-        return sorted(found, key=lambda record: record.time)
+        """Return all records in order of time; records of the same second are in order of file and line."""
+        records = (record for name in sorted(self.files) for record in self.files[name])
+        return sorted(records, key=lambda record: record.time)
 
     def add(self, name: str, content: bytes, *, classes: int) -> None:
-        """Take in one file; a line that is no record is kept as malformed."""
+        """Add the content of a capture file.
+
+        Parameters
+        ----------
+        classes
+            Number of probabilities in each prediction.
+        """
         records = self.files.setdefault(name, [])
         for number, line in enumerate(content.split(b"\n"), start=1):
             if not line.strip():
@@ -92,92 +104,109 @@ class Captures:
             try:
                 records.extend(parse_records(line, classes=classes))
             except MalformedRecordError as error:
-                self.malformed.append(Malformed(name, number, str(error)))
+                self.malformed.append(MalformedLine(name, number, str(error)))
 
 
 def read_directory(directory: Path, *, classes: int) -> Captures:
-    """Read the capture files in a folder and below it.
-
-    Parameters
-    ----------
-    classes
-        How many probabilities an answer has.
-    """
+    """Read all capture files below a folder."""
     captures = Captures()
     for path in sorted(directory.rglob(f"*{SUFFIX}")):
         captures.add(path.relative_to(directory).as_posix(), path.read_bytes(), classes=classes)
     return captures
 
 
-def read_endpoint(client: Any, uri: str, endpoint: str, captures: Captures, *, classes: int) -> None:
-    """Add the files of an endpoint that `captures` does not have yet.
+def read_new_files(s3: Any, uri: str, endpoint: str, captures: Captures, *, classes: int) -> None:
+    """Add an endpoint's capture files that `captures` does not have yet.
 
     Parameters
     ----------
-    client
-        S3's.
+    s3
+        An S3 client.
     uri
-        Where captured data lands, `s3://bucket/prefix`; files are never changed once they are there.
+        The `DestinationS3Uri` of the endpoint's data capture.
     """
-    address = urlsplit(uri)
-    bucket, prefix = address.netloc, "/".join(part for part in (address.path.strip("/"), endpoint) if part)
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
-    listed = (stored["Key"] for page in pages for stored in page.get("Contents", ()))
-    keys = [key for key in listed if key.endswith(SUFFIX) and key not in captures.files]
-
-    def fetch(key: str) -> bytes:
-        content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
-        return content
-
-    for key, content in zip(keys, in_parallel(fetch, keys), strict=True):
+    bucket, prefix = _split(uri)
+    keys = [key for key in _list_files(s3, bucket, f"{prefix}{endpoint}/") if key not in captures.files]
+    for key, content in zip(keys, _fetch(s3, bucket, keys), strict=True):
         captures.add(key, content, classes=classes)
 
 
-def in_parallel(fetch: Callable[[str], bytes], keys: list[str]) -> Iterable[bytes]:
-    """Each key's bytes, in order."""
+def count_other_records(s3: Any, uri: str, endpoint: str, captures: Captures) -> int:
+    """Count the records of an endpoint's other models: those in files that `captures` does not have.
+
+    Parameters
+    ----------
+    uri
+        The folder that contains the destination of each model, `<uri>/<model>`.
+    """
+    bucket, prefix = _split(uri)
+    listed = (key for key in _list_files(s3, bucket, prefix) if key not in captures.files)
+    keys = [key for key in listed if key.removeprefix(prefix).split("/")[1:2] == [endpoint]]
+    return sum(bool(line.strip()) for content in _fetch(s3, bucket, keys) for line in content.split(b"\n"))
+
+
+def _split(uri: str) -> tuple[str, str]:
+    """Return the bucket and the prefix of a folder in S3."""
+    address = urlsplit(uri)
+    prefix = address.path.strip("/")
+    return address.netloc, f"{prefix}/" if prefix else ""
+
+
+def _list_files(s3: Any, bucket: str, prefix: str) -> list[str]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    keys = (stored["Key"] for page in pages for stored in page.get("Contents", ()))
+    return [key for key in keys if key.endswith(SUFFIX)]
+
+
+def _fetch(s3: Any, bucket: str, keys: list[str]) -> Iterable[bytes]:
+    """Yield the content of each object, in order."""
+
+    def fetch(key: str) -> bytes:
+        content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return content
+
     with ThreadPoolExecutor(THREADS) as pool:
-        # where there are few, a bar would only flash up
-        hidden = True if len(keys) < 100 else None
-        yield from tqdm(pool.map(fetch, keys), total=len(keys), desc="reading", unit="file", ncols=80, disable=hidden)
+        disable = True if len(keys) < MIN_FILES_FOR_BAR else None
+        yield from tqdm(pool.map(fetch, keys), total=len(keys), desc="reading", unit="file", ncols=80, disable=disable)
 
 
 def parse_records(line: bytes, *, classes: int) -> list[Record]:
-    """Read one line: a request with an image, or in JSON with several, as our model server takes them.
+    """Parse a line: a request with one image, or a JSON request with several, as the model server accepts them.
 
     Raises
     ------
     MalformedRecordError
-        It is not JSON, lacks a part, or its answer is no list of `classes` probabilities, or of as many lists of them
-        as the request has images.
+        The line is not JSON or lacks a field, or the response does not have `classes` probabilities for each image of
+        the request.
     """
     try:
         content = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise MalformedRecordError("no JSON") from error
-    data, event = _part(content, "captureData"), _part(content, "eventMetadata")
-    event_id, time = _text(event, "eventId"), _time(_text(event, "inferenceTime"))
-    answer = _answer(_part(data, "endpointOutput"))
-    body = None if data.get("endpointInput") is None else decode(_part(data, "endpointInput"))
-    if not isinstance(answer[0], list):
-        return [Record(event_id, time, body, _probabilities(answer, classes))]
-    images = [None] * len(answer) if body is None else _images(body)
-    if len(images) != len(answer):
-        raise MalformedRecordError(f"{len(answer)} answers for {len(images)} images")
+        raise MalformedRecordError("not JSON") from error
+    data, event = _object(content, "captureData"), _object(content, "eventMetadata")
+    event_id, time = _string(event, "eventId"), _parse_time(_string(event, "inferenceTime"))
+    response = _parse_response(_object(data, "endpointOutput"))
+    body = None if data.get("endpointInput") is None else decode(_object(data, "endpointInput"))
+    if not isinstance(response[0], list):
+        return [Record(event_id, time, body, _probabilities(response, classes))]
+    images = [None] * len(response) if body is None else _images(body)
+    if len(images) != len(response):
+        raise MalformedRecordError(f"{len(response)} predictions for {len(images)} images")
     return [
         Record(f"{event_id}/{number}", time, image, _probabilities(each, classes))
-        for number, (image, each) in enumerate(zip(images, answer, strict=True), start=1)
+        for number, (image, each) in enumerate(zip(images, response, strict=True), start=1)
     ]
 
 
 def decode(side: Mapping[str, Any]) -> bytes:
-    """The bytes of a captured request or answer: base64, or text where the encoding is JSON or CSV.
+    """Return the bytes of a captured request or response.
 
     Raises
     ------
     MalformedRecordError
-        The encoding is another, or not what the data is in.
+        The encoding is not BASE64, JSON or CSV, or the data does not have it.
     """
-    encoding, data = _text(side, "encoding"), _text(side, "data")
+    encoding, data = _string(side, "encoding"), _string(side, "data")
     if encoding in ("JSON", "CSV"):
         return data.encode("utf-8", "surrogatepass")
     if encoding != "BASE64":
@@ -185,38 +214,38 @@ def decode(side: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise MalformedRecordError("data that is no base64") from error
+        raise MalformedRecordError("data is not base64") from error
 
 
 def open_image(data: bytes) -> Image.Image:
-    """Decode captured bytes as RGB; their size is checked before, and only PNG and JPEG are known.
+    """Decode captured bytes as an RGB image; the size is checked before decoding.
 
     Raises
     ------
-    ImageRefusedError
-        They are no such image, or too large.
+    InvalidImageError
+        The bytes are not a PNG or JPEG, or the image is too large.
     """
-    if len(data) > LARGEST_IMAGE:
-        raise ImageRefusedError(f"{len(data)} bytes are more than {LARGEST_IMAGE}")
+    if len(data) > MAX_IMAGE_BYTES:
+        raise InvalidImageError(f"{len(data)} bytes exceed the limit of {MAX_IMAGE_BYTES}")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise ImageRefusedError(f"{image.width} x {image.height} pixels are more than {MOST_PIXELS}")
+        with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise InvalidImageError(f"{image.width} x {image.height} pixels exceed the limit of {MAX_PIXELS}")
             return image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        # Pillow says by each of these that a file is broken
-        raise ImageRefusedError("no PNG or JPEG") from error
+        # Pillow raises any of these for a damaged file
+        raise InvalidImageError("not a PNG or JPEG") from error
 
 
-def _answer(answer: Mapping[str, Any]) -> list[Any]:
-    is_csv = "CSV" in _text(answer, "encoding") or str(answer.get("observedContentType", "")).startswith("text/csv")
-    data = decode(answer)
+def _parse_response(side: Mapping[str, Any]) -> list[Any]:
+    is_csv = "CSV" in _string(side, "encoding") or str(side.get("observedContentType", "")).startswith("text/csv")
+    data = decode(side)
     try:
         values = [float(value) for value in data.split(b",")] if is_csv else json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise MalformedRecordError("an answer that is no list of probabilities") from error
+        raise MalformedRecordError("the response is not a list of probabilities") from error
     if not isinstance(values, list) or not values:
-        raise MalformedRecordError("an answer that is no list of probabilities")
+        raise MalformedRecordError("the response is not a list of probabilities")
     return values
 
 
@@ -224,40 +253,35 @@ def _images(body: bytes) -> list[bytes]:
     try:
         return [base64.b64decode(each["b64"], validate=True) for each in json.loads(body)["instances"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise MalformedRecordError("several answers, and a request that is no JSON with images") from error
+        raise MalformedRecordError("several predictions, but the request is not JSON with images") from error
 
 
 def _probabilities(values: Any, classes: int) -> tuple[float, ...]:
-    if not isinstance(values, list) or not all(map(_is_probability, values)):
-        raise MalformedRecordError("an answer that is no list of probabilities")
+    if not isinstance(values, list) or not all(map(is_probability, values)):
+        raise MalformedRecordError("the response is not a list of probabilities")
     if len(values) != classes:
         raise MalformedRecordError(f"{len(values)} probabilities for {classes} classes")
     return tuple(map(float, values))
 
 
-def _is_probability(value: object) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and 0 <= value <= 1  # type: ignore[arg-type, operator]
-
-
-def _time(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise MalformedRecordError(f"inferenceTime {text[:40]!r} is no time") from error
-    # AWS writes UTC; a time without a zone is taken for that
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        raise MalformedRecordError(f"inferenceTime {text[:40]!r} is not a time") from error
+    # AWS writes UTC; a time without a zone is read as UTC
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _part(content: Any, name: str) -> Mapping[str, Any]:
-    found = content.get(name) if isinstance(content, Mapping) else None
-    if not isinstance(found, Mapping):
+def _object(content: Any, name: str) -> Mapping[str, Any]:
+    value = content.get(name) if isinstance(content, Mapping) else None
+    if not isinstance(value, Mapping):
         raise MalformedRecordError(f"no {name}")
-    return found
+    return value
 
 
-def _text(content: Mapping[str, Any], name: str) -> str:
-    found = content.get(name)
-    if not isinstance(found, str):
+def _string(content: Mapping[str, Any], name: str) -> str:
+    value = content.get(name)
+    if not isinstance(value, str):
         raise MalformedRecordError(f"no {name}")
-    return found
+    return value

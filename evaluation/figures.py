@@ -1,7 +1,7 @@
-"""Figures of the report and the monitoring, in colours for light and for dark pages.
+"""Draw the figures of the report and of monitoring, in a light and a dark theme.
 
-The classes' colours are Okabe and Ito's ("Color universal design", 2008), which people of all kinds of colour
-vision tell apart; in the dark theme the lighter ones come first.
+The class colours are those of Okabe and Ito ("Color universal design", 2008), which viewers with any kind of colour
+vision can distinguish. In the dark theme the lighter ones come first.
 """
 
 from __future__ import annotations
@@ -17,26 +17,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-if TYPE_CHECKING:  # matplotlib takes a second to import, and most commands draw nothing
+from evaluation.metrics import CalibrationBin, CurvePoint
+
+if TYPE_CHECKING:  # importing matplotlib takes a second, and most commands draw nothing
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SANS = ["DejaVu Sans"]
+FONTS = ["DejaVu Sans"]
 WEB_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
-MOST_COUNTED = 15  # classes whose counts fit into a matrix's cells
-MOST_ON_ONE_SIDE = 30  # classes whose names stand on one side of a matrix only
-LARGEST_MATRIX = 17.0  # inches
-TILES_A_ROW = 6
-CAPTION = 22  # characters that fit over one
-TILE = 32  # pixels of the side of what stands for an image that is none
-POINTS_DRAWN_AS_VECTORS = 3000
-LONG_LABEL = 26  # characters, of which five do not fit beside each other
+MAX_CLASSES_WITH_COUNTS = 15  # with more classes, counts do not fit into the cells of a confusion matrix
+MAX_CLASSES_WITH_LABELS_ON_ONE_SIDE = 30
+MAX_MATRIX_INCHES = 17.0
+TILES_PER_ROW = 6
+CAPTION_CHARACTERS = 22  # that fit above a tile
+PLACEHOLDER_PIXELS = 32  # width and height of the grey tile for an invalid image
+MAX_VECTOR_POINTS = 3000  # more points are drawn as a bitmap
+LONG_LABEL_CHARACTERS = 26  # five labels of this length do not fit into one row of a legend
 DASHED = (0, (4, 3))
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours: of text, of what is beside the point, of lines, of the page, of one series alone, and of classes."""
+    """The colours of text, secondary text, lines, background, a single series, and classes."""
 
     name: str
     ink: str
@@ -47,16 +49,16 @@ class Theme:
     classes: tuple[str, ...]
 
     @property
-    def settings(self) -> Any:  # matplotlib's own type is a literal of all its settings
-        """What matplotlib is to do with them, as its `rc_context` takes it."""
+    def settings(self) -> Any:  # matplotlib's type for it is a literal of all settings
+        """Settings for matplotlib's `rc_context`."""
         text = dict.fromkeys(("text.color", "axes.titlecolor"), self.ink)
-        quiet = dict.fromkeys(("axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), self.muted)
+        labels = dict.fromkeys(("axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), self.muted)
         lines = dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color", "grid.color"), self.grid)
-        return {**SETTINGS, **text, **quiet, **lines, "figure.facecolor": self.page, "axes.facecolor": "none"}
+        return {**SETTINGS, **text, **labels, **lines, "figure.facecolor": self.page, "axes.facecolor": "none"}
 
 
 SETTINGS: dict[str, Any] = {
-    "font.family": SANS,
+    "font.family": FONTS,
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
@@ -87,13 +89,13 @@ DARK = Theme(
 )  # fmt: skip
 
 
-def words(name: str) -> str:
-    """A class's name as it is read."""
-    return name.replace("_", " ")
+def display_name(class_name: str) -> str:
+    """Return a class name with spaces in place of underscores."""
+    return class_name.replace("_", " ")
 
 
 def as_svg(draw: Callable[[Theme], Figure], theme: Theme) -> str:
-    """A figure as SVG without a background, its text in the page's own fonts."""
+    """Return a figure as SVG with a transparent background and the page's own fonts."""
     import matplotlib
 
     with matplotlib.rc_context(theme.settings), io.StringIO() as stream:
@@ -102,7 +104,7 @@ def as_svg(draw: Callable[[Theme], Figure], theme: Theme) -> str:
 
 
 def as_png(draw: Callable[[Theme], Figure], theme: Theme = LIGHT) -> bytes:
-    """A figure as PNG, for those who look at it by itself."""
+    """Return a figure as PNG."""
     import matplotlib
 
     with matplotlib.rc_context(theme.settings), io.BytesIO() as stream:
@@ -113,153 +115,153 @@ def as_png(draw: Callable[[Theme], Figure], theme: Theme = LIGHT) -> bytes:
 def confidence_over_time(
     theme: Theme, *, times: Sequence[datetime], confidences: Sequence[float], names: Sequence[str], threshold: float
 ) -> Figure:
-    """Each answer's highest probability when it was given, by class, against the threshold."""
+    """Plot the confidence of each prediction over time, by predicted class, with the threshold."""
     figure, axes = _axes(9.0, 3.8)
-    # NumPy knows no zones
-    places = np.array([moment.astimezone(UTC).replace(tzinfo=None) for moment in times], dtype="datetime64[us]")
-    heights = np.array(confidences)
+    # NumPy has no time zones
+    x = np.array([time.astimezone(UTC).replace(tzinfo=None) for time in times], dtype="datetime64[us]")
+    y = np.array(confidences)
     for number, (name, members) in enumerate(_groups(names, len(theme.classes))):
         axes.scatter(
-            places[members],
-            heights[members],
+            x[members],
+            y[members],
             s=22,
             marker="os^Dv"[number % 5],
             color=theme.classes[number % len(theme.classes)],
             alpha=0.75,
             linewidths=0,
-            label=f"{words(name)} ({len(members)})",
-            rasterized=len(times) > POINTS_DRAWN_AS_VECTORS,
+            label=f"{display_name(name)} ({len(members)})",
+            rasterized=len(times) > MAX_VECTOR_POINTS,
         )
-    below = int((heights < threshold).sum())
+    below = int((y < threshold).sum())
     axes.axhline(threshold, color=theme.ink, linewidth=1.2, linestyle=DASHED, label=f"threshold {threshold:g}")
     axes.axhspan(0, threshold, color=theme.muted, alpha=0.09, linewidth=0)
-    axes.set(ylim=(_floor(heights), 1.015), ylabel="highest probability", xlabel="time of the answer (UTC)")
-    axes.set_title(f"{below} of {len(heights)} answers are below the threshold")
+    axes.set(ylim=(_axis_start(y), 1.015), ylabel="Confidence", xlabel="Time of the prediction (UTC)")
+    axes.set_title(f"{below} of {len(y)} predictions are below the threshold")
     _legend_below(axes)
     return figure
 
 
 def confusion(theme: Theme, *, matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:
-    """Rows are labels, columns what was called; the colour is the share of the row.
+    """Plot a confusion matrix: rows are true labels, columns predicted classes, colours the share of the row.
 
-    Counts stand in the cells while they fit; from there on the colours begin steeper, so that a few show.
+    Counts are printed if they fit. For more classes the colour scale is steeper, so that small shares are visible.
     """
     from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
     counts = np.array(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    is_counted = len(classes) <= MOST_COUNTED
-    size = max(2.4 + 0.55 * len(classes), 3.4) if is_counted else 3.0 + 0.2 * len(classes)
-    figure, axes = _axes(min(size, LARGEST_MATRIX), min(size, LARGEST_MATRIX))
+    has_counts = len(classes) <= MAX_CLASSES_WITH_COUNTS
+    size = max(2.4 + 0.55 * len(classes), 3.4) if has_counts else 3.0 + 0.2 * len(classes)
+    figure, axes = _axes(min(size, MAX_MATRIX_INCHES), min(size, MAX_MATRIX_INCHES))
     ramp = LinearSegmentedColormap.from_list("heat", [theme.page, theme.accent])
-    axes.imshow(shares, cmap=ramp, norm=PowerNorm(1 if is_counted else 0.5, vmin=0, vmax=1), interpolation="nearest")
+    axes.imshow(shares, cmap=ramp, norm=PowerNorm(1 if has_counts else 0.5, vmin=0, vmax=1), interpolation="nearest")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    _name_cells(axes, classes)
-    if is_counted:
-        _count_cells(axes, theme, counts, shares)
+    _label_cells(axes, classes)
+    if has_counts:
+        _print_counts(axes, theme, counts, shares)
     else:
-        _rule_cells(axes, theme, len(classes))
-    axes.set(xlabel="called", ylabel="label")
-    axes.set_title(f"{counts.diagonal().sum()} of {counts.sum()} images told right")
+        _draw_cell_borders(axes, theme, len(classes))
+    axes.set(xlabel="Predicted", ylabel="True label")
+    axes.set_title(f"{counts.diagonal().sum()} of {counts.sum()} images classified correctly")
     return figure
 
 
-def reliability(theme: Theme, *, bins: Sequence[Mapping[str, Any]], error: float) -> Figure:
-    """Accuracy against confidence with 95 % intervals, bin by bin, and how many images each holds.
+def reliability(theme: Theme, *, bins: Sequence[CalibrationBin], error: float) -> Figure:
+    """Plot the accuracy of each bin against its mean confidence with 95 % intervals, and the bins' sizes.
 
-    On the diagonal a model is calibrated.
+    The points of a calibrated model are on the diagonal.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
     figure = Figure(figsize=(4.6, 4.6), layout="constrained")
-    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+    axes, sizes = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
     x, y, n = (np.array([each[name] for each in bins]) for name in ("confidence", "accuracy", "n"))
     low, high = np.array([each["interval"] for each in bins]).T
-    floor = _floor(x)
-    axes.plot([floor, 1], [floor, 1], color=theme.muted, linewidth=1, linestyle=DASHED)
-    # the interval of a share of all or none lies to one side of it
+    start = _axis_start(x)
+    axes.plot([start, 1], [start, 1], color=theme.muted, linewidth=1, linestyle=DASHED)
+    # rounding can put the interval of 0 % or 100 % entirely to one side of the value
     spread = [np.maximum(y - low, 0), np.maximum(high - y, 0)]
     axes.errorbar(x, y, yerr=spread, fmt="none", ecolor=theme.accent, elinewidth=1.2, alpha=0.45)
     axes.plot(x, y, "o", color=theme.accent, markersize=6)
-    axes.set(xlim=(floor, 1.02), ylim=(0, 1.02), ylabel="accuracy")
+    axes.set(xlim=(start, 1.02), ylim=(0, 1.02), ylabel="Accuracy")
     axes.set_title(f"Expected calibration error {error:.3f}")
-    below.bar(x, n / n.sum(), width=(1.02 - floor) / 40, color=theme.accent)
-    below.set(ylim=(0, 1), xlabel="mean confidence of the bin", ylabel="images")
-    below.yaxis.set_major_formatter(PercentFormatter(1))
+    sizes.bar(x, n / n.sum(), width=(1.02 - start) / 40, color=theme.accent)
+    sizes.set(ylim=(0, 1), xlabel="Mean confidence of the bin", ylabel="Images")
+    sizes.yaxis.set_major_formatter(PercentFormatter(1))
     return figure
 
 
-def coverage(theme: Theme, *, curve: Sequence[Mapping[str, float]], threshold: float) -> Figure:
-    """What passes and how much of it is right, for every threshold."""
+def coverage(theme: Theme, *, curve: Sequence[CurvePoint], threshold: float) -> Figure:
+    """Plot coverage, and accuracy of the images at or above the threshold, for every threshold."""
     figure, axes = _axes(9.0, 3.4)
-    x, covered, right = _columns(curve)
-    # up to the lowest confidence everything passes
-    x, covered, right = (np.insert(values, 0, first) for values, first in ((x, 0), (covered, 1), (right, right[0])))
-    axes.step(x, right, where="pre", color=theme.classes[0], linewidth=2, label="accuracy of what passes")
-    axes.step(x, covered, where="pre", color=theme.classes[1], linewidth=2, label="coverage: what passes")
+    x, covered, accuracy = _columns(curve)
+    # every threshold up to the lowest confidence accepts all images
+    x, covered, accuracy = (
+        np.insert(values, 0, first) for values, first in ((x, 0), (covered, 1), (accuracy, accuracy[0]))
+    )
+    axes.step(x, accuracy, where="pre", color=theme.classes[0], linewidth=2, label="accuracy at or above the threshold")
+    axes.step(x, covered, where="pre", color=theme.classes[1], linewidth=2, label="coverage")
     axes.axvline(threshold, color=theme.ink, linewidth=1.2, linestyle=DASHED, label=f"threshold {threshold:g}")
     start = max(float(x[1]) - 0.02, 0.0)
-    axes.set(xlim=(min(start, threshold - 0.02), 1.003), ylim=(0, 1.02), xlabel="threshold", ylabel="share")
+    axes.set(xlim=(min(start, threshold - 0.02), 1.003), ylim=(0, 1.02), xlabel="Threshold", ylabel="Share of images")
     axes.set_title("Coverage and accuracy by threshold")
     _legend_below(axes)
     return figure
 
 
-def selection(theme: Theme, *, curve: Sequence[Mapping[str, float]], threshold: float, area: float) -> Figure:
-    """Accuracy of what passes against how much passes, over all thresholds; the area above it is the risk's."""
+def accuracy_by_coverage(theme: Theme, *, curve: Sequence[CurvePoint], threshold: float, area: float) -> Figure:
+    """Plot the accuracy of the accepted images against coverage; the area above it is the risk-coverage area."""
     figure, axes = _axes(4.6, 4.6)
-    x, covered, right = _columns(curve)
-    # below the coverage of the highest threshold there is no other
-    covered, right = np.append(covered, 0.0), np.append(right, right[-1])
-    axes.fill_between(covered, right, 1, step="post", color=theme.classes[0], alpha=0.15, linewidth=0)
-    axes.step(covered, right, where="post", color=theme.classes[0], linewidth=2)
-    passing = np.flatnonzero(x >= threshold)
-    if len(passing):
-        place = passing[0]
-        axes.plot(
-            covered[place], right[place], "o", color=theme.ink, markersize=7, label=f"threshold {threshold:g}", zorder=3
-        )
+    x, covered, accuracy = _columns(curve)
+    # extend the curve to coverage 0, below the coverage of the highest threshold
+    covered, accuracy = np.append(covered, 0.0), np.append(accuracy, accuracy[-1])
+    axes.fill_between(covered, accuracy, 1, step="post", color=theme.classes[0], alpha=0.15, linewidth=0)
+    axes.step(covered, accuracy, where="post", color=theme.classes[0], linewidth=2)
+    accepting = np.flatnonzero(x >= threshold)
+    if len(accepting):
+        point = covered[accepting[0]], accuracy[accepting[0]]
+        axes.plot(*point, "o", color=theme.ink, markersize=7, label=f"threshold {threshold:g}", zorder=3)
         axes.legend(loc="lower left")
-    axes.set(xlim=(0, 1.02), ylim=(_floor(right), 1.005), xlabel="coverage: what passes", ylabel="accuracy of it")
+    axes.set(xlim=(0, 1.02), ylim=(_axis_start(accuracy), 1.005), xlabel="Coverage", ylabel="Accuracy")
     axes.set_title(f"Area under the risk-coverage curve {area:.3f}")
     return figure
 
 
 def epochs(theme: Theme, *, history: Sequence[Mapping[str, float]]) -> Figure:
-    """Accuracy on the training and the validation rows, epoch by epoch."""
+    """Plot training and validation accuracy by epoch."""
     from matplotlib.ticker import MaxNLocator
 
     figure, axes = _axes(4.6, 3.4)
     x = np.arange(1, len(history) + 1)
-    series = (("train_accuracy", "training, augmented"), ("validation_accuracy", "validation"))
+    series = (("train_accuracy", "training (augmented)"), ("validation_accuracy", "validation"))
     for number, (name, label) in enumerate(series):
-        y = [row.get(name, np.nan) for row in history]
+        y = [epoch.get(name, np.nan) for epoch in history]
         axes.plot(x, y, "os"[number] + "-", color=theme.classes[number], linewidth=2, markersize=5, label=label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(xlabel="epoch", ylabel="accuracy")
-    axes.set_title("Accuracy while training")
+    axes.set(xlabel="Epoch", ylabel="Accuracy")
+    axes.set_title("Training and validation accuracy")
     axes.legend(loc="lower right")
     return figure
 
 
 def contact_sheet(theme: Theme, *, images: Sequence[Image.Image | None], captions: Sequence[str], title: str) -> Figure:
-    """Images in rows, enlarged without smoothing, each with its caption; None where there is no image."""
+    """Show images in rows, enlarged without smoothing, each with a caption; None is shown as a grey tile."""
     from matplotlib.figure import Figure
 
-    rows = max(1, -(-len(images) // TILES_A_ROW))
-    figure = Figure(figsize=(TILES_A_ROW * 1.5, rows * 1.72 + 0.5), layout="constrained")
+    rows = max(1, -(-len(images) // TILES_PER_ROW))
+    figure = Figure(figsize=(TILES_PER_ROW * 1.5, rows * 1.72 + 0.5), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-    grid = figure.subplots(rows, TILES_A_ROW, squeeze=False).flat
+    grid = figure.subplots(rows, TILES_PER_ROW, squeeze=False).flat
     for number, axes in enumerate(grid):
         axes.set_axis_off()
         if number >= len(images):
             continue
         image = images[number]
-        pixels = np.asarray(image) if image else np.full((TILE, TILE, 3), 128, dtype=np.uint8)
-        axes.imshow(pixels, interpolation="nearest")
-        caption = textwrap.fill(words(captions[number]), CAPTION)
+        grey = np.full((PLACEHOLDER_PIXELS, PLACEHOLDER_PIXELS, 3), 128, dtype=np.uint8)
+        axes.imshow(np.asarray(image) if image else grey, interpolation="nearest")
+        caption = textwrap.fill(display_name(captions[number]), CAPTION_CHARACTERS)
         axes.set_title(caption, fontsize=8, fontweight="normal", loc="center", pad=4, color=theme.ink)
     return figure
 
@@ -271,43 +273,43 @@ def _axes(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def _groups(names: Sequence[str], most: int) -> list[tuple[str, list[int]]]:
-    """Positions by name in the names' order; where there are more names than colours, the rarest as one."""
+def _groups(names: Sequence[str], maximum: int) -> list[tuple[str, list[int]]]:
+    """Return the positions of each name, by name; the rarest names form the group "others" if there are too many."""
     counts = Counter(names)
-    kept = {name for name, _ in counts.most_common(most if len(counts) <= most else most - 1)}
+    kept = {name for name, _ in counts.most_common(maximum if len(counts) <= maximum else maximum - 1)}
     members: dict[str, list[int]] = {}
-    for place, name in enumerate(names):
-        members.setdefault(name if name in kept else "others", []).append(place)
+    for position, name in enumerate(names):
+        members.setdefault(name if name in kept else "others", []).append(position)
     return sorted(members.items(), key=lambda group: (group[0] == "others", group[0]))
 
 
-def _floor(values: Any) -> float:
-    """Where an axis of shares may begin so that all of them are seen."""
+def _axis_start(values: Any) -> float:
+    """Return the start of an axis that ends at 1, so that all values are visible."""
     lowest = float(np.min(values, initial=1.0))
     return max(0.0, float(np.floor(lowest * 20 - 0.2)) / 20)
 
 
-def _columns(curve: Sequence[Mapping[str, float]]) -> Any:
+def _columns(curve: Sequence[CurvePoint]) -> Any:
     return (np.array([point[name] for point in curve]) for name in ("threshold", "coverage", "accuracy"))
 
 
-def _name_cells(axes: Axes, classes: Sequence[str]) -> None:
-    places, names = range(len(classes)), [words(name) for name in classes]
-    size = 9 if len(classes) <= MOST_ON_ONE_SIDE else 8
-    axes.set_xticks(places, names, rotation=0 if len(classes) <= 3 else 90, fontsize=size)
-    axes.set_yticks(places, names, fontsize=size)
-    if len(classes) > MOST_ON_ONE_SIDE:  # from the middle of the matrix it is far to one side
+def _label_cells(axes: Axes, classes: Sequence[str]) -> None:
+    positions, names = range(len(classes)), [display_name(name) for name in classes]
+    size = 9 if len(classes) <= MAX_CLASSES_WITH_LABELS_ON_ONE_SIDE else 8
+    axes.set_xticks(positions, names, rotation=0 if len(classes) <= 3 else 90, fontsize=size)
+    axes.set_yticks(positions, names, fontsize=size)
+    if len(classes) > MAX_CLASSES_WITH_LABELS_ON_ONE_SIDE:
         axes.tick_params(labeltop=True, labelright=True)
 
 
-def _rule_cells(axes: Axes, theme: Theme, count: int) -> None:
-    """Fine lines between the cells, by which an eye finds back to the names."""
+def _draw_cell_borders(axes: Axes, theme: Theme, count: int) -> None:
+    """Draw thin lines between the cells, which lead the eye to the class names."""
     edges = np.arange(count + 1) - 0.5
     axes.vlines(edges, -0.5, count - 0.5, color=theme.grid, linewidth=0.4)
     axes.hlines(edges, -0.5, count - 0.5, color=theme.grid, linewidth=0.4)
 
 
-def _count_cells(axes: Axes, theme: Theme, counts: Any, shares: Any) -> None:
+def _print_counts(axes: Axes, theme: Theme, counts: Any, shares: Any) -> None:
     is_small = len(counts) > 6
     for (row, column), count in np.ndenumerate(counts):
         share = shares[row, column]
@@ -318,5 +320,5 @@ def _count_cells(axes: Axes, theme: Theme, counts: Any, shares: Any) -> None:
 
 def _legend_below(axes: Axes) -> None:
     _, labels = axes.get_legend_handles_labels()
-    columns = 5 if max(map(len, labels)) < LONG_LABEL else 3
+    columns = 5 if max(map(len, labels)) < LONG_LABEL_CHARACTERS else 3
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=columns, columnspacing=1.6, handletextpad=0.4)

@@ -1,13 +1,14 @@
-"""What is counted and estimated from probabilities and labels; arrays in, plain numbers out.
+"""Classification metrics computed from probabilities and labels.
 
-`n` is the number of images, `k` of classes; `confidence` is the highest probability of an image, shape (n,);
-`correct` says whether that class is its label, shape (n,).
+In shapes, `n` is the number of images and `k` the number of classes. `confidence` is each image's highest
+probability, shape (n,). `correct` says whether the class with that probability is the label, shape (n,).
 """
 
 import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,108 +18,114 @@ from registry.comparison import wilson_interval
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
+Interval = tuple[float, float]
 
 BINS = 15
 
 
 @dataclass(frozen=True)
-class Share:
-    """`correct` of `n`, with the 95 % interval of Wilson; None where there is nothing to count."""
+class Proportion:
+    """`correct` of `n`, with its 95 % Wilson interval; both are None if `n` is 0."""
 
     correct: int
     n: int
 
     @property
     def value(self) -> float | None:
-        """The share itself."""
+        """The proportion."""
         return self.correct / self.n if self.n else None
 
     @property
-    def interval(self) -> tuple[float, float] | None:
-        """Where the share lies, with 95 % confidence."""
+    def interval(self) -> Interval | None:
+        """The 95 % interval."""
         return wilson_interval(self.correct, self.n) if self.n else None
 
 
 @dataclass(frozen=True)
 class ClassScore:
-    """Of those called this class, how many are (precision); of those that are, how many are called so (recall)."""
+    """Precision and recall of one class."""
 
-    precision: Share
-    recall: Share
+    precision: Proportion
+    recall: Proportion
 
 
-@dataclass(frozen=True)
-class CurvePoint:
-    """What is left, and how much of it is right, at and above one threshold."""
+class CurvePoint(TypedDict):
+    """Coverage and accuracy of the images whose confidence reaches a threshold."""
 
     threshold: float
     coverage: float
     accuracy: float
 
 
-@dataclass(frozen=True)
-class Bin:
-    """Images of similar confidence: the mean of it, and the share that is right."""
+class CalibrationBin(TypedDict):
+    """Images of similar confidence: their number, mean confidence, and accuracy with its 95 % interval."""
 
     n: int
     confidence: float
     accuracy: float
-    interval: tuple[float, float]
+    interval: Interval
 
 
 def confusion_matrix(labels: Integers, predicted: Integers, classes: int) -> Integers:
-    """Counts of shape (k, k): the row is the label, the column the class that was called."""
+    """Return counts of shape (k, k): rows are true labels, columns predicted classes."""
     matrix = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(matrix, (labels, predicted), 1)
     return matrix
 
 
 def class_scores(confusion: Integers) -> list[ClassScore]:
-    """Precision and recall of each class."""
-    right, called, real = confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1)
+    """Return the precision and recall of each class."""
+    correct, predicted, actual = confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1)
     return [
-        ClassScore(Share(int(hits), int(columns)), Share(int(hits), int(rows)))
-        for hits, columns, rows in zip(right, called, real, strict=True)
+        ClassScore(Proportion(int(hits), int(columns)), Proportion(int(hits), int(rows)))
+        for hits, columns, rows in zip(correct, predicted, actual, strict=True)
     ]
 
 
 def coverage_curve(confidence: Floats, correct: Booleans) -> list[CurvePoint]:
-    """Coverage and accuracy for every threshold that makes a difference, the lowest first.
+    """Return coverage and accuracy at each distinct confidence as threshold, in ascending order.
 
     Source: El-Yaniv and Wiener, "On the foundations of noise-free selective classification", 2010.
     """
     order = np.argsort(-confidence, kind="stable")
-    falling, hits = confidence[order], np.cumsum(correct[order])
-    # of images with the same confidence, the last: a threshold takes all of them or none
-    ends = np.flatnonzero(np.append(np.diff(falling) != 0, True))
+    descending, hits = confidence[order], np.cumsum(correct[order])
+    # the last image of each confidence: a threshold accepts all images of a confidence or none
+    ends = np.flatnonzero(np.append(np.diff(descending) != 0, True))
     n = len(confidence)
-    points = [CurvePoint(float(falling[end]), float(end + 1) / n, float(hits[end]) / float(end + 1)) for end in ends]
+    points = [
+        CurvePoint(
+            threshold=float(descending[end]), coverage=float(end + 1) / n, accuracy=float(hits[end]) / float(end + 1)
+        )
+        for end in ends
+    ]
     return points[::-1]
 
 
 def risk_coverage_area(curve: Sequence[CurvePoint]) -> float:
-    """Area under the share of wrong ones against coverage, 0 at best: the risk of what passes, over all thresholds.
+    """Return the area under the risk-coverage curve: the error rate averaged over all coverages, 0 at best.
 
     Source: Geifman, Uziel and El-Yaniv, "Bias-reduced uncertainty estimation for deep neural classifiers", 2019.
     """
-    stricter = [point.coverage for point in curve[1:]] + [0.0]
-    return sum((1 - point.accuracy) * (point.coverage - less) for point, less in zip(curve, stricter, strict=True))
+    stricter = [point["coverage"] for point in curve[1:]] + [0.0]
+    return sum(
+        (1 - point["accuracy"]) * (point["coverage"] - less) for point, less in zip(curve, stricter, strict=True)
+    )
 
 
 def threshold_for(curve: Sequence[CurvePoint], precision: float) -> float:
-    """The smallest threshold at and above which this share is right, as short as it can be written.
+    """Return the smallest threshold that reaches a precision, with as few digits as possible.
 
     Parameters
     ----------
     precision
-        At most the highest accuracy of the curve.
+        Wanted accuracy of the images at or above the threshold; at most the curve's highest accuracy.
     """
-    place = next(place for place, point in enumerate(curve) if point.accuracy >= precision)
-    return _shortest(curve[place - 1].threshold if place else 0.0, curve[place].threshold)
+    index = next(index for index, point in enumerate(curve) if point["accuracy"] >= precision)
+    return _shortest(curve[index - 1]["threshold"] if index else 0.0, curve[index]["threshold"])
 
 
 def _shortest(low: float, high: float) -> float:
-    """A number of few digits above `low`, at most `high` and below 1: as a threshold it lets the same images pass."""
+    """Return a number of few digits above `low`, at most `high` and below 1; as a threshold it equals `high`."""
     for digits in range(1, sys.float_info.dig + 1):
         step = 10.0**digits
         candidate = min(math.floor(high * step), step - 1) / step
@@ -127,8 +134,8 @@ def _shortest(low: float, high: float) -> float:
     return high
 
 
-def calibration_bins(confidence: Floats, correct: Booleans, *, bins: int = BINS) -> list[Bin]:
-    """Bins of equal width from 0 to 1, each with its upper edge; those that hold no image are left out.
+def calibration_bins(confidence: Floats, correct: Booleans, *, bins: int = BINS) -> list[CalibrationBin]:
+    """Return the non-empty bins of equal width from 0 to 1; a bin includes its upper edge.
 
     Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017.
     """
@@ -136,15 +143,17 @@ def calibration_bins(confidence: Floats, correct: Booleans, *, bins: int = BINS)
     return [_bin(confidence[members], correct[members]) for members in (numbers == each for each in np.unique(numbers))]
 
 
-def calibration_error(bins: Sequence[Bin]) -> float:
-    """Expected calibration error: the mean distance of confidence from accuracy, weighted by the bins' sizes.
+def calibration_error(bins: Sequence[CalibrationBin]) -> float:
+    """Return the expected calibration error: the mean difference of confidence and accuracy, weighted by bin size.
 
     Source: as `calibration_bins`.
     """
-    n = sum(each.n for each in bins)
-    return sum(each.n * abs(each.accuracy - each.confidence) for each in bins) / n
+    n = sum(each["n"] for each in bins)
+    return sum(each["n"] * abs(each["accuracy"] - each["confidence"]) for each in bins) / n
 
 
-def _bin(confidence: Floats, correct: Booleans) -> Bin:
+def _bin(confidence: Floats, correct: Booleans) -> CalibrationBin:
     hits, n = int(correct.sum()), len(correct)
-    return Bin(n, float(confidence.mean()), hits / n, wilson_interval(hits, n))
+    return CalibrationBin(
+        n=n, confidence=float(confidence.mean()), accuracy=hits / n, interval=wilson_interval(hits, n)
+    )

@@ -1,13 +1,14 @@
 """Lineage of a prediction: model version, training job, code, accuracy, and training data with their checksums."""
 
 import hashlib
-import json
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from pydantic import ValidationError
 
 from common.errors import OperatorError
 from registry.model_registry import Version
@@ -60,8 +61,12 @@ def read_training_manifest(version: Version, *, s3: Any) -> Manifest:
         raise OperatorError(f"the manifest of {version.name} is missing: {url}") from None
     if hashlib.md5(body, usedforsecurity=False).hexdigest() != version.properties["manifest_md5"]:
         raise OperatorError(f"the manifest of {version.name} has changed since its registration: {url}")
-    manifest: Manifest = json.loads(body)
-    return manifest
+    try:
+        return Manifest.model_validate_json(body)
+    except ValidationError as error:
+        raise OperatorError(
+            f"the manifest of {version.name} was written by another version of this code: {url}"
+        ) from error
 
 
 def prediction_rows(prediction: Prediction, classes: Sequence[str]) -> Rows:
@@ -105,14 +110,14 @@ def job_rows(job: Mapping[str, Any], version: Version) -> Rows:
 
 def data_rows(manifest: Manifest, version: Version) -> Rows:
     """Yield the training data."""
-    yield "data", manifest["source"]
-    yield "", f"archive MD5 {manifest['source_md5']}, seed {manifest['seed']}"
-    for split, counts in manifest["splits"].items():
-        classes = counts["per_class"]
+    yield "data", manifest.source
+    yield "", f"archive MD5 {manifest.source_md5}, seed {manifest.seed}"
+    for split, counts in manifest.splits.items():
+        classes = counts.per_class
         shown = ", ".join(f"{name} {count}" for name, count in list(classes.items())[:MAX_NAMES_SHOWN])
-        yield "", f"{split} {counts['count']}: {shown}{', ...' if len(classes) > MAX_NAMES_SHOWN else ''}"
-    objects = manifest["objects"]
-    size = sum(stored["size"] for stored in objects.values())
+        yield "", f"{split} {counts.count}: {shown}{', ...' if len(classes) > MAX_NAMES_SHOWN else ''}"
+    objects = manifest.objects
+    size = sum(stored.size for stored in objects.values())
     yield "", f"{len(objects)} objects, {size} bytes; the manifest has their MD5s:"
     yield "", version.properties["manifest"]
 
@@ -138,7 +143,7 @@ def verify_data(manifest: Manifest, bucket: str, *, s3: Any) -> str:
     OperatorError
         An object is missing or was changed.
     """
-    objects = manifest["objects"]
+    objects = manifest.objects
 
     def is_unchanged(key: str) -> bool:
         try:
@@ -148,7 +153,7 @@ def verify_data(manifest: Manifest, bucket: str, *, s3: Any) -> str:
         digest = hashlib.md5(usedforsecurity=False)
         for chunk in body.iter_chunks(CHUNK_BYTES):
             digest.update(chunk)
-        return bool(digest.hexdigest() == objects[key]["md5"])
+        return bool(digest.hexdigest() == objects[key].md5)
 
     with ThreadPoolExecutor(THREADS) as pool:
         changed = [key for key, same in zip(objects, pool.map(is_unchanged, objects), strict=True) if not same]

@@ -9,7 +9,6 @@ from common.files import write_json
 from registry.comparison import Score
 from registry.model_registry import ModelRegistry, RegistrationRequest
 from registry.quality_gate import GateResult, QualityGate
-from registry.validation_set import classes_md5
 from training.algorithms import CONTAINER
 from training.follow import TrainingJob
 from training.job_config import TrainingRequest
@@ -91,12 +90,12 @@ def registration_request(
         brings_packages=brings_packages(request.algorithm, request.config),
         status="PendingManualApproval" if result.passed else "Rejected",
         reason=result.reason,
-        manifest=request.manifest,
+        manifest=request.manifest.to_json(),
         properties={
             "fingerprint": request.fingerprint,
             "algorithm": request.algorithm.name,
-            "source": request.manifest["source"],
-            "classes_md5": classes_md5(request.manifest),
+            "source": request.manifest.source,
+            "classes_md5": request.manifest.classes_md5,
             "code": code_version(),
         },
     )
@@ -116,6 +115,7 @@ def training_metrics(
     job, score, config = registration.job, registration.score, request.config
     return {
         **registration.properties,
+        "synthetic": request.manifest.synthetic,
         "job": job.name,
         "image": config.image,
         "instance_type": config.instance_type,

@@ -11,10 +11,10 @@ from registry.batch_transform import TransformConfig, TransformJobError, prepare
 from registry.comparison import Score, compare
 from registry.model_registry import Version
 from registry.predictions import is_correct, read_validation_results
-from registry.validation_set import VALIDATION, class_count, classes_md5, fingerprint, is_recordio, read_labels
 from staging import Manifest
 from training.follow import TrainingJob
 
+VALIDATION = "validation"  # split, and prefix of its objects
 SIGNIFICANCE = 0.05  # a smaller p-value means that the candidate is worse
 
 
@@ -56,7 +56,7 @@ class QualityGate:
         """
         measured = job.metrics["validation"]
         results = read_validation_results(job.model_data_url, s3=self.s3)
-        candidate = Score(measured["correct"], measured["n"], fingerprint(manifest), results, job.best_of)
+        candidate = Score(measured["correct"], measured["n"], manifest.fingerprint(VALIDATION), results, job.best_of)
         # a model below the minimum fails anyway: do not pay for a transform job
         compared = in_use if candidate.accuracy >= self.minimum_accuracy else None
         incumbent = self.score_in_use(compared, manifest) if compared else None
@@ -68,25 +68,29 @@ class QualityGate:
         A batch transform job classifies one image per object, and cannot read RecordIO shards.
         """
         known = version.score
-        if known.validation_set == fingerprint(manifest):
+        if known.validation_set == manifest.fingerprint(VALIDATION):
             return replace(known, correct_by_image=read_validation_results(version.model_data_url, s3=self.s3))
-        if version.properties.get("classes_md5") != classes_md5(manifest) or is_recordio(manifest):
+        if version.properties.get("classes_md5") != manifest.classes_md5 or manifest.format != "images":
             return known
         print(f"{version.name} (in use) was validated on other images: scoring it on these in a batch transform job")
         try:
-            results = self.predict_validation(version, class_count(manifest))
+            results = self.predict_validation(version, manifest)
         except TransformJobError as error:
             print(f"the model in use cannot be scored: {error}")
             return known
-        return Score(sum(results.values()), len(results), fingerprint(manifest), results)
+        return Score(sum(results.values()), len(results), manifest.fingerprint(VALIDATION), results)
 
-    def predict_validation(self, version: Version, classes: int) -> dict[str, bool]:
+    def predict_validation(self, version: Version, manifest: Manifest) -> dict[str, bool]:
         """Return whether a version classifies each staged validation image correctly, by the image's name."""
         job = prepare_job(self.transform, VALIDATION, s3=self.s3)
-        predictions = run_job(job, version.arn, class_count=classes, sagemaker=self.sagemaker, s3=self.s3)
-        labels = read_labels(self.transform.bucket, s3=self.s3)
-        found = {key.removeprefix(job.prefix): values for key, values in predictions.probabilities.items()}
-        return {name: is_correct(labels[name], values) for name, values in found.items() if name in labels}
+        predictions = run_job(job, version.arn, class_count=len(manifest.classes), sagemaker=self.sagemaker, s3=self.s3)
+        listing = self.s3.get_object(Bucket=self.transform.bucket, Key=f"{VALIDATION}.lst")["Body"].read()
+        labels = manifest.labels(VALIDATION, listing)
+        return {
+            key.removeprefix(job.prefix): is_correct(labels[key], values)
+            for key, values in predictions.probabilities.items()
+            if key in labels
+        }
 
 
 def decide(candidate: Score, incumbent: Score | None, minimum_accuracy: float) -> GateResult:

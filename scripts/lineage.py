@@ -4,17 +4,12 @@ EXECUTION is an execution's ARN or name, MODEL a version (3, v3 or its ARN). The
 """
 
 import argparse
-import json
-from typing import Any
-
-from botocore.exceptions import ClientError
 
 from common.errors import OperatorError
+from evaluation.executions import find_prediction
 from registry import lineage
-from registry.lineage import Prediction
 from registry.model_registry import find_version
 from scripts.command import Environment, run_command
-from scripts.run import passed_on
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -53,40 +48,6 @@ def main(environment: Environment) -> None:
     print("\n".join(lineage.format_rows(rows)))
     if chosen.verify:
         print(lineage.verify_data(manifest, stack.bucket, s3=s3))
-
-
-def find_prediction(state_machine_arn: str, execution: str, states: Any) -> Prediction:
-    """Return the prediction of an execution, even if the execution failed at the threshold.
-
-    Parameters
-    ----------
-    execution : ARN or name
-
-    Raises
-    ------
-    OperatorError
-        The execution does not exist, or has no prediction.
-    """
-    name = f"{state_machine_arn.replace(':stateMachine:', ':execution:')}:{execution}"
-    arn = execution if execution.startswith("arn:") else name
-    try:
-        described = states.describe_execution(executionArn=arn)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "InvalidArn"):
-            raise
-        raise OperatorError(f"execution {execution!r} does not exist") from error
-    version = passed_on(states, arn, described.get("output"), "model_version")
-    if version is None:
-        raise OperatorError(f"{execution} is {described['status']} without a prediction: {described.get('error')}")
-    if version == "unknown":
-        raise OperatorError(f"{execution} does not record the version of its model: name a model with MODEL")
-    return Prediction(
-        execution_arn=arn,
-        status=described.get("error") or described["status"],
-        model_version=version,
-        key=json.loads(described["input"]).get("s3_key", "no key"),
-        probabilities=passed_on(states, arn, described.get("output"), "inferences"),
-    )
 
 
 if __name__ == "__main__":

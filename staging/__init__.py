@@ -1,14 +1,14 @@
-"""From an archive of CIFAR-100 to images in S3: extract, transform, load."""
+"""Stage a data set: extract an archive of CIFAR-100, transform its images, load them to S3."""
 
 from staging.archive import Archive, read_archive
 from staging.errors import StagingError
 from staging.extract import OFFICIAL_URL, extract_cifar_data
 from staging.load import load
-from staging.manifest import Manifest, ManifestMissingError, read_manifest
+from staging.manifest import Format, Manifest, ManifestError, ManifestMissingError, read_manifest
 from staging.source import Source, resolve
 from staging.stage import stage
 from staging.synthetic.sample import draw_archive
-from staging.transform import SIDE, Dataset, Format, transform
+from staging.transform import SIDE, Dataset, transform
 
 __all__ = [
     "OFFICIAL_URL",
@@ -17,6 +17,7 @@ __all__ = [
     "Dataset",
     "Format",
     "Manifest",
+    "ManifestError",
     "ManifestMissingError",
     "Source",
     "StagingError",

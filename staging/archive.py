@@ -1,4 +1,4 @@
-"""Read an archive in CIFAR-100's format, member by member and into memory: nothing is unpacked to disk."""
+"""Read an archive in CIFAR-100's format, member by member into memory; nothing is unpacked to disk."""
 
 import gzip
 import tarfile
@@ -12,43 +12,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staging.errors import StagingError
-from staging.unpickle import read_pickle
+from staging.unpickle import PickleError, UnsafePickleError, read_pickle
 
 MEMBERS = ("train", "test", "meta")
-Kind = Literal["fine", "coarse"]  # of the two labels that a row has
-PIXELS = 3072  # 1024 red, 1024 green, 1024 blue, each 32 x 32 in row order
-# the official archive has 5 members, of which the largest has 155 MB and all together 187 MB
-LARGEST_MEMBER, LARGEST_ARCHIVE, MOST_MEMBERS = 256 << 20, 512 << 20, 100
+LabelKind = Literal["fine", "coarse"]  # each image has one label of each kind
+PIXELS = 3072  # 1024 red, 1024 green, 1024 blue values, each 32 x 32 in row-major order
+# The official archive has 5 members: the largest has 155 MB, all together have 187 MB
+MAX_MEMBER_BYTES, MAX_ARCHIVE_BYTES, MAX_MEMBERS = 256 << 20, 512 << 20, 100
 
 
-class ArchiveDamagedError(StagingError):
-    """It is cut off, or no `.tar.gz`."""
+class ArchiveError(StagingError):
+    """The file is damaged, or not an archive in CIFAR-100's format."""
 
 
-class ArchiveUnsafeError(StagingError):
-    """It holds a link, a device, or a path that leads outside."""
-
-
-class ArchiveTooLargeError(StagingError):
-    """It unpacks to more than CIFAR-100 can be."""
-
-
-class ArchiveContentError(StagingError):
-    """It is an archive, but not of CIFAR-100's format."""
+class UnsafeArchiveError(ArchiveError):
+    """The archive contains a link, a device, a path outside of it, a hostile pickle, or too much data."""
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The images of one split; all four have the same length.
+class Examples:
+    """The images of one split with their labels; all four fields have the same length.
 
     Attributes
     ----------
     data
-        uint8, (rows, 3072): 1024 red, 1024 green, 1024 blue values, each 32 x 32 in row order.
+        uint8, (n, 3072): 1024 red, 1024 green, 1024 blue values, each 32 x 32 in row-major order.
     fine_labels, coarse_labels
-        int64, (rows,): positions in `Meta`'s lists.
+        int64, (n,): positions in `Meta`'s lists.
     filenames
-        As the archive has them, not to be trusted as paths.
+        As stored in the archive; not safe to use as paths.
     """
 
     data: NDArray[np.uint8]
@@ -56,59 +48,68 @@ class Rows:
     coarse_labels: NDArray[np.int64]
     filenames: tuple[str, ...]
 
-    def labels(self, kind: Kind) -> NDArray[np.int64]:
-        """The labels of one kind."""
+    def labels(self, kind: LabelKind) -> NDArray[np.int64]:
+        """Return the fine or the coarse labels."""
         return self.fine_labels if kind == "fine" else self.coarse_labels
 
 
 @dataclass(frozen=True)
 class Meta:
-    """Names of the classes; the position of a name is its label."""
+    """The class names; a name's position is its label."""
 
     fine_names: tuple[str, ...]
     coarse_names: tuple[str, ...]
 
-    def names(self, kind: Kind) -> tuple[str, ...]:
-        """The names of one kind."""
+    def names(self, kind: LabelKind) -> tuple[str, ...]:
+        """Return the fine or the coarse names."""
         return self.fine_names if kind == "fine" else self.coarse_names
 
 
 @dataclass(frozen=True)
 class Archive:
-    """All that is read from an archive."""
+    """The content of an archive."""
 
-    train: Rows
-    test: Rows
+    train: Examples
+    test: Examples
     meta: Meta
 
 
 def read_archive(path: Path) -> Archive:
-    """Read and check an archive of CIFAR-100's format.
+    """Read and validate an archive in CIFAR-100's format.
 
     Raises
     ------
-    ArchiveDamagedError, ArchiveUnsafeError, ArchiveTooLargeError, ArchiveContentError
-        See each.
-    HostilePickleError, DamagedPickleError
-        See `staging.unpickle`.
+    ArchiveError
+        The file is missing, damaged or in another format.
+    UnsafeArchiveError
+        Reading the archive could harm this machine.
     """
-    found: dict[str, dict[Any, Any]] = {}
+    contents: dict[str, dict[Any, Any]] = {}
     try:
         for name, content in _members(path):
-            if name in found:
-                raise ArchiveContentError(f"it holds {name} twice")
-            found[name] = read_pickle(content)
-        missing = [name for name in MEMBERS if name not in found]
+            if name in contents:
+                raise ArchiveError(f"it contains {name} twice")
+            contents[name] = _read_member(name, content)
+        missing = [name for name in MEMBERS if name not in contents]
         if missing:
-            raise ArchiveContentError(f"it holds no {missing[0]}: CIFAR-100 has train, test and meta")
-        meta = _meta(found["meta"])
-        return Archive(_rows("train", found["train"], meta), _rows("test", found["test"], meta), meta)
-    except StagingError as error:
+            raise ArchiveError(f"it contains no {missing[0]}: CIFAR-100 has train, test and meta")
+        meta = _meta(contents["meta"])
+        return Archive(_examples("train", contents["train"], meta), _examples("test", contents["test"], meta), meta)
+    except ArchiveError as error:
         raise type(error)(f"{path}: {error}") from error
 
 
-class _Capped:
-    """A stream that ends with an error before it fills the memory."""
+def _read_member(name: str, content: bytes) -> dict[Any, Any]:
+    try:
+        return read_pickle(content)
+    except UnsafePickleError as error:
+        raise UnsafeArchiveError(f"{name}: {error}") from error
+    except PickleError as error:
+        raise ArchiveError(f"{name}: {error}") from error
+
+
+class _LimitedStream:
+    """A stream that raises an error when more than `limit` bytes are read from it."""
 
     def __init__(self, stream: gzip.GzipFile, limit: int) -> None:
         self._stream, self._left = stream, limit
@@ -117,88 +118,88 @@ class _Capped:
         content = self._stream.read(size)
         self._left -= len(content)
         if self._left < 0:
-            raise ArchiveTooLargeError(f"unpacks to more than {LARGEST_ARCHIVE >> 20} MiB")
+            raise UnsafeArchiveError(f"it unpacks to more than {MAX_ARCHIVE_BYTES >> 20} MiB")
         return content
 
 
 def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The needed members and their content; the whole archive is read and every member checked."""
+    """Yield the name and content of each needed member; the whole archive is read and every member checked."""
     try:
         with gzip.open(path) as unpacked:
-            stream = _Capped(unpacked, LARGEST_ARCHIVE)
+            stream = _LimitedStream(unpacked, MAX_ARCHIVE_BYTES)
             with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
                 for count, member in enumerate(archive, start=1):
-                    _require_harmless(member, count)
+                    _require_safe(member, count)
                     name = PurePosixPath(member.name).name
                     content = archive.extractfile(member) if name in MEMBERS and member.isreg() else None
                     if content:
                         yield name, content.read()
             while stream.read(1 << 16):
-                pass  # to the end, where gzip keeps its checksum
+                pass  # gzip's checksum is at the end of the file
     except FileNotFoundError as error:
-        raise ArchiveDamagedError("there is no such file") from error
+        raise ArchiveError("the file does not exist") from error
     except EOFError as error:
-        raise ArchiveDamagedError("the archive is cut off: fetch it again") from error
+        raise ArchiveError("the archive is truncated: fetch it again") from error
     except (tarfile.TarError, zlib.error, OSError) as error:
-        raise ArchiveDamagedError(f"no intact .tar.gz archive ({error})") from error
+        raise ArchiveError(f"not an intact .tar.gz archive ({error})") from error
 
 
-def _require_harmless(member: tarfile.TarInfo, count: int) -> None:
+def _require_safe(member: tarfile.TarInfo, count: int) -> None:
     path = PurePosixPath(member.name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts:
-        raise ArchiveUnsafeError(f"member {member.name!r} leads outside the archive")
+        raise UnsafeArchiveError(f"the path of member {member.name!r} points outside the archive")
     if not (member.isreg() or member.isdir()) or member.issparse():
-        raise ArchiveUnsafeError(f"member {member.name!r} is neither a plain file nor a folder")
-    if member.size > LARGEST_MEMBER:
-        raise ArchiveTooLargeError(f"member {member.name!r} has more than {LARGEST_MEMBER >> 20} MiB")
-    if count > MOST_MEMBERS:
-        raise ArchiveTooLargeError(f"holds more than {MOST_MEMBERS} members")
+        raise UnsafeArchiveError(f"member {member.name!r} is neither a regular file nor a directory")
+    if member.size > MAX_MEMBER_BYTES:
+        raise UnsafeArchiveError(f"member {member.name!r} has more than {MAX_MEMBER_BYTES >> 20} MiB")
+    if count > MAX_MEMBERS:
+        raise UnsafeArchiveError(f"it contains more than {MAX_MEMBERS} members")
 
 
 def _meta(content: dict[Any, Any]) -> Meta:
     return Meta(
-        _texts("meta", content, "fine_label_names"),
-        _texts("meta", content, "coarse_label_names"),
+        _strings("meta", content, "fine_label_names"),
+        _strings("meta", content, "coarse_label_names"),
     )
 
 
-def _rows(member: str, content: dict[Any, Any], meta: Meta) -> Rows:
+def _examples(member: str, content: dict[Any, Any], meta: Meta) -> Examples:
     data = _entry(member, content, "data")
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape[1:] != (PIXELS,):
-        raise ArchiveContentError(f"{member}: data is {_describe(data)}, not uint8 of rows x {PIXELS}")
-    rows = Rows(
+        raise ArchiveError(f"{member}: data must be uint8 of shape (n, {PIXELS}) (got {_describe(data)})")
+    examples = Examples(
         data,
         _labels(member, content, "fine_labels", len(meta.fine_names)),
         _labels(member, content, "coarse_labels", len(meta.coarse_names)),
-        _texts(member, content, "filenames"),
+        _strings(member, content, "filenames"),
     )
     for name in ("fine_labels", "coarse_labels", "filenames"):
-        count = len(getattr(rows, name))
+        count = len(getattr(examples, name))
         if count != len(data):
-            raise ArchiveContentError(f"{member}: {len(data)} rows of data, but {count} {name}")
-    return rows
+            raise ArchiveError(f"{member}: {len(data)} images, but {count} {name}")
+    return examples
 
 
 def _labels(member: str, content: dict[Any, Any], key: str, classes: int) -> NDArray[np.int64]:
     labels = _entry(member, content, key)
     allowed = range(classes)
     if not isinstance(labels, list) or not all(type(label) is int and label in allowed for label in labels):
-        raise ArchiveContentError(f"{member}: {key} are not all whole numbers from 0 to {classes - 1}")
+        raise ArchiveError(f"{member}: {key} must be a list of integers from 0 to {classes - 1}")
     return np.array(labels, dtype=np.int64)
 
 
-def _texts(member: str, content: dict[Any, Any], key: str) -> tuple[str, ...]:
-    texts = _entry(member, content, key)
-    if not isinstance(texts, list) or not all(isinstance(text, bytes) and text for text in texts):
-        raise ArchiveContentError(f"{member}: {key} are not all texts")
-    return tuple(text.decode("utf-8", errors="replace") for text in texts)
+def _strings(member: str, content: dict[Any, Any], key: str) -> tuple[str, ...]:
+    strings = _entry(member, content, key)
+    if not isinstance(strings, list) or not all(isinstance(string, bytes) and string for string in strings):
+        raise ArchiveError(f"{member}: {key} must be a list of non-empty byte strings")
+    return tuple(string.decode("utf-8", errors="replace") for string in strings)
 
 
 def _entry(member: str, content: dict[Any, Any], key: str) -> Any:
     if key.encode() not in content:
-        raise ArchiveContentError(f"{member} has no {key}: it is not in CIFAR-100's format")
+        raise ArchiveError(f"{member} has no {key}: it is not in CIFAR-100's format")
     return content[key.encode()]
 
 
 def _describe(value: object) -> str:
-    return f"{value.dtype} of {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
+    return f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__

@@ -1,47 +1,42 @@
-"""Which labels the classes' names stand for: some of CIFAR-100's 100 fine classes, or of its 20 coarse ones."""
+"""Map class names to CIFAR-100's labels: either its 100 fine classes or its 20 coarse ones."""
 
 import difflib
 from collections.abc import Sequence
 from typing import get_args
 
-from staging.archive import Kind, Meta
+from staging.archive import LabelKind, Meta
 from staging.errors import StagingError
 
-NEAREST = 3  # names offered in place of an unknown one
+SUGGESTIONS = 3  # similar names that an error offers for an unknown one
 
 
-class UnknownClassError(StagingError):
-    """CIFAR-100 has no class of this name, or the list of classes is not one."""
-
-
-def class_numbers(classes: Sequence[str], meta: Meta) -> tuple[Kind, dict[int, int]]:
-    """Which of a row's labels tells its class, and the class number of each such label.
+def class_numbers(classes: Sequence[str], meta: Meta) -> tuple[LabelKind, dict[int, int]]:
+    """Return the kind of label that the classes belong to, and the class number of each such label.
 
     Parameters
     ----------
     classes
-        Two or more names, all fine or all coarse; a class's number is its position here.
+        Two or more names, all fine or all coarse; a class's number is its position in this list.
 
     Raises
     ------
-    UnknownClassError
-        A name is unknown or twice there, there are fewer than two, or some are fine and some coarse.
+    StagingError
+        A name is unknown or occurs twice, there are fewer than two, or fine and coarse names are mixed.
     """
     unknown = [name for name in classes if name not in (*meta.fine_names, *meta.coarse_names)]
     if unknown:
-        offers = "; nor ".join(_with_nearest(name, meta) for name in unknown)
-        raise UnknownClassError(f"CIFAR-100 has no class {offers}")
+        raise StagingError(f"CIFAR-100 has no class {'; nor '.join(_with_similar(name, meta) for name in unknown)}")
     if len(classes) < 2 or len(set(classes)) < len(classes):
-        raise UnknownClassError(f"at least two different classes are needed, not {', '.join(classes) or 'none'}")
-    for kind in get_args(Kind):
+        raise StagingError(f"at least two different classes are needed (got {', '.join(classes) or 'none'})")
+    for kind in get_args(LabelKind):
         names = meta.names(kind)
         if set(classes) <= set(names):
             return kind, {names.index(name): number for number, name in enumerate(classes)}
-    fine, coarse = (next(name for name in classes if name in meta.names(kind)) for kind in get_args(Kind))
-    raise UnknownClassError(f"{fine} is a fine class and {coarse} a coarse one: name all fine or all coarse")
+    fine, coarse = (next(name for name in classes if name in meta.names(kind)) for kind in get_args(LabelKind))
+    raise StagingError(f"{fine} is a fine class and {coarse} a coarse one: use only fine or only coarse classes")
 
 
-def _with_nearest(name: str, meta: Meta) -> str:
-    plain = name.strip().lower().replace(" ", "_")
-    nearest = difflib.get_close_matches(plain, (*meta.fine_names, *meta.coarse_names), n=NEAREST, cutoff=0)
-    return f"{name!r} (nearest: {', '.join(nearest)})"
+def _with_similar(name: str, meta: Meta) -> str:
+    normalised = name.strip().lower().replace(" ", "_")
+    similar = difflib.get_close_matches(normalised, (*meta.fine_names, *meta.coarse_names), n=SUGGESTIONS, cutoff=0)
+    return f"{name!r} (most similar: {', '.join(similar)})"

@@ -1,4 +1,4 @@
-"""Fetch one file over HTTP: streamed, resumed, retried, checked, and whole or not there at all."""
+"""Download a file over HTTP: streamed, resumed, retried, verified, and renamed only when complete."""
 
 import contextlib
 import json
@@ -16,26 +16,18 @@ from staging.checksum import file_md5
 from staging.errors import StagingError
 
 CONNECT_SECONDS, READ_SECONDS = 5, 30
-PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each further attempt
+PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each retry
 CHUNK = 1 << 18
 TRANSIENT_STATUS = {408, 416, 425, 429, 500, 502, 503, 504}
 GZIP_MAGIC = b"\x1f\x8b"
 
 
 class DownloadError(StagingError):
-    """The file could not be fetched."""
-
-
-class ChecksumError(StagingError):
-    """What came is not what the publisher says it is."""
-
-
-class NotGzipError(StagingError):
-    """The file is something else than a `.tar.gz`."""
+    """The file could not be downloaded, or is not the expected one."""
 
 
 class _TransientError(Exception):
-    """Worth another attempt."""
+    """A retry may succeed."""
 
 
 TRANSIENT = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError, _TransientError)
@@ -43,127 +35,128 @@ TRANSIENT = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTP
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where bytes on disk come from; kept beside them, so that only the same content is continued."""
+    """Where a file was downloaded from; stored beside it, so that only the same content is resumed.
+
+    Attributes
+    ----------
+    validator
+        A strong ETag, or the Last-Modified time; empty if the server sends neither.
+    """
 
     url: str
-    validator: str  # a strong ETag or the time of the last change
+    validator: str
 
     @classmethod
-    def of(cls, url: str, response: requests.Response) -> "_Origin":
+    def from_response(cls, url: str, response: requests.Response) -> "_Origin":
         etag = response.headers.get("ETag", "")
-        weak = not etag or etag.startswith("W/")
-        return cls(url, response.headers.get("Last-Modified", "") if weak else etag)
+        is_weak = not etag or etag.startswith("W/")
+        return cls(url, response.headers.get("Last-Modified", "") if is_weak else etag)
 
     @classmethod
-    def beside(cls, path: Path) -> "_Origin | None":
-        # absent, or cut off by a crash: then nothing is known, and the download starts anew
+    def load(cls, path: Path) -> "_Origin | None":
+        # a missing or truncated file means that the download starts over
         with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
-            return cls(**json.loads(_note(path).read_text()))
+            return cls(**json.loads(_origin_path(path).read_text()))
         return None
 
-    def keep(self, path: Path) -> None:
-        _note(path).write_text(json.dumps(asdict(self)))
+    def save(self, path: Path) -> None:
+        _origin_path(path).write_text(json.dumps(asdict(self)))
 
 
 def download(url: str, path: Path, *, md5: str | None = None) -> Path:
-    """Fetch `url` into `path`, continuing what an earlier run left in `<path>.part`.
+    """Download `url` to `path`; resume the `<path>.part` that an interrupted run wrote.
 
     Parameters
     ----------
     md5
-        The checksum that the publisher gives, where it is known.
+        The checksum that the publisher states, if it is known. A file with this checksum is not downloaded again.
 
     Raises
     ------
     DownloadError
-        It cannot be fetched, even after some attempts.
-    ChecksumError
-        Its checksum is not `md5`; nothing is left under `path`.
-    NotGzipError
-        It is no gzip file.
+        All attempts failed, the checksum differs, or the content is not gzip. After a wrong checksum there is no
+        file at `path`.
     """
     part = path.with_name(f"{path.name}.part")
     if path.is_file() and _is_current(url, path, md5):
         return path
-    _fetch_patiently(url, part)
+    _fetch_with_retries(url, part)
     try:
-        _check(url, part, md5)
+        _verify(url, part, md5)
     except StagingError:
-        _discard(part)
+        _delete(part)
         if md5:
-            _discard(path)
+            _delete(path)
         raise
     part.replace(path)
-    _note(part).replace(_note(path))
+    _origin_path(part).replace(_origin_path(path))
     return path
 
 
 def require_gzip(path: Path, *, name: str) -> None:
-    """Raise `NotGzipError` unless the file begins as gzip does."""
+    """Raise `DownloadError` unless the file starts with gzip's magic number."""
     with path.open("rb") as stream:
         if stream.read(len(GZIP_MAGIC)) != GZIP_MAGIC:
-            raise NotGzipError(f"{name} is no .tar.gz archive")
+            raise DownloadError(f"{name} is not a .tar.gz archive")
 
 
 def _is_current(url: str, path: Path, md5: str | None) -> bool:
-    """Whether what lies under `path` is what `url` serves."""
+    """Return whether the file at `path` is the one that `url` serves."""
     if md5:
         return file_md5(path) == md5
-    origin = _Origin.beside(path)
+    origin = _Origin.load(path)
     if not origin or origin.url != url or not origin.validator:
         return False
     try:
         response = requests.head(url, allow_redirects=True, timeout=(CONNECT_SECONDS, READ_SECONDS))
     except requests.RequestException:
-        return False  # the download itself reports it
-    return response.ok and _Origin.of(url, response) == origin
+        return False  # the download reports the error
+    return response.ok and _Origin.from_response(url, response) == origin
 
 
-def _fetch_patiently(url: str, part: Path) -> None:
+def _fetch_with_retries(url: str, part: Path) -> None:
     for pause in (*PAUSES, None):
         try:
             return _fetch(url, part)
         except TRANSIENT as error:
-            reason = _reason(error)
+            reason = _root_cause(error)
             if pause is None:
-                raise DownloadError(
-                    f"{url} could not be fetched: {reason}; say it again to go on from where it stopped"
-                ) from error
-            print(f"{reason}: trying again in {pause:g} s", file=sys.stderr)
+                raise DownloadError(f"cannot download {url}: {reason}; run the command again to resume") from error
+            print(f"{reason}: retrying in {pause:g} s", file=sys.stderr)
             time.sleep(pause)
         except requests.RequestException as error:
-            raise DownloadError(f"{url} could not be fetched: {_reason(error)}") from error
+            raise DownloadError(f"cannot download {url}: {_root_cause(error)}") from error
     return None
 
 
 def _fetch(url: str, part: Path) -> None:
-    begun = _Origin.beside(part)
+    begun = _Origin.load(part)
     have = part.stat().st_size if begun and begun.url == url and begun.validator and part.is_file() else 0
     headers = {"Accept-Encoding": "identity"}
     if begun and have:
         headers |= {"Range": f"bytes={have}-", "If-Range": begun.validator}
     with requests.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as response:
         _require_success(url, response, part)
-        origin = _Origin.of(url, response)
-        goes_on = (
+        origin = _Origin.from_response(url, response)
+        resumes = (
             response.status_code == HTTPStatus.PARTIAL_CONTENT
             and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
             and origin == begun
         )
-        if not goes_on:
-            _discard(part)
+        if not resumes:
+            _delete(part)
             if response.status_code == HTTPStatus.PARTIAL_CONTENT:
-                raise _TransientError(f"{url} changed meanwhile")
-            origin.keep(part)
-        _write(response, part, have=have if goes_on else 0)
+                raise _TransientError(f"{url} changed during the download")
+            origin.save(part)
+        _write(response, part, have=have if resumes else 0)
 
 
 def _write(response: requests.Response, part: Path, *, have: int) -> None:
     length = response.headers.get("Content-Length")
     total = have + int(length) if length and length.isdigit() else None
-    bar = tqdm(total=total, initial=have, unit="B", unit_scale=True, desc="fetching", disable=None)
+    bar = tqdm(total=total, initial=have, unit="B", unit_scale=True, desc="downloading", disable=None)
     with part.open("ab") as stream, bar:
-        # not iter_content: it would unpack the archive where a server calls gzip its content's encoding
+        # iter_content would decompress the archive if the server declares gzip as its content encoding
         for chunk in response.raw.stream(CHUNK, decode_content=False):
             stream.write(chunk)
             bar.update(len(chunk))
@@ -172,30 +165,30 @@ def _write(response: requests.Response, part: Path, *, have: int) -> None:
 def _require_success(url: str, response: requests.Response, part: Path) -> None:
     status = response.status_code
     if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-        _discard(part)
+        _delete(part)
     if status in TRANSIENT_STATUS:
-        raise _TransientError(f"{url} answers {status} {response.reason}")
+        raise _TransientError(f"{url} returned {status} {response.reason}")
     if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
-        raise DownloadError(f"{url} answers {status} {response.reason}")
+        raise DownloadError(f"{url} returned {status} {response.reason}")
 
 
-def _check(url: str, part: Path, md5: str | None) -> None:
-    require_gzip(part, name=f"what {url} serves")
-    if md5 and (found := file_md5(part)) != md5:
-        raise ChecksumError(f"{url} has the MD5 {found}, not the published {md5}: thrown away")
+def _verify(url: str, part: Path, md5: str | None) -> None:
+    require_gzip(part, name=f"the content of {url}")
+    if md5 and (actual := file_md5(part)) != md5:
+        raise DownloadError(f"{url} has MD5 {actual}, but the published MD5 is {md5}: the download was deleted")
 
 
-def _note(path: Path) -> Path:
+def _origin_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.origin.json")
 
 
-def _discard(path: Path) -> None:
+def _delete(path: Path) -> None:
     path.unlink(missing_ok=True)
-    _note(path).unlink(missing_ok=True)
+    _origin_path(path).unlink(missing_ok=True)
 
 
-def _reason(error: BaseException) -> str:
-    """The innermost cause in a word or two: requests wraps it several times."""
+def _root_cause(error: BaseException) -> str:
+    """Return the innermost cause in a few words: requests wraps it several times."""
     while (inner := error.__cause__ or error.__context__ or getattr(error, "reason", None)) and isinstance(
         inner, BaseException
     ):

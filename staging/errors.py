@@ -1,5 +1,7 @@
-"""The root of what this package raises: one clear line each, for the operator to read."""
+"""The base error of this package."""
+
+from common.errors import OperatorError
 
 
-class StagingError(Exception):
-    """Staging cannot go on; the message is one line that says why and what to do."""
+class StagingError(OperatorError):
+    """The data set cannot be staged; the message is one line that says why and what to do."""

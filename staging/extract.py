@@ -1,4 +1,4 @@
-"""Extract: bring an archive of CIFAR-100 from its address to a file here."""
+"""Extract: copy or download an archive of CIFAR-100 to a local file."""
 
 import shutil
 from pathlib import Path
@@ -13,29 +13,15 @@ OFFICIAL_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
 CHECKSUMS = {OFFICIAL_URL: OFFICIAL_MD5}
 
 
-class ArchiveMissingError(StagingError):
-    """There is no such file."""
-
-
-class ArchiveNotWritableError(StagingError):
-    """The archive cannot be written where it should go."""
-
-
-class UnknownSchemeError(StagingError):
-    """The address is neither http(s), nor file, nor a path."""
-
-
 def extract_cifar_data(url: str, filename: str = "cifar.tar.gz") -> Path:
-    """Fetch the archive at `url` into `filename`, which is whole or not there.
+    """Copy or download the archive at `url` to `filename`, completely or not at all.
 
     Parameters
     ----------
     url
-        An http(s) or file URL, or the path of a local file. A download streams with progress, goes on where
-        an interrupted one stopped, repeats what failed in passing, and is checked against the official
-        checksum where `url` is the official one.
+        An http(s) or file URL, or the path of a local file. See `fetch` for downloads.
     filename
-        Where it goes; folders are made.
+        Path to write to; missing directories are created.
 
     Returns
     -------
@@ -44,45 +30,65 @@ def extract_cifar_data(url: str, filename: str = "cifar.tar.gz") -> Path:
 
     Raises
     ------
-    DownloadError, ChecksumError, NotGzipError
-        See `staging.download`.
-    ArchiveMissingError, UnknownSchemeError
-        `url` names nothing that can be read.
-    ArchiveNotWritableError
-        `filename` cannot be written.
+    StagingError
+        `url` names no readable archive, the download failed, or `filename` cannot be written.
     """
-    target = Path(filename)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if urlsplit(url).scheme in ("http", "https"):
-            return download(url, target, md5=CHECKSUMS.get(url))
-        return _copy(local_archive(url), target)
-    except OSError as error:
-        raise ArchiveNotWritableError(f"{target} cannot be written: {error}") from error
+    local = local_archive(url)
+    return fetch(url, Path(filename)) if local is None else _copy(local, Path(filename))
 
 
-def local_archive(url: str) -> Path:
-    """The file that a path or a file URL names.
+def local_archive(address: str) -> Path | None:
+    """Return the file that a path or file URL names, or None for an http(s) URL.
 
     Raises
     ------
-    ArchiveMissingError, NotGzipError, UnknownSchemeError
-        There is none, it is no gzip file, or it is another kind of address.
+    StagingError
+        The file does not exist or is not a gzip file, or the URL has another scheme.
     """
-    scheme = urlsplit(url).scheme
-    if "://" in url and scheme != "file":
-        raise UnknownSchemeError(f"{url}: name a http, https or file address, or a path")
-    path = Path(url2pathname(urlsplit(url).path) if scheme == "file" else url).expanduser()
+    parts = urlsplit(address)
+    if parts.scheme in ("http", "https"):
+        return None
+    if "://" in address and parts.scheme != "file":
+        raise StagingError(f"unsupported URL {address}: use http, https or file, or a path")
+    path = Path(url2pathname(parts.path) if parts.scheme == "file" else address).expanduser()
     if not path.is_file():
-        raise ArchiveMissingError(f"{path} is no file: name an archive in CIFAR-100's format")
+        raise StagingError(f"{path} is not a file: name an archive in CIFAR-100's format")
     require_gzip(path, name=str(path))
     return path
 
 
+def fetch(url: str, target: Path) -> Path:
+    """Download an archive and return `target`.
+
+    An interrupted download is resumed, transient errors are retried, and the official archive's checksum is
+    compared.
+
+    Raises
+    ------
+    DownloadError
+        The download failed, or the content is not the expected archive.
+    StagingError
+        `target` cannot be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return download(url, target, md5=CHECKSUMS.get(url))
+    except OSError as error:
+        raise _not_writable(target, error) from error
+
+
 def _copy(source: Path, target: Path) -> Path:
-    if target.exists() and target.samefile(source):
-        return target
-    part = target.with_name(f"{target.name}.part")
-    shutil.copyfile(source, part)
-    part.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and target.samefile(source):
+            return target
+        part = target.with_name(f"{target.name}.part")
+        shutil.copyfile(source, part)
+        part.replace(target)
+    except OSError as error:
+        raise _not_writable(target, error) from error
     return target
+
+
+def _not_writable(target: Path, error: OSError) -> StagingError:
+    return StagingError(f"{target} cannot be written: {error}")

@@ -1,4 +1,4 @@
-"""Load: bring a dataset to S3, uploading only what changed and deleting only what was written here."""
+"""Load: make a bucket hold a data set; upload only what changed and delete only what staging wrote before."""
 
 import base64
 import json
@@ -9,88 +9,88 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from botocore.client import BaseClient
 from tqdm import tqdm
 
 from staging import recordio
 from staging.checksum import file_md5
 from staging.errors import StagingError
-from staging.manifest import MANIFEST, Manifest, Split, Stored, read_json
-from staging.transform import OTHERS, SPLITS, Dataset
+from staging.manifest import MANIFEST, PRETRAINING, Manifest, SplitSize, StoredObject, read_json
+from staging.source import Source
+from staging.transform import SIDE, SPLITS, Dataset
 
 PENDING = "manifest.pending.json"  # keys that an unfinished run may have written
 THREADS = 8  # below botocore's default pool of 10 connections
 DELETE_BATCH = 1000  # S3's limit
 T = TypeVar("T")
-TYPES = {".png": "image/png", ".lst": "text/tab-separated-values", recordio.SUFFIX: recordio.CONTENT_TYPE}
+CONTENT_TYPES = {".png": "image/png", ".lst": "text/tab-separated-values", recordio.SUFFIX: recordio.CONTENT_TYPE}
 
 
-class DeleteError(StagingError):
-    """S3 did not delete what it was asked to."""
+def load(dataset: Dataset, *, client: Any, bucket: str, source: Source) -> Manifest:
+    """Upload a data set and write its manifest; objects that staging did not write are left alone.
 
-
-def load(dataset: Dataset, *, client: BaseClient, bucket: str, source: str, source_md5: str) -> Manifest:
-    """Make the bucket hold exactly this dataset, beside whatever else is there.
-
-    While anything changes there is no `manifest.json`, so nobody reads a half of it; a run that was cut off
-    is completed by the next.
+    There is no `manifest.json` while objects change, so no reader sees a partial data set. The next run completes
+    one that was interrupted.
 
     Parameters
     ----------
-    source, source_md5
-        The line that says which data this is, and the archive's checksum, for the manifest.
+    client
+        An S3 client.
+    source
+        The archive that the data set comes from; the manifest names it.
 
     Raises
     ------
-    DeleteError
-        S3 refused to delete an outdated image.
+    StagingError
+        S3 refused to delete an outdated object.
     """
-    manifest = _describe(dataset, source, source_md5)
-    wanted = manifest["objects"]
+    manifest = _describe(dataset, source)
+    wanted = manifest.objects
     before = read_json(client, bucket, MANIFEST, dict) or {}
     pending = read_json(client, bucket, PENDING, list)
     listing = _list(client, bucket)
     written = {*before.get("objects", ()), *(pending or ())}
     changed = _changed(client, bucket, wanted, listing)
     outdated = sorted((written - set(wanted)) & set(listing))
-    place = f"{len(wanted)} objects in s3://{bucket}"
-    if manifest == before and pending is None and not changed and not outdated:
-        print(f"{place}: nothing changed")
+    location = f"{len(wanted)} objects in s3://{bucket}"
+    if manifest.to_json() == before and pending is None and not changed and not outdated:
+        print(f"{location}: nothing changed")
         return manifest
     _put_json(client, bucket, PENDING, sorted(written | set(wanted)))
     client.delete_object(Bucket=bucket, Key=MANIFEST)
-    files = dataset.files()
-    upload = partial(_put_file, client, bucket, files, wanted)
-    _in_parallel(upload, changed, name="uploading")
+    upload = partial(_put_file, client, bucket, dataset.files(), wanted)
+    _in_parallel(upload, changed, description="uploading")
     _delete(client, bucket, outdated)
-    _put_json(client, bucket, MANIFEST, manifest)
+    _put_json(client, bucket, MANIFEST, manifest.to_json())
     client.delete_object(Bucket=bucket, Key=PENDING)
-    print(f"{place}: {len(changed)} uploaded, {len(outdated)} deleted")
+    print(f"{location}: {len(changed)} uploaded, {len(outdated)} deleted")
     return manifest
 
 
-def _describe(dataset: Dataset, source: str, source_md5: str) -> Manifest:
+def _describe(dataset: Dataset, source: Source) -> Manifest:
+    files = dataset.files()
     return Manifest(
-        source=source,
-        source_md5=source_md5,
-        classes=list(dataset.classes),
+        source=source.description,
+        source_md5=source.md5,
+        synthetic=source.synthetic,
+        classes=dataset.classes,
         seed=dataset.seed,
         format=dataset.data_format,
-        splits={split: _count(dataset, split) for split in dataset.splits},
-        objects={key: Stored(size=path.stat().st_size, md5=file_md5(path)) for key, path in dataset.files().items()},
+        image_side=SIDE,
+        splits={split: _size(dataset, split) for split in dataset.splits},
+        objects={key: StoredObject(size=path.stat().st_size, md5=file_md5(path)) for key, path in files.items()},
     )
 
 
-def _count(dataset: Dataset, split: str) -> Split:
-    numbers = Counter(picture.number for picture in dataset.splits[split])
-    per_class = {name: numbers[number] for number, name in enumerate(dataset.classes)}
-    return Split(count=numbers.total(), per_class=per_class)
+def _size(dataset: Dataset, split: str) -> SplitSize:
+    counts = Counter(image.label for image in dataset.splits[split])
+    per_class = {name: counts[number] for number, name in enumerate(dataset.classes)}
+    return SplitSize(count=counts.total(), per_class=per_class)
 
 
-def _list(client: BaseClient, bucket: str) -> dict[str, Mapping[str, Any]]:
-    """What lies where staging writes: the slash keeps `test.lst` out of `test/`."""
+def _list(client: Any, bucket: str) -> dict[str, Mapping[str, Any]]:
+    """Return all objects where staging writes, by key; the slash excludes `test.lst` from `test/`."""
     pages = client.get_paginator("list_objects_v2")
-    prefixes = (*(f"{split}/" for split in (*SPLITS, OTHERS)), *(f"{split}.lst" for split in SPLITS))
+    prefixes = (*(f"{split}/" for split in (*SPLITS, PRETRAINING)), *(f"{split}.lst" for split in SPLITS))
     return {
         stored["Key"]: stored
         for prefix in prefixes
@@ -100,59 +100,59 @@ def _list(client: BaseClient, bucket: str) -> dict[str, Mapping[str, Any]]:
 
 
 def _changed(
-    client: BaseClient, bucket: str, wanted: Mapping[str, Stored], listing: Mapping[str, Mapping[str, Any]]
+    client: Any, bucket: str, wanted: Mapping[str, StoredObject], listing: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
-    """The keys under which S3 does not hold the wanted bytes."""
+    """Return the keys whose object in S3 is missing or has other content."""
 
-    def is_there(key: str) -> bool:
+    def is_current(key: str) -> bool:
         found, stored = listing.get(key), wanted[key]
-        if not found or found["Size"] != stored["size"]:
+        if not found or found["Size"] != stored.size:
             return False
-        if found["ETag"].strip('"') == stored["md5"]:
+        if found["ETag"].strip('"') == stored.md5:
             return True
-        # an ETag is no MD5 where the bucket encrypts with a KMS key: there the object's metadata has it
-        kept: str | None = client.head_object(Bucket=bucket, Key=key)["Metadata"].get("md5")
-        return kept == stored["md5"]
+        # with SSE-KMS an ETag is not an MD5; there the object's metadata has it
+        md5: str | None = client.head_object(Bucket=bucket, Key=key)["Metadata"].get("md5")
+        return md5 == stored.md5
 
     keys = list(wanted)
-    there = _in_parallel(is_there, keys, name="comparing")
-    return [key for key, same in zip(keys, there, strict=True) if not same]
+    current = _in_parallel(is_current, keys, description="comparing")
+    return [key for key, same in zip(keys, current, strict=True) if not same]
 
 
 def _put_file(
-    client: BaseClient, bucket: str, files: Mapping[str, Path], wanted: Mapping[str, Stored], key: str
+    client: Any, bucket: str, files: Mapping[str, Path], wanted: Mapping[str, StoredObject], key: str
 ) -> None:
-    md5 = wanted[key]["md5"]
+    md5 = wanted[key].md5
     client.put_object(
         Bucket=bucket,
         Key=key,
         Body=files[key].read_bytes(),
-        ContentType=TYPES[files[key].suffix],
+        ContentType=CONTENT_TYPES[files[key].suffix],
         ContentMD5=base64.b64encode(bytes.fromhex(md5)).decode("ascii"),
         Metadata={"md5": md5},
     )
 
 
-def _put_json(client: BaseClient, bucket: str, key: str, content: object) -> None:
+def _put_json(client: Any, bucket: str, key: str, content: object) -> None:
     body = json.dumps(content, indent=1).encode("ascii")
     client.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
 
 
-def _delete(client: BaseClient, bucket: str, keys: Sequence[str]) -> None:
+def _delete(client: Any, bucket: str, keys: Sequence[str]) -> None:
     for start in range(0, len(keys), DELETE_BATCH):
         batch = [{"Key": key} for key in keys[start : start + DELETE_BATCH]]
-        answer = client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
-        if errors := answer.get("Errors"):
+        response = client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+        if errors := response.get("Errors"):
             first = errors[0]
-            raise DeleteError(f"s3://{bucket}/{first['Key']} could not be deleted: {first.get('Message')}")
+            raise StagingError(f"cannot delete s3://{bucket}/{first['Key']}: {first.get('Message')}")
 
 
-def _in_parallel(work: Callable[[str], T], keys: Sequence[str], *, name: str) -> list[T]:
-    """Each key's result, in order; the first error ends it, and what has not begun is left."""
+def _in_parallel(work: Callable[[str], T], keys: Sequence[str], *, description: str) -> list[T]:
+    """Return the result for each key, in order; the first error cancels the calls that have not started."""
     pool = ThreadPoolExecutor(THREADS)
     try:
         futures = [pool.submit(work, key) for key in keys]
-        for future in tqdm(as_completed(futures), total=len(keys), desc=name, unit="", disable=None):
+        for future in tqdm(as_completed(futures), total=len(keys), desc=description, unit="", disable=None):
             future.result()
         return [future.result() for future in futures]
     finally:

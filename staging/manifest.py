@@ -1,78 +1,166 @@
-"""`manifest.json`: what a bucket holds of the staged images, and on which data it stands."""
+"""`manifest.json`: which images a bucket holds, their checksums, and the data set that they come from."""
 
 import contextlib
+import hashlib
 import json
-from typing import TypedDict, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
-from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from staging.errors import StagingError
 
 MANIFEST = "manifest.json"
+PRETRAINING = "pretrain"  # the folder with images of classes other than the manifest's
+Format = Literal["images", "recordio"]
 T = TypeVar("T")
 
 
+class ManifestError(StagingError):
+    """The manifest, or an object that it describes, does not have the expected content."""
+
+
 class ManifestMissingError(StagingError):
-    """The bucket holds no complete set of images."""
+    """The bucket holds no complete data set."""
 
 
-class ManifestDamagedError(StagingError):
-    """An object that staging wrote is not what it wrote."""
+class _StrictModel(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
-class Split(TypedDict):
-    """How many images, in all and by class."""
+class SplitSize(_StrictModel):
+    """Number of images in a split, in total and by class name."""
 
     count: int
     per_class: dict[str, int]
 
 
-class Stored(TypedDict):
-    """One object: bytes, and MD5 in hexadecimal."""
+class StoredObject(_StrictModel):
+    """An object's size in bytes and its MD5 in hexadecimal."""
 
     size: int
     md5: str
 
 
-class Manifest(TypedDict):
-    """The content of `manifest.json`; it is written after everything that it names.
+class Manifest(_StrictModel):
+    """The content of `manifest.json`, which is written after all objects that it lists.
 
-    `format` is that of the training and the validation split, "images" or "recordio"; the test split always is images.
+    Attributes
+    ----------
+    source
+        The line that reports print to name the data set.
+    source_md5
+        MD5 of the archive.
+    synthetic
+        Whether this project drew the images itself.
+    classes
+        Class names; a class's number is its position.
+    format
+        Format of the training and the validation split. The test split always consists of single images.
+    image_side
+        Width and height of each image, in pixels.
+    splits
+        Size of each split.
+    objects
+        All staged objects by key.
     """
 
     source: str
     source_md5: str
-    classes: list[str]
+    synthetic: bool
+    classes: tuple[str, ...]
     seed: int
-    format: str
-    splits: dict[str, Split]
-    objects: dict[str, Stored]
+    format: Format
+    image_side: int
+    splits: dict[str, SplitSize]
+    objects: dict[str, StoredObject]
+
+    @property
+    def classes_md5(self) -> str:
+        """A digest of the class names and their order."""
+        return hashlib.md5(",".join(self.classes).encode(), usedforsecurity=False).hexdigest()
+
+    @property
+    def has_pretraining_data(self) -> bool:
+        """Whether images of other classes are staged too."""
+        return any(key.startswith(f"{PRETRAINING}/") for key in self.objects)
+
+    def shard_count(self, split: str) -> int:
+        """Return the number of RecordIO shards of a split; 0 if it consists of single images."""
+        return sum(key.startswith(f"{split}/") and key.endswith(".rec") for key in self.objects)
+
+    def checksums(self, split: str) -> dict[str, str]:
+        """Return the MD5 of each object of a split by key, without the split's list of labels."""
+        return {key: stored.md5 for key, stored in self.objects.items() if key.startswith(f"{split}/")}
+
+    def fingerprint(self, split: str) -> str:
+        """Return a digest of a split's images and labels: equal only for the same examples."""
+        list_key = _list_key(split)
+        listed = {list_key: self.objects[list_key].md5} if list_key in self.objects else {}
+        content = json.dumps({**listed, **self.checksums(split)}, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def labels(self, split: str, listing: bytes) -> dict[str, int]:
+        """Return the class number of each image of a split, by key.
+
+        Parameters
+        ----------
+        listing
+            The content of `<split>.lst`: lines of `index<TAB>class number<TAB>path below the split's folder`.
+
+        Raises
+        ------
+        ManifestError
+            The list is not the one that was staged, or it lists other images or classes than the manifest.
+        """
+        list_key = _list_key(split)
+        stored = self.objects.get(list_key)
+        if stored is None or hashlib.md5(listing, usedforsecurity=False).hexdigest() != stored.md5:
+            raise ManifestError(f"{list_key} is not the file that {MANIFEST} describes")
+        lines = (line.split("\t") for line in listing.decode("utf-8").splitlines() if line)
+        labels = {f"{split}/{path}": int(number) for _, number, path in lines}
+        if labels.keys() != self.checksums(split).keys() or not set(labels.values()) <= set(range(len(self.classes))):
+            raise ManifestError(f"{list_key} lists other images or classes than {MANIFEST}")
+        return labels
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of `manifest.json`."""
+        return self.model_dump(mode="json")
 
 
-def read_manifest(client: BaseClient, bucket: str) -> Manifest:
-    """The manifest of what is staged in `bucket`.
+def read_manifest(client: Any, bucket: str) -> Manifest:
+    """Read the manifest of the data set that is staged in `bucket`.
+
+    Parameters
+    ----------
+    client
+        An S3 client.
 
     Raises
     ------
     ManifestMissingError
-        Nothing is staged there, or staging was interrupted.
-    ManifestDamagedError
-        It is no manifest.
+        Nothing is staged, or staging was interrupted.
+    ManifestError
+        The object is not a manifest of this version of the project.
     """
     content = read_json(client, bucket, MANIFEST, dict)
     if content is None:
-        raise ManifestMissingError(f"s3://{bucket} holds no complete set of images: run `make stage`")
-    return cast(Manifest, content)
+        raise ManifestMissingError(f"s3://{bucket} holds no complete data set: run `make stage`")
+    try:
+        return Manifest.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise ManifestError(f"s3://{bucket}/{MANIFEST}: {field}: {first['msg']}; run `make stage` again") from error
 
 
-def read_json(client: BaseClient, bucket: str, key: str, kind: type[T]) -> T | None:
-    """The parsed object, or None where there is none.
+def read_json(client: Any, bucket: str, key: str, kind: type[T]) -> T | None:
+    """Return a parsed JSON object, or None if there is no such object.
 
     Raises
     ------
-    ManifestDamagedError
-        It is there, and is no JSON of that kind.
+    ManifestError
+        The object is not JSON of the given type.
     """
     try:
         content = client.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -80,8 +168,12 @@ def read_json(client: BaseClient, bucket: str, key: str, kind: type[T]) -> T | N
         if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
             return None
         raise
-    with contextlib.suppress(ValueError):  # no JSON at all: refused below, as JSON of another kind is
+    with contextlib.suppress(ValueError):  # invalid JSON is reported below, like JSON of another type
         parsed = json.loads(content)
         if isinstance(parsed, kind):
             return parsed
-    raise ManifestDamagedError(f"s3://{bucket}/{key} is damaged: delete it and run `make stage`")
+    raise ManifestError(f"s3://{bucket}/{key} is damaged: delete it and run `make stage`")
+
+
+def _list_key(split: str) -> str:
+    return f"{split}.lst"

@@ -1,4 +1,4 @@
-"""CIFAR-100's class names in the order of their labels, as the official archive's `meta` has them."""
+"""CIFAR-100's class names in the order of their labels, as in the official archive's `meta`."""
 
 FINE_NAMES = (
     "apple",

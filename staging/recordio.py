@@ -1,9 +1,9 @@
 """RecordIO shards of images, as MXNet's im2rec writes them and SageMaker's image algorithms read them.
 
-A shard is a row of records, little-endian: a magic number, a word with flag and length, the payload, zeros up
-to a multiple of 4. The payload is an image's header and its encoded bytes. Where the magic number itself stands
-at a multiple of 4 in a payload, the payload is parted there and the number left out, so that a reader can find
-a record's beginning from anywhere; the flag says which part it is.
+A shard is a sequence of little-endian records: a magic number, a word with flag and length, the payload, and zeros
+up to a multiple of 4. The payload is an image header followed by the encoded image. Where a payload contains the
+magic number at a multiple of 4, it is split there and the number left out, so that a reader can find the start of
+a record from any position. The flag says which part of the payload a record holds.
 
 Source: the headers `recordio.h` of dmlc-core and `image_recordio.h` of MXNet.
 """
@@ -19,126 +19,120 @@ from staging.errors import StagingError
 
 CONTENT_TYPE = "application/x-recordio"
 SUFFIX = ".rec"
-SHARD_ROWS = 1000  # at most
+MAX_SHARD_RECORDS = 1000
 MAGIC = 0xCED7230A
-MARK = struct.pack("<I", MAGIC)
-HEAD = struct.Struct("<II")  # the magic number; flag in the upper 3 bits, length in the lower 29
-IMAGE = struct.Struct("<IfQQ")  # 0, the label, the row's number, 0
+MAGIC_BYTES = struct.pack("<I", MAGIC)
+RECORD_HEADER = struct.Struct("<II")  # the magic number; flag in the upper 3 bits, length in the lower 29
+IMAGE_HEADER = struct.Struct("<IfQQ")  # 0, the label, the image's index, 0
 LENGTH_BITS = 29
 WHOLE, FIRST, MIDDLE, LAST = range(4)
 
 
-class ShardDamagedError(StagingError):
-    """The shard is cut off, or no shard."""
-
-
-class RecordTooLargeError(StagingError):
-    """An image has more bytes than a record can hold."""
-
-
 @dataclass(frozen=True)
 class Record:
-    """One image: its row's number in the split, its class number, its encoded bytes."""
+    """One image: its index in the split, its class number, and its encoded bytes."""
 
-    row: int
-    number: int
+    index: int
+    label: int
     image: bytes
 
 
-def write_shards(folder: Path, records: Iterable[Record], *, count: int, rows: int = SHARD_ROWS) -> list[Path]:
-    """Write records as `<folder>/<folder's name>-00000.rec` and so on; one record is in memory at a time.
+def write_shards(
+    folder: Path, records: Iterable[Record], *, count: int, shard_records: int = MAX_SHARD_RECORDS
+) -> list[Path]:
+    """Write records as `<folder>/<folder's name>-00000.rec` and so on, one record in memory at a time.
 
-    The shards' sizes differ by at most one record, since hosts that are dealt shards take as many steps as the one
-    with the fewest records.
+    Shard sizes differ by at most one record: with shards distributed over several hosts, each host takes as many
+    steps as the one with the fewest records.
 
     Parameters
     ----------
     count
-        How many records there are.
-    rows
-        Records a shard, at most.
+        Number of records.
+    shard_records
+        Maximum number of records in a shard.
 
     Returns
     -------
     list
-        The shards; none where there are no records.
+        Paths of the shards; empty if there are no records.
 
     Raises
     ------
-    RecordTooLargeError
-        See there.
+    StagingError
+        An image is too large for a record.
     """
     paths: list[Path] = []
-    left = iter(records)
-    shards = -(-count // rows)
+    remaining = iter(records)
+    shards = -(-count // shard_records)
     for number in range(shards):
         paths.append(folder / f"{folder.name}-{number:05d}{SUFFIX}")
         size = count * (number + 1) // shards - count * number // shards
         with paths[-1].open("wb") as shard:
-            for record in islice(left, size):
-                _write(shard, IMAGE.pack(0, record.number, record.row, 0) + record.image)
+            for record in islice(remaining, size):
+                _write(shard, IMAGE_HEADER.pack(0, record.label, record.index, 0) + record.image)
     return paths
 
 
 def read_shard(path: Path) -> Iterator[Record]:
-    """The records of one shard, one in memory at a time.
+    """Yield the records of a shard, one in memory at a time.
 
     Raises
     ------
-    ShardDamagedError
-        See there; what came before the damage has been given.
+    StagingError
+        The shard is truncated or not RecordIO; records before the damage have been yielded.
     """
     with path.open("rb") as shard:
         for payload in _payloads(shard, path):
-            if len(payload) < IMAGE.size:
-                raise ShardDamagedError(f"{path} holds a record without an image's header")
-            _, label, row, _ = IMAGE.unpack_from(payload)
-            yield Record(row, int(label), payload[IMAGE.size :])
+            if len(payload) < IMAGE_HEADER.size:
+                raise StagingError(f"{path} contains a record without an image header")
+            _, label, index, _ = IMAGE_HEADER.unpack_from(payload)
+            yield Record(index, int(label), payload[IMAGE_HEADER.size :])
 
 
 def _write(shard: BinaryIO, payload: bytes) -> None:
-    parts = _parted(payload)
-    for place, part in enumerate(parts):
+    parts = _split(payload)
+    for position, part in enumerate(parts):
         if len(part) >> LENGTH_BITS:
-            raise RecordTooLargeError(f"an image of {len(part)} bytes does not fit into a record")
-        flag = _flag(place, len(parts))
-        shard.write(HEAD.pack(MAGIC, flag << LENGTH_BITS | len(part)) + part + bytes(-len(part) % 4))
+            raise StagingError(f"an image of {len(part)} bytes is too large for a RecordIO record")
+        word = _flag(position, len(parts)) << LENGTH_BITS | len(part)
+        shard.write(RECORD_HEADER.pack(MAGIC, word) + part + bytes(-len(part) % 4))
 
 
-def _parted(payload: bytes) -> list[bytes]:
-    """The payload without the magic numbers that stand at a multiple of 4: what is between them."""
+def _split(payload: bytes) -> list[bytes]:
+    """Split the payload at each magic number whose position is a multiple of 4, and leave these numbers out."""
     parts = []
     start = found = 0
-    while (found := payload.find(MARK, found)) >= 0:
+    while (found := payload.find(MAGIC_BYTES, found)) >= 0:
         if found % 4:
             found += 1
             continue
         parts.append(payload[start:found])
-        start = found = found + len(MARK)
+        start = found = found + len(MAGIC_BYTES)
     return [*parts, payload[start:]]
 
 
-def _flag(place: int, count: int) -> int:
+def _flag(position: int, count: int) -> int:
     if count == 1:
         return WHOLE
-    return FIRST if place == 0 else LAST if place == count - 1 else MIDDLE
+    return FIRST if position == 0 else LAST if position == count - 1 else MIDDLE
 
 
 def _payloads(shard: BinaryIO, path: Path) -> Iterator[bytes]:
     parts: list[bytes] = []
-    while head := shard.read(HEAD.size):
-        if len(head) < HEAD.size:
-            raise ShardDamagedError(f"{path} is cut off")
-        magic, word = HEAD.unpack(head)
+    while header := shard.read(RECORD_HEADER.size):
+        if len(header) < RECORD_HEADER.size:
+            raise StagingError(f"{path} is truncated")
+        magic, word = RECORD_HEADER.unpack(header)
         flag, length = word >> LENGTH_BITS, word & ((1 << LENGTH_BITS) - 1)
         if magic != MAGIC or flag not in ((MIDDLE, LAST) if parts else (WHOLE, FIRST)):
-            raise ShardDamagedError(f"{path} holds something else than records")
+            raise StagingError(f"{path} contains data that is not a RecordIO record")
         part = shard.read(length)
         if len(part) < length or len(shard.read(-length % 4)) < -length % 4:
-            raise ShardDamagedError(f"{path} is cut off")
+            raise StagingError(f"{path} is truncated")
         parts.append(part)
         if flag in (WHOLE, LAST):
-            yield MARK.join(parts)
+            yield MAGIC_BYTES.join(parts)
             parts = []
     if parts:
-        raise ShardDamagedError(f"{path} is cut off")
+        raise StagingError(f"{path} is truncated")

@@ -1,4 +1,4 @@
-"""Which data to stage: `auto`, `sample`, a path or a URL, made into a file that is here."""
+"""Resolve SOURCE (`auto`, `sample`, a path or a URL) to an archive on this machine."""
 
 import hashlib
 import sys
@@ -13,53 +13,54 @@ import requests
 from staging.archive import Meta
 from staging.checksum import file_md5
 from staging.classes import class_numbers
-from staging.extract import OFFICIAL_MD5, OFFICIAL_URL, extract_cifar_data, local_archive
+from staging.extract import OFFICIAL_MD5, OFFICIAL_URL, fetch, local_archive
 from staging.names import COARSE_NAMES, FINE_NAMES
-from staging.synthetic.sample import EDITION, draw_archive, drawings_of
+from staging.synthetic.sample import VERSION, draw_archive, drawable_classes
 
-PATIENCE_SECONDS = 6.0  # how long the official address may take to answer at all
+TIMEOUT_SECONDS = 6.0  # for any response from the official URL, name resolution included
 
 
 @dataclass(frozen=True)
 class Source:
-    """An archive that is here.
+    """An archive on this machine.
 
     Attributes
     ----------
-    path
-        The file.
     description
-        The line by which every later figure says which data it stands on.
+        The line that names the data set in every later report.
     md5
         Checksum of the file.
+    synthetic
+        Whether this project drew the images itself.
     """
 
     path: Path
     description: str
     md5: str
+    synthetic: bool
 
 
 def resolve(
     source: str, *, directory: Path, seed: int = 0, classes: Sequence[str] = ("bicycle", "motorcycle")
 ) -> Source:
-    """Bring the archive that `source` names to this machine.
+    """Return the archive that `source` names, after downloading or drawing it if necessary.
 
     Parameters
     ----------
     source
-        `auto`: the official archive, fetched before or now, and the sample where it cannot be reached within
-        seconds. `sample`: drawn by this project. Else the path or URL of an archive.
+        `auto`: the official archive, or the synthetic sample if the official URL does not respond within seconds.
+        `sample`: the synthetic sample, drawn by this project. Otherwise the path or URL of an archive.
     directory
-        Where what is fetched or drawn is kept.
+        Where downloaded and drawn archives are kept.
     seed
-        Of the sample.
+        Seed of the synthetic sample.
     classes
-        What will be staged: the sample draws these, and the official archive is not fetched for unknown ones.
+        The classes to be staged: those that the sample draws. They are validated before anything is downloaded.
 
     Raises
     ------
     StagingError
-        As `extract_cifar_data`, `draw_archive` and, for what is not an archive of the user's own, `class_numbers` do.
+        A class is unknown, or the archive cannot be read, downloaded or drawn.
     """
     if source in ("sample", "auto", OFFICIAL_URL):
         class_numbers(classes, Meta(FINE_NAMES, COARSE_NAMES))
@@ -67,19 +68,17 @@ def resolve(
         return _sample(directory, seed, classes)
     if source == "auto":
         return _official_or_sample(directory, seed, classes)
-    if urlsplit(source).scheme in ("http", "https"):
-        return _described(extract_cifar_data(source, str(directory / _name(source))))
-    return _described(local_archive(source))
+    return _describe(local_archive(source) or fetch(source, directory / _file_name(source)))
 
 
 def _official_or_sample(directory: Path, seed: int, classes: Sequence[str]) -> Source:
-    path = directory / _name(OFFICIAL_URL)
-    fetched = path.is_file() and file_md5(path) == OFFICIAL_MD5
-    if fetched or (reason := _unreachable(OFFICIAL_URL)) is None:
-        return _described(extract_cifar_data(OFFICIAL_URL, str(path)))
+    path = directory / _file_name(OFFICIAL_URL)
+    is_downloaded = path.is_file() and file_md5(path) == OFFICIAL_MD5
+    if is_downloaded or (reason := _unreachable(OFFICIAL_URL)) is None:
+        return _describe(fetch(OFFICIAL_URL, path))
     print(
         f"WARNING: {OFFICIAL_URL} cannot be reached ({reason}).\n"
-        "WARNING: going on with a SAMPLE DRAWN BY THIS PROJECT: its figures say nothing about photographs.\n"
+        "WARNING: using a SYNTHETIC SAMPLE drawn by this project: its results say nothing about photographs.\n"
         "WARNING: for the real images name an archive: SOURCE=/path/to/cifar-100-python.tar.gz",
         file=sys.stderr,
     )
@@ -87,21 +86,21 @@ def _official_or_sample(directory: Path, seed: int, classes: Sequence[str]) -> S
 
 
 def _sample(directory: Path, seed: int, classes: Sequence[str]) -> Source:
-    drawn = sorted(drawings_of(classes))
-    path = directory / f"sample-{EDITION}-seed-{seed}-{'-'.join(drawn)}.tar.gz"
+    names = sorted(drawable_classes(classes))
+    path = directory / f"sample-{VERSION}-seed-{seed}-{'-'.join(names)}.tar.gz"
     if not path.is_file():
-        draw_archive(path, seed=seed, classes=drawn)
-    return Source(path, f"sample drawn by this project (seed {seed})", file_md5(path))
+        draw_archive(path, seed=seed, classes=names)
+    return Source(path, f"synthetic sample drawn by this project (seed {seed})", file_md5(path), synthetic=True)
 
 
-def _described(path: Path) -> Source:
+def _describe(path: Path) -> Source:
     md5 = file_md5(path)
     kind = "CIFAR-100" if md5 == OFFICIAL_MD5 else "archive in CIFAR-100's format, not the official one"
-    return Source(path, f"{kind} ({path.name}, md5 {md5})", md5)
+    return Source(path, f"{kind} ({path.name}, md5 {md5})", md5, synthetic=False)
 
 
-def _name(url: str) -> str:
-    """A file name for what is fetched from `url`; two addresses never share one."""
+def _file_name(url: str) -> str:
+    """Return the file name for a download from `url`; different URLs never share one."""
     name = PurePosixPath(urlsplit(url).path).name or "archive.tar.gz"
     if url == OFFICIAL_URL:
         return name
@@ -109,18 +108,18 @@ def _name(url: str) -> str:
 
 
 def _unreachable(url: str) -> str | None:
-    """Why `url` does not answer within seconds; None where it does."""
-    answers: list[str | None] = []
-    # a thread, because no time limit of requests covers a name server that is silent
-    asking = Thread(target=lambda: answers.append(_ask(url)), daemon=True)
-    asking.start()
-    asking.join(PATIENCE_SECONDS)
-    return answers[0] if answers else f"no answer within {PATIENCE_SECONDS:g} s"
+    """Return why `url` does not respond within seconds, or None if it does."""
+    reasons: list[str | None] = []
+    # a thread, because the timeouts of requests do not cover name resolution
+    probe = Thread(target=lambda: reasons.append(_probe(url)), daemon=True)
+    probe.start()
+    probe.join(TIMEOUT_SECONDS)
+    return reasons[0] if reasons else f"no response within {TIMEOUT_SECONDS:g} s"
 
 
-def _ask(url: str) -> str | None:
+def _probe(url: str) -> str | None:
     try:
-        status = requests.head(url, allow_redirects=True, timeout=PATIENCE_SECONDS / 2).status_code
+        status = requests.head(url, allow_redirects=True, timeout=TIMEOUT_SECONDS / 2).status_code
     except requests.RequestException as error:
         return type(error).__name__
-    return None if status < 400 else f"it answers {status}"
+    return None if status < 400 else f"it returned {status}"

@@ -1,15 +1,14 @@
-"""The whole way of the data: archive, images, bucket."""
+"""Stage: read an archive, transform its images, load them to a bucket."""
 
 from collections.abc import Sequence
 from pathlib import Path
-
-from botocore.client import BaseClient
+from typing import Any
 
 from staging.archive import read_archive
 from staging.load import load
-from staging.manifest import Manifest
+from staging.manifest import Format, Manifest
 from staging.source import Source
-from staging.transform import Format, transform
+from staging.transform import transform
 
 
 def stage(
@@ -17,33 +16,28 @@ def stage(
     *,
     classes: Sequence[str],
     bucket: str,
-    client: BaseClient,
+    client: Any,
     directory: Path,
     seed: int = 0,
     validation_fraction: float = 0.1,
     data_format: Format = "images",
-    others: bool = False,
+    other_classes: bool = False,
 ) -> Manifest:
-    """Bring the images of `classes` from an archive to `bucket`.
+    """Load the images of `classes` from an archive to `bucket`, and return the manifest of the bucket's content.
 
     Parameters
     ----------
-    source
-        What `resolve` found.
+    client
+        An S3 client.
     directory
-        Where the images lie on their way.
-    seed, validation_fraction, data_format, others
+        Where the images are written before the upload.
+    seed, validation_fraction, data_format, other_classes
         See `transform`.
-
-    Returns
-    -------
-    Manifest
-        What the bucket now holds.
 
     Raises
     ------
     StagingError
-        The archive, the classes or the bucket do not allow it.
+        The archive is invalid or does not have the classes, or the upload failed.
     """
     dataset = transform(
         read_archive(source.path),
@@ -52,6 +46,6 @@ def stage(
         seed=seed,
         validation_fraction=validation_fraction,
         data_format=data_format,
-        others=others,
+        other_classes=other_classes,
     )
-    return load(dataset, client=client, bucket=bucket, source=source.description, source_md5=source.md5)
+    return load(dataset, client=client, bucket=bucket, source=source)

@@ -1,7 +1,7 @@
-"""Read the pickles of CIFAR's archive without running anything that they name.
+"""Read CIFAR's pickles without running any code that they name.
 
-A pickle is a program: it may call whatever it names. Here it reaches a handful of names, and behind them
-stand not NumPy's own functions, which trust what they are given, but the few lines below.
+A pickle is a program that may call any global it names. This unpickler knows only the few globals that rebuild
+an array of numbers, and replaces NumPy's functions, which trust their input, with the small classes below.
 """
 
 import io
@@ -12,27 +12,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from staging.errors import StagingError
-
 NUMBERS = frozenset({"b1", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"})
 MEMO_WRITES = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 
 
-class HostilePickleError(StagingError):
-    """The pickle asks for something that no array of numbers needs."""
+class PickleError(Exception):
+    """The pickle is damaged, or does not contain a dictionary."""
 
 
-class DamagedPickleError(StagingError):
-    """The pickle cannot be read to its end."""
+class UnsafePickleError(PickleError):
+    """The pickle names a global or a type that an array of numbers does not need."""
 
 
 class _Type:
-    """`numpy.dtype`, for plain numbers."""
+    """Replaces `numpy.dtype`, for numbers only."""
 
     def __init__(self, code: bytes | str, *_flags: object) -> None:
         name = code.decode("latin1") if isinstance(code, bytes) else str(code)
         if name not in NUMBERS:
-            raise HostilePickleError(f"the pickle holds an array of type {name!r}: only numbers are read")
+            raise UnsafePickleError(f"the pickle contains an array of type {name!r}: only numbers are allowed")
         self.dtype = np.dtype(name)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
@@ -41,7 +39,7 @@ class _Type:
 
 
 class _Array:
-    """`numpy.ndarray`, as `_reconstruct` begins it and its state completes it."""
+    """Replaces `numpy.ndarray`: created empty by `_reconstruct`, filled by `__setstate__`."""
 
     def __init__(self, *_placeholder: object) -> None:
         self.array: NDArray[Any] = np.empty(0)
@@ -52,16 +50,16 @@ class _Array:
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """`_codecs.encode`, by which Python 3 writes bytes in protocol 2; always as Latin-1."""
+    """Replace `_codecs.encode`, with which Python 3 writes bytes in protocol 2, always as Latin-1."""
     if encoding != "latin1":
-        raise HostilePickleError(f"the pickle asks for the encoding {encoding!r}: only latin1 is read")
+        raise UnsafePickleError(f"the pickle uses the encoding {encoding!r}: only latin1 is allowed")
     return text.encode("latin1")
 
 
 KNOWN = {
     ("numpy.core.multiarray", "_reconstruct"): _Array,
     ("numpy._core.multiarray", "_reconstruct"): _Array,
-    ("numpy", "ndarray"): "numpy.ndarray",  # only ever an argument
+    ("numpy", "ndarray"): "numpy.ndarray",  # only used as an argument of _reconstruct
     ("numpy", "dtype"): _Type,
     ("_codecs", "encode"): _encode,
 }
@@ -70,34 +68,34 @@ KNOWN = {
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in KNOWN:
-            raise HostilePickleError(f"the pickle asks for {module}.{name}: refused")
+            raise UnsafePickleError(f"the pickle names {module}.{name}, which is not allowed")
         return KNOWN[module, name]
 
 
 def read_pickle(content: bytes) -> dict[Any, Any]:
-    """Read one pickled dictionary of CIFAR's; arrays of numbers come as NumPy arrays, text as bytes.
+    """Read a pickled dictionary; arrays of numbers become NumPy arrays, strings become bytes.
 
     Raises
     ------
-    HostilePickleError
-        It names a global beside the ones that rebuild an array, or holds an array of objects.
-    DamagedPickleError
-        It is cut off, no pickle, or no dictionary.
+    UnsafePickleError
+        The pickle names a global that does not rebuild an array of numbers, or contains an array of objects.
+    PickleError
+        The pickle is truncated or invalid, or does not contain a dictionary.
     """
     try:
         _refuse_memo_bomb(content)
-        found = _Unpickler(io.BytesIO(content), encoding="bytes").load()
-    except StagingError:
+        unpickled = _Unpickler(io.BytesIO(content), encoding="bytes").load()
+    except PickleError:
         raise
-    except Exception as error:  # a damaged pickle fails as any of a dozen types
-        raise DamagedPickleError(f"the pickle is damaged: {' '.join(str(error).split())}") from error
-    if not isinstance(found, dict):
-        raise DamagedPickleError(f"the pickle holds a {type(found).__name__}, not a dictionary")
-    return {key: value.array if isinstance(value, _Array) else value for key, value in found.items()}
+    except Exception as error:  # a damaged pickle raises any of a dozen types
+        raise PickleError(f"the pickle is damaged: {' '.join(str(error).split())}") from error
+    if not isinstance(unpickled, dict):
+        raise PickleError(f"the pickle contains a {type(unpickled).__name__}, not a dictionary")
+    return {key: value.array if isinstance(value, _Array) else value for key, value in unpickled.items()}
 
 
 def _refuse_memo_bomb(content: bytes) -> None:
-    """Refuse a memo index beyond all reason: the C unpickler would allocate a table of that length."""
+    """Refuse a memo index that exceeds the pickle's size: the C unpickler would allocate a table of that length."""
     for opcode, argument, _position in pickletools.genops(content):
         if opcode.name in MEMO_WRITES and isinstance(argument, int) and argument > len(content):
-            raise HostilePickleError(f"the pickle asks for a memo of {argument} entries: refused")
+            raise UnsafePickleError(f"the pickle asks for a memo of {argument} entries, which is not allowed")

@@ -14,7 +14,7 @@ import staging
 from common.stack import Stack
 from scripts.command import OperatorError
 from training import packages
-from training.algorithms import ALGORITHMS, CONTAINER, OTHERS, Algorithm, Data, HyperparameterError, InstanceTypeError
+from training.algorithms import ALGORITHMS, CONTAINER, Algorithm, Data, HyperparameterError, InstanceTypeError
 from training.launch import TrainingJobConfig, brings_packages
 
 PRETRAIN_EPOCHS = 20
@@ -48,7 +48,7 @@ class TrainingRequest:
     @property
     def validation_rows(self) -> int:
         """How many images the model is judged by."""
-        return self.manifest["splits"]["validation"]["count"]
+        return self.manifest.splits["validation"].count
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -77,12 +77,12 @@ def assign(stack: Stack, chosen: argparse.Namespace) -> TrainingRequest:
     algorithm = ALGORITHMS[chosen.algorithm]
     config = job_config_of(stack, algorithm)
     data = Data(
-        classes=tuple(manifest["classes"]),
-        rows=manifest["splits"]["train"]["count"],
-        data_format=manifest.get("format", "images"),
-        shards=sum(key.startswith("train/") and key.endswith(".rec") for key in manifest["objects"]),
-        size=staging.SIDE,
-        others=any(key.startswith(f"{OTHERS}/") for key in manifest["objects"]),
+        classes=manifest.classes,
+        rows=manifest.splits["train"].count,
+        data_format=manifest.format,
+        shards=manifest.shard_count("train"),
+        size=manifest.image_side,
+        others=manifest.has_pretraining_data,
     )
     pretrain = {"pretrained": "0", "pretrain_epochs": str(PRETRAIN_EPOCHS)} if chosen.pretrain else {}
     try:
@@ -163,21 +163,21 @@ def parse_settings(texts: Sequence[str]) -> dict[str, str]:
 def check_staged(stack: Stack, manifest: staging.Manifest, s3: Any) -> None:
     """Look whether all that the manifest names is there; a job finds out minutes later."""
     again = f"run `make stage ENV={stack.environment}`"
-    if tuple(manifest["classes"]) != stack.classes:
+    if manifest.classes != stack.classes:
         raise TrainingRequestError(
-            f"staged are {', '.join(manifest['classes'])}, the stack has {', '.join(stack.classes)}: {again}"
+            f"staged are {', '.join(manifest.classes)}, the stack has {', '.join(stack.classes)}: {again}"
         )
-    prefixes = {key.partition("/")[0].partition(".")[0] for key in manifest["objects"]}
+    prefixes = {key.partition("/")[0].partition(".")[0] for key in manifest.objects}
     there = {
         each["Key"]
         for prefix in prefixes
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=stack.bucket, Prefix=prefix)
         for each in page.get("Contents", ())
     }
-    missing = sorted(set(manifest["objects"]) - there)
+    missing = sorted(set(manifest.objects) - there)
     if missing:
         raise TrainingRequestError(
-            f"{len(missing)} of {len(manifest['objects'])} staged objects are gone from s3://{stack.bucket}, first "
+            f"{len(missing)} of {len(manifest.objects)} staged objects are gone from s3://{stack.bucket}, first "
             f"{', '.join(missing[:NAMED])}: {again}"
         )
 
@@ -189,7 +189,7 @@ def fingerprint_of(
 
     One that brings its packages along is another than one that does not.
     """
-    content = [algorithm.name, manifest["objects"], hyperparameters, brings_packages(algorithm, config)]
+    content = [algorithm.name, manifest.to_json()["objects"], hyperparameters, brings_packages(algorithm, config)]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     for path in sorted(CONTAINER.rglob("*")) if algorithm.scripted else ():
         if path.suffix in {".py", ".txt"}:

@@ -1,7 +1,7 @@
-"""A set of vehicles that this project draws itself, in the official archive's own format.
+"""Draw a synthetic sample: an archive of vehicles in CIFAR-100's format.
 
-It stands in for CIFAR-100 where that cannot be fetched: it shows that the workflow works, and says nothing
-about photographs.
+It replaces CIFAR-100 where that cannot be downloaded. It shows that the workflow works, and says nothing about
+photographs.
 """
 
 import gzip
@@ -19,15 +19,11 @@ from tqdm import tqdm
 from staging.errors import StagingError
 from staging.names import COARSE_NAMES, FINE_NAMES
 from staging.synthetic.scene import draw_vehicle
-from staging.synthetic.vehicles import DRAWN
+from staging.synthetic.vehicles import VEHICLES
 
-EDITION = 1  # raise it when the drawings change, so that an archive drawn before is not taken for today's
+VERSION = 1  # part of the file name: increase it when the drawings change, so that an older file is not reused
 FOLDER = "cifar-100-python"
-COARSE = {"bicycle": 18, "bus": 18, "motorcycle": 18, "pickup_truck": 18, "tractor": 19}
-
-
-class NotDrawnError(StagingError):
-    """There is no drawing of this class."""
+COARSE_LABELS = {"bicycle": 18, "bus": 18, "motorcycle": 18, "pickup_truck": 18, "tractor": 19}
 
 
 def draw_archive(
@@ -38,26 +34,26 @@ def draw_archive(
     train: int = 500,
     test: int = 100,
 ) -> Path:
-    """Draw an archive of CIFAR-100's format; the same arguments give the same bytes.
+    """Draw an archive in CIFAR-100's format and return its path; the same arguments give the same bytes.
 
     Parameters
     ----------
     path
-        Where to; it is whole or not there.
+        Where to write; the file is written completely or not at all.
     classes
-        Fine classes out of those of `staging.synthetic.vehicles`, or coarse ones, for which all of theirs are drawn.
+        Fine classes of `staging.synthetic.vehicles`, or coarse ones, which are drawn as all of their fine classes.
     train, test
-        Rows of each fine class.
+        Number of images of each fine class.
 
     Raises
     ------
-    NotDrawnError
-        None of a class is drawn.
+    StagingError
+        The project cannot draw a class.
     """
-    drawn = drawings_of(classes)
+    names = drawable_classes(classes)
     members = {
-        "train": _rows("train", train, drawn, seed),
-        "test": _rows("test", test, drawn, seed),
+        "train": _split("train", train, names, seed),
+        "test": _split("test", test, names, seed),
         "meta": {
             b"fine_label_names": [name.encode() for name in FINE_NAMES],
             b"coarse_label_names": [name.encode() for name in COARSE_NAMES],
@@ -69,49 +65,50 @@ def draw_archive(
     return part.replace(path)
 
 
-def drawings_of(classes: Sequence[str]) -> list[str]:
-    """The drawn fine classes that these classes, fine or coarse, consist of.
+def drawable_classes(classes: Sequence[str]) -> list[str]:
+    """Return the fine classes to draw for these fine or coarse classes.
 
     Raises
     ------
-    NotDrawnError
-        There is none of one of them.
+    StagingError
+        The project cannot draw one of them.
     """
-    drawn = []
+    names = []
     for name in classes:
-        members = [fine for fine, label in COARSE.items() if name in (fine, COARSE_NAMES[label])]
+        members = [fine for fine, label in COARSE_LABELS.items() if name in (fine, COARSE_NAMES[label])]
         if not members:
-            raise NotDrawnError(f"the sample has no drawing of {name}: it has {', '.join(DRAWN)}; name a SOURCE")
-        drawn += members
-    return list(dict.fromkeys(drawn))
+            drawable = ", ".join(VEHICLES)
+            raise StagingError(f"the synthetic sample has no {name}, only {drawable}: name an archive as SOURCE")
+        names += members
+    return list(dict.fromkeys(names))
 
 
-def _rows(split: str, count: int, classes: Sequence[str], seed: int) -> dict[bytes, Any]:
-    """One member's content: rows of all classes, mixed."""
-    order = np.random.default_rng((seed, count)).permutation(count * len(classes))
-    bar = tqdm(order.tolist(), desc=f"drawing {split}", unit="", disable=None)
-    drawn = [_row(split, classes[position % len(classes)], position // len(classes), seed) for position in bar]
-    names = [classes[position % len(classes)] for position in order.tolist()]
+def _split(split: str, count: int, classes: Sequence[str], seed: int) -> dict[bytes, Any]:
+    """Return one member's content: `count` images of each class in random order."""
+    order = np.random.default_rng((seed, count)).permutation(count * len(classes)).tolist()
+    names = [classes[position % len(classes)] for position in order]
+    numbers = [position // len(classes) for position in order]
+    bar = tqdm(zip(names, numbers, strict=True), total=len(order), desc=f"drawing {split}", unit="", disable=None)
+    images = [_draw(split, name, number, seed) for name, number in bar]
     return {
         b"filenames": [
-            f"drawn_{name}_s_{position // len(classes):06d}.png".encode()
-            for name, position in zip(names, order.tolist(), strict=True)
+            f"drawn_{name}_s_{number:06d}.png".encode() for name, number in zip(names, numbers, strict=True)
         ],
         b"batch_label": f"{split}ing batch 1 of 1".encode(),
         b"fine_labels": [FINE_NAMES.index(name) for name in names],
-        b"coarse_labels": [COARSE[name] for name in names],
-        b"data": np.stack(drawn),
+        b"coarse_labels": [COARSE_LABELS[name] for name in names],
+        b"data": np.stack(images),
     }
 
 
-def _row(split: str, name: str, number: int, seed: int) -> NDArray[np.uint8]:
-    """One image as CIFAR keeps it: all red values, all green, all blue."""
+def _draw(split: str, name: str, number: int, seed: int) -> NDArray[np.uint8]:
+    """Return one image in CIFAR's layout: all red values, then all green, then all blue."""
     rng = np.random.default_rng((seed, ("train", "test").index(split), FINE_NAMES.index(name), number))
     return draw_vehicle(name, rng).transpose(2, 0, 1).reshape(-1)
 
 
 def _pack(path: Path, members: dict[str, dict[bytes, Any]]) -> None:
-    # no times and no names: the same drawings give the same bytes
+    # without timestamps and file names in the headers the same drawings give the same bytes
     with (
         path.open("wb") as file,
         gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,

@@ -1,4 +1,4 @@
-"""Vehicles as simple side views, each time a little different."""
+"""Draw vehicles as simple side views with random variations."""
 
 import colorsys
 from collections.abc import Callable
@@ -11,7 +11,7 @@ BLACK: Colour = (18, 18, 20)
 
 
 def bicycle(pen: Pen, rng: np.random.Generator) -> None:
-    """Thin wheels with spokes, a diamond frame, handlebar, saddle; at times a basket, mudguards, a rider."""
+    """Draw thin spoked wheels, a diamond frame, handlebar and saddle; sometimes a basket, mudguards or a rider."""
     radius, base = rng.uniform(0.3, 0.4), rng.uniform(0.5, 0.6)
     tyre, tube = rng.uniform(0.025, 0.06), rng.uniform(0.03, 0.06)
     paint, metal = any_colour(rng), grey(rng, 90, 220)
@@ -43,8 +43,8 @@ def bicycle(pen: Pen, rng: np.random.Generator) -> None:
 
 
 def motorcycle(pen: Pen, rng: np.random.Generator) -> None:
-    """Thick wheels, engine, tank, seat and exhaust; at times a fairing, a thin moped's wheels, a rider."""
-    light = rng.random() < 0.2  # a moped or dirt bike: the one that is taken for a bicycle
+    """Draw thick wheels, engine, tank, seat and exhaust; sometimes thin wheels, a fairing or a rider."""
+    light = rng.random() < 0.2  # a moped or dirt bike, which resembles a bicycle
     radius, base = rng.uniform(0.26, 0.36), rng.uniform(0.5, 0.62)
     tyre = rng.uniform(0.06, 0.1) if light else rng.uniform(0.09, 0.15)
     paint, metal = any_colour(rng), grey(rng, 90, 220)
@@ -70,7 +70,7 @@ def motorcycle(pen: Pen, rng: np.random.Generator) -> None:
 
 
 def bus(pen: Pen, rng: np.random.Generator) -> None:
-    """A long box with a row of windows."""
+    """Draw a long box with a row of windows."""
     roof, floor, end = rng.uniform(-0.5, -0.3), 0.32, rng.uniform(0.85, 1.0)
     paint, glass = any_colour(rng), grey(rng, 30, 110)
     _box(pen, (-end, roof), (end, floor), paint)
@@ -82,7 +82,7 @@ def bus(pen: Pen, rng: np.random.Generator) -> None:
 
 
 def pickup_truck(pen: Pen, rng: np.random.Generator) -> None:
-    """A bonnet, a cab and an open bed."""
+    """Draw a bonnet, a cab and an open bed."""
     paint, glass, roof = any_colour(rng), grey(rng, 30, 110), rng.uniform(-0.32, -0.2)
     _box(pen, (-0.95, 0.02), (0.95, 0.32), paint)
     pen.polygon([(-0.15, 0.04), (-0.1, roof), (0.3, roof), (0.48, 0.04)], paint)
@@ -93,7 +93,7 @@ def pickup_truck(pen: Pen, rng: np.random.Generator) -> None:
 
 
 def tractor(pen: Pen, rng: np.random.Generator) -> None:
-    """A big wheel behind, a small one in front, a cab and a chimney."""
+    """Draw a large rear wheel, a small front wheel, a cab and an exhaust pipe."""
     paint, radius = any_colour(rng), rng.uniform(0.36, 0.46)
     _box(pen, (-0.3, -0.12), (0.72, 0.22), paint)
     if rng.random() < 0.7:
@@ -105,7 +105,7 @@ def tractor(pen: Pen, rng: np.random.Generator) -> None:
         pen.disc(hub, size * 0.55, any_colour(rng))
 
 
-DRAWN: dict[str, Callable[[Pen, np.random.Generator], None]] = {
+VEHICLES: dict[str, Callable[[Pen, np.random.Generator], None]] = {
     "bicycle": bicycle,
     "bus": bus,
     "motorcycle": motorcycle,
@@ -115,19 +115,19 @@ DRAWN: dict[str, Callable[[Pen, np.random.Generator], None]] = {
 
 
 def any_colour(rng: np.random.Generator) -> Colour:
-    """A paint: any hue, from pale to strong."""
+    """Return a random colour of any hue and saturation."""
     red, green, blue = colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.0, 0.95), rng.uniform(0.15, 0.95))
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def grey(rng: np.random.Generator, low: int, high: int) -> Colour:
-    """A metal, or rubber."""
+    """Return a random grey, for metal and rubber."""
     value = int(rng.integers(low, high))
     return value, value, min(value + 6, 255)
 
 
 def jitter(rng: np.random.Generator) -> float:
-    """A small shift in the vehicle's units."""
+    """Return a small random offset in the vehicle's units."""
     return float(rng.normal(0, 0.03))
 
 
@@ -136,8 +136,8 @@ def _box(pen: Pen, corner: Point, opposite: Point, colour: Colour) -> None:
     pen.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], colour)
 
 
-def _road_wheels(pen: Pen, places: tuple[float, float], radius: float) -> None:
-    for x in places:
+def _road_wheels(pen: Pen, positions: tuple[float, float], radius: float) -> None:
+    for x in positions:
         pen.disc((x, 0.33), radius, BLACK)
         pen.disc((x, 0.33), radius * 0.5, (150, 150, 155))
 
@@ -171,7 +171,7 @@ def _mudguards(pen: Pen, hubs: tuple[Point, Point], radius: float, width: float,
 def _handlebar(pen: Pen, rng: np.random.Generator, head: Point) -> None:
     top, colour = (head[0] - 0.05, head[1] - rng.uniform(0.1, 0.22)), grey(rng, 20, 160)
     pen.line([head, top], 0.045, colour)
-    if rng.random() < 0.4:  # dropped, as a racer's; else pulled back
+    if rng.random() < 0.4:  # drop handlebar, otherwise swept back
         pen.line([top, (top[0] + 0.16, top[1]), (top[0] + 0.18, top[1] + 0.1)], 0.045, colour)
     else:
         pen.line([(top[0] + 0.05, top[1]), (top[0] - rng.uniform(0.1, 0.2), top[1] - 0.03)], 0.05, colour)

@@ -68,7 +68,7 @@ run "endpoint_serves_the_model_with_data_capture_and_canary_deployments" {
     condition = alltrue([
       one(one(aws_sagemaker_endpoint_configuration.this).data_capture_config).enable_capture,
       one(one(aws_sagemaker_endpoint_configuration.this).data_capture_config).initial_sampling_percentage == 50,
-      one(one(aws_sagemaker_endpoint_configuration.this).data_capture_config).destination_s3_uri == "s3://some-bucket/data_capture",
+      one(one(aws_sagemaker_endpoint_configuration.this).data_capture_config).destination_s3_uri == "s3://some-bucket/data_capture/v7",
     ])
     error_message = "Data capture must record the given percentage to the given S3 URI."
   }

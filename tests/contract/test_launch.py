@@ -159,7 +159,7 @@ def test_shards_are_dealt_to_two_hosts_that_train_one_model(
     records = [Record(row, row % 2, (tmp_path / "drawn" / f"image_{row}.png").read_bytes()) for row in range(26)]
     for split, most in (("train", 9), ("validation", 26)):
         (tmp_path / split).mkdir()
-        for path in write_shards(tmp_path / split, records, count=26, rows=most):
+        for path in write_shards(tmp_path / split, records, count=26, shard_records=most):
             sagemaker.put(f"{split}/{path.name}", path.read_bytes())
     data = replace(STAGED, rows=26, data_format="recordio", shards=3)
 

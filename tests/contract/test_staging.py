@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from benchmarks.staging import measure, random_archive
-from staging import Dataset, load, read_manifest, transform
+from staging import Dataset, Source, load, read_manifest, transform
 from staging.archive import read_archive
 from staging.manifest import ManifestMissingError
 from tests.contract.conftest import RunningEmulator
@@ -35,7 +35,7 @@ def dataset(tmp_path: Path) -> Callable[..., Dataset]:
 
 
 def put(s3: Any, bucket: str, dataset: Dataset) -> None:
-    load(dataset, client=s3, bucket=bucket, source="a source", source_md5="")
+    load(dataset, client=s3, bucket=bucket, source=Source(Path(), "a source", md5="", synthetic=False))
 
 
 def etags(s3: Any, bucket: str) -> dict[str, str]:
@@ -58,7 +58,7 @@ def test_what_is_loaded_can_be_read_back(
         assert stored["Body"].read() == path.read_bytes()
         assert stored["ContentType"] == ("image/png" if key.endswith(".png") else "text/tab-separated-values")
     assert etags(s3, bucket).keys() == {*images.files(), "manifest.json"}
-    assert read_manifest(s3, bucket)["splits"]["test"]["count"] == 6
+    assert read_manifest(s3, bucket).splits["test"].count == 6
 
 
 @pytest.mark.parametrize("algorithm", ["AES256", "aws:kms"])
@@ -127,7 +127,7 @@ def test_shards_replace_the_images_of_the_same_rows(emulator: RunningEmulator, b
     )
     there = {each for each in etags(s3, bucket) if not each.startswith("test")}
     assert there == {key, "validation/validation-00000.rec", "manifest.json"}
-    assert read_manifest(s3, bucket)["format"] == "recordio"
+    assert read_manifest(s3, bucket).format == "recordio"
 
 
 def test_the_benchmark_counts_what_travels(emulator: RunningEmulator) -> None:

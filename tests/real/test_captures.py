@@ -1,4 +1,4 @@
-"""Records that AWS itself captured."""
+"""Records that AWS captured."""
 
 import os
 from pathlib import Path
@@ -12,10 +12,10 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(scope="module")
 def captures() -> Captures:
-    """The files in the directory that DATA_CAPTURE names."""
+    """The capture files in the folder DATA_CAPTURE."""
     directory = os.environ.get("DATA_CAPTURE")
     if not directory:
-        pytest.skip("DATA_CAPTURE names no directory of captured data")
+        pytest.skip("DATA_CAPTURE is not set to a folder of captured data")
     return read_directory(Path(directory), classes=2)
 
 
@@ -25,7 +25,7 @@ def test_every_line_of_every_file_is_a_record(captures: Captures) -> None:
     assert len(captures.records()) == lines > 0
 
 
-def test_every_image_can_be_shown_and_every_answer_adds_up(captures: Captures) -> None:
+def test_every_image_can_be_decoded_and_probabilities_sum_to_one(captures: Captures) -> None:
     for record in captures.records():
         assert record.image is not None
         assert open_image(record.image).size == (32, 32)

@@ -1,4 +1,4 @@
-"""Runs, captured lines and images to test with."""
+"""Factories of runs, captured lines and images."""
 
 import base64
 import io
@@ -9,21 +9,21 @@ from typing import Any, cast
 import numpy as np
 from PIL import Image
 
-from evaluation.results import Execution, Run
+from evaluation.executions import Execution, Run
 from tests.unit.stacks import make_stack
 
 BELOW = "THRESHOLD_CONFIDENCE_NOT_MET"
 
 
 def make_execution(key: str, inferences: Sequence[float] | None, **changes: Any) -> Execution:
-    """An execution that ended as the filter would have it at 0.93, or as `changes` say."""
+    """Return an execution with the outcome at a threshold of 0.93; `changes` replace fields."""
     passed = inferences is not None and max(inferences) >= 0.93
     content: dict[str, Any] = {
         "s3_key": key,
         "arn": f"arn:aws:states:us-east-1:123456789012:execution:scones-local-workflow:{key}",
         "status": "SUCCEEDED" if passed else "FAILED",
         "error": None if passed else BELOW,
-        "cause": None if passed else "not sure enough",
+        "cause": None if passed else "confidence below the threshold",
         "inferences": None if inferences is None else list(inferences),
         "seconds": 0.5,
     }
@@ -31,10 +31,11 @@ def make_execution(key: str, inferences: Sequence[float] | None, **changes: Any)
 
 
 def make_run(executions: Sequence[Execution], **changes: Any) -> Run:
-    """A run of the stack that `make_stack` makes."""
+    """Return a run of the stack that `make_stack` returns; `changes` replace fields."""
     stack = make_stack()
     content: dict[str, Any] = {
         "source": "CIFAR-100 (cifar-100-python.tar.gz, md5 eb9058c3a382ffc7106e4002c42a8d85)",
+        "synthetic": False,
         "images": "0123abcd",
         "state_machine_arn": stack.state_machine_arn,
         "endpoint": stack.endpoint_name,
@@ -50,7 +51,7 @@ def make_run(executions: Sequence[Execution], **changes: Any) -> Run:
 
 
 def make_png(seed: int = 0, *, size: tuple[int, int] = (32, 32)) -> bytes:
-    """An image of noise."""
+    """Return a PNG of random pixels."""
     pixels = np.random.default_rng(seed).integers(0, 256, size=(*size[::-1], 3), dtype=np.uint8)
     with io.BytesIO() as stream:
         Image.fromarray(pixels).save(stream, format="PNG")
@@ -65,7 +66,7 @@ def capture_line(
     event_id: str = "695344c2-3858-45e5-a14d-33deaf4310c7",
     encoding: str = "JSON",
 ) -> bytes:
-    """One line as SageMaker writes it."""
+    """Return a line of a capture file as SageMaker writes it."""
     text = json.dumps(list(probabilities))
     data = base64.b64encode(text.encode()).decode() if encoding == "BASE64" else text
     record = {

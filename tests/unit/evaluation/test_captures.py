@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from evaluation.captures import (
-    LARGEST_IMAGE,
+    MAX_IMAGE_BYTES,
     Captures,
-    ImageRefusedError,
+    InvalidImageError,
     MalformedRecordError,
+    count_other_records,
     open_image,
     parse_records,
     read_directory,
-    read_endpoint,
+    read_new_files,
 )
 from tests.unit.evaluation.runs import capture_line, make_png
 from tests.unit.staging.fakes import FakeS3
@@ -22,20 +23,20 @@ from tests.unit.staging.fakes import FakeS3
 IMAGE = make_png()
 
 
-def changed(part: str, **changes: Any) -> bytes:
-    """A line with something else in one part of it; None takes a key away."""
+def changed(path: str, **changes: Any) -> bytes:
+    """Return a line with other values at a path; None deletes a key."""
     record = json.loads(capture_line(IMAGE, [0.9, 0.1]))
-    place = record
-    for name in part.split("."):
-        place = place[name]
-    place.update(changes)
+    part = record
+    for name in path.split("."):
+        part = part[name]
+    part.update(changes)
     for name in [name for name, value in changes.items() if value is None]:
-        del place[name]
+        del part[name]
     return json.dumps(record).encode()
 
 
 @pytest.mark.parametrize("encoding", ["JSON", "BASE64"])
-def test_a_record_is_read_however_the_answer_is_encoded(encoding: str) -> None:
+def test_a_record_is_read_with_any_encoding_of_the_response(encoding: str) -> None:
     # WHEN
     (record,) = parse_records(capture_line(IMAGE, [0.2, 0.8], encoding=encoding), classes=2)
 
@@ -48,7 +49,7 @@ def test_a_record_is_read_however_the_answer_is_encoded(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         pytest.param({"data": "0.25,0.75", "encoding": "CSV"}, id="csv"),
         pytest.param(
@@ -61,25 +62,25 @@ def test_a_record_is_read_however_the_answer_is_encoded(encoding: str) -> None:
         ),
     ],
 )
-def test_answers_may_be_csv(answer: dict[str, str]) -> None:
-    line = changed("captureData.endpointOutput", **answer)
+def test_responses_can_be_csv(response: dict[str, str]) -> None:
+    line = changed("captureData.endpointOutput", **response)
     assert [record.probabilities for record in parse_records(line, classes=2)] == [(0.25, 0.75)]
 
 
-def test_where_only_answers_are_captured_there_is_no_image() -> None:
+def test_without_captured_requests_a_record_has_no_image() -> None:
     (record,) = parse_records(changed("captureData", endpointInput=None), classes=2)
     assert record.image is None
 
 
-OTHER = make_png(1)
-BATCH = json.dumps({"instances": [{"b64": base64.b64encode(image).decode()} for image in (IMAGE, OTHER)]})
+SECOND_IMAGE = make_png(1)
+BATCH = json.dumps({"instances": [{"b64": base64.b64encode(image).decode()} for image in (IMAGE, SECOND_IMAGE)]})
 
 
-def batch_line(answer: str, **request: str) -> bytes:
-    """A line of a request with several images, which AWS captures as the JSON that it is."""
+def batch_line(response: str, **request: str) -> bytes:
+    """Return a line of a request with several images, which AWS captures as JSON."""
     record = json.loads(capture_line(IMAGE, []))
     record["captureData"]["endpointInput"].update({"observedContentType": "application/json", **request})
-    record["captureData"]["endpointOutput"]["data"] = answer
+    record["captureData"]["endpointOutput"]["data"] = response
     return json.dumps(record).encode()
 
 
@@ -90,16 +91,19 @@ def batch_line(answer: str, **request: str) -> bytes:
         pytest.param({"data": base64.b64encode(BATCH.encode()).decode(), "encoding": "BASE64"}, id="base64"),
     ],
 )
-def test_a_request_with_several_images_is_a_record_for_each(request_: dict[str, str]) -> None:
+def test_a_request_with_several_images_becomes_a_record_for_each(request_: dict[str, str]) -> None:
     # WHEN
     records = parse_records(batch_line("[[0.2, 0.8], [0.9, 0.1]]", **request_), classes=2)
 
     # THEN
-    assert [(record.image, record.probabilities) for record in records] == [(IMAGE, (0.2, 0.8)), (OTHER, (0.9, 0.1))]
+    assert [(record.image, record.probabilities) for record in records] == [
+        (IMAGE, (0.2, 0.8)),
+        (SECOND_IMAGE, (0.9, 0.1)),
+    ]
     assert len({record.event_id for record in records}) == 2
 
 
-def test_where_only_answers_are_captured_each_of_several_is_a_record_without_an_image() -> None:
+def test_without_captured_requests_several_predictions_become_records_without_images() -> None:
     # GIVEN
     line = json.loads(batch_line("[[0.2, 0.8], [0.9, 0.1]]"))
     del line["captureData"]["endpointInput"]
@@ -112,40 +116,42 @@ def test_where_only_answers_are_captured_each_of_several_is_a_record_without_an_
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        pytest.param(b"{", "no JSON", id="cut off"),
-        pytest.param(b"\xff\xfe", "no JSON", id="no text"),
-        pytest.param(b"[" * 100_000, "no JSON", id="nested"),
+        pytest.param(b"{", "not JSON", id="truncated"),
+        pytest.param(b"\xff\xfe", "not JSON", id="not text"),
+        pytest.param(b"[" * 100_000, "not JSON", id="deeply nested"),
         pytest.param(b"[]", "no captureData", id="a list"),
-        pytest.param(changed("captureData", endpointOutput=None), "no endpointOutput", id="no answer"),
-        pytest.param(changed("captureData", endpointInput="x"), "no endpointInput", id="input is text"),
-        pytest.param(changed("eventMetadata", inferenceTime="soon"), "is no time", id="time"),
-        pytest.param(changed("eventMetadata", eventId=None), "no eventId", id="no event"),
-        pytest.param(changed("captureData.endpointInput", data="?"), "no base64", id="base64"),
+        pytest.param(changed("captureData", endpointOutput=None), "no endpointOutput", id="no response"),
+        pytest.param(changed("captureData", endpointInput="x"), "no endpointInput", id="request is a string"),
+        pytest.param(changed("eventMetadata", inferenceTime="soon"), "is not a time", id="time"),
+        pytest.param(changed("eventMetadata", eventId=None), "no eventId", id="no event ID"),
+        pytest.param(changed("captureData.endpointInput", data="?"), "not base64", id="base64"),
         pytest.param(changed("captureData.endpointInput", encoding="ROT13"), "unknown encoding", id="encoding"),
-        pytest.param(changed("captureData.endpointOutput", data="{}"), "no list of", id="an object"),
-        pytest.param(changed("captureData.endpointOutput", data="[0.5, NaN]"), "no list of", id="not a number"),
-        pytest.param(changed("captureData.endpointOutput", data="[0.5, true]"), "no list of", id="a truth"),
+        pytest.param(changed("captureData.endpointOutput", data="{}"), "not a list of", id="an object"),
+        pytest.param(changed("captureData.endpointOutput", data="[0.5, NaN]"), "not a list of", id="NaN"),
+        pytest.param(changed("captureData.endpointOutput", data="[0.5, true]"), "not a list of", id="a bool"),
         pytest.param(changed("captureData.endpointOutput", data="[1]"), "1 probabilities for 2", id="too few"),
-        pytest.param(changed("captureData.endpointOutput", data="[]"), "no list of", id="empty"),
-        pytest.param(batch_line("[[0.5, 0.5]]", data=BATCH, encoding="JSON"), "1 answers for 2 images", id="images"),
-        pytest.param(batch_line("[[1], 0.5]", data=BATCH, encoding="JSON"), "1 probabilities", id="one too short"),
-        pytest.param(batch_line("[[0, 1], 0.5]", data=BATCH, encoding="JSON"), "no list of", id="one is no list"),
-        pytest.param(batch_line("[[0, 1]]", data="[]", encoding="JSON"), "no JSON with images", id="no images"),
-        pytest.param(batch_line("[[0, 1]]"), "no JSON with images", id="one image, several answers"),
+        pytest.param(changed("captureData.endpointOutput", data="[]"), "not a list of", id="empty"),
+        pytest.param(
+            batch_line("[[0.5, 0.5]]", data=BATCH, encoding="JSON"), "1 predictions for 2 images", id="too few lists"
+        ),
+        pytest.param(batch_line("[[1], 0.5]", data=BATCH, encoding="JSON"), "1 probabilities", id="a short list"),
+        pytest.param(batch_line("[[0, 1], 0.5]", data=BATCH, encoding="JSON"), "not a list of", id="a number"),
+        pytest.param(batch_line("[[0, 1]]", data="[]", encoding="JSON"), "not JSON with images", id="no images"),
+        pytest.param(batch_line("[[0, 1]]"), "not JSON with images", id="a single image"),
     ],
 )
-def test_a_line_that_is_no_record_says_why(line: bytes, reason: str) -> None:
+def test_a_malformed_line_is_refused_with_the_reason(line: bytes, reason: str) -> None:
     with pytest.raises(MalformedRecordError, match=reason):
         parse_records(line, classes=2)
 
 
-def test_every_line_of_every_file_is_read_and_the_broken_are_named(tmp_path: Path) -> None:
+def test_all_lines_of_all_files_are_read_and_malformed_lines_listed(tmp_path: Path) -> None:
     # GIVEN
     hour = tmp_path / "AllTraffic" / "2026" / "03" / "01" / "12"
     hour.mkdir(parents=True)
     later = capture_line(IMAGE, [0.9, 0.1], time="2026-03-01T12:00:09Z", event_id="later")
     earlier = capture_line(IMAGE, [0.8, 0.2], time="2026-03-01T12:00:01Z", event_id="earlier")
-    (hour / "00-00-000-a.jsonl").write_bytes(later + b"\nbroken\n" + earlier + b"\n")
+    (hour / "00-00-000-a.jsonl").write_bytes(later + b"\nmalformed\n" + earlier + b"\n")
     (hour / "00-01-000-b.jsonl").write_bytes(capture_line(IMAGE, [0.7, 0.3], event_id="first"))
     (hour / "notes.txt").write_text("not a capture file")
 
@@ -155,24 +161,44 @@ def test_every_line_of_every_file_is_read_and_the_broken_are_named(tmp_path: Pat
     # THEN
     assert [record.event_id for record in captures.records()] == ["first", "earlier", "later"]
     assert len(captures.files) == 2
-    assert [(each.line, each.reason) for each in captures.malformed] == [(2, "no JSON")]
+    assert [(each.line, each.reason) for each in captures.malformed] == [(2, "not JSON")]
     assert captures.malformed[0].file.endswith("00-00-000-a.jsonl")
 
 
-def test_only_the_endpoints_own_files_are_read_and_each_once() -> None:
-    # GIVEN two endpoints, of which one's name begins with the other's
+def put_captures(s3: FakeS3, model: str, endpoint: str, *event_ids: str) -> None:
+    """Put a capture file with a record for each ID."""
+    lines = [capture_line(IMAGE, [0.9, 0.1], event_id=event_id) for event_id in event_ids]
+    key = f"data_capture/{model}/{endpoint}/AllTraffic/2026/03/01/12/00-00-000-x.jsonl"
+    s3.put_object(Bucket="b", Key=key, Body=b"\n".join(lines) + b"\n")
+
+
+def test_only_new_files_of_the_endpoint_and_model_are_read() -> None:
+    # GIVEN two endpoints, one with a name that starts with the other's, and two models, v1 and v11
     s3 = FakeS3()
-    for endpoint in ("cars", "cars-2"):
-        key = f"data_capture/{endpoint}/AllTraffic/2026/03/01/12/00-00-000-x.jsonl"
-        s3.put_object(Bucket="b", Key=key, Body=capture_line(IMAGE, [0.9, 0.1], event_id=endpoint))
+    put_captures(s3, "v1", "cars", "wanted")
+    put_captures(s3, "v1", "cars-2", "other endpoint")
+    put_captures(s3, "v11", "cars", "other model")
     captures = Captures()
 
     # WHEN
     for _ in range(2):
-        read_endpoint(s3, "s3://b/data_capture", "cars", captures, classes=2)
+        read_new_files(s3, "s3://b/data_capture/v1", "cars", captures, classes=2)
 
     # THEN
-    assert [record.event_id for record in captures.records()] == ["cars"]
+    assert [record.event_id for record in captures.records()] == ["wanted"]
+
+
+def test_records_of_the_endpoints_other_models_are_counted() -> None:
+    # GIVEN
+    s3, captures = FakeS3(), Captures()
+    put_captures(s3, "v1", "cars", "shown")
+    put_captures(s3, "v2", "cars", "a", "b")
+    put_captures(s3, "v10", "cars", "c")
+    put_captures(s3, "v1", "cars-2", "other endpoint")
+    read_new_files(s3, "s3://b/data_capture/v1", "cars", captures, classes=2)
+
+    # WHEN / THEN
+    assert count_other_records(s3, "s3://b/data_capture", "cars", captures) == 3
 
 
 def test_an_image_is_decoded_as_rgb() -> None:
@@ -182,22 +208,22 @@ def test_an_image_is_decoded_as_rgb() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        pytest.param(b"", "no PNG or JPEG", id="empty"),
-        pytest.param(b"GIF89a" + bytes(100), "no PNG or JPEG", id="another format"),
-        pytest.param(IMAGE[:200], "no PNG or JPEG", id="cut off"),
-        pytest.param(bytes(LARGEST_IMAGE + 1), "bytes are more than", id="many bytes"),
+        pytest.param(b"", "not a PNG or JPEG", id="empty"),
+        pytest.param(b"GIF89a" + bytes(100), "not a PNG or JPEG", id="another format"),
+        pytest.param(IMAGE[:200], "not a PNG or JPEG", id="truncated"),
+        pytest.param(bytes(MAX_IMAGE_BYTES + 1), "bytes exceed the limit", id="too many bytes"),
     ],
 )
-def test_what_is_no_image_or_too_large_is_refused(data: bytes, reason: str) -> None:
-    with pytest.raises(ImageRefusedError, match=reason):
+def test_an_invalid_or_large_image_is_refused(data: bytes, reason: str) -> None:
+    with pytest.raises(InvalidImageError, match=reason):
         open_image(data)
 
 
-def test_an_image_of_too_many_pixels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a cap that a small image passes
-    monkeypatch.setattr("evaluation.captures.MOST_PIXELS", 40 * 25)
+def test_an_image_with_too_many_pixels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a limit that a small image meets
+    monkeypatch.setattr("evaluation.captures.MAX_PIXELS", 40 * 25)
     open_image(make_png(size=(40, 25)))
 
     # WHEN / THEN
-    with pytest.raises(ImageRefusedError, match="40 x 26 pixels are more than 1000"):
+    with pytest.raises(InvalidImageError, match="40 x 26 pixels exceed the limit of 1000"):
         open_image(make_png(size=(40, 26)))

@@ -11,10 +11,14 @@ from PIL import Image
 
 from evaluation import figures
 from evaluation.figures import DARK, LIGHT, Theme
+from evaluation.metrics import CalibrationBin, CurvePoint
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-CURVE = [{"threshold": 0.6, "coverage": 1.0, "accuracy": 0.9}, {"threshold": 0.9, "coverage": 0.5, "accuracy": 1.0}]
-BINS = [{"n": 20, "confidence": 0.8, "accuracy": 0.75, "interval": (0.5, 0.9)}]
+CURVE = [
+    CurvePoint(threshold=0.6, coverage=1.0, accuracy=0.9),
+    CurvePoint(threshold=0.9, coverage=0.5, accuracy=1.0),
+]
+BINS = [CalibrationBin(n=20, confidence=0.8, accuracy=0.75, interval=(0.5, 0.9))]
 TIMES: dict[str, Any] = {
     "times": [START + timedelta(seconds=second) for second in range(12)],
     "confidences": list(np.linspace(0.5, 1, 12)),
@@ -25,19 +29,19 @@ DRAWINGS = {
     "confusion": partial(figures.confusion, matrix=[[9, 1], [0, 10]], classes=["bicycle", "motorcycle"]),
     "reliability": partial(figures.reliability, bins=BINS, error=0.05),
     "coverage": partial(figures.coverage, curve=CURVE, threshold=0.93),
-    "selection": partial(figures.selection, curve=CURVE, threshold=0.93, area=0.05),
+    "accuracy_by_coverage": partial(figures.accuracy_by_coverage, curve=CURVE, threshold=0.93, area=0.05),
     "epochs": partial(figures.epochs, history=[{"train_accuracy": 0.7, "validation_accuracy": 0.8}]),
 }
 
 
 def texts(svg: str) -> str:
-    elements = ElementTree.fromstring(svg).iter()  # noqa: S314  (drawn here)
+    elements = ElementTree.fromstring(svg).iter()  # noqa: S314  (created by this project)
     return " ".join(element.text or "" for element in elements if element.tag.endswith("text"))
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 @pytest.mark.parametrize("name", list(DRAWINGS))
-def test_every_figure_is_drawn_in_both_themes_and_needs_nothing_beside_itself(name: str, theme: Theme) -> None:
+def test_every_figure_is_drawn_in_both_themes_without_external_resources(name: str, theme: Theme) -> None:
     # WHEN
     svg = figures.as_svg(DRAWINGS[name], theme)
 
@@ -51,11 +55,11 @@ def test_the_same_figure_gives_the_same_bytes() -> None:
     assert figures.as_svg(DRAWINGS["coverage"], LIGHT) == figures.as_svg(DRAWINGS["coverage"], LIGHT)
 
 
-def test_the_title_says_what_is_seen() -> None:
-    assert "10 of 12 answers are below the threshold" in texts(figures.as_svg(DRAWINGS["confidence"], LIGHT))
+def test_the_title_states_the_result() -> None:
+    assert "10 of 12 predictions are below the threshold" in texts(figures.as_svg(DRAWINGS["confidence"], LIGHT))
 
 
-def test_more_classes_than_colours_end_in_others() -> None:
+def test_classes_beyond_the_number_of_colours_are_grouped_as_others() -> None:
     # GIVEN
     names = [f"class_{number:02d}" for number in range(12)]
 
@@ -68,28 +72,30 @@ def test_more_classes_than_colours_end_in_others() -> None:
 
 @pytest.mark.parametrize("classes", [2, 20, 100])
 def test_a_confusion_matrix_of_any_size_is_drawn(classes: int) -> None:
-    # GIVEN a class that does not occur
+    # GIVEN a class without images
     matrix = np.eye(classes, dtype=int)
     matrix[-1] = 0
 
     # WHEN
     draw = partial(figures.confusion, matrix=matrix.tolist(), classes=[f"class_{n}" for n in range(classes)])
 
-    # THEN it has every name, and counts as long as they fit
+    # THEN it has axis labels, every class name, and counts if they fit
     found = texts(figures.as_svg(draw, LIGHT))
-    assert f"{classes - 1} of {classes - 1} images told right" in found
+    assert f"{classes - 1} of {classes - 1} images classified correctly" in found
+    assert "True label" in found
+    assert "Predicted" in found
     assert f"class {classes - 1}" in found
     assert ("100%" in found) == (classes == 2)
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])
-def test_a_contact_sheet_has_a_place_for_each_image_also_where_there_is_none(count: int) -> None:
+def test_a_contact_sheet_has_a_tile_for_every_image_also_for_invalid_ones(count: int) -> None:
     # GIVEN
     images = [Image.new("RGB", (32, 32)) if number % 2 == 0 else None for number in range(count)]
     captions = [f"bicycle {number}" for number in range(count)]
 
     # WHEN
-    png = figures.as_png(partial(figures.contact_sheet, images=images, captions=captions, title="In doubt"))
+    png = figures.as_png(partial(figures.contact_sheet, images=images, captions=captions, title="Low confidence"))
 
     # THEN
     with Image.open(io.BytesIO(png)) as picture:

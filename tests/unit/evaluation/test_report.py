@@ -9,75 +9,81 @@ import pytest
 
 from common.files import StepMissingError, write_json
 from evaluation import figures
+from evaluation.capture_location import CaptureLocation
 from evaluation.captures import Captures
-from scripts.evaluate import evaluate
-from scripts.monitor import monitor
-from scripts.report import NothingToReportError, read_results, render
+from evaluation.evaluate import evaluate
+from evaluation.monitoring import Monitoring, monitor
+from evaluation.report import read_results, render
 from tests.unit.evaluation.runs import capture_line, make_execution, make_png, make_run
-from tests.unit.stacks import make_stack
 
 WRITTEN = datetime(2026, 3, 1, 13, 0, tzinfo=UTC)
-DRAWN = "sample drawn by this project (seed 0)"
+LOCATION = CaptureLocation("s3://b/data_capture", "v2", "cars", "cars-2", is_complete=True)
 TRAINING = {
     "source": "CIFAR-100 (cifar-100-python.tar.gz, md5 eb9058c3a382ffc7106e4002c42a8d85)",
+    "synthetic": False,
     "job": "scones-local-vehicles-1",
     "model_package_arn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/scones-local-vehicles/1",
     "validation": {"correct": 95, "n": 100, "accuracy": 0.95, "interval": [0.888, 0.978]},
     "metrics": {"epochs": [{"train_accuracy": 0.7, "validation_accuracy": 0.8}]},
-    "quality_gate": {"passed": True, "reason": "above the bar"},
+    "quality_gate": {"passed": True, "reason": "above the minimum accuracy"},
 }
 
 
-class Addresses(HTMLParser):
-    """Everything that a page would fetch, and its tags."""
+class Page(HTMLParser):
+    """The tags of a page, and all addresses that it loads or links to."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.addresses: list[str] = []
         self.tags: set[str] = set()
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
-        self.found += [value or "" for name, value in attrs if name in ("src", "srcset", "href")]
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "srcset", "href")]
 
 
-def fill(directory: Path, **changes: Any) -> Path:
-    """A folder as `run`, `evaluate`, `monitor` and `train` leave it."""
-    run = make_run([make_execution("test/a.png", [0.98, 0.02]), make_execution("test/b.png", [0.6, 0.4])], **changes)
+def monitored(other_records: int = 0) -> Monitoring:
     captures = Captures()
-    captures.add("a.jsonl", capture_line(make_png(1), [0.6, 0.4]) + b"\nbroken", classes=2)
+    captures.add("a.jsonl", capture_line(make_png(1), [0.6, 0.4]) + b"\nmalformed", classes=2)
+    classes = ("bicycle", "motorcycle")
+    return monitor(captures, LOCATION, other_records=other_records, threshold=0.93, classes=classes, known={})
+
+
+def write_results(directory: Path, **changes: Any) -> Path:
+    """Write the results of `train`, `run`, `evaluate` and `monitor`; `changes` replace fields of the run."""
+    run = make_run([make_execution("test/a.png", [0.98, 0.02]), make_execution("test/b.png", [0.6, 0.4])], **changes)
     write_json(directory / "run.json", run)
     write_json(directory / "evaluation.json", evaluate(run, {"test/a.png": 0, "test/b.png": 1}))
-    write_json(directory / "monitoring.json", monitor(captures, make_stack(), {}))
+    write_json(directory / "monitoring.json", monitored())
     write_json(directory / "training.json", TRAINING)
     return directory
 
 
 @pytest.fixture
 def plain_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures take most of a page's time, and only one test looks at them."""
+    """Replace the figures, which take most of the time; only one test looks at them."""
     monkeypatch.setattr(figures, "as_svg", lambda draw, theme: "<svg/>")
 
 
 def page_of(directory: Path) -> str:
-    return render(read_results(directory), directory, written=WRITTEN)
+    return render(read_results(directory), directory.name, written=WRITTEN)
 
 
-def test_the_page_needs_nothing_beside_itself(tmp_path: Path) -> None:
+def test_the_page_loads_no_external_resources(tmp_path: Path) -> None:
     # WHEN
-    addresses = Addresses(page_of(fill(tmp_path)))
+    page = Page(page_of(write_results(tmp_path)))
 
     # THEN
-    assert len(addresses.found) >= 13  # six figures in two themes, and an image in doubt
-    assert all(address.startswith("data:image/") for address in addresses.found)
-    assert not addresses.tags & {"script", "link", "iframe"}
+    assert len(page.addresses) >= 13  # six figures in two themes, and a low-confidence image
+    assert all(address.startswith("data:image/") for address in page.addresses)
+    assert not page.tags & {"script", "link", "iframe"}
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_the_headline_has_the_figures_and_what_they_stand_on(tmp_path: Path) -> None:
+def test_the_header_shows_the_metrics_and_the_data_set(tmp_path: Path) -> None:
     # WHEN
-    page = page_of(fill(tmp_path))
+    page = page_of(write_results(tmp_path))
 
     # THEN
     assert "CIFAR-100 (cifar-100-python.tar.gz" in page
@@ -88,8 +94,23 @@ def test_the_headline_has_the_figures_and_what_they_stand_on(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_drawn_images_are_said_loudly(tmp_path: Path) -> None:
-    assert "These are drawn images, not photographs." in page_of(fill(tmp_path, source=DRAWN))
+def test_the_page_warns_of_synthetic_images(tmp_path: Path) -> None:
+    assert "These are synthetic images, not photographs." in page_of(write_results(tmp_path, synthetic=True))
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_the_number_of_other_models_records_is_shown(tmp_path: Path) -> None:
+    # GIVEN
+    directory = write_results(tmp_path)
+    assert "records of other models" not in page_of(directory)
+    write_json(directory / "monitoring.json", monitored(other_records=7))
+
+    # WHEN
+    page = page_of(directory)
+
+    # THEN
+    assert "Model v2: 1 records" in page
+    assert "The 7 records of other models are not shown." in page
 
 
 @pytest.mark.usefixtures("plain_figures")
@@ -102,17 +123,17 @@ def test_drawn_images_are_said_loudly(tmp_path: Path) -> None:
         ("training.json", "train"),
     ],
 )
-def test_a_part_that_is_missing_names_its_target(tmp_path: Path, file: str, target: str) -> None:
+def test_a_section_without_results_names_its_command(tmp_path: Path, file: str, target: str) -> None:
     # GIVEN
-    directory = fill(tmp_path)
+    directory = write_results(tmp_path)
     (directory / file).unlink()
 
     # WHEN / THEN
-    assert f"Not there yet: run <code>make {target} ENV={tmp_path.name}</code>" in page_of(directory)
+    assert f"No results yet: run <code>make {target} ENV={tmp_path.name}</code>" in page_of(directory)
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_one_part_alone_makes_a_page(tmp_path: Path) -> None:
+def test_the_results_of_one_command_are_enough_for_a_page(tmp_path: Path) -> None:
     # GIVEN
     write_json(tmp_path / "training.json", TRAINING)
 
@@ -121,17 +142,18 @@ def test_one_part_alone_makes_a_page(tmp_path: Path) -> None:
 
     # THEN
     assert "95.0%, 88.8% to 97.8% (95 %), n = 100" in page
-    assert page.count("Not there yet") == 3
+    assert page.count("No results yet") == 3
 
 
-def test_without_any_part_there_is_nothing_to_report(tmp_path: Path) -> None:
-    with pytest.raises(NothingToReportError, match="make demo ENV="):
+def test_without_results_the_command_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StepMissingError, match="make demo ENV="):
         read_results(tmp_path)
 
 
-def test_a_broken_part_names_its_target(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["{", '{"source": "x"}'], ids=["invalid", "of another version"])
+def test_an_invalid_result_names_its_command(tmp_path: Path, content: str) -> None:
     # GIVEN
-    (tmp_path / "evaluation.json").write_text("{")
+    (tmp_path / "evaluation.json").write_text(content)
 
     # WHEN / THEN
     with pytest.raises(StepMissingError, match="make evaluate"):
@@ -139,9 +161,9 @@ def test_a_broken_part_names_its_target(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_what_comes_from_outside_is_escaped(tmp_path: Path) -> None:
+def test_external_text_is_escaped(tmp_path: Path) -> None:
     # WHEN
-    page = page_of(fill(tmp_path, source="<script>alert(1)</script>"))
+    page = page_of(write_results(tmp_path, source="<script>alert(1)</script>"))
 
     # THEN
     assert "<script>" not in page
@@ -154,13 +176,13 @@ def test_what_comes_from_outside_is_escaped(tmp_path: Path) -> None:
     [
         pytest.param({"started": "2026-03-01T12:30:00+00:00"}, "The evaluation is of an earlier run", id="evaluation"),
         pytest.param({"finished": "2999-01-01T00:00:00+00:00"}, "was read before the last run", id="monitoring"),
-        pytest.param({"model_package_arn": "older"}, "answered by another model", id="model"),
-        pytest.param({"source": DRAWN}, "learnt from other data", id="data"),
+        pytest.param({"model_package_arn": "older"}, "The last run used another model", id="model"),
+        pytest.param({"source": "other"}, "was trained on another data set", id="data"),
     ],
 )
-def test_parts_that_stand_on_different_ground_are_said(tmp_path: Path, changes: dict[str, str], note: str) -> None:
+def test_inconsistent_results_are_pointed_out(tmp_path: Path, changes: dict[str, str], note: str) -> None:
     # GIVEN
-    directory = fill(tmp_path)
+    directory = write_results(tmp_path)
     assert note not in page_of(directory)
     executions = [make_execution("test/a.png", [0.98, 0.02])]
     write_json(directory / "run.json", make_run(executions, **changes))
@@ -172,9 +194,9 @@ def test_parts_that_stand_on_different_ground_are_said(tmp_path: Path, changes: 
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_what_calibrated_the_model_is_said_where_it_is_known(tmp_path: Path) -> None:
+def test_the_temperature_is_shown_if_the_model_was_calibrated(tmp_path: Path) -> None:
     # GIVEN
-    directory = fill(tmp_path)
+    directory = write_results(tmp_path)
     before = page_of(directory)
     calibration = {"temperature": 1.25, "ece_before": 0.071, "ece_after": 0.022}
     write_json(directory / "training.json", {**TRAINING, "metrics": {"calibration": calibration}})
@@ -183,31 +205,35 @@ def test_what_calibrated_the_model_is_said_where_it_is_known(tmp_path: Path) -> 
     page = page_of(directory)
 
     # THEN
-    said = "1.25; it takes the expected calibration error on the validation rows from 0.071 to 0.022"
-    assert said in page
-    assert '<th scope="row">temperature</th>' not in before
+    text = "1.25; it changes the expected calibration error on the validation images from 0.071 to 0.022"
+    assert text in page
+    assert '<th scope="row">Temperature</th>' not in before
 
 
 @pytest.mark.usefixtures("plain_figures")
-@pytest.mark.parametrize("precision", [0.9, 1.0], ids=["reached", "reached by some"])
-def test_the_threshold_for_a_wanted_precision_is_on_the_page(tmp_path: Path, precision: float) -> None:
+@pytest.mark.parametrize("precision", [0.9, 1.0])
+def test_the_threshold_for_a_wanted_precision_is_shown(tmp_path: Path, precision: float) -> None:
     # GIVEN
-    directory = fill(tmp_path)
+    directory = write_results(tmp_path)
     run = make_run([make_execution("test/a.png", [0.98, 0.02]), make_execution("test/b.png", [0.6, 0.4])])
     labels = {"test/a.png": 0, "test/b.png": 1}
     write_json(directory / "evaluation.json", evaluate(run, labels, precision=precision))
 
-    # WHEN / THEN
-    assert f"For a precision of {precision} the smallest threshold is <b>0.9</b>: 1 of 2 pass" in page_of(directory)
+    # WHEN
+    page = page_of(directory)
+
+    # THEN
+    assert f"The smallest threshold for a precision of {precision} is <b>0.9</b>." in page
+    assert "the coverage is 50.0% (1 of 2 images;" in page
 
 
 @pytest.mark.usefixtures("plain_figures")
 @pytest.mark.parametrize("classes", [2, 9, 100])
-def test_a_page_of_any_number_of_classes_has_a_row_of_each(tmp_path: Path, classes: int) -> None:
-    # GIVEN each class called the next one
+def test_the_page_has_a_row_for_each_of_any_number_of_classes(tmp_path: Path, classes: int) -> None:
+    # GIVEN that each class is predicted as the next one
     names = [f"class_{number}" for number in range(classes)]
-    answers = np.roll(np.eye(classes), 1, axis=1).tolist()
-    run = make_run([make_execution(f"{number}", row) for number, row in enumerate(answers)], classes=names)
+    predictions = np.roll(np.eye(classes), 1, axis=1).tolist()
+    run = make_run([make_execution(f"{number}", row) for number, row in enumerate(predictions)], classes=names)
     write_json(tmp_path / "evaluation.json", evaluate(run, {f"{number}": number for number in range(classes)}))
 
     # WHEN
@@ -215,13 +241,13 @@ def test_a_page_of_any_number_of_classes_has_a_row_of_each(tmp_path: Path, class
 
     # THEN
     assert all(f'<td>class {number}</td><td class="number">1</td>' in page for number in range(classes))
-    assert ("<th>is</th><th>called</th>" in page) == (classes > 8)
+    assert ("<th>True label</th><th>Predicted</th>" in page) == (classes > 8)
 
 
 @pytest.mark.usefixtures("plain_figures")
 def test_executions_are_counted_by_outcome(tmp_path: Path) -> None:
     # WHEN
-    page = page_of(fill(tmp_path))
+    page = page_of(write_results(tmp_path))
 
     # THEN
     assert re.search(r"<code>THRESHOLD_CONFIDENCE_NOT_MET</code></td><td class=\"number\">1</td>", page)

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
 from common.errors import OperatorError
+from evaluation.executions import find_prediction
 from registry.lineage import (
     Prediction,
     data_rows,
@@ -23,10 +24,11 @@ from registry.lineage import (
     read_training_manifest,
     verify_data,
 )
-from scripts.lineage import find_prediction
+from staging.manifest import SplitSize, StoredObject
 from tests.unit.evaluation.runs import BELOW
 from tests.unit.registry.versions import make_version
 from tests.unit.stacks import make_stack
+from tests.unit.staging.manifests import make_manifest
 
 STATE_MACHINE = make_stack().state_machine_arn
 EXECUTION = STATE_MACHINE.replace(":stateMachine:", ":execution:") + ":one"
@@ -103,14 +105,14 @@ def test_unknown_execution_is_an_error() -> None:
         find_prediction(STATE_MACHINE, "other", FakeStates([]))
 
 
-MANIFEST: Any = {
-    "source": "CIFAR-100",
-    "source_md5": md5(b"archive"),
-    "seed": 0,
-    "splits": {"train": {"count": 7, "per_class": dict.fromkeys("abcdefg", 1)}},
-    "objects": {"train/a.png": {"size": 1, "md5": md5(b"a")}, "train/b.png": {"size": 1, "md5": md5(b"b")}},
-}
-STORED = json.dumps(MANIFEST).encode()
+MANIFEST = make_manifest(
+    splits={"train": SplitSize(count=7, per_class=dict.fromkeys("abcdefg", 1))},
+    objects={
+        "train/a.png": StoredObject(size=1, md5=md5(b"a")),
+        "train/b.png": StoredObject(size=1, md5=md5(b"b")),
+    },
+)
+STORED = json.dumps(MANIFEST.to_json()).encode()
 KEY = "models/vehicles-1/output/manifest.json"
 
 

@@ -14,10 +14,11 @@ from registry.model_registry import RegistrationRequest, Version
 from registry.promotion import is_registered, promote
 from registry.quality_gate import GateResult
 from tests.unit.registry.versions import make_version
+from tests.unit.staging.manifests import make_manifest
 from training.follow import TrainingJob
 
 JOB = TrainingJob("vehicles-1", "arn:job", "s3://bucket/models/vehicles-1/output/model.tar.gz", 60, {"epochs": []})
-MANIFEST = {"source": "CIFAR-100", "classes": ["bicycle", "motorcycle"], "objects": {}}
+MANIFEST = make_manifest()
 
 
 class FakeRegistry:

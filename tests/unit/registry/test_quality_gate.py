@@ -9,16 +9,12 @@ from registry.batch_transform import TransformJobError
 from registry.comparison import Score
 from registry.model_registry import Version
 from registry.quality_gate import GateResult, QualityGate, decide
-from registry.validation_set import classes_md5, fingerprint
 from tests.unit.registry.versions import make_version
+from tests.unit.staging.manifests import make_manifest
 from training.follow import TrainingJob
 
-MANIFEST: Any = {
-    "format": "images",
-    "classes": ["bicycle", "motorcycle"],
-    "objects": {"validation/a.png": {"size": 1, "md5": "0c"}, "train/b.png": {"size": 1, "md5": "0d"}},
-}
-OTHER_CLASSES: Any = {**MANIFEST, "classes": ["apple", "pear"]}
+MANIFEST = make_manifest()
+OTHER_CLASSES = make_manifest(classes=("apple", "pear"))
 GOOD = dict.fromkeys("abcdefghij", True)
 BAD = {**GOOD, **dict.fromkeys("abcdef", False)}
 
@@ -71,7 +67,7 @@ def test_model_below_minimum_fails_even_if_better() -> None:
 
 def make_in_use(validation_set: str, **properties: str) -> Version:
     known = make_version(1).properties
-    changes = {"validation_set": validation_set, "classes_md5": classes_md5(MANIFEST), **properties}
+    changes = {"validation_set": validation_set, "classes_md5": MANIFEST.classes_md5, **properties}
     return make_version(1, properties={**known, **changes})
 
 
@@ -100,7 +96,7 @@ def check(in_use: Version | None, minimum_accuracy: float, best_of: int = 1) -> 
 
 
 def test_predictions_of_both_jobs_are_compared_on_same_images(calls: list[str]) -> None:
-    result = check(make_in_use(fingerprint(MANIFEST)), 0.3)
+    result = check(make_in_use(MANIFEST.fingerprint("validation")), 0.3)
     assert not result.passed
     assert "only the candidate is correct on 0, only the model in use on 6, p=0.016" in result.reason
     assert "transform" not in calls
@@ -127,7 +123,7 @@ def test_model_below_minimum_starts_no_transform_job(calls: list[str]) -> None:
 
 @pytest.mark.usefixtures("calls")
 def test_model_with_other_classes_is_not_compared() -> None:
-    result = check(make_in_use("other", classes_md5=classes_md5(OTHER_CLASSES)), 0.3)
+    result = check(make_in_use("other", classes_md5=OTHER_CLASSES.classes_md5), 0.3)
     assert result.passed
     assert "validated on other images" in result.reason
 

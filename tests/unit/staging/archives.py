@@ -1,4 +1,4 @@
-"""Archives in CIFAR-100's format, sound or hostile, made in a moment."""
+"""Write small archives in CIFAR-100's format, valid or hostile."""
 
 import gzip
 import io
@@ -19,8 +19,8 @@ META = {
 }
 
 
-def rows(labels: Sequence[int], filenames: Sequence[str] | None = None) -> dict[bytes, Any]:
-    """A member's content: each row's pixels all have the row's own value, so that rows can be told apart."""
+def examples(labels: Sequence[int], filenames: Sequence[str] | None = None) -> dict[bytes, Any]:
+    """Return a member's content; all pixels of an image have its position as value, which identifies it."""
     names = filenames or [f"image_s_{number:06d}.png" for number in range(len(labels))]
     return {
         b"filenames": [name.encode() for name in names],
@@ -38,17 +38,17 @@ def write_archive(
     test: Mapping[bytes, Any] | bytes | None = None,
     meta: Mapping[bytes, Any] | bytes = META,
     extra: Sequence[tuple[tarfile.TarInfo, bytes]] = (),
-    leave_out: str = "",
+    omit: str = "",
 ) -> Path:
-    """Write an archive; a member may be given as an object to pickle or as the pickle's bytes."""
+    """Write an archive; a member is an object to pickle, or the bytes of a pickle."""
     members = {
-        "train": train if train is not None else rows([BICYCLE, MOTORCYCLE] * 10),
-        "test": test if test is not None else rows([BICYCLE, MOTORCYCLE] * 3),
+        "train": train if train is not None else examples([BICYCLE, MOTORCYCLE] * 10),
+        "test": test if test is not None else examples([BICYCLE, MOTORCYCLE] * 3),
         "meta": meta,
     }
     with tarfile.open(path, "w:gz") as archive:
         for name, content in members.items():
-            if name != leave_out:
+            if name != omit:
                 add(archive, f"cifar-100-python/{name}", content)
         for entry, body in extra:
             archive.addfile(entry, io.BytesIO(body))
@@ -56,7 +56,7 @@ def write_archive(
 
 
 def add(archive: tarfile.TarFile, name: str, content: object) -> None:
-    """Add one member."""
+    """Add a member to an archive."""
     body = content if isinstance(content, bytes) else pickle.dumps(content, protocol=2)
     entry = tarfile.TarInfo(name)
     entry.size = len(body)
@@ -64,21 +64,21 @@ def add(archive: tarfile.TarFile, name: str, content: object) -> None:
 
 
 def entry(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tuple[tarfile.TarInfo, bytes]:
-    """An odd member of an archive."""
+    """Return an empty member of any type."""
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, target
     return info, b""
 
 
-def cut(path: Path, share: float) -> Path:
-    """Leave the first part of a file only."""
+def truncate(path: Path, fraction: float) -> Path:
+    """Keep only the first part of a file."""
     content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * share)])
+    path.write_bytes(content[: int(len(content) * fraction)])
     return path
 
 
 def zeros_in_gzip(path: Path, *, head: bytes = b"", mebibytes: int) -> Path:
-    """A file that unpacks to `head` and that many MiB of zeros."""
+    """Write a file that unpacks to `head` and that many MiB of zeros."""
     with gzip.open(path, "wb", compresslevel=1) as packed:
         packed.write(head)
         for _ in range(mebibytes):

@@ -1,6 +1,6 @@
-"""S3 in memory, and an HTTP server on this machine that fails as it is told to."""
+"""An S3 client with an in-memory bucket, and a local HTTP server that fails on demand."""
 
-# ruff: noqa: N803  the names are boto3's
+# ruff: noqa: N803  boto3's argument names
 
 import base64
 import hashlib
@@ -16,18 +16,18 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 
-class PlugPulledError(Exception):
-    """Somebody pulled the plug."""
+class InterruptedRunError(Exception):
+    """The run was interrupted."""
 
 
 class FakeS3:
-    """The calls that staging makes, with S3's answers; `dies_after` further writes it fails."""
+    """The methods of an S3 client that staging uses; writing fails after `writes_left` more writes."""
 
     def __init__(self, *, opaque_etags: bool = False) -> None:
         self.objects: dict[str, dict[str, Any]] = {}
         self.writes: list[str] = []
-        self.dies_after: int | None = None
-        self.refuses_deletes = False
+        self.writes_left: int | None = None
+        self.denies_deletes = False
         self._opaque = opaque_etags
         self._lock = threading.Lock()
 
@@ -64,7 +64,7 @@ class FakeS3:
         self.objects.pop(Key, None)
 
     def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
-        if self.refuses_deletes:
+        if self.denies_deletes:
             return {"Errors": [{**Delete["Objects"][0], "Message": "Access Denied"}]}
         for item in Delete["Objects"]:
             self.delete_object(Bucket=Bucket, Key=item["Key"])
@@ -75,34 +75,34 @@ class FakeS3:
         return self
 
     def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
-        for key in self.list_keys(Prefix):  # one a page
+        for key in self.list_keys(Prefix):  # one object per page
             stored = self.objects[key]
             yield {"Contents": [{"Key": key, "Size": len(stored["body"]), "ETag": stored["ETag"]}]}
         yield {}
 
     def _write(self, what: str) -> None:
-        if self.dies_after is not None:
-            self.dies_after -= 1
-            if self.dies_after < 0:
-                raise PlugPulledError(what)
+        if self.writes_left is not None:
+            self.writes_left -= 1
+            if self.writes_left < 0:
+                raise InterruptedRunError(what)
         self.writes.append(what)
 
 
 @dataclass
 class Site:
-    """One file on a web server, and how the next answers go wrong."""
+    """A file on a web server, and how the next responses fail."""
 
     content: bytes
     etag: str | None = '"one"'
     ranges: bool = True
-    failures: list[str] = field(default_factory=list)  # "503", "404", or "cut": half of what was asked for
+    failures: list[str] = field(default_factory=list)  # "503", "404", or "cut": half of the requested bytes
     requests: list[tuple[str, str | None]] = field(default_factory=list)  # method, Range
     url: str = ""
 
 
 @contextmanager
 def serve(site: Site) -> Iterator[Site]:
-    """Serve it on a free port of this machine."""
+    """Serve the file on a free local port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
@@ -112,7 +112,7 @@ def serve(site: Site) -> Iterator[Site]:
             self._answer(send_body=True)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Keep the tests' output clean."""
+            """Log nothing."""
 
         def _answer(self, *, send_body: bool) -> None:
             wanted = self.headers.get("Range")

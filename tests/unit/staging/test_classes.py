@@ -1,16 +1,17 @@
-"""Names to numbers, for any of the fine or any of the coarse classes."""
+"""Mapping class names to labels, for fine and for coarse classes."""
 
 import pytest
 
-from staging.archive import Kind, Meta
-from staging.classes import UnknownClassError, class_numbers
+from staging.archive import LabelKind, Meta
+from staging.classes import class_numbers
+from staging.errors import StagingError
 from staging.names import COARSE_NAMES, FINE_NAMES
 
 META = Meta(FINE_NAMES, COARSE_NAMES)
 
 
 @pytest.mark.parametrize("kind", ["fine", "coarse"])
-def test_all_classes_of_a_kind_may_be_named_in_any_order(kind: Kind) -> None:
+def test_all_classes_of_a_kind_can_be_named_in_any_order(kind: LabelKind) -> None:
     # GIVEN
     names = META.names(kind)
     last = len(names) - 1
@@ -22,18 +23,18 @@ def test_all_classes_of_a_kind_may_be_named_in_any_order(kind: Kind) -> None:
 @pytest.mark.parametrize(
     ("classes", "words"),
     [
-        (["bicycle", "motorcicle"], r"'motorcicle' \(nearest: motorcycle, "),
-        (["bicycle", "Pickup Truck"], "nearest: pickup_truck, "),
-        (["bicycle", "vehicle_1"], "nearest: vehicles_1, vehicles_2, "),
+        (["bicycle", "motorcicle"], r"'motorcicle' \(most similar: motorcycle, "),
+        (["bicycle", "Pickup Truck"], "most similar: pickup_truck, "),
+        (["bicycle", "vehicle_1"], "most similar: vehicles_1, vehicles_2, "),
         (["buss", "tractr"], "no class 'buss' .*bus.*; nor 'tractr' .*tractor"),
         (["bicycle", "vehicles_2"], "bicycle is a fine class and vehicles_2 a coarse one"),
-        (["bicycle"], "at least two"),
-        ([], "at least two"),
+        (["bicycle"], "at least two different classes are needed"),
+        ([], "at least two different classes are needed"),
         (["bicycle", "bicycle"], "different"),
     ],
     ids=str,
 )
-def test_classes_that_are_none_are_refused_in_one_line(classes: list[str], words: str) -> None:
-    with pytest.raises(UnknownClassError, match=words) as refusal:
+def test_invalid_classes_are_refused_in_one_line(classes: list[str], words: str) -> None:
+    with pytest.raises(StagingError, match=words) as refusal:
         class_numbers(classes, META)
     assert "\n" not in str(refusal.value)

@@ -1,4 +1,4 @@
-"""The drawn sample: the official format, the same each time, and a task worth the name."""
+"""The synthetic sample: the official format, reproducible, and not trivial to classify."""
 
 from pathlib import Path
 
@@ -7,37 +7,38 @@ import pytest
 from numpy.typing import NDArray
 
 from staging.archive import Archive, read_archive
+from staging.errors import StagingError
 from staging.names import COARSE_NAMES, FINE_NAMES
-from staging.synthetic.sample import NotDrawnError, draw_archive
+from staging.synthetic.sample import draw_archive
 from staging.synthetic.scene import draw_vehicle
-from staging.synthetic.vehicles import DRAWN
+from staging.synthetic.vehicles import VEHICLES
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    """A small one."""
+    """A small sample."""
     return read_archive(draw_archive(tmp_path_factory.mktemp("sample") / "a.tar.gz", train=150, test=50))
 
 
 def nearest_mean(train: NDArray[np.float64], labels: NDArray[np.bool_], test: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """What the nearest class mean says of the test rows."""
+    """Classify the test images by the nearest class mean."""
     means = [train[labels == label].mean(axis=0) for label in (False, True)]
     distances = np.stack([((test - mean) ** 2).sum(axis=1) for mean in means])
     nearer: NDArray[np.bool_] = distances[1] < distances[0]
     return nearer
 
 
-def test_it_is_in_the_official_archives_format(sample: Archive) -> None:
+def test_the_sample_has_the_official_archives_format(sample: Archive) -> None:
     assert sample.meta.fine_names == FINE_NAMES
     assert sample.meta.coarse_names == COARSE_NAMES
     assert [FINE_NAMES.index(name) for name in ("bicycle", "motorcycle")] == [8, 48]
-    for rows, count in ((sample.train, 150), (sample.test, 50)):
-        assert np.bincount(rows.fine_labels)[[8, 48]].tolist() == [count, count]
-        assert set(rows.coarse_labels.tolist()) == {COARSE_NAMES.index("vehicles_1")}
-        assert len(set(rows.filenames)) == 2 * count
+    for examples, count in ((sample.train, 150), (sample.test, 50)):
+        assert np.bincount(examples.fine_labels)[[8, 48]].tolist() == [count, count]
+        assert set(examples.coarse_labels.tolist()) == {COARSE_NAMES.index("vehicles_1")}
+        assert len(set(examples.filenames)) == 2 * count
 
 
-def test_the_classes_are_mixed(sample: Archive) -> None:
+def test_the_classes_are_in_random_order(sample: Archive) -> None:
     assert 0.3 < np.mean(sample.train.fine_labels[1:] != sample.train.fine_labels[:-1]) < 0.7
 
 
@@ -46,15 +47,15 @@ def test_no_image_is_drawn_twice(sample: Archive) -> None:
     assert len(np.unique(images, axis=0)) == len(images)
 
 
-def test_a_mean_colour_does_not_tell_the_classes_apart(sample: Archive) -> None:
+def test_the_mean_colour_does_not_distinguish_the_classes(sample: Archive) -> None:
     # GIVEN each image's mean red, green and blue
-    train, test = (rows.data.reshape(-1, 3, 1024).mean(axis=2) for rows in (sample.train, sample.test))
+    train, test = (examples.data.reshape(-1, 3, 1024).mean(axis=2) for examples in (sample.train, sample.test))
 
     # WHEN
-    answers = nearest_mean(train, sample.train.fine_labels == 48, test)
+    predicted = nearest_mean(train, sample.train.fine_labels == 48, test)
 
-    # THEN hardly better than a coin
-    assert np.mean(answers == (sample.test.fine_labels == 48)) < 0.7
+    # THEN it is little better than chance
+    assert np.mean(predicted == (sample.test.fine_labels == 48)) < 0.7
 
 
 @pytest.mark.parametrize("seed", [0, 7])
@@ -66,35 +67,35 @@ def test_a_seed_gives_the_same_bytes(tmp_path: Path, seed: int) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b", "c"}
 
 
-@pytest.mark.parametrize("name", sorted(DRAWN))
-def test_every_drawn_class_gives_pictures(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(VEHICLES))
+def test_every_class_can_be_drawn(name: str) -> None:
     for seed in range(20):
-        picture = draw_vehicle(name, np.random.default_rng(seed))
-        assert picture.shape == (32, 32, 3)
-        assert picture.dtype == np.uint8
-        assert picture.std() > 3
+        image = draw_vehicle(name, np.random.default_rng(seed))
+        assert image.shape == (32, 32, 3)
+        assert image.dtype == np.uint8
+        assert image.std() > 3
 
 
-def test_other_classes_can_be_drawn_and_do_not_change_the_first(tmp_path: Path) -> None:
+def test_images_of_a_class_do_not_depend_on_the_other_classes(tmp_path: Path) -> None:
     # WHEN
     two = read_archive(draw_archive(tmp_path / "a", train=2, test=1))
-    five = read_archive(draw_archive(tmp_path / "b", classes=sorted(DRAWN), train=2, test=1))
+    five = read_archive(draw_archive(tmp_path / "b", classes=sorted(VEHICLES), train=2, test=1))
 
     # THEN
-    assert {FINE_NAMES[label] for label in five.train.fine_labels} == set(DRAWN)
+    assert {FINE_NAMES[label] for label in five.train.fine_labels} == set(VEHICLES)
     assert {row.tobytes() for row in two.train.data} < {row.tobytes() for row in five.train.data}
 
 
-def test_a_coarse_class_is_drawn_as_all_of_its_drawn_fine_ones(tmp_path: Path) -> None:
+def test_a_coarse_class_is_drawn_as_all_of_its_fine_classes(tmp_path: Path) -> None:
     # WHEN
     coarse = read_archive(draw_archive(tmp_path / "a", classes=["vehicles_1", "vehicles_2"], train=2, test=1))
 
     # THEN
-    assert {FINE_NAMES[label] for label in coarse.train.fine_labels} == set(DRAWN)
+    assert {FINE_NAMES[label] for label in coarse.train.fine_labels} == set(VEHICLES)
     assert {COARSE_NAMES[label] for label in coarse.train.coarse_labels} == {"vehicles_1", "vehicles_2"}
 
 
-def test_a_class_that_is_not_drawn_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotDrawnError, match="rocket"):
+def test_a_class_that_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StagingError, match="the synthetic sample has no rocket"):
         draw_archive(tmp_path / "a", classes=["bicycle", "rocket"])
     assert list(tmp_path.iterdir()) == []

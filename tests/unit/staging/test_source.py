@@ -1,4 +1,4 @@
-"""Which data it is, and that it never passes for other data."""
+"""Resolving SOURCE, and that a data set is never mistaken for another."""
 
 import threading
 from collections.abc import Iterator
@@ -8,9 +8,8 @@ import pytest
 
 from staging import source as module
 from staging.checksum import file_md5
-from staging.classes import UnknownClassError
 from staging.errors import StagingError
-from staging.extract import CHECKSUMS, ArchiveMissingError
+from staging.extract import CHECKSUMS
 from staging.source import Source, resolve
 from staging.stage import stage
 from tests.unit.staging.archives import write_archive
@@ -19,7 +18,7 @@ from tests.unit.staging.fakes import FakeS3, Site, serve
 
 @pytest.fixture(autouse=True)
 def quick_sample(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Stand-in for the drawing, which takes seconds; the archives that were drawn."""
+    """Replace drawing, which takes seconds; the list of archives that were drawn."""
     drawn = []
 
     def draw(path: Path, *, seed: int, classes: tuple[str, ...]) -> Path:
@@ -34,7 +33,7 @@ def quick_sample(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 @pytest.fixture
 def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A server in the official one's place, whose archive counts as the official one."""
+    """A local server in place of the official one, with its own archive as the official archive."""
     content = write_archive(tmp_path / "made.tar.gz").read_bytes()
     with serve(Site(content)) as site:
         address = site.url.replace("cifar.tar.gz", "cifar-100-python.tar.gz")
@@ -45,27 +44,27 @@ def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         yield site
 
 
-def test_auto_fetches_the_official_archive_once(
+def test_auto_downloads_the_official_archive_once(
     official: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # WHEN
     first = resolve("auto", directory=tmp_path / "archives")
-    asked = len(official.requests)
+    requests = len(official.requests)
     second = resolve("auto", directory=tmp_path / "archives")
 
     # THEN
     assert first == second
     assert first.description == f"CIFAR-100 (cifar-100-python.tar.gz, md5 {first.md5})"
-    assert len(official.requests) == asked
+    assert len(official.requests) == requests
     assert "WARNING" not in capsys.readouterr().err
 
 
-def test_auto_without_a_network_says_so_loudly_and_uses_the_sample(
+def test_auto_without_a_network_warns_and_uses_the_sample(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    # GIVEN an address at which nobody listens
+    # GIVEN a port on which no server listens
     with serve(Site(b"")) as closed:
         monkeypatch.setattr(module, "OFFICIAL_URL", closed.url)
 
@@ -73,38 +72,41 @@ def test_auto_without_a_network_says_so_loudly_and_uses_the_sample(
     source = resolve("auto", directory=tmp_path)
 
     # THEN
-    assert source.description == "sample drawn by this project (seed 0)"
-    assert "SAMPLE DRAWN BY THIS PROJECT" in capsys.readouterr().err
+    assert source.description == "synthetic sample drawn by this project (seed 0)"
+    assert source.synthetic
+    assert "SYNTHETIC SAMPLE drawn by this project" in capsys.readouterr().err
 
 
-def test_auto_does_not_wait_for_a_name_server_that_is_silent(
+def test_auto_does_not_wait_for_an_unresponsive_name_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # GIVEN a request that comes back only when the test is over
+    # GIVEN a request that returns only after the test
     over = threading.Event()
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.05)
-    monkeypatch.setattr(module, "_ask", lambda url: over.wait(30) and None)
+    monkeypatch.setattr(module, "TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(module, "_probe", lambda url: over.wait(30) and None)
 
     # WHEN
     source = resolve("auto", directory=tmp_path)
     over.set()
 
     # THEN
-    assert "sample" in source.description
-    assert "no answer" in capsys.readouterr().err
+    assert source.synthetic
+    assert "no response" in capsys.readouterr().err
 
 
-def test_a_portals_refusal_is_no_network(official: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_ask", lambda url: "it answers 403")
-    assert "sample" in resolve("auto", directory=tmp_path / "archives").description
+def test_auto_uses_the_sample_if_the_official_url_returns_an_error(
+    official: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_probe", lambda url: "it returned 403")
+    assert resolve("auto", directory=tmp_path / "archives").synthetic
 
 
 @pytest.mark.parametrize("source", ["auto", "sample"])
-def test_for_unknown_classes_nothing_is_fetched_or_drawn(
+def test_for_unknown_classes_nothing_is_downloaded_or_drawn(
     official: Site, tmp_path: Path, quick_sample: list[Path], source: str
 ) -> None:
     # WHEN
-    with pytest.raises(UnknownClassError, match="nearest: bicycle"):
+    with pytest.raises(StagingError, match="most similar: bicycle"):
         resolve(source, directory=tmp_path / "archives", classes=("bicicle", "bus"))
 
     # THEN
@@ -112,7 +114,7 @@ def test_for_unknown_classes_nothing_is_fetched_or_drawn(
     assert quick_sample == []
 
 
-def test_a_sample_is_drawn_once_a_seed(tmp_path: Path, quick_sample: list[Path]) -> None:
+def test_a_sample_is_drawn_once_per_seed(tmp_path: Path, quick_sample: list[Path]) -> None:
     # WHEN
     first = resolve("sample", directory=tmp_path)
     again = resolve("sample", directory=tmp_path)
@@ -121,11 +123,11 @@ def test_a_sample_is_drawn_once_a_seed(tmp_path: Path, quick_sample: list[Path])
     # THEN
     assert first == again
     assert len(quick_sample) == 2
-    assert other.description == "sample drawn by this project (seed 3)"
+    assert other.description == "synthetic sample drawn by this project (seed 3)"
 
 
-def test_a_path_is_used_where_it_is_and_does_not_pass_for_the_official_archive(tmp_path: Path) -> None:
-    # GIVEN an archive that bears the official name
+def test_a_path_is_used_in_place_and_not_mistaken_for_the_official_archive(tmp_path: Path) -> None:
+    # GIVEN another archive with the official name
     path = write_archive(tmp_path / "cifar-100-python.tar.gz")
 
     # WHEN
@@ -135,11 +137,12 @@ def test_a_path_is_used_where_it_is_and_does_not_pass_for_the_official_archive(t
     assert source.path == path
     assert source.md5 in source.description
     assert "not the official" in source.description
+    assert not source.synthetic
     assert not (tmp_path / "archives").exists()
 
 
-def test_archives_of_two_addresses_do_not_overwrite_each_other(tmp_path: Path) -> None:
-    # GIVEN two servers whose files have one name
+def test_archives_of_two_urls_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    # GIVEN two servers whose files have the same name
     one = write_archive(tmp_path / "one.tar.gz").read_bytes()
     two = write_archive(tmp_path / "two.tar.gz", meta=b"other").read_bytes()
 
@@ -151,12 +154,12 @@ def test_archives_of_two_addresses_do_not_overwrite_each_other(tmp_path: Path) -
     assert [source.path.read_bytes() for source in sources] == [one, two]
 
 
-def test_a_path_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveMissingError, match=r"nowhere\.tar\.gz"):
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StagingError, match=r"nowhere\.tar\.gz is not a file"):
         resolve(str(tmp_path / "nowhere.tar.gz"), directory=tmp_path)
 
 
-def test_staging_says_in_the_manifest_which_data_it_stands_on(tmp_path: Path) -> None:
+def test_the_manifest_names_the_source(tmp_path: Path) -> None:
     # GIVEN
     source = resolve("sample", directory=tmp_path)
     s3 = FakeS3()
@@ -172,16 +175,13 @@ def test_staging_says_in_the_manifest_which_data_it_stands_on(tmp_path: Path) ->
     )
 
     # THEN
-    assert (manifest["source"], manifest["source_md5"], manifest["seed"]) == (
-        source.description,
-        source.md5,
-        5,
-    )
-    assert manifest["classes"] == ["motorcycle", "bicycle"]
-    assert set(manifest["objects"]) == set(s3.list_keys()) - {"manifest.json"}
+    assert (manifest.source, manifest.source_md5, manifest.seed) == (source.description, source.md5, 5)
+    assert manifest.synthetic
+    assert manifest.classes == ("motorcycle", "bicycle")
+    assert set(manifest.objects) == set(s3.list_keys()) - {"manifest.json"}
 
 
-def test_a_hostile_archive_reaches_no_bucket(tmp_path: Path) -> None:
+def test_nothing_of_a_hostile_archive_is_uploaded(tmp_path: Path) -> None:
     # GIVEN
     path = write_archive(tmp_path / "a.tar.gz", test=b"cos\nsystem\n(S'true'\ntR.")
     s3 = FakeS3()
@@ -189,7 +189,7 @@ def test_a_hostile_archive_reaches_no_bucket(tmp_path: Path) -> None:
     # WHEN
     with pytest.raises(StagingError, match=r"os\.system"):
         stage(
-            Source(path, "hostile", ""),
+            Source(path, "hostile", md5="", synthetic=False),
             classes=["bicycle", "motorcycle"],
             bucket="b",
             client=s3,

@@ -1,4 +1,4 @@
-"""From rows to images: right labels, right splits, the same bytes each time."""
+"""Transforming an archive: correct labels and splits, reproducible bytes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,23 +8,23 @@ import pytest
 from PIL import Image
 
 from staging.archive import Archive, read_archive
-from staging.classes import UnknownClassError
 from staging.errors import StagingError
+from staging.manifest import Format
 from staging.names import COARSE_NAMES, FINE_NAMES
 from staging.recordio import read_shard
-from staging.transform import Dataset, Format, InvalidFractionError, TooFewRowsError, safe_name, transform
-from tests.unit.staging.archives import BICYCLE, BUS, MOTORCYCLE, rows, write_archive
+from staging.transform import Dataset, safe_name, transform
+from tests.unit.staging.archives import BICYCLE, BUS, MOTORCYCLE, examples, write_archive
 
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
-    """30 bicycles, 20 motorcycles and 10 buses to train with, mixed; 4, 3 and 2 to test with."""
+    """30 bicycles, 20 motorcycles and 10 buses for training, 4, 3 and 2 for testing, in mixed order."""
     train = [BICYCLE, MOTORCYCLE, BICYCLE, MOTORCYCLE, BICYCLE, BUS] * 10
     test = [MOTORCYCLE, BICYCLE, BUS] * 2 + [MOTORCYCLE, BICYCLE, BICYCLE]
     path = write_archive(
         tmp_path / "archive.tar.gz",
-        train=rows(train, [f"bike_s_{number:06d}.png" for number in range(60)]),
-        test=rows(test, [f"test_s_{number:06d}.png" for number in range(9)]),
+        train=examples(train, [f"bike_s_{number:06d}.png" for number in range(60)]),
+        test=examples(test, [f"test_s_{number:06d}.png" for number in range(9)]),
     )
     return read_archive(path)
 
@@ -45,25 +45,25 @@ def pixels(path: Path) -> np.ndarray:
     [("bicycle", "motorcycle"), ("motorcycle", "bicycle"), ("bus", "motorcycle", "bicycle")],
     ids="-".join,
 )
-def test_every_image_has_its_rows_pixels_and_its_classes_number(
+def test_every_image_has_the_pixels_and_label_of_the_archive(
     archive: Archive, tmp_path: Path, classes: Sequence[str]
 ) -> None:
     # WHEN
     dataset = transform(archive, classes=classes, directory=tmp_path / "data")
 
-    # THEN each listed file holds a row of that class; a row's pixels all have the row's number as value
+    # THEN each listed file contains an image of that class, whose pixel value is its position in the archive
     for split, source in (("train", archive.train), ("validation", archive.train), ("test", archive.test)):
         lines = listed(dataset, split)
         assert [line[0] for line in lines] == [str(number) for number in range(len(lines))]
         for _, number, name in lines:
-            row = int(pixels(dataset.directory / split / name)[0, 0, 0])
-            assert FINE_NAMES[source.fine_labels[row]] == classes[int(number)]
-            assert source.filenames[row] == name
+            position = int(pixels(dataset.directory / split / name)[0, 0, 0])
+            assert FINE_NAMES[source.fine_labels[position]] == classes[int(number)]
+            assert source.filenames[position] == name
 
 
-def test_colours_and_places_are_kept(tmp_path: Path) -> None:
-    # GIVEN a row whose red grows along a line, and whose green down the lines
-    content = rows([BICYCLE, MOTORCYCLE] * 2)
+def test_colours_and_positions_are_kept(tmp_path: Path) -> None:
+    # GIVEN an image whose red increases to the right, and whose green increases downwards
+    content = examples([BICYCLE, MOTORCYCLE] * 2)
     steps = np.arange(32, dtype=np.uint8)
     content[b"data"][0] = np.concatenate([np.tile(steps, 32), np.repeat(steps, 32), np.full(1024, 7, np.uint8)])
     archive = read_archive(write_archive(tmp_path / "a.tar.gz", test=content))
@@ -76,7 +76,7 @@ def test_colours_and_places_are_kept(tmp_path: Path) -> None:
     assert image[3, 20].tolist() == [20, 3, 7]
 
 
-def test_the_validation_split_is_a_share_of_each_classs_training_rows(archive: Archive, tmp_path: Path) -> None:
+def test_the_validation_split_is_a_fraction_of_each_classs_training_images(archive: Archive, tmp_path: Path) -> None:
     # WHEN
     dataset = transform(
         archive,
@@ -87,11 +87,11 @@ def test_the_validation_split_is_a_share_of_each_classs_training_rows(archive: A
 
     # THEN
     counts = {
-        split: [sum(picture.number == number for picture in pictures) for number in (0, 1)]
-        for split, pictures in dataset.splits.items()
+        split: [sum(image.label == number for image in images) for number in (0, 1)]
+        for split, images in dataset.splits.items()
     }
     assert counts == {"train": [24, 16], "validation": [6, 4], "test": [4, 3]}
-    training, validation, test = ({picture.name for picture in dataset.splits[split]} for split in dataset.splits)
+    training, validation, test = ({image.name for image in dataset.splits[split]} for split in dataset.splits)
     assert training | validation == {
         name for name, label in zip(archive.train.filenames, archive.train.fine_labels, strict=True) if label != BUS
     }
@@ -101,12 +101,12 @@ def test_the_validation_split_is_a_share_of_each_classs_training_rows(archive: A
     }
 
 
-def test_the_seed_alone_chooses_the_validation_rows(archive: Archive, tmp_path: Path) -> None:
+def test_the_validation_images_depend_on_the_seed_only(archive: Archive, tmp_path: Path) -> None:
     def chosen(*classes: str, seed: int) -> set[str]:
         dataset = transform(archive, classes=classes, directory=tmp_path / "data", seed=seed)
-        return {picture.name for picture in dataset.splits["validation"]}
+        return {image.name for image in dataset.splits["validation"]}
 
-    # THEN the same seed chooses the same rows, whatever other classes there are
+    # THEN a class's validation images depend on the seed, not on the other classes
     first = chosen("bicycle", "motorcycle", seed=1)
     assert first == chosen("motorcycle", "bicycle", seed=1)
     assert first < chosen("bus", "bicycle", "motorcycle", seed=1)
@@ -123,7 +123,7 @@ def test_the_same_input_gives_the_same_bytes(archive: Archive, tmp_path: Path) -
         assert path.read_bytes() == second.files()[key].read_bytes()
 
 
-def test_images_of_an_earlier_call_are_gone_and_other_files_stay(archive: Archive, tmp_path: Path) -> None:
+def test_images_of_an_earlier_call_are_deleted_and_other_files_kept(archive: Archive, tmp_path: Path) -> None:
     # GIVEN
     directory = tmp_path / "data"
     transform(archive, classes=["bus", "motorcycle"], directory=directory)
@@ -133,30 +133,30 @@ def test_images_of_an_earlier_call_are_gone_and_other_files_stay(archive: Archiv
     dataset = transform(archive, classes=["bicycle", "motorcycle"], directory=directory)
 
     # THEN
-    there = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
-    assert there == {*dataset.files(), "notes.txt"}
+    written = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
+    assert written == {*dataset.files(), "notes.txt"}
 
 
-def test_a_file_name_that_two_classes_share_keeps_both_rows_and_labels(tmp_path: Path) -> None:
-    # GIVEN `bike_s_000001.png` as a bicycle, twice as a motorcycle, and again among the test rows
+def test_images_with_the_same_file_name_keep_their_labels(tmp_path: Path) -> None:
+    # GIVEN `bike_s_000001.png` once as a bicycle, twice as a motorcycle, and once as a test image
     name = "bike_s_000001.png"
     path = write_archive(
         tmp_path / "a.tar.gz",
-        train=rows([BICYCLE, MOTORCYCLE, MOTORCYCLE, BICYCLE], [name, name, name.upper(), "cycle_s_1.png"]),
-        test=rows([MOTORCYCLE, BICYCLE], [name, "minibike_s_1.png"]),
+        train=examples([BICYCLE, MOTORCYCLE, MOTORCYCLE, BICYCLE], [name, name, name.upper(), "cycle_s_1.png"]),
+        test=examples([MOTORCYCLE, BICYCLE], [name, "minibike_s_1.png"]),
     )
 
     # WHEN
     dataset = transform(read_archive(path), classes=["bicycle", "motorcycle"], directory=tmp_path / "data")
 
-    # THEN six files, none of which overwrites another, each with its own row's class
-    names = [picture.name.lower() for pictures in dataset.splits.values() for picture in pictures]
+    # THEN there are six files, each with its own label
+    names = [image.name.lower() for images in dataset.splits.values() for image in images]
     assert len(names) == len(set(names)) == 6
     for split in ("train", "validation"):
-        for picture in dataset.splits[split]:
-            row = int(pixels(dataset.directory / split / picture.name)[0, 0, 0])
-            assert picture.number == [0, 1, 1, 0][row]
-    assert [picture.number for picture in dataset.splits["test"]] == [1, 0]
+        for image in dataset.splits[split]:
+            position = int(pixels(dataset.directory / split / image.name)[0, 0, 0])
+            assert image.label == [0, 1, 1, 0][position]
+    assert [image.label for image in dataset.splits["test"]] == [1, 0]
 
 
 @pytest.mark.parametrize(
@@ -181,56 +181,56 @@ def test_file_names_are_made_safe(filename: str, safe: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "error"),
+    ("arguments", "message"),
     [
-        ({"classes": ["bicycle", "apple"]}, TooFewRowsError),
-        ({"classes": ["bicycle", "bus"], "validation_fraction": 0.0}, InvalidFractionError),
-        ({"classes": ["bicycle", "bus"], "validation_fraction": 1.0}, InvalidFractionError),
-        ({"classes": ["bicycle", "buss"]}, UnknownClassError),
+        ({"classes": ["bicycle", "apple"]}, "too few of apple"),
+        ({"classes": ["bicycle", "bus"], "validation_fraction": 0.0}, r"between 0 and 1 \(got 0\)"),
+        ({"classes": ["bicycle", "bus"], "validation_fraction": 1.0}, r"between 0 and 1 \(got 1\)"),
+        ({"classes": ["bicycle", "buss"]}, "no class 'buss'"),
     ],
-    ids=["no-such-rows", "none", "all", "no-such-class"],
+    ids=["no-images", "none", "all", "unknown-class"],
 )
-def test_what_cannot_be_split_is_refused_before_anything_is_written(
-    archive: Archive, tmp_path: Path, settings: dict[str, object], error: type[StagingError]
+def test_invalid_arguments_are_refused_before_anything_is_written(
+    archive: Archive, tmp_path: Path, arguments: dict[str, object], message: str
 ) -> None:
     # WHEN
-    with pytest.raises(error):
-        transform(archive, directory=tmp_path / "data", **settings)  # type: ignore[arg-type]
+    with pytest.raises(StagingError, match=message):
+        transform(archive, directory=tmp_path / "data", **arguments)  # type: ignore[arg-type]
 
     # THEN
     assert not (tmp_path / "data").exists()
 
 
-def test_a_class_without_test_rows_is_named(tmp_path: Path) -> None:
-    path = write_archive(tmp_path / "a.tar.gz", test=rows([BICYCLE]))
-    with pytest.raises(TooFewRowsError, match="lacks test rows of motorcycle"):
+def test_a_class_without_test_images_is_named(tmp_path: Path) -> None:
+    path = write_archive(tmp_path / "a.tar.gz", test=examples([BICYCLE]))
+    with pytest.raises(StagingError, match="at least 1 test images of each class; too few of motorcycle"):
         transform(read_archive(path), classes=["bicycle", "motorcycle"], directory=tmp_path / "data")
 
 
-def test_all_classes_that_an_archive_lacks_are_named(archive: Archive, tmp_path: Path) -> None:
-    with pytest.raises(TooFewRowsError, match="lacks training rows of apple, tractor: 2 of each"):
+def test_all_classes_with_too_few_images_are_named(archive: Archive, tmp_path: Path) -> None:
+    with pytest.raises(StagingError, match="at least 2 training images of each class; too few of apple, tractor"):
         transform(archive, classes=["bicycle", "apple", "bus", "tractor"], directory=tmp_path / "data")
 
 
 @pytest.mark.parametrize("kind", ["fine", "coarse"])
-def test_all_classes_can_be_told_apart(tmp_path: Path, kind: str) -> None:
-    # GIVEN rows of all hundred classes, whose coarse label is another way of counting
+def test_all_classes_can_be_staged(tmp_path: Path, kind: str) -> None:
+    # GIVEN images of all hundred fine classes, with coarse labels
     names = FINE_NAMES if kind == "fine" else COARSE_NAMES
-    content = rows(list(range(100)) * 2)
+    content = examples(list(range(100)) * 2)
     content[b"coarse_labels"] = [label % 20 for label in content[b"fine_labels"]]
     archive = read_archive(write_archive(tmp_path / "a.tar.gz", train=content, test=content))
 
-    # WHEN they are numbered the other way around
+    # WHEN the classes are in reverse order
     dataset = transform(archive, classes=names[::-1], directory=tmp_path / "data")
 
     # THEN
     labels = archive.test.labels("fine" if kind == "fine" else "coarse")
-    numbers = [picture.number for picture in dataset.splits["test"]]
+    numbers = [image.label for image in dataset.splits["test"]]
     assert numbers == [len(names) - 1 - label for label in labels]
     assert len(dataset.splits["train"]) + len(dataset.splits["validation"]) == 200
 
 
-def test_shards_hold_the_same_rows_in_the_same_order_as_images(archive: Archive, tmp_path: Path) -> None:
+def test_shards_contain_the_same_images_in_the_same_order(archive: Archive, tmp_path: Path) -> None:
     # GIVEN
     classes = ["bus", "motorcycle", "bicycle"]
     images = transform(archive, classes=classes, directory=tmp_path / "images")
@@ -243,38 +243,42 @@ def test_shards_hold_the_same_rows_in_the_same_order_as_images(archive: Archive,
     for split in ("train", "validation"):
         records = list(read_shard(tmp_path / "shards" / split / f"{split}-00000.rec"))
         lines = listed(images, split)
-        assert [[str(each.row), str(each.number)] for each in records] == [line[:2] for line in lines]
+        assert [[str(each.index), str(each.label)] for each in records] == [line[:2] for line in lines]
         files = [images.directory / split / line[2] for line in lines]
         assert [each.image for each in records] == [path.read_bytes() for path in files]
 
-    # AND the test split is the same
+    # AND the test split still consists of single images
     test = {key for key in images.files() if key.startswith("test")}
     assert set(shards.files()) == {"train/train-00000.rec", "validation/validation-00000.rec", *test}
 
 
-@pytest.mark.parametrize("forms", [("images", "recordio"), ("recordio", "images")], ids="-then-".join)
-def test_one_form_leaves_nothing_of_the_other(archive: Archive, tmp_path: Path, forms: tuple[Format, Format]) -> None:
+@pytest.mark.parametrize("formats", [("images", "recordio"), ("recordio", "images")], ids="-then-".join)
+def test_files_of_the_other_format_are_deleted(
+    archive: Archive, tmp_path: Path, formats: tuple[Format, Format]
+) -> None:
     # WHEN
-    for data_format in forms:
+    for data_format in formats:
         dataset = transform(archive, classes=["bus", "bicycle"], directory=tmp_path / "data", data_format=data_format)
 
     # THEN
-    there = {path.relative_to(dataset.directory).as_posix() for path in dataset.directory.rglob("*") if path.is_file()}
-    assert there == set(dataset.files())
+    written = {
+        path.relative_to(dataset.directory).as_posix() for path in dataset.directory.rglob("*") if path.is_file()
+    }
+    assert written == set(dataset.files())
 
 
-def test_other_classes_rows_can_be_had_to_learn_from(archive: Archive, tmp_path: Path) -> None:
+def test_images_of_other_classes_can_be_staged_to_pretrain_on(archive: Archive, tmp_path: Path) -> None:
     # WHEN
-    dataset = transform(archive, classes=["bicycle", "motorcycle"], directory=tmp_path, others=True)
+    dataset = transform(archive, classes=["bicycle", "motorcycle"], directory=tmp_path, other_classes=True)
 
-    # THEN every training row is in one place alone, and the others' classes count from 0
+    # THEN every training image is in one place only, and the other classes are numbered from 0
     shards = [key for key in dataset.keys if key.startswith("pretrain/")]
     records = [record for key in shards for record in read_shard(tmp_path / key)]
     chosen = len(dataset.splits["train"]) + len(dataset.splits["validation"])
     assert len(records) + chosen == len(archive.train.labels("fine"))
-    assert sorted({record.number for record in records}) == list(range(len({record.number for record in records})))
+    assert sorted({record.label for record in records}) == list(range(len({record.label for record in records})))
 
-    # AND they are gone once they are no longer wanted
+    # AND they are deleted by a call without them
     again = transform(archive, classes=["bicycle", "motorcycle"], directory=tmp_path)
     assert not any(key.startswith("pretrain/") for key in again.keys)
     assert not list((tmp_path / "pretrain").iterdir())
@@ -285,6 +289,6 @@ def test_an_archive_without_other_classes_is_refused(tmp_path: Path) -> None:
     archive = read_archive(write_archive(tmp_path / "archive.tar.gz"))
 
     # WHEN / THEN
-    with pytest.raises(TooFewRowsError, match="no training rows of other classes"):
-        transform(archive, classes=["bicycle", "motorcycle"], directory=tmp_path / "data", others=True)
+    with pytest.raises(StagingError, match="no training images of other classes"):
+        transform(archive, classes=["bicycle", "motorcycle"], directory=tmp_path / "data", other_classes=True)
     assert not (tmp_path / "data").exists()

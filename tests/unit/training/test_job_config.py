@@ -8,7 +8,9 @@ from typing import Any
 import boto3
 import pytest
 
+from staging.manifest import StoredObject
 from tests.unit.stacks import make_stack
+from tests.unit.staging.manifests import make_manifest
 from training.job_config import TrainingRequestError, assign, options, parse_settings
 
 
@@ -30,12 +32,8 @@ class FakeS3:
         return [{"Contents": [{"Key": key} for key in keys]}]
 
 
-MANIFEST: dict[str, Any] = {
-    "classes": ["bicycle", "motorcycle"],
-    "format": "images",
-    "splits": {"train": {"count": 2}, "validation": {"count": 2}},
-    "objects": {key: {"md5": key, "size": 1} for key in ("train/a.png", "train/b.png", "train.lst", "validation.lst")},
-}
+KEYS = ("train/a.png", "train/b.png", "train.lst", "validation.lst")
+MANIFEST = make_manifest(objects={key: StoredObject(size=1, md5=key) for key in KEYS}).to_json()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-# ruff: noqa: N803  the names are boto3's
+# ruff: noqa: N803  boto3's argument names
 import json
 import threading
 from collections.abc import Iterator, Mapping
@@ -9,26 +9,27 @@ import pytest
 from botocore.exceptions import ClientError
 
 from common.errors import OperatorError
-from registry.endpoint import deployed_model_package
-from scripts.run import (
-    PATIENCE,
-    ExecutionsFailedError,
-    check_deployed,
+from common.files import StepMissingError
+from evaluation.executions import (
+    TIMEOUT_SECONDS,
     check_outcomes,
     execute,
     execute_all,
-    passed_on,
+    find_in_output,
+    read_run,
+    require_endpoint,
     summary,
-    wait,
+    wait_for_end,
 )
+from registry.endpoint import deployed_model_package
 from tests.unit.evaluation.runs import BELOW, make_execution
-from tests.unit.stacks import make_stack
 
 STARTED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+ENDPOINT, CONFIG = "scones-local-vehicles", "scones-local-vehicles-1"
 
 
 class FakeStates:
-    """Step Functions whose executions end at once, as `ends` says by key."""
+    """A Step Functions client whose executions end immediately with the results in `ends`, by key."""
 
     def __init__(self, ends: Mapping[str, Mapping[str, Any]], history: Mapping[str, list[Any]] | None = None) -> None:
         self._ends = ends
@@ -51,17 +52,14 @@ class FakeStates:
         return self
 
     def paginate(self, *, executionArn: str, reverseOrder: bool) -> Iterator[dict[str, Any]]:
-        for event in self._history.get(executionArn, []):  # one a page
+        for event in self._history.get(executionArn, []):  # one event per page
             yield {"events": [event]}
 
 
 class FakeSageMaker:
-    """One endpoint, or none."""
+    """A SageMaker client with one endpoint, or none if `status` is None."""
 
-    class exceptions:  # noqa: N801
-        ClientError = ClientError
-
-    def __init__(self, status: str | None, config: str = "scones-local-vehicles-1") -> None:
+    def __init__(self, status: str | None, config: str = CONFIG) -> None:
         self._status, self._config = status, config
 
     def describe_endpoint(self, *, EndpointName: str) -> dict[str, Any]:
@@ -83,10 +81,10 @@ def exited(output: Mapping[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scripts.run.POLLS", (0.0, 0.0))
+    monkeypatch.setattr("evaluation.executions.POLL_SECONDS", (0.0, 0.0))
 
 
-def test_an_execution_that_succeeds_brings_its_probabilities() -> None:
+def test_successful_execution_returns_its_probabilities() -> None:
     # GIVEN
     output = json.dumps({"inferences": [0.98, 0.02], "class": "bicycle"})
     states = FakeStates({"test/a.png": {"status": "SUCCEEDED", "output": output}})
@@ -102,7 +100,7 @@ def test_an_execution_that_succeeds_brings_its_probabilities() -> None:
     assert execution["seconds"] == 2
 
 
-def test_below_the_threshold_the_probabilities_come_from_the_history() -> None:
+def test_probabilities_below_the_threshold_come_from_the_history() -> None:
     # GIVEN
     failed = {"status": "FAILED", "error": BELOW, "cause": "too low"}
     history = [
@@ -124,71 +122,70 @@ def test_below_the_threshold_the_probabilities_come_from_the_history() -> None:
     "event",
     [
         pytest.param({"type": "TaskStateExited", "stateExitedEventDetails": {"name": "Any"}}, id="no output"),
-        pytest.param(exited({"inferences": []}), id="before the endpoint answered"),
-        pytest.param({"type": "TaskStateExited", "stateExitedEventDetails": {"output": "[1]"}}, id="no object"),
+        pytest.param(exited({"inferences": []}), id="before the endpoint's response"),
+        pytest.param({"type": "TaskStateExited", "stateExitedEventDetails": {"output": "[1]"}}, id="not an object"),
     ],
 )
-def test_where_the_endpoint_gave_no_answer_there_are_no_probabilities(event: dict[str, Any]) -> None:
-    assert passed_on(FakeStates({}, {"arn": [event]}), "arn", None, "inferences") is None
+def test_without_a_response_of_the_endpoint_there_are_no_probabilities(event: dict[str, Any]) -> None:
+    assert find_in_output(FakeStates({}, {"arn": [event]}), "arn", None, "inferences") is None
 
 
-def test_executions_come_in_the_order_of_the_images() -> None:
+def test_executions_are_in_the_order_of_the_images() -> None:
     # GIVEN
     keys = [f"test/{number}.png" for number in range(40)]
     output = json.dumps({"inferences": [1.0, 0.0]})
     states = FakeStates({key: {"status": "SUCCEEDED", "output": output} for key in keys})
 
     # WHEN
-    executions = execute_all(states, make_stack(), keys)
+    executions = execute_all(states, "machine", "bucket", keys)
 
     # THEN
     assert [execution["s3_key"] for execution in executions] == keys
 
 
-def test_an_execution_that_hangs_is_not_waited_for_for_ever() -> None:
-    # GIVEN a clock that only pauses move
+def test_waiting_for_a_hanging_execution_ends_at_the_timeout() -> None:
+    # GIVEN a clock that advances only during pauses
     clock = [0.0]
 
     def sleep(seconds: float) -> None:
         clock[0] += seconds + 1
 
     # WHEN
-    found = wait(lambda: {"status": "RUNNING"}, sleep=sleep, clock=lambda: clock[0])
+    description = wait_for_end(lambda: {"status": "RUNNING"}, sleep=sleep, clock=lambda: clock[0])
 
     # THEN
-    assert found == {"status": "RUNNING"}
-    assert PATIENCE < clock[0] < PATIENCE + 10
+    assert description == {"status": "RUNNING"}
+    assert TIMEOUT_SECONDS < clock[0] < TIMEOUT_SECONDS + 10
 
 
 @pytest.mark.parametrize(
-    ("stack", "sagemaker", "target"),
+    ("config", "sagemaker", "message"),
     [
-        pytest.param({"endpoint_config_name": None}, FakeSageMaker(None), "make train ENV=local", id="no model yet"),
-        pytest.param({}, FakeSageMaker(None), "make deploy ENV=local", id="endpoint deleted"),
-        pytest.param({}, FakeSageMaker("Updating"), "is Updating", id="in between"),
-        pytest.param({}, FakeSageMaker("InService", "older"), "with older", id="another model"),
+        pytest.param(None, FakeSageMaker(None), "make train ENV=local", id="no model deployed"),
+        pytest.param(CONFIG, FakeSageMaker(None), "make deploy ENV=local", id="endpoint deleted"),
+        pytest.param(CONFIG, FakeSageMaker("Updating"), "is Updating", id="endpoint updating"),
+        pytest.param(CONFIG, FakeSageMaker("InService", "older"), "with older", id="another model"),
     ],
 )
-def test_without_the_deployed_endpoint_the_target_is_named(
-    stack: dict[str, Any], sagemaker: FakeSageMaker, target: str
+def test_an_endpoint_that_does_not_serve_the_deployed_model_is_refused(
+    config: str | None, sagemaker: FakeSageMaker, message: str
 ) -> None:
-    with pytest.raises(OperatorError, match=target):
-        check_deployed(make_stack(**stack), sagemaker)
+    with pytest.raises(OperatorError, match=message):
+        require_endpoint(ENDPOINT, config, environment="local", sagemaker=sagemaker)
 
 
-def test_the_deployed_endpoint_is_good_ground() -> None:
+def test_the_deployed_endpoint_is_accepted() -> None:
     # GIVEN
     sagemaker = FakeSageMaker("InService")
 
     # WHEN
-    check_deployed(make_stack(), sagemaker)
+    require_endpoint(ENDPOINT, CONFIG, environment="local", sagemaker=sagemaker)
 
     # THEN
-    model = deployed_model_package(make_stack().endpoint_name, sagemaker=sagemaker)
-    assert model == "package-of-model-of-scones-local-vehicles-1"
+    assert deployed_model_package(ENDPOINT, sagemaker=sagemaker) == "package-of-model-of-scones-local-vehicles-1"
 
 
-def test_the_threshold_is_no_error_of_the_run() -> None:
+def test_failing_at_the_threshold_is_an_expected_outcome() -> None:
     check_outcomes([make_execution("test/a.png", [0.99, 0.01]), make_execution("test/b.png", [0.6, 0.4])])
 
 
@@ -199,16 +196,16 @@ def test_the_threshold_is_no_error_of_the_run() -> None:
         pytest.param({"status": "TIMED_OUT", "error": None, "cause": None}, "TIMED_OUT: no cause", id="status"),
     ],
 )
-def test_any_other_failure_is_named(changes: dict[str, Any], name: str) -> None:
+def test_any_other_failure_is_reported(changes: dict[str, Any], name: str) -> None:
     # GIVEN
     executions = [make_execution("test/a.png", [0.99, 0.01]), make_execution("test/b.png", None, **changes)]
 
     # WHEN / THEN
-    with pytest.raises(ExecutionsFailedError, match=rf"1 of 2 .* test/b\.png: {name}"):
+    with pytest.raises(OperatorError, match=rf"1 of 2 .* test/b\.png: {name}"):
         check_outcomes(executions)
 
 
-def test_the_table_fits_a_terminal_and_counts_each_outcome() -> None:
+def test_the_table_counts_each_outcome_and_fits_80_columns() -> None:
     # GIVEN
     executions = [
         make_execution("a", [0.6, 0.4]),
@@ -224,3 +221,14 @@ def test_the_table_fits_a_terminal_and_counts_each_outcome() -> None:
     assert all(len(line) <= 80 for line in lines)
     assert lines[1].split() == ["SUCCEEDED", "1", "25.0%"]
     assert lines[2].split() == [BELOW, "2", "50.0%"]
+
+
+@pytest.mark.parametrize("content", [None, "{", '{"source": "x"}'], ids=["missing", "invalid", "of another version"])
+def test_a_run_that_cannot_be_read_names_the_command(tmp_path: Any, content: str | None) -> None:
+    # GIVEN
+    if content is not None:
+        (tmp_path / "run.json").write_text(content)
+
+    # WHEN / THEN
+    with pytest.raises(StepMissingError, match="make run ENV="):
+        read_run(tmp_path)

@@ -1,0 +1,155 @@
+"""Find the captured data of one model, and read it once it is complete."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tqdm import tqdm
+
+from common.errors import OperatorError
+from evaluation.captures import Captures, count_other_records, read_new_files
+from evaluation.executions import Run
+from evaluation.result_files import make_command
+from registry.endpoint import describe_endpoint, describe_endpoint_config
+
+MAX_DELAY = timedelta(minutes=5)  # after a run, until its records are no longer expected
+POLL_SECONDS = (0.5, 10.0)  # first and longest interval
+
+
+@dataclass(frozen=True)
+class CaptureLocation:
+    """Where the endpoint's data capture writes the records of one model.
+
+    The destination is part of the endpoint configuration, and each model has its own.
+
+    Attributes
+    ----------
+    parent_uri
+        The folder that has a folder for each model.
+    model
+        The model's version, such as `v3`, which is the name of its folder.
+    endpoint_config
+        The configuration with which the endpoint serves the model; None if that is not known.
+    is_complete
+        Whether all requests are captured, not a sample.
+    """
+
+    parent_uri: str
+    model: str
+    endpoint: str
+    endpoint_config: str | None
+    is_complete: bool
+
+    @property
+    def uri(self) -> str:
+        """The folder with the model's records."""
+        return f"{self.parent_uri}/{self.model}"
+
+    def of_model(self, version: str) -> "CaptureLocation":
+        """Return the location for another version of the model, such as `3` or `v3`."""
+        model = f"v{version.removeprefix('v')}"
+        return self if model == self.model else replace(self, model=model, endpoint_config=None, is_complete=False)
+
+
+def find_captures(
+    endpoint: str, config: str | None, parent_uri: str, *, environment: str, sagemaker: Any
+) -> CaptureLocation | None:
+    """Return where the captured data of the model in use is, or None if the endpoint captures nothing.
+
+    Parameters
+    ----------
+    config
+        The configuration that Terraform deployed, for an endpoint that does not exist at the moment.
+    parent_uri
+        The folder below which every model's data is captured.
+
+    Raises
+    ------
+    OperatorError
+        No model is deployed.
+    """
+    live = describe_endpoint(endpoint, sagemaker=sagemaker)
+    name = live["EndpointConfigName"] if live else config
+    described = describe_endpoint_config(name, sagemaker=sagemaker) if name else None
+    if name is None or described is None:
+        raise OperatorError(f"no model is deployed: run `{make_command('deploy', environment)}`")
+    capture = described.get("DataCaptureConfig") or {}
+    if not capture.get("EnableCapture"):
+        return None
+    model = capture["DestinationS3Uri"].removeprefix(f"{parent_uri}/")
+    return CaptureLocation(parent_uri, model, endpoint, name, capture["InitialSamplingPercentage"] == 100)
+
+
+def read_captures(
+    s3: Any, location: CaptureLocation, *, classes: int, run: Run | None, environment: str
+) -> tuple[Captures, int]:
+    """Return the captures of one model, and the number of records of other models.
+
+    If all requests are captured, wait for the records of `run`.
+
+    Parameters
+    ----------
+    classes
+        Number of probabilities in each prediction.
+    run
+        The last run, if there is one.
+
+    Raises
+    ------
+    OperatorError
+        There are no records of the model.
+    """
+    captures = Captures()
+
+    def read() -> None:
+        read_new_files(s3, location.uri, location.endpoint, captures, classes=classes)
+
+    read()
+    if run and location.is_complete and run["endpoint_config"] == location.endpoint_config:
+        wait_for_records(run, captures, read)
+    others = count_other_records(s3, location.parent_uri, location.endpoint, captures)
+    if not captures.records():
+        malformed = f", only {len(captures.malformed)} malformed lines" if captures.malformed else ""
+        raise OperatorError(
+            f"no captured records of model {location.model} in {location.uri}/{location.endpoint}/{malformed} "
+            f"({others} of other models): run `{make_command('run', environment)}`"
+        )
+    return captures, others
+
+
+def wait_for_records(
+    run: Run,
+    captures: Captures,
+    read: Callable[[], None],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> None:
+    """Wait until every prediction of the run is captured, at most until `MAX_DELAY` after the run.
+
+    Parameters
+    ----------
+    read
+        Adds new files to `captures`.
+    """
+    # captured times have no fractions of a second
+    started = datetime.fromisoformat(run["started"]).replace(microsecond=0)
+    deadline = datetime.fromisoformat(run["finished"]) + MAX_DELAY
+    expected = sum(execution["inferences"] is not None for execution in run["executions"])
+
+    def count() -> int:
+        return min(expected, sum(record.time >= started for record in captures.records()))
+
+    interval, longest = POLL_SECONDS
+    with tqdm(total=expected, desc="captured", unit="record", ncols=80, disable=None, leave=False) as bar:
+        bar.update(count())
+        while count() < expected and now() < deadline:
+            sleep(interval)
+            interval = min(interval * 1.5, longest)
+            read()
+            bar.update(count() - bar.n)
+    if count() < expected:
+        minutes = MAX_DELAY.total_seconds() / 60
+        print(f"{count()} of the last run's {expected} predictions are captured {minutes:g} minutes after it ended")

@@ -1,0 +1,242 @@
+"""Run the state machine once per test image and record how each execution ended."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, TypedDict, cast
+
+from botocore.exceptions import ClientError
+from tqdm import tqdm
+
+from common.errors import OperatorError
+from evaluation.result_files import make_command, read_result
+from registry.endpoint import check_endpoint
+from registry.lineage import Prediction
+
+CONCURRENT_EXECUTIONS = 8
+POLL_SECONDS = (0.2, 2.0)  # first and longest interval
+TIMEOUT_SECONDS = 300.0  # an execution that runs longer is reported as hanging
+BELOW_THRESHOLD = "THRESHOLD_CONFIDENCE_NOT_MET"
+WIDTH = 80
+
+
+class Execution(TypedDict):
+    """One execution of the state machine.
+
+    Attributes
+    ----------
+    inferences
+        Probabilities in class order, also of an execution that failed after the endpoint's response. None without a
+        response.
+    seconds
+        Duration by AWS's clock; None while the execution still runs.
+    """
+
+    s3_key: str
+    arn: str
+    status: str
+    error: str | None
+    cause: str | None
+    inferences: list[float] | None
+    seconds: float | None
+
+
+class Run(TypedDict):
+    """The content of `run.json`: all executions, and the data, model and settings they depend on.
+
+    Attributes
+    ----------
+    images
+        Fingerprint of the test images and their labels.
+    """
+
+    source: str
+    synthetic: bool
+    images: str
+    state_machine_arn: str
+    endpoint: str
+    endpoint_config: str
+    model_package_arn: str | None
+    threshold: float
+    classes: list[str]
+    started: str
+    finished: str
+    executions: list[Execution]
+
+
+def read_run(directory: Path) -> Run:
+    """Return the last run.
+
+    Raises
+    ------
+    StepMissingError
+        There is no valid `run.json`.
+    """
+    return cast(Run, read_result(directory, "run", Run.__required_keys__))
+
+
+def require_endpoint(endpoint: str, config: str | None, *, environment: str, sagemaker: Any) -> None:
+    """Check that the endpoint serves the configuration that Terraform deployed.
+
+    While SageMaker updates an endpoint, the old and the new model both respond, so that no result could be
+    attributed to one of them.
+
+    Raises
+    ------
+    OperatorError
+        No model is deployed, or the endpoint is missing or serves another configuration.
+    """
+    train, deploy = (f"`{make_command(target, environment)}`" for target in ("train", "deploy"))
+    if config is None:
+        raise OperatorError(f"no model is deployed: run {train}, then {deploy}")
+    check_endpoint(endpoint, config, advice=f"run {deploy}", sagemaker=sagemaker)
+
+
+def execute_all(states: Any, state_machine_arn: str, bucket: str, keys: Sequence[str]) -> list[Execution]:
+    """Execute the state machine for each key, several at a time, and return the executions in the order of the keys.
+
+    Parameters
+    ----------
+    states
+        A Step Functions client.
+    """
+    pool = ThreadPoolExecutor(CONCURRENT_EXECUTIONS)
+    try:
+        futures = [pool.submit(execute, states, state_machine_arn, bucket, key) for key in keys]
+        completed = as_completed(futures)
+        for future in tqdm(completed, total=len(keys), desc="executing", unit="image", ncols=WIDTH, disable=None):
+            future.result()
+        return [future.result() for future in futures]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def execute(states: Any, state_machine_arn: str, bucket: str, key: str) -> Execution:
+    """Execute the state machine for one image and wait for the end."""
+    event = {"image_data": "", "s3_bucket": bucket, "s3_key": key}
+    arn = states.start_execution(stateMachineArn=state_machine_arn, input=json.dumps(event))["executionArn"]
+    description = wait_for_end(lambda: states.describe_execution(executionArn=arn))
+    ended = "stopDate" in description
+    inferences = find_in_output(states, arn, description.get("output"), "inferences")
+    return Execution(
+        s3_key=key,
+        arn=arn,
+        status=description["status"],
+        error=description.get("error"),
+        cause=description.get("cause", None if ended else f"still running after {TIMEOUT_SECONDS:g} s"),
+        inferences=[float(value) for value in inferences] if inferences else None,
+        seconds=(description["stopDate"] - description["startDate"]).total_seconds() if ended else None,
+    )
+
+
+def wait_for_end(
+    describe: Callable[[], dict[str, Any]],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[str, Any]:
+    """Return the description of an execution once it has ended, or after `TIMEOUT_SECONDS`."""
+    interval, longest = POLL_SECONDS
+    deadline = clock() + TIMEOUT_SECONDS
+    while True:
+        sleep(interval)
+        description = describe()
+        if description["status"] != "RUNNING" or clock() > deadline:
+            return description
+        interval = min(interval * 1.5, longest)
+
+
+def find_in_output(states: Any, arn: str, output: str | None, name: str) -> Any:
+    """Return the value of `name` in an execution's output, or in the output of its last state that has it.
+
+    An execution that failed has no output of its own. Returns None if no state has a value.
+    """
+    if (value := _field(output, name)) is not None:
+        return value
+    pages = states.get_paginator("get_execution_history").paginate(executionArn=arn, reverseOrder=True)
+    for page in pages:
+        for event in page["events"]:
+            if (value := _field(event.get("stateExitedEventDetails", {}).get("output"), name)) is not None:
+                return value
+    return None
+
+
+def _field(output: str | None, name: str) -> Any:
+    """Return a field of a state's output, or None if it is missing or empty."""
+    content = json.loads(output) if output else None
+    return (content.get(name) or None) if isinstance(content, dict) else None
+
+
+def find_prediction(state_machine_arn: str, execution: str, states: Any) -> Prediction:
+    """Return the prediction of an execution, even if the execution failed at the threshold.
+
+    Parameters
+    ----------
+    execution : ARN or name
+
+    Raises
+    ------
+    OperatorError
+        The execution does not exist, or has no prediction.
+    """
+    name = f"{state_machine_arn.replace(':stateMachine:', ':execution:')}:{execution}"
+    arn = execution if execution.startswith("arn:") else name
+    try:
+        described = states.describe_execution(executionArn=arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "InvalidArn"):
+            raise
+        raise OperatorError(f"execution {execution!r} does not exist") from error
+    version = find_in_output(states, arn, described.get("output"), "model_version")
+    if version is None:
+        raise OperatorError(f"{execution} is {described['status']} without a prediction: {described.get('error')}")
+    if version == "unknown":
+        raise OperatorError(f"{execution} does not record the version of its model: name a model with MODEL")
+    return Prediction(
+        execution_arn=arn,
+        status=described.get("error") or described["status"],
+        model_version=version,
+        key=json.loads(described["input"]).get("s3_key", "no key"),
+        probabilities=find_in_output(states, arn, described.get("output"), "inferences"),
+    )
+
+
+def outcome(execution: Execution) -> str:
+    """Return the name of an execution's error, or its status without an error."""
+    return execution["error"] or execution["status"]
+
+
+def outcome_counts(executions: Sequence[Execution]) -> list[tuple[str, int]]:
+    """Return the number of executions by outcome: successes first, then the most frequent."""
+    counts = Counter(map(outcome, executions))
+    return sorted(counts.items(), key=lambda item: (item[0] != "SUCCEEDED", -item[1]))
+
+
+def summary(executions: Sequence[Execution]) -> Iterable[str]:
+    """Yield the lines of a table of outcomes, and the executions' duration."""
+    yield f"{'outcome':<60}{'images':>10}{'share':>10}"
+    for name, count in outcome_counts(executions):
+        yield f"{name[:59]:<60}{count:>10}{count / len(executions):>10.1%}"
+    seconds = sorted(execution["seconds"] for execution in executions if execution["seconds"] is not None)
+    if seconds:
+        yield f"duration of an execution: {seconds[len(seconds) // 2]:.2f} s (median), {seconds[-1]:.2f} s (maximum)"
+
+
+def check_outcomes(executions: Sequence[Execution]) -> None:
+    """Check that every execution succeeded or failed at the threshold, which is an expected result.
+
+    Raises
+    ------
+    OperatorError
+        An execution failed for another reason.
+    """
+    failed = [execution for execution in executions if outcome(execution) not in ("SUCCEEDED", BELOW_THRESHOLD)]
+    if failed:
+        first = failed[0]
+        raise OperatorError(
+            f"{len(failed)} of {len(executions)} executions failed for another reason than the threshold; "
+            f"the first is {first['s3_key']}: {outcome(first)}: {(first['cause'] or 'no cause given')[:300]}"
+        )

@@ -1,0 +1,84 @@
+"""The staged test images and their labels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import staging
+from common.errors import OperatorError
+from evaluation.result_files import make_command
+
+SPLIT = "test"
+
+
+class StagedDataError(OperatorError):
+    """The staged test images do not match the stack's classes or their own manifest."""
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """The test images.
+
+    Attributes
+    ----------
+    source
+        The line that names the data set.
+    synthetic
+        Whether the project drew the images itself.
+    classes
+        Class names; a class's number is its position.
+    labels
+        Class number of each image, by key in the bucket.
+    md5s
+        MD5 of each image in hexadecimal, by key.
+    fingerprint
+        A digest of the images and their labels.
+    """
+
+    source: str
+    synthetic: bool
+    classes: tuple[str, ...]
+    labels: Mapping[str, int]
+    md5s: Mapping[str, str]
+    fingerprint: str
+
+
+def read_test_images(s3: Any, bucket: str, *, classes: Sequence[str], environment: str) -> LabelledImages:
+    """Read the staged test images' manifest and labels.
+
+    Labels come from the list of labels, never from file names.
+
+    Parameters
+    ----------
+    s3
+        An S3 client.
+    classes
+        The classes that the stack expects.
+    environment
+        Its name, for error messages.
+
+    Raises
+    ------
+    staging.ManifestMissingError
+        Nothing is staged.
+    StagedDataError
+        Other classes are staged, or the list of labels does not match the manifest.
+    """
+    manifest = staging.read_manifest(s3, bucket)
+    fix = f"run `{make_command('stage', environment)}`"
+    if manifest.classes != tuple(classes):
+        staged, expected = ", ".join(manifest.classes), ", ".join(classes)
+        raise StagedDataError(f"the staged classes are {staged}, but the stack has {expected}: {fix}")
+    listing = s3.get_object(Bucket=bucket, Key=f"{SPLIT}.lst")["Body"].read()
+    try:
+        labels = manifest.labels(SPLIT, listing)
+    except staging.ManifestError as error:
+        raise StagedDataError(f"s3://{bucket}: {error}: {fix}") from error
+    return LabelledImages(
+        source=manifest.source,
+        synthetic=manifest.synthetic,
+        classes=manifest.classes,
+        labels=labels,
+        md5s=manifest.checksums(SPLIT),
+        fingerprint=manifest.fingerprint(SPLIT),
+    )

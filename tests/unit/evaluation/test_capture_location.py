@@ -1,0 +1,196 @@
+# ruff: noqa: N803  boto3's argument names
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from common.errors import OperatorError
+from evaluation.capture_location import CaptureLocation, find_captures, read_captures, wait_for_records
+from evaluation.captures import Captures
+from tests.unit.evaluation.runs import capture_line, make_execution, make_png, make_run
+from tests.unit.staging.fakes import FakeS3
+
+FINISHED = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
+ALL = {"EnableCapture": True, "InitialSamplingPercentage": 100, "DestinationS3Uri": "s3://b/data_capture/v2"}
+LOCATION = CaptureLocation("s3://b/data_capture", "v2", "cars", "cars-2", is_complete=True)
+
+
+def make_captures(*lines: bytes) -> Captures:
+    captures = Captures()
+    captures.add("00-00-000-a.jsonl", b"\n".join(lines), classes=2)
+    return captures
+
+
+class FakeClock:
+    """A clock that advances only during pauses."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class FakeSageMaker:
+    """A SageMaker client: the configuration that an endpoint serves, and the data capture of each configuration."""
+
+    def __init__(self, served: str | None, captures: dict[str, dict[str, Any]]) -> None:
+        self._served, self._captures = served, captures
+
+    def describe_endpoint(self, *, EndpointName: str) -> dict[str, Any]:
+        if self._served is None:
+            raise missing("endpoint")
+        return {"EndpointStatus": "InService", "EndpointConfigName": self._served}
+
+    def describe_endpoint_config(self, *, EndpointConfigName: str) -> dict[str, Any]:
+        if EndpointConfigName not in self._captures:
+            raise missing("endpoint configuration")
+        return {"DataCaptureConfig": self._captures[EndpointConfigName]}
+
+
+def missing(kind: str) -> ClientError:
+    return ClientError({"Error": {"Code": "ValidationException", "Message": f"Could not find {kind}"}}, "Describe")
+
+
+def find(sagemaker: FakeSageMaker, config: str | None = "cars-2") -> CaptureLocation | None:
+    return find_captures("cars", config, "s3://b/data_capture", environment="local", sagemaker=sagemaker)
+
+
+def test_the_location_is_that_of_the_configuration_which_the_endpoint_serves() -> None:
+    # GIVEN an endpoint that SageMaker rolled back
+    older = {**ALL, "DestinationS3Uri": "s3://b/data_capture/v1"}
+    sagemaker = FakeSageMaker("cars-1", {"cars-1": older, "cars-2": ALL})
+
+    # WHEN
+    location = find(sagemaker)
+
+    # THEN
+    assert location
+    assert (location.model, location.uri, location.endpoint_config) == ("v1", "s3://b/data_capture/v1", "cars-1")
+
+
+def test_captures_of_a_deleted_endpoint_are_found_by_the_deployed_configuration() -> None:
+    assert find(FakeSageMaker(None, {"cars-2": ALL})) == LOCATION
+
+
+@pytest.mark.parametrize(
+    ("capture", "is_complete"),
+    [
+        pytest.param(ALL, True, id="all requests"),
+        pytest.param({**ALL, "InitialSamplingPercentage": 20}, False, id="a sample"),
+    ],
+)
+def test_captures_are_complete_only_if_all_requests_are_captured(capture: dict[str, Any], is_complete: bool) -> None:
+    location = find(FakeSageMaker("cars-2", {"cars-2": capture}))
+    assert location
+    assert location.is_complete is is_complete
+
+
+@pytest.mark.parametrize("capture", [{}, {**ALL, "EnableCapture": False}], ids=["no capture", "disabled"])
+def test_without_data_capture_there_is_no_location(capture: dict[str, Any]) -> None:
+    assert find(FakeSageMaker("cars-2", {"cars-2": capture})) is None
+
+
+@pytest.mark.parametrize("config", [None, "cars-2"], ids=["no configuration", "configuration deleted"])
+def test_without_a_deployed_model_the_command_is_named(config: str | None) -> None:
+    with pytest.raises(OperatorError, match="make deploy ENV=local"):
+        find(FakeSageMaker(None, {}), config)
+
+
+@pytest.mark.parametrize("model", ["1", "v1"])
+def test_another_model_is_selected_by_its_version(model: str) -> None:
+    # WHEN
+    location = LOCATION.of_model(model)
+
+    # THEN
+    assert location.uri == "s3://b/data_capture/v1"
+    assert not location.is_complete
+    assert LOCATION.of_model("2") == LOCATION
+
+
+def make_bucket(*files: tuple[str, bytes]) -> FakeS3:
+    """Return a bucket with a capture file for each model and content."""
+    s3 = FakeS3()
+    for model, content in files:
+        s3.put_object(Bucket="b", Key=f"data_capture/{model}/cars/AllTraffic/a.jsonl", Body=content)
+    return s3
+
+
+def test_only_records_of_the_model_are_read_and_the_others_counted() -> None:
+    # GIVEN an older model with another number of classes
+    older = b"\n".join(capture_line(make_png(), [0.9, 0.05, 0.05]) for _ in range(3))
+    s3 = make_bucket(("v1", older), ("v2", capture_line(make_png(), [0.9, 0.1])))
+
+    # WHEN
+    captures, others = read_captures(s3, LOCATION, classes=2, run=None, environment="local")
+
+    # THEN
+    assert [record.probabilities for record in captures.records()] == [(0.9, 0.1)]
+    assert captures.malformed == []
+    assert others == 3
+
+
+def test_without_records_of_the_model_the_command_is_named() -> None:
+    s3 = make_bucket(("v1", capture_line(make_png(), [0.9, 0.1])), ("v2", b"malformed"))
+    with pytest.raises(
+        OperatorError, match=r"v2.*only 1 malformed lines \(1 of other models\): run `make run ENV=local`"
+    ):
+        read_captures(s3, LOCATION, classes=2, run=None, environment="local")
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        pytest.param(CaptureLocation(LOCATION.parent_uri, "v2", "cars", "cars-2", is_complete=False), id="a sample"),
+        pytest.param(
+            CaptureLocation(LOCATION.parent_uri, "v2", "cars", "cars-3", is_complete=True), id="run of another model"
+        ),
+    ],
+)
+def test_records_that_cannot_be_expected_are_not_waited_for(
+    location: CaptureLocation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a run that has just ended, with more predictions than records
+    monkeypatch.setattr("evaluation.capture_location.wait_for_records", lambda *_: pytest.fail("waited"))
+    now = datetime.now(UTC).isoformat()
+    executions = [make_execution(key, [0.9, 0.1]) for key in "ab"]
+    run = make_run(executions, endpoint_config="cars-2", started=now, finished=now)
+    s3 = make_bucket(("v2", capture_line(make_png(), [0.9, 0.1])))
+
+    # WHEN
+    captures, _ = read_captures(s3, location, classes=2, run=run, environment="local")
+
+    # THEN
+    assert len(captures.records()) == 1
+
+
+def test_late_records_are_waited_for() -> None:
+    # GIVEN a run with two predictions, a record older than the run, and one new record per read
+    run = make_run([make_execution("a", [0.9, 0.1]), make_execution("b", [0.9, 0.1]), make_execution("c", None)])
+    captures = make_captures(capture_line(make_png(), [0.9, 0.1], time="2026-03-01T11:59:59Z"))
+    clock = FakeClock(FINISHED)
+    reads: list[int] = []
+
+    def read() -> None:
+        reads.append(1)
+        captures.add(f"{len(reads)}.jsonl", capture_line(make_png(), [0.9, 0.1]), classes=2)
+
+    # WHEN
+    wait_for_records(run, captures, read, sleep=clock.sleep, now=lambda: clock.now)
+
+    # THEN
+    assert len(reads) == 2
+
+
+def test_missing_records_are_reported_after_the_maximum_delay(capsys: pytest.CaptureFixture[str]) -> None:
+    # GIVEN
+    run = make_run([make_execution("a", [0.9, 0.1])])
+    clock = FakeClock(FINISHED)
+
+    # WHEN
+    wait_for_records(run, make_captures(), lambda: None, sleep=clock.sleep, now=lambda: clock.now)
+
+    # THEN
+    assert timedelta(minutes=5) <= clock.now - FINISHED < timedelta(minutes=6)
+    assert "0 of the last run's 1 predictions are captured" in capsys.readouterr().out

@@ -1,0 +1,127 @@
+import base64
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from evaluation.capture_location import CaptureLocation
+from evaluation.captures import Captures
+from evaluation.labelled_images import LabelledImages
+from evaluation.monitoring import Monitoring, labels_by_md5, monitor, summary, write_figures
+from tests.unit.evaluation.runs import capture_line, make_png
+
+LOCATION = CaptureLocation("s3://b/data_capture", "v2", "cars", "cars-2", is_complete=True)
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def monitored(*lines: bytes, known: Mapping[str, tuple[str, str]] | None = None, other_records: int = 0) -> Monitoring:
+    """Monitor a capture file with these lines at a threshold of 0.93."""
+    captures = Captures()
+    captures.add("00-00-000-a.jsonl", b"\n".join(lines), classes=2)
+    classes = ("bicycle", "motorcycle")
+    return monitor(captures, LOCATION, other_records=other_records, threshold=0.93, classes=classes, known=known or {})
+
+
+def test_records_are_compared_with_the_threshold() -> None:
+    # WHEN
+    found = monitored(
+        capture_line(make_png(1), [0.99, 0.01], time="2026-03-01T12:00:05Z"),
+        capture_line(make_png(2), [0.4, 0.6], time="2026-03-01T12:00:01Z"),
+        capture_line(make_png(3), [0.07, 0.93], time="2026-03-01T12:00:03Z"),
+        b"malformed",
+    )
+
+    # THEN
+    assert (found["records"], found["files"], found["malformed"]) == (3, 1, 1)
+    assert found["below_threshold"] == 1
+    assert found["share_below_threshold"] == pytest.approx(1 / 3)
+    assert found["per_class"] == {"bicycle": 1, "motorcycle": 2}
+    assert found["first"] == "2026-03-01T12:00:01+00:00"
+    assert found["last"] == "2026-03-01T12:00:05+00:00"
+    assert found["mean_confidence"] == pytest.approx((0.99 + 0.6 + 0.93) / 3)
+    assert found["malformed_lines"] == ["00-00-000-a.jsonl, line 4: not JSON"]
+    assert "  00-00-000-a.jsonl, line 4: not JSON" in list(summary(found))
+    json.dumps(found)
+
+
+def test_the_model_and_the_number_of_other_records_are_reported() -> None:
+    # WHEN
+    found = monitored(capture_line(make_png(), [0.99, 0.01]), other_records=7)
+
+    # THEN
+    assert (found["model"], found["records"], found["other_records"]) == ("v2", 1, 7)
+    assert list(summary(found))[:2] == ["model v2: 1 records in 1 files", "records of other models, not shown: 7"]
+
+
+def test_each_low_confidence_image_is_shown_once_lowest_confidence_first() -> None:
+    # WHEN an image was sent twice
+    found = monitored(
+        capture_line(make_png(1), [0.8, 0.2], event_id="a"),
+        capture_line(make_png(2), [0.6, 0.4], event_id="b"),
+        capture_line(make_png(1), [0.8, 0.2], event_id="c"),
+    )
+
+    # THEN
+    images = found["low_confidence"]
+    assert [image["confidence"] for image in images] == [0.6, 0.8]
+    assert found["low_confidence_count"] == 2
+    with Image.open(io.BytesIO(base64.b64decode(images[0]["png"] or ""))) as image:
+        assert image.size == (32, 32)
+
+
+def test_confident_mistakes_are_found_by_the_labels_of_the_test_images() -> None:
+    # GIVEN
+    misclassified, correct, unknown = make_png(1), make_png(2), make_png(3)
+    lines = [capture_line(image, [0.99, 0.01]) for image in (misclassified, correct, unknown)]
+    known = {md5(misclassified): ("test/w.png", "motorcycle"), md5(correct): ("test/r.png", "bicycle")}
+
+    # WHEN
+    found = monitored(*lines, known=known)
+
+    # THEN
+    mistakes = [(image["s3_key"], image["label"]) for image in found["confident_mistakes"]]
+    assert mistakes == [("test/w.png", "motorcycle")]
+    assert found["confident_mistake_count"] == 1
+    assert found["low_confidence"] == []
+
+
+def test_bytes_that_are_not_an_image_are_not_copied_to_the_result() -> None:
+    # WHEN
+    (image,) = monitored(capture_line(b"<script>alert(1)</script>", [0.6, 0.4]))["low_confidence"]
+
+    # THEN
+    assert image["png"] is None
+    assert image["invalid"] == "not a PNG or JPEG"
+
+
+def test_records_of_the_same_second_are_spread_over_it_in_order() -> None:
+    # WHEN
+    points = monitored(*(capture_line(make_png(), [p, 1 - p]) for p in (0.9, 0.8, 0.7, 0.6)))["points"]
+
+    # THEN
+    assert [datetime.fromisoformat(point["time"]).microsecond for point in points] == [0, 250_000, 500_000, 750_000]
+    assert [point["confidence"] for point in points] == [0.9, 0.8, 0.7, 0.6]
+
+
+def test_labels_are_found_by_the_images_md5() -> None:
+    images = LabelledImages("CIFAR-100", False, ("bicycle", "motorcycle"), {"test/a.png": 1}, {"test/a.png": "0c"}, "")
+    assert labels_by_md5(images) == {"0c": ("test/a.png", "motorcycle")}
+
+
+def test_both_figures_are_written_even_without_low_confidence_images(tmp_path: Path) -> None:
+    # WHEN
+    write_figures(monitored(capture_line(make_png(), [0.99, 0.01])), tmp_path)
+
+    # THEN
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["confidence.png", "doubtful.png"]
+    for path in tmp_path.iterdir():
+        with Image.open(path) as image:
+            assert image.width > 500
