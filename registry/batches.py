@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import boto3
 
+from common.names import transform_job_prefix
 from common.stack import Stack
-from deployment.unmanaged_resources import batch_name
 from registry.batch_transform import Answers, Batch, find_batch, transform
 
 
@@ -17,7 +17,7 @@ def gather(stack: Stack, prefix: str) -> Batch:
     TransformError
         Nothing does.
     """
-    name = f"{batch_name(stack.environment)}{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
+    name = f"{transform_job_prefix(stack.environment)}{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
     return find_batch(name, stack.bucket, prefix, s3=boto3.client("s3", region_name=stack.region))
 
 
