@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from common.errors import TerraformError
 from common.stack import Stack
+from deployment.endpoint_lifetime import SCHEDULE_FORMAT
+from deployment.provisioning import DRIFT_FILE
 from deployment.read_stack import read_stack
+from deployment.terraform import TerraformError
 from emulator.tests.contract.functions import unique
 from emulator.tests.contract.sagemaker_parts import SERVER, make_archive
 from emulator.tests.contract.waiting import eventually
 from registry.model_registry import parameter_name
-from scripts.lifetime import SCHEDULE_FORMAT
-from scripts.provision import DRIFT
 from tests.contract.conftest import ROOT, RunningEmulator
 from tests.contract.test_terraform import (
     make_account,  # noqa: F401 (the fixture `account`)
@@ -193,8 +193,8 @@ def test_an_endpoint_that_its_time_to_live_has_ended_is_no_drift(
 
     # THEN
     assert answer.returncode == 0, answer.stderr
-    assert "`make deploy` brings it back" in answer.stdout
-    assert not (project / "build" / "local" / DRIFT).exists()
+    assert "run `make deploy`" in answer.stdout
+    assert not (project / "build" / "local" / DRIFT_FILE).exists()
 
     # WHEN something else differs too
     account.client("lambda").update_function_configuration(FunctionName="scones-local-filter", Timeout=123)
@@ -203,7 +203,7 @@ def test_an_endpoint_that_its_time_to_live_has_ended_is_no_drift(
     # THEN
     assert answer.returncode == 1
     assert "the live stack differs" in answer.stderr
-    assert "scones-local-filter" in (project / "build" / "local" / DRIFT).read_text()
+    assert "scones-local-filter" in (project / "build" / "local" / DRIFT_FILE).read_text()
 
     # WHEN it has been mended
     assert deploy(account, stack, project, register(account, stack, "[0.98, 0.02]")).returncode == 0
@@ -211,7 +211,7 @@ def test_an_endpoint_that_its_time_to_live_has_ended_is_no_drift(
 
     # THEN
     assert answer.returncode == 0, answer.stderr
-    assert not (project / "build" / "local" / DRIFT).exists()
+    assert not (project / "build" / "local" / DRIFT_FILE).exists()
 
 
 def end_now(account: RunningEmulator, stack: Stack) -> None:

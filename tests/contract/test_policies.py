@@ -12,10 +12,10 @@ from botocore import xform_name
 from sagelocal.core.environment import pointing_at
 
 from common.stack import Stack
+from deployment.cost import resources
 from deployment.read_stack import read_stack
 from deployment.terraform import Terraform
 from registry.model_registry import parameter_name
-from scripts.cost import resources
 from tests.contract.conftest import RunningEmulator, start_emulator
 from tests.contract.permissions import WITHOUT_RESOURCE, everybody, is_one_of, refused, statements, too_wide
 from tests.contract.test_deployment import register

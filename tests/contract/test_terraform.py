@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from sagelocal.core.environment import pointing_at
 
-from common.errors import TerraformError
-from common.paths import find_terraform
 from deployment.read_stack import read_stack
-from deployment.terraform import ENVIRONMENTS, Terraform
+from deployment.terraform import ENVIRONMENTS, Terraform, TerraformError
+from deployment.tools import find_terraform
 from tests.contract.conftest import RunningEmulator, start_emulator
 from tests.contract.permissions import asked, refused
 

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    for package in ("emulator", "staging", "training", "scripts", "benchmarks")
+    for package in ("emulator", "common", "staging", "training", "registry", "evaluation", "deployment", "scripts", "benchmarks")
     for path in sorted((ROOT / package).rglob("*.py"))
     if ">>> " in path.read_text()
 ]
