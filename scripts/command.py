@@ -1,6 +1,7 @@
-"""What all commands share: the option `--env`, the environment, and errors of one line."""
+"""What all commands share: the options `--env` and `--debug`, the environment, and errors of one line."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,13 +77,16 @@ def run_command(main: Callable[[Environment], None], doc: str | None, options: O
 
 
 def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Options = lambda parser: None) -> None:
-    """Run a command; print an expected error in one line."""
+    """Run a command; print an expected error in one line, or with its traceback if `--debug` or DEBUG=1 is set."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     options(parser)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error, as does DEBUG=1")
     arguments = parser.parse_args()
     try:
         main(arguments)
     except (OperatorError, StagingError, BotoCoreError, ClientError, OSError, KeyboardInterrupt) as error:
+        if arguments.debug or os.environ.get("DEBUG") == "1":
+            raise
         if isinstance(error, KeyboardInterrupt):
             sys.exit("interrupted: run the same command again to continue")
         sys.exit(f"error: {' '.join(str(error).split())}")
