@@ -65,7 +65,9 @@ def copy_project(folder: Path) -> Path:
     """The Terraform and the zips as a clone has them after `make lambdas`, with no state and no provider yet."""
     ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "terraform.tfstate.d")
     shutil.copytree(ROOT / "terraform", folder / "terraform", ignore=ignored)
-    for name in ("Makefile", "lambdas", "scripts"):
+    # all packages, because a command works on the Terraform directory beside the package `common` that it imports
+    packages = ("common", "staging", "training", "registry", "evaluation", "deployment", "scripts")
+    for name in ("Makefile", "lambdas", *packages):
         source = ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         copy(source, folder / name)
