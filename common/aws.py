@@ -1,4 +1,4 @@
-"""The only module that creates AWS clients, and how to tell AWS's errors apart."""
+"""Create AWS clients, which no other module does, and classify AWS's errors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,8 +34,8 @@ def error_code(error: ClientError) -> str:
 def is_not_found(error: ClientError) -> bool:
     """Return whether SageMaker refused a request because the resource does not exist.
 
-    SageMaker has no error code for it: DescribeEndpoint and its siblings answer `ValidationException`, and only the
-    message distinguishes a missing resource from an invalid name.
+    SageMaker has no error code for it: DescribeEndpoint and similar operations answer `ValidationException`, and only
+    the message distinguishes a missing resource from an invalid name.
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
     """
     return error_code(error) == "ValidationException" and "Could not find" in str(error)

@@ -19,13 +19,10 @@ COST_FILE = "cost.txt"  # the estimate, in the environment's directory
 WIDTH = 80
 HOURS_PER_MONTH = 730  # as in AWS's own estimates
 
-# Assumptions about what a plan does not contain.
-# An execution passes the states Serialize, Classify, Filter and Record.
-STATES = 4
-# Duration of a function, in seconds
-FUNCTION_SECONDS = 0.1
-# A VPC's availability zones before its subnets exist
-ZONES = 2
+# Assumptions, because a plan does not contain these figures
+STATES = 4  # Serialize, Classify, Filter and Record
+FUNCTION_SECONDS = 0.1  # duration of a Lambda function
+ZONES = 2  # availability zones of a VPC whose subnets do not exist yet
 
 # Not billed, or billed as part of another resource: omitted from the list of resources without a price
 UNBILLED = (
@@ -82,12 +79,12 @@ class PriceTable:
         self._prices = content["prices"]
 
     def hourly(self, name: str) -> float:
-        """Return the price in USD for an hour of what is billed by the hour or month."""
+        """Return an hourly price in USD; monthly prices are converted."""
         price = self._prices[name]
         return float(price["usd"]) / (HOURS_PER_MONTH if price["per"] == "month" else 1)
 
     def per_million(self, name: str) -> float:
-        """Return the price in USD for a million units of what is billed by use."""
+        """Return the price in USD of a million units."""
         return float(self._prices[name]["usd"])
 
     def instances(self, address: str, instance_type: str, count: int) -> Cost:
@@ -122,7 +119,9 @@ def estimate(environment: str, plan: Mapping[str, Any], prices: PriceTable) -> I
     """
     region = plan["variables"]["region"]["value"]
     if region != prices.region:
-        raise OperatorError(f"{PRICES.name} has the prices of {prices.region}, but the plan is for {region}: add them")
+        raise OperatorError(
+            f"{PRICES.name} has prices for {prices.region} only, but the plan is for {region}: add its prices"
+        )
     variables = {name: variable.get("value") for name, variable in plan["variables"].items()}
     planned = list(resources(plan["planned_values"]["root_module"]))
     costs = sorted(all_costs(planned, variables, prices), key=lambda cost: -cost.hourly)

@@ -92,7 +92,7 @@ class Terraform:
     environment : name of a file in `terraform/environments/`
     logs : directory for Terraform's output and the saved plan
     directory : the root module; `environments/` is in it or in its parent
-    variables : input variables beside those of the environment's file
+    variables : values of input variables that the environment's file does not set
     """
 
     def __init__(

@@ -48,7 +48,7 @@ def find_mirror(lock_file: Path) -> Path | None:
 
     `TF_PROVIDER_MIRROR` comes first. Terraform needs no mirror if it finds one by itself, or if
     `TF_CLI_ARGS_init` names one. Otherwise the directories where images of build machines keep mirrors are searched.
-    Terraform uses no other source beside a mirror, so a mirror without the locked version for this platform is skipped.
+    With a mirror, Terraform uses no other source. So a mirror without the locked version for this platform is skipped.
     """
     named = os.environ.get(MIRROR_VARIABLE)
     if named:

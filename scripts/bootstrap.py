@@ -1,6 +1,6 @@
 """Bootstrap an AWS account: a bucket for Terraform's state, and roles for GitHub's workflows with their boundaries.
 
-Running it again updates them, also from another clone, because its own state is in that bucket.
+Run it again to update them, from any clone: its state is in that bucket, too.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from deployment.remote_state import StateBucketMissingError, move_state
 from deployment.terraform import Terraform
 from scripts.command import Environment, run_command
 
-STATE = "bootstrap"  # name of its own state in the bucket
+STATE = "bootstrap"  # name of this state in the bucket
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -51,7 +51,7 @@ def make_plan(directory: Path, empty: bool = False) -> Plan:
 
 
 def run_drift(directory: Path, *changed: str, ended: bool = False, empty: bool = False) -> Path:
-    """Check drift; the file of its report."""
+    """Check drift, and return the path of its report."""
     terraform: Any = FakeTerraform(directory, *changed)
     lifetime: Any = FakeLifetime(ended)
     check_drift(terraform, make_plan(directory, empty), directory / "drift.txt", lambda: lifetime)
