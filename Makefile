@@ -131,7 +131,7 @@ deploy: $(INSTALLED) $(PREREQUISITES) lambdas ## put the approved model behind t
 
 extend: $(INSTALLED) $(PREREQUISITES) ## let the endpoint live for HOURS longer
 	$(call step)
-	$(call SCRIPT,lifetime) --hours '$(HOURS)'
+	$(call SCRIPT,extend) --hours '$(HOURS)'
 
 run: $(INSTALLED) $(PREREQUISITES) ## send the test images through the workflow
 	$(call step)
@@ -179,10 +179,10 @@ lint: $(INSTALLED) ## ruff, mypy, terraform fmt, workflows, the modules' manuals
 	@$(PY) -m scripts.setup >/dev/null && env -u TF_CLI_CONFIG_FILE PATH="$$PWD/.tools:$$PATH" terraform fmt -check -recursive terraform
 	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(VENV)/bin/zizmor --offline --quiet --no-progress .github/workflows
-	@$(PY) -m scripts.manuals --check
+	@$(PY) -m scripts.module_docs --check
 
 docs: $(INSTALLED) ## write the tables of the modules' manuals anew
-	@$(PY) -m scripts.manuals
+	@$(PY) -m scripts.module_docs
 
 checkov: ## look for what is unsafe in the Terraform
 	@test -x $(CHECKOV)/bin/checkov || { echo 'installing checkov into $(CHECKOV) (300 MB, once)'; \

@@ -1,1 +1,1 @@
-"""What every package needs: the stack, AWS clients, errors, files, paths and progress."""
+"""Code that every package uses: the stack, AWS clients, errors, files, paths and resource names."""

@@ -1,9 +1,16 @@
-"""The one place that makes AWS clients."""
+"""Create AWS clients, which no other module does, and classify AWS's errors."""
 
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
+
+# Returns a client of the named service
+Clients = Callable[[str], Any]
+
+FALLBACK_REGION = "us-east-1"
 
 
 def client(service: str, region: str, *, config: Config | None = None) -> Any:
@@ -12,3 +19,23 @@ def client(service: str, region: str, *, config: Config | None = None) -> Any:
     Credentials and the endpoint come from the environment, as every AWS SDK reads them.
     """
     return boto3.client(service, region_name=region, config=config)
+
+
+def default_region() -> str:
+    """Return the region of the AWS profile or environment, or us-east-1 if neither names one."""
+    return boto3.Session().region_name or FALLBACK_REGION
+
+
+def error_code(error: ClientError) -> str:
+    """Return AWS's code for an error, such as `ValidationException`."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_not_found(error: ClientError) -> bool:
+    """Return whether SageMaker refused a request because the resource does not exist.
+
+    SageMaker has no error code for it: DescribeEndpoint and similar operations answer `ValidationException`, and only
+    the message distinguishes a missing resource from an invalid name.
+    Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
+    """
+    return error_code(error) == "ValidationException" and "Could not find" in str(error)

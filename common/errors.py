@@ -1,13 +1,5 @@
-"""What an operator can mend."""
+"""The base class of errors that an operator can fix."""
 
 
 class OperatorError(Exception):
-    """A condition that the operator can mend; the message says how."""
-
-
-class TerraformError(OperatorError):
-    """Terraform refused or failed."""
-
-
-class TerraformMissingError(OperatorError):
-    """There is no Terraform, or an older one than the project needs."""
+    """An error that the operator can fix; the message says how."""

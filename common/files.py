@@ -1,4 +1,4 @@
-"""Files below build/: written whole or not at all, and missed with the target that makes them."""
+"""Read and write the files that commands keep below build/."""
 
 import json
 from pathlib import Path
@@ -8,28 +8,28 @@ from common.errors import OperatorError
 
 
 class StepMissingError(OperatorError):
-    """A step before this one has not been taken."""
+    """A file is missing because the command that writes it has not run."""
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write all of it, or leave what was there."""
+    """Write a file atomically: if writing fails, the previous content stays."""
     partial = path.with_name(f"{path.name}.partial")
     partial.write_bytes(content)
     partial.replace(path)
 
 
 def write_json(path: Path, content: object) -> None:
-    """The same for what becomes JSON."""
+    """Write a JSON file atomically."""
     write(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def read_json(path: Path, target: str) -> dict[str, Any]:
-    """The content of a file that `make <target>` writes.
+    """Return the content of a JSON file that `make <target>` writes.
 
     Raises
     ------
     StepMissingError
-        It is not there, or cannot be read.
+        The file does not exist or is not valid JSON.
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text())

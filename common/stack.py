@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Network:
-    """The VPC subnets and security groups of a job or a model; there they run in network isolation.
+    """The VPC subnets and security groups of a job or model, which then runs in network isolation.
 
     Attributes
     ----------
-    subnet_ids, security_group_ids : IDs in one VPC
+    subnet_ids, security_group_ids : IDs in the same VPC
     """
 
     subnet_ids: tuple[str, ...]

@@ -1,1 +1,1 @@
-"""The Terraform driver and what surrounds it: state, endpoint lifetime, unmanaged resources, cost, tools."""
+"""Deploy with Terraform: plans, state, the endpoint's lifetime, unmanaged resources, cost, and the tools for it."""

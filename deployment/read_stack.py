@@ -8,19 +8,19 @@ from deployment.terraform import Terraform
 
 
 class StackMissingError(OperatorError):
-    """The environment is not deployed, or was deployed by another version of this code."""
+    """The environment is not deployed, or another version of this code deployed it."""
 
 
 def read_stack(terraform: Terraform) -> Stack:
-    """Read the stack from `terraform output`.
+    """Return the stack that `terraform output` describes.
 
     Raises
     ------
     StackMissingError
-        There are no outputs, or others than this code knows.
+        An output is missing.
     """
     outputs = terraform.outputs()
-    # Terraform leaves an output that is null out of what it prints
+    # Terraform omits outputs that are null
     for name in ("endpoint_config_name", "endpoint_schedule", "network"):
         outputs.setdefault(name, None)
     missing = sorted({field.name for field in fields(Stack)} - set(outputs))

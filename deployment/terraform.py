@@ -1,40 +1,50 @@
-"""Terraform, driven from Python: the commands an operator would type, with progress and one clear error."""
+"""Run Terraform: the commands that an operator would type, with a progress bar and errors of one line."""
 
 import contextlib
 import json
-import logging
 import os
 import re
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from common.errors import TerraformError
-from common.paths import DIRECTORY, find_mirror, find_terraform
-from common.progress import first_error, progress
+import python_terraform
+from python_terraform import IsFlagged
 
-ENVIRONMENTS = sorted(path.stem for path in (DIRECTORY / "environments").glob("*.tfvars"))
+from common.errors import OperatorError
+from common.paths import TERRAFORM_DIRECTORY
+from deployment.terraform_output import first_error, show_progress
+from deployment.tools import find_mirror, find_terraform
 
-# A backend block is no part of the configuration: a plain `terraform apply` keeps its state beside it
-BACKEND = 'terraform {\n  backend "s3" {}\n}\n'
+ENVIRONMENTS = sorted(path.stem for path in (TERRAFORM_DIRECTORY / "environments").glob("*.tfvars"))
 
-PLANNED = re.compile(r"^Plan: (?:(\d+) to import, )?(\d+) to add, (\d+) to change, (\d+) to destroy", re.M)
-NO_CHANGES, CHANGES = 0, 2
-LOCK_TIMEOUT = "2m"  # an apply whose terminal was closed goes on for a while, and the next one waits for it
+# Not committed: without a backend block, a plain `terraform apply` keeps its state in the root module's directory
+BACKEND_BLOCK = 'terraform {\n  backend "s3" {}\n}\n'
+
+PLAN_SUMMARY = re.compile(r"^Plan: (?:(\d+) to import, )?(\d+) to add, (\d+) to change, (\d+) to destroy", re.M)
+NO_CHANGES, CHANGES = 0, 2  # exit codes of `terraform plan -detailed-exitcode`
+LOCK_TIMEOUT = "2m"  # an apply goes on for a while after its terminal was closed, and the next one waits for it
+
+Result = tuple[int, str | None, str | None]  # exit code, stdout, stderr
+
+
+class TerraformError(OperatorError):
+    """Terraform failed."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A saved plan: what `apply` will do, and nothing else.
+    """A saved plan.
 
     Attributes
     ----------
-    path : file that `terraform apply` takes
-    changes : how many resources it adds, changes and destroys together
+    path : the plan file
+    changes : number of resources that it adds, changes or destroys
     empty : whether it changes nothing, outputs included
-    summary : Terraform's own line
+    summary : Terraform's own summary of it
     """
 
     path: Path
@@ -43,50 +53,99 @@ class Plan:
     summary: str
 
 
-class Terraform:
-    """Terraform in `terraform/` with the variables of one environment.
-
-    It works on the state in S3 where `make state` has written down where that is, else on the state of the selected
-    workspace, as a plain `terraform` there would.
+class Driver(python_terraform.Terraform):  # type: ignore[misc]  # the package is untyped
+    """python-terraform, extended by an environment and a log for each process that it starts.
 
     Parameters
     ----------
-    environment : a name in `terraform/environments/`
-    logs : folder for Terraform's output and the saved plan
-    directory : the root module, which has the environments' files in it or beside it
+    environment : returns the environment variables of the next process
+    options : arguments of `python_terraform.Terraform`
     """
 
-    def __init__(self, environment: str, *, logs: Path, directory: Path = DIRECTORY) -> None:
-        from python_terraform import Terraform as Driver  # logs on import, and `--help` needs none of it
+    def __init__(self, environment: Callable[[], dict[str, str]], **options: Any) -> None:
+        super().__init__(**options)
+        self._environment = environment
 
-        logging.getLogger("python_terraform").setLevel(logging.ERROR)  # it warns of what is raised here
+    def cmd(self, cmd: str, *arguments: str, log: IO[str] | None = None, **options: Any) -> Result:
+        """Run a command; its output goes to `log`, or is returned if there is none."""
+        with subprocess.Popen(
+            self.generate_cmd_string(cmd, *arguments, **options),
+            cwd=self.working_dir,
+            env=self._environment(),
+            stdout=log or subprocess.PIPE,
+            stderr=log or subprocess.PIPE,
+            encoding="utf-8",
+        ) as process:
+            # not `run`, which kills the process on Ctrl-C: Terraform must be able to save its state
+            output, errors = process.communicate()
+        return process.returncode, output, errors
+
+
+class Terraform:
+    """Terraform for one environment.
+
+    The state is in S3 after `make state` wrote a backend file, and otherwise in the selected workspace of the
+    root module's directory, as for a plain `terraform`.
+
+    Parameters
+    ----------
+    environment : name of a file in `terraform/environments/`
+    logs : directory for Terraform's output and the saved plan
+    directory : the root module; `environments/` is in it or in its parent
+    variables : values of input variables that the environment's file does not set
+    """
+
+    def __init__(
+        self,
+        environment: str,
+        *,
+        logs: Path,
+        directory: Path = TERRAFORM_DIRECTORY,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self.environment = environment
         self.logs = logs.resolve()
         self.directory = directory
+        self._variables = variables or {}
         self._plan = self.logs / "terraform.tfplan"
         self._driver = Driver(
+            self._process_environment,
             working_dir=str(directory),
             var_file=f"{'' if (directory / 'environments').is_dir() else '../'}environments/{environment}.tfvars",
             terraform_bin_path=find_terraform(),
         )
-        self._drop_missing_cli_config()
-        self._select_backend()
 
     @property
     def backend_file(self) -> Path:
-        """Where the state is, if it is in S3: what `terraform init -backend-config` reads."""
+        """The settings of the S3 backend, for `terraform init -backend-config`; missing if the state is local."""
         return self.directory / f"{self.environment}.s3.tfbackend"
 
+    @property
+    def _data_directory(self) -> str:
+        """Terraform's data directory: one for each environment in S3, so that they do not share backend settings."""
+        return f".terraform/{self.environment}" if self.backend_file.is_file() else ".terraform"
+
+    def _process_environment(self) -> dict[str, str]:
+        """Return the environment variables of a Terraform process."""
+        environment = {
+            **os.environ,
+            **{f"TF_VAR_{name}": value for name, value in self._variables.items()},
+            "TF_DATA_DIR": self._data_directory,
+        }
+        config = environment.get("TF_CLI_CONFIG_FILE")
+        if config and not Path(config).is_file():
+            del environment["TF_CLI_CONFIG_FILE"]  # Terraform would warn of the missing file on every command
+        return environment
+
     def init(self) -> None:
-        """Install the provider (from a mirror where there is one) and the modules.
+        """Install the modules and the provider, which comes from a local mirror if there is one.
 
         Raises
         ------
         TerraformError
-            No provider can be had.
+            The provider cannot be installed, or the backend cannot be reached.
         """
         mirror = find_mirror(self.directory / ".terraform.lock.hcl")
-        backend: dict[str, Any] = {"backend-config": self.backend_file.name} if self.backend_file.is_file() else {}
         self._run(
             "init",
             self._driver.init,
@@ -94,60 +153,62 @@ class Terraform:
             var_file=None,
             reconfigure=None,
             lockfile="readonly",
-            **backend,
+            backend_config=self.backend_file.name if self.backend_file.is_file() else None,
             plugin_dir=str(mirror) if mirror else None,
         )
 
     def plan(self, *, destroy: bool = False) -> Plan:
-        """Plan to a file.
+        """Save a plan to a file.
 
         Raises
         ------
         TerraformError
-            The configuration or a variable is wrong, or AWS refuses to be read.
+            The configuration or a variable is invalid, or AWS refuses a request.
         """
         self.init()
-        from python_terraform import IsFlagged
-
-        code, text = self._run(
+        code, output = self._run(
             "plan",
             self._driver.plan,
-            accept=(NO_CHANGES, CHANGES),
+            accepted=(NO_CHANGES, CHANGES),
             out=str(self._plan),
             var=None,
             lock_timeout=LOCK_TIMEOUT,
             destroy=IsFlagged if destroy else None,
         )
-        found = PLANNED.search(text)
+        found = PLAN_SUMMARY.search(output)
         changes = sum(int(count or 0) for count in found.groups()) if found else 0
         return Plan(self._plan, changes, code == NO_CHANGES, found.group(0) if found else "No changes.")
 
     def show(self, plan: Plan) -> dict[str, Any]:
-        """A saved plan's content, as https://developer.hashicorp.com/terraform/internals/json-format has it.
+        """Return a plan's content in the format of https://developer.hashicorp.com/terraform/internals/json-format.
 
         Raises
         ------
         TerraformError
             The plan cannot be read.
         """
-        code, text, error = self._driver.show_cmd(str(plan.path), json=True)
-        if code:
-            raise TerraformError(f"terraform show failed: {first_error(error)}")
-        content: dict[str, Any] = json.loads(text)
+        content: dict[str, Any] = json.loads(self._read("show", str(plan.path), json=True))
         return content
 
-    @property
     def saved_plan(self) -> Plan:
-        """What an earlier command planned and kept; how much it changes is not known any more."""
+        """Return the plan that an earlier process saved; its number of changes is unknown.
+
+        Raises
+        ------
+        OperatorError
+            No plan is saved.
+        """
+        if not self._plan.is_file():
+            raise OperatorError(f"{self._plan} does not exist: run `make plan ENV={self.environment}` first")
         return Plan(self._plan, changes=0, empty=False, summary="")
 
     def apply(self, plan: Plan) -> None:
-        """Apply a saved plan, and nothing but it.
+        """Apply a saved plan, and delete its file.
 
         Raises
         ------
         TerraformError
-            A resource could not be made, changed or destroyed; what was done is kept in the state.
+            A change failed; the state records those that succeeded.
         """
         if not plan.empty:
             self._run(
@@ -161,7 +222,7 @@ class Terraform:
             )
         plan.path.unlink(missing_ok=True)
 
-    def keep_state_in(self, backend: Mapping[str, str]) -> None:
+    def move_state(self, backend: Mapping[str, str]) -> None:
         """Move the state to S3.
 
         Parameters
@@ -171,109 +232,95 @@ class Terraform:
         Raises
         ------
         TerraformError
-            It cannot be moved: the old one is still there, and still used.
+            The state cannot be moved; Terraform keeps using the old one.
         """
         self.init()
         old = self._local_state()
-        code, state, error = self._driver.cmd("state", "pull")
-        if code:
-            raise TerraformError(f"terraform state pull failed: {first_error(error or '')}")
+        state = self._read("state pull")
         self.backend_file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in backend.items()))
-        self._select_backend()
         try:
-            # Terraform would ask whether to copy, and over what: a push goes over nothing but an older state of its own
-            with out_of_sight(self.directory / "terraform.tfstate", self.directory / "terraform.tfstate.d"):
+            # `init` would ask whether to copy a local state. `state push` replaces only an older version of this one.
+            with hidden(self.directory / "terraform.tfstate", self.directory / "terraform.tfstate.d"):
                 self.init()
             if state:
                 self._push(state)
         except TerraformError:
             self.backend_file.unlink()
-            self._select_backend()
+            self._write_backend_block()
             raise
-        if old.is_file():  # one that is still found would be used by whoever deletes the backend's file
+        if old.is_file():  # otherwise Terraform would use it again once the backend file is deleted
             old.rename(old.with_suffix(".tfstate.moved"))
 
-    def _local_state(self) -> Path:
-        """Where the selected workspace keeps its state beside the configuration."""
-        workspace = self._driver.cmd("workspace", "show")[1].strip()
-        folder = self.directory / "terraform.tfstate.d" / workspace if workspace != "default" else self.directory
-        return folder / "terraform.tfstate"
-
-    def _push(self, state: str) -> None:
-        """Put a state where there is none yet, or an older one of its own."""
-        with tempfile.NamedTemporaryFile("w", suffix=".tfstate") as file:
-            file.write(state)
-            file.flush()
-            code, _, error = self._driver.cmd("state", "push", f"-lock-timeout={LOCK_TIMEOUT}", file.name)
-        if code:
-            raise TerraformError(f"terraform state push failed: {first_error(error or '')}")
-
-    def _select_backend(self) -> None:
-        """Have Terraform look for the state where this environment's is."""
-        block = self.directory / "backend.tf"
-        if self.backend_file.is_file():
-            block.write_text(BACKEND)
-            os.environ["TF_DATA_DIR"] = f".terraform/{self.environment}"
-        else:
-            block.unlink(missing_ok=True)
-            os.environ.pop("TF_DATA_DIR", None)
-
     def outputs(self) -> dict[str, Any]:
-        """The outputs by name, empty before the first apply.
+        """Return the outputs by name, or nothing before the first apply.
 
         Raises
         ------
         TerraformError
             The state cannot be read.
         """
-        if not (self.directory / os.environ.get("TF_DATA_DIR", ".terraform")).is_dir():
+        if not (self.directory / self._data_directory).is_dir():
             return {}
-        code, text, error = self._driver.output_cmd(json=True)
+        return {name: output["value"] for name, output in json.loads(self._read("output", json=True)).items()}
+
+    def _local_state(self) -> Path:
+        """Return the path of the selected workspace's local state."""
+        workspace = self._read("workspace show").strip()
+        parent = self.directory / "terraform.tfstate.d" / workspace if workspace != "default" else self.directory
+        return parent / "terraform.tfstate"
+
+    def _push(self, state: str) -> None:
+        """Upload a state; Terraform refuses if the backend has a newer or an unrelated one."""
+        with tempfile.NamedTemporaryFile("w", suffix=".tfstate") as file:
+            file.write(state)
+            file.flush()
+            self._read("state push", file.name, lock_timeout=LOCK_TIMEOUT)
+
+    def _write_backend_block(self) -> None:
+        """Write or delete `backend.tf`, which the environments share, so that Terraform finds this one's state."""
+        block = self.directory / "backend.tf"
+        if self.backend_file.is_file():
+            block.write_text(BACKEND_BLOCK)
+        else:
+            block.unlink(missing_ok=True)
+
+    def _read(self, command: str, *arguments: str, **options: Any) -> str:
+        """Run a command and return what it prints."""
+        self._write_backend_block()
+        code, output, errors = self._driver.cmd(command, *arguments, **options)
         if code:
-            raise TerraformError(f"terraform output failed: {first_error(error)}")
-        return {name: output["value"] for name, output in json.loads(text).items()}
+            raise TerraformError(f"terraform {command} failed: {first_error(errors or '')}")
+        return output or ""
 
     def _run(
         self,
         name: str,
-        command: Callable[..., tuple[int, str | None, str | None]],
+        command: Callable[..., Result],
         *arguments: str,
         total: int | None = None,
-        accept: tuple[int, ...] = (0,),
+        accepted: tuple[int, ...] = (0,),
         **options: Any,
     ) -> tuple[int, str]:
-        """Run one command with its output in a log, a bar on the terminal meanwhile."""
+        """Run a command that takes a while, with a progress bar, and return its exit code and output."""
+        self._write_backend_block()
         log = self.logs / f"terraform-{name}.log"
         self.logs.mkdir(parents=True, exist_ok=True)
-        # the driver gives a child Python's own two streams, and can follow none
-        with (
-            log.open("w+") as stream,
-            progress(name, log, total),
-            contextlib.redirect_stdout(stream),
-            contextlib.redirect_stderr(stream),
-        ):
-            code, _, _ = command(*arguments, capture_output=False, **options)
-        text = log.read_text()
-        if code not in accept:
-            raise TerraformError(f"terraform {name} failed: {first_error(text)} (all of it: {log})")
-        return code, text
-
-    @staticmethod
-    def _drop_missing_cli_config() -> None:
-        """Terraform warns on every command of a CLI configuration that is named but not there."""
-        named = os.environ.get("TF_CLI_CONFIG_FILE")
-        if named and not Path(named).is_file():
-            del os.environ["TF_CLI_CONFIG_FILE"]
+        with log.open("w") as stream, show_progress(name, log, total):
+            code, _, _ = command(*arguments, log=stream, **options)
+        output = log.read_text()
+        if code not in accepted:
+            raise TerraformError(f"terraform {name} failed: {first_error(output)} (full output: {log})")
+        return code, output
 
 
 @contextlib.contextmanager
-def out_of_sight(*paths: Path) -> Iterator[None]:
-    """Files and folders that are not there for a while."""
-    hidden = {path: path.with_name(f"{path.name}.hidden") for path in paths if path.exists()}
-    for path, elsewhere in hidden.items():
-        path.rename(elsewhere)
+def hidden(*paths: Path) -> Iterator[None]:
+    """Rename files and directories for the duration of the context."""
+    renamed = {path: path.with_name(f"{path.name}.hidden") for path in paths if path.exists()}
+    for path, other in renamed.items():
+        path.rename(other)
     try:
         yield
     finally:
-        for path, elsewhere in hidden.items():
-            elsewhere.rename(path)
+        for path, other in renamed.items():
+            other.rename(path)

@@ -1,7 +1,8 @@
-"""What the workflow makes outside Terraform: jobs, approved models, broken-off batches, logs, stray endpoints.
+"""Delete the resources of an environment that Terraform does not manage.
 
-Found by their names, which all begin as the environment's do: an apply that broke off has put out no names to read.
-What was written to S3 lies in the environment's bucket, and goes with it.
+The workflow creates jobs, approvals, model packages, log groups and models for batch transform jobs. They are found by
+the environment's name prefix, because an apply that failed half-way has no outputs. Objects in S3 are deleted together
+with the environment's bucket.
 """
 
 import time
@@ -10,100 +11,96 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import boto3
-
+from common.aws import Clients
+from common.names import parameter_path, resource_prefix, stack_name
 from registry.model_registry import list_model_packages
 
-# What a kind is called, what lists it under which key, what names one, what ends one
+# Description, operation that lists them, prefix of the keys in its answer, operation that stops one
 JOBS = (
     ("tuning job", "list_hyper_parameter_tuning_jobs", "HyperParameterTuningJob", "stop_hyper_parameter_tuning_job"),
     ("training job", "list_training_jobs", "TrainingJob", "stop_training_job"),
     ("transform job", "list_transform_jobs", "TransformJob", "stop_transform_job"),
 )
+# The same, with the operation that deletes one
 HOSTING = (
     ("endpoint", "list_endpoints", "Endpoint", "delete_endpoint"),
     ("endpoint configuration", "list_endpoint_configs", "EndpointConfig", "delete_endpoint_config"),
     ("model", "list_models", "Model", "delete_model"),
 )
-# one group for the whole account: only our streams may go
-JOB_LOGS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/TransformJobs")
-LOGS = ("/aws/sagemaker/Endpoints/", "/aws/lambda/", "/aws/vendedlogs/states/")
-# What SageMaker keeps of jobs that have ended, for good, with the tags that they had
-RECORDS = ("training-job", "transform-job", "hyper-parameter-tuning-job", "experiment-trial-component")
-PAUSE, PATIENCE = 1.0, 600.0  # seconds between two looks at jobs that stop, and in all
-SETTLING = 120.0  # seconds for which what was deleted may still be listed by its tag
+LOG_GROUP_PREFIXES = ("/aws/sagemaker/Endpoints/", "/aws/lambda/", "/aws/vendedlogs/states/")
+# The account's environments share these log groups, so only their own log streams are deleted
+SHARED_LOG_GROUPS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/TransformJobs")
+# SageMaker keeps the records of ended jobs, with their tags, and has no operation to delete them
+UNDELETABLE = ("training-job", "transform-job", "hyper-parameter-tuning-job", "experiment-trial-component")
+POLL_INTERVAL = 1.0  # seconds
+STOP_TIMEOUT = 600.0  # seconds until a job must have stopped
+TAG_TIMEOUT = 120.0  # seconds for which AWS may list a deleted resource by its tag
 
 
 @dataclass(frozen=True)
 class UnmanagedResource:
-    """One thing: its kind, its name, and how it is removed."""
+    """A resource and the call that stops or deletes it."""
 
     kind: str
     name: str
     remove: Callable[[], object]
 
 
-def batch_name(environment: str) -> str:
-    """First part of the names of an environment's batch transform jobs, and of the models made for them."""
-    return f"{prefix(environment)}transform-"
-
-
-def prefix(environment: str) -> str:
-    """First part of every name of an environment; the dash keeps `dev` from `dev2`."""
-    return f"scones-{environment}-"
-
-
-def remove(found: Iterable[UnmanagedResource]) -> None:
-    """Show and remove, one after the other."""
-    for leftover in found:
-        print(f"made outside Terraform: {leftover.kind} {leftover.name}")
-        leftover.remove()
+def remove_all(resources: Iterable[UnmanagedResource]) -> None:
+    """Print and remove resources."""
+    for resource in resources:
+        print(f"removing {resource.kind} {resource.name}")
+        resource.remove()
 
 
 class UnmanagedResources:
-    """What is left of an environment.
+    """Finds the resources of an environment that Terraform does not manage.
 
     Parameters
     ----------
-    environment : its name
-    region : where it lies
+    environment : name of the environment
+    clients : creates AWS clients in the environment's region
     """
 
-    def __init__(self, environment: str, region: str) -> None:
+    def __init__(self, environment: str, clients: Clients) -> None:
         self._environment = environment
-        self._prefix = prefix(environment)
-        self._sagemaker = boto3.client("sagemaker", region_name=region)
-        self._ssm = boto3.client("ssm", region_name=region)
-        self._logs = boto3.client("logs", region_name=region)
-        self._tags = boto3.client("resourcegroupstaggingapi", region_name=region)
+        self._prefix = resource_prefix(environment)
+        self._sagemaker = clients("sagemaker")
+        self._ssm = clients("ssm")
+        self._logs = clients("logs")
+        self._tags = clients("resourcegroupstaggingapi")
 
-    def in_the_way(self) -> Iterator[UnmanagedResource]:
-        """What must go before Terraform destroys: a group of models must be empty, and a job would go on writing."""
-        for kind, operation, noun, stop in JOBS:
-            for name in self._names(operation, noun, StatusEquals="InProgress"):
-                yield UnmanagedResource(kind, name, partial(self._stop, stop, operation, noun, name))
+    def before_destroy(self) -> Iterator[UnmanagedResource]:
+        """Yield what must be removed before `terraform destroy`.
+
+        Running jobs write to the bucket, and only a model package group without packages can be deleted.
+        """
+        for kind, list_operation, noun, stop_operation in JOBS:
+            for name in self._names(list_operation, noun, StatusEquals="InProgress"):
+                yield UnmanagedResource(kind, name, partial(self._stop, stop_operation, list_operation, noun, name))
         for page in self._ssm.get_paginator("get_parameters_by_path").paginate(
-            Path=f"/scones/{self._environment}", Recursive=True
+            Path=parameter_path(self._environment), Recursive=True
         ):
             for parameter in page["Parameters"]:
                 name = parameter["Name"]
                 yield UnmanagedResource("approval", name, partial(self._ssm.delete_parameter, Name=name))
         for group in self._names("list_model_package_groups", "ModelPackageGroup"):
-            for arn in list_model_packages(group, sagemaker=self._sagemaker):
+            for arn in list_model_packages(self._sagemaker, group):
                 yield UnmanagedResource(
                     "model package", arn, partial(self._sagemaker.delete_model_package, ModelPackageName=arn)
                 )
 
-    def left(self) -> Iterator[UnmanagedResource]:
-        """What bears the environment's name once Terraform has destroyed its own."""
-        for kind, operation, noun, delete in HOSTING:
-            for name in self._names(operation, noun):
-                yield UnmanagedResource(kind, name, partial(getattr(self._sagemaker, delete), **{f"{noun}Name": name}))
-        for place in LOGS:
-            pages = self._logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=place + self._prefix)
+    def after_destroy(self) -> Iterator[UnmanagedResource]:
+        """Yield what still has the environment's name prefix after `terraform destroy`."""
+        for kind, list_operation, noun, delete_operation in HOSTING:
+            for name in self._names(list_operation, noun):
+                delete = getattr(self._sagemaker, delete_operation)
+                yield UnmanagedResource(kind, name, partial(delete, **{f"{noun}Name": name}))
+        for prefix in LOG_GROUP_PREFIXES:
+            pages = self._logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix + self._prefix)
             for name in [group["logGroupName"] for page in pages for group in page["logGroups"]]:
                 yield UnmanagedResource("log group", name, partial(self._logs.delete_log_group, logGroupName=name))
-        for group in filter(self._log_group_exists, JOB_LOGS):
+        for group in filter(self._log_group_exists, SHARED_LOG_GROUPS):
             pages = self._logs.get_paginator("describe_log_streams").paginate(
                 logGroupName=group, logStreamNamePrefix=self._prefix
             )
@@ -111,45 +108,57 @@ class UnmanagedResources:
                 delete_stream = partial(self._logs.delete_log_stream, logGroupName=group, logStreamName=name)
                 yield UnmanagedResource("log stream", name, delete_stream)
 
-    def tagged(self, destroyed: Collection[str]) -> list[str]:
-        """ARNs that still bear the environment's tag; a key waits out its days of grace before it is gone,
-        and records of jobs that have ended stay.
+    def remaining_arns(self, destroyed: Collection[str]) -> list[str]:
+        """Return the ARNs of the resources that still have the environment's tag.
+
+        KMS keys, which wait for their deletion date, and records of ended jobs are not included.
 
         Parameters
         ----------
-        destroyed : ARNs that are known to be gone: some are listed for hours after, see
+        destroyed : ARNs of resources that Terraform destroyed. AWS lists some of them for hours after their deletion:
             https://github.com/boto/boto3/issues/3341
         """
-        until = time.monotonic() + SETTLING
-        while (found := [arn for arn in self._listed() if arn not in destroyed]) and time.monotonic() < until:
-            time.sleep(PAUSE)
+        deadline = time.monotonic() + TAG_TIMEOUT
+        while (found := [arn for arn in self._tagged() if arn not in destroyed]) and time.monotonic() < deadline:
+            time.sleep(POLL_INTERVAL)
         return found
 
-    def _listed(self) -> list[str]:
+    def _tagged(self) -> list[str]:
+        """Return the ARNs of the resources with the environment's tag that can be deleted."""
         pages = self._tags.get_paginator("get_resources").paginate(
-            TagFilters=[{"Key": "Stack", "Values": [self._prefix.removesuffix("-")]}]
+            TagFilters=[{"Key": "Stack", "Values": [stack_name(self._environment)]}]
         )
-        found = [each["ResourceARN"] for page in pages for each in page["ResourceTagMappingList"]]
-        return [arn for arn in found if arn.split(":")[2] != "kms" and arn.split(":")[5].split("/")[0] not in RECORDS]
+        arns = [resource["ResourceARN"] for page in pages for resource in page["ResourceTagMappingList"]]
+        return [
+            arn for arn in arns if arn.split(":")[2] != "kms" and arn.split(":")[5].split("/")[0] not in UNDELETABLE
+        ]
 
     def _names(self, operation: str, noun: str, **options: str) -> list[str]:
+        """Return the names with the environment's prefix that a list operation of SageMaker returns."""
         pages = self._sagemaker.get_paginator(operation).paginate(NameContains=self._prefix, **options)
-        found = [
+        names = [
             item[f"{noun}Name"]
             for page in pages
             for items in page.values()
             if isinstance(items, list)
             for item in items
         ]
-        return [name for name in found if name.startswith(self._prefix)]
+        return [name for name in names if name.startswith(self._prefix)]
 
-    def _stop(self, stop: str, operation: str, noun: str, name: str) -> None:
-        """Stop a job, and wait until it has: until then it writes into the bucket."""
-        getattr(self._sagemaker, stop)(**{f"{noun}Name": name})
-        until = time.monotonic() + PATIENCE
-        while name in self._names(operation, noun, StatusEquals="Stopping") and time.monotonic() < until:
-            time.sleep(PAUSE)
+    def _stop(self, stop_operation: str, list_operation: str, noun: str, name: str) -> None:
+        """Stop a job and wait until it has stopped, because it writes to the bucket until then."""
+        getattr(self._sagemaker, stop_operation)(**{f"{noun}Name": name})
+        deadline = time.monotonic() + STOP_TIMEOUT
+        while name in self._names(list_operation, noun, StatusEquals="Stopping") and time.monotonic() < deadline:
+            time.sleep(POLL_INTERVAL)
 
     def _log_group_exists(self, name: str) -> bool:
+        """Return whether a log group exists."""
         groups: list[dict[str, Any]] = self._logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
         return any(group["logGroupName"] == name for group in groups)
+
+
+def is_deletable(arn: str) -> bool:
+    """Return whether a resource can be deleted at once; KMS keys and records of jobs cannot."""
+    service, resource = arn.split(":")[2], arn.split(":")[5]
+    return service != "kms" and resource.split("/")[0] not in UNDELETABLE

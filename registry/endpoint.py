@@ -4,6 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from common.aws import is_not_found
 from common.errors import OperatorError
 
 
@@ -37,18 +38,11 @@ def describe_endpoint_config(name: str, *, sagemaker: Any) -> dict[str, Any] | N
     return description
 
 
-def is_not_found(error: ClientError) -> bool:
-    """Return whether SageMaker reports a missing endpoint or endpoint configuration.
-
-    SageMaker documents no error code for it: DescribeEndpoint and DescribeEndpointConfig return the general
-    `ValidationException`, and only the message distinguishes a missing resource from an invalid request.
-    Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
-    """
-    return error.response["Error"]["Code"] == "ValidationException" and "Could not find" in str(error)
-
-
 def check_endpoint(name: str, config: str, *, advice: str, sagemaker: Any) -> None:
     """Check that an endpoint is in service with a configuration.
+
+    The provider reports an update that SageMaker rolled back as a success, and never SageMaker's reason
+    (terraform-provider-aws, issues 46663 and 48997).
 
     Parameters
     ----------

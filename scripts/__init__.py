@@ -1,1 +1,1 @@
-"""The operator's commands: the only place that knows what is deployed where."""
+"""The operator's commands, one module each: they parse options, read the stack, and call the packages."""

@@ -1,44 +1,54 @@
-"""Lay an account's config, once: a bucket for Terraform's state, roles for GitHub's workflows, and their boundary.
+"""Bootstrap an AWS account: a bucket for Terraform's state, and roles for GitHub's workflows with their boundaries.
 
-The same command brings it up to date later, also from another clone: its own state is in the bucket that it makes.
+Run it again to update them, from any clone: its state is in that bucket, too.
 """
 
 import argparse
 import contextlib
-import os
+from functools import partial
 
-from common.paths import DIRECTORY
+from common import aws
+from common.paths import TERRAFORM_DIRECTORY
+from deployment.remote_state import StateBucketMissingError, move_state
 from deployment.terraform import Terraform
 from scripts.command import Environment, run_command
-from scripts.state import StateMissingError, keep
 
-STATE = "bootstrap"  # the name of its state in the bucket
+STATE = "bootstrap"  # name of this state in the bucket
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Whose workflows may deploy."""
-    parser.add_argument("--repository", required=True, metavar="OWNER/NAME", help="on GitHub")
+    """Add the repository."""
+    parser.add_argument(
+        "--repository", required=True, metavar="OWNER/NAME", help="GitHub repository whose workflows may deploy"
+    )
 
 
 def main(environment: Environment) -> None:
-    """Apply terraform/bootstrap, and say where its outputs belong."""
-    os.environ["TF_VAR_repository"] = environment.options.repository  # noqa: SIM112 (its name)
-    logs = environment.directory / "bootstrap"
-    terraform = Terraform(environment.name, logs=logs, directory=DIRECTORY / "bootstrap")
-    with contextlib.suppress(StateMissingError):  # then this is the first time
-        keep(terraform, STATE)
-    planned = terraform.plan()
-    print(planned.summary)
-    terraform.apply(planned)
-    keep(terraform, STATE)
+    """Apply `terraform/bootstrap`, and print where to enter its outputs."""
+    terraform = Terraform(
+        environment.name,
+        logs=environment.directory / "bootstrap",
+        directory=TERRAFORM_DIRECTORY / "bootstrap",
+        variables={"repository": environment.options.repository},
+    )
+    clients = partial(aws.client, region=aws.default_region())
+    with contextlib.suppress(StateBucketMissingError):  # the first run creates the bucket
+        move_state(terraform, STATE, clients)
+    plan = terraform.plan()
+    print(plan.summary)
+    terraform.apply(plan)
+    move_state(terraform, STATE, clients)
     outputs = terraform.outputs()
-    print(f"Terraform's state: bucket {outputs['state_bucket']}; `make state ENV={environment.name}` moves it there")
+    print(
+        f"bucket for Terraform's state: {outputs['state_bucket']} (`make state ENV={environment.name}` moves it there)"
+    )
+    print("set in the environments' files:")
     for name, arn in sorted(outputs["permissions_boundaries"].items()):
-        print(f'permissions_boundary = "{arn}"   in terraform/environments/{name}.tfvars')
-    print("on GitHub, under Settings, Secrets and variables, Actions, Variables:")
-    print(f"  of the repository: PLAN_ROLE_ARN = {outputs['plan_role_arn']}")
+        print(f'  terraform/environments/{name}.tfvars: permissions_boundary = "{arn}"')
+    print("set on GitHub, under Settings, Secrets and variables, Actions, Variables:")
+    print(f"  repository: PLAN_ROLE_ARN = {outputs['plan_role_arn']}")
     for name, arn in sorted(outputs["deploy_role_arns"].items()):
-        print(f"  of its environment {name}: DEPLOY_ROLE_ARN = {arn}")
+        print(f"  environment {name}: DEPLOY_ROLE_ARN = {arn}")
 
 
 if __name__ == "__main__":

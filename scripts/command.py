@@ -1,6 +1,7 @@
-"""What every command shares: its environment, its errors, its way to end."""
+"""What all commands share: the options `--env` and `--debug`, the environment, and errors of one line."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,48 +13,56 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from common import aws
 from common.errors import OperatorError
+from common.names import transform_job_prefix
 from common.stack import Stack
 from deployment.read_stack import read_stack
 from deployment.terraform import ENVIRONMENTS, Terraform
-from deployment.unmanaged_resources import batch_name
 from registry.batch_transform import TransformConfig
 from registry.model_registry import ModelRegistry
 from registry.quality_gate import QualityGate
 from staging import StagingError
 
-__all__ = ["Environment", "OperatorError", "run_command"]
+__all__ = ["Environment", "OperatorError", "run", "run_command"]
 
 BUILD = Path("build")
 TRANSFORM_PREFIX = "transform"  # in the bucket, as in terraform/main.tf
 
+Options = Callable[[argparse.ArgumentParser], object]  # adds a command's own options
+
 
 @dataclass(frozen=True)
 class Environment:
-    """One of `terraform/environments/`, and the folder where its figures land."""
+    """An environment of `terraform/environments/`.
+
+    Attributes
+    ----------
+    name : such as `dev`
+    options : the command's options
+    """
 
     name: str
     options: argparse.Namespace
 
     @property
     def directory(self) -> Path:
-        """`build/<environment>`, made when first asked for."""
+        """The directory `build/<environment>` for results, which is created if it is missing."""
         path = BUILD / self.name
         path.mkdir(parents=True, exist_ok=True)
         return path
 
     @cached_property
     def terraform(self) -> Terraform:
-        """Terraform, set to this environment's variables."""
+        """Terraform for this environment."""
         return Terraform(self.name, logs=self.directory)
 
     @cached_property
     def stack(self) -> Stack:
-        """What Terraform put out: every name that a command may use.
+        """The deployed stack.
 
         Raises
         ------
         StackMissingError
-            Nothing is deployed.
+            The environment is not deployed.
         """
         return read_stack(self.terraform)
 
@@ -76,7 +85,7 @@ class Environment:
     def transform_config(self) -> TransformConfig:
         """The settings of the environment's batch transform jobs."""
         return TransformConfig(
-            name_prefix=batch_name(self.stack.environment),
+            name_prefix=transform_job_prefix(self.stack.environment),
             bucket=self.stack.bucket,
             output_prefix=TRANSFORM_PREFIX,
             role_arn=self.stack.transform_role_arn,
@@ -97,19 +106,27 @@ class Environment:
         )
 
 
-def run_command(
-    main: Callable[[Environment], None],
-    doc: str | None,
-    options: Callable[[argparse.ArgumentParser], object] = lambda parser: None,
-) -> None:
-    """Run one command: parse `--env`, and turn every expected error into one line and exit status 1."""
+def run_command(main: Callable[[Environment], None], doc: str | None, options: Options = lambda parser: None) -> None:
+    """Run a command on the environment that `--env` names."""
+
+    def add_options(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--env", choices=ENVIRONMENTS, default="local", help="environment (default: local)")
+        options(parser)
+
+    run(lambda arguments: main(Environment(arguments.env, arguments)), doc, add_options)
+
+
+def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Options = lambda parser: None) -> None:
+    """Run a command; print an expected error in one line, or with its traceback if `--debug` or DEBUG=1 is set."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--env", choices=ENVIRONMENTS, default="local", help="which environment (local)")
     options(parser)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error, as does DEBUG=1")
     arguments = parser.parse_args()
     try:
-        main(Environment(arguments.env, arguments))
-    except (OperatorError, StagingError, BotoCoreError, ClientError, OSError) as error:
+        main(arguments)
+    except (OperatorError, StagingError, BotoCoreError, ClientError, OSError, KeyboardInterrupt) as error:
+        if arguments.debug or os.environ.get("DEBUG") == "1":
+            raise
+        if isinstance(error, KeyboardInterrupt):
+            sys.exit("interrupted: run the same command again to continue")
         sys.exit(f"error: {' '.join(str(error).split())}")
-    except KeyboardInterrupt:
-        sys.exit("interrupted: the same command takes it up again")

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from common.errors import TerraformError
-from common.paths import find_terraform
-from deployment.terraform import Terraform
+from deployment.remote_state import StateBucketMissingError, move_state
+from deployment.terraform import Terraform, TerraformError
+from deployment.tools import find_terraform
 from emulator.tests.contract.waiting import eventually
 from scripts import bootstrap as command
 from scripts.command import Environment
-from scripts.state import StateMissingError, keep
 from tests.contract.conftest import RunningEmulator
 from tests.contract.permissions import WITHOUT_RESOURCE, WITHOUT_RESOURCE_ON_THE_GROUND, statements, too_wide
 from tests.contract.test_terraform import (
@@ -32,7 +32,6 @@ INLINE_LENGTH, MANAGED_LENGTH = 10_240, 6_144
 def bootstrap(account: RunningEmulator, project: Path, monkeypatch: pytest.MonkeyPatch) -> Terraform:
     """terraform/bootstrap in a clone."""
     monkeypatch.setenv("TF_VAR_repository", "scones/vehicles")
-    monkeypatch.delenv("TF_DATA_DIR", raising=False)
     return Terraform("local", logs=project / "build", directory=project / "terraform" / "bootstrap")
 
 
@@ -50,7 +49,7 @@ def test_the_ground_is_laid_once_and_found_again(
 ) -> None:
     # WHEN
     bootstrap.apply(bootstrap.plan())
-    keep(bootstrap, "bootstrap")
+    move_state(bootstrap, "bootstrap", account.client)
 
     # THEN the state is in its own bucket, and no longer beside the configuration
     listed = account.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
@@ -60,7 +59,7 @@ def test_the_ground_is_laid_once_and_found_again(
 
     # AND another clone goes on with it
     other = copied(bootstrap, tmp_path / "other")
-    keep(other, "bootstrap")
+    move_state(other, "bootstrap", account.client)
     assert other.outputs()["state_bucket"] == BUCKET
     assert other.plan().empty
 
@@ -86,7 +85,9 @@ def test_the_ground_is_laid_once_and_found_again(
         assert too_wide(statements(document), WITHOUT_RESOURCE) == set(), name
 
     # WHEN it is taken down as docs/operations.md says
-    pulled = subprocess.run([find_terraform(), "state", "pull"], cwd=other.directory, capture_output=True, check=True)
+    pulled = subprocess.run(
+        [find_terraform(), "state", "pull"], cwd=other.directory, env=data_directory(), capture_output=True, check=True
+    )
     (other.directory / "terraform.tfstate").write_bytes(pulled.stdout)
     other.backend_file.unlink()
     (other.directory / "backend.tf").unlink()
@@ -98,6 +99,11 @@ def test_the_ground_is_laid_once_and_found_again(
     assert account.client("s3").list_buckets()["Buckets"] == []
     assert [each for each in iam.list_roles()["Roles"] if each["RoleName"].startswith("scones-")] == []
     assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == []
+
+
+def data_directory() -> dict[str, str]:
+    """The environment variables of a plain `terraform`, as docs/operations.md says."""
+    return {**os.environ, "TF_DATA_DIR": ".terraform/local"}
 
 
 def length(policy: dict[str, Any]) -> int:
@@ -121,7 +127,7 @@ def test_the_command_goes_on_with_what_was_laid_from_another_clone(
     options = argparse.Namespace(repository="scones/vehicles")
 
     def lay(clone: Terraform) -> str:
-        monkeypatch.setattr(command, "DIRECTORY", clone.directory.parent)
+        monkeypatch.setattr(command, "TERRAFORM_DIRECTORY", clone.directory.parent)
         monkeypatch.chdir(clone.directory.parents[1])
         command.main(Environment("local", options))
         return capsys.readouterr().out
@@ -133,8 +139,9 @@ def test_the_command_goes_on_with_what_was_laid_from_another_clone(
     assert "No changes." not in first
     assert "No changes." in second
     for said in (first, second):
-        assert 'policy/scones-boundary-dev"   in terraform/environments/dev.tfvars' in said
-        assert "of its environment prod: DEPLOY_ROLE_ARN = arn:aws:iam::123456789012:role/scones-deploy-prod" in said
+        assert 'terraform/environments/dev.tfvars: permissions_boundary = "arn:' in said
+        assert 'policy/scones-boundary-dev"' in said
+        assert "environment prod: DEPLOY_ROLE_ARN = arn:aws:iam::123456789012:role/scones-deploy-prod" in said
 
 
 def test_of_two_at_once_one_is_refused(
@@ -145,14 +152,15 @@ def test_of_two_at_once_one_is_refused(
 ) -> None:
     # GIVEN a state in S3 that another apply has locked, as one that waits for an answer has
     bootstrap.apply(bootstrap.plan())
-    keep(bootstrap, "bootstrap")
+    move_state(bootstrap, "bootstrap", account.client)
     other = copied(bootstrap, tmp_path / "other")
-    keep(other, "bootstrap")
+    move_state(other, "bootstrap", account.client)
     monkeypatch.setattr("deployment.terraform.LOCK_TIMEOUT", "1s")
     monkeypatch.setenv("TF_VAR_environments", '["dev"]')
     waiting = subprocess.Popen(
         [find_terraform(), "apply", "-no-color"],
         cwd=bootstrap.directory,
+        env=data_directory(),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )
@@ -168,7 +176,7 @@ def test_of_two_at_once_one_is_refused(
     assert not other.plan().empty
 
 
-def test_without_the_ground_it_is_said_how_to_lay_it(bootstrap: Terraform) -> None:
-    with pytest.raises(StateMissingError, match="make bootstrap REPOSITORY=owner/name"):
-        keep(bootstrap, "bootstrap")
+def test_without_the_ground_it_is_said_how_to_lay_it(account: RunningEmulator, bootstrap: Terraform) -> None:
+    with pytest.raises(StateBucketMissingError, match="make bootstrap REPOSITORY=owner/name"):
+        move_state(bootstrap, "bootstrap", account.client)
     assert not bootstrap.backend_file.exists()

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from common.errors import TerraformError
 from common.stack import Stack
+from deployment.endpoint_lifetime import SCHEDULE_FORMAT
+from deployment.provisioning import DRIFT_FILE
 from deployment.read_stack import read_stack
+from deployment.terraform import TerraformError
 from emulator.tests.contract.functions import unique
 from emulator.tests.contract.sagemaker_parts import SERVER, make_archive
 from emulator.tests.contract.waiting import eventually
 from registry.model_registry import in_use_parameter
-from scripts.lifetime import SCHEDULE_FORMAT
-from scripts.provision import DRIFT
 from tests.contract.conftest import ROOT, RunningEmulator
 from tests.contract.test_terraform import (
     make_account,  # noqa: F401 (the fixture `account`)
@@ -48,8 +48,9 @@ def register(account: RunningEmulator, stack: Stack, text: str) -> str:
 
 def deploy(account: RunningEmulator, stack: Stack, project: Path, arn: str) -> subprocess.CompletedProcess[str]:
     """What `make deploy` runs, once the model is in use."""
-    name = in_use_parameter(stack.approved_model_path)
-    account.client("ssm").put_parameter(Name=name, Value=arn, Type="String", Overwrite=True)
+    account.client("ssm").put_parameter(
+        Name=in_use_parameter(stack.approved_model_path), Value=arn, Type="String", Overwrite=True
+    )
     return command(project, "provision", "deploy")
 
 
@@ -194,8 +195,8 @@ def test_an_endpoint_that_its_time_to_live_has_ended_is_no_drift(
 
     # THEN
     assert answer.returncode == 0, answer.stderr
-    assert "`make deploy` brings it back" in answer.stdout
-    assert not (project / "build" / "local" / DRIFT).exists()
+    assert "run `make deploy`" in answer.stdout
+    assert not (project / "build" / "local" / DRIFT_FILE).exists()
 
     # WHEN something else differs too
     account.client("lambda").update_function_configuration(FunctionName="scones-local-filter", Timeout=123)
@@ -204,7 +205,7 @@ def test_an_endpoint_that_its_time_to_live_has_ended_is_no_drift(
     # THEN
     assert answer.returncode == 1
     assert "the live stack differs" in answer.stderr
-    assert "scones-local-filter" in (project / "build" / "local" / DRIFT).read_text()
+    assert "scones-local-filter" in (project / "build" / "local" / DRIFT_FILE).read_text()
 
     # WHEN it has been mended
     assert deploy(account, stack, project, register(account, stack, "[0.98, 0.02]")).returncode == 0
@@ -212,7 +213,7 @@ def test_an_endpoint_that_its_time_to_live_has_ended_is_no_drift(
 
     # THEN
     assert answer.returncode == 0, answer.stderr
-    assert not (project / "build" / "local" / DRIFT).exists()
+    assert not (project / "build" / "local" / DRIFT_FILE).exists()
 
 
 def end_now(account: RunningEmulator, stack: Stack) -> None:

@@ -10,13 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 from sagelocal.core.environment import pointing_at
 
+from deployment.endpoint_lifetime import SCHEDULE_FORMAT, EndpointLifetime
 from deployment.terraform import Terraform
 from emulator.tests.contract.sagemaker_parts import (
     SageMaker,
     make_sagemaker,  # noqa: F401 (the fixture `sagemaker`)
 )
 from emulator.tests.contract.waiting import eventually
-from scripts.lifetime import SCHEDULE_FORMAT, end, extend
 from tests.unit.stacks import make_stack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,8 +72,12 @@ def terraform(emulator: Any, sagemaker: SageMaker, tmp_path: Path, monkeypatch: 
     return Terraform("dev", logs=tmp_path / "build", directory=directory)
 
 
+def lifetime(scheduler: Any) -> EndpointLifetime:
+    return EndpointLifetime(STACK.endpoint_name, STACK.endpoint_schedule, scheduler=scheduler)
+
+
 def hours_left(scheduler: Any) -> float:
-    ends = end(scheduler, STACK)
+    ends = lifetime(scheduler).end()
     assert ends is not None
     return (ends - datetime.now(UTC)).total_seconds() / 3600
 
@@ -101,7 +105,7 @@ def test_an_endpoint_is_ended_in_its_time_and_brought_back_by_the_next_apply(
     assert terraform.plan().empty
 
     # WHEN it is prolonged, THEN that is no drift either
-    extend(scheduler, STACK, timedelta(hours=4))
+    lifetime(scheduler).extend(4)
     assert 11.9 < hours_left(scheduler) < 12
     assert terraform.plan().empty
 

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sagelocal.core.environment import pointing_at
 
-from deployment.unmanaged_resources import UnmanagedResources, remove
+from deployment.unmanaged_resources import UnmanagedResources, remove_all
 from emulator.tests.contract.sagemaker_parts import (
     ROLE,
     SERVER,
@@ -15,7 +14,6 @@ from emulator.tests.contract.sagemaker_parts import (
 )
 from tests.contract.conftest import RunningEmulator, start_emulator
 
-REGION = "us-east-1"
 OURS, THEIRS = "scones-dev-", ("scones-dev2-", "my-scones-dev-", "scones-prod-")
 STREAMS = "/aws/sagemaker/TrainingJobs"
 
@@ -29,12 +27,9 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEmulat
 
 
 @pytest.fixture
-def leftovers(emulator: Any, monkeypatch: pytest.MonkeyPatch) -> UnmanagedResources:
+def leftovers(emulator: Any) -> UnmanagedResources:
     """Of `dev`."""
-    for name, value in pointing_at(emulator.url).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
-    return UnmanagedResources("dev", REGION)
+    return UnmanagedResources("dev", emulator.client)
 
 
 def make_hosting(sagemaker: SageMaker, prefix: str) -> None:
@@ -107,8 +102,8 @@ def test_all_that_is_ours_goes_and_nothing_else(
     assert len(ours) == 9
 
     # WHEN
-    remove(leftovers.in_the_way())
-    remove(leftovers.left())
+    remove_all(leftovers.before_destroy())
+    remove_all(leftovers.after_destroy())
 
     # THEN
     assert everything(emulator) == theirs
@@ -116,14 +111,14 @@ def test_all_that_is_ours_goes_and_nothing_else(
     assert all(name.split(" ", 1)[1] in shown for name in ours)
 
     # AND what is gone is not found again
-    assert [*leftovers.in_the_way(), *leftovers.left()] == []
+    assert [*leftovers.before_destroy(), *leftovers.after_destroy()] == []
 
 
 def test_what_still_bears_the_tag_is_told_but_a_key_in_its_days_of_grace(
     emulator: Any, leftovers: UnmanagedResources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
-    monkeypatch.setattr("deployment.unmanaged_resources.SETTLING", 0)
+    monkeypatch.setattr("deployment.unmanaged_resources.TAG_TIMEOUT", 0)
 
     def make_topic(stack: str) -> str:
         tags = [{"Key": "Stack", "Value": stack}]
@@ -135,6 +130,6 @@ def test_what_still_bears_the_tag_is_told_but_a_key_in_its_days_of_grace(
     emulator.client("kms").schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
 
     # WHEN / THEN
-    assert leftovers.tagged(set()) == [mine]
-    assert leftovers.tagged({mine}) == []
+    assert leftovers.remaining_arns(set()) == [mine]
+    assert leftovers.remaining_arns({mine}) == []
     emulator.client("sns").delete_topic(TopicArn=mine)

@@ -12,10 +12,10 @@ from botocore import xform_name
 from sagelocal.core.environment import pointing_at
 
 from common.stack import Stack
+from deployment.cost import resources
 from deployment.read_stack import read_stack
 from deployment.terraform import Terraform
 from registry.model_registry import in_use_parameter
-from scripts.cost import resources
 from tests.contract.conftest import RunningEmulator, start_emulator
 from tests.contract.permissions import WITHOUT_RESOURCE, everybody, is_one_of, refused, statements, too_wide
 from tests.contract.test_deployment import register
@@ -124,8 +124,9 @@ def make_production(project: Path) -> Iterator[tuple[RunningEmulator, Stack]]:
         terraform.apply(terraform.plan())
         stack = read_stack(terraform)
         arn = register(account, stack, "[0.99, 0.01]")
-        name = in_use_parameter(stack.approved_model_path)
-        account.client("ssm", stack.region).put_parameter(Name=name, Value=arn, Type="String")
+        account.client("ssm", stack.region).put_parameter(
+            Name=in_use_parameter(stack.approved_model_path), Value=arn, Type="String"
+        )
         terraform.apply(terraform.plan())
         yield account, read_stack(terraform)
     account.stop()

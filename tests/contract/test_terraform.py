@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from sagelocal.core.environment import pointing_at
 
-from common.errors import TerraformError
-from common.paths import find_terraform
 from deployment.read_stack import read_stack
-from deployment.terraform import ENVIRONMENTS, Terraform
+from deployment.terraform import ENVIRONMENTS, Terraform, TerraformError
+from deployment.tools import find_terraform
 from tests.contract.conftest import RunningEmulator, start_emulator
 from tests.contract.permissions import asked, refused
 
@@ -66,7 +65,9 @@ def copy_project(folder: Path) -> Path:
     """The Terraform and the zips as a clone has them after `make lambdas`, with no state and no provider yet."""
     ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "terraform.tfstate.d")
     shutil.copytree(ROOT / "terraform", folder / "terraform", ignore=ignored)
-    for name in ("Makefile", "lambdas", "scripts"):
+    # all packages, because a command works on the Terraform directory beside the package `common` that it imports
+    packages = ("common", "staging", "training", "registry", "evaluation", "deployment", "scripts")
+    for name in ("Makefile", "lambdas", *packages):
         source = ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         copy(source, folder / name)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from common.paths import find_terraform
 from deployment.terraform import Terraform
+from deployment.tools import find_terraform
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -67,7 +67,7 @@ def test_the_drawn_sample_goes_from_nothing_to_a_report_and_back(make_project: C
     assert confidences == pytest.approx({each["s3_key"]: max(each["inferences"]) for each in run["executions"]})
 
     # AND the endpoint has its hours, which can be more
-    assert "lives until" in project.make("extend", "HOURS=4")
+    assert "runs until" in project.make("extend", "HOURS=4")
     assert "HOURS is a whole number" in project.make("extend", "HOURS=0", succeeds=False)
 
     # AND the live stack is what the code declares, and each target can be said again

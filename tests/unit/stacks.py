@@ -1,4 +1,4 @@
-"""A stack to test with."""
+"""A stack for tests."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from common.stack import Stack
 
 
 def make_stack(**changes: Any) -> Stack:
-    """The stack of a `local` that was deployed, with some outputs changed."""
+    """Return the stack of a deployed environment `local`, with changes."""
     account = "123456789012"
     outputs: dict[str, Any] = {
         "environment": "local",

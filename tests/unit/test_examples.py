@@ -7,9 +7,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = (
+    "emulator",
+    "common",
+    "staging",
+    "training",
+    "registry",
+    "evaluation",
+    "deployment",
+    "scripts",
+    "benchmarks",
+)
 MODULES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    for package in ("emulator", "staging", "training", "scripts", "benchmarks")
+    for package in PACKAGES
     for path in sorted((ROOT / package).rglob("*.py"))
     if ">>> " in path.read_text()
 ]

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from scripts.cost import PRICES, PriceError, Table, report
+from common.errors import OperatorError
+from deployment.cost import PRICES, WIDTH, PriceTable, estimate, read_prices
 
 CONTENT = {
     "region": "us-east-1",
@@ -29,7 +30,7 @@ def make_resource(kind: str, module: str = "some", **values: Any) -> dict[str, A
 
 
 def make_plan(*resources: dict[str, Any], **variables: Any) -> dict[str, Any]:
-    """A plan as `terraform show -json` has it, with its resources in a module of a module."""
+    """Return a plan in the format of `terraform show -json`, with its resources in a nested module."""
     given = {
         "region": "us-east-1",
         "endpoint_instance_type": "ml.m5.xlarge",
@@ -45,17 +46,17 @@ def make_plan(*resources: dict[str, Any], **variables: Any) -> dict[str, Any]:
     }
 
 
-def printed(plan: dict[str, Any]) -> dict[str, list[str]]:
-    """The figures of each line, by what stands before them."""
-    found: dict[str, list[str]] = {}
-    for line in report("dev", plan, Table(CONTENT)):
+def figures(plan: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the figures of each line by its text."""
+    lines: dict[str, list[str]] = {}
+    for line in estimate("dev", plan, PriceTable(CONTENT)):
         words = line.split()
-        figures = [word for word in words if word.replace(".", "").isdecimal() and "." in word]
-        found.setdefault(" ".join(word for word in words if word not in figures), []).extend(figures)
-    return found
+        numbers = [word for word in words if word.replace(".", "").isdecimal() and "." in word]
+        lines.setdefault(" ".join(word for word in words if word not in numbers), []).extend(numbers)
+    return lines
 
 
-def test_what_is_billed_by_time_is_told_by_hour_and_month() -> None:
+def test_resources_billed_by_time_have_an_hourly_and_a_monthly_cost() -> None:
     # GIVEN
     variant = {"instance_type": "ml.m5.xlarge", "initial_instance_count": 2}
     endpoint = [
@@ -64,7 +65,7 @@ def test_what_is_billed_by_time_is_told_by_hour_and_month() -> None:
     ]
 
     # WHEN
-    lines = printed(make_plan(*endpoint, make_resource("aws_kms_key")))
+    lines = figures(make_plan(*endpoint, make_resource("aws_kms_key")))
 
     # THEN
     assert lines["some: 2 ml.m5.xlarge"] == ["1.0000", "730.00"]
@@ -72,36 +73,36 @@ def test_what_is_billed_by_time_is_told_by_hour_and_month() -> None:
     assert lines["total"] == ["1.0014", "731.00", "0.00"]
 
 
-@pytest.mark.parametrize("known", [{"subnet_ids": ["subnet-1", "subnet-2"]}, {}], ids=["subnets", "not made yet"])
-def test_a_vpcs_interface_endpoint_is_billed_in_each_zone_and_its_gateway_is_not(known: dict[str, Any]) -> None:
+@pytest.mark.parametrize("known", [{"subnet_ids": ["subnet-1", "subnet-2"]}, {}], ids=["subnets", "subnets unknown"])
+def test_vpc_interface_endpoint_is_billed_in_each_zone_and_gateway_endpoint_is_free(known: dict[str, Any]) -> None:
     # GIVEN
     interface = make_resource("aws_vpc_endpoint", vpc_endpoint_type="Interface", **known)
     gateway = make_resource("aws_vpc_endpoint", module="other", vpc_endpoint_type="Gateway")
 
     # WHEN
-    lines = printed(make_plan(interface, gateway))
+    lines = figures(make_plan(interface, gateway))
 
     # THEN
     assert lines["some: in 2 zones"] == ["0.0200", "14.60"]
     assert not any(line.startswith("other.") for line in lines)
 
 
-def test_what_an_endpoint_costs_that_has_scaled_out_is_told_as_the_most() -> None:
-    # WHEN it has two to four instances
+def test_cost_of_the_scaled_out_endpoint_is_the_maximum() -> None:
+    # WHEN the endpoint has two to four instances
     plan = make_plan(make_resource("aws_kms_key"), endpoint_instance_count=2, endpoint_max_instance_count=4)
-    lines = printed(plan)
+    lines = figures(plan)
 
     # THEN
     assert lines["total"][:2] == ["1.0014", "731.00"]
-    assert lines["at most, scaled out to 4 ml.m5.xlarge"] == ["2.0014", "1461.00"]
-    assert not any(line.startswith("at most") for line in printed(make_plan()))
+    assert lines["maximum, scaled out to 4 ml.m5.xlarge"] == ["2.0014", "1461.00"]
+    assert not any(line.startswith("maximum") for line in figures(make_plan()))
 
 
-def test_an_endpoint_that_waits_for_its_model_is_told_of() -> None:
-    assert printed(make_plan())["endpoint, once a model is approved: 1 ml.m5.xlarge"] == ["0.5000", "365.00"]
+def test_endpoint_without_an_approved_model_is_included() -> None:
+    assert figures(make_plan())["endpoint, once a model is approved: 1 ml.m5.xlarge"] == ["0.5000", "365.00"]
 
 
-def test_a_serverless_endpoint_costs_nothing_by_time() -> None:
+def test_serverless_endpoint_has_no_hourly_cost() -> None:
     # GIVEN
     variant = {"instance_type": None, "serverless_config": [{"memory_size_in_mb": 2048}]}
     resources = [
@@ -110,27 +111,27 @@ def test_a_serverless_endpoint_costs_nothing_by_time() -> None:
     ]
 
     # WHEN
-    lines = printed(make_plan(*resources, serverless={"memory_size_in_mb": 2048, "max_concurrency": 5}))
+    lines = figures(make_plan(*resources, serverless={"memory_size_in_mb": 2048, "max_concurrency": 5}))
 
-    # THEN what it costs by use is not in the table, which is said
+    # THEN the notes say that its cost by use is not in the table
     assert not any("ml." in line for line in lines)
     assert any("aws_sagemaker_endpoint_configuration (1)" in line for line in lines)
-    assert any(line.startswith("nor the serverless endpoint") for line in lines)
-    assert not any(line.startswith("nor the serverless endpoint") for line in printed(make_plan()))
+    assert any(line.startswith("also not counted: the serverless endpoint") for line in lines)
+    assert not any(line.startswith("also not counted: the serverless endpoint") for line in figures(make_plan()))
 
 
-def test_executions_that_come_one_by_one_are_all_traced() -> None:
-    lines = printed(make_plan(make_resource("aws_sfn_state_machine")))
+def test_every_execution_may_be_traced() -> None:
+    lines = figures(make_plan(make_resource("aws_sfn_state_machine")))
 
-    assert lines["some: a trace at most"] == ["5.00"]
+    assert lines["some: at most one trace"] == ["5.00"]
 
 
-def test_an_alarm_is_billed_by_its_metrics() -> None:
-    # GIVEN an expression over two metrics, and an alarm on one
+def test_alarm_is_billed_by_its_metrics() -> None:
+    # GIVEN an alarm on an expression of two metrics, and an alarm on one metric
     queries = [{"expression": "a - b", "metric": []}, {"metric": [{}]}, {"metric": [{}]}]
 
     # WHEN
-    lines = printed(
+    lines = figures(
         make_plan(
             make_resource("aws_cloudwatch_metric_alarm", "two", metric_query=queries),
             make_resource("aws_cloudwatch_metric_alarm", "one", metric_query=[]),
@@ -142,43 +143,58 @@ def test_an_alarm_is_billed_by_its_metrics() -> None:
     assert lines["one: alarm on 1 metrics"][1] == "0.10"
 
 
-def test_what_is_billed_by_use_is_told_by_a_million_images() -> None:
-    # WHEN a function has a quarter of a GB for a tenth of a second, 0.4 USD a million, and 0.2 a million requests
-    lines = printed(
+def test_resources_billed_by_use_have_a_cost_per_million_images() -> None:
+    # WHEN a function uses 0.25 GB for 0.1 s, which costs 0.4 USD per million, and a million requests cost 0.2 USD
+    lines = figures(
         make_plan(make_resource("aws_lambda_function", memory_size=256), make_resource("aws_dynamodb_table"))
     )
 
     # THEN
-    figures = {line: found for line, found in lines.items() if line.startswith("some: ")}
-    assert list(figures.values()) == [["0.1", "0.60"], ["0.60"]]
+    costs = [numbers for line, numbers in lines.items() if line.startswith("some: ")]
+    assert costs == [["0.1", "0.60"], ["0.60"]]
     assert lines["total"][-1] == "1.20"
 
 
-def test_what_has_no_price_is_named_and_settings_are_not() -> None:
+def test_resources_without_a_price_are_listed_unless_they_are_free() -> None:
     # WHEN
-    lines = printed(make_plan(make_resource("aws_sns_topic"), make_resource("aws_iam_role")))
+    lines = figures(make_plan(make_resource("aws_sns_topic"), make_resource("aws_iam_role")))
 
     # THEN
     assert "no price in the table: aws_sns_topic (1)" in lines
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "message"),
     [
         pytest.param({"region": "eu-west-1"}, "eu-west-1", id="region"),
-        pytest.param({"endpoint_instance_type": "ml.g5.xlarge"}, "no price of ml.g5.xlarge", id="instance"),
+        pytest.param({"endpoint_instance_type": "ml.g5.xlarge"}, "no price for ml.g5.xlarge", id="instance"),
     ],
 )
-def test_the_most_costly_is_never_left_out(variables: dict[str, Any], said: str) -> None:
-    with pytest.raises(PriceError, match=said):
-        printed(make_plan(**variables))
+def test_missing_region_or_instance_price_is_an_error(variables: dict[str, Any], message: str) -> None:
+    with pytest.raises(OperatorError, match=message):
+        figures(make_plan(**variables))
 
 
-def test_a_time_to_live_is_told() -> None:
-    assert any("ends after 8 hours" in line for line in report("dev", make_plan(endpoint_hours=8), Table(CONTENT)))
+def test_limited_lifetime_is_mentioned() -> None:
+    lines = estimate("dev", make_plan(endpoint_hours=8), PriceTable(CONTENT))
+
+    assert any("deleted after 8 hours" in line for line in lines)
 
 
-def test_every_price_of_the_table_has_its_source() -> None:
+def test_table_fits_a_terminal() -> None:
+    # GIVEN every note, and a resource whose name is too long
+    plan = make_plan(
+        make_resource("aws_kms_key", "module_with_a_very_long_name_" * 4),
+        endpoint_hours=8,
+        endpoint_max_instance_count=4,
+        serverless={"memory_size_in_mb": 2048},
+    )
+
+    # WHEN / THEN
+    assert all(len(line) <= WIDTH == 80 for line in estimate("dev", plan, read_prices()))
+
+
+def test_every_price_has_a_source() -> None:
     # WHEN
     content = json.loads(PRICES.read_text())
 

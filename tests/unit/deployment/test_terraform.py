@@ -1,184 +1,165 @@
+import json
 import os
+import shlex
 from pathlib import Path
 
 import pytest
 
-from common import paths as places
-from common.errors import TerraformError
-from common.paths import find_mirror, locked_provider
-from common.progress import first_error
-from deployment.terraform import Plan, Terraform
+from common.errors import OperatorError
+from deployment import terraform as module
+from deployment.terraform import Plan, Terraform, TerraformError
 
-LOCK = 'provider "registry.terraform.io/hashicorp/aws" {\n  version     = "5.100.0"\n}\n'
+
+class FakeProgram:
+    """A program in place of Terraform; it records how each command was started."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._record = path.with_name("commands")
+        self.answers("init")
+
+    def answers(self, command: str, text: str = "", code: int = 0, condition: str = "true") -> None:
+        """Make a command print `text` and exit with `code`; other commands print nothing and succeed.
+
+        Parameters
+        ----------
+        condition : a shell command; the answer is given only if it succeeds
+        """
+        self._path.write_text(
+            "#!/bin/sh\n"
+            "backend=no; test -e backend.tf && backend=yes\n"
+            'echo "$1 $TF_DATA_DIR backend=$backend config=$TF_CLI_CONFIG_FILE name=$TF_VAR_name" '
+            f">> {self._record}\n"
+            f'if [ "$1" = {command} ] && {condition}; then echo {shlex.quote(text)}; exit {code}; fi\n'
+        )
+        self._path.chmod(0o755)
+
+    def commands(self) -> list[str]:
+        """Return a line for each command that was run."""
+        return self._record.read_text().splitlines() if self._record.is_file() else []
 
 
 @pytest.fixture
-def lock_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv(places.MIRROR_VARIABLE, raising=False)
-    monkeypatch.delenv("TF_CLI_ARGS_init", raising=False)
-    monkeypatch.setattr(places, "STANDARD_MIRRORS", (str(tmp_path / "standard"),))
-    monkeypatch.setattr(places, "IMAGE_MIRRORS", (str(tmp_path / "images" / "*"),))
-    path = tmp_path / ".terraform.lock.hcl"
-    path.write_text(LOCK)
-    return path
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeProgram:
+    path = tmp_path / "terraform-program"
+    monkeypatch.setattr(module, "find_terraform", lambda: str(path))
+    monkeypatch.setattr(module, "find_mirror", lambda lock_file: None)
+    for name in ("TF_DATA_DIR", "TF_CLI_CONFIG_FILE", "TF_VAR_name"):
+        monkeypatch.delenv(name, raising=False)
+    return FakeProgram(path)
 
 
-def make_mirror(folder: Path, lock_file: Path) -> Path:
-    (folder / locked_provider(lock_file)).mkdir(parents=True)
-    return folder
+def make_terraform(tmp_path: Path, environment: str = "local", **variables: str) -> Terraform:
+    """Return Terraform for a root module without resources."""
+    directory = tmp_path / "root"
+    (directory / "environments").mkdir(parents=True, exist_ok=True)
+    return Terraform(environment, logs=tmp_path / "logs", directory=directory, variables=variables)
 
 
-def test_no_mirror_is_named_where_there_is_none(lock_file: Path) -> None:
-    assert find_mirror(lock_file) is None
-
-
-def test_a_mirror_that_an_image_brings_is_found(lock_file: Path, tmp_path: Path) -> None:
+def test_plan_counts_its_changes(tmp_path: Path, program: FakeProgram) -> None:
     # GIVEN
-    mirror = make_mirror(tmp_path / "images" / "plugins", lock_file)
-
-    # WHEN / THEN
-    assert find_mirror(lock_file) == mirror
-
-
-def test_a_mirror_without_the_locked_version_is_passed_over(lock_file: Path, tmp_path: Path) -> None:
-    # GIVEN a mirror that would block the registry, and could not serve what the lock file asks for
-    mirror = make_mirror(tmp_path / "images" / "plugins", lock_file)
-    lock_file.write_text(LOCK.replace("5.100.0", "5.101.0"))
-
-    # WHEN / THEN
-    assert mirror.is_dir()
-    assert find_mirror(lock_file) is None
-
-
-def test_a_standard_mirror_is_left_to_terraform(lock_file: Path, tmp_path: Path) -> None:
-    # GIVEN
-    make_mirror(tmp_path / "standard", lock_file)
-    make_mirror(tmp_path / "images" / "plugins", lock_file)
-
-    # WHEN / THEN
-    assert find_mirror(lock_file) is None
-
-
-def test_the_variable_comes_first(lock_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN
-    make_mirror(tmp_path / "images" / "plugins", lock_file)
-    monkeypatch.setenv(places.MIRROR_VARIABLE, str(tmp_path / "mine"))
-
-    # WHEN / THEN
-    assert find_mirror(lock_file) == tmp_path / "mine"
-
-
-def test_the_first_error_comes_in_one_line() -> None:
-    # GIVEN
-    text = """
-aws_s3_bucket.this: Creating...
-╷
-│ Error: creating S3 Bucket (scones): BucketAlreadyExists
-│ 
-│   with module.storage.aws_s3_bucket.this,
-│   on modules/storage/main.tf line 1, in resource "aws_s3_bucket" "this":
-│    1: resource "aws_s3_bucket" "this" {
-│ 
-│ The name is taken.
-╵
-"""
-    # WHEN / THEN
-    assert first_error(text) == "creating S3 Bucket (scones): BucketAlreadyExists The name is taken."
-
-
-def test_a_condition_that_is_not_met_comes_with_its_message_and_without_its_code() -> None:
-    # GIVEN
-    text = """
-╷
-│ Error: Resource postcondition failed
-│ 
-│   on main.tf line 29, in resource "terraform_data" "environment":
-│   29:       condition     = self.output == var.environment
-│     ├────────────────
-│     │ self.output is "local"
-│     │ var.environment is "dev"
-│ 
-│ This state holds the environment local.
-╵
-╷
-│ Error: another
-╵
-"""
-    # WHEN / THEN
-    assert first_error(text) == "Resource postcondition failed This state holds the environment local."
-
-
-def test_output_without_an_error_gives_its_last_line() -> None:
-    assert first_error("Initializing...\nkilled\n\n") == "killed"
-
-
-class FakeDriver:
-    """Stands in for python-terraform: prints what it is told to and ends with the code it is told to."""
-
-    def __init__(self, code: int, text: str) -> None:
-        self.code = code
-        self.text = text
-        self.applied: list[str] = []
-
-    def init(self, **options: object) -> tuple[int, None, None]:
-        return 0, None, None
-
-    def plan(self, **options: object) -> tuple[int, None, None]:
-        print(self.text)
-        return self.code, None, None
-
-    def apply(self, plan: str, **options: object) -> tuple[int, None, None]:
-        self.applied.append(plan)
-        return self.plan()
-
-
-def make_terraform(tmp_path: Path, lock_file: Path, driver: FakeDriver) -> Terraform:
-    subject = Terraform("local", logs=tmp_path / "logs", directory=lock_file.parent)
-    subject._driver = driver
-    return subject
-
-
-def test_a_plan_counts_what_it_changes(tmp_path: Path, lock_file: Path) -> None:
-    # GIVEN
-    subject = make_terraform(tmp_path, lock_file, FakeDriver(2, "Plan: 3 to add, 2 to change, 1 to destroy."))
+    program.answers("plan", "Plan: 3 to add, 2 to change, 1 to destroy.", code=2)
 
     # WHEN
-    plan = subject.plan()
+    plan = make_terraform(tmp_path).plan()
 
     # THEN
     assert plan.changes == 6
     assert not plan.empty
+    assert plan.summary == "Plan: 3 to add, 2 to change, 1 to destroy"
 
 
-def test_a_plan_that_fails_names_the_error_and_its_log(tmp_path: Path, lock_file: Path) -> None:
+def test_failed_plan_has_the_error_and_its_log(tmp_path: Path, program: FakeProgram) -> None:
     # GIVEN
-    subject = make_terraform(tmp_path, lock_file, FakeDriver(1, "Error: Invalid value for variable"))
+    program.answers("plan", "Error: Invalid value for variable", code=1)
 
     # WHEN / THEN
-    with pytest.raises(TerraformError, match=r"Invalid value for variable \(all of it: .*terraform-plan.log\)"):
-        subject.plan()
+    with pytest.raises(TerraformError, match=r"Invalid value for variable \(full output: .*terraform-plan.log\)"):
+        make_terraform(tmp_path).plan()
 
 
-def test_an_empty_plan_is_not_applied(tmp_path: Path, lock_file: Path) -> None:
-    # GIVEN
-    driver = FakeDriver(0, "")
-    subject = make_terraform(tmp_path, lock_file, driver)
+def test_empty_plan_is_not_applied(tmp_path: Path, program: FakeProgram) -> None:
+    make_terraform(tmp_path).apply(Plan(tmp_path / "plan", 0, True, "No changes."))
+
+    assert program.commands() == []
+
+
+def test_error_says_how_to_save_a_plan(tmp_path: Path, program: FakeProgram) -> None:
+    with pytest.raises(OperatorError, match="run `make plan ENV=local` first"):
+        make_terraform(tmp_path).saved_plan()
+
+
+def test_two_instances_do_not_affect_each_other(tmp_path: Path, program: FakeProgram) -> None:
+    # GIVEN an environment whose state is in S3, and another whose state is local
+    before = dict(os.environ)
+    remote, local = make_terraform(tmp_path, "dev"), make_terraform(tmp_path, "local")
+    remote.backend_file.write_text('bucket = "some-bucket"\n')
+    for data_directory in (".terraform/dev", ".terraform"):
+        (remote.directory / data_directory).mkdir(exist_ok=True, parents=True)
+    program.answers("output", json.dumps({"name": {"value": "some"}}))
 
     # WHEN
-    subject.apply(Plan(tmp_path / "plan", 0, True, "No changes."))
+    outputs = [terraform.outputs() for terraform in (remote, local, remote)]
 
     # THEN
-    assert driver.applied == []
+    assert outputs == [{"name": "some"}] * 3
+    assert [command.split(" config")[0] for command in program.commands()] == [
+        "output .terraform/dev backend=yes",
+        "output .terraform backend=no",
+        "output .terraform/dev backend=yes",
+    ]
+    assert dict(os.environ) == before
 
 
-def test_a_missing_cli_configuration_is_not_named_to_terraform(
-    tmp_path: Path, lock_file: Path, monkeypatch: pytest.MonkeyPatch
+def test_constructor_has_no_side_effects(tmp_path: Path, program: FakeProgram) -> None:
+    # GIVEN
+    remote = make_terraform(tmp_path, "dev")
+    remote.backend_file.write_text('bucket = "some-bucket"\n')
+    block = remote.directory / "backend.tf"
+    before = dict(os.environ)
+
+    # WHEN / THEN the backend block is neither created nor deleted
+    make_terraform(tmp_path, "dev")
+    assert not block.exists()
+    block.write_text("some block")
+    make_terraform(tmp_path, "local")
+    assert block.read_text() == "some block"
+    assert dict(os.environ) == before
+
+
+def test_missing_cli_configuration_is_not_passed_on(
+    tmp_path: Path, program: FakeProgram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
-    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(tmp_path / "nothing"))
+    existing = tmp_path / "terraformrc"
+    existing.touch()
 
     # WHEN
-    make_terraform(tmp_path, lock_file, FakeDriver(0, ""))
+    for path in (existing, tmp_path / "nothing"):
+        monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(path))
+        make_terraform(tmp_path).init()
 
     # THEN
-    assert "TF_CLI_CONFIG_FILE" not in os.environ
+    assert [command.split()[3] for command in program.commands()] == [f"config={existing}", "config="]
+
+
+def test_variables_are_passed_to_the_process_only(tmp_path: Path, program: FakeProgram) -> None:
+    make_terraform(tmp_path, name="some-value").init()
+
+    assert program.commands()[0].endswith("name=some-value")
+    assert "TF_VAR_name" not in os.environ
+
+
+def test_state_stays_local_if_it_cannot_be_moved(tmp_path: Path, program: FakeProgram) -> None:
+    # GIVEN a backend that cannot be reached
+    terraform = make_terraform(tmp_path)
+    state = terraform.directory / "terraform.tfstate"
+    state.write_text("{}")
+    program.answers("init", "Error: no such bucket", code=1, condition="test -e backend.tf")
+
+    # WHEN / THEN
+    with pytest.raises(TerraformError, match="no such bucket"):
+        terraform.move_state({"bucket": "some-bucket"})
+    assert not terraform.backend_file.exists()
+    assert not (terraform.directory / "backend.tf").exists()
+    assert state.read_text() == "{}"

@@ -1,46 +1,44 @@
-"""Tear-down is not misled by what AWS lists for some time after its end."""
+"""AWS lists deleted resources by their tag for a while."""
 
 from typing import Any
 
-import boto3
 import pytest
 
-from deployment import unmanaged_resources as leftovers
+from deployment import unmanaged_resources
+from deployment.unmanaged_resources import UnmanagedResources
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:topic"
 
 
 class FakeTags:
-    """Lists resources by their tag: one answer a look, the last one for ever."""
+    """Lists resources by their tag: a list for each request, and the last one from then on."""
 
-    def __init__(self, *looks: list[str]) -> None:
-        self._looks = list(looks)
+    def __init__(self, *lists: list[str]) -> None:
+        self._lists = list(lists)
 
     def get_paginator(self, _: str) -> "FakeTags":
         return self
 
     def paginate(self, **_: Any) -> list[dict[str, Any]]:
-        listed = self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
-        return [{"ResourceTagMappingList": [{"ResourceARN": arn} for arn in listed]}]
+        arns = self._lists.pop(0) if len(self._lists) > 1 else self._lists[0]
+        return [{"ResourceTagMappingList": [{"ResourceARN": arn} for arn in arns]}]
 
 
-def tagged(monkeypatch: pytest.MonkeyPatch, tags: FakeTags, *destroyed: str) -> list[str]:
-    monkeypatch.setattr(boto3, "client", lambda *_, **__: tags)
-    return leftovers.UnmanagedResources("dev", "us-east-1").tagged(destroyed)
+def remaining(tags: FakeTags, *destroyed: str) -> list[str]:
+    return UnmanagedResources("dev", lambda service: tags).remaining_arns(destroyed)
 
 
-def test_what_is_listed_no_more_after_a_while_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leftovers, "PAUSE", 0)
-    assert tagged(monkeypatch, FakeTags([TOPIC], [TOPIC], [])) == []
+def test_resource_that_disappears_after_a_while_does_not_remain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unmanaged_resources, "POLL_INTERVAL", 0)
+    assert remaining(FakeTags([TOPIC], [TOPIC], [])) == []
 
 
-def test_records_of_jobs_that_have_ended_are_nothing_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_of_ended_jobs_do_not_remain() -> None:
     job = "arn:aws:sagemaker:us-east-1:123456789012:training-job/scones-dev-vehicles-1"
-    assert tagged(monkeypatch, FakeTags([job])) == []
+    assert remaining(FakeTags([job])) == []
 
 
-def test_what_stays_listed_is_told_in_the_end_but_what_was_destroyed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leftovers, "SETTLING", 0)
-    assert tagged(monkeypatch, FakeTags([TOPIC, "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1"]), TOPIC) == [
-        "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1"
-    ]
+def test_listed_resource_remains_unless_terraform_destroyed_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unmanaged_resources, "TAG_TIMEOUT", 0)
+    vpc = "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1"
+    assert remaining(FakeTags([TOPIC, vpc]), TOPIC) == [vpc]

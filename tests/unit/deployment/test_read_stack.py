@@ -9,7 +9,7 @@ from tests.unit.stacks import make_stack
 
 
 class FakeTerraform:
-    """Only the outputs."""
+    """Terraform that has outputs and nothing else."""
 
     environment = "dev"
 
@@ -20,9 +20,9 @@ class FakeTerraform:
         return dict(self._outputs)
 
 
-def test_the_stack_is_what_terraform_put_out() -> None:
+def test_stack_has_terraforms_outputs() -> None:
     # GIVEN
-    outputs = {**asdict(make_stack()), "classes": ["bicycle", "motorcycle"], "of_another_tool": 1}
+    outputs = {**asdict(make_stack()), "classes": ["bicycle", "motorcycle"], "unknown_output": 1}
 
     # WHEN
     stack = read_stack(cast(Terraform, FakeTerraform(outputs)))
@@ -31,7 +31,7 @@ def test_the_stack_is_what_terraform_put_out() -> None:
     assert stack == make_stack()
 
 
-def test_an_endpoint_that_is_not_there_yet_is_none() -> None:
+def test_omitted_endpoint_configuration_is_none() -> None:
     # GIVEN
     outputs = asdict(make_stack())
     del outputs["endpoint_config_name"]
@@ -40,6 +40,6 @@ def test_an_endpoint_that_is_not_there_yet_is_none() -> None:
     assert read_stack(cast(Terraform, FakeTerraform(outputs))).endpoint_config_name is None
 
 
-def test_where_nothing_is_deployed_the_target_that_deploys_is_named() -> None:
+def test_error_names_the_target_that_deploys() -> None:
     with pytest.raises(StackMissingError, match="make up ENV=dev"):
         read_stack(cast(Terraform, FakeTerraform({})))

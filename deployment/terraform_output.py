@@ -1,4 +1,4 @@
-"""What a person sees while Terraform works, and of what it says when it fails."""
+"""Show Terraform's progress, and find the error in its output."""
 
 import contextlib
 import re
@@ -9,19 +9,26 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-DONE = re.compile(r"^(\S+?): (?:Creation|Modifications|Destruction) complete")
+FINISHED_RESOURCE = re.compile(r"^(\S+?): (?:Creation|Modifications|Destruction) complete")
 
 
 @contextlib.contextmanager
-def progress(name: str, log: Path, total: int | None) -> Iterator[None]:
-    """Follow a growing log: a bar that counts finished resources, or only the time where none is known."""
-    finished = threading.Event()
+def show_progress(command: str, log: Path, total: int | None) -> Iterator[None]:
+    """Show the progress of a Terraform command while its log grows.
+
+    Parameters
+    ----------
+    command : name of the command, such as `apply`
+    log : file that receives the command's output
+    total : number of resources to change; None shows only the elapsed time
+    """
+    ended = threading.Event()
     if not sys.stderr.isatty():
-        print(f"terraform {name}", file=sys.stderr, flush=True)
+        print(f"terraform {command}", file=sys.stderr, flush=True)
     bar = tqdm(
         total=total,
-        disable=None,  # where nobody watches, a line is enough
-        desc=f"terraform {name}",
+        disable=None,  # off unless stderr is a terminal, where the line above is enough
+        desc=f"terraform {command}",
         unit="resource",
         file=sys.stderr,
         ncols=80,
@@ -32,32 +39,32 @@ def progress(name: str, log: Path, total: int | None) -> Iterator[None]:
     def follow() -> None:
         with log.open() as stream:
             while True:
-                last_round = finished.is_set()
+                last_round = ended.is_set()
                 for line in stream:
-                    bar.update(1 if DONE.match(line) else 0)
+                    bar.update(1 if FINISHED_RESOURCE.match(line) else 0)
                 bar.refresh()
                 if last_round:
                     return
-                finished.wait(0.3)
+                ended.wait(0.3)
 
     thread = threading.Thread(target=follow, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        finished.set()
+        ended.set()
         thread.join()
         bar.close()
 
 
-def first_error(text: str) -> str:
-    """Terraform's first error in one line, without its frame and its excerpt of the code."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+def first_error(output: str) -> str:
+    """Return Terraform's first error in one line, without its frame and its excerpt of the configuration."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", output)
     found = re.search(r"Error: (.*?)(?=\n╵|\nError: |\n╷|\Z)", plain, re.DOTALL)
     if not found:
         lines = [line.strip() for line in plain.splitlines() if line.strip()]
         return lines[-1] if lines else "it printed nothing"
     lines = [line.strip("│ \t") for line in found.group(1).splitlines()]
     paragraphs = "\n".join(lines).split("\n\n")
-    kept = [each for each in paragraphs if not re.match(r"(on |with )", each.strip())]
+    kept = [paragraph for paragraph in paragraphs if not re.match(r"(on |with )", paragraph.strip())]
     return " ".join(" ".join(kept).split())

@@ -1,0 +1,30 @@
+"""Names of AWS resources for code that runs without Terraform's outputs.
+
+An apply that failed half-way has no outputs, and the state bucket is needed before Terraform can read its state.
+`terraform/main.tf` and `terraform/bootstrap` create the same names. All other code reads names from `Stack`.
+"""
+
+
+def stack_name(environment: str) -> str:
+    """Return the value of the tag `Stack` on an environment's resources."""
+    return f"scones-{environment}"
+
+
+def resource_prefix(environment: str) -> str:
+    """Return the prefix of an environment's resource names; the final dash distinguishes `dev` from `dev2`."""
+    return f"{stack_name(environment)}-"
+
+
+def transform_job_prefix(environment: str) -> str:
+    """Return the prefix of an environment's batch transform jobs and of the models created for them."""
+    return f"{resource_prefix(environment)}transform-"
+
+
+def parameter_path(environment: str) -> str:
+    """Return the path of an environment's SSM parameters."""
+    return f"/scones/{environment}"
+
+
+def state_bucket(account_id: str) -> str:
+    """Return the name of the S3 bucket that holds an account's Terraform states."""
+    return f"scones-state-{account_id}"

@@ -1,0 +1,108 @@
+"""Report on GitHub what `make plan`, `make cost` and `make drift` found, with GitHub's command line `gh`."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from common.errors import OperatorError
+from deployment.cost import COST_FILE
+from deployment.provisioning import DRIFT_FILE
+
+# The make target that finds something, and the file with what it found
+PLAN_FILES = {"plan": "terraform-plan.log", "cost": COST_FILE}
+DRIFT_FILES = {"drift": DRIFT_FILE}
+# Characters of each file to report. GitHub limits comments and issues to 65,536 characters, and summaries to 1 MiB
+COMMENT_LENGTH, SUMMARY_LENGTH = 60_000, 900_000
+
+
+def comment_on_pull_request(environment: str, directory: Path) -> str:
+    """Write the plan and its cost to a comment on PULL_REQUEST, and return the comment's URL.
+
+    A later comment replaces the first.
+    """
+    text = report(environment, directory, PLAN_FILES, COMMENT_LENGTH)
+    number = read_variable("PULL_REQUEST", "the number of the pull request")
+    return run_gh("pr", "comment", number, "--edit-last", "--create-if-none", "--body-file", "-", text=text)
+
+
+def add_to_summary(environment: str, directory: Path) -> None:
+    """Add the plan and its cost to the page of the workflow run, where a reviewer approves the deployment."""
+    text = report(environment, directory, PLAN_FILES, SUMMARY_LENGTH)
+    with Path(read_variable("GITHUB_STEP_SUMMARY", "the path of the run's summary")).open("a") as summary:
+        summary.write(text)
+
+
+def open_drift_issue(environment: str, directory: Path) -> str:
+    """Open an issue about drift, or comment on it if it is still open, and return the URL."""
+    text = report(environment, directory, DRIFT_FILES, COMMENT_LENGTH)
+    title = f"{environment} differs from main"
+    issues = json.loads(run_gh("issue", "list", "--state", "open", "--json", "number,title", "--limit", "1000"))
+    number = next((issue["number"] for issue in issues if issue["title"] == title), None)
+    command = ["issue", "comment", str(number)] if number else ["issue", "create", "--title", title]
+    return run_gh(*command, "--body-file", "-", text=text)
+
+
+def read_variable(name: str, content: str) -> str:
+    """Return an environment variable that the workflow sets.
+
+    Raises
+    ------
+    OperatorError
+        It is not set.
+    """
+    value = os.environ.get(name)
+    if not value:
+        raise OperatorError(f"the environment variable {name} is not set: it must contain {content}")
+    return value
+
+
+def run_gh(*command: str, text: str = "") -> str:
+    """Run `gh` with `text` on its standard input, and return what it prints.
+
+    Raises
+    ------
+    OperatorError
+        It is not installed, or it fails.
+    """
+    gh = shutil.which("gh")
+    if not gh:
+        raise OperatorError("`gh` is not installed: install it from https://cli.github.com")
+    result = subprocess.run([gh, *command], input=text, capture_output=True, text=True)
+    if result.returncode:
+        raise OperatorError(f"gh {' '.join(command[:2])} failed: {result.stderr.strip()}")
+    return result.stdout.strip()
+
+
+def report(environment: str, directory: Path, files: Mapping[str, str], length: int) -> str:
+    """Return the content of files as Markdown, each in a collapsed section.
+
+    Parameters
+    ----------
+    directory : directory of the files
+    files : the target that writes a file, and the file's name
+    length : maximum number of characters of each file
+
+    Raises
+    ------
+    OperatorError
+        None of the files exists.
+    """
+    paths = {target: directory / name for target, name in files.items()}
+    if not any(path.is_file() for path in paths.values()):
+        raise OperatorError(f"nothing to report: run `make {next(iter(files))} ENV={environment}` first")
+    return "\n".join(section(environment, target, path, length) for target, path in paths.items())
+
+
+def section(environment: str, target: str, path: Path, length: int) -> str:
+    """Return the content of a file as a collapsed section of Markdown, or that its target failed."""
+    if not path.is_file():
+        return f"{environment}: `make {target}` failed; see the log of this workflow run.\n"
+    text = re.sub(r"\x1b\[[0-9;]*m", "", path.read_text()).strip()
+    if len(text) > length:
+        text = f"{text[:length]}\n... truncated: `make {target} ENV={environment}` prints all of it"
+    # four backticks, because a plan can contain three
+    return f"<details><summary>{environment}: {target}</summary>\n\n````\n{text}\n````\n\n</details>\n"

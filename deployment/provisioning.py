@@ -1,0 +1,133 @@
+"""Apply plans, detect drift, and destroy an environment."""
+
+import contextlib
+import shutil
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from common.errors import OperatorError
+from deployment.endpoint_lifetime import EndpointLifetime
+from deployment.read_stack import StackMissingError
+from deployment.terraform import Plan, Terraform, TerraformError
+from deployment.unmanaged_resources import UnmanagedResources, remove_all
+from registry.endpoint import EndpointMissingError
+
+DRIFT_FILE = "drift.txt"  # the plan that shows how the live stack differs
+
+# Resources that disappear with an endpoint whose lifetime has ended, and that the next apply creates again
+ENDPOINT_RESOURCES = (
+    "module.endpoint.aws_sagemaker_endpoint.",
+    "module.scaling.aws_appautoscaling_",
+    "module.cost_control.terraform_data.endpoint",
+    "module.cost_control.aws_scheduler_schedule.",
+    "module.cost_control.aws_iam_role_policy.",
+)
+
+
+def apply(terraform: Terraform, plan: Plan, check_endpoint: Callable[[], object]) -> None:
+    """Apply a plan, then check the endpoint.
+
+    Raises
+    ------
+    TerraformError
+        The apply failed. If the endpoint is the reason, the error of `check_endpoint` takes its place, because
+        Terraform does not report why SageMaker rolled back a deployment.
+    """
+    try:
+        terraform.apply(plan)
+    except TerraformError:
+        with contextlib.suppress(StackMissingError, EndpointMissingError, ClientError):
+            check_endpoint()
+        raise
+    check_endpoint()
+
+
+def check_drift(terraform: Terraform, plan: Plan, report: Path, lifetime: Callable[[], EndpointLifetime]) -> None:
+    """Check that a fresh plan changes nothing but an endpoint whose lifetime has ended.
+
+    Parameters
+    ----------
+    plan : it is deleted, so that nobody applies it
+    report : file to write if the live stack differs from the configuration
+    lifetime : returns the lifetime of the deployed endpoint
+
+    Raises
+    ------
+    OperatorError
+        The plan changes something else.
+    """
+    addresses = changed_addresses(terraform.show(plan))
+    plan.path.unlink(missing_ok=True)
+    if plan.empty:
+        return
+    if addresses and all(address.startswith(ENDPOINT_RESOURCES) for address in addresses) and lifetime().has_ended():
+        print(lifetime().describe())
+        return
+    shutil.copy(terraform.logs / "terraform-plan.log", report)
+    raise OperatorError(
+        f"the live stack differs from the configuration: {plan.summary}. "
+        f"Read {report}, then run `make up ENV={terraform.environment}` or change the configuration"
+    )
+
+
+def changed_addresses(plan: Mapping[str, Any]) -> list[str]:
+    """Return the addresses of the resources that a plan changes."""
+    changes = plan.get("resource_changes", [])
+    return [change["address"] for change in changes if set(change["change"]["actions"]) - {"no-op", "read"}]
+
+
+def check_confirmation(environment: str, confirmation: str) -> None:
+    """Check the confirmation to destroy an environment: its name, which only `prod` requires.
+
+    Raises
+    ------
+    OperatorError
+        The confirmation is missing, or names another environment.
+    """
+    if environment == "prod" and not confirmation:
+        raise OperatorError("this destroys the production environment: to confirm, add CONFIRM=prod")
+    if confirmation not in ("", environment):
+        raise OperatorError(
+            f"nothing was destroyed: CONFIRM={confirmation} does not match the environment {environment}"
+        )
+
+
+def destroy(terraform: Terraform, client: Callable[..., Any]) -> None:
+    """Destroy an environment, and remove the resources that its workflow created outside Terraform.
+
+    Parameters
+    ----------
+    client : returns an AWS client, given `service` and `region`
+
+    Raises
+    ------
+    OperatorError
+        Other resources still have the environment's tag.
+    """
+    environment = terraform.environment
+    plan = terraform.plan(destroy=True)
+    content = terraform.show(plan)
+    # from the plan: an environment whose first apply failed has no outputs
+    region = content["variables"]["region"]["value"]
+    unmanaged = UnmanagedResources(environment, partial(client, region=region))
+    remove_all(unmanaged.before_destroy())
+    terraform.apply(plan)
+    remove_all(unmanaged.after_destroy())
+    if remaining := unmanaged.remaining_arns(destroyed_arns(content)):
+        raise OperatorError(
+            f"these resources still have the tag of {environment}: {' '.join(remaining)}. "
+            "AWS lists some resources for hours after their deletion. Delete those that still exist"
+        )
+    print(f"{environment} is destroyed")
+
+
+def destroyed_arns(plan: Mapping[str, Any]) -> set[str]:
+    """Return the ARNs of the resources that a plan destroys."""
+    changes = (change["change"] for change in plan.get("resource_changes", []))
+    return {
+        change["before"]["arn"] for change in changes if "delete" in change["actions"] and "arn" in change["before"]
+    }

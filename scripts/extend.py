@@ -1,0 +1,23 @@
+"""Extend the endpoint's lifetime by HOURS."""
+
+import argparse
+
+from deployment.endpoint_lifetime import MAXIMUM_EXTENSION, EndpointLifetime
+from scripts.command import Environment, run_command
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the number of hours."""
+    parser.add_argument("--hours", type=int, required=True, help=f"hours to add, between 1 and {MAXIMUM_EXTENSION}")
+
+
+def main(environment: Environment) -> None:
+    """Extend the lifetime, and print its new end."""
+    stack = environment.stack
+    lifetime = EndpointLifetime(stack.endpoint_name, stack.endpoint_schedule, scheduler=environment.client("scheduler"))
+    lifetime.extend(environment.options.hours)
+    print(lifetime.describe())
+
+
+if __name__ == "__main__":
+    run_command(main, __doc__, options)

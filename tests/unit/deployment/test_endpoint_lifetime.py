@@ -1,0 +1,91 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from common.errors import OperatorError
+from deployment.endpoint_lifetime import SCHEDULE_FORMAT, EndpointLifetime
+
+TARGET = {"Arn": "arn:aws:scheduler:::aws-sdk:sagemaker:deleteEndpoint", "RoleArn": "some-role", "Input": "{}"}
+
+
+class FakeScheduler:
+    """EventBridge Scheduler with at most one schedule."""
+
+    class exceptions:  # noqa: N801 (boto3's name)
+        class ResourceNotFoundException(Exception):  # noqa: N818
+            pass
+
+    def __init__(self, end: datetime | None) -> None:
+        self.schedule = end and {
+            "Name": "scones-local-endpoint-expiry",
+            "ScheduleExpression": end.strftime(SCHEDULE_FORMAT),
+            "Target": TARGET,
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "CreationDate": end,
+        }
+
+    def get_schedule(self, **_: str) -> Any:
+        if self.schedule is None:
+            raise self.exceptions.ResourceNotFoundException
+        return self.schedule
+
+    def update_schedule(self, **parameters: Any) -> None:
+        self.schedule = parameters
+
+
+def in_hours(hours: int) -> datetime:
+    return datetime.now(UTC).replace(microsecond=0) + timedelta(hours=hours)
+
+
+def make_lifetime(end: datetime | None) -> EndpointLifetime:
+    return EndpointLifetime("some-endpoint", "some-schedule", scheduler=FakeScheduler(end))
+
+
+def test_extension_is_added_to_the_end_and_keeps_the_schedules_parameters() -> None:
+    # GIVEN
+    end = in_hours(2)
+    scheduler = FakeScheduler(end)
+    lifetime = EndpointLifetime("some-endpoint", "some-schedule", scheduler=scheduler)
+
+    # WHEN
+    lifetime.extend(4)
+
+    # THEN
+    assert lifetime.end() == end + timedelta(hours=4)
+    assert scheduler.get_schedule()["Target"] == TARGET
+    assert "CreationDate" not in scheduler.get_schedule()  # not a parameter of UpdateSchedule
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        pytest.param(-1, "run `make deploy`", id="ended"),
+        pytest.param(None, "endpoint_hours is null", id="no schedule"),
+    ],
+)
+def test_lifetime_without_a_future_end_cannot_be_extended(end: int | None, message: str) -> None:
+    with pytest.raises(OperatorError, match=message):
+        make_lifetime(None if end is None else in_hours(end)).extend(4)
+
+
+@pytest.mark.parametrize("hours", [0, 169])
+def test_extension_is_limited(hours: int) -> None:
+    with pytest.raises(OperatorError, match=rf"between 1 and 168 \(got {hours}\)"):
+        make_lifetime(in_hours(1)).extend(hours)
+
+
+def test_unlimited_lifetime_makes_no_request() -> None:
+    assert EndpointLifetime("some-endpoint", None, scheduler=None).end() is None
+
+
+def test_lifetime_ends_with_its_schedule() -> None:
+    assert make_lifetime(in_hours(-1)).has_ended()
+    assert not make_lifetime(in_hours(1)).has_ended()
+    assert not make_lifetime(None).has_ended()
+
+
+def test_description_says_what_to_run() -> None:
+    assert "runs until `make down`" in make_lifetime(None).describe()
+    assert "make extend" in make_lifetime(in_hours(1)).describe()
+    assert "make deploy" in make_lifetime(in_hours(-1)).describe()

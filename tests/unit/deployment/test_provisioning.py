@@ -1,0 +1,147 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deployment.endpoint import EndpointError, EndpointMissingError
+
+from common.errors import OperatorError
+from deployment.provisioning import apply, check_confirmation, check_drift, destroyed_arns
+from deployment.terraform import Plan, TerraformError
+
+ENDPOINT = "module.endpoint.aws_sagemaker_endpoint.this"
+
+
+class FakeTerraform:
+    """Terraform with one plan, whose apply may fail."""
+
+    environment = "dev"
+
+    def __init__(self, logs: Path, *changed: str, fails: bool = False) -> None:
+        self.logs = logs
+        self.changed = changed
+        self.fails = fails
+        (logs / "terraform-plan.log").write_text("the plan")
+
+    def apply(self, plan: Plan) -> None:
+        if self.fails:
+            raise TerraformError("terraform apply failed")
+
+    def show(self, plan: Plan) -> dict[str, Any]:
+        changes = [{"address": address, "change": {"actions": ["create"]}} for address in self.changed]
+        return {"resource_changes": [*changes, {"address": "some", "change": {"actions": ["no-op"]}}]}
+
+
+class FakeLifetime:
+    """The lifetime of an endpoint."""
+
+    def __init__(self, ended: bool) -> None:
+        self.ended = ended
+
+    def has_ended(self) -> bool:
+        return self.ended
+
+    def describe(self) -> str:
+        return "the endpoint was deleted"
+
+
+def make_plan(directory: Path, empty: bool = False) -> Plan:
+    path = directory / "terraform.tfplan"
+    path.touch()
+    return Plan(path, changes=0 if empty else 1, empty=empty, summary="Plan: 1 to add, 0 to change, 0 to destroy")
+
+
+def run_drift(directory: Path, *changed: str, ended: bool = False, empty: bool = False) -> Path:
+    """Check drift, and return the path of its report."""
+    terraform: Any = FakeTerraform(directory, *changed)
+    lifetime: Any = FakeLifetime(ended)
+    check_drift(terraform, make_plan(directory, empty), directory / "drift.txt", lambda: lifetime)
+    return directory / "drift.txt"
+
+
+@pytest.mark.parametrize(
+    ("endpoint_error", "raised", "message"),
+    [
+        pytest.param(EndpointError("rolled back"), EndpointError, "rolled back", id="the endpoint is the reason"),
+        pytest.param(EndpointMissingError("no endpoint"), TerraformError, "terraform apply failed", id="no endpoint"),
+        pytest.param(None, TerraformError, "terraform apply failed", id="the endpoint is as planned"),
+    ],
+)
+def test_failed_apply_reports_why_the_endpoint_was_rolled_back(
+    tmp_path: Path, endpoint_error: OperatorError | None, raised: type[OperatorError], message: str
+) -> None:
+    # GIVEN
+    terraform: Any = FakeTerraform(tmp_path, fails=True)
+
+    def check_endpoint() -> None:
+        if endpoint_error:
+            raise endpoint_error
+
+    # WHEN / THEN
+    with pytest.raises(raised, match=message):
+        apply(terraform, make_plan(tmp_path), check_endpoint)
+
+
+def test_endpoint_is_checked_after_a_successful_apply(tmp_path: Path) -> None:
+    # GIVEN
+    terraform: Any = FakeTerraform(tmp_path)
+
+    def check_endpoint() -> None:
+        raise EndpointMissingError("no endpoint")
+
+    # WHEN / THEN
+    with pytest.raises(EndpointMissingError):
+        apply(terraform, make_plan(tmp_path), check_endpoint)
+
+
+def test_empty_plan_is_not_drift(tmp_path: Path) -> None:
+    assert not run_drift(tmp_path, empty=True).exists()
+    assert not (tmp_path / "terraform.tfplan").exists()
+
+
+def test_endpoint_whose_lifetime_has_ended_is_not_drift(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not run_drift(tmp_path, ENDPOINT, ended=True).exists()
+    assert "the endpoint was deleted" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changed", "ended"),
+    [
+        pytest.param([ENDPOINT], False, id="somebody deleted the endpoint"),
+        pytest.param([ENDPOINT, "module.storage.aws_s3_bucket.this"], True, id="another resource differs"),
+        pytest.param([], True, id="an output differs"),
+    ],
+)
+def test_other_changes_are_drift(tmp_path: Path, changed: list[str], ended: bool) -> None:
+    with pytest.raises(OperatorError, match="the live stack differs from the configuration"):
+        run_drift(tmp_path, *changed, ended=ended)
+    assert (tmp_path / "drift.txt").read_text() == "the plan"
+    assert not (tmp_path / "terraform.tfplan").exists()
+
+
+def test_destroying_production_requires_confirmation() -> None:
+    check_confirmation("dev", "")
+    check_confirmation("prod", "prod")
+    with pytest.raises(OperatorError, match="CONFIRM=prod"):
+        check_confirmation("prod", "")
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_confirmation_must_match_the_environment(environment: str) -> None:
+    with pytest.raises(OperatorError, match="nothing was destroyed: CONFIRM=prd"):
+        check_confirmation(environment, "prd")
+
+
+def test_destroyed_arns_are_those_of_deleted_resources() -> None:
+    # GIVEN
+    def change(before: dict[str, str] | None, *actions: str) -> dict[str, Any]:
+        return {"change": {"actions": list(actions), "before": before}}
+
+    changes = [
+        change({"arn": "topic"}, "delete"),
+        change({"id": "has no ARN"}, "delete"),
+        change({"arn": "unchanged"}, "no-op"),
+        change(None, "create"),
+    ]
+
+    # WHEN / THEN
+    assert destroyed_arns({"resource_changes": changes}) == {"topic"}

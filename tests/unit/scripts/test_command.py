@@ -1,0 +1,112 @@
+"""Commands print expected errors in one line, or with a traceback to debug them."""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.errors import OperatorError
+from scripts.command import Environment, run, run_command
+
+ROOT = Path(__file__).resolve().parents[3]
+# `package` needs nothing but Python's standard library, and does not catch errors
+COMMANDS = [
+    path for path in sorted((ROOT / "scripts").glob("*.py")) if path.stem not in ("__init__", "command", "package")
+]
+
+
+def fail(_: argparse.Namespace) -> None:
+    raise OperatorError("something is wrong:\n  run `make up`")
+
+
+@pytest.fixture(autouse=True)
+def arguments(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The command line, initially without options."""
+    monkeypatch.delenv("DEBUG", raising=False)
+    values = ["some-command"]
+    monkeypatch.setattr(sys, "argv", values)
+    return values
+
+
+@pytest.mark.parametrize("debug", [None, "", "0"])
+def test_error_is_one_line(debug: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if debug is not None:
+        monkeypatch.setenv("DEBUG", debug)
+
+    with pytest.raises(SystemExit) as ended:
+        run(fail, None)
+    assert ended.value.code == "error: something is wrong: run `make up`"
+
+
+def test_debug_option_shows_the_traceback(arguments: list[str]) -> None:
+    arguments.append("--debug")
+
+    with pytest.raises(OperatorError):
+        run(fail, None)
+
+
+def test_debug_variable_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG", "1")
+
+    with pytest.raises(OperatorError):
+        run(fail, None)
+
+
+def test_interruption_is_one_line(arguments: list[str]) -> None:
+    def interrupt(_: argparse.Namespace) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        run(interrupt, None)
+    assert ended.value.code == "interrupted: run the same command again to continue"
+
+    arguments.append("--debug")
+    with pytest.raises(KeyboardInterrupt):
+        run(interrupt, None)
+
+
+def test_unexpected_error_always_has_its_traceback() -> None:
+    def fail_unexpectedly(_: argparse.Namespace) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        run(fail_unexpectedly, None)
+
+
+def test_command_gets_its_environment_and_options(arguments: list[str]) -> None:
+    # GIVEN
+    arguments.extend(["--env", "dev", "--hours", "4"])
+    environments: list[Environment] = []
+
+    # WHEN
+    run_command(environments.append, None, lambda parser: parser.add_argument("--hours", type=int))
+
+    # THEN
+    (environment,) = environments
+    assert environment.name == "dev"
+    assert environment.options.hours == 4
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)
+def test_every_command_has_the_debug_option(path: Path) -> None:
+    assert re.search(r"^    run(_command)?\(main, __doc__", path.read_text(), re.MULTILINE)
+
+
+def test_traceback_names_the_failing_line(tmp_path: Path) -> None:
+    # WHEN
+    ended = subprocess.run(
+        [sys.executable, "-m", "scripts.github", "comment", "--env", "dev", "--debug"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+    # THEN
+    assert ended.returncode == 1
+    assert "deployment/github.py" in ended.stderr
+    assert "nothing to report" in ended.stderr.splitlines()[-1]

@@ -1,0 +1,91 @@
+"""GitHub's workflows run only make targets and pinned actions, with the fewest permissions."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from deployment.provisioning import DRIFT_FILE
+
+ROOT = Path(__file__).resolve().parents[3]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+LOGIN = "aws-actions/configure-aws-credentials"
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+
+
+def jobs(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = YAML(typ="safe").load(path)["jobs"]
+    return found
+
+
+def test_all_workflows_are_tested() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["ci", "deploy", "destroy", "drift"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_every_step_is_a_make_target_or_a_pinned_action(path: Path) -> None:
+    for job in jobs(path).values():
+        assert job["timeout-minutes"] <= 120
+        for step in job["steps"]:
+            if "run" in step:
+                make, target = step["run"].split()
+                assert make == "make"
+                assert target in TARGETS
+            else:
+                assert re.fullmatch(r"[a-z-]+/[a-z-]+@[0-9a-f]{40}", step["uses"])
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_only_jobs_that_assume_a_role_may_request_a_token(path: Path) -> None:
+    for job in jobs(path).values():
+        uses = " ".join(step.get("uses", "") for step in job["steps"])
+        permissions = job.get("permissions", {})
+        assert ("configure-aws-credentials" in uses) == (permissions.get("id-token") == "write")
+        assert permissions.get("contents", "read") == "read"
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_packages_are_installed_before_a_role_is_assumed(path: Path) -> None:
+    for job in jobs(path).values():
+        steps = [step.get("run", step.get("uses", "")).split("@")[0] for step in job["steps"]]
+        if LOGIN in steps:
+            assert steps.index("make setup") < steps.index(LOGIN)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_credentials_last_as_long_as_the_job(path: Path) -> None:
+    for job in jobs(path).values():
+        for step in job["steps"]:
+            if step.get("uses", "").startswith(LOGIN):
+                assert step["with"].get("role-duration-seconds", 3600) >= 60 * job["timeout-minutes"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_deployments_run_from_main_and_plans_take_no_lock(path: Path) -> None:
+    for job in jobs(path).values():
+        roles = [step["with"]["role-to-assume"] for step in job["steps"] if step.get("uses", "").startswith(LOGIN)]
+        if roles == ["${{ vars.DEPLOY_ROLE_ARN }}"]:
+            assert job["if"].endswith(" && github.ref == 'refs/heads/main'")
+            assert job["environment"]
+        elif roles:
+            assert job["env"]["TF_CLI_ARGS_plan"] == "-lock=false"
+
+
+def test_reviewer_sees_the_plan_even_if_its_cost_is_unknown() -> None:
+    # GIVEN
+    plan_steps = jobs(ROOT / ".github" / "workflows" / "deploy.yml")["plan"]["steps"]
+    steps = {step["run"]: step for step in plan_steps if "run" in step}
+
+    # THEN
+    assert list(steps)[-4:] == ["make plan", "make cost", "make summary", "make comment"]
+    assert steps["make cost"]["continue-on-error"]
+    assert "if" not in steps["make summary"]
+
+
+def test_only_drift_opens_an_issue() -> None:
+    *_, last = jobs(ROOT / ".github" / "workflows" / "drift.yml")["drift"]["steps"]
+
+    assert last["run"] == "make drift-issue"
+    assert last["if"] == f"failure() && hashFiles('build/*/{DRIFT_FILE}') != ''"
