@@ -17,7 +17,7 @@ from scripts.command import OperatorError
 from training.algorithms import CONTAINER
 from training.follow import TrainingJob
 from training.job_config import TrainingRequest
-from training.launch import brings_packages, forget
+from training.launch import brings_packages, delete_checkpoints
 
 
 class RejectedError(OperatorError):
@@ -66,7 +66,7 @@ def adopt(
         manifest=assignment.manifest,
         properties=properties,
     )
-    forget(stack.bucket, assignment.fingerprint, s3=s3)
+    delete_checkpoints(assignment.config, assignment.fingerprint, s3=s3)
     write(directory / "training.json", assignment, job, score, verdict, {**properties, "model_package_arn": arn})
     if not verdict.passed:
         raise RejectedError(f"{arn} is rejected: {verdict.reason}")

@@ -11,10 +11,10 @@ import boto3
 from common.stack import Stack
 from registry.model_registry import Version, model_in_use, read_versions
 from registry.promotion import adopt
-from scripts.command import Environment, OperatorError, run_command
-from training.follow import TrainingFailedError, TrainingJob, follow, result
-from training.job_config import TrainingRequest, assign, options, provide
-from training.launch import LaunchError, find, launch
+from scripts.command import Environment, OperatorError, add_training_options, make_training_request, run_command
+from training.follow import TrainingFailedError, TrainingJob, follow, read_result
+from training.job_config import TrainingRequest, upload_packages
+from training.launch import LaunchError, find_training_job, launch
 
 
 class TrainingError(OperatorError):
@@ -32,7 +32,7 @@ def main(environment: Environment) -> None:
         The model may not be used.
     """
     stack = environment.stack
-    assignment = assign(stack, environment.options)
+    assignment = make_training_request(environment)
     versions = read_versions(stack, boto3.client("sagemaker", region_name=stack.region))
     if is_known(stack, assignment, versions):
         return
@@ -80,14 +80,14 @@ def train(assignment: TrainingRequest) -> TrainingJob:
     """One job, from its start to its figures; one that was begun before and is not lost is taken up again."""
     config = assignment.config
     clients = {name: boto3.client(name, region_name=config.region) for name in ("sagemaker", "logs", "s3")}
-    provide(assignment)
-    name = find(config.name, assignment.fingerprint, sagemaker=clients["sagemaker"]) or launch(
+    upload_packages(assignment, s3=clients["s3"])
+    name = find_training_job(config.name, assignment.fingerprint, sagemaker=clients["sagemaker"]) or launch(
         assignment.algorithm, config, assignment.data, assignment.hyperparameters, assignment.fingerprint
     )
     print(f"training job {name}")
     ended = follow(name, sagemaker=clients["sagemaker"], logs=clients["logs"])
-    return result(ended, validation_rows=assignment.validation_rows, s3=clients["s3"])
+    return read_result(ended, validation_images=assignment.data.validation_images, s3=clients["s3"])
 
 
 if __name__ == "__main__":
-    run_command(main, __doc__, options)
+    run_command(main, __doc__, add_training_options)

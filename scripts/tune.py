@@ -12,12 +12,12 @@ import boto3
 
 from registry.model_registry import read_versions
 from registry.promotion import adopt
-from scripts.command import Environment, OperatorError, run_command
+from scripts.command import Environment, OperatorError, add_training_options, make_training_request, run_command
 from scripts.train import is_known
-from training import job_config as assignments
 from training.algorithms import Range
-from training.follow import TrainingFailedError, TrainingJob, result
-from training.job_config import TrainingRequest, TrainingRequestError, assign, fingerprint_of, parse_settings, provide
+from training.errors import TrainingRequestError
+from training.follow import TrainingFailedError, TrainingJob, read_result
+from training.job_config import TrainingRequest, parse_settings, upload_packages
 from training.launch import LaunchError
 from training.tuning import TuningFailedError, competitors, find_tuning, follow_tuning, launch_tuning
 
@@ -30,7 +30,7 @@ class TuningError(OperatorError):
 
 def options(parser: argparse.ArgumentParser) -> None:
     """What to train, and how often."""
-    assignments.options(parser)
+    add_training_options(parser)
     parser.add_argument("--jobs", type=int, default=JOBS, help=f"training jobs in all ({JOBS})")
     parser.add_argument("--parallel", type=int, default=PARALLEL, help=f"training jobs at once ({PARALLEL})")
 
@@ -54,7 +54,7 @@ def main(environment: Environment) -> None:
         raise TrainingRequestError(
             f"{asked.parallel} training jobs at once of {asked.jobs} in all: at least 1, at most all"
         )
-    assignment = assign(stack, asked)
+    assignment = make_training_request(environment)
     fixed = parse_settings(asked.settings)
     ranges = [each for each in assignment.algorithm.ranges(assignment.hyperparameters) if each.name not in fixed]
     if not ranges:
@@ -75,7 +75,8 @@ def tune(
     """One tuning job, from its start to the best of its training jobs and the hyperparameters found for it."""
     config = assignment.config
     sagemaker = boto3.client("sagemaker", region_name=config.region)
-    provide(assignment)
+    s3 = boto3.client("s3", region_name=config.region)
+    upload_packages(assignment, s3=s3)
     fingerprint = name_tuning(assignment, ranges, jobs)
     name = find_tuning(config.name, fingerprint, sagemaker=sagemaker) or launch_tuning(
         assignment.algorithm,
@@ -91,8 +92,7 @@ def tune(
     best, tuned = follow_tuning(name, sagemaker=sagemaker)
     print(f"best is {best}")
     described = sagemaker.describe_training_job(TrainingJobName=best)
-    s3 = boto3.client("s3", region_name=config.region)
-    job = result(described, validation_rows=assignment.validation_rows, s3=s3)
+    job = read_result(described, validation_images=assignment.data.validation_images, s3=s3)
     return replace(job, best_of=competitors(name, sagemaker=sagemaker)), tuned
 
 
@@ -104,9 +104,7 @@ def name_tuning(assignment: TrainingRequest, ranges: list[Range], jobs: int) -> 
 
 def with_settings(assignment: TrainingRequest, tuned: dict[str, str]) -> TrainingRequest:
     """The assignment of the job that was found best."""
-    hyperparameters = {**assignment.hyperparameters, **tuned}
-    fingerprint = fingerprint_of(assignment.algorithm, assignment.config, assignment.manifest, hyperparameters)
-    return replace(assignment, hyperparameters=hyperparameters, fingerprint=fingerprint)
+    return replace(assignment, hyperparameters={**assignment.hyperparameters, **tuned})
 
 
 if __name__ == "__main__":

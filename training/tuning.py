@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from training.algorithms import Algorithm, Data, Range
+from training.algorithms import Algorithm, Range, StagedData
 from training.launch import (
     FINGERPRINT,
     RECENT,
@@ -32,7 +32,7 @@ class TuningFailedError(Exception):
 def launch_tuning(
     algorithm: Algorithm,
     config: TrainingJobConfig,
-    data: Data,
+    data: StagedData,
     hyperparameters: Mapping[str, str],
     ranges: Sequence[Range],
     *,

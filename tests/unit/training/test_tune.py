@@ -9,12 +9,13 @@ import pytest
 
 from scripts import train
 from scripts import tune as module
-from scripts.command import Environment
+from scripts.command import Environment, make_training_request
 from scripts.train import TrainingError
 from tests.unit.registry.versions import make_version
 from tests.unit.stacks import make_stack
-from tests.unit.training.test_job_config import MANIFEST, FakeS3
-from training.job_config import TrainingRequest, TrainingRequestError, assign
+from tests.unit.training.staged import MANIFEST, FakeS3
+from training.errors import TrainingRequestError
+from training.job_config import TrainingRequest
 
 
 @pytest.fixture
@@ -26,12 +27,12 @@ def asked(*arguments: str) -> Any:
     """An environment whose person asked so."""
     parser = argparse.ArgumentParser()
     module.options(parser)
-    return SimpleNamespace(stack=make_stack(), options=parser.parse_args(arguments))
+    return SimpleNamespace(stack=make_stack(), options=parser.parse_args(arguments), client=boto3.client)
 
 
 def assigned(*arguments: str) -> TrainingRequest:
     environment = asked(*arguments)
-    return assign(environment.stack, environment.options)
+    return make_training_request(environment)
 
 
 @pytest.mark.usefixtures("_staged")
