@@ -36,6 +36,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Job:
 
 
 @pytest.fixture
+def _no_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skip the slow ONNX export of jobs in this process."""
+    from training.container.classifier import artifacts
+
+    monkeypatch.setattr(artifacts, "export", lambda *_: None)
+
+
+@pytest.fixture
 def job(tmp_path: Path) -> Job:
     """A job on a few images that has not run."""
     return draw_job(tmp_path, train=4, validation=4)

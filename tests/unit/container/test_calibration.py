@@ -24,7 +24,7 @@ def calibrated(examples: int, classes: int) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
 def test_temperature_recovers_a_known_factor(classes: int, factor: float) -> None:
     # GIVEN
-    logits, labels = calibrated(20_000, classes)
+    logits, labels = calibrated(5_000, classes)
 
     # WHEN / THEN
     assert fit_temperature(logits * factor, labels) == pytest.approx(factor, rel=0.05)
@@ -47,7 +47,7 @@ def test_all_correct_predictions_do_not_give_certainty(classes: int, margin: flo
 
 def test_each_half_uses_the_other_half_s_temperature() -> None:
     # GIVEN even examples whose logits are four times too large, and calibrated odd ones
-    logits, labels = calibrated(20_000, 2)
+    logits, labels = calibrated(5_000, 2)
     logits[::2] *= 4
 
     # WHEN

@@ -77,6 +77,7 @@ def test_metrics_agree_with_the_predictions(trained: Job) -> None:
     assert measured["seconds"] > measured["epochs"][-1]["seconds"]  # fitting the patch classifier counts as well
 
 
+@pytest.mark.usefixtures("_no_export")
 def test_same_seed_gives_the_same_model(trained: Job, tmp_path: Path) -> None:
     # GIVEN the same images
     again = draw_job(tmp_path)
@@ -171,6 +172,7 @@ def test_failed_job_writes_its_reason_and_no_model(job: Job) -> None:
     assert not job.model.exists()
 
 
+@pytest.mark.usefixtures("_no_export")
 def test_network_from_scratch_can_pretrain_on_other_classes(job: Job) -> None:
     # GIVEN
     draw_split(job.folder / "pretrain", 40, seed=5)
@@ -183,7 +185,7 @@ def test_network_from_scratch_can_pretrain_on_other_classes(job: Job) -> None:
     assert {"event": "pretraining_data", "images": 40, "classes": 2} in events
     logged = [name for name in names(events) if name.endswith("epoch")]
     assert logged == ["pretraining_epoch", "pretraining_epoch", "epoch"]
-    assert (job.model / "model.onnx").is_file()
+    assert (job.model / "model.json").is_file()
 
 
 def test_pretraining_needs_its_channel(job: Job) -> None:
@@ -192,6 +194,7 @@ def test_pretraining_needs_its_channel(job: Job) -> None:
     assert job.failure == "the job needs the channel pretrain"
 
 
+@pytest.mark.usefixtures("_no_export")
 def test_interrupted_training_resumes_and_gives_the_same_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN a job that is not interrupted
     settings: dict[str, Any] = {**SETTINGS, "epochs": 4}

@@ -18,14 +18,6 @@ from training.container.classifier.processes import ProcessGroup
 from training.container.classifier.settings import parse
 
 
-def sharded_job(folder: Path, *, train: int = 40) -> Job:
-    """Return a job whose channels hold shards."""
-    job = draw_job(folder, train=train)
-    pack(job.folder / "train")
-    pack(job.folder / "validation")
-    return job
-
-
 def input_config(distribution: str) -> dict[str, str]:
     return {
         "SM_NETWORK_INTERFACE_NAME": "lo",
@@ -68,6 +60,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.mark.usefixtures("_no_export")
 def test_two_hosts_train_the_same_model_as_one(tmp_path: Path) -> None:
     # GIVEN 41 images, so that the last batch cannot be divided evenly
     alone, first, second = (draw_job(tmp_path / name, train=41) for name in ("alone", "first", "second"))
@@ -89,24 +82,12 @@ def test_two_hosts_train_the_same_model_as_one(tmp_path: Path) -> None:
     assert not second.model.exists()
 
 
-def test_hosts_with_different_shards_train_one_model(tmp_path: Path) -> None:
-    # GIVEN two hosts with 40 and 24 images
-    jobs = [sharded_job(tmp_path / "first", train=40), sharded_job(tmp_path / "second", train=24)]
-
-    # WHEN
-    main, _ = run_hosts(jobs, distribution="ShardedByS3Key", **{**SETTINGS, "epochs": 2})
-
-    # THEN both use as many images as the host with fewer has
-    assert names(main).count("epoch") == 2
-    with jobs[0].predictions.open() as stream:
-        assert [len(line) for line in csv.reader(stream)] == [4] * 12
-    measured = jobs[0].metrics
-    assert measured["images_per_second"] * measured["seconds"] == pytest.approx(2 * 24 * 2)
-
-
+@pytest.mark.usefixtures("_no_export")
 def test_processes_of_one_host_divide_its_shards(tmp_path: Path) -> None:
-    # GIVEN two processes that torchrun starts on one host with 40 images
-    job = sharded_job(tmp_path)
+    # GIVEN two processes that torchrun starts on one host with 41 images
+    job = draw_job(tmp_path, train=41)
+    pack(job.folder / "train")
+    pack(job.folder / "validation")
     job.checkpoints.mkdir()
     settings: dict[str, Any] = {**SETTINGS, "epochs": 2}
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={free_port()}"]
@@ -120,13 +101,15 @@ def test_processes_of_one_host_divide_its_shards(tmp_path: Path) -> None:
         timeout=300,
     )
 
-    # THEN
+    # THEN only rank 0 logs, and both processes use as many images as the one with fewer has
     assert answer.returncode == 0, answer.stderr
     events = read_events(answer.stdout)
     assert names(events) == ["data", "patches_fitted", "epoch", "epoch"]
-    assert events[0]["training_images"] == 20
+    assert events[0]["training_images"] == 21
     measured = job.metrics
-    assert measured["images_per_second"] * measured["seconds"] == pytest.approx(40 * 2)
+    assert measured["images_per_second"] * measured["seconds"] == pytest.approx(2 * 20 * 2)
+    with job.predictions.open() as stream:
+        assert [len(line) for line in csv.reader(stream)] == [4] * 12
 
     # AND one process, which takes other steps, ignores the checkpoint of two
     events = job.run(**settings)
