@@ -91,7 +91,7 @@ def format_progress(line: str) -> str | None:
     Examples
     --------
     >>> format_progress('{"event": "epoch", "epoch": 1, "epochs": 12, "validation_accuracy": 0.91}')
-    'epoch: epoch 1, epochs 12, validation accuracy 0.91'
+    'epoch 1/12: validation accuracy 0.91'
     """
     if BUILT_IN_PROGRESS.search(line):
         return line
@@ -102,7 +102,10 @@ def format_progress(line: str) -> str | None:
     if not isinstance(fields, dict) or "event" not in fields:
         return None
     event = str(fields.pop("event")).replace("_", " ")
-    return f"{event}: {', '.join(f'{name} {value}' for name, value in fields.items()).replace('_', ' ')}"
+    if {"epoch", "epochs"} <= fields.keys():
+        event = f"{event} {fields.pop('epoch')}/{fields.pop('epochs')}"
+    values = (f"{name.replace('_', ' ')} {value}" for name, value in fields.items())
+    return f"{event}: {', '.join(values)}"
 
 
 class LogTail:

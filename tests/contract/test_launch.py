@@ -124,7 +124,7 @@ def test_a_refusal_is_one_line(make_ground: Any) -> None:
     config = make_ground("pytorch-training:2.6", name="no name for a job_")
 
     # WHEN / THEN
-    with pytest.raises(LaunchError, match="SageMaker refuses the job") as caught:
+    with pytest.raises(LaunchError, match="SageMaker refused the job") as caught:
         launch(ALGORITHMS["pytorch"], config, DATA, {"classes": "a,b"}, "same")
     assert "\n" not in str(caught.value)
 

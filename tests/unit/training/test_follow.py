@@ -116,7 +116,7 @@ def test_status_and_progress_are_reported_until_the_job_ends() -> None:
         "Completed",
     ]
     assert [line.strip() for line in reported if line.startswith(" ")] == [
-        "epoch: epoch 1, epochs 2, validation accuracy 0.8",
+        "epoch 1/2: validation accuracy 0.8",
         built_in,
     ]
 
@@ -134,6 +134,7 @@ def test_other_log_lines_are_not_progress(line: str) -> None:
     [
         ('{"event": "checkpoint_ignored", "file": "training.pt"}', "checkpoint ignored: file training.pt"),
         ('{"event": "error", "message": "train.lst is empty"}', "error: message train.lst is empty"),
+        ('{"event": "resumed", "epochs": 3}', "resumed: epochs 3"),
         ("INFO Epoch[3] Train-accuracy=0.7", "INFO Epoch[3] Train-accuracy=0.7"),
     ],
 )
