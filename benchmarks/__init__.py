@@ -1,1 +1,1 @@
-"""What the models cost and what they are worth: one command, one table."""
+"""Measure the accuracy, training time, serving speed and staging cost of the models."""

@@ -1,6 +1,6 @@
-"""What training/container/inference.py would be without ONNX Runtime; the benchmark puts it into a model's code.
+"""The entry point of a comparison model that PyTorch runs, in place of training/container/inference.py.
 
-The network's time does not depend on what its weights learned, so they are drawn, not loaded.
+The weights are random, since the speed of a network does not depend on them.
 """
 
 import json
@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from networks import Probabilities, make_network
-from pictures import picture
+from classifier.images import decode_image
+from classifier.networks import CalibratedNetwork, make_network
 
 
 def model_fn(model_dir: str) -> Any:
-    """The network that `model.json` describes."""
+    """Return the network that `model.json` describes, and the side of its images in pixels."""
     description = json.loads((Path(model_dir) / "model.json").read_text())
     pretrained = bool(description["hyperparameters"]["pretrained"])
     network = make_network(classes=len(description["classes"]), pretrained=pretrained)
-    return Probabilities(network, description["temperature"]).eval(), description["input"]["size"]
+    return CalibratedNetwork(network, description["temperature"]).eval(), description["input"]["size"]
 
 
 def transform_fn(model: Any, body: bytes, content_type: str, accept: str) -> tuple[str, str]:
-    """One image's probabilities."""
+    """Return the probabilities of one image as JSON, and the media type."""
     network, size = model
-    image = torch.from_numpy(picture(bytes(body), ("PNG",), size).copy())
+    image = torch.from_numpy(decode_image(bytes(body), ("PNG",), size).copy())
     with torch.inference_mode():
         return json.dumps(network(image[None])[0].tolist()), accept

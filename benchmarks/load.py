@@ -1,4 +1,4 @@
-"""Clients that ask a server as fast as it answers."""
+"""Measure the throughput and latency of a server under concurrent clients."""
 
 import http.client
 import socket
@@ -14,18 +14,18 @@ SECONDS = 3.0
 
 
 class LoadError(Exception):
-    """The server refused a request."""
+    """The server did not start or refused a request."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """How a server held out.
+    """A measurement.
 
     Attributes
     ----------
-    clients : that each asked again once it was answered
-    rate : answers a second, of all together
-    p50, p99 : milliseconds from a request to its answer
+    clients : number of concurrent clients, each of which sends a request when the last one is answered
+    rate : responses a second, of all clients
+    p50, p99 : latency in milliseconds
     """
 
     clients: int
@@ -34,40 +34,40 @@ class Load:
     p99: float
 
 
-def ask(url: str, body: bytes, headers: Mapping[str, str], *, clients: int, seconds: float = SECONDS) -> Load:
-    """Post `body` to `url` by several clients, each on a connection of its own that it keeps.
+def measure_load(url: str, body: bytes, headers: Mapping[str, str], *, clients: int, seconds: float = SECONDS) -> Load:
+    """Post `body` to `url` from several clients, each on its own persistent connection.
 
     Raises
     ------
     LoadError
-        An answer was not 200.
+        A response has another status than 200.
     """
-    taken: list[list[float]] = [[] for _ in range(clients)]
-    refused: list[str] = []
-    begun = time.perf_counter()
+    durations: list[list[float]] = [[] for _ in range(clients)]
+    errors: list[str] = []
+    started = time.perf_counter()
 
-    def run(mine: list[float]) -> None:
+    def run(own: list[float]) -> None:
         address = urlsplit(url)
         connection = http.client.HTTPConnection(address.netloc, timeout=60)
         connection.connect()
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        while time.perf_counter() < begun + seconds and not refused:
+        while time.perf_counter() < started + seconds and not errors:
             sent = time.perf_counter()
             connection.request("POST", address.path, body, dict(headers))
-            answer = connection.getresponse()
-            content = answer.read()
-            if answer.status != http.client.OK:
-                refused.append(f"{answer.status}: {content[:200]!r}")
-            mine.append(time.perf_counter() - sent)
+            response = connection.getresponse()
+            content = response.read()
+            if response.status != http.client.OK:
+                errors.append(f"{response.status}: {content[:200]!r}")
+            own.append(time.perf_counter() - sent)
         connection.close()
 
-    threads = [threading.Thread(target=run, args=(mine,)) for mine in taken]
+    threads = [threading.Thread(target=run, args=(own,)) for own in durations]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    if refused:
-        raise LoadError(f"{url} answers {refused[0]}")
-    all_of_them = np.concatenate([np.array(mine) for mine in taken]) * 1000
-    p50, p99 = np.percentile(all_of_them, [50, 99])
-    return Load(clients, len(all_of_them) / (time.perf_counter() - begun), float(p50), float(p99))
+    if errors:
+        raise LoadError(f"{url} responded {errors[0]}")
+    milliseconds = np.concatenate([np.array(own) for own in durations]) * 1000
+    p50, p99 = np.percentile(milliseconds, [50, 99])
+    return Load(clients, len(milliseconds) / (time.perf_counter() - started), float(p50), float(p99))

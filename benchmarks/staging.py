@@ -1,6 +1,6 @@
-"""What it costs to bring many small images to S3 and to a training job: an object an image, against shards.
+"""Measure the upload and download of many small images: one object an image, and RecordIO shards.
 
-python -m benchmarks.staging [--rows N]
+python -m benchmarks.staging [--images N]
 """
 
 import argparse
@@ -9,12 +9,12 @@ import io
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import numpy as np
-from sagelocal.services.sagemaker.objects import download
 
 import staging
 from benchmarks.serving import client, emulator
@@ -22,22 +22,22 @@ from staging.archive import PIXELS, Examples, Meta
 from staging.names import COARSE_NAMES, FINE_NAMES
 
 T = TypeVar("T")
-ROWS = 50_000  # as many as CIFAR-100 has to train with
+IMAGES = 50_000  # as in CIFAR-100's training set
 CLASSES = ("bicycle", "motorcycle")
-HEAD = f"{'form':<10}{'objects':>10}{'MiB':>10}{'write s':>10}{'upload s':>10}{'download s':>12}"
+THREADS = 16  # of a download
+HEAD = f"{'format':<10}{'objects':>10}{'MiB':>10}{'write s':>10}{'upload s':>10}{'download s':>12}"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of the training and the validation rows in one form.
+    """The cost of the training and validation splits in one format.
 
     Attributes
     ----------
-    objects, mebibytes
-        In S3.
-    write, upload, download
-        Seconds: to encode and write the files, to bring them to S3 by `staging.load`, and back by what brings a
-        training job's channels.
+    objects, mebibytes : in S3
+    write : seconds to encode and write the files
+    upload : seconds of `staging.load`
+    download : seconds to download both channels, with THREADS threads
     """
 
     objects: int
@@ -47,27 +47,27 @@ class Cost:
     download: float
 
 
-def table(rows: int = ROWS) -> None:
-    """Print both forms' costs and their ratio, measured on one emulator."""
-    print(f"staging {rows} rows of 32 x 32 random pixels, training and validation together")
+def print_table(images: int = IMAGES) -> None:
+    """Print the costs of both formats and their ratios, measured on one emulator."""
+    print(f"staging {images} images of 32 x 32 random pixels, in the training and validation splits")
     print(HEAD, flush=True)
     with emulator() as url:
-        s3, archive = client(url, "s3"), random_archive(rows)
+        s3, archive = client(url, "s3"), random_archive(images)
         costs = []
         for data_format in get_args(staging.Format):
             costs.append(measure(s3, archive, data_format))
-            print(_row(data_format, costs[-1]), flush=True)
+            print(_line(data_format, costs[-1]), flush=True)
     ratio = Cost(*(one / other for one, other in zip(*map(astuple, costs), strict=True)))
-    print(_row("ratio", ratio, objects=".1f"))
+    print(_line("ratio", ratio, objects=".1f"))
 
 
-def random_archive(rows: int) -> staging.Archive:
-    """An archive of two classes, with a test row of each."""
-    return staging.Archive(_rows(rows), _rows(len(CLASSES)), Meta(FINE_NAMES, COARSE_NAMES))
+def random_archive(images: int) -> staging.Archive:
+    """Return an archive of two classes, with one test image each."""
+    return staging.Archive(_images(images), _images(len(CLASSES)), Meta(FINE_NAMES, COARSE_NAMES))
 
 
 def measure(s3: Any, archive: staging.Archive, data_format: staging.Format) -> Cost:
-    """Write, upload and download the rows in one format; the bucket is new."""
+    """Write, upload and download an archive in one format, through a new bucket."""
     bucket = f"staging-{data_format}"
     s3.create_bucket(Bucket=bucket)
     with tempfile.TemporaryDirectory() as name:
@@ -76,36 +76,39 @@ def measure(s3: Any, archive: staging.Archive, data_format: staging.Format) -> C
             lambda: staging.transform(archive, classes=CLASSES, directory=folder / "staged", data_format=data_format)
         )
         upload, manifest = _timed(lambda: _load(s3, bucket, data))
-        fetch, _ = _timed(lambda: _download(s3, bucket, folder / "job"))
+        keys = [key for key in manifest.objects if key.startswith(("train/", "validation/"))]
+        download, _ = _timed(lambda: _download(s3, bucket, keys, folder / "job"))
     sizes = [stored.size for key, stored in manifest.objects.items() if not key.startswith("test")]
-    return Cost(len(sizes), sum(sizes) / 2**20, write, upload, fetch)
+    return Cost(len(sizes), sum(sizes) / 2**20, write, upload, download)
 
 
-def _rows(count: int) -> Examples:
+def _images(count: int) -> Examples:
     rng = np.random.default_rng(count)
-    labels = np.array([FINE_NAMES.index(CLASSES[row % len(CLASSES)]) for row in range(count)])
-    names = tuple(f"image_s_{row:06d}.png" for row in range(count))
+    labels = np.array([FINE_NAMES.index(CLASSES[index % len(CLASSES)]) for index in range(count)])
+    names = tuple(f"image_s_{index:06d}.png" for index in range(count))
     return Examples(rng.integers(0, 256, (count, PIXELS), dtype=np.uint8), labels, np.zeros_like(labels), names)
 
 
 def _load(s3: Any, bucket: str, data: staging.Dataset) -> staging.Manifest:
-    with contextlib.redirect_stdout(io.StringIO()):  # its own line would stand in the table
+    with contextlib.redirect_stdout(io.StringIO()):  # its messages would break the table
         source = staging.Source(Path(), "random pixels", md5="", synthetic=True)
         return staging.load(data, client=s3, bucket=bucket, source=source)
 
 
-def _download(s3: Any, bucket: str, folder: Path) -> None:
-    for channel in ("train", "validation"):
-        download(s3, f"s3://{bucket}/{channel}/", folder / channel)
+def _download(s3: Any, bucket: str, keys: list[str], folder: Path) -> None:
+    for key in keys:
+        (folder / key).parent.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(lambda key: s3.download_file(bucket, key, str(folder / key)), keys))
 
 
 def _timed(work: Callable[[], T]) -> tuple[float, T]:
-    begun = time.perf_counter()
+    started = time.perf_counter()
     result = work()
-    return time.perf_counter() - begun, result
+    return time.perf_counter() - started, result
 
 
-def _row(title: str, cost: Cost, *, objects: str = "d") -> str:
+def _line(title: str, cost: Cost, *, objects: str = "d") -> str:
     return (
         f"{title:<10}{cost.objects:>10{objects}}{cost.mebibytes:>10.1f}{cost.write:>10.2f}{cost.upload:>10.2f}"
         f"{cost.download:>12.2f}"
@@ -113,6 +116,6 @@ def _row(title: str, cost: Cost, *, objects: str = "d") -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.staging", description=table.__doc__)
-    parser.add_argument("--rows", type=int, default=ROWS, help=f"training rows, validation rows among them ({ROWS})")
-    table(parser.parse_args().rows)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.staging", description=print_table.__doc__)
+    parser.add_argument("--images", type=int, default=IMAGES, help=f"training and validation images ({IMAGES})")
+    print_table(parser.parse_args().images)

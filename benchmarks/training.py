@@ -1,4 +1,4 @@
-"""Train as a job does, one process a model, and score what comes out on rows that nothing was chosen by."""
+"""Train models as a training job does, one process each, and measure their accuracy on held-out images."""
 
 import json
 import os
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.serving import CONTAINER, Server
+from benchmarks.serving import CONTAINER
+from training.container.classifier import serving
 
 
 class RunFailedError(Exception):
@@ -19,14 +20,13 @@ class RunFailedError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """One trained model.
+    """A trained model.
 
     Attributes
     ----------
-    seconds, cpu_seconds
-        Of the learning alone by the clock; of the whole process by its processors.
-    validation, test
-        Rows told right, and all rows.
+    seconds : training time, without the start of the process
+    cpu_seconds : CPU time of the whole process
+    validation, test : number of correct predictions and of images
     """
 
     pretrained: bool
@@ -39,26 +39,24 @@ class Run:
     test: tuple[int, int]
 
 
-def train_and_score(
+def train_and_test(
     data: Path, folder: Path, *, classes: tuple[str, ...], pretrained: bool, seed: int, epochs: int | None
 ) -> Run:
-    """Train on `data` as `staging.transform` wrote it, then ask the served model about each test row.
+    """Train on `data`, which `staging.transform` wrote, and let the served model predict the test split.
 
     Parameters
     ----------
-    folder
-        Where the process finds its channels and leaves its model.
-    epochs
-        None for the recipe's own.
+    folder : for the process's channels and output
+    epochs : None for the default
 
     Raises
     ------
     RunFailedError
-        The training process failed; the message is its last line.
+        The training process failed.
     """
-    before = _children_seconds()
+    before = _cpu_seconds()
     _train(channels(data, folder), folder, _hyperparameters(classes, pretrained, seed, epochs))
-    cpu_seconds = _children_seconds() - before
+    cpu_seconds = _cpu_seconds() - before
     metrics = json.loads((folder / "output" / "metrics.json").read_text())
     measured = metrics["validation"]
     return Run(
@@ -69,36 +67,36 @@ def train_and_score(
         cpu_seconds=cpu_seconds,
         images_per_second=metrics["images_per_second"],
         validation=(measured["correct"], measured["n"]),
-        test=_score(folder / "model", data),
+        test=_test(folder / "model", data),
     )
 
 
 def cross_validate(
     data: Path, folder: Path, *, classes: tuple[str, ...], pretrained: bool, fold: int, folds: int, epochs: int | None
 ) -> tuple[int, int]:
-    """Train on all training rows but every `folds`-th, from the `fold`-th on, and tell those: rows right, and all.
+    """Train on all folds of the training and validation splits but one, and return its correct predictions and size.
 
-    The test rows have no part in it, so that settings can be chosen by it.
+    The test split is not used, so that hyperparameters can be chosen by the result.
 
     Raises
     ------
     RunFailedError
-        The training process failed; the message is its last line.
+        The training process failed.
     """
     lines = [line for split in ("train", "validation") for line in (data / f"{split}.lst").read_text().splitlines()]
-    lines.sort(key=lambda line: line.split("\t")[1:])  # by class, so that each fold has its share of every one
+    lines.sort(key=lambda line: line.split("\t")[1:])  # by label, so that the folds are stratified
     held_out = lines[fold::folds]
-    told = set(held_out)
+    excluded = set(held_out)
     images = folder / "images"
     images.mkdir(parents=True)
     for path in (*(data / "train").iterdir(), *(data / "validation").iterdir()):
         (images / path.name).symlink_to(path)
-    parts = {"train": [line for line in lines if line not in told], "validation": held_out}
+    splits = {"train": [line for line in lines if line not in excluded], "validation": held_out}
     variables = {}
-    for split, rows in parts.items():
+    for split, listed in splits.items():
         manifest = folder / f"{split}_lst"
         manifest.mkdir()
-        (manifest / f"{split}.lst").write_text("".join(f"{row}\n" for row in rows))
+        (manifest / f"{split}.lst").write_text("".join(f"{line}\n" for line in listed))
         variables[f"SM_CHANNEL_{split.upper()}"] = str(images)
         variables[f"SM_CHANNEL_{split.upper()}_LST"] = str(manifest)
     _train(variables, folder, _hyperparameters(classes, pretrained, fold, epochs))
@@ -107,7 +105,7 @@ def cross_validate(
 
 
 def channels(data: Path, folder: Path) -> dict[str, str]:
-    """The variables that name a job's channels; a manifest lies in a folder of its own, as SageMaker has it."""
+    """Return the variables that name a job's channels, with each manifest in its own folder as on SageMaker."""
     variables = {}
     for split in ("train", "validation"):
         manifest = folder / f"{split}_lst"
@@ -132,24 +130,26 @@ def _train(channels: Mapping[str, str], folder: Path, hyperparameters: Mapping[s
         "SM_OUTPUT_DIR": str(folder),
         "SM_OUTPUT_DATA_DIR": str(folder / "output"),
     }
-    answer = subprocess.run(
-        [sys.executable, str(CONTAINER / "train.py")], env=environment, capture_output=True, text=True
-    )
+    command = [sys.executable, str(CONTAINER / "train.py")]
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True)
     if answer.returncode != 0:
-        lines = answer.stderr.strip().splitlines() or ["it said nothing"]
-        raise RunFailedError(f"training ended with status {answer.returncode}: {lines[-1]}")
+        failure = folder / "failure"
+        lines = failure.read_text() if failure.is_file() else answer.stderr.strip()
+        reason = (lines.splitlines() or ["it printed nothing"])[-1]
+        raise RunFailedError(f"training failed with status {answer.returncode}: {reason}")
 
 
-def _score(model: Path, data: Path) -> tuple[int, int]:
-    server = Server(model)
-    rows = [line.split("\t") for line in (data / "test.lst").read_text().splitlines()]
-    right = 0
-    for _, label, name in rows:
-        probabilities = server.answer((data / "test" / name).read_bytes())
-        right += probabilities.index(max(probabilities)) == int(label)
-    return right, len(rows)
+def _test(model: Path, data: Path) -> tuple[int, int]:
+    loaded = serving.model_fn(str(model))
+    images = [line.split("\t") for line in (data / "test.lst").read_text().splitlines()]
+    correct = 0
+    for _, label, name in images:
+        body = (data / "test" / name).read_bytes()
+        probabilities = json.loads(serving.transform_fn(loaded, body, "image/png", "application/json")[0])
+        correct += probabilities.index(max(probabilities)) == int(label)
+    return correct, len(images)
 
 
-def _children_seconds() -> float:
+def _cpu_seconds() -> float:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

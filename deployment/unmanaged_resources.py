@@ -85,7 +85,7 @@ class UnmanagedResources:
                 name = parameter["Name"]
                 yield UnmanagedResource("approval", name, partial(self._ssm.delete_parameter, Name=name))
         for group in self._names("list_model_package_groups", "ModelPackageGroup"):
-            for arn in list_model_packages(self._sagemaker, group):
+            for arn in list_model_packages(group, sagemaker=self._sagemaker):
                 yield UnmanagedResource(
                     "model package", arn, partial(self._sagemaker.delete_model_package, ModelPackageName=arn)
                 )

@@ -12,7 +12,7 @@ from registry.quality_gate import GateResult, QualityGate
 from training.algorithms import CONTAINER
 from training.follow import TrainingJob
 from training.job_config import TrainingRequest
-from training.launch import brings_packages, forget
+from training.launch import brings_packages, delete_checkpoints
 
 METRICS_FILE = "training.json"
 
@@ -66,7 +66,7 @@ def promote(
     print(score)
     registration = registration_request(request, job, score, result)
     arn = registry.register(registration, s3=gate.s3)
-    forget(request.config.bucket, request.fingerprint, s3=gate.s3)
+    delete_checkpoints(request.config, request.fingerprint, s3=gate.s3)
     metrics = {**training_metrics(request, registration, result), "model_package_arn": arn}
     write_json(directory / METRICS_FILE, metrics)
     if not result.passed:

@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+import staging
 from common import aws
 from common.errors import OperatorError
 from common.names import transform_job_prefix
@@ -21,11 +22,16 @@ from registry.batch_transform import TransformConfig
 from registry.model_registry import ModelRegistry
 from registry.quality_gate import QualityGate
 from staging import StagingError
+from training.algorithms import ALGORITHMS, Algorithm
+from training.job_config import TrainingRequest, check_staged, make_request, parse_settings
+from training.launch import TrainingJobConfig
 
-__all__ = ["Environment", "OperatorError", "run", "run_command"]
+__all__ = ["Environment", "OperatorError", "add_training_options", "make_training_request", "run", "run_command"]
 
 BUILD = Path("build")
-TRANSFORM_PREFIX = "transform"  # in the bucket, as in terraform/main.tf
+PRETRAIN_EPOCHS = 20
+# Prefixes in the bucket, as in terraform/main.tf
+MODELS, CHECKPOINTS, PACKAGES, TRANSFORM = "models", "checkpoints", "packages", "transform"
 
 Options = Callable[[argparse.ArgumentParser], object]  # adds a command's own options
 
@@ -87,7 +93,7 @@ class Environment:
         return TransformConfig(
             name_prefix=transform_job_prefix(self.stack.environment),
             bucket=self.stack.bucket,
-            output_prefix=TRANSFORM_PREFIX,
+            output_prefix=TRANSFORM,
             role_arn=self.stack.transform_role_arn,
             kms_key_arn=self.stack.kms_key_arn,
             instance_type=self.stack.transform_instance_type,
@@ -130,3 +136,57 @@ def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Op
         if isinstance(error, KeyboardInterrupt):
             sys.exit("interrupted: run the same command again to continue")
         sys.exit(f"error: {' '.join(str(error).split())}")
+
+
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that describe a training job."""
+    parser.add_argument("--algorithm", choices=ALGORITHMS, default="pytorch", help="training algorithm (pytorch)")
+    parser.add_argument(
+        "--set", dest="settings", nargs="*", default=[], metavar="NAME=VALUE", help="hyperparameters (the defaults)"
+    )
+    parser.add_argument("--pretrain", action="store_true", help="pretrain on the staged images of other classes")
+
+
+def make_training_request(environment: Environment) -> TrainingRequest:
+    """Return the training job that the options describe, checked against the staged data.
+
+    Raises
+    ------
+    TrainingRequestError
+        A hyperparameter or the instance type is invalid, or the staged data are incomplete or of other classes.
+    staging.ManifestMissingError
+        Nothing is staged.
+    """
+    stack, options = environment.stack, environment.options
+    s3 = environment.client("s3")
+    manifest = staging.read_manifest(s3, stack.bucket)
+    check_staged(manifest, classes=stack.classes, bucket=stack.bucket, environment=stack.environment, s3=s3)
+    algorithm = ALGORITHMS[options.algorithm]
+    pretrain = {"pretrained": "0", "pretrain_epochs": str(PRETRAIN_EPOCHS)} if options.pretrain else {}
+    return make_request(
+        algorithm,
+        training_job_config(stack, algorithm),
+        manifest,
+        {**pretrain, **parse_settings(options.settings)},
+        serving_image=stack.serving_images[algorithm.name],
+    )
+
+
+def training_job_config(stack: Stack, algorithm: Algorithm) -> TrainingJobConfig:
+    """Return the stack's resources for training jobs of an algorithm."""
+    return TrainingJobConfig(
+        image=stack.training_images[algorithm.name],
+        role_arn=stack.training_role_arn,
+        kms_key_arn=stack.kms_key_arn,
+        bucket=stack.bucket,
+        models_prefix=MODELS,
+        checkpoints_prefix=CHECKPOINTS,
+        packages_prefix=PACKAGES,
+        region=stack.region,
+        instance_type=stack.training_instance_types[algorithm.name],
+        instance_count=stack.training_instance_count,
+        spot=stack.training_spot,
+        network=stack.network,
+        tags=stack.tags,
+        name=f"scones-{stack.environment}-vehicles",
+    )

@@ -6,10 +6,10 @@ The model is approved if it passes the gate and the environment does not require
 
 from common.errors import OperatorError
 from registry.promotion import is_registered, promote
-from scripts.command import Environment, run_command
-from training.follow import TrainingFailedError, TrainingJob, follow, result
-from training.job_config import TrainingRequest, assign, options, provide
-from training.launch import LaunchError, find, launch
+from scripts.command import Environment, add_training_options, make_training_request, run_command
+from training.follow import TrainingFailedError, TrainingJob, follow, read_result
+from training.job_config import TrainingRequest, upload_packages
+from training.launch import LaunchError, find_training_job, launch
 
 
 def main(environment: Environment) -> None:
@@ -21,7 +21,7 @@ def main(environment: Environment) -> None:
         The training job failed, or the model was rejected, now or before.
     """
     stack = environment.stack
-    request = assign(stack, environment.options)
+    request = make_training_request(environment)
     if is_registered(environment.model_registry, request.fingerprint):
         return
     try:
@@ -40,15 +40,15 @@ def main(environment: Environment) -> None:
 
 def train(request: TrainingRequest, environment: Environment) -> TrainingJob:
     """Run a training job; continue with the latest one for the same model if it is running or completed."""
-    sagemaker = environment.client("sagemaker")
-    provide(request)
-    name = find(request.config.name, request.fingerprint, sagemaker=sagemaker) or launch(
+    sagemaker, s3 = environment.client("sagemaker"), environment.client("s3")
+    upload_packages(request, s3=s3)
+    name = find_training_job(request.config.name, request.fingerprint, sagemaker=sagemaker) or launch(
         request.algorithm, request.config, request.data, request.hyperparameters, request.fingerprint
     )
     print(f"training job {name}")
     completed = follow(name, sagemaker=sagemaker, logs=environment.client("logs"))
-    return result(completed, validation_rows=request.validation_rows, s3=environment.client("s3"))
+    return read_result(completed, validation_images=request.data.validation_images, s3=s3)
 
 
 if __name__ == "__main__":
-    run_command(main, __doc__, options)
+    run_command(main, __doc__, add_training_options)

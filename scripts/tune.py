@@ -7,10 +7,9 @@ import argparse
 
 from common.errors import OperatorError
 from registry.promotion import is_registered, promote
-from scripts.command import Environment, run_command
-from training import job_config
+from scripts.command import Environment, add_training_options, make_training_request, run_command
 from training.follow import TrainingFailedError
-from training.job_config import assign, parse_settings, provide
+from training.job_config import parse_settings, upload_packages
 from training.launch import LaunchError
 from training.tuning import plan_search, tune
 
@@ -19,7 +18,7 @@ JOBS, PARALLEL = 6, 2
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a training job and of its search."""
-    job_config.options(parser)
+    add_training_options(parser)
     parser.add_argument("--jobs", type=int, default=JOBS, help=f"number of training jobs (default: {JOBS})")
     parser.add_argument(
         "--parallel", type=int, default=PARALLEL, help=f"training jobs that run at the same time (default: {PARALLEL})"
@@ -35,11 +34,12 @@ def main(environment: Environment) -> None:
         There is nothing to search, the tuning job failed, or the best model was rejected, now or before.
     """
     stack, chosen = environment.stack, environment.options
-    request = assign(stack, chosen)
+    request = make_training_request(environment)
     search = plan_search(request, parse_settings(chosen.settings), jobs=chosen.jobs, parallel=chosen.parallel)
-    provide(request)
+    s3 = environment.client("s3")
+    upload_packages(request, s3=s3)
     try:
-        best, job = tune(request, search, sagemaker=environment.client("sagemaker"), s3=environment.client("s3"))
+        best, job = tune(request, search, sagemaker=environment.client("sagemaker"), s3=s3)
     except (LaunchError, TrainingFailedError) as error:
         raise OperatorError(str(error)) from error
     if not is_registered(environment.model_registry, best.fingerprint):

@@ -1,1 +1,1 @@
-"""Launch a training job, judge its model, register it. `container/` is what runs inside the containers."""
+"""Configure, launch, tune and follow training jobs. `container/` is the code that runs inside the containers."""

@@ -1,61 +1,55 @@
-"""The two algorithms that one switch chooses between: what each needs, and what it refuses before a job is paid for."""
+"""The training algorithms: hyperparameters, input channels, metrics, and checks before a job is paid for."""
 
-import importlib
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from pydantic import ValidationError
 
 from training.built_in import Hyperparameters, check_together
+from training.container.classifier import settings
+from training.container.classifier.errors import InputError
+from training.errors import TrainingRequestError
 
 CONTAINER = Path(__file__).resolve().parent / "container"
 GPU = re.compile(r"ml\.(p2|p3|g4dn|g5)\.")
-OTHERS = "pretrain"
+PRETRAIN = "pretrain"  # name of the channel and prefix of the images of other classes
 RECORDIO, IMAGES = "application/x-recordio", "application/x-image"
 
 
-class HyperparameterError(Exception):
-    """A hyperparameter is unknown, missing, out of range, or fits neither the others nor the data."""
-
-
-class InstanceTypeError(Exception):
-    """The algorithm does not train on this kind of instance."""
-
-
 @dataclass(frozen=True)
-class Data:
-    """What is staged.
+class StagedData:
+    """The staged images, as far as a job depends on them.
 
     Attributes
     ----------
-    classes : names, in the order of their numbers
-    rows : of the train split
-    data_format : "images", one object each with a manifest, or "recordio", shards
-    shards : of the train split; 0 where it has none
-    size : pixels of an image's side
-    others : whether other classes' rows are there, to learn from first
+    classes : names, in the order of their labels
+    training_images, validation_images : number of images in the split
+    data_format : "images", one object each and a manifest, or "recordio", shards
+    shards : number of shards in the training split; 0 for images
+    image_size : side of an image in pixels
+    has_pretraining_data : whether images of other classes are staged
     """
 
     classes: tuple[str, ...]
-    rows: int
+    training_images: int
+    validation_images: int
     data_format: str
     shards: int
-    size: int
-    others: bool
+    image_size: int
+    has_pretraining_data: bool
 
 
 @dataclass(frozen=True)
 class Channel:
-    """One input of a job.
+    """One input channel of a job.
 
     Attributes
     ----------
-    key : in the bucket; a prefix where it ends in a slash
-    sharded : whether each host is given its share of the objects; else each is given all
+    key : in the bucket; a prefix if it ends in a slash
+    sharded : whether the objects are divided among the hosts; otherwise each host gets all
     """
 
     name: str
@@ -66,12 +60,12 @@ class Channel:
 
 @dataclass(frozen=True)
 class Range:
-    """Where a tuning job looks for a hyperparameter: between two numbers, or among some texts.
+    """The search space of one hyperparameter: between two numbers, or one of some texts.
 
     Attributes
     ----------
-    low, high : None where `values` are given
-    whole : whether they are whole numbers
+    low, high : None if `values` is set
+    whole : whether the numbers are integers
     """
 
     name: str
@@ -82,14 +76,14 @@ class Range:
 
 
 class Algorithm(Protocol):
-    """What the launch must know.
+    """A training algorithm.
 
     Attributes
     ----------
-    name : as the switch has it
-    scripted : whether the code in container/ goes with the job; else the image brings its own
-    objective : the metric that a tuning job maximizes
-    metrics : how SageMaker finds each figure in the log; none where it knows by itself
+    name : value of the option `--algorithm`
+    scripted : whether a job runs the code in container/; otherwise the image contains the algorithm
+    objective : metric that a tuning job maximizes
+    metrics : regular expression of each metric in the training log; empty if SageMaker knows them
     """
 
     name: str
@@ -97,121 +91,119 @@ class Algorithm(Protocol):
     objective: str
     metrics: Mapping[str, str]
 
-    def settle(self, chosen: Mapping[str, str], data: Data) -> dict[str, str]:
-        """All hyperparameters of a job, of which a person chose some.
+    def complete_hyperparameters(self, chosen: Mapping[str, str], data: StagedData) -> dict[str, str]:
+        """Return all hyperparameters of a job, of which the operator chose some.
 
         Raises
         ------
-        HyperparameterError
-            See there; or the data are in a form that the algorithm does not read.
+        TrainingRequestError
+            A hyperparameter is unknown or invalid, or the algorithm cannot train on these data.
         """
 
-    def ranges(self, settled: Mapping[str, str]) -> list[Range]:
-        """Where a tuning job looks, around what was settled."""
+    def ranges(self, hyperparameters: Mapping[str, str]) -> list[Range]:
+        """Return a tuning job's search space, given a job's complete hyperparameters."""
 
-    def check_instances(self, instance_type: str, count: int) -> None:
-        """Refuse what the algorithm cannot train on.
-
-        Raises
-        ------
-        InstanceTypeError
-            See there.
-        """
+    def check_instance_type(self, instance_type: str) -> None:
+        """Raise TrainingRequestError if the algorithm cannot train on an instance type."""
 
 
 class PyTorch:
-    """Our own trainer, in script mode inside AWS's PyTorch image."""
+    """This project's trainer, in script mode in AWS's PyTorch image."""
 
     name = "pytorch"
     scripted = True
     objective = "validation_accuracy"
+    # the fields of the JSON line that the trainer logs after each epoch
     metrics: Mapping[str, str] = {
-        name: rf"{name}=([0-9.eE+-]+)"
+        name: rf'"{name}": ([0-9.eE+-]+)'
         for name in ("train_accuracy", "train_loss", "validation_accuracy", "validation_loss")
     }
 
-    def settle(self, chosen: Mapping[str, str], data: Data) -> dict[str, str]:
-        """Have the container's own module check them."""
-        settings: Any = container_module("settings")
+    def complete_hyperparameters(self, chosen: Mapping[str, str], data: StagedData) -> dict[str, str]:
+        """Add the classes; the trainer's own code checks the rest and knows the defaults."""
         given = {"classes": ",".join(data.classes), **chosen}
         try:
             parsed = settings.parse(given)
-        except container_module("errors").InputError as error:
-            raise HyperparameterError(str(error)) from error
-        if parsed.pretrain_epochs and not data.others:
-            raise HyperparameterError(
-                "hyperparameter pretrain_epochs needs the rows of other classes: run `make stage PRETRAIN=1`"
+        except InputError as error:
+            raise TrainingRequestError(str(error)) from error
+        if parsed.pretrain_epochs and not data.has_pretraining_data:
+            raise TrainingRequestError(
+                "hyperparameter pretrain_epochs needs staged images of other classes: run `make stage PRETRAIN=1`"
             )
         return given
 
-    def ranges(self, settled: Mapping[str, str]) -> list[Range]:
-        """Around the recipe's values, which differ by a factor of fifty between the two recipes."""
-        recipe: Any = container_module("settings").parse(settled)
+    def ranges(self, hyperparameters: Mapping[str, str]) -> list[Range]:
+        """Search around the job's values, whose defaults differ by two orders of magnitude between the networks."""
+        parsed = settings.parse(hyperparameters)
         return [
-            Range("learning_rate", recipe.learning_rate / 4, recipe.learning_rate * 4),
-            Range("weight_decay", recipe.weight_decay / 10, recipe.weight_decay * 10),
+            Range("learning_rate", parsed.learning_rate / 4, parsed.learning_rate * 4),
+            Range("weight_decay", parsed.weight_decay / 10, parsed.weight_decay * 10),
         ]
 
-    def check_instances(self, instance_type: str, count: int) -> None:
-        """It trains on any."""
+    def check_instance_type(self, instance_type: str) -> None:
+        """Accept every instance type."""
 
 
 class ImageClassification:
-    """SageMaker's built-in algorithm, in its own image."""
+    """SageMaker's built-in image classification."""
 
     name = "image-classification"
     scripted = False
     objective = "validation:accuracy"
     metrics: Mapping[str, str] = {}
 
-    def settle(self, chosen: Mapping[str, str], data: Data) -> dict[str, str]:
-        """Check them by AWS's documentation; what the data say is not a person's to choose."""
+    def complete_hyperparameters(self, chosen: Mapping[str, str], data: StagedData) -> dict[str, str]:
+        """Check the hyperparameters by AWS's documentation, and add those that describe the data."""
         # https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html#IC-recordio-training
         if data.shards > 1:
-            raise HyperparameterError(
-                f"image-classification takes one RecordIO file a channel, and {data.shards} are staged to train on: "
-                "run `make stage FORMAT=images`"
+            raise TrainingRequestError(
+                f"image-classification reads one RecordIO file in a channel, but {data.shards} training shards are "
+                "staged: run `make stage FORMAT=images`"
             )
-        known = {"num_classes": str(len(data.classes)), "num_training_samples": str(data.rows)}
+        known = {"num_classes": str(len(data.classes)), "num_training_samples": str(data.training_images)}
         for name in known.keys() & chosen.keys():
-            raise HyperparameterError(f"hyperparameter {name} is what the staged data say: leave it out")
+            raise TrainingRequestError(f"hyperparameter {name} comes from the staged data: do not set it")
         try:
             parsed = Hyperparameters.model_validate({**known, **chosen})
         except ValidationError as error:
-            raise HyperparameterError(explain(error)) from error
-        problem = check_together(parsed, size=data.size)
+            raise TrainingRequestError(explain(error)) from error
+        problem = check_together(parsed, size=data.image_size)
         if problem:
-            raise HyperparameterError(f"hyperparameter {problem}")
+            raise TrainingRequestError(f"hyperparameter {problem}")
         return {name: str(value) for name, value in parsed.model_dump(exclude_none=True).items()}
 
-    def ranges(self, settled: Mapping[str, str]) -> list[Range]:
-        """AWS names these three as the ones that matter most; for data of some hundred images."""
+    def ranges(self, hyperparameters: Mapping[str, str]) -> list[Range]:
+        """Search the three hyperparameters that AWS calls the most important, for some hundred images.
+
+        Source: https://docs.aws.amazon.com/sagemaker/latest/dg/IC-tuning.html
+        """
         return [
             Range("learning_rate", 1e-3, 0.3),
-            Range("mini_batch_size", 16, min(128, int(settled["num_training_samples"])), whole=True),
+            Range("mini_batch_size", 16, min(128, int(hyperparameters["num_training_samples"])), whole=True),
             Range("optimizer", values=("sgd", "adam", "rmsprop", "nag")),
         ]
 
-    def check_instances(self, instance_type: str, count: int) -> None:
-        """It needs a GPU."""
+    def check_instance_type(self, instance_type: str) -> None:
+        """Require a GPU."""
         if not GPU.match(instance_type):
-            raise InstanceTypeError(
-                f"image-classification trains on GPU instances alone, of ml.p2, p3, g4dn or g5, not on {instance_type}"
+            raise TrainingRequestError(
+                "image-classification trains only on GPU instances of the families ml.p2, ml.p3, ml.g4dn and ml.g5 "
+                f"(got {instance_type})"
             )
 
 
 ALGORITHMS: Mapping[str, Algorithm] = {each.name: each for each in (PyTorch(), ImageClassification())}
 
 
-def channels(algorithm: Algorithm, data: Data, hosts: int, hyperparameters: Mapping[str, str]) -> list[Channel]:
-    """A job's inputs: both splits as shards, or as images with a manifest each; other classes where they are learned.
+def channels(algorithm: Algorithm, data: StagedData, hosts: int, hyperparameters: Mapping[str, str]) -> list[Channel]:
+    """Return a job's input channels for the training and validation splits, and for pretraining if it is asked for.
 
     Parameters
     ----------
-    hyperparameters : as the algorithm settled them
+    hyperparameters : complete ones
     """
     if data.data_format == "recordio":
-        # the built-in algorithm deals its records out by itself; of fewer shards than hosts some would have none
+        # With fewer shards than hosts some hosts would get none. The built-in algorithm divides the records itself.
         sharded = algorithm.scripted and 1 < hosts <= data.shards
         found = [
             Channel("train", "train/", RECORDIO, sharded),
@@ -224,24 +216,15 @@ def channels(algorithm: Algorithm, data: Data, hosts: int, hyperparameters: Mapp
             for suffix, end in (("", "/"), ("_lst", ".lst"))
         ]
     if int(hyperparameters.get("pretrain_epochs", "0")):
-        found.append(Channel(OTHERS, f"{OTHERS}/", RECORDIO))
+        found.append(Channel(PRETRAIN, f"{PRETRAIN}/", RECORDIO))
     return found
 
 
-def container_module(name: str) -> Any:
-    """A module of container/, under the name by which its neighbours import it."""
-    sys.path.insert(0, str(CONTAINER))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(CONTAINER))
-
-
 def explain(error: ValidationError) -> str:
-    """The first of pydantic's findings, in one line."""
+    """Return pydantic's first error in one line."""
     found = error.errors()[0]
     name = ".".join(str(part) for part in found["loc"])
     if found["type"] == "extra_forbidden":
-        return f"hyperparameter {name} is unknown: there are {', '.join(Hyperparameters.model_fields)}"
+        return f"hyperparameter {name} is unknown; the known ones are {', '.join(Hyperparameters.model_fields)}"
     reason = found["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return f"hyperparameter {name} {reason}, not {found['input']!r}"
+    return f"hyperparameter {name} {reason} (got {found['input']!r})"

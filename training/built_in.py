@@ -1,4 +1,4 @@
-"""Hyperparameters of SageMaker's built-in image classification, checked before a job is paid for.
+"""Hyperparameters of SageMaker's built-in image classification: types, ranges and defaults.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/IC-Hyperparameter.html
 """
@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 LARGE_DEPTHS, SMALL_DEPTHS = (18, 34, 50, 101, 152, 200), (20, 32, 44, 56, 110)
-SMALL = 28  # pixels up to which MXNet's network has the small depths; above, the large ones
+SMALL = 28  # largest side in pixels for which MXNet's ResNet has the small depths
 PRETRAINED_SHAPE = "3,224,224"
-CHANNELS = 3  # red, green and blue
+CHANNELS = 3  # RGB
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Flag = Literal["0", "1"]
 
@@ -20,7 +20,7 @@ Flag = Literal["0", "1"]
 def _shape(text: str) -> str:
     parts = text.split(",")
     if len(parts) != 3 or not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-        raise ValueError("should be channels, height and width, parted by commas, as in 3,28,28")
+        raise ValueError("should be channels, height and width, separated by commas, such as 3,28,28")
     return ",".join(part.strip() for part in parts)
 
 
@@ -28,12 +28,12 @@ def _steps(text: str) -> str:
     parts = [part.strip() for part in text.split(",")]
     numbers = [int(part) for part in parts if part.isdecimal()]
     if len(numbers) < len(parts) or min(numbers) < 1 or numbers != sorted(set(numbers)):
-        raise ValueError("should be increasing numbers of epochs, parted by commas, as in 10,20")
+        raise ValueError("should be increasing numbers of epochs, separated by commas, such as 10,20")
     return ",".join(parts)
 
 
 class Hyperparameters(BaseModel):
-    """All of them; defaults are AWS's but for the network, which is one for images of CIFAR's size."""
+    """All hyperparameters. Defaults are AWS's, except for the network, which suits images of CIFAR's size."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,20 +44,20 @@ class Hyperparameters(BaseModel):
     augmentation_type: Literal["crop", "crop_color", "crop_color_transform"] | None = "crop"
     epochs: Count = 30
     mini_batch_size: Count = 32
-    learning_rate: Share = 0.1
-    lr_scheduler_factor: Share | None = None
+    learning_rate: Fraction = 0.1
+    lr_scheduler_factor: Fraction | None = None
     lr_scheduler_step: Annotated[str, AfterValidator(_steps)] | None = None
     optimizer: Literal["sgd", "adam", "rmsprop", "nag"] = "sgd"
-    momentum: Share | None = None
-    weight_decay: Share | None = None
-    beta_1: Share | None = None
-    beta_2: Share | None = None
-    eps: Share | None = None
-    gamma: Share | None = None
+    momentum: Fraction | None = None
+    weight_decay: Fraction | None = None
+    beta_1: Fraction | None = None
+    beta_2: Fraction | None = None
+    eps: Fraction | None = None
+    gamma: Fraction | None = None
     early_stopping: Literal["True", "False"] | None = None
     early_stopping_min_epochs: Count | None = None
     early_stopping_patience: Count | None = None
-    early_stopping_tolerance: Share | None = None
+    early_stopping_tolerance: Fraction | None = None
     checkpoint_frequency: Count | None = None
     resize: Count | None = None
     top_k: Annotated[int, Field(ge=2)] | None = None
@@ -69,30 +69,30 @@ class Hyperparameters(BaseModel):
 
 
 def check_together(given: Hyperparameters, *, size: int) -> str | None:
-    """What does not fit together, or not to images of `size` pixels; None where all does."""
+    """Return how hyperparameters contradict each other or images of `size` pixels, or None if they do not."""
     channels, height, width = (int(part) for part in given.image_shape.split(","))
     side = given.resize or size
     depth = int(given.num_layers)
     if given.use_pretrained_model == "1" and (depth not in LARGE_DEPTHS or given.image_shape != PRETRAINED_SHAPE):
-        return f"use_pretrained_model=1 needs image_shape {PRETRAINED_SHAPE} and num_layers of {_listed(LARGE_DEPTHS)}"
+        return f"use_pretrained_model=1 needs image_shape {PRETRAINED_SHAPE} and num_layers {_listed(LARGE_DEPTHS)}"
     if channels != CHANNELS:
-        return f"image_shape {given.image_shape} has {channels} channels, and the images have {CHANNELS}"
+        return f"image_shape {given.image_shape} has {channels} channels, but the images have {CHANNELS}"
     if max(height, width) > side:
-        return f"image_shape {given.image_shape} is larger than the images, {side} x {side}: set a larger resize"
+        return f"image_shape {given.image_shape} is larger than the images ({side} x {side}): set a larger resize"
     if depth in SMALL_DEPTHS and max(height, width) > SMALL:
-        return f"num_layers {depth} is for images of at most {SMALL} x {SMALL}: choose of {_listed(LARGE_DEPTHS)}"
+        return f"num_layers {depth} is for images of at most {SMALL} x {SMALL} pixels: choose {_listed(LARGE_DEPTHS)}"
     if depth in LARGE_DEPTHS and height <= SMALL:
-        return f"num_layers {depth} is for images of more than {SMALL} pixels: choose of {_listed(SMALL_DEPTHS)}"
+        return f"num_layers {depth} is for images larger than {SMALL} x {SMALL} pixels: choose {_listed(SMALL_DEPTHS)}"
     if given.mini_batch_size > given.num_training_samples:
-        return f"mini_batch_size {given.mini_batch_size} is more than the {given.num_training_samples} training images"
+        return f"mini_batch_size {given.mini_batch_size} exceeds the {given.num_training_samples} training images"
     if given.checkpoint_frequency and given.checkpoint_frequency > given.epochs:
-        return f"checkpoint_frequency {given.checkpoint_frequency} is more than the {given.epochs} epochs"
+        return f"checkpoint_frequency {given.checkpoint_frequency} exceeds the {given.epochs} epochs"
     if given.top_k and given.top_k > given.num_classes:
-        return f"top_k {given.top_k} is more than the {given.num_classes} classes"
+        return f"top_k {given.top_k} exceeds the {given.num_classes} classes"
     if given.multi_label == "1":
-        return "multi_label=1 is for images of several classes each, and these have one"
+        return "multi_label=1 is for images with several labels, but these have one each"
     return None
 
 
 def _listed(depths: tuple[int, ...]) -> str:
-    return ", ".join(map(str, depths))
+    return f"{', '.join(map(str, depths[:-1]))} or {depths[-1]}"

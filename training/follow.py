@@ -1,4 +1,4 @@
-"""Follow a training job to its end, and fetch what it measured."""
+"""Follow a training job to its end, and read its metrics."""
 
 import io
 import json
@@ -10,32 +10,30 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from common.errors import OperatorError
+
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 POLL_SECONDS = 1.0
-BUILT_IN_ACCURACY = "validation:accuracy"  # of the last epoch; SageMaker reads it in the built-in algorithm's log
+BUILT_IN_ACCURACY = "validation:accuracy"  # of the last epoch, which SageMaker reads from the built-in algorithm's log
+BUILT_IN_PROGRESS = re.compile(r"\bEpoch\[\d+\] (Train|Validation)-accuracy=")
 MAX_METRICS_BYTES = 64 * 2**20
-# Of the log, what tells how far it is; all of it stays in CloudWatch
-SHOWN = re.compile(
-    r"epoch=|error:|\d+ images |pretraining epoch|the checkpoint |\d+ epochs were trained before"  # our own trainer
-    r"|.*\bEpoch\[\d+\] (Train|Validation)-accuracy"  # the built-in algorithm
-)
 
 
-class TrainingFailedError(Exception):
-    """The job ended without a model."""
+class TrainingFailedError(OperatorError):
+    """A training job ended without a model, or without its metrics."""
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A job that has ended well.
+    """A completed training job.
 
     Attributes
     ----------
     name, arn : of the job
-    model_data_url : s3 address of its model.tar.gz
-    seconds : that it trained
-    metrics : what the container wrote to metrics.json, or what SageMaker read in the log
-    best_of : jobs of a search among which its validation figure was the best; 1 where it was no search
+    model_data_url : S3 URL of its model.tar.gz
+    seconds : training time
+    metrics : content of its metrics.json, or the metrics that SageMaker read from the log
+    best_of : number of jobs of the tuning job that selected it by its validation accuracy; 1 without tuning
     """
 
     name: str
@@ -46,13 +44,13 @@ class TrainingJob:
     best_of: int = 1
 
 
-def follow(name: str, *, sagemaker: Any, logs: Any, say: Callable[[str], object] = print) -> dict[str, Any]:
-    """Tell of a job until it ends.
+def follow(name: str, *, sagemaker: Any, logs: Any, report: Callable[[str], object] = print) -> dict[str, Any]:
+    """Report a job's status and progress until it ends.
 
     Parameters
     ----------
     sagemaker, logs : clients
-    say : is given each line
+    report : called with each line
 
     Returns
     -------
@@ -62,28 +60,56 @@ def follow(name: str, *, sagemaker: Any, logs: Any, say: Callable[[str], object]
     Raises
     ------
     TrainingFailedError
-        It failed, or was stopped; the message has SageMaker's reason.
+        The job failed or was stopped; the message contains SageMaker's reason.
     """
     tail = LogTail(logs, name)
     shown = 0
     while True:
         description: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)
         for transition in description.get("SecondaryStatusTransitions", [])[shown:]:
-            say(f"{transition['Status']}: {transition.get('StatusMessage', '')}"[:200])
+            report(f"{transition['Status']}: {transition.get('StatusMessage', '')}"[:200])
             shown += 1
         for line in tail.read():
-            if SHOWN.match(line):
-                say(f"  {line}")
+            if progress := format_progress(line):
+                report(f"  {progress}")
         if description["TrainingJobStatus"] == "Completed":
             return description
         if description["TrainingJobStatus"] in ("Failed", "Stopped"):
             reason = description.get("FailureReason", "it was stopped")
-            raise TrainingFailedError(f"training job {name} has no model: {reason} (its log: {LOG_GROUP}, {name}/)")
+            raise TrainingFailedError(
+                f"training job {name} failed: {reason} (see log group {LOG_GROUP}, streams {name}/)"
+            )
         time.sleep(POLL_SECONDS)
 
 
+def format_progress(line: str) -> str | None:
+    """Return a log line as the operator should see it, or None for one that does not show progress.
+
+    An event of this project's trainer (training/container/classifier/events.py) becomes text; an accuracy that the
+    built-in algorithm logs stays as it is.
+
+    Examples
+    --------
+    >>> format_progress('{"event": "epoch", "epoch": 1, "epochs": 12, "validation_accuracy": 0.91}')
+    'epoch 1/12: validation accuracy 0.91'
+    """
+    if BUILT_IN_PROGRESS.search(line):
+        return line
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(fields, dict) or "event" not in fields:
+        return None
+    event = str(fields.pop("event")).replace("_", " ")
+    if {"epoch", "epochs"} <= fields.keys():
+        event = f"{event} {fields.pop('epoch')}/{fields.pop('epochs')}"
+    values = (f"{name.replace('_', ' ')} {value}" for name, value in fields.items())
+    return f"{event}: {', '.join(values)}"
+
+
 class LogTail:
-    """The log of a job's first host, from where it was last read; begun again on a spot instance, it has another."""
+    """The new lines in the log of a job's first host; an interrupted spot job continues in another log stream."""
 
     def __init__(self, logs: Any, name: str) -> None:
         self._logs = logs
@@ -92,19 +118,19 @@ class LogTail:
         self._token: dict[str, str] = {}
 
     def read(self) -> list[str]:
-        """Lines since the last time; none before the container runs."""
+        """Return the lines since the last call; none before the container runs."""
         try:
-            newest = self._find()
+            newest = self._newest_stream()
             if newest != self._stream:
                 self._stream, self._token = newest, {}
             return self._read(newest) if newest else []
         except self._logs.exceptions.ResourceNotFoundException:
             return []
 
-    def _find(self) -> str | None:
+    def _newest_stream(self) -> str | None:
         found = self._logs.describe_log_streams(logGroupName=LOG_GROUP, logStreamNamePrefix=self._prefix)
         names = [stream["logStreamName"] for stream in found["logStreams"]]
-        # their names end in when they began
+        # sorted by name, which ends in the start time
         return names[-1] if names else None
 
     def _read(self, stream: str) -> list[str]:
@@ -121,17 +147,17 @@ class LogTail:
             self._token = token
 
 
-def result(description: Mapping[str, Any], *, validation_rows: int, s3: Any) -> TrainingJob:
-    """What a completed job left.
+def read_result(description: Mapping[str, Any], *, validation_images: int, s3: Any) -> TrainingJob:
+    """Return a completed job with its metrics.
 
     Parameters
     ----------
-    validation_rows : how many there are, for an algorithm that leaves no figures but a share in SageMaker's metrics
+    validation_images : number of images, from which an accuracy in SageMaker's metrics becomes a count
 
     Raises
     ------
     TrainingFailedError
-        It left no figures.
+        The job has no metrics.
     """
     model = description["ModelArtifacts"]["S3ModelArtifacts"]
     return TrainingJob(
@@ -139,32 +165,32 @@ def result(description: Mapping[str, Any], *, validation_rows: int, s3: Any) -> 
         arn=description["TrainingJobArn"],
         model_data_url=model,
         seconds=description.get("TrainingTimeInSeconds", 0),
-        metrics=figures(description, model, validation_rows, s3),
+        metrics=read_metrics(description, model, validation_images, s3),
     )
 
 
-def figures(description: Mapping[str, Any], model: str, validation_rows: int, s3: Any) -> Mapping[str, Any]:
-    """metrics.json of the job's output; for the built-in algorithm, which has no output, what SageMaker measured."""
+def read_metrics(description: Mapping[str, Any], model: str, validation_images: int, s3: Any) -> Mapping[str, Any]:
+    """Return metrics.json of the job's output, or SageMaker's metrics for the built-in algorithm, which has none."""
     final = {metric["MetricName"]: metric["Value"] for metric in description.get("FinalMetricDataList", [])}
     if BUILT_IN_ACCURACY in final:
-        correct = round(final[BUILT_IN_ACCURACY] * validation_rows)
-        return {"validation": {"n": validation_rows, "correct": correct, "accuracy": correct / validation_rows}}
+        correct = round(final[BUILT_IN_ACCURACY] * validation_images)
+        return {"validation": {"n": validation_images, "correct": correct, "accuracy": correct / validation_images}}
     address = urlsplit(model.removesuffix("model.tar.gz") + "output.tar.gz")
     try:
         body = s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()
     except s3.exceptions.NoSuchKey:
-        raise TrainingFailedError(f"the job left no figures: {address.geturl()} is missing") from None
+        raise TrainingFailedError(f"the training job wrote no metrics: {address.geturl()} is missing") from None
     found: Mapping[str, Any] = json.loads(read_member(body, "metrics.json"))
     return found
 
 
 def read_member(archive: bytes, name: str) -> bytes:
-    """One file of a `tar.gz`, never unpacked to disk.
+    """Return one file of a `tar.gz` without unpacking it to disk.
 
     Raises
     ------
     TrainingFailedError
-        It is not there, or larger than metrics can be.
+        The file is missing, or larger than MAX_METRICS_BYTES.
     """
     with tarfile.open(fileobj=io.BytesIO(archive)) as members:
         for member in members:
@@ -172,4 +198,4 @@ def read_member(archive: bytes, name: str) -> bytes:
                 stream = members.extractfile(member)
                 if stream:
                     return stream.read()
-    raise TrainingFailedError(f"the job left no {name} in its output")
+    raise TrainingFailedError(f"the training job's output has no {name}, or one of more than {MAX_METRICS_BYTES} bytes")

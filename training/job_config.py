@@ -1,148 +1,140 @@
-"""What a job is to train: the algorithm, the data, the settings; all of it checked before anything is paid for."""
+"""Turn an operator's choices and the staged data into a training job, checked before it is paid for."""
 
-import argparse
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 import staging
-from common.stack import Stack
-from scripts.command import OperatorError
 from training import packages
-from training.algorithms import ALGORITHMS, CONTAINER, Algorithm, Data, HyperparameterError, InstanceTypeError
+from training.algorithms import CONTAINER, Algorithm, StagedData
+from training.errors import TrainingRequestError
 from training.launch import TrainingJobConfig, brings_packages
 
-PRETRAIN_EPOCHS = 20
 PACKAGES = Path("build/packages")
 NAMED = 3  # missing objects that an error names
 
 
-class TrainingRequestError(OperatorError):
-    """The job would fail: its settings, its data or its instances do not fit."""
-
-
 @dataclass(frozen=True)
 class TrainingRequest:
-    """A job before it is launched.
+    """A training job before its launch.
 
     Attributes
     ----------
-    serving_image : of the container that will serve its model
+    manifest : of the staged data
+    serving_image : URI of the container image that serves the model
     hyperparameters : all of them, as texts
-    fingerprint : names the data, the code and the settings that a model comes from
     """
 
     algorithm: Algorithm
     config: TrainingJobConfig
-    data: Data
     manifest: staging.Manifest
+    data: StagedData
     serving_image: str
     hyperparameters: dict[str, str]
-    fingerprint: str
 
-    @property
-    def validation_rows(self) -> int:
-        """How many images the model is judged by."""
-        return self.manifest.splits["validation"].count
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the data, the code and the hyperparameters: equal requests train the same model.
+
+        Packages in the model's archive count as well.
+        """
+        packaged = brings_packages(self.algorithm, self.config)
+        objects = {key: stored.md5 for key, stored in self.manifest.objects.items()}
+        content = [self.algorithm.name, objects, self.hyperparameters, packaged]
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+        for path in sorted(CONTAINER.rglob("*")) if self.algorithm.scripted else ():
+            if path.suffix in {".py", ".txt"}:
+                digest.update(path.relative_to(CONTAINER).as_posix().encode() + path.read_bytes())
+        return digest.hexdigest()
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """Which algorithm, and its settings."""
-    parser.add_argument("--algorithm", choices=ALGORITHMS, default="pytorch", help="which one trains (pytorch)")
-    parser.add_argument(
-        "--set", dest="settings", nargs="*", default=[], metavar="NAME=VALUE", help="hyperparameters (the recipe's)"
-    )
-    parser.add_argument("--pretrain", action="store_true", help="learn the staged other classes first")
+def make_request(
+    algorithm: Algorithm,
+    config: TrainingJobConfig,
+    manifest: staging.Manifest,
+    hyperparameters: Mapping[str, str],
+    *,
+    serving_image: str,
+) -> TrainingRequest:
+    """Return the request of a job on the staged data.
 
-
-def assign(stack: Stack, chosen: argparse.Namespace) -> TrainingRequest:
-    """Settle what is to be trained.
+    Parameters
+    ----------
+    hyperparameters : those that the operator chose
 
     Raises
     ------
     TrainingRequestError
-        A hyperparameter or the instance type does not fit, other classes are staged than the stack has, or what is
-        staged is not in S3.
-    staging.ManifestMissingError
-        Nothing is staged.
+        A hyperparameter or the instance type is invalid.
     """
-    s3 = boto3.client("s3", region_name=stack.region)
-    manifest = staging.read_manifest(s3, stack.bucket)
-    check_staged(stack, manifest, s3)
-    algorithm = ALGORITHMS[chosen.algorithm]
-    config = job_config_of(stack, algorithm)
-    data = Data(
+    data = describe_data(manifest)
+    algorithm.check_instance_type(config.instance_type)
+    complete = algorithm.complete_hyperparameters(hyperparameters, data)
+    return TrainingRequest(algorithm, config, manifest, data, serving_image, complete)
+
+
+def describe_data(manifest: staging.Manifest) -> StagedData:
+    """Return what a job needs to know of a manifest."""
+    return StagedData(
         classes=manifest.classes,
-        rows=manifest.splits["train"].count,
+        training_images=manifest.splits["train"].count,
+        validation_images=manifest.splits["validation"].count,
         data_format=manifest.format,
         shards=manifest.shard_count("train"),
-        size=manifest.image_side,
-        others=manifest.has_pretraining_data,
-    )
-    pretrain = {"pretrained": "0", "pretrain_epochs": str(PRETRAIN_EPOCHS)} if chosen.pretrain else {}
-    try:
-        algorithm.check_instances(config.instance_type, config.instance_count)
-        hyperparameters = algorithm.settle({**pretrain, **parse_settings(chosen.settings)}, data)
-    except (HyperparameterError, InstanceTypeError) as error:
-        raise TrainingRequestError(str(error)) from error
-    return TrainingRequest(
-        algorithm=algorithm,
-        config=config,
-        data=data,
-        manifest=manifest,
-        serving_image=stack.serving_images[algorithm.name],
-        hyperparameters=hyperparameters,
-        fingerprint=fingerprint_of(algorithm, config, manifest, hyperparameters),
+        image_size=manifest.image_side,
+        has_pretraining_data=manifest.has_pretraining_data,
     )
 
 
-def provide(assignment: TrainingRequest) -> None:
-    """Bring what a job that is cut off from any network needs to where it can reach it.
+def check_staged(manifest: staging.Manifest, *, classes: Sequence[str], bucket: str, environment: str, s3: Any) -> None:
+    """Check that the staged classes are the stack's, and that all objects of the manifest exist.
+
+    A job would fail only minutes after its start.
 
     Raises
     ------
     TrainingRequestError
-        It cannot be fetched.
+        The classes differ, or objects are missing.
     """
-    config = assignment.config
-    if not brings_packages(assignment.algorithm, config):
-        return
-    print("containers have no network: their packages go with the job")
-    try:
-        packages.put(PACKAGES, config.bucket, s3=boto3.client("s3", region_name=config.region))
-    except packages.PackagesError as error:
-        raise TrainingRequestError(str(error)) from error
+    advice = f"run `make stage ENV={environment}`"
+    if manifest.classes != tuple(classes):
+        raise TrainingRequestError(
+            f"the staged classes are {', '.join(manifest.classes)}, but the stack's are {', '.join(classes)}: {advice}"
+        )
+    prefixes = {key.partition("/")[0].partition(".")[0] for key in manifest.objects}
+    existing = {
+        each["Key"]
+        for prefix in prefixes
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        for each in page.get("Contents", ())
+    }
+    missing = sorted(set(manifest.objects) - existing)
+    if missing:
+        raise TrainingRequestError(
+            f"{len(missing)} of {len(manifest.objects)} staged objects are missing from s3://{bucket}, such as "
+            f"{', '.join(missing[:NAMED])}: {advice}"
+        )
 
 
-def job_config_of(stack: Stack, algorithm: Algorithm) -> TrainingJobConfig:
-    """What Terraform laid for jobs of an algorithm."""
-    return TrainingJobConfig(
-        image=stack.training_images[algorithm.name],
-        role_arn=stack.training_role_arn,
-        kms_key_arn=stack.kms_key_arn,
-        bucket=stack.bucket,
-        region=stack.region,
-        instance_type=stack.training_instance_types[algorithm.name],
-        instance_count=stack.training_instance_count,
-        spot=stack.training_spot,
-        network=stack.network,
-        tags=stack.tags,
-        name=f"scones-{stack.environment}-vehicles",
-    )
+def upload_packages(request: TrainingRequest, *, s3: Any) -> None:
+    """Upload the Python packages that a job without a network needs."""
+    config = request.config
+    if brings_packages(request.algorithm, config):
+        print("uploading Python packages, since the containers have no network")
+        packages.upload(PACKAGES, config.bucket, config.packages_prefix, s3=s3)
 
 
 def parse_settings(texts: Sequence[str]) -> dict[str, str]:
-    """Hyperparameters as a person writes them.
+    """Return the hyperparameters of NAME=VALUE texts.
 
     Raises
     ------
     TrainingRequestError
-        One is not NAME=VALUE, or is there twice.
+        A text is not NAME=VALUE, or a name occurs twice.
 
     Examples
     --------
@@ -153,45 +145,8 @@ def parse_settings(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         name, separator, value = text.partition("=")
         if not separator or not name or not value:
-            raise TrainingRequestError(f"{text!r} sets no hyperparameter: write NAME=VALUE, as in epochs=3")
+            raise TrainingRequestError(f"a hyperparameter must be NAME=VALUE, such as epochs=3 (got {text!r})")
         if name in found:
             raise TrainingRequestError(f"hyperparameter {name} is set twice")
         found[name] = value
     return found
-
-
-def check_staged(stack: Stack, manifest: staging.Manifest, s3: Any) -> None:
-    """Look whether all that the manifest names is there; a job finds out minutes later."""
-    again = f"run `make stage ENV={stack.environment}`"
-    if manifest.classes != stack.classes:
-        raise TrainingRequestError(
-            f"staged are {', '.join(manifest.classes)}, the stack has {', '.join(stack.classes)}: {again}"
-        )
-    prefixes = {key.partition("/")[0].partition(".")[0] for key in manifest.objects}
-    there = {
-        each["Key"]
-        for prefix in prefixes
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=stack.bucket, Prefix=prefix)
-        for each in page.get("Contents", ())
-    }
-    missing = sorted(set(manifest.objects) - there)
-    if missing:
-        raise TrainingRequestError(
-            f"{len(missing)} of {len(manifest.objects)} staged objects are gone from s3://{stack.bucket}, first "
-            f"{', '.join(missing[:NAMED])}: {again}"
-        )
-
-
-def fingerprint_of(
-    algorithm: Algorithm, config: TrainingJobConfig, manifest: staging.Manifest, hyperparameters: dict[str, str]
-) -> str:
-    """Names the data, the code and the settings that a model comes from: the same three give the same model.
-
-    One that brings its packages along is another than one that does not.
-    """
-    content = [algorithm.name, manifest.to_json()["objects"], hyperparameters, brings_packages(algorithm, config)]
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
-    for path in sorted(CONTAINER.rglob("*")) if algorithm.scripted else ():
-        if path.suffix in {".py", ".txt"}:
-            digest.update(path.relative_to(CONTAINER).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Launch a training job through the SageMaker SDK, of either algorithm."""
+"""Launch training jobs through the SageMaker SDK."""
 
 import logging
 import os
@@ -11,44 +11,46 @@ import boto3
 from botocore.exceptions import ClientError, ParamValidationError
 from pydantic import ValidationError
 
+from common.errors import OperatorError
 from common.stack import Network
 from training import packages
-from training.algorithms import CONTAINER, Algorithm, Channel, Data, channels
+from training.algorithms import CONTAINER, Algorithm, Channel, StagedData, channels
 
-HERE = Path(__file__).resolve().parent
-RECENT = 20  # jobs among which one is looked for
-FINGERPRINT = "SCONES_FINGERPRINT"
-MAX_SECONDS = 3600  # after which the job is stopped: nothing may train, and bill, for ever
-MAX_WAIT_SECONDS = 2 * MAX_SECONDS  # with what a job on spot instances may wait for them
-CHECKPOINTS = "checkpoints"
-
-
-REFUSALS = (ClientError, ParamValidationError, ValidationError)  # of SageMaker, of boto3, of the SDK
+SDK_CONFIG = Path(__file__).resolve().parent / "sagemaker_config.yaml"
+RECENT = 20  # jobs that are searched for one with the same fingerprint
+FINGERPRINT = "SCONES_FINGERPRINT"  # environment variable of a job
+MAX_SECONDS = 3600  # training time after which SageMaker stops a job, which bounds its cost
+MAX_WAIT_SECONDS = 2 * MAX_SECONDS  # the same for a job on spot instances, with the time it waits for them
+REFUSALS = (ClientError, ParamValidationError, ValidationError)  # raised by SageMaker, boto3 and the SDK
 
 
-class LaunchError(Exception):
-    """The job cannot be started."""
+class LaunchError(OperatorError):
+    """SageMaker or its SDK refused to start a job."""
 
 
 @dataclass(frozen=True)
 class TrainingJobConfig:
-    """What a job stands on.
+    """The AWS resources and instances of training jobs.
 
     Attributes
     ----------
-    image : URI of the container image that trains
-    kms_key_arn : encrypts what the job leaves
-    name : first part of the job's name
-    network : None where containers may reach any
-    tags : by which what the job costs is told apart
-    instance_count : hosts; with more than one they train one model together
-    spot : whether to train on instances that may be taken away, for less
+    image : URI of the training image
+    kms_key_arn : KMS key that encrypts a job's output
+    models_prefix, checkpoints_prefix, packages_prefix : in the bucket, without a slash
+    instance_count : number of hosts, which train one model together
+    spot : whether to use spot instances, which are cheaper and may be interrupted
+    name : first part of a job's name
+    tags : of the job, for cost allocation
+    network : subnets and security groups of an isolated job, or None for a job with internet access
     """
 
     image: str
     role_arn: str
     kms_key_arn: str
     bucket: str
+    models_prefix: str
+    checkpoints_prefix: str
+    packages_prefix: str
     region: str
     instance_type: str
     instance_count: int
@@ -59,25 +61,23 @@ class TrainingJobConfig:
 
 
 def launch(
-    algorithm: Algorithm, config: TrainingJobConfig, data: Data, hyperparameters: Mapping[str, str], fingerprint: str
+    algorithm: Algorithm,
+    config: TrainingJobConfig,
+    data: StagedData,
+    hyperparameters: Mapping[str, str],
+    fingerprint: str,
 ) -> str:
-    """Start a job on the staged data.
+    """Start a training job on the staged data and return its name.
 
     Parameters
     ----------
-    hyperparameters : as the algorithm settled them
-    fingerprint : names what the job's model comes from, so that `find` can find the job, and a job that was killed
-        is gone on with
-
-    Returns
-    -------
-    str
-        The job's name.
+    hyperparameters : complete ones
+    fingerprint : by which `find_training_job` finds the job, and a later job finds its checkpoints
 
     Raises
     ------
     LaunchError
-        SageMaker refuses it; the message says what to do.
+        SageMaker refused the job.
     """
     trainer = make_trainer(algorithm, config, hyperparameters, fingerprint, resumes=True)
     try:
@@ -98,29 +98,32 @@ def make_trainer(
     *,
     resumes: bool,
 ) -> Any:
-    """The SDK's trainer; for our own algorithm in script mode, with the code in `container/`.
+    """Return the SDK's trainer, in script mode for this project's algorithm.
 
     Parameters
     ----------
-    resumes : whether the job goes on where one with the same fingerprint was killed
+    resumes : whether the job resumes from checkpoints of a job with the same fingerprint
     """
     for variable in ("SAGEMAKER_USER_CONFIG_OVERRIDE", "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"):
-        os.environ.setdefault(variable, str(HERE / "sagemaker_config.yaml"))
-    # it would simulate the role with actions of a network that our role has no use for, and refuse it
+        os.environ.setdefault(variable, str(SDK_CONFIG))
+    # The SDK would check the role for network permissions that this role does not need.
     os.environ.setdefault("SAGEMAKER_VALIDATE_ROLE", "false")
-    # two seconds and a gigabyte of packages: imported only by whoever trains
+    # imported here, since importing the SDK takes two seconds
     from sagemaker.core.helper.session_helper import Session
     from sagemaker.core.shapes import CheckpointConfig, StoppingCondition, Tag
     from sagemaker.core.training.configs import Compute, Networking, OutputDataConfig
     from sagemaker.train import ModelTrainer
 
-    for noisy in ("sagemaker.config", "sagemaker.core.utils.utils", "sagemaker.train"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)  # what it says there, this command says in its own words
+    for logger in ("sagemaker.config", "sagemaker.core.utils.utils", "sagemaker.train"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
+    session = Session(boto_session=boto3.Session(region_name=config.region), default_bucket=config.bucket)
+    # https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html; the built-in algorithm resumes as well
+    checkpoints = CheckpointConfig(s3_uri=f"s3://{config.bucket}/{config.checkpoints_prefix}/{fingerprint}")
     trainer = ModelTrainer(
-        sagemaker_session=Session(boto_session=boto3.Session(region_name=config.region), default_bucket=config.bucket),
+        sagemaker_session=session,
         role=config.role_arn,
         base_job_name=config.name,
-        input_s3_key_prefix="models",
+        input_s3_key_prefix=config.models_prefix,
         training_image=config.image,
         compute=Compute(
             instance_type=config.instance_type,
@@ -128,7 +131,7 @@ def make_trainer(
             enable_managed_spot_training=config.spot,
         ),
         output_data_config=OutputDataConfig(
-            s3_output_path=f"s3://{config.bucket}/models", kms_key_id=config.kms_key_arn
+            s3_output_path=f"s3://{config.bucket}/{config.models_prefix}", kms_key_id=config.kms_key_arn
         ),
         stopping_condition=StoppingCondition(
             max_runtime_in_seconds=MAX_SECONDS,
@@ -140,64 +143,55 @@ def make_trainer(
             subnets=list(config.network.subnet_ids) if config.network else None,
             security_group_ids=list(config.network.security_group_ids) if config.network else None,
             enable_network_isolation=config.network is not None,
-            # hosts tell each other what they learned of the data
+            # gradients reveal training data
             enable_inter_container_traffic_encryption=config.instance_count > 1,
         ),
         tags=[Tag(key=key, value=value) for key, value in config.tags.items()],
-        # the built-in algorithm takes them up too: https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html
-        checkpoint_config=CheckpointConfig(s3_uri=checkpoints(config.bucket, fingerprint)) if resumes else None,
-        **(script(config) if algorithm.scripted else {}),
+        checkpoint_config=checkpoints if resumes else None,
+        **(script_mode(config) if algorithm.scripted else {}),
     )
     return trainer.with_metric_definitions(metric_definitions(algorithm)) if algorithm.metrics else trainer
 
 
-def script(config: TrainingJobConfig) -> dict[str, Any]:
-    """What the trainer needs beside for code of our own."""
+def script_mode(config: TrainingJobConfig) -> dict[str, Any]:
+    """Return the arguments of the SDK's trainer for the code in container/."""
     from sagemaker.core.training.configs import SourceCode
     from sagemaker.train.distributed import Torchrun
 
-    # on a host with several GPUs the driver starts a process for each, which only the host can count
-    several = config.instance_count > 1 or "-gpu-" in config.image
+    # torchrun starts a process for each GPU of a host; only the host knows their number
+    distributed = config.instance_count > 1 or "-gpu-" in config.image
     code = SourceCode(
         source_dir=str(CONTAINER),
         entry_script="train.py",
         requirements="requirements.txt",
         ignore_patterns=["__pycache__", ".mypy_cache", ".ruff_cache"],
     )
-    return {
-        "source_code": code,
-        "distributed": Torchrun() if several else None,
-    }
+    return {"source_code": code, "distributed": Torchrun() if distributed else None}
 
 
 def brings_packages(algorithm: Algorithm, config: TrainingJobConfig) -> bool:
-    """Whether a job and its model are given the packages that they could not fetch themselves."""
+    """Return whether a job and its model contain Python packages, which their containers cannot download."""
     return algorithm.scripted and config.network is not None
 
 
-def checkpoints(bucket: str, fingerprint: str) -> str:
-    """Where jobs for the same model keep how far they are."""
-    return f"s3://{bucket}/{CHECKPOINTS}/{fingerprint}"
-
-
-def forget(bucket: str, fingerprint: str, *, s3: Any) -> None:
-    """Delete the checkpoints of a job that has ended well."""
-    prefix = f"{CHECKPOINTS}/{fingerprint}/"
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+def delete_checkpoints(config: TrainingJobConfig, fingerprint: str, *, s3: Any) -> None:
+    """Delete the checkpoints of a completed job."""
+    prefix = f"{config.checkpoints_prefix}/{fingerprint}/"
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=config.bucket, Prefix=prefix):
         keys = [{"Key": each["Key"]} for each in page.get("Contents", ())]
         if keys:
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+            s3.delete_objects(Bucket=config.bucket, Delete={"Objects": keys, "Quiet": True})
 
 
 def input_channels(
-    algorithm: Algorithm, config: TrainingJobConfig, data: Data, hyperparameters: Mapping[str, str]
+    algorithm: Algorithm, config: TrainingJobConfig, data: StagedData, hyperparameters: Mapping[str, str]
 ) -> list[Any]:
-    """The input channels, as the SDK has them."""
+    """Return the input channels as the SDK's objects."""
     from sagemaker.core import shapes
 
     found = channels(algorithm, data, config.instance_count, hyperparameters)
     if brings_packages(algorithm, config):
-        found.append(Channel(packages.CHANNEL, f"{packages.CHANNEL}/", "application/zip"))
+        found.append(Channel(packages.CHANNEL, f"{config.packages_prefix}/", "application/zip"))
     return [
         shapes.Channel(
             channel_name=channel.name,
@@ -215,14 +209,14 @@ def input_channels(
 
 
 def metric_definitions(algorithm: Algorithm) -> list[Any]:
-    """How SageMaker finds the figures of each epoch in the log."""
+    """Return SageMaker's metric definitions for the training log."""
     from sagemaker.core.shapes import MetricDefinition
 
     return [MetricDefinition(name=name, regex=regex) for name, regex in algorithm.metrics.items()]
 
 
-def find(name: str, fingerprint: str, *, sagemaker: Any) -> str | None:
-    """A job that is under way or done for the same model, so that nothing is trained, and billed, twice.
+def find_training_job(name: str, fingerprint: str, *, sagemaker: Any) -> str | None:
+    """Return the name of a running or completed job with the same fingerprint, or None.
 
     Parameters
     ----------
@@ -241,10 +235,12 @@ def find(name: str, fingerprint: str, *, sagemaker: Any) -> str | None:
 
 
 def explain(error: Exception) -> str:
-    """One line on why SageMaker, or its SDK before it is asked, refused, and what to do."""
+    """Return in one line why SageMaker or its SDK refused a job, and what to do."""
     if not isinstance(error, ClientError):
-        return f"SageMaker's SDK refuses the job: {' '.join(str(error).split())}"
-    said = error.response["Error"].get("Message", str(error))
+        return f"the SageMaker SDK refused the job: {' '.join(str(error).split())}"
+    message = error.response["Error"].get("Message", str(error))
     if error.response["Error"].get("Code") == "ResourceLimitExceeded":
-        return f"{said} Ask for more under Service Quotas, SageMaker, or set another training_instance_type."
-    return f"SageMaker refuses the job: {said}"
+        return (
+            f"{message} Request a higher quota under Service Quotas, SageMaker, or set another training_instance_type."
+        )
+    return f"SageMaker refused the job: {message}"

@@ -1,7 +1,7 @@
-"""The packages that containers need beside what AWS's images have, for those that are cut off from any network.
+"""Python packages for containers without a network, which lack them in AWS's images.
 
-Fetched where there is a network, put into the bucket, and handed to the job as a channel; the job puts those that its
-model needs beside the code that serves it.
+The operator's machine downloads the wheels and uploads them to the bucket. A training job receives them in a channel,
+and copies those for serving into its model's archive.
 """
 
 import subprocess
@@ -9,71 +9,69 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from common.errors import OperatorError
 from training.algorithms import CONTAINER
 
 CHANNEL = "packages"
-REQUIREMENTS = {"training": "requirements.txt", "serving": "serving/requirements.txt"}
+REQUIREMENTS = {"training": "requirements.txt", "serving": "serving-requirements.txt"}
 # AWS's images of PyTorch 2.6: https://aws.github.io/deep-learning-containers/reference/available_images/
 PYTHON = "3.12"
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 
 
-class PackagesError(Exception):
-    """They cannot be fetched."""
-
-
-def environment(folder: str) -> dict[str, str]:
-    """What has pip in a container look into a folder, and nowhere else.
+def pip_environment(folder: str) -> dict[str, str]:
+    """Return the environment variables that make pip in a container install from one folder only.
 
     Source: https://pip.pypa.io/en/stable/topics/configuration/#environment-variables
     """
     return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": folder}
 
 
-TRAINING = environment(f"/opt/ml/input/data/{CHANNEL}/training")
-SERVING = environment(f"/opt/ml/model/code/{CHANNEL}")
+TRAINING = pip_environment(f"/opt/ml/input/data/{CHANNEL}/training")
+SERVING = pip_environment(f"/opt/ml/model/code/{CHANNEL}")
 
 
-def fetch(directory: Path) -> list[Path]:
-    """Have pip fetch the wheels for AWS's images; what is there already is kept.
+def download(directory: Path) -> list[Path]:
+    """Download the wheels for AWS's images, except for those that exist.
 
     Parameters
     ----------
-    directory : with a folder for training and one for serving
+    directory : gets a folder for training and one for serving
 
     Returns
     -------
     list of Path
-        All wheels there.
+        All wheels in the directory.
 
     Raises
     ------
-    PackagesError
-        pip refuses; the message is its last line.
+    OperatorError
+        pip failed; the message contains its last line.
     """
     platforms = [argument for platform in PLATFORMS for argument in ("--platform", platform)]
-    for part, requirements in REQUIREMENTS.items():
+    for purpose, requirements in REQUIREMENTS.items():
+        folder = directory / purpose
         command = [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
             *("--implementation", "cp", "--python-version", PYTHON, *platforms),
-            *("--find-links", str(directory / part), "--dest", str(directory / part)),
+            *("--find-links", str(folder), "--dest", str(folder)),
             *("--requirement", str(CONTAINER / requirements)),
         ]
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         if answer.returncode:
-            said = answer.stderr.strip().splitlines() or ["pip says nothing"]
-            raise PackagesError(
-                f"the packages for containers without a network cannot be fetched: {said[-1]} "
-                f"(or put the wheels for Python {PYTHON} into {directory / part}, and set PIP_NO_INDEX=1)"
+            lines = answer.stderr.strip().splitlines() or ["pip printed nothing"]
+            raise OperatorError(
+                f"cannot download the packages for containers without a network: {lines[-1]} "
+                f"(without an index, put the wheels for Python {PYTHON} into {folder} and set PIP_NO_INDEX=1)"
             )
     return sorted(directory.glob("*/*.whl"))
 
 
-def put(directory: Path, bucket: str, *, s3: Any) -> None:
-    """Bring the wheels to the bucket, but for those that are there."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{CHANNEL}/")
-    there = {each["Key"]: each["Size"] for page in pages for each in page.get("Contents", ())}
-    for path in fetch(directory):
-        key = f"{CHANNEL}/{path.relative_to(directory).as_posix()}"
-        if there.get(key) != path.stat().st_size:
+def upload(directory: Path, bucket: str, prefix: str, *, s3: Any) -> None:
+    """Download the wheels and upload them below a prefix, except for those that exist there."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
+    sizes = {each["Key"]: each["Size"] for page in pages for each in page.get("Contents", ())}
+    for path in download(directory):
+        key = f"{prefix}/{path.relative_to(directory).as_posix()}"
+        if sizes.get(key) != path.stat().st_size:
             s3.upload_file(str(path), bucket, key)

@@ -11,8 +11,8 @@ from typing import Any
 
 from common.errors import OperatorError
 from training.algorithms import Range
-from training.follow import TrainingJob, result
-from training.job_config import TrainingRequest, fingerprint_of
+from training.follow import TrainingJob, read_result
+from training.job_config import TrainingRequest
 from training.launch import FINGERPRINT, RECENT, REFUSALS, LaunchError, explain, input_channels, make_trainer
 
 POLL_SECONDS = 2.0
@@ -77,7 +77,7 @@ def tune(request: TrainingRequest, search: Search, *, sagemaker: Any, s3: Any) -
     best, tuned = follow_tuning(name, sagemaker=sagemaker)
     print(f"best training job: {best}")
     described = sagemaker.describe_training_job(TrainingJobName=best)
-    job = result(described, validation_rows=request.validation_rows, s3=s3)
+    job = read_result(described, validation_images=request.data.validation_images, s3=s3)
     return with_hyperparameters(request, tuned), replace(job, best_of=count_scored(name, sagemaker=sagemaker))
 
 
@@ -89,9 +89,7 @@ def search_fingerprint(request: TrainingRequest, search: Search) -> str:
 
 def with_hyperparameters(request: TrainingRequest, tuned: Mapping[str, str]) -> TrainingRequest:
     """Return the request that trains with these hyperparameters."""
-    hyperparameters = {**request.hyperparameters, **tuned}
-    fingerprint = fingerprint_of(request.algorithm, request.config, request.manifest, hyperparameters)
-    return replace(request, hyperparameters=hyperparameters, fingerprint=fingerprint)
+    return replace(request, hyperparameters={**request.hyperparameters, **tuned})
 
 
 def launch_tuning(request: TrainingRequest, search: Search, fingerprint: str) -> str:

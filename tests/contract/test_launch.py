@@ -20,11 +20,19 @@ from tests.contract.test_sagemaker_sdk import role, sdk  # noqa: F401 (fixtures)
 from tests.unit.container.jobs import draw_split
 from tests.unit.training.wheels import write_wheels
 from training import packages
-from training.algorithms import ALGORITHMS, Data
+from training.algorithms import ALGORITHMS, StagedData
 from training.launch import LaunchError, TrainingJobConfig, launch
 
 GROUP = "/aws/sagemaker/TrainingJobs"
-DATA = Data(classes=("bicycle", "motorcycle"), rows=900, data_format="recordio", shards=2, size=32, others=False)
+DATA = StagedData(
+    classes=("bicycle", "motorcycle"),
+    training_images=900,
+    validation_images=100,
+    data_format="recordio",
+    shards=2,
+    image_size=32,
+    has_pretraining_data=False,
+)
 
 
 @pytest.fixture
@@ -37,6 +45,9 @@ def make_ground(sdk: Any, role: str, sagemaker: SageMaker) -> Any:  # noqa: F811
             "role_arn": role,
             "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/some-key",
             "bucket": sagemaker.bucket,
+            "models_prefix": "models",
+            "checkpoints_prefix": "checkpoints",
+            "packages_prefix": "packages",
             "region": "us-east-1",
             "instance_type": "ml.m5.xlarge",
             "instance_count": 1,
@@ -96,7 +107,7 @@ def test_the_built_in_algorithm_brings_its_own_code(make_ground: Any, sagemaker:
     config = make_ground("image-classification:1", instance_type="ml.g4dn.xlarge")
     algorithm = ALGORITHMS["image-classification"]
     data = replace(DATA, shards=1)
-    settled = algorithm.settle({}, data)
+    settled = algorithm.complete_hyperparameters({}, data)
 
     # WHEN
     job = sagemaker.job(launch(algorithm, config, data, settled, "same"))
@@ -113,12 +124,14 @@ def test_a_refusal_is_one_line(make_ground: Any) -> None:
     config = make_ground("pytorch-training:2.6", name="no name for a job_")
 
     # WHEN / THEN
-    with pytest.raises(LaunchError, match="SageMaker refuses the job") as caught:
+    with pytest.raises(LaunchError, match="SageMaker refused the job") as caught:
         launch(ALGORITHMS["pytorch"], config, DATA, {"classes": "a,b"}, "same")
     assert "\n" not in str(caught.value)
 
 
-STAGED = Data(classes=("dark", "light"), rows=24, data_format="images", shards=0, size=32, others=False)
+STAGED = replace(
+    DATA, classes=("dark", "light"), training_images=24, validation_images=8, data_format="images", shards=0
+)
 SCRATCH = {"classes": "dark,light", "pretrained": "0", "batch_size": "8"}
 
 
@@ -161,7 +174,7 @@ def test_shards_are_dealt_to_two_hosts_that_train_one_model(
         (tmp_path / split).mkdir()
         for path in write_shards(tmp_path / split, records, count=26, shard_records=most):
             sagemaker.put(f"{split}/{path.name}", path.read_bytes())
-    data = replace(STAGED, rows=26, data_format="recordio", shards=3)
+    data = replace(STAGED, training_images=26, validation_images=26, data_format="recordio", shards=3)
 
     # WHEN
     config = make_ground("pytorch-training:2.6", instance_count=2)
@@ -170,7 +183,9 @@ def test_shards_are_dealt_to_two_hosts_that_train_one_model(
 
     # THEN one host has the first shard and the third, the other the second, whose rows are as many as both take
     assert job["TrainingJobStatus"] == "Completed", sagemaker.log(GROUP, name)
-    assert any("17 images to train on, in each of 2 processes" in line for line in sagemaker.log(GROUP, name))
+    assert any(
+        '"training_images": 17, "validation_images": 26, "processes": 2' in line for line in sagemaker.log(GROUP, name)
+    )
     output = job["ModelArtifacts"]["S3ModelArtifacts"].replace("model.tar.gz", "output.tar.gz")
     measured = sagemaker.read(output, "metrics.json")
     assert measured["images_per_second"] * measured["seconds"] == pytest.approx(2 * 9 * 2)
@@ -183,7 +198,7 @@ def test_a_job_that_was_killed_is_gone_on_with(make_ground: Any, sagemaker: Sage
     config = make_ground("pytorch-training:2.6")
     settings = {**SCRATCH, "epochs": "60"}
     first = launch(ALGORITHMS["pytorch"], config, STAGED, settings, "same model")
-    eventually(lambda: any("epoch=3/60" in line for line in sagemaker.log(GROUP, first)), seconds=60)
+    eventually(lambda: any('"epoch": 3, "epochs": 60' in line for line in sagemaker.log(GROUP, first)), seconds=60)
     sagemaker.client.stop_training_job(TrainingJobName=first)
     assert sagemaker.trained(first)["TrainingJobStatus"] == "Stopped"
 
@@ -193,9 +208,9 @@ def test_a_job_that_was_killed_is_gone_on_with(make_ground: Any, sagemaker: Sage
     # THEN it trains what is left
     assert sagemaker.trained(second)["TrainingJobStatus"] == "Completed"
     log = sagemaker.log(GROUP, second)
-    assert any("epochs were trained before" in line for line in log)
-    assert not any("epoch=1/60" in line for line in log)
-    assert any("epoch=60/60" in line for line in log)
+    assert any('"event": "resumed"' in line for line in log)
+    assert not any('"epoch": 1, "epochs": 60' in line for line in log)
+    assert any('"epoch": 60, "epochs": 60' in line for line in log)
 
 
 @pytest.mark.usefixtures("_staged")
@@ -205,7 +220,7 @@ def test_a_job_without_a_network_brings_its_packages_and_leaves_them_with_its_mo
     # GIVEN
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(write_wheels(tmp_path / "index")))
-    packages.put(tmp_path / "packages", sagemaker.bucket, s3=sagemaker.s3)
+    packages.upload(tmp_path / "packages", sagemaker.bucket, "packages", s3=sagemaker.s3)
     config = make_ground("pytorch-training:2.6", network=Network(("subnet-1",), ("sg-1",)))
 
     # WHEN

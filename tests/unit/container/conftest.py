@@ -1,31 +1,49 @@
-"""The container's modules by their own names, as they find each other inside it; and one small trained model."""
+"""Training jobs, and one small trained model that the tests share."""
 
+import os
+
+# Set before torch is imported. The tensors are too small for several threads, which compete with parallel tests.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.unit.container.jobs import CONTAINER, Job, draw_split
-
-# scope of the import path: these modules import each other as neighbours, since a container has only their folder
-sys.path.insert(0, str(CONTAINER))
+from tests.unit.container.jobs import CONTAINER, SETTINGS, Job, draw_job
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Job:
-    """A job that ran one epoch from scratch on 40 drawn images."""
-    job = Job(tmp_path_factory.mktemp("trained"))
-    draw_split(job.folder / "train", 40, seed=1)
-    draw_split(job.folder / "validation", 12, seed=2)
-    answer = job.run(classes="light,dark", pretrained=0, epochs=1, batch_size=16)
+    """A job that ran as the training container runs it: a script in a copy of container/, in its own process."""
+    job = draw_job(tmp_path_factory.mktemp("trained"))
+    code = job.folder / "code"
+    shutil.copytree(CONTAINER, code, ignore=shutil.ignore_patterns("__pycache__"))
+    answer = subprocess.run(
+        [sys.executable, "train.py", "--epochs", "1"],  # the SDK passes the hyperparameters as arguments as well
+        cwd=code,
+        env=job.environment(**SETTINGS),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert answer.returncode == 0, answer.stderr
+    (job.folder / "log").write_text(answer.stdout)
     return job
 
 
 @pytest.fixture
+def _no_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skip the slow ONNX export of jobs in this process."""
+    from training.container.classifier import artifacts
+
+    monkeypatch.setattr(artifacts, "export", lambda *_: None)
+
+
+@pytest.fixture
 def job(tmp_path: Path) -> Job:
-    """A job with a few images in its channels, that has not run yet."""
-    job = Job(tmp_path)
-    draw_split(job.folder / "train", 4, seed=1)
-    draw_split(job.folder / "validation", 4, seed=2)
-    return job
+    """A job on a few images that has not run."""
+    return draw_job(tmp_path, train=4, validation=4)

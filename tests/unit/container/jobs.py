@@ -1,4 +1,4 @@
-"""A training job's folder, filled with drawn images, and the process that works in it."""
+"""A training job on synthetic images, in a folder laid out like a container's."""
 
 import io
 import json
@@ -6,104 +6,181 @@ import os
 import struct
 import subprocess
 import sys
+import warnings
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from PIL import Image
 
 CONTAINER = Path(__file__).resolve().parents[3] / "training" / "container"
+SETTINGS: dict[str, Any] = {"classes": "light,dark", "pretrained": 0, "epochs": 1, "batch_size": 16}
+ASK = """
+import sys, inference
+model = inference.model_fn("..")
+with open(sys.argv[1], "rb") as image:
+    print(inference.transform_fn(model, image.read(), "image/png", "application/json")[0])
+"""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job in a folder laid out as a container's."""
+    """One training job and its folder."""
 
     folder: Path
 
-    def run(self, **hyperparameters: object) -> "subprocess.CompletedProcess[str]":
-        """Run train.py to its end."""
-        return subprocess.run(
-            [sys.executable, str(CONTAINER / "train.py"), "--epochs", "1"],  # the SDK repeats hyperparameters here
-            env=self.environment(**hyperparameters),
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+    def run(self, **hyperparameters: object) -> list[dict[str, Any]]:
+        """Run the job in this process and return the events of its log."""
+        status, events = self._run(hyperparameters)
+        assert status == 0, events
+        return events
+
+    def fail(self, **hyperparameters: object) -> list[dict[str, Any]]:
+        """Run a job that must exit with status 1, and return the events of its log."""
+        status, events = self._run(hyperparameters)
+        assert status == 1
+        return events
+
+    def _run(self, hyperparameters: dict[str, object]) -> tuple[object, list[dict[str, Any]]]:
+        from training.container.classifier.job import main
+
+        output, status = io.StringIO(), 0
+        with (
+            patch.dict(os.environ, self.environment(**hyperparameters)),
+            redirect_stdout(output),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")  # from the ONNX exporter
+            try:
+                main()
+            except SystemExit as end:
+                return end.code, read_events(output.getvalue())
+        return status, read_events(output.getvalue())
 
     def environment(self, **hyperparameters: object) -> dict[str, str]:
-        """The variables of its process."""
+        """Return the variables of the job's process."""
         channels = {
             f"SM_CHANNEL_{name.upper()}": str(self.folder / name)
             for name in ("train", "validation", "train_lst", "validation_lst", "pretrain")
             if (self.folder / name).is_dir()
         }
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         return {
-            **os.environ,
+            **inherited,
             **channels,
             "SM_HPS": json.dumps(hyperparameters),
             "SM_MODEL_DIR": str(self.model),
             "SM_OUTPUT_DIR": str(self.folder / "output"),
-            "SM_OUTPUT_DATA_DIR": str(self.folder / "output" / "data"),
+            "SM_OUTPUT_DATA_DIR": str(self.output),
             "SM_CHECKPOINT_DIR": str(self.checkpoints),
         }
 
     @property
     def checkpoints(self) -> Path:
-        """What outlives a process that was killed, where there is such a folder."""
+        """The checkpoint folder, which exists only for a job with a checkpoint location."""
         return self.folder / "checkpoints"
 
     @property
     def model(self) -> Path:
-        """What becomes model.tar.gz."""
+        """The folder that becomes model.tar.gz."""
         return self.folder / "model"
 
     @property
+    def output(self) -> Path:
+        """The folder that becomes output.tar.gz."""
+        return self.folder / "output" / "data"
+
+    @property
+    def predictions(self) -> Path:
+        """The validation predictions."""
+        return self.output / "validation.csv"
+
+    @property
+    def metrics(self) -> Any:
+        """The content of metrics.json."""
+        return json.loads((self.output / "metrics.json").read_text())
+
+    @property
     def failure(self) -> str:
-        """The reason that SageMaker would show."""
+        """The failure reason that SageMaker would show."""
         return (self.folder / "output" / "failure").read_text()
 
 
+def read_events(log: str) -> list[dict[str, Any]]:
+    """Return the events of a training log."""
+    return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+
+
+def names(events: list[dict[str, Any]]) -> list[str]:
+    """Return the names of events."""
+    return [event["event"] for event in events]
+
+
+def draw_job(folder: Path, *, train: int = 40, validation: int = 12) -> Job:
+    """Return a job on so many synthetic images, the same in each job."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draw_split(folder / "train", train, seed=1)
+    draw_split(folder / "validation", validation, seed=2)
+    return Job(folder)
+
+
 def draw_split(folder: Path, count: int, *, seed: int, size: tuple[int, int] = (32, 32)) -> None:
-    """Light and dark images in turn in `folder`, and their manifest in `<folder>_lst`."""
+    """Write light and dark images in turn into `folder`, and their manifest into `<folder>_lst`."""
     folder.mkdir()
     generator = np.random.default_rng(seed)
     lines = []
-    for row in range(count):
-        label = row % 2
-        centre = 70 if label else 180
-        pixels = np.clip(generator.normal(centre, 40, (size[1], size[0], 3)), 0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(folder / f"image_{row}.png")
-        lines.append(f"{row}\t{label}\timage_{row}.png\n")
+    for index in range(count):
+        label = index % 2
+        mean = 70 if label else 180
+        pixels = np.clip(generator.normal(mean, 40, (size[1], size[0], 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"image_{index}.png")
+        lines.append(f"{index}\t{label}\timage_{index}.png\n")
     write_manifest(folder, "".join(lines))
 
 
 def write_manifest(folder: Path, content: str) -> None:
-    """The manifest of the images in `folder`, in its own channel."""
+    """Write the manifest of the images in `folder` into its channel."""
     manifests = folder.with_name(f"{folder.name}_lst")
     manifests.mkdir(exist_ok=True)
     (manifests / f"{folder.name}.lst").write_text(content)
 
 
 def pack(folder: Path) -> None:
-    """Make the images in `folder` one RecordIO shard, which needs no manifest."""
+    """Replace the images in `folder` by one RecordIO shard."""
     manifest = folder.with_name(f"{folder.name}_lst") / f"{folder.name}.lst"
     records = []
     for line in manifest.read_text().splitlines():
-        row, label, name = line.split("\t")
-        records.append(record(int(row), float(label), (folder / name).read_bytes()))
+        index, label, name = line.split("\t")
+        records.append(record(int(index), float(label), (folder / name).read_bytes()))
         (folder / name).unlink()
     (folder / f"{folder.name}-00000.rec").write_bytes(b"".join(records))
 
 
-def record(row: int, label: float, body: bytes, *, flag: int = 0, labels: int = 0) -> bytes:
-    """One image as RecordIO has it."""
-    content = struct.pack("<IfQQ", labels, label, row, 0) + body
+def record(index: int, label: float, body: bytes, *, flag: int = 0, labels: int = 0) -> bytes:
+    """Return one image as a RecordIO record."""
+    content = struct.pack("<IfQQ", labels, label, index, 0) + body
     return struct.pack("<II", 0xCED7230A, flag << 29 | len(content)) + content + bytes(-len(content) % 4)
 
 
 def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
-    """An image file's bytes."""
+    """Return an image as a file's content."""
     stream = io.BytesIO()
     image.save(stream, kind)
     return stream.getvalue()
+
+
+def ask_in_process(code: Path, image: Path) -> list[float]:
+    """Return the probabilities from a model's code folder, in a process that can import nothing of this repository."""
+    answer = subprocess.run(
+        [sys.executable, "-c", ASK, str(image)],
+        cwd=code,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 0, answer.stderr
+    probabilities: list[float] = json.loads(answer.stdout)
+    return probabilities

@@ -1,19 +1,19 @@
-"""Shards: what they hold is what single images hold, and what is none is refused."""
+"""RecordIO shards: equal to single images, compatible with staging, and checked."""
 
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from data import read_channel
-from errors import InputError
-from recordio import read_records
 
 from staging.recordio import Record, write_shards
 from tests.unit.container.jobs import draw_split, pack, record
+from training.container.classifier.data import read_channel
+from training.container.classifier.errors import InputError
+from training.container.classifier.recordio import read_records
 
 
-def test_a_channel_of_shards_is_the_channel_of_images(tmp_path: Path) -> None:
+def test_shards_and_images_give_the_same_split(tmp_path: Path) -> None:
     # GIVEN
     draw_split(tmp_path / "train", 7, seed=1)
     channels = {"SM_CHANNEL_TRAIN": str(tmp_path / "train"), "SM_CHANNEL_TRAIN_LST": str(tmp_path / "train_lst")}
@@ -26,45 +26,45 @@ def test_a_channel_of_shards_is_the_channel_of_images(tmp_path: Path) -> None:
     # THEN
     assert np.array_equal(shards.images, images.images)
     assert np.array_equal(shards.labels, images.labels)
-    assert shards.names == tuple(str(row) for row in range(7))
+    assert shards.names == tuple(str(index) for index in range(7))
 
 
-def test_what_staging_writes_is_read_also_where_an_image_holds_the_magic_number(tmp_path: Path) -> None:
+def test_shards_of_staging_are_read_even_if_an_image_contains_the_magic_number(tmp_path: Path) -> None:
     # GIVEN
     magic = bytes.fromhex("0a23d7ce")
     images = [b"a PNG", magic, b"abcd" + magic + b"efg" + magic * 2 + b"h", b"a" + magic]
 
     # WHEN
     (shard,) = write_shards(
-        tmp_path, [Record(row, row % 2, image) for row, image in enumerate(images)], count=len(images)
+        tmp_path, [Record(index, index % 2, image) for index, image in enumerate(images)], count=len(images)
     )
 
     # THEN
-    assert list(read_records(shard)) == [(row, row % 2, image) for row, image in enumerate(images)]
+    assert list(read_records(shard)) == [(index, index % 2, image) for index, image in enumerate(images)]
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (record(3, 1, b"image")[:-4], "shard.rec is cut short"),
-        (record(3, 1, b"image") + b"\x0a", "shard.rec is cut short"),
-        (b"x" * 64, "shard.rec is no RecordIO of images"),
-        (record(3, 1, b"image", flag=1), "shard.rec is cut short"),
-        (record(3, 1, b"image", flag=3), "shard.rec is no RecordIO of images"),
-        (record(3, 1.5, b"image"), "shard.rec, row 3: must have one class"),
-        (record(3, 1, b"image", labels=2), "shard.rec, row 3: must have one class"),
+        (record(3, 1, b"image")[:-4], "shard.rec is truncated"),
+        (record(3, 1, b"image") + b"\x0a", "shard.rec is truncated"),
+        (b"x" * 64, "shard.rec is not RecordIO of images"),
+        (record(3, 1, b"image", flag=1), "shard.rec is truncated"),
+        (record(3, 1, b"image", flag=3), "shard.rec is not RecordIO of images"),
+        (record(3, 1.5, b"image"), "shard.rec, record 3: the label must be one whole number"),
+        (record(3, 1, b"image", labels=2), "shard.rec, record 3: the label must be one whole number"),
     ],
     ids=[
-        "cut record",
-        "cut frame",
+        "truncated record",
+        "truncated frame",
         "other content",
-        "first part alone",
+        "first part only",
         "last part first",
-        "no whole class",
-        "several classes",
+        "fractional label",
+        "several labels",
     ],
 )
-def test_what_is_no_shard_of_images_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_invalid_shard_is_rejected(tmp_path: Path, content: bytes, reason: str) -> None:
     # GIVEN
     path = tmp_path / "shard.rec"
     path.write_bytes(content)

@@ -1,23 +1,24 @@
-"""Resizing as one multiplication."""
+"""Resizing by matrix multiplication agrees with PyTorch's interpolation."""
 
 import pytest
 import torch
-from resizing import resize
 from torch.nn import functional
+
+from training.container.classifier.resizing import resize
 
 
 @pytest.fixture
 def images() -> torch.Tensor:
-    """Noise: 2 images of 24 x 40."""
+    """2 noise images of 24 x 40."""
     return torch.rand(2, 3, 24, 40, generator=torch.Generator().manual_seed(1))
 
 
-def test_it_enlarges_as_pytorch_does(images: torch.Tensor) -> None:
+def test_upscaling_equals_pytorch(images: torch.Tensor) -> None:
     expected = functional.interpolate(images, size=(96, 96), mode="bicubic", align_corners=False)
     assert torch.allclose(resize(images, 96), expected, atol=1e-5)
 
 
-def test_what_shrinks_is_smoothed_first(images: torch.Tensor) -> None:
+def test_downscaling_is_antialiased(images: torch.Tensor) -> None:
     # GIVEN
     expected = functional.interpolate(images, size=(16, 16), mode="bicubic", align_corners=False, antialias=True)
 
@@ -27,6 +28,6 @@ def test_what_shrinks_is_smoothed_first(images: torch.Tensor) -> None:
     assert torch.allclose(resize(stripes, 32)[..., 4:-4], torch.full((24,), 0.5), atol=0.06)
 
 
-def test_an_image_of_the_size_is_left_as_it_is() -> None:
+def test_image_of_the_right_size_is_returned_unchanged() -> None:
     image = torch.rand(1, 3, 8, 8)
     assert resize(image, 8) is image

@@ -1,17 +1,18 @@
-"""Hyperparameters: what is not said takes the recipe's value, what cannot be meant is refused by name."""
+"""Hyperparameters: defaults, types, and errors that name the hyperparameter."""
 
 import re
 from typing import Any
 
 import pytest
-from errors import InputError
-from settings import DEFAULTS, parse
+
+from training.container.classifier.errors import InputError
+from training.container.classifier.settings import DEFAULTS, parse
 
 CLASSES = {"classes": "bicycle,motorcycle"}
 
 
 @pytest.mark.parametrize("pretrained", [0, 1], ids=["from scratch", "pretrained"])
-def test_a_recipe_fills_in_what_is_not_said(pretrained: int) -> None:
+def test_defaults_depend_on_pretrained(pretrained: int) -> None:
     # WHEN
     settings = parse({**CLASSES, "pretrained": str(pretrained)})
 
@@ -21,8 +22,8 @@ def test_a_recipe_fills_in_what_is_not_said(pretrained: int) -> None:
     assert settings.classes == ("bicycle", "motorcycle")
 
 
-def test_texts_and_numbers_mean_the_same() -> None:
-    # GIVEN hyperparameters as SageMaker stores them, and as the SDK hands them on
+def test_texts_and_numbers_are_equivalent() -> None:
+    # GIVEN hyperparameters as SageMaker stores them, and as the SDK passes them
     texts = {**CLASSES, "epochs": "3", "learning_rate": "0.01", "seed": "7"}
     numbers = {**CLASSES, "epochs": 3, "learning_rate": 0.01, "seed": 7}
 
@@ -30,28 +31,28 @@ def test_texts_and_numbers_mean_the_same() -> None:
     assert parse(texts) == parse(numbers)
 
 
-def test_what_the_tools_of_aws_add_is_passed_over() -> None:
-    assert parse({**CLASSES, "sagemaker_program": "train.py"}) == parse(CLASSES)
+def test_hyperparameters_of_aws_tools_are_ignored() -> None:
+    assert parse({**CLASSES, "sagemaker_program": "train.py", "_tuning_objective_metric": "a"}) == parse(CLASSES)
 
 
 @pytest.mark.parametrize(
     ("hyperparameters", "reason"),
     [
         ({**CLASSES, "epoch": "3"}, "epoch is unknown"),
-        ({**CLASSES, "epochs": "0"}, "epochs must lie from 1 to 1000"),
-        ({**CLASSES, "epochs": "2.5"}, "epochs must be a number"),
-        ({**CLASSES, "learning_rate": "fast"}, "learning_rate must be a number, not 'fast'"),
-        ({**CLASSES, "learning_rate": "nan"}, "learning_rate must lie"),
-        ({**CLASSES, "pretrained": "2"}, "pretrained must lie from 0 to 1"),
-        ({**CLASSES, "batch_size": "1"}, "batch_size must lie from 2"),
-        ({**CLASSES, "pretrain_epochs": "5"}, "pretrain_epochs is for a network that starts from nothing"),
-        ({}, "at least two different classes"),
-        ({"classes": "bicycle"}, "at least two different classes"),
-        ({"classes": "bicycle,bicycle"}, "at least two different classes"),
+        ({**CLASSES, "epochs": "0"}, "epochs must be between 1 and 1000 (got 0)"),
+        ({**CLASSES, "epochs": "2.5"}, "epochs must be a whole number (got '2.5')"),
+        ({**CLASSES, "learning_rate": "fast"}, "learning_rate must be a number (got 'fast')"),
+        ({**CLASSES, "learning_rate": "nan"}, "learning_rate must be between"),
+        ({**CLASSES, "pretrained": "2"}, "pretrained must be between 0 and 1 (got 2)"),
+        ({**CLASSES, "batch_size": "1"}, "batch_size must be between 2 and 1024 (got 1)"),
+        ({**CLASSES, "pretrain_epochs": "5"}, "pretrain_epochs is for networks trained from scratch"),
+        ({}, "classes must be at least two different names"),
+        ({"classes": "bicycle"}, "classes must be at least two different names"),
+        ({"classes": "bicycle,bicycle"}, "classes must be at least two different names"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_cannot_be_meant_is_refused_by_name(hyperparameters: dict[str, Any], reason: str) -> None:
+def test_invalid_hyperparameter_is_named(hyperparameters: dict[str, Any], reason: str) -> None:
     with pytest.raises(InputError, match=re.escape(reason)) as caught:
         parse(hyperparameters)
     assert "\n" not in str(caught.value)

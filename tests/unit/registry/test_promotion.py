@@ -63,7 +63,7 @@ class FakeGate:
 def request_(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A training request whose checkpoints are deleted once."""
     deleted: list[Any] = []
-    monkeypatch.setattr(promotion, "forget", lambda *arguments, **_: deleted.append(arguments))
+    monkeypatch.setattr(promotion, "delete_checkpoints", lambda *arguments, **_: deleted.append(arguments))
     yield SimpleNamespace(
         algorithm=SimpleNamespace(name="pytorch", scripted=True),
         config=SimpleNamespace(

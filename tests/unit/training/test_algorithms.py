@@ -1,106 +1,116 @@
-"""What a launch would fail for on AWS is refused here, by name, before anything is started."""
+"""Algorithms reject invalid hyperparameters, data and instance types before a job starts."""
 
 import re
 from dataclasses import replace
 
 import pytest
 
-from training.algorithms import ALGORITHMS, Data, HyperparameterError, InstanceTypeError, channels
+from training.algorithms import ALGORITHMS, StagedData, channels
+from training.errors import TrainingRequestError
 
-DATA = Data(classes=("bicycle", "motorcycle"), rows=900, data_format="images", shards=0, size=32, others=False)
+DATA = StagedData(
+    classes=("bicycle", "motorcycle"),
+    training_images=900,
+    validation_images=100,
+    data_format="images",
+    shards=0,
+    image_size=32,
+    has_pretraining_data=False,
+)
 PYTORCH, BUILT_IN = ALGORITHMS["pytorch"], ALGORITHMS["image-classification"]
 
 
-def test_our_own_trainer_is_told_the_classes_and_what_a_person_chose() -> None:
-    assert PYTORCH.settle({"epochs": "3"}, DATA) == {"classes": "bicycle,motorcycle", "epochs": "3"}
+def test_pytorch_gets_the_classes_and_the_chosen_hyperparameters() -> None:
+    assert PYTORCH.complete_hyperparameters({"epochs": "3"}, DATA) == {"classes": "bicycle,motorcycle", "epochs": "3"}
 
 
-def test_the_built_in_algorithm_is_told_what_the_data_say() -> None:
+def test_built_in_algorithm_gets_the_size_of_the_data() -> None:
     # WHEN
-    settled = BUILT_IN.settle({"epochs": "3", "optimizer": "adam"}, DATA)
+    complete = BUILT_IN.complete_hyperparameters({"epochs": "3", "optimizer": "adam"}, DATA)
 
     # THEN
-    assert (settled["num_classes"], settled["num_training_samples"]) == ("2", "900")
-    assert (settled["epochs"], settled["optimizer"]) == ("3", "adam")
-    assert all(isinstance(value, str) for value in settled.values())
+    assert (complete["num_classes"], complete["num_training_samples"]) == ("2", "900")
+    assert (complete["epochs"], complete["optimizer"]) == ("3", "adam")
+    assert all(isinstance(value, str) for value in complete.values())
 
 
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("epoch", "3", "hyperparameter epoch is unknown: there are classes, pretrained"),
-        ("epochs", "0", "hyperparameter epochs must lie from 1 to 1000"),
-        ("pretrained", "2", "hyperparameter pretrained must lie from 0 to 1"),
+        ("epoch", "3", "hyperparameter epoch is unknown; the known ones are classes, pretrained"),
+        ("epochs", "0", "hyperparameter epochs must be between 1 and 1000"),
+        ("pretrained", "2", "hyperparameter pretrained must be between 0 and 1"),
     ],
 )
-def test_our_own_trainers_settings_are_checked_by_its_own_code(name: str, value: str, reason: str) -> None:
-    with pytest.raises(HyperparameterError, match=re.escape(reason)):
-        PYTORCH.settle({name: value}, DATA)
+def test_hyperparameters_of_pytorch_are_checked_by_the_trainer_s_code(name: str, value: str, reason: str) -> None:
+    with pytest.raises(TrainingRequestError, match=re.escape(reason)):
+        PYTORCH.complete_hyperparameters({name: value}, DATA)
 
 
-def test_learning_other_classes_first_needs_their_rows() -> None:
+def test_pretraining_needs_images_of_other_classes() -> None:
     # GIVEN
-    first = {"pretrained": "0", "pretrain_epochs": "5"}
+    chosen = {"pretrained": "0", "pretrain_epochs": "5"}
 
     # WHEN / THEN
-    with pytest.raises(HyperparameterError, match="make stage PRETRAIN=1"):
-        PYTORCH.settle(first, DATA)
-    assert PYTORCH.settle(first, replace(DATA, others=True))["pretrain_epochs"] == "5"
+    with pytest.raises(TrainingRequestError, match="make stage PRETRAIN=1"):
+        PYTORCH.complete_hyperparameters(chosen, DATA)
+    complete = PYTORCH.complete_hyperparameters(chosen, replace(DATA, has_pretraining_data=True))
+    assert complete["pretrain_epochs"] == "5"
 
 
 @pytest.mark.parametrize(
     ("chosen", "reason"),
     [
-        ({"layers": "20"}, "hyperparameter layers is unknown: there are num_classes"),
-        ({"num_classes": "3"}, "hyperparameter num_classes is what the staged data say"),
-        ({"num_training_samples": "3"}, "hyperparameter num_training_samples is what the staged data say"),
+        ({"layers": "20"}, "hyperparameter layers is unknown; the known ones are num_classes"),
+        ({"num_classes": "3"}, "hyperparameter num_classes comes from the staged data"),
+        ({"num_training_samples": "3"}, "hyperparameter num_training_samples comes from the staged data"),
         ({"num_layers": "21"}, "hyperparameter num_layers should be '18', '34'"),
-        ({"epochs": "0"}, "hyperparameter epochs should be greater than or equal to 1, not '0'"),
+        ({"epochs": "0"}, "hyperparameter epochs should be greater than or equal to 1 (got '0')"),
         ({"epochs": "2.5"}, "hyperparameter epochs should be a valid integer"),
-        ({"learning_rate": "1.5"}, "hyperparameter learning_rate should be less than or equal to 1, not '1.5'"),
+        ({"learning_rate": "1.5"}, "hyperparameter learning_rate should be less than or equal to 1 (got '1.5')"),
         ({"learning_rate": "nan"}, "hyperparameter learning_rate"),
-        ({"optimizer": "lion"}, "hyperparameter optimizer should be 'sgd', 'adam', 'rmsprop' or 'nag', not 'lion'"),
+        ({"optimizer": "lion"}, "hyperparameter optimizer should be 'sgd', 'adam', 'rmsprop' or 'nag' (got 'lion')"),
         ({"image_shape": "28,28"}, "hyperparameter image_shape should be channels, height and width"),
-        ({"image_shape": "1,28,28"}, "image_shape 1,28,28 has 1 channels, and the images have 3"),
-        ({"image_shape": "3,224,224", "num_layers": "18"}, "is larger than the images, 32 x 32: set a larger resize"),
-        ({"image_shape": "3,28,33"}, "image_shape 3,28,33 is larger than the images, 32 x 32"),
-        ({"image_shape": "3,28,28", "resize": "27"}, "image_shape 3,28,28 is larger than the images, 27 x 27"),
+        ({"image_shape": "1,28,28"}, "image_shape 1,28,28 has 1 channels, but the images have 3"),
+        ({"image_shape": "3,224,224", "num_layers": "18"}, "is larger than the images (32 x 32): set a larger resize"),
+        ({"image_shape": "3,28,33"}, "image_shape 3,28,33 is larger than the images (32 x 32)"),
+        ({"image_shape": "3,28,28", "resize": "27"}, "image_shape 3,28,28 is larger than the images (27 x 27)"),
         (
             {"image_shape": "3,224,224", "num_layers": "18", "resize": "223"},
-            "image_shape 3,224,224 is larger than the images, 223 x 223",
+            "image_shape 3,224,224 is larger than the images (223 x 223)",
         ),
         ({"image_shape": "3,32,32"}, "num_layers 20 is for images of at most 28 x 28"),
-        ({"num_layers": "152"}, "num_layers 152 is for images of more than 28 pixels"),
-        ({"mini_batch_size": "901"}, "mini_batch_size 901 is more than the 900 training images"),
+        ({"num_layers": "152"}, "num_layers 152 is for images larger than 28 x 28 pixels"),
+        ({"mini_batch_size": "901"}, "mini_batch_size 901 exceeds the 900 training images"),
         ({"lr_scheduler_step": "20,10"}, "hyperparameter lr_scheduler_step should be increasing numbers of epochs"),
         ({"lr_scheduler_step": "a"}, "hyperparameter lr_scheduler_step should be increasing numbers of epochs"),
-        ({"checkpoint_frequency": "31"}, "checkpoint_frequency 31 is more than the 30 epochs"),
+        ({"checkpoint_frequency": "31"}, "checkpoint_frequency 31 exceeds the 30 epochs"),
         ({"use_pretrained_model": "1"}, "use_pretrained_model=1 needs image_shape 3,224,224"),
-        ({"multi_label": "1"}, "multi_label=1 is for images of several classes"),
-        ({"top_k": "5"}, "top_k 5 is more than the 2 classes"),
+        ({"multi_label": "1"}, "multi_label=1 is for images with several labels"),
+        ({"top_k": "5"}, "top_k 5 exceeds the 2 classes"),
         ({"augmentation_type": "flip"}, "hyperparameter augmentation_type should be 'crop'"),
         ({"early_stopping": "true"}, "hyperparameter early_stopping should be 'True' or 'False'"),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
 )
-def test_what_the_built_in_algorithm_would_fail_for_is_named(chosen: dict[str, str], reason: str) -> None:
-    with pytest.raises(HyperparameterError, match=re.escape(reason)) as caught:
-        BUILT_IN.settle(chosen, DATA)
+def test_invalid_hyperparameters_of_the_built_in_algorithm_are_named(chosen: dict[str, str], reason: str) -> None:
+    with pytest.raises(TrainingRequestError, match=re.escape(reason)) as caught:
+        BUILT_IN.complete_hyperparameters(chosen, DATA)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("instance_type", ["ml.m5.xlarge", "ml.c5.2xlarge", "ml.inf1.xlarge"])
-def test_the_built_in_algorithm_needs_a_gpu(instance_type: str) -> None:
-    with pytest.raises(InstanceTypeError, match=f"GPU instances alone.* not on {instance_type}"):
-        BUILT_IN.check_instances(instance_type, 1)
+def test_built_in_algorithm_needs_a_gpu(instance_type: str) -> None:
+    with pytest.raises(TrainingRequestError, match=rf"only on GPU instances .* \(got {instance_type}\)"):
+        BUILT_IN.check_instance_type(instance_type)
 
 
-def test_instances_that_an_algorithm_trains_on_are_let_through() -> None:
-    BUILT_IN.check_instances("ml.g4dn.xlarge", 1)
-    PYTORCH.check_instances("ml.m5.xlarge", 1)
+def test_suitable_instance_types_pass() -> None:
+    BUILT_IN.check_instance_type("ml.g4dn.xlarge")
+    PYTORCH.check_instance_type("ml.m5.xlarge")
 
 
-def test_single_images_come_with_a_manifest_each_and_shards_without() -> None:
+def test_images_have_a_manifest_channel_for_each_split_and_shards_have_none() -> None:
     # WHEN
     images = {each.name: each.key for each in channels(BUILT_IN, DATA, 1, {})}
     shards = channels(BUILT_IN, replace(DATA, data_format="recordio"), 2, {})
@@ -119,22 +129,22 @@ def test_single_images_come_with_a_manifest_each_and_shards_without() -> None:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "brought"), [({}, False), ({"pretrain_epochs": "0"}, False), ({"pretrain_epochs": "2"}, True)]
+    ("epochs", "expected"), [({}, False), ({"pretrain_epochs": "0"}, False), ({"pretrain_epochs": "2"}, True)]
 )
-def test_other_classes_rows_are_brought_where_they_are_learned(epochs: dict[str, str], brought: bool) -> None:
+def test_pretraining_has_its_channel(epochs: dict[str, str], expected: bool) -> None:
     # GIVEN
-    data = replace(DATA, others=True)
-    settled = PYTORCH.settle({"pretrained": "0", **epochs}, data)
+    data = replace(DATA, has_pretraining_data=True)
+    complete = PYTORCH.complete_hyperparameters({"pretrained": "0", **epochs}, data)
 
     # WHEN / THEN
-    assert ("pretrain" in {each.name for each in channels(PYTORCH, data, 1, settled)}) is brought
+    assert ("pretrain" in {each.name for each in channels(PYTORCH, data, 1, complete)}) is expected
 
 
-def test_the_built_in_algorithm_takes_one_shard() -> None:
+def test_built_in_algorithm_reads_one_shard() -> None:
     # GIVEN
     one = replace(DATA, data_format="recordio", shards=1)
 
     # WHEN / THEN
-    assert BUILT_IN.settle({}, one)["num_training_samples"] == "900"
-    with pytest.raises(HyperparameterError, match=r"one RecordIO file a channel, and 2 are staged .*FORMAT=images"):
-        BUILT_IN.settle({}, replace(one, shards=2))
+    assert BUILT_IN.complete_hyperparameters({}, one)["num_training_samples"] == "900"
+    with pytest.raises(TrainingRequestError, match=r"one RecordIO file .* but 2 training shards .*FORMAT=images"):
+        BUILT_IN.complete_hyperparameters({}, replace(one, shards=2))

@@ -1,4 +1,4 @@
-"""A job is followed to its end: every line once, every state once, and a failure by its reason."""
+"""Following a job: each log line and status once, progress, failures and metrics."""
 
 import io
 import json
@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from training import follow as module
-from training.follow import LogTail, TrainingFailedError, follow, read_member, result
+from training.follow import LogTail, TrainingFailedError, follow, format_progress, read_member, read_result
 
 
 class MissingError(Exception):
-    """The log group is not there yet."""
+    """The log group or object does not exist."""
 
 
 class FakeLogs:
-    """CloudWatch Logs whose stream grows by one page a call; None is a call that comes too early."""
+    """A log stream that grows by one page a call; None is a call before the log group exists."""
 
     class exceptions:  # noqa: N801 (boto3's name)
         ResourceNotFoundException = MissingError
@@ -39,19 +39,19 @@ class FakeLogs:
 
 
 class FakeSageMaker:
-    """A job that is one state further each time it is asked."""
+    """A job that is one status further in each call."""
 
-    def __init__(self, *states: str, **last: str) -> None:
-        self._states, self._asked, self._last = states, 0, last
+    def __init__(self, *statuses: str, **last: str) -> None:
+        self._statuses, self._calls, self._last = statuses, 0, last
 
     def describe_training_job(self, **request: Any) -> dict[str, Any]:
-        self._asked = min(self._asked + 1, len(self._states))
-        seen = self._states[: self._asked]
-        ended = self._asked == len(self._states)
+        self._calls = min(self._calls + 1, len(self._statuses))
+        seen = self._statuses[: self._calls]
+        ended = self._calls == len(self._statuses)
         return {
             "TrainingJobName": request["TrainingJobName"],
             "TrainingJobStatus": seen[-1] if ended else "InProgress",
-            "SecondaryStatusTransitions": [{"Status": state, "StatusMessage": "..."} for state in seen],
+            "SecondaryStatusTransitions": [{"Status": status, "StatusMessage": "..."} for status in seen],
             **(self._last if ended else {}),
         }
 
@@ -61,8 +61,8 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POLL_SECONDS", 0)
 
 
-def test_a_log_is_told_line_by_line_and_no_line_twice() -> None:
-    # GIVEN a group that is not there at first, and a stream that grows
+def test_each_log_line_is_read_once() -> None:
+    # GIVEN a log group that does not exist at first, and a stream that grows
     tail = LogTail(FakeLogs(None, ["a", "b"], ["c"], [], ["d"]), "job")
 
     # WHEN / THEN
@@ -72,8 +72,8 @@ def test_a_log_is_told_line_by_line_and_no_line_twice() -> None:
     assert tail.read() == []
 
 
-def test_the_log_of_a_job_that_begins_again_is_read_on() -> None:
-    # GIVEN a stream of one page, and a second one once that was read
+def test_new_log_stream_of_an_interrupted_job_is_read() -> None:
+    # GIVEN a stream of one page, and later a second stream
     streams = {"job/algo-1-100": ["a"]}
 
     class Logs(FakeLogs):
@@ -94,35 +94,64 @@ def test_the_log_of_a_job_that_begins_again_is_read_on() -> None:
     assert tail.read() == []
 
 
-def test_a_job_is_told_of_until_it_ends_well() -> None:
+def test_status_and_progress_are_reported_until_the_job_ends() -> None:
     # GIVEN
-    said: list[str] = []
+    reported: list[str] = []
     built_in = "[10/10/2025 12:00:00 INFO 139] Epoch[0] Validation-accuracy=0.6"
-    logs = FakeLogs(["+ set -x", "epoch=1/2 validation_accuracy=0.8"], [], [built_in, "[10/10/2025] Epoch[0] cost=3"])
+    logs = FakeLogs(
+        ["+ set -x", '{"event": "epoch", "epoch": 1, "epochs": 2, "validation_accuracy": 0.8}'],
+        [],
+        [built_in, "[10/10/2025] Epoch[0] cost=3"],
+    )
     sagemaker = FakeSageMaker("Starting", "Training", "Completed")
 
     # WHEN
-    description = follow("job", sagemaker=sagemaker, logs=logs, say=said.append)
+    description = follow("job", sagemaker=sagemaker, logs=logs, report=reported.append)
 
     # THEN
     assert description["TrainingJobStatus"] == "Completed"
-    assert [line.split(":")[0] for line in said if not line.startswith(" ")] == ["Starting", "Training", "Completed"]
-    assert [line.strip() for line in said if line.startswith(" ")] == [
-        "epoch=1/2 validation_accuracy=0.8",
+    assert [line.split(":")[0] for line in reported if not line.startswith(" ")] == [
+        "Starting",
+        "Training",
+        "Completed",
+    ]
+    assert [line.strip() for line in reported if line.startswith(" ")] == [
+        "epoch 1/2: validation accuracy 0.8",
         built_in,
     ]
 
 
 @pytest.mark.parametrize(
-    ("state", "last", "reason"),
+    "line",
+    ["", "+ set -x", "epoch=1", "3", "[1]", '{"epoch": 1}', '{"event": "epoch"', "[10/10/2025] Epoch[0] Time cost=3"],
+)
+def test_other_log_lines_are_not_progress(line: str) -> None:
+    assert format_progress(line) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "progress"),
+    [
+        ('{"event": "checkpoint_ignored", "file": "training.pt"}', "checkpoint ignored: file training.pt"),
+        ('{"event": "error", "message": "train.lst is empty"}', "error: message train.lst is empty"),
+        ('{"event": "resumed", "epochs": 3}', "resumed: epochs 3"),
+        ("INFO Epoch[3] Train-accuracy=0.7", "INFO Epoch[3] Train-accuracy=0.7"),
+    ],
+)
+def test_events_and_accuracies_are_progress(line: str, progress: str) -> None:
+    assert format_progress(line) == progress
+
+
+@pytest.mark.parametrize(
+    ("status", "last", "reason"),
     [
         ("Failed", {"FailureReason": "AlgorithmError: train.lst is empty"}, "train.lst is empty"),
         ("Stopped", {}, "it was stopped"),
     ],
 )
-def test_a_job_without_a_model_says_why_in_one_line(state: str, last: dict[str, str], reason: str) -> None:
+def test_failure_reason_is_one_line(status: str, last: dict[str, str], reason: str) -> None:
     with pytest.raises(TrainingFailedError, match=reason) as caught:
-        follow("job", sagemaker=FakeSageMaker("Starting", state, **last), logs=FakeLogs(), say=lambda line: None)
+        follow("job", sagemaker=FakeSageMaker("Starting", status, **last), logs=FakeLogs(), report=lambda line: None)
     assert "\n" not in str(caught.value)
 
 
@@ -137,7 +166,7 @@ def archive(**members: bytes) -> bytes:
 
 
 class FakeS3:
-    """One object."""
+    """A bucket with one object."""
 
     class exceptions:  # noqa: N801 (boto3's name)
         NoSuchKey = MissingError
@@ -159,34 +188,34 @@ COMPLETED: dict[str, Any] = {
 }
 
 
-def test_the_built_in_algorithms_figures_are_those_that_sagemaker_read_in_its_log() -> None:
+def test_metrics_of_the_built_in_algorithm_are_sagemaker_s() -> None:
     # GIVEN
     metrics = [{"MetricName": "train:accuracy", "Value": 0.9}, {"MetricName": "validation:accuracy", "Value": 0.8667}]
 
     # WHEN
-    job = result({**COMPLETED, "FinalMetricDataList": metrics}, validation_rows=30, s3=FakeS3("none", b""))
+    job = read_result({**COMPLETED, "FinalMetricDataList": metrics}, validation_images=30, s3=FakeS3("none", b""))
 
     # THEN
     assert job.metrics["validation"] == {"n": 30, "correct": 26, "accuracy": 26 / 30}
 
 
-def test_a_job_without_figures_is_a_failure() -> None:
-    with pytest.raises(TrainingFailedError, match=r"left no figures: .*output\.tar\.gz is missing"):
-        result(COMPLETED, validation_rows=30, s3=FakeS3("none", b""))
+def test_job_without_output_is_a_failure() -> None:
+    with pytest.raises(TrainingFailedError, match=r"wrote no metrics: .*output\.tar\.gz is missing"):
+        read_result(COMPLETED, validation_images=30, s3=FakeS3("none", b""))
 
 
-def test_a_jobs_figures_come_from_beside_its_model() -> None:
+def test_metrics_come_from_the_job_s_output() -> None:
     # GIVEN
     metrics = {"validation": {"n": 100, "correct": 95}}
     s3 = FakeS3("bucket/models/job/output/output.tar.gz", archive(metrics_json=json.dumps(metrics).encode()))
 
     # WHEN
-    job = result(COMPLETED, validation_rows=100, s3=s3)
+    job = read_result(COMPLETED, validation_images=100, s3=s3)
 
     # THEN
     assert (job.name, job.seconds, job.metrics) == ("job", 61, metrics)
 
 
-def test_an_output_without_figures_is_a_failure() -> None:
-    with pytest.raises(TrainingFailedError, match=r"left no metrics\.json"):
+def test_output_without_metrics_is_a_failure() -> None:
+    with pytest.raises(TrainingFailedError, match=r"output has no metrics\.json"):
         read_member(archive(other_json=b"{}"), "metrics.json")

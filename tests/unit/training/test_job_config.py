@@ -1,118 +1,124 @@
-"""What a person asks for, held against what is staged."""
+"""A training request: its hyperparameters, its fingerprint, and checks against the staged data."""
 
-import argparse
-import io
-import json
-from typing import Any
+import re
 
-import boto3
 import pytest
 
-from staging.manifest import StoredObject
-from tests.unit.stacks import make_stack
+from common.stack import Network
+from staging.manifest import Manifest, StoredObject
 from tests.unit.staging.manifests import make_manifest
-from training.job_config import TrainingRequestError, assign, options, parse_settings
+from tests.unit.training.staged import MANIFEST, FakeS3
+from training.algorithms import ALGORITHMS
+from training.errors import TrainingRequestError
+from training.job_config import TrainingRequest, check_staged, describe_data, make_request, parse_settings
+from training.launch import TrainingJobConfig
+
+CONFIG = TrainingJobConfig(
+    image="registry/image:1",
+    role_arn="arn:aws:iam::123456789012:role/training",
+    kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/some-key",
+    bucket="bucket",
+    models_prefix="models",
+    checkpoints_prefix="checkpoints",
+    packages_prefix="packages",
+    region="us-east-1",
+    instance_type="ml.g4dn.xlarge",
+    instance_count=1,
+    spot=False,
+    name="scones-local-vehicles",
+    tags={},
+)
 
 
-class FakeS3:
-    """A bucket with a manifest and the objects that it names, but for those that are gone."""
-
-    def __init__(self, manifest: dict[str, Any], *gone: str) -> None:
-        self._manifest, self._gone = manifest, gone
-
-    def get_object(self, **request: str) -> dict[str, Any]:
-        assert request["Key"] == "manifest.json"
-        return {"Body": io.BytesIO(json.dumps(self._manifest).encode())}
-
-    def get_paginator(self, name: str) -> "FakeS3":
-        return self
-
-    def paginate(self, **request: str) -> list[dict[str, Any]]:
-        keys = [key for key in self._manifest["objects"] if key.startswith(request["Prefix"]) and key not in self._gone]
-        return [{"Contents": [{"Key": key} for key in keys]}]
+def request(algorithm: str = "pytorch", manifest: Manifest = MANIFEST, **hyperparameters: str) -> TrainingRequest:
+    return make_request(ALGORITHMS[algorithm], CONFIG, manifest, hyperparameters, serving_image="image")
 
 
-KEYS = ("train/a.png", "train/b.png", "train.lst", "validation.lst")
-MANIFEST = make_manifest(objects={key: StoredObject(size=1, md5=key) for key in KEYS}).to_json()
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Puts a bucket in the place of S3."""
-
-    def put(manifest: dict[str, Any], *gone: str) -> None:
-        monkeypatch.setattr(boto3, "client", lambda *_, **__: FakeS3(manifest, *gone))
-
-    return put
-
-
-def asked(*arguments: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    options(parser)
-    return parser.parse_args(arguments)
-
-
-def test_the_same_data_code_and_settings_have_the_same_fingerprint_and_others_another(bucket: Any) -> None:
+def test_fingerprint_depends_on_data_algorithm_and_hyperparameters() -> None:
     # GIVEN
-    bucket(MANIFEST)
-    stack = make_stack()
+    objects = {**MANIFEST.objects, "train/a.png": StoredObject(size=1, md5="other")}
+    changed = MANIFEST.model_copy(update={"objects": objects})
 
     # WHEN
-    first, again = (assign(stack, asked()) for _ in range(2))
+    first, again = request(), request()
     others = [
-        assign(stack, asked("--set", "epochs=3")),
-        assign(stack, asked("--algorithm", "image-classification", "--set", "mini_batch_size=2")),
+        request(epochs="3"),
+        request("image-classification", mini_batch_size="2"),
+        request(manifest=changed),
     ]
-    bucket({**MANIFEST, "objects": {**MANIFEST["objects"], "train/a.png": {"md5": "other", "size": 1}}})
-    others.append(assign(stack, asked()))
 
     # THEN
     assert first.fingerprint == again.fingerprint
     assert len({first.fingerprint, *(each.fingerprint for each in others)}) == 4
 
 
-def test_the_algorithm_chooses_image_and_instances(bucket: Any) -> None:
+def test_fingerprint_depends_on_the_packages_in_the_archive() -> None:
     # GIVEN
-    bucket(MANIFEST)
+    connected = request()
+    config = TrainingJobConfig(**{**vars(CONFIG), "network": Network(("subnet-1",), ("sg-1",))})
 
     # WHEN
-    found = assign(make_stack(), asked("--algorithm", "image-classification", "--set", "mini_batch_size=2"))
+    isolated = make_request(connected.algorithm, config, connected.manifest, {}, serving_image="image")
 
     # THEN
-    assert found.config.image == found.serving_image == "registry/image-classification:1"
-    assert found.config.instance_type == "ml.g4dn.xlarge"
-    assert found.hyperparameters["num_training_samples"] == "2"
+    assert isolated.fingerprint != connected.fingerprint
+
+
+def test_data_are_described_by_the_manifest() -> None:
+    # GIVEN
+    keys = ("train/a.rec", "train/b.rec", "validation/a.rec", "pretrain/a.rec")
+    objects = {key: StoredObject(size=1, md5=key) for key in keys}
+
+    # WHEN
+    data = describe_data(make_manifest(format="recordio", objects=objects))
+
+    # THEN
+    assert (data.classes, data.data_format, data.shards) == (("bicycle", "motorcycle"), "recordio", 2)
+    assert (data.training_images, data.validation_images, data.image_size) == (2, 2, 32)
+    assert data.has_pretraining_data
+    assert not describe_data(MANIFEST).has_pretraining_data
 
 
 @pytest.mark.parametrize(
-    ("stack", "arguments", "gone", "reason"),
+    ("missing", "classes", "reason"),
     [
-        ({}, ["--set", "epoch=3"], (), "hyperparameter epoch is unknown"),
-        ({}, ["--set", "epochs"], (), "'epochs' sets no hyperparameter: write NAME=VALUE"),
-        ({}, ["--pretrain"], (), "make stage PRETRAIN=1"),
-        ({}, [], ("train/b.png",), "1 of 4 staged objects are gone from .* first train/b.png: run `make stage"),
-        ({"classes": ("bus", "bicycle")}, [], (), "staged are bicycle, motorcycle, the stack has bus, bicycle"),
         (
-            {"training_instance_types": {"pytorch": "ml.m5.xlarge", "image-classification": "ml.m5.xlarge"}},
-            ["--algorithm", "image-classification"],
+            ("train/b.png",),
+            ("bicycle", "motorcycle"),
+            "1 of 4 staged objects are missing from s3://bucket, such as train/b.png: run `make stage ENV=dev`",
+        ),
+        (
             (),
-            "GPU instances alone",
+            ("bus", "bicycle"),
+            "the staged classes are bicycle, motorcycle, but the stack's are bus, bicycle: run `make stage ENV=dev`",
         ),
     ],
-    ids=["unknown", "no value", "no other classes", "object gone", "other classes", "no GPU"],
+    ids=["missing object", "other classes"],
 )
-def test_what_cannot_be_trained_is_said_before_anything_is_started(
-    bucket: Any, stack: dict[str, Any], arguments: list[str], gone: tuple[str, ...], reason: str
+def test_incomplete_or_other_staged_data_are_an_error(
+    missing: tuple[str, ...], classes: tuple[str, ...], reason: str
 ) -> None:
-    # GIVEN
-    bucket(MANIFEST, *gone)
+    s3 = FakeS3(MANIFEST, *missing)
 
-    # WHEN / THEN
-    with pytest.raises(TrainingRequestError, match=reason) as caught:
-        assign(make_stack(**stack), asked(*arguments))
-    assert "\n" not in str(caught.value)
+    with pytest.raises(TrainingRequestError, match=re.escape(reason)):
+        check_staged(MANIFEST, classes=classes, bucket="bucket", environment="dev", s3=s3)
 
 
-def test_a_setting_that_is_there_twice_is_refused() -> None:
-    with pytest.raises(TrainingRequestError, match="epochs is set twice"):
-        parse_settings(["epochs=3", "epochs=4"])
+def test_complete_staged_data_pass() -> None:
+    s3 = FakeS3(MANIFEST)
+
+    check_staged(MANIFEST, classes=["bicycle", "motorcycle"], bucket="bucket", environment="dev", s3=s3)
+
+
+@pytest.mark.parametrize(
+    ("texts", "reason"),
+    [
+        (["epochs=3", "epochs=4"], "hyperparameter epochs is set twice"),
+        (["epochs"], "a hyperparameter must be NAME=VALUE, such as epochs=3 (got 'epochs')"),
+        (["=3"], "a hyperparameter must be NAME=VALUE, such as epochs=3 (got '=3')"),
+        (["epochs="], "a hyperparameter must be NAME=VALUE, such as epochs=3 (got 'epochs=')"),
+    ],
+)
+def test_invalid_setting_is_named(texts: list[str], reason: str) -> None:
+    with pytest.raises(TrainingRequestError, match=re.escape(reason)):
+        parse_settings(texts)

@@ -1,4 +1,4 @@
-"""A launch: found again by its fingerprint, refused with what to do, forgotten once it has ended."""
+"""A launch: its channels, errors that say what to do, its fingerprint, and its checkpoints."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,11 +7,17 @@ import pytest
 from botocore.exceptions import ClientError
 
 from training import launch
-from training.algorithms import ALGORITHMS, Data
-from training.launch import TrainingJobConfig, explain, forget, input_channels
+from training.algorithms import ALGORITHMS, StagedData
+from training.launch import (
+    TrainingJobConfig,
+    delete_checkpoints,
+    explain,
+    find_training_job,
+    input_channels,
+)
 
 
-def test_a_quota_says_what_to_do() -> None:
+def test_exceeded_quota_says_what_to_do() -> None:
     # GIVEN
     message = "The account-level service limit 'ml.g4dn.xlarge for training job usage' is 0 Instances."
     error = ClientError({"Error": {"Code": "ResourceLimitExceeded", "Message": message}}, "CreateTrainingJob")
@@ -26,7 +32,7 @@ def test_a_quota_says_what_to_do() -> None:
 
 
 class FakeJobs:
-    """Jobs that were begun before, by name: status and fingerprint."""
+    """Existing jobs by name: status and fingerprint."""
 
     def __init__(self, **jobs: tuple[str, str]) -> None:
         self._jobs = jobs
@@ -42,15 +48,17 @@ class FakeJobs:
 @pytest.mark.parametrize(
     ("jobs", "expected"),
     [
-        pytest.param({"scones_1": ("InProgress", "same")}, "scones_1", id="one that is under way is taken up"),
-        pytest.param({"scones_1": ("Completed", "same")}, "scones_1", id="one that is done is not done again"),
-        pytest.param({"scones_1": ("Failed", "same")}, None, id="one that failed is tried again"),
-        pytest.param({"scones_1": ("Completed", "other")}, None, id="one from other data or code is none"),
-        pytest.param({"other_1": ("Completed", "same")}, None, id="one of another environment is none"),
+        pytest.param({"scones_1": ("InProgress", "same")}, "scones_1", id="running"),
+        pytest.param({"scones_1": ("Completed", "same")}, "scones_1", id="completed"),
+        pytest.param({"scones_1": ("Failed", "same")}, None, id="failed"),
+        pytest.param({"scones_1": ("Completed", "other")}, None, id="other fingerprint"),
+        pytest.param({"other_1": ("Completed", "same")}, None, id="other environment"),
     ],
 )
-def test_nothing_is_trained_twice(jobs: dict[str, tuple[str, str]], expected: str | None) -> None:
-    assert launch.find("scones", "same", sagemaker=FakeJobs(**jobs)) == expected
+def test_running_or_completed_job_with_the_same_fingerprint_is_found(
+    jobs: dict[str, tuple[str, str]], expected: str | None
+) -> None:
+    assert find_training_job("scones", "same", sagemaker=FakeJobs(**jobs)) == expected
 
 
 def config(**changes: Any) -> TrainingJobConfig:
@@ -59,6 +67,9 @@ def config(**changes: Any) -> TrainingJobConfig:
         "role_arn": "arn:aws:iam::123456789012:role/training",
         "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/some-key",
         "bucket": "bucket",
+        "models_prefix": "models",
+        "checkpoints_prefix": "checkpoints",
+        "packages_prefix": "packages",
         "region": "us-east-1",
         "instance_type": "ml.m5.xlarge",
         "instance_count": 1,
@@ -69,23 +80,30 @@ def config(**changes: Any) -> TrainingJobConfig:
     return TrainingJobConfig(**{**known, **changes})
 
 
-def test_shards_are_dealt_out_among_our_own_hosts() -> None:
+def test_shards_are_divided_among_hosts_if_each_gets_one() -> None:
     # GIVEN
-    data = Data(classes=("a", "b"), rows=9000, data_format="recordio", shards=9, size=32, others=False)
+    data = StagedData(
+        classes=("a", "b"),
+        training_images=9000,
+        validation_images=1000,
+        data_format="recordio",
+        shards=9,
+        image_size=32,
+        has_pretraining_data=False,
+    )
 
     # WHEN
     channels = input_channels(ALGORITHMS["pytorch"], config(instance_count=2), data, {})
-
     few = input_channels(ALGORITHMS["pytorch"], config(instance_count=2), replace(data, shards=1), {})
 
     # THEN
-    dealt = {each.channel_name: each.data_source.s3_data_source.s3_data_distribution_type for each in channels}
-    assert dealt == {"train": "ShardedByS3Key", "validation": "FullyReplicated"}
+    distribution = {each.channel_name: each.data_source.s3_data_source.s3_data_distribution_type for each in channels}
+    assert distribution == {"train": "ShardedByS3Key", "validation": "FullyReplicated"}
     assert {each.data_source.s3_data_source.s3_data_distribution_type for each in few} == {"FullyReplicated"}
 
 
 class FakeS3:
-    """Keys of a bucket."""
+    """The keys of a bucket."""
 
     def __init__(self, *keys: str) -> None:
         self.keys = list(keys)
@@ -97,16 +115,16 @@ class FakeS3:
         return [{"Contents": [{"Key": key} for key in self.keys if key.startswith(request["Prefix"])]}]
 
     def delete_objects(self, **request: Any) -> None:
-        gone = {each["Key"] for each in request["Delete"]["Objects"]}
-        self.keys = [key for key in self.keys if key not in gone]
+        deleted = {each["Key"] for each in request["Delete"]["Objects"]}
+        self.keys = [key for key in self.keys if key not in deleted]
 
 
-def test_only_the_job_s_own_checkpoints_are_forgotten() -> None:
+def test_only_the_job_s_own_checkpoints_are_deleted() -> None:
     # GIVEN
     s3 = FakeS3("checkpoints/same/training.pt", "checkpoints/same2/training.pt", "models/a")
 
     # WHEN
-    forget("bucket", "same", s3=s3)
+    delete_checkpoints(config(), "same", s3=s3)
 
     # THEN
     assert s3.keys == ["checkpoints/same2/training.pt", "models/a"]

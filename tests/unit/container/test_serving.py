@@ -1,4 +1,4 @@
-"""What the model server calls: answers as in training, refusals by status and reason."""
+"""Serving: predictions as in training, and errors with status and reason."""
 
 import base64
 import csv
@@ -10,22 +10,23 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from inference import MAX_IMAGES, Model, RequestError, model_fn, transform_fn
-from pictures import MAX_BYTES, picture
 from PIL import ExifTags, Image
 
-from tests.unit.container.jobs import Job, encoded
+from tests.unit.container.jobs import Job, ask_in_process, encoded
+from training.container.classifier.data import read_channel
+from training.container.classifier.images import MAX_BYTES, decode_image
+from training.container.classifier.serving import MAX_IMAGES, Model, RequestError, model_fn, transform_fn
 
 
 @pytest.fixture(scope="module")
 def model(trained: Job) -> Model:
-    """The trained model, loaded as the server loads it."""
+    """The trained model, loaded as the model server loads it."""
     return model_fn(str(trained.model))
 
 
 @pytest.fixture
 def noise() -> Image.Image:
-    """Noise of the training's size."""
+    """A noise image of the model's size."""
     pixels = np.random.default_rng(3).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     return Image.fromarray(pixels)
 
@@ -41,15 +42,27 @@ def many(*bodies: bytes) -> str:
     return json.dumps({"instances": [{"b64": base64.b64encode(body).decode()} for body in bodies]})
 
 
-def test_the_served_answer_is_the_trained_networks(model: Model, trained: Job) -> None:
-    # GIVEN each validation row's probabilities, as the job wrote them down
-    with (trained.folder / "output" / "data" / "validation.csv").open() as stream:
-        rows = list(csv.reader(stream))
+def test_served_predictions_equal_the_training_job_s(model: Model, trained: Job) -> None:
+    # GIVEN the validation predictions that the job wrote
+    with trained.predictions.open() as stream:
+        predictions = list(csv.reader(stream))
 
     # WHEN / THEN
-    for name, _, *expected in rows:
+    for name, _, *expected in predictions:
         body = (trained.folder / "validation" / name).read_bytes()
         assert ask(model, body) == pytest.approx([float(each) for each in expected], abs=1e-3)
+
+
+def test_model_archive_serves_itself(trained: Job) -> None:
+    # GIVEN
+    with trained.predictions.open() as stream:
+        name, _, *expected = next(csv.reader(stream))
+
+    # WHEN
+    probabilities = ask_in_process(trained.model / "code", trained.folder / "validation" / name)
+
+    # THEN
+    assert probabilities == pytest.approx([float(each) for each in expected], abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +75,7 @@ def test_the_served_answer_is_the_trained_networks(model: Model, trained: Job) -
         ("CMYK", "JPEG", "application/x-image"),
     ],
 )
-def test_every_allowed_form_gets_probabilities(
+def test_every_image_format_gets_probabilities(
     model: Model, noise: Image.Image, mode: str, kind: str, content_type: str
 ) -> None:
     probabilities = ask(model, encoded(noise.convert(mode), kind), content_type)
@@ -70,7 +83,7 @@ def test_every_allowed_form_gets_probabilities(
     assert sum(probabilities) == pytest.approx(1, abs=1e-5)
 
 
-def test_several_images_in_one_request_are_answered_in_their_order(model: Model, noise: Image.Image) -> None:
+def test_several_images_in_one_request_keep_their_order(model: Model, noise: Image.Image) -> None:
     # GIVEN
     bodies = [encoded(noise), encoded(noise.transpose(Image.Transpose.ROTATE_90), "JPEG"), encoded(noise.convert("L"))]
 
@@ -83,12 +96,10 @@ def test_several_images_in_one_request_are_answered_in_their_order(model: Model,
 
 
 @pytest.mark.parametrize("size", [(130, 70), (20, 48), (33, 33)], ids=str)
-def test_another_size_is_resized_as_the_training_resizes_it(
+def test_other_sizes_are_resized_as_in_training(
     model: Model, trained: Job, noise: Image.Image, size: tuple[int, int]
 ) -> None:
-    # GIVEN an image, and what the training's own reader makes of it
-    from data import read_channel
-
+    # GIVEN an image, read by the training code
     folder = trained.folder / f"size-{size[0]}"
     (folder / "images").mkdir(parents=True)
     (folder / "manifest").mkdir()
@@ -99,35 +110,35 @@ def test_another_size_is_resized_as_the_training_resizes_it(
     trained_on = read_channel("one", classes=2, size=32, environment=channels).images[0]
 
     # WHEN / THEN
-    assert np.array_equal(picture(other, ("PNG",), model.size), trained_on)
+    assert np.array_equal(decode_image(other, ("PNG",), model.size), trained_on)
     assert ask(model, other) == pytest.approx(ask(model, encoded(Image.fromarray(trained_on))))
 
 
-def test_sixteen_bits_of_grey_keep_their_shades() -> None:
-    # GIVEN 1024 shades, darkest to lightest
+def test_16_bit_greyscale_keeps_its_upper_bits() -> None:
+    # GIVEN 1024 shades
     shades = (np.arange(32 * 32, dtype=np.uint16) * 64).reshape(32, 32)
 
     # WHEN
-    found = picture(encoded(Image.fromarray(shades)), ("PNG",), 32)
+    found = decode_image(encoded(Image.fromarray(shades)), ("PNG",), 32)
 
     # THEN
     assert np.array_equal(found, np.repeat((shades // 256)[:, :, None], 3, axis=2))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_photograph_is_turned_as_its_camera_says(kind: str) -> None:
-    # GIVEN one that is dark above, taken by a camera on its side
+def test_exif_orientation_is_applied(kind: str) -> None:
+    # GIVEN a photo that is dark at the top, taken with a rotated camera
     upright = Image.fromarray(np.repeat(np.linspace(0, 255, 32).astype(np.uint8)[:, None], 32, axis=1))
     exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = 6  # to be turned right by a quarter
+    exif[ExifTags.Base.Orientation] = 6  # rotate by 90 degrees clockwise
     stream = io.BytesIO()
     upright.transpose(Image.Transpose.ROTATE_90).save(stream, kind, exif=exif, quality=95)
 
     # WHEN
-    found = picture(stream.getvalue(), (kind,), 32)
+    found = decode_image(stream.getvalue(), (kind,), 32)
 
     # THEN
-    assert np.allclose(found, picture(encoded(upright), ("PNG",), 32), atol=4)
+    assert np.allclose(found, decode_image(encoded(upright), ("PNG",), 32), atol=4)
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -140,12 +151,12 @@ def png(width: int, height: int, *more: bytes) -> bytes:
 
 
 def late_profile(noise: Image.Image) -> bytes:
-    """A PNG with an empty colour profile behind its pixels, at which Pillow 13 raises IndexError."""
+    """Return a PNG with an empty color profile after its pixels, for which Pillow 13 raises IndexError."""
     end = chunk(b"IEND", b"")
     return encoded(noise).removesuffix(end) + chunk(b"iCCP", b"") + end
 
 
-def cut_off(noise: Image.Image) -> bytes:
+def truncated(noise: Image.Image) -> bytes:
     return encoded(noise)[:-200]
 
 
@@ -153,21 +164,21 @@ def cut_off(noise: Image.Image) -> bytes:
     ("make_body", "reason"),
     [
         (lambda noise: b"", "the image is empty"),
-        (lambda noise: b"\x89PNG" + b"\0" * MAX_BYTES, "bytes, and .* are allowed"),
+        (lambda noise: b"\x89PNG" + b"\0" * MAX_BYTES, "bytes; at most .* are allowed"),
         (lambda noise: png(50_000, 50_000), "pixels"),
-        (cut_off, "no PNG that can be decoded"),
-        (late_profile, "no PNG that can be decoded"),
-        (lambda noise: b"hello", "no PNG that can be decoded"),
-        (lambda noise: encoded(noise, "GIF"), "no PNG that can be decoded"),
-        (lambda noise: encoded(noise, "JPEG"), "no PNG that can be decoded"),
-        (lambda noise: b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", b"\0\0"), "no PNG"),
-        (lambda noise: png(32, 32, chunk(b"zTXt", b"a\0\0" + zlib.compress(b" " * 2**26))), "no PNG"),
+        (truncated, "cannot be decoded as PNG"),
+        (late_profile, "cannot be decoded as PNG"),
+        (lambda noise: b"hello", "cannot be decoded as PNG"),
+        (lambda noise: encoded(noise, "GIF"), "cannot be decoded as PNG"),
+        (lambda noise: encoded(noise, "JPEG"), "cannot be decoded as PNG"),
+        (lambda noise: b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", b"\0\0"), "cannot be decoded as PNG"),
+        (lambda noise: png(32, 32, chunk(b"zTXt", b"a\0\0" + zlib.compress(b" " * 2**26))), "cannot be decoded as PNG"),
     ],
     ids=[
         "empty",
         "large",
         "many pixels",
-        "cut off",
+        "truncated",
         "late profile",
         "text",
         "gif",
@@ -176,7 +187,7 @@ def cut_off(noise: Image.Image) -> bytes:
         "text bomb",
     ],
 )
-def test_a_bad_image_is_the_clients_error(
+def test_invalid_image_is_a_client_error(
     model: Model, noise: Image.Image, make_body: Callable[[Image.Image], bytes], reason: str
 ) -> None:
     with pytest.raises(RequestError, match=reason) as caught:
@@ -202,16 +213,16 @@ def test_a_bad_image_is_the_clients_error(
     ],
     ids=range(11),
 )
-def test_a_body_that_is_no_list_of_images_is_the_clients_error(model: Model, body: str) -> None:
+def test_body_without_a_list_of_images_is_a_client_error(model: Model, body: str) -> None:
     with pytest.raises(RequestError, match="the body must be") as caught:
         transform_fn(model, body, "application/json", "application/json")
     assert caught.value.status_code == 400
 
 
-def test_a_type_that_is_not_served_is_an_error_of_its_own(model: Model, noise: Image.Image) -> None:
-    with pytest.raises(RequestError, match="text/csv is not served: send image/png") as caught:
+def test_unsupported_media_type_is_status_415(model: Model, noise: Image.Image) -> None:
+    with pytest.raises(RequestError, match=r"content type must be one of image/png, .* \(got text/csv\)") as caught:
         transform_fn(model, encoded(noise), "text/csv", "application/json")
     assert caught.value.status_code == 415
-    with pytest.raises(RequestError, match="answers are application/json, not text/csv") as caught:
+    with pytest.raises(RequestError, match=r"accept must be application/json \(got text/csv\)") as caught:
         transform_fn(model, encoded(noise), "image/png", "text/csv")
     assert caught.value.status_code == 415

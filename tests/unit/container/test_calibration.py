@@ -1,0 +1,74 @@
+"""Temperature scaling recovers known temperatures and never gives certainty."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from training.container.classifier.calibration import (
+    CANDIDATES,
+    cross_fitted,
+    expected_calibration_error,
+    fit_temperature,
+)
+
+
+def calibrated(examples: int, classes: int) -> tuple[Tensor, Tensor]:
+    """Return random logits, and labels drawn from their probabilities."""
+    generator = torch.Generator().manual_seed(examples + classes)
+    logits = 2 * torch.randn(examples, classes, generator=generator)
+    labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+    return logits, labels
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
+def test_temperature_recovers_a_known_factor(classes: int, factor: float) -> None:
+    # GIVEN
+    logits, labels = calibrated(5_000, classes)
+
+    # WHEN / THEN
+    assert fit_temperature(logits * factor, labels) == pytest.approx(factor, rel=0.05)
+
+
+@pytest.mark.parametrize("classes", [2, 10])
+@pytest.mark.parametrize("margin", [1.0, 3.0, 20.0])
+def test_all_correct_predictions_do_not_give_certainty(classes: int, margin: float) -> None:
+    # GIVEN 100 examples, each correct by the same margin
+    labels = torch.arange(100) % classes
+    logits = margin * torch.nn.functional.one_hot(labels).float()
+
+    # WHEN
+    found = fit_temperature(logits, labels)
+
+    # THEN the confidence is the smoothed target
+    assert CANDIDATES[0] < found < CANDIDATES[-1]
+    assert float((logits / found).softmax(1).max()) == pytest.approx(101 / 102, abs=1e-3)
+
+
+def test_each_half_uses_the_other_half_s_temperature() -> None:
+    # GIVEN even examples whose logits are four times too large, and calibrated odd ones
+    logits, labels = calibrated(5_000, 2)
+    logits[::2] *= 4
+
+    # WHEN
+    found = cross_fitted(logits, labels)
+
+    # THEN the even logits are not divided, and the odd ones are divided by four
+    assert torch.allclose(found[::2], logits[::2].softmax(1), atol=0.02)
+    assert torch.allclose(found[1::2], (logits[1::2] / 4).softmax(1), atol=0.02)
+
+
+def test_calibration_error_is_weighted_by_the_examples_of_a_bin() -> None:
+    # GIVEN three examples of confidence 0.8, two of them correct, and a misclassified one of confidence 0.6
+    probabilities = torch.tensor([[0.8, 0.2], [0.2, 0.8], [0.8, 0.2], [0.4, 0.6]])
+    labels = torch.tensor([0, 1, 1, 0])
+
+    # WHEN / THEN
+    expected = 3 / 4 * abs(2 / 3 - 0.8) + 1 / 4 * abs(0 - 0.6)
+    assert expected_calibration_error(probabilities, labels) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("correct", "error"), [(True, 0.0), (False, 1.0)])
+def test_calibration_error_of_certain_predictions(correct: bool, error: float) -> None:
+    labels = torch.tensor([0, 1] if correct else [1, 0])
+    assert expected_calibration_error(torch.eye(2), labels) == error

@@ -1,0 +1,224 @@
+"""The training job: its artifacts, its log, and its failures."""
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from tests.unit.container.jobs import CONTAINER, SETTINGS, Job, draw_job, draw_split, names, pack, write_manifest
+from training.algorithms import PyTorch
+from training.container.classifier import checkpoint
+from training.container.classifier.data import read_channel
+from training.container.classifier.errors import InputError
+
+
+def test_model_predicts_batches_of_any_size(trained: Job) -> None:
+    # GIVEN
+    session = onnxruntime.InferenceSession(trained.model / "model.onnx")
+
+    # WHEN
+    outputs = {n: session.run(None, {"images": np.zeros((n, 32, 32, 3), np.uint8)})[0] for n in (1, 3)}
+
+    # THEN
+    for n, probabilities in outputs.items():
+        assert probabilities.shape == (n, 2)
+        assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(("pretrained", "size"), [(0, 48), (0, 24), (1, 128)])
+def test_model_accepts_the_image_size_of_its_training(job: Job, pretrained: int, size: int) -> None:
+    # WHEN
+    job.run(classes="light,dark", pretrained=pretrained, epochs=1, batch_size=2, image_size=size)
+
+    # THEN
+    session = onnxruntime.InferenceSession(job.model / "model.onnx")
+    for n in (1, 3):
+        (probabilities,) = session.run(None, {"images": np.zeros((n, size, size, 3), np.uint8)})
+        assert probabilities.shape == (n, 2)
+
+
+def test_model_contains_its_description_and_serving_code(trained: Job) -> None:
+    # WHEN
+    description = json.loads((trained.model / "model.json").read_text())
+
+    # THEN
+    assert description["classes"] == ["light", "dark"]
+    assert description["input"]["size"] == 32
+    assert description["temperature"] > 0
+    assert description["hyperparameters"]["epochs"] == 1
+    code = trained.model / "code"
+    for name in ("inference.py", "classifier/serving.py", "classifier/images.py"):
+        assert (code / name).read_bytes() == (CONTAINER / name).read_bytes()
+    assert "onnxruntime" in (code / "requirements.txt").read_text()
+    assert {path.name for path in trained.model.iterdir()} == {"code", "model.json", "model.onnx"}
+
+
+def test_metrics_agree_with_the_predictions(trained: Job) -> None:
+    # GIVEN
+    with trained.predictions.open() as stream:
+        predictions = list(csv.reader(stream))
+
+    # WHEN
+    measured = trained.metrics
+
+    # THEN
+    correct = sum((float(light) < float(dark)) == (label == "1") for _, label, light, dark in predictions)
+    assert len(predictions) == measured["validation"]["n"] == 12
+    assert measured["validation"]["correct"] == correct
+    assert measured["validation"]["accuracy"] == correct / 12
+    assert len(measured["epochs"]) == 1
+    assert measured["epochs"][-1]["validation_accuracy"] == measured["validation"]["accuracy"]
+    assert measured["seconds"] > measured["epochs"][-1]["seconds"]  # fitting the patch classifier counts as well
+
+
+@pytest.mark.usefixtures("_no_export")
+def test_same_seed_gives_the_same_model(trained: Job, tmp_path: Path) -> None:
+    # GIVEN the same images
+    again = draw_job(tmp_path)
+
+    # WHEN
+    again.run(**SETTINGS)
+
+    # THEN
+    assert again.predictions.read_bytes() == trained.predictions.read_bytes()
+
+
+def test_metric_definitions_find_one_value_per_epoch(trained: Job) -> None:
+    log = (trained.folder / "log").read_text()
+
+    for name, expression in PyTorch.metrics.items():
+        found = re.findall(expression, log)
+        assert len(found) == 1, name
+        float(found[0])
+
+
+def remove_image(job: Job) -> None:
+    (job.folder / "train" / "image_1.png").unlink()
+
+
+def break_image(job: Job) -> None:
+    (job.folder / "train" / "image_1.png").write_bytes(b"no image")
+
+
+def empty_manifest(job: Job) -> None:
+    write_manifest(job.folder / "train", "")
+
+
+def third_class(job: Job) -> None:
+    write_manifest(job.folder / "train", "0\t0\timage_0.png\n1\t2\timage_1.png\n")
+
+
+def path_outside(job: Job) -> None:
+    write_manifest(job.folder / "train", "0\t0\t../validation/image_0.png\n")
+
+
+def no_channel(job: Job) -> None:
+    (job.folder / "train_lst").rename(job.folder / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (remove_image, "the manifest lists image_1.png, which is missing from the channel"),
+        (break_image, "image_1.png: the image cannot be decoded as PNG or JPEG"),
+        (empty_manifest, "train.lst is empty"),
+        (third_class, "image_1.png of train: label 2 is out of range for 2 classes"),
+        (path_outside, "is outside the channel"),
+        (no_channel, "the job needs the channel train_lst"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_invalid_training_data_are_named(job: Job, damage: Callable[[Job], None], reason: str) -> None:
+    # GIVEN
+    damage(job)
+    channels = {
+        f"SM_CHANNEL_{name.upper()}": str(job.folder / name)
+        for name in ("train", "train_lst")
+        if (job.folder / name).is_dir()
+    }
+
+    # WHEN / THEN
+    with pytest.raises(InputError, match=re.escape(reason)) as caught:
+        read_channel("train", classes=2, size=32, environment=channels)
+    assert "\n" not in str(caught.value)
+
+
+def test_too_few_images_fail_before_any_training(tmp_path: Path) -> None:
+    # GIVEN one image
+    job = draw_job(tmp_path, train=1, validation=4)
+
+    # WHEN
+    events = job.fail(classes="light,dark", pretrained=0, epochs=1)
+
+    # THEN
+    assert job.failure.startswith("1 training images in batches of 64 are too few for 1 processes")
+    assert names(events) == ["data", "error"]
+
+
+def test_failed_job_writes_its_reason_and_no_model(job: Job) -> None:
+    # WHEN
+    events = job.fail(classes="light,dark", epoch=3)
+
+    # THEN
+    assert job.failure.startswith("hyperparameter epoch is unknown")
+    assert "\n" not in job.failure
+    assert events == [{"event": "error", "message": job.failure}]
+    assert not job.model.exists()
+
+
+@pytest.mark.usefixtures("_no_export")
+def test_network_from_scratch_can_pretrain_on_other_classes(job: Job) -> None:
+    # GIVEN
+    draw_split(job.folder / "pretrain", 40, seed=5)
+    pack(job.folder / "pretrain")
+
+    # WHEN
+    events = job.run(classes="light,dark", pretrained=0, pretrain_epochs=2, epochs=1, batch_size=4)
+
+    # THEN
+    assert {"event": "pretraining_data", "images": 40, "classes": 2} in events
+    logged = [name for name in names(events) if name.endswith("epoch")]
+    assert logged == ["pretraining_epoch", "pretraining_epoch", "epoch"]
+    assert (job.model / "model.json").is_file()
+
+
+def test_pretraining_needs_its_channel(job: Job) -> None:
+    job.fail(classes="light,dark", pretrained=0, pretrain_epochs=2, epochs=1, batch_size=4)
+
+    assert job.failure == "the job needs the channel pretrain"
+
+
+@pytest.mark.usefixtures("_no_export")
+def test_interrupted_training_resumes_and_gives_the_same_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a job that is not interrupted
+    settings: dict[str, Any] = {**SETTINGS, "epochs": 4}
+    whole, interrupted = draw_job(tmp_path / "whole"), draw_job(tmp_path / "interrupted")
+    whole.run(**settings)
+    interrupted.checkpoints.mkdir()
+
+    # WHEN another one is interrupted after its second checkpoint, and runs again
+    save, saved = checkpoint.save, []
+
+    def save_twice(*arguments: Any) -> None:
+        save(*arguments)
+        saved.append(arguments)
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "save", save_twice)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.run(**settings)
+    monkeypatch.setattr(checkpoint, "save", save)
+    events = interrupted.run(**settings)
+
+    # THEN
+    assert names(events) == ["data", "resumed", "epoch", "epoch"]
+    assert events[1] == {"event": "resumed", "epochs": 2}
+    assert interrupted.predictions.read_bytes() == whole.predictions.read_bytes()
+    assert len(interrupted.metrics["epochs"]) == 4

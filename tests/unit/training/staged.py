@@ -1,0 +1,29 @@
+"""A staged bucket, in memory."""
+
+import io
+import json
+from typing import Any
+
+from staging.manifest import Manifest, StoredObject
+from tests.unit.staging.manifests import make_manifest
+
+KEYS = ("train/a.png", "train/b.png", "train.lst", "validation.lst")
+MANIFEST = make_manifest(objects={key: StoredObject(size=1, md5=key) for key in KEYS})
+
+
+class FakeS3:
+    """A bucket with a manifest and its objects, except for the missing ones."""
+
+    def __init__(self, manifest: Manifest, *missing: str) -> None:
+        self._manifest, self._missing = manifest, missing
+
+    def get_object(self, **request: str) -> dict[str, Any]:
+        assert request["Key"] == "manifest.json"
+        return {"Body": io.BytesIO(json.dumps(self._manifest.to_json()).encode())}
+
+    def get_paginator(self, name: str) -> "FakeS3":
+        return self
+
+    def paginate(self, **request: str) -> list[dict[str, Any]]:
+        keys = [key for key in self._manifest.objects if key.startswith(request["Prefix"]) and key not in self._missing]
+        return [{"Contents": [{"Key": key} for key in keys]}]

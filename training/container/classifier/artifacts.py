@@ -1,0 +1,88 @@
+"""Write a training job's artifacts.
+
+The model directory, which becomes model.tar.gz, holds `model.onnx`, its description `model.json`, and in `code/` the
+code that serves it. The output directory holds `metrics.json` and the validation predictions, `validation.csv`.
+"""
+
+import csv
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .calibration import cross_fitted, expected_calibration_error, fit_temperature
+from .data import Split
+from .export import export
+from .networks import CalibratedNetwork
+from .settings import Settings
+from .trainer import Trainer, predict
+
+PACKAGE = Path(__file__).resolve().parent
+SERVING_MODULES = ("__init__.py", "serving.py", "images.py")
+
+
+def write_artifacts(trainer: Trainer, validation: Split, settings: Settings) -> None:
+    """Calibrate the trained network on the validation split, and write the model and output directories."""
+    logits = predict(trainer.network, validation)
+    labels = torch.from_numpy(validation.labels)
+    temperature = fit_temperature(logits, labels)
+    probabilities = (logits / temperature).softmax(1)
+    calibration = {
+        "temperature": temperature,
+        "ece_before": expected_calibration_error(logits.softmax(1), labels),
+        "ece_after": expected_calibration_error(cross_fitted(logits, labels), labels),
+    }
+    write_model(CalibratedNetwork(trainer.network, temperature), validation, settings)
+    write_output(validation, probabilities, trainer, calibration)
+
+
+def write_model(network: CalibratedNetwork, validation: Split, settings: Settings) -> None:
+    """Write the model directory."""
+    folder = Path(os.environ["SM_MODEL_DIR"])
+    folder.mkdir(parents=True, exist_ok=True)
+    export(network, validation, folder / "model.onnx")
+    description = {
+        "classes": settings.classes,
+        "input": {"size": settings.image_size, "channels": "RGB", "type": "uint8"},
+        "temperature": network.temperature,
+        "hyperparameters": asdict(settings),
+    }
+    (folder / "model.json").write_text(json.dumps(description, indent=2))
+    copy_serving_code(folder / "code")
+
+
+def copy_serving_code(code: Path) -> None:
+    """Copy the entry point, the modules and the requirements of the inference container."""
+    package = code / PACKAGE.name
+    package.mkdir(parents=True, exist_ok=True)
+    for name in SERVING_MODULES:
+        shutil.copy(PACKAGE / name, package)
+    shutil.copy(PACKAGE.parent / "inference.py", code)
+    shutil.copy(PACKAGE.parent / "serving-requirements.txt", code / "requirements.txt")
+    if wheels := os.environ.get("SM_CHANNEL_PACKAGES"):  # for an inference container without a network
+        shutil.copytree(Path(wheels) / "serving", code / "packages", dirs_exist_ok=True)
+
+
+def write_output(validation: Split, probabilities: Tensor, trainer: Trainer, calibration: dict[str, float]) -> None:
+    """Write the output directory: the metrics, and each validation image's label and probabilities."""
+    folder = Path(os.environ["SM_OUTPUT_DATA_DIR"])
+    folder.mkdir(parents=True, exist_ok=True)
+    epochs = trainer.epochs
+    correct = int((probabilities.argmax(1).numpy() == validation.labels).sum())
+    metrics: dict[str, Any] = {
+        "validation": {"n": len(validation.labels), "correct": correct, "accuracy": correct / len(validation.labels)},
+        "calibration": calibration,
+        "epochs": [asdict(epoch) for epoch in epochs],
+        "seconds": trainer.seconds,
+        "images_per_second": trainer.examples_per_epoch * len(epochs) / trainer.seconds,
+    }
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
+    with (folder / "validation.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        for name, label, predicted in zip(validation.names, validation.labels, probabilities.tolist(), strict=True):
+            writer.writerow([name, int(label), *(f"{each:.6f}" for each in predicted)])

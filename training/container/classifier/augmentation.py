@@ -1,0 +1,114 @@
+"""Random image augmentation for small training sets."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .resizing import resize
+
+PADDING = 4  # pixels of reflected border before a random crop
+JITTER = 0.2  # largest relative change of brightness, contrast and saturation
+SHIFT = 1 / 16  # largest shift, as a share of the side
+ZOOM = 0.1  # largest logarithm of the scale
+
+
+@dataclass(frozen=True)
+class RandomDraws:
+    """The random numbers, from 0 to 1, that decide the augmentation of n images.
+
+    Attributes
+    ----------
+    mirrored : n
+    places : n x 2, position of the crop, or the shift
+    scales : n
+    colors : n x 3, brightness, contrast and saturation
+    covers : n x 3, area and position of the patch that another image covers
+    """
+
+    mirrored: Tensor
+    places: Tensor
+    scales: Tensor
+    colors: Tensor
+    covers: Tensor
+
+    def __getitem__(self, images: slice) -> "RandomDraws":
+        """Return the draws of some of the images."""
+        return RandomDraws(*(getattr(self, field.name)[images] for field in fields(self)))
+
+
+def draw(count: int, generator: torch.Generator) -> RandomDraws:
+    """Draw for `count` images, the same on every host whose generator is in the same state."""
+    return RandomDraws(*(torch.rand(count, *shape, generator=generator) for shape in ((), (2,), (), (3,), (3,))))
+
+
+def mirror(images: Tensor, draws: RandomDraws) -> Tensor:
+    """Mirror half of the images, n x height x width x 3."""
+    return torch.where(draws.mirrored.to(images.device).view(-1, 1, 1, 1) < 0.5, images.flip(2), images)
+
+
+def warp(images: Tensor, draws: RandomDraws, side: int) -> Tensor:
+    """Mirror, shift and scale images, n x height x width x 3, and resize them to n x side x side x 3.
+
+    Returns
+    -------
+    float, from 0 to 255
+        Pixels beyond an image's edge are reflected.
+    """
+    mirrored = mirror(images, draws).permute(0, 3, 1, 2).float()
+    if min(mirrored.shape[2:]) > side:  # grid_sample does not antialias
+        mirrored = resize(mirrored, side)
+    scales = ((2 * draws.scales - 1) * ZOOM).exp()
+    shifts = (2 * draws.places - 1) * 2 * SHIFT  # grid coordinates run from -1 to 1
+    affine = torch.cat([torch.diag_embed(scales[:, None].expand(-1, 2)), shifts[:, :, None]], 2).to(images.device)
+    grid = functional.affine_grid(affine, [len(images), 3, side, side], align_corners=False)
+    warped = functional.grid_sample(mirrored, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
+    return warped.clamp(0, 255).permute(0, 2, 3, 1)
+
+
+def crop_and_jitter(images: Tensor, draws: RandomDraws, side: int) -> Tensor:
+    """Mirror uint8 images, n x size x size x 3, crop them to n x side x side x 3, and jitter their colors."""
+    crops = random_crop(mirror(images, draws), draws.places, side).float()
+    return jitter_colors(crops, draws.colors.to(images.device)).to(torch.uint8)
+
+
+def random_crop(images: Tensor, places: Tensor, side: int) -> Tensor:
+    """Crop images, padded by reflection, to n x side x side x 3."""
+    padded = functional.pad(images.permute(0, 3, 1, 2).float(), (PADDING,) * 4, mode="reflect").permute(0, 2, 3, 1)
+    corners = (places * (padded.shape[1] - side + 1)).long().tolist()
+    pairs = zip(padded, corners, strict=True)
+    return torch.stack([image[top : top + side, left : left + side] for image, (top, left) in pairs])
+
+
+def jitter_colors(images: Tensor, colors: Tensor) -> Tensor:
+    """Change each image's brightness, then contrast, then saturation."""
+    brightness, contrast, saturation = (1 + JITTER * (2 * colors - 1)).view(-1, 3, 1, 1, 1).unbind(1)
+    bright = images * brightness
+    mean = bright.mean((1, 2, 3), keepdim=True)
+    contrasted = mean + (bright - mean) * contrast
+    grey = contrasted.mean(3, keepdim=True)
+    return (grey + (contrasted - grey) * saturation).clamp(0, 255)
+
+
+def cutmix(images: Tensor, targets: Tensor, draws: RandomDraws) -> tuple[Tensor, Tensor]:
+    """Cover a square of each image by the next image's, and mix their targets in proportion to the areas.
+
+    Source: Yun et al., "CutMix", 2019, https://arxiv.org/abs/1905.04899
+
+    Parameters
+    ----------
+    images : n x side x side x 3
+    targets : n x classes, probabilities
+    """
+    side = images.shape[1]
+    area, *position = draws.covers.to(images.device).unbind(1)
+    length = (side * area.sqrt()).long()
+    pixels = torch.arange(side, device=images.device)
+    inside = []
+    for share in position:
+        start = (share * (side - length + 1)).long()
+        inside.append((pixels >= start[:, None]) & (pixels < (start + length)[:, None]))
+    covered = inside[0][:, :, None, None] & inside[1][:, None, :, None]
+    kept = 1 - (length / side)[:, None] ** 2
+    return torch.where(covered, images.roll(1, 0), images), kept * targets + (1 - kept) * targets.roll(1, 0)

@@ -1,0 +1,11 @@
+"""The training log: one JSON object a line, which holds the name of an event and its fields.
+
+`make train` shows these lines, and SageMaker's metric definitions read the fields of the event `epoch`.
+"""
+
+import json
+
+
+def log_event(event: str, **fields: object) -> None:
+    """Print one event, such as `{"event": "epoch", "epoch": 1, "validation_accuracy": 0.91}`."""
+    print(json.dumps({"event": event, **fields}), flush=True)

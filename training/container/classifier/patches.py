@@ -1,0 +1,175 @@
+"""Classify images by their similarity to patches of the training images, without gradient descent.
+
+The features are pooled similarities to randomly sampled, whitened patches. A ridge regression on them gives the
+logits.
+
+Sources: Coates and Ng, "The Importance of Encoding Versus Training with Sparse Coding and Vector Quantization", 2011;
+Thiry et al., "The Unreasonable Effectiveness of Patches in Deep Convolutional Kernels Methods", 2021,
+https://arxiv.org/abs/2101.07528
+"""
+
+from collections.abc import Iterable
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .calibration import fit_temperature
+from .resizing import resize
+
+SIDE = 32  # pixels to which images are resized
+PATCH_SIZES = (4, 6, 8)  # side of a patch in pixels
+PATCHES = 200  # of each size, beside their mirror images
+GRID = 4  # cells along each side, over which similarities are averaged
+COMPONENTS = 48  # principal components of a patch that are kept; the others hardly vary
+COMPONENT_NOISE = 0.01  # added to each component's variance
+NORM_FLOOR = 0.1  # added to a patch's norm, so that a flat patch resembles none
+THRESHOLD = 0.25  # cosine similarity below which a patch counts as dissimilar
+SAMPLED = 10_000  # patches from which the principal components are computed
+MAX_EXAMPLES = 4096  # for the ridge regression, which solves a system of as many equations
+PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # relative to the examples' mean square
+BATCH = 8  # images at once; the features of more exceed a processor's cache
+CONTRAST_FLOOR = 0.05  # added to a patch's contrast, so that noise in a flat patch is not amplified
+SPREAD_FLOOR = 0.01  # share of the mean standard deviation that is added to each feature's
+EPSILON = 1e-6  # avoids division by zero for images without contrast
+
+
+class PatchSimilarity(nn.Module):
+    """Features of an image: its similarity to patches of one size.
+
+    Parameters
+    ----------
+    size : side of a patch in pixels
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+        components = min(COMPONENTS, 3 * size**2 - 1)  # one less, as the mean brightness is removed
+        self.whitening = constant(components, 3, size, size)
+        self.patches = constant(2 * PATCHES, components, 1, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return features, n x (2 PATCHES GRID^2), of images n x 3 x SIDE x SIDE, equal for mirrored images."""
+        whitened = functional.conv2d(images.contiguous(memory_format=torch.channels_last), self.whitening)
+        similarity = functional.conv2d(whitened / (whitened.norm(dim=1, keepdim=True) + NORM_FLOOR), self.patches)
+        pooled = torch.cat([self._pool(similarity), self._pool(-similarity)], 1).sqrt()
+        plain, mirrored = pooled.reshape(-1, 2, 2, PATCHES, GRID, GRID).unbind(2)
+        features: Tensor = (plain + mirrored.flip(-1)).flatten(1)
+        return features
+
+    def _pool(self, similarity: Tensor) -> Tensor:
+        positions = SIDE - self.size + 1
+        stride = positions // GRID
+        return functional.avg_pool2d(functional.relu(similarity - THRESHOLD), positions - (GRID - 1) * stride, stride)
+
+    def sample_patches(self, images: Tensor, generator: torch.Generator) -> None:
+        """Set the patches and their whitening from images n x 3 x SIDE x SIDE."""
+        last = SIDE - self.size + 1
+        limits = (len(images), last, last)
+        index, top, left = (torch.randint(limit, (SAMPLED,), generator=generator) for limit in limits)
+        sampled = images.unfold(2, self.size, 1).unfold(3, self.size, 1)[index, :, top, left]
+        sampled = sampled - sampled.mean((1, 2, 3), keepdim=True)
+        sampled = sampled / (sampled.std((1, 2, 3), keepdim=True) + CONTRAST_FLOOR)
+        both = torch.cat([sampled, sampled.flip(3)]).flatten(1)
+        variances, directions = torch.linalg.eigh(both.T @ both / len(both))
+        kept = len(self.whitening)
+        whitening = directions[:, -kept:] / (variances[-kept:].clamp(min=0) + COMPONENT_NOISE).sqrt()
+        whitened = both @ whitening
+        norms = whitened.norm(dim=1)
+        structured = norms[:SAMPLED] > norms.median() / 2
+        first = structured.int().argsort(descending=True, stable=True)[:PATCHES]
+        chosen = torch.cat([first, first + SAMPLED])
+        self.whitening.copy_((whitening - whitening.mean(0)).T.view_as(self.whitening))
+        self.patches.copy_((whitened[chosen] / (norms[chosen, None] + EPSILON)).view_as(self.patches))
+
+
+class PatchClassifier(nn.Module):
+    """Logits from an image's similarity to patches of all sizes; zero before `fit`."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.similarities = nn.ModuleList(PatchSimilarity(size) for size in PATCH_SIZES)
+        self.weight = constant(classes, len(PATCH_SIZES) * 2 * PATCHES * GRID**2)
+        self.bias = constant(classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits, n x classes, of uint8 images n x height x width x 3."""
+        return functional.linear(self._features(preprocess(images)), self.weight, self.bias)
+
+    def _features(self, images: Tensor) -> Tensor:
+        return torch.cat([similarity(images) for similarity in self.similarities], 1)
+
+    @torch.no_grad()
+    def fit(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> float:
+        """Sample patches and solve the ridge regression, on at most MAX_EXAMPLES random examples.
+
+        Parameters
+        ----------
+        images : uint8, n x height x width x 3
+        labels : n
+
+        Returns
+        -------
+        float
+            Leave-one-out accuracy.
+        """
+        chosen = torch.randperm(len(labels), generator=generator)[:MAX_EXAMPLES]
+        batches = [preprocess(images[part]) for part in chosen.split(BATCH)]  # type: ignore[no-untyped-call]
+        pixels, labels = torch.cat(batches), labels[chosen]
+        for similarity in cast(Iterable[PatchSimilarity], self.similarities):
+            similarity.sample_patches(pixels, generator)
+        features = torch.cat([self._features(batch) for batch in batches])
+        mean, spread = features.mean(0), features.std(0, correction=0)
+        spread += SPREAD_FLOOR * spread.mean() + EPSILON
+        features -= mean
+        features /= spread
+        targets = functional.one_hot(labels, len(self.bias)).float()
+        priors = targets.mean(0)
+        weights, predictions = ridge(features @ features.T / features.shape[1], targets - priors)
+        predictions += priors
+        temperature = fit_temperature(predictions, labels)
+        self.weight.copy_(weights.T @ features / features.shape[1] / spread / temperature)
+        self.bias.copy_(priors / temperature - self.weight @ mean)
+        return float((predictions.argmax(1) == labels).float().mean())
+
+
+def preprocess(images: Tensor) -> Tensor:
+    """Convert images n x height x width x 3 to n x 3 x SIDE x SIDE, from 0 to 1."""
+    resized: Tensor = resize(images.permute(0, 3, 1, 2).float() / 255.0, SIDE)
+    return resized
+
+
+def ridge(products: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Solve the ridge regression with the penalty of the smallest leave-one-out error.
+
+    Parameters
+    ----------
+    products : n x n, inner products of the examples' centered features
+    targets : n x classes, centered
+
+    Returns
+    -------
+    n x classes, n x classes
+        Each example's weight in the solution, and its leave-one-out prediction.
+    """
+    gram, wanted = products.double(), targets.double()
+    solutions = (solve_ridge(gram, wanted, share * float(gram.diag().mean()) + EPSILON) for share in PENALTIES)
+    weights, predictions = min(solutions, key=lambda solution: float((solution[1] - wanted).square().mean()))
+    return weights.float(), predictions.float()
+
+
+def solve_ridge(products: Tensor, targets: Tensor, penalty: float) -> tuple[Tensor, Tensor]:
+    """Solve the ridge regression with one penalty; see `ridge`."""
+    examples = len(products)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(products + penalty * torch.eye(examples)))
+    weights = inverse @ targets
+    # A leave-one-out residual is the residual over one minus the leverage. Centering adds 1 / n to each leverage.
+    residuals = penalty * weights / (penalty * inverse.diag()[:, None] - 1 / examples)
+    return weights, targets - residuals
+
+
+def constant(*shape: int) -> nn.Parameter:
+    """Return a parameter without gradient; DistributedDataParallel copies it from rank 0 to all processes."""
+    return nn.Parameter(torch.zeros(shape), requires_grad=False)

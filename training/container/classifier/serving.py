@@ -1,0 +1,131 @@
+"""Serve a model: the functions `model_fn` and `transform_fn` of AWS's PyTorch inference image.
+
+A request is either one image, answered with a JSON list of each class's probability, or a JSON body
+`{"instances": [{"b64": "..."}, ...]}` of PNG or JPEG images in base64, answered with a list of such lists.
+"""
+
+import base64
+import binascii
+import json
+import os
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from sagemaker_inference.errors import GenericInferenceToolkitError
+
+from .images import ImageError, decode_image
+
+JSON = "application/json"
+FORMATS = {"image/png": ("PNG",), "image/jpeg": ("JPEG",), "application/x-image": ("PNG", "JPEG")}
+MAX_IMAGES = 256  # in one request
+BATCH = 16  # images in one run of the network, which bounds its memory
+# SageMaker returns this header to the caller:
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+BODY_FORMAT = 'the body must be {"instances": [{"b64": "<an image in base64>"}, ...]}'
+
+
+class RequestError(GenericInferenceToolkitError):  # type: ignore[misc]
+    """The request is invalid. AWS's toolkit answers any other exception with status 500."""
+
+    def __init__(self, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(int(status), message)
+
+    def __str__(self) -> str:
+        """Return the message without the status, which the base class would prepend."""
+        return str(self.message)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model, and the side of its images in pixels."""
+
+    session: onnxruntime.InferenceSession
+    size: int
+
+
+def model_fn(model_dir: str) -> Model:
+    """Load `model.onnx`, which `model.json` describes."""
+    folder = Path(model_dir)
+    description = json.loads((folder / "model.json").read_text())
+    options = onnxruntime.SessionOptions()
+    # One thread a request: requests run in parallel, and spinning threads of one would starve the others.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
+    return Model(session, description["input"]["size"])
+
+
+def transform_fn(
+    model: Model, body: bytes | str, content_type: str, accept: str, context: Any = None
+) -> tuple[str, str]:
+    """Answer a request, with the model's version in a header if the environment variable MODEL_VERSION is set.
+
+    Parameters
+    ----------
+    body : bytes of an image, or JSON
+    content_type, accept : media types of the request and of the response
+    context : the model server's request context, which takes response headers
+
+    Returns
+    -------
+    str, str
+        The probabilities as JSON, and the media type.
+
+    Raises
+    ------
+    RequestError
+        Status 415: a media type is not supported. Status 400: the body is not an image or a list of images.
+    """
+    if context and "MODEL_VERSION" in os.environ:
+        context.set_response_header(0, CUSTOM_ATTRIBUTES, os.environ["MODEL_VERSION"])
+    if media_type(accept) not in (JSON, "*/*", "application/*"):
+        raise RequestError(f"accept must be {JSON} (got {accept})", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    kind = media_type(content_type)
+    if kind == JSON:
+        images = [decode(each, FORMATS["application/x-image"], model.size) for each in parse_instances(body)]
+        return json.dumps(predict(model, np.stack(images))), JSON
+    if kind not in FORMATS:
+        supported = ", ".join([*FORMATS, JSON])
+        raise RequestError(f"content type must be one of {supported} (got {kind})", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    content = body.encode() if isinstance(body, str) else bytes(body)
+    return json.dumps(predict(model, decode(content, FORMATS[kind], model.size)[np.newaxis])[0]), JSON
+
+
+def media_type(header: str) -> str:
+    """Return a header's media type without its parameters."""
+    return header.partition(";")[0].strip().lower()
+
+
+def parse_instances(body: bytes | str) -> list[bytes]:
+    """Return the image files of a JSON body."""
+    try:
+        sent: Any = json.loads(body)["instances"]
+        images = [base64.b64decode(each["b64"], validate=True) for each in sent]
+    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
+        raise RequestError(f"{BODY_FORMAT} (got {type(error).__name__})") from error
+    if not 1 <= len(images) <= MAX_IMAGES:
+        raise RequestError(f"{BODY_FORMAT} with 1 to {MAX_IMAGES} images (got {len(images)})")
+    return images
+
+
+def decode(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np.uint8]:
+    """Decode an image; an invalid one is the client's error."""
+    try:
+        return decode_image(body, formats, size)
+    except ImageError as error:
+        raise RequestError(str(error)) from error
+
+
+def predict(model: Model, images: NDArray[np.uint8]) -> list[list[float]]:
+    """Return each class's probability for each image, n x height x width x 3."""
+    batches = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
+    outputs = [model.session.run(None, {"images": batch})[0] for batch in batches]
+    probabilities: list[list[float]] = np.concatenate(outputs).astype(float).tolist()
+    return probabilities

@@ -1,0 +1,297 @@
+"""Train a network. A training ends after its epochs, never by the clock."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
+
+from .augmentation import RandomDraws, crop_and_jitter, cutmix, draw, warp
+from .data import Split
+from .errors import InputError
+from .networks import IMAGENET_SIDE, Network, PretrainedNetwork, ScratchNetwork
+from .patches import BATCH
+from .processes import ProcessGroup
+from .settings import Settings
+
+WARM_UP = 0.2  # share of the steps in which the learning rate rises
+LABEL_SMOOTHING = 0.1
+SEED_STRIDE = 10_007  # between seeds, so that seed and epoch give distinct generators: more than the largest `epochs`
+CLOSE_EPOCHS, CLOSE_SIDE = 0.7, 0.75  # the first share of the epochs crops images to this share of their side
+HEAD_RATE = 10  # learning rate of a new head, relative to a pretrained body
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The metrics of an epoch over all processes, and this process's time in seconds."""
+
+    epoch: int
+    train_accuracy: float
+    train_loss: float
+    validation_accuracy: float
+    validation_loss: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """How one process divides its examples into batches.
+
+    Attributes
+    ----------
+    examples : in an epoch
+    size : of a batch
+    smallest : allowed size of a batch; batch normalization needs two examples a process
+    """
+
+    examples: int
+    size: int
+    smallest: int
+
+
+class Trainer:
+    """The training of one network.
+
+    Parameters
+    ----------
+    network : trained in place
+    train : this process's examples
+    preparation_seconds : time that was spent before the first epoch
+
+    Raises
+    ------
+    InputError
+        The processes are too many for the examples.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        train: Split,
+        settings: Settings,
+        group: ProcessGroup,
+        preparation_seconds: float = 0.0,
+    ) -> None:
+        self.network = network
+        self.preparation_seconds = preparation_seconds
+        self.epochs: list[Epoch] = []
+        self._settings = settings
+        self._group = group
+        self._images = torch.from_numpy(train.images).to(group.device)
+        self._labels = torch.from_numpy(train.labels).to(group.device)
+        self._plan = plan_batches(len(train.labels), settings, group)
+        self._optimizer = make_optimizer(network, settings)
+        self._schedule = make_schedule(self._optimizer, settings.epochs * self._steps)
+        self._module = _distribute(network, group)
+        self._bfloat16 = supports_bfloat16(group.device)
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the preparation and of all epochs."""
+        return self.preparation_seconds + sum(epoch.seconds for epoch in self.epochs)
+
+    @property
+    def examples_per_epoch(self) -> int:
+        """Examples of all processes in an epoch."""
+        return self._plan.examples * (self._group.size if self._group.sharded else 1)
+
+    @property
+    def _steps(self) -> int:
+        return len(list(self._batches(torch.Generator())))
+
+    def _batches(self, generator: torch.Generator) -> Iterator[Tensor]:
+        return shuffled_batches(len(self._labels), self._plan, generator)
+
+    def run(self, validation: Split, report: Callable[[Epoch], None], save: Callable[[dict[str, Any]], None]) -> None:
+        """Train the remaining epochs.
+
+        Parameters
+        ----------
+        report : called with each epoch's metrics
+        save : called with the state after each epoch, which `resume` accepts
+        """
+        started = time.perf_counter()
+        trained_part, constant_logits = split_trained(self.network, validation)
+        for number in range(len(self.epochs), self._settings.epochs):
+            accuracy, loss = self._train_epoch(number)
+            measured = evaluate(predict(trained_part, validation) + constant_logits, validation)
+            ended = time.perf_counter()
+            self.epochs.append(Epoch(number, accuracy, loss, *measured, ended - started))
+            started = ended
+            report(self.epochs[-1])
+            save(self.state())
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that the remaining epochs depend on."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "epochs": [asdict(epoch) for epoch in self.epochs],
+            "preparation_seconds": self.preparation_seconds,
+        }
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Restore a state."""
+        self.network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+        self.preparation_seconds = state["preparation_seconds"]
+
+    def _train_epoch(self, number: int) -> tuple[float, float]:
+        """Train one epoch and return the accuracy and loss on the augmented images."""
+        # The generator depends on the epoch alone, so that a resumed training draws the same numbers.
+        generator = torch.Generator().manual_seed(SEED_STRIDE * self._settings.seed + number)
+        self._module.train()
+        totals = torch.zeros(3, dtype=torch.float64, device=self._group.device)  # examples, correct, loss
+        for batch in self._batches(generator):
+            totals += self._step(batch, draw(len(batch), generator))
+        if self._group.size > 1:
+            distributed.all_reduce(totals)
+        count, correct, loss = totals.tolist()
+        return correct / count, loss / count
+
+    def _step(self, batch: Tensor, draws: RandomDraws) -> Tensor:
+        """Train on a batch and return the number of examples, of correct predictions, and the summed loss.
+
+        Without shards, all processes draw the same batch and each takes its part, so that one host and several train
+        on the same batches.
+        """
+        group = self._group
+        part = slice(None) if group.sharded else slice(group.rank, None, group.size)
+        total = len(batch) * (group.size if group.sharded else 1)
+        own = batch[part].to(group.device)
+        labels = self._labels[own]
+        images, targets = self._augment(self._images[own], labels, draws[part])
+        with torch.autocast(group.device.type, torch.bfloat16, enabled=self._bfloat16):
+            logits = self._module(images).float()
+        loss = functional.cross_entropy(logits, targets, label_smoothing=LABEL_SMOOTHING, reduction="sum")
+        self._optimizer.zero_grad(set_to_none=True)
+        # DistributedDataParallel averages gradients over the processes
+        (loss * group.size / total).backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        self._schedule.step()
+        correct = (logits.argmax(1) == labels).sum()
+        return torch.stack([torch.tensor(len(own), device=group.device), correct, loss.detach()])
+
+    def _augment(self, images: Tensor, labels: Tensor, draws: RandomDraws) -> tuple[Tensor, Tensor]:
+        """Return augmented images and their target probabilities."""
+        targets: Tensor = functional.one_hot(labels, self.network.head.out_features).float()
+        if isinstance(self.network, PretrainedNetwork):
+            return warp(images, draws, IMAGENET_SIDE), targets
+        close = len(self.epochs) < CLOSE_EPOCHS * self._settings.epochs
+        side = images.shape[1]
+        crops = crop_and_jitter(images, draws, round(side * CLOSE_SIDE) if close else side)
+        return cutmix(crops, targets, draws)
+
+
+def supports_bfloat16(device: torch.device) -> bool:
+    """Return whether a device computes in bfloat16; GPUs before compute capability 8 (V100, T4) only emulate it.
+
+    On a CPU it is off: the gradients of convolutions take two to ten times as long.
+    """
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def make_optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:
+    """Return AdamW for a pretrained network, SGD with Nesterov momentum for one trained from scratch."""
+    if not isinstance(network, PretrainedNetwork):
+        return torch.optim.SGD(
+            network.parameters(),
+            lr=settings.learning_rate,
+            momentum=0.9,
+            weight_decay=settings.weight_decay,
+            nesterov=True,
+        )
+    head = list(network.head.parameters())
+    head_ids = {id(parameter) for parameter in head}
+    body = [parameter for parameter in network.parameters() if id(parameter) not in head_ids]
+    groups = [
+        {"params": body, "lr": settings.learning_rate},
+        {"params": head, "lr": settings.learning_rate * HEAD_RATE},
+    ]
+    return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+
+
+def make_schedule(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
+    """Return a one-cycle schedule with at least one rising step, by whose number OneCycleLR divides."""
+    rates = [group["lr"] for group in optimizer.param_groups]
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=rates, total_steps=steps + 1, pct_start=max(WARM_UP, 2 / (steps + 1)), cycle_momentum=False
+    )
+
+
+def shuffled_batches(examples: int, plan: BatchPlan, generator: torch.Generator) -> Iterator[Tensor]:
+    """Yield the indices of each batch of an epoch.
+
+    A host with more examples than the plan uses others in each epoch. A last batch that is too small is merged into
+    the one before.
+    """
+    chosen = torch.randperm(examples, generator=generator)[: plan.examples]
+    batches = list(chosen.split(plan.size))  # type: ignore[no-untyped-call]
+    if len(batches) > 1 and len(batches[-1]) < plan.smallest:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    yield from batches
+
+
+def plan_batches(examples: int, settings: Settings, group: ProcessGroup) -> BatchPlan:
+    """Plan the batches of a process that has so many examples. All processes must call this together.
+
+    Raises
+    ------
+    InputError
+        The processes are too many for the examples.
+    """
+    count = _fewest(examples, group)
+    size = settings.batch_size // group.size if group.sharded else settings.batch_size
+    smallest = 2 if group.sharded else 2 * group.size
+    if min(size, count) < smallest:
+        raise InputError(
+            f"{count} training images in batches of {settings.batch_size} are too few for {group.size} processes: "
+            "each process needs at least 2 images a batch"
+        )
+    return BatchPlan(count, size, smallest)
+
+
+def _fewest(examples: int, group: ProcessGroup) -> int:
+    """Return the examples of the process with the fewest, since all must take the same number of steps."""
+    if not group.sharded:
+        return examples
+    count = torch.tensor(examples, device=group.device)
+    distributed.all_reduce(count, op=distributed.ReduceOp.MIN)
+    return int(count)
+
+
+def _distribute(network: Network, group: ProcessGroup) -> nn.Module:
+    if group.size == 1:
+        return network
+    devices = [group.device] if group.device.type == "cuda" else None
+    return DistributedDataParallel(network, device_ids=devices)
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, split: Split, batch: int = 128) -> Tensor:
+    """Return the logits of a split, n x classes."""
+    network.eval()
+    device = next(network.parameters()).device
+    batches = torch.from_numpy(split.images).split(batch)  # type: ignore[no-untyped-call]
+    return torch.cat([network(images.to(device)).float().cpu() for images in batches])
+
+
+def split_trained(network: Network, split: Split) -> tuple[nn.Module, Tensor]:
+    """Return the part of a network that epochs change, and the constant logits that the rest adds for a split."""
+    if isinstance(network, ScratchNetwork):
+        return network.residual, predict(network.patches, split, BATCH)
+    return network, torch.zeros(())
+
+
+def evaluate(logits: Tensor, split: Split) -> tuple[float, float]:
+    """Return the accuracy and the cross-entropy on a split."""
+    labels = torch.from_numpy(split.labels)
+    accuracy = float((logits.argmax(1) == labels).float().mean())
+    return accuracy, float(functional.cross_entropy(logits, labels))
