@@ -226,7 +226,7 @@ def draw_low_confidence(theme: figures.Theme, monitoring: Monitoring) -> Any:
         theme,
         images=[Image.open(io.BytesIO(base64.b64decode(image["png"]))) if image["png"] else None for image in shown],
         captions=[f"{image['class']} {image['confidence']:.2f}" for image in shown],
-        title=f"{total} low-confidence images (below {threshold:g}), the {len(shown)} lowest shown",
+        title=f"Low-confidence images (below {threshold:g}): {len(shown)} of {total} shown, lowest first",
     )
 
 

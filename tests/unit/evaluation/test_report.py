@@ -102,7 +102,7 @@ def test_the_page_warns_of_synthetic_images(tmp_path: Path) -> None:
 def test_the_number_of_other_models_records_is_shown(tmp_path: Path) -> None:
     # GIVEN
     directory = write_results(tmp_path)
-    assert "records of other models" not in page_of(directory)
+    assert "Records of other models" not in page_of(directory)
     write_json(directory / "monitoring.json", monitored(other_records=7))
 
     # WHEN
@@ -110,7 +110,7 @@ def test_the_number_of_other_models_records_is_shown(tmp_path: Path) -> None:
 
     # THEN
     assert "Model v2: 1 records" in page
-    assert "The 7 records of other models are not shown." in page
+    assert "Records of other models, which are not shown: 7." in page
 
 
 @pytest.mark.usefixtures("plain_figures")
