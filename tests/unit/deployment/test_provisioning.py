@@ -2,11 +2,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployment.endpoint import EndpointError, EndpointMissingError
 
 from common.errors import OperatorError
 from deployment.provisioning import apply, check_confirmation, check_drift, destroyed_arns
 from deployment.terraform import Plan, TerraformError
+from registry.endpoint import EndpointError, EndpointMissingError
 
 ENDPOINT = "module.endpoint.aws_sagemaker_endpoint.this"
 
