@@ -1,4 +1,4 @@
-"""Training: as told, and the same each time."""
+"""The training loop follows the hyperparameters and is reproducible."""
 
 import logging
 import re
@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sagelocal.containers.image_classification import fit, log, model
+from sagelocal.containers.image_classification import model_files, training_log, training_loop
 from sagelocal.containers.image_classification.channels import Split
 from sagelocal.containers.image_classification.checkpoint import Checkpoints
 from sagelocal.containers.image_classification.hyperparameters import Hyperparameters
 
-from .data import hyperparameters
+from .examples import hyperparameters
 
 
 def make_split(count: int) -> Split:
-    """Noise of two colors."""
+    """Return noisy images of two colors."""
     labels = np.arange(count) % 2
     images = list(np.random.default_rng(count).integers(0, 100, (count, 16, 16, 3), dtype=np.uint8))
     for image, label in zip(images, labels, strict=True):
@@ -25,36 +25,39 @@ def make_split(count: int) -> Split:
     return Split(images, labels.astype(np.int64))
 
 
-def none(given: Hyperparameters) -> Checkpoints:
-    """Of a job that keeps none."""
+def no_checkpoints(given: Hyperparameters) -> Checkpoints:
+    """Return checkpoints without a folder, which are not saved."""
     return Checkpoints(Path("none"), Path("none"), given)
 
 
-def nothing(epoch: int, best: float | None) -> None:
-    pass
+def discard(epoch: int, best: float | None) -> None:
+    """Save nothing."""
 
 
-def test_a_network_learns_two_colors() -> None:
+def test_network_learns_two_colors() -> None:
     # GIVEN
     given = hyperparameters(learning_rate="0.05", mini_batch_size="16", epochs="6", num_training_samples="64")
-    torch.manual_seed(fit.SEED)
-    found: list[float | None] = []
+    torch.manual_seed(training_loop.SEED)
+    network, accuracies = model_files.create(given), list[float]()
+
+    def save(epoch: int, best: float | None) -> None:
+        if best is not None:
+            accuracies.append(best)
+
     # WHEN
-    fit.fit(
-        model.create(given), make_split(64), make_split(8), given, lambda epoch, best: found.append(best), none(given)
-    )
+    training_loop.fit(network, make_split(64), make_split(8), given, save, no_checkpoints(given))
     # THEN
-    assert [each for each in found if each is not None][-1] == 1
+    assert accuracies[-1] == 1
 
 
-def test_the_same_job_gives_the_same_weights() -> None:
+def test_training_is_reproducible() -> None:
     # GIVEN
     given = hyperparameters(augmentation_type="crop_color_transform", epochs="1")
 
     def trained() -> dict[str, torch.Tensor]:
-        torch.manual_seed(fit.SEED)
-        network = model.create(given)
-        fit.fit(network, make_split(8), make_split(4), given, nothing, none(given))
+        torch.manual_seed(training_loop.SEED)
+        network = model_files.create(given)
+        training_loop.fit(network, make_split(8), make_split(4), given, discard, no_checkpoints(given))
         return network.state_dict()
 
     # WHEN
@@ -64,16 +67,16 @@ def test_the_same_job_gives_the_same_weights() -> None:
 
 
 @pytest.mark.parametrize(("count", "size", "batches"), [(8, 4, 2), (11, 4, 2), (4, 4, 1)])
-def test_what_is_left_of_a_batch_is_not_trained_on(count: int, size: int, batches: int) -> None:
+def test_incomplete_batch_is_dropped(count: int, size: int, batches: int) -> None:
     # WHEN
-    found = list(fit.full_batches(count, size, torch.Generator().manual_seed(0)))
+    indices = list(training_loop.full_batches(count, size, torch.Generator().manual_seed(0)))
     # THEN
-    assert [len(rows) for rows in found] == [size] * batches
-    assert len(set(torch.cat(found).tolist())) == batches * size
+    assert [len(batch) for batch in indices] == [size] * batches
+    assert len(set(torch.cat(indices).tolist())) == batches * size
 
 
-class Heard(logging.Handler):
-    """Keeps what is logged."""
+class MessageList(logging.Handler):
+    """Stores log messages."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,24 +87,24 @@ class Heard(logging.Handler):
 
 
 @pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What the stand-in logs, whoever else listens in this process."""
-    handler = Heard()
-    monkeypatch.setattr(log.logger, "handlers", [handler])
-    monkeypatch.setattr(log.logger, "propagate", False)
-    before = log.logger.level
-    log.logger.setLevel(logging.INFO)
+def messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The messages in the training log."""
+    handler = MessageList()
+    monkeypatch.setattr(training_log.logger, "handlers", [handler])
+    monkeypatch.setattr(training_log.logger, "propagate", False)
+    before = training_log.logger.level
+    training_log.logger.setLevel(logging.INFO)
     yield handler.messages
-    log.logger.setLevel(before)
+    training_log.logger.setLevel(before)
 
 
-def test_the_learning_rate_falls_after_the_steps(heard: list[str]) -> None:
+def test_learning_rate_is_reduced_at_each_step(messages: list[str]) -> None:
     # GIVEN
     given = hyperparameters(epochs="4", lr_scheduler_step="1,3", lr_scheduler_factor="0.5", learning_rate="0.1")
     # WHEN
-    fit.fit(model.create(given), make_split(8), make_split(4), given, nothing, none(given))
+    training_loop.fit(model_files.create(given), make_split(8), make_split(4), given, discard, no_checkpoints(given))
     # THEN
-    found = re.findall(r"Update\[(\d)\]: Change learning rate to (\S+)", "\n".join(heard))
+    found = re.findall(r"Update\[(\d)\]: Change learning rate to (\S+)", "\n".join(messages))
     assert found == [("1", "5.00000e-02"), ("3", "2.50000e-02")]
 
 
@@ -114,13 +117,13 @@ def test_the_learning_rate_falls_after_the_steps(heard: list[str]) -> None:
         ("rmsprop", torch.optim.RMSprop, {"alpha": 0.4, "eps": 0.3, "weight_decay": 0}),
     ],
 )
-def test_an_optimizer_has_its_own_hyperparameters(optimizer: str, kind: type, settings: dict[str, object]) -> None:
+def test_optimizer_uses_its_hyperparameters(optimizer: str, kind: type, settings: dict[str, object]) -> None:
     # GIVEN
     given = hyperparameters(
         optimizer=optimizer, momentum="0.5", weight_decay="0.25", beta_1="0.1", beta_2="0.2", eps="0.3", gamma="0.4"
     )
     # WHEN
-    made = fit.make_optimizer(model.create(given), given)
+    made = training_loop.make_optimizer(model_files.create(given), given)
     # THEN
     assert type(made) is kind
     assert {name: made.param_groups[0][name] for name in settings} == settings
@@ -130,19 +133,19 @@ def test_nag_without_momentum_is_sgd() -> None:
     # GIVEN
     given = hyperparameters(optimizer="nag", momentum="0")
     # WHEN
-    made = fit.make_optimizer(model.create(given), given)
+    made = training_loop.make_optimizer(model_files.create(given), given)
     # THEN
     assert made.param_groups[0]["nesterov"] is False
 
 
-def test_biases_do_not_decay() -> None:
+def test_weight_decay_excludes_biases() -> None:
     # GIVEN
     given = hyperparameters(weight_decay="0.25")
-    network = model.create(given)
+    network = model_files.create(given)
     # WHEN
     decay = {
         id(parameter): group["weight_decay"]
-        for group in fit.make_optimizer(network, given).param_groups
+        for group in training_loop.make_optimizer(network, given).param_groups
         for parameter in group["params"]
     }
     # THEN
@@ -160,24 +163,26 @@ def test_biases_do_not_decay() -> None:
         ({"early_stopping": "True", "early_stopping_min_epochs": "4"}, [0.5, 0.5, 0.5, 0.5, 0.5], 4),
         ({"early_stopping": "True", "early_stopping_tolerance": "0.1"}, [0.5, 0.52, 0.54, 0.9, 0.9], 3),
     ],
-    ids=["off", "on", "counted anew", "improving", "not yet", "too little"],
+    ids=["off", "on", "counter reset", "improving", "minimum epochs", "tolerance"],
 )
-def test_training_stops_when_nothing_improves(settings: dict[str, str], accuracies: list[float], epochs: int) -> None:
+def test_training_stops_early_without_improvement(
+    settings: dict[str, str], accuracies: list[float], epochs: int
+) -> None:
     # GIVEN
     given = hyperparameters(
         **{"epochs": "5", "early_stopping_min_epochs": "1", "early_stopping_patience": "2", **settings}
     )
-    stopping = fit.Stopping(given)
+    stopping = training_loop.EarlyStopping(given)
     # WHEN
-    over = [stopping.is_over(epoch, accuracy) for epoch, accuracy in enumerate(accuracies)]
+    over = [stopping.update(epoch, accuracy) for epoch, accuracy in enumerate(accuracies)]
     # THEN
     assert (over.index(True) + 1 if True in over else 5) == epochs
 
 
-def test_top_k_counts_the_first_classes() -> None:
+def test_top_k_accuracy_counts_the_k_best_classes() -> None:
     # GIVEN
-    count = fit.Count(hyperparameters(num_classes="4", top_k="2"))
-    # WHEN the right class comes first, second, third
-    count.add(torch.tensor([[4.0, 3, 2, 1]] * 3), torch.tensor([0, 1, 2]))
+    counter = training_loop.AccuracyCounter(hyperparameters(num_classes="4", top_k="2"))
+    # WHEN the correct class is ranked first, second and third
+    counter.add(torch.tensor([[4.0, 3, 2, 1]] * 3), torch.tensor([0, 1, 2]))
     # THEN
-    assert count.shares() == {"accuracy": 1 / 3, "top_k_accuracy_2": 2 / 3}
+    assert counter.metrics() == {"accuracy": 1 / 3, "top_k_accuracy_2": 2 / 3}

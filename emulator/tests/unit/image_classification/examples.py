@@ -1,4 +1,4 @@
-"""Images, channels and jobs for the tests of the algorithm."""
+"""Example images, channels and training jobs."""
 
 import io
 import json
@@ -23,12 +23,12 @@ GIVEN = {
 
 
 def hyperparameters(**given: str) -> Hyperparameters:
-    """Those of a small job."""
+    """Return the hyperparameters of a small job."""
     return parse({**GIVEN, **given})
 
 
 def png(label: int, *, width: int = 16, height: int = 16) -> bytes:
-    """An image whose class is the color that it has most of."""
+    """Return an image whose dominant color channel is its label."""
     image = np.full((height, width, 3), 40, dtype=np.uint8)
     image[:, :, label] = 200
     stream = io.BytesIO()
@@ -37,36 +37,36 @@ def png(label: int, *, width: int = 16, height: int = 16) -> bytes:
 
 
 def record(content: bytes) -> bytes:
-    """A whole record of RecordIO."""
+    """Return a complete RecordIO record."""
     return struct.pack("<II", 0xCED7230A, len(content)) + content + bytes(-len(content) % 4)
 
 
 def image_record(label: float, content: bytes, *, row: int = 0) -> bytes:
-    """A record of im2rec."""
+    """Return a record in im2rec's format."""
     return record(struct.pack("<IfQQ", 0, label, row, 0) + content)
 
 
-def put_images(data: Path, split: str, count: int) -> None:
-    """Images of each class in turn, and their list."""
+def write_images(data: Path, split: str, count: int) -> None:
+    """Write images of alternating classes and their list."""
     names = [f"{row}.png" for row in range(count)]
     for row, name in enumerate(names):
-        put(data / split / name, png(row % CLASSES))
-    put_list(data, split, (f"{row}\t{row % CLASSES}\t{name}" for row, name in enumerate(names)))
+        write(data / split / name, png(row % CLASSES))
+    write_list(data, split, (f"{row}\t{row % CLASSES}\t{name}" for row, name in enumerate(names)))
 
 
-def put_list(data: Path, split: str, lines: Iterable[str]) -> None:
-    """A list of images."""
-    put(data / f"{split}_lst" / f"{split}.lst", "".join(f"{line}\n" for line in lines).encode())
+def write_list(data: Path, split: str, lines: Iterable[str]) -> None:
+    """Write a list of images."""
+    write(data / f"{split}_lst" / f"{split}.lst", "".join(f"{line}\n" for line in lines).encode())
 
 
-def put(path: Path, content: bytes) -> None:
-    """A file."""
+def write(path: Path, content: bytes) -> None:
+    """Write a file and create its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
 
 
 def channel(content_type: str | None = "application/x-image", mode: str = "File") -> dict[str, str]:
-    """As `inputdataconfig.json` has one."""
+    """Return a channel in the format of `inputdataconfig.json`."""
     config = {"TrainingInputMode": mode, "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
     return {**config, "ContentType": content_type} if content_type else config
 
@@ -76,7 +76,7 @@ RECORD_CHANNELS = {name: channel("application/x-recordio") for name in ("train",
 
 
 class Job:
-    """The folder of a training job, with 8 images to train on and 4 to validate with."""
+    """The folder of a training job, with 8 training and 4 validation images."""
 
     def __init__(self, root: Path, environment: pytest.MonkeyPatch) -> None:
         self.root = root
@@ -90,8 +90,8 @@ class Job:
             ("SM_CHECKPOINT_DIR", "checkpoints"),
         ):
             environment.setenv(variable, str(root / path))
-        put_images(root / "data", "train", 8)
-        put_images(root / "data", "validation", 4)
+        write_images(root / "data", "train", 8)
+        write_images(root / "data", "validation", 4)
         self.configure()
 
     def configure(
@@ -102,7 +102,7 @@ class Job:
         instance_type: str = "ml.g4dn.xlarge",
         hosts: int = 1,
     ) -> None:
-        """Write what SageMaker tells the container."""
+        """Write the configuration files that SageMaker passes to the container."""
         names = [f"algo-{number}" for number in range(1, hosts + 1)]
         for name, content in (
             ("hyperparameters", {**GIVEN, **(given or {})}),
@@ -113,10 +113,10 @@ class Job:
 
     @property
     def failure(self) -> str:
-        """What it says of its failure."""
+        """The content of the failure file."""
         return (self.root / "output" / "failure").read_text()
 
     @property
-    def kept(self) -> list[str]:
-        """Names of what becomes the model's archive."""
+    def model_files(self) -> list[str]:
+        """The names of the files in the model folder."""
         return sorted(path.name for path in (self.root / "model").iterdir())

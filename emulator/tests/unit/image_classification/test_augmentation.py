@@ -1,9 +1,9 @@
-"""Augmentation: a part, a mirror image, other colors, another angle; nothing else."""
+"""Augmentation: cropping, mirroring, color shifts and geometric transformations."""
 
 import numpy as np
 import pytest
 import torch
-from sagelocal.containers.image_classification import augment
+from sagelocal.containers.image_classification import augmentation
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -11,23 +11,23 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def ramp(height: int, width: int) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
-    """Every pixel tells where it is."""
+    """Return an image whose pixel values are their positions."""
     rows, columns = np.mgrid[:height, :width]
     return np.stack((rows, columns, rows), axis=2).astype(np.uint8)
 
 
-def test_the_middle_is_cut_out() -> None:
+def test_center_is_cropped() -> None:
     # WHEN
-    (part,) = augment.central([ramp(10, 20)], (4, 6))
+    (part,) = augmentation.crop_center([ramp(10, 20)], (4, 6))
     # THEN
     assert part[0, :, 0].tolist() == [3, 4, 5, 6]
     assert part[1, 0].tolist() == list(range(7, 13))
 
 
-def test_any_part_is_cut_out_and_half_are_mirrored() -> None:
+def test_random_part_is_cropped_and_half_are_mirrored() -> None:
     # WHEN
-    parts = augment.cropped([ramp(10, 20)] * 200, (4, 6), generator())
-    # THEN each is a part of the image, whole or mirrored
+    parts = augmentation.crop_randomly([ramp(10, 20)] * 200, (4, 6), generator())
+    # THEN each is a part of the image, possibly mirrored
     for part in parts:
         top, left = int(part[0].min()), int(part[1].min())
         expected = torch.from_numpy(ramp(10, 20)[top : top + 4, left : left + 6]).permute(2, 0, 1)
@@ -37,11 +37,11 @@ def test_any_part_is_cut_out_and_half_are_mirrored() -> None:
     assert len({(int(part[0].min()), int(part[1].min())) for part in parts}) > 50
 
 
-def test_colors_survive_the_way_to_hls_and_back() -> None:
+def test_conversion_to_hls_is_reversible() -> None:
     # GIVEN
     batch = torch.rand(4, 3, 8, 8, generator=generator())
     # WHEN / THEN
-    assert torch.allclose(augment.from_hls(*augment.to_hls(batch)), batch, atol=1e-4)
+    assert torch.allclose(augmentation.from_hls(*augmentation.to_hls(batch)), batch, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -49,32 +49,32 @@ def test_colors_survive_the_way_to_hls_and_back() -> None:
     [((1, 0, 0), (0, 0.5, 1)), ((0, 1, 0), (1 / 3, 0.5, 1)), ((0, 0, 1), (2 / 3, 0.5, 1)), ((1, 1, 1), (0, 1, 0))],
     ids=["red", "green", "blue", "white"],
 )
-def test_known_colors_have_their_hue(color: tuple[float, ...], hls: tuple[float, ...]) -> None:
+def test_known_colors_have_known_hls_values(color: tuple[float, ...], hls: tuple[float, ...]) -> None:
     # WHEN
-    found = augment.to_hls(torch.tensor(color, dtype=torch.float32).view(1, 3, 1, 1))
+    found = augmentation.to_hls(torch.tensor(color, dtype=torch.float32).view(1, 3, 1, 1))
     # THEN
     assert [round(float(each), 4) for each in found] == pytest.approx(hls, abs=1e-3)
 
 
-def test_colors_shift_within_their_range() -> None:
+def test_colors_shift_within_range() -> None:
     # GIVEN
     gray = torch.full((100, 3, 2, 2), 128.0)
     # WHEN
-    shifted = augment.colored(gray, generator())
+    shifted = augmentation.shift_colors(gray, generator())
     # THEN
-    lightness = augment.to_hls(shifted / 255)[1] * 255
+    lightness = augmentation.to_hls(shifted / 255)[1] * 255
     assert 78 <= float(lightness.min()) < 90
     assert 166 < float(lightness.max()) <= 178
     assert shifted.min() >= 0
     assert shifted.max() <= 255
 
 
-def test_an_image_is_turned_about_its_middle() -> None:
-    # GIVEN a point in the middle of nothing
+def test_image_is_rotated_about_its_center() -> None:
+    # GIVEN a single white pixel in the center
     batch = torch.zeros(20, 3, 33, 33)
     batch[:, :, 16, 16] = 255
     # WHEN
-    turned = augment.transformed(batch, generator())
+    turned = augmentation.transform_geometry(batch, generator())
     # THEN
     assert turned.shape == batch.shape
     assert (turned[:, 0].flatten(1).argmax(1) == 16 * 33 + 16).all()

@@ -1,4 +1,4 @@
-"""The log, in AWS's form: `[10/10/2025 12:00:00 INFO 139872140638016] Epoch[0] Train-accuracy=0.523000`."""
+"""The training log, in AWS's format: `[10/10/2025 12:00:00 INFO 139872140638016] Epoch[0] Train-accuracy=0.523000`."""
 
 import logging
 import sys
@@ -8,26 +8,26 @@ from typing import Any
 
 from sagelocal.containers.image_classification.hyperparameters import Hyperparameters
 
-FORM = logging.Formatter("[%(asctime)s %(levelname)s %(thread)d] %(message)s", "%m/%d/%Y %H:%M:%S")
+FORMATTER = logging.Formatter("[%(asctime)s %(levelname)s %(thread)d] %(message)s", "%m/%d/%Y %H:%M:%S")
 logger = logging.getLogger("image_classification")
 
 
-def begin() -> None:
+def configure() -> None:
     """Write the log to standard output."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(FORM)
+    handler.setFormatter(FORMATTER)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
 
 
-def provided(given: Mapping[str, Any]) -> None:
-    """The hyperparameters as they came."""
+def log_provided(given: Mapping[str, Any]) -> None:
+    """Log the hyperparameters as the job provides them."""
     logger.info("Merging with provided configuration from hyperparameters.json: %s", dict(given))
 
 
-def parameters(given: Hyperparameters) -> None:
-    """The hyperparameters as they are used."""
+def log_parameters(given: Hyperparameters) -> None:
+    """Log the hyperparameters as the training uses them."""
     values = {name: _text(value) for name, value in asdict(given).items()}
     logger.info("Final configuration: %s", values)
     logger.info("use_pretrained_model: %d", given.use_pretrained_model)
@@ -55,25 +55,25 @@ def parameters(given: Hyperparameters) -> None:
     else:
         logger.info("checkpoint_frequency: %d", given.checkpoint_frequency)
     if given.precision_dtype == "float16":
-        logger.info("precision_dtype: float16, for which the emulator's stand-in calculates in float32")
+        logger.info("precision_dtype: float16, which the emulator accepts without effect: it computes in float32")
     logger.info("--------------------")
 
 
-def batch(epoch: int, number: int, speed: float, measured: Mapping[str, float]) -> None:
-    """One line every so many batches; `speed` is in images a second."""
-    values = "".join(f"\t{name}={value:f}" for name, value in measured.items())
+def log_batch(epoch: int, number: int, speed: float, metrics: Mapping[str, float]) -> None:
+    """Log the metrics of the epoch up to a batch; `speed` is in images per second."""
+    values = "".join(f"\t{name}={value:f}" for name, value in metrics.items())
     logger.info("Epoch[%d] Batch [%d]\tSpeed: %.2f samples/sec%s", epoch, number, speed, values)
 
 
-def trained(epoch: int, seconds: float, measured: Mapping[str, float]) -> None:
-    """The end of an epoch's training."""
-    for name, value in measured.items():
+def log_training(epoch: int, seconds: float, metrics: Mapping[str, float]) -> None:
+    """Log the training metrics of a complete epoch."""
+    for name, value in metrics.items():
         logger.info("Epoch[%d] Train-%s=%f", epoch, name, value)
     logger.info("Epoch[%d] Time cost=%.3f", epoch, seconds)
 
 
-def validated(epoch: int, accuracy: float) -> None:
-    """The end of an epoch's validation."""
+def log_validation(epoch: int, accuracy: float) -> None:
+    """Log the validation accuracy of an epoch."""
     logger.info("Epoch[%d] Validation-accuracy=%f", epoch, accuracy)
 
 

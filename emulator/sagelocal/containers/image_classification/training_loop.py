@@ -1,4 +1,4 @@
-"""Training, epoch by epoch."""
+"""The training loop: epochs, optimizer, learning rate schedule and early stopping."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sagelocal.containers.image_classification import augment, log
+from sagelocal.containers.image_classification import augmentation, training_log
 from sagelocal.containers.image_classification.channels import Split
 from sagelocal.containers.image_classification.checkpoint import Checkpoints
 from sagelocal.containers.image_classification.hyperparameters import Hyperparameters
 from sagelocal.containers.image_classification.network import ResNet
 
 SEED = 0  # AWS documents none
-LOGGED = 20  # batches between two lines of the log
+LOG_INTERVAL = 20  # batches
 
 
 def fit(
@@ -26,34 +26,35 @@ def fit(
     save: Callable[[int, float | None], None],
     checkpoints: Checkpoints,
 ) -> None:
-    """Train a network in place, from where a job before this one was interrupted.
+    """Train a network in place, starting from the checkpoint of an interrupted job if there is one.
 
     Parameters
     ----------
-    save : is told of every epoch, counted from 0, and its validation accuracy if it is the best so far
+    save : called after each epoch with its number, counted from 0, and its validation accuracy if that is the best
+        so far, else None
     """
     generator = torch.Generator().manual_seed(SEED)
     optimizer = make_optimizer(network, given)
-    stopping = Stopping(given)
+    stopping = EarlyStopping(given)
     trained = 0
     if state := checkpoints.load():
         trained, stopping.best, stopping.waited = state["trained"], state["best"], state["waited"]
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
         generator.set_state(state["generator"])
-        log.logger.info("Resuming from checkpoint after epoch %d", trained - 1)
+        training_log.logger.info("Resuming from checkpoint after epoch %d", trained - 1)
     for epoch in range(trained, given.epochs):
         if epoch in given.lr_scheduler_step:
             reduce_rate(optimizer, given.lr_scheduler_factor, epoch)
-        begun = time.perf_counter()
-        measured = train_epoch(network, optimizer, train, given, generator, epoch)
-        log.trained(epoch, time.perf_counter() - begun, measured)
+        start = time.perf_counter()
+        metrics = train_epoch(network, optimizer, train, given, generator, epoch)
+        training_log.log_training(epoch, time.perf_counter() - start, metrics)
         accuracy = validate(network, validation, given)
-        log.validated(epoch, accuracy)
+        training_log.log_validation(epoch, accuracy)
         save(epoch, accuracy if accuracy > stopping.best else None)
-        over = stopping.is_over(epoch, accuracy)
+        stop = stopping.update(epoch, accuracy)
         state = {
-            "trained": given.epochs if over else epoch + 1,
+            "trained": given.epochs if stop else epoch + 1,
             "best": stopping.best,
             "waited": stopping.waited,
             "network": network.state_dict(),
@@ -61,13 +62,13 @@ def fit(
             "generator": generator.get_state(),
         }
         checkpoints.save(state)
-        if over:
-            log.logger.info("Early stopping after epoch %d: validation accuracy does not improve", epoch)
+        if stop:
+            training_log.logger.info("Early stopping after epoch %d: validation accuracy does not improve", epoch)
             return
 
 
 def make_optimizer(network: ResNet, given: Hyperparameters) -> torch.optim.Optimizer:
-    """As told; decay is for `sgd` and `nag`, and for weights, not for biases, as MXNet has it."""
+    """Create the optimizer; like MXNet, weight decay applies to `sgd` and `nag`, and to weights but not to biases."""
     rate, named = given.learning_rate, list(network.named_parameters())
     if given.optimizer == "adam":
         return torch.optim.Adam(network.parameters(), lr=rate, betas=(given.beta_1, given.beta_2), eps=given.eps)
@@ -77,15 +78,15 @@ def make_optimizer(network: ResNet, given: Hyperparameters) -> torch.optim.Optim
         {"params": [each for name, each in named if name.endswith("weight")], "weight_decay": given.weight_decay},
         {"params": [each for name, each in named if not name.endswith("weight")], "weight_decay": 0.0},
     ]
-    nesterov = given.optimizer == "nag" and given.momentum > 0  # PyTorch's needs momentum, and without it is sgd
+    nesterov = given.optimizer == "nag" and given.momentum > 0  # without momentum it equals sgd; PyTorch refuses it
     return torch.optim.SGD(groups, lr=rate, momentum=given.momentum, nesterov=nesterov)
 
 
 def reduce_rate(optimizer: torch.optim.Optimizer, factor: float, epoch: int) -> None:
-    """Multiply the learning rate."""
+    """Multiply the learning rate by a factor."""
     for group in optimizer.param_groups:
         group["lr"] *= factor
-    log.logger.info("Update[%d]: Change learning rate to %0.5e", epoch, optimizer.param_groups[0]["lr"])
+    training_log.logger.info("Update[%d]: Change learning rate to %0.5e", epoch, optimizer.param_groups[0]["lr"])
 
 
 def train_epoch(
@@ -96,97 +97,98 @@ def train_epoch(
     generator: torch.Generator,
     epoch: int,
 ) -> Mapping[str, float]:
-    """One pass over the training images; accuracy, and that among the first `top_k` if given."""
+    """Train on all training images once and return the metrics: accuracy, and top-k accuracy if `top_k` is set."""
     network.train()
-    count = Count(given)
+    accuracy = AccuracyCounter(given)
     size = given.mini_batch_size
-    begun = time.perf_counter()
-    for number, rows in enumerate(full_batches(len(train.labels), size, generator)):
-        batch = make_batch(train, rows, given, generator)
-        labels = torch.from_numpy(train.labels)[rows]
+    start = time.perf_counter()
+    for number, indices in enumerate(full_batches(len(train.labels), size, generator)):
+        batch = make_batch(train, indices, given, generator)
+        labels = torch.from_numpy(train.labels)[indices]
         logits = network(batch)
         loss = functional.cross_entropy(logits, labels)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        count.add(logits.detach(), labels)
-        if number and number % LOGGED == 0:
-            log.batch(epoch, number, LOGGED * size / (time.perf_counter() - begun), count.shares())
-            begun = time.perf_counter()
-    return count.shares()
+        accuracy.add(logits.detach(), labels)
+        if number and number % LOG_INTERVAL == 0:
+            speed = LOG_INTERVAL * size / (time.perf_counter() - start)
+            training_log.log_batch(epoch, number, speed, accuracy.metrics())
+            start = time.perf_counter()
+    return accuracy.metrics()
 
 
 def full_batches(count: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Shuffled rows, `size` at a time; what is left over waits for the next epoch's order, as on AWS."""
+    """Yield shuffled indices in batches of `size`; like on AWS, an incomplete last batch is dropped."""
     order = torch.randperm(count, generator=generator)
     for start in range(0, count - size + 1, size):
         yield order[start : start + size]
 
 
-def make_batch(split: Split, rows: Tensor, given: Hyperparameters, generator: torch.Generator) -> Tensor:
-    """The images of some rows, augmented: float32, n x 3 x height x width."""
-    images = [split.images[row] for row in rows.tolist()]
+def make_batch(split: Split, indices: Tensor, given: Hyperparameters, generator: torch.Generator) -> Tensor:
+    """Return the images at some indices, augmented: float32, n x 3 x height x width."""
+    images = [split.images[index] for index in indices.tolist()]
     _, height, width = given.image_shape
     if given.augmentation_type is None:
-        return _floats(augment.central(images, (height, width)))
-    batch = _floats(augment.cropped(images, (height, width), generator))
+        return _floats(augmentation.crop_center(images, (height, width)))
+    batch = _floats(augmentation.crop_randomly(images, (height, width), generator))
     if given.augmentation_type != "crop":
-        batch = augment.colored(batch, generator)
+        batch = augmentation.shift_colors(batch, generator)
     if given.augmentation_type == "crop_color_transform":
-        batch = augment.transformed(batch, generator)
+        batch = augmentation.transform_geometry(batch, generator)
     return batch.contiguous(memory_format=torch.channels_last)
 
 
 @torch.inference_mode()
 def validate(network: ResNet, validation: Split, given: Hyperparameters) -> float:
-    """Accuracy on the middle of each validation image."""
+    """Return the accuracy on the center crops of the validation images."""
     network.eval()
     _, height, width = given.image_shape
-    right, size = 0, given.mini_batch_size
+    correct, size = 0, given.mini_batch_size
     for start in range(0, len(validation.labels), size):
-        batch = _floats(augment.central(validation.images[start : start + size], (height, width)))
+        batch = _floats(augmentation.crop_center(validation.images[start : start + size], (height, width)))
         labels = torch.from_numpy(validation.labels[start : start + size])
-        right += int((network(batch).argmax(1) == labels).sum())
-    return right / len(validation.labels)
+        correct += int((network(batch).argmax(1) == labels).sum())
+    return correct / len(validation.labels)
 
 
 @dataclass
-class Count:
-    """How many images of an epoch were classified rightly."""
+class AccuracyCounter:
+    """Counts the correctly classified images of an epoch."""
 
     given: Hyperparameters
-    rows: int = 0
-    right: int = 0
-    among_top: int = 0
+    total: int = 0
+    correct: int = 0
+    in_top_k: int = 0
 
     def add(self, logits: Tensor, labels: Tensor) -> None:
-        """Take in a batch: logits n x classes, labels n."""
-        self.rows += len(labels)
-        self.right += int((logits.argmax(1) == labels).sum())
+        """Count a batch: logits n x classes, labels n."""
+        self.total += len(labels)
+        self.correct += int((logits.argmax(1) == labels).sum())
         if self.given.top_k:
             top = logits.topk(min(self.given.top_k, logits.shape[1])).indices
-            self.among_top += int((top == labels[:, None]).sum())
+            self.in_top_k += int((top == labels[:, None]).sum())
 
-    def shares(self) -> dict[str, float]:
-        """By the names that the log has for them."""
-        shares = {"accuracy": self.right / self.rows}
+    def metrics(self) -> dict[str, float]:
+        """Return the accuracies by their names in the log."""
+        metrics = {"accuracy": self.correct / self.total}
         if self.given.top_k:
-            shares[f"top_k_accuracy_{self.given.top_k}"] = self.among_top / self.rows
-        return shares
+            metrics[f"top_k_accuracy_{self.given.top_k}"] = self.in_top_k / self.total
+        return metrics
 
 
 @dataclass
-class Stopping:
-    """When training ends early, and the best accuracy so far."""
+class EarlyStopping:
+    """Tracks the best validation accuracy and decides whether to stop early."""
 
     given: Hyperparameters
     best: float = -1.0
     waited: int = 0
 
-    def is_over(self, epoch: int, accuracy: float) -> bool:
-        """Take in an epoch's validation accuracy; whether it was the last one.
+    def update(self, epoch: int, accuracy: float) -> bool:
+        """Record an epoch's validation accuracy and return whether training stops.
 
-        An improvement counts if its ratio to the best accuracy before is at least `early_stopping_tolerance`.
+        An improvement counts if its ratio to the previous best accuracy is at least `early_stopping_tolerance`.
         """
         improvement = accuracy - self.best
         counts = improvement > 0 and improvement >= self.given.early_stopping_tolerance * self.best

@@ -1,4 +1,4 @@
-"""Metrics that a job need not define."""
+"""Metric definitions of the built-in algorithms."""
 
 import re
 
@@ -13,7 +13,7 @@ from sagelocal.services.sagemaker.builtin_metrics import metric_definitions
         ("validation:accuracy", "[10/10/2025 12:00:00 INFO 139] Epoch[0] Validation-accuracy=1.000000", "1.000000"),
     ],
 )
-def test_a_metric_is_found_in_its_line_alone(name: str, line: str, value: str) -> None:
+def test_metric_matches_only_its_log_line(name: str, line: str, value: str) -> None:
     # WHEN
     found = {
         each["Name"]: match[1]
@@ -27,5 +27,5 @@ def test_a_metric_is_found_in_its_line_alone(name: str, line: str, value: str) -
 @pytest.mark.parametrize(
     "image", ["", "tests/trainer:1", "1.dkr.ecr.eu-west-1.amazonaws.com/my-image-classification:1"]
 )
-def test_another_image_has_no_metrics_of_its_own(image: str) -> None:
+def test_other_image_has_no_builtin_metrics(image: str) -> None:
     assert metric_definitions(image) == []

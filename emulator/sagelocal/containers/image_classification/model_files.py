@@ -1,6 +1,6 @@
-"""What a job leaves, and what is served: a file of weights for each epoch kept, and the shape of the input.
+"""The model's files: the weights of each kept epoch, and the shape of the input.
 
-AWS's image leaves MXNet's `image-classification-0001.params` and a symbol; these weights are PyTorch's.
+AWS's image writes MXNet's `image-classification-0001.params` and a symbol file; these weights are PyTorch's.
 """
 
 import json
@@ -17,7 +17,7 @@ SHAPES = "model-shapes.json"
 
 
 def create(hyperparameters: Hyperparameters) -> ResNet:
-    """A network that knows nothing."""
+    """Create a network with random weights."""
     network = ResNet(
         num_layers=hyperparameters.num_layers,
         image_shape=hyperparameters.image_shape,
@@ -27,7 +27,7 @@ def create(hyperparameters: Hyperparameters) -> ResNet:
 
 
 def save(network: ResNet, hyperparameters: Hyperparameters, folder: Path, epoch: int) -> Path:
-    """Write the weights after `epoch`, counted from 0; whoever ends the job meanwhile gets whole files."""
+    """Write the weights after `epoch`, counted from 0; an interruption leaves no partial file."""
     path = folder / f"{PREFIX}{epoch + 1:04d}{SUFFIX}"
     part = path.with_suffix(".part")
     content = {
@@ -43,22 +43,24 @@ def save(network: ResNet, hyperparameters: Hyperparameters, folder: Path, epoch:
     return path
 
 
-def kept(folder: Path) -> list[Path]:
-    """The weights in a folder, of the earliest epoch first."""
+def weight_files(folder: Path) -> list[Path]:
+    """Return the weight files in a folder, in the order of their epochs."""
     return sorted(folder.glob(f"{PREFIX}*{SUFFIX}"))
 
 
 def load(folder: Path) -> tuple[ResNet, tuple[int, int]]:
-    """The network of the last epoch kept, for inference, and its input's height and width.
+    """Load the network of the last epoch for inference, and return it with its input's height and width.
 
     Raises
     ------
     FileNotFoundError
-        The folder has none.
+        If the folder contains no weights.
     """
-    paths = kept(folder)
+    paths = weight_files(folder)
     if not paths:
-        raise FileNotFoundError(f"{folder} has no {PREFIX}*{SUFFIX}: this serves what its own training left")
+        raise FileNotFoundError(
+            f"{folder} contains no {PREFIX}*{SUFFIX}: only models trained by this image can be served"
+        )
     content = torch.load(paths[-1], weights_only=True)
     channels, height, width = content["image_shape"]
     network = ResNet(
