@@ -1,7 +1,7 @@
-"""How a Task state calls a service: parameters, answers and errors as Step Functions spells them.
+"""Service calls of Task states: converts names in parameters, responses and errors to and from botocore's.
 
-Step Functions writes every member in Pascal case (`ExecutionArn`, `Etag`) and turns values that a service
-wants as text into JSON; botocore has each service's own spelling.
+Step Functions spells every member in Pascal case (`ExecutionArn`, `Etag`), while botocore uses each service's own
+spelling. Step Functions also converts objects to JSON text where a service expects a string.
 """
 
 import datetime
@@ -20,8 +20,8 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 
 from sagelocal.core.patching import replace
 
-# aws-sdk integrations go by the service's id in small letters; here boto3's name has more than hyphens beside
-CLIENTS = {
+# service names in aws-sdk integrations that differ from boto3's by more than hyphens
+BOTO3_NAMES = {
     "sfn": "stepfunctions",
     "states": "stepfunctions",
     "cloudwatchlogs": "logs",
@@ -31,22 +31,18 @@ CLIENTS = {
     "eventbridge": "events",
     "costexplorer": "ce",
 }
-NORMALISED = ("boto_service_name", "service_action_name")
-
-
-class NoSuchOperationError(Exception):
-    """A state names an operation that its service does not have."""
+OPERATION_PARAMETERS = ("boto_service_name", "service_action_name")
 
 
 def install() -> None:
-    """Mend parameters, answers and errors of all service integrations."""
+    """Install the conversions for all service integrations."""
     replace(
         StateTaskService,
         "_normalise_parameters",
         normalise_parameters,
-        parameters=("parameters", *NORMALISED),
+        parameters=("parameters", *OPERATION_PARAMETERS),
     )
-    replace(StateTaskService, "_normalise_response", normalise_response, parameters=("response", *NORMALISED))
+    replace(StateTaskService, "_normalise_response", normalise_response, parameters=("response", *OPERATION_PARAMETERS))
     replace(StateTaskService, "_get_boto_service_name", client_name, parameters=("boto_service_name",))
     replace(StateTaskService, "_get_boto_service_action", method_name, parameters=("service_action_name",))
     replace(
@@ -59,24 +55,24 @@ def install() -> None:
 
 @cache
 def operation_model(service: str, method: str) -> OperationModel:
-    """What botocore knows of an operation, by boto3's names of the service and the method.
+    """Return botocore's model of an operation, given boto3's names of the service and the method.
 
     Raises
     ------
-    NoSuchOperationError
+    LookupError
         If the service has no such operation.
     """
     model = botocore.session.get_session().get_service_model(service)
     for name in model.operation_names:
         if xform_name(name) == method:
             return model.operation_model(name)
-    raise NoSuchOperationError(f"{service} has no operation {method}: see the service's API reference")
+    raise LookupError(f"{service} has no operation {method}: see the service's API reference")
 
 
 def normalise_parameters(
     self: Any, parameters: Any, boto_service_name: str | None = None, service_action_name: str | None = None
 ) -> None:
-    """Spell a state's parameters as botocore does, in place."""
+    """Convert a state's parameters to botocore's spelling, in place."""
     shape = _operation(self, boto_service_name, service_action_name).input_shape
     if shape is not None:
         self._to_boto_request(parameters, shape)
@@ -85,7 +81,7 @@ def normalise_parameters(
 def normalise_response(
     self: Any, response: Any, boto_service_name: str | None = None, service_action_name: str | None = None
 ) -> None:
-    """Spell a service's answer as Step Functions does, in place."""
+    """Convert a service's response to Step Functions' spelling, in place."""
     shape = _operation(self, boto_service_name, service_action_name).output_shape
     if shape is not None:
         self._from_boto_response(response, shape)
@@ -93,19 +89,19 @@ def normalise_response(
 
 
 def client_name(self: Any, boto_service_name: str | None = None) -> str:
-    """boto3's name of the service that a task's resource names."""
+    """Return boto3's name of the service in a task's resource."""
     name: str = boto_service_name or self.resource.api_name
-    return CLIENTS.get(name) or _clients_by_id().get(name, name)
+    return BOTO3_NAMES.get(name) or _clients_by_id().get(name, name)
 
 
 def method_name(self: Any, service_action_name: str | None = None) -> str:
-    """boto3's name of the method that a task's resource names."""
+    """Return boto3's name of the method in a task's resource."""
     action: str = service_action_name or self.resource.api_action
     return action if "_" in action else str(xform_name(action[:1].upper() + action[1:]))
 
 
 def error_prefix(service_name: str) -> str:
-    """A service's name in the errors of aws-sdk integrations: `S3`, `DynamoDb`, `SageMakerRuntime`."""
+    """Return a service's name in the errors of aws-sdk integrations: `S3`, `DynamoDb`, `SageMakerRuntime`."""
     client = client_name(None, service_name)
     identity = botocore.session.get_session().get_service_model(client).service_id
     return str(StateTaskService._to_sfn_cased(re.sub(r"\W", "", identity)))
@@ -122,7 +118,7 @@ def _operation(self: Any, service: str | None, action: str | None) -> OperationM
 
 
 def _write_times(value: Any, write: Callable[[datetime.datetime], Any]) -> None:
-    """Put text or numbers in the place of times, which JSON does not have."""
+    """Replace times, which JSON does not support, with text or numbers."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, member in list(items):
         if isinstance(member, datetime.datetime):

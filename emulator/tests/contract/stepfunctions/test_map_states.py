@@ -1,4 +1,4 @@
-"""Map states, inline and distributed: order, tolerated failures, batches, items from S3."""
+"""Inline and distributed Map states: order, tolerated failures, batches and items from S3."""
 
 import json
 from typing import Any
@@ -6,14 +6,14 @@ from uuid import uuid4
 
 import pytest
 
-from .conftest import RunningEmulator
-from .statemachines import StateMachines, single
+from ..conftest import RunningEmulator
+from ..statemachines import StateMachines, single
 
-FAIL = {"Type": "Fail", "Error": "Bad", "Cause": "as asked"}
+FAIL = {"Type": "Fail", "Error": "Bad", "Cause": "on purpose"}
 
 
-def test_inline_map_keeps_order_and_selects(machines: StateMachines) -> None:
-    # GIVEN a Map over objects with a selector
+def test_inline_map_keeps_the_order_and_applies_the_selector(machines: StateMachines) -> None:
+    # GIVEN a Map with a selector
     state = single(
         Type="Map",
         ItemsPath="$.items",
@@ -25,22 +25,22 @@ def test_inline_map_keeps_order_and_selects(machines: StateMachines) -> None:
     # WHEN it runs
     output = machines.output(state, {"items": [5, 6, 7], "shared": "s"})
 
-    # THEN each item has been worked on, in order
+    # THEN each item is processed, in order
     assert output == [{"n": n, "i": i, "shared": "s"} for i, n in enumerate([5, 6, 7])]
 
 
-def test_inline_map_of_a_thousand_items_one_at_a_time(machines: StateMachines) -> None:
-    # GIVEN more items than Python calls itself
+def test_inline_map_processes_more_items_than_the_recursion_limit(machines: StateMachines) -> None:
+    # GIVEN a Map without concurrency
     state = single(
         Type="Map",
         MaxConcurrency=1,
         ItemProcessor={"StartAt": "One", "States": {"One": {"Type": "Pass", "End": True}}},
     )
 
-    # WHEN they are worked on one after the other
+    # WHEN it processes more items than Python's recursion limit
     output = machines.output(state, list(range(1200)))
 
-    # THEN all are done
+    # THEN all items are processed
     assert output == list(range(1200))
 
 
@@ -51,12 +51,12 @@ def test_failed_item_fails_an_inline_map(machines: StateMachines) -> None:
     # WHEN it runs
     ended = machines.run(state, [1, 2])
 
-    # THEN it fails as the item did
-    assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "Bad", "as asked")
+    # THEN it fails with the item's error
+    assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "Bad", "on purpose")
 
 
 def distributed(**more: Any) -> dict[str, Any]:
-    """A Distributed Map that fails for the items that are odd."""
+    """Return a Distributed Map that fails for odd items."""
     odd = {
         "Variable": "$.odd",
         "BooleanEquals": True,
@@ -91,16 +91,16 @@ ITEMS = [{"n": n, "odd": n % 2 == 1} for n in range(10)]  # five of ten fail
     ],
     ids=["none", "percent-49", "percent-50", "percent-50.5", "count-4", "count-5", "either", "all"],
 )
-def test_distributed_map_fails_beyond_what_is_tolerated(
+def test_distributed_map_fails_beyond_the_tolerated_failures(
     machines: StateMachines, tolerance: dict[str, float], fails: bool
 ) -> None:
-    # GIVEN a Distributed Map of which half the items fail
+    # GIVEN a Distributed Map in which half of the items fail
     definition = {"StartAt": "Each", "States": {"Each": distributed(**tolerance)}}
 
     # WHEN it runs
     ended = machines.run(definition, ITEMS)
 
-    # THEN it fails by AWS's name, or has null for those
+    # THEN it fails with AWS's error, or outputs null for failed items
     if fails:
         expected = ("FAILED", "States.ExceedToleratedFailureThreshold")
         assert (ended["status"], ended["error"]) == expected
@@ -108,8 +108,8 @@ def test_distributed_map_fails_beyond_what_is_tolerated(
         assert json.loads(ended["output"]) == [0, None, 2, None, 4, None, 6, None, 8, None]
 
 
-def test_exceeded_tolerance_can_be_caught(machines: StateMachines) -> None:
-    # GIVEN a Distributed Map with a catch of that error
+def test_exceeded_threshold_can_be_caught(machines: StateMachines) -> None:
+    # GIVEN a Distributed Map with a Catch for the error
     catch = [{"ErrorEquals": ["States.ExceedToleratedFailureThreshold"], "Next": "Caught"}]
     definition = {
         "StartAt": "Each",
@@ -119,12 +119,12 @@ def test_exceeded_tolerance_can_be_caught(machines: StateMachines) -> None:
     # WHEN it runs
     output = machines.output(definition, ITEMS)
 
-    # THEN the execution goes on
+    # THEN the execution continues
     assert output["Error"] == "States.ExceedToleratedFailureThreshold"
 
 
 def test_map_run_counts_its_items(machines: StateMachines) -> None:
-    # GIVEN a Distributed Map that tolerates all
+    # GIVEN a Distributed Map that tolerates all failures
     definition = {"StartAt": "Each", "States": {"Each": distributed(ToleratedFailurePercentage=100)}}
     arn = machines.run(definition, ITEMS)["executionArn"]
 
@@ -132,7 +132,7 @@ def test_map_run_counts_its_items(machines: StateMachines) -> None:
     runs = machines.client.list_map_runs(executionArn=arn)["mapRuns"]
     described = machines.client.describe_map_run(mapRunArn=runs[0]["mapRunArn"])
 
-    # THEN the counts are those of the items
+    # THEN it counts the items
     counts = described["itemCounts"]
     assert (counts["total"], counts["succeeded"], counts["failed"], counts["running"]) == (10, 5, 5, 0)
     assert described["executionCounts"]["running"] == 0
@@ -165,7 +165,7 @@ def test_items_are_batched(machines: StateMachines, batcher: dict[str, Any], siz
     value = {"items": [f"{number:04}" for number in range(10)], "owner": "scones", "size": 3}
     output = machines.output(definition, value)
 
-    # THEN each child got its share, as selected, with the batch's own input
+    # THEN each child execution gets a batch of selected items and the batch input
     assert [len(batch["Items"]) for batch in output] == sizes
     assert {json.dumps(batch["BatchInput"]) for batch in output} == {'{"owner": "scones"}'}
     assert [item["value"] for batch in output for item in batch["Items"]] == value["items"]
@@ -188,7 +188,7 @@ def test_items_are_batched_in_jsonata(machines: StateMachines) -> None:
     # WHEN it runs
     output = machines.output(definition, {"items": [1, 2, 3], "owner": "scones"})
 
-    # THEN items come in pairs
+    # THEN each batch has at most two items
     assert output == [
         {"BatchInput": {"owner": "scones"}, "Items": [1, 2]},
         {"BatchInput": {"owner": "scones"}, "Items": [3]},
@@ -227,19 +227,19 @@ def test_items_are_read_from_s3(emulator: RunningEmulator, machines: StateMachin
     )
     output = machines.output(definition)
 
-    # THEN each item has been a child's input
+    # THEN each item is the input of a child execution
     assert [int(item["n"]) for item in output] == [1, 2]
 
 
-def test_objects_below_a_prefix_are_items(emulator: RunningEmulator, machines: StateMachines) -> None:
-    # GIVEN objects below two prefixes
+def test_objects_with_a_prefix_are_items(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN objects with two prefixes
     bucket = f"bucket-{uuid4()}"
     s3 = emulator.client("s3")
     s3.create_bucket(Bucket=bucket)
     for key in ("test/a.png", "test/b.png", "train/c.png"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"x")
 
-    # WHEN a Distributed Map lists one
+    # WHEN a Distributed Map lists one prefix
     definition = single(
         Type="Map",
         ItemReader={

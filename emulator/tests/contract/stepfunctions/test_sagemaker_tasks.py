@@ -1,16 +1,16 @@
-"""SageMaker as a task: `.sync` waits for the job."""
+"""The SageMaker integration; `.sync` waits for the job."""
 
 import json
-import time
 from typing import Any
 from uuid import uuid4
 
-from .conftest import RunningEmulator
-from .statemachines import StateMachines, role, single
+from ..conftest import RunningEmulator
+from ..statemachines import StateMachines, role, single
+from ..waiting import eventually
 
 
 def training(emulator: RunningEmulator, program: str) -> dict[str, Any]:
-    """Parameters of a training job that runs a line of Python, with a bucket for what it makes."""
+    """Return the parameters of a training job that runs a Python program, and create its output bucket."""
     bucket = f"bucket-{uuid4()}"
     emulator.client("s3").create_bucket(Bucket=bucket)
     return {
@@ -27,7 +27,7 @@ def training(emulator: RunningEmulator, program: str) -> dict[str, Any]:
     }
 
 
-def test_training_job_is_waited_for(emulator: RunningEmulator, machines: StateMachines) -> None:
+def test_sync_task_waits_for_the_training_job(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN a training program that succeeds
     parameters = training(emulator, "pass")
 
@@ -40,7 +40,7 @@ def test_training_job_is_waited_for(emulator: RunningEmulator, machines: StateMa
         )
     )
 
-    # THEN the state's output is the description of the finished job
+    # THEN the state's output is the description of the completed job
     assert output["TrainingJobStatus"] == "Completed"
     assert output["ModelArtifacts"]["S3ModelArtifacts"].endswith("model.tar.gz")
     assert isinstance(output["CreationTime"], int)
@@ -48,7 +48,7 @@ def test_training_job_is_waited_for(emulator: RunningEmulator, machines: StateMa
 
 def test_failed_training_job_fails_the_task(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN a training program that fails
-    parameters = training(emulator, "raise SystemExit('told to fail')")
+    parameters = training(emulator, "raise SystemExit('failed on request')")
 
     # WHEN a state machine trains with `.sync`
     ended = machines.run(
@@ -59,7 +59,7 @@ def test_failed_training_job_fails_the_task(emulator: RunningEmulator, machines:
         )
     )
 
-    # THEN the task has failed, with the job's description as its cause
+    # THEN the task fails with the job's description as its cause
     assert (ended["status"], ended["error"]) == ("FAILED", "States.TaskFailed")
     assert json.loads(ended["cause"])["FailureReason"]
 
@@ -77,21 +77,23 @@ def test_stopping_the_execution_stops_its_training_job(emulator: RunningEmulator
     arn = machines.client.start_execution(stateMachineArn=machine)["executionArn"]
     sagemaker = emulator.client("sagemaker")
     name = parameters["TrainingJobName"]
-    wait_until(lambda: sagemaker.list_training_jobs(NameContains=name)["TrainingJobSummaries"])
+    eventually(lambda: sagemaker.list_training_jobs(NameContains=name)["TrainingJobSummaries"], seconds=30)
 
-    # WHEN it is stopped
+    # WHEN the execution is stopped
     machines.client.stop_execution(executionArn=arn)
 
-    # THEN so is the job
-    wait_until(lambda: sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Stopped")
+    # THEN the job is stopped
+    eventually(
+        lambda: sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Stopped", seconds=30
+    )
 
 
-def test_refused_training_job_fails_by_sagemaker_s_name(emulator: RunningEmulator, machines: StateMachines) -> None:
-    # GIVEN a job's name that is taken
+def test_refused_training_job_fails_with_sagemaker_error(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN a training job
     parameters = training(emulator, "pass")
     emulator.client("sagemaker").create_training_job(**parameters)
 
-    # WHEN a state machine creates a job of that name
+    # WHEN a state machine creates a job with the same name
     ended = machines.run(
         single(Type="Task", Resource="arn:aws:states:::sagemaker:createTrainingJob", Parameters=parameters)
     )
@@ -99,11 +101,3 @@ def test_refused_training_job_fails_by_sagemaker_s_name(emulator: RunningEmulato
     # THEN the error is SageMaker's
     assert ended["status"] == "FAILED"
     assert ended["error"].startswith("SageMaker.")
-
-
-def wait_until(condition: Any, seconds: float = 30) -> None:
-    """Return as soon as a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not so after {seconds} s"
-        time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""The life of one execution: its environment, its thread, and how its end is told."""
+"""The run of one execution: its environment, its thread, its outcome and its metrics."""
 
 import datetime
 from typing import Any
@@ -27,13 +27,13 @@ METRICS = {
 
 
 def install() -> None:
-    """Mend how executions begin and end."""
-    replace(BaseExecutionWorkerCommunication, "_reflect_execution_status", reflect)
-    _begin_with_an_environment()
+    """Install the fixes into moto."""
+    replace(BaseExecutionWorkerCommunication, "_reflect_execution_status", record_outcome)
+    _create_environment_before_start()
 
 
 def stop(execution: Any, *, error: str | None, cause: str | None) -> None:
-    """End an execution that runs; one that has ended is left as it is."""
+    """Stop an execution, unless it has ended."""
     if execution.exec_status != ExecutionStatus.RUNNING:
         return
     now = datetime.datetime.now(tz=datetime.UTC)
@@ -43,8 +43,8 @@ def stop(execution: Any, *, error: str | None, cause: str | None) -> None:
     execution.exec_status = ExecutionStatus.ABORTED
 
 
-def reflect(self: Any) -> None:
-    """Tell the outcome of an execution whose program has ended."""
+def record_outcome(self: Any) -> None:
+    """Set the status and output of an execution whose program has ended."""
     execution = self.execution
     if execution.exec_status != ExecutionStatus.RUNNING:
         return
@@ -58,7 +58,7 @@ def reflect(self: Any) -> None:
     execution.stop_date = datetime.datetime.now(tz=datetime.UTC)
     status = STATUSES[type(state)]
     _report(execution, {METRICS[status]: 1, "ExecutionTime": _milliseconds(execution)})
-    # last, because who sees the end asks for its outcome at once
+    # set last, because clients read the outcome as soon as the status changes
     execution.exec_status = status
 
 
@@ -69,19 +69,19 @@ def _report(execution: Any, values: dict[str, float]) -> None:
 
 
 def _milliseconds(execution: Any) -> float:
-    took: datetime.timedelta = execution.stop_date - execution.start_date
-    return took / datetime.timedelta(milliseconds=1)
+    duration: datetime.timedelta = execution.stop_date - execution.start_date
+    return duration / datetime.timedelta(milliseconds=1)
 
 
-def _begin_with_an_environment() -> None:
-    """Give an execution its environment before its thread starts, so that it can be stopped from then on."""
+def _create_environment_before_start() -> None:
+    """Create an execution's environment before its thread starts, so that it can be stopped immediately."""
 
     def execute(self: Any) -> None:
         try:
             logic(self)
-        except Exception as fault:
-            # a fault of the interpreter must end the execution, which moto would leave running for ever
-            self.env.set_error({"error": "States.Runtime", "cause": f"{type(fault).__name__}: {fault}"})
+        except Exception as error:
+            # an error in the interpreter ends the execution; moto would leave it running forever
+            self.env.set_error({"error": "States.Runtime", "cause": f"{type(error).__name__}: {error}"})
             self._execution_communication.terminated()
 
     def create(self: Any, *args: Any, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""State machines of functions: invoked, retried, caught, timed out."""
+"""Task states that invoke Lambda functions: errors, retries, catches and timeouts."""
 
 import json
 from typing import Any
@@ -6,13 +6,13 @@ from uuid import uuid4
 
 import pytest
 
-from .conftest import RunningEmulator
-from .statemachines import StateMachines, create_function, received, single
+from ..conftest import RunningEmulator
+from ..statemachines import StateMachines, create_function, received, single
 
 INVOKE = "arn:aws:states:::lambda:invoke"
 ECHO = "def handler(event, context):\n    return event\n"
 ADD = "def handler(event, context):\n    return {**event, 'steps': event.get('steps', 0) + 1}\n"
-DOUBT = """
+BELOW_THRESHOLD = """
 class THRESHOLD_CONFIDENCE_NOT_MET(Exception):
     pass
 
@@ -28,7 +28,7 @@ TRANSIENT = [
 
 
 def invoke(function: str, **more: Any) -> dict[str, Any]:
-    """A Task state that gives its input to a function and takes its answer."""
+    """Return a Task state that invokes a function with its input and outputs the response."""
     return {
         "Type": "Task",
         "Resource": INVOKE,
@@ -39,14 +39,14 @@ def invoke(function: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_error_of_the_third_function_fails_the_execution_under_its_name_after_a_notice(
+def test_function_error_is_published_and_fails_the_execution_by_its_name(
     emulator: RunningEmulator, machines: StateMachines, functions: Any, inbox: tuple[str, str]
 ) -> None:
-    # GIVEN three functions in a row of which the third raises, each caught by a notice before the failure
+    # GIVEN three functions, of which the third raises, with a Catch that publishes a message before the failure
     topic, queue = inbox
     caught = {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Notify"}]}
     first, second = create_function(emulator, ADD), create_function(emulator, ADD)
-    third = create_function(emulator, DOUBT)
+    third = create_function(emulator, BELOW_THRESHOLD)
     definition = {
         "StartAt": "Serialize",
         "States": {
@@ -68,14 +68,14 @@ def test_error_of_the_third_function_fails_the_execution_under_its_name_after_a_
     # WHEN it runs
     ended = machines.run(definition, {"s3_key": "test/bicycle.png"})
 
-    # THEN it has failed under the name of the class raised, with the function's own words
+    # THEN its error is the exception's class name, and its cause contains the exception's message
     assert ended["status"] == "FAILED"
     assert ended["error"] == "THRESHOLD_CONFIDENCE_NOT_MET"
     assert json.loads(ended["cause"])["errorMessage"] == "0.5 after 2 steps"
     assert json.loads(received(emulator, queue))["Error"] == "THRESHOLD_CONFIDENCE_NOT_MET"
 
 
-def test_uncaught_error_of_a_function_fails_the_execution_under_its_name(
+def test_uncaught_function_error_fails_the_execution_by_its_name(
     emulator: RunningEmulator, machines: StateMachines
 ) -> None:
     # GIVEN a function that raises
@@ -84,12 +84,12 @@ def test_uncaught_error_of_a_function_fails_the_execution_under_its_name(
     # WHEN a state machine invokes it
     ended = machines.run({"StartAt": "A", "States": {"A": invoke(function, End=True)}})
 
-    # THEN it fails as the function did
+    # THEN it fails with the function's error
     assert (ended["status"], ended["error"]) == ("FAILED", "ValueError")
 
 
 @pytest.mark.parametrize("reference", ["name", "arn", "version", "alias", "qualifier"])
-def test_function_is_found_by_any_of_its_names(
+def test_function_is_invoked_by_any_identifier(
     emulator: RunningEmulator, machines: StateMachines, functions: Any, reference: str
 ) -> None:
     # GIVEN a function with a version and an alias
@@ -102,16 +102,14 @@ def test_function_is_found_by_any_of_its_names(
     if reference == "qualifier":
         parameters["Qualifier"] = "1"
 
-    # WHEN it is invoked by one of them
+    # WHEN it is invoked by one of its identifiers
     output = machines.output(single(Type="Task", Resource=INVOKE, Parameters=parameters))
 
-    # THEN it answers
+    # THEN the response is the function's
     assert (output["Payload"], output["StatusCode"]) == ({"a": 1}, 200)
 
 
-def test_resource_can_be_the_function_itself(
-    emulator: RunningEmulator, machines: StateMachines, functions: Any
-) -> None:
+def test_resource_can_be_a_function_arn(emulator: RunningEmulator, machines: StateMachines, functions: Any) -> None:
     # GIVEN a function
     name = create_function(emulator, ADD)
     arn = functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
@@ -119,22 +117,20 @@ def test_resource_can_be_the_function_itself(
     # WHEN its ARN is a state's resource
     output = machines.output(single(Type="Task", Resource=arn), {"steps": 3})
 
-    # THEN the state's output is its answer
+    # THEN the state's output is its response
     assert output == {"steps": 4}
 
 
-def test_missing_function_fails_by_lambda_s_name(machines: StateMachines) -> None:
-    # GIVEN no function
-
-    # WHEN one is invoked
+def test_missing_function_fails_with_lambda_error(machines: StateMachines) -> None:
+    # WHEN a missing function is invoked
     ended = machines.run({"StartAt": "A", "States": {"A": invoke("missing", End=True)}})
 
     # THEN the error is Lambda's
     assert (ended["status"], ended["error"]) == ("FAILED", "Lambda.ResourceNotFoundException")
 
 
-def test_retry_counts_by_the_name_of_the_error(emulator: RunningEmulator, machines: StateMachines) -> None:
-    # GIVEN a function that fails twice by a name, counting in S3
+def test_retry_matches_the_name_of_the_error(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN a function that fails twice, counting its attempts in S3
     bucket = f"bucket-{uuid4()}"
     emulator.client("s3").create_bucket(Bucket=bucket)
     source = f"""
@@ -151,31 +147,31 @@ def handler(event, context):
 """
     function = create_function(emulator, source, Timeout=30)
 
-    # WHEN a state retries that name
+    # WHEN a state retries that error
     retry = [
         {"ErrorEquals": ["Lambda.TooManyRequestsException"], "MaxAttempts": 9},
         {"ErrorEquals": ["Busy"], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 2},
     ]
     output = machines.output({"StartAt": "A", "States": {"A": invoke(function, End=True) | {"Retry": retry}}})
 
-    # THEN the third try succeeds
+    # THEN the third attempt succeeds
     assert output == 3
 
 
-def test_task_that_takes_too_long_fails_with_a_timeout(emulator: RunningEmulator, machines: StateMachines) -> None:
+def test_task_times_out(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN a function that sleeps
     sleeper = "import time\ndef handler(event, context):\n    time.sleep(5)\n"
     function = create_function(emulator, sleeper)
 
-    # WHEN its state waits a second
+    # WHEN its state has a timeout of one second
     ended = machines.run({"StartAt": "A", "States": {"A": invoke(function, End=True, TimeoutSeconds=1)}})
 
-    # THEN the state has timed out
+    # THEN the state times out
     assert (ended["status"], ended["error"]) == ("FAILED", "States.Timeout")
 
 
-def test_stopped_execution_no_longer_waits_for_its_function(emulator: RunningEmulator, machines: StateMachines) -> None:
-    # GIVEN an execution in a function that sleeps
+def test_stopped_execution_does_not_wait_for_its_function(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN an execution that waits for a function that sleeps
     sleeper = "import time\ndef handler(event, context):\n    time.sleep(8)\n"
     function = create_function(emulator, sleeper)
     machine = machines.create({"StartAt": "A", "States": {"A": invoke(function, End=True)}})
@@ -184,5 +180,5 @@ def test_stopped_execution_no_longer_waits_for_its_function(emulator: RunningEmu
     # WHEN it is stopped
     machines.client.stop_execution(executionArn=arn)
 
-    # THEN it has ended at once
+    # THEN it ends immediately
     assert machines.finish(arn, seconds=1)["status"] == "ABORTED"

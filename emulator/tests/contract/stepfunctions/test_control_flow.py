@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from .statemachines import StateMachines, single
+from ..statemachines import StateMachines, single
 
-FAIL = {"Type": "Fail", "Error": "Bad", "Cause": "as asked"}
+FAIL = {"Type": "Fail", "Error": "Bad", "Cause": "on purpose"}
 
 
 @pytest.mark.parametrize(("number", "expected"), [(1, "low"), (5, "middle"), (10, "high")])
-def test_choice_takes_the_first_rule_that_holds(machines: StateMachines, number: int, expected: str) -> None:
-    # GIVEN a choice by number
+def test_choice_takes_the_first_matching_rule(machines: StateMachines, number: int, expected: str) -> None:
+    # GIVEN a Choice state that compares a number
     middle = {"And": [{"Variable": "$.n", "NumericGreaterThan": 1}, {"Variable": "$.n", "NumericLessThan": 9}]}
     definition = {
         "StartAt": "Which",
@@ -31,12 +31,12 @@ def test_choice_takes_the_first_rule_that_holds(machines: StateMachines, number:
     # WHEN it runs
     output = machines.output(definition, {"n": number})
 
-    # THEN the way taken is the right one
+    # THEN it takes the matching branch
     assert output == expected
 
 
-def test_parallel_branches_give_their_outputs_in_order(machines: StateMachines) -> None:
-    # GIVEN two branches, the first slower
+def test_parallel_outputs_are_in_the_order_of_the_definition(machines: StateMachines) -> None:
+    # GIVEN two branches, the first of which is slower
     branches = [
         {
             "StartAt": "Slow",
@@ -48,12 +48,12 @@ def test_parallel_branches_give_their_outputs_in_order(machines: StateMachines) 
     # WHEN they run
     output = machines.output(single(Type="Parallel", Branches=branches))
 
-    # THEN the order is that of the definition
+    # THEN the outputs are in the order of the definition
     assert output == ["a", "b"]
 
 
 def test_failed_branch_is_caught_with_its_error(machines: StateMachines) -> None:
-    # GIVEN a branch that fails, and a catch
+    # GIVEN a branch that fails, and a Catch
     branches = [{"StartAt": "No", "States": {"No": FAIL}}, {"StartAt": "B", "States": {"B": _result("b")}}]
     catch = [{"ErrorEquals": ["Other"], "Next": "Wrong"}, {"ErrorEquals": ["Bad"], "Next": "Right"}]
     definition = {
@@ -68,8 +68,8 @@ def test_failed_branch_is_caught_with_its_error(machines: StateMachines) -> None
     # WHEN it runs
     output = machines.output(definition)
 
-    # THEN the catcher of that name got error and cause
-    assert output == {"Error": "Bad", "Cause": "as asked"}
+    # THEN the matching Catch receives error and cause
+    assert output == {"Error": "Bad", "Cause": "on purpose"}
 
 
 def _result(value: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""State machines: validated, created once, described, in versions."""
+"""State machines: validation, creation, description, versions and aliases."""
 
 import json
 from typing import Any
@@ -7,23 +7,10 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from .conftest import RunningEmulator
-from .statemachines import StateMachines, role, single
+from ..statemachines import StateMachines, role, single
 
 PASS = single(Type="Pass")
 WAIT = single(Type="Wait", Seconds=60)
-
-
-@pytest.fixture
-def states(emulator: RunningEmulator) -> Any:
-    """A client of Step Functions."""
-    return emulator.client("stepfunctions")
-
-
-@pytest.fixture
-def machines(states: Any) -> StateMachines:
-    """A factory of state machines."""
-    return StateMachines(states)
 
 
 def _with(**states: Any) -> str:
@@ -73,14 +60,12 @@ INVALID = [
 def test_invalid_definition_is_diagnosed_and_refused(
     states: Any, definition: str, code: str, location: str | None
 ) -> None:
-    # GIVEN a definition that cannot be run
-
-    # WHEN it is validated, and used
+    # WHEN an invalid definition is validated and used
     validated = states.validate_state_machine_definition(definition=definition)
     with pytest.raises(ClientError) as caught:
         states.create_state_machine(name=f"machine-{uuid4()}", definition=definition, roleArn=role())
 
-    # THEN both say why
+    # THEN both responses contain the reason
     found = validated["diagnostics"][0]
     assert validated["result"] == "FAIL"
     assert (found["severity"], found["code"], found.get("location")) == ("ERROR", code, location)
@@ -89,17 +74,15 @@ def test_invalid_definition_is_diagnosed_and_refused(
 
 
 def test_valid_definition_has_no_diagnostics(states: Any) -> None:
-    # GIVEN a definition that can be run
-
-    # WHEN it is validated
+    # WHEN a valid definition is validated
     validated = states.validate_state_machine_definition(definition=json.dumps(PASS))
 
-    # THEN nothing is found
+    # THEN there are no diagnostics
     assert (validated["result"], validated["diagnostics"]) == ("OK", [])
 
 
-def test_failed_parse_leaves_no_trace_in_the_next(states: Any) -> None:
-    # GIVEN a JSONata definition that fails to parse half way
+def test_failed_parse_does_not_affect_the_next(states: Any) -> None:
+    # GIVEN a JSONata definition whose parsing fails
     broken = {
         "QueryLanguage": "JSONata",
         "StartAt": "A",
@@ -111,26 +94,26 @@ def test_failed_parse_leaves_no_trace_in_the_next(states: Any) -> None:
     good = _with(A={"Type": "Pass", "Parameters": {"x.$": "$.a"}, "End": True})
     validated = states.validate_state_machine_definition(definition=good)
 
-    # THEN it is read as JSONPath
+    # THEN it is parsed as JSONPath
     assert validated["result"] == "OK"
 
 
-def test_creation_can_be_repeated_but_not_with_another_definition(states: Any, machines: StateMachines) -> None:
+def test_creation_is_idempotent_for_the_same_definition(states: Any, machines: StateMachines) -> None:
     # GIVEN a state machine
     name = f"machine-{uuid4()}"
     machine = machines.create(PASS, name=name)
 
-    # WHEN it is created again as it is, and as another one
+    # WHEN it is created again with the same and with another definition
     again = machines.create(PASS, name=name)
     with pytest.raises(ClientError) as caught:
         machines.create(WAIT, name=name)
 
-    # THEN the first is the same, the second refused
+    # THEN the first request returns it, and the second is refused
     assert again == machine
     assert caught.value.response["Error"]["Code"] == "StateMachineAlreadyExists"
 
 
-def test_settings_come_back_as_given(states: Any, machines: StateMachines) -> None:
+def test_settings_are_described(states: Any, machines: StateMachines) -> None:
     # GIVEN a state machine with logging, tracing and tags
     logging = {
         "level": "ERROR",
@@ -151,14 +134,14 @@ def test_settings_come_back_as_given(states: Any, machines: StateMachines) -> No
     states.tag_resource(resourceArn=machine, tags=[{"key": "more", "value": "1"}])
     states.untag_resource(resourceArn=machine, tagKeys=["owner"])
 
-    # THEN all of that is there
+    # THEN the description contains all settings
     assert described["loggingConfiguration"] == logging
     assert described["tracingConfiguration"] == {"enabled": True}
     assert (described["type"], described["status"]) == ("STANDARD", "ACTIVE")
     assert states.list_tags_for_resource(resourceArn=machine)["tags"] == [{"key": "more", "value": "1"}]
 
 
-def test_version_keeps_its_definition_and_runs_by_itself(states: Any, machines: StateMachines) -> None:
+def test_version_keeps_and_runs_its_definition(states: Any, machines: StateMachines) -> None:
     # GIVEN a state machine whose definition changed after its first version
     machine = machines.create(PASS)
     first = states.publish_state_machine_version(stateMachineArn=machine)["stateMachineVersionArn"]
@@ -167,13 +150,13 @@ def test_version_keeps_its_definition_and_runs_by_itself(states: Any, machines: 
         "stateMachineVersionArn"
     ]
 
-    # WHEN both versions run
+    # WHEN both versions are executed
     outputs = [
         machines.finish(states.start_execution(stateMachineArn=arn, input="0")["executionArn"])
         for arn in (first, second)
     ]
 
-    # THEN each is what it was, and all executions are the state machine's
+    # THEN each runs its own definition, and the state machine lists both executions
     assert [ended["output"] for ended in outputs] == ["0", "1"]
     assert [ended["stateMachineVersionArn"] for ended in outputs] == [first, second]
     assert {ended["stateMachineArn"] for ended in outputs} == {machine}
@@ -181,7 +164,7 @@ def test_version_keeps_its_definition_and_runs_by_itself(states: Any, machines: 
 
 
 def test_versions_are_listed_and_deleted(states: Any, machines: StateMachines) -> None:
-    # GIVEN two versions, the first behind an alias
+    # GIVEN two versions, the first with an alias
     machine = machines.create(PASS, publish=True)
     states.update_state_machine(stateMachineArn=machine, definition=json.dumps(WAIT), publish=True)
     first, second = f"{machine}:1", f"{machine}:2"
@@ -189,29 +172,29 @@ def test_versions_are_listed_and_deleted(states: Any, machines: StateMachines) -
         name="live", routingConfiguration=[{"stateMachineVersionArn": first, "weight": 100}]
     )
 
-    # WHEN they are listed, and deleted
+    # WHEN they are listed and deleted
     listed = states.list_state_machine_versions(stateMachineArn=machine)["stateMachineVersions"]
     states.delete_state_machine_version(stateMachineVersionArn=second)
     with pytest.raises(ClientError) as caught:
         states.delete_state_machine_version(stateMachineVersionArn=first)
 
-    # THEN the newest comes first, and the one in use stays
+    # THEN the newest is listed first, and the version with an alias is not deleted
     assert [version["stateMachineVersionArn"] for version in listed] == [second, first]
     assert caught.value.response["Error"]["Code"] == "ConflictException"
-    left = states.list_state_machine_versions(stateMachineArn=machine)["stateMachineVersions"]
-    assert [version["stateMachineVersionArn"] for version in left] == [first]
+    remaining = states.list_state_machine_versions(stateMachineArn=machine)["stateMachineVersions"]
+    assert [version["stateMachineVersionArn"] for version in remaining] == [first]
 
 
-def test_alias_runs_the_version_it_points_to(states: Any, machines: StateMachines) -> None:
-    # GIVEN an alias of the first version of a state machine that has changed since
+def test_alias_runs_its_version(states: Any, machines: StateMachines) -> None:
+    # GIVEN an alias for the first version of a state machine that has been updated since
     machine = machines.create(PASS, publish=True)
     states.update_state_machine(stateMachineArn=machine, definition=json.dumps(WAIT))
     alias = states.create_state_machine_alias(
         name="live", routingConfiguration=[{"stateMachineVersionArn": f"{machine}:1", "weight": 100}]
     )["stateMachineAliasArn"]
 
-    # WHEN the alias is run
+    # WHEN the alias is executed
     ended = machines.finish(states.start_execution(stateMachineArn=alias, input="3")["executionArn"])
 
-    # THEN it is the first version that ran
+    # THEN the first version ran
     assert (ended["output"], ended["stateMachineVersionArn"]) == ("3", f"{machine}:1")

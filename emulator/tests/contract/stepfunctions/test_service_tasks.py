@@ -1,4 +1,4 @@
-"""What Task states call beside functions: SNS, SQS, DynamoDB, S3, other state machines."""
+"""Task states that call SNS, SQS, DynamoDB, S3 and other state machines."""
 
 import json
 from typing import Any
@@ -6,14 +6,14 @@ from uuid import uuid4
 
 import pytest
 
-from .conftest import RunningEmulator
-from .statemachines import StateMachines, received, single
+from ..conftest import RunningEmulator
+from ..statemachines import StateMachines, received, single
 
 
-def test_sns_publish_turns_objects_into_text(
+def test_sns_publish_converts_objects_to_json_text(
     emulator: RunningEmulator, machines: StateMachines, inbox: tuple[str, str]
 ) -> None:
-    # GIVEN a topic with a reader
+    # GIVEN a topic with a subscribed queue
     topic, queue = inbox
 
     # WHEN a state publishes an object
@@ -25,12 +25,12 @@ def test_sns_publish_turns_objects_into_text(
         )
     )
 
-    # THEN it arrives as JSON
+    # THEN the queue receives it as JSON
     assert output["MessageId"]
     assert json.loads(received(emulator, queue)) == {"a": [1]}
 
 
-def test_sqs_send_message_turns_objects_into_text(
+def test_sqs_send_message_converts_objects_to_json_text(
     emulator: RunningEmulator, machines: StateMachines, inbox: tuple[str, str]
 ) -> None:
     # GIVEN a queue
@@ -45,7 +45,7 @@ def test_sqs_send_message_turns_objects_into_text(
         )
     )
 
-    # THEN it arrives as JSON, and the answer is spelled as Step Functions does
+    # THEN the queue receives it as JSON, and the response has Step Functions' member names
     assert set(output) >= {"MessageId", "MD5OfMessageBody"}
     assert json.loads(received(emulator, queue)) == {"a": 1}
 
@@ -79,18 +79,16 @@ def test_dynamodb_put_get_update_and_delete(emulator: RunningEmulator, machines:
         },
     }
 
-    # WHEN a state machine writes, changes, reads and deletes an item
+    # WHEN a state machine puts, updates, gets and deletes an item
     output = machines.output(definition, {"id": "a", "n": 7})
 
-    # THEN each has happened
+    # THEN each operation takes effect
     assert output["got"]["Item"] == {"id": {"S": "a"}, "n": {"N": "7"}}
     assert emulator.client("dynamodb").scan(TableName=table)["Count"] == 0
 
 
-def test_failed_condition_fails_by_dynamodb_s_name(emulator: RunningEmulator, machines: StateMachines) -> None:
-    # GIVEN no table
-
-    # WHEN an item is put into one
+def test_missing_table_fails_with_dynamodb_error(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # WHEN an item is put into a missing table
     state = single(
         Type="Task",
         Resource="arn:aws:states:::dynamodb:putItem",
@@ -102,13 +100,13 @@ def test_failed_condition_fails_by_dynamodb_s_name(emulator: RunningEmulator, ma
     assert (ended["status"], ended["error"]) == ("FAILED", "DynamoDB.ResourceNotFoundException")
 
 
-def test_aws_sdk_integration_spells_members_in_pascal_case(emulator: RunningEmulator, machines: StateMachines) -> None:
+def test_aws_sdk_integration_uses_pascal_case(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN an object
     bucket = f"bucket-{uuid4()}"
     emulator.client("s3").create_bucket(Bucket=bucket)
     emulator.client("s3").put_object(Bucket=bucket, Key="k", Body=b'{"a": 1}')
 
-    # WHEN states read it and describe a state machine
+    # WHEN states read it and list state machines
     read = machines.output(
         single(
             Type="Task",
@@ -120,7 +118,7 @@ def test_aws_sdk_integration_spells_members_in_pascal_case(emulator: RunningEmul
         single(Type="Task", Resource="arn:aws:states:::aws-sdk:sfn:listStateMachines", Parameters={})
     )
 
-    # THEN members are spelled as Step Functions does, and times are text
+    # THEN member names are in Pascal case, and times are text
     assert (read["Body"], read["ContentLength"]) == ('{"a": 1}', 8)
     assert read["ETag" if "ETag" in read else "Etag"]
     assert read["LastModified"].endswith("Z")
@@ -142,12 +140,10 @@ def test_aws_sdk_integration_spells_members_in_pascal_case(emulator: RunningEmul
     ],
     ids=["s3", "dynamodb", "sqs", "ssm", "sagemaker-runtime"],
 )
-def test_aws_sdk_errors_have_java_s_names(
+def test_aws_sdk_errors_have_the_names_of_the_java_sdk(
     machines: StateMachines, resource: str, parameters: dict[str, str], error: str
 ) -> None:
-    # GIVEN nothing of that name
-
-    # WHEN a state asks for it
+    # WHEN a state accesses a missing resource
     ended = machines.run(single(Type="Task", Resource=f"arn:aws:states:::aws-sdk:{resource}", Parameters=parameters))
 
     # THEN the error is named after the service and the exception
@@ -157,11 +153,11 @@ def test_aws_sdk_errors_have_java_s_names(
 @pytest.mark.parametrize(
     ("suffix", "read"), [(".sync", json.loads), (".sync:2", lambda output: output)], ids=["text", "json"]
 )
-def test_nested_state_machine_is_waited_for(machines: StateMachines, suffix: str, read: Any) -> None:
-    # GIVEN a state machine that doubles by waiting
+def test_sync_task_waits_for_a_nested_execution(machines: StateMachines, suffix: str, read: Any) -> None:
+    # GIVEN a state machine
     inner = machines.create(single(Type="Pass", Result={"done": True}))
 
-    # WHEN another starts it and waits
+    # WHEN another state machine starts it and waits
     output = machines.output(
         single(
             Type="Task",
@@ -170,7 +166,7 @@ def test_nested_state_machine_is_waited_for(machines: StateMachines, suffix: str
         )
     )
 
-    # THEN it has the inner one's description
+    # THEN its output is the description of the nested execution
     assert output["Status"] == "SUCCEEDED"
     assert read(output["Output"]) == {"done": True}
 
@@ -179,7 +175,7 @@ def test_nested_failure_fails_the_task(machines: StateMachines) -> None:
     # GIVEN a state machine that fails
     inner = machines.create({"StartAt": "No", "States": {"No": {"Type": "Fail", "Error": "Never"}}})
 
-    # WHEN another waits for it
+    # WHEN another state machine waits for it
     ended = machines.run(
         single(
             Type="Task",
@@ -188,16 +184,16 @@ def test_nested_failure_fails_the_task(machines: StateMachines) -> None:
         )
     )
 
-    # THEN the task fails, and says which execution it was
+    # THEN the task fails with the nested execution's description
     assert (ended["status"], ended["error"]) == ("FAILED", "States.TaskFailed")
     assert json.loads(ended["cause"])["Error"] == "Never"
 
 
-def test_started_state_machine_is_not_waited_for(machines: StateMachines) -> None:
-    # GIVEN a state machine that waits long
+def test_task_without_sync_does_not_wait(machines: StateMachines) -> None:
+    # GIVEN a state machine that waits for a minute
     inner = machines.create(single(Type="Wait", Seconds=60))
 
-    # WHEN another starts it only
+    # WHEN another state machine starts it without waiting
     output = machines.output(
         single(
             Type="Task",
@@ -206,12 +202,12 @@ def test_started_state_machine_is_not_waited_for(machines: StateMachines) -> Non
         )
     )
 
-    # THEN it goes on at once
+    # THEN the task ends while the nested execution runs
     assert machines.client.describe_execution(executionArn=output["ExecutionArn"])["status"] == "RUNNING"
     machines.client.stop_execution(executionArn=output["ExecutionArn"])
 
 
-def test_task_token_is_answered_from_outside(
+def test_task_token_receives_a_failure(
     emulator: RunningEmulator, machines: StateMachines, inbox: tuple[str, str]
 ) -> None:
     # GIVEN a state that sends its token and waits
@@ -225,10 +221,10 @@ def test_task_token_is_answered_from_outside(
     )
     arn = machines.client.start_execution(stateMachineArn=machine)["executionArn"]
 
-    # WHEN the token comes back with a failure
+    # WHEN a failure is sent for the token
     token = received(emulator, queue)
     machines.client.send_task_failure(taskToken=token, error="Rejected", cause="by hand")
 
-    # THEN the execution fails for that reason
+    # THEN the execution fails with that error and cause
     ended = machines.finish(arn)
     assert (ended["error"], ended["cause"]) == ("Rejected", "by hand")

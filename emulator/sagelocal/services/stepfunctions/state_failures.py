@@ -1,4 +1,4 @@
-"""Failures of a state, as the interpreter passes them on to Retry, Catch and the execution."""
+"""Failures of a state, which the interpreter passes to Retry, Catch and the execution."""
 
 from typing import Any, cast
 
@@ -16,14 +16,14 @@ DETAILS = {
 }
 
 
-def failure(env: Any, event: HistoryEventType, *, error: str, cause: str, **more: str) -> FailureEvent:
-    """A failure by its name: `error` and `cause` are what a Catch sees, `more` is for the history only."""
-    details = {DETAILS[event]: {"error": error, "cause": cause, **more}}
-    return FailureEvent(env=env, error_name=_name(error), event_type=event, event_details=cast(Any, details))
+def failure(env: Any, event: HistoryEventType, *, error: str, cause: str, **details: str) -> FailureEvent:
+    """Create a failure; a Catch receives `error` and `cause`, and only the history contains `details`."""
+    event_details = {DETAILS[event]: {"error": error, "cause": cause, **details}}
+    return FailureEvent(env=env, error_name=_name(error), event_type=event, event_details=cast(Any, event_details))
 
 
-def raised(event: FailureEvent) -> FailureEventException:
-    """A failure as an exception."""
+def as_exception(event: FailureEvent) -> FailureEventException:
+    """Wrap a failure in an exception."""
     return FailureEventException(failure_event=event)
 
 

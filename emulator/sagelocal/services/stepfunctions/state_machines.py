@@ -1,4 +1,4 @@
-"""State machines: idempotent creation, validation, and their versions."""
+"""The operations on state machines: idempotent creation, validation and versions."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from sagelocal.core.patching import add, replace
-from sagelocal.services.stepfunctions.pages import page
+from sagelocal.services.stepfunctions.pagination import page
 from sagelocal.services.stepfunctions.validation import diagnose
 
-CREATED_WITH = (
+CREATE_PARAMETERS = (
     "name",
     "definition",
     "roleArn",
@@ -28,9 +28,9 @@ CREATED_WITH = (
 
 
 def install() -> None:
-    """Mend CreateStateMachine and add the operations that moto lacks."""
+    """Fix CreateStateMachine and add the operations that moto lacks."""
     replace(StepFunctionsParserBackend, "_validate_definition", validate, parameters=("definition",))
-    _refuse_another_of_the_same_name()
+    _make_creation_idempotent()
     for function in (
         validate_state_machine_definition,
         publish_state_machine_version,
@@ -46,26 +46,26 @@ def validate(definition: str) -> None:
     Raises
     ------
     moto.stepfunctions.parser.api.InvalidDefinition
-        With every finding.
+        If the definition is invalid; the message contains all findings.
     """
-    found = [
+    findings = [
         f"{finding['code']}: {finding['message']}" + (f" at {finding['location']}" if "location" in finding else "")
         for finding in diagnose(definition)
     ]
-    if found:
-        raise InvalidDefinition(f"Invalid State Machine Definition: '{', '.join(found)}'")
+    if findings:
+        raise InvalidDefinition(f"Invalid State Machine Definition: '{', '.join(findings)}'")
 
 
 def validate_state_machine_definition(self: Any) -> ActionResult:
-    """Answer ValidateStateMachineDefinition by parsing the definition with the interpreter's own parser."""
-    found = diagnose(self._get_param("definition") or "")
-    most = self._get_int_param("maxResults") or len(found)
-    result = "FAIL" if found else "OK"
-    return ActionResult({"result": result, "diagnostics": found[:most], "truncated": len(found) > most})
+    """ValidateStateMachineDefinition: parse the definition with the interpreter's parser."""
+    findings = diagnose(self._get_param("definition") or "")
+    limit = self._get_int_param("maxResults") or len(findings)
+    result = "FAIL" if findings else "OK"
+    return ActionResult({"result": result, "diagnostics": findings[:limit], "truncated": len(findings) > limit})
 
 
 def publish_state_machine_version(self: Any) -> ActionResult:
-    """Answer PublishStateMachineVersion; unchanged since the latest version, that one is the answer."""
+    """PublishStateMachineVersion: return the latest version if nothing has changed since."""
     machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
     latest = machine.latest_version
     if latest is None or (latest.definition, latest.roleArn) != (machine.definition, machine.roleArn):
@@ -75,7 +75,7 @@ def publish_state_machine_version(self: Any) -> ActionResult:
 
 
 def list_state_machine_versions(self: Any) -> ActionResult:
-    """Answer ListStateMachineVersions, newest first."""
+    """ListStateMachineVersions: newest first."""
     machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
     versions = [
         {"stateMachineVersionArn": version.arn, "creationDate": version.creation_date}
@@ -85,7 +85,7 @@ def list_state_machine_versions(self: Any) -> ActionResult:
 
 
 def delete_state_machine_version(self: Any) -> ActionResult:
-    """Answer DeleteStateMachineVersion; a version that an alias points to is refused."""
+    """DeleteStateMachineVersion: refuse a version that an alias references."""
     arn = self._get_param("stateMachineVersionArn")
     source, _, number = arn.rpartition(":")
     machine: StateMachine = self.stepfunction_backend.describe_state_machine(source)
@@ -107,27 +107,27 @@ def delete_state_machine_version(self: Any) -> ActionResult:
     return EmptyResult()
 
 
-def _refuse_another_of_the_same_name() -> None:
-    """Let CreateStateMachine be repeated, and refuse it where the state machine of that name differs."""
+def _make_creation_idempotent() -> None:
+    """Allow the same CreateStateMachine again, and refuse one with the same name but different settings."""
 
     def create(self: Any, *args: Any, **kwargs: Any) -> Any:
-        asked = dict(zip(CREATED_WITH, args, strict=False)) | kwargs
-        machine = original(self, **asked)
-        if _identity(machine) != _identity_asked(asked):
+        request = dict(zip(CREATE_PARAMETERS, args, strict=False)) | kwargs
+        machine = original(self, **request)
+        if _identity(machine) != _requested_identity(request):
             raise StateMachineAlreadyExists(f"State Machine Already Exists: '{machine.arn}'")
         return machine
 
-    original = replace(StepFunctionBackend, "create_state_machine", create, parameters=CREATED_WITH)
+    original = replace(StepFunctionBackend, "create_state_machine", create, parameters=CREATE_PARAMETERS)
 
 
 def _identity(machine: Any) -> tuple[Any, ...]:
     return (machine.definition, machine.type, machine.loggingConfiguration, machine.tracingConfiguration)
 
 
-def _identity_asked(asked: dict[str, Any]) -> tuple[Any, ...]:
+def _requested_identity(request: dict[str, Any]) -> tuple[Any, ...]:
     return (
-        asked["definition"],
-        asked.get("sm_type") or "STANDARD",
-        asked.get("loggingConfiguration") or {"level": "OFF"},
-        asked.get("tracingConfiguration") or {"enabled": False},
+        request["definition"],
+        request.get("sm_type") or "STANDARD",
+        request.get("loggingConfiguration") or {"level": "OFF"},
+        request.get("tracingConfiguration") or {"enabled": False},
     )

@@ -1,4 +1,4 @@
-"""Errors of the API by their own names, and failures of a state machine kept out of the emulator's log."""
+"""Error codes of the API's exceptions, and no log entries for failures of a state machine."""
 
 import inspect
 from typing import Any
@@ -11,11 +11,11 @@ from sagelocal.core.patching import replace
 
 
 def install() -> None:
-    """Name the interpreter's API errors and quieten its log."""
+    """Set the error codes of the interpreter's API errors and silence its log."""
     for error in vars(api).values():
         if inspect.isclass(error) and issubclass(error, AWSError) and "__init__" not in vars(error):
-            _name(error)
-    # a failed state is a result, told by the execution's history; moto also writes its program to the log
+            _set_code(error)
+    # a failed state is in the execution's history; moto would also write its program to the log
     replace(
         EvalComponent,
         "_log_failure_event_exception",
@@ -24,8 +24,8 @@ def install() -> None:
     )
 
 
-def _name(error: type[Any]) -> None:
-    """Let an error be raised without a message, and answer with its name: moto leaves the code empty."""
+def _set_code(error: type[Any]) -> None:
+    """Use the class name as the error code, and as the message if there is none: moto leaves both empty."""
 
     def create(
         self: Any, message: str | None = None, exception_type: str | None = None, status: int | None = None

@@ -1,4 +1,4 @@
-"""Where a Distributed Map takes its items from: what moto's item reader lacks of S3."""
+"""`ItemReader` of a Distributed Map: JSON Lines, and S3 listings of more than one page."""
 
 import json
 from enum import Enum
@@ -13,48 +13,48 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.re
 
 from sagelocal.core.patching import replace
 
-LISTING = ("env", "resource_runtime_part", "state_credentials")
+LISTING_PARAMETERS = ("env", "resource_runtime_part", "state_credentials")
 
 
 class LineInput(Enum):
-    """Input types that moto does not know."""
+    """Input types that moto does not support."""
 
     JSONL = "JSONL"
 
 
 class JsonLines(EvalComponent):
-    """One item a line, blank lines left out."""
+    """Reads one item per line and skips blank lines."""
 
     def _eval_body(self, env: Any) -> None:
-        most = env.stack.pop()["MaxItemsValue"]
+        max_items = env.stack.pop()["MaxItemsValue"]
         lines = [line for line in env.stack.pop().splitlines() if line.strip()]
-        env.stack.append([json.loads(line) for line in lines[:most]])
+        env.stack.append([json.loads(line) for line in lines[:max_items]])
 
 
 def install() -> None:
-    """Teach the item reader JSON lines and listings of more than one page."""
-    replace(ResourceEvalS3, "_handle_list_objects_v2", list_objects, parameters=LISTING)
-    _know_json_lines()
+    """Install the fixes into moto."""
+    replace(ResourceEvalS3, "_handle_list_objects_v2", list_objects, parameters=LISTING_PARAMETERS)
+    _support_json_lines()
 
 
 def list_objects(env: Any, resource_runtime_part: Any, state_credentials: Any) -> None:
-    """Put every object below a prefix on the stack, as AWS words them."""
+    """Push every object with a prefix onto the stack, in AWS's format."""
     client = ResourceEvalS3._get_s3_client(resource_runtime_part, state_credentials)
     pages = client.get_paginator("list_objects_v2").paginate(**env.stack.pop())
-    env.stack.append([_item(found) for page in pages for found in page.get("Contents", [])])
+    env.stack.append([_item(entry) for page in pages for entry in page.get("Contents", [])])
 
 
-def _item(found: dict[str, Any]) -> dict[str, Any]:
+def _item(entry: dict[str, Any]) -> dict[str, Any]:
     return {
-        "Etag": found["ETag"],
-        "Key": found["Key"],
-        "LastModified": int(found["LastModified"].timestamp()),
-        "Size": found["Size"],
-        "StorageClass": found.get("StorageClass", "STANDARD"),
+        "Etag": entry["ETag"],
+        "Key": entry["Key"],
+        "LastModified": int(entry["LastModified"].timestamp()),
+        "Size": entry["Size"],
+        "StorageClass": entry.get("StorageClass", "STANDARD"),
     }
 
 
-def _know_json_lines() -> None:
+def _support_json_lines() -> None:
     def create(self: Any, input_type: str) -> None:
         if input_type == LineInput.JSONL.value:
             self.input_type_value = LineInput.JSONL

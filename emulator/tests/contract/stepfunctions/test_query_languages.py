@@ -1,4 +1,4 @@
-"""JSONata and JSONPath: what an expression or a path gives."""
+"""JSONata expressions, JSONPath and variables."""
 
 import concurrent.futures
 import json
@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from .statemachines import StateMachines, single
+from ..statemachines import StateMachines, single
 
 
 def jsonata(expression: str, **more: Any) -> dict[str, Any]:
-    """A definition whose output is one JSONata expression."""
+    """Return a definition whose output is a JSONata expression."""
     return single(QueryLanguage="JSONata", Type="Pass", Output=f"{{% {expression} %}}", **more)
 
 
@@ -47,9 +47,7 @@ def jsonata(expression: str, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_jsonata_expression_is_evaluated(machines: StateMachines, expression: str, value: Any, expected: Any) -> None:
-    # GIVEN a state machine in JSONata
-
-    # WHEN it runs
+    # WHEN a state machine evaluates an expression
     output = machines.output(jsonata(expression), value)
 
     # THEN its output is the expression's value
@@ -69,23 +67,19 @@ def test_jsonata_expression_is_evaluated(machines: StateMachines, expression: st
     ],
     ids=["index", "last-index", "wildcard", "slice", "descent", "filter", "filter-none"],
 )
-def test_json_path_gives_one_thing_or_a_list(machines: StateMachines, path: str, expected: Any) -> None:
-    # GIVEN a state that takes a path of its input
-
-    # WHEN it runs
+def test_json_path_returns_a_value_or_a_list(machines: StateMachines, path: str, expected: Any) -> None:
+    # WHEN a state evaluates a path
     output = machines.output(single(Type="Pass", Parameters={"got.$": path}), {"a": [{"b": "x"}, {"b": "y"}]})
 
-    # THEN a path to one thing gives it, any other a list
+    # THEN a path for one node returns its value, any other path a list
     assert output == {"got": expected}
 
 
-def test_path_to_nothing_fails(machines: StateMachines) -> None:
-    # GIVEN a state that takes a path its input does not have
-
-    # WHEN it runs
+def test_path_without_a_match_fails(machines: StateMachines) -> None:
+    # WHEN a state evaluates a path that does not match
     ended = machines.run(single(Type="Pass", Parameters={"got.$": "$.missing"}))
 
-    # THEN the execution fails by AWS's name
+    # THEN the execution fails with AWS's error
     assert (ended["status"], ended["error"]) == ("FAILED", "States.Runtime")
 
 
@@ -93,18 +87,16 @@ def test_path_to_nothing_fails(machines: StateMachines) -> None:
     "expression", ["$states.input.missing", "$sum('a')", "function($x){$x}"], ids=["undefined", "type", "function"]
 )
 def test_jsonata_expression_without_a_value_fails(machines: StateMachines, expression: str) -> None:
-    # GIVEN an expression that gives nothing JSON has
-
-    # WHEN it is evaluated
+    # WHEN an expression has no value that JSON can represent
     ended = machines.run(jsonata(expression), {"a": 1})
 
-    # THEN the execution fails by AWS's name
+    # THEN the execution fails with AWS's error
     assert (ended["status"], ended["error"]) == ("FAILED", "States.QueryEvaluationError")
 
 
 @pytest.mark.parametrize("language", ["JSONata", "JSONPath"])
-def test_assigned_variables_are_seen_by_later_states(machines: StateMachines, language: str) -> None:
-    # GIVEN a state that assigns a variable, and a later one that uses it
+def test_later_states_can_use_assigned_variables(machines: StateMachines, language: str) -> None:
+    # GIVEN a state that assigns a variable, and a later state that uses it
     if language == "JSONata":
         first = {"Assign": {"kept": "{% $states.input.a %}"}, "Output": {}}
         second = {"Output": {"got": "{% $kept.b & '!' %}"}}
@@ -123,15 +115,15 @@ def test_assigned_variables_are_seen_by_later_states(machines: StateMachines, la
     # WHEN it runs
     output = machines.output(definition, {"a": {"b": 'x"y'}})
 
-    # THEN the value is there, quotes and all
+    # THEN the output contains the value, including its quotes
     assert output == {"got": 'x"y!'}
 
 
 @pytest.mark.parametrize(
     ("variable", "expected"), [("$kept.a", "there"), ("$kept.b", "not")], ids=["present", "absent"]
 )
-def test_choice_asks_whether_a_variable_has_a_member(machines: StateMachines, variable: str, expected: str) -> None:
-    # GIVEN a variable, and a choice by a member's presence
+def test_choice_tests_whether_a_variable_has_a_member(machines: StateMachines, variable: str, expected: str) -> None:
+    # GIVEN a variable, and a Choice state with IsPresent
     rule = {"Variable": variable, "IsPresent": True, "Next": "there"}
     definition = {
         "StartAt": "Keep",
@@ -146,26 +138,26 @@ def test_choice_asks_whether_a_variable_has_a_member(machines: StateMachines, va
     # WHEN it runs
     output = machines.output(definition)
 
-    # THEN null is present, and what is not there is not
+    # THEN a null member is present, and a missing one is not
     assert output == expected
 
 
-def test_jsonata_takes_large_inputs_quickly(machines: StateMachines) -> None:
+def test_jsonata_is_fast_for_large_inputs(machines: StateMachines) -> None:
     # GIVEN an input of 100 KB
     items = [{"key": f"test/image-{number:05}.png", "n": number} for number in range(2000)]
     machine = machines.create(jsonata("$count($states.input.items)"))
 
-    # WHEN a state counts it
+    # WHEN a state counts its items
     started = time.monotonic()
     execution = machines.client.start_execution(stateMachineArn=machine, input=json.dumps({"items": items}))
     ended = machines.finish(execution["executionArn"])
 
-    # THEN that takes no seconds
+    # THEN the execution is fast
     assert ended["output"] == "2000"
     assert time.monotonic() - started < 5
 
 
-def test_definitions_parsed_at_the_same_time_do_not_mix(machines: StateMachines) -> None:
+def test_concurrent_parses_do_not_affect_each_other(machines: StateMachines) -> None:
     # GIVEN JSONata and JSONPath definitions
     definitions = [
         jsonata("$states.input.a", Comment=str(number))
@@ -174,11 +166,11 @@ def test_definitions_parsed_at_the_same_time_do_not_mix(machines: StateMachines)
         for number in range(24)
     ]
 
-    # WHEN many are created and run in parallel
+    # WHEN many are created and executed in parallel
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         outputs = list(pool.map(lambda definition: machines.output(definition, {"a": 5}), definitions))
 
-    # THEN each is read in its own language
+    # THEN each is parsed in its own language
     assert outputs == [5] * len(definitions)
 
 

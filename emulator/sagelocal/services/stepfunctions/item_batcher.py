@@ -1,4 +1,4 @@
-"""`ItemBatcher`: several items of a Distributed Map to one child."""
+"""`ItemBatcher`: groups the items of a Distributed Map into batches for child executions."""
 
 import json
 from collections.abc import Iterator
@@ -9,31 +9,33 @@ from moto.stepfunctions.parser.asl.eval.program_state import ProgramError
 from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
-from sagelocal.services.stepfunctions.failures import failure, raised
+from sagelocal.services.stepfunctions.state_failures import as_exception, failure
 
 MAX_BYTES = 256 * 1024
 
 
 class Batch(dict[str, Any]):
-    """The input of one child: `Items`, and `BatchInput` where the batcher has one."""
+    """The input of one child execution: `Items`, and `BatchInput` if the batcher has one."""
 
 
 def size(job_input: Any) -> int:
-    """How many items a child's input holds."""
+    """Return the number of items in a child execution's input."""
     return len(job_input["Items"]) if isinstance(job_input, Batch) else 1
 
 
-def batch(env: Any, eval_input: Any, items: list[Any], batcher: dict[str, Any], *, jsonata: bool) -> list[Batch]:
-    """Put items together, each as the item selector leaves it.
+def create_batches(
+    env: Any, eval_input: Any, items: list[Any], batcher: dict[str, Any], *, jsonata: bool
+) -> list[Batch]:
+    """Apply the item selector to each item and group the results into batches.
 
     Parameters
     ----------
     env
-        Environment of the Map state, its input on top of the stack.
+        Environment of the Map state, with its input on top of the stack.
     eval_input
-        What moto evaluates the Map with.
+        moto's input for the evaluation of the Map.
     items
-        What the Map is to work on.
+        Items of the Map.
     batcher
         The state's `ItemBatcher`.
     jsonata
@@ -43,22 +45,22 @@ def batch(env: Any, eval_input: Any, items: list[Any], batcher: dict[str, Any], 
     settings = _evaluate(env, batcher, state_input, jsonata=jsonata)
     extra = {"BatchInput": settings["BatchInput"]} if "BatchInput" in settings else {}
     selected = [_select(env, eval_input.item_selector, number, item) for number, item in enumerate(items)]
-    most_items = int(settings.get("MaxItemsPerBatch") or len(items) or 1)
-    most_bytes = min(int(settings.get("MaxInputBytesPerBatch") or MAX_BYTES), MAX_BYTES)
-    groups = _groups(selected, most_items, most_bytes - _bytes({**extra, "Items": []}))
+    max_items = int(settings.get("MaxItemsPerBatch") or len(items) or 1)
+    max_bytes = min(int(settings.get("MaxInputBytesPerBatch") or MAX_BYTES), MAX_BYTES)
+    groups = _groups(selected, max_items, max_bytes - _bytes({**extra, "Items": []}))
     return [Batch({**extra, "Items": group}) for group in groups]
 
 
-def _groups(items: list[Any], most_items: int, most_bytes: int) -> Iterator[list[Any]]:
+def _groups(items: list[Any], max_items: int, max_bytes: int) -> Iterator[list[Any]]:
     group: list[Any] = []
-    room = most_bytes
+    remaining = max_bytes
     for item in items:
         needed = _bytes(item) + len(",")
-        if group and (len(group) == most_items or needed > room):
+        if group and (len(group) == max_items or needed > remaining):
             yield group
-            group, room = [], most_bytes
+            group, remaining = [], max_bytes
         group.append(item)
-        room -= needed
+        remaining -= needed
     if group:
         yield group
 
@@ -80,7 +82,7 @@ def _select(env: Any, selector: Any, number: int, item: Any) -> Any:
 
 
 def _evaluate(env: Any, batcher: dict[str, Any], state_input: Any, *, jsonata: bool) -> dict[str, Any]:
-    """The batcher with its paths and expressions replaced by their values: as a Pass state does it."""
+    """Evaluate the batcher's paths and expressions, by running a Pass state with them."""
     template = batcher if jsonata else {_as_payload(key): value for key, value in batcher.items()}
     state = {"Type": "Pass", "End": True, "Output" if jsonata else "Parameters": template}
     language = "JSONata" if jsonata else "JSONPath"
@@ -89,11 +91,11 @@ def _evaluate(env: Any, batcher: dict[str, Any], state_input: Any, *, jsonata: b
     frame.states.reset(input_value=state_input)
     AmazonStateLanguageParser.parse(json.dumps(definition))[0].eval(frame)
     env.delete_frame(frame)
-    ended = frame.program_state()
-    if isinstance(ended, ProgramError):
-        error: Any = ended.error or {}
+    outcome = frame.program_state()
+    if isinstance(outcome, ProgramError):
+        error: Any = outcome.error or {}
         event = HistoryEventType.MapRunFailed
-        raise raised(failure(env, event, error=error.get("error", ""), cause=error.get("cause", "")))
+        raise as_exception(failure(env, event, error=error.get("error", ""), cause=error.get("cause", "")))
     settings: dict[str, Any] = frame.states.get_input()
     return settings
 
