@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import numpy as np
-from sagelocal.services.sagemaker.objects import download
+from sagelocal.services.sagemaker.s3_transfer import download
 
 import staging
 from benchmarks.serving import client, emulator
