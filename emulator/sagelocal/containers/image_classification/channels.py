@@ -114,11 +114,11 @@ def _require(config: Mapping[str, object], names: tuple[str, ...]) -> None:
 
 
 def _content_type(name: str, channel: Mapping[str, str]) -> str:
-    given = channel.get("ContentType", "").partition(";")[0].strip()
-    if given not in (RECORDIO, *IMAGES):
-        problem = f"has content type '{given}'" if given else "has no content type"
+    content_type = channel.get("ContentType", "").partition(";")[0].strip()
+    if content_type not in (RECORDIO, *IMAGES):
+        problem = f"has content type '{content_type}'" if content_type else "has no content type"
         raise CustomerError(f"Channel '{name}' {problem}: it must be {RECORDIO} or one of {', '.join(IMAGES)}")
-    return given
+    return content_type
 
 
 def _image(example: _Example, hyperparameters: Hyperparameters, channel: str) -> NDArray[np.uint8]:

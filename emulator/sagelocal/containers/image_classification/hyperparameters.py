@@ -75,19 +75,19 @@ class Rule:
     parse: Callable[[str], Any]
 
 
-def parse(given: Mapping[str, Any]) -> Hyperparameters:
+def parse(provided: Mapping[str, Any]) -> Hyperparameters:
     """Parse and validate a job's hyperparameters.
 
     Parameters
     ----------
-    given : the content of `hyperparameters.json`
+    provided : the content of `hyperparameters.json`
 
     Raises
     ------
     CustomerError
         If one is unknown, missing or out of range, or if two contradict each other.
     """
-    texts = {name: str(value) for name, value in given.items() if name != TUNING_OBJECTIVE}
+    texts = {name: str(value) for name, value in provided.items() if name != TUNING_OBJECTIVE}
     for name in texts:
         if name not in RULES:
             raise CustomerError(f"Additional hyperparameters are not allowed ('{name}' was unexpected)")
@@ -124,31 +124,35 @@ def _value(name: str, text: str) -> Any:
         ) from None
 
 
-def _check_together(given: Hyperparameters) -> None:
-    shape = ",".join(map(str, given.image_shape))
-    _, height, width = given.image_shape
-    if given.use_pretrained_model and (
-        given.num_layers not in IMAGENET_DEPTHS or given.image_shape != PRETRAINED_SHAPE
+def _check_together(hyperparameters: Hyperparameters) -> None:
+    shape = ",".join(map(str, hyperparameters.image_shape))
+    _, height, width = hyperparameters.image_shape
+    if hyperparameters.use_pretrained_model and (
+        hyperparameters.num_layers not in IMAGENET_DEPTHS or hyperparameters.image_shape != PRETRAINED_SHAPE
     ):
         raise CustomerError(
             f"use_pretrained_model=1 requires num_layers of {_join(IMAGENET_DEPTHS)} and image_shape 3,224,224 "
-            f"(got {given.num_layers} and {shape})"
+            f"(got {hyperparameters.num_layers} and {shape})"
         )
-    if given.num_layers in CIFAR_DEPTHS and max(height, width) > SMALL:
+    if hyperparameters.num_layers in CIFAR_DEPTHS and max(height, width) > SMALL:
         raise CustomerError(
-            f"num_layers {given.num_layers} is for images of at most {SMALL} x {SMALL} pixels, but image_shape is "
-            f"{shape}: choose num_layers of {_join(IMAGENET_DEPTHS)}"
+            f"num_layers {hyperparameters.num_layers} is for images of at most {SMALL} x {SMALL} pixels, but "
+            f"image_shape is {shape}: choose num_layers of {_join(IMAGENET_DEPTHS)}"
         )
-    if given.num_layers in IMAGENET_DEPTHS and height <= SMALLEST:
+    if hyperparameters.num_layers in IMAGENET_DEPTHS and height <= SMALLEST:
         raise CustomerError(
-            f"num_layers {given.num_layers} is for images of more than {SMALLEST} pixels, but image_shape is {shape}: "
-            f"choose num_layers of {_join(CIFAR_DEPTHS)}"
+            f"num_layers {hyperparameters.num_layers} is for images of more than {SMALLEST} pixels, but image_shape "
+            f"is {shape}: choose num_layers of {_join(CIFAR_DEPTHS)}"
         )
-    if given.mini_batch_size > given.num_training_samples:
+    if hyperparameters.mini_batch_size > hyperparameters.num_training_samples:
         raise CustomerError("The number of input images must be bigger or equal to the mini_batch_size.")
-    if given.checkpoint_frequency is not None and given.checkpoint_frequency > given.epochs:
+    if (
+        hyperparameters.checkpoint_frequency is not None
+        and hyperparameters.checkpoint_frequency > hyperparameters.epochs
+    ):
         raise CustomerError(
-            f"checkpoint_frequency {given.checkpoint_frequency} must not be greater than epochs {given.epochs}"
+            f"checkpoint_frequency {hyperparameters.checkpoint_frequency} must not be greater than epochs "
+            f"{hyperparameters.epochs}"
         )
 
 

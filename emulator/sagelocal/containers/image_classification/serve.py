@@ -100,9 +100,9 @@ def _accept(environ: dict[str, Any]) -> str:
 
 
 def _body(environ: dict[str, Any]) -> bytes:
-    given = (environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
-    if given not in CONTENT_TYPES:
-        raise PayloadError(415, f"content type must be one of {', '.join(CONTENT_TYPES)} (got '{given}')")
+    content_type = (environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
+    if content_type not in CONTENT_TYPES:
+        raise PayloadError(415, f"content type must be one of {', '.join(CONTENT_TYPES)} (got '{content_type}')")
     length = int(environ.get("CONTENT_LENGTH") or 0)
     if length > MAX_BYTES:
         raise PayloadError(413, f"{length} bytes exceed the limit of {MAX_BYTES} bytes")

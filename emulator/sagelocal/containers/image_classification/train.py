@@ -45,11 +45,11 @@ def train() -> None:
         If the job needs a feature that is not emulated.
     """
     config = _folder("SM_INPUT_CONFIG_DIR", "/opt/ml/input/config")
-    given = _read(config / "hyperparameters.json")
+    provided = _read(config / "hyperparameters.json")
     resources = _read(config / "resourceconfig.json")
     check_instance(resources["current_instance_type"])
-    training_log.log_provided(given)
-    hyperparameters = parse(given)
+    training_log.log_provided(provided)
+    hyperparameters = parse(provided)
     packed = channels.check(_read(config / "inputdataconfig.json"))
     check_supported(hyperparameters)
     if len(resources["hosts"]) > 1:

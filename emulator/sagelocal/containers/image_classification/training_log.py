@@ -21,40 +21,40 @@ def configure() -> None:
     logger.propagate = False
 
 
-def log_provided(given: Mapping[str, Any]) -> None:
+def log_provided(provided: Mapping[str, Any]) -> None:
     """Log the hyperparameters as the job provides them."""
-    logger.info("Merging with provided configuration from hyperparameters.json: %s", dict(given))
+    logger.info("Merging with provided configuration from hyperparameters.json: %s", dict(provided))
 
 
-def log_parameters(given: Hyperparameters) -> None:
+def log_parameters(hyperparameters: Hyperparameters) -> None:
     """Log the hyperparameters as the training uses them."""
-    values = {name: _text(value) for name, value in asdict(given).items()}
+    values = {name: _text(value) for name, value in asdict(hyperparameters).items()}
     logger.info("Final configuration: %s", values)
-    logger.info("use_pretrained_model: %d", given.use_pretrained_model)
-    logger.info("multi_label: %d", given.multi_label)
+    logger.info("use_pretrained_model: %d", hyperparameters.use_pretrained_model)
+    logger.info("multi_label: %d", hyperparameters.multi_label)
     logger.info("---- Parameters ----")
     for name in (
         "num_layers",
         "epochs",
         "resize",
         "optimizer",
-        *_optimizer_parameters(given),
+        *_optimizer_parameters(hyperparameters),
         "learning_rate",
-        *(("lr_scheduler_step", "lr_scheduler_factor") if given.lr_scheduler_step else ()),
+        *(("lr_scheduler_step", "lr_scheduler_factor") if hyperparameters.lr_scheduler_step else ()),
         "num_training_samples",
         "mini_batch_size",
         "image_shape",
         "num_classes",
         "augmentation_type",
-        *(("top_k",) if given.top_k else ()),
+        *(("top_k",) if hyperparameters.top_k else ()),
     ):
         logger.info("%s: %s", name, values[name])
-    logger.info("kv_store: %s", given.kv_store or "device")
-    if given.checkpoint_frequency is None:
+    logger.info("kv_store: %s", hyperparameters.kv_store or "device")
+    if hyperparameters.checkpoint_frequency is None:
         logger.info("checkpoint_frequency not set, will store the best model")
     else:
-        logger.info("checkpoint_frequency: %d", given.checkpoint_frequency)
-    if given.precision_dtype == "float16":
+        logger.info("checkpoint_frequency: %d", hyperparameters.checkpoint_frequency)
+    if hyperparameters.precision_dtype == "float16":
         logger.info("precision_dtype: float16, which the emulator accepts without effect: it computes in float32")
     logger.info("--------------------")
 
@@ -77,9 +77,9 @@ def log_validation(epoch: int, accuracy: float) -> None:
     logger.info("Epoch[%d] Validation-accuracy=%f", epoch, accuracy)
 
 
-def _optimizer_parameters(given: Hyperparameters) -> tuple[str, ...]:
+def _optimizer_parameters(hyperparameters: Hyperparameters) -> tuple[str, ...]:
     return {"adam": ("beta_1", "beta_2", "eps"), "rmsprop": ("gamma", "eps")}.get(
-        given.optimizer, ("momentum", "weight_decay")
+        hyperparameters.optimizer, ("momentum", "weight_decay")
     )
 
 

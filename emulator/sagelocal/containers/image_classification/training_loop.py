@@ -22,7 +22,7 @@ def fit(
     network: ResNet,
     train: Split,
     validation: Split,
-    given: Hyperparameters,
+    hyperparameters: Hyperparameters,
     save: Callable[[int, float | None], None],
     checkpoints: Checkpoints,
 ) -> None:
@@ -34,8 +34,8 @@ def fit(
         so far, else None
     """
     generator = torch.Generator().manual_seed(SEED)
-    optimizer = make_optimizer(network, given)
-    stopping = EarlyStopping(given)
+    optimizer = make_optimizer(network, hyperparameters)
+    stopping = EarlyStopping(hyperparameters)
     trained = 0
     if state := checkpoints.load():
         trained, stopping.best, stopping.waited = state["trained"], state["best"], state["waited"]
@@ -43,18 +43,18 @@ def fit(
         optimizer.load_state_dict(state["optimizer"])
         generator.set_state(state["generator"])
         training_log.logger.info("Resuming from checkpoint after epoch %d", trained - 1)
-    for epoch in range(trained, given.epochs):
-        if epoch in given.lr_scheduler_step:
-            reduce_rate(optimizer, given.lr_scheduler_factor, epoch)
+    for epoch in range(trained, hyperparameters.epochs):
+        if epoch in hyperparameters.lr_scheduler_step:
+            reduce_rate(optimizer, hyperparameters.lr_scheduler_factor, epoch)
         start = time.perf_counter()
-        metrics = train_epoch(network, optimizer, train, given, generator, epoch)
+        metrics = train_epoch(network, optimizer, train, hyperparameters, generator, epoch)
         training_log.log_training(epoch, time.perf_counter() - start, metrics)
-        accuracy = validate(network, validation, given)
+        accuracy = validate(network, validation, hyperparameters)
         training_log.log_validation(epoch, accuracy)
         save(epoch, accuracy if accuracy > stopping.best else None)
         stop = stopping.update(epoch, accuracy)
         state = {
-            "trained": given.epochs if stop else epoch + 1,
+            "trained": hyperparameters.epochs if stop else epoch + 1,
             "best": stopping.best,
             "waited": stopping.waited,
             "network": network.state_dict(),
@@ -67,19 +67,28 @@ def fit(
             return
 
 
-def make_optimizer(network: ResNet, given: Hyperparameters) -> torch.optim.Optimizer:
+def make_optimizer(network: ResNet, hyperparameters: Hyperparameters) -> torch.optim.Optimizer:
     """Create the optimizer; like MXNet, weight decay applies to `sgd` and `nag`, and to weights but not to biases."""
-    rate, named = given.learning_rate, list(network.named_parameters())
-    if given.optimizer == "adam":
-        return torch.optim.Adam(network.parameters(), lr=rate, betas=(given.beta_1, given.beta_2), eps=given.eps)
-    if given.optimizer == "rmsprop":
-        return torch.optim.RMSprop(network.parameters(), lr=rate, alpha=given.gamma, eps=given.eps)
+    rate, named = hyperparameters.learning_rate, list(network.named_parameters())
+    if hyperparameters.optimizer == "adam":
+        return torch.optim.Adam(
+            network.parameters(),
+            lr=rate,
+            betas=(hyperparameters.beta_1, hyperparameters.beta_2),
+            eps=hyperparameters.eps,
+        )
+    if hyperparameters.optimizer == "rmsprop":
+        return torch.optim.RMSprop(network.parameters(), lr=rate, alpha=hyperparameters.gamma, eps=hyperparameters.eps)
     groups = [
-        {"params": [each for name, each in named if name.endswith("weight")], "weight_decay": given.weight_decay},
+        {
+            "params": [each for name, each in named if name.endswith("weight")],
+            "weight_decay": hyperparameters.weight_decay,
+        },
         {"params": [each for name, each in named if not name.endswith("weight")], "weight_decay": 0.0},
     ]
-    nesterov = given.optimizer == "nag" and given.momentum > 0  # without momentum it equals sgd; PyTorch refuses it
-    return torch.optim.SGD(groups, lr=rate, momentum=given.momentum, nesterov=nesterov)
+    # PyTorch refuses Nesterov momentum of 0, which would equal sgd
+    nesterov = hyperparameters.optimizer == "nag" and hyperparameters.momentum > 0
+    return torch.optim.SGD(groups, lr=rate, momentum=hyperparameters.momentum, nesterov=nesterov)
 
 
 def reduce_rate(optimizer: torch.optim.Optimizer, factor: float, epoch: int) -> None:
@@ -93,17 +102,17 @@ def train_epoch(
     network: ResNet,
     optimizer: torch.optim.Optimizer,
     train: Split,
-    given: Hyperparameters,
+    hyperparameters: Hyperparameters,
     generator: torch.Generator,
     epoch: int,
 ) -> Mapping[str, float]:
     """Train on all training images once and return the metrics: accuracy, and top-k accuracy if `top_k` is set."""
     network.train()
-    accuracy = AccuracyCounter(given)
-    size = given.mini_batch_size
+    accuracy = AccuracyCounter(hyperparameters)
+    size = hyperparameters.mini_batch_size
     start = time.perf_counter()
     for number, indices in enumerate(full_batches(len(train.labels), size, generator)):
-        batch = make_batch(train, indices, given, generator)
+        batch = make_batch(train, indices, hyperparameters, generator)
         labels = torch.from_numpy(train.labels)[indices]
         logits = network(batch)
         loss = functional.cross_entropy(logits, labels)
@@ -125,26 +134,26 @@ def full_batches(count: int, size: int, generator: torch.Generator) -> Iterator[
         yield order[start : start + size]
 
 
-def make_batch(split: Split, indices: Tensor, given: Hyperparameters, generator: torch.Generator) -> Tensor:
+def make_batch(split: Split, indices: Tensor, hyperparameters: Hyperparameters, generator: torch.Generator) -> Tensor:
     """Return the images at some indices, augmented: float32, n x 3 x height x width."""
     images = [split.images[index] for index in indices.tolist()]
-    _, height, width = given.image_shape
-    if given.augmentation_type is None:
+    _, height, width = hyperparameters.image_shape
+    if hyperparameters.augmentation_type is None:
         return _floats(augmentation.crop_center(images, (height, width)))
     batch = _floats(augmentation.crop_randomly(images, (height, width), generator))
-    if given.augmentation_type != "crop":
+    if hyperparameters.augmentation_type != "crop":
         batch = augmentation.shift_colors(batch, generator)
-    if given.augmentation_type == "crop_color_transform":
+    if hyperparameters.augmentation_type == "crop_color_transform":
         batch = augmentation.transform_geometry(batch, generator)
     return batch.contiguous(memory_format=torch.channels_last)
 
 
 @torch.inference_mode()
-def validate(network: ResNet, validation: Split, given: Hyperparameters) -> float:
+def validate(network: ResNet, validation: Split, hyperparameters: Hyperparameters) -> float:
     """Return the accuracy on the center crops of the validation images."""
     network.eval()
-    _, height, width = given.image_shape
-    correct, size = 0, given.mini_batch_size
+    _, height, width = hyperparameters.image_shape
+    correct, size = 0, hyperparameters.mini_batch_size
     for start in range(0, len(validation.labels), size):
         batch = _floats(augmentation.crop_center(validation.images[start : start + size], (height, width)))
         labels = torch.from_numpy(validation.labels[start : start + size])
@@ -156,7 +165,7 @@ def validate(network: ResNet, validation: Split, given: Hyperparameters) -> floa
 class AccuracyCounter:
     """Counts the correctly classified images of an epoch."""
 
-    given: Hyperparameters
+    hyperparameters: Hyperparameters
     total: int = 0
     correct: int = 0
     in_top_k: int = 0
@@ -165,15 +174,15 @@ class AccuracyCounter:
         """Count a batch: logits n x classes, labels n."""
         self.total += len(labels)
         self.correct += int((logits.argmax(1) == labels).sum())
-        if self.given.top_k:
-            top = logits.topk(min(self.given.top_k, logits.shape[1])).indices
+        if self.hyperparameters.top_k:
+            top = logits.topk(min(self.hyperparameters.top_k, logits.shape[1])).indices
             self.in_top_k += int((top == labels[:, None]).sum())
 
     def metrics(self) -> dict[str, float]:
         """Return the accuracies by their names in the log."""
         metrics = {"accuracy": self.correct / self.total}
-        if self.given.top_k:
-            metrics[f"top_k_accuracy_{self.given.top_k}"] = self.in_top_k / self.total
+        if self.hyperparameters.top_k:
+            metrics[f"top_k_accuracy_{self.hyperparameters.top_k}"] = self.in_top_k / self.total
         return metrics
 
 
@@ -181,7 +190,7 @@ class AccuracyCounter:
 class EarlyStopping:
     """Tracks the best validation accuracy and decides whether to stop early."""
 
-    given: Hyperparameters
+    hyperparameters: Hyperparameters
     best: float = -1.0
     waited: int = 0
 
@@ -191,11 +200,15 @@ class EarlyStopping:
         An improvement counts if its ratio to the previous best accuracy is at least `early_stopping_tolerance`.
         """
         improvement = accuracy - self.best
-        counts = improvement > 0 and improvement >= self.given.early_stopping_tolerance * self.best
+        counts = improvement > 0 and improvement >= self.hyperparameters.early_stopping_tolerance * self.best
         self.waited = 0 if counts else self.waited + 1
         self.best = max(self.best, accuracy)
-        enough = epoch + 1 >= self.given.early_stopping_min_epochs
-        return self.given.early_stopping and enough and self.waited >= self.given.early_stopping_patience
+        enough = epoch + 1 >= self.hyperparameters.early_stopping_min_epochs
+        return (
+            self.hyperparameters.early_stopping
+            and enough
+            and self.waited >= self.hyperparameters.early_stopping_patience
+        )
 
 
 def _floats(batch: Tensor) -> Tensor:
