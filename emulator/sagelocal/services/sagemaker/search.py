@@ -3,14 +3,13 @@
 import math
 from collections.abc import Mapping
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import optuna
+if TYPE_CHECKING:
+    import optuna
 
 STRATEGIES = ("Bayesian", "Random", "Grid")
 SCALED = {"Auto", "Linear", "Logarithmic", "ReverseLogarithmic"}
-
-optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 class RangeError(Exception):
@@ -39,7 +38,8 @@ class Search:
         if strategy == "Grid" and not all(isinstance(each, _Categories) for each in self._ranges.values()):
             raise RangeError("Grid search is only supported for categorical parameters.")
         objective = config["HyperParameterTuningJobObjective"]["Type"]
-        self._study = optuna.create_study(direction=objective.lower(), sampler=self._sampler(strategy, seed))
+        self._optuna = _import_optuna()
+        self._study = self._optuna.create_study(direction=objective.lower(), sampler=self._sampler(strategy, seed))
         self._trials: dict[str, optuna.Trial] = {}
         if strategy == "Grid":
             names = list(self._ranges)
@@ -60,21 +60,33 @@ class Search:
 
     def tell(self, name: str, value: float | None) -> None:
         """What became of it; None where it failed."""
-        state = optuna.trial.TrialState.FAIL if value is None else optuna.trial.TrialState.COMPLETE
+        states = self._optuna.trial.TrialState
+        state = states.FAIL if value is None else states.COMPLETE
         self._study.tell(self._trials.pop(name), value, state=state)
 
-    def _sampler(self, strategy: str, seed: int | None) -> optuna.samplers.BaseSampler:
+    def _sampler(self, strategy: str, seed: int | None) -> Any:
+        samplers = self._optuna.samplers
         if strategy != "Bayesian":
-            return optuna.samplers.RandomSampler(seed=seed)
+            return samplers.RandomSampler(seed=seed)
         # jobs run side by side: what the others are trying counts as tried
-        return optuna.samplers.TPESampler(seed=seed, constant_liar=True, n_startup_trials=3)
+        return samplers.TPESampler(seed=seed, constant_liar=True, n_startup_trials=3)
+
+
+def _import_optuna() -> Any:
+    """Import optuna, which is slow to import and which only the extra `tuning` installs."""
+    try:
+        import optuna
+    except ModuleNotFoundError:
+        raise NotImplementedError("tuning jobs need optuna; run `pip install 'sagelocal[tuning]'`") from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
 
 
 class _Categories:
     def __init__(self, given: Mapping[str, Any]) -> None:
         self.values: list[str] = given["Values"]
 
-    def suggest(self, trial: optuna.Trial, name: str) -> str:
+    def suggest(self, trial: "optuna.Trial", name: str) -> str:
         return str(trial.suggest_categorical(name, self.values))
 
 
@@ -92,7 +104,7 @@ class _Numbers:
         if self._scale == "ReverseLogarithmic" and (whole or not self._low >= 0 or not self._high < 1):
             raise RangeError(f"ReverseLogarithmic scaling of {self._name} needs fractions from 0 to less than 1")
 
-    def suggest(self, trial: optuna.Trial, name: str) -> str:
+    def suggest(self, trial: "optuna.Trial", name: str) -> str:
         logarithmic = self._scale == "Logarithmic"
         if self._whole:
             return str(trial.suggest_int(name, int(self._low), int(self._high), log=logarithmic))
