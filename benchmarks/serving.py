@@ -131,11 +131,11 @@ def client(url: str, service: str) -> Any:
 @contextmanager
 def emulator() -> "Iterator[str]":
     """A running emulator's address."""
-    command = [sys.executable, "-m", "sagelocal", "--port", "0", "--images", str(IMAGES)]
+    command = [sys.executable, "-m", "sagelocal", "serve", "--images", str(IMAGES)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
-            yield process.stdout.readline().split()[-1]  # "AWS on URL"
+            yield process.stdout.readline().split()[-1]  # "sagelocal is ready at URL"
         finally:
             process.terminate()
 

@@ -1,26 +1,31 @@
-"""Settings that a person gives the emulator in a file."""
+"""Configuration files of the user."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+from sagelocal.core.errors import SagelocalError
 
-def read_object(path: Path, what: str, error: type[Exception]) -> dict[str, Any]:
-    """The JSON object in a file.
+
+def read_object(path: Path, purpose: str) -> dict[str, Any]:
+    """Return the JSON object in a file.
 
     Parameters
     ----------
-    what
-        The file holds, as an error says it.
-    error
-        Raised where the file is missing, no JSON, or no object.
+    purpose
+        What the file configures, for error messages: `images`, `quotas`.
+
+    Raises
+    ------
+    SagelocalError
+        The file cannot be read or does not contain a JSON object.
     """
     try:
         content = json.loads(path.read_text())
     except OSError as cause:
-        raise error(f"{what} file {path} cannot be read: {cause.strerror}") from cause
+        raise SagelocalError(f"cannot read {purpose} file {path}: {cause.strerror}") from cause
     except ValueError as cause:
-        raise error(f"{what} file {path} is no JSON: {cause}") from cause
+        raise SagelocalError(f"{purpose} file {path} is not valid JSON: {cause}") from cause
     if not isinstance(content, dict):
-        raise error(f"{what} file {path} must hold an object")
+        raise SagelocalError(f"{purpose} file {path} must contain a JSON object")
     return content

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from sagelocal.core.process import start_time
 
 from .functions import invoke, make_function, make_zip, unique

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from .conftest import start_emulator
+from sagelocal.pytest_plugin import RunningEmulator
+
 from .functions import unique
+from .images import IMAGES
 from .sagemaker_parts import (
     SageMaker,
     make_sagemaker,  # noqa: F401 (the fixture `sagemaker`)
@@ -188,7 +190,7 @@ def test_what_is_over_a_quota_is_refused_by_its_name(tmp_path: Path) -> None:
         "ml.m5.large for transform job usage": 0,
     }
     quotas.write_text(json.dumps(limits))
-    running = start_emulator(tmp_path, "--quotas", str(quotas))
+    running = RunningEmulator(tmp_path, images=IMAGES, quotas=quotas)
     try:
         sagemaker = SageMaker(running, unique("bucket"))
         sagemaker.s3.create_bucket(Bucket=sagemaker.bucket)

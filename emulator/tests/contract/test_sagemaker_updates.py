@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from sagelocal.core.process import start_time
 
-from .conftest import start_emulator
+from sagelocal.core.process import start_time
+from sagelocal.pytest_plugin import RunningEmulator
+
 from .functions import unique
+from .images import IMAGES
 from .sagemaker_parts import (
     SageMaker,
     make_sagemaker,  # noqa: F401 (the fixture `sagemaker`)
@@ -243,7 +245,7 @@ def test_an_alarm_tells_its_topic(sagemaker: SageMaker, inbox: tuple[str, str]) 
 
 def test_a_serverless_model_rests_and_wakes(tmp_path: Path) -> None:
     # GIVEN an endpoint whose server is ended after a second
-    running = start_emulator(tmp_path)
+    running = RunningEmulator(tmp_path, images=IMAGES)
     try:
         sagemaker = SageMaker(running, unique("bucket"))
         sagemaker.s3.create_bucket(Bucket=sagemaker.bucket)
@@ -320,7 +322,7 @@ def test_many_clients_that_find_a_dead_server_start_one(sagemaker: SageMaker) ->
 
 def test_nothing_runs_on_when_the_emulator_stops(tmp_path: Path) -> None:
     # GIVEN
-    running = start_emulator(tmp_path)
+    running = RunningEmulator(tmp_path, images=IMAGES)
     sagemaker = SageMaker(running, unique("bucket"))
     sagemaker.s3.create_bucket(Bucket=sagemaker.bucket)
     server = sagemaker.ask(sagemaker.serve())["pid"]
@@ -334,4 +336,4 @@ def test_nothing_runs_on_when_the_emulator_stops(tmp_path: Path) -> None:
     assert status == 0
     assert not is_running(server)
     assert not is_running(int(line))
-    assert running.log.read_text() == ""
+    assert running.log.read_text() == f"sagelocal is ready at {running.url}\n"

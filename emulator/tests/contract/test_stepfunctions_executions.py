@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from .conftest import RunningEmulator
+from sagelocal.pytest_plugin import RunningEmulator
+
 from .statemachines import StateMachines, single
 
 PASS = single(Type="Pass")

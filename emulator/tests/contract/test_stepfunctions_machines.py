@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from .conftest import RunningEmulator
+from sagelocal.pytest_plugin import RunningEmulator
+
 from .statemachines import StateMachines, role, single
 
 PASS = single(Type="Pass")

@@ -5,7 +5,8 @@ import time
 from typing import Any
 from uuid import uuid4
 
-from .conftest import RunningEmulator
+from sagelocal.pytest_plugin import RunningEmulator
+
 from .statemachines import StateMachines, role, single
 
 

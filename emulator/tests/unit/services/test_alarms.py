@@ -13,6 +13,7 @@ from moto.cloudwatch.models import (
     MetricDatum,
     MetricStat,
 )
+
 from sagelocal.services.cloudwatch.alarms import UnknownAlarmError, calculate, evaluate, statistic
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from sagelocal.core.process import start_time
 from sagelocal.services.awslambda import pool as pool_module
 from sagelocal.services.awslambda import runtime

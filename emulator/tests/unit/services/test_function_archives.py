@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from sagelocal.services.awslambda import archives
 from sagelocal.services.awslambda.archives import ArchiveError, Archives
 from sagelocal.services.awslambda.function import Archive

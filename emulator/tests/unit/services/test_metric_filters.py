@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+
 from sagelocal.services.logs import matches
 
 EVENT = {"level": "ERROR", "confidence": 0.9, "record": {"status": "timeout"}}

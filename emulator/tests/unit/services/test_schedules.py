@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import pytest
+
 from sagelocal.services.scheduler import next_time
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
