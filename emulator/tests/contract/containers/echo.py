@@ -1,4 +1,4 @@
-"""A foreign container: trains by doing what its hyperparameters say, serves by echoing."""
+"""A container whose training follows its hyperparameters and whose server reports its model and the request."""
 
 import http.server
 import json
@@ -31,7 +31,7 @@ def train() -> None:
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def answer(self, status: int, body: bytes) -> None:
+    def respond(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -39,17 +39,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self) -> None:
-        self.answer(200, b"")
+        self.respond(200, b"")
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if body == b"die":
             os._exit(1)
         if body == b"refuse":
-            self.answer(400, b"refused")
+            self.respond(400, b"refused")
             return
         weights = (Path(os.environ["SM_MODEL_DIR"]) / "weights.txt").read_text()
-        self.answer(200, json.dumps({"weights": weights, "length": len(body)}).encode())
+        self.respond(200, json.dumps({"weights": weights, "length": len(body)}).encode())
 
     def log_message(self, *_: object) -> None:
         pass
@@ -57,7 +57,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 def serve() -> None:
     if (Path(os.environ["SM_MODEL_DIR"]) / "weights.txt").read_text() == "broken":
-        sys.exit("these weights cannot be served")
+        sys.exit("cannot serve these weights")
     port = int(os.environ["SAGEMAKER_BIND_TO_PORT"])
     http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 

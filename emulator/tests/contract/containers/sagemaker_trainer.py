@@ -1,4 +1,4 @@
-"""A training image that knows SageMaker's contract and nothing of this project."""
+"""A training script that follows SageMaker's container contract and records its input."""
 
 import json
 import os
