@@ -33,12 +33,16 @@ def child_environment(environment: Mapping[str, str], url: str) -> dict[str, str
     Parameters
     ----------
     environment
-        The parent's variables. Its region is kept; without one the region is us-east-1.
+        The parent's variables. Without a region among them, the region is us-east-1.
     url
         The emulator's address.
     """
-    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
-    return {**neutral(environment), **pointing_at(url), "AWS_REGION": region}
+    given, default = environment.get("AWS_REGION"), environment.get("AWS_DEFAULT_REGION")
+    regions = {  # boto3 reads the second one only
+        "AWS_REGION": given or default or DEFAULT_REGION,
+        "AWS_DEFAULT_REGION": default or given or DEFAULT_REGION,
+    }
+    return {**neutral(environment), **pointing_at(url), **regions}
 
 
 def _without_proxy(environment: Mapping[str, str]) -> dict[str, str]:

@@ -9,7 +9,12 @@ from .functions import invoke, make_function, unique
 from .statemachines import StateMachines
 from .waiting import eventually
 
-LOGS = "import logging\ndef main(event, context):\n    logging.getLogger().info('predicted', extra={'confidence': event})\n"
+LOGS = """
+import logging
+
+def main(event, context):
+    logging.getLogger().info("predicted", extra={"confidence": event})
+"""
 
 
 def sum_of(emulator: Any, namespace: str, name: str, dimensions: dict[str, str]) -> Callable[[], float]:
