@@ -33,7 +33,10 @@ class _Response:
 
 
 class _Fault(ServiceException):
-    """An error outside every service's model. moto derives the model from the module of the exception's class."""
+    """An error that no service's model has.
+
+    moto selects the model by the module of the exception's class, so this class must not be one of moto's.
+    """
 
 
 class ErrorResponses:
@@ -63,7 +66,7 @@ class ErrorResponses:
 
 
 def _read_form(environ: dict[str, Any]) -> str:
-    """Return the body of a form request, which names the operation, and rewind it for moto."""
+    """Return the body of a form request, which names the operation; moto can still read it."""
     if not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         return ""
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
