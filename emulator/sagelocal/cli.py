@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
     summaries = {
         "serve": "run an emulator in the foreground",
-        "start": "start an emulator in the background and wait until it responds; keep one that is running",
+        "start": "start an emulator in the background and wait until it responds, unless one is running",
         "status": "print the address of the background emulator; fail if none is running",
         "exec": "run a command whose AWS SDKs call the background emulator",
         "stop": "stop the background emulator and its child processes",

@@ -16,12 +16,12 @@ Configuration = Mapping[str, Any] | Path | None
 
 
 class RunningEmulator:
-    """An emulator in a process of its own.
+    """An emulator that runs in a child process.
 
     Parameters
     ----------
     directory
-        Receives the emulator's log and its other files.
+        For the emulator's log and configuration files.
     images
         Commands by container image: a dictionary in the format of the images file, the path of such a file, or None.
     quotas

@@ -126,7 +126,7 @@ def stop(directory: Path) -> bool:
 
 
 def launch(log: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start `sagelocal serve` with some options, in a session of its own, and return its process."""
+    """Start `sagelocal serve` in a new session and return its process."""
     with log.open("w") as output:
         return subprocess.Popen(
             [*COMMAND, *arguments],
@@ -156,7 +156,7 @@ def await_url(process: subprocess.Popen[bytes], log: Path) -> str:
 def _start_new(directory: Path, arguments: Sequence[str]) -> State:
     process = launch(log_file(directory), arguments)
     started = start_time(process.pid) or ""
-    # recorded before it responds, so that `stop` finds it even if this process is killed meanwhile
+    # recorded before it responds, so that `stop` finds it even if this process is killed
     _write(directory, State(process.pid, started, None))
     try:
         state = State(process.pid, started, await_url(process, log_file(directory)))

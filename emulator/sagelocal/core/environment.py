@@ -37,10 +37,10 @@ def child_environment(environment: Mapping[str, str], url: str) -> dict[str, str
     url
         The emulator's address.
     """
-    given, default = environment.get("AWS_REGION"), environment.get("AWS_DEFAULT_REGION")
-    regions = {  # boto3 reads the second one only
-        "AWS_REGION": given or default or DEFAULT_REGION,
-        "AWS_DEFAULT_REGION": default or given or DEFAULT_REGION,
+    region, default = environment.get("AWS_REGION"), environment.get("AWS_DEFAULT_REGION")
+    regions = {  # boto3 reads only AWS_DEFAULT_REGION
+        "AWS_REGION": region or default or DEFAULT_REGION,
+        "AWS_DEFAULT_REGION": default or region or DEFAULT_REGION,
     }
     return {**neutral(environment), **pointing_at(url), **regions}
 

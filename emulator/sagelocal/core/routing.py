@@ -71,11 +71,11 @@ def _service(environ: dict[str, Any]) -> str:
 
 
 def _by_path(service: str, method: str, path: str, query: str) -> str | None:
-    given = set(parse_qs(query, keep_blank_values=True))
+    present = set(parse_qs(query, keep_blank_values=True))
     matches = [
         (len(required), literal, name)
         for name, verb, pattern, required, literal in _routes(service)
-        if verb == method and required <= given and pattern.fullmatch(path)
+        if verb == method and required <= present and pattern.fullmatch(path)
     ]
     return max(matches)[2] if matches else None
 

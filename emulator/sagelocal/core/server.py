@@ -43,7 +43,7 @@ class _Workers(ThreadPool):
 
 
 class _Request(HTTPRequest):
-    """A request whose response leaves in one write.
+    """A request whose response is sent in one write.
 
     AWS's SDK for Go sometimes closes its connection when the head of a response arrives, cannot read a body that
     arrives later, and retries (aws-sdk-go-v2, issues 1825 and 2737). Terraform then creates a resource twice. The SDK
@@ -75,7 +75,7 @@ class _Gateway(Gateway_10):
         environ["RAW_URI"] = environ["REQUEST_URI"]
         environ["wsgi.input_terminated"] = True  # a chunked body has no Content-Length
         names = [name.decode("latin-1") for name in self.req.inheaders]
-        # as in moto's own server: names of S3 metadata may have underscores, which WSGI does not tell from dashes
+        # as in moto's server: names of S3 metadata may have underscores, which WSGI does not distinguish from dashes
         environ["moto.preserved_header_names"] = {
             "HTTP_" + name.upper().replace("-", "_"): name
             for name in names

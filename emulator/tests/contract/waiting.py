@@ -7,7 +7,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def eventually(look: Callable[[], Found], *, seconds: float = 20) -> Found:
+def eventually(look: Callable[[], Found], *, seconds: float = 60) -> Found:
     """Return the first true value of `look`, or fail after a time-out."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

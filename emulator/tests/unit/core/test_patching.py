@@ -67,9 +67,9 @@ def test_replaced_property_and_static_method_keep_their_kind(owner: Any) -> None
 
 def test_method_can_be_replaced_twice(owner: Any) -> None:
     # GIVEN
-    replace(owner, "invoke", lambda self, *given: "first", parameters=("body", "headers"))
+    replace(owner, "invoke", lambda self, *arguments: "first", parameters=("body", "headers"))
     # WHEN
-    second = replace(owner, "invoke", lambda self, *given: "second", parameters=("body", "headers"))
+    second = replace(owner, "invoke", lambda self, *arguments: "second", parameters=("body", "headers"))
     # THEN
     assert (owner().invoke(), second(owner())) == ("second", "first")
 

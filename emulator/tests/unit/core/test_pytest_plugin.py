@@ -1,4 +1,4 @@
-"""The pytest plugin in a test session of its own."""
+"""The pytest plugin in a separate test session."""
 
 import subprocess
 import sys
