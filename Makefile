@@ -43,22 +43,24 @@ setup: $(INSTALLED) ## install the dependencies, and Terraform where it is missi
 
 $(INSTALLED): pyproject.toml emulator/pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo 'error: Python 3.11 or newer is needed: make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
-	@echo 'installing the dependencies into $(VENV) (some minutes and 2 GB the first time)'
+	  { echo 'error: Python 3.11 or newer is required: run make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@echo 'installing the dependencies into $(VENV) (a few minutes and 2 GB the first time)'
 	@$(PYTHON) -m venv $(VENV)
 	@$(PY) -m pip install --quiet --upgrade 'pip>=25.1'
 	@for group in runtime local test; do \
 	  echo "  $$group"; \
 	  $(PY) -m pip install --quiet --constraint requirements.lock --group $$group || exit 1; \
 	done
-	@echo '  emulator'; $(PY) -m pip install --quiet --constraint requirements.lock --editable './emulator[pytorch,tuning]'
+	@echo '  emulator'
+	@$(PY) -m pip install --quiet --constraint requirements.lock --editable './emulator[pytorch,tuning]'
 	@$(PY) -m scripts.setup
 	@touch $@
 
-lock: ## write requirements.lock anew from pyproject.toml
+lock: ## update requirements.lock from both pyproject.toml files
 	@$(PY) -m pip install --quiet uv
 	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate --no-header \
-	  --no-emit-index-url --group runtime --group local --group test --all-extras --output-file requirements.lock pyproject.toml emulator/pyproject.toml
+	  --no-emit-index-url --group runtime --group local --group test --group emulator/pyproject.toml:test --all-extras \
+	  --output-file requirements.lock pyproject.toml emulator/pyproject.toml
 
 lambdas: $(ZIPS) ## zip the functions: the same sources give the same bytes
 

@@ -72,7 +72,7 @@ def start_emulator(directory: Path, *arguments: str) -> RunningEmulator:
     log = directory / "emulator.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sagelocal", "--port", "0", "--images", str(images), *arguments],
+            [sys.executable, "-m", "sagelocal", "serve", "--images", str(images), *arguments],
             cwd=ROOT,
             env={**neutral(os.environ), **pointing_at("http://127.0.0.1:9")},  # an old address must not harm it
             stdout=subprocess.PIPE,
@@ -81,7 +81,7 @@ def start_emulator(directory: Path, *arguments: str) -> RunningEmulator:
         )
     assert process.stdout is not None
     line = process.stdout.readline()
-    assert line.startswith("AWS on http://127.0.0.1:"), log.read_text()
+    assert line.startswith("sagelocal is ready at http://127.0.0.1:"), log.read_text()
     return RunningEmulator(line.split()[-1], images, process, log)
 
 

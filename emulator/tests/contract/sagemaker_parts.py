@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import RunningEmulator
+from sagelocal.pytest_plugin import RunningEmulator
+
 from .functions import unique
 from .waiting import eventually
 

@@ -7,7 +7,7 @@ import zipfile
 from typing import Any
 from uuid import uuid4
 
-from .conftest import RunningEmulator
+from sagelocal.pytest_plugin import RunningEmulator
 
 TERMINAL = {"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"}
 

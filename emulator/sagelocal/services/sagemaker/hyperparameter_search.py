@@ -3,16 +3,15 @@
 import math
 from collections.abc import Mapping
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import optuna
+if TYPE_CHECKING:
+    import optuna
 
 from sagelocal.services.sagemaker.errors import InvalidRequestError
 
 STRATEGIES = ("Bayesian", "Random", "Grid")
 SCALING_TYPES = {"Auto", "Linear", "Logarithmic", "ReverseLogarithmic"}
-
-optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 class Search:
@@ -37,7 +36,8 @@ class Search:
         if strategy == "Grid" and not all(isinstance(each, _Categories) for each in self._ranges.values()):
             raise InvalidRequestError("Grid search is only supported for categorical parameters.")
         objective = config["HyperParameterTuningJobObjective"]["Type"]
-        self._study = optuna.create_study(direction=objective.lower(), sampler=self._sampler(strategy, seed))
+        self._optuna = _import_optuna()
+        self._study = self._optuna.create_study(direction=objective.lower(), sampler=self._sampler(strategy, seed))
         self._trials: dict[str, optuna.Trial] = {}
         if strategy == "Grid":
             names = list(self._ranges)
@@ -58,21 +58,33 @@ class Search:
 
     def record(self, name: str, value: float | None) -> None:
         """Record the objective value of a training job; None if the job failed."""
-        state = optuna.trial.TrialState.FAIL if value is None else optuna.trial.TrialState.COMPLETE
+        states = self._optuna.trial.TrialState
+        state = states.FAIL if value is None else states.COMPLETE
         self._study.tell(self._trials.pop(name), value, state=state)
 
-    def _sampler(self, strategy: str, seed: int | None) -> optuna.samplers.BaseSampler:
+    def _sampler(self, strategy: str, seed: int | None) -> Any:
+        samplers = self._optuna.samplers
         if strategy != "Bayesian":
-            return optuna.samplers.RandomSampler(seed=seed)
+            return samplers.RandomSampler(seed=seed)
         # constant_liar avoids trying again what a parallel job is trying
-        return optuna.samplers.TPESampler(seed=seed, constant_liar=True, n_startup_trials=3)
+        return samplers.TPESampler(seed=seed, constant_liar=True, n_startup_trials=3)
+
+
+def _import_optuna() -> Any:
+    """Import optuna, which is slow to import and which only the extra `tuning` installs."""
+    try:
+        import optuna
+    except ModuleNotFoundError:
+        raise NotImplementedError("tuning jobs need optuna; run `pip install 'sagelocal[tuning]'`") from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
 
 
 class _Categories:
     def __init__(self, given: Mapping[str, Any]) -> None:
         self.values: list[str] = given["Values"]
 
-    def suggest(self, trial: optuna.Trial, name: str) -> str:
+    def suggest(self, trial: "optuna.Trial", name: str) -> str:
         return str(trial.suggest_categorical(name, self.values))
 
 
@@ -90,7 +102,7 @@ class _Numbers:
         if self._scale == "ReverseLogarithmic" and (whole or not self._low >= 0 or not self._high < 1):
             raise InvalidRequestError(f"ReverseLogarithmic scaling of {self._name} requires values from 0 to below 1")
 
-    def suggest(self, trial: optuna.Trial, name: str) -> str:
+    def suggest(self, trial: "optuna.Trial", name: str) -> str:
         logarithmic = self._scale == "Logarithmic"
         if self._whole:
             return str(trial.suggest_int(name, int(self._low), int(self._high), log=logarithmic))

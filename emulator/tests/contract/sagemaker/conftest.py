@@ -2,7 +2,8 @@
 
 import pytest
 
-from ..conftest import RunningEmulator
+from sagelocal.pytest_plugin import RunningEmulator
+
 from .resources import SageMaker
 
 

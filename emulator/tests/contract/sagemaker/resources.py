@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..conftest import RunningEmulator
+from sagelocal.pytest_plugin import RunningEmulator
+
 from ..functions import unique
 from ..waiting import eventually
 

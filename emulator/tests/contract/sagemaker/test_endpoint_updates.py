@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from sagelocal.core.process import start_time
+from sagelocal.pytest_plugin import RunningEmulator
 from sagelocal.services.sagemaker.production_variants import WATCH_INTERVAL
 
-from ..conftest import start_emulator
 from ..functions import unique
+from ..images import IMAGES
 from ..waiting import eventually
 from .resources import SageMaker
 
@@ -319,7 +321,7 @@ def test_concurrent_requests_restart_a_killed_server_once(sagemaker: SageMaker) 
 
 def test_all_processes_end_when_the_emulator_stops(tmp_path: Path) -> None:
     # GIVEN
-    running = start_emulator(tmp_path)
+    running = RunningEmulator(tmp_path, images=IMAGES)
     sagemaker = SageMaker.create(running)
     server = sagemaker.invoke_json(sagemaker.deploy())["pid"]
     job = sagemaker.start_training(program="import os, time; print(os.getpid()); time.sleep(60)")
@@ -332,4 +334,4 @@ def test_all_processes_end_when_the_emulator_stops(tmp_path: Path) -> None:
     assert status == 0
     assert not is_running(server)
     assert not is_running(int(line))
-    assert running.log.read_text() == ""
+    assert running.log.read_text() == f"sagelocal is ready at {running.url}\n"

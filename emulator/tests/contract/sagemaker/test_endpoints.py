@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from botocore.exceptions import ClientError
+
 from sagelocal.core.process import start_time
 
 from ..functions import unique

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import requests
+
 import sagelocal
 
 from ..waiting import eventually

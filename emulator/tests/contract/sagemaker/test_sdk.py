@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+
 from sagelocal.core.environment import neutral, pointing_at
 
 from ..functions import unique

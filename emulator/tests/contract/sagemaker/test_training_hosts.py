@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ..conftest import start_emulator
+from sagelocal.pytest_plugin import RunningEmulator
+
 from ..functions import unique
+from ..images import IMAGES
 from ..waiting import eventually
 from .resources import TRAINING_LOGS, SageMaker, channel
 
@@ -184,7 +186,7 @@ def test_exceeded_quota_is_refused_with_its_name(tmp_path: Path) -> None:
         "ml.m5.large for transform job usage": 0,
     }
     quotas.write_text(json.dumps(limits))
-    running = start_emulator(tmp_path, "--quotas", str(quotas))
+    running = RunningEmulator(tmp_path, images=IMAGES, quotas=quotas)
     try:
         sagemaker = SageMaker.create(running)
         refused = sagemaker.client.exceptions.ResourceLimitExceeded

@@ -2,6 +2,7 @@
 
 import pytest
 from botocore.exceptions import ClientError
+
 from sagelocal.core.process import start_time
 
 from ..waiting import eventually

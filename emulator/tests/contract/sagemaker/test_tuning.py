@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ..conftest import RunningEmulator
+from sagelocal.pytest_plugin import RunningEmulator
+
 from ..functions import unique
 from ..waiting import eventually
 from .resources import ENDED, ROLE, SageMaker, make_archive

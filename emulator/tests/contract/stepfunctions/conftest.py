@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ..conftest import RunningEmulator
+from sagelocal.pytest_plugin import RunningEmulator
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from ..conftest import RunningEmulator
+from sagelocal.pytest_plugin import RunningEmulator
+
 from ..statemachines import StateMachines, create_function, received, single
 
 INVOKE = "arn:aws:states:::lambda:invoke"

@@ -4,7 +4,8 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from ..conftest import RunningEmulator
+from sagelocal.pytest_plugin import RunningEmulator
+
 from ..statemachines import StateMachines, role, single
 from ..waiting import eventually
 

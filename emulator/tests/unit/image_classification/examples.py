@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from sagelocal.containers.image_classification.hyperparameters import Hyperparameters, parse
 
 CLASSES = 2

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from sagelocal.containers.image_classification import augmentation
 
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from sagelocal.services.sagemaker.builtin_metrics import metric_definitions
 
 

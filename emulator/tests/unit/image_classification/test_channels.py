@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from sagelocal.containers.image_classification import images
 from sagelocal.containers.image_classification.channels import check, check_count, read
 from sagelocal.containers.image_classification.errors import CustomerError, UnsupportedError

@@ -1,6 +1,7 @@
 """Hyperparameters: AWS's names, ranges, defaults and error messages."""
 
 import pytest
+
 from sagelocal.containers.image_classification.errors import CustomerError, UnsupportedError
 from sagelocal.containers.image_classification.hyperparameters import (
     CIFAR_DEPTHS,

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from torch import nn
+
 from sagelocal.containers.image_classification.hyperparameters import CIFAR_DEPTHS, IMAGENET_DEPTHS
 from sagelocal.containers.image_classification.network import ResNet
-from torch import nn
 
 
 @pytest.fixture(autouse=True)

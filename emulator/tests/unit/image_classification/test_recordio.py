@@ -4,6 +4,7 @@ import struct
 from pathlib import Path
 
 import pytest
+
 from sagelocal.containers.image_classification.recordio import MAGIC, LabelledImage, RecordError, read
 
 from .examples import image_record, record

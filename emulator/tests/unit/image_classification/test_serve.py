@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+
 from sagelocal.containers.image_classification import model_files, serve
 from sagelocal.containers.image_classification.serve import Application
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from sagelocal.containers.image_classification import model_files, train, training_log
 
 from .examples import RECORD_CHANNELS, Job, image_record, png, write, write_images

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from sagelocal.containers.image_classification import model_files, training_log, training_loop
 from sagelocal.containers.image_classification.channels import Split
 from sagelocal.containers.image_classification.checkpoint import Checkpoints

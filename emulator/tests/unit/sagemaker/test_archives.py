@@ -5,6 +5,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from sagelocal.services.sagemaker.archives import ArchiveError, pack, unpack
 
 

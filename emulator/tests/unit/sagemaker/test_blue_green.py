@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from sagelocal.services.sagemaker.blue_green import AlarmError, Deployment
 
 

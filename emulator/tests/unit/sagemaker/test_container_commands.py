@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sagelocal.core.container_commands import Images, ImagesError
+
+from sagelocal.core.container_commands import Images
+from sagelocal.core.errors import SagelocalError
 
 
 @pytest.fixture
@@ -43,14 +45,14 @@ def test_without_a_file_there_are_no_images() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "cannot be read: No such file"),
-        ("{", "is no JSON"),
-        ([], "must hold an object"),
-        ({"(": {"train": ["x"]}}, "'\\('.*is no regular expression"),
-        ({"a": {"run": ["x"]}}, "'a' must have `train`, `serve` or both"),
-        ({"a": {}}, "'a' must have"),
-        ({"a": {"train": "x"}}, "a command of 'a' is no list"),
-        ({"a": {"train": []}}, "a command of 'a' is no list"),
+        (None, "cannot read images file .*: No such file"),
+        ("{", "is not valid JSON"),
+        ([], "must contain a JSON object"),
+        ({"(": {"train": ["x"]}}, "'\\('.*is not a valid regular expression"),
+        ({"a": {"run": ["x"]}}, "'a' must map `train`, `serve` or both to a command"),
+        ({"a": {}}, "'a' must map"),
+        ({"a": {"train": "x"}}, "each command of 'a' must be a list of strings"),
+        ({"a": {"train": []}}, "each command of 'a' must be a list of strings"),
     ],
     ids=["missing", "no JSON", "no object", "no pattern", "unknown key", "no key", "no list", "empty"],
 )
@@ -59,7 +61,7 @@ def test_invalid_file_is_reported_in_one_line(file: Path, content: Any, reason: 
     if content is not None:
         file.write_text(content if isinstance(content, str) else json.dumps(content))
     # WHEN
-    with pytest.raises(ImagesError, match=reason) as caught:
+    with pytest.raises(SagelocalError, match=reason) as caught:
         Images.load(file)
     # THEN
     assert "\n" not in str(caught.value)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sagelocal.services.sagemaker.data_capture import Exchange, record
 
 MOMENT = datetime(2024, 10, 15, 14, 5, 12, 996_000, tzinfo=UTC)

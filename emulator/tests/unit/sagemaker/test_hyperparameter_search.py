@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from sagelocal.services.sagemaker.errors import InvalidRequestError
 from sagelocal.services.sagemaker.hyperparameter_search import Search
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+
 from sagelocal.services.sagemaker import production_variants
 from sagelocal.services.sagemaker.model_server import ModelResponse
 from sagelocal.services.sagemaker.production_variants import Fleet, RetiredError, Variant

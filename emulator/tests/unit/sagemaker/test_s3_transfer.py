@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sagelocal.services.sagemaker.s3_transfer import (
     DataSourceError,
     MissingObjectError,

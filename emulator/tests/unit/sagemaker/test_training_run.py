@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sagelocal.services.sagemaker.errors import InvalidRequestError
 from sagelocal.services.sagemaker.training_metrics import Metrics, compile_patterns
 from sagelocal.services.sagemaker.training_run import failure_reason

@@ -1,9 +1,10 @@
-"""Which operation a request calls."""
+"""The operation that a request calls."""
 
 from typing import Any
 
 import pytest
-from sagelocal.core.routing import called
+
+from sagelocal.core.routing import api_call
 
 
 def request(service: str, method: str = "POST", path: str = "/", query: str = "", **more: str) -> dict[str, Any]:
@@ -33,6 +34,6 @@ def request(service: str, method: str = "POST", path: str = "/", query: str = ""
     ],
     ids=lambda value: value if isinstance(value, str) and ":" in value else "",
 )
-def test_the_operation_is_found_in_every_protocol(environ: dict[str, Any], form: str, expected: str) -> None:
+def test_operation_is_recognized_in_every_protocol(environ: dict[str, Any], form: str, expected: str) -> None:
     # WHEN / THEN
-    assert str(called(environ, form)) == expected
+    assert str(api_call(environ, form)) == expected

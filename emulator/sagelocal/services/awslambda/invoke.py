@@ -1,4 +1,4 @@
-"""Lambda's Invoke, in the place of moto's, which would run Docker or echo."""
+"""The Invoke operation, which replaces moto's Docker-based one."""
 
 import base64
 import functools
@@ -15,51 +15,45 @@ from moto.awslambda.utils import get_backend
 
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import replace
-from sagelocal.services.awslambda import configuration
-from sagelocal.services.awslambda.archives import ArchiveError
-from sagelocal.services.awslambda.asynchronous import Events
+from sagelocal.services.awslambda import settings
 from sagelocal.services.awslambda.errors import (
-    InvalidZipError,
     RequestContentError,
     RequestTooLargeError,
-    RuntimeMissingError,
     TooManyRequestsError,
+    UnsupportedRuntimeError,
 )
+from sagelocal.services.awslambda.events import Events
 from sagelocal.services.awslambda.function import Archive, Function, Logging, Result
-from sagelocal.services.awslambda.pool import ConcurrencyError, Pool
+from sagelocal.services.awslambda.pool import Pool
 from sagelocal.services.cloudwatch import metrics
 
-MOST_BYTES = 6_291_456
-MOST_BYTES_OF_EVENT = 1_048_576
+MAX_PAYLOAD_BYTES = 6_291_456
+MAX_EVENT_BYTES = 1_048_576
 LOG_TAIL_BYTES = 4096
-INVOKED = ("function_name", "qualifier", "body", "headers", "response_headers")
+INVOKE_PARAMETERS = ("function_name", "qualifier", "body", "headers", "response_headers")
 
 
 def install(emulator: Emulator) -> None:
-    """Replace where all of moto's invocations end, and what ends a function or changes it."""
+    """Replace moto's invocations, and end environments when a function is updated or deleted."""
     pool = Pool(emulator.directory / "lambda", emulator.child_environment)
     emulator.on_stop(pool.close)
-    service = Service(pool, Events(emulator))
-    replace(models.LambdaBackend, "invoke", service.by_name(), parameters=INVOKED)
+    invoker = Invoker(pool, Events(emulator))
+    replace(models.LambdaBackend, "invoke", invoker.by_name(), parameters=INVOKE_PARAMETERS)
     replace(
         models.LambdaFunction,
         "invoke",
-        service.by_function(),
+        invoker.by_version(),
         parameters=("body", "request_headers", "response_headers"),
     )
     _read_qualifier()
-    retire = _retiring(pool)
-    for name, parameters in {
-        "update_configuration": ("config_updates",),
-        "update_function_code": ("updated_spec",),
-    }.items():
-        _wrap(models.LambdaFunction, name, parameters, after=retire)
-    _forget_deleted(pool)
-    configuration.install()
+    _retire_on_update(pool, "update_configuration", "config_updates")
+    _retire_on_update(pool, "update_function_code", "updated_spec")
+    _retire_on_delete(pool)
+    settings.install()
 
 
-class Service:
-    """What Invoke does."""
+class Invoker:
+    """Runs invocations of both kinds, and writes their logs and metrics."""
 
     def __init__(self, pool: Pool, events: Events) -> None:
         self._pool = pool
@@ -67,7 +61,7 @@ class Service:
         self._log_lock = threading.Lock()
 
     def by_name(self) -> Callable[..., bytes]:
-        """The replacement of `LambdaBackend.invoke`: by name or ARN, with a qualifier perhaps."""
+        """Return the replacement of `LambdaBackend.invoke`, which takes a name or an ARN."""
 
         def invoke(
             backend: Any, function_name: str, qualifier: str | None, body: Any, headers: Any, response_headers: Any
@@ -79,8 +73,8 @@ class Service:
 
         return invoke
 
-    def by_function(self) -> Callable[..., bytes]:
-        """The replacement of `LambdaFunction.invoke`, which other services of moto call."""
+    def by_version(self) -> Callable[..., bytes]:
+        """Return the replacement of `LambdaFunction.invoke`, which other services of moto call."""
 
         def invoke(version: Any, body: Any, request_headers: Any, response_headers: Any) -> bytes:
             return self._invoke(version, version.function_arn, body, request_headers, response_headers)
@@ -88,13 +82,13 @@ class Service:
         return invoke
 
     def _invoke(self, version: Any, arn: str, body: Any, headers: Any, response_headers: Any) -> bytes:
-        given = {name.lower(): value for name, value in dict(headers or {}).items()}
-        kind = given.get("x-amz-invocation-type", "RequestResponse")
-        payload = _payload(body, most=MOST_BYTES_OF_EVENT if kind == "Event" else MOST_BYTES)
+        lower_case = {name.lower(): value for name, value in dict(headers or {}).items()}
+        kind = lower_case.get("x-amz-invocation-type", "RequestResponse")
+        payload = _payload(body, limit=MAX_EVENT_BYTES if kind == "Event" else MAX_PAYLOAD_BYTES)
         run = functools.partial(self._run, version, arn, payload)
         response_headers["X-Amz-Executed-Version"] = str(version.version)
         if kind == "Event":
-            _function(version)  # refuse at once what can never run
+            _function(version)  # an unsupported runtime is an error of the request
             self._events.accept(run, version, arn, payload)
             return b""
         if kind == "DryRun":
@@ -107,16 +101,14 @@ class Service:
 
     def _run(self, version: Any, arn: str, payload: bytes) -> Result:
         function = _function(version)
-        begun = time.monotonic()
+        start = time.monotonic()
         try:
             result = self._pool.invoke(function, payload, arn=arn, reserved=_reserved(version))
-        except ConcurrencyError:
-            _report(version, {"Throttles": 1})
-            raise TooManyRequestsError from None
-        except ArchiveError as error:
-            raise InvalidZipError(str(error)) from error
-        milliseconds = (time.monotonic() - begun) * 1000
-        _report(version, {"Invocations": 1, "Errors": float(result.failed), "Duration": milliseconds})
+        except TooManyRequestsError:
+            _put_metrics(version, {"Throttles": 1})
+            raise
+        milliseconds = (time.monotonic() - start) * 1000
+        _put_metrics(version, {"Invocations": 1, "Errors": float(result.failed), "Duration": milliseconds})
         self._log(version, result)
         return result
 
@@ -130,13 +122,13 @@ class Service:
         backend.put_log_events(group, result.log_stream, events)
 
 
-def _report(version: Any, values: dict[str, float]) -> None:
-    # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+def _put_metrics(version: Any, values: dict[str, float]) -> None:
+    # Source: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
     metrics.put(version.account_id, version.region, "AWS/Lambda", {"FunctionName": version.function_name}, values)
 
 
 def _read_qualifier() -> None:
-    """Moto looks for `qualifier`, but it comes as `Qualifier`."""
+    """Read the query parameter `Qualifier`, which moto expects in lower case."""
 
     def invoke(request: Any) -> Any:
         request.querystring["qualifier"] = request.querystring.get("Qualifier", [None])
@@ -146,20 +138,25 @@ def _read_qualifier() -> None:
 
 
 def _resolve(backend: Any, name: str, qualifier: str | None) -> tuple[Any, str]:
-    """The version that an alias or number means, and the ARN as it was asked for."""
+    """Return the version of a name and a qualifier, and the ARN in the request."""
     version = backend.get_function(name, qualifier)
-    given = name.split(":function:")[-1].partition(":")[2] or qualifier
+    requested = _qualifier(name, qualifier)
     arn = _unqualified(version.function_arn)
-    if given:
-        version = _routed(backend, version, given)
-    return version, f"{arn}:{given}" if given else arn
+    if requested:
+        version = _route(backend, version, requested)
+    return version, f"{arn}:{requested}" if requested else arn
 
 
-def _routed(backend: Any, version: Any, qualifier: str) -> Any:
-    """Another version, as often as the alias's routing says."""
+def _qualifier(name: str, qualifier: str | None) -> str | None:
+    """Return the qualifier of a function name or ARN, or else the separate one."""
+    return name.split(":function:")[-1].partition(":")[2] or qualifier
+
+
+def _route(backend: Any, version: Any, qualifier: str) -> Any:
+    """Return a version at random, with the weights of the alias."""
     aliases = {alias.name: alias for alias in backend.list_aliases(version.function_name)}
     routing = getattr(aliases.get(qualifier), "routing_config", None) or {}
-    chance = random.random()  # noqa: S311 (no secret)
+    chance = random.random()  # noqa: S311 (not a secret)
     for number, weight in (routing.get("AdditionalVersionWeights") or {}).items():
         chance -= weight
         if chance < 0:
@@ -168,10 +165,10 @@ def _routed(backend: Any, version: Any, qualifier: str) -> Any:
 
 
 def _function(version: Any) -> Function:
-    """What moto keeps of a version, as the pool takes it."""
+    """Return the pool's description of moto's function version."""
     runtime = version.run_time or ""
     if version.package_type != "Zip" or not runtime.startswith("python"):
-        raise RuntimeMissingError(runtime or "container images")
+        raise UnsupportedRuntimeError(runtime or "container images")
     backend = get_backend(version.account_id, version.region)
     layers = [backend.layers_versions_by_arn(layer["Arn"]) for layer in version.layers]
     return Function(
@@ -192,10 +189,10 @@ def _function(version: Any) -> Function:
     )
 
 
-def _payload(body: Any, *, most: int) -> bytes:
+def _payload(body: Any, *, limit: int) -> bytes:
     payload = body.encode() if isinstance(body, str) else bytes(body or b"")
-    if len(payload) > most:
-        raise RequestTooLargeError(most)
+    if len(payload) > limit:
+        raise RequestTooLargeError(limit)
     try:
         json.loads(payload or b"{}")
     except ValueError as error:
@@ -204,7 +201,7 @@ def _payload(body: Any, *, most: int) -> bytes:
 
 
 def _reserved(version: Any) -> int | None:
-    """Moto keeps it with the unpublished version; it counts for all of them."""
+    """Return the reserved concurrency, which moto stores with the unpublished version and which applies to all."""
     latest = get_backend(version.account_id, version.region).get_function(version.function_name)
     return None if latest.reserved_concurrency is None else int(latest.reserved_concurrency)
 
@@ -213,25 +210,25 @@ def _unqualified(arn: str) -> str:
     return ":".join(arn.split(":")[:7])
 
 
-def _wrap(owner: Any, name: str, parameters: tuple[str, ...], *, after: Callable[[Any], None]) -> None:
-    def wrapped(version: Any, argument: Any) -> Any:
-        answer = original(version, argument)
-        after(version)
-        return answer
+def _retire_on_update(pool: Pool, method: str, parameter: str) -> None:
+    """End the environments of a function version after one of its update methods."""
 
-    original = replace(owner, name, wrapped, parameters=parameters)
+    def update(version: Any, change: Any) -> Any:
+        response = original(version, change)
+        pool.retire(_unqualified(version.function_arn), str(version.version))
+        return response
 
-
-def _retiring(pool: Pool) -> Callable[[Any], None]:
-    return lambda version: pool.retire(_unqualified(version.function_arn), str(version.version))
+    original = replace(models.LambdaFunction, method, update, parameters=(parameter,))
 
 
-def _forget_deleted(pool: Pool) -> None:
+def _retire_on_delete(pool: Pool) -> None:
+    """End the environments of a deleted function, or of one deleted version."""
+
     def delete_function(backend: Any, function_name: str, qualifier: str | None = None) -> None:
         version = backend.get_function(function_name, qualifier)
         original(backend, function_name, qualifier)
-        named = function_name.split(":function:")[-1].partition(":")[2] or qualifier
-        pool.retire(_unqualified(version.function_arn), str(version.version) if named else None)
+        one_version = str(version.version) if _qualifier(function_name, qualifier) else None
+        pool.retire(_unqualified(version.function_arn), one_version)
 
     original = replace(
         models.LambdaBackend, "delete_function", delete_function, parameters=("function_name", "qualifier")

@@ -1,4 +1,4 @@
-"""Invocations of type Event: repeated when they fail, then handed to the function's dead letter queue."""
+"""Asynchronous invocations: retries, destinations and dead-letter queues."""
 
 import json
 import sys
@@ -12,12 +12,12 @@ from sagelocal.core.emulator import Emulator
 from sagelocal.services.awslambda.errors import TooManyRequestsError
 from sagelocal.services.awslambda.function import Result
 
-WAITS = (1.0, 2.0)  # seconds before each retry, at most AWS's two; AWS waits as many minutes
-THROTTLED_WAIT = 0.5  # seconds until a throttled event is tried again
+RETRY_WAITS = (1.0, 2.0)  # seconds before each of AWS's two retries; AWS waits as many minutes
+THROTTLED_WAIT = 0.5  # seconds before a throttled event is retried
 
 
 class Events:
-    """Runs events in the background."""
+    """Background threads that run events."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
@@ -25,14 +25,26 @@ class Events:
         emulator.on_stop(self._stopping.set)
 
     def accept(self, run: Callable[[], Result], version: Any, arn: str, payload: bytes) -> None:
-        """Run an event later; `run` does it once."""
-        threading.Thread(target=self._work, args=(run, version, arn, payload), daemon=True).start()
+        """Run an event in the background.
 
-    def _work(self, run: Callable[[], Result], version: Any, arn: str, payload: bytes) -> None:
-        configured = _configured(version)
+        Parameters
+        ----------
+        run
+            Makes one attempt.
+        version
+            moto's record of the function version.
+        arn
+            The ARN in the request.
+        payload
+            The event, as JSON.
+        """
+        threading.Thread(target=self._process, args=(run, version, arn, payload), daemon=True).start()
+
+    def _process(self, run: Callable[[], Result], version: Any, arn: str, payload: bytes) -> None:
+        config = _invoke_config(version)
         results = []
-        for wait in (0.0, *WAITS[: int(configured.get("MaximumRetryAttempts", len(WAITS)))]):
-            result = None if self._stopping.wait(wait) else self._once(run)
+        for wait in (0.0, *RETRY_WAITS[: int(config.get("MaximumRetryAttempts", len(RETRY_WAITS)))]):
+            result = None if self._stopping.wait(wait) else self._attempt(run)
             if result is None:
                 return
             results.append(result)
@@ -40,12 +52,12 @@ class Events:
                 break
         last = results[-1]
         record = _record(arn, payload, last, len(results))
-        self._send(_destination(configured, "OnFailure" if last.failed else "OnSuccess"), record, arn)
+        self._send(_destination(config, "OnFailure" if last.failed else "OnSuccess"), record, arn)
         if last.failed and version.dead_letters:
             self._send(version.dead_letters.get("TargetArn"), payload.decode(), arn)
 
-    def _once(self, run: Callable[[], Result]) -> Result | None:
-        """One attempt, as soon as it is not throttled; None when the emulator stops first."""
+    def _attempt(self, run: Callable[[], Result]) -> Result | None:
+        """Make one attempt, as soon as it is not throttled; return None if the emulator stops first."""
         while not self._stopping.is_set():
             try:
                 return run()
@@ -54,13 +66,13 @@ class Events:
         return None
 
     def _send(self, target: str | None, message: str, source: str) -> None:
-        """Send to the queue, topic or function of an ARN."""
+        """Send a message to the queue, topic or function with the ARN `target`."""
         if not target:
             return
         service, region, name = target.split(":")[2], target.split(":")[3], target.split(":")[-1]
         client = self._emulator.client(service, region) if service in {"sqs", "sns", "lambda"} else None
         if client is None:
-            print(f"{source}: the emulator sends no events of functions to {target}", file=sys.stderr, flush=True)
+            print(f"{source}: sagelocal does not support the destination {target}", file=sys.stderr, flush=True)
         elif service == "sqs":
             client.send_message(QueueUrl=client.get_queue_url(QueueName=name)["QueueUrl"], MessageBody=message)
         elif service == "sns":
@@ -69,18 +81,18 @@ class Events:
             client.invoke(FunctionName=target, InvocationType="Event", Payload=message.encode())
 
 
-def _configured(version: Any) -> dict[str, Any]:
+def _invoke_config(version: Any) -> dict[str, Any]:
     configs = version.event_invoke_config
     return dict(configs[-1].config) if configs else {}
 
 
-def _destination(configured: dict[str, Any], condition: str) -> str | None:
-    found: str | None = ((configured.get("DestinationConfig") or {}).get(condition) or {}).get("Destination")
+def _destination(config: dict[str, Any], condition: str) -> str | None:
+    found: str | None = ((config.get("DestinationConfig") or {}).get(condition) or {}).get("Destination")
     return found
 
 
 def _record(arn: str, payload: bytes, result: Result, attempts: int) -> str:
-    """The invocation record that AWS sends to destinations."""
+    """Return the invocation record that AWS sends to destinations."""
     record = {
         "version": "1.0",
         "timestamp": datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds"),

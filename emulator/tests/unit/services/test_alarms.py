@@ -1,4 +1,4 @@
-"""The state of an alarm from what was put to CloudWatch."""
+"""The state of an alarm, given the published metrics."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +13,8 @@ from moto.cloudwatch.models import (
     MetricDatum,
     MetricStat,
 )
-from sagelocal.services.cloudwatch.alarms import UnknownAlarmError, calculate, evaluate, statistic
+
+from sagelocal.services.cloudwatch.alarms import UnsupportedAlarmError, calculate, evaluate, statistic
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DIMENSIONS = [{"Name": "EndpointName", "Value": "some"}]
@@ -23,7 +24,7 @@ def datum(value: float, *, age: float = 1, name: str = "Errors", dimensions: Any
     return MetricDatum("Some", name, value, dimensions, NOW - timedelta(seconds=age))
 
 
-def alarm(**given: Any) -> Alarm:
+def alarm(**changes: Any) -> Alarm:
     settings: dict[str, Any] = {
         "account_id": "123456789012",
         "region_name": "us-east-1",
@@ -50,17 +51,17 @@ def alarm(**given: Any) -> Alarm:
         "threshold_metric_id": None,
         "rule": None,
     }
-    return Alarm(**{**settings, **given})
+    return Alarm(**{**settings, **changes})
 
 
 @pytest.mark.parametrize(
-    ("values", "state"), [([1, 1], "OK"), ([1, 2], "ALARM")], ids=["at the threshold", "above the threshold"]
+    ("values", "state"), [([1, 1], "OK"), ([1, 2], "ALARM")], ids=["at-the-threshold", "above-the-threshold"]
 )
-def test_a_metric_above_the_threshold_sets_the_alarm_off(values: list[float], state: str) -> None:
+def test_value_above_the_threshold_puts_the_alarm_into_alarm(values: list[float], state: str) -> None:
     assert evaluate(alarm(), [datum(value) for value in values], NOW)[0] == state
 
 
-def test_what_is_old_or_another_metrics_counts_for_nothing() -> None:
+def test_old_data_and_other_metrics_are_ignored() -> None:
     # GIVEN
     data = [datum(9, age=61), datum(9, name="Other"), datum(9, dimensions=[*DIMENSIONS, {"Name": "a", "Value": "b"}])]
 
@@ -69,15 +70,15 @@ def test_what_is_old_or_another_metrics_counts_for_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("treated", "state"),
+    ("treatment", "state"),
     [("missing", "INSUFFICIENT_DATA"), ("notBreaching", "OK"), ("breaching", "ALARM"), ("ignore", "OK")],
 )
-def test_missing_data_are_treated_as_the_alarm_says(treated: str, state: str) -> None:
-    assert evaluate(alarm(treat_missing_data=treated), [], NOW)[0] == state
+def test_missing_data_is_treated_as_configured(treatment: str, state: str) -> None:
+    assert evaluate(alarm(treat_missing_data=treatment), [], NOW)[0] == state
 
 
-def test_so_many_periods_breach_as_the_alarm_asks_for() -> None:
-    # GIVEN two bad minutes of the last three
+def test_number_of_breaching_periods_is_configurable() -> None:
+    # GIVEN two breaching minutes of the last three
     data = [datum(3, age=10), datum(0, age=70), datum(3, age=130)]
 
     # WHEN / THEN
@@ -85,8 +86,8 @@ def test_so_many_periods_breach_as_the_alarm_asks_for() -> None:
     assert evaluate(alarm(evaluation_periods=3), data, NOW)[0] == "OK"
 
 
-def test_metric_math_is_calculated_from_its_metrics() -> None:
-    # GIVEN five errors, four of them the caller's
+def test_alarm_evaluates_metric_math() -> None:
+    # GIVEN five errors, of which four are client errors
     def query(name: str, metric: str) -> MetricDataQuery:
         dimensions = [Dimension(each["Name"], each["Value"]) for each in DIMENSIONS]
         return MetricDataQuery(
@@ -105,7 +106,7 @@ def test_metric_math_is_calculated_from_its_metrics() -> None:
     assert evaluate(alarm(metric_data_queries=queries, threshold=1), data, NOW)[0] == "OK"
 
 
-def test_statistics_take_single_values_and_sets() -> None:
+def test_statistics_combine_values_and_statistic_sets() -> None:
     # GIVEN
     data = [datum(1), datum(3), MetricAggregatedDatum("Some", "Errors", 0, 8, 2, 8, DIMENSIONS, NOW)]
 
@@ -117,21 +118,21 @@ def test_statistics_take_single_values_and_sets() -> None:
 
 
 @pytest.mark.parametrize("expression", ["SEARCH('a', 'b')", "a ** 2", "b", "a +"])
-def test_other_metric_math_is_refused_and_named(expression: str) -> None:
-    with pytest.raises(UnknownAlarmError, match="metric math"):
+def test_unsupported_metric_math_is_refused(expression: str) -> None:
+    with pytest.raises(UnsupportedAlarmError, match="unsupported metric math"):
         calculate(expression, {"a": 1})
 
 
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
-        pytest.param("a + b", None, id="one is missing"),
-        pytest.param("a + FILL(b, 3)", 5, id="a missing one is filled"),
-        pytest.param("FILL(a, 3)", 2, id="one that is there is not"),
-        pytest.param("IF(a >= 2, a * 10, 0)", 20, id="condition holds"),
-        pytest.param("IF(FILL(b, 0) + a > 2, 1, 0)", 0, id="condition does not hold"),
-        pytest.param("IF(b > 1, 1, 0)", None, id="condition of a missing one"),
+        pytest.param("a + b", None, id="missing-metric"),
+        pytest.param("a + FILL(b, 3)", 5, id="filled-metric"),
+        pytest.param("FILL(a, 3)", 2, id="present-metric-is-not-filled"),
+        pytest.param("IF(a >= 2, a * 10, 0)", 20, id="condition-true"),
+        pytest.param("IF(FILL(b, 0) + a > 2, 1, 0)", 0, id="condition-false"),
+        pytest.param("IF(b > 1, 1, 0)", None, id="condition-without-data"),
     ],
 )
-def test_missing_metrics_are_filled_or_leave_nothing(expression: str, expected: float | None) -> None:
+def test_metric_math_with_missing_metrics(expression: str, expected: float | None) -> None:
     assert calculate(expression, {"a": 2, "b": None}) == expected

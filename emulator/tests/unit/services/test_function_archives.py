@@ -1,4 +1,4 @@
-"""Zips of functions: unpacked once, member by member, and never outside."""
+"""Zip files of functions: unpacked once, and never outside their directory."""
 
 import hashlib
 import io
@@ -7,8 +7,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from sagelocal.services.awslambda import archives
-from sagelocal.services.awslambda.archives import ArchiveError, Archives
+from sagelocal.services.awslambda.archives import Archives
+from sagelocal.services.awslambda.errors import InvalidZipError
 from sagelocal.services.awslambda.function import Archive
 
 
@@ -26,7 +28,7 @@ def member(name: str, mode: int) -> zipfile.ZipInfo:
     return info
 
 
-def test_folders_and_executables_are_kept(tmp_path: Path) -> None:
+def test_directories_and_permissions_are_preserved(tmp_path: Path) -> None:
     # GIVEN
     archive = make_archive(("a/b/c.py", b"1"), ("empty/", b""), (member("run.sh", 0o755), b"x"))
     # WHEN
@@ -37,7 +39,7 @@ def test_folders_and_executables_are_kept(tmp_path: Path) -> None:
     assert (path / "run.sh").stat().st_mode & stat.S_IXUSR
 
 
-def test_the_same_content_is_unpacked_once(tmp_path: Path) -> None:
+def test_same_content_is_unpacked_once(tmp_path: Path) -> None:
     # GIVEN
     store, archive = Archives(tmp_path), make_archive(("a", b"1"))
     (store.path(archive) / "mark").touch()
@@ -50,25 +52,25 @@ def test_the_same_content_is_unpacked_once(tmp_path: Path) -> None:
     ["../a", "a/../../b", "/a", member("link", stat.S_IFLNK | 0o777)],
     ids=["parent", "deep-parent", "absolute", "link"],
 )
-def test_what_leads_outside_is_refused_and_leaves_nothing(tmp_path: Path, name: str | zipfile.ZipInfo) -> None:
+def test_link_or_path_outside_is_refused(tmp_path: Path, name: str | zipfile.ZipInfo) -> None:
     # GIVEN
     store = Archives(tmp_path / "code")
     # WHEN / THEN
-    with pytest.raises(ArchiveError, match="is a link or leads out of it"):
+    with pytest.raises(InvalidZipError, match="is a link or a path outside the file"):
         store.path(make_archive(("good.py", b""), (name, b"good.py")))
     assert list((tmp_path / "code").iterdir()) == []
     assert list(tmp_path.iterdir()) == [tmp_path / "code"]
 
 
-def test_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_content_above_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
-    monkeypatch.setattr(archives, "MOST_BYTES", 10)
+    monkeypatch.setattr(archives, "MAX_BYTES", 10)
     # WHEN / THEN
-    with pytest.raises(ArchiveError, match="more than 10 bytes"):
+    with pytest.raises(InvalidZipError, match="exceeds 10 bytes"):
         Archives(tmp_path).path(make_archive(("a", b"x" * 11)))
 
 
-def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_a_zip_is_refused(tmp_path: Path) -> None:
     # WHEN / THEN
-    with pytest.raises(ArchiveError, match="not a zip"):
-        Archives(tmp_path).path(Archive("digest", b"no zip"))
+    with pytest.raises(InvalidZipError, match=r"Lambda was not able to unzip the file: .*not a zip"):
+        Archives(tmp_path).path(Archive("digest", b"not a zip"))

@@ -1,7 +1,7 @@
-"""Stands in for awslambdaric's C extension of this name where no wheel has it (macOS, Windows).
+"""A substitute for awslambdaric's C extension of this name, for platforms whose wheels do not have it (macOS).
 
-The four functions that awslambdaric calls, over one kept-alive connection. Standard library only: it runs in
-the function's process.
+It has the four functions that awslambdaric calls, and keeps one connection. Standard library only, because it runs in
+the process of the function.
 """
 
 import http.client
@@ -14,30 +14,30 @@ _user_agent = ""
 
 
 def initialize_client(user_agent: str) -> None:
-    """Remember how to present itself."""
+    """Set the user agent of all requests."""
     global _user_agent
     _user_agent = user_agent
 
 
 def next() -> tuple[bytes, dict[str, str | int]]:
-    """Wait for the next invocation: its payload and headers."""
+    """Wait for the next invocation and return its payload and headers."""
     status, headers, body = _request("GET", f"{RUNTIME}/next")
     if status != http.HTTPStatus.OK:
-        raise RuntimeError(f"the runtime API answered {status}")
-    given: dict[str, str | int] = dict(headers.items())
-    given["Lambda-Runtime-Deadline-Ms"] = int(given.get("Lambda-Runtime-Deadline-Ms", 0))
-    return body, given
+        raise RuntimeError(f"the runtime API returned status {status}")
+    metadata: dict[str, str | int] = dict(headers.items())
+    metadata["Lambda-Runtime-Deadline-Ms"] = int(metadata.get("Lambda-Runtime-Deadline-Ms", 0))
+    return body, metadata
 
 
 def post_invocation_result(
     invoke_id: str, data: bytes, content_type: str = "application/json", invocation_id: str | None = None
 ) -> None:
-    """Hand in what the handler returned."""
+    """Send the return value of the handler."""
     _request("POST", f"{RUNTIME}/{invoke_id}/response", data, {"Content-Type": content_type})
 
 
 def post_error(invoke_id: str, data: str, xray_fault: str = "", invocation_id: str | None = None) -> None:
-    """Hand in what the handler raised."""
+    """Send the error that the handler raised."""
     headers = {"Content-Type": "application/json", "Lambda-Runtime-Function-Error-Type": "Unhandled"}
     _request("POST", f"{RUNTIME}/{invoke_id}/error", data.encode(), headers)
 

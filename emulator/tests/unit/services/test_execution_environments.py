@@ -1,4 +1,4 @@
-"""Execution environments: real processes, used again, ended when idle."""
+"""The pool of execution environments: processes are reused, and end when idle."""
 
 import hashlib
 import io
@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from sagelocal.core.process import start_time
 from sagelocal.services.awslambda import pool as pool_module
 from sagelocal.services.awslambda import runtime
+from sagelocal.services.awslambda.errors import TooManyRequestsError
 from sagelocal.services.awslambda.function import Archive, Function, Logging
-from sagelocal.services.awslambda.pool import ConcurrencyError, Pool
+from sagelocal.services.awslambda.pool import Pool
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:f"
 
@@ -40,10 +42,10 @@ def make_function(source: str = "import os\ndef main(event, context): return os.
 
 @pytest.fixture
 def pool(tmp_path: Path) -> Iterator[Pool]:
-    """An empty pool."""
-    made = Pool(tmp_path / "lambda", {})
-    yield made
-    made.close()
+    """Return a pool without environments."""
+    pool = Pool(tmp_path / "lambda", {})
+    yield pool
+    pool.close()
 
 
 def run(pool: Pool, function: Function, event: object = None, *, reserved: int | None = None) -> object:
@@ -52,35 +54,35 @@ def run(pool: Pool, function: Function, event: object = None, *, reserved: int |
     return json.loads(result.payload)
 
 
-def test_an_idle_environment_is_ended_and_its_folder_removed(pool: Pool, tmp_path: Path) -> None:
+def test_idle_environment_ends_and_its_directory_is_deleted(pool: Pool, tmp_path: Path) -> None:
     # GIVEN
     function = make_function()
     process = run(pool, function)
     assert isinstance(process, int)
     # WHEN
     pool.reap(idle_seconds=3600)
-    kept = start_time(process)
+    still_running = start_time(process)
     pool.reap(idle_seconds=0)
     # THEN
-    assert kept
+    assert still_running
     assert start_time(process) is None
     assert list((tmp_path / "lambda" / "environments").iterdir()) == []
     assert run(pool, function) != process
 
 
-def test_a_retired_environment_finishes_what_it_does_and_is_not_used_again(pool: Pool, tmp_path: Path) -> None:
-    # GIVEN one that runs until it is told to end
+def test_retired_environment_finishes_its_invocation_and_is_not_reused(pool: Pool, tmp_path: Path) -> None:
+    # GIVEN a function that returns once the file `end` exists
     source = (
         "import os, pathlib, time\n"
         "def main(event, context):\n"
-        "    pathlib.Path(event, 'begun').touch()\n"
+        "    pathlib.Path(event, 'started').touch()\n"
         "    while not pathlib.Path(event, 'end').exists(): time.sleep(0.01)\n"
         "    return os.getpid()\n"
     )
     function = make_function(source)
     with ThreadPoolExecutor() as threads:
         running = threads.submit(run, pool, function, str(tmp_path))
-        while not (tmp_path / "begun").exists():
+        while not (tmp_path / "started").exists():
             assert not running.done()
         # WHEN
         pool.retire(ARN)
@@ -90,27 +92,27 @@ def test_a_retired_environment_finishes_what_it_does_and_is_not_used_again(pool:
     assert run(pool, function, str(tmp_path)) != first
 
 
-def test_no_more_run_at_once_than_are_reserved(pool: Pool) -> None:
+def test_reserved_concurrency_is_enforced(pool: Pool) -> None:
     # GIVEN
     function = make_function()
     # WHEN / THEN
     run(pool, function, reserved=1)
-    with pytest.raises(ConcurrencyError):
+    with pytest.raises(TooManyRequestsError):
         run(pool, function, reserved=0)
 
 
-def test_the_stand_in_for_the_c_client_runs_functions_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a runtime without awslambdaric's C extension, as on macOS
-    laid_out = runtime.lay_out
+def test_fallback_client_runs_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a runtime without the C extension of awslambdaric, as on macOS
+    original = runtime.create_runtime
 
     def without_extension(directory: Path) -> Path:
-        laid_out(directory)
+        original(directory)
         for extension in directory.glob("runtime_client.*"):
             extension.unlink()
-        (directory / runtime.STANDIN.name).symlink_to(runtime.STANDIN)
+        (directory / runtime.FALLBACK_CLIENT.name).symlink_to(runtime.FALLBACK_CLIENT)
         return directory
 
-    monkeypatch.setattr(pool_module, "lay_out", without_extension)
+    monkeypatch.setattr(pool_module, "create_runtime", without_extension)
     pool = Pool(tmp_path / "lambda", {})
     function = make_function(
         "import runtime_client\n"
