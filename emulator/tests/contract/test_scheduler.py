@@ -33,8 +33,9 @@ def make_schedule(emulator: Any) -> MakeSchedule:
         soon = datetime.now(UTC) + timedelta(seconds=2)
         return create(soon.strftime("at(%Y-%m-%dT%H:%M:%S)"), target, request, **options)
 
-    # the first request loads the service: on a busy machine that takes longer than a schedule is due in
+    # the first request to a service loads it: on a busy machine that takes longer than a schedule is due in
     create("rate(1 day)", "arn:aws:scheduler:::aws-sdk:sqs:listQueues", {})
+    emulator.client("sqs").list_queues()
     return make
 
 
