@@ -1,10 +1,11 @@
-"""A model that fails is deployed by the project's own Terraform and command, while the endpoint is asked."""
+"""Deployments by `make deploy` to a running endpoint, and what the endpoint serves meanwhile and afterwards.
+
+The tests share `local`; each starts by deploying what it needs.
+"""
 
 import contextlib
 import json
-import os
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -16,239 +17,242 @@ import pytest
 
 from common.errors import TerraformError
 from common.stack import Stack
-from deployment.read_stack import read_stack
-from emulator.tests.contract.functions import unique
-from emulator.tests.contract.sagemaker_parts import SERVER, make_archive
-from emulator.tests.contract.waiting import eventually
-from registry.model_registry import parameter_name
 from scripts.lifetime import SCHEDULE_FORMAT
-from scripts.provision import DRIFT
-from tests.contract.conftest import ROOT, RunningEmulator
-from tests.contract.test_terraform import (
-    make_account,  # noqa: F401 (the fixture `account`)
-    make_project,  # noqa: F401 (the fixture `project`)
-    make_terraform,
-)
+from tests.support.emulator import Emulator
+from tests.support.models import approve, register
+from tests.support.project import copy_project
+from tests.support.terraform import Deployment, run_command
+from tests.support.waiting import eventually
 from tests.unit.lambdas.images import png
 
+pytestmark = pytest.mark.xdist_group("local")
 
-def register(account: RunningEmulator, stack: Stack, text: str) -> str:
-    """Register a model of the tests' server; its ARN."""
-    key = f"models/{unique('model')}/model.tar.gz"
-    account.client("s3").put_object(Bucket=stack.bucket, Key=key, Body=make_archive({"model.txt": text}))
-    container = {"Image": SERVER, "ModelDataUrl": f"s3://{stack.bucket}/{key}"}
-    made = account.client("sagemaker").create_model_package(
-        ModelPackageGroupName=stack.model_package_group,
-        InferenceSpecification={"Containers": [container], "SupportedContentTypes": ["image/png"]},
-        ModelApprovalStatus="Approved",
-    )
-    arn: str = made["ModelPackageArn"]
-    return arn
+GOOD, OTHER = "[0.99, 0.01]", "[0.98, 0.02]"
 
 
-def deploy(account: RunningEmulator, stack: Stack, project: Path, arn: str) -> subprocess.CompletedProcess[str]:
-    """What `make deploy` runs, once the model is in use."""
-    account.client("ssm").put_parameter(Name=parameter_name(stack), Value=arn, Type="String", Overwrite=True)
-    return command(project, "provision", "deploy")
+def deploy(local: Deployment, model: str) -> "subprocess.CompletedProcess[str]":
+    """Put a registered model into use, and run what `make deploy` runs."""
+    approve(local.account, local.stack, model)
+    return local.run("provision", "deploy")
 
 
-def command(project: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run one of the operator's commands."""
-    return subprocess.run(
-        [sys.executable, "-m", f"scripts.{name}", *arguments, "--env", "local"],
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+def deploy_new(local: Deployment, response: str) -> str:
+    """Register and deploy a model that answers with `response`; return its ARN."""
+    model = register(local.account, local.stack, response)
+    result = deploy(local, model)
+    assert result.returncode == 0, result.stderr
+    return model
+
+
+def invoke(account: Emulator, endpoint: str) -> str:
+    """Return the endpoint's response, or the status of the model's error."""
+    runtime = account.client("sagemaker-runtime")
+    try:
+        response = runtime.invoke_endpoint(EndpointName=endpoint, Body=b"x")
+    except runtime.exceptions.ModelError as error:
+        return str(error.response["OriginalStatusCode"])
+    return str(response["Body"].read().decode())
+
+
+def describe_endpoint(local: Deployment) -> dict[str, Any]:
+    """Return the endpoint's description."""
+    sagemaker = local.account.client("sagemaker")
+    description: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=local.stack.endpoint_name)
+    return description
+
+
+def endpoint_configs(local: Deployment) -> list[str]:
+    """Return the names of the account's endpoint configurations."""
+    listed = local.account.client("sagemaker").list_endpoint_configs()["EndpointConfigs"]
+    return [each["EndpointConfigName"] for each in listed]
+
+
+def test_a_serverless_endpoint_is_created_and_updated(local: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN (the first test, because SageMaker cannot make an endpoint with instances serverless)
+    monkeypatch.setenv("TF_VAR_serverless", "{ memory_size_in_mb = 2048, max_concurrency = 5 }")
+
+    # WHEN it is to capture data, THEN the plan is refused
+    with pytest.raises(TerraformError, match="serverless endpoint captures no data: set capture_percentage = 0"):
+        local.terraform.plan()
+
+    # WHEN
+    monkeypatch.setenv("TF_VAR_capture_percentage", "0")
+    for response in (GOOD, OTHER):
+        deploy_new(local, response)
+
+        # THEN
+        assert invoke(local.account, local.stack.endpoint_name) == response
+    (variant,) = describe_endpoint(local)["ProductionVariants"]
+    assert variant["CurrentServerlessConfig"]["MemorySizeInMB"] == 2048
+    assert "captures nothing" in local.run("monitor").stdout
+    assert local.terraform.plan().empty
 
 
 class Traffic:
-    """Requests in a row, to the endpoint itself and through the workflow."""
+    """Requests to the endpoint, one after the other, and executions of the state machine."""
 
-    def __init__(self, account: RunningEmulator, stack: Stack) -> None:
-        self.seen: Counter[str] = Counter()
-        self._executions: list[str] = []
+    def __init__(self, account: Emulator, stack: Stack) -> None:
+        self.responses: Counter[str] = Counter()
+        self._account = account
         self._stack = stack
-        self._runtime, self._states = account.client("sagemaker-runtime"), account.client("stepfunctions")
+        self._executions: list[str] = []
+        self._stopped = threading.Event()
         account.client("s3").put_object(Bucket=stack.bucket, Key="test/a.png", Body=png(32, 32))
-        self._over = threading.Event()
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
+        """Send requests for the duration of the context."""
         thread = threading.Thread(target=self._run)
         thread.start()
         try:
             yield
         finally:
-            self._over.set()
+            self._stopped.set()
             thread.join()
 
     def _run(self) -> None:
-        while not self._over.wait(0.02):
-            self.seen[self.ask()] += 1
-            if self.seen.total() % 20 == 0:
-                self._executions.append(self._execute())
+        while not self._stopped.wait(0.02):
+            self.responses[invoke(self._account, self._stack.endpoint_name)] += 1
+            if self.responses.total() % 20 == 0:
+                self._executions.append(self._start_execution())
 
-    def _execute(self) -> str:
-        order = json.dumps({"s3_bucket": self._stack.bucket, "s3_key": "test/a.png"})
-        started = self._states.start_execution(stateMachineArn=self._stack.state_machine_arn, input=order)
-        arn: str = started["executionArn"]
+    def _start_execution(self) -> str:
+        arn: str = self._account.client("stepfunctions").start_execution(
+            stateMachineArn=self._stack.state_machine_arn,
+            input=json.dumps({"s3_bucket": self._stack.bucket, "s3_key": "test/a.png"}),
+        )["executionArn"]
         return arn
 
-    def ends(self) -> Counter[str]:
-        """How the executions ended, once they all have."""
+    def execution_statuses(self) -> Counter[str]:
+        """Wait until all executions have ended, and return how many have each status."""
+        states = self._account.client("stepfunctions")
 
-        def statuses() -> Counter[str]:
-            found = Counter(self._states.describe_execution(executionArn=arn)["status"] for arn in self._executions)
+        def look() -> Counter[str]:
+            found = Counter(states.describe_execution(executionArn=arn)["status"] for arn in self._executions)
             return Counter() if "RUNNING" in found else found
 
-        return eventually(statuses, seconds=90)
-
-    def ask(self) -> str:
-        try:
-            answer = self._runtime.invoke_endpoint(EndpointName=self._stack.endpoint_name, Body=b"x")
-        except self._runtime.exceptions.ModelError as error:
-            return str(error.response["OriginalStatusCode"])
-        return str(json.loads(answer["Body"].read()))
+        return eventually(look, seconds=90)
 
 
-def configs(account: RunningEmulator) -> list[str]:
-    return [
-        each["EndpointConfigName"] for each in account.client("sagemaker").list_endpoint_configs()["EndpointConfigs"]
-    ]
-
-
-def served(account: RunningEmulator, stack: Stack) -> dict[str, Any]:
-    described: dict[str, Any] = account.client("sagemaker").describe_endpoint(EndpointName=stack.endpoint_name)
-    return described
-
-
-def test_a_model_that_fails_is_rolled_back_and_the_old_one_answers(account: RunningEmulator, project: Path) -> None:
+def test_a_failing_model_is_rolled_back_while_the_old_one_serves(local: Deployment) -> None:
     # GIVEN
-    terraform = make_terraform(project, "local")
-    terraform.apply(terraform.plan())
-    stack = read_stack(terraform)
-    good, bad = register(account, stack, "[0.99, 0.01]"), register(account, stack, "failing")
-    first = deploy(account, stack, project, good)
-    assert first.returncode == 0, first.stderr
-    before = served(account, stack)["EndpointConfigName"]
+    account = local.account
+    good = deploy_new(local, GOOD)
+    stack = local.stack
+    bad = register(account, stack, "failing")
+    before = describe_endpoint(local)["EndpointConfigName"]
     traffic = Traffic(account, stack)
 
     # WHEN
     with traffic.running():
-        eventually(lambda: traffic.seen["[0.99, 0.01]"] > 10)
-        answer = deploy(account, stack, project, bad)
+        eventually(lambda: traffic.responses[GOOD] > 10)
+        result = deploy(local, bad)
 
-    # THEN the command fails and says why, the old model has all the traffic again, and all was answered meanwhile
-    assert answer.returncode == 1
-    assert "scones-local-vehicles-5xx" in answer.stderr
-    assert before in answer.stderr
-    assert "make rollback deploy" in answer.stderr
-    assert served(account, stack)["EndpointStatus"] == "InService"
-    assert served(account, stack)["EndpointConfigName"] == before
-    assert {traffic.ask() for _ in range(20)} == {"[0.99, 0.01]"}
-    assert set(traffic.seen) == {"[0.99, 0.01]", "500"}
-    assert set(traffic.ends()) == {"SUCCEEDED"}
-    assert traffic.seen["500"] < traffic.seen["[0.99, 0.01]"]
-    assert before in configs(account)
-    assert not terraform.plan().empty
+    # THEN the command fails with the reason, the old model has all traffic, and no request or execution was lost
+    assert result.returncode == 1
+    assert "scones-local-vehicles-5xx" in result.stderr
+    assert before in result.stderr
+    assert "make rollback deploy" in result.stderr
+    assert describe_endpoint(local)["EndpointStatus"] == "InService"
+    assert describe_endpoint(local)["EndpointConfigName"] == before
+    assert {invoke(account, stack.endpoint_name) for _ in range(20)} == {GOOD}
+    assert set(traffic.responses) == {GOOD, "500"}
+    assert set(traffic.execution_statuses()) == {"SUCCEEDED"}
+    assert traffic.responses["500"] < traffic.responses[GOOD]
+    assert before in endpoint_configs(local)
+    assert not local.terraform.plan().empty
 
-    # WHEN the operator goes back, and the endpoint scales
-    answer = deploy(account, stack, project, good)
+    # WHEN the operator deploys the old model again, and the endpoint scales
+    result = deploy(local, good)
     account.client("sagemaker").update_endpoint_weights_and_capacities(
         EndpointName=stack.endpoint_name,
         DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 3}],
     )
 
     # THEN nothing of the failed deployment is left
-    assert answer.returncode == 0, answer.stderr
-    assert configs(account) == [served(account, stack)["EndpointConfigName"]]
+    assert result.returncode == 0, result.stderr
+    assert endpoint_configs(local) == [describe_endpoint(local)["EndpointConfigName"]]
     assert len(account.client("sagemaker").list_models()["Models"]) == 1
-    assert traffic.ask() == "[0.99, 0.01]"
-    assert terraform.plan().empty
+    assert invoke(account, stack.endpoint_name) == GOOD
+    assert local.terraform.plan().empty
 
 
-def test_an_endpoint_that_its_time_to_live_has_ended_is_no_drift(
-    account: RunningEmulator, project: Path, monkeypatch: pytest.MonkeyPatch
+def test_drift_ignores_an_endpoint_that_its_schedule_has_deleted(
+    local: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN an environment that is not deployed, THEN nothing differs
-    assert "is not deployed" in command(project, "provision", "drift").stdout
-
-    # GIVEN one whose endpoint has been ended, and with it its scaling
+    # GIVEN an endpoint with scaling and a schedule
     monkeypatch.setenv("TF_VAR_endpoint_max_instance_count", "3")
-    terraform = make_terraform(project, "local")
-    terraform.apply(terraform.plan())
-    stack = read_stack(terraform)
-    assert deploy(account, stack, project, register(account, stack, "[0.99, 0.01]")).returncode == 0
-    end_now(account, read_stack(terraform))  # which has the schedule only now
-    account.client("application-autoscaling").deregister_scalable_target(
+    deploy_new(local, GOOD)
+    drift = local.project / "build" / "local" / "drift.txt"
+    left = hours_left(local)
+    assert 7 < left < 8  # from its creation by an earlier test
+
+    # WHEN its lifetime is extended, THEN there is no drift
+    assert local.run("lifetime", "--hours", "4").returncode == 0
+    assert hours_left(local) == pytest.approx(left + 4, abs=0.05)
+    check_no_drift(local)
+
+    # WHEN the schedule has deleted the endpoint, and with it its scaling
+    stack = local.stack
+    end_now(local)
+    local.account.client("application-autoscaling").deregister_scalable_target(
         ServiceNamespace="sagemaker",
         ResourceId=f"endpoint/{stack.endpoint_name}/variant/AllTraffic",
         ScalableDimension="sagemaker:variant:DesiredInstanceCount",
     )
 
-    # WHEN
-    answer = command(project, "provision", "drift")
-
-    # THEN
-    assert answer.returncode == 0, answer.stderr
-    assert "`make deploy` brings it back" in answer.stdout
-    assert not (project / "build" / "local" / DRIFT).exists()
+    # THEN there is no drift either
+    result = check_no_drift(local)
+    assert "`make deploy` brings it back" in result.stdout
 
     # WHEN something else differs too
-    account.client("lambda").update_function_configuration(FunctionName="scones-local-filter", Timeout=123)
-    answer = command(project, "provision", "drift")
+    local.account.client("lambda").update_function_configuration(FunctionName="scones-local-filter", Timeout=123)
+    result = local.run("provision", "drift")
 
     # THEN
-    assert answer.returncode == 1
-    assert "the live stack differs" in answer.stderr
-    assert "scones-local-filter" in (project / "build" / "local" / DRIFT).read_text()
+    assert result.returncode == 1
+    assert "the live stack differs" in result.stderr
+    assert "scones-local-filter" in drift.read_text()
 
-    # WHEN it has been mended
-    assert deploy(account, stack, project, register(account, stack, "[0.98, 0.02]")).returncode == 0
-    answer = command(project, "provision", "drift")
+    # WHEN
+    deploy_new(local, OTHER)
 
-    # THEN
-    assert answer.returncode == 0, answer.stderr
-    assert not (project / "build" / "local" / DRIFT).exists()
+    # THEN the endpoint is back with its full lifetime, and there is no drift
+    assert describe_endpoint(local)["EndpointStatus"] == "InService"
+    assert invoke(local.account, stack.endpoint_name) == OTHER
+    assert 7.9 < hours_left(local) < 8
+    check_no_drift(local)
 
 
-def end_now(account: RunningEmulator, stack: Stack) -> None:
-    """Let the schedule end the endpoint, as it would hours later."""
-    scheduler, sagemaker = account.client("scheduler"), account.client("sagemaker")
-    schedule = scheduler.get_schedule(Name=stack.endpoint_schedule)
+def check_no_drift(local: Deployment) -> "subprocess.CompletedProcess[str]":
+    """Check that `make drift` succeeds and leaves no file."""
+    result = local.run("provision", "drift")
+    assert result.returncode == 0, result.stderr
+    assert not (local.project / "build" / "local" / "drift.txt").exists()
+    return result
+
+
+def hours_left(local: Deployment) -> float:
+    """Return the number of hours until the schedule deletes the endpoint."""
+    schedule = local.account.client("scheduler").get_schedule(Name=local.stack.endpoint_schedule)
+    end = datetime.strptime(schedule["ScheduleExpression"], SCHEDULE_FORMAT).replace(tzinfo=UTC)
+    return (end - datetime.now(UTC)).total_seconds() / 3600
+
+
+def end_now(local: Deployment) -> None:
+    """Move the end of the endpoint's lifetime to this moment, and wait until the schedule has deleted it."""
+    scheduler, sagemaker = local.account.client("scheduler"), local.account.client("sagemaker")
+    schedule = scheduler.get_schedule(Name=local.stack.endpoint_schedule)
     scheduler.update_schedule(
         Name=schedule["Name"],
         ScheduleExpression=(datetime.now(UTC) + timedelta(seconds=2)).strftime(SCHEDULE_FORMAT),
         FlexibleTimeWindow=schedule["FlexibleTimeWindow"],
         Target=schedule["Target"],
     )
-    assert eventually(lambda: not sagemaker.list_endpoints()["Endpoints"])
+    eventually(lambda: not sagemaker.list_endpoints()["Endpoints"])
 
 
-def test_a_serverless_endpoint_comes_answers_and_captures_nothing(
-    account: RunningEmulator, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # GIVEN
-    monkeypatch.setenv("TF_VAR_serverless", "{ memory_size_in_mb = 2048, max_concurrency = 5 }")
-    terraform = make_terraform(project, "local")
+def test_an_environment_that_is_not_deployed_has_no_drift(local: Deployment, tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
 
-    # WHEN it is to capture data, THEN it is refused
-    with pytest.raises(TerraformError, match="serverless endpoint captures no data: set capture_percentage = 0"):
-        terraform.plan()
-
-    # WHEN
-    monkeypatch.setenv("TF_VAR_capture_percentage", "0")
-    terraform.apply(terraform.plan())
-    stack = read_stack(terraform)
-    for text in ("[0.99, 0.01]", "[0.98, 0.02]"):
-        answer = deploy(account, stack, project, register(account, stack, text))
-
-        # THEN
-        assert answer.returncode == 0, answer.stderr
-        assert Traffic(account, stack).ask() == text
-    (variant,) = served(account, stack)["ProductionVariants"]
-    assert variant["CurrentServerlessConfig"]["MemorySizeInMB"] == 2048
-    assert "captures nothing" in command(project, "monitor").stdout
-    assert terraform.plan().empty
+    assert "is not deployed" in run_command(project, "provision", "drift", "--env", "local").stdout

@@ -1,4 +1,4 @@
-"""The examples in docstrings give what they say."""
+"""The examples in docstrings are correct."""
 
 import doctest
 import importlib
@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("common", "staging", "training", "registry", "evaluation", "deployment", "scripts", "benchmarks")
 MODULES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    for package in ("emulator", "staging", "training", "scripts", "benchmarks")
+    for package in PACKAGES
     for path in sorted((ROOT / package).rglob("*.py"))
     if ">>> " in path.read_text()
 ]
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_an_example_gives_what_it_says(name: str) -> None:
-    tried = doctest.testmod(importlib.import_module(name))
+def test_examples(name: str) -> None:
+    result = doctest.testmod(importlib.import_module(name))
 
-    assert tried.attempted
-    assert not tried.failed
+    assert result.attempted
+    assert not result.failed
