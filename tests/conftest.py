@@ -5,29 +5,48 @@ from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parent
-# Slow tests first, so that short ones fill the processes at the end
-ORDER = ("e2e", "contract", "real", "unit")
+ROOT = Path(__file__).resolve().parents[1]
+# Groups that take more than half a minute: they start first, so that short tests fill the processes at the end. The
+# first two have many tests. xdist gives each process a second group while it works on a group of one or two tests.
+SLOW_GROUPS = (
+    "production",
+    "local",
+    "demo",
+    "real",
+    "account tests",
+    "shards",
+    "dev",
+    "five classes",
+    "terraform tests",
+)
+TIERS = ("e2e", "contract", "real", "unit")
 
-# The AWS provider spends a third of its time on garbage collection with Go's default of 100
+# With Go's default of 100, Terraform and its provider spend a third of their time on garbage collection
 os.environ.setdefault("GOGC", "400")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with its tier, sort by tier, and keep the tests of a file in one process.
+    """Mark and sort the tests.
 
-    A slow test that no other test shares a fixture with has an `xdist_group` of its own.
+    The tests of a file stay in one process, unless `xdist_group` puts them into another group.
     """
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(TESTS.parent).as_posix()))
-        if tier(item) in ("contract", "e2e") and TESTS in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
+        if tier(item) in ("contract", "e2e"):
             item.add_marker(tier(item))
-    items.sort(key=lambda item: ORDER.index(tier(item)))
+    items.sort(key=order)
 
 
 def tier(item: pytest.Item) -> str:
-    """Return the name of the directory below `tests`, here or of the emulator."""
-    parts = item.path.relative_to(TESTS.parent).parts
-    return parts[parts.index("tests") + 1] if len(parts) > 2 else "unit"
+    """Return the name of the directory below `tests` or `emulator/tests`."""
+    return next(part for part in item.path.relative_to(ROOT).parts if part in TIERS)
+
+
+def order(item: pytest.Item) -> int:
+    """Return the position of a test's group."""
+    marker = item.get_closest_marker("xdist_group")
+    assert marker is not None
+    group = marker.args[0]
+    return SLOW_GROUPS.index(group) if group in SLOW_GROUPS else len(SLOW_GROUPS) + TIERS.index(tier(item))
