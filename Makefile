@@ -17,7 +17,7 @@ SETTINGS  := terraform/environments/$(ENV).tfvars
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas bootstrap state plan apply comment summary up stage train tune models approve reject \
         rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
-        test test-unit test-contract test-e2e lint checkov docs fmt clean benchmark
+        test test-unit test-contract test-e2e coverage lint checkov docs fmt clean benchmark
 
 ifeq ($(wildcard $(SETTINGS)),)
 $(error ENV=$(ENV) is none of $(basename $(notdir $(wildcard terraform/environments/*.tfvars))))
@@ -181,6 +181,9 @@ test-contract: $(INSTALLED) ## run the tests of Terraform, the packages and AWS'
 
 test-e2e: $(INSTALLED) ## run the whole workflow by make targets
 	$(call pytest,$(WORKERS)) tests/e2e
+
+coverage: $(INSTALLED) ## run the unit tests, and report which lines they cover
+	$(call pytest,auto) --cov --cov-report=term:skip-covered tests/unit emulator/tests/unit
 
 lint: $(INSTALLED) ## ruff, mypy, terraform fmt, workflows, the modules' manuals
 	@$(PY) -m ruff check $(CODE) emulator
