@@ -5,8 +5,9 @@ applies each environment.
 """
 
 import json
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.contract.permissions import role_policies
 from tests.support.emulator import Emulator, start_emulator
 from tests.support.project import copy_project, unique
 from tests.support.sagemaker import SageMaker
-from tests.support.terraform import Deployment, new_deployment, run_command
+from tests.support.terraform import Deployment, new_deployment, run_command, running_provider
 
 REPOSITORY = "scones/vehicles"
 
@@ -61,12 +62,14 @@ def sagemaker_role(emulator: Emulator) -> str:
 
 @pytest.fixture(scope="session")
 def applied_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """`local`, applied without a model."""
+    """`local`, applied without a model by a provider that keeps running."""
     with new_deployment("local", tmp_path_factory.mktemp("local")) as deployment:
-        with pytest.MonkeyPatch.context() as patch:
-            deployment.select(patch)
-            deployment.apply()
-        yield deployment
+        deployment.terraform.init()
+        environment = {**os.environ, **deployment.account.environment}
+        with running_provider(deployment.project / "terraform", environment) as variable:
+            deployment = replace(deployment, variables=variable)
+            apply(deployment)
+            yield deployment
 
 
 @pytest.fixture
@@ -80,10 +83,15 @@ def local(applied_local: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deploym
 def applied_production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """`prod`, applied without a model."""
     with new_deployment("prod", tmp_path_factory.mktemp("production")) as deployment:
-        with pytest.MonkeyPatch.context() as patch:
-            deployment.select(patch)
-            deployment.apply()
+        apply(deployment)
         yield deployment
+
+
+def apply(deployment: Deployment) -> None:
+    """Apply an environment in a fixture of session scope, which selects its account only for that time."""
+    with pytest.MonkeyPatch.context() as patch:
+        deployment.select(patch)
+        deployment.apply()
 
 
 @dataclass(frozen=True)

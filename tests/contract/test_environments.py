@@ -96,17 +96,7 @@ def check_second_plan(deployment: Deployment, directory: Path, monkeypatch: pyte
     assert missing_actions(requested_actions(log), "plan") == set()
 
 
-# The following checks do not depend on the environment
-
-
-@pytest.mark.xdist_group("local")
-def test_a_second_plan_of_local_is_empty(local: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = trace_requests(monkeypatch, tmp_path / "plan.log")
-
-    assert local.stack.environment == "local"
-    plan = local.terraform.plan()
-    assert plan.empty, plan.summary
-    assert missing_actions(requested_actions(log), "plan") == set()
+# The following checks need one environment only, without a model: test_make_deploy.py deploys one afterwards
 
 
 @pytest.fixture

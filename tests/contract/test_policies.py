@@ -268,10 +268,14 @@ def test_each_role_of_a_container_writes_to_its_own_prefix(
     }
 
 
-def test_a_deployment_role_manages_its_environment_and_no_other(production: Deployment, bootstrap: Bootstrap) -> None:
-    # GIVEN the ARNs of production's resources
+def test_a_deployment_role_manages_its_environment_and_no_other(
+    production: Deployment, bootstrap: Bootstrap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN the ARNs of production's resources, from an empty plan that a pull request's role may create
+    log = trace_requests(monkeypatch, tmp_path / "plan.log")
     plan = production.terraform.plan()
     assert plan.empty, plan.summary
+    assert missing_actions(requested_actions(log), "plan") == set()
     state = production.terraform.show(plan)["prior_state"]["values"]["root_module"]
     arns = {
         arn for each in planned_resources(state) if each["mode"] == "managed" and (arn := each["values"].get("arn"))

@@ -87,12 +87,12 @@ def new_deployment(
 def running_provider(terraform: Path, environment: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
     """Keep one process of the AWS provider running, which Terraform otherwise starts several times per run.
 
-    Yields the environment in which Terraform uses it: https://developer.hashicorp.com/terraform/plugin/debugging
+    Yields the variable that makes Terraform use it: https://developer.hashicorp.com/terraform/plugin/debugging
 
     Parameters
     ----------
     terraform : a root module after `terraform init`
-    environment : environment variables of Terraform and the provider
+    environment : environment variables of the provider, which select the AWS account
     """
     (executable,) = terraform.glob(".terraform/providers/*/hashicorp/aws/*/*/terraform-provider-aws*")
     process = subprocess.Popen(
@@ -106,7 +106,7 @@ def running_provider(terraform: Path, environment: Mapping[str, str]) -> Iterato
     assert process.stdout is not None
     found = (re.search(r"TF_REATTACH_PROVIDERS='(.*)'", line) for line in process.stdout)
     try:
-        yield {**environment, "TF_REATTACH_PROVIDERS": next(match.group(1) for match in found if match)}
+        yield {"TF_REATTACH_PROVIDERS": next(match.group(1) for match in found if match)}
     finally:
         process.kill()
         process.wait()

@@ -1,6 +1,6 @@
 """Deployments by `make deploy` to a running endpoint, and what the endpoint serves meanwhile and afterwards.
 
-The tests share `local`; each starts by deploying what it needs.
+The tests share `local`; each starts by deploying what it needs. test_environments.py uses it before the first model.
 """
 
 import contextlib
