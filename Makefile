@@ -17,7 +17,7 @@ SETTINGS  := terraform/environments/$(ENV).tfvars
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas bootstrap state plan apply comment summary up stage train tune models approve reject \
         rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
-        test lint checkov docs fmt clean benchmark
+        test test-unit test-contract test-e2e coverage lint checkov docs fmt clean benchmark
 
 ifeq ($(wildcard $(SETTINGS)),)
 $(error ENV=$(ENV) is none of $(basename $(notdir $(wildcard terraform/environments/*.tfvars))))
@@ -32,12 +32,15 @@ yes      = $(filter-out 0 no false,$(1))
 TRAINING = $(if $(ALGORITHM),--algorithm '$(ALGORITHM)') $(if $(call yes,$(PRETRAIN)),--pretrain) \
            $(if $(strip $(SETTINGS_OF_JOB)),--set $(SETTINGS_OF_JOB))
 SCRIPT = @$(AWS_ENV) $(PY) -m scripts.$(1) --env $(ENV)
+# More processes than two cores, because Terraform and SageMaker spend much of their time waiting
+WORKERS ?= 4
+pytest   = @$(PY) -m pytest --numprocesses $(1) --dist loadgroup --no-loadscope-reorder $(ARGS)
 quote  = '$(subst ','\'',$(1))'
 step   = @printf '\n== %s (%s)\n' '$@' '$(ENV)'
 
 help: ## this list
 	@printf 'make TARGET [ENV=local|dev|prod] [SOURCE=auto|sample|PATH|URL]\n\n'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile terraform/environments/local.mk
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile terraform/environments/local.mk
 
 setup: $(INSTALLED) ## install the dependencies, and Terraform where it is missing
 
@@ -169,9 +172,20 @@ down: $(INSTALLED) $(PREREQUISITES) lambdas ## destroy everything (prod asks for
 	$(call SCRIPT,provision) down --confirm '$(CONFIRM)'
 	@$(CLEANUP)
 
-test: $(INSTALLED) ## unit, contract and end-to-end tests
-	@# a third process takes what two leave of two cores while they wait for Terraform's provider
-	@$(PY) -m pytest --numprocesses 3 --dist loadfile
+test: $(INSTALLED) ## run all tests (ARGS="-k stage": options for pytest)
+	$(call pytest,$(WORKERS))
+
+test-unit: $(INSTALLED) ## run the unit tests
+	$(call pytest,auto) tests/unit emulator/tests/unit
+
+test-contract: $(INSTALLED) ## run the tests of Terraform, the packages and AWS's APIs against the emulator
+	$(call pytest,$(WORKERS)) tests/contract emulator/tests/contract
+
+test-e2e: $(INSTALLED) ## run the whole workflow by make targets
+	$(call pytest,$(WORKERS)) tests/e2e
+
+coverage: $(INSTALLED) ## run the unit tests, and report which lines they cover
+	$(call pytest,auto) --cov --cov-report=term:skip-covered tests/unit emulator/tests/unit
 
 lint: $(INSTALLED) ## ruff, mypy, terraform fmt, workflows, the modules' manuals
 	@$(PY) -m ruff check $(CODE) emulator
