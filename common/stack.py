@@ -31,6 +31,10 @@ class Stack:
     environment: str
     region: str
     bucket: str
+    models_prefix: str
+    checkpoints_prefix: str
+    packages_prefix: str
+    transform_prefix: str
     protected: bool
     kms_key_arn: str
     tags: Mapping[str, str]
@@ -38,6 +42,8 @@ class Stack:
     transform_role_arn: str
     training_images: Mapping[str, str]
     serving_images: Mapping[str, str]
+    training_job_prefix: str
+    transform_job_prefix: str
     training_instance_types: Mapping[str, str]
     training_instance_count: int
     training_spot: bool

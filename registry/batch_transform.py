@@ -33,7 +33,7 @@ class TransformConfig:
 
     Attributes
     ----------
-    name_prefix : of the jobs' names
+    name_prefix : of the jobs' names, without the dash that follows it
     bucket : of the images and of the predictions
     output_prefix : of the predictions; the job's role may write nowhere else
     kms_key_arn : encrypts the predictions
@@ -105,7 +105,7 @@ def prepare_job(config: TransformConfig, prefix: str, *, s3: Any) -> TransformJo
     keys = tuple(key for key in list_keys(config.bucket, prefix, s3=s3) if not key.endswith("/"))
     if not keys:
         raise TransformJobError(f"there are no objects below s3://{config.bucket}/{prefix}")
-    return TransformJob(config, f"{config.name_prefix}{datetime.now(UTC):%Y%m%d-%H%M%S-%f}", prefix, keys)
+    return TransformJob(config, f"{config.name_prefix}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}", prefix, keys)
 
 
 def run_job(job: TransformJob, model_package_arn: str, *, class_count: int, sagemaker: Any, s3: Any) -> Predictions:
