@@ -26,7 +26,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Stack:
-    """Terraform's outputs, one field each; `terraform/outputs.tf` describes them."""
+    """The outputs of Terraform that commands read, one field each; `terraform/outputs.tf` describes them."""
 
     environment: str
     region: str
@@ -61,7 +61,6 @@ class Stack:
     endpoint_schedule: str | None
     data_capture_uri: str
     data_capture_enabled: bool
-    failures_topic_arn: str
     vehicles_table: str
 
     @property

@@ -48,7 +48,6 @@ def make_stack(**changes: Any) -> Stack:
         "endpoint_schedule": "scones-local-endpoint-expiry",
         "data_capture_enabled": True,
         "data_capture_uri": f"s3://scones-local-data-{account}/data_capture",
-        "failures_topic_arn": f"arn:aws:sns:us-east-1:{account}:scones-local-failures",
         "vehicles_table": "scones-local-vehicles",
     }
     return Stack(**{**outputs, **changes})
