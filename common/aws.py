@@ -21,6 +21,11 @@ def client(service: str, region: str, *, config: Config | None = None) -> Any:
     return boto3.client(service, region_name=region, config=config)
 
 
+def session(region: str) -> boto3.Session:
+    """Return a boto3 session for `region`, from which the SageMaker SDK makes its clients."""
+    return boto3.Session(region_name=region)
+
+
 def default_region() -> str:
     """Return the region of the AWS profile or environment, or us-east-1 if neither names one."""
     return boto3.Session().region_name or FALLBACK_REGION
@@ -29,6 +34,11 @@ def default_region() -> str:
 def error_code(error: ClientError) -> str:
     """Return AWS's code for an error, such as `ValidationException`."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def error_message(error: ClientError) -> str:
+    """Return AWS's message for an error."""
+    return str(error.response.get("Error", {}).get("Message", error))
 
 
 def is_not_found(error: ClientError) -> bool:

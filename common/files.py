@@ -1,10 +1,19 @@
-"""Read and write the files that commands keep below build/."""
+"""Read and write the files that commands keep below `build/`."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from common.errors import OperatorError
+
+# The results that a make target writes to `build/<environment>/` for other targets
+RESULT_FILES = {
+    "train": "training.json",
+    "run": "run.json",
+    "evaluate": "evaluation.json",
+    "monitor": "monitoring.json",
+}
 
 
 class StepMissingError(OperatorError):
@@ -23,16 +32,25 @@ def write_json(path: Path, content: object) -> None:
     write(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def read_json(path: Path, target: str) -> dict[str, Any]:
-    """Return the content of a JSON file that `make <target>` writes.
+def read_result(directory: Path, target: str, required_keys: Collection[str]) -> dict[str, Any]:
+    """Return the content of the file that `make <target>` writes.
+
+    Parameters
+    ----------
+    directory : `build/<environment>`
+    target : a key of RESULT_FILES
 
     Raises
     ------
     StepMissingError
-        The file does not exist or is not valid JSON.
+        The file is missing or not valid JSON, or lacks a key because an older version of the project wrote it.
     """
+    path = directory / RESULT_FILES[target]
+    command = f"`make {target} ENV={directory.name}`"
     try:
         content: dict[str, Any] = json.loads(path.read_text())
     except (FileNotFoundError, ValueError) as error:
-        raise StepMissingError(f"{path} is missing or broken: run `make {target} ENV={path.parent.name}`") from error
+        raise StepMissingError(f"{path} is missing or broken: run {command}") from error
+    if missing := sorted(set(required_keys) - set(content)):
+        raise StepMissingError(f"{path} has no {missing[0]}: run {command} again")
     return content

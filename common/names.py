@@ -15,11 +15,6 @@ def resource_prefix(environment: str) -> str:
     return f"{stack_name(environment)}-"
 
 
-def transform_job_prefix(environment: str) -> str:
-    """Return the prefix of an environment's batch transform jobs and of the models created for them."""
-    return f"{resource_prefix(environment)}transform-"
-
-
 def parameter_path(environment: str) -> str:
     """Return the path of an environment's SSM parameters."""
     return f"/scones/{environment}"

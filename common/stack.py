@@ -26,11 +26,15 @@ class Network:
 
 @dataclass(frozen=True)
 class Stack:
-    """Terraform's outputs, one field each; `terraform/outputs.tf` describes them."""
+    """The outputs of Terraform that commands read, one field each; `terraform/outputs.tf` describes them."""
 
     environment: str
     region: str
     bucket: str
+    models_prefix: str
+    checkpoints_prefix: str
+    packages_prefix: str
+    transform_prefix: str
     protected: bool
     kms_key_arn: str
     tags: Mapping[str, str]
@@ -38,6 +42,8 @@ class Stack:
     transform_role_arn: str
     training_images: Mapping[str, str]
     serving_images: Mapping[str, str]
+    training_job_prefix: str
+    transform_job_prefix: str
     training_instance_types: Mapping[str, str]
     training_instance_count: int
     training_spot: bool
@@ -55,7 +61,6 @@ class Stack:
     endpoint_schedule: str | None
     data_capture_uri: str
     data_capture_enabled: bool
-    failures_topic_arn: str
     vehicles_table: str
 
     @property

@@ -129,9 +129,7 @@ class UnmanagedResources:
             TagFilters=[{"Key": "Stack", "Values": [stack_name(self._environment)]}]
         )
         arns = [resource["ResourceARN"] for page in pages for resource in page["ResourceTagMappingList"]]
-        return [
-            arn for arn in arns if arn.split(":")[2] != "kms" and arn.split(":")[5].split("/")[0] not in UNDELETABLE
-        ]
+        return list(filter(is_deletable, arns))
 
     def _names(self, operation: str, noun: str, **options: str) -> list[str]:
         """Return the names with the environment's prefix that a list operation of SageMaker returns."""

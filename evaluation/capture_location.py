@@ -11,7 +11,6 @@ from tqdm import tqdm
 from common.errors import OperatorError
 from evaluation.captures import Captures, count_other_records, read_new_files
 from evaluation.executions import Run
-from evaluation.result_files import make_command
 from registry.endpoint import describe_endpoint, describe_endpoint_config
 
 MAX_DELAY = timedelta(minutes=5)  # after a run, until its records are no longer expected
@@ -74,7 +73,7 @@ def find_captures(
     name = live["EndpointConfigName"] if live else config
     described = describe_endpoint_config(name, sagemaker=sagemaker) if name else None
     if name is None or described is None:
-        raise OperatorError(f"no model is deployed: run `{make_command('deploy', environment)}`")
+        raise OperatorError(f"no model is deployed: run `make deploy ENV={environment}`")
     capture = described.get("DataCaptureConfig") or {}
     if not capture.get("EnableCapture"):
         return None
@@ -114,7 +113,7 @@ def read_captures(
         malformed = f", only {len(captures.malformed)} malformed lines" if captures.malformed else ""
         raise OperatorError(
             f"no captured records of model {location.model} in {location.uri}/{location.endpoint}/{malformed} "
-            f"({others} of other models): run `{make_command('run', environment)}`"
+            f"({others} of other models): run `make run ENV={environment}`"
         )
     return captures, others
 

@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from PIL import Image
 from tqdm import tqdm
 
 from common.probabilities import is_probability
+from common.s3 import THREADS, list_objects, split_url
 
-THREADS = 8  # below botocore's default pool of 10 connections
 SUFFIX = ".jsonl"
 MAX_IMAGE_BYTES = 6_000_000  # about the largest request that an endpoint accepts
 MAX_PIXELS = 4096 * 4096  # the workflow's limit
@@ -147,14 +146,12 @@ def count_other_records(s3: Any, uri: str, endpoint: str, captures: Captures) ->
 
 def _split(uri: str) -> tuple[str, str]:
     """Return the bucket and the prefix of a folder in S3."""
-    address = urlsplit(uri)
-    prefix = address.path.strip("/")
-    return address.netloc, f"{prefix}/" if prefix else ""
+    bucket, key = split_url(uri)
+    return bucket, f"{key.rstrip('/')}/" if key else ""
 
 
 def _list_files(s3: Any, bucket: str, prefix: str) -> list[str]:
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    keys = (stored["Key"] for page in pages for stored in page.get("Contents", ()))
+    keys = (stored["Key"] for stored in list_objects(bucket, prefix, s3=s3))
     return [key for key in keys if key.endswith(SUFFIX)]
 
 

@@ -25,7 +25,6 @@ from evaluation.metrics import (
     risk_coverage_area,
     threshold_for,
 )
-from evaluation.result_files import make_command
 
 MAX_CLASSES_PRINTED = 10
 MAX_CONFUSIONS = 20
@@ -163,7 +162,7 @@ def check_run_is_current(
     changed = [name for name, (then, now) in compared.items() if then != now]
     if changed:
         raise OperatorError(
-            f"the last run used another {' and another '.join(changed)}: run `{make_command('run', environment)}` again"
+            f"the last run used another {' and another '.join(changed)}: run `make run ENV={environment}` again"
         )
 
 
@@ -329,7 +328,7 @@ def _threshold_lines(found: PrecisionThreshold, n: int, environment: str) -> Ite
     yield from _selective_lines(found, n, "  coverage", "  precision")
     if found["is_reached"]:
         yield f"  to use it: threshold = {found['threshold']} in terraform/environments/{environment}.tfvars,"
-        yield f"  then `{make_command('up', environment)}`; expect a lower precision on other images"
+        yield f"  then `make up ENV={environment}`; expect a lower precision on other images"
 
 
 def _selective_lines(found: SelectiveMetrics, n: int, coverage_title: str, accuracy_title: str) -> Iterable[str]:

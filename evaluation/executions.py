@@ -11,8 +11,9 @@ from typing import Any, TypedDict, cast
 from botocore.exceptions import ClientError
 from tqdm import tqdm
 
+from common.aws import error_code
 from common.errors import OperatorError
-from evaluation.result_files import make_command, read_result
+from common.files import read_result
 from registry.endpoint import check_endpoint
 from registry.lineage import Prediction
 
@@ -89,9 +90,9 @@ def require_endpoint(endpoint: str, config: str | None, *, environment: str, sag
     OperatorError
         No model is deployed, or the endpoint is missing or serves another configuration.
     """
-    train, deploy = (f"`{make_command(target, environment)}`" for target in ("train", "deploy"))
+    deploy = f"`make deploy ENV={environment}`"
     if config is None:
-        raise OperatorError(f"no model is deployed: run {train}, then {deploy}")
+        raise OperatorError(f"no model is deployed: run `make train ENV={environment}`, then {deploy}")
     check_endpoint(endpoint, config, advice=f"run {deploy}", sagemaker=sagemaker)
 
 
@@ -187,7 +188,7 @@ def find_prediction(state_machine_arn: str, execution: str, states: Any) -> Pred
     try:
         described = states.describe_execution(executionArn=arn)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "InvalidArn"):
+        if error_code(error) not in ("ExecutionDoesNotExist", "InvalidArn"):
             raise
         raise OperatorError(f"execution {execution!r} does not exist") from error
     version = find_in_output(states, arn, described.get("output"), "model_version")

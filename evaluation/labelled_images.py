@@ -6,7 +6,6 @@ from typing import Any
 
 import staging
 from common.errors import OperatorError
-from evaluation.result_files import make_command
 
 SPLIT = "test"
 
@@ -65,7 +64,7 @@ def read_test_images(s3: Any, bucket: str, *, classes: Sequence[str], environmen
         Other classes are staged, or the list of labels does not match the manifest.
     """
     manifest = staging.read_manifest(s3, bucket)
-    fix = f"run `{make_command('stage', environment)}`"
+    fix = f"run `make stage ENV={environment}`"
     if manifest.classes != tuple(classes):
         staged, expected = ", ".join(manifest.classes), ", ".join(classes)
         raise StagedDataError(f"the staged classes are {staged}, but the stack has {expected}: {fix}")

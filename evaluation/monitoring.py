@@ -1,7 +1,6 @@
 """Summarise captured predictions, and find low-confidence images and confident mistakes."""
 
 import base64
-import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +15,7 @@ from evaluation import figures
 from evaluation.capture_location import CaptureLocation
 from evaluation.captures import Captures, InvalidImageError, Record, open_image
 from evaluation.labelled_images import LabelledImages
+from staging.checksum import content_md5
 
 MAX_IMAGES_SHOWN = 24
 THUMBNAIL_PIXELS = (128, 128)  # about the size at which the report shows an image
@@ -175,7 +175,7 @@ def describe_image(record: Record, classes: Sequence[str], known: Mapping[str, t
 
 
 def _md5(record: Record) -> str:
-    return hashlib.md5(record.image or b"", usedforsecurity=False).hexdigest()
+    return content_md5(record.image or b"")
 
 
 def _thumbnail(data: bytes) -> str:

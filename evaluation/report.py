@@ -15,13 +15,12 @@ from typing import Any, NotRequired, TypedDict, cast
 from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 
-from common.files import StepMissingError
+from common.files import RESULT_FILES, StepMissingError, read_result
 from evaluation import figures
 from evaluation.evaluate import Evaluation
 from evaluation.executions import Run, outcome_counts, read_run
 from evaluation.metrics import Interval
 from evaluation.monitoring import Monitoring, draw_confidence
-from evaluation.result_files import FILES, make_command, read_result
 
 TEMPLATE = Path(__file__).with_name("report.html")
 PACKAGES = ("boto3", "sagemaker", "numpy", "torch", "onnxruntime", "moto")
@@ -67,9 +66,9 @@ def read_results(directory: Path) -> Results:
     StepMissingError
         There are no results, or a file is invalid.
     """
-    present = [target for target, name in FILES.items() if (directory / name).is_file()]
+    present = [target for target, name in RESULT_FILES.items() if (directory / name).is_file()]
     if not present:
-        raise StepMissingError(f"there are no results to report: run `{make_command('demo', directory.name)}`")
+        raise StepMissingError(f"there are no results to report: run `make demo ENV={directory.name}`")
 
     def read(target: str, kind: Any) -> Any:
         return read_result(directory, target, kind.__required_keys__) if target in present else None
@@ -104,7 +103,7 @@ def render(results: Results, environment: str, *, written: datetime) -> str:
     return templates.get_template(TEMPLATE.name).render(
         environment=environment,
         written=format_time(written.isoformat()),
-        make=lambda target: make_command(target, environment),
+        make=lambda target: f"make {target} ENV={environment}",
         source=data and data["source"],
         is_synthetic=bool(data and data["synthetic"]),
         classes=with_classes["classes"] if with_classes else [],
@@ -124,20 +123,17 @@ def notes(results: Results, environment: str) -> list[str]:
     training, run = results.training, results.run
     evaluation, monitoring = results.evaluation, results.monitoring
     found = []
-
-    def make(target: str) -> str:
-        return make_command(target, environment)
-
     if run and evaluation and evaluation["run_started"] != run["started"]:
-        found.append(f"The evaluation is of an earlier run: run {make('evaluate')}.")
+        found.append(f"The evaluation is of an earlier run: run make evaluate ENV={environment}.")
     if run and monitoring and monitoring["written"] < run["finished"]:
-        found.append(f"The captured data was read before the last run: run {make('monitor')}.")
+        found.append(f"The captured data was read before the last run: run make monitor ENV={environment}.")
     data = evaluation or run
     if training and data and data["source"] != training["source"]:
         found.append(f"The latest model was trained on another data set than the one evaluated: {training['source']}.")
     if run and training and run["model_package_arn"] != training["model_package_arn"]:
         found.append(
-            f"The last run used another model than the latest trained one: run {make('deploy')}, then {make('run')}."
+            "The last run used another model than the latest trained one: "
+            f"run make deploy ENV={environment}, then make run ENV={environment}."
         )
     return found
 

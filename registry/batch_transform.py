@@ -12,13 +12,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 from tqdm import tqdm
 
+from common.aws import error_message
 from common.errors import OperatorError
 from common.probabilities import is_probability
+from common.s3 import THREADS, list_objects
 from registry.predictions import Predictions
 
 CONTENT_TYPE = "application/x-image"  # a job has one content type for all its objects: PNG and JPEG share this one
 POLL_SECONDS = (0.5, 5.0)  # first and longest pause between two polls of a job
-THREADS = 8  # below botocore's default pool of 10 connections
 MAX_PREDICTION_BYTES = 2**16
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 
@@ -33,7 +34,7 @@ class TransformConfig:
 
     Attributes
     ----------
-    name_prefix : of the jobs' names
+    name_prefix : of the jobs' names, without the dash that follows it
     bucket : of the images and of the predictions
     output_prefix : of the predictions; the job's role may write nowhere else
     kms_key_arn : encrypts the predictions
@@ -105,7 +106,7 @@ def prepare_job(config: TransformConfig, prefix: str, *, s3: Any) -> TransformJo
     keys = tuple(key for key in list_keys(config.bucket, prefix, s3=s3) if not key.endswith("/"))
     if not keys:
         raise TransformJobError(f"there are no objects below s3://{config.bucket}/{prefix}")
-    return TransformJob(config, f"{config.name_prefix}{datetime.now(UTC):%Y%m%d-%H%M%S-%f}", prefix, keys)
+    return TransformJob(config, f"{config.name_prefix}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}", prefix, keys)
 
 
 def run_job(job: TransformJob, model_package_arn: str, *, class_count: int, sagemaker: Any, s3: Any) -> Predictions:
@@ -118,14 +119,13 @@ def run_job(job: TransformJob, model_package_arn: str, *, class_count: int, sage
     Raises
     ------
     TransformJobError
-        SageMaker refuses the job, or the job wrote no predictions.
+        SageMaker refused the job, or the job wrote no predictions.
     """
     try:
         with temporary_model(job, model_package_arn, sagemaker=sagemaker), running_job(job, sagemaker=sagemaker):
             description = wait(job, sagemaker=sagemaker, s3=s3)
     except ClientError as error:
-        message = error.response["Error"].get("Message", error)
-        raise TransformJobError(f"SageMaker refuses the transform job: {message}") from error
+        raise TransformJobError(f"SageMaker refused the transform job: {error_message(error)}") from error
     reason = description.get("FailureReason") or f"the job is {description['TransformJobStatus']}"
     predictions = read_predictions(job, class_count, reason, s3=s3)
     if not predictions.probabilities:
@@ -228,7 +228,5 @@ def parse_prediction(content: bytes, class_count: int) -> list[float] | str:
 
 
 def list_keys(bucket: str, prefix: str, *, s3: Any) -> Iterator[str]:
-    """Yield the keys below a prefix."""
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for stored in page.get("Contents", ()):
-            yield stored["Key"]
+    """Return the keys below a prefix."""
+    return (stored["Key"] for stored in list_objects(bucket, prefix, s3=s3))

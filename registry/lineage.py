@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from common.errors import OperatorError
+from common.s3 import THREADS, split_url
 from registry.model_registry import Version
 from staging import Manifest
+from staging.checksum import content_md5
 
 WIDTH = 80
 INDENT = 17
-THREADS = 8  # below botocore's default pool of 10 connections
 CHUNK_BYTES = 2**20
 MAX_MANIFEST_BYTES = 2**28
 MAX_NAMES_SHOWN = 5
@@ -54,12 +54,12 @@ def read_training_manifest(version: Version, *, s3: Any) -> Manifest:
     url = version.properties.get("manifest")
     if url is None:
         raise OperatorError(f"{version.name} was registered without a manifest of its training data")
-    address = urlsplit(url)
+    bucket, key = split_url(url)
     try:
-        body = s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read(MAX_MANIFEST_BYTES)
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read(MAX_MANIFEST_BYTES)
     except s3.exceptions.NoSuchKey:
         raise OperatorError(f"the manifest of {version.name} is missing: {url}") from None
-    if hashlib.md5(body, usedforsecurity=False).hexdigest() != version.properties["manifest_md5"]:
+    if content_md5(body) != version.properties["manifest_md5"]:
         raise OperatorError(f"the manifest of {version.name} has changed since its registration: {url}")
     try:
         return Manifest.model_validate_json(body)

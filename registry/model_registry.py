@@ -1,16 +1,16 @@
 """The model registry: a version for each trained model, and the one in use, whose ARN an SSM parameter holds."""
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from common.errors import OperatorError
+from common.s3 import sibling_url, split_url
 from registry.comparison import Score
+from staging.checksum import content_md5
 from training import packages
 from training.follow import TrainingJob
 
@@ -265,8 +265,8 @@ def to_property(text: str) -> str:
 
 def put_json(job: TrainingJob, name: str, content: Mapping[str, Any], *, s3: Any) -> tuple[str, str]:
     """Write a JSON object to the folder of a job's model; return its S3 URL and its MD5."""
-    url = job.model_data_url.removesuffix("model.tar.gz") + name
-    address = urlsplit(url)
+    url = sibling_url(job.model_data_url, name)
+    bucket, key = split_url(url)
     body = json.dumps(content).encode()
-    s3.put_object(Bucket=address.netloc, Key=address.path.lstrip("/"), Body=body, ContentType="application/json")
-    return url, hashlib.md5(body, usedforsecurity=False).hexdigest()
+    s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+    return url, content_md5(body)

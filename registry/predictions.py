@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from common.errors import OperatorError
 from common.probabilities import is_probability
+from common.s3 import sibling_url, split_url
 from training.follow import MAX_METRICS_BYTES, TrainingFailedError, read_member
 
 VALIDATION_FILE = "validation.csv"
@@ -85,19 +85,20 @@ def read_validation_results(model_data_url: str, *, s3: Any) -> dict[str, bool] 
     OperatorError
         The output is too large or damaged.
     """
-    address = urlsplit(model_data_url.removesuffix("model.tar.gz") + "output.tar.gz")
+    url = sibling_url(model_data_url, "output.tar.gz")
+    bucket, key = split_url(url)
     try:
-        stored = s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))
+        stored = s3.get_object(Bucket=bucket, Key=key)
     except s3.exceptions.NoSuchKey:
         return None
     if stored["ContentLength"] > MAX_METRICS_BYTES:
-        raise OperatorError(f"{address.geturl()} is larger than {MAX_METRICS_BYTES} bytes")
+        raise OperatorError(f"{url} is larger than {MAX_METRICS_BYTES} bytes")
     try:
         return parse_validation_results(read_member(stored["Body"].read(), VALIDATION_FILE))
     except TrainingFailedError:
         return None
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        raise OperatorError(f"{address.geturl()} cannot be unpacked: {error}") from error
+        raise OperatorError(f"{url} cannot be unpacked: {error}") from error
 
 
 def parse_validation_results(content: bytes) -> dict[str, bool]:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from common.errors import OperatorError
-from common.files import write_json
+from common.files import RESULT_FILES, write_json
 from registry.comparison import Score
 from registry.model_registry import ModelRegistry, RegistrationRequest
 from registry.quality_gate import GateResult, QualityGate
@@ -13,8 +13,6 @@ from training.algorithms import CONTAINER
 from training.follow import TrainingJob
 from training.job_config import TrainingRequest
 from training.launch import brings_packages, delete_checkpoints
-
-METRICS_FILE = "training.json"
 
 
 def is_registered(registry: ModelRegistry, fingerprint: str) -> bool:
@@ -68,7 +66,7 @@ def promote(
     arn = registry.register(registration, s3=gate.s3)
     delete_checkpoints(request.config, request.fingerprint, s3=gate.s3)
     metrics = {**training_metrics(request, registration, result), "model_package_arn": arn}
-    write_json(directory / METRICS_FILE, metrics)
+    write_json(directory / RESULT_FILES["train"], metrics)
     if not result.passed:
         raise OperatorError(f"{arn} is rejected: {result.reason}")
     if automatic:

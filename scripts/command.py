@@ -14,24 +14,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 import staging
 from common import aws
 from common.errors import OperatorError
-from common.names import transform_job_prefix
 from common.stack import Stack
 from deployment.read_stack import read_stack
 from deployment.terraform import ENVIRONMENTS, Terraform
 from registry.batch_transform import TransformConfig
 from registry.model_registry import ModelRegistry
 from registry.quality_gate import QualityGate
-from staging import StagingError
 from training.algorithms import ALGORITHMS, Algorithm
 from training.job_config import TrainingRequest, check_staged, make_request, parse_settings
 from training.launch import TrainingJobConfig
 
-__all__ = ["Environment", "OperatorError", "add_training_options", "make_training_request", "run", "run_command"]
-
 BUILD = Path("build")
 PRETRAIN_EPOCHS = 20
-# Prefixes in the bucket, as in terraform/main.tf
-MODELS, CHECKPOINTS, PACKAGES, TRANSFORM = "models", "checkpoints", "packages", "transform"
 
 Options = Callable[[argparse.ArgumentParser], object]  # adds a command's own options
 
@@ -91,9 +85,9 @@ class Environment:
     def transform_config(self) -> TransformConfig:
         """The settings of the environment's batch transform jobs."""
         return TransformConfig(
-            name_prefix=transform_job_prefix(self.stack.environment),
+            name_prefix=self.stack.transform_job_prefix,
             bucket=self.stack.bucket,
-            output_prefix=TRANSFORM,
+            output_prefix=self.stack.transform_prefix,
             role_arn=self.stack.transform_role_arn,
             kms_key_arn=self.stack.kms_key_arn,
             instance_type=self.stack.transform_instance_type,
@@ -130,7 +124,7 @@ def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Op
     arguments = parser.parse_args()
     try:
         main(arguments)
-    except (OperatorError, StagingError, BotoCoreError, ClientError, OSError, KeyboardInterrupt) as error:
+    except (OperatorError, BotoCoreError, ClientError, OSError, KeyboardInterrupt) as error:
         if arguments.debug or os.environ.get("DEBUG") == "1":
             raise
         if isinstance(error, KeyboardInterrupt):
@@ -179,14 +173,14 @@ def training_job_config(stack: Stack, algorithm: Algorithm) -> TrainingJobConfig
         role_arn=stack.training_role_arn,
         kms_key_arn=stack.kms_key_arn,
         bucket=stack.bucket,
-        models_prefix=MODELS,
-        checkpoints_prefix=CHECKPOINTS,
-        packages_prefix=PACKAGES,
+        models_prefix=stack.models_prefix,
+        checkpoints_prefix=stack.checkpoints_prefix,
+        packages_prefix=stack.packages_prefix,
         region=stack.region,
         instance_type=stack.training_instance_types[algorithm.name],
         instance_count=stack.training_instance_count,
         spot=stack.training_spot,
         network=stack.network,
         tags=stack.tags,
-        name=f"scones-{stack.environment}-vehicles",
+        name=stack.training_job_prefix,
     )

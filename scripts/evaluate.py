@@ -2,11 +2,10 @@
 
 import argparse
 
-from common.files import write_json
+from common.files import RESULT_FILES, write_json
 from evaluation.evaluate import check_run_is_current, evaluate, summary
 from evaluation.executions import read_run
 from evaluation.labelled_images import read_test_images
-from evaluation.result_files import FILES
 from scripts.command import Environment, run_command
 
 
@@ -49,7 +48,7 @@ def main(environment: Environment) -> None:
         environment=environment.name,
     )
     evaluation = evaluate(run, images.labels, precision=environment.options.precision)
-    path = environment.directory / FILES["evaluate"]
+    path = environment.directory / RESULT_FILES["evaluate"]
     write_json(path, evaluation)
     print("\n".join(summary(evaluation, environment.name)))
     print(path)

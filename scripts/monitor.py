@@ -6,12 +6,11 @@ The records of the model in use are shown; MODEL selects another one by its vers
 import argparse
 from collections.abc import Mapping
 
-from common.files import StepMissingError, write_json
+from common.files import RESULT_FILES, StepMissingError, write_json
 from evaluation.capture_location import CaptureLocation, find_captures, read_captures
 from evaluation.executions import Run, read_run
 from evaluation.labelled_images import StagedDataError, read_test_images
 from evaluation.monitoring import labels_by_md5, monitor, summary, write_figures
-from evaluation.result_files import FILES
 from scripts.command import Environment, run_command
 from staging import ManifestMissingError
 
@@ -50,7 +49,7 @@ def main(environment: Environment) -> None:
         known=known_images(environment),
     )
     write_figures(monitoring, environment.directory)
-    path = environment.directory / FILES["monitor"]
+    path = environment.directory / RESULT_FILES["monitor"]
     write_json(path, monitoring)
     print("\n".join(summary(monitoring)))
     print(path)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from botocore.config import Config
 
 from common import aws
-from common.files import write_json
+from common.files import RESULT_FILES, write_json
 from evaluation.executions import (
     CONCURRENT_EXECUTIONS,
     Run,
@@ -15,7 +15,6 @@ from evaluation.executions import (
     summary,
 )
 from evaluation.labelled_images import read_test_images
-from evaluation.result_files import FILES
 from registry.endpoint import deployed_model_package
 from scripts.command import Environment, run_command
 
@@ -56,7 +55,7 @@ def main(environment: Environment) -> None:
         finished=datetime.now(UTC).isoformat(),
         executions=executions,
     )
-    path = environment.directory / FILES["run"]
+    path = environment.directory / RESULT_FILES["run"]
     write_json(path, run)
     print("\n".join(summary(executions)))
     print(path)

@@ -4,12 +4,11 @@ The model is approved if it passes the gate and the environment does not require
 `pytorch`, this project's own trainer, or `image-classification`, SageMaker's built-in algorithm.
 """
 
-from common.errors import OperatorError
 from registry.promotion import is_registered, promote
 from scripts.command import Environment, add_training_options, make_training_request, run_command
-from training.follow import TrainingFailedError, TrainingJob, follow, read_result
+from training.follow import TrainingJob, follow, read_result
 from training.job_config import TrainingRequest, upload_packages
-from training.launch import LaunchError, find_training_job, launch
+from training.launch import find_training_job, launch
 
 
 def main(environment: Environment) -> None:
@@ -24,13 +23,9 @@ def main(environment: Environment) -> None:
     request = make_training_request(environment)
     if is_registered(environment.model_registry, request.fingerprint):
         return
-    try:
-        job = train(request, environment)
-    except (LaunchError, TrainingFailedError) as error:
-        raise OperatorError(str(error)) from error
     promote(
         request,
-        job,
+        train(request, environment),
         environment.model_registry,
         environment.quality_gate,
         automatic=stack.approval == "automatic",

@@ -5,12 +5,9 @@ Hyperparameters that are set keep their values; the job searches the most import
 
 import argparse
 
-from common.errors import OperatorError
 from registry.promotion import is_registered, promote
 from scripts.command import Environment, add_training_options, make_training_request, run_command
-from training.follow import TrainingFailedError
 from training.job_config import parse_settings, upload_packages
-from training.launch import LaunchError
 from training.tuning import plan_search, tune
 
 JOBS, PARALLEL = 6, 2
@@ -38,10 +35,7 @@ def main(environment: Environment) -> None:
     search = plan_search(request, parse_settings(chosen.settings), jobs=chosen.jobs, parallel=chosen.parallel)
     s3 = environment.client("s3")
     upload_packages(request, s3=s3)
-    try:
-        best, job = tune(request, search, sagemaker=environment.client("sagemaker"), s3=s3)
-    except (LaunchError, TrainingFailedError) as error:
-        raise OperatorError(str(error)) from error
+    best, job = tune(request, search, sagemaker=environment.client("sagemaker"), s3=s3)
     if not is_registered(environment.model_registry, best.fingerprint):
         promote(
             best,

@@ -1,13 +1,15 @@
-"""Checksums of files, in the form that the manifest and S3's ETags use."""
+"""MD5 checksums, as the manifest, CIFAR's publisher and S3 use them: they detect damage, not tampering."""
 
 import hashlib
 from pathlib import Path
 
 
-def file_md5(path: Path) -> str:
-    """Return the MD5 of a file's content, in hexadecimal.
+def content_md5(content: bytes) -> str:
+    """Return the MD5 of bytes, in hexadecimal."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
-    CIFAR's publisher and S3 both use MD5. It detects damage, not tampering.
-    """
+
+def file_md5(path: Path) -> str:
+    """Return the MD5 of a file's content, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from common.s3 import THREADS, list_objects
 from staging import recordio
 from staging.checksum import file_md5
 from staging.errors import StagingError
@@ -19,7 +20,6 @@ from staging.source import Source
 from staging.transform import SIDE, SPLITS, Dataset
 
 PENDING = "manifest.pending.json"  # keys that an unfinished run may have written
-THREADS = 8  # below botocore's default pool of 10 connections
 DELETE_BATCH = 1000  # S3's limit
 T = TypeVar("T")
 CONTENT_TYPES = {".png": "image/png", ".lst": "text/tab-separated-values", recordio.SUFFIX: recordio.CONTENT_TYPE}
@@ -89,14 +89,8 @@ def _size(dataset: Dataset, split: str) -> SplitSize:
 
 def _list(client: Any, bucket: str) -> dict[str, Mapping[str, Any]]:
     """Return all objects where staging writes, by key; the slash excludes `test.lst` from `test/`."""
-    pages = client.get_paginator("list_objects_v2")
     prefixes = (*(f"{split}/" for split in (*SPLITS, PRETRAINING)), *(f"{split}.lst" for split in SPLITS))
-    return {
-        stored["Key"]: stored
-        for prefix in prefixes
-        for page in pages.paginate(Bucket=bucket, Prefix=prefix)
-        for stored in page.get("Contents", ())
-    }
+    return {stored["Key"]: stored for prefix in prefixes for stored in list_objects(bucket, prefix, s3=client)}
 
 
 def _changed(

@@ -8,10 +8,12 @@ from typing import Any, Literal, TypeVar
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from common.aws import error_code
+from staging.checksum import content_md5
 from staging.errors import StagingError
 
 MANIFEST = "manifest.json"
-PRETRAINING = "pretrain"  # the folder with images of classes other than the manifest's
+PRETRAINING = "pretrain"  # folder of the images of other classes, and training channel
 Format = Literal["images", "recordio"]
 T = TypeVar("T")
 
@@ -78,7 +80,7 @@ class Manifest(_StrictModel):
     @property
     def classes_md5(self) -> str:
         """A digest of the class names and their order."""
-        return hashlib.md5(",".join(self.classes).encode(), usedforsecurity=False).hexdigest()
+        return content_md5(",".join(self.classes).encode())
 
     @property
     def has_pretraining_data(self) -> bool:
@@ -115,7 +117,7 @@ class Manifest(_StrictModel):
         """
         list_key = _list_key(split)
         stored = self.objects.get(list_key)
-        if stored is None or hashlib.md5(listing, usedforsecurity=False).hexdigest() != stored.md5:
+        if stored is None or content_md5(listing) != stored.md5:
             raise ManifestError(f"{list_key} is not the file that {MANIFEST} describes")
         lines = (line.split("\t") for line in listing.decode("utf-8").splitlines() if line)
         labels = {f"{split}/{path}": int(number) for _, number, path in lines}
@@ -165,7 +167,7 @@ def read_json(client: Any, bucket: str, key: str, kind: type[T]) -> T | None:
     try:
         content = client.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+        if error_code(error) in ("NoSuchKey", "404"):
             return None
         raise
     with contextlib.suppress(ValueError):  # invalid JSON is reported below, like JSON of another type

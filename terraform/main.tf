@@ -19,6 +19,7 @@ locals {
   models_prefix       = "models"
   transform_prefix    = "transform"
   checkpoints_prefix  = "checkpoints"
+  packages_prefix     = "packages"
   metrics_namespace   = local.prefix
 
   approved_model_path = "/scones/${var.environment}/approved-model"

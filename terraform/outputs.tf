@@ -13,6 +13,26 @@ output "bucket" {
   value       = module.storage.bucket_name
 }
 
+output "models_prefix" {
+  description = "Key prefix of the models that training jobs write."
+  value       = local.models_prefix
+}
+
+output "checkpoints_prefix" {
+  description = "Key prefix of the checkpoints of training jobs."
+  value       = local.checkpoints_prefix
+}
+
+output "packages_prefix" {
+  description = "Key prefix of the Python packages for training jobs without internet access."
+  value       = local.packages_prefix
+}
+
+output "transform_prefix" {
+  description = "Key prefix of the outputs of batch transform jobs."
+  value       = local.transform_prefix
+}
+
 output "protected" {
   description = "Whether `terraform destroy` keeps the DynamoDB table and a data bucket that is not empty."
   value       = var.protected
@@ -46,6 +66,16 @@ output "training_images" {
 output "serving_images" {
   description = "Inference container image of each algorithm."
   value       = module.training.serving_images
+}
+
+output "training_job_prefix" {
+  description = "Prefix of the names of training jobs, without the dash that follows it."
+  value       = "${local.prefix}-vehicles"
+}
+
+output "transform_job_prefix" {
+  description = "Prefix of the names of batch transform jobs and their models, without the dash that follows it."
+  value       = "${local.prefix}-transform"
 }
 
 output "training_instance_types" {

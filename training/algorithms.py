@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from staging.manifest import PRETRAINING
 from training.built_in import Hyperparameters, check_together
 from training.container.classifier import settings
 from training.container.classifier.errors import InputError
@@ -15,7 +16,6 @@ from training.errors import TrainingRequestError
 
 CONTAINER = Path(__file__).resolve().parent / "container"
 GPU = re.compile(r"ml\.(p2|p3|g4dn|g5)\.")
-PRETRAIN = "pretrain"  # name of the channel and prefix of the images of other classes
 RECORDIO, IMAGES = "application/x-recordio", "application/x-image"
 
 
@@ -216,7 +216,7 @@ def channels(algorithm: Algorithm, data: StagedData, hosts: int, hyperparameters
             for suffix, end in (("", "/"), ("_lst", ".lst"))
         ]
     if int(hyperparameters.get("pretrain_epochs", "0")):
-        found.append(Channel(PRETRAIN, f"{PRETRAIN}/", RECORDIO))
+        found.append(Channel(PRETRAINING, f"{PRETRAINING}/", RECORDIO))
     return found
 
 

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from common.errors import OperatorError
+from common.s3 import sibling_url, split_url
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 POLL_SECONDS = 1.0
@@ -175,11 +175,12 @@ def read_metrics(description: Mapping[str, Any], model: str, validation_images: 
     if BUILT_IN_ACCURACY in final:
         correct = round(final[BUILT_IN_ACCURACY] * validation_images)
         return {"validation": {"n": validation_images, "correct": correct, "accuracy": correct / validation_images}}
-    address = urlsplit(model.removesuffix("model.tar.gz") + "output.tar.gz")
+    url = sibling_url(model, "output.tar.gz")
+    bucket, key = split_url(url)
     try:
-        body = s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except s3.exceptions.NoSuchKey:
-        raise TrainingFailedError(f"the training job wrote no metrics: {address.geturl()} is missing") from None
+        raise TrainingFailedError(f"the training job wrote no metrics: {url} is missing") from None
     found: Mapping[str, Any] = json.loads(read_member(body, "metrics.json"))
     return found
 

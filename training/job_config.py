@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import staging
+from common.s3 import list_objects
 from training import packages
 from training.algorithms import CONTAINER, Algorithm, StagedData
 from training.errors import TrainingRequestError
@@ -106,12 +107,7 @@ def check_staged(manifest: staging.Manifest, *, classes: Sequence[str], bucket: 
             f"the staged classes are {', '.join(manifest.classes)}, but the stack's are {', '.join(classes)}: {advice}"
         )
     prefixes = {key.partition("/")[0].partition(".")[0] for key in manifest.objects}
-    existing = {
-        each["Key"]
-        for prefix in prefixes
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        for each in page.get("Contents", ())
-    }
+    existing = {each["Key"] for prefix in prefixes for each in list_objects(bucket, prefix, s3=s3)}
     missing = sorted(set(manifest.objects) - existing)
     if missing:
         raise TrainingRequestError(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError, ParamValidationError
 from pydantic import ValidationError
 
+from common import aws
 from common.errors import OperatorError
 from common.stack import Network
 from training import packages
@@ -116,7 +116,7 @@ def make_trainer(
 
     for logger in ("sagemaker.config", "sagemaker.core.utils.utils", "sagemaker.train"):
         logging.getLogger(logger).setLevel(logging.ERROR)
-    session = Session(boto_session=boto3.Session(region_name=config.region), default_bucket=config.bucket)
+    session = Session(boto_session=aws.session(config.region), default_bucket=config.bucket)
     # https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html; the built-in algorithm resumes as well
     checkpoints = CheckpointConfig(s3_uri=f"s3://{config.bucket}/{config.checkpoints_prefix}/{fingerprint}")
     trainer = ModelTrainer(
@@ -238,8 +238,8 @@ def explain(error: Exception) -> str:
     """Return in one line why SageMaker or its SDK refused a job, and what to do."""
     if not isinstance(error, ClientError):
         return f"the SageMaker SDK refused the job: {' '.join(str(error).split())}"
-    message = error.response["Error"].get("Message", str(error))
-    if error.response["Error"].get("Code") == "ResourceLimitExceeded":
+    message = aws.error_message(error)
+    if aws.error_code(error) == "ResourceLimitExceeded":
         return (
             f"{message} Request a higher quota under Service Quotas, SageMaker, or set another training_instance_type."
         )

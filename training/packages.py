@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import OperatorError
+from common.s3 import list_objects
 from training.algorithms import CONTAINER
 
 CHANNEL = "packages"
@@ -69,8 +70,7 @@ def download(directory: Path) -> list[Path]:
 
 def upload(directory: Path, bucket: str, prefix: str, *, s3: Any) -> None:
     """Download the wheels and upload them below a prefix, except for those that exist there."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
-    sizes = {each["Key"]: each["Size"] for page in pages for each in page.get("Contents", ())}
+    sizes = {each["Key"]: each["Size"] for each in list_objects(bucket, f"{prefix}/", s3=s3)}
     for path in download(directory):
         key = f"{prefix}/{path.relative_to(directory).as_posix()}"
         if sizes.get(key) != path.stat().st_size:

@@ -12,6 +12,10 @@ def make_stack(**changes: Any) -> Stack:
         "environment": "local",
         "region": "us-east-1",
         "bucket": f"scones-local-data-{account}",
+        "models_prefix": "models",
+        "checkpoints_prefix": "checkpoints",
+        "packages_prefix": "packages",
+        "transform_prefix": "transform",
         "protected": False,
         "kms_key_arn": f"arn:aws:kms:us-east-1:{account}:key/some-key",
         "tags": {"Project": "scones", "Environment": "local", "Stack": "scones-local"},
@@ -25,6 +29,8 @@ def make_stack(**changes: Any) -> Stack:
             "pytorch": "registry/pytorch-inference:2.6",
             "image-classification": "registry/image-classification:1",
         },
+        "training_job_prefix": "scones-local-vehicles",
+        "transform_job_prefix": "scones-local-transform",
         "training_instance_types": {"pytorch": "ml.m5.xlarge", "image-classification": "ml.g4dn.xlarge"},
         "training_instance_count": 1,
         "training_spot": False,
@@ -42,7 +48,6 @@ def make_stack(**changes: Any) -> Stack:
         "endpoint_schedule": "scones-local-endpoint-expiry",
         "data_capture_enabled": True,
         "data_capture_uri": f"s3://scones-local-data-{account}/data_capture",
-        "failures_topic_arn": f"arn:aws:sns:us-east-1:{account}:scones-local-failures",
         "vehicles_table": "scones-local-vehicles",
     }
     return Stack(**{**outputs, **changes})

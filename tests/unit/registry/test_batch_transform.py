@@ -24,7 +24,7 @@ from registry.batch_transform import (
 MODEL = "arn:package/3"
 BUCKET = "scones-local-data-123456789012"
 CONFIG = TransformConfig(
-    name_prefix="scones-local-transform-",
+    name_prefix="scones-local-transform",
     bucket="bucket",
     output_prefix="transform",
     role_arn="role",

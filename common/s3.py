@@ -1,0 +1,36 @@
+"""S3 objects: list them, and parse their URLs."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+THREADS = 8  # requests at the same time, below botocore's default pool of 10 connections
+
+
+def list_objects(bucket: str, prefix: str, *, s3: Any) -> Iterator[dict[str, Any]]:
+    """Yield the description of each object below a prefix, as ListObjectsV2 returns it."""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        yield from page.get("Contents", ())
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Return the bucket and the key of an S3 URL.
+
+    Examples
+    --------
+    >>> split_url("s3://bucket/models/job/model.tar.gz")
+    ('bucket', 'models/job/model.tar.gz')
+    """
+    address = urlsplit(url)
+    return address.netloc, address.path.lstrip("/")
+
+
+def sibling_url(url: str, name: str) -> str:
+    """Return the URL of another object in the same folder.
+
+    Examples
+    --------
+    >>> sibling_url("s3://bucket/models/job/model.tar.gz", "output.tar.gz")
+    's3://bucket/models/job/output.tar.gz'
+    """
+    return f"{url.rpartition('/')[0]}/{name}"

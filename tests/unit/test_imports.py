@@ -1,0 +1,74 @@
+"""The import rules of the architecture, checked on the source without importing it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from common.paths import ROOT
+
+# Each package imports only itself and packages to its left
+PACKAGES = ("common", "staging", "training", "registry", "evaluation", "deployment", "scripts")
+CLASSIFIER = "classifier"  # the container's package, which train.py and inference.py import as programs
+PROJECT = {*PACKAGES, "lambdas", "benchmarks", "tests", CLASSIFIER}
+OUTSIDE_EMULATOR = (*PACKAGES, "lambdas", "benchmarks", "tests/unit", "tests/real")
+PYTEST_PLUGIN = "sagelocal.pytest_plugin"
+
+
+def source_files(folder: Path) -> list[Path]:
+    files = sorted(folder.rglob("*.py"))
+    assert files, f"{folder} has no Python files"
+    return files
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    """Yield the absolute name of every module or member that a file imports, inside functions too."""
+    package = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*parents, *filter(None, [node.module])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def violations(folder: Path, forbidden: set[str], *, allowed: str | None = None) -> list[str]:
+    """Return the imports of forbidden top-level packages, except those of the module `allowed`."""
+    return [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in source_files(folder)
+        for module in imported_modules(path)
+        if module.partition(".")[0] in forbidden and not (allowed and f"{module}.".startswith(f"{allowed}."))
+    ]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_package_imports_only_packages_to_its_left(package: str) -> None:
+    allowed = PACKAGES[: PACKAGES.index(package) + 1]
+
+    assert violations(ROOT / package, PROJECT - {*allowed, CLASSIFIER}) == []
+
+
+def test_lambda_functions_import_nothing_of_the_project() -> None:
+    assert violations(ROOT / "lambdas", PROJECT) == []
+
+
+def test_container_code_imports_only_itself() -> None:
+    assert violations(ROOT / "training" / "container", PROJECT - {CLASSIFIER}, allowed="training.container") == []
+
+
+def test_commands_import_no_other_command() -> None:
+    assert violations(ROOT / "scripts", {"scripts"}, allowed="scripts.command") == []
+
+
+@pytest.mark.parametrize("folder", OUTSIDE_EMULATOR)
+def test_project_does_not_import_the_emulator(folder: str) -> None:
+    allowed = PYTEST_PLUGIN if folder.startswith("tests") else None
+
+    assert violations(ROOT / folder, {"emulator", "sagelocal"}, allowed=allowed) == []
+
+
+def test_emulator_imports_nothing_of_the_project() -> None:
+    assert violations(ROOT / "emulator", PROJECT) == []
