@@ -213,4 +213,4 @@ benchmark: $(INSTALLED) ## the table of benchmarks/ for the archive in SOURCE
 
 clean: ## remove what was built here; what is deployed stays
 	@$(CLEANUP)
-	@rm -rf build/$(ENV) build/lambdas .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf build/$(ENV) build/lambdas .mypy_cache .ruff_cache .pytest_cache .coverage*
