@@ -215,4 +215,4 @@ benchmark: $(INSTALLED) ## print the benchmarks for the archive SOURCE
 
 clean: ## delete build results and caches, not deployed resources
 	@$(CLEANUP)
-	@rm -rf build/$(ENV) build/lambdas .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf build/$(ENV) build/lambdas .mypy_cache .ruff_cache .pytest_cache .coverage*

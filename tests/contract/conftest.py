@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.permissions import role_policies
+from tests.contract.permissions import role_policies, trace_requests
 from tests.support.emulator import Emulator, start_emulator
 from tests.support.project import copy_project, unique
 from tests.support.sagemaker import SageMaker
@@ -81,16 +81,19 @@ def local(applied_local: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deploym
 
 @pytest.fixture(scope="session")
 def applied_production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """`prod`, applied without a model."""
-    with new_deployment("prod", tmp_path_factory.mktemp("production")) as deployment:
-        apply(deployment)
+    """`prod` in a VPC, applied without a model; `requests.log` beside the project has the provider's requests."""
+    directory = tmp_path_factory.mktemp("production")
+    with new_deployment("prod", directory, {"TF_VAR_vpc_cidr": "10.0.0.0/24"}) as deployment:
+        apply(deployment, directory / "requests.log")
         yield deployment
 
 
-def apply(deployment: Deployment) -> None:
+def apply(deployment: Deployment, log: Path | None = None) -> None:
     """Apply an environment in a fixture of session scope, which selects its account only for that time."""
     with pytest.MonkeyPatch.context() as patch:
         deployment.select(patch)
+        if log:
+            trace_requests(patch, log)
         deployment.apply()
 
 

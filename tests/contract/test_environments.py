@@ -50,8 +50,8 @@ def test_terraforms_account_tests_pass_and_leave_the_account_empty(
 
 
 @pytest.mark.xdist_group("dev")
-def test_dev_in_a_vpc_is_applied_and_destroyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with new_deployment("dev", tmp_path, {"TF_VAR_vpc_cidr": "10.0.0.0/24"}) as dev:
+def test_dev_is_applied_and_destroyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with new_deployment("dev", tmp_path) as dev:
         # GIVEN
         dev.select(monkeypatch)
         changes = trace_requests(monkeypatch, tmp_path / "changes.log")
@@ -79,7 +79,9 @@ def test_dev_in_a_vpc_is_applied_and_destroyed(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.xdist_group("production")
-def test_prod_is_applied(applied_production: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prod_in_a_vpc_is_applied(
+    applied_production: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     applied_production.select(monkeypatch)
     check_second_plan(applied_production, tmp_path, monkeypatch)
 

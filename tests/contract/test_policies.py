@@ -33,11 +33,10 @@ from tests.support.terraform import Deployment
 pytestmark = pytest.mark.xdist_group("production")
 
 BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
-# Beside prod.tfvars, so that every role and kind of resource exists
+# Beside prod.tfvars, so that with a model and a VPC every role and kind of resource exists
 VARIABLES = {
     "TF_VAR_permissions_boundary": BOUNDARY,
     "TF_VAR_endpoint_hours": "8",
-    "TF_VAR_vpc_cidr": "10.0.0.0/24",
 }
 # Actions that AWS's services perform with a role, beside the calls of our code, with AWS's documentation
 LOG_OUTPUT = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -334,7 +333,7 @@ def test_public_principals_are_recognised(principal: Any) -> None:
 
 
 def test_production_is_destroyed_by_its_deployment_role(
-    production: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    production: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN the table's protection is removed by hand, and so is the model package
     stack = production.stack
@@ -342,11 +341,11 @@ def test_production_is_destroyed_by_its_deployment_role(
     dynamodb.update_table(TableName=stack.vehicles_table, DeletionProtectionEnabled=False)
     for package in sagemaker.list_model_packages()["ModelPackageSummaryList"]:
         sagemaker.delete_model_package(ModelPackageName=package["ModelPackageArn"])
-    log = trace_requests(monkeypatch, tmp_path / "requests.log")
+    log = trace_requests(monkeypatch, production.project.parent / "requests.log")
 
     # WHEN
     production.terraform.apply(production.terraform.plan(destroy=True))
 
-    # THEN
+    # THEN the account is empty, and the role may do all of the first apply and of this
     assert resources(production.account, stack.region) == {}
     assert missing_actions(requested_actions(log), "deploy") == set()
