@@ -340,7 +340,9 @@ def test_production_is_destroyed_by_its_deployment_role(
     dynamodb, sagemaker = (production.account.client(service, stack.region) for service in ("dynamodb", "sagemaker"))
     dynamodb.update_table(TableName=stack.vehicles_table, DeletionProtectionEnabled=False)
     delete_all_objects(production.account.client("s3", stack.region), stack.bucket)
-    for package in sagemaker.list_model_packages()["ModelPackageSummaryList"]:
+    for package in sagemaker.list_model_packages(ModelPackageGroupName=stack.model_package_group)[
+        "ModelPackageSummaryList"
+    ]:
         sagemaker.delete_model_package(ModelPackageName=package["ModelPackageArn"])
     log = trace_requests(monkeypatch, production.project.parent / "requests.log")
 
