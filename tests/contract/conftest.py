@@ -66,6 +66,7 @@ def applied_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployme
     with new_deployment("local", tmp_path_factory.mktemp("local")) as deployment:
         deployment.terraform.init()
         environment = {**os.environ, **deployment.account.environment}
+        environment.pop("AWS_CA_BUNDLE", None)  # the provider cannot use it together with its own HTTP client
         with running_provider(deployment.project / "terraform", environment) as variable:
             deployment = replace(deployment, variables=variable)
             apply(deployment)
