@@ -1,3 +1,3 @@
-"""A local AWS emulator: moto's server with Lambda, Step Functions and SageMaker that run your code."""
+"""A local AWS emulator: moto, extended with Lambda, Step Functions and SageMaker services that run your code."""
 
 __version__ = "0.1.0"

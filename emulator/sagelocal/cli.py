@@ -1,4 +1,7 @@
-"""The command line: `sagelocal serve|start|status|exec|stop`. Imports the server only to serve."""
+"""The command line: `sagelocal serve|start|status|exec|stop`.
+
+Only `serve` imports the server, so that the other commands start quickly.
+"""
 
 import argparse
 import contextlib
@@ -48,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    """Serve until interrupted and exit, without waiting for threads that wait for a response."""
+    """Run the server until it is interrupted, and exit without waiting for threads that still wait for a response."""
     status = 1
     try:
         from sagelocal.core.container_commands import Images
@@ -107,9 +110,11 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="PATH",
-        help="files that describe resources of an earlier emulator, deleted before a new one starts",
+        help="files to delete before a new emulator starts, because they describe resources of an earlier one",
     )
-    by_name["exec"].add_argument("command", nargs="+", metavar="COMMAND", help="after `--`: command and arguments")
+    by_name["exec"].add_argument(
+        "command", nargs="+", metavar="COMMAND", help="after `--`: the command and its arguments"
+    )
     return parser
 
 
@@ -133,5 +138,5 @@ def _add_server_options(parser: argparse.ArgumentParser) -> None:
 def _port(text: str) -> int:
     number = int(text) if text.isdecimal() else -1
     if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535 (got {text!r})")
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 65535 (got {text!r})")
     return number

@@ -1,7 +1,7 @@
-"""The pytest plugin: the fixture `sagelocal` is an emulator for the test session.
+"""The pytest plugin: the fixture `sagelocal` provides an emulator for the test session.
 
-pytest imports this module in every session of an environment in which sagelocal is installed. Its fixtures therefore
-import what they need only when a test uses them.
+pytest imports this module in every session if sagelocal is installed. Its fixtures therefore import other modules only
+when a test uses them.
 """
 
 import json
@@ -21,7 +21,7 @@ class RunningEmulator:
     Parameters
     ----------
     directory
-        For the emulator's log and configuration files.
+        Receives the emulator's log and configuration files.
     images
         Commands by container image: a dictionary in the format of the images file, the path of such a file, or None.
     quotas
@@ -30,7 +30,7 @@ class RunningEmulator:
     Attributes
     ----------
     url
-        Endpoint of every service.
+        Endpoint URL of every service.
     process
         The process, a `subprocess.Popen`.
     log
@@ -54,13 +54,13 @@ class RunningEmulator:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment for a child process whose AWS SDKs call the emulator."""
+        """Environment variables for a child process whose AWS SDKs call the emulator."""
         from sagelocal.core.environment import child_environment
 
         return child_environment(os.environ, self.url)
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
-        """Return the boto3 client of a service and region; it does not retry."""
+        """Return a boto3 client for a service and region, which does not retry requests."""
         import boto3
         from botocore.config import Config
 
@@ -84,13 +84,13 @@ class RunningEmulator:
 
 @pytest.fixture(scope="session")
 def sagelocal_images() -> Configuration:
-    """Commands by container image; override this fixture to run training jobs and endpoints."""
+    """Return the commands by container image; override this fixture to run training jobs and endpoints."""
     return None
 
 
 @pytest.fixture(scope="session")
 def sagelocal_quotas() -> Configuration:
-    """Service quotas; override this fixture to limit instances."""
+    """Return the service quotas; override this fixture to limit the number of instances."""
     return None
 
 
@@ -98,7 +98,7 @@ def sagelocal_quotas() -> Configuration:
 def sagelocal(
     tmp_path_factory: pytest.TempPathFactory, sagelocal_images: Configuration, sagelocal_quotas: Configuration
 ) -> Iterator[RunningEmulator]:
-    """A running emulator, shared by all tests of the session."""
+    """Start an emulator that all tests of the session share, and stop it at the end."""
     directory = tmp_path_factory.mktemp("sagelocal")
     emulator = RunningEmulator(directory, images=sagelocal_images, quotas=sagelocal_quotas)
     yield emulator

@@ -1,1 +1,1 @@
-"""The server, the patching of moto, routing, errors, container commands, quotas and processes."""
+"""The server, patches to moto, request routing, error responses, container commands, quotas and processes."""

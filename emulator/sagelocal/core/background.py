@@ -1,4 +1,7 @@
-"""The emulator as a background process. Standard library only, so that it imports fast."""
+"""Start, find and stop an emulator that runs in the background.
+
+This module imports only the standard library, so that commands start quickly.
+"""
 
 import contextlib
 import fcntl
@@ -18,7 +21,7 @@ from sagelocal.core.environment import READY, STATUS_PATH, child_environment
 from sagelocal.core.errors import SagelocalError
 from sagelocal.core.process import start_time, terminate
 
-START_TIMEOUT = 60.0  # seconds until a new emulator must respond
+START_TIMEOUT = 60.0  # seconds within which a new emulator must respond
 RESPONSE_TIMEOUT = 30.0  # seconds that a running emulator may take to respond on a busy machine
 COMMAND = [sys.executable, "-m", "sagelocal", "serve"]
 
@@ -32,7 +35,7 @@ class State:
     url: str | None
 
     def is_alive(self) -> bool:
-        """Return whether the process runs, and is not another one with the same id."""
+        """Return whether the process still runs; another process with the same id does not count."""
         return start_time(self.pid) == self.started
 
     def is_responding(self) -> bool:
@@ -46,7 +49,7 @@ def log_file(directory: Path) -> Path:
 
 
 def read_state(directory: Path) -> State | None:
-    """Return the recorded state, or None if the state file is missing or unusable."""
+    """Return the recorded state, or None if the state file is missing or invalid."""
     try:
         return State(**json.loads(_state_file(directory).read_text()))
     except (FileNotFoundError, ValueError, TypeError):
@@ -84,7 +87,7 @@ def start(directory: Path, *, arguments: Sequence[str] = (), invalidate: Sequenc
 
 
 def running(directory: Path) -> State:
-    """Return the state of the directory's emulator.
+    """Return the state of the emulator whose state file is in the directory.
 
     Raises
     ------
@@ -138,12 +141,12 @@ def launch(log: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
 
 
 def await_url(process: subprocess.Popen[bytes], log: Path) -> str:
-    """Wait until a launched emulator responds, and return its URL; terminate it otherwise.
+    """Wait until a launched emulator responds, and return its URL; if the wait fails, terminate the emulator.
 
     Raises
     ------
     SagelocalError
-        It ended, or did not respond in time.
+        The emulator ended, or did not respond in time.
     """
     try:
         return _read_url(process, log)
@@ -156,7 +159,7 @@ def await_url(process: subprocess.Popen[bytes], log: Path) -> str:
 def _start_new(directory: Path, arguments: Sequence[str]) -> State:
     process = launch(log_file(directory), arguments)
     started = start_time(process.pid) or ""
-    # recorded before it responds, so that `stop` finds it even if this process is killed
+    # recorded before the emulator responds, so that `stop` finds it even if this process is killed
     _write(directory, State(process.pid, started, None))
     try:
         state = State(process.pid, started, await_url(process, log_file(directory)))
@@ -175,7 +178,7 @@ def _read_url(process: subprocess.Popen[bytes], log: Path) -> str:
             if line.startswith(READY):
                 return line.removeprefix(READY)
         if has_ended:
-            raise SagelocalError(f"the emulator ended during its start; see {log}{_last_line(log)}")
+            raise SagelocalError(f"the emulator ended before it responded; see {log}{_last_line(log)}")
         time.sleep(0.05)
     raise SagelocalError(f"the emulator did not respond within {START_TIMEOUT:.0f} seconds; see {log}{_last_line(log)}")
 

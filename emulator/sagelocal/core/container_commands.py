@@ -28,7 +28,8 @@ class Images:
     def load(cls, path: Path | None) -> "Images":
         """Read an images file: `{"<regex>": {"train": [argv...], "serve": [argv...]}}`.
 
-        `{python}` in a command is the interpreter that runs the emulator. Without a file there are no images.
+        `{python}` in a command stands for the Python interpreter that runs the emulator. Without a file, no image has a
+        command.
 
         Raises
         ------
@@ -41,7 +42,7 @@ class Images:
         return cls(tuple((_pattern(path, text), _commands(path, text, modes)) for text, modes in content.items()))
 
     def command(self, image: str, mode: str) -> list[str] | None:
-        """Return the command for an image and a mode (one of `MODES`), or None if no pattern matches."""
+        """Return the first command for an image and a mode (one of `MODES`), or None if there is no such command."""
         for pattern, modes in self.commands:
             if pattern.fullmatch(image) and mode in modes:
                 return [part.replace("{python}", sys.executable) for part in modes[mode]]

@@ -1,4 +1,4 @@
-"""The running emulator, as each service sees it: its address, scratch directory, clients and configuration."""
+"""The running emulator's address, scratch directory, clients and configuration, for use by the services."""
 
 import re
 import shutil
@@ -24,7 +24,7 @@ class Emulator:
     Attributes
     ----------
     url
-        Endpoint of every service, `http://127.0.0.1:PORT`.
+        Endpoint URL of every service, `http://127.0.0.1:PORT`.
     directory
         Scratch directory, deleted when the emulator stops.
     child_environment
@@ -35,8 +35,8 @@ class Emulator:
     quotas
         Service quotas of the account.
     routes
-        Applications that bypass moto, whose web framework takes longer than a fast model. Each has a pattern for
-        the method and the path, such as `POST /endpoints/name/invocations`.
+        WSGI applications that bypass moto's web framework, which takes longer than a fast model. Each has a pattern
+        for the method and the path, such as `POST /endpoints/name/invocations`.
     """
 
     url: str
@@ -50,7 +50,7 @@ class Emulator:
     _callbacks: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
     def client(self, service: str, region: str) -> Any:
-        """Return the boto3 client of a service and region; all threads share it."""
+        """Return the boto3 client for a service and region, which all threads share."""
         with self._lock:
             key = (service, region)
             if key not in self._clients:
@@ -74,7 +74,7 @@ class Emulator:
         )
 
     def on_stop(self, callback: Callable[[], None]) -> None:
-        """Call `callback` when the emulator stops, in reverse order of registration."""
+        """Register a callback that runs when the emulator stops, in reverse order of registration."""
         self._callbacks.append(callback)
 
     def stop(self) -> None:

@@ -1,28 +1,32 @@
-"""Environment variables that point AWS SDKs at the emulator. Standard library only, so that it imports fast."""
+"""Environment variables that point AWS SDKs at the emulator.
+
+This module imports only the standard library, so that commands start quickly.
+"""
 
 from collections.abc import Mapping
 
+# The user's settings that select neither an account nor an endpoint
 KEPT = {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PAGER", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"}
 DEFAULT_REGION = "us-east-1"
-STATUS_PATH = "/_emulator"  # returns the process id; no bucket name may contain an underscore
+STATUS_PATH = "/_emulator"  # returns the process id; not a valid bucket name, because of the underscore
 READY = "sagelocal is ready at "  # precedes the URL on the server's standard output
 LOOPBACK = ("127.0.0.1", "localhost")
 
 
-def neutral(environment: Mapping[str, str]) -> dict[str, str]:
+def without_aws_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Return an environment without AWS credentials, endpoints and certificates, and without a proxy for loopback."""
     kept = {key: value for key, value in environment.items() if not key.startswith("AWS_") or key in KEPT}
-    return {**kept, **_without_proxy(environment)}
+    return {**kept, **_no_proxy_variables(environment)}
 
 
-def pointing_at(url: str) -> dict[str, str]:
+def sdk_variables(url: str) -> dict[str, str]:
     """Return the variables that point every AWS SDK at the emulator."""
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_EC2_METADATA_DISABLED": "true",
-        # StartSyncExecution and others add a prefix to the host name, which does not resolve for loopback
+        # StartSyncExecution and other operations add a prefix to the host name, which cannot be resolved for loopback
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }
 
@@ -33,7 +37,7 @@ def child_environment(environment: Mapping[str, str], url: str) -> dict[str, str
     Parameters
     ----------
     environment
-        The parent's variables. Without a region among them, the region is us-east-1.
+        The parent's variables. If they set no region, the region is us-east-1.
     url
         The emulator's address.
     """
@@ -42,10 +46,10 @@ def child_environment(environment: Mapping[str, str], url: str) -> dict[str, str
         "AWS_REGION": region or default or DEFAULT_REGION,
         "AWS_DEFAULT_REGION": default or region or DEFAULT_REGION,
     }
-    return {**neutral(environment), **pointing_at(url), **regions}
+    return {**without_aws_settings(environment), **sdk_variables(url), **regions}
 
 
-def _without_proxy(environment: Mapping[str, str]) -> dict[str, str]:
+def _no_proxy_variables(environment: Mapping[str, str]) -> dict[str, str]:
     hosts = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     listed = [host.strip() for host in hosts.split(",") if host.strip()]
     value = ",".join([*listed, *(host for host in LOOPBACK if host not in listed)])

@@ -19,7 +19,7 @@ from moto.core.utils import get_service_model
 
 from sagelocal.core.routing import ApiCall, api_call
 
-# moto warns that no service's model has these codes. They are deliberate and not AWS's.
+# moto warns about error codes that a service's model does not contain, such as the codes below
 warnings.filterwarnings("ignore", message=r"Exception\(_Fault\)")
 
 # AWS's SDKs and Terraform's provider retry 500, 502, 503 and 504 for minutes. None of them retries 501.
@@ -33,9 +33,9 @@ class _Response:
 
 
 class _Fault(ServiceException):
-    """An error that no service's model has.
+    """An error whose code the service's model does not contain.
 
-    moto selects the model by the module of the exception's class, so this class must not be one of moto's.
+    moto selects the model by the module of the exception's class, so this class must not be defined in moto.
     """
 
 
@@ -66,7 +66,7 @@ class ErrorResponses:
 
 
 def _read_form(environ: dict[str, Any]) -> str:
-    """Return the body of a form request, which names the operation; moto can still read it."""
+    """Return the body of a form request, which names the operation, and keep it readable for moto."""
     if not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         return ""
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -75,7 +75,7 @@ def _read_form(environ: dict[str, Any]) -> str:
 
 
 def _is_unrouted(status: str, headers: list[tuple[str, str]]) -> bool:
-    """Return whether the 404 or 405 comes from the web framework and not from a service."""
+    """Return whether a response with status 404 or 405 comes from the web framework and not from a service."""
     types = [value for name, value in headers if name.lower() == "content-type"]
     lengths = [value for name, value in headers if name.lower() == "content-length"]
     return status[:3] in {"404", "405"} and types[:1] == ["text/html; charset=utf-8"] and lengths[:1] != ["0"]

@@ -1,4 +1,4 @@
-"""Configuration files of the user."""
+"""Reading of the user's JSON configuration files."""
 
 import json
 from pathlib import Path

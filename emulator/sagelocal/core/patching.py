@@ -1,7 +1,7 @@
 """Patches to moto's classes and modules.
 
-moto offers no interface for such changes, and a new release may move or rename what is patched. Each patch therefore
-declares the signature that it was written for, and raises an error if moto no longer has it.
+moto offers no interface for such changes, and a new release may move or rename a patched function. Each patch
+therefore declares the parameters that it expects, and raises an error if moto's function has other parameters.
 """
 
 import inspect
@@ -50,9 +50,9 @@ def replace(owner: Owner, name: str, function: Any, *, parameters: tuple[str, ..
     Parameters
     ----------
     owner
-        The class or module that has it.
+        The class or module that contains the original.
     name
-        Its name there.
+        The original's name in `owner`.
     function
         The replacement. For a property this is the getter; an existing setter is kept.
     parameters
@@ -78,7 +78,7 @@ def replace(owner: Owner, name: str, function: Any, *, parameters: tuple[str, ..
         expected = ", ".join(parameters)
         raise MotoChangedError(owner, name, f"has the parameters ({', '.join(actual)}), not ({expected})")
     if inspect.isfunction(function):
-        function.__wrapped__ = original  # type: ignore[attr-defined]  # a second patch then sees moto's parameters
+        function.__wrapped__ = original  # type: ignore[attr-defined]  # a second patch then compares moto's parameters
     setattr(owner, name, _wrap_like(found, function))
     PATCHES.append(Patch(owner, name, original, function))
     return original

@@ -1,4 +1,7 @@
-"""Processes by id and start time, because the system may reuse an id. Standard library only."""
+"""Identify processes by id and start time, because the operating system may reuse an id.
+
+This module imports only the standard library, so that commands start quickly.
+"""
 
 import os
 import signal
@@ -14,7 +17,7 @@ POLL_INTERVAL = 0.02  # seconds
 
 
 def start_time(pid: int) -> str | None:
-    """Return when a process started, in the system's own format, or None for a process that ended or is a zombie."""
+    """Return a process's start time in the operating system's format, or None if it has ended or is a zombie."""
     state, _, started = (_from_proc(pid) if sys.platform == "linux" else _from_ps(pid)).partition(" ")
     return started if state and state[0] not in "ZX" else None
 

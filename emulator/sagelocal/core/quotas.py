@@ -12,7 +12,7 @@ from sagelocal.core.json_file import read_object
 
 
 class QuotaExceededError(Exception):
-    """A request needs more than the quota allows; the message is AWS's."""
+    """A request exceeds a quota; the message is AWS's."""
 
 
 @dataclass(frozen=True)

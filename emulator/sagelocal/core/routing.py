@@ -26,7 +26,7 @@ MODEL_BY_SIGNING_NAME = {
 
 @dataclass(frozen=True)
 class ApiCall:
-    """A service, by the name of its model in botocore, and an operation."""
+    """An operation of a service; `service` is the name of the service's model in botocore."""
 
     service: str
     operation: str
@@ -48,7 +48,7 @@ def api_call(environ: dict[str, Any], form: str) -> ApiCall:
     Returns
     -------
     ApiCall
-        The method and path take the place of an unknown operation.
+        If the operation is unknown, `operation` contains the method and the path.
     """
     service = _service(environ)
     target = environ.get("HTTP_X_AMZ_TARGET")

@@ -1,4 +1,4 @@
-"""The server: moto's patched services behind cheroot, on loopback, in one process."""
+"""The server: serves moto's patched services on the loopback interface, with cheroot."""
 
 import io
 import json
@@ -16,13 +16,13 @@ from cheroot.wsgi import Gateway_10, Server
 
 from sagelocal.core.container_commands import Images
 from sagelocal.core.emulator import Emulator
-from sagelocal.core.environment import READY, STATUS_PATH, neutral, pointing_at
+from sagelocal.core.environment import READY, STATUS_PATH, sdk_variables, without_aws_settings
 from sagelocal.core.errors import SagelocalError
 from sagelocal.core.quotas import Quotas
 
 HOST = "127.0.0.1"
 THREADS = 32
-MIN_IDLE_THREADS = 8  # below this number, ADDED_THREADS are started
+MIN_IDLE_THREADS = 8  # with fewer idle threads, the server starts ADDED_THREADS more
 ADDED_THREADS = 32
 SEND_BUFFER = 1 << 16  # bytes
 KEEP_ALIVE = 3600  # seconds until an unused connection is closed
@@ -31,8 +31,8 @@ KEEP_ALIVE = 3600  # seconds until an unused connection is closed
 class _Workers(ThreadPool):
     """A thread pool that grows with the number of concurrent requests.
 
-    A request may wait for requests to this same server, such as a state machine's task or a function that calls AWS.
-    With a fixed number of threads, all of them could wait for each other.
+    A request may wait for other requests to this server: a state machine calls services, and so do Lambda functions.
+    With a fixed number of threads, all threads could wait for requests that no thread is free to handle.
     """
 
     def put(self, connection: HTTPConnection) -> None:
@@ -45,9 +45,9 @@ class _Workers(ThreadPool):
 class _Request(HTTPRequest):
     """A request whose response is sent in one write.
 
-    AWS's SDK for Go sometimes closes its connection when the head of a response arrives, cannot read a body that
-    arrives later, and retries (aws-sdk-go-v2, issues 1825 and 2737). Terraform then creates a resource twice. The SDK
-    has already read a body of up to 4096 bytes that arrives together with the head.
+    AWS's SDK for Go sometimes closes its connection when the head of a response arrives. If the body arrives later, the
+    SDK cannot read it and retries the request (aws-sdk-go-v2, issues 1825 and 2737), so that Terraform creates a
+    resource twice. If the body arrives with the head, the SDK has already read up to 4096 bytes of it.
     """
 
     def respond(self) -> None:
@@ -67,15 +67,15 @@ class _Connection(HTTPConnection):
 
 
 class _Gateway(Gateway_10):
-    """The WSGI gateway, with the details of the raw request that moto needs."""
+    """A WSGI gateway that adds details of the raw request, which moto needs."""
 
     def get_environ(self) -> dict[str, Any]:  # type: ignore[override]
-        """Return the WSGI environment."""
+        """Return the WSGI environment with moto's additional keys."""
         environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
         environ["RAW_URI"] = environ["REQUEST_URI"]
         environ["wsgi.input_terminated"] = True  # a chunked body has no Content-Length
         names = [name.decode("latin-1") for name in self.req.inheaders]
-        # as in moto's server: names of S3 metadata may have underscores, which WSGI does not distinguish from dashes
+        # names of S3 metadata may contain underscores, which WSGI does not distinguish from dashes
         environ["moto.preserved_header_names"] = {
             "HTTP_" + name.upper().replace("-", "_"): name
             for name in names
@@ -85,7 +85,7 @@ class _Gateway(Gateway_10):
 
 
 def serve(*, port: int, images: Images, quotas: Quotas) -> None:
-    """Run the emulator until SIGINT or SIGTERM raises KeyboardInterrupt; all child processes end before it returns.
+    """Run the emulator until SIGINT or SIGTERM raises KeyboardInterrupt, then end all child processes.
 
     Parameters
     ----------
@@ -99,11 +99,11 @@ def serve(*, port: int, images: Images, quotas: Quotas) -> None:
     Raises
     ------
     SagelocalError
-        The port is in use, or the installed moto differs from the release that the patches were written for.
+        The port cannot be used, or the installed release of moto differs from the one that the patches expect.
     """
     server = _bind(port)
     url = f"http://{HOST}:{server.bind_addr[1]}"
-    emulator = Emulator(url, Path(tempfile.mkdtemp(prefix="sagelocal-")), pointing_at(url), images, quotas)
+    emulator = Emulator(url, Path(tempfile.mkdtemp(prefix="sagelocal-")), sdk_variables(url), images, quotas)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -127,14 +127,15 @@ def _bind(port: int) -> Server:
         server.prepare()
     except OSError:
         raise SagelocalError(
-            f"port {port} of {HOST} is in use: choose another one with --port, or omit --port to use a free one"
+            f"port {port} of {HOST} is in use or requires privileges: choose another port with --port, or omit --port "
+            "to use a free one"
         ) from None
     return server
 
 
 def _prepare_environment(url: str) -> None:
-    """Set the variables that some modules of moto read when they are imported."""
-    variables = neutral(os.environ)
+    """Remove the user's AWS settings, and set the variables that moto's modules read when they are imported."""
+    variables = without_aws_settings(os.environ)
     os.environ.clear()
     os.environ.update(variables)
     os.environ["MOTO_PORT"] = url.rsplit(":", 1)[1]

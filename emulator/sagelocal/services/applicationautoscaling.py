@@ -1,4 +1,4 @@
-"""Application Auto Scaling: tags of scalable targets, which Terraform's provider lists with each target."""
+"""Application Auto Scaling: tags of scalable targets, which Terraform's provider reads."""
 
 import json
 from typing import Any

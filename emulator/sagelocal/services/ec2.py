@@ -1,4 +1,4 @@
-"""EC2: descriptions of security group rules, which moto stores only for rules with IP addresses."""
+"""EC2: stores descriptions of security group rules that refer to security groups or prefix lists."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ PARAMETERS = (
 
 
 def install(emulator: Emulator) -> None:
-    """Store the descriptions of rules for security groups and prefix lists."""
+    """Store the descriptions of rules that refer to security groups or prefix lists."""
 
     def create(rule: Any, *arguments: Any, **named: Any) -> None:
         create_original(rule, *arguments, **named)

@@ -1,6 +1,6 @@
-"""CloudWatch Logs: metric filters, which moto stores, publish metrics from log events.
+"""CloudWatch Logs: publishes metrics from log events, as the metric filters specify that moto stores.
 
-Filter patterns for JSON events with comparisons joined by `&&` are supported. Any other pattern matches nothing.
+A filter pattern can contain comparisons of a JSON event's values, joined by `&&`. Other patterns match no event.
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 """
 
@@ -54,7 +54,7 @@ def matches(pattern: str, event: Any) -> bool:
 
 
 def value_at(event: Any, path: str) -> Any:
-    """Return the value at a path, such as `a.b`, or None if there is none."""
+    """Return the value at a path, such as `a.b`, or None if the event has no such value."""
     for name in path.split("."):
         event = event.get(name) if isinstance(event, dict) else None
     return event

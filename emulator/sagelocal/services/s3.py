@@ -1,4 +1,4 @@
-"""S3: bucket policies with conditions, EventBridge notifications, deletion of delete markers."""
+"""S3: fixes of bucket policies, EventBridge notifications and the deletion of delete markers."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from sagelocal.core.patching import add, replace
 
 
 def install(emulator: Emulator) -> None:
-    """Patch moto's buckets."""
+    """Install the fixes into moto."""
     replace(FakeBucket, "get_permission", _get_permission, parameters=("action", "resource"))
     # moto calls `dispose` on every version that it deletes, but delete markers do not have it
     add(FakeDeleteMarker, "dispose", lambda marker: None)
@@ -21,7 +21,7 @@ def install(emulator: Emulator) -> None:
 
 
 def _get_permission(bucket: Any, action: str, resource: str) -> PermissionResult:
-    """Evaluate a bucket policy without the statements that have a condition.
+    """Evaluate a bucket policy, except for statements with a condition.
 
     moto treats every condition as met, so "deny unless TLS" would deny every request.
     """
@@ -34,7 +34,7 @@ def _get_permission(bucket: Any, action: str, resource: str) -> PermissionResult
 
 
 def _show_eventbridge() -> None:
-    """Return EventBridgeConfiguration, which moto stores and applies but does not return."""
+    """Make GetBucketNotificationConfiguration return EventBridgeConfiguration, which moto applies but omits."""
 
     def get_bucket_notification(request: Any) -> Any:
         configuration = request.backend.get_bucket_notification_configuration(request.bucket_name)

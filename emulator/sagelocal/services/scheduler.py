@@ -1,4 +1,4 @@
-"""EventBridge Scheduler: moto stores schedules, and this module invokes their targets on time."""
+"""EventBridge Scheduler: invokes the targets of the schedules that moto stores."""
 
 import json
 import re
@@ -25,7 +25,7 @@ UPDATE_PARAMETERS = (
     *("description", "end_date", "flexible_time_window", "group_name", "kms_key_arn", "name", "schedule_expression"),
     *("schedule_expression_timezone", "start_date", "state", "target"),
 )
-# For each schedule, when it was last updated or invoked
+# The time of each schedule's last update or invocation
 LastTimes = WeakKeyDictionary[Schedule, datetime]
 # Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
 UNIVERSAL = re.compile(r"arn:[^:]+:scheduler:::aws-sdk:(?P<service>[^:]+):(?P<action>[^:.]+)")
@@ -55,18 +55,18 @@ def next_time(expression: str, zone: str, after: datetime) -> datetime | None:
     Returns
     -------
     datetime or None
-        None if it is not due again.
+        None if the schedule is not due again.
     """
-    once = re.fullmatch(r"at\(([^)]+)\)", expression)
-    if once:
-        moment = datetime.fromisoformat(once[1]).replace(tzinfo=ZoneInfo(zone))
+    one_time = re.fullmatch(r"at\(([^)]+)\)", expression)
+    if one_time:
+        moment = datetime.fromisoformat(one_time[1]).replace(tzinfo=ZoneInfo(zone))
         return moment if moment > after else None
-    often = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
-    return after + timedelta(**{f"{often[2]}s": int(often[1])}) if often else None
+    recurring = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
+    return after + timedelta(**{f"{recurring[2]}s": int(recurring[1])}) if recurring else None
 
 
 def _restart_on_update(last_times: LastTimes) -> None:
-    """Count the interval of an updated schedule from the update."""
+    """Restart the interval of a schedule when it is updated."""
 
     def update_schedule(backend: Any, *arguments: Any, **named: Any) -> Any:
         schedule = original(backend, *arguments, **named)
@@ -117,7 +117,7 @@ def _retry(call: Callable[[], object], schedule: Schedule, stopped: threading.Ev
             call()
             return
         except (ClientError, BotoCoreError) as error:
-            print(f"schedule {schedule.name}: {error}", file=sys.stderr)
+            print(f"schedule {schedule.name}: cannot invoke the target: {error}", file=sys.stderr)
         if time.monotonic() + pause > deadline or stopped.wait(pause):
             return
         pause = min(2 * pause, MAX_BACKOFF)

@@ -1,4 +1,4 @@
-"""SQS: redrive policies as compact JSON, as AWS returns them; Terraform's provider compares the text."""
+"""SQS: returns redrive policies as compact JSON, like AWS, because Terraform's provider compares the text."""
 
 import json
 from typing import Any

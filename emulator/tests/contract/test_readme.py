@@ -14,7 +14,7 @@ def test_quick_start_prints_what_the_readme_says(tmp_path: Path) -> None:
     # GIVEN
     text = README.read_text()
     container, quick_start, *_ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    expected = re.search(r"It prints:\n```\n(.*?)```", text, re.DOTALL)
+    expected = re.search(r"The script prints:\n```\n(.*?)```", text, re.DOTALL)
     (tmp_path / "container.py").write_text(container)
     command = ["{python}", str(tmp_path / "container.py")]
     emulator = RunningEmulator(

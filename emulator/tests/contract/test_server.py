@@ -14,7 +14,7 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from sagelocal.core.environment import pointing_at
+from sagelocal.core.environment import sdk_variables
 from sagelocal.core.process import start_time
 from sagelocal.pytest_plugin import RunningEmulator
 
@@ -35,7 +35,8 @@ def test_port_in_use_is_reported_in_one_line(emulator: Any) -> None:
     # THEN
     assert ended.returncode == 1
     assert ended.stderr.splitlines() == [
-        f"error: port {port} of 127.0.0.1 is in use: choose another one with --port, or omit --port to use a free one"
+        f"error: port {port} of 127.0.0.1 is in use or requires privileges: choose another port with --port, "
+        "or omit --port to use a free one"
     ]
 
 
@@ -60,7 +61,7 @@ def test_shutdown_leaves_no_process_and_no_directory(
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
-    for variable, value in pointing_at("http://127.0.0.1:9").items():
+    for variable, value in sdk_variables("http://127.0.0.1:9").items():
         monkeypatch.setenv(variable, value)
     running = RunningEmulator(tmp_path)
     name = make_function(running, "import os\ndef main(event, context):\n    return os.getpid()\n")

@@ -1,4 +1,4 @@
-"""Lambda: functions run in execution environments, which are processes."""
+"""Lambda: runs functions in execution environments, which are child processes."""
 
 from sagelocal.services.awslambda.invoke import install
 

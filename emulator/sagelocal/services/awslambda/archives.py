@@ -1,4 +1,4 @@
-"""Function code and layers on disk, unpacked once per content."""
+"""Unpacks the zip files of functions and layers to disk, once per content."""
 
 import io
 import shutil
@@ -46,8 +46,9 @@ def _unpack(content: bytes, target: Path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as opened:
             members = opened.infolist()
-            if sum(member.file_size for member in members) > MAX_BYTES:
-                raise InvalidZipError(f"its content exceeds {MAX_BYTES} bytes")
+            size = sum(member.file_size for member in members)
+            if size > MAX_BYTES:
+                raise InvalidZipError(f"its content must not exceed {MAX_BYTES} bytes (got {size})")
             for member in members:
                 _unpack_member(opened, member, target)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
@@ -58,7 +59,7 @@ def _unpack_member(opened: zipfile.ZipFile, member: zipfile.ZipInfo, target: Pat
     name = PurePosixPath(member.filename)
     mode = member.external_attr >> 16
     if name.is_absolute() or ".." in name.parts or stat.S_ISLNK(mode):
-        raise InvalidZipError(f"{member.filename!r} is a link or a path outside the file")
+        raise InvalidZipError(f"{member.filename!r} is a link or is outside the archive: remove it")
     path = target / name
     if member.is_dir():
         path.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from sagelocal.services.awslambda.runtime import command
 from sagelocal.services.awslambda.runtime_api import Invocation, RuntimeApi
 
 INIT_TIMEOUT = 10.0  # seconds, AWS's limit on a function's initialization
-# Variables that a function inherits from this machine; it sees no other
+# The only variables that a function inherits from the emulator's environment
 INHERITED = (
     "PATH",
     "LD_LIBRARY_PATH",
@@ -34,20 +34,20 @@ class ExecutionEnvironment:
     Parameters
     ----------
     function
-        The function version that it runs.
+        The function version that the environment runs.
     paths
         Directories on the import path: the function's code, its layers, the runtime.
     aws
         Variables that point AWS SDKs at the emulator.
     scratch
-        Parent of the directory that serves as the function's /tmp.
+        Parent of the function's temporary directory (TMPDIR).
 
     Attributes
     ----------
     idle_since
-        End of the last invocation, by the monotonic clock.
+        End of the last invocation, as a value of `time.monotonic()`.
     retired
-        True if its function was updated or deleted during an invocation, after which the environment ends.
+        Whether the function has been updated or deleted; the environment ends after the current invocation.
     """
 
     def __init__(self, function: Function, *, paths: list[Path], aws: dict[str, str], scratch: Path) -> None:
@@ -73,11 +73,11 @@ class ExecutionEnvironment:
 
     @property
     def usable(self) -> bool:
-        """Whether it can run another invocation."""
+        """Whether the environment can run another invocation."""
         return not self.retired and self._process.poll() is None and self._api.init_error is None
 
     def invoke(self, payload: bytes, arn: str) -> Result:
-        """Run the function once; `usable` may have changed afterwards."""
+        """Run the function once and return the result; `usable` may be False afterwards."""
         invocation = Invocation(payload, arn, self.function.timeout)
         init = self._await_init()
         start = time.monotonic()
@@ -98,7 +98,7 @@ class ExecutionEnvironment:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _end_process(self) -> None:
-        with contextlib.suppress(ProcessLookupError):  # it may have ended already
+        with contextlib.suppress(ProcessLookupError):  # the process has already ended
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
@@ -107,7 +107,7 @@ class ExecutionEnvironment:
         self._api.abandon()
 
     def _await_init(self) -> float | None:
-        """Wait until it is ready; return the initialization time in seconds for the first invocation, else None."""
+        """Wait until the process is ready; return the initialization time in seconds, or None for a warm start."""
         if not self._first:
             return None
         self._first = False
@@ -139,7 +139,7 @@ class ExecutionEnvironment:
         return _error("Runtime.ExitError", invocation, f"Runtime exited with error: {ending}")
 
     def _take_log(self, invocation: Invocation, *, seconds: float, init: float | None) -> str:
-        """Return what was written since the last call, and truncate the file, to which the process appends."""
+        """Return the log of the invocation, and truncate the file to which the process appends its output."""
         self._log.seek(0)
         written = self._log.read().decode("utf-8", "replace")
         self._log.truncate(0)

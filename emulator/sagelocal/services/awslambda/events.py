@@ -17,7 +17,7 @@ THROTTLED_WAIT = 0.5  # seconds before a throttled event is retried
 
 
 class Events:
-    """Background threads that run events."""
+    """Runs asynchronous invocations in background threads."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
@@ -25,12 +25,12 @@ class Events:
         emulator.on_stop(self._stopping.set)
 
     def accept(self, run: Callable[[], Result], version: Any, arn: str, payload: bytes) -> None:
-        """Run an event in the background.
+        """Invoke a function with an event in the background.
 
         Parameters
         ----------
         run
-            Makes one attempt.
+            Invokes the function once.
         version
             moto's record of the function version.
         arn
@@ -57,7 +57,7 @@ class Events:
             self._send(version.dead_letters.get("TargetArn"), payload.decode(), arn)
 
     def _attempt(self, run: Callable[[], Result]) -> Result | None:
-        """Make one attempt, as soon as it is not throttled; return None if the emulator stops first."""
+        """Invoke the function once it is not throttled; return None if the emulator stops before."""
         while not self._stopping.is_set():
             try:
                 return run()
@@ -72,7 +72,8 @@ class Events:
         service, region, name = target.split(":")[2], target.split(":")[3], target.split(":")[-1]
         client = self._emulator.client(service, region) if service in {"sqs", "sns", "lambda"} else None
         if client is None:
-            print(f"{source}: sagelocal does not support the destination {target}", file=sys.stderr, flush=True)
+            message = f"{source}: sagelocal does not support the destination {target}: use SQS, SNS or Lambda"
+            print(message, file=sys.stderr, flush=True)
         elif service == "sqs":
             client.send_message(QueueUrl=client.get_queue_url(QueueName=name)["QueueUrl"], MessageBody=message)
         elif service == "sns":

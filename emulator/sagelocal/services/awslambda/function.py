@@ -1,11 +1,11 @@
-"""Functions and results, as the pool of execution environments uses them."""
+"""Data classes for functions and the results of invocations."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip file; two are equal if their digests are."""
+    """A zip file; archives with the same digest are equal."""
 
     sha256: str
     content: bytes = field(repr=False, compare=False)
@@ -22,15 +22,15 @@ class Logging:
 
 @dataclass(frozen=True)
 class Function:
-    """One version of a function. An environment is reused while its function is unchanged.
+    """One version of a function. An execution environment is reused only for an equal `Function`.
 
     Attributes
     ----------
     arn
         ARN without a qualifier.
     memory
-        In MB; reported and not enforced, because a limit on the address space kills interpreters that use far less
-        memory.
+        In MB. Reported but not enforced, because a limit on the address space would also stop processes that use far
+        less memory.
     timeout
         In seconds.
     """

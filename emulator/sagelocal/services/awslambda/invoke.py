@@ -1,4 +1,4 @@
-"""The Invoke operation, which replaces moto's Docker-based one."""
+"""The Invoke operation, which replaces moto's implementation with Docker."""
 
 import base64
 import functools
@@ -34,7 +34,7 @@ INVOKE_PARAMETERS = ("function_name", "qualifier", "body", "headers", "response_
 
 
 def install(emulator: Emulator) -> None:
-    """Replace moto's invocations, and end environments when a function is updated or deleted."""
+    """Replace moto's invocations, and end execution environments when a function is updated or deleted."""
     pool = Pool(emulator.directory / "lambda", emulator.child_environment)
     emulator.on_stop(pool.close)
     invoker = Invoker(pool, Events(emulator))
@@ -53,7 +53,7 @@ def install(emulator: Emulator) -> None:
 
 
 class Invoker:
-    """Runs invocations of both kinds, and writes their logs and metrics."""
+    """Runs synchronous and asynchronous invocations, and writes their logs and metrics."""
 
     def __init__(self, pool: Pool, events: Events) -> None:
         self._pool = pool
@@ -88,7 +88,7 @@ class Invoker:
         run = functools.partial(self._run, version, arn, payload)
         response_headers["X-Amz-Executed-Version"] = str(version.version)
         if kind == "Event":
-            _function(version)  # an unsupported runtime is an error of the request
+            _function(version)  # an unsupported runtime is an error in the response to the request
             self._events.accept(run, version, arn, payload)
             return b""
         if kind == "DryRun":
@@ -138,7 +138,7 @@ def _read_qualifier() -> None:
 
 
 def _resolve(backend: Any, name: str, qualifier: str | None) -> tuple[Any, str]:
-    """Return the version of a name and a qualifier, and the ARN in the request."""
+    """Return moto's function version for a name and a qualifier, and the ARN with the requested qualifier."""
     version = backend.get_function(name, qualifier)
     requested = _qualifier(name, qualifier)
     arn = _unqualified(version.function_arn)
@@ -148,12 +148,12 @@ def _resolve(backend: Any, name: str, qualifier: str | None) -> tuple[Any, str]:
 
 
 def _qualifier(name: str, qualifier: str | None) -> str | None:
-    """Return the qualifier of a function name or ARN, or else the separate one."""
+    """Return the qualifier in a function name or ARN, or else the value of the parameter `Qualifier`."""
     return name.split(":function:")[-1].partition(":")[2] or qualifier
 
 
 def _route(backend: Any, version: Any, qualifier: str) -> Any:
-    """Return a version at random, with the weights of the alias."""
+    """Choose a version by the weights of an alias; return `version` if the qualifier is not such an alias."""
     aliases = {alias.name: alias for alias in backend.list_aliases(version.function_name)}
     routing = getattr(aliases.get(qualifier), "routing_config", None) or {}
     chance = random.random()  # noqa: S311 (not a secret)
@@ -165,7 +165,7 @@ def _route(backend: Any, version: Any, qualifier: str) -> Any:
 
 
 def _function(version: Any) -> Function:
-    """Return the pool's description of moto's function version."""
+    """Convert moto's function version to a `Function`."""
     runtime = version.run_time or ""
     if version.package_type != "Zip" or not runtime.startswith("python"):
         raise UnsupportedRuntimeError(runtime or "container images")
@@ -201,7 +201,7 @@ def _payload(body: Any, *, limit: int) -> bytes:
 
 
 def _reserved(version: Any) -> int | None:
-    """Return the reserved concurrency, which moto stores with the unpublished version and which applies to all."""
+    """Return the function's reserved concurrency, which moto stores with the unpublished version."""
     latest = get_backend(version.account_id, version.region).get_function(version.function_name)
     return None if latest.reserved_concurrency is None else int(latest.reserved_concurrency)
 

@@ -1,4 +1,4 @@
-"""The pool of execution environments: warm ones are reused, and each concurrent invocation has its own."""
+"""The pool of execution environments: reuses idle environments, and starts one if all are busy."""
 
 import os
 import threading
@@ -16,7 +16,7 @@ from sagelocal.services.awslambda.runtime import create_runtime, import_paths
 
 IDLE_SECONDS = 300.0
 REAP_INTERVAL = 30.0
-# Concurrent invocations of all functions; more of them wait, because one machine cannot run AWS's thousand at once
+# Concurrent invocations of all functions. Others wait, because one machine cannot run 1000 at once, AWS's default limit
 MAX_CONCURRENCY = max(16, 4 * (os.cpu_count() or 1))
 
 
@@ -26,7 +26,7 @@ class Pool:
     Parameters
     ----------
     directory
-        For unpacked code and the directories of the environments.
+        Receives unpacked code and the directories of the environments.
     aws
         Variables that point AWS SDKs at the emulator.
     """
@@ -77,9 +77,9 @@ class Pool:
                 self._busy[function.arn] -= 1
 
     def retire(self, arn: str, version: str | None = None) -> None:
-        """End the environments of a function that was updated or deleted, of one version or of all.
+        """End the environments of a function that was updated or deleted; `version` None stands for all versions.
 
-        Busy environments end after their invocation.
+        Busy environments end after their current invocation.
         """
 
         def is_retired(environment: ExecutionEnvironment) -> bool:

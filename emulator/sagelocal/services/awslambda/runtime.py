@@ -1,6 +1,6 @@
-"""The Python runtime of functions: AWS's runtime interface client and boto3, and no other installed package.
+"""The Python runtime of functions, which contains only AWS's runtime interface client and boto3.
 
-A function that imports a package which its code or a layer does not contain fails, as on AWS.
+As on AWS, a function cannot import any other package that its code and its layers do not contain.
 """
 
 import re
@@ -30,7 +30,7 @@ def import_paths(layer: Path) -> list[Path]:
 
 
 def command(handler: str) -> list[str]:
-    """Return the command of an execution environment, without this Python's site-packages (-S)."""
+    """Return the command of an execution environment; `-S` excludes the emulator's site-packages."""
     return [sys.executable, "-S", "-m", "awslambdaric", handler]
 
 

@@ -19,7 +19,7 @@ CLOSE_INTERVAL = 0.5  # seconds until the server notices a shutdown
 
 @dataclass
 class Invocation:
-    """A pending invocation; `done` is set with a `response` or an `error`, or with neither if the process ends."""
+    """A pending invocation; when `done` is set, it has a `response` or an `error`, or neither if the process ended."""
 
     payload: bytes
     arn: str
@@ -43,7 +43,7 @@ class Invocation:
 
 
 class RuntimeApi:
-    """The server that the process of an environment calls.
+    """The HTTP server that the process of an execution environment calls.
 
     Attributes
     ----------
@@ -143,4 +143,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Write no log."""
+        """Write no access log."""

@@ -10,7 +10,7 @@ from sagelocal.services.cloudwatch.alarms import Alarms
 
 
 def install(emulator: Emulator) -> None:
-    """Evaluate metric alarms, and add PutCompositeAlarm, whose rule is stored and not evaluated."""
+    """Evaluate metric alarms, and add PutCompositeAlarm, which stores composite alarms without evaluating them."""
     alarms = Alarms(emulator)
     emulator.on_stop(alarms.stop)
     add(CloudWatchResponse, "put_composite_alarm", _put_composite_alarm)

@@ -97,7 +97,8 @@ class Alarms:
 def evaluate(alarm: Alarm, data: Sequence[MetricDatumBase], now: datetime) -> tuple[str, str]:
     """Return an alarm's state and the reason.
 
-    AWS evaluates whole minutes. Here the last period ends now, so that an alarm reacts to a data point at once.
+    Unlike on AWS, periods do not begin at full minutes: the last period ends at `now`, so that an alarm reacts to a
+    data point at once.
 
     Raises
     ------
@@ -157,7 +158,9 @@ def _select(data: Sequence[MetricDatumBase], namespace: str, name: str, dimensio
 
 
 def statistic(data: Sequence[Any], name: str) -> float | None:
-    """Return a CloudWatch statistic (`Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount`, `p99`), or None of no data.
+    """Return a statistic of data points, or None if there are none.
+
+    `name` is `Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount` or a percentile such as `p99`.
 
     Percentiles ignore statistic sets, as on AWS.
     """
@@ -195,7 +198,7 @@ def calculate(expression: str, values: Mapping[str, float | None]) -> float | No
     Raises
     ------
     UnsupportedAlarmError
-        The expression contains anything else.
+        The expression contains any other operator or function.
     """
 
     def value(node: ast.expr) -> float | None:

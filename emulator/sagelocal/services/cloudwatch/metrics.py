@@ -1,4 +1,4 @@
-"""Metrics that emulated services publish."""
+"""Publishes the metrics of emulated services."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 
 
 def put(account: str, region: str, namespace: str, dimensions: Mapping[str, str], values: Mapping[str, float]) -> None:
-    """Publish one value of each metric with the current time, without the cost of a request.
+    """Publish one value of each metric, at the current time and without an HTTP request.
 
     Parameters
     ----------

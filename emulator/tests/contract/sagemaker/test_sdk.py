@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from sagelocal.core.environment import neutral, pointing_at
+from sagelocal.core.environment import sdk_variables, without_aws_settings
 
 from ..functions import unique
 from .resources import SageMaker
@@ -54,7 +54,7 @@ def sdk(sagemaker: SageMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for name in ("SAGEMAKER_USER_CONFIG_OVERRIDE", "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"):
         monkeypatch.setenv(name, str(config))
     monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
-    for name, value in {**neutral({}), **pointing_at(sagemaker.emulator.url)}.items():
+    for name, value in {**without_aws_settings({}), **sdk_variables(sagemaker.emulator.url)}.items():
         monkeypatch.setenv(name, value)
     from sagemaker.core.helper.session_helper import Session
 

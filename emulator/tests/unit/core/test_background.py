@@ -176,7 +176,7 @@ def test_failed_start_reports_the_last_line_of_the_log(directory: Path, program:
     # GIVEN
     program.write_text(FAILING)
     # WHEN / THEN
-    message = r"the emulator ended during its start; see .*emulator\.log: port 1 is in use$"
+    message = r"the emulator ended before it responded; see .*emulator\.log: port 1 is in use$"
     with pytest.raises(SagelocalError, match=message):
         start(directory)
     assert read_state(directory) is None

@@ -145,7 +145,7 @@ def test_invalid_port_is_reported_with_its_value(port: str, capsys: pytest.Captu
     # WHEN / THEN
     with pytest.raises(SystemExit):
         main(["serve", f"--port={port}"])
-    assert f"a port is a number from 0 to 65535 (got '{port}')" in capsys.readouterr().err
+    assert f"must be a number from 0 to 65535 (got '{port}')" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("action", ["serve", "start", "status", "exec", "stop"])
