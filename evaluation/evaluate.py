@@ -138,7 +138,7 @@ def check_run_is_current(
     images: str,
     environment: str,
 ) -> None:
-    """Check that a run used what is deployed and staged now.
+    """Check that a run used the model, the settings and the images that are deployed and staged now.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def check_run_is_current(
     Raises
     ------
     OperatorError
-        The run used something else; the message says what.
+        The run used others; the message says which.
     """
     compared = {
         "endpoint configuration": (run["endpoint_config"], endpoint_config),

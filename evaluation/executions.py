@@ -153,7 +153,7 @@ def wait_for_end(
 def find_in_output(states: Any, arn: str, output: str | None, name: str) -> Any:
     """Return the value of `name` in an execution's output, or in the output of its last state that has it.
 
-    An execution that failed has no output of its own. Returns None if no state has a value.
+    A failed execution has no output. Returns None if no state has a value.
     """
     if (value := _field(output, name)) is not None:
         return value

@@ -204,7 +204,7 @@ def points(records: Sequence[Record]) -> list[Point]:
 def write_figures(monitoring: Monitoring, directory: Path) -> None:
     """Write both figures as PNG."""
     write(directory / "confidence.png", figures.as_png(lambda theme: draw_confidence(theme, monitoring)))
-    write(directory / "doubtful.png", figures.as_png(lambda theme: draw_low_confidence(theme, monitoring)))
+    write(directory / "low_confidence.png", figures.as_png(lambda theme: draw_low_confidence(theme, monitoring)))
 
 
 def draw_confidence(theme: figures.Theme, monitoring: Monitoring) -> Any:

@@ -101,7 +101,7 @@ def job_rows(job: Mapping[str, Any], version: Version) -> Rows:
         yield "", f"{job['TrainingStartTime']:%F %T} to {ended:%F %T} UTC, {seconds or 0} s"
     yield "", f"{resources['InstanceCount']} x {resources['InstanceType']}"
     yield "", str(job["AlgorithmSpecification"].get("TrainingImage", "no image"))
-    # the SageMaker SDK adds hyperparameters of its own, and quotes the others
+    # the SageMaker SDK adds its own hyperparameters, and quotes the others
     given = {key: str(value).strip('"') for key, value in job["HyperParameters"].items() if "sagemaker_" not in key}
     yield "hyperparameters", " ".join(f"{key}={value}" for key, value in sorted(given.items()))
     yield "code", version.properties.get("code", "unknown")

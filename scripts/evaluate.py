@@ -31,7 +31,8 @@ def main(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        There is no run, it used something else than what is deployed now, or it has no predictions.
+        There is no run, it used another model or other settings or images than the current ones, or it has no
+        predictions.
     """
     stack = environment.stack
     run = read_run(environment.directory)

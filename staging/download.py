@@ -35,7 +35,7 @@ TRANSIENT = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTP
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where a file was downloaded from; stored beside it, so that only the same content is resumed.
+    """Where a file was downloaded from; stored next to it, so that only the same content is resumed.
 
     Attributes
     ----------

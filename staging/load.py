@@ -1,4 +1,4 @@
-"""Load: make a bucket hold a data set; upload only what changed and delete only what staging wrote before."""
+"""Load: upload the objects of a data set that changed, and delete those that only an earlier one has."""
 
 import base64
 import json
@@ -88,7 +88,7 @@ def _size(dataset: Dataset, split: str) -> SplitSize:
 
 
 def _list(client: Any, bucket: str) -> dict[str, Mapping[str, Any]]:
-    """Return all objects where staging writes, by key; the slash excludes `test.lst` from `test/`."""
+    """Return the objects below staging's prefixes, by key; the slash excludes `test.lst` from `test/`."""
     prefixes = (*(f"{split}/" for split in (*SPLITS, PRETRAINING)), *(f"{split}.lst" for split in SPLITS))
     return {stored["Key"]: stored for prefix in prefixes for stored in list_objects(bucket, prefix, s3=client)}
 

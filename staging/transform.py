@@ -33,7 +33,7 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What `transform` wrote below `directory`.
+    """The files that `transform` wrote below `directory`.
 
     Attributes
     ----------

@@ -16,7 +16,7 @@ from training.errors import TrainingRequestError
 from training.launch import TrainingJobConfig, brings_packages
 
 PACKAGES = Path("build/packages")
-NAMED = 3  # missing objects that an error names
+MAX_NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def make_request(
 
 
 def describe_data(manifest: staging.Manifest) -> StagedData:
-    """Return what a job needs to know of a manifest."""
+    """Return the properties of the staged data on which a job depends."""
     return StagedData(
         classes=manifest.classes,
         training_images=manifest.splits["train"].count,
@@ -112,7 +112,7 @@ def check_staged(manifest: staging.Manifest, *, classes: Sequence[str], bucket: 
     if missing:
         raise TrainingRequestError(
             f"{len(missing)} of {len(manifest.objects)} staged objects are missing from s3://{bucket}, such as "
-            f"{', '.join(missing[:NAMED])}: {advice}"
+            f"{', '.join(missing[:MAX_NAMES_SHOWN])}: {advice}"
         )
 
 
