@@ -25,14 +25,10 @@ class CaptureLocation:
 
     Attributes
     ----------
-    parent_uri
-        The folder that has a folder for each model.
-    model
-        The model's version, such as `v3`, which is the name of its folder.
-    endpoint_config
-        The configuration with which the endpoint serves the model; None if that is not known.
-    is_complete
-        Whether all requests are captured, not a sample.
+    parent_uri : the folder with a folder for each model
+    model : version, such as `v3`, which is also the name of its folder
+    endpoint_config : the configuration with which the endpoint serves the model; None if that is not known
+    is_complete : whether all requests are captured, not a sample
     """
 
     parent_uri: str
@@ -59,10 +55,8 @@ def find_captures(
 
     Parameters
     ----------
-    config
-        The configuration that Terraform deployed, for an endpoint that does not exist at the moment.
-    parent_uri
-        The folder below which every model's data is captured.
+    config : the configuration that Terraform deployed, in case the endpoint does not exist at the moment
+    parent_uri : the folder with a folder for each model
 
     Raises
     ------
@@ -90,10 +84,8 @@ def read_captures(
 
     Parameters
     ----------
-    classes
-        Number of probabilities in each prediction.
-    run
-        The last run, if there is one.
+    classes : number of probabilities in each prediction
+    run : the last run, if there is one
 
     Raises
     ------
@@ -130,8 +122,7 @@ def wait_for_records(
 
     Parameters
     ----------
-    read
-        Adds new files to `captures`.
+    read : adds new files to `captures`
     """
     # captured times have no fractions of a second
     started = datetime.fromisoformat(run["started"]).replace(microsecond=0)

@@ -41,14 +41,10 @@ class Record:
 
     Attributes
     ----------
-    event_id
-        ID of the request; with several images per request, followed by the image's number.
-    time
-        Time of the response in UTC, to the second.
-    image
-        The request's bytes, not validated; None if only responses are captured.
-    probabilities
-        In class order.
+    event_id : ID of the request; with several images per request, followed by the image's number
+    time : time of the response in UTC, to the second
+    image : the request's bytes, not validated; None if only responses are captured
+    probabilities : in class order
     """
 
     event_id: str
@@ -93,8 +89,7 @@ class Captures:
 
         Parameters
         ----------
-        classes
-            Number of probabilities in each prediction.
+        classes : number of probabilities in each prediction
         """
         records = self.files.setdefault(name, [])
         for number, line in enumerate(content.split(b"\n"), start=1):
@@ -119,10 +114,8 @@ def read_new_files(s3: Any, uri: str, endpoint: str, captures: Captures, *, clas
 
     Parameters
     ----------
-    s3
-        An S3 client.
-    uri
-        The `DestinationS3Uri` of the endpoint's data capture.
+    s3 : an S3 client
+    uri : the `DestinationS3Uri` of the endpoint's data capture
     """
     bucket, prefix = _split(uri)
     keys = [key for key in _list_files(s3, bucket, f"{prefix}{endpoint}/") if key not in captures.files]
@@ -135,8 +128,7 @@ def count_other_records(s3: Any, uri: str, endpoint: str, captures: Captures) ->
 
     Parameters
     ----------
-    uri
-        The folder that contains the destination of each model, `<uri>/<model>`.
+    uri : the folder of all models, each with its destination `<uri>/<model>`
     """
     bucket, prefix = _split(uri)
     listed = (key for key in _list_files(s3, bucket, prefix) if key not in captures.files)

@@ -29,11 +29,9 @@ class Execution(TypedDict):
 
     Attributes
     ----------
-    inferences
-        Probabilities in class order, also of an execution that failed after the endpoint's response. None without a
-        response.
-    seconds
-        Duration by AWS's clock; None while the execution still runs.
+    inferences : probabilities in class order, also of an execution that failed after the endpoint's response;
+        None without a response
+    seconds : duration by AWS's clock; None while the execution still runs
     """
 
     s3_key: str
@@ -50,8 +48,7 @@ class Run(TypedDict):
 
     Attributes
     ----------
-    images
-        Fingerprint of the test images and their labels.
+    images : fingerprint of the test images and their labels
     """
 
     source: str
@@ -101,8 +98,7 @@ def execute_all(states: Any, state_machine_arn: str, bucket: str, keys: Sequence
 
     Parameters
     ----------
-    states
-        A Step Functions client.
+    states : a Step Functions client
     """
     pool = ThreadPoolExecutor(CONCURRENT_EXECUTIONS)
     try:

@@ -20,18 +20,12 @@ class LabelledImages:
 
     Attributes
     ----------
-    source
-        The line that names the data set.
-    synthetic
-        Whether the project drew the images itself.
-    classes
-        Class names; a class's number is its position.
-    labels
-        Class number of each image, by key in the bucket.
-    md5s
-        MD5 of each image in hexadecimal, by key.
-    fingerprint
-        A digest of the images and their labels.
+    source : the line that names the data set
+    synthetic : whether the project drew the images itself
+    classes : class names; a class's number is its position
+    labels : class number of each image, by key in the bucket
+    md5s : MD5 of each image in hexadecimal, by key
+    fingerprint : a digest of the images and their labels
     """
 
     source: str
@@ -49,12 +43,9 @@ def read_test_images(s3: Any, bucket: str, *, classes: Sequence[str], environmen
 
     Parameters
     ----------
-    s3
-        An S3 client.
-    classes
-        The classes that the stack expects.
-    environment
-        Its name, for error messages.
+    s3 : an S3 client
+    classes : the stack's classes
+    environment : name of the environment, for error messages
 
     Raises
     ------

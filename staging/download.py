@@ -39,8 +39,7 @@ class _Origin:
 
     Attributes
     ----------
-    validator
-        A strong ETag, or the Last-Modified time; empty if the server sends neither.
+    validator : a strong ETag, or the Last-Modified time; empty if the server sends neither
     """
 
     url: str
@@ -68,8 +67,7 @@ def download(url: str, path: Path, *, md5: str | None = None) -> Path:
 
     Parameters
     ----------
-    md5
-        The checksum that the publisher states, if it is known. A file with this checksum is not downloaded again.
+    md5 : the checksum that the publisher states, if it is known; a file with this checksum is not downloaded again
 
     Raises
     ------

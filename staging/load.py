@@ -33,10 +33,8 @@ def load(dataset: Dataset, *, client: Any, bucket: str, source: Source) -> Manif
 
     Parameters
     ----------
-    client
-        An S3 client.
-    source
-        The archive that the data set comes from; the manifest names it.
+    client : an S3 client
+    source : the archive that the data set comes from; the manifest names it
 
     Raises
     ------

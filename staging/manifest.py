@@ -49,22 +49,14 @@ class Manifest(_StrictModel):
 
     Attributes
     ----------
-    source
-        The line that reports print to name the data set.
-    source_md5
-        MD5 of the archive.
-    synthetic
-        Whether this project drew the images itself.
-    classes
-        Class names; a class's number is its position.
-    format
-        Format of the training and the validation split. The test split always consists of single images.
-    image_side
-        Width and height of each image, in pixels.
-    splits
-        Size of each split.
-    objects
-        All staged objects by key.
+    source : the line that reports print to name the data set
+    source_md5 : MD5 of the archive
+    synthetic : whether this project drew the images itself
+    classes : class names; a class's number is its position
+    format : format of the training and the validation split; the test split always consists of single images
+    image_side : width and height of each image, in pixels
+    splits : size of each split
+    objects : all staged objects by key
     """
 
     source: str
@@ -107,8 +99,7 @@ class Manifest(_StrictModel):
 
         Parameters
         ----------
-        listing
-            The content of `<split>.lst`: lines of `index<TAB>class number<TAB>path below the split's folder`.
+        listing : the content of `<split>.lst`: lines of `index<TAB>class number<TAB>path below the split's folder`
 
         Raises
         ------
@@ -135,8 +126,7 @@ def read_manifest(client: Any, bucket: str) -> Manifest:
 
     Parameters
     ----------
-    client
-        An S3 client.
+    client : an S3 client
 
     Raises
     ------

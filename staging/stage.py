@@ -27,12 +27,9 @@ def stage(
 
     Parameters
     ----------
-    client
-        An S3 client.
-    directory
-        Where the images are written before the upload.
-    seed, validation_fraction, data_format, other_classes
-        See `transform`.
+    client : an S3 client
+    directory : where the images are written before the upload
+    seed, validation_fraction, data_format, other_classes : see `transform`
 
     Raises
     ------

@@ -37,13 +37,10 @@ class Dataset:
 
     Attributes
     ----------
-    data_format
-        Format of the training and the validation split; the test split always consists of single images.
-    splits
-        Images by split, in the archive's order.
-    keys
-        Every file's path below `directory`, which is also its key in the bucket: `<split>/<name>` and `<split>.lst`
-        for images, `<split>/<split>-00000.rec` and so on for shards, `pretrain/...` for images of other classes.
+    data_format : format of the training and the validation split; the test split always consists of single images
+    splits : images by split, in the archive's order
+    keys : every file's path below `directory`, which is also its key in the bucket: `<split>/<name>` and `<split>.lst`
+        for images, `<split>/<split>-00000.rec` and so on for shards, `pretrain/...` for images of other classes
     """
 
     directory: Path
@@ -72,21 +69,15 @@ def transform(
 
     Parameters
     ----------
-    classes
-        2 to 100 names of fine classes, or 2 to 20 of coarse ones; a class's number is its position here.
-    directory
-        Where to write. Splits of an earlier call are replaced; the same input gives the same bytes.
-    seed
-        Selects the validation images.
-    validation_fraction
-        Fraction of each class's training images that becomes the validation split. The archive's test images
-        become the test split.
-    data_format
-        Format of the training and the validation split; both formats have the same images in the same order. The
-        test split always consists of single images, because the workflow classifies one image at a time.
-    other_classes
-        Whether to write the training images of all other classes too, as shards to pretrain on. Their classes are
-        numbered in the order of their labels.
+    classes : 2 to 100 names of fine classes, or 2 to 20 of coarse ones; a class's number is its position here
+    directory : where to write; splits of an earlier call are replaced; the same input gives the same bytes
+    seed : selects the validation images
+    validation_fraction : fraction of each class's training images that becomes the validation split; the archive's test
+        images become the test split
+    data_format : format of the training and the validation split; both formats have the same images in the same order;
+        the test split always consists of single images, because the workflow classifies one image at a time
+    other_classes : whether to write the training images of all other classes too, as shards to pretrain on; their
+        classes are numbered in the order of their labels
 
     Raises
     ------

@@ -38,12 +38,9 @@ def draw_archive(
 
     Parameters
     ----------
-    path
-        Where to write; the file is written completely or not at all.
-    classes
-        Fine classes of `staging.synthetic.vehicles`, or coarse ones, which are drawn as all of their fine classes.
-    train, test
-        Number of images of each fine class.
+    path : where to write; the file is written completely or not at all
+    classes : fine classes of `staging.synthetic.vehicles`, or coarse ones, which are drawn as all of their fine classes
+    train, test : number of images of each fine class
 
     Raises
     ------
