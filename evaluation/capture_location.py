@@ -76,7 +76,7 @@ def find_captures(
 
 
 def read_captures(
-    s3: Any, location: CaptureLocation, *, classes: int, run: Run | None, environment: str
+    location: CaptureLocation, *, classes: int, run: Run | None, environment: str, s3: Any
 ) -> tuple[Captures, int]:
     """Return the captures of one model, and the number of records of other models.
 
@@ -95,12 +95,12 @@ def read_captures(
     captures = Captures()
 
     def read() -> None:
-        read_new_files(s3, location.uri, location.endpoint, captures, classes=classes)
+        read_new_files(location.uri, location.endpoint, captures, classes=classes, s3=s3)
 
     read()
     if run and location.is_complete and run["endpoint_config"] == location.endpoint_config:
         wait_for_records(run, captures, read)
-    others = count_other_records(s3, location.parent_uri, location.endpoint, captures)
+    others = count_other_records(location.parent_uri, location.endpoint, captures, s3=s3)
     if not captures.records():
         malformed = f", only {len(captures.malformed)} malformed lines" if captures.malformed else ""
         raise OperatorError(

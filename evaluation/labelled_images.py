@@ -36,14 +36,13 @@ class LabelledImages:
     fingerprint: str
 
 
-def read_test_images(s3: Any, bucket: str, *, classes: Sequence[str], environment: str) -> LabelledImages:
+def read_test_images(bucket: str, *, classes: Sequence[str], environment: str, s3: Any) -> LabelledImages:
     """Read the staged test images' manifest and labels.
 
     Labels come from the list of labels, never from file names.
 
     Parameters
     ----------
-    s3 : an S3 client
     classes : the stack's classes
     environment : name of the environment, for error messages
 

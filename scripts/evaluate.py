@@ -37,7 +37,7 @@ def main(environment: Environment) -> None:
     stack = environment.stack
     run = read_run(environment.directory)
     images = read_test_images(
-        environment.client("s3"), stack.bucket, classes=stack.classes, environment=environment.name
+        stack.bucket, classes=stack.classes, environment=environment.name, s3=environment.client("s3")
     )
     check_run_is_current(
         run,
