@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tqdm import tqdm
-
 from common.errors import OperatorError
+from common.terminal import progress_bar
 from evaluation.captures import Captures, count_other_records, read_new_files
 from evaluation.executions import Run
 from registry.endpoint import describe_endpoint, describe_endpoint_config
@@ -133,7 +132,7 @@ def wait_for_records(
         return min(expected, sum(record.time >= started for record in captures.records()))
 
     interval, longest = POLL_SECONDS
-    with tqdm(total=expected, desc="captured", unit="record", ncols=80, disable=None, leave=False) as bar:
+    with progress_bar(total=expected, desc="captured", unit="record", leave=False) as bar:
         bar.update(count())
         while count() < expected and now() < deadline:
             sleep(interval)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from tqdm import tqdm
 
 from common.probabilities import is_probability
 from common.s3 import THREADS, list_objects, split_url
+from common.terminal import progress_bar
 
 SUFFIX = ".jsonl"
 MAX_IMAGE_BYTES = 6_000_000  # about the largest request that an endpoint accepts
@@ -155,7 +155,7 @@ def _fetch(bucket: str, keys: list[str], *, s3: Any) -> Iterable[bytes]:
 
     with ThreadPoolExecutor(THREADS) as pool:
         disable = True if len(keys) < MIN_FILES_FOR_BAR else None
-        yield from tqdm(pool.map(fetch, keys), total=len(keys), desc="reading", unit="file", ncols=80, disable=disable)
+        yield from progress_bar(pool.map(fetch, keys), total=len(keys), desc="reading", unit="file", disable=disable)
 
 
 def parse_records(line: bytes, *, classes: int) -> list[Record]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from botocore.exceptions import ClientError
-from tqdm import tqdm
 
 from common.aws import error_code
 from common.errors import OperatorError
 from common.files import read_result
+from common.terminal import progress_bar
 from registry.endpoint import check_endpoint
 from registry.lineage import Prediction
 
@@ -21,7 +21,6 @@ CONCURRENT_EXECUTIONS = 8
 POLL_SECONDS = (0.2, 2.0)  # first and longest interval
 TIMEOUT_SECONDS = 300.0  # an execution that runs longer is reported as hanging
 BELOW_THRESHOLD = "THRESHOLD_CONFIDENCE_NOT_MET"
-WIDTH = 80
 
 
 class Execution(TypedDict):
@@ -99,7 +98,7 @@ def execute_all(state_machine_arn: str, bucket: str, keys: Sequence[str], *, sta
     try:
         futures = [pool.submit(execute, state_machine_arn, bucket, key, states=states) for key in keys]
         completed = as_completed(futures)
-        for future in tqdm(completed, total=len(keys), desc="executing", unit="image", ncols=WIDTH, disable=None):
+        for future in progress_bar(completed, total=len(keys), desc="executing", unit="image"):
             future.result()
         return [future.result() for future in futures]
     finally:

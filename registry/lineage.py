@@ -11,11 +11,11 @@ from pydantic import ValidationError
 
 from common.errors import OperatorError
 from common.s3 import THREADS, split_url
+from common.terminal import WIDTH
 from registry.model_registry import Version
 from staging import Manifest
 from staging.checksum import content_md5
 
-WIDTH = 80
 INDENT = 17
 CHUNK_BYTES = 2**20
 MAX_MANIFEST_BYTES = 2**28

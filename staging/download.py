@@ -10,8 +10,8 @@ from pathlib import Path
 
 import requests
 import urllib3
-from tqdm import tqdm
 
+from common.terminal import progress_bar
 from staging.checksum import file_md5
 from staging.errors import StagingError
 
@@ -152,7 +152,7 @@ def _fetch(url: str, part: Path) -> None:
 def _write(response: requests.Response, part: Path, *, have: int) -> None:
     length = response.headers.get("Content-Length")
     total = have + int(length) if length and length.isdigit() else None
-    bar = tqdm(total=total, initial=have, unit="B", unit_scale=True, desc="downloading", disable=None)
+    bar = progress_bar(total=total, initial=have, unit="B", unit_scale=True, desc="downloading")
     with part.open("ab") as stream, bar:
         # iter_content would decompress the archive if the server declares gzip as its content encoding
         for chunk in response.raw.stream(CHUNK, decode_content=False):

@@ -9,9 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tqdm import tqdm
-
 from common.s3 import THREADS, list_objects
+from common.terminal import progress_bar
 from staging import recordio
 from staging.checksum import file_md5
 from staging.errors import StagingError
@@ -144,7 +143,7 @@ def _in_parallel(work: Callable[[str], T], keys: Sequence[str], *, description: 
     pool = ThreadPoolExecutor(THREADS)
     try:
         futures = [pool.submit(work, key) for key in keys]
-        for future in tqdm(as_completed(futures), total=len(keys), desc=description, unit="", disable=None):
+        for future in progress_bar(as_completed(futures), total=len(keys), desc=description, unit=""):
             future.result()
         return [future.result() for future in futures]
     finally:

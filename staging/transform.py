@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
+from common.terminal import progress_bar
 from staging.archive import Archive, Examples, LabelKind
 from staging.classes import class_numbers
 from staging.errors import StagingError
@@ -216,7 +216,7 @@ def _write_other_classes(
 
 def _encoded(split: str, examples: Examples, positions: NDArray[np.int64]) -> Iterator[bytes]:
     """Yield each image as a PNG."""
-    for position in tqdm(positions, desc=f"{split} images", unit="", disable=None):
+    for position in progress_bar(positions, desc=f"{split} images", unit=""):
         pixels = examples.data[position].reshape(3, SIDE, SIDE).transpose(1, 2, 0)
         with io.BytesIO() as stream:
             Image.fromarray(np.ascontiguousarray(pixels)).save(stream, format="PNG")

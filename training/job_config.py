@@ -15,7 +15,6 @@ from training.algorithms import CONTAINER, Algorithm, StagedData
 from training.errors import TrainingRequestError
 from training.launch import TrainingJobConfig, brings_packages
 
-PACKAGES = Path("build/packages")
 MAX_NAMES_SHOWN = 3
 
 
@@ -116,12 +115,17 @@ def check_staged(manifest: staging.Manifest, *, classes: Sequence[str], bucket: 
         )
 
 
-def upload_packages(request: TrainingRequest, *, s3: Any) -> None:
-    """Upload the Python packages that a job without a network needs."""
+def upload_packages(request: TrainingRequest, directory: Path, *, s3: Any) -> None:
+    """Upload the Python packages that a job without a network needs.
+
+    Parameters
+    ----------
+    directory : where the packages are downloaded
+    """
     config = request.config
     if brings_packages(request.algorithm, config):
         print("uploading Python packages, since the containers have no network")
-        packages.upload(PACKAGES, config.bucket, config.packages_prefix, s3=s3)
+        packages.upload(directory, config.bucket, config.packages_prefix, s3=s3)
 
 
 def parse_settings(texts: Sequence[str]) -> dict[str, str]:
