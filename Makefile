@@ -1,4 +1,4 @@
-# Every command that a person or CI runs. ENV is the one switch; SOURCE names the data to stage.
+# All commands for people and CI. ENV selects the environment, SOURCE the data to stage.
 ENV     ?= local
 SOURCE  ?= auto
 PYTHON  ?= python3
@@ -17,59 +17,64 @@ SETTINGS  := terraform/environments/$(ENV).tfvars
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas bootstrap state plan apply comment summary up stage train tune models approve reject \
         rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
-        test lint checkov docs fmt clean benchmark
+        test test-unit test-contract test-e2e coverage lint checkov docs fmt clean benchmark
 
 ifeq ($(wildcard $(SETTINGS)),)
-$(error ENV=$(ENV) is none of $(basename $(notdir $(wildcard terraform/environments/*.tfvars))))
+$(error ENV must be one of $(basename $(notdir $(wildcard terraform/environments/*.tfvars))) (got $(ENV)))
 endif
 
-# What an environment brings along: PREREQUISITES, a target that every command stands on; AWS_ENV, a prefix of every
-# command that talks to AWS; CLEANUP, what is left to do once nothing is deployed.
+# Settings of an environment: PREREQUISITES, a target that every command depends on; AWS_ENV, a prefix of every command
+# that calls AWS; CLEANUP, a command that runs after everything is destroyed.
 -include terraform/environments/$(ENV).mk
-# EPOCHS and PRETRAINED are hyperparameters like others, said so often that they have names of their own
+# EPOCHS and PRETRAINED are short forms of two hyperparameters
 SETTINGS_OF_JOB = $(SET) $(if $(EPOCHS),epochs=$(EPOCHS)) $(if $(PRETRAINED),pretrained=$(PRETRAINED))
 yes      = $(filter-out 0 no false,$(1))
 TRAINING = $(if $(ALGORITHM),--algorithm '$(ALGORITHM)') $(if $(call yes,$(PRETRAIN)),--pretrain) \
            $(if $(strip $(SETTINGS_OF_JOB)),--set $(SETTINGS_OF_JOB))
 SCRIPT = @$(AWS_ENV) $(PY) -m scripts.$(1) --env $(ENV)
+# More processes than two cores, because Terraform and SageMaker spend much of their time waiting
+WORKERS ?= 4
+pytest   = @$(PY) -m pytest --numprocesses $(1) --dist loadgroup --no-loadscope-reorder $(ARGS)
 quote  = '$(subst ','\'',$(1))'
 step   = @printf '\n== %s (%s)\n' '$@' '$(ENV)'
 
-help: ## this list
+help: ## list the targets
 	@printf 'make TARGET [ENV=local|dev|prod] [SOURCE=auto|sample|PATH|URL]\n\n'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile terraform/environments/local.mk
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile terraform/environments/local.mk
 
-setup: $(INSTALLED) ## install the dependencies, and Terraform where it is missing
+setup: $(INSTALLED) ## install the dependencies, and Terraform if it is missing
 
 $(INSTALLED): pyproject.toml emulator/pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo 'error: Python 3.11 or newer is needed: make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
-	@echo 'installing the dependencies into $(VENV) (some minutes and 2 GB the first time)'
+	  { echo 'error: Python 3.11 or newer is required: run make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@echo 'installing the dependencies into $(VENV) (a few minutes and 2 GB the first time)'
 	@$(PYTHON) -m venv $(VENV)
 	@$(PY) -m pip install --quiet --upgrade 'pip>=25.1'
 	@for group in runtime local test; do \
 	  echo "  $$group"; \
 	  $(PY) -m pip install --quiet --constraint requirements.lock --group $$group || exit 1; \
 	done
-	@echo '  emulator'; $(PY) -m pip install --quiet --constraint requirements.lock --editable './emulator[pytorch,tuning]'
+	@echo '  emulator'
+	@$(PY) -m pip install --quiet --constraint requirements.lock --editable './emulator[pytorch,tuning]'
 	@$(PY) -m scripts.setup
 	@touch $@
 
-lock: ## write requirements.lock anew from pyproject.toml
+lock: ## update requirements.lock from both pyproject.toml files
 	@$(PY) -m pip install --quiet uv
 	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate --no-header \
-	  --no-emit-index-url --group runtime --group local --group test --all-extras --output-file requirements.lock pyproject.toml emulator/pyproject.toml
+	  --no-emit-index-url --group runtime --group local --group test --group emulator/pyproject.toml:test --all-extras \
+	  --output-file requirements.lock pyproject.toml emulator/pyproject.toml
 
-lambdas: $(ZIPS) ## zip the functions: the same sources give the same bytes
+lambdas: $(ZIPS) ## zip the Lambda functions, reproducibly
 
 $(ZIPS): build/lambdas/%.zip: lambdas/%/handler.py scripts/package.py
 	@$(PYTHON) -m scripts.package lambdas/$* $@
 
-bootstrap: $(INSTALLED) $(PREREQUISITES) ## an account's ground, once: state, GitHub's roles (REPOSITORY)
+bootstrap: $(INSTALLED) $(PREREQUISITES) ## create an account's state bucket and GitHub roles (REPOSITORY)
 	$(call step)
 	$(call SCRIPT,bootstrap) --repository '$(REPOSITORY)'
 
-state: $(INSTALLED) $(PREREQUISITES) ## keep Terraform's state in the bucket that bootstrap made
+state: $(INSTALLED) $(PREREQUISITES) ## keep Terraform's state in the state bucket
 	$(call step)
 	$(call SCRIPT,state)
 
@@ -77,101 +82,112 @@ plan: $(INSTALLED) $(PREREQUISITES) lambdas ## show what `make up` would change
 	$(call step)
 	$(call SCRIPT,provision) plan
 
-apply: $(INSTALLED) $(PREREQUISITES) lambdas ## apply exactly what the last `make plan` kept
+apply: $(INSTALLED) $(PREREQUISITES) lambdas ## apply exactly the plan that `make plan` saved
 	$(call step)
 	$(call SCRIPT,provision) apply
 
-comment: $(INSTALLED) ## tell PULL_REQUEST what `make plan` and `make cost` found
+comment: $(INSTALLED) ## comment on PULL_REQUEST what `plan` and `cost` found
 	@$(PY) -m scripts.github --env $(ENV) comment
 
-summary: $(INSTALLED) ## the same, on the page of GitHub's run
+summary: $(INSTALLED) ## write the same to the summary of the GitHub run
 	@$(PY) -m scripts.github --env $(ENV) summary
 
-up: $(INSTALLED) $(PREREQUISITES) lambdas ## create or change everything that Terraform declares
+up: $(INSTALLED) $(PREREQUISITES) lambdas ## create or update everything that Terraform declares
 	$(call step)
 	$(call SCRIPT,provision) up
 
-stage: $(INSTALLED) $(PREREQUISITES) ## bring SOURCE's images to S3 (FORMAT=recordio: as shards)
+stage: $(INSTALLED) $(PREREQUISITES) ## upload SOURCE's images to S3 (FORMAT=recordio: as shards)
 	$(call step)
 	$(call SCRIPT,stage) --source '$(SOURCE)' $(if $(FORMAT),--format '$(FORMAT)') $(if $(call yes,$(PRETRAIN)),--other-classes)
 
-train: $(INSTALLED) $(PREREQUISITES) ## train in a SageMaker job, judge the model, register it
+train: $(INSTALLED) $(PREREQUISITES) ## train a model, check it with the quality gate, register it
 	$(call step)
 	$(call SCRIPT,train) $(TRAINING)
 
-tune: $(INSTALLED) $(PREREQUISITES) ## search hyperparameters in a tuning job (JOBS, PARALLEL)
+tune: $(INSTALLED) $(PREREQUISITES) ## run a hyperparameter tuning job (JOBS, PARALLEL)
 	$(call step)
 	$(call SCRIPT,tune) $(TRAINING) $(if $(JOBS),--jobs $(JOBS)) $(if $(PARALLEL),--parallel $(PARALLEL))
 
-models: $(INSTALLED) $(PREREQUISITES) ## list the registered models, which is in use and why
+models: $(INSTALLED) $(PREREQUISITES) ## list the model versions, which is in use, and why
 	$(call SCRIPT,models)
 
-approve: $(INSTALLED) $(PREREQUISITES) ## put MODEL into use, or the newest that waits for a person
+approve: $(INSTALLED) $(PREREQUISITES) ## approve and promote MODEL, or the newest pending version
 	$(call step)
 	$(call SCRIPT,approval) approve --model '$(MODEL)' --reason $(call quote,$(REASON))
 
-reject: $(INSTALLED) $(PREREQUISITES) ## keep MODEL from being used, for a REASON
+reject: $(INSTALLED) $(PREREQUISITES) ## reject MODEL for a REASON
 	$(call step)
 	$(call SCRIPT,approval) reject --model '$(MODEL)' --reason $(call quote,$(REASON))
 
-rollback: $(INSTALLED) $(PREREQUISITES) ## put the model that was in use before into use again
+rollback: $(INSTALLED) $(PREREQUISITES) ## promote the version that was in use before
 	$(call step)
 	$(call SCRIPT,approval) rollback
 
-lineage: $(INSTALLED) $(PREREQUISITES) ## where EXECUTION's answer, or MODEL, comes from (VERIFY=1)
+lineage: $(INSTALLED) $(PREREQUISITES) ## trace EXECUTION or MODEL to job, data and code (VERIFY=1)
 	$(call SCRIPT,lineage) --execution '$(EXECUTION)' --model '$(MODEL)' $(if $(call yes,$(VERIFY)),--verify)
 
-transform: $(INSTALLED) $(PREREQUISITES) ## classify every image below INPUT, a folder in the bucket
+transform: $(INSTALLED) $(PREREQUISITES) ## classify every image below the key prefix INPUT
 	$(call step)
 	$(call SCRIPT,transform) --input '$(INPUT)'
 
-deploy: $(INSTALLED) $(PREREQUISITES) lambdas ## put the approved model behind the endpoint
+deploy: $(INSTALLED) $(PREREQUISITES) lambdas ## deploy the approved model to the endpoint
 	$(call step)
 	$(call SCRIPT,provision) deploy
 
-extend: $(INSTALLED) $(PREREQUISITES) ## let the endpoint live for HOURS longer
+extend: $(INSTALLED) $(PREREQUISITES) ## postpone the end of the endpoint's lifetime by HOURS
 	$(call step)
 	$(call SCRIPT,extend) --hours '$(HOURS)'
 
-run: $(INSTALLED) $(PREREQUISITES) ## send the test images through the workflow
+run: $(INSTALLED) $(PREREQUISITES) ## classify every test image with the state machine
 	$(call step)
 	$(call SCRIPT,run)
 
-evaluate: $(INSTALLED) $(PREREQUISITES) ## accuracy, confusion, coverage (PRECISION=0.98: its threshold)
+evaluate: $(INSTALLED) $(PREREQUISITES) ## evaluate the run (PRECISION=0.98 finds the threshold)
 	$(call step)
 	$(call SCRIPT,evaluate) $(if $(PRECISION),--precision '$(PRECISION)')
 
-monitor: $(INSTALLED) $(PREREQUISITES) ## plot the predictions that the endpoint captured (MODEL=3)
+monitor: $(INSTALLED) $(PREREQUISITES) ## plot captured predictions of the model in use, or MODEL
 	$(call step)
 	$(call SCRIPT,monitor) $(if $(MODEL),--model '$(MODEL)')
 
-report: $(INSTALLED) $(PREREQUISITES) ## one page with all of it: build/ENV/report.html
+report: $(INSTALLED) $(PREREQUISITES) ## write all results to build/ENV/report.html
 	$(call step)
 	$(call SCRIPT,report)
 
-demo: up stage train deploy run evaluate monitor report ## everything, from nothing to the report
+demo: up stage train deploy run evaluate monitor report ## run the whole workflow: up to report
 
-drift: $(INSTALLED) $(PREREQUISITES) lambdas ## fail unless the live stack is what the code declares
+drift: $(INSTALLED) $(PREREQUISITES) lambdas ## fail if the deployed stack differs from the code
 	$(call step)
 	$(call SCRIPT,provision) drift
 
-drift-issue: $(INSTALLED) ## tell GitHub, in an issue, what `make drift` found
+drift-issue: $(INSTALLED) ## open a GitHub issue with what `drift` found
 	@$(PY) -m scripts.github --env $(ENV) issue
 
-cost: $(INSTALLED) $(PREREQUISITES) lambdas ## what the planned environment costs
+cost: $(INSTALLED) $(PREREQUISITES) lambdas ## estimate the costs of the planned environment
 	$(call step)
 	$(call SCRIPT,cost)
 
-down: $(INSTALLED) $(PREREQUISITES) lambdas ## destroy everything (prod asks for CONFIRM=prod)
+down: $(INSTALLED) $(PREREQUISITES) lambdas ## destroy everything (prod needs CONFIRM=prod)
 	$(call step)
 	$(call SCRIPT,provision) down --confirm '$(CONFIRM)'
 	@$(CLEANUP)
 
-test: $(INSTALLED) ## unit, contract and end-to-end tests
-	@# a third process takes what two leave of two cores while they wait for Terraform's provider
-	@$(PY) -m pytest --numprocesses 3 --dist loadfile
+test: $(INSTALLED) ## run all tests (ARGS="-k stage" passes options to pytest)
+	$(call pytest,$(WORKERS))
 
-lint: $(INSTALLED) ## ruff, mypy, terraform fmt, workflows, the modules' manuals
+test-unit: $(INSTALLED) ## run the unit tests
+	$(call pytest,auto) tests/unit emulator/tests/unit
+
+test-contract: $(INSTALLED) ## run the tests against the emulator
+	$(call pytest,$(WORKERS)) tests/contract emulator/tests/contract
+
+test-e2e: $(INSTALLED) ## run the end-to-end tests
+	$(call pytest,$(WORKERS)) tests/e2e
+
+coverage: $(INSTALLED) ## run the unit tests and report their coverage
+	$(call pytest,auto) --cov --cov-report=term:skip-covered tests/unit emulator/tests/unit
+
+lint: $(INSTALLED) ## check style, types, Terraform, workflows, module READMEs
 	@$(PY) -m ruff check $(CODE) emulator
 	@$(PY) -m ruff format --check $(CODE) emulator
 	@$(PY) -m mypy $(CODE)
@@ -181,10 +197,10 @@ lint: $(INSTALLED) ## ruff, mypy, terraform fmt, workflows, the modules' manuals
 	@$(VENV)/bin/zizmor --offline --quiet --no-progress .github/workflows
 	@$(PY) -m scripts.module_docs --check
 
-docs: $(INSTALLED) ## write the tables of the modules' manuals anew
+docs: $(INSTALLED) ## update the tables in the Terraform modules' READMEs
 	@$(PY) -m scripts.module_docs
 
-checkov: ## look for what is unsafe in the Terraform
+checkov: ## scan the Terraform code for security problems
 	@test -x $(CHECKOV)/bin/checkov || { echo 'installing checkov into $(CHECKOV) (300 MB, once)'; \
 	  $(PYTHON) -m venv $(CHECKOV) && $(CHECKOV)/bin/pip install --quiet checkov==3.3.30; }
 	@$(CHECKOV)/bin/checkov -d terraform --framework terraform --skip-download --compact --quiet
@@ -194,9 +210,9 @@ fmt: $(INSTALLED) ## format Python and Terraform
 	@$(PY) -m ruff format --quiet $(CODE) emulator
 	@env -u TF_CLI_CONFIG_FILE PATH="$$PWD/.tools:$$PATH" terraform fmt -recursive terraform
 
-benchmark: $(INSTALLED) ## the table of benchmarks/ for the archive in SOURCE
+benchmark: $(INSTALLED) ## print the benchmarks for the archive SOURCE
 	@$(PY) -m benchmarks '$(SOURCE)'
 
-clean: ## remove what was built here; what is deployed stays
+clean: ## delete build results and caches, not deployed resources
 	@$(CLEANUP)
-	@rm -rf build/$(ENV) build/lambdas .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf build/$(ENV) build/lambdas .mypy_cache .ruff_cache .pytest_cache .coverage*

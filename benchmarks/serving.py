@@ -109,11 +109,11 @@ def client(url: str, service: str) -> Any:
 @contextmanager
 def emulator() -> "Iterator[str]":
     """Run an emulator and yield its URL."""
-    command = [sys.executable, "-m", "sagelocal", "--port", "0", "--images", str(IMAGES)]
+    command = [sys.executable, "-m", "sagelocal", "serve", "--images", str(IMAGES)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
-            yield process.stdout.readline().split()[-1]  # the first line ends in the URL
+            yield process.stdout.readline().split()[-1]  # "sagelocal is ready at URL"
         finally:
             process.terminate()
 

@@ -1,1 +1,3 @@
-"""AWS on this machine: moto's server with real Lambda, Step Functions and SageMaker behind it."""
+"""A local AWS emulator: moto's server with Lambda, Step Functions and SageMaker that run your code."""
+
+__version__ = "0.1.0"

@@ -1,120 +1,128 @@
-"""One emulator for all contract tests: a process of its own, as a user has it."""
+"""Emulators, and environments that are applied to them.
+
+Fixtures of session scope with an account of their own serve the tests of one `xdist_group`, so that only one process
+applies each environment.
+"""
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from sagelocal.core.environment import neutral, pointing_at
 
-if TYPE_CHECKING:
-    from emulator.tests.contract.statemachines import StateMachines
+from tests.contract.permissions import role_policies, trace_requests
+from tests.support.emulator import Emulator, start_emulator
+from tests.support.project import copy_project, unique
+from tests.support.sagemaker import SageMaker
+from tests.support.terraform import Deployment, new_deployment, run_command, running_provider
 
-ROOT = Path(__file__).resolve().parents[2]
-CONTAINERS = Path(__file__).parent / "containers"
-# How the stand-ins for container images are named: `tests/<name>:1` runs containers/<name>.py train|serve; AWS's own
-# are as they are on a laptop.
-IMAGES = {
-    rf"tests/{path.stem}:1": {mode: ["{python}", str(path), mode] for mode in ("train", "serve")}
-    for path in CONTAINERS.glob("*.py")
-} | json.loads((ROOT / "terraform/environments/local.images.json").read_text())
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder are contract tests."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.contract)
-
-
-@dataclass
-class RunningEmulator:
-    """An emulator's process, and clients of it."""
-
-    url: str
-    images_file: Path
-    process: subprocess.Popen[str]
-    log: Path
-    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
-
-    def client(self, service: str, region: str = "us-east-1") -> Any:
-        """A boto3 client that points at it and does not retry."""
-        key = (service, region)
-        if key not in self._clients:
-            self._clients[key] = boto3.client(
-                service,
-                region_name=region,
-                endpoint_url=self.url,
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
-                config=Config(inject_host_prefix=False, read_timeout=60, retries={"total_max_attempts": 1}),
-            )
-        return self._clients[key]
-
-    def stop(self) -> int:
-        """End it; the exit status of its process."""
-        self.process.terminate()
-        return self.process.wait(timeout=30)
-
-
-def start_emulator(directory: Path, *arguments: str) -> RunningEmulator:
-    """Start `python -m emulator` and wait until it answers; its stderr is kept in `directory`."""
-    images = directory / "images.json"
-    images.write_text(json.dumps(IMAGES))
-    log = directory / "emulator.log"
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sagelocal", "--port", "0", "--images", str(images), *arguments],
-            cwd=ROOT,
-            env={**neutral(os.environ), **pointing_at("http://127.0.0.1:9")},  # an old address must not harm it
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line.startswith("AWS on http://127.0.0.1:"), log.read_text()
-    return RunningEmulator(line.split()[-1], images, process, log)
+REPOSITORY = "scones/vehicles"
 
 
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEmulator]:
-    """A running emulator."""
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An emulator that all tests of a process share."""
     running = start_emulator(tmp_path_factory.mktemp("emulator"))
     yield running
     running.stop()
 
 
 @pytest.fixture
-def machines(emulator: RunningEmulator) -> "StateMachines":
-    """A factory of state machines."""
-    from emulator.tests.contract.statemachines import StateMachines  # it builds on this module
-
-    return StateMachines(emulator.client("stepfunctions"))
-
-
-@pytest.fixture
-def functions(emulator: RunningEmulator) -> Any:
-    """A client of Lambda."""
-    return emulator.client("lambda")
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """An empty account for one test, to which AWS SDKs and Terraform point."""
+    running = start_emulator(tmp_path / "emulator")
+    running.select(monkeypatch)
+    yield running
+    running.stop()
 
 
 @pytest.fixture
-def inbox(emulator: RunningEmulator) -> tuple[str, str]:
-    """A topic's ARN, and the URL of a queue that gets what is published there."""
-    topic = emulator.client("sns").create_topic(Name=f"topic-{uuid4()}")["TopicArn"]
-    sqs = emulator.client("sqs")
-    queue = sqs.create_queue(QueueName=f"queue-{uuid4()}")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    emulator.client("sns").subscribe(
-        TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
-    )
-    return topic, queue
+def sagemaker(emulator: Emulator) -> SageMaker:
+    """SageMaker with a new bucket."""
+    bucket = unique("bucket")
+    emulator.client("s3").create_bucket(Bucket=bucket)
+    return SageMaker(emulator, bucket)
+
+
+@pytest.fixture
+def sagemaker_role(emulator: Emulator) -> str:
+    """The ARN of a role that SageMaker may assume."""
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+    role = emulator.client("iam").create_role(RoleName=unique("training"), AssumeRolePolicyDocument=json.dumps(trust))
+    return str(role["Role"]["Arn"])
+
+
+@pytest.fixture(scope="session")
+def applied_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """`local`, applied without a model by a provider that keeps running."""
+    with new_deployment("local", tmp_path_factory.mktemp("local")) as deployment:
+        deployment.terraform.init()
+        environment = {**os.environ, **deployment.account.environment}
+        with running_provider(deployment.project / "terraform", environment) as variable:
+            deployment = replace(deployment, variables=variable)
+            apply(deployment)
+            yield deployment
+
+
+@pytest.fixture
+def local(applied_local: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """`local`, selected, in the state that earlier tests have left."""
+    applied_local.select(monkeypatch)
+    return applied_local
+
+
+@pytest.fixture(scope="session")
+def applied_production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """`prod` in a VPC, applied without a model; `requests.log` beside the project has the provider's requests."""
+    directory = tmp_path_factory.mktemp("production")
+    with new_deployment("prod", directory, {"TF_VAR_vpc_cidr": "10.0.0.0/24"}) as deployment:
+        apply(deployment, directory / "requests.log")
+        yield deployment
+
+
+def apply(deployment: Deployment, log: Path | None = None) -> None:
+    """Apply an environment in a fixture of session scope, which selects its account only for that time."""
+    with pytest.MonkeyPatch.context() as patch:
+        deployment.select(patch)
+        if log:
+            trace_requests(patch, log)
+        deployment.apply()
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """An account after `make bootstrap`.
+
+    Attributes
+    ----------
+    account : the emulator
+    project : the copy of the project in which the command ran
+    output : what the command printed
+    policies : the statements of each role's policies
+    """
+
+    account: Emulator
+    project: Path
+    output: str
+    policies: dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bootstrap]:
+    """An account after `make bootstrap`."""
+    directory = tmp_path_factory.mktemp("bootstrap")
+    account, project = start_emulator(directory / "emulator"), copy_project(directory / "project")
+    with pytest.MonkeyPatch.context() as patch:
+        account.select(patch)
+        result = run_command(project, "bootstrap", "--env", "local", "--repository", REPOSITORY)
+    assert result.returncode == 0, result.stderr
+    yield Bootstrap(account, project, result.stdout, role_policies(account.client("iam")))
+    account.stop()

@@ -1,4 +1,4 @@
-"""What Terraform asked AWS for, what the roles of terraform/bootstrap may do, and how a policy is read."""
+"""AWS actions that Terraform needs, those that the policies of terraform/bootstrap allow, and checks of policies."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import hcl2
+import pytest
 
-BOOTSTRAP = Path(__file__).resolve().parents[2] / "terraform" / "bootstrap"
-ASKED = re.compile(r'rpc\.method=(\w+) .*?rpc\.service=(?:"([^"]+)"|(\w+))')
-# Services whose actions have another prefix than the provider's name for them
+from tests.support.project import ROOT
+
+BOOTSTRAP = ROOT / "terraform" / "bootstrap"
+REQUEST = re.compile(r'rpc\.method=(\w+) .*?rpc\.service=(?:"([^"]+)"|(\w+))')
+# Prefixes of actions that differ from the name of the service in the provider's log
 PREFIXES = {"Application Auto Scaling": "application-autoscaling", "CloudWatch Logs": "logs", "SFN": "states"}
-# Operations whose action has another name:
+# Actions that differ from the name of the operation:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html and
 # https://docs.aws.amazon.com/cost-management/latest/userguide/billing-permissions-ref.html
 ACTIONS = {
@@ -27,52 +30,59 @@ ACTIONS = {
     "budgets:DescribeNotificationsForBudget": "budgets:ViewBudget",
     "budgets:DescribeSubscribersForNotification": "budgets:ViewBudget",
 }
-# What may stand beside the resource `*`, and why:
+# Actions that policies may allow on the resource `*`, with the reason:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 WITHOUT_RESOURCE = {
-    "ec2:Describe*": "a list has no resource",
-    "cloudwatch:PutMetricData": "metrics have a namespace, which a condition names",
-    "ecr:GetAuthorizationToken": "a token is for every registry that its owner may read",
+    "ec2:Describe*": "lists have no resource",
+    "cloudwatch:PutMetricData": "metrics have a namespace, which a condition restricts",
+    "ecr:GetAuthorizationToken": "a token is valid for every registry that its owner may read",
     "xray:*": "traces have no resource",
-    "logs:*LogDelivery": "deliveries have no resource",
-    "logs:ListLogDeliveries": "deliveries have no resource",
-    "logs:PutResourcePolicy": "so Step Functions asks for it: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html",
+    "logs:*LogDelivery": "log deliveries have no resource",
+    "logs:ListLogDeliveries": "log deliveries have no resource",
+    "logs:PutResourcePolicy": "required: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html",
     "logs:DescribeResourcePolicies": "as above",
-    "logs:DescribeLogGroups": "as above, and a list has no resource",
+    "logs:DescribeLogGroups": "as above, and lists have no resource",
 }
-# The same for those who plan and deploy
-WITHOUT_RESOURCE_ON_THE_GROUND = {
+# The same for the roles that plan and deploy
+WITHOUT_RESOURCE_FOR_DEPLOYERS = {
     **WITHOUT_RESOURCE,
-    "application-autoscaling:Describe*": "what is to be described is no resource",
-    "cloudwatch:DescribeAlarms": "what is asked for by name, it may refuse where only names are allowed",
-    "kms:ListAliases": "a list has no resource",
-    "kms:CreateKey": "what is yet to be made has no name; a condition asks for the environment's tag",
+    "application-autoscaling:Describe*": "Describe operations have no resource",
+    "cloudwatch:DescribeAlarms": "AWS may refuse a request by name if the policy allows only names",
+    "kms:ListAliases": "lists have no resource",
+    "kms:CreateKey": "a new key has no ARN yet; a condition requires the environment's tag",
     "kms:TagResource": "as above: https://docs.aws.amazon.com/kms/latest/developerguide/tag-permissions.html",
-    "sagemaker:List*": "a list has no resource",
-    "sns:GetSubscriptionAttributes": "a subscription is no resource",
-    "states:ValidateStateMachineDefinition": "a definition is no resource",
-    "sts:GetCallerIdentity": "whoever asks may know who they are",
-    "tag:GetResources": "a list has no resource",
+    "sagemaker:List*": "lists have no resource",
+    "sns:GetSubscriptionAttributes": "the action does not support subscriptions as resources",
+    "states:ValidateStateMachineDefinition": "a definition is not a resource",
+    "sts:GetCallerIdentity": "every caller may read its own identity",
+    "tag:GetResources": "lists have no resource",
 }
 
 
-def asked(trace: Path) -> set[str]:
-    """The actions behind the operations in the provider's log, such as `s3:GetBucketPolicy`."""
+def trace_requests(monkeypatch: pytest.MonkeyPatch, log: Path) -> Path:
+    """Make the AWS provider append its requests to `log`, and return `log`."""
+    monkeypatch.setenv("TF_LOG_PROVIDER", "DEBUG")
+    monkeypatch.setenv("TF_LOG_PATH", str(log))
+    return log
+
+
+def requested_actions(log: Path) -> set[str]:
+    """Return the actions of the requests in a log of the provider, such as `s3:GetBucketPolicy`."""
     operations = {
         f"{PREFIXES.get(quoted or plain, (quoted or plain).lower())}:{method}"
-        for method, quoted, plain in ASKED.findall(trace.read_text())
+        for method, quoted, plain in REQUEST.findall(log.read_text())
     }
-    assert operations, f"the provider no longer logs as this expects: {trace}"
+    assert operations, f"no request found in {log}: has the format of the provider's log changed?"
     return {ACTIONS.get(operation, operation) for operation in operations}
 
 
-def refused(actions: set[str], policy: str) -> set[str]:
-    """Those of the actions that a policy, of the role `deploy` or `plan` or the `boundary`, allows in no statement."""
-    return {action for action in actions if not is_one_of(action, allowed(policy))}
+def missing_actions(actions: set[str], policy: str) -> set[str]:
+    """Return the actions that a policy of terraform/bootstrap (`deploy`, `plan` or `boundary`) does not allow."""
+    return {action for action in actions if not matches(action, allowed_actions(policy))}
 
 
-def allowed(policy: str) -> set[str]:
-    """The patterns of actions that a policy of terraform/bootstrap, or one that it builds on, allows."""
+def allowed_actions(policy: str) -> set[str]:
+    """Return the patterns of actions that a policy of terraform/bootstrap allows, with those of its source policies."""
     documents = {
         name.strip('"'): document
         for path in BOOTSTRAP.glob("*.tf")
@@ -87,41 +97,54 @@ def allowed(policy: str) -> set[str]:
         if statement.get("effect") != '"Deny"'
         for action in statement["actions"]
     }
-    return found.union(*(allowed(source) for source in sources))
+    return found.union(*(allowed_actions(source) for source in sources))
 
 
-def is_one_of(action: str, patterns: Iterable[str]) -> bool:
-    """Whether a pattern of IAM's, with `*`, has the action."""
-    return any(fnmatch(action, pattern) for pattern in patterns)
+def matches(value: str, patterns: Iterable[str]) -> bool:
+    """Return whether a value matches one of IAM's patterns, in which `*` is a wildcard."""
+    return any(fnmatch(value, pattern) for pattern in patterns)
+
+
+def role_policies(iam: Any) -> dict[str, list[dict[str, Any]]]:
+    """Return the statements of the inline policies of each role of this project."""
+    roles = [role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("scones-")]
+    return {
+        role: [
+            statement
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+            for statement in statements(iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"])
+        ]
+        for role in roles
+    }
 
 
 def statements(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """A policy's statements, with lists where IAM lets one text stand."""
-    for statement in listed(document["Statement"]):
+    """Yield a policy's statements, with lists of actions and resources even if there is only one."""
+    for statement in as_list(document["Statement"]):
         yield {
-            name: listed(value) if name in ("Action", "NotAction", "Resource") else value
+            name: as_list(value) if name in ("Action", "NotAction", "Resource") else value
             for name, value in statement.items()
         }
 
 
-def listed(value: Any) -> list[Any]:
-    """A list, also of one."""
+def as_list(value: Any) -> list[Any]:
+    """Return a list as it is, and any other value in a list."""
     return value if isinstance(value, list) else [value]
 
 
-def everybody(statement: Mapping[str, Any]) -> bool:
-    """Whether a statement speaks of everybody: `*`, or `*` as an account, a service or a federation."""
+def is_public(statement: Mapping[str, Any]) -> bool:
+    """Return whether a statement's principal is `*`, or has `*` as an account, a service or a federated identity."""
     principal = statement["Principal"]
     named = principal.values() if isinstance(principal, dict) else [principal]
-    return any("*" in listed(each) for each in named)
+    return any("*" in as_list(each) for each in named)
 
 
-def too_wide(found: Iterable[Mapping[str, Any]], reasons: Mapping[str, str]) -> set[str]:
-    """The actions that are allowed on the resource `*` with no reason, and those that are everything of everything."""
+def too_broad(found: Iterable[Mapping[str, Any]], reasons: Mapping[str, str]) -> set[str]:
+    """Return the actions that are allowed on the resource `*` without one of the reasons, and the action `*`."""
     return {
         action
         for statement in found
         if statement["Effect"] == "Allow"
-        for action in statement.get("Action", ["everything but what is named"])
-        if action == "*" or ("*" in statement["Resource"] and not is_one_of(action, reasons))
+        for action in statement.get("Action", ["everything but NotAction"])
+        if action == "*" or ("*" in statement["Resource"] and not matches(action, reasons))
     }

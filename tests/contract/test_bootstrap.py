@@ -1,70 +1,69 @@
-"""An account's ground: laid once, its state in its own bucket, found again in a new clone; one apply at a time."""
+"""`make bootstrap` creates the state bucket and GitHub's roles once, and finds them from another clone."""
 
-import argparse
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deployment.remote_state import StateBucketMissingError, move_state
 from deployment.terraform import Terraform, TerraformError
 from deployment.tools import find_terraform
-from emulator.tests.contract.waiting import eventually
-from scripts import bootstrap as command
-from scripts.command import Environment
-from tests.contract.conftest import RunningEmulator
-from tests.contract.permissions import WITHOUT_RESOURCE, WITHOUT_RESOURCE_ON_THE_GROUND, statements, too_wide
-from tests.contract.test_terraform import (
-    make_account,  # noqa: F401 (the fixture `account`)
-    make_project,  # noqa: F401 (the fixture `project`)
-)
+from tests.contract.conftest import REPOSITORY, Bootstrap
+from tests.contract.permissions import WITHOUT_RESOURCE, WITHOUT_RESOURCE_FOR_DEPLOYERS, statements, too_broad
+from tests.support.project import copy_project
+from tests.support.terraform import run_command
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.xdist_group("production")  # which needs the policies of the deployment roles
 
 BUCKET = "scones-state-123456789012"
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-INLINE_LENGTH, MANAGED_LENGTH = 10_240, 6_144
+INLINE_POLICY_LENGTH, MANAGED_POLICY_LENGTH = 10_240, 6_144
 
 
-@pytest.fixture
-def bootstrap(account: RunningEmulator, project: Path, monkeypatch: pytest.MonkeyPatch) -> Terraform:
-    """terraform/bootstrap in a clone."""
-    monkeypatch.setenv("TF_VAR_repository", "scones/vehicles")
+@pytest.fixture(autouse=True)
+def _select_account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "bootstrap" in request.fixturenames:
+        request.getfixturevalue("bootstrap").account.select(monkeypatch)
+    monkeypatch.setenv("TF_VAR_repository", REPOSITORY)
+
+
+@pytest.fixture(scope="module")
+def clone(bootstrap: Bootstrap, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another clone, in which nothing has run."""
+    return copy_project(tmp_path_factory.mktemp("clone"))
+
+
+def terraform_of(project: Path) -> Terraform:
+    """Return Terraform for terraform/bootstrap of a copy."""
     return Terraform("local", logs=project / "build", directory=project / "terraform" / "bootstrap")
 
 
-def copied(terraform: Terraform, to: Path) -> Terraform:
-    """The same in another clone, which knows nothing yet."""
-    ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "backend.tf", "*.s3.tfbackend")
-    shutil.copytree(terraform.directory.parents[1], to, ignore=ignored)
-    return Terraform("local", logs=to / "build", directory=to / "terraform" / "bootstrap")
-
-
-def test_the_ground_is_laid_once_and_found_again(
-    account: RunningEmulator,
-    bootstrap: Terraform,
-    tmp_path: Path,
-) -> None:
-    # WHEN
-    bootstrap.apply(bootstrap.plan())
-    move_state(bootstrap, "bootstrap", account.client)
-
-    # THEN the state is in its own bucket, and no longer beside the configuration
-    listed = account.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
+def test_the_state_is_in_the_bucket_and_another_clone_finds_it(bootstrap: Bootstrap, clone: Path) -> None:
+    # GIVEN the state is in its own bucket, and no longer in the directory of the configuration
+    listed = bootstrap.account.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
     assert [each["Key"] for each in listed] == ["bootstrap.tfstate"]
-    assert not (bootstrap.directory / "terraform.tfstate").exists()
-    assert bootstrap.plan().empty
+    assert not (bootstrap.project / "terraform" / "bootstrap" / "terraform.tfstate").exists()
 
-    # AND another clone goes on with it
-    other = copied(bootstrap, tmp_path / "other")
-    move_state(other, "bootstrap", account.client)
-    assert other.outputs()["state_bucket"] == BUCKET
-    assert other.plan().empty
+    # WHEN
+    again = run_command(clone, "bootstrap", "--env", "local", "--repository", REPOSITORY)
 
-    # AND a workflow of another repository, or of another environment, is no deployer
-    role = account.client("iam").get_role(RoleName="scones-deploy-prod")["Role"]
+    # THEN the second run changes nothing, and prints the same settings
+    assert again.returncode == 0, again.stderr
+    assert "No changes." not in bootstrap.output
+    assert "No changes." in again.stdout
+    for output in (bootstrap.output, again.stdout):
+        assert 'terraform/environments/dev.tfvars: permissions_boundary = "arn:' in output
+        assert 'policy/scones-boundary-dev"' in output
+        assert "environment prod: DEPLOY_ROLE_ARN = arn:aws:iam::123456789012:role/scones-deploy-prod" in output
+    assert terraform_of(clone).outputs()["state_bucket"] == BUCKET
+
+
+def test_only_the_environments_workflow_in_the_repository_may_assume_its_role(bootstrap: Bootstrap) -> None:
+    role = bootstrap.account.client("iam").get_role(RoleName="scones-deploy-prod")["Role"]
+
     (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Condition"]["StringEquals"] == {
         "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
@@ -72,111 +71,95 @@ def test_the_ground_is_laid_once_and_found_again(
         "token.actions.githubusercontent.com:sub": "repo:scones/vehicles:environment:prod",
     }
 
-    # AND IAM takes the policies as long as they are, and each names what it is about
-    iam = account.client("iam")
+
+def test_policies_name_their_resources_and_fit_iams_quotas(bootstrap: Bootstrap) -> None:
+    iam = bootstrap.account.client("iam")
     for name in ("scones-deploy-dev", "scones-deploy-prod", "scones-plan"):
         (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
         document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
-        assert length(document) <= INLINE_LENGTH, name
-        assert too_wide(statements(document), WITHOUT_RESOURCE_ON_THE_GROUND) == set(), name
-    for name, boundary in other.outputs()["permissions_boundaries"].items():
+        assert length(document) <= INLINE_POLICY_LENGTH, name
+        assert too_broad(statements(document), WITHOUT_RESOURCE_FOR_DEPLOYERS) == set(), name
+
+    boundaries = terraform_of(bootstrap.project).outputs()["permissions_boundaries"]
+    assert boundaries
+    for name, boundary in boundaries.items():
         document = iam.get_policy_version(PolicyArn=boundary, VersionId="v1")["PolicyVersion"]["Document"]
-        assert length(document) <= MANAGED_LENGTH, name
-        assert too_wide(statements(document), WITHOUT_RESOURCE) == set(), name
+        assert length(document) <= MANAGED_POLICY_LENGTH, name
+        assert too_broad(statements(document), WITHOUT_RESOURCE) == set(), name
 
-    # WHEN it is taken down as docs/operations.md says
-    pulled = subprocess.run(
-        [find_terraform(), "state", "pull"], cwd=other.directory, env=data_directory(), capture_output=True, check=True
+
+def length(policy: dict[str, Any]) -> int:
+    """Return the number of characters that IAM counts, which excludes white space."""
+    return len(json.dumps(policy, separators=(",", ":")))
+
+
+def test_a_concurrent_apply_is_refused(bootstrap: Bootstrap, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN an apply that waits for its confirmation, and holds the lock
+    monkeypatch.setattr("deployment.terraform.LOCK_TIMEOUT", "1s")
+    monkeypatch.setenv("TF_VAR_environments", '["dev"]')
+    waiting = subprocess.Popen(
+        [find_terraform(), "apply", "-no-color"],
+        cwd=bootstrap.project / "terraform" / "bootstrap",
+        env={**os.environ, "TF_DATA_DIR": ".terraform/local"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
     )
-    (other.directory / "terraform.tfstate").write_bytes(pulled.stdout)
-    other.backend_file.unlink()
-    (other.directory / "backend.tf").unlink()
-    empty(account.client("s3"), BUCKET)
-    last = Terraform("local", logs=other.logs, directory=other.directory)
-    last.apply(last.plan(destroy=True))
+    s3, lock = bootstrap.account.client("s3"), {"Bucket": BUCKET, "Prefix": "bootstrap.tfstate.tflock"}
+    eventually(lambda: s3.list_objects_v2(**lock)["KeyCount"] == 1, seconds=60)
 
-    # THEN nothing of it is left
-    assert account.client("s3").list_buckets()["Buckets"] == []
+    # WHEN / THEN
+    other = terraform_of(clone)
+    with pytest.raises(TerraformError, match="state lock"):
+        other.plan()
+
+    # WHEN it has ended, THEN the lock is free
+    waiting.communicate(b"no\n", timeout=60)
+    assert not other.plan().empty
+
+
+def test_the_documented_tear_down_leaves_nothing(bootstrap: Bootstrap, clone: Path) -> None:
+    # GIVEN the steps of docs/operations.md
+    directory = clone / "terraform" / "bootstrap"
+    pulled = subprocess.run(
+        [find_terraform(), "state", "pull"],
+        cwd=directory,
+        env={**os.environ, "TF_DATA_DIR": ".terraform/local"},
+        capture_output=True,
+        check=True,
+    )
+    (directory / "terraform.tfstate").write_bytes(pulled.stdout)
+    terraform_of(clone).backend_file.unlink()
+    (directory / "backend.tf").unlink()
+    delete_all_objects(bootstrap.account.client("s3"), BUCKET)
+
+    # WHEN
+    terraform = terraform_of(clone)
+    terraform.apply(terraform.plan(destroy=True))
+
+    # THEN
+    iam = bootstrap.account.client("iam")
+    assert bootstrap.account.client("s3").list_buckets()["Buckets"] == []
     assert [each for each in iam.list_roles()["Roles"] if each["RoleName"].startswith("scones-")] == []
     assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == []
 
 
-def data_directory() -> dict[str, str]:
-    """The environment variables of a plain `terraform`, as docs/operations.md says."""
-    return {**os.environ, "TF_DATA_DIR": ".terraform/local"}
-
-
-def length(policy: dict[str, Any]) -> int:
-    """Characters of a policy as IAM counts them, without white space."""
-    return len(json.dumps(policy, separators=(",", ":")))
-
-
-def empty(s3: Any, bucket: str) -> None:
-    """Delete every version of everything."""
+def delete_all_objects(s3: Any, bucket: str) -> None:
+    """Delete every version of every object."""
     listed = s3.list_object_versions(Bucket=bucket)
     found = [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]
     objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
     s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
 
 
-def test_the_command_goes_on_with_what_was_laid_from_another_clone(
-    bootstrap: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.usefixtures("account")
+def test_without_the_state_bucket_the_error_names_make_bootstrap(tmp_path: Path) -> None:
     # GIVEN
-    other = copied(bootstrap, tmp_path / "other")
-    options = argparse.Namespace(repository="scones/vehicles")
-
-    def lay(clone: Terraform) -> str:
-        monkeypatch.setattr(command, "TERRAFORM_DIRECTORY", clone.directory.parent)
-        monkeypatch.chdir(clone.directory.parents[1])
-        command.main(Environment("local", options))
-        return capsys.readouterr().out
+    project = copy_project(tmp_path / "project")
 
     # WHEN
-    first, second = lay(bootstrap), lay(other)
+    result = run_command(project, "state", "--env", "local")
 
-    # THEN the second finds what the first has laid, and says the same
-    assert "No changes." not in first
-    assert "No changes." in second
-    for said in (first, second):
-        assert 'terraform/environments/dev.tfvars: permissions_boundary = "arn:' in said
-        assert 'policy/scones-boundary-dev"' in said
-        assert "environment prod: DEPLOY_ROLE_ARN = arn:aws:iam::123456789012:role/scones-deploy-prod" in said
-
-
-def test_of_two_at_once_one_is_refused(
-    account: RunningEmulator,
-    bootstrap: Terraform,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # GIVEN a state in S3 that another apply has locked, as one that waits for an answer has
-    bootstrap.apply(bootstrap.plan())
-    move_state(bootstrap, "bootstrap", account.client)
-    other = copied(bootstrap, tmp_path / "other")
-    move_state(other, "bootstrap", account.client)
-    monkeypatch.setattr("deployment.terraform.LOCK_TIMEOUT", "1s")
-    monkeypatch.setenv("TF_VAR_environments", '["dev"]')
-    waiting = subprocess.Popen(
-        [find_terraform(), "apply", "-no-color"],
-        cwd=bootstrap.directory,
-        env=data_directory(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-    )
-    lock = {"Bucket": BUCKET, "Prefix": "bootstrap.tfstate.tflock"}
-    eventually(lambda: account.client("s3").list_objects_v2(**lock)["KeyCount"] == 1, seconds=60)
-
-    # WHEN, THEN
-    with pytest.raises(TerraformError, match="state lock"):
-        other.plan()
-
-    # AND once that one has ended, the other may
-    waiting.communicate(b"no\n", timeout=60)
-    assert not other.plan().empty
-
-
-def test_without_the_ground_it_is_said_how_to_lay_it(account: RunningEmulator, bootstrap: Terraform) -> None:
-    with pytest.raises(StateBucketMissingError, match="make bootstrap REPOSITORY=owner/name"):
-        move_state(bootstrap, "bootstrap", account.client)
-    assert not bootstrap.backend_file.exists()
+    # THEN
+    assert result.returncode == 1
+    assert "make bootstrap REPOSITORY=owner/name" in result.stderr
+    assert not list((project / "terraform").rglob("*.s3.tfbackend"))

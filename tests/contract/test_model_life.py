@@ -1,34 +1,28 @@
-"""A model's life in the registry, and a batch, by the commands' own code."""
+"""Approval, rejection and rollback of registered models, and batch transform, on the emulator."""
 
 import argparse
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from sagelocal.core.environment import pointing_at
 
 from common.errors import OperatorError
-from emulator.tests.contract.functions import unique
-from emulator.tests.contract.sagemaker_parts import (
-    ROLE,
-    SERVER,
-    SageMaker,
-    make_sagemaker,  # noqa: F401 (the fixture `sagemaker`)
-)
 from registry.batch_transform import TransformConfig, prepare_job, run_job
 from registry.comparison import Score
 from registry.model_registry import RegistrationRequest
 from scripts.approval import approve, reject, rollback
 from scripts.command import Environment
+from tests.support.emulator import MODEL_SERVER
+from tests.support.project import unique
+from tests.support.sagemaker import ROLE, SageMaker
 from tests.unit.stacks import make_stack
 from training.follow import TrainingJob
 
 
 @pytest.fixture
 def stack(sagemaker: SageMaker, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A stack with an empty registry, to which boto3 points."""
-    for name, value in pointing_at(sagemaker.emulator.url).items():
-        monkeypatch.setenv(name, value)
+    """A stack with an empty model package group, whose account is selected."""
+    sagemaker.emulator.select(monkeypatch)
     group = unique("group")
     sagemaker.client.create_model_package_group(ModelPackageGroupName=group)
     return make_stack(
@@ -39,59 +33,61 @@ def stack(sagemaker: SageMaker, monkeypatch: pytest.MonkeyPatch) -> Any:
     )
 
 
-def add(sagemaker: SageMaker, stack: Any, url: str | None = None) -> str:
+def register_model(sagemaker: SageMaker, stack: Any, url: str | None = None) -> str:
+    """Register a model that is pending manual approval, and return its ARN."""
     url = url or sagemaker.put_model_data("[0.75, 0.25]")
     request = RegistrationRequest(
         job=TrainingJob("job", "arn", url, 1, {}),
         score=Score(9, 10, "images"),
-        image=SERVER,
+        image=MODEL_SERVER,
         scripted=True,
         brings_packages=False,
         status="PendingManualApproval",
         reason="good enough",
         manifest={"objects": {}},
-        properties={"source": "drawn"},
+        properties={"source": "synthetic"},
     )
-    return say(stack).model_registry.register(request, s3=sagemaker.s3)
+    return command(stack).model_registry.register(request, s3=sagemaker.s3)
 
 
-def say(stack: Any, model: str = "", reason: str = "") -> Environment:
+def command(stack: Any, model: str = "", reason: str = "") -> Environment:
+    """Return the environment of a command with these options."""
     environment = Environment("local", argparse.Namespace(model=model, reason=reason))
-    environment.__dict__["stack"] = stack  # what Terraform would be asked for
+    environment.__dict__["stack"] = stack  # instead of Terraform's outputs
     return environment
 
 
-def test_a_model_comes_into_use_and_goes(sagemaker: SageMaker, stack: Any) -> None:
+def test_models_are_approved_rejected_and_rolled_back(sagemaker: SageMaker, stack: Any) -> None:
     # GIVEN
-    registry = say(stack).model_registry
+    registry = command(stack).model_registry
     with pytest.raises(OperatorError, match="no model is in use"):
-        rollback(say(stack))
-    first, second, third = (add(sagemaker, stack) for _ in range(3))
+        rollback(command(stack))
+    first, second, third = (register_model(sagemaker, stack) for _ in range(3))
 
-    # WHEN / THEN the newest that waits, or the one that is named
-    approve(say(stack))
+    # WHEN / THEN the newest pending version is approved, or the given one
+    approve(command(stack))
     assert registry.arn_in_use() == third
-    approve(say(stack, "1"))
+    approve(command(stack, "1"))
     assert registry.arn_in_use() == first
 
-    # WHEN / THEN back to what was in use before, though its number is higher, and no further than that
-    rollback(say(stack))
+    # WHEN / THEN the version that was in use before is used again, even if its number is higher, and none before it
+    rollback(command(stack))
     assert registry.arn_in_use() == third
     with pytest.raises(OperatorError, match="was in use before"):
-        rollback(say(stack))
+        rollback(command(stack))
 
-    # WHEN / THEN back, past what was rejected
-    approve(say(stack, "1"))
-    approve(say(stack, "2"))
-    approve(say(stack, third))
-    reject(say(stack, "v2", "it's worse at night"))
+    # WHEN / THEN a rollback skips rejected versions
+    approve(command(stack, "1"))
+    approve(command(stack, "2"))
+    approve(command(stack, third))
+    reject(command(stack, "v2", "it's worse at night"))
     with pytest.raises(OperatorError, match="v3 is in use"):
-        reject(say(stack, "v3", "so is this"))
-    rollback(say(stack))
+        reject(command(stack, "v3", "so is this"))
+    rollback(command(stack))
     assert registry.arn_in_use() == first
-    reject(say(stack, "v3", "so is this"))
+    reject(command(stack, "v3", "so is this"))
 
-    # THEN the registry has it all
+    # THEN the registry records statuses, reasons and metadata
     newest, middle, oldest = registry.versions()
     assert [each.status for each in (newest, middle, oldest)] == ["Rejected", "Rejected", "Approved"]
     assert middle.arn == second
@@ -101,27 +97,27 @@ def test_a_model_comes_into_use_and_goes(sagemaker: SageMaker, stack: Any) -> No
     assert sagemaker.get(oldest.properties["manifest"]) == b'{"objects": {}}'
 
 
-def test_the_address_of_a_manifest_is_kept_to_the_letter_or_refused(sagemaker: SageMaker, stack: Any) -> None:
-    # GIVEN a bucket and a job of the longest names that AWS allows
+def test_the_uri_of_a_manifest_is_stored_completely_or_refused(sagemaker: SageMaker, stack: Any) -> None:
+    # GIVEN a bucket and a job whose names are as long as AWS allows
     bucket = unique("bucket").ljust(63, "x")
     sagemaker.s3.create_bucket(Bucket=bucket)
-    place = f"s3://{bucket}/models/{'j' * 63}/output"
+    output = f"s3://{bucket}/models/{'j' * 63}/output"
 
     # WHEN
-    add(sagemaker, stack, f"{place}/model.tar.gz")
+    register_model(sagemaker, stack, f"{output}/model.tar.gz")
 
     # THEN
-    (version,) = say(stack).model_registry.versions()
-    assert version.properties["manifest"] == f"{place}/manifest.json"
+    (version,) = command(stack).model_registry.versions()
+    assert version.properties["manifest"] == f"{output}/manifest.json"
 
-    # WHEN / THEN an address that no job has
+    # WHEN / THEN a longer URI than any job has is refused
     with pytest.raises(ClientError, match="customerMetadataProperties"):
-        add(sagemaker, stack, f"s3://{bucket}/{'x' * 200}/model.tar.gz")
+        register_model(sagemaker, stack, f"s3://{bucket}/{'x' * 200}/model.tar.gz")
 
 
-def test_a_batch_is_answered_by_the_registered_model(sagemaker: SageMaker, stack: Any) -> None:
+def test_batch_transform_uses_the_registered_model(sagemaker: SageMaker, stack: Any) -> None:
     # GIVEN
-    package = add(sagemaker, stack)
+    package = register_model(sagemaker, stack)
     for key, body in (("in/a.png", "x"), ("in/deep/a.png", "x"), ("in/b.png", "bad"), ("in.lst", "x")):
         sagemaker.put(key, body)
     config = TransformConfig(
@@ -142,5 +138,5 @@ def test_a_batch_is_answered_by_the_registered_model(sagemaker: SageMaker, stack
     # THEN
     assert predictions.probabilities == {"in/a.png": [0.75, 0.25], "in/deep/a.png": [0.75, 0.25]}
     assert list(predictions.errors) == ["in/b.png"]
-    assert "there is no such vehicle" in predictions.errors["in/b.png"]
+    assert "the image is invalid" in predictions.errors["in/b.png"]
     assert job.name not in {model["ModelName"] for model in sagemaker.client.list_models()["Models"]}

@@ -1,35 +1,45 @@
-"""Every policy of an applied environment, read back as IAM, S3 and KMS have it."""
+"""Every policy of production, as IAM, S3 and KMS return it, and production's end.
+
+The tests share one account; the last one destroys production.
+"""
 
 import ast
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore import xform_name
-from sagelocal.core.environment import pointing_at
 
-from common.stack import Stack
-from deployment.cost import resources
-from deployment.read_stack import read_stack
-from deployment.terraform import Terraform
-from registry.model_registry import in_use_parameter
-from tests.contract.conftest import RunningEmulator, start_emulator
-from tests.contract.permissions import WITHOUT_RESOURCE, everybody, is_one_of, refused, statements, too_wide
-from tests.contract.test_deployment import register
-from tests.contract.test_terraform import ROOT, copy_project, make_terraform
+from deployment.cost import resources as planned_resources
+from tests.contract.conftest import Bootstrap
+from tests.contract.permissions import (
+    WITHOUT_RESOURCE,
+    is_public,
+    matches,
+    missing_actions,
+    requested_actions,
+    role_policies,
+    statements,
+    too_broad,
+    trace_requests,
+)
+from tests.support.account import resources
+from tests.support.models import approve, register
+from tests.support.project import ROOT
+from tests.support.terraform import Deployment
+
+pytestmark = pytest.mark.xdist_group("production")
 
 BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
-# Beside what prod.tfvars has, so that every role and resource is there
-SETTINGS = {
+# Beside prod.tfvars, so that with a model and a VPC every role and kind of resource exists
+VARIABLES = {
     "TF_VAR_permissions_boundary": BOUNDARY,
     "TF_VAR_endpoint_hours": "8",
-    "TF_VAR_vpc_cidr": "10.0.0.0/24",
 }
-# What AWS's services do in a role's name beside what our code calls, and where AWS says so
-OWN_LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
+# Actions that AWS's services perform with a role, beside the calls of our code, with AWS's documentation
+LOG_OUTPUT = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html, CreateTrainingJob and CreateModel
 CONTAINER = {
@@ -40,7 +50,7 @@ CONTAINER = {
     "cloudwatch:PutMetricData",
     "logs:CreateLogGroup",
     "logs:DescribeLogStreams",
-    *OWN_LOG,
+    *LOG_OUTPUT,
 }
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
 FUNCTION_IN_VPC = {
@@ -51,7 +61,7 @@ FUNCTION_IN_VPC = {
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 }
-# As CONTAINER
+# Documented with CONTAINER
 CONTAINER_IN_VPC = {
     "ec2:CreateNetworkInterface",
     "ec2:CreateNetworkInterfacePermission",
@@ -63,11 +73,11 @@ CONTAINER_IN_VPC = {
     "ec2:DescribeSubnets",
     "ec2:DescribeVpcs",
 }
-BUCKET = {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}
+BUCKET_ACCESS = {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}
 # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
-WATCHING = {"cloudwatch:DescribeAlarms"}
+ROLLBACK_ALARMS = {"cloudwatch:DescribeAlarms"}
 # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html and .../xray-iam.html
-MACHINE = {
+STATE_MACHINE = {
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
     "logs:DescribeLogGroups",
@@ -80,8 +90,8 @@ MACHINE = {
     "xray:GetSamplingTargets",
     *TRACING,
 }
-KEY = {"kms:Decrypt", "kms:GenerateDataKey*"}
-# What production is made of
+KEY_USE = {"kms:Decrypt", "kms:GenerateDataKey*"}
+# The services of production's resources
 SERVICES = {
     "application-autoscaling",
     "budgets",
@@ -106,59 +116,44 @@ TASKS = {
 }
 
 
-@pytest.fixture(scope="module", name="project")
-def make_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone."""
-    return copy_project(tmp_path_factory.mktemp("production"))
-
-
-@pytest.fixture(scope="module", name="production")
-def make_production(project: Path) -> Iterator[tuple[RunningEmulator, Stack]]:
-    """Production with a model, applied within a permissions boundary; its account, and what Terraform put out."""
-    account = start_emulator(project.parent)
+@pytest.fixture(scope="module")
+def complete_production(applied_production: Deployment) -> Deployment:
+    """Production with a model, a VPC and a permissions boundary."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**pointing_at(account.url), **SETTINGS}.items():
+        applied_production.select(patch)
+        for name, value in VARIABLES.items():
             patch.setenv(name, value)
-        patch.delenv("AWS_CA_BUNDLE", raising=False)
-        terraform = make_terraform(project, "prod")
-        terraform.apply(terraform.plan())
-        stack = read_stack(terraform)
-        arn = register(account, stack, "[0.99, 0.01]")
-        account.client("ssm", stack.region).put_parameter(
-            Name=in_use_parameter(stack.approved_model_path), Value=arn, Type="String"
-        )
-        terraform.apply(terraform.plan())
-        yield account, read_stack(terraform)
-    account.stop()
+        stack = applied_production.stack
+        approve(applied_production.account, stack, register(applied_production.account, stack, "[0.99, 0.01]"))
+        applied_production.apply()
+    return applied_production
 
 
 @pytest.fixture
-def other_account(tmp_path: Path) -> Iterator[RunningEmulator]:
-    """An account with nothing in it: what is in production's is counted."""
-    running = start_emulator(tmp_path)
-    yield running
-    running.stop()
+def production(complete_production: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """Production with a model, a VPC and a permissions boundary, selected."""
+    complete_production.select(monkeypatch)
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    return complete_production
 
 
-def policies(iam: Any) -> dict[str, list[dict[str, Any]]]:
-    """The statements of each role of this project."""
-    roles = [role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("scones-")]
-    return {
-        role: [
-            statement
-            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
-            for statement in statements(iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"])
-        ]
-        for role in roles
-    }
+@pytest.fixture
+def policies(production: Deployment) -> dict[str, list[dict[str, Any]]]:
+    """The statements of each role's policies, by the role's name without the environment's prefix."""
+    prefix = f"scones-{production.stack.environment}-"
+    found = role_policies(production.account.client("iam", production.stack.region))
+    assert all(role.startswith(prefix) for role in found)
+    return {role.removeprefix(prefix): policy for role, policy in found.items()}
 
 
-def actions(found: list[dict[str, Any]]) -> set[str]:
-    return {action for statement in found for action in statement["Action"]}
+def actions(policy: list[dict[str, Any]]) -> set[str]:
+    """Return the actions in a list of statements."""
+    return {action for statement in policy for action in statement["Action"]}
 
 
 def called_by(function: str) -> set[str]:
-    """The actions of the AWS operations that a function's code calls."""
+    """Return the actions of the AWS operations that a function's code calls."""
     tree = ast.parse((ROOT / "lambdas" / function / "handler.py").read_text())
     called = {
         node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
@@ -180,143 +175,136 @@ def called_by(function: str) -> set[str]:
     }
 
 
-def test_every_policy_names_what_it_is_about(production: tuple[RunningEmulator, Stack]) -> None:
-    account, stack = production
-    found = policies(account.client("iam", stack.region))
+def called_by_state_machine(production: Deployment) -> set[str]:
+    """Return the actions of the state machine's tasks."""
+    stack = production.stack
+    client = production.account.client("stepfunctions", stack.region)
+    definition = client.describe_state_machine(stateMachineArn=stack.state_machine_arn)["definition"]
+    states = json.loads(definition)["States"].values()
+    return {TASKS[state["Resource"].rpartition(":states:::")[2]] for state in states if state["Type"] == "Task"}
 
-    assert len(found) == 9
-    for role, mine in found.items():
-        assert too_wide(mine, WITHOUT_RESOURCE) == set(), role
-        for statement in mine:
+
+def test_every_policy_names_its_resources(policies: dict[str, list[dict[str, Any]]]) -> None:
+    assert len(policies) == 9
+    for role, policy in policies.items():
+        assert too_broad(policy, WITHOUT_RESOURCE) == set(), role
+        for statement in policy:
             assert not any(action.endswith(":*") for action in statement["Action"]), role
             if "iam:PassRole" in statement["Action"]:
                 assert "iam:PassedToService" in json.dumps(statement["Condition"]), role
 
 
-def test_every_role_is_lent_to_a_service_within_the_boundary(production: tuple[RunningEmulator, Stack]) -> None:
-    account, stack = production
-    iam = account.client("iam", stack.region)
+def test_only_services_assume_roles_and_the_boundary_allows_their_actions(
+    production: Deployment, policies: dict[str, list[dict[str, Any]]]
+) -> None:
+    iam = production.account.client("iam", production.stack.region)
 
-    for role, mine in policies(iam).items():
-        described = iam.get_role(RoleName=role)["Role"]
-        assert described["PermissionsBoundary"]["PermissionsBoundaryArn"] == BOUNDARY, role
-        for statement in statements(described["AssumeRolePolicyDocument"]):
-            assert set(statement["Principal"]) == {"Service"}, role
-        # and the boundary of terraform/bootstrap takes none of it away
-        assert refused(actions(mine), "boundary") == set(), role
+    for purpose, policy in policies.items():
+        role = iam.get_role(RoleName=f"scones-prod-{purpose}")["Role"]
+        assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == BOUNDARY, purpose
+        for statement in statements(role["AssumeRolePolicyDocument"]):
+            assert set(statement["Principal"]) == {"Service"}, purpose
+        # the boundary of terraform/bootstrap allows all of it
+        assert missing_actions(actions(policy), "boundary") == set(), purpose
 
 
-def test_what_code_and_services_do_is_allowed_and_nothing_else(production: tuple[RunningEmulator, Stack]) -> None:
+def test_roles_allow_exactly_what_code_and_services_do(
+    production: Deployment, policies: dict[str, list[dict[str, Any]]]
+) -> None:
     # GIVEN
-    account, stack = production
-    found = policies(account.client("iam", stack.region))
     serialize, classify = called_by("serialize"), called_by("classify")
     assert "s3:GetObject" in serialize
     assert "sagemaker:InvokeEndpoint" in classify
 
     # WHEN
     expected = {
-        # S3 answers 403 for a missing key to whoever may not list
-        "serialize": {*serialize, "s3:ListBucket", "kms:Decrypt", *OWN_LOG, *TRACING, *FUNCTION_IN_VPC},
-        "classify": {*classify, *OWN_LOG, *TRACING, *FUNCTION_IN_VPC},
-        "filter": {*called_by("filter"), *OWN_LOG, *TRACING, *FUNCTION_IN_VPC},
-        "workflow": {*called_by_machine(account, stack), *KEY, *MACHINE},
-        "training": {*BUCKET, *KEY, "kms:Encrypt", *CONTAINER, *CONTAINER_IN_VPC},
-        "transform": {*BUCKET, *KEY, "kms:Encrypt", *CONTAINER, *CONTAINER_IN_VPC},
+        # without s3:ListBucket, S3 answers 403 for a missing key
+        "serialize": {*serialize, "s3:ListBucket", "kms:Decrypt", *LOG_OUTPUT, *TRACING, *FUNCTION_IN_VPC},
+        "classify": {*classify, *LOG_OUTPUT, *TRACING, *FUNCTION_IN_VPC},
+        "filter": {*called_by("filter"), *LOG_OUTPUT, *TRACING, *FUNCTION_IN_VPC},
+        "workflow": {*called_by_state_machine(production), *KEY_USE, *STATE_MACHINE},
+        "training": {*BUCKET_ACCESS, *KEY_USE, "kms:Encrypt", *CONTAINER, *CONTAINER_IN_VPC},
+        "transform": {*BUCKET_ACCESS, *KEY_USE, "kms:Encrypt", *CONTAINER, *CONTAINER_IN_VPC},
         "vehicles-hosting": {
-            *BUCKET,
-            *KEY,
+            *BUCKET_ACCESS,
+            *KEY_USE,
             *CONTAINER,
             *CONTAINER_IN_VPC,
-            *WATCHING,
+            *ROLLBACK_ALARMS,
             "kms:CreateGrant",
             "kms:Encrypt",
         },
         # https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
-        "network": {*OWN_LOG, "logs:DescribeLogStreams"},
+        "network": {*LOG_OUTPUT, "logs:DescribeLogStreams"},
         # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
         "endpoint-expiry": {"sagemaker:DeleteEndpoint"},
     }
-    assert set(found) == {f"scones-{stack.environment}-{purpose}" for purpose in expected}
+    assert set(policies) == set(expected)
 
     # THEN
     for purpose, allowed in expected.items():
-        assert actions(found[f"scones-{stack.environment}-{purpose}"]) == allowed, purpose
+        assert actions(policies[purpose]) == allowed, purpose
 
 
-def test_each_container_writes_its_own_part_of_the_bucket(production: tuple[RunningEmulator, Stack]) -> None:
-    account, stack = production
-    found = policies(account.client("iam", stack.region))
-
+def test_each_role_of_a_container_writes_to_its_own_prefix(
+    production: Deployment, policies: dict[str, list[dict[str, Any]]]
+) -> None:
     written = {
-        role.removeprefix(f"scones-{stack.environment}-"): {
-            resource.removeprefix(f"arn:aws:s3:::{stack.bucket}/")
-            for statement in mine
+        purpose: {
+            resource.removeprefix(f"arn:aws:s3:::{production.stack.bucket}/")
+            for statement in policy
             if "s3:PutObject" in statement["Action"]
             for resource in statement["Resource"]
         }
-        for role, mine in found.items()
+        for purpose, policy in policies.items()
     }
-    # a model that answers for images can change no model
-    assert {role: keys for role, keys in written.items() if keys} == {
+
+    # the containers that serve a model cannot change one
+    assert {purpose: keys for purpose, keys in written.items() if keys} == {
         "training": {"models/*", "checkpoints/*"},
         "transform": {"transform/*"},
         "vehicles-hosting": {"data_capture/*"},
     }
 
 
-def test_an_environments_deployment_role_reaches_all_of_it_and_no_others(
-    production: tuple[RunningEmulator, Stack],
-    project: Path,
-    other_account: RunningEmulator,
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_deployment_role_manages_its_environment_and_no_other(
+    production: Deployment, bootstrap: Bootstrap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN what production is made of
-    terraform = make_terraform(project, "prod")
-    state = terraform.show(terraform.plan())["prior_state"]["values"]["root_module"]
-    made = {arn for each in resources(state) if each["mode"] == "managed" and (arn := each["values"].get("arn"))}
-    # a scaling policy is its target's: who may change the target may change it
-    made = {arn for arn in made if arn.split(":")[2] != "autoscaling"}
-    assert {arn.split(":")[2] for arn in made} == SERVICES
-
-    # AND an account's ground
-    for name, value in {**pointing_at(other_account.url), "TF_VAR_repository": "scones/vehicles"}.items():
-        monkeypatch.setenv(name, value)
-    ground = Terraform("prod", logs=project / "build", directory=project / "terraform" / "bootstrap")
-    ground.apply(ground.plan())
-    found = policies(other_account.client("iam"))
+    # GIVEN the ARNs of production's resources, from an empty plan that a pull request's role may create
+    log = trace_requests(monkeypatch, tmp_path / "plan.log")
+    plan = production.terraform.plan()
+    assert plan.empty, plan.summary
+    assert missing_actions(requested_actions(log), "plan") == set()
+    state = production.terraform.show(plan)["prior_state"]["values"]["root_module"]
+    arns = {
+        arn for each in planned_resources(state) if each["mode"] == "managed" and (arn := each["values"].get("arn"))
+    }
+    # a scaling policy is managed through its scalable target
+    arns = {arn for arn in arns if arn.split(":")[2] != "autoscaling"}
+    assert {arn.split(":")[2] for arn in arns} == SERVICES
 
     # THEN
-    assert {arn for arn in made if not may_delete(found["scones-deploy-prod"], arn)} == set()
-    others = {arn for arn in made if may_delete(found["scones-deploy-dev"], arn)}
-    # whose these are is said by their tags, which conditions ask for
+    assert {arn for arn in arns if not may_delete(bootstrap.policies["scones-deploy-prod"], arn)} == set()
+    others = {arn for arn in arns if may_delete(bootstrap.policies["scones-deploy-dev"], arn)}
+    # ARNs of these services do not contain the environment's name; conditions on tags restrict them
     assert {arn.split(":")[2] for arn in others} <= {"application-autoscaling", "ec2", "kms"}
 
 
-def may_delete(found: list[dict[str, Any]], arn: str) -> bool:
-    """Whether a statement allows it for a resource of this name, if its conditions hold."""
+def may_delete(policy: list[dict[str, Any]], arn: str) -> bool:
+    """Return whether a statement allows to delete the resource, provided that its conditions are met."""
     service = arn.split(":")[2]
     return any(
         statement["Effect"] == "Allow"
-        and any(is_one_of(arn, [pattern]) for pattern in statement.get("Resource", []))
+        and matches(arn, statement.get("Resource", []))
         and any(
             action == f"{service}:*" or action.startswith(f"{service}:Delete") for action in statement.get("Action", [])
         )
-        for statement in found
+        for statement in policy
     )
 
 
-def called_by_machine(account: RunningEmulator, stack: Stack) -> set[str]:
-    """The actions of the state machine's tasks."""
-    client = account.client("stepfunctions", stack.region)
-    definition = client.describe_state_machine(stateMachineArn=stack.state_machine_arn)["definition"]
-    states = json.loads(definition)["States"].values()
-    return {TASKS[state["Resource"].rpartition(":states:::")[2]] for state in states if state["Type"] == "Task"}
-
-
-def test_every_bucket_refuses_plain_http_and_nobody_is_everybody(production: tuple[RunningEmulator, Stack]) -> None:
-    account, stack = production
-    s3 = account.client("s3", stack.region)
+def test_buckets_refuse_plain_http_and_are_not_public(production: Deployment) -> None:
+    s3 = production.account.client("s3", production.stack.region)
     buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
 
     assert len(buckets) == 2
@@ -324,21 +312,40 @@ def test_every_bucket_refuses_plain_http_and_nobody_is_everybody(production: tup
         policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
         denied = [each for each in statements(policy) if each["Effect"] == "Deny"]
         assert [each["Condition"] for each in denied] == [{"Bool": {"aws:SecureTransport": "false"}}], bucket
-        assert not any(everybody(each) for each in statements(policy) if each["Effect"] == "Allow"), bucket
+        assert not any(is_public(each) for each in statements(policy) if each["Effect"] == "Allow"), bucket
 
 
-def test_the_key_is_lent_through_the_services_that_keep_data(production: tuple[RunningEmulator, Stack]) -> None:
-    account, stack = production
-    client = account.client("kms", stack.region)
+def test_the_kms_key_is_used_only_under_conditions(production: Deployment) -> None:
+    stack = production.stack
+    client = production.account.client("kms", stack.region)
 
     policy = json.loads(client.get_key_policy(KeyId=stack.kms_key_arn, PolicyName="default")["Policy"])
     for statement in statements(policy):
-        assert not everybody(statement)
+        assert not is_public(statement)
         if set(statement["Action"]) & {"kms:Decrypt", "kms:Encrypt", "kms:CreateGrant"}:
             assert statement["Condition"]
 
 
 @pytest.mark.parametrize("principal", ["*", {"AWS": "*"}, {"AWS": ["arn:aws:iam::123456789012:root", "*"]}])
-def test_everybody_is_known_in_all_spellings(principal: Any) -> None:
-    assert everybody({"Principal": principal})
-    assert not everybody({"Principal": {"AWS": "arn:aws:iam::123456789012:root"}})
+def test_public_principals_are_recognised(principal: Any) -> None:
+    assert is_public({"Principal": principal})
+    assert not is_public({"Principal": {"AWS": "arn:aws:iam::123456789012:root"}})
+
+
+def test_production_is_destroyed_by_its_deployment_role(
+    production: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN the table's protection is removed by hand, and so is the model package
+    stack = production.stack
+    dynamodb, sagemaker = (production.account.client(service, stack.region) for service in ("dynamodb", "sagemaker"))
+    dynamodb.update_table(TableName=stack.vehicles_table, DeletionProtectionEnabled=False)
+    for package in sagemaker.list_model_packages()["ModelPackageSummaryList"]:
+        sagemaker.delete_model_package(ModelPackageName=package["ModelPackageArn"])
+    log = trace_requests(monkeypatch, production.project.parent / "requests.log")
+
+    # WHEN
+    production.terraform.apply(production.terraform.plan(destroy=True))
+
+    # THEN the account is empty, and the role may do all of the first apply and of this
+    assert resources(production.account, stack.region) == {}
+    assert missing_actions(requested_actions(log), "deploy") == set()

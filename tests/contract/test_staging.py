@@ -1,9 +1,8 @@
-"""Loading into a bucket that answers as S3 does."""
+"""Loading a data set into an S3 bucket of the emulator."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -11,30 +10,29 @@ from benchmarks.staging import measure, random_archive
 from staging import Dataset, Source, load, read_manifest, transform
 from staging.archive import read_archive
 from staging.manifest import ManifestMissingError
-from tests.contract.conftest import RunningEmulator
+from tests.support.emulator import Emulator
+from tests.support.project import unique
 from tests.unit.staging.archives import write_archive
-
-pytestmark = pytest.mark.contract
 
 
 @pytest.fixture
-def bucket(emulator: RunningEmulator) -> str:
+def bucket(emulator: Emulator) -> str:
     """A new bucket."""
-    name = f"staging-{uuid4()}"
+    name = unique("staging")
     emulator.client("s3").create_bucket(Bucket=name)
     return name
 
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Callable[..., Dataset]:
-    """A factory of datasets of bicycles and motorcycles, in the given order."""
+    """A factory of data sets of bicycles and motorcycles, with the classes in the given order."""
     archive = read_archive(write_archive(tmp_path / "a.tar.gz"))
     return lambda *classes: transform(
         archive, classes=classes or ("bicycle", "motorcycle"), directory=tmp_path / "images"
     )
 
 
-def put(s3: Any, bucket: str, dataset: Dataset) -> None:
+def upload(s3: Any, bucket: str, dataset: Dataset) -> None:
     load(dataset, client=s3, bucket=bucket, source=Source(Path(), "a source", md5="", synthetic=False))
 
 
@@ -43,14 +41,14 @@ def etags(s3: Any, bucket: str) -> dict[str, str]:
     return {item["Key"]: item["ETag"] for page in pages for item in page.get("Contents", ())}
 
 
-def test_what_is_loaded_can_be_read_back(
-    emulator: RunningEmulator, bucket: str, dataset: Callable[..., Dataset]
+def test_the_bucket_has_every_file_and_the_manifest(
+    emulator: Emulator, bucket: str, dataset: Callable[..., Dataset]
 ) -> None:
     # GIVEN
     s3, images = emulator.client("s3"), dataset()
 
     # WHEN
-    put(s3, bucket, images)
+    upload(s3, bucket, images)
 
     # THEN
     for key, path in images.files().items():
@@ -62,8 +60,8 @@ def test_what_is_loaded_can_be_read_back(
 
 
 @pytest.mark.parametrize("algorithm", ["AES256", "aws:kms"])
-def test_a_second_run_changes_nothing(
-    emulator: RunningEmulator,
+def test_loading_the_same_data_again_changes_nothing(
+    emulator: Emulator,
     bucket: str,
     dataset: Callable[..., Dataset],
     capsys: pytest.CaptureFixture[str],
@@ -73,21 +71,21 @@ def test_a_second_run_changes_nothing(
     s3 = emulator.client("s3")
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}
     s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
-    put(s3, bucket, dataset())
+    upload(s3, bucket, dataset())
     before = etags(s3, bucket)
 
     # WHEN
-    put(s3, bucket, dataset())
+    upload(s3, bucket, dataset())
 
     # THEN
     assert etags(s3, bucket) == before
     assert "nothing changed" in capsys.readouterr().out
 
 
-def test_other_images_replace_the_old_ones_and_leave_the_rest(
-    emulator: RunningEmulator, bucket: str, tmp_path: Path
+def test_other_images_replace_the_old_ones_and_no_other_objects(
+    emulator: Emulator, bucket: str, tmp_path: Path
 ) -> None:
-    # GIVEN images under names that will be gone, beside something of another's
+    # GIVEN images whose names the next data set does not have, and an object of another origin
     s3 = emulator.client("s3")
     classes = ("bicycle", "motorcycle")
     old = transform(
@@ -96,27 +94,27 @@ def test_other_images_replace_the_old_ones_and_leave_the_rest(
         directory=tmp_path / "images",
         seed=1,
     )
-    put(s3, bucket, old)
-    s3.put_object(Bucket=bucket, Key="train/mine.png", Body=b"not staging's")
+    upload(s3, bucket, old)
+    s3.put_object(Bucket=bucket, Key="train/mine.png", Body=b"not from staging")
 
     # WHEN
     new = transform(read_archive(tmp_path / "a.tar.gz"), classes=classes, directory=tmp_path / "images", seed=2)
-    put(s3, bucket, new)
+    upload(s3, bucket, new)
 
     # THEN
     assert old.files().keys() != new.files().keys()
     assert etags(s3, bucket).keys() == {*new.files(), "manifest.json", "train/mine.png"}
 
 
-def test_shards_replace_the_images_of_the_same_rows(emulator: RunningEmulator, bucket: str, tmp_path: Path) -> None:
+def test_shards_replace_the_images_of_the_same_examples(emulator: Emulator, bucket: str, tmp_path: Path) -> None:
     # GIVEN
     s3, archive = emulator.client("s3"), read_archive(write_archive(tmp_path / "a.tar.gz"))
     classes = ("bicycle", "motorcycle")
-    put(s3, bucket, transform(archive, classes=classes, directory=tmp_path / "data"))
+    upload(s3, bucket, transform(archive, classes=classes, directory=tmp_path / "data"))
 
     # WHEN
     shards = transform(archive, classes=classes, directory=tmp_path / "data", data_format="recordio")
-    put(s3, bucket, shards)
+    upload(s3, bucket, shards)
 
     # THEN
     key = "train/train-00000.rec"
@@ -125,23 +123,23 @@ def test_shards_replace_the_images_of_the_same_rows(emulator: RunningEmulator, b
         shards.files()[key].read_bytes(),
         "application/x-recordio",
     )
-    there = {each for each in etags(s3, bucket) if not each.startswith("test")}
-    assert there == {key, "validation/validation-00000.rec", "manifest.json"}
+    keys = {each for each in etags(s3, bucket) if not each.startswith("test")}
+    assert keys == {key, "validation/validation-00000.rec", "manifest.json"}
     assert read_manifest(s3, bucket).format == "recordio"
 
 
-def test_the_benchmark_counts_what_travels(emulator: RunningEmulator) -> None:
+def test_the_benchmark_counts_objects_and_bytes(emulator: Emulator) -> None:
     # GIVEN
     s3, archive = emulator.client("s3"), random_archive(40)
 
     # WHEN
     images, shards = measure(s3, archive, "images"), measure(s3, archive, "recordio")
 
-    # THEN an object an image and two lists, against a shard a split; and about as many bytes
+    # THEN an object for each image and two lists, compared with one shard for each split, and about as many bytes
     assert (images.objects, shards.objects) == (42, 2)
     assert shards.mebibytes == pytest.approx(images.mebibytes, rel=0.05)
 
 
-def test_an_empty_bucket_asks_for_staging(emulator: RunningEmulator, bucket: str) -> None:
+def test_the_error_for_an_empty_bucket_names_make_stage(emulator: Emulator, bucket: str) -> None:
     with pytest.raises(ManifestMissingError, match="make stage"):
         read_manifest(emulator.client("s3"), bucket)

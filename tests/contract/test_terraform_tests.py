@@ -1,41 +1,54 @@
-"""Terraform's own tests, in the root modules' `tests/`: no account, no emulator, the provider mocked."""
+"""Terraform's own tests, which mock the AWS provider and need neither an account nor the emulator."""
 
-import shutil
+import os
 import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from deployment.terraform import Terraform
 from deployment.tools import find_terraform
+from tests.support.project import ROOT
+from tests.support.terraform import make_project, running_provider
 
-ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.xdist_group("terraform tests")
 
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """The Terraform and the zips as a clone has them after `make lambdas`."""
-    ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "terraform.tfstate.d")
-    shutil.copytree(ROOT / "terraform", tmp_path / "terraform", ignore=ignored)
-    for name in ("lambdas", "scripts"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copy2(ROOT / "Makefile", tmp_path)
-    subprocess.run(["make", "lambdas"], cwd=tmp_path, check=True, capture_output=True)
-    return tmp_path
+TESTS = sorted(path.relative_to(ROOT) for path in (ROOT / "terraform").rglob("*.tftest.hcl"))
+ACCOUNT_TESTS = Path("terraform/tests/account")  # test_environments.py runs them
 
 
-@pytest.mark.parametrize("root", ["terraform", "terraform/bootstrap"])
-def test_the_configuration_passes_its_own_tests(project: Path, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN no account, and no address at which one might answer
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "TF_WORKSPACE"):
-        monkeypatch.delenv(name, raising=False)
-    Terraform("dev", logs=project / "build", directory=project / root).init()
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project in which both root modules are initialised."""
+    project = make_project(tmp_path_factory.mktemp("project"))
+    for root in ("terraform", "terraform/bootstrap"):
+        Terraform("dev", logs=project / "build", directory=project / root).init()
+    return project
 
+
+@pytest.fixture(scope="module")
+def environment(project: Path) -> Iterator[Mapping[str, str]]:
+    """Environment variables without an account or the address of one, and with a running provider."""
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("AWS_") and name != "TF_WORKSPACE"
+    }
+    with running_provider(project / "terraform", inherited) as variable:
+        yield {**inherited, **variable}
+
+
+@pytest.mark.parametrize("path", [path for path in TESTS if path.parent != ACCOUNT_TESTS], ids=str)
+def test_terraforms_tests_pass(project: Path, environment: Mapping[str, str], path: Path) -> None:
     # WHEN
-    tested = subprocess.run(
-        [find_terraform(), "test", "-no-color"], cwd=project / root, capture_output=True, text=True, timeout=300
+    result = subprocess.run(
+        [find_terraform(), "test", "-no-color", f"-filter=tests/{path.name}"],
+        cwd=project / path.parent.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
 
     # THEN
-    assert tested.returncode == 0, tested.stdout + tested.stderr
-    assert " 0 failed" in tested.stdout
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert " 0 failed" in result.stdout

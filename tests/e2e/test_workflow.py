@@ -1,9 +1,8 @@
-"""The whole workflow, by the targets that a person types."""
+"""The whole workflow, run by make targets in a copy of the project."""
 
 import csv
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,16 @@ import pytest
 from staging import draw_archive
 from tests.e2e.conftest import Project
 
-pytestmark = pytest.mark.e2e
-
 
 def read(project: Project, name: str) -> dict[str, Any]:
+    """Return the content of a JSON file of the environment `local`."""
     content: dict[str, Any] = json.loads((project.path / "build" / "local" / name).read_text())
     return content
 
 
-def test_the_drawn_sample_goes_from_nothing_to_a_report_and_back(make_project: Callable[[str], Project]) -> None:
-    # GIVEN a clone, in which nothing runs
-    project = make_project("sample")
-
-    # WHEN a step is said before its ground is laid, THEN it names the target that lays it
+@pytest.mark.xdist_group("demo")
+def test_demo_with_the_synthetic_sample(project: Project) -> None:
+    # WHEN a target runs before one that it depends on, THEN its error names that one
     assert "make up" in project.make("stage", "SOURCE=sample", succeeds=False)
     project.make("up")
     assert "make stage" in project.make("train", succeeds=False)
@@ -35,7 +31,7 @@ def test_the_drawn_sample_goes_from_nothing_to_a_report_and_back(make_project: C
     # WHEN
     project.make("demo", "SOURCE=sample", "EPOCHS=2")
 
-    # THEN every image went through, and every figure stands on what it says it stands on
+    # THEN every image was processed, and the figures agree with each other
     run, evaluation = read(project, "run.json"), read(project, "evaluation.json")
     assert "sample" in evaluation["source"]
     assert evaluation["classes"] == ["bicycle", "motorcycle"]
@@ -52,7 +48,7 @@ def test_the_drawn_sample_goes_from_nothing_to_a_report_and_back(make_project: C
     assert "sample" in page
     assert 'src="http' not in page
 
-    # AND each answer leads back to its data, also one below the threshold
+    # AND the lineage of a prediction leads to its data
     lineage = project.make("lineage", f"EXECUTION={run['executions'][0]['arn']}", "VERIFY=1")
     assert "by v1" in lineage
     assert "train 900: bicycle 450, motorcycle 450" in lineage
@@ -60,31 +56,31 @@ def test_the_drawn_sample_goes_from_nothing_to_a_report_and_back(make_project: C
     assert "approved, in use" in project.make("models")
     assert "no version that was in use before" in project.make("rollback", succeeds=False)
 
-    # AND a batch has the same answers as the workflow
+    # AND batch transform gives the same predictions as the workflow
     project.make("transform", "INPUT=test")
     with (project.path / "build" / "local" / "transform.csv").open(newline="") as stream:
         confidences = {row["key"]: float(row["confidence"]) for row in csv.DictReader(stream)}
     assert confidences == pytest.approx({each["s3_key"]: max(each["inferences"]) for each in run["executions"]})
 
-    # AND the endpoint has its hours, which can be more
+    # AND the endpoint's lifetime can be extended
     assert "runs until" in project.make("extend", "HOURS=4")
     assert "HOURS is a whole number" in project.make("extend", "HOURS=0", succeeds=False)
 
-    # AND the live stack is what the code declares, and each target can be said again
+    # AND there is no drift, and the targets can be repeated
     assert "No changes" in project.make("drift")
     assert "nothing to train" in project.make("train", "EPOCHS=2")
     assert "nothing changed" in project.make("stage", "SOURCE=sample")
 
-    # WHEN, THEN
+    # WHEN / THEN
     project.make("down")
     assert project.processes() == []
     project.make("down")
     assert project.processes() == []
 
 
-def test_five_drawn_classes_go_the_whole_way(make_project: Callable[[str], Project]) -> None:
-    # GIVEN a clone that is set to five classes, and few images of each
-    project = make_project("five")
+@pytest.mark.xdist_group("five classes")
+def test_five_classes(project: Project) -> None:
+    # GIVEN five classes, with few images each
     classes = ["tractor", "bicycle", "bus", "motorcycle", "pickup_truck"]
     settings = project.path / "terraform" / "environments" / "local.tfvars"
     lines = [f"classes = {json.dumps(classes)}", "minimum_accuracy = 0.2", "threshold = 0.3"]
@@ -95,13 +91,13 @@ def test_five_drawn_classes_go_the_whole_way(make_project: Callable[[str], Proje
     targets = ("up", "stage", "train", "deploy", "run", "evaluate", "report")
     output = project.make(*targets, f"SOURCE={archive}", "EPOCHS=2", "PRECISION=0.1")
 
-    # THEN every figure is of all five, in the settings' order
+    # THEN every figure covers all five classes, in the configured order
     run, evaluation = read(project, "run.json"), read(project, "evaluation.json")
     assert run["classes"] == evaluation["classes"] == classes
     assert all(len(execution["inferences"]) == 5 for execution in run["executions"])
     assert [sum(row) for row in evaluation["confusion"]] == [6] * 5
     assert {score["class"] for score in evaluation["per_class"]} == set(classes)
-    assert evaluation["accuracy"] > 0.4  # a fifth would be chance
+    assert evaluation["accuracy"] > 0.4  # 0.2 would be chance
     passed = sum(execution["status"] == "SUCCEEDED" for execution in run["executions"])
     assert evaluation["n_above_threshold"] == passed > 0
     assert evaluation["for_precision"]["is_reached"]
@@ -109,42 +105,40 @@ def test_five_drawn_classes_go_the_whole_way(make_project: Callable[[str], Proje
     assert "pickup truck" in (project.path / "build" / "local" / "report.html").read_text()
 
 
-def test_shards_train_either_algorithm_on_two_hosts_or_many_times_over(make_project: Callable[[str], Project]) -> None:
-    # GIVEN a clone, and few images as shards
-    project = make_project("ways")
+@pytest.mark.xdist_group("shards")
+def test_shards_with_both_algorithms_two_hosts_and_tuning(project: Project) -> None:
+    # GIVEN few images, in shards
     settings = project.path / "terraform" / "environments" / "local.tfvars"
     settings.write_text("\n".join([settings.read_text(), "minimum_accuracy = 0.2", ""]))
     archive = draw_archive(project.path / "few.tar.gz", classes=["bicycle", "motorcycle"], train=60, test=6)
-    project.make("up", "stage", f"SOURCE={archive}", "FORM=recordio")
+    project.make("up", "stage", f"SOURCE={archive}", "FORMAT=recordio")
 
-    # WHEN, THEN the built-in algorithm learns from them
+    # WHEN / THEN the built-in algorithm trains on them
     small = "num_layers=20 epochs=1 mini_batch_size=10"
     project.make("train", "ALGORITHM=image-classification", f"SET={small}")
 
-    # WHEN, THEN two hosts train one model
+    # WHEN / THEN two hosts train one model
     settings.write_text("\n".join([settings.read_text(), "training_instance_count = 2", ""]))
     assert "in each of 2 processes" in project.make("up", "train", "EPOCHS=2")
 
-    # WHEN, THEN a search keeps the best of its jobs
+    # WHEN / THEN a tuning job keeps its best training job
     output = project.make("tune", "EPOCHS=2", "JOBS=2", "PARALLEL=1")
-    told = [float(line.split()[1]) for line in output.splitlines() if "learning_rate=" in line]
-    assert len(told) == 2
+    rates = [float(line.split()[1]) for line in output.splitlines() if "learning_rate=" in line]
+    assert len(rates) == 2
     assert "best is" in output
     assert "best of 2 models, selected on the same images" in output
 
-    # AND all three are registered
+    # AND all three models are registered
     models = project.make("models")
     assert all(f"v{number} " in models for number in (1, 2, 3))
 
 
 @pytest.mark.real
-def test_the_real_rows_are_told_apart(make_project: Callable[[str], Project]) -> None:
+@pytest.mark.xdist_group("real")
+def test_real_images_are_classified(project: Project) -> None:
     archive = os.environ.get("CIFAR_ARCHIVE")
     if not archive:
-        pytest.skip("CIFAR_ARCHIVE names no archive of CIFAR-100's bicycles and motorcycles")
-
-    # GIVEN
-    project = make_project("real")
+        pytest.skip("CIFAR_ARCHIVE is not set")
 
     # WHEN
     project.make("demo", f"SOURCE={Path(archive).resolve()}")

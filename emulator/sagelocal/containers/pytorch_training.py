@@ -1,8 +1,8 @@
-"""Stands in for AWS's PyTorch training image: `python -m sagelocal.containers.pytorch_training train`.
+"""Emulates AWS's PyTorch training image: `python -m sagelocal.containers.pytorch_training train`.
 
-Runs the script that two hyperparameters name, as AWS's training toolkit inside that image does:
-`sagemaker_program`, in the archive `sagemaker_submit_directory` (s3), with all other hyperparameters as its arguments.
-A tuning job has no other way to bring code along. Source: https://github.com/aws/sagemaker-training-toolkit.
+Like AWS's training toolkit, it runs the script that two hyperparameters name: `sagemaker_program` is the script's name
+in the archive `sagemaker_submit_directory` (an S3 URI). All other hyperparameters become the script's arguments.
+A tuning job cannot pass code in any other way. Source: https://github.com/aws/sagemaker-training-toolkit.
 """
 
 import io
@@ -19,68 +19,69 @@ from urllib.parse import urlsplit
 
 import boto3
 
-OWN = "sagemaker_"  # hyperparameters that begin so are the toolkit's
+TOOLKIT_PREFIX = "sagemaker_"  # hyperparameters for the toolkit, not for the script
 PROGRAM, ARCHIVE = "sagemaker_program", "sagemaker_submit_directory"
 
 
 class ScriptMissingError(Exception):
-    """The job names no script, or an archive that cannot be had."""
+    """The hyperparameters name no script, or the script cannot be downloaded and unpacked."""
 
 
 def main() -> None:
-    """Run the script; end as it ended."""
-    told = read_hyperparameters(Path(os.environ["SM_INPUT_CONFIG_DIR"]) / "hyperparameters.json")
-    given = {name: value for name, value in told.items() if not name.startswith(OWN)}
+    """Run the script and exit with its status."""
+    hyperparameters = read_hyperparameters(Path(os.environ["SM_INPUT_CONFIG_DIR"]) / "hyperparameters.json")
+    script_parameters = {name: value for name, value in hyperparameters.items() if not name.startswith(TOOLKIT_PREFIX)}
     code = Path.cwd()
     try:
-        command = ["python3", bring(told, code), *arguments(given)]
+        command = ["python3", download_script(hyperparameters, code), *to_arguments(script_parameters)]
     except ScriptMissingError as error:
         fail(f"ClientError: {error}")
     requirements = code / "requirements.txt"
     if requirements.is_file() and subprocess.run(["python3", "-m", "pip", "install", "-r", requirements]).returncode:
         fail(f"InstallRequirementsError: {requirements.name} cannot be installed")
     print("Invoking script with the following command:\n\n" + shlex.join(command) + "\n", flush=True)
-    status = subprocess.run(command, env={**os.environ, "SM_HPS": json.dumps(given)}).returncode
+    status = subprocess.run(command, env={**os.environ, "SM_HPS": json.dumps(script_parameters)}).returncode
     if status:
         fail(f'ExecuteUserScriptError: ExitCode {status} Command "{shlex.join(command)}"', status if status > 0 else 1)
 
 
 def read_hyperparameters(path: Path) -> dict[str, Any]:
-    """Each is JSON, or else a plain text."""
+    """Read hyperparameters; a value that is not JSON is a string."""
     texts: Mapping[str, str] = json.loads(path.read_text())
     return {name: _decoded(text) for name, text in texts.items()}
 
 
-def bring(told: Mapping[str, Any], folder: Path) -> str:
-    """Unpack the code into a folder; the script's name in it.
+def download_script(hyperparameters: Mapping[str, Any], folder: Path) -> str:
+    """Unpack the archive with the code into a folder and return the script's name.
 
     Raises
     ------
     ScriptMissingError
-        See there.
+        If the archive or the script in it is missing.
     """
-    if PROGRAM not in told or ARCHIVE not in told:
+    if PROGRAM not in hyperparameters or ARCHIVE not in hyperparameters:
         raise ScriptMissingError(f"the hyperparameters {PROGRAM} and {ARCHIVE} must name a script and its archive")
-    address = urlsplit(told[ARCHIVE])
+    program, uri = hyperparameters[PROGRAM], hyperparameters[ARCHIVE]
+    address = urlsplit(uri)
     client = boto3.client("s3")
     try:
         body = client.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()
         with tarfile.open(fileobj=io.BytesIO(body)) as archive:
             archive.extractall(folder, filter="data")
     except (client.exceptions.NoSuchKey, client.exceptions.NoSuchBucket, tarfile.TarError) as error:
-        raise ScriptMissingError(f"{told[ARCHIVE]} cannot be unpacked: {error}") from error
-    if not (folder / told[PROGRAM]).is_file():
-        raise ScriptMissingError(f"{told[ARCHIVE]} holds no {told[PROGRAM]}")
-    return str(told[PROGRAM])
+        raise ScriptMissingError(f"{uri} cannot be unpacked: {error}") from error
+    if not (folder / program).is_file():
+        raise ScriptMissingError(f"{uri} does not contain {program}")
+    return str(program)
 
 
-def arguments(given: Mapping[str, Any]) -> list[str]:
-    """Hyperparameters as a command's."""
-    return [part for name, value in sorted(given.items()) for part in (f"--{name}", str(value))]
+def to_arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
+    """Return hyperparameters as command-line arguments, sorted by name."""
+    return [part for name, value in sorted(hyperparameters.items()) for part in (f"--{name}", str(value))]
 
 
 def fail(reason: str, status: int = 1) -> None:
-    """End; the script's own reason, where it left one, stands."""
+    """Exit with a failure; a failure file that the script wrote is kept."""
     path = Path(os.environ["SM_OUTPUT_FAILURE"])
     if not path.exists():
         path.write_text(reason)

@@ -1,4 +1,4 @@
-"""Which command stands in for which container image."""
+"""The command that runs in place of each container image."""
 
 import re
 import sys
@@ -6,23 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sagelocal.core.settings import read_object
+from sagelocal.core.errors import SagelocalError
+from sagelocal.core.json_file import read_object
 
 MODES = ("train", "serve")
 
 
-class ImagesError(Exception):
-    """The images file cannot be used."""
-
-
 @dataclass(frozen=True)
 class Images:
-    """Commands by image.
+    """Commands by container image.
 
     Attributes
     ----------
     commands
-        For each pattern, which must match the whole image URI: a command for `train`, for `serve`, or both.
+        Pairs of a pattern, which must match the whole image URI, and the commands for `train`, `serve` or both.
     """
 
     commands: tuple[tuple[re.Pattern[str], dict[str, list[str]]], ...] = ()
@@ -31,20 +28,20 @@ class Images:
     def load(cls, path: Path | None) -> "Images":
         """Read an images file: `{"<regex>": {"train": [argv...], "serve": [argv...]}}`.
 
-        `{python}` in a command is this process's Python. None is a file without images.
+        `{python}` in a command is the interpreter that runs the emulator. Without a file there are no images.
 
         Raises
         ------
-        ImagesError
-            The file is missing, no JSON, or not of this form.
+        SagelocalError
+            The file cannot be read, or does not have this format.
         """
         if path is None:
             return cls()
-        content = read_object(path, "images", ImagesError)
+        content = read_object(path, "images")
         return cls(tuple((_pattern(path, text), _commands(path, text, modes)) for text, modes in content.items()))
 
     def command(self, image: str, mode: str) -> list[str] | None:
-        """The command that stands in for `image` in one of `MODES`; None where there is none."""
+        """Return the command for an image and a mode (one of `MODES`), or None if no pattern matches."""
         for pattern, modes in self.commands:
             if pattern.fullmatch(image) and mode in modes:
                 return [part.replace("{python}", sys.executable) for part in modes[mode]]
@@ -55,13 +52,13 @@ def _pattern(path: Path, text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
-        raise ImagesError(f"images file {path}: {text!r} is no regular expression: {error}") from error
+        raise SagelocalError(f"images file {path}: {text!r} is not a valid regular expression: {error}") from error
 
 
 def _commands(path: Path, text: str, modes: Any) -> dict[str, list[str]]:
     if not isinstance(modes, dict) or not modes or set(modes) - set(MODES):
-        raise ImagesError(f"images file {path}: {text!r} must have `train`, `serve` or both, and nothing else")
+        raise SagelocalError(f"images file {path}: {text!r} must map `train`, `serve` or both to a command")
     for command in modes.values():
         if not isinstance(command, list) or not command or not all(isinstance(part, str) for part in command):
-            raise ImagesError(f"images file {path}: a command of {text!r} is no list of texts")
+            raise SagelocalError(f"images file {path}: each command of {text!r} must be a list of strings")
     return modes

@@ -1,4 +1,4 @@
-"""What every emulated service is given: where the emulator answers, where it may write, how to call it."""
+"""The running emulator, as each service sees it: its address, scratch directory, clients and configuration."""
 
 import re
 import shutil
@@ -24,19 +24,19 @@ class Emulator:
     Attributes
     ----------
     url
-        Where all of AWS answers, `http://127.0.0.1:PORT`.
+        Endpoint of every service, `http://127.0.0.1:PORT`.
     directory
-        Scratch space, removed at the stop.
+        Scratch directory, deleted when the emulator stops.
     child_environment
-        Variables that point AWS's SDKs in a child process at this emulator. They come on top of `os.environ`,
-        which the emulator clears of the user's own AWS settings when it starts.
+        Variables that point the AWS SDKs of a child process at the emulator, in addition to `os.environ`. The
+        server removes the user's AWS settings from `os.environ` when it starts.
     images
-        Which command stands in for which container image.
+        The command that runs in place of each container image.
     quotas
-        How many instances the account may use.
+        Service quotas of the account.
     routes
-        What answers past moto, whose way through its web framework takes longer than a fast model: for each, the
-        form of its method and path, as in `POST /endpoints/name/invocations`.
+        Applications that bypass moto, whose web framework takes longer than a fast model. Each has a pattern for
+        the method and the path, such as `POST /endpoints/name/invocations`.
     """
 
     url: str
@@ -50,7 +50,7 @@ class Emulator:
     _callbacks: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
     def client(self, service: str, region: str) -> Any:
-        """The boto3 client of a service and region that asks this emulator: one for all threads."""
+        """Return the boto3 client of a service and region; all threads share it."""
         with self._lock:
             key = (service, region)
             if key not in self._clients:
@@ -74,11 +74,11 @@ class Emulator:
         )
 
     def on_stop(self, callback: Callable[[], None]) -> None:
-        """Call `callback` when the emulator stops: the last one given is called first."""
+        """Call `callback` when the emulator stops, in reverse order of registration."""
         self._callbacks.append(callback)
 
     def stop(self) -> None:
-        """End what runs and remove the scratch space."""
+        """Stop all services and delete the scratch directory."""
         while self._callbacks:
             self._callbacks.pop()()
         shutil.rmtree(self.directory, ignore_errors=True)

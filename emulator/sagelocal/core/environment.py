@@ -1,28 +1,48 @@
-"""Environment variables that decide whom an AWS SDK talks to. Standard library only: it must import fast."""
+"""Environment variables that point AWS SDKs at the emulator. Standard library only, so that it imports fast."""
 
 from collections.abc import Mapping
 
 KEPT = {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PAGER", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"}
-STATUS_PATH = "/_emulator"  # where the emulator says who it is; no bucket can have this name
+DEFAULT_REGION = "us-east-1"
+STATUS_PATH = "/_emulator"  # returns the process id; no bucket name may contain an underscore
+READY = "sagelocal is ready at "  # precedes the URL on the server's standard output
 LOOPBACK = ("127.0.0.1", "localhost")
 
 
 def neutral(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment without the user's AWS accounts, endpoints and certificates, and with no proxy to loopback."""
+    """Return an environment without AWS credentials, endpoints and certificates, and without a proxy for loopback."""
     kept = {key: value for key, value in environment.items() if not key.startswith("AWS_") or key in KEPT}
     return {**kept, **_without_proxy(environment)}
 
 
 def pointing_at(url: str) -> dict[str, str]:
-    """The variables that point every AWS SDK at the emulator."""
+    """Return the variables that point every AWS SDK at the emulator."""
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_EC2_METADATA_DISABLED": "true",
-        # StartSyncExecution and others put a prefix before the host, which loopback does not have
+        # StartSyncExecution and others add a prefix to the host name, which does not resolve for loopback
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }
+
+
+def child_environment(environment: Mapping[str, str], url: str) -> dict[str, str]:
+    """Return the complete environment of a process whose AWS SDKs call the emulator.
+
+    Parameters
+    ----------
+    environment
+        The parent's variables. Without a region among them, the region is us-east-1.
+    url
+        The emulator's address.
+    """
+    region, default = environment.get("AWS_REGION"), environment.get("AWS_DEFAULT_REGION")
+    regions = {  # boto3 reads only AWS_DEFAULT_REGION
+        "AWS_REGION": region or default or DEFAULT_REGION,
+        "AWS_DEFAULT_REGION": default or region or DEFAULT_REGION,
+    }
+    return {**neutral(environment), **pointing_at(url), **regions}
 
 
 def _without_proxy(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The order in which the emulated services change moto."""
+"""Installation of all emulated services into moto."""
 
 from sagelocal.core.emulator import Emulator
 from sagelocal.services import (
@@ -33,6 +33,6 @@ SERVICES = (
 
 
 def install(emulator: Emulator) -> None:
-    """Put every emulated service into moto."""
+    """Install every service, in the order of `SERVICES`."""
     for service in SERVICES:
         service.install(emulator)

@@ -1,7 +1,7 @@
-"""The one door through which moto's live classes are changed.
+"""Patches to moto's classes and modules.
 
-moto is not made to be changed from outside: a new release may move or rename what is replaced here.
-Each change therefore first checks that moto still is what it was written for, and says so where it is not.
+moto offers no interface for such changes, and a new release may move or rename what is patched. Each patch therefore
+declares the signature that it was written for, and raises an error if moto no longer has it.
 """
 
 import inspect
@@ -11,20 +11,24 @@ from importlib.metadata import version
 from types import ModuleType
 from typing import Any
 
+from sagelocal.core.errors import SagelocalError
+
 Owner = type[Any] | ModuleType
 
 
-class MotoChangedError(Exception):
-    """This release of moto no longer has, or by now has, what the emulator changes in it."""
+class MotoChangedError(SagelocalError):
+    """The installed release of moto differs from the release that a patch was written for."""
 
     def __init__(self, owner: Owner, name: str, reason: str) -> None:
-        place = f"{_path(owner)}.{name}"
-        super().__init__(f"moto {version('moto')} {reason}: {place}; the emulator's change of it must be revised")
+        super().__init__(
+            f"cannot patch {_path(owner)}.{name}: moto {version('moto')} {reason}; "
+            "install the release of moto that sagelocal requires, or update the patch"
+        )
 
 
 @dataclass(frozen=True)
-class Change:
-    """One change made: `original` is None for an addition."""
+class Patch:
+    """One applied patch; `original` is None for an addition."""
 
     owner: Owner
     name: str
@@ -32,65 +36,66 @@ class Change:
     function: Any
 
     @property
-    def place(self) -> str:
-        """Where in moto, as `module.Class.name`."""
+    def target(self) -> str:
+        """The patched object, as `module.Class.name`."""
         return f"{_path(self.owner)}.{self.name}"
 
 
-CHANGES: list[Change] = []
+PATCHES: list[Patch] = []
 
 
 def replace(owner: Owner, name: str, function: Any, *, parameters: tuple[str, ...] = ()) -> Any:
-    """Put `function` in the place of a method, property or function of moto.
+    """Replace a method, property or function of moto.
 
     Parameters
     ----------
     owner
-        Class or module that has it.
+        The class or module that has it.
     name
         Its name there.
     function
-        What takes its place; for a property the getter alone (a setter stays).
+        The replacement. For a property this is the getter; an existing setter is kept.
     parameters
-        Names of all parameters that the original must have, in order, `self` left out.
+        Names of all parameters of the original, in order, without `self`.
 
     Returns
     -------
     Any
-        The original, callable the same way (a property's getter for a property).
+        The original function; for a property, its getter.
 
     Raises
     ------
     MotoChangedError
-        If the original is missing or takes other parameters.
+        The original is missing or has other parameters.
     """
     try:
         found = inspect.getattr_static(owner, name)
     except AttributeError:
-        raise MotoChangedError(owner, name, "has moved or renamed a method") from None
+        raise MotoChangedError(owner, name, "does not have it") from None
     original = _callable(found)
     actual = _parameters(original, bound=inspect.isclass(owner) and not isinstance(found, staticmethod))
     if actual != parameters:
-        raise MotoChangedError(owner, name, f"now takes ({', '.join(actual)}), not ({', '.join(parameters)})")
+        expected = ", ".join(parameters)
+        raise MotoChangedError(owner, name, f"has the parameters ({', '.join(actual)}), not ({expected})")
     if inspect.isfunction(function):
-        function.__wrapped__ = original  # type: ignore[attr-defined]  # a further change sees moto's parameters
-    setattr(owner, name, _dressed(found, function))
-    CHANGES.append(Change(owner, name, original, function))
+        function.__wrapped__ = original  # type: ignore[attr-defined]  # a second patch then sees moto's parameters
+    setattr(owner, name, _wrap_like(found, function))
+    PATCHES.append(Patch(owner, name, original, function))
     return original
 
 
 def add(owner: Owner, name: str, function: Callable[..., Any]) -> None:
-    """Give moto a method that it lacks.
+    """Add a method that moto does not have.
 
     Raises
     ------
     MotoChangedError
-        If moto has it by now.
+        moto already has an attribute with this name.
     """
     if hasattr(owner, name):
-        raise MotoChangedError(owner, name, "by now has a method of its own")
+        raise MotoChangedError(owner, name, "already has it")
     setattr(owner, name, function)
-    CHANGES.append(Change(owner, name, None, function))
+    PATCHES.append(Patch(owner, name, None, function))
 
 
 def _callable(found: Any) -> Any:
@@ -101,7 +106,8 @@ def _callable(found: Any) -> Any:
     return found
 
 
-def _dressed(found: Any, function: Any) -> Any:
+def _wrap_like(found: Any, function: Any) -> Any:
+    """Return `function` as a property, static method or class method if `found` is one."""
     if isinstance(found, property):
         return property(function, found.fset, found.fdel)
     if isinstance(found, staticmethod | classmethod):

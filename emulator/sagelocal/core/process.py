@@ -1,4 +1,4 @@
-"""Processes by id and start time, since an id alone may by now belong to another. Standard library only."""
+"""Processes by id and start time, because the system may reuse an id. Standard library only."""
 
 import os
 import signal
@@ -7,46 +7,41 @@ import sys
 import time
 from pathlib import Path
 
-PATIENCE = 20.0  # seconds that a process is given to end by itself
-INTERVAL = 0.02  # seconds between two looks
+from sagelocal.core.errors import SagelocalError
 
-
-class ProcessStuckError(Exception):
-    """A process is still there after it was killed."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(f"process {pid} does not end: look at it with `ps -p {pid}`")
+TERMINATION_TIMEOUT = 20.0  # seconds after each signal
+POLL_INTERVAL = 0.02  # seconds
 
 
 def start_time(pid: int) -> str | None:
-    """When a process started, in the system's own form; None for one that is gone or waits to be reaped."""
+    """Return when a process started, in the system's own format, or None for a process that ended or is a zombie."""
     state, _, started = (_from_proc(pid) if sys.platform == "linux" else _from_ps(pid)).partition(" ")
     return started if state and state[0] not in "ZX" else None
 
 
 def terminate(pid: int, started: str) -> None:
-    """End the process that has this id and start time, and wait until it is gone.
+    """Terminate the process with this id and start time, and wait until it has ended.
 
     Raises
     ------
-    ProcessStuckError
-        If even SIGKILL did not end it.
+    SagelocalError
+        The process is still running after SIGKILL.
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
         if start_time(pid) != started:
             return
         os.kill(pid, number)
-        if _is_gone(pid, started):
+        if _has_ended(pid, started):
             return
-    raise ProcessStuckError(pid)
+    raise SagelocalError(f"process {pid} is still running after SIGKILL: inspect it with `ps -p {pid}`")
 
 
-def _is_gone(pid: int, started: str) -> bool:
-    until = time.monotonic() + PATIENCE
+def _has_ended(pid: int, started: str) -> bool:
+    deadline = time.monotonic() + TERMINATION_TIMEOUT
     while start_time(pid) == started:
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             return False
-        time.sleep(INTERVAL)
+        time.sleep(POLL_INTERVAL)
     return True
 
 

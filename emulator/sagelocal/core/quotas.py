@@ -1,56 +1,57 @@
-"""An account's quotas, as a file has them: `{"ml.g5.xlarge for training job usage": 0}`, by AWS's own names.
+"""Service quotas of the emulated account.
 
-What a file does not name has no limit.
+Quotas have AWS's names: `{"ml.g5.xlarge for training job usage": 0}`. A quota that is not configured is unlimited.
 Source: https://docs.aws.amazon.com/general/latest/gr/sagemaker.html#limits_sagemaker
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sagelocal.core.settings import read_object
-
-
-class QuotasError(Exception):
-    """The quotas file cannot be used."""
+from sagelocal.core.errors import SagelocalError
+from sagelocal.core.json_file import read_object
 
 
 class QuotaExceededError(Exception):
-    """A request asks for more than the quota leaves; the message is AWS's."""
+    """A request needs more than the quota allows; the message is AWS's."""
 
 
 @dataclass(frozen=True)
 class Quotas:
-    """Limits by their names."""
+    """Limits by quota name."""
 
     limits: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path | None) -> "Quotas":
-        """Read a quotas file; None is one without limits.
+        """Read a quotas file; without a file there are no limits.
 
         Raises
         ------
-        QuotasError
-            The file is missing, no JSON, or not of this form.
+        SagelocalError
+            The file cannot be read, or a value is not a whole number of at least 0.
         """
         if path is None:
             return cls()
-        content = read_object(path, "quotas", QuotasError)
-        if not all(type(limit) is int and limit >= 0 for limit in content.values()):
-            raise QuotasError(f"quotas file {path} must hold whole numbers from 0 on")
+        content = read_object(path, "quotas")
+        for name, limit in content.items():
+            if type(limit) is not int or limit < 0:
+                raise SagelocalError(f"quotas file {path}: {name!r} must be a whole number of at least 0 (got {limit})")
         return cls(content)
 
     def check(self, name: str, *, used: int, wanted: int) -> None:
-        """Refuse what is too much.
+        """Raise an error if a request exceeds a quota.
 
         Parameters
         ----------
-        used, wanted : instances in use, and asked for beside them
+        used
+            Number of instances in use.
+        wanted
+            Number of instances that the request adds.
 
         Raises
         ------
         QuotaExceededError
-            See there.
+            The sum is above the quota.
         """
         limit = self.limits.get(name)
         if limit is not None and used + wanted > limit:

@@ -1,4 +1,4 @@
-"""Which operation of which service a request calls, for any of AWS's protocols."""
+"""The service and operation that a request calls, in any of AWS's protocols."""
 
 import functools
 import re
@@ -10,8 +10,8 @@ import botocore.session
 from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationModel
 
-# Signing names that differ from the name of the service's model.
-SIGNED_AS = {
+# Signing names that differ from the name of the service's model in botocore.
+MODEL_BY_SIGNING_NAME = {
     "aidevops": "devops-agent",
     "elasticfilesystem": "efs",
     "elasticloadbalancing": "elbv2",
@@ -25,8 +25,8 @@ SIGNED_AS = {
 
 
 @dataclass(frozen=True)
-class Called:
-    """A service by the name of its model, and an operation."""
+class ApiCall:
+    """A service, by the name of its model in botocore, and an operation."""
 
     service: str
     operation: str
@@ -35,41 +35,54 @@ class Called:
         return f"{self.service}:{self.operation}"
 
 
-def called(environ: dict[str, Any], form: str) -> Called:
-    """The operation that a WSGI request calls; `form` is its body where that is a form."""
+def api_call(environ: dict[str, Any], form: str) -> ApiCall:
+    """Return the operation that a WSGI request calls.
+
+    Parameters
+    ----------
+    environ
+        The WSGI environment.
+    form
+        The body of a form request; empty for any other content type.
+
+    Returns
+    -------
+    ApiCall
+        The method and path take the place of an unknown operation.
+    """
     service = _service(environ)
     target = environ.get("HTTP_X_AMZ_TARGET")
     if target:
-        return Called(service, target.rpartition(".")[2])
+        return ApiCall(service, target.rpartition(".")[2])
     action = parse_qs(form).get("Action") or parse_qs(environ.get("QUERY_STRING", "")).get("Action")
     if action:
-        return Called(service, action[0])
+        return ApiCall(service, action[0])
     method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
     operation = re.fullmatch(r"/service/[^/]+/operation/([^/]+)", path)
     if operation:
-        return Called(service, operation[1])
-    return Called(service, _by_path(service, method, path, environ.get("QUERY_STRING", "")) or f"{method} {path}")
+        return ApiCall(service, operation[1])
+    return ApiCall(service, _by_path(service, method, path, environ.get("QUERY_STRING", "")) or f"{method} {path}")
 
 
 def _service(environ: dict[str, Any]) -> str:
     scope = re.search(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
     name = scope[1].lower() if scope else "s3"
-    return SIGNED_AS.get(name, name)
+    return MODEL_BY_SIGNING_NAME.get(name, name)
 
 
 def _by_path(service: str, method: str, path: str, query: str) -> str | None:
-    given = set(parse_qs(query, keep_blank_values=True))
-    fitting = [
+    present = set(parse_qs(query, keep_blank_values=True))
+    matches = [
         (len(required), literal, name)
         for name, verb, pattern, required, literal in _routes(service)
-        if verb == method and required <= given and pattern.fullmatch(path)
+        if verb == method and required <= present and pattern.fullmatch(path)
     ]
-    return max(fitting)[2] if fitting else None
+    return max(matches)[2] if matches else None
 
 
 @functools.cache
 def _routes(service: str) -> list[tuple[str, str, re.Pattern[str], frozenset[str], int]]:
-    """Per operation: name, method, pattern of the path, query parameters, number of literal characters."""
+    """Return the name, method, path pattern, required query parameters and literal path length of each operation."""
     try:
         model = botocore.session.Session().get_service_model(service)
     except UnknownServiceError:

@@ -1,4 +1,4 @@
-"""The one process: moto's services behind cheroot on loopback, changed in place by each emulated service."""
+"""The server: moto's patched services behind cheroot, on loopback, in one process."""
 
 import io
 import json
@@ -16,56 +16,50 @@ from cheroot.wsgi import Gateway_10, Server
 
 from sagelocal.core.container_commands import Images
 from sagelocal.core.emulator import Emulator
-from sagelocal.core.environment import STATUS_PATH, neutral, pointing_at
+from sagelocal.core.environment import READY, STATUS_PATH, neutral, pointing_at
+from sagelocal.core.errors import SagelocalError
 from sagelocal.core.quotas import Quotas
 
 HOST = "127.0.0.1"
 THREADS = 32
-IDLE_THREADS = 8  # with fewer left, GROWTH more are started
-GROWTH = 32
-ANSWER = 1 << 16  # bytes that are sent at once
-KEEP_ALIVE = 3600  # seconds that a client may leave a connection unused
-
-
-class PortInUseError(Exception):
-    """The port asked for is taken."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__(f"port {port} of {HOST} is in use: choose another with --port, or none for a free one")
+MIN_IDLE_THREADS = 8  # below this number, ADDED_THREADS are started
+ADDED_THREADS = 32
+SEND_BUFFER = 1 << 16  # bytes
+KEEP_ALIVE = 3600  # seconds until an unused connection is closed
 
 
 class _Workers(ThreadPool):
-    """As many threads as there are requests under way.
+    """A thread pool that grows with the number of concurrent requests.
 
-    A request may wait for others that come to this same server (a state machine's task, a function that calls
-    AWS), so with a fixed number of threads all of them could wait for each other.
+    A request may wait for requests to this same server, such as a state machine's task or a function that calls AWS.
+    With a fixed number of threads, all of them could wait for each other.
     """
 
     def put(self, connection: HTTPConnection) -> None:
-        """Queue a connection; one thread at least is left to take it."""
-        if self.idle - self.qsize < IDLE_THREADS:
-            self.grow(GROWTH)
+        """Queue a connection, after adding threads if few are idle."""
+        if self.idle - self.qsize < MIN_IDLE_THREADS:
+            self.grow(ADDED_THREADS)
         super().put(connection)
 
 
 class _Request(HTTPRequest):
-    """A request that is answered in one piece.
+    """A request whose response is sent in one write.
 
-    Now and then AWS's SDK for Go closes its own connection when the head of an answer comes, cannot read a body that
-    comes later, and asks again (aws-sdk-go-v2, issues 1825 and 2737): Terraform then creates what exists already.
-    What arrives with the head, up to 4096 bytes, it has read by then.
+    AWS's SDK for Go sometimes closes its connection when the head of a response arrives, cannot read a body that
+    arrives later, and retries (aws-sdk-go-v2, issues 1825 and 2737). Terraform then creates a resource twice. The SDK
+    has already read a body of up to 4096 bytes that arrives together with the head.
     """
 
     def respond(self) -> None:
-        """Answer; head and body leave together."""
+        """Send head and body in one write."""
         wire = self.conn.wfile
-        answer = io.BufferedWriter(wire, ANSWER)
-        self.conn.wfile = answer
+        buffer = io.BufferedWriter(wire, SEND_BUFFER)
+        self.conn.wfile = buffer
         try:
             super().respond()
         finally:
             self.conn.wfile = wire
-            answer.detach()
+            buffer.detach()
 
 
 class _Connection(HTTPConnection):
@@ -73,15 +67,15 @@ class _Connection(HTTPConnection):
 
 
 class _Gateway(Gateway_10):
-    """WSGI with what moto needs to know of the request as it was sent."""
+    """The WSGI gateway, with the details of the raw request that moto needs."""
 
     def get_environ(self) -> dict[str, Any]:  # type: ignore[override]
-        """The WSGI environment."""
+        """Return the WSGI environment."""
         environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
         environ["RAW_URI"] = environ["REQUEST_URI"]
         environ["wsgi.input_terminated"] = True  # a chunked body has no Content-Length
         names = [name.decode("latin-1") for name in self.req.inheaders]
-        # moto's own server does the same: S3 metadata may have underscores, which WSGI folds with dashes
+        # as in moto's server: names of S3 metadata may have underscores, which WSGI does not distinguish from dashes
         environ["moto.preserved_header_names"] = {
             "HTTP_" + name.upper().replace("-", "_"): name
             for name in names
@@ -91,27 +85,25 @@ class _Gateway(Gateway_10):
 
 
 def serve(*, port: int, images: Images, quotas: Quotas) -> None:
-    """Run the emulator until SIGINT or SIGTERM raises KeyboardInterrupt; end all children before returning.
+    """Run the emulator until SIGINT or SIGTERM raises KeyboardInterrupt; all child processes end before it returns.
 
     Parameters
     ----------
     port
-        Port on loopback; 0 for a free one.
+        Port on loopback; 0 selects a free one.
     images
-        Which command stands in for which container image.
+        The command that runs in place of each container image.
     quotas
-        How many instances the account may use.
+        Service quotas of the account.
 
     Raises
     ------
-    PortInUseError
-        If the port is taken.
-    MotoChangedError
-        If the installed moto is not the one that the emulator was written for.
+    SagelocalError
+        The port is in use, or the installed moto differs from the release that the patches were written for.
     """
     server = _bind(port)
     url = f"http://{HOST}:{server.bind_addr[1]}"
-    emulator = Emulator(url, Path(tempfile.mkdtemp(prefix="emulator-")), pointing_at(url), images, quotas)
+    emulator = Emulator(url, Path(tempfile.mkdtemp(prefix="sagelocal-")), pointing_at(url), images, quotas)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -134,52 +126,55 @@ def _bind(port: int) -> Server:
     try:
         server.prepare()
     except OSError:
-        raise PortInUseError(port) from None
+        raise SagelocalError(
+            f"port {port} of {HOST} is in use: choose another one with --port, or omit --port to use a free one"
+        ) from None
     return server
 
 
 def _prepare_environment(url: str) -> None:
-    """Must come before moto is imported: some of its modules read these once."""
-    mine = neutral(os.environ)
+    """Set the variables that some modules of moto read when they are imported."""
+    variables = neutral(os.environ)
     os.environ.clear()
-    os.environ.update(mine)
+    os.environ.update(variables)
     os.environ["MOTO_PORT"] = url.rsplit(":", 1)[1]
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 
 
 def _application(emulator: Emulator) -> Any:
-    """The WSGI application; moto is imported here and changed by every emulated service."""
+    """Import moto, install every emulated service, and return the WSGI application."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from sagelocal.core.errors import Faults, ServiceMissingError
+    from sagelocal.core.error_responses import ErrorResponses
     from sagelocal.core.install import install
 
     def create(service: Any) -> Any:
-        if service is None:
-            raise ServiceMissingError
+        if service is None:  # moto does not have the service
+            raise NotImplementedError
         return create_backend_app(service)
 
     install(emulator)
     moto = DomainDispatcherApplication(create)
 
     def dispatch(environ: dict[str, Any], start_response: Any) -> Any:
-        called = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
-        direct = (application for form, application in emulator.routes if form.fullmatch(called))
+        request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+        direct = (application for pattern, application in emulator.routes if pattern.fullmatch(request))
         return next(direct, moto)(environ, start_response)
 
-    answer = Faults(dispatch)
+    services = ErrorResponses(dispatch)
     status = json.dumps({"pid": os.getpid(), "url": emulator.url}).encode()
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:
         if environ["PATH_INFO"] == STATUS_PATH:
             start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(status)))])
             return [status]
-        return answer(environ, start_response)
+        return services(environ, start_response)
 
     return application
 
 
 def _announce(url: str) -> None:
+    """Print the URL once the server responds."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(url + STATUS_PATH):
-        print(f"AWS on {url}", flush=True)
+        print(f"{READY}{url}", flush=True)

@@ -1,1 +1,1 @@
-"""The emulated services: one module or package per AWS service."""
+"""The emulated services, one module or package per AWS service. Each has `install(emulator)`, which patches moto."""

@@ -1,4 +1,4 @@
-"""Application Auto Scaling: tags, which Terraform's provider lists whenever it reads a target."""
+"""Application Auto Scaling: tags of scalable targets, which Terraform's provider lists with each target."""
 
 import json
 from typing import Any
@@ -7,17 +7,17 @@ from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import add, replace
-from sagelocal.core.tags import Tags
+from sagelocal.services.tags import Tags
 
 
 def install(emulator: Emulator) -> None:
-    """Give scalable targets tags."""
+    """Add tags to scalable targets."""
     tags = Tags()
 
     def register_scalable_target(request: Any) -> str:
-        answer: str = register(request)
-        tags.put(json.loads(answer)["ScalableTargetARN"], request._get_param("Tags") or {})
-        return answer
+        response: str = register(request)
+        tags.put(json.loads(response)["ScalableTargetARN"], request._get_param("Tags") or {})
+        return response
 
     def list_tags_for_resource(request: Any) -> str:
         return json.dumps({"Tags": tags.of(request._get_param("ResourceARN"))})

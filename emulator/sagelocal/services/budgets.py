@@ -1,4 +1,4 @@
-"""Budgets: tags, subscribers and updates, which Terraform's provider asks for."""
+"""Budgets: tags, subscribers and updates, which Terraform's provider reads and writes."""
 
 import json
 from typing import Any
@@ -8,11 +8,11 @@ from moto.budgets.responses import BudgetsResponse
 
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import add, replace
-from sagelocal.core.tags import Tags
+from sagelocal.services.tags import Tags
 
 
 def install(emulator: Emulator) -> None:
-    """Complete moto's budgets."""
+    """Add the operations that moto does not have."""
     _add_tags(Tags())
     add(BudgetsResponse, "describe_subscribers_for_notification", _describe_subscribers_for_notification)
     add(BudgetsResponse, "update_budget", _update_budget)
@@ -20,24 +20,22 @@ def install(emulator: Emulator) -> None:
 
 def _add_tags(tags: Tags) -> None:
     def create_budget(request: Any) -> str:
-        answer: str = create(request)
-        given = request._get_param("ResourceTags") or []
+        response: str = create(request)
         name = request._get_param("Budget")["BudgetName"]
-        tags.put(_arn(request, name), {tag["Key"]: tag["Value"] for tag in given})
-        return answer
+        tags.put(_arn(request, name), _requested_tags(request))
+        return response
 
     def delete_budget(request: Any) -> str:
-        answer: str = delete(request)
-        tags.forget(_arn(request, request._get_param("BudgetName")))
-        return answer
+        response: str = delete(request)
+        tags.delete(_arn(request, request._get_param("BudgetName")))
+        return response
 
     def list_tags_for_resource(request: Any) -> str:
         found = tags.of(request._get_param("ResourceARN"))
         return json.dumps({"ResourceTags": [{"Key": key, "Value": value} for key, value in found.items()]})
 
     def tag_resource(request: Any) -> str:
-        given = request._get_param("ResourceTags") or []
-        tags.put(request._get_param("ResourceARN"), {tag["Key"]: tag["Value"] for tag in given})
+        tags.put(request._get_param("ResourceARN"), _requested_tags(request))
         return "{}"
 
     def untag_resource(request: Any) -> str:
@@ -48,6 +46,10 @@ def _add_tags(tags: Tags) -> None:
     delete = replace(BudgetsResponse, "delete_budget", delete_budget)
     for operation in (list_tags_for_resource, tag_resource, untag_resource):
         add(BudgetsResponse, operation.__name__, operation)
+
+
+def _requested_tags(request: Any) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in request._get_param("ResourceTags") or []}
 
 
 def _arn(request: Any, name: str) -> str:
@@ -62,15 +64,15 @@ def _budget(request: Any, name: str) -> Any:
 
 
 def _describe_subscribers_for_notification(request: Any) -> str:
-    wanted = _identity(request._get_param("Notification"))
+    requested = _identity(request._get_param("Notification"))
     for notification in _budget(request, request._get_param("BudgetName")).notifications:
-        if _identity(notification.details) == wanted:
+        if _identity(notification.details) == requested:
             return json.dumps({"Subscribers": notification.subscribers})
     raise NotFoundException("Unable to find the notification.")
 
 
 def _identity(notification: dict[str, Any]) -> tuple[Any, ...]:
-    """What tells a budget's notifications apart; its threshold may come as 80 or as 80.0."""
+    """Return the fields that identify a notification of a budget; the threshold may be an integer or a float."""
     return (
         notification.get("NotificationType"),
         notification.get("ComparisonOperator"),
@@ -80,6 +82,6 @@ def _identity(notification: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _update_budget(request: Any) -> str:
-    given = request._get_param("NewBudget")
-    _budget(request, given["BudgetName"]).budget.update(given)
+    budget = request._get_param("NewBudget")
+    _budget(request, budget["BudgetName"]).budget.update(budget)
     return "{}"

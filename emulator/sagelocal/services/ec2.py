@@ -1,4 +1,4 @@
-"""EC2: the description of a security group's rule, which moto keeps for addresses alone."""
+"""EC2: descriptions of security group rules, which moto stores only for rules with IP addresses."""
 
 from typing import Any
 
@@ -22,16 +22,18 @@ PARAMETERS = (
 
 
 def install(emulator: Emulator) -> None:
-    """Keep the descriptions of rules for groups and for prefix lists too."""
+    """Store the descriptions of rules for security groups and prefix lists."""
 
-    def keep(rule: Any, *arguments: Any, **named: Any) -> None:
-        make(rule, *arguments, **named)
-        given = dict(zip(PARAMETERS, arguments, strict=False)) | named
-        rule.prefix_description = (given.get("prefix_list_id") or {}).get("Description")
+    def create(rule: Any, *arguments: Any, **named: Any) -> None:
+        create_original(rule, *arguments, **named)
+        values = dict(zip(PARAMETERS, arguments, strict=False)) | named
+        rule.prefix_description = (values.get("prefix_list_id") or {}).get("Description")
 
     def description(rule: Any) -> str | None:
-        found: str | None = described(rule) or rule.source_group.get("Description") or rule.prefix_description
+        found: str | None = (
+            description_original(rule) or rule.source_group.get("Description") or rule.prefix_description
+        )
         return found
 
-    make = replace(SecurityGroupRule, "__init__", keep, parameters=PARAMETERS)
-    described = replace(SecurityGroupRule, "description", description)
+    create_original = replace(SecurityGroupRule, "__init__", create, parameters=PARAMETERS)
+    description_original = replace(SecurityGroupRule, "description", description)

@@ -1,4 +1,4 @@
-"""IAM: the policy simulator, by which the SageMaker SDK looks at a role. Roles are not enforced here."""
+"""IAM: the policy simulator, which the SageMaker SDK calls to check a role."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from sagelocal.core.patching import add
 
 
 def install(emulator: Emulator) -> None:
-    """Add SimulatePrincipalPolicy; it allows everything, as the emulator does."""
+    """Add SimulatePrincipalPolicy. It allows every action, because the emulator does not enforce IAM policies."""
     add(IamResponse, "simulate_principal_policy", _simulate_principal_policy)
 
 

@@ -1,4 +1,4 @@
-"""S3: bucket policies with conditions, notifications to EventBridge, deletion of delete markers."""
+"""S3: bucket policies with conditions, EventBridge notifications, deletion of delete markers."""
 
 import json
 from typing import Any
@@ -13,17 +13,17 @@ from sagelocal.core.patching import add, replace
 
 
 def install(emulator: Emulator) -> None:
-    """Mend moto's buckets."""
+    """Patch moto's buckets."""
     replace(FakeBucket, "get_permission", _get_permission, parameters=("action", "resource"))
-    # moto disposes of every version that it deletes, and a delete marker is one that it cannot dispose of
+    # moto calls `dispose` on every version that it deletes, but delete markers do not have it
     add(FakeDeleteMarker, "dispose", lambda marker: None)
     _show_eventbridge()
 
 
 def _get_permission(bucket: Any, action: str, resource: str) -> PermissionResult:
-    """Moto does not evaluate conditions and takes each as met, so that "deny unless TLS" would deny all.
+    """Evaluate a bucket policy without the statements that have a condition.
 
-    Statements with conditions are left out: they neither allow nor deny here.
+    moto treats every condition as met, so "deny unless TLS" would deny every request.
     """
     if bucket.policy is None:
         return PermissionResult.NEUTRAL
@@ -34,14 +34,14 @@ def _get_permission(bucket: Any, action: str, resource: str) -> PermissionResult
 
 
 def _show_eventbridge() -> None:
-    """Moto stores EventBridgeConfiguration and honours it, but does not return it."""
+    """Return EventBridgeConfiguration, which moto stores and applies but does not return."""
 
     def get_bucket_notification(request: Any) -> Any:
-        kept = request.backend.get_bucket_notification_configuration(request.bucket_name)
-        if kept is not None and kept.event_bridge is not None:
+        configuration = request.backend.get_bucket_notification_configuration(request.bucket_name)
+        if configuration is not None and configuration.event_bridge is not None:
             serialized = request.serialized
-            request.serialized = lambda answer: serialized(
-                ActionResult({**answer.result, "EventBridgeConfiguration": {}})
+            request.serialized = lambda response: serialized(
+                ActionResult({**response.result, "EventBridgeConfiguration": {}})
             )
         return original(request)
 

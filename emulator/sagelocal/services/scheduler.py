@@ -1,4 +1,4 @@
-"""EventBridge Scheduler: the schedules that moto keeps come due here, and call their targets."""
+"""EventBridge Scheduler: moto stores schedules, and this module invokes their targets on time."""
 
 import json
 import re
@@ -18,41 +18,44 @@ from moto.scheduler.models import EventBridgeSchedulerBackend, Schedule, schedul
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import replace
 
-TICK = 0.2  # seconds between two looks at the schedules
-BACKOFF = 1.0  # seconds before the first repetition; doubled each time
-LONGEST_BACKOFF = 60.0
-UPDATED = (
+POLL_INTERVAL = 0.2  # seconds
+FIRST_BACKOFF = 1.0  # seconds before the first retry; doubled each time
+MAX_BACKOFF = 60.0
+UPDATE_PARAMETERS = (
     *("description", "end_date", "flexible_time_window", "group_name", "kms_key_arn", "name", "schedule_expression"),
     *("schedule_expression_timezone", "start_date", "state", "target"),
 )
-# When each schedule was changed, or came due last
-Since = WeakKeyDictionary[Schedule, datetime]
-# https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
+# For each schedule, when it was last updated or invoked
+LastTimes = WeakKeyDictionary[Schedule, datetime]
+# Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
 UNIVERSAL = re.compile(r"arn:[^:]+:scheduler:::aws-sdk:(?P<service>[^:]+):(?P<action>[^:.]+)")
 
 
 def install(emulator: Emulator) -> None:
-    """Watch the schedules until the emulator stops."""
+    """Invoke the targets of schedules until the emulator stops."""
     stopped = threading.Event()
-    since: Since = WeakKeyDictionary()
-    _start_anew_on_update(since)
-    threading.Thread(target=_watch, args=(emulator, since, stopped), name="scheduler", daemon=True).start()
+    last_times: LastTimes = WeakKeyDictionary()
+    _restart_on_update(last_times)
+    threading.Thread(target=_watch, args=(emulator, last_times, stopped), name="scheduler", daemon=True).start()
     emulator.on_stop(stopped.set)
 
 
 def next_time(expression: str, zone: str, after: datetime) -> datetime | None:
-    """When a schedule comes due next.
+    """Return when a schedule is next due.
 
     Parameters
     ----------
-    expression : `at(2026-01-31T12:00:00)` or `rate(5 minutes)`; any other never comes due here
-    zone : time zone of an `at`
-    after : the moment it was made, changed, or came due last
+    expression
+        `at(2026-01-31T12:00:00)` or `rate(5 minutes)`. Other expressions are never due.
+    zone
+        Time zone of an `at` expression.
+    after
+        When the schedule was created, updated or last invoked.
 
     Returns
     -------
     datetime or None
-        None where it will not come due any more.
+        None if it is not due again.
     """
     once = re.fullmatch(r"at\(([^)]+)\)", expression)
     if once:
@@ -62,26 +65,26 @@ def next_time(expression: str, zone: str, after: datetime) -> datetime | None:
     return after + timedelta(**{f"{often[2]}s": int(often[1])}) if often else None
 
 
-def _start_anew_on_update(since: Since) -> None:
-    """A schedule that is changed counts from the change on, as a new one does."""
+def _restart_on_update(last_times: LastTimes) -> None:
+    """Count the interval of an updated schedule from the update."""
 
-    def update_schedule(backend: Any, *arguments: Any, **given: Any) -> Any:
-        schedule = original(backend, *arguments, **given)
-        since[schedule] = datetime.now(UTC)
+    def update_schedule(backend: Any, *arguments: Any, **named: Any) -> Any:
+        schedule = original(backend, *arguments, **named)
+        last_times[schedule] = datetime.now(UTC)
         return schedule
 
-    original = replace(EventBridgeSchedulerBackend, "update_schedule", update_schedule, parameters=UPDATED)
+    original = replace(EventBridgeSchedulerBackend, "update_schedule", update_schedule, parameters=UPDATE_PARAMETERS)
 
 
-def _watch(emulator: Emulator, since: Since, stopped: threading.Event) -> None:
-    while not stopped.wait(TICK):
+def _watch(emulator: Emulator, last_times: LastTimes, stopped: threading.Event) -> None:
+    while not stopped.wait(POLL_INTERVAL):
         now = datetime.now(UTC)
         for schedule, backend in _schedules():
-            after = since.get(schedule) or datetime.fromtimestamp(schedule.creation_date, UTC)
+            after = last_times.get(schedule) or datetime.fromtimestamp(schedule.creation_date, UTC)
             due = next_time(schedule.schedule_expression, schedule.schedule_expression_timezone, after)
-            if schedule.state != "DISABLED" and due and due <= now:  # moto forgets the default in an update
-                since[schedule] = due
-                threading.Thread(target=_fire, args=(emulator, schedule, backend, stopped), daemon=True).start()
+            if schedule.state != "DISABLED" and due and due <= now:  # moto drops the default ENABLED in an update
+                last_times[schedule] = due
+                threading.Thread(target=_run, args=(emulator, schedule, backend, stopped), daemon=True).start()
 
 
 def _schedules() -> list[tuple[Schedule, EventBridgeSchedulerBackend]]:
@@ -94,38 +97,38 @@ def _schedules() -> list[tuple[Schedule, EventBridgeSchedulerBackend]]:
     ]
 
 
-def _fire(
+def _run(
     emulator: Emulator, schedule: Schedule, backend: EventBridgeSchedulerBackend, stopped: threading.Event
 ) -> None:
-    """Call the target, again where it fails, and delete a schedule that is over and asks for it."""
-    _call(_invocation(emulator, backend.region_name, schedule.target), schedule, stopped)
-    over = schedule.schedule_expression.startswith("at(")
+    """Invoke the target with retries, and delete a one-time schedule whose ActionAfterCompletion is DELETE."""
+    _retry(_invocation(emulator, backend.region_name, schedule.target), schedule, stopped)
+    is_one_time = schedule.schedule_expression.startswith("at(")
     group = backend.schedule_groups[schedule.group_name].schedules
-    if over and schedule.action_after_completion == "DELETE" and group.get(schedule.name) is schedule:
+    if is_one_time and schedule.action_after_completion == "DELETE" and group.get(schedule.name) is schedule:
         del group[schedule.name]
 
 
-def _call(call: Callable[[], object], schedule: Schedule, stopped: threading.Event) -> None:
+def _retry(call: Callable[[], object], schedule: Schedule, stopped: threading.Event) -> None:
     policy = schedule.target["RetryPolicy"]
-    until = time.monotonic() + policy.get("MaximumEventAgeInSeconds", 86400)
-    pause = BACKOFF
+    deadline = time.monotonic() + policy.get("MaximumEventAgeInSeconds", 86400)
+    pause = FIRST_BACKOFF
     for _ in range(policy.get("MaximumRetryAttempts", 185) + 1):
         try:
             call()
             return
         except (ClientError, BotoCoreError) as error:
             print(f"schedule {schedule.name}: {error}", file=sys.stderr)
-        if time.monotonic() + pause > until or stopped.wait(pause):
+        if time.monotonic() + pause > deadline or stopped.wait(pause):
             return
-        pause = min(2 * pause, LONGEST_BACKOFF)
+        pause = min(2 * pause, MAX_BACKOFF)
 
 
 def _invocation(emulator: Emulator, region: str, target: dict[str, Any]) -> Callable[[], object]:
-    """What a target's ARN means: any operation of any service, a function, or a state machine."""
+    """Return the call to a target: an operation of any service, a function or a state machine."""
     arn, text = target["Arn"], target.get("Input") or "{}"
     universal = UNIVERSAL.fullmatch(arn)
     if universal:
-        return lambda: _operation(emulator, region, universal["service"], universal["action"], text)
+        return lambda: _call(emulator, region, universal["service"], universal["action"], text)
     if arn.split(":")[2] == "lambda":
         return lambda: emulator.client("lambda", region).invoke(
             FunctionName=arn, InvocationType="Event", Payload=text.encode()
@@ -133,6 +136,6 @@ def _invocation(emulator: Emulator, region: str, target: dict[str, Any]) -> Call
     return lambda: emulator.client("stepfunctions", region).start_execution(stateMachineArn=arn, input=text)
 
 
-def _operation(emulator: Emulator, region: str, service: str, action: str, text: str) -> object:
+def _call(emulator: Emulator, region: str, service: str, action: str, text: str) -> object:
     name = "stepfunctions" if service == "sfn" else service
     return getattr(emulator.client(name, region), xform_name(action))(**json.loads(text))

@@ -1,4 +1,4 @@
-"""SQS: policies as AWS writes them, without blanks; Terraform's provider compares the text."""
+"""SQS: redrive policies as compact JSON, as AWS returns them; Terraform's provider compares the text."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ POLICIES = ("RedrivePolicy", "RedriveAllowPolicy")
 
 
 def install(emulator: Emulator) -> None:
-    """Show a queue's redrive policies as compact JSON."""
+    """Return a queue's redrive policies without whitespace."""
 
     def attributes(queue: Any) -> dict[str, Any]:
         found: dict[str, Any] = original(queue)

@@ -1,4 +1,4 @@
-"""Functions made for the tests, and their invocations."""
+"""Lambda functions of the tests, and their invocation."""
 
 import base64
 import io
@@ -15,8 +15,8 @@ TRUST = {
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What Invoke answered."""
+class Response:
+    """The response of Invoke."""
 
     status: int
     error: str | None
@@ -26,12 +26,12 @@ class Answer:
 
 
 def unique(prefix: str) -> str:
-    """A name that no other test uses."""
+    """Return a name that no other test uses."""
     return f"{prefix}-{uuid.uuid4().hex[:8]}"
 
 
 def make_zip(files: dict[str, str]) -> bytes:
-    """A zip of files by name."""
+    """Return a zip file with files by name."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in files.items():
@@ -40,14 +40,14 @@ def make_zip(files: dict[str, str]) -> bytes:
 
 
 def make_role(iam: Any) -> str:
-    """A role that Lambda may take; its ARN."""
+    """Create a role that Lambda can assume, and return its ARN."""
     name = unique("functions")
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
     return str(role["Role"]["Arn"])
 
 
 def make_function(emulator: Any, source: str, *, region: str = "us-east-1", **options: Any) -> str:
-    """A function of one module, whose handler is `main`; its name."""
+    """Create a function of one module with the handler `main`, and return its name."""
     name = unique("function")
     request = {
         "FunctionName": name,
@@ -61,14 +61,14 @@ def make_function(emulator: Any, source: str, *, region: str = "us-east-1", **op
     return name
 
 
-def invoke(client: Any, name: str, event: Any = None, **options: Any) -> Answer:
-    """Invoke a function and read all of the answer."""
-    answer = client.invoke(FunctionName=name, Payload=json.dumps(event), LogType="Tail", **options)
-    payload = answer["Payload"].read()
-    return Answer(
-        answer["StatusCode"],
-        answer.get("FunctionError"),
+def invoke(client: Any, name: str, event: Any = None, **options: Any) -> Response:
+    """Invoke a function and read the response."""
+    response = client.invoke(FunctionName=name, Payload=json.dumps(event), LogType="Tail", **options)
+    payload = response["Payload"].read()
+    return Response(
+        response["StatusCode"],
+        response.get("FunctionError"),
         json.loads(payload) if payload else None,
-        base64.b64decode(answer.get("LogResult", "")).decode(),
-        answer.get("ExecutedVersion"),
+        base64.b64decode(response.get("LogResult", "")).decode(),
+        response.get("ExecutedVersion"),
     )

@@ -1,4 +1,4 @@
-"""State machines and small functions for the contract tests of Step Functions."""
+"""Creates and runs state machines and functions for the Step Functions contract tests."""
 
 import io
 import json
@@ -7,70 +7,72 @@ import zipfile
 from typing import Any
 from uuid import uuid4
 
-from .conftest import RunningEmulator
+from sagelocal.pytest_plugin import RunningEmulator
 
 TERMINAL = {"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"}
 
 
 def role(name: str = "states") -> str:
-    """A role's ARN in the emulator's account."""
+    """Return the ARN of a role in the emulator's account."""
     return f"arn:aws:iam::123456789012:role/{name}"
 
 
 class StateMachines:
-    """Creates state machines by their definitions, runs them and waits for their ends."""
+    """Creates state machines, runs them and waits for their executions."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
 
     def create(self, definition: dict[str, Any], **options: Any) -> str:
-        """The ARN of a new state machine."""
+        """Create a state machine and return its ARN."""
         name = options.pop("name", f"machine-{uuid4()}")
-        made = self.client.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role(), **options)
-        return str(made["stateMachineArn"])
+        created = self.client.create_state_machine(
+            name=name, definition=json.dumps(definition), roleArn=role(), **options
+        )
+        return str(created["stateMachineArn"])
 
     def finish(self, arn: str, *, seconds: float = 60) -> dict[str, Any]:
-        """The description of an execution once it has ended."""
+        """Wait until an execution has ended and return its description."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             described: dict[str, Any] = self.client.describe_execution(executionArn=arn)
             if described["status"] in TERMINAL:
                 return described
             time.sleep(0.01)
-        raise AssertionError(f"{arn} still runs after {seconds} s")
+        raise AssertionError(f"{arn} is still running after {seconds} s")
 
     def run(self, definition: dict[str, Any], value: Any = None, **options: Any) -> dict[str, Any]:
-        """The description of the one execution of a new state machine."""
+        """Create a state machine, execute it once, and return the execution's description."""
         machine = self.create(definition, **options)
         started = self.client.start_execution(stateMachineArn=machine, input=json.dumps(value or {}))
         return self.finish(started["executionArn"])
 
     def output(self, definition: dict[str, Any], value: Any = None) -> Any:
-        """What a new state machine makes of an input; it must succeed."""
+        """Create a state machine, execute it once successfully, and return the output."""
         ended = self.run(definition, value)
         assert ended["status"] == "SUCCEEDED", (ended.get("error"), ended.get("cause"))
         return json.loads(ended["output"])
 
 
 def single(**state: Any) -> dict[str, Any]:
-    """A definition of one state, which ends it."""
+    """Return a definition with a single state."""
     query = {"QueryLanguage": state.pop("QueryLanguage")} if "QueryLanguage" in state else {}
     return {**query, "StartAt": "Only", "States": {"Only": {**state, "End": True}}}
 
 
 def create_function(emulator: RunningEmulator, source: str, **options: Any) -> str:
-    """The name of a new function whose module is `source`, with a `handler` in it."""
+    """Create a Lambda function from a module that defines `handler`, and return its name."""
     name = f"function-{uuid4()}"
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
     policy = {"Version": "2012-10-17", "Statement": [trust]}
-    made = emulator.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(policy))
+    created = emulator.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(policy))
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as files:
         files.writestr("module.py", source)
     emulator.client("lambda").create_function(
         FunctionName=name,
         Runtime="python3.11",
-        Role=made["Role"]["Arn"],
+        Role=created["Role"]["Arn"],
         Handler="module.handler",
         Code={"ZipFile": archive.getvalue()},
         **{"Timeout": 10, **options},
@@ -79,6 +81,6 @@ def create_function(emulator: RunningEmulator, source: str, **options: Any) -> s
 
 
 def received(emulator: RunningEmulator, queue: str) -> str:
-    """The body of the message that arrives in a queue."""
+    """Wait for a message in a queue and return its body."""
     messages = emulator.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"]
     return str(messages[0]["Body"])

@@ -1,4 +1,4 @@
-"""Functions really run, and answer as on AWS."""
+"""Lambda functions run, and Invoke responds as on AWS."""
 
 import json
 import re
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from sagelocal.core.process import start_time
 
 from .functions import invoke, make_function, make_zip, unique
@@ -16,7 +17,7 @@ from .waiting import eventually
 PROCESS = "import os\ndef main(event, context):\n    return os.getpid()\n"
 
 
-def test_a_function_gets_its_event_and_context(emulator: Any) -> None:
+def test_function_gets_event_and_context(emulator: Any) -> None:
     # GIVEN
     source = (
         "import os\n"
@@ -29,14 +30,14 @@ def test_a_function_gets_its_event_and_context(emulator: Any) -> None:
         emulator, source, region="eu-west-1", Environment={"Variables": {"COLOUR": "red"}}, MemorySize=256
     )
     # WHEN
-    answer = invoke(emulator.client("lambda", "eu-west-1"), name, {"key": [1, "ü"]})
+    response = invoke(emulator.client("lambda", "eu-west-1"), name, {"key": [1, "ü"]})
     # THEN
     arn = f"arn:aws:lambda:eu-west-1:123456789012:function:{name}"
     expected = [{"key": [1, "ü"]}, "red", "eu-west-1", name, "$LATEST", "256", arn, True]
-    assert (answer.status, answer.error, answer.payload) == (200, None, expected)
+    assert (response.status, response.error, response.payload) == (200, None, expected)
 
 
-def test_a_function_calls_aws_without_being_told_where_it_is(emulator: Any) -> None:
+def test_sdk_in_a_function_calls_the_emulator(emulator: Any) -> None:
     # GIVEN
     name = make_function(
         emulator,
@@ -46,29 +47,29 @@ def test_a_function_calls_aws_without_being_told_where_it_is(emulator: Any) -> N
     assert invoke(emulator.client("lambda"), name).payload == "123456789012"
 
 
-def test_a_package_that_was_not_brought_along_is_missing(emulator: Any) -> None:
+def test_package_that_is_not_in_the_code_cannot_be_imported(emulator: Any) -> None:
     # GIVEN
     name = make_function(emulator, "import numpy\ndef main(event, context):\n    return 1\n")
     # WHEN
-    answer = invoke(emulator.client("lambda"), name)
+    response = invoke(emulator.client("lambda"), name)
     # THEN
-    assert answer.error == "Unhandled"
-    assert answer.payload["errorType"] == "Runtime.ImportModuleError"
-    assert answer.payload["errorMessage"] == "Unable to import module 'module': No module named 'numpy'"
+    assert response.error == "Unhandled"
+    assert response.payload["errorType"] == "Runtime.ImportModuleError"
+    assert response.payload["errorMessage"] == "Unable to import module 'module': No module named 'numpy'"
 
 
-def test_an_environment_is_used_again(emulator: Any) -> None:
+def test_warm_environment_is_reused(emulator: Any) -> None:
     # GIVEN
     name = make_function(emulator, PROCESS)
     # WHEN
-    answers = [invoke(emulator.client("lambda"), name) for _ in range(3)]
+    responses = [invoke(emulator.client("lambda"), name) for _ in range(3)]
     # THEN
-    assert len({answer.payload for answer in answers}) == 1
-    assert ["Init Duration" in answer.log for answer in answers] == [True, False, False]
+    assert len({response.payload for response in responses}) == 1
+    assert ["Init Duration" in response.log for response in responses] == [True, False, False]
 
 
-def test_two_invocations_at_once_have_two_environments(emulator: Any, tmp_path: Any) -> None:
-    # GIVEN a function that returns when another one of its kind runs too
+def test_concurrent_invocations_have_separate_environments(emulator: Any, tmp_path: Any) -> None:
+    # GIVEN a function that returns once two environments run
     source = (
         "import os, pathlib, time\n"
         "def main(event, context):\n"
@@ -80,9 +81,11 @@ def test_two_invocations_at_once_have_two_environments(emulator: Any, tmp_path: 
     name = make_function(emulator, source)
     # WHEN
     with ThreadPoolExecutor(2) as threads:
-        answers = list(threads.map(lambda _: invoke(emulator.client("lambda"), name, str(tmp_path)).payload, range(2)))
+        responses = list(
+            threads.map(lambda _: invoke(emulator.client("lambda"), name, str(tmp_path)).payload, range(2))
+        )
     # THEN
-    assert len(set(answers)) == 2
+    assert len(set(responses)) == 2
 
 
 @pytest.mark.parametrize(
@@ -119,19 +122,19 @@ def test_two_invocations_at_once_have_two_environments(emulator: Any, tmp_path: 
         ),
     ],
 )
-def test_failures_have_the_payload_of_aws(emulator: Any, source: str, kind: str, message: str) -> None:
+def test_failed_invocation_has_the_error_document_of_aws(emulator: Any, source: str, kind: str, message: str) -> None:
     # GIVEN
     name = make_function(emulator, source)
     # WHEN
-    answer = invoke(emulator.client("lambda"), name)
+    response = invoke(emulator.client("lambda"), name)
     # THEN
-    request = re.search(r"START RequestId: (\S+) ", answer.log)
+    request = re.search(r"START RequestId: (\S+) ", response.log)
     assert request
-    assert (answer.status, answer.error, answer.payload["errorType"]) == (200, "Unhandled", kind)
-    assert answer.payload["errorMessage"] == message.replace("{id}", request[1])
+    assert (response.status, response.error, response.payload["errorType"]) == (200, "Unhandled", kind)
+    assert response.payload["errorMessage"] == message.replace("{id}", request[1])
 
 
-def test_the_stack_trace_names_the_functions_line(emulator: Any) -> None:
+def test_stack_trace_starts_in_the_function(emulator: Any) -> None:
     # GIVEN
     name = make_function(emulator, "def main(event, context):\n    raise KeyError('x')\n")
     # WHEN
@@ -141,27 +144,27 @@ def test_the_stack_trace_names_the_functions_line(emulator: Any) -> None:
     assert re.search(r'module.py", line 2, in main\n    raise KeyError', trace[0])
 
 
-def test_a_function_that_takes_too_long_is_killed(emulator: Any) -> None:
+def test_function_is_killed_after_its_timeout(emulator: Any) -> None:
     # GIVEN
     source = "import os, time\ndef main(event, context):\n    if event: time.sleep(60)\n    return os.getpid()\n"
     name = make_function(emulator, source, Timeout=1)
     client = emulator.client("lambda")
     before = invoke(client, name, 0).payload
     # WHEN
-    answer = invoke(client, name, 1)
+    response = invoke(client, name, 1)
     # THEN
-    assert answer.error == "Unhandled"
-    assert answer.payload["errorType"] == "Sandbox.Timedout"
-    assert answer.payload["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")
-    assert re.search(r"\n\S+Z \S+ Task timed out after 1.00 seconds\n", answer.log)
+    assert response.error == "Unhandled"
+    assert response.payload["errorType"] == "Sandbox.Timedout"
+    assert response.payload["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")
+    assert re.search(r"\n\S+Z \S+ Task timed out after 1.00 seconds\n", response.log)
     assert invoke(client, name, 0).payload != before
 
 
-def test_what_a_function_prints_is_in_its_log_stream(emulator: Any) -> None:
+def test_output_of_a_function_is_in_its_log_stream(emulator: Any) -> None:
     # GIVEN
     name = make_function(emulator, "def main(event, context):\n    print('seen', event, context.log_stream_name)\n")
     # WHEN
-    answer = invoke(emulator.client("lambda"), name, 7)
+    response = invoke(emulator.client("lambda"), name, 7)
     # THEN
     logs, group = emulator.client("logs"), f"/aws/lambda/{name}"
     (stream,) = logs.describe_log_streams(logGroupName=group)["logStreams"]
@@ -169,10 +172,10 @@ def test_what_a_function_prints_is_in_its_log_stream(emulator: Any) -> None:
     assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", stream["logStreamName"])
     assert [event["message"].split(" ")[0] for event in events] == ["START", "seen", "END", "REPORT"]
     assert events[1]["message"] == f"seen 7 {stream['logStreamName']}"
-    assert events[1]["message"] in answer.log
+    assert events[1]["message"] in response.log
 
 
-def test_the_log_tail_is_the_last_four_kilobytes(emulator: Any) -> None:
+def test_log_tail_has_the_last_four_kilobytes(emulator: Any) -> None:
     # GIVEN
     name = make_function(emulator, "def main(event, context):\n    print('x' * 300_000)\n")
     # WHEN
@@ -183,7 +186,7 @@ def test_the_log_tail_is_the_last_four_kilobytes(emulator: Any) -> None:
     assert "REPORT" in log
 
 
-def test_versions_and_aliases_run_their_own_code_under_their_own_arn(emulator: Any) -> None:
+def test_versions_and_aliases_have_their_own_code_and_arn(emulator: Any) -> None:
     # GIVEN
     source = "def main(event, context):\n    return [{}, context.function_version, context.invoked_function_arn]\n"
     client = emulator.client("lambda")
@@ -201,29 +204,29 @@ def test_versions_and_aliases_run_their_own_code_under_their_own_arn(emulator: A
     assert newest.payload == [2, "$LATEST", arn]
     assert first.payload == [1, "1", f"{arn}:1"]
     assert alias.payload == [1, "1", f"{arn}:live"]
-    assert [answer.version for answer in (newest, first, alias)] == ["$LATEST", "1", "1"]
+    assert [response.version for response in (newest, first, alias)] == ["$LATEST", "1", "1"]
 
 
-def test_a_version_is_published_while_log_groups_come_and_go(emulator: Any) -> None:
-    # GIVEN somebody who makes log groups meanwhile
+def test_version_can_be_published_while_log_groups_change(emulator: Any) -> None:
+    # GIVEN threads that create and delete log groups
     logs = emulator.client("logs")
-    over = Event()
+    finished = Event()
     for _ in range(200):
         logs.create_log_group(logGroupName=unique("/many"))
 
-    def disturb() -> None:
-        while not over.is_set():
+    def change_log_groups() -> None:
+        while not finished.is_set():
             name = unique("/group")
             logs.create_log_group(logGroupName=name)
             logs.delete_log_group(logGroupName=name)
 
     # WHEN
     with ThreadPoolExecutor(4) as pool:
-        others = [pool.submit(disturb) for _ in range(4)]
+        others = [pool.submit(change_log_groups) for _ in range(4)]
         try:
             names = [make_function(emulator, "def main(event, context): return 1", Publish=True) for _ in range(20)]
         finally:
-            over.set()
+            finished.set()
     for other in others:
         other.result()
 
@@ -232,7 +235,7 @@ def test_a_version_is_published_while_log_groups_come_and_go(emulator: Any) -> N
     assert all(client.get_function(FunctionName=name, Qualifier="1") for name in names)
 
 
-def test_an_alias_shares_its_traffic(emulator: Any) -> None:
+def test_alias_distributes_traffic_by_weight(emulator: Any) -> None:
     # GIVEN
     client = emulator.client("lambda")
     name = make_function(emulator, "def main(event, context):\n    return context.function_version\n", Publish=True)
@@ -274,7 +277,7 @@ def test_an_alias_shares_its_traffic(emulator: Any) -> None:
         ),
     ],
 )
-def test_a_change_is_seen_at_once_and_ends_old_environments(emulator: Any, change: Any, expected: str) -> None:
+def test_update_takes_effect_at_once_and_ends_old_environments(emulator: Any, change: Any, expected: str) -> None:
     # GIVEN
     source = "import os\ndef main(event, context):\n    return os.environ.get('VALUE') or str(os.getpid())\n"
     client = emulator.client("lambda")
@@ -284,10 +287,10 @@ def test_a_change_is_seen_at_once_and_ends_old_environments(emulator: Any, chang
     change(client, name)
     # THEN
     assert invoke(client, name).payload == expected
-    eventually(lambda: not _runs(process))
+    eventually(lambda: not _is_running(process))
 
 
-def test_a_deleted_function_leaves_no_process(emulator: Any) -> None:
+def test_deleting_a_function_ends_its_processes(emulator: Any) -> None:
     # GIVEN
     client = emulator.client("lambda")
     name = make_function(emulator, PROCESS)
@@ -295,10 +298,10 @@ def test_a_deleted_function_leaves_no_process(emulator: Any) -> None:
     # WHEN
     client.delete_function(FunctionName=name)
     # THEN
-    eventually(lambda: not _runs(process))
+    eventually(lambda: not _is_running(process))
 
 
-def test_an_event_is_accepted_and_run_later(emulator: Any) -> None:
+def test_event_is_accepted_and_run_in_the_background(emulator: Any) -> None:
     # GIVEN
     bucket = unique("events")
     emulator.client("s3").create_bucket(Bucket=bucket)
@@ -307,13 +310,13 @@ def test_an_event_is_accepted_and_run_later(emulator: Any) -> None:
         "import boto3\ndef main(event, context):\n    boto3.client('s3').put_object(Bucket=event, Key='ran')\n",
     )
     # WHEN
-    answer = emulator.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(bucket))
+    response = emulator.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(bucket))
     # THEN
-    assert (answer["StatusCode"], answer["Payload"].read()) == (202, b"")
+    assert (response["StatusCode"], response["Payload"].read()) == (202, b"")
     eventually(lambda: emulator.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"])
 
 
-def test_an_event_that_keeps_failing_ends_in_the_dead_letter_queue(emulator: Any) -> None:
+def test_event_that_keeps_failing_is_sent_to_the_dead_letter_queue(emulator: Any) -> None:
     # GIVEN
     sqs = emulator.client("sqs")
     url = sqs.create_queue(QueueName=unique("dead"))["QueueUrl"]
@@ -330,18 +333,18 @@ def test_an_event_that_keeps_failing_ends_in_the_dead_letter_queue(emulator: Any
     assert messages[0]["Body"] == '{"a": 1}'
 
 
-def test_a_dry_run_runs_nothing(emulator: Any) -> None:
+def test_dry_run_does_not_run_the_function(emulator: Any) -> None:
     # GIVEN
     name = make_function(emulator, PROCESS)
     # WHEN
-    answer = emulator.client("lambda").invoke(FunctionName=name, InvocationType="DryRun")
+    response = emulator.client("lambda").invoke(FunctionName=name, InvocationType="DryRun")
     # THEN
-    assert answer["StatusCode"] == 204
+    assert response["StatusCode"] == 204
     groups = emulator.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")
     assert groups["logGroups"] == []
 
 
-def test_a_layer_is_importable(emulator: Any) -> None:
+def test_layer_can_be_imported(emulator: Any) -> None:
     # GIVEN
     layer = emulator.client("lambda").publish_layer_version(
         LayerName=unique("layer"), Content={"ZipFile": make_zip({"python/shared.py": "ANSWER = 42\n"})}
@@ -355,7 +358,7 @@ def test_a_layer_is_importable(emulator: Any) -> None:
     assert invoke(emulator.client("lambda"), name).payload == 42
 
 
-def test_reserved_concurrency_refuses_more(emulator: Any) -> None:
+def test_invocation_above_reserved_concurrency_is_refused(emulator: Any) -> None:
     # GIVEN
     client = emulator.client("lambda")
     name = make_function(emulator, PROCESS)
@@ -375,7 +378,7 @@ def test_reserved_concurrency_refuses_more(emulator: Any) -> None:
         pytest.param(b'"' + b"x" * 6_291_456 + b'"', "RequestEntityTooLargeException", 413, id="too-large"),
     ],
 )
-def test_an_event_that_lambda_does_not_take_is_refused(emulator: Any, payload: bytes, code: str, status: int) -> None:
+def test_invalid_or_too_large_event_is_refused(emulator: Any, payload: bytes, code: str, status: int) -> None:
     # GIVEN
     name = make_function(emulator, PROCESS)
     # WHEN
@@ -389,12 +392,12 @@ def test_an_event_that_lambda_does_not_take_is_refused(emulator: Any, payload: b
 @pytest.mark.parametrize(
     "code",
     [
-        pytest.param(b"no zip", id="no-zip"),
+        pytest.param(b"not a zip", id="not-a-zip"),
         pytest.param(make_zip({"../module.py": PROCESS}), id="outside"),
         pytest.param(make_zip({"/module.py": PROCESS}), id="absolute"),
     ],
 )
-def test_code_that_cannot_be_unpacked_is_refused(emulator: Any, code: bytes) -> None:
+def test_invalid_code_archive_is_refused(emulator: Any, code: bytes) -> None:
     # GIVEN
     name = make_function(emulator, PROCESS, Code={"ZipFile": code})
     # WHEN / THEN
@@ -402,7 +405,7 @@ def test_code_that_cannot_be_unpacked_is_refused(emulator: Any, code: bytes) -> 
         invoke(emulator.client("lambda"), name)
 
 
-def test_another_runtime_is_refused_by_name(emulator: Any) -> None:
+def test_unsupported_runtime_is_refused_by_name(emulator: Any) -> None:
     # GIVEN
     name = make_function(emulator, "", Runtime="nodejs20.x")
     # WHEN / THEN
@@ -410,5 +413,5 @@ def test_another_runtime_is_refused_by_name(emulator: Any) -> None:
         invoke(emulator.client("lambda"), name)
 
 
-def _runs(process: int) -> bool:
+def _is_running(process: int) -> bool:
     return start_time(process) is not None

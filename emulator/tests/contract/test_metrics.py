@@ -1,4 +1,4 @@
-"""What services report of themselves, and what metric filters find in logs, stands in CloudWatch."""
+"""Metrics of services and of metric filters in CloudWatch."""
 
 import json
 from collections.abc import Callable
@@ -9,13 +9,16 @@ from .functions import invoke, make_function, unique
 from .statemachines import StateMachines
 from .waiting import eventually
 
-LOGS = (
-    "import logging\ndef main(event, context):\n    logging.getLogger().info('judges', extra={'confidence': event})\n"
-)
+LOGS = """
+import logging
+
+def main(event, context):
+    logging.getLogger().info("predicted", extra={"confidence": event})
+"""
 
 
-def summed(emulator: Any, namespace: str, name: str, dimensions: dict[str, str]) -> Callable[[], float]:
-    def look() -> float:
+def sum_of(emulator: Any, namespace: str, name: str, dimensions: dict[str, str]) -> Callable[[], float]:
+    def read() -> float:
         now = datetime.now(UTC)
         points = emulator.client("cloudwatch").get_metric_statistics(
             Namespace=namespace,
@@ -28,7 +31,7 @@ def summed(emulator: Any, namespace: str, name: str, dimensions: dict[str, str])
         )["Datapoints"]
         return float(sum(point["Sum"] for point in points))
 
-    return look
+    return read
 
 
 def events_of(emulator: Any, group: str) -> list[dict[str, Any]]:
@@ -36,44 +39,44 @@ def events_of(emulator: Any, group: str) -> list[dict[str, Any]]:
     return [json.loads(event["message"]) for event in found]
 
 
-def test_a_function_that_logs_json_logs_one_object_a_line(emulator: Any) -> None:
+def test_json_log_format_writes_one_object_per_line(emulator: Any) -> None:
     # GIVEN
     group = unique("/some/group")
     emulator.client("logs").create_log_group(logGroupName=group)
     name = make_function(emulator, LOGS, LoggingConfig={"LogFormat": "JSON", "LogGroup": group})
 
     # WHEN
-    answer = invoke(emulator.client("lambda"), name, 0.97)
+    response = invoke(emulator.client("lambda"), name, 0.97)
 
-    # THEN Lambda's own lines are objects too, and a line names its request
-    assert answer.error is None
+    # THEN Lambda's own lines are objects, and each line has the request id
+    assert response.error is None
     start, line, report = events_of(emulator, group)
     assert (start["type"], report["type"]) == ("platform.start", "platform.report")
-    assert (line["message"], line["confidence"]) == ("judges", 0.97)
+    assert (line["message"], line["confidence"]) == ("predicted", 0.97)
     assert line["requestId"] == start["record"]["requestId"] == report["record"]["requestId"]
     assert report["record"]["metrics"]["billedDurationMs"] >= 1
 
 
-def test_what_a_function_raises_is_told_in_its_json_by_name(emulator: Any) -> None:
+def test_json_log_names_the_exception_of_a_function(emulator: Any) -> None:
     # GIVEN
-    source = "class TooOddError(Exception): pass\ndef main(event, context):\n    raise TooOddError('why')\n"
+    source = "class TooOddError(Exception): pass\ndef main(event, context):\n    raise TooOddError('reason')\n"
     name = make_function(emulator, source, LoggingConfig={"LogFormat": "JSON"})
 
     # WHEN
     invoke(emulator.client("lambda"), name)
 
     # THEN
-    assert "TooOddError" in [each.get("errorType") for each in events_of(emulator, f"/aws/lambda/{name}")]
+    assert "TooOddError" in [event.get("errorType") for event in events_of(emulator, f"/aws/lambda/{name}")]
 
 
-def test_a_metric_filter_finds_its_values_in_a_functions_log(emulator: Any) -> None:
+def test_metric_filter_publishes_values_from_the_log_of_a_function(emulator: Any) -> None:
     # GIVEN
     namespace, group = unique("space"), unique("/some/group")
     logs = emulator.client("logs")
     logs.create_log_group(logGroupName=group)
     transformations: list[dict[str, Any]] = [
         {"metricName": "Confidence", "metricValue": "$.confidence"},
-        {"metricName": "Lines", "metricValue": "1", "dimensions": {"Said": "$.message"}},
+        {"metricName": "Lines", "metricValue": "1", "dimensions": {"Message": "$.message"}},
     ]
     for each in transformations:
         logs.put_metric_filter(
@@ -89,11 +92,11 @@ def test_a_metric_filter_finds_its_values_in_a_functions_log(emulator: Any) -> N
         invoke(emulator.client("lambda"), name, confidence)
 
     # THEN
-    assert summed(emulator, namespace, "Confidence", {})() == 1.25
-    assert summed(emulator, namespace, "Lines", {"Said": "judges"})() == 2
+    assert sum_of(emulator, namespace, "Confidence", {})() == 1.25
+    assert sum_of(emulator, namespace, "Lines", {"Message": "predicted"})() == 2
 
 
-def test_a_function_reports_its_invocations_and_errors(emulator: Any) -> None:
+def test_function_publishes_invocations_and_errors(emulator: Any) -> None:
     # GIVEN
     name = make_function(emulator, "def main(event, context):\n    return 1 / event\n")
 
@@ -102,12 +105,12 @@ def test_a_function_reports_its_invocations_and_errors(emulator: Any) -> None:
         invoke(emulator.client("lambda"), name, event)
 
     # THEN
-    counts = [summed(emulator, "AWS/Lambda", metric, {"FunctionName": name})() for metric in ("Invocations", "Errors")]
+    counts = [sum_of(emulator, "AWS/Lambda", metric, {"FunctionName": name})() for metric in ("Invocations", "Errors")]
     assert counts == [3, 1]
 
 
-def test_a_state_machine_reports_how_its_executions_ended(emulator: Any, machines: StateMachines) -> None:
-    # GIVEN a machine that fails where it is told to
+def test_state_machine_publishes_the_results_of_its_executions(emulator: Any, machines: StateMachines) -> None:
+    # GIVEN a state machine that fails if its input says so
     states = {
         "Choose": {
             "Type": "Choice",
@@ -125,12 +128,12 @@ def test_a_state_machine_reports_how_its_executions_ended(emulator: Any, machine
 
     # THEN
     dimensions = {"StateMachineArn": arn}
-    failed = summed(emulator, "AWS/States", "ExecutionsFailed", dimensions)
+    failed = sum_of(emulator, "AWS/States", "ExecutionsFailed", dimensions)
     assert eventually(lambda: failed() == 2)
-    assert eventually(lambda: summed(emulator, "AWS/States", "ExecutionsSucceeded", dimensions)() == 1)
+    assert eventually(lambda: sum_of(emulator, "AWS/States", "ExecutionsSucceeded", dimensions)() == 1)
 
 
-def test_a_state_may_put_a_metric_itself(emulator: Any, machines: StateMachines) -> None:
+def test_state_can_publish_a_metric(emulator: Any, machines: StateMachines) -> None:
     # GIVEN
     namespace = unique("space")
     count = {
@@ -157,5 +160,5 @@ def test_a_state_may_put_a_metric_itself(emulator: Any, machines: StateMachines)
     machines.client.start_execution(stateMachineArn=arn, input=json.dumps({"Error": "Odd"}))
 
     # THEN
-    assert eventually(lambda: summed(emulator, namespace, "Failures", {"Error": "Odd"})() == 1)
-    assert summed(emulator, namespace, "Failures", {})() >= 1
+    assert eventually(lambda: sum_of(emulator, namespace, "Failures", {"Error": "Odd"})() == 1)
+    assert sum_of(emulator, namespace, "Failures", {})() >= 1

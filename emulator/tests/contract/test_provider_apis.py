@@ -1,4 +1,4 @@
-"""What Terraform's AWS provider and the SageMaker SDK ask beyond what moto answers."""
+"""Operations that Terraform's AWS provider and the SageMaker SDK need and that moto lacks."""
 
 import json
 from typing import Any
@@ -11,19 +11,19 @@ from .functions import make_function, unique
 
 @pytest.fixture
 def bucket(emulator: Any) -> str:
-    """An empty bucket."""
+    """Create a bucket and return its name."""
     name = unique("bucket")
     emulator.client("s3").create_bucket(Bucket=name)
     return name
 
 
-def statement(bucket: str, **more: Any) -> dict[str, Any]:
+def deny_statement(bucket: str, **additions: Any) -> dict[str, Any]:
     return {
         "Effect": "Deny",
         "Principal": "*",
         "Action": "s3:*",
         "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
-        **more,
+        **additions,
     }
 
 
@@ -32,53 +32,53 @@ def put_policy(emulator: Any, bucket: str, *statements: dict[str, Any]) -> None:
     emulator.client("s3").put_bucket_policy(Bucket=bucket, Policy=policy)
 
 
-def test_a_policy_that_denies_what_is_not_tls_denies_nothing_here(emulator: Any, bucket: str) -> None:
+def test_bucket_policy_that_requires_tls_denies_nothing(emulator: Any, bucket: str) -> None:
     # GIVEN
-    put_policy(emulator, bucket, statement(bucket, Condition={"Bool": {"aws:SecureTransport": "false"}}))
+    put_policy(emulator, bucket, deny_statement(bucket, Condition={"Bool": {"aws:SecureTransport": "false"}}))
     # WHEN
     emulator.client("s3").put_object(Bucket=bucket, Key="a", Body=b"x")
     # THEN
     assert emulator.client("s3").get_object(Bucket=bucket, Key="a")["Body"].read() == b"x"
 
 
-def test_a_policy_that_denies_without_a_condition_denies(emulator: Any, bucket: str) -> None:
+def test_bucket_policy_without_a_condition_denies(emulator: Any, bucket: str) -> None:
     # GIVEN
-    put_policy(emulator, bucket, statement(bucket))
+    put_policy(emulator, bucket, deny_statement(bucket))
     # WHEN / THEN
     with pytest.raises(ClientError, match="403"):
         emulator.client("s3").put_object(Bucket=bucket, Key="a", Body=b"x")
 
 
-def test_notifications_to_eventbridge_are_shown(emulator: Any, bucket: str) -> None:
+def test_eventbridge_notifications_are_returned(emulator: Any, bucket: str) -> None:
     # GIVEN
     s3 = emulator.client("s3")
-    none = s3.get_bucket_notification_configuration(Bucket=bucket)
+    before = s3.get_bucket_notification_configuration(Bucket=bucket)
     # WHEN
     s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}})
     # THEN
-    assert "EventBridgeConfiguration" not in none
+    assert "EventBridgeConfiguration" not in before
     assert s3.get_bucket_notification_configuration(Bucket=bucket)["EventBridgeConfiguration"] == {}
 
 
-def test_a_versioned_bucket_can_be_emptied_of_its_delete_markers(emulator: Any, bucket: str) -> None:
+def test_delete_markers_can_be_deleted(emulator: Any, bucket: str) -> None:
     # GIVEN
     s3 = emulator.client("s3")
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket=bucket, Key="image.png", Body=b"image")
     s3.delete_object(Bucket=bucket, Key="image.png")
     listed = s3.list_object_versions(Bucket=bucket)
-    found = [*listed["Versions"], *listed["DeleteMarkers"]]
+    versions = [*listed["Versions"], *listed["DeleteMarkers"]]
 
     # WHEN
-    objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+    objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions]
     s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
 
     # THEN
-    assert len(found) == 2
+    assert len(versions) == 2
     assert not {"Versions", "DeleteMarkers"} & set(s3.list_object_versions(Bucket=bucket))
 
 
-def test_a_redrive_policy_has_no_blanks(emulator: Any) -> None:
+def test_redrive_policy_has_no_whitespace(emulator: Any) -> None:
     # GIVEN
     sqs = emulator.client("sqs")
     dead = sqs.create_queue(QueueName=unique("dead"))["QueueUrl"]
@@ -91,7 +91,7 @@ def test_a_redrive_policy_has_no_blanks(emulator: Any) -> None:
     assert found == f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":4}}'
 
 
-def test_a_function_keeps_its_dead_letter_queue(emulator: Any) -> None:
+def test_dead_letter_queue_of_a_function_is_stored(emulator: Any) -> None:
     # GIVEN
     client, target = emulator.client("lambda"), "arn:aws:sqs:us-east-1:123456789012:dead"
     name = make_function(emulator, "", DeadLetterConfig={"TargetArn": target})
@@ -104,7 +104,7 @@ def test_a_function_keeps_its_dead_letter_queue(emulator: Any) -> None:
     assert "DeadLetterConfig" not in after
 
 
-def test_an_event_source_mapping_keeps_its_alias(emulator: Any) -> None:
+def test_event_source_mapping_returns_the_alias_arn(emulator: Any) -> None:
     # GIVEN
     client, sqs = emulator.client("lambda"), emulator.client("sqs")
     queue = sqs.create_queue(QueueName=unique("source"))["QueueUrl"]
@@ -165,19 +165,19 @@ def test_budgets_have_tags_subscribers_and_updates(emulator: Any) -> None:
     assert budgets.list_tags_for_resource(ResourceARN=arn)["ResourceTags"] == [{"Key": "a", "Value": "1"}]
 
 
-def test_the_policy_simulator_allows(emulator: Any) -> None:
+def test_policy_simulator_allows_every_action(emulator: Any) -> None:
     # WHEN
-    answer = emulator.client("iam").simulate_principal_policy(
+    response = emulator.client("iam").simulate_principal_policy(
         PolicySourceArn="arn:aws:iam::123456789012:role/any",
         ActionNames=["s3:GetObject", "logs:PutLogEvents"],
         ResourceArns=["*"],
     )
     # THEN
-    decisions = {result["EvalActionName"]: result["EvalDecision"] for result in answer["EvaluationResults"]}
+    decisions = {result["EvalActionName"]: result["EvalDecision"] for result in response["EvaluationResults"]}
     assert decisions == {"s3:GetObject": "allowed", "logs:PutLogEvents": "allowed"}
 
 
-def test_composite_alarms_are_kept(emulator: Any) -> None:
+def test_composite_alarms_are_stored(emulator: Any) -> None:
     # GIVEN
     cloudwatch, name = emulator.client("cloudwatch"), unique("alarm")
     # WHEN
@@ -193,7 +193,7 @@ def test_composite_alarms_are_kept(emulator: Any) -> None:
     assert cloudwatch.describe_alarms(AlarmNames=[name])["CompositeAlarms"] == []
 
 
-def test_iam_knows_the_managed_policies(emulator: Any) -> None:
+def test_managed_policies_exist(emulator: Any) -> None:
     # WHEN
     policy = emulator.client("iam").get_policy(
         PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
@@ -202,7 +202,7 @@ def test_iam_knows_the_managed_policies(emulator: Any) -> None:
     assert policy["Policy"]["PolicyName"] == "AWSLambdaBasicExecutionRole"
 
 
-def test_a_rule_of_a_security_group_keeps_its_description(emulator: Any) -> None:
+def test_security_group_rules_have_descriptions(emulator: Any) -> None:
     # GIVEN
     ec2 = emulator.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/24")["Vpc"]["VpcId"]
@@ -218,5 +218,5 @@ def test_a_rule_of_a_security_group_keeps_its_description(emulator: Any) -> None
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[{**permission, **source}])
     # THEN
     rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
-    kept = {rule.get("Description") for rule in rules if not rule["IsEgress"]}
-    assert kept == {"of a group", "of a list", "of addresses"}
+    descriptions = {rule.get("Description") for rule in rules if not rule["IsEgress"]}
+    assert descriptions == {"of a group", "of a list", "of addresses"}

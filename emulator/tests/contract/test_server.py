@@ -1,6 +1,5 @@
-"""The emulator as a process: its port, its errors, its end."""
+"""The server process: its port, its error responses and its shutdown."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,63 +13,56 @@ import requests
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from sagelocal.core.process import start_time
 
-from .conftest import ROOT, start_emulator
+from sagelocal.core.environment import pointing_at
+from sagelocal.core.process import start_time
+from sagelocal.pytest_plugin import RunningEmulator
+
 from .functions import invoke, make_function, unique
 
-
-def run_emulator(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "sagelocal", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
+SERVE = [sys.executable, "-m", "sagelocal", "serve"]
 
 
-def test_a_taken_port_is_one_clear_line(emulator: Any) -> None:
+def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*SERVE, *arguments], capture_output=True, text=True, timeout=60)
+
+
+def test_port_in_use_is_reported_in_one_line(emulator: Any) -> None:
     # GIVEN
     port = emulator.url.rsplit(":", 1)[1]
     # WHEN
-    ended = run_emulator("--port", port)
+    ended = serve("--port", port)
     # THEN
     assert ended.returncode == 1
     assert ended.stderr.splitlines() == [
-        f"error: port {port} of 127.0.0.1 is in use: choose another with --port, or none for a free one"
+        f"error: port {port} of 127.0.0.1 is in use: choose another one with --port, or omit --port to use a free one"
     ]
 
 
 @pytest.mark.parametrize("content", ["{", '{"(": {"train": ["true"]}}', '{"a": {"fly": ["true"]}}'])
-def test_a_broken_images_file_is_one_clear_line(tmp_path: Path, content: str) -> None:
+def test_invalid_images_file_is_reported_in_one_line(tmp_path: Path, content: str) -> None:
     # GIVEN
     file = tmp_path / "images.json"
     file.write_text(content)
     # WHEN
-    ended = run_emulator("--images", str(file))
+    ended = serve("--images", str(file))
     # THEN
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
     assert str(file) in ended.stderr
 
 
-def test_help_says_how_to_use_it() -> None:
-    # WHEN
-    ended = run_emulator("--help")
-    # THEN
-    assert ended.returncode == 0
-    assert "--port" in ended.stdout
-    assert "AWS_ENDPOINT_URL" in ended.stdout
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_its_end_leaves_no_process_and_no_folder(tmp_path: Path, number: signal.Signals) -> None:
-    # GIVEN
+def test_shutdown_leaves_no_process_and_no_directory(
+    tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN an emulator with its own temporary directory, started with the address of another one
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    before = os.environ.get("TMPDIR")
-    os.environ["TMPDIR"] = str(scratch)
-    try:
-        running = start_emulator(tmp_path)
-    finally:
-        os.environ.pop("TMPDIR") if before is None else os.environ.update(TMPDIR=before)
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    for variable, value in pointing_at("http://127.0.0.1:9").items():
+        monkeypatch.setenv(variable, value)
+    running = RunningEmulator(tmp_path)
     name = make_function(running, "import os\ndef main(event, context):\n    return os.getpid()\n")
     process = invoke(running.client("lambda"), name).payload
     assert list(scratch.iterdir())
@@ -93,23 +85,23 @@ def test_its_end_leaves_no_process_and_no_folder(tmp_path: Path, number: signal.
         pytest.param("braket", "SearchDevices", {"filters": []}, id="unknown-service"),
     ],
 )
-def test_a_missing_api_answers_at_once_by_name(
+def test_unsupported_operation_is_named_in_the_error(
     emulator: Any, service: str, operation: str, arguments: dict[str, Any]
 ) -> None:
     # GIVEN
-    message = f"the emulator has no {service}:{operation}"
+    message = f"sagelocal does not support {service}:{operation}"
     # WHEN
     with pytest.raises(ClientError) as caught:
         getattr(emulator.client(service), xform_name(operation))(**arguments)
     # THEN
-    answer = caught.value.response
-    assert (answer["Error"]["Code"], answer["Error"]["Message"]) == ("NotImplemented", message)
-    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 501
+    response = caught.value.response
+    assert (response["Error"]["Code"], response["Error"]["Message"]) == ("NotImplemented", message)
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 501
     assert f"{message}\n" in emulator.log.read_text()
 
 
-def test_no_sdk_repeats_a_missing_api(emulator: Any) -> None:
-    # GIVEN a client that may retry
+def test_sdk_does_not_retry_an_unsupported_operation(emulator: Any) -> None:
+    # GIVEN a client with retries
     client = boto3.client(
         "sagemaker",
         region_name="us-east-1",
@@ -125,29 +117,29 @@ def test_no_sdk_repeats_a_missing_api(emulator: Any) -> None:
     assert caught.value.response["ResponseMetadata"]["RetryAttempts"] == 0
 
 
-def test_a_path_of_no_service_is_no_page(emulator: Any) -> None:
+def test_unknown_path_is_an_error_of_the_service(emulator: Any) -> None:
     # WHEN
     signed = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, Signature=x"
-    answer = requests.get(f"{emulator.url}/2015-03-31/nothing", headers={"Authorization": signed}, timeout=10)
+    response = requests.get(f"{emulator.url}/2015-03-31/nothing", headers={"Authorization": signed}, timeout=10)
     # THEN
-    assert answer.status_code == 501
-    assert "the emulator has no lambda:GET /2015-03-31/nothing" in answer.json().values()
+    assert response.status_code == 501
+    assert "sagelocal does not support lambda:GET /2015-03-31/nothing" in response.json().values()
 
 
-def test_a_connection_is_kept(emulator: Any) -> None:
+def test_connection_is_kept_alive(emulator: Any) -> None:
     # GIVEN
     with requests.Session() as session:
         session.get(f"{emulator.url}/_emulator", timeout=10)
         # WHEN
-        begun = time.monotonic()
-        answers = [session.get(f"{emulator.url}/_emulator", timeout=10) for _ in range(20)]
-        seconds = time.monotonic() - begun
+        start = time.monotonic()
+        responses = [session.get(f"{emulator.url}/_emulator", timeout=10) for _ in range(20)]
+        seconds = time.monotonic() - start
     # THEN
-    assert {answer.headers.get("Connection", "").lower() for answer in answers} <= {"", "keep-alive"}
+    assert {response.headers.get("Connection", "").lower() for response in responses} <= {"", "keep-alive"}
     assert seconds < 2
 
 
-def test_s3_keeps_keys_and_metadata_as_they_were_sent(emulator: Any) -> None:
+def test_s3_preserves_keys_and_metadata(emulator: Any) -> None:
     # GIVEN
     s3, bucket, key = emulator.client("s3"), unique("keys"), "a b/ü+%2F//c.txt"
     s3.create_bucket(Bucket=bucket)
@@ -160,22 +152,22 @@ def test_s3_keeps_keys_and_metadata_as_they_were_sent(emulator: Any) -> None:
     assert [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [key]
 
 
-def test_more_requests_may_wait_for_each_other_than_there_are_threads(emulator: Any) -> None:
-    # GIVEN functions that call further ones, each of which holds a request open
+def test_nested_requests_do_not_exhaust_the_threads(emulator: Any) -> None:
+    # GIVEN a function that calls itself and keeps each request open
     source = (
         "import boto3, json\n"
         "def main(depth, context):\n"
         "    if not depth: return 0\n"
         "    client, name = boto3.client('lambda'), context.function_name\n"
-        "    answer = client.invoke(FunctionName=name, Payload=json.dumps(depth - 1))\n"
-        "    return 1 + json.loads(answer['Payload'].read())\n"
+        "    response = client.invoke(FunctionName=name, Payload=json.dumps(depth - 1))\n"
+        "    return 1 + json.loads(response['Payload'].read())\n"
     )
     name = make_function(emulator, source, Timeout=60)
     # WHEN / THEN
     assert invoke(emulator.client("lambda"), name, 4).payload == 4
 
 
-def test_two_regions_do_not_see_each_other(emulator: Any) -> None:
+def test_regions_are_separate(emulator: Any) -> None:
     # GIVEN
     name = unique("table")
     options: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Waiting for what happens by itself."""
+"""Waiting for asynchronous results."""
 
 import time
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def eventually(look: Callable[[], Found], *, seconds: float = 20) -> Found:
-    """The first true value of `look`; fails if there is none in time."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+def eventually(look: Callable[[], Found], *, seconds: float = 60) -> Found:
+    """Return the first true value of `look`, or fail after a time-out."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         found = look()
         if found:
             return found
         time.sleep(0.02)
-    raise AssertionError(f"nothing came within {seconds} seconds")
+    raise AssertionError(f"no result within {seconds} seconds")

@@ -1,5 +1,5 @@
-"""Stands in for AWS's built-in image classification (MXNet) in training and in hosting.
+"""Emulates AWS's built-in image classification algorithm (MXNet), for training and for inference.
 
-Its channels, hyperparameters, log lines and answers are AWS's; the network is trained by PyTorch.
+Channels, hyperparameters, log lines and responses are AWS's; PyTorch trains the network.
 https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html
 """

@@ -1,4 +1,4 @@
-"""What the container runs: python -m sagelocal.containers.image_classification train|serve."""
+"""Entry point of the container: `python -m sagelocal.containers.image_classification train|serve`."""
 
 import sys
 

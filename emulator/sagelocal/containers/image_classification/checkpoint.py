@@ -1,6 +1,6 @@
-"""What outlives a job that is interrupted: the training after its last whole epoch, and what the model's folder held.
+"""Checkpoints: the state of training after the last complete epoch, for a job that is interrupted and restarted.
 
-AWS's image keeps checkpoints too, in files of its own:
+AWS's image keeps checkpoints in its own format:
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html
 """
 
@@ -17,12 +17,12 @@ NAME = "image-classification.state"
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Of one job.
+    """The checkpoints of one training job.
 
     Attributes
     ----------
-    folder : that SageMaker brings to S3 and back; nothing is kept where there is none
-    model : what becomes the model's archive
+    folder : synchronized with S3 by SageMaker; if it does not exist, nothing is saved
+    model : the model folder, whose files are part of a checkpoint
     """
 
     folder: Path
@@ -30,7 +30,7 @@ class Checkpoints:
     hyperparameters: Hyperparameters
 
     def save(self, state: dict[str, Any]) -> None:
-        """Keep a state; whoever ends the job meanwhile leaves the one before."""
+        """Write a checkpoint atomically, so that an interruption leaves the previous one intact."""
         if not self.folder.is_dir():
             return
         part = self.folder / f".{NAME}"
@@ -39,7 +39,7 @@ class Checkpoints:
         part.replace(self.folder / NAME)
 
     def load(self) -> dict[str, Any] | None:
-        """The state that a job with the same hyperparameters kept, its model's files laid back; None without one."""
+        """Restore the model's files and return the state; None without a checkpoint of the same hyperparameters."""
         path = self.folder / NAME
         if not path.is_file():
             return None

@@ -1,12 +1,12 @@
-"""How a job of this algorithm fails."""
+"""Errors that end a training job of this algorithm."""
 
 
 class CustomerError(Exception):
-    """What the job was given cannot be trained on. AWS's log says `Customer Error`, its FailureReason `ClientError`."""
+    """The job's configuration or data is wrong: `Customer Error` in AWS's log, `ClientError` in its FailureReason."""
 
 
-class LackingError(Exception):
-    """AWS's image can do this, and its stand-in cannot."""
+class UnsupportedError(Exception):
+    """The job needs a feature of AWS's image that is not emulated."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"the emulator's stand-in for image-classification has no {what}; AWS's image has")
+    def __init__(self, feature: str) -> None:
+        super().__init__(f"the emulator's image-classification does not support {feature}; AWS's image does")

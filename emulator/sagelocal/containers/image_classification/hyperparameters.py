@@ -1,4 +1,4 @@
-"""Hyperparameters: AWS's names, ranges and defaults, in AWS's words where they are refused.
+"""Hyperparameters with AWS's names, ranges, defaults and error messages.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/IC-Hyperparameter.html
 """
@@ -8,27 +8,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sagelocal.containers.image_classification.errors import CustomerError, LackingError
+from sagelocal.containers.image_classification.errors import CustomerError, UnsupportedError
 
 IMAGENET_DEPTHS = (18, 34, 50, 101, 152, 200)
 CIFAR_DEPTHS = (20, 32, 44, 56, 110)
-SMALL = 32  # pixels, the most that CIFAR's networks take
-SMALLEST = 28  # pixels: up to here MXNet's network is CIFAR's, whatever its depth
+SMALL = 32  # pixels: the largest side for CIFAR depths
+SMALLEST = 28  # pixels: up to this height MXNet builds the CIFAR network for any depth
 PRETRAINED_SHAPE = (3, 224, 224)
-# A tuning job adds the name of what it optimizes
-TUNING = "_tuning_objective_metric"
+TUNING_OBJECTIVE = "_tuning_objective_metric"  # a tuning job adds it
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What a job is told; AWS documents each.
+    """The hyperparameters of a training job, as AWS documents them.
 
     Attributes
     ----------
     image_shape : channels, height and width in pixels
-    resize : pixels of an image's shorter side; None leaves images as they are
-    lr_scheduler_step : after how many epochs the learning rate is multiplied by `lr_scheduler_factor`
-    checkpoint_frequency : in epochs; None keeps the best epoch alone
+    resize : pixels of an image's shorter side; None keeps the original size
+    lr_scheduler_step : epochs after which the learning rate is multiplied by `lr_scheduler_factor`
+    checkpoint_frequency : in epochs; None keeps only the best epoch
     """
 
     num_classes: int
@@ -64,31 +63,31 @@ class Hyperparameters:
 
 @dataclass(frozen=True)
 class Rule:
-    """What one hyperparameter may be.
+    """The allowed values of one hyperparameter.
 
     Attributes
     ----------
-    expects : the same in words
-    read : its value; raises ValueError for a text that has none
+    description : the allowed values in words, for error messages
+    parse : converts a text to the value; raises ValueError if the value is not allowed
     """
 
-    expects: str
-    read: Callable[[str], Any]
+    description: str
+    parse: Callable[[str], Any]
 
 
-def parse(given: Mapping[str, Any]) -> Hyperparameters:
-    """A job's hyperparameters.
+def parse(provided: Mapping[str, Any]) -> Hyperparameters:
+    """Parse and validate a job's hyperparameters.
 
     Parameters
     ----------
-    given : as `hyperparameters.json` has them
+    provided : the content of `hyperparameters.json`
 
     Raises
     ------
     CustomerError
-        One is unknown, missing or out of range, or two cannot be meant together.
+        If one is unknown, missing or out of range, or if two contradict each other.
     """
-    texts = {name: str(value) for name, value in given.items() if name != TUNING}
+    texts = {name: str(value) for name, value in provided.items() if name != TUNING_OBJECTIVE}
     for name in texts:
         if name not in RULES:
             raise CustomerError(f"Additional hyperparameters are not allowed ('{name}' was unexpected)")
@@ -101,90 +100,94 @@ def parse(given: Mapping[str, Any]) -> Hyperparameters:
 
 
 def check_supported(hyperparameters: Hyperparameters) -> None:
-    """Refuse what AWS would train and the stand-in cannot.
+    """Refuse valid hyperparameters that the emulator does not support.
 
     Raises
     ------
-    LackingError
-        It is asked for weights that AWS's image brings along, for several labels an image, or for images without color.
+    UnsupportedError
+        If they ask for pretrained weights, several labels per image, or images with other than three channels.
     """
     if hyperparameters.use_pretrained_model:
-        raise LackingError("weights for use_pretrained_model=1")
+        raise UnsupportedError("pretrained weights (use_pretrained_model=1)")
     if hyperparameters.multi_label:
-        raise LackingError("multi_label=1")
+        raise UnsupportedError("multi_label=1")
     if hyperparameters.image_shape[0] != 3:
-        raise LackingError(f"image_shape with {hyperparameters.image_shape[0]} channels, but with 3")
+        raise UnsupportedError(f"image_shape with {hyperparameters.image_shape[0]} channels (use 3)")
 
 
 def _value(name: str, text: str) -> Any:
     try:
-        return RULES[name].read(text)
+        return RULES[name].parse(text)
     except ValueError:
         raise CustomerError(
-            f"The value '{text}' is not valid for the '{name}' hyperparameter which expects {RULES[name].expects}"
+            f"The value '{text}' is not valid for the '{name}' hyperparameter which expects {RULES[name].description}"
         ) from None
 
 
-def _check_together(given: Hyperparameters) -> None:
-    shape = ",".join(map(str, given.image_shape))
-    _, height, width = given.image_shape
-    if given.use_pretrained_model and (
-        given.num_layers not in IMAGENET_DEPTHS or given.image_shape != PRETRAINED_SHAPE
+def _check_together(hyperparameters: Hyperparameters) -> None:
+    shape = ",".join(map(str, hyperparameters.image_shape))
+    _, height, width = hyperparameters.image_shape
+    if hyperparameters.use_pretrained_model and (
+        hyperparameters.num_layers not in IMAGENET_DEPTHS or hyperparameters.image_shape != PRETRAINED_SHAPE
     ):
         raise CustomerError(
-            f"use_pretrained_model=1 needs num_layers of {_listed(IMAGENET_DEPTHS)} and image_shape 3,224,224, "
-            f"not {given.num_layers} and {shape}"
+            f"use_pretrained_model=1 requires num_layers of {_join(IMAGENET_DEPTHS)} and image_shape 3,224,224 "
+            f"(got {hyperparameters.num_layers} and {shape})"
         )
-    if given.num_layers in CIFAR_DEPTHS and max(height, width) > SMALL:
+    if hyperparameters.num_layers in CIFAR_DEPTHS and max(height, width) > SMALL:
         raise CustomerError(
-            f"num_layers {given.num_layers} is for images of at most {SMALL} x {SMALL} pixels, and image_shape is "
-            f"{shape}: choose num_layers of {_listed(IMAGENET_DEPTHS)}"
+            f"num_layers {hyperparameters.num_layers} is for images of at most {SMALL} x {SMALL} pixels, but "
+            f"image_shape is {shape}: choose num_layers of {_join(IMAGENET_DEPTHS)}"
         )
-    if given.num_layers in IMAGENET_DEPTHS and height <= SMALLEST:
+    if hyperparameters.num_layers in IMAGENET_DEPTHS and height <= SMALLEST:
         raise CustomerError(
-            f"num_layers {given.num_layers} is for images of more than {SMALLEST} pixels, and image_shape is {shape}: "
-            f"choose num_layers of {_listed(CIFAR_DEPTHS)}"
+            f"num_layers {hyperparameters.num_layers} is for images of more than {SMALLEST} pixels, but image_shape "
+            f"is {shape}: choose num_layers of {_join(CIFAR_DEPTHS)}"
         )
-    if given.mini_batch_size > given.num_training_samples:
+    if hyperparameters.mini_batch_size > hyperparameters.num_training_samples:
         raise CustomerError("The number of input images must be bigger or equal to the mini_batch_size.")
-    if given.checkpoint_frequency is not None and given.checkpoint_frequency > given.epochs:
+    if (
+        hyperparameters.checkpoint_frequency is not None
+        and hyperparameters.checkpoint_frequency > hyperparameters.epochs
+    ):
         raise CustomerError(
-            f"checkpoint_frequency {given.checkpoint_frequency} must be no greater than epochs {given.epochs}"
+            f"checkpoint_frequency {hyperparameters.checkpoint_frequency} must not be greater than epochs "
+            f"{hyperparameters.epochs}"
         )
 
 
-def _listed(values: tuple[object, ...]) -> str:
+def _join(values: tuple[object, ...]) -> str:
     return ", ".join(map(str, values))
 
 
 def _integer(low: int = 1) -> Rule:
-    def read(text: str) -> int:
+    def parse_text(text: str) -> int:
         if not re.fullmatch("[0-9]+", text) or int(text) < low:
             raise ValueError(text)
         return int(text)
 
-    return Rule(f"an integer of at least {low}", read)
+    return Rule(f"an integer of at least {low}", parse_text)
 
 
-def _share() -> Rule:
-    def read(text: str) -> float:
+def _fraction() -> Rule:
+    def parse_text(text: str) -> float:
         value = float(text)
         if not 0 <= value <= 1:
             raise ValueError(text)
         return value
 
-    return Rule("a number between 0 and 1", read)
+    return Rule("a number between 0 and 1", parse_text)
 
 
 def _choice(*values: Any) -> Rule:
     by_text = {str(value): value for value in values}
 
-    def read(text: str) -> Any:
+    def parse_text(text: str) -> Any:
         if text not in by_text:
             raise ValueError(text)
         return by_text[text]
 
-    return Rule(f"one of the following: {_listed(values)}", read)
+    return Rule(f"one of the following: {_join(values)}", parse_text)
 
 
 def _shape(text: str) -> tuple[int, int, int]:
@@ -206,26 +209,26 @@ RULES: dict[str, Rule] = {
     "num_training_samples": _integer(),
     "use_pretrained_model": _choice(0, 1),
     "num_layers": _choice(*IMAGENET_DEPTHS, *CIFAR_DEPTHS),
-    "image_shape": Rule("channels, height and width, parted by commas, as in 3,224,224", _shape),
+    "image_shape": Rule("channels, height and width, separated by commas, as in 3,224,224", _shape),
     "resize": _integer(),
     "epochs": _integer(),
     "mini_batch_size": _integer(),
-    "learning_rate": _share(),
-    "lr_scheduler_step": Rule("increasing numbers of epochs, parted by commas, as in 10,20", _steps),
-    "lr_scheduler_factor": _share(),
+    "learning_rate": _fraction(),
+    "lr_scheduler_step": Rule("increasing numbers of epochs, separated by commas, as in 10,20", _steps),
+    "lr_scheduler_factor": _fraction(),
     "optimizer": _choice("sgd", "adam", "rmsprop", "nag"),
-    "momentum": _share(),
-    "weight_decay": _share(),
-    "beta_1": _share(),
-    "beta_2": _share(),
-    "eps": _share(),
-    "gamma": _share(),
+    "momentum": _fraction(),
+    "weight_decay": _fraction(),
+    "beta_1": _fraction(),
+    "beta_2": _fraction(),
+    "eps": _fraction(),
+    "gamma": _fraction(),
     "augmentation_type": _choice("crop", "crop_color", "crop_color_transform"),
     "checkpoint_frequency": _integer(),
     "early_stopping": _choice(True, False),
     "early_stopping_min_epochs": _integer(),
     "early_stopping_patience": _integer(),
-    "early_stopping_tolerance": _share(),
+    "early_stopping_tolerance": _fraction(),
     "top_k": _integer(2),
     "multi_label": _choice(0, 1),
     "use_weighted_loss": _choice(0, 1),

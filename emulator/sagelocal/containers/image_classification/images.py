@@ -1,4 +1,4 @@
-"""Encoded images become pixels, if they are what they should be."""
+"""Decoding and resizing of images."""
 
 import io
 
@@ -11,37 +11,37 @@ FORMATS = ("PNG", "JPEG")
 
 
 class ImageError(Exception):
-    """The bytes are no PNG or JPEG that can be read, or it has too many pixels."""
+    """The content is not a readable PNG or JPEG, or has too many pixels."""
 
 
 def decode(content: bytes) -> Image.Image:
-    """A PNG or JPEG in color. Its size is looked at before its pixels are.
+    """Decode a PNG or JPEG as RGB; its size is checked before its pixels are decoded.
 
     Raises
     ------
     ImageError
-        As its name says.
+        If it cannot be decoded or is too large.
     """
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
-            raise ImageError(f"{image.width} x {image.height} pixels, and {MAX_PIXELS} are allowed")
+            raise ImageError(f"{image.width} x {image.height} pixels exceed the limit of {MAX_PIXELS} pixels")
         return image.convert("RGB")
-    except UnidentifiedImageError:  # its own text names an object of this process
-        raise ImageError("no PNG or JPEG") from None
+    except UnidentifiedImageError:  # its own message is the address of an object
+        raise ImageError("not a PNG or JPEG") from None
     except ImageError:
         raise
-    except Exception as error:  # Pillow fails on a broken image as any of a dozen types
-        raise ImageError(f"no PNG or JPEG that can be read: {error}") from error
+    except Exception as error:  # Pillow raises a dozen types of exception for broken images
+        raise ImageError(f"not a readable PNG or JPEG: {error}") from error
 
 
-def shorten(image: Image.Image, side: int) -> Image.Image:
-    """The image enlarged or reduced so that its shorter side has `side` pixels."""
+def resize_shorter_side(image: Image.Image, side: int) -> Image.Image:
+    """Resize an image so that its shorter side has `side` pixels, keeping its aspect ratio."""
     scale = side / min(image.size)
     width, height = (max(side, round(length * scale)) for length in image.size)
     return image.resize((width, height), Image.Resampling.BILINEAR)
 
 
 def pixels(image: Image.Image) -> NDArray[np.uint8]:
-    """height x width x 3."""
+    """Return an image's pixels, height x width x 3."""
     return np.asarray(image)

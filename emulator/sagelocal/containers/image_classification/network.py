@@ -1,8 +1,8 @@
-"""Residual networks, as MXNet's example of image classification has them.
+"""Residual networks with the architecture of MXNet's image classification example.
 
 He et al., Identity Mappings in Deep Residual Networks (2016): normalization and activation before each convolution.
-Depths of 6n + 2 have three stages for images of CIFAR's size; the others have ImageNet's four. Small images skip the
-first convolution's stride and the pooling.
+Depths of 6n + 2 have three stages, for images of CIFAR's size; the others have ImageNet's four. For small images the
+first convolution has no stride, and there is no pooling.
 """
 
 import torch
@@ -24,14 +24,14 @@ EPSILON = 2e-5
 
 
 def widths(num_layers: int) -> tuple[int, ...]:
-    """Channels behind the stem and behind each stage."""
+    """Return the number of channels after the stem and after each stage."""
     if num_layers in CIFAR_DEPTHS:
         return 16, 16, 32, 64
     return (64, 256, 512, 1024, 2048) if num_layers in BOTTLENECKS else (64, 64, 128, 256, 512)
 
 
 class Unit(nn.Module):
-    """One residual unit: two convolutions, or three where the middle one is narrow."""
+    """A residual unit of two convolutions, or of three with a bottleneck."""
 
     def __init__(self, inputs: int, outputs: int, *, stride: int, bottleneck: bool) -> None:
         super().__init__()
@@ -43,25 +43,25 @@ class Unit(nn.Module):
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(shape[0], eps=EPSILON) for shape in shapes)
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(entering, leaving, size, pace, padding=size // 2, bias=False)
-            for entering, leaving, size, pace in shapes
+            nn.Conv2d(channels_in, channels_out, size, step, padding=size // 2, bias=False)
+            for channels_in, channels_out, size, step in shapes
         )
-        same = inputs == outputs and stride == 1
-        self.shortcut = None if same else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+        same_shape = inputs == outputs and stride == 1
+        self.shortcut = None if same_shape else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
 
     def forward(self, data: Tensor) -> Tensor:
-        """n x inputs x height x width to n x outputs x height / stride x width / stride."""
-        kept = data
-        for place, (norm, convolution) in enumerate(zip(self.norms, self.convolutions, strict=True)):
+        """Map n x inputs x height x width to n x outputs x height / stride x width / stride."""
+        residual = data
+        for number, (norm, convolution) in enumerate(zip(self.norms, self.convolutions, strict=True)):
             data = torch.relu(norm(data))
-            if place == 0 and self.shortcut is not None:
-                kept = self.shortcut(data)
+            if number == 0 and self.shortcut is not None:
+                residual = self.shortcut(data)
             data = convolution(data)
-        return data + kept
+        return data + residual
 
 
 class ResNet(nn.Module):
-    """The whole network: float32 pixels from 0 to 255, n x 3 x height x width, to n x classes."""
+    """A residual network for float32 pixels from 0 to 255, n x 3 x height x width."""
 
     def __init__(self, *, num_layers: int, image_shape: tuple[int, int, int], num_classes: int) -> None:
         super().__init__()
@@ -92,6 +92,6 @@ class ResNet(nn.Module):
         nn.init.zeros_(self.classes.bias)
 
     def forward(self, data: Tensor) -> Tensor:
-        """Logits."""
+        """Return the logits, n x classes."""
         logits: Tensor = self.classes(self.body(data))
         return logits

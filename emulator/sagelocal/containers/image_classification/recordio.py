@@ -1,8 +1,8 @@
-"""RecordIO, as MXNet's im2rec writes it. https://mxnet.apache.org/versions/1.9.1/api/faq/recordio
+"""Reader for RecordIO files that MXNet's im2rec writes. https://mxnet.apache.org/versions/1.9.1/api/faq/recordio
 
 A record is a magic number, a word with a flag (3 bits) and a length (29 bits), the content, and zeros to a multiple of
-four bytes. Where the content holds the magic number itself, the writer splits it there: the flag is 0 for a whole
-record, 1, 2 and 3 for its first, middle and last part.
+four bytes. The writer splits content that contains the magic number: the flag is 0 for a whole record, and 1, 2 and 3
+for the first, middle and last part of a split one.
 """
 
 import struct
@@ -13,16 +13,17 @@ from pathlib import Path
 MAGIC = struct.pack("<I", 0xCED7230A)
 LENGTH_BITS = 29
 WHOLE, FIRST, MIDDLE, LAST = range(4)
-IMAGE_HEADER = struct.Struct("<IfQQ")  # how many labels follow (0: the one here counts), label, id, second id
+# number of labels after the header (0 if the header's own label is the only one), label, id, second id
+IMAGE_HEADER = struct.Struct("<IfQQ")
 
 
 class RecordError(Exception):
-    """The file is no RecordIO, or ends too early."""
+    """The file is not in RecordIO format, or is truncated."""
 
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """One record of im2rec.
+    """One record that im2rec wrote.
 
     Attributes
     ----------
@@ -35,49 +36,49 @@ class LabelledImage:
 
 
 def read(path: Path) -> Iterator[LabelledImage]:
-    """The images of a file.
+    """Yield the images of a file.
 
     Raises
     ------
     RecordError
-        As its name says.
+        If the file is not valid.
     """
     for record in join(parts(path)):
         yield parse(record)
 
 
 def parts(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Flag and content of all that stands behind a magic number."""
+    """Yield the flag and content of each part: a record or a piece of a split record."""
     with path.open("rb") as file:
         while header := file.read(8):
             if len(header) < 8 or header[:4] != MAGIC:
-                raise RecordError("what should be a record does not begin with RecordIO's magic number")
+                raise RecordError("a record does not begin with RecordIO's magic number")
             (word,) = struct.unpack("<I", header[4:])
             length = word & (1 << LENGTH_BITS) - 1
             padded = file.read(length + -length % 4)
             if len(padded) < length:
-                raise RecordError("it ends within a record")
+                raise RecordError("the file ends within a record")
             yield word >> LENGTH_BITS, padded[:length]
 
 
 def join(found: Iterator[tuple[int, bytes]]) -> Iterator[bytes]:
-    """Whole records."""
+    """Yield whole records, joining the parts of split ones."""
     pieces: list[bytes] = []
     for flag, content in found:
         if flag > LAST or (flag in (WHOLE, FIRST)) == bool(pieces):
-            raise RecordError("the parts of a record are not in their order")
+            raise RecordError("the parts of a record are not in order")
         pieces.append(content)
         if flag in (WHOLE, LAST):
             yield MAGIC.join(pieces)
             pieces.clear()
     if pieces:
-        raise RecordError("it ends within a record")
+        raise RecordError("the file ends within a record")
 
 
 def parse(record: bytes) -> LabelledImage:
-    """Labels and image of a record."""
+    """Return the labels and the image of a record."""
     if len(record) < IMAGE_HEADER.size:
-        raise RecordError("a record is too short to hold an image")
+        raise RecordError("a record is too short to contain an image")
     count, label, _, _ = IMAGE_HEADER.unpack_from(record)
     end = IMAGE_HEADER.size + 4 * count
     if end > len(record):

@@ -1,4 +1,4 @@
-"""Serves a model: `/ping`, and `/invocations` for one encoded image."""
+"""The inference server: `/ping`, and `/invocations` for one encoded image."""
 
 import json
 import os
@@ -11,18 +11,18 @@ import torch
 from cheroot.wsgi import Server
 from PIL import Image
 
-from sagelocal.containers.image_classification import model
+from sagelocal.containers.image_classification import model_files
 from sagelocal.containers.image_classification.images import ImageError, decode, pixels
 
 THREADS = 8
-MAX_BYTES = 25 * 1024 * 1024  # of a request to an endpoint
+MAX_BYTES = 25 * 1024 * 1024
 CONTENT_TYPES = ("application/x-image", "image/png", "image/jpeg")
 JSON, LINES = "application/json", "application/jsonlines"
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 class PayloadError(Exception):
-    """The request cannot be answered; `status` says in what way."""
+    """The request is invalid; `status` is the HTTP status of the response."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(f"Unable to evaluate payload provided: {reason}")
@@ -30,22 +30,22 @@ class PayloadError(Exception):
 
 
 class Application:
-    """WSGI over the model of a folder.
+    """WSGI application that serves the model in a folder.
 
-    Errors: 415 for a content type that is no image's, 406 for an answer that is neither JSON nor JSON lines, 413 for a
-    body that is too large, 400 for one that is no image.
+    Errors: 415 for an unknown content type, 406 if neither JSON nor JSON Lines is accepted, 413 for a body that is too
+    large, 400 for a body that is not an image.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._network, self._size = model.load(folder)
+        self._network, self._size = model_files.load(folder)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request."""
-        asked = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        if asked == ("GET", "/ping"):
+        """Respond to `/ping` and `/invocations`."""
+        operation = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        if operation == ("GET", "/ping"):
             return _send(start_response, 200, "text/plain", "")
-        if asked != ("POST", "/invocations"):
-            return _send(start_response, 404, "text/plain", "there is /ping and /invocations")
+        if operation != ("POST", "/invocations"):
+            return _send(start_response, 404, "text/plain", "use GET /ping or POST /invocations")
         try:
             accept = _accept(environ)
             probabilities = self.probabilities(_body(environ))
@@ -56,12 +56,12 @@ class Application:
 
     @torch.inference_mode()
     def probabilities(self, content: bytes) -> list[float]:
-        """One a class, of an encoded image; its sides are brought to the network's, whatever their ratio.
+        """Return the probability of each class; the image is resized to the network's input regardless of aspect ratio.
 
         Raises
         ------
         PayloadError
-            It is no image.
+            If the content is not an image.
         """
         try:
             image = decode(content)
@@ -70,13 +70,13 @@ class Application:
         height, width = self._size
         resized = pixels(image.resize((width, height), Image.Resampling.BILINEAR))
         batch = torch.tensor(resized).permute(2, 0, 1)[None].float()
-        found: list[float] = torch.softmax(self._network(batch)[0].double(), 0).tolist()
-        return found
+        probabilities: list[float] = torch.softmax(self._network(batch)[0].double(), 0).tolist()
+        return probabilities
 
 
 def run() -> None:
-    """Serve until ended."""
-    torch.set_num_threads(1)  # requests run beside each other
+    """Serve the model until the process is interrupted."""
+    torch.set_num_threads(1)  # requests already run in parallel
     folder = Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))
     try:
         application = Application(folder)
@@ -91,21 +91,21 @@ def run() -> None:
 
 
 def _accept(environ: dict[str, Any]) -> str:
-    asked = (environ.get("HTTP_ACCEPT") or JSON).partition(";")[0].strip().lower()
-    if asked in ("*/*", "application/*"):
+    accept = (environ.get("HTTP_ACCEPT") or JSON).partition(";")[0].strip().lower()
+    if accept in ("*/*", "application/*"):
         return JSON
-    if asked not in (JSON, LINES):
-        raise PayloadError(406, f"answers are {JSON} or {LINES}, not {asked}")
-    return asked
+    if accept not in (JSON, LINES):
+        raise PayloadError(406, f"Accept must be {JSON} or {LINES} (got {accept})")
+    return accept
 
 
 def _body(environ: dict[str, Any]) -> bytes:
-    given = (environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
-    if given not in CONTENT_TYPES:
-        raise PayloadError(415, f"content type '{given}' is none of {', '.join(CONTENT_TYPES)}")
+    content_type = (environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
+    if content_type not in CONTENT_TYPES:
+        raise PayloadError(415, f"content type must be one of {', '.join(CONTENT_TYPES)} (got '{content_type}')")
     length = int(environ.get("CONTENT_LENGTH") or 0)
     if length > MAX_BYTES:
-        raise PayloadError(413, f"{length} bytes, and {MAX_BYTES} are allowed")
+        raise PayloadError(413, f"{length} bytes exceed the limit of {MAX_BYTES} bytes")
     content: bytes = environ["wsgi.input"].read(length)
     return content
 

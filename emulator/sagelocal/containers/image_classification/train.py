@@ -1,4 +1,4 @@
-"""One training job, from its configuration to its model."""
+"""The training job: reads and checks its configuration and data, trains, and writes the model."""
 
 import json
 import os
@@ -8,51 +8,53 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sagelocal.containers.image_classification import channels, log
-from sagelocal.containers.image_classification.errors import CustomerError, LackingError
+from sagelocal.containers.image_classification import channels, training_log
+from sagelocal.containers.image_classification.errors import CustomerError, UnsupportedError
 from sagelocal.containers.image_classification.hyperparameters import Hyperparameters, check_supported, parse
 
 # https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html#IC-instances
 GPU = re.compile(r"ml\.(p2|p3|g4dn|g5)\.")
-CUSTOMER, ALGORITHM = 2, 1  # exit statuses for whose error it is
+CUSTOMER_ERROR, ALGORITHM_ERROR = 2, 1  # exit statuses
 
 
 def run() -> int:
-    """Train as the job says; its exit status. The reason of a failure goes to SageMaker's failure file."""
-    log.begin()
+    """Run the training job and return its exit status; the failure file gets the reason of a failure."""
+    training_log.configure()
     try:
         train()
     except CustomerError as error:
-        log.logger.error("Customer Error: %s", error)
-        return _fail(f"ClientError: {error}", CUSTOMER)
-    except LackingError as error:
-        log.logger.error("%s", error)
-        return _fail(str(error), ALGORITHM)
+        training_log.logger.error("Customer Error: %s", error)
+        return _fail(f"ClientError: {error}", CUSTOMER_ERROR)
+    except UnsupportedError as error:
+        training_log.logger.error("%s", error)
+        return _fail(str(error), ALGORITHM_ERROR)
     except Exception as error:
         traceback.print_exc()
-        return _fail(f"{type(error).__name__}: {error}", ALGORITHM)
+        return _fail(f"{type(error).__name__}: {error}", ALGORITHM_ERROR)
     return 0
 
 
 def train() -> None:
-    """Read, check, train, keep.
+    """Check the job's configuration and data, train, and write the model.
 
     Raises
     ------
-    CustomerError, LackingError
-        As their names say.
+    CustomerError
+        If the configuration or the data is wrong.
+    UnsupportedError
+        If the job needs a feature that is not emulated.
     """
     config = _folder("SM_INPUT_CONFIG_DIR", "/opt/ml/input/config")
-    given = _read(config / "hyperparameters.json")
+    provided = _read(config / "hyperparameters.json")
     resources = _read(config / "resourceconfig.json")
     check_instance(resources["current_instance_type"])
-    log.provided(given)
-    hyperparameters = parse(given)
+    training_log.log_provided(provided)
+    hyperparameters = parse(provided)
     packed = channels.check(_read(config / "inputdataconfig.json"))
     check_supported(hyperparameters)
     if len(resources["hosts"]) > 1:
-        raise LackingError("training on more than one instance")
-    log.parameters(hyperparameters)
+        raise UnsupportedError("training on more than one instance")
+    training_log.log_parameters(hyperparameters)
     data = _folder("SM_INPUT_DATA_DIR", "/opt/ml/input/data")
     training, validation = (channels.read(data, name, hyperparameters, packed=packed) for name in channels.SPLITS)
     channels.check_count(training, hyperparameters)
@@ -60,12 +62,12 @@ def train() -> None:
 
 
 def check_instance(instance_type: str) -> None:
-    """Refuse what has no GPU, in AWS's words.
+    """Refuse an instance type without a GPU, with AWS's message.
 
     Raises
     ------
     CustomerError
-        As its name says.
+        If the instance type has no GPU.
     """
     if not GPU.match(instance_type):
         raise CustomerError(
@@ -75,32 +77,33 @@ def check_instance(instance_type: str) -> None:
 
 
 def _fit(training: channels.Split, validation: channels.Split, hyperparameters: Hyperparameters, folder: Path) -> None:
-    import torch  # seconds that a job with a wrong hyperparameter does not wait
+    # importing torch takes seconds, which a job with a wrong hyperparameter need not wait for
+    import torch
 
-    from sagelocal.containers.image_classification import fit, model
+    from sagelocal.containers.image_classification import model_files, training_loop
     from sagelocal.containers.image_classification.checkpoint import Checkpoints
 
-    torch.manual_seed(fit.SEED)
-    network = model.create(hyperparameters)
+    torch.manual_seed(training_loop.SEED)
+    network = model_files.create(hyperparameters)
 
-    def keep(epoch: int) -> Path:
-        path = model.save(network, hyperparameters, folder, epoch)
-        log.logger.info('Saved checkpoint to "%s"', path)
+    def write(epoch: int) -> Path:
+        path = model_files.save(network, hyperparameters, folder, epoch)
+        training_log.logger.info('Saved checkpoint to "%s"', path)
         return path
 
     def save(epoch: int, best: float | None) -> None:
         if hyperparameters.checkpoint_frequency:
             if (epoch + 1) % hyperparameters.checkpoint_frequency == 0:
-                keep(epoch)
+                write(epoch)
         elif best is not None:
-            log.logger.info("Storing the best model with validation accuracy: %f", best)
-            path = keep(epoch)
-            for former in model.kept(folder):
-                if former != path:
-                    former.unlink()
+            training_log.logger.info("Storing the best model with validation accuracy: %f", best)
+            path = write(epoch)
+            for previous in model_files.weight_files(folder):
+                if previous != path:
+                    previous.unlink()
 
     checkpoints = Checkpoints(_folder("SM_CHECKPOINT_DIR", "/opt/ml/checkpoints"), folder, hyperparameters)
-    fit.fit(network, training, validation, hyperparameters, save, checkpoints)
+    training_loop.fit(network, training, validation, hyperparameters, save, checkpoints)
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -114,5 +117,5 @@ def _folder(variable: str, default: str) -> Path:
 
 def _fail(reason: str, status: int) -> int:
     path = Path(os.environ.get("SM_OUTPUT_FAILURE", "/opt/ml/output/failure"))
-    path.write_text(" ".join(reason.split()))  # one line
+    path.write_text(" ".join(reason.split()))  # on one line
     return status

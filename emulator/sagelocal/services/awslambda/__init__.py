@@ -1,5 +1,5 @@
-"""Lambda: functions really run, each execution environment in a process of its own."""
+"""Lambda: functions run in execution environments, which are processes."""
 
-from sagelocal.services.awslambda.service import install
+from sagelocal.services.awslambda.invoke import install
 
 __all__ = ["install"]

@@ -1,4 +1,4 @@
-"""Function code and layers on disk, unpacked once for each content."""
+"""Function code and layers on disk, unpacked once per content."""
 
 import io
 import shutil
@@ -8,34 +8,28 @@ import threading
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from sagelocal.services.awslambda.errors import InvalidZipError
 from sagelocal.services.awslambda.function import Archive
 
-MOST_BYTES = 262_144_000  # AWS's limit on a function and its layers, unpacked
-
-
-class ArchiveError(Exception):
-    """A zip that Lambda refuses to unpack."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"Lambda was not able to unzip the file: {reason}")
+MAX_BYTES = 262_144_000  # AWS's limit on a function and its layers, unpacked
 
 
 class Archives:
-    """A folder of unpacked zips."""
+    """A directory of unpacked zip files."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._lock = threading.Lock()
 
     def path(self, archive: Archive) -> Path:
-        """Where a zip's content lies; unpacked now if it was not yet.
+        """Return the directory of a zip file's content, which is unpacked at the first call.
 
         Raises
         ------
-        ArchiveError
-            If it is no zip, unpacks to too much, or holds links or names outside of it.
+        InvalidZipError
+            The file is not a zip file, is too large when unpacked, or has a link or a member outside the directory.
         """
-        target = self._directory / archive.sha256.replace("/", "_")  # base64, as AWS shows digests
+        target = self._directory / archive.sha256.replace("/", "_")  # AWS encodes digests in base64
         with self._lock:
             if not target.exists():
                 self._directory.mkdir(parents=True, exist_ok=True)
@@ -52,24 +46,24 @@ def _unpack(content: bytes, target: Path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as opened:
             members = opened.infolist()
-            if sum(member.file_size for member in members) > MOST_BYTES:
-                raise ArchiveError(f"it unpacks to more than {MOST_BYTES} bytes")
+            if sum(member.file_size for member in members) > MAX_BYTES:
+                raise InvalidZipError(f"its content exceeds {MAX_BYTES} bytes")
             for member in members:
                 _unpack_member(opened, member, target)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ArchiveError(str(error)) from error
+        raise InvalidZipError(str(error)) from error
 
 
 def _unpack_member(opened: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
     name = PurePosixPath(member.filename)
     mode = member.external_attr >> 16
     if name.is_absolute() or ".." in name.parts or stat.S_ISLNK(mode):
-        raise ArchiveError(f"{member.filename!r} is a link or leads out of it")
+        raise InvalidZipError(f"{member.filename!r} is a link or a path outside the file")
     path = target / name
     if member.is_dir():
         path.mkdir(parents=True, exist_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with opened.open(member) as source, path.open("wb") as written:
-        shutil.copyfileobj(source, written)  # zipfile stops at the size that the member declares
+        shutil.copyfileobj(source, written)  # zipfile reads no more than the declared size
     path.chmod((mode & 0o777) | 0o644)

@@ -1,4 +1,4 @@
-"""One execution environment: a process that runs one version of a function, one invocation at a time."""
+"""Execution environments: processes that run one version of a function, one invocation at a time."""
 
 import contextlib
 import json
@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sagelocal.services.awslambda.function import Function, Result
-from sagelocal.services.awslambda.log import Used, logged
+from sagelocal.services.awslambda.log_lines import Usage, format_log
 from sagelocal.services.awslambda.runtime import command
 from sagelocal.services.awslambda.runtime_api import Invocation, RuntimeApi
 
-INIT_TIMEOUT = 10.0  # seconds that AWS gives a function's initialization
-# What a process needs of this machine. All else in a function's environment is the function's own.
+INIT_TIMEOUT = 10.0  # seconds, AWS's limit on a function's initialization
+# Variables that a function inherits from this machine; it sees no other
 INHERITED = (
     "PATH",
     "LD_LIBRARY_PATH",
@@ -29,25 +29,25 @@ INHERITED = (
 
 
 class ExecutionEnvironment:
-    """A running environment.
+    """A running execution environment.
 
     Parameters
     ----------
     function
-        What it runs.
+        The function version that it runs.
     paths
-        Folders to import from, the function's own first.
+        Directories on the import path: the function's code, its layers, the runtime.
     aws
-        Variables that point AWS's SDKs at the emulator.
+        Variables that point AWS SDKs at the emulator.
     scratch
-        Where it may have its own folder, which is the function's /tmp.
+        Parent of the directory that serves as the function's /tmp.
 
     Attributes
     ----------
     idle_since
         End of the last invocation, by the monotonic clock.
     retired
-        Set when its function was changed or deleted while it was busy: it is not to be used again.
+        True if its function was updated or deleted during an invocation, after which the environment ends.
     """
 
     def __init__(self, function: Function, *, paths: list[Path], aws: dict[str, str], scratch: Path) -> None:
@@ -73,24 +73,24 @@ class ExecutionEnvironment:
 
     @property
     def usable(self) -> bool:
-        """Whether it can take another invocation."""
+        """Whether it can run another invocation."""
         return not self.retired and self._process.poll() is None and self._api.init_error is None
 
     def invoke(self, payload: bytes, arn: str) -> Result:
-        """Run the function once; afterwards look at `usable`."""
+        """Run the function once; `usable` may have changed afterwards."""
         invocation = Invocation(payload, arn, self.function.timeout)
         init = self._await_init()
-        begun = time.monotonic()
+        start = time.monotonic()
         document, failed = self._run(invocation)
         return Result(
             payload=document,
             failed=failed,
-            log=self._take_log(invocation, seconds=time.monotonic() - begun, init=init),
+            log=self._take_log(invocation, seconds=time.monotonic() - start, init=init),
             log_stream=self.log_stream,
         )
 
     def kill(self) -> None:
-        """End the process and all that it started."""
+        """Kill the process and its children, and delete its directory."""
         self._end_process()
         threading.Thread(target=self._api.close, daemon=True).start()
         self._log.close()
@@ -98,7 +98,7 @@ class ExecutionEnvironment:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _end_process(self) -> None:
-        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+        with contextlib.suppress(ProcessLookupError):  # it may have ended already
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
@@ -107,7 +107,7 @@ class ExecutionEnvironment:
         self._api.abandon()
 
     def _await_init(self) -> float | None:
-        """Wait until it is ready; the seconds that it took, on its first invocation."""
+        """Wait until it is ready; return the initialization time in seconds for the first invocation, else None."""
         if not self._first:
             return None
         self._first = False
@@ -139,14 +139,14 @@ class ExecutionEnvironment:
         return _error("Runtime.ExitError", invocation, f"Runtime exited with error: {ending}")
 
     def _take_log(self, invocation: Invocation, *, seconds: float, init: float | None) -> str:
-        """All that was written since the last time. The process appends, so the file may be cut under it."""
+        """Return what was written since the last call, and truncate the file, to which the process appends."""
         self._log.seek(0)
         written = self._log.read().decode("utf-8", "replace")
         self._log.truncate(0)
         if written and not written.endswith("\n"):
             written += "\n"
-        used = Used(seconds, init, _peak_memory(self._process.pid))
-        return logged(self.function, invocation.request_id, written, used)
+        usage = Usage(seconds, init, _peak_memory(self._process.pid))
+        return format_log(self.function, invocation.request_id, written, usage)
 
     def _variables(self, paths: list[Path], aws: dict[str, str]) -> dict[str, str]:
         function = self.function
@@ -161,7 +161,7 @@ class ExecutionEnvironment:
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": function.version,
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-            "AWS_LAMBDA_LOG_FORMAT": function.logging.form,
+            "AWS_LAMBDA_LOG_FORMAT": function.logging.format,
             "AWS_LAMBDA_LOG_GROUP_NAME": function.logging.group,
             "AWS_LAMBDA_LOG_STREAM_NAME": self.log_stream,
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
@@ -183,7 +183,7 @@ def _error(kind: str, invocation: Invocation, reason: str) -> bytes:
 
 
 def _peak_memory(pid: int) -> int:
-    """MB at the most; 0 where the system does not tell, or the process is gone."""
+    """Return the peak memory in MB; 0 if the system does not report it or the process has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

@@ -1,10 +1,10 @@
-"""What Lambda's Invoke answers where it does not get to run the function."""
+"""Errors of the Invoke operation, with AWS's codes and messages."""
 
 from moto.awslambda.exceptions import LambdaClientError
 
 
 class RequestTooLargeError(LambdaClientError):
-    """The event is larger than Lambda takes."""
+    """The event is larger than Lambda accepts."""
 
     code = 413
 
@@ -16,7 +16,7 @@ class RequestTooLargeError(LambdaClientError):
 
 
 class RequestContentError(LambdaClientError):
-    """The event is not JSON."""
+    """The event is not valid JSON."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -38,13 +38,13 @@ class InvalidZipError(LambdaClientError):
     """The function's code cannot be unpacked."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__("InvalidZipFileException", reason)
+        super().__init__("InvalidZipFileException", f"Lambda was not able to unzip the file: {reason}")
 
 
-class RuntimeMissingError(LambdaClientError):
-    """The function is not Python in a zip."""
+class UnsupportedRuntimeError(LambdaClientError):
+    """The function is not a Python function in a zip file."""
 
     code = 501
 
     def __init__(self, runtime: str) -> None:
-        super().__init__("NotImplemented", f"the emulator runs Python functions from zips only, not {runtime}")
+        super().__init__("NotImplemented", f"sagelocal runs only Python functions from zip files, not {runtime}")

@@ -1,11 +1,11 @@
-"""What an execution environment needs to know of a function."""
+"""Functions and results, as the pool of execution environments uses them."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip by its digest: two are the same if their digests are."""
+    """A zip file; two are equal if their digests are."""
 
     sha256: str
     content: bytes = field(repr=False, compare=False)
@@ -13,19 +13,26 @@ class Archive:
 
 @dataclass(frozen=True)
 class Logging:
-    """Where a function's environments log to, as lines of `Text` or objects of `JSON`, from which level on."""
+    """A function's log group, log format (`Text` or `JSON`) and minimum level."""
 
     group: str
-    form: str = "Text"
+    format: str = "Text"
     level: str | None = None
 
 
 @dataclass(frozen=True)
 class Function:
-    """One version of a function as it is now. An environment serves as long as its function is unchanged.
+    """One version of a function. An environment is reused while its function is unchanged.
 
-    `arn` is the one without a qualifier; `timeout` is in seconds, `memory` in MB (reported, not enforced: a limit
-    on the address space kills interpreters that use far less real memory).
+    Attributes
+    ----------
+    arn
+        ARN without a qualifier.
+    memory
+        In MB; reported and not enforced, because a limit on the address space kills interpreters that use far less
+        memory.
+    timeout
+        In seconds.
     """
 
     name: str
@@ -44,10 +51,14 @@ class Function:
 
 @dataclass(frozen=True)
 class Result:
-    """What an invocation came to.
+    """The result of an invocation.
 
-    `payload` is what the handler returned, or AWS's error document where `failed`; `log` is all that the
-    invocation wrote, from START to REPORT.
+    Attributes
+    ----------
+    payload
+        The handler's return value, or AWS's error document if `failed`.
+    log
+        The invocation's log, from START to REPORT.
     """
 
     payload: bytes

@@ -1,4 +1,4 @@
-"""All execution environments: used again while warm, as many at once as there are invocations."""
+"""The pool of execution environments: warm ones are reused, and each concurrent invocation has its own."""
 
 import os
 import threading
@@ -10,17 +10,14 @@ from pathlib import Path
 
 from sagelocal.services.awslambda.archives import Archives
 from sagelocal.services.awslambda.environment import ExecutionEnvironment
+from sagelocal.services.awslambda.errors import TooManyRequestsError
 from sagelocal.services.awslambda.function import Function, Result
-from sagelocal.services.awslambda.runtime import importable, lay_out
+from sagelocal.services.awslambda.runtime import create_runtime, import_paths
 
 IDLE_SECONDS = 300.0
 REAP_INTERVAL = 30.0
-# Processes at once, whatever the functions: further invocations wait, as a laptop has no thousand cores.
-MOST_AT_ONCE = max(16, 4 * (os.cpu_count() or 1))
-
-
-class ConcurrencyError(Exception):
-    """A function's reserved concurrency is used up."""
+# Concurrent invocations of all functions; more of them wait, because one machine cannot run AWS's thousand at once
+MAX_CONCURRENCY = max(16, 4 * (os.cpu_count() or 1))
 
 
 class Pool:
@@ -29,9 +26,9 @@ class Pool:
     Parameters
     ----------
     directory
-        Where code is unpacked and environments have their folders.
+        For unpacked code and the directories of the environments.
     aws
-        Variables that point AWS's SDKs at the emulator.
+        Variables that point AWS SDKs at the emulator.
     """
 
     def __init__(self, directory: Path, aws: dict[str, str]) -> None:
@@ -39,12 +36,12 @@ class Pool:
         self._scratch = directory / "environments"
         self._scratch.mkdir(parents=True)
         self._archives = Archives(directory / "code")
-        self._runtime = lay_out(directory / "runtime")
+        self._runtime = create_runtime(directory / "runtime")
         self._idle: defaultdict[str, list[ExecutionEnvironment]] = defaultdict(list)
         self._busy: Counter[str] = Counter()
         self._all: set[ExecutionEnvironment] = set()
         self._lock = threading.Lock()
-        self._slots = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._slots = threading.BoundedSemaphore(MAX_CONCURRENCY)
         self._closed = threading.Event()
         threading.Thread(target=self._reap_regularly, daemon=True).start()
 
@@ -53,21 +50,19 @@ class Pool:
 
         Parameters
         ----------
-        function
-            What to run.
         payload
-            The event, JSON.
+            The event, as JSON.
         arn
-            By which ARN it was asked for: the handler's context shows it.
+            The ARN in the request, for the handler's context.
         reserved
-            How many invocations of this function may run at once; None for any number.
+            Reserved concurrency of the function; None for no limit.
 
         Raises
         ------
-        ConcurrencyError
-            If as many as are reserved already run.
-        ArchiveError
-            If its code cannot be unpacked.
+        TooManyRequestsError
+            The reserved concurrency is used up.
+        InvalidZipError
+            The function's code cannot be unpacked.
         """
         self._enter(function, reserved)
         try:
@@ -82,26 +77,26 @@ class Pool:
                 self._busy[function.arn] -= 1
 
     def retire(self, arn: str, version: str | None = None) -> None:
-        """End the environments of a function that was changed or deleted (of one version, or of all).
+        """End the environments of a function that was updated or deleted, of one version or of all.
 
-        Those that are busy finish what they do first.
+        Busy environments end after their invocation.
         """
 
-        def chosen(environment: ExecutionEnvironment) -> bool:
+        def is_retired(environment: ExecutionEnvironment) -> bool:
             return environment.function.arn == arn and version in (None, environment.function.version)
 
         with self._lock:
-            for environment in filter(chosen, self._all):
+            for environment in filter(is_retired, self._all):
                 environment.retired = True
-        self._end(chosen)
+        self._end(is_retired)
 
     def reap(self, idle_seconds: float = IDLE_SECONDS) -> None:
-        """End the environments that had nothing to do for so long."""
-        since = time.monotonic() - idle_seconds
-        self._end(lambda environment: environment.idle_since <= since)
+        """End the environments that have been idle for `idle_seconds`."""
+        latest = time.monotonic() - idle_seconds
+        self._end(lambda environment: environment.idle_since <= latest)
 
     def close(self) -> None:
-        """End all environments, busy ones too."""
+        """End all environments, including busy ones."""
         with self._lock:
             self._closed.set()
             ended, self._all = self._all, set()
@@ -111,7 +106,7 @@ class Pool:
     def _enter(self, function: Function, reserved: int | None) -> None:
         with self._lock:
             if reserved is not None and self._busy[function.arn] >= reserved:
-                raise ConcurrencyError(function.arn)
+                raise TooManyRequestsError
             self._busy[function.arn] += 1
 
     def _warm(self, function: Function) -> ExecutionEnvironment | None:
@@ -131,7 +126,7 @@ class Pool:
             _kill(ended)
 
     def _cold(self, function: Function) -> ExecutionEnvironment:
-        layers = [folder for layer in function.layers for folder in importable(self._archives.path(layer))]
+        layers = [folder for layer in function.layers for folder in import_paths(self._archives.path(layer))]
         environment = ExecutionEnvironment(
             function,
             paths=[self._archives.path(function.code), *layers, self._runtime],
@@ -154,9 +149,10 @@ class Pool:
         if known:
             environment.kill()
 
-    def _end(self, chosen: Callable[[ExecutionEnvironment], bool]) -> None:
+    def _end(self, condition: Callable[[ExecutionEnvironment], bool]) -> None:
+        """End the idle environments that meet a condition."""
         with self._lock:
-            ended = [one for environments in self._idle.values() for one in environments if chosen(one)]
+            ended = [one for environments in self._idle.values() for one in environments if condition(one)]
             for environment in ended:
                 self._idle[environment.function.arn].remove(environment)
                 self._all.discard(environment)

@@ -1,6 +1,7 @@
-"""The Lambda Runtime API, as AWS documents it, for one execution environment.
+"""The Lambda Runtime API of one execution environment.
 
-A loopback server of its own for each environment: the interface client knows nothing but an address.
+Each environment has its own server, because the runtime interface client identifies itself only by the address.
+Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
 import queue
@@ -13,12 +14,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 PREFIX = "/2018-06-01/runtime/"
-CLOSE_INTERVAL = 0.5  # seconds in which the server notices that it is to close
+CLOSE_INTERVAL = 0.5  # seconds until the server notices a shutdown
 
 
 @dataclass
 class Invocation:
-    """One invocation on its way; `done` is set when `response`, `error` or neither (the process died) is known."""
+    """A pending invocation; `done` is set with a `response` or an `error`, or with neither if the process ends."""
 
     payload: bytes
     arn: str
@@ -29,7 +30,7 @@ class Invocation:
     done: threading.Event = field(default_factory=threading.Event)
 
     def headers(self) -> dict[str, str]:
-        """Headers that hand it over; the deadline counts from now."""
+        """Return the headers of the next-invocation response; the deadline counts from now."""
         now = time.time()
         root, parent = uuid.uuid4().hex, uuid.uuid4().hex
         return {
@@ -42,16 +43,16 @@ class Invocation:
 
 
 class RuntimeApi:
-    """What an environment's process asks.
+    """The server that the process of an environment calls.
 
     Attributes
     ----------
     address
         `host:port`, for AWS_LAMBDA_RUNTIME_API.
     ready
-        Set when the process waits for its first invocation, or will never do.
+        Set when the process waits for its first invocation or has failed.
     init_error
-        Error document of an initialization that failed.
+        Error document of a failed initialization.
     """
 
     def __init__(self) -> None:
@@ -65,29 +66,29 @@ class RuntimeApi:
         threading.Thread(target=self._server.serve_forever, args=(CLOSE_INTERVAL,), daemon=True).start()
 
     def submit(self, invocation: Invocation) -> None:
-        """Hand an invocation to the process; one at a time."""
+        """Pass an invocation to the process, which runs one at a time."""
         self._current = invocation
         self._waiting.put(invocation)
 
     def abandon(self) -> None:
-        """The process is gone: nothing more will come from it."""
+        """Release all waiting threads after the process has ended."""
         self.ready.set()
         if self._current:
             self._current.done.set()
 
     def close(self) -> None:
-        """Stop serving; needs up to CLOSE_INTERVAL."""
+        """Stop the server, within CLOSE_INTERVAL."""
         self._waiting.put(None)
         self._server.shutdown()
         self._server.server_close()
 
     def take(self) -> Invocation | None:
-        """The next invocation, as soon as there is one; None when it closes."""
+        """Wait for the next invocation and return it; None when the server stops."""
         self.ready.set()
         return self._waiting.get()
 
     def report(self, request_id: str, kind: str, body: bytes) -> None:
-        """Take the outcome of an invocation; one that is no longer waited for is dropped."""
+        """Store the result of an invocation, unless it has timed out."""
         invocation = self._current
         if invocation is None or invocation.request_id != request_id:
             return
@@ -99,7 +100,7 @@ class RuntimeApi:
         invocation.done.set()
 
     def fail_init(self, body: bytes) -> None:
-        """Take the error of a failed initialization."""
+        """Store the error of a failed initialization."""
         self.init_error = body
         self.ready.set()
 
@@ -108,7 +109,7 @@ class _Server(ThreadingHTTPServer):
     api: RuntimeApi
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A process that was killed in the middle of a request is no news."""
+        """Ignore errors of a process that was killed during a request."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -119,21 +120,21 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         invocation = self.server.api.take() if self.path == f"{PREFIX}invocation/next" else None
         if invocation is None:
-            self._answer(HTTPStatus.GONE)
+            self._respond(HTTPStatus.GONE)
         else:
-            self._answer(HTTPStatus.OK, invocation.payload, invocation.headers())
+            self._respond(HTTPStatus.OK, invocation.payload, invocation.headers())
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = self.path.removeprefix(PREFIX).split("/")
-        # answered first, so that the process is back at `next` before its environment is used again
-        self._answer(HTTPStatus.ACCEPTED, b'{"status":"OK"}', {"Content-Type": "application/json"})
+        # respond first, so that the process waits at `next` before its environment is reused
+        self._respond(HTTPStatus.ACCEPTED, b'{"status":"OK"}', {"Content-Type": "application/json"})
         if parts == ["init", "error"]:
             self.server.api.fail_init(body)
         elif len(parts) == 3 and parts[0] == "invocation":
             self.server.api.report(parts[1], parts[2], body)
 
-    def _answer(self, status: HTTPStatus, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
+    def _respond(self, status: HTTPStatus, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
@@ -142,4 +143,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests of the runtime are no news."""
+        """Write no log."""

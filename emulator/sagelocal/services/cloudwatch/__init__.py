@@ -1,4 +1,4 @@
-"""CloudWatch: metric alarms that are evaluated, and composite alarms, which moto can keep but has no operation for."""
+"""CloudWatch: evaluation of metric alarms, and the operation PutCompositeAlarm."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from sagelocal.services.cloudwatch.alarms import Alarms
 
 
 def install(emulator: Emulator) -> None:
-    """Evaluate metric alarms, and add PutCompositeAlarm. That one is kept; its rule is not evaluated."""
+    """Evaluate metric alarms, and add PutCompositeAlarm, whose rule is stored and not evaluated."""
     alarms = Alarms(emulator)
     emulator.on_stop(alarms.stop)
     add(CloudWatchResponse, "put_composite_alarm", _put_composite_alarm)
 
 
 def _put_composite_alarm(request: Any) -> Any:
-    # moto's PutMetricAlarm reads AlarmRule "to re-use this method for composite alarms"
+    # moto's PutMetricAlarm also reads AlarmRule, and stores composite alarms
     return request.put_metric_alarm()

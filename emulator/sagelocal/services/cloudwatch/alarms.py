@@ -1,4 +1,4 @@
-"""CloudWatch's metric alarms, evaluated: from what was put to CloudWatch, once a second.
+"""Evaluation of metric alarms, once a second, from the published metrics.
 
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
 """
@@ -18,7 +18,7 @@ from moto.cloudwatch.models import Alarm, CloudWatchBackend, MetricAggregatedDat
 
 from sagelocal.core.emulator import Emulator
 
-INTERVAL = 1.0  # seconds between two evaluations
+INTERVAL = 1.0  # seconds
 BREACHES: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt,
     "GreaterThanOrEqualToThreshold": operator.ge,
@@ -31,7 +31,7 @@ OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Mult: operator.mul,
     ast.Div: lambda a, b: a / b if b else 0.0,
 }
-COMPARED: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
+COMPARISONS: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
     ast.Lt: operator.lt,
@@ -39,12 +39,12 @@ COMPARED: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
 }
 
 
-class UnknownAlarmError(Exception):
-    """An alarm is of a kind that the emulator does not evaluate."""
+class UnsupportedAlarmError(Exception):
+    """The emulator cannot evaluate an alarm."""
 
 
 class Alarms:
-    """Gives every metric alarm the state that its metric has it in, and says so to the topics it names."""
+    """A thread that updates the state of every metric alarm and publishes changes to SNS topics."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
@@ -52,7 +52,7 @@ class Alarms:
         threading.Thread(target=self._run, name="alarms", daemon=True).start()
 
     def stop(self) -> None:
-        """Evaluate no more."""
+        """Stop the evaluation."""
         self._stopped.set()
 
     def _run(self) -> None:
@@ -67,14 +67,14 @@ class Alarms:
             return
         try:
             state, reason = evaluate(alarm, backend.metric_data, datetime.now(UTC))
-        except UnknownAlarmError:
-            return  # it stays as it is, or as SetAlarmState has it
+        except UnsupportedAlarmError:
+            return  # only SetAlarmState changes its state
         if state != alarm.state_value:
             before = alarm.state_value
             alarm.update_state(reason, "{}", state)
-            self._tell(backend, alarm, before)
+            self._publish(backend, alarm, before)
 
-    def _tell(self, backend: CloudWatchBackend, alarm: Alarm, before: str) -> None:
+    def _publish(self, backend: CloudWatchBackend, alarm: Alarm, before: str) -> None:
         actions = {
             "ALARM": alarm.alarm_actions,
             "OK": alarm.ok_actions,
@@ -91,24 +91,24 @@ class Alarms:
                     Message=json.dumps(_message(backend, alarm, before)),
                 )
             except (ClientError, BotoCoreError) as error:
-                print(f"the alarm {alarm.name} cannot be told to {topic}: {error}", file=sys.stderr)
+                print(f"alarm {alarm.name}: cannot publish to {topic}: {error}", file=sys.stderr)
 
 
 def evaluate(alarm: Alarm, data: Sequence[MetricDatumBase], now: datetime) -> tuple[str, str]:
-    """An alarm's state and its reason.
+    """Return an alarm's state and the reason.
 
-    Where AWS counts whole minutes, the periods here end now: an alarm goes off with the datum that sets it off.
+    AWS evaluates whole minutes. Here the last period ends now, so that an alarm reacts to a data point at once.
 
     Raises
     ------
-    UnknownAlarmError
-        It compares with anomalies, or its metric math is more than is known here.
+    UnsupportedAlarmError
+        The alarm detects anomalies, or its metric math is not supported.
     """
     breaches = BREACHES.get(alarm.comparison_operator)
     if breaches is None:
-        raise UnknownAlarmError(f"The emulator does not evaluate {alarm.comparison_operator}.")
+        raise UnsupportedAlarmError(f"unsupported comparison: {alarm.comparison_operator}")
     start = now - timedelta(seconds=_period(alarm) * alarm.evaluation_periods)
-    recent = [datum for datum in list(data) if start < _moment(datum) <= now]
+    recent = [datum for datum in list(data) if start < _time(datum) <= now]
     values = [_value(alarm, recent, now, nth) for nth in range(alarm.evaluation_periods)]
     known = [value for value in values if value is not None]
     breaching = sum(breaches(value, alarm.threshold) for value in known)
@@ -129,37 +129,37 @@ def _period(alarm: Alarm) -> int:
 
 
 def _value(alarm: Alarm, data: Sequence[MetricDatumBase], now: datetime, nth: int) -> float | None:
-    """The alarm's value in the nth period before now."""
+    """Return the alarm's value in the nth period before now."""
     end = now - timedelta(seconds=_period(alarm) * nth)
     start = end - timedelta(seconds=_period(alarm))
-    data = [datum for datum in data if start < _moment(datum) <= end]
+    data = [datum for datum in data if start < _time(datum) <= end]
     if not alarm.metric_data_queries:
-        found = _of(data, alarm.namespace, alarm.metric_name, alarm.dimensions)
+        found = _select(data, alarm.namespace, alarm.metric_name, alarm.dimensions)
         return statistic(found, alarm.statistic or alarm.extended_statistic or "")
     values: dict[str, float | None] = {}
     for query in alarm.metric_data_queries:
         if query.metric_stat:
             metric = query.metric_stat.metric
-            found = _of(data, metric.namespace, metric.metric_name, metric.dimensions)
+            found = _select(data, metric.namespace, metric.metric_name, metric.dimensions)
             values[query.id] = statistic(found, query.metric_stat.stat)
-    told = next(query for query in alarm.metric_data_queries if query.return_data)
-    return calculate(told.expression or told.id, values)
+    result = next(query for query in alarm.metric_data_queries if query.return_data)
+    return calculate(result.expression or result.id, values)
 
 
-def _of(data: Sequence[MetricDatumBase], namespace: str, name: str, dimensions: Any) -> list[MetricDatumBase]:
-    wanted = {each.name: each.value for each in dimensions}
+def _select(data: Sequence[MetricDatumBase], namespace: str, name: str, dimensions: Any) -> list[MetricDatumBase]:
+    requested = {each.name: each.value for each in dimensions}
     return [
         datum
         for datum in data
         if (datum.namespace, datum.name) == (namespace, name)
-        and {each.name: each.value for each in datum.dimensions} == wanted
+        and {each.name: each.value for each in datum.dimensions} == requested
     ]
 
 
 def statistic(data: Sequence[Any], name: str) -> float | None:
-    """CloudWatch's statistic (`Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount`, `p99`); None of no data.
+    """Return a CloudWatch statistic (`Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount`, `p99`), or None of no data.
 
-    A percentile is of single values, as on AWS: a statistic set has none to tell.
+    Percentiles ignore statistic sets, as on AWS.
     """
     if not data:
         return None
@@ -178,20 +178,32 @@ def statistic(data: Sequence[Any], name: str) -> float | None:
 
 
 def calculate(expression: str, values: Mapping[str, float | None]) -> float | None:
-    """Metric math with the four operations, comparisons, FILL and IF, on metrics by their ids; None if one is missing.
+    """Evaluate metric math: the four operations, comparisons, FILL and IF.
+
+    Parameters
+    ----------
+    expression
+        Refers to metrics by id.
+    values
+        Values by metric id; None for a metric without data.
+
+    Returns
+    -------
+    float or None
+        None if a metric that the result depends on has no data.
 
     Raises
     ------
-    UnknownAlarmError
-        It has something else in it.
+    UnsupportedAlarmError
+        The expression contains anything else.
     """
 
     def value(node: ast.expr) -> float | None:
         match node:
             case ast.BinOp(left, operation, right) if type(operation) in OPERATORS:
                 return both(OPERATORS[type(operation)], left, right)
-            case ast.Compare(left, [operation], [right]) if type(operation) in COMPARED:
-                return both(COMPARED[type(operation)], left, right)
+            case ast.Compare(left, [operation], [right]) if type(operation) in COMPARISONS:
+                return both(COMPARISONS[type(operation)], left, right)
             case ast.Call(ast.Name("FILL"), [metric, filler]):
                 found = value(metric)
                 return value(filler) if found is None else found
@@ -202,7 +214,7 @@ def calculate(expression: str, values: Mapping[str, float | None]) -> float | No
                 return values[name]
             case ast.Constant(int() | float() as number):
                 return float(number)
-        raise UnknownAlarmError(f"The emulator does not know this metric math: {expression}")
+        raise UnsupportedAlarmError(f"unsupported metric math: {expression}")
 
     def both(operation: Callable[[float, float], float], left: ast.expr, right: ast.expr) -> float | None:
         first, second = value(left), value(right)
@@ -211,22 +223,25 @@ def calculate(expression: str, values: Mapping[str, float | None]) -> float | No
     try:
         return value(ast.parse(expression, mode="eval").body)
     except SyntaxError as error:
-        raise UnknownAlarmError(f"The emulator does not know this metric math: {expression}") from error
+        raise UnsupportedAlarmError(f"unsupported metric math: {expression}") from error
 
 
 def _as_set(datum: Any) -> tuple[float, float, float, float]:
-    """Count, sum, minimum and maximum."""
+    """Return count, sum, minimum and maximum."""
     if isinstance(datum, MetricAggregatedDatum):
         return datum.sample_count, datum.sum, datum.min, datum.max
     return 1.0, datum.value, datum.value, datum.value
 
 
-def _moment(datum: MetricDatumBase) -> datetime:
+def _time(datum: MetricDatumBase) -> datetime:
     return datum.timestamp if datum.timestamp.tzinfo else datum.timestamp.replace(tzinfo=UTC)
 
 
 def _message(backend: CloudWatchBackend, alarm: Alarm, before: str) -> dict[str, Any]:
-    """Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html."""
+    """Return the notification of a state change.
+
+    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
+    """
     return {
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.description,

@@ -1,4 +1,4 @@
-"""SageMaker for real: training jobs and model servers as child processes, data capture, batch transform."""
+"""SageMaker: runs training jobs and model servers as child processes, with data capture and batch transform."""
 
 from typing import TYPE_CHECKING
 
@@ -7,41 +7,40 @@ if TYPE_CHECKING:
 
 
 def install(emulator: "Emulator") -> None:
-    """Put all of it into moto."""
-    # imported here, since `model_server` lies in this package and brings no moto and boto3 into a model's process
+    """Install all operations into moto."""
     from sagelocal.services.sagemaker import (
-        answers,
-        hosting,
-        monitoring,
-        registry,
-        runtime,
+        batch_transform,
+        endpoint_operations,
+        invoke_endpoint,
+        model_packages,
+        monitoring_schedules,
+        response_fixes,
         tags,
-        training,
-        transform,
-        tuning,
+        training_jobs,
+        tuning_jobs,
     )
-    from sagelocal.services.sagemaker.capture import Captures
+    from sagelocal.services.sagemaker.child_processes import Processes
+    from sagelocal.services.sagemaker.data_capture import Captures
     from sagelocal.services.sagemaker.endpoints import Endpoints
-    from sagelocal.services.sagemaker.invocations import Invocations
-    from sagelocal.services.sagemaker.processes import Processes
+    from sagelocal.services.sagemaker.invocation_metrics import Invocations
 
     processes = Processes()
     captures = Captures(emulator)
     invocations = Invocations()
     endpoints = Endpoints(emulator, processes, captures)
-    schedules = monitoring.Schedules()
-    # the last that is given is called first: no server is started anew, all end, their captures are over
+    schedules = monitoring_schedules.Schedules()
+    # callbacks run in reverse order: servers are no longer restarted, processes end, then the writers stop
     emulator.on_stop(captures.stop)
     emulator.on_stop(invocations.stop)
     emulator.on_stop(processes.stop)
     emulator.on_stop(endpoints.stop)
-    answers.install()
-    registry.install()
-    monitoring.mend_job_definitions()
+    response_fixes.install()
+    model_packages.install()
+    monitoring_schedules.fix_job_definitions()
     schedules.install()
     tags.install(schedules)
-    training.install(emulator, processes)
-    tuning.install(emulator)
-    hosting.install(endpoints)
-    runtime.install(emulator, endpoints, captures, invocations)
-    transform.install(emulator, processes)
+    training_jobs.install(emulator, processes)
+    tuning_jobs.install(emulator)
+    endpoint_operations.install(endpoints)
+    invoke_endpoint.install(emulator, endpoints, captures, invocations)
+    batch_transform.install(emulator, processes)

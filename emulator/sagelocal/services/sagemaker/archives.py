@@ -1,4 +1,4 @@
-"""The archives that SageMaker makes and takes: `tar.gz`, a folder's contents at its top."""
+"""Packing and unpacking of `model.tar.gz`, `output.tar.gz` and other archives."""
 
 import io
 import tarfile
@@ -7,11 +7,11 @@ from typing import BinaryIO
 
 
 class ArchiveError(Exception):
-    """It is no archive, or one that would write outside its folder."""
+    """The archive is not valid, or would write outside its folder."""
 
 
 def pack(*folders: Path) -> bytes:
-    """The contents of folders as one `tar.gz`; of files that several have, the first's."""
+    """Pack the contents of folders into one `tar.gz`; of several files with the same name, the first wins."""
     files = {path.relative_to(folder).as_posix(): path for folder in reversed(folders) for path in folder.rglob("*")}
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=6) as archive:
@@ -21,12 +21,12 @@ def pack(*folders: Path) -> bytes:
 
 
 def unpack(stream: BinaryIO, folder: Path) -> None:
-    """Unpack a `tar`, compressed in any way; links and names that lead outside are refused.
+    """Unpack a tar archive with any compression.
 
     Raises
     ------
     ArchiveError
-        It is no archive, is cut short, or a member leads outside.
+        If it is not a complete archive, or a name or link in it points outside the folder.
     """
     try:
         with tarfile.open(fileobj=stream) as archive:

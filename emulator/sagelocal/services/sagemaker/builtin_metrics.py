@@ -1,4 +1,4 @@
-"""Metrics that AWS defines for its own algorithms, so that no job has to."""
+"""Metric definitions of AWS's built-in algorithms."""
 
 # https://docs.aws.amazon.com/sagemaker/latest/dg/IC-tuning.html
 DEFINITIONS = {
@@ -10,6 +10,6 @@ DEFINITIONS = {
 
 
 def metric_definitions(image: str) -> list[dict[str, str]]:
-    """`Name` and `Regex` of each metric of an algorithm, named by its image; none for an image of another's."""
+    """Return `Name` and `Regex` of each metric of a built-in algorithm; none for any other image."""
     algorithm = image.rpartition("/")[2].partition(":")[0]
     return [{"Name": name, "Regex": regex} for name, regex in DEFINITIONS.get(algorithm, {}).items()]

@@ -1,4 +1,4 @@
-"""Endpoints: model servers behind a name, created, updated without a dropped request, restarted, deleted."""
+"""The model servers of all endpoints: started, replaced without dropping requests, and stopped."""
 
 import random
 import secrets
@@ -11,84 +11,86 @@ from moto.sagemaker.models import SageMakerModelBackend
 
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.quotas import Quotas
-from sagelocal.services.sagemaker.capture import Captures
-from sagelocal.services.sagemaker.deployment import AlarmedError, Deployment
-from sagelocal.services.sagemaker.logs import LogStream
-from sagelocal.services.sagemaker.processes import Processes
-from sagelocal.services.sagemaker.registry import container_of
-from sagelocal.services.sagemaker.servers import HostingError, ModelServer
-from sagelocal.services.sagemaker.variants import Fleet, Variant
+from sagelocal.services.sagemaker.blue_green import AlarmError, Deployment
+from sagelocal.services.sagemaker.child_processes import Processes
+from sagelocal.services.sagemaker.data_capture import Captures
+from sagelocal.services.sagemaker.errors import HostingError
+from sagelocal.services.sagemaker.log_stream import LogStream
+from sagelocal.services.sagemaker.model_packages import container_of
+from sagelocal.services.sagemaker.model_server import ModelServer
+from sagelocal.services.sagemaker.production_variants import Fleet, Variant
 
 LOG_GROUP = "/aws/sagemaker/Endpoints/"
-REPLACED_LIMIT = 60.0  # seconds that requests under way are given when their server is replaced
-DELETED_LIMIT = 5.0  # and when the endpoint is deleted
+# seconds that pending requests may take
+UPDATE_DRAIN_LIMIT = 60.0
+DELETE_DRAIN_LIMIT = 5.0
 
 
 class _DeletedError(Exception):
-    """The endpoint was deleted while it was updated."""
+    """The endpoint was deleted during an update."""
 
 
 class Endpoints:
-    """All endpoints' servers, by the endpoint's ARN."""
+    """The servers of all endpoints, by endpoint ARN."""
 
     def __init__(self, emulator: Emulator, processes: Processes, captures: Captures) -> None:
         self._emulator = emulator
         self._processes = processes
         self._captures = captures
         self._fleets: dict[str, Fleet] = {}
-        self._green: dict[str, tuple[Fleet, float]] = {}  # that are to take over, and their share of the traffic
+        self._green: dict[str, tuple[Fleet, float]] = {}  # new servers during an update, and their traffic share
         self._lock = threading.Lock()
 
     @property
     def quotas(self) -> Quotas:
-        """How many instances the account may use."""
+        """The account's instance quotas."""
         return self._emulator.quotas
 
     def fleet(self, arn: str) -> Fleet | None:
-        """The servers that answer an endpoint's next request; None while there are none."""
+        """Choose the servers for an endpoint's next request; None if the endpoint has none."""
         green, share = self._green.get(arn, (None, 0.0))
         if green and random.random() < share:  # noqa: S311 (traffic, not secrets)
             return green
         return self._fleets.get(arn)
 
-    def bring_up(self, backend: SageMakerModelBackend, endpoint: Any, config_name: str, deployment: Deployment) -> None:
-        """Serve a configuration: new servers first, then traffic moves to them, then the old ones end.
+    def deploy(self, backend: SageMakerModelBackend, endpoint: Any, config_name: str, deployment: Deployment) -> None:
+        """Start the servers of a configuration, shift the traffic to them, and stop the old servers.
 
-        Where the new ones do not come up, or an alarm goes off meanwhile, the endpoint keeps what it has, or has
-        failed if it has nothing.
+        If a new server does not start or an alarm goes into ALARM, the endpoint keeps its old servers; without any,
+        its status is Failed.
         """
         try:
             config = dict(backend.endpoint_configs[config_name].response_object)
             fleet = self._start(backend, endpoint.endpoint_name, config)
         except HostingError as error:
-            self._give_up(endpoint, str(error))
+            self._fail(endpoint, str(error))
         except Exception as error:
-            self._give_up(endpoint, f"InternalServerError: {type(error).__name__}: {error}")
+            self._fail(endpoint, f"InternalServerError: {type(error).__name__}: {error}")
             raise
         else:
-            self._deploy(backend, endpoint, fleet, config, deployment)
+            self._replace(backend, endpoint, fleet, config, deployment)
 
-    def take_down(self, arn: str) -> None:
-        """End an endpoint's servers, and write what they captured."""
+    def delete(self, arn: str) -> None:
+        """Stop an endpoint's servers and write their captured data."""
         with self._lock:
             fleets = [self._fleets.pop(arn, None), self._green.pop(arn, (None, 0.0))[0]]
         for fleet in filter(None, fleets):
-            fleet.drain(DELETED_LIMIT)
+            fleet.drain(DELETE_DRAIN_LIMIT)
         self._captures.flush()
 
     def stop(self) -> None:
-        """The emulator ends, and all servers with it: start none anew."""
+        """Stop restarting servers, because the emulator stops."""
         for fleet in [*self._fleets.values(), *(green for green, _ in self._green.values())]:
             for variant in fleet.variants:
-                variant.leave()
+                variant.stop_watching()
 
-    def _give_up(self, endpoint: Any, reason: str) -> None:
+    def _fail(self, endpoint: Any, reason: str) -> None:
         endpoint.failure_reason = reason
         endpoint.pending_deployment_summary = None
         endpoint.endpoint_status = "InService" if endpoint.arn in self._fleets else "Failed"
         endpoint.last_modified_time = datetime.now(UTC)
 
-    def _deploy(
+    def _replace(
         self,
         backend: SageMakerModelBackend,
         endpoint: Any,
@@ -99,40 +101,44 @@ class Endpoints:
         old = self._fleets.get(endpoint.arn)
         try:
             if old:
-                self._shift(backend, endpoint, fleet, deployment)
-            self._settle(backend, endpoint, fleet)
-        except AlarmedError as error:
+                self._shift_traffic(backend, endpoint, fleet, deployment)
+            self._activate(backend, endpoint, fleet)
+        except AlarmError as error:
             endpoint.endpoint_status = "RollingBack"
             self._green.pop(endpoint.arn, None)
-            fleet.drain(REPLACED_LIMIT)
-            self._give_up(endpoint, str(error))
+            fleet.drain(UPDATE_DRAIN_LIMIT)
+            self._fail(endpoint, str(error))
         except _DeletedError:
-            fleet.drain(DELETED_LIMIT)
+            fleet.drain(DELETE_DRAIN_LIMIT)
         else:
-            _show(endpoint, fleet, config)
+            _describe(endpoint, fleet, config)
             if old:
-                old.drain(REPLACED_LIMIT)
+                old.drain(UPDATE_DRAIN_LIMIT)
 
-    def _shift(self, backend: SageMakerModelBackend, endpoint: Any, fleet: Fleet, deployment: Deployment) -> None:
-        """Move traffic to the new servers, step after step.
+    def _shift_traffic(
+        self, backend: SageMakerModelBackend, endpoint: Any, fleet: Fleet, deployment: Deployment
+    ) -> None:
+        """Shift the traffic to the new servers step by step.
 
         Raises
         ------
-        AlarmedError
-            An alarm went off.
+        AlarmError
+            If an alarm is in state ALARM.
+        _DeletedError
+            If the endpoint was deleted.
         """
         cloudwatch = self._emulator.client("cloudwatch", backend.region_name)
         for share in deployment.shares:
             with self._lock:
-                _check_wanted(backend, endpoint)
+                _check_exists(backend, endpoint)
                 self._green[endpoint.arn] = (fleet, share)
             deployment.watch(cloudwatch, deployment.wait)
         deployment.watch(cloudwatch, deployment.termination_wait)
 
-    def _settle(self, backend: SageMakerModelBackend, endpoint: Any, fleet: Fleet) -> None:
-        """Let the new servers be the endpoint's own."""
+    def _activate(self, backend: SageMakerModelBackend, endpoint: Any, fleet: Fleet) -> None:
+        """Send all traffic to the new servers."""
         with self._lock:
-            _check_wanted(backend, endpoint)
+            _check_exists(backend, endpoint)
             self._fleets[endpoint.arn] = fleet
             self._green.pop(endpoint.arn, None)
 
@@ -170,18 +176,18 @@ class Endpoints:
         )
 
 
-def _check_wanted(backend: SageMakerModelBackend, endpoint: Any) -> None:
+def _check_exists(backend: SageMakerModelBackend, endpoint: Any) -> None:
     if backend.endpoints.get(endpoint.endpoint_name) is not endpoint:
         raise _DeletedError
 
 
-def _show(endpoint: Any, fleet: Fleet, config: Mapping[str, Any]) -> None:
-    """Let DescribeEndpoint tell of the configuration that is served."""
+def _describe(endpoint: Any, fleet: Fleet, config: Mapping[str, Any]) -> None:
+    """Update what DescribeEndpoint returns to the active configuration."""
     endpoint.endpoint_config_name = config["EndpointConfigName"]
     described = endpoint._process_production_variants(config["ProductionVariants"])
     endpoint.production_variants = [
-        {**shown, "DeployedImages": _images(variant.image)}
-        for shown, variant in zip(described, fleet.variants, strict=True)
+        {**description, "DeployedImages": _images(variant.image)}
+        for description, variant in zip(described, fleet.variants, strict=True)
     ]
     capture = config.get("DataCaptureConfig")
     endpoint.data_capture_config = _capture_summary(capture) if capture else None

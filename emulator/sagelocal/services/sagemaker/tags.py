@@ -1,4 +1,4 @@
-"""Tags of everything: moto knows not all ARNs, and adds a tag a second time instead of changing it."""
+"""Fixes of moto's tagging: it does not know all ARNs, and duplicates a tag instead of changing its value."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from moto.sagemaker.exceptions import ValidationError
 from moto.sagemaker.models import SageMakerModelBackend
 
 from sagelocal.core.patching import replace
-from sagelocal.services.sagemaker.monitoring import Schedules
+from sagelocal.services.sagemaker.monitoring_schedules import Schedules
 
 
 def install(schedules: Schedules) -> None:
-    """Put tags into moto."""
+    """Install the fixes into moto."""
 
     def find(self: SageMakerModelBackend, arn: str) -> Any:
         kind = arn.rpartition(":")[2].partition("/")[0]

@@ -1,32 +1,32 @@
-"""Step Functions: moto's interpreter, switched on and mended where it differs from AWS."""
+"""Step Functions: enables moto's interpreter and fixes its differences from AWS."""
 
 from sagelocal.core.emulator import Emulator
 from sagelocal.services.stepfunctions import (
+    api_errors,
     definitions,
     distributed_map,
-    errors,
     executions,
     interpreter,
-    item_source,
+    item_reader,
     json_paths,
     jsonata_queries,
-    machines,
     sagemaker_task,
-    tasks,
+    service_tasks,
+    state_machines,
 )
 
 
 def install(emulator: Emulator) -> None:
-    """Switch moto's interpreter on and mend it.
+    """Enable moto's interpreter and install the fixes.
 
     Raises
     ------
     sagelocal.core.patching.MotoChangedError
-        If this release of moto is not the one that the changes were written for.
+        If the fixes do not fit this release of moto.
     """
     interpreter.install(emulator)
     sagemaker_task.install(emulator)
-    for part in (definitions, json_paths, jsonata_queries, tasks, distributed_map, item_source):
-        part.install()
-    for part in (errors, executions, machines):
-        part.install()
+    for module in (definitions, json_paths, jsonata_queries, service_tasks, distributed_map, item_reader):
+        module.install()
+    for module in (api_errors, executions, state_machines):
+        module.install()

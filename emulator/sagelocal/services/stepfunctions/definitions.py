@@ -1,4 +1,4 @@
-"""From the text of a definition to a program: what moto's grammar refuses, and each text parsed once."""
+"""Parsing of definitions: translates what moto's grammar does not support, and caches parsed programs."""
 
 import json
 import logging
@@ -12,22 +12,22 @@ from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
 from sagelocal.core.patching import replace
 
-PROGRAMS_KEPT = 256
-BATCHER_MARK = "ItemBatcher: "
+CACHE_SIZE = 256
+BATCHER_PREFIX = "ItemBatcher: "
 
 
 def install() -> None:
-    """Put the translation and the cache before moto's parser, and make each parse independent."""
-    # it warns that tolerated failures have no effect: `distributed_map` gives them theirs
+    """Install the translation and the cache in front of moto's parser, and isolate parses from each other."""
+    # it warns that tolerated failures have no effect, but `distributed_map` implements them
     logging.getLogger(Preprocessor.__module__).setLevel(logging.ERROR)
 
     def parse(definition: str) -> Any:
-        # components keep no state of an execution, so that executions can share a program
+        # executions can share a program, because its components hold no execution's state
         return programs(definition)
 
     original = replace(AmazonStateLanguageParser, "parse", parse, parameters=("definition",))
-    programs = lru_cache(maxsize=PROGRAMS_KEPT)(lambda definition: original(translate(definition)))
-    _separate_parses()
+    programs = lru_cache(maxsize=CACHE_SIZE)(lambda definition: original(translate(definition)))
+    _isolate_parses()
     replace(
         Preprocessor,
         "visitTolerated_failure_count_string_jsonata",
@@ -37,11 +37,11 @@ def install() -> None:
 
 
 def translate(definition: str) -> str:
-    """A definition in the words that moto's grammar knows.
+    """Translate a definition to one that moto's grammar accepts.
 
-    The grammar has no `ItemBatcher`, which is kept in the state's comment (as hexadecimal digits, whose quotes
-    moto cannot lose), takes percentages only with a decimal point, and knows no EXPRESS children, which run as any
-    others do. Any other text comes back as it is, so that messages name the author's own lines.
+    The grammar has no `ItemBatcher`: it is moved to the state's comment, in hexadecimal because moto loses quotes in
+    comments. It requires a decimal point in percentages. It has no EXPRESS child executions: they run as STANDARD.
+    A definition that needs no change is returned unchanged, so that error messages contain the author's line numbers.
     """
     try:
         parsed = json.loads(definition)
@@ -52,14 +52,14 @@ def translate(definition: str) -> str:
 
 
 def batcher_of(comment: str | None) -> Any:
-    """The `ItemBatcher` that `translate` kept in a Map state's comment, or None."""
-    if comment is None or not comment.startswith(BATCHER_MARK):
+    """Return the `ItemBatcher` that `translate` moved to a Map state's comment, or None."""
+    if comment is None or not comment.startswith(BATCHER_PREFIX):
         return None
-    return json.loads(bytes.fromhex(comment.removeprefix(BATCHER_MARK)))
+    return json.loads(bytes.fromhex(comment.removeprefix(BATCHER_PREFIX)))
 
 
 def scopes(definition: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every part of a definition that has `States`, outermost first, with its JSON pointer."""
+    """Yield every object with `States` in a definition, outermost first, with its JSON pointer."""
     if not isinstance(definition, dict) or not isinstance(definition.get("States"), dict):
         return
     yield path, definition
@@ -69,7 +69,7 @@ def scopes(definition: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any
 
 
 def map_states(definition: Any) -> Iterator[dict[str, Any]]:
-    """Every Map state of a definition, nested ones included."""
+    """Yield every Map state of a definition, including nested ones."""
     for _, scope in scopes(definition):
         for state in scope["States"].values():
             if isinstance(state, dict) and state.get("Type") == "Map":
@@ -96,17 +96,17 @@ def _translate_map(state: dict[str, Any]) -> bool:
         state["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = "STANDARD"
     batcher = state.pop("ItemBatcher", None)
     if batcher is not None:
-        state["Comment"] = BATCHER_MARK + json.dumps(batcher).encode().hex()
+        state["Comment"] = BATCHER_PREFIX + json.dumps(batcher).encode().hex()
     return whole or express or batcher is not None
 
 
-def _separate_parses() -> None:
-    def separate(self: Any) -> None:
+def _isolate_parses() -> None:
+    def create(self: Any) -> None:
         original(self)
-        # moto has one list for the whole class: parallel parses, and any after a failed one, would mix
+        # moto shares one list among all instances: parallel parses, and the one after a failure, would use it together
         self._query_language_per_scope = []
 
-    original = replace(Preprocessor, "__init__", separate, parameters=("args", "kwargs"))
+    original = replace(Preprocessor, "__init__", create, parameters=("args", "kwargs"))
 
 
 def _visit_tolerated_failure_count(self: Any, ctx: Any) -> Any:

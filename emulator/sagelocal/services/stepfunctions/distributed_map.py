@@ -1,4 +1,4 @@
-"""Map states: items in batches, tolerated failures that count, and no more threads than AWS has."""
+"""Map states: item batches, tolerated failures, and a limit on concurrency."""
 
 import copy
 import datetime
@@ -26,11 +26,11 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.tolerated_fail
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramStopped
 
 from sagelocal.core.patching import replace
-from sagelocal.services.stepfunctions import batches
+from sagelocal.services.stepfunctions import item_batcher
 from sagelocal.services.stepfunctions.definitions import batcher_of
-from sagelocal.services.stepfunctions.failures import failure, raised
+from sagelocal.services.stepfunctions.state_failures import as_exception, failure
 
-CONCURRENCY = 40  # what AWS allows an inline Map; the emulator's threads for a distributed one too
+MAX_CONCURRENCY = 40  # AWS's limit for an inline Map; the emulator applies it to a Distributed Map too
 DISTRIBUTED_WORKERS = (
     distributed_item_processor_worker.DistributedItemProcessorWorker,
     distributed_iterator_worker.DistributedIteratorWorker,
@@ -39,7 +39,17 @@ DISTRIBUTED_WORKERS = (
 
 @dataclass(frozen=True)
 class Declared:
-    """What a Map state's text says, beside what moto keeps of it."""
+    """Fields of a Map state's definition that moto does not keep.
+
+    Attributes
+    ----------
+    batcher
+        The `ItemBatcher`, if any.
+    jsonata
+        Whether the query language is JSONata.
+    count, percentage
+        Whether a tolerated failure count or percentage is defined.
+    """
 
     batcher: dict[str, Any] | None
     jsonata: bool
@@ -49,9 +59,9 @@ class Declared:
 
 @dataclass
 class Tolerance:
-    """How many failed items a Map Run may have: it fails when it exceeds either limit that is declared.
+    """The tolerated failures of a Map Run, which fails when it exceeds one of the defined limits.
 
-    After AWS's developer guide, "Tolerated failure threshold for Distributed Map state".
+    Source: AWS's developer guide, "Tolerated failure threshold for Distributed Map state".
     """
 
     total: int
@@ -60,30 +70,30 @@ class Tolerance:
     failed: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def fail(self, items: int) -> bool:
-        """Count failed items; whether they are too many by now."""
+    def add_failures(self, items: int) -> bool:
+        """Count failed items and return whether the limit is exceeded."""
         with self.lock:
             self.failed += items
             if self.count is None and self.percentage is None:
                 return True
-            too_many = self.count is not None and self.failed > self.count
-            return too_many or (self.percentage is not None and self.failed * 100 > self.percentage * self.total)
+            exceeded = self.count is not None and self.failed > self.count
+            return exceeded or (self.percentage is not None and self.failed * 100 > self.percentage * self.total)
 
 
 def install() -> None:
-    """Mend Map states."""
-    _keep_what_the_state_declares()
-    _cap_inline_threads()
+    """Install the fixes into moto."""
+    _keep_declared_fields()
+    _limit_inline_concurrency()
     distributed = distributed_iteration_component.DistributedIterationComponent
     replace(distributed, "_map_run", run_map, parameters=("env", "eval_input"))
-    replace(iteration_worker.IterationWorker, "_eval_pool", work, parameters=("job", "worker_frame"))
+    replace(iteration_worker.IterationWorker, "_eval_pool", run_jobs, parameters=("job", "worker_frame"))
     for worker in DISTRIBUTED_WORKERS:
-        replace(worker, "_eval_pool", work, parameters=("job", "worker_frame"))
-        _judge_each_job(worker)
+        replace(worker, "_eval_pool", run_jobs, parameters=("job", "worker_frame"))
+        _check_tolerance_after_each_job(worker)
 
 
 def run_map(self: Any, env: Any, eval_input: Any) -> None:
-    """Run a Distributed Map: put the children's outputs on the stack, in the items' order."""
+    """Run a Distributed Map and push the outputs of its child executions onto the stack, in the order of the items."""
     items = env.stack.pop()
     record = eval_input.map_run_record
     record.tolerance = Tolerance(
@@ -92,52 +102,53 @@ def run_map(self: Any, env: Any, eval_input: Any) -> None:
         percentage=record.tolerated_failure_percentage if self.declared.percentage else None,
     )
     if self.declared.batcher is not None:
-        items = batches.batch(env, eval_input, items, self.declared.batcher, jsonata=self.declared.jsonata)
+        batcher, jsonata = self.declared.batcher, self.declared.jsonata
+        items = item_batcher.create_batches(env, eval_input, items, batcher, jsonata=jsonata)
         eval_input = copy.copy(eval_input)
-        eval_input.item_selector = None  # it has been applied to each item of each batch
+        eval_input.item_selector = None  # already applied to each item
     pool = JobPool(job_program=self._get_iteration_program(), job_inputs=items)
-    for _ in range(min(len(items), record.max_concurrency or CONCURRENCY, CONCURRENCY)):
+    for _ in range(min(len(items), record.max_concurrency or MAX_CONCURRENCY, MAX_CONCURRENCY)):
         self._launch_worker(env=env, eval_input=eval_input, job_pool=pool)
     pool.await_jobs()
-    failure = pool.get_worker_exception()
-    if failure is not None:
+    error = pool.get_worker_exception()
+    if error is not None:
         _stop_children(env)
-        raise failure
+        raise error
     env.stack.append([job.job_output for job in pool.get_closed_jobs()])
 
 
-def work(self: Any, job: Any, worker_frame: Any) -> None:
-    """Do jobs until there are none. moto calls itself for each, which Python refuses for the thousandth."""
+def run_jobs(self: Any, job: Any, worker_frame: Any) -> None:
+    """Run jobs until none is left; moto uses a recursion, which reaches Python's limit at about a thousand items."""
     distributed = isinstance(self, DISTRIBUTED_WORKERS)
     while job is not None:
         frame = worker_frame.open_inner_frame()
         self._eval_job(env=frame, job=job)
-        _leave(worker_frame, frame, distributed=distributed)
+        _close_frame(worker_frame, frame, distributed=distributed)
         halted = isinstance(job.job_output, Exception) or self.stopped()
         following = None if halted else self._job_pool.next_job()
         if following is None:
             if not halted and not distributed:
                 last = frame.event_history_context.last_published_event_id
                 worker_frame.event_history_context.source_event_id = last
-            # before the last job is closed: the Map goes on as soon as all jobs are
-            _leave(self._env, worker_frame, distributed=distributed)
+            # before the last job is closed, because the Map continues as soon as all jobs are closed
+            _close_frame(self._env, worker_frame, distributed=distributed)
         self._job_pool.close_job(job)
         job = following
-    _leave(self._env, worker_frame, distributed=distributed)
+    _close_frame(self._env, worker_frame, distributed=distributed)
 
 
-def _leave(owner: Any, frame: Any, *, distributed: bool) -> None:
-    """Take a frame from its owner, if it is still there; an inline Map's events go on from it."""
+def _close_frame(owner: Any, frame: Any, *, distributed: bool) -> None:
+    """Remove a frame from its owner; an inline Map's event history continues from it."""
     (owner.delete_frame if distributed else owner.close_frame)(frame)
 
 
-def _judge_each_job(worker: type[Any]) -> None:
-    """Count failures by items, and fail the Map Run as soon as they are more than tolerated."""
+def _check_tolerance_after_each_job(worker: type[Any]) -> None:
+    """Count failures by items, and fail the Map Run as soon as it exceeds the tolerated failures."""
 
     def evaluate(self: Any, env: Any, job: Any) -> None:
         original(self, env, job)
         record = self._map_run_record
-        items = batches.size(job.job_input)
+        items = item_batcher.size(job.job_input)
         record.item_counter.total.count(items - 1)
         state = env.program_state()
         if isinstance(state, ProgramEnded):
@@ -147,14 +158,14 @@ def _judge_each_job(worker: type[Any]) -> None:
         if isinstance(state, ProgramStopped):
             return
         record.item_counter.failed.count(items - 1)
-        if record.tolerance.fail(items):
-            job.job_output = _too_many_failures(env)
+        if record.tolerance.add_failures(items):
+            job.job_output = _threshold_exceeded(env)
 
     original = replace(worker, "_eval_job", evaluate, parameters=("env", "job"))
 
 
-def _too_many_failures(env: Any) -> FailureEventException:
-    return raised(
+def _threshold_exceeded(env: Any) -> FailureEventException:
+    return as_exception(
         failure(
             env,
             HistoryEventType.MapRunFailed,
@@ -170,7 +181,7 @@ def _stop_children(env: Any) -> None:
         frame.set_stop(stop_date=now, cause=None, error=None)
 
 
-def _keep_what_the_state_declares() -> None:
+def _keep_declared_fields() -> None:
     def read(self: Any, state_props: Any) -> None:
         original(self, state_props)
         self.iteration_component.declared = Declared(
@@ -183,11 +194,11 @@ def _keep_what_the_state_declares() -> None:
     original = replace(StateMap, "from_state_props", read, parameters=("state_props",))
 
 
-def _cap_inline_threads() -> None:
+def _limit_inline_concurrency() -> None:
     def evaluate(self: Any, env: Any) -> None:
         eval_input = env.stack[-1]
-        most = min(len(eval_input.input_items), CONCURRENCY)
-        eval_input.max_concurrency = min(eval_input.max_concurrency or most, most)
+        limit = min(len(eval_input.input_items), MAX_CONCURRENCY)
+        eval_input.max_concurrency = min(eval_input.max_concurrency or limit, limit)
         original(self, env)
 
     inline = inline_iteration_component.InlineIterationComponent

@@ -1,4 +1,4 @@
-"""Executions: started by name or none, in line for EXPRESS, described, listed, stopped, and their history."""
+"""The operations on executions: start, describe, list, stop, history, and synchronous EXPRESS executions."""
 
 import copy
 import datetime
@@ -14,16 +14,16 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from sagelocal.core.patching import add, replace
-from sagelocal.services.stepfunctions import run
-from sagelocal.services.stepfunctions.pages import page
+from sagelocal.services.stepfunctions import execution_run
+from sagelocal.services.stepfunctions.pagination import page
 
-MEMORY_BILLED = 64  # megabytes, the least that AWS bills
-MILLISECONDS_BILLED = 100  # AWS rounds up to these
+BILLED_MEMORY = 64  # megabytes, AWS's minimum
+BILLING_INCREMENT = 100  # milliseconds, to which AWS rounds up
 
 
 def install() -> None:
-    """Mend what starts executions and tells of them."""
-    run.install()
+    """Install the operations into moto."""
+    execution_run.install()
     for function in (
         start_execution,
         describe_execution,
@@ -37,7 +37,7 @@ def install() -> None:
 
 
 def start_execution(self: Any) -> ActionResult:
-    """Answer StartExecution: an unnamed execution gets a name, one with a used name is refused."""
+    """StartExecution: generate a name if there is none, and refuse a name that is already used."""
     backend = self.stepfunction_backend
     machine = _machine(backend, self._get_param("stateMachineArn"))
     source = _source(backend, machine)
@@ -45,7 +45,7 @@ def start_execution(self: Any) -> ActionResult:
     name = self._get_param("name")
     if name:
         backend._validate_name(name)
-        # the same name with the same input is the same request while it runs, and refused afterwards
+        # while an execution runs, the same name and input return it; afterwards, the name is refused
         running = source._handle_name_input_idempotency(name, text) if machine.type == "STANDARD" else None
         if running is not None:
             return _started(running)
@@ -56,7 +56,7 @@ def start_execution(self: Any) -> ActionResult:
 
 
 def start_sync_execution(self: Any) -> ActionResult:
-    """Answer StartSyncExecution: run an EXPRESS state machine to its end."""
+    """StartSyncExecution: run an EXPRESS state machine to its end."""
     backend = self.stepfunction_backend
     machine = _machine(backend, self._get_param("stateMachineArn"))
     if machine.type != "EXPRESS":
@@ -67,45 +67,45 @@ def start_sync_execution(self: Any) -> ActionResult:
     output["status"] = execution.sync_execution_status.value
     milliseconds = (execution.stop_date - execution.start_date) / datetime.timedelta(milliseconds=1)
     output["billingDetails"] = {
-        "billedMemoryUsedInMB": MEMORY_BILLED,
-        "billedDurationInMilliseconds": MILLISECONDS_BILLED * int(milliseconds // MILLISECONDS_BILLED + 1),
+        "billedMemoryUsedInMB": BILLED_MEMORY,
+        "billedDurationInMilliseconds": BILLING_INCREMENT * int(milliseconds // BILLING_INCREMENT + 1),
     }
     return ActionResult(output)
 
 
 def describe_execution(self: Any) -> ActionResult:
-    """Answer DescribeExecution: an output that is a string keeps its quotes, as any JSON."""
+    """DescribeExecution: the output is JSON, so a string has quotes."""
     execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
-    output = _given(execution.to_describe_output())
+    output = {key: value for key, value in execution.to_describe_output().items() if value is not None}
     output["input"] = execution.execution_input
     output["redriveCount"] = 0
-    return ActionResult({**output, **_item(execution)})
+    return ActionResult({**output, **_summary(execution)})
 
 
 def list_executions(self: Any) -> ActionResult:
-    """Answer ListExecutions, newest first, by status where one is asked for."""
+    """ListExecutions: newest first, filtered by status."""
     backend = self.stepfunction_backend
     machine = _machine(backend, self._get_param("stateMachineArn"))
     if machine.type == "EXPRESS":
         raise _unsupported()
     status = self._get_param("statusFilter")
-    found = [
-        _item(execution)
+    summaries = [
+        _summary(execution)
         for execution in reversed(_source(backend, machine).executions)
         if execution.state_machine.arn.startswith(machine.arn) and status in (None, execution.status)
     ]
-    return ActionResult(page(self, "executions", found))
+    return ActionResult(page(self, "executions", summaries))
 
 
 def stop_execution(self: Any) -> ActionResult:
-    """Answer StopExecution, keeping the error and the cause that were given."""
+    """StopExecution: store the request's error and cause."""
     execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
-    run.stop(execution, error=self._get_param("error"), cause=self._get_param("cause"))
+    execution_run.stop(execution, error=self._get_param("error"), cause=self._get_param("cause"))
     return ActionResult({"stopDate": execution.stop_date})
 
 
 def get_execution_history(self: Any) -> ActionResult:
-    """Answer GetExecutionHistory, backwards where that is asked for."""
+    """GetExecutionHistory: in reverse order if the request says so."""
     execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
     events = execution.to_history_output()["events"]
     if self._get_param("reverseOrder"):
@@ -114,7 +114,7 @@ def get_execution_history(self: Any) -> ActionResult:
 
 
 def send_task_failure(self: Any) -> ActionResult:
-    """Answer SendTaskFailure with its cause, which moto drops."""
+    """SendTaskFailure: pass on the cause, which moto drops."""
     backend: StepFunctionsParserBackend = self.stepfunction_backend
     backend.send_task_failure(
         self._get_param("taskToken"), error=self._get_param("error"), cause=self._get_param("cause")
@@ -123,7 +123,7 @@ def send_task_failure(self: Any) -> ActionResult:
 
 
 def _machine(backend: Any, arn: str) -> Any:
-    """The state machine, or its version, that an ARN names; an alias chooses a version by its weights."""
+    """Return the state machine or version with an ARN; for an alias, choose a version by weight."""
     machine = next((machine for machine in backend.state_machines if arn.startswith(machine.arn + ":")), None)
     alias = machine.aliases.get(arn.removeprefix(machine.arn + ":")) if machine else None
     if alias is None:
@@ -134,7 +134,7 @@ def _machine(backend: Any, arn: str) -> Any:
 
 
 def _source(backend: Any, machine: Any) -> Any:
-    """The state machine that keeps the executions: a version's are its source's."""
+    """Return the state machine that stores the executions: those of a version belong to its state machine."""
     return backend.describe_state_machine(getattr(machine, "source_arn", machine.arn))
 
 
@@ -148,7 +148,7 @@ def _input(self: Any) -> str:
 
 
 def _create(kind: type[Execution], backend: Any, machine: Any, name: str, text: str) -> Any:
-    # definition and role as they are now; the executions and the backend are left out, they grow without end
+    # keeps the current definition and role; without the executions and the backend, which moto would copy
     snapshot = copy.copy(machine)
     snapshot.sm_type, snapshot.executions, snapshot.backend = machine.type, [], None
     resource = f"express:{machine.name}:{name}:{uuid4()}" if machine.type == "EXPRESS" else None
@@ -175,10 +175,10 @@ def _started(execution: Any) -> ActionResult:
     return ActionResult({"executionArn": execution.execution_arn, "startDate": execution.start_date})
 
 
-def _item(execution: Any) -> dict[str, Any]:
-    """What both a description and a list say of an execution."""
+def _summary(execution: Any) -> dict[str, Any]:
+    """Return the members that DescribeExecution and ListExecutions share."""
     version = execution.state_machine
-    item = {
+    summary = {
         "executionArn": execution.execution_arn,
         "stateMachineArn": getattr(version, "source_arn", version.arn),
         "name": execution.name,
@@ -186,14 +186,10 @@ def _item(execution: Any) -> dict[str, Any]:
         "startDate": execution.start_date,
     }
     if execution.stop_date is not None:
-        item["stopDate"] = execution.stop_date
+        summary["stopDate"] = execution.stop_date
     if hasattr(version, "source_arn"):
-        item["stateMachineVersionArn"] = version.arn
-    return item
-
-
-def _given(output: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in output.items() if value is not None}
+        summary["stateMachineVersionArn"] = version.arn
+    return summary
 
 
 def _unsupported() -> Exception:

@@ -1,4 +1,4 @@
-"""Switch moto's interpreter on and let it call this emulator."""
+"""Enables moto's interpreter and directs its service calls to the emulator."""
 
 import sys
 from collections.abc import Callable
@@ -13,9 +13,9 @@ PACKAGE = "moto.stepfunctions.parser"
 
 
 def install(emulator: Emulator) -> None:
-    """Have state machines executed, by clients that are made once and shared by all threads."""
+    """Enable the interpreter, with clients that all threads share."""
     default_user_config["stepfunctions"]["execute_state_machine"] = True
-    import moto.stepfunctions.parser.models  # noqa: F401  loads every module that a definition can need
+    import moto.stepfunctions.parser.models  # noqa: F401  loads every module of the interpreter
     from moto.stepfunctions.parser.asl.utils import boto_client
 
     def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:
@@ -29,7 +29,7 @@ def install(emulator: Emulator) -> None:
 def replace_everywhere(
     original: Callable[..., Any], function: Callable[..., Any], *, parameters: tuple[str, ...]
 ) -> None:
-    """Replace a function of the interpreter in its own module and in all that have imported it by name."""
+    """Replace a function of the interpreter in its own module and in every module that imports it by name."""
     name = original.__name__
     for path, module in list(sys.modules.items()):
         if path.startswith(PACKAGE) and getattr(module, name, None) is original:

@@ -1,4 +1,4 @@
-"""JSONPath as AWS reads it: a path that can only name one thing gives that thing, any other a list."""
+"""JSONPath with AWS's semantics: a path that can match only one node returns its value, any other path a list."""
 
 import re
 from functools import lru_cache
@@ -11,25 +11,25 @@ from moto.stepfunctions.parser.asl.utils import json_path
 from sagelocal.core.patching import replace
 from sagelocal.services.stepfunctions.interpreter import replace_everywhere
 
-PATHS_KEPT = 4096
+CACHE_SIZE = 4096
 # wildcard, descent, filter, slice, union
 INDEFINITE = re.compile(r"\*|\.\.|\?\(|\[[^\]'\"]*[:,]")
 ENDS_IN_INDEX = re.compile(r"\[\d+\]$")
 
 
 def install() -> None:
-    """Read paths by `extract`: moto gives a list for `$.a[0].b`, and parses a path each time it is used."""
+    """Replace moto's evaluation, which returns a list for `$.a[0].b` and parses a path each time it is used."""
     replace(result_path, "parse", parsed, parameters=("string",))
     replace_everywhere(json_path.extract_json, extract, parameters=("path", "data"))
 
 
 def extract(path: str, data: Any) -> Any:
-    """What a path names in `data`.
+    """Return the value or the list of values that a path matches in `data`.
 
     Raises
     ------
     moto.stepfunctions.parser.asl.utils.json_path.NoSuchJsonPathError
-        If it names one thing that is not there.
+        If a path for one node does not match.
     """
     values = [match.value for match in parsed(path).find(data)]
     if not INDEFINITE.search(path):
@@ -39,7 +39,7 @@ def extract(path: str, data: Any) -> Any:
     return values[0] if len(values) == 1 and ENDS_IN_INDEX.search(path) else values
 
 
-@lru_cache(maxsize=PATHS_KEPT)
+@lru_cache(maxsize=CACHE_SIZE)
 def parsed(path: str) -> Any:
-    """A path as jsonpath-ng has it: parsed once."""
+    """Parse a path with jsonpath-ng, once."""
     return parse(path)

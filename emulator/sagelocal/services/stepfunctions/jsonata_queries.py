@@ -1,7 +1,7 @@
-"""JSONata by jsonata-python, where moto has a stub.
+"""JSONata expressions, evaluated by jsonata-python instead of moto's stub.
 
-Values are bound to the expression, not written into its text as moto does it: text breaks on a quote in a
-string and takes seconds to parse for a large input.
+Variables are bound to the expression. moto writes them into its text, which fails for strings with quotes and takes
+seconds for a large input.
 """
 
 import hashlib
@@ -20,26 +20,26 @@ from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
 from sagelocal.core.patching import replace
-from sagelocal.services.stepfunctions.failures import failure, raised
+from sagelocal.services.stepfunctions.state_failures import as_exception, failure
 
 
 class QueryError(Exception):
-    """A JSONata expression cannot be evaluated, or gives nothing that JSON has."""
+    """A JSONata expression cannot be evaluated, or its value cannot be represented in JSON."""
 
 
 def install() -> None:
-    """Evaluate JSONata expressions, and variables in JSONPath mode, by jsonata-python."""
+    """Install the evaluation of JSONata expressions, and of variables in JSONPath mode."""
     replace(StringJSONata, "_eval_body", _evaluate_expression, parameters=("env",))
     replace(StringVariableSample, "_eval_body", _evaluate_sample, parameters=("env",))
 
 
 def evaluate(expression: str, bindings: dict[str, Any]) -> Any:
-    """The value of a JSONata expression.
+    """Evaluate a JSONata expression.
 
     Raises
     ------
     QueryError
-        If it is none, or cannot be had.
+        If it is invalid, fails, or has no value that JSON can represent.
     """
     query = _parse(expression)
     for name, function in FUNCTIONS.items():
@@ -48,7 +48,7 @@ def evaluate(expression: str, bindings: dict[str, Any]) -> Any:
     try:
         value = query.evaluate(None, bindings)
     except Exception as error:
-        # the library raises its own, Python's TypeError and others alike for what an expression does wrong
+        # the library raises various exceptions, such as TypeError, for errors in an expression
         raise QueryError(f"The JSONata expression '{expression}' could not be evaluated: {error}") from error
     if value is None:
         raise QueryError(f"The JSONata expression '{expression}' returned nothing (undefined).")
@@ -74,7 +74,7 @@ def _evaluate_expression(self: Any, env: Any) -> None:
 
 
 def _evaluate_sample(self: Any, env: Any) -> None:
-    """`$name.path` in JSONPath mode: the same syntax, but its absence is that of a path."""
+    """Evaluate `$name.path` in JSONPath mode; a missing value is a path error."""
     bindings = _bindings(env, self.expression)
     try:
         env.stack.append(evaluate(self.expression, bindings))
@@ -83,7 +83,7 @@ def _evaluate_sample(self: Any, env: Any) -> None:
 
 
 def _bindings(env: Any, expression: str) -> dict[str, Any]:
-    """The variables that an expression names, as JSON: what it makes of them must not change the state."""
+    """Return copies of the variables in an expression, so that the expression cannot change the state."""
     store = env.variable_store
     known = {"states": env.states._states_data} | store._outer_scope | store._inner_scope
     named = {name: value for name, value in known.items() if f"${name}" in expression}
@@ -93,7 +93,7 @@ def _bindings(env: Any, expression: str) -> dict[str, Any]:
 
 def _failure(env: Any, cause: str) -> FailureEventException:
     event = HistoryEventType.EvaluationFailed
-    return raised(failure(env, event, error="States.QueryEvaluationError", cause=cause))
+    return as_exception(failure(env, event, error="States.QueryEvaluationError", cause=cause))
 
 
 def _partition(array: list[Any], size: int) -> list[list[Any]]:
@@ -113,7 +113,7 @@ def _random(seed: float | None = None) -> float:
     return random.Random(seed).random()  # noqa: S311  no secret
 
 
-# What Step Functions adds to JSONata's own functions
+# the functions that Step Functions adds to JSONata
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "partition": _partition,
     "range": _range,

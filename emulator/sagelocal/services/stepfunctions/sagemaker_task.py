@@ -1,4 +1,4 @@
-"""`arn:aws:states:::sagemaker:*`: SageMaker's operations as tasks, and `.sync`, which waits for the job."""
+"""The SageMaker integration `arn:aws:states:::sagemaker:*`, including `.sync`, which waits for the job."""
 
 import json
 from collections.abc import Callable
@@ -17,14 +17,14 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.resource import ResourceCondition
 
 from sagelocal.core.emulator import Emulator
-from sagelocal.services.stepfunctions.failures import failure, raised
 from sagelocal.services.stepfunctions.interpreter import replace_everywhere
-from sagelocal.services.stepfunctions.tasks import operation_model
+from sagelocal.services.stepfunctions.service_tasks import operation_model
+from sagelocal.services.stepfunctions.state_failures import as_exception, failure
 
 
 @dataclass(frozen=True)
 class Job:
-    """How a kind of job is followed: its operations, and the members that hold its name and status."""
+    """A kind of job: its describe and stop operations, and the response members with its name and status."""
 
     describe: str
     stop: str
@@ -49,11 +49,11 @@ OPERATIONS = {
     "create_model",
     "update_endpoint",
 }
-ENDED_BADLY = {"Failed", "Stopped"}
+UNSUCCESSFUL = {"Failed", "Stopped"}
 
 
 def install(emulator: Emulator) -> None:
-    """Have the interpreter know the service `sagemaker`, which moto refuses."""
+    """Add the service `sagemaker` to the interpreter."""
     original = state_task_service_factory.state_task_service_for
 
     def state_task_service_for(service_name: str) -> Any:
@@ -63,16 +63,16 @@ def install(emulator: Emulator) -> None:
 
 
 class SageMakerTask(state_task_service_callback.StateTaskServiceCallback):
-    """A Task state whose resource is one of SageMaker's operations."""
+    """A Task state whose resource is a SageMaker operation."""
 
     def __init__(self, emulator: Emulator) -> None:
-        # a token is not offered, but moto's waiting for a job relies on there being one
+        # AWS does not offer a task token here, but moto's `.sync` relies on it
         patterns: Any = {ResourceCondition.Sync, ResourceCondition.WaitForTaskToken}
         super().__init__(supported_integration_patterns=patterns)
         self._emulator = emulator
 
     def _get_supported_parameters(self) -> set[str] | None:
-        """All members of the operation; None, which refuses the definition, for one AWS does not offer."""
+        """Return the operation's members; None, which refuses the definition, for an operation AWS does not offer."""
         action = self._get_boto_service_action()
         waits = self.resource.condition is not None
         if action not in OPERATIONS or (waits and (action not in JOBS or self.resource.condition != "sync")):
@@ -87,7 +87,7 @@ class SageMakerTask(state_task_service_callback.StateTaskServiceCallback):
         if not isinstance(ex, ClientError):
             return super()._from_error(env=env, ex=ex)
         code, meta = ex.response["Error"]["Code"], ex.response["ResponseMetadata"]
-        # a refused request has no exception of its own in the service's model
+        # SageMaker's model has no exception for ValidationException
         name = "AmazonSageMakerException" if code == "ValidationException" else f"{code}Exception"
         cause = (
             f"{ex.response['Error']['Message']} (Service: AmazonSageMaker; "
@@ -123,14 +123,14 @@ class SageMakerTask(state_task_service_callback.StateTaskServiceCallback):
         env.stack.pop()
         job = JOBS[self._get_boto_service_action()]
         client = self._client(resource_runtime_part.region)
-        return _Following(client, job, normalised_parameters[job.name], partial(self._end, env, job))
+        return _JobWaiter(client, job, normalised_parameters[job.name], partial(self._end, env, job))
 
     def _end(self, env: Any, job: Job, described: dict[str, Any]) -> dict[str, Any]:
-        """The task's output for a job that has ended, or its failure."""
+        """Return the task's output for a job that has ended, or raise its failure."""
         status = described[job.status]
         self._normalise_response(described, service_action_name=job.describe)
-        if status in ENDED_BADLY:
-            raise raised(self._failure(env, "States.TaskFailed", json.dumps(described)))
+        if status in UNSUCCESSFUL:
+            raise as_exception(self._failure(env, "States.TaskFailed", json.dumps(described)))
         return described
 
     def _eval_sync(
@@ -141,7 +141,7 @@ class SageMakerTask(state_task_service_callback.StateTaskServiceCallback):
         callback_endpoint: Any,
         heartbeat_endpoint: Any,
     ) -> Any:
-        """Wait for the job; where the task is timed out or the execution stopped, stop it as AWS does."""
+        """Wait for the job; like AWS, stop it if the task times out or the execution is stopped."""
         outcome = super()._eval_sync(env, sync_resolver, timeout_seconds, callback_endpoint, heartbeat_endpoint)
         if outcome is None:
             sync_resolver.stop()
@@ -149,8 +149,8 @@ class SageMakerTask(state_task_service_callback.StateTaskServiceCallback):
 
 
 @dataclass
-class _Following:
-    """A job under way: called again and again, it answers None until the job has ended."""
+class _JobWaiter:
+    """Polls a job: each call returns None until the job has ended."""
 
     client: Any
     job: Job
@@ -160,9 +160,9 @@ class _Following:
     def __call__(self) -> dict[str, Any] | None:
         described = getattr(self.client, self.job.describe)(**{self.job.name: self.name})
         described.pop("ResponseMetadata", None)
-        ended = described[self.job.status] == "Completed" or described[self.job.status] in ENDED_BADLY
+        ended = described[self.job.status] == "Completed" or described[self.job.status] in UNSUCCESSFUL
         return self.end(described) if ended else None
 
     def stop(self) -> None:
-        with suppress(ClientError):  # it may have ended by itself meanwhile
+        with suppress(ClientError):  # it may have ended already
             getattr(self.client, self.job.stop)(**{self.job.name: self.name})

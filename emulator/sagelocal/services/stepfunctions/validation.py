@@ -1,6 +1,6 @@
-"""What is wrong with a definition, as ValidateStateMachineDefinition tells it.
+"""Validation of definitions, with the diagnostics of ValidateStateMachineDefinition.
 
-Codes after AWS's API reference, ValidateStateMachineDefinitionDiagnostic.
+Source of the codes: AWS's API reference, ValidateStateMachineDefinitionDiagnostic.
 """
 
 import json
@@ -16,7 +16,7 @@ ENDING = {"Succeed", "Fail"}
 
 
 def diagnose(definition: str) -> list[dict[str, str]]:
-    """Every finding in a definition: severity, code, message and, where there is one, location."""
+    """Return all findings in a definition, each with severity, code, message and, if known, location."""
     if not definition.strip():
         return [_finding("MISSING_DESCRIPTION", "The definition is empty")]
     try:
@@ -32,18 +32,18 @@ def _finding(code: str, message: str, location: str | None = None) -> dict[str, 
 
 
 def _grammar(definition: str) -> Iterator[dict[str, str]]:
-    """What the interpreter's parser says."""
+    """Yield the findings of the interpreter's parser."""
     try:
         AmazonStateLanguageParser.parse(definition)
     except ASLParserException as error:
         yield from (_finding("SCHEMA_VALIDATION_FAILED", message) for message in error.errors)
     except Exception as error:
-        # the parser raises whatever its constructors do: each is a reason why it cannot be run
+        # the parser also raises the exceptions of its components' constructors
         yield _finding("SCHEMA_VALIDATION_FAILED", str(error) or type(error).__name__)
 
 
 def _structure(definition: Any) -> Iterator[dict[str, str]]:
-    """What the parser lets pass: transitions to nowhere, states without a way in, scopes without an end."""
+    """Yield what the parser does not check: missing transition targets, unreachable states, missing terminal states."""
     names: Counter[str] = Counter()
     for path, scope in scopes(definition):
         names.update(list(scope["States"]))
@@ -74,7 +74,7 @@ def _missing(field: str, target: Any, location: str) -> dict[str, str]:
 
 
 def _targets(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every transition out of a state, with its pointer below the state."""
+    """Yield every transition of a state, with its pointer relative to the state."""
     for field in ("Next", "Default"):
         if field in state:
             yield field, state[field]

@@ -1,7 +1,7 @@
-"""A serving image that knows SageMaker's contract and nothing of this project.
+"""An inference image for tests.
 
-Its model is one text; where that is a list, it is the answer. A body may tell it what to do: `die`, `bad`, `broken`,
-`slow`; else it tells what it was sent. The model `failing` is healthy and fails at every request.
+The model is a text. If it is a JSON list, that is the response. Otherwise the response describes the request. The
+bodies `die`, `bad`, `broken` and `slow` provoke failures; the model `failing` fails every request.
 """
 
 import json
@@ -21,22 +21,22 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        self.answer(200, b"")
+        self.respond(200, b"")
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if body == b"die":
             os._exit(1)
         if body == b"bad":
-            return self.answer(400, b"there is no such vehicle")
+            return self.respond(400, b"there is no such vehicle")
         if body == b"broken" or MODEL == "failing":
-            return self.answer(500, b"the model is broken")
+            return self.respond(500, b"the model is broken")
         if body == b"slow":
             print("slowly", flush=True)
             time.sleep(1)
         if MODEL.startswith("["):
-            return self.answer(200, MODEL.encode())
-        told = {
+            return self.respond(200, MODEL.encode())
+        description = {
             "model": MODEL,
             "pid": os.getpid(),
             "length": len(body),
@@ -44,9 +44,9 @@ class Handler(BaseHTTPRequestHandler):
             "accept": self.headers["Accept"],
             "environment": os.environ.get("MINE"),
         }
-        return self.answer(200, json.dumps(told).encode())
+        return self.respond(200, json.dumps(description).encode())
 
-    def answer(self, status: int, body: bytes) -> None:
+    def respond(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

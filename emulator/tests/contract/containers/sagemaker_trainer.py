@@ -1,4 +1,4 @@
-"""A training image that knows SageMaker's contract and nothing of this project."""
+"""A training image for tests: writes its configuration and input files to its output."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The emulator in the background: what is taken for running, and what is not."""
+"""The emulator in the background: which processes count as running, and how they start and stop."""
 
 import http.server
 import json
@@ -11,13 +11,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+
 from sagelocal.core import background
-from sagelocal.core.background import NotRunningError, StartError, State, main, read_state, running, start, stop
+from sagelocal.core.background import State, read_state, running, start, stop
 from sagelocal.core.environment import STATUS_PATH
+from sagelocal.core.errors import SagelocalError
 from sagelocal.core.process import start_time
 
-# In the place of `python -m emulator`: answers like it, and at once.
-ANSWERING = f"""
+# Programs that run in place of `sagelocal serve`
+RESPONDING = f"""
 import http.server, json, os
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -28,27 +30,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
     def log_message(self, *args): pass
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-print(f"AWS on http://127.0.0.1:{{server.server_port}}", flush=True)
+print(f"sagelocal is ready at http://127.0.0.1:{{server.server_port}}", flush=True)
 server.serve_forever()
 """
-ENDING = "import sys; print('error: port 1 is in use', file=sys.stderr); sys.exit(1)"
+FAILING = "import sys; print('error: port 1 is in use', file=sys.stderr); sys.exit(1)"
 SILENT = "import time; time.sleep(600)"
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Path]:
-    """Where an emulator is started; what was started is ended."""
+    """Return the emulator's directory, and stop the emulator after the test."""
     yield tmp_path / "emulator"
     stop(tmp_path / "emulator")
 
 
 @pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The program that is started; change its text to have another one."""
-    program = tmp_path / "program.py"
-    program.write_text(ANSWERING)
-    monkeypatch.setattr(background, "COMMAND", [sys.executable, str(program)])
-    return program
+def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return the file of the program that runs in place of the emulator; it responds."""
+    path = tmp_path / "program.py"
+    path.write_text(RESPONDING)
+    monkeypatch.setattr(background, "COMMAND", [sys.executable, str(path)])
+    return path
 
 
 def write_state(directory: Path, state: State) -> None:
@@ -56,41 +58,49 @@ def write_state(directory: Path, state: State) -> None:
     (directory / "emulator.json").write_text(json.dumps(asdict(state)))
 
 
-def test_a_new_one_is_written_down_and_answers(directory: Path, stand_in: Path) -> None:
+def test_started_emulator_is_recorded_and_responds(directory: Path, program: Path) -> None:
     # WHEN
     state = start(directory)
     # THEN
     assert read_state(directory) == state
     assert running(directory) == state
-    assert (directory / "emulator.log").read_text().startswith("AWS on ")
+    assert (directory / "emulator.log").read_text().startswith("sagelocal is ready at ")
 
 
-def test_one_that_answers_is_kept_with_all_that_describes_it(directory: Path, stand_in: Path, tmp_path: Path) -> None:
+def test_start_passes_options_to_the_server(directory: Path, program: Path) -> None:
+    # GIVEN
+    program.write_text("import sys; print(sys.argv[1:]); sys.exit(1)")
+    # WHEN / THEN
+    with pytest.raises(SagelocalError, match=r"\['--port', '1'\]$"):
+        start(directory, arguments=["--port", "1"])
+
+
+def test_start_keeps_a_running_emulator_and_its_files(directory: Path, program: Path, tmp_path: Path) -> None:
     # GIVEN
     first = start(directory)
-    described = tmp_path / "terraform.tfstate"
-    described.write_text("{}")
+    terraform_state = tmp_path / "terraform.tfstate"
+    terraform_state.write_text("{}")
     # WHEN
-    second = start(directory, forget=[described])
+    second = start(directory, invalidate=[terraform_state])
     # THEN
     assert second == first
-    assert described.exists()
+    assert terraform_state.exists()
 
 
-def test_what_describes_an_earlier_one_is_deleted(directory: Path, stand_in: Path, tmp_path: Path) -> None:
+def test_start_deletes_invalidated_files(directory: Path, program: Path, tmp_path: Path) -> None:
     # GIVEN
     folder, file = tmp_path / "folder", tmp_path / "file"
     folder.mkdir()
     (folder / "state").touch()
     file.touch()
     # WHEN
-    start(directory, forget=[folder, file, tmp_path / "missing"])
+    start(directory, invalidate=[folder, file, tmp_path / "missing"])
     # THEN
     assert not folder.exists()
     assert not file.exists()
 
 
-def test_a_dead_process_is_stale(directory: Path, stand_in: Path) -> None:
+def test_start_replaces_an_emulator_that_has_ended(directory: Path, program: Path) -> None:
     # GIVEN
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
@@ -102,10 +112,10 @@ def test_a_dead_process_is_stale(directory: Path, stand_in: Path) -> None:
     assert running(directory) == state
 
 
-def test_another_process_of_the_same_id_is_stale_and_left_alone(directory: Path, stand_in: Path) -> None:
+def test_start_leaves_another_process_with_the_recorded_id_alone(directory: Path, program: Path) -> None:
     # GIVEN
     other = subprocess.Popen([sys.executable, "-c", SILENT])
-    write_state(directory, State(other.pid, "a start time long ago", "http://127.0.0.1:9"))
+    write_state(directory, State(other.pid, "an earlier start time", "http://127.0.0.1:9"))
     try:
         # WHEN
         state = start(directory)
@@ -117,7 +127,7 @@ def test_another_process_of_the_same_id_is_stale_and_left_alone(directory: Path,
         other.wait()
 
 
-def test_one_that_does_not_answer_is_ended(directory: Path, stand_in: Path) -> None:
+def test_start_terminates_an_emulator_that_does_not_respond(directory: Path, program: Path) -> None:
     # GIVEN
     silent = subprocess.Popen([sys.executable, "-c", SILENT])
     write_state(directory, State(silent.pid, start_time(silent.pid) or "", None))
@@ -128,8 +138,8 @@ def test_one_that_does_not_answer_is_ended(directory: Path, stand_in: Path) -> N
     assert running(directory) == state
 
 
-def test_an_address_at_which_another_process_answers_is_stale(directory: Path) -> None:
-    # GIVEN this process, and a server that says it is another
+def test_address_of_another_process_does_not_count_as_running(directory: Path) -> None:
+    # GIVEN the state of this process, and a server at its address that reports another process id
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -137,7 +147,7 @@ def test_an_address_at_which_another_process_answers_is_stale(directory: Path) -
             self.wfile.write(b'{"pid": 1}')
 
         def log_message(self, format: str, *args: object) -> None:
-            """Quiet."""
+            """Write no log."""
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -145,16 +155,16 @@ def test_an_address_at_which_another_process_answers_is_stale(directory: Path) -
     write_state(directory, state)
     # WHEN / THEN
     try:
-        with pytest.raises(NotRunningError):
+        with pytest.raises(SagelocalError, match="no emulator is running"):
             running(directory)
     finally:
         server.shutdown()
         server.server_close()
-        (directory / "emulator.json").unlink()  # or the end of the test would end this process
+        (directory / "emulator.json").unlink()  # the fixture would terminate this process
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '{"surprise": 1}', "null"])
-def test_a_broken_state_file_is_stale(directory: Path, stand_in: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '{"unknown": 1}', "null"])
+def test_unusable_state_file_is_ignored(directory: Path, program: Path, text: str) -> None:
     # GIVEN
     directory.mkdir()
     (directory / "emulator.json").write_text(text)
@@ -162,26 +172,29 @@ def test_a_broken_state_file_is_stale(directory: Path, stand_in: Path, text: str
     assert start(directory) == running(directory)
 
 
-def test_one_that_ends_at_once_is_reported_with_its_last_line(directory: Path, stand_in: Path) -> None:
+def test_failed_start_reports_the_last_line_of_the_log(directory: Path, program: Path) -> None:
     # GIVEN
-    stand_in.write_text(ENDING)
+    program.write_text(FAILING)
     # WHEN / THEN
-    with pytest.raises(StartError, match=r"ended as soon as it was started; its log is .*: port 1 is in use$"):
+    message = r"the emulator ended during its start; see .*emulator\.log: port 1 is in use$"
+    with pytest.raises(SagelocalError, match=message):
         start(directory)
     assert read_state(directory) is None
 
 
-def test_one_that_never_answers_is_ended(directory: Path, stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_emulator_that_never_responds_is_terminated(
+    directory: Path, program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN
-    stand_in.write_text(SILENT)
-    monkeypatch.setattr(background, "ANSWERS_WITHIN", 0.2)
+    program.write_text(SILENT)
+    monkeypatch.setattr(background, "START_TIMEOUT", 0.2)
     # WHEN / THEN
-    with pytest.raises(StartError, match="did not answer"):
+    with pytest.raises(SagelocalError, match="did not respond within"):
         start(directory)
     assert read_state(directory) is None
 
 
-def test_stop_ends_it_and_may_be_repeated(directory: Path, stand_in: Path) -> None:
+def test_stop_ends_the_process_and_can_be_repeated(directory: Path, program: Path) -> None:
     # GIVEN
     state = start(directory)
     # WHEN / THEN
@@ -189,84 +202,3 @@ def test_stop_ends_it_and_may_be_repeated(directory: Path, stand_in: Path) -> No
     assert start_time(state.pid) is None
     assert stop(directory) is False
     assert stop(directory / "never") is False
-
-
-def test_status_fails_where_none_runs(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # WHEN
-    status = main(["status", "--directory", str(directory)])
-    # THEN
-    assert status == 1
-    assert capsys.readouterr().err == (
-        "error: AWS on this machine is not running: start it with "
-        f"`python -m sagelocal.core.background start --directory {directory}`\n"
-    )
-
-
-def run_in_background(directory: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "sagelocal.core.background", "exec", "--directory", str(directory), "--", *command],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
-def test_a_command_gets_an_environment_that_points_there(directory: Path, stand_in: Path) -> None:
-    # GIVEN
-    state = start(directory)
-    # WHEN
-    ended = run_in_background(
-        directory,
-        *(sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"),
-        AWS_PROFILE="mine",
-        AWS_CA_BUNDLE="/ca.pem",
-        AWS_ENDPOINT_URL_S3="http://elsewhere",
-        AWS_REGION="eu-west-1",
-        HTTP_PROXY="http://proxy:1",
-        no_proxy="internal",
-    )
-    # THEN
-    found = json.loads(ended.stdout)
-    assert found["AWS_ENDPOINT_URL"] == state.url
-    assert found["AWS_REGION"] == "eu-west-1"
-    assert found["AWS_DISABLE_HOST_PREFIX_INJECTION"] == found["AWS_EC2_METADATA_DISABLED"] == "true"
-    assert found["no_proxy"] == "internal,127.0.0.1,localhost"
-    assert not {"AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL_S3"} & set(found)
-
-
-def test_a_commands_exit_status_is_passed_on(directory: Path, stand_in: Path) -> None:
-    # GIVEN
-    start(directory)
-    # WHEN / THEN
-    assert run_in_background(directory, sys.executable, "-c", "raise SystemExit(7)").returncode == 7
-
-
-def test_a_command_that_is_missing_is_one_line(directory: Path, stand_in: Path) -> None:
-    # GIVEN
-    start(directory)
-    # WHEN
-    ended = run_in_background(directory, "no-such-command")
-    # THEN
-    assert (ended.returncode, ended.stderr) == (1, "error: no-such-command: no such command\n")
-
-
-def test_a_command_without_an_emulator_is_one_line(directory: Path) -> None:
-    # WHEN
-    ended = run_in_background(directory, "true")
-    # THEN
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("error: AWS on this machine is not running: start it with ")
-    assert len(ended.stderr.splitlines()) == 1
-
-
-def test_it_imports_nothing_slow() -> None:
-    # WHEN
-    listing = subprocess.run(
-        [sys.executable, "-c", "import sagelocal.core.background, sys; print(*sys.modules)"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    # THEN
-    assert not {"boto3", "botocore", "moto", "cheroot", "requests"} & set(listing.stdout.split())

@@ -1,17 +1,18 @@
-"""How the emulator answers on the wire."""
+"""How the server sends responses."""
 
 import socket
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
+
 from sagelocal.core.server import _bind
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
-@pytest.mark.parametrize("headers", [[("Content-Length", "10")], []], ids=["of known length", "chunked"])
-def test_head_and_body_of_an_answer_leave_together(headers: list[tuple[str, str]]) -> None:
+@pytest.mark.parametrize("headers", [[("Content-Length", "10")], []], ids=["known-length", "chunked"])
+def test_head_and_body_of_a_response_leave_in_one_write(headers: list[tuple[str, str]]) -> None:
     # GIVEN
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", headers)
@@ -19,16 +20,16 @@ def test_head_and_body_of_an_answer_leave_together(headers: list[tuple[str, str]
 
     server = _bind(0)
     server.wsgi_app = application
-    client, accepted = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)  # a datagram is what one call sent
+    client, accepted = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)  # each datagram is one write
     try:
         client.send(REQUEST)
         # WHEN
         server.ConnectionClass(server, accepted).communicate()
         # THEN
-        answer = client.recv(4096)
-        assert answer.startswith(b"HTTP/1.1 200 OK")
-        assert b"first" in answer
-        assert b"last." in answer
+        response = client.recv(4096)
+        assert response.startswith(b"HTTP/1.1 200 OK")
+        assert b"first" in response
+        assert b"last." in response
         client.setblocking(False)
         with pytest.raises(BlockingIOError):
             client.recv(4096)

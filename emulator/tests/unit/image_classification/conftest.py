@@ -1,20 +1,20 @@
-"""Fixtures of the algorithm's tests."""
+"""Fixtures for the tests of the image classification algorithm."""
 
 from pathlib import Path
 
 import pytest
 import torch
 
-from .data import Job
+from .examples import Job
 
 
 @pytest.fixture
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
-    """A job that succeeds as it is."""
+    """A training job that succeeds unless a test changes it."""
     return Job(tmp_path, monkeypatch)
 
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
-    """Networks this small gain nothing by more, and lose much on a busy machine."""
+    """Use one thread: more threads do not speed up networks this small, and slow down a busy machine."""
     torch.set_num_threads(1)

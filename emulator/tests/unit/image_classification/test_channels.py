@@ -1,4 +1,4 @@
-"""Channels: what is missing, wrong or broken is refused, and named."""
+"""Channels: missing, wrong and broken data is refused with a message that names it."""
 
 import struct
 import zlib
@@ -6,34 +6,35 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from sagelocal.containers.image_classification import images
 from sagelocal.containers.image_classification.channels import check, check_count, read
-from sagelocal.containers.image_classification.errors import CustomerError, LackingError
+from sagelocal.containers.image_classification.errors import CustomerError, UnsupportedError
 
-from .data import (
+from .examples import (
     IMAGE_CHANNELS,
     RECORD_CHANNELS,
     channel,
     hyperparameters,
     image_record,
     png,
-    put,
-    put_images,
-    put_list,
+    write,
+    write_images,
+    write_list,
 )
 
 
 @pytest.mark.parametrize("content_type", ["application/x-image", "image/png", "image/jpeg"])
-def test_images_come_with_lists(content_type: str) -> None:
+def test_image_channels_need_lists(content_type: str) -> None:
     assert check({name: channel(content_type) for name in IMAGE_CHANNELS}) is False
 
 
-def test_recordio_comes_without() -> None:
+def test_recordio_needs_no_lists() -> None:
     assert check(RECORD_CHANNELS) is True
 
 
 @pytest.mark.parametrize("name", IMAGE_CHANNELS)
-def test_a_missing_channel_is_named(name: str) -> None:
+def test_missing_channel_is_refused(name: str) -> None:
     # GIVEN
     config = {key: value for key, value in IMAGE_CHANNELS.items() if key != name}
     # WHEN / THEN
@@ -48,11 +49,14 @@ def test_a_missing_channel_is_named(name: str) -> None:
         ({"train": channel(None)}, "Channel 'train' has no content type"),
         ({"train_lst": channel(None)}, "Channel 'train_lst' has no content type"),
         ({"train": channel("text/csv")}, "Channel 'train' has content type 'text/csv'"),
-        ({"validation": channel("application/x-recordio")}, "Channels train and validation differ in content type"),
+        (
+            {"validation": channel("application/x-recordio")},
+            "Channels train and validation have different content types",
+        ),
     ],
     ids=["unknown", "no type", "no type of a list", "wrong type", "different types"],
 )
-def test_a_wrong_channel_is_named(changed: dict[str, dict[str, str]], reason: str) -> None:
+def test_wrong_channel_is_refused(changed: dict[str, dict[str, str]], reason: str) -> None:
     with pytest.raises(CustomerError, match=reason):
         check({**IMAGE_CHANNELS, **changed})
 
@@ -60,21 +64,24 @@ def test_a_wrong_channel_is_named(changed: dict[str, dict[str, str]], reason: st
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"train": channel("application/x-recordio", "Pipe")}, "stand-in .* has no Pipe mode, and channel 'train'"),
-        ({"model": channel("application/x-sagemaker-model")}, "stand-in .* has no channel 'model'"),
+        (
+            {"train": channel("application/x-recordio", "Pipe")},
+            "emulator's .* does not support Pipe mode, which channel 'train' uses",
+        ),
+        ({"model": channel("application/x-sagemaker-model")}, "emulator's .* does not support channel 'model'"),
     ],
     ids=["pipe", "model"],
 )
-def test_what_aws_alone_can_do_is_said_to_be_lacking(changed: dict[str, dict[str, str]], reason: str) -> None:
-    with pytest.raises(LackingError, match=reason):
+def test_unsupported_channel_is_refused(changed: dict[str, dict[str, str]], reason: str) -> None:
+    with pytest.raises(UnsupportedError, match=reason):
         check({**RECORD_CHANNELS, **changed})
 
 
-def test_a_list_names_images_and_classes(tmp_path: Path) -> None:
-    # GIVEN a class written as im2rec writes it, and a path below the channel
-    put(tmp_path / "train" / "deep" / "b.png", png(1))
-    put(tmp_path / "train" / "a.png", png(0))
-    put_list(tmp_path, "train", ["5\t1.000000\tdeep/b.png", "1000\t0\ta.png"])
+def test_list_contains_images_and_classes(tmp_path: Path) -> None:
+    # GIVEN a class in im2rec's format, and a path in a subfolder
+    write(tmp_path / "train" / "deep" / "b.png", png(1))
+    write(tmp_path / "train" / "a.png", png(0))
+    write_list(tmp_path, "train", ["5\t1.000000\tdeep/b.png", "1000\t0\ta.png"])
     # WHEN
     split = read(tmp_path, "train", hyperparameters(), packed=False)
     # THEN
@@ -82,9 +89,9 @@ def test_a_list_names_images_and_classes(tmp_path: Path) -> None:
     assert [image[0, 0].tolist() for image in split.images] == [[40, 200, 40], [200, 40, 40]]
 
 
-def test_one_file_of_recordio_is_read_and_no_more(tmp_path: Path) -> None:
+def test_exactly_one_recordio_file_is_read(tmp_path: Path) -> None:
     # GIVEN
-    put(tmp_path / "train" / "train-00000.rec", image_record(0, png(0)) + image_record(1, png(1)))
+    write(tmp_path / "train" / "train-00000.rec", image_record(0, png(0)) + image_record(1, png(1)))
     # WHEN
     split = read(tmp_path, "train", hyperparameters(), packed=True)
     # THEN
@@ -92,34 +99,34 @@ def test_one_file_of_recordio_is_read_and_no_more(tmp_path: Path) -> None:
     assert [image[0, 0].argmax() for image in split.images] == [0, 1]
 
     # WHEN / THEN
-    put(tmp_path / "train" / "train-00001.rec", image_record(1, png(1)))
-    with pytest.raises(CustomerError, match=r"The train channel must hold one \.rec file, and it holds 2"):
+    write(tmp_path / "train" / "train-00001.rec", image_record(1, png(1)))
+    with pytest.raises(CustomerError, match=r"The train channel must contain one \.rec file \(found 2\)"):
         read(tmp_path, "train", hyperparameters(), packed=True)
 
 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("0 0 0.png", "line 1 must be an index, a class and a path, parted by tabs"),
+        ("0 0 0.png", "line 1 must be an index, a class and a path, separated by tabs"),
         ("0\t0", "line 1 must be an index"),
         ("0\t0\t", "line 1 must be an index"),
         ("0\tbicycle\t0.png", "line 1 must be an index"),
         ("x\t0\t0.png", "line 1 must be an index"),
         ("0\t-1\t0.png", "line 1 has class -1"),
         ("0\t0.5\t0.png", "line 1 has class 0.5"),
-        ("0\t2\t0.png", r"0\.png in the train channel has class 2, and num_classes 2 allows 0 to 1"),
-        ("0\t0\t1\t0.png", "line 1 has 2 labels: more than one needs multi_label=1"),
+        ("0\t2\t0.png", r"0\.png in the train channel has class 2, but num_classes 2 allows 0 to 1"),
+        ("0\t0\t1\t0.png", "line 1 has 2 labels: more than one requires multi_label=1"),
         ("0\t0\tmissing.png", r"line 1 names missing\.png, which is not in the train channel"),
-        ("0\t0\t../validation/0.png", "which lies outside the channel"),
-        ("0\t0\t0.png\n0\t1\t1.png", "line 2 has index 0, which an earlier line has"),
+        ("0\t0\t../validation/0.png", "which is outside the channel"),
+        ("0\t0\t0.png\n0\t1\t1.png", "line 2 repeats index 0 of an earlier line"),
     ],
     ids=lambda value: value.replace("\t", " ").replace("\n", " ") if "\t" in value or value[0].isdigit() else "",
 )
-def test_a_wrong_line_of_a_list_is_named(tmp_path: Path, line: str, reason: str) -> None:
+def test_invalid_list_line_is_refused(tmp_path: Path, line: str, reason: str) -> None:
     # GIVEN
-    put_images(tmp_path, "train", 2)
-    put_images(tmp_path, "validation", 2)
-    put_list(tmp_path, "train", [line])
+    write_images(tmp_path, "train", 2)
+    write_images(tmp_path, "validation", 2)
+    write_list(tmp_path, "train", [line])
     # WHEN / THEN
     with pytest.raises(CustomerError, match=reason):
         read(tmp_path, "train", hyperparameters(), packed=False)
@@ -130,11 +137,11 @@ def _no_list(data: Path) -> None:
 
 
 def _two_lists(data: Path) -> None:
-    put(data / "train_lst" / "other.lst", b"")
+    write(data / "train_lst" / "other.lst", b"")
 
 
 def _empty_list(data: Path) -> None:
-    put_list(data, "train", [])
+    write_list(data, "train", [])
 
 
 def _no_images(data: Path) -> None:
@@ -145,15 +152,15 @@ def _no_images(data: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (_no_list, r"train_lst channel must hold one \.lst file, and it holds 0"),
-        (_two_lists, r"must hold one \.lst file, and it holds 2"),
+        (_no_list, r"train_lst channel must contain one \.lst file \(found 0\)"),
+        (_two_lists, r"must contain one \.lst file \(found 2\)"),
         (_empty_list, r"Empty \.lst file in train_lst channel"),
         (_no_images, "No image in train channel"),
     ],
 )
-def test_an_empty_channel_of_images_is_refused(tmp_path: Path, spoil: Callable[[Path], None], reason: str) -> None:
+def test_incomplete_image_channel_is_refused(tmp_path: Path, spoil: Callable[[Path], None], reason: str) -> None:
     # GIVEN
-    put_images(tmp_path, "train", 2)
+    write_images(tmp_path, "train", 2)
     spoil(tmp_path)
     # WHEN / THEN
     with pytest.raises(CustomerError, match=reason):
@@ -171,16 +178,16 @@ def test_an_empty_channel_of_images_is_refused(tmp_path: Path, spoil: Callable[[
     ],
     ids=["none", "empty", "broken", "class", "image"],
 )
-def test_a_wrong_channel_of_recordio_is_refused(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
+def test_invalid_recordio_channel_is_refused(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
     # GIVEN
-    put(tmp_path / "train" / name, content)
+    write(tmp_path / "train" / name, content)
     # WHEN / THEN
     with pytest.raises(CustomerError, match=reason):
         read(tmp_path, "train", hyperparameters(), packed=True)
 
 
 def late_profile() -> bytes:
-    """A PNG with an empty color profile behind its pixels, at which Pillow 13 raises IndexError."""
+    """Return a PNG with an empty color profile after its pixels, for which Pillow 13 raises IndexError."""
     end = png(0)[-12:]
     empty = struct.pack(">I", 0) + b"iCCP" + struct.pack(">I", zlib.crc32(b"iCCP"))
     return png(0).removesuffix(end) + empty + end
@@ -189,28 +196,28 @@ def late_profile() -> bytes:
 @pytest.mark.parametrize(
     "content", [b"", b"GIF89a", png(0)[:60], late_profile()], ids=["empty", "gif", "cut", "late profile"]
 )
-def test_an_image_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
+def test_broken_image_is_refused(tmp_path: Path, content: bytes) -> None:
     # GIVEN
-    put_images(tmp_path, "train", 2)
-    put(tmp_path / "train" / "1.png", content)
+    write_images(tmp_path, "train", 2)
+    write(tmp_path / "train" / "1.png", content)
     # WHEN / THEN
-    with pytest.raises(CustomerError, match=r"1\.png in the train channel is broken: no PNG or JPEG"):
+    with pytest.raises(CustomerError, match=r"1\.png in the train channel is broken: not a (readable )?PNG or JPEG"):
         read(tmp_path, "train", hyperparameters(), packed=False)
 
 
-def test_an_image_of_too_many_pixels_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_image_with_too_many_pixels_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     monkeypatch.setattr(images, "MAX_PIXELS", 16 * 16)
     # WHEN / THEN
     assert images.decode(png(0)).size == (16, 16)
-    with pytest.raises(images.ImageError, match="17 x 16 pixels, and 256 are allowed"):
+    with pytest.raises(images.ImageError, match="17 x 16 pixels exceed the limit of 256 pixels"):
         images.decode(png(0, width=17))
 
 
-def test_an_image_smaller_than_the_network_s_is_refused_unless_resized(tmp_path: Path) -> None:
+def test_too_small_image_is_refused_unless_resized(tmp_path: Path) -> None:
     # GIVEN
-    put(tmp_path / "train" / "0.png", png(0, width=30, height=15))
-    put_list(tmp_path, "train", ["0\t0\t0.png"])
+    write(tmp_path / "train" / "0.png", png(0, width=30, height=15))
+    write_list(tmp_path, "train", ["0\t0\t0.png"])
     # WHEN / THEN
     with pytest.raises(CustomerError, match=r"0\.png in the train channel has 30 x 15 pixels"):
         read(tmp_path, "train", hyperparameters(), packed=False)
@@ -218,11 +225,11 @@ def test_an_image_smaller_than_the_network_s_is_refused_unless_resized(tmp_path:
     assert image.shape == (20, 40, 3)
 
 
-def test_the_number_of_training_images_is_compared(tmp_path: Path) -> None:
+def test_wrong_num_training_samples_is_refused(tmp_path: Path) -> None:
     # GIVEN
-    put_images(tmp_path, "train", 7)
+    write_images(tmp_path, "train", 7)
     split = read(tmp_path, "train", hyperparameters(), packed=False)
     # WHEN / THEN
     check_count(split, hyperparameters(num_training_samples="7"))
-    with pytest.raises(CustomerError, match="num_training_samples is 8, and the train channel has 7 images"):
+    with pytest.raises(CustomerError, match="num_training_samples is 8, but the train channel has 7 images"):
         check_count(split, hyperparameters(num_training_samples="8"))

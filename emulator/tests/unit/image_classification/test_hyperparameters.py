@@ -1,7 +1,8 @@
-"""Hyperparameters: AWS's names and ranges, refused by name."""
+"""Hyperparameters: AWS's names, ranges, defaults and error messages."""
 
 import pytest
-from sagelocal.containers.image_classification.errors import CustomerError, LackingError
+
+from sagelocal.containers.image_classification.errors import CustomerError, UnsupportedError
 from sagelocal.containers.image_classification.hyperparameters import (
     CIFAR_DEPTHS,
     IMAGENET_DEPTHS,
@@ -20,7 +21,7 @@ INTEGERS = [
     "early_stopping_min_epochs",
     "early_stopping_patience",
 ]
-SHARES = [
+FRACTIONS = [
     "learning_rate",
     "lr_scheduler_factor",
     "momentum",
@@ -44,7 +45,7 @@ CHOICES = {
 }
 
 
-def test_what_is_not_given_is_as_aws_documents_it() -> None:
+def test_defaults_are_those_that_aws_documents() -> None:
     # WHEN
     found = parse(REQUIRED)
     # THEN
@@ -55,7 +56,7 @@ def test_what_is_not_given_is_as_aws_documents_it() -> None:
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-def test_two_are_required(name: str) -> None:
+def test_required_hyperparameter_must_be_given(name: str) -> None:
     # GIVEN
     given = {key: value for key, value in REQUIRED.items() if key != name}
     # WHEN / THEN
@@ -63,37 +64,37 @@ def test_two_are_required(name: str) -> None:
         parse(given)
 
 
-def test_an_unknown_name_is_refused() -> None:
+def test_unknown_hyperparameter_is_refused() -> None:
     with pytest.raises(CustomerError, match=r"not allowed \('augmentation type' was unexpected\)"):
         parse({**REQUIRED, "augmentation type": "crop"})
 
 
-def test_what_a_tuning_job_adds_is_passed_over() -> None:
+def test_tuning_objective_is_ignored() -> None:
     assert parse({**REQUIRED, "_tuning_objective_metric": "validation:accuracy"}) == parse(REQUIRED)
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "", "ten"])
 @pytest.mark.parametrize("name", INTEGERS)
-def test_a_count_is_a_positive_integer(name: str, value: str) -> None:
+def test_integer_must_be_positive(name: str, value: str) -> None:
     with pytest.raises(CustomerError, match=f"The value '{value}' is not valid for the '{name}' hyperparameter"):
         parse({**REQUIRED, name: value})
 
 
 @pytest.mark.parametrize("value", ["-0.1", "1.1", "nan", "fast"])
-@pytest.mark.parametrize("name", SHARES)
-def test_a_share_lies_between_0_and_1(name: str, value: str) -> None:
+@pytest.mark.parametrize("name", FRACTIONS)
+def test_fraction_must_be_between_0_and_1(name: str, value: str) -> None:
     with pytest.raises(CustomerError, match=f"The value '{value}' is not valid for the '{name}' hyperparameter"):
         parse({**REQUIRED, name: value})
 
 
 @pytest.mark.parametrize("value", ["0", "0.5", "1"])
-@pytest.mark.parametrize("name", SHARES)
-def test_both_ends_of_a_share_are_allowed(name: str, value: str) -> None:
+@pytest.mark.parametrize("name", FRACTIONS)
+def test_fraction_may_be_0_or_1(name: str, value: str) -> None:
     assert getattr(parse({**REQUIRED, name: value}), name) == float(value)
 
 
 @pytest.mark.parametrize("name", CHOICES)
-def test_a_choice_is_one_of_its_values(name: str) -> None:
+def test_choice_must_be_one_of_the_documented_values(name: str) -> None:
     # WHEN / THEN
     for value in CHOICES[name]:
         assert str(getattr(parse({**REQUIRED, name: value}), name)) == value
@@ -102,7 +103,7 @@ def test_a_choice_is_one_of_its_values(name: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["1", "0", "two"])
-def test_top_k_is_larger_than_1(value: str) -> None:
+def test_top_k_must_be_greater_than_1(value: str) -> None:
     with pytest.raises(CustomerError, match="'top_k'"):
         parse({**REQUIRED, "top_k": value})
 
@@ -110,27 +111,27 @@ def test_top_k_is_larger_than_1(value: str) -> None:
 @pytest.mark.parametrize(
     "value", ["224", "3,224", "3,0,224", "3,224,-1", "3,224,224,1", "a,b,c", ""], ids=lambda value: value or "empty"
 )
-def test_a_shape_is_channels_height_and_width(value: str) -> None:
+def test_invalid_image_shape_is_refused(value: str) -> None:
     with pytest.raises(CustomerError, match="'image_shape'"):
         parse({**REQUIRED, "image_shape": value})
 
 
-def test_a_shape_may_have_spaces() -> None:
+def test_image_shape_may_contain_spaces() -> None:
     assert parse({**REQUIRED, "image_shape": "3, 64, 48"}).image_shape == (3, 64, 48)
 
 
 @pytest.mark.parametrize("value", ["", "0", "ten", "10,5", "5,5", "5,"], ids=lambda value: value or "empty")
-def test_the_steps_of_the_learning_rate_increase(value: str) -> None:
+def test_lr_scheduler_step_must_increase(value: str) -> None:
     with pytest.raises(CustomerError, match="'lr_scheduler_step'"):
         parse({**REQUIRED, "lr_scheduler_step": value})
 
 
-def test_the_steps_of_the_learning_rate_are_numbers_of_epochs() -> None:
+def test_lr_scheduler_step_is_a_list_of_epochs() -> None:
     assert parse({**REQUIRED, "lr_scheduler_step": "10,20"}).lr_scheduler_step == (10, 20)
 
 
 @pytest.mark.parametrize("depth", CIFAR_DEPTHS)
-def test_a_network_for_small_images_takes_no_large_ones(depth: int) -> None:
+def test_cifar_depth_refuses_large_images(depth: int) -> None:
     # WHEN / THEN
     assert parse({**REQUIRED, "num_layers": str(depth), "image_shape": "3,32,32"}).num_layers == depth
     for shape in ("3,33,32", "3,32,33", "3,224,224"):
@@ -139,24 +140,24 @@ def test_a_network_for_small_images_takes_no_large_ones(depth: int) -> None:
 
 
 @pytest.mark.parametrize("depth", IMAGENET_DEPTHS)
-def test_a_network_for_large_images_takes_none_of_28_pixels(depth: int) -> None:
+def test_imagenet_depth_refuses_images_of_28_pixels(depth: int) -> None:
     # WHEN / THEN
     assert parse({**REQUIRED, "num_layers": str(depth), "image_shape": "3,32,32"}).num_layers == depth
     with pytest.raises(CustomerError, match=f"num_layers {depth} is for images of more than 28 pixels"):
         parse({**REQUIRED, "num_layers": str(depth), "image_shape": "3,28,28"})
 
 
-def test_a_batch_has_no_more_images_than_there_are() -> None:
+def test_batch_must_not_exceed_the_training_images() -> None:
     # WHEN / THEN
     assert parse({**REQUIRED, "mini_batch_size": "1000"}).mini_batch_size == 1000
     with pytest.raises(CustomerError, match="bigger or equal to the mini_batch_size"):
         parse({**REQUIRED, "mini_batch_size": "1001"})
 
 
-def test_a_checkpoint_comes_within_the_epochs() -> None:
+def test_checkpoint_frequency_must_not_exceed_epochs() -> None:
     # WHEN / THEN
     assert parse({**REQUIRED, "epochs": "5", "checkpoint_frequency": "5"}).checkpoint_frequency == 5
-    with pytest.raises(CustomerError, match="checkpoint_frequency 6 must be no greater than epochs 5"):
+    with pytest.raises(CustomerError, match="checkpoint_frequency 6 must not be greater than epochs 5"):
         parse({**REQUIRED, "epochs": "5", "checkpoint_frequency": "6"})
 
 
@@ -165,21 +166,23 @@ def test_a_checkpoint_comes_within_the_epochs() -> None:
     [{"num_layers": "20", "image_shape": "3,32,32"}, {"num_layers": "18", "image_shape": "3,32,32"}],
     ids=["depth", "shape"],
 )
-def test_pretrained_weights_are_those_of_imagenet(given: dict[str, str]) -> None:
-    with pytest.raises(CustomerError, match=r"use_pretrained_model=1 needs num_layers of 18, .* and image_shape 3,224"):
+def test_pretrained_model_requires_imagenet_depth_and_shape(given: dict[str, str]) -> None:
+    with pytest.raises(
+        CustomerError, match=r"use_pretrained_model=1 requires num_layers of 18, .* and image_shape 3,224"
+    ):
         parse({**REQUIRED, "use_pretrained_model": "1", **given})
 
 
 @pytest.mark.parametrize(
     ("name", "value"), [("use_pretrained_model", "1"), ("multi_label", "1"), ("image_shape", "1,64,64")]
 )
-def test_what_aws_alone_can_do_is_valid_and_said_to_be_lacking(name: str, value: str) -> None:
+def test_unsupported_hyperparameter_is_valid_but_refused(name: str, value: str) -> None:
     # GIVEN
     found = parse({**REQUIRED, name: value})
     # WHEN / THEN
-    with pytest.raises(LackingError, match=f"the emulator's stand-in .* {name}"):
+    with pytest.raises(UnsupportedError, match=f"the emulator's image-classification does not support .*{name}"):
         check_supported(found)
 
 
-def test_a_usual_job_is_supported() -> None:
+def test_typical_job_is_supported() -> None:
     check_supported(parse({**REQUIRED, "num_layers": "18", "image_shape": "3,32,32"}))

@@ -1,17 +1,27 @@
-"""Networks: as deep as they are called, and of He et al.'s size."""
+"""Networks: depth, number of parameters and shapes, on PyTorch's meta device, which computes only shapes."""
+
+from collections.abc import Iterator
 
 import pytest
 import torch
+from torch import nn
+
 from sagelocal.containers.image_classification.hyperparameters import CIFAR_DEPTHS, IMAGENET_DEPTHS
 from sagelocal.containers.image_classification.network import ResNet
-from torch import nn
+
+
+@pytest.fixture(autouse=True)
+def meta_device() -> Iterator[None]:
+    """Create networks and data without allocating or initializing their values."""
+    with torch.device("meta"):
+        yield
 
 
 @pytest.mark.parametrize("depth", [*CIFAR_DEPTHS, 18, 34, 50, 101])
-def test_a_network_has_as_many_layers_as_it_is_called_by(depth: int) -> None:
+def test_number_of_layers_is_the_depth(depth: int) -> None:
     # WHEN
     network = ResNet(num_layers=depth, image_shape=(3, 32, 32), num_classes=2)
-    # THEN the layers that hold weights, without the shortcuts'
+    # THEN it counts the layers with weights, except shortcuts
     weights = [
         name
         for name, module in network.named_modules()
@@ -20,7 +30,7 @@ def test_a_network_has_as_many_layers_as_it_is_called_by(depth: int) -> None:
     assert len(weights) == depth
 
 
-def test_resnet_20_has_the_parameters_of_its_paper() -> None:
+def test_resnet_20_has_the_published_number_of_parameters() -> None:
     # WHEN
     network = ResNet(num_layers=20, image_shape=(3, 32, 32), num_classes=10)
     # THEN 0.27 million (He et al. 2015, table 6)
@@ -32,7 +42,7 @@ def test_resnet_20_has_the_parameters_of_its_paper() -> None:
     [(20, (3, 16, 16)), (18, (3, 32, 32)), (18, (3, 64, 48)), (50, (3, 33, 33))],
     ids=["cifar", "imagenet, small", "imagenet", "bottleneck"],
 )
-def test_a_network_answers_once_a_class(depth: int, shape: tuple[int, int, int]) -> None:
+def test_network_returns_one_logit_per_class(depth: int, shape: tuple[int, int, int]) -> None:
     # GIVEN
     network = ResNet(num_layers=depth, image_shape=shape, num_classes=5).eval()
     # WHEN / THEN
@@ -41,10 +51,10 @@ def test_a_network_answers_once_a_class(depth: int, shape: tuple[int, int, int])
 
 
 @pytest.mark.parametrize(("size", "left"), [(32, 4), (64, 2)])
-def test_small_images_are_not_reduced_at_the_start(size: int, left: int) -> None:
+def test_small_images_are_not_downsampled_by_the_stem(size: int, left: int) -> None:
     # GIVEN
     network = ResNet(num_layers=IMAGENET_DEPTHS[0], image_shape=(3, size, size), num_classes=2).eval()
-    # WHEN all but the pooling over what is left
+    # WHEN all layers before the global pooling run
     with torch.inference_mode():
         features = network.body[:-2](torch.zeros(1, 3, size, size))
     # THEN

@@ -1,16 +1,17 @@
-"""RecordIO: what im2rec writes is read, anything else is refused."""
+"""RecordIO: files by im2rec are read, invalid files are refused."""
 
 import struct
 from pathlib import Path
 
 import pytest
+
 from sagelocal.containers.image_classification.recordio import MAGIC, LabelledImage, RecordError, read
 
-from .data import image_record, record
+from .examples import image_record, record
 
 
-def test_records_are_read_in_their_order(tmp_path: Path) -> None:
-    # GIVEN contents of every remainder by four
+def test_records_are_read_in_order(tmp_path: Path) -> None:
+    # GIVEN contents that need every possible padding
     path = tmp_path / "train.rec"
     path.write_bytes(b"".join(image_record(row % 3, b"x" * row, row=row) for row in range(9)))
     # WHEN
@@ -19,7 +20,7 @@ def test_records_are_read_in_their_order(tmp_path: Path) -> None:
     assert found == [LabelledImage((row % 3,), b"x" * row) for row in range(9)]
 
 
-def test_several_labels_follow_the_header(tmp_path: Path) -> None:
+def test_several_labels_are_read(tmp_path: Path) -> None:
     # GIVEN
     path = tmp_path / "train.rec"
     path.write_bytes(record(struct.pack("<IfQQ", 2, 0, 7, 0) + struct.pack("<2f", 1, 4) + b"image"))
@@ -27,8 +28,8 @@ def test_several_labels_follow_the_header(tmp_path: Path) -> None:
     assert list(read(path)) == [LabelledImage((1, 4), b"image")]
 
 
-def test_a_record_that_holds_the_magic_number_is_put_together(tmp_path: Path) -> None:
-    # GIVEN content that the writer splits where the number stands
+def test_record_that_contains_the_magic_number_is_joined(tmp_path: Path) -> None:
+    # GIVEN content that the writer splits at the magic number
     content = struct.pack("<IfQQ", 0, 1, 0, 0) + b"1234" + MAGIC + b"5678" + MAGIC + b"90"
     pieces = content.split(MAGIC)
     assert len(pieces) == 3
@@ -51,15 +52,15 @@ def test_a_record_that_holds_the_magic_number_is_put_together(tmp_path: Path) ->
         (image_record(0, b"image") + b"abc", "does not begin with RecordIO's magic number"),
         (image_record(0, b"image")[:-8], "ends within a record"),
         (MAGIC + struct.pack("<I", 1 << 29 | 4) + b"abcd", "ends within a record"),
-        (MAGIC + struct.pack("<I", 2 << 29 | 4) + b"abcd", "not in their order"),
-        (MAGIC + struct.pack("<I", 1 << 29 | 4) + b"abcd" + image_record(0, b"image"), "not in their order"),
-        (MAGIC + struct.pack("<I", 7 << 29 | 4) + b"abcd", "not in their order"),
-        (record(b"short"), "too short to hold an image"),
+        (MAGIC + struct.pack("<I", 2 << 29 | 4) + b"abcd", "not in order"),
+        (MAGIC + struct.pack("<I", 1 << 29 | 4) + b"abcd" + image_record(0, b"image"), "not in order"),
+        (MAGIC + struct.pack("<I", 7 << 29 | 4) + b"abcd", "not in order"),
+        (record(b"short"), "too short to contain an image"),
         (record(struct.pack("<IfQQ", 9, 0, 0, 0)), "too short for its labels"),
     ],
     ids=["png", "rest", "cut", "first alone", "middle first", "whole after first", "flag", "short", "labels"],
 )
-def test_what_is_no_recordio_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_invalid_file_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     # GIVEN
     path = tmp_path / "train.rec"
     path.write_bytes(content)

@@ -1,15 +1,16 @@
-"""The archives that jobs leave and endpoints take."""
+"""Archives of models and job outputs."""
 
 import io
 import tarfile
 from pathlib import Path
 
 import pytest
+
 from sagelocal.services.sagemaker.archives import ArchiveError, pack, unpack
 
 
 def archive(name: str, *, kind: bytes = tarfile.REGTYPE, link: str = "") -> io.BytesIO:
-    """An archive of one member."""
+    """Return an archive with one member."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as made:
         member = tarfile.TarInfo(name)
@@ -19,7 +20,7 @@ def archive(name: str, *, kind: bytes = tarfile.REGTYPE, link: str = "") -> io.B
     return stream
 
 
-def test_what_is_packed_is_unpacked(tmp_path: Path) -> None:
+def test_packed_folder_is_unpacked(tmp_path: Path) -> None:
     # GIVEN
     source, target = tmp_path / "source", tmp_path / "target"
     (source / "code").mkdir(parents=True)
@@ -35,7 +36,7 @@ def test_what_is_packed_is_unpacked(tmp_path: Path) -> None:
     assert (target / "code" / "inference.py").read_text() == "pass\n"
 
 
-def test_an_empty_folder_is_an_empty_archive(tmp_path: Path) -> None:
+def test_empty_folder_becomes_an_empty_archive(tmp_path: Path) -> None:
     # WHEN
     packed = pack(tmp_path)
     # THEN
@@ -54,7 +55,7 @@ def test_an_empty_folder_is_an_empty_archive(tmp_path: Path) -> None:
     ],
     ids=["parent", "link", "device", "no archive", "cut short"],
 )
-def test_what_cannot_be_trusted_is_refused(tmp_path: Path, stream: io.BytesIO) -> None:
+def test_invalid_or_unsafe_archive_is_refused(tmp_path: Path, stream: io.BytesIO) -> None:
     # GIVEN
     folder = tmp_path / "model"
     folder.mkdir()

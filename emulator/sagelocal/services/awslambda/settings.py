@@ -1,0 +1,70 @@
+"""Settings of functions and event source mappings that Terraform writes and moto does not store."""
+
+from typing import Any
+
+from moto.awslambda import models
+from moto.logs.models import LogsBackend
+
+from sagelocal.core.patching import add, replace
+
+
+def install() -> None:
+    """Store dead-letter targets, log settings and the function ARN of an event source mapping."""
+    _store_settings()
+    _store_mapped_arn()
+    # moto deep-copies a function when it publishes a version, including all logs. Without this patch the version has
+    # its own copy of the logs, and the copy fails while another thread writes a log event.
+    add(LogsBackend, "__deepcopy__", lambda backend, memo: backend)
+
+
+def _store_settings() -> None:
+    def create(function: Any, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1) -> None:
+        create_original(function, account_id, spec, region, version)
+        _set(function, spec)
+
+    def get_configuration(function: Any, on_create: bool = False) -> dict[str, Any]:
+        configuration: dict[str, Any] = get_original(function, on_create)
+        configuration["LoggingConfig"] = function.logging
+        if function.dead_letters and function.dead_letters.get("TargetArn"):
+            configuration["DeadLetterConfig"] = function.dead_letters
+        return configuration
+
+    def update_configuration(function: Any, config_updates: dict[str, Any]) -> dict[str, Any]:
+        _set(function, {"DeadLetterConfig": function.dead_letters, "LoggingConfig": function.logging, **config_updates})
+        configuration: dict[str, Any] = update_original(function, config_updates)
+        return configuration
+
+    create_original = replace(
+        models.LambdaFunction, "__init__", create, parameters=("account_id", "spec", "region", "version")
+    )
+    get_original = replace(models.LambdaFunction, "get_configuration", get_configuration, parameters=("on_create",))
+    update_original = replace(
+        models.LambdaFunction, "update_configuration", update_configuration, parameters=("config_updates",)
+    )
+
+
+def _set(function: Any, spec: dict[str, Any]) -> None:
+    """Store the dead-letter target and the log settings of a request; only the JSON format has log levels."""
+    function.dead_letters = spec.get("DeadLetterConfig")
+    config = spec.get("LoggingConfig") or {}
+    log_format = config.get("LogFormat", "Text")
+    levels = {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"} if log_format == "JSON" else {}
+    function.logs_group_name = config.get("LogGroup", function.logs_group_name)
+    function.logging = {**levels, **config, "LogFormat": log_format, "LogGroup": function.logs_group_name}
+
+
+def _store_mapped_arn() -> None:
+    """Return the function ARN of the request, as AWS does; moto resolves an alias to a version."""
+
+    def create(mapping: Any, spec: dict[str, Any]) -> None:
+        create_original(mapping, spec)
+        mapping.requested_function = spec["FunctionName"]
+
+    def get_configuration(mapping: Any) -> dict[str, Any]:
+        configuration: dict[str, Any] = get_original(mapping)
+        if mapping.requested_function.startswith("arn:"):
+            configuration["FunctionArn"] = mapping.requested_function
+        return configuration
+
+    create_original = replace(models.EventSourceMapping, "__init__", create, parameters=("spec",))
+    get_original = replace(models.EventSourceMapping, "get_configuration", get_configuration)

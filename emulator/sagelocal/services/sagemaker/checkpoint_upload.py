@@ -1,0 +1,77 @@
+"""Upload of checkpoints to S3 while a training job runs, so that an interrupted job can resume.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html
+"""
+
+import contextlib
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sagelocal.services.sagemaker.s3_transfer import split_uri
+
+INTERVAL = 0.5  # seconds between two scans of the folders
+
+
+class CheckpointUpload:
+    """Uploads new and changed files of the hosts' checkpoint folders until it is closed.
+
+    Parameters
+    ----------
+    s3
+        S3 client.
+    folders
+        The checkpoint folder of each host.
+    uri
+        S3 prefix for the files.
+    """
+
+    def __init__(self, s3: Any, folders: Sequence[Path], uri: str) -> None:
+        self._s3 = s3
+        self._folders = folders
+        self._bucket, prefix = split_uri(uri)
+        self._prefix = f"{prefix.rstrip('/')}/".lstrip("/")
+        self._uploaded = dict(self._scan())  # files that exist before the job starts were downloaded from S3
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Upload the remaining changes and stop.
+
+        Raises
+        ------
+        ClientError
+            If S3 refuses a file.
+        """
+        self._closed.set()
+        self._thread.join()
+        self._upload_changes()
+
+    def _run(self) -> None:
+        while not self._closed.wait(INTERVAL):
+            try:
+                self._upload_changes()
+            except (ClientError, BotoCoreError) as error:
+                # the next scan tries again, and close() raises
+                print(f"checkpoints are not in S3 yet: {error}", file=sys.stderr)
+
+    def _upload_changes(self) -> None:
+        for path, (folder, stamp) in self._scan():
+            if self._uploaded.get(path) != (folder, stamp):
+                with contextlib.suppress(FileNotFoundError):  # the container may have renamed or deleted it
+                    key = self._prefix + path.relative_to(folder).as_posix()
+                    self._s3.put_object(Bucket=self._bucket, Key=key, Body=path.read_bytes())
+                    self._uploaded[path] = (folder, stamp)
+
+    def _scan(self) -> Iterator[tuple[Path, tuple[Path, int]]]:
+        """Yield each file with its checkpoint folder and modification time."""
+        for folder in self._folders:
+            for path in sorted(folder.rglob("*")):
+                with contextlib.suppress(FileNotFoundError):
+                    if path.is_file():
+                        yield path, (folder, path.stat().st_mtime_ns)

@@ -1,0 +1,122 @@
+"""The search of a tuning job: random, grid, or Bayesian by optuna."""
+
+import math
+from collections.abc import Mapping
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import optuna
+
+from sagelocal.services.sagemaker.errors import InvalidRequestError
+
+STRATEGIES = ("Bayesian", "Random", "Grid")
+SCALING_TYPES = {"Auto", "Linear", "Logarithmic", "ReverseLogarithmic"}
+
+
+class Search:
+    """The trials of one tuning job.
+
+    Parameters
+    ----------
+    config
+        `HyperParameterTuningJobConfig`: strategy, ranges, objective and seed.
+
+    Raises
+    ------
+    InvalidRequestError
+        If a range is empty or does not fit its scaling type, or the strategy is not supported or does not fit.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._ranges = _ranges(config.get("ParameterRanges") or {})
+        strategy, seed = config["Strategy"], config.get("RandomSeed")
+        if strategy not in STRATEGIES:
+            raise InvalidRequestError(f"the emulator does not support strategy {strategy}: use {', '.join(STRATEGIES)}")
+        if strategy == "Grid" and not all(isinstance(each, _Categories) for each in self._ranges.values()):
+            raise InvalidRequestError("Grid search is only supported for categorical parameters.")
+        objective = config["HyperParameterTuningJobObjective"]["Type"]
+        self._optuna = _import_optuna()
+        self._study = self._optuna.create_study(direction=objective.lower(), sampler=self._sampler(strategy, seed))
+        self._trials: dict[str, optuna.Trial] = {}
+        if strategy == "Grid":
+            names = list(self._ranges)
+            for values in product(*(each.values for each in self._ranges.values() if isinstance(each, _Categories))):
+                self._study.enqueue_trial(dict(zip(names, values, strict=True)))
+
+    @property
+    def size(self) -> int | None:
+        """The number of combinations; None if it is unlimited."""
+        sizes = [len(each.values) if isinstance(each, _Categories) else math.inf for each in self._ranges.values()]
+        count = math.prod(sizes)
+        return None if count == math.inf else int(count)
+
+    def suggest(self, name: str) -> dict[str, str]:
+        """Return the hyperparameters for the training job with a name."""
+        trial = self._trials[name] = self._study.ask()
+        return {key: each.suggest(trial, key) for key, each in self._ranges.items()}
+
+    def record(self, name: str, value: float | None) -> None:
+        """Record the objective value of a training job; None if the job failed."""
+        states = self._optuna.trial.TrialState
+        state = states.FAIL if value is None else states.COMPLETE
+        self._study.tell(self._trials.pop(name), value, state=state)
+
+    def _sampler(self, strategy: str, seed: int | None) -> Any:
+        samplers = self._optuna.samplers
+        if strategy != "Bayesian":
+            return samplers.RandomSampler(seed=seed)
+        # constant_liar avoids trying again what a parallel job is trying
+        return samplers.TPESampler(seed=seed, constant_liar=True, n_startup_trials=3)
+
+
+def _import_optuna() -> Any:
+    """Import optuna, which is slow to import and which only the extra `tuning` installs."""
+    try:
+        import optuna
+    except ModuleNotFoundError:
+        raise NotImplementedError("tuning jobs need optuna; run `pip install 'sagelocal[tuning]'`") from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
+
+
+class _Categories:
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.values: list[str] = given["Values"]
+
+    def suggest(self, trial: "optuna.Trial", name: str) -> str:
+        return str(trial.suggest_categorical(name, self.values))
+
+
+class _Numbers:
+    def __init__(self, given: Mapping[str, Any], *, whole: bool) -> None:
+        self._name, self._whole = given["Name"], whole
+        self._low, self._high = (float(given[end]) for end in ("MinValue", "MaxValue"))
+        self._scale = given.get("ScalingType", "Auto")
+        if not self._low < self._high:
+            raise InvalidRequestError(f"MinValue of {self._name} must be less than its MaxValue")
+        if self._scale not in SCALING_TYPES:
+            raise InvalidRequestError(f"ScalingType of {self._name} must be one of {', '.join(sorted(SCALING_TYPES))}")
+        if self._scale == "Logarithmic" and self._low <= 0:
+            raise InvalidRequestError(f"Logarithmic scaling of {self._name} requires values greater than 0")
+        if self._scale == "ReverseLogarithmic" and (whole or not self._low >= 0 or not self._high < 1):
+            raise InvalidRequestError(f"ReverseLogarithmic scaling of {self._name} requires values from 0 to below 1")
+
+    def suggest(self, trial: "optuna.Trial", name: str) -> str:
+        logarithmic = self._scale == "Logarithmic"
+        if self._whole:
+            return str(trial.suggest_int(name, int(self._low), int(self._high), log=logarithmic))
+        if self._scale == "ReverseLogarithmic":
+            return repr(1 - trial.suggest_float(name, 1 - self._high, 1 - self._low, log=True))
+        return repr(trial.suggest_float(name, self._low, self._high, log=logarithmic))
+
+
+def _ranges(given: Mapping[str, Any]) -> dict[str, _Categories | _Numbers]:
+    ranges: dict[str, _Categories | _Numbers] = {
+        **{each["Name"]: _Numbers(each, whole=True) for each in given.get("IntegerParameterRanges") or []},
+        **{each["Name"]: _Numbers(each, whole=False) for each in given.get("ContinuousParameterRanges") or []},
+        **{each["Name"]: _Categories(each) for each in given.get("CategoricalParameterRanges") or []},
+    }
+    if not ranges:
+        raise InvalidRequestError("ParameterRanges must have at least one range")
+    return ranges

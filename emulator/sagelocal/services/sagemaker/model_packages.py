@@ -1,0 +1,153 @@
+"""Model packages: operations that moto lacks, and the container of a model or its model package."""
+
+import re
+import threading
+from typing import Any
+
+from moto.core.responses import EmptyResult
+from moto.sagemaker.exceptions import AWSValidationException, ConflictException, ValidationError
+from moto.sagemaker.models import ModelPackage, SageMakerModelBackend
+from moto.sagemaker.responses import SageMakerResponse
+
+from sagelocal.core.patching import add, replace
+from sagelocal.services.sagemaker.errors import HostingError
+
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html
+METADATA_PATTERN = re.compile(r"[\w .:/=+@-]+")
+
+
+def container_of(backend: SageMakerModelBackend, model_name: str) -> dict[str, Any]:
+    """Return `Image`, `ModelDataUrl` and `Environment` of a model or of the model package that it uses.
+
+    Raises
+    ------
+    HostingError
+        If the model or its package does not exist, or the model has several containers.
+    """
+    model = backend._models.get(model_name)
+    if model is None:
+        raise HostingError(f"Could not find model {model_name}.")
+    if len(model.containers) > 1:
+        raise HostingError(
+            f"Model {model_name} has {len(model.containers)} containers, but the emulator does not support inference "
+            "pipelines: use one container."
+        )
+    container: dict[str, Any] = model.primary_container or model.containers[0]
+    if not container.get("ModelPackageName"):
+        return container
+    try:
+        package = backend.describe_model_package(container["ModelPackageName"])
+    except ValidationError as error:
+        raise HostingError(str(error.message)) from error
+    packaged: dict[str, Any] = package.inference_specification["Containers"][0]
+    environment = {**(packaged.get("Environment") or {}), **(container.get("Environment") or {})}
+    return {**packaged, "Environment": environment}
+
+
+def install() -> None:
+    """Fix version numbers and add the operations that moto lacks."""
+    last_versions: dict[tuple[str, str, str], int] = {}  # by account, region and group
+    _number_versions(last_versions)
+    _install_groups(last_versions)
+    add(SageMakerResponse, "delete_model_package", _delete_model_package)
+    for name in ("create_model_package", "update_model_package"):
+        _check_metadata(name)
+
+
+def _check_metadata(name: str) -> None:
+    """Refuse invalid metadata properties like AWS; neither botocore nor moto checks them."""
+
+    def check(self: SageMakerResponse) -> Any:
+        for key, value in (self._get_param("CustomerMetadataProperties") or {}).items():
+            for text, most in ((key, 128), (value, 256)):
+                if not METADATA_PATTERN.fullmatch(text) or len(text) > most:
+                    raise AWSValidationException(
+                        f"1 validation error detected: Value '{text}' at 'customerMetadataProperties' failed to "
+                        f"satisfy constraint: Member must have length from 1 to {most}, and must satisfy regular "
+                        rf"expression pattern: ([\p{{L}}\p{{Z}}\p{{N}}_.:\/=+\-@]*)${{1,{most}}}"
+                    )
+        return original(self)
+
+    original = replace(SageMakerResponse, name, check)
+
+
+def _number_versions(last_versions: dict[tuple[str, str, str], int]) -> None:
+    """Never reuse the number of a deleted version: moto derives the next number from the count of versions."""
+    numbering = threading.Lock()
+
+    def create(self: ModelPackage, *, model_package_version: int | None, **given: Any) -> None:
+        if model_package_version is not None:
+            key = (given["account_id"], given["region_name"], given["model_package_group_name"])
+            with numbering:
+                model_package_version = last_versions[key] = last_versions.get(key, 0) + 1
+        original(self, model_package_version=model_package_version, **given)
+
+    original = replace(ModelPackage, "__init__", create, parameters=_PACKAGE_PARAMETERS)
+
+
+def _install_groups(last_versions: dict[tuple[str, str, str], int]) -> None:
+    def create_model_package_group(
+        self: SageMakerModelBackend,
+        model_package_group_name: str,
+        model_package_group_description: str,
+        tags: list[dict[str, str]] | None = None,
+    ) -> str:
+        if model_package_group_name in self.model_package_groups:
+            arn = self.model_package_groups[model_package_group_name].arn
+            raise ValidationError(f"Model Package Group already exists: {arn}")
+        arn = create(self, model_package_group_name, model_package_group_description, tags)
+        return str(arn)
+
+    def delete_model_package_group(self: SageMakerResponse) -> EmptyResult:
+        backend = self.sagemaker_backend
+        name = self._get_param("ModelPackageGroupName").rpartition("/")[2]
+        group = backend.describe_model_package_group(name)
+        if any(package.model_package_group_name == name for package in backend.model_packages.values()):
+            raise ConflictException(
+                f"Model Package Group cannot be deleted because it still contains Model Packages: {group.arn}"
+            )
+        del backend.model_package_groups[name]
+        last_versions.pop((backend.account_id, backend.region_name, name), None)
+        return EmptyResult()
+
+    create = replace(
+        SageMakerModelBackend,
+        "create_model_package_group",
+        create_model_package_group,
+        parameters=("model_package_group_name", "model_package_group_description", "tags"),
+    )
+    add(SageMakerResponse, "delete_model_package_group", delete_model_package_group)
+
+
+def _delete_model_package(self: SageMakerResponse) -> EmptyResult:
+    backend = self.sagemaker_backend
+    package = backend.describe_model_package(self._get_param("ModelPackageName"))
+    backend.model_packages.pop(package.arn)
+    return EmptyResult()
+
+
+_PACKAGE_PARAMETERS = (
+    "model_package_name",
+    "model_package_group_name",
+    "model_package_version",
+    "model_package_description",
+    "inference_specification",
+    "source_algorithm_specification",
+    "validation_specification",
+    "certify_for_marketplace",
+    "model_approval_status",
+    "metadata_properties",
+    "model_metrics",
+    "approval_description",
+    "customer_metadata_properties",
+    "drift_check_baselines",
+    "domain",
+    "task",
+    "sample_payload_url",
+    "additional_inference_specifications",
+    "client_token",
+    "region_name",
+    "account_id",
+    "model_package_type",
+    "tags",
+)

@@ -1,0 +1,162 @@
+"""Downloads from S3 to a container's folders, and uploads of archives."""
+
+import io
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from sagelocal.services.sagemaker.archives import pack, unpack
+
+CONNECTIONS = 8
+
+T = TypeVar("T")
+
+
+class MissingObjectError(Exception):
+    """There is no object at an S3 URI."""
+
+
+class DataSourceError(Exception):
+    """A data source is not emulated, its manifest is invalid, or a key would be written outside the folder."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One host's shard of a channel with S3DataDistributionType ShardedByS3Key: every `count`-th key from `index`."""
+
+    index: int = 0
+    count: int = 1
+
+    def select(self, names: Sequence[T]) -> Sequence[T]:
+        """Return the names in this shard."""
+        return names[self.index :: self.count]
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Split `s3://bucket/key` into bucket and key."""
+    bucket, _, key = uri.partition("://")[2].partition("/")
+    return bucket, key
+
+
+def list_keys(s3: Any, uri: str) -> list[str]:
+    """List the keys with a prefix, without folder markers."""
+    bucket, prefix = split_uri(uri)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    return [key for key in keys if not key.endswith("/")]
+
+
+def download_source(s3: Any, source: Mapping[str, Any], folder: Path, shard: Shard) -> None:
+    """Download an `S3DataSource`, a prefix or a manifest; if it is sharded, only the host's shard.
+
+    Raises
+    ------
+    MissingObjectError
+        If an object is missing.
+    DataSourceError
+        If the S3DataType is not emulated, the manifest is invalid, or a key contains `..`.
+    """
+    kind = source.get("S3DataType", "S3Prefix")
+    wanted = shard if source.get("S3DataDistributionType") == "ShardedByS3Key" else Shard()
+    if kind == "S3Prefix":
+        download(s3, source["S3Uri"], folder, wanted)
+    elif kind == "ManifestFile":
+        _download_manifest(s3, source["S3Uri"], folder, wanted)
+    else:
+        raise DataSourceError(f"the emulator does not support S3DataType {kind}: use S3Prefix or ManifestFile")
+
+
+def download(s3: Any, uri: str, folder: Path, shard: Shard = Shard()) -> None:
+    """Download every object with a prefix, with the file names that SageMaker's File mode uses.
+
+    Raises
+    ------
+    MissingObjectError
+        If there is none.
+    DataSourceError
+        If a key contains `..`.
+    """
+    bucket, prefix = split_uri(uri)
+    keys = list_keys(s3, uri)
+    if not keys:
+        raise MissingObjectError(f'No S3 objects found under S3 URL "{uri}" given in input data source.')
+    base = base_prefix(prefix, keys)
+    _fetch(s3, bucket, {key: key.removeprefix(base) for key in shard.select(keys)}, folder)
+
+
+def base_prefix(prefix: str, keys: list[str]) -> str:
+    """Return the part of the keys that is not part of file names: the prefix if it is a folder, else its parent."""
+    if prefix.endswith("/") or not prefix:
+        return prefix
+    if any(key.startswith(prefix + "/") for key in keys):
+        return prefix + "/"
+    return prefix.rpartition("/")[0]
+
+
+def _download_manifest(s3: Any, uri: str, folder: Path, shard: Shard) -> None:
+    """Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html."""
+    try:
+        first, *names = json.loads(_read(s3, uri))
+        prefix = first["prefix"]
+        wanted = [str(name) for name in names]
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataSourceError(f'{uri} is not a manifest: it must be [{{"prefix": "s3://..."}}, "name", ...]') from error
+    bucket, base = split_uri(prefix)
+    _fetch(s3, bucket, {base + name: name for name in shard.select(wanted)}, folder)
+
+
+def _fetch(s3: Any, bucket: str, names: Mapping[str, str], folder: Path) -> None:
+    """Download objects in parallel; `names` maps keys to file names below the folder."""
+    targets = {key: _target(folder, key, name) for key, name in names.items()}
+    for parent in {target.parent for target in targets.values()}:
+        parent.mkdir(parents=True, exist_ok=True)
+
+    def fetch(key: str) -> None:
+        try:
+            body = s3.get_object(Bucket=bucket, Key=key)["Body"]
+        except s3.exceptions.NoSuchKey:
+            raise MissingObjectError(f'No S3 object found at "s3://{bucket}/{key}".') from None
+        with targets[key].open("wb") as file:
+            shutil.copyfileobj(body, file)
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        list(pool.map(fetch, targets))
+
+
+def _target(folder: Path, key: str, name: str) -> Path:
+    relative = PurePosixPath(name.lstrip("/"))
+    if ".." in relative.parts or "\0" in name:
+        raise DataSourceError(f"the key {key!r} would be written outside its folder")
+    return folder / relative
+
+
+def _read(s3: Any, uri: str) -> bytes:
+    bucket, key = split_uri(uri)
+    try:
+        body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except (s3.exceptions.NoSuchKey, s3.exceptions.NoSuchBucket):
+        raise MissingObjectError(f"Could not find model data at {uri}.") from None
+    return body
+
+
+def upload_archive(s3: Any, folders: Sequence[Path], uri: str) -> None:
+    """Upload the contents of folders as one `tar.gz`; of several files with the same name, the first wins."""
+    bucket, key = split_uri(uri)
+    s3.put_object(Bucket=bucket, Key=key, Body=pack(*folders))
+
+
+def extract_archive(s3: Any, uri: str, folder: Path) -> None:
+    """Download and unpack a `tar.gz`.
+
+    Raises
+    ------
+    MissingObjectError
+        If there is no object.
+    ArchiveError
+        If it is not a valid archive.
+    """
+    unpack(io.BytesIO(_read(s3, uri)), folder)

@@ -1,0 +1,145 @@
+"""The folder layout, configuration files and environment variables of a training container.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-running-container.html
+and the variables of https://github.com/aws/sagemaker-training-toolkit. Each job has its own folder instead of
+`/opt/ml`. The environment variables contain its path, and `/opt/ml` in entry points and in the SDK's driver scripts
+is replaced with it.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CONTAINER_ROOT = "/opt/ml"
+DRIVERS = "sm_drivers"  # the channel with the scripts that the entry point of SDK v3 runs
+LOOPBACK, INTERFACE = "127.0.0.1", "lo"
+FAILURE_LENGTH = 1024
+# the rendezvous address of a job's hosts in the SDK's scripts/environment.py
+RENDEZVOUS = re.compile(rb'^SM_MASTER_ADDR = "algo-1"\nSM_MASTER_PORT = 7777$', re.M)
+
+
+@dataclass(frozen=True)
+class Container:
+    """The folder of one host of a training job, with the layout of `/opt/ml`.
+
+    Attributes
+    ----------
+    number
+        The host's number, starting at 1.
+    hosts
+        The names of all hosts, as the containers see them. The drivers of SDK v3 treat a host that is not called
+        `algo-1` as a worker; the older training toolkit waits until the name resolves, which only `localhost` does
+        here.
+    """
+
+    root: Path
+    number: int
+    hosts: tuple[str, ...]
+
+    @classmethod
+    def create(cls, root: Path, *, number: int = 1, count: int = 1, channels: Sequence[str]) -> "Container":
+        """Create the subfolders in an empty folder."""
+        for name in ("input/config", "input/data", "model", "output/data", "checkpoints", "code"):
+            (root / name).mkdir(parents=True)
+        use_localhost = count == 1 and DRIVERS not in channels
+        hosts = ("localhost",) if use_localhost else tuple(f"algo-{each + 1}" for each in range(count))
+        return cls(root, number, hosts)
+
+    @property
+    def host(self) -> str:
+        """The name of this host."""
+        return self.hosts[self.number - 1]
+
+    @property
+    def model(self) -> Path:
+        """The folder whose content becomes model.tar.gz."""
+        return self.root / "model"
+
+    @property
+    def output(self) -> Path:
+        """The folder whose content becomes output.tar.gz."""
+        return self.root / "output" / "data"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder that is uploaded to S3 while the job runs."""
+        return self.root / "checkpoints"
+
+    def channel(self, name: str) -> Path:
+        """Return the folder of an input channel."""
+        return self.root / "input" / "data" / name
+
+    def failure(self) -> str:
+        """Return the content of the failure file, as far as SageMaker keeps it; empty without one."""
+        path = self.root / "output" / "failure"
+        return path.read_text(errors="replace")[:FAILURE_LENGTH].strip() if path.is_file() else ""
+
+    def configure(
+        self, *, hyperparameters: Mapping[str, str], channels: Sequence[Mapping[str, Any]], instance_type: str
+    ) -> None:
+        """Write the three files of `input/config`."""
+        self._write("hyperparameters", hyperparameters)
+        self._write("inputdataconfig", {each["ChannelName"]: _channel_config(each) for each in channels})
+        group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": list(self.hosts)}
+        self._write(
+            "resourceconfig",
+            {
+                "current_host": self.host,
+                "current_instance_type": instance_type,
+                "current_group_name": group["instance_group_name"],
+                "hosts": list(self.hosts),
+                "instance_groups": [group],
+                "network_interface_name": INTERFACE,
+            },
+        )
+
+    def variables(self, *, hyperparameters: Mapping[str, str], channels: Sequence[str]) -> dict[str, str]:
+        """Return the `SM_*` variables that AWS's training toolkit sets."""
+        root = str(self.root)
+        return {
+            "SAGEMAKER_BASE_DIR": root,
+            "SM_MODEL_DIR": f"{root}/model",
+            "SM_INPUT_DIR": f"{root}/input",
+            "SM_INPUT_CONFIG_DIR": f"{root}/input/config",
+            "SM_INPUT_DATA_DIR": f"{root}/input/data",
+            "SM_OUTPUT_DIR": f"{root}/output",
+            "SM_OUTPUT_DATA_DIR": f"{root}/output/data",
+            "SM_OUTPUT_FAILURE": f"{root}/output/failure",
+            "SM_CHECKPOINT_DIR": f"{root}/checkpoints",
+            "SM_CHANNELS": json.dumps(list(channels)),
+            "SM_HPS": json.dumps(dict(hyperparameters)),
+            "SM_HOSTS": json.dumps(self.hosts),
+            "SM_CURRENT_HOST": self.host,
+            **{f"SM_CHANNEL_{name.upper()}": str(self.channel(name)) for name in channels},
+            **{f"SM_HP_{name.replace('-', '_').upper()}": value for name, value in hyperparameters.items()},
+        }
+
+    def localize(self, text: str) -> str:
+        """Replace `/opt/ml` in a text with this folder."""
+        return text.replace(CONTAINER_ROOT, str(self.root))
+
+    def localize_drivers(self, port: int) -> None:
+        """Replace `/opt/ml`, and the rendezvous port of several hosts, in the SDK's driver scripts."""
+        rendezvous = f'SM_MASTER_ADDR = "{LOOPBACK}"\nSM_MASTER_PORT = {port}'.encode()
+        for path in sorted(self.channel(DRIVERS).rglob("*")):
+            if path.suffix in {".py", ".sh"}:
+                # as bytes, because a script need not be UTF-8
+                text = path.read_bytes().replace(CONTAINER_ROOT.encode(), str(self.root).encode())
+                path.write_bytes(RENDEZVOUS.sub(rendezvous, text) if len(self.hosts) > 1 else text)
+
+    def _write(self, name: str, content: object) -> None:
+        (self.root / "input" / "config" / f"{name}.json").write_text(json.dumps(content))
+
+
+def _channel_config(channel: Mapping[str, Any]) -> dict[str, str]:
+    source = channel["DataSource"]["S3DataSource"]
+    config = {
+        "TrainingInputMode": channel.get("InputMode", "File"),
+        "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
+        "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+    }
+    content_type = channel.get("ContentType")
+    return {**config, "ContentType": content_type} if content_type else config

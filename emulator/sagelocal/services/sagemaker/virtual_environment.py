@@ -1,0 +1,28 @@
+"""A separate Python virtual environment for each training job.
+
+In a container, `pip install` affects only that container. Likewise, a job here sees the packages of the emulator's
+Python, and the packages that it installs go to its own folder, which is deleted with the job.
+"""
+
+import site
+import sys
+import venv
+from pathlib import Path
+
+# commands that run a module with the job's Python, so that they see the packages that the job installs
+COMMANDS = {"pip": "pip", "pip3": "pip", "torchrun": "torch.distributed.run"}
+SCRIPT = '#!/bin/sh\nexec "$(dirname "$0")/python3" -m {} "$@"\n'
+
+
+def create_environment(folder: Path) -> Path:
+    """Create a virtual environment and return the folder of its commands."""
+    venv.EnvBuilder(symlinks=True, with_pip=False).create(folder)
+    library = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    # addsitedir also processes .pth files, which editable installations need
+    lines = [f"import site; site.addsitedir({path!r})\n" for path in site.getsitepackages()]
+    (library / "image.pth").write_text("".join(lines))
+    commands = folder / "bin"
+    for name, module in COMMANDS.items():
+        (commands / name).write_text(SCRIPT.format(module))
+        (commands / name).chmod(0o755)
+    return commands

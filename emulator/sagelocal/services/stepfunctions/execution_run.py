@@ -1,0 +1,105 @@
+"""The run of one execution: its environment, its thread, its outcome and its metrics."""
+
+import datetime
+from typing import Any
+
+from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.asl.eval import program_state
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+
+from sagelocal.core.patching import replace
+from sagelocal.services.cloudwatch import metrics
+
+STATUSES: dict[type[Any], ExecutionStatus] = {
+    program_state.ProgramEnded: ExecutionStatus.SUCCEEDED,
+    program_state.ProgramStopped: ExecutionStatus.ABORTED,
+    program_state.ProgramError: ExecutionStatus.FAILED,
+    program_state.ProgramTimedOut: ExecutionStatus.TIMED_OUT,
+}
+# https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+METRICS = {
+    ExecutionStatus.SUCCEEDED: "ExecutionsSucceeded",
+    ExecutionStatus.ABORTED: "ExecutionsAborted",
+    ExecutionStatus.FAILED: "ExecutionsFailed",
+    ExecutionStatus.TIMED_OUT: "ExecutionsTimedOut",
+}
+
+
+def install() -> None:
+    """Install the fixes into moto."""
+    replace(BaseExecutionWorkerCommunication, "_reflect_execution_status", record_outcome)
+    _create_environment_before_start()
+
+
+def stop(execution: Any, *, error: str | None, cause: str | None) -> None:
+    """Stop an execution, unless it has ended."""
+    if execution.exec_status != ExecutionStatus.RUNNING:
+        return
+    now = datetime.datetime.now(tz=datetime.UTC)
+    execution.stop(stop_date=now, error=error, cause=cause)
+    execution.error, execution.cause, execution.stop_date = error, cause, now
+    _report(execution, {METRICS[ExecutionStatus.ABORTED]: 1, "ExecutionTime": _milliseconds(execution)})
+    execution.exec_status = ExecutionStatus.ABORTED
+
+
+def record_outcome(self: Any) -> None:
+    """Set the status and output of an execution whose program has ended."""
+    execution = self.execution
+    if execution.exec_status != ExecutionStatus.RUNNING:
+        return
+    environment = execution.exec_worker.env
+    state = environment.program_state()
+    if isinstance(state, program_state.ProgramEnded):
+        execution.output = environment.states.get_input()
+    if isinstance(state, program_state.ProgramError):
+        execution.error = (state.error or {}).get("error")
+        execution.cause = (state.error or {}).get("cause")
+    execution.stop_date = datetime.datetime.now(tz=datetime.UTC)
+    status = STATUSES[type(state)]
+    _report(execution, {METRICS[status]: 1, "ExecutionTime": _milliseconds(execution)})
+    # set last, because clients read the outcome as soon as the status changes
+    execution.exec_status = status
+
+
+def _report(execution: Any, values: dict[str, float]) -> None:
+    machine = execution.state_machine
+    dimensions = {"StateMachineArn": getattr(machine, "source_arn", machine.arn)}
+    metrics.put(execution.account_id, execution.region_name, "AWS/States", dimensions, values)
+
+
+def _milliseconds(execution: Any) -> float:
+    duration: datetime.timedelta = execution.stop_date - execution.start_date
+    return duration / datetime.timedelta(milliseconds=1)
+
+
+def _create_environment_before_start() -> None:
+    """Create an execution's environment before its thread starts, so that it can be stopped immediately."""
+
+    def execute(self: Any) -> None:
+        try:
+            logic(self)
+        except Exception as error:
+            # an error in the interpreter ends the execution; moto would leave it running forever
+            self.env.set_error({"error": "States.Runtime", "cause": f"{type(error).__name__}: {error}"})
+            self._execution_communication.terminated()
+
+    def create(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        self.env = make_environment(self)
+        self.env.next_state_name = ""
+
+    original = replace(
+        ExecutionWorker,
+        "__init__",
+        create,
+        parameters=(
+            "evaluation_details",
+            "exec_comm",
+            "cloud_watch_logging_session",
+            "activity_store",
+            "mock_test_case",
+        ),
+    )
+    logic = replace(ExecutionWorker, "_execution_logic", execute)
+    make_environment = replace(ExecutionWorker, "_get_evaluation_environment", lambda self: self.env)

@@ -1,0 +1,104 @@
+"""`ItemBatcher`: groups the items of a Distributed Map into batches for child executions."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramError
+from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+
+from sagelocal.services.stepfunctions.state_failures import as_exception, failure
+
+MAX_BYTES = 256 * 1024
+
+
+class Batch(dict[str, Any]):
+    """The input of one child execution: `Items`, and `BatchInput` if the batcher has one."""
+
+
+def size(job_input: Any) -> int:
+    """Return the number of items in a child execution's input."""
+    return len(job_input["Items"]) if isinstance(job_input, Batch) else 1
+
+
+def create_batches(
+    env: Any, eval_input: Any, items: list[Any], batcher: dict[str, Any], *, jsonata: bool
+) -> list[Batch]:
+    """Apply the item selector to each item and group the results into batches.
+
+    Parameters
+    ----------
+    env
+        Environment of the Map state, with its input on top of the stack.
+    eval_input
+        moto's input for the evaluation of the Map.
+    items
+        Items of the Map.
+    batcher
+        The state's `ItemBatcher`.
+    jsonata
+        Whether the state's query language is JSONata.
+    """
+    state_input = env.states.get_input()
+    settings = _evaluate(env, batcher, state_input, jsonata=jsonata)
+    extra = {"BatchInput": settings["BatchInput"]} if "BatchInput" in settings else {}
+    selected = [_select(env, eval_input.item_selector, number, item) for number, item in enumerate(items)]
+    max_items = int(settings.get("MaxItemsPerBatch") or len(items) or 1)
+    max_bytes = min(int(settings.get("MaxInputBytesPerBatch") or MAX_BYTES), MAX_BYTES)
+    groups = _groups(selected, max_items, max_bytes - _bytes({**extra, "Items": []}))
+    return [Batch({**extra, "Items": group}) for group in groups]
+
+
+def _groups(items: list[Any], max_items: int, max_bytes: int) -> Iterator[list[Any]]:
+    group: list[Any] = []
+    remaining = max_bytes
+    for item in items:
+        needed = _bytes(item) + len(",")
+        if group and (len(group) == max_items or needed > remaining):
+            yield group
+            group, remaining = [], max_bytes
+        group.append(item)
+        remaining -= needed
+    if group:
+        yield group
+
+
+def _bytes(value: Any) -> int:
+    return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def _select(env: Any, selector: Any, number: int, item: Any) -> Any:
+    if selector is None:
+        return item
+    frame = env.open_inner_frame()
+    frame.states.context_object.context_object_data["Map"] = MapData(Item=ItemData(Index=number, Value=item))
+    frame.states.reset(input_value=env.states.get_input())
+    frame.stack.append(frame.states.get_input())
+    selector.eval(frame)
+    env.delete_frame(frame)
+    return frame.stack[-1]
+
+
+def _evaluate(env: Any, batcher: dict[str, Any], state_input: Any, *, jsonata: bool) -> dict[str, Any]:
+    """Evaluate the batcher's paths and expressions, by running a Pass state with them."""
+    template = batcher if jsonata else {_as_payload(key): value for key, value in batcher.items()}
+    state = {"Type": "Pass", "End": True, "Output" if jsonata else "Parameters": template}
+    language = "JSONata" if jsonata else "JSONPath"
+    definition = {"QueryLanguage": language, "StartAt": "Batch", "States": {"Batch": state}}
+    frame = env.open_inner_frame()
+    frame.states.reset(input_value=state_input)
+    AmazonStateLanguageParser.parse(json.dumps(definition))[0].eval(frame)
+    env.delete_frame(frame)
+    outcome = frame.program_state()
+    if isinstance(outcome, ProgramError):
+        error: Any = outcome.error or {}
+        event = HistoryEventType.MapRunFailed
+        raise as_exception(failure(env, event, error=error.get("error", ""), cause=error.get("cause", "")))
+    settings: dict[str, Any] = frame.states.get_input()
+    return settings
+
+
+def _as_payload(key: str) -> str:
+    return f"{key.removesuffix('Path')}.$" if key.endswith("Path") else key

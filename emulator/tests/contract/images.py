@@ -1,0 +1,20 @@
+"""The image map of the tests."""
+
+from pathlib import Path
+
+CONTAINERS = Path(__file__).parent / "containers"
+
+
+def _module(name: str, *modes: str) -> dict[str, list[str]]:
+    return {mode: ["{python}", "-m", f"sagelocal.containers.{name}", mode] for mode in modes}
+
+
+# `tests/<name>:1` runs containers/<name>.py; AWS's own images run the substitutes that sagelocal provides
+IMAGES = {
+    rf"tests/{path.stem}:1": {mode: ["{python}", str(path), mode] for mode in ("train", "serve")}
+    for path in CONTAINERS.glob("*.py")
+} | {
+    ".*/pytorch-training:.*": _module("pytorch_training", "train"),
+    ".*/pytorch-inference:.*": _module("pytorch_inference", "serve"),
+    ".*/image-classification:.*": _module("image_classification", "train", "serve"),
+}

@@ -1,0 +1,195 @@
+"""Creates training jobs, models and endpoints for the tests."""
+
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sagelocal.pytest_plugin import RunningEmulator
+
+from ..functions import unique
+from ..waiting import eventually
+
+ROLE = "arn:aws:iam::123456789012:role/sagemaker"
+TRAINER = "tests/sagemaker_trainer:1"
+SERVER = "tests/sagemaker_server:1"
+ENDED = ("Completed", "Failed", "Stopped")
+TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
+
+
+def make_archive(files: dict[str, str]) -> bytes:
+    """Return a `tar.gz` of files by name."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text.encode())
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return stream.getvalue()
+
+
+def channel(name: str, uri: str, **source: Any) -> dict[str, Any]:
+    """Return an input channel with an S3 data source."""
+    return {"ChannelName": name, "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri, **source}}}
+
+
+@dataclass(frozen=True)
+class SageMaker:
+    """Creates SageMaker resources in an emulator, with one bucket for their data."""
+
+    emulator: RunningEmulator
+    bucket: str
+
+    @classmethod
+    def create(cls, emulator: RunningEmulator) -> "SageMaker":
+        """Create the bucket."""
+        bucket = unique("bucket")
+        emulator.client("s3").create_bucket(Bucket=bucket)
+        return cls(emulator, bucket)
+
+    @property
+    def client(self) -> Any:
+        """The SageMaker client."""
+        return self.emulator.client("sagemaker")
+
+    @property
+    def s3(self) -> Any:
+        """The S3 client."""
+        return self.emulator.client("s3")
+
+    def upload(self, key: str, body: bytes | str) -> str:
+        """Store an object and return its URI."""
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        return f"s3://{self.bucket}/{key}"
+
+    def download(self, uri: str) -> bytes:
+        """Return an object's content."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body
+
+    def read_json(self, uri: str, member: str) -> Any:
+        """Return the content of a JSON file in an archive."""
+        with tarfile.open(fileobj=io.BytesIO(self.download(uri))) as archive:
+            file = archive.extractfile(member)
+            assert file is not None
+            return json.load(file)
+
+    def list_keys(self, prefix: str) -> list[str]:
+        """Return the keys with a prefix."""
+        listed = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix)
+        return [item["Key"] for item in listed.get("Contents", [])]
+
+    def start_training(self, *, program: str | None = None, **request: Any) -> str:
+        """Start a training job, of the trainer image or of a Python program, and return its name."""
+        name = unique("job")
+        specification: dict[str, Any] = {"TrainingImage": TRAINER, "TrainingInputMode": "File"}
+        if program is not None:
+            specification["ContainerEntrypoint"] = ["python3", "-c", program]
+        specification |= request.pop("AlgorithmSpecification", {})
+        self.client.create_training_job(
+            **{
+                "TrainingJobName": name,
+                "RoleArn": ROLE,
+                "AlgorithmSpecification": specification,
+                "OutputDataConfig": {"S3OutputPath": f"s3://{self.bucket}/models"},
+                "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+                "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+                **request,
+            }
+        )
+        return name
+
+    def describe_job(self, name: str) -> dict[str, Any]:
+        """Return a training job's description."""
+        described: dict[str, Any] = self.client.describe_training_job(TrainingJobName=name)
+        return described
+
+    def wait_for_job(self, name: str) -> dict[str, Any]:
+        """Wait until a training job has ended and return its description."""
+
+        def ended() -> dict[str, Any]:
+            described = self.describe_job(name)
+            return described if described["TrainingJobStatus"] in ENDED else {}
+
+        return eventually(ended, seconds=60)
+
+    def read_log(self, group: str, prefix: str) -> list[str]:
+        """Return the lines of all log streams with a prefix."""
+        logs = self.emulator.client("logs")
+        try:
+            streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)["logStreams"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        return [
+            event["message"]
+            for stream in streams
+            for event in logs.get_log_events(
+                logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True
+            )["events"]
+        ]
+
+    def upload_model(self, text: str) -> str:
+        """Upload an archive for the server image and return its URI."""
+        return self.upload(f"{unique('data')}/model.tar.gz", make_archive({"model.txt": text}))
+
+    def create_model(self, text: str = "first", **container: Any) -> str:
+        """Create a model of the server image and return its name."""
+        name = unique("model")
+        container = {"Image": SERVER, "ModelDataUrl": self.upload_model(text), **container}
+        self.client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+        return name
+
+    def create_endpoint_config(self, models: Mapping[str, tuple[str, float]], **request: Any) -> str:
+        """Create an endpoint configuration from each variant's model and weight, and return its name."""
+        name = unique("config")
+        variants = [
+            {
+                "VariantName": variant,
+                "ModelName": model,
+                "InitialVariantWeight": weight,
+                "InitialInstanceCount": 1,
+                "InstanceType": "ml.m5.large",
+            }
+            for variant, (model, weight) in models.items()
+        ]
+        self.client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants, **request)
+        return name
+
+    def create_endpoint(self, config: str) -> str:
+        """Create an endpoint, wait until it is in service, and return its name."""
+        name = unique("endpoint")
+        self.client.create_endpoint(EndpointName=name, EndpointConfigName=config)
+        assert self.wait_for_endpoint(name)["EndpointStatus"] == "InService"
+        return name
+
+    def deploy(self, text: str = "first", **config: Any) -> str:
+        """Create a model and an endpoint with one variant, and return the endpoint's name."""
+        return self.create_endpoint(self.create_endpoint_config({"AllTraffic": (self.create_model(text), 1)}, **config))
+
+    def update_endpoint(self, endpoint: str, config: str) -> dict[str, Any]:
+        """Update an endpoint, wait for the end of the update, and return its description."""
+        self.client.update_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+        return self.wait_for_endpoint(endpoint)
+
+    def wait_for_endpoint(self, endpoint: str) -> dict[str, Any]:
+        """Wait until an endpoint is in service or failed, and return its description."""
+
+        def describe_if_settled() -> dict[str, Any]:
+            described: dict[str, Any] = self.client.describe_endpoint(EndpointName=endpoint)
+            return described if described["EndpointStatus"] in ("InService", "Failed") else {}
+
+        return eventually(describe_if_settled, seconds=30)
+
+    def invoke(self, endpoint: str, body: bytes = b"x", **request: Any) -> dict[str, Any]:
+        """Invoke an endpoint and return the whole response."""
+        runtime = self.emulator.client("sagemaker-runtime")
+        response: dict[str, Any] = runtime.invoke_endpoint(EndpointName=endpoint, Body=body, **request)
+        return response
+
+    def invoke_json(self, endpoint: str, body: bytes = b"x", **request: Any) -> dict[str, Any]:
+        """Invoke an endpoint and return the JSON body of the response."""
+        content: dict[str, Any] = json.loads(self.invoke(endpoint, body, **request)["Body"].read())
+        return content

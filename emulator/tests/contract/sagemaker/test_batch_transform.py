@@ -1,0 +1,112 @@
+"""Batch transform: inputs, outputs, failures and stopping."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from ..functions import unique
+from ..waiting import eventually
+from .resources import SageMaker
+
+
+def start_transform(sagemaker: SageMaker, model: str, uri: str, **more: Any) -> str:
+    """Start a transform job and return its name."""
+    name = unique("transform")
+    source = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}, "ContentType": "text/plain"}
+    sagemaker.client.create_transform_job(
+        TransformJobName=name,
+        ModelName=model,
+        TransformInput={**source, **more.pop("TransformInput", {})},
+        TransformOutput={"S3OutputPath": f"s3://{sagemaker.bucket}/out", **more.pop("TransformOutput", {})},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        **more,
+    )
+    return name
+
+
+def wait_for_transform(sagemaker: SageMaker, name: str) -> dict[str, Any]:
+    """Wait until a transform job has ended and return its description."""
+
+    def ended() -> dict[str, Any]:
+        described: dict[str, Any] = sagemaker.client.describe_transform_job(TransformJobName=name)
+        return described if described["TransformJobStatus"] not in ("InProgress", "Stopping") else {}
+
+    return eventually(ended)
+
+
+def transform(sagemaker: SageMaker, model: str, uri: str, **more: Any) -> dict[str, Any]:
+    """Run a transform job to its end and return its description."""
+    return wait_for_transform(sagemaker, start_transform(sagemaker, model, uri, **more))
+
+
+def test_each_object_gets_an_output(sagemaker: SageMaker) -> None:
+    # GIVEN
+    sagemaker.upload("in/a.txt", "1234")
+    sagemaker.upload("in/deep/b.txt", "12")
+    # WHEN
+    job = transform(sagemaker, sagemaker.create_model(), f"s3://{sagemaker.bucket}/in")
+    # THEN
+    assert job["TransformJobStatus"] == "Completed", job["FailureReason"]
+    assert sagemaker.list_keys("out/") == ["out/a.txt.out", "out/deep/b.txt.out"]
+    assert b'"length": 4' in sagemaker.download(f"s3://{sagemaker.bucket}/out/a.txt.out")
+
+
+@pytest.mark.parametrize(("strategy", "lengths"), [("SingleRecord", [3, 4]), ("MultiRecord", [7])])
+def test_object_is_split_by_line(sagemaker: SageMaker, strategy: str, lengths: list[int]) -> None:
+    # GIVEN
+    sagemaker.upload("in/a.txt", "12\n345\n")
+    # WHEN
+    transform(
+        sagemaker,
+        sagemaker.create_model(),
+        f"s3://{sagemaker.bucket}/in/",
+        BatchStrategy=strategy,
+        TransformInput={"SplitType": "Line"},
+        TransformOutput={"AssembleWith": "Line"},
+    )
+    # THEN
+    lines = sagemaker.download(f"s3://{sagemaker.bucket}/out/a.txt.out").splitlines()
+    assert [f'"length": {length}'.encode() in line for length, line in zip(lengths, lines, strict=True)] == [
+        True for _ in lengths
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"), [(b"bad", "there is no such vehicle"), (None, "no input data")], ids=["model error", "no input"]
+)
+def test_failed_job_has_a_failure_reason(sagemaker: SageMaker, body: bytes | None, reason: str) -> None:
+    # GIVEN
+    if body:
+        sagemaker.upload("in/a.txt", body)
+    # WHEN
+    job = transform(sagemaker, sagemaker.create_model(), f"s3://{sagemaker.bucket}/in/")
+    # THEN
+    assert job["TransformJobStatus"] == "Failed"
+    assert reason in job["FailureReason"]
+
+
+def test_other_objects_are_processed_after_a_failure(sagemaker: SageMaker) -> None:
+    # GIVEN
+    for name, body in (("a", "1"), ("b", "bad"), ("c", "1")):
+        sagemaker.upload(f"in/{name}.txt", body)
+    # WHEN
+    job = transform(sagemaker, sagemaker.create_model(), f"s3://{sagemaker.bucket}/in/")
+    # THEN
+    assert job["TransformJobStatus"] == "Failed"
+    assert "in/b.txt" in job["FailureReason"]
+    assert sagemaker.list_keys("out/") == ["out/a.txt.out", "out/c.txt.out"]
+
+
+def test_job_is_stopped(sagemaker: SageMaker) -> None:
+    # GIVEN objects that take one second each
+    for number in range(30):
+        sagemaker.upload(f"in/{number:02}.txt", "slow")
+    name = start_transform(sagemaker, sagemaker.create_model(), f"s3://{sagemaker.bucket}/in/")
+    # WHEN
+    sagemaker.client.stop_transform_job(TransformJobName=name)
+    # THEN
+    assert wait_for_transform(sagemaker, name)["TransformJobStatus"] == "Stopped"
+    assert len(sagemaker.list_keys("out/")) < 30
+    with pytest.raises(ClientError, match="is in status Stopped"):
+        sagemaker.client.stop_transform_job(TransformJobName=name)

@@ -1,0 +1,337 @@
+"""Endpoints under load: updates, rollbacks, failing servers and the stop of the emulator."""
+
+import contextlib
+import json
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sagelocal.core.process import start_time
+from sagelocal.pytest_plugin import RunningEmulator
+from sagelocal.services.sagemaker.production_variants import WATCH_INTERVAL
+
+from ..functions import unique
+from ..images import IMAGES
+from ..waiting import eventually
+from .resources import SageMaker
+
+
+def is_running(pid: int) -> bool:
+    return start_time(pid) is not None
+
+
+class Load:
+    """Several clients that send requests until stopped."""
+
+    def __init__(self, sagemaker: SageMaker, endpoint: str) -> None:
+        self._sagemaker, self._endpoint = sagemaker, endpoint
+        self.models: Counter[str] = Counter()
+        self.failures: list[str] = []
+        self._over = threading.Event()
+
+    def _send_requests(self) -> None:
+        while not self._over.is_set():
+            try:
+                self.models[self._sagemaker.invoke_json(self._endpoint)["model"]] += 1
+            except Exception as error:
+                self.failures.append(str(error))
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        threads = [threading.Thread(target=self._send_requests) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            eventually(lambda: sum(self.models.values()) > 50)
+            yield
+        finally:
+            self._over.set()
+            for thread in threads:
+                thread.join()
+
+
+def test_update_drops_no_request(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint = sagemaker.deploy("first")
+    old = sagemaker.invoke_json(endpoint)["pid"]
+    config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("second"), 1)})
+    load = Load(sagemaker, endpoint)
+    # WHEN
+    with load.running():
+        described = sagemaker.update_endpoint(endpoint, config)
+        eventually(lambda: load.models["second"] > 50)
+    # THEN
+    assert load.failures == []
+    assert set(load.models) == {"first", "second"}
+    assert (described["EndpointConfigName"], described["EndpointStatus"]) == (config, "InService")
+    assert {sagemaker.invoke_json(endpoint)["model"] for _ in range(10)} == {"second"}
+    eventually(lambda: not is_running(old))
+
+
+def test_pending_request_is_finished_by_the_old_server(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint = sagemaker.deploy("first")
+    config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("second"), 1)})
+    models: list[str] = []
+    client = threading.Thread(target=lambda: models.append(sagemaker.invoke_json(endpoint, b"slow")["model"]))
+    # WHEN
+    client.start()
+    eventually(lambda: "slowly" in sagemaker.read_log(f"/aws/sagemaker/Endpoints/{endpoint}", "AllTraffic/"))
+    sagemaker.update_endpoint(endpoint, config)
+    client.join()
+    # THEN
+    assert models == ["first"]
+
+
+def test_failed_update_keeps_the_old_configuration(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint = sagemaker.deploy("first")
+    before = sagemaker.client.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+    broken = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("broken"), 1)})
+    load = Load(sagemaker, endpoint)
+    # WHEN
+    with load.running():
+        described = sagemaker.update_endpoint(endpoint, broken)
+    # THEN
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", before)
+    assert "did not pass the ping health check" in described["FailureReason"]
+    assert load.failures == []
+    # and a later successful update clears the failure reason
+    good = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("third"), 1)})
+    assert "FailureReason" not in sagemaker.update_endpoint(endpoint, good)
+    assert sagemaker.invoke_json(endpoint)["model"] == "third"
+
+
+def test_last_deployment_config_is_described(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint = sagemaker.deploy()
+    config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("second"), 1)})
+    deployment = {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
+        }
+    }
+    # WHEN
+    sagemaker.client.update_endpoint(EndpointName=endpoint, EndpointConfigName=config, DeploymentConfig=deployment)
+    # THEN
+    assert sagemaker.wait_for_endpoint(endpoint)["LastDeploymentConfig"] == deployment
+
+
+def deployment(alarm: str, kind: str = "CANARY", **routing: Any) -> dict[str, Any]:
+    return {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": {"Type": kind, "WaitIntervalInSeconds": 2, **routing},
+            "TerminationWaitInSeconds": 0,
+        },
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm}]},
+    }
+
+
+HALF = {"Type": "CAPACITY_PERCENT", "Value": 50}
+
+
+def make_alarm(sagemaker: SageMaker, endpoint: str) -> str:
+    """Create an alarm on the endpoint's server errors and return its name."""
+    name = unique("alarm")
+    sagemaker.emulator.client("cloudwatch").put_metric_alarm(
+        AlarmName=name,
+        Namespace="AWS/SageMaker",
+        MetricName="Invocation5XXErrors",
+        Dimensions=[{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": "AllTraffic"}],
+        Statistic="Sum",
+        Period=10,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
+    )
+    return name
+
+
+@pytest.mark.parametrize(
+    ("kind", "routing"),
+    [("CANARY", {"CanarySize": HALF}), ("LINEAR", {"LinearStepSize": HALF}), ("ALL_AT_ONCE", {})],
+)
+def test_deployment_shifts_traffic_in_steps_and_drops_no_request(
+    sagemaker: SageMaker, kind: str, routing: dict[str, Any]
+) -> None:
+    # GIVEN
+    endpoint = sagemaker.deploy("first")
+    config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("second"), 1)})
+    load = Load(sagemaker, endpoint)
+    # WHEN
+    with load.running():
+        sagemaker.client.update_endpoint(
+            EndpointName=endpoint,
+            EndpointConfigName=config,
+            DeploymentConfig=deployment(make_alarm(sagemaker, endpoint), kind, **routing),
+        )
+        eventually(lambda: load.models["second"] > 20)
+        during = sagemaker.client.describe_endpoint(EndpointName=endpoint)
+        first, second = load.models["first"], load.models["second"]
+        eventually(lambda: load.models["second"] > second + 60)
+        first_meanwhile = load.models["first"] - first
+        described = sagemaker.wait_for_endpoint(endpoint)
+    # THEN
+    assert (during["EndpointStatus"], during["PendingDeploymentSummary"]["EndpointConfigName"]) == ("Updating", config)
+    assert (first_meanwhile > 20) == (kind != "ALL_AT_ONCE")
+    assert load.failures == []
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", config)
+    assert "PendingDeploymentSummary" not in described
+    assert {sagemaker.invoke_json(endpoint)["model"] for _ in range(10)} == {"second"}
+
+
+def test_alarm_rolls_back_the_deployment(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint = sagemaker.deploy("first")
+    before = sagemaker.client.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+    config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("failing"), 1)})
+    alarm = make_alarm(sagemaker, endpoint)
+    load = Load(sagemaker, endpoint)
+    # WHEN
+    with load.running():
+        sagemaker.client.update_endpoint(
+            EndpointName=endpoint, EndpointConfigName=config, DeploymentConfig=deployment(alarm, CanarySize=HALF)
+        )
+        described = sagemaker.wait_for_endpoint(endpoint)
+        load.failures.clear()
+        before_rollback = load.models["first"]
+        eventually(lambda: load.models["first"] > before_rollback + 100)
+    # THEN
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", before)
+    assert alarm in described["FailureReason"]
+    assert load.failures == []
+
+
+def test_blue_green_deployment_must_keep_the_variant_names(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint = sagemaker.deploy()
+    other = sagemaker.create_endpoint_config({"Another": (sagemaker.create_model("second"), 1)})
+    # WHEN / THEN
+    with pytest.raises(ClientError, match="the endpoint has AllTraffic, the new endpoint configuration has Another"):
+        sagemaker.client.update_endpoint(
+            EndpointName=endpoint, EndpointConfigName=other, DeploymentConfig=deployment("some-alarm", CanarySize=HALF)
+        )
+
+
+def test_alarm_publishes_to_its_topic(sagemaker: SageMaker, inbox: tuple[str, str]) -> None:
+    # GIVEN
+    topic, queue = inbox
+    endpoint = sagemaker.deploy("failing")
+    alarm = make_alarm(sagemaker, endpoint)
+    cloudwatch = sagemaker.emulator.client("cloudwatch")
+    (described,) = cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"]
+    settings = ("Namespace", "MetricName", "Dimensions", "Statistic", "Period", "EvaluationPeriods", "Threshold")
+    same = {name: described[name] for name in (*settings, "ComparisonOperator", "TreatMissingData")}
+    cloudwatch.put_metric_alarm(AlarmName=alarm, AlarmActions=[topic], **same)
+    # WHEN
+    with pytest.raises(ClientError, match="the model is broken"):
+        sagemaker.invoke(endpoint)
+    # THEN
+    sqs = sagemaker.emulator.client("sqs")
+    (message,) = eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages", []), seconds=10)
+    notification = json.loads(message["Body"])
+    assert (notification["AlarmName"], notification["NewStateValue"]) == (alarm, "ALARM")
+
+
+def count_pings(sagemaker: SageMaker, endpoint: str) -> int:
+    """Return how often the endpoint's servers were pinged: every server is pinged when it starts."""
+    lines = sagemaker.read_log(f"/aws/sagemaker/Endpoints/{endpoint}", "AllTraffic/")
+    return sum("GET /ping" in line for line in lines)
+
+
+def test_serverless_endpoint_starts_its_server_only_for_a_request(sagemaker: SageMaker) -> None:
+    # GIVEN
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": sagemaker.create_model(),
+        "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5},
+    }
+    name = unique("config")
+    sagemaker.client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    endpoint = sagemaker.create_endpoint(name)
+    before = sagemaker.invoke_json(endpoint)["pid"]
+    pings = eventually(lambda: count_pings(sagemaker, endpoint))
+    # WHEN its server ends, and longer than the interval passes in which other servers are restarted
+    os.kill(before, signal.SIGKILL)
+    eventually(lambda: not is_running(before))
+    time.sleep(3 * WATCH_INTERVAL)
+    # THEN a server is started by the next request only
+    assert count_pings(sagemaker, endpoint) == pings
+    response = sagemaker.invoke_json(endpoint)
+    assert response["model"] == "first"
+    assert response["pid"] != before
+
+
+def test_killed_server_is_restarted_by_the_next_request(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint = sagemaker.deploy()
+    before = sagemaker.invoke_json(endpoint)["pid"]
+    # WHEN
+    os.kill(before, signal.SIGKILL)
+    after = sagemaker.invoke_json(endpoint)
+    # THEN
+    assert after["pid"] != before
+    assert after["model"] == "first"
+
+
+def test_killed_server_is_restarted_without_a_request(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint = sagemaker.deploy()
+    before = eventually(lambda: count_pings(sagemaker, endpoint))
+    # WHEN
+    os.kill(sagemaker.invoke_json(endpoint)["pid"], signal.SIGKILL)
+    # THEN
+    eventually(lambda: count_pings(sagemaker, endpoint) > before)
+
+
+def test_request_that_kills_the_server_is_a_model_error(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint = sagemaker.deploy()
+    # WHEN
+    with pytest.raises(ClientError, match="ModelError"):
+        sagemaker.invoke(endpoint, b"die")
+    # THEN
+    assert sagemaker.invoke_json(endpoint)["model"] == "first"
+
+
+def test_concurrent_requests_restart_a_killed_server_once(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint = sagemaker.deploy()
+    os.kill(sagemaker.invoke_json(endpoint)["pid"], signal.SIGKILL)
+    pids: list[int] = []
+    threads = [threading.Thread(target=lambda: pids.append(sagemaker.invoke_json(endpoint)["pid"])) for _ in range(8)]
+    # WHEN
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # THEN
+    assert len(pids) == 8
+    assert len(set(pids)) == 1
+
+
+def test_all_processes_end_when_the_emulator_stops(tmp_path: Path) -> None:
+    # GIVEN
+    running = RunningEmulator(tmp_path, images=IMAGES)
+    sagemaker = SageMaker.create(running)
+    server = sagemaker.invoke_json(sagemaker.deploy())["pid"]
+    job = sagemaker.start_training(program="import os, time; print(os.getpid()); time.sleep(60)")
+    (line,) = eventually(lambda: sagemaker.read_log("/aws/sagemaker/TrainingJobs", job))
+    assert is_running(server)
+    assert is_running(int(line))
+    # WHEN
+    status = running.stop()
+    # THEN
+    assert status == 0
+    assert not is_running(server)
+    assert not is_running(int(line))
+    assert running.log.read_text() == f"sagelocal is ready at {running.url}\n"

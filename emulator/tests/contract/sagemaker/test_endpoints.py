@@ -1,0 +1,253 @@
+"""Endpoints: creation, invocation, errors and deletion."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sagelocal.core.process import start_time
+
+from ..functions import unique
+from ..waiting import eventually
+from .resources import ROLE, SERVER, SageMaker
+
+
+def is_running(pid: int) -> bool:
+    return start_time(pid) is not None
+
+
+def test_endpoint_is_created_invoked_and_deleted(sagemaker: SageMaker) -> None:
+    # GIVEN
+    config = sagemaker.create_endpoint_config(
+        {"AllTraffic": (sagemaker.create_model("first", Environment={"MINE": "yes"}), 1)}
+    )
+    endpoint = unique("endpoint")
+    # WHEN
+    sagemaker.client.create_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+    creating = sagemaker.client.describe_endpoint(EndpointName=endpoint)
+    described = sagemaker.wait_for_endpoint(endpoint)
+    response = sagemaker.invoke_json(endpoint, b"12345", ContentType="image/png", Accept="application/json")
+    sagemaker.client.delete_endpoint(EndpointName=endpoint)
+    # THEN
+    assert (creating["EndpointStatus"], described["EndpointStatus"]) == ("Creating", "InService")
+    pid = response.pop("pid")
+    assert response == {
+        "model": "first",
+        "length": 5,
+        "content_type": "image/png",
+        "accept": "application/json",
+        "environment": "yes",
+    }
+    assert not is_running(pid)
+    with pytest.raises(ClientError, match="Could not find"):
+        sagemaker.client.describe_endpoint(EndpointName=endpoint)
+
+
+def test_endpoint_describes_its_variants(sagemaker: SageMaker) -> None:
+    # WHEN
+    endpoint = sagemaker.deploy()
+    # THEN
+    (variant,) = sagemaker.client.describe_endpoint(EndpointName=endpoint)["ProductionVariants"]
+    assert variant["VariantName"] == "AllTraffic"
+    assert (variant["CurrentWeight"], variant["CurrentInstanceCount"]) == (1.0, 1)
+    assert variant["DeployedImages"][0]["SpecifiedImage"] == SERVER
+
+
+@pytest.mark.parametrize("state", ["missing", "deleted"])
+def test_missing_endpoint_is_reported(sagemaker: SageMaker, state: str) -> None:
+    # GIVEN
+    name = unique("endpoint")
+    if state == "deleted":
+        name = sagemaker.deploy()
+        sagemaker.client.delete_endpoint(EndpointName=name)
+    # WHEN / THEN
+    with pytest.raises(ClientError) as caught:
+        sagemaker.invoke(name)
+    assert caught.value.response["Error"] == {
+        "Code": "ValidationError",
+        "Message": f"Endpoint {name} of account 123456789012 not found.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind", "message"),
+    [(b"bad", 400, "client", "there is no such vehicle"), (b"broken", 500, "server", "the model is broken")],
+    ids=["client", "server"],
+)
+def test_model_error_has_the_format_of_aws(
+    sagemaker: SageMaker, body: bytes, status: int, kind: str, message: str
+) -> None:
+    # GIVEN
+    endpoint = sagemaker.deploy()
+    # WHEN
+    with pytest.raises(ClientError) as caught:
+        sagemaker.invoke(endpoint, body)
+    # THEN
+    response = caught.value.response
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert response["Error"]["Code"] == "ModelError"
+    assert response["Error"]["Message"].startswith(
+        f'Received {kind} error ({status}) from primary with message "{message}". See https://us-east-1.console'
+    )
+    assert response["OriginalStatusCode"] == status
+    assert response["OriginalMessage"] == message
+    assert response["LogStreamArn"].endswith(f":log-group:/aws/sagemaker/Endpoints/{endpoint}")
+
+
+def test_request_body_is_limited_to_6_mib(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint, limit = sagemaker.deploy(), 6 * 2**20
+    # WHEN
+    response = sagemaker.invoke_json(endpoint, bytes(limit))
+    # THEN
+    assert response["length"] == limit
+    with pytest.raises(ClientError, match=f"ValidationError.*less than or equal to {limit}"):
+        sagemaker.invoke(endpoint, bytes(limit + 1))
+
+
+def test_response_has_custom_attributes_and_variant_name(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint = sagemaker.deploy()
+    # WHEN
+    response = sagemaker.invoke(endpoint, CustomAttributes="trace=1", InferenceId="seven")
+    # THEN
+    assert response["CustomAttributes"] == "trace=1,seen"
+    assert response["InvokedProductionVariant"] == "AllTraffic"
+    assert response["ContentType"] == "application/json"
+
+
+def test_traffic_is_split_by_variant_weight(sagemaker: SageMaker) -> None:
+    # GIVEN
+    models = {"Much": (sagemaker.create_model("much"), 9), "Little": (sagemaker.create_model("little"), 1)}
+    endpoint = sagemaker.create_endpoint(sagemaker.create_endpoint_config(models))
+    # WHEN
+    counts = Counter(sagemaker.invoke_json(endpoint)["model"] for _ in range(200))
+    targeted = {sagemaker.invoke_json(endpoint, TargetVariant="Little")["model"] for _ in range(5)}
+    sagemaker.client.update_endpoint_weights_and_capacities(
+        EndpointName=endpoint,
+        DesiredWeightsAndCapacities=[
+            {"VariantName": "Much", "DesiredWeight": 0},
+            {"VariantName": "Little", "DesiredWeight": 1},
+        ],
+    )
+    after_update = {sagemaker.invoke_json(endpoint)["model"] for _ in range(20)}
+    # THEN
+    assert 150 < counts["much"] < 199
+    assert targeted == {"little"}
+    assert after_update == {"little"}
+    with pytest.raises(ClientError, match=r"ValidationError.*Other not found"):
+        sagemaker.invoke(endpoint, TargetVariant="Other")
+
+
+def test_model_package_is_served(sagemaker: SageMaker) -> None:
+    # GIVEN
+    group, name = unique("group"), unique("model")
+    sagemaker.client.create_model_package_group(ModelPackageGroupName=group)
+    container = {
+        "Image": SERVER,
+        "ModelDataUrl": sagemaker.upload_model("registered"),
+        "Environment": {"MINE": "packaged"},
+    }
+    package = sagemaker.client.create_model_package(
+        ModelPackageGroupName=group,
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": [container],
+            "SupportedContentTypes": ["image/png"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+    )["ModelPackageArn"]
+    # WHEN
+    sagemaker.client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer={"ModelPackageName": package})
+    endpoint = sagemaker.create_endpoint(sagemaker.create_endpoint_config({"AllTraffic": (name, 1)}))
+    # THEN
+    response = sagemaker.invoke_json(endpoint)
+    assert (response["model"], response["environment"]) == ("registered", "packaged")
+
+
+@pytest.mark.parametrize(
+    ("container", "reason"),
+    [
+        ({"Image": "unknown:7"}, "images file has no `serve` command for the image unknown:7"),
+        ({"ModelDataUrl": "s3://missing-bucket/model.tar.gz"}, "Could not find model data at s3://missing-bucket"),
+        ({"ModelPackageName": "missing", "Image": "", "ModelDataUrl": ""}, "missing"),
+    ],
+    ids=["image", "data", "package"],
+)
+def test_invalid_container_fails_the_endpoint(sagemaker: SageMaker, container: dict[str, str], reason: str) -> None:
+    # GIVEN
+    request = {"Image": SERVER, **container}
+    name, endpoint = unique("model"), unique("endpoint")
+    sagemaker.client.create_model(
+        ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer={key: value for key, value in request.items() if value}
+    )
+    # WHEN
+    config = sagemaker.create_endpoint_config({"AllTraffic": (name, 1)})
+    sagemaker.client.create_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+    described = sagemaker.wait_for_endpoint(endpoint)
+    # THEN
+    assert described["EndpointStatus"] == "Failed"
+    with pytest.raises(AssertionError, match=reason):
+        raise AssertionError(described["FailureReason"])
+
+
+def test_invalid_model_archive_fails_the_endpoint(sagemaker: SageMaker) -> None:
+    # GIVEN
+    model = sagemaker.create_model(ModelDataUrl=sagemaker.upload("model.tar.gz", b"no archive"))
+    endpoint = unique("endpoint")
+    # WHEN
+    config = sagemaker.create_endpoint_config({"AllTraffic": (model, 1)})
+    sagemaker.client.create_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+    # THEN
+    assert sagemaker.wait_for_endpoint(endpoint)["FailureReason"].startswith(
+        "Failed to download model data from URL: s3://"
+    )
+
+
+def test_failure_reason_quotes_the_log_of_a_server_that_does_not_start(sagemaker: SageMaker) -> None:
+    # GIVEN
+    config, endpoint = (
+        sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("broken"), 1)}),
+        unique("endpoint"),
+    )
+    # WHEN
+    sagemaker.client.create_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+    described = sagemaker.wait_for_endpoint(endpoint)
+    # THEN
+    assert described["EndpointStatus"] == "Failed"
+    assert "did not pass the ping health check" in described["FailureReason"]
+    assert "this model cannot be loaded" in described["FailureReason"]
+    assert eventually(lambda: sagemaker.read_log(f"/aws/sagemaker/Endpoints/{endpoint}", "AllTraffic/"))
+
+
+def test_server_output_is_in_the_endpoint_log(sagemaker: SageMaker) -> None:
+    # GIVEN
+    endpoint = sagemaker.deploy()
+    # WHEN
+    sagemaker.invoke(endpoint)
+    # THEN
+    group = f"/aws/sagemaker/Endpoints/{endpoint}"
+    eventually(lambda: any("POST /invocations" in line for line in sagemaker.read_log(group, "AllTraffic/")))
+
+
+@pytest.mark.parametrize("kind", ["endpoint", "config", "model"])
+def test_existing_name_is_refused(sagemaker: SageMaker, kind: str) -> None:
+    # GIVEN
+    model = sagemaker.create_model()
+    config = sagemaker.create_endpoint_config({"AllTraffic": (model, 1)})
+    variants = sagemaker.client.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+    again: dict[str, Callable[[], object]] = {
+        "model": lambda: sagemaker.client.create_model(
+            ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": SERVER}
+        ),
+        "config": lambda: sagemaker.client.create_endpoint_config(
+            EndpointConfigName=config, ProductionVariants=variants
+        ),
+        "endpoint": lambda: [
+            sagemaker.client.create_endpoint(EndpointName=f"of-{config}", EndpointConfigName=config) for _ in range(2)
+        ],
+    }
+    # WHEN / THEN
+    with pytest.raises(ClientError, match=r"ValidationException.*Cannot create already existing"):
+        again[kind]()

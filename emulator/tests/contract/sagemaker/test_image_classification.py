@@ -1,0 +1,135 @@
+"""AWS's built-in image classification: training, deployment, inference and refused jobs."""
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from PIL import Image, ImageDraw
+
+from ..functions import unique
+from .resources import ROLE, SageMaker
+
+IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
+CHANNELS = ("train", "validation", "train_lst", "validation_lst")
+HYPERPARAMETERS = {
+    "num_classes": "2",
+    "num_training_samples": "32",
+    "num_layers": "20",
+    "image_shape": "3,16,16",
+    "mini_batch_size": "16",
+    "epochs": "2",
+    "learning_rate": "0.01",
+    "augmentation_type": "crop",
+}
+
+
+def draw(row: int) -> bytes:
+    """Draw a circle or a square, 32 x 32, as PNG."""
+    image = Image.new("RGB", (32, 32), "white")
+    pen = ImageDraw.Draw(image)
+    box = (4 + row % 5, 4 + row % 7, 24, 24)
+    if row % 2:
+        pen.rectangle(box, fill="red")
+    else:
+        pen.ellipse(box, fill="blue")
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def upload_data_set(sagemaker: SageMaker, *, training: int = 1, validation: int = 1) -> None:
+    """Upload training and validation images and their lists."""
+    for split, count in (("train", training), ("validation", validation)):
+        for row in range(count):
+            sagemaker.upload(f"{split}/{row}.png", draw(row))
+        lines = "".join(f"{row}\t{row % 2}\t{row}.png\n" for row in range(count))
+        sagemaker.upload(f"{split}_lst/{split}.lst", lines)
+
+
+def channel(sagemaker: SageMaker, name: str) -> dict[str, Any]:
+    """Return one of the four channels."""
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{sagemaker.bucket}/{name}/"}
+    return {"ChannelName": name, "ContentType": "application/x-image", "DataSource": {"S3DataSource": source}}
+
+
+def launch(
+    sagemaker: SageMaker,
+    *,
+    instance_type: str = "ml.g4dn.xlarge",
+    changed: Mapping[str, str] | None = None,
+    **specification: Any,
+) -> str:
+    """Start a training job of the algorithm and return its name."""
+    return sagemaker.start_training(
+        AlgorithmSpecification={"TrainingImage": IMAGE, **specification},
+        HyperParameters={**HYPERPARAMETERS, **(changed or {})},
+        InputDataConfig=[channel(sagemaker, name) for name in CHANNELS],
+        ResourceConfig={"InstanceType": instance_type, "InstanceCount": 1, "VolumeSizeInGB": 1},
+    )
+
+
+def test_model_is_trained_and_served(sagemaker: SageMaker) -> None:
+    # GIVEN
+    upload_data_set(sagemaker, training=32, validation=8)
+    # WHEN
+    job = sagemaker.wait_for_job(launch(sagemaker))
+    # THEN
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    final = {each["MetricName"]: each["Value"] for each in job["FinalMetricDataList"]}
+    assert set(final) == {"train:accuracy", "validation:accuracy"}
+    assert all(0 <= value <= 1 for value in final.values())
+    assert [each["Name"] for each in job["AlgorithmSpecification"]["MetricDefinitions"]] == list(final)
+    artifacts = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert sagemaker.read_json(artifacts, "model-shapes.json") == [{"name": "data", "shape": [16, 3, 16, 16]}]
+
+    # WHEN
+    model = unique("model")
+    sagemaker.client.create_model(
+        ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE, "ModelDataUrl": artifacts}
+    )
+    endpoint = sagemaker.create_endpoint(sagemaker.create_endpoint_config({"AllTraffic": (model, 1)}))
+    # THEN
+    for content_type in ("image/png", "application/x-image"):
+        response = sagemaker.invoke(endpoint, draw(0), ContentType=content_type)
+        probabilities = json.loads(response["Body"].read())
+        assert response["ContentType"] == "application/json"
+        assert len(probabilities) == 2
+        assert sum(probabilities) == pytest.approx(1)
+    with pytest.raises(
+        ClientError, match=r'client error \(400\) .*"Unable to evaluate payload provided: not a PNG or JPEG"'
+    ):
+        sagemaker.invoke(endpoint, b"no image", ContentType="image/png")
+    sagemaker.client.delete_endpoint(EndpointName=endpoint)
+
+
+def test_instance_without_a_gpu_fails_the_job(sagemaker: SageMaker) -> None:
+    # GIVEN
+    upload_data_set(sagemaker)
+    # WHEN
+    job = sagemaker.wait_for_job(launch(sagemaker, instance_type="ml.m5.large"))
+    # THEN
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"] == (
+        "ClientError: Instance type ml.m5.large is not supported by algorithm image-classification; only GPU "
+        "instances are supported (ml.p2, ml.p3, ml.g4dn, ml.g5)., exit code: 2"
+    )
+
+
+def test_unsupported_feature_is_not_a_client_error(sagemaker: SageMaker) -> None:
+    # GIVEN
+    upload_data_set(sagemaker)
+    # WHEN
+    job = sagemaker.wait_for_job(launch(sagemaker, changed={"multi_label": "1"}))
+    # THEN
+    assert job["FailureReason"] == (
+        "AlgorithmError: the emulator's image-classification does not support multi_label=1; AWS's image does, "
+        "exit code: 1"
+    )
+
+
+def test_metric_definitions_are_refused(sagemaker: SageMaker) -> None:
+    with pytest.raises(ClientError, match="You can't override the metric definitions for Amazon SageMaker algorithms"):
+        launch(sagemaker, MetricDefinitions=[{"Name": "mine", "Regex": "(.*)"}])

@@ -1,0 +1,194 @@
+"""Tuning jobs: parallel training jobs with suggested hyperparameters, and the best training job."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sagelocal.pytest_plugin import RunningEmulator
+
+from ..functions import unique
+from ..waiting import eventually
+from .resources import ENDED, ROLE, SageMaker, make_archive
+
+IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6-cpu-py312"
+SCRIPT = """
+import argparse, sys, time
+parser = argparse.ArgumentParser()
+for name in ("rate", "kind", "wait"):
+    parser.add_argument(f"--{name}")
+parser.add_argument("--_tuning_objective_metric")
+given = parser.parse_args()
+time.sleep(float(given.wait or 0))
+if given.kind == "bad":
+    sys.exit("a bad kind")
+print(f"score={given.rate or len(given.kind)};")
+"""
+RATE = {"Name": "rate", "MinValue": "0.1", "MaxValue": "0.9"}
+
+
+def tune(sagemaker: SageMaker, *, jobs: int = 4, parallel: int = 2, **changes: Any) -> str:
+    """Start a tuning job for the script and return its name."""
+    name = unique("tuning")[:32]
+    code = sagemaker.upload(f"{name}/code.tar.gz", make_archive({"train.py": SCRIPT}))
+    static = {"sagemaker_program": '"train.py"', "sagemaker_submit_directory": f'"{code}"'}
+    sagemaker.client.create_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name,
+        HyperParameterTuningJobConfig={
+            "Strategy": changes.get("strategy", "Random"),
+            "RandomSeed": 3,
+            "HyperParameterTuningJobObjective": {
+                "Type": changes.get("kind", "Maximize"),
+                "MetricName": changes.get("metric", "score"),
+            },
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": parallel},
+            "ParameterRanges": changes.get("ranges", {"ContinuousParameterRanges": [RATE]}),
+        },
+        TrainingJobDefinition={
+            "StaticHyperParameters": {**static, **changes.get("static", {})},
+            "AlgorithmSpecification": {
+                "TrainingImage": IMAGE,
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": "score", "Regex": "score=([0-9.]+);"}],
+            },
+            "RoleArn": ROLE,
+            "OutputDataConfig": {"S3OutputPath": f"s3://{sagemaker.bucket}/models"},
+            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        },
+    )
+    return name
+
+
+def describe(sagemaker: SageMaker, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = sagemaker.client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    return found
+
+
+def wait_for_tuning(sagemaker: SageMaker, name: str) -> dict[str, Any]:
+    def describe_if_ended() -> dict[str, Any]:
+        described = describe(sagemaker, name)
+        return described if described["HyperParameterTuningJobStatus"] in ENDED else {}
+
+    return eventually(describe_if_ended, seconds=60)
+
+
+def jobs_of(sagemaker: SageMaker, name: str, **request: Any) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = sagemaker.client.list_training_jobs_for_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name, **request
+    )["TrainingJobSummaries"]
+    return listed
+
+
+def value(summary: dict[str, Any]) -> float:
+    found: float = summary["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
+    return found
+
+
+@pytest.fixture(scope="module", params=["Maximize", "Minimize"])
+def tuned(request: pytest.FixtureRequest, emulator: RunningEmulator) -> tuple[SageMaker, dict[str, Any]]:
+    """The description of a completed tuning job with three training jobs."""
+    sagemaker = SageMaker.create(emulator)
+    job = wait_for_tuning(sagemaker, tune(sagemaker, kind=request.param, jobs=3))
+    assert job["HyperParameterTuningJobStatus"] == "Completed", job.get("FailureReason")
+    return sagemaker, job
+
+
+def test_best_training_job_has_the_best_objective(tuned: tuple[SageMaker, dict[str, Any]]) -> None:
+    # GIVEN
+    sagemaker, job = tuned
+    objective = job["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+    choose = max if objective["Type"] == "Maximize" else min
+
+    # WHEN
+    training_jobs = jobs_of(sagemaker, job["HyperParameterTuningJobName"])
+
+    # THEN
+    assert len(training_jobs) == 3
+    assert all(float(each["TunedHyperParameters"]["rate"]) == pytest.approx(value(each)) for each in training_jobs)
+    best = job["BestTrainingJob"]
+    assert best["TrainingJobName"] == choose(training_jobs, key=value)["TrainingJobName"]
+    assert value(best) == choose(map(value, training_jobs))
+    assert job["TrainingJobStatusCounters"]["Completed"] == job["ObjectiveStatusCounters"]["Succeeded"] == 3
+    trained = sagemaker.describe_job(best["TrainingJobName"])
+    assert trained["TuningJobArn"] == job["HyperParameterTuningJobArn"]
+    assert trained["ModelArtifacts"]["S3ModelArtifacts"]
+
+
+def test_training_jobs_are_sorted_filtered_and_paginated(tuned: tuple[SageMaker, dict[str, Any]]) -> None:
+    # GIVEN
+    sagemaker, job = tuned
+    name = job["HyperParameterTuningJobName"]
+    values = [value(each) for each in jobs_of(sagemaker, name, SortBy="CreationTime", SortOrder="Ascending")]
+
+    # WHEN, THEN
+    by_value = jobs_of(sagemaker, name, SortBy="FinalObjectiveMetricValue", SortOrder="Descending")
+    assert [value(each) for each in by_value] == sorted(values, reverse=True)
+    assert jobs_of(sagemaker, name, StatusEquals="Failed") == []
+    pages = sagemaker.client.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job").paginate(
+        HyperParameterTuningJobName=name, SortBy="CreationTime", SortOrder="Ascending", MaxResults=2
+    )
+    assert [[value(each) for each in page["TrainingJobSummaries"]] for page in pages] == [values[:2], values[2:]]
+
+
+def test_parallel_training_jobs_are_limited(sagemaker: SageMaker) -> None:
+    # GIVEN
+    name = tune(sagemaker, jobs=3, parallel=2, static={"wait": "0.5"})
+
+    # WHEN
+    maximum = 0
+    while describe(sagemaker, name)["HyperParameterTuningJobStatus"] == "InProgress":
+        maximum = max(maximum, len(jobs_of(sagemaker, name, StatusEquals="InProgress")))
+
+    # THEN
+    assert maximum == 2
+    assert len(jobs_of(sagemaker, name)) == 3
+
+
+def test_grid_search_ends_after_all_combinations_and_ignores_failed_jobs(sagemaker: SageMaker) -> None:
+    # WHEN
+    ranges = {"CategoricalParameterRanges": [{"Name": "kind", "Values": ["bad", "short", "longer"]}]}
+    job = wait_for_tuning(sagemaker, tune(sagemaker, jobs=9, strategy="Grid", ranges=ranges))
+
+    # THEN
+    assert job["HyperParameterTuningJobStatus"] == "Completed"
+    assert job["TrainingJobStatusCounters"]["NonRetryableError"] == 1
+    assert job["BestTrainingJob"]["TunedHyperParameters"] == {"kind": "longer"}
+
+
+def test_tuning_without_a_successful_job_fails(sagemaker: SageMaker) -> None:
+    ranges = {"CategoricalParameterRanges": [{"Name": "kind", "Values": ["bad"]}]}
+
+    job = wait_for_tuning(sagemaker, tune(sagemaker, jobs=1, parallel=1, ranges=ranges))
+
+    assert job["HyperParameterTuningJobStatus"] == "Failed"
+    assert "No training job succeeded" in job["FailureReason"]
+
+
+def test_stopping_a_tuning_job_stops_its_training_jobs(sagemaker: SageMaker) -> None:
+    # GIVEN
+    name = tune(sagemaker, static={"wait": "50"})
+    eventually(lambda: len(jobs_of(sagemaker, name, StatusEquals="InProgress")) == 2)
+
+    # WHEN
+    sagemaker.client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+
+    # THEN
+    assert wait_for_tuning(sagemaker, name)["HyperParameterTuningJobStatus"] == "Stopped"
+    assert [each["TrainingJobStatus"] for each in jobs_of(sagemaker, name)] == ["Stopped", "Stopped"]
+    with pytest.raises(ClientError, match="in status Stopped"):
+        sagemaker.client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"metric": "other"}, "objective metric other is not defined"),
+        ({"jobs": 1, "parallel": 2}, "must not be greater"),
+        ({"ranges": {"ContinuousParameterRanges": [{**RATE, "MaxValue": "0.1"}]}}, "must be less"),
+    ],
+    ids=["metric", "parallel", "range"],
+)
+def test_invalid_tuning_job_is_refused(sagemaker: SageMaker, changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ClientError, match=reason):
+        tune(sagemaker, **changes)

@@ -1,0 +1,76 @@
+"""Choice, Parallel and Catch."""
+
+from typing import Any
+
+import pytest
+
+from ..statemachines import StateMachines, single
+
+FAIL = {"Type": "Fail", "Error": "Bad", "Cause": "on purpose"}
+
+
+@pytest.mark.parametrize(("number", "expected"), [(1, "low"), (5, "middle"), (10, "high")])
+def test_choice_takes_the_first_matching_rule(machines: StateMachines, number: int, expected: str) -> None:
+    # GIVEN a Choice state that compares a number
+    middle = {"And": [{"Variable": "$.n", "NumericGreaterThan": 1}, {"Variable": "$.n", "NumericLessThan": 9}]}
+    definition = {
+        "StartAt": "Which",
+        "States": {
+            "Which": {
+                "Type": "Choice",
+                "Choices": [
+                    {"Variable": "$.n", "NumericLessThanEquals": 1, "Next": "low"},
+                    {**middle, "Next": "middle"},
+                ],
+                "Default": "high",
+            },
+            **{name: {"Type": "Pass", "Result": name, "End": True} for name in ("low", "middle", "high")},
+        },
+    }
+
+    # WHEN it runs
+    output = machines.output(definition, {"n": number})
+
+    # THEN it takes the matching branch
+    assert output == expected
+
+
+def test_parallel_outputs_are_in_the_order_of_the_definition(machines: StateMachines) -> None:
+    # GIVEN two branches, the first of which is slower
+    branches = [
+        {
+            "StartAt": "Slow",
+            "States": {"Slow": {"Type": "Wait", "Seconds": 1, "Next": "A"}, "A": _result("a")},
+        },
+        {"StartAt": "B", "States": {"B": _result("b")}},
+    ]
+
+    # WHEN they run
+    output = machines.output(single(Type="Parallel", Branches=branches))
+
+    # THEN the outputs are in the order of the definition
+    assert output == ["a", "b"]
+
+
+def test_failed_branch_is_caught_with_its_error(machines: StateMachines) -> None:
+    # GIVEN a branch that fails, and a Catch
+    branches = [{"StartAt": "No", "States": {"No": FAIL}}, {"StartAt": "B", "States": {"B": _result("b")}}]
+    catch = [{"ErrorEquals": ["Other"], "Next": "Wrong"}, {"ErrorEquals": ["Bad"], "Next": "Right"}]
+    definition = {
+        "StartAt": "Both",
+        "States": {
+            "Both": {"Type": "Parallel", "Branches": branches, "Catch": catch, "Next": "Wrong"},
+            "Right": {"Type": "Pass", "End": True},
+            "Wrong": {"Type": "Fail"},
+        },
+    }
+
+    # WHEN it runs
+    output = machines.output(definition)
+
+    # THEN the matching Catch receives error and cause
+    assert output == {"Error": "Bad", "Cause": "on purpose"}
+
+
+def _result(value: str) -> dict[str, Any]:
+    return {"Type": "Pass", "Result": value, "End": True}

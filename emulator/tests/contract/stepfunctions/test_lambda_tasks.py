@@ -1,0 +1,185 @@
+"""Task states that invoke Lambda functions: errors, retries, catches and timeouts."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from sagelocal.pytest_plugin import RunningEmulator
+
+from ..statemachines import StateMachines, create_function, received, single
+
+INVOKE = "arn:aws:states:::lambda:invoke"
+ECHO = "def handler(event, context):\n    return event\n"
+ADD = "def handler(event, context):\n    return {**event, 'steps': event.get('steps', 0) + 1}\n"
+BELOW_THRESHOLD = """
+class THRESHOLD_CONFIDENCE_NOT_MET(Exception):
+    pass
+
+def handler(event, context):
+    raise THRESHOLD_CONFIDENCE_NOT_MET(f"0.5 after {event['steps']} steps")
+"""
+TRANSIENT = [
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+]
+
+
+def invoke(function: str, **more: Any) -> dict[str, Any]:
+    """Return a Task state that invokes a function with its input and outputs the response."""
+    return {
+        "Type": "Task",
+        "Resource": INVOKE,
+        "Parameters": {"FunctionName": function, "Payload.$": "$"},
+        "OutputPath": "$.Payload",
+        "Retry": [{"ErrorEquals": TRANSIENT, "IntervalSeconds": 1, "MaxAttempts": 2, "BackoffRate": 2}],
+        **more,
+    }
+
+
+def test_function_error_is_published_and_fails_the_execution_by_its_name(
+    emulator: RunningEmulator, machines: StateMachines, functions: Any, inbox: tuple[str, str]
+) -> None:
+    # GIVEN three functions, of which the third raises, with a Catch that publishes a message before the failure
+    topic, queue = inbox
+    caught = {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Notify"}]}
+    first, second = create_function(emulator, ADD), create_function(emulator, ADD)
+    third = create_function(emulator, BELOW_THRESHOLD)
+    definition = {
+        "StartAt": "Serialize",
+        "States": {
+            "Serialize": invoke(first, Next="Classify", **caught),
+            "Classify": invoke(second, Next="Filter", **caught),
+            "Filter": invoke(third, End=True, **caught),
+            "Notify": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::sns:publish",
+                "Parameters": {"TopicArn": topic, "Message.$": "$.error"},
+                "ResultPath": None,
+                "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "Failed"}],
+                "Next": "Failed",
+            },
+            "Failed": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
+        },
+    }
+
+    # WHEN it runs
+    ended = machines.run(definition, {"s3_key": "test/bicycle.png"})
+
+    # THEN its error is the exception's class name, and its cause contains the exception's message
+    assert ended["status"] == "FAILED"
+    assert ended["error"] == "THRESHOLD_CONFIDENCE_NOT_MET"
+    assert json.loads(ended["cause"])["errorMessage"] == "0.5 after 2 steps"
+    assert json.loads(received(emulator, queue))["Error"] == "THRESHOLD_CONFIDENCE_NOT_MET"
+
+
+def test_uncaught_function_error_fails_the_execution_by_its_name(
+    emulator: RunningEmulator, machines: StateMachines
+) -> None:
+    # GIVEN a function that raises
+    function = create_function(emulator, "def handler(event, context):\n    raise ValueError('no')\n")
+
+    # WHEN a state machine invokes it
+    ended = machines.run({"StartAt": "A", "States": {"A": invoke(function, End=True)}})
+
+    # THEN it fails with the function's error
+    assert (ended["status"], ended["error"]) == ("FAILED", "ValueError")
+
+
+@pytest.mark.parametrize("reference", ["name", "arn", "version", "alias", "qualifier"])
+def test_function_is_invoked_by_any_identifier(
+    emulator: RunningEmulator, machines: StateMachines, functions: Any, reference: str
+) -> None:
+    # GIVEN a function with a version and an alias
+    name = create_function(emulator, ECHO)
+    arn = functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    functions.publish_version(FunctionName=name)
+    functions.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    named = {"name": name, "arn": arn, "version": f"{arn}:1", "alias": f"{name}:live", "qualifier": name}
+    parameters = {"FunctionName": named[reference], "Payload": {"a": 1}}
+    if reference == "qualifier":
+        parameters["Qualifier"] = "1"
+
+    # WHEN it is invoked by one of its identifiers
+    output = machines.output(single(Type="Task", Resource=INVOKE, Parameters=parameters))
+
+    # THEN the response is the function's
+    assert (output["Payload"], output["StatusCode"]) == ({"a": 1}, 200)
+
+
+def test_resource_can_be_a_function_arn(emulator: RunningEmulator, machines: StateMachines, functions: Any) -> None:
+    # GIVEN a function
+    name = create_function(emulator, ADD)
+    arn = functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+
+    # WHEN its ARN is a state's resource
+    output = machines.output(single(Type="Task", Resource=arn), {"steps": 3})
+
+    # THEN the state's output is its response
+    assert output == {"steps": 4}
+
+
+def test_missing_function_fails_with_lambda_error(machines: StateMachines) -> None:
+    # WHEN a missing function is invoked
+    ended = machines.run({"StartAt": "A", "States": {"A": invoke("missing", End=True)}})
+
+    # THEN the error is Lambda's
+    assert (ended["status"], ended["error"]) == ("FAILED", "Lambda.ResourceNotFoundException")
+
+
+def test_retry_matches_the_name_of_the_error(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN a function that fails twice, counting its attempts in S3
+    bucket = f"bucket-{uuid4()}"
+    emulator.client("s3").create_bucket(Bucket=bucket)
+    source = f"""
+import boto3
+class Busy(Exception):
+    pass
+def handler(event, context):
+    s3 = boto3.client("s3")
+    tries = s3.list_objects_v2(Bucket="{bucket}")["KeyCount"] + 1
+    s3.put_object(Bucket="{bucket}", Key=str(tries))
+    if tries < 3:
+        raise Busy()
+    return tries
+"""
+    function = create_function(emulator, source, Timeout=30)
+
+    # WHEN a state retries that error
+    retry = [
+        {"ErrorEquals": ["Lambda.TooManyRequestsException"], "MaxAttempts": 9},
+        {"ErrorEquals": ["Busy"], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 2},
+    ]
+    output = machines.output({"StartAt": "A", "States": {"A": invoke(function, End=True) | {"Retry": retry}}})
+
+    # THEN the third attempt succeeds
+    assert output == 3
+
+
+def test_task_times_out(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN a function that sleeps
+    sleeper = "import time\ndef handler(event, context):\n    time.sleep(5)\n"
+    function = create_function(emulator, sleeper)
+
+    # WHEN its state has a timeout of one second
+    ended = machines.run({"StartAt": "A", "States": {"A": invoke(function, End=True, TimeoutSeconds=1)}})
+
+    # THEN the state times out
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.Timeout")
+
+
+def test_stopped_execution_does_not_wait_for_its_function(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN an execution that waits for a function that sleeps
+    sleeper = "import time\ndef handler(event, context):\n    time.sleep(8)\n"
+    function = create_function(emulator, sleeper)
+    machine = machines.create({"StartAt": "A", "States": {"A": invoke(function, End=True)}})
+    arn = machines.client.start_execution(stateMachineArn=machine)["executionArn"]
+
+    # WHEN it is stopped
+    machines.client.stop_execution(executionArn=arn)
+
+    # THEN it ends immediately
+    assert machines.finish(arn, seconds=1)["status"] == "ABORTED"

@@ -1,0 +1,231 @@
+"""Task states that call SNS, SQS, DynamoDB, S3 and other state machines."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from sagelocal.pytest_plugin import RunningEmulator
+
+from ..statemachines import StateMachines, received, single
+
+
+def test_sns_publish_converts_objects_to_json_text(
+    emulator: RunningEmulator, machines: StateMachines, inbox: tuple[str, str]
+) -> None:
+    # GIVEN a topic with a subscribed queue
+    topic, queue = inbox
+
+    # WHEN a state publishes an object
+    output = machines.output(
+        single(
+            Type="Task",
+            Resource="arn:aws:states:::sns:publish",
+            Parameters={"TopicArn": topic, "Message": {"a": [1]}, "Subject": "s"},
+        )
+    )
+
+    # THEN the queue receives it as JSON
+    assert output["MessageId"]
+    assert json.loads(received(emulator, queue)) == {"a": [1]}
+
+
+def test_sqs_send_message_converts_objects_to_json_text(
+    emulator: RunningEmulator, machines: StateMachines, inbox: tuple[str, str]
+) -> None:
+    # GIVEN a queue
+    _, queue = inbox
+
+    # WHEN a state sends an object
+    output = machines.output(
+        single(
+            Type="Task",
+            Resource="arn:aws:states:::sqs:sendMessage",
+            Parameters={"QueueUrl": queue, "MessageBody": {"a": 1}},
+        )
+    )
+
+    # THEN the queue receives it as JSON, and the response has Step Functions' member names
+    assert set(output) >= {"MessageId", "MD5OfMessageBody"}
+    assert json.loads(received(emulator, queue)) == {"a": 1}
+
+
+def test_dynamodb_put_get_update_and_delete(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN a table
+    table = f"table-{uuid4()}"
+    emulator.client("dynamodb").create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    key = {"id": {"S.$": "$.id"}}
+
+    def step(action: str, **more: Any) -> dict[str, Any]:
+        parameters = {"TableName": table, **more}
+        return {"Type": "Task", "Resource": f"arn:aws:states:::dynamodb:{action}", "Parameters": parameters}
+
+    update = {
+        "UpdateExpression": "SET n = :n",
+        "ExpressionAttributeValues": {":n": {"N.$": "States.Format('{}', $.n)"}},
+    }
+    definition = {
+        "StartAt": "Put",
+        "States": {
+            "Put": step("putItem", Item=key) | {"ResultPath": None, "Next": "Update"},
+            "Update": step("updateItem", Key=key, **update) | {"ResultPath": None, "Next": "Get"},
+            "Get": step("getItem", Key=key) | {"ResultPath": "$.got", "Next": "Delete"},
+            "Delete": step("deleteItem", Key=key) | {"ResultPath": None, "End": True},
+        },
+    }
+
+    # WHEN a state machine puts, updates, gets and deletes an item
+    output = machines.output(definition, {"id": "a", "n": 7})
+
+    # THEN each operation takes effect
+    assert output["got"]["Item"] == {"id": {"S": "a"}, "n": {"N": "7"}}
+    assert emulator.client("dynamodb").scan(TableName=table)["Count"] == 0
+
+
+def test_missing_table_fails_with_dynamodb_error(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # WHEN an item is put into a missing table
+    state = single(
+        Type="Task",
+        Resource="arn:aws:states:::dynamodb:putItem",
+        Parameters={"TableName": "missing", "Item": {"id": {"S": "a"}}},
+    )
+    ended = machines.run(state)
+
+    # THEN the error is DynamoDB's
+    assert (ended["status"], ended["error"]) == ("FAILED", "DynamoDB.ResourceNotFoundException")
+
+
+def test_aws_sdk_integration_uses_pascal_case(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN an object
+    bucket = f"bucket-{uuid4()}"
+    emulator.client("s3").create_bucket(Bucket=bucket)
+    emulator.client("s3").put_object(Bucket=bucket, Key="k", Body=b'{"a": 1}')
+
+    # WHEN states read it and list state machines
+    read = machines.output(
+        single(
+            Type="Task",
+            Resource="arn:aws:states:::aws-sdk:s3:getObject",
+            Parameters={"Bucket": bucket, "Key": "k"},
+        )
+    )
+    listed = machines.output(
+        single(Type="Task", Resource="arn:aws:states:::aws-sdk:sfn:listStateMachines", Parameters={})
+    )
+
+    # THEN member names are in Pascal case, and times are text
+    assert (read["Body"], read["ContentLength"]) == ('{"a": 1}', 8)
+    assert read["ETag" if "ETag" in read else "Etag"]
+    assert read["LastModified"].endswith("Z")
+    assert set(listed["StateMachines"][0]) == {"CreationDate", "Name", "StateMachineArn", "Type"}
+
+
+@pytest.mark.parametrize(
+    ("resource", "parameters", "error"),
+    [
+        ("s3:getObject", {"Bucket": "missing-bucket", "Key": "k"}, "S3.NoSuchBucketException"),
+        ("dynamodb:describeTable", {"TableName": "missing"}, "DynamoDb.ResourceNotFoundException"),
+        ("sqs:getQueueUrl", {"QueueName": "missing"}, "Sqs.QueueDoesNotExistException"),
+        ("ssm:getParameter", {"Name": "missing"}, "Ssm.ParameterNotFoundException"),
+        (
+            "sagemakerruntime:invokeEndpoint",
+            {"EndpointName": "missing", "Body": "x"},
+            "SageMakerRuntime.ValidationErrorException",
+        ),
+    ],
+    ids=["s3", "dynamodb", "sqs", "ssm", "sagemaker-runtime"],
+)
+def test_aws_sdk_errors_have_the_names_of_the_java_sdk(
+    machines: StateMachines, resource: str, parameters: dict[str, str], error: str
+) -> None:
+    # WHEN a state accesses a missing resource
+    ended = machines.run(single(Type="Task", Resource=f"arn:aws:states:::aws-sdk:{resource}", Parameters=parameters))
+
+    # THEN the error is named after the service and the exception
+    assert (ended["status"], ended["error"]) == ("FAILED", error)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "read"), [(".sync", json.loads), (".sync:2", lambda output: output)], ids=["text", "json"]
+)
+def test_sync_task_waits_for_a_nested_execution(machines: StateMachines, suffix: str, read: Any) -> None:
+    # GIVEN a state machine
+    inner = machines.create(single(Type="Pass", Result={"done": True}))
+
+    # WHEN another state machine starts it and waits
+    output = machines.output(
+        single(
+            Type="Task",
+            Resource=f"arn:aws:states:::states:startExecution{suffix}",
+            Parameters={"StateMachineArn": inner, "Input": {"a": 1}},
+        )
+    )
+
+    # THEN its output is the description of the nested execution
+    assert output["Status"] == "SUCCEEDED"
+    assert read(output["Output"]) == {"done": True}
+
+
+def test_nested_failure_fails_the_task(machines: StateMachines) -> None:
+    # GIVEN a state machine that fails
+    inner = machines.create({"StartAt": "No", "States": {"No": {"Type": "Fail", "Error": "Never"}}})
+
+    # WHEN another state machine waits for it
+    ended = machines.run(
+        single(
+            Type="Task",
+            Resource="arn:aws:states:::states:startExecution.sync:2",
+            Parameters={"StateMachineArn": inner},
+        )
+    )
+
+    # THEN the task fails with the nested execution's description
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.TaskFailed")
+    assert json.loads(ended["cause"])["Error"] == "Never"
+
+
+def test_task_without_sync_does_not_wait(machines: StateMachines) -> None:
+    # GIVEN a state machine that waits for a minute
+    inner = machines.create(single(Type="Wait", Seconds=60))
+
+    # WHEN another state machine starts it without waiting
+    output = machines.output(
+        single(
+            Type="Task",
+            Resource="arn:aws:states:::states:startExecution",
+            Parameters={"StateMachineArn": inner},
+        )
+    )
+
+    # THEN the task ends while the nested execution runs
+    assert machines.client.describe_execution(executionArn=output["ExecutionArn"])["status"] == "RUNNING"
+    machines.client.stop_execution(executionArn=output["ExecutionArn"])
+
+
+def test_task_token_receives_a_failure(
+    emulator: RunningEmulator, machines: StateMachines, inbox: tuple[str, str]
+) -> None:
+    # GIVEN a state that sends its token and waits
+    _, queue = inbox
+    machine = machines.create(
+        single(
+            Type="Task",
+            Resource="arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            Parameters={"QueueUrl": queue, "MessageBody.$": "$$.Task.Token"},
+        )
+    )
+    arn = machines.client.start_execution(stateMachineArn=machine)["executionArn"]
+
+    # WHEN a failure is sent for the token
+    token = received(emulator, queue)
+    machines.client.send_task_failure(taskToken=token, error="Rejected", cause="by hand")
+
+    # THEN the execution fails with that error and cause
+    ended = machines.finish(arn)
+    assert (ended["error"], ended["cause"]) == ("Rejected", "by hand")

@@ -1,0 +1,200 @@
+"""State machines: validation, creation, description, versions and aliases."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import ClientError
+
+from ..statemachines import StateMachines, role, single
+
+PASS = single(Type="Pass")
+WAIT = single(Type="Wait", Seconds=60)
+
+
+def _with(**states: Any) -> str:
+    return json.dumps({"StartAt": "A", "States": states})
+
+
+INVALID = [
+    pytest.param("{", "INVALID_JSON_DESCRIPTION", None, id="no-json"),
+    pytest.param(_with(A={"Type": "Pass", "Next": "B"}), "MISSING_TRANSITION_TARGET", "/States/A/Next", id="next"),
+    pytest.param(
+        json.dumps({"StartAt": "B", "States": {"A": {"Type": "Pass", "End": True}}}),
+        "MISSING_TRANSITION_TARGET",
+        "/StartAt",
+        id="start",
+    ),
+    pytest.param(
+        _with(
+            A={
+                "Type": "Task",
+                "Resource": "arn:aws:states:::sns:publish",
+                "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "B"}],
+                "End": True,
+            }
+        ),
+        "MISSING_TRANSITION_TARGET",
+        "/States/A/Catch/0/Next",
+        id="catch",
+    ),
+    pytest.param(
+        _with(A={"Type": "Pass", "End": True}, B={"Type": "Succeed"}),
+        "MISSING_TRANSITION_TARGET",
+        "/States/B",
+        id="unreachable",
+    ),
+    pytest.param(_with(A={"Type": "Pass", "Next": "A"}), "MISSING_END_STATE", "/States", id="no-end"),
+    pytest.param(_with(A={"Type": "Sleep", "End": True}), "SCHEMA_VALIDATION_FAILED", None, id="type"),
+    pytest.param(
+        _with(A={"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createNothing", "End": True}),
+        "SCHEMA_VALIDATION_FAILED",
+        None,
+        id="operation",
+    ),
+]
+
+
+@pytest.mark.parametrize(("definition", "code", "location"), INVALID)
+def test_invalid_definition_is_diagnosed_and_refused(
+    states: Any, definition: str, code: str, location: str | None
+) -> None:
+    # WHEN an invalid definition is validated and used
+    validated = states.validate_state_machine_definition(definition=definition)
+    with pytest.raises(ClientError) as caught:
+        states.create_state_machine(name=f"machine-{uuid4()}", definition=definition, roleArn=role())
+
+    # THEN both responses contain the reason
+    found = validated["diagnostics"][0]
+    assert validated["result"] == "FAIL"
+    assert (found["severity"], found["code"], found.get("location")) == ("ERROR", code, location)
+    assert caught.value.response["Error"]["Code"] == "InvalidDefinition"
+    assert code in caught.value.response["Error"]["Message"]
+
+
+def test_valid_definition_has_no_diagnostics(states: Any) -> None:
+    # WHEN a valid definition is validated
+    validated = states.validate_state_machine_definition(definition=json.dumps(PASS))
+
+    # THEN there are no diagnostics
+    assert (validated["result"], validated["diagnostics"]) == ("OK", [])
+
+
+def test_failed_parse_does_not_affect_the_next(states: Any) -> None:
+    # GIVEN a JSONata definition whose parsing fails
+    broken = {
+        "QueryLanguage": "JSONata",
+        "StartAt": "A",
+        "States": {"A": {"Type": "Pass", "Parameters": {"x.$": "$.a"}, "End": True}},
+    }
+    assert states.validate_state_machine_definition(definition=json.dumps(broken))["result"] == "FAIL"
+
+    # WHEN a JSONPath definition is parsed
+    good = _with(A={"Type": "Pass", "Parameters": {"x.$": "$.a"}, "End": True})
+    validated = states.validate_state_machine_definition(definition=good)
+
+    # THEN it is parsed as JSONPath
+    assert validated["result"] == "OK"
+
+
+def test_creation_is_idempotent_for_the_same_definition(states: Any, machines: StateMachines) -> None:
+    # GIVEN a state machine
+    name = f"machine-{uuid4()}"
+    machine = machines.create(PASS, name=name)
+
+    # WHEN it is created again with the same and with another definition
+    again = machines.create(PASS, name=name)
+    with pytest.raises(ClientError) as caught:
+        machines.create(WAIT, name=name)
+
+    # THEN the first request returns it, and the second is refused
+    assert again == machine
+    assert caught.value.response["Error"]["Code"] == "StateMachineAlreadyExists"
+
+
+def test_settings_are_described(states: Any, machines: StateMachines) -> None:
+    # GIVEN a state machine with logging, tracing and tags
+    logging = {
+        "level": "ERROR",
+        "includeExecutionData": False,
+        "destinations": [
+            {"cloudWatchLogsLogGroup": {"logGroupArn": "arn:aws:logs:us-east-1:123456789012:log-group:states:*"}}
+        ],
+    }
+    machine = machines.create(
+        PASS,
+        loggingConfiguration=logging,
+        tracingConfiguration={"enabled": True},
+        tags=[{"key": "owner", "value": "scones"}],
+    )
+
+    # WHEN it is described
+    described = states.describe_state_machine(stateMachineArn=machine)
+    states.tag_resource(resourceArn=machine, tags=[{"key": "more", "value": "1"}])
+    states.untag_resource(resourceArn=machine, tagKeys=["owner"])
+
+    # THEN the description contains all settings
+    assert described["loggingConfiguration"] == logging
+    assert described["tracingConfiguration"] == {"enabled": True}
+    assert (described["type"], described["status"]) == ("STANDARD", "ACTIVE")
+    assert states.list_tags_for_resource(resourceArn=machine)["tags"] == [{"key": "more", "value": "1"}]
+
+
+def test_version_keeps_and_runs_its_definition(states: Any, machines: StateMachines) -> None:
+    # GIVEN a state machine whose definition changed after its first version
+    machine = machines.create(PASS)
+    first = states.publish_state_machine_version(stateMachineArn=machine)["stateMachineVersionArn"]
+    changed = single(Type="Pass", Result=1)
+    second = states.update_state_machine(stateMachineArn=machine, definition=json.dumps(changed), publish=True)[
+        "stateMachineVersionArn"
+    ]
+
+    # WHEN both versions are executed
+    outputs = [
+        machines.finish(states.start_execution(stateMachineArn=arn, input="0")["executionArn"])
+        for arn in (first, second)
+    ]
+
+    # THEN each runs its own definition, and the state machine lists both executions
+    assert [ended["output"] for ended in outputs] == ["0", "1"]
+    assert [ended["stateMachineVersionArn"] for ended in outputs] == [first, second]
+    assert {ended["stateMachineArn"] for ended in outputs} == {machine}
+    assert len(states.list_executions(stateMachineArn=machine)["executions"]) == 2
+
+
+def test_versions_are_listed_and_deleted(states: Any, machines: StateMachines) -> None:
+    # GIVEN two versions, the first with an alias
+    machine = machines.create(PASS, publish=True)
+    states.update_state_machine(stateMachineArn=machine, definition=json.dumps(WAIT), publish=True)
+    first, second = f"{machine}:1", f"{machine}:2"
+    states.create_state_machine_alias(
+        name="live", routingConfiguration=[{"stateMachineVersionArn": first, "weight": 100}]
+    )
+
+    # WHEN they are listed and deleted
+    listed = states.list_state_machine_versions(stateMachineArn=machine)["stateMachineVersions"]
+    states.delete_state_machine_version(stateMachineVersionArn=second)
+    with pytest.raises(ClientError) as caught:
+        states.delete_state_machine_version(stateMachineVersionArn=first)
+
+    # THEN the newest is listed first, and the version with an alias is not deleted
+    assert [version["stateMachineVersionArn"] for version in listed] == [second, first]
+    assert caught.value.response["Error"]["Code"] == "ConflictException"
+    remaining = states.list_state_machine_versions(stateMachineArn=machine)["stateMachineVersions"]
+    assert [version["stateMachineVersionArn"] for version in remaining] == [first]
+
+
+def test_alias_runs_its_version(states: Any, machines: StateMachines) -> None:
+    # GIVEN an alias for the first version of a state machine that has been updated since
+    machine = machines.create(PASS, publish=True)
+    states.update_state_machine(stateMachineArn=machine, definition=json.dumps(WAIT))
+    alias = states.create_state_machine_alias(
+        name="live", routingConfiguration=[{"stateMachineVersionArn": f"{machine}:1", "weight": 100}]
+    )["stateMachineAliasArn"]
+
+    # WHEN the alias is executed
+    ended = machines.finish(states.start_execution(stateMachineArn=alias, input="3")["executionArn"])
+
+    # THEN the first version ran
+    assert (ended["output"], ended["stateMachineVersionArn"]) == ("3", f"{machine}:1")

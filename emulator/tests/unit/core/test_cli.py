@@ -1,0 +1,186 @@
+"""The command line: actions, exit statuses and one-line error messages."""
+
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sagelocal.cli import main
+from sagelocal.core import background
+from sagelocal.core.environment import STATUS_PATH
+from sagelocal.core.process import start_time
+
+
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sagelocal", *arguments],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    """Return the directory of an emulator that this process pretends to be."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == STATUS_PATH else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps({"pid": os.getpid()}).encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Write no log."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    state = {"pid": os.getpid(), "started": start_time(os.getpid()), "url": f"http://127.0.0.1:{server.server_port}"}
+    (tmp_path / "emulator.json").write_text(json.dumps(state))
+    yield tmp_path
+    server.shutdown()
+    server.server_close()
+
+
+def url(directory: Path) -> str:
+    return str(background.running(directory).url)
+
+
+def test_exec_points_every_sdk_at_the_emulator(directory: Path) -> None:
+    # WHEN
+    ended = run(
+        *("exec", "--directory", str(directory), "--"),
+        *(sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"),
+        AWS_PROFILE="mine",
+        AWS_CA_BUNDLE="/ca.pem",
+        AWS_ENDPOINT_URL_S3="http://elsewhere",
+        AWS_REGION="eu-west-1",
+        HTTP_PROXY="http://proxy:1",
+        no_proxy="internal",
+    )
+    # THEN
+    found = json.loads(ended.stdout)
+    assert found["AWS_ENDPOINT_URL"] == url(directory)
+    assert found["AWS_REGION"] == "eu-west-1"
+    assert found["AWS_DISABLE_HOST_PREFIX_INJECTION"] == found["AWS_EC2_METADATA_DISABLED"] == "true"
+    assert found["no_proxy"] == "internal,127.0.0.1,localhost"
+    assert not {"AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL_S3"} & set(found)
+
+
+def test_exec_returns_the_exit_status_of_the_command(directory: Path) -> None:
+    # WHEN
+    ended = run("exec", "--directory", str(directory), "--", sys.executable, "-c", "raise SystemExit(7)")
+    # THEN
+    assert ended.returncode == 7
+
+
+def test_exec_of_an_unknown_command_fails_with_one_line(directory: Path) -> None:
+    # WHEN
+    ended = run("exec", "--directory", str(directory), "--", "no-such-command")
+    # THEN
+    assert (ended.returncode, ended.stderr) == (1, "error: command not found: no-such-command\n")
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["exec", "true"]], ids=["status", "exec"])
+def test_without_an_emulator_the_error_says_how_to_start_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    # GIVEN
+    monkeypatch.chdir(tmp_path)
+    # WHEN
+    status = main(arguments)
+    # THEN
+    assert status == 1
+    assert capsys.readouterr().err == (
+        "error: no emulator is running: start one with `sagelocal start --directory .sagelocal`\n"
+    )
+
+
+def test_status_prints_address_process_and_log(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # WHEN
+    status = main(["status", "--directory", str(directory)])
+    # THEN
+    assert status == 0
+    assert capsys.readouterr().out == (
+        f"emulator at {url(directory)} (process {os.getpid()}, log {directory}/emulator.log)\n"
+    )
+
+
+def test_start_passes_its_options_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN
+    calls: list[tuple[Path, dict[str, Any]]] = []
+
+    def start(directory: Path, **options: Any) -> background.State:
+        calls.append((directory, options))
+        return background.State(1, "", "http://127.0.0.1:5000")
+
+    monkeypatch.setattr(background, "start", start)
+    # WHEN
+    arguments = ["--port", "5000", "--images", "i.json", "--quotas", "q.json"]
+    status = main(["start", *arguments, "--directory", str(tmp_path), "--invalidate", "a", "b"])
+    # THEN
+    assert calls == [(tmp_path, {"arguments": arguments, "invalidate": [Path("a"), Path("b")]})]
+    assert (status, capsys.readouterr().out[:34]) == (0, "emulator at http://127.0.0.1:5000 ")
+
+
+def test_stop_without_an_emulator_succeeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # WHEN
+    status = main(["stop", "--directory", str(tmp_path)])
+    # THEN
+    assert (status, capsys.readouterr().out) == (0, "no emulator was running\n")
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http"])
+def test_invalid_port_is_reported_with_its_value(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    # WHEN / THEN
+    with pytest.raises(SystemExit):
+        main(["serve", f"--port={port}"])
+    assert f"a port is a number from 0 to 65535 (got '{port}')" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("action", ["serve", "start", "status", "exec", "stop"])
+def test_every_command_has_a_help_text(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    # WHEN
+    with pytest.raises(SystemExit) as caught:
+        main([action, "--help"])
+    # THEN
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: sagelocal {action} ")
+
+
+def test_help_says_how_to_use_the_emulator() -> None:
+    # WHEN
+    ended = run("--help")
+    # THEN
+    assert ended.returncode == 0
+    assert "AWS_ENDPOINT_URL" in ended.stdout
+
+
+def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    # WHEN
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    # THEN
+    assert capsys.readouterr().out == "sagelocal 0.1.0\n"
+
+
+def test_command_line_imports_no_heavy_module() -> None:
+    # WHEN
+    listing = subprocess.run(
+        [sys.executable, "-c", "import sagelocal.cli, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # THEN
+    assert not {"boto3", "botocore", "moto", "cheroot", "requests"} & set(listing.stdout.split())

@@ -1,0 +1,46 @@
+"""The pytest plugin in a separate test session."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+SLOW_IMPORTS = """
+import sys
+
+def test_nothing():
+    assert not {"boto3", "botocore", "moto", "cheroot", "sagelocal.core.background"} & set(sys.modules)
+    assert "sagelocal.pytest_plugin" in sys.modules
+"""
+
+
+def run_pytest(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_unused_plugin_imports_no_heavy_module(tmp_path: Path) -> None:
+    # GIVEN
+    (tmp_path / "test_nothing.py").write_text(SLOW_IMPORTS)
+    # WHEN
+    ended = run_pytest(tmp_path)
+    # THEN
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_fixtures_are_documented(tmp_path: Path) -> None:
+    # WHEN
+    listing = subprocess.run(
+        [sys.executable, "-m", "pytest", "--fixtures", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
+    # THEN
+    for name in ("sagelocal", "sagelocal_images", "sagelocal_quotas"):
+        assert f"\n{name} [session scope] -- " in listing

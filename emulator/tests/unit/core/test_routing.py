@@ -1,0 +1,39 @@
+"""The operation that a request calls."""
+
+from typing import Any
+
+import pytest
+
+from sagelocal.core.routing import api_call
+
+
+def request(service: str, method: str = "POST", path: str = "/", query: str = "", **more: str) -> dict[str, Any]:
+    scope = f"AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/{service}/aws4_request, Signature=x"
+    return {
+        "HTTP_AUTHORIZATION": scope,
+        "REQUEST_METHOD": method,
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("environ", "form", "expected"),
+    [
+        (request("sagemaker", HTTP_X_AMZ_TARGET="SageMaker.CreateHub"), "", "sagemaker:CreateHub"),
+        (request("states", HTTP_X_AMZ_TARGET="AWSStepFunctions.TestState"), "", "stepfunctions:TestState"),
+        (request("iam"), "Action=GetOrganizationsAccessReport&Version=1", "iam:GetOrganizationsAccessReport"),
+        (request("sqs", "GET", query="Action=ListQueues"), "", "sqs:ListQueues"),
+        (request("monitoring", path="/service/X/operation/PutMetricData"), "", "cloudwatch:PutMetricData"),
+        (request("lambda", "GET", "/2015-03-31/functions/f/versions"), "", "lambda:ListVersionsByFunction"),
+        (request("lambda", "GET", "/2015-03-31/functions/"), "", "lambda:ListFunctions"),
+        (request("s3", "GET", "/bucket", "accelerate"), "", "s3:GetBucketAccelerateConfiguration"),
+        (request("s3", "GET", "/bucket/a/b"), "", "s3:GetObject"),
+        (request("nothing", "GET", "/a"), "", "nothing:GET /a"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and ":" in value else "",
+)
+def test_operation_is_recognized_in_every_protocol(environ: dict[str, Any], form: str, expected: str) -> None:
+    # WHEN / THEN
+    assert str(api_call(environ, form)) == expected

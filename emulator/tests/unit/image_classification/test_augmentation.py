@@ -1,0 +1,82 @@
+"""Augmentation: cropping, mirroring, color shifts and geometric transformations."""
+
+import numpy as np
+import pytest
+import torch
+
+from sagelocal.containers.image_classification import augmentation
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def ramp(height: int, width: int) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
+    """Return an image whose pixel values are their positions."""
+    rows, columns = np.mgrid[:height, :width]
+    return np.stack((rows, columns, rows), axis=2).astype(np.uint8)
+
+
+def test_center_is_cropped() -> None:
+    # WHEN
+    (part,) = augmentation.crop_center([ramp(10, 20)], (4, 6))
+    # THEN
+    assert part[0, :, 0].tolist() == [3, 4, 5, 6]
+    assert part[1, 0].tolist() == list(range(7, 13))
+
+
+def test_random_part_is_cropped_and_half_are_mirrored() -> None:
+    # WHEN
+    parts = augmentation.crop_randomly([ramp(10, 20)] * 200, (4, 6), generator())
+    # THEN each is a part of the image, possibly mirrored
+    for part in parts:
+        top, left = int(part[0].min()), int(part[1].min())
+        expected = torch.from_numpy(ramp(10, 20)[top : top + 4, left : left + 6]).permute(2, 0, 1)
+        assert torch.equal(part, expected) or torch.equal(part.flip(2), expected)
+    mirrored = sum(int(part[1, 0, 0] > part[1, 0, 1]) for part in parts)
+    assert 60 < mirrored < 140
+    assert len({(int(part[0].min()), int(part[1].min())) for part in parts}) > 50
+
+
+def test_conversion_to_hls_is_reversible() -> None:
+    # GIVEN
+    batch = torch.rand(4, 3, 8, 8, generator=generator())
+    # WHEN / THEN
+    assert torch.allclose(augmentation.from_hls(*augmentation.to_hls(batch)), batch, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("color", "hls"),
+    [((1, 0, 0), (0, 0.5, 1)), ((0, 1, 0), (1 / 3, 0.5, 1)), ((0, 0, 1), (2 / 3, 0.5, 1)), ((1, 1, 1), (0, 1, 0))],
+    ids=["red", "green", "blue", "white"],
+)
+def test_known_colors_have_known_hls_values(color: tuple[float, ...], hls: tuple[float, ...]) -> None:
+    # WHEN
+    found = augmentation.to_hls(torch.tensor(color, dtype=torch.float32).view(1, 3, 1, 1))
+    # THEN
+    assert [round(float(each), 4) for each in found] == pytest.approx(hls, abs=1e-3)
+
+
+def test_colors_shift_within_range() -> None:
+    # GIVEN
+    gray = torch.full((100, 3, 2, 2), 128.0)
+    # WHEN
+    shifted = augmentation.shift_colors(gray, generator())
+    # THEN
+    lightness = augmentation.to_hls(shifted / 255)[1] * 255
+    assert 78 <= float(lightness.min()) < 90
+    assert 166 < float(lightness.max()) <= 178
+    assert shifted.min() >= 0
+    assert shifted.max() <= 255
+
+
+def test_image_is_rotated_about_its_center() -> None:
+    # GIVEN a single white pixel in the center
+    batch = torch.zeros(20, 3, 33, 33)
+    batch[:, :, 16, 16] = 255
+    # WHEN
+    turned = augmentation.transform_geometry(batch, generator())
+    # THEN
+    assert turned.shape == batch.shape
+    assert (turned[:, 0].flatten(1).argmax(1) == 16 * 33 + 16).all()
+    assert not torch.equal(turned[0], turned[1])

@@ -1,0 +1,138 @@
+"""The state of an alarm, given the published metrics."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from moto.cloudwatch.models import (
+    Alarm,
+    Dimension,
+    Metric,
+    MetricAggregatedDatum,
+    MetricDataQuery,
+    MetricDatum,
+    MetricStat,
+)
+
+from sagelocal.services.cloudwatch.alarms import UnsupportedAlarmError, calculate, evaluate, statistic
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+DIMENSIONS = [{"Name": "EndpointName", "Value": "some"}]
+
+
+def datum(value: float, *, age: float = 1, name: str = "Errors", dimensions: Any = DIMENSIONS) -> MetricDatum:
+    return MetricDatum("Some", name, value, dimensions, NOW - timedelta(seconds=age))
+
+
+def alarm(**changes: Any) -> Alarm:
+    settings: dict[str, Any] = {
+        "account_id": "123456789012",
+        "region_name": "us-east-1",
+        "name": "some-alarm",
+        "namespace": "Some",
+        "metric_name": "Errors",
+        "metric_data_queries": None,
+        "comparison_operator": "GreaterThanThreshold",
+        "evaluation_periods": 1,
+        "datapoints_to_alarm": None,
+        "period": 60,
+        "threshold": 2,
+        "statistic": "Sum",
+        "extended_statistic": None,
+        "description": "",
+        "dimensions": DIMENSIONS,
+        "alarm_actions": [],
+        "ok_actions": None,
+        "insufficient_data_actions": None,
+        "unit": None,
+        "actions_enabled": True,
+        "treat_missing_data": None,
+        "evaluate_low_sample_count_percentile": None,
+        "threshold_metric_id": None,
+        "rule": None,
+    }
+    return Alarm(**{**settings, **changes})
+
+
+@pytest.mark.parametrize(
+    ("values", "state"), [([1, 1], "OK"), ([1, 2], "ALARM")], ids=["at-the-threshold", "above-the-threshold"]
+)
+def test_value_above_the_threshold_puts_the_alarm_into_alarm(values: list[float], state: str) -> None:
+    assert evaluate(alarm(), [datum(value) for value in values], NOW)[0] == state
+
+
+def test_old_data_and_other_metrics_are_ignored() -> None:
+    # GIVEN
+    data = [datum(9, age=61), datum(9, name="Other"), datum(9, dimensions=[*DIMENSIONS, {"Name": "a", "Value": "b"}])]
+
+    # WHEN / THEN
+    assert evaluate(alarm(), data, NOW)[0] == "INSUFFICIENT_DATA"
+
+
+@pytest.mark.parametrize(
+    ("treatment", "state"),
+    [("missing", "INSUFFICIENT_DATA"), ("notBreaching", "OK"), ("breaching", "ALARM"), ("ignore", "OK")],
+)
+def test_missing_data_is_treated_as_configured(treatment: str, state: str) -> None:
+    assert evaluate(alarm(treat_missing_data=treatment), [], NOW)[0] == state
+
+
+def test_number_of_breaching_periods_is_configurable() -> None:
+    # GIVEN two breaching minutes of the last three
+    data = [datum(3, age=10), datum(0, age=70), datum(3, age=130)]
+
+    # WHEN / THEN
+    assert evaluate(alarm(evaluation_periods=3, datapoints_to_alarm=2), data, NOW)[0] == "ALARM"
+    assert evaluate(alarm(evaluation_periods=3), data, NOW)[0] == "OK"
+
+
+def test_alarm_evaluates_metric_math() -> None:
+    # GIVEN five errors, of which four are client errors
+    def query(name: str, metric: str) -> MetricDataQuery:
+        dimensions = [Dimension(each["Name"], each["Value"]) for each in DIMENSIONS]
+        return MetricDataQuery(
+            name, "", "", "", metric_stat=MetricStat(Metric(metric, "Some", dimensions), "60", "Sum", "")
+        )
+
+    queries = [
+        query("errors", "Errors"),
+        query("refused", "Refused"),
+        MetricDataQuery("result", "", "", "true", expression="errors - refused"),
+    ]
+    data = [datum(5), datum(4, name="Refused")]
+
+    # WHEN / THEN
+    assert evaluate(alarm(metric_data_queries=queries, threshold=0), data, NOW)[0] == "ALARM"
+    assert evaluate(alarm(metric_data_queries=queries, threshold=1), data, NOW)[0] == "OK"
+
+
+def test_statistics_combine_values_and_statistic_sets() -> None:
+    # GIVEN
+    data = [datum(1), datum(3), MetricAggregatedDatum("Some", "Errors", 0, 8, 2, 8, DIMENSIONS, NOW)]
+
+    # WHEN
+    found = {name: statistic(data, name) for name in ("Sum", "SampleCount", "Average", "Minimum", "Maximum", "p99")}
+
+    # THEN
+    assert found == {"Sum": 12, "SampleCount": 4, "Average": 3, "Minimum": 0, "Maximum": 8, "p99": 3}
+
+
+@pytest.mark.parametrize("expression", ["SEARCH('a', 'b')", "a ** 2", "b", "a +"])
+def test_unsupported_metric_math_is_refused(expression: str) -> None:
+    with pytest.raises(UnsupportedAlarmError, match="unsupported metric math"):
+        calculate(expression, {"a": 1})
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        pytest.param("a + b", None, id="missing-metric"),
+        pytest.param("a + FILL(b, 3)", 5, id="filled-metric"),
+        pytest.param("FILL(a, 3)", 2, id="present-metric-is-not-filled"),
+        pytest.param("IF(a >= 2, a * 10, 0)", 20, id="condition-true"),
+        pytest.param("IF(FILL(b, 0) + a > 2, 1, 0)", 0, id="condition-false"),
+        pytest.param("IF(b > 1, 1, 0)", None, id="condition-without-data"),
+    ],
+)
+def test_metric_math_with_missing_metrics(expression: str, expected: float | None) -> None:
+    assert calculate(expression, {"a": 2, "b": None}) == expected

@@ -1,0 +1,129 @@
+"""The pool of execution environments: processes are reused, and end when idle."""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from sagelocal.core.process import start_time
+from sagelocal.services.awslambda import pool as pool_module
+from sagelocal.services.awslambda import runtime
+from sagelocal.services.awslambda.errors import TooManyRequestsError
+from sagelocal.services.awslambda.function import Archive, Function, Logging
+from sagelocal.services.awslambda.pool import Pool
+
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:f"
+
+
+def make_function(source: str = "import os\ndef main(event, context): return os.getpid()") -> Function:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as opened:
+        opened.writestr("module.py", source)
+    return Function(
+        name="f",
+        arn=ARN,
+        version="$LATEST",
+        region="us-east-1",
+        handler="module.main",
+        runtime="python3.12",
+        memory=128,
+        timeout=20,
+        variables=(),
+        code=Archive(hashlib.sha256(buffer.getvalue()).hexdigest(), buffer.getvalue()),
+        layers=(),
+        logging=Logging("/aws/lambda/f"),
+    )
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Pool]:
+    """Return a pool without environments."""
+    pool = Pool(tmp_path / "lambda", {})
+    yield pool
+    pool.close()
+
+
+def run(pool: Pool, function: Function, event: object = None, *, reserved: int | None = None) -> object:
+    result = pool.invoke(function, json.dumps(event).encode(), arn=function.arn, reserved=reserved)
+    assert not result.failed, result.payload
+    return json.loads(result.payload)
+
+
+def test_idle_environment_ends_and_its_directory_is_deleted(pool: Pool, tmp_path: Path) -> None:
+    # GIVEN
+    function = make_function()
+    process = run(pool, function)
+    assert isinstance(process, int)
+    # WHEN
+    pool.reap(idle_seconds=3600)
+    still_running = start_time(process)
+    pool.reap(idle_seconds=0)
+    # THEN
+    assert still_running
+    assert start_time(process) is None
+    assert list((tmp_path / "lambda" / "environments").iterdir()) == []
+    assert run(pool, function) != process
+
+
+def test_retired_environment_finishes_its_invocation_and_is_not_reused(pool: Pool, tmp_path: Path) -> None:
+    # GIVEN a function that returns once the file `end` exists
+    source = (
+        "import os, pathlib, time\n"
+        "def main(event, context):\n"
+        "    pathlib.Path(event, 'started').touch()\n"
+        "    while not pathlib.Path(event, 'end').exists(): time.sleep(0.01)\n"
+        "    return os.getpid()\n"
+    )
+    function = make_function(source)
+    with ThreadPoolExecutor() as threads:
+        running = threads.submit(run, pool, function, str(tmp_path))
+        while not (tmp_path / "started").exists():
+            assert not running.done()
+        # WHEN
+        pool.retire(ARN)
+        (tmp_path / "end").touch()
+        first = running.result(timeout=20)
+    # THEN
+    assert run(pool, function, str(tmp_path)) != first
+
+
+def test_reserved_concurrency_is_enforced(pool: Pool) -> None:
+    # GIVEN
+    function = make_function()
+    # WHEN / THEN
+    run(pool, function, reserved=1)
+    with pytest.raises(TooManyRequestsError):
+        run(pool, function, reserved=0)
+
+
+def test_fallback_client_runs_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a runtime without the C extension of awslambdaric, as on macOS
+    original = runtime.create_runtime
+
+    def without_extension(directory: Path) -> Path:
+        original(directory)
+        for extension in directory.glob("runtime_client.*"):
+            extension.unlink()
+        (directory / runtime.FALLBACK_CLIENT.name).symlink_to(runtime.FALLBACK_CLIENT)
+        return directory
+
+    monkeypatch.setattr(pool_module, "create_runtime", without_extension)
+    pool = Pool(tmp_path / "lambda", {})
+    function = make_function(
+        "import runtime_client\n"
+        "def main(event, context):\n"
+        "    if event == 'fail': raise ValueError('no')\n"
+        "    return [runtime_client.__file__[-3:], event]\n"
+    )
+    # WHEN / THEN
+    try:
+        assert [run(pool, function, event) for event in (1, "ü")] == [[".py", 1], [".py", "ü"]]
+        failed = pool.invoke(function, b'"fail"', arn=ARN)
+        assert json.loads(failed.payload)["errorType"] == "ValueError"
+    finally:
+        pool.close()

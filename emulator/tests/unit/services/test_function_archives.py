@@ -1,0 +1,76 @@
+"""Zip files of functions: unpacked once, and never outside their directory."""
+
+import hashlib
+import io
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sagelocal.services.awslambda import archives
+from sagelocal.services.awslambda.archives import Archives
+from sagelocal.services.awslambda.errors import InvalidZipError
+from sagelocal.services.awslambda.function import Archive
+
+
+def make_archive(*members: tuple[str | zipfile.ZipInfo, bytes]) -> Archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as opened:
+        for name, content in members:
+            opened.writestr(name, content)
+    return Archive(hashlib.sha256(buffer.getvalue()).hexdigest(), buffer.getvalue())
+
+
+def member(name: str, mode: int) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.external_attr = mode << 16
+    return info
+
+
+def test_directories_and_permissions_are_preserved(tmp_path: Path) -> None:
+    # GIVEN
+    archive = make_archive(("a/b/c.py", b"1"), ("empty/", b""), (member("run.sh", 0o755), b"x"))
+    # WHEN
+    path = Archives(tmp_path).path(archive)
+    # THEN
+    assert (path / "a" / "b" / "c.py").read_bytes() == b"1"
+    assert (path / "empty").is_dir()
+    assert (path / "run.sh").stat().st_mode & stat.S_IXUSR
+
+
+def test_same_content_is_unpacked_once(tmp_path: Path) -> None:
+    # GIVEN
+    store, archive = Archives(tmp_path), make_archive(("a", b"1"))
+    (store.path(archive) / "mark").touch()
+    # WHEN / THEN
+    assert (store.path(archive) / "mark").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../a", "a/../../b", "/a", member("link", stat.S_IFLNK | 0o777)],
+    ids=["parent", "deep-parent", "absolute", "link"],
+)
+def test_link_or_path_outside_is_refused(tmp_path: Path, name: str | zipfile.ZipInfo) -> None:
+    # GIVEN
+    store = Archives(tmp_path / "code")
+    # WHEN / THEN
+    with pytest.raises(InvalidZipError, match="is a link or a path outside the file"):
+        store.path(make_archive(("good.py", b""), (name, b"good.py")))
+    assert list((tmp_path / "code").iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "code"]
+
+
+def test_content_above_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    monkeypatch.setattr(archives, "MAX_BYTES", 10)
+    # WHEN / THEN
+    with pytest.raises(InvalidZipError, match="exceeds 10 bytes"):
+        Archives(tmp_path).path(make_archive(("a", b"x" * 11)))
+
+
+def test_file_that_is_not_a_zip_is_refused(tmp_path: Path) -> None:
+    # WHEN / THEN
+    with pytest.raises(InvalidZipError, match=r"Lambda was not able to unzip the file: .*not a zip"):
+        Archives(tmp_path).path(Archive("digest", b"not a zip"))

@@ -1,0 +1,52 @@
+"""Tiers, and the distribution of tests over processes."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+# Groups that take more than half a minute: they start first, so that short tests fill the processes at the end. The
+# first two have many tests. xdist gives each process a second group while it works on a group of one or two tests.
+SLOW_GROUPS = (
+    "production",
+    "local",
+    "demo",
+    "real",
+    "account tests",
+    "shards",
+    "dev",
+    "five classes",
+    "terraform tests",
+)
+TIERS = ("e2e", "contract", "real", "unit")
+
+# With Go's default of 100, Terraform and its provider spend a third of their time on garbage collection
+os.environ.setdefault("GOGC", "400")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark and sort the tests.
+
+    The tests of a file stay in one process, unless `xdist_group` puts them into another group.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
+        if tier(item) in ("contract", "e2e"):
+            item.add_marker(tier(item))
+    items.sort(key=order)
+
+
+def tier(item: pytest.Item) -> str:
+    """Return the name of the directory below `tests` or `emulator/tests`."""
+    return next(part for part in item.path.relative_to(ROOT).parts if part in TIERS)
+
+
+def order(item: pytest.Item) -> int:
+    """Return the position of a test's group."""
+    marker = item.get_closest_marker("xdist_group")
+    assert marker is not None
+    group = marker.args[0]
+    return SLOW_GROUPS.index(group) if group in SLOW_GROUPS else len(SLOW_GROUPS) + TIERS.index(tier(item))

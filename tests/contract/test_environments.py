@@ -1,0 +1,124 @@
+"""Each environment is applied, planned again without a change, and destroyed; its account is empty afterwards.
+
+`prod` is destroyed in test_policies.py, which needs it in between.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployment.terraform import TerraformError
+from deployment.tools import find_terraform
+from tests.contract.permissions import missing_actions, requested_actions, trace_requests
+from tests.support.account import resources
+from tests.support.emulator import Emulator
+from tests.support.terraform import Deployment, make_project, make_terraform, new_deployment, zip_functions
+
+
+@pytest.mark.xdist_group("account tests")
+def test_terraforms_account_tests_pass_and_leave_the_account_empty(
+    account: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN
+    project = make_project(tmp_path / "project")
+    make_terraform(project, "local").init()
+    log = trace_requests(monkeypatch, tmp_path / "requests.log")
+
+    # WHEN
+    result = subprocess.run(
+        [
+            find_terraform(),
+            "test",
+            "-no-color",
+            "-test-directory=tests/account",
+            "-var-file=environments/local.tfvars",
+        ],
+        cwd=project / "terraform",
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+    # THEN
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "3 passed, 0 failed" in result.stdout
+    assert resources(account, "us-east-1") == {}
+    assert missing_actions(requested_actions(log), "deploy") == set()
+
+
+@pytest.mark.xdist_group("dev")
+def test_dev_is_applied_and_destroyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with new_deployment("dev", tmp_path) as dev:
+        # GIVEN
+        dev.select(monkeypatch)
+        changes = trace_requests(monkeypatch, tmp_path / "changes.log")
+
+        # WHEN
+        dev.apply()
+
+        # THEN
+        check_second_plan(dev, tmp_path, monkeypatch)
+
+        # WHEN
+        trace_requests(monkeypatch, changes)
+        plan = dev.terraform.plan(destroy=True)
+        copy = shutil.copy2(plan.path, tmp_path / "copy.tfplan")
+        dev.terraform.apply(plan)
+
+        # THEN the account is empty, and the role that deploys may do all of that
+        assert resources(dev.account, "us-east-1") == {}
+        assert missing_actions(requested_actions(changes), "deploy") == set()
+
+        # AND a plan that is older than the state is refused
+        shutil.move(copy, plan.path)
+        with pytest.raises(TerraformError, match="Saved plan is stale"):
+            dev.terraform.apply(plan)
+
+
+@pytest.mark.xdist_group("production")
+def test_prod_in_a_vpc_is_applied(
+    applied_production: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applied_production.select(monkeypatch)
+    check_second_plan(applied_production, tmp_path, monkeypatch)
+
+
+def check_second_plan(deployment: Deployment, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check that a second plan is empty, and that a pull request's role may plan; no model is deployed yet."""
+    stack = deployment.stack
+    assert stack.environment == deployment.terraform.environment
+    assert stack.endpoint_config_name is None
+    assert resources(deployment.account, stack.region)
+    log = trace_requests(monkeypatch, directory / "plan.log")
+    plan = deployment.terraform.plan()
+    assert plan.empty, plan.summary
+    assert missing_actions(requested_actions(log), "plan") == set()
+
+
+# The following checks need one environment only, without a model: test_make_deploy.py deploys one afterwards
+
+
+@pytest.fixture
+def _edited_function(local: Deployment) -> Iterator[None]:
+    handler = local.project / "lambdas" / "filter" / "handler.py"
+    source = handler.read_text()
+    handler.write_text(source + "\n# an edit\n")
+    zip_functions(local.project)
+    yield
+    handler.write_text(source)
+    zip_functions(local.project)
+
+
+@pytest.mark.xdist_group("local")
+@pytest.mark.usefixtures("_edited_function")
+def test_an_edited_function_is_the_only_change(local: Deployment) -> None:
+    assert local.terraform.plan().summary == "Plan: 0 to add, 1 to change, 0 to destroy"
+
+
+@pytest.mark.xdist_group("local")
+def test_the_state_of_another_environment_is_refused(local: Deployment) -> None:
+    with pytest.raises(TerraformError, match="workspace"):
+        make_terraform(local.project, "dev").plan()

@@ -1,0 +1,258 @@
+"""Deployments by `make deploy` to a running endpoint, and what the endpoint serves meanwhile and afterwards.
+
+The tests share `local`; each starts by deploying what it needs. test_environments.py uses it before the first model.
+"""
+
+import contextlib
+import json
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.stack import Stack
+from deployment.endpoint_lifetime import SCHEDULE_FORMAT
+from deployment.terraform import TerraformError
+from tests.support.emulator import Emulator
+from tests.support.models import approve, register
+from tests.support.project import copy_project
+from tests.support.terraform import Deployment, run_command
+from tests.support.waiting import eventually
+from tests.unit.lambdas.images import png
+
+pytestmark = pytest.mark.xdist_group("local")
+
+GOOD, OTHER = "[0.99, 0.01]", "[0.98, 0.02]"
+
+
+def deploy(local: Deployment, model: str) -> "subprocess.CompletedProcess[str]":
+    """Put a registered model into use, and run what `make deploy` runs."""
+    approve(local.account, local.stack, model)
+    return local.run("provision", "deploy")
+
+
+def deploy_new(local: Deployment, response: str) -> str:
+    """Register and deploy a model that answers with `response`; return its ARN."""
+    model = register(local.account, local.stack, response)
+    result = deploy(local, model)
+    assert result.returncode == 0, result.stderr
+    return model
+
+
+def invoke(account: Emulator, endpoint: str) -> str:
+    """Return the endpoint's response, or the status of the model's error."""
+    runtime = account.client("sagemaker-runtime")
+    try:
+        response = runtime.invoke_endpoint(EndpointName=endpoint, Body=b"x")
+    except runtime.exceptions.ModelError as error:
+        return str(error.response["OriginalStatusCode"])
+    return str(response["Body"].read().decode())
+
+
+def describe_endpoint(local: Deployment) -> dict[str, Any]:
+    """Return the endpoint's description."""
+    sagemaker = local.account.client("sagemaker")
+    description: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=local.stack.endpoint_name)
+    return description
+
+
+def endpoint_configs(local: Deployment) -> list[str]:
+    """Return the names of the account's endpoint configurations."""
+    listed = local.account.client("sagemaker").list_endpoint_configs()["EndpointConfigs"]
+    return [each["EndpointConfigName"] for each in listed]
+
+
+def test_a_serverless_endpoint_is_created_and_updated(local: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN (the first test, because SageMaker cannot make an endpoint with instances serverless)
+    monkeypatch.setenv("TF_VAR_serverless", "{ memory_size_in_mb = 2048, max_concurrency = 5 }")
+
+    # WHEN it is to capture data, THEN the plan is refused
+    with pytest.raises(TerraformError, match="serverless endpoint captures no data: set capture_percentage = 0"):
+        local.terraform.plan()
+
+    # WHEN
+    monkeypatch.setenv("TF_VAR_capture_percentage", "0")
+    for response in (GOOD, OTHER):
+        deploy_new(local, response)
+
+        # THEN
+        assert invoke(local.account, local.stack.endpoint_name) == response
+    (variant,) = describe_endpoint(local)["ProductionVariants"]
+    assert variant["CurrentServerlessConfig"]["MemorySizeInMB"] == 2048
+    assert "captures nothing" in local.run("monitor").stdout
+    assert local.terraform.plan().empty
+
+
+class Traffic:
+    """Requests to the endpoint, one after the other, and executions of the state machine."""
+
+    def __init__(self, account: Emulator, stack: Stack) -> None:
+        self.responses: Counter[str] = Counter()
+        self._account = account
+        self._stack = stack
+        self._executions: list[str] = []
+        self._stopped = threading.Event()
+        account.client("s3").put_object(Bucket=stack.bucket, Key="test/a.png", Body=png(32, 32))
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Send requests for the duration of the context."""
+        thread = threading.Thread(target=self._run)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stopped.set()
+            thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(0.02):
+            self.responses[invoke(self._account, self._stack.endpoint_name)] += 1
+            if self.responses.total() % 20 == 0:
+                self._executions.append(self._start_execution())
+
+    def _start_execution(self) -> str:
+        arn: str = self._account.client("stepfunctions").start_execution(
+            stateMachineArn=self._stack.state_machine_arn,
+            input=json.dumps({"s3_bucket": self._stack.bucket, "s3_key": "test/a.png"}),
+        )["executionArn"]
+        return arn
+
+    def execution_statuses(self) -> Counter[str]:
+        """Wait until all executions have ended, and return how many have each status."""
+        states = self._account.client("stepfunctions")
+
+        def look() -> Counter[str]:
+            found = Counter(states.describe_execution(executionArn=arn)["status"] for arn in self._executions)
+            return Counter() if "RUNNING" in found else found
+
+        return eventually(look, seconds=90)
+
+
+def test_a_failing_model_is_rolled_back_while_the_old_one_serves(local: Deployment) -> None:
+    # GIVEN
+    account = local.account
+    good = deploy_new(local, GOOD)
+    stack = local.stack
+    bad = register(account, stack, "failing")
+    before = describe_endpoint(local)["EndpointConfigName"]
+    traffic = Traffic(account, stack)
+
+    # WHEN
+    with traffic.running():
+        eventually(lambda: traffic.responses[GOOD] > 10)
+        result = deploy(local, bad)
+
+    # THEN the command fails with the reason, the old model has all traffic, and no request or execution was lost
+    assert result.returncode == 1
+    assert "scones-local-vehicles-5xx" in result.stderr
+    assert before in result.stderr
+    assert "make rollback deploy" in result.stderr
+    assert describe_endpoint(local)["EndpointStatus"] == "InService"
+    assert describe_endpoint(local)["EndpointConfigName"] == before
+    assert {invoke(account, stack.endpoint_name) for _ in range(20)} == {GOOD}
+    assert set(traffic.responses) == {GOOD, "500"}
+    assert set(traffic.execution_statuses()) == {"SUCCEEDED"}
+    assert traffic.responses["500"] < traffic.responses[GOOD]
+    assert before in endpoint_configs(local)
+    assert not local.terraform.plan().empty
+
+    # WHEN the operator deploys the old model again, and the endpoint scales
+    result = deploy(local, good)
+    account.client("sagemaker").update_endpoint_weights_and_capacities(
+        EndpointName=stack.endpoint_name,
+        DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 3}],
+    )
+
+    # THEN nothing of the failed deployment is left
+    assert result.returncode == 0, result.stderr
+    assert endpoint_configs(local) == [describe_endpoint(local)["EndpointConfigName"]]
+    assert len(account.client("sagemaker").list_models()["Models"]) == 1
+    assert invoke(account, stack.endpoint_name) == GOOD
+    assert local.terraform.plan().empty
+
+
+def test_drift_ignores_an_endpoint_that_its_schedule_has_deleted(
+    local: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN an endpoint with scaling and a schedule
+    monkeypatch.setenv("TF_VAR_endpoint_max_instance_count", "3")
+    deploy_new(local, GOOD)
+    drift = local.project / "build" / "local" / "drift.txt"
+    left = hours_left(local)
+    assert 7 < left < 8  # from its creation by an earlier test
+
+    # WHEN its lifetime is extended, THEN there is no drift
+    assert local.run("extend", "--hours", "4").returncode == 0
+    assert hours_left(local) == pytest.approx(left + 4, abs=0.05)
+    check_no_drift(local)
+
+    # WHEN the schedule has deleted the endpoint, and with it its scaling
+    stack = local.stack
+    end_now(local)
+    local.account.client("application-autoscaling").deregister_scalable_target(
+        ServiceNamespace="sagemaker",
+        ResourceId=f"endpoint/{stack.endpoint_name}/variant/AllTraffic",
+        ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+    )
+
+    # THEN there is no drift either
+    result = check_no_drift(local)
+    assert "run `make deploy`" in result.stdout
+
+    # WHEN something else differs too
+    local.account.client("lambda").update_function_configuration(FunctionName="scones-local-filter", Timeout=123)
+    result = local.run("provision", "drift")
+
+    # THEN
+    assert result.returncode == 1
+    assert "the live stack differs" in result.stderr
+    assert "scones-local-filter" in drift.read_text()
+
+    # WHEN
+    deploy_new(local, OTHER)
+
+    # THEN the endpoint is back with its full lifetime, and there is no drift
+    assert describe_endpoint(local)["EndpointStatus"] == "InService"
+    assert invoke(local.account, stack.endpoint_name) == OTHER
+    assert 7.9 < hours_left(local) < 8
+    check_no_drift(local)
+
+
+def check_no_drift(local: Deployment) -> "subprocess.CompletedProcess[str]":
+    """Check that `make drift` succeeds and leaves no file."""
+    result = local.run("provision", "drift")
+    assert result.returncode == 0, result.stderr
+    assert not (local.project / "build" / "local" / "drift.txt").exists()
+    return result
+
+
+def hours_left(local: Deployment) -> float:
+    """Return the number of hours until the schedule deletes the endpoint."""
+    schedule = local.account.client("scheduler").get_schedule(Name=local.stack.endpoint_schedule)
+    end = datetime.strptime(schedule["ScheduleExpression"], SCHEDULE_FORMAT).replace(tzinfo=UTC)
+    return (end - datetime.now(UTC)).total_seconds() / 3600
+
+
+def end_now(local: Deployment) -> None:
+    """Move the end of the endpoint's lifetime to this moment, and wait until the schedule has deleted it."""
+    scheduler, sagemaker = local.account.client("scheduler"), local.account.client("sagemaker")
+    schedule = scheduler.get_schedule(Name=local.stack.endpoint_schedule)
+    scheduler.update_schedule(
+        Name=schedule["Name"],
+        ScheduleExpression=(datetime.now(UTC) + timedelta(seconds=2)).strftime(SCHEDULE_FORMAT),
+        FlexibleTimeWindow=schedule["FlexibleTimeWindow"],
+        Target=schedule["Target"],
+    )
+    eventually(lambda: not sagemaker.list_endpoints()["Endpoints"])
+
+
+def test_an_environment_that_is_not_deployed_has_no_drift(local: Deployment, tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+
+    assert "is not deployed" in run_command(project, "provision", "drift", "--env", "local").stdout

@@ -1,0 +1,136 @@
+"""`make down` removes the environment's resources that Terraform does not manage, and no others."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from deployment.unmanaged_resources import UnmanagedResources, remove_all
+from tests.support.emulator import MODEL_SERVER, Emulator, start_emulator
+from tests.support.sagemaker import ROLE, SageMaker
+from tests.support.waiting import eventually
+
+PREFIX, OTHER_PREFIXES = "scones-dev-", ("scones-dev2-", "my-scones-dev-", "scones-prod-")
+JOB_LOGS = "/aws/sagemaker/TrainingJobs"
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An account of its own, because the tests list all its resources."""
+    running = start_emulator(tmp_path_factory.mktemp("emulator"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def unmanaged(emulator: Emulator) -> UnmanagedResources:
+    """The unmanaged resources of `dev`."""
+    return UnmanagedResources("dev", emulator.client)
+
+
+def create_endpoint(sagemaker: SageMaker, prefix: str) -> None:
+    """Create a model, an endpoint configuration and an endpoint."""
+    name = f"{prefix}stray"
+    container = {"Image": MODEL_SERVER, "ModelDataUrl": sagemaker.put(f"{name}.tar.gz", b"")}
+    sagemaker.client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    variant = {"VariantName": "v1", "ModelName": name, "InstanceType": "ml.m5.xlarge", "InitialInstanceCount": 1}
+    sagemaker.client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    sagemaker.client.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    # the endpoint has a log by then
+    eventually(lambda: endpoint_status(sagemaker, name) in ("InService", "Failed"))
+
+
+def endpoint_status(sagemaker: SageMaker, name: str) -> str:
+    """Return an endpoint's status."""
+    status: str = sagemaker.client.describe_endpoint(EndpointName=name)["EndpointStatus"]
+    return status
+
+
+def create_records(emulator: Emulator, prefix: str) -> None:
+    """Create a parameter, a model package in a group, log groups, and a stream in the log group of all jobs."""
+    environment = prefix.removeprefix("scones-").removesuffix("-")
+    ssm, logs, sagemaker = (emulator.client(service) for service in ("ssm", "logs", "sagemaker"))
+    ssm.put_parameter(Name=f"/scones/{environment}/approved-model/model-package-arn", Value="x", Type="String")
+    sagemaker.create_model_package_group(ModelPackageGroupName=f"{prefix}vehicles")
+    sagemaker.create_model_package(
+        ModelPackageGroupName=f"{prefix}vehicles",
+        InferenceSpecification={
+            "Containers": [{"Image": MODEL_SERVER, "ModelDataUrl": "s3://bucket/model.tar.gz"}],
+            "SupportedContentTypes": ["image/png"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+    )
+    for parent in ("/aws/sagemaker/Endpoints/", "/aws/lambda/"):
+        logs.create_log_group(logGroupName=f"{parent}{prefix}vehicles")
+    logs.create_log_stream(logGroupName=JOB_LOGS, logStreamName=f"{prefix}train/algo-1")
+
+
+def list_resources(emulator: Emulator) -> set[str]:
+    """Return all resources of these kinds, each as its kind and name."""
+    sagemaker, logs, ssm = (emulator.client(service) for service in ("sagemaker", "logs", "ssm"))
+    groups = [
+        group["ModelPackageGroupName"]
+        for group in sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]
+    ]
+    return {
+        *(f"endpoint {each['EndpointName']}" for each in sagemaker.list_endpoints()["Endpoints"]),
+        *(f"config {each['EndpointConfigName']}" for each in sagemaker.list_endpoint_configs()["EndpointConfigs"]),
+        *(f"model {each['ModelName']}" for each in sagemaker.list_models()["Models"]),
+        *(
+            f"package {each['ModelPackageArn']}"
+            for group in groups
+            for each in sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
+        ),
+        *(f"group {each['logGroupName']}" for each in logs.describe_log_groups()["logGroups"]),
+        *(f"stream {each['logStreamName']}" for each in logs.describe_log_streams(logGroupName=JOB_LOGS)["logStreams"]),
+        *(f"parameter {each['Name']}" for each in ssm.describe_parameters()["Parameters"]),
+    }
+
+
+def test_the_environments_resources_are_removed_and_no_others(
+    emulator: Emulator, sagemaker: SageMaker, unmanaged: UnmanagedResources, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN resources of other environments, some with similar names
+    emulator.client("logs").create_log_group(logGroupName=JOB_LOGS)
+    for prefix in OTHER_PREFIXES:
+        create_endpoint(sagemaker, prefix)
+        create_records(emulator, prefix)
+    others = list_resources(emulator)
+
+    # AND the environment's own
+    create_endpoint(sagemaker, PREFIX)
+    create_records(emulator, PREFIX)
+    own = list_resources(emulator) - others
+    assert len(own) == 9
+
+    # WHEN
+    remove_all(unmanaged.before_destroy())
+    remove_all(unmanaged.after_destroy())
+
+    # THEN
+    assert list_resources(emulator) == others
+    output = capsys.readouterr().out
+    assert all(name.split(" ", 1)[1] in output for name in own)
+
+    # AND they are not found again
+    assert [*unmanaged.before_destroy(), *unmanaged.after_destroy()] == []
+
+
+def test_remaining_tagged_resources_are_found_except_keys_pending_deletion(
+    emulator: Emulator, unmanaged: UnmanagedResources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN
+    monkeypatch.setattr("deployment.unmanaged_resources.TAG_TIMEOUT", 0)
+
+    def create_topic(stack: str) -> str:
+        tags = [{"Key": "Stack", "Value": stack}]
+        return str(emulator.client("sns").create_topic(Name=f"topic-of-{stack}", Tags=tags)["TopicArn"])
+
+    own, _ = create_topic("scones-dev"), create_topic("scones-dev2")
+    tag = {"TagKey": "Stack", "TagValue": "scones-dev"}
+    key = emulator.client("kms").create_key(Tags=[tag])["KeyMetadata"]["KeyId"]
+    emulator.client("kms").schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+
+    # WHEN / THEN
+    assert unmanaged.remaining_arns(set()) == [own]
+    assert unmanaged.remaining_arns({own}) == []
+    emulator.client("sns").delete_topic(TopicArn=own)

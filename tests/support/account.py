@@ -1,0 +1,35 @@
+"""The contents of an account."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.support.emulator import Emulator
+
+LISTINGS: dict[str, Callable[[Any], list[Any]]] = {
+    "s3": lambda client: client.list_buckets()["Buckets"],
+    "ec2": lambda client: client.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["false"]}])["Vpcs"],
+    "lambda": lambda client: client.list_functions()["Functions"],
+    "stepfunctions": lambda client: client.list_state_machines()["stateMachines"],
+    "iam": lambda client: [role for role in client.list_roles()["Roles"] if role["RoleName"].startswith("scones-")],
+    "logs": lambda client: client.describe_log_groups()["logGroups"],
+    "dynamodb": lambda client: client.list_tables()["TableNames"],
+    "sns": lambda client: client.list_topics()["Topics"],
+    "cloudwatch": lambda client: [
+        *client.describe_alarms()["MetricAlarms"],
+        *client.list_dashboards()["DashboardEntries"],
+    ],
+    "budgets": lambda client: client.describe_budgets(AccountId="123456789012").get("Budgets", []),
+    "scheduler": lambda client: client.list_schedules()["Schedules"],
+    "sagemaker": lambda client: [
+        *client.list_model_package_groups()["ModelPackageGroupSummaryList"],
+        *client.list_models()["Models"],
+        *client.list_endpoint_configs()["EndpointConfigs"],
+        *client.list_endpoints()["Endpoints"],
+    ],
+}
+
+
+def resources(account: Emulator, region: str) -> dict[str, list[Any]]:
+    """Return the account's resources by service, without services that have none."""
+    found = {service: listing(account.client(service, region)) for service, listing in LISTINGS.items()}
+    return {service: items for service, items in found.items() if items}

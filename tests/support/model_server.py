@@ -1,0 +1,44 @@
+"""A serving container whose model is one text: the response to every request, or `failing`.
+
+The model `failing` passes the health check and answers every request with status 500. A request whose body is `bad`
+gets status 400 from any model.
+"""
+
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+MODEL = Path(os.environ["SM_MODEL_DIR"], "model.txt").read_text()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Health checks and invocations."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        """Answer a health check."""
+        self.answer(200, b"")
+
+    def do_POST(self) -> None:
+        """Answer an invocation."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if body == b"bad":
+            self.answer(400, b"the image is invalid")
+        elif MODEL == "failing":
+            self.answer(500, b"the model fails")
+        else:
+            self.answer(200, MODEL.encode())
+
+    def answer(self, status: int, body: bytes) -> None:
+        """Send a response."""
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+if __name__ == "__main__":
+    ThreadingHTTPServer(("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"])), Handler).serve_forever()

@@ -1,0 +1,30 @@
+"""Copies of the project, each with the files of a new clone."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from uuid import uuid4
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def copy_project(directory: Path) -> Path:
+    """Copy the files that git tracks or would track to `directory`, and return it."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for line in listing.splitlines():
+        source, target = ROOT / line, directory / line
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    return directory
+
+
+def unique(prefix: str) -> str:
+    """Return a name that no other test uses."""
+    return f"{prefix}-{uuid4().hex[:8]}"
