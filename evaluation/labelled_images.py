@@ -53,7 +53,7 @@ def read_test_images(bucket: str, *, classes: Sequence[str], environment: str, s
     StagedDataError
         Other classes are staged, or the list of labels does not match the manifest.
     """
-    manifest = staging.read_manifest(s3, bucket)
+    manifest = staging.read_manifest(bucket, s3=s3)
     fix = f"run `make stage ENV={environment}`"
     if manifest.classes != tuple(classes):
         staged, expected = ", ".join(manifest.classes), ", ".join(classes)

@@ -160,7 +160,7 @@ def make_training_request(environment: Environment) -> TrainingRequest:
     """
     stack, options = environment.stack, environment.options
     s3 = environment.client("s3")
-    manifest = staging.read_manifest(s3, stack.bucket)
+    manifest = staging.read_manifest(stack.bucket, s3=s3)
     check_staged(manifest, classes=stack.classes, bucket=stack.bucket, environment=stack.environment, s3=s3)
     algorithm = ALGORITHMS[options.algorithm]
     pretrain = {"pretrained": "0", "pretrain_epochs": str(PRETRAIN_EPOCHS)} if options.pretrain else {}
