@@ -32,7 +32,7 @@ yes      = $(filter-out 0 no false,$(1))
 TRAINING = $(if $(ALGORITHM),--algorithm '$(ALGORITHM)') $(if $(call yes,$(PRETRAIN)),--pretrain) \
            $(if $(strip $(SETTINGS_OF_JOB)),--set $(SETTINGS_OF_JOB))
 SCRIPT = @$(AWS_ENV) $(PY) -m scripts.$(1) --env $(ENV)
-# More processes than two cores, because Terraform and SageMaker spend much of their time waiting
+# Above the number of cores of a small machine, because tests wait for Terraform and SageMaker most of the time
 WORKERS ?= 4
 pytest   = @$(PY) -m pytest --numprocesses $(1) --dist loadgroup --no-loadscope-reorder $(ARGS)
 quote  = '$(subst ','\'',$(1))'
@@ -74,7 +74,7 @@ bootstrap: $(INSTALLED) $(PREREQUISITES) ## create an account's state bucket and
 	$(call step)
 	$(call SCRIPT,bootstrap) --repository '$(REPOSITORY)'
 
-state: $(INSTALLED) $(PREREQUISITES) ## keep Terraform's state in the state bucket
+state: $(INSTALLED) $(PREREQUISITES) ## move Terraform's state to the state bucket
 	$(call step)
 	$(call SCRIPT,state)
 
@@ -89,14 +89,14 @@ apply: $(INSTALLED) $(PREREQUISITES) lambdas ## apply exactly the plan that `mak
 comment: $(INSTALLED) ## comment on PULL_REQUEST what `plan` and `cost` found
 	@$(PY) -m scripts.github --env $(ENV) comment
 
-summary: $(INSTALLED) ## write the same to the summary of the GitHub run
+summary: $(INSTALLED) ## add what `plan` and `cost` found to the GitHub run's page
 	@$(PY) -m scripts.github --env $(ENV) summary
 
 up: $(INSTALLED) $(PREREQUISITES) lambdas ## create or update everything that Terraform declares
 	$(call step)
 	$(call SCRIPT,provision) up
 
-stage: $(INSTALLED) $(PREREQUISITES) ## upload SOURCE's images to S3 (FORMAT=recordio: as shards)
+stage: $(INSTALLED) $(PREREQUISITES) ## upload the images of SOURCE to S3 (FORMAT=recordio: as shards)
 	$(call step)
 	$(call SCRIPT,stage) --source '$(SOURCE)' $(if $(FORMAT),--format '$(FORMAT)') $(if $(call yes,$(PRETRAIN)),--other-classes)
 
@@ -108,7 +108,7 @@ tune: $(INSTALLED) $(PREREQUISITES) ## run a hyperparameter tuning job (JOBS, PA
 	$(call step)
 	$(call SCRIPT,tune) $(TRAINING) $(if $(JOBS),--jobs $(JOBS)) $(if $(PARALLEL),--parallel $(PARALLEL))
 
-models: $(INSTALLED) $(PREREQUISITES) ## list the model versions, which is in use, and why
+models: $(INSTALLED) $(PREREQUISITES) ## list the model versions, with status and gate result
 	$(call SCRIPT,models)
 
 approve: $(INSTALLED) $(PREREQUISITES) ## approve and promote MODEL, or the newest pending version
@@ -134,7 +134,7 @@ deploy: $(INSTALLED) $(PREREQUISITES) lambdas ## deploy the approved model to th
 	$(call step)
 	$(call SCRIPT,provision) deploy
 
-extend: $(INSTALLED) $(PREREQUISITES) ## postpone the end of the endpoint's lifetime by HOURS
+extend: $(INSTALLED) $(PREREQUISITES) ## extend the endpoint's time to live by HOURS
 	$(call step)
 	$(call SCRIPT,extend) --hours '$(HOURS)'
 

@@ -83,7 +83,7 @@ def invoke(endpoint: str, image: bytes) -> tuple[bytes, str]:
         response = runtime.invoke_endpoint(
             EndpointName=endpoint, ContentType=kind, Accept="application/json", Body=image
         )
-        # during a deployment two models share the traffic, so only the model itself can tell its version
+        # during a deployment two models share the traffic, so only the response can name the version
         return response["Body"].read(), response.get("CustomAttributes", UNKNOWN)
     except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
         if isinstance(error, ClientError) and not is_transient(error):
@@ -134,7 +134,7 @@ def text_of(body: Mapping[str, Any], name: str) -> str:
 
 
 def decode(image_data: str) -> bytes:
-    """Return the image's content."""
+    """Decode an image from base64."""
     try:
         return base64.b64decode(image_data, validate=True)
     except (binascii.Error, ValueError) as error:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,18 +79,13 @@ def requested_actions(log: Path) -> set[str]:
 
 def missing_actions(actions: set[str], policy: str) -> set[str]:
     """Return the actions that a policy of terraform/bootstrap (`deploy`, `plan` or `boundary`) does not allow."""
-    return {action for action in actions if not matches(action, allowed_actions(policy))}
+    patterns = allowed_actions(policy)
+    return {action for action in actions if not matches(action, patterns)}
 
 
 def allowed_actions(policy: str) -> set[str]:
     """Return the patterns of actions that a policy of terraform/bootstrap allows, with those of its source policies."""
-    documents = {
-        name.strip('"'): document
-        for path in BOOTSTRAP.glob("*.tf")
-        for data in hcl2.loads(path.read_text()).get("data", [])
-        for name, document in data.get('"aws_iam_policy_document"', {}).items()
-    }
-    document = documents[policy]
+    document = policy_documents()[policy]
     sources = re.findall(r"aws_iam_policy_document\.(\w+)", str(document.get("source_policy_documents")))
     found = {
         action.strip('"')
@@ -98,6 +94,17 @@ def allowed_actions(policy: str) -> set[str]:
         for action in statement["actions"]
     }
     return found.union(*(allowed_actions(source) for source in sources))
+
+
+@cache
+def policy_documents() -> dict[str, dict[str, Any]]:
+    """Return the policy documents in terraform/bootstrap by name."""
+    return {
+        name.strip('"'): document
+        for path in BOOTSTRAP.glob("*.tf")
+        for data in hcl2.loads(path.read_text()).get("data", [])
+        for name, document in data.get('"aws_iam_policy_document"', {}).items()
+    }
 
 
 def matches(value: str, patterns: Iterable[str]) -> bool:

@@ -12,6 +12,7 @@ from deployment.terraform import Terraform, TerraformError
 from deployment.tools import find_terraform
 from tests.contract.conftest import REPOSITORY, Bootstrap
 from tests.contract.permissions import WITHOUT_RESOURCE, WITHOUT_RESOURCE_FOR_DEPLOYERS, statements, too_broad
+from tests.support.account import delete_all_objects
 from tests.support.project import copy_project
 from tests.support.terraform import run_command
 from tests.support.waiting import eventually
@@ -141,14 +142,6 @@ def test_the_documented_tear_down_leaves_nothing(bootstrap: Bootstrap, clone: Pa
     assert bootstrap.account.client("s3").list_buckets()["Buckets"] == []
     assert [each for each in iam.list_roles()["Roles"] if each["RoleName"].startswith("scones-")] == []
     assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == []
-
-
-def delete_all_objects(s3: Any, bucket: str) -> None:
-    """Delete every version of every object."""
-    listed = s3.list_object_versions(Bucket=bucket)
-    found = [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]
-    objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
-    s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
 
 
 @pytest.mark.usefixtures("account")

@@ -25,7 +25,7 @@ from tests.contract.permissions import (
     too_broad,
     trace_requests,
 )
-from tests.support.account import resources
+from tests.support.account import delete_all_objects, resources
 from tests.support.models import approve, register
 from tests.support.project import ROOT
 from tests.support.terraform import Deployment
@@ -335,11 +335,14 @@ def test_public_principals_are_recognised(principal: Any) -> None:
 def test_production_is_destroyed_by_its_deployment_role(
     production: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN the table's protection is removed by hand, and so is the model package
+    # GIVEN the table's protection, the bucket's objects and the model package are removed by hand
     stack = production.stack
     dynamodb, sagemaker = (production.account.client(service, stack.region) for service in ("dynamodb", "sagemaker"))
     dynamodb.update_table(TableName=stack.vehicles_table, DeletionProtectionEnabled=False)
-    for package in sagemaker.list_model_packages()["ModelPackageSummaryList"]:
+    delete_all_objects(production.account.client("s3", stack.region), stack.bucket)
+    for package in sagemaker.list_model_packages(ModelPackageGroupName=stack.model_package_group)[
+        "ModelPackageSummaryList"
+    ]:
         sagemaker.delete_model_package(ModelPackageName=package["ModelPackageArn"])
     log = trace_requests(monkeypatch, production.project.parent / "requests.log")
 

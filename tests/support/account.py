@@ -33,3 +33,11 @@ def resources(account: Emulator, region: str) -> dict[str, list[Any]]:
     """Return the account's resources by service, without services that have none."""
     found = {service: listing(account.client(service, region)) for service, listing in LISTINGS.items()}
     return {service: items for service, items in found.items() if items}
+
+
+def delete_all_objects(s3: Any, bucket: str) -> None:
+    """Delete every version of every object."""
+    listed = s3.list_object_versions(Bucket=bucket)
+    found = [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]
+    objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+    s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})

@@ -12,7 +12,7 @@ locals {
     id => { namespace = "AWS/States", name = name, stat = "Sum", dimensions = { StateMachineArn = var.state_machine_arn } }
   }
 
-  # A larger share of low-confidence images points to the model rather than the images
+  # A larger share of low-confidence images indicates a problem of the model rather than of single images
   low_confidence_share = 0.5
   minimum_executions   = 20
 
@@ -41,7 +41,7 @@ locals {
       metrics     = { succeeded = local.executions.succeeded, low_confidence = local.low_confidence }
     }
     function-errors = {
-      description = "Serialize or classify failed, see their log groups. Filter is not included, because it fails on low confidence by design."
+      description = "Serialize or classify failed: read their log groups. Filter is not included, because it fails on low confidence by design."
       expression  = "FILL(serialize, 0) + FILL(classify, 0)"
       threshold   = 0
       period      = local.period

@@ -1,4 +1,5 @@
-# Default values, because the provider and other resources reject the random strings of mocks where they expect ARNs or policies.
+# Default values for mocks. Where ARNs or policies are expected, the provider and other resources reject the random strings that
+# mocks would otherwise return.
 
 mock_data "aws_caller_identity" {
   defaults = {

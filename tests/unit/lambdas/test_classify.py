@@ -71,13 +71,13 @@ def test_endpoint_receives_the_image_and_the_probabilities_get_class_names(
     runtime, event = FakeRuntime(), event_of(image)
 
     # WHEN
-    answer = run(classify, monkeypatch, runtime, {"statusCode": 200, "body": event} if in_envelope else event)
+    result = run(classify, monkeypatch, runtime, {"statusCode": 200, "body": event} if in_envelope else event)
 
     # THEN
     assert runtime.requests == [
         {"EndpointName": "some-endpoint", "ContentType": kind, "Accept": "application/json", "Body": image}
     ]
-    assert answer == {
+    assert result == {
         "statusCode": 200,
         "body": {
             **event,
@@ -96,10 +96,10 @@ def test_zero_and_one_are_probabilities(classify: ModuleType, monkeypatch: pytes
     runtime = FakeRuntime(b"[0, 1]")
 
     # WHEN
-    answer = run(classify, monkeypatch, runtime, event_of(PNG))
+    result = run(classify, monkeypatch, runtime, event_of(PNG))
 
     # THEN
-    assert answer["body"]["inferences"] == [0.0, 1.0]
+    assert result["body"]["inferences"] == [0.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_response_without_one_probability_per_class_is_rejected(
         run(classify, monkeypatch, runtime, event_of(PNG))
 
 
-def test_long_response_is_quoted_in_short(classify: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_response_is_truncated_in_the_error(classify: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     runtime = FakeRuntime(json.dumps([0.5] * 1000).encode())
 
@@ -318,11 +318,11 @@ def test_largest_image_with_a_hundred_classes_fits_into_a_state(
     event = {**event_of(PNG.ljust(serialize.MAX_BYTES, b"\0")), "s3_key": "k" * 1024}
 
     # WHEN
-    answer = run(classify, monkeypatch, runtime, event)
+    result = run(classify, monkeypatch, runtime, event)
 
     # THEN there is room for the metadata of Lambda's response
-    assert len(answer["body"]["predictions"]) == 100
-    assert len(json.dumps(answer)) < 262_144 - 4_096
+    assert len(result["body"]["predictions"]) == 100
+    assert len(json.dumps(result)) < 262_144 - 4_096
 
 
 def test_log_names_execution_and_image_even_if_the_endpoint_fails(

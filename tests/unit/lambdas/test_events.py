@@ -52,7 +52,7 @@ def test_event_without_the_required_field_is_rejected(function: ModuleType, name
         function.handler(event, None)
 
 
-def test_large_event_is_quoted_in_short(function: ModuleType) -> None:
+def test_large_event_is_truncated_in_the_error(function: ModuleType) -> None:
     # WHEN
     with pytest.raises(function.EventError) as raised:
         function.handler(["text"] * 10_000, None)

@@ -21,10 +21,10 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("event", [BODY, {"statusCode": 200, "body": BODY}], ids=["plain", "in an envelope"])
 def test_confidence_at_the_threshold_passes_with_the_predicted_class(filtering: ModuleType, event: Any) -> None:
     # WHEN
-    answer = filtering.handler(event, None)
+    result = filtering.handler(event, None)
 
     # THEN
-    assert answer == {"statusCode": 200, "body": {**BODY, "class": "motorcycle", "confidence": 0.93}}
+    assert result == {"statusCode": 200, "body": {**BODY, "class": "motorcycle", "confidence": 0.93}}
 
 
 def test_log_has_execution_image_and_confidence(filtering: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
@@ -45,23 +45,23 @@ def test_log_has_execution_image_and_confidence(filtering: ModuleType, caplog: p
     )
 
 
-def test_any_class_can_be_the_predicted_one(filtering: ModuleType) -> None:
+def test_predicted_class_has_the_highest_probability(filtering: ModuleType) -> None:
     # GIVEN
     event = {**BODY, "inferences": [0.99, 0.01]}
 
     # WHEN
-    answer = filtering.handler(event, None)
+    result = filtering.handler(event, None)
 
     # THEN
-    assert (answer["body"]["class"], answer["body"]["confidence"]) == ("bicycle", 0.99)
+    assert (result["body"]["class"], result["body"]["confidence"]) == ("bicycle", 0.99)
 
 
 def test_predictions_are_optional(filtering: ModuleType) -> None:
     # WHEN
-    answer = filtering.handler({"inferences": [0.05, 0.95]}, None)
+    result = filtering.handler({"inferences": [0.05, 0.95]}, None)
 
     # THEN
-    assert answer["body"] == {"inferences": [0.05, 0.95], "confidence": 0.95}
+    assert result["body"] == {"inferences": [0.05, 0.95], "confidence": 0.95}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_confidence_below_the_threshold_fails_under_the_courses_name(
     assert str(raised.value) == f"{message} for test/image, below the threshold of 0.93"
 
 
-def test_error_message_needs_no_class_names(filtering: ModuleType) -> None:
+def test_error_message_without_class_names(filtering: ModuleType) -> None:
     # WHEN / THEN
     with pytest.raises(
         filtering.THRESHOLD_CONFIDENCE_NOT_MET,
@@ -161,7 +161,7 @@ def test_zero_and_one_are_thresholds(
     monkeypatch.setenv("THRESHOLD", value)
 
     # WHEN
-    answer = filtering.handler({"inferences": [confidence]}, None)
+    result = filtering.handler({"inferences": [confidence]}, None)
 
     # THEN
-    assert answer["body"]["confidence"] == confidence
+    assert result["body"]["confidence"] == confidence

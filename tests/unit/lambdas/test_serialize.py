@@ -58,13 +58,13 @@ def test_intact_image_is_returned_in_base64(
     s3 = FakeS3(image)
 
     # WHEN
-    answer = run(serialize, monkeypatch, s3, event)
+    result = run(serialize, monkeypatch, s3, event)
 
     # THEN
     assert s3.requests == [{"Bucket": "some-bucket", "Key": "test/image"}]
-    assert answer["statusCode"] == 200
-    assert base64.b64decode(answer["body"].pop("image_data")) == image
-    assert answer["body"] == {**EVENT, "inferences": []}
+    assert result["statusCode"] == 200
+    assert base64.b64decode(result["body"].pop("image_data")) == image
+    assert result["body"] == {**EVENT, "inferences": []}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,9 @@ def test_empty_object_is_rejected(serialize: ModuleType, monkeypatch: pytest.Mon
         run(serialize, monkeypatch, s3)
 
 
-def test_object_with_too_many_bytes_is_rejected_unread(serialize: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_object_with_too_many_bytes_is_rejected_before_reading(
+    serialize: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN
     s3 = FakeS3(PNG.ljust(serialize.MAX_BYTES + 1, b"\0"))
 
@@ -136,10 +138,10 @@ def test_largest_image_fits_into_a_state(serialize: ModuleType, monkeypatch: pyt
     s3 = FakeS3(PNG.ljust(serialize.MAX_BYTES, b"\0"))
 
     # WHEN
-    answer = run(serialize, monkeypatch, s3)
+    result = run(serialize, monkeypatch, s3)
 
     # THEN
-    assert len(answer["body"]["image_data"]) < 262_144 - 10_000
+    assert len(result["body"]["image_data"]) < 262_144 - 10_000
 
 
 @pytest.mark.parametrize("make", [png, jpeg])
@@ -150,10 +152,10 @@ def test_largest_number_of_pixels_passes_and_one_more_row_is_rejected(
     largest, larger = FakeS3(make(4096, 4096)), FakeS3(make(4096, 4097))
 
     # WHEN
-    answer = run(serialize, monkeypatch, largest)
+    result = run(serialize, monkeypatch, largest)
 
     # THEN
-    assert answer["statusCode"] == 200
+    assert result["statusCode"] == 200
     with pytest.raises(serialize.ImageTooLargeError, match="got 4096 x 4097"):
         run(serialize, monkeypatch, larger)
 
@@ -225,10 +227,10 @@ def test_fill_bytes_before_a_marker_are_allowed(serialize: ModuleType, monkeypat
     s3 = FakeS3(JPEG[:2] + b"\xff\xff" + JPEG[2:])
 
     # WHEN
-    answer = run(serialize, monkeypatch, s3)
+    result = run(serialize, monkeypatch, s3)
 
     # THEN
-    assert answer["statusCode"] == 200
+    assert result["statusCode"] == 200
 
 
 def test_log_names_execution_and_image_even_if_the_image_is_missing(
