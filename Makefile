@@ -17,7 +17,7 @@ SETTINGS  := terraform/environments/$(ENV).tfvars
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas bootstrap state plan apply comment summary up stage train tune models approve reject \
         rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
-        test test-unit test-contract test-e2e coverage lint checkov docs fmt clean benchmark
+        test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark
 
 ifeq ($(wildcard $(SETTINGS)),)
 $(error ENV must be one of $(basename $(notdir $(wildcard terraform/environments/*.tfvars))) (got $(ENV)))
@@ -186,6 +186,10 @@ test-e2e: $(INSTALLED) ## run the end-to-end tests
 
 coverage: $(INSTALLED) ## run the unit tests and report their coverage
 	$(call pytest,auto) --cov --cov-report=term:skip-covered tests/unit emulator/tests/unit
+	@$(if $(GITHUB_STEP_SUMMARY),$(PY) -m coverage report --format=markdown >> '$(GITHUB_STEP_SUMMARY)')
+
+wheel: ## build the emulator's wheel and test it in an empty environment
+	@.ci/wheel
 
 lint: $(INSTALLED) ## check style, types, Terraform, workflows, module READMEs
 	@$(PY) -m ruff check $(CODE) emulator

@@ -92,7 +92,7 @@ def _images(count: int) -> Examples:
 def _load(s3: Any, bucket: str, data: staging.Dataset) -> staging.Manifest:
     with contextlib.redirect_stdout(io.StringIO()):  # its messages would break the table
         source = staging.Source(Path(), "random pixels", md5="", synthetic=True)
-        return staging.load(data, client=s3, bucket=bucket, source=source)
+        return staging.load(data, bucket=bucket, source=source, s3=s3)
 
 
 def _download(s3: Any, bucket: str, keys: list[str], folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Create AWS clients, which no other module does, and classify AWS's errors."""
+"""Create AWS clients, which no other module does, and read AWS's errors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -44,7 +44,7 @@ def error_message(error: ClientError) -> str:
 def is_not_found(error: ClientError) -> bool:
     """Return whether SageMaker refused a request because the resource does not exist.
 
-    SageMaker has no error code for it: DescribeEndpoint and similar operations answer `ValidationException`, and only
+    SageMaker has no error code for it: DescribeEndpoint and similar operations return `ValidationException`, and only
     the message distinguishes a missing resource from an invalid name.
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
     """

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import OperatorError
+from common.terminal import WIDTH
 
 PRICES = Path(__file__).with_name("prices.json")
 COST_FILE = "cost.txt"  # the estimate, in the environment's directory
-WIDTH = 80
 HOURS_PER_MONTH = 730  # as in AWS's own estimates
 
 # Assumptions, because a plan does not contain these figures

@@ -50,7 +50,7 @@ class EndpointLifetime:
         return is_past(self.end())
 
     def describe(self) -> str:
-        """Return a sentence that says until when the endpoint lives."""
+        """Return a sentence about the end of the endpoint's lifetime."""
         end = self.end()
         if end is None:
             return f"endpoint {self._endpoint} runs until `make down`"

@@ -1,4 +1,4 @@
-"""Run Terraform: the commands that an operator would type, with a progress bar and errors of one line."""
+"""Run Terraform: the commands that an operator would type, with a progress bar and one-line errors."""
 
 import contextlib
 import json

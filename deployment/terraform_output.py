@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from tqdm import tqdm
+from common.terminal import progress_bar
 
 FINISHED_RESOURCE = re.compile(r"^(\S+?): (?:Creation|Modifications|Destruction) complete")
 
@@ -25,13 +25,10 @@ def show_progress(command: str, log: Path, total: int | None) -> Iterator[None]:
     ended = threading.Event()
     if not sys.stderr.isatty():
         print(f"terraform {command}", file=sys.stderr, flush=True)
-    bar = tqdm(
+    bar = progress_bar(
         total=total,
-        disable=None,  # off unless stderr is a terminal, where the line above is enough
         desc=f"terraform {command}",
         unit="resource",
-        file=sys.stderr,
-        ncols=80,
         leave=bool(total),
         bar_format="{desc}: {n}/{total} resources |{bar}| {elapsed}" if total else "{desc} {elapsed}",
     )

@@ -15,7 +15,7 @@ from common.aws import Clients
 from common.names import parameter_path, resource_prefix, stack_name
 from registry.model_registry import list_model_packages
 
-# Description, operation that lists them, prefix of the keys in its answer, operation that stops one
+# Description, operation that lists them, prefix of the keys in its response, operation that stops one
 JOBS = (
     ("tuning job", "list_hyper_parameter_tuning_jobs", "HyperParameterTuningJob", "stop_hyper_parameter_tuning_job"),
     ("training job", "list_training_jobs", "TrainingJob", "stop_training_job"),

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tqdm import tqdm
-
 from common.errors import OperatorError
+from common.terminal import progress_bar
 from evaluation.captures import Captures, count_other_records, read_new_files
 from evaluation.executions import Run
 from registry.endpoint import describe_endpoint, describe_endpoint_config
@@ -25,14 +24,10 @@ class CaptureLocation:
 
     Attributes
     ----------
-    parent_uri
-        The folder that has a folder for each model.
-    model
-        The model's version, such as `v3`, which is the name of its folder.
-    endpoint_config
-        The configuration with which the endpoint serves the model; None if that is not known.
-    is_complete
-        Whether all requests are captured, not a sample.
+    parent_uri : the folder with a folder for each model
+    model : version, such as `v3`, which is also the name of its folder
+    endpoint_config : the configuration with which the endpoint serves the model; None if that is not known
+    is_complete : whether all requests are captured, not a sample
     """
 
     parent_uri: str
@@ -59,10 +54,8 @@ def find_captures(
 
     Parameters
     ----------
-    config
-        The configuration that Terraform deployed, for an endpoint that does not exist at the moment.
-    parent_uri
-        The folder below which every model's data is captured.
+    config : the configuration that Terraform deployed, in case the endpoint does not exist at the moment
+    parent_uri : the folder with a folder for each model
 
     Raises
     ------
@@ -82,7 +75,7 @@ def find_captures(
 
 
 def read_captures(
-    s3: Any, location: CaptureLocation, *, classes: int, run: Run | None, environment: str
+    location: CaptureLocation, *, classes: int, run: Run | None, environment: str, s3: Any
 ) -> tuple[Captures, int]:
     """Return the captures of one model, and the number of records of other models.
 
@@ -90,10 +83,8 @@ def read_captures(
 
     Parameters
     ----------
-    classes
-        Number of probabilities in each prediction.
-    run
-        The last run, if there is one.
+    classes : number of probabilities in each prediction
+    run : the last run, if there is one
 
     Raises
     ------
@@ -103,12 +94,12 @@ def read_captures(
     captures = Captures()
 
     def read() -> None:
-        read_new_files(s3, location.uri, location.endpoint, captures, classes=classes)
+        read_new_files(location.uri, location.endpoint, captures, classes=classes, s3=s3)
 
     read()
     if run and location.is_complete and run["endpoint_config"] == location.endpoint_config:
         wait_for_records(run, captures, read)
-    others = count_other_records(s3, location.parent_uri, location.endpoint, captures)
+    others = count_other_records(location.parent_uri, location.endpoint, captures, s3=s3)
     if not captures.records():
         malformed = f", only {len(captures.malformed)} malformed lines" if captures.malformed else ""
         raise OperatorError(
@@ -130,8 +121,7 @@ def wait_for_records(
 
     Parameters
     ----------
-    read
-        Adds new files to `captures`.
+    read : adds new files to `captures`
     """
     # captured times have no fractions of a second
     started = datetime.fromisoformat(run["started"]).replace(microsecond=0)
@@ -142,7 +132,7 @@ def wait_for_records(
         return min(expected, sum(record.time >= started for record in captures.records()))
 
     interval, longest = POLL_SECONDS
-    with tqdm(total=expected, desc="captured", unit="record", ncols=80, disable=None, leave=False) as bar:
+    with progress_bar(total=expected, desc="captured", unit="record", leave=False) as bar:
         bar.update(count())
         while count() < expected and now() < deadline:
             sleep(interval)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from tqdm import tqdm
 
 from common.probabilities import is_probability
 from common.s3 import THREADS, list_objects, split_url
+from common.terminal import progress_bar
 
 SUFFIX = ".jsonl"
 MAX_IMAGE_BYTES = 6_000_000  # about the largest request that an endpoint accepts
@@ -41,14 +41,10 @@ class Record:
 
     Attributes
     ----------
-    event_id
-        ID of the request; with several images per request, followed by the image's number.
-    time
-        Time of the response in UTC, to the second.
-    image
-        The request's bytes, not validated; None if only responses are captured.
-    probabilities
-        In class order.
+    event_id : ID of the request; with several images per request, followed by the image's number
+    time : time of the response in UTC, to the second
+    image : the request's bytes, not validated; None if only responses are captured
+    probabilities : in class order
     """
 
     event_id: str
@@ -93,8 +89,7 @@ class Captures:
 
         Parameters
         ----------
-        classes
-            Number of probabilities in each prediction.
+        classes : number of probabilities in each prediction
         """
         records = self.files.setdefault(name, [])
         for number, line in enumerate(content.split(b"\n"), start=1):
@@ -114,34 +109,30 @@ def read_directory(directory: Path, *, classes: int) -> Captures:
     return captures
 
 
-def read_new_files(s3: Any, uri: str, endpoint: str, captures: Captures, *, classes: int) -> None:
+def read_new_files(uri: str, endpoint: str, captures: Captures, *, classes: int, s3: Any) -> None:
     """Add an endpoint's capture files that `captures` does not have yet.
 
     Parameters
     ----------
-    s3
-        An S3 client.
-    uri
-        The `DestinationS3Uri` of the endpoint's data capture.
+    uri : the `DestinationS3Uri` of the endpoint's data capture
     """
     bucket, prefix = _split(uri)
-    keys = [key for key in _list_files(s3, bucket, f"{prefix}{endpoint}/") if key not in captures.files]
-    for key, content in zip(keys, _fetch(s3, bucket, keys), strict=True):
+    keys = [key for key in _list_files(bucket, f"{prefix}{endpoint}/", s3=s3) if key not in captures.files]
+    for key, content in zip(keys, _fetch(bucket, keys, s3=s3), strict=True):
         captures.add(key, content, classes=classes)
 
 
-def count_other_records(s3: Any, uri: str, endpoint: str, captures: Captures) -> int:
+def count_other_records(uri: str, endpoint: str, captures: Captures, *, s3: Any) -> int:
     """Count the records of an endpoint's other models: those in files that `captures` does not have.
 
     Parameters
     ----------
-    uri
-        The folder that contains the destination of each model, `<uri>/<model>`.
+    uri : the folder of all models, each with its destination `<uri>/<model>`
     """
     bucket, prefix = _split(uri)
-    listed = (key for key in _list_files(s3, bucket, prefix) if key not in captures.files)
+    listed = (key for key in _list_files(bucket, prefix, s3=s3) if key not in captures.files)
     keys = [key for key in listed if key.removeprefix(prefix).split("/")[1:2] == [endpoint]]
-    return sum(bool(line.strip()) for content in _fetch(s3, bucket, keys) for line in content.split(b"\n"))
+    return sum(bool(line.strip()) for content in _fetch(bucket, keys, s3=s3) for line in content.split(b"\n"))
 
 
 def _split(uri: str) -> tuple[str, str]:
@@ -150,12 +141,12 @@ def _split(uri: str) -> tuple[str, str]:
     return bucket, f"{key.rstrip('/')}/" if key else ""
 
 
-def _list_files(s3: Any, bucket: str, prefix: str) -> list[str]:
+def _list_files(bucket: str, prefix: str, *, s3: Any) -> list[str]:
     keys = (stored["Key"] for stored in list_objects(bucket, prefix, s3=s3))
     return [key for key in keys if key.endswith(SUFFIX)]
 
 
-def _fetch(s3: Any, bucket: str, keys: list[str]) -> Iterable[bytes]:
+def _fetch(bucket: str, keys: list[str], *, s3: Any) -> Iterable[bytes]:
     """Yield the content of each object, in order."""
 
     def fetch(key: str) -> bytes:
@@ -164,7 +155,7 @@ def _fetch(s3: Any, bucket: str, keys: list[str]) -> Iterable[bytes]:
 
     with ThreadPoolExecutor(THREADS) as pool:
         disable = True if len(keys) < MIN_FILES_FOR_BAR else None
-        yield from tqdm(pool.map(fetch, keys), total=len(keys), desc="reading", unit="file", ncols=80, disable=disable)
+        yield from progress_bar(pool.map(fetch, keys), total=len(keys), desc="reading", unit="file", disable=disable)
 
 
 def parse_records(line: bytes, *, classes: int) -> list[Record]:

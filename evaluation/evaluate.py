@@ -95,14 +95,10 @@ class Evaluation(SelectiveMetrics):
 
     Attributes
     ----------
-    n, without_prediction
-        Executions with and without a prediction; only the former are evaluated.
-    confusion
-        Counts; rows are true labels, columns predicted classes.
-    per_class
-        Metrics of each class in ascending order of recall; classes without images come last.
-    confusions, mistakes
-        The most frequent, and the most confident, first.
+    n, without_prediction : executions with and without a prediction; only the former are evaluated
+    confusion : counts; rows are true labels, columns predicted classes
+    per_class : metrics of each class in ascending order of recall; classes without images come last
+    confusions, mistakes : the most frequent, and the most confident, first
     """
 
     source: str
@@ -138,19 +134,17 @@ def check_run_is_current(
     images: str,
     environment: str,
 ) -> None:
-    """Check that a run used what is deployed and staged now.
+    """Check that a run used the model, the settings and the images that are deployed and staged now.
 
     Parameters
     ----------
-    images
-        Fingerprint of the staged test images.
-    environment
-        Its name, for error messages.
+    images : fingerprint of the staged test images
+    environment : name of the environment, for error messages
 
     Raises
     ------
     OperatorError
-        The run used something else; the message says what.
+        The run used others; the message says which.
     """
     compared = {
         "endpoint configuration": (run["endpoint_config"], endpoint_config),
@@ -171,10 +165,8 @@ def evaluate(run: Run, labels: Mapping[str, int], *, precision: float | None = N
 
     Parameters
     ----------
-    labels
-        Class number by key.
-    precision
-        Wanted accuracy of the images at or above a threshold that is still to be found, or None.
+    labels : class number by key
+    precision : wanted accuracy of the images at or above a threshold that is still to be found, or None
 
     Raises
     ------

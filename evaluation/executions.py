@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from botocore.exceptions import ClientError
-from tqdm import tqdm
 
 from common.aws import error_code
 from common.errors import OperatorError
 from common.files import read_result
+from common.terminal import progress_bar
 from registry.endpoint import check_endpoint
 from registry.lineage import Prediction
 
@@ -21,7 +21,6 @@ CONCURRENT_EXECUTIONS = 8
 POLL_SECONDS = (0.2, 2.0)  # first and longest interval
 TIMEOUT_SECONDS = 300.0  # an execution that runs longer is reported as hanging
 BELOW_THRESHOLD = "THRESHOLD_CONFIDENCE_NOT_MET"
-WIDTH = 80
 
 
 class Execution(TypedDict):
@@ -29,11 +28,9 @@ class Execution(TypedDict):
 
     Attributes
     ----------
-    inferences
-        Probabilities in class order, also of an execution that failed after the endpoint's response. None without a
-        response.
-    seconds
-        Duration by AWS's clock; None while the execution still runs.
+    inferences : probabilities in class order, also of an execution that failed after the endpoint's response;
+        None without a response
+    seconds : duration by AWS's clock; None while the execution still runs
     """
 
     s3_key: str
@@ -50,8 +47,7 @@ class Run(TypedDict):
 
     Attributes
     ----------
-    images
-        Fingerprint of the test images and their labels.
+    images : fingerprint of the test images and their labels
     """
 
     source: str
@@ -96,32 +92,26 @@ def require_endpoint(endpoint: str, config: str | None, *, environment: str, sag
     check_endpoint(endpoint, config, advice=f"run {deploy}", sagemaker=sagemaker)
 
 
-def execute_all(states: Any, state_machine_arn: str, bucket: str, keys: Sequence[str]) -> list[Execution]:
-    """Execute the state machine for each key, several at a time, and return the executions in the order of the keys.
-
-    Parameters
-    ----------
-    states
-        A Step Functions client.
-    """
+def execute_all(state_machine_arn: str, bucket: str, keys: Sequence[str], *, states: Any) -> list[Execution]:
+    """Execute the state machine for each key, several at a time, and return the executions in the order of the keys."""
     pool = ThreadPoolExecutor(CONCURRENT_EXECUTIONS)
     try:
-        futures = [pool.submit(execute, states, state_machine_arn, bucket, key) for key in keys]
+        futures = [pool.submit(execute, state_machine_arn, bucket, key, states=states) for key in keys]
         completed = as_completed(futures)
-        for future in tqdm(completed, total=len(keys), desc="executing", unit="image", ncols=WIDTH, disable=None):
+        for future in progress_bar(completed, total=len(keys), desc="executing", unit="image"):
             future.result()
         return [future.result() for future in futures]
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def execute(states: Any, state_machine_arn: str, bucket: str, key: str) -> Execution:
+def execute(state_machine_arn: str, bucket: str, key: str, *, states: Any) -> Execution:
     """Execute the state machine for one image and wait for the end."""
     event = {"image_data": "", "s3_bucket": bucket, "s3_key": key}
     arn = states.start_execution(stateMachineArn=state_machine_arn, input=json.dumps(event))["executionArn"]
     description = wait_for_end(lambda: states.describe_execution(executionArn=arn))
     ended = "stopDate" in description
-    inferences = find_in_output(states, arn, description.get("output"), "inferences")
+    inferences = find_in_output(arn, description.get("output"), "inferences", states=states)
     return Execution(
         s3_key=key,
         arn=arn,
@@ -150,10 +140,10 @@ def wait_for_end(
         interval = min(interval * 1.5, longest)
 
 
-def find_in_output(states: Any, arn: str, output: str | None, name: str) -> Any:
+def find_in_output(arn: str, output: str | None, name: str, *, states: Any) -> Any:
     """Return the value of `name` in an execution's output, or in the output of its last state that has it.
 
-    An execution that failed has no output of its own. Returns None if no state has a value.
+    A failed execution has no output. Returns None if no state has a value.
     """
     if (value := _field(output, name)) is not None:
         return value
@@ -171,7 +161,7 @@ def _field(output: str | None, name: str) -> Any:
     return (content.get(name) or None) if isinstance(content, dict) else None
 
 
-def find_prediction(state_machine_arn: str, execution: str, states: Any) -> Prediction:
+def find_prediction(state_machine_arn: str, execution: str, *, states: Any) -> Prediction:
     """Return the prediction of an execution, even if the execution failed at the threshold.
 
     Parameters
@@ -191,7 +181,7 @@ def find_prediction(state_machine_arn: str, execution: str, states: Any) -> Pred
         if error_code(error) not in ("ExecutionDoesNotExist", "InvalidArn"):
             raise
         raise OperatorError(f"execution {execution!r} does not exist") from error
-    version = find_in_output(states, arn, described.get("output"), "model_version")
+    version = find_in_output(arn, described.get("output"), "model_version", states=states)
     if version is None:
         raise OperatorError(f"{execution} is {described['status']} without a prediction: {described.get('error')}")
     if version == "unknown":
@@ -201,7 +191,7 @@ def find_prediction(state_machine_arn: str, execution: str, states: Any) -> Pred
         status=described.get("error") or described["status"],
         model_version=version,
         key=json.loads(described["input"]).get("s3_key", "no key"),
-        probabilities=find_in_output(states, arn, described.get("output"), "inferences"),
+        probabilities=find_in_output(arn, described.get("output"), "inferences", states=states),
     )
 
 

@@ -20,18 +20,12 @@ class LabelledImages:
 
     Attributes
     ----------
-    source
-        The line that names the data set.
-    synthetic
-        Whether the project drew the images itself.
-    classes
-        Class names; a class's number is its position.
-    labels
-        Class number of each image, by key in the bucket.
-    md5s
-        MD5 of each image in hexadecimal, by key.
-    fingerprint
-        A digest of the images and their labels.
+    source : the line that names the data set
+    synthetic : whether the project drew the images itself
+    classes : class names; a class's number is its position
+    labels : class number of each image, by key in the bucket
+    md5s : MD5 of each image in hexadecimal, by key
+    fingerprint : a digest of the images and their labels
     """
 
     source: str
@@ -42,19 +36,15 @@ class LabelledImages:
     fingerprint: str
 
 
-def read_test_images(s3: Any, bucket: str, *, classes: Sequence[str], environment: str) -> LabelledImages:
+def read_test_images(bucket: str, *, classes: Sequence[str], environment: str, s3: Any) -> LabelledImages:
     """Read the staged test images' manifest and labels.
 
     Labels come from the list of labels, never from file names.
 
     Parameters
     ----------
-    s3
-        An S3 client.
-    classes
-        The classes that the stack expects.
-    environment
-        Its name, for error messages.
+    classes : the stack's classes
+    environment : name of the environment, for error messages
 
     Raises
     ------
@@ -63,7 +53,7 @@ def read_test_images(s3: Any, bucket: str, *, classes: Sequence[str], environmen
     StagedDataError
         Other classes are staged, or the list of labels does not match the manifest.
     """
-    manifest = staging.read_manifest(s3, bucket)
+    manifest = staging.read_manifest(bucket, s3=s3)
     fix = f"run `make stage ENV={environment}`"
     if manifest.classes != tuple(classes):
         staged, expected = ", ".join(manifest.classes), ", ".join(classes)

@@ -117,8 +117,7 @@ def threshold_for(curve: Sequence[CurvePoint], precision: float) -> float:
 
     Parameters
     ----------
-    precision
-        Wanted accuracy of the images at or above the threshold; at most the curve's highest accuracy.
+    precision : wanted accuracy of the images at or above the threshold; at most the curve's highest accuracy
     """
     index = next(index for index, point in enumerate(curve) if point["accuracy"] >= precision)
     return _shortest(curve[index - 1]["threshold"] if index else 0.0, curve[index]["threshold"])

@@ -43,16 +43,11 @@ class Monitoring(TypedDict):
 
     Attributes
     ----------
-    model
-        Version of the model that made the predictions.
-    other_records
-        Number of captured records of other models, which are not included.
-    low_confidence
-        The images with the lowest confidence below the threshold; `low_confidence_count` is the number of all.
-    confident_mistakes
-        Misclassified test images at or above the threshold; `confident_mistake_count` is the number of all.
-    points
-        Time, class number and confidence of each record.
+    model : version of the model that made the predictions
+    other_records : number of captured records of other models, which are not included
+    low_confidence : the images with the lowest confidence below the threshold; `low_confidence_count` counts all
+    confident_mistakes : misclassified test images at or above the threshold; `confident_mistake_count` counts all
+    points : time, class number and confidence of each record
     """
 
     written: str
@@ -97,8 +92,7 @@ def monitor(
 
     Parameters
     ----------
-    known
-        Key and class name of the test images by MD5.
+    known : key and class name of the test images by MD5
     """
     records = captures.records()
     confidences = [record.confidence for record in records]
@@ -204,7 +198,7 @@ def points(records: Sequence[Record]) -> list[Point]:
 def write_figures(monitoring: Monitoring, directory: Path) -> None:
     """Write both figures as PNG."""
     write(directory / "confidence.png", figures.as_png(lambda theme: draw_confidence(theme, monitoring)))
-    write(directory / "doubtful.png", figures.as_png(lambda theme: draw_low_confidence(theme, monitoring)))
+    write(directory / "low_confidence.png", figures.as_png(lambda theme: draw_low_confidence(theme, monitoring)))
 
 
 def draw_confidence(theme: figures.Theme, monitoring: Monitoring) -> Any:

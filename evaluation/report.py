@@ -58,8 +58,7 @@ def read_results(directory: Path) -> Results:
 
     Parameters
     ----------
-    directory
-        `build/<environment>`.
+    directory : `build/<environment>`
 
     Raises
     ------

@@ -41,7 +41,7 @@ def reject(registry: ModelRegistry, name: str, reason: str, *, deployed: str | N
 
     Parameters
     ----------
-    deployed : ARN of the version behind the endpoint
+    deployed : ARN of the version that the endpoint serves
     """
     version = find_version(registry.versions(), name)
     check_rejectable(version, registry.arn_in_use(), deployed, registry.environment)

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
-from tqdm import tqdm
 
 from common.aws import error_message
 from common.errors import OperatorError
 from common.probabilities import is_probability
 from common.s3 import THREADS, list_objects
+from common.terminal import progress_bar
 from registry.predictions import Predictions
 
 CONTENT_TYPE = "application/x-image"  # a job has one content type for all its objects: PNG and JPEG share this one
@@ -182,7 +182,7 @@ def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 def wait(job: TransformJob, *, sagemaker: Any, s3: Any, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
     """Show the number of predictions until the job ends; return the job's description."""
     pause, longest = POLL_SECONDS
-    with tqdm(total=len(job.keys), desc="transforming", unit="image", ncols=80, disable=None) as bar:
+    with progress_bar(total=len(job.keys), desc="transforming", unit="image") as bar:
         while True:
             description: dict[str, Any] = sagemaker.describe_transform_job(TransformJobName=job.name)
             bar.update(sum(1 for _ in list_keys(job.config.bucket, job.output_prefix, s3=s3)) - bar.n)

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 
 from common.errors import OperatorError
 from common.s3 import THREADS, split_url
+from common.terminal import WIDTH
 from registry.model_registry import Version
 from staging import Manifest
 from staging.checksum import content_md5
 
-WIDTH = 80
 INDENT = 17
 CHUNK_BYTES = 2**20
 MAX_MANIFEST_BYTES = 2**28
@@ -101,7 +101,7 @@ def job_rows(job: Mapping[str, Any], version: Version) -> Rows:
         yield "", f"{job['TrainingStartTime']:%F %T} to {ended:%F %T} UTC, {seconds or 0} s"
     yield "", f"{resources['InstanceCount']} x {resources['InstanceType']}"
     yield "", str(job["AlgorithmSpecification"].get("TrainingImage", "no image"))
-    # the SageMaker SDK adds hyperparameters of its own, and quotes the others
+    # the SageMaker SDK adds its own hyperparameters, and quotes the others
     given = {key: str(value).strip('"') for key, value in job["HyperParameters"].items() if "sagemaker_" not in key}
     yield "hyperparameters", " ".join(f"{key}={value}" for key, value in sorted(given.items()))
     yield "code", version.properties.get("code", "unknown")

@@ -3,9 +3,9 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from common.terminal import WIDTH
 from registry.model_registry import Version
 
-WIDTH = 80
 STATUS = {"PendingManualApproval": "pending"}
 COLUMNS = "{:<6}{:<19}{:<27}{:<18}{}"
 

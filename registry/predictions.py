@@ -69,7 +69,7 @@ def check_complete(predictions: Predictions) -> None:
 
 
 def read_validation_results(model_data_url: str, *, s3: Any) -> dict[str, bool] | None:
-    """Read which validation images a model classified correctly from its training job's output.
+    """Return whether a model classified each validation image correctly, from its training job's output.
 
     Parameters
     ----------

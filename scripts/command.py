@@ -1,4 +1,4 @@
-"""What all commands share: the options `--env` and `--debug`, the environment, and errors of one line."""
+"""Options, environment and error messages, which all commands share."""
 
 import argparse
 import os
@@ -134,9 +134,16 @@ def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Op
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that describe a training job."""
-    parser.add_argument("--algorithm", choices=ALGORITHMS, default="pytorch", help="training algorithm (pytorch)")
     parser.add_argument(
-        "--set", dest="settings", nargs="*", default=[], metavar="NAME=VALUE", help="hyperparameters (the defaults)"
+        "--algorithm", choices=ALGORITHMS, default="pytorch", help="training algorithm (default: pytorch)"
+    )
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        nargs="*",
+        default=[],
+        metavar="NAME=VALUE",
+        help="hyperparameters that differ from their defaults",
     )
     parser.add_argument("--pretrain", action="store_true", help="pretrain on the staged images of other classes")
 
@@ -147,13 +154,13 @@ def make_training_request(environment: Environment) -> TrainingRequest:
     Raises
     ------
     TrainingRequestError
-        A hyperparameter or the instance type is invalid, or the staged data are incomplete or of other classes.
+        A hyperparameter or the instance type is invalid, or the staged data are incomplete or have other classes.
     staging.ManifestMissingError
         Nothing is staged.
     """
     stack, options = environment.stack, environment.options
     s3 = environment.client("s3")
-    manifest = staging.read_manifest(s3, stack.bucket)
+    manifest = staging.read_manifest(stack.bucket, s3=s3)
     check_staged(manifest, classes=stack.classes, bucket=stack.bucket, environment=stack.environment, s3=s3)
     algorithm = ALGORITHMS[options.algorithm]
     pretrain = {"pretrained": "0", "pretrain_epochs": str(PRETRAIN_EPOCHS)} if options.pretrain else {}

@@ -31,12 +31,13 @@ def main(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        There is no run, it used something else than what is deployed now, or it has no predictions.
+        There is no run, it used another model or other settings or images than the current ones, or it has no
+        predictions.
     """
     stack = environment.stack
     run = read_run(environment.directory)
     images = read_test_images(
-        environment.client("s3"), stack.bucket, classes=stack.classes, environment=environment.name
+        stack.bucket, classes=stack.classes, environment=environment.name, s3=environment.client("s3")
     )
     check_run_is_current(
         run,

@@ -31,7 +31,7 @@ def main(environment: Environment) -> None:
     stack, chosen, registry = environment.stack, environment.options, environment.model_registry
     s3 = environment.client("s3")
     states = environment.client("stepfunctions")
-    prediction = find_prediction(stack.state_machine_arn, chosen.execution, states) if chosen.execution else None
+    prediction = find_prediction(stack.state_machine_arn, chosen.execution, states=states) if chosen.execution else None
     in_use = registry.arn_in_use()
     name = prediction.model_version if prediction else chosen.model or in_use
     if name is None:

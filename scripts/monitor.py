@@ -34,11 +34,11 @@ def main(environment: Environment) -> None:
         print(f"{stack.endpoint_name} captures no data (capture_percentage = 0): nothing to monitor")
         return
     captures, other_records = read_captures(
-        environment.client("s3"),
         location,
         classes=len(stack.classes),
         run=last_run(environment),
         environment=environment.name,
+        s3=environment.client("s3"),
     )
     monitoring = monitor(
         captures,
@@ -81,7 +81,7 @@ def known_images(environment: Environment) -> Mapping[str, tuple[str, str]]:
     stack = environment.stack
     try:
         images = read_test_images(
-            environment.client("s3"), stack.bucket, classes=stack.classes, environment=environment.name
+            stack.bucket, classes=stack.classes, environment=environment.name, s3=environment.client("s3")
         )
     except (ManifestMissingError, StagedDataError):
         return {}

@@ -55,7 +55,7 @@ def check_endpoint(environment: Environment) -> None:
 
 def deploy(environment: Environment) -> None:
     """Deploy the approved model."""
-    print("a new model first gets a part of the traffic, and the rest unless an alarm goes into ALARM")
+    print("a new model receives a part of the traffic first, and all of it unless an alarm goes into ALARM")
     up(environment)
     stack = environment.stack
     if stack.endpoint_config_name is None:

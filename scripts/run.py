@@ -34,13 +34,13 @@ def main(environment: Environment) -> None:
     """
     stack, sagemaker = environment.stack, environment.client("sagemaker")
     images = read_test_images(
-        environment.client("s3"), stack.bucket, classes=stack.classes, environment=environment.name
+        stack.bucket, classes=stack.classes, environment=environment.name, s3=environment.client("s3")
     )
     require_endpoint(stack.endpoint_name, stack.endpoint_config_name, environment=environment.name, sagemaker=sagemaker)
     print(f"source: {images.source}")
     states = aws.client("stepfunctions", stack.region, config=CLIENT_CONFIG)
     started = datetime.now(UTC)
-    executions = execute_all(states, stack.state_machine_arn, stack.bucket, list(images.labels))
+    executions = execute_all(stack.state_machine_arn, stack.bucket, list(images.labels), states=states)
     run = Run(
         source=images.source,
         synthetic=images.synthetic,

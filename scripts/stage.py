@@ -33,10 +33,10 @@ def main(environment: Environment) -> None:
         source,
         classes=stack.classes,
         bucket=stack.bucket,
-        client=environment.client("s3"),
         directory=environment.directory / "images",
         data_format=options.format,
         other_classes=options.other_classes,
+        s3=environment.client("s3"),
     )
 
 

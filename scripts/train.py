@@ -5,7 +5,7 @@ The model is approved if it passes the gate and the environment does not require
 """
 
 from registry.promotion import is_registered, promote
-from scripts.command import Environment, add_training_options, make_training_request, run_command
+from scripts.command import BUILD, Environment, add_training_options, make_training_request, run_command
 from training.follow import TrainingJob, follow, read_result
 from training.job_config import TrainingRequest, upload_packages
 from training.launch import find_training_job, launch
@@ -36,7 +36,7 @@ def main(environment: Environment) -> None:
 def train(request: TrainingRequest, environment: Environment) -> TrainingJob:
     """Run a training job; continue with the latest one for the same model if it is running or completed."""
     sagemaker, s3 = environment.client("sagemaker"), environment.client("s3")
-    upload_packages(request, s3=s3)
+    upload_packages(request, BUILD / "packages", s3=s3)
     name = find_training_job(request.config.name, request.fingerprint, sagemaker=sagemaker) or launch(
         request.algorithm, request.config, request.data, request.hyperparameters, request.fingerprint
     )

@@ -6,7 +6,7 @@ Hyperparameters that are set keep their values; the job searches the most import
 import argparse
 
 from registry.promotion import is_registered, promote
-from scripts.command import Environment, add_training_options, make_training_request, run_command
+from scripts.command import BUILD, Environment, add_training_options, make_training_request, run_command
 from training.job_config import parse_settings, upload_packages
 from training.tuning import plan_search, tune
 
@@ -34,7 +34,7 @@ def main(environment: Environment) -> None:
     request = make_training_request(environment)
     search = plan_search(request, parse_settings(chosen.settings), jobs=chosen.jobs, parallel=chosen.parallel)
     s3 = environment.client("s3")
-    upload_packages(request, s3=s3)
+    upload_packages(request, BUILD / "packages", s3=s3)
     best, job = tune(request, search, sagemaker=environment.client("sagemaker"), s3=s3)
     if not is_registered(environment.model_registry, best.fingerprint):
         promote(

@@ -15,8 +15,7 @@ def class_numbers(classes: Sequence[str], meta: Meta) -> tuple[LabelKind, dict[i
 
     Parameters
     ----------
-    classes
-        Two or more names, all fine or all coarse; a class's number is its position in this list.
+    classes : two or more names, all fine or all coarse; a class's number is its position in this list
 
     Raises
     ------

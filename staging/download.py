@@ -10,8 +10,8 @@ from pathlib import Path
 
 import requests
 import urllib3
-from tqdm import tqdm
 
+from common.terminal import progress_bar
 from staging.checksum import file_md5
 from staging.errors import StagingError
 
@@ -35,12 +35,11 @@ TRANSIENT = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTP
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where a file was downloaded from; stored beside it, so that only the same content is resumed.
+    """Where a file was downloaded from; stored next to it, so that only the same content is resumed.
 
     Attributes
     ----------
-    validator
-        A strong ETag, or the Last-Modified time; empty if the server sends neither.
+    validator : a strong ETag, or the Last-Modified time; empty if the server sends neither
     """
 
     url: str
@@ -68,8 +67,7 @@ def download(url: str, path: Path, *, md5: str | None = None) -> Path:
 
     Parameters
     ----------
-    md5
-        The checksum that the publisher states, if it is known. A file with this checksum is not downloaded again.
+    md5 : the checksum that the publisher states, if it is known; a file with this checksum is not downloaded again
 
     Raises
     ------
@@ -154,7 +152,7 @@ def _fetch(url: str, part: Path) -> None:
 def _write(response: requests.Response, part: Path, *, have: int) -> None:
     length = response.headers.get("Content-Length")
     total = have + int(length) if length and length.isdigit() else None
-    bar = tqdm(total=total, initial=have, unit="B", unit_scale=True, desc="downloading", disable=None)
+    bar = progress_bar(total=total, initial=have, unit="B", unit_scale=True, desc="downloading")
     with part.open("ab") as stream, bar:
         # iter_content would decompress the archive if the server declares gzip as its content encoding
         for chunk in response.raw.stream(CHUNK, decode_content=False):

@@ -18,10 +18,8 @@ def extract_cifar_data(url: str, filename: str = "cifar.tar.gz") -> Path:
 
     Parameters
     ----------
-    url
-        An http(s) or file URL, or the path of a local file. See `fetch` for downloads.
-    filename
-        Path to write to; missing directories are created.
+    url : an http(s) or file URL, or the path of a local file
+    filename : path to write to; missing directories are created
 
     Returns
     -------

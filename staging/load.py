@@ -1,4 +1,4 @@
-"""Load: make a bucket hold a data set; upload only what changed and delete only what staging wrote before."""
+"""Load: upload the objects of a data set that changed, and delete those that only an earlier one has."""
 
 import base64
 import json
@@ -9,9 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tqdm import tqdm
-
 from common.s3 import THREADS, list_objects
+from common.terminal import progress_bar
 from staging import recordio
 from staging.checksum import file_md5
 from staging.errors import StagingError
@@ -25,7 +24,7 @@ T = TypeVar("T")
 CONTENT_TYPES = {".png": "image/png", ".lst": "text/tab-separated-values", recordio.SUFFIX: recordio.CONTENT_TYPE}
 
 
-def load(dataset: Dataset, *, client: Any, bucket: str, source: Source) -> Manifest:
+def load(dataset: Dataset, *, bucket: str, source: Source, s3: Any) -> Manifest:
     """Upload a data set and write its manifest; objects that staging did not write are left alone.
 
     There is no `manifest.json` while objects change, so no reader sees a partial data set. The next run completes
@@ -33,10 +32,7 @@ def load(dataset: Dataset, *, client: Any, bucket: str, source: Source) -> Manif
 
     Parameters
     ----------
-    client
-        An S3 client.
-    source
-        The archive that the data set comes from; the manifest names it.
+    source : the archive that the data set comes from; the manifest names it
 
     Raises
     ------
@@ -45,23 +41,23 @@ def load(dataset: Dataset, *, client: Any, bucket: str, source: Source) -> Manif
     """
     manifest = _describe(dataset, source)
     wanted = manifest.objects
-    before = read_json(client, bucket, MANIFEST, dict) or {}
-    pending = read_json(client, bucket, PENDING, list)
-    listing = _list(client, bucket)
+    before = read_json(bucket, MANIFEST, dict, s3=s3) or {}
+    pending = read_json(bucket, PENDING, list, s3=s3)
+    listing = _list(bucket, s3=s3)
     written = {*before.get("objects", ()), *(pending or ())}
-    changed = _changed(client, bucket, wanted, listing)
+    changed = _changed(bucket, wanted, listing, s3=s3)
     outdated = sorted((written - set(wanted)) & set(listing))
     location = f"{len(wanted)} objects in s3://{bucket}"
     if manifest.to_json() == before and pending is None and not changed and not outdated:
         print(f"{location}: nothing changed")
         return manifest
-    _put_json(client, bucket, PENDING, sorted(written | set(wanted)))
-    client.delete_object(Bucket=bucket, Key=MANIFEST)
-    upload = partial(_put_file, client, bucket, dataset.files(), wanted)
+    _put_json(bucket, PENDING, sorted(written | set(wanted)), s3=s3)
+    s3.delete_object(Bucket=bucket, Key=MANIFEST)
+    upload = partial(_put_file, bucket, dataset.files(), wanted, s3=s3)
     _in_parallel(upload, changed, description="uploading")
-    _delete(client, bucket, outdated)
-    _put_json(client, bucket, MANIFEST, manifest.to_json())
-    client.delete_object(Bucket=bucket, Key=PENDING)
+    _delete(bucket, outdated, s3=s3)
+    _put_json(bucket, MANIFEST, manifest.to_json(), s3=s3)
+    s3.delete_object(Bucket=bucket, Key=PENDING)
     print(f"{location}: {len(changed)} uploaded, {len(outdated)} deleted")
     return manifest
 
@@ -87,14 +83,14 @@ def _size(dataset: Dataset, split: str) -> SplitSize:
     return SplitSize(count=counts.total(), per_class=per_class)
 
 
-def _list(client: Any, bucket: str) -> dict[str, Mapping[str, Any]]:
-    """Return all objects where staging writes, by key; the slash excludes `test.lst` from `test/`."""
+def _list(bucket: str, *, s3: Any) -> dict[str, Mapping[str, Any]]:
+    """Return the objects below staging's prefixes, by key; the slash excludes `test.lst` from `test/`."""
     prefixes = (*(f"{split}/" for split in (*SPLITS, PRETRAINING)), *(f"{split}.lst" for split in SPLITS))
-    return {stored["Key"]: stored for prefix in prefixes for stored in list_objects(bucket, prefix, s3=client)}
+    return {stored["Key"]: stored for prefix in prefixes for stored in list_objects(bucket, prefix, s3=s3)}
 
 
 def _changed(
-    client: Any, bucket: str, wanted: Mapping[str, StoredObject], listing: Mapping[str, Mapping[str, Any]]
+    bucket: str, wanted: Mapping[str, StoredObject], listing: Mapping[str, Mapping[str, Any]], *, s3: Any
 ) -> list[str]:
     """Return the keys whose object in S3 is missing or has other content."""
 
@@ -105,7 +101,7 @@ def _changed(
         if found["ETag"].strip('"') == stored.md5:
             return True
         # with SSE-KMS an ETag is not an MD5; there the object's metadata has it
-        md5: str | None = client.head_object(Bucket=bucket, Key=key)["Metadata"].get("md5")
+        md5: str | None = s3.head_object(Bucket=bucket, Key=key)["Metadata"].get("md5")
         return md5 == stored.md5
 
     keys = list(wanted)
@@ -113,11 +109,9 @@ def _changed(
     return [key for key, same in zip(keys, current, strict=True) if not same]
 
 
-def _put_file(
-    client: Any, bucket: str, files: Mapping[str, Path], wanted: Mapping[str, StoredObject], key: str
-) -> None:
+def _put_file(bucket: str, files: Mapping[str, Path], wanted: Mapping[str, StoredObject], key: str, *, s3: Any) -> None:
     md5 = wanted[key].md5
-    client.put_object(
+    s3.put_object(
         Bucket=bucket,
         Key=key,
         Body=files[key].read_bytes(),
@@ -127,15 +121,15 @@ def _put_file(
     )
 
 
-def _put_json(client: Any, bucket: str, key: str, content: object) -> None:
+def _put_json(bucket: str, key: str, content: object, *, s3: Any) -> None:
     body = json.dumps(content, indent=1).encode("ascii")
-    client.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+    s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
 
 
-def _delete(client: Any, bucket: str, keys: Sequence[str]) -> None:
+def _delete(bucket: str, keys: Sequence[str], *, s3: Any) -> None:
     for start in range(0, len(keys), DELETE_BATCH):
         batch = [{"Key": key} for key in keys[start : start + DELETE_BATCH]]
-        response = client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+        response = s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
         if errors := response.get("Errors"):
             first = errors[0]
             raise StagingError(f"cannot delete s3://{bucket}/{first['Key']}: {first.get('Message')}")
@@ -146,7 +140,7 @@ def _in_parallel(work: Callable[[str], T], keys: Sequence[str], *, description: 
     pool = ThreadPoolExecutor(THREADS)
     try:
         futures = [pool.submit(work, key) for key in keys]
-        for future in tqdm(as_completed(futures), total=len(keys), desc=description, unit="", disable=None):
+        for future in progress_bar(as_completed(futures), total=len(keys), desc=description, unit=""):
             future.result()
         return [future.result() for future in futures]
     finally:

@@ -49,22 +49,14 @@ class Manifest(_StrictModel):
 
     Attributes
     ----------
-    source
-        The line that reports print to name the data set.
-    source_md5
-        MD5 of the archive.
-    synthetic
-        Whether this project drew the images itself.
-    classes
-        Class names; a class's number is its position.
-    format
-        Format of the training and the validation split. The test split always consists of single images.
-    image_side
-        Width and height of each image, in pixels.
-    splits
-        Size of each split.
-    objects
-        All staged objects by key.
+    source : the line that reports print to name the data set
+    source_md5 : MD5 of the archive
+    synthetic : whether this project drew the images itself
+    classes : class names; a class's number is its position
+    format : format of the training and the validation split; the test split always consists of single images
+    image_side : width and height of each image, in pixels
+    splits : size of each split
+    objects : all staged objects by key
     """
 
     source: str
@@ -107,8 +99,7 @@ class Manifest(_StrictModel):
 
         Parameters
         ----------
-        listing
-            The content of `<split>.lst`: lines of `index<TAB>class number<TAB>path below the split's folder`.
+        listing : the content of `<split>.lst`: lines of `index<TAB>class number<TAB>path below the split's folder`
 
         Raises
         ------
@@ -130,13 +121,8 @@ class Manifest(_StrictModel):
         return self.model_dump(mode="json")
 
 
-def read_manifest(client: Any, bucket: str) -> Manifest:
+def read_manifest(bucket: str, *, s3: Any) -> Manifest:
     """Read the manifest of the data set that is staged in `bucket`.
-
-    Parameters
-    ----------
-    client
-        An S3 client.
 
     Raises
     ------
@@ -145,7 +131,7 @@ def read_manifest(client: Any, bucket: str) -> Manifest:
     ManifestError
         The object is not a manifest of this version of the project.
     """
-    content = read_json(client, bucket, MANIFEST, dict)
+    content = read_json(bucket, MANIFEST, dict, s3=s3)
     if content is None:
         raise ManifestMissingError(f"s3://{bucket} holds no complete data set: run `make stage`")
     try:
@@ -156,7 +142,7 @@ def read_manifest(client: Any, bucket: str) -> Manifest:
         raise ManifestError(f"s3://{bucket}/{MANIFEST}: {field}: {first['msg']}; run `make stage` again") from error
 
 
-def read_json(client: Any, bucket: str, key: str, kind: type[T]) -> T | None:
+def read_json(bucket: str, key: str, kind: type[T], *, s3: Any) -> T | None:
     """Return a parsed JSON object, or None if there is no such object.
 
     Raises
@@ -165,7 +151,7 @@ def read_json(client: Any, bucket: str, key: str, kind: type[T]) -> T | None:
         The object is not JSON of the given type.
     """
     try:
-        content = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
         if error_code(error) in ("NoSuchKey", "404"):
             return None

@@ -47,10 +47,8 @@ def write_shards(
 
     Parameters
     ----------
-    count
-        Number of records.
-    shard_records
-        Maximum number of records in a shard.
+    count : number of records
+    shard_records : maximum number of records in a shard
 
     Returns
     -------

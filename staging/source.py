@@ -26,12 +26,9 @@ class Source:
 
     Attributes
     ----------
-    description
-        The line that names the data set in every later report.
-    md5
-        Checksum of the file.
-    synthetic
-        Whether this project drew the images itself.
+    description : the line that names the data set in every later report
+    md5 : checksum of the file
+    synthetic : whether this project drew the images itself
     """
 
     path: Path
@@ -47,15 +44,11 @@ def resolve(
 
     Parameters
     ----------
-    source
-        `auto`: the official archive, or the synthetic sample if the official URL does not respond within seconds.
-        `sample`: the synthetic sample, drawn by this project. Otherwise the path or URL of an archive.
-    directory
-        Where downloaded and drawn archives are kept.
-    seed
-        Seed of the synthetic sample.
-    classes
-        The classes to be staged: those that the sample draws. They are validated before anything is downloaded.
+    source : `auto`: the official archive, or the synthetic sample if the official URL does not respond within seconds;
+        `sample`: the synthetic sample, drawn by this project; otherwise the path or URL of an archive
+    directory : where downloaded and drawn archives are kept
+    seed : seed of the synthetic sample
+    classes : the classes to stage, which are validated before anything is downloaded or drawn
 
     Raises
     ------

@@ -16,23 +16,19 @@ def stage(
     *,
     classes: Sequence[str],
     bucket: str,
-    client: Any,
     directory: Path,
     seed: int = 0,
     validation_fraction: float = 0.1,
     data_format: Format = "images",
     other_classes: bool = False,
+    s3: Any,
 ) -> Manifest:
     """Load the images of `classes` from an archive to `bucket`, and return the manifest of the bucket's content.
 
     Parameters
     ----------
-    client
-        An S3 client.
-    directory
-        Where the images are written before the upload.
-    seed, validation_fraction, data_format, other_classes
-        See `transform`.
+    directory : where the images are written before the upload
+    seed, validation_fraction, data_format, other_classes : see `transform`
 
     Raises
     ------
@@ -48,4 +44,4 @@ def stage(
         data_format=data_format,
         other_classes=other_classes,
     )
-    return load(dataset, client=client, bucket=bucket, source=source)
+    return load(dataset, bucket=bucket, source=source, s3=s3)

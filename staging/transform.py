@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
+from common.terminal import progress_bar
 from staging.archive import Archive, Examples, LabelKind
 from staging.classes import class_numbers
 from staging.errors import StagingError
@@ -33,17 +33,14 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What `transform` wrote below `directory`.
+    """The files that `transform` wrote below `directory`.
 
     Attributes
     ----------
-    data_format
-        Format of the training and the validation split; the test split always consists of single images.
-    splits
-        Images by split, in the archive's order.
-    keys
-        Every file's path below `directory`, which is also its key in the bucket: `<split>/<name>` and `<split>.lst`
-        for images, `<split>/<split>-00000.rec` and so on for shards, `pretrain/...` for images of other classes.
+    data_format : format of the training and the validation split; the test split always consists of single images
+    splits : images by split, in the archive's order
+    keys : every file's path below `directory`, which is also its key in the bucket: `<split>/<name>` and `<split>.lst`
+        for images, `<split>/<split>-00000.rec` and so on for shards, `pretrain/...` for images of other classes
     """
 
     directory: Path
@@ -72,21 +69,15 @@ def transform(
 
     Parameters
     ----------
-    classes
-        2 to 100 names of fine classes, or 2 to 20 of coarse ones; a class's number is its position here.
-    directory
-        Where to write. Splits of an earlier call are replaced; the same input gives the same bytes.
-    seed
-        Selects the validation images.
-    validation_fraction
-        Fraction of each class's training images that becomes the validation split. The archive's test images
-        become the test split.
-    data_format
-        Format of the training and the validation split; both formats have the same images in the same order. The
-        test split always consists of single images, because the workflow classifies one image at a time.
-    other_classes
-        Whether to write the training images of all other classes too, as shards to pretrain on. Their classes are
-        numbered in the order of their labels.
+    classes : 2 to 100 names of fine classes, or 2 to 20 of coarse ones; a class's number is its position here
+    directory : where to write; splits of an earlier call are replaced; the same input gives the same bytes
+    seed : selects the validation images
+    validation_fraction : fraction of each class's training images that becomes the validation split; the archive's test
+        images become the test split
+    data_format : format of the training and the validation split; both formats have the same images in the same order;
+        the test split always consists of single images, because the workflow classifies one image at a time
+    other_classes : whether to write the training images of all other classes too, as shards to pretrain on; their
+        classes are numbered in the order of their labels
 
     Raises
     ------
@@ -225,7 +216,7 @@ def _write_other_classes(
 
 def _encoded(split: str, examples: Examples, positions: NDArray[np.int64]) -> Iterator[bytes]:
     """Yield each image as a PNG."""
-    for position in tqdm(positions, desc=f"{split} images", unit="", disable=None):
+    for position in progress_bar(positions, desc=f"{split} images", unit=""):
         pixels = examples.data[position].reshape(3, SIDE, SIDE).transpose(1, 2, 0)
         with io.BytesIO() as stream:
             Image.fromarray(np.ascontiguousarray(pixels)).save(stream, format="PNG")

@@ -21,7 +21,7 @@ RECORDIO, IMAGES = "application/x-recordio", "application/x-image"
 
 @dataclass(frozen=True)
 class StagedData:
-    """The staged images, as far as a job depends on them.
+    """The properties of the staged images on which a job depends.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class Range:
-    """The search space of one hyperparameter: between two numbers, or one of some texts.
+    """The search space of one hyperparameter: a range of numbers, or a list of texts.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Algorithm(Protocol):
     Attributes
     ----------
     name : value of the option `--algorithm`
-    scripted : whether a job runs the code in container/; otherwise the image contains the algorithm
+    scripted : whether a job runs the code in `container/`; otherwise the image contains the algorithm
     objective : metric that a tuning job maximizes
     metrics : regular expression of each metric in the training log; empty if SageMaker knows them
     """
@@ -200,7 +200,7 @@ def channels(algorithm: Algorithm, data: StagedData, hosts: int, hyperparameters
 
     Parameters
     ----------
-    hyperparameters : complete ones
+    hyperparameters : all hyperparameters of the job
     """
     if data.data_format == "recordio":
         # With fewer shards than hosts some hosts would get none. The built-in algorithm divides the records itself.

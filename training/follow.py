@@ -136,12 +136,12 @@ class LogTail:
     def _read(self, stream: str) -> list[str]:
         lines: list[str] = []
         while True:
-            answer = self._logs.get_log_events(
+            page = self._logs.get_log_events(
                 logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, **self._token
             )
-            lines += [event["message"] for event in answer["events"]]
-            token = {"nextToken": answer["nextForwardToken"]}
-            if token == self._token or not answer["events"]:
+            lines += [event["message"] for event in page["events"]]
+            token = {"nextToken": page["nextForwardToken"]}
+            if token == self._token or not page["events"]:
                 self._token = token
                 return lines
             self._token = token

@@ -15,8 +15,7 @@ from training.algorithms import CONTAINER, Algorithm, StagedData
 from training.errors import TrainingRequestError
 from training.launch import TrainingJobConfig, brings_packages
 
-PACKAGES = Path("build/packages")
-NAMED = 3  # missing objects that an error names
+MAX_NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def make_request(
 
 
 def describe_data(manifest: staging.Manifest) -> StagedData:
-    """Return what a job needs to know of a manifest."""
+    """Return the properties of the staged data on which a job depends."""
     return StagedData(
         classes=manifest.classes,
         training_images=manifest.splits["train"].count,
@@ -112,16 +111,21 @@ def check_staged(manifest: staging.Manifest, *, classes: Sequence[str], bucket: 
     if missing:
         raise TrainingRequestError(
             f"{len(missing)} of {len(manifest.objects)} staged objects are missing from s3://{bucket}, such as "
-            f"{', '.join(missing[:NAMED])}: {advice}"
+            f"{', '.join(missing[:MAX_NAMES_SHOWN])}: {advice}"
         )
 
 
-def upload_packages(request: TrainingRequest, *, s3: Any) -> None:
-    """Upload the Python packages that a job without a network needs."""
+def upload_packages(request: TrainingRequest, directory: Path, *, s3: Any) -> None:
+    """Upload the Python packages that a job without a network needs.
+
+    Parameters
+    ----------
+    directory : where the packages are downloaded
+    """
     config = request.config
     if brings_packages(request.algorithm, config):
         print("uploading Python packages, since the containers have no network")
-        packages.upload(PACKAGES, config.bucket, config.packages_prefix, s3=s3)
+        packages.upload(directory, config.bucket, config.packages_prefix, s3=s3)
 
 
 def parse_settings(texts: Sequence[str]) -> dict[str, str]:

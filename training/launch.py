@@ -17,7 +17,7 @@ from training import packages
 from training.algorithms import CONTAINER, Algorithm, Channel, StagedData, channels
 
 SDK_CONFIG = Path(__file__).resolve().parent / "sagemaker_config.yaml"
-RECENT = 20  # jobs that are searched for one with the same fingerprint
+RECENT = 20  # latest jobs among which one with the same fingerprint is searched
 FINGERPRINT = "SCONES_FINGERPRINT"  # environment variable of a job
 MAX_SECONDS = 3600  # training time after which SageMaker stops a job, which bounds its cost
 MAX_WAIT_SECONDS = 2 * MAX_SECONDS  # the same for a job on spot instances, with the time it waits for them
@@ -39,7 +39,7 @@ class TrainingJobConfig:
     models_prefix, checkpoints_prefix, packages_prefix : in the bucket, without a slash
     instance_count : number of hosts, which train one model together
     spot : whether to use spot instances, which are cheaper and may be interrupted
-    name : first part of a job's name
+    name : prefix of the jobs' names, without the dash that follows it
     tags : of the job, for cost allocation
     network : subnets and security groups of an isolated job, or None for a job with internet access
     """
@@ -71,7 +71,7 @@ def launch(
 
     Parameters
     ----------
-    hyperparameters : complete ones
+    hyperparameters : all hyperparameters of the job
     fingerprint : by which `find_training_job` finds the job, and a later job finds its checkpoints
 
     Raises
@@ -220,7 +220,7 @@ def find_training_job(name: str, fingerprint: str, *, sagemaker: Any) -> str | N
 
     Parameters
     ----------
-    name : first part of the job's name
+    name : prefix of the job's name
     """
     listed = sagemaker.list_training_jobs(
         NameContains=name, SortBy="CreationTime", SortOrder="Descending", MaxResults=RECENT

@@ -58,9 +58,9 @@ def download(directory: Path) -> list[Path]:
             *("--find-links", str(folder), "--dest", str(folder)),
             *("--requirement", str(CONTAINER / requirements)),
         ]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-        if answer.returncode:
-            lines = answer.stderr.strip().splitlines() or ["pip printed nothing"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode:
+            lines = result.stderr.strip().splitlines() or ["pip printed nothing"]
             raise OperatorError(
                 f"cannot download the packages for containers without a network: {lines[-1]} "
                 f"(without an index, put the wheels for Python {PYTHON} into {folder} and set PIP_NO_INDEX=1)"

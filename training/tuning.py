@@ -174,7 +174,7 @@ def find_tuning(name: str, fingerprint: str, *, sagemaker: Any) -> str | None:
     return None
 
 
-def follow_tuning(name: str, *, sagemaker: Any, say: Callable[[str], object] = print) -> tuple[str, dict[str, str]]:
+def follow_tuning(name: str, *, sagemaker: Any, report: Callable[[str], object] = print) -> tuple[str, dict[str, str]]:
     """Wait until a tuning job ends, and print a line for each training job that ends.
 
     Returns
@@ -193,7 +193,7 @@ def follow_tuning(name: str, *, sagemaker: Any, say: Callable[[str], object] = p
         for number, summary in enumerate(training_jobs(name, sagemaker=sagemaker), start=1):
             if summary["TrainingJobStatus"] in ENDED and number not in reported:
                 reported.add(number)
-                say(describe(summary, number))
+                report(describe(summary, number))
         status = job["HyperParameterTuningJobStatus"]
         if status in ENDED:
             best = job.get("BestTrainingJob")

@@ -16,10 +16,8 @@ class Pen:
 
     Parameters
     ----------
-    image
-        The image to draw on.
-    matrix, origin
-        A point of the vehicle is drawn at pixel `matrix @ point + origin`.
+    image : the image to draw on
+    matrix, origin : a point of the vehicle is drawn at pixel `matrix @ point + origin`
     """
 
     def __init__(self, image: Image.Image, matrix: NDArray[np.float64], origin: NDArray[np.float64]) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
+from common.terminal import progress_bar
 from staging.errors import StagingError
 from staging.names import COARSE_NAMES, FINE_NAMES
 from staging.synthetic.scene import draw_vehicle
@@ -38,12 +38,9 @@ def draw_archive(
 
     Parameters
     ----------
-    path
-        Where to write; the file is written completely or not at all.
-    classes
-        Fine classes of `staging.synthetic.vehicles`, or coarse ones, which are drawn as all of their fine classes.
-    train, test
-        Number of images of each fine class.
+    path : where to write; the file is written completely or not at all
+    classes : fine classes of `staging.synthetic.vehicles`, or coarse ones, which are drawn as all of their fine classes
+    train, test : number of images of each fine class
 
     Raises
     ------
@@ -88,7 +85,7 @@ def _split(split: str, count: int, classes: Sequence[str], seed: int) -> dict[by
     order = np.random.default_rng((seed, count)).permutation(count * len(classes)).tolist()
     names = [classes[position % len(classes)] for position in order]
     numbers = [position // len(classes) for position in order]
-    bar = tqdm(zip(names, numbers, strict=True), total=len(order), desc=f"drawing {split}", unit="", disable=None)
+    bar = progress_bar(zip(names, numbers, strict=True), total=len(order), desc=f"drawing {split}", unit="")
     images = [_draw(split, name, number, seed) for name, number in bar]
     return {
         b"filenames": [

@@ -30,8 +30,7 @@ def draw_vehicle(kind: str, rng: np.random.Generator) -> NDArray[np.uint8]:
 
     Parameters
     ----------
-    kind
-        A key of `VEHICLES`.
+    kind : a key of `VEHICLES`
 
     Returns
     -------

@@ -33,7 +33,7 @@ def dataset(tmp_path: Path) -> Callable[..., Dataset]:
 
 
 def upload(s3: Any, bucket: str, dataset: Dataset) -> None:
-    load(dataset, client=s3, bucket=bucket, source=Source(Path(), "a source", md5="", synthetic=False))
+    load(dataset, bucket=bucket, source=Source(Path(), "a source", md5="", synthetic=False), s3=s3)
 
 
 def etags(s3: Any, bucket: str) -> dict[str, str]:
@@ -56,7 +56,7 @@ def test_the_bucket_has_every_file_and_the_manifest(
         assert stored["Body"].read() == path.read_bytes()
         assert stored["ContentType"] == ("image/png" if key.endswith(".png") else "text/tab-separated-values")
     assert etags(s3, bucket).keys() == {*images.files(), "manifest.json"}
-    assert read_manifest(s3, bucket).splits["test"].count == 6
+    assert read_manifest(bucket, s3=s3).splits["test"].count == 6
 
 
 @pytest.mark.parametrize("algorithm", ["AES256", "aws:kms"])
@@ -125,7 +125,7 @@ def test_shards_replace_the_images_of_the_same_examples(emulator: Emulator, buck
     )
     keys = {each for each in etags(s3, bucket) if not each.startswith("test")}
     assert keys == {key, "validation/validation-00000.rec", "manifest.json"}
-    assert read_manifest(s3, bucket).format == "recordio"
+    assert read_manifest(bucket, s3=s3).format == "recordio"
 
 
 def test_the_benchmark_counts_objects_and_bytes(emulator: Emulator) -> None:
@@ -142,4 +142,4 @@ def test_the_benchmark_counts_objects_and_bytes(emulator: Emulator) -> None:
 
 def test_the_error_for_an_empty_bucket_names_make_stage(emulator: Emulator, bucket: str) -> None:
     with pytest.raises(ManifestMissingError, match="make stage"):
-        read_manifest(emulator.client("s3"), bucket)
+        read_manifest(bucket, s3=emulator.client("s3"))

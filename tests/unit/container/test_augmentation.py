@@ -90,7 +90,7 @@ def test_largest_shift_is_a_share_of_the_side(place: float, pixels: int) -> None
     # GIVEN a white column
     image = torch.zeros(1, 32, 32, 3)
     image[:, :, 16] = 255
-    draws = replace(neutral_draws(1), places=torch.tensor([[place, 0.5]]))
+    draws = replace(neutral_draws(1), positions=torch.tensor([[place, 0.5]]))
 
     # WHEN
     warped = warp(image, draws, 32)

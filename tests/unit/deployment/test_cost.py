@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from common.errors import OperatorError
-from deployment.cost import PRICES, WIDTH, PriceTable, estimate, read_prices
+from common.terminal import WIDTH
+from deployment.cost import PRICES, PriceTable, estimate, read_prices
 
 CONTENT = {
     "region": "us-east-1",

@@ -123,7 +123,7 @@ def test_only_records_of_the_model_are_read_and_the_others_counted() -> None:
     s3 = make_bucket(("v1", older), ("v2", capture_line(make_png(), [0.9, 0.1])))
 
     # WHEN
-    captures, others = read_captures(s3, LOCATION, classes=2, run=None, environment="local")
+    captures, others = read_captures(LOCATION, classes=2, run=None, environment="local", s3=s3)
 
     # THEN
     assert [record.probabilities for record in captures.records()] == [(0.9, 0.1)]
@@ -136,7 +136,7 @@ def test_without_records_of_the_model_the_command_is_named() -> None:
     with pytest.raises(
         OperatorError, match=r"v2.*only 1 malformed lines \(1 of other models\): run `make run ENV=local`"
     ):
-        read_captures(s3, LOCATION, classes=2, run=None, environment="local")
+        read_captures(LOCATION, classes=2, run=None, environment="local", s3=s3)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_records_that_cannot_be_expected_are_not_waited_for(
     s3 = make_bucket(("v2", capture_line(make_png(), [0.9, 0.1])))
 
     # WHEN
-    captures, _ = read_captures(s3, location, classes=2, run=run, environment="local")
+    captures, _ = read_captures(location, classes=2, run=run, environment="local", s3=s3)
 
     # THEN
     assert len(captures.records()) == 1

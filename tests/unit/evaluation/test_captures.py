@@ -182,7 +182,7 @@ def test_only_new_files_of_the_endpoint_and_model_are_read() -> None:
 
     # WHEN
     for _ in range(2):
-        read_new_files(s3, "s3://b/data_capture/v1", "cars", captures, classes=2)
+        read_new_files("s3://b/data_capture/v1", "cars", captures, classes=2, s3=s3)
 
     # THEN
     assert [record.event_id for record in captures.records()] == ["wanted"]
@@ -195,10 +195,10 @@ def test_records_of_the_endpoints_other_models_are_counted() -> None:
     put_captures(s3, "v2", "cars", "a", "b")
     put_captures(s3, "v10", "cars", "c")
     put_captures(s3, "v1", "cars-2", "other endpoint")
-    read_new_files(s3, "s3://b/data_capture/v1", "cars", captures, classes=2)
+    read_new_files("s3://b/data_capture/v1", "cars", captures, classes=2, s3=s3)
 
     # WHEN / THEN
-    assert count_other_records(s3, "s3://b/data_capture", "cars", captures) == 3
+    assert count_other_records("s3://b/data_capture", "cars", captures, s3=s3) == 3
 
 
 def test_an_image_is_decoded_as_rgb() -> None:

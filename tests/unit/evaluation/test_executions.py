@@ -90,7 +90,7 @@ def test_successful_execution_returns_its_probabilities() -> None:
     states = FakeStates({"test/a.png": {"status": "SUCCEEDED", "output": output}})
 
     # WHEN
-    execution = execute(states, "machine", "bucket", "test/a.png")
+    execution = execute("machine", "bucket", "test/a.png", states=states)
 
     # THEN
     assert states.inputs == [{"image_data": "", "s3_bucket": "bucket", "s3_key": "test/a.png"}]
@@ -111,7 +111,7 @@ def test_probabilities_below_the_threshold_come_from_the_history() -> None:
     states = FakeStates({"test/a.png": failed}, {"test/a.png": history})
 
     # WHEN
-    execution = execute(states, "machine", "bucket", "test/a.png")
+    execution = execute("machine", "bucket", "test/a.png", states=states)
 
     # THEN
     assert execution["error"] == BELOW
@@ -127,7 +127,7 @@ def test_probabilities_below_the_threshold_come_from_the_history() -> None:
     ],
 )
 def test_without_a_response_of_the_endpoint_there_are_no_probabilities(event: dict[str, Any]) -> None:
-    assert find_in_output(FakeStates({}, {"arn": [event]}), "arn", None, "inferences") is None
+    assert find_in_output("arn", None, "inferences", states=FakeStates({}, {"arn": [event]})) is None
 
 
 def test_executions_are_in_the_order_of_the_images() -> None:
@@ -137,7 +137,7 @@ def test_executions_are_in_the_order_of_the_images() -> None:
     states = FakeStates({key: {"status": "SUCCEEDED", "output": output} for key in keys})
 
     # WHEN
-    executions = execute_all(states, "machine", "bucket", keys)
+    executions = execute_all("machine", "bucket", keys, states=states)
 
     # THEN
     assert [execution["s3_key"] for execution in executions] == keys

@@ -33,7 +33,7 @@ def make_bucket(listing: str = LISTING, **changes: Any) -> FakeS3:
 
 
 def read(s3: FakeS3) -> LabelledImages:
-    return read_test_images(s3, "b", classes=("bicycle", "motorcycle"), environment="local")
+    return read_test_images("b", classes=("bicycle", "motorcycle"), environment="local", s3=s3)
 
 
 def test_labels_come_from_the_list_and_not_from_file_names() -> None:

@@ -121,7 +121,7 @@ def test_both_figures_are_written_even_without_low_confidence_images(tmp_path: P
     write_figures(monitored(capture_line(make_png(), [0.99, 0.01])), tmp_path)
 
     # THEN
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["confidence.png", "doubtful.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["confidence.png", "low_confidence.png"]
     for path in tmp_path.iterdir():
         with Image.open(path) as image:
             assert image.width > 500

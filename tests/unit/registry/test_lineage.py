@@ -83,7 +83,7 @@ def md5(body: bytes) -> str:
     ],
 )
 def test_execution_names_its_model(name: str, states: FakeStates) -> None:
-    found = find_prediction(STATE_MACHINE, name, states)
+    found = find_prediction(STATE_MACHINE, name, states=states)
     assert (found.model_version, found.key, found.probabilities) == ("v3", "test/a.png", [0.6, 0.4])
 
 
@@ -97,12 +97,12 @@ def test_execution_names_its_model(name: str, states: FakeStates) -> None:
 )
 def test_execution_without_prediction_or_version_has_no_lineage(history: list[Any], message: str) -> None:
     with pytest.raises(OperatorError, match=message):
-        find_prediction(STATE_MACHINE, "one", FakeStates(history, status="FAILED", error="ImageMissingError"))
+        find_prediction(STATE_MACHINE, "one", states=FakeStates(history, status="FAILED", error="ImageMissingError"))
 
 
 def test_unknown_execution_is_an_error() -> None:
     with pytest.raises(OperatorError, match="execution 'other' does not exist"):
-        find_prediction(STATE_MACHINE, "other", FakeStates([]))
+        find_prediction(STATE_MACHINE, "other", states=FakeStates([]))
 
 
 MANIFEST = make_manifest(

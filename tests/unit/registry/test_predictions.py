@@ -4,7 +4,6 @@
 
 import csv
 import io
-import tarfile
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from registry.predictions import (
     summarize,
     to_csv,
 )
+from tests.unit.training.outputs import make_output
 from training.follow import MAX_METRICS_BYTES
 
 MODEL = "s3://bucket/models/job/output/model.tar.gz"
@@ -25,16 +25,6 @@ CLASSES = ("bicycle", "motorcycle")
 PREDICTIONS = Predictions(
     {"in/a,b.png": [0.98, 0.02], "in/c.png": [0.4, 0.6], "in/d.png": [0.95, 0.05]}, {"in/e.txt": "not an image"}
 )
-
-
-def pack(**members: bytes) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as files:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name.replace("_csv", ".csv"))
-            member.size = len(content)
-            files.addfile(member, io.BytesIO(content))
-    return stream.getvalue()
 
 
 class FakeS3:
@@ -56,19 +46,25 @@ class FakeS3:
 
 def test_job_output_tells_which_images_are_correct() -> None:
     # GIVEN
-    s3 = FakeS3(pack(metrics_json=b"{}", validation_csv=b'a.png,0,0.9,0.1\n"b,c.png",1,0.6,0.4\nd.png,1,0.2,0.8\n'))
+    s3 = FakeS3(
+        make_output(
+            {"metrics.json": b"{}", "validation.csv": b'a.png,0,0.9,0.1\n"b,c.png",1,0.6,0.4\nd.png,1,0.2,0.8\n'}
+        )
+    )
 
     # WHEN / THEN
     assert read_validation_results(MODEL, s3=s3) == {"a.png": True, "b,c.png": False, "d.png": True}
 
 
-@pytest.mark.parametrize("body", [None, pack(other_csv=b"")], ids=["no output", "no predictions in output"])
+@pytest.mark.parametrize("body", [None, make_output({"other.csv": b""})], ids=["no output", "no predictions in output"])
 def test_algorithm_may_write_no_predictions(body: bytes | None) -> None:
     assert read_validation_results(MODEL, s3=FakeS3(body)) is None
 
 
 @pytest.mark.parametrize(
-    ("body", "size"), [(b"not an archive", None), (pack(), MAX_METRICS_BYTES + 1)], ids=["damaged", "too large"]
+    ("body", "size"),
+    [(b"not an archive", None), (make_output({}), MAX_METRICS_BYTES + 1)],
+    ids=["damaged", "too large"],
 )
 def test_damaged_or_large_output_is_refused(body: bytes, size: int | None) -> None:
     with pytest.raises(OperatorError, match=r"output\.tar\.gz"):

@@ -31,7 +31,7 @@ def dataset(tmp_path: Path) -> Callable[..., Dataset]:
 
 
 def put(s3: FakeS3, dataset: Dataset, *, source: str = "a source") -> Manifest:
-    return load(dataset, client=s3, bucket=BUCKET, source=Source(Path(), source, md5="0" * 32, synthetic=False))
+    return load(dataset, bucket=BUCKET, source=Source(Path(), source, md5="0" * 32, synthetic=False), s3=s3)
 
 
 def holds(s3: FakeS3, dataset: Dataset) -> bool:
@@ -51,7 +51,7 @@ def test_images_and_lists_are_uploaded_before_the_manifest(dataset: Callable[...
     # THEN
     assert holds(s3, images)
     assert [write for write in s3.writes if write.startswith("put")][-1] == "put manifest.json"
-    assert manifest == read_manifest(s3, BUCKET)
+    assert manifest == read_manifest(BUCKET, s3=s3)
     assert manifest.to_json() == json.loads(s3.objects["manifest.json"]["body"])
     assert (manifest.source, manifest.classes) == ("somewhere", ("bicycle", "motorcycle"))
     assert manifest.to_json()["splits"] == {
@@ -115,7 +115,7 @@ def test_another_source_of_the_same_images_changes_only_the_manifest(
 
     # THEN
     assert all("manifest" in write for write in s3.writes)
-    assert read_manifest(s3, BUCKET).source == "two"
+    assert read_manifest(BUCKET, s3=s3).source == "two"
 
 
 def test_only_outdated_images_are_deleted(dataset: Callable[..., Dataset]) -> None:
@@ -154,7 +154,7 @@ def test_an_interrupted_run_is_completed_by_the_next(dataset: Callable[..., Data
 
     # THEN the manifest is true if it exists
     if "manifest.json" in s3.objects:
-        for key, stored in read_manifest(s3, BUCKET).objects.items():
+        for key, stored in read_manifest(BUCKET, s3=s3).objects.items():
             assert s3.objects[key]["ETag"] == f'"{stored.md5}"'
 
     # WHEN
@@ -208,14 +208,14 @@ def test_a_missing_manifest_asks_for_staging(dataset: Callable[..., Dataset]) ->
     # GIVEN a bucket before and during the first staging
     s3 = FakeS3()
     with pytest.raises(ManifestMissingError, match="make stage"):
-        read_manifest(s3, BUCKET)
+        read_manifest(BUCKET, s3=s3)
     s3.writes_left = 10
     with pytest.raises(InterruptedRunError):
         put(s3, dataset())
 
     # WHEN / THEN
     with pytest.raises(ManifestMissingError, match="make stage"):
-        read_manifest(s3, BUCKET)
+        read_manifest(BUCKET, s3=s3)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"], ids=repr)
@@ -223,7 +223,7 @@ def test_a_damaged_manifest_is_reported(content: bytes) -> None:
     s3 = FakeS3()
     s3.put_object(Bucket=BUCKET, Key="manifest.json", Body=content)
     with pytest.raises(ManifestError, match="is damaged: delete it and run `make stage`"):
-        read_manifest(s3, BUCKET)
+        read_manifest(BUCKET, s3=s3)
 
 
 def test_the_first_error_cancels_the_upload(dataset: Callable[..., Dataset]) -> None:

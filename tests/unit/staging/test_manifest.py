@@ -28,7 +28,7 @@ def bucket_with(content: object) -> FakeS3:
 
 def test_a_manifest_is_read_as_it_was_written() -> None:
     manifest = make_manifest(synthetic=True, format="recordio")
-    assert read_manifest(bucket_with(manifest.to_json()), "b") == manifest
+    assert read_manifest("b", s3=bucket_with(manifest.to_json())) == manifest
 
 
 @pytest.mark.parametrize(
@@ -44,14 +44,14 @@ def test_a_manifest_is_read_as_it_was_written() -> None:
 def test_a_manifest_with_an_invalid_field_is_refused(changes: dict[str, Any], field: str) -> None:
     s3 = bucket_with({**make_manifest().to_json(), **changes})
     with pytest.raises(ManifestError, match=rf"s3://b/manifest.json: {field}: .*run `make stage` again"):
-        read_manifest(s3, "b")
+        read_manifest("b", s3=s3)
 
 
 def test_a_manifest_without_a_required_field_is_refused() -> None:
     content = make_manifest().to_json()
     del content["synthetic"]
     with pytest.raises(ManifestError, match="synthetic: Field required"):
-        read_manifest(bucket_with(content), "b")
+        read_manifest("b", s3=bucket_with(content))
 
 
 def test_labels_are_read_from_the_list() -> None:

@@ -169,7 +169,7 @@ def test_the_manifest_names_the_source(tmp_path: Path) -> None:
         source,
         classes=["motorcycle", "bicycle"],
         bucket="b",
-        client=s3,
+        s3=s3,
         directory=tmp_path / "images",
         seed=5,
     )
@@ -192,7 +192,7 @@ def test_nothing_of_a_hostile_archive_is_uploaded(tmp_path: Path) -> None:
             Source(path, "hostile", md5="", synthetic=False),
             classes=["bicycle", "motorcycle"],
             bucket="b",
-            client=s3,
+            s3=s3,
             directory=tmp_path / "images",
         )
 

@@ -2,11 +2,11 @@
 
 import io
 import json
-import tarfile
 from typing import Any
 
 import pytest
 
+from tests.unit.training.outputs import make_output
 from training import follow as module
 from training.follow import LogTail, TrainingFailedError, follow, format_progress, read_member, read_result
 
@@ -155,16 +155,6 @@ def test_failure_reason_is_one_line(status: str, last: dict[str, str], reason: s
     assert "\n" not in str(caught.value)
 
 
-def archive(**members: bytes) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as files:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name.replace("_json", ".json"))
-            member.size = len(content)
-            files.addfile(member, io.BytesIO(content))
-    return stream.getvalue()
-
-
 class FakeS3:
     """A bucket with one object."""
 
@@ -207,7 +197,7 @@ def test_job_without_output_is_a_failure() -> None:
 def test_metrics_come_from_the_job_s_output() -> None:
     # GIVEN
     metrics = {"validation": {"n": 100, "correct": 95}}
-    s3 = FakeS3("bucket/models/job/output/output.tar.gz", archive(metrics_json=json.dumps(metrics).encode()))
+    s3 = FakeS3("bucket/models/job/output/output.tar.gz", make_output({"metrics.json": json.dumps(metrics).encode()}))
 
     # WHEN
     job = read_result(COMPLETED, validation_images=100, s3=s3)
@@ -218,4 +208,4 @@ def test_metrics_come_from_the_job_s_output() -> None:
 
 def test_output_without_metrics_is_a_failure() -> None:
     with pytest.raises(TrainingFailedError, match=r"output has no metrics\.json"):
-        read_member(archive(other_json=b"{}"), "metrics.json")
+        read_member(make_output({"other.json": b"{}"}), "metrics.json")

@@ -1,33 +1,20 @@
 """A training request: its hyperparameters, its fingerprint, and checks against the staged data."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from common.stack import Network
 from staging.manifest import Manifest, StoredObject
 from tests.unit.staging.manifests import make_manifest
+from tests.unit.training.configs import make_config
 from tests.unit.training.staged import MANIFEST, FakeS3
 from training.algorithms import ALGORITHMS
 from training.errors import TrainingRequestError
 from training.job_config import TrainingRequest, check_staged, describe_data, make_request, parse_settings
-from training.launch import TrainingJobConfig
 
-CONFIG = TrainingJobConfig(
-    image="registry/image:1",
-    role_arn="arn:aws:iam::123456789012:role/training",
-    kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/some-key",
-    bucket="bucket",
-    models_prefix="models",
-    checkpoints_prefix="checkpoints",
-    packages_prefix="packages",
-    region="us-east-1",
-    instance_type="ml.g4dn.xlarge",
-    instance_count=1,
-    spot=False,
-    name="scones-local-vehicles",
-    tags={},
-)
+CONFIG = make_config(instance_type="ml.g4dn.xlarge")
 
 
 def request(algorithm: str = "pytorch", manifest: Manifest = MANIFEST, **hyperparameters: str) -> TrainingRequest:
@@ -55,7 +42,7 @@ def test_fingerprint_depends_on_data_algorithm_and_hyperparameters() -> None:
 def test_fingerprint_depends_on_the_packages_in_the_archive() -> None:
     # GIVEN
     connected = request()
-    config = TrainingJobConfig(**{**vars(CONFIG), "network": Network(("subnet-1",), ("sg-1",))})
+    config = replace(CONFIG, network=Network(("subnet-1",), ("sg-1",)))
 
     # WHEN
     isolated = make_request(connected.algorithm, config, connected.manifest, {}, serving_image="image")

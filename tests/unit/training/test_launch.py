@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.unit.training.configs import make_config
 from training import launch
 from training.algorithms import ALGORITHMS, StagedData
 from training.launch import (
-    TrainingJobConfig,
     delete_checkpoints,
     explain,
     find_training_job,
@@ -61,25 +61,6 @@ def test_running_or_completed_job_with_the_same_fingerprint_is_found(
     assert find_training_job("scones", "same", sagemaker=FakeJobs(**jobs)) == expected
 
 
-def config(**changes: Any) -> TrainingJobConfig:
-    known: dict[str, Any] = {
-        "image": "registry/image:1",
-        "role_arn": "arn:aws:iam::123456789012:role/training",
-        "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/some-key",
-        "bucket": "bucket",
-        "models_prefix": "models",
-        "checkpoints_prefix": "checkpoints",
-        "packages_prefix": "packages",
-        "region": "us-east-1",
-        "instance_type": "ml.m5.xlarge",
-        "instance_count": 1,
-        "spot": False,
-        "name": "scones-local-vehicles",
-        "tags": {"Stack": "scones-local"},
-    }
-    return TrainingJobConfig(**{**known, **changes})
-
-
 def test_shards_are_divided_among_hosts_if_each_gets_one() -> None:
     # GIVEN
     data = StagedData(
@@ -93,8 +74,8 @@ def test_shards_are_divided_among_hosts_if_each_gets_one() -> None:
     )
 
     # WHEN
-    channels = input_channels(ALGORITHMS["pytorch"], config(instance_count=2), data, {})
-    few = input_channels(ALGORITHMS["pytorch"], config(instance_count=2), replace(data, shards=1), {})
+    channels = input_channels(ALGORITHMS["pytorch"], make_config(instance_count=2), data, {})
+    few = input_channels(ALGORITHMS["pytorch"], make_config(instance_count=2), replace(data, shards=1), {})
 
     # THEN
     distribution = {each.channel_name: each.data_source.s3_data_source.s3_data_distribution_type for each in channels}
@@ -124,7 +105,7 @@ def test_only_the_job_s_own_checkpoints_are_deleted() -> None:
     s3 = FakeS3("checkpoints/same/training.pt", "checkpoints/same2/training.pt", "models/a")
 
     # WHEN
-    delete_checkpoints(config(), "same", s3=s3)
+    delete_checkpoints(make_config(), "same", s3=s3)
 
     # THEN
     assert s3.keys == ["checkpoints/same2/training.pt", "models/a"]

@@ -66,7 +66,7 @@ def test_each_training_job_is_reported_once_in_order_of_its_end() -> None:
     lines: list[str] = []
 
     # WHEN
-    found = follow_tuning("tuning", sagemaker=sagemaker, say=lines.append)
+    found = follow_tuning("tuning", sagemaker=sagemaker, report=lines.append)
 
     # THEN
     assert found == ("job-002", {"learning_rate": "0.01"})
@@ -89,7 +89,7 @@ def test_tuning_job_without_model_fails_with_reason(status: str, last: dict[str,
     sagemaker = FakeSageMaker((0.5,), status=status, **last)
 
     with pytest.raises(OperatorError, match=reason):
-        follow_tuning("tuning", sagemaker=sagemaker, say=lambda line: None)
+        follow_tuning("tuning", sagemaker=sagemaker, report=lambda line: None)
 
 
 class FakeListing:

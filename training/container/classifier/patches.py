@@ -20,7 +20,7 @@ from .resizing import resize
 
 SIDE = 32  # pixels to which images are resized
 PATCH_SIZES = (4, 6, 8)  # side of a patch in pixels
-PATCHES = 200  # of each size, beside their mirror images
+PATCHES = 200  # of each size, plus their mirror images
 GRID = 4  # cells along each side, over which similarities are averaged
 COMPONENTS = 48  # principal components of a patch that are kept; the others hardly vary
 COMPONENT_NOISE = 0.01  # added to each component's variance
