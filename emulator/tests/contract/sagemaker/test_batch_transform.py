@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from ...waiting import eventually
 from ..functions import unique
-from ..waiting import eventually
 from .resources import SageMaker
 
 

@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 
 from sagelocal.core.process import start_time
 
+from ...waiting import eventually
 from ..functions import unique
-from ..waiting import eventually
 from .resources import ROLE, SERVER, SageMaker
 
 
