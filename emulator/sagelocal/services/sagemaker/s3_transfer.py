@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class MissingObjectError(Exception):
-    """There is no object at an S3 URI."""
+    """The object or prefix of an S3 URI does not exist."""
 
 
 class DataSourceError(Exception):

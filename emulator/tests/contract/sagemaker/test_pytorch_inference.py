@@ -26,9 +26,9 @@ def model_fn(directory):
 
 def input_fn(body, content_type):
     if content_type == "image/gif":
-        raise GenericInferenceToolkitError(415, "no image/gif, please")
+        raise GenericInferenceToolkitError(415, "image/gif is not supported")
     if body == b"bad":
-        raise ValueError("there is no such vehicle")
+        raise ValueError("unknown vehicle")
     return [type(body).__name__, len(body)]
 
 def predict_fn(data, model):
@@ -98,8 +98,8 @@ def test_model_functions_are_called_in_order(server: str, content_type: str, kin
 @pytest.mark.parametrize(
     ("body", "content_type", "status", "reason"),
     [
-        (b"x", "image/gif", 415, "no image/gif, please"),
-        (b"bad", "image/png", 500, "there is no such vehicle"),
+        (b"x", "image/gif", 415, "image/gif is not supported"),
+        (b"bad", "image/png", 500, "unknown vehicle"),
         (b"", "image/png", 500, "nothing to divide"),
         (b"\xff", "application/json", 500, "decode"),
     ],
