@@ -20,16 +20,16 @@ from cheroot.wsgi import Server
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
 from sagemaker_inference.transformer import Transformer
 
-THREADS = 32  # each client occupies one for as long as its connection is open
-BACKLOG = 128  # connections that may wait to be accepted
+THREADS = 32  # each open connection occupies a thread
+BACKLOG = 128  # connections that can wait until they are accepted
 
 
 class Handler(DefaultInferenceHandler):  # type: ignore[misc]
-    """The toolkit's default handler, which requires a `model_fn`: there may be no torch here to load a model with."""
+    """The toolkit's default handler; it requires a `model_fn`, because torch may not be installed."""
 
     def default_model_fn(self, model_dir: str, context: object = None) -> object:
         """Refuse a model without code."""
-        raise NotImplementedError(f"{model_dir} needs code/inference.py with a model_fn")
+        raise NotImplementedError(f"{model_dir} needs code/inference.py with a model_fn: add it to the model archive")
 
 
 class Context(threading.local):
@@ -106,7 +106,7 @@ def _send(start_response: Any, status: int, headers: Mapping[str, str], body: by
 def main() -> None:
     """Serve the model until the process is interrupted."""
     # a model must not import from the folder of this package, which does not exist in AWS's container
-    with contextlib.suppress(ValueError):  # it is not on the path
+    with contextlib.suppress(ValueError):  # the folder is not on the path
         sys.path.remove(str(Path(__file__).parents[2]))
     directory = Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))
     sys.path.insert(0, str(directory / "code"))

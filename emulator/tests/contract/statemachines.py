@@ -1,9 +1,7 @@
-"""Creates and runs state machines and functions for the Step Functions contract tests."""
+"""Creates and runs state machines for the Step Functions contract tests."""
 
-import io
 import json
 import time
-import zipfile
 from typing import Any
 from uuid import uuid4
 
@@ -58,26 +56,6 @@ def single(**state: Any) -> dict[str, Any]:
     """Return a definition with a single state."""
     query = {"QueryLanguage": state.pop("QueryLanguage")} if "QueryLanguage" in state else {}
     return {**query, "StartAt": "Only", "States": {"Only": {**state, "End": True}}}
-
-
-def create_function(emulator: RunningEmulator, source: str, **options: Any) -> str:
-    """Create a Lambda function from a module that defines `handler`, and return its name."""
-    name = f"function-{uuid4()}"
-    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
-    policy = {"Version": "2012-10-17", "Statement": [trust]}
-    created = emulator.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(policy))
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as files:
-        files.writestr("module.py", source)
-    emulator.client("lambda").create_function(
-        FunctionName=name,
-        Runtime="python3.11",
-        Role=created["Role"]["Arn"],
-        Handler="module.handler",
-        Code={"ZipFile": archive.getvalue()},
-        **{"Timeout": 10, **options},
-    )
-    return name
 
 
 def received(emulator: RunningEmulator, queue: str) -> str:

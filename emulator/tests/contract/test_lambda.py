@@ -1,4 +1,4 @@
-"""Lambda functions run, and Invoke responds as on AWS."""
+"""Lambda functions: invocations, errors, logs, versions and updates."""
 
 import json
 import re
@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from sagelocal.core.process import start_time
 
+from ..waiting import eventually
 from .functions import invoke, make_function, make_zip, unique
-from .waiting import eventually
 
 PROCESS = "import os\ndef main(event, context):\n    return os.getpid()\n"
 
@@ -122,7 +122,7 @@ def test_concurrent_invocations_have_separate_environments(emulator: Any, tmp_pa
         ),
     ],
 )
-def test_failed_invocation_has_the_error_document_of_aws(emulator: Any, source: str, kind: str, message: str) -> None:
+def test_failed_invocation_returns_aws_error_document(emulator: Any, source: str, kind: str, message: str) -> None:
     # GIVEN
     name = make_function(emulator, source)
     # WHEN
@@ -301,7 +301,7 @@ def test_deleting_a_function_ends_its_processes(emulator: Any) -> None:
     eventually(lambda: not _is_running(process))
 
 
-def test_event_is_accepted_and_run_in_the_background(emulator: Any) -> None:
+def test_asynchronous_invocation_runs_in_the_background(emulator: Any) -> None:
     # GIVEN
     bucket = unique("events")
     emulator.client("s3").create_bucket(Bucket=bucket)
@@ -316,7 +316,7 @@ def test_event_is_accepted_and_run_in_the_background(emulator: Any) -> None:
     eventually(lambda: emulator.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"])
 
 
-def test_event_that_keeps_failing_is_sent_to_the_dead_letter_queue(emulator: Any) -> None:
+def test_event_is_sent_to_the_dead_letter_queue_after_its_retries(emulator: Any) -> None:
     # GIVEN
     sqs = emulator.client("sqs")
     url = sqs.create_queue(QueueName=unique("dead"))["QueueUrl"]

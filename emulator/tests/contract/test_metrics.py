@@ -5,9 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ..waiting import eventually
 from .functions import invoke, make_function, unique
 from .statemachines import StateMachines
-from .waiting import eventually
 
 LOGS = """
 import logging

@@ -104,7 +104,7 @@ def test_dead_letter_queue_of_a_function_is_stored(emulator: Any) -> None:
     assert "DeadLetterConfig" not in after
 
 
-def test_event_source_mapping_returns_the_alias_arn(emulator: Any) -> None:
+def test_event_source_mapping_has_the_arn_of_the_alias(emulator: Any) -> None:
     # GIVEN
     client, sqs = emulator.client("lambda"), emulator.client("sqs")
     queue = sqs.create_queue(QueueName=unique("source"))["QueueUrl"]

@@ -1,4 +1,4 @@
-"""The pytest plugin in a project that has nothing but a test."""
+"""The pytest plugin in a separate project."""
 
 import re
 import socket
@@ -25,7 +25,7 @@ def test_client_calls_the_emulator(sagelocal):
     assert sagelocal.url.startswith("http://127.0.0.1:")
     sagelocal.client("s3").create_bucket(Bucket="images")
 
-def test_environment_points_a_child_process_at_it(sagelocal):
+def test_environment_points_a_child_process_at_the_emulator(sagelocal):
     program = "import boto3; print(boto3.client('s3').list_buckets()['Buckets'][0]['Name'])"
     child = subprocess.run([sys.executable, "-c", program], env=sagelocal.environment, capture_output=True, text=True)
     assert child.stdout == "images\\n"
@@ -56,7 +56,7 @@ def test_plugin_runs_one_emulator_for_the_session(tmp_path: Path) -> None:
         text=True,
         timeout=120,
     )
-    # THEN the tests pass, and nothing responds at the address any more
+    # THEN the tests pass, and the emulator has been stopped
     assert ended.returncode == 0, ended.stdout
     assert "3 passed" in ended.stdout
     address = re.search(rf"{READY}http://(127\.0\.0\.1):(\d+)", ended.stdout)

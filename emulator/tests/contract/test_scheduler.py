@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from ..waiting import eventually
 from .functions import make_function, unique
-from .waiting import eventually
 
 ROLE = "arn:aws:iam::123456789012:role/schedule"
 MakeSchedule = Callable[..., str]
@@ -33,7 +33,7 @@ def make_schedule(emulator: Any) -> MakeSchedule:
         soon = datetime.now(UTC) + timedelta(seconds=2)
         return create(soon.strftime("at(%Y-%m-%dT%H:%M:%S)"), target, request, **options)
 
-    # the first request to a service loads it: on a busy machine that takes longer than a schedule is due in
+    # the first request to a service loads it, which can take longer than two seconds on a busy machine
     create("rate(1 day)", "arn:aws:scheduler:::aws-sdk:sqs:listQueues", {})
     emulator.client("sqs").list_queues()
     return make

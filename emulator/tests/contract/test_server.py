@@ -118,7 +118,7 @@ def test_sdk_does_not_retry_an_unsupported_operation(emulator: Any) -> None:
     assert caught.value.response["ResponseMetadata"]["RetryAttempts"] == 0
 
 
-def test_unknown_path_is_an_error_of_the_service(emulator: Any) -> None:
+def test_unknown_path_is_reported_as_unsupported(emulator: Any) -> None:
     # WHEN
     signed = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, Signature=x"
     response = requests.get(f"{emulator.url}/2015-03-31/nothing", headers={"Authorization": signed}, timeout=10)

@@ -1,4 +1,4 @@
-"""The input channels: checking their configuration and reading their images and labels."""
+"""Checks the configuration of the input channels and reads their images and labels."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -98,7 +98,7 @@ def read(folder: Path, name: str, hyperparameters: Hyperparameters, *, packed: b
 def check_count(train: Split, hyperparameters: Hyperparameters) -> None:
     """Refuse a `num_training_samples` that differs from the number of images.
 
-    AWS trains nevertheless, but documents that the learning rate schedule and distributed training are wrong then.
+    AWS trains with a wrong number, but documents that it breaks the learning rate schedule and distributed training.
     """
     if len(train.labels) != hyperparameters.num_training_samples:
         raise CustomerError(

@@ -1,6 +1,6 @@
 """Checkpoints: the state of training after the last complete epoch, for a job that is interrupted and restarted.
 
-AWS's image keeps checkpoints in its own format:
+AWS's image writes checkpoints in a different format:
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html
 """
 

@@ -6,7 +6,7 @@ class CustomerError(Exception):
 
 
 class UnsupportedError(Exception):
-    """The job needs a feature of AWS's image that is not emulated."""
+    """The job needs a feature of AWS's image that the emulator does not support."""
 
     def __init__(self, feature: str) -> None:
         super().__init__(f"the emulator's image-classification does not support {feature}; AWS's image does")

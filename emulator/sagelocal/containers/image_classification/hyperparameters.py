@@ -105,7 +105,7 @@ def check_supported(hyperparameters: Hyperparameters) -> None:
     Raises
     ------
     UnsupportedError
-        If they ask for pretrained weights, several labels per image, or images with other than three channels.
+        If they request pretrained weights, several labels per image, or images without exactly three channels.
     """
     if hyperparameters.use_pretrained_model:
         raise UnsupportedError("pretrained weights (use_pretrained_model=1)")

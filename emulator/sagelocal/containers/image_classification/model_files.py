@@ -1,6 +1,6 @@
-"""The model's files: the weights of each kept epoch, and the shape of the input.
+"""Reads and writes the model's files: the weights of each kept epoch, and the shape of the input.
 
-AWS's image writes MXNet's `image-classification-0001.params` and a symbol file; these weights are PyTorch's.
+AWS's image writes MXNet's `image-classification-0001.params` and a symbol file; this module uses PyTorch's format.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 He et al., Identity Mappings in Deep Residual Networks (2016): normalization and activation before each convolution.
 Depths of 6n + 2 have three stages, for images of CIFAR's size; the others have ImageNet's four. For small images the
-first convolution has no stride, and there is no pooling.
+first convolution has a stride of 1 and is not followed by pooling.
 """
 
 import torch

@@ -18,7 +18,7 @@ CUSTOMER_ERROR, ALGORITHM_ERROR = 2, 1  # exit statuses
 
 
 def run() -> int:
-    """Run the training job and return its exit status; the failure file gets the reason of a failure."""
+    """Run the training job and return its exit status; if it fails, write the reason to the failure file."""
     training_log.configure()
     try:
         train()
@@ -42,7 +42,7 @@ def train() -> None:
     CustomerError
         If the configuration or the data is wrong.
     UnsupportedError
-        If the job needs a feature that is not emulated.
+        If the job needs a feature that the emulator does not support.
     """
     config = _folder("SM_INPUT_CONFIG_DIR", "/opt/ml/input/config")
     provided = _read(config / "hyperparameters.json")
@@ -77,7 +77,7 @@ def check_instance(instance_type: str) -> None:
 
 
 def _fit(training: channels.Split, validation: channels.Split, hyperparameters: Hyperparameters, folder: Path) -> None:
-    # importing torch takes seconds, which a job with a wrong hyperparameter need not wait for
+    # importing torch takes seconds: a job with an invalid hyperparameter fails before that
     import torch
 
     from sagelocal.containers.image_classification import model_files, training_loop

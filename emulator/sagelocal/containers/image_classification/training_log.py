@@ -55,7 +55,7 @@ def log_parameters(hyperparameters: Hyperparameters) -> None:
     else:
         logger.info("checkpoint_frequency: %d", hyperparameters.checkpoint_frequency)
     if hyperparameters.precision_dtype == "float16":
-        logger.info("precision_dtype: float16, which the emulator accepts without effect: it computes in float32")
+        logger.info("precision_dtype: float16 (no effect: the emulator computes in float32)")
     logger.info("--------------------")
 
 

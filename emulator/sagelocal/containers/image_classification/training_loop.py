@@ -14,7 +14,7 @@ from sagelocal.containers.image_classification.checkpoint import Checkpoints
 from sagelocal.containers.image_classification.hyperparameters import Hyperparameters
 from sagelocal.containers.image_classification.network import ResNet
 
-SEED = 0  # AWS documents none
+SEED = 0  # AWS does not document its seed
 LOG_INTERVAL = 20  # batches
 
 
@@ -68,7 +68,7 @@ def fit(
 
 
 def make_optimizer(network: ResNet, hyperparameters: Hyperparameters) -> torch.optim.Optimizer:
-    """Create the optimizer; like MXNet, weight decay applies to `sgd` and `nag`, and to weights but not to biases."""
+    """Create the optimizer; as in MXNet, only `sgd` and `nag` use weight decay, and biases are excluded."""
     rate, named = hyperparameters.learning_rate, list(network.named_parameters())
     if hyperparameters.optimizer == "adam":
         return torch.optim.Adam(
@@ -86,7 +86,7 @@ def make_optimizer(network: ResNet, hyperparameters: Hyperparameters) -> torch.o
         },
         {"params": [each for name, each in named if not name.endswith("weight")], "weight_decay": 0.0},
     ]
-    # PyTorch refuses Nesterov momentum of 0, which would equal sgd
+    # PyTorch refuses Nesterov momentum of 0, which would be equivalent to sgd
     nesterov = hyperparameters.optimizer == "nag" and hyperparameters.momentum > 0
     return torch.optim.SGD(groups, lr=rate, momentum=hyperparameters.momentum, nesterov=nesterov)
 

@@ -1,4 +1,4 @@
-"""Packing and unpacking of `model.tar.gz`, `output.tar.gz` and other archives."""
+"""Packs and unpacks `model.tar.gz`, `output.tar.gz` and other archives."""
 
 import io
 import tarfile
@@ -7,11 +7,11 @@ from typing import BinaryIO
 
 
 class ArchiveError(Exception):
-    """The archive is not valid, or would write outside its folder."""
+    """The archive is invalid, or a member would be written outside the target folder."""
 
 
 def pack(*folders: Path) -> bytes:
-    """Pack the contents of folders into one `tar.gz`; of several files with the same name, the first wins."""
+    """Pack the contents of folders into one `tar.gz`; if a file name repeats, the first folder's file is packed."""
     files = {path.relative_to(folder).as_posix(): path for folder in reversed(folders) for path in folder.rglob("*")}
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=6) as archive:
@@ -26,7 +26,7 @@ def unpack(stream: BinaryIO, folder: Path) -> None:
     Raises
     ------
     ArchiveError
-        If it is not a complete archive, or a name or link in it points outside the folder.
+        If the archive is incomplete or invalid, or a name or link in it points outside the folder.
     """
     try:
         with tarfile.open(fileobj=stream) as archive:

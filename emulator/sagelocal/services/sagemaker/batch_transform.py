@@ -72,7 +72,7 @@ def _run(emulator: Emulator, processes: Processes, backend: SageMakerModelBacken
         job.failure_reason = f"ClientError: {error}"
     except Exception as error:
         job.failure_reason = f"InternalServerError: {type(error).__name__}: {error}"
-        if not processes.stopping:  # when the emulator stops, calls to it fail
+        if not processes.stopping:  # calls to the emulator fail while it stops
             raise
     finally:
         log.close()
@@ -95,7 +95,7 @@ def _transform(s3: Any, server: ModelServer, job: Any) -> None:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         try:
             responses = [_invoke(server, job, key, payload) for payload in _payloads(job, body)]
-        except JobFailedError as error:  # raised at the end, so that the other objects are processed nevertheless
+        except JobFailedError as error:  # raised after the loop, so that the other objects are processed
             errors.append(error)
             continue
         end = b"\n" if job.transform_output.get("AssembleWith") == "Line" else b""
@@ -111,7 +111,7 @@ def _stopping(job: Any) -> bool:
 
 
 def _payloads(job: Any, body: bytes) -> list[bytes]:
-    """Split an object into request bodies: the whole object, single lines, or as many lines as fit."""
+    """Split an object into request bodies: the whole object, single lines, or lines up to the payload limit."""
     if job.transform_input.get("SplitType") != "Line":
         return [body]
     lines = [line for line in body.splitlines(keepends=True) if line.strip()]

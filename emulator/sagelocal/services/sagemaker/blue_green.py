@@ -27,7 +27,7 @@ class Deployment:
     wait
         Seconds to watch the alarms after each step.
     termination_wait
-        Seconds to watch the alarms before the old servers end.
+        Seconds to watch the alarms before the old servers are stopped.
     alarms
         Names of the alarms that trigger a rollback.
     """
@@ -39,7 +39,7 @@ class Deployment:
 
     @classmethod
     def of(cls, config: Mapping[str, Any] | None, instances: int) -> "Deployment":
-        """Create one from a `DeploymentConfig`; without a policy, all traffic moves at once and no alarm is watched.
+        """Create a deployment from a `DeploymentConfig`; without a policy, all traffic moves at once, without alarms.
 
         Parameters
         ----------
@@ -59,12 +59,12 @@ class Deployment:
         )
 
     def watch(self, cloudwatch: Any, seconds: float) -> None:
-        """Wait for some seconds while checking the alarms.
+        """Check the alarms repeatedly until `seconds` have passed.
 
         Raises
         ------
         AlarmError
-            If one is in state ALARM.
+            If an alarm is in state ALARM.
         """
         deadline = time.monotonic() + seconds
         while True:

@@ -57,8 +57,9 @@ class CheckpointUpload:
             try:
                 self._upload_changes()
             except (ClientError, BotoCoreError) as error:
-                # the next scan tries again, and close() raises
-                print(f"checkpoints are not in S3 yet: {error}", file=sys.stderr)
+                # the next scan tries again; close() raises the error if the last attempt fails
+                target = f"s3://{self._bucket}/{self._prefix}"
+                print(f"checkpoint upload to {target} failed and will be retried: {error}", file=sys.stderr)
 
     def _upload_changes(self) -> None:
         for path, (folder, stamp) in self._scan():

@@ -1,4 +1,4 @@
-"""Child processes that emulate containers; each has its own session, so that its children end with it."""
+"""Child processes that emulate containers; each has its own session, so that ending it also ends its children."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-# variables that a container must not inherit: the emulator's settings, and where pip installs packages
+# prefixes of variables that a container must not inherit: settings of moto, AWS SDKs, Python and pip
 NOT_INHERITED = ("MOTO_", "AWS_", "PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "VIRTUAL_ENV")
 OUTPUT_TIMEOUT = 5.0  # seconds to read the remaining output of a process that has ended
 
@@ -46,7 +46,7 @@ class Process:
         return self._popen.poll() is None
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for the end and return the exit status; like in a shell, 128 plus the number of a signal.
+        """Wait for the process to end and return its exit status: 128 plus the signal's number if a signal ended it.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class Processes:
         Raises
         ------
         OSError
-            If it cannot be started.
+            If the command cannot be started.
         """
         with self._lock:
             if self.stopping:
@@ -136,7 +136,7 @@ def child_environment(variables: Mapping[str, str], *, commands: Path | None = N
     variables
         The container's own variables, which override inherited ones.
     commands
-        Folder to put first on the PATH, before the folder of this Python.
+        Folder to put first on the PATH, before the folder of the emulator's Python.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
     python_folder = Path(sys.executable).parent

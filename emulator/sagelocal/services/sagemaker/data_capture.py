@@ -55,7 +55,7 @@ class Captures:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def take(self, config: Mapping[str, Any], exchange: Exchange, *, region: str, endpoint: str, variant: str) -> None:
+    def add(self, config: Mapping[str, Any], exchange: Exchange, *, region: str, endpoint: str, variant: str) -> None:
         """Queue one exchange for writing, subject to the endpoint's sampling percentage."""
         if not config.get("EnableCapture"):
             return
@@ -73,7 +73,7 @@ class Captures:
                     self._write(destination, lines[start : start + MAX_RECORDS])
 
     def stop(self) -> None:
-        """Stop writing; queued records are dropped, as the buckets in memory are about to be."""
+        """Stop writing; queued records are dropped, because the emulator's buckets disappear too."""
         self._stopped.set()
 
     def _run(self) -> None:
@@ -123,7 +123,7 @@ def record(config: Mapping[str, Any], exchange: Exchange, moment: datetime) -> d
 
 
 def _side(mode: str, content_type: str, data: bytes, header: Mapping[str, Any]) -> dict[str, str]:
-    """Encode one direction: as text if the capture configuration lists the content type, else as base64."""
+    """Encode a request or response: as text if the capture configuration lists its content type, else as base64."""
     encoding = _encoding(content_type, header)
     text = base64.b64encode(data).decode() if encoding == "BASE64" else data.decode("utf-8", "replace")
     return {"observedContentType": content_type, "mode": mode, "data": text, "encoding": encoding}

@@ -1,4 +1,4 @@
-"""The operations on endpoints: CreateEndpoint, UpdateEndpoint, weights, DeleteEndpoint."""
+"""The endpoint operations: CreateEndpoint, UpdateEndpoint, UpdateEndpointWeightsAndCapacities, DeleteEndpoint."""
 
 import threading
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ def _install_creation(endpoints: Endpoints) -> None:
         check_endpoint(endpoints.quotas, self, endpoint_config_name)
         endpoint: Any = create(self, endpoint_name, endpoint_config_name, tags)
         endpoint.endpoint_status = "Creating"
-        endpoint.data_capture_config = None  # moto returns the configuration, AWS a summary of the active one
+        endpoint.data_capture_config = None  # set after the deployment; AWS returns only the active configuration's
         _start_deployment(endpoints, self, endpoint, endpoint_config_name, Deployment())
         return endpoint  # type: ignore[no-any-return]  # moto's FakeEndpoint
 
@@ -127,7 +127,7 @@ def _variants(backend: SageMakerModelBackend, endpoint_name: str) -> list[dict[s
 
 
 def _check_variants(endpoint: Any, variants: list[dict[str, Any]]) -> None:
-    """Refuse a blue/green deployment with other variants.
+    """Refuse a blue/green deployment that changes the variant names.
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-exclusions.html.
     """

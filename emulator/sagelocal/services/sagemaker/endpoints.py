@@ -1,4 +1,4 @@
-"""The model servers of all endpoints: started, replaced without dropping requests, and stopped."""
+"""Starts and stops the model servers of all endpoints, and replaces them without dropping requests."""
 
 import random
 import secrets
@@ -21,7 +21,7 @@ from sagelocal.services.sagemaker.model_server import ModelServer
 from sagelocal.services.sagemaker.production_variants import Fleet, Variant
 
 LOG_GROUP = "/aws/sagemaker/Endpoints/"
-# seconds that pending requests may take
+# seconds to wait for pending requests before a server is stopped
 UPDATE_DRAIN_LIMIT = 60.0
 DELETE_DRAIN_LIMIT = 5.0
 
@@ -47,7 +47,7 @@ class Endpoints:
         return self._emulator.quotas
 
     def fleet(self, arn: str) -> Fleet | None:
-        """Choose the servers for an endpoint's next request; None if the endpoint has none."""
+        """Choose the servers for an endpoint's next request, by traffic share; None if the endpoint has no servers."""
         green, share = self._green.get(arn, (None, 0.0))
         if green and random.random() < share:  # noqa: S311 (traffic, not secrets)
             return green
@@ -56,8 +56,8 @@ class Endpoints:
     def deploy(self, backend: SageMakerModelBackend, endpoint: Any, config_name: str, deployment: Deployment) -> None:
         """Start the servers of a configuration, shift the traffic to them, and stop the old servers.
 
-        If a new server does not start or an alarm goes into ALARM, the endpoint keeps its old servers; without any,
-        its status is Failed.
+        If a new server does not start or an alarm goes into ALARM, the endpoint keeps its old servers. An endpoint
+        without old servers gets the status Failed.
         """
         try:
             config = dict(backend.endpoint_configs[config_name].response_object)
@@ -79,7 +79,7 @@ class Endpoints:
         self._captures.flush()
 
     def stop(self) -> None:
-        """Stop restarting servers, because the emulator stops."""
+        """Stop restarting servers; called when the emulator stops."""
         for fleet in [*self._fleets.values(), *(green for green, _ in self._green.values())]:
             for variant in fleet.variants:
                 variant.stop_watching()

@@ -10,4 +10,4 @@ class JobFailedError(Exception):
 
 
 class InvalidRequestError(Exception):
-    """A request contains an invalid value; the message is the one of the ValidationException."""
+    """A request contains an invalid value; the caller raises a ValidationException with the same message."""

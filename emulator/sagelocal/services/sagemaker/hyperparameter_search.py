@@ -1,4 +1,4 @@
-"""The search of a tuning job: random, grid, or Bayesian by optuna."""
+"""The search of a tuning job (random, grid or Bayesian), implemented with Optuna."""
 
 import math
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Search:
     Raises
     ------
     InvalidRequestError
-        If a range is empty or does not fit its scaling type, or the strategy is not supported or does not fit.
+        If there is no range, a range or its scaling type is invalid, or the strategy does not support the ranges.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -52,7 +52,7 @@ class Search:
         return None if count == math.inf else int(count)
 
     def suggest(self, name: str) -> dict[str, str]:
-        """Return the hyperparameters for the training job with a name."""
+        """Return the hyperparameters to try in the training job `name`."""
         trial = self._trials[name] = self._study.ask()
         return {key: each.suggest(trial, key) for key, each in self._ranges.items()}
 
@@ -66,7 +66,7 @@ class Search:
         samplers = self._optuna.samplers
         if strategy != "Bayesian":
             return samplers.RandomSampler(seed=seed)
-        # constant_liar avoids trying again what a parallel job is trying
+        # constant_liar avoids values close to those that running jobs are trying
         return samplers.TPESampler(seed=seed, constant_liar=True, n_startup_trials=3)
 
 
@@ -94,13 +94,22 @@ class _Numbers:
         self._low, self._high = (float(given[end]) for end in ("MinValue", "MaxValue"))
         self._scale = given.get("ScalingType", "Auto")
         if not self._low < self._high:
-            raise InvalidRequestError(f"MinValue of {self._name} must be less than its MaxValue")
+            raise InvalidRequestError(
+                f"MinValue of {self._name} must be less than its MaxValue (got {self._low:g} and {self._high:g})"
+            )
         if self._scale not in SCALING_TYPES:
-            raise InvalidRequestError(f"ScalingType of {self._name} must be one of {', '.join(sorted(SCALING_TYPES))}")
+            raise InvalidRequestError(
+                f"ScalingType of {self._name} must be one of {', '.join(sorted(SCALING_TYPES))} (got {self._scale})"
+            )
         if self._scale == "Logarithmic" and self._low <= 0:
-            raise InvalidRequestError(f"Logarithmic scaling of {self._name} requires values greater than 0")
+            raise InvalidRequestError(
+                f"Logarithmic scaling of {self._name} requires a MinValue greater than 0 (got {self._low:g})"
+            )
         if self._scale == "ReverseLogarithmic" and (whole or not self._low >= 0 or not self._high < 1):
-            raise InvalidRequestError(f"ReverseLogarithmic scaling of {self._name} requires values from 0 to below 1")
+            raise InvalidRequestError(
+                f"ReverseLogarithmic scaling of {self._name} requires a continuous range from 0 to below 1 "
+                f"(got {'an integer' if whole else 'a continuous'} range from {self._low:g} to {self._high:g})"
+            )
 
     def suggest(self, trial: "optuna.Trial", name: str) -> str:
         logarithmic = self._scale == "Logarithmic"

@@ -18,7 +18,7 @@ class ResourceLimitExceededError(SagemakerClientError):
 
 
 def check_training(quotas: Quotas, backend: SageMakerModelBackend, request: Mapping[str, Any]) -> None:
-    """Check a training job; spot instances have a separate quota."""
+    """Check a training job against its quota; spot instances have a separate one."""
     spot = bool(request["EnableManagedSpotTraining"])
     jobs: Iterable[Any] = backend.training_jobs.values()
     others = [
@@ -30,14 +30,14 @@ def check_training(quotas: Quotas, backend: SageMakerModelBackend, request: Mapp
 
 
 def check_transform(quotas: Quotas, backend: SageMakerModelBackend, resources: Mapping[str, Any]) -> None:
-    """Check a transform job."""
+    """Check a transform job against its quota."""
     jobs: Iterable[Any] = backend.transform_jobs.values()
     others = [job.transform_resources for job in jobs if job.transform_job_status in ACTIVE]
     _check(quotas, "transform job usage", others, [resources])
 
 
 def check_endpoint(quotas: Quotas, backend: SageMakerModelBackend, config_name: str) -> None:
-    """Check an endpoint configuration; during an update the endpoint's old instances count too."""
+    """Check an endpoint configuration against its quota; during an update the endpoint's old instances count too."""
     endpoints: Iterable[Any] = backend.endpoints.values()
     others = [variant for endpoint in endpoints for variant in _variants(backend, endpoint.endpoint_config_name)]
     _check(quotas, "endpoint usage", others, _variants(backend, config_name))

@@ -1,4 +1,4 @@
-"""Endpoint invocation metrics for CloudWatch, written in batches and in the background.
+"""Writes the invocation metrics of endpoints to CloudWatch, in batches and in the background.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 """
@@ -14,12 +14,12 @@ from moto.cloudwatch.models import cloudwatch_backends
 
 NAMESPACE = "AWS/SageMaker"
 INTERVAL = 1.0  # seconds between two writes
-MAX_LATENCIES = 20  # values per batch: moto never discards a value
+MAX_LATENCIES = 20  # values kept of each batch, because moto never discards a value
 
 
 @dataclass(frozen=True)
 class Target:
-    """The endpoint and variant that invocations are counted for."""
+    """The endpoint and variant whose invocations are counted."""
 
     account: str
     region: str
@@ -52,7 +52,7 @@ class Invocations:
         self._stopped = threading.Event()
         threading.Thread(target=self._run, name="invocations", daemon=True).start()
 
-    def take(self, target: Target, invocation: Invocation) -> None:
+    def add(self, target: Target, invocation: Invocation) -> None:
         """Queue one invocation for writing."""
         self._queue.put((target, invocation))
 
@@ -77,7 +77,7 @@ class Invocations:
 
 
 def metric_data(target: Target, batch: Sequence[Invocation]) -> list[dict[str, Any]]:
-    """Return a batch as PutMetricData's MetricData; errors count as 1 and successes as 0, so the average is a rate."""
+    """Return PutMetricData's `MetricData` for a batch; an error metric's average is the error rate."""
     counts = {
         "Invocations": [1 for _ in batch],
         "Invocation4XXErrors": [int(400 <= each.status < 500) for each in batch],
@@ -97,7 +97,7 @@ def metric_data(target: Target, batch: Sequence[Invocation]) -> list[dict[str, A
 
 
 def sample(values: Sequence[float]) -> list[float]:
-    """Return at most `MAX_LATENCIES` evenly spaced values of a sorted sequence, including the greatest."""
+    """Return at most `MAX_LATENCIES` evenly spaced values of a sorted sequence, including the largest."""
     step = -(-len(values) // MAX_LATENCIES)
     return list(values[::-1][::step])
 

@@ -41,7 +41,7 @@ class _NotFoundError(Exception):
 
 @dataclass(frozen=True)
 class _Request:
-    """The parameters of one InvokeEndpoint."""
+    """The parameters of one InvokeEndpoint request."""
 
     account: str
     region: str
@@ -97,12 +97,12 @@ def _invoke(endpoints: Endpoints, captures: Captures, invocations: Invocations, 
     except _NotFoundError as error:
         return _validation_error(str(error))
     variant, response = result.variant, result.response
-    invocations.take(Target(request.account, request.region, request.endpoint, variant), result.invocation(start))
+    invocations.add(Target(request.account, request.region, request.endpoint, variant), result.invocation(start))
     if response.status != http.client.OK:
         return _model_error(response, request)
     inference_id = request.headers.get("X-Amzn-SageMaker-Inference-Id")
     exchange = Exchange(request.content_type, request.body, response.content_type, response.body, inference_id)
-    captures.take(result.capture, exchange, region=request.region, endpoint=request.endpoint, variant=variant)
+    captures.add(result.capture, exchange, region=request.region, endpoint=request.endpoint, variant=variant)
     return 200, _response_headers(response, variant), response.body
 
 

@@ -50,23 +50,23 @@ class LogStream:
         self._flush()
 
     def _flush(self) -> None:
-        while batch := self._take():
+        while batch := self._next_batch():
             try:
                 self._put(batch)
             except (ClientError, BotoCoreError) as error:
                 # as on AWS, the container keeps running
-                print(f"lines for log {self.group}, {self.stream} are lost: {error}", file=sys.stderr)
+                print(f"cannot write to log {self.group}, {self.stream}; the lines are lost: {error}", file=sys.stderr)
 
     def _put(self, batch: list[tuple[int, str]]) -> None:
         events = [{"timestamp": moment, "message": line} for moment, line in batch]
         request = {"logGroupName": self.group, "logStreamName": self.stream, "logEvents": events}
         try:
             self._logs.put_log_events(**request)
-        except self._logs.exceptions.ResourceNotFoundException:  # deleted since it was created
+        except self._logs.exceptions.ResourceNotFoundException:  # the group or stream was deleted after its creation
             self._create()
             self._logs.put_log_events(**request)
 
-    def _take(self) -> list[tuple[int, str]]:
+    def _next_batch(self) -> list[tuple[int, str]]:
         batch: list[tuple[int, str]] = []
         while len(batch) < BATCH:
             try:

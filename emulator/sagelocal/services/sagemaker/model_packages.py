@@ -55,7 +55,7 @@ def install() -> None:
 
 
 def _check_metadata(name: str) -> None:
-    """Refuse invalid metadata properties like AWS; neither botocore nor moto checks them."""
+    """Refuse invalid metadata properties, as AWS does; neither botocore nor moto checks them."""
 
     def check(self: SageMakerResponse) -> Any:
         for key, value in (self._get_param("CustomerMetadataProperties") or {}).items():
@@ -72,7 +72,7 @@ def _check_metadata(name: str) -> None:
 
 
 def _number_versions(last_versions: dict[tuple[str, str, str], int]) -> None:
-    """Never reuse the number of a deleted version: moto derives the next number from the count of versions."""
+    """Number versions so that a deleted version's number is not reused; moto counts the existing versions."""
     numbering = threading.Lock()
 
     def create(self: ModelPackage, *, model_package_version: int | None, **given: Any) -> None:

@@ -32,7 +32,7 @@ PING_TIMEOUT = 2.0  # seconds; SageMaker's limit
 RESPONSE_TIMEOUT = 60.0  # seconds; SageMaker's limit
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 TAIL = 2000  # characters of a server's log to keep in memory
-QUOTED = 400  # characters of it to quote in a FailureReason
+QUOTED = 400  # characters of the log to quote in a FailureReason
 # added to PYTHONPATH, so that the containers of this package can be started
 MODULES = str(Path(__file__).parents[3])
 
@@ -92,7 +92,10 @@ class ModelServer:
         return self._process is not None and self._process.alive
 
     def ends_within(self, seconds: float) -> bool:
-        """Whether the process ends within some seconds; a dying process closes its connections before it ends."""
+        """Wait up to `seconds` and return whether the process has ended.
+
+        A process that is ending closes its connections before it ends.
+        """
         if self._process is None:
             return True
         with contextlib.suppress(subprocess.TimeoutExpired):  # it is running
@@ -100,7 +103,7 @@ class ModelServer:
         return not self._process.alive
 
     def ping(self) -> bool:
-        """Whether the server reports that it is healthy."""
+        """Return whether `/ping` succeeds."""
         try:
             connection, _ = self._connection()
             if connection.sock:
@@ -173,7 +176,7 @@ class ModelServer:
             if not process.alive or time.monotonic() > deadline:
                 raise HostingError(
                     "The primary container for production variant did not pass the ping health check. "
-                    f"Please check CloudWatch logs for this endpoint. Its log ends: {self._tail.strip()[-QUOTED:]}"
+                    f"Please check CloudWatch logs for this endpoint. Its log ends with: {self._tail.strip()[-QUOTED:]}"
                 )
             time.sleep(PING_INTERVAL)
 
@@ -220,7 +223,10 @@ class ModelServer:
 
 
 def _download_model(s3: Any, container: Mapping[str, Any], folder: Path) -> None:
-    """Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3ModelDataSource.html."""
+    """Download a model's files to a folder, or unpack its archive there; a model without data needs neither.
+
+    Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3ModelDataSource.html
+    """
     source = (container.get("ModelDataSource") or {}).get("S3DataSource") or {}
     uri = container.get("ModelDataUrl") or source.get("S3Uri")
     if not uri:

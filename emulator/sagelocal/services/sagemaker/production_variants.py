@@ -1,4 +1,4 @@
-"""Production variants: each has a model server that is restarted when it fails and drained before it stops."""
+"""Production variants: a failed model server is restarted, and pending requests are finished before a server stops."""
 
 import http.client
 import random
@@ -180,7 +180,7 @@ class Fleet:
     capture: Mapping[str, Any]
 
     def choose(self, name: str | None) -> Variant | None:
-        """Return the variant with a name, or one at random by weight; None if there is none."""
+        """Return the variant `name`, or a random one by weight if `name` is None; None if no variant qualifies."""
         if name:
             return next((variant for variant in self.variants if variant.name == name), None)
         weights = [variant.weight for variant in self.variants]

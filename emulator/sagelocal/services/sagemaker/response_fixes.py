@@ -1,6 +1,6 @@
 """Fixes of moto's responses for models, endpoint configurations and model packages.
 
-Terraform's provider and the SageMaker SDK fail on members that moto omits or adds.
+Terraform's AWS provider and the SageMaker SDK fail if a response lacks a member or has an empty one.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from moto.sagemaker.responses import SageMakerResponse
 
 from sagelocal.core.patching import replace
 
-# members of an endpoint configuration that moto drops, and those that it returns empty
+# members of an endpoint configuration that moto does not store, and those that it returns even if they are empty
 DROPPED_CONFIG_MEMBERS = ("ShadowProductionVariants", "ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation")
 EMPTY_CONFIG_MEMBERS = ("AsyncInferenceConfig", "DataCaptureConfig", "KmsKeyId")
 

@@ -17,16 +17,16 @@ T = TypeVar("T")
 
 
 class MissingObjectError(Exception):
-    """There is no object at an S3 URI."""
+    """The object or prefix of an S3 URI does not exist."""
 
 
 class DataSourceError(Exception):
-    """A data source is not emulated, its manifest is invalid, or a key would be written outside the folder."""
+    """A data source is not supported, its manifest is invalid, or a key would be written outside the folder."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One host's shard of a channel with S3DataDistributionType ShardedByS3Key: every `count`-th key from `index`."""
+    """One host's shard of a channel that is ShardedByS3Key: every `count`-th key, starting at `index`."""
 
     index: int = 0
     count: int = 1
@@ -51,14 +51,14 @@ def list_keys(s3: Any, uri: str) -> list[str]:
 
 
 def download_source(s3: Any, source: Mapping[str, Any], folder: Path, shard: Shard) -> None:
-    """Download an `S3DataSource`, a prefix or a manifest; if it is sharded, only the host's shard.
+    """Download the objects of an `S3DataSource` (a prefix or a manifest); of sharded data, only the host's shard.
 
     Raises
     ------
     MissingObjectError
         If an object is missing.
     DataSourceError
-        If the S3DataType is not emulated, the manifest is invalid, or a key contains `..`.
+        If the S3DataType is not supported, the manifest is invalid, or a key contains `..`.
     """
     kind = source.get("S3DataType", "S3Prefix")
     wanted = shard if source.get("S3DataDistributionType") == "ShardedByS3Key" else Shard()
@@ -71,12 +71,12 @@ def download_source(s3: Any, source: Mapping[str, Any], folder: Path, shard: Sha
 
 
 def download(s3: Any, uri: str, folder: Path, shard: Shard = Shard()) -> None:
-    """Download every object with a prefix, with the file names that SageMaker's File mode uses.
+    """Download every object with a prefix, under the file names that SageMaker's File mode uses.
 
     Raises
     ------
     MissingObjectError
-        If there is none.
+        If no object has the prefix.
     DataSourceError
         If a key contains `..`.
     """
@@ -89,7 +89,7 @@ def download(s3: Any, uri: str, folder: Path, shard: Shard = Shard()) -> None:
 
 
 def base_prefix(prefix: str, keys: list[str]) -> str:
-    """Return the part of the keys that is not part of file names: the prefix if it is a folder, else its parent."""
+    """Return the start of the keys that file names omit: the prefix if it is a folder, else its parent folder."""
     if prefix.endswith("/") or not prefix:
         return prefix
     if any(key.startswith(prefix + "/") for key in keys):
@@ -98,9 +98,12 @@ def base_prefix(prefix: str, keys: list[str]) -> str:
 
 
 def _download_manifest(s3: Any, uri: str, folder: Path, shard: Shard) -> None:
-    """Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html."""
+    """Download the objects that a manifest lists.
+
+    Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html
+    """
     try:
-        first, *names = json.loads(_read(s3, uri))
+        first, *names = json.loads(_read(s3, uri, "manifest"))
         prefix = first["prefix"]
         wanted = [str(name) for name in names]
     except (ValueError, TypeError, KeyError) as error:
@@ -130,33 +133,33 @@ def _fetch(s3: Any, bucket: str, names: Mapping[str, str], folder: Path) -> None
 def _target(folder: Path, key: str, name: str) -> Path:
     relative = PurePosixPath(name.lstrip("/"))
     if ".." in relative.parts or "\0" in name:
-        raise DataSourceError(f"the key {key!r} would be written outside its folder")
+        raise DataSourceError(f"the key {key!r} would be written outside its folder: rename the object")
     return folder / relative
 
 
-def _read(s3: Any, uri: str) -> bytes:
+def _read(s3: Any, uri: str, content: str) -> bytes:
     bucket, key = split_uri(uri)
     try:
         body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except (s3.exceptions.NoSuchKey, s3.exceptions.NoSuchBucket):
-        raise MissingObjectError(f"Could not find model data at {uri}.") from None
+        raise MissingObjectError(f"Could not find {content} at {uri}.") from None
     return body
 
 
 def upload_archive(s3: Any, folders: Sequence[Path], uri: str) -> None:
-    """Upload the contents of folders as one `tar.gz`; of several files with the same name, the first wins."""
+    """Upload the contents of folders as one `tar.gz`; if a file name repeats, the first folder's file is uploaded."""
     bucket, key = split_uri(uri)
     s3.put_object(Bucket=bucket, Key=key, Body=pack(*folders))
 
 
 def extract_archive(s3: Any, uri: str, folder: Path) -> None:
-    """Download and unpack a `tar.gz`.
+    """Download and unpack a model's `tar.gz`.
 
     Raises
     ------
     MissingObjectError
-        If there is no object.
+        If the object does not exist.
     ArchiveError
-        If it is not a valid archive.
+        If the object is not a valid archive.
     """
-    unpack(io.BytesIO(_read(s3, uri)), folder)
+    unpack(io.BytesIO(_read(s3, uri, "model data")), folder)

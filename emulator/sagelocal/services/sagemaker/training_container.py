@@ -30,9 +30,9 @@ class Container:
     number
         The host's number, starting at 1.
     hosts
-        The names of all hosts, as the containers see them. The drivers of SDK v3 treat a host that is not called
-        `algo-1` as a worker; the older training toolkit waits until the name resolves, which only `localhost` does
-        here.
+        The names of all hosts, as the containers see them: `algo-1`, ..., or `localhost` for a single host without
+        SDK v3 drivers. The drivers treat a host that is not called `algo-1` as a worker. The older training
+        toolkit waits until the name resolves, and only `localhost` resolves here.
     """
 
     root: Path
@@ -73,7 +73,7 @@ class Container:
         return self.root / "input" / "data" / name
 
     def failure(self) -> str:
-        """Return the content of the failure file, as far as SageMaker keeps it; empty without one."""
+        """Return the first `FAILURE_LENGTH` characters of the failure file, or an empty string if there is no file."""
         path = self.root / "output" / "failure"
         return path.read_text(errors="replace")[:FAILURE_LENGTH].strip() if path.is_file() else ""
 
@@ -122,7 +122,7 @@ class Container:
         return text.replace(CONTAINER_ROOT, str(self.root))
 
     def localize_drivers(self, port: int) -> None:
-        """Replace `/opt/ml`, and the rendezvous port of several hosts, in the SDK's driver scripts."""
+        """Replace `/opt/ml` in the SDK's driver scripts, and for several hosts also the rendezvous address and port."""
         rendezvous = f'SM_MASTER_ADDR = "{LOOPBACK}"\nSM_MASTER_PORT = {port}'.encode()
         for path in sorted(self.channel(DRIVERS).rglob("*")):
             if path.suffix in {".py", ".sh"}:

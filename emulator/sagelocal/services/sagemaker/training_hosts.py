@@ -23,7 +23,7 @@ FAILED_HOST_GRACE = 2.0  # seconds between SIGTERM and SIGKILL for the other hos
 
 @dataclass(frozen=True)
 class Result:
-    """How the hosts ended.
+    """The outcome of a job's hosts.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Hosts:
         Raises
         ------
         JobFailedError
-            If one cannot be started.
+            If a container cannot be started.
         """
         try:
             for container in self.containers:
@@ -119,7 +119,7 @@ class Hosts:
         )
 
     def _output(self, number: int) -> Callable[[str], None]:
-        """Return the function that receives a host's output lines: they go to the log and to the metrics."""
+        """Return a function that writes a line of a host's output to its log and extracts its metrics."""
         name = self.job.training_job_name
         client = self.emulator.client
         log = LogStream(client("logs", self.region), LOG_GROUP, f"{name}/algo-{number}-{int(time.time())}")

@@ -64,7 +64,7 @@ def install(emulator: Emulator, processes: Processes) -> None:
 
 
 def _validate(response: SageMakerResponse, request: dict[str, Any]) -> None:
-    """Refuse a request that AWS refuses before it creates a job."""
+    """Refuse a request that AWS would refuse."""
     name = request["TrainingJobName"]
     if not _NAME.fullmatch(name or ""):
         raise ValidationError(

@@ -49,7 +49,7 @@ class Metrics:
             self._cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
         except (ClientError, BotoCoreError) as error:
             # the job keeps running
-            print(f"metrics of {self._host} are lost: {error}", file=sys.stderr)
+            print(f"cannot write metrics of {self._host} to CloudWatch; they are lost: {error}", file=sys.stderr)
 
     @property
     def final(self) -> list[dict[str, Any]]:
@@ -80,7 +80,7 @@ def compile_patterns(definitions: Iterable[Mapping[str, str]]) -> list[tuple[str
 
 
 def _number(text: str | None) -> float | None:
-    """Parse a number; None if it is not finite, as CloudWatch refuses those."""
+    """Parse a number; None if it is not a finite number, because CloudWatch refuses NaN and infinity."""
     try:
         value = float(text or "")
     except ValueError:

@@ -42,7 +42,7 @@ MESSAGES = {
     "Stopping": "Stopping the training job",
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
-    "Interrupted": "Training job interrupted: the spot instances were taken away",
+    "Interrupted": "Training job interrupted: the spot instances were reclaimed",
     "MaxWaitTimeExceeded": "Training job waited longer than MaxWaitTimeInSeconds provided",
 }
 PRIMARY = {
@@ -86,13 +86,13 @@ class TrainingRun:
             self._end("Failed", str(error))
         except Exception as error:
             self._end("Failed", f"InternalServerError: {type(error).__name__}: {error}")
-            if not self.processes.stopping:  # when the emulator stops, calls to it fail
+            if not self.processes.stopping:  # calls to the emulator fail while it stops
                 raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def stop(self, ending: str = "Stopped") -> None:
-        """Ask the job to stop; its results up to then are uploaded."""
+        """Request the end of the job; the results that its containers have written are uploaded."""
         with self._lock:
             if self._ending != "Completed" or self.job.training_job_status != "InProgress":
                 return
@@ -240,7 +240,7 @@ class TrainingRun:
         self.job.model_artifacts = {"S3ModelArtifacts": uri}
 
     def _upload_output(self, containers: Sequence[Container]) -> None:
-        """Upload output.tar.gz, which a failed job has too."""
+        """Upload output.tar.gz; a failed job has one too."""
         outputs = [each.output for each in containers if any(each.output.iterdir())]
         try:
             if outputs:

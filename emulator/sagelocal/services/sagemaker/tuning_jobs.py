@@ -129,7 +129,7 @@ class TuningRun:
     job: Any
     search: Search
     _children: dict[str, dict[str, str]] = field(default_factory=dict)  # tuned hyperparameters by training job
-    _recorded: set[str] = field(default_factory=set)  # training jobs whose result the search has
+    _recorded: set[str] = field(default_factory=set)  # training jobs whose result is recorded in the search
     _stopped: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -155,7 +155,7 @@ class TuningRun:
             raise
 
     def stop(self) -> None:
-        """Start no more training jobs and stop the running ones."""
+        """Stop the running training jobs and start no more."""
         if not self._stopped.is_set():
             self._stopped.set()
             self.job.hyper_parameter_tuning_job_status = "Stopping"

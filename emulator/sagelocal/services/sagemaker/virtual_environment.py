@@ -1,7 +1,7 @@
 """A separate Python virtual environment for each training job.
 
-In a container, `pip install` affects only that container. Likewise, a job here sees the packages of the emulator's
-Python, and the packages that it installs go to its own folder, which is deleted with the job.
+In a container, `pip install` affects only that container. Likewise, the packages that a job installs here go to the
+job's own folder, which is deleted with the job. The job also sees the packages of the emulator's Python.
 """
 
 import site

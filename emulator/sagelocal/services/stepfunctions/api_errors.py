@@ -1,4 +1,4 @@
-"""Error codes of the API's exceptions, and no log entries for failures of a state machine."""
+"""Sets the error codes of API exceptions, and keeps failures of a state machine out of the emulator's log."""
 
 import inspect
 from typing import Any
@@ -15,7 +15,7 @@ def install() -> None:
     for error in vars(api).values():
         if inspect.isclass(error) and issubclass(error, AWSError) and "__init__" not in vars(error):
             _set_code(error)
-    # a failed state is in the execution's history; moto would also write its program to the log
+    # the failure is in the execution's history; moto would also write it to the emulator's log
     replace(
         EvalComponent,
         "_log_failure_event_exception",

@@ -18,11 +18,11 @@ BATCHER_PREFIX = "ItemBatcher: "
 
 def install() -> None:
     """Install the translation and the cache in front of moto's parser, and isolate parses from each other."""
-    # it warns that tolerated failures have no effect, but `distributed_map` implements them
+    # the preprocessor warns that tolerated failures have no effect, but `distributed_map` implements them
     logging.getLogger(Preprocessor.__module__).setLevel(logging.ERROR)
 
     def parse(definition: str) -> Any:
-        # executions can share a program, because its components hold no execution's state
+        # executions can share a parsed program, because it holds no state of an execution
         return programs(definition)
 
     original = replace(AmazonStateLanguageParser, "parse", parse, parameters=("definition",))
@@ -39,8 +39,9 @@ def install() -> None:
 def translate(definition: str) -> str:
     """Translate a definition to one that moto's grammar accepts.
 
-    The grammar has no `ItemBatcher`: it is moved to the state's comment, in hexadecimal because moto loses quotes in
-    comments. It requires a decimal point in percentages. It has no EXPRESS child executions: they run as STANDARD.
+    The grammar has no `ItemBatcher`, so it is moved to the state's comment, in hexadecimal because moto loses quotes
+    in comments. The grammar requires a decimal point in percentages. It does not support EXPRESS child executions,
+    which run as STANDARD.
     A definition that needs no change is returned unchanged, so that error messages contain the author's line numbers.
     """
     try:
@@ -103,7 +104,7 @@ def _translate_map(state: dict[str, Any]) -> bool:
 def _isolate_parses() -> None:
     def create(self: Any) -> None:
         original(self)
-        # moto shares one list among all instances: parallel parses, and the one after a failure, would use it together
+        # moto shares this list among all instances, so that parallel or failed parses would corrupt other parses
         self._query_language_per_scope = []
 
     original = replace(Preprocessor, "__init__", create, parameters=("args", "kwargs"))

@@ -138,7 +138,7 @@ def run_jobs(self: Any, job: Any, worker_frame: Any) -> None:
 
 
 def _close_frame(owner: Any, frame: Any, *, distributed: bool) -> None:
-    """Remove a frame from its owner; an inline Map's event history continues from it."""
+    """Remove a frame from its owner; for an inline Map, also continue the owner's event history after the frame's."""
     (owner.delete_frame if distributed else owner.close_frame)(frame)
 
 

@@ -74,7 +74,7 @@ def start_sync_execution(self: Any) -> ActionResult:
 
 
 def describe_execution(self: Any) -> ActionResult:
-    """DescribeExecution: the output is JSON, so a string has quotes."""
+    """DescribeExecution: return input and output as JSON text, in which a string has quotes."""
     execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
     output = {key: value for key, value in execution.to_describe_output().items() if value is not None}
     output["input"] = execution.execution_input
@@ -105,7 +105,7 @@ def stop_execution(self: Any) -> ActionResult:
 
 
 def get_execution_history(self: Any) -> ActionResult:
-    """GetExecutionHistory: in reverse order if the request says so."""
+    """GetExecutionHistory: return a page of events, newest first if `reverseOrder` is set."""
     execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
     events = execution.to_history_output()["events"]
     if self._get_param("reverseOrder"):
@@ -134,7 +134,7 @@ def _machine(backend: Any, arn: str) -> Any:
 
 
 def _source(backend: Any, machine: Any) -> Any:
-    """Return the state machine that stores the executions: those of a version belong to its state machine."""
+    """Return the state machine that stores the executions; a version's are stored in its state machine."""
     return backend.describe_state_machine(getattr(machine, "source_arn", machine.arn))
 
 
@@ -148,7 +148,7 @@ def _input(self: Any) -> str:
 
 
 def _create(kind: type[Execution], backend: Any, machine: Any, name: str, text: str) -> Any:
-    # keeps the current definition and role; without the executions and the backend, which moto would copy
+    # an execution keeps the definition and role of its start; moto would also copy the executions and the backend
     snapshot = copy.copy(machine)
     snapshot.sm_type, snapshot.executions, snapshot.backend = machine.type, [], None
     resource = f"express:{machine.name}:{name}:{uuid4()}" if machine.type == "EXPRESS" else None

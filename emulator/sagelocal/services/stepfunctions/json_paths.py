@@ -12,7 +12,7 @@ from sagelocal.core.patching import replace
 from sagelocal.services.stepfunctions.interpreter import replace_everywhere
 
 CACHE_SIZE = 4096
-# wildcard, descent, filter, slice, union
+# wildcard, recursive descent, filter, slice, union
 INDEFINITE = re.compile(r"\*|\.\.|\?\(|\[[^\]'\"]*[:,]")
 ENDS_IN_INDEX = re.compile(r"\[\d+\]$")
 
@@ -29,7 +29,7 @@ def extract(path: str, data: Any) -> Any:
     Raises
     ------
     moto.stepfunctions.parser.asl.utils.json_path.NoSuchJsonPathError
-        If a path for one node does not match.
+        If a path that can match only one node matches none.
     """
     values = [match.value for match in parsed(path).find(data)]
     if not INDEFINITE.search(path):
@@ -41,5 +41,5 @@ def extract(path: str, data: Any) -> Any:
 
 @lru_cache(maxsize=CACHE_SIZE)
 def parsed(path: str) -> Any:
-    """Parse a path with jsonpath-ng, once."""
+    """Return a path that jsonpath-ng has parsed, from a cache."""
     return parse(path)

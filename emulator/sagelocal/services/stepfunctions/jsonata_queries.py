@@ -1,7 +1,7 @@
 """JSONata expressions, evaluated by jsonata-python instead of moto's stub.
 
-Variables are bound to the expression. moto writes them into its text, which fails for strings with quotes and takes
-seconds for a large input.
+Variables are passed to the expression as bindings. moto inserts their values into the expression's text, which fails
+for strings with quotes and takes seconds for a large input.
 """
 
 import hashlib

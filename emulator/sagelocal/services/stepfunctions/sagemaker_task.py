@@ -72,7 +72,7 @@ class SageMakerTask(state_task_service_callback.StateTaskServiceCallback):
         self._emulator = emulator
 
     def _get_supported_parameters(self) -> set[str] | None:
-        """Return the operation's members; None, which refuses the definition, for an operation AWS does not offer."""
+        """Return the operation's members; None if AWS does not offer it, so that moto refuses the definition."""
         action = self._get_boto_service_action()
         waits = self.resource.condition is not None
         if action not in OPERATIONS or (waits and (action not in JOBS or self.resource.condition != "sync")):

@@ -43,7 +43,7 @@ def _grammar(definition: str) -> Iterator[dict[str, str]]:
 
 
 def _structure(definition: Any) -> Iterator[dict[str, str]]:
-    """Yield what the parser does not check: missing transition targets, unreachable states, missing terminal states."""
+    """Yield findings that the parser does not report, such as missing transition targets and duplicate state names."""
     names: Counter[str] = Counter()
     for path, scope in scopes(definition):
         names.update(list(scope["States"]))

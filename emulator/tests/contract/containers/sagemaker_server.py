@@ -28,7 +28,7 @@ class Handler(BaseHTTPRequestHandler):
         if body == b"die":
             os._exit(1)
         if body == b"bad":
-            return self.respond(400, b"there is no such vehicle")
+            return self.respond(400, b"unknown vehicle")
         if body == b"broken" or MODEL == "failing":
             return self.respond(500, b"the model is broken")
         if body == b"slow":

@@ -9,8 +9,8 @@ from typing import Any
 
 from sagelocal.pytest_plugin import RunningEmulator
 
+from ...waiting import eventually
 from ..functions import unique
-from ..waiting import eventually
 
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 TRAINER = "tests/sagemaker_trainer:1"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from ...waiting import eventually
 from ..functions import unique
-from ..waiting import eventually
 from .resources import SageMaker
 
 
@@ -73,7 +73,7 @@ def test_object_is_split_by_line(sagemaker: SageMaker, strategy: str, lengths: l
 
 
 @pytest.mark.parametrize(
-    ("body", "reason"), [(b"bad", "there is no such vehicle"), (None, "no input data")], ids=["model error", "no input"]
+    ("body", "reason"), [(b"bad", "unknown vehicle"), (None, "no input data")], ids=["model error", "no input"]
 )
 def test_failed_job_has_a_failure_reason(sagemaker: SageMaker, body: bytes | None, reason: str) -> None:
     # GIVEN

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ..waiting import eventually
+from ...waiting import eventually
 from .resources import SageMaker
 
 

@@ -1,4 +1,4 @@
-"""Endpoints under load: updates, rollbacks, failing servers and the stop of the emulator."""
+"""Endpoints under load: updates, rollbacks, failing servers and the emulator's shutdown."""
 
 import contextlib
 import json
@@ -18,9 +18,9 @@ from sagelocal.core.process import start_time
 from sagelocal.pytest_plugin import RunningEmulator
 from sagelocal.services.sagemaker.production_variants import WATCH_INTERVAL
 
+from ...waiting import eventually
 from ..functions import unique
 from ..images import IMAGES
-from ..waiting import eventually
 from .resources import SageMaker
 
 
@@ -260,11 +260,11 @@ def test_serverless_endpoint_starts_its_server_only_for_a_request(sagemaker: Sag
     endpoint = sagemaker.create_endpoint(name)
     before = sagemaker.invoke_json(endpoint)["pid"]
     pings = eventually(lambda: count_pings(sagemaker, endpoint))
-    # WHEN its server ends, and longer than the interval passes in which other servers are restarted
+    # WHEN its server is killed, and more time passes than other servers need to be restarted
     os.kill(before, signal.SIGKILL)
     eventually(lambda: not is_running(before))
     time.sleep(3 * WATCH_INTERVAL)
-    # THEN a server is started by the next request only
+    # THEN only the next request starts a server
     assert count_pings(sagemaker, endpoint) == pings
     response = sagemaker.invoke_json(endpoint)
     assert response["model"] == "first"

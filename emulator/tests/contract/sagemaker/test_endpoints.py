@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 
 from sagelocal.core.process import start_time
 
+from ...waiting import eventually
 from ..functions import unique
-from ..waiting import eventually
 from .resources import ROLE, SERVER, SageMaker
 
 
@@ -72,7 +72,7 @@ def test_missing_endpoint_is_reported(sagemaker: SageMaker, state: str) -> None:
 
 @pytest.mark.parametrize(
     ("body", "status", "kind", "message"),
-    [(b"bad", 400, "client", "there is no such vehicle"), (b"broken", 500, "server", "the model is broken")],
+    [(b"bad", 400, "client", "unknown vehicle"), (b"broken", 500, "server", "the model is broken")],
     ids=["client", "server"],
 )
 def test_model_error_has_the_format_of_aws(

@@ -10,8 +10,9 @@ import pytest
 import requests
 
 import sagelocal
+from sagelocal.services.sagemaker.model_server import free_port
 
-from ..waiting import eventually
+from ...waiting import eventually
 
 PACKAGE = Path(sagelocal.__file__).parent
 CODE = """
@@ -25,9 +26,9 @@ def model_fn(directory):
 
 def input_fn(body, content_type):
     if content_type == "image/gif":
-        raise GenericInferenceToolkitError(415, "no image/gif, please")
+        raise GenericInferenceToolkitError(415, "image/gif is not supported")
     if body == b"bad":
-        raise ValueError("there is no such vehicle")
+        raise ValueError("unknown vehicle")
     return [type(body).__name__, len(body)]
 
 def predict_fn(data, model):
@@ -38,14 +39,6 @@ def predict_fn(data, model):
 def output_fn(prediction, accept):
     return json.dumps(prediction), accept
 """
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +98,8 @@ def test_model_functions_are_called_in_order(server: str, content_type: str, kin
 @pytest.mark.parametrize(
     ("body", "content_type", "status", "reason"),
     [
-        (b"x", "image/gif", 415, "no image/gif, please"),
-        (b"bad", "image/png", 500, "there is no such vehicle"),
+        (b"x", "image/gif", 415, "image/gif is not supported"),
+        (b"bad", "image/png", 500, "unknown vehicle"),
         (b"", "image/png", 500, "nothing to divide"),
         (b"\xff", "application/json", 500, "decode"),
     ],
@@ -122,7 +115,7 @@ def test_error_response_has_status_and_reason(
     assert reason in response.text
 
 
-def test_model_cannot_import_modules_beside_the_emulator(tmp_path: Path) -> None:
+def test_model_cannot_import_modules_next_to_sagelocal(tmp_path: Path) -> None:
     # GIVEN a module in the same folder as the package sagelocal
     folder = tmp_path / "packages"
     folder.mkdir()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ..waiting import eventually
+from ...waiting import eventually
 from .resources import TRAINING_LOGS, SageMaker, channel
 
 

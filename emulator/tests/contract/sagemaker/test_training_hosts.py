@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 
 from sagelocal.pytest_plugin import RunningEmulator
 
+from ...waiting import eventually
 from ..functions import unique
 from ..images import IMAGES
-from ..waiting import eventually
 from .resources import TRAINING_LOGS, SageMaker, channel
 
 TWO_HOSTS = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
@@ -177,7 +177,7 @@ def test_max_wait_time_is_required_for_spot_only(sagemaker: SageMaker, request_:
 
 
 def test_exceeded_quota_is_refused_with_its_name(tmp_path: Path) -> None:
-    # GIVEN a quota of one small training instance, and none with a GPU
+    # GIVEN a quota of one training instance without a GPU, and all other quotas 0
     quotas = tmp_path / "quotas.json"
     limits = {
         "ml.m5.large for training job usage": 1,

@@ -1,11 +1,11 @@
-"""Ends of training jobs: failed, stopped, at the time limit."""
+"""Training jobs that fail, are stopped or reach their time limit."""
 
 import pytest
 from botocore.exceptions import ClientError
 
 from sagelocal.core.process import start_time
 
-from ..waiting import eventually
+from ...waiting import eventually
 from .resources import TRAINING_LOGS, SageMaker, channel
 
 

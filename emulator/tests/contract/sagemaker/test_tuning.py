@@ -7,8 +7,8 @@ from botocore.exceptions import ClientError
 
 from sagelocal.pytest_plugin import RunningEmulator
 
+from ...waiting import eventually
 from ..functions import unique
-from ..waiting import eventually
 from .resources import ENDED, ROLE, SageMaker, make_archive
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6-cpu-py312"

@@ -8,16 +8,17 @@ import pytest
 
 from sagelocal.pytest_plugin import RunningEmulator
 
-from ..statemachines import StateMachines, create_function, received, single
+from ..functions import make_function
+from ..statemachines import StateMachines, received, single
 
 INVOKE = "arn:aws:states:::lambda:invoke"
-ECHO = "def handler(event, context):\n    return event\n"
-ADD = "def handler(event, context):\n    return {**event, 'steps': event.get('steps', 0) + 1}\n"
+ECHO = "def main(event, context):\n    return event\n"
+ADD = "def main(event, context):\n    return {**event, 'steps': event.get('steps', 0) + 1}\n"
 BELOW_THRESHOLD = """
 class THRESHOLD_CONFIDENCE_NOT_MET(Exception):
     pass
 
-def handler(event, context):
+def main(event, context):
     raise THRESHOLD_CONFIDENCE_NOT_MET(f"0.5 after {event['steps']} steps")
 """
 TRANSIENT = [
@@ -40,14 +41,14 @@ def invoke(function: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_function_error_is_published_and_fails_the_execution_by_its_name(
-    emulator: RunningEmulator, machines: StateMachines, functions: Any, inbox: tuple[str, str]
+def test_caught_function_error_is_published_and_fails_the_execution(
+    emulator: RunningEmulator, machines: StateMachines, inbox: tuple[str, str]
 ) -> None:
-    # GIVEN three functions, of which the third raises, with a Catch that publishes a message before the failure
+    # GIVEN three functions, of which the third raises an error, and a Catch that publishes it before the failure
     topic, queue = inbox
     caught = {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Notify"}]}
-    first, second = create_function(emulator, ADD), create_function(emulator, ADD)
-    third = create_function(emulator, BELOW_THRESHOLD)
+    first, second = make_function(emulator, ADD), make_function(emulator, ADD)
+    third = make_function(emulator, BELOW_THRESHOLD)
     definition = {
         "StartAt": "Serialize",
         "States": {
@@ -76,11 +77,9 @@ def test_function_error_is_published_and_fails_the_execution_by_its_name(
     assert json.loads(received(emulator, queue))["Error"] == "THRESHOLD_CONFIDENCE_NOT_MET"
 
 
-def test_uncaught_function_error_fails_the_execution_by_its_name(
-    emulator: RunningEmulator, machines: StateMachines
-) -> None:
-    # GIVEN a function that raises
-    function = create_function(emulator, "def handler(event, context):\n    raise ValueError('no')\n")
+def test_uncaught_function_error_fails_the_execution(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN a function that raises an error
+    function = make_function(emulator, "def main(event, context):\n    raise ValueError('no')\n")
 
     # WHEN a state machine invokes it
     ended = machines.run({"StartAt": "A", "States": {"A": invoke(function, End=True)}})
@@ -90,11 +89,11 @@ def test_uncaught_function_error_fails_the_execution_by_its_name(
 
 
 @pytest.mark.parametrize("reference", ["name", "arn", "version", "alias", "qualifier"])
-def test_function_is_invoked_by_any_identifier(
+def test_function_can_be_invoked_by_each_identifier(
     emulator: RunningEmulator, machines: StateMachines, functions: Any, reference: str
 ) -> None:
     # GIVEN a function with a version and an alias
-    name = create_function(emulator, ECHO)
+    name = make_function(emulator, ECHO)
     arn = functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
     functions.publish_version(FunctionName=name)
     functions.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
@@ -112,7 +111,7 @@ def test_function_is_invoked_by_any_identifier(
 
 def test_resource_can_be_a_function_arn(emulator: RunningEmulator, machines: StateMachines, functions: Any) -> None:
     # GIVEN a function
-    name = create_function(emulator, ADD)
+    name = make_function(emulator, ADD)
     arn = functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
 
     # WHEN its ARN is a state's resource
@@ -138,7 +137,7 @@ def test_retry_matches_the_name_of_the_error(emulator: RunningEmulator, machines
 import boto3
 class Busy(Exception):
     pass
-def handler(event, context):
+def main(event, context):
     s3 = boto3.client("s3")
     tries = s3.list_objects_v2(Bucket="{bucket}")["KeyCount"] + 1
     s3.put_object(Bucket="{bucket}", Key=str(tries))
@@ -146,7 +145,7 @@ def handler(event, context):
         raise Busy()
     return tries
 """
-    function = create_function(emulator, source, Timeout=30)
+    function = make_function(emulator, source, Timeout=30)
 
     # WHEN a state retries that error
     retry = [
@@ -161,8 +160,8 @@ def handler(event, context):
 
 def test_task_times_out(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN a function that sleeps
-    sleeper = "import time\ndef handler(event, context):\n    time.sleep(5)\n"
-    function = create_function(emulator, sleeper)
+    sleeper = "import time\ndef main(event, context):\n    time.sleep(5)\n"
+    function = make_function(emulator, sleeper)
 
     # WHEN its state has a timeout of one second
     ended = machines.run({"StartAt": "A", "States": {"A": invoke(function, End=True, TimeoutSeconds=1)}})
@@ -173,8 +172,8 @@ def test_task_times_out(emulator: RunningEmulator, machines: StateMachines) -> N
 
 def test_stopped_execution_does_not_wait_for_its_function(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN an execution that waits for a function that sleeps
-    sleeper = "import time\ndef handler(event, context):\n    time.sleep(8)\n"
-    function = create_function(emulator, sleeper)
+    sleeper = "import time\ndef main(event, context):\n    time.sleep(8)\n"
+    function = make_function(emulator, sleeper)
     machine = machines.create({"StartAt": "A", "States": {"A": invoke(function, End=True)}})
     arn = machines.client.start_execution(stateMachineArn=machine)["executionArn"]
 

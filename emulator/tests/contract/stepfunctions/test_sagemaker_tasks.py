@@ -6,8 +6,8 @@ from uuid import uuid4
 
 from sagelocal.pytest_plugin import RunningEmulator
 
+from ...waiting import eventually
 from ..statemachines import StateMachines, role, single
-from ..waiting import eventually
 
 
 def training(emulator: RunningEmulator, program: str) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def test_start_replaces_an_emulator_that_has_ended(directory: Path, program: Pat
     assert running(directory) == state
 
 
-def test_start_leaves_another_process_with_the_recorded_id_alone(directory: Path, program: Path) -> None:
+def test_start_does_not_end_another_process_with_the_recorded_id(directory: Path, program: Path) -> None:
     # GIVEN
     other = subprocess.Popen([sys.executable, "-c", SILENT])
     write_state(directory, State(other.pid, "an earlier start time", "http://127.0.0.1:9"))

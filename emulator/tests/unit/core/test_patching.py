@@ -1,4 +1,4 @@
-"""Patches to moto check that moto still has what they were written for."""
+"""Patches to moto, which fail if moto has changed."""
 
 import json
 import subprocess

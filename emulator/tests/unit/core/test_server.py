@@ -1,4 +1,4 @@
-"""How the server sends responses."""
+"""The server sends each response in one write."""
 
 import socket
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 @pytest.mark.parametrize("headers", [[("Content-Length", "10")], []], ids=["known-length", "chunked"])
-def test_head_and_body_of_a_response_leave_in_one_write(headers: list[tuple[str, str]]) -> None:
+def test_head_and_body_are_sent_in_one_write(headers: list[tuple[str, str]]) -> None:
     # GIVEN
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", headers)

@@ -1,4 +1,4 @@
-"""Channels: missing, wrong and broken data is refused with a message that names it."""
+"""Channels: missing, wrong or broken data is refused with a message that names the file or channel."""
 
 import struct
 import zlib
@@ -150,7 +150,7 @@ def _no_images(data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "reason"),
+    ("damage", "reason"),
     [
         (_no_list, r"train_lst channel must contain one \.lst file \(found 0\)"),
         (_two_lists, r"must contain one \.lst file \(found 2\)"),
@@ -158,10 +158,10 @@ def _no_images(data: Path) -> None:
         (_no_images, "No image in train channel"),
     ],
 )
-def test_incomplete_image_channel_is_refused(tmp_path: Path, spoil: Callable[[Path], None], reason: str) -> None:
+def test_incomplete_image_channel_is_refused(tmp_path: Path, damage: Callable[[Path], None], reason: str) -> None:
     # GIVEN
     write_images(tmp_path, "train", 2)
-    spoil(tmp_path)
+    damage(tmp_path)
     # WHEN / THEN
     with pytest.raises(CustomerError, match=reason):
         read(tmp_path, "train", hyperparameters(), packed=False)

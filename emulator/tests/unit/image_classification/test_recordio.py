@@ -1,4 +1,4 @@
-"""RecordIO: files by im2rec are read, invalid files are refused."""
+"""RecordIO: files that im2rec writes are read, and invalid files are refused."""
 
 import struct
 from pathlib import Path

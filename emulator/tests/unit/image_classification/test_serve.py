@@ -1,4 +1,4 @@
-"""Inference: an image gets one probability per class, an invalid request an error message."""
+"""Inference: probabilities for an image, and error messages for invalid requests."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""A variant's server is restarted, drained, and stopped when idle; a variant is chosen by weight."""
+"""Production variants: restarts, idle servers, draining, and the choice by weight or name."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from sagelocal.services.sagemaker import production_variants
 from sagelocal.services.sagemaker.model_server import ModelResponse
 from sagelocal.services.sagemaker.production_variants import Fleet, RetiredError, Variant
 
-from ...contract.waiting import eventually
+from ...waiting import eventually
 
 
 class FakeServer:
@@ -54,7 +54,7 @@ class FakeLog:
         self.closed = True
 
 
-class Started:
+class StartedVariant:
     """A variant, its servers in the order of their start, and its log."""
 
     def __init__(self, name: str = "AllTraffic", weight: float = 1, *, on_demand: bool = False) -> None:
@@ -69,16 +69,16 @@ class Started:
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
+def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartedVariant]:
     """A variant whose server is checked continuously."""
     monkeypatch.setattr(production_variants, "WATCH_INTERVAL", 0.001)
     monkeypatch.setattr(production_variants, "PING_INTERVAL", 0.0)
-    started = Started()
+    started = StartedVariant()
     yield started
     started.variant.stop_watching()
 
 
-def test_server_that_fails_pings_is_restarted(started: Started) -> None:
+def test_server_that_fails_pings_is_restarted(started: StartedVariant) -> None:
     # WHEN
     started.servers[0].healthy = False
     eventually(lambda: len(started.servers) == 2)
@@ -87,7 +87,7 @@ def test_server_that_fails_pings_is_restarted(started: Started) -> None:
     assert started.variant.invoke(b"x", {}).body == b"x"
 
 
-def test_busy_server_need_not_respond_to_pings(started: Started) -> None:
+def test_busy_server_need_not_respond_to_pings(started: StartedVariant) -> None:
     # GIVEN
     server = started.servers[0]
     server.responding.clear()
@@ -107,7 +107,7 @@ def test_busy_server_need_not_respond_to_pings(started: Started) -> None:
 
 def test_request_to_a_dead_server_is_sent_to_its_replacement() -> None:
     # GIVEN a dead server that has not been noticed yet
-    started = Started()
+    started = StartedVariant()
     started.servers[0].running = False
     # WHEN
     response = started.variant.invoke(b"x", {})
@@ -121,7 +121,7 @@ def test_idle_serverless_variant_stops_its_server_until_the_next_request(monkeyp
     # GIVEN
     monkeypatch.setattr(production_variants, "WATCH_INTERVAL", 0.001)
     monkeypatch.setattr(production_variants, "IDLE_LIMIT", 0.05)
-    started = Started(on_demand=True)
+    started = StartedVariant(on_demand=True)
     # WHEN
     eventually(lambda: not started.servers[0].running)
     # THEN
@@ -131,7 +131,7 @@ def test_idle_serverless_variant_stops_its_server_until_the_next_request(monkeyp
     started.variant.stop_watching()
 
 
-def test_drained_variant_finishes_pending_requests_and_accepts_no_more(started: Started) -> None:
+def test_drained_variant_finishes_pending_requests_and_accepts_no_more(started: StartedVariant) -> None:
     # GIVEN
     server, bodies = started.servers[0], []
     server.responding.clear()
@@ -163,7 +163,7 @@ def test_variant_is_chosen_by_weight_or_name(
     weights: tuple[float, float], target: str | None, expected: set[str | None]
 ) -> None:
     # GIVEN
-    variants = [Started(name, weight).variant for name, weight in zip("ab", weights, strict=True)]
+    variants = [StartedVariant(name, weight).variant for name, weight in zip("ab", weights, strict=True)]
     fleet = Fleet(tuple(variants), {})
     # WHEN
     chosen = [fleet.choose(target) for _ in range(100)]

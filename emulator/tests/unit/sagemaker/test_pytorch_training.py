@@ -1,4 +1,4 @@
-"""The PyTorch training container runs the script in the hyperparameters, with the others as arguments."""
+"""The PyTorch training container: the script, its arguments and its failures."""
 
 import io
 import json

@@ -79,6 +79,12 @@ def test_objects_in_a_manifest_are_downloaded(tmp_path: Path) -> None:
     [
         ({}, {"S3Uri": "s3://b/x"}, MissingObjectError, "No S3 objects found"),
         ({"x/../../y": ""}, {"S3Uri": "s3://b/x/"}, DataSourceError, "would be written outside its folder"),
+        (
+            {},
+            {"S3DataType": "ManifestFile", "S3Uri": "s3://b/m"},
+            MissingObjectError,
+            "Could not find manifest at s3://b/m",
+        ),
         ({"m": "{}"}, {"S3DataType": "ManifestFile", "S3Uri": "s3://b/m"}, DataSourceError, "is not a manifest"),
         (
             {"m": '[{"prefix": "s3://b/"}, "y"]'},
@@ -93,7 +99,14 @@ def test_objects_in_a_manifest_are_downloaded(tmp_path: Path) -> None:
             "does not support S3DataType AugmentedManifestFile",
         ),
     ],
-    ids=["no object", "unsafe key", "invalid manifest", "missing object in a manifest", "unsupported type"],
+    ids=[
+        "no object",
+        "unsafe key",
+        "missing manifest",
+        "invalid manifest",
+        "missing object in a manifest",
+        "unsupported type",
+    ],
 )
 def test_invalid_source_is_refused(
     tmp_path: Path, objects: dict[str, str], source: dict[str, str], error: type[Exception], reason: str

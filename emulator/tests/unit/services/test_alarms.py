@@ -57,7 +57,7 @@ def alarm(**changes: Any) -> Alarm:
 @pytest.mark.parametrize(
     ("values", "state"), [([1, 1], "OK"), ([1, 2], "ALARM")], ids=["at-the-threshold", "above-the-threshold"]
 )
-def test_value_above_the_threshold_puts_the_alarm_into_alarm(values: list[float], state: str) -> None:
+def test_alarm_goes_into_alarm_above_the_threshold(values: list[float], state: str) -> None:
     assert evaluate(alarm(), [datum(value) for value in values], NOW)[0] == state
 
 

@@ -1,4 +1,4 @@
-"""The pool of execution environments: processes are reused, and end when idle."""
+"""The pool of execution environments: reuse, idle time and reserved concurrency."""
 
 import hashlib
 import io

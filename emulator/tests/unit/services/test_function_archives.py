@@ -1,4 +1,4 @@
-"""Zip files of functions: unpacked once, and never outside their directory."""
+"""Zip files of functions are unpacked once, and never outside their directory."""
 
 import hashlib
 import io

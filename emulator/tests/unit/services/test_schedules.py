@@ -1,4 +1,4 @@
-"""When schedules are due."""
+"""The next time at which a schedule is due."""
 
 from datetime import UTC, datetime
 

@@ -8,7 +8,7 @@ Found = TypeVar("Found")
 
 
 def eventually(look: Callable[[], Found], *, seconds: float = 60) -> Found:
-    """Return the first true value of `look`, or fail after a time-out."""
+    """Call `look` repeatedly and return its first true value; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = look()
