@@ -21,14 +21,14 @@ class RandomDraws:
     Attributes
     ----------
     mirrored : n
-    places : n x 2, position of the crop, or the shift
+    positions : n x 2, position of the crop, or the shift
     scales : n
     colors : n x 3, brightness, contrast and saturation
-    covers : n x 3, area and position of the patch that another image covers
+    covers : n x 3, area and position of the square that `cutmix` replaces
     """
 
     mirrored: Tensor
-    places: Tensor
+    positions: Tensor
     scales: Tensor
     colors: Tensor
     covers: Tensor
@@ -39,7 +39,7 @@ class RandomDraws:
 
 
 def draw(count: int, generator: torch.Generator) -> RandomDraws:
-    """Draw for `count` images, the same on every host whose generator is in the same state."""
+    """Return draws for `count` images; generators in the same state give the same draws on every host."""
     return RandomDraws(*(torch.rand(count, *shape, generator=generator) for shape in ((), (2,), (), (3,), (3,))))
 
 
@@ -60,7 +60,7 @@ def warp(images: Tensor, draws: RandomDraws, side: int) -> Tensor:
     if min(mirrored.shape[2:]) > side:  # grid_sample does not antialias
         mirrored = resize(mirrored, side)
     scales = ((2 * draws.scales - 1) * ZOOM).exp()
-    shifts = (2 * draws.places - 1) * 2 * SHIFT  # grid coordinates run from -1 to 1
+    shifts = (2 * draws.positions - 1) * 2 * SHIFT  # grid coordinates run from -1 to 1
     affine = torch.cat([torch.diag_embed(scales[:, None].expand(-1, 2)), shifts[:, :, None]], 2).to(images.device)
     grid = functional.affine_grid(affine, [len(images), 3, side, side], align_corners=False)
     warped = functional.grid_sample(mirrored, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
@@ -69,14 +69,14 @@ def warp(images: Tensor, draws: RandomDraws, side: int) -> Tensor:
 
 def crop_and_jitter(images: Tensor, draws: RandomDraws, side: int) -> Tensor:
     """Mirror uint8 images, n x size x size x 3, crop them to n x side x side x 3, and jitter their colors."""
-    crops = random_crop(mirror(images, draws), draws.places, side).float()
+    crops = random_crop(mirror(images, draws), draws.positions, side).float()
     return jitter_colors(crops, draws.colors.to(images.device)).to(torch.uint8)
 
 
-def random_crop(images: Tensor, places: Tensor, side: int) -> Tensor:
+def random_crop(images: Tensor, positions: Tensor, side: int) -> Tensor:
     """Crop images, padded by reflection, to n x side x side x 3."""
     padded = functional.pad(images.permute(0, 3, 1, 2).float(), (PADDING,) * 4, mode="reflect").permute(0, 2, 3, 1)
-    corners = (places * (padded.shape[1] - side + 1)).long().tolist()
+    corners = (positions * (padded.shape[1] - side + 1)).long().tolist()
     pairs = zip(padded, corners, strict=True)
     return torch.stack([image[top : top + side, left : left + side] for image, (top, left) in pairs])
 
@@ -92,7 +92,7 @@ def jitter_colors(images: Tensor, colors: Tensor) -> Tensor:
 
 
 def cutmix(images: Tensor, targets: Tensor, draws: RandomDraws) -> tuple[Tensor, Tensor]:
-    """Cover a square of each image by the next image's, and mix their targets in proportion to the areas.
+    """Replace a square of each image with that of the previous image, and mix their targets by area.
 
     Source: Yun et al., "CutMix", 2019, https://arxiv.org/abs/1905.04899
 
