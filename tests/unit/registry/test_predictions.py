@@ -38,7 +38,7 @@ def pack(**members: bytes) -> bytes:
 
 
 class FakeS3:
-    """A bucket with the output of one job, or without."""
+    """A bucket with the output of one job, or an empty bucket."""
 
     class exceptions:  # noqa: N801
         class NoSuchKey(Exception):  # noqa: N818
@@ -54,7 +54,7 @@ class FakeS3:
         return {"Body": io.BytesIO(self._body), "ContentLength": self._size or len(self._body)}
 
 
-def test_job_output_tells_which_images_are_correct() -> None:
+def test_validation_results_are_read_from_the_job_output() -> None:
     # GIVEN
     s3 = FakeS3(pack(metrics_json=b"{}", validation_csv=b'a.png,0,0.9,0.1\n"b,c.png",1,0.6,0.4\nd.png,1,0.2,0.8\n'))
 
