@@ -1,7 +1,7 @@
-"""Train and serve both networks under several seeds, and print a table with the built-in algorithm's results.
+"""Train and serve both networks with several seeds, and compare them with the built-in algorithm's results.
 
-Each model predicts the test split once, and nothing was chosen by it: all hyperparameters were chosen by
-cross-validation on training images.
+Each model predicts the test split once. All hyperparameters were chosen by cross-validation on training images, so no
+choice depends on the test split.
 """
 
 import argparse
@@ -28,16 +28,17 @@ from registry.comparison import wilson_interval
 
 ARCHIVES = Path("build/archives")
 HEAD = f"{'network':<12}{'seed':>5}{'epochs':>8}{'seconds':>9}{'CPU s':>8}{'images/s':>10}  {'validation':<12}test"
-# Public solutions of the course's notebook with its hyperparameters, which use the test split for validation
+# Public solutions of the course's notebook. They keep its hyperparameters, and use the test split for validation.
 BUILT_IN = (
-    "built-in     image-classification, ResNet-152, 30 epochs, 28 public runs on ml.p3.2xlarge, median 418 s of GPU:\n"
+    "built-in     image-classification, ResNet-152, 30 epochs, 28 public runs on ml.p3.2xlarge:\n"
+    "             median GPU time 418 s;\n"
     "             median accuracy 0.870 in the best epoch (maximum 0.901) and 0.839 in the last; the best epoch was\n"
     "             chosen on the test split, so its accuracy is too optimistic"
 )
 
 
 def main() -> None:
-    """Measure each archive."""
+    """Run the benchmark on each archive."""
     arguments = _arguments()
     try:
         for archive in arguments.archives:
@@ -53,11 +54,15 @@ def _arguments() -> argparse.Namespace:
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("archives", nargs="+", metavar="ARCHIVE", help="path, URL, `auto` or `sample`")
-    parser.add_argument("--seeds", type=int, default=5, help="models for each network (5)")
-    parser.add_argument("--pretrained", type=int, choices=(0, 1), action="append", help="one network only (both)")
+    parser.add_argument(
+        "--seeds", type=int, default=5, help="number of seeds, with one model of each network per seed (5)"
+    )
+    parser.add_argument(
+        "--pretrained", type=int, choices=(0, 1), action="append", help="only one of the networks (both)"
+    )
     parser.add_argument("--epochs", type=int, help="epochs of each model (the network's default)")
     parser.add_argument("--folds", type=int, metavar="K", help="cross-validate on the training images instead")
-    parser.add_argument("--classes", default="bicycle,motorcycle", help="names, separated by commas")
+    parser.add_argument("--classes", default="bicycle,motorcycle", help="class names, separated by commas")
     return parser.parse_args()
 
 

@@ -1,6 +1,7 @@
-"""The entry point of a comparison model that PyTorch runs, in place of training/container/inference.py.
+"""Serve a network with PyTorch, to compare its speed with ONNX Runtime's.
 
-The weights are random, since the speed of a network does not depend on them.
+This file replaces training/container/inference.py as the entry point. The weights are random, since the speed of a
+network does not depend on them.
 """
 
 import json

@@ -23,8 +23,8 @@ class Load:
 
     Attributes
     ----------
-    clients : number of concurrent clients, each of which sends a request when the last one is answered
-    rate : responses a second, of all clients
+    clients : number of concurrent clients, each of which waits for a response before its next request
+    rate : responses per second, over all clients
     p50, p99 : latency in milliseconds
     """
 
@@ -40,7 +40,7 @@ def measure_load(url: str, body: bytes, headers: Mapping[str, str], *, clients: 
     Raises
     ------
     LoadError
-        A response has another status than 200.
+        The status of a response is not 200.
     """
     durations: list[list[float]] = [[] for _ in range(clients)]
     errors: list[str] = []

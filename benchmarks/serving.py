@@ -25,17 +25,17 @@ IMAGES = ROOT / "terraform" / "environments" / "local.images.json"
 CLIENTS = (1, 4, 16)
 REGION = "us-east-1"
 START_SECONDS = 60.0
-# The authorization header of a signed InvokeEndpoint. The emulator reads the key and region but checks no signature.
+# The Authorization header of a signed request. The emulator reads the key and region, but ignores the signature.
 SIGNED = f"AWS4-HMAC-SHA256 Credential=test/20250101/{REGION}/sagemaker/aws4_request, SignedHeaders=host, Signature=0"
 
 
 @dataclass(frozen=True)
 class ServerMeasurement:
-    """A model server under load.
+    """The measurements of a model server.
 
     Attributes
     ----------
-    loads : one for each of CLIENTS
+    loads : one for each number of clients in CLIENTS
     megabytes : resident memory of the server's process after the load
     """
 
@@ -44,7 +44,7 @@ class ServerMeasurement:
 
 
 def measure_server(model: Path, body: bytes) -> ServerMeasurement:
-    """Measure the model server itself with one image."""
+    """Measure the model server without SageMaker, with one image."""
     with _model_server(model) as (process, url):
         headers = {"Content-Type": "image/png"}
         loads = tuple(measure_load(f"{url}/invocations", body, headers, clients=n) for n in CLIENTS)
@@ -156,5 +156,5 @@ def _free_port() -> int:
 
 
 def _megabytes(pid: int) -> float:
-    answer = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
-    return int(answer.stdout) / 1024
+    result = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
+    return int(result.stdout) / 1024

@@ -1,4 +1,4 @@
-"""Measure the upload and download of many small images: one object an image, and RecordIO shards.
+"""Compare two formats for many small images, one object per image and RecordIO shards, in upload and download time.
 
 python -m benchmarks.staging [--images N]
 """
@@ -24,7 +24,7 @@ from staging.names import COARSE_NAMES, FINE_NAMES
 T = TypeVar("T")
 IMAGES = 50_000  # as in CIFAR-100's training set
 CLASSES = ("bicycle", "motorcycle")
-THREADS = 16  # of a download
+THREADS = 16  # number of parallel downloads
 HEAD = f"{'format':<10}{'objects':>10}{'MiB':>10}{'write s':>10}{'upload s':>10}{'download s':>12}"
 
 
@@ -34,7 +34,7 @@ class Cost:
 
     Attributes
     ----------
-    objects, mebibytes : in S3
+    objects, mebibytes : number and total size of the objects in S3
     write : seconds to encode and write the files
     upload : seconds of `staging.load`
     download : seconds to download both channels, with THREADS threads
@@ -90,7 +90,7 @@ def _images(count: int) -> Examples:
 
 
 def _load(s3: Any, bucket: str, data: staging.Dataset) -> staging.Manifest:
-    with contextlib.redirect_stdout(io.StringIO()):  # its messages would break the table
+    with contextlib.redirect_stdout(io.StringIO()):  # progress messages would break the table
         source = staging.Source(Path(), "random pixels", md5="", synthetic=True)
         return staging.load(data, bucket=bucket, source=source, s3=s3)
 

@@ -1,4 +1,4 @@
-"""Train models as a training job does, one process each, and measure their accuracy on held-out images."""
+"""Train models in separate processes, as training jobs do, and measure their accuracy on held-out images."""
 
 import json
 import os
@@ -46,8 +46,8 @@ def train_and_test(
 
     Parameters
     ----------
-    folder : for the process's channels and output
-    epochs : None for the default
+    folder : folder for the channels and the output of the training process
+    epochs : number of epochs, or None for the default
 
     Raises
     ------
@@ -74,9 +74,10 @@ def train_and_test(
 def cross_validate(
     data: Path, folder: Path, *, classes: tuple[str, ...], pretrained: bool, fold: int, folds: int, epochs: int | None
 ) -> tuple[int, int]:
-    """Train on all folds of the training and validation splits but one, and return its correct predictions and size.
+    """Train on all folds but one, and return the number of correct predictions on that fold and its size.
 
-    The test split is not used, so that hyperparameters can be chosen by the result.
+    The folds divide the training and validation splits. The test split is not used, so that hyperparameters can be
+    chosen by the result.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def cross_validate(
 
 
 def channels(data: Path, folder: Path) -> dict[str, str]:
-    """Return the variables that name a job's channels, with each manifest in its own folder as on SageMaker."""
+    """Return the SM_CHANNEL_* variables of a job, with each manifest in a separate folder as on SageMaker."""
     variables = {}
     for split in ("train", "validation"):
         manifest = folder / f"{split}_lst"
@@ -131,12 +132,12 @@ def _train(channels: Mapping[str, str], folder: Path, hyperparameters: Mapping[s
         "SM_OUTPUT_DATA_DIR": str(folder / "output"),
     }
     command = [sys.executable, str(CONTAINER / "train.py")]
-    answer = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if answer.returncode != 0:
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if result.returncode != 0:
         failure = folder / "failure"
-        lines = failure.read_text() if failure.is_file() else answer.stderr.strip()
+        lines = failure.read_text() if failure.is_file() else result.stderr.strip()
         reason = (lines.splitlines() or ["it printed nothing"])[-1]
-        raise RunFailedError(f"training failed with status {answer.returncode}: {reason}")
+        raise RunFailedError(f"training failed with status {result.returncode}: {reason}")
 
 
 def _test(model: Path, data: Path) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Tiers, and the distribution of tests over processes."""
+"""Mark tests with their tier, and distribute them over the processes of pytest-xdist."""
 
 import os
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-# Groups that take more than half a minute: they start first, so that short tests fill the processes at the end. The
-# first two have many tests. xdist gives each process a second group while it works on a group of one or two tests.
+# Groups that take more than half a minute. They start first, so that short tests occupy the processes at the end. The
+# first two have many tests, because xdist assigns a second group to a process whose group has only one or two tests.
 SLOW_GROUPS = (
     "production",
     "local",
@@ -40,12 +40,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def tier(item: pytest.Item) -> str:
-    """Return the name of the directory below `tests` or `emulator/tests`."""
+    """Return a test's tier, the name of its directory below `tests` or `emulator/tests`."""
     return next(part for part in item.path.relative_to(ROOT).parts if part in TIERS)
 
 
 def order(item: pytest.Item) -> int:
-    """Return the position of a test's group."""
+    """Return a test's sort key: slow groups come first, then the tiers in order."""
     marker = item.get_closest_marker("xdist_group")
     assert marker is not None
     group = marker.args[0]

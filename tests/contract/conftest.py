@@ -1,7 +1,6 @@
 """Emulators, and environments that are applied to them.
 
-Fixtures of session scope with an account of their own serve the tests of one `xdist_group`, so that only one process
-applies each environment.
+All tests that use the same applied environment are in one `xdist_group`, so that only one process applies it.
 """
 
 import json
@@ -32,7 +31,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """An empty account for one test, to which AWS SDKs and Terraform point."""
+    """An empty account for one test, which AWS SDKs and Terraform use by default."""
     running = start_emulator(tmp_path / "emulator")
     running.select(monkeypatch)
     yield running
@@ -62,7 +61,7 @@ def sagemaker_role(emulator: Emulator) -> str:
 
 @pytest.fixture(scope="session")
 def applied_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """`local`, applied without a model by a provider that keeps running."""
+    """The environment `local`, applied without a model, with a running provider process."""
     with new_deployment("local", tmp_path_factory.mktemp("local")) as deployment:
         deployment.terraform.init()
         environment = {**os.environ, **deployment.account.environment}
@@ -75,7 +74,7 @@ def applied_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployme
 
 @pytest.fixture
 def local(applied_local: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    """`local`, selected, in the state that earlier tests have left."""
+    """The environment `local`, in the state that earlier tests left, with its account selected."""
     applied_local.select(monkeypatch)
     return applied_local
 

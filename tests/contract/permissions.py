@@ -1,4 +1,4 @@
-"""AWS actions that Terraform needs, those that the policies of terraform/bootstrap allow, and checks of policies."""
+"""Compare the AWS actions that Terraform requests with the policies of terraform/bootstrap, and check IAM policies."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,11 +44,11 @@ WITHOUT_RESOURCE = {
     "logs:DescribeResourcePolicies": "as above",
     "logs:DescribeLogGroups": "as above, and lists have no resource",
 }
-# The same for the roles that plan and deploy
+# Further such actions for the roles that plan and deploy
 WITHOUT_RESOURCE_FOR_DEPLOYERS = {
     **WITHOUT_RESOURCE,
     "application-autoscaling:Describe*": "Describe operations have no resource",
-    "cloudwatch:DescribeAlarms": "AWS may refuse a request by name if the policy allows only names",
+    "cloudwatch:DescribeAlarms": "AWS may refuse a request for an alarm's name if the policy names resources",
     "kms:ListAliases": "lists have no resource",
     "kms:CreateKey": "a new key has no ARN yet; a condition requires the environment's tag",
     "kms:TagResource": "as above: https://docs.aws.amazon.com/kms/latest/developerguide/tag-permissions.html",
@@ -135,7 +135,7 @@ def statements(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return a list as it is, and any other value in a list."""
+    """Return a list unchanged, and any other value in a list."""
     return value if isinstance(value, list) else [value]
 
 
@@ -147,7 +147,7 @@ def is_public(statement: Mapping[str, Any]) -> bool:
 
 
 def too_broad(found: Iterable[Mapping[str, Any]], reasons: Mapping[str, str]) -> set[str]:
-    """Return the actions that are allowed on the resource `*` without one of the reasons, and the action `*`."""
+    """Return the actions that are allowed on the resource `*` and not listed in `reasons`, and the action `*`."""
     return {
         action
         for statement in found

@@ -1,4 +1,4 @@
-"""`make bootstrap` creates the state bucket and GitHub's roles once, and finds them from another clone."""
+"""`make bootstrap` creates the state bucket and GitHub's roles, and a second run changes nothing."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from tests.support.project import copy_project
 from tests.support.terraform import run_command
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.xdist_group("production")  # which needs the policies of the deployment roles
+pytestmark = pytest.mark.xdist_group("production")  # test_policies.py needs the deployment roles
 
 BUCKET = "scones-state-123456789012"
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -33,17 +33,17 @@ def _select_account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture(scope="module")
 def clone(bootstrap: Bootstrap, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another clone, in which nothing has run."""
+    """Another clone, in which no command has run."""
     return copy_project(tmp_path_factory.mktemp("clone"))
 
 
 def terraform_of(project: Path) -> Terraform:
-    """Return Terraform for terraform/bootstrap of a copy."""
+    """Return a `Terraform` for terraform/bootstrap in a project copy."""
     return Terraform("local", logs=project / "build", directory=project / "terraform" / "bootstrap")
 
 
 def test_the_state_is_in_the_bucket_and_another_clone_finds_it(bootstrap: Bootstrap, clone: Path) -> None:
-    # GIVEN the state is in its own bucket, and no longer in the directory of the configuration
+    # GIVEN the state is in the bucket that it describes, and no longer in the directory of the configuration
     listed = bootstrap.account.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
     assert [each["Key"] for each in listed] == ["bootstrap.tfstate"]
     assert not (bootstrap.project / "terraform" / "bootstrap" / "terraform.tfstate").exists()
@@ -95,7 +95,7 @@ def length(policy: dict[str, Any]) -> int:
 
 
 def test_a_concurrent_apply_is_refused(bootstrap: Bootstrap, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN an apply that waits for its confirmation, and holds the lock
+    # GIVEN an apply that holds the lock while it waits for its confirmation
     monkeypatch.setattr("deployment.terraform.LOCK_TIMEOUT", "1s")
     monkeypatch.setenv("TF_VAR_environments", '["dev"]')
     waiting = subprocess.Popen(
@@ -113,7 +113,7 @@ def test_a_concurrent_apply_is_refused(bootstrap: Bootstrap, clone: Path, monkey
     with pytest.raises(TerraformError, match="state lock"):
         other.plan()
 
-    # WHEN it has ended, THEN the lock is free
+    # WHEN the apply has ended, THEN the lock is free
     waiting.communicate(b"no\n", timeout=60)
     assert not other.plan().empty
 

@@ -1,6 +1,6 @@
 """Each environment is applied, planned again without a change, and destroyed; its account is empty afterwards.
 
-`prod` is destroyed in test_policies.py, which needs it in between.
+test_policies.py uses `prod` and then destroys it.
 """
 
 import shutil
@@ -68,7 +68,7 @@ def test_dev_is_applied_and_destroyed(tmp_path: Path, monkeypatch: pytest.Monkey
         copy = shutil.copy2(plan.path, tmp_path / "copy.tfplan")
         dev.terraform.apply(plan)
 
-        # THEN the account is empty, and the role that deploys may do all of that
+        # THEN the account is empty, and the deployment role may send all these requests
         assert resources(dev.account, "us-east-1") == {}
         assert missing_actions(requested_actions(changes), "deploy") == set()
 
@@ -87,7 +87,7 @@ def test_prod_in_a_vpc_is_applied(
 
 
 def check_second_plan(deployment: Deployment, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check that a second plan is empty, and that a pull request's role may plan; no model is deployed yet."""
+    """Check that a second plan is empty and that the role of pull requests may create it, before any deployed model."""
     stack = deployment.stack
     assert stack.environment == deployment.terraform.environment
     assert stack.endpoint_config_name is None
@@ -98,7 +98,7 @@ def check_second_plan(deployment: Deployment, directory: Path, monkeypatch: pyte
     assert missing_actions(requested_actions(log), "plan") == set()
 
 
-# The following checks need one environment only, without a model: test_make_deploy.py deploys one afterwards
+# The following tests use `local` without a model; test_make_deploy.py runs later and deploys one
 
 
 @pytest.fixture

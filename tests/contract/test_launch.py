@@ -32,7 +32,7 @@ DATA = StagedData(
 
 @pytest.fixture
 def make_config(sagemaker: SageMaker, sagemaker_role: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A factory of job configurations for the emulator."""
+    """A factory of job configurations, with the emulator selected."""
     sagemaker.emulator.select(monkeypatch)
 
     def make(image: str, **changes: Any) -> TrainingJobConfig:
@@ -175,7 +175,7 @@ def test_two_hosts_share_shards(make_config: Any, sagemaker: SageMaker, tmp_path
     name = launch(ALGORITHMS["pytorch"], config, data, {**SCRATCH, "epochs": "2"}, "shards")
     job = sagemaker.finished_job(name)
 
-    # THEN one host gets the first and the third shard, the other the second, whose 9 examples both hosts use per epoch
+    # THEN one host gets 17 examples and the other 9, so both hosts use 9 examples per epoch
     assert job["TrainingJobStatus"] == "Completed", sagemaker.training_log(name)
     started = '"training_images": 17, "validation_images": 26, "processes": 2'
     assert any(started in line for line in sagemaker.training_log(name))

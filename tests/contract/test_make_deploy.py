@@ -1,6 +1,7 @@
-"""Deployments by `make deploy` to a running endpoint, and what the endpoint serves meanwhile and afterwards.
+"""`make deploy` and the endpoint's responses during and after a deployment.
 
-The tests share `local`; each starts by deploying what it needs. test_environments.py uses it before the first model.
+The tests share the environment `local`, and each deploys the models that it needs. The tests of test_environments.py
+use `local` before the first model is deployed.
 """
 
 import contextlib
@@ -31,13 +32,13 @@ GOOD, OTHER = "[0.99, 0.01]", "[0.98, 0.02]"
 
 
 def deploy(local: Deployment, model: str) -> "subprocess.CompletedProcess[str]":
-    """Put a registered model into use, and run what `make deploy` runs."""
+    """Select a registered model, and run the command of `make deploy`."""
     approve(local.account, local.stack, model)
     return local.run("provision", "deploy")
 
 
 def deploy_new(local: Deployment, response: str) -> str:
-    """Register and deploy a model that answers with `response`; return its ARN."""
+    """Register and deploy a model that returns `response` to every request, and return its ARN."""
     model = register(local.account, local.stack, response)
     result = deploy(local, model)
     assert result.returncode == 0, result.stderr
@@ -45,7 +46,7 @@ def deploy_new(local: Deployment, response: str) -> str:
 
 
 def invoke(account: Emulator, endpoint: str) -> str:
-    """Return the endpoint's response, or the status of the model's error."""
+    """Return the endpoint's response, or the HTTP status with which the model fails."""
     runtime = account.client("sagemaker-runtime")
     try:
         response = runtime.invoke_endpoint(EndpointName=endpoint, Body=b"x")
@@ -68,10 +69,10 @@ def endpoint_configs(local: Deployment) -> list[str]:
 
 
 def test_a_serverless_endpoint_is_created_and_updated(local: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN (the first test, because SageMaker cannot make an endpoint with instances serverless)
+    # GIVEN no endpoint, because SageMaker cannot convert one with instances to serverless
     monkeypatch.setenv("TF_VAR_serverless", "{ memory_size_in_mb = 2048, max_concurrency = 5 }")
 
-    # WHEN it is to capture data, THEN the plan is refused
+    # WHEN data capture is enabled, THEN the plan is refused
     with pytest.raises(TerraformError, match="serverless endpoint captures no data: set capture_percentage = 0"):
         local.terraform.plan()
 
@@ -89,7 +90,7 @@ def test_a_serverless_endpoint_is_created_and_updated(local: Deployment, monkeyp
 
 
 class Traffic:
-    """Requests to the endpoint, one after the other, and executions of the state machine."""
+    """Send requests to the endpoint, one after the other, and start executions of the state machine."""
 
     def __init__(self, account: Emulator, stack: Stack) -> None:
         self.responses: Counter[str] = Counter()
@@ -124,14 +125,14 @@ class Traffic:
         return arn
 
     def execution_statuses(self) -> Counter[str]:
-        """Wait until all executions have ended, and return how many have each status."""
+        """Wait until all executions have ended, and return the number of executions with each status."""
         states = self._account.client("stepfunctions")
 
-        def look() -> Counter[str]:
+        def count_if_ended() -> Counter[str]:
             found = Counter(states.describe_execution(executionArn=arn)["status"] for arn in self._executions)
             return Counter() if "RUNNING" in found else found
 
-        return eventually(look, seconds=90)
+        return eventually(count_if_ended, seconds=90)
 
 
 def test_a_failing_model_is_rolled_back_while_the_old_one_serves(local: Deployment) -> None:
@@ -185,14 +186,14 @@ def test_drift_ignores_an_endpoint_that_its_schedule_has_deleted(
     deploy_new(local, GOOD)
     drift = local.project / "build" / "local" / "drift.txt"
     left = hours_left(local)
-    assert 7 < left < 8  # from its creation by an earlier test
+    assert 7 < left < 8  # an earlier test created the endpoint with a lifetime of 8 hours
 
     # WHEN its lifetime is extended, THEN there is no drift
     assert local.run("extend", "--hours", "4").returncode == 0
     assert hours_left(local) == pytest.approx(left + 4, abs=0.05)
     check_no_drift(local)
 
-    # WHEN the schedule has deleted the endpoint, and with it its scaling
+    # WHEN the schedule has deleted the endpoint, which also removes its scalable target
     stack = local.stack
     end_now(local)
     local.account.client("application-autoscaling").deregister_scalable_target(
@@ -205,7 +206,7 @@ def test_drift_ignores_an_endpoint_that_its_schedule_has_deleted(
     result = check_no_drift(local)
     assert "run `make deploy`" in result.stdout
 
-    # WHEN something else differs too
+    # WHEN another resource differs too
     local.account.client("lambda").update_function_configuration(FunctionName="scones-local-filter", Timeout=123)
     result = local.run("provision", "drift")
 
@@ -240,7 +241,7 @@ def hours_left(local: Deployment) -> float:
 
 
 def end_now(local: Deployment) -> None:
-    """Move the end of the endpoint's lifetime to this moment, and wait until the schedule has deleted it."""
+    """Let the endpoint's lifetime end now, and wait until the schedule has deleted the endpoint."""
     scheduler, sagemaker = local.account.client("scheduler"), local.account.client("sagemaker")
     schedule = scheduler.get_schedule(Name=local.stack.endpoint_schedule)
     scheduler.update_schedule(

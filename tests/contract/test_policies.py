@@ -1,6 +1,6 @@
-"""Every policy of production, as IAM, S3 and KMS return it, and production's end.
+"""The policies of production, as IAM, S3 and KMS return them, and the destruction of production.
 
-The tests share one account; the last one destroys production.
+The tests share one account, and the last test destroys production.
 """
 
 import ast
@@ -33,12 +33,12 @@ from tests.support.terraform import Deployment
 pytestmark = pytest.mark.xdist_group("production")
 
 BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
-# Beside prod.tfvars, so that with a model and a VPC every role and kind of resource exists
+# Added to prod.tfvars, so that with a model and a VPC every role and kind of resource exists
 VARIABLES = {
     "TF_VAR_permissions_boundary": BOUNDARY,
     "TF_VAR_endpoint_hours": "8",
 }
-# Actions that AWS's services perform with a role, beside the calls of our code, with AWS's documentation
+# Actions that AWS services perform with a role, in addition to the calls of our code, with links to the documentation
 LOG_OUTPUT = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html, CreateTrainingJob and CreateModel
@@ -61,7 +61,7 @@ FUNCTION_IN_VPC = {
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 }
-# Documented with CONTAINER
+# See the link above CONTAINER
 CONTAINER_IN_VPC = {
     "ec2:CreateNetworkInterface",
     "ec2:CreateNetworkInterfacePermission",
@@ -131,7 +131,7 @@ def complete_production(applied_production: Deployment) -> Deployment:
 
 @pytest.fixture
 def production(complete_production: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    """Production with a model, a VPC and a permissions boundary, selected."""
+    """Production with a model, a VPC and a permissions boundary, and with its account selected."""
     complete_production.select(monkeypatch)
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
@@ -204,11 +204,11 @@ def test_only_services_assume_roles_and_the_boundary_allows_their_actions(
         assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == BOUNDARY, purpose
         for statement in statements(role["AssumeRolePolicyDocument"]):
             assert set(statement["Principal"]) == {"Service"}, purpose
-        # the boundary of terraform/bootstrap allows all of it
+        # the boundary of terraform/bootstrap allows all actions of the role
         assert missing_actions(actions(policy), "boundary") == set(), purpose
 
 
-def test_roles_allow_exactly_what_code_and_services_do(
+def test_roles_allow_exactly_the_actions_of_code_and_services(
     production: Deployment, policies: dict[str, list[dict[str, Any]]]
 ) -> None:
     # GIVEN
@@ -246,7 +246,7 @@ def test_roles_allow_exactly_what_code_and_services_do(
         assert actions(policies[purpose]) == allowed, purpose
 
 
-def test_each_role_of_a_container_writes_to_its_own_prefix(
+def test_roles_of_containers_write_only_to_their_own_prefixes(
     production: Deployment, policies: dict[str, list[dict[str, Any]]]
 ) -> None:
     written = {
@@ -259,7 +259,7 @@ def test_each_role_of_a_container_writes_to_its_own_prefix(
         for purpose, policy in policies.items()
     }
 
-    # the containers that serve a model cannot change one
+    # the containers that serve a model cannot change models
     assert {purpose: keys for purpose, keys in written.items() if keys} == {
         "training": {"models/*", "checkpoints/*"},
         "transform": {"transform/*"},
@@ -267,7 +267,7 @@ def test_each_role_of_a_container_writes_to_its_own_prefix(
     }
 
 
-def test_a_deployment_role_manages_its_environment_and_no_other(
+def test_a_deployment_role_manages_only_its_environment(
     production: Deployment, bootstrap: Bootstrap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN the ARNs of production's resources, from an empty plan that a pull request's role may create
@@ -291,7 +291,7 @@ def test_a_deployment_role_manages_its_environment_and_no_other(
 
 
 def may_delete(policy: list[dict[str, Any]], arn: str) -> bool:
-    """Return whether a statement allows to delete the resource, provided that its conditions are met."""
+    """Return whether a policy allows deleting a resource, if the conditions of its statements are met."""
     service = arn.split(":")[2]
     return any(
         statement["Effect"] == "Allow"
@@ -320,10 +320,12 @@ def test_the_kms_key_is_used_only_under_conditions(production: Deployment) -> No
     client = production.account.client("kms", stack.region)
 
     policy = json.loads(client.get_key_policy(KeyId=stack.kms_key_arn, PolicyName="default")["Policy"])
-    for statement in statements(policy):
-        assert not is_public(statement)
-        if set(statement["Action"]) & {"kms:Decrypt", "kms:Encrypt", "kms:CreateGrant"}:
-            assert statement["Condition"]
+    uses = [
+        each for each in statements(policy) if set(each["Action"]) & {"kms:Decrypt", "kms:Encrypt", "kms:CreateGrant"}
+    ]
+    assert uses
+    assert all(each["Condition"] for each in uses)
+    assert not any(is_public(each) for each in statements(policy))
 
 
 @pytest.mark.parametrize("principal", ["*", {"AWS": "*"}, {"AWS": ["arn:aws:iam::123456789012:root", "*"]}])

@@ -1,4 +1,4 @@
-"""Loading a data set into an S3 bucket of the emulator."""
+"""Load data sets into an S3 bucket of the emulator."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -85,7 +85,7 @@ def test_loading_the_same_data_again_changes_nothing(
 def test_other_images_replace_the_old_ones_and_no_other_objects(
     emulator: Emulator, bucket: str, tmp_path: Path
 ) -> None:
-    # GIVEN images whose names the next data set does not have, and an object of another origin
+    # GIVEN images with names that are not in the next data set, and an object that staging did not write
     s3 = emulator.client("s3")
     classes = ("bicycle", "motorcycle")
     old = transform(
@@ -135,7 +135,7 @@ def test_the_benchmark_counts_objects_and_bytes(emulator: Emulator) -> None:
     # WHEN
     images, shards = measure(s3, archive, "images"), measure(s3, archive, "recordio")
 
-    # THEN an object for each image and two lists, compared with one shard for each split, and about as many bytes
+    # THEN there is one object per image and two lists, or one shard per split, and the sizes are similar
     assert (images.objects, shards.objects) == (42, 2)
     assert shards.mebibytes == pytest.approx(images.mebibytes, rel=0.05)
 

@@ -1,6 +1,7 @@
 """Terraform's own tests, which mock the AWS provider and need neither an account nor the emulator."""
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -29,7 +30,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(project: Path) -> Iterator[Mapping[str, str]]:
-    """Environment variables without an account or the address of one, and with a running provider."""
+    """Environment variables without AWS credentials and endpoint, and with a running provider."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("AWS_") and name != "TF_WORKSPACE"
     }
@@ -51,4 +52,4 @@ def test_terraforms_tests_pass(project: Path, environment: Mapping[str, str], pa
 
     # THEN
     assert result.returncode == 0, result.stdout + result.stderr
-    assert " 0 failed" in result.stdout
+    assert re.search(r"[1-9]\d* passed, 0 failed", result.stdout)

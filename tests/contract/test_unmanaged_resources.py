@@ -15,7 +15,7 @@ JOB_LOGS = "/aws/sagemaker/TrainingJobs"
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An account of its own, because the tests list all its resources."""
+    """A separate emulator for this module, because the tests list all resources in its account."""
     running = start_emulator(tmp_path_factory.mktemp("emulator"))
     yield running
     running.stop()
@@ -35,7 +35,7 @@ def create_endpoint(sagemaker: SageMaker, prefix: str) -> None:
     variant = {"VariantName": "v1", "ModelName": name, "InstanceType": "ml.m5.xlarge", "InitialInstanceCount": 1}
     sagemaker.client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
     sagemaker.client.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    # the endpoint has a log by then
+    # by then, the endpoint has a log group
     eventually(lambda: endpoint_status(sagemaker, name) in ("InService", "Failed"))
 
 
@@ -65,7 +65,7 @@ def create_records(emulator: Emulator, prefix: str) -> None:
 
 
 def list_resources(emulator: Emulator) -> set[str]:
-    """Return all resources of these kinds, each as its kind and name."""
+    """Return the kind and name of each resource in the account, such as `model scones-dev-stray`."""
     sagemaker, logs, ssm = (emulator.client(service) for service in ("sagemaker", "logs", "ssm"))
     groups = [
         group["ModelPackageGroupName"]
@@ -96,7 +96,7 @@ def test_the_environments_resources_are_removed_and_no_others(
         create_records(emulator, prefix)
     others = list_resources(emulator)
 
-    # AND the environment's own
+    # AND the same resources of the environment
     create_endpoint(sagemaker, PREFIX)
     create_records(emulator, PREFIX)
     own = list_resources(emulator) - others

@@ -1,4 +1,4 @@
-"""Copies of the project, in which the tests run make targets as a user does."""
+"""Copies of the project, in which the tests run make targets as users do."""
 
 import os
 import subprocess
@@ -43,7 +43,7 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    """A copy of the project, whose emulator is stopped at the end."""
+    """A copy of the project, whose emulator is stopped after the test."""
     project = Project(copy_project(tmp_path / "project"))
     yield project
     project.make("clean")

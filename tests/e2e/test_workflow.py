@@ -20,7 +20,7 @@ def read(project: Project, name: str) -> dict[str, Any]:
 
 @pytest.mark.xdist_group("demo")
 def test_demo_with_the_synthetic_sample(project: Project) -> None:
-    # WHEN a target runs before one that it depends on, THEN its error names that one
+    # WHEN a target runs before one that it depends on, THEN its error names the missing target
     assert "make up" in project.make("stage", "SOURCE=sample", succeeds=False)
     project.make("up")
     assert "make stage" in project.make("train", succeeds=False)
@@ -71,7 +71,7 @@ def test_demo_with_the_synthetic_sample(project: Project) -> None:
     assert "nothing to train" in project.make("train", "EPOCHS=2")
     assert "nothing changed" in project.make("stage", "SOURCE=sample")
 
-    # WHEN / THEN
+    # WHEN / THEN `make down` stops every process, and can be repeated
     project.make("down")
     assert project.processes() == []
     project.make("down")

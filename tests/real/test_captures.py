@@ -1,4 +1,4 @@
-"""Records that AWS captured."""
+"""Read records that SageMaker captured on AWS."""
 
 import os
 from pathlib import Path

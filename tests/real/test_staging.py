@@ -1,4 +1,4 @@
-"""Staging the real CIFAR-100 archive."""
+"""Stage the official CIFAR-100 archive."""
 
 import os
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The contents of an account."""
+"""List the resources in an AWS account."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ LISTINGS: dict[str, Callable[[Any], list[Any]]] = {
 
 
 def resources(account: Emulator, region: str) -> dict[str, list[Any]]:
-    """Return the account's resources by service, without services that have none."""
+    """Return the account's resources by service; services without resources are omitted."""
     found = {service: listing(account.client(service, region)) for service, listing in LISTINGS.items()}
     return {service: items for service, items in found.items() if items}
 

@@ -1,4 +1,4 @@
-"""The emulator, started as a separate process."""
+"""Start the emulator as a separate process."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ class Emulator:
 
     Attributes
     ----------
-    url : where every AWS API answers
+    url : the endpoint of all AWS APIs
     process : the emulator's process
     """
 
@@ -38,12 +38,12 @@ class Emulator:
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_EC2_METADATA_DISABLED": "true",
-            # some APIs put a prefix before the host name, which a loopback address cannot have
+            # some SDK operations add a prefix to the host name, which is impossible for a loopback address
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         }
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
-        """Return a boto3 client that sends each request once."""
+        """Return a boto3 client without retries."""
         return make_client(self.url, service, region)
 
     def select(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,7 @@ def make_client(url: str, service: str, region: str) -> Any:
 
 
 def start_emulator(directory: Path) -> Emulator:
-    """Start an emulator with an empty account; its log is `emulator.log` in `directory`."""
+    """Start an emulator with an empty account, and write its log to `emulator.log` in `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
     images = json.loads((ROOT / "terraform/environments/local.images.json").read_text())
     images[MODEL_SERVER] = {"serve": ["{python}", str(Path(__file__).with_name("model_server.py"))]}

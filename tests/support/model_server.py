@@ -1,4 +1,4 @@
-"""A serving container whose model is one text: the response to every request, or `failing`.
+"""A serving container for tests, whose model is a text file with the response to every request.
 
 The model `failing` passes the health check and answers every request with status 500. A request whose body is `bad`
 gets status 400 from any model.
@@ -12,26 +12,26 @@ MODEL = Path(os.environ["SM_MODEL_DIR"], "model.txt").read_text()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Health checks and invocations."""
+    """Handle health checks and invocations."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        """Answer a health check."""
-        self.answer(200, b"")
+        """Respond to a health check."""
+        self.respond(200, b"")
 
     def do_POST(self) -> None:
-        """Answer an invocation."""
+        """Respond to an invocation."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if body == b"bad":
-            self.answer(400, b"the image is invalid")
+            self.respond(400, b"the image is invalid")
         elif MODEL == "failing":
-            self.answer(500, b"the model fails")
+            self.respond(500, b"the model fails")
         else:
-            self.answer(200, MODEL.encode())
+            self.respond(200, MODEL.encode())
 
-    def answer(self, status: int, body: bytes) -> None:
+    def respond(self, status: int, body: bytes) -> None:
         """Send a response."""
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

@@ -1,4 +1,4 @@
-"""Registered models of the test server."""
+"""Register models of the test server, and select one for deployment."""
 
 from common.stack import Stack
 from tests.support.emulator import MODEL_SERVER, Emulator
@@ -6,7 +6,7 @@ from tests.support.sagemaker import SageMaker
 
 
 def register(account: Emulator, stack: Stack, response: str) -> str:
-    """Register an approved model that answers every request with `response`, and return its ARN."""
+    """Register an approved model that returns `response` to every request, and return its ARN."""
     data = SageMaker(account, stack.bucket).put_model_data(response)
     created = account.client("sagemaker", stack.region).create_model_package(
         ModelPackageGroupName=stack.model_package_group,
@@ -21,6 +21,6 @@ def register(account: Emulator, stack: Stack, response: str) -> str:
 
 
 def approve(account: Emulator, stack: Stack, model: str) -> None:
-    """Make a registered model the one that the next apply deploys."""
+    """Set the SSM parameter that selects the model for the next `terraform apply`."""
     name = f"{stack.approved_model_path}/model-package-arn"
     account.client("ssm", stack.region).put_parameter(Name=name, Value=model, Type="String", Overwrite=True)

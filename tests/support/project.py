@@ -1,4 +1,4 @@
-"""Copies of the project, each with the files of a new clone."""
+"""Copies of the project that contain the files of a new clone."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def copy_project(directory: Path) -> Path:
-    """Copy the files that git tracks or would track to `directory`, and return it."""
+    """Copy all files that git does not ignore to `directory`, and return `directory`."""
     listing = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""SageMaker on the emulator, with a bucket for the data of jobs and models."""
+"""SageMaker on the emulator, with a bucket for training data and models."""
 
 import io
 import json
@@ -49,7 +49,7 @@ class SageMaker:
         return f"s3://{self.bucket}/{key}"
 
     def put_model_data(self, text: str) -> str:
-        """Store the archive of a model of the test server, and return its URI."""
+        """Store the model archive of a test server, and return its URI."""
         return self.put(f"models/{unique('model')}/model.tar.gz", make_archive({"model.txt": text}))
 
     def get(self, uri: str) -> bytes:
@@ -59,7 +59,7 @@ class SageMaker:
         return body
 
     def read(self, uri: str, member: str) -> Any:
-        """Return the content of a JSON file in an archive."""
+        """Return the content of a JSON file in a `tar.gz` archive."""
         with tarfile.open(fileobj=io.BytesIO(self.get(uri))) as archive:
             file = archive.extractfile(member)
             assert file is not None
@@ -73,11 +73,11 @@ class SageMaker:
     def finished_job(self, name: str) -> dict[str, Any]:
         """Return a training job's description once the job has ended."""
 
-        def look() -> dict[str, Any]:
+        def describe_if_ended() -> dict[str, Any]:
             description = self.job(name)
             return description if description["TrainingJobStatus"] in ("Completed", "Failed", "Stopped") else {}
 
-        return eventually(look, seconds=120)
+        return eventually(describe_if_ended, seconds=120)
 
     def training_log(self, job: str) -> list[str]:
         """Return the lines that a training job has logged."""

@@ -1,4 +1,4 @@
-"""Terraform in copies of the project, each applied to an emulator of its own."""
+"""Run Terraform in copies of the project, each with a separate emulator."""
 
 import contextlib
 import re
@@ -18,25 +18,25 @@ from tests.support.project import copy_project
 
 
 def make_project(directory: Path) -> Path:
-    """Copy the project to `directory`, and zip the functions."""
+    """Copy the project to `directory`, package its Lambda functions, and return `directory`."""
     copy_project(directory)
     zip_functions(directory)
     return directory
 
 
 def zip_functions(project: Path) -> None:
-    """Run `make lambdas`."""
+    """Package the Lambda functions with `make lambdas`."""
     subprocess.run(["make", "lambdas"], cwd=project, check=True, capture_output=True)
 
 
 def make_terraform(project: Path, environment: str) -> Terraform:
-    """Return Terraform for the root module of a copy."""
+    """Return a `Terraform` for the root module of a project copy."""
     return Terraform(environment, logs=project / "build", directory=project / "terraform")
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """An environment in a copy of the project and an account of its own."""
+    """An environment with its own copy of the project and its own account."""
 
     account: Emulator
     project: Path
@@ -45,7 +45,7 @@ class Deployment:
 
     @property
     def stack(self) -> Stack:
-        """The stack that Terraform's outputs describe at this moment."""
+        """The stack, read from Terraform's current outputs."""
         return read_stack(self.terraform)
 
     def select(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +55,7 @@ class Deployment:
             monkeypatch.setenv(name, value)
 
     def apply(self) -> None:
-        """Plan, and apply the plan."""
+        """Create a plan and apply it."""
         self.terraform.apply(self.terraform.plan())
 
     def run(self, command: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -74,7 +74,7 @@ def run_command(project: Path, name: str, *arguments: str) -> "subprocess.Comple
 def new_deployment(
     environment: str, directory: Path, variables: Mapping[str, str] | None = None
 ) -> Iterator[Deployment]:
-    """Start an account and copy the project; nothing is applied yet."""
+    """Start an emulator and copy the project, without applying anything."""
     account = start_emulator(directory / "emulator")
     project = make_project(directory / "project")
     try:
@@ -85,14 +85,14 @@ def new_deployment(
 
 @contextlib.contextmanager
 def running_provider(terraform: Path, environment: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
-    """Keep one process of the AWS provider running, which Terraform otherwise starts several times per run.
+    """Run one process of the AWS provider for all Terraform commands; each command would otherwise start several.
 
-    Yields the variable that makes Terraform use it: https://developer.hashicorp.com/terraform/plugin/debugging
+    Yields the environment variable that makes Terraform use the process: https://developer.hashicorp.com/terraform/plugin/debugging
 
     Parameters
     ----------
     terraform : a root module after `terraform init`
-    environment : environment variables of the provider, which select the AWS account
+    environment : environment variables of the provider, including the account's credentials and endpoint
     """
     (executable,) = terraform.glob(".terraform/providers/*/hashicorp/aws/*/*/terraform-provider-aws*")
     process = subprocess.Popen(

@@ -7,11 +7,11 @@ from typing import TypeVar
 Value = TypeVar("Value")
 
 
-def eventually(look: Callable[[], Value], *, seconds: float = 20) -> Value:
-    """Call `look` until it returns a true value, and return that value; fail after `seconds`."""
+def eventually(condition: Callable[[], Value], *, seconds: float = 20) -> Value:
+    """Call `condition` until it returns a true value, and return that value; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        value = look()
+        value = condition()
         if value:
             return value
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The examples in docstrings give what they say."""
+"""The examples in docstrings produce the output that they show."""
 
 import doctest
 import importlib
@@ -27,7 +27,7 @@ MODULES = [
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_an_example_gives_what_it_says(name: str) -> None:
+def test_an_example_produces_the_output_that_it_shows(name: str) -> None:
     tried = doctest.testmod(importlib.import_module(name))
 
     assert tried.attempted

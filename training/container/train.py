@@ -2,7 +2,8 @@
 
 import os
 
-# Waiting OpenMP threads that spin starve other processes of a small machine. PyTorch reads this when it is imported.
+# Idle OpenMP threads spin by default, which slows down other processes on a small machine. PyTorch reads this variable
+# on import.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from classifier.job import main

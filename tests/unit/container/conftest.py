@@ -18,11 +18,11 @@ from tests.unit.container.jobs import CONTAINER, SETTINGS, Job, draw_job
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Job:
-    """A job that ran as the training container runs it: a script in a copy of container/, in its own process."""
+    """A completed job, run as in the training container: a script in a copy of container/, in a separate process."""
     job = draw_job(tmp_path_factory.mktemp("trained"))
     code = job.folder / "code"
     shutil.copytree(CONTAINER, code, ignore=shutil.ignore_patterns("__pycache__"))
-    answer = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "train.py", "--epochs", "1"],  # the SDK passes the hyperparameters as arguments as well
         cwd=code,
         env=job.environment(**SETTINGS),
@@ -30,8 +30,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Job:
         text=True,
         timeout=300,
     )
-    assert answer.returncode == 0, answer.stderr
-    (job.folder / "log").write_text(answer.stdout)
+    assert result.returncode == 0, result.stderr
+    (job.folder / "log").write_text(result.stdout)
     return job
 
 
@@ -45,5 +45,5 @@ def _no_export(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    """A job on a few images that has not run."""
+    """A job on a few images, which has not run yet."""
     return draw_job(tmp_path, train=4, validation=4)

@@ -1,4 +1,4 @@
-"""A training job on synthetic images, in a folder laid out like a container's."""
+"""Training jobs on synthetic images, in a folder with the layout of a training container."""
 
 import io
 import json
@@ -18,7 +18,7 @@ from PIL import Image
 
 CONTAINER = Path(__file__).resolve().parents[3] / "training" / "container"
 SETTINGS: dict[str, Any] = {"classes": "light,dark", "pretrained": 0, "epochs": 1, "batch_size": 16}
-ASK = """
+PREDICT = """
 import sys, inference
 model = inference.model_fn("..")
 with open(sys.argv[1], "rb") as image:
@@ -61,7 +61,7 @@ class Job:
         return status, read_events(output.getvalue())
 
     def environment(self, **hyperparameters: object) -> dict[str, str]:
-        """Return the variables of the job's process."""
+        """Return the environment variables of the job's process."""
         channels = {
             f"SM_CHANNEL_{name.upper()}": str(self.folder / name)
             for name in ("train", "validation", "train_lst", "validation_lst", "pretrain")
@@ -120,7 +120,7 @@ def names(events: list[dict[str, Any]]) -> list[str]:
 
 
 def draw_job(folder: Path, *, train: int = 40, validation: int = 12) -> Job:
-    """Return a job on so many synthetic images, the same in each job."""
+    """Return a job on `train` and `validation` synthetic images, which are the same in every job."""
     folder.mkdir(parents=True, exist_ok=True)
     draw_split(folder / "train", train, seed=1)
     draw_split(folder / "validation", validation, seed=2)
@@ -166,21 +166,21 @@ def record(index: int, label: float, body: bytes, *, flag: int = 0, labels: int 
 
 
 def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
-    """Return an image as a file's content."""
+    """Return the content of an image file in the format `kind`."""
     stream = io.BytesIO()
     image.save(stream, kind)
     return stream.getvalue()
 
 
-def ask_in_process(code: Path, image: Path) -> list[float]:
-    """Return the probabilities from a model's code folder, in a process that can import nothing of this repository."""
-    answer = subprocess.run(
-        [sys.executable, "-c", ASK, str(image)],
+def predict_in_process(code: Path, image: Path) -> list[float]:
+    """Return the probabilities of an image, predicted in a process that imports only the modules in `code`."""
+    result = subprocess.run(
+        [sys.executable, "-c", PREDICT, str(image)],
         cwd=code,
         env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         capture_output=True,
         text=True,
     )
-    assert answer.returncode == 0, answer.stderr
-    probabilities: list[float] = json.loads(answer.stdout)
+    assert result.returncode == 0, result.stderr
+    probabilities: list[float] = json.loads(result.stdout)
     return probabilities

@@ -1,4 +1,4 @@
-"""Random augmentation: reproducible, within its limits, and with matching targets."""
+"""Random augmentation is reproducible, keeps its limits and mixes targets like images."""
 
 import math
 from dataclasses import replace
@@ -79,7 +79,7 @@ def test_neutral_warp_only_resizes(images: torch.Tensor, side: int) -> None:
     # WHEN
     warped = warp(images, neutral_draws(64), side)
 
-    # THEN they agree away from the edges, where one reflects and the other repeats the last pixels
+    # THEN both agree except at the edges, where `warp` reflects pixels and `resize` repeats the last ones
     expected = resize(images.permute(0, 3, 1, 2).float(), side).clamp(0, 255).permute(0, 2, 3, 1)
     inner = slice(side // 12, -(side // 12))
     assert torch.allclose(warped[:, inner, inner], expected[:, inner, inner], atol=0.5)

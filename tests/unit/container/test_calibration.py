@@ -1,4 +1,4 @@
-"""Temperature scaling recovers known temperatures and never gives certainty."""
+"""Temperature scaling recovers known temperatures and never gives a confidence of 1."""
 
 import pytest
 import torch
@@ -32,7 +32,7 @@ def test_temperature_recovers_a_known_factor(classes: int, factor: float) -> Non
 
 @pytest.mark.parametrize("classes", [2, 10])
 @pytest.mark.parametrize("margin", [1.0, 3.0, 20.0])
-def test_all_correct_predictions_do_not_give_certainty(classes: int, margin: float) -> None:
+def test_all_correct_predictions_do_not_give_a_confidence_of_one(classes: int, margin: float) -> None:
     # GIVEN 100 examples, each correct by the same margin
     labels = torch.arange(100) % classes
     logits = margin * torch.nn.functional.one_hot(labels).float()
@@ -45,7 +45,7 @@ def test_all_correct_predictions_do_not_give_certainty(classes: int, margin: flo
     assert float((logits / found).softmax(1).max()) == pytest.approx(101 / 102, abs=1e-3)
 
 
-def test_each_half_uses_the_other_half_s_temperature() -> None:
+def test_each_half_uses_the_temperature_of_the_other_half() -> None:
     # GIVEN even examples whose logits are four times too large, and calibrated odd ones
     logits, labels = calibrated(5_000, 2)
     logits[::2] *= 4
@@ -58,7 +58,7 @@ def test_each_half_uses_the_other_half_s_temperature() -> None:
     assert torch.allclose(found[1::2], (logits[1::2] / 4).softmax(1), atol=0.02)
 
 
-def test_calibration_error_is_weighted_by_the_examples_of_a_bin() -> None:
+def test_calibration_error_is_weighted_by_the_number_of_examples_in_a_bin() -> None:
     # GIVEN three examples of confidence 0.8, two of them correct, and a misclassified one of confidence 0.6
     probabilities = torch.tensor([[0.8, 0.2], [0.2, 0.8], [0.8, 0.2], [0.4, 0.6]])
     labels = torch.tensor([0, 1, 1, 0])
@@ -69,6 +69,6 @@ def test_calibration_error_is_weighted_by_the_examples_of_a_bin() -> None:
 
 
 @pytest.mark.parametrize(("correct", "error"), [(True, 0.0), (False, 1.0)])
-def test_calibration_error_of_certain_predictions(correct: bool, error: float) -> None:
+def test_calibration_error_of_predictions_with_a_confidence_of_one(correct: bool, error: float) -> None:
     labels = torch.tensor([0, 1] if correct else [1, 0])
     assert expected_calibration_error(torch.eye(2), labels) == error

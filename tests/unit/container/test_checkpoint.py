@@ -1,4 +1,4 @@
-"""Checkpoints: which are used, which are ignored, and that loading one executes nothing."""
+"""Only a checkpoint of the same training is used, and loading one executes no code."""
 
 import os
 import pickle
@@ -28,7 +28,7 @@ def test_checkpoint_of_the_same_training_is_loaded(folder: Path) -> None:
     assert torch.equal(state["network"], torch.arange(1000))
 
 
-def test_no_checkpoint_is_not_an_event(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_checkpoint_is_not_logged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert checkpoint.load(tmp_path, IDENTITY) is None
     assert not capsys.readouterr().out
 
@@ -87,7 +87,7 @@ def test_interrupted_write_keeps_the_previous_checkpoint(folder: Path, monkeypat
 
 
 def test_loading_executes_no_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    # GIVEN a pickle that would make a folder
+    # GIVEN a pickle that creates a folder when it is loaded
     made = tmp_path / "made"
 
     class Trap:

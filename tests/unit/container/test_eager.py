@@ -1,9 +1,9 @@
-"""The benchmark's comparison model, which PyTorch runs instead of ONNX Runtime."""
+"""The model that the benchmark serves with PyTorch, to compare it with ONNX Runtime."""
 
 from pathlib import Path
 
 from benchmarks.serving import write_eager_model
-from tests.unit.container.jobs import Job, ask_in_process
+from tests.unit.container.jobs import Job, predict_in_process
 
 
 def test_folder_of_the_eager_model_is_self_contained(trained: Job, tmp_path: Path) -> None:
@@ -11,7 +11,7 @@ def test_folder_of_the_eager_model_is_self_contained(trained: Job, tmp_path: Pat
     write_eager_model(trained.model, tmp_path / "eager")
 
     # WHEN
-    probabilities = ask_in_process(tmp_path / "eager" / "code", trained.folder / "train" / "image_0.png")
+    probabilities = predict_in_process(tmp_path / "eager" / "code", trained.folder / "train" / "image_0.png")
 
     # THEN
     assert len(probabilities) == 2

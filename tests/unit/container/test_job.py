@@ -129,8 +129,8 @@ def no_channel(job: Job) -> None:
         (break_image, "image_1.png: the image cannot be decoded as PNG or JPEG"),
         (empty_manifest, "train.lst is empty"),
         (third_class, "image_1.png of train: label 2 is out of range for 2 classes"),
-        (path_outside, "is outside the channel"),
-        (no_channel, "the job needs the channel train_lst"),
+        (path_outside, "../validation/image_0.png is outside the channel: use a path inside it"),
+        (no_channel, "the job needs the channel train_lst: add it to the job's input"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -191,7 +191,7 @@ def test_network_from_scratch_can_pretrain_on_other_classes(job: Job) -> None:
 def test_pretraining_needs_its_channel(job: Job) -> None:
     job.fail(classes="light,dark", pretrained=0, pretrain_epochs=2, epochs=1, batch_size=4)
 
-    assert job.failure == "the job needs the channel pretrain"
+    assert job.failure == "the job needs the channel pretrain: add it to the job's input"
 
 
 @pytest.mark.usefixtures("_no_export")

@@ -1,4 +1,4 @@
-"""The patch classifier: invariances of its features, and the algebra of its ridge regression."""
+"""The patch classifier: invariance of its features, and correctness of its ridge regression."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Training by two processes: on two hosts, and on one host as torchrun starts them."""
+"""Training with two processes: one on each of two hosts, and two on one host, started by torchrun."""
 
 import csv
 import json
@@ -26,7 +26,7 @@ def input_config(distribution: str) -> dict[str, str]:
 
 
 def run_hosts(jobs: list[Job], *, distribution: str, **hyperparameters: object) -> list[list[dict[str, Any]]]:
-    """Run train.py once for each job, as the hosts of one training, and return each host's events."""
+    """Run train.py once for each job, as one host of the same training, and return each host's events."""
     port = free_port()
     running = []
     for rank, job in enumerate(jobs):
@@ -70,7 +70,7 @@ def test_two_hosts_train_the_same_model_as_one(tmp_path: Path) -> None:
     # WHEN
     main, other = run_hosts([first, second], distribution="FullyReplicated", **settings)
 
-    # THEN the metrics differ only by the order of sums
+    # THEN the metrics differ only by rounding, because the hosts add in another order
     (expected,), (found,) = alone.metrics["epochs"], first.metrics["epochs"]
     for name in ("train_accuracy", "train_loss", "validation_loss"):
         assert found[name] == pytest.approx(expected[name], rel=0.01)
@@ -93,7 +93,7 @@ def test_processes_of_one_host_divide_its_shards(tmp_path: Path) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={free_port()}"]
 
     # WHEN
-    answer = subprocess.run(
+    result = subprocess.run(
         [*torchrun, str(CONTAINER / "train.py")],
         env=job.environment(**settings) | input_config("ShardedByS3Key"),
         capture_output=True,
@@ -101,9 +101,9 @@ def test_processes_of_one_host_divide_its_shards(tmp_path: Path) -> None:
         timeout=300,
     )
 
-    # THEN only rank 0 logs, and both processes use as many images as the one with fewer has
-    assert answer.returncode == 0, answer.stderr
-    events = read_events(answer.stdout)
+    # THEN only rank 0 logs, and each process uses 20 images, the smaller of the two shares
+    assert result.returncode == 0, result.stderr
+    events = read_events(result.stdout)
     assert names(events) == ["data", "patches_fitted", "epoch", "epoch"]
     assert events[0]["training_images"] == 21
     measured = job.metrics
@@ -111,7 +111,7 @@ def test_processes_of_one_host_divide_its_shards(tmp_path: Path) -> None:
     with job.predictions.open() as stream:
         assert [len(line) for line in csv.reader(stream)] == [4] * 12
 
-    # AND one process, which takes other steps, ignores the checkpoint of two
+    # AND a job with one process, which has other batches, ignores the checkpoint of two processes
     events = job.run(**settings)
     assert names(events) == ["data", "checkpoint_ignored", "patches_fitted", "epoch", "epoch"]
     assert "another number of processes" in events[1]["reason"]
@@ -120,7 +120,7 @@ def test_processes_of_one_host_divide_its_shards(tmp_path: Path) -> None:
 def test_hosts_with_different_shards_divide_the_pretraining_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN one of two hosts with different shards, both of which have all of the channel pretrain
+    # GIVEN one of two hosts, which has its own training shards but the whole channel `pretrain`
     job = draw_job(tmp_path)
     draw_split(job.folder / "pretrain", 40, seed=5)
     pack(job.folder / "pretrain")

@@ -1,4 +1,4 @@
-"""RecordIO shards: equal to single images, compatible with staging, and checked."""
+"""RecordIO shards give the same examples as single images, and damaged shards are rejected."""
 
 import re
 from pathlib import Path
@@ -48,9 +48,9 @@ def test_shards_of_staging_are_read_even_if_an_image_contains_the_magic_number(t
     [
         (record(3, 1, b"image")[:-4], "shard.rec is truncated"),
         (record(3, 1, b"image") + b"\x0a", "shard.rec is truncated"),
-        (b"x" * 64, "shard.rec is not RecordIO of images"),
+        (b"x" * 64, "shard.rec is not a RecordIO file of images"),
         (record(3, 1, b"image", flag=1), "shard.rec is truncated"),
-        (record(3, 1, b"image", flag=3), "shard.rec is not RecordIO of images"),
+        (record(3, 1, b"image", flag=3), "shard.rec is not a RecordIO file of images"),
         (record(3, 1.5, b"image"), "shard.rec, record 3: the label must be one whole number"),
         (record(3, 1, b"image", labels=2), "shard.rec, record 3: the label must be one whole number"),
     ],

@@ -1,4 +1,4 @@
-"""The containers' requirements allow the versions that are tested here."""
+"""The containers' requirements allow the installed versions, with which the tests run."""
 
 import re
 from importlib.metadata import version

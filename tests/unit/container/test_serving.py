@@ -1,4 +1,4 @@
-"""Serving: predictions as in training, and errors with status and reason."""
+"""Serving gives the predictions of the training job, and errors with a status and a reason."""
 
 import base64
 import csv
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from tests.unit.container.jobs import Job, ask_in_process, encoded
+from tests.unit.container.jobs import Job, encoded, predict_in_process
 from training.container.classifier.data import read_channel
 from training.container.classifier.images import MAX_BYTES, decode_image
 from training.container.classifier.serving import MAX_IMAGES, Model, RequestError, model_fn, transform_fn
@@ -31,18 +31,18 @@ def noise() -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def ask(model: Model, body: bytes, content_type: str = "image/png") -> list[float]:
-    answer, kind = transform_fn(model, body, content_type, "application/json")
+def predict(model: Model, body: bytes, content_type: str = "image/png") -> list[float]:
+    response, kind = transform_fn(model, body, content_type, "application/json")
     assert kind == "application/json"
-    probabilities: list[float] = json.loads(answer)
+    probabilities: list[float] = json.loads(response)
     return probabilities
 
 
-def many(*bodies: bytes) -> str:
+def make_batch(*bodies: bytes) -> str:
     return json.dumps({"instances": [{"b64": base64.b64encode(body).decode()} for body in bodies]})
 
 
-def test_served_predictions_equal_the_training_job_s(model: Model, trained: Job) -> None:
+def test_served_predictions_equal_those_of_the_training_job(model: Model, trained: Job) -> None:
     # GIVEN the validation predictions that the job wrote
     with trained.predictions.open() as stream:
         predictions = list(csv.reader(stream))
@@ -50,16 +50,16 @@ def test_served_predictions_equal_the_training_job_s(model: Model, trained: Job)
     # WHEN / THEN
     for name, _, *expected in predictions:
         body = (trained.folder / "validation" / name).read_bytes()
-        assert ask(model, body) == pytest.approx([float(each) for each in expected], abs=1e-3)
+        assert predict(model, body) == pytest.approx([float(each) for each in expected], abs=1e-3)
 
 
-def test_model_archive_serves_itself(trained: Job) -> None:
+def test_model_archive_is_self_contained(trained: Job) -> None:
     # GIVEN
     with trained.predictions.open() as stream:
         name, _, *expected = next(csv.reader(stream))
 
     # WHEN
-    probabilities = ask_in_process(trained.model / "code", trained.folder / "validation" / name)
+    probabilities = predict_in_process(trained.model / "code", trained.folder / "validation" / name)
 
     # THEN
     assert probabilities == pytest.approx([float(each) for each in expected], abs=1e-3)
@@ -78,7 +78,7 @@ def test_model_archive_serves_itself(trained: Job) -> None:
 def test_every_image_format_gets_probabilities(
     model: Model, noise: Image.Image, mode: str, kind: str, content_type: str
 ) -> None:
-    probabilities = ask(model, encoded(noise.convert(mode), kind), content_type)
+    probabilities = predict(model, encoded(noise.convert(mode), kind), content_type)
     assert len(probabilities) == 2
     assert sum(probabilities) == pytest.approx(1, abs=1e-5)
 
@@ -88,11 +88,11 @@ def test_several_images_in_one_request_keep_their_order(model: Model, noise: Ima
     bodies = [encoded(noise), encoded(noise.transpose(Image.Transpose.ROTATE_90), "JPEG"), encoded(noise.convert("L"))]
 
     # WHEN
-    answer, _ = transform_fn(model, many(*bodies), "application/json", "*/*")
+    response, _ = transform_fn(model, make_batch(*bodies), "application/json", "*/*")
 
     # THEN
-    alone = [ask(model, body, "application/x-image") for body in bodies]
-    assert np.allclose(json.loads(answer), alone, atol=1e-5)
+    alone = [predict(model, body, "application/x-image") for body in bodies]
+    assert np.allclose(json.loads(response), alone, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(130, 70), (20, 48), (33, 33)], ids=str)
@@ -111,7 +111,7 @@ def test_other_sizes_are_resized_as_in_training(
 
     # WHEN / THEN
     assert np.array_equal(decode_image(other, ("PNG",), model.size), trained_on)
-    assert ask(model, other) == pytest.approx(ask(model, encoded(Image.fromarray(trained_on))))
+    assert predict(model, other) == pytest.approx(predict(model, encoded(Image.fromarray(trained_on))))
 
 
 def test_16_bit_greyscale_keeps_its_upper_bits() -> None:
@@ -208,7 +208,7 @@ def test_invalid_image_is_a_client_error(
         '{"instances": [{"b64": 3}]}',
         '{"instances": [{"b64": "%"}]}',
         '{"instances": []}',
-        many(*[b""] * (MAX_IMAGES + 1)),
+        make_batch(*[b""] * (MAX_IMAGES + 1)),
         "[" * 100_000,
     ],
     ids=range(11),

@@ -1,4 +1,4 @@
-"""Batches, the learning rate schedule, and the number format of a device."""
+"""Batches, the learning rate schedule, and the use of bfloat16."""
 
 import pytest
 import torch
@@ -15,10 +15,10 @@ def epoch(seed: int, examples: int, used: int, size: int = 4) -> list[int]:
 
 
 def test_host_with_more_examples_uses_all_of_them_over_time() -> None:
-    # GIVEN a host with 11 examples, where another has 5
+    # GIVEN a host with 11 examples, while another host has 5
     epochs = [epoch(seed, 11, 5) for seed in range(20)]
 
-    # THEN its epochs are as long as the other host's, and every example occurs
+    # THEN each epoch uses 5 examples, and every example occurs in some epoch
     assert {len(set(indices)) for indices in epochs} == {5}
     assert {index for indices in epochs for index in indices} == set(range(11))
 

@@ -48,7 +48,7 @@ def make_plan(*resources: dict[str, Any], **variables: Any) -> dict[str, Any]:
 
 
 def figures(plan: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the figures of each line by its text."""
+    """Return the numbers in each line, by the line's text without them."""
     lines: dict[str, list[str]] = {}
     for line in estimate("dev", plan, PriceTable(CONTENT)):
         words = line.split()

@@ -85,7 +85,7 @@ def test_lifetime_ends_with_its_schedule() -> None:
     assert not make_lifetime(None).has_ended()
 
 
-def test_description_says_what_to_run() -> None:
+def test_description_names_the_command() -> None:
     assert "runs until `make down`" in make_lifetime(None).describe()
     assert "make extend" in make_lifetime(in_hours(1)).describe()
     assert "make deploy" in make_lifetime(in_hours(-1)).describe()

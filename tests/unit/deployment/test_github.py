@@ -46,14 +46,14 @@ def test_long_plan_is_truncated_to_githubs_limit(tmp_path: Path) -> None:
     assert "truncated: `make plan ENV=dev` prints all of it" in text
 
 
-def test_report_of_nothing_says_what_to_run(tmp_path: Path) -> None:
+def test_report_without_a_plan_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="make plan ENV=dev"):
         report("dev", tmp_path, PLAN_FILES, COMMENT_LENGTH)
 
 
 @pytest.fixture
 def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A `gh` on the PATH with one open issue; the file to which it writes its arguments and input."""
+    """A fake `gh` on the PATH, with one open issue; return the file that records its arguments and input."""
     program, calls = tmp_path / "gh", tmp_path / "calls"
     program.write_text(
         f"#!{sys.executable}\n"

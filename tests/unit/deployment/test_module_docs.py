@@ -34,7 +34,7 @@ variable "kinds" {
 
 @pytest.fixture
 def module(tmp_path: Path) -> Path:
-    """A module whose README has an introduction only."""
+    """A module whose README has only an introduction."""
     (tmp_path / "variables.tf").write_text(VARIABLES)
     (tmp_path / "outputs.tf").write_text(
         'output "arn" {\n  description = "The ARN."\n  value = aws_thing.this.arn\n}\n'

@@ -11,19 +11,19 @@ from deployment.terraform import Plan, Terraform, TerraformError
 
 
 class FakeProgram:
-    """A program in place of Terraform; it records how each command was started."""
+    """A program that replaces Terraform and records each command."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._record = path.with_name("commands")
-        self.answers("init")
+        self.respond("init")
 
-    def answers(self, command: str, text: str = "", code: int = 0, condition: str = "true") -> None:
+    def respond(self, command: str, text: str = "", code: int = 0, condition: str = "true") -> None:
         """Make a command print `text` and exit with `code`; other commands print nothing and succeed.
 
         Parameters
         ----------
-        condition : a shell command; the answer is given only if it succeeds
+        condition : a shell command; the response is given only if it succeeds
         """
         self._path.write_text(
             "#!/bin/sh\n"
@@ -58,7 +58,7 @@ def make_terraform(tmp_path: Path, environment: str = "local", **variables: str)
 
 def test_plan_counts_its_changes(tmp_path: Path, program: FakeProgram) -> None:
     # GIVEN
-    program.answers("plan", "Plan: 3 to add, 2 to change, 1 to destroy.", code=2)
+    program.respond("plan", "Plan: 3 to add, 2 to change, 1 to destroy.", code=2)
 
     # WHEN
     plan = make_terraform(tmp_path).plan()
@@ -71,7 +71,7 @@ def test_plan_counts_its_changes(tmp_path: Path, program: FakeProgram) -> None:
 
 def test_failed_plan_has_the_error_and_its_log(tmp_path: Path, program: FakeProgram) -> None:
     # GIVEN
-    program.answers("plan", "Error: Invalid value for variable", code=1)
+    program.respond("plan", "Error: Invalid value for variable", code=1)
 
     # WHEN / THEN
     with pytest.raises(TerraformError, match=r"Invalid value for variable \(full output: .*terraform-plan.log\)"):
@@ -96,7 +96,7 @@ def test_two_instances_do_not_affect_each_other(tmp_path: Path, program: FakePro
     remote.backend_file.write_text('bucket = "some-bucket"\n')
     for data_directory in (".terraform/dev", ".terraform"):
         (remote.directory / data_directory).mkdir(exist_ok=True, parents=True)
-    program.answers("output", json.dumps({"name": {"value": "some"}}))
+    program.respond("output", json.dumps({"name": {"value": "some"}}))
 
     # WHEN
     outputs = [terraform.outputs() for terraform in (remote, local, remote)]
@@ -155,7 +155,7 @@ def test_state_stays_local_if_it_cannot_be_moved(tmp_path: Path, program: FakePr
     terraform = make_terraform(tmp_path)
     state = terraform.directory / "terraform.tfstate"
     state.write_text("{}")
-    program.answers("init", "Error: no such bucket", code=1, condition="test -e backend.tf")
+    program.respond("init", "Error: no such bucket", code=1, condition="test -e backend.tf")
 
     # WHEN / THEN
     with pytest.raises(TerraformError, match="no such bucket"):

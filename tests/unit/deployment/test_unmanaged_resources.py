@@ -1,4 +1,4 @@
-"""AWS lists deleted resources by their tag for a while."""
+"""Tagged resources that AWS still lists for a while after their deletion do not count as remaining."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ TOPIC = "arn:aws:sns:us-east-1:123456789012:topic"
 
 
 class FakeTags:
-    """Lists resources by their tag: a list for each request, and the last one from then on."""
+    """The tagging API: returns the given lists one after the other, and repeats the last one."""
 
     def __init__(self, *lists: list[str]) -> None:
         self._lists = list(lists)

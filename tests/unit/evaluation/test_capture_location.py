@@ -33,7 +33,7 @@ class FakeClock:
 
 
 class FakeSageMaker:
-    """A SageMaker client: the configuration that an endpoint serves, and the data capture of each configuration."""
+    """A SageMaker client with one endpoint, and the data capture settings of each endpoint configuration."""
 
     def __init__(self, served: str | None, captures: dict[str, dict[str, Any]]) -> None:
         self._served, self._captures = served, captures
@@ -57,7 +57,7 @@ def find(sagemaker: FakeSageMaker, config: str | None = "cars-2") -> CaptureLoca
     return find_captures("cars", config, "s3://b/data_capture", environment="local", sagemaker=sagemaker)
 
 
-def test_the_location_is_that_of_the_configuration_which_the_endpoint_serves() -> None:
+def test_the_location_comes_from_the_configuration_that_the_endpoint_serves() -> None:
     # GIVEN an endpoint that SageMaker rolled back
     older = {**ALL, "DestinationS3Uri": "s3://b/data_capture/v1"}
     sagemaker = FakeSageMaker("cars-1", {"cars-1": older, "cars-2": ALL})
@@ -88,12 +88,12 @@ def test_captures_are_complete_only_if_all_requests_are_captured(capture: dict[s
 
 
 @pytest.mark.parametrize("capture", [{}, {**ALL, "EnableCapture": False}], ids=["no capture", "disabled"])
-def test_without_data_capture_there_is_no_location(capture: dict[str, Any]) -> None:
+def test_location_is_none_without_data_capture(capture: dict[str, Any]) -> None:
     assert find(FakeSageMaker("cars-2", {"cars-2": capture})) is None
 
 
 @pytest.mark.parametrize("config", [None, "cars-2"], ids=["no configuration", "configuration deleted"])
-def test_without_a_deployed_model_the_command_is_named(config: str | None) -> None:
+def test_error_without_a_deployed_model_names_the_command(config: str | None) -> None:
     with pytest.raises(OperatorError, match="make deploy ENV=local"):
         find(FakeSageMaker(None, {}), config)
 
@@ -117,7 +117,7 @@ def make_bucket(*files: tuple[str, bytes]) -> FakeS3:
     return s3
 
 
-def test_only_records_of_the_model_are_read_and_the_others_counted() -> None:
+def test_records_of_the_model_are_read_and_others_are_counted() -> None:
     # GIVEN an older model with another number of classes
     older = b"\n".join(capture_line(make_png(), [0.9, 0.05, 0.05]) for _ in range(3))
     s3 = make_bucket(("v1", older), ("v2", capture_line(make_png(), [0.9, 0.1])))
@@ -131,7 +131,7 @@ def test_only_records_of_the_model_are_read_and_the_others_counted() -> None:
     assert others == 3
 
 
-def test_without_records_of_the_model_the_command_is_named() -> None:
+def test_error_without_records_of_the_model_names_the_command() -> None:
     s3 = make_bucket(("v1", capture_line(make_png(), [0.9, 0.1])), ("v2", b"malformed"))
     with pytest.raises(
         OperatorError, match=r"v2.*only 1 malformed lines \(1 of other models\): run `make run ENV=local`"
@@ -148,7 +148,7 @@ def test_without_records_of_the_model_the_command_is_named() -> None:
         ),
     ],
 )
-def test_records_that_cannot_be_expected_are_not_waited_for(
+def test_reading_does_not_wait_for_records_that_may_never_arrive(
     location: CaptureLocation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN a run that has just ended, with more predictions than records
@@ -165,7 +165,7 @@ def test_records_that_cannot_be_expected_are_not_waited_for(
     assert len(captures.records()) == 1
 
 
-def test_late_records_are_waited_for() -> None:
+def test_reading_waits_for_late_records() -> None:
     # GIVEN a run with two predictions, a record older than the run, and one new record per read
     run = make_run([make_execution("a", [0.9, 0.1]), make_execution("b", [0.9, 0.1]), make_execution("c", None)])
     captures = make_captures(capture_line(make_png(), [0.9, 0.1], time="2026-03-01T11:59:59Z"))

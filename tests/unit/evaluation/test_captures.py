@@ -24,7 +24,7 @@ IMAGE = make_png()
 
 
 def changed(path: str, **changes: Any) -> bytes:
-    """Return a line with other values at a path; None deletes a key."""
+    """Return a capture line with changed values at a path of its record; None deletes a key."""
     record = json.loads(capture_line(IMAGE, [0.9, 0.1]))
     part = record
     for name in path.split("."):
@@ -67,7 +67,7 @@ def test_responses_can_be_csv(response: dict[str, str]) -> None:
     assert [record.probabilities for record in parse_records(line, classes=2)] == [(0.25, 0.75)]
 
 
-def test_without_captured_requests_a_record_has_no_image() -> None:
+def test_a_record_has_no_image_without_captured_requests() -> None:
     (record,) = parse_records(changed("captureData", endpointInput=None), classes=2)
     assert record.image is None
 
@@ -103,7 +103,7 @@ def test_a_request_with_several_images_becomes_a_record_for_each(request_: dict[
     assert len({record.event_id for record in records}) == 2
 
 
-def test_without_captured_requests_several_predictions_become_records_without_images() -> None:
+def test_several_predictions_become_records_without_images_if_requests_are_not_captured() -> None:
     # GIVEN
     line = json.loads(batch_line("[[0.2, 0.8], [0.9, 0.1]]"))
     del line["captureData"]["endpointInput"]

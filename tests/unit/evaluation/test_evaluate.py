@@ -22,7 +22,7 @@ def make_executions() -> list[Any]:
 
 
 def current(**changes: Any) -> dict[str, Any]:
-    """Return what is deployed and staged, in the form of `check_run_is_current`'s arguments."""
+    """Return the arguments of `check_run_is_current` for the deployed stack and the staged images."""
     stack = make_stack()
     arguments = {
         "endpoint_config": stack.endpoint_config_name,
@@ -64,11 +64,11 @@ def test_the_most_confident_mistakes_come_first() -> None:
     assert evaluation["mistakes"][0]["predicted"] == "bicycle"
 
 
-def test_a_confidence_equal_to_the_threshold_is_covered_as_in_the_filter() -> None:
+def test_a_confidence_equal_to_the_threshold_passes_as_in_the_filter_function() -> None:
     assert evaluate(make_run([make_execution("test/a.png", [0.93, 0.07])]), LABELS)["coverage"] == 1
 
 
-def test_without_images_above_the_threshold_there_is_no_accuracy_of_them(tmp_path: Any) -> None:
+def test_accuracy_above_the_threshold_is_none_if_no_image_passes(tmp_path: Any) -> None:
     # WHEN
     evaluation = evaluate(make_run([make_execution("test/a.png", [0.6, 0.4])]), LABELS)
 
@@ -105,7 +105,7 @@ def make_arguments(*predictions: tuple[float, bool]) -> dict[str, Any]:
     return {"run": make_run(executions), "labels": dict.fromkeys((each["s3_key"] for each in executions), 0)}
 
 
-def test_the_threshold_for_a_precision_comes_with_its_coverage_and_how_to_set_it() -> None:
+def test_the_threshold_for_a_precision_is_reported_with_its_coverage_and_setting() -> None:
     # GIVEN
     arguments = make_arguments((0.97, True), (0.9, True), (0.8, False), (0.7, True))
 
@@ -123,7 +123,7 @@ def test_the_threshold_for_a_precision_comes_with_its_coverage_and_how_to_set_it
     assert "make up ENV=dev" in text
 
 
-def test_for_a_precision_that_no_threshold_reaches_the_best_threshold_is_named() -> None:
+def test_the_best_threshold_is_named_if_none_reaches_the_precision() -> None:
     # GIVEN that the image with the highest confidence is misclassified
     arguments = make_arguments((0.97, False), (0.9, True), (0.8, True), (0.7, False))
 
@@ -139,7 +139,7 @@ def test_for_a_precision_that_no_threshold_reaches_the_best_threshold_is_named()
     assert "tfvars" not in text
 
 
-def test_without_a_wanted_precision_there_is_no_threshold_for_it() -> None:
+def test_no_threshold_is_computed_without_a_wanted_precision() -> None:
     assert evaluate(**make_arguments((0.97, True)))["for_precision"] is None
 
 
@@ -171,7 +171,7 @@ def test_a_run_without_predictions_cannot_be_evaluated() -> None:
         evaluate(make_run([make_execution("test/a.png", None)]), LABELS)
 
 
-def test_a_run_of_what_is_deployed_and_staged_is_current() -> None:
+def test_a_run_of_the_deployed_stack_on_the_staged_images_is_current() -> None:
     check_run_is_current(make_run([]), **current())
 
 
@@ -185,7 +185,7 @@ def test_a_run_of_what_is_deployed_and_staged_is_current() -> None:
         pytest.param({"classes": ("bus", "tank")}, "classes", id="classes"),
     ],
 )
-def test_a_run_of_something_else_is_refused(changes: dict[str, Any], name: str) -> None:
+def test_a_run_of_another_stack_or_on_other_images_is_refused(changes: dict[str, Any], name: str) -> None:
     with pytest.raises(OperatorError, match=f"another {name}: run `make run ENV=local` again"):
         check_run_is_current(make_run([]), **current(**changes))
 

@@ -29,7 +29,7 @@ ENDPOINT, CONFIG = "scones-local-vehicles", "scones-local-vehicles-1"
 
 
 class FakeStates:
-    """A Step Functions client whose executions end immediately with the results in `ends`, by key."""
+    """A Step Functions client; the execution for an S3 key ends immediately with the result `ends[key]`."""
 
     def __init__(self, ends: Mapping[str, Mapping[str, Any]], history: Mapping[str, list[Any]] | None = None) -> None:
         self._ends = ends
@@ -126,7 +126,7 @@ def test_probabilities_below_the_threshold_come_from_the_history() -> None:
         pytest.param({"type": "TaskStateExited", "stateExitedEventDetails": {"output": "[1]"}}, id="not an object"),
     ],
 )
-def test_without_a_response_of_the_endpoint_there_are_no_probabilities(event: dict[str, Any]) -> None:
+def test_probabilities_are_none_without_a_response_of_the_endpoint(event: dict[str, Any]) -> None:
     assert find_in_output("arn", None, "inferences", states=FakeStates({}, {"arn": [event]})) is None
 
 

@@ -89,14 +89,15 @@ def test_a_confusion_matrix_of_any_size_is_drawn(classes: int) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])
-def test_a_contact_sheet_has_a_tile_for_every_image_also_for_invalid_ones(count: int) -> None:
+def test_a_contact_sheet_has_a_tile_for_every_image_even_if_it_is_invalid(count: int) -> None:
     # GIVEN
     images = [Image.new("RGB", (32, 32)) if number % 2 == 0 else None for number in range(count)]
     captions = [f"bicycle {number}" for number in range(count)]
 
     # WHEN
-    png = figures.as_png(partial(figures.contact_sheet, images=images, captions=captions, title="Low confidence"))
+    draw = partial(figures.contact_sheet, images=images, captions=captions, title="Low confidence")
 
     # THEN
-    with Image.open(io.BytesIO(png)) as picture:
+    assert sum(len(axes.images) for axes in draw(LIGHT).axes) == count
+    with Image.open(io.BytesIO(figures.as_png(draw))) as picture:
         assert picture.format == "PNG"

@@ -112,7 +112,7 @@ def test_a_threshold_is_below_one_even_for_a_confidence_of_one(highest: float) -
     assert found < 1
 
 
-def test_bins_have_equal_width_include_their_upper_edge_and_are_not_empty() -> None:
+def test_bins_of_equal_width_include_their_upper_edge_and_empty_bins_are_omitted() -> None:
     # GIVEN confidences at and next to the edges 1/15, 9/15 and 1
     confidence = np.array([0.0, 1 / 15, 0.0667, 0.6, 0.61, 1.0])
 

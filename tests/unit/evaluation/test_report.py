@@ -30,7 +30,7 @@ TRAINING = {
 
 
 class Page(HTMLParser):
-    """The tags of a page, and all addresses that it loads or links to."""
+    """Collect the tags of a page and the addresses that it loads or links to."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ def write_results(directory: Path, **changes: Any) -> Path:
 
 @pytest.fixture
 def plain_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replace the figures, which take most of the time; only one test looks at them."""
+    """Replace the figures, because drawing them is slow and only one test checks them."""
     monkeypatch.setattr(figures, "as_svg", lambda draw, theme: "<svg/>")
 
 
@@ -145,7 +145,7 @@ def test_the_results_of_one_command_are_enough_for_a_page(tmp_path: Path) -> Non
     assert page.count("No results yet") == 3
 
 
-def test_without_results_the_command_is_named(tmp_path: Path) -> None:
+def test_error_without_results_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(StepMissingError, match="make demo ENV="):
         read_results(tmp_path)
 

@@ -1,4 +1,4 @@
-"""Tests of reading the live endpoint."""
+"""Tests of the functions that describe and check the live endpoint."""
 
 # ruff: noqa: N803  boto3's parameter names
 
@@ -62,7 +62,7 @@ def test_other_errors_are_raised(sagemaker: FakeSageMaker) -> None:
         describe_endpoint_config("config-2", sagemaker=sagemaker)
 
 
-def test_deployed_model_is_the_one_of_the_live_configuration() -> None:
+def test_deployed_model_comes_from_the_live_configuration() -> None:
     assert deployed_model_package("vehicles", sagemaker=FakeSageMaker()) == "package-of-model-of-config-2"
 
 

@@ -28,7 +28,7 @@ PREDICTIONS = Predictions(
 
 
 class FakeS3:
-    """A bucket with the output of one job, or without."""
+    """A bucket with the output of one job, or an empty bucket."""
 
     class exceptions:  # noqa: N801
         class NoSuchKey(Exception):  # noqa: N818
@@ -44,7 +44,7 @@ class FakeS3:
         return {"Body": io.BytesIO(self._body), "ContentLength": self._size or len(self._body)}
 
 
-def test_job_output_tells_which_images_are_correct() -> None:
+def test_validation_results_are_read_from_the_job_output() -> None:
     # GIVEN
     s3 = FakeS3(
         make_output(

@@ -22,7 +22,7 @@ MANIFEST = make_manifest()
 
 
 class FakeRegistry:
-    """A model registry that records what it is asked to do."""
+    """A model registry that records registrations and approvals."""
 
     environment = "local"
 
@@ -61,7 +61,7 @@ class FakeGate:
 
 @pytest.fixture
 def request_(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A training request whose checkpoints are deleted once."""
+    """A training request; the fixture checks that its checkpoints are deleted exactly once."""
     deleted: list[Any] = []
     monkeypatch.setattr(promotion, "delete_checkpoints", lambda *arguments, **_: deleted.append(arguments))
     yield SimpleNamespace(

@@ -26,7 +26,7 @@ def make_score(correct: str, validation_set: str = "a") -> Score:
 
 
 def counts(gained: int, lost: int, p_value: str) -> str:
-    """Return how a reason reports the images that only one of the models classified correctly."""
+    """Return the part of a reason that counts the images that only one of the models classified correctly."""
     return f"only the candidate is correct on {gained}, only the model in use on {lost}, p={p_value}"
 
 
@@ -73,7 +73,7 @@ def make_in_use(validation_set: str, **properties: str) -> Version:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Where the gate reads predictions; the candidate's results are `BAD`, those of the model in use `GOOD`."""
+    """Record where the gate gets predictions. The candidate's results are `BAD`, those of the model in use `GOOD`."""
     calls: list[str] = []
 
     def read(url: str, **clients: Any) -> dict[str, bool]:

@@ -1,4 +1,4 @@
-"""Commands print expected errors in one line, or with a traceback to debug them."""
+"""Commands print expected errors in one line, or with a traceback in debug mode."""
 
 import argparse
 import os

@@ -20,7 +20,7 @@ META = {
 
 
 def examples(labels: Sequence[int], filenames: Sequence[str] | None = None) -> dict[bytes, Any]:
-    """Return a member's content; all pixels of an image have its position as value, which identifies it."""
+    """Return a member's content; the value of all pixels of an image is its position, which identifies the image."""
     names = filenames or [f"image_s_{number:06d}.png" for number in range(len(labels))]
     return {
         b"filenames": [name.encode() for name in names],

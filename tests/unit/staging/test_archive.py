@@ -1,4 +1,4 @@
-"""Reading archives: valid ones are read, all others refused with one line."""
+"""Valid archives are read, and all others are refused with an error in one line."""
 
 import gzip
 import io

@@ -1,4 +1,4 @@
-"""Mapping class names to labels, for fine and for coarse classes."""
+"""Class names are mapped to labels, for fine and for coarse classes."""
 
 import pytest
 

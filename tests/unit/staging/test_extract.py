@@ -1,4 +1,4 @@
-"""Extracting: downloads are resumed, retried, verified, and complete or absent."""
+"""Downloads are resumed, retried and verified, and an incomplete file never has the final name."""
 
 import gzip
 import hashlib
@@ -169,7 +169,7 @@ def test_a_file_with_the_known_checksum_needs_no_request(
 
 
 @pytest.mark.parametrize("before", [None, b"something older"], ids=["no file before", "another file before"])
-def test_after_a_wrong_checksum_there_is_no_file(
+def test_a_file_with_a_wrong_checksum_is_deleted(
     site: Callable[..., Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes | None
 ) -> None:
     # GIVEN

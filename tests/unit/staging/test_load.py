@@ -1,4 +1,4 @@
-"""Loading: only changes are uploaded, only own objects deleted, and a manifest exists only if it is true."""
+"""Loading uploads only changes, deletes only objects of staging, and keeps the manifest consistent with the bucket."""
 
 import contextlib
 import json
@@ -34,8 +34,8 @@ def put(s3: FakeS3, dataset: Dataset, *, source: str = "a source") -> Manifest:
     return load(dataset, bucket=BUCKET, source=Source(Path(), source, md5="0" * 32, synthetic=False), s3=s3)
 
 
-def holds(s3: FakeS3, dataset: Dataset) -> bool:
-    """Return whether the bucket holds exactly the bytes of these files where staging writes."""
+def contains(s3: FakeS3, dataset: Dataset) -> bool:
+    """Return whether the bucket's images and lists are exactly the files of a data set."""
     files = dataset.files()
     images = [key for key in s3.list_keys() if key.startswith(("train", "validation", "test"))]
     return images == sorted(files) and all(s3.objects[key]["body"] == path.read_bytes() for key, path in files.items())
@@ -49,7 +49,7 @@ def test_images_and_lists_are_uploaded_before_the_manifest(dataset: Callable[...
     manifest = put(s3, images, source="somewhere")
 
     # THEN
-    assert holds(s3, images)
+    assert contains(s3, images)
     assert [write for write in s3.writes if write.startswith("put")][-1] == "put manifest.json"
     assert manifest == read_manifest(BUCKET, s3=s3)
     assert manifest.to_json() == json.loads(s3.objects["manifest.json"]["body"])
@@ -84,7 +84,7 @@ def test_a_second_run_writes_nothing_and_reports_it(
 
 
 @pytest.mark.parametrize("opaque_etags", [False, True], ids=["md5-etags", "kms-etags"])
-def test_only_what_changed_is_uploaded(dataset: Callable[..., Dataset], opaque_etags: bool) -> None:
+def test_only_changed_objects_are_uploaded(dataset: Callable[..., Dataset], opaque_etags: bool) -> None:
     # GIVEN a bucket in which one image was deleted, and another overwritten with the same number of bytes
     s3, images = FakeS3(opaque_etags=opaque_etags), dataset()
     put(s3, images)
@@ -99,7 +99,7 @@ def test_only_what_changed_is_uploaded(dataset: Callable[..., Dataset], opaque_e
     # THEN
     uploads = {write for write in s3.writes if write.startswith("put") and "manifest" not in write}
     assert uploads == {f"put {deleted}", f"put {overwritten}"}
-    assert holds(s3, images)
+    assert contains(s3, images)
 
 
 def test_another_source_of_the_same_images_changes_only_the_manifest(
@@ -152,7 +152,7 @@ def test_an_interrupted_run_is_completed_by_the_next(dataset: Callable[..., Data
     with contextlib.suppress(InterruptedRunError):  # the largest number of writes is enough for the whole run
         put(s3, dataset())
 
-    # THEN the manifest is true if it exists
+    # THEN the manifest, if it exists, matches the objects
     if "manifest.json" in s3.objects:
         for key, stored in read_manifest(BUCKET, s3=s3).objects.items():
             assert s3.objects[key]["ETag"] == f'"{stored.md5}"'
@@ -165,7 +165,7 @@ def test_an_interrupted_run_is_completed_by_the_next(dataset: Callable[..., Data
     # THEN
     assert set(s3.list_keys()) == {*images.files(), "manifest.json", "train/mine.png"}
     del s3.objects["train/mine.png"]
-    assert holds(s3, images)
+    assert contains(s3, images)
 
 
 def test_outdated_objects_of_an_interrupted_run_are_deleted(
@@ -183,7 +183,7 @@ def test_outdated_objects_of_an_interrupted_run_are_deleted(
     put(s3, images)
 
     # THEN
-    assert holds(s3, images)
+    assert contains(s3, images)
 
 
 @pytest.mark.parametrize("formats", [("images", "recordio"), ("recordio", "images")], ids="-then-".join)
@@ -198,7 +198,7 @@ def test_staging_in_another_format_deletes_the_first_one(tmp_path: Path, formats
         manifest = put(s3, images)
 
         # THEN
-        assert holds(s3, images)
+        assert contains(s3, images)
         assert manifest.format == data_format
         assert manifest.objects.keys() == images.files().keys()
         assert manifest.splits["train"].count == 18

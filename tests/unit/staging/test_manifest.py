@@ -1,4 +1,4 @@
-"""The manifest: strict reading, and what other packages ask it."""
+"""The manifest: validation, labels and fingerprints."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""RecordIO shards: their bytes, reading them back, and damage."""
+"""RecordIO shards: format, reading, and errors for damaged files."""
 
 import struct
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The synthetic sample: the official format, reproducible, and not trivial to classify."""
+"""The synthetic sample has the official format, is reproducible, and is not trivial to classify."""
 
 from pathlib import Path
 

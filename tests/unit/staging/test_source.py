@@ -1,4 +1,4 @@
-"""Resolving SOURCE, and that a data set is never mistaken for another."""
+"""SOURCE is resolved to an archive, with a description that identifies the data set."""
 
 import threading
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tests.unit.staging.fakes import FakeS3, Site, serve
 
 @pytest.fixture(autouse=True)
 def quick_sample(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Replace drawing, which takes seconds; the list of archives that were drawn."""
+    """Replace the slow drawing of samples, and return the list of drawn archives."""
     drawn = []
 
     def draw(path: Path, *, seed: int, classes: tuple[str, ...]) -> Path:
@@ -33,7 +33,7 @@ def quick_sample(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 @pytest.fixture
 def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A local server in place of the official one, with its own archive as the official archive."""
+    """A local server that replaces the official one, and serves a small archive as the official archive."""
     content = write_archive(tmp_path / "made.tar.gz").read_bytes()
     with serve(Site(content)) as site:
         address = site.url.replace("cifar.tar.gz", "cifar-100-python.tar.gz")

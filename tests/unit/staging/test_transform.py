@@ -1,4 +1,4 @@
-"""Transforming an archive: correct labels and splits, reproducible bytes."""
+"""Transforming an archive gives correct labels and splits, and reproducible bytes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,7 +76,7 @@ def test_colours_and_positions_are_kept(tmp_path: Path) -> None:
     assert image[3, 20].tolist() == [20, 3, 7]
 
 
-def test_the_validation_split_is_a_fraction_of_each_classs_training_images(archive: Archive, tmp_path: Path) -> None:
+def test_the_validation_split_is_a_fraction_of_each_class(archive: Archive, tmp_path: Path) -> None:
     # WHEN
     dataset = transform(
         archive,
@@ -271,7 +271,7 @@ def test_images_of_other_classes_can_be_staged_to_pretrain_on(archive: Archive, 
     # WHEN
     dataset = transform(archive, classes=["bicycle", "motorcycle"], directory=tmp_path, other_classes=True)
 
-    # THEN every training image is in one place only, and the other classes are numbered from 0
+    # THEN every training image is in one split only, and the other classes are numbered from 0
     shards = [key for key in dataset.keys if key.startswith("pretrain/")]
     records = [record for key in shards for record in read_shard(tmp_path / key)]
     chosen = len(dataset.splits["train"]) + len(dataset.splits["validation"])

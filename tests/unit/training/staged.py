@@ -1,4 +1,4 @@
-"""A staged bucket, in memory."""
+"""An in-memory bucket with staged data."""
 
 import io
 import json

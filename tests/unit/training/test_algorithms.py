@@ -42,7 +42,7 @@ def test_built_in_algorithm_gets_the_size_of_the_data() -> None:
         ("pretrained", "2", "hyperparameter pretrained must be between 0 and 1"),
     ],
 )
-def test_hyperparameters_of_pytorch_are_checked_by_the_trainer_s_code(name: str, value: str, reason: str) -> None:
+def test_hyperparameters_of_pytorch_are_checked_by_the_container_code(name: str, value: str, reason: str) -> None:
     with pytest.raises(TrainingRequestError, match=re.escape(reason)):
         PYTORCH.complete_hyperparameters({name: value}, DATA)
 

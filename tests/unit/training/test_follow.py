@@ -1,4 +1,4 @@
-"""Following a job: each log line and status once, progress, failures and metrics."""
+"""Following a job reports each log line and status once, and returns its metrics or its failure reason."""
 
 import io
 import json
@@ -16,7 +16,7 @@ class MissingError(Exception):
 
 
 class FakeLogs:
-    """A log stream that grows by one page a call; None is a call before the log group exists."""
+    """A log stream that grows by one page per call; None stands for a call before the log group exists."""
 
     class exceptions:  # noqa: N801 (boto3's name)
         ResourceNotFoundException = MissingError
@@ -39,7 +39,7 @@ class FakeLogs:
 
 
 class FakeSageMaker:
-    """A job that is one status further in each call."""
+    """A training job whose status advances with each call."""
 
     def __init__(self, *statuses: str, **last: str) -> None:
         self._statuses, self._calls, self._last = statuses, 0, last
@@ -178,7 +178,7 @@ COMPLETED: dict[str, Any] = {
 }
 
 
-def test_metrics_of_the_built_in_algorithm_are_sagemaker_s() -> None:
+def test_metrics_of_the_built_in_algorithm_come_from_sagemaker() -> None:
     # GIVEN
     metrics = [{"MetricName": "train:accuracy", "Value": 0.9}, {"MetricName": "validation:accuracy", "Value": 0.8667}]
 
@@ -194,7 +194,7 @@ def test_job_without_output_is_a_failure() -> None:
         read_result(COMPLETED, validation_images=30, s3=FakeS3("none", b""))
 
 
-def test_metrics_come_from_the_job_s_output() -> None:
+def test_metrics_come_from_the_output_of_the_job() -> None:
     # GIVEN
     metrics = {"validation": {"n": 100, "correct": 95}}
     s3 = FakeS3("bucket/models/job/output/output.tar.gz", make_output({"metrics.json": json.dumps(metrics).encode()}))

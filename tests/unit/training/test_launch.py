@@ -1,4 +1,4 @@
-"""A launch: its channels, errors that say what to do, its fingerprint, and its checkpoints."""
+"""Launching a job: input channels, errors with a remedy, jobs with the same fingerprint, and checkpoints."""
 
 from dataclasses import replace
 from typing import Any
@@ -84,7 +84,7 @@ def test_shards_are_divided_among_hosts_if_each_gets_one() -> None:
 
 
 class FakeS3:
-    """The keys of a bucket."""
+    """A bucket with these keys."""
 
     def __init__(self, *keys: str) -> None:
         self.keys = list(keys)
@@ -100,7 +100,7 @@ class FakeS3:
         self.keys = [key for key in self.keys if key not in deleted]
 
 
-def test_only_the_job_s_own_checkpoints_are_deleted() -> None:
+def test_only_checkpoints_of_the_same_training_are_deleted() -> None:
     # GIVEN
     s3 = FakeS3("checkpoints/same/training.pt", "checkpoints/same2/training.pt", "models/a")
 

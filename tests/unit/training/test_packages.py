@@ -1,4 +1,4 @@
-"""Packages for containers without a network are downloaded and uploaded once."""
+"""Packages for containers without network access are downloaded and uploaded once."""
 
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class FakeBucket:
 
 @pytest.fixture
 def _wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package index of these wheels only."""
+    """A package index that contains only the required wheels."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(write_wheels(tmp_path / "index")))
 

@@ -78,7 +78,7 @@ class FakeSageMaker:
         return [{"TrainingJobSummaries": [scored, {}]}, {"TrainingJobSummaries": [scored]}]
 
 
-def test_best_job_knows_number_of_scored_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_best_job_reports_number_of_scored_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     monkeypatch.setattr(tuning, "find_tuning", lambda *_, **__: "search")
     monkeypatch.setattr(tuning, "follow_tuning", lambda *_, **__: ("best", {}))

@@ -13,7 +13,7 @@ from training.tuning import OBJECTIVE, find_tuning, follow_tuning, name_prefix, 
 
 
 class FakeSageMaker:
-    """SageMaker with a tuning job that proceeds with each poll.
+    """SageMaker with a tuning job that advances with each poll.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Empty wheels for pip to find."""
+"""Empty wheels that pip accepts."""
 
 import re
 import zipfile

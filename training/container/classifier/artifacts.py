@@ -57,14 +57,14 @@ def write_model(network: CalibratedNetwork, validation: Split, settings: Setting
 
 
 def copy_serving_code(code: Path) -> None:
-    """Copy the entry point, the modules and the requirements of the inference container."""
+    """Copy the inference container's entry point, modules and requirements to `code`."""
     package = code / PACKAGE.name
     package.mkdir(parents=True, exist_ok=True)
     for name in SERVING_MODULES:
         shutil.copy(PACKAGE / name, package)
     shutil.copy(PACKAGE.parent / "inference.py", code)
     shutil.copy(PACKAGE.parent / "serving-requirements.txt", code / "requirements.txt")
-    if wheels := os.environ.get("SM_CHANNEL_PACKAGES"):  # for an inference container without a network
+    if wheels := os.environ.get("SM_CHANNEL_PACKAGES"):  # for an inference container without network access
         shutil.copytree(Path(wheels) / "serving", code / "packages", dirs_exist_ok=True)
 
 

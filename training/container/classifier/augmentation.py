@@ -24,7 +24,7 @@ class RandomDraws:
     positions : n x 2, position of the crop, or the shift
     scales : n
     colors : n x 3, brightness, contrast and saturation
-    covers : n x 3, area and position of the patch that another image covers
+    covers : n x 3, area and position of the square that `cutmix` replaces
     """
 
     mirrored: Tensor
@@ -39,7 +39,7 @@ class RandomDraws:
 
 
 def draw(count: int, generator: torch.Generator) -> RandomDraws:
-    """Draw for `count` images, the same on every host whose generator is in the same state."""
+    """Return draws for `count` images; generators in the same state give the same draws on every host."""
     return RandomDraws(*(torch.rand(count, *shape, generator=generator) for shape in ((), (2,), (), (3,), (3,))))
 
 
@@ -92,7 +92,7 @@ def jitter_colors(images: Tensor, colors: Tensor) -> Tensor:
 
 
 def cutmix(images: Tensor, targets: Tensor, draws: RandomDraws) -> tuple[Tensor, Tensor]:
-    """Cover a square of each image by the next image's, and mix their targets in proportion to the areas.
+    """Replace a square of each image with that of the previous image, and mix their targets by area.
 
     Source: Yun et al., "CutMix", 2019, https://arxiv.org/abs/1905.04899
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-CANDIDATES = torch.logspace(-3, 1, 801)  # 0.001 to 10; regression scores of many classes need the small ones
+CANDIDATES = torch.logspace(-3, 1, 801)  # 0.001 to 10; regression scores of many classes need small temperatures
 BINS = 15  # of equal width, as in Guo et al.
 
 
@@ -34,7 +34,8 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 def cross_fitted(logits: Tensor, labels: Tensor) -> Tensor:
     """Return probabilities, n x classes, where each half of the examples uses the other half's temperature.
 
-    They estimate the calibration on examples that the temperature was not fitted on.
+    Their calibration error estimates that of new examples, because no example is scaled by a temperature that was
+    fitted on it.
     """
     probabilities = torch.empty_like(logits)
     even = torch.arange(len(labels)) % 2 == 0

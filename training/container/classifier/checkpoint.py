@@ -1,4 +1,4 @@
-"""Checkpoints, from which a job resumes the training of a job that was interrupted."""
+"""Save and load checkpoints, from which a new job resumes an interrupted training."""
 
 import pickle
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ def save(folder: Path, identity: Mapping[str, Any], state: dict[str, Any]) -> No
 
 
 def load(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the checkpoint of the training that `identity` describes, or None without one.
+    """Return the checkpoint of the training that `identity` describes, or None without a usable one.
 
-    A checkpoint is untrusted input, so loading it executes no code. One that cannot be used is ignored and logged.
+    A checkpoint is untrusted input, so loading it executes no code. The log reports a checkpoint that cannot be used.
     """
     path = folder / NAME
     if not path.is_file():

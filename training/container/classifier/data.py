@@ -52,7 +52,7 @@ def read_channel(name: str, *, classes: int, size: int, environment: Mapping[str
     ----------
     classes : number of classes
     size : side in pixels to which images are resized
-    environment : whose SM_CHANNEL_* variables hold the channels' folders
+    environment : environment variables; SM_CHANNEL_<NAME> is the path of a channel
 
     Raises
     ------
@@ -95,19 +95,19 @@ def read_manifest(folder: Path) -> list[tuple[str, int]]:
 
 
 def parse_line(line: str, location: str) -> tuple[str, int]:
-    """Return the file and label of a manifest's line; errors name its location."""
+    """Return the file and label in a line of a manifest; errors name the line's location."""
     parts = line.split("\t")
     if len(parts) != 3 or not parts[1].isdecimal():
         raise InputError(f"{location}: must be an index, a label and a file, separated by tabs (got {line!r})")
     if ".." in Path(parts[2]).parts or Path(parts[2]).is_absolute():
-        raise InputError(f"{location}: {parts[2]} is outside the channel")
+        raise InputError(f"{location}: {parts[2]} is outside the channel: use a path inside it")
     return parts[2], int(parts[1])
 
 
 def _channel_folder(channel: str, environment: Mapping[str, str]) -> Path:
     name = environment.get(f"SM_CHANNEL_{channel.upper()}")
     if not name:
-        raise InputError(f"the job needs the channel {channel}")
+        raise InputError(f"the job needs the channel {channel}: add it to the job's input")
     return Path(name)
 
 

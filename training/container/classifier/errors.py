@@ -1,4 +1,4 @@
-"""The error that the job's owner can fix."""
+"""The error for invalid input of a training job."""
 
 
 class InputError(Exception):

@@ -1,4 +1,4 @@
-"""The training log: one JSON object a line, which holds the name of an event and its fields.
+"""Write the training log: one JSON object per line, with the name of an event and its fields.
 
 `make train` shows these lines, and SageMaker's metric definitions read the fields of the event `epoch`.
 """

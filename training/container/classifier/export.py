@@ -9,12 +9,12 @@ import torch
 from .data import Split
 
 TOLERANCE = 1e-3  # largest allowed difference between the probabilities of ONNX Runtime and PyTorch
-CHECKED = 32  # images that are compared
+CHECKED = 32  # images on which the two are compared
 OPSET = 17
 
 
 class ExportError(Exception):
-    """The exported network predicts other probabilities than the trained one."""
+    """The exported network's probabilities differ from the trained network's."""
 
 
 def export(network: torch.nn.Module, split: Split, path: Path) -> None:
@@ -45,4 +45,7 @@ def export(network: torch.nn.Module, split: Split, path: Path) -> None:
         trained = network(torch.from_numpy(images)).numpy()
     difference = float(np.abs(exported - trained).max())
     if not difference <= TOLERANCE:
-        raise ExportError(f"exported probabilities differ by {difference:g} from the trained network's")
+        raise ExportError(
+            f"the exported probabilities must not differ from the trained network's by more than {TOLERANCE:g} "
+            f"(got {difference:g})"
+        )

@@ -24,12 +24,12 @@ def decode_image(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np
     ----------
     body : content of the file
     formats : allowed formats, by Pillow's names
-    size : side of the result in pixels; other sizes and shapes are resized bicubically
+    size : side of the result in pixels; images of other sizes are resized bicubically
 
     Returns
     -------
     uint8, size x size x 3
-        RGB, rotated by the EXIF orientation. Of 16-bit greyscale the upper 8 bits are kept.
+        RGB, rotated by the EXIF orientation. 16-bit greyscale keeps its upper 8 bits.
 
     Raises
     ------

@@ -26,7 +26,7 @@ from .settings import Settings, parse
 from .trainer import Epoch, Trainer, plan_batches
 
 MAX_PRETRAIN_CLASSES = 100
-HELD_OUT = 20  # one in so many pretraining images measures the accuracy
+HELD_OUT = 20  # every 20th pretraining image is held out to measure the accuracy
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
 def train(settings: Settings, group: ProcessGroup) -> None:
     """Train, calibrate and export the network; resume from a checkpoint of the same training."""
     torch.manual_seed(settings.seed)
-    # The same seed must give the same model, and cuDNN's fastest algorithms sum in any order.
+    # The same seed must give the same model, but cuDNN's fastest algorithms add in varying order.
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     examples, validation = (
         read_channel(name, classes=len(settings.classes), size=settings.image_size) for name in ("train", "validation")
@@ -89,9 +89,10 @@ def train(settings: Settings, group: ProcessGroup) -> None:
 
 
 def prepare(network: ScratchNetwork, examples: Split, settings: Settings, group: ProcessGroup) -> None:
-    """Pretrain the residual network if asked for, and fit the patch classifier; no checkpoint covers this.
+    """Pretrain the residual network if `pretrain_epochs` is set, and fit the patch classifier.
 
-    Only rank 0 fits the patch classifier, on its own examples. The Trainer copies it to the other processes.
+    No checkpoint covers this step. Only rank 0 fits the patch classifier, on its own examples. The Trainer
+    copies it to the other processes.
     """
     if settings.pretrain_epochs:
         pretrain(network.residual, settings, group)
@@ -121,7 +122,7 @@ def pretrain(network: ResNet9, settings: Settings, group: ProcessGroup) -> None:
         )
 
     pretraining = replace(settings, epochs=settings.pretrain_epochs)
-    unsharded = replace(group, sharded=False)  # every host has all of this channel
+    unsharded = replace(group, sharded=False)  # every host has the whole channel
     trainer = Trainer(network.to(group.device), examples.select(~held_out), pretraining, unsharded)
     trainer.run(examples.select(held_out), report, lambda state: None)
     network.head = head

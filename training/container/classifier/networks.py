@@ -1,4 +1,4 @@
-"""The networks. Each contains its preprocessing, so that training, export and serving run the same graph on pixels."""
+"""The networks. Each contains its preprocessing, so that training, export and serving use the same graph."""
 
 import torch
 from torch import Tensor, nn
@@ -101,9 +101,8 @@ class ResNet9(nn.Module):
 class ScratchNetwork(nn.Module):
     """A residual network and a patch classifier, both trained from scratch, whose mistakes differ.
 
-    The prediction is the sum of both logits. In training only the residual network's logits count: the patch
-    classifier hardly misclassifies an image that its patches come from, so it would hide the residual network's
-    mistakes.
+    The prediction is the sum of both logits. Training uses only the residual network's logits: the patch classifier
+    rarely misclassifies a training image, so its logits would hide the residual network's mistakes.
     """
 
     def __init__(self, classes: int) -> None:
@@ -164,5 +163,5 @@ Network = PretrainedNetwork | ScratchNetwork | ResNet9
 
 
 def make_network(*, classes: int, pretrained: bool) -> PretrainedNetwork | ScratchNetwork:
-    """Return a new network, pretrained on ImageNet or not."""
+    """Return a network that is pretrained on ImageNet, or an untrained one."""
     return PretrainedNetwork(classes) if pretrained else ScratchNetwork(classes)

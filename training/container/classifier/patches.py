@@ -24,14 +24,14 @@ PATCHES = 200  # of each size, plus their mirror images
 GRID = 4  # cells along each side, over which similarities are averaged
 COMPONENTS = 48  # principal components of a patch that are kept; the others hardly vary
 COMPONENT_NOISE = 0.01  # added to each component's variance
-NORM_FLOOR = 0.1  # added to a patch's norm, so that a flat patch resembles none
+NORM_FLOOR = 0.1  # added to a patch's norm, so that a flat patch has a low similarity to all patches
 THRESHOLD = 0.25  # cosine similarity below which a patch counts as dissimilar
 SAMPLED = 10_000  # patches from which the principal components are computed
 MAX_EXAMPLES = 4096  # for the ridge regression, which solves a system of as many equations
 PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # relative to the examples' mean square
-BATCH = 8  # images at once; the features of more exceed a processor's cache
+BATCH = 8  # images at once; the features of more images exceed a processor's cache
 CONTRAST_FLOOR = 0.05  # added to a patch's contrast, so that noise in a flat patch is not amplified
-SPREAD_FLOOR = 0.01  # share of the mean standard deviation that is added to each feature's
+SPREAD_FLOOR = 0.01  # share of the mean standard deviation, added to that of each feature
 EPSILON = 1e-6  # avoids division by zero for images without contrast
 
 
@@ -46,7 +46,7 @@ class PatchSimilarity(nn.Module):
     def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size
-        components = min(COMPONENTS, 3 * size**2 - 1)  # one less, as the mean brightness is removed
+        components = min(COMPONENTS, 3 * size**2 - 1)  # removing the mean brightness removes one dimension
         self.whitening = constant(components, 3, size, size)
         self.patches = constant(2 * PATCHES, components, 1, 1)
 
@@ -65,7 +65,7 @@ class PatchSimilarity(nn.Module):
         return functional.avg_pool2d(functional.relu(similarity - THRESHOLD), positions - (GRID - 1) * stride, stride)
 
     def sample_patches(self, images: Tensor, generator: torch.Generator) -> None:
-        """Set the patches and their whitening from images n x 3 x SIDE x SIDE."""
+        """Sample the patches from images n x 3 x SIDE x SIDE, and compute the whitening."""
         last = SIDE - self.size + 1
         limits = (len(images), last, last)
         index, top, left = (torch.randint(limit, (SAMPLED,), generator=generator) for limit in limits)
@@ -142,7 +142,7 @@ def preprocess(images: Tensor) -> Tensor:
 
 
 def ridge(products: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Solve the ridge regression with the penalty of the smallest leave-one-out error.
+    """Solve the ridge regression with the penalty that has the smallest leave-one-out error.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The processes that train one model together: one a host, or one a GPU, started by torchrun."""
+"""The processes that train one model together: one per host, or one per GPU if torchrun starts them."""
 
 import json
 import os
@@ -14,13 +14,13 @@ from .events import log_event
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """All processes of the job, seen from this one.
+    """The processes of the job, and the place of this process among them.
 
     Attributes
     ----------
     rank, size : this process's rank, and the number of processes
-    device : of this process
-    sharded : whether each host has its own shards of the training data; otherwise each has all of it
+    device : this process's device
+    sharded : whether each host has only some shards of the training data; otherwise each host has all data
     local_rank, local_size : this process's rank on its host, and the number of processes there
     """
 
@@ -55,7 +55,7 @@ class ProcessGroup:
 
 
 def join_processes(environment: Mapping[str, str] = os.environ) -> ProcessGroup:
-    """Connect to the processes that torchrun's variables describe; without them this process is the only one."""
+    """Join the processes that torchrun's environment variables describe; without them, return a group of one."""
     rank, local_rank = (int(environment.get(name, "0")) for name in ("RANK", "LOCAL_RANK"))
     size, local_size = (int(environment.get(name, "1")) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     cuda = torch.cuda.is_available()

@@ -24,7 +24,7 @@ def read_records(path: Path) -> Iterator[tuple[int, int, bytes]]:
     Raises
     ------
     InputError
-        The file is truncated, or is not RecordIO of images with one label each.
+        The file is truncated, or does not contain RecordIO images with one label each.
     """
     with path.open("rb") as stream:
         while frame := stream.read(FRAME.size):
@@ -34,7 +34,7 @@ def read_records(path: Path) -> Iterator[tuple[int, int, bytes]]:
 def _read_record(frame: bytes, stream: BinaryIO, name: str) -> tuple[int, int, bytes]:
     content = _read_content(frame, stream, name)
     if len(content) < HEADER.size:
-        raise InputError(f"{name} is not RecordIO of images")
+        raise InputError(f"{name} is not a RecordIO file of images")
     extra_labels, label, record_id, _ = HEADER.unpack_from(content)
     if extra_labels or label != int(label):
         raise InputError(f"{name}, record {record_id}: the label must be one whole number")
@@ -42,7 +42,7 @@ def _read_record(frame: bytes, stream: BinaryIO, name: str) -> tuple[int, int, b
 
 
 def _read_content(frame: bytes, stream: BinaryIO, name: str) -> bytes:
-    """Return a record's content; a writer splits it at each magic number inside it and drops that number."""
+    """Return a record's content. The writer splits it at each magic number inside it, and omits that number."""
     parts: list[bytes] = []
     while True:
         if len(frame) < FRAME.size:
@@ -50,7 +50,7 @@ def _read_content(frame: bytes, stream: BinaryIO, name: str) -> bytes:
         magic, word = FRAME.unpack(frame)
         flag, length = word >> LENGTH_BITS, word & ((1 << LENGTH_BITS) - 1)
         if magic != MAGIC or flag not in ((MIDDLE, LAST) if parts else (WHOLE, FIRST)):
-            raise InputError(f"{name} is not RecordIO of images")
+            raise InputError(f"{name} is not a RecordIO file of images")
         parts.append(stream.read(length))
         stream.read(-length % 4)
         if len(parts[-1]) < length:

@@ -18,8 +18,8 @@ def resize(images: Tensor, side: int) -> Tensor:
 def interpolation_matrix(before: int, after: int) -> Tensor:
     """Return the matrix, after x before, that resizes a line of pixels.
 
-    Resizing is linear, so resizing the identity gives its matrix. ONNX Runtime multiplies matrices a hundred times
-    faster than it resizes. Downscaling is antialiased.
+    Resizing is linear, so resizing an identity matrix gives the matrix of the operation. ONNX Runtime multiplies
+    matrices a hundred times faster than it resizes. Downscaling is antialiased.
     """
     identity = torch.eye(before)[None, None]
     resized = functional.interpolate(

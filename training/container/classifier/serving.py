@@ -1,7 +1,7 @@
 """Serve a model: the functions `model_fn` and `transform_fn` of AWS's PyTorch inference image.
 
-A request is either one image, answered with a JSON list of each class's probability, or a JSON body
-`{"instances": [{"b64": "..."}, ...]}` of PNG or JPEG images in base64, answered with a list of such lists.
+A request contains either one image or a JSON body `{"instances": [{"b64": "..."}, ...]}` of PNG or JPEG images in
+base64. The response is a JSON list with each class's probability, or a list of such lists for a JSON body.
 """
 
 import base64
@@ -31,7 +31,7 @@ BODY_FORMAT = 'the body must be {"instances": [{"b64": "<an image in base64>"}, 
 
 
 class RequestError(GenericInferenceToolkitError):  # type: ignore[misc]
-    """The request is invalid. AWS's toolkit answers any other exception with status 500."""
+    """The request is invalid. For any other exception, AWS's toolkit responds with status 500."""
 
     def __init__(self, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(int(status), message)
@@ -50,11 +50,11 @@ class Model:
 
 
 def model_fn(model_dir: str) -> Model:
-    """Load `model.onnx`, which `model.json` describes."""
+    """Load `model.onnx`, with the image size from `model.json`."""
     folder = Path(model_dir)
     description = json.loads((folder / "model.json").read_text())
     options = onnxruntime.SessionOptions()
-    # One thread a request: requests run in parallel, and spinning threads of one would starve the others.
+    # One thread per request: requests run in parallel, and the spinning threads of one would slow down the others.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -65,7 +65,7 @@ def model_fn(model_dir: str) -> Model:
 def transform_fn(
     model: Model, body: bytes | str, content_type: str, accept: str, context: Any = None
 ) -> tuple[str, str]:
-    """Answer a request, with the model's version in a header if the environment variable MODEL_VERSION is set.
+    """Return the response to a request, and set a header to the environment variable MODEL_VERSION if it exists.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def parse_instances(body: bytes | str) -> list[bytes]:
 
 
 def decode(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np.uint8]:
-    """Decode an image; an invalid one is the client's error."""
+    """Decode an image; raise RequestError if it is invalid."""
     try:
         return decode_image(body, formats, size)
     except ImageError as error:

@@ -26,7 +26,7 @@ class Settings:
     ----------
     classes : names, in the order of their labels
     pretrained : 1 fine-tunes a network that is pretrained on ImageNet, 0 trains one from scratch
-    pretrain_epochs : epochs on the `pretrain` channel's classes, before a network from scratch sees its own
+    pretrain_epochs : epochs on the classes of the channel `pretrain`, before training from scratch on `classes`
     epochs, batch_size, learning_rate, weight_decay : of the optimizer
     image_size : side in pixels to which images are resized, in training and in serving
     seed : of all random numbers
@@ -43,7 +43,7 @@ class Settings:
     seed: int = 0
 
 
-# By the value of `pretrained`; chosen by cross-validation on training images, which benchmarks/ repeats
+# By the value of `pretrained`. Chosen by cross-validation on training images: `python -m benchmarks --folds K ARCHIVE`
 DEFAULTS: dict[int, dict[str, float]] = {
     1: {"epochs": 12, "batch_size": 32, "learning_rate": 5e-4, "weight_decay": 1e-2},
     0: {"epochs": 80, "batch_size": 64, "learning_rate": 0.05, "weight_decay": 1e-3},
@@ -51,7 +51,7 @@ DEFAULTS: dict[int, dict[str, float]] = {
 
 
 def parse(hyperparameters: Mapping[str, Any]) -> Settings:
-    """Return the settings of a job's hyperparameters, completed by the defaults.
+    """Return the settings of a job: its hyperparameters, and defaults for the others.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def parse(hyperparameters: Mapping[str, Any]) -> Settings:
 
 
 def parse_number(name: str, value: Any, kind: Any) -> float:
-    """Return a hyperparameter's number, checked against its range."""
+    """Return a hyperparameter's value as a number, or raise InputError if it is out of range."""
     low, high = RANGES[name]
     try:
         number = int(value) if kind is int else float(value)

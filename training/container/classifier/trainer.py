@@ -1,4 +1,4 @@
-"""Train a network. A training ends after its epochs, never by the clock."""
+"""Train a network for a fixed number of epochs."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +20,8 @@ from .settings import Settings
 
 WARM_UP = 0.2  # share of the steps in which the learning rate rises
 LABEL_SMOOTHING = 0.1
-SEED_STRIDE = 10_007  # between seeds, so that seed and epoch give distinct generators: more than the largest `epochs`
-CLOSE_EPOCHS, CLOSE_SIDE = 0.7, 0.75  # the first share of the epochs crops images to this share of their side
+SEED_STRIDE = 10_007  # exceeds the largest `epochs`, so that each seed and epoch has a different generator
+CLOSE_EPOCHS, CLOSE_SIDE = 0.7, 0.75  # the first 70 % of the epochs crop images to 75 % of their side
 HEAD_RATE = 10  # learning rate of a new head, relative to a pretrained body
 
 
@@ -43,9 +43,9 @@ class BatchPlan:
 
     Attributes
     ----------
-    examples : in an epoch
-    size : of a batch
-    smallest : allowed size of a batch; batch normalization needs two examples a process
+    examples : number per epoch
+    size : number of examples in a batch
+    smallest : smallest allowed size of a batch; batch normalization needs two examples per process
     """
 
     examples: int
@@ -65,7 +65,7 @@ class Trainer:
     Raises
     ------
     InputError
-        The processes are too many for the examples.
+        There are too few examples for the number of processes.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Trainer:
         Parameters
         ----------
         report : called with each epoch's metrics
-        save : called with the state after each epoch, which `resume` accepts
+        save : called after each epoch with the state that `resume` restores
         """
         started = time.perf_counter()
         trained_part, constant_logits = split_trained(self.network, validation)
@@ -136,7 +136,7 @@ class Trainer:
         }
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Restore a state."""
+        """Restore a state that `state` returned."""
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])
@@ -145,7 +145,7 @@ class Trainer:
 
     def _train_epoch(self, number: int) -> tuple[float, float]:
         """Train one epoch and return the accuracy and loss on the augmented images."""
-        # The generator depends on the epoch alone, so that a resumed training draws the same numbers.
+        # The generator depends only on the seed and the epoch, so that a resumed training draws the same numbers.
         generator = torch.Generator().manual_seed(SEED_STRIDE * self._settings.seed + number)
         self._module.train()
         totals = torch.zeros(3, dtype=torch.float64, device=self._group.device)  # examples, correct, loss
@@ -159,8 +159,8 @@ class Trainer:
     def _step(self, batch: Tensor, draws: RandomDraws) -> Tensor:
         """Train on a batch and return the number of examples, of correct predictions, and the summed loss.
 
-        Without shards, all processes draw the same batch and each takes its part, so that one host and several train
-        on the same batches.
+        Without shards, all processes draw the same batch and each takes its part, so that the batches do not depend on
+        the number of hosts.
         """
         group = self._group
         part = slice(None) if group.sharded else slice(group.rank, None, group.size)
@@ -191,9 +191,10 @@ class Trainer:
 
 
 def supports_bfloat16(device: torch.device) -> bool:
-    """Return whether a device computes in bfloat16; GPUs before compute capability 8 (V100, T4) only emulate it.
+    """Return whether training on a device should use bfloat16.
 
-    On a CPU it is off: the gradients of convolutions take two to ten times as long.
+    GPUs before compute capability 8 (V100, T4) only emulate it. On a CPU, the gradients of convolutions take two to ten
+    times as long in bfloat16.
     """
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
@@ -219,7 +220,7 @@ def make_optimizer(network: Network, settings: Settings) -> torch.optim.Optimize
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
-    """Return a one-cycle schedule with at least one rising step, by whose number OneCycleLR divides."""
+    """Return a one-cycle schedule with at least one rising step; without one, OneCycleLR divides by zero."""
     rates = [group["lr"] for group in optimizer.param_groups]
     return torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=rates, total_steps=steps + 1, pct_start=max(WARM_UP, 2 / (steps + 1)), cycle_momentum=False
@@ -229,8 +230,8 @@ def make_schedule(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.l
 def shuffled_batches(examples: int, plan: BatchPlan, generator: torch.Generator) -> Iterator[Tensor]:
     """Yield the indices of each batch of an epoch.
 
-    A host with more examples than the plan uses others in each epoch. A last batch that is too small is merged into
-    the one before.
+    A host with more examples than `plan.examples` uses a different selection in each epoch. A last batch that is too
+    small is merged into the previous one.
     """
     chosen = torch.randperm(examples, generator=generator)[: plan.examples]
     batches = list(chosen.split(plan.size))  # type: ignore[no-untyped-call]
@@ -240,12 +241,12 @@ def shuffled_batches(examples: int, plan: BatchPlan, generator: torch.Generator)
 
 
 def plan_batches(examples: int, settings: Settings, group: ProcessGroup) -> BatchPlan:
-    """Plan the batches of a process that has so many examples. All processes must call this together.
+    """Plan the batches of a process with `examples` training examples. All processes must call this together.
 
     Raises
     ------
     InputError
-        The processes are too many for the examples.
+        There are too few examples for the number of processes.
     """
     count = _fewest(examples, group)
     size = settings.batch_size // group.size if group.sharded else settings.batch_size
@@ -253,13 +254,13 @@ def plan_batches(examples: int, settings: Settings, group: ProcessGroup) -> Batc
     if min(size, count) < smallest:
         raise InputError(
             f"{count} training images in batches of {settings.batch_size} are too few for {group.size} processes: "
-            "each process needs at least 2 images a batch"
+            "each process needs at least 2 images per batch"
         )
     return BatchPlan(count, size, smallest)
 
 
 def _fewest(examples: int, group: ProcessGroup) -> int:
-    """Return the examples of the process with the fewest, since all must take the same number of steps."""
+    """Return the smallest number of examples of a process, since all must take the same number of steps."""
     if not group.sharded:
         return examples
     count = torch.tensor(examples, device=group.device)
@@ -284,7 +285,7 @@ def predict(network: nn.Module, split: Split, batch: int = 128) -> Tensor:
 
 
 def split_trained(network: Network, split: Split) -> tuple[nn.Module, Tensor]:
-    """Return the part of a network that epochs change, and the constant logits that the rest adds for a split."""
+    """Return the part of a network that is trained, and the constant logits that the rest adds for a split."""
     if isinstance(network, ScratchNetwork):
         return network.residual, predict(network.patches, split, BATCH)
     return network, torch.zeros(())

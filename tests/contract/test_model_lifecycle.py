@@ -21,7 +21,7 @@ from training.follow import TrainingJob
 
 @pytest.fixture
 def stack(sagemaker: SageMaker, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A stack with an empty model package group, whose account is selected."""
+    """A stack with an empty model package group, with its account selected."""
     sagemaker.emulator.select(monkeypatch)
     group = unique("group")
     sagemaker.client.create_model_package_group(ModelPackageGroupName=group)
@@ -70,7 +70,7 @@ def test_models_are_approved_rejected_and_rolled_back(sagemaker: SageMaker, stac
     approve(command(stack, "1"))
     assert registry.arn_in_use() == first
 
-    # WHEN / THEN the version that was in use before is used again, even if its number is higher, and none before it
+    # WHEN / THEN a rollback selects the version that was in use before, whatever its number; a second rollback fails
     rollback(command(stack))
     assert registry.arn_in_use() == third
     with pytest.raises(OperatorError, match="was in use before"):
@@ -110,7 +110,7 @@ def test_the_uri_of_a_manifest_is_stored_completely_or_refused(sagemaker: SageMa
     (version,) = command(stack).model_registry.versions()
     assert version.properties["manifest"] == f"{output}/manifest.json"
 
-    # WHEN / THEN a longer URI than any job has is refused
+    # WHEN / THEN a URI that is longer than that of any job is refused
     with pytest.raises(ClientError, match="customerMetadataProperties"):
         register_model(sagemaker, stack, f"s3://{bucket}/{'x' * 200}/model.tar.gz")
 
