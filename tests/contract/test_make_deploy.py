@@ -85,7 +85,7 @@ def test_a_serverless_endpoint_is_created_and_updated(local: Deployment, monkeyp
         assert invoke(local.account, local.stack.endpoint_name) == response
     (variant,) = describe_endpoint(local)["ProductionVariants"]
     assert variant["CurrentServerlessConfig"]["MemorySizeInMB"] == 2048
-    assert "captures nothing" in local.run("monitor").stdout
+    assert "captures no data" in local.run("monitor").stdout
     assert local.terraform.plan().empty
 
 
