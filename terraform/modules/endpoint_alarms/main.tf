@@ -1,6 +1,6 @@
-# These alarms roll a deployment back, and notify at any other time too. They ignore 4xx errors, because a caller who sends
-# an invalid image must not stop a deployment. InvocationModelErrors includes 4xx errors, so they are subtracted:
-# https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+# During a deployment, SageMaker rolls back if one of these alarms fires. They always notify the topic. They ignore 4xx
+# errors, because a caller who sends an invalid image must not stop a deployment. InvocationModelErrors includes 4xx
+# errors, so they are subtracted: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 locals {
   alarms = {
     "5xx" = {
