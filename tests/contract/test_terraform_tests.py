@@ -34,8 +34,8 @@ def environment(project: Path) -> Iterator[Mapping[str, str]]:
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("AWS_") and name != "TF_WORKSPACE"
     }
-    with running_provider(project / "terraform", inherited) as variable:
-        yield {**inherited, **variable}
+    with running_provider(project / "terraform") as variables:
+        yield {**inherited, **variables}
 
 
 @pytest.mark.parametrize("path", [path for path in TESTS if path.parent != ACCOUNT_TESTS], ids=str)
