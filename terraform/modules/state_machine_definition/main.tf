@@ -6,8 +6,9 @@ locals {
   lambda_errors = ["ServiceException", "AWSLambdaException", "SdkClientException", "TooManyRequestsException"]
   lambda_retry  = [merge(local.backoff, { ErrorEquals = [for name in local.lambda_errors : "Lambda.${name}"] })]
 
-  # The only retries of InvokeEndpoint, because the function makes a single attempt, without boto3's retries. The attempts spread over about a
-  # minute: while a canary fails, some of them reach the old model, which still serves a part of the traffic.
+  # The only retries of InvokeEndpoint, because the function makes a single attempt, without boto3's retries. The attempts
+  # spread over about a minute: while a canary fails, some of them reach the old model, which still serves a part of the
+  # traffic.
   endpoint_retry = [merge(local.backoff, { ErrorEquals = ["EndpointUnavailableError"], MaxAttempts = 6 })]
 
   # Seconds. A lost response must not stall an execution: https://docs.aws.amazon.com/step-functions/latest/dg/sfn-stuck-execution.html
