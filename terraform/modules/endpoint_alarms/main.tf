@@ -1,6 +1,6 @@
-# During a deployment, SageMaker rolls back if one of these alarms fires. They always notify the topic. They ignore 4xx
-# errors, because a caller who sends an invalid image must not stop a deployment. InvocationModelErrors includes 4xx
-# errors, so they are subtracted: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+# SageMaker rolls a deployment back if one of these alarms goes into ALARM. Without a deployment, the alarms only publish to the
+# SNS topic. They ignore 4xx errors, because a caller who sends an invalid image must not stop a deployment. The metric
+# InvocationModelErrors includes 4xx errors, so `model-errors` subtracts them: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 locals {
   alarms = {
     "5xx" = {
