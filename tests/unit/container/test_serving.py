@@ -73,6 +73,8 @@ def test_model_archive_is_self_contained(trained: Job) -> None:
         ("P", "PNG", "application/x-image"),
         ("L", "JPEG", "image/jpeg"),
         ("CMYK", "JPEG", "application/x-image"),
+        ("1", "PNG", "image/png"),
+        ("LA", "PNG", "image/png"),
     ],
 )
 def test_every_image_format_gets_probabilities(
@@ -139,6 +141,16 @@ def test_exif_orientation_is_applied(kind: str) -> None:
 
     # THEN
     assert np.allclose(found, decode_image(encoded(upright), ("PNG",), 32), atol=4)
+
+
+def test_bytes_after_the_image_and_damaged_exif_data_are_ignored(noise: Image.Image) -> None:
+    # GIVEN a JPEG, the same with bytes after its end as cameras write them, and the same with damaged EXIF data
+    plain, damaged = encoded(noise, "JPEG"), io.BytesIO()
+    noise.save(damaged, "JPEG", exif=b"Exif\0\0damaged")
+
+    # WHEN / THEN
+    for other in (plain + b"MAKERNOTE", plain + plain, damaged.getvalue()):
+        assert np.array_equal(decode_image(other, ("JPEG",), 32), decode_image(plain, ("JPEG",), 32))
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
