@@ -15,7 +15,7 @@ from PIL import ExifTags, Image
 from tests.unit.container.jobs import Job, encoded, predict_in_process
 from training.container.classifier.data import read_channel
 from training.container.classifier.images import MAX_BYTES, decode_image
-from training.container.classifier.serving import MAX_IMAGES, Model, RequestError, model_fn, transform_fn
+from training.container.classifier.serving import MAX_IMAGES, Model, RequestError, accepts_json, model_fn, transform_fn
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +229,30 @@ def test_body_without_a_list_of_images_is_a_client_error(model: Model, body: str
     with pytest.raises(RequestError, match="the body must be") as caught:
         transform_fn(model, body, "application/json", "application/json")
     assert caught.value.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("accept", "accepts"),
+    [
+        ("application/json", True),
+        ("text/csv, application/json", True),
+        ("text/csv;q=0.9,application/json;q=0.1", True),
+        ("Application/JSON; charset=utf-8 ; Q=0.5", True),
+        ("text/html, */*;q=0.1", True),
+        ("text/csv, application/*", True),
+        ("", True),
+        (" , ", True),
+        ("application/json;q=0.001", True),
+        ("text/csv", False),
+        ("text/csv, image/*", False),
+        ("application/json;q=0", False),
+        ("*/*, application/json;q=0.000", False),
+        ("application/*;q=0, */*", False),
+        ("application/jsonlines", False),
+    ],
+)
+def test_accept_header_is_a_list_of_weighted_media_ranges(accept: str, accepts: bool) -> None:
+    assert accepts_json(accept) == accepts
 
 
 def test_unsupported_media_type_is_status_415(model: Model, noise: Image.Image) -> None:
