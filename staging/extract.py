@@ -50,7 +50,7 @@ def local_archive(address: str) -> Path | None:
         raise StagingError(f"unsupported URL {address}: use http, https or file, or a path")
     path = Path(url2pathname(parts.path) if parts.scheme == "file" else address).expanduser()
     if not path.is_file():
-        raise StagingError(f"{path} is not a file: name an archive in CIFAR-100's format")
+        raise StagingError(f"{path} is not a file: give the path of an archive in CIFAR-100's format")
     require_gzip(path, name=str(path))
     return path
 
@@ -58,8 +58,8 @@ def local_archive(address: str) -> Path | None:
 def fetch(url: str, target: Path) -> Path:
     """Download an archive and return `target`.
 
-    An interrupted download is resumed, transient errors are retried, and the official archive's checksum is
-    compared.
+    An interrupted download is resumed, transient errors are retried, and the official archive's MD5 checksum is
+    verified.
 
     Raises
     ------

@@ -36,7 +36,7 @@ variable "classes" {
 }
 
 variable "threshold" {
-  description = "Minimum confidence, the highest class probability of an image. Executions below it fail."
+  description = "Minimum confidence (the highest class probability of an image). Executions with a lower confidence fail."
   type        = number
   default     = 0.93
 
@@ -241,7 +241,7 @@ variable "endpoint_hours" {
 }
 
 variable "idle_hours" {
-  description = "Hours without a request after which the idle alarm goes into ALARM."
+  description = "Hours without a request to running instances after which the idle alarm goes into ALARM."
   type        = number
   default     = 3
 
@@ -253,7 +253,7 @@ variable "idle_hours" {
 }
 
 variable "budget_usd" {
-  description = "Monthly budget of the environment in US dollars, with notifications at 80 and 100 percent."
+  description = "Monthly budget of the environment in US dollars, with notifications at 80 and 100 percent of actual costs and at 100 percent of forecasted costs."
   type        = number
   default     = 50
 
@@ -314,7 +314,7 @@ variable "permissions_boundary" {
 }
 
 variable "key_users" {
-  description = "ARNs of the users and roles, besides the environment's own roles, that may read and write data with the environment's KMS key; names may contain `*`. null allows every principal of the account whose IAM policies permit it."
+  description = "ARNs of the users and roles, besides the environment's own roles and its deployment role, that may read and write data with the environment's KMS key; names may contain `*`. null allows every principal of the account whose IAM policies permit it."
   type        = list(string)
   default     = null
 

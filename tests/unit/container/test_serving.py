@@ -14,7 +14,7 @@ from PIL import ExifTags, Image
 
 from tests.unit.container.jobs import Job, encoded, predict_in_process
 from training.container.classifier.data import read_channel
-from training.container.classifier.images import MAX_BYTES, decode_image
+from training.container.classifier.images import MAX_BYTES, ImageError, decode_image
 from training.container.classifier.serving import MAX_IMAGES, Model, RequestError, accepts_json, model_fn, transform_fn
 
 
@@ -151,6 +151,17 @@ def test_bytes_after_the_image_and_damaged_exif_data_are_ignored(noise: Image.Im
     # WHEN / THEN
     for other in (plain + b"MAKERNOTE", plain + plain, damaged.getvalue()):
         assert np.array_equal(decode_image(other, ("JPEG",), 32), decode_image(plain, ("JPEG",), 32))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_truncated_image_is_rejected(noise: Image.Image, kind: str) -> None:
+    # GIVEN a file that lacks at least its end marker and the last pixels
+    body = encoded(noise, kind)
+
+    # WHEN / THEN
+    for length in range(1, len(body) - 30, 7):
+        with pytest.raises(ImageError, match="cannot be decoded"):
+            decode_image(body[:length], (kind,), 32)
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:

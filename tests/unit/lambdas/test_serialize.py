@@ -1,4 +1,4 @@
-"""Serialize passes on small files, whatever their content, and rejects all others under a named error."""
+"""Serialize returns small files, whatever their content, and raises a specific error for every other input."""
 
 import base64
 import io
@@ -92,7 +92,9 @@ def test_event_without_bucket_and_key_is_rejected_before_the_request_to_s3(
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchBucket", "404"])
-def test_missing_object_is_named(serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+def test_error_for_a_missing_object_contains_its_uri(
+    serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
     # GIVEN
     s3 = FakeS3(error=code)
 
