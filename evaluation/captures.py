@@ -13,6 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from common.aws import error_code
 from common.probabilities import is_probability
 from common.s3 import THREADS, list_objects, split_url
 from common.terminal import progress_bar
@@ -138,10 +141,15 @@ def _list_files(bucket: str, prefix: str, *, s3: Any) -> list[str]:
 
 
 def _fetch(bucket: str, keys: list[str], *, s3: Any) -> Iterable[bytes]:
-    """Yield the content of each object, in order."""
+    """Yield the content of each object, in order; an object that was deleted since it was listed is empty."""
 
     def fetch(key: str) -> bytes:
-        content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        try:
+            content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if error_code(error) != "NoSuchKey":  # the bucket's lifecycle deletes old files at any time
+                raise
+            return b""
         return content
 
     with ThreadPoolExecutor(THREADS) as pool:

@@ -187,6 +187,20 @@ def test_only_new_files_of_the_endpoint_and_model_are_read() -> None:
     assert [record.event_id for record in captures.records()] == ["wanted"]
 
 
+def test_file_that_is_deleted_after_it_was_listed_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    s3, captures = FakeS3(), Captures()
+    put_captures(s3, "v1", "cars", "deleted")
+    monkeypatch.setattr(s3, "get_object", FakeS3().get_object)
+
+    # WHEN
+    read_new_files("s3://b/data_capture/v1", "cars", captures, classes=2, s3=s3)
+
+    # THEN
+    assert captures.records() == []
+    assert captures.malformed == []
+
+
 def test_records_of_the_endpoints_other_models_are_counted() -> None:
     # GIVEN
     s3, captures = FakeS3(), Captures()
