@@ -12,6 +12,7 @@ https://github.com/aws/sagemaker-tensorflow-serving-container/issues/93 and
 https://github.com/aws/amazon-sagemaker-examples/issues/1620 for the lines.
 """
 
+import contextlib
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -32,13 +33,12 @@ def read_reasons(job_name: str, bucket: str, keys: Collection[str], *, logs: Any
     logs : client
     """
     lines: dict[str, list[str]] = {}
-    try:
+    # the predictions count more than the reasons, if there is no log yet or no permission to read it
+    with contextlib.suppress(ClientError):
         for message in read_messages(job_name, logs=logs):
             key, text = split_message(message, bucket, keys)
             if text:
                 lines.setdefault(key, []).append(text)
-    except ClientError:  # no log yet, or no permission to read it: the predictions count more than the reasons
-        pass
     return {key: find_reason(found) for key, found in lines.items()}
 
 
