@@ -34,12 +34,14 @@ class QualityGate:
     ----------
     minimum_accuracy : validation accuracy that a model must reach
     transform : settings of the batch transform job that scores the model in use on new validation images
+    sagemaker, s3, logs : clients
     """
 
     minimum_accuracy: float
     transform: TransformConfig
     sagemaker: Any
     s3: Any
+    logs: Any
 
     def check(self, job: TrainingJob, manifest: Manifest, in_use: Version | None) -> tuple[Score, GateResult]:
         """Score a training job's model, and apply the gate.
@@ -83,7 +85,10 @@ class QualityGate:
     def predict_validation(self, version: Version, manifest: Manifest) -> dict[str, bool]:
         """Return whether a version classifies each staged validation image correctly, by the image's name."""
         job = prepare_job(self.transform, VALIDATION, s3=self.s3)
-        predictions = run_job(job, version.arn, class_count=len(manifest.classes), sagemaker=self.sagemaker, s3=self.s3)
+        count = len(manifest.classes)
+        predictions = run_job(job, version.arn, class_count=count, sagemaker=self.sagemaker, s3=self.s3, logs=self.logs)
+        if not predictions.probabilities:
+            raise TransformJobError(f"transform job {job.name}: {next(iter(predictions.errors.values()))}")
         listing = self.s3.get_object(Bucket=self.transform.bucket, Key=f"{VALIDATION}.lst")["Body"].read()
         labels = manifest.labels(VALIDATION, listing)
         return {

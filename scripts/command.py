@@ -103,6 +103,7 @@ class Environment:
             self.transform_config,
             sagemaker=self.client("sagemaker"),
             s3=self.client("s3"),
+            logs=self.client("logs"),
         )
 
 

@@ -26,8 +26,8 @@ def main(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        No model is in use, there are no images, or the job failed. If it failed for some images only, `transform.csv`
-        has the predictions of the others.
+        No model is in use, there are no images, SageMaker refused the job, or images have no prediction: then
+        `transform.csv` has the predictions of the others, and the reason for each failure.
     """
     stack = environment.stack
     prefix = parse_prefix(environment.options.input, stack.bucket)
@@ -38,12 +38,14 @@ def main(environment: Environment) -> None:
     job = prepare_job(environment.transform_config, prefix, s3=s3)
     print(f"transform job {job.name} with model v{version_number(model)}")
     print(f"{len(job.keys)} objects below s3://{stack.bucket}/{job.prefix}")
-    predictions = run_job(job, model, class_count=len(stack.classes), sagemaker=sagemaker, s3=s3)
+    predictions = run_job(
+        job, model, class_count=len(stack.classes), sagemaker=sagemaker, s3=s3, logs=environment.client("logs")
+    )
     path = environment.directory / FILE
     write(path, to_csv(predictions, stack.classes).encode())
     print("\n".join(summarize(predictions, stack.classes, stack.threshold)))
     print(path)
-    check_complete(predictions)
+    check_complete(predictions, path)
 
 
 if __name__ == "__main__":

@@ -118,7 +118,8 @@ def test_the_uri_of_a_manifest_is_stored_completely_or_refused(sagemaker: SageMa
 def test_batch_transform_uses_the_registered_model(sagemaker: SageMaker, stack: Any) -> None:
     # GIVEN
     package = register_model(sagemaker, stack)
-    for key, body in (("in/a.png", "x"), ("in/deep/a.png", "x"), ("in/b.png", "bad"), ("in.lst", "x")):
+    failing = [f"in/{name}.png" for name in ("b", "b+c", "100%", "a: b", "é")]
+    for key, body in (("in/a.png", "x"), ("in/deep/a.png", "x"), *((key, "bad") for key in failing), ("in.lst", "x")):
         sagemaker.put(key, body)
     config = TransformConfig(
         name_prefix=unique("transform"),
@@ -133,10 +134,10 @@ def test_batch_transform_uses_the_registered_model(sagemaker: SageMaker, stack: 
     job = prepare_job(config, "in", s3=sagemaker.s3)
 
     # WHEN
-    predictions = run_job(job, package, class_count=2, sagemaker=sagemaker.client, s3=sagemaker.s3)
+    logs = sagemaker.emulator.client("logs")
+    predictions = run_job(job, package, class_count=2, sagemaker=sagemaker.client, s3=sagemaker.s3, logs=logs)
 
     # THEN
     assert predictions.probabilities == {"in/a.png": [0.75, 0.25], "in/deep/a.png": [0.75, 0.25]}
-    assert list(predictions.errors) == ["in/b.png"]
-    assert "the image is invalid" in predictions.errors["in/b.png"]
+    assert predictions.errors == dict.fromkeys(sorted(failing), "the image is invalid")
     assert job.name not in {model["ModelName"] for model in sagemaker.client.list_models()["Models"]}

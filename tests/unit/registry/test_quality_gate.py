@@ -92,7 +92,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def check(in_use: Version | None, minimum_accuracy: float, best_of: int = 1) -> GateResult:
     job = TrainingJob("job", "arn", "candidate", 1, {"validation": {"correct": 4, "n": 10}}, best_of)
     unused: Any = None
-    return QualityGate(minimum_accuracy, unused, sagemaker=None, s3=None).check(job, MANIFEST, in_use)[1]
+    return QualityGate(minimum_accuracy, unused, sagemaker=None, s3=None, logs=None).check(job, MANIFEST, in_use)[1]
 
 
 def test_predictions_of_both_jobs_are_compared_on_same_images(calls: list[str]) -> None:
