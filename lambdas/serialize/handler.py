@@ -121,8 +121,10 @@ def check(image: bytes, uri: str) -> None:
         raise ImageInvalidError(f"{uri} is neither a PNG nor a JPEG")
     try:
         width, height = size(image)
-    except (ValueError, IndexError, struct.error) as error:
+    except ValueError as error:
         raise ImageInvalidError(f"{uri} is damaged: {error}") from error
+    except (IndexError, struct.error) as error:  # a chunk or a segment is longer than its content
+        raise ImageInvalidError(f"{uri} is damaged: its {len(image)} bytes end too early") from error
     if width * height > MAX_PIXELS:
         raise ImageTooLargeError(f"{uri} must have at most {MAX_PIXELS} pixels (got {width} x {height})")
     if width * height == 0:

@@ -210,6 +210,14 @@ def test_damaged_image_is_rejected(serialize: ModuleType, monkeypatch: pytest.Mo
         run(serialize, monkeypatch, s3)
 
 
+@pytest.mark.parametrize("content", [PNG[:-20], PNG[:40], JPEG[:30] + b"\xff\xd9"], ids=["png", "header", "jpeg"])
+def test_message_about_a_truncated_image_is_plain(
+    serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    with pytest.raises(serialize.ImageInvalidError, match=rf"is damaged: its {len(content)} bytes end too early$"):
+        run(serialize, monkeypatch, FakeS3(content))
+
+
 @pytest.mark.parametrize("length", range(1, len(JPEG), 7))
 def test_jpeg_truncated_anywhere_is_rejected(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, length: int
