@@ -1,13 +1,15 @@
 """Options, environment and error messages, which all commands share."""
 
 import argparse
+import math
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -106,6 +108,32 @@ class Environment:
         )
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line that names an option as the Makefile does: `HOURS`, not `--hours`."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print an error and exit."""
+        named = re.sub(r"^argument --([a-z]+):", lambda match: match[1].upper(), message)
+        text = re.sub(r"invalid choice: (.*) \(choose from (.*)\)", r"must be one of \2 (got \1)", named)
+        self.exit(2, f"error: {' '.join(text.split())}\n")
+
+
+def whole_number(example: int, *, high: float = math.inf) -> Callable[[str], int]:
+    """Return a parser of whole numbers from 1 to `high`, for the argument `type` of an option."""
+    allowed = "of at least 1" if math.isinf(high) else f"between 1 and {high:g}"
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = 0
+        if not 1 <= number <= high:
+            raise argparse.ArgumentTypeError(f"must be a whole number {allowed}, such as {example} (got {text!r})")
+        return number
+
+    return parse
+
+
 def run_command(main: Callable[[Environment], None], doc: str | None, options: Options = lambda parser: None) -> None:
     """Run a command on the environment that `--env` names."""
 
@@ -118,7 +146,7 @@ def run_command(main: Callable[[Environment], None], doc: str | None, options: O
 
 def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Options = lambda parser: None) -> None:
     """Run a command; print an expected error in one line, or with its traceback if `--debug` or DEBUG=1 is set."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     options(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error, as does DEBUG=1")
     arguments = parser.parse_args()
@@ -140,9 +168,8 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         dest="settings",
-        nargs="*",
-        default=[],
-        metavar="NAME=VALUE",
+        default="",
+        metavar="'NAME=VALUE ...'",
         help="hyperparameters that differ from their defaults",
     )
     parser.add_argument("--pretrain", action="store_true", help="pretrain on the staged images of other classes")

@@ -128,25 +128,25 @@ def upload_packages(request: TrainingRequest, directory: Path, *, s3: Any) -> No
         packages.upload(directory, config.bucket, config.packages_prefix, s3=s3)
 
 
-def parse_settings(texts: Sequence[str]) -> dict[str, str]:
-    """Return the hyperparameters of NAME=VALUE texts.
+def parse_settings(text: str) -> dict[str, str]:
+    """Return the hyperparameters of NAME=VALUE texts, which spaces separate.
 
     Raises
     ------
     TrainingRequestError
-        A text is not NAME=VALUE, or a name occurs twice.
+        A part is not NAME=VALUE, or a name occurs twice.
 
     Examples
     --------
-    >>> parse_settings(["epochs=3", "image_shape=3,28,28"])
+    >>> parse_settings("epochs=3 image_shape=3,28,28")
     {'epochs': '3', 'image_shape': '3,28,28'}
     """
     found: dict[str, str] = {}
-    for text in texts:
-        name, separator, value = text.partition("=")
+    for setting in text.split():
+        name, separator, value = setting.partition("=")
         if not separator or not name or not value:
-            raise TrainingRequestError(f"a hyperparameter must be NAME=VALUE, such as epochs=3 (got {text!r})")
+            raise TrainingRequestError(f"a hyperparameter must be NAME=VALUE, such as epochs=3 (got {setting!r})")
         if name in found:
-            raise TrainingRequestError(f"hyperparameter {name} is set twice")
+            raise TrainingRequestError(f"hyperparameter {name} is set twice, to {found[name]} and {value}: set it once")
         found[name] = value
     return found

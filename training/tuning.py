@@ -43,13 +43,15 @@ def plan_search(request: TrainingRequest, fixed: Mapping[str, str], *, jobs: int
     Raises
     ------
     OperatorError
-        The number of jobs is invalid, or all hyperparameters are fixed.
+        More jobs would run at the same time than in all, or all hyperparameters are fixed.
     """
-    if not 1 <= parallel <= jobs:
-        raise OperatorError(f"PARALLEL must be between 1 and the number of jobs, {jobs} (got {parallel})")
+    if parallel > jobs:
+        raise OperatorError(f"PARALLEL must be at most the number of jobs, JOBS={jobs} (got {parallel})")
     ranges = [each for each in request.algorithm.ranges(request.hyperparameters) if each.name not in fixed]
     if not ranges:
-        raise OperatorError("there is nothing to tune: SET fixes all hyperparameters that a search would vary")
+        raise OperatorError(
+            f"there is nothing to tune: SET fixes {', '.join(fixed)}, and a search varies no others: leave one out"
+        )
     return Search(tuple(ranges), jobs, parallel)
 
 

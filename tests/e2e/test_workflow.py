@@ -64,7 +64,7 @@ def test_demo_with_the_synthetic_sample(project: Project) -> None:
 
     # AND the endpoint's lifetime can be extended
     assert "runs until" in project.make("extend", "HOURS=4")
-    assert "HOURS must be between 1 and 168 (got 0)" in project.make("extend", "HOURS=0", succeeds=False)
+    assert "HOURS must be a whole number between 1 and 168" in project.make("extend", "HOURS=0", succeeds=False)
 
     # AND there is no drift, and the targets can be repeated
     assert "No changes" in project.make("drift")
