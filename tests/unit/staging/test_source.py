@@ -155,7 +155,7 @@ def test_archives_of_two_urls_do_not_overwrite_each_other(tmp_path: Path) -> Non
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StagingError, match=r"nowhere\.tar\.gz is not a file"):
+    with pytest.raises(StagingError, match=r"nowhere\.tar\.gz' is not a file"):
         resolve(str(tmp_path / "nowhere.tar.gz"), directory=tmp_path)
 
 
