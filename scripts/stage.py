@@ -27,7 +27,12 @@ def options(parser: argparse.ArgumentParser) -> None:
 def main(environment: Environment) -> None:
     """Resolve the source, transform its images and upload what changed."""
     stack, options = environment.stack, environment.options
-    source = staging.resolve(options.source, directory=BUILD / "archives", classes=stack.classes)
+    source = staging.resolve(
+        options.source,
+        directory=BUILD / "archives",
+        classes=stack.classes,
+        other_classes=options.other_classes,
+    )
     print(f"source: {source.description}")
     staging.stage(
         source,
