@@ -156,7 +156,7 @@ def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Op
         if arguments.debug or os.environ.get("DEBUG") == "1":
             raise
         if isinstance(error, KeyboardInterrupt):
-            sys.exit("interrupted: run the same command again to continue")
+            sys.exit(f"interrupted: {str(error) or 'run the same command again to continue'}")
         sys.exit(f"error: {' '.join(str(error).split())}")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from common.errors import OperatorError
 from training.algorithms import Range
-from training.follow import TrainingJob, read_result
+from training.follow import TrainingJob, job_continues, read_result
 from training.job_config import TrainingRequest
 from training.launch import FINGERPRINT, RECENT, REFUSALS, LaunchError, explain, input_channels, make_trainer
 
@@ -76,7 +76,9 @@ def tune(request: TrainingRequest, search: Search, *, sagemaker: Any, s3: Any) -
     )
     ranges = ", ".join(each.name for each in search.ranges)
     print(f"tuning job {name}: searches {ranges} for the best {request.algorithm.objective}")
-    best, tuned = follow_tuning(name, sagemaker=sagemaker)
+    stop = f"stop-hyper-parameter-tuning-job --hyper-parameter-tuning-job-name {name}"
+    with job_continues(f"tuning job {name}", stop):
+        best, tuned = follow_tuning(name, sagemaker=sagemaker)
     print(f"best training job: {best}")
     described = sagemaker.describe_training_job(TrainingJobName=best)
     job = read_result(described, validation_images=request.data.validation_images, s3=s3)

@@ -89,6 +89,20 @@ def test_best_job_reports_number_of_scored_jobs(monkeypatch: pytest.MonkeyPatch)
     assert job.best_of == 2
 
 
+def test_interruption_says_that_the_tuning_job_continues(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    sagemaker: Any = FakeSageMaker()
+    monkeypatch.setattr(tuning, "find_tuning", lambda *_, **__: "some-job")
+    monkeypatch.setattr(tuning, "follow_tuning", interrupt)
+
+    # WHEN / THEN
+    with pytest.raises(KeyboardInterrupt, match="tuning job some-job continues and is billed until it ends"):
+        tuning.tune(make_request(), Search((), 1, 1), sagemaker=sagemaker, s3=None)
+
+
 def test_each_search_has_its_own_fingerprint() -> None:
     request = make_request()
     ranges = tuple(request.algorithm.ranges(request.hyperparameters))
