@@ -108,6 +108,7 @@ def registration_request(
             "fingerprint": request.fingerprint,
             "algorithm": request.algorithm.name,
             "source": request.manifest.source,
+            "classes": " ".join(request.manifest.classes),
             "classes_md5": request.manifest.classes_md5,
             "code": code_version(),
         },

@@ -18,10 +18,12 @@ from common import aws
 from common.errors import OperatorError
 from common.stack import Stack
 from deployment.read_stack import read_stack
+from deployment.settings import read_settings
 from deployment.terraform import ENVIRONMENTS, Terraform
 from registry.batch_transform import TransformConfig
-from registry.model_registry import ModelRegistry
+from registry.model_registry import ModelRegistry, read_version
 from registry.quality_gate import QualityGate
+from registry.trained_classes import check_classes
 from training.algorithms import ALGORITHMS, Algorithm
 from training.job_config import TrainingRequest, check_staged, make_request, parse_settings
 from training.launch import TrainingJobConfig
@@ -67,6 +69,14 @@ class Environment:
             The environment is not deployed.
         """
         return read_stack(self.terraform)
+
+    @cached_property
+    def configured_classes(self) -> tuple[str, ...]:
+        """The classes in the environment's settings.
+
+        They differ from the stack's from a change of the settings until the deployment of a model for them.
+        """
+        return tuple(read_settings(self.name)["classes"])
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of `service` in the stack's region."""
@@ -188,7 +198,9 @@ def make_training_request(environment: Environment) -> TrainingRequest:
     stack, options = environment.stack, environment.options
     s3 = environment.client("s3")
     manifest = staging.read_manifest(stack.bucket, s3=s3)
-    check_staged(manifest, classes=stack.classes, bucket=stack.bucket, environment=stack.environment, s3=s3)
+    check_staged(
+        manifest, classes=environment.configured_classes, bucket=stack.bucket, environment=stack.environment, s3=s3
+    )
     algorithm = ALGORITHMS[options.algorithm]
     pretrain = {"pretrained": "0", "pretrain_epochs": str(PRETRAIN_EPOCHS)} if options.pretrain else {}
     return make_request(
@@ -197,6 +209,22 @@ def make_training_request(environment: Environment) -> TrainingRequest:
         manifest,
         {**pretrain, **parse_settings(options.settings)},
         serving_image=stack.serving_images[algorithm.name],
+    )
+
+
+def check_deployed_classes(environment: Environment, model_package_arn: str) -> None:
+    """Check that a registered model was trained on the classes of the deployed stack.
+
+    Raises
+    ------
+    ClassesDifferError
+        It was trained on others.
+    """
+    check_classes(
+        read_version(model_package_arn, sagemaker=environment.client("sagemaker")),
+        environment.stack.classes,
+        where="the deployed stack",
+        advice=f"run `make deploy ENV={environment.name}`",
     )
 
 

@@ -91,7 +91,7 @@ def describe_data(manifest: staging.Manifest) -> StagedData:
 
 
 def check_staged(manifest: staging.Manifest, *, classes: Sequence[str], bucket: str, environment: str, s3: Any) -> None:
-    """Check that the staged classes are the stack's, and that all objects of the manifest exist.
+    """Check that the staged classes are the expected ones, and that all objects of the manifest exist.
 
     A job would fail only minutes after its start.
 
@@ -103,7 +103,8 @@ def check_staged(manifest: staging.Manifest, *, classes: Sequence[str], bucket: 
     advice = f"run `make stage ENV={environment}`"
     if manifest.classes != tuple(classes):
         raise TrainingRequestError(
-            f"the staged classes are {', '.join(manifest.classes)}, but the stack's are {', '.join(classes)}: {advice}"
+            f"the staged classes are {', '.join(manifest.classes)}, but "
+            f"terraform/environments/{environment}.tfvars has {', '.join(classes)}: {advice}"
         )
     prefixes = {key.partition("/")[0].partition(".")[0] for key in manifest.objects}
     existing = {each["Key"] for prefix in prefixes for each in list_objects(bucket, prefix, s3=s3)}

@@ -77,7 +77,7 @@ def test_data_are_described_by_the_manifest() -> None:
         (
             (),
             ("bus", "bicycle"),
-            "the staged classes are bicycle, motorcycle, but the stack's are bus, bicycle: run `make stage ENV=dev`",
+            "motorcycle, but terraform/environments/dev.tfvars has bus, bicycle: run `make stage ENV=dev`",
         ),
     ],
     ids=["missing object", "other classes"],

@@ -22,7 +22,13 @@ def make_environment(*arguments: str, **changes: Any) -> Any:
     parser = argparse.ArgumentParser()
     command.options(parser)
     options = parser.parse_args(arguments)
-    return SimpleNamespace(stack=make_stack(), options=options, client=lambda service: FakeS3(MANIFEST), **changes)
+    return SimpleNamespace(
+        stack=make_stack(),
+        configured_classes=make_stack().classes,
+        options=options,
+        client=lambda service: FakeS3(MANIFEST),
+        **changes,
+    )
 
 
 def make_request(*arguments: str) -> TrainingRequest:
