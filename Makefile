@@ -225,6 +225,6 @@ fmt: $(INSTALLED) ## format Python and Terraform
 benchmark: $(INSTALLED) ## print the benchmarks for the archive SOURCE
 	@$(PY) -m benchmarks -- $(call quote,SOURCE)
 
-clean: ## delete build results and caches, not deployed resources
+clean: ## delete build results and caches; ENV=local: stop the emulator too
 	@$(CLEANUP)
 	@rm -rf build/$(ENV) build/lambdas .mypy_cache .ruff_cache .pytest_cache .coverage*
