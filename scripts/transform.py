@@ -7,6 +7,7 @@ import argparse
 
 from common.errors import OperatorError
 from common.files import write
+from common.terminal import counted
 from registry.batch_transform import parse_prefix, prepare_job, run_job
 from registry.model_registry import version_number
 from registry.predictions import check_complete, summarize, to_csv
@@ -38,7 +39,7 @@ def main(environment: Environment) -> None:
     check_deployed_classes(environment, model)
     job = prepare_job(environment.transform_config, prefix, s3=s3)
     print(f"transform job {job.name} with model v{version_number(model)}")
-    print(f"{len(job.keys)} objects below s3://{stack.bucket}/{job.prefix}")
+    print(f"{counted(len(job.keys), 'object')} below s3://{stack.bucket}/{job.prefix}")
     predictions = run_job(job, model, class_count=len(stack.classes), sagemaker=sagemaker, s3=s3)
     path = environment.directory / FILE
     write(path, to_csv(predictions, stack.classes).encode())
