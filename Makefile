@@ -34,11 +34,12 @@ quote_text = '$(subst ','\'',$(1))'
 quote      = $(call quote_text,$(value $(1)))
 # `--name=value` if the variable has a value, which may begin with a dash
 option     = $(if $(value $(2)),$(1)=$(call quote,$(2)))
-yes        = $(filter-out 0 no false,$(1))
+# not empty if the switch that $(1) names is on
+yes        = $(if $(filter-out 0 1 no yes false true,$(value $(1))),$(error $(1) must be 0 or 1 (got '$(value $(1))')))$(filter 1 yes true,$(value $(1)))
 # EPOCHS and PRETRAINED are short forms of two hyperparameters
 HYPERPARAMETERS = $(strip $(value SET) $(if $(value EPOCHS),epochs=$(value EPOCHS)) \
                   $(if $(value PRETRAINED),pretrained=$(value PRETRAINED)))
-TRAINING = $(call option,--algorithm,ALGORITHM) $(if $(call yes,$(PRETRAIN)),--pretrain) \
+TRAINING = $(call option,--algorithm,ALGORITHM) $(if $(call yes,PRETRAIN),--pretrain) \
            $(if $(HYPERPARAMETERS),--set=$(call quote_text,$(HYPERPARAMETERS)))
 SCRIPT   = @$(AWS_ENV) $(PY) -m scripts.$(1) --env $(ENV)
 # Above the number of cores of a small machine, because tests wait for Terraform and SageMaker most of the time
@@ -106,7 +107,7 @@ up: $(INSTALLED) $(PREREQUISITES) lambdas ## create or update everything that Te
 
 stage: $(INSTALLED) $(PREREQUISITES) ## upload the images of SOURCE to S3 (FORMAT=recordio: as shards)
 	$(call step)
-	$(call SCRIPT,stage) --source=$(call quote,SOURCE) $(call option,--format,FORMAT) $(if $(call yes,$(PRETRAIN)),--other-classes)
+	$(call SCRIPT,stage) --source=$(call quote,SOURCE) $(call option,--format,FORMAT) $(if $(call yes,PRETRAIN),--other-classes)
 
 train: $(INSTALLED) $(PREREQUISITES) ## train a model, check it with the quality gate, register it
 	$(call step)
@@ -132,7 +133,7 @@ rollback: $(INSTALLED) $(PREREQUISITES) ## promote the version that was in use b
 	$(call SCRIPT,approval) rollback
 
 lineage: $(INSTALLED) $(PREREQUISITES) ## trace EXECUTION or MODEL to job, data and code (VERIFY=1)
-	$(call SCRIPT,lineage) --execution=$(call quote,EXECUTION) --model=$(call quote,MODEL) $(if $(call yes,$(VERIFY)),--verify)
+	$(call SCRIPT,lineage) --execution=$(call quote,EXECUTION) --model=$(call quote,MODEL) $(if $(call yes,VERIFY),--verify)
 
 transform: $(INSTALLED) $(PREREQUISITES) ## classify every image below the key prefix INPUT
 	$(call step)

@@ -102,6 +102,17 @@ def test_short_forms_are_added_to_the_hyperparameters(environment: Path, directo
     assert "--set=seed=1 learning_rate=0.1 epochs=3;x pretrained=it's" in json.loads(result.stdout.splitlines()[-1])
 
 
+@pytest.mark.parametrize(("target", "name"), [("train", "PRETRAIN"), ("stage", "PRETRAIN"), ("lineage", "VERIFY")])
+def test_switch_is_on_off_or_refused(environment: Path, directory: Path, target: str, name: str) -> None:
+    on, off = (make(environment, directory, target, f"{name}={value}").stdout for value in ("1", "0"))
+    assert re.search(r"--(pretrain|other-classes|verify)", on)
+    assert not re.search(r"--(pretrain|other-classes|verify)", off)
+
+    refused = make(environment, directory, target, f"{name}=off")
+    assert refused.returncode == 2
+    assert f"{name} must be 0 or 1 (got 'off')" in refused.stderr
+
+
 @pytest.mark.parametrize("value", ["", "*", "%", "dev prod", "test", "it's", "../environments/dev"])
 def test_unknown_environment_is_named(environment: Path, directory: Path, value: str) -> None:
     # WHEN
