@@ -30,8 +30,8 @@ HOSTING = (
 LOG_GROUP_PREFIXES = ("/aws/sagemaker/Endpoints/", "/aws/lambda/", "/aws/vendedlogs/states/")
 # The account's environments share these log groups, so only their own log streams are deleted
 SHARED_LOG_GROUPS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/TransformJobs")
-# SageMaker keeps the records of ended jobs, with their tags, and has no operation to delete them
-UNDELETABLE = ("training-job", "transform-job", "hyper-parameter-tuning-job", "experiment-trial-component")
+# Records of ended jobs, which keep their tags and cost nothing: `make down` does not delete them
+KEPT_RECORDS = ("training-job", "transform-job", "hyper-parameter-tuning-job", "experiment-trial-component")
 POLL_INTERVAL = 1.0  # seconds
 STOP_TIMEOUT = 600.0  # seconds until a job must have stopped
 TAG_TIMEOUT = 120.0  # seconds for which AWS may list a deleted resource by its tag
@@ -124,7 +124,7 @@ class UnmanagedResources:
         return found
 
     def _tagged(self) -> list[str]:
-        """Return the ARNs of the resources with the environment's tag that can be deleted."""
+        """Return the ARNs of the resources with the environment's tag, except KMS keys and the records of jobs."""
         pages = self._tags.get_paginator("get_resources").paginate(
             TagFilters=[{"Key": "Stack", "Values": [stack_name(self._environment)]}]
         )
@@ -157,6 +157,6 @@ class UnmanagedResources:
 
 
 def is_deletable(arn: str) -> bool:
-    """Return whether a resource can be deleted at once; KMS keys and records of jobs cannot."""
+    """Return whether `make down` deletes a resource at once, unlike KMS keys and the records of jobs."""
     service, resource = arn.split(":")[2], arn.split(":")[5]
-    return service != "kms" and resource.split("/")[0] not in UNDELETABLE
+    return service != "kms" and resource.split("/")[0] not in KEPT_RECORDS

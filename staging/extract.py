@@ -65,8 +65,8 @@ def local_archive(address: str) -> Path | None:
 def fetch(url: str, target: Path) -> Path:
     """Download an archive and return `target`.
 
-    An interrupted download is resumed, transient errors are retried, and the official archive's checksum is
-    compared.
+    An interrupted download is resumed, transient errors are retried, and the official archive's MD5 checksum is
+    verified.
 
     Raises
     ------

@@ -51,7 +51,8 @@ resource "terraform_data" "environment" {
   }
 }
 
-# Holds the ARN of the approved model package, or nothing before the first approval. `make train` and `make approve` write it.
+# Holds the ARN of the approved model package, or nothing before the first approval. `make train`, `make approve` and
+# `make rollback` write it.
 data "aws_ssm_parameters_by_path" "approved_model" {
   path = local.approved_model_path
 }

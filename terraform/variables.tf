@@ -49,7 +49,7 @@ variable "classes" {
 }
 
 variable "threshold" {
-  description = "Minimum confidence, the highest class probability of an image. Executions below it fail."
+  description = "Minimum confidence (the highest class probability of an image). Executions with a lower confidence fail."
   type        = number
   default     = 0.93
   nullable    = false
@@ -266,7 +266,7 @@ variable "endpoint_hours" {
 }
 
 variable "idle_hours" {
-  description = "Hours without a request after which the idle alarm goes into ALARM."
+  description = "Hours without a request to running instances after which the idle alarm goes into ALARM."
   type        = number
   default     = 3
   nullable    = false
@@ -279,7 +279,7 @@ variable "idle_hours" {
 }
 
 variable "budget_usd" {
-  description = "Monthly budget of the environment in US dollars, with notifications at 80 and 100 percent."
+  description = "Monthly budget of the environment in US dollars, with notifications at 80 and 100 percent of actual costs and at 100 percent of forecasted costs."
   type        = number
   default     = 50
   nullable    = false
@@ -345,7 +345,7 @@ variable "permissions_boundary" {
 }
 
 variable "key_users" {
-  description = "ARNs of the users and roles, besides the environment's own roles, that may read and write data with the environment's KMS key; names may contain `*`. null allows every principal of the account whose IAM policies permit it."
+  description = "ARNs of the users and roles, besides the environment's own roles and its deployment role, that may read and write data with the environment's KMS key; names may contain `*`. null allows every principal of the account whose IAM policies permit it."
   type        = list(string)
   default     = null
 

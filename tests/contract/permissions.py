@@ -1,5 +1,6 @@
 """Compare the AWS actions that Terraform requests with the policies of terraform/bootstrap, and check IAM policies."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
@@ -8,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import hcl2
-import pytest
 
 from tests.support.project import ROOT
 
 BOOTSTRAP = ROOT / "terraform" / "bootstrap"
-REQUEST = re.compile(r'rpc\.method=(\w+) .*?rpc\.service=(?:"([^"]+)"|(\w+))')
 # Prefixes of actions that differ from the name of the service in the provider's log
 PREFIXES = {"Application Auto Scaling": "application-autoscaling", "CloudWatch Logs": "logs", "SFN": "states"}
 # Actions that differ from the name of the operation:
@@ -60,18 +59,14 @@ WITHOUT_RESOURCE_FOR_DEPLOYERS = {
 }
 
 
-def trace_requests(monkeypatch: pytest.MonkeyPatch, log: Path) -> Path:
-    """Make the AWS provider append its requests to `log`, and return `log`."""
-    monkeypatch.setenv("TF_LOG_PROVIDER", "DEBUG")
-    monkeypatch.setenv("TF_LOG_PATH", str(log))
-    return log
-
-
-def requested_actions(log: Path) -> set[str]:
-    """Return the actions of the requests in a log of the provider, such as `s3:GetBucketPolicy`."""
+def requested_actions(log: Path, start: int = 0) -> set[str]:
+    """Return the actions of the requests in the provider's log from byte `start` on, such as `s3:GetBucketPolicy`."""
+    lines = log.read_bytes()[start:].splitlines()
+    requests = [json.loads(line) for line in lines if b'"HTTP Request Sent"' in line]
     operations = {
-        f"{PREFIXES.get(quoted or plain, (quoted or plain).lower())}:{method}"
-        for method, quoted, plain in REQUEST.findall(log.read_text())
+        f"{PREFIXES.get(service, service.lower())}:{request['rpc.method']}"
+        for request in requests
+        for service in [request["rpc.service"]]
     }
     assert operations, f"no request found in {log}: has the format of the provider's log changed?"
     return {ACTIONS.get(operation, operation) for operation in operations}

@@ -7,6 +7,7 @@ import signal
 import tempfile
 import threading
 import urllib.request
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,8 @@ def _application(emulator: Emulator) -> Any:
 
     install(emulator)
     moto = DomainDispatcherApplication(create)
+    # moto lists a folder and tries the URL patterns of all services for each request
+    moto.get_backend_for_host = lru_cache(moto.get_backend_for_host)  # type: ignore[method-assign]
 
     def dispatch(environ: dict[str, Any], start_response: Any) -> Any:
         request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"

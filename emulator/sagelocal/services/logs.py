@@ -1,4 +1,4 @@
-"""CloudWatch Logs: publishes metrics from log events, as the metric filters specify that moto stores.
+"""CloudWatch Logs: publishes metrics from log events, as specified by the metric filters that moto stores.
 
 A filter pattern can contain comparisons of a JSON event's values, joined by `&&`. Other patterns match no event.
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html

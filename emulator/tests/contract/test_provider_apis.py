@@ -41,7 +41,7 @@ def test_bucket_policy_that_requires_tls_denies_nothing(emulator: Any, bucket: s
     assert emulator.client("s3").get_object(Bucket=bucket, Key="a")["Body"].read() == b"x"
 
 
-def test_bucket_policy_without_a_condition_denies(emulator: Any, bucket: str) -> None:
+def test_deny_statement_without_a_condition_denies_requests(emulator: Any, bucket: str) -> None:
     # GIVEN
     put_policy(emulator, bucket, deny_statement(bucket))
     # WHEN / THEN

@@ -44,7 +44,7 @@ variable "endpoint_hours" {
 }
 
 variable "idle_hours" {
-  description = "Hours without a request after which the idle alarm goes into ALARM."
+  description = "Hours without a request to running instances after which the idle alarm goes into ALARM."
   type        = number
 
   validation {

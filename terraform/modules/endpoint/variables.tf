@@ -15,7 +15,7 @@ variable "model_name" {
 }
 
 variable "model_version" {
-  description = "Version of that model; null before the first approved model, when there is no endpoint."
+  description = "Version of the SageMaker model to deploy; null before the first approved model, when there is no endpoint."
   type        = string
 }
 

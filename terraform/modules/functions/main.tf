@@ -20,7 +20,7 @@ locals {
   permissions = {
     serialize = [
       { actions = ["s3:GetObject"], resources = [for prefix in var.image_prefixes : "${var.bucket_arn}/${prefix}/*"] },
-      # without it S3 returns 403 instead of 404 for a missing object
+      # without this permission S3 returns 403 instead of 404 for a missing object
       { actions = ["s3:ListBucket"], resources = [var.bucket_arn] },
       { actions = ["kms:Decrypt"], resources = [var.kms_key_arn] },
     ]

@@ -34,7 +34,7 @@ variable "endpoint_arn" {
 }
 
 variable "endpoint_name" {
-  description = "Name of that endpoint."
+  description = "Name of the endpoint that classify invokes."
   type        = string
 }
 

@@ -1,4 +1,4 @@
-"""Serialize passes on small, intact images and rejects all others under a named error."""
+"""Serialize returns small, intact images, and raises a specific error for every other input."""
 
 import base64
 import io
@@ -92,7 +92,9 @@ def test_event_without_bucket_and_key_is_rejected_before_the_request_to_s3(
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchBucket", "404"])
-def test_missing_object_is_named(serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+def test_error_for_a_missing_object_contains_its_uri(
+    serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
     # GIVEN
     s3 = FakeS3(error=code)
 
@@ -163,7 +165,7 @@ def test_largest_number_of_pixels_passes_and_one_more_row_is_rejected(
 @pytest.mark.parametrize(
     "content",
     [b"GIF89a" + b"\0" * 20, b"RIFF\0\0\0\0WEBP", b"<svg/>", b"\x89PNG\r\n", b"\xff\xd8", b"bicycle"],
-    ids=["gif", "webp", "svg", "half a png signature", "half a jpeg signature", "text"],
+    ids=["gif", "webp", "svg", "truncated png signature", "truncated jpeg signature", "text"],
 )
 def test_other_format_than_png_and_jpeg_is_rejected(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, content: bytes

@@ -57,7 +57,7 @@ def test_validation_results_are_read_from_the_job_output() -> None:
 
 
 @pytest.mark.parametrize("body", [None, make_output({"other.csv": b""})], ids=["no output", "no predictions in output"])
-def test_algorithm_may_write_no_predictions(body: bytes | None) -> None:
+def test_job_without_predictions_has_no_results(body: bytes | None) -> None:
     assert read_validation_results(MODEL, s3=FakeS3(body)) is None
 
 

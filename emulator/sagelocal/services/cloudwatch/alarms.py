@@ -181,7 +181,7 @@ def statistic(data: Sequence[Any], name: str) -> float | None:
 
 
 def calculate(expression: str, values: Mapping[str, float | None]) -> float | None:
-    """Evaluate metric math: the four operations, comparisons, FILL and IF.
+    """Evaluate metric math: `+`, `-`, `*`, `/`, comparisons, FILL and IF.
 
     Parameters
     ----------

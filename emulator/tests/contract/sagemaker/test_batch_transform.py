@@ -53,7 +53,7 @@ def test_each_object_gets_an_output(sagemaker: SageMaker) -> None:
 
 
 @pytest.mark.parametrize(("strategy", "lengths"), [("SingleRecord", [3, 4]), ("MultiRecord", [7])])
-def test_object_is_split_by_line(sagemaker: SageMaker, strategy: str, lengths: list[int]) -> None:
+def test_lines_are_sent_singly_or_in_batches(sagemaker: SageMaker, strategy: str, lengths: list[int]) -> None:
     # GIVEN
     sagemaker.upload("in/a.txt", "12\n345\n")
     # WHEN

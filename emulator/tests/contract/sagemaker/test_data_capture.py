@@ -81,7 +81,7 @@ def test_deleting_an_endpoint_writes_all_captured_data(sagemaker: SageMaker) -> 
     assert len(records(sagemaker)) == 5
 
 
-def test_capture_configuration_is_respected(sagemaker: SageMaker) -> None:
+def test_capture_can_be_limited_to_outputs_or_disabled(sagemaker: SageMaker) -> None:
     # GIVEN
     outputs = capture(sagemaker, CaptureOptions=[{"CaptureMode": "Output"}])
     disabled = capture(sagemaker, EnableCapture=False)

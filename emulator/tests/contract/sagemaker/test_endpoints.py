@@ -117,7 +117,7 @@ def test_response_has_custom_attributes_and_variant_name(sagemaker: SageMaker) -
     assert response["ContentType"] == "application/json"
 
 
-def test_traffic_is_split_by_variant_weight(sagemaker: SageMaker) -> None:
+def test_variant_is_chosen_by_weight_or_by_the_request(sagemaker: SageMaker) -> None:
     # GIVEN
     models = {"Much": (sagemaker.create_model("much"), 9), "Little": (sagemaker.create_model("little"), 1)}
     endpoint = sagemaker.create_endpoint(sagemaker.create_endpoint_config(models))

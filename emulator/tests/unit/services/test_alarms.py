@@ -134,5 +134,5 @@ def test_unsupported_metric_math_is_refused(expression: str) -> None:
         pytest.param("IF(b > 1, 1, 0)", None, id="condition-without-data"),
     ],
 )
-def test_metric_math_with_missing_metrics(expression: str, expected: float | None) -> None:
+def test_metric_math_is_evaluated_with_and_without_data(expression: str, expected: float | None) -> None:
     assert calculate(expression, {"a": 2, "b": None}) == expected
