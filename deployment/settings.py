@@ -88,5 +88,7 @@ def evaluate(declarations: str, names: Sequence[str], file: Path) -> tuple[dict[
     plain = re.sub(r"\x1b\[[0-9;]*m|[│╷╵]", "", output)
     encoded = re.search(r'^"([\w+/=]+)"$', result.stdout, re.MULTILINE)
     if encoded is None or "Error: " in plain:
-        raise SettingsError(f"{file.name}: {re.sub(r'^Invalid value for variable ', '', first_error(output))}")
+        raise SettingsError(
+            f"settings of {file.stem}: {re.sub(r'^Invalid value for variable ', '', first_error(output))}"
+        )
     return json.loads(base64.b64decode(encoded[1])), UNDECLARED.findall(" ".join(plain.split()))

@@ -26,7 +26,8 @@ from scripts.command import Environment, run_command
 def plan(environment: Environment) -> None:
     """Save a plan, and print which resources it changes."""
     _, content = save_plan(environment)
-    print("\n".join(plan_content.list_changes(content)))
+    for line in plan_content.list_changes(content):
+        print(line)
     print(f"the whole plan: {environment.terraform.logs / 'terraform-plan.log'}")
 
 

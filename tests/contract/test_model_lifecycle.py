@@ -154,8 +154,6 @@ def test_batch_transform_refuses_a_model_that_was_trained_on_other_classes(sagem
     environment.__dict__["stack"] = stack
 
     # WHEN / THEN
-    expected = (
-        "v1 was trained on the classes bus, tractor, but the deployed stack has bicycle, motorcycle: run `make"
-    )
+    expected = "v1 was trained on the classes bus, tractor, but the deployed stack has bicycle, motorcycle: run `make"
     with pytest.raises(ClassesDifferError, match=expected):
         transform.main(environment)

@@ -45,12 +45,12 @@ def test_settings_have_values_and_defaults(file: Path, monkeypatch: pytest.Monke
         ("treshold = 0.5", r"environments/test.tfvars sets treshold, which is not a setting \(most similar: threshold"),
         ("deployment = { cannary_percent = 5 }", r"deployment.cannary_percent, .*: deployment.canary_percent"),
         ("serverless = { memory = 1 }", 'attributes "max_concurrency" and "memory_size_in_mb" are required'),
-        ("threshold = 2", r"^test.tfvars: threshold must be between 0 and 1 \(got 2\)\.$"),
+        ("threshold = 2", r"^settings of test: threshold must be between 0 and 1 \(got 2\)\.$"),
         ('threshold = "x"', "var.threshold .*: a number is required"),
         ('region = ""', r'region must be an AWS region such as us-east-1 \(got ""\)'),
         ('classes = ["a,b", "c"]', r'without commas, such as bicycle \(got \["a,b","c"\]\)'),
         ('classes = ["a", null]', r'without commas, such as bicycle \(got \["a",null\]\)'),
-        ("classes = [", "test.tfvars: "),
+        ("classes = [", "settings of test: "),
     ],
 )
 def test_unknown_or_invalid_setting_is_named(file: Path, line: str, message: str) -> None:
