@@ -8,6 +8,7 @@ from registry.model_registry import read_version
 from registry.trained_classes import check_classes
 
 # Terraform's actions on a resource; those that change nothing, "no-op" and "read", are left out
+# https://developer.hashicorp.com/terraform/internals/json-format#change-representation
 ACTIONS = {
     ("create",): "create",
     ("update",): "update",
@@ -16,6 +17,7 @@ ACTIONS = {
     ("delete",): "destroy",
     ("forget",): "forget",
 }
+ORDER = ("import", "create", "update", "replace", "destroy", "forget")
 
 
 def list_changes(plan: Mapping[str, Any]) -> Iterator[str]:
@@ -25,11 +27,15 @@ def list_changes(plan: Mapping[str, Any]) -> Iterator[str]:
     ----------
     plan : content of a plan, as `terraform show -json` prints it
     """
-    order = list(ACTIONS.values())
-    found = [(ACTIONS.get(tuple(each["change"]["actions"])), each["address"]) for each in plan["resource_changes"]]
+    found = [(action_of(each["change"]), each["address"]) for each in plan.get("resource_changes", ())]
     changes = [(action, address) for action, address in found if action]
-    for action, address in sorted(changes, key=lambda change: (order.index(change[0]), change[1])):
+    for action, address in sorted(changes, key=lambda change: (ORDER.index(change[0]), change[1])):
         yield f"  {action:<8} {address}"
+
+
+def action_of(change: Mapping[str, Any]) -> str | None:
+    """Return what a plan does with a resource, or None if it does nothing."""
+    return "import" if change.get("importing") else ACTIONS.get(tuple(change["actions"]))
 
 
 def deployed_model_package(plan: Mapping[str, Any]) -> str | None:

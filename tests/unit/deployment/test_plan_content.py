@@ -57,11 +57,13 @@ def test_changes_are_listed_by_action() -> None:
             change("aws_a.this", "create"),
             change("aws_f.this", "delete", "create"),
             change("aws_g.this", "update"),
+            {"address": "aws_h.this", "change": {"actions": ["no-op"], "importing": {"id": "h"}}},
         ]
     }
 
     # WHEN / THEN
     assert list(list_changes(plan)) == [
+        "  import   aws_h.this",
         "  create   aws_a.this",
         "  create   aws_c.this",
         "  update   aws_g.this",
