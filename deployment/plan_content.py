@@ -69,6 +69,6 @@ def check_model_classes(environment: str, plan: Mapping[str, Any], client: Calla
         where=f"terraform/environments/{environment}.tfvars",
         advice=(
             f"run `make stage train ENV={environment}` to train a model on these, `make approve ENV={environment}` if "
-            f"it requires manual approval, and `make deploy ENV={environment}`, or restore `classes`"
+            f"it requires manual approval, and `make deploy ENV={environment}`, or set `classes` to the model's"
         ),
     )

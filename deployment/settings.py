@@ -50,8 +50,8 @@ def read_settings(environment: str) -> dict[str, Any]:
 
 
 def unknown_setting(file: Path, name: str, known: Sequence[str]) -> SettingsError:
-    """Return an error that names the most similar settings."""
-    similar = ", ".join(difflib.get_close_matches(name, known, cutoff=0))
+    """Return an error that names the most similar setting."""
+    (similar,) = difflib.get_close_matches(name, known, n=1, cutoff=0)
     path = file.relative_to(TERRAFORM_DIRECTORY.parent)
     return SettingsError(f"{path} sets {name}, which is not a setting (most similar: {similar}): correct or remove it")
 
