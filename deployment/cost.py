@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import OperatorError
-from common.terminal import WIDTH
+from common.terminal import WIDTH, counted
 
 PRICES = Path(__file__).with_name("prices.json")
 COST_FILE = "cost.txt"  # the estimate, in the environment's directory
@@ -147,7 +147,7 @@ def notes(variables: Mapping[str, Any], unpriced: Mapping[str, int]) -> Iterator
             f"{SERVERLESS_PRICES}"
         )
     if hours := variables["endpoint_hours"]:
-        yield f"the endpoint is deleted after {hours} hours unless extended; the month is without this limit"
+        yield f"the endpoint is deleted after {counted(hours, 'hour')} unless extended; the month is without this limit"
 
 
 def table(costs: list[Cost], columns: list[tuple[str, int, int]]) -> Iterator[str]:
@@ -211,14 +211,16 @@ def costs_of(resource: Mapping[str, Any], prices: PriceTable) -> Iterator[Cost]:
             yield Cost(address, "key", hourly=prices.hourly("kms_key"))
         case "aws_vpc_endpoint" if values.get("vpc_endpoint_type") == "Interface":
             zones = ZONES if values.get("subnet_ids") is None else len(values["subnet_ids"])
-            yield Cost(address, f"in {zones} zones", hourly=zones * prices.hourly("vpc_interface_endpoint"))
+            yield Cost(address, f"in {counted(zones, 'zone')}", hourly=zones * prices.hourly("vpc_interface_endpoint"))
         case "aws_cloudwatch_log_metric_filter":
             yield Cost(address, "metric", hourly=prices.hourly("custom_metric"))
         case "aws_cloudwatch_dashboard":
             yield Cost(address, "dashboard", hourly=prices.hourly("dashboard"))
         case "aws_cloudwatch_metric_alarm":
             metrics = sum(bool(query["metric"]) for query in values.get("metric_query") or []) or 1
-            yield Cost(address, f"alarm on {metrics} metrics", hourly=metrics * prices.hourly("alarm_metric"))
+            yield Cost(
+                address, f"alarm on {counted(metrics, 'metric')}", hourly=metrics * prices.hourly("alarm_metric")
+            )
         case "aws_lambda_function":
             gb_seconds = values["memory_size"] / 1024 * FUNCTION_SECONDS
             cost = prices.per_million("lambda_request") + gb_seconds * prices.per_million("lambda_gb_second")

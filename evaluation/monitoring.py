@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 from PIL import Image
 
 from common.files import write
+from common.terminal import counted
 from evaluation import figures
 from evaluation.capture_location import CaptureLocation
 from evaluation.captures import Captures, Record
@@ -227,7 +228,8 @@ def draw_low_confidence(theme: figures.Theme, monitoring: Monitoring) -> Any:
 
 def summary(monitoring: Monitoring) -> Iterable[str]:
     """Yield the lines that `make monitor` prints."""
-    yield f"model {monitoring['model']}: {monitoring['records']} records in {monitoring['files']} files"
+    records, files = counted(monitoring["records"], "record"), counted(monitoring["files"], "file")
+    yield f"model {monitoring['model']}: {records} in {files}"
     yield f"records of other models, not shown: {monitoring['other_records']}"
     yield f"{monitoring['first']} to {monitoring['last']}"
     share = f"{monitoring['share_below_threshold']:.1%}"

@@ -91,7 +91,7 @@ def parse_prefix(text: str, bucket: str) -> str:
     if named != bucket:
         raise OperatorError(f"INPUT must be in s3://{bucket}, the only bucket that the job may read (got {text})")
     if not prefix.strip("/"):
-        raise OperatorError(f"INPUT must name a folder in s3://{bucket}, for example `make transform INPUT=test`")
+        raise OperatorError(f"INPUT must name a folder in s3://{bucket}, such as INPUT=test (got {text!r})")
     return prefix
 
 

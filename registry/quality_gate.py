@@ -103,13 +103,13 @@ def decide(candidate: Score, incumbent: Score | None, minimum_accuracy: float) -
 
     Parameters
     ----------
-    incumbent : score of the model in use; None if no model is in use
+    incumbent : score of the model in use; None if no registered model is in use
     """
     if candidate.accuracy < minimum_accuracy:
         return GateResult(False, f"{candidate}, below the minimum of {minimum_accuracy:g}")
     reached = f"{candidate}, meets the minimum of {minimum_accuracy:g}"
     if incumbent is None:
-        return GateResult(True, f"{reached}; no model is in use")
+        return GateResult(True, f"{reached}; no registered model is in use")
     if incumbent.validation_set != candidate.validation_set:
         return GateResult(True, f"{reached}; not compared with the model in use, which was validated on other images")
     comparison = compare(candidate, incumbent)

@@ -42,7 +42,7 @@ def main(environment: Environment) -> None:
     job = environment.client("sagemaker").describe_training_job(TrainingJobName=version.properties["training_job"])
     manifest = lineage.read_training_manifest(version, s3=s3)
     rows = [
-        *(lineage.prediction_rows(prediction, stack.classes) if prediction else ()),
+        *(lineage.prediction_rows(prediction, manifest.classes) if prediction else ()),
         *lineage.model_rows(version, version.arn == in_use),
         *lineage.job_rows(job, version),
         *lineage.data_rows(manifest, version),

@@ -1,6 +1,6 @@
 """Plan, apply, compare and destroy what Terraform manages.
 
-plan     save a plan, and show what it would change
+plan     save a plan, and list the resources that it would change
 apply    apply the saved plan
 up       plan, and apply that plan
 deploy   the same for the approved model: fail if there is none, or if the endpoint does not serve it
@@ -9,22 +9,48 @@ down     destroy everything, including what the workflow created outside Terrafo
 """
 
 import argparse
+from typing import Any
 
 from common import aws
 from common.errors import OperatorError
-from deployment import provisioning
+from deployment import plan_content, provisioning
 from deployment.endpoint_lifetime import EndpointLifetime
 from deployment.read_stack import StackMissingError
+from deployment.settings import read_settings
 from deployment.terraform import Plan
 from registry import endpoint
+from registry.trained_classes import ClassesDifferError
 from scripts.command import Environment, run_command
 
 
-def plan(environment: Environment) -> Plan:
-    """Save a plan, and print its summary."""
+def plan(environment: Environment) -> None:
+    """Save a plan, and print which resources it changes."""
+    _, content = save_plan(environment)
+    for line in plan_content.list_changes(content):
+        print(line)
+    print(f"the whole plan: {environment.terraform.logs / 'terraform-plan.log'}")
+
+
+def save_plan(environment: Environment) -> tuple[Plan, dict[str, Any]]:
+    """Save a plan, print its summary, and return it with its content.
+
+    Raises
+    ------
+    SettingsError
+        The environment's file sets an unknown or an invalid value.
+    ClassesDifferError
+        The plan deploys a model that was trained on other classes; it is deleted, so that nobody applies it.
+    """
+    read_settings(environment.name)
     saved = environment.terraform.plan()
+    content = environment.terraform.show(saved)
+    try:
+        plan_content.check_model_classes(environment.name, content, aws.client)
+    except ClassesDifferError:
+        saved.path.unlink()
+        raise
     print(saved.summary)
-    return saved
+    return saved, content
 
 
 def apply(environment: Environment) -> None:
@@ -36,7 +62,8 @@ def apply(environment: Environment) -> None:
 
 def up(environment: Environment) -> None:
     """Save a plan and apply it."""
-    provisioning.apply(environment.terraform, plan(environment), lambda: check_endpoint(environment))
+    saved, _ = save_plan(environment)
+    provisioning.apply(environment.terraform, saved, lambda: check_endpoint(environment))
 
 
 def check_endpoint(environment: Environment) -> None:
@@ -80,7 +107,8 @@ def drift(environment: Environment) -> None:
     if not environment.terraform.outputs():
         print(f"{environment.name} is not deployed: there is nothing to compare")
         return
-    provisioning.check_drift(environment.terraform, plan(environment), report, lambda: endpoint_lifetime(environment))
+    saved, content = save_plan(environment)
+    provisioning.check_drift(environment.terraform, saved, content, report, lambda: endpoint_lifetime(environment))
 
 
 def down(environment: Environment) -> None:

@@ -40,6 +40,12 @@ variable "region" {
   description = "AWS region of the state bucket and of the environments."
   type        = string
   default     = "us-east-1"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", var.region))
+    error_message = "region must be an AWS region such as us-east-1 (got ${jsonencode(var.region)})."
+  }
 }
 
 variable "provider_path_style" {

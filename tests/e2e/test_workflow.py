@@ -105,7 +105,7 @@ def test_five_classes(fast_project: Project) -> None:
 
     # AND the endpoint's lifetime can be extended
     assert "runs until" in project.make("extend", "HOURS=4")
-    assert "HOURS must be between 1 and 168 (got 0)" in project.make("extend", "HOURS=0", succeeds=False)
+    assert "HOURS must be a whole number between 1 and 168" in project.make("extend", "HOURS=0", succeeds=False)
 
     # AND targets can be repeated
     assert "nothing to train" in project.make("train", "EPOCHS=2")

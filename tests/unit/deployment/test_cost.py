@@ -141,7 +141,7 @@ def test_alarm_is_billed_by_its_metrics() -> None:
 
     # THEN
     assert lines["two: alarm on 2 metrics"][1] == "0.20"
-    assert lines["one: alarm on 1 metrics"][1] == "0.10"
+    assert lines["one: alarm on 1 metric"][1] == "0.10"
 
 
 def test_resources_billed_by_use_have_a_cost_per_million_images() -> None:

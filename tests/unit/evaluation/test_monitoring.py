@@ -60,7 +60,7 @@ def test_the_model_and_the_number_of_other_records_are_reported() -> None:
 
     # THEN
     assert (found["model"], found["records"], found["other_records"]) == ("v2", 1, 7)
-    assert list(summary(found))[:2] == ["model v2: 1 records in 1 files", "records of other models, not shown: 7"]
+    assert list(summary(found))[:2] == ["model v2: 1 record in 1 file", "records of other models, not shown: 7"]
 
 
 def test_each_low_confidence_image_is_shown_once_lowest_confidence_first() -> None:

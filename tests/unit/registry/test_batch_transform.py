@@ -276,7 +276,8 @@ def test_folder_is_named_by_path_or_url(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("", "must name a folder"),
+        ("", r"must name a folder in .* such as INPUT=test \(got ''\)"),
+        ("/", r"must name a folder .*\(got '/'\)"),
         (f"s3://{BUCKET}/", "must name a folder"),
         ("s3://x/y", "must be in"),
     ],

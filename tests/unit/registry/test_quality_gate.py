@@ -36,7 +36,7 @@ CANDIDATE = "1" * 90 + "0" * 10
 @pytest.mark.parametrize(
     ("incumbent", "passed", "reason"),
     [
-        (None, True, "no model is in use"),
+        (None, True, "no registered model is in use"),
         (make_score("1" * 80 + "0" * 20), True, counts(10, 0, "1.000")),
         (make_score(CANDIDATE), True, counts(0, 0, "1.000")),
         (make_score("1" * 94 + "0" * 6), True, counts(0, 4, "0.062")),

@@ -69,6 +69,15 @@ def test_interruption_is_one_line(arguments: list[str]) -> None:
         run(interrupt, None)
 
 
+def test_interruption_says_what_continues() -> None:
+    def interrupt(_: argparse.Namespace) -> None:
+        raise KeyboardInterrupt("the job continues")
+
+    with pytest.raises(SystemExit) as ended:
+        run(interrupt, None)
+    assert ended.value.code == "interrupted: the job continues"
+
+
 def test_unexpected_error_always_has_its_traceback() -> None:
     def fail_unexpectedly(_: argparse.Namespace) -> None:
         raise RuntimeError

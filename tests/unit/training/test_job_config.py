@@ -77,7 +77,7 @@ def test_data_are_described_by_the_manifest() -> None:
         (
             (),
             ("bus", "bicycle"),
-            "the staged classes are bicycle, motorcycle, but the stack's are bus, bicycle: run `make stage ENV=dev`",
+            "motorcycle, but terraform/environments/dev.tfvars has bus, bicycle: run `make stage ENV=dev`",
         ),
     ],
     ids=["missing object", "other classes"],
@@ -98,14 +98,14 @@ def test_complete_staged_data_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "reason"),
+    ("text", "reason"),
     [
-        (["epochs=3", "epochs=4"], "hyperparameter epochs is set twice"),
-        (["epochs"], "a hyperparameter must be NAME=VALUE, such as epochs=3 (got 'epochs')"),
-        (["=3"], "a hyperparameter must be NAME=VALUE, such as epochs=3 (got '=3')"),
-        (["epochs="], "a hyperparameter must be NAME=VALUE, such as epochs=3 (got 'epochs=')"),
+        ("epochs=3 epochs=4", "hyperparameter epochs is set twice, to 3 and 4"),
+        ("epochs", "a hyperparameter must be NAME=VALUE, such as epochs=3 (got 'epochs')"),
+        ("=3", "a hyperparameter must be NAME=VALUE, such as epochs=3 (got '=3')"),
+        ("epochs=", "a hyperparameter must be NAME=VALUE, such as epochs=3 (got 'epochs=')"),
     ],
 )
-def test_invalid_setting_is_named(texts: list[str], reason: str) -> None:
+def test_invalid_setting_is_named(text: str, reason: str) -> None:
     with pytest.raises(TrainingRequestError, match=re.escape(reason)):
-        parse_settings(texts)
+        parse_settings(text)
