@@ -15,7 +15,7 @@ SETTINGS  := terraform/environments/$(ENV).tfvars
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup lock lambdas bootstrap state plan apply comment summary up stage train tune models approve reject \
+.PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
         rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark
 
@@ -69,6 +69,9 @@ lambdas: $(ZIPS) ## zip the Lambda functions, reproducibly
 
 $(ZIPS): build/lambdas/%.zip: lambdas/%/handler.py scripts/package.py
 	@$(PYTHON) -m scripts.package lambdas/$* $@
+
+doctor: $(INSTALLED) $(PREREQUISITES) ## check credentials, tools, quotas and names before `make up`
+	$(call SCRIPT,doctor)
 
 bootstrap: $(INSTALLED) $(PREREQUISITES) ## create an account's state bucket and GitHub roles (REPOSITORY)
 	$(call step)
