@@ -44,6 +44,7 @@ def make_config(sagemaker: SageMaker, sagemaker_role: str, monkeypatch: pytest.M
             "models_prefix": "models",
             "checkpoints_prefix": "checkpoints",
             "packages_prefix": "packages",
+            "bundle_packages": False,
             "region": "us-east-1",
             "instance_type": "ml.m5.xlarge",
             "instance_count": 1,
