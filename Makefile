@@ -45,8 +45,8 @@ help: ## list the targets
 setup: $(INSTALLED) ## install the dependencies, and Terraform if it is missing
 
 $(INSTALLED): pyproject.toml emulator/pyproject.toml requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo 'error: Python 3.11 or newer is required: run make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 2))' || \
+	  { echo 'error: Python 3.11.2 or newer is required: run make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
 	@echo 'installing the dependencies into $(VENV) (a few minutes and 2 GB the first time)'
 	@$(PYTHON) -m venv $(VENV)
 	@$(PY) -m pip install --quiet --upgrade 'pip>=25.1'
@@ -61,7 +61,7 @@ $(INSTALLED): pyproject.toml emulator/pyproject.toml requirements.lock
 
 lock: ## update requirements.lock from both pyproject.toml files
 	@$(PY) -m pip install --quiet uv
-	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate --no-header \
+	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11.2 --upgrade --no-annotate --no-header \
 	  --no-emit-index-url --group runtime --group local --group test --group emulator/pyproject.toml:test --all-extras \
 	  --output-file requirements.lock pyproject.toml emulator/pyproject.toml
 
