@@ -16,7 +16,7 @@ ENVIRONMENTS := $(basename $(notdir $(wildcard terraform/environments/*.tfvars))
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup lock lambdas bootstrap state plan apply comment summary up stage train tune models approve reject \
+.PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
         rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark
 
@@ -54,8 +54,8 @@ help: ## list the targets
 setup: $(INSTALLED) ## install the dependencies, and Terraform if it is missing
 
 $(INSTALLED): pyproject.toml emulator/pyproject.toml requirements.lock
-	@$(call quote,PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo 'error: Python 3.11 or newer is required: run make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@$(call quote,PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 2))' || \
+	  { echo 'error: Python 3.11.2 or newer is required: run make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
 	@echo 'installing the dependencies into $(VENV) (a few minutes and 2 GB the first time)'
 	@$(call quote,PYTHON) -m venv $(VENV)
 	@$(PY) -m pip install --quiet --upgrade 'pip>=25.1'
@@ -70,7 +70,7 @@ $(INSTALLED): pyproject.toml emulator/pyproject.toml requirements.lock
 
 lock: ## update requirements.lock from both pyproject.toml files
 	@$(PY) -m pip install --quiet uv
-	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate --no-header \
+	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11.2 --upgrade --no-annotate --no-header \
 	  --no-emit-index-url --group runtime --group local --group test --group emulator/pyproject.toml:test --all-extras \
 	  --output-file requirements.lock pyproject.toml emulator/pyproject.toml
 
@@ -78,6 +78,9 @@ lambdas: $(ZIPS) ## zip the Lambda functions, reproducibly
 
 $(ZIPS): build/lambdas/%.zip: lambdas/%/handler.py scripts/package.py
 	@$(call quote,PYTHON) -m scripts.package lambdas/$* $@
+
+doctor: $(INSTALLED) $(PREREQUISITES) ## check credentials, tools, quotas and names before `make up`
+	$(call SCRIPT,doctor)
 
 bootstrap: $(INSTALLED) $(PREREQUISITES) ## create an account's state bucket and GitHub roles (REPOSITORY)
 	$(call step)

@@ -34,6 +34,7 @@ class Stack:
     models_prefix: str
     checkpoints_prefix: str
     packages_prefix: str
+    bundle_packages: bool
     transform_prefix: str
     protected: bool
     kms_key_arn: str

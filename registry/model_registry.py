@@ -31,7 +31,7 @@ class RegistrationRequest:
     ----------
     image : URI of the inference container image
     scripted : whether our own code in model.tar.gz serves the model, and not the image alone
-    brings_packages : whether model.tar.gz contains that code's packages, for a container without network access
+    brings_packages : whether model.tar.gz contains that code's packages, so that the container downloads none
     status, reason : result of the quality gate
     manifest : content of the training data's manifest
     properties : further metadata, such as the data source and the commit

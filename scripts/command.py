@@ -239,6 +239,7 @@ def training_job_config(stack: Stack, algorithm: Algorithm) -> TrainingJobConfig
         models_prefix=stack.models_prefix,
         checkpoints_prefix=stack.checkpoints_prefix,
         packages_prefix=stack.packages_prefix,
+        bundle_packages=stack.bundle_packages,
         region=stack.region,
         instance_type=stack.training_instance_types[algorithm.name],
         instance_count=stack.training_instance_count,

@@ -24,8 +24,13 @@ output "checkpoints_prefix" {
 }
 
 output "packages_prefix" {
-  description = "Key prefix of the Python packages for training jobs without internet access."
+  description = "Key prefix of the Python packages that training jobs and models contain."
   value       = local.packages_prefix
+}
+
+output "bundle_packages" {
+  description = "Whether training jobs and models contain their Python packages."
+  value       = var.bundle_packages || var.vpc_cidr != null || var.serverless != null
 }
 
 output "transform_prefix" {

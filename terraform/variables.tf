@@ -94,6 +94,13 @@ variable "training_instance_type" {
     condition     = can(regex("^ml\\.[a-z][a-z0-9-]*\\.[a-z0-9]+$", var.training_instance_type))
     error_message = "training_instance_type must be a SageMaker instance type such as ml.m5.xlarge (got ${var.training_instance_type})."
   }
+
+  # CUDA 13, which the image contains, supports no GPU before Turing:
+  # https://docs.nvidia.com/cuda/archive/13.0.0/cuda-toolkit-release-notes/index.html
+  validation {
+    condition     = !can(regex("^ml\\.p[23]\\.", var.training_instance_type))
+    error_message = "training_instance_type must not be of the families ml.p2 and ml.p3, whose GPUs AWS's image of PyTorch 2.10 does not support: use ml.g4dn.xlarge, for instance (got ${var.training_instance_type})."
+  }
 }
 
 variable "built_in_instance_type" {
@@ -369,6 +376,12 @@ variable "vpc_cidr" {
     condition     = var.vpc_cidr == null || var.serverless == null
     error_message = "A serverless endpoint cannot run in a VPC: leave vpc_cidr or serverless unset."
   }
+}
+
+variable "bundle_packages" {
+  description = "Whether training jobs and models contain their Python packages; otherwise containers install them from a package index at every start. Always the case with vpc_cidr or serverless. Models must be trained again after this is set."
+  type        = bool
+  default     = false
 }
 
 variable "failure_email" {

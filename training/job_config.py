@@ -117,7 +117,7 @@ def check_staged(manifest: staging.Manifest, *, classes: Sequence[str], bucket: 
 
 
 def upload_packages(request: TrainingRequest, directory: Path, *, s3: Any) -> None:
-    """Upload the Python packages that a job without a network needs.
+    """Upload the Python packages that a job and its model contain, if they contain any.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def upload_packages(request: TrainingRequest, directory: Path, *, s3: Any) -> No
     """
     config = request.config
     if brings_packages(request.algorithm, config):
-        print("uploading Python packages, since the containers have no network")
+        print("uploading the Python packages of the containers")
         packages.upload(directory, config.bucket, config.packages_prefix, s3=s3)
 
 

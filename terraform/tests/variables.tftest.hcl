@@ -100,7 +100,7 @@ run "fractions_incomplete_instance_types_and_reserved_environment_are_rejected" 
     endpoint_instance_count = 1.5
     provider_max_retries    = -1
     endpoint_instance_type  = "ml."
-    training_instance_type  = "ml.m5"
+    training_instance_type  = "ml.p3.2xlarge"
   }
 
   expect_failures = [
@@ -128,7 +128,7 @@ run "limits_are_accepted" {
     log_retention_days     = 3653
     provider_max_retries   = 0
     endpoint_instance_type = "ml.g4dn.12xlarge"
-    training_instance_type = "ml.p3.2xlarge"
+    training_instance_type = "ml.p4d.24xlarge"
   }
 }
 

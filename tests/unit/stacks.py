@@ -15,6 +15,7 @@ def make_stack(**changes: Any) -> Stack:
         "models_prefix": "models",
         "checkpoints_prefix": "checkpoints",
         "packages_prefix": "packages",
+        "bundle_packages": False,
         "transform_prefix": "transform",
         "protected": False,
         "kms_key_arn": f"arn:aws:kms:us-east-1:{account}:key/some-key",
@@ -22,7 +23,7 @@ def make_stack(**changes: Any) -> Stack:
         "training_role_arn": f"arn:aws:iam::{account}:role/scones-local-training",
         "transform_role_arn": f"arn:aws:iam::{account}:role/scones-local-transform",
         "training_images": {
-            "pytorch": "registry/pytorch-training:2.6",
+            "pytorch": "registry/pytorch-training:2.10",
             "image-classification": "registry/image-classification:1",
         },
         "serving_images": {

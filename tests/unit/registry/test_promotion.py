@@ -67,7 +67,7 @@ def request_(monkeypatch: pytest.MonkeyPatch) -> Any:
     yield SimpleNamespace(
         algorithm=SimpleNamespace(name="pytorch", scripted=True),
         config=SimpleNamespace(
-            bucket="bucket", image="image:1", instance_type="ml.m5.xlarge", instance_count=1, network=None
+            bucket="bucket", image="image:1", instance_type="ml.m5.xlarge", instance_count=1, bundle_packages=False
         ),
         fingerprint="abc",
         hyperparameters={"epochs": "2"},

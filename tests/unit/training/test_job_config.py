@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from common.stack import Network
 from staging.manifest import Manifest, StoredObject
 from tests.unit.staging.manifests import make_manifest
 from tests.unit.training.configs import make_config
@@ -41,14 +40,14 @@ def test_fingerprint_depends_on_data_algorithm_and_hyperparameters() -> None:
 
 def test_fingerprint_depends_on_the_packages_in_the_archive() -> None:
     # GIVEN
-    connected = request()
-    config = replace(CONFIG, network=Network(("subnet-1",), ("sg-1",)))
+    downloading = request()
+    config = replace(CONFIG, bundle_packages=True)
 
     # WHEN
-    isolated = make_request(connected.algorithm, config, connected.manifest, {}, serving_image="image")
+    bundled = make_request(downloading.algorithm, config, downloading.manifest, {}, serving_image="image")
 
     # THEN
-    assert isolated.fingerprint != connected.fingerprint
+    assert bundled.fingerprint != downloading.fingerprint
 
 
 def test_data_are_described_by_the_manifest() -> None:
