@@ -57,6 +57,7 @@ class Stack:
     classes: tuple[str, ...]
     threshold: float
     state_machine_arn: str
+    function_code_sha256: Mapping[str, str]
     endpoint_name: str
     endpoint_config_name: str | None
     endpoint_schedule: str | None

@@ -133,7 +133,8 @@ def estimate(environment: str, plan: Mapping[str, Any], prices: PriceTable) -> I
     yield f"{'million images':>{WIDTH}}"
     yield from table([cost for cost in costs if cost.per_million], [("per_million", 1, 2)])
     yield ""
-    for note in notes(variables, Counter(resource["type"] for resource in planned if is_unpriced(resource, prices))):
+    unpriced = Counter(resource["type"] for resource in planned if is_unpriced(resource, variables, prices))
+    for note in notes(variables, unpriced):
         yield from textwrap.wrap(note, WIDTH, break_on_hyphens=False)
 
 
@@ -192,21 +193,22 @@ def all_costs(planned: list[dict[str, Any]], variables: Mapping[str, Any], price
     """Yield the costs of the planned resources, and of the endpoint if it is not planned before a model is approved."""
     for resource in planned:
         if resource["mode"] == "managed":
-            yield from costs_of(resource, prices)
+            yield from costs_of(resource, variables, prices)
     has_endpoint = any(resource["type"] == "aws_sagemaker_endpoint" for resource in planned)
     if not has_endpoint and variables.get("serverless") is None:
         instance_type, count = variables["endpoint_instance_type"], variables["endpoint_instance_count"]
         yield prices.instances("endpoint, once a model is approved", instance_type, count)
 
 
-def costs_of(resource: Mapping[str, Any], prices: PriceTable) -> Iterator[Cost]:
+def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: PriceTable) -> Iterator[Cost]:
     """Yield the costs of a resource, none if it has no price."""
     address, values = shorten(resource["address"]), resource.get("values", {})
     match resource["type"]:
         case "aws_sagemaker_endpoint_configuration":
             for variant in values["production_variants"]:
                 if variant.get("instance_type"):
-                    yield prices.instances(address, variant["instance_type"], variant["initial_instance_count"])
+                    # not the planned number, which may be the one to which the endpoint had scaled
+                    yield prices.instances(address, variant["instance_type"], variables["endpoint_instance_count"])
         case "aws_kms_key":
             yield Cost(address, "key", hourly=prices.hourly("kms_key"))
         case "aws_vpc_endpoint" if values.get("vpc_endpoint_type") == "Interface":
@@ -247,10 +249,10 @@ def shorten(address: str) -> str:
     return re.sub(r"\.aws_\w+", "", address.replace("module.", "")).replace(".this", "")
 
 
-def is_unpriced(resource: Mapping[str, Any], prices: PriceTable) -> bool:
+def is_unpriced(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: PriceTable) -> bool:
     """Return whether a resource may be billed but has no price in the table."""
     if resource["mode"] != "managed" or resource["type"].startswith(UNBILLED):
         return False
     if resource["type"] == "aws_sagemaker_endpoint":  # its configuration contains the instances
         return False
-    return not list(costs_of(resource, prices))
+    return not list(costs_of(resource, variables, prices))

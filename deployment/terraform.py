@@ -157,8 +157,12 @@ class Terraform:
             plugin_dir=str(mirror) if mirror else None,
         )
 
-    def plan(self, *, destroy: bool = False) -> Plan:
+    def plan(self, *, destroy: bool = False, variables: Mapping[str, object] | None = None) -> Plan:
         """Save a plan to a file.
+
+        Parameters
+        ----------
+        variables : values of input variables for this plan only
 
         Raises
         ------
@@ -171,7 +175,7 @@ class Terraform:
             self._driver.plan,
             accepted=(NO_CHANGES, CHANGES),
             out=str(self._plan),
-            var=None,
+            var=dict(variables) if variables else None,
             lock_timeout=LOCK_TIMEOUT,
             destroy=IsFlagged if destroy else None,
         )

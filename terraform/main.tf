@@ -185,6 +185,9 @@ module "endpoint" {
   topic_arn          = module.notifications.topic_arn
   log_retention_days = var.log_retention_days
   kms_key_arn        = module.kms_key.arn
+
+  max_instance_count  = var.endpoint_max_instance_count
+  live_instance_count = var.endpoint_live_instance_count
 }
 
 module "scaling" {

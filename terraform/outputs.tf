@@ -146,6 +146,11 @@ output "state_machine_arn" {
   value       = module.workflow.state_machine_arn
 }
 
+output "function_code_sha256" {
+  description = "Base64-encoded SHA-256 of the code that Terraform deployed, by function name."
+  value       = module.functions.code_sha256
+}
+
 output "endpoint_name" {
   description = "Name of the endpoint, which exists once a model is approved and deployed."
   value       = local.endpoint_name

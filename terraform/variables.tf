@@ -169,6 +169,12 @@ variable "endpoint_max_instance_count" {
   }
 }
 
+variable "endpoint_live_instance_count" {
+  description = "Current number of instances of a scaling endpoint, which a deployment keeps. The make targets set it for each plan; null deploys endpoint_instance_count instances."
+  type        = number
+  default     = null
+}
+
 variable "endpoint_concurrent_requests" {
   description = "Target number of concurrent requests per endpoint instance. Scaling adds instances above it."
   type        = number

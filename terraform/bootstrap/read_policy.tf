@@ -14,6 +14,7 @@ data "aws_iam_policy_document" "read" {
       "kms:ListAliases",
       "logs:DescribeLogGroups",
       "sagemaker:List*",
+      "servicequotas:ListServiceQuotas",
       "sns:GetSubscriptionAttributes",
       "states:ValidateStateMachineDefinition",
       "sts:GetCallerIdentity",

@@ -113,6 +113,30 @@ def test_an_edited_function_is_the_only_change(local: Deployment) -> None:
 
 
 @pytest.mark.xdist_group("local")
+def test_replaced_code_of_a_function_fails_a_plan_and_is_restored(local: Deployment) -> None:
+    # GIVEN
+    awslambda = local.account.client("lambda")
+    built = awslambda.get_function(FunctionName="scones-local-filter")["Configuration"]["CodeSha256"]
+    foreign = (local.project / "build" / "lambdas" / "classify.zip").read_bytes()
+    awslambda.update_function_code(FunctionName="scones-local-filter", ZipFile=foreign)
+
+    # WHEN / THEN
+    with pytest.raises(
+        TerraformError, match="scones-local-filter was replaced outside Terraform: run `make up ENV=local`"
+    ):
+        local.terraform.plan()
+    assert local.run("provision", "drift").returncode == 1
+
+    # WHEN
+    result = local.run("provision", "up")
+
+    # THEN
+    assert result.returncode == 0, result.stderr
+    assert "No changes" in result.stdout
+    assert awslambda.get_function(FunctionName="scones-local-filter")["Configuration"]["CodeSha256"] == built
+
+
+@pytest.mark.xdist_group("local")
 def test_the_state_of_another_environment_is_refused(local: Deployment) -> None:
     with pytest.raises(TerraformError, match="workspace"):
         make_terraform(local.project, "dev").plan()

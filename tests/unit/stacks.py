@@ -44,6 +44,7 @@ def make_stack(**changes: Any) -> Stack:
         "classes": ("bicycle", "motorcycle"),
         "threshold": 0.93,
         "state_machine_arn": f"arn:aws:states:us-east-1:{account}:stateMachine:scones-local-workflow",
+        "function_code_sha256": {"scones-local-filter": "some-hash"},
         "endpoint_name": "scones-local-vehicles",
         "endpoint_config_name": "scones-local-vehicles-1",
         "endpoint_schedule": "scones-local-endpoint-expiry",

@@ -138,6 +138,17 @@ def test_redrive_policy_has_no_whitespace(emulator: Any) -> None:
     assert found == f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":4}}'
 
 
+def test_tracing_of_a_function_is_updated(emulator: Any) -> None:
+    # GIVEN
+    client = emulator.client("lambda")
+    name = make_function(emulator, "", TracingConfig={"Mode": "Active"})
+    # WHEN
+    kept = client.update_function_configuration(FunctionName=name, Timeout=7)
+    changed = client.update_function_configuration(FunctionName=name, TracingConfig={"Mode": "PassThrough"})
+    # THEN
+    assert (kept["TracingConfig"], changed["TracingConfig"]) == ({"Mode": "Active"}, {"Mode": "PassThrough"})
+
+
 def test_dead_letter_queue_of_a_function_is_stored(emulator: Any) -> None:
     # GIVEN
     client, target = emulator.client("lambda"), "arn:aws:sqs:us-east-1:123456789012:dead"

@@ -49,6 +49,18 @@ variable "instance_count" {
   }
 }
 
+variable "max_instance_count" {
+  description = "Maximum number of instances of an endpoint that scales; null for a fixed number."
+  type        = number
+  default     = null
+}
+
+variable "live_instance_count" {
+  description = "Number of instances to which the endpoint has scaled, which a deployment keeps; null for instance_count."
+  type        = number
+  default     = null
+}
+
 variable "serverless" {
   description = "Memory in MB and maximum number of concurrent requests of a serverless endpoint; null for an endpoint on instances."
   type = object({

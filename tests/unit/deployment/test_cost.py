@@ -59,14 +59,14 @@ def figures(plan: dict[str, Any]) -> dict[str, list[str]]:
 
 def test_resources_billed_by_time_have_an_hourly_and_a_monthly_cost() -> None:
     # GIVEN
-    variant = {"instance_type": "ml.m5.xlarge", "initial_instance_count": 2}
+    variant = {"instance_type": "ml.m5.xlarge", "initial_instance_count": 4}  # kept by a deployment after scaling
     endpoint = [
         make_resource("aws_sagemaker_endpoint"),
         make_resource("aws_sagemaker_endpoint_configuration", production_variants=[variant]),
     ]
 
     # WHEN
-    lines = figures(make_plan(*endpoint, make_resource("aws_kms_key")))
+    lines = figures(make_plan(*endpoint, make_resource("aws_kms_key"), endpoint_instance_count=2))
 
     # THEN
     assert lines["some: 2 ml.m5.xlarge"] == ["1.0000", "730.00"]

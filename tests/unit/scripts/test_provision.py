@@ -39,13 +39,18 @@ def test_rolled_back_deployment_says_how_to_return_to_the_previous_model() -> No
 
 
 class FakeTerraform:
-    """Terraform with a plan that deploys a model."""
+    """Terraform with a plan that deploys a first model."""
+
+    environment = "local"
 
     def __init__(self, directory: Path) -> None:
         self.logs = directory
         self.path = directory / "terraform.tfplan"
 
-    def plan(self) -> Plan:
+    def outputs(self) -> dict[str, Any]:
+        return {}
+
+    def plan(self, **_: Any) -> Plan:
         self.path.touch()
         return Plan(self.path, changes=1, empty=False, summary="Plan: 1 to add, 0 to change, 0 to destroy")
 
@@ -90,17 +95,19 @@ def test_plan_of_a_model_for_other_classes_is_deleted(
     assert not terraform.path.exists()
 
 
-def test_misspelt_setting_is_refused_before_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN an environment whose Terraform must not be used
+def test_misspelt_setting_is_refused_before_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
     def refuse(name: str) -> None:
         raise SettingsError
 
     monkeypatch.setattr(provision, "read_settings", refuse)
-    environment: Any = SimpleNamespace(name="local", terraform=None)
+    terraform = FakeTerraform(tmp_path)
+    environment: Any = SimpleNamespace(name="local", terraform=terraform)
 
     # WHEN / THEN
     with pytest.raises(SettingsError):
         provision.up(environment)
+    assert not terraform.path.exists()
 
 
 @pytest.mark.parametrize(("name", "confirmation"), [("prod", ""), ("prod", "prd"), ("dev", "prd")])
