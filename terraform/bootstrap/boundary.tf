@@ -49,7 +49,8 @@ data "aws_iam_policy_document" "boundary" {
     }
   }
 
-  # network interfaces of functions, jobs and models in a VPC, which the AWS service creates with their role
+  # Network interfaces of functions, jobs and models in a VPC, which the AWS service creates with their role. Lambda accepts no
+  # narrower resource: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
   statement {
     sid = "Interfaces"
     actions = [
@@ -60,7 +61,7 @@ data "aws_iam_policy_document" "boundary" {
       "ec2:DeleteNetworkInterfacePermission",
       "ec2:UnassignPrivateIpAddresses",
     ]
-    resources = [for kind in ["network-interface", "security-group", "subnet"] : "${local.arn_prefix}:ec2:*:${local.account_id}:${kind}/*"]
+    resources = ["${local.arn_prefix}:ec2:*:${local.account_id}:*/*"]
   }
 
   statement {
