@@ -5,6 +5,13 @@ locals {
   ]
 }
 
+# VPCs have no predictable ARN, so a new VPC is found when this module is applied again
+data "aws_vpcs" "this" {
+  for_each = var.environments
+
+  tags = { Project = "scones", Environment = each.key }
+}
+
 # Permissions of an environment's deployment role: read the environment, write its state, manage resources whose names start
 # with its prefix, and create roles within its permissions boundary.
 data "aws_iam_policy_document" "deploy" {
@@ -214,12 +221,31 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
-  # Lambda leaves a function's network interfaces behind, without a tag. Terraform must delete them before the subnets and the
-  # security groups that they use.
+  # Private DNS names of a VPC endpoint are in a hosted zone of AWS, with which EC2 associates the VPC with the caller's permissions:
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-CreateVpcEndpoint
   statement {
-    sid       = "DeleteFunctionInterfaces"
-    actions   = ["ec2:DeleteNetworkInterface", "ec2:DetachNetworkInterface"]
-    resources = ["${local.arn_prefix}:ec2:*:${local.account_id}:network-interface/*"]
+    sid       = "AssociatePrivateNames"
+    actions   = ["route53:AssociateVPCWithHostedZone"]
+    resources = ["${local.arn_prefix}:route53:::hostedzone/*"]
+  }
+
+  # Lambda leaves a function's network interfaces behind, without a tag. Terraform must delete them before the subnets and the
+  # security groups that they use. Only the VPC identifies them:
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-network-interface
+  dynamic "statement" {
+    for_each = length(data.aws_vpcs.this[each.key].ids) > 0 ? [data.aws_vpcs.this[each.key].ids] : []
+
+    content {
+      sid       = "DeleteFunctionInterfaces"
+      actions   = ["ec2:DeleteNetworkInterface", "ec2:DetachNetworkInterface"]
+      resources = ["${local.arn_prefix}:ec2:*:${local.account_id}:network-interface/*"]
+
+      condition {
+        test     = "ArnLike"
+        variable = "ec2:Vpc"
+        values   = [for id in statement.value : "${local.arn_prefix}:ec2:*:${local.account_id}:vpc/${id}"]
+      }
+    }
   }
 
   # Every role must have the boundary, which the deployment role cannot remove
