@@ -235,7 +235,7 @@ def test_roles_allow_exactly_the_actions_of_code_and_services(
             "kms:Encrypt",
         },
         # https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
-        "network": {*LOG_OUTPUT, "logs:DescribeLogStreams"},
+        "network": {*LOG_OUTPUT, "logs:CreateLogGroup", "logs:DescribeLogGroups", "logs:DescribeLogStreams"},
         # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
         "endpoint-expiry": {"sagemaker:DeleteEndpoint"},
     }
