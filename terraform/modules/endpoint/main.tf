@@ -15,6 +15,10 @@ locals {
   # A serverless endpoint supports no deployment guardrails:
   # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html
   instance_based = var.serverless == null
+
+  # Whole instances, because CAPACITY_PERCENT of few instances may be less than one:
+  # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CapacitySize.html
+  canary_instances = max(1, floor(var.instance_count * var.deployment.canary_percent / 100))
 }
 
 resource "aws_sagemaker_endpoint_configuration" "this" {
@@ -111,10 +115,10 @@ resource "aws_sagemaker_endpoint" "this" {
           wait_interval_in_seconds = deployment_config.value.wait_seconds
 
           dynamic "canary_size" {
-            for_each = var.instance_count > 1 ? [deployment_config.value.canary_percent] : []
+            for_each = var.instance_count > 1 ? [local.canary_instances] : []
 
             content {
-              type  = "CAPACITY_PERCENT"
+              type  = "INSTANCE_COUNT"
               value = canary_size.value
             }
           }
