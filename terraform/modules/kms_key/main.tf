@@ -136,6 +136,24 @@ data "aws_iam_policy_document" "this" {
       values   = [local.account_id]
     }
   }
+
+  # SNS supports no condition on the source for EventBridge: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+  statement {
+    sid       = "PublishEvents"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "kms:EncryptionContext:aws:sns:topicArn"
+      values   = ["${local.arn_prefix}:sns:${local.region}:${local.account_id}:${var.prefix}-*"]
+    }
+  }
 }
 
 resource "aws_kms_key" "this" {
