@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -104,7 +105,8 @@ def test_invocation_that_failed_for_good_is_sent_to_the_dead_letter_queue(
     name = make_schedule(target, {"Bucket": bucket}, RetryPolicy=policy, DeadLetterConfig={"Arn": arn})
 
     # THEN
-    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20, MessageAttributeNames=["All"])["Messages"]
+    receive = partial(sqs.receive_message, QueueUrl=queue, MessageAttributeNames=["All"])
+    (message,) = eventually(lambda: receive().get("Messages"))
     values = {key: attribute["StringValue"] for key, attribute in message["MessageAttributes"].items()}
     assert json.loads(message["Body"]) == {"Bucket": bucket}
     assert values["ERROR_CODE"] == "NoSuchBucket"
