@@ -3,6 +3,11 @@ locals {
   account_id = data.aws_caller_identity.this.account_id
   region     = data.aws_region.this.name
 
+  # The account delegates to IAM policies. A tag may take minutes to count in those: until then, only the key's own policy lets a
+  # deployment role, whose IAM policy requires the environment's tag, use the key that it has just created.
+  # https://docs.aws.amazon.com/kms/latest/developerguide/tag-authorization.html
+  principals = concat(["${local.arn_prefix}:iam::${local.account_id}:root"], var.administrators)
+
   use = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
 }
 
@@ -43,7 +48,7 @@ data "aws_iam_policy_document" "this" {
 
     principals {
       type        = "AWS"
-      identifiers = ["${local.arn_prefix}:iam::${local.account_id}:root"]
+      identifiers = local.principals
     }
   }
 
@@ -55,7 +60,7 @@ data "aws_iam_policy_document" "this" {
 
     principals {
       type        = "AWS"
-      identifiers = ["${local.arn_prefix}:iam::${local.account_id}:root"]
+      identifiers = local.principals
     }
 
     condition {
@@ -83,7 +88,7 @@ data "aws_iam_policy_document" "this" {
 
     principals {
       type        = "AWS"
-      identifiers = ["${local.arn_prefix}:iam::${local.account_id}:root"]
+      identifiers = local.principals
     }
 
     condition {
