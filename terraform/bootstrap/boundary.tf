@@ -19,6 +19,7 @@ data "aws_iam_policy_document" "boundary" {
       "sagemaker:DeleteEndpoint",
       "sagemaker:InvokeEndpoint",
       "sns:Publish",
+      "sqs:SendMessage",
     ]
     resources = [
       "${local.arn_prefix}:cloudwatch:*:${local.account_id}:alarm:scones-${each.key}-*",
@@ -33,6 +34,7 @@ data "aws_iam_policy_document" "boundary" {
       "${local.arn_prefix}:s3:::scones-${each.key}-*",
       "${local.arn_prefix}:sagemaker:*:${local.account_id}:endpoint/scones-${each.key}-*",
       "${local.arn_prefix}:sns:*:${local.account_id}:scones-${each.key}-*",
+      "${local.arn_prefix}:sqs:*:${local.account_id}:scones-${each.key}-*",
     ]
   }
 

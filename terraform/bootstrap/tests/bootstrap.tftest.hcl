@@ -46,7 +46,7 @@ run "roles_are_restricted_to_their_environment" {
   assert {
     condition = alltrue(flatten([
       for statement in data.aws_iam_policy_document.read["plan"].statement : [
-        for action in statement.actions : !can(regex("^(ssm|lambda|s3|states:Describe|dynamodb)", action))
+        for action in statement.actions : !can(regex("^(ssm:Get|lambda|s3|states:Describe|dynamodb)", action))
       ] if contains(statement.resources, "*")
     ]))
     error_message = "Parameters, code, buckets, state machines and tables must be restricted to this project."
@@ -89,7 +89,7 @@ run "roles_are_restricted_to_their_environment" {
   assert {
     condition = alltrue([
       for name in ["dev", "prod"] : [
-        for statement in data.aws_iam_policy_document.deploy[name].statement : statement if contains(coalesce(statement.actions, []), "ec2:DeleteNetworkInterface")
+        for statement in data.aws_iam_policy_document.deploy_network[name].statement : statement if contains(statement.actions, "ec2:DeleteNetworkInterface")
       ] == []
     ])
     error_message = "A deployment role must not delete network interfaces while its environment has no VPC."
@@ -201,8 +201,8 @@ run "deployment_role_deletes_network_interfaces_of_its_vpc_only" {
 
   assert {
     condition = [
-      for statement in data.aws_iam_policy_document.deploy["prod"].statement : statement.condition
-      if contains(coalesce(statement.actions, []), "ec2:DeleteNetworkInterface")
+      for statement in data.aws_iam_policy_document.deploy_network["prod"].statement : statement.condition
+      if contains(statement.actions, "ec2:DeleteNetworkInterface")
       ] == [
       toset([{ test = "ArnLike", variable = "ec2:Vpc", values = tolist(["arn:aws:ec2:*:123456789012:vpc/vpc-1"]) }])
     ]
