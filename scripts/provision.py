@@ -9,11 +9,12 @@ down     destroy everything, including what the workflow created outside Terrafo
 """
 
 import argparse
+import sys
 
 from common import aws
 from common.errors import OperatorError
 from deployment import provisioning
-from deployment.endpoint_lifetime import EndpointLifetime
+from deployment.notifications import missing_subscriber_warning
 from deployment.read_stack import StackMissingError
 from deployment.terraform import Plan
 from registry import endpoint
@@ -32,11 +33,20 @@ def apply(environment: Environment) -> None:
     saved = environment.terraform.saved_plan()
     environment.terraform.init()
     provisioning.apply(environment.terraform, saved, lambda: check_endpoint(environment))
+    warn_without_subscriber(environment)
 
 
 def up(environment: Environment) -> None:
     """Save a plan and apply it."""
     provisioning.apply(environment.terraform, plan(environment), lambda: check_endpoint(environment))
+    warn_without_subscriber(environment)
+
+
+def warn_without_subscriber(environment: Environment) -> None:
+    """Print a warning if nobody receives what the budget and the alarms report."""
+    topic, sns = environment.stack.failures_topic_arn, environment.client("sns")
+    if warning := missing_subscriber_warning(environment.name, topic, sns=sns):
+        print(warning, file=sys.stderr)
 
 
 def check_endpoint(environment: Environment) -> None:
@@ -64,13 +74,7 @@ def deploy(environment: Environment) -> None:
             "`make approve` if it requires manual approval, then `make deploy`"
         )
     print(f"endpoint {stack.endpoint_name} serves {stack.endpoint_config_name}")
-    print(endpoint_lifetime(environment).describe())
-
-
-def endpoint_lifetime(environment: Environment) -> EndpointLifetime:
-    """Return the lifetime of the environment's endpoint."""
-    stack = environment.stack
-    return EndpointLifetime(stack.endpoint_name, stack.endpoint_schedule, scheduler=environment.client("scheduler"))
+    print(environment.endpoint_lifetime.describe())
 
 
 def drift(environment: Environment) -> None:
@@ -80,7 +84,7 @@ def drift(environment: Environment) -> None:
     if not environment.terraform.outputs():
         print(f"{environment.name} is not deployed: there is nothing to compare")
         return
-    provisioning.check_drift(environment.terraform, plan(environment), report, lambda: endpoint_lifetime(environment))
+    provisioning.check_drift(environment.terraform, plan(environment), report, lambda: environment.endpoint_lifetime)
 
 
 def down(environment: Environment) -> None:

@@ -14,6 +14,7 @@ variables {
   serverless         = null
   latency_limit_ms   = 1000
   capture_percentage = 50
+  expiry_schedule    = "some-schedule"
   topic_arn          = "arn:aws:sns:us-east-1:123456789012:some-topic"
   log_retention_days = 30
   kms_key_arn        = "arn:aws:kms:us-east-1:123456789012:key/some-key"

@@ -146,5 +146,6 @@ resource "aws_sagemaker_endpoint" "this" {
     }
   }
 
-  depends_on = [aws_cloudwatch_log_group.this]
+  # the schedule first, so that an apply that is interrupted leaves no endpoint that nothing deletes
+  depends_on = [aws_cloudwatch_log_group.this, var.expiry_schedule]
 }

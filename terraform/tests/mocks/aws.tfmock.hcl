@@ -100,3 +100,9 @@ mock_data "aws_vpcs" {
     ids = []
   }
 }
+
+mock_resource "aws_sqs_queue" {
+  defaults = {
+    arn = "arn:aws:sqs:us-east-1:123456789012:some-queue"
+  }
+}
