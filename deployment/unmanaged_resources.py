@@ -31,7 +31,7 @@ HOSTING = (
     ("endpoint configuration", "list_endpoint_configs", "EndpointConfig", "delete_endpoint_config"),
     ("model", "list_models", "Model", "delete_model"),
 )
-LOG_GROUP_PREFIXES = ("/aws/sagemaker/Endpoints/", "/aws/lambda/", "/aws/vendedlogs/states/")
+LOG_GROUP_PREFIXES = ("/aws/sagemaker/Endpoints/", "/aws/lambda/", "/aws/vendedlogs/states/", "/aws/vpc/")
 # The account's environments share these log groups, so only their own log streams are deleted
 SHARED_LOG_GROUPS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/TransformJobs")
 # Records of ended jobs, which keep their tags and cost nothing: `make down` does not delete them
@@ -91,7 +91,7 @@ class UnmanagedResources:
         ):
             for parameter in page["Parameters"]:
                 name = parameter["Name"]
-                yield UnmanagedResource("approval", name, partial(self._ssm.delete_parameter, Name=name))
+                yield UnmanagedResource("parameter", name, partial(self._ssm.delete_parameter, Name=name))
         for group in self._names("list_model_package_groups", "ModelPackageGroup"):
             for arn in list_model_packages(group, sagemaker=self._sagemaker):
                 yield UnmanagedResource(

@@ -18,6 +18,9 @@ LISTINGS: dict[str, Callable[[Any], list[Any]]] = {
         *client.describe_alarms()["MetricAlarms"],
         *client.list_dashboards()["DashboardEntries"],
     ],
+    "sqs": lambda client: client.list_queues().get("QueueUrls", []),
+    "events": lambda client: client.list_rules()["Rules"],
+    "ssm": lambda client: client.describe_parameters()["Parameters"],
     "budgets": lambda client: client.describe_budgets(AccountId="123456789012").get("Budgets", []),
     "scheduler": lambda client: client.list_schedules()["Schedules"],
     "sagemaker": lambda client: [

@@ -11,9 +11,11 @@ locals {
       SAGEMAKER_PROGRAM          = "inference.py"
       SAGEMAKER_SUBMIT_DIRECTORY = "/opt/ml/model/code"
       MODEL_VERSION              = "v${coalesce(local.version, "0")}"
+      # packages that model.tar.gz may contain (training/packages.py); pip ignores a missing folder
+      PIP_FIND_LINKS = "/opt/ml/model/code/packages"
     },
-    # in network isolation, pip installs the packages that model.tar.gz contains: training/packages.py
-    var.network == null ? {} : { PIP_NO_INDEX = "1", PIP_FIND_LINKS = "/opt/ml/model/code/packages" },
+    # in network isolation, pip reaches no package index
+    var.network == null ? {} : { PIP_NO_INDEX = "1" },
     # each worker loads the model, for which a serverless endpoint has little memory and time
     var.serverless ? { SAGEMAKER_MODEL_SERVER_WORKERS = "1" } : {},
   )
