@@ -46,6 +46,7 @@ run "model_is_the_approved_version_and_knows_its_number" {
       SAGEMAKER_PROGRAM          = "inference.py"
       SAGEMAKER_SUBMIT_DIRECTORY = "/opt/ml/model/code"
       MODEL_VERSION              = "v7"
+      PIP_FIND_LINKS             = "/opt/ml/model/code/packages"
     })
     error_message = "The container must know its version, and the variables of the model package in case AWS replaces them."
   }
