@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 import staging
 from common import aws
 from common.errors import OperatorError
+from common.locks import exclusive
 from common.stack import Stack
 from deployment.read_stack import read_stack
 from deployment.terraform import ENVIRONMENTS, Terraform
@@ -25,6 +27,7 @@ from training.job_config import TrainingRequest, check_staged, make_request, par
 from training.launch import TrainingJobConfig
 
 BUILD = Path("build")
+LOCK_TIMEOUT_SECONDS = 120.0  # as long as Terraform waits for its lock
 PRETRAIN_EPOCHS = 20
 
 Options = Callable[[argparse.ArgumentParser], object]  # adds a command's own options
@@ -49,6 +52,12 @@ class Environment:
         path = BUILD / self.name
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+    def lock(self, target: str, resource: str = "terraform") -> AbstractContextManager[None]:
+        """Return a context in which `make <target>` is the only command of this clone that uses a resource."""
+        return exclusive(
+            self.directory / f"{resource}.lock", f"make {target} ENV={self.name}", timeout=LOCK_TIMEOUT_SECONDS
+        )
 
     @cached_property
     def terraform(self) -> Terraform:
