@@ -9,12 +9,15 @@ down     destroy everything, including what the workflow created outside Terrafo
 """
 
 import argparse
+from functools import partial
 
 from common import aws
 from common.errors import OperatorError
 from deployment import provisioning
 from deployment.endpoint_lifetime import EndpointLifetime
+from deployment.existing_resources import plan_with_imports
 from deployment.read_stack import StackMissingError
+from deployment.remote_state import check_state_is_moved
 from deployment.terraform import Plan
 from registry import endpoint
 from scripts.command import Environment, run_command
@@ -22,7 +25,7 @@ from scripts.command import Environment, run_command
 
 def plan(environment: Environment) -> Plan:
     """Save a plan, and print its summary."""
-    saved = environment.terraform.plan()
+    saved = plan_with_imports(environment.terraform, aws.client)
     print(saved.summary)
     return saved
 
@@ -114,7 +117,12 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def main(environment: Environment) -> None:
     """Run the action."""
-    ACTIONS[environment.options.action](environment)
+    action, terraform = environment.options.action, environment.terraform
+    with environment.lock(action):
+        check_state_is_moved(terraform, environment.name, partial(aws.client, region=aws.default_region()))
+        if not terraform.backend_file.is_file():
+            terraform.local_state.restore()
+        ACTIONS[action](environment)
 
 
 if __name__ == "__main__":
