@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 import staging
 from common import aws
@@ -138,7 +138,19 @@ def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Op
             raise
         if isinstance(error, KeyboardInterrupt):
             sys.exit("interrupted: run the same command again to continue")
-        sys.exit(f"error: {' '.join(str(error).split())}")
+        sys.exit(f"error: {explain(error, getattr(arguments, 'env', 'local'))}")
+
+
+def explain(error: BaseException, environment: str) -> str:
+    """Return one line that describes an error, or its cause if that is outside this command."""
+    if url := aws.unreachable_endpoint():
+        return (
+            f"nothing responds at {url} (AWS_ENDPOINT_URL): what ran there has ended, and its resources are lost. Run "
+            f"`make up ENV={environment}`"
+        )
+    if isinstance(error, NoCredentialsError) and (files := aws.unreadable_files()):
+        return f"no AWS credentials, because {files[0]} cannot be read: run `chmod u+r {files[0]}`"
+    return " ".join(str(error).split())
 
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:
