@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -158,39 +159,33 @@ class Terraform:
         TerraformError
             The provider cannot be installed, or the backend cannot be reached.
         """
-        mirror = find_mirror(self.directory / ".terraform.lock.hcl")
-        is_remote = self.backend_file.is_file()
-        if is_remote:
-            self._select_backend()
-        self._run(
-            "init",
-            self._driver.init,
-            var=None,
-            var_file=None,
-            reconfigure=None if is_remote else IsFlagged,
-            lockfile="readonly",
-            backend_config=self.backend_file.name if is_remote else None,
-            plugin_dir=str(mirror) if mirror else None,
-        )
+        lock_file = self.directory / ".terraform.lock.hcl"
+        mirror = find_mirror(lock_file)
+        options: dict[str, Any] = {
+            "lockfile": "readonly",
+            "backend_config": str(self.backend_file.resolve()) if self.backend_file.is_file() else None,
+            "plugin_dir": str(mirror) if mirror else None,
+        }
+        if self.backend_file.is_file():
+            self._select_backend(lock_file, options)
+        self._run("init", self._driver.init, var=None, var_file=None, reconfigure=None, **options)
 
-    def _select_backend(self) -> None:
-        """Write the backend's settings to the data directory.
+    def _select_backend(self, lock_file: Path, options: Mapping[str, Any]) -> None:
+        """Write the backend's settings, and the provider that the state needs, to the data directory.
 
-        In the root module, `terraform init` would ask whether to copy each local state there, whose environment it does
-        not know. In a directory without a configuration it needs neither modules nor the provider.
+        In the root module, `terraform init` would ask whether to copy each local state there, also those of other
+        environments. So it runs in a directory without a configuration first.
         """
         with tempfile.TemporaryDirectory() as directory:
             Path(directory, "backend.tf").write_text(BACKEND_BLOCK)
+            shutil.copy2(lock_file, directory)
+            data_directory = str((self.directory / self._data_directory).resolve())
             driver = Driver(
-                lambda: {
-                    **self._process_environment(),
-                    "TF_DATA_DIR": str((self.directory / self._data_directory).resolve()),
-                },
+                lambda: {**self._process_environment(), "TF_DATA_DIR": data_directory},
                 working_dir=directory,
                 terraform_bin_path=find_terraform(),
             )
-            options = {"backend_config": str(self.backend_file.resolve()), "reconfigure": IsFlagged, "input": False}
-            self._read("init", driver=driver, **options)
+            self._read("init", driver=driver, reconfigure=IsFlagged, input=False, **options)
 
     def plan(
         self, *, destroy: bool = False, imports: Mapping[str, str] | None = None, targets: Collection[str] = ()

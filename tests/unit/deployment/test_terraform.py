@@ -156,6 +156,7 @@ def test_outputs_are_read_after_an_interrupted_initialization(tmp_path: Path, pr
     terraform = make_terraform(tmp_path, "dev")
     terraform.backend_file.write_text('bucket = "some-bucket"\n')
     (terraform.directory / ".terraform" / "dev").mkdir(parents=True)
+    (terraform.directory / ".terraform.lock.hcl").touch()
     program.respond("output", json.dumps({"name": {"value": "some"}}))
 
     # WHEN / THEN
