@@ -1,11 +1,17 @@
 """The live endpoint: its status, its configuration, and the model package that it serves."""
 
+import time
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from common.aws import is_not_found
 from common.errors import OperatorError
+
+# Statuses of https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
+CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
+CHANGE_TIMEOUT = 3600.0  # seconds; a deployment may take half an hour
+POLL_SECONDS = 1.0
 
 
 class EndpointError(OperatorError):
@@ -65,6 +71,25 @@ def check_endpoint(name: str, config: str, *, advice: str, sagemaker: Any) -> No
         raise EndpointError(
             f"endpoint {name} is {status} with {served}, expected InService with {config} ({reason}): {advice}"
         )
+
+
+def await_endpoint(name: str, *, sagemaker: Any) -> None:
+    """Wait for the end of a creation or an update, during which SageMaker refuses another update.
+
+    Raises
+    ------
+    EndpointError
+        It takes longer than an hour.
+    """
+    deadline = time.monotonic() + CHANGE_TIMEOUT
+    status = None
+    while (live := describe_endpoint(name, sagemaker=sagemaker)) and live["EndpointStatus"] in CHANGING:
+        if live["EndpointStatus"] != status:
+            status = live["EndpointStatus"]
+            print(f"waiting, because endpoint {name} is {status}")
+        if time.monotonic() > deadline:
+            raise EndpointError(f"endpoint {name} is still {status} after an hour: run the command again")
+        time.sleep(POLL_SECONDS)
 
 
 def deployed_model_package(endpoint: str, *, sagemaker: Any) -> str | None:

@@ -9,6 +9,7 @@ down     destroy everything, including what the workflow created outside Terrafo
 """
 
 import argparse
+import contextlib
 from functools import partial
 
 from common import aws
@@ -16,7 +17,7 @@ from common.errors import OperatorError
 from deployment import provisioning
 from deployment.endpoint_lifetime import EndpointLifetime
 from deployment.existing_resources import plan_with_imports
-from deployment.read_stack import StackMissingError
+from deployment.read_stack import StackMissingError, read_stack
 from deployment.remote_state import check_state_is_moved
 from deployment.terraform import Plan
 from registry import endpoint
@@ -39,7 +40,15 @@ def apply(environment: Environment) -> None:
 
 def up(environment: Environment) -> None:
     """Save a plan and apply it."""
+    await_endpoint(environment)
     provisioning.apply(environment.terraform, plan(environment), lambda: check_endpoint(environment))
+
+
+def await_endpoint(environment: Environment) -> None:
+    """Wait for an endpoint that a killed command was creating or updating."""
+    with contextlib.suppress(StackMissingError):
+        stack = read_stack(environment.terraform)  # not `environment.stack`, which the apply may change
+        endpoint.await_endpoint(stack.endpoint_name, sagemaker=aws.client("sagemaker", stack.region))
 
 
 def check_endpoint(environment: Environment) -> None:

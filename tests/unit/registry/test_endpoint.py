@@ -2,6 +2,7 @@
 
 # ruff: noqa: N803  boto3's parameter names
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 from registry.endpoint import (
     EndpointError,
     EndpointMissingError,
+    await_endpoint,
     check_endpoint,
     deployed_model_package,
     describe_endpoint,
@@ -89,3 +91,34 @@ def test_endpoint_with_other_configuration_or_status_fails(endpoint: dict[str, s
 def test_missing_endpoint_fails_with_advice() -> None:
     with pytest.raises(EndpointMissingError, match="vehicles does not exist: run `make deploy`"):
         check_endpoint("vehicles", "config-2", advice="run `make deploy`", sagemaker=MISSING)
+
+
+@pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack"])
+def test_change_that_a_killed_command_started_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: str
+) -> None:
+    # GIVEN
+    monkeypatch.setattr("time.sleep", lambda seconds: statuses.pop(0))
+    statuses = [status, status, "InService"]
+    sagemaker = SimpleNamespace(describe_endpoint=lambda **_: {"EndpointStatus": statuses[0]})
+
+    # WHEN
+    await_endpoint("vehicles", sagemaker=sagemaker)
+
+    # THEN
+    assert statuses == ["InService"]
+    assert capsys.readouterr().out == f"waiting, because endpoint vehicles is {status}\n"
+
+
+def test_endless_change_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    monkeypatch.setattr("registry.endpoint.CHANGE_TIMEOUT", 0)
+    sagemaker = FakeSageMaker(EndpointStatus="Updating")
+
+    # WHEN / THEN
+    with pytest.raises(EndpointError, match="endpoint vehicles is still Updating after an hour: run the command again"):
+        await_endpoint("vehicles", sagemaker=sagemaker)
+
+
+def test_missing_endpoint_is_not_waited_for() -> None:
+    await_endpoint("vehicles", sagemaker=MISSING)
