@@ -98,9 +98,9 @@ def test_change_that_a_killed_command_started_is_waited_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: str
 ) -> None:
     # GIVEN
-    monkeypatch.setattr("time.sleep", lambda seconds: statuses.pop(0))
     statuses = [status, status, "InService"]
-    sagemaker = SimpleNamespace(describe_endpoint=lambda **_: {"EndpointStatus": statuses[0]})
+    monkeypatch.setattr("time.sleep", lambda seconds: statuses.pop(0))
+    sagemaker: Any = SimpleNamespace(describe_endpoint=lambda **_: {"EndpointStatus": statuses[0]})
 
     # WHEN
     await_endpoint("vehicles", sagemaker=sagemaker)
