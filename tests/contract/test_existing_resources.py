@@ -14,7 +14,7 @@ def test_untagged_namesake_is_named_and_not_touched(local: Deployment, monkeypat
     monkeypatch.setenv("TF_VAR_vpc_cidr", "10.0.0.0/24")
 
     # WHEN
-    result = local.run("provision", "up")
+    result = local.run("provision", "plan")
 
     # THEN
     assert result.returncode == 1
