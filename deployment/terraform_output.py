@@ -66,7 +66,8 @@ def first_error(output: str) -> str:
     if lock := LOCK.search(plain):
         return (
             f"{lock['who']} has held the state lock since {lock['created']} UTC ({lock['operation'].lower()}): wait "
-            f"until that has ended. If it was killed, run `terraform force-unlock {lock['id']}` as docs/operations.md says"
+            f"until that has ended. If it was killed, run `terraform force-unlock {lock['id']}` "
+            "as docs/operations.md says"
         )
     found = re.search(r"Error: (.*?)(?=\n╵|\nError: |\n╷|\Z)", plain, re.DOTALL)
     if not found:
