@@ -10,7 +10,8 @@ FUNCTIONS := serialize classify filter
 ZIPS      := $(FUNCTIONS:%=build/lambdas/%.zip)
 CODE      := common staging training registry evaluation deployment scripts lambdas tests benchmarks
 CHECKOV   := .tools/checkov
-SETTINGS  := terraform/environments/$(ENV).tfvars
+
+ENVIRONMENTS := $(basename $(notdir $(wildcard terraform/environments/*.tfvars)))
 
 # Where the virtual environment was created, if that is another directory: its programs contain the path
 MOVED_FROM := $(shell created=$$(sed -n 's/^command = .* -m venv //p' '$(VENV)/pyvenv.cfg' 2>/dev/null); \
@@ -22,27 +23,35 @@ endif
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup lock lambdas bootstrap state plan apply comment summary up stage train tune models approve reject \
+.PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
         rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark
 
-ifeq ($(wildcard $(SETTINGS)),)
-$(error ENV must be one of $(basename $(notdir $(wildcard terraform/environments/*.tfvars))) (got $(ENV)))
+# not a search for the file, which would accept patterns such as ENV=*
+ifneq ($(filter-out $(ENVIRONMENTS),$(ENV))$(words $(ENV)),1)
+$(error ENV must be one of $(ENVIRONMENTS), such as ENV=local (got '$(ENV)'))
 endif
 
 # Settings of an environment: PREREQUISITES, a target that every command depends on; AWS_ENV, a prefix of every command
 # that calls AWS; CLEANUP, a command that runs after everything is destroyed.
 -include terraform/environments/$(ENV).mk
+
+# Quote a text, or the value of a variable, for the shell. `value` keeps dollar signs as the user typed them.
+quote_text = '$(subst ','\'',$(1))'
+quote      = $(call quote_text,$(value $(1)))
+# `--name=value` if the variable has a value, which may begin with a dash
+option     = $(if $(value $(2)),$(1)=$(call quote,$(2)))
+# not empty if the switch that $(1) names is on
+yes        = $(if $(filter-out 0 1 no yes false true,$(value $(1))),$(error $(1) must be 0 or 1 (got '$(value $(1))')))$(filter 1 yes true,$(value $(1)))
 # EPOCHS and PRETRAINED are short forms of two hyperparameters
-SETTINGS_OF_JOB = $(SET) $(if $(EPOCHS),epochs=$(EPOCHS)) $(if $(PRETRAINED),pretrained=$(PRETRAINED))
-yes      = $(filter-out 0 no false,$(1))
-TRAINING = $(if $(ALGORITHM),--algorithm '$(ALGORITHM)') $(if $(call yes,$(PRETRAIN)),--pretrain) \
-           $(if $(strip $(SETTINGS_OF_JOB)),--set $(SETTINGS_OF_JOB))
-SCRIPT = @$(AWS_ENV) $(PY) -m scripts.$(1) --env $(ENV)
+HYPERPARAMETERS = $(strip $(value SET) $(if $(value EPOCHS),epochs=$(value EPOCHS)) \
+                  $(if $(value PRETRAINED),pretrained=$(value PRETRAINED)))
+TRAINING = $(call option,--algorithm,ALGORITHM) $(if $(call yes,PRETRAIN),--pretrain) \
+           $(if $(HYPERPARAMETERS),--set=$(call quote_text,$(HYPERPARAMETERS)))
+SCRIPT   = @$(AWS_ENV) $(PY) -m scripts.$(1) --env $(ENV)
 # Above the number of cores of a small machine, because tests wait for Terraform and SageMaker most of the time
 WORKERS ?= 4
-pytest   = @$(PY) -m pytest --numprocesses $(1) --dist loadgroup --no-loadscope-reorder $(ARGS)
-quote  = '$(subst ','\'',$(1))'
+pytest   = @$(PY) -m pytest --numprocesses $(call quote_text,$(1)) --dist loadgroup --no-loadscope-reorder $(ARGS)
 step   = @printf '\n== %s (%s)\n' '$@' '$(ENV)'
 
 help: ## list the targets
@@ -52,10 +61,10 @@ help: ## list the targets
 setup: $(INSTALLED) ## install the dependencies, and Terraform if it is missing
 
 $(INSTALLED): pyproject.toml emulator/pyproject.toml requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo 'error: Python 3.11 or newer is required: run make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@$(call quote,PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 2))' || \
+	  { echo 'error: Python 3.11.2 or newer is required: run make setup PYTHON=/path/to/python3.11' >&2; exit 1; }
 	@echo 'installing the dependencies into $(VENV) (a few minutes and 2 GB the first time)'
-	@$(PYTHON) -m venv $(VENV)
+	@$(call quote,PYTHON) -m venv $(VENV)
 	@$(PY) -m pip install --quiet --upgrade 'pip>=25.1'
 	@for group in runtime local test; do \
 	  echo "  $$group"; \
@@ -68,18 +77,21 @@ $(INSTALLED): pyproject.toml emulator/pyproject.toml requirements.lock
 
 lock: ## update requirements.lock from both pyproject.toml files
 	@$(PY) -m pip install --quiet uv
-	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate --no-header \
+	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11.2 --upgrade --no-annotate --no-header \
 	  --no-emit-index-url --group runtime --group local --group test --group emulator/pyproject.toml:test --all-extras \
 	  --output-file requirements.lock pyproject.toml emulator/pyproject.toml
 
 lambdas: $(ZIPS) ## zip the Lambda functions, reproducibly
 
 $(ZIPS): build/lambdas/%.zip: lambdas/%/handler.py scripts/package.py
-	@$(PYTHON) -m scripts.package lambdas/$* $@
+	@$(call quote,PYTHON) -m scripts.package lambdas/$* $@
+
+doctor: $(INSTALLED) $(PREREQUISITES) ## check credentials, tools, quotas and names before `make up`
+	$(call SCRIPT,doctor)
 
 bootstrap: $(INSTALLED) $(PREREQUISITES) ## create an account's state bucket and GitHub roles (REPOSITORY)
 	$(call step)
-	$(call SCRIPT,bootstrap) --repository '$(REPOSITORY)'
+	$(call SCRIPT,bootstrap) --repository=$(call quote,REPOSITORY)
 
 state: $(INSTALLED) $(PREREQUISITES) ## move Terraform's state to the state bucket
 	$(call step)
@@ -105,7 +117,7 @@ up: $(INSTALLED) $(PREREQUISITES) lambdas ## create or update everything that Te
 
 stage: $(INSTALLED) $(PREREQUISITES) ## upload the images of SOURCE to S3 (FORMAT=recordio: as shards)
 	$(call step)
-	$(call SCRIPT,stage) --source '$(SOURCE)' $(if $(FORMAT),--format '$(FORMAT)') $(if $(call yes,$(PRETRAIN)),--other-classes)
+	$(call SCRIPT,stage) --source=$(call quote,SOURCE) $(call option,--format,FORMAT) $(if $(call yes,PRETRAIN),--other-classes)
 
 train: $(INSTALLED) $(PREREQUISITES) ## train a model, check it with the quality gate, register it
 	$(call step)
@@ -113,29 +125,29 @@ train: $(INSTALLED) $(PREREQUISITES) ## train a model, check it with the quality
 
 tune: $(INSTALLED) $(PREREQUISITES) ## run a hyperparameter tuning job (JOBS, PARALLEL)
 	$(call step)
-	$(call SCRIPT,tune) $(TRAINING) $(if $(JOBS),--jobs $(JOBS)) $(if $(PARALLEL),--parallel $(PARALLEL))
+	$(call SCRIPT,tune) $(TRAINING) $(call option,--jobs,JOBS) $(call option,--parallel,PARALLEL)
 
 models: $(INSTALLED) $(PREREQUISITES) ## list the model versions, with status and gate result
 	$(call SCRIPT,models)
 
 approve: $(INSTALLED) $(PREREQUISITES) ## approve and promote MODEL, or the newest pending version
 	$(call step)
-	$(call SCRIPT,approval) approve --model '$(MODEL)' --reason $(call quote,$(REASON))
+	$(call SCRIPT,approval) approve --model=$(call quote,MODEL) --reason=$(call quote,REASON)
 
 reject: $(INSTALLED) $(PREREQUISITES) ## reject MODEL for a REASON
 	$(call step)
-	$(call SCRIPT,approval) reject --model '$(MODEL)' --reason $(call quote,$(REASON))
+	$(call SCRIPT,approval) reject --model=$(call quote,MODEL) --reason=$(call quote,REASON)
 
 rollback: $(INSTALLED) $(PREREQUISITES) ## promote the version that was in use before
 	$(call step)
 	$(call SCRIPT,approval) rollback
 
 lineage: $(INSTALLED) $(PREREQUISITES) ## trace EXECUTION or MODEL to job, data and code (VERIFY=1)
-	$(call SCRIPT,lineage) --execution '$(EXECUTION)' --model '$(MODEL)' $(if $(call yes,$(VERIFY)),--verify)
+	$(call SCRIPT,lineage) --execution=$(call quote,EXECUTION) --model=$(call quote,MODEL) $(if $(call yes,VERIFY),--verify)
 
 transform: $(INSTALLED) $(PREREQUISITES) ## classify every image below the key prefix INPUT
 	$(call step)
-	$(call SCRIPT,transform) --input '$(INPUT)'
+	$(call SCRIPT,transform) --input=$(call quote,INPUT)
 
 deploy: $(INSTALLED) $(PREREQUISITES) lambdas ## deploy the approved model to the endpoint
 	$(call step)
@@ -143,7 +155,7 @@ deploy: $(INSTALLED) $(PREREQUISITES) lambdas ## deploy the approved model to th
 
 extend: $(INSTALLED) $(PREREQUISITES) ## extend the endpoint's time to live by HOURS
 	$(call step)
-	$(call SCRIPT,extend) --hours '$(HOURS)'
+	$(call SCRIPT,extend) --hours=$(call quote,HOURS)
 
 run: $(INSTALLED) $(PREREQUISITES) ## classify every test image with the state machine
 	$(call step)
@@ -151,11 +163,11 @@ run: $(INSTALLED) $(PREREQUISITES) ## classify every test image with the state m
 
 evaluate: $(INSTALLED) $(PREREQUISITES) ## evaluate the run (PRECISION=0.98 finds the threshold)
 	$(call step)
-	$(call SCRIPT,evaluate) $(if $(PRECISION),--precision '$(PRECISION)')
+	$(call SCRIPT,evaluate) $(call option,--precision,PRECISION)
 
 monitor: $(INSTALLED) $(PREREQUISITES) ## plot captured predictions of the model in use, or MODEL
 	$(call step)
-	$(call SCRIPT,monitor) $(if $(MODEL),--model '$(MODEL)')
+	$(call SCRIPT,monitor) $(call option,--model,MODEL)
 
 report: $(INSTALLED) $(PREREQUISITES) ## write all results to build/ENV/report.html
 	$(call step)
@@ -176,7 +188,7 @@ cost: $(INSTALLED) $(PREREQUISITES) lambdas ## estimate the costs of the planned
 
 down: $(INSTALLED) $(PREREQUISITES) lambdas ## destroy everything (prod needs CONFIRM=prod)
 	$(call step)
-	$(call SCRIPT,provision) down --confirm '$(CONFIRM)'
+	$(call SCRIPT,provision) down --confirm=$(call quote,CONFIRM)
 	@$(CLEANUP)
 
 test: $(INSTALLED) ## run all tests (ARGS="-k stage" passes options to pytest)
@@ -193,7 +205,7 @@ test-e2e: $(INSTALLED) ## run the end-to-end tests
 
 coverage: $(INSTALLED) ## run the unit tests and report their coverage
 	$(call pytest,auto) --cov --cov-report=term:skip-covered tests/unit emulator/tests/unit
-	@$(if $(GITHUB_STEP_SUMMARY),$(PY) -m coverage report --format=markdown >> '$(GITHUB_STEP_SUMMARY)')
+	@$(if $(GITHUB_STEP_SUMMARY),$(PY) -m coverage report --format=markdown >> "$$GITHUB_STEP_SUMMARY")
 
 wheel: ## build the emulator's wheel and test it in an empty environment
 	@.ci/wheel
@@ -213,7 +225,7 @@ docs: $(INSTALLED) ## update the tables in the Terraform modules' READMEs
 
 checkov: ## scan the Terraform code for security problems
 	@test -x $(CHECKOV)/bin/checkov || { echo 'installing checkov into $(CHECKOV) (300 MB, once)'; \
-	  $(PYTHON) -m venv $(CHECKOV) && $(CHECKOV)/bin/pip install --quiet checkov==3.3.30; }
+	  $(call quote,PYTHON) -m venv $(CHECKOV) && $(CHECKOV)/bin/pip install --quiet checkov==3.3.30; }
 	@$(CHECKOV)/bin/checkov -d terraform --framework terraform --skip-download --compact --quiet
 
 fmt: $(INSTALLED) ## format Python and Terraform
@@ -222,8 +234,8 @@ fmt: $(INSTALLED) ## format Python and Terraform
 	@env -u TF_CLI_CONFIG_FILE PATH="$$PWD/.tools:$$PATH" terraform fmt -recursive terraform
 
 benchmark: $(INSTALLED) ## print the benchmarks for the archive SOURCE
-	@$(PY) -m benchmarks '$(SOURCE)'
+	@$(PY) -m benchmarks -- $(call quote,SOURCE)
 
-clean: ## delete build results and caches, not deployed resources
+clean: ## delete build results and caches; ENV=local: stop the emulator too
 	@$(CLEANUP)
 	@rm -rf build/$(ENV) build/lambdas .mypy_cache .ruff_cache .pytest_cache .coverage*

@@ -1,4 +1,6 @@
-"""Compare two formats for many small images, one object per image and RecordIO shards, in upload and download time.
+"""Measure how long many small images take to write, upload and download in two formats.
+
+The formats are one object per image, and RecordIO shards.
 
 python -m benchmarks.staging [--images N]
 """

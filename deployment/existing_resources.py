@@ -7,7 +7,7 @@ https://github.com/hashicorp/terraform/pull/32680
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import jmespath
@@ -88,8 +88,12 @@ def find_imports(terraform: Terraform, client: Callable[..., Any], **options: An
     """
     plan, ids = terraform.plan(**options), dict[str, str]()
     content = terraform.show(plan)
-    clients = cache(partial(client, region=content["variables"]["region"]["value"]))
-    while found := find_existing(content["resource_changes"], clients):
+
+    @cache
+    def clients(service: str) -> Any:
+        return client(service, region=content["variables"]["region"]["value"])
+
+    while found := find_existing(content.get("resource_changes", []), clients):
         ids |= found
         plan = terraform.plan(imports=ids, **options)
         content = terraform.show(plan)
@@ -97,7 +101,7 @@ def find_imports(terraform: Terraform, client: Callable[..., Any], **options: An
     interrupted = terraform.interrupted_creations() if ids else set()
     own = {
         change["address"]
-        for change in content["resource_changes"]
+        for change in content.get("resource_changes", [])
         if change["address"] in ids and (is_own(change) or change["address"] in interrupted)
     }
     for address in own:

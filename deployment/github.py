@@ -25,7 +25,9 @@ def comment_on_pull_request(environment: str, directory: Path) -> str:
     A later comment replaces the first.
     """
     text = report(environment, directory, PLAN_FILES, COMMENT_LENGTH)
-    number = read_variable("PULL_REQUEST", "the number of the pull request")
+    number = read_variable("PULL_REQUEST", "the number of the pull request, such as 12")
+    if not number.isdecimal():
+        raise OperatorError(f"PULL_REQUEST must be the number of the pull request, such as 12 (got {number!r})")
     return run_gh("pr", "comment", number, "--edit-last", "--create-if-none", "--body-file", "-", text=text)
 
 

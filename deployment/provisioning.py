@@ -47,12 +47,19 @@ def apply(terraform: Terraform, plan: Plan, check_endpoint: Callable[[], object]
     check_endpoint()
 
 
-def check_drift(terraform: Terraform, plan: Plan, report: Path, lifetime: Callable[[], EndpointLifetime]) -> None:
+def check_drift(
+    terraform: Terraform,
+    plan: Plan,
+    content: Mapping[str, Any],
+    report: Path,
+    lifetime: Callable[[], EndpointLifetime],
+) -> None:
     """Check that a fresh plan changes nothing but an endpoint whose lifetime has ended.
 
     Parameters
     ----------
     plan : it is deleted, so that nobody applies it
+    content : of the plan
     report : file to write if the live stack differs from the configuration
     lifetime : returns the lifetime of the deployed endpoint
 
@@ -61,7 +68,7 @@ def check_drift(terraform: Terraform, plan: Plan, report: Path, lifetime: Callab
     OperatorError
         The plan changes something else.
     """
-    addresses = changed_addresses(terraform.show(plan))
+    addresses = changed_addresses(content)
     plan.path.unlink(missing_ok=True)
     if plan.empty:
         return

@@ -188,13 +188,19 @@ class Terraform:
             self._read("init", driver=driver, reconfigure=IsFlagged, input=False, **options)
 
     def plan(
-        self, *, destroy: bool = False, imports: Mapping[str, str] | None = None, targets: Collection[str] = ()
+        self,
+        *,
+        destroy: bool = False,
+        variables: Mapping[str, object] | None = None,
+        imports: Mapping[str, str] | None = None,
+        targets: Collection[str] = (),
     ) -> Plan:
         """Save a plan to a file.
 
         Parameters
         ----------
         destroy : whether the plan destroys everything
+        variables : values of input variables for this plan only
         imports : import IDs by address, of resources to import
         targets : addresses, if the plan is only for these and what they depend on
 
@@ -211,7 +217,7 @@ class Terraform:
                 self._driver.plan,
                 accepted=(NO_CHANGES, CHANGES),
                 out=str(self._plan),
-                var=None,
+                var=dict(variables) if variables else None,
                 lock_timeout=LOCK_TIMEOUT,
                 destroy=IsFlagged if destroy else None,
                 target=list(targets),

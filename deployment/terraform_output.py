@@ -61,7 +61,7 @@ def show_progress(command: str, log: Path, total: int | None) -> Iterator[None]:
 
 
 def first_error(output: str) -> str:
-    """Return Terraform's first error in one line, without its frame and its excerpt of the configuration."""
+    """Return Terraform's first error in one line, without its frame and its references to the configuration."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", output)
     if lock := LOCK.search(plain):
         return (
@@ -75,5 +75,7 @@ def first_error(output: str) -> str:
         return lines[-1] if lines else "it printed nothing"
     lines = [line.strip("│ \t") for line in found.group(1).splitlines()]
     paragraphs = "\n".join(lines).split("\n\n")
-    kept = [paragraph for paragraph in paragraphs if not re.match(r"(on |with )", paragraph.strip())]
+    kept = [
+        paragraph for paragraph in paragraphs if not re.match(r"(on |with |This was checked by )", paragraph.strip())
+    ]
     return " ".join(" ".join(kept).split())

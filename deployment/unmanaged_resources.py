@@ -5,14 +5,19 @@ the environment's name prefix, because an apply that failed half-way has no outp
 with the environment's bucket.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from common.aws import Clients
+from botocore.exceptions import ClientError
+
+from common.aws import Clients, error_code
 from common.names import parameter_path, resource_prefix, stack_name
+from deployment.tagged_resources import exists
+from registry.endpoint import delete_endpoint
 from registry.model_registry import list_model_packages
 
 # Description, operation that lists them, prefix of the keys in its response, operation that stops one
@@ -23,18 +28,17 @@ JOBS = (
 )
 # The same, with the operation that deletes one
 HOSTING = (
-    ("endpoint", "list_endpoints", "Endpoint", "delete_endpoint"),
     ("endpoint configuration", "list_endpoint_configs", "EndpointConfig", "delete_endpoint_config"),
     ("model", "list_models", "Model", "delete_model"),
 )
 LOG_GROUP_PREFIXES = ("/aws/sagemaker/Endpoints/", "/aws/lambda/", "/aws/vendedlogs/states/")
 # The account's environments share these log groups, so only their own log streams are deleted
 SHARED_LOG_GROUPS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/TransformJobs")
-# SageMaker keeps the records of ended jobs, with their tags, and has no operation to delete them
-UNDELETABLE = ("training-job", "transform-job", "hyper-parameter-tuning-job", "experiment-trial-component")
+# Records of ended jobs, which keep their tags and cost nothing: `make down` does not delete them
+KEPT_RECORDS = ("training-job", "transform-job", "hyper-parameter-tuning-job", "experiment-trial-component")
 POLL_INTERVAL = 1.0  # seconds
 STOP_TIMEOUT = 600.0  # seconds until a job must have stopped
-TAG_TIMEOUT = 120.0  # seconds for which AWS may list a deleted resource by its tag
+TAG_TIMEOUT = 120.0  # seconds within which a resource that is being deleted must be gone
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class UnmanagedResources:
     def __init__(self, environment: str, clients: Clients) -> None:
         self._environment = environment
         self._prefix = resource_prefix(environment)
+        self._clients = clients
         self._sagemaker = clients("sagemaker")
         self._ssm = clients("ssm")
         self._logs = clients("logs")
@@ -74,10 +79,13 @@ class UnmanagedResources:
     def before_destroy(self) -> Iterator[UnmanagedResource]:
         """Yield what must be removed before `terraform destroy`.
 
-        Running jobs write to the bucket, and only a model package group without packages can be deleted.
+        Running jobs write to the bucket, and only a model package group without packages can be deleted. SageMaker uses
+        an endpoint's role until the endpoint is gone, and Terraform's provider does not wait for that.
         """
+        for name in self._names("list_endpoints", "Endpoint"):
+            yield UnmanagedResource("endpoint", name, partial(delete_endpoint, name, sagemaker=self._sagemaker))
         for kind, list_operation, noun, stop_operation in JOBS:
-            for name in self._names(list_operation, noun, StatusEquals="InProgress"):
+            for name in self._unfinished_jobs(list_operation, noun):
                 yield UnmanagedResource(kind, name, partial(self._stop, stop_operation, list_operation, noun, name))
         for page in self._ssm.get_paginator("get_parameters_by_path").paginate(
             Path=parameter_path(self._environment), Recursive=True
@@ -117,17 +125,21 @@ class UnmanagedResources:
     def remaining_arns(self, destroyed: Collection[str]) -> list[str]:
         """Return the ARNs of the resources that still have the environment's tag.
 
-        KMS keys, which wait for their deletion date, and records of ended jobs are not included.
+        KMS keys, which wait for their deletion date, and records of ended jobs are not included. Neither are deleted
+        resources, some of which AWS lists for hours: https://github.com/boto/boto3/issues/3341
 
         Parameters
         ----------
-        destroyed : ARNs of resources that Terraform destroyed. AWS lists some of them for hours after their deletion:
-            https://github.com/boto/boto3/issues/3341
+        destroyed : ARNs of resources that Terraform destroyed, of kinds that cannot be described
         """
         deadline = time.monotonic() + TAG_TIMEOUT
-        while (found := [arn for arn in self._tagged() if arn not in destroyed]) and time.monotonic() < deadline:
+        while (found := self._existing(destroyed)) and time.monotonic() < deadline:
             time.sleep(POLL_INTERVAL)
         return found
+
+    def _existing(self, destroyed: Collection[str]) -> list[str]:
+        """Return the ARNs of tagged resources that exist."""
+        return [arn for arn in self._tagged() if arn not in destroyed and exists(arn, self._clients)]
 
     def _enabled_keys(self) -> list[str]:
         """Return the IDs of the KMS keys with the environment's tag that are not pending deletion."""
@@ -135,7 +147,7 @@ class UnmanagedResources:
         return [key for key in keys if self._kms.describe_key(KeyId=key)["KeyMetadata"]["Enabled"]]
 
     def _tagged(self) -> list[str]:
-        """Return the ARNs of the resources with the environment's tag that can be deleted."""
+        """Return the ARNs of the resources with the environment's tag, except KMS keys and the records of jobs."""
         return list(filter(is_deletable, self._all_tagged()))
 
     def _all_tagged(self, *types: str) -> list[str]:
@@ -157,11 +169,20 @@ class UnmanagedResources:
         ]
         return [name for name in names if name.startswith(self._prefix)]
 
+    def _unfinished_jobs(self, list_operation: str, noun: str) -> list[str]:
+        """Return the names of running jobs and of those that are stopping, which still write to the bucket."""
+        return [
+            name
+            for status in ("InProgress", "Stopping")
+            for name in self._names(list_operation, noun, StatusEquals=status)
+        ]
+
     def _stop(self, stop_operation: str, list_operation: str, noun: str, name: str) -> None:
-        """Stop a job and wait until it has stopped, because it writes to the bucket until then."""
-        getattr(self._sagemaker, stop_operation)(**{f"{noun}Name": name})
+        """Stop a job and wait until it has ended, because it writes to the bucket until then."""
+        with refused_if_ended():
+            getattr(self._sagemaker, stop_operation)(**{f"{noun}Name": name})
         deadline = time.monotonic() + STOP_TIMEOUT
-        while name in self._names(list_operation, noun, StatusEquals="Stopping") and time.monotonic() < deadline:
+        while name in self._unfinished_jobs(list_operation, noun) and time.monotonic() < deadline:
             time.sleep(POLL_INTERVAL)
 
     def _log_group_exists(self, name: str) -> bool:
@@ -170,7 +191,17 @@ class UnmanagedResources:
         return any(group["logGroupName"] == name for group in groups)
 
 
+@contextlib.contextmanager
+def refused_if_ended() -> Iterator[None]:
+    """Ignore that SageMaker refuses to stop a job that has ended meanwhile or that is stopping."""
+    try:
+        yield
+    except ClientError as error:
+        if error_code(error) != "ValidationException":
+            raise
+
+
 def is_deletable(arn: str) -> bool:
-    """Return whether a resource can be deleted at once; KMS keys and records of jobs cannot."""
+    """Return whether `make down` deletes a resource at once, unlike KMS keys and the records of jobs."""
     service, resource = arn.split(":")[2], arn.split(":")[5]
-    return service != "kms" and resource.split("/")[0] not in UNDELETABLE
+    return service != "kms" and resource.split("/")[0] not in KEPT_RECORDS

@@ -5,7 +5,6 @@ Format: https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-captu
 
 import base64
 import binascii
-import io
 import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,25 +13,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from botocore.exceptions import ClientError
 
+from common.aws import error_code
 from common.probabilities import is_probability
 from common.s3 import THREADS, list_objects, split_url
 from common.terminal import progress_bar
 
 SUFFIX = ".jsonl"
-MAX_IMAGE_BYTES = 6_000_000  # about the largest request that an endpoint accepts
-MAX_PIXELS = 4096 * 4096  # the workflow's limit
-IMAGE_FORMATS = ("PNG", "JPEG")
+YEARS = range(2000, 2100)  # of a record's time; the axis of a plot ends where datetime does
 MIN_FILES_FOR_BAR = 100  # a progress bar for fewer files would only flicker
 
 
 class MalformedRecordError(Exception):
     """A line is not a record of a request and its response."""
-
-
-class InvalidImageError(Exception):
-    """Captured bytes are not a PNG or JPEG, or the image is too large to decode."""
 
 
 @dataclass(frozen=True)
@@ -147,10 +141,15 @@ def _list_files(bucket: str, prefix: str, *, s3: Any) -> list[str]:
 
 
 def _fetch(bucket: str, keys: list[str], *, s3: Any) -> Iterable[bytes]:
-    """Yield the content of each object, in order."""
+    """Yield the content of each object, in order; an object that was deleted since it was listed is empty."""
 
     def fetch(key: str) -> bytes:
-        content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        try:
+            content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if error_code(error) != "NoSuchKey":  # the bucket's lifecycle deletes old files at any time
+                raise
+            return b""
         return content
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -205,26 +204,6 @@ def decode(side: Mapping[str, Any]) -> bytes:
         raise MalformedRecordError("data is not base64") from error
 
 
-def open_image(data: bytes) -> Image.Image:
-    """Decode captured bytes as an RGB image; the size is checked before decoding.
-
-    Raises
-    ------
-    InvalidImageError
-        The bytes are not a PNG or JPEG, or the image is too large.
-    """
-    if len(data) > MAX_IMAGE_BYTES:
-        raise InvalidImageError(f"{len(data)} bytes exceed the limit of {MAX_IMAGE_BYTES}")
-    try:
-        with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise InvalidImageError(f"{image.width} x {image.height} pixels exceed the limit of {MAX_PIXELS}")
-            return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        # Pillow raises any of these for a damaged file
-        raise InvalidImageError("not a PNG or JPEG") from error
-
-
 def _parse_response(side: Mapping[str, Any]) -> list[Any]:
     is_csv = "CSV" in _string(side, "encoding") or str(side.get("observedContentType", "")).startswith("text/csv")
     data = decode(side)
@@ -255,10 +234,13 @@ def _probabilities(values: Any, classes: int) -> tuple[float, ...]:
 def _parse_time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
-    except ValueError as error:
+        # AWS writes UTC; a time without a zone is read as UTC
+        time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise MalformedRecordError(f"inferenceTime {text[:40]!r} is not a time") from error
-    # AWS writes UTC; a time without a zone is read as UTC
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    if time.year not in YEARS:
+        raise MalformedRecordError(f"inferenceTime {text[:40]!r} is not in the years {YEARS[0]} to {YEARS[-1]}")
+    return time
 
 
 def _object(content: Any, name: str) -> Mapping[str, Any]:

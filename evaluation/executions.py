@@ -180,7 +180,9 @@ def find_prediction(state_machine_arn: str, execution: str, *, states: Any) -> P
     except ClientError as error:
         if error_code(error) not in ("ExecutionDoesNotExist", "InvalidArn"):
             raise
-        raise OperatorError(f"execution {execution!r} does not exist") from error
+        raise OperatorError(
+            f"execution {execution!r} does not exist: set EXECUTION to an ARN or a name, such as one of `run.json`"
+        ) from error
     version = find_in_output(arn, described.get("output"), "model_version", states=states)
     if version is None:
         raise OperatorError(f"{execution} is {described['status']} without a prediction: {described.get('error')}")

@@ -54,15 +54,17 @@ def read_test_images(bucket: str, *, classes: Sequence[str], environment: str, s
         Other classes are staged, or the list of labels does not match the manifest.
     """
     manifest = staging.read_manifest(bucket, s3=s3)
-    fix = f"run `make stage ENV={environment}`"
     if manifest.classes != tuple(classes):
         staged, expected = ", ".join(manifest.classes), ", ".join(classes)
-        raise StagedDataError(f"the staged classes are {staged}, but the stack has {expected}: {fix}")
+        raise StagedDataError(
+            f"the staged classes are {staged}, but the deployed stack has {expected}: "
+            f"run `make stage train deploy ENV={environment}`"
+        )
     listing = s3.get_object(Bucket=bucket, Key=f"{SPLIT}.lst")["Body"].read()
     try:
         labels = manifest.labels(SPLIT, listing)
     except staging.ManifestError as error:
-        raise StagedDataError(f"s3://{bucket}: {error}: {fix}") from error
+        raise StagedDataError(f"s3://{bucket}: {error}: run `make stage ENV={environment}`") from error
     return LabelledImages(
         source=manifest.source,
         synthetic=manifest.synthetic,

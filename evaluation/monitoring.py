@@ -11,11 +11,13 @@ from typing import Any, TypedDict
 from PIL import Image
 
 from common.files import write
+from common.terminal import counted
 from evaluation import figures
 from evaluation.capture_location import CaptureLocation
-from evaluation.captures import Captures, InvalidImageError, Record, open_image
+from evaluation.captures import Captures, Record
 from evaluation.labelled_images import LabelledImages
 from staging.checksum import content_md5
+from training.container.classifier.images import ImageError, read_image
 
 MAX_IMAGES_SHOWN = 24
 THUMBNAIL_PIXELS = (128, 128)  # about the size at which the report shows an image
@@ -154,7 +156,7 @@ def describe_image(record: Record, classes: Sequence[str], known: Mapping[str, t
     png, invalid = None, None
     try:
         png = _thumbnail(record.image or b"")
-    except InvalidImageError as error:
+    except ImageError as error:
         invalid = str(error)
     return {
         "event_id": record.event_id,
@@ -173,7 +175,7 @@ def _md5(record: Record) -> str:
 
 
 def _thumbnail(data: bytes) -> str:
-    image = open_image(data)
+    image = read_image(data)
     image.thumbnail(THUMBNAIL_PIXELS)
     with io.BytesIO() as stream:
         image.save(stream, format="PNG", optimize=True)
@@ -226,7 +228,8 @@ def draw_low_confidence(theme: figures.Theme, monitoring: Monitoring) -> Any:
 
 def summary(monitoring: Monitoring) -> Iterable[str]:
     """Yield the lines that `make monitor` prints."""
-    yield f"model {monitoring['model']}: {monitoring['records']} records in {monitoring['files']} files"
+    records, files = counted(monitoring["records"], "record"), counted(monitoring["files"], "file")
+    yield f"model {monitoring['model']}: {records} in {files}"
     yield f"records of other models, not shown: {monitoring['other_records']}"
     yield f"{monitoring['first']} to {monitoring['last']}"
     share = f"{monitoring['share_below_threshold']:.1%}"

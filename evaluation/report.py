@@ -5,7 +5,7 @@ import contextlib
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +16,7 @@ from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 
 from common.files import RESULT_FILES, StepMissingError, read_result
+from common.times import format_utc
 from evaluation import figures
 from evaluation.evaluate import Evaluation
 from evaluation.executions import Run, outcome_counts, read_run
@@ -247,4 +248,4 @@ def interval(value: Interval | None) -> str:
 
 def format_time(text: str) -> str:
     """Format a time in ISO 8601 as UTC, to the second."""
-    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{format_utc(datetime.fromisoformat(text))} UTC"

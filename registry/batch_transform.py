@@ -3,7 +3,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,15 +17,16 @@ from common.probabilities import is_probability
 from common.s3 import THREADS, list_objects
 from common.terminal import progress_bar
 from registry.predictions import Predictions
+from registry.transform_log import LOG_GROUP, read_reasons
 
 CONTENT_TYPE = "application/x-image"  # a job has one content type for all its objects: PNG and JPEG share this one
 POLL_SECONDS = (0.5, 5.0)  # first and longest pause between two polls of a job
 MAX_PREDICTION_BYTES = 2**16
-LOG_GROUP = "/aws/sagemaker/TransformJobs"
+MAX_LOG_DELAY = 30.0  # seconds that the reasons of failures are waited for: CloudWatch Logs may lag behind the job
 
 
 class TransformJobError(OperatorError):
-    """A batch transform job returned no predictions."""
+    """A batch transform job could not be run."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def parse_prefix(text: str, bucket: str) -> str:
     if named != bucket:
         raise OperatorError(f"INPUT must be in s3://{bucket}, the only bucket that the job may read (got {text})")
     if not prefix.strip("/"):
-        raise OperatorError(f"INPUT must name a folder in s3://{bucket}, for example `make transform INPUT=test`")
+        raise OperatorError(f"INPUT must name a folder in s3://{bucket}, such as INPUT=test (got {text!r})")
     return prefix
 
 
@@ -109,28 +110,44 @@ def prepare_job(config: TransformConfig, prefix: str, *, s3: Any) -> TransformJo
     return TransformJob(config, f"{config.name_prefix}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}", prefix, keys)
 
 
-def run_job(job: TransformJob, model_package_arn: str, *, class_count: int, sagemaker: Any, s3: Any) -> Predictions:
+def run_job(
+    job: TransformJob, model_package_arn: str, *, class_count: int, sagemaker: Any, s3: Any, logs: Any
+) -> Predictions:
     """Run a batch transform job, wait for it, and read its predictions.
 
     Parameters
     ----------
     class_count : number of probabilities in a prediction
+    sagemaker, s3, logs : clients
+
+    Returns
+    -------
+    Predictions
+        A prediction or an error for each image, even if the job failed.
 
     Raises
     ------
     TransformJobError
-        SageMaker refused the job, or the job wrote no predictions.
+        SageMaker refused the job.
     """
     try:
         with temporary_model(job, model_package_arn, sagemaker=sagemaker), running_job(job, sagemaker=sagemaker):
             description = wait(job, sagemaker=sagemaker, s3=s3)
     except ClientError as error:
         raise TransformJobError(f"SageMaker refused the transform job: {error_message(error)}") from error
-    reason = description.get("FailureReason") or f"the job is {description['TransformJobStatus']}"
-    predictions = read_predictions(job, class_count, reason, s3=s3)
-    if not predictions.probabilities:
-        raise TransformJobError(f"transform job {job.name} wrote no predictions: {reason} (log group {LOG_GROUP})")
-    return predictions
+    found = read_predictions(job, class_count, s3=s3)
+    missing = [key for key, prediction in found.items() if prediction is None]
+    reasons = wait_for_reasons(job, missing, is_failed=description["TransformJobStatus"] == "Failed", logs=logs)
+    job_reason = description.get("FailureReason") or f"the job is {description['TransformJobStatus']}"
+    default = f"{' '.join(job_reason.split())} (log group {LOG_GROUP}, streams {job.name}/)"
+    return Predictions(
+        {key: prediction for key, prediction in found.items() if isinstance(prediction, list)},
+        {
+            key: prediction or reasons.get(key, default)
+            for key, prediction in found.items()
+            if not isinstance(prediction, list)
+        },
+    )
 
 
 @contextlib.contextmanager
@@ -192,28 +209,39 @@ def wait(job: TransformJob, *, sagemaker: Any, s3: Any, sleep: Callable[[float],
             pause = min(pause * 1.5, longest)
 
 
-def read_predictions(job: TransformJob, class_count: int, reason: str, *, s3: Any) -> Predictions:
-    """Read the prediction of each image.
-
-    Parameters
-    ----------
-    reason : error of an image without a prediction
-    """
+def read_predictions(job: TransformJob, class_count: int, *, s3: Any) -> dict[str, list[float] | str | None]:
+    """Return each image's probabilities, or why its prediction is invalid, or None without a prediction, by key."""
     bucket = job.config.bucket
     written = set(list_keys(bucket, job.output_prefix, s3=s3))
 
-    def read(key: str) -> list[float] | str:
+    def read(key: str) -> list[float] | str | None:
         if job.output_key(key) not in written:
-            return reason
+            return None
         stored = s3.get_object(Bucket=bucket, Key=job.output_key(key))
         return parse_prediction(stored["Body"].read(MAX_PREDICTION_BYTES), class_count)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        found = dict(zip(job.keys, pool.map(read, job.keys), strict=True))
-    return Predictions(
-        {key: prediction for key, prediction in found.items() if isinstance(prediction, list)},
-        {key: prediction for key, prediction in found.items() if isinstance(prediction, str)},
-    )
+        return dict(zip(job.keys, pool.map(read, job.keys), strict=True))
+
+
+def wait_for_reasons(
+    job: TransformJob,
+    keys: Sequence[str],
+    *,
+    is_failed: bool,
+    logs: Any,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[str, str]:
+    """Return why images have no prediction, by key; wait for the log of a failed job, at most `MAX_LOG_DELAY`."""
+    pause, longest = POLL_SECONDS
+    deadline = clock() + MAX_LOG_DELAY
+    while True:
+        reasons = read_reasons(job.name, job.config.bucket, set(keys), logs=logs) if keys else {}
+        if len(reasons) == len(keys) or not is_failed or clock() > deadline:
+            return reasons
+        sleep(pause)
+        pause = min(pause * 1.5, longest)
 
 
 def parse_prediction(content: bytes, class_count: int) -> list[float] | str:

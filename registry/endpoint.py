@@ -5,13 +5,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from common.aws import is_not_found
+from common.aws import error_message, is_not_found
 from common.errors import OperatorError
 
-# Statuses of https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
-CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
-CHANGE_TIMEOUT = 3600.0  # seconds; a deployment may take half an hour
-POLL_SECONDS = 1.0
+# Of DescribeEndpoint, https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
+IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+POLL_INTERVAL = 1.0  # seconds
+CHANGE_TIMEOUT = 3600.0  # seconds; a deployment, which has to end first, takes 1800 by default
 
 
 class EndpointError(OperatorError):
@@ -73,8 +73,45 @@ def check_endpoint(name: str, config: str, *, advice: str, sagemaker: Any) -> No
         )
 
 
+def instance_count(name: str, *, sagemaker: Any) -> int | None:
+    """Return the number of instances to which an endpoint is scaled.
+
+    None if it does not exist, or runs without instances.
+    """
+    variants = (describe_endpoint(name, sagemaker=sagemaker) or {}).get("ProductionVariants") or [{}]
+    count: int | None = variants[0].get("DesiredInstanceCount")
+    return count
+
+
+def delete_endpoint(name: str, *, sagemaker: Any) -> None:
+    """Delete an endpoint and wait until it is gone; first wait for the end of its creation or update.
+
+    SageMaker refuses to delete an endpoint that is being created or updated ("Cannot update in-progress endpoint"), and
+    uses its role until it is gone. The provider takes both the refusal and the status Deleting for the end of the
+    deletion: https://github.com/hashicorp/terraform-provider-aws/blob/v5.100.0/internal/service/sagemaker/endpoint.go
+
+    Raises
+    ------
+    EndpointError
+        The endpoint still exists after an hour.
+    """
+    deadline = time.monotonic() + CHANGE_TIMEOUT
+    status = None
+    while live := describe_endpoint(name, sagemaker=sagemaker):
+        if live["EndpointStatus"] != status:
+            status = live["EndpointStatus"]
+            print(f"endpoint {name} is {status}")
+        if time.monotonic() > deadline:
+            raise EndpointError(
+                f"endpoint {name} is still {status} after {CHANGE_TIMEOUT / 60:.0f} minutes: run the command again"
+            )
+        if status not in IN_PROGRESS:
+            request_deletion(name, sagemaker=sagemaker)
+        time.sleep(POLL_INTERVAL)
+
+
 def await_endpoint(name: str, *, sagemaker: Any) -> None:
-    """Wait for the end of a creation or an update, during which SageMaker refuses another update.
+    """Wait for the end of a creation, an update or a deletion, during which SageMaker refuses an update.
 
     Raises
     ------
@@ -83,13 +120,34 @@ def await_endpoint(name: str, *, sagemaker: Any) -> None:
     """
     deadline = time.monotonic() + CHANGE_TIMEOUT
     status = None
-    while (live := describe_endpoint(name, sagemaker=sagemaker)) and live["EndpointStatus"] in CHANGING:
+    while (live := describe_endpoint(name, sagemaker=sagemaker)) and live["EndpointStatus"] in IN_PROGRESS:
         if live["EndpointStatus"] != status:
             status = live["EndpointStatus"]
             print(f"waiting, because endpoint {name} is {status}")
         if time.monotonic() > deadline:
             raise EndpointError(f"endpoint {name} is still {status} after an hour: run the command again")
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_INTERVAL)
+
+
+def request_deletion(name: str, *, sagemaker: Any) -> None:
+    """Start to delete an endpoint, unless its status has changed meanwhile."""
+    try:
+        sagemaker.delete_endpoint(EndpointName=name)
+    except ClientError as error:
+        if "in-progress" not in error_message(error) and not is_not_found(error):
+            raise
+
+
+def delete_failed_endpoint(name: str, *, sagemaker: Any) -> None:
+    """Delete an endpoint whose creation failed, and wait for an endpoint that is being deleted.
+
+    Terraform replaces a failed endpoint, which allows no other operation. Until it is gone, its name cannot be used.
+    """
+    live = describe_endpoint(name, sagemaker=sagemaker)
+    if live and live["EndpointStatus"] in ("Failed", "Deleting"):
+        if reason := live.get("FailureReason"):
+            print(f"deleting endpoint {name}, which failed: {reason}")
+        delete_endpoint(name, sagemaker=sagemaker)
 
 
 def deployed_model_package(endpoint: str, *, sagemaker: Any) -> str | None:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from common.errors import OperatorError
 from common.s3 import THREADS, split_url
 from common.terminal import WIDTH
+from common.times import format_utc
 from registry.model_registry import Version
 from staging import Manifest
 from staging.checksum import content_md5
@@ -80,7 +81,8 @@ def prediction_rows(prediction: Prediction, classes: Sequence[str]) -> Rows:
 
 def model_rows(version: Version, in_use: bool) -> Rows:
     """Yield the model's version in the registry."""
-    yield "model", f"{version.name}, {version.status}{', in use' if in_use else ''}, {version.registered:%F %T} UTC"
+    status = f"{version.status}{', in use' if in_use else ''}"
+    yield "model", f"{version.name}, {status}, {format_utc(version.registered)} UTC"
     yield "", version.arn
     yield "", version.model_data_url
     yield "quality gate", version.gate_reason
@@ -98,7 +100,7 @@ def job_rows(job: Mapping[str, Any], version: Version) -> Rows:
     ended, seconds = job.get("TrainingEndTime"), job.get("TrainingTimeInSeconds")
     yield "training job", f"{job['TrainingJobName']}, {job['TrainingJobStatus']}"
     if ended:
-        yield "", f"{job['TrainingStartTime']:%F %T} to {ended:%F %T} UTC, {seconds or 0} s"
+        yield "", f"{format_utc(job['TrainingStartTime'])} to {format_utc(ended)} UTC, {seconds or 0} s"
     yield "", f"{resources['InstanceCount']} x {resources['InstanceType']}"
     yield "", str(job["AlgorithmSpecification"].get("TrainingImage", "no image"))
     # the SageMaker SDK adds its own hyperparameters, and quotes the others

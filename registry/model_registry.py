@@ -31,7 +31,7 @@ class RegistrationRequest:
     ----------
     image : URI of the inference container image
     scripted : whether our own code in model.tar.gz serves the model, and not the image alone
-    brings_packages : whether model.tar.gz contains that code's packages, for a container without network access
+    brings_packages : whether model.tar.gz contains that code's packages, so that the container downloads none
     status, reason : result of the quality gate
     manifest : content of the training data's manifest
     properties : further metadata, such as the data source and the commit
@@ -119,6 +119,22 @@ def list_model_packages(group: str, *, sagemaker: Any) -> list[str]:
     return [package["ModelPackageArn"] for page in pages for package in page["ModelPackageSummaryList"]]
 
 
+def read_version(arn: str, *, sagemaker: Any) -> Version:
+    """Return a version of a model package group by its ARN."""
+    package = sagemaker.describe_model_package(ModelPackageName=arn)
+    container = package["InferenceSpecification"]["Containers"][0]
+    return Version(
+        arn=arn,
+        status=package["ModelApprovalStatus"],
+        registered=package["CreationTime"],
+        gate_reason=package.get("ModelPackageDescription") or "",
+        approval_reason=package.get("ApprovalDescription") or "",
+        properties=package.get("CustomerMetadataProperties") or {},
+        image=container["Image"],
+        model_data_url=container["ModelDataUrl"],
+    )
+
+
 def in_use_parameter(approved_model_path: str) -> str:
     """Return the name of the SSM parameter that holds the ARN of the version in use."""
     return f"{approved_model_path}/model-package-arn"
@@ -144,21 +160,8 @@ class ModelRegistry:
     def versions(self) -> list[Version]:
         """Return all versions, newest first."""
         arns = list_model_packages(self._group, sagemaker=self._sagemaker)
-        return sorted(map(self._read_version, arns), key=lambda version: -version.number)
-
-    def _read_version(self, arn: str) -> Version:
-        package = self._sagemaker.describe_model_package(ModelPackageName=arn)
-        container = package["InferenceSpecification"]["Containers"][0]
-        return Version(
-            arn=arn,
-            status=package["ModelApprovalStatus"],
-            registered=package["CreationTime"],
-            gate_reason=package.get("ModelPackageDescription") or "",
-            approval_reason=package.get("ApprovalDescription") or "",
-            properties=package.get("CustomerMetadataProperties") or {},
-            image=container["Image"],
-            model_data_url=container["ModelDataUrl"],
-        )
+        versions = (read_version(arn, sagemaker=self._sagemaker) for arn in arns)
+        return sorted(versions, key=lambda version: -version.number)
 
     def register(self, request: RegistrationRequest, *, s3: Any) -> str:
         """Register a model, and return the ARN of its version.

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from common.terminal import WIDTH
+from common.times import format_utc
 from registry.model_registry import Version
 
 STATUS = {"PendingManualApproval": "pending"}
@@ -25,7 +26,7 @@ def model_table(versions: Sequence[Version], in_use: str | None) -> Iterator[str
             version.name,
             f"{status}, in use" if version.arn == in_use else status,
             f"{version.score.accuracy:.3f} ({low:.3f} to {high:.3f})",
-            f"{version.registered:%Y-%m-%d %H:%M}",
+            format_utc(version.registered, "%Y-%m-%d %H:%M"),
             short_commit(version.properties.get("code", "")),
         )
         for title, text in (

@@ -7,6 +7,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from common.errors import OperatorError
@@ -16,6 +17,7 @@ from training.follow import MAX_METRICS_BYTES, TrainingFailedError, read_member
 
 VALIDATION_FILE = "validation.csv"
 MAX_ERRORS_SHOWN = 10
+LINE = 80  # characters
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,20 @@ class Predictions:
 
 
 def to_csv(predictions: Predictions, classes: Sequence[str]) -> str:
-    """Return one line for each predicted image: key, predicted class, confidence, and each class's probability."""
+    """Return one line for each image: key, predicted class, confidence, each class's probability, and error.
+
+    An image without a prediction has only a key and an error.
+    """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["key", "class", "confidence", *classes])
-    for key, values in predictions.probabilities.items():
-        confidence = max(values)
-        writer.writerow([key, classes[values.index(confidence)], confidence, *values])
+    writer.writerow(["key", "class", "confidence", *classes, "error"])
+    for key in sorted({*predictions.probabilities, *predictions.errors}):
+        if key in predictions.errors:
+            writer.writerow([key, "", "", *("" for _ in classes), predictions.errors[key]])
+        else:
+            values = predictions.probabilities[key]
+            confidence = max(values)
+            writer.writerow([key, classes[values.index(confidence)], confidence, *values, ""])
     return stream.getvalue()
 
 
@@ -51,21 +60,28 @@ def summarize(predictions: Predictions, classes: Sequence[str], threshold: float
     yield f"{'predicted class':<40}{'images':>10}{'share':>10}{f'>= {threshold:g}':>10}"
     for number, count in counts.most_common():
         yield f"{classes[number][:39]:<40}{count:>10}{count / len(best):>10.1%}{confident[number]:>10}"
-    failed = list(predictions.errors)
+    failed = list(predictions.errors.items())
     if failed:
         yield f"{'failed':<40}{len(failed):>10}"
-    for key in failed[:MAX_ERRORS_SHOWN]:
-        yield f"  {key}"
+    yield from (f"  {key}: {reason}"[:LINE] for key, reason in failed[:MAX_ERRORS_SHOWN])
     if len(failed) > MAX_ERRORS_SHOWN:
         yield f"  and {len(failed) - MAX_ERRORS_SHOWN} more"
 
 
-def check_complete(predictions: Predictions) -> None:
-    """Raise OperatorError if an image has no prediction."""
+def check_complete(predictions: Predictions, file: Path) -> None:
+    """Raise OperatorError if an image has no prediction.
+
+    Parameters
+    ----------
+    file : where the predictions and the errors are
+    """
     if predictions.errors:
         key, reason = next(iter(predictions.errors.items()))
         total = len(predictions.errors) + len(predictions.probabilities)
-        raise OperatorError(f"{len(predictions.errors)} of {total} images have no prediction, first {key}: {reason}")
+        raise OperatorError(
+            f"{len(predictions.errors)} of {total} images have no prediction; the first is {key}: {reason}; "
+            f"the column error of {file} has all reasons"
+        )
 
 
 def read_validation_results(model_data_url: str, *, s3: Any) -> dict[str, bool] | None:

@@ -9,6 +9,7 @@ from common.files import RESULT_FILES, write_json
 from registry.comparison import Score
 from registry.model_registry import ModelRegistry, RegistrationRequest
 from registry.quality_gate import GateResult, QualityGate
+from staging import Manifest
 from training.algorithms import CONTAINER
 from training.follow import TrainingJob
 from training.job_config import TrainingRequest
@@ -58,9 +59,7 @@ def promote(
     OperatorError
         The model fails the gate; it is registered as rejected.
     """
-    arn_in_use = registry.arn_in_use()
-    in_use = next((version for version in registry.versions() if version.arn == arn_in_use), None)
-    score, result = gate.check(job, request.manifest, in_use)
+    score, result = apply_gate(job, request.manifest, registry, gate)
     print(score)
     registration = registration_request(request, job, score, result)
     arn = registry.register(registration, s3=gate.s3)
@@ -74,6 +73,22 @@ def promote(
         print(f"{arn} is approved: {result.reason}")
     else:
         print(f"{arn} is pending manual approval: run `make approve ENV={registry.environment}`")
+
+
+def apply_gate(
+    job: TrainingJob, manifest: Manifest, registry: ModelRegistry, gate: QualityGate
+) -> tuple[Score, GateResult]:
+    """Score a job's model and apply the gate; repeat this if another version was put into use meanwhile.
+
+    The gate takes minutes if a transform job scores the version in use.
+    """
+    while True:
+        arn = registry.arn_in_use()
+        in_use = next((version for version in registry.versions() if version.arn == arn), None)
+        checked = gate.check(job, manifest, in_use)
+        if registry.arn_in_use() == arn:
+            return checked
+        print("another model was put into use meanwhile: comparing with it")
 
 
 def registration_request(
@@ -93,6 +108,7 @@ def registration_request(
             "fingerprint": request.fingerprint,
             "algorithm": request.algorithm.name,
             "source": request.manifest.source,
+            "classes": " ".join(request.manifest.classes),
             "classes_md5": request.manifest.classes_md5,
             "code": code_version(),
         },

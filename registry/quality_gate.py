@@ -34,12 +34,14 @@ class QualityGate:
     ----------
     minimum_accuracy : validation accuracy that a model must reach
     transform : settings of the batch transform job that scores the model in use on new validation images
+    sagemaker, s3, logs : clients
     """
 
     minimum_accuracy: float
     transform: TransformConfig
     sagemaker: Any
     s3: Any
+    logs: Any
 
     def check(self, job: TrainingJob, manifest: Manifest, in_use: Version | None) -> tuple[Score, GateResult]:
         """Score a training job's model, and apply the gate.
@@ -83,7 +85,10 @@ class QualityGate:
     def predict_validation(self, version: Version, manifest: Manifest) -> dict[str, bool]:
         """Return whether a version classifies each staged validation image correctly, by the image's name."""
         job = prepare_job(self.transform, VALIDATION, s3=self.s3)
-        predictions = run_job(job, version.arn, class_count=len(manifest.classes), sagemaker=self.sagemaker, s3=self.s3)
+        count = len(manifest.classes)
+        predictions = run_job(job, version.arn, class_count=count, sagemaker=self.sagemaker, s3=self.s3, logs=self.logs)
+        if not predictions.probabilities:
+            raise TransformJobError(f"transform job {job.name}: {next(iter(predictions.errors.values()))}")
         listing = self.s3.get_object(Bucket=self.transform.bucket, Key=f"{VALIDATION}.lst")["Body"].read()
         labels = manifest.labels(VALIDATION, listing)
         return {
@@ -98,13 +103,13 @@ def decide(candidate: Score, incumbent: Score | None, minimum_accuracy: float) -
 
     Parameters
     ----------
-    incumbent : score of the model in use; None if no model is in use
+    incumbent : score of the model in use; None if no registered model is in use
     """
     if candidate.accuracy < minimum_accuracy:
         return GateResult(False, f"{candidate}, below the minimum of {minimum_accuracy:g}")
     reached = f"{candidate}, meets the minimum of {minimum_accuracy:g}"
     if incumbent is None:
-        return GateResult(True, f"{reached}; no model is in use")
+        return GateResult(True, f"{reached}; no registered model is in use")
     if incumbent.validation_set != candidate.validation_set:
         return GateResult(True, f"{reached}; not compared with the model in use, which was validated on other images")
     comparison = compare(candidate, incumbent)

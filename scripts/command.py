@@ -1,14 +1,16 @@
 """Options, environment and error messages, which all commands share."""
 
 import argparse
+import math
 import os
+import re
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
@@ -18,10 +20,12 @@ from common.errors import OperatorError
 from common.locks import exclusive
 from common.stack import Stack
 from deployment.read_stack import read_stack
+from deployment.settings import read_settings
 from deployment.terraform import ENVIRONMENTS, Terraform
 from registry.batch_transform import TransformConfig
-from registry.model_registry import ModelRegistry
+from registry.model_registry import ModelRegistry, read_version
 from registry.quality_gate import QualityGate
+from registry.trained_classes import check_classes
 from training.algorithms import ALGORITHMS, Algorithm
 from training.job_config import TrainingRequest, check_staged, make_request, parse_settings
 from training.launch import TrainingJobConfig
@@ -75,6 +79,14 @@ class Environment:
         """
         return read_stack(self.terraform)
 
+    @cached_property
+    def configured_classes(self) -> tuple[str, ...]:
+        """The classes in the environment's settings.
+
+        They differ from the stack's from a change of the settings until the deployment of a model for them.
+        """
+        return tuple(read_settings(self.name)["classes"])
+
     def client(self, service: str) -> Any:
         """Return a boto3 client of `service` in the stack's region."""
         return aws.client(service, self.stack.region)
@@ -112,7 +124,34 @@ class Environment:
             self.transform_config,
             sagemaker=self.client("sagemaker"),
             s3=self.client("s3"),
+            logs=self.client("logs"),
         )
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line that names an option as the Makefile does: `HOURS`, not `--hours`."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print an error and exit."""
+        named = re.sub(r"^argument --([a-z]+):", lambda match: match[1].upper(), message)
+        text = re.sub(r"invalid choice: (.*) \(choose from (.*)\)", r"must be one of \2 (got \1)", named)
+        self.exit(2, f"error: {' '.join(text.split())}\n")
+
+
+def whole_number(example: int, *, high: float = math.inf) -> Callable[[str], int]:
+    """Return a parser of whole numbers from 1 to `high`, for the argument `type` of an option."""
+    allowed = "of at least 1" if math.isinf(high) else f"between 1 and {high:g}"
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = 0
+        if not 1 <= number <= high:
+            raise argparse.ArgumentTypeError(f"must be a whole number {allowed}, such as {example} (got {text!r})")
+        return number
+
+    return parse
 
 
 def run_command(main: Callable[[Environment], None], doc: str | None, options: Options = lambda parser: None) -> None:
@@ -127,7 +166,7 @@ def run_command(main: Callable[[Environment], None], doc: str | None, options: O
 
 def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Options = lambda parser: None) -> None:
     """Run a command; print an expected error in one line, or with its traceback if `--debug` or DEBUG=1 is set."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     options(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error, as does DEBUG=1")
     arguments = parser.parse_args()
@@ -137,7 +176,7 @@ def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Op
         if arguments.debug or os.environ.get("DEBUG") == "1":
             raise
         if isinstance(error, KeyboardInterrupt):
-            sys.exit("interrupted: run the same command again to continue")
+            sys.exit(f"interrupted: {str(error) or 'run the same command again to continue'}")
         sys.exit(f"error: {explain(error, getattr(arguments, 'env', 'local'))}")
 
 
@@ -161,9 +200,8 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         dest="settings",
-        nargs="*",
-        default=[],
-        metavar="NAME=VALUE",
+        default="",
+        metavar="'NAME=VALUE ...'",
         help="hyperparameters that differ from their defaults",
     )
     parser.add_argument("--pretrain", action="store_true", help="pretrain on the staged images of other classes")
@@ -182,7 +220,9 @@ def make_training_request(environment: Environment) -> TrainingRequest:
     stack, options = environment.stack, environment.options
     s3 = environment.client("s3")
     manifest = staging.read_manifest(stack.bucket, s3=s3)
-    check_staged(manifest, classes=stack.classes, bucket=stack.bucket, environment=stack.environment, s3=s3)
+    check_staged(
+        manifest, classes=environment.configured_classes, bucket=stack.bucket, environment=stack.environment, s3=s3
+    )
     algorithm = ALGORITHMS[options.algorithm]
     pretrain = {"pretrained": "0", "pretrain_epochs": str(PRETRAIN_EPOCHS)} if options.pretrain else {}
     return make_request(
@@ -191,6 +231,22 @@ def make_training_request(environment: Environment) -> TrainingRequest:
         manifest,
         {**pretrain, **parse_settings(options.settings)},
         serving_image=stack.serving_images[algorithm.name],
+    )
+
+
+def check_deployed_classes(environment: Environment, model_package_arn: str) -> None:
+    """Check that a registered model was trained on the classes of the deployed stack.
+
+    Raises
+    ------
+    ClassesDifferError
+        It was trained on others.
+    """
+    check_classes(
+        read_version(model_package_arn, sagemaker=environment.client("sagemaker")),
+        environment.stack.classes,
+        where="the deployed stack",
+        advice=f"run `make deploy ENV={environment.name}`",
     )
 
 
@@ -204,6 +260,7 @@ def training_job_config(stack: Stack, algorithm: Algorithm) -> TrainingJobConfig
         models_prefix=stack.models_prefix,
         checkpoints_prefix=stack.checkpoints_prefix,
         packages_prefix=stack.packages_prefix,
+        bundle_packages=stack.bundle_packages,
         region=stack.region,
         instance_type=stack.training_instance_types[algorithm.name],
         instance_count=stack.training_instance_count,

@@ -2,12 +2,14 @@
 
 from common.files import write
 from deployment.cost import COST_FILE, estimate, read_prices
+from deployment.settings import read_settings
 from deployment.terraform import Terraform
 from scripts.command import Environment, run_command
 
 
 def main(environment: Environment) -> None:
     """Plan, and print what the plan costs."""
+    read_settings(environment.name)
     # a separate directory, because `make apply` applies the plan that `make plan` saved in the environment's
     terraform = Terraform(environment.name, logs=environment.directory / "cost")
     plan = terraform.plan()

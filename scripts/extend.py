@@ -3,12 +3,17 @@
 import argparse
 
 from deployment.endpoint_lifetime import MAXIMUM_EXTENSION, EndpointLifetime
-from scripts.command import Environment, run_command
+from scripts.command import Environment, run_command, whole_number
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the number of hours."""
-    parser.add_argument("--hours", type=int, required=True, help=f"hours to add, between 1 and {MAXIMUM_EXTENSION}")
+    parser.add_argument(
+        "--hours",
+        type=whole_number(4, high=MAXIMUM_EXTENSION),
+        required=True,
+        help=f"hours to add, between 1 and {MAXIMUM_EXTENSION}",
+    )
 
 
 def main(environment: Environment) -> None:

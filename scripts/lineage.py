@@ -13,10 +13,12 @@ from scripts.command import Environment, run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the execution or the model, and whether to verify the data."""
+    """Add the options `--execution`, `--model` and `--verify`."""
     parser.add_argument("--execution", default="", help="an execution's ARN or name")
     parser.add_argument("--model", default="", help="a version (3, v3 or its ARN)")
-    parser.add_argument("--verify", action="store_true", help="read all objects and compare their checksums")
+    parser.add_argument(
+        "--verify", action="store_true", help="compare the checksums of all training data with the manifest"
+    )
 
 
 def main(environment: Environment) -> None:
@@ -35,12 +37,12 @@ def main(environment: Environment) -> None:
     in_use = registry.arn_in_use()
     name = prediction.model_version if prediction else chosen.model or in_use
     if name is None:
-        raise OperatorError(f"no model is in use: run `make train ENV={environment.name}`, or name a model with MODEL")
+        raise OperatorError(f"no model is in use: run `make train ENV={environment.name}`, or set MODEL to a version")
     version = find_version(registry.versions(), name)
     job = environment.client("sagemaker").describe_training_job(TrainingJobName=version.properties["training_job"])
     manifest = lineage.read_training_manifest(version, s3=s3)
     rows = [
-        *(lineage.prediction_rows(prediction, stack.classes) if prediction else ()),
+        *(lineage.prediction_rows(prediction, manifest.classes) if prediction else ()),
         *lineage.model_rows(version, version.arn == in_use),
         *lineage.job_rows(job, version),
         *lineage.data_rows(manifest, version),

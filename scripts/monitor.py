@@ -11,6 +11,8 @@ from evaluation.capture_location import CaptureLocation, find_captures, read_cap
 from evaluation.executions import Run, read_run
 from evaluation.labelled_images import StagedDataError, read_test_images
 from evaluation.monitoring import labels_by_md5, monitor, summary, write_figures
+from registry.model_registry import find_version
+from registry.trained_classes import check_classes
 from scripts.command import Environment, run_command
 from staging import ManifestMissingError
 
@@ -26,13 +28,15 @@ def main(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        No model is deployed, or there are no records of the model.
+        No model is deployed, the model was trained on other classes, or there are no records of it.
     """
     stack = environment.stack
     location = find_location(environment) if stack.data_capture_enabled else None
     if location is None:
         print(f"{stack.endpoint_name} captures no data (capture_percentage = 0): nothing to monitor")
         return
+    # before read_captures, which would wait for records that it cannot read
+    check_model(environment, location)
     captures, other_records = read_captures(
         location,
         classes=len(stack.classes),
@@ -66,6 +70,20 @@ def find_location(environment: Environment) -> CaptureLocation | None:
         sagemaker=environment.client("sagemaker"),
     )
     return location.of_model(model) if location and model else location
+
+
+def check_model(environment: Environment, location: CaptureLocation) -> None:
+    """Check that the model is registered, and was trained on the classes of the deployed stack.
+
+    Raises
+    ------
+    OperatorError
+        It is not, or was trained on others.
+    """
+    version = find_version(environment.model_registry.versions(), location.model)
+    is_deployed = location.endpoint_config is not None
+    advice = f"run `make deploy ENV={environment.name}`" if is_deployed else "choose another MODEL"
+    check_classes(version, environment.stack.classes, where="the deployed stack", advice=advice)
 
 
 def last_run(environment: Environment) -> Run | None:

@@ -1,54 +1,136 @@
 """Plan, apply, compare and destroy what Terraform manages.
 
-plan     save a plan, and show what it would change
+plan     save a plan, and list the resources that it would change
 apply    apply the saved plan
-up       plan, and apply that plan
+up       restore functions whose code was replaced outside Terraform, plan, and apply that plan
 deploy   the same for the approved model: fail if there is none, or if the endpoint does not serve it
 drift    fail if the live stack differs from the configuration, other than by an endpoint whose lifetime has ended
 down     destroy everything, including what the workflow created outside Terraform
 """
 
 import argparse
-import contextlib
+from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from common import aws
 from common.errors import OperatorError
-from deployment import provisioning
+from common.files import write
+from common.stack import Stack
+from deployment import plan_content, provisioning
+from deployment.deployment_quota import check_quota, planned_deployment
 from deployment.endpoint_lifetime import EndpointLifetime
 from deployment.existing_resources import plan_with_imports
+from deployment.function_code import FunctionCode
 from deployment.read_stack import StackMissingError, read_stack
 from deployment.remote_state import check_state_is_moved
+from deployment.settings import read_settings
 from deployment.terraform import Plan
 from registry import endpoint
+from registry.trained_classes import ClassesDifferError
 from scripts.command import Environment, run_command
 
 
-def plan(environment: Environment) -> Plan:
-    """Save a plan, and print its summary."""
-    saved = plan_with_imports(environment.terraform, aws.client)
+def plan(environment: Environment) -> None:
+    """Save a plan, and print which resources it changes."""
+    _, content = save_plan(environment, deployed_stack(environment))
+    for line in plan_content.list_changes(content):
+        print(line)
+    print(f"the whole plan: {environment.terraform.logs / 'terraform-plan.log'}")
+
+
+def save_plan(environment: Environment, stack: Stack | None) -> tuple[Plan, dict[str, Any]]:
+    """Save a plan, print its summary, and return it with its content.
+
+    Raises
+    ------
+    SettingsError
+        The environment's file sets an unknown or an invalid value.
+    ClassesDifferError
+        The plan deploys a model that was trained on other classes; it is deleted, so that nobody applies it.
+    """
+    read_settings(environment.name)
+    saved = plan_with_imports(environment.terraform, aws.client, variables=live_variables(stack))
+    content = environment.terraform.show(saved)
+    try:
+        plan_content.check_model_classes(environment.name, content, aws.client)
+    except ClassesDifferError:
+        saved.path.unlink()
+        raise
     print(saved.summary)
-    return saved
+    return saved, content
+
+
+def deployed_stack(environment: Environment) -> Stack | None:
+    """Return the stack before an apply, which may change it; None before the first."""
+    try:
+        return read_stack(environment.terraform)
+    except StackMissingError:
+        return None
+
+
+def live_variables(stack: Stack | None) -> dict[str, int]:
+    """Return the variable that makes a deployment keep the number of instances to which the endpoint is scaled."""
+    count = stack and live_instance_count(stack)
+    return {"endpoint_live_instance_count": count} if count else {}
+
+
+def live_instance_count(stack: Stack) -> int | None:
+    """Return the number of instances of the stack's endpoint; None if it does not exist or is serverless."""
+    return endpoint.instance_count(stack.endpoint_name, sagemaker=aws.client("sagemaker", stack.region))
 
 
 def apply(environment: Environment) -> None:
     """Apply the saved plan."""
     saved = environment.terraform.saved_plan()
     environment.terraform.init()
+    prepare(environment.terraform.show(saved), deployed_stack(environment))
     provisioning.apply(environment.terraform, saved, lambda: check_endpoint(environment))
 
 
 def up(environment: Environment) -> None:
     """Save a plan and apply it."""
-    await_endpoint(environment)
-    provisioning.apply(environment.terraform, plan(environment), lambda: check_endpoint(environment))
-
-
-def await_endpoint(environment: Environment) -> None:
-    """Wait for an endpoint that a killed command was creating or updating."""
-    with contextlib.suppress(StackMissingError):
-        stack = read_stack(environment.terraform)  # not `environment.stack`, which the apply may change
+    stack = deployed_stack(environment)
+    if stack:
+        # a command that was killed may have left an endpoint that is being updated
         endpoint.await_endpoint(stack.endpoint_name, sagemaker=aws.client("sagemaker", stack.region))
+        restore_code(stack)
+    saved, content = save_plan(environment, stack)
+    if not saved.empty:
+        prepare(content, stack)
+    provisioning.apply(environment.terraform, saved, lambda: check_endpoint(environment))
+
+
+def prepare(content: Mapping[str, Any], stack: Stack | None) -> None:
+    """Check what would make the apply of a plan fail half-way: the quota for a deployment, and an endpoint that failed.
+
+    Raises
+    ------
+    OperatorError
+        The quota is too low.
+    """
+    if stack is None:
+        return
+    if deployment := planned_deployment(content):
+        check_quota(
+            deployment, live_instance_count(stack) or 0, service_quotas=aws.client("service-quotas", stack.region)
+        )
+    endpoint.delete_failed_endpoint(stack.endpoint_name, sagemaker=aws.client("sagemaker", stack.region))
+
+
+def function_code(stack: Stack) -> FunctionCode:
+    """Return the code of the stack's functions."""
+    awslambda = aws.client("lambda", stack.region)
+    return FunctionCode(stack.environment, stack.function_code_sha256, awslambda=awslambda)
+
+
+def restore_code(stack: Stack) -> None:
+    """Deploy the built code of functions whose code was replaced outside Terraform."""
+    code = function_code(stack)
+    for name in code.replaced():
+        print(f"restoring the code of {name}, which was replaced outside Terraform")
+        code.restore(name)
 
 
 def check_endpoint(environment: Environment) -> None:
@@ -92,7 +174,27 @@ def drift(environment: Environment) -> None:
     if not environment.terraform.outputs():
         print(f"{environment.name} is not deployed: there is nothing to compare")
         return
-    provisioning.check_drift(environment.terraform, plan(environment), report, lambda: endpoint_lifetime(environment))
+    stack = deployed_stack(environment)
+    check_function_code(environment.name, stack, report)
+    saved, content = save_plan(environment, stack)
+    provisioning.check_drift(environment.terraform, saved, content, report, lambda: endpoint_lifetime(environment))
+
+
+def check_function_code(environment: str, stack: Stack | None, report: Path) -> None:
+    """Check that no function's code was replaced outside Terraform, which a plan reports as an error and not as drift.
+
+    Raises
+    ------
+    OperatorError
+        The code of a function was replaced; `report` names the function.
+    """
+    if stack and (replaced := function_code(stack).replaced()):
+        difference = f"the code of {' and '.join(replaced)} was replaced outside Terraform"
+        write(report, f"{difference}\n".encode())
+        raise OperatorError(
+            f"the live stack differs from the configuration: {difference}. "
+            f"Run `make up ENV={environment}`, which restores it"
+        )
 
 
 def down(environment: Environment) -> None:

@@ -16,7 +16,7 @@ from evaluation.executions import (
 )
 from evaluation.labelled_images import read_test_images
 from registry.endpoint import deployed_model_package
-from scripts.command import Environment, run_command
+from scripts.command import Environment, check_deployed_classes, run_command
 
 CLIENT_CONFIG = Config(
     retries={"mode": "adaptive", "total_max_attempts": 10}, max_pool_connections=CONCURRENT_EXECUTIONS
@@ -37,6 +37,9 @@ def main(environment: Environment) -> None:
         stack.bucket, classes=stack.classes, environment=environment.name, s3=environment.client("s3")
     )
     require_endpoint(stack.endpoint_name, stack.endpoint_config_name, environment=environment.name, sagemaker=sagemaker)
+    package = deployed_model_package(stack.endpoint_name, sagemaker=sagemaker)
+    if package:
+        check_deployed_classes(environment, package)
     print(f"source: {images.source}")
     states = aws.client("stepfunctions", stack.region, config=CLIENT_CONFIG)
     started = datetime.now(UTC)
@@ -48,7 +51,7 @@ def main(environment: Environment) -> None:
         state_machine_arn=stack.state_machine_arn,
         endpoint=stack.endpoint_name,
         endpoint_config=str(stack.endpoint_config_name),
-        model_package_arn=deployed_model_package(stack.endpoint_name, sagemaker=sagemaker),
+        model_package_arn=package,
         threshold=stack.threshold,
         classes=list(stack.classes),
         started=started.isoformat(),

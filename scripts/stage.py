@@ -1,4 +1,4 @@
-"""Stage the images of the stack's classes in S3.
+"""Stage the images of the classes in the environment's settings in S3.
 
 SOURCE is `auto` (the official archive, or the synthetic sample if that cannot be downloaded), `sample` (the
 synthetic sample, drawn by this project), or the path or URL of an archive in CIFAR-100's format. FORMAT is `images`,
@@ -28,11 +28,16 @@ def main(environment: Environment) -> None:
     """Resolve the source, transform its images and upload what changed."""
     stack, options = environment.stack, environment.options
     with environment.lock("stage", "stage"):
-        source = staging.resolve(options.source, directory=BUILD / "archives", classes=stack.classes)
+        source = staging.resolve(
+            options.source,
+            directory=BUILD / "archives",
+            classes=environment.configured_classes,
+            other_classes=options.other_classes,
+        )
         print(f"source: {source.description}")
         staging.stage(
             source,
-            classes=stack.classes,
+            classes=environment.configured_classes,
             bucket=stack.bucket,
             directory=environment.directory / "images",
             data_format=options.format,

@@ -7,10 +7,11 @@ import argparse
 
 from common.errors import OperatorError
 from common.files import write
+from common.terminal import counted
 from registry.batch_transform import parse_prefix, prepare_job, run_job
 from registry.model_registry import version_number
 from registry.predictions import check_complete, summarize, to_csv
-from scripts.command import Environment, run_command
+from scripts.command import Environment, check_deployed_classes, run_command
 
 FILE = "transform.csv"
 
@@ -26,8 +27,8 @@ def main(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        No model is in use, there are no images, or the job failed. If it failed for some images only, `transform.csv`
-        has the predictions of the others.
+        No model is in use, there are no images, SageMaker refused the job, or images have no prediction: then
+        `transform.csv` has the predictions of the others, and the reason for each failure.
     """
     stack = environment.stack
     prefix = parse_prefix(environment.options.input, stack.bucket)
@@ -35,15 +36,18 @@ def main(environment: Environment) -> None:
     if model is None:
         raise OperatorError(f"no model is in use: run `make train ENV={environment.name}`")
     sagemaker, s3 = environment.client("sagemaker"), environment.client("s3")
+    check_deployed_classes(environment, model)
     job = prepare_job(environment.transform_config, prefix, s3=s3)
     print(f"transform job {job.name} with model v{version_number(model)}")
-    print(f"{len(job.keys)} objects below s3://{stack.bucket}/{job.prefix}")
-    predictions = run_job(job, model, class_count=len(stack.classes), sagemaker=sagemaker, s3=s3)
+    print(f"{counted(len(job.keys), 'object')} below s3://{stack.bucket}/{job.prefix}")
+    predictions = run_job(
+        job, model, class_count=len(stack.classes), sagemaker=sagemaker, s3=s3, logs=environment.client("logs")
+    )
     path = environment.directory / FILE
     write(path, to_csv(predictions, stack.classes).encode())
     print("\n".join(summarize(predictions, stack.classes, stack.threshold)))
     print(path)
-    check_complete(predictions)
+    check_complete(predictions, path)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,14 @@ Hyperparameters that are set keep their values; the job searches the most import
 import argparse
 
 from registry.promotion import is_registered, promote
-from scripts.command import BUILD, Environment, add_training_options, make_training_request, run_command
+from scripts.command import (
+    BUILD,
+    Environment,
+    add_training_options,
+    make_training_request,
+    run_command,
+    whole_number,
+)
 from training.job_config import parse_settings, upload_packages
 from training.tuning import plan_search, tune
 
@@ -16,9 +23,13 @@ JOBS, PARALLEL = 6, 2
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a training job and of its search."""
     add_training_options(parser)
-    parser.add_argument("--jobs", type=int, default=JOBS, help=f"number of training jobs (default: {JOBS})")
     parser.add_argument(
-        "--parallel", type=int, default=PARALLEL, help=f"training jobs that run at the same time (default: {PARALLEL})"
+        "--jobs", type=whole_number(JOBS), default=JOBS, help=f"number of training jobs (default: {JOBS})"
+    )
+    parser.add_argument(
+        "--parallel",
+        type=whole_number(PARALLEL),
+        help=f"training jobs that run at the same time (default: {PARALLEL}, or 1 for one job)",
     )
 
 
@@ -32,7 +43,8 @@ def main(environment: Environment) -> None:
     """
     stack, chosen = environment.stack, environment.options
     request = make_training_request(environment)
-    search = plan_search(request, parse_settings(chosen.settings), jobs=chosen.jobs, parallel=chosen.parallel)
+    parallel = chosen.parallel or min(PARALLEL, chosen.jobs)
+    search = plan_search(request, parse_settings(chosen.settings), jobs=chosen.jobs, parallel=parallel)
     s3 = environment.client("s3")
     upload_packages(request, BUILD / "packages", s3=s3)
     best, job = tune(request, search, sagemaker=environment.client("sagemaker"), s3=s3)

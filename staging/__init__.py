@@ -4,7 +4,14 @@ from staging.archive import Archive, read_archive
 from staging.errors import StagingError
 from staging.extract import OFFICIAL_URL, extract_cifar_data
 from staging.load import load
-from staging.manifest import Format, Manifest, ManifestError, ManifestMissingError, read_manifest
+from staging.manifest import (
+    Format,
+    Manifest,
+    ManifestError,
+    ManifestMissingError,
+    digest_classes,
+    read_manifest,
+)
 from staging.source import Source, resolve
 from staging.stage import stage
 from staging.synthetic.sample import draw_archive
@@ -21,6 +28,7 @@ __all__ = [
     "ManifestMissingError",
     "Source",
     "StagingError",
+    "digest_classes",
     "draw_archive",
     "extract_cifar_data",
     "load",

@@ -81,7 +81,7 @@ def read_archive(path: Path) -> Archive:
     UnsafeArchiveError
         Reading the archive could harm this machine.
     """
-    contents: dict[str, dict[Any, Any]] = {}
+    contents: dict[str, dict[str, Any]] = {}
     try:
         for name, content in _members(path):
             if name in contents:
@@ -96,7 +96,7 @@ def read_archive(path: Path) -> Archive:
         raise type(error)(f"{path}: {error}") from error
 
 
-def _read_member(name: str, content: bytes) -> dict[Any, Any]:
+def _read_member(name: str, content: bytes) -> dict[str, Any]:
     try:
         return read_pickle(content)
     except UnsafePickleError as error:
@@ -153,14 +153,14 @@ def _require_safe(member: tarfile.TarInfo, count: int) -> None:
         raise UnsafeArchiveError(f"it contains more than {MAX_MEMBERS} members")
 
 
-def _meta(content: dict[Any, Any]) -> Meta:
+def _meta(content: dict[str, Any]) -> Meta:
     return Meta(
         _strings("meta", content, "fine_label_names"),
         _strings("meta", content, "coarse_label_names"),
     )
 
 
-def _examples(member: str, content: dict[Any, Any], meta: Meta) -> Examples:
+def _examples(member: str, content: dict[str, Any], meta: Meta) -> Examples:
     data = _entry(member, content, "data")
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape[1:] != (PIXELS,):
         raise ArchiveError(f"{member}: data must be uint8 of shape (n, {PIXELS}) (got {_describe(data)})")
@@ -177,25 +177,34 @@ def _examples(member: str, content: dict[Any, Any], meta: Meta) -> Examples:
     return examples
 
 
-def _labels(member: str, content: dict[Any, Any], key: str, classes: int) -> NDArray[np.int64]:
-    labels = _entry(member, content, key)
+def _labels(member: str, content: dict[str, Any], key: str, classes: int) -> NDArray[np.int64]:
+    labels = _sequence(_entry(member, content, key), kinds="iu")
     allowed = range(classes)
-    if not isinstance(labels, list) or not all(type(label) is int and label in allowed for label in labels):
-        raise ArchiveError(f"{member}: {key} must be a list of integers from 0 to {classes - 1}")
+    if labels is None or not all(type(label) is int and label in allowed for label in labels):
+        raise ArchiveError(f"{member}: {key} must be a list or an array of integers from 0 to {classes - 1}")
     return np.array(labels, dtype=np.int64)
 
 
-def _strings(member: str, content: dict[Any, Any], key: str) -> tuple[str, ...]:
-    strings = _entry(member, content, key)
-    if not isinstance(strings, list) or not all(isinstance(string, bytes) and string for string in strings):
-        raise ArchiveError(f"{member}: {key} must be a list of non-empty byte strings")
-    return tuple(string.decode("utf-8", errors="replace") for string in strings)
+def _strings(member: str, content: dict[str, Any], key: str) -> tuple[str, ...]:
+    strings = _sequence(_entry(member, content, key), kinds="SU")
+    if strings is None or not all(isinstance(string, bytes | str) and string for string in strings):
+        raise ArchiveError(f"{member}: {key} must be a list or an array of non-empty strings")
+    # text from a pickle may contain half a surrogate pair, which no file can store
+    encoded = (string.encode(errors="replace") if isinstance(string, str) else string for string in strings)
+    return tuple(string.decode(errors="replace") for string in encoded)
 
 
-def _entry(member: str, content: dict[Any, Any], key: str) -> Any:
-    if key.encode() not in content:
+def _sequence(values: Any, *, kinds: str) -> list[Any] | None:
+    """Return the elements of a list, a tuple, or an array of one dimension and these NumPy kinds; None for others."""
+    if isinstance(values, np.ndarray):
+        return values.tolist() if values.ndim == 1 and values.dtype.kind in kinds else None
+    return list(values) if isinstance(values, list | tuple) else None
+
+
+def _entry(member: str, content: dict[str, Any], key: str) -> Any:
+    if key not in content:
         raise ArchiveError(f"{member} has no {key}: it is not in CIFAR-100's format")
-    return content[key.encode()]
+    return content[key]
 
 
 def _describe(value: object) -> str:

@@ -43,14 +43,21 @@ def local_archive(address: str) -> Path | None:
     StagingError
         The file does not exist or is not a gzip file, or the URL has another scheme.
     """
-    parts = urlsplit(address)
-    if parts.scheme in ("http", "https"):
-        return None
-    if "://" in address and parts.scheme != "file":
-        raise StagingError(f"unsupported URL {address}: use http, https or file, or a path")
-    path = Path(url2pathname(parts.path) if parts.scheme == "file" else address).expanduser()
-    if not path.is_file():
-        raise StagingError(f"{path} is not a file: name an archive in CIFAR-100's format")
+    try:
+        parts = urlsplit(address)
+        if parts.scheme in ("http", "https"):
+            return None
+        if "://" in address and parts.scheme != "file":
+            raise StagingError(f"the URL of an archive must begin with https, http or file (got {address})")
+        path = Path(url2pathname(parts.path) if parts.scheme == "file" else address).expanduser()
+        is_file = path.is_file()
+    except (ValueError, RuntimeError, OSError):  # an invalid URL, an unknown user in ~user, a name that is too long
+        is_file = False
+    if not is_file:
+        raise StagingError(
+            f"{address[:200]!r} is not a file: SOURCE must be auto, sample, or the path or URL of an archive in "
+            "CIFAR-100's format, such as /data/cifar-100-python.tar.gz"
+        )
     require_gzip(path, name=str(path))
     return path
 
@@ -58,8 +65,8 @@ def local_archive(address: str) -> Path | None:
 def fetch(url: str, target: Path) -> Path:
     """Download an archive and return `target`.
 
-    An interrupted download is resumed, transient errors are retried, and the official archive's checksum is
-    compared.
+    An interrupted download is resumed, transient errors are retried, and the official archive's MD5 checksum is
+    verified.
 
     Raises
     ------

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
 from botocore.exceptions import ClientError
@@ -24,6 +25,11 @@ class ManifestError(StagingError):
 
 class ManifestMissingError(StagingError):
     """The bucket holds no complete data set."""
+
+
+def digest_classes(classes: Sequence[str]) -> str:
+    """Return a digest of class names and their order."""
+    return content_md5(",".join(classes).encode())
 
 
 class _StrictModel(BaseModel):
@@ -72,7 +78,7 @@ class Manifest(_StrictModel):
     @property
     def classes_md5(self) -> str:
         """A digest of the class names and their order."""
-        return content_md5(",".join(self.classes).encode())
+        return digest_classes(self.classes)
 
     @property
     def has_pretraining_data(self) -> bool:

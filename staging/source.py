@@ -16,6 +16,7 @@ from staging.classes import class_numbers
 from staging.extract import OFFICIAL_MD5, OFFICIAL_URL, fetch, local_archive
 from staging.names import COARSE_NAMES, FINE_NAMES
 from staging.synthetic.sample import VERSION, draw_archive, drawable_classes
+from staging.synthetic.vehicles import VEHICLES
 
 TIMEOUT_SECONDS = 6.0  # for any response from the official URL, name resolution included
 
@@ -38,7 +39,12 @@ class Source:
 
 
 def resolve(
-    source: str, *, directory: Path, seed: int = 0, classes: Sequence[str] = ("bicycle", "motorcycle")
+    source: str,
+    *,
+    directory: Path,
+    seed: int = 0,
+    classes: Sequence[str] = ("bicycle", "motorcycle"),
+    other_classes: bool = False,
 ) -> Source:
     """Return the archive that `source` names, after downloading or drawing it if necessary.
 
@@ -49,6 +55,7 @@ def resolve(
     directory : where downloaded and drawn archives are kept
     seed : seed of the synthetic sample
     classes : the classes to stage, which are validated before anything is downloaded or drawn
+    other_classes : whether the synthetic sample needs images of other classes too, to pretrain on
 
     Raises
     ------
@@ -58,13 +65,13 @@ def resolve(
     if source in ("sample", "auto", OFFICIAL_URL):
         class_numbers(classes, Meta(FINE_NAMES, COARSE_NAMES))
     if source == "sample":
-        return _sample(directory, seed, classes)
+        return _sample(directory, seed, classes, other_classes)
     if source == "auto":
-        return _official_or_sample(directory, seed, classes)
+        return _official_or_sample(directory, seed, classes, other_classes)
     return _describe(local_archive(source) or fetch(source, directory / _file_name(source)))
 
 
-def _official_or_sample(directory: Path, seed: int, classes: Sequence[str]) -> Source:
+def _official_or_sample(directory: Path, seed: int, classes: Sequence[str], other_classes: bool) -> Source:
     path = directory / _file_name(OFFICIAL_URL)
     is_downloaded = path.is_file() and file_md5(path) == OFFICIAL_MD5
     if is_downloaded or (reason := _unreachable(OFFICIAL_URL)) is None:
@@ -75,11 +82,12 @@ def _official_or_sample(directory: Path, seed: int, classes: Sequence[str]) -> S
         "WARNING: for the real images name an archive: SOURCE=/path/to/cifar-100-python.tar.gz",
         file=sys.stderr,
     )
-    return _sample(directory, seed, classes)
+    return _sample(directory, seed, classes, other_classes)
 
 
-def _sample(directory: Path, seed: int, classes: Sequence[str]) -> Source:
-    names = sorted(drawable_classes(classes))
+def _sample(directory: Path, seed: int, classes: Sequence[str], other_classes: bool) -> Source:
+    chosen = drawable_classes(classes)  # raises an error for a class that the project cannot draw
+    names = sorted(VEHICLES if other_classes else chosen)
     path = directory / f"sample-{VERSION}-seed-{seed}-{'-'.join(names)}.tar.gz"
     if not path.is_file():
         draw_archive(path, seed=seed, classes=names)

@@ -88,7 +88,10 @@ def transform(
     _require_examples(archive, kind, numbers)
     labels = archive.train.labels(kind)
     if other_classes and set(np.unique(labels)) <= set(numbers):
-        raise StagingError("the archive has no training images of other classes to pretrain on")
+        raise StagingError(
+            f"the archive has no training images of other classes than {', '.join(classes)} to pretrain on: "
+            "run `make stage` without PRETRAIN, or name another archive as SOURCE"
+        )
     training, validation = _split(labels, numbers, seed=seed, fraction=validation_fraction)
     chosen = {
         "train": training,

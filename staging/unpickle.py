@@ -1,18 +1,20 @@
 """Read CIFAR's pickles without running any code that they name.
 
 A pickle is a program that may call any global it names. This unpickler knows only the few globals that rebuild
-an array of numbers, and replaces NumPy's functions, which trust their input, with the small classes below.
+an array of numbers or text, and replaces NumPy's functions, which trust their input, with the small classes below.
 """
 
 import io
 import pickle
 import pickletools
-from typing import Any
+import re
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-NUMBERS = frozenset({"b1", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"})
+# NumPy's codes of numbers by their bytes, and of byte strings and text by their length
+TYPES = re.compile("b1|[ui][1248]|f[248]|[SU][1-9][0-9]{0,3}")
 MEMO_WRITES = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 
 
@@ -21,16 +23,16 @@ class PickleError(Exception):
 
 
 class UnsafePickleError(PickleError):
-    """The pickle names a global or a type that an array of numbers does not need."""
+    """The pickle names a global or a type that an array of numbers or text does not need."""
 
 
 class _Type:
-    """Replaces `numpy.dtype`, for numbers only."""
+    """Replaces `numpy.dtype`, for numbers and text only."""
 
     def __init__(self, code: bytes | str, *_flags: object) -> None:
         name = code.decode("latin1") if isinstance(code, bytes) else str(code)
-        if name not in NUMBERS:
-            raise UnsafePickleError(f"the pickle contains an array of type {name!r}: only numbers are allowed")
+        if not TYPES.fullmatch(name):
+            raise UnsafePickleError(f"the pickle contains an array of type {name!r}: only numbers and text are allowed")
         self.dtype = np.dtype(name)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
@@ -49,6 +51,18 @@ class _Array:
         self.array = np.frombuffer(raw, kind.dtype).reshape(shape, order="F" if by_column else "C")
 
 
+def _from_buffer(raw: bytes, kind: _Type, shape: tuple[int, ...], order: Literal["C", "F"]) -> _Array:
+    """Replace `_frombuffer`, with which NumPy rebuilds a contiguous array from protocol 5."""
+    rebuilt = _Array()
+    rebuilt.array = np.frombuffer(raw, kind.dtype).reshape(shape, order=order)
+    return rebuilt
+
+
+def _scalar(kind: _Type, raw: bytes) -> Any:
+    """Replace `scalar`, with which NumPy rebuilds one element of an array; return it as a Python object."""
+    return np.frombuffer(raw, kind.dtype, count=1)[0].item()
+
+
 def _encode(text: str, encoding: str) -> bytes:
     """Replace `_codecs.encode`, with which Python 3 writes bytes in protocol 2, always as Latin-1."""
     if encoding != "latin1":
@@ -57,12 +71,14 @@ def _encode(text: str, encoding: str) -> bytes:
 
 
 KNOWN = {
-    ("numpy.core.multiarray", "_reconstruct"): _Array,
-    ("numpy._core.multiarray", "_reconstruct"): _Array,
     ("numpy", "ndarray"): "numpy.ndarray",  # only used as an argument of _reconstruct
     ("numpy", "dtype"): _Type,
     ("_codecs", "encode"): _encode,
 }
+for _core in ("numpy.core", "numpy._core"):  # NumPy 2 renamed the package
+    KNOWN[f"{_core}.multiarray", "_reconstruct"] = _Array
+    KNOWN[f"{_core}.multiarray", "scalar"] = _scalar
+    KNOWN[f"{_core}.numeric", "_frombuffer"] = _from_buffer
 
 
 class _Unpickler(pickle.Unpickler):
@@ -72,13 +88,15 @@ class _Unpickler(pickle.Unpickler):
         return KNOWN[module, name]
 
 
-def read_pickle(content: bytes) -> dict[Any, Any]:
-    """Read a pickled dictionary; arrays of numbers become NumPy arrays, strings become bytes.
+def read_pickle(content: bytes) -> dict[str, Any]:
+    """Read a pickled dictionary of any protocol; arrays of numbers or text become NumPy arrays.
+
+    Keys become text, as Python 3 writes them. In values, strings of Python 2 become bytes.
 
     Raises
     ------
     UnsafePickleError
-        The pickle names a global that does not rebuild an array of numbers, or contains an array of objects.
+        The pickle names a global that does not rebuild an array, or contains an array of objects.
     PickleError
         The pickle is truncated or invalid, or does not contain a dictionary.
     """
@@ -91,7 +109,11 @@ def read_pickle(content: bytes) -> dict[Any, Any]:
         raise PickleError(f"the pickle is damaged: {' '.join(str(error).split())}") from error
     if not isinstance(unpickled, dict):
         raise PickleError(f"the pickle contains a {type(unpickled).__name__}, not a dictionary")
-    return {key: value.array if isinstance(value, _Array) else value for key, value in unpickled.items()}
+    return {_text(key): value.array if isinstance(value, _Array) else value for key, value in unpickled.items()}
+
+
+def _text(key: object) -> str:
+    return key.decode("utf-8", errors="replace") if isinstance(key, bytes) else str(key)
 
 
 def _refuse_memo_bomb(content: bytes) -> None:

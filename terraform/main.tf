@@ -51,7 +51,8 @@ resource "terraform_data" "environment" {
   }
 }
 
-# Holds the ARN of the approved model package, or nothing before the first approval. `make train` and `make approve` write it.
+# Holds the ARN of the approved model package, or nothing before the first approval. `make train`, `make approve` and
+# `make rollback` write it.
 data "aws_ssm_parameters_by_path" "approved_model" {
   path = local.approved_model_path
 }
@@ -184,6 +185,9 @@ module "endpoint" {
   topic_arn          = module.notifications.topic_arn
   log_retention_days = var.log_retention_days
   kms_key_arn        = module.kms_key.arn
+
+  max_instance_count  = var.endpoint_max_instance_count
+  live_instance_count = var.endpoint_live_instance_count
 }
 
 module "scaling" {

@@ -24,8 +24,13 @@ output "checkpoints_prefix" {
 }
 
 output "packages_prefix" {
-  description = "Key prefix of the Python packages for training jobs without internet access."
+  description = "Key prefix of the Python packages that training jobs and models contain."
   value       = local.packages_prefix
+}
+
+output "bundle_packages" {
+  description = "Whether training jobs and models contain their Python packages."
+  value       = var.bundle_packages || var.vpc_cidr != null || var.serverless != null
 }
 
 output "transform_prefix" {
@@ -139,6 +144,11 @@ output "threshold" {
 output "state_machine_arn" {
   description = "ARN of the state machine, which classifies one image per execution."
   value       = module.workflow.state_machine_arn
+}
+
+output "function_code_sha256" {
+  description = "Base64-encoded SHA-256 of the code that Terraform deployed, by function name."
+  value       = module.functions.code_sha256
 }
 
 output "endpoint_name" {

@@ -1,6 +1,7 @@
 variable "environment" {
   description = "Environment name; part of every resource name."
   type        = string
+  nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.environment))
@@ -17,12 +18,19 @@ variable "region" {
   description = "AWS region."
   type        = string
   default     = "us-east-1"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", var.region))
+    error_message = "region must be an AWS region such as us-east-1 (got ${jsonencode(var.region)})."
+  }
 }
 
 variable "classes" {
   description = "CIFAR-100 classes to distinguish: names of 2 to 100 fine classes or of 2 to 20 coarse ones. The position in the list is the class index."
   type        = list(string)
   default     = ["bicycle", "motorcycle"]
+  nullable    = false
 
   validation {
     condition     = length(var.classes) >= 2 && length(var.classes) <= 100
@@ -31,14 +39,20 @@ variable "classes" {
 
   validation {
     condition     = length(distinct(var.classes)) == length(var.classes)
-    error_message = "classes must not contain a name twice (got ${join(", ", var.classes)})."
+    error_message = "classes must not contain a name twice (got ${jsonencode(var.classes)})."
+  }
+
+  validation {
+    condition     = alltrue([for name in var.classes : can(regex("^[^,]+$", name))])
+    error_message = "classes must be names without commas, such as bicycle (got ${jsonencode(var.classes)})."
   }
 }
 
 variable "threshold" {
-  description = "Minimum confidence, the highest class probability of an image. Executions below it fail."
+  description = "Minimum confidence (the highest class probability of an image). Executions with a lower confidence fail."
   type        = number
   default     = 0.93
+  nullable    = false
 
   validation {
     condition     = var.threshold > 0 && var.threshold < 1
@@ -50,6 +64,7 @@ variable "minimum_accuracy" {
   description = "Minimum accuracy on the validation set. The quality gate rejects models below it."
   type        = number
   default     = 0.8
+  nullable    = false
 
   validation {
     condition     = var.minimum_accuracy >= 0 && var.minimum_accuracy < 1
@@ -61,6 +76,7 @@ variable "approval" {
   description = "How a model that passed the quality gate is approved: automatic, or manual (`make approve`)."
   type        = string
   default     = "manual"
+  nullable    = false
 
   validation {
     condition     = contains(["automatic", "manual"], var.approval)
@@ -72,10 +88,18 @@ variable "training_instance_type" {
   description = "Instance type of PyTorch training jobs. With several GPUs, one process trains on each; tuning jobs use the first GPU only."
   type        = string
   default     = "ml.m5.xlarge"
+  nullable    = false
 
   validation {
     condition     = can(regex("^ml\\.[a-z][a-z0-9-]*\\.[a-z0-9]+$", var.training_instance_type))
     error_message = "training_instance_type must be a SageMaker instance type such as ml.m5.xlarge (got ${var.training_instance_type})."
+  }
+
+  # CUDA 13, which the image contains, supports no GPU before Turing:
+  # https://docs.nvidia.com/cuda/archive/13.0.0/cuda-toolkit-release-notes/index.html
+  validation {
+    condition     = !can(regex("^ml\\.p[23]\\.", var.training_instance_type))
+    error_message = "training_instance_type must not be of the families ml.p2 and ml.p3, whose GPUs AWS's image of PyTorch 2.10 does not support: use ml.g4dn.xlarge, for instance (got ${var.training_instance_type})."
   }
 }
 
@@ -83,6 +107,7 @@ variable "built_in_instance_type" {
   description = "Instance type of training jobs of the built-in image classification algorithm, which requires a GPU."
   type        = string
   default     = "ml.g4dn.xlarge"
+  nullable    = false
 
   validation {
     condition     = can(regex("^ml\\.(p2|p3|g4dn|g5)\\.[a-z0-9]+$", var.built_in_instance_type))
@@ -94,6 +119,7 @@ variable "training_instance_count" {
   description = "Number of instances of a training job. Several instances train one model together."
   type        = number
   default     = 1
+  nullable    = false
 
   validation {
     condition     = var.training_instance_count >= 1 && floor(var.training_instance_count) == var.training_instance_count
@@ -105,12 +131,14 @@ variable "training_spot" {
   description = "Whether training jobs run on spot instances, which cost less and may be interrupted."
   type        = bool
   default     = false
+  nullable    = false
 }
 
 variable "endpoint_instance_type" {
   description = "Instance type of the endpoint, billed by the hour even without requests."
   type        = string
   default     = "ml.m5.xlarge"
+  nullable    = false
 
   validation {
     condition     = can(regex("^ml\\.[a-z][a-z0-9-]*\\.[a-z0-9]+$", var.endpoint_instance_type))
@@ -122,6 +150,7 @@ variable "endpoint_instance_count" {
   description = "Number of endpoint instances; the minimum if the endpoint scales."
   type        = number
   default     = 1
+  nullable    = false
 
   validation {
     condition     = var.endpoint_instance_count >= 1 && floor(var.endpoint_instance_count) == var.endpoint_instance_count
@@ -140,10 +169,17 @@ variable "endpoint_max_instance_count" {
   }
 }
 
+variable "endpoint_live_instance_count" {
+  description = "Current number of instances of a scaling endpoint, which a deployment keeps. The make targets set it for each plan; null deploys endpoint_instance_count instances."
+  type        = number
+  default     = null
+}
+
 variable "endpoint_concurrent_requests" {
   description = "Target number of concurrent requests per endpoint instance. Scaling adds instances above it."
   type        = number
   default     = 5
+  nullable    = false
 
   validation {
     condition     = var.endpoint_concurrent_requests > 0
@@ -190,7 +226,8 @@ variable "deployment" {
     timeout_seconds          = optional(number, 1800)
     alarm_period_seconds     = optional(number, 60)
   })
-  default = {}
+  default  = {}
+  nullable = false
 
   validation {
     condition     = var.deployment.canary_percent >= 1 && var.deployment.canary_percent <= 50
@@ -222,6 +259,7 @@ variable "latency_limit_ms" {
   description = "Maximum 99th percentile of the model's latency in milliseconds. A deployment that exceeds it is rolled back."
   type        = number
   default     = 1000
+  nullable    = false
 
   validation {
     condition     = var.latency_limit_ms > 0
@@ -241,9 +279,10 @@ variable "endpoint_hours" {
 }
 
 variable "idle_hours" {
-  description = "Hours without a request after which the idle alarm goes into ALARM."
+  description = "Hours without a request to running instances after which the idle alarm goes into ALARM."
   type        = number
   default     = 3
+  nullable    = false
 
   validation {
     # An alarm evaluates one day at most: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
@@ -253,9 +292,10 @@ variable "idle_hours" {
 }
 
 variable "budget_usd" {
-  description = "Monthly budget of the environment in US dollars, with notifications at 80 and 100 percent."
+  description = "Monthly budget of the environment in US dollars, with notifications at 80 and 100 percent of actual costs and at 100 percent of forecasted costs."
   type        = number
   default     = 50
+  nullable    = false
 
   validation {
     condition     = var.budget_usd > 0
@@ -267,6 +307,7 @@ variable "capture_percentage" {
   description = "Percentage of the endpoint's requests that data capture records; 0 disables data capture."
   type        = number
   default     = 100
+  nullable    = false
 
   validation {
     condition     = var.capture_percentage >= 0 && var.capture_percentage <= 100 && floor(var.capture_percentage) == var.capture_percentage
@@ -278,6 +319,7 @@ variable "capture_retention_days" {
   description = "Days after which captured data, access logs and old object versions are deleted; null keeps them."
   type        = number
   default     = 30
+  nullable    = false
 
   validation {
     condition     = var.capture_retention_days == null || try(var.capture_retention_days >= 1 && floor(var.capture_retention_days) == var.capture_retention_days, false)
@@ -289,6 +331,7 @@ variable "log_retention_days" {
   description = "Days for which CloudWatch keeps logs."
   type        = number
   default     = 30
+  nullable    = false
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
@@ -300,6 +343,7 @@ variable "protected" {
   description = "Whether `terraform destroy` keeps the DynamoDB table and a data bucket that is not empty."
   type        = bool
   default     = true
+  nullable    = false
 }
 
 variable "permissions_boundary" {
@@ -314,7 +358,7 @@ variable "permissions_boundary" {
 }
 
 variable "key_users" {
-  description = "ARNs of the users and roles, besides the environment's own roles, that may read and write data with the environment's KMS key; names may contain `*`. null allows every principal of the account whose IAM policies permit it."
+  description = "ARNs of the users and roles, besides the environment's own roles and its deployment role, that may read and write data with the environment's KMS key; names may contain `*`. null allows every principal of the account whose IAM policies permit it."
   type        = list(string)
   default     = null
 
@@ -340,6 +384,12 @@ variable "vpc_cidr" {
   }
 }
 
+variable "bundle_packages" {
+  description = "Whether training jobs and models contain their Python packages; otherwise containers install them from a package index at every start. Always the case with vpc_cidr or serverless. Models must be trained again after this is set."
+  type        = bool
+  default     = false
+}
+
 variable "failure_email" {
   description = "E-mail address that receives notifications of failed executions, alarms and the budget; null for none."
   type        = string
@@ -355,12 +405,14 @@ variable "lambda_archives" {
   description = "Directory of the zip files that `make lambdas` builds, relative to this module."
   type        = string
   default     = "../build/lambdas"
+  nullable    = false
 }
 
 variable "provider_max_retries" {
   description = "How often the provider retries a request that AWS throttled or that failed with a server error."
   type        = number
   default     = 25
+  nullable    = false
 
   validation {
     condition     = var.provider_max_retries >= 0 && floor(var.provider_max_retries) == var.provider_max_retries
@@ -372,4 +424,5 @@ variable "provider_path_style" {
   description = "Whether the provider uses path-style S3 URLs and skips the instance metadata API, as a custom AWS endpoint requires."
   type        = bool
   default     = false
+  nullable    = false
 }

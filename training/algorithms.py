@@ -121,7 +121,9 @@ class PyTorch:
 
     def complete_hyperparameters(self, chosen: Mapping[str, str], data: StagedData) -> dict[str, str]:
         """Add the classes; the trainer's own code checks the rest and knows the defaults."""
-        given = {"classes": ",".join(data.classes), **chosen}
+        known = {"classes": ",".join(data.classes)}
+        check_not_chosen(known, chosen)
+        given = {**known, **chosen}
         try:
             parsed = settings.parse(given)
         except InputError as error:
@@ -161,8 +163,7 @@ class ImageClassification:
                 "staged: run `make stage FORMAT=images`"
             )
         known = {"num_classes": str(len(data.classes)), "num_training_samples": str(data.training_images)}
-        for name in known.keys() & chosen.keys():
-            raise TrainingRequestError(f"hyperparameter {name} comes from the staged data: do not set it")
+        check_not_chosen(known, chosen)
         try:
             parsed = Hyperparameters.model_validate({**known, **chosen})
         except ValidationError as error:
@@ -218,6 +219,12 @@ def channels(algorithm: Algorithm, data: StagedData, hosts: int, hyperparameters
     if int(hyperparameters.get("pretrain_epochs", "0")):
         found.append(Channel(PRETRAINING, f"{PRETRAINING}/", RECORDIO))
     return found
+
+
+def check_not_chosen(known: Mapping[str, str], chosen: Mapping[str, str]) -> None:
+    """Raise TrainingRequestError if the operator chose a hyperparameter that describes the staged data."""
+    for name in known.keys() & chosen.keys():
+        raise TrainingRequestError(f"hyperparameter {name} comes from the staged data: do not set it")
 
 
 def explain(error: ValidationError) -> str:

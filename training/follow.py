@@ -1,11 +1,12 @@
 """Follow a training job to its end, and read its metrics."""
 
+import contextlib
 import io
 import json
 import re
 import tarfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +62,32 @@ def follow(name: str, *, sagemaker: Any, logs: Any, report: Callable[[str], obje
     ------
     TrainingFailedError
         The job failed or was stopped; the message contains SageMaker's reason.
+    KeyboardInterrupt
+        The operator interrupted the command; the message says that the job continues.
     """
+    with job_continues(f"training job {name}", f"stop-training-job --training-job-name {name}"):
+        return _follow(name, sagemaker=sagemaker, logs=logs, report=report)
+
+
+@contextlib.contextmanager
+def job_continues(job: str, stop: str) -> Iterator[None]:
+    """Add to an interruption that a job continues, and how to stop it.
+
+    Parameters
+    ----------
+    job : kind and name of the job
+    stop : the command of `aws sagemaker` that stops it
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"{job} continues and is billed until it ends: run the same command again to follow it, or "
+            f"`aws sagemaker {stop}` to stop it"
+        ) from None
+
+
+def _follow(name: str, *, sagemaker: Any, logs: Any, report: Callable[[str], object]) -> dict[str, Any]:
     tail = LogTail(logs, name)
     shown = 0
     while True:

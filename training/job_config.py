@@ -91,7 +91,7 @@ def describe_data(manifest: staging.Manifest) -> StagedData:
 
 
 def check_staged(manifest: staging.Manifest, *, classes: Sequence[str], bucket: str, environment: str, s3: Any) -> None:
-    """Check that the staged classes are the stack's, and that all objects of the manifest exist.
+    """Check that the staged classes are the expected ones, and that all objects of the manifest exist.
 
     A job would fail only minutes after its start.
 
@@ -103,7 +103,8 @@ def check_staged(manifest: staging.Manifest, *, classes: Sequence[str], bucket: 
     advice = f"run `make stage ENV={environment}`"
     if manifest.classes != tuple(classes):
         raise TrainingRequestError(
-            f"the staged classes are {', '.join(manifest.classes)}, but the stack's are {', '.join(classes)}: {advice}"
+            f"the staged classes are {', '.join(manifest.classes)}, but "
+            f"terraform/environments/{environment}.tfvars has {', '.join(classes)}: {advice}"
         )
     prefixes = {key.partition("/")[0].partition(".")[0] for key in manifest.objects}
     existing = {each["Key"] for prefix in prefixes for each in list_objects(bucket, prefix, s3=s3)}
@@ -116,7 +117,7 @@ def check_staged(manifest: staging.Manifest, *, classes: Sequence[str], bucket: 
 
 
 def upload_packages(request: TrainingRequest, directory: Path, *, s3: Any) -> None:
-    """Upload the Python packages that a job without a network needs.
+    """Upload the Python packages that a job and its model contain, if they contain any.
 
     Parameters
     ----------
@@ -124,29 +125,29 @@ def upload_packages(request: TrainingRequest, directory: Path, *, s3: Any) -> No
     """
     config = request.config
     if brings_packages(request.algorithm, config):
-        print("uploading Python packages, since the containers have no network")
+        print("uploading the Python packages of the containers")
         packages.upload(directory, config.bucket, config.packages_prefix, s3=s3)
 
 
-def parse_settings(texts: Sequence[str]) -> dict[str, str]:
-    """Return the hyperparameters of NAME=VALUE texts.
+def parse_settings(text: str) -> dict[str, str]:
+    """Return the hyperparameters of NAME=VALUE texts, which spaces separate.
 
     Raises
     ------
     TrainingRequestError
-        A text is not NAME=VALUE, or a name occurs twice.
+        A part is not NAME=VALUE, or a name occurs twice.
 
     Examples
     --------
-    >>> parse_settings(["epochs=3", "image_shape=3,28,28"])
+    >>> parse_settings("epochs=3 image_shape=3,28,28")
     {'epochs': '3', 'image_shape': '3,28,28'}
     """
     found: dict[str, str] = {}
-    for text in texts:
-        name, separator, value = text.partition("=")
+    for setting in text.split():
+        name, separator, value = setting.partition("=")
         if not separator or not name or not value:
-            raise TrainingRequestError(f"a hyperparameter must be NAME=VALUE, such as epochs=3 (got {text!r})")
+            raise TrainingRequestError(f"a hyperparameter must be NAME=VALUE, such as epochs=3 (got {setting!r})")
         if name in found:
-            raise TrainingRequestError(f"hyperparameter {name} is set twice")
+            raise TrainingRequestError(f"hyperparameter {name} is set twice, to {found[name]} and {value}: set it once")
         found[name] = value
     return found

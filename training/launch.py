@@ -37,6 +37,7 @@ class TrainingJobConfig:
     image : URI of the training image
     kms_key_arn : KMS key that encrypts a job's output
     models_prefix, checkpoints_prefix, packages_prefix : in the bucket, without a slash
+    bundle_packages : whether jobs and their models contain their Python packages
     instance_count : number of hosts, which train one model together
     spot : whether to use spot instances, which are cheaper and may be interrupted
     name : prefix of the jobs' names, without the dash that follows it
@@ -51,6 +52,7 @@ class TrainingJobConfig:
     models_prefix: str
     checkpoints_prefix: str
     packages_prefix: str
+    bundle_packages: bool
     region: str
     instance_type: str
     instance_count: int
@@ -170,8 +172,8 @@ def script_mode(config: TrainingJobConfig) -> dict[str, Any]:
 
 
 def brings_packages(algorithm: Algorithm, config: TrainingJobConfig) -> bool:
-    """Return whether a job and its model contain Python packages, which their containers cannot download."""
-    return algorithm.scripted and config.network is not None
+    """Return whether a job and its model contain the Python packages that AWS's images lack."""
+    return algorithm.scripted and config.bundle_packages
 
 
 def delete_checkpoints(config: TrainingJobConfig, fingerprint: str, *, s3: Any) -> None:

@@ -1,4 +1,4 @@
-"""Python packages for containers without a network, which lack them in AWS's images.
+"""Python packages that AWS's images lack, for containers that must not install them from a package index.
 
 The operator's machine downloads the wheels and uploads them to the bucket. A training job receives them in a channel,
 and copies those for serving into its model's archive.
@@ -15,8 +15,8 @@ from training.algorithms import CONTAINER
 
 CHANNEL = "packages"
 REQUIREMENTS = {"training": "requirements.txt", "serving": "serving-requirements.txt"}
-# AWS's images of PyTorch 2.6: https://aws.github.io/deep-learning-containers/reference/available_images/
-PYTHON = "3.12"
+# Python of AWS's images, as their tags in terraform/modules/training/main.tf name it
+PYTHON = {"training": "3.13", "serving": "3.12"}
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 
 
@@ -54,7 +54,7 @@ def download(directory: Path) -> list[Path]:
         folder = directory / purpose
         command = [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
-            *("--implementation", "cp", "--python-version", PYTHON, *platforms),
+            *("--implementation", "cp", "--python-version", PYTHON[purpose], *platforms),
             *("--find-links", str(folder), "--dest", str(folder)),
             *("--requirement", str(CONTAINER / requirements)),
         ]
@@ -62,8 +62,8 @@ def download(directory: Path) -> list[Path]:
         if result.returncode:
             lines = result.stderr.strip().splitlines() or ["pip printed nothing"]
             raise OperatorError(
-                f"cannot download the packages for containers without a network: {lines[-1]} "
-                f"(without an index, put the wheels for Python {PYTHON} into {folder} and set PIP_NO_INDEX=1)"
+                f"cannot download the packages of the {purpose} container: {lines[-1]} "
+                f"(without an index, put the wheels for Python {PYTHON[purpose]} into {folder} and set PIP_NO_INDEX=1)"
             )
     return sorted(directory.glob("*/*.whl"))
 

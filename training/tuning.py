@@ -11,7 +11,7 @@ from typing import Any
 
 from common.errors import OperatorError
 from training.algorithms import Range
-from training.follow import TrainingJob, read_result
+from training.follow import TrainingJob, job_continues, read_result
 from training.job_config import TrainingRequest
 from training.launch import FINGERPRINT, RECENT, REFUSALS, LaunchError, explain, input_channels, make_trainer
 
@@ -43,13 +43,15 @@ def plan_search(request: TrainingRequest, fixed: Mapping[str, str], *, jobs: int
     Raises
     ------
     OperatorError
-        The number of jobs is invalid, or all hyperparameters are fixed.
+        More jobs would run at the same time than in all, or all hyperparameters are fixed.
     """
-    if not 1 <= parallel <= jobs:
-        raise OperatorError(f"PARALLEL must be between 1 and the number of jobs, {jobs} (got {parallel})")
+    if parallel > jobs:
+        raise OperatorError(f"PARALLEL must be at most the number of jobs, JOBS={jobs} (got {parallel})")
     ranges = [each for each in request.algorithm.ranges(request.hyperparameters) if each.name not in fixed]
     if not ranges:
-        raise OperatorError("there is nothing to tune: SET fixes all hyperparameters that a search would vary")
+        raise OperatorError(
+            f"there is nothing to tune: SET fixes {', '.join(fixed)}, and a search varies no others: leave one out"
+        )
     return Search(tuple(ranges), jobs, parallel)
 
 
@@ -74,7 +76,9 @@ def tune(request: TrainingRequest, search: Search, *, sagemaker: Any, s3: Any) -
     )
     ranges = ", ".join(each.name for each in search.ranges)
     print(f"tuning job {name}: searches {ranges} for the best {request.algorithm.objective}")
-    best, tuned = follow_tuning(name, sagemaker=sagemaker)
+    stop = f"stop-hyper-parameter-tuning-job --hyper-parameter-tuning-job-name {name}"
+    with job_continues(f"tuning job {name}", stop):
+        best, tuned = follow_tuning(name, sagemaker=sagemaker)
     print(f"best training job: {best}")
     described = sagemaker.describe_training_job(TrainingJobName=best)
     job = read_result(described, validation_images=request.data.validation_images, s3=s3)

@@ -13,8 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
-SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
-
+CONTENT_TYPE = "application/x-image"  # PNG or JPEG, which the model tells apart; batch transform sends the same type
 UNKNOWN = "unknown"
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
@@ -36,6 +35,10 @@ class EventError(Exception):
     """The event does not have the expected format."""
 
 
+class ImageInvalidError(Exception):
+    """The model rejects the image; its message says why."""
+
+
 class ResponseError(Exception):
     """The endpoint's response is not a list with one probability for each class."""
 
@@ -55,17 +58,17 @@ def handler(event: Any, context: object) -> dict[str, Any]:
 
     Raises
     ------
-    SettingsError, EventError, ResponseError, EndpointUnavailableError
+    SettingsError, EventError, ImageInvalidError, ResponseError, EndpointUnavailableError
         The execution fails under the name of the error.
     botocore.exceptions.ClientError
-        The endpoint does not exist, or its model rejects the image.
+        The endpoint does not exist, or the function may not invoke it.
     """
     endpoint, classes = settings(os.environ)
     body = body_of(event)
     image = decode(text_of(body, "image_data"))
     uri = f"s3://{body.get('s3_bucket')}/{body.get('s3_key')}"
     logger.info("invoking endpoint", extra={"execution": event.get("execution"), "image": uri, "endpoint": endpoint})
-    response, version = invoke(endpoint, image)
+    response, version = invoke(endpoint, image, uri)
     inferences = probabilities(response, len(classes))
     predictions = [
         {"class": name, "probability": probability} for name, probability in zip(classes, inferences, strict=True)
@@ -76,19 +79,27 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     }
 
 
-def invoke(endpoint: str, image: bytes) -> tuple[bytes, str]:
+def invoke(endpoint: str, image: bytes, uri: str) -> tuple[bytes, str]:
     """Return the endpoint's response, and the version of the model that sent it."""
-    kind = content_type(image)
     try:
         response = runtime.invoke_endpoint(
-            EndpointName=endpoint, ContentType=kind, Accept="application/json", Body=image
+            EndpointName=endpoint, ContentType=CONTENT_TYPE, Accept="application/json", Body=image
         )
         # during a deployment two models share the traffic, so only the response can name the version
         return response["Body"].read(), response.get("CustomAttributes", UNKNOWN)
     except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+        if isinstance(error, ClientError) and is_rejection(error):
+            # AWS's inference toolkit adds a traceback to the message
+            reason = error.response.get("OriginalMessage", str(error)).partition("\n")[0]
+            raise ImageInvalidError(f"the model rejects {uri}: {reason}") from error
         if isinstance(error, ClientError) and not is_transient(error):
             raise
         raise EndpointUnavailableError(f"{endpoint} is unavailable: {error}") from error
+
+
+def is_rejection(error: ClientError) -> bool:
+    """Return whether the model responded that the request is invalid."""
+    return error.response["Error"]["Code"] == "ModelError" and 400 <= original_status(error) < 500
 
 
 def is_transient(error: ClientError) -> bool:
@@ -98,8 +109,14 @@ def is_transient(error: ClientError) -> bool:
     """
     code = error.response["Error"]["Code"]
     if code == "ModelError":
-        return not 400 <= error.response.get("OriginalStatusCode", 0) < 500
+        return not 400 <= original_status(error) < 500
     return code in THROTTLED or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
+
+
+def original_status(error: ClientError) -> int:
+    """Return the status of the model's response; 0 if it did not respond."""
+    status: int = error.response.get("OriginalStatusCode", 0)
+    return status
 
 
 def settings(environment: Mapping[str, str]) -> tuple[str, list[str]]:
@@ -139,14 +156,6 @@ def decode(image_data: str) -> bytes:
         return base64.b64decode(image_data, validate=True)
     except (binascii.Error, ValueError) as error:
         raise EventError(f"image_data must be base64: {error}") from error
-
-
-def content_type(image: bytes) -> str:
-    """Return the image's media type, according to its first bytes."""
-    for signature, name in SIGNATURES.items():
-        if image.startswith(signature):
-            return name
-    raise EventError(f"image_data must be a PNG or a JPEG (got content that starts with {image[:8]!r})")
 
 
 def probabilities(response: bytes, count: int) -> list[float]:

@@ -1,5 +1,5 @@
 # The permissions boundary of an environment's roles: a role may perform only actions that both the boundary and its own policy
-# allow. The boundary allows no access to the Terraform state or to another environment.
+# allow. The boundary allows no access to the Terraform state or to the data of another environment.
 data "aws_iam_policy_document" "boundary" {
   for_each = var.environments
 
@@ -27,7 +27,7 @@ data "aws_iam_policy_document" "boundary" {
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/lambda/scones-${each.key}-*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/Endpoints/scones-${each.key}-*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/vpc/scones-${each.key}-*",
-      # the whole account's jobs share these log groups, and the actions above can only append to them
+      # the whole account's jobs share these log groups, and the actions above can only append to them and list their streams
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/TrainingJobs*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/TransformJobs*",
       "${local.arn_prefix}:s3:::scones-${each.key}-*",
@@ -49,7 +49,7 @@ data "aws_iam_policy_document" "boundary" {
     }
   }
 
-  # network interfaces of functions, jobs and models in a VPC, which the AWS service creates with their role
+  # network interfaces of functions, jobs and models in a VPC, which Lambda and SageMaker create with their roles
   statement {
     sid = "Interfaces"
     actions = [

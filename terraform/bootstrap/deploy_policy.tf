@@ -120,7 +120,8 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
-  # Tagging another environment's key would take it over. The alias identifies a key without a tag:
+  # A role that tags another environment's key with its own environment could then administer the key. The alias identifies a key
+  # that has no tag:
   # https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
   statement {
     sid       = "DenyTaggingOtherKeys"
@@ -160,7 +161,7 @@ data "aws_iam_policy_document" "deploy" {
     resources = ["${local.arn_prefix}:kms:*:${local.account_id}:alias/scones-${each.key}"]
   }
 
-  # ARNs of VPC resources do not contain the environment, so tags identify them, which must be set at creation:
+  # ARNs of VPC resources do not contain the environment, so tags identify the resources and must be set at creation:
   # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
   statement {
     sid = "CreateNetwork"

@@ -21,8 +21,8 @@ module "kms_key" {
   deletion_window_in_days = 30
 }
 
-# One state object per environment. The backend locks it with `use_lockfile`, so no DynamoDB table is needed. Old versions, which
-# are small, never expire, because a lost state is restored from them.
+# One state object per environment, and one for this module. The backend locks each with `use_lockfile`, so no DynamoDB table is
+# needed. Old versions, which are small, never expire, because a lost state is restored from them.
 module "state" {
   source = "../modules/bucket"
 

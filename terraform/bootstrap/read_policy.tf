@@ -1,7 +1,7 @@
-# Permissions to plan: on one environment for its deployment role, on all environments for the plans of pull requests. They cover
-# configuration only, no S3 objects and no table items.
+# Permissions to plan: on one environment for its deployment role, and on all environments for the plan role, which plans pull
+# requests and pushes to main and detects drift. They cover configuration only, no S3 objects and no table items.
 data "aws_iam_policy_document" "read" {
-  #checkov:skip=CKV_AWS_356:the actions of ReadWithoutResourceArn support no resource ARN, and return names and configuration only
+  #checkov:skip=CKV_AWS_356:the actions of ReadWithoutResourceArn support no resource ARN, or AWS may refuse them with one; they return names and configuration only
   for_each = merge({ for name in var.environments : name => name }, { plan = "*" })
 
   # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
@@ -14,6 +14,7 @@ data "aws_iam_policy_document" "read" {
       "kms:ListAliases",
       "logs:DescribeLogGroups",
       "sagemaker:List*",
+      "servicequotas:ListServiceQuotas",
       "sns:GetSubscriptionAttributes",
       "states:ValidateStateMachineDefinition",
       "sts:GetCallerIdentity",
@@ -93,7 +94,7 @@ data "aws_iam_policy_document" "read" {
   }
 }
 
-# Read-only: the workflow plans with -lock=false, so it needs no permission to write a state lock
+# Read-only: workflows plan with -lock=false, so the role needs no permission to write a state lock
 data "aws_iam_policy_document" "plan" {
   source_policy_documents = [data.aws_iam_policy_document.read["plan"].json]
 

@@ -10,7 +10,7 @@ variable "repository" {
 }
 
 variable "environments" {
-  description = "Environments in this account. The GitHub environment of the same name assumes the deployment role of each."
+  description = "Environments in this account. Each has a deployment role, which jobs of the GitHub environment of the same name assume."
   type        = set(string)
   default     = ["dev", "prod"]
 
@@ -26,7 +26,7 @@ variable "environments" {
 }
 
 variable "oidc_provider_arn" {
-  description = "ARN of GitHub's OpenID Connect provider if the account already has one; null creates it."
+  description = "ARN of GitHub's OpenID Connect provider if the account already has one; null creates the provider."
   type        = string
   default     = null
 
@@ -40,6 +40,12 @@ variable "region" {
   description = "AWS region of the state bucket and of the environments."
   type        = string
   default     = "us-east-1"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+(-[a-z]+)+-[0-9]+$", var.region))
+    error_message = "region must be an AWS region such as us-east-1 (got ${jsonencode(var.region)})."
+  }
 }
 
 variable "provider_path_style" {

@@ -2,6 +2,7 @@ environment = "prod"
 approval    = "manual"
 protected   = true
 
+bundle_packages        = true # an endpoint that scales out or recovers must not depend on a package index
 minimum_accuracy       = 0.9
 log_retention_days     = 365
 capture_retention_days = 90

@@ -50,6 +50,76 @@ run "without_a_model_there_is_no_endpoint" {
   }
 }
 
+run "deployment_keeps_the_instances_of_a_scaling_endpoint" {
+  command = plan
+
+  module {
+    source = "./modules/endpoint"
+  }
+
+  variables {
+    max_instance_count  = 4
+    live_instance_count = 3
+  }
+
+  assert {
+    condition     = one(one(aws_sagemaker_endpoint_configuration.this).production_variants).initial_instance_count == 3
+    error_message = "A deployment must start with the instances to which the endpoint has scaled."
+  }
+}
+
+run "deployment_stays_within_the_limits_of_scaling" {
+  command = plan
+
+  module {
+    source = "./modules/endpoint"
+  }
+
+  variables {
+    max_instance_count  = 4
+    live_instance_count = 5
+  }
+
+  assert {
+    condition     = one(one(aws_sagemaker_endpoint_configuration.this).production_variants).initial_instance_count == 4
+    error_message = "A deployment must not start with more than max_instance_count instances."
+  }
+}
+
+run "first_deployment_starts_with_the_minimum" {
+  command = plan
+
+  module {
+    source = "./modules/endpoint"
+  }
+
+  variables {
+    max_instance_count = 4
+  }
+
+  assert {
+    condition     = one(one(aws_sagemaker_endpoint_configuration.this).production_variants).initial_instance_count == 2
+    error_message = "A deployment without live instances must start with instance_count."
+  }
+}
+
+run "fixed_number_of_instances_ignores_the_live_number" {
+  command = plan
+
+  module {
+    source = "./modules/endpoint"
+  }
+
+  variables {
+    live_instance_count = 4
+  }
+
+  assert {
+    condition     = one(one(aws_sagemaker_endpoint_configuration.this).production_variants).initial_instance_count == 2
+    error_message = "An endpoint that does not scale must have instance_count instances."
+  }
+}
+
 run "endpoint_serves_the_model_with_data_capture_and_canary_deployments" {
   module {
     source = "./modules/endpoint"

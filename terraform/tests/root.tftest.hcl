@@ -18,6 +18,11 @@ run "without_an_approved_model_there_is_no_endpoint" {
     condition     = output.endpoint_name == "scones-test-vehicles"
     error_message = "The endpoint's name must be known before the endpoint exists."
   }
+
+  assert {
+    condition     = !output.bundle_packages
+    error_message = "Containers that reach a package index must install their packages from it."
+  }
 }
 
 run "approved_model_is_deployed" {
@@ -31,6 +36,19 @@ run "approved_model_is_deployed" {
   assert {
     condition     = output.endpoint_config_name != null
     error_message = "An approved model must be deployed to the endpoint."
+  }
+}
+
+run "models_contain_their_packages_where_containers_reach_no_index" {
+  command = plan
+
+  variables {
+    vpc_cidr = "10.0.0.0/24"
+  }
+
+  assert {
+    condition     = output.bundle_packages
+    error_message = "Without internet access, models must contain their packages."
   }
 }
 

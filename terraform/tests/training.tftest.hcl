@@ -26,7 +26,7 @@ run "cpu_instance_gets_the_cpu_image" {
   }
 
   assert {
-    condition     = data.aws_sagemaker_prebuilt_ecr_image.training.image_tag == "2.6-cpu-py312"
+    condition     = data.aws_sagemaker_prebuilt_ecr_image.training.image_tag == "2.10-cpu-py313"
     error_message = "An instance without a GPU must get the CPU image."
   }
 }
@@ -41,7 +41,7 @@ run "gpu_instance_gets_the_gpu_image" {
   }
 
   assert {
-    condition     = data.aws_sagemaker_prebuilt_ecr_image.training.image_tag == "2.6-gpu-py312"
+    condition     = data.aws_sagemaker_prebuilt_ecr_image.training.image_tag == "2.10-gpu-py313"
     error_message = "An instance with a GPU must get the GPU image."
   }
 

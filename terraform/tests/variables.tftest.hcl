@@ -62,6 +62,7 @@ run "values_of_the_wrong_kind_are_rejected" {
 
   variables {
     environment            = "Dev"
+    region                 = "us_east"
     threshold              = 93
     classes                = ["bicycle", "motorcycle", "bicycle"]
     approval               = "never"
@@ -75,6 +76,7 @@ run "values_of_the_wrong_kind_are_rejected" {
 
   expect_failures = [
     var.environment,
+    var.region,
     var.threshold,
     var.classes,
     var.approval,
@@ -92,16 +94,18 @@ run "fractions_incomplete_instance_types_and_reserved_environment_are_rejected" 
 
   variables {
     environment             = "state"
+    classes                 = ["bicycle,motorcycle", "bus"]
     capture_percentage      = 50.5
     capture_retention_days  = 1.5
     endpoint_instance_count = 1.5
     provider_max_retries    = -1
     endpoint_instance_type  = "ml."
-    training_instance_type  = "ml.m5"
+    training_instance_type  = "ml.p3.2xlarge"
   }
 
   expect_failures = [
     var.environment,
+    var.classes,
     var.capture_percentage,
     var.capture_retention_days,
     var.endpoint_instance_count,
@@ -124,7 +128,7 @@ run "limits_are_accepted" {
     log_retention_days     = 3653
     provider_max_retries   = 0
     endpoint_instance_type = "ml.g4dn.12xlarge"
-    training_instance_type = "ml.p3.2xlarge"
+    training_instance_type = "ml.p4d.24xlarge"
   }
 }
 

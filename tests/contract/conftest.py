@@ -4,19 +4,19 @@ All tests that use the same applied environment are in one `xdist_group`, so tha
 """
 
 import json
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.contract.permissions import role_policies, trace_requests
+from deployment.terraform import Terraform
+from tests.contract.permissions import role_policies
 from tests.support.emulator import Emulator, start_emulator
 from tests.support.project import copy_project, unique
 from tests.support.sagemaker import SageMaker
-from tests.support.terraform import Deployment, new_deployment, run_command, running_provider
+from tests.support.terraform import Deployment, new_deployment, run_command, running_provider, select
 
 REPOSITORY = "scones/vehicles"
 
@@ -61,15 +61,10 @@ def sagemaker_role(emulator: Emulator) -> str:
 
 @pytest.fixture(scope="session")
 def applied_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """The environment `local`, applied without a model, with a running provider process."""
+    """The environment `local`, applied without a model."""
     with new_deployment("local", tmp_path_factory.mktemp("local")) as deployment:
-        deployment.terraform.init()
-        environment = {**os.environ, **deployment.account.environment}
-        environment.pop("AWS_CA_BUNDLE", None)  # the provider cannot use it together with its own HTTP client
-        with running_provider(deployment.project / "terraform", environment) as variable:
-            deployment = replace(deployment, variables=variable)
-            apply(deployment)
-            yield deployment
+        apply(deployment)
+        yield deployment
 
 
 @pytest.fixture
@@ -81,19 +76,17 @@ def local(applied_local: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deploym
 
 @pytest.fixture(scope="session")
 def applied_production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """`prod` in a VPC, applied without a model; `requests.log` beside the project has the provider's requests."""
+    """`prod` in a VPC, applied without a model."""
     directory = tmp_path_factory.mktemp("production")
     with new_deployment("prod", directory, {"TF_VAR_vpc_cidr": "10.0.0.0/24"}) as deployment:
-        apply(deployment, directory / "requests.log")
+        apply(deployment)
         yield deployment
 
 
-def apply(deployment: Deployment, log: Path | None = None) -> None:
+def apply(deployment: Deployment) -> None:
     """Apply an environment in a fixture of session scope, which selects its account only for that time."""
     with pytest.MonkeyPatch.context() as patch:
         deployment.select(patch)
-        if log:
-            trace_requests(patch, log)
         deployment.apply()
 
 
@@ -105,14 +98,20 @@ class Bootstrap:
     ----------
     account : the emulator
     project : the copy of the project in which the command ran
+    variables : the environment variables that make Terraform use the account's running provider
     output : what the command printed
     policies : the statements of each role's policies
     """
 
     account: Emulator
     project: Path
+    variables: Mapping[str, str]
     output: str
     policies: dict[str, list[dict[str, Any]]]
+
+    def select(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Point AWS SDKs and Terraform to this account."""
+        select(monkeypatch, self.account, self.variables)
 
 
 @pytest.fixture(scope="session")
@@ -120,9 +119,12 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bootstrap]:
     """An account after `make bootstrap`."""
     directory = tmp_path_factory.mktemp("bootstrap")
     account, project = start_emulator(directory / "emulator"), copy_project(directory / "project")
-    with pytest.MonkeyPatch.context() as patch:
-        account.select(patch)
-        result = run_command(project, "bootstrap", "--env", "local", "--repository", REPOSITORY)
-    assert result.returncode == 0, result.stderr
-    yield Bootstrap(account, project, result.stdout, role_policies(account.client("iam")))
+    root = project / "terraform" / "bootstrap"
+    Terraform("local", logs=directory, directory=root).init()
+    with running_provider(root, account.environment) as variables:
+        with pytest.MonkeyPatch.context() as patch:
+            select(patch, account, variables)
+            result = run_command(project, "bootstrap", "--env", "local", "--repository", REPOSITORY)
+        assert result.returncode == 0, result.stderr
+        yield Bootstrap(account, project, variables, result.stdout, role_policies(account.client("iam")))
     account.stop()

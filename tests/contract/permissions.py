@@ -1,5 +1,6 @@
 """Compare the AWS actions that Terraform requests with the policies of terraform/bootstrap, and check IAM policies."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
@@ -8,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import hcl2
-import pytest
 
 from tests.support.project import ROOT
 
 BOOTSTRAP = ROOT / "terraform" / "bootstrap"
-REQUEST = re.compile(r'rpc\.method=(\w+) .*?rpc\.service=(?:"([^"]+)"|(\w+))')
 # Prefixes of actions that differ from the name of the service in the provider's log
 PREFIXES = {"Application Auto Scaling": "application-autoscaling", "CloudWatch Logs": "logs", "SFN": "states"}
 # Actions that differ from the name of the operation:
@@ -53,6 +52,7 @@ WITHOUT_RESOURCE_FOR_DEPLOYERS = {
     "kms:CreateKey": "a new key has no ARN yet; a condition requires the environment's tag",
     "kms:TagResource": "as above: https://docs.aws.amazon.com/kms/latest/developerguide/tag-permissions.html",
     "sagemaker:List*": "lists have no resource",
+    "servicequotas:ListServiceQuotas": "lists have no resource",
     "sns:GetSubscriptionAttributes": "the action does not support subscriptions as resources",
     "states:ValidateStateMachineDefinition": "a definition is not a resource",
     "sts:GetCallerIdentity": "every caller may read its own identity",
@@ -60,18 +60,14 @@ WITHOUT_RESOURCE_FOR_DEPLOYERS = {
 }
 
 
-def trace_requests(monkeypatch: pytest.MonkeyPatch, log: Path) -> Path:
-    """Make the AWS provider append its requests to `log`, and return `log`."""
-    monkeypatch.setenv("TF_LOG_PROVIDER", "DEBUG")
-    monkeypatch.setenv("TF_LOG_PATH", str(log))
-    return log
-
-
-def requested_actions(log: Path) -> set[str]:
-    """Return the actions of the requests in a log of the provider, such as `s3:GetBucketPolicy`."""
+def requested_actions(log: Path, start: int = 0) -> set[str]:
+    """Return the actions of the requests in the provider's log from byte `start` on, such as `s3:GetBucketPolicy`."""
+    lines = log.read_bytes()[start:].splitlines()
+    requests = [json.loads(line) for line in lines if b'"HTTP Request Sent"' in line]
     operations = {
-        f"{PREFIXES.get(quoted or plain, (quoted or plain).lower())}:{method}"
-        for method, quoted, plain in REQUEST.findall(log.read_text())
+        f"{PREFIXES.get(service, service.lower())}:{request['rpc.method']}"
+        for request in requests
+        for service in [request["rpc.service"]]
     }
     assert operations, f"no request found in {log}: has the format of the provider's log changed?"
     return {ACTIONS.get(operation, operation) for operation in operations}

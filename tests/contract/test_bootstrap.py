@@ -27,7 +27,7 @@ INLINE_POLICY_LENGTH, MANAGED_POLICY_LENGTH = 10_240, 6_144
 @pytest.fixture(autouse=True)
 def _select_account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "bootstrap" in request.fixturenames:
-        request.getfixturevalue("bootstrap").account.select(monkeypatch)
+        request.getfixturevalue("bootstrap").select(monkeypatch)
     monkeypatch.setenv("TF_VAR_repository", REPOSITORY)
 
 

@@ -12,41 +12,39 @@ import pytest
 
 from deployment.terraform import TerraformError
 from deployment.tools import find_terraform
-from tests.contract.permissions import missing_actions, requested_actions, trace_requests
+from tests.contract.permissions import missing_actions, requested_actions
 from tests.support.account import resources
-from tests.support.emulator import Emulator
-from tests.support.terraform import Deployment, make_project, make_terraform, new_deployment, zip_functions
+from tests.support.terraform import Deployment, make_terraform, new_deployment, zip_functions
 
 
 @pytest.mark.xdist_group("account tests")
 def test_terraforms_account_tests_pass_and_leave_the_account_empty(
-    account: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN
-    project = make_project(tmp_path / "project")
-    make_terraform(project, "local").init()
-    log = trace_requests(monkeypatch, tmp_path / "requests.log")
+    with new_deployment("local", tmp_path) as local:
+        # GIVEN
+        local.select(monkeypatch)
 
-    # WHEN
-    result = subprocess.run(
-        [
-            find_terraform(),
-            "test",
-            "-no-color",
-            "-test-directory=tests/account",
-            "-var-file=environments/local.tfvars",
-        ],
-        cwd=project / "terraform",
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+        # WHEN
+        result = subprocess.run(
+            [
+                find_terraform(),
+                "test",
+                "-no-color",
+                "-test-directory=tests/account",
+                "-var-file=environments/local.tfvars",
+            ],
+            cwd=local.project / "terraform",
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
 
-    # THEN
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert "3 passed, 0 failed" in result.stdout
-    assert resources(account, "us-east-1") == {}
-    assert missing_actions(requested_actions(log), "deploy") == set()
+        # THEN
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert "3 passed, 0 failed" in result.stdout
+        assert resources(local.account, "us-east-1") == {}
+        assert missing_actions(requested_actions(local.requests), "deploy") == set()
 
 
 @pytest.mark.xdist_group("dev")
@@ -54,23 +52,21 @@ def test_dev_is_applied_and_destroyed(tmp_path: Path, monkeypatch: pytest.Monkey
     with new_deployment("dev", tmp_path) as dev:
         # GIVEN
         dev.select(monkeypatch)
-        changes = trace_requests(monkeypatch, tmp_path / "changes.log")
 
         # WHEN
         dev.apply()
 
         # THEN
-        check_second_plan(dev, tmp_path, monkeypatch)
+        check_second_plan(dev)
 
         # WHEN
-        trace_requests(monkeypatch, changes)
         plan = dev.terraform.plan(destroy=True)
         copy = shutil.copy2(plan.path, tmp_path / "copy.tfplan")
         dev.terraform.apply(plan)
 
         # THEN the account is empty, and the deployment role may send all these requests
         assert resources(dev.account, "us-east-1") == {}
-        assert missing_actions(requested_actions(changes), "deploy") == set()
+        assert missing_actions(requested_actions(dev.requests), "deploy") == set()
 
         # AND a plan that is older than the state is refused
         shutil.move(copy, plan.path)
@@ -79,23 +75,21 @@ def test_dev_is_applied_and_destroyed(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.xdist_group("production")
-def test_prod_in_a_vpc_is_applied(
-    applied_production: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_prod_in_a_vpc_is_applied(applied_production: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     applied_production.select(monkeypatch)
-    check_second_plan(applied_production, tmp_path, monkeypatch)
+    check_second_plan(applied_production)
 
 
-def check_second_plan(deployment: Deployment, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def check_second_plan(deployment: Deployment) -> None:
     """Check that a second plan is empty and that the role of pull requests may create it, before any deployed model."""
     stack = deployment.stack
     assert stack.environment == deployment.terraform.environment
     assert stack.endpoint_config_name is None
     assert resources(deployment.account, stack.region)
-    log = trace_requests(monkeypatch, directory / "plan.log")
+    start = deployment.requests.stat().st_size
     plan = deployment.terraform.plan()
     assert plan.empty, plan.summary
-    assert missing_actions(requested_actions(log), "plan") == set()
+    assert missing_actions(requested_actions(deployment.requests, start), "plan") == set()
 
 
 # The following tests use `local` without a model; test_make_deploy.py runs later and deploys one
@@ -116,6 +110,30 @@ def _edited_function(local: Deployment) -> Iterator[None]:
 @pytest.mark.usefixtures("_edited_function")
 def test_an_edited_function_is_the_only_change(local: Deployment) -> None:
     assert local.terraform.plan().summary == "Plan: 0 to add, 1 to change, 0 to destroy"
+
+
+@pytest.mark.xdist_group("local")
+def test_replaced_code_of_a_function_fails_a_plan_and_is_restored(local: Deployment) -> None:
+    # GIVEN
+    awslambda = local.account.client("lambda")
+    built = awslambda.get_function(FunctionName="scones-local-filter")["Configuration"]["CodeSha256"]
+    foreign = (local.project / "build" / "lambdas" / "classify.zip").read_bytes()
+    awslambda.update_function_code(FunctionName="scones-local-filter", ZipFile=foreign)
+
+    # WHEN / THEN
+    with pytest.raises(
+        TerraformError, match="scones-local-filter was replaced outside Terraform: run `make up ENV=local`"
+    ):
+        local.terraform.plan()
+    assert local.run("provision", "drift").returncode == 1
+
+    # WHEN
+    result = local.run("provision", "up")
+
+    # THEN
+    assert result.returncode == 0, result.stderr
+    assert "No changes" in result.stdout
+    assert awslambda.get_function(FunctionName="scones-local-filter")["Configuration"]["CodeSha256"] == built
 
 
 @pytest.mark.xdist_group("local")

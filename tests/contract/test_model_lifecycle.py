@@ -10,8 +10,11 @@ from common.errors import OperatorError
 from registry.batch_transform import TransformConfig, prepare_job, run_job
 from registry.comparison import Score
 from registry.model_registry import RegistrationRequest
+from registry.trained_classes import ClassesDifferError
+from scripts import transform
 from scripts.approval import approve, reject, rollback
 from scripts.command import Environment
+from staging import digest_classes
 from tests.support.emulator import MODEL_SERVER
 from tests.support.project import unique
 from tests.support.sagemaker import ROLE, SageMaker
@@ -33,7 +36,7 @@ def stack(sagemaker: SageMaker, monkeypatch: pytest.MonkeyPatch) -> Any:
     )
 
 
-def register_model(sagemaker: SageMaker, stack: Any, url: str | None = None) -> str:
+def register_model(sagemaker: SageMaker, stack: Any, url: str | None = None, **properties: str) -> str:
     """Register a model that is pending manual approval, and return its ARN."""
     url = url or sagemaker.put_model_data("[0.75, 0.25]")
     request = RegistrationRequest(
@@ -45,7 +48,7 @@ def register_model(sagemaker: SageMaker, stack: Any, url: str | None = None) -> 
         status="PendingManualApproval",
         reason="good enough",
         manifest={"objects": {}},
-        properties={"source": "synthetic"},
+        properties={"source": "synthetic", **properties},
     )
     return command(stack).model_registry.register(request, s3=sagemaker.s3)
 
@@ -118,7 +121,8 @@ def test_the_uri_of_a_manifest_is_stored_completely_or_refused(sagemaker: SageMa
 def test_batch_transform_uses_the_registered_model(sagemaker: SageMaker, stack: Any) -> None:
     # GIVEN
     package = register_model(sagemaker, stack)
-    for key, body in (("in/a.png", "x"), ("in/deep/a.png", "x"), ("in/b.png", "bad"), ("in.lst", "x")):
+    failing = [f"in/{name}.png" for name in ("b", "b+c", "100%", "a: b", "é")]
+    for key, body in (("in/a.png", "x"), ("in/deep/a.png", "x"), *((key, "bad") for key in failing), ("in.lst", "x")):
         sagemaker.put(key, body)
     config = TransformConfig(
         name_prefix=unique("transform"),
@@ -133,10 +137,24 @@ def test_batch_transform_uses_the_registered_model(sagemaker: SageMaker, stack: 
     job = prepare_job(config, "in", s3=sagemaker.s3)
 
     # WHEN
-    predictions = run_job(job, package, class_count=2, sagemaker=sagemaker.client, s3=sagemaker.s3)
+    logs = sagemaker.emulator.client("logs")
+    predictions = run_job(job, package, class_count=2, sagemaker=sagemaker.client, s3=sagemaker.s3, logs=logs)
 
     # THEN
     assert predictions.probabilities == {"in/a.png": [0.75, 0.25], "in/deep/a.png": [0.75, 0.25]}
-    assert list(predictions.errors) == ["in/b.png"]
-    assert "the image is invalid" in predictions.errors["in/b.png"]
+    assert predictions.errors == dict.fromkeys(sorted(failing), "the image is invalid")
     assert job.name not in {model["ModelName"] for model in sagemaker.client.list_models()["Models"]}
+
+
+def test_batch_transform_refuses_a_model_that_was_trained_on_other_classes(sagemaker: SageMaker, stack: Any) -> None:
+    # GIVEN
+    trained = ("bus", "tractor")
+    register_model(sagemaker, stack, classes=" ".join(trained), classes_md5=digest_classes(trained))
+    approve(command(stack))
+    environment = Environment("local", argparse.Namespace(input="test"))
+    environment.__dict__["stack"] = stack
+
+    # WHEN / THEN
+    expected = "v1 was trained on the classes bus, tractor, but the deployed stack has bicycle, motorcycle: run `make"
+    with pytest.raises(ClassesDifferError, match=expected):
+        transform.main(environment)

@@ -5,7 +5,6 @@ The tests share one account, and the last test destroys production.
 
 import ast
 import json
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -23,7 +22,6 @@ from tests.contract.permissions import (
     role_policies,
     statements,
     too_broad,
-    trace_requests,
 )
 from tests.support.account import delete_all_objects, resources
 from tests.support.models import approve, register
@@ -267,14 +265,12 @@ def test_roles_of_containers_write_only_to_their_own_prefixes(
     }
 
 
-def test_a_deployment_role_manages_only_its_environment(
-    production: Deployment, bootstrap: Bootstrap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_deployment_role_manages_only_its_environment(production: Deployment, bootstrap: Bootstrap) -> None:
     # GIVEN the ARNs of production's resources, from an empty plan that a pull request's role may create
-    log = trace_requests(monkeypatch, tmp_path / "plan.log")
+    start = production.requests.stat().st_size
     plan = production.terraform.plan()
     assert plan.empty, plan.summary
-    assert missing_actions(requested_actions(log), "plan") == set()
+    assert missing_actions(requested_actions(production.requests, start), "plan") == set()
     state = production.terraform.show(plan)["prior_state"]["values"]["root_module"]
     arns = {
         arn for each in planned_resources(state) if each["mode"] == "managed" and (arn := each["values"].get("arn"))
@@ -334,9 +330,7 @@ def test_public_principals_are_recognised(principal: Any) -> None:
     assert not is_public({"Principal": {"AWS": "arn:aws:iam::123456789012:root"}})
 
 
-def test_production_is_destroyed_by_its_deployment_role(
-    production: Deployment, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_production_is_destroyed_by_its_deployment_role(production: Deployment) -> None:
     # GIVEN the table's protection, the bucket's objects and the model package are removed by hand
     stack = production.stack
     dynamodb, sagemaker = (production.account.client(service, stack.region) for service in ("dynamodb", "sagemaker"))
@@ -346,11 +340,10 @@ def test_production_is_destroyed_by_its_deployment_role(
         "ModelPackageSummaryList"
     ]:
         sagemaker.delete_model_package(ModelPackageName=package["ModelPackageArn"])
-    log = trace_requests(monkeypatch, production.project.parent / "requests.log")
 
     # WHEN
     production.terraform.apply(production.terraform.plan(destroy=True))
 
-    # THEN the account is empty, and the role may do all of the first apply and of this
+    # THEN the account is empty, and the role may do all that Terraform did in this account
     assert resources(production.account, stack.region) == {}
-    assert missing_actions(requested_actions(log), "deploy") == set()
+    assert missing_actions(requested_actions(production.requests), "deploy") == set()

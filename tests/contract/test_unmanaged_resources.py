@@ -28,15 +28,21 @@ def unmanaged(emulator: Emulator) -> UnmanagedResources:
 
 
 def create_endpoint(sagemaker: SageMaker, prefix: str) -> None:
-    """Create a model, an endpoint configuration and an endpoint."""
+    """Create a model, an endpoint configuration and an endpoint, and wait for the end of its creation."""
+    name = start_endpoint(sagemaker, prefix)
+    # by then, the endpoint has a log group
+    eventually(lambda: endpoint_status(sagemaker, name) in ("InService", "Failed"))
+
+
+def start_endpoint(sagemaker: SageMaker, prefix: str) -> str:
+    """Create a model, an endpoint configuration and an endpoint, and return the name of all three."""
     name = f"{prefix}stray"
     container = {"Image": MODEL_SERVER, "ModelDataUrl": sagemaker.put(f"{name}.tar.gz", b"")}
     sagemaker.client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
     variant = {"VariantName": "v1", "ModelName": name, "InstanceType": "ml.m5.xlarge", "InitialInstanceCount": 1}
     sagemaker.client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
     sagemaker.client.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    # by then, the endpoint has a log group
-    eventually(lambda: endpoint_status(sagemaker, name) in ("InService", "Failed"))
+    return name
 
 
 def endpoint_status(sagemaker: SageMaker, name: str) -> str:
@@ -104,9 +110,11 @@ def test_the_environments_resources_are_removed_and_no_others(
 
     # WHEN
     remove_all(unmanaged.before_destroy())
+    left = list_resources(emulator)
     remove_all(unmanaged.after_destroy())
 
-    # THEN
+    # THEN the endpoint is gone before Terraform destroys its role
+    assert f"endpoint {PREFIX}stray" in own - left
     assert list_resources(emulator) == others
     output = capsys.readouterr().out
     assert all(name.split(" ", 1)[1] in output for name in own)
@@ -130,6 +138,39 @@ def test_key_without_an_alias_is_deleted(emulator: Emulator, unmanaged: Unmanage
     states = [kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] for key in (own, other)]
     assert states == ["PendingDeletion", "Enabled"]
     assert list(unmanaged.after_destroy()) == []
+
+
+def test_endpoint_that_is_being_created_is_deleted(
+    emulator: Emulator, sagemaker: SageMaker, unmanaged: UnmanagedResources, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN
+    name = start_endpoint(sagemaker, PREFIX)
+
+    # WHEN
+    remove_all(unmanaged.before_destroy())
+    remove_all(unmanaged.after_destroy())
+
+    # THEN
+    assert f"endpoint {name} is Creating" in capsys.readouterr().out
+    assert not {f"{kind} {name}" for kind in ("endpoint", "config", "model")} & list_resources(emulator)
+
+
+def test_deleted_resource_does_not_remain_although_the_tagging_api_lists_it(
+    emulator: Emulator, unmanaged: UnmanagedResources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a topic that was deleted, and an endpoint and a table that never existed
+    monkeypatch.setattr("deployment.unmanaged_resources.TAG_TIMEOUT", 0)
+    topic = str(emulator.client("sns").create_topic(Name="deleted")["TopicArn"])
+    emulator.client("sns").delete_topic(TopicArn=topic)
+    listed = [
+        topic,
+        "arn:aws:sagemaker:us-east-1:123456789012:endpoint/scones-dev-deleted",
+        "arn:aws:dynamodb:us-east-1:123456789012:table/scones-dev-deleted",
+    ]
+    monkeypatch.setattr(unmanaged, "_tagged", lambda: listed)
+
+    # WHEN / THEN
+    assert unmanaged.remaining_arns(set()) == []
 
 
 def test_remaining_tagged_resources_are_found_except_keys_pending_deletion(

@@ -1,31 +1,35 @@
 """Copies of the project, in which the tests run make targets as users do."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests.support.emulator import environment_of
 from tests.support.project import copy_project
+from tests.support.terraform import make_terraform, running_provider
 
 TIMEOUT = 900  # seconds for one run of make
 
 
 @dataclass(frozen=True)
 class Project:
-    """A copy of the project."""
+    """A copy of the project, and environment variables with which make runs in it."""
 
     path: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def make(self, *arguments: str, succeeds: bool = True) -> str:
         """Run make, check whether it succeeds, and return its output."""
         result = subprocess.run(
             ["make", *arguments],
             cwd=self.path,
-            env={**os.environ, "VENV": sys.prefix},
+            env={**os.environ, "VENV": sys.prefix, **self.variables},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -47,3 +51,13 @@ def project(tmp_path: Path) -> Iterator[Project]:
     project = Project(copy_project(tmp_path / "project"))
     yield project
     project.make("clean")
+
+
+@pytest.fixture
+def fast_project(project: Project) -> Iterator[Project]:
+    """A copy of the project with a started emulator and one provider process for all runs of Terraform."""
+    project.make("emulator")
+    make_terraform(project.path, "local").init()
+    url = json.loads((project.path / "build/local/emulator/emulator.json").read_text())["url"]
+    with running_provider(project.path / "terraform", environment_of(url)) as variables:
+        yield Project(project.path, variables)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.captures import Captures, open_image, read_directory
+from evaluation.captures import Captures, read_directory
+from training.container.classifier.images import read_image
 
 pytestmark = pytest.mark.real
 
@@ -28,5 +29,5 @@ def test_every_line_of_every_file_is_a_record(captures: Captures) -> None:
 def test_every_image_can_be_decoded_and_probabilities_sum_to_one(captures: Captures) -> None:
     for record in captures.records():
         assert record.image is not None
-        assert open_image(record.image).size == (32, 32)
+        assert read_image(record.image).size == (32, 32)
         assert sum(record.probabilities) == pytest.approx(1, abs=1e-3)

@@ -33,14 +33,7 @@ class Emulator:
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables that point AWS SDKs and Terraform to this emulator."""
-        return {
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            # some SDK operations add a prefix to the host name, which is impossible for a loopback address
-            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-        }
+        return environment_of(self.url)
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
         """Return a boto3 client without retries."""
@@ -56,6 +49,18 @@ class Emulator:
         """Stop the process."""
         self.process.terminate()
         self.process.wait(timeout=30)
+
+
+def environment_of(url: str) -> dict[str, str]:
+    """Return the environment variables that point AWS SDKs and Terraform to the emulator at `url`."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # some SDK operations add a prefix to the host name, which is impossible for a loopback address
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+    }
 
 
 @cache

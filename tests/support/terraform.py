@@ -1,11 +1,13 @@
 """Run Terraform in copies of the project, each with a separate emulator."""
 
 import contextlib
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,23 +38,32 @@ def make_terraform(project: Path, environment: str) -> Terraform:
 
 @dataclass(frozen=True)
 class Deployment:
-    """An environment with its own copy of the project and its own account."""
+    """An environment with its own copy of the project, its own account and a running provider process.
+
+    Attributes
+    ----------
+    account : the emulator
+    project : the copy of the project
+    terraform : Terraform in the root module
+    requests : the log of the provider's requests
+    variables : environment variables of all commands
+    """
 
     account: Emulator
     project: Path
     terraform: Terraform
-    variables: Mapping[str, str]
+    requests: Path
+    variables: Mapping[str, str] = field(repr=False)
 
     @property
     def stack(self) -> Stack:
-        """The stack, read from Terraform's current outputs."""
-        return read_stack(self.terraform)
+        """The stack, from Terraform's current outputs."""
+        state = self.project / "terraform" / "terraform.tfstate"
+        return stack_at(self.terraform, state.stat().st_mtime_ns if state.is_file() else 0)
 
     def select(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Point AWS SDKs and Terraform to this environment's account, and set its variables."""
-        self.account.select(monkeypatch)
-        for name, value in self.variables.items():
-            monkeypatch.setenv(name, value)
+        select(monkeypatch, self.account, self.variables)
 
     def apply(self) -> None:
         """Create a plan and apply it."""
@@ -61,6 +72,19 @@ class Deployment:
     def run(self, command: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a module of `scripts` in the copy, as the Makefile does."""
         return run_command(self.project, command, *arguments, "--env", self.terraform.environment)
+
+
+def select(monkeypatch: pytest.MonkeyPatch, account: Emulator, variables: Mapping[str, str]) -> None:
+    """Point AWS SDKs and Terraform to an account, and set environment variables."""
+    account.select(monkeypatch)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+@cache
+def stack_at(terraform: Terraform, changed: int) -> Stack:
+    """Return the stack of a state that changed last at this time, because each `terraform output` takes a second."""
+    return read_stack(terraform)
 
 
 def run_command(project: Path, name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -74,17 +98,22 @@ def run_command(project: Path, name: str, *arguments: str) -> "subprocess.Comple
 def new_deployment(
     environment: str, directory: Path, variables: Mapping[str, str] | None = None
 ) -> Iterator[Deployment]:
-    """Start an emulator and copy the project, without applying anything."""
+    """Start an emulator and a provider, and copy the project, without applying anything."""
     account = start_emulator(directory / "emulator")
     project = make_project(directory / "project")
+    terraform, log = make_terraform(project, environment), directory / "requests.log"
     try:
-        yield Deployment(account, project, make_terraform(project, environment), variables or {})
+        terraform.init()
+        with running_provider(project / "terraform", account.environment, log) as provider:
+            yield Deployment(account, project, terraform, log, {**(variables or {}), **provider})
     finally:
         account.stop()
 
 
 @contextlib.contextmanager
-def running_provider(terraform: Path, environment: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+def running_provider(
+    terraform: Path, account: Mapping[str, str] | None = None, log: Path = Path(os.devnull)
+) -> Iterator[Mapping[str, str]]:
     """Run one process of the AWS provider for all Terraform commands; each command would otherwise start several.
 
     Yields the environment variable that makes Terraform use the process: https://developer.hashicorp.com/terraform/plugin/debugging
@@ -92,17 +121,17 @@ def running_provider(terraform: Path, environment: Mapping[str, str]) -> Iterato
     Parameters
     ----------
     terraform : a root module after `terraform init`
-    environment : environment variables of the provider, including the account's credentials and endpoint
+    account : environment variables that select the provider's account, or None for tests that mock the provider
+    log : the file that gets the provider's log, with all its requests
     """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    if account:
+        environment |= {**account, "TF_LOG_PROVIDER": "DEBUG"}
     (executable,) = terraform.glob(".terraform/providers/*/hashicorp/aws/*/*/terraform-provider-aws*")
-    process = subprocess.Popen(
-        [executable, "-debug"],
-        cwd=terraform,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [executable, "-debug"], cwd=terraform, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
     assert process.stdout is not None
     found = (re.search(r"TF_REATTACH_PROVIDERS='(.*)'", line) for line in process.stdout)
     try:

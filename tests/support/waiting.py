@@ -6,13 +6,17 @@ from typing import TypeVar
 
 Value = TypeVar("Value")
 
+# Seconds. The pauses grow, because frequent requests take the CPU time of the job that a test waits for.
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.3
+
 
 def eventually(condition: Callable[[], Value], *, seconds: float = 20) -> Value:
     """Call `condition` until it returns a true value, and return that value; fail after `seconds`."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, FIRST_PAUSE
     while time.monotonic() < deadline:
         value = condition()
         if value:
             return value
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(1.3 * pause, LONGEST_PAUSE)
     raise AssertionError(f"the condition did not become true within {seconds} seconds")

@@ -15,6 +15,7 @@ def make_stack(**changes: Any) -> Stack:
         "models_prefix": "models",
         "checkpoints_prefix": "checkpoints",
         "packages_prefix": "packages",
+        "bundle_packages": False,
         "transform_prefix": "transform",
         "protected": False,
         "kms_key_arn": f"arn:aws:kms:us-east-1:{account}:key/some-key",
@@ -22,7 +23,7 @@ def make_stack(**changes: Any) -> Stack:
         "training_role_arn": f"arn:aws:iam::{account}:role/scones-local-training",
         "transform_role_arn": f"arn:aws:iam::{account}:role/scones-local-transform",
         "training_images": {
-            "pytorch": "registry/pytorch-training:2.6",
+            "pytorch": "registry/pytorch-training:2.10",
             "image-classification": "registry/image-classification:1",
         },
         "serving_images": {
@@ -43,6 +44,7 @@ def make_stack(**changes: Any) -> Stack:
         "classes": ("bicycle", "motorcycle"),
         "threshold": 0.93,
         "state_machine_arn": f"arn:aws:states:us-east-1:{account}:stateMachine:scones-local-workflow",
+        "function_code_sha256": {"scones-local-filter": "some-hash"},
         "endpoint_name": "scones-local-vehicles",
         "endpoint_config_name": "scones-local-vehicles-1",
         "endpoint_schedule": "scones-local-endpoint-expiry",

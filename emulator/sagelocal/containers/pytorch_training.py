@@ -11,13 +11,14 @@ import os
 import shlex
 import subprocess
 import sys
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+
+from sagelocal.services.sagemaker.archives import ArchiveError, unpack
 
 TOOLKIT_PREFIX = "sagemaker_"  # hyperparameters for the toolkit, not for the script
 PROGRAM, ARCHIVE = "sagemaker_program", "sagemaker_submit_directory"
@@ -66,10 +67,11 @@ def download_script(hyperparameters: Mapping[str, Any], folder: Path) -> str:
     client = boto3.client("s3")
     try:
         body = client.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()
-        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
-            archive.extractall(folder, filter="data")
-    except (client.exceptions.NoSuchKey, client.exceptions.NoSuchBucket, tarfile.TarError) as error:
-        raise ScriptMissingError(f"{uri} cannot be unpacked: {error}") from error
+        unpack(io.BytesIO(body), folder)
+    except (client.exceptions.NoSuchKey, client.exceptions.NoSuchBucket) as error:
+        raise ScriptMissingError(f"{uri} cannot be read: {error}") from error
+    except ArchiveError as error:
+        raise ScriptMissingError(f"{uri}: {error}") from error
     if not (folder / program).is_file():
         raise ScriptMissingError(f"{uri} does not contain {program}")
     return str(program)

@@ -1,12 +1,15 @@
 """The server: serves moto's patched services on the loopback interface, with cheroot."""
 
+import errno
 import io
 import json
 import os
+import re
 import signal
 import tempfile
 import threading
 import urllib.request
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ THREADS = 32
 MIN_IDLE_THREADS = 8  # with fewer idle threads, the server starts ADDED_THREADS more
 ADDED_THREADS = 32
 SEND_BUFFER = 1 << 16  # bytes
+PORT_ERRORS = {errno.EADDRINUSE: "is in use", errno.EACCES: "requires privileges"}
 KEEP_ALIVE = 3600  # seconds until an unused connection is closed
 
 
@@ -129,12 +133,18 @@ def _bind(port: int) -> Server:
     server.requests = _Workers(server, min=THREADS)
     try:
         server.prepare()
-    except OSError:
-        raise SagelocalError(
-            f"port {port} of {HOST} is in use or requires privileges: choose another port with --port, or omit --port "
-            "to use a free one"
-        ) from None
+    except OSError as error:
+        raise SagelocalError(_describe_bind_error(error, port)) from None
     return server
+
+
+def _describe_bind_error(error: OSError, port: int) -> str:
+    found = re.search(r"\[Errno (\d+)\] ([^)]*)", str(error))  # cheroot's error has the number in its message only
+    number, text = (int(found[1]), found[2]) if found else (None, str(error))
+    if number not in PORT_ERRORS:
+        return f"cannot listen on {HOST}: {text}"
+    advice = "choose another port with --port, or omit --port to use a free one"
+    return f"port {port} of {HOST} {PORT_ERRORS[number]}: {advice}"
 
 
 def _prepare_environment(url: str) -> None:
@@ -160,6 +170,8 @@ def _application(emulator: Emulator) -> Any:
 
     install(emulator)
     moto = DomainDispatcherApplication(create)
+    # moto lists a folder and tries the URL patterns of all services for each request
+    moto.get_backend_for_host = lru_cache(moto.get_backend_for_host)  # type: ignore[method-assign]
 
     def dispatch(environ: dict[str, Any], start_response: Any) -> Any:
         request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"

@@ -1,17 +1,38 @@
-"""IAM: the policy simulator, which the SageMaker SDK calls to check a role."""
+"""IAM: the policy simulator, which the SageMaker SDK calls to check a role, and AWS's managed policies."""
 
+from collections import UserDict
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Any
 
 from moto.core.responses import ActionResult
+from moto.iam.models import IAMBackend
 from moto.iam.responses import IamResponse
 
 from sagelocal.core.emulator import Emulator
-from sagelocal.core.patching import add
+from sagelocal.core.patching import add, replace
+
+
+class ManagedPolicies(UserDict[str, Any]):
+    """Managed policies by ARN. AWS's are loaded at the first use, because parsing all of them takes a second."""
+
+    def __init__(self, load: Callable[[], list[Any]]) -> None:
+        self._load = load
+
+    @cached_property
+    def data(self) -> dict[str, Any]:  # type: ignore[override]  # UserDict keeps its items here
+        """The policies."""
+        return {policy.arn: policy for policy in self._load()}
 
 
 def install(emulator: Emulator) -> None:
-    """Add SimulatePrincipalPolicy. It allows every action, because the emulator does not enforce IAM policies."""
+    """Add SimulatePrincipalPolicy, which allows every action, because the emulator does not enforce IAM policies.
+
+    AWS's managed policies are loaded lazily: moto creates a backend for each partition at the first request.
+    """
     add(IamResponse, "simulate_principal_policy", _simulate_principal_policy)
+    load = replace(IAMBackend, "_init_aws_policies", lambda backend: [])
+    replace(IAMBackend, "_init_managed_policies", lambda backend: ManagedPolicies(partial(load, backend)))
 
 
 def _simulate_principal_policy(request: Any) -> ActionResult:

@@ -1,4 +1,4 @@
-"""CloudWatch Logs: publishes metrics from log events, as the metric filters specify that moto stores.
+"""CloudWatch Logs: publishes metrics from log events, as specified by the metric filters that moto stores.
 
 A filter pattern can contain comparisons of a JSON event's values, joined by `&&`. Other patterns match no event.
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
@@ -61,13 +61,22 @@ def value_at(event: Any, path: str) -> Any:
 
 
 def _holds(condition: re.Match[str], event: Any) -> bool:
-    found, sign, word = value_at(event, condition["path"]), condition["sign"], condition["word"]
+    """Return whether an event's value meets a condition; only numbers are less or greater."""
+    found, sign, text, word = value_at(event, condition["path"]), *condition.group("sign", "text", "word")
     if found is None:
         return False
-    if condition["text"] is not None or not isinstance(found, int | float):
-        expected = condition["text"] if condition["text"] is not None else word
-        return fnmatch.fnmatchcase(str(found), expected) == (sign == "=")
-    return word == "*" or COMPARISONS[sign](found, float(word))
+    number = None if text is not None or isinstance(found, bool | str) else _number(word)
+    if number is not None and isinstance(found, int | float):
+        return COMPARISONS[sign](found, number)
+    written = found if isinstance(found, str) else json.dumps(found)  # as in the event: `true`, not `True`
+    return sign in ("=", "!=") and fnmatch.fnmatchcase(written, word if text is None else text) == (sign == "=")
+
+
+def _number(word: str) -> float | None:
+    try:
+        return float(word)
+    except ValueError:
+        return None
 
 
 def _apply(backend: LogsBackend, metric_filter: dict[str, Any], message: str) -> None:
@@ -78,7 +87,7 @@ def _apply(backend: LogsBackend, metric_filter: dict[str, Any], message: str) ->
     if not matches(metric_filter["filterPattern"], event):
         return
     for transformation in metric_filter["metricTransformations"]:
-        value = _resolve(event, transformation["metricValue"])
+        value = _number(str(_resolve(event, transformation["metricValue"])))
         dimensions = {name: _resolve(event, path) for name, path in (transformation.get("dimensions") or {}).items()}
         if value is not None and None not in dimensions.values():
             metrics.put(
@@ -86,7 +95,7 @@ def _apply(backend: LogsBackend, metric_filter: dict[str, Any], message: str) ->
                 backend.region_name,
                 transformation["metricNamespace"],
                 {name: str(found) for name, found in dimensions.items()},
-                {transformation["metricName"]: float(value)},
+                {transformation["metricName"]: value},
             )
 
 

@@ -1,7 +1,9 @@
-"""S3: fixes of bucket policies, EventBridge notifications and the deletion of delete markers."""
+"""S3: fixes of bucket policies, EventBridge notifications, encoded listings and the deletion of delete markers."""
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from moto.core.responses import ActionResult
 from moto.iam.access_control import IAMPolicy, PermissionResult
@@ -11,6 +13,23 @@ from moto.s3.responses import S3Response
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import add, replace
 
+# The fields that S3 encodes for a listing with `encoding-type=url`, and that moto does not:
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html#API_ListObjectVersions_ResponseElements
+# Terraform's provider lists a bucket's versions like this to empty it, and decodes each key.
+UNENCODED = {
+    "list_objects": ("Delimiter", "NextMarker", "Prefix", "CommonPrefixes"),
+    "list_objects_v2": ("Delimiter", "StartAfter"),
+    "list_object_versions": (
+        "Delimiter",
+        "KeyMarker",
+        "NextKeyMarker",
+        "Prefix",
+        "Versions",
+        "DeleteMarkers",
+        "CommonPrefixes",
+    ),
+}
+
 
 def install(emulator: Emulator) -> None:
     """Install the fixes into moto."""
@@ -18,6 +37,8 @@ def install(emulator: Emulator) -> None:
     # moto calls `dispose` on every version that it deletes, but delete markers do not have it
     add(FakeDeleteMarker, "dispose", lambda marker: None)
     _show_eventbridge()
+    for operation, names in UNENCODED.items():
+        _encode_keys(operation, names)
 
 
 def _get_permission(bucket: Any, action: str, resource: str) -> PermissionResult:
@@ -39,10 +60,35 @@ def _show_eventbridge() -> None:
     def get_bucket_notification(request: Any) -> Any:
         configuration = request.backend.get_bucket_notification_configuration(request.bucket_name)
         if configuration is not None and configuration.event_bridge is not None:
-            serialized = request.serialized
-            request.serialized = lambda response: serialized(
-                ActionResult({**response.result, "EventBridgeConfiguration": {}})
-            )
+            _change_result(request, lambda result: {**result, "EventBridgeConfiguration": {}})
         return original(request)
 
     original = replace(S3Response, "get_bucket_notification", get_bucket_notification)
+
+
+def _encode_keys(operation: str, names: tuple[str, ...]) -> None:
+    """Encode fields of a listing if the request has `encoding-type=url`."""
+
+    def listing(request: Any) -> Any:
+        if request.querystring.get("encoding-type") == ["url"]:
+            _change_result(request, lambda result: {**result, "EncodingType": "url", **_encoded(result, names)})
+        return original(request)
+
+    original = replace(S3Response, operation, listing)
+
+
+def _encoded(result: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the named fields of a listing with encoded keys; a field is a string, or a list of objects or prefixes."""
+    return {name: _encode(result[name]) for name in names if result.get(name)}
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, str):
+        return quote(value)
+    return [{**each, **{name: quote(each[name]) for name in ("Key", "Prefix") if name in each}} for each in value]
+
+
+def _change_result(request: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Change the result of this request before moto serializes it."""
+    serialized = request.serialized
+    request.serialized = lambda response: serialized(ActionResult(change(response.result)))

@@ -133,7 +133,9 @@ def _invocation(emulator: Emulator, region: str, target: dict[str, Any]) -> Call
         return lambda: emulator.client("lambda", region).invoke(
             FunctionName=arn, InvocationType="Event", Payload=text.encode()
         )
-    return lambda: emulator.client("stepfunctions", region).start_execution(stateMachineArn=arn, input=text)
+    if arn.split(":")[2] == "states":
+        return lambda: emulator.client("stepfunctions", region).start_execution(stateMachineArn=arn, input=text)
+    return lambda: print(f"schedules do not support the target {arn}", file=sys.stderr)
 
 
 def _call(emulator: Emulator, region: str, service: str, action: str, text: str) -> object:

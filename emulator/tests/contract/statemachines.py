@@ -1,11 +1,12 @@
 """Creates and runs state machines for the Step Functions contract tests."""
 
 import json
-import time
 from typing import Any
 from uuid import uuid4
 
 from sagelocal.pytest_plugin import RunningEmulator
+
+from ..waiting import eventually
 
 TERMINAL = {"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"}
 
@@ -31,13 +32,12 @@ class StateMachines:
 
     def finish(self, arn: str, *, seconds: float = 60) -> dict[str, Any]:
         """Wait until an execution has ended and return its description."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+
+        def describe_if_ended() -> dict[str, Any]:
             described: dict[str, Any] = self.client.describe_execution(executionArn=arn)
-            if described["status"] in TERMINAL:
-                return described
-            time.sleep(0.01)
-        raise AssertionError(f"{arn} is still running after {seconds} s")
+            return described if described["status"] in TERMINAL else {}
+
+        return eventually(describe_if_ended, seconds=seconds)
 
     def run(self, definition: dict[str, Any], value: Any = None, **options: Any) -> dict[str, Any]:
         """Create a state machine, execute it once, and return the execution's description."""

@@ -77,6 +77,7 @@ def test_metric_filter_publishes_values_from_the_log_of_a_function(emulator: Any
     transformations: list[dict[str, Any]] = [
         {"metricName": "Confidence", "metricValue": "$.confidence"},
         {"metricName": "Lines", "metricValue": "1", "dimensions": {"Message": "$.message"}},
+        {"metricName": "Words", "metricValue": "$.message"},  # a text is no metric value
     ]
     for each in transformations:
         logs.put_metric_filter(
@@ -94,6 +95,7 @@ def test_metric_filter_publishes_values_from_the_log_of_a_function(emulator: Any
     # THEN
     assert sum_of(emulator, namespace, "Confidence", {})() == 1.25
     assert sum_of(emulator, namespace, "Lines", {"Message": "predicted"})() == 2
+    assert sum_of(emulator, namespace, "Words", {})() == 0
 
 
 def test_function_publishes_invocations_and_errors(emulator: Any) -> None:

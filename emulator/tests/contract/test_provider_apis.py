@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 from botocore.exceptions import ClientError
@@ -41,7 +42,7 @@ def test_bucket_policy_that_requires_tls_denies_nothing(emulator: Any, bucket: s
     assert emulator.client("s3").get_object(Bucket=bucket, Key="a")["Body"].read() == b"x"
 
 
-def test_bucket_policy_without_a_condition_denies(emulator: Any, bucket: str) -> None:
+def test_deny_statement_without_a_condition_denies_requests(emulator: Any, bucket: str) -> None:
     # GIVEN
     put_policy(emulator, bucket, deny_statement(bucket))
     # WHEN / THEN
@@ -78,6 +79,52 @@ def test_delete_markers_can_be_deleted(emulator: Any, bucket: str) -> None:
     assert not {"Versions", "DeleteMarkers"} & set(s3.list_object_versions(Bucket=bucket))
 
 
+KEYS = ("a+b", "100%", "a%2Bb", "a b", "a&b<c>", "a'b\"c", "a\\b", "a?b#c", "a=b;c", "é", "画像", "a//b", "a/", "~")
+
+
+def test_bucket_with_any_keys_is_emptied_as_the_provider_does(emulator: Any, bucket: str) -> None:
+    # GIVEN each key as an object and as a delete marker
+    s3 = emulator.client("s3")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for key in KEYS:
+        s3.put_object(Bucket=bucket, Key=f"photos/{key}", Body=b"image")
+        s3.delete_object(Bucket=bucket, Key=f"photos/{key}")
+
+    # WHEN the keys are listed in URL encoding and decoded by the client, in several pages
+    found: list[Any] = []
+    markers: dict[str, str] = {}
+    while True:
+        page = s3.list_object_versions(Bucket=bucket, EncodingType="url", Prefix="photos/", MaxKeys=7, **markers)
+        found += [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        if not page["IsTruncated"]:
+            break
+        markers = {
+            "KeyMarker": unquote_plus(page["NextKeyMarker"]),
+            "VersionIdMarker": page["NextVersionIdMarker"],
+        }
+    objects = [{"Key": unquote_plus(each["Key"]), "VersionId": each["VersionId"]} for each in found]
+    errors = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects}).get("Errors")
+
+    # THEN
+    assert not errors
+    assert len(objects) == 2 * len(KEYS)
+    assert {each["Key"] for each in objects} == {f"photos/{key}" for key in KEYS}
+    s3.delete_bucket(Bucket=bucket)
+
+
+@pytest.mark.parametrize("operation", ["list_objects", "list_objects_v2", "list_object_versions"])
+def test_encoded_listing_is_decoded_by_the_sdk(emulator: Any, bucket: str, operation: str) -> None:
+    # GIVEN
+    s3 = emulator.client("s3")
+    s3.put_object(Bucket=bucket, Key="a+%2B/b %.png", Body=b"image")
+    # WHEN boto3 asks for URL encoding by itself
+    found = getattr(s3, operation)(Bucket=bucket, Prefix="a+%2B/")
+    folders = getattr(s3, operation)(Bucket=bucket, Delimiter="/")
+    # THEN
+    assert [each["Key"] for each in found.get("Contents") or found["Versions"]] == ["a+%2B/b %.png"]
+    assert [each["Prefix"] for each in folders["CommonPrefixes"]] == ["a+%2B/"]
+
+
 def test_redrive_policy_has_no_whitespace(emulator: Any) -> None:
     # GIVEN
     sqs = emulator.client("sqs")
@@ -89,6 +136,17 @@ def test_redrive_policy_has_no_whitespace(emulator: Any) -> None:
     # THEN
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["RedrivePolicy"]
     assert found == f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":4}}'
+
+
+def test_tracing_of_a_function_is_updated(emulator: Any) -> None:
+    # GIVEN
+    client = emulator.client("lambda")
+    name = make_function(emulator, "", TracingConfig={"Mode": "Active"})
+    # WHEN
+    kept = client.update_function_configuration(FunctionName=name, Timeout=7)
+    changed = client.update_function_configuration(FunctionName=name, TracingConfig={"Mode": "PassThrough"})
+    # THEN
+    assert (kept["TracingConfig"], changed["TracingConfig"]) == ({"Mode": "Active"}, {"Mode": "PassThrough"})
 
 
 def test_dead_letter_queue_of_a_function_is_stored(emulator: Any) -> None:

@@ -1,4 +1,4 @@
-"""The quick start of the README."""
+"""The quick start of the emulator's README."""
 
 import re
 import subprocess

@@ -100,6 +100,18 @@ def test_target_can_be_a_function(emulator: Any, make_schedule: MakeSchedule) ->
     assert eventually(queue_exists(emulator, queue))
 
 
+def test_unsupported_target_is_reported_once(emulator: Any, make_schedule: MakeSchedule) -> None:
+    # GIVEN
+    queue = f"arn:aws:sqs:us-east-1:123456789012:{unique('queue')}"
+
+    # WHEN
+    schedule = make_schedule(queue, {})
+
+    # THEN
+    assert eventually(lambda: f"schedules do not support the target {queue}" in emulator.log.read_text())
+    assert f"schedule {schedule}: cannot invoke" not in emulator.log.read_text()
+
+
 def test_disabled_schedule_does_not_invoke_its_target(emulator: Any, make_schedule: MakeSchedule) -> None:
     # GIVEN two schedules for the same second, the first of them disabled
     first, second = unique("queue"), unique("queue")

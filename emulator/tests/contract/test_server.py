@@ -35,8 +35,7 @@ def test_port_in_use_is_reported_in_one_line(emulator: Any) -> None:
     # THEN
     assert ended.returncode == 1
     assert ended.stderr.splitlines() == [
-        f"error: port {port} of 127.0.0.1 is in use or requires privileges: choose another port with --port, "
-        "or omit --port to use a free one"
+        f"error: port {port} of 127.0.0.1 is in use: choose another port with --port, or omit --port to use a free one"
     ]
 
 

@@ -58,7 +58,8 @@ resource "aws_iam_role_policy" "this" {
   policy = data.aws_iam_policy_document.this[0].json
 }
 
-# The endpoint's ARN is unknown only in a plan that creates the endpoint, so this changes with each new endpoint and only then.
+# Changes whenever an endpoint is created, which replaces the schedule. A new endpoint has the same ARN as its predecessor, but the
+# plan does not know it yet, so Terraform plans a change here.
 resource "terraform_data" "endpoint" {
   count = local.schedule_count
 
@@ -70,7 +71,7 @@ resource "aws_scheduler_schedule" "this" {
   count = local.schedule_count
 
   name                = local.name
-  description         = "Deletes the endpoint ${var.endpoint_hours} hours after its creation."
+  description         = "Deletes the endpoint at the end of its time to live."
   schedule_expression = "at(${formatdate("YYYY-MM-DD'T'hh:mm:ss", timeadd(timestamp(), "${var.endpoint_hours}h"))})"
 
   flexible_time_window {
@@ -93,13 +94,13 @@ resource "aws_scheduler_schedule" "this" {
   depends_on = [aws_iam_role_policy.this]
 }
 
-# CloudWatch has no data for Invocations without requests, and none for CPUUtilization without instances. Their sum has data
-# whenever there are instances, so a missing endpoint does not count as idle.
+# Without requests, CloudWatch has no data for Invocations, and FILL returns 0. Without instances, there is no data for
+# CPUUtilization, and `0 * cpu` removes the result, so a missing endpoint does not count as idle.
 resource "aws_cloudwatch_metric_alarm" "idle" {
   count = var.instance_based ? local.endpoint_count : 0
 
   alarm_name          = "${var.prefix}-endpoint-idle"
-  alarm_description   = "The endpoint received no request for ${var.idle_hours} hours, and its instances are billed. Run `make down`, or let its schedule delete it."
+  alarm_description   = "The endpoint received no request for ${var.idle_hours} hours, and its instances are billed. Run `make down`, or, if endpoint_hours is set, let its schedule delete it."
   comparison_operator = "LessThanThreshold"
   threshold           = 1
   evaluation_periods  = var.idle_hours

@@ -1,5 +1,5 @@
 variable "prefix" {
-  description = "Prefix of resource names, scones-<environment>."
+  description = "Prefix of resource names, such as scones-dev."
   type        = string
 
   validation {
@@ -44,7 +44,7 @@ variable "endpoint_hours" {
 }
 
 variable "idle_hours" {
-  description = "Hours without a request after which the idle alarm goes into ALARM."
+  description = "Hours without a request to running instances after which the idle alarm goes into ALARM."
   type        = number
 
   validation {

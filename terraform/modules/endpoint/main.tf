@@ -12,9 +12,20 @@ locals {
   has_local_disk = can(regex("^ml\\.([a-z]+[0-9]+[a-z]*d[a-z]*|dl1|g5|gr?6[ef]?|g7e?|p5(e|en)?|p6e?-[a-z0-9]+|trn[0-9]+n?)\\.", var.instance_type))
   volume_key_arn = local.has_local_disk ? null : var.kms_key_arn
 
+  # A deployment starts with the instances to which an endpoint has scaled. UpdateEndpoint's RetainAllVariantProperties would do
+  # the same, and the provider cannot set it.
+  initial_instance_count = var.max_instance_count == null ? var.instance_count : max(var.instance_count, min(var.max_instance_count, coalesce(var.live_instance_count, 1)))
+
   # A serverless endpoint supports no deployment guardrails:
   # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html
   instance_based = var.serverless == null
+}
+
+# A change of this setting requires a new configuration, and scaling does not
+resource "terraform_data" "instance_count" {
+  count = local.count
+
+  input = var.instance_count
 }
 
 resource "aws_sagemaker_endpoint_configuration" "this" {
@@ -27,7 +38,7 @@ resource "aws_sagemaker_endpoint_configuration" "this" {
     variant_name           = local.variant
     model_name             = var.model_name
     instance_type          = local.instance_based ? var.instance_type : null
-    initial_instance_count = local.instance_based ? var.instance_count : null
+    initial_instance_count = local.instance_based ? local.initial_instance_count : null
     initial_variant_weight = 1
 
     dynamic "serverless_config" {
@@ -67,6 +78,8 @@ resource "aws_sagemaker_endpoint_configuration" "this" {
 
   lifecycle {
     create_before_destroy = true
+    ignore_changes        = [production_variants[0].initial_instance_count]
+    replace_triggered_by  = [terraform_data.instance_count]
   }
 }
 

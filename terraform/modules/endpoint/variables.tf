@@ -15,7 +15,7 @@ variable "model_name" {
 }
 
 variable "model_version" {
-  description = "Version of that model; null before the first approved model, when there is no endpoint."
+  description = "Version of the SageMaker model to deploy; null before the first approved model, when there is no endpoint."
   type        = string
 }
 
@@ -47,6 +47,18 @@ variable "instance_count" {
     condition     = var.instance_count >= 1 && floor(var.instance_count) == var.instance_count
     error_message = "instance_count must be a whole number of at least 1 (got ${var.instance_count})."
   }
+}
+
+variable "max_instance_count" {
+  description = "Maximum number of instances of an endpoint that scales; null for a fixed number."
+  type        = number
+  default     = null
+}
+
+variable "live_instance_count" {
+  description = "Number of instances to which the endpoint has scaled, which a deployment keeps; null for instance_count."
+  type        = number
+  default     = null
 }
 
 variable "serverless" {

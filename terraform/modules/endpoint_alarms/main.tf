@@ -1,6 +1,6 @@
-# These alarms roll a deployment back, and notify at any other time too. They ignore 4xx errors, because a caller who sends
-# an invalid image must not stop a deployment. InvocationModelErrors includes 4xx errors, so they are subtracted:
-# https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+# SageMaker rolls a deployment back if one of these alarms goes into ALARM. Without a deployment, the alarms only publish to the
+# SNS topic. They ignore 4xx errors, because a caller who sends an invalid image must not stop a deployment. The metric
+# InvocationModelErrors includes 4xx errors, so `model-errors` subtracts them: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 locals {
   alarms = {
     "5xx" = {

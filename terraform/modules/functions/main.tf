@@ -20,7 +20,7 @@ locals {
   permissions = {
     serialize = [
       { actions = ["s3:GetObject"], resources = [for prefix in var.image_prefixes : "${var.bucket_arn}/${prefix}/*"] },
-      # without it S3 returns 403 instead of 404 for a missing object
+      # without this permission S3 returns 403 instead of 404 for a missing object
       { actions = ["s3:ListBucket"], resources = [var.bucket_arn] },
       { actions = ["kms:Decrypt"], resources = [var.kms_key_arn] },
     ]
@@ -92,6 +92,12 @@ resource "aws_cloudwatch_log_group" "this" {
   kms_key_id        = var.kms_key_arn
 }
 
+# The provider does not move an existing function into a VPC that the same apply creates, so the function is replaced:
+# https://github.com/hashicorp/terraform-provider-aws/issues/8509
+resource "terraform_data" "in_vpc" {
+  input = var.network != null
+}
+
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_115:reserved concurrency would reduce the account's pool; only the state machine invokes the functions
   #checkov:skip=CKV_AWS_116:the state machine invokes the functions synchronously and handles their failures
@@ -139,9 +145,18 @@ resource "aws_lambda_function" "this" {
   }
 
   lifecycle {
+    replace_triggered_by = [terraform_data.in_vpc]
+
     precondition {
       condition     = fileexists("${var.archive_directory}/${each.key}.zip")
       error_message = "${var.archive_directory}/${each.key}.zip does not exist: run `make lambdas` first."
+    }
+
+    # The provider compares source_code_hash with its value in the state and never with the deployed code. While an update of the
+    # code is planned, last_modified is unknown, which defers the condition until the code is deployed.
+    postcondition {
+      condition     = self.code_sha256 == self.source_code_hash || self.last_modified == ""
+      error_message = "The code of ${self.function_name} was replaced outside Terraform: run `make up ENV=${trimprefix(var.prefix, "scones-")}`, which restores it."
     }
   }
 

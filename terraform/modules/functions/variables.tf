@@ -1,5 +1,5 @@
 variable "prefix" {
-  description = "Prefix of resource names, scones-<environment>."
+  description = "Prefix of resource names, such as scones-dev."
   type        = string
 
   validation {
@@ -34,7 +34,7 @@ variable "endpoint_arn" {
 }
 
 variable "endpoint_name" {
-  description = "Name of that endpoint."
+  description = "Name of the endpoint that classify invokes."
   type        = string
 }
 

@@ -75,7 +75,7 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
-  # DynamoDB and SageMaker instance volumes need a grant, because they read data long after the request that created them
+  # DynamoDB and SageMaker instances need a grant, because they decrypt data long after the request that created the table or volume
   statement {
     sid       = "CreateGrantsForDataServices"
     actions   = ["kms:CreateGrant"]

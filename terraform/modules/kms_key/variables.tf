@@ -1,5 +1,5 @@
 variable "prefix" {
-  description = "Prefix of resource names, scones-<environment>."
+  description = "Prefix of resource names, such as scones-dev."
   type        = string
 
   validation {
@@ -19,7 +19,7 @@ variable "deletion_window_in_days" {
 }
 
 variable "users" {
-  description = "ARNs of the users and roles that may use the key if their IAM policy names it too; names may contain `*`. null allows every principal of the account."
+  description = "ARNs of the users and roles that may use the key if their IAM policy names it too; names may contain `*`. null allows every principal of the account whose IAM policy names the key."
   type        = list(string)
   default     = null
 

@@ -1,5 +1,5 @@
 variable "prefix" {
-  description = "Prefix of resource names, scones-<environment>."
+  description = "Prefix of resource names, such as scones-dev."
   type        = string
 
   validation {

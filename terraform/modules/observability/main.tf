@@ -2,7 +2,7 @@
 locals {
   period = 300
 
-  # The state machine counts its failures: all of them, and by error
+  # The state machine counts the failures that it catches, in total and by error
   failures       = { namespace = var.namespace, name = "Failures", stat = "Sum", dimensions = {} }
   low_confidence = merge(local.failures, { name = "FailuresByError", dimensions = { Error = "THRESHOLD_CONFIDENCE_NOT_MET" } })
 
@@ -106,7 +106,7 @@ locals {
     }
   }]
 
-  # The metric covers the whole account, is in us-east-1 only and requires billing alerts:
+  # EstimatedCharges covers the whole account, is in us-east-1 only and requires billing alerts:
   # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/monitor_estimated_charges_with_cloudwatch.html
   cost = {
     type   = "metric"

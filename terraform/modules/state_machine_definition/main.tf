@@ -6,8 +6,9 @@ locals {
   lambda_errors = ["ServiceException", "AWSLambdaException", "SdkClientException", "TooManyRequestsException"]
   lambda_retry  = [merge(local.backoff, { ErrorEquals = [for name in local.lambda_errors : "Lambda.${name}"] })]
 
-  # The only retry of InvokeEndpoint, because boto3 and the function make a single attempt. The attempts spread over about a
-  # minute: while a canary fails, some of them reach the old model, which still serves a part of the traffic.
+  # The only retries of InvokeEndpoint, because the function makes a single attempt, without boto3's retries. The attempts
+  # spread over about a minute: while a canary fails, some of them reach the old model, which still serves a part of the
+  # traffic.
   endpoint_retry = [merge(local.backoff, { ErrorEquals = ["EndpointUnavailableError"], MaxAttempts = 6 })]
 
   # Seconds. A lost response must not stall an execution: https://docs.aws.amazon.com/step-functions/latest/dg/sfn-stuck-execution.html
@@ -15,7 +16,7 @@ locals {
   execution_timeout = 1800 # above the sum of all attempts of all states
 
   # Every caught error fails the execution under its own name, after the metric and the notification. Without a ResultPath
-  # the error replaces the state's input, so the image goes no further.
+  # the error replaces the state's input, so later states do not receive the image.
   catch = [{
     ErrorEquals = ["States.ALL"]
     Next        = "CountFailure"

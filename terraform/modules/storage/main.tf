@@ -12,7 +12,7 @@ resource "aws_s3_bucket_logging" "this" {
   target_prefix = "${var.bucket_name}/"
 }
 
-# S3 cannot deliver access logs to a bucket that is encrypted with a customer managed key, so this bucket has none.
+# S3 cannot deliver access logs to a bucket that is encrypted with a customer managed key, so this bucket uses S3's own key.
 module "access_logs" {
   source = "../bucket"
 

@@ -4,7 +4,7 @@ output "bucket_name" {
 }
 
 output "bucket_arn" {
-  description = "ARN of that bucket."
+  description = "ARN of the S3 bucket of images, models and captured data."
   value       = module.bucket.arn
 }
 

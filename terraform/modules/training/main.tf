@@ -1,3 +1,5 @@
+# 2.10 is the newest version in the repository pytorch-training. AWS patches it until 2027-01-21:
+# https://aws.github.io/deep-learning-containers/reference/support_policy
 # NVIDIA GPU instances need a separate image: https://aws.github.io/deep-learning-containers/reference/available_images/
 locals {
   processor = can(regex("^ml\\.[gp]r?[0-9]", var.instance_type)) ? "gpu" : "cpu"
@@ -6,10 +8,11 @@ locals {
 # The account that hosts AWS's images differs between regions
 data "aws_sagemaker_prebuilt_ecr_image" "training" {
   repository_name = "pytorch-training"
-  image_tag       = "2.6-${local.processor}-py312"
+  image_tag       = "2.10-${local.processor}-py313"
 }
 
-# Inference runs on CPU instances, even for a model that was trained on a GPU
+# PyTorch 2.6 is the last version with a model server. The model is an ONNX file, which does not depend on the version that
+# exported it. Inference runs on CPU instances, even for a model that was trained on a GPU.
 data "aws_sagemaker_prebuilt_ecr_image" "serving" {
   repository_name = "pytorch-inference"
   image_tag       = "2.6-cpu-py312"

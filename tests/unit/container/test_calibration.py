@@ -46,14 +46,14 @@ def test_all_correct_predictions_do_not_give_a_confidence_of_one(classes: int, m
 
 
 def test_each_half_uses_the_temperature_of_the_other_half() -> None:
-    # GIVEN even examples whose logits are four times too large, and calibrated odd ones
+    # GIVEN logits that are four times too large at even positions, and calibrated at odd positions
     logits, labels = calibrated(5_000, 2)
     logits[::2] *= 4
 
     # WHEN
     found = cross_fitted(logits, labels)
 
-    # THEN the even logits are not divided, and the odd ones are divided by four
+    # THEN the logits at even positions are not divided, and those at odd positions are divided by four
     assert torch.allclose(found[::2], logits[::2].softmax(1), atol=0.02)
     assert torch.allclose(found[1::2], (logits[1::2] / 4).softmax(1), atol=0.02)
 

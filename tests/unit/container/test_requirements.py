@@ -1,24 +1,54 @@
-"""The containers' requirements allow the installed versions, with which the tests run."""
+"""The containers' requirements are exact, complete and compatible with each other."""
 
 import re
-from importlib.metadata import version
+from importlib.metadata import requires, version
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from common.paths import TERRAFORM_DIRECTORY
 from tests.unit.container.jobs import CONTAINER
+from training.packages import PYTHON, REQUIREMENTS
 
-FILES = ("requirements.txt", "serving-requirements.txt")
-LINES = [
-    (file, line)
-    for file in FILES
-    for line in (CONTAINER / file).read_text().splitlines()
-    if line and not line.startswith("#")
-]
+# AWS's images contain these: https://github.com/aws/deep-learning-containers, pytorch/*/docker/*/py3/Dockerfile.cpu
+IN_IMAGE = {"numpy", "packaging", "sympy", "torch", "typing-extensions"}
 
 
-@pytest.mark.parametrize(("file", "line"), LINES)
-def test_requirement_allows_the_installed_version(file: str, line: str) -> None:
-    # an emulated job runs offline, so pip must find every requirement satisfied
-    name, operator, required = re.fullmatch(r"([\w-]+)(==|>=)([\d.]+)", line).groups()  # type: ignore[union-attr]
-    installed, wanted = ([int(part) for part in text.split(".")[:3]] for text in (version(name), required))
-    assert installed == wanted if operator == "==" else installed >= wanted
+def pinned(purpose: str) -> dict[str, str]:
+    """Return the versions in a container's requirements, all of which must be exact."""
+    lines = [line for line in (CONTAINER / REQUIREMENTS[purpose]).read_text().splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[a-z0-9-]+==[\d.]+", line) for line in lines), lines
+    return dict(line.split("==") for line in lines)
+
+
+@pytest.mark.parametrize("purpose", REQUIREMENTS)
+def test_requirements_are_the_installed_versions(purpose: str) -> None:
+    # the tests export and serve models with these versions, and an emulated job finds them installed
+    assert pinned(purpose) == {name: version(name) for name in pinned(purpose)}
+
+
+def test_training_checks_the_model_with_the_packages_that_serve_it() -> None:
+    assert pinned("serving").items() <= pinned("training").items()
+
+
+@pytest.mark.parametrize("purpose", REQUIREMENTS)
+def test_every_dependency_is_pinned_or_in_the_image(purpose: str) -> None:
+    versions = pinned(purpose)
+    for name in versions:
+        for text in requires(name) or ():
+            needed = Requirement(text)
+            dependency = canonicalize_name(needed.name)
+            if needed.marker and not needed.marker.evaluate({"python_version": PYTHON[purpose], "extra": ""}):
+                continue
+            assert dependency in versions or dependency in IN_IMAGE, f"{name} needs {text}"
+            assert dependency not in versions or versions[dependency] in needed.specifier, f"{name} needs {text}"
+
+
+def test_wheels_are_for_the_python_of_the_images() -> None:
+    images = (TERRAFORM_DIRECTORY / "modules" / "training" / "main.tf").read_text()
+    tags = re.findall(r'"pytorch-(\w+)"\s+image_tag\s+=\s"[^"]+-py(\d)(\d+)"', images)
+    assert {name: f"{major}.{minor}" for name, major, minor in tags} == {
+        "training": PYTHON["training"],
+        "inference": PYTHON["serving"],
+    }

@@ -14,8 +14,8 @@ from PIL import ExifTags, Image
 
 from tests.unit.container.jobs import Job, encoded, predict_in_process
 from training.container.classifier.data import read_channel
-from training.container.classifier.images import MAX_BYTES, decode_image
-from training.container.classifier.serving import MAX_IMAGES, Model, RequestError, model_fn, transform_fn
+from training.container.classifier.images import MAX_BYTES, ImageError, decode_image
+from training.container.classifier.serving import MAX_IMAGES, Model, RequestError, accepts_json, model_fn, transform_fn
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,8 @@ def test_model_archive_is_self_contained(trained: Job) -> None:
         ("P", "PNG", "application/x-image"),
         ("L", "JPEG", "image/jpeg"),
         ("CMYK", "JPEG", "application/x-image"),
+        ("1", "PNG", "image/png"),
+        ("LA", "PNG", "image/png"),
     ],
 )
 def test_every_image_format_gets_probabilities(
@@ -139,6 +141,27 @@ def test_exif_orientation_is_applied(kind: str) -> None:
 
     # THEN
     assert np.allclose(found, decode_image(encoded(upright), ("PNG",), 32), atol=4)
+
+
+def test_bytes_after_the_image_and_damaged_exif_data_are_ignored(noise: Image.Image) -> None:
+    # GIVEN a JPEG, the same with bytes after its end as cameras write them, and the same with damaged EXIF data
+    plain, damaged = encoded(noise, "JPEG"), io.BytesIO()
+    noise.save(damaged, "JPEG", exif=b"Exif\0\0damaged")
+
+    # WHEN / THEN
+    for other in (plain + b"MAKERNOTE", plain + plain, damaged.getvalue()):
+        assert np.array_equal(decode_image(other, ("JPEG",), 32), decode_image(plain, ("JPEG",), 32))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_truncated_image_is_rejected(noise: Image.Image, kind: str) -> None:
+    # GIVEN a file that lacks at least its end marker and the last pixels
+    body = encoded(noise, kind)
+
+    # WHEN / THEN
+    for length in range(1, len(body) - 30, 7):
+        with pytest.raises(ImageError, match="cannot be decoded"):
+            decode_image(body[:length], (kind,), 32)
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -217,6 +240,30 @@ def test_body_without_a_list_of_images_is_a_client_error(model: Model, body: str
     with pytest.raises(RequestError, match="the body must be") as caught:
         transform_fn(model, body, "application/json", "application/json")
     assert caught.value.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("accept", "accepts"),
+    [
+        ("application/json", True),
+        ("text/csv, application/json", True),
+        ("text/csv;q=0.9,application/json;q=0.1", True),
+        ("Application/JSON; charset=utf-8 ; Q=0.5", True),
+        ("text/html, */*;q=0.1", True),
+        ("text/csv, application/*", True),
+        ("", True),
+        (" , ", True),
+        ("application/json;q=0.001", True),
+        ("text/csv", False),
+        ("text/csv, image/*", False),
+        ("application/json;q=0", False),
+        ("*/*, application/json;q=0.000", False),
+        ("application/*;q=0, */*", False),
+        ("application/jsonlines", False),
+    ],
+)
+def test_accept_header_is_a_list_of_weighted_media_ranges(accept: str, accepts: bool) -> None:
+    assert accepts_json(accept) == accepts
 
 
 def test_unsupported_media_type_is_status_415(model: Model, noise: Image.Image) -> None:

@@ -23,7 +23,7 @@ def test_host_with_more_examples_uses_all_of_them_over_time() -> None:
     assert {index for indices in epochs for index in indices} == set(range(11))
 
 
-def test_epoch_of_equal_hosts_uses_every_example() -> None:
+def test_epoch_uses_every_example_if_all_hosts_have_the_same_number() -> None:
     assert sorted(epoch(0, 9, 9)) == list(range(9))
 
 
@@ -43,14 +43,14 @@ def test_learning_rate_rises_and_falls_in_any_number_of_steps(steps: int) -> Non
     # THEN
     assert rates[0] < max(rates)
     assert max(rates) == pytest.approx(1, rel=0.01)
-    assert steps == 1 or rates[-1] < max(rates)
+    assert steps == 1 or rates[-1] < max(rates)  # a single step only reaches the maximum
 
 
 @pytest.mark.parametrize(("capability", "expected"), [(7, False), (8, True), (9, True)])
 def test_bfloat16_is_used_only_where_the_gpu_supports_it(
     capability: int, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN a GPU of a compute capability
+    # GIVEN a GPU with this major compute capability
     class Properties:
         major = capability
 

@@ -59,14 +59,14 @@ def figures(plan: dict[str, Any]) -> dict[str, list[str]]:
 
 def test_resources_billed_by_time_have_an_hourly_and_a_monthly_cost() -> None:
     # GIVEN
-    variant = {"instance_type": "ml.m5.xlarge", "initial_instance_count": 2}
+    variant = {"instance_type": "ml.m5.xlarge", "initial_instance_count": 4}  # kept by a deployment after scaling
     endpoint = [
         make_resource("aws_sagemaker_endpoint"),
         make_resource("aws_sagemaker_endpoint_configuration", production_variants=[variant]),
     ]
 
     # WHEN
-    lines = figures(make_plan(*endpoint, make_resource("aws_kms_key")))
+    lines = figures(make_plan(*endpoint, make_resource("aws_kms_key"), endpoint_instance_count=2))
 
     # THEN
     assert lines["some: 2 ml.m5.xlarge"] == ["1.0000", "730.00"]
@@ -141,7 +141,7 @@ def test_alarm_is_billed_by_its_metrics() -> None:
 
     # THEN
     assert lines["two: alarm on 2 metrics"][1] == "0.20"
-    assert lines["one: alarm on 1 metrics"][1] == "0.10"
+    assert lines["one: alarm on 1 metric"][1] == "0.10"
 
 
 def test_resources_billed_by_use_have_a_cost_per_million_images() -> None:

@@ -69,12 +69,6 @@ def test_lifetime_without_a_future_end_cannot_be_extended(end: int | None, messa
         make_lifetime(None if end is None else in_hours(end)).extend(4)
 
 
-@pytest.mark.parametrize("hours", [0, 169])
-def test_extension_is_limited(hours: int) -> None:
-    with pytest.raises(OperatorError, match=rf"between 1 and 168 \(got {hours}\)"):
-        make_lifetime(in_hours(1)).extend(hours)
-
-
 def test_unlimited_lifetime_makes_no_request() -> None:
     assert EndpointLifetime("some-endpoint", None, scheduler=None).end() is None
 

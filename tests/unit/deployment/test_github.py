@@ -108,6 +108,17 @@ def test_pull_request_has_one_comment(gh: Path, tmp_path: Path, monkeypatch: pyt
     assert gh.read_text().startswith("pr comment 12 --edit-last --create-if-none --body-file -\n")
 
 
+@pytest.mark.parametrize("number", ["main", "-1", "it's", "1.5"])
+def test_invalid_pull_request_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: str) -> None:
+    # GIVEN
+    monkeypatch.setenv("PULL_REQUEST", number)
+    (tmp_path / "terraform-plan.log").write_text("Plan: 1 to add\n")
+
+    # WHEN / THEN
+    with pytest.raises(OperatorError, match=f"must be the number of the pull request, such as 12 .*{number}"):
+        comment_on_pull_request("dev", tmp_path)
+
+
 def test_summary_is_appended_to_the_page_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     page = tmp_path / "summary.md"

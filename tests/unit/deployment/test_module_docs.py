@@ -97,11 +97,13 @@ def test_each_module_has_the_same_files_and_none_is_long() -> None:
 
 def test_every_variable_and_output_is_described_and_typed() -> None:
     for module in [*modules(), TERRAFORM_DIRECTORY]:
-        for name, block in blocks(module, "variable"):
-            assert block["description"].strip('"').endswith("."), (module, name)
-            assert block["type"], (module, name)
-        for name, block in blocks(module, "output"):
-            assert block["description"].strip('"').endswith("."), (module, name)
+        for kind in ("variable", "output"):
+            for name, block in blocks(module, kind):
+                description = block["description"].strip('"')
+                assert description.endswith("."), (module, name)
+                # Markdown hides `<word>` outside of backticks
+                assert "<" not in re.sub(r"`[^`]*`", "", description), (module, name)
+                assert kind == "output" or block["type"], (module, name)
 
 
 def test_terraforms_readme_lists_every_module() -> None:

@@ -26,7 +26,8 @@ class FakeTerraform:
         if self.fails:
             raise TerraformError("terraform apply failed")
 
-    def show(self, plan: Plan) -> dict[str, Any]:
+    def content(self) -> dict[str, Any]:
+        """Return the content of the plan."""
         changes = [{"address": address, "change": {"actions": ["create"]}} for address in self.changed]
         return {"resource_changes": [*changes, {"address": "some", "change": {"actions": ["no-op"]}}]}
 
@@ -54,7 +55,8 @@ def run_drift(directory: Path, *changed: str, ended: bool = False, empty: bool =
     """Check drift, and return the path of its report."""
     terraform: Any = FakeTerraform(directory, *changed)
     lifetime: Any = FakeLifetime(ended)
-    check_drift(terraform, make_plan(directory, empty), directory / "drift.txt", lambda: lifetime)
+    plan = make_plan(directory, empty)
+    check_drift(terraform, plan, terraform.content(), directory / "drift.txt", lambda: lifetime)
     return directory / "drift.txt"
 
 

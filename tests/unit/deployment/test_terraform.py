@@ -69,6 +69,17 @@ def test_plan_counts_its_changes(tmp_path: Path, program: FakeProgram) -> None:
     assert plan.summary == "Plan: 3 to add, 2 to change, 1 to destroy"
 
 
+def test_plan_gets_its_variables(tmp_path: Path, program: FakeProgram) -> None:
+    # GIVEN a program that finds changes only if a file of variables has the value
+    files = "$(printf '%s\\n' \"$@\" | sed -n 's/^-var-file=//p')"
+    summary = "Plan: 1 to add, 0 to change, 0 to destroy."
+    program.respond("plan", summary, code=2, condition=f"grep -qs '\"count\": 3' {files}")
+
+    # WHEN / THEN
+    assert make_terraform(tmp_path).plan(variables={"count": 3}).changes == 1
+    assert make_terraform(tmp_path).plan().empty
+
+
 def test_failed_plan_has_the_error_and_its_log(tmp_path: Path, program: FakeProgram) -> None:
     # GIVEN
     program.respond("plan", "Error: Invalid value for variable", code=1)

@@ -32,6 +32,8 @@ def test_failed_condition_has_its_message_without_the_configuration() -> None:
 │     │ var.environment is "dev"
 │ 
 │ This state holds the environment local.
+│ 
+│ This was checked by the validation rule at main.tf:29,3-13.
 ╵
 ╷
 │ Error: another

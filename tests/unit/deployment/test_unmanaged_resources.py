@@ -1,13 +1,16 @@
-"""Tagged resources that AWS still lists for a while after their deletion do not count as remaining."""
+"""Jobs are stopped before an environment is destroyed, and tagged resources that are gone do not count as remaining."""
 
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from common.names import resource_prefix
 from deployment import unmanaged_resources
-from deployment.unmanaged_resources import UnmanagedResources
+from deployment.unmanaged_resources import UnmanagedResources, remove_all
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:topic"
+UNKNOWN = "arn:aws:some:us-east-1:123456789012:kind/name"  # of a kind that cannot be described
 
 
 class FakeTags:
@@ -23,6 +26,9 @@ class FakeTags:
         arns = self._lists.pop(0) if len(self._lists) > 1 else self._lists[0]
         return [{"ResourceTagMappingList": [{"ResourceARN": arn} for arn in arns]}]
 
+    def get_topic_attributes(self, **_: str) -> None:
+        raise ClientError({"Error": {"Code": "NotFound"}}, "GetTopicAttributes")
+
 
 def remaining(tags: FakeTags, *destroyed: str) -> list[str]:
     return UnmanagedResources("dev", lambda service: tags).remaining_arns(destroyed)
@@ -30,7 +36,11 @@ def remaining(tags: FakeTags, *destroyed: str) -> list[str]:
 
 def test_resource_that_disappears_after_a_while_does_not_remain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unmanaged_resources, "POLL_INTERVAL", 0)
-    assert remaining(FakeTags([TOPIC], [TOPIC], [])) == []
+    assert remaining(FakeTags([UNKNOWN], [UNKNOWN], [])) == []
+
+
+def test_deleted_resource_does_not_remain_although_it_is_listed() -> None:
+    assert remaining(FakeTags([TOPIC])) == []
 
 
 def test_records_of_ended_jobs_do_not_remain() -> None:
@@ -40,5 +50,53 @@ def test_records_of_ended_jobs_do_not_remain() -> None:
 
 def test_listed_resource_remains_unless_terraform_destroyed_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unmanaged_resources, "TAG_TIMEOUT", 0)
-    vpc = "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1"
-    assert remaining(FakeTags([TOPIC, vpc]), TOPIC) == [vpc]
+    assert remaining(FakeTags([UNKNOWN]), TOPIC) == [UNKNOWN]
+    assert remaining(FakeTags([UNKNOWN]), UNKNOWN) == []
+
+
+class FakeJobs:
+    """SageMaker with one training job, whose status changes with each list of the jobs that have its status."""
+
+    def __init__(self, *statuses: str) -> None:
+        self._statuses = list(statuses)
+        self.stop_requests = 0
+
+    def get_paginator(self, operation: str) -> Any:
+        self._operation = operation
+        return self
+
+    def paginate(self, *, StatusEquals: str = "", **_: Any) -> list[dict[str, Any]]:  # noqa: N803 (boto3's name)
+        if self._operation != "list_training_jobs" or StatusEquals != self._statuses[0]:
+            return []
+        self._statuses.pop(0)
+        return [{"TrainingJobSummaries": [{"TrainingJobName": f"{resource_prefix('dev')}job"}]}]
+
+    def stop_training_job(self, **_: str) -> None:
+        self.stop_requests += 1
+        if self._statuses[0] != "InProgress":
+            message = f"The request was rejected because the training job is in status {self._statuses[0]}."
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": message}}, "StopTrainingJob")
+
+    def has_ended(self) -> bool:
+        return self._statuses == ["Stopped"]
+
+
+@pytest.mark.parametrize(
+    "statuses",
+    [
+        pytest.param(["InProgress", "InProgress", "Stopping", "Stopping", "Stopped"], id="running"),
+        pytest.param(["Stopping", "Stopping", "Stopped"], id="stopping already"),
+        pytest.param(["InProgress", "Stopped"], id="ends meanwhile"),
+    ],
+)
+def test_unfinished_job_has_ended_before_the_destruction(monkeypatch: pytest.MonkeyPatch, statuses: list[str]) -> None:
+    # GIVEN
+    monkeypatch.setattr(unmanaged_resources, "POLL_INTERVAL", 0)
+    jobs = FakeJobs(*statuses)
+
+    # WHEN
+    remove_all(UnmanagedResources("dev", lambda service: jobs).before_destroy())
+
+    # THEN
+    assert jobs.has_ended()
+    assert jobs.stop_requests == 1

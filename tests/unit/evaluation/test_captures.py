@@ -7,12 +7,9 @@ from typing import Any
 import pytest
 
 from evaluation.captures import (
-    MAX_IMAGE_BYTES,
     Captures,
-    InvalidImageError,
     MalformedRecordError,
     count_other_records,
-    open_image,
     parse_records,
     read_directory,
     read_new_files,
@@ -123,6 +120,8 @@ def test_several_predictions_become_records_without_images_if_requests_are_not_c
         pytest.param(changed("captureData", endpointOutput=None), "no endpointOutput", id="no response"),
         pytest.param(changed("captureData", endpointInput="x"), "no endpointInput", id="request is a string"),
         pytest.param(changed("eventMetadata", inferenceTime="soon"), "is not a time", id="time"),
+        pytest.param(changed("eventMetadata", inferenceTime="0001-01-01T00:00:00+23:59"), "is not a time", id="early"),
+        pytest.param(changed("eventMetadata", inferenceTime="9999-12-31T23:59:59Z"), "in the years 2000 to", id="late"),
         pytest.param(changed("eventMetadata", eventId=None), "no eventId", id="no event ID"),
         pytest.param(changed("captureData.endpointInput", data="?"), "not base64", id="base64"),
         pytest.param(changed("captureData.endpointInput", encoding="ROT13"), "unknown encoding", id="encoding"),
@@ -188,6 +187,20 @@ def test_only_new_files_of_the_endpoint_and_model_are_read() -> None:
     assert [record.event_id for record in captures.records()] == ["wanted"]
 
 
+def test_file_that_is_deleted_after_it_was_listed_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    s3, captures = FakeS3(), Captures()
+    put_captures(s3, "v1", "cars", "deleted")
+    monkeypatch.setattr(s3, "get_object", FakeS3().get_object)
+
+    # WHEN
+    read_new_files("s3://b/data_capture/v1", "cars", captures, classes=2, s3=s3)
+
+    # THEN
+    assert captures.records() == []
+    assert captures.malformed == []
+
+
 def test_records_of_the_endpoints_other_models_are_counted() -> None:
     # GIVEN
     s3, captures = FakeS3(), Captures()
@@ -199,31 +212,3 @@ def test_records_of_the_endpoints_other_models_are_counted() -> None:
 
     # WHEN / THEN
     assert count_other_records("s3://b/data_capture", "cars", captures, s3=s3) == 3
-
-
-def test_an_image_is_decoded_as_rgb() -> None:
-    assert open_image(IMAGE).mode == "RGB"
-
-
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
-        pytest.param(b"", "not a PNG or JPEG", id="empty"),
-        pytest.param(b"GIF89a" + bytes(100), "not a PNG or JPEG", id="another format"),
-        pytest.param(IMAGE[:200], "not a PNG or JPEG", id="truncated"),
-        pytest.param(bytes(MAX_IMAGE_BYTES + 1), "bytes exceed the limit", id="too many bytes"),
-    ],
-)
-def test_an_invalid_or_large_image_is_refused(data: bytes, reason: str) -> None:
-    with pytest.raises(InvalidImageError, match=reason):
-        open_image(data)
-
-
-def test_an_image_with_too_many_pixels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a limit that a small image meets
-    monkeypatch.setattr("evaluation.captures.MAX_PIXELS", 40 * 25)
-    open_image(make_png(size=(40, 25)))
-
-    # WHEN / THEN
-    with pytest.raises(InvalidImageError, match="40 x 26 pixels exceed the limit of 1000"):
-        open_image(make_png(size=(40, 26)))

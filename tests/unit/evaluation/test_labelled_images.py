@@ -64,5 +64,5 @@ def test_an_empty_bucket_asks_for_staging() -> None:
     ],
 )
 def test_inconsistent_staged_data_is_refused(bucket: FakeS3, message: str) -> None:
-    with pytest.raises(StagedDataError, match=f"{message}.*make stage ENV=local"):
+    with pytest.raises(StagedDataError, match=f"{message}.*make stage( train deploy)? ENV=local"):
         read(bucket)

@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 
+from common.errors import OperatorError
 from common.files import write_json
-from scripts.monitor import known_images, last_run, main
+from evaluation.capture_location import CaptureLocation
+from registry.trained_classes import ClassesDifferError
+from scripts.monitor import check_model, known_images, last_run, main
+from staging import digest_classes
 from tests.unit.evaluation.runs import make_run
+from tests.unit.registry.versions import make_version
 from tests.unit.stacks import make_stack
 from tests.unit.staging.fakes import FakeS3
 
@@ -37,3 +42,29 @@ def test_an_endpoint_without_data_capture_is_not_an_error(tmp_path: Path, capsys
     # THEN
     assert "captures no data" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("config", "advice"), [("config-1", "run `make deploy ENV=local`"), (None, "another MODEL")])
+def test_records_of_a_model_for_other_classes_are_not_waited_for(
+    tmp_path: Path, config: str | None, advice: str
+) -> None:
+    # GIVEN
+    trained = ("bus", "tractor")
+    properties = {"classes": " ".join(trained), "classes_md5": digest_classes(trained)}
+    command = environment(tmp_path)
+    command.model_registry = SimpleNamespace(versions=lambda: [make_version(1, properties=properties)])
+
+    # WHEN / THEN
+    expected = f"v1 was trained on the classes bus, tractor, but the deployed stack has bicycle, motorcycle: .*{advice}"
+    with pytest.raises(ClassesDifferError, match=expected):
+        check_model(command, CaptureLocation("s3://bucket/capture", "v1", "endpoint", config, True))
+
+
+def test_unknown_model_is_named(tmp_path: Path) -> None:
+    # GIVEN
+    command = environment(tmp_path)
+    command.model_registry = SimpleNamespace(versions=lambda: [make_version(1)])
+
+    # WHEN / THEN
+    with pytest.raises(OperatorError, match="there is no model 'vx': the registry has v1"):
+        check_model(command, CaptureLocation("s3://bucket/capture", "vx", "endpoint", None, False))

@@ -2,9 +2,11 @@ import base64
 import hashlib
 import io
 import json
+import struct
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -58,7 +60,7 @@ def test_the_model_and_the_number_of_other_records_are_reported() -> None:
 
     # THEN
     assert (found["model"], found["records"], found["other_records"]) == ("v2", 1, 7)
-    assert list(summary(found))[:2] == ["model v2: 1 records in 1 files", "records of other models, not shown: 7"]
+    assert list(summary(found))[:2] == ["model v2: 1 record in 1 file", "records of other models, not shown: 7"]
 
 
 def test_each_low_confidence_image_is_shown_once_lowest_confidence_first() -> None:
@@ -99,7 +101,72 @@ def test_bytes_that_are_not_an_image_are_not_copied_to_the_result() -> None:
 
     # THEN
     assert image["png"] is None
-    assert image["invalid"] == "not a PNG or JPEG"
+    assert image["invalid"] == "the image cannot be decoded as PNG or JPEG: cannot identify image file"
+
+
+def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    """Return an image file with an image's mode and metadata."""
+    with io.BytesIO() as stream:
+        image.save(stream, format=kind, **options)
+        return stream.getvalue()
+
+
+GREY = Image.linear_gradient("L").resize((32, 32))
+COLOURS = Image.merge("RGB", [GREY, GREY.rotate(90), GREY.rotate(180)])
+MANY_PIXELS = make_png(size=(2, 2)).replace(struct.pack(">II", 2, 2), struct.pack(">II", 5000, 5000))
+CAPTURED = {
+    "1 bit with a transparent colour": encode(GREY.convert("1"), transparency=255),
+    "grey with a transparent colour": encode(GREY, transparency=7),
+    "16 bits": encode(GREY.convert("I;16")),
+    "16 bits with a transparent colour": encode(GREY.convert("I;16"), transparency=7),
+    "RGB with a transparent colour": encode(COLOURS, transparency=(1, 2, 3)),
+    "palette with transparency": encode(COLOURS.convert("P"), transparency=bytes(range(256))),
+    "palette with a transparent colour": encode(COLOURS.convert("P"), transparency=3),
+    "grey with alpha": encode(GREY.convert("LA")),
+    "CMYK": encode(COLOURS.convert("CMYK"), "JPEG"),
+    "invalid colour profile": encode(COLOURS, icc_profile=b"invalid"),
+    "invalid EXIF data": encode(COLOURS, "JPEG", exif=b"Exif\0\0invalid"),
+    "animation": encode(COLOURS, save_all=True, append_images=[COLOURS.rotate(90)]),
+    "bytes after the end": encode(COLOURS, "JPEG") + b"MAKERNOTE",
+    "one row": encode(COLOURS.resize((3000, 1))),
+    "one pixel": encode(COLOURS.resize((1, 1))),
+    "truncated PNG": encode(COLOURS)[:-30],
+    "truncated JPEG": encode(COLOURS, "JPEG")[:-200],
+    "no end of a JPEG": encode(COLOURS, "JPEG")[:-2],
+    "too many pixels": MANY_PIXELS,
+    "other format": encode(COLOURS, "GIF"),
+    "empty": b"",
+}
+
+
+def test_no_captured_image_stops_monitoring() -> None:
+    # WHEN
+    found = monitored(*(capture_line(body, [0.6, 0.4], event_id=name) for name, body in CAPTURED.items()))
+
+    # THEN each is shown, or has a reason
+    shown = {image["event_id"]: image for image in found["low_confidence"]}
+    assert set(shown) == set(CAPTURED)
+    assert all(bool(image["png"]) != bool(image["invalid"]) for image in shown.values())
+    assert {name for name, image in shown.items() if image["invalid"]} == {
+        "truncated PNG",
+        "truncated JPEG",
+        "no end of a JPEG",
+        "too many pixels",
+        "other format",
+        "empty",
+    }
+
+
+def test_no_captured_metadata_is_copied_to_the_result() -> None:
+    # GIVEN
+    body = encode(COLOURS, icc_profile=b"some profile", exif=b"Exif\0\0some data", transparency=(1, 2, 3))
+
+    # WHEN
+    (image,) = monitored(capture_line(body, [0.6, 0.4]))["low_confidence"]
+
+    # THEN
+    with Image.open(io.BytesIO(base64.b64decode(image["png"] or ""))) as shown:
+        assert shown.info == {}
 
 
 def test_records_of_the_same_second_are_spread_over_it_in_order() -> None:

@@ -1,4 +1,4 @@
-"""PNGs and JPEGs for tests: intact ones from Pillow, and others built byte by byte."""
+"""Image files for tests: intact ones from Pillow, and PNGs built byte by byte."""
 
 import io
 import struct
@@ -29,9 +29,3 @@ def header(width: int, height: int) -> bytes:
 def png(width: int, height: int) -> bytes:
     """Return a PNG whose header has this size, whatever its pixel data."""
     return SIGNATURE + header(width, height) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND")
-
-
-def jpeg(width: int, height: int) -> bytes:
-    """Return a JPEG whose header has this size, without image data."""
-    frame = b"\xff\xc0" + struct.pack(">HBHH", 11, 8, height, width) + b"\x01\x01\x11\x00"
-    return b"\xff\xd8" + frame + b"\xff\xd9"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError, ResponseStreamingError
 
+from registry import batch_transform
 from tests.unit.lambdas.images import draw
 
 PNG, JPEG = draw("PNG"), draw("JPEG")
@@ -40,12 +41,18 @@ class BrokenBody:
         raise ResponseStreamingError(error="connection broken")
 
 
-def client_error(code: str, *, status: int = 400, original_status: int | None = None) -> ClientError:
+def client_error(
+    code: str, *, status: int = 400, original_status: int | None = None, original_message: str = "original message"
+) -> ClientError:
     """Return the error that boto3 raises for an error response of InvokeEndpoint."""
     response: Any = {
         "Error": {"Code": code, "Message": "some message"},
         "ResponseMetadata": {"HTTPStatusCode": status},
-        **({} if original_status is None else {"OriginalStatusCode": original_status}),
+        **(
+            {}
+            if original_status is None
+            else {"OriginalStatusCode": original_status, "OriginalMessage": original_message}
+        ),
     }
     return ClientError(response, "InvokeEndpoint")
 
@@ -63,9 +70,9 @@ def run(module: ModuleType, monkeypatch: pytest.MonkeyPatch, runtime: FakeRuntim
 
 
 @pytest.mark.parametrize("in_envelope", [False, True], ids=["plain", "in an envelope"])
-@pytest.mark.parametrize(("image", "kind"), [(PNG, "image/png"), (JPEG, "image/jpeg")], ids=["png", "jpeg"])
+@pytest.mark.parametrize("image", [PNG, JPEG, b"GIF89a"], ids=["png", "jpeg", "other format"])
 def test_endpoint_receives_the_image_and_the_probabilities_get_class_names(
-    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, in_envelope: bool, image: bytes, kind: str
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, in_envelope: bool, image: bytes
 ) -> None:
     # GIVEN
     runtime, event = FakeRuntime(), event_of(image)
@@ -75,7 +82,12 @@ def test_endpoint_receives_the_image_and_the_probabilities_get_class_names(
 
     # THEN
     assert runtime.requests == [
-        {"EndpointName": "some-endpoint", "ContentType": kind, "Accept": "application/json", "Body": image}
+        {
+            "EndpointName": "some-endpoint",
+            "ContentType": "application/x-image",
+            "Accept": "application/json",
+            "Body": image,
+        }
     ]
     assert result == {
         "statusCode": 200,
@@ -89,6 +101,11 @@ def test_endpoint_receives_the_image_and_the_probabilities_get_class_names(
             "model_version": "v7",
         },
     }
+
+
+def test_batch_transform_sends_the_same_content_type(classify: ModuleType) -> None:
+    # the model decides by it which formats it accepts
+    assert classify.CONTENT_TYPE == batch_transform.CONTENT_TYPE
 
 
 def test_zero_and_one_are_probabilities(classify: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,9 +188,8 @@ def test_long_response_is_truncated_in_the_error(classify: ModuleType, monkeypat
     [
         client_error("ValidationError"),
         client_error("AccessDeniedException", status=403),
-        client_error("ModelError", status=424, original_status=400),
     ],
-    ids=["missing endpoint", "access denied", "model rejects the image"],
+    ids=["missing endpoint", "access denied"],
 )
 def test_permanent_error_of_the_endpoint_is_not_retried(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, error: ClientError
@@ -185,6 +201,20 @@ def test_permanent_error_of_the_endpoint_is_not_retried(
     with pytest.raises(ClientError) as raised:
         run(classify, monkeypatch, runtime, event_of(PNG))
     assert raised.value is error
+
+
+@pytest.mark.parametrize("status", [400, 413, 415])
+def test_rejected_image_is_named_with_the_models_reason_without_its_traceback(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    # GIVEN the response of AWS's inference toolkit
+    message = "the image is truncated\nTraceback (most recent call last):\n  File ..."
+    error = client_error("ModelError", status=424, original_status=status, original_message=message)
+
+    # WHEN / THEN
+    with pytest.raises(classify.ImageInvalidError) as raised:
+        run(classify, monkeypatch, FakeRuntime(error=error), {**event_of(PNG), "s3_bucket": "bucket"})
+    assert str(raised.value) == "the model rejects s3://bucket/test/image: the image is truncated"
 
 
 @pytest.mark.parametrize(
@@ -259,9 +289,8 @@ def test_boto3_makes_one_attempt_that_ends_before_the_function_does(classify: Mo
         ("no base64!", "image_data must be base64"),
         ("iVBORw0", "image_data must be base64"),
         ("äöü=", "image_data must be base64"),
-        (base64.b64encode(b"GIF89a").decode(), "image_data must be a PNG or a JPEG"),
     ],
-    ids=["empty", "number", "not base64", "truncated base64", "umlauts", "gif"],
+    ids=["empty", "number", "not base64", "truncated base64", "umlauts"],
 )
 def test_event_without_an_image_is_rejected_before_the_endpoint_is_invoked(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, image_data: Any, message: str
@@ -333,7 +362,7 @@ def test_log_names_execution_and_image_even_if_the_endpoint_fails(
     event = {"execution": "some-arn", "body": {**event_of(PNG), "s3_bucket": "bucket"}}
 
     # WHEN
-    with caplog.at_level("INFO"), pytest.raises(ClientError):
+    with caplog.at_level("INFO"), pytest.raises(classify.ImageInvalidError):
         run(classify, monkeypatch, runtime, event)
 
     # THEN

@@ -1,4 +1,4 @@
-"""Serialize passes on small, intact images and rejects all others under a named error."""
+"""Serialize returns small files, whatever their content, and raises a specific error for every other input."""
 
 import base64
 import io
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.lambdas.images import SIGNATURE, chunk, draw, header, jpeg, png
+from tests.unit.lambdas.images import draw
 
 EVENT = {"s3_bucket": "some-bucket", "s3_key": "test/image"}
 PNG, JPEG = draw("PNG"), draw("JPEG")
@@ -48,10 +48,10 @@ def run(module: ModuleType, monkeypatch: pytest.MonkeyPatch, s3: FakeS3, event: 
 @pytest.mark.parametrize("event", [EVENT, {"statusCode": 200, "body": EVENT}], ids=["plain", "in an envelope"])
 @pytest.mark.parametrize(
     "image",
-    [PNG, JPEG, PNG + b"more", JPEG + b"\0\0"],
-    ids=["png", "jpeg", "png with trailing bytes", "padded jpeg"],
+    [PNG, JPEG, JPEG + b"MAKERNOTE", JPEG[:-20], b"GIF89a"],
+    ids=["png", "jpeg", "jpeg with trailing bytes", "truncated jpeg", "other format"],
 )
-def test_intact_image_is_returned_in_base64(
+def test_file_is_returned_in_base64_because_only_the_model_decides_whether_it_is_an_image(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, event: dict[str, Any], image: bytes
 ) -> None:
     # GIVEN
@@ -92,7 +92,9 @@ def test_event_without_bucket_and_key_is_rejected_before_the_request_to_s3(
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchBucket", "404"])
-def test_missing_object_is_named(serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+def test_error_for_a_missing_object_contains_its_uri(
+    serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
     # GIVEN
     s3 = FakeS3(error=code)
 
@@ -142,95 +144,6 @@ def test_largest_image_fits_into_a_state(serialize: ModuleType, monkeypatch: pyt
 
     # THEN
     assert len(result["body"]["image_data"]) < 262_144 - 10_000
-
-
-@pytest.mark.parametrize("make", [png, jpeg])
-def test_largest_number_of_pixels_passes_and_one_more_row_is_rejected(
-    serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, make: Any
-) -> None:
-    # GIVEN
-    largest, larger = FakeS3(make(4096, 4096)), FakeS3(make(4096, 4097))
-
-    # WHEN
-    result = run(serialize, monkeypatch, largest)
-
-    # THEN
-    assert result["statusCode"] == 200
-    with pytest.raises(serialize.ImageTooLargeError, match="got 4096 x 4097"):
-        run(serialize, monkeypatch, larger)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"GIF89a" + b"\0" * 20, b"RIFF\0\0\0\0WEBP", b"<svg/>", b"\x89PNG\r\n", b"\xff\xd8", b"bicycle"],
-    ids=["gif", "webp", "svg", "half a png signature", "half a jpeg signature", "text"],
-)
-def test_other_format_than_png_and_jpeg_is_rejected(
-    serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, content: bytes
-) -> None:
-    # GIVEN
-    s3 = FakeS3(content)
-
-    # WHEN / THEN
-    with pytest.raises(serialize.ImageInvalidError, match="is neither a PNG nor a JPEG"):
-        run(serialize, monkeypatch, s3)
-
-
-DAMAGED = {
-    "png signature only": SIGNATURE,
-    "png without IEND": PNG[:-12],
-    "png truncated in a chunk": PNG[:-20],
-    "png truncated in its last checksum": PNG[:-1],
-    "png with a flipped bit": PNG.replace(b"IDAT", b"IDAU"),
-    "png with a wrong checksum": PNG[:-1] + bytes([PNG[-1] ^ 1]),
-    "png without IDAT": SIGNATURE + header(8, 6) + chunk(b"IEND"),
-    "png without IHDR": SIGNATURE + chunk(b"IDAT") + chunk(b"IEND"),
-    "png with a short IHDR": SIGNATURE + chunk(b"IHDR", b"\0\0") + chunk(b"IDAT") + chunk(b"IEND"),
-    "png with two sizes": SIGNATURE + header(50_000, 50_000) + header(8, 6) + chunk(b"IDAT") + chunk(b"IEND"),
-    "png with IHDR after IDAT": SIGNATURE + chunk(b"IDAT") + header(8, 6) + chunk(b"IEND"),
-    "png without pixels": png(0, 6),
-    "jpeg signature only": b"\xff\xd8\xff",
-    "jpeg without end marker": JPEG[:-2],
-    "jpeg truncated in the middle": JPEG[: len(JPEG) // 2],
-    "jpeg truncated, with end marker": JPEG[:30] + b"\xff\xd9",
-    "jpeg with end marker only": b"\xff\xd8\xff\xd9",
-    "jpeg with a scan without frame header": b"\xff\xd8\xff\xda\0\x02\xff\xd9",
-    "jpeg with data in place of a marker": b"\xff\xd8\xff\xe0\0\x04ab" + b"cd" + b"\xff\xd9",
-    "jpeg without pixels": jpeg(8, 0),
-}
-
-
-@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED.keys())
-def test_damaged_image_is_rejected(serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
-    # GIVEN
-    s3 = FakeS3(content)
-
-    # WHEN / THEN
-    with pytest.raises(serialize.ImageInvalidError, match="s3://some-bucket/test/image is damaged"):
-        run(serialize, monkeypatch, s3)
-
-
-@pytest.mark.parametrize("length", range(1, len(JPEG), 7))
-def test_jpeg_truncated_anywhere_is_rejected(
-    serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, length: int
-) -> None:
-    # GIVEN
-    s3 = FakeS3(JPEG[:length])
-
-    # WHEN / THEN
-    with pytest.raises(serialize.ImageInvalidError):
-        run(serialize, monkeypatch, s3)
-
-
-def test_fill_bytes_before_a_marker_are_allowed(serialize: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a JPEG that is valid according to T.81, B.1.1.2
-    s3 = FakeS3(JPEG[:2] + b"\xff\xff" + JPEG[2:])
-
-    # WHEN
-    result = run(serialize, monkeypatch, s3)
-
-    # THEN
-    assert result["statusCode"] == 200
 
 
 def test_log_names_execution_and_image_even_if_the_image_is_missing(

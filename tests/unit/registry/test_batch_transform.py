@@ -19,6 +19,7 @@ from registry.batch_transform import (
     prepare_job,
     run_job,
     wait,
+    wait_for_reasons,
 )
 
 MODEL = "arn:package/3"
@@ -94,13 +95,42 @@ class FakeSageMaker:
         self.calls.append("stop_transform_job")
 
 
+class FakeLogs:
+    """CloudWatch Logs with the lines that SageMaker wrote about objects of the bucket, or an error."""
+
+    def __init__(self, *lines: str, error: str = "") -> None:
+        self._lines, self._error = list(lines), error
+
+    def add(self, line: str) -> None:
+        """Add a line."""
+        self._lines.append(line)
+
+    def get_paginator(self, operation: str) -> "FakeLogs":
+        self._operation = operation
+        return self
+
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        assert request["logGroupName"] == "/aws/sagemaker/TransformJobs"
+        if self._error:
+            raise ClientError({"Error": {"Code": self._error, "Message": ""}}, self._operation)
+        if self._operation == "describe_log_streams":
+            prefix = request["logStreamNamePrefix"]
+            yield {"logStreams": [{"logStreamName": f"{prefix}i-0{end}"} for end in ("", "/data-log")]}
+        else:
+            assert request["logStreamNames"][0].endswith("/i-0/data-log")
+            lines = ["MaxConcurrentTransforms=1", *(f"bucket/{line}" for line in self._lines)]
+            yield {"events": [{"message": f"2026-03-01T12:00:00.000:[sagemaker logs]: {line}"} for line in lines]}
+
+
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registry.batch_transform.POLL_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("registry.batch_transform.MAX_LOG_DELAY", 0.0)
 
 
-def run(s3: FakeS3, sagemaker: FakeSageMaker) -> Any:
-    return run_job(prepare_job(CONFIG, "in", s3=s3), MODEL, class_count=2, sagemaker=sagemaker, s3=s3)
+def run(s3: FakeS3, sagemaker: FakeSageMaker, logs: FakeLogs | None = None) -> Any:
+    job = prepare_job(CONFIG, "in", s3=s3)
+    return run_job(job, MODEL, class_count=2, sagemaker=sagemaker, s3=s3, logs=logs or FakeLogs())
 
 
 def test_predictions_are_returned_by_image_key() -> None:
@@ -117,28 +147,68 @@ def test_predictions_are_returned_by_image_key() -> None:
     assert sagemaker.calls == ["create_model", "create_transform_job", "delete_model"]
 
 
-def test_failed_images_have_an_error_and_others_a_prediction() -> None:
+def test_each_failed_image_has_its_own_error_and_the_others_a_prediction() -> None:
     # GIVEN
-    s3 = FakeS3(in__a_png=b"", in__b_png=b"", in__c_png=b"")
+    s3 = FakeS3(in__a_png=b"", in__b_png=b"", in__c_png=b"", in__d_png=b"", in__e_png=b"")
     written = {"a.png": b"[0.9, 0.1]", "c.png": b"[1.5, 0]"}
-    sagemaker = FakeSageMaker(s3, written, TransformJobStatus="Failed", FailureReason="in/b.png: not an image")
+    sagemaker = FakeSageMaker(s3, written, TransformJobStatus="Failed", FailureReason="ClientError: See job logs")
+    logs = FakeLogs("in/b.png: ClientError: 400", "in/b.png: ", "in/b.png: Message:", "in/b.png: not an image")
+    logs.add("in/d.png: Unable to get response from algorithm")
 
     # WHEN
-    predictions = run(s3, sagemaker)
+    predictions = run(s3, sagemaker, logs)
 
     # THEN
     assert set(predictions.probabilities) == {"in/a.png"}
+    assert predictions.errors.pop("in/e.png").startswith("ClientError: See job logs (log group /aws/sagemaker/")
     assert predictions.errors == {
-        "in/b.png": "in/b.png: not an image",
+        "in/b.png": "not an image",
         "in/c.png": "the prediction is not a list of 2 probabilities",
+        "in/d.png": "Unable to get response from algorithm",
     }
 
 
-def test_job_without_predictions_fails_with_its_reason() -> None:
-    s3 = FakeS3(in__a_png=b"")
-    sagemaker = FakeSageMaker(s3, {}, TransformJobStatus="Failed", FailureReason="no memory")
-    with pytest.raises(TransformJobError, match="no memory"):
-        run(s3, sagemaker)
+def test_job_without_predictions_returns_its_reason_for_each_image() -> None:
+    # GIVEN a job whose container did not start, and no permission to read its log
+    s3 = FakeS3(in__a_png=b"", in__b_png=b"")
+    sagemaker = FakeSageMaker(s3, {}, TransformJobStatus="Failed", FailureReason="no\nmemory")
+
+    # WHEN
+    predictions = run(s3, sagemaker, FakeLogs(error="AccessDeniedException"))
+
+    # THEN
+    assert predictions.probabilities == {}
+    assert set(predictions.errors) == {"in/a.png", "in/b.png"}
+    assert all(reason.startswith("no memory (log group ") for reason in predictions.errors.values())
+
+
+def test_log_of_a_failed_job_is_waited_for_at_most_its_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a log that names the second image after two polls, and the third never
+    monkeypatch.setattr("registry.batch_transform.POLL_SECONDS", (1.0, 1.0))
+    monkeypatch.setattr("registry.batch_transform.MAX_LOG_DELAY", 3.5)
+    logs, now = FakeLogs("in/a.png: one"), 0.0
+    job = TransformJob(CONFIG, "job", "in/", ())
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        if now == 2:
+            logs.add("in/b.png: two")
+
+    def reasons(*keys: str, is_failed: bool) -> dict[str, str]:
+        nonlocal now
+        now = 0.0
+        return wait_for_reasons(job, keys, is_failed=is_failed, logs=logs, sleep=sleep, clock=lambda: now)
+
+    # WHEN / THEN
+    assert reasons("in/a.png", "in/b.png", is_failed=True) == {"in/a.png": "one", "in/b.png": "two"}
+    assert now == 2
+    assert set(reasons("in/b.png", "in/c.png", is_failed=True)) == {"in/b.png"}
+    assert now == 4
+
+    # AND a stopped job has no reasons to wait for
+    assert reasons("in/c.png", is_failed=False) == {}
+    assert now == 0
 
 
 def test_refused_job_leaves_no_model() -> None:
@@ -206,7 +276,8 @@ def test_folder_is_named_by_path_or_url(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("", "must name a folder"),
+        ("", r"must name a folder in .* such as INPUT=test \(got ''\)"),
+        ("/", r"must name a folder .*\(got '/'\)"),
         (f"s3://{BUCKET}/", "must name a folder"),
         ("s3://x/y", "must be in"),
     ],

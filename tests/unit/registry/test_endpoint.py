@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from registry import endpoint as module
 from registry.endpoint import (
     EndpointError,
     EndpointMissingError,
     await_endpoint,
     check_endpoint,
+    delete_endpoint,
+    delete_failed_endpoint,
     deployed_model_package,
     describe_endpoint,
     describe_endpoint_config,
+    instance_count,
 )
 
 
@@ -38,6 +42,34 @@ class FakeSageMaker:
 
     def describe_model(self, *, ModelName: str) -> dict[str, Any]:
         return {"PrimaryContainer": {"ModelPackageName": f"package-of-{ModelName}"}}
+
+
+class FakeDeletion:
+    """SageMaker with an endpoint whose status changes with each description; None means that it is gone.
+
+    Deletion is accepted in the status InService or Failed, and leads to the status Deleting and then None.
+    """
+
+    def __init__(self, *statuses: str | None) -> None:
+        self._statuses = list(statuses)
+        self.requests: list[str] = []
+
+    def describe_endpoint(self, *, EndpointName: str) -> dict[str, Any]:
+        status = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
+        self.requests.append(str(status))
+        if status is None:
+            raise client_error('Could not find endpoint "vehicles".', "DescribeEndpoint")
+        return {"EndpointStatus": status, "FailureReason": "no ping"}
+
+    def delete_endpoint(self, *, EndpointName: str) -> None:
+        self.requests.append("delete")
+        if self._statuses[0] in ("Updating", "Deleting"):
+            raise client_error('Cannot update in-progress endpoint "vehicles".', "DeleteEndpoint")
+        self._statuses = ["Deleting", "Deleting", None]
+
+
+def client_error(message: str, operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": "ValidationException", "Message": message}}, operation)
 
 
 MISSING = FakeSageMaker('Could not find endpoint "vehicles".')
@@ -122,3 +154,79 @@ def test_endless_change_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_missing_endpoint_is_not_waited_for() -> None:
     await_endpoint("vehicles", sagemaker=MISSING)
+
+
+@pytest.fixture
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POLL_INTERVAL", 0)
+
+
+@pytest.mark.usefixtures("_no_pause")
+@pytest.mark.parametrize(
+    ("statuses", "requests"),
+    [
+        pytest.param(["InService"], ["InService", "delete", "Deleting", "Deleting", "None"], id="in service"),
+        pytest.param(["Failed"], ["Failed", "delete", "Deleting", "Deleting", "None"], id="failed"),
+        pytest.param(["Deleting", None], ["Deleting", "None"], id="being deleted"),
+        pytest.param(
+            ["Creating", "InService", "InService"],
+            ["Creating", "InService", "delete", "Deleting", "Deleting", "None"],
+            id="being created",
+        ),
+        pytest.param(
+            ["InService", "Updating", "InService", "InService"],
+            ["InService", "delete", "Updating", "InService", "delete", "Deleting", "Deleting", "None"],
+            id="update began meanwhile",
+        ),
+        pytest.param([None], ["None"], id="missing"),
+    ],
+)
+def test_deletion_waits_until_the_endpoint_is_gone(statuses: list[str | None], requests: list[str]) -> None:
+    # GIVEN
+    sagemaker = FakeDeletion(*statuses)
+
+    # WHEN
+    delete_endpoint("vehicles", sagemaker=sagemaker)
+
+    # THEN
+    assert sagemaker.requests == requests
+
+
+@pytest.mark.usefixtures("_no_pause")
+def test_deletion_that_does_not_end_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    monkeypatch.setattr(module, "CHANGE_TIMEOUT", 0)
+
+    # WHEN / THEN
+    with pytest.raises(EndpointError, match="vehicles is still Creating after 0 minutes: run the command again"):
+        delete_endpoint("vehicles", sagemaker=FakeDeletion("Creating"))
+
+
+@pytest.mark.usefixtures("_no_pause")
+@pytest.mark.parametrize(("status", "deleted"), [("Failed", True), ("Deleting", True), ("InService", False)])
+def test_only_a_failed_endpoint_is_deleted_before_an_apply(status: str, deleted: bool) -> None:
+    # GIVEN
+    sagemaker = FakeDeletion(status, status, None) if status == "Deleting" else FakeDeletion(status)
+
+    # WHEN
+    delete_failed_endpoint("vehicles", sagemaker=sagemaker)
+
+    # THEN
+    assert (sagemaker.requests[-1] == "None") == deleted
+    assert ("delete" in sagemaker.requests) == (status == "Failed")
+
+
+@pytest.mark.parametrize(
+    ("variants", "count"),
+    [
+        pytest.param([{"CurrentInstanceCount": 2, "DesiredInstanceCount": 4}], 4, id="scaling out"),
+        pytest.param([{"CurrentServerlessConfig": {}}], None, id="serverless"),
+    ],
+)
+def test_instance_count_is_the_one_to_which_the_endpoint_is_scaled(
+    variants: list[dict[str, Any]], count: int | None
+) -> None:
+    sagemaker: Any = FakeSageMaker()
+    sagemaker._endpoint["ProductionVariants"] = variants
+    assert instance_count("vehicles", sagemaker=sagemaker) == count
+    assert instance_count("vehicles", sagemaker=MISSING) is None

@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -150,9 +152,9 @@ def test_missing_or_changed_data_is_named(objects: dict[str, bytes]) -> None:
         verify_data(MANIFEST, "bucket", s3=FakeS3(objects))
 
 
-def test_lineage_fits_80_columns() -> None:
-    # GIVEN
-    version = registered()
+def test_lineage_fits_80_columns_and_its_times_are_in_utc() -> None:
+    # GIVEN times in the machine's zone, as boto3 returns them
+    version = replace(registered(), registered=datetime(2026, 3, 1, 1, 30, tzinfo=timezone(timedelta(hours=2))))
     prediction = Prediction(EXECUTION, "SUCCEEDED", "v3", "test/a.png", [0.6, 0.4])
     job = {
         "TrainingJobName": "vehicles-1",
@@ -179,10 +181,10 @@ def test_lineage_fits_80_columns() -> None:
     text = "\n".join(printed)
     for expected in (
         "bicycle with confidence 0.6000 for test/a.png",
-        "v3, Approved, in use",
+        "v3, Approved, in use, 2026-02-28 23:30:00 UTC",
+        "2026-02-28 23:30:00 to 2026-02-28 23:30:00 UTC, 46 s",
         "classes=a,b epochs=2",
         "1 x ml.m5.xlarge",
-        "46 s",
         "train 7: a 1",
         "...",
     ):

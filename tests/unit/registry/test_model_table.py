@@ -1,5 +1,7 @@
 """Tests of the table of registered models."""
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
 from registry.model_table import model_table
@@ -32,6 +34,14 @@ def test_version_has_one_row_followed_by_its_reasons() -> None:
     assert rows[0].split() == ["v2", "rejected", "0.950", "(0.888", "to", "0.978)", "2026-03-01", "12:02", "6f912a4+"]
     assert rows[1].startswith("v1    approved, in use")
     assert "      rejected  worse at night (by arn:user/ann)" in printed
+
+
+def test_registration_time_is_in_utc() -> None:
+    # GIVEN a time in the machine's zone, as boto3 returns it
+    version = make_version(1, registered=datetime(2026, 3, 1, 1, 30, tzinfo=timezone(timedelta(hours=2))))
+
+    # WHEN / THEN
+    assert "2026-02-28 23:30" in "".join(model_table([version], None))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@
 
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ def test_validation_results_are_read_from_the_job_output() -> None:
 
 
 @pytest.mark.parametrize("body", [None, make_output({"other.csv": b""})], ids=["no output", "no predictions in output"])
-def test_algorithm_may_write_no_predictions(body: bytes | None) -> None:
+def test_job_without_predictions_has_no_results(body: bytes | None) -> None:
     assert read_validation_results(MODEL, s3=FakeS3(body)) is None
 
 
@@ -92,16 +93,29 @@ def test_malformed_line_is_refused(content: bytes) -> None:
         parse_validation_results(content)
 
 
-def test_csv_has_one_line_per_prediction() -> None:
+def test_csv_has_one_line_per_image_with_a_prediction_or_an_error() -> None:
     lines = list(csv.DictReader(io.StringIO(to_csv(PREDICTIONS, CLASSES))))
-    assert [line["key"] for line in lines] == list(PREDICTIONS.probabilities)
+    assert [line["key"] for line in lines] == ["in/a,b.png", "in/c.png", "in/d.png", "in/e.txt"]
     assert lines[1] == {
         "key": "in/c.png",
         "class": "motorcycle",
         "confidence": "0.6",
         "bicycle": "0.4",
         "motorcycle": "0.6",
+        "error": "",
     }
+    assert {name: value for name, value in lines[3].items() if value} == {"key": "in/e.txt", "error": "not an image"}
+
+
+def test_csv_names_every_failure_with_its_own_reason() -> None:
+    # GIVEN more failures than the summary shows, and no prediction
+    errors = {f"in/{number:02}.png": f"reason {number}" for number in range(19)}
+
+    # WHEN
+    lines = list(csv.DictReader(io.StringIO(to_csv(Predictions({}, errors), CLASSES))))
+
+    # THEN
+    assert {line["key"]: line["error"] for line in lines} == errors
 
 
 def test_summary_counts_classes_and_lists_failed_images() -> None:
@@ -112,10 +126,12 @@ def test_summary_counts_classes_and_lists_failed_images() -> None:
     assert all(len(line) <= 80 for line in lines)
     assert lines[1].split() == ["bicycle", "2", "66.7%", "2"]
     assert lines[2].split() == ["motorcycle", "1", "33.3%", "0"]
-    assert lines[-1].strip() == "in/e.txt"
+    assert lines[-1].strip() == "in/e.txt: not an image"
 
 
 def test_missing_prediction_is_an_error() -> None:
-    with pytest.raises(OperatorError, match=r"1 of 4 images have no prediction, first in/e\.txt: not an image"):
-        check_complete(PREDICTIONS)
-    check_complete(Predictions(PREDICTIONS.probabilities, {}))
+    path = Path("transform.csv")
+    line = r"1 of 4 images have no prediction; the first is in/e\.txt: not an image; the column error of transform\.csv"
+    with pytest.raises(OperatorError, match=line):
+        check_complete(PREDICTIONS, path)
+    check_complete(Predictions(PREDICTIONS.probabilities, {}), path)

@@ -67,7 +67,7 @@ def request_(monkeypatch: pytest.MonkeyPatch) -> Any:
     yield SimpleNamespace(
         algorithm=SimpleNamespace(name="pytorch", scripted=True),
         config=SimpleNamespace(
-            bucket="bucket", image="image:1", instance_type="ml.m5.xlarge", instance_count=1, network=None
+            bucket="bucket", image="image:1", instance_type="ml.m5.xlarge", instance_count=1, bundle_packages=False
         ),
         fingerprint="abc",
         hyperparameters={"epochs": "2"},
@@ -104,6 +104,28 @@ def test_model_that_passes_is_approved_automatically(request_: Any, tmp_path: Pa
     assert metrics["model_package_arn"] == "arn:package/2"
     assert metrics["quality_gate"] == {"passed": True, "reason": "good enough"}
     assert metrics["validation"]["accuracy"] == 0.95
+
+
+def test_model_is_compared_with_one_that_is_put_into_use_meanwhile(
+    request_: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN an operator who puts v2 into use during the first check
+    first, second = make_version(1), make_version(2)
+    registry = FakeRegistry(first, second, in_use=first.arn)
+    compared: list[Version | None] = []
+
+    class SlowGate(FakeGate):
+        def check(self, job: TrainingJob, manifest: Any, in_use: Version | None) -> tuple[Score, GateResult]:
+            compared.append(in_use)
+            registry._in_use = second.arn
+            return super().check(job, manifest, in_use)
+
+    # WHEN
+    run(request_, registry, SlowGate(passed=True), tmp_path, automatic=True)
+
+    # THEN
+    assert compared == [first, second]
+    assert "another model was put into use meanwhile" in capsys.readouterr().out
 
 
 def test_model_that_passes_is_pending_manual_approval(

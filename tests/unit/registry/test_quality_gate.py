@@ -36,7 +36,7 @@ CANDIDATE = "1" * 90 + "0" * 10
 @pytest.mark.parametrize(
     ("incumbent", "passed", "reason"),
     [
-        (None, True, "no model is in use"),
+        (None, True, "no registered model is in use"),
         (make_score("1" * 80 + "0" * 20), True, counts(10, 0, "1.000")),
         (make_score(CANDIDATE), True, counts(0, 0, "1.000")),
         (make_score("1" * 94 + "0" * 6), True, counts(0, 4, "0.062")),
@@ -92,7 +92,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def check(in_use: Version | None, minimum_accuracy: float, best_of: int = 1) -> GateResult:
     job = TrainingJob("job", "arn", "candidate", 1, {"validation": {"correct": 4, "n": 10}}, best_of)
     unused: Any = None
-    return QualityGate(minimum_accuracy, unused, sagemaker=None, s3=None).check(job, MANIFEST, in_use)[1]
+    return QualityGate(minimum_accuracy, unused, sagemaker=None, s3=None, logs=None).check(job, MANIFEST, in_use)[1]
 
 
 def test_predictions_of_both_jobs_are_compared_on_same_images(calls: list[str]) -> None:

@@ -95,6 +95,15 @@ def test_unreadable_credentials_are_named(monkeypatch: pytest.MonkeyPatch, argum
         run(fail, None)
 
 
+def test_interruption_says_what_continues() -> None:
+    def interrupt(_: argparse.Namespace) -> None:
+        raise KeyboardInterrupt("the job continues")
+
+    with pytest.raises(SystemExit) as ended:
+        run(interrupt, None)
+    assert ended.value.code == "interrupted: the job continues"
+
+
 def test_unexpected_error_always_has_its_traceback() -> None:
     def fail_unexpectedly(_: argparse.Namespace) -> None:
         raise RuntimeError

@@ -19,7 +19,10 @@ def request(*arguments: str, missing: tuple[str, ...] = (), **stack: Any) -> Tra
     add_training_options(parser)
     s3 = FakeS3(MANIFEST, *missing)
     environment: Any = SimpleNamespace(
-        stack=make_stack(**stack), options=parser.parse_args(arguments), client=lambda service: s3
+        stack=make_stack(**stack),
+        configured_classes=make_stack(**stack).classes,
+        options=parser.parse_args(arguments),
+        client=lambda service: s3,
     )
     return make_training_request(environment)
 
@@ -41,7 +44,12 @@ def test_algorithm_selects_the_images_and_the_instance_type() -> None:
         ({}, ["--set", "epochs"], (), "must be NAME=VALUE, such as epochs=3"),
         ({}, ["--pretrain"], (), "make stage PRETRAIN=1"),
         ({}, [], ("train/b.png",), "1 of 4 staged objects are missing from .* such as train/b.png: run `make stage"),
-        ({"classes": ("bus", "bicycle")}, [], (), "staged classes are bicycle, motorcycle, but the stack's are bus"),
+        (
+            {"classes": ("bus", "bicycle")},
+            [],
+            (),
+            r"staged classes are bicycle, motorcycle, but .*\.tfvars has bus, bicycle",
+        ),
         (
             {"training_instance_types": {"pytorch": "ml.m5.xlarge", "image-classification": "ml.m5.xlarge"}},
             ["--algorithm", "image-classification"],

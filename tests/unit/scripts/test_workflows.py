@@ -1,6 +1,7 @@
 """GitHub's workflows run only make targets and pinned actions, with the fewest permissions."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,18 @@ def matrix_targets(job: dict[str, Any], step: dict[str, Any]) -> set[str]:
     """Return the targets of a step that runs once for each of the job's."""
     assert step["env"] == {"TARGET": "${{ matrix.target }}"}
     return set(job["strategy"]["matrix"]["target"])
+
+
+def test_unit_tests_run_on_the_lowest_and_highest_supported_python() -> None:
+    # GIVEN
+    lowest, highest = jobs(ROOT / ".github" / "workflows" / "ci.yml")["unit"]["strategy"]["matrix"]["python"]
+    projects = [ROOT / "pyproject.toml", ROOT / "emulator" / "pyproject.toml"]
+
+    # THEN
+    assert [tomllib.loads(path.read_text())["project"]["requires-python"] for path in projects] == [f">={lowest}"] * 2
+    assert f"({lowest.replace('.', ', ')})" in (ROOT / "Makefile").read_text()
+    for readme in (ROOT / "README.md", ROOT / "emulator" / "README.md"):
+        assert re.search(rf"Python {re.escape(lowest)}\b.* to {re.escape(highest)}", readme.read_text())
 
 
 def test_all_workflows_are_tested() -> None:

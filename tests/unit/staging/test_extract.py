@@ -252,11 +252,16 @@ def test_a_file_can_be_copied_to_its_own_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("none.tar.gz", "none.tar.gz is not a file"),
-        (".", "is not a file"),
-        ("file:///nowhere/none.tar.gz", "/nowhere/none.tar.gz is not a file"),
-        ("s3://bucket/none.tar.gz", "unsupported URL s3://bucket"),
-        ("ftp://host/none.tar.gz", "unsupported URL ftp://host"),
+        ("none.tar.gz", "'none.tar.gz' is not a file: SOURCE must be auto, sample"),
+        (".", "'.' is not a file"),
+        ("", "'' is not a file"),
+        ("it's", "is not a file"),
+        ("~nobody-of-this-name/a.tar.gz", "is not a file"),
+        ("http://[", "is not a file"),
+        ("x" * 5000, "is not a file"),
+        ("file:///nowhere/none.tar.gz", "'file:///nowhere/none.tar.gz' is not a file"),
+        ("s3://bucket/none.tar.gz", r"must begin with https, http or file \(got s3://bucket"),
+        ("ftp://host/none.tar.gz", r"must begin with https, http or file \(got ftp://host"),
         ("text.txt", "text.txt is not a .tar.gz archive"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from staging.errors import StagingError
 from staging.extract import CHECKSUMS
 from staging.source import Source, resolve
 from staging.stage import stage
+from staging.synthetic.sample import draw_archive
 from tests.unit.staging.archives import write_archive
 from tests.unit.staging.fakes import FakeS3, Site, serve
 
@@ -155,7 +157,7 @@ def test_archives_of_two_urls_do_not_overwrite_each_other(tmp_path: Path) -> Non
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StagingError, match=r"nowhere\.tar\.gz is not a file"):
+    with pytest.raises(StagingError, match=r"nowhere\.tar\.gz' is not a file"):
         resolve(str(tmp_path / "nowhere.tar.gz"), directory=tmp_path)
 
 
@@ -199,3 +201,23 @@ def test_nothing_of_a_hostile_archive_is_uploaded(tmp_path: Path) -> None:
     # THEN
     assert s3.objects == {}
     assert not (tmp_path / "images").exists()
+
+
+def test_sample_to_pretrain_on_has_other_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a sample with few images
+    monkeypatch.setattr(module, "draw_archive", partial(draw_archive, train=4, test=1))
+
+    # WHEN
+    source = resolve("sample", directory=tmp_path, other_classes=True)
+    manifest = stage(
+        source,
+        classes=("bicycle", "motorcycle"),
+        bucket="bucket",
+        directory=tmp_path / "images",
+        other_classes=True,
+        s3=FakeS3(),
+    )
+
+    # THEN
+    assert manifest.has_pretraining_data
+    assert manifest.splits["train"].per_class == {"bicycle": 3, "motorcycle": 3}

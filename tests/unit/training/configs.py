@@ -15,6 +15,7 @@ def make_config(**changes: Any) -> TrainingJobConfig:
         "models_prefix": "models",
         "checkpoints_prefix": "checkpoints",
         "packages_prefix": "packages",
+        "bundle_packages": False,
         "region": "us-east-1",
         "instance_type": "ml.m5.xlarge",
         "instance_count": 1,

@@ -38,8 +38,9 @@ def test_built_in_algorithm_gets_the_size_of_the_data() -> None:
     ("name", "value", "reason"),
     [
         ("epoch", "3", "hyperparameter epoch is unknown; the known ones are classes, pretrained"),
-        ("epochs", "0", "hyperparameter epochs must be between 1 and 1000"),
-        ("pretrained", "2", "hyperparameter pretrained must be between 0 and 1"),
+        ("epochs", "0", "hyperparameter epochs must be a whole number between 1 and 1000"),
+        ("classes", "bus,tractor", "hyperparameter classes comes from the staged data: do not set it"),
+        ("pretrained", "2", "hyperparameter pretrained must be a whole number between 0 and 1"),
     ],
 )
 def test_hyperparameters_of_pytorch_are_checked_by_the_container_code(name: str, value: str, reason: str) -> None:

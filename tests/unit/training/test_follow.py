@@ -155,6 +155,17 @@ def test_failure_reason_is_one_line(status: str, last: dict[str, str], reason: s
     assert "\n" not in str(caught.value)
 
 
+def test_interruption_says_that_the_job_continues_and_how_to_stop_it() -> None:
+    # GIVEN an operator who presses Ctrl-C at the first line
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    # WHEN / THEN
+    expected = "training job job continues and is billed .* `aws sagemaker stop-training-job --training-job-name job`"
+    with pytest.raises(KeyboardInterrupt, match=expected):
+        follow("job", sagemaker=FakeSageMaker("Starting", "Completed"), logs=FakeLogs(), report=interrupt)
+
+
 class FakeS3:
     """A bucket with one object."""
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from common.stack import Network
 from staging.manifest import Manifest, StoredObject
 from tests.unit.staging.manifests import make_manifest
 from tests.unit.training.configs import make_config
@@ -41,14 +40,14 @@ def test_fingerprint_depends_on_data_algorithm_and_hyperparameters() -> None:
 
 def test_fingerprint_depends_on_the_packages_in_the_archive() -> None:
     # GIVEN
-    connected = request()
-    config = replace(CONFIG, network=Network(("subnet-1",), ("sg-1",)))
+    downloading = request()
+    config = replace(CONFIG, bundle_packages=True)
 
     # WHEN
-    isolated = make_request(connected.algorithm, config, connected.manifest, {}, serving_image="image")
+    bundled = make_request(downloading.algorithm, config, downloading.manifest, {}, serving_image="image")
 
     # THEN
-    assert isolated.fingerprint != connected.fingerprint
+    assert bundled.fingerprint != downloading.fingerprint
 
 
 def test_data_are_described_by_the_manifest() -> None:
@@ -77,7 +76,7 @@ def test_data_are_described_by_the_manifest() -> None:
         (
             (),
             ("bus", "bicycle"),
-            "the staged classes are bicycle, motorcycle, but the stack's are bus, bicycle: run `make stage ENV=dev`",
+            "motorcycle, but terraform/environments/dev.tfvars has bus, bicycle: run `make stage ENV=dev`",
         ),
     ],
     ids=["missing object", "other classes"],
@@ -98,14 +97,14 @@ def test_complete_staged_data_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "reason"),
+    ("text", "reason"),
     [
-        (["epochs=3", "epochs=4"], "hyperparameter epochs is set twice"),
-        (["epochs"], "a hyperparameter must be NAME=VALUE, such as epochs=3 (got 'epochs')"),
-        (["=3"], "a hyperparameter must be NAME=VALUE, such as epochs=3 (got '=3')"),
-        (["epochs="], "a hyperparameter must be NAME=VALUE, such as epochs=3 (got 'epochs=')"),
+        ("epochs=3 epochs=4", "hyperparameter epochs is set twice, to 3 and 4"),
+        ("epochs", "a hyperparameter must be NAME=VALUE, such as epochs=3 (got 'epochs')"),
+        ("=3", "a hyperparameter must be NAME=VALUE, such as epochs=3 (got '=3')"),
+        ("epochs=", "a hyperparameter must be NAME=VALUE, such as epochs=3 (got 'epochs=')"),
     ],
 )
-def test_invalid_setting_is_named(texts: list[str], reason: str) -> None:
+def test_invalid_setting_is_named(text: str, reason: str) -> None:
     with pytest.raises(TrainingRequestError, match=re.escape(reason)):
-        parse_settings(texts)
+        parse_settings(text)

@@ -22,7 +22,13 @@ def make_environment(*arguments: str, **changes: Any) -> Any:
     parser = argparse.ArgumentParser()
     command.options(parser)
     options = parser.parse_args(arguments)
-    return SimpleNamespace(stack=make_stack(), options=options, client=lambda service: FakeS3(MANIFEST), **changes)
+    return SimpleNamespace(
+        stack=make_stack(),
+        configured_classes=make_stack().classes,
+        options=options,
+        client=lambda service: FakeS3(MANIFEST),
+        **changes,
+    )
 
 
 def make_request(*arguments: str) -> TrainingRequest:
@@ -33,11 +39,10 @@ def make_request(*arguments: str) -> TrainingRequest:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--jobs", "2", "--parallel", "3"], r"between 1 and the number of jobs, 2 \(got 3\)"),
-        (["--parallel", "0"], r"got 0"),
-        (["--set", "learning_rate=0.001", "weight_decay=0"], "nothing to tune"),
+        (["--jobs", "2", "--parallel", "3"], r"PARALLEL must be at most the number of jobs, JOBS=2 \(got 3\)"),
+        (["--set", "learning_rate=0.001 weight_decay=0"], "nothing to tune: SET fixes learning_rate, weight_decay"),
     ],
-    ids=["more parallel than jobs", "none", "all fixed"],
+    ids=["more parallel than jobs", "all fixed"],
 )
 def test_impossible_search_is_refused_before_it_starts(arguments: list[str], reason: str) -> None:
     environment: Environment = make_environment(*arguments)
@@ -52,7 +57,7 @@ def test_best_model_has_fingerprint_of_training_job_with_its_hyperparameters() -
 
     # WHEN
     best = with_hyperparameters(make_request(), tuned)
-    trained = make_request("--set", *(f"{name}={value}" for name, value in tuned.items()))
+    trained = make_request("--set", " ".join(f"{name}={value}" for name, value in tuned.items()))
 
     # THEN
     assert best.fingerprint == trained.fingerprint
@@ -88,6 +93,20 @@ def test_best_job_reports_number_of_scored_jobs(monkeypatch: pytest.MonkeyPatch)
 
     # THEN
     assert job.best_of == 2
+
+
+def test_interruption_says_that_the_tuning_job_continues(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    sagemaker: Any = FakeSageMaker()
+    monkeypatch.setattr(tuning, "find_tuning", lambda *_, **__: "some-job")
+    monkeypatch.setattr(tuning, "follow_tuning", interrupt)
+
+    # WHEN / THEN
+    with pytest.raises(KeyboardInterrupt, match="tuning job some-job continues and is billed until it ends"):
+        tuning.tune(make_request(), Search((), 1, 1), sagemaker=sagemaker, s3=None)
 
 
 def test_each_search_has_its_own_fingerprint() -> None:

@@ -44,7 +44,7 @@ def draw(count: int, generator: torch.Generator) -> RandomDraws:
 
 
 def mirror(images: Tensor, draws: RandomDraws) -> Tensor:
-    """Mirror half of the images, n x height x width x 3."""
+    """Mirror each image with probability 0.5; images are n x height x width x 3."""
     return torch.where(draws.mirrored.to(images.device).view(-1, 1, 1, 1) < 0.5, images.flip(2), images)
 
 

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
-from .images import ImageError, decode_image
+from .images import FORMATS, ImageError, decode_image
 from .recordio import read_records
-
-FORMATS = ("PNG", "JPEG")
 
 
 @dataclass(frozen=True)

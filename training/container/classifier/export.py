@@ -27,7 +27,7 @@ def export(network: torch.nn.Module, split: Split, path: Path) -> None:
     """
     network = network.cpu().eval()
     example = torch.from_numpy(split.images[:2])
-    # the TorchScript exporter exists in both torch 2.6, AWS's image, and torch 2.13
+    # the TorchScript exporter exists in both torch 2.10, AWS's image, and torch 2.13
     torch.onnx.export(
         network,
         (example,),

@@ -1,14 +1,17 @@
-"""Decode an image file into a network's input.
+"""Decode an image file.
 
-Training and serving share this module, so that a served model sees the pixels that it was trained on.
+Training, serving and monitoring share this module: a served model sees the pixels that it was trained on, and an image
+that it accepts can be shown. Whether a file is an image that can be classified is decided here only.
 """
 
+import contextlib
 import io
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+FORMATS = ("PNG", "JPEG")  # Pillow's names
 MAX_BYTES = 5 * 2**20
 MAX_PIXELS = 4096 * 4096
 
@@ -18,18 +21,36 @@ class ImageError(ValueError):
 
 
 def decode_image(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np.uint8]:
-    """Decode an image and resize it, after checks of its length, format and number of pixels.
+    """Decode an image and resize it to the network's input.
 
     Parameters
     ----------
-    body : content of the file
-    formats : allowed formats, by Pillow's names
     size : side of the result in pixels; images of other sizes are resized bicubically
 
     Returns
     -------
     uint8, size x size x 3
-        RGB, rotated by the EXIF orientation. 16-bit greyscale keeps its upper 8 bits.
+        See `read_image` for the other parameter, the pixels and the errors.
+    """
+    image = read_image(body, formats)
+    if image.size != (size, size):
+        image = image.resize((size, size), Image.Resampling.BICUBIC)
+    return np.asarray(image)
+
+
+def read_image(body: bytes, formats: tuple[str, ...] = FORMATS) -> Image.Image:
+    """Decode an image, after checks of its length, format and number of pixels.
+
+    Parameters
+    ----------
+    body : content of the file; bytes after the image are ignored, because cameras write them
+    formats : allowed formats, by Pillow's names
+
+    Returns
+    -------
+    Image
+        RGB without transparency and metadata, rotated by the EXIF orientation. 16-bit greyscale keeps its upper 8 bits.
+        An animation is its first frame.
 
     Raises
     ------
@@ -41,7 +62,7 @@ def decode_image(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np
     if len(body) > MAX_BYTES:
         raise ImageError(f"the image has {len(body)} bytes; at most {MAX_BYTES} are allowed")
     try:
-        return _decode(body, formats, size)
+        return _decode(body, formats)
     except ImageError:
         raise
     except Exception as error:  # Pillow raises a dozen types for broken images, IndexError among them
@@ -49,15 +70,15 @@ def decode_image(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np
         raise ImageError(f"the image cannot be decoded as {' or '.join(formats)}: {reason}") from error
 
 
-def _decode(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np.uint8]:
-    image = Image.open(io.BytesIO(body), formats=formats)
+def _decode(body: bytes, formats: tuple[str, ...]) -> Image.Image:
+    image: Image.Image = Image.open(io.BytesIO(body), formats=formats)
     # the header is checked before any pixel is decompressed
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(f"the image has {image.width} x {image.height} pixels; at most {MAX_PIXELS} are allowed")
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):  # Pillow would clip 16 bits at 255
-        upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-    rgb = upright.convert("RGB")
-    if rgb.size != (size, size):
-        rgb = rgb.resize((size, size), Image.Resampling.BICUBIC)
-    return np.asarray(rgb)
+    image.load()
+    with contextlib.suppress(Exception):  # damaged EXIF data does not make the pixels invalid
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # Pillow would clip 16 bits at 255
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    image.info = {}  # a transparent colour or a colour profile would be kept, though it may not fit RGB pixels
+    return image.convert("RGB")

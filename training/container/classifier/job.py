@@ -52,7 +52,7 @@ def train(settings: Settings, group: ProcessGroup) -> None:
     examples, validation = (
         read_channel(name, classes=len(settings.classes), size=settings.image_size) for name in ("train", "validation")
     )
-    if group.sharded:  # the processes of a host divide its shards
+    if group.sharded:  # each process takes its part of the examples in the shards of its host
         examples = examples.select(np.arange(len(examples.labels)) % group.local_size == group.local_rank)
     group.log(
         "data",
@@ -63,7 +63,7 @@ def train(settings: Settings, group: ProcessGroup) -> None:
     )
     network = make_network(classes=len(settings.classes), pretrained=bool(settings.pretrained))
     folder = Path(os.environ.get("SM_CHECKPOINT_DIR", "/opt/ml/checkpoints"))
-    # the number of processes changes the number of steps
+    # a checkpoint is valid only for the same number of processes, which changes the number of steps
     identity = {**asdict(settings), "processes": group.size, "sharded": group.sharded}
     state = group.broadcast(checkpoint.load(folder, identity) if group.is_main else None)
     plan_batches(len(examples.labels), settings, group)  # fails before any training
@@ -91,8 +91,8 @@ def train(settings: Settings, group: ProcessGroup) -> None:
 def prepare(network: ScratchNetwork, examples: Split, settings: Settings, group: ProcessGroup) -> None:
     """Pretrain the residual network if `pretrain_epochs` is set, and fit the patch classifier.
 
-    No checkpoint covers this step. Only rank 0 fits the patch classifier, on its own examples. The Trainer
-    copies it to the other processes.
+    The first checkpoint is written after the first epoch, so a job that is interrupted before it repeats this step.
+    Only rank 0 fits the patch classifier, on its own examples. The Trainer copies it to the other processes.
     """
     if settings.pretrain_epochs:
         pretrain(network.residual, settings, group)

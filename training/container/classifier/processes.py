@@ -1,4 +1,7 @@
-"""The processes that train one model together: one per host, or one per GPU if torchrun starts them."""
+"""The processes that train one model together.
+
+torchrun starts one per GPU, or one per host without GPUs. Without torchrun there is only one.
+"""
 
 import json
 import os

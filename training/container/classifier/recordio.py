@@ -12,7 +12,7 @@ from typing import BinaryIO
 from .errors import InputError
 
 MAGIC = 0xCED7230A
-FRAME = struct.Struct("<II")  # magic, flag and length
+FRAME = struct.Struct("<II")  # magic number; flag (upper 3 bits) and length (lower 29 bits)
 HEADER = struct.Struct("<IfQQ")  # flag, label, id, id2
 LENGTH_BITS = 29
 WHOLE, FIRST, MIDDLE, LAST = range(4)  # flags: which part of a record a frame holds
@@ -42,7 +42,10 @@ def _read_record(frame: bytes, stream: BinaryIO, name: str) -> tuple[int, int, b
 
 
 def _read_content(frame: bytes, stream: BinaryIO, name: str) -> bytes:
-    """Return a record's content. The writer splits it at each magic number inside it, and omits that number."""
+    """Return a record's content, with the magic numbers inside it.
+
+    The writer split the content into frames at each magic number and omitted the number.
+    """
     parts: list[bytes] = []
     while True:
         if len(frame) < FRAME.size:

@@ -8,6 +8,7 @@ import base64
 import binascii
 import json
 import os
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -18,15 +19,16 @@ import onnxruntime
 from numpy.typing import NDArray
 from sagemaker_inference.errors import GenericInferenceToolkitError
 
-from .images import ImageError, decode_image
+from .images import FORMATS, ImageError, decode_image
 
 JSON = "application/json"
-FORMATS = {"image/png": ("PNG",), "image/jpeg": ("JPEG",), "application/x-image": ("PNG", "JPEG")}
+FORMATS_BY_TYPE = {"image/png": ("PNG",), "image/jpeg": ("JPEG",), "application/x-image": FORMATS}
 MAX_IMAGES = 256  # in one request
 BATCH = 16  # images in one run of the network, which bounds its memory
 # SageMaker returns this header to the caller:
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+EXCLUDED = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)", re.IGNORECASE)  # weight 0 in an Accept header
 BODY_FORMAT = 'the body must be {"instances": [{"b64": "<an image in base64>"}, ...]}'
 
 
@@ -85,22 +87,31 @@ def transform_fn(
     """
     if context and "MODEL_VERSION" in os.environ:
         context.set_response_header(0, CUSTOM_ATTRIBUTES, os.environ["MODEL_VERSION"])
-    if media_type(accept) not in (JSON, "*/*", "application/*"):
+    if not accepts_json(accept):
         raise RequestError(f"accept must be {JSON} (got {accept})", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     kind = media_type(content_type)
     if kind == JSON:
-        images = [decode(each, FORMATS["application/x-image"], model.size) for each in parse_instances(body)]
+        images = [decode(each, FORMATS, model.size) for each in parse_instances(body)]
         return json.dumps(predict(model, np.stack(images))), JSON
-    if kind not in FORMATS:
-        supported = ", ".join([*FORMATS, JSON])
+    if kind not in FORMATS_BY_TYPE:
+        supported = ", ".join([*FORMATS_BY_TYPE, JSON])
         raise RequestError(f"content type must be one of {supported} (got {kind})", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     content = body.encode() if isinstance(body, str) else bytes(body)
-    return json.dumps(predict(model, decode(content, FORMATS[kind], model.size)[np.newaxis])[0]), JSON
+    return json.dumps(predict(model, decode(content, FORMATS_BY_TYPE[kind], model.size)[np.newaxis])[0]), JSON
 
 
 def media_type(header: str) -> str:
     """Return a header's media type without its parameters."""
     return header.partition(";")[0].strip().lower()
+
+
+def accepts_json(header: str) -> bool:
+    """Return whether an Accept header allows JSON: the most specific of its media ranges decides.
+
+    Source: RFC 9110, section 12.5.1
+    """
+    ranges = {media_type(each): not EXCLUDED.search(each) for each in header.split(",") if each.strip()}
+    return not ranges or next((ranges[each] for each in (JSON, "application/*", "*/*") if each in ranges), False)
 
 
 def parse_instances(body: bytes | str) -> list[bytes]:

@@ -1,5 +1,6 @@
 """Hyperparameters of the training job: types, ranges and defaults."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -72,15 +73,15 @@ def parse(hyperparameters: Mapping[str, Any]) -> Settings:
 
 
 def parse_number(name: str, value: Any, kind: Any) -> float:
-    """Return a hyperparameter's value as a number, or raise InputError if it is out of range."""
+    """Return a hyperparameter's value as a number, or raise InputError if it is not a number in its range."""
     low, high = RANGES[name]
     try:
         number = int(value) if kind is int else float(value)
     except (TypeError, ValueError):
-        expected = "a whole number" if kind is int else "a number"
-        raise InputError(f"hyperparameter {name} must be {expected} (got {value!r})") from None
+        number = math.nan
     if not low <= number <= high:
-        raise InputError(f"hyperparameter {name} must be between {low:g} and {high:g} (got {number:g})")
+        expected = "a whole number" if kind is int else "a number"
+        raise InputError(f"hyperparameter {name} must be {expected} between {low} and {high} (got {value!r})")
     return number
 
 

@@ -26,7 +26,7 @@ def crop_center(images: list[NDArray[np.uint8]], size: tuple[int, int]) -> Tenso
 
 
 def crop_randomly(images: list[NDArray[np.uint8]], size: tuple[int, int], generator: torch.Generator) -> Tensor:
-    """Return a random crop of each image, half of them mirrored: uint8, n x 3 x height x width."""
+    """Return a random crop of each image, mirrored with probability 0.5: uint8, n x 3 x height x width."""
     crops = _crop(images, size, torch.rand(len(images), 2, generator=generator))
     mirrored = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
     return torch.where(mirrored, crops.flip(3), crops)

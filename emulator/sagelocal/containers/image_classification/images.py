@@ -26,13 +26,22 @@ def decode(content: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
             raise ImageError(f"{image.width} x {image.height} pixels exceed the limit of {MAX_PIXELS} pixels")
-        return image.convert("RGB")
+        return _eight_bits(image).convert("RGB")
     except UnidentifiedImageError:  # its own message is the address of an object
         raise ImageError("not a PNG or JPEG") from None
     except ImageError:
         raise
     except Exception as error:  # Pillow raises a dozen types of exception for broken images
         raise ImageError(f"not a readable PNG or JPEG: {error}") from error
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Return an image with the upper 8 of 16 bits; Pillow would clip them at 255.
+
+    The algorithm decodes with OpenCV, which converts 16 bits to 8:
+    https://docs.opencv.org/4.x/d8/d6a/group__imgcodecs__flags.html
+    """
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)) if image.mode.startswith("I") else image
 
 
 def resize_shorter_side(image: Image.Image, side: int) -> Image.Image:

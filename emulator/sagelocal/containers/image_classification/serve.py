@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from cheroot.wsgi import Server
 from PIL import Image
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
 from sagelocal.containers.image_classification import model_files
 from sagelocal.containers.image_classification.images import ImageError, decode, pixels
@@ -91,12 +93,11 @@ def run() -> None:
 
 
 def _accept(environ: dict[str, Any]) -> str:
-    accept = (environ.get("HTTP_ACCEPT") or JSON).partition(";")[0].strip().lower()
-    if accept in ("*/*", "application/*"):
-        return JSON
-    if accept not in (JSON, LINES):
-        raise PayloadError(406, f"Accept must be {JSON} or {LINES} (got {accept})")
-    return accept
+    header = environ.get("HTTP_ACCEPT") or JSON
+    accepted = parse_accept_header(header, MIMEAccept).best_match((JSON, LINES))
+    if accepted is None:
+        raise PayloadError(406, f"Accept must be {JSON} or {LINES} (got {header})")
+    return accepted
 
 
 def _body(environ: dict[str, Any]) -> bytes:

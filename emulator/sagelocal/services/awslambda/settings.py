@@ -1,4 +1,4 @@
-"""Settings of functions and event source mappings that Terraform writes and moto does not store."""
+"""Settings of functions and event source mappings that Terraform writes and moto does not store or update."""
 
 from typing import Any
 
@@ -31,6 +31,7 @@ def _store_settings() -> None:
 
     def update_configuration(function: Any, config_updates: dict[str, Any]) -> dict[str, Any]:
         _set(function, {"DeadLetterConfig": function.dead_letters, "LoggingConfig": function.logging, **config_updates})
+        function.tracing_config = config_updates.get("TracingConfig") or function.tracing_config  # moto ignores it
         configuration: dict[str, Any] = update_original(function, config_updates)
         return configuration
 

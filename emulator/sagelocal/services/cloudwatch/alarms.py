@@ -7,6 +7,7 @@ import ast
 import json
 import math
 import operator
+import re
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +32,8 @@ OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Mult: operator.mul,
     ast.Div: lambda a, b: a / b if b else 0.0,
 }
+STATISTICS = ("SampleCount", "Sum", "Average", "Minimum", "Maximum")
+PERCENTILE = re.compile(r"p(\d{1,3}(?:\.\d+)?)")
 COMPARISONS: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
@@ -60,7 +63,14 @@ class Alarms:
             for regions in list(cloudwatch_backends.values()):
                 for backend in list(regions.values()):
                     for alarm in list(backend.alarms.values()):
-                        self._update(backend, alarm)
+                        self._try_update(backend, alarm)
+
+    def _try_update(self, backend: CloudWatchBackend, alarm: Alarm) -> None:
+        """Update an alarm; an error must not end the thread, which evaluates all alarms."""
+        try:
+            self._update(backend, alarm)
+        except Exception as error:
+            print(f"alarm {alarm.name}: cannot be evaluated: {type(error).__name__}: {error}", file=sys.stderr)
 
     def _update(self, backend: CloudWatchBackend, alarm: Alarm) -> None:
         if alarm.rule:
@@ -103,7 +113,7 @@ def evaluate(alarm: Alarm, data: Sequence[MetricDatumBase], now: datetime) -> tu
     Raises
     ------
     UnsupportedAlarmError
-        The alarm detects anomalies, or its metric math is not supported.
+        The alarm detects anomalies, or its statistic or metric math is not supported.
     """
     breaches = BREACHES.get(alarm.comparison_operator)
     if breaches is None:
@@ -163,14 +173,23 @@ def statistic(data: Sequence[Any], name: str) -> float | None:
     `name` is `Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount` or a percentile such as `p99`.
 
     Percentiles ignore statistic sets, as on AWS.
+
+    Raises
+    ------
+    UnsupportedAlarmError
+        It is another statistic, such as the trimmed mean `tm99`:
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html
     """
+    percentile = PERCENTILE.fullmatch(name)
+    if not percentile and name not in STATISTICS:
+        raise UnsupportedAlarmError(f"unsupported statistic: {name}")
     if not data:
         return None
     sets = [_as_set(datum) for datum in data]
     count, total = sum(each[0] for each in sets), sum(each[1] for each in sets)
-    if name.startswith("p"):
+    if percentile:
         values = sorted(datum.value for datum in data if not isinstance(datum, MetricAggregatedDatum))
-        return values[math.ceil(float(name[1:]) / 100 * len(values)) - 1] if values else None
+        return values[max(math.ceil(float(percentile[1]) / 100 * len(values)) - 1, 0)] if values else None
     return {
         "SampleCount": count,
         "Sum": total,
@@ -181,7 +200,7 @@ def statistic(data: Sequence[Any], name: str) -> float | None:
 
 
 def calculate(expression: str, values: Mapping[str, float | None]) -> float | None:
-    """Evaluate metric math: the four operations, comparisons, FILL and IF.
+    """Evaluate metric math: `+`, `-`, `*`, `/`, comparisons, FILL and IF.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ def install(emulator: "Emulator") -> None:
     invocations = Invocations()
     endpoints = Endpoints(emulator, processes, captures)
     schedules = monitoring_schedules.Schedules()
-    # callbacks run in reverse order: stop restarting servers, end the processes, then stop the writers
+    # callbacks run in reverse order of registration: stop restarting servers, end the processes, then stop the writers
     emulator.on_stop(captures.stop)
     emulator.on_stop(invocations.stop)
     emulator.on_stop(processes.stop)

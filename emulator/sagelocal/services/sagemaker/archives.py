@@ -1,9 +1,16 @@
 """Packs and unpacks `model.tar.gz`, `output.tar.gz` and other archives."""
 
 import io
-import tarfile
+import sys
 from pathlib import Path
 from typing import BinaryIO
+
+# Extraction filters came with Python 3.11.4, and Debian 12 has 3.11.2:
+# https://docs.python.org/3.11/library/tarfile.html#extraction-filters
+if sys.version_info >= (3, 11, 4):
+    import tarfile
+else:
+    from backports import tarfile  # type: ignore[no-redef]
 
 
 class ArchiveError(Exception):

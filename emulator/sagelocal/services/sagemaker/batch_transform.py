@@ -1,4 +1,10 @@
-"""Batch transform: sends every object with an S3 prefix to a model server and stores the responses."""
+"""Batch transform: sends every object with an S3 prefix to a model server and stores the responses.
+
+As on AWS, the job's failure reason only refers to the log. The stream `data-log` names each object that failed:
+https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html
+https://github.com/aws/sagemaker-tensorflow-serving-container/issues/93
+https://github.com/aws/amazon-sagemaker-examples/issues/1620
+"""
 
 import http.client
 import threading
@@ -22,7 +28,8 @@ from sagelocal.services.sagemaker.s3_transfer import base_prefix, list_keys, spl
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 DEFAULT_PAYLOAD = 6  # MiB
-QUOTED = 400  # characters of a model's response to quote in a FailureReason
+CLIENT_ERROR, ALGORITHM_ERROR = "ClientError", "AlgorithmError"
+SEE_LOG = "See job logs for more information"
 
 
 def install(emulator: Emulator, processes: Processes) -> None:
@@ -54,15 +61,32 @@ def install(emulator: Emulator, processes: Processes) -> None:
     add(SageMakerResponse, "stop_transform_job", stop_transform_job)
 
 
+class ObjectFailedError(Exception):
+    """An object got no prediction.
+
+    Parameters
+    ----------
+    kind
+        `ClientError` if the model rejected the object, otherwise `AlgorithmError`.
+    lines
+        What SageMaker logs about the object.
+    """
+
+    def __init__(self, kind: str, *lines: str) -> None:
+        super().__init__(kind, *lines)
+        self.kind, self.lines = kind, lines
+
+
 def _run(emulator: Emulator, processes: Processes, backend: SageMakerModelBackend, job: Any) -> None:
-    log = LogStream(emulator.client("logs", backend.region_name), LOG_GROUP, f"{job.transform_job_name}/i-0")
+    logs, name = emulator.client("logs", backend.region_name), f"{job.transform_job_name}/i-0"
+    log, data_log = LogStream(logs, LOG_GROUP, name), LogStream(logs, LOG_GROUP, f"{name}/data-log")
     status = "Failed"
     try:
         container = container_of(backend, job.model_name)
         container = {**container, "Environment": {**(container.get("Environment") or {}), **(job.environment or {})}}
         server = ModelServer(emulator, processes, container, region=backend.region_name, log=log)
         try:
-            _transform(emulator.client("s3", backend.region_name), server, job)
+            _transform(emulator.client("s3", backend.region_name), server, job, data_log)
         finally:
             server.stop()
         status = "Stopped" if _stopping(job) else "Completed"
@@ -76,11 +100,12 @@ def _run(emulator: Emulator, processes: Processes, backend: SageMakerModelBacken
             raise
     finally:
         log.close()
+        data_log.close()
         job.transform_end_time = datetime.now(UTC)
         job.transform_job_status = status
 
 
-def _transform(s3: Any, server: ModelServer, job: Any) -> None:
+def _transform(s3: Any, server: ModelServer, job: Any, data_log: LogStream) -> None:
     source = job.transform_input["DataSource"]["S3DataSource"]["S3Uri"]
     bucket, prefix = split_uri(source)
     target_bucket, target = split_uri(job.transform_output["S3OutputPath"].rstrip("/"))
@@ -88,22 +113,25 @@ def _transform(s3: Any, server: ModelServer, job: Any) -> None:
     if not keys:
         raise JobFailedError(f"ClientError: Found no input data at {source}")
     base = base_prefix(prefix, keys)
-    errors: list[JobFailedError] = []
+    kinds: list[str] = []
     for key in keys:
         if _stopping(job):
             return
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         try:
-            responses = [_invoke(server, job, key, payload) for payload in _payloads(job, body)]
-        except JobFailedError as error:  # raised after the loop, so that the other objects are processed
-            errors.append(error)
+            responses = [_invoke(server, job, payload) for payload in _payloads(job, body)]
+        except ObjectFailedError as error:  # the job fails after the loop, so that the other objects are processed
+            kinds.append(error.kind)
+            for line in error.lines:
+                moment = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
+                data_log.write(f"{moment}:[sagemaker logs]: {bucket}/{key}: {line}")
             continue
         end = b"\n" if job.transform_output.get("AssembleWith") == "Line" else b""
         assembled = b"".join(response.rstrip(b"\n") + end if end else response for response in responses)
         relative = key.removeprefix(base).lstrip("/")
         s3.put_object(Bucket=target_bucket, Key=f"{target}/{relative}.out".lstrip("/"), Body=assembled)
-    if errors:
-        raise errors[0]
+    if kinds:
+        raise JobFailedError(f"{kinds[0]}: {SEE_LOG}")
 
 
 def _stopping(job: Any) -> bool:
@@ -125,17 +153,17 @@ def _payloads(job: Any, body: bytes) -> list[bytes]:
     return payloads
 
 
-def _invoke(server: ModelServer, job: Any, key: str, body: bytes) -> bytes:
+def _invoke(server: ModelServer, job: Any, body: bytes) -> bytes:
     headers = {"Content-Type": job.transform_input.get("ContentType") or "application/octet-stream"}
     if job.transform_output.get("Accept"):
         headers["Accept"] = job.transform_output["Accept"]
     try:
         response = server.invoke(body, headers)
     except (OSError, http.client.HTTPException) as error:
-        raise JobFailedError(
-            f"ClientError: {key}: the connection to the model server failed: {type(error).__name__}"
-        ) from error
-    if response.status != http.client.OK:
-        text = response.body.decode("utf-8", "replace")[:QUOTED]
-        raise JobFailedError(f"ClientError: {key}: the model responded with status {response.status}: {text}")
-    return response.body
+        raise ObjectFailedError(ALGORITHM_ERROR, "Unable to get response from algorithm") from error
+    if response.status == http.client.OK:
+        return response.body
+    lines = ["", "Message:", *response.body.decode("utf-8", "replace").splitlines()]
+    if 400 <= response.status < 500:
+        raise ObjectFailedError(CLIENT_ERROR, f"{CLIENT_ERROR}: {response.status}", *lines)
+    raise ObjectFailedError(ALGORITHM_ERROR, f"Bad HTTP status received from algorithm: {response.status}", *lines)

@@ -14,6 +14,8 @@ from sagelocal.services.sagemaker.blue_green import Deployment
 from sagelocal.services.sagemaker.endpoints import Endpoints
 from sagelocal.services.sagemaker.instance_quotas import check_endpoint
 
+IN_PROGRESS = ("Creating", "Updating", "RollingBack", "Deleting")
+
 
 def install(endpoints: Endpoints) -> None:
     """Install the operations into moto."""
@@ -62,8 +64,7 @@ def _install_update(endpoints: Endpoints) -> None:
         deployment_config = self._get_param("DeploymentConfig")
         if deployment_config:
             _check_variants(endpoint, variants)
-        if endpoint.endpoint_status != "InService":
-            raise ValidationError(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+        _check_status(endpoint)
         check_endpoint(endpoints.quotas, backend, config)
         endpoint.endpoint_status = "Updating"
         endpoint.failure_reason = None
@@ -85,6 +86,8 @@ def _install_weights(endpoints: Endpoints) -> None:
     def update_weights(
         self: SageMakerModelBackend, endpoint_name: str, desired_weights_and_capacities: list[dict[str, Any]]
     ) -> str:
+        if found := self.endpoints.get(endpoint_name):
+            _check_status(found)
         known = {variant["VariantName"]: variant for variant in _variants(self, endpoint_name)}
         # moto resets the members of a variant that the request does not contain
         complete = [
@@ -113,12 +116,29 @@ def _install_weights(endpoints: Endpoints) -> None:
 
 def _install_deletion(endpoints: Endpoints) -> None:
     def delete_endpoint(self: SageMakerModelBackend, endpoint_name: str) -> None:
-        endpoint = self.endpoints.get(endpoint_name)
-        delete(self, endpoint_name)
-        if endpoint:
-            endpoints.delete(endpoint.arn)
+        endpoint: Any = self.endpoints.get(endpoint_name)
+        if endpoint is None:
+            delete(self, endpoint_name)  # raises moto's error
+        _check_status(endpoint)
+        endpoint.endpoint_status = "Deleting"
+        endpoint.last_modified_time = datetime.now(UTC)
+        threading.Thread(target=remove, args=(self, endpoint), name=endpoint_name, daemon=True).start()
+
+    def remove(backend: SageMakerModelBackend, endpoint: FakeEndpoint) -> None:
+        endpoints.delete(endpoint.arn)
+        delete(backend, endpoint.endpoint_name)
 
     delete = replace(SageMakerModelBackend, "delete_endpoint", delete_endpoint, parameters=("endpoint_name",))
+
+
+def _check_status(endpoint: Any) -> None:
+    """Refuse to update or delete an endpoint that is being created, updated or deleted.
+
+    The answer is AWS's, which AWS's operator for Kubernetes expects from DeleteEndpoint:
+    https://github.com/aws/amazon-sagemaker-operator-for-k8s
+    """
+    if endpoint.endpoint_status in IN_PROGRESS:
+        raise ValidationError(f'Cannot update in-progress endpoint "{endpoint.arn}".')
 
 
 def _variants(backend: SageMakerModelBackend, endpoint_name: str) -> list[dict[str, Any]]:

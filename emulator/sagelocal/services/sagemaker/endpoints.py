@@ -26,10 +26,6 @@ UPDATE_DRAIN_LIMIT = 60.0
 DELETE_DRAIN_LIMIT = 5.0
 
 
-class _DeletedError(Exception):
-    """The endpoint was deleted during an update."""
-
-
 class Endpoints:
     """The servers of all endpoints, by endpoint ARN."""
 
@@ -102,15 +98,13 @@ class Endpoints:
         try:
             if old:
                 self._shift_traffic(backend, endpoint, fleet, deployment)
-            self._activate(backend, endpoint, fleet)
         except AlarmError as error:
             endpoint.endpoint_status = "RollingBack"
             self._green.pop(endpoint.arn, None)
             fleet.drain(UPDATE_DRAIN_LIMIT)
             self._fail(endpoint, str(error))
-        except _DeletedError:
-            fleet.drain(DELETE_DRAIN_LIMIT)
         else:
+            self._activate(endpoint, fleet)
             _describe(endpoint, fleet, config)
             if old:
                 old.drain(UPDATE_DRAIN_LIMIT)
@@ -124,21 +118,16 @@ class Endpoints:
         ------
         AlarmError
             If an alarm is in state ALARM.
-        _DeletedError
-            If the endpoint was deleted.
         """
         cloudwatch = self._emulator.client("cloudwatch", backend.region_name)
         for share in deployment.shares:
-            with self._lock:
-                _check_exists(backend, endpoint)
-                self._green[endpoint.arn] = (fleet, share)
+            self._green[endpoint.arn] = (fleet, share)
             deployment.watch(cloudwatch, deployment.wait)
         deployment.watch(cloudwatch, deployment.termination_wait)
 
-    def _activate(self, backend: SageMakerModelBackend, endpoint: Any, fleet: Fleet) -> None:
+    def _activate(self, endpoint: Any, fleet: Fleet) -> None:
         """Send all traffic to the new servers."""
         with self._lock:
-            _check_exists(backend, endpoint)
             self._fleets[endpoint.arn] = fleet
             self._green.pop(endpoint.arn, None)
 
@@ -174,11 +163,6 @@ class Endpoints:
             start=start,
             on_demand="ServerlessConfig" in variant,
         )
-
-
-def _check_exists(backend: SageMakerModelBackend, endpoint: Any) -> None:
-    if backend.endpoints.get(endpoint.endpoint_name) is not endpoint:
-        raise _DeletedError
 
 
 def _describe(endpoint: Any, fleet: Fleet, config: Mapping[str, Any]) -> None:

@@ -25,7 +25,8 @@ class Search:
     Raises
     ------
     InvalidRequestError
-        If there is no range, a range or its scaling type is invalid, or the strategy does not support the ranges.
+        If no range is given, a range or its scaling type is invalid, the strategy is not supported, or the strategy
+        does not support the ranges.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -46,7 +47,7 @@ class Search:
 
     @property
     def size(self) -> int | None:
-        """The number of combinations; None if it is unlimited."""
+        """The number of combinations if all ranges are categorical; otherwise None, for no limit."""
         sizes = [len(each.values) if isinstance(each, _Categories) else math.inf for each in self._ranges.values()]
         count = math.prod(sizes)
         return None if count == math.inf else int(count)
@@ -107,8 +108,9 @@ class _Numbers:
             )
         if self._scale == "ReverseLogarithmic" and (whole or not self._low >= 0 or not self._high < 1):
             raise InvalidRequestError(
-                f"ReverseLogarithmic scaling of {self._name} requires a continuous range from 0 to below 1 "
-                f"(got {'an integer' if whole else 'a continuous'} range from {self._low:g} to {self._high:g})"
+                f"ReverseLogarithmic scaling of {self._name} requires a continuous range with MinValue at least 0 and "
+                f"MaxValue below 1 (got {'an integer' if whole else 'a continuous'} range from {self._low:g} to "
+                f"{self._high:g})"
             )
 
     def suggest(self, trial: "optuna.Trial", name: str) -> str:

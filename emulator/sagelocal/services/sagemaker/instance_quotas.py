@@ -39,13 +39,20 @@ def check_transform(quotas: Quotas, backend: SageMakerModelBackend, resources: M
 def check_endpoint(quotas: Quotas, backend: SageMakerModelBackend, config_name: str) -> None:
     """Check an endpoint configuration against its quota; during an update the endpoint's old instances count too."""
     endpoints: Iterable[Any] = backend.endpoints.values()
-    others = [variant for endpoint in endpoints for variant in _variants(backend, endpoint.endpoint_config_name)]
+    others = [variant for endpoint in endpoints for variant in _running_variants(backend, endpoint)]
     _check(quotas, "endpoint usage", others, _variants(backend, config_name))
 
 
 def _variants(backend: SageMakerModelBackend, config_name: str) -> list[dict[str, Any]]:
     config = backend.endpoint_configs.get(config_name)
     return list(config.response_object["ProductionVariants"]) if config else []
+
+
+def _running_variants(backend: SageMakerModelBackend, endpoint: Any) -> list[dict[str, Any]]:
+    """Return an endpoint's variants with their current number of instances, which scaling changes."""
+    counts = {each["VariantName"]: each.get("CurrentInstanceCount") for each in endpoint.production_variants}
+    configured = _variants(backend, endpoint.endpoint_config_name)
+    return [{**each, "InstanceCount": counts.get(each["VariantName"])} for each in configured]
 
 
 def _check(

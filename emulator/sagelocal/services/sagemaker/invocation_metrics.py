@@ -33,7 +33,7 @@ class Invocation:
 
     Attributes
     ----------
-    status : HTTP status of the model's response; 0 if it did not respond
+    status : HTTP status of the model's response; 0 if the model did not respond
     latency, overhead : microseconds spent in the model, and in everything else
     concurrent : number of requests that the server was processing, including this one
     """

@@ -60,7 +60,8 @@ class ModelServer:
     Raises
     ------
     HostingError
-        If there is no command for the image or no model data, or if the server does not become healthy.
+        If the image has no command, the model's files cannot be downloaded or unpacked, or the server does not
+        become healthy.
     """
 
     def __init__(
@@ -94,11 +95,11 @@ class ModelServer:
     def ends_within(self, seconds: float) -> bool:
         """Wait up to `seconds` and return whether the process has ended.
 
-        A process that is ending closes its connections before it ends.
+        Called after a failed request: a server that shuts down closes its connections before its process ends.
         """
         if self._process is None:
             return True
-        with contextlib.suppress(subprocess.TimeoutExpired):  # it is running
+        with contextlib.suppress(subprocess.TimeoutExpired):  # still running after `seconds`
             self._process.wait(seconds)
         return not self._process.alive
 
@@ -175,8 +176,8 @@ class ModelServer:
                 process.finish()  # reads the last lines of its output
             if not process.alive or time.monotonic() > deadline:
                 raise HostingError(
-                    "The primary container for production variant did not pass the ping health check. "
-                    f"Please check CloudWatch logs for this endpoint. Its log ends with: {self._tail.strip()[-QUOTED:]}"
+                    "The container did not pass the ping health check. The end of the container's log: "
+                    f"{self._tail.strip()[-QUOTED:]}"
                 )
             time.sleep(PING_INTERVAL)
 

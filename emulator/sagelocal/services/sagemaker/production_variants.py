@@ -17,7 +17,7 @@ WATCH_INTERVAL = 0.5  # seconds between two checks of a server's process
 PING_INTERVAL = 5.0  # seconds between two pings of an idle server
 IDLE_LIMIT = 20.0  # seconds without a request after which a serverless variant's server stops
 EXIT_LIMIT = 0.5  # seconds that a process may take to end after it has closed its connections
-MAX_FAILED_PINGS = 3  # in a row
+MAX_FAILED_PINGS = 3  # consecutive failures after which a server is restarted
 
 
 class RetiredError(Exception):

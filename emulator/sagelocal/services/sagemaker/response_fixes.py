@@ -33,7 +33,7 @@ def _fix_models() -> None:
 
     def create_model(self: SageMakerResponse) -> ActionResult:
         existing = self.sagemaker_backend._models.get(self._get_param("ModelName"))
-        if existing:  # moto would overwrite it
+        if existing:  # moto would overwrite the existing resource
             raise ValidationError(f'Cannot create already existing model "{existing.arn}".')
         response: ActionResult = create(self)
         model = self.sagemaker_backend._models[self._get_param("ModelName")]
@@ -49,7 +49,7 @@ def _fix_endpoint_configs() -> None:
 
     def create_endpoint_config(self: SageMakerResponse) -> ActionResult:
         existing = self.sagemaker_backend.endpoint_configs.get(self._get_param("EndpointConfigName"))
-        if existing:  # moto would overwrite it
+        if existing:  # moto would overwrite the existing resource
             arn = existing.endpoint_config_arn
             raise ValidationError(f'Cannot create already existing endpoint configuration "{arn}".')
         response: ActionResult = create(self)

@@ -164,5 +164,5 @@ class _JobWaiter:
         return self.end(described) if ended else None
 
     def stop(self) -> None:
-        with suppress(ClientError):  # it may have ended already
+        with suppress(ClientError):  # the job may have ended already
             getattr(self.client, self.job.stop)(**{self.job.name: self.name})

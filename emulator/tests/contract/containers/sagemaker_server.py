@@ -1,7 +1,7 @@
 """An inference image for tests.
 
-The model is a text. If it is a JSON list, that is the response. Otherwise the response describes the request. The
-bodies `die`, `bad`, `broken` and `slow` provoke failures; the model `failing` fails every request.
+The model is a text. If the text is a JSON list, the response is that list. Otherwise the response describes the
+request. The bodies `die`, `bad`, `broken` and `slow` provoke failures; the model `failing` fails every request.
 """
 
 import json

@@ -174,6 +174,11 @@ class SageMaker:
         self.client.update_endpoint(EndpointName=endpoint, EndpointConfigName=config)
         return self.wait_for_endpoint(endpoint)
 
+    def delete_endpoint(self, endpoint: str) -> None:
+        """Delete an endpoint, and wait until it is gone."""
+        self.client.delete_endpoint(EndpointName=endpoint)
+        eventually(lambda: not self.client.list_endpoints(NameContains=endpoint)["Endpoints"], seconds=30)
+
     def wait_for_endpoint(self, endpoint: str) -> dict[str, Any]:
         """Wait until an endpoint is in service or failed, and return its description."""
 

@@ -53,7 +53,7 @@ def test_each_object_gets_an_output(sagemaker: SageMaker) -> None:
 
 
 @pytest.mark.parametrize(("strategy", "lengths"), [("SingleRecord", [3, 4]), ("MultiRecord", [7])])
-def test_object_is_split_by_line(sagemaker: SageMaker, strategy: str, lengths: list[int]) -> None:
+def test_lines_are_sent_singly_or_in_batches(sagemaker: SageMaker, strategy: str, lengths: list[int]) -> None:
     # GIVEN
     sagemaker.upload("in/a.txt", "12\n345\n")
     # WHEN
@@ -73,7 +73,13 @@ def test_object_is_split_by_line(sagemaker: SageMaker, strategy: str, lengths: l
 
 
 @pytest.mark.parametrize(
-    ("body", "reason"), [(b"bad", "unknown vehicle"), (None, "no input data")], ids=["model error", "no input"]
+    ("body", "reason"),
+    [
+        (b"bad", "ClientError: See job logs for more information"),
+        (b"broken", "AlgorithmError: See job logs for more information"),
+        (None, "no input data"),
+    ],
+    ids=["client error", "model error", "no input"],
 )
 def test_failed_job_has_a_failure_reason(sagemaker: SageMaker, body: bytes | None, reason: str) -> None:
     # GIVEN
@@ -86,16 +92,27 @@ def test_failed_job_has_a_failure_reason(sagemaker: SageMaker, body: bytes | Non
     assert reason in job["FailureReason"]
 
 
-def test_other_objects_are_processed_after_a_failure(sagemaker: SageMaker) -> None:
+def test_other_objects_are_processed_and_each_failure_is_logged(sagemaker: SageMaker) -> None:
     # GIVEN
-    for name, body in (("a", "1"), ("b", "bad"), ("c", "1")):
+    for name, body in (("a", "1"), ("b", "bad"), ("c", "1"), ("d", "broken")):
         sagemaker.upload(f"in/{name}.txt", body)
     # WHEN
-    job = transform(sagemaker, sagemaker.create_model(), f"s3://{sagemaker.bucket}/in/")
+    name = start_transform(sagemaker, sagemaker.create_model(), f"s3://{sagemaker.bucket}/in/")
+    job = wait_for_transform(sagemaker, name)
     # THEN
     assert job["TransformJobStatus"] == "Failed"
-    assert "in/b.txt" in job["FailureReason"]
     assert sagemaker.list_keys("out/") == ["out/a.txt.out", "out/c.txt.out"]
+    lines = sagemaker.read_log("/aws/sagemaker/TransformJobs", f"{name}/i-0/data-log")
+    assert [line.partition(":[sagemaker logs]: ")[2].removeprefix(f"{sagemaker.bucket}/in/") for line in lines] == [
+        "b.txt: ClientError: 400",
+        "b.txt: ",
+        "b.txt: Message:",
+        "b.txt: unknown vehicle",
+        "d.txt: Bad HTTP status received from algorithm: 500",
+        "d.txt: ",
+        "d.txt: Message:",
+        "d.txt: the model is broken",
+    ]
 
 
 def test_job_is_stopped(sagemaker: SageMaker) -> None:

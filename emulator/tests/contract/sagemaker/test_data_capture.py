@@ -76,12 +76,12 @@ def test_deleting_an_endpoint_writes_all_captured_data(sagemaker: SageMaker) -> 
     for _ in range(5):
         sagemaker.invoke_json(endpoint)
     # WHEN
-    sagemaker.client.delete_endpoint(EndpointName=endpoint)
+    sagemaker.delete_endpoint(endpoint)
     # THEN
     assert len(records(sagemaker)) == 5
 
 
-def test_capture_configuration_is_respected(sagemaker: SageMaker) -> None:
+def test_capture_can_be_limited_to_outputs_or_disabled(sagemaker: SageMaker) -> None:
     # GIVEN
     outputs = capture(sagemaker, CaptureOptions=[{"CaptureMode": "Output"}])
     disabled = capture(sagemaker, EnableCapture=False)
@@ -89,7 +89,7 @@ def test_capture_configuration_is_respected(sagemaker: SageMaker) -> None:
     # WHEN
     for endpoint in (without, with_outputs):
         sagemaker.invoke_json(endpoint)
-        sagemaker.client.delete_endpoint(EndpointName=endpoint)
+        sagemaker.delete_endpoint(endpoint)
     # THEN
     (record,) = records(sagemaker)
     assert list(record["captureData"]) == ["endpointOutput"]

@@ -160,7 +160,7 @@ def make_alarm(sagemaker: SageMaker, endpoint: str) -> str:
     ("kind", "routing"),
     [("CANARY", {"CanarySize": HALF}), ("LINEAR", {"LinearStepSize": HALF}), ("ALL_AT_ONCE", {})],
 )
-def test_deployment_shifts_traffic_in_steps_and_drops_no_request(
+def test_deployment_routes_traffic_as_configured_and_drops_no_request(
     sagemaker: SageMaker, kind: str, routing: dict[str, Any]
 ) -> None:
     # GIVEN
@@ -182,6 +182,7 @@ def test_deployment_shifts_traffic_in_steps_and_drops_no_request(
         described = sagemaker.wait_for_endpoint(endpoint)
     # THEN
     assert (during["EndpointStatus"], during["PendingDeploymentSummary"]["EndpointConfigName"]) == ("Updating", config)
+    # the old model also serves requests during a canary or linear step
     assert (first_meanwhile > 20) == (kind != "ALL_AT_ONCE")
     assert load.failures == []
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", config)
@@ -203,8 +204,8 @@ def test_alarm_rolls_back_the_deployment(sagemaker: SageMaker) -> None:
         )
         described = sagemaker.wait_for_endpoint(endpoint)
         load.failures.clear()
-        before_rollback = load.models["first"]
-        eventually(lambda: load.models["first"] > before_rollback + 100)
+        after_rollback = load.models["first"]
+        eventually(lambda: load.models["first"] > after_rollback + 100)
     # THEN
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", before)
     assert alarm in described["FailureReason"]
@@ -243,12 +244,15 @@ def test_alarm_publishes_to_its_topic(sagemaker: SageMaker, inbox: tuple[str, st
 
 
 def count_pings(sagemaker: SageMaker, endpoint: str) -> int:
-    """Return how often the endpoint's servers were pinged: every server is pinged when it starts."""
+    """Return how often the endpoint's servers were pinged.
+
+    Every server is pinged when it starts. Idle servers of instances are also pinged every PING_INTERVAL seconds.
+    """
     lines = sagemaker.read_log(f"/aws/sagemaker/Endpoints/{endpoint}", "AllTraffic/")
     return sum("GET /ping" in line for line in lines)
 
 
-def test_serverless_endpoint_starts_its_server_only_for_a_request(sagemaker: SageMaker) -> None:
+def test_killed_serverless_server_is_restarted_only_by_a_request(sagemaker: SageMaker) -> None:
     # GIVEN
     variant = {
         "VariantName": "AllTraffic",
@@ -260,7 +264,7 @@ def test_serverless_endpoint_starts_its_server_only_for_a_request(sagemaker: Sag
     endpoint = sagemaker.create_endpoint(name)
     before = sagemaker.invoke_json(endpoint)["pid"]
     pings = eventually(lambda: count_pings(sagemaker, endpoint))
-    # WHEN its server is killed, and more time passes than other servers need to be restarted
+    # WHEN its server is killed, and three times the interval passes after which an instance's server would be restarted
     os.kill(before, signal.SIGKILL)
     eventually(lambda: not is_running(before))
     time.sleep(3 * WATCH_INTERVAL)

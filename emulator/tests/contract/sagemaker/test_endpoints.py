@@ -1,5 +1,6 @@
 """Endpoints: creation, invocation, errors and deletion."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 
@@ -28,7 +29,7 @@ def test_endpoint_is_created_invoked_and_deleted(sagemaker: SageMaker) -> None:
     creating = sagemaker.client.describe_endpoint(EndpointName=endpoint)
     described = sagemaker.wait_for_endpoint(endpoint)
     response = sagemaker.invoke_json(endpoint, b"12345", ContentType="image/png", Accept="application/json")
-    sagemaker.client.delete_endpoint(EndpointName=endpoint)
+    sagemaker.delete_endpoint(endpoint)
     # THEN
     assert (creating["EndpointStatus"], described["EndpointStatus"]) == ("Creating", "InService")
     pid = response.pop("pid")
@@ -42,6 +43,55 @@ def test_endpoint_is_created_invoked_and_deleted(sagemaker: SageMaker) -> None:
     assert not is_running(pid)
     with pytest.raises(ClientError, match="Could not find"):
         sagemaker.client.describe_endpoint(EndpointName=endpoint)
+
+
+def refused_operations(sagemaker: SageMaker, endpoint: str, config: str) -> list[str]:
+    """Return the messages with which an endpoint's update, scaling, deletion and creation are refused."""
+    scaling = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}]
+    operations: list[Callable[[], object]] = [
+        lambda: sagemaker.client.update_endpoint(EndpointName=endpoint, EndpointConfigName=config),
+        lambda: sagemaker.client.update_endpoint_weights_and_capacities(
+            EndpointName=endpoint, DesiredWeightsAndCapacities=scaling
+        ),
+        lambda: sagemaker.client.delete_endpoint(EndpointName=endpoint),
+        lambda: sagemaker.client.create_endpoint(EndpointName=endpoint, EndpointConfigName=config),
+    ]
+    messages = []
+    for operation in operations:
+        with pytest.raises(ClientError) as caught:
+            operation()
+        assert caught.value.response["Error"]["Code"] == "ValidationException"
+        messages.append(caught.value.response["Error"]["Message"])
+    return messages
+
+
+def test_endpoint_in_progress_cannot_be_changed(sagemaker: SageMaker) -> None:
+    # GIVEN
+    config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model(), 1)})
+    endpoint = unique("endpoint")
+    arn = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{endpoint}"
+    refused = [f'Cannot update in-progress endpoint "{arn}".'] * 3
+    refused.append(f'Cannot create already existing endpoint "{arn}".')
+    # WHEN it is created
+    sagemaker.client.create_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+    while_creating = refused_operations(sagemaker, endpoint, config)
+    status_while_creating = sagemaker.client.describe_endpoint(EndpointName=endpoint)["EndpointStatus"]
+    sagemaker.wait_for_endpoint(endpoint)
+    # AND deleted, which lasts as long as its pending request
+    client = threading.Thread(target=lambda: sagemaker.invoke(endpoint, b"slow"))
+    client.start()
+    eventually(lambda: "slowly" in sagemaker.read_log(f"/aws/sagemaker/Endpoints/{endpoint}", "AllTraffic/"))
+    sagemaker.client.delete_endpoint(EndpointName=endpoint)
+    while_deleting = refused_operations(sagemaker, endpoint, config)
+    status_while_deleting = sagemaker.client.describe_endpoint(EndpointName=endpoint)["EndpointStatus"]
+    client.join()
+    # THEN
+    assert (status_while_creating, while_creating) == ("Creating", refused)
+    assert (status_while_deleting, while_deleting) == ("Deleting", refused)
+    # AND its name is free once it is gone
+    eventually(lambda: not sagemaker.client.list_endpoints(NameContains=endpoint)["Endpoints"])
+    sagemaker.client.create_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+    sagemaker.wait_for_endpoint(endpoint)
 
 
 def test_endpoint_describes_its_variants(sagemaker: SageMaker) -> None:
@@ -60,7 +110,7 @@ def test_missing_endpoint_is_reported(sagemaker: SageMaker, state: str) -> None:
     name = unique("endpoint")
     if state == "deleted":
         name = sagemaker.deploy()
-        sagemaker.client.delete_endpoint(EndpointName=name)
+        sagemaker.delete_endpoint(name)
     # WHEN / THEN
     with pytest.raises(ClientError) as caught:
         sagemaker.invoke(name)
@@ -117,7 +167,7 @@ def test_response_has_custom_attributes_and_variant_name(sagemaker: SageMaker) -
     assert response["ContentType"] == "application/json"
 
 
-def test_traffic_is_split_by_variant_weight(sagemaker: SageMaker) -> None:
+def test_variant_is_chosen_by_weight_or_by_the_request(sagemaker: SageMaker) -> None:
     # GIVEN
     models = {"Much": (sagemaker.create_model("much"), 9), "Little": (sagemaker.create_model("little"), 1)}
     endpoint = sagemaker.create_endpoint(sagemaker.create_endpoint_config(models))

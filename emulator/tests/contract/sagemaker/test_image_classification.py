@@ -102,7 +102,7 @@ def test_model_is_trained_and_served(sagemaker: SageMaker) -> None:
         ClientError, match=r'client error \(400\) .*"Unable to evaluate payload provided: not a PNG or JPEG"'
     ):
         sagemaker.invoke(endpoint, b"no image", ContentType="image/png")
-    sagemaker.client.delete_endpoint(EndpointName=endpoint)
+    sagemaker.delete_endpoint(endpoint)
 
 
 def test_instance_without_a_gpu_fails_the_job(sagemaker: SageMaker) -> None:

@@ -53,7 +53,7 @@ def test_invalid_metadata_properties_are_refused(sagemaker: SageMaker, group: st
         register(sagemaker, group, CustomerMetadataProperties=properties)
 
 
-def test_approval_changes_nothing_else(sagemaker: SageMaker, group: str) -> None:
+def test_update_keeps_the_other_properties(sagemaker: SageMaker, group: str) -> None:
     # GIVEN
     arn = register(sagemaker, group, CustomerMetadataProperties={"accuracy": "0.91"})
     # WHEN

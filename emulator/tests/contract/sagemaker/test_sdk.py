@@ -1,6 +1,7 @@
 """The SageMaker Python SDK, version 3, in script mode, without telemetry."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ if given.word == "fail":
 model = {"epochs": given.epochs, "word": given.word, "names": names, "helper": helper.NAME}
 pathlib.Path(os.environ["SM_MODEL_DIR"], "model.json").write_text(json.dumps(model))
 """
+README = Path(__file__).parents[3] / "README.md"
 OPT_OUT = """
 SchemaVersion: "1.0"
 SageMaker:
@@ -112,6 +114,20 @@ def test_model_trainer_runs_a_script(sdk: Any, sagemaker: SageMaker, source: Pat
         "helper": "helper",
     }
     assert [each["MetricName"] for each in job["FinalMetricDataList"]] == ["accuracy"]
+
+
+@pytest.mark.usefixtures("sdk")
+def test_readme_redirects_the_sdks_requests_to_sts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN the example of the README
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    (example,) = re.findall(r"## SageMaker SDK\n.*?```python\n(.*?)```", README.read_text(), re.DOTALL)
+    # WHEN
+    exec(example, {})  # noqa: S102 (of this repository)
+    # THEN
+    printed = capsys.readouterr().out.split()
+    assert printed == ["sagemaker-us-east-1-123456789012", "arn:aws:iam::123456789012:role/training"]
 
 
 def test_failed_script_fails_the_job(sdk: Any, sagemaker: SageMaker, source: Path, role: str) -> None:

@@ -57,12 +57,12 @@ def test_each_host_gets_its_configuration_and_shard(sagemaker: SageMaker) -> Non
         assert sagemaker.read_log(TRAINING_LOGS, f"{name}/{host}-") == [f"I am {host}"]
 
 
-def test_model_folders_of_all_hosts_are_merged(sagemaker: SageMaker) -> None:
+def test_first_host_wins_if_hosts_write_the_same_model_file(sagemaker: SageMaker) -> None:
     # WHEN
     name = sagemaker.start_training(program=REPORT, ResourceConfig=TWO_HOSTS)
     sagemaker.wait_for_job(name)
 
-    # THEN the first host's file wins
+    # THEN
     assert output(sagemaker, name, "model", "model") == "algo-1"
 
 
@@ -171,13 +171,15 @@ def test_spot_job_stops_at_its_time_limit(sagemaker: SageMaker) -> None:
     ],
     ids=["spot without limit", "limit without spot"],
 )
-def test_max_wait_time_is_required_for_spot_only(sagemaker: SageMaker, request_: dict[str, Any], reason: str) -> None:
+def test_max_wait_time_is_required_for_spot_and_refused_otherwise(
+    sagemaker: SageMaker, request_: dict[str, Any], reason: str
+) -> None:
     with pytest.raises(ClientError, match=reason):
         sagemaker.start_training(program="pass", **request_)
 
 
 def test_exceeded_quota_is_refused_with_its_name(tmp_path: Path) -> None:
-    # GIVEN a quota of one training instance without a GPU, and all other quotas 0
+    # GIVEN a quota of one ml.m5.large for training jobs, and three quotas of 0
     quotas = tmp_path / "quotas.json"
     limits = {
         "ml.m5.large for training job usage": 1,

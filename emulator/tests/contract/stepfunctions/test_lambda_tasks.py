@@ -44,7 +44,7 @@ def invoke(function: str, **more: Any) -> dict[str, Any]:
 def test_caught_function_error_is_published_and_fails_the_execution(
     emulator: RunningEmulator, machines: StateMachines, inbox: tuple[str, str]
 ) -> None:
-    # GIVEN three functions, of which the third raises an error, and a Catch that publishes it before the failure
+    # GIVEN three functions, of which the third raises an error, and a Catch that publishes the error
     topic, queue = inbox
     caught = {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Notify"}]}
     first, second = make_function(emulator, ADD), make_function(emulator, ADD)
@@ -67,10 +67,10 @@ def test_caught_function_error_is_published_and_fails_the_execution(
         },
     }
 
-    # WHEN it runs
+    # WHEN the state machine runs
     ended = machines.run(definition, {"s3_key": "test/bicycle.png"})
 
-    # THEN its error is the exception's class name, and its cause contains the exception's message
+    # THEN the execution has the exception's class name as its error, and the exception's message in its cause
     assert ended["status"] == "FAILED"
     assert ended["error"] == "THRESHOLD_CONFIDENCE_NOT_MET"
     assert json.loads(ended["cause"])["errorMessage"] == "0.5 after 2 steps"

@@ -208,7 +208,7 @@ def test_task_without_sync_does_not_wait(machines: StateMachines) -> None:
     machines.client.stop_execution(executionArn=output["ExecutionArn"])
 
 
-def test_task_token_receives_a_failure(
+def test_failure_sent_for_a_task_token_fails_the_execution(
     emulator: RunningEmulator, machines: StateMachines, inbox: tuple[str, str]
 ) -> None:
     # GIVEN a state that sends its token and waits

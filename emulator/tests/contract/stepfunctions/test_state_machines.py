@@ -129,12 +129,12 @@ def test_settings_are_described(states: Any, machines: StateMachines) -> None:
         tags=[{"key": "owner", "value": "scones"}],
     )
 
-    # WHEN it is described
+    # WHEN it is described, and its tags are changed
     described = states.describe_state_machine(stateMachineArn=machine)
     states.tag_resource(resourceArn=machine, tags=[{"key": "more", "value": "1"}])
     states.untag_resource(resourceArn=machine, tagKeys=["owner"])
 
-    # THEN the description contains all settings
+    # THEN the description contains all settings, and the tags are the new ones
     assert described["loggingConfiguration"] == logging
     assert described["tracingConfiguration"] == {"enabled": True}
     assert (described["type"], described["status"]) == ("STANDARD", "ACTIVE")

@@ -48,7 +48,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Return the file of the program that runs in place of the emulator; it responds."""
+    """Return the file of the program that runs in place of the emulator; the program responds."""
     path = tmp_path / "program.py"
     path.write_text(RESPONDING)
     monkeypatch.setattr(background, "COMMAND", [sys.executable, str(path)])
@@ -184,7 +184,7 @@ def test_failed_start_reports_the_last_line_of_the_log(directory: Path, program:
     assert read_state(directory) is None
 
 
-def test_emulator_that_never_responds_is_terminated(
+def test_start_without_a_response_fails_and_leaves_no_state_file(
     directory: Path, program: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN

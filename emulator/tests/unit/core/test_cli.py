@@ -158,7 +158,7 @@ def test_every_command_has_a_help_text(action: str, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.startswith(f"usage: sagelocal {action} ")
 
 
-def test_help_says_how_to_use_the_emulator() -> None:
+def test_help_names_the_variable_with_the_emulator_url() -> None:
     # WHEN
     ended = run("--help")
     # THEN

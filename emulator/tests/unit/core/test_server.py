@@ -1,11 +1,14 @@
-"""The server sends each response in one write."""
+"""The server listens on a port, and sends each response in one write."""
 
+import errno
+import os
 import socket
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
+from sagelocal.core.errors import SagelocalError
 from sagelocal.core.server import _bind
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -36,4 +39,37 @@ def test_head_and_body_are_sent_in_one_write(headers: list[tuple[str, str]]) -> 
     finally:
         client.close()
         accepted.close()
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        pytest.param(errno.EADDRINUSE, "port 80 of 127.0.0.1 is in use: choose another port", id="port-in-use"),
+        pytest.param(errno.EACCES, "port 80 of 127.0.0.1 requires privileges: choose another port", id="privileged"),
+        pytest.param(errno.EMFILE, "cannot listen on 127.0.0.1: Too many open files", id="other-error"),
+    ],
+)
+def test_error_has_the_reason_why_the_server_cannot_listen(
+    monkeypatch: pytest.MonkeyPatch, number: int, message: str
+) -> None:
+    # GIVEN
+    def fail(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("cheroot.server.HTTPServer.bind", fail)
+
+    # WHEN / THEN
+    with pytest.raises(SagelocalError, match=message):
+        _bind(80)
+
+
+def test_error_of_a_used_port_names_it() -> None:
+    # GIVEN
+    server = _bind(0)
+    try:
+        # WHEN / THEN
+        with pytest.raises(SagelocalError, match=f"port {server.bind_addr[1]} of 127.0.0.1 is in use"):
+            _bind(server.bind_addr[1])
+    finally:
         server.stop()

@@ -25,7 +25,7 @@ def test_center_is_cropped() -> None:
     assert part[1, 0].tolist() == list(range(7, 13))
 
 
-def test_random_part_is_cropped_and_half_are_mirrored() -> None:
+def test_part_is_cropped_and_mirrored_at_random() -> None:
     # WHEN
     parts = augmentation.crop_randomly([ramp(10, 20)] * 200, (4, 6), generator())
     # THEN each is a part of the image, possibly mirrored

@@ -25,11 +25,11 @@ from .examples import (
 
 
 @pytest.mark.parametrize("content_type", ["application/x-image", "image/png", "image/jpeg"])
-def test_image_channels_need_lists(content_type: str) -> None:
+def test_image_channels_with_lists_are_accepted(content_type: str) -> None:
     assert check({name: channel(content_type) for name in IMAGE_CHANNELS}) is False
 
 
-def test_recordio_needs_no_lists() -> None:
+def test_recordio_channels_without_lists_are_accepted() -> None:
     assert check(RECORD_CHANNELS) is True
 
 

@@ -89,7 +89,7 @@ def test_fraction_must_be_between_0_and_1(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("value", ["0", "0.5", "1"])
 @pytest.mark.parametrize("name", FRACTIONS)
-def test_fraction_may_be_0_or_1(name: str, value: str) -> None:
+def test_fraction_from_0_to_1_is_accepted(name: str, value: str) -> None:
     assert getattr(parse({**REQUIRED, name: value}), name) == float(value)
 
 
@@ -121,7 +121,7 @@ def test_image_shape_may_contain_spaces() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "0", "ten", "10,5", "5,5", "5,"], ids=lambda value: value or "empty")
-def test_lr_scheduler_step_must_increase(value: str) -> None:
+def test_invalid_lr_scheduler_step_is_refused(value: str) -> None:
     with pytest.raises(CustomerError, match="'lr_scheduler_step'"):
         parse({**REQUIRED, "lr_scheduler_step": value})
 

@@ -51,7 +51,7 @@ def test_network_returns_one_logit_per_class(depth: int, shape: tuple[int, int, 
 
 
 @pytest.mark.parametrize(("size", "left"), [(32, 4), (64, 2)])
-def test_small_images_are_not_downsampled_by_the_stem(size: int, left: int) -> None:
+def test_stem_downsamples_only_large_images(size: int, left: int) -> None:
     # GIVEN
     network = ResNet(num_layers=IMAGENET_DEPTHS[0], image_shape=(3, size, size), num_classes=2).eval()
     # WHEN all layers before the global pooling run

@@ -85,6 +85,21 @@ def test_json_lines_have_the_format_of_batch_transform(application: Application)
 
 
 @pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("text/csv, application/json", "application/json"),
+        ("application/jsonlines;q=0.9, application/json;q=0.1", "application/jsonlines"),
+        ("application/*", "application/json"),
+        ("*/*;q=0.1, application/json;q=0", "application/jsonlines"),
+    ],
+)
+def test_accept_header_is_a_list_of_weighted_media_ranges(
+    application: Application, accept: str, content_type: str
+) -> None:
+    assert Response(application, png(0), HTTP_ACCEPT=accept).content_type == content_type
+
+
+@pytest.mark.parametrize(
     ("body", "environ", "status", "reason"),
     [
         (b"", {}, 400, "not a PNG or JPEG"),

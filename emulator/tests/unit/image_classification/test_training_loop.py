@@ -166,9 +166,7 @@ def test_weight_decay_excludes_biases() -> None:
     ],
     ids=["off", "on", "counter reset", "improving", "minimum epochs", "tolerance"],
 )
-def test_training_stops_early_without_improvement(
-    settings: dict[str, str], accuracies: list[float], epochs: int
-) -> None:
+def test_early_stopping_follows_its_settings(settings: dict[str, str], accuracies: list[float], epochs: int) -> None:
     # GIVEN
     given = hyperparameters(
         **{"epochs": "5", "early_stopping_min_epochs": "1", "early_stopping_patience": "2", **settings}

@@ -90,7 +90,10 @@ def test_bayesian_search_converges_to_the_best_value(kind: str, best: float) -> 
         (config(IntegerParameterRanges=[{**SIZE, "MaxValue": "2"}]), "must be less"),
         (config(ContinuousParameterRanges=[{**RATE, "ScalingType": "Wild"}]), "must be one of"),
         (config(ContinuousParameterRanges=[{**RATE, "MinValue": "0"}]), "greater than 0"),
-        (config(IntegerParameterRanges=[{**SIZE, "ScalingType": "ReverseLogarithmic"}]), "from 0 to below 1"),
+        (
+            config(IntegerParameterRanges=[{**SIZE, "ScalingType": "ReverseLogarithmic"}]),
+            "at least 0 and MaxValue below 1",
+        ),
     ],
     ids=["strategy", "grid of numbers", "no range", "empty range", "scaling", "logarithm of 0", "reverse of integers"],
 )

@@ -5,7 +5,7 @@ from sagelocal.services.sagemaker.invocation_metrics import MAX_LATENCIES, Invoc
 TARGET = Target("123456789012", "us-east-1", "some-endpoint", "AllTraffic")
 
 
-def test_errors_are_counted_like_on_aws() -> None:
+def test_errors_are_counted_as_on_aws() -> None:
     # GIVEN a success, a client error, a server error, and no response
     batch = [Invocation(status, 1000.0, 10.0, 2) for status in (200, 400, 500, 0)]
 

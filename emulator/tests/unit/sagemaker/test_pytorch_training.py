@@ -53,7 +53,7 @@ def test_script_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ("hyperparameters", "body", "reason"),
     [
         ({}, b"", "must name a script"),
-        ({**TOOLKIT_PARAMETERS, "sagemaker_submit_directory": "s3://code/other"}, b"", "cannot be unpacked"),
+        ({**TOOLKIT_PARAMETERS, "sagemaker_submit_directory": "s3://code/other"}, b"", "other cannot be read"),
         (TOOLKIT_PARAMETERS, b"no archive", "cannot be unpacked"),
         (TOOLKIT_PARAMETERS, make_archive(other_py="pass"), "does not contain train.py"),
     ],

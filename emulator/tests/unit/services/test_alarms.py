@@ -1,6 +1,8 @@
 """The state of an alarm, given the published metrics."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +16,12 @@ from moto.cloudwatch.models import (
     MetricStat,
 )
 
+from sagelocal.core.container_commands import Images
+from sagelocal.core.emulator import Emulator
+from sagelocal.services.cloudwatch import alarms
 from sagelocal.services.cloudwatch.alarms import UnsupportedAlarmError, calculate, evaluate, statistic
+
+from ...waiting import eventually
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DIMENSIONS = [{"Name": "EndpointName", "Value": "some"}]
@@ -117,6 +124,37 @@ def test_statistics_combine_values_and_statistic_sets() -> None:
     assert found == {"Sum": 12, "SampleCount": 4, "Average": 3, "Minimum": 0, "Maximum": 8, "p99": 3}
 
 
+@pytest.mark.parametrize("data", [[datum(1)], []], ids=["with-data", "without-data"])
+@pytest.mark.parametrize("name", ["tm99", "IQM", "PR(1:2)", "pick", ""])
+def test_unsupported_statistic_is_refused(name: str, data: list[MetricDatum]) -> None:
+    with pytest.raises(UnsupportedAlarmError, match="unsupported statistic"):
+        evaluate(alarm(statistic=None, extended_statistic=name), data, NOW)
+
+
+def test_failing_alarm_does_not_end_the_evaluation_of_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN an alarm without a number of periods, and a good one
+    failing = alarm(name="failing", evaluation_periods=None)
+    good = alarm(name="good", treat_missing_data="breaching")
+    backend = SimpleNamespace(alarms={"failing": failing, "good": good}, metric_data=[], region_name="us-east-1")
+    monkeypatch.setattr(alarms, "cloudwatch_backends", {"123456789012": {"us-east-1": backend}})
+    monkeypatch.setattr(alarms, "INTERVAL", 0.01)
+    # WHEN
+    running = alarms.Alarms(Emulator("", Path(), {}, Images()))
+    # THEN
+    try:
+        eventually(lambda: good.state_value == "ALARM")
+    finally:
+        running.stop()
+    assert "alarm failing: cannot be evaluated: TypeError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "expected"), [("p0", 1), ("p50", 1), ("p99.9", 3), ("p100", 3)])
+def test_percentile_is_a_value_of_the_data(name: str, expected: float) -> None:
+    assert statistic([datum(3), datum(1)], name) == expected
+
+
 @pytest.mark.parametrize("expression", ["SEARCH('a', 'b')", "a ** 2", "b", "a +"])
 def test_unsupported_metric_math_is_refused(expression: str) -> None:
     with pytest.raises(UnsupportedAlarmError, match="unsupported metric math"):
@@ -134,5 +172,5 @@ def test_unsupported_metric_math_is_refused(expression: str) -> None:
         pytest.param("IF(b > 1, 1, 0)", None, id="condition-without-data"),
     ],
 )
-def test_metric_math_with_missing_metrics(expression: str, expected: float | None) -> None:
+def test_metric_math_is_evaluated_with_and_without_data(expression: str, expected: float | None) -> None:
     assert calculate(expression, {"a": 2, "b": None}) == expected

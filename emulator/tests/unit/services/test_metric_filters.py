@@ -6,7 +6,7 @@ import pytest
 
 from sagelocal.services.logs import matches
 
-EVENT = {"level": "ERROR", "confidence": 0.9, "record": {"status": "timeout"}}
+EVENT = {"level": "ERROR", "confidence": 0.9, "record": {"status": "timeout"}, "cold": True, "code": "7"}
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,16 @@ EVENT = {"level": "ERROR", "confidence": 0.9, "record": {"status": "timeout"}}
         pytest.param('{ $.record.status = "timeout" && $.confidence > 0.5 }', True, id="both"),
         pytest.param('{ $.record.status = "timeout" && $.confidence > 0.95 }', False, id="one-of-two"),
         pytest.param("ERROR", False, id="unsupported"),
+        pytest.param("{ $.cold = true }", True, id="boolean"),
+        pytest.param("{ $.cold = false }", False, id="other-boolean"),
+        pytest.param("{ $.cold > 0 }", False, id="boolean-is-not-a-number"),
+        pytest.param("{ $.confidence = high }", False, id="word-against-number"),
+        pytest.param("{ $.confidence != high }", True, id="word-differs-from-number"),
+        pytest.param("{ $.confidence < high }", False, id="word-is-not-greater"),
+        pytest.param("{ $.level < 5 }", False, id="text-is-not-less"),
+        pytest.param('{ $.level > "A" }', False, id="text-is-not-greater"),
+        pytest.param("{ $.code >= 7 }", False, id="digits-in-text-are-not-a-number"),
+        pytest.param("{ $.code = 7 }", True, id="digits-are-equal"),
     ],
 )
 def test_pattern_matches_events(pattern: str, expected: bool) -> None:

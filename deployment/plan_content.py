@@ -1,0 +1,74 @@
+"""Read the content of a plan: the resources that it changes, and the model that it deploys."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from deployment.cost import resources
+from registry.model_registry import read_version
+from registry.trained_classes import check_classes
+
+# Terraform's actions on a resource; those that change nothing, "no-op" and "read", are left out
+# https://developer.hashicorp.com/terraform/internals/json-format#change-representation
+ACTIONS = {
+    ("create",): "create",
+    ("update",): "update",
+    ("delete", "create"): "replace",
+    ("create", "delete"): "replace",
+    ("delete",): "destroy",
+    ("forget",): "forget",
+}
+ORDER = ("import", "create", "update", "replace", "destroy", "forget")
+
+
+def list_changes(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each resource that a plan changes, with the action, ordered by action and address.
+
+    Parameters
+    ----------
+    plan : content of a plan, as `terraform show -json` prints it
+    """
+    found = [(action_of(each["change"]), each["address"]) for each in plan.get("resource_changes", ())]
+    changes = [(action, address) for action, address in found if action]
+    for action, address in sorted(changes, key=lambda change: (ORDER.index(change[0]), change[1])):
+        yield f"  {action:<8} {address}"
+
+
+def action_of(change: Mapping[str, Any]) -> str | None:
+    """Return what a plan does with a resource, or None if it does nothing."""
+    return "import" if change.get("importing") else ACTIONS.get(tuple(change["actions"]))
+
+
+def deployed_model_package(plan: Mapping[str, Any]) -> str | None:
+    """Return the ARN of the model package that the endpoint serves after a plan, or None if there is no endpoint."""
+    for resource in resources(plan["planned_values"]["root_module"]):
+        if resource["type"] == "aws_sagemaker_model":
+            arn: str = resource["values"]["primary_container"][0]["model_package_name"]
+            return arn
+    return None
+
+
+def check_model_classes(environment: str, plan: Mapping[str, Any], client: Callable[..., Any]) -> None:
+    """Check that the model that a plan deploys was trained on the classes of the settings.
+
+    Parameters
+    ----------
+    client : returns an AWS client, given `service` and `region`
+
+    Raises
+    ------
+    ClassesDifferError
+        It was trained on others.
+    """
+    arn = deployed_model_package(plan)
+    if arn is None:
+        return
+    settings = {name: variable.get("value") for name, variable in plan["variables"].items()}
+    check_classes(
+        read_version(arn, sagemaker=client("sagemaker", region=settings["region"])),
+        settings["classes"],
+        where=f"terraform/environments/{environment}.tfvars",
+        advice=(
+            f"run `make stage train ENV={environment}` to train a model on these, `make approve ENV={environment}` if "
+            f"it requires manual approval, and `make deploy ENV={environment}`, or set `classes` to the model's"
+        ),
+    )

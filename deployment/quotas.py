@@ -1,0 +1,63 @@
+"""Look up an account's SageMaker instance quotas by name, with Service Quotas.
+
+Quotas are found by their names, because their codes differ for each instance type and usage:
+https://docs.aws.amazon.com/general/latest/gr/sagemaker.html#limits_sagemaker
+"""
+
+from collections.abc import Collection, Iterator
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+
+Usage = Literal["endpoint usage", "training job usage", "spot training job usage", "transform job usage"]
+
+SERVICE = "sagemaker"
+# Accounts have an applied value for some quotas, and AWS's default for the others: "If the applied quota value is not
+# available for a quota, the quota is not retrieved."
+# https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html
+OPERATIONS = ("list_service_quotas", "list_aws_default_service_quotas")
+CONSOLE = "https://console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas"
+
+
+def quota_name(instance_type: str, usage: Usage) -> str:
+    """Return a quota's name, such as `ml.m5.xlarge for endpoint usage`."""
+    return f"{instance_type} for {usage}"
+
+
+def instance_quota(instance_type: str, usage: Usage, client: Any) -> int | None:
+    """Return how many instances of a type an account may use at a time, or None if Service Quotas does not tell.
+
+    Parameters
+    ----------
+    client : boto3 client of `service-quotas`, in the region of the instances
+    """
+    name = quota_name(instance_type, usage)
+    try:
+        return quotas([name], client).get(name)
+    except ClientError:  # the caller may not read quotas, or the emulator has none
+        return None
+
+
+def quotas(names: Collection[str], client: Any) -> dict[str, int]:
+    """Return the values of SageMaker's quotas by name, without those that do not exist.
+
+    SageMaker has thousands of quotas and no request finds one by its name, so reading stops at the last one needed.
+
+    Raises
+    ------
+    ClientError
+        The caller may not read quotas.
+    """
+    found: dict[str, int] = {}
+    for name, value in _all_quotas(client):
+        if name in names:
+            found.setdefault(name, value)
+        if len(found) == len(names):
+            break
+    return found
+
+
+def _all_quotas(client: Any) -> Iterator[tuple[str, int]]:
+    for operation in OPERATIONS:
+        for page in client.get_paginator(operation).paginate(ServiceCode=SERVICE):
+            yield from ((quota["QuotaName"], int(quota["Value"])) for quota in page["Quotas"])

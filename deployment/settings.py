@@ -1,0 +1,94 @@
+"""The settings of an environment: the values of the root module's variables, as Terraform reads them."""
+
+import base64
+import difflib
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from common.errors import OperatorError
+from common.paths import TERRAFORM_DIRECTORY
+from deployment.terraform_output import first_error
+from deployment.tools import find_terraform
+
+VARIABLES = TERRAFORM_DIRECTORY / "variables.tf"
+# Of Terraform's own warning, which names two undeclared variables at most
+UNDECLARED = re.compile(r'declare a variable named "([^"]+)"')
+
+
+class SettingsError(OperatorError):
+    """An environment's file sets an unknown or an invalid value."""
+
+
+def read_settings(environment: str) -> dict[str, Any]:
+    """Return the value of each variable by its name: from the environment's file, `TF_VAR_...`, or the default.
+
+    Terraform only warns of a variable that is not declared, and drops an unknown attribute of an object.
+
+    Raises
+    ------
+    SettingsError
+        A name is unknown, or a value is invalid.
+    """
+    file = TERRAFORM_DIRECTORY / "environments" / f"{environment}.tfvars"
+    declarations = VARIABLES.read_text()
+    names = re.findall(r'^variable "(\w+)"', declarations, re.MULTILINE)
+    settings, undeclared = evaluate(declarations, names, file)
+    for name in undeclared:
+        raise unknown_setting(file, name, names)
+    objects = [name for name in names if isinstance(settings[name], dict)]
+    untyped = "".join(f'variable "{name}" {{\n  type    = any\n  default = {{}}\n}}\n' for name in objects)
+    for name, given in evaluate(untyped, objects, file)[0].items():
+        for attribute in sorted(set(given or ()) - set(settings[name])):
+            raise unknown_setting(file, f"{name}.{attribute}", [f"{name}.{known}" for known in settings[name]])
+    return settings
+
+
+def unknown_setting(file: Path, name: str, known: Sequence[str]) -> SettingsError:
+    """Return an error that names the most similar setting."""
+    (similar,) = difflib.get_close_matches(name, known, n=1, cutoff=0)
+    path = file.relative_to(TERRAFORM_DIRECTORY.parent)
+    return SettingsError(f"{path} sets {name}, which is not a setting (most similar: {similar}): correct or remove it")
+
+
+def evaluate(declarations: str, names: Sequence[str], file: Path) -> tuple[dict[str, Any], list[str]]:
+    """Return the values of variables, and undeclared names in a file.
+
+    Terraform evaluates the declarations in an empty directory, where it needs neither a provider nor a state.
+
+    Parameters
+    ----------
+    declarations : HCL that declares the variables
+    file : a `.tfvars` file
+
+    Raises
+    ------
+    SettingsError
+        A value is invalid.
+    """
+    # in base64, because the console prints a string as HCL, whose escapes differ from those of JSON
+    expression = f"base64encode(jsonencode({{{', '.join(f'{name} = var.{name}' for name in names)}}}))"
+    inherited = {name: value for name, value in os.environ.items() if not re.match(r"TF_(?!VAR_)", name)}
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "variables.tf").write_text(declarations)
+        result = subprocess.run(
+            [find_terraform(), "console", f"-var-file={file}"],
+            input=f"{expression}\n",
+            cwd=directory,
+            env={**inherited, "CHECKPOINT_DISABLE": "1"},
+            capture_output=True,
+            text=True,
+        )
+    output = result.stdout + result.stderr
+    plain = re.sub(r"\x1b\[[0-9;]*m|[│╷╵]", "", output)
+    encoded = re.search(r'^"([\w+/=]+)"$', result.stdout, re.MULTILINE)
+    if encoded is None or "Error: " in plain:
+        raise SettingsError(
+            f"settings of {file.stem}: {re.sub(r'^Invalid value for variable ', '', first_error(output))}"
+        )
+    return json.loads(base64.b64decode(encoded[1])), UNDECLARED.findall(" ".join(plain.split()))

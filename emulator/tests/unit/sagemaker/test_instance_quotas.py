@@ -1,0 +1,33 @@
+"""Instance quotas of endpoints."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sagelocal.core.quotas import Quotas
+from sagelocal.services.sagemaker.instance_quotas import ResourceLimitExceededError, check_endpoint
+
+QUOTAS = Quotas({"ml.m5.large for endpoint usage": 5})
+
+
+def make_backend(running: int) -> Any:
+    """Return a backend with a configuration of two instances, and an endpoint that is scaled to `running`."""
+    variant = {"VariantName": "AllTraffic", "InstanceType": "ml.m5.large", "InitialInstanceCount": 2}
+    endpoint = SimpleNamespace(
+        endpoint_config_name="config",
+        production_variants=[{"VariantName": "AllTraffic", "CurrentInstanceCount": running}],
+    )
+    return SimpleNamespace(
+        endpoint_configs={"config": SimpleNamespace(response_object={"ProductionVariants": [variant]})},
+        endpoints={"endpoint": endpoint},
+    )
+
+
+def test_update_within_the_quota_is_accepted() -> None:
+    check_endpoint(QUOTAS, make_backend(running=3), "config")
+
+
+def test_instances_of_a_scaled_out_endpoint_count() -> None:
+    with pytest.raises(ResourceLimitExceededError, match="current utilization of 4 Instances"):
+        check_endpoint(QUOTAS, make_backend(running=4), "config")

@@ -1,0 +1,63 @@
+"""The settings of an environment, as Terraform reads them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deployment import settings
+from deployment.settings import SettingsError, read_settings
+from tests.support.project import ROOT
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of an environment `test` in a copy of the project."""
+    directory = tmp_path / "terraform"
+    (directory / "environments").mkdir(parents=True)
+    shutil.copy(ROOT / "terraform" / "variables.tf", directory)
+    monkeypatch.setattr(settings, "TERRAFORM_DIRECTORY", directory)
+    monkeypatch.setattr(settings, "VARIABLES", directory / "variables.tf")
+    path = directory / "environments" / "test.tfvars"
+    path.write_text('environment = "test"\n')
+    return path
+
+
+def test_settings_have_values_and_defaults(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a file, a variable, and a workspace that does not exist
+    file.write_text('environment = "test"\ndeployment = { canary_percent = 5 }\nthreshold = null\n')
+    monkeypatch.setenv("TF_VAR_classes", '["it\'s ${a}", "bus"]'.replace("$", "$$"))
+    monkeypatch.setenv("TF_VAR_vpc_cidr", "10.0.0.0/24")
+    monkeypatch.setenv("TF_WORKSPACE", "missing")
+
+    # WHEN
+    found = read_settings("test")
+
+    # THEN
+    assert found["classes"] == ["it's ${a}", "bus"]
+    assert (found["deployment"]["canary_percent"], found["deployment"]["wait_seconds"]) == (5, 300)
+    assert (found["threshold"], found["vpc_cidr"], found["serverless"]) == (0.93, "10.0.0.0/24", None)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("treshold = 0.5", r"environments/test.tfvars sets treshold, which is not a setting \(most similar: threshold"),
+        ("deployment = { cannary_percent = 5 }", r"deployment.cannary_percent, .*: deployment.canary_percent"),
+        ("serverless = { memory = 1 }", 'attributes "max_concurrency" and "memory_size_in_mb" are required'),
+        ("threshold = 2", r"^settings of test: threshold must be between 0 and 1 \(got 2\)\.$"),
+        ('threshold = "x"', "var.threshold .*: a number is required"),
+        ('region = ""', r'region must be an AWS region such as us-east-1 \(got ""\)'),
+        ('classes = ["a,b", "c"]', r'without commas, such as bicycle \(got \["a,b","c"\]\)'),
+        ('classes = ["a", null]', r'without commas, such as bicycle \(got \["a",null\]\)'),
+        ("classes = [", "settings of test: "),
+    ],
+)
+def test_unknown_or_invalid_setting_is_named(file: Path, line: str, message: str) -> None:
+    # GIVEN
+    with file.open("a") as stream:
+        stream.write(f"{line}\n")
+
+    # WHEN / THEN
+    with pytest.raises(SettingsError, match=message):
+        read_settings("test")

@@ -1,0 +1,215 @@
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, NoCredentialsError
+
+from common import aws
+from common.errors import OperatorError
+from deployment import doctor
+from deployment.doctor import Account, Finding, check_all, instance_needs
+from deployment.settings import read_settings
+
+NUMBER = "123456789012"
+IDENTITY = {"Account": NUMBER, "Arn": f"arn:aws:iam::{NUMBER}:user/operator"}
+BUCKET, ENDPOINT = f"scones-dev-data-{NUMBER}", "ml.m5.xlarge for endpoint usage"
+UNTAGGED = "without the tag Stack=scones-dev:"
+ENOUGH = dict.fromkeys((ENDPOINT, "ml.m5.xlarge for training job usage", "ml.m5.xlarge for transform job usage"), 2)
+MISSING = {
+    "head_bucket": "404",
+    "get_function_configuration": "ResourceNotFoundException",
+    "describe_table": "ResourceNotFoundException",
+    "list_subscriptions_by_topic": "NotFound",
+}
+
+
+class FakeAWS:
+    """Every client of an account; a request without an answer fails because the resource does not exist."""
+
+    def __init__(self, **known: Any) -> None:
+        self.known = {
+            "get_caller_identity": IDENTITY,
+            "list_service_quotas": {"Quotas": [{"QuotaName": name, "Value": count} for name, count in ENOUGH.items()]},
+            "list_cost_allocation_tags": {"CostAllocationTags": [{"TagKey": "Stack", "Status": "Active"}]},
+            "list_subscriptions_by_topic": {"Subscriptions": [{"SubscriptionArn": "arn:1", "Endpoint": "a@b.c"}]},
+            "get_resources": {"ResourceTagMappingList": []},
+            "describe_log_groups": {"logGroups": []},
+            "list_roles": {"Roles": [{"RoleName": "scones-dev-training"}, {"RoleName": "scones-dev2-training"}]},
+            "list_role_tags": {"Tags": [{"Key": "Stack", "Value": "scones-dev"}]},
+            **known,
+        }
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def request(**parameters: Any) -> Any:
+            answer = self.known.get(operation)
+            if isinstance(answer, dict) and parameters.get("Bucket") in (None, answer.get("only")):
+                return answer
+            if isinstance(answer, Exception):
+                raise answer
+            if operation == "describe_endpoint":
+                raise refusal("ValidationException", "Could not find endpoint")
+            raise refusal(MISSING[operation], "not found")
+
+        return request
+
+    def get_paginator(self, operation: str) -> Any:
+        return FakePages(getattr(self, operation))
+
+
+class FakePages:
+    """A paginator, which sends its request when its first page is read."""
+
+    def __init__(self, request: Callable[..., Any]) -> None:
+        self.request = request
+
+    def paginate(self, **parameters: Any) -> Iterator[Any]:
+        yield self.request(**parameters)
+
+
+class FakeTerraform:
+    """Terraform whose `init` succeeds or fails."""
+
+    def __init__(self, error: str = "") -> None:
+        self.error = error
+
+    def init(self) -> None:
+        if self.error:
+            raise OperatorError(self.error)
+
+
+def refusal(code: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "Request")
+
+
+@pytest.fixture(scope="module")
+def dev() -> dict[str, Any]:
+    """The settings of `dev`."""
+    return read_settings("dev")
+
+
+@pytest.fixture
+def check(monkeypatch: pytest.MonkeyPatch, dev: dict[str, Any]) -> Callable[..., dict[str, Finding]]:
+    """Return the findings by check, of an account where everything is in order but for `known`."""
+    monkeypatch.setattr(doctor, "find_terraform", lambda: "terraform")
+    monkeypatch.setattr(doctor, "version_of", lambda program: "1.11.4")
+    monkeypatch.setattr(aws, "default_region", lambda: "us-east-1")
+
+    def run(terraform: str = "", settings: dict[str, Any] | None = None, **known: Any) -> dict[str, Finding]:
+        fake = FakeAWS(**known)
+        account = Account("dev", {**dev, **(settings or {})}, lambda service: fake)
+        found = list(check_all(account, FakeTerraform(terraform)))  # type: ignore[arg-type]
+        by_check: dict[str, Finding] = {}
+        for finding in found:  # of several quotas, the worst
+            if by_check.get(finding.check, finding).status in ("ok", finding.status):
+                by_check[finding.check] = finding
+        return by_check
+
+    return run
+
+
+def test_account_in_order_passes_every_check(check: Callable[..., dict[str, Finding]]) -> None:
+    found = check()
+    assert {finding.status for finding in found.values()} == {"ok"}, "\n".join(map(str, found.values()))
+    assert list(found) == [
+        *("Terraform", "credentials", "region", "quota", "notifications", "cost allocation tag", "names")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "text"),
+    [
+        ({"terraform": "no provider"}, "Terraform", "no provider. Allow access to registry.terraform.io"),
+        ({"get_caller_identity": NoCredentialsError()}, "credentials", "Unable to locate credentials. Run `aws conf"),
+        ({"settings": {"endpoint_instance_count": 2}}, "quota", f"{ENDPOINT} is 2, and 4 are needed. Request 4 or"),
+        (
+            {
+                "list_subscriptions_by_topic": {
+                    "Subscriptions": [{"SubscriptionArn": "PendingConfirmation", "Endpoint": "a@b.c"}]
+                }
+            },
+            "notifications",
+            "a@b.c did not confirm the subscription of scones-dev-failures. Open the e-mail",
+        ),
+        (
+            {"list_cost_allocation_tags": {"CostAllocationTags": [{"TagKey": "Stack", "Status": "Inactive"}]}},
+            "cost allocation tag",
+            "Stack is Inactive, so the budget counts nothing. Activate it in the",
+        ),
+        ({"head_bucket": {"only": BUCKET}}, "names", f"{UNTAGGED} {BUCKET}. Delete or rename"),
+        ({"describe_table": {"Table": {}}}, "names", f"{UNTAGGED} scones-dev-vehicles. Delete or rename"),
+        ({"describe_endpoint": {"EndpointStatus": "InService"}}, "names", f"{UNTAGGED} scones-dev-vehicles. "),
+        (
+            {"describe_log_groups": {"logGroups": [{"logGroupName": "/aws/lambda/scones-dev-filter"}]}},
+            "names",
+            f"{UNTAGGED} /aws/lambda/scones-dev-filter, ",
+        ),
+        ({"list_role_tags": {"Tags": []}}, "names", f"{UNTAGGED} scones-dev-training. "),
+    ],
+    ids=[
+        *("provider", "credentials", "quota", "subscription", "cost tag"),
+        *("bucket", "table", "endpoint", "log group", "role"),
+    ],
+)
+def test_failed_check_says_what_to_do(
+    check: Callable[..., dict[str, Finding]], changes: dict[str, Any], name: str, text: str
+) -> None:
+    # WHEN
+    finding = check(**changes)[name]
+
+    # THEN
+    assert finding.status == "FAILED"
+    assert str(finding).startswith(f"FAILED    {name}: {text}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "text"),
+    [
+        ({"settings": {"region": "eu-west-1"}}, "region", "the settings name eu-west-1, and the profile us-east-1"),
+        ({"list_subscriptions_by_topic": None}, "notifications", "nobody receives alarms"),
+        (
+            {"list_subscriptions_by_topic": None, "settings": {"failure_email": "a@b.c"}},
+            "notifications",
+            "`make up` subscribes a@b.c",
+        ),
+        ({"list_cost_allocation_tags": {"CostAllocationTags": []}}, "cost allocation tag", "Stack is unknown"),
+    ],
+    ids=["region", "no subscription", "subscription after up", "cost tag"],
+)
+def test_what_can_only_be_done_later_is_a_warning(
+    check: Callable[..., dict[str, Finding]], changes: dict[str, Any], name: str, text: str
+) -> None:
+    finding = check(**changes)[name]
+    assert (finding.status, finding.text.startswith(text)) == ("warning", True), str(finding)
+
+
+def test_refused_request_has_no_answer_and_stops_no_other_check(check: Callable[..., dict[str, Finding]]) -> None:
+    # WHEN
+    found = check(list_service_quotas=refusal("AccessDeniedException", "User is not authorized."))
+
+    # THEN
+    assert str(found["quotas"]) == "no answer quotas: User is not authorized"
+    assert found["names"].status == "ok"
+
+
+def test_checks_of_the_account_end_without_credentials(check: Callable[..., dict[str, Finding]]) -> None:
+    assert list(check(get_caller_identity=NoCredentialsError())) == ["Terraform", "credentials"]
+
+
+def test_resources_of_the_environment_do_not_count_as_taken(check: Callable[..., dict[str, Finding]]) -> None:
+    # GIVEN
+    arns = [f"arn:aws:s3:::{BUCKET}", f"arn:aws:dynamodb:us-east-1:{NUMBER}:table/scones-dev-vehicles"]
+    own = {"ResourceTagMappingList": [{"ResourceARN": arn} for arn in arns]}
+
+    # THEN
+    found = check(get_resources=own, head_bucket={"only": BUCKET}, describe_table={"Table": {}})
+    assert found["names"].status == "ok"
+
+
+def test_endpoint_that_scales_needs_twice_its_maximum(dev: dict[str, Any]) -> None:
+    # an update runs as many new instances beside the old ones
+    assert instance_needs({**dev, "endpoint_max_instance_count": 4})[ENDPOINT] == 8
+
+
+def test_serverless_endpoint_needs_no_instances(dev: dict[str, Any]) -> None:
+    needs = instance_needs({**dev, "serverless": {"max_concurrency": 5}, "training_spot": True})
+    assert list(needs) == ["ml.m5.xlarge for spot training job usage", "ml.m5.xlarge for transform job usage"]

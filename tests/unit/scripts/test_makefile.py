@@ -1,0 +1,123 @@
+"""The Makefile passes every variable to its command as the user typed it, and runs nothing that a value contains."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+MAKEFILE = (ROOT / "Makefile").read_text()
+VALUE = """-x it's a;touch broken $HOME $(touch broken) `touch broken` a "b" && touch broken | > broken * #"""
+# The target that uses a variable, and the option that passes it
+OPTIONS = {
+    "ALGORITHM": ("train", "--algorithm"),
+    "CONFIRM": ("down", "--confirm"),
+    "EXECUTION": ("lineage", "--execution"),
+    "FORMAT": ("stage", "--format"),
+    "HOURS": ("extend", "--hours"),
+    "INPUT": ("transform", "--input"),
+    "JOBS": ("tune", "--jobs"),
+    "MODEL": ("monitor", "--model"),
+    "PARALLEL": ("tune", "--parallel"),
+    "PRECISION": ("evaluate", "--precision"),
+    "REASON": ("reject", "--reason"),
+    "REPOSITORY": ("bootstrap", "--repository"),
+    "SET": ("train", "--set"),
+    "SOURCE": ("stage", "--source"),
+}
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment whose Python prints its arguments as JSON."""
+    directory = tmp_path_factory.mktemp("venv")
+    (directory / "bin").mkdir()
+    python = directory / "bin" / "python"
+    python.write_text(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")
+    python.chmod(0o755)
+    return directory
+
+
+def make(environment: Path, directory: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run make in an environment without an emulator, with all dependencies up to date."""
+    return subprocess.run(
+        [
+            "make",
+            "-f",
+            ROOT / "Makefile",
+            f"VENV={environment}",
+            "ENV=dev",
+            "-o",
+            f"{environment}/.installed",
+            *arguments,
+        ],
+        cwd=directory,
+        env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "GITHUB_STEP_SUMMARY")},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A directory with the environments' files and the functions' packages, so that make builds nothing."""
+    (tmp_path / "terraform").symlink_to(ROOT / "terraform")
+    (tmp_path / "lambdas").symlink_to(ROOT / "lambdas")
+    (tmp_path / "scripts").symlink_to(ROOT / "scripts")
+    packages = tmp_path / "build" / "lambdas"
+    packages.mkdir(parents=True)
+    for name in ("serialize", "classify", "filter"):
+        (packages / f"{name}.zip").touch()
+    return tmp_path
+
+
+def test_every_option_is_tested_and_quoted() -> None:
+    assert set(re.findall(r"\$\(call (?:quote|option,--[a-z]+),([A-Z]+)\)", MAKEFILE)) == {*OPTIONS, "PYTHON"} - {"SET"}
+    assert not re.search(rf"\$\(({'|'.join(OPTIONS)})\)", MAKEFILE)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_value_reaches_the_command_unchanged(environment: Path, directory: Path, name: str) -> None:
+    # GIVEN
+    target, option = OPTIONS[name]
+
+    # WHEN
+    result = make(environment, directory, target, f"{name}={VALUE}")
+
+    # THEN
+    assert result.returncode == 0, result.stderr
+    assert f"{option}={VALUE}" in json.loads(result.stdout.splitlines()[-1])
+    assert not (directory / "broken").exists()
+
+
+def test_short_forms_are_added_to_the_hyperparameters(environment: Path, directory: Path) -> None:
+    # WHEN
+    result = make(environment, directory, "train", "SET=seed=1 learning_rate=0.1", "EPOCHS=3;x", "PRETRAINED=it's")
+
+    # THEN
+    assert "--set=seed=1 learning_rate=0.1 epochs=3;x pretrained=it's" in json.loads(result.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize(("target", "name"), [("train", "PRETRAIN"), ("stage", "PRETRAIN"), ("lineage", "VERIFY")])
+def test_switch_is_on_off_or_refused(environment: Path, directory: Path, target: str, name: str) -> None:
+    on, off = (make(environment, directory, target, f"{name}={value}").stdout for value in ("1", "0"))
+    assert re.search(r"--(pretrain|other-classes|verify)", on)
+    assert not re.search(r"--(pretrain|other-classes|verify)", off)
+
+    refused = make(environment, directory, target, f"{name}=off")
+    assert refused.returncode == 2
+    assert f"{name} must be 0 or 1 (got 'off')" in refused.stderr
+
+
+@pytest.mark.parametrize("value", ["", "*", "%", "dev prod", "test", "it's", "../environments/dev"])
+def test_unknown_environment_is_named(environment: Path, directory: Path, value: str) -> None:
+    # WHEN
+    result = make(environment, directory, "models", f"ENV={value}")
+
+    # THEN
+    assert result.returncode == 2
+    assert f"ENV must be one of dev local prod, such as ENV=local (got '{value}')" in result.stderr

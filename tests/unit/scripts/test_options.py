@@ -1,0 +1,69 @@
+"""Errors about a command's options name the value, what is allowed, and an example, in one line."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from scripts import evaluate, extend, stage, transform, tune
+from scripts.command import add_training_options, run_command
+
+Options = Callable[[argparse.ArgumentParser], Any]
+
+
+def parse(options: Options, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
+    """Return the options of a command line."""
+    monkeypatch.setattr(sys, "argv", ["some-command", *arguments])
+    parsed: list[argparse.Namespace] = []
+    run_command(lambda environment: parsed.append(environment.options), None, options)
+    return parsed[0]
+
+
+WHOLE = "must be a whole number"
+PROPORTION = "PRECISION must be a number above 0 and at most 1, such as 0.98"
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "expected", "values"),
+    [
+        (extend.options, "hours", f"HOURS {WHOLE} between 1 and 168, such as 4", ["", "0", "-1", "x", "1.5", "169"]),
+        (tune.options, "jobs", f"JOBS {WHOLE} of at least 1, such as 6", ["", " ", "0", "-2", "x", "it's"]),
+        (tune.options, "parallel", f"PARALLEL {WHOLE} of at least 1, such as 2", ["", "0", "-2", "x", "2;ls"]),
+        (evaluate.options, "precision", PROPORTION, ["", "0", "-1", "2", "x", "nan", "inf", "it's"]),
+        (stage.options, "format", "FORMAT must be one of images, recordio", ["", "png", "it's"]),
+        (add_training_options, "algorithm", "ALGORITHM must be one of pytorch, image-classification", ["", "resnet"]),
+        (add_training_options, "env", "ENV must be one of dev, local, prod", ["", "test"]),
+    ],
+    ids=["hours", "jobs", "parallel", "precision", "format", "algorithm", "env"],
+)
+def test_invalid_value_is_named_with_what_is_allowed(
+    options: Options,
+    name: str,
+    expected: str,
+    values: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for value in values:
+        # WHEN
+        with pytest.raises(SystemExit) as ended:
+            parse(options, f"--{name}={value}", monkeypatch=monkeypatch)
+
+        # THEN
+        printed = capsys.readouterr().err
+        assert ended.value.code == 2
+        assert printed.replace("'", "").startswith(f"error: {expected}")  # Python 3.12 quotes no choices
+        assert f"(got {value!r})" in printed
+        assert printed.count("\n") == 1
+
+
+def test_missing_option_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(transform.options, monkeypatch=monkeypatch)
+    assert capsys.readouterr().err == "error: the following arguments are required: --input\n"
+
+
+def test_one_tuning_job_needs_no_second_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parse(tune.options, "--jobs=1", monkeypatch=monkeypatch).parallel is None

@@ -1,0 +1,166 @@
+"""What a plan and an apply do with the live endpoint and the live functions."""
+
+# ruff: noqa: N803  boto3's parameter names
+
+from dataclasses import asdict
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from common.errors import OperatorError
+from deployment import function_code, plan_content
+from deployment.function_code import sha256
+from deployment.terraform import Plan
+from registry import endpoint
+from scripts import provision
+from scripts.provision import drift, plan, up
+from tests.unit.stacks import make_stack
+
+BUILT, FOREIGN = b"built", b"foreign"
+FUNCTION = "scones-local-filter"
+
+
+class FakeAws:
+    """Lambda, SageMaker and Service Quotas, with a record of what changes the account."""
+
+    class exceptions:  # noqa: N801 (boto3's name)
+        ResourceNotFoundException = KeyError
+
+    def __init__(self) -> None:
+        self.code = BUILT
+        self.quota = 100.0
+        self.endpoint = {
+            "EndpointStatus": "InService",
+            "EndpointConfigName": "scones-local-vehicles-1",
+            "ProductionVariants": [{"DesiredInstanceCount": 3}],
+        }
+        self.changes: list[str] = []
+
+    def get_function(self, *, FunctionName: str) -> dict[str, Any]:
+        return {"Configuration": {"CodeSha256": sha256(self.code)}}
+
+    def update_function_code(self, *, FunctionName: str, ZipFile: bytes) -> None:
+        self.changes.append(f"restore {FunctionName}")
+        self.code = ZipFile
+
+    def get_waiter(self, _: str) -> Any:
+        return SimpleNamespace(wait=lambda **_: None)
+
+    def describe_endpoint(self, *, EndpointName: str) -> dict[str, Any]:
+        return self.endpoint
+
+    def get_paginator(self, _: str) -> Any:
+        quotas = [{"QuotaName": "ml.m5.xlarge for endpoint usage", "Value": self.quota}]
+        return SimpleNamespace(paginate=lambda **_: [{"Quotas": quotas}])
+
+
+class FakeTerraform:
+    """Terraform with one plan, which replaces the endpoint's configuration."""
+
+    environment = "local"
+
+    def __init__(self, aws: FakeAws, directory: Path) -> None:
+        self.aws = aws
+        self.logs = directory
+        self.path = directory / "terraform.tfplan"
+        self.variables: Any = None
+
+    def outputs(self) -> dict[str, Any]:
+        return asdict(make_stack(function_code_sha256={FUNCTION: sha256(BUILT)}))
+
+    def plan(self, *, variables: Any) -> Plan:
+        self.aws.changes.append("plan")
+        self.variables = variables
+        self.path.touch()
+        return Plan(self.path, changes=2, empty=False, summary="Plan: 1 to add, 0 to change, 1 to destroy")
+
+    def show(self, _: Plan) -> dict[str, Any]:
+        variants = {"production_variants": [{"instance_type": "ml.m5.xlarge", "initial_instance_count": 3}]}
+        change = {"actions": ["create", "delete"], "before": variants, "after": variants}
+        kind = "aws_sagemaker_endpoint_configuration"
+        return {"resource_changes": [{"type": kind, "address": f"{kind}.this", "change": change}]}
+
+    def apply(self, _: Plan) -> None:
+        self.aws.changes.append("apply")
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeAws:
+    fake = FakeAws()
+    monkeypatch.setattr("common.aws.client", lambda service, region: fake)
+    monkeypatch.setattr(provision, "read_settings", lambda name: {})
+    monkeypatch.setattr(plan_content, "check_model_classes", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    function_code.ARCHIVES.mkdir(parents=True)
+    (function_code.ARCHIVES / "filter.zip").write_bytes(BUILT)
+    return fake
+
+
+@pytest.fixture
+def environment(account: FakeAws, tmp_path: Path) -> Any:
+    return SimpleNamespace(
+        name="local",
+        directory=tmp_path,
+        terraform=FakeTerraform(account, tmp_path),
+        stack=make_stack(),
+        client=lambda service: account,
+    )
+
+
+def test_plan_keeps_the_number_of_instances_to_which_the_endpoint_has_scaled(environment: Any) -> None:
+    plan(environment)
+    assert environment.terraform.variables == {"endpoint_live_instance_count": 3}
+
+
+def test_replaced_code_is_restored_before_the_plan(account: FakeAws, environment: Any) -> None:
+    # GIVEN
+    account.code = FOREIGN
+
+    # WHEN
+    up(environment)
+
+    # THEN
+    assert account.changes == [f"restore {FUNCTION}", "plan", "apply"]
+    assert account.code == BUILT
+
+
+def test_replaced_code_is_drift(account: FakeAws, environment: Any) -> None:
+    # GIVEN
+    account.code = FOREIGN
+
+    # WHEN / THEN
+    with pytest.raises(OperatorError, match=f"the code of {FUNCTION} was replaced.*Run `make up ENV=local`"):
+        drift(environment)
+    assert FUNCTION in (environment.directory / "drift.txt").read_text()
+    assert account.changes == []
+
+
+def test_deployment_above_the_quota_is_not_applied(account: FakeAws, environment: Any) -> None:
+    # GIVEN
+    account.quota = 5
+
+    # WHEN / THEN
+    with pytest.raises(OperatorError, match="needs 6 instances"):
+        up(environment)
+    assert account.changes == ["plan"]
+
+
+def test_failed_endpoint_is_gone_before_the_apply(
+    account: FakeAws, environment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN
+    account.endpoint = {"EndpointStatus": "Failed", "EndpointConfigName": "some", "FailureReason": "no ping"}
+
+    def delete(name: str, *, sagemaker: Any) -> None:
+        account.changes.append(f"delete {name}")
+        account.endpoint = {"EndpointStatus": "InService", "EndpointConfigName": "scones-local-vehicles-1"}
+
+    monkeypatch.setattr(endpoint, "delete_endpoint", delete)
+
+    # WHEN
+    up(environment)
+
+    # THEN
+    assert account.changes == ["plan", "delete scones-local-vehicles", "apply"]
