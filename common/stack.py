@@ -61,6 +61,8 @@ class Stack:
     endpoint_name: str
     endpoint_config_name: str | None
     endpoint_schedule: str | None
+    endpoint_lifetime_parameter: str | None
+    failures_topic_arn: str
     data_capture_uri: str
     data_capture_enabled: bool
     vehicles_table: str

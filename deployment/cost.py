@@ -37,6 +37,9 @@ UNBILLED = (
     "aws_subnet",
     "aws_vpc",  # includes security group rules and the gateway endpoint of S3; interface endpoints have a price
     "aws_flow_log",  # billed as logs
+    "aws_cloudwatch_event_",  # events of AWS services are free
+    "aws_sqs_queue",  # billed by message; a dead-letter queue has none
+    "aws_ssm_parameter",
     "aws_sagemaker_model",  # includes model package groups; their files are billed as S3 storage
 )
 NOT_COUNTED = (

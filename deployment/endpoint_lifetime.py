@@ -7,6 +7,7 @@ from common.errors import OperatorError
 
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#one-time
 SCHEDULE_FORMAT = "at(%Y-%m-%dT%H:%M:%S)"
+PARAMETER_FORMAT = "%Y-%m-%dT%H:%M:%SZ"  # as Terraform prints times
 MAXIMUM_EXTENSION = 7 * 24  # hours; whoever needs more changes endpoint_hours
 # The parameters of UpdateSchedule that GetSchedule returns, but for the expression
 SCHEDULE_PARAMETERS = (
@@ -27,13 +28,17 @@ class EndpointLifetime:
     ----------
     endpoint : name of the endpoint
     schedule : name of its schedule; None if the endpoint has no limited lifetime
+    parameter : name of the SSM parameter with start and end of the lifetime, from which Terraform sets the schedule
     scheduler : client of EventBridge Scheduler
+    ssm : client of SSM
     """
 
-    def __init__(self, endpoint: str, schedule: str | None, *, scheduler: Any) -> None:
+    def __init__(self, endpoint: str, schedule: str | None, parameter: str | None, *, scheduler: Any, ssm: Any) -> None:
         self._endpoint = endpoint
         self._schedule = schedule
+        self._parameter = parameter
         self._scheduler = scheduler
+        self._ssm = ssm
 
     def end(self) -> datetime | None:
         """Return when the schedule deletes, or deleted, the endpoint; None if there is no schedule."""
@@ -74,11 +79,17 @@ class EndpointLifetime:
             )
         if is_past(end):
             raise OperatorError(self.describe())
+        self._set_end(end + timedelta(hours=hours))
+
+    def _set_end(self, end: datetime) -> None:
+        # the parameter first: if this is interrupted, `make up` sets the schedule to the parameter's end
+        start = self._ssm.get_parameter(Name=self._parameter)["Parameter"]["Value"].partition("/")[0]
+        interval = f"{start}/{end.strftime(PARAMETER_FORMAT)}"
+        self._ssm.put_parameter(Name=self._parameter, Value=interval, Overwrite=True)
         # UpdateSchedule resets every parameter that a request omits
         schedule = self._scheduler.get_schedule(Name=self._schedule)
         kept = {name: schedule[name] for name in SCHEDULE_PARAMETERS if name in schedule}
-        expression = (end + timedelta(hours=hours)).strftime(SCHEDULE_FORMAT)
-        self._scheduler.update_schedule(**kept, ScheduleExpression=expression)
+        self._scheduler.update_schedule(**kept, ScheduleExpression=end.strftime(SCHEDULE_FORMAT))
 
 
 def is_past(moment: datetime | None) -> bool:

@@ -19,11 +19,11 @@ from registry.endpoint import EndpointMissingError
 
 DRIFT_FILE = "drift.txt"  # the plan that shows how the live stack differs
 
-# Resources that disappear with an endpoint whose lifetime has ended, and that the next apply creates again
+# Resources that disappear with an endpoint whose lifetime has ended, or begin a new one in the next apply
 ENDPOINT_RESOURCES = (
     "module.endpoint.aws_sagemaker_endpoint.",
     "module.scaling.aws_appautoscaling_",
-    "module.cost_control.terraform_data.endpoint",
+    "module.cost_control.aws_ssm_parameter.lifetime",
     "module.cost_control.aws_scheduler_schedule.",
     "module.cost_control.aws_iam_role_policy.",
 )

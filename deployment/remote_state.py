@@ -115,9 +115,11 @@ def find_backend(name: str, clients: Clients) -> dict[str, str]:
     StateBucketMissingError
         The bucket does not exist, or the caller may not access it.
     """
-    bucket = state_bucket(clients("sts").get_caller_identity()["Account"])
+    account = clients("sts").get_caller_identity()["Account"]
+    bucket = state_bucket(account)
     try:
-        region = clients("s3").head_bucket(Bucket=bucket)["BucketRegion"]
+        # another account may own a bucket of this predictable name
+        region = clients("s3").head_bucket(Bucket=bucket, ExpectedBucketOwner=account)["BucketRegion"]
     except ClientError as error:
         raise StateBucketMissingError(
             f"bucket {bucket} for Terraform's state does not exist, or you may not access it: "

@@ -127,6 +127,7 @@ LOOKUPS = {
         {"TopicArn": "arn:{partition}:sns:{region}:{account}:{name}"},
     ),
     "aws_sqs_queue": Lookup("sqs", "get_queue_url", "QueueUrl", {"QueueName": "{name}"}),
+    "aws_ssm_parameter": Lookup("ssm", "get_parameter", "Parameter.Name", {"Name": "{name}"}),
     "aws_subnet": Lookup(
         "ec2",
         "describe_subnets",

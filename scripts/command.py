@@ -19,6 +19,7 @@ from common import aws
 from common.errors import OperatorError
 from common.locks import exclusive
 from common.stack import Stack
+from deployment.endpoint_lifetime import EndpointLifetime
 from deployment.read_stack import read_stack
 from deployment.settings import read_settings
 from deployment.terraform import ENVIRONMENTS, Terraform
@@ -99,6 +100,17 @@ class Environment:
             self.stack.model_package_group,
             self.stack.approved_model_path,
             sagemaker=self.client("sagemaker"),
+            ssm=self.client("ssm"),
+        )
+
+    @property
+    def endpoint_lifetime(self) -> EndpointLifetime:
+        """The lifetime of the environment's endpoint."""
+        return EndpointLifetime(
+            self.stack.endpoint_name,
+            self.stack.endpoint_schedule,
+            self.stack.endpoint_lifetime_parameter,
+            scheduler=self.client("scheduler"),
             ssm=self.client("ssm"),
         )
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from deployment.endpoint_lifetime import MAXIMUM_EXTENSION, EndpointLifetime
+from deployment.endpoint_lifetime import MAXIMUM_EXTENSION
 from scripts.command import Environment, run_command, whole_number
 
 
@@ -18,8 +18,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def main(environment: Environment) -> None:
     """Extend the lifetime, and print its new end."""
-    stack = environment.stack
-    lifetime = EndpointLifetime(stack.endpoint_name, stack.endpoint_schedule, scheduler=environment.client("scheduler"))
+    lifetime = environment.endpoint_lifetime
     lifetime.extend(environment.options.hours)
     print(lifetime.describe())
 

@@ -9,6 +9,7 @@ down     destroy everything, including what the workflow created outside Terrafo
 """
 
 import argparse
+import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -20,9 +21,9 @@ from common.files import write
 from common.stack import Stack
 from deployment import plan_content, provisioning
 from deployment.deployment_quota import check_quota, planned_deployment
-from deployment.endpoint_lifetime import EndpointLifetime
 from deployment.existing_resources import plan_with_imports
 from deployment.function_code import FunctionCode
+from deployment.notifications import missing_subscriber_warning
 from deployment.read_stack import StackMissingError, read_stack
 from deployment.remote_state import check_state_is_moved
 from deployment.settings import read_settings
@@ -87,6 +88,7 @@ def apply(environment: Environment) -> None:
     environment.terraform.init()
     prepare(environment.terraform.show(saved), deployed_stack(environment))
     provisioning.apply(environment.terraform, saved, lambda: check_endpoint(environment))
+    warn_without_subscriber(environment)
 
 
 def up(environment: Environment) -> None:
@@ -100,6 +102,7 @@ def up(environment: Environment) -> None:
     if not saved.empty:
         prepare(content, stack)
     provisioning.apply(environment.terraform, saved, lambda: check_endpoint(environment))
+    warn_without_subscriber(environment)
 
 
 def prepare(content: Mapping[str, Any], stack: Stack | None) -> None:
@@ -133,6 +136,13 @@ def restore_code(stack: Stack) -> None:
         code.restore(name)
 
 
+def warn_without_subscriber(environment: Environment) -> None:
+    """Print a warning if nobody receives what the budget and the alarms report."""
+    topic, sns = environment.stack.failures_topic_arn, environment.client("sns")
+    if warning := missing_subscriber_warning(environment.name, topic, sns=sns):
+        print(warning, file=sys.stderr)
+
+
 def check_endpoint(environment: Environment) -> None:
     """Check that the endpoint serves the planned configuration, if there is a model to serve."""
     stack = environment.stack
@@ -158,13 +168,7 @@ def deploy(environment: Environment) -> None:
             "`make approve` if it requires manual approval, then `make deploy`"
         )
     print(f"endpoint {stack.endpoint_name} serves {stack.endpoint_config_name}")
-    print(endpoint_lifetime(environment).describe())
-
-
-def endpoint_lifetime(environment: Environment) -> EndpointLifetime:
-    """Return the lifetime of the environment's endpoint."""
-    stack = environment.stack
-    return EndpointLifetime(stack.endpoint_name, stack.endpoint_schedule, scheduler=environment.client("scheduler"))
+    print(environment.endpoint_lifetime.describe())
 
 
 def drift(environment: Environment) -> None:
@@ -177,7 +181,7 @@ def drift(environment: Environment) -> None:
     stack = deployed_stack(environment)
     check_function_code(environment.name, stack, report)
     saved, content = save_plan(environment, stack)
-    provisioning.check_drift(environment.terraform, saved, content, report, lambda: endpoint_lifetime(environment))
+    provisioning.check_drift(environment.terraform, saved, content, report, lambda: environment.endpoint_lifetime)
 
 
 def check_function_code(environment: str, stack: Stack | None, report: Path) -> None:

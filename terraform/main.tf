@@ -25,6 +25,12 @@ locals {
   approved_model_path = "/scones/${var.environment}/approved-model"
   approved_model_arn  = one(nonsensitive(data.aws_ssm_parameters_by_path.approved_model.values))
 
+  # terraform/bootstrap creates both the permissions boundary and the deployment role, which a key policy may name only if it exists
+  bootstrapped        = endswith(coalesce(var.permissions_boundary, "none"), ":policy/scones-boundary-${var.environment}")
+  deployment_role_arn = "arn:${local.partition}:iam::${local.account_id}:role/scones-deploy-${var.environment}"
+
+  lifetime_path = "/scones/${var.environment}/endpoint-lifetime"
+
   # Composed from known parts, because roles name the endpoint before it exists
   endpoint_name = "${local.prefix}-vehicles"
   endpoint_arn  = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:endpoint/${local.endpoint_name}"
@@ -62,6 +68,7 @@ module "kms_key" {
 
   prefix                  = local.prefix
   deletion_window_in_days = var.protected ? 30 : 7
+  administrators          = local.bootstrapped ? [local.deployment_role_arn] : []
 
   # The environment's own roles and its deployment role always have access
   users = var.key_users == null ? null : concat(var.key_users, [
@@ -165,6 +172,7 @@ module "model" {
   models_prefix        = local.models_prefix
   data_capture_prefix  = local.data_capture_prefix
   network              = local.container_network
+  serverless           = var.serverless != null
   kms_key_arn          = module.kms_key.arn
   permissions_boundary = var.permissions_boundary
 }
@@ -185,6 +193,7 @@ module "endpoint" {
   topic_arn          = module.notifications.topic_arn
   log_retention_days = var.log_retention_days
   kms_key_arn        = module.kms_key.arn
+  expiry_schedule    = module.cost_control.schedule_name
 
   max_instance_count  = var.endpoint_max_instance_count
   live_instance_count = var.endpoint_live_instance_count
@@ -207,10 +216,11 @@ module "cost_control" {
   prefix         = local.prefix
   partition      = local.partition
   endpoint_name  = local.endpoint_name
-  endpoint_arn   = module.endpoint.arn
+  endpoint_arn   = local.endpoint_arn
   variant_name   = module.endpoint.variant_name
   instance_based = var.serverless == null
   endpoint_hours = var.endpoint_hours
+  lifetime_path  = local.lifetime_path
   idle_hours     = var.idle_hours
   budget_usd     = var.budget_usd
   topic_arn      = module.notifications.topic_arn

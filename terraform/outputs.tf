@@ -166,6 +166,11 @@ output "endpoint_schedule" {
   value       = module.cost_control.schedule_name
 }
 
+output "endpoint_lifetime_parameter" {
+  description = "Name of the SSM parameter with the start and end of the endpoint's lifetime; null without an endpoint or without endpoint_hours."
+  value       = module.cost_control.lifetime_parameter
+}
+
 output "data_capture_uri" {
   description = "S3 URI of the endpoint's captured data."
   value       = "s3://${module.storage.bucket_name}/${local.data_capture_prefix}"

@@ -268,7 +268,7 @@ variable "latency_limit_ms" {
 }
 
 variable "endpoint_hours" {
-  description = "Hours after its creation at which the endpoint is deleted; `make deploy` creates it again. null keeps the endpoint."
+  description = "Hours after which the endpoint is deleted; `make deploy` creates it again, for as many hours. null keeps the endpoint."
   type        = number
   default     = null
 

@@ -20,9 +20,12 @@ UNKNOWN = "unknown"
 THROTTLED = {"ModelNotReadyException", "ThrottlingException"}
 
 # Only the state machine retries, on EndpointUnavailableError: it can wait longer than this function may run, and the
-# execution's history shows each attempt. The timeouts in seconds add up to less than the function's timeout of 30.
+# execution's history shows each attempt. A model may take 60 seconds, for which AWS recommends to wait 70; a serverless
+# endpoint that starts needs most of them. The function's timeout in terraform/modules/functions must be longer than all
+# of these seconds, or it would end this function before it can raise that error:
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 runtime = boto3.client(
-    "sagemaker-runtime", config=Config(connect_timeout=3, read_timeout=25, retries={"total_max_attempts": 1})
+    "sagemaker-runtime", config=Config(connect_timeout=5, read_timeout=70, retries={"total_max_attempts": 1})
 )
 logger = logging.getLogger()
 

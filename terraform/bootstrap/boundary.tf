@@ -19,6 +19,7 @@ data "aws_iam_policy_document" "boundary" {
       "sagemaker:DeleteEndpoint",
       "sagemaker:InvokeEndpoint",
       "sns:Publish",
+      "sqs:SendMessage",
     ]
     resources = [
       "${local.arn_prefix}:cloudwatch:*:${local.account_id}:alarm:scones-${each.key}-*",
@@ -33,6 +34,7 @@ data "aws_iam_policy_document" "boundary" {
       "${local.arn_prefix}:s3:::scones-${each.key}-*",
       "${local.arn_prefix}:sagemaker:*:${local.account_id}:endpoint/scones-${each.key}-*",
       "${local.arn_prefix}:sns:*:${local.account_id}:scones-${each.key}-*",
+      "${local.arn_prefix}:sqs:*:${local.account_id}:scones-${each.key}-*",
     ]
   }
 
@@ -49,7 +51,8 @@ data "aws_iam_policy_document" "boundary" {
     }
   }
 
-  # network interfaces of functions, jobs and models in a VPC, which Lambda and SageMaker create with their roles
+  # Network interfaces of functions, jobs and models in a VPC, which Lambda and SageMaker create with their roles. Lambda
+  # accepts no narrower resource: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
   statement {
     sid = "Interfaces"
     actions = [
@@ -60,7 +63,7 @@ data "aws_iam_policy_document" "boundary" {
       "ec2:DeleteNetworkInterfacePermission",
       "ec2:UnassignPrivateIpAddresses",
     ]
-    resources = [for kind in ["network-interface", "security-group", "subnet"] : "${local.arn_prefix}:ec2:*:${local.account_id}:${kind}/*"]
+    resources = ["${local.arn_prefix}:ec2:*:${local.account_id}:*/*"]
   }
 
   statement {

@@ -1,10 +1,3 @@
-locals {
-  network = [
-    for kind in ["route-table", "security-group", "security-group-rule", "subnet", "vpc", "vpc-endpoint", "vpc-flow-log"] :
-    "${local.arn_prefix}:ec2:*:${local.account_id}:${kind}/*"
-  ]
-}
-
 # Permissions of an environment's deployment role: read the environment, write its state, manage resources whose names start
 # with its prefix, and create roles within its permissions boundary.
 data "aws_iam_policy_document" "deploy" {
@@ -13,7 +6,10 @@ data "aws_iam_policy_document" "deploy" {
   #checkov:skip=CKV_AWS_111:new resources without a predictable ARN require this environment's tag
   for_each = var.environments
 
-  source_policy_documents = [data.aws_iam_policy_document.read[each.key].json]
+  source_policy_documents = [
+    data.aws_iam_policy_document.read[each.key].json,
+    data.aws_iam_policy_document.deploy_network[each.key].json,
+  ]
 
   statement {
     sid       = "State"
@@ -33,12 +29,14 @@ data "aws_iam_policy_document" "deploy" {
       "budgets:*",
       "cloudwatch:*",
       "dynamodb:*",
+      "events:*",
       "lambda:*",
       "logs:*",
       "s3:*",
       "sagemaker:*",
       "scheduler:*",
       "sns:*",
+      "sqs:*",
       "ssm:*",
       "states:*",
     ]
@@ -50,6 +48,7 @@ data "aws_iam_policy_document" "deploy" {
       "${local.arn_prefix}:cloudwatch:*:${local.account_id}:alarm:TargetTracking-endpoint/scones-${each.key}-*",
       "${local.arn_prefix}:cloudwatch:*:${local.account_id}:dashboard/scones-${each.key}",
       "${local.arn_prefix}:dynamodb:*:${local.account_id}:table/scones-${each.key}-*",
+      "${local.arn_prefix}:events:*:${local.account_id}:rule/scones-${each.key}-*",
       "${local.arn_prefix}:lambda:*:${local.account_id}:function:scones-${each.key}-*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/lambda/scones-${each.key}-*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/Endpoints/scones-${each.key}-*",
@@ -61,6 +60,7 @@ data "aws_iam_policy_document" "deploy" {
       "${local.arn_prefix}:sagemaker:*:${local.account_id}:*/scones-${each.key}-*",
       "${local.arn_prefix}:scheduler:*:${local.account_id}:schedule/*/scones-${each.key}-*",
       "${local.arn_prefix}:sns:*:${local.account_id}:scones-${each.key}-*",
+      "${local.arn_prefix}:sqs:*:${local.account_id}:scones-${each.key}-*",
       "${local.arn_prefix}:ssm:*:${local.account_id}:parameter/scones/${each.key}/*",
       "${local.arn_prefix}:states:*:${local.account_id}:*:scones-${each.key}-*",
     ]
@@ -159,68 +159,6 @@ data "aws_iam_policy_document" "deploy" {
     sid       = "ManageKeyAliases"
     actions   = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"]
     resources = ["${local.arn_prefix}:kms:*:${local.account_id}:alias/scones-${each.key}"]
-  }
-
-  # ARNs of VPC resources do not contain the environment, so tags identify the resources and must be set at creation:
-  # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
-  statement {
-    sid = "CreateNetwork"
-    actions = [
-      "ec2:AuthorizeSecurityGroup*",
-      "ec2:CreateFlowLogs",
-      "ec2:CreateRouteTable",
-      "ec2:CreateSecurityGroup",
-      "ec2:CreateSubnet",
-      "ec2:CreateTags",
-      "ec2:CreateVpc",
-      "ec2:CreateVpcEndpoint",
-    ]
-    resources = local.network
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:RequestTag/Environment"
-      values   = [each.key]
-    }
-
-    condition {
-      test     = "StringEqualsIfExists"
-      variable = "aws:ResourceTag/Environment"
-      values   = [each.key]
-    }
-  }
-
-  statement {
-    sid = "ManageNetwork"
-    actions = [
-      "ec2:AssociateRouteTable",
-      "ec2:AuthorizeSecurityGroup*",
-      "ec2:CreateFlowLogs",
-      "ec2:CreateRouteTable",
-      "ec2:CreateSecurityGroup",
-      "ec2:CreateSubnet",
-      "ec2:CreateVpc",
-      "ec2:CreateVpcEndpoint",
-      "ec2:Delete*",
-      "ec2:DisassociateRouteTable",
-      "ec2:Modify*",
-      "ec2:RevokeSecurityGroup*",
-    ]
-    resources = local.network
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:ResourceTag/Environment"
-      values   = [each.key]
-    }
-  }
-
-  # Lambda leaves a function's network interfaces behind, without a tag. Terraform must delete them before the subnets and the
-  # security groups that they use.
-  statement {
-    sid       = "DeleteFunctionInterfaces"
-    actions   = ["ec2:DeleteNetworkInterface", "ec2:DetachNetworkInterface"]
-    resources = ["${local.arn_prefix}:ec2:*:${local.account_id}:network-interface/*"]
   }
 
   # Every role must have the boundary, which the deployment role cannot remove

@@ -15,3 +15,5 @@ deployment              = { canary_percent = 50, wait_seconds = 4, termination_w
 latency_limit_ms        = 10000 # high, because a busy laptop must not roll a deployment back
 
 endpoint_hours = 8
+
+failure_email = "operator@example.com" # the emulator sends no e-mail

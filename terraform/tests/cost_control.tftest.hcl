@@ -12,6 +12,7 @@ variables {
   variant_name   = "v7"
   instance_based = true
   endpoint_hours = 8
+  lifetime_path  = "/scones/test/endpoint-lifetime"
   idle_hours     = 3
   budget_usd     = 50
   topic_arn      = "arn:aws:sns:us-east-1:123456789012:some-topic"
@@ -28,17 +29,73 @@ run "schedule_deletes_the_endpoint" {
     condition = alltrue([
       one(one(aws_scheduler_schedule.this).target).arn == "arn:aws:scheduler:::aws-sdk:sagemaker:deleteEndpoint",
       jsondecode(one(one(aws_scheduler_schedule.this).target).input) == { EndpointName = "some-endpoint" },
-      can(regex("^at\\([0-9-]{10}T[0-9:]{8}\\)$", one(aws_scheduler_schedule.this).schedule_expression)),
+      one(aws_scheduler_schedule.this).schedule_expression == "at(${trimsuffix(timeadd(local.start, "8h"), "Z")})",
     ])
     error_message = "The schedule must delete this endpoint, once."
   }
 
   assert {
-    condition = (
-      one(one(data.aws_iam_policy_document.this).statement[*].actions) == toset(["sagemaker:DeleteEndpoint"]) &&
-      one(one(data.aws_iam_policy_document.this).statement[*].resources) == toset([var.endpoint_arn])
-    )
-    error_message = "The schedule's role may only delete this endpoint."
+    condition = { for statement in one(data.aws_iam_policy_document.this).statement : one(statement.actions) => one(statement.resources) } == {
+      "sagemaker:DeleteEndpoint" = var.endpoint_arn
+      "sqs:SendMessage"          = one(aws_sqs_queue.this).arn
+    }
+    error_message = "The schedule's role may only delete this endpoint, and report that it could not."
+  }
+
+  assert {
+    condition = alltrue([
+      one(one(aws_scheduler_schedule.this).target[0].retry_policy).maximum_event_age_in_seconds == 1800,
+      one(one(aws_scheduler_schedule.this).target[0].dead_letter_config).arn == one(aws_sqs_queue.this).arn,
+      one(aws_cloudwatch_metric_alarm.expiry).dimensions.QueueName == one(aws_sqs_queue.this).name,
+      one(aws_cloudwatch_metric_alarm.expiry).alarm_actions == toset([var.topic_arn]),
+    ])
+    error_message = "A deletion that failed for half an hour must publish to the SNS topic."
+  }
+}
+
+run "lifetime_that_was_extended_is_kept" {
+  command = plan
+
+  module {
+    source = "./modules/cost_control"
+  }
+
+  override_data {
+    target = data.aws_ssm_parameters_by_path.lifetime
+    values = { values = ["2026-01-01T00:00:00Z/2999-01-01T00:00:00Z"] }
+  }
+
+  assert {
+    condition = alltrue([
+      one(aws_scheduler_schedule.this).schedule_expression == "at(2999-01-01T00:00:00)",
+      one(aws_ssm_parameter.lifetime).insecure_value == "2026-01-01T00:00:00Z/2999-01-01T00:00:00Z",
+    ])
+    error_message = "A plan must not change the end of a lifetime that has not ended."
+  }
+
+  assert {
+    condition     = one(one(one(data.aws_iam_policy_document.this).statement[0].condition).values) == "2026-01-01T00:30:00Z"
+    error_message = "A retry of an earlier lifetime's schedule must not delete the endpoint of this lifetime."
+  }
+}
+
+run "ended_lifetime_begins_again" {
+  module {
+    source = "./modules/cost_control"
+  }
+
+  override_data {
+    target = data.aws_ssm_parameters_by_path.lifetime
+    values = { values = ["2026-01-01T00:00:00Z/2026-01-01T08:00:00Z"] }
+  }
+
+  assert {
+    condition = alltrue([
+      timecmp(local.start, plantimestamp()) >= 0,
+      one(aws_ssm_parameter.lifetime).insecure_value == "${local.start}/${timeadd(local.start, "8h")}",
+      one(aws_scheduler_schedule.this).schedule_expression == "at(${trimsuffix(timeadd(local.start, "8h"), "Z")})",
+    ])
+    error_message = "An endpoint that is deployed after the end of its lifetime must get a new one."
   }
 }
 
@@ -54,8 +111,11 @@ run "without_endpoint_hours_only_the_idle_alarm_remains" {
   }
 
   assert {
-    condition     = length(aws_scheduler_schedule.this) == 0 && length(aws_iam_role.this) == 0 && output.schedule_name == null
-    error_message = "There must be no schedule and no role for it."
+    condition = alltrue([
+      length(aws_scheduler_schedule.this) == 0, length(aws_iam_role.this) == 0, length(aws_sqs_queue.this) == 0,
+      output.schedule_name == null, output.lifetime_parameter == null,
+    ])
+    error_message = "There must be no schedule, and no role, queue and parameter for it."
   }
 
   assert {
@@ -72,7 +132,6 @@ run "without_an_endpoint_only_the_budget_remains" {
   }
 
   variables {
-    endpoint_arn = null
     variant_name = null
   }
 

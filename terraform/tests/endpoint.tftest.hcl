@@ -14,6 +14,7 @@ variables {
   serverless         = null
   latency_limit_ms   = 1000
   capture_percentage = 50
+  expiry_schedule    = "some-schedule"
   topic_arn          = "arn:aws:sns:us-east-1:123456789012:some-topic"
   log_retention_days = 30
   kms_key_arn        = "arn:aws:kms:us-east-1:123456789012:key/some-key"
@@ -156,10 +157,11 @@ run "endpoint_serves_the_model_with_data_capture_and_canary_deployments" {
   assert {
     condition = alltrue([
       one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).type == "CANARY",
-      one(one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).canary_size).value == 10,
+      one(one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).canary_size).type == "INSTANCE_COUNT",
+      one(one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).canary_size).value == 1,
       one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).wait_interval_in_seconds == 300,
     ])
-    error_message = "A canary of 10 percent must serve traffic first, for 300 seconds."
+    error_message = "A canary of one instance, the least there can be, must serve traffic first, for 300 seconds."
   }
 
   assert {
@@ -174,6 +176,23 @@ run "endpoint_serves_the_model_with_data_capture_and_canary_deployments" {
       one(aws_cloudwatch_log_group.this).kms_key_id == var.kms_key_arn,
     ])
     error_message = "The log group that SageMaker writes to must be encrypted and must have a retention."
+  }
+}
+
+run "canary_is_a_share_of_many_instances" {
+  command = plan
+
+  module {
+    source = "./modules/endpoint"
+  }
+
+  variables {
+    instance_count = 29
+  }
+
+  assert {
+    condition     = one(one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).canary_size).value == 2
+    error_message = "The canary must be at most the given share of the instances."
   }
 }
 

@@ -39,6 +39,26 @@ run "key_is_rotated_and_restricted_to_the_account_and_its_services" {
   }
 }
 
+# Until its tag counts in IAM policies: https://docs.aws.amazon.com/kms/latest/developerguide/tag-authorization.html
+run "deployment_role_may_use_the_key_that_it_has_just_created" {
+  module {
+    source = "./modules/kms_key"
+  }
+
+  variables {
+    administrators = ["arn:aws:iam::123456789012:role/scones-deploy-test"]
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.this.statement :
+      one(statement.principals).identifiers == toset(["arn:aws:iam::123456789012:root", "arn:aws:iam::123456789012:role/scones-deploy-test"])
+      if contains(["Administer", "UseThroughDataServices", "CreateGrantsForDataServices"], statement.sid)
+    ])
+    error_message = "The key's own policy must let its administrators administer and use it."
+  }
+}
+
 run "named_users_restrict_use_and_grants" {
   module {
     source = "./modules/kms_key"

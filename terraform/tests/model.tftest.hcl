@@ -42,8 +42,29 @@ run "model_is_the_approved_version_and_knows_its_number" {
   }
 
   assert {
-    condition     = one(one(aws_sagemaker_model.this).primary_container).environment.MODEL_VERSION == "v7"
-    error_message = "The container must know its version, which it returns with each prediction."
+    condition = one(one(aws_sagemaker_model.this).primary_container).environment == tomap({
+      SAGEMAKER_PROGRAM          = "inference.py"
+      SAGEMAKER_SUBMIT_DIRECTORY = "/opt/ml/model/code"
+      MODEL_VERSION              = "v7"
+    })
+    error_message = "The container must know its version, and the variables of the model package in case AWS replaces them."
+  }
+}
+
+run "serverless_model_has_one_worker" {
+  command = plan
+
+  module {
+    source = "./modules/model"
+  }
+
+  variables {
+    serverless = true
+  }
+
+  assert {
+    condition     = local.environment.SAGEMAKER_MODEL_SERVER_WORKERS == "1"
+    error_message = "A serverless endpoint must load the model once."
   }
 }
 
@@ -59,6 +80,11 @@ run "model_in_a_vpc_runs_in_network_isolation" {
   assert {
     condition     = aws_sagemaker_model.this[0].enable_network_isolation && one(aws_sagemaker_model.this[0].vpc_config).subnets == toset(["subnet-1"])
     error_message = "A model in a VPC must be in its subnets and in network isolation."
+  }
+
+  assert {
+    condition     = local.environment.PIP_NO_INDEX == "1" && local.environment.PIP_FIND_LINKS == "/opt/ml/model/code/packages"
+    error_message = "A model in network isolation must install the packages of its own archive."
   }
 }
 

@@ -61,6 +61,50 @@ run "two_zones_reach_only_s3_and_sagemaker_runtime" {
     condition     = aws_flow_log.this.traffic_type == "REJECT"
     error_message = "Rejected connections must be logged."
   }
+
+  # https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
+  assert {
+    condition = toset(flatten(data.aws_iam_policy_document.this.statement[*].actions)) == toset([
+      "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:PutLogEvents",
+    ])
+    error_message = "The flow log's role must have the permissions that AWS documents."
+  }
+
+  assert {
+    condition     = one(data.aws_availability_zones.this.filter).name == "opt-in-status"
+    error_message = "Local Zones must be excluded, because neither functions nor VPC endpoints can run there."
+  }
+}
+
+run "subnets_are_in_zones_that_have_the_vpc_endpoint_service" {
+  module {
+    source = "./modules/network"
+  }
+
+  override_data {
+    target = data.aws_vpc_endpoint_service.inference
+    values = { availability_zones = ["us-east-1b", "us-east-1d"] }
+  }
+
+  assert {
+    condition     = length(aws_subnet.this) == 1 && local.zones == tolist(["us-east-1b"])
+    error_message = "The only common zone must get a subnet."
+  }
+}
+
+run "region_without_the_vpc_endpoint_service_is_rejected" {
+  command = plan
+
+  module {
+    source = "./modules/network"
+  }
+
+  override_data {
+    target = data.aws_vpc_endpoint_service.inference
+    values = { availability_zones = [] }
+  }
+
+  expect_failures = [data.aws_vpc_endpoint_service.inference]
 }
 
 run "invalid_variables_are_rejected" {

@@ -27,6 +27,21 @@ run "interfaces_are_created_in_the_given_subnets_only" {
   }
 }
 
+# Lambda checks the role before any interface exists: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+run "interfaces_are_deleted_and_assigned_without_naming_their_kind" {
+  module {
+    source = "./modules/network_access"
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in concat(data.aws_iam_policy_document.interfaces.statement, data.aws_iam_policy_document.functions.statement, data.aws_iam_policy_document.containers.statement) :
+      contains(["*", "arn:aws:ec2:us-east-1:123456789012:*/*"], one(statement.resources)) if !contains(statement.actions, "ec2:CreateNetworkInterface")
+    ])
+    error_message = "Lambda rejects a role whose policy names network-interface/* for these actions."
+  }
+}
+
 run "empty_lists_are_rejected" {
   command = plan
 

@@ -23,8 +23,16 @@ run "topic_is_encrypted_and_accepts_alarms_and_budgets" {
   assert {
     condition = toset(flatten([
       for statement in data.aws_iam_policy_document.this.statement : tolist(statement.principals)[0].identifiers
-    ])) == toset(["budgets.amazonaws.com", "cloudwatch.amazonaws.com"])
-    error_message = "Alarms and budgets must be able to publish to the topic."
+    ])) == toset(["budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com"])
+    error_message = "Alarms, budgets and EventBridge must be able to publish to the topic."
+  }
+
+  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+  assert {
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.this.statement : length(statement.condition) == 0 if contains(one(statement.principals).identifiers, "events.amazonaws.com")
+    ])
+    error_message = "EventBridge cannot publish to a topic whose policy has a condition for it."
   }
 
   assert {

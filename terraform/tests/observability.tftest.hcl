@@ -60,6 +60,28 @@ run "alarms_and_dashboard_cover_the_workflow" {
     error_message = "Failures that the state machine cannot catch must be found by comparing Step Functions' count with its own."
   }
 
+  # An hour in which one of ten executions that fail was counted in the hour before, and an hour without any count
+  assert {
+    condition     = 0.9 * 10 - 9 <= aws_cloudwatch_metric_alarm.this["workflow-uncounted-failures"].threshold && 0.9 * 3 - 0 > aws_cloudwatch_metric_alarm.this["workflow-uncounted-failures"].threshold
+    error_message = "Executions that are counted at the end of an hour and fail in the next must not count as uncounted."
+  }
+
+  assert {
+    condition     = one([for query in aws_cloudwatch_metric_alarm.this["workflow-uncounted-failures"].metric_query : query.expression if query.id == "result"]) == "0.9 * FILL(failed, 0) - FILL(failures, 0)"
+    error_message = "A tenth of the failures may be counted in the hour before."
+  }
+
+  assert {
+    condition = alltrue([
+      jsondecode(aws_cloudwatch_event_rule.uncaught.event_pattern).detail.stateMachineArn == [var.state_machine_arn],
+      toset([for error in jsondecode(aws_cloudwatch_event_rule.uncaught.event_pattern).detail.error : jsonencode(error)]) == toset([
+        "\"States.Runtime\"", "\"States.DataLimitExceeded\"", "null", "{\"exists\":false}",
+      ]),
+      aws_cloudwatch_event_target.uncaught.arn == var.topic_arn,
+    ])
+    error_message = "Failures that no state can catch must be published to the SNS topic."
+  }
+
   assert {
     condition = alltrue([
       for title in ["Executions", "Failures by error", "Execution time", "Model latency", "Confidence", "Endpoint requests"] :

@@ -29,6 +29,11 @@ run "every_task_times_out" {
   }
 
   assert {
+    condition     = jsondecode(output.json).States.Classify.TimeoutSeconds > 90
+    error_message = "Classify must have a timeout above that of its function, which waits for a slow model."
+  }
+
+  assert {
     condition = jsondecode(output.json).TimeoutSeconds > sum([
       for state in jsondecode(output.json).States :
       # all attempts, and the delays between them, which double from one second

@@ -9,6 +9,27 @@ variables {
   environment = "test"
 }
 
+run "names_of_the_longest_environment_fit_awss_limits" {
+  command = plan
+
+  variables {
+    environment = "abcdefghij"
+  }
+
+  assert {
+    condition = alltrue([
+      length("scones-abcdefghij-access-123456789012") <= 63, # the longer of both buckets
+      length("${output.endpoint_name}-hosting") <= 64,
+      length("${output.endpoint_name}-999999999-01234567") <= 63,                 # the model
+      length("${output.endpoint_name}-9999999-01234567890123456789012345") <= 63, # the endpoint configuration
+      length("${output.training_job_prefix}-20260101000000") <= 63,               # a training job
+      length("${output.transform_job_prefix}-20260101-000000-000000") <= 63,      # a batch transform job
+      length("scones-abcdefghij-endpoint-expiry-failures") <= 64,                 # the longest other name
+    ])
+    error_message = "Every name must fit AWS's limit: 63 characters in SageMaker and S3, 64 in IAM, EventBridge and Scheduler."
+  }
+}
+
 run "values_below_the_minimum_are_rejected" {
   command = plan
 

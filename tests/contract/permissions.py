@@ -14,7 +14,12 @@ from tests.support.project import ROOT
 
 BOOTSTRAP = ROOT / "terraform" / "bootstrap"
 # Prefixes of actions that differ from the name of the service in the provider's log
-PREFIXES = {"Application Auto Scaling": "application-autoscaling", "CloudWatch Logs": "logs", "SFN": "states"}
+PREFIXES = {
+    "Application Auto Scaling": "application-autoscaling",
+    "CloudWatch Logs": "logs",
+    "EventBridge": "events",
+    "SFN": "states",
+}
 # Actions that differ from the name of the operation:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html and
 # https://docs.aws.amazon.com/cost-management/latest/userguide/billing-permissions-ref.html
@@ -54,6 +59,7 @@ WITHOUT_RESOURCE_FOR_DEPLOYERS = {
     "sagemaker:List*": "lists have no resource",
     "servicequotas:ListServiceQuotas": "lists have no resource",
     "sns:GetSubscriptionAttributes": "the action does not support subscriptions as resources",
+    "ssm:DescribeParameters": "lists have no resource",
     "states:ValidateStateMachineDefinition": "a definition is not a resource",
     "sts:GetCallerIdentity": "every caller may read its own identity",
     "tag:GetResources": "lists have no resource",

@@ -218,10 +218,11 @@ def test_drift_ignores_an_endpoint_that_its_schedule_has_deleted(
     # WHEN
     deploy_new(local, OTHER)
 
-    # THEN the endpoint is back with its full lifetime, and there is no drift
+    # THEN the endpoint is back with its full lifetime, which was scheduled before its creation, and there is no drift
     assert describe_endpoint(local)["EndpointStatus"] == "InService"
     assert invoke(local.account, stack.endpoint_name) == OTHER
     assert 7.9 < hours_left(local) < 8
+    assert get_schedule(local)["LastModificationDate"] < describe_endpoint(local)["CreationTime"]
     check_no_drift(local)
 
 
@@ -235,18 +236,27 @@ def check_no_drift(local: Deployment) -> "subprocess.CompletedProcess[str]":
 
 def hours_left(local: Deployment) -> float:
     """Return the number of hours until the schedule deletes the endpoint."""
-    schedule = local.account.client("scheduler").get_schedule(Name=local.stack.endpoint_schedule)
-    end = datetime.strptime(schedule["ScheduleExpression"], SCHEDULE_FORMAT).replace(tzinfo=UTC)
+    end = datetime.strptime(get_schedule(local)["ScheduleExpression"], SCHEDULE_FORMAT).replace(tzinfo=UTC)
     return (end - datetime.now(UTC)).total_seconds() / 3600
+
+
+def get_schedule(local: Deployment) -> dict[str, Any]:
+    """Return the schedule that deletes the endpoint."""
+    schedule: dict[str, Any] = local.account.client("scheduler").get_schedule(Name=local.stack.endpoint_schedule)
+    return schedule
 
 
 def end_now(local: Deployment) -> None:
     """Let the endpoint's lifetime end now, and wait until the schedule has deleted the endpoint."""
     scheduler, sagemaker = local.account.client("scheduler"), local.account.client("sagemaker")
-    schedule = scheduler.get_schedule(Name=local.stack.endpoint_schedule)
+    schedule = get_schedule(local)
+    end = datetime.now(UTC) + timedelta(seconds=2)
+    name = local.stack.endpoint_lifetime_parameter
+    interval = f"{end - timedelta(hours=8):%Y-%m-%dT%H:%M:%SZ}/{end:%Y-%m-%dT%H:%M:%SZ}"
+    local.account.client("ssm").put_parameter(Name=name, Value=interval, Overwrite=True)
     scheduler.update_schedule(
         Name=schedule["Name"],
-        ScheduleExpression=(datetime.now(UTC) + timedelta(seconds=2)).strftime(SCHEDULE_FORMAT),
+        ScheduleExpression=end.strftime(SCHEDULE_FORMAT),
         FlexibleTimeWindow=schedule["FlexibleTimeWindow"],
         Target=schedule["Target"],
     )

@@ -96,6 +96,7 @@ SERVICES = {
     "cloudwatch",
     "dynamodb",
     "ec2",
+    "events",
     "iam",
     "kms",
     "lambda",
@@ -104,6 +105,8 @@ SERVICES = {
     "sagemaker",
     "scheduler",
     "sns",
+    "sqs",
+    "ssm",
     "states",
 }
 TASKS = {
@@ -233,9 +236,10 @@ def test_roles_allow_exactly_the_actions_of_code_and_services(
             "kms:Encrypt",
         },
         # https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
-        "network": {*LOG_OUTPUT, "logs:DescribeLogStreams"},
-        # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
-        "endpoint-expiry": {"sagemaker:DeleteEndpoint"},
+        "network": {*LOG_OUTPUT, "logs:CreateLogGroup", "logs:DescribeLogGroups", "logs:DescribeLogStreams"},
+        # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html and
+        # https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
+        "endpoint-expiry": {"sagemaker:DeleteEndpoint", "sqs:SendMessage"},
     }
     assert set(policies) == set(expected)
 

@@ -5,8 +5,8 @@ import boto3
 from deployment.resource_lookups import LOOKUPS
 from tests.contract.permissions import ACTIONS, missing_actions
 
-# Resources that only `make bootstrap` creates, or that no environment has yet
-OTHERS = {"aws_iam_openid_connect_provider", "aws_iam_policy", "aws_cloudwatch_event_rule", "aws_sqs_queue"}
+# Resources that only `make bootstrap` creates
+OTHERS = {"aws_iam_openid_connect_provider", "aws_iam_policy"}
 
 
 def test_the_roles_that_plan_and_deploy_may_find_existing_resources() -> None:

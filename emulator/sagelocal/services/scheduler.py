@@ -1,11 +1,14 @@
 """EventBridge Scheduler: invokes the targets of the schedules that moto stores."""
 
+import itertools
 import json
 import re
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -101,26 +104,78 @@ def _run(
     emulator: Emulator, schedule: Schedule, backend: EventBridgeSchedulerBackend, stopped: threading.Event
 ) -> None:
     """Invoke the target with retries, and delete a one-time schedule whose ActionAfterCompletion is DELETE."""
-    _retry(_invocation(emulator, backend.region_name, schedule.target), schedule, stopped)
+    started = datetime.now(UTC)
+    failure = _retry(_invocation(emulator, backend.region_name, schedule.target), schedule, stopped)
+    queue = schedule.target.get("DeadLetterConfig", {}).get("Arn")
+    if failure and queue:
+        _send_dead_letter(emulator, queue, schedule, failure, started)
     is_one_time = schedule.schedule_expression.startswith("at(")
     group = backend.schedule_groups[schedule.group_name].schedules
     if is_one_time and schedule.action_after_completion == "DELETE" and group.get(schedule.name) is schedule:
         del group[schedule.name]
 
 
-def _retry(call: Callable[[], object], schedule: Schedule, stopped: threading.Event) -> None:
+@dataclass(frozen=True)
+class _Failure:
+    """The last error of an invocation, the number of its retries, and the setting that ended them."""
+
+    error: Exception
+    retries: int
+    condition: str
+
+
+def _retry(call: Callable[[], object], schedule: Schedule, stopped: threading.Event) -> _Failure | None:
+    """Invoke a target until it succeeds, and return None, or why there are no more retries."""
     policy = schedule.target["RetryPolicy"]
+    retries = policy.get("MaximumRetryAttempts", 185)
     deadline = time.monotonic() + policy.get("MaximumEventAgeInSeconds", 86400)
     pause = FIRST_BACKOFF
-    for _ in range(policy.get("MaximumRetryAttempts", 185) + 1):
+    for number in itertools.count():
         try:
             call()
-            return
-        except (ClientError, BotoCoreError) as error:
-            print(f"schedule {schedule.name}: cannot invoke the target: {error}", file=sys.stderr)
-        if time.monotonic() + pause > deadline or stopped.wait(pause):
-            return
+            return None
+        except (ClientError, BotoCoreError) as caught:
+            print(f"schedule {schedule.name}: cannot invoke the target: {caught}", file=sys.stderr)
+            error = caught
+        if number == retries:
+            return _Failure(error, number, "MaximumRetryAttempts")
+        if time.monotonic() + pause > deadline:
+            return _Failure(error, number, "MaximumEventAgeInSeconds")
+        if stopped.wait(pause):
+            break
         pause = min(2 * pause, MAX_BACKOFF)
+    return None
+
+
+def _send_dead_letter(emulator: Emulator, queue: str, schedule: Schedule, failure: _Failure, started: datetime) -> None:
+    """Send the target's input and the reason to a queue.
+
+    Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
+    """
+    error = failure.error
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+    attributes = {
+        "ERROR_CODE": code,
+        "ERROR_MESSAGE": str(error),
+        "EXECUTION_ID": str(uuid.uuid4()),
+        "EXHAUSTED_RETRY_CONDITION": failure.condition,
+        "IS_PAYLOAD_TRUNCATED": "false",
+        "RETRY_ATTEMPTS": str(failure.retries),
+        "SCHEDULED_TIME": started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "SCHEDULE_ARN": schedule.arn,
+        "TARGET_ARN": schedule.target["Arn"],
+    }
+    client = emulator.client("sqs", queue.split(":")[3])
+    try:
+        client.send_message(
+            QueueUrl=client.get_queue_url(QueueName=queue.split(":")[5])["QueueUrl"],
+            MessageBody=schedule.target.get("Input") or "{}",
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            },
+        )
+    except (ClientError, BotoCoreError) as caught:
+        print(f"schedule {schedule.name}: cannot send a message to {queue}: {caught}", file=sys.stderr)
 
 
 def _invocation(emulator: Emulator, region: str, target: dict[str, Any]) -> Callable[[], object]:

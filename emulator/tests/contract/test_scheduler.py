@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,11 +22,14 @@ def make_schedule(emulator: Any) -> MakeSchedule:
 
     def create(expression: str, target: str, request: dict[str, Any], **options: Any) -> str:
         name = unique("schedule")
+        settings: dict[str, Any] = {
+            key: options.pop(key) for key in ("RetryPolicy", "DeadLetterConfig") if key in options
+        }
         emulator.client("scheduler").create_schedule(
             Name=name,
             **{"ScheduleExpression": expression, **options},
             FlexibleTimeWindow={"Mode": "OFF"},
-            Target={"Arn": target, "RoleArn": ROLE, "Input": json.dumps(request)},
+            Target={"Arn": target, "RoleArn": ROLE, "Input": json.dumps(request), **settings},
         )
         return name
 
@@ -85,6 +89,29 @@ def test_failed_target_is_retried(emulator: Any, make_schedule: MakeSchedule) ->
 
     # THEN
     assert eventually(lambda: bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]])
+
+
+def test_invocation_that_failed_for_good_is_sent_to_the_dead_letter_queue(
+    emulator: Any, make_schedule: MakeSchedule
+) -> None:
+    # GIVEN
+    sqs, bucket = emulator.client("sqs"), unique("bucket")
+    queue = sqs.create_queue(QueueName=unique("failures"))["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+    # WHEN a schedule without retries deletes a bucket that does not exist
+    target = "arn:aws:scheduler:::aws-sdk:s3:deleteBucket"
+    policy = {"MaximumRetryAttempts": 0}
+    name = make_schedule(target, {"Bucket": bucket}, RetryPolicy=policy, DeadLetterConfig={"Arn": arn})
+
+    # THEN
+    receive = partial(sqs.receive_message, QueueUrl=queue, MessageAttributeNames=["All"])
+    (message,) = eventually(lambda: receive().get("Messages"))
+    values = {key: attribute["StringValue"] for key, attribute in message["MessageAttributes"].items()}
+    assert json.loads(message["Body"]) == {"Bucket": bucket}
+    assert values["ERROR_CODE"] == "NoSuchBucket"
+    assert (values["EXHAUSTED_RETRY_CONDITION"], values["RETRY_ATTEMPTS"]) == ("MaximumRetryAttempts", "0")
+    assert (values["TARGET_ARN"], values["SCHEDULE_ARN"].rpartition("/")[2]) == (target, name)
 
 
 def test_target_can_be_a_function(emulator: Any, make_schedule: MakeSchedule) -> None:

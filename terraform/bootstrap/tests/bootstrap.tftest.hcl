@@ -46,7 +46,7 @@ run "roles_are_restricted_to_their_environment" {
   assert {
     condition = alltrue(flatten([
       for statement in data.aws_iam_policy_document.read["plan"].statement : [
-        for action in statement.actions : !can(regex("^(ssm|lambda|s3|states:Describe|dynamodb)", action))
+        for action in statement.actions : !can(regex("^(ssm:Get|lambda|s3|states:Describe|dynamodb)", action))
       ] if contains(statement.resources, "*")
     ]))
     error_message = "Parameters, code, buckets, state machines and tables must be restricted to this project."
@@ -88,13 +88,22 @@ run "roles_are_restricted_to_their_environment" {
 
   assert {
     condition = alltrue([
-      for name in ["dev", "prod"] : toset(flatten([
-        for statement in data.aws_iam_policy_document.deploy[name].statement :
-        [for resource in statement.resources : "${join(" ", sort(statement.actions))} ${reverse(split(":", resource))[0]}"]
-        if statement.sid == "DeleteFunctionInterfaces"
-      ])) == toset(["ec2:DeleteNetworkInterface ec2:DetachNetworkInterface network-interface/*"])
+      for name in ["dev", "prod"] : [
+        for statement in data.aws_iam_policy_document.deploy_network[name].statement : statement if contains(statement.actions, "ec2:DeleteNetworkInterface")
+      ] == []
     ])
-    error_message = "A deployment role must be able to delete the network interfaces that functions left behind."
+    error_message = "A deployment role must not delete network interfaces while its environment has no VPC."
+  }
+
+  # Lambda checks a function's role and its boundary before any interface exists
+  assert {
+    condition = alltrue([
+      for name in ["dev", "prod"] : alltrue([
+        for statement in data.aws_iam_policy_document.boundary[name].statement :
+        statement.resources == toset(["arn:aws:ec2:*:123456789012:*/*"]) if contains(statement.actions, "ec2:DeleteNetworkInterface")
+      ])
+    ])
+    error_message = "The boundary must allow functions to run in a VPC."
   }
 
   assert {
@@ -179,6 +188,25 @@ run "roles_are_restricted_to_their_environment" {
       ])
     ])
     error_message = "A deployment role must write only its own environment's state."
+  }
+}
+
+run "deployment_role_deletes_network_interfaces_of_its_vpc_only" {
+  command = plan
+
+  override_data {
+    target = data.aws_vpcs.this["prod"]
+    values = { ids = ["vpc-1"] }
+  }
+
+  assert {
+    condition = [
+      for statement in data.aws_iam_policy_document.deploy_network["prod"].statement : statement.condition
+      if contains(statement.actions, "ec2:DeleteNetworkInterface")
+      ] == [
+      toset([{ test = "ArnLike", variable = "ec2:Vpc", values = tolist(["arn:aws:ec2:*:123456789012:vpc/vpc-1"]) }])
+    ]
+    error_message = "The deployment role must delete the network interfaces that functions left behind in its VPC, and no others."
   }
 }
 

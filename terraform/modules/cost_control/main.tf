@@ -3,7 +3,19 @@ locals {
 
   # `count` must be known during planning, when the variant name is known and the ARN of a new endpoint is not
   endpoint_count = var.variant_name == null ? 0 : 1
-  schedule_count = var.endpoint_hours == null ? 0 : local.endpoint_count
+  queue_count    = var.endpoint_hours == null ? 0 : 1
+  schedule_count = local.queue_count * local.endpoint_count
+
+  # The lifetime is a time interval, start/end, of ISO 8601. A plan reads it before it knows whether the endpoint still exists,
+  # and begins a new one if it has ended. `make extend` changes its end.
+  stored   = try(split("/", one(nonsensitive(data.aws_ssm_parameters_by_path.lifetime.values))), null)
+  running  = try(timecmp(local.stored[1], plantimestamp()) > 0, false)
+  start    = local.running ? local.stored[0] : timestamp()
+  end      = local.running ? local.stored[1] : try(timeadd(local.start, "${var.endpoint_hours}h"), null)
+  interval = "${local.start}/${coalesce(local.end, local.start)}"
+
+  # Seconds for which EventBridge Scheduler retries: an endpoint cannot be deleted while it is updated
+  maximum_event_age = 1800
 
   # Percentages of the budget, of actual and of forecasted costs
   notifications = {
@@ -32,14 +44,41 @@ data "aws_iam_policy_document" "assume" {
   }
 }
 
+data "aws_ssm_parameters_by_path" "lifetime" {
+  path = var.lifetime_path
+}
+
 data "aws_iam_policy_document" "this" {
   count = local.schedule_count
 
+  # Not while a retry of the schedule's last invocation is possible, which must not delete an endpoint that was deployed again
   statement {
     sid       = "DeleteEndpoint"
     actions   = ["sagemaker:DeleteEndpoint"]
     resources = [var.endpoint_arn]
+
+    condition {
+      test     = "DateGreaterThan"
+      variable = "aws:CurrentTime"
+      values   = [timeadd(local.start, "${local.maximum_event_age}s")]
+    }
   }
+
+  # https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
+  statement {
+    sid       = "ReportFailure"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.this[0].arn]
+  }
+}
+
+# Invocations that failed for good
+resource "aws_sqs_queue" "this" {
+  count = local.queue_count
+
+  name                      = "${local.name}-failures"
+  message_retention_seconds = 1209600 # the maximum, 14 days
+  sqs_managed_sse_enabled   = true
 }
 
 resource "aws_iam_role" "this" {
@@ -58,21 +97,24 @@ resource "aws_iam_role_policy" "this" {
   policy = data.aws_iam_policy_document.this[0].json
 }
 
-# Changes whenever an endpoint is created, which replaces the schedule. A new endpoint has the same ARN as its predecessor, but the
-# plan does not know it yet, so Terraform plans a change here.
-resource "terraform_data" "endpoint" {
+resource "aws_ssm_parameter" "lifetime" {
+  #checkov:skip=CKV2_AWS_34:two times are no secret
   count = local.schedule_count
 
-  input = var.endpoint_arn
+  name           = "${var.lifetime_path}/interval"
+  description    = "Start and end of the endpoint's lifetime."
+  type           = "String"
+  insecure_value = local.interval
 }
 
+# The endpoint is created after its schedule, so that an apply that is interrupted leaves no endpoint without an end
 resource "aws_scheduler_schedule" "this" {
   #checkov:skip=CKV_AWS_297:the schedule contains an endpoint name and no secrets
   count = local.schedule_count
 
   name                = local.name
-  description         = "Deletes the endpoint at the end of its time to live."
-  schedule_expression = "at(${formatdate("YYYY-MM-DD'T'hh:mm:ss", timeadd(timestamp(), "${var.endpoint_hours}h"))})"
+  description         = "Deletes the endpoint at the end of its lifetime."
+  schedule_expression = "at(${trimsuffix(local.end, "Z")})"
 
   flexible_time_window {
     mode = "OFF"
@@ -83,15 +125,34 @@ resource "aws_scheduler_schedule" "this" {
     arn      = "arn:${var.partition}:scheduler:::aws-sdk:sagemaker:deleteEndpoint"
     role_arn = aws_iam_role.this[0].arn
     input    = jsonencode({ EndpointName = var.endpoint_name })
-  }
 
-  lifecycle {
-    # the time counts from the endpoint's creation, and `make extend` changes it
-    ignore_changes       = [schedule_expression]
-    replace_triggered_by = [terraform_data.endpoint]
+    retry_policy {
+      maximum_event_age_in_seconds = local.maximum_event_age
+    }
+
+    dead_letter_config {
+      arn = aws_sqs_queue.this[0].arn
+    }
   }
 
   depends_on = [aws_iam_role_policy.this]
+}
+
+resource "aws_cloudwatch_metric_alarm" "expiry" {
+  count = local.queue_count
+
+  alarm_name          = "${local.name}-failed"
+  alarm_description   = "The endpoint's schedule could not delete it, and its instances are billed. Run `make down`, or delete the endpoint, then purge the queue ${local.name}-failures, whose messages have the error."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = one(aws_sqs_queue.this[*].name) }
+  statistic           = "Maximum"
+  period              = 300
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.topic_arn]
 }
 
 # Without requests, CloudWatch has no data for Invocations, and FILL returns 0. Without instances, there is no data for

@@ -19,7 +19,7 @@ variable "endpoint_name" {
 }
 
 variable "endpoint_arn" {
-  description = "Endpoint ARN; ignored while variant_name is null."
+  description = "Endpoint ARN. The endpoint need not exist yet."
   type        = string
 }
 
@@ -34,13 +34,18 @@ variable "instance_based" {
 }
 
 variable "endpoint_hours" {
-  description = "Hours after its creation at which the endpoint is deleted; null keeps it."
+  description = "Hours after which the endpoint is deleted; null keeps it."
   type        = number
 
   validation {
     condition     = var.endpoint_hours == null || try(var.endpoint_hours > 0 && floor(var.endpoint_hours) == var.endpoint_hours, false)
     error_message = "endpoint_hours must be a whole number of at least 1, or null (got ${jsonencode(var.endpoint_hours)})."
   }
+}
+
+variable "lifetime_path" {
+  description = "SSM parameter path that contains the parameter interval, the start and end of the endpoint's lifetime."
+  type        = string
 }
 
 variable "idle_hours" {

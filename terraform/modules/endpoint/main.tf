@@ -19,6 +19,10 @@ locals {
   # A serverless endpoint supports no deployment guardrails:
   # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html
   instance_based = var.serverless == null
+
+  # Whole instances, because CAPACITY_PERCENT of few instances may be less than one:
+  # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CapacitySize.html
+  canary_instances = max(1, floor(var.instance_count * var.deployment.canary_percent / 100))
 }
 
 # A change of this setting requires a new configuration, and scaling does not
@@ -124,10 +128,10 @@ resource "aws_sagemaker_endpoint" "this" {
           wait_interval_in_seconds = deployment_config.value.wait_seconds
 
           dynamic "canary_size" {
-            for_each = var.instance_count > 1 ? [deployment_config.value.canary_percent] : []
+            for_each = var.instance_count > 1 ? [local.canary_instances] : []
 
             content {
-              type  = "CAPACITY_PERCENT"
+              type  = "INSTANCE_COUNT"
               value = canary_size.value
             }
           }
@@ -155,5 +159,6 @@ resource "aws_sagemaker_endpoint" "this" {
     }
   }
 
-  depends_on = [aws_cloudwatch_log_group.this]
+  # the schedule first, so that an apply that is interrupted leaves no endpoint that nothing deletes
+  depends_on = [aws_cloudwatch_log_group.this, var.expiry_schedule]
 }

@@ -114,3 +114,8 @@ variable "kms_key_arn" {
     error_message = "kms_key_arn must be a key ARN, arn:aws:kms:<region>:<account>:key/<id>, and not an alias or a key ID (got ${var.kms_key_arn})."
   }
 }
+
+variable "expiry_schedule" {
+  description = "Name of the schedule that deletes the endpoint, which is created after it; null for an endpoint without a limited lifetime."
+  type        = string
+}

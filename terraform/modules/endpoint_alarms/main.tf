@@ -8,18 +8,23 @@ locals {
       expression  = "server_errors"
       metrics     = { server_errors = ["Invocation5XXErrors", "Sum"] }
       threshold   = 0
+      periods     = { evaluated = 1, breaching = 1 }
     }
     "model-errors" = {
       description = "Model invocations failed, or returned a status other than 2xx or 4xx."
       expression  = "errors - client_errors"
       metrics     = { errors = ["InvocationModelErrors", "Sum"], client_errors = ["Invocation4XXErrors", "Sum"] }
       threshold   = 0
+      periods     = { evaluated = 1, breaching = 1 }
     }
+    # In a period with few requests, the slowest response is the 99th percentile. Two of three periods must be slow, so that one
+    # slow response, such as a new instance's first, does not roll a deployment back.
     "latency" = {
-      description = "The 99th percentile of the model's latency is above ${var.latency_limit_ms} ms."
+      description = "The 99th percentile of the model's latency is above ${var.latency_limit_ms} ms in two of three periods."
       expression  = "latency"
       metrics     = { latency = ["ModelLatency", "p99"] }
       threshold   = var.latency_limit_ms * 1000 # microseconds
+      periods     = { evaluated = 3, breaching = 2 }
     }
   }
 }
@@ -31,7 +36,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   alarm_description   = each.value.description
   comparison_operator = "GreaterThanThreshold"
   threshold           = each.value.threshold
-  evaluation_periods  = 1
+  evaluation_periods  = each.value.periods.evaluated
+  datapoints_to_alarm = each.value.periods.breaching
   treat_missing_data  = "notBreaching" # there is no data without requests
   alarm_actions       = [var.topic_arn]
 

@@ -4,14 +4,17 @@ locals {
   functions = {
     serialize = {
       description = "Reads an image from S3 and returns it in base64."
+      timeout     = 30
       environment = null
     }
     classify = {
       description = "Invokes the endpoint with an image and returns its class probabilities."
+      timeout     = 90 # above the function's own timeouts for connecting and for reading the response
       environment = { ENDPOINT_NAME = var.endpoint_name, CLASS_NAMES = jsonencode(var.classes) }
     }
     filter = {
       description = "Fails if the highest probability is below the threshold."
+      timeout     = 30
       environment = { THRESHOLD = tostring(var.threshold) }
     }
   }
@@ -113,7 +116,7 @@ resource "aws_lambda_function" "this" {
   handler          = "handler.handler"
   filename         = "${var.archive_directory}/${each.key}.zip"
   source_code_hash = fileexists("${var.archive_directory}/${each.key}.zip") ? filebase64sha256("${var.archive_directory}/${each.key}.zip") : null
-  timeout          = 30
+  timeout          = each.value.timeout
   memory_size      = 256
 
   # JSON includes the fields that the functions add; the confidence metric reads filter's INFO records

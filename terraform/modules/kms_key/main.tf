@@ -3,6 +3,11 @@ locals {
   account_id = data.aws_caller_identity.this.account_id
   region     = data.aws_region.this.name
 
+  # The account delegates to IAM policies. A tag may take minutes to count in those: until then, only the key's own policy lets a
+  # deployment role, whose IAM policy requires the environment's tag, use the key that it has just created.
+  # https://docs.aws.amazon.com/kms/latest/developerguide/tag-authorization.html
+  principals = concat(["${local.arn_prefix}:iam::${local.account_id}:root"], var.administrators)
+
   use = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
 }
 
@@ -43,7 +48,7 @@ data "aws_iam_policy_document" "this" {
 
     principals {
       type        = "AWS"
-      identifiers = ["${local.arn_prefix}:iam::${local.account_id}:root"]
+      identifiers = local.principals
     }
   }
 
@@ -55,7 +60,7 @@ data "aws_iam_policy_document" "this" {
 
     principals {
       type        = "AWS"
-      identifiers = ["${local.arn_prefix}:iam::${local.account_id}:root"]
+      identifiers = local.principals
     }
 
     condition {
@@ -83,7 +88,7 @@ data "aws_iam_policy_document" "this" {
 
     principals {
       type        = "AWS"
-      identifiers = ["${local.arn_prefix}:iam::${local.account_id}:root"]
+      identifiers = local.principals
     }
 
     condition {
@@ -134,6 +139,24 @@ data "aws_iam_policy_document" "this" {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
       values   = [local.account_id]
+    }
+  }
+
+  # SNS supports no condition on the source for EventBridge: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+  statement {
+    sid       = "PublishEvents"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "kms:EncryptionContext:aws:sns:topicArn"
+      values   = ["${local.arn_prefix}:sns:${local.region}:${local.account_id}:${var.prefix}-*"]
     }
   }
 }

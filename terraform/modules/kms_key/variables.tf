@@ -28,3 +28,14 @@ variable "users" {
     error_message = "users must be ARNs such as arn:aws:iam::<account>:role/<name>, with `*` only in the name (got ${jsonencode(var.users)})."
   }
 }
+
+variable "administrators" {
+  description = "ARNs of existing roles that may administer the key, and use it through data services, even if their IAM policy does not name it."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.administrators : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^*]+$", arn))])
+    error_message = "administrators must be role ARNs, arn:aws:iam::<account>:role/<name>, without `*` (got ${jsonencode(var.administrators)})."
+  }
+}

@@ -2,6 +2,21 @@
 locals {
   count   = var.model_package_arn == null ? 0 : 1
   version = try(reverse(split("/", var.model_package_arn))[0], null)
+
+  # The whole map, because AWS does not document whether it replaces the model package's variables or adds to them. The first
+  # two are those that registry/model_registry.py gives a model package. The model returns its version with each prediction,
+  # because old and new models share the traffic during a deployment.
+  environment = merge(
+    {
+      SAGEMAKER_PROGRAM          = "inference.py"
+      SAGEMAKER_SUBMIT_DIRECTORY = "/opt/ml/model/code"
+      MODEL_VERSION              = "v${coalesce(local.version, "0")}"
+    },
+    # in network isolation, pip installs the packages that model.tar.gz contains: training/packages.py
+    var.network == null ? {} : { PIP_NO_INDEX = "1", PIP_FIND_LINKS = "/opt/ml/model/code/packages" },
+    # each worker loads the model, for which a serverless endpoint has little memory and time
+    var.serverless ? { SAGEMAKER_MODEL_SERVER_WORKERS = "1" } : {},
+  )
 }
 
 module "role" {
@@ -24,7 +39,8 @@ module "role" {
 resource "terraform_data" "model" {
   count = local.count
 
-  triggers_replace = [var.model_package_arn, module.role.arn, var.network] # the settings that require a new model
+  # the settings that require a new model
+  triggers_replace = [var.model_package_arn, module.role.arn, var.network, local.environment]
 }
 
 resource "aws_sagemaker_model" "this" {
@@ -37,8 +53,7 @@ resource "aws_sagemaker_model" "this" {
 
   primary_container {
     model_package_name = var.model_package_arn
-    # the model returns its version with each prediction, because old and new models share the traffic during a deployment
-    environment = { MODEL_VERSION = "v${local.version}" }
+    environment        = local.environment
   }
 
   dynamic "vpc_config" {
@@ -51,6 +66,8 @@ resource "aws_sagemaker_model" "this" {
   }
 
   lifecycle {
+    # AWS may add variables; a change of ours replaces the model, because it changes its name
+    ignore_changes        = [primary_container[0].environment]
     create_before_destroy = true
   }
 }

@@ -63,3 +63,9 @@ variable "network" {
   })
   default = null
 }
+
+variable "serverless" {
+  description = "Whether a serverless endpoint serves the model."
+  type        = bool
+  default     = false
+}

@@ -1,7 +1,9 @@
 # Without an internet gateway and NAT, workloads reach only each other and the services that have a VPC endpoint.
 locals {
-  # AWS recommends at least two zones: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
-  zones = slice(sort(data.aws_availability_zones.this.names), 0, 2)
+  # The VPC endpoint of SageMaker Runtime is not available in every zone. AWS recommends at least two zones:
+  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+  usable_zones = sort(setintersection(data.aws_availability_zones.this.names, data.aws_vpc_endpoint_service.inference.availability_zones))
+  zones        = slice(local.usable_zones, 0, min(2, length(local.usable_zones)))
 
   partition  = data.aws_partition.this.partition
   account_id = data.aws_caller_identity.this.account_id
@@ -17,6 +19,23 @@ data "aws_caller_identity" "this" {}
 data "aws_availability_zones" "this" {
   #checkov:skip=CKV_AWS_394:the zones matter only when the subnets are created
   state = "available"
+
+  # excludes Local Zones and Wavelength Zones, in which neither functions nor VPC endpoints can run
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
+}
+
+data "aws_vpc_endpoint_service" "inference" {
+  service = "sagemaker.runtime"
+
+  lifecycle {
+    postcondition {
+      condition     = length(setintersection(data.aws_availability_zones.this.names, self.availability_zones)) > 0
+      error_message = "No availability zone of ${local.region} has SageMaker Runtime's VPC endpoint. Leave vpc_cidr unset, or set another region."
+    }
+  }
 }
 
 resource "aws_vpc" "this" {
@@ -155,7 +174,7 @@ data "aws_iam_policy_document" "inference" {
 
 resource "aws_vpc_endpoint" "inference" {
   vpc_id              = aws_vpc.this.id
-  service_name        = "com.amazonaws.${local.region}.sagemaker.runtime"
+  service_name        = data.aws_vpc_endpoint_service.inference.service_name
   vpc_endpoint_type   = "Interface"
   subnet_ids          = aws_subnet.this[*].id
   security_group_ids  = [aws_security_group.inference.id]
@@ -203,8 +222,14 @@ data "aws_iam_policy_document" "assume" {
 # https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
 data "aws_iam_policy_document" "this" {
   statement {
-    actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
+    actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    resources = [aws_cloudwatch_log_group.this.arn, "${aws_cloudwatch_log_group.this.arn}:*"]
+  }
+
+  statement {
+    actions = ["logs:DescribeLogGroups"]
+    # DescribeLogGroups supports no resource ARN
+    resources = ["*"]
   }
 }
 

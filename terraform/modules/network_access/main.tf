@@ -1,6 +1,11 @@
 locals {
   ec2        = "arn:${data.aws_partition.this.partition}:ec2:${data.aws_region.this.name}:${data.aws_caller_identity.this.account_id}"
   interfaces = "${local.ec2}:network-interface/*"
+
+  # Lambda checks the role before any network interface exists, and accepts no narrower resource:
+  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+  # SageMaker documents no resource for these actions, and gets the same.
+  all = "${local.ec2}:*/*"
 }
 
 data "aws_partition" "this" {}
@@ -26,7 +31,7 @@ data "aws_iam_policy_document" "functions" {
   statement {
     sid       = "AssignPrivateAddresses"
     actions   = ["ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
-    resources = [local.interfaces]
+    resources = [local.all]
   }
 }
 
@@ -50,7 +55,7 @@ data "aws_iam_policy_document" "containers" {
   statement {
     sid       = "ManageInterfacePermissions"
     actions   = ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterfacePermission"]
-    resources = [local.interfaces]
+    resources = [local.all]
   }
 }
 
@@ -69,6 +74,6 @@ data "aws_iam_policy_document" "interfaces" {
   statement {
     sid       = "DeleteInterfaces"
     actions   = ["ec2:DeleteNetworkInterface"]
-    resources = [local.interfaces]
+    resources = [local.all]
   }
 }

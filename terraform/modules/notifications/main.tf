@@ -1,4 +1,4 @@
-# The topic policy lets alarms and the budget publish. The state machine publishes with the permissions of its role.
+# The topic policy lets alarms, the budget and EventBridge publish. The state machine publishes with the permissions of its role.
 data "aws_caller_identity" "this" {}
 
 data "aws_iam_policy_document" "this" {
@@ -16,6 +16,19 @@ data "aws_iam_policy_document" "this" {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
       values   = [data.aws_caller_identity.this.account_id]
+    }
+  }
+
+  # A statement for EventBridge must not have a condition:
+  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+  statement {
+    sid       = "PublishEvents"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.this.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
     }
   }
 }

@@ -12,15 +12,16 @@ locals {
   endpoint_retry = [merge(local.backoff, { ErrorEquals = ["EndpointUnavailableError"], MaxAttempts = 6 })]
 
   # Seconds. A lost response must not stall an execution: https://docs.aws.amazon.com/step-functions/latest/dg/sfn-stuck-execution.html
-  task_timeout      = 40   # above the functions' timeout of 30 seconds
-  execution_timeout = 1800 # above the sum of all attempts of all states
+  task_timeout      = 40   # above the timeout of serialize and filter, 30 seconds
+  classify_timeout  = 100  # above the timeout of classify, 90 seconds
+  execution_timeout = 3600 # above the sum of all attempts of all states
 
   # Every caught error fails the execution under its own name, after the metric and the notification. Without a ResultPath
-  # the error replaces the state's input, so later states do not receive the image.
-  catch = [{
-    ErrorEquals = ["States.ALL"]
-    Next        = "CountFailure"
-  }]
+  # the error replaces the state's input, so later states do not receive the image. States.ALL does not match
+  # States.DataLimitExceeded, and must be alone. It does not match States.Runtime either, which nothing can catch: an
+  # EventBridge rule reports that error, and output that exceeds the limit on leaving a state.
+  # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-error-representation
+  catch = [for name in ["States.DataLimitExceeded", "States.ALL"] : { ErrorEquals = [name], Next = "CountFailure" }]
 
   # An error of the metric or the notification must not hide why the execution failed
   ignore_error = {
@@ -53,6 +54,7 @@ locals {
         Next           = "Classify"
       })
       Classify = merge(local.invoke["classify"], {
+        TimeoutSeconds = local.classify_timeout
         Retry          = concat(local.lambda_retry, local.endpoint_retry)
         ResultSelector = { "body.$" = "$.Payload.body" }
         OutputPath     = "$.body"

@@ -88,3 +88,22 @@ mock_data "aws_availability_zones" {
     names = ["us-east-1a", "us-east-1b", "us-east-1c"]
   }
 }
+
+mock_data "aws_vpc_endpoint_service" {
+  defaults = {
+    service_name       = "com.amazonaws.us-east-1.sagemaker.runtime"
+    availability_zones = ["us-east-1a", "us-east-1b", "us-east-1c"]
+  }
+}
+
+mock_data "aws_vpcs" {
+  defaults = {
+    ids = []
+  }
+}
+
+mock_resource "aws_sqs_queue" {
+  defaults = {
+    arn = "arn:aws:sqs:us-east-1:123456789012:some-queue"
+  }
+}

@@ -34,19 +34,36 @@ class FakeScheduler:
         self.schedule = parameters
 
 
+class FakeSsm:
+    """SSM with the parameter of a lifetime."""
+
+    def __init__(self) -> None:
+        self.value = "2026-01-01T00:00:00Z/2026-01-01T08:00:00Z"
+
+    def get_parameter(self, Name: str) -> Any:  # noqa: N803 (boto3's name)
+        assert Name == "some-parameter"
+        return {"Parameter": {"Value": self.value}}
+
+    def put_parameter(self, Name: str, Value: str, Overwrite: bool) -> None:  # noqa: N803
+        assert (Name, Overwrite) == ("some-parameter", True)
+        self.value = Value
+
+
 def in_hours(hours: int) -> datetime:
     return datetime.now(UTC).replace(microsecond=0) + timedelta(hours=hours)
 
 
 def make_lifetime(end: datetime | None) -> EndpointLifetime:
-    return EndpointLifetime("some-endpoint", "some-schedule", scheduler=FakeScheduler(end))
+    return EndpointLifetime(
+        "some-endpoint", "some-schedule", "some-parameter", scheduler=FakeScheduler(end), ssm=FakeSsm()
+    )
 
 
-def test_extension_is_added_to_the_end_and_keeps_the_schedules_parameters() -> None:
+def test_extension_is_added_to_the_end_and_keeps_start_and_the_schedules_parameters() -> None:
     # GIVEN
     end = in_hours(2)
-    scheduler = FakeScheduler(end)
-    lifetime = EndpointLifetime("some-endpoint", "some-schedule", scheduler=scheduler)
+    scheduler, ssm = FakeScheduler(end), FakeSsm()
+    lifetime = EndpointLifetime("some-endpoint", "some-schedule", "some-parameter", scheduler=scheduler, ssm=ssm)
 
     # WHEN
     lifetime.extend(4)
@@ -55,6 +72,23 @@ def test_extension_is_added_to_the_end_and_keeps_the_schedules_parameters() -> N
     assert lifetime.end() == end + timedelta(hours=4)
     assert scheduler.get_schedule()["Target"] == TARGET
     assert "CreationDate" not in scheduler.get_schedule()  # not a parameter of UpdateSchedule
+
+    # AND Terraform reads the new end from the parameter
+    assert ssm.value == f"2026-01-01T00:00:00Z/{end + timedelta(hours=4):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_extension_that_is_interrupted_has_changed_the_parameter() -> None:
+    # GIVEN a schedule that cannot be updated
+    scheduler, ssm = FakeScheduler(in_hours(2)), FakeSsm()
+    scheduler.update_schedule = None  # type: ignore[assignment, method-assign]
+    lifetime = EndpointLifetime("some-endpoint", "some-schedule", "some-parameter", scheduler=scheduler, ssm=ssm)
+
+    # WHEN
+    with pytest.raises(TypeError):
+        lifetime.extend(4)
+
+    # THEN the next apply sets the schedule to the new end
+    assert ssm.value.endswith(f"/{in_hours(6):%Y-%m-%dT%H:%M}" + ssm.value[-4:])
 
 
 @pytest.mark.parametrize(
@@ -70,7 +104,7 @@ def test_lifetime_without_a_future_end_cannot_be_extended(end: int | None, messa
 
 
 def test_unlimited_lifetime_makes_no_request() -> None:
-    assert EndpointLifetime("some-endpoint", None, scheduler=None).end() is None
+    assert EndpointLifetime("some-endpoint", None, None, scheduler=None, ssm=None).end() is None
 
 
 def test_lifetime_ends_with_its_schedule() -> None:

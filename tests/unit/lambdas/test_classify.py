@@ -3,12 +3,17 @@
 import base64
 import io
 import json
+import re
+import socket
 from types import ModuleType
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError, ResponseStreamingError
 
+from common.paths import TERRAFORM_DIRECTORY
 from registry import batch_transform
 from tests.unit.lambdas.images import draw
 
@@ -64,7 +69,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLASS_NAMES", '["bicycle", "motorcycle"]')
 
 
-def run(module: ModuleType, monkeypatch: pytest.MonkeyPatch, runtime: FakeRuntime, event: Any) -> Any:
+def run(module: ModuleType, monkeypatch: pytest.MonkeyPatch, runtime: Any, event: Any) -> Any:
     monkeypatch.setattr(module, "runtime", runtime)
     return module.handler(event, None)
 
@@ -269,16 +274,35 @@ def test_broken_connection_in_the_response_lets_the_state_machine_retry(
         run(classify, monkeypatch, runtime, event_of(PNG))
 
 
-def test_boto3_makes_one_attempt_that_ends_before_the_function_does(classify: ModuleType) -> None:
-    # GIVEN the timeout of the functions in terraform/modules/functions
-    function_timeout = 30
+def timeouts_of_functions() -> dict[str, int]:
+    """Return the timeout in seconds of each function in terraform/modules/functions."""
+    source = (TERRAFORM_DIRECTORY / "modules" / "functions" / "main.tf").read_text()
+    return {name: int(seconds) for name, seconds in re.findall(r"(\w+) = \{\n.*\n\s+timeout +=\s(\d+)", source)}
 
-    # WHEN
+
+def test_a_model_that_does_not_respond_lets_the_state_machine_retry_before_the_function_times_out(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a server that accepts a connection and never responds
     config = classify.runtime.meta.config
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        runtime = boto3.client(
+            "sagemaker-runtime",
+            region_name="us-east-1",
+            endpoint_url=f"http://127.0.0.1:{server.getsockname()[1]}",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=config.merge(Config(read_timeout=0.1)),
+        )
 
-    # THEN
+        # WHEN
+        with pytest.raises(classify.EndpointUnavailableError, match="Read timeout"):
+            run(classify, monkeypatch, runtime, event_of(PNG))
+
+    # THEN one attempt, with a connection (TCP and TLS) and the longest response of a model, fits into the function
     assert config.retries["total_max_attempts"] == 1
-    assert config.connect_timeout + config.read_timeout < function_timeout
+    assert config.read_timeout > 60
+    assert 2 * config.connect_timeout + config.read_timeout < timeouts_of_functions()["classify"]
 
 
 @pytest.mark.parametrize(

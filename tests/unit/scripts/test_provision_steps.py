@@ -23,7 +23,7 @@ FUNCTION = "scones-local-filter"
 
 
 class FakeAws:
-    """Lambda, SageMaker and Service Quotas, with a record of what changes the account."""
+    """Lambda, SageMaker, SNS and Service Quotas, with a record of what changes the account."""
 
     class exceptions:  # noqa: N801 (boto3's name)
         ResourceNotFoundException = KeyError
@@ -53,7 +53,8 @@ class FakeAws:
 
     def get_paginator(self, _: str) -> Any:
         quotas = [{"QuotaName": "ml.m5.xlarge for endpoint usage", "Value": self.quota}]
-        return SimpleNamespace(paginate=lambda **_: [{"Quotas": quotas}])
+        page = {"Quotas": quotas, "Subscriptions": [{"SubscriptionArn": "arn:aws:sns:us-east-1:123456789012:some:1"}]}
+        return SimpleNamespace(paginate=lambda **_: [page])
 
 
 class FakeTerraform:

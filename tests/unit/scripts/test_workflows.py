@@ -108,3 +108,10 @@ def test_only_drift_opens_an_issue() -> None:
 
     assert last["run"] == "make drift-issue"
     assert last["if"] == f"failure() && hashFiles('build/*/{DRIFT_FILE}') != ''"
+
+
+def test_the_saved_plan_is_kept_as_long_as_github_waits_for_a_reviewer() -> None:
+    # https://docs.github.com/en/actions/reference/workflows-and-actions/deployments-and-environments
+    steps = jobs(ROOT / ".github" / "workflows" / "deploy.yml")["plan"]["steps"]
+    (upload,) = [step for step in steps if step.get("uses", "").startswith("actions/upload-artifact")]
+    assert upload["with"]["retention-days"] == 30

@@ -12,6 +12,7 @@ from sagelocal.services.stepfunctions import (
     jsonata_queries,
     sagemaker_task,
     service_tasks,
+    state_failures,
     state_machines,
 )
 
@@ -26,7 +27,10 @@ def install(emulator: Emulator) -> None:
     """
     interpreter.install(emulator)
     sagemaker_task.install(emulator)
-    for module in (definitions, json_paths, jsonata_queries, service_tasks, distributed_map, item_reader):
+    for module in (
+        *(definitions, json_paths, jsonata_queries, state_failures),
+        *(service_tasks, distributed_map, item_reader),
+    ):
         module.install()
     for module in (api_errors, executions, state_machines):
         module.install()

@@ -1,6 +1,7 @@
 """The run of one execution: its environment, its thread, its outcome and its metrics."""
 
 import datetime
+import json
 from typing import Any
 
 from moto.stepfunctions.parser.api import ExecutionStatus
@@ -9,6 +10,7 @@ from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommu
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
 from sagelocal.core.patching import replace
+from sagelocal.services import events
 from sagelocal.services.cloudwatch import metrics
 
 STATUSES: dict[type[Any], ExecutionStatus] = {
@@ -41,6 +43,7 @@ def stop(execution: Any, *, error: str | None, cause: str | None) -> None:
     execution.error, execution.cause, execution.stop_date = error, cause, now
     _report(execution, {METRICS[ExecutionStatus.ABORTED]: 1, "ExecutionTime": _milliseconds(execution)})
     execution.exec_status = ExecutionStatus.ABORTED
+    send_event(execution)
 
 
 def record_outcome(self: Any) -> None:
@@ -60,12 +63,47 @@ def record_outcome(self: Any) -> None:
     _report(execution, {METRICS[status]: 1, "ExecutionTime": _milliseconds(execution)})
     # set last, because clients read the outcome as soon as the status changes
     execution.exec_status = status
+    send_event(execution)
+
+
+def send_event(execution: Any) -> None:
+    """Send an execution's status to EventBridge, if its state machine is a standard one.
+
+    Source: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+    """
+    machine = execution.state_machine
+    if machine.type != "STANDARD":
+        return
+    detail = {
+        "executionArn": execution.execution_arn,
+        "stateMachineArn": getattr(machine, "source_arn", machine.arn),
+        "name": execution.name,
+        "status": str(execution.exec_status.value),
+        "startDate": _timestamp(execution.start_date),
+        "stopDate": _timestamp(execution.stop_date),
+        "input": execution.execution_input,
+        "output": execution.output if execution.output is None else json.dumps(execution.output),
+        "error": execution.error,
+        "cause": execution.cause,
+    }
+    events.put(
+        execution.account_id,
+        execution.region_name,
+        "aws.states",
+        "Step Functions Execution Status Change",
+        execution.execution_arn,
+        detail,
+    )
 
 
 def _report(execution: Any, values: dict[str, float]) -> None:
     machine = execution.state_machine
     dimensions = {"StateMachineArn": getattr(machine, "source_arn", machine.arn)}
     metrics.put(execution.account_id, execution.region_name, "AWS/States", dimensions, values)
+
+
+def _timestamp(moment: datetime.datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)
 
 
 def _milliseconds(execution: Any) -> float:

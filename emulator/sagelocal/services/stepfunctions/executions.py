@@ -52,6 +52,7 @@ def start_execution(self: Any) -> ActionResult:
     execution = _create(Execution, backend, machine, name or str(uuid4()), text)
     source.executions.append(execution)
     execution.start()
+    execution_run.send_event(execution)
     return _started(execution)
 
 

@@ -182,3 +182,32 @@ def test_stopped_execution_does_not_wait_for_its_function(emulator: RunningEmula
 
     # THEN it ends immediately
     assert machines.finish(arn, seconds=1)["status"] == "ABORTED"
+
+
+@pytest.mark.parametrize(("caught", "status"), [("States.ALL", "FAILED"), ("States.DataLimitExceeded", "SUCCEEDED")])
+def test_too_large_result_is_caught_by_its_name_only(
+    emulator: RunningEmulator, machines: StateMachines, caught: str, status: str
+) -> None:
+    # GIVEN a function whose result exceeds the maximum of 256 KiB
+    large = make_function(emulator, "def main(event, context):\n    return 'x' * 300_000\n")
+    catch = [{"ErrorEquals": [caught], "Next": "Caught"}]
+    states = {"Invoke": invoke(large, Catch=catch, End=True), "Caught": {"Type": "Pass", "End": True}}
+
+    # WHEN
+    ended = machines.run({"StartAt": "Invoke", "States": states})
+
+    # THEN
+    assert ended["status"] == status
+    assert "States.DataLimitExceeded" in (ended.get("error"), json.loads(ended.get("output", "{}")).get("Error"))
+
+
+def test_runtime_error_is_not_caught(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN a state whose timeout is not in its input
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
+    task = invoke(make_function(emulator, ECHO), Catch=catch, End=True, TimeoutSecondsPath="$.missing")
+
+    # WHEN
+    ended = machines.run({"StartAt": "Invoke", "States": {"Invoke": task, "Caught": {"Type": "Pass", "End": True}}})
+
+    # THEN
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.Runtime")

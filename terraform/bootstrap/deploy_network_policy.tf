@@ -1,0 +1,99 @@
+locals {
+  network = [
+    for kind in ["route-table", "security-group", "security-group-rule", "subnet", "vpc", "vpc-endpoint", "vpc-flow-log"] :
+    "${local.arn_prefix}:ec2:*:${local.account_id}:${kind}/*"
+  ]
+}
+
+# VPCs have no predictable ARN, so a new VPC is found when this module is applied again
+data "aws_vpcs" "this" {
+  for_each = var.environments
+
+  tags = { Project = "scones", Environment = each.key }
+}
+
+# Permissions of an environment's deployment role for the VPC
+data "aws_iam_policy_document" "deploy_network" {
+  for_each = var.environments
+
+  # ARNs of VPC resources do not contain the environment, so tags identify them, which must be set at creation:
+  # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
+  statement {
+    sid = "CreateNetwork"
+    actions = [
+      "ec2:AuthorizeSecurityGroup*",
+      "ec2:CreateFlowLogs",
+      "ec2:CreateRouteTable",
+      "ec2:CreateSecurityGroup",
+      "ec2:CreateSubnet",
+      "ec2:CreateTags",
+      "ec2:CreateVpc",
+      "ec2:CreateVpcEndpoint",
+    ]
+    resources = local.network
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/Environment"
+      values   = [each.key]
+    }
+
+    condition {
+      test     = "StringEqualsIfExists"
+      variable = "aws:ResourceTag/Environment"
+      values   = [each.key]
+    }
+  }
+
+  statement {
+    sid = "ManageNetwork"
+    actions = [
+      "ec2:AssociateRouteTable",
+      "ec2:AuthorizeSecurityGroup*",
+      "ec2:CreateFlowLogs",
+      "ec2:CreateRouteTable",
+      "ec2:CreateSecurityGroup",
+      "ec2:CreateSubnet",
+      "ec2:CreateVpc",
+      "ec2:CreateVpcEndpoint",
+      "ec2:Delete*",
+      "ec2:DisassociateRouteTable",
+      "ec2:Modify*",
+      "ec2:RevokeSecurityGroup*",
+    ]
+    resources = local.network
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/Environment"
+      values   = [each.key]
+    }
+  }
+
+  # Private DNS names of a VPC endpoint are in a hosted zone of AWS, with which EC2 associates the VPC with the caller's permissions:
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-CreateVpcEndpoint
+  statement {
+    sid       = "AssociatePrivateNames"
+    actions   = ["route53:AssociateVPCWithHostedZone"]
+    resources = ["${local.arn_prefix}:route53:::hostedzone/*"]
+  }
+
+  # Lambda leaves a function's network interfaces behind, without a tag. Terraform must delete them before the subnets and the
+  # security groups that they use. Only the VPC identifies them:
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-network-interface
+  dynamic "statement" {
+    for_each = length(data.aws_vpcs.this[each.key].ids) > 0 ? [data.aws_vpcs.this[each.key].ids] : []
+
+    content {
+      sid       = "DeleteFunctionInterfaces"
+      actions   = ["ec2:DeleteNetworkInterface", "ec2:DetachNetworkInterface"]
+      resources = ["${local.arn_prefix}:ec2:*:${local.account_id}:network-interface/*"]
+
+      condition {
+        test     = "ArnLike"
+        variable = "ec2:Vpc"
+        values   = [for id in statement.value : "${local.arn_prefix}:ec2:*:${local.account_id}:vpc/${id}"]
+      }
+    }
+  }
+}

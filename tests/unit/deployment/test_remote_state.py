@@ -1,0 +1,41 @@
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from deployment.remote_state import StateBucketMissingError, find_backend
+
+ACCOUNT = "123456789012"
+
+
+class FakeAws:
+    """STS, and S3 with the state bucket of one account."""
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+
+    def __call__(self, service: str) -> "FakeAws":
+        return self
+
+    def get_caller_identity(self) -> dict[str, str]:
+        return {"Account": ACCOUNT}
+
+    def head_bucket(self, **parameters: str) -> Any:
+        assert parameters["Bucket"] == f"scones-state-{ACCOUNT}"
+        if parameters.get("ExpectedBucketOwner", self.owner) != self.owner:
+            raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadBucket")
+        return {"BucketRegion": "eu-west-1"}
+
+
+def test_the_state_is_in_the_accounts_own_bucket() -> None:
+    assert find_backend("dev", FakeAws(owner=ACCOUNT)) == {
+        "bucket": f"scones-state-{ACCOUNT}",
+        "key": "dev.tfstate",
+        "region": "eu-west-1",
+        "use_lockfile": "true",
+    }
+
+
+def test_a_bucket_of_another_account_is_refused() -> None:
+    with pytest.raises(StateBucketMissingError, match="make bootstrap"):
+        find_backend("dev", FakeAws(owner="999999999999"))
