@@ -50,7 +50,15 @@ LOOKUPS = {
         {"DashboardName": "{dashboard_name}"},
         owner="dashboard_body",
     ),
-    "aws_cloudwatch_event_rule": Lookup("events", "describe_rule", "'default/{name}'", {"Name": "{name}"}),
+    "aws_cloudwatch_event_rule": Lookup("events", "describe_rule", "Name", {"Name": "{name}"}),
+    # a rule with targets cannot be deleted
+    "aws_cloudwatch_event_target": Lookup(
+        "events",
+        "list_targets_by_rule",
+        "Targets[?Id=='{target_id}'] | [0] && '{rule}/{target_id}'",
+        {"Rule": "{rule}"},
+        owner="arn",
+    ),
     "aws_cloudwatch_log_group": Lookup(
         "logs",
         "describe_log_groups",
@@ -153,7 +161,6 @@ LOOKUPS = {
 CREATED_AGAIN = {
     "aws_appautoscaling_policy",
     "aws_appautoscaling_target",
-    "aws_cloudwatch_event_target",
     "aws_cloudwatch_log_metric_filter",
     "aws_iam_role_policy",
     "aws_s3_bucket_lifecycle_configuration",
