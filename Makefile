@@ -13,6 +13,13 @@ CHECKOV   := .tools/checkov
 
 ENVIRONMENTS := $(basename $(notdir $(wildcard terraform/environments/*.tfvars)))
 
+# Where the virtual environment was created, if that is another directory: its programs contain the path
+MOVED_FROM := $(shell created=$$(sed -n 's/^command = .* -m venv //p' '$(VENV)/pyvenv.cfg' 2>/dev/null); \
+  test -z "$$created" -o "$$created" -ef '$(VENV)' || echo "$$created")
+ifneq ($(MOVED_FROM),)
+$(error $(VENV) was created as $(MOVED_FROM), so this clone was renamed or copied: run `rm -r $(VENV)`, then `make setup`)
+endif
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:

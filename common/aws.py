@@ -1,7 +1,11 @@
 """Create AWS clients, which no other module does, and read AWS's errors."""
 
+import os
+import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -49,3 +53,23 @@ def is_not_found(error: ClientError) -> bool:
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
     """
     return error_code(error) == "ValidationException" and "Could not find" in str(error)
+
+
+def unreachable_endpoint() -> str | None:
+    """Return the URL in `AWS_ENDPOINT_URL` if nothing listens there."""
+    url = os.environ.get("AWS_ENDPOINT_URL")
+    if not url:
+        return None
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname, parts.port or 443), timeout=1).close()
+    except OSError:
+        return url
+    return None
+
+
+def unreadable_files() -> list[Path]:
+    """Return AWS's configuration files that exist and cannot be read, which boto3 ignores."""
+    names = {"AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials", "AWS_CONFIG_FILE": "~/.aws/config"}
+    paths = [Path(os.environ.get(variable, default)).expanduser() for variable, default in names.items()]
+    return [path for path in paths if path.exists() and not os.access(path, os.R_OK)]

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from common.errors import OperatorError
 from deployment.endpoint_lifetime import EndpointLifetime
+from deployment.existing_resources import import_into_state
 from deployment.read_stack import StackMissingError
 from deployment.terraform import Plan, Terraform, TerraformError
 from deployment.unmanaged_resources import UnmanagedResources, remove_all
@@ -116,6 +117,9 @@ def destroy(terraform: Terraform, client: Callable[..., Any]) -> None:
         Other resources still have the environment's tag.
     """
     environment = terraform.environment
+    # an error of this plan, such as an invalid setting, must not prevent the destruction
+    with contextlib.suppress(TerraformError):
+        import_into_state(terraform, client)
     plan = terraform.plan(destroy=True)
     content = terraform.show(plan)
     # from the plan: an environment whose first apply failed has no outputs

@@ -1,9 +1,16 @@
 """Keep Terraform's state in the S3 bucket that `make bootstrap` creates."""
 
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
 from botocore.exceptions import ClientError
 
 from common.aws import Clients
 from common.errors import OperatorError
+from common.files import write
 from common.names import state_bucket
 from deployment.terraform import Terraform
 
@@ -12,23 +19,92 @@ class StateBucketMissingError(OperatorError):
     """The account has no bucket for Terraform's state."""
 
 
-def move_state(terraform: Terraform, name: str, clients: Clients) -> None:
-    """Move a state to `<name>.tfstate` in the account's state bucket, unless it is there already.
+class StateConflictError(OperatorError):
+    """S3 has another state under the environment's name."""
 
-    In a new clone this makes Terraform use the state in the bucket.
+
+class StateNotMovedError(OperatorError):
+    """The environment's state is in S3, and this clone does not use it."""
+
+
+def move_state(terraform: Terraform, name: str, clients: Clients) -> None:
+    """Move a state to `<name>.tfstate` in the account's state bucket, or finish a move that was interrupted.
+
+    The backend file is written only when S3 has the state, so an interrupted move leaves the local state in use. In a
+    new clone this makes Terraform use the state in the bucket.
 
     Raises
     ------
     StateBucketMissingError
         The bucket does not exist, or the caller may not access it.
-    TerraformError
-        The state cannot be moved.
+    StateConflictError
+        S3 has another state; Terraform keeps using the local one.
+    """
+    local, is_moved = terraform.local_state, terraform.backend_file.is_file()
+    if is_moved and not local.path.is_file():
+        print(f"Terraform state of {name} is in S3 already, see {terraform.backend_file}")
+        return
+    backend = find_backend(name, clients)
+    url = f"s3://{backend['bucket']}/{object_key(backend)}"
+    content = local.read() if local.path.is_file() else {}
+    if content.get("resources") and not upload(content, backend, clients("s3")):
+        if is_moved:  # the local state is another environment's
+            return
+        raise StateConflictError(
+            f"{url} and {local.path} are different states: move one of them away, or select another workspace with "
+            "`terraform workspace select`"
+        )
+    write(terraform.backend_file, "".join(f"{key} = {json.dumps(value)}\n" for key, value in backend.items()).encode())
+    if content:  # otherwise Terraform would use it again once the backend file is deleted
+        local.put_aside()
+    terraform.init()
+    print(f"Terraform state of {name}: {url}")
+
+
+def upload(state: Mapping[str, Any], backend: Mapping[str, str], s3: Any) -> bool:
+    """Upload a state unless S3 has a newer version of it, and return whether S3 has no other state.
+
+    `terraform state push` would give the state a new lineage, so that nobody could tell whether it has been moved.
+    """
+    target = {"Bucket": backend["bucket"], "Key": object_key(backend)}
+    try:
+        response = s3.get_object(**target)
+    except s3.exceptions.NoSuchKey:
+        condition = {"IfNoneMatch": "*"}
+    else:
+        existing = json.loads(response["Body"].read())
+        if existing["lineage"] != state["lineage"]:
+            return False
+        if existing["serial"] >= state["serial"]:
+            return True
+        condition = {"IfMatch": response["ETag"]}
+    s3.put_object(**target, **condition, Body=json.dumps(state).encode(), ContentType="application/json")
+    return True
+
+
+def check_state_is_moved(terraform: Terraform, name: str, clients: Clients) -> None:
+    """Check that a clone uses the state in S3 if there is one.
+
+    Raises
+    ------
+    StateNotMovedError
+        The state is in S3, so that Terraform would create everything a second time.
     """
     if terraform.backend_file.is_file():
         return
-    backend = find_backend(name, clients)
-    terraform.move_state(backend)
-    print(f"Terraform state of {name}: s3://{backend['bucket']}/{backend['key']}")
+    with contextlib.suppress(StateBucketMissingError, ClientError):
+        backend = find_backend(name, clients)
+        clients("s3").head_object(Bucket=backend["bucket"], Key=object_key(backend))
+        raise StateNotMovedError(
+            f"Terraform's state of {name} is in s3://{backend['bucket']}/{object_key(backend)}, and this clone does "
+            f"not use it: run `make state ENV={terraform.environment}`"
+        )
+
+
+def object_key(backend: Mapping[str, str]) -> str:
+    """Return the key of the selected workspace's state: https://developer.hashicorp.com/terraform/language/backend/s3."""
+    workspace = os.environ.get("TF_WORKSPACE", "default")
+    return backend["key"] if workspace == "default" else f"env:/{workspace}/{backend['key']}"
 
 
 def find_backend(name: str, clients: Clients) -> dict[str, str]:

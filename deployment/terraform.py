@@ -4,9 +4,10 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -16,7 +17,8 @@ from python_terraform import IsFlagged
 
 from common.errors import OperatorError
 from common.paths import TERRAFORM_DIRECTORY
-from deployment.terraform_output import first_error, show_progress
+from deployment.local_state import LocalState
+from deployment.terraform_output import FINISHED_RESOURCE, first_error, show_progress
 from deployment.tools import find_mirror, find_terraform
 
 ENVIRONMENTS = sorted(path.stem for path in (TERRAFORM_DIRECTORY / "environments").glob("*.tfvars"))
@@ -24,6 +26,10 @@ ENVIRONMENTS = sorted(path.stem for path in (TERRAFORM_DIRECTORY / "environments
 # Not committed: without a backend block, a plain `terraform apply` keeps its state in the root module's directory
 BACKEND_BLOCK = 'terraform {\n  backend "s3" {}\n}\n'
 
+IMPORT_BLOCK = "import {\n  to = %s\n  id = %s\n}\n"
+
+APPLY_ENDED = re.compile(r"^(Apply complete!|\W*Error: )", re.M)
+STARTED_RESOURCE = re.compile(r"^(\S+): (?:Creating|Importing)\.\.\.", re.M)
 PLAN_SUMMARY = re.compile(r"^Plan: (?:(\d+) to import, )?(\d+) to add, (\d+) to change, (\d+) to destroy", re.M)
 NO_CHANGES, CHANGES = 0, 2  # exit codes of `terraform plan -detailed-exitcode`
 LOCK_TIMEOUT = "2m"  # an apply goes on for a while after its terminal was closed, and the next one waits for it
@@ -65,6 +71,9 @@ class Driver(python_terraform.Terraform):  # type: ignore[misc]  # the package i
     def __init__(self, environment: Callable[[], dict[str, str]], **options: Any) -> None:
         super().__init__(**options)
         self._environment = environment
+
+    def read_state_file(self, file_path: str | None = None) -> None:
+        """Do not read the state, which `python_terraform.Terraform` does by default and which may be incomplete."""
 
     def cmd(self, cmd: str, *arguments: str, log: IO[str] | None = None, **options: Any) -> Result:
         """Run a command; its output goes to `log`, or is returned if there is none."""
@@ -116,6 +125,11 @@ class Terraform:
         )
 
     @property
+    def local_state(self) -> LocalState:
+        """The state of the selected workspace, if it is not in S3."""
+        return LocalState.of(self.directory)
+
+    @property
     def backend_file(self) -> Path:
         """The settings of the S3 backend, for `terraform init -backend-config`; missing if the state is local."""
         return self.directory / f"{self.environment}.s3.tfbackend"
@@ -145,43 +159,93 @@ class Terraform:
         TerraformError
             The provider cannot be installed, or the backend cannot be reached.
         """
-        mirror = find_mirror(self.directory / ".terraform.lock.hcl")
-        self._run(
-            "init",
-            self._driver.init,
-            var=None,
-            var_file=None,
-            reconfigure=None,
-            lockfile="readonly",
-            backend_config=self.backend_file.name if self.backend_file.is_file() else None,
-            plugin_dir=str(mirror) if mirror else None,
-        )
+        lock_file = self.directory / ".terraform.lock.hcl"
+        mirror = find_mirror(lock_file)
+        options: dict[str, Any] = {
+            "lockfile": "readonly",
+            "backend_config": str(self.backend_file.resolve()) if self.backend_file.is_file() else None,
+            "plugin_dir": str(mirror) if mirror else None,
+        }
+        if self.backend_file.is_file():
+            self._select_backend(lock_file, options)
+        self._run("init", self._driver.init, var=None, var_file=None, reconfigure=None, **options)
 
-    def plan(self, *, destroy: bool = False, variables: Mapping[str, object] | None = None) -> Plan:
+    def _select_backend(self, lock_file: Path, options: Mapping[str, Any]) -> None:
+        """Write the backend's settings, and the provider that the state needs, to the data directory.
+
+        In the root module, `terraform init` would ask whether to copy each local state there, also those of other
+        environments. So it runs in a directory without a configuration first.
+        """
+        with tempfile.TemporaryDirectory() as directory:
+            Path(directory, "backend.tf").write_text(BACKEND_BLOCK)
+            shutil.copy2(lock_file, directory)
+            data_directory = str((self.directory / self._data_directory).resolve())
+            driver = Driver(
+                lambda: {**self._process_environment(), "TF_DATA_DIR": data_directory},
+                working_dir=directory,
+                terraform_bin_path=find_terraform(),
+            )
+            self._read("init", driver=driver, reconfigure=IsFlagged, input=False, **options)
+
+    def plan(
+        self,
+        *,
+        destroy: bool = False,
+        variables: Mapping[str, object] | None = None,
+        imports: Mapping[str, str] | None = None,
+        targets: Collection[str] = (),
+    ) -> Plan:
         """Save a plan to a file.
 
         Parameters
         ----------
+        destroy : whether the plan destroys everything
         variables : values of input variables for this plan only
+        imports : import IDs by address, of resources to import
+        targets : addresses, if the plan is only for these and what they depend on
 
         Raises
         ------
         TerraformError
             The configuration or a variable is invalid, or AWS refuses a request.
         """
-        self.init()
-        code, output = self._run(
-            "plan",
-            self._driver.plan,
-            accepted=(NO_CHANGES, CHANGES),
-            out=str(self._plan),
-            var=dict(variables) if variables else None,
-            lock_timeout=LOCK_TIMEOUT,
-            destroy=IsFlagged if destroy else None,
-        )
+        if not imports:  # otherwise an earlier plan has found them
+            self.init()
+        with self._import_blocks(imports or {}):
+            code, output = self._run(
+                "plan",
+                self._driver.plan,
+                accepted=(NO_CHANGES, CHANGES),
+                out=str(self._plan),
+                var=dict(variables) if variables else None,
+                lock_timeout=LOCK_TIMEOUT,
+                destroy=IsFlagged if destroy else None,
+                target=list(targets),
+            )
         found = PLAN_SUMMARY.search(output)
         changes = sum(int(count or 0) for count in found.groups()) if found else 0
         return Plan(self._plan, changes, code == NO_CHANGES, found.group(0) if found else "No changes.")
+
+    @contextlib.contextmanager
+    def _import_blocks(self, ids: Mapping[str, str]) -> Iterator[None]:
+        """Add import blocks to the root module for the duration of the context; a killed process leaves its file."""
+        file = self.directory / f"imports.{self.environment}.tf"
+        if ids:
+            file.write_text("".join(IMPORT_BLOCK % (address, json.dumps(ids[address])) for address in ids))
+        else:
+            file.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+
+    def interrupted_creations(self) -> set[str]:
+        """Return the addresses of the resources that the last apply was creating or importing when it was killed."""
+        log = self.logs / "terraform-apply.log"
+        output = log.read_text() if log.is_file() else ""
+        if APPLY_ENDED.search(output):
+            return set()
+        return set(STARTED_RESOURCE.findall(output)) - set(FINISHED_RESOURCE.findall(output))
 
     def show(self, plan: Plan) -> dict[str, Any]:
         """Return a plan's content in the format of https://developer.hashicorp.com/terraform/internals/json-format.
@@ -226,35 +290,6 @@ class Terraform:
             )
         plan.path.unlink(missing_ok=True)
 
-    def move_state(self, backend: Mapping[str, str]) -> None:
-        """Move the state to S3.
-
-        Parameters
-        ----------
-        backend : settings of Terraform's backend `s3`
-
-        Raises
-        ------
-        TerraformError
-            The state cannot be moved; Terraform keeps using the old one.
-        """
-        self.init()
-        old = self._local_state()
-        state = self._read("state pull")
-        self.backend_file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in backend.items()))
-        try:
-            # `init` would ask whether to copy a local state. `state push` replaces only an older version of this one.
-            with hidden(self.directory / "terraform.tfstate", self.directory / "terraform.tfstate.d"):
-                self.init()
-            if state:
-                self._push(state)
-        except TerraformError:
-            self.backend_file.unlink()
-            self._write_backend_block()
-            raise
-        if old.is_file():  # otherwise Terraform would use it again once the backend file is deleted
-            old.rename(old.with_suffix(".tfstate.moved"))
-
     def outputs(self) -> dict[str, Any]:
         """Return the outputs by name, or nothing before the first apply.
 
@@ -263,22 +298,18 @@ class Terraform:
         TerraformError
             The state cannot be read.
         """
-        if not (self.directory / self._data_directory).is_dir():
+        if self.backend_file.is_file():
+            # Terraform writes this file at the end of `init`
+            if not (self.directory / self._data_directory / "terraform.tfstate").is_file():
+                self.init()
+        elif not self.local_state.is_complete():
+            raise TerraformError(
+                f"{self.local_state.path} is incomplete, because Terraform is running or was killed: "
+                f"run `make up ENV={self.environment}` or `make down ENV={self.environment}`"
+            )
+        elif not (self.directory / self._data_directory).is_dir():
             return {}
         return {name: output["value"] for name, output in json.loads(self._read("output", json=True)).items()}
-
-    def _local_state(self) -> Path:
-        """Return the path of the selected workspace's local state."""
-        workspace = self._read("workspace show").strip()
-        parent = self.directory / "terraform.tfstate.d" / workspace if workspace != "default" else self.directory
-        return parent / "terraform.tfstate"
-
-    def _push(self, state: str) -> None:
-        """Upload a state; Terraform refuses if the backend has a newer or an unrelated one."""
-        with tempfile.NamedTemporaryFile("w", suffix=".tfstate") as file:
-            file.write(state)
-            file.flush()
-            self._read("state push", file.name, lock_timeout=LOCK_TIMEOUT)
 
     def _write_backend_block(self) -> None:
         """Write or delete `backend.tf`, which the environments share, so that Terraform finds this one's state."""
@@ -288,10 +319,10 @@ class Terraform:
         else:
             block.unlink(missing_ok=True)
 
-    def _read(self, command: str, *arguments: str, **options: Any) -> str:
+    def _read(self, command: str, *arguments: str, driver: Driver | None = None, **options: Any) -> str:
         """Run a command and return what it prints."""
         self._write_backend_block()
-        code, output, errors = self._driver.cmd(command, *arguments, **options)
+        code, output, errors = (driver or self._driver).cmd(command, *arguments, **options)
         if code:
             raise TerraformError(f"terraform {command} failed: {first_error(errors or '')}")
         return output or ""
@@ -315,16 +346,3 @@ class Terraform:
         if code not in accepted:
             raise TerraformError(f"terraform {name} failed: {first_error(output)} (full output: {log})")
         return code, output
-
-
-@contextlib.contextmanager
-def hidden(*paths: Path) -> Iterator[None]:
-    """Rename files and directories for the duration of the context."""
-    renamed = {path: path.with_name(f"{path.name}.hidden") for path in paths if path.exists()}
-    for path, other in renamed.items():
-        path.rename(other)
-    try:
-        yield
-    finally:
-        for path, other in renamed.items():
-            other.rename(path)

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from common.terminal import progress_bar
 
-FINISHED_RESOURCE = re.compile(r"^(\S+?): (?:Creation|Modifications|Destruction) complete")
+FINISHED_RESOURCE = re.compile(r"^(\S+?): (?:Creation|Modifications|Destruction|Import) complete", re.M)
+
+LOCK = re.compile(
+    r"Error acquiring the state lock.*?ID:\s+(?P<id>\S+).*?Operation:\s+(?:OperationType)?(?P<operation>\S+)"
+    r".*?Who:\s+(?P<who>\S+).*?Created:\s+(?P<created>\S+ [\d:]+)",
+    re.DOTALL,
+)
 
 
 @contextlib.contextmanager
@@ -57,6 +63,12 @@ def show_progress(command: str, log: Path, total: int | None) -> Iterator[None]:
 def first_error(output: str) -> str:
     """Return Terraform's first error in one line, without its frame and its references to the configuration."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", output)
+    if lock := LOCK.search(plain):
+        return (
+            f"{lock['who']} has held the state lock since {lock['created']} UTC ({lock['operation'].lower()}): wait "
+            f"until that has ended. If it was killed, run `terraform force-unlock {lock['id']}` "
+            "as docs/operations.md says"
+        )
     found = re.search(r"Error: (.*?)(?=\n╵|\nError: |\n╷|\Z)", plain, re.DOTALL)
     if not found:
         lines = [line.strip() for line in plain.splitlines() if line.strip()]

@@ -74,6 +74,7 @@ class UnmanagedResources:
         self._ssm = clients("ssm")
         self._logs = clients("logs")
         self._tags = clients("resourcegroupstaggingapi")
+        self._kms = clients("kms")
 
     def before_destroy(self) -> Iterator[UnmanagedResource]:
         """Yield what must be removed before `terraform destroy`.
@@ -115,6 +116,11 @@ class UnmanagedResources:
             for name in [stream["logStreamName"] for page in pages for stream in page["logStreams"]]:
                 delete_stream = partial(self._logs.delete_log_stream, logGroupName=group, logStreamName=name)
                 yield UnmanagedResource("log stream", name, delete_stream)
+        # an apply that is killed between the creation of a key and of its alias leaves a key that Terraform cannot find
+        for key in self._enabled_keys():
+            yield UnmanagedResource(
+                "KMS key", key, partial(self._kms.schedule_key_deletion, KeyId=key, PendingWindowInDays=30)
+            )
 
     def remaining_arns(self, destroyed: Collection[str]) -> list[str]:
         """Return the ARNs of the resources that still have the environment's tag.
@@ -135,13 +141,21 @@ class UnmanagedResources:
         """Return the ARNs of tagged resources that exist."""
         return [arn for arn in self._tagged() if arn not in destroyed and exists(arn, self._clients)]
 
+    def _enabled_keys(self) -> list[str]:
+        """Return the IDs of the KMS keys with the environment's tag that are not pending deletion."""
+        keys = [arn.split("/")[-1] for arn in self._all_tagged("kms:key")]
+        return [key for key in keys if self._kms.describe_key(KeyId=key)["KeyMetadata"]["Enabled"]]
+
     def _tagged(self) -> list[str]:
         """Return the ARNs of the resources with the environment's tag, except KMS keys and the records of jobs."""
+        return list(filter(is_deletable, self._all_tagged()))
+
+    def _all_tagged(self, *types: str) -> list[str]:
+        """Return the ARNs of the resources with the environment's tag, of some types or of all."""
         pages = self._tags.get_paginator("get_resources").paginate(
-            TagFilters=[{"Key": "Stack", "Values": [stack_name(self._environment)]}]
+            TagFilters=[{"Key": "Stack", "Values": [stack_name(self._environment)]}], ResourceTypeFilters=types
         )
-        arns = [resource["ResourceARN"] for page in pages for resource in page["ResourceTagMappingList"]]
-        return list(filter(is_deletable, arns))
+        return [resource["ResourceARN"] for page in pages for resource in page["ResourceTagMappingList"]]
 
     def _names(self, operation: str, noun: str, **options: str) -> list[str]:
         """Return the names with the environment's prefix that a list operation of SageMaker returns."""

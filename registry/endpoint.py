@@ -11,7 +11,7 @@ from common.errors import OperatorError
 # Of DescribeEndpoint, https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
 IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 POLL_INTERVAL = 1.0  # seconds
-DELETE_TIMEOUT = 3600.0  # seconds; a deployment, which has to end first, takes 1800 by default
+CHANGE_TIMEOUT = 3600.0  # seconds; a deployment, which has to end first, takes 1800 by default
 
 
 class EndpointError(OperatorError):
@@ -95,7 +95,7 @@ def delete_endpoint(name: str, *, sagemaker: Any) -> None:
     EndpointError
         The endpoint still exists after an hour.
     """
-    deadline = time.monotonic() + DELETE_TIMEOUT
+    deadline = time.monotonic() + CHANGE_TIMEOUT
     status = None
     while live := describe_endpoint(name, sagemaker=sagemaker):
         if live["EndpointStatus"] != status:
@@ -103,10 +103,29 @@ def delete_endpoint(name: str, *, sagemaker: Any) -> None:
             print(f"endpoint {name} is {status}")
         if time.monotonic() > deadline:
             raise EndpointError(
-                f"endpoint {name} is still {status} after {DELETE_TIMEOUT / 60:.0f} minutes: run the command again"
+                f"endpoint {name} is still {status} after {CHANGE_TIMEOUT / 60:.0f} minutes: run the command again"
             )
         if status not in IN_PROGRESS:
             request_deletion(name, sagemaker=sagemaker)
+        time.sleep(POLL_INTERVAL)
+
+
+def await_endpoint(name: str, *, sagemaker: Any) -> None:
+    """Wait for the end of a creation, an update or a deletion, during which SageMaker refuses an update.
+
+    Raises
+    ------
+    EndpointError
+        It takes longer than an hour.
+    """
+    deadline = time.monotonic() + CHANGE_TIMEOUT
+    status = None
+    while (live := describe_endpoint(name, sagemaker=sagemaker)) and live["EndpointStatus"] in IN_PROGRESS:
+        if live["EndpointStatus"] != status:
+            status = live["EndpointStatus"]
+            print(f"waiting, because endpoint {name} is {status}")
+        if time.monotonic() > deadline:
+            raise EndpointError(f"endpoint {name} is still {status} after an hour: run the command again")
         time.sleep(POLL_INTERVAL)
 
 

@@ -9,6 +9,7 @@ from functools import partial
 
 from common import aws
 from common.paths import TERRAFORM_DIRECTORY
+from deployment.existing_resources import plan_with_imports
 from deployment.remote_state import StateBucketMissingError, move_state
 from deployment.terraform import Terraform
 from scripts.command import Environment, run_command
@@ -34,7 +35,7 @@ def main(environment: Environment) -> None:
     clients = partial(aws.client, region=aws.default_region())
     with contextlib.suppress(StateBucketMissingError):  # the first run creates the bucket
         move_state(terraform, STATE, clients)
-    plan = terraform.plan()
+    plan = plan_with_imports(terraform, aws.client)
     print(plan.summary)
     terraform.apply(plan)
     move_state(terraform, STATE, clients)

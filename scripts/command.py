@@ -6,16 +6,18 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 import staging
 from common import aws
 from common.errors import OperatorError
+from common.locks import exclusive
 from common.stack import Stack
 from deployment.endpoint_lifetime import EndpointLifetime
 from deployment.read_stack import read_stack
@@ -30,6 +32,7 @@ from training.job_config import TrainingRequest, check_staged, make_request, par
 from training.launch import TrainingJobConfig
 
 BUILD = Path("build")
+LOCK_TIMEOUT_SECONDS = 120.0  # as long as Terraform waits for its lock
 PRETRAIN_EPOCHS = 20
 
 Options = Callable[[argparse.ArgumentParser], object]  # adds a command's own options
@@ -54,6 +57,12 @@ class Environment:
         path = BUILD / self.name
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+    def lock(self, target: str, resource: str = "terraform") -> AbstractContextManager[None]:
+        """Return a context in which `make <target>` is the only command of this clone that uses a resource."""
+        return exclusive(
+            self.directory / f"{resource}.lock", f"make {target} ENV={self.name}", timeout=LOCK_TIMEOUT_SECONDS
+        )
 
     @cached_property
     def terraform(self) -> Terraform:
@@ -180,7 +189,19 @@ def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Op
             raise
         if isinstance(error, KeyboardInterrupt):
             sys.exit(f"interrupted: {str(error) or 'run the same command again to continue'}")
-        sys.exit(f"error: {' '.join(str(error).split())}")
+        sys.exit(f"error: {explain(error, getattr(arguments, 'env', 'local'))}")
+
+
+def explain(error: BaseException, environment: str) -> str:
+    """Return one line that describes an error, or its cause if that is outside this command."""
+    if url := aws.unreachable_endpoint():
+        return (
+            f"nothing responds at {url} (AWS_ENDPOINT_URL): what ran there has ended, and its resources are lost. Run "
+            f"`make up ENV={environment}`"
+        )
+    if isinstance(error, NoCredentialsError) and (files := aws.unreadable_files()):
+        return f"no AWS credentials, because {files[0]} cannot be read: run `chmod u+r {files[0]}`"
+    return " ".join(str(error).split())
 
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:

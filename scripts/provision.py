@@ -11,6 +11,7 @@ down     destroy everything, including what the workflow created outside Terrafo
 import argparse
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from common.files import write
 from common.stack import Stack
 from deployment import plan_content, provisioning
 from deployment.deployment_quota import check_quota, planned_deployment
+from deployment.existing_resources import plan_with_imports
 from deployment.function_code import FunctionCode
 from deployment.notifications import missing_subscriber_warning
 from deployment.read_stack import StackMissingError, read_stack
+from deployment.remote_state import check_state_is_moved
 from deployment.settings import read_settings
 from deployment.terraform import Plan
 from registry import endpoint
@@ -49,7 +52,7 @@ def save_plan(environment: Environment, stack: Stack | None) -> tuple[Plan, dict
         The plan deploys a model that was trained on other classes; it is deleted, so that nobody applies it.
     """
     read_settings(environment.name)
-    saved = environment.terraform.plan(variables=live_variables(stack))
+    saved = plan_with_imports(environment.terraform, aws.client, variables=live_variables(stack))
     content = environment.terraform.show(saved)
     try:
         plan_content.check_model_classes(environment.name, content, aws.client)
@@ -92,6 +95,8 @@ def up(environment: Environment) -> None:
     """Save a plan and apply it."""
     stack = deployed_stack(environment)
     if stack:
+        # a command that was killed may have left an endpoint that is being updated
+        endpoint.await_endpoint(stack.endpoint_name, sagemaker=aws.client("sagemaker", stack.region))
         restore_code(stack)
     saved, content = save_plan(environment, stack)
     if not saved.empty:
@@ -227,7 +232,12 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def main(environment: Environment) -> None:
     """Run the action."""
-    ACTIONS[environment.options.action](environment)
+    action, terraform = environment.options.action, environment.terraform
+    with environment.lock(action):
+        check_state_is_moved(terraform, environment.name, partial(aws.client, region=aws.default_region()))
+        if not terraform.backend_file.is_file():
+            terraform.local_state.restore()
+        ACTIONS[action](environment)
 
 
 if __name__ == "__main__":

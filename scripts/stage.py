@@ -27,22 +27,23 @@ def options(parser: argparse.ArgumentParser) -> None:
 def main(environment: Environment) -> None:
     """Resolve the source, transform its images and upload what changed."""
     stack, options = environment.stack, environment.options
-    source = staging.resolve(
-        options.source,
-        directory=BUILD / "archives",
-        classes=environment.configured_classes,
-        other_classes=options.other_classes,
-    )
-    print(f"source: {source.description}")
-    staging.stage(
-        source,
-        classes=environment.configured_classes,
-        bucket=stack.bucket,
-        directory=environment.directory / "images",
-        data_format=options.format,
-        other_classes=options.other_classes,
-        s3=environment.client("s3"),
-    )
+    with environment.lock("stage", "stage"):
+        source = staging.resolve(
+            options.source,
+            directory=BUILD / "archives",
+            classes=environment.configured_classes,
+            other_classes=options.other_classes,
+        )
+        print(f"source: {source.description}")
+        staging.stage(
+            source,
+            classes=environment.configured_classes,
+            bucket=stack.bucket,
+            directory=environment.directory / "images",
+            data_format=options.format,
+            other_classes=options.other_classes,
+            s3=environment.client("s3"),
+        )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from scripts.command import Environment, run_command
 
 def main(environment: Environment) -> None:
     """Move the state."""
-    move_state(environment.terraform, environment.name, partial(aws.client, region=aws.default_region()))
+    with environment.lock("state"):
+        move_state(environment.terraform, environment.name, partial(aws.client, region=aws.default_region()))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ SLOW_GROUPS = (
     "demo",
     "real",
     "account tests",
+    "killed Terraform",
     "shards",
     "dev",
     "five classes",

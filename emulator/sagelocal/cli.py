@@ -30,6 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SagelocalError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except OSError as error:  # a full or read-only disk, or missing permissions
+        print(
+            f"error: {error.strerror}: {error.filename or options.directory}: free the disk, or choose another "
+            "directory with --directory",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: run the same command again", file=sys.stderr)
+        return 130
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -63,6 +63,7 @@ data "aws_iam_policy_document" "read" {
       "sns:GetTopicAttributes",
       "sns:ListTagsForResource",
       "sqs:GetQueueAttributes",
+      "sqs:GetQueueUrl", # deployment/resource_lookups.py
       "sqs:ListQueueTags",
       "ssm:GetParameter",
       "ssm:GetParametersByPath",

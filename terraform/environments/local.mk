@@ -2,13 +2,15 @@
 EMULATOR := build/local/emulator
 PREREQUISITES := emulator
 AWS_ENV  := env TF_WORKSPACE=local $(PY) -m sagelocal exec --directory $(EMULATOR) --
+# Where Terraform finds a state: in the directory, or in the emulator's S3 after `make state` or `make bootstrap`
+STATE    := terraform.tfstate.d/local local.s3.tfbackend backend.tf .terraform/local
 CLEANUP   = test ! -x $(PY) || $(PY) -m sagelocal stop --directory $(EMULATOR)
 
 .PHONY: emulator costs
 emulator: $(INSTALLED) ## start the local emulator unless it is running
 	@$(PY) -m sagelocal start --directory $(EMULATOR) --images terraform/environments/local.images.json \
-	  --invalidate terraform/terraform.tfstate.d/local build/local/training.json build/local/run.json \
-	               build/local/evaluation.json build/local/monitoring.json
+	  --invalidate $(foreach root,terraform terraform/bootstrap,$(STATE:%=$(root)/%)) build/local/training.json \
+	               build/local/run.json build/local/evaluation.json build/local/monitoring.json
 
 costs: $(INSTALLED) emulator lambdas ## estimate what dev and prod would cost, without an account
 	@$(foreach name,dev prod,TF_WORKSPACE=cost-$(name) $(PY) -m sagelocal exec --directory $(EMULATOR) -- \

@@ -123,6 +123,23 @@ def test_the_environments_resources_are_removed_and_no_others(
     assert [*unmanaged.before_destroy(), *unmanaged.after_destroy()] == []
 
 
+def test_key_without_an_alias_is_deleted(emulator: Emulator, unmanaged: UnmanagedResources) -> None:
+    # GIVEN
+    kms = emulator.client("kms")
+    own, other = (
+        kms.create_key(Tags=[{"TagKey": "Stack", "TagValue": stack}])["KeyMetadata"]["KeyId"]
+        for stack in ("scones-dev", "scones-dev2")
+    )
+
+    # WHEN
+    remove_all(unmanaged.after_destroy())
+
+    # THEN
+    states = [kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] for key in (own, other)]
+    assert states == ["PendingDeletion", "Enabled"]
+    assert list(unmanaged.after_destroy()) == []
+
+
 def test_endpoint_that_is_being_created_is_deleted(
     emulator: Emulator, sagemaker: SageMaker, unmanaged: UnmanagedResources, capsys: pytest.CaptureFixture[str]
 ) -> None:

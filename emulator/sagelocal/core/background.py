@@ -159,14 +159,17 @@ def await_url(process: subprocess.Popen[bytes], log: Path) -> str:
 def _start_new(directory: Path, arguments: Sequence[str]) -> State:
     process = launch(log_file(directory), arguments)
     started = start_time(process.pid) or ""
-    # recorded before the emulator responds, so that `stop` finds it even if this process is killed
-    _write(directory, State(process.pid, started, None))
     try:
+        # recorded before the emulator responds, so that `stop` finds it even if this process is killed
+        _write(directory, State(process.pid, started, None))
         state = State(process.pid, started, await_url(process, log_file(directory)))
+        _write(directory, state)
     except BaseException:
-        _state_file(directory).unlink(missing_ok=True)
+        process.terminate()
+        process.wait()
+        with contextlib.suppress(OSError):  # the disk may be read-only
+            _state_file(directory).unlink(missing_ok=True)
         raise
-    _write(directory, state)
     return state
 
 

@@ -34,6 +34,8 @@ class Emulator:
         The command that runs in place of each container image.
     quotas
         Service quotas of the account.
+    watch
+        Registers a child process that must not outlive the emulator.
     routes
         WSGI applications that bypass moto's web framework, which takes longer than a fast model. Each has a pattern
         for the method and the path, such as `POST /endpoints/name/invocations`.
@@ -44,6 +46,7 @@ class Emulator:
     child_environment: dict[str, str]
     images: Images
     quotas: Quotas = field(default_factory=Quotas)
+    watch: Callable[[int], None] = lambda pid: None
     routes: list[tuple[re.Pattern[str], Application]] = field(default_factory=list, repr=False)
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

@@ -22,6 +22,7 @@ from sagelocal.core.emulator import Emulator
 from sagelocal.core.environment import READY, STATUS_PATH, sdk_variables, without_aws_settings
 from sagelocal.core.errors import SagelocalError
 from sagelocal.core.quotas import Quotas
+from sagelocal.core.watchdog import Watchdog
 
 HOST = "127.0.0.1"
 THREADS = 32
@@ -107,7 +108,9 @@ def serve(*, port: int, images: Images, quotas: Quotas) -> None:
     """
     server = _bind(port)
     url = f"http://{HOST}:{server.bind_addr[1]}"
-    emulator = Emulator(url, Path(tempfile.mkdtemp(prefix="sagelocal-")), sdk_variables(url), images, quotas)
+    directory = Path(tempfile.mkdtemp(prefix="sagelocal-"))
+    watchdog = Watchdog(directory)
+    emulator = Emulator(url, directory, sdk_variables(url), images, quotas, watchdog.watch)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -119,6 +122,7 @@ def serve(*, port: int, images: Images, quotas: Quotas) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
         emulator.stop()
+        watchdog.stop()
 
 
 def _bind(port: int) -> Server:

@@ -194,8 +194,9 @@ resource "aws_cloudwatch_event_rule" "uncaught" {
 }
 
 resource "aws_cloudwatch_event_target" "uncaught" {
-  rule = aws_cloudwatch_event_rule.uncaught.name
-  arn  = var.topic_arn
+  rule      = aws_cloudwatch_event_rule.uncaught.name
+  target_id = "topic" # a fixed name, by which a target that a killed apply has created is found
+  arn       = var.topic_arn
 
   input_transformer {
     input_paths    = { for name in ["executionArn", "error", "cause"] : name => "$.detail.${name}" }

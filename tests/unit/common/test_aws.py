@@ -1,7 +1,10 @@
+import socket
+from pathlib import Path
+
 import pytest
 from botocore.exceptions import ClientError
 
-from common.aws import default_region, error_code, is_not_found
+from common.aws import default_region, error_code, is_not_found, unreachable_endpoint, unreadable_files
 
 
 @pytest.mark.parametrize(
@@ -27,3 +30,33 @@ def test_default_region_is_the_environments_or_us_east_1(monkeypatch: pytest.Mon
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.delenv("AWS_REGION", raising=False)
     assert default_region() == "us-east-1"
+
+
+def test_endpoint_at_which_nothing_listens_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        assert unreachable_endpoint() is None
+
+    # WHEN the server has ended, THEN
+    assert unreachable_endpoint() == url
+
+    # WHEN AWS itself is used, THEN
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    assert unreachable_endpoint() is None
+
+
+def test_unreadable_credentials_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    credentials = tmp_path / "credentials"
+    credentials.touch()
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "missing"))
+    assert unreadable_files() == []
+
+    # WHEN (root may read every file)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+
+    # THEN
+    assert unreadable_files() == [credentials]

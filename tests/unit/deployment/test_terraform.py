@@ -107,6 +107,7 @@ def test_two_instances_do_not_affect_each_other(tmp_path: Path, program: FakePro
     remote.backend_file.write_text('bucket = "some-bucket"\n')
     for data_directory in (".terraform/dev", ".terraform"):
         (remote.directory / data_directory).mkdir(exist_ok=True, parents=True)
+        (remote.directory / data_directory / "terraform.tfstate").write_text("{}")
     program.respond("output", json.dumps({"name": {"value": "some"}}))
 
     # WHEN
@@ -161,16 +162,64 @@ def test_variables_are_passed_to_the_process_only(tmp_path: Path, program: FakeP
     assert "TF_VAR_name" not in os.environ
 
 
-def test_state_stays_local_if_it_cannot_be_moved(tmp_path: Path, program: FakeProgram) -> None:
-    # GIVEN a backend that cannot be reached
-    terraform = make_terraform(tmp_path)
-    state = terraform.directory / "terraform.tfstate"
-    state.write_text("{}")
-    program.respond("init", "Error: no such bucket", code=1, condition="test -e backend.tf")
+def test_outputs_are_read_after_an_interrupted_initialization(tmp_path: Path, program: FakeProgram) -> None:
+    # GIVEN a data directory without the backend's settings
+    terraform = make_terraform(tmp_path, "dev")
+    terraform.backend_file.write_text('bucket = "some-bucket"\n')
+    (terraform.directory / ".terraform" / "dev").mkdir(parents=True)
+    (terraform.directory / ".terraform.lock.hcl").touch()
+    program.respond("output", json.dumps({"name": {"value": "some"}}))
 
     # WHEN / THEN
-    with pytest.raises(TerraformError, match="no such bucket"):
-        terraform.move_state({"bucket": "some-bucket"})
-    assert not terraform.backend_file.exists()
-    assert not (terraform.directory / "backend.tf").exists()
-    assert state.read_text() == "{}"
+    assert terraform.outputs() == {"name": "some"}
+    assert [command.split()[0] for command in program.commands()] == ["init", "init", "output"]
+
+
+@pytest.mark.parametrize("content", ["", '{"version": 4, "resou'], ids=["empty", "cut off"])
+def test_incomplete_state_is_not_an_empty_one(tmp_path: Path, program: FakeProgram, content: str) -> None:
+    # GIVEN
+    terraform = make_terraform(tmp_path)
+    terraform.local_state.path.write_text(content)
+
+    # WHEN / THEN
+    with pytest.raises(TerraformError, match=r"is incomplete, .* run `make up ENV=local` or `make down ENV=local`"):
+        terraform.outputs()
+
+
+def test_plan_imports_resources_and_leaves_no_file(tmp_path: Path, program: FakeProgram) -> None:
+    # GIVEN a file that a killed process left
+    terraform = make_terraform(tmp_path)
+    file = terraform.directory / "imports.local.tf"
+    file.write_text("old")
+    copy = tmp_path / "copy"
+    program.respond("plan", "Plan: 1 to import, 0 to add, 0 to change, 0 to destroy.", 2, f"cp imports.local.tf {copy}")
+
+    # WHEN
+    plan = terraform.plan(imports={'aws_sns_topic.this["a"]': "arn:topic"})
+
+    # THEN
+    assert plan.summary.startswith("Plan: 1 to import")
+    assert copy.read_text() == 'import {\n  to = aws_sns_topic.this["a"]\n  id = "arn:topic"\n}\n'
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [
+        ("", {"aws_s3_bucket.b", "aws_s3_bucket.c"}),
+        ("Error: BucketAlreadyExists", set()),
+        ("Apply complete! Resources: 1 added", set()),
+    ],
+    ids=["killed", "failed", "complete"],
+)
+def test_killed_apply_was_creating_what_its_log_does_not_complete(tmp_path: Path, end: str, expected: set[str]) -> None:
+    # GIVEN
+    terraform = make_terraform(tmp_path)
+    terraform.logs.mkdir()
+    (terraform.logs / "terraform-apply.log").write_text(
+        "aws_s3_bucket.a: Creating...\naws_s3_bucket.b: Creating...\naws_s3_bucket.c: Importing... [id=c]\n"
+        f"aws_s3_bucket.a: Creation complete after 1s [id=a]\n{end}"
+    )
+
+    # WHEN / THEN
+    assert terraform.interrupted_creations() == expected

@@ -45,3 +45,30 @@ def test_failed_condition_has_its_message_without_the_configuration() -> None:
 
 def test_output_without_an_error_gives_its_last_line() -> None:
     assert first_error("Initializing...\nkilled\n\n") == "killed"
+
+
+def test_lock_error_says_who_holds_the_lock_since_when() -> None:
+    # GIVEN https://github.com/hashicorp/terraform/blob/v1.11.4/internal/command/clistate/state.go
+    output = """
+╷
+│ Error: Error acquiring the state lock
+│
+│ Error message: operation error S3: PutObject, https response error StatusCode: 412
+│ Lock Info:
+│   ID:        6c0c5f0a-6b0b-93c3-2b0c-0c9c7f0b1b7e
+│   Path:      scones-state-123456789012/dev.tfstate
+│   Operation: OperationTypeApply
+│   Who:       runner@host
+│   Version:   1.11.4
+│   Created:   2026-11-28 14:03:12.123456 +0000 UTC
+│   Info:
+│
+│ Terraform acquires a state lock to protect the state from being written
+╵
+"""
+
+    # WHEN / THEN
+    assert first_error(output) == (
+        "runner@host has held the state lock since 2026-11-28 14:03:12 UTC (apply): wait until that has ended. If it "
+        "was killed, run `terraform force-unlock 6c0c5f0a-6b0b-93c3-2b0c-0c9c7f0b1b7e` as docs/operations.md says"
+    )

@@ -2,6 +2,7 @@
 
 # ruff: noqa: N803  boto3's parameter names
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from registry import endpoint as module
 from registry.endpoint import (
     EndpointError,
     EndpointMissingError,
+    await_endpoint,
     check_endpoint,
     delete_endpoint,
     delete_failed_endpoint,
@@ -123,6 +125,37 @@ def test_missing_endpoint_fails_with_advice() -> None:
         check_endpoint("vehicles", "config-2", advice="run `make deploy`", sagemaker=MISSING)
 
 
+@pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack"])
+def test_change_that_a_killed_command_started_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: str
+) -> None:
+    # GIVEN
+    statuses = [status, status, "InService"]
+    monkeypatch.setattr("time.sleep", lambda seconds: statuses.pop(0))
+    sagemaker: Any = SimpleNamespace(describe_endpoint=lambda **_: {"EndpointStatus": statuses[0]})
+
+    # WHEN
+    await_endpoint("vehicles", sagemaker=sagemaker)
+
+    # THEN
+    assert statuses == ["InService"]
+    assert capsys.readouterr().out == f"waiting, because endpoint vehicles is {status}\n"
+
+
+def test_endless_change_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    monkeypatch.setattr("registry.endpoint.CHANGE_TIMEOUT", 0)
+    sagemaker = FakeSageMaker(EndpointStatus="Updating")
+
+    # WHEN / THEN
+    with pytest.raises(EndpointError, match="endpoint vehicles is still Updating after an hour: run the command again"):
+        await_endpoint("vehicles", sagemaker=sagemaker)
+
+
+def test_missing_endpoint_is_not_waited_for() -> None:
+    await_endpoint("vehicles", sagemaker=MISSING)
+
+
 @pytest.fixture
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POLL_INTERVAL", 0)
@@ -162,7 +195,7 @@ def test_deletion_waits_until_the_endpoint_is_gone(statuses: list[str | None], r
 @pytest.mark.usefixtures("_no_pause")
 def test_deletion_that_does_not_end_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
-    monkeypatch.setattr(module, "DELETE_TIMEOUT", 0)
+    monkeypatch.setattr(module, "CHANGE_TIMEOUT", 0)
 
     # WHEN / THEN
     with pytest.raises(EndpointError, match="vehicles is still Creating after 0 minutes: run the command again"):

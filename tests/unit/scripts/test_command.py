@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 
 from common.errors import OperatorError
 from scripts.command import Environment, run, run_command
@@ -67,6 +68,31 @@ def test_interruption_is_one_line(arguments: list[str]) -> None:
     arguments.append("--debug")
     with pytest.raises(KeyboardInterrupt):
         run(interrupt, None)
+
+
+def test_error_of_an_ended_service_says_what_to_run(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    # GIVEN
+    arguments.extend(["--env", "dev"])
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+
+    def fail(_: Environment) -> None:
+        raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1/some")
+
+    # WHEN / THEN
+    with pytest.raises(SystemExit, match=r"nothing responds at http://127.0.0.1:1 .* Run `make up ENV=dev`"):
+        run_command(fail, None)
+
+
+def test_unreadable_credentials_are_named(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    # GIVEN
+    monkeypatch.setattr("common.aws.unreadable_files", lambda: [Path("some-file")])
+
+    def fail(_: argparse.Namespace) -> None:
+        raise NoCredentialsError
+
+    # WHEN / THEN
+    with pytest.raises(SystemExit, match="no AWS credentials, because some-file cannot be read"):
+        run(fail, None)
 
 
 def test_interruption_says_what_continues() -> None:

@@ -55,7 +55,7 @@ class FakeTerraform:
         return Plan(self.path, changes=1, empty=False, summary="Plan: 1 to add, 0 to change, 0 to destroy")
 
     def show(self, _: Plan) -> dict[str, Any]:
-        return {"resource_changes": [{"address": "aws_a.this", "change": {"actions": ["create"]}}]}
+        return {"resource_changes": [{"address": "aws_a.this", "type": "aws_a", "change": {"actions": ["create"]}}]}
 
 
 def test_plan_lists_what_it_changes_and_names_the_file_with_all_of_it(

@@ -24,7 +24,7 @@ def install(emulator: "Emulator") -> None:
     from sagelocal.services.sagemaker.endpoints import Endpoints
     from sagelocal.services.sagemaker.invocation_metrics import Invocations
 
-    processes = Processes()
+    processes = Processes(emulator.watch)
     captures = Captures(emulator)
     invocations = Invocations()
     endpoints = Endpoints(emulator, processes, captures)

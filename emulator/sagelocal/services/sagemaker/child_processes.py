@@ -41,6 +41,11 @@ class Process:
         self._reader.start()
 
     @property
+    def pid(self) -> int:
+        """The process id, which is also the id of the session."""
+        return self._popen.pid
+
+    @property
     def alive(self) -> bool:
         """Whether the process is running."""
         return self._popen.poll() is None
@@ -75,9 +80,16 @@ class Process:
 
 
 class Processes:
-    """All running child processes, so that they can be ended together."""
+    """All running child processes, so that they can be ended together.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    watch
+        Registers the id of each process.
+    """
+
+    def __init__(self, watch: Callable[[int], None] = lambda pid: None) -> None:
+        self._watch = watch
         self._running: set[Process] = set()
         self._lock = threading.Lock()
         self.stopping = False
@@ -102,6 +114,7 @@ class Processes:
                 raise OSError("the emulator is stopping")
             process = Process(command, directory=directory, environment=environment, output=output)
             self._running.add(process)
+            self._watch(process.pid)
         return process
 
     def end(self, process: Process, *, grace: float) -> None:

@@ -1,5 +1,6 @@
 """The emulator in the background: which processes count as running, and how they start and stop."""
 
+import errno
 import http.server
 import json
 import os
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -202,3 +204,24 @@ def test_stop_ends_the_process_and_can_be_repeated(directory: Path, program: Pat
     assert start_time(state.pid) is None
     assert stop(directory) is False
     assert stop(directory / "never") is False
+
+
+def test_emulator_is_ended_if_the_disk_is_full(directory: Path, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    processes: list[subprocess.Popen[bytes]] = []
+    launch = background.launch
+
+    def record(log: Path, arguments: Any) -> "subprocess.Popen[bytes]":
+        processes.append(launch(log, arguments))
+        return processes[0]
+
+    def fail(directory: Path, state: State) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(directory))
+
+    monkeypatch.setattr(background, "launch", record)
+    monkeypatch.setattr(background, "_write", fail)
+    # WHEN
+    with pytest.raises(OSError, match="No space left on device"):
+        start(directory)
+    # THEN
+    assert processes[0].poll() is not None

@@ -184,3 +184,32 @@ def test_command_line_imports_no_heavy_module() -> None:
     )
     # THEN
     assert not {"boto3", "botocore", "moto", "cheroot", "requests"} & set(listing.stdout.split())
+
+
+def test_unusable_directory_is_reported_in_one_line(tmp_path: Path) -> None:
+    # GIVEN
+    file = tmp_path / "file"
+    file.touch()
+    # WHEN
+    ended = run("start", "--directory", str(file / "emulator"))
+    # THEN
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"error: Not a directory: {file / 'emulator'}: free the disk, or choose another directory with --directory\n"
+    )
+
+
+def test_interrupted_start_is_reported_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(background, "await_url", interrupt)
+    # WHEN
+    status = main(["start", "--directory", str(tmp_path)])
+    # THEN
+    assert status == 130
+    assert capsys.readouterr().err == "interrupted: run the same command again\n"
+    assert not (tmp_path / "emulator.json").exists()

@@ -1,0 +1,61 @@
+"""Allow one command at a time to work on the same files."""
+
+import contextlib
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from common.errors import OperatorError
+
+POLL_INTERVAL = 0.2  # seconds
+
+
+class LockedError(OperatorError):
+    """Another command is running."""
+
+
+@contextlib.contextmanager
+def exclusive(path: Path, command: str, *, timeout: float) -> Iterator[None]:
+    """Hold a lock, which the operating system releases when this process ends, in whichever way.
+
+    Parameters
+    ----------
+    path : the lock file, which says who holds the lock
+    command : this command, such as `make up ENV=dev`
+    timeout : seconds to wait for another command to end
+
+    Raises
+    ------
+    LockedError
+        Another command holds the lock for longer.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        deadline, told = time.monotonic() + timeout, False
+        while not _acquire(file.fileno()):
+            holder = path.read_text().strip() or "another command is running"
+            if time.monotonic() > deadline:
+                raise LockedError(f"{holder}: wait until it has ended, then run `{command}` again")
+            if not told:
+                print(f"waiting, because {holder}", file=sys.stderr, flush=True)
+                told = True
+            time.sleep(POLL_INTERVAL)
+        file.truncate(0)
+        file.write(
+            f"`{command}` has been running since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC (process {os.getpid()})"
+        )
+        file.flush()
+        yield
+
+
+def _acquire(descriptor: int) -> bool:
+    """Acquire the lock of an open file if it is free, and return whether it was."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,183 @@
+"""Import resources that exist and that Terraform's state lacks, because an apply was killed.
+
+Terraform writes a resource to its state after AWS has created it, and to a state in S3 only every 20 seconds:
+https://github.com/hashicorp/terraform/pull/32680
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jmespath
+from botocore.exceptions import ClientError
+
+from common.aws import Clients, error_code
+from common.errors import OperatorError
+from deployment.resource_lookups import LOOKUPS, Lookup
+from deployment.terraform import Plan, Terraform
+
+# Two tags that no other stack of the account has
+IDENTITY = ("Project", "Environment")
+MISSING = re.compile(r"NotFound|NoSuch|DoesNotExist|NonExistent|^404$")
+# SageMaker has no error code for a missing resource
+MISSING_FROM_SAGEMAKER = re.compile(r"Could not find|does not exist")
+
+
+class ForeignResourceError(OperatorError):
+    """A resource with a planned name exists, and does not belong to the environment."""
+
+
+@dataclass(frozen=True)
+class Imports:
+    """The resources that a plan would create a second time.
+
+    Attributes
+    ----------
+    plan : the saved plan, which imports them
+    own : import IDs by Terraform address, of those that belong to the environment
+    foreign : the others
+    """
+
+    plan: Plan
+    own: Mapping[str, str]
+    foreign: Mapping[str, str]
+
+
+def plan_with_imports(terraform: Terraform, client: Callable[..., Any], **options: Any) -> Plan:
+    """Save a plan that imports every resource that it would otherwise create a second time.
+
+    Parameters
+    ----------
+    client : returns an AWS client, given `service` and `region`
+    options : arguments of `Terraform.plan`
+
+    Raises
+    ------
+    ForeignResourceError
+        A resource exists under a planned name, and lacks the environment's tags.
+    TerraformError
+        The plan fails.
+    """
+    imports = find_imports(terraform, client, **options)
+    if imports.foreign:
+        imports.plan.path.unlink()
+        names = ", ".join(f"{address} ({import_id})" for address, import_id in imports.foreign.items())
+        raise ForeignResourceError(
+            f"nothing was changed, because resources with names of {terraform.environment} exist and lack its tags: "
+            f"{names}. Delete them, or, if they belong to {terraform.environment}, add the tags of its other resources"
+        )
+    return imports.plan
+
+
+def import_into_state(terraform: Terraform, client: Callable[..., Any]) -> None:
+    """Import what belongs to the environment and the state lacks, so that Terraform can destroy it.
+
+    A plan to destroy ignores import blocks, so a plan for these resources alone is applied.
+    """
+    imports = find_imports(terraform, client)
+    if imports.own:
+        terraform.apply(terraform.plan(imports=imports.own, targets=imports.own))
+
+
+def find_imports(terraform: Terraform, client: Callable[..., Any], **options: Any) -> Imports:
+    """Save a plan that imports the resources that exist under planned names.
+
+    A resource may be found only after another one is imported: a subnet needs the ID of its VPC.
+    """
+    plan, ids = terraform.plan(**options), dict[str, str]()
+    content = terraform.show(plan)
+
+    @cache
+    def clients(service: str) -> Any:
+        return client(service, region=content["variables"]["region"]["value"])
+
+    while found := find_existing(content.get("resource_changes", []), clients):
+        ids |= found
+        plan = terraform.plan(imports=ids, **options)
+        content = terraform.show(plan)
+    # the provider adds the tags of a bucket only after it has created the bucket
+    interrupted = terraform.interrupted_creations() if ids else set()
+    own = {
+        change["address"]
+        for change in content.get("resource_changes", [])
+        if change["address"] in ids and (is_own(change) or change["address"] in interrupted)
+    }
+    for address in own:
+        print(f"importing {address}, which exists and is missing from Terraform's state")
+    return Imports(
+        plan,
+        {address: import_id for address, import_id in ids.items() if address in own},
+        {address: import_id for address, import_id in ids.items() if address not in own},
+    )
+
+
+def find_existing(changes: Iterable[Mapping[str, Any]], clients: Clients) -> dict[str, str]:
+    """Return the import IDs, by address, of the planned resources that exist already."""
+    creations = [
+        change for change in changes if change["change"]["actions"] == ["create"] and change["type"] in LOOKUPS
+    ]
+    if not creations:
+        return {}
+    caller = clients("sts").get_caller_identity()
+    general = {
+        "account": caller["Account"],
+        "partition": caller["Arn"].split(":")[1],
+        "region": clients("sts").meta.region_name,
+    }
+    found = {
+        change["address"]: find_import_id(LOOKUPS[change["type"]], {**general, **planned(change)}, clients)
+        for change in creations
+    }
+    return {address: import_id for address, import_id in found.items() if import_id}
+
+
+def planned(change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the known attributes of a planned resource, and all its tags as `tags`."""
+    after = change["change"]["after"]
+    known = {name: value for name, value in after.items() if value is not None}
+    return {**known, "tags": after.get("tags_all") or {}}
+
+
+def find_import_id(lookup: Lookup, attributes: Mapping[str, Any], clients: Clients) -> str | None:
+    """Return the import ID of a resource, or None if it does not exist or an attribute is not known yet."""
+    try:
+        parameters = fill(lookup.parameters, attributes)
+        import_id = lookup.import_id.format_map(attributes)
+    except KeyError:
+        return None
+    try:
+        response = request(clients(lookup.service), lookup.operation, parameters)
+    except ClientError as error:
+        if MISSING.search(error_code(error)) or MISSING_FROM_SAGEMAKER.search(str(error)):
+            return None
+        raise
+    found: str | None = jmespath.search(import_id, response)
+    return found
+
+
+def request(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+    """Return the response to a request, with all pages of a list."""
+    if client.can_paginate(operation):
+        return client.get_paginator(operation).paginate(**parameters).build_full_result()
+    return getattr(client, operation)(**parameters)
+
+
+def fill(template: Any, attributes: Mapping[str, Any]) -> Any:
+    """Return request parameters whose strings are filled with attributes."""
+    if isinstance(template, str):
+        return template.format_map(attributes)
+    if isinstance(template, list):
+        return [fill(item, attributes) for item in template]
+    return {name: fill(value, attributes) for name, value in template.items()}
+
+
+def is_own(change: Mapping[str, Any]) -> bool:
+    """Return whether an imported resource has the environment's tags, or the planned owner if it cannot have tags."""
+    before, after = change["change"]["before"], change["change"]["after"]
+    owner = LOOKUPS[change["type"]].owner
+    if owner:
+        return bool(before[owner] == after.get(owner))
+    tags = before.get("tags_all") or {}
+    return all(tags.get(name) == after["tags_all"].get(name) for name in IDENTITY)

@@ -1,0 +1,231 @@
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
+from common.paths import TERRAFORM_DIRECTORY
+from deployment.existing_resources import ForeignResourceError, import_into_state, plan_with_imports
+from deployment.resource_lookups import CREATED_AGAIN, LOOKUPS
+from deployment.terraform import Plan
+
+OWN, OTHER = {"Project": "scones", "Environment": "dev"}, {"Project": "scones", "Environment": "prod"}
+
+
+class FakeAws:
+    """AWS clients of an account with one role, one log group and one dashboard."""
+
+    class Meta:
+        """A client's region."""
+
+        region_name = "eu-west-1"
+
+    meta = Meta()
+
+    def __init__(self, *existing: str) -> None:
+        self.existing = existing
+        self.clients: list[str] = []
+
+    def __call__(self, service: str, region: str) -> "FakeAws":
+        assert region == "eu-west-1"
+        self.clients.append(service)
+        return self
+
+    def can_paginate(self, operation: str) -> bool:
+        return False
+
+    def get_caller_identity(self) -> dict[str, str]:
+        return {"Account": "123456789012", "Arn": "arn:aws:sts::123456789012:assumed-role/some"}
+
+    def get_role(self, **request: str) -> dict[str, Any]:
+        if request["RoleName"] not in self.existing:
+            raise ClientError({"Error": {"Code": "NoSuchEntity"}}, "GetRole")
+        return {"Role": request}
+
+    def get_dashboard(self, **request: str) -> dict[str, Any]:
+        if request["DashboardName"] not in self.existing:
+            raise ClientError({"Error": {"Code": "ResourceNotFound"}}, "GetDashboard")
+        return {"DashboardBody": "{}"}
+
+    def describe_subnets(self, **request: Any) -> dict[str, Any]:
+        vpc, cidr = (each["Values"] for each in request["Filters"])
+        return {"Subnets": [{"SubnetId": "subnet-1"}] if (vpc, cidr) == (["vpc-1"], ["10.0.0.0/25"]) else []}
+
+    def describe_vpcs(self, **request: Any) -> dict[str, Any]:
+        return {"Vpcs": [{"VpcId": "vpc-1"}] if "vpc-1" in self.existing else []}
+
+
+class FakeTerraform:
+    """Terraform that plans to create resources, unless it imports them.
+
+    Parameters
+    ----------
+    planned : attributes by address
+    before : attributes of the existing resources by address
+    """
+
+    environment = "dev"
+
+    def __init__(self, directory: Path, planned: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+        self.path = directory / "plan"
+        self.planned = planned
+        self.before = before
+        self.imports: Mapping[str, str] = {}
+        self.interrupted: set[str] = set()
+        self.applied: list[tuple[Mapping[str, str], list[str]]] = []
+
+    def plan(self, *, imports: Mapping[str, str] | None = None, targets: Any = ()) -> Plan:
+        self.path.touch()
+        self.imports, self.targets = imports or {}, list(targets)
+        return Plan(self.path, 1, empty=False, summary="")
+
+    def show(self, plan: Plan) -> dict[str, Any]:
+        changes = []
+        for address, after in self.planned.items():
+            known = {
+                name: None if value == "vpc-1" and "aws_vpc.this" not in self.imports else value
+                for name, value in after.items()
+            }
+            if address in self.imports:
+                change = {"actions": ["no-op"], "importing": {}, "before": self.before[address], "after": known}
+            else:
+                change = {"actions": ["create"], "before": None, "after": known}
+            changes.append({"address": address, "type": address.split(".")[-2], "change": change})
+        return {"variables": {"region": {"value": "eu-west-1"}}, "resource_changes": changes}
+
+    def interrupted_creations(self) -> set[str]:
+        return self.interrupted
+
+    def apply(self, plan: Plan) -> None:
+        self.applied.append((self.imports, self.targets))
+
+
+ROLE = {"aws_iam_role.this": {"name": "some-role", "tags_all": OWN}}
+
+
+@pytest.fixture
+def make_terraform(tmp_path: Path) -> Any:
+    return lambda planned, before: FakeTerraform(tmp_path, planned, before)
+
+
+def test_existing_resource_of_the_environment_is_imported(make_terraform: Any) -> None:
+    # GIVEN
+    terraform = make_terraform({**ROLE, "aws_iam_role.other": {"name": "new", "tags_all": OWN}}, ROLE)
+
+    # WHEN
+    plan_with_imports(terraform, FakeAws("some-role"))
+
+    # THEN
+    assert terraform.imports == {"aws_iam_role.this": "some-role"}
+
+
+def test_nothing_is_imported_and_no_client_created_if_nothing_is_planned(make_terraform: Any) -> None:
+    # GIVEN
+    terraform, aws = make_terraform({}, {}), FakeAws("some-role")
+
+    # WHEN
+    plan_with_imports(terraform, aws)
+
+    # THEN
+    assert terraform.imports == {}
+    assert aws.clients == []
+
+
+@pytest.mark.parametrize("tags", [None, {}, OTHER, {"Project": "scones"}])
+def test_namesake_without_the_environments_tags_is_named_and_not_imported(make_terraform: Any, tags: Any) -> None:
+    # GIVEN
+    terraform = make_terraform(ROLE, {"aws_iam_role.this": {"name": "some-role", "tags_all": tags}})
+
+    # WHEN / THEN
+    with pytest.raises(
+        ForeignResourceError, match=r"names of dev exist and lack its tags: aws_iam_role.this \(some-role\)"
+    ):
+        plan_with_imports(terraform, FakeAws("some-role"))
+    assert not terraform.path.exists()
+
+    # WHEN the environment is destroyed
+    import_into_state(terraform, FakeAws("some-role"))
+
+    # THEN
+    assert terraform.applied == []
+
+
+def test_untagged_resource_that_a_killed_apply_was_creating_is_imported(make_terraform: Any) -> None:
+    # GIVEN
+    terraform = make_terraform(ROLE, {"aws_iam_role.this": {"name": "some-role", "tags_all": {}}})
+    terraform.interrupted = {"aws_iam_role.this"}
+
+    # WHEN
+    plan_with_imports(terraform, FakeAws("some-role"))
+
+    # THEN
+    assert terraform.imports == {"aws_iam_role.this": "some-role"}
+
+
+@pytest.mark.parametrize(("body", "foreign"), [("{}", False), ('{"widgets": []}', True)])
+def test_resource_that_cannot_have_tags_is_imported_if_it_is_as_planned(
+    make_terraform: Any, body: str, foreign: bool
+) -> None:
+    # GIVEN
+    address = "module.observability.aws_cloudwatch_dashboard.this"
+    planned = {address: {"dashboard_name": "some", "dashboard_body": "{}"}}
+    terraform = make_terraform(planned, {address: {"dashboard_body": body}})
+
+    # WHEN
+    if foreign:
+        with pytest.raises(ForeignResourceError, match=re.escape(address)):
+            plan_with_imports(terraform, FakeAws("some"))
+    else:
+        plan_with_imports(terraform, FakeAws("some"))
+
+        # THEN
+        assert terraform.imports == {address: "some"}
+
+
+def test_resource_is_found_after_the_one_that_it_belongs_to(make_terraform: Any) -> None:
+    # GIVEN a subnet whose VPC is known only after the VPC is imported
+    planned = {
+        "aws_vpc.this": {"tags_all": {**OWN, "Name": "some"}},
+        "aws_subnet.this": {"vpc_id": "vpc-1", "cidr_block": "10.0.0.0/25", "tags_all": OWN},
+    }
+    terraform = make_terraform(planned, planned)
+
+    # WHEN
+    plan_with_imports(terraform, FakeAws("vpc-1"))
+
+    # THEN
+    assert terraform.imports == {"aws_vpc.this": "vpc-1", "aws_subnet.this": "subnet-1"}
+
+
+def test_before_a_destruction_only_the_imports_are_applied(make_terraform: Any) -> None:
+    # GIVEN
+    terraform = make_terraform({**ROLE, "aws_iam_role.other": {"name": "new", "tags_all": OWN}}, ROLE)
+
+    # WHEN
+    import_into_state(terraform, FakeAws("some-role"))
+
+    # THEN
+    assert terraform.applied == [({"aws_iam_role.this": "some-role"}, ["aws_iam_role.this"])]
+
+
+def test_every_resource_type_can_be_found_or_created_again() -> None:
+    # GIVEN
+    code = "".join(path.read_text() for path in TERRAFORM_DIRECTORY.rglob("*.tf") if ".terraform" not in path.parts)
+    types = set(re.findall(r'^resource "(aws_\w+)"', code, re.MULTILINE))
+
+    # THEN
+    assert types - LOOKUPS.keys() - CREATED_AGAIN == set(), "add a row to deployment/resource_lookups.py"
+    assert CREATED_AGAIN.isdisjoint(LOOKUPS)
+
+
+@pytest.mark.parametrize("resource_type", LOOKUPS)
+def test_lookups_are_valid_requests(resource_type: str) -> None:
+    lookup = LOOKUPS[resource_type]
+    model = botocore.session.get_session().get_service_model(lookup.service)
+    (operation,) = (name for name in model.operation_names if xform_name(name) == lookup.operation)
+
+    assert set(lookup.parameters) <= set(model.operation_model(operation).input_shape.members)
