@@ -36,17 +36,21 @@ class Imports:
     Attributes
     ----------
     plan : the saved plan, which imports them
+    content : of the plan, as `Terraform.show` returns it
     own : import IDs by Terraform address, of those that belong to the environment
     foreign : the others
     """
 
     plan: Plan
+    content: Mapping[str, Any]
     own: Mapping[str, str]
     foreign: Mapping[str, str]
 
 
-def plan_with_imports(terraform: Terraform, client: Callable[..., Any], **options: Any) -> Plan:
-    """Save a plan that imports every resource that it would otherwise create a second time.
+def plan_with_imports(
+    terraform: Terraform, client: Callable[..., Any], **options: Any
+) -> tuple[Plan, Mapping[str, Any]]:
+    """Save a plan that imports every resource that it would otherwise create a second time; return it and its content.
 
     Parameters
     ----------
@@ -68,7 +72,7 @@ def plan_with_imports(terraform: Terraform, client: Callable[..., Any], **option
             f"nothing was changed, because resources with names of {terraform.environment} exist and lack its tags: "
             f"{names}. Delete them, or, if they belong to {terraform.environment}, add the tags of its other resources"
         )
-    return imports.plan
+    return imports.plan, imports.content
 
 
 def import_into_state(terraform: Terraform, client: Callable[..., Any]) -> None:
@@ -108,6 +112,7 @@ def find_imports(terraform: Terraform, client: Callable[..., Any], **options: An
         print(f"importing {address}, which exists and is missing from Terraform's state")
     return Imports(
         plan,
+        content,
         {address: import_id for address, import_id in ids.items() if address in own},
         {address: import_id for address, import_id in ids.items() if address not in own},
     )

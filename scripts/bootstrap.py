@@ -35,7 +35,7 @@ def main(environment: Environment) -> None:
     clients = partial(aws.client, region=aws.default_region())
     with contextlib.suppress(StateBucketMissingError):  # the first run creates the bucket
         move_state(terraform, STATE, clients)
-    plan = plan_with_imports(terraform, aws.client)
+    plan, _ = plan_with_imports(terraform, aws.client)
     print(plan.summary)
     terraform.apply(plan)
     move_state(terraform, STATE, clients)

@@ -41,7 +41,7 @@ def plan(environment: Environment) -> None:
     print(f"the whole plan: {environment.terraform.logs / 'terraform-plan.log'}")
 
 
-def save_plan(environment: Environment, stack: Stack | None) -> tuple[Plan, dict[str, Any]]:
+def save_plan(environment: Environment, stack: Stack | None) -> tuple[Plan, Mapping[str, Any]]:
     """Save a plan, print its summary, and return it with its content.
 
     Raises
@@ -52,8 +52,7 @@ def save_plan(environment: Environment, stack: Stack | None) -> tuple[Plan, dict
         The plan deploys a model that was trained on other classes; it is deleted, so that nobody applies it.
     """
     read_settings(environment.name)
-    saved = plan_with_imports(environment.terraform, aws.client, variables=live_variables(stack))
-    content = environment.terraform.show(saved)
+    saved, content = plan_with_imports(environment.terraform, aws.client, variables=live_variables(stack))
     try:
         plan_content.check_model_classes(environment.name, content, aws.client)
     except ClassesDifferError:
