@@ -3,8 +3,10 @@
 from sagelocal.core.emulator import Emulator
 from sagelocal.services.stepfunctions import (
     api_errors,
+    choice_states,
     definitions,
     distributed_map,
+    error_names,
     executions,
     interpreter,
     item_reader,
@@ -26,7 +28,16 @@ def install(emulator: Emulator) -> None:
     """
     interpreter.install(emulator)
     sagemaker_task.install(emulator)
-    for module in (definitions, json_paths, jsonata_queries, service_tasks, distributed_map, item_reader):
+    for module in (
+        definitions,
+        json_paths,
+        jsonata_queries,
+        choice_states,
+        error_names,
+        service_tasks,
+        distributed_map,
+        item_reader,
+    ):
         module.install()
     for module in (api_errors, executions, state_machines):
         module.install()

@@ -69,12 +69,17 @@ def scopes(definition: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any
             yield from _inner_scopes(state, f"{path}/States/{name}")
 
 
+def states(definition: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every state of a definition, including nested ones, with its JSON pointer."""
+    for path, scope in scopes(definition):
+        for name, state in scope["States"].items():
+            if isinstance(state, dict):
+                yield f"{path}/States/{name}", state
+
+
 def map_states(definition: Any) -> Iterator[dict[str, Any]]:
     """Yield every Map state of a definition, including nested ones."""
-    for _, scope in scopes(definition):
-        for state in scope["States"].values():
-            if isinstance(state, dict) and state.get("Type") == "Map":
-                yield state
+    return (state for _, state in states(definition) if state.get("Type") == "Map")
 
 
 def _inner_scopes(state: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:

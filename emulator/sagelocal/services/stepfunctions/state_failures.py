@@ -10,6 +10,7 @@ from moto.stepfunctions.parser.asl.component.common.error_name.failure_event imp
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 
 DETAILS = {
+    HistoryEventType.ExecutionFailed: "executionFailedEventDetails",
     HistoryEventType.TaskFailed: "taskFailedEventDetails",
     HistoryEventType.EvaluationFailed: "evaluationFailedEventDetails",
     HistoryEventType.MapRunFailed: "mapRunFailedEventDetails",

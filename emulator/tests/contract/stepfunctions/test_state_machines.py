@@ -53,6 +53,25 @@ INVALID = [
         None,
         id="operation",
     ),
+    pytest.param(
+        json.dumps({"StartAt": "A" * 81, "States": {"A" * 81: {"Type": "Succeed"}}}),
+        "SCHEMA_VALIDATION_FAILED",
+        "/States/" + "A" * 81,
+        id="long-name",
+    ),
+    pytest.param(
+        _with(
+            A={
+                "Type": "Task",
+                "Resource": "arn:aws:states:::lambda:invoke",
+                "Parameters": {"Payload": {}},
+                "End": True,
+            }
+        ),
+        "SCHEMA_VALIDATION_FAILED",
+        "/States/A/Parameters",
+        id="required-parameter",
+    ),
 ]
 
 
