@@ -3,7 +3,7 @@
 import datetime
 from typing import Any
 
-from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.api import ExecutionStatus, MapRunStatus
 from moto.stepfunctions.parser.asl.eval import program_state
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
@@ -39,6 +39,7 @@ def stop(execution: Any, *, error: str | None, cause: str | None) -> None:
     now = datetime.datetime.now(tz=datetime.UTC)
     execution.stop(stop_date=now, error=error, cause=cause)
     execution.error, execution.cause, execution.stop_date = error, cause, now
+    _abort_map_runs(execution)
     _report(execution, {METRICS[ExecutionStatus.ABORTED]: 1, "ExecutionTime": _milliseconds(execution)})
     execution.exec_status = ExecutionStatus.ABORTED
 
@@ -57,9 +58,19 @@ def record_outcome(self: Any) -> None:
         execution.cause = (state.error or {}).get("cause")
     execution.stop_date = datetime.datetime.now(tz=datetime.UTC)
     status = STATUSES[type(state)]
+    _abort_map_runs(execution)
     _report(execution, {METRICS[status]: 1, "ExecutionTime": _milliseconds(execution)})
     # set last, because clients read the outcome as soon as the status changes
     execution.exec_status = status
+
+
+def _abort_map_runs(execution: Any) -> None:
+    """Abort the Map Runs that still run when their execution ends."""
+    for record in execution.exec_worker.env.map_run_record_pool_manager.get_all():
+        if record.status == MapRunStatus.RUNNING:
+            record.set_stop(status=MapRunStatus.ABORTED)
+            if hasattr(record, "run"):  # set when the Map Run starts
+                record.run.abort()
 
 
 def _report(execution: Any, values: dict[str, float]) -> None:
