@@ -32,7 +32,7 @@ from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from sagelocal.core.patching import replace
-from sagelocal.services.stepfunctions import item_batcher, result_writer
+from sagelocal.services.stepfunctions import item_batcher, item_reader, result_writer
 from sagelocal.services.stepfunctions.definitions import moved_fields
 from sagelocal.services.stepfunctions.map_runs import ABORTED, FAILED, SUCCEEDED, Counts, MapRun
 from sagelocal.services.stepfunctions.state_failures import as_exception, failure
@@ -84,9 +84,10 @@ def evaluate_map(self: Any, env: Any) -> None:
     _create_run(self.declared, record)
     _add_event(env, HistoryEventType.MapRunStarted, mapRunStartedEventDetails={"mapRunArn": record.map_run_arn})
     try:
+        items = eval_input.input_items
         if eval_input.item_reader:
-            eval_input.item_reader.eval(env=env)
-        items = env.stack.pop() if eval_input.item_reader else eval_input.input_items
+            fields = self.declared.moved.get("ReaderConfig", {})
+            items = item_reader.read(env, eval_input.item_reader, fields)
         output = _run_items(self, env, eval_input, items)
     except Exception as error:
         pair = error.extract_error_cause_pair() if isinstance(error, FailureEventException) else None
