@@ -17,15 +17,25 @@ ENDING = {"Succeed", "Fail"}
 MAX_NAME = 80  # characters, https://docs.aws.amazon.com/step-functions/latest/dg/concepts-states.html
 
 
-def diagnose(definition: str) -> list[dict[str, str]]:
-    """Return all findings in a definition, each with severity, code, message and, if known, location."""
+def diagnose(definition: str, kind: str | None = None) -> list[dict[str, str]]:
+    """Return all findings in a definition, each with severity, code, message and, if known, location.
+
+    Parameters
+    ----------
+    definition
+        The definition's JSON text.
+    kind
+        Type of the state machine, `STANDARD` by default.
+    """
     if not definition.strip():
         return [_finding("MISSING_DESCRIPTION", "The definition is empty")]
     try:
         parsed = json.loads(definition)
     except ValueError as error:
         return [_finding("INVALID_JSON_DESCRIPTION", str(error))]
-    return list(_structure(parsed)) or list(_grammar(definition))
+    unsupported = integrations.unsupported_by_express(parsed, express=kind == "EXPRESS")
+    findings = [_finding("SCHEMA_VALIDATION_FAILED", message, path) for path, message in unsupported]
+    return [*_structure(parsed), *findings] or list(_grammar(definition))
 
 
 def _finding(code: str, message: str, location: str | None = None) -> dict[str, str]:
