@@ -3,8 +3,9 @@
 import datetime
 from typing import Any
 
-from moto.stepfunctions.parser.api import ExecutionStatus, MapRunStatus
+from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType, MapRunStatus
 from moto.stepfunctions.parser.asl.eval import program_state
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
@@ -30,6 +31,7 @@ def install() -> None:
     """Install the fixes into moto."""
     replace(BaseExecutionWorkerCommunication, "_reflect_execution_status", record_outcome)
     _create_environment_before_start()
+    _drop_events_after_the_last()
 
 
 def stop(execution: Any, *, error: str | None, cause: str | None) -> None:
@@ -37,6 +39,8 @@ def stop(execution: Any, *, error: str | None, cause: str | None) -> None:
     if execution.exec_status != ExecutionStatus.RUNNING:
         return
     now = datetime.datetime.now(tz=datetime.UTC)
+    details = {name: value for name, value in (("error", error), ("cause", cause)) if value is not None}
+    _end_history(execution, HistoryEventType.ExecutionAborted, executionAbortedEventDetails=details)
     execution.stop(stop_date=now, error=error, cause=cause)
     execution.error, execution.cause, execution.stop_date = error, cause, now
     _abort_map_runs(execution)
@@ -58,10 +62,34 @@ def record_outcome(self: Any) -> None:
         execution.cause = (state.error or {}).get("cause")
     execution.stop_date = datetime.datetime.now(tz=datetime.UTC)
     status = STATUSES[type(state)]
+    if status == ExecutionStatus.TIMED_OUT:
+        _end_history(execution, HistoryEventType.ExecutionTimedOut, executionTimedOutEventDetails={})
     _abort_map_runs(execution)
     _report(execution, {METRICS[status]: 1, "ExecutionTime": _milliseconds(execution)})
     # set last, because clients read the outcome as soon as the status changes
     execution.exec_status = status
+
+
+def _end_history(execution: Any, event: HistoryEventType, **details: Any) -> None:
+    """Add the last event of an execution whose states can still run for a while."""
+    environment = execution.exec_worker.env
+    environment.event_history_context.source_event_id = 0
+    environment.event_manager.add_event(environment.event_history_context, event, details, last=True)
+
+
+def _drop_events_after_the_last() -> None:
+    def add(self: Any, *args: Any, last: bool = False, **kwargs: Any) -> int:
+        if getattr(self, "ended", False):
+            return 0
+        self.ended = last
+        return int(original(self, *args, **kwargs))
+
+    original = replace(
+        EventManager,
+        "add_event",
+        add,
+        parameters=("context", "event_type", "event_details", "timestamp", "update_source_event_id"),
+    )
 
 
 def _abort_map_runs(execution: Any) -> None:

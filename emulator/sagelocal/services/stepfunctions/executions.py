@@ -15,7 +15,7 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from sagelocal.core.patching import add, replace
-from sagelocal.services.stepfunctions import execution_run
+from sagelocal.services.stepfunctions import execution_logs, execution_run
 from sagelocal.services.stepfunctions.map_runs import Child, MapRun
 from sagelocal.services.stepfunctions.pagination import page
 
@@ -26,6 +26,7 @@ BILLING_INCREMENT = 100  # milliseconds, to which AWS rounds up
 def install() -> None:
     """Install the operations into moto."""
     execution_run.install()
+    execution_logs.install()
     for function in (
         start_execution,
         describe_execution,
@@ -212,16 +213,17 @@ def _create(kind: type[Execution], backend: Any, machine: Any, name: str, text: 
     snapshot = copy.copy(machine)
     snapshot.sm_type, snapshot.executions, snapshot.backend = machine.type, [], None
     resource = f"express:{machine.name}:{name}:{uuid4()}" if machine.type == "EXPRESS" else None
+    arn = _arn(backend, resource or f"execution:{machine.name}:{name}")
     return kind(
         name=name,
         sm_type=machine.type,
         role_arn=machine.roleArn,
-        exec_arn=_arn(backend, resource or f"execution:{machine.name}:{name}"),
+        exec_arn=arn,
         account_id=backend.account_id,
         region_name=backend.region_name,
         state_machine=snapshot,
         start_date=datetime.datetime.now(tz=datetime.UTC),
-        cloud_watch_logging_session=None,
+        cloud_watch_logging_session=execution_logs.session(machine, arn),
         input_data=text,
         activity_store={},
     )
