@@ -12,6 +12,7 @@ from sagelocal.services.stepfunctions import (
     item_reader,
     json_paths,
     jsonata_queries,
+    redrive,
     sagemaker_task,
     service_tasks,
     state_machines,
@@ -39,5 +40,5 @@ def install(emulator: Emulator) -> None:
         item_reader,
     ):
         module.install()
-    for module in (api_errors, executions, state_machines):
+    for module in (api_errors, executions, redrive, state_machines):
         module.install()

@@ -81,7 +81,8 @@ def evaluate_map(self: Any, env: Any) -> None:
     """Run a Distributed Map as a Map Run, which fails, is aborted or succeeds."""
     eval_input = env.stack.pop()
     record = eval_input.map_run_record
-    _create_run(self.declared, record)
+    _create_run(self.declared, record, eval_input.state_name)
+    _continue_former_run(env.map_run_record_pool_manager, record)
     _add_event(env, HistoryEventType.MapRunStarted, mapRunStartedEventDetails={"mapRunArn": record.map_run_arn})
     try:
         items = eval_input.input_items
@@ -101,9 +102,10 @@ def evaluate_map(self: Any, env: Any) -> None:
     env.stack.append(output)
 
 
-def _create_run(declared: Declared, record: Any) -> None:
+def _create_run(declared: Declared, record: Any, state: str) -> None:
     """Create the Map Run before its items are read, so that it can be described and aborted."""
     record.run = MapRun(
+        state=state,
         machine_arn=record.map_state_machine_arn,
         arn=record.map_run_arn,
         express="ExecutionType" in declared.moved,
@@ -111,6 +113,17 @@ def _create_run(declared: Declared, record: Any) -> None:
         percentage=record.tolerated_failure_percentage if declared.percentage else None,
     )
     record.item_counter, record.execution_counter = Counts(record.run, items=True), Counts(record.run, items=False)
+
+
+def _continue_former_run(manager: Any, record: Any) -> None:
+    """In a redriven execution, replace the Map Run of the state that did not succeed, and keep its ARN."""
+    for former in manager.get_all():
+        run = getattr(former, "run", None)
+        if former is not record and run is not None and run.redriven and run.state == record.run.state:
+            record.run.continues(run)
+            manager._pool.pop(record.map_run_arn, None)
+            record.map_run_arn, record.map_state_machine_arn = run.arn, run.machine_arn
+            manager._pool[run.arn] = record
 
 
 def _run_items(self: Any, env: Any, eval_input: Any, items: list[Any]) -> Any:
@@ -153,6 +166,8 @@ def _results(run: MapRun, writer: dict[str, Any]) -> Any:
 def run_child(self: Any, env: Any, job: Any) -> None:
     """Run a child execution, record its outcome, and fail the Map Run if it exceeds the tolerated failures."""
     run: MapRun = self._map_run_record.run
+    if job.job_index in run.children:  # succeeded before a redrive
+        return
     if not env.is_running():
         job.job_output = MapAbortedError()
         return

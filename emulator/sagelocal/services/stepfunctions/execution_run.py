@@ -55,6 +55,8 @@ def record_outcome(self: Any) -> None:
         return
     environment = execution.exec_worker.env
     state = environment.program_state()
+    if isinstance(state, program_state.ProgramRunning):  # a former run ends after the execution was redriven
+        return
     if isinstance(state, program_state.ProgramEnded):
         execution.output = environment.states.get_input()
     if isinstance(state, program_state.ProgramError):

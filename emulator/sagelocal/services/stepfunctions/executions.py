@@ -85,7 +85,9 @@ def describe_execution(self: Any) -> ActionResult:
     execution = self.stepfunction_backend.describe_execution(arn)
     output = {key: value for key, value in execution.to_describe_output().items() if value is not None}
     output["input"] = execution.execution_input
-    output["redriveCount"] = 0
+    output["redriveCount"] = getattr(execution, "redrive_count", 0)
+    if hasattr(execution, "redrive_date"):
+        output["redriveDate"] = execution.redrive_date
     return ActionResult({**output, **_summary(execution)})
 
 

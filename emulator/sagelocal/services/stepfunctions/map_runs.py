@@ -40,6 +40,8 @@ class MapRun:
 
     Attributes
     ----------
+    state
+        Name of the Map state.
     machine_arn
         ARN of the state machine of the child executions.
     arn
@@ -50,8 +52,11 @@ class MapRun:
         Tolerated failures, if defined. Source: AWS's developer guide, "Setting failure thresholds".
     sizes
         Number of items of each child execution, started or not.
+    redriven
+        Whether the execution was redriven after the Map Run.
     """
 
+    state: str
     machine_arn: str
     arn: str
     express: bool
@@ -60,7 +65,13 @@ class MapRun:
     sizes: list[int] = field(default_factory=list)
     children: dict[int, Child] = field(default_factory=dict)
     results_written: bool = False
+    redriven: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def continues(self, former: "MapRun") -> None:
+        """Take over the ARNs and the successful child executions of a Map Run that did not succeed."""
+        self.machine_arn, self.arn = former.machine_arn, former.arn
+        self.children = {index: child for index, child in former.children.items() if child.status == SUCCEEDED}
 
     def start(self, index: int, value: Any) -> Child:
         """Record the start of a child execution."""
