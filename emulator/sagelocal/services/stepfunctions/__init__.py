@@ -3,16 +3,18 @@
 from sagelocal.core.emulator import Emulator
 from sagelocal.services.stepfunctions import (
     api_errors,
+    choice_states,
     definitions,
     distributed_map,
+    error_names,
     executions,
     interpreter,
     item_reader,
     json_paths,
     jsonata_queries,
+    redrive,
     sagemaker_task,
     service_tasks,
-    state_failures,
     state_machines,
 )
 
@@ -28,9 +30,15 @@ def install(emulator: Emulator) -> None:
     interpreter.install(emulator)
     sagemaker_task.install(emulator)
     for module in (
-        *(definitions, json_paths, jsonata_queries, state_failures),
-        *(service_tasks, distributed_map, item_reader),
+        definitions,
+        json_paths,
+        jsonata_queries,
+        choice_states,
+        error_names,
+        service_tasks,
+        distributed_map,
+        item_reader,
     ):
         module.install()
-    for module in (api_errors, executions, state_machines):
+    for module in (api_errors, executions, redrive, state_machines):
         module.install()

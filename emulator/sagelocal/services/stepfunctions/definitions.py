@@ -13,7 +13,8 @@ from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from sagelocal.core.patching import replace
 
 CACHE_SIZE = 256
-BATCHER_PREFIX = "ItemBatcher: "
+MOVED_PREFIX = "Moved: "
+READER_FIELDS = ("CSVDelimiter", "ManifestType")  # fields of ReaderConfig that moto's grammar lacks
 
 
 def install() -> None:
@@ -39,9 +40,9 @@ def install() -> None:
 def translate(definition: str) -> str:
     """Translate a definition to one that moto's grammar accepts.
 
-    The grammar has no `ItemBatcher`, so it is moved to the state's comment, in hexadecimal because moto loses quotes
-    in comments. The grammar requires a decimal point in percentages. It does not support EXPRESS child executions,
-    which run as STANDARD.
+    The grammar lacks some fields of Map states, so they are moved to the state's comment, in hexadecimal because moto
+    loses quotes in comments. The grammar requires a decimal point in percentages. It does not support EXPRESS child
+    executions, which run as STANDARD.
     A definition that needs no change is returned unchanged, so that error messages contain the author's line numbers.
     """
     try:
@@ -52,11 +53,12 @@ def translate(definition: str) -> str:
     return json.dumps(parsed) if any(changed) else definition
 
 
-def batcher_of(comment: str | None) -> Any:
-    """Return the `ItemBatcher` that `translate` moved to a Map state's comment, or None."""
-    if comment is None or not comment.startswith(BATCHER_PREFIX):
-        return None
-    return json.loads(bytes.fromhex(comment.removeprefix(BATCHER_PREFIX)))
+def moved_fields(comment: str | None) -> dict[str, Any]:
+    """Return the fields that `translate` moved to a Map state's comment."""
+    if comment is None or not comment.startswith(MOVED_PREFIX):
+        return {}
+    fields: dict[str, Any] = json.loads(bytes.fromhex(comment.removeprefix(MOVED_PREFIX)))
+    return fields
 
 
 def scopes(definition: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -69,12 +71,17 @@ def scopes(definition: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any
             yield from _inner_scopes(state, f"{path}/States/{name}")
 
 
+def states(definition: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every state of a definition, including nested ones, with its JSON pointer."""
+    for path, scope in scopes(definition):
+        for name, state in scope["States"].items():
+            if isinstance(state, dict):
+                yield f"{path}/States/{name}", state
+
+
 def map_states(definition: Any) -> Iterator[dict[str, Any]]:
     """Yield every Map state of a definition, including nested ones."""
-    for _, scope in scopes(definition):
-        for state in scope["States"].values():
-            if isinstance(state, dict) and state.get("Type") == "Map":
-                yield state
+    return (state for _, state in states(definition) if state.get("Type") == "Map")
 
 
 def _inner_scopes(state: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -90,15 +97,30 @@ def _translate_map(state: dict[str, Any]) -> bool:
     whole = isinstance(percentage, int) and not isinstance(percentage, bool)
     if whole:
         state["ToleratedFailurePercentage"] = float(state["ToleratedFailurePercentage"])
-    processor = state.get("ItemProcessor")
-    config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
-    express = isinstance(config, dict) and config.get("ExecutionType") == "EXPRESS"
-    if express:
-        state["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = "STANDARD"
-    batcher = state.pop("ItemBatcher", None)
-    if batcher is not None:
-        state["Comment"] = BATCHER_PREFIX + json.dumps(batcher).encode().hex()
-    return whole or express or batcher is not None
+    moved = _move_fields(state)
+    if moved:
+        state["Comment"] = MOVED_PREFIX + json.dumps(moved).encode().hex()
+    return whole or bool(moved)
+
+
+def _move_fields(state: dict[str, Any]) -> dict[str, Any]:
+    """Remove the fields that moto's grammar lacks from a Map state and return them."""
+    moved: dict[str, Any] = {name: state.pop(name) for name in ("ItemBatcher", "ResultWriter") if name in state}
+    config = _inner(state, "ItemProcessor", "ProcessorConfig")
+    if config.get("ExecutionType") == "EXPRESS":
+        config["ExecutionType"] = "STANDARD"
+        moved["ExecutionType"] = "EXPRESS"
+    reader = _inner(state, "ItemReader", "ReaderConfig")
+    fields = {name: reader.pop(name) for name in READER_FIELDS if name in reader}
+    return moved | ({"ReaderConfig": fields} if fields else {})
+
+
+def _inner(state: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return a nested object of a state, or an empty one."""
+    value: Any = state
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
 def _isolate_parses() -> None:

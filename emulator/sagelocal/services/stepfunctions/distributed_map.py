@@ -2,11 +2,11 @@
 
 import copy
 import datetime
-import threading
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass
 from typing import Any
 
-from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.api import HistoryEventType, MapRunStatus
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEventException
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import (
     distributed_iteration_component,
@@ -16,6 +16,9 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration impo
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor import (
     distributed_item_processor_worker,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor.map_run_record import (
+    MapRunRecord,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.iterator import distributed_iterator_worker
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.job import JobPool
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.state_map import StateMap
@@ -23,11 +26,15 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.tolerated_fail
     ToleratedFailureCountDecl,
     ToleratedFailurePercentageDecl,
 )
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramStopped
+from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
+from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from sagelocal.core.patching import replace
-from sagelocal.services.stepfunctions import item_batcher
-from sagelocal.services.stepfunctions.definitions import batcher_of
+from sagelocal.services.stepfunctions import item_batcher, item_reader, result_writer
+from sagelocal.services.stepfunctions.definitions import moved_fields
+from sagelocal.services.stepfunctions.map_runs import ABORTED, FAILED, SUCCEEDED, Counts, MapRun
 from sagelocal.services.stepfunctions.state_failures import as_exception, failure
 
 MAX_CONCURRENCY = 40  # AWS's limit for an inline Map; the emulator applies it to a Distributed Map too
@@ -43,41 +50,18 @@ class Declared:
 
     Attributes
     ----------
-    batcher
-        The `ItemBatcher`, if any.
+    moved
+        The fields that moto's grammar lacks.
     jsonata
         Whether the query language is JSONata.
     count, percentage
         Whether a tolerated failure count or percentage is defined.
     """
 
-    batcher: dict[str, Any] | None
+    moved: dict[str, Any]
     jsonata: bool
     count: bool
     percentage: bool
-
-
-@dataclass
-class Tolerance:
-    """The tolerated failures of a Map Run, which fails when it exceeds one of the defined limits.
-
-    Source: AWS's developer guide, "Tolerated failure threshold for Distributed Map state".
-    """
-
-    total: int
-    count: int | None
-    percentage: float | None
-    failed: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add_failures(self, items: int) -> bool:
-        """Count failed items and return whether the limit is exceeded."""
-        with self.lock:
-            self.failed += items
-            if self.count is None and self.percentage is None:
-                return True
-            exceeded = self.count is not None and self.failed > self.count
-            return exceeded or (self.percentage is not None and self.failed * 100 > self.percentage * self.total)
 
 
 def install() -> None:
@@ -85,27 +69,76 @@ def install() -> None:
     _keep_declared_fields()
     _limit_inline_concurrency()
     distributed = distributed_iteration_component.DistributedIterationComponent
-    replace(distributed, "_map_run", run_map, parameters=("env", "eval_input"))
+    replace(distributed, "_eval_body", evaluate_map, parameters=("env",))
+    _keep_first_outcome()
     replace(iteration_worker.IterationWorker, "_eval_pool", run_jobs, parameters=("job", "worker_frame"))
     for worker in DISTRIBUTED_WORKERS:
         replace(worker, "_eval_pool", run_jobs, parameters=("job", "worker_frame"))
-        _check_tolerance_after_each_job(worker)
+        replace(worker, "_eval_job", run_child, parameters=("env", "job"))
 
 
-def run_map(self: Any, env: Any, eval_input: Any) -> None:
-    """Run a Distributed Map and push the outputs of its child executions onto the stack, in the order of the items."""
-    items = env.stack.pop()
+def evaluate_map(self: Any, env: Any) -> None:
+    """Run a Distributed Map as a Map Run, which fails, is aborted or succeeds."""
+    eval_input = env.stack.pop()
     record = eval_input.map_run_record
-    record.tolerance = Tolerance(
-        total=len(items),
-        count=record.tolerated_failure_count if self.declared.count else None,
-        percentage=record.tolerated_failure_percentage if self.declared.percentage else None,
+    _create_run(self.declared, record, eval_input.state_name)
+    _continue_former_run(env.map_run_record_pool_manager, record)
+    _add_event(env, HistoryEventType.MapRunStarted, mapRunStartedEventDetails={"mapRunArn": record.map_run_arn})
+    try:
+        items = eval_input.input_items
+        if eval_input.item_reader:
+            fields = self.declared.moved.get("ReaderConfig", {})
+            items = item_reader.read(env, eval_input.item_reader, fields)
+        output = _run_items(self, env, eval_input, items)
+    except Exception as error:
+        pair = error.extract_error_cause_pair() if isinstance(error, FailureEventException) else None
+        details = {name: text for name, text in zip(("error", "cause"), pair or (), strict=False) if text}
+        _add_event(env, HistoryEventType.MapRunFailed, mapRunFailedEventDetails=details)
+        record.set_stop(status=MapRunStatus.FAILED)
+        raise
+    aborted = not env.is_running()
+    record.set_stop(status=MapRunStatus.ABORTED if aborted else MapRunStatus.SUCCEEDED)
+    _add_event(env, HistoryEventType.MapRunAborted if aborted else HistoryEventType.MapRunSucceeded)
+    env.stack.append(output)
+
+
+def _create_run(declared: Declared, record: Any, state: str) -> None:
+    """Create the Map Run before its items are read, so that it can be described and aborted."""
+    record.run = MapRun(
+        state=state,
+        machine_arn=record.map_state_machine_arn,
+        arn=record.map_run_arn,
+        express="ExecutionType" in declared.moved,
+        count=record.tolerated_failure_count if declared.count else None,
+        percentage=record.tolerated_failure_percentage if declared.percentage else None,
     )
-    if self.declared.batcher is not None:
-        batcher, jsonata = self.declared.batcher, self.declared.jsonata
-        items = item_batcher.create_batches(env, eval_input, items, batcher, jsonata=jsonata)
+    record.item_counter, record.execution_counter = Counts(record.run, items=True), Counts(record.run, items=False)
+
+
+def _continue_former_run(manager: Any, record: Any) -> None:
+    """In a redriven execution, replace the Map Run of the state that did not succeed, and keep its ARN."""
+    for former in manager.get_all():
+        run = getattr(former, "run", None)
+        if former is not record and run is not None and run.redriven and run.state == record.run.state:
+            record.run.continues(run)
+            manager._pool.pop(record.map_run_arn, None)
+            record.map_run_arn, record.map_state_machine_arn = run.arn, run.machine_arn
+            manager._pool[run.arn] = record
+
+
+def _run_items(self: Any, env: Any, eval_input: Any, items: list[Any]) -> Any:
+    """Run a child execution for each item or batch and return the output of the Map state."""
+    declared, record = self.declared, eval_input.map_run_record
+    batcher, writer = declared.moved.get("ItemBatcher"), declared.moved.get("ResultWriter") or {}
+    location = writer.get("Parameters") or writer.get("Arguments")
+    if location is not None:
+        location = item_batcher.evaluate_template(env, location, env.states.get_input(), jsonata=declared.jsonata)
+    if batcher is not None:
+        items = item_batcher.create_batches(env, eval_input, items, batcher, jsonata=declared.jsonata)
         eval_input = copy.copy(eval_input)
         eval_input.item_selector = None  # already applied to each item
+    run = record.run
+    run.sizes = [item_batcher.size(item) for item in items]
     pool = JobPool(job_program=self._get_iteration_program(), job_inputs=items)
     for _ in range(min(len(items), record.max_concurrency or MAX_CONCURRENCY, MAX_CONCURRENCY)):
         self._launch_worker(env=env, eval_input=eval_input, job_pool=pool)
@@ -113,8 +146,64 @@ def run_map(self: Any, env: Any, eval_input: Any) -> None:
     error = pool.get_worker_exception()
     if error is not None:
         _stop_children(env)
+        run.abort()
+    exported = result_writer.export(env, run, writer, location) if location is not None else None
+    if error is not None and not isinstance(error, MapAbortedError):
         raise error
-    env.stack.append([job.job_output for job in pool.get_closed_jobs()])
+    return exported or _results(run, writer)
+
+
+def _results(run: MapRun, writer: dict[str, Any]) -> Any:
+    """Return the results of a Map that does not export them, in the order of the items."""
+    children = [child for _, child in sorted(run.children.items())]
+    if not writer:
+        return [None if child.output is None else json.loads(child.output) for child in children]
+    config = writer.get("WriterConfig", {})
+    results = result_writer.transform(run, children, config.get("Transformation", "COMPACT"))
+    return result_writer.formatted(results, "JSONL") if config.get("OutputType") == "JSONL" else results
+
+
+def run_child(self: Any, env: Any, job: Any) -> None:
+    """Run a child execution, record its outcome, and fail the Map Run if it exceeds the tolerated failures."""
+    run: MapRun = self._map_run_record.run
+    if job.job_index in run.children:  # succeeded before a redrive
+        return
+    if not env.is_running():
+        job.job_output = MapAbortedError()
+        return
+    env.event_manager = EventManager()  # a history of its own, which ends with the child execution
+    env.states.context_object.context_object_data["Map"] = MapData(
+        Item=ItemData(Index=job.job_index, Value=job.job_input)
+    )
+    env.states.reset(job.job_input)
+    env.stack.append(env.states.get_input())
+    child = None
+    try:
+        self._eval_input(env_frame=env)
+        child = run.start(job.job_index, env.stack[-1] if env.stack else env.states.get_input())
+        job.job_program.eval(env)
+    except FailureEventException as error:
+        env.set_error(error.get_execution_failed_event_details())
+    state = env.program_state()
+    child = child or run.start(job.job_index, job.job_input)
+    if isinstance(state, ProgramEnded):
+        run.finish(child, SUCCEEDED, output=to_json_str(env.states.get_input()))
+    elif isinstance(state, ProgramStopped):
+        run.finish(child, ABORTED)
+        job.job_output = MapAbortedError()
+    else:
+        details = getattr(state, "error", None) or {}
+        run.finish(child, FAILED, error=details.get("error"), cause=details.get("cause"))
+        if run.exceeds_tolerance():
+            job.job_output = _threshold_exceeded(env)
+
+
+class MapAbortedError(Exception):
+    """The execution that contains the Map is stopped."""
+
+
+def _add_event(env: Any, event: HistoryEventType, **details: Any) -> None:
+    env.event_manager.add_event(context=env.event_history_context, event_type=event, event_details=details or None)
 
 
 def run_jobs(self: Any, job: Any, worker_frame: Any) -> None:
@@ -142,28 +231,6 @@ def _close_frame(owner: Any, frame: Any, *, distributed: bool) -> None:
     (owner.delete_frame if distributed else owner.close_frame)(frame)
 
 
-def _check_tolerance_after_each_job(worker: type[Any]) -> None:
-    """Count failures by items, and fail the Map Run as soon as it exceeds the tolerated failures."""
-
-    def evaluate(self: Any, env: Any, job: Any) -> None:
-        original(self, env, job)
-        record = self._map_run_record
-        items = item_batcher.size(job.job_input)
-        record.item_counter.total.count(items - 1)
-        state = env.program_state()
-        if isinstance(state, ProgramEnded):
-            record.item_counter.succeeded.count(items - 1)
-            return
-        record.execution_counter.running.offset(-1)
-        if isinstance(state, ProgramStopped):
-            return
-        record.item_counter.failed.count(items - 1)
-        if record.tolerance.add_failures(items):
-            job.job_output = _threshold_exceeded(env)
-
-    original = replace(worker, "_eval_job", evaluate, parameters=("env", "job"))
-
-
 def _threshold_exceeded(env: Any) -> FailureEventException:
     return as_exception(
         failure(
@@ -185,13 +252,23 @@ def _keep_declared_fields() -> None:
     def read(self: Any, state_props: Any) -> None:
         original(self, state_props)
         self.iteration_component.declared = Declared(
-            batcher=batcher_of(self.comment.comment if self.comment else None),
+            moved=moved_fields(self.comment.comment if self.comment else None),
             jsonata=not self._is_language_query_jsonpath(),
             count=state_props.get(ToleratedFailureCountDecl) is not None,
             percentage=state_props.get(ToleratedFailurePercentageDecl) is not None,
         )
 
     original = replace(StateMap, "from_state_props", read, parameters=("state_props",))
+
+
+def _keep_first_outcome() -> None:
+    """Keep the status of a Map Run that was aborted with its execution."""
+
+    def set_stop(self: Any, status: MapRunStatus) -> None:
+        if self.status == MapRunStatus.RUNNING:
+            original(self, status)
+
+    original = replace(MapRunRecord, "set_stop", set_stop, parameters=("status",))
 
 
 def _limit_inline_concurrency() -> None:

@@ -4,8 +4,9 @@ import datetime
 import json
 from typing import Any
 
-from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType, MapRunStatus
 from moto.stepfunctions.parser.asl.eval import program_state
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
@@ -32,6 +33,7 @@ def install() -> None:
     """Install the fixes into moto."""
     replace(BaseExecutionWorkerCommunication, "_reflect_execution_status", record_outcome)
     _create_environment_before_start()
+    _drop_events_after_the_last()
 
 
 def stop(execution: Any, *, error: str | None, cause: str | None) -> None:
@@ -39,8 +41,11 @@ def stop(execution: Any, *, error: str | None, cause: str | None) -> None:
     if execution.exec_status != ExecutionStatus.RUNNING:
         return
     now = datetime.datetime.now(tz=datetime.UTC)
+    details = {name: value for name, value in (("error", error), ("cause", cause)) if value is not None}
+    _end_history(execution, HistoryEventType.ExecutionAborted, executionAbortedEventDetails=details)
     execution.stop(stop_date=now, error=error, cause=cause)
     execution.error, execution.cause, execution.stop_date = error, cause, now
+    _abort_map_runs(execution)
     _report(execution, {METRICS[ExecutionStatus.ABORTED]: 1, "ExecutionTime": _milliseconds(execution)})
     execution.exec_status = ExecutionStatus.ABORTED
     send_event(execution)
@@ -53,6 +58,8 @@ def record_outcome(self: Any) -> None:
         return
     environment = execution.exec_worker.env
     state = environment.program_state()
+    if isinstance(state, program_state.ProgramRunning):  # a former run ends after the execution was redriven
+        return
     if isinstance(state, program_state.ProgramEnded):
         execution.output = environment.states.get_input()
     if isinstance(state, program_state.ProgramError):
@@ -60,6 +67,9 @@ def record_outcome(self: Any) -> None:
         execution.cause = (state.error or {}).get("cause")
     execution.stop_date = datetime.datetime.now(tz=datetime.UTC)
     status = STATUSES[type(state)]
+    if status == ExecutionStatus.TIMED_OUT:
+        _end_history(execution, HistoryEventType.ExecutionTimedOut, executionTimedOutEventDetails={})
+    _abort_map_runs(execution)
     _report(execution, {METRICS[status]: 1, "ExecutionTime": _milliseconds(execution)})
     # set last, because clients read the outcome as soon as the status changes
     execution.exec_status = status
@@ -94,6 +104,37 @@ def send_event(execution: Any) -> None:
         execution.execution_arn,
         detail,
     )
+
+
+def _end_history(execution: Any, event: HistoryEventType, **details: Any) -> None:
+    """Add the last event of an execution whose states can still run for a while."""
+    environment = execution.exec_worker.env
+    environment.event_history_context.source_event_id = 0
+    environment.event_manager.add_event(environment.event_history_context, event, details, last=True)
+
+
+def _drop_events_after_the_last() -> None:
+    def add(self: Any, *args: Any, last: bool = False, **kwargs: Any) -> int:
+        if getattr(self, "ended", False):
+            return 0
+        self.ended = last
+        return int(original(self, *args, **kwargs))
+
+    original = replace(
+        EventManager,
+        "add_event",
+        add,
+        parameters=("context", "event_type", "event_details", "timestamp", "update_source_event_id"),
+    )
+
+
+def _abort_map_runs(execution: Any) -> None:
+    """Abort the Map Runs that still run when their execution ends."""
+    for record in execution.exec_worker.env.map_run_record_pool_manager.get_all():
+        if record.status == MapRunStatus.RUNNING:
+            record.set_stop(status=MapRunStatus.ABORTED)
+            if hasattr(record, "run"):  # set when the Map Run starts
+                record.run.abort()
 
 
 def _report(execution: Any, values: dict[str, float]) -> None:

@@ -4,17 +4,19 @@ import copy
 import datetime
 import json
 import random
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 from moto.core.responses import ActionResult, EmptyResult
-from moto.stepfunctions.exceptions import InvalidExecutionInput, StateMachineDoesNotExist
+from moto.stepfunctions.exceptions import InvalidExecutionInput, ResourceNotFound, StateMachineDoesNotExist
 from moto.stepfunctions.parser.backend.execution import Execution, SyncExecution
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from sagelocal.core.patching import add, replace
-from sagelocal.services.stepfunctions import execution_run
+from sagelocal.services.stepfunctions import execution_logs, execution_run
+from sagelocal.services.stepfunctions.map_runs import Child, MapRun
 from sagelocal.services.stepfunctions.pagination import page
 
 BILLED_MEMORY = 64  # megabytes, AWS's minimum
@@ -24,6 +26,7 @@ BILLING_INCREMENT = 100  # milliseconds, to which AWS rounds up
 def install() -> None:
     """Install the operations into moto."""
     execution_run.install()
+    execution_logs.install()
     for function in (
         start_execution,
         describe_execution,
@@ -76,16 +79,24 @@ def start_sync_execution(self: Any) -> ActionResult:
 
 def describe_execution(self: Any) -> ActionResult:
     """DescribeExecution: return input and output as JSON text, in which a string has quotes."""
-    execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+    arn = self._get_param("executionArn")
+    child = _child(self.stepfunction_backend, arn)
+    if child is not None:
+        return ActionResult(child)
+    execution = self.stepfunction_backend.describe_execution(arn)
     output = {key: value for key, value in execution.to_describe_output().items() if value is not None}
     output["input"] = execution.execution_input
-    output["redriveCount"] = 0
+    output["redriveCount"] = getattr(execution, "redrive_count", 0)
+    if hasattr(execution, "redrive_date"):
+        output["redriveDate"] = execution.redrive_date
     return ActionResult({**output, **_summary(execution)})
 
 
 def list_executions(self: Any) -> ActionResult:
-    """ListExecutions: newest first, filtered by status."""
+    """ListExecutions: of a state machine or a Map Run, newest first, filtered by status."""
     backend = self.stepfunction_backend
+    if self._get_param("mapRunArn"):
+        return _list_children(self, _map_run(backend, self._get_param("mapRunArn")))
     machine = _machine(backend, self._get_param("stateMachineArn"))
     if machine.type == "EXPRESS":
         raise _unsupported()
@@ -123,6 +134,58 @@ def send_task_failure(self: Any) -> ActionResult:
     return EmptyResult()
 
 
+def _list_children(self: Any, run: MapRun) -> ActionResult:
+    if run.express:
+        raise _unsupported()
+    status = self._get_param("statusFilter")
+    started = [child for _, child in sorted(run.children.items(), reverse=True)]
+    summaries = [_child_summary(run, child) for child in started if status in (None, child.status)]
+    return ActionResult(page(self, "executions", summaries))
+
+
+def _child_summary(run: MapRun, child: Child) -> dict[str, Any]:
+    summary = {
+        "executionArn": child.arn,
+        "stateMachineArn": run.machine_arn,
+        "name": child.name,
+        "status": child.status,
+        "startDate": child.start_date,
+        "mapRunArn": run.arn,
+        "itemCount": child.items,
+    }
+    return summary | ({"stopDate": child.stop_date} if child.stop_date else {})
+
+
+def _child(backend: Any, arn: str) -> dict[str, Any] | None:
+    """Return the description of a STANDARD child execution of a Map Run, or None if the ARN is another execution's."""
+    if "/" not in arn:
+        return None
+    runs = (run for run in _map_runs(backend) if not run.express)
+    found = ((run, child) for run in runs for child in list(run.children.values()) if child.arn == arn)
+    for run, child in found:
+        members = ("input", "output", "error", "cause")
+        known = {name: getattr(child, name) for name in members if getattr(child, name) is not None}
+        description = _child_summary(run, child) | known
+        del description["itemCount"]
+        return description
+    return None
+
+
+def _map_run(backend: Any, arn: str) -> MapRun:
+    for run in _map_runs(backend):
+        if run.arn == arn:
+            return run
+    raise ResourceNotFound(arn)
+
+
+def _map_runs(backend: Any) -> Iterator[MapRun]:
+    """Yield every Map Run whose child executions can have started."""
+    for machine in backend.state_machines:
+        for execution in machine.executions:
+            records = execution.exec_worker.env.map_run_record_pool_manager.get_all()
+            yield from (record.run for record in records if hasattr(record, "run"))
+
+
 def _machine(backend: Any, arn: str) -> Any:
     """Return the state machine or version with an ARN; for an alias, choose a version by weight."""
     machine = next((machine for machine in backend.state_machines if arn.startswith(machine.arn + ":")), None)
@@ -153,16 +216,17 @@ def _create(kind: type[Execution], backend: Any, machine: Any, name: str, text: 
     snapshot = copy.copy(machine)
     snapshot.sm_type, snapshot.executions, snapshot.backend = machine.type, [], None
     resource = f"express:{machine.name}:{name}:{uuid4()}" if machine.type == "EXPRESS" else None
+    arn = _arn(backend, resource or f"execution:{machine.name}:{name}")
     return kind(
         name=name,
         sm_type=machine.type,
         role_arn=machine.roleArn,
-        exec_arn=_arn(backend, resource or f"execution:{machine.name}:{name}"),
+        exec_arn=arn,
         account_id=backend.account_id,
         region_name=backend.region_name,
         state_machine=snapshot,
         start_date=datetime.datetime.now(tz=datetime.UTC),
-        cloud_watch_logging_session=None,
+        cloud_watch_logging_session=execution_logs.session(machine, arn),
         input_data=text,
         activity_store={},
     )

@@ -18,12 +18,28 @@ def install(emulator: Emulator) -> None:
     import moto.stepfunctions.parser.models  # noqa: F401  loads every module of the interpreter
     from moto.stepfunctions.parser.asl.utils import boto_client
 
+    forget_threads()
+
     def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:
         return emulator.client(service, region)
 
     replace_everywhere(
         boto_client.boto_client_for, boto_client_for, parameters=("region", "service", "state_credentials")
     )
+
+
+class Forgetful(list[Any]):
+    """A list that keeps nothing."""
+
+    def append(self, item: Any) -> None:
+        """Ignore an item."""
+
+
+def forget_threads() -> None:
+    """Let ended threads be released: the interpreter starts one or more for each state and keeps all in a list."""
+    for path, module in list(sys.modules.items()):
+        if path.startswith(PACKAGE) and hasattr(module, "TMP_THREADS"):
+            vars(module)["TMP_THREADS"] = Forgetful()
 
 
 def replace_everywhere(

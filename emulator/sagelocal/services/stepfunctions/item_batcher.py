@@ -42,7 +42,8 @@ def create_batches(
         Whether the state's query language is JSONata.
     """
     state_input = env.states.get_input()
-    settings = _evaluate(env, batcher, state_input, jsonata=jsonata)
+    template = batcher if jsonata else {_as_payload(key): value for key, value in batcher.items()}
+    settings = evaluate_template(env, template, state_input, jsonata=jsonata)
     extra = {"BatchInput": settings["BatchInput"]} if "BatchInput" in settings else {}
     selected = [_select(env, eval_input.item_selector, number, item) for number, item in enumerate(items)]
     max_items = int(settings.get("MaxItemsPerBatch") or len(items) or 1)
@@ -81,12 +82,11 @@ def _select(env: Any, selector: Any, number: int, item: Any) -> Any:
     return frame.stack[-1]
 
 
-def _evaluate(env: Any, batcher: dict[str, Any], state_input: Any, *, jsonata: bool) -> dict[str, Any]:
-    """Evaluate the batcher's paths and expressions, by running a Pass state with them."""
-    template = batcher if jsonata else {_as_payload(key): value for key, value in batcher.items()}
+def evaluate_template(env: Any, template: Any, state_input: Any, *, jsonata: bool) -> dict[str, Any]:
+    """Evaluate the paths and expressions in a template, by running a Pass state with it."""
     state = {"Type": "Pass", "End": True, "Output" if jsonata else "Parameters": template}
     language = "JSONata" if jsonata else "JSONPath"
-    definition = {"QueryLanguage": language, "StartAt": "Batch", "States": {"Batch": state}}
+    definition = {"QueryLanguage": language, "StartAt": "Template", "States": {"Template": state}}
     frame = env.open_inner_frame()
     frame.states.reset(input_value=state_input)
     AmazonStateLanguageParser.parse(json.dumps(definition))[0].eval(frame)

@@ -1,68 +1,156 @@
-"""`ItemReader` of a Distributed Map: JSON Lines, and S3 listings of more than one page."""
+"""`ItemReader` of a Distributed Map: objects of a prefix, JSON, JSON Lines and CSV files, and manifests of files.
 
+Source: https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
+"""
+
+import csv
+import gzip
+import io
+import itertools
 import json
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Any
 
-from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
+from botocore.exceptions import ClientError
+from moto.stepfunctions.parser.api import HistoryEventType
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader import item_reader_decl
-from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval.resource_eval_s3 import (
-    ResourceEvalS3,
-)
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.reader_config import input_type
+from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 
 from sagelocal.core.patching import replace
+from sagelocal.services.stepfunctions.state_failures import as_exception, failure
 
-LISTING_PARAMETERS = ("env", "resource_runtime_part", "state_credentials")
+DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
 
 
-class LineInput(Enum):
-    """Input types that moto does not support."""
+class InputTypeValue(Enum):
+    """Input types, of which moto supports two."""
 
+    CSV = "CSV"
+    JSON = "JSON"
     JSONL = "JSONL"
+    MANIFEST = "MANIFEST"
 
 
-class JsonLines(EvalComponent):
-    """Reads one item per line and skips blank lines."""
-
-    def _eval_body(self, env: Any) -> None:
-        max_items = env.stack.pop()["MaxItemsValue"]
-        lines = [line for line in env.stack.pop().splitlines() if line.strip()]
-        env.stack.append([json.loads(line) for line in lines[:max_items]])
+class ReaderError(ValueError):
+    """The dataset does not have the format that the reader's configuration states."""
 
 
 def install() -> None:
-    """Install the fixes into moto."""
-    replace(ResourceEvalS3, "_handle_list_objects_v2", list_objects, parameters=LISTING_PARAMETERS)
-    _support_json_lines()
+    """Let moto's parser accept all input types; `read` replaces its evaluation."""
 
-
-def list_objects(env: Any, resource_runtime_part: Any, state_credentials: Any) -> None:
-    """Push every object with a prefix onto the stack, in AWS's format."""
-    client = ResourceEvalS3._get_s3_client(resource_runtime_part, state_credentials)
-    pages = client.get_paginator("list_objects_v2").paginate(**env.stack.pop())
-    env.stack.append([_item(entry) for page in pages for entry in page.get("Contents", [])])
-
-
-def _item(entry: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "Etag": entry["ETag"],
-        "Key": entry["Key"],
-        "LastModified": int(entry["LastModified"].timestamp()),
-        "Size": entry["Size"],
-        "StorageClass": entry.get("StorageClass", "STANDARD"),
-    }
-
-
-def _support_json_lines() -> None:
     def create(self: Any, input_type: str) -> None:
-        if input_type == LineInput.JSONL.value:
-            self.input_type_value = LineInput.JSONL
+        self.input_type_value = InputTypeValue(input_type)
+
+    replace(input_type.InputType, "__init__", create, parameters=("input_type",))
+    replace(item_reader_decl, "resource_output_transformer_for", lambda input_type: None, parameters=("input_type",))
+
+
+def read(env: Any, reader: Any, fields: dict[str, Any]) -> list[Any]:
+    """Return the items of a dataset.
+
+    Parameters
+    ----------
+    env
+        Environment of the Map state.
+    reader
+        moto's `ItemReader`.
+    fields
+        Fields of `ReaderConfig` that moto's grammar lacks.
+
+    Raises
+    ------
+    FailureEventException
+        With AWS's error `States.ItemReaderFailed`.
+    """
+    config = _config(env, reader) | fields
+    reader.parargs.eval(env=env)
+    parameters = env.stack.pop()
+    client = boto_client_for(region=env.aws_execution_details.region, service="s3")
+    try:
+        if reader.resource.api_action == "listObjectsV2":
+            items: Iterable[Any] = _listed(client, parameters)
         else:
-            original_type(self, input_type)
+            items = _parsed(client, client.get_object(**parameters)["Body"].read(), config)
+        return list(itertools.islice(items, config.get("MaxItemsValue")))
+    except (ClientError, ValueError, KeyError, TypeError, EOFError, OSError, csv.Error) as error:
+        event = HistoryEventType.MapRunFailed
+        raise as_exception(failure(env, event, error="States.ItemReaderFailed", cause=str(error))) from error
 
-    def transformer_for(input_type: Any) -> Any:
-        return JsonLines() if input_type.input_type_value is LineInput.JSONL else original(input_type)
 
-    original_type = replace(input_type.InputType, "__init__", create, parameters=("input_type",))
-    original = replace(item_reader_decl, "resource_output_transformer_for", transformer_for, parameters=("input_type",))
+def _config(env: Any, reader: Any) -> dict[str, Any]:
+    if reader.reader_config is None:
+        return {}
+    reader.reader_config.eval(env=env)
+    return {**env.stack.pop(), "InputType": reader.reader_config.input_type.input_type_value.value}
+
+
+def _listed(client: Any, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every object with a prefix, in AWS's format."""
+    for page in client.get_paginator("list_objects_v2").paginate(**parameters):
+        for entry in page.get("Contents", []):
+            yield {
+                "Etag": entry["ETag"],
+                "Key": entry["Key"],
+                "LastModified": int(entry["LastModified"].timestamp()),
+                "Size": entry["Size"],
+                "StorageClass": entry.get("StorageClass", "STANDARD"),
+            }
+
+
+def _parsed(client: Any, body: bytes, config: dict[str, Any]) -> Iterable[Any]:
+    kind = config.get("InputType", "JSON")
+    if config.get("ManifestType") == "ATHENA_DATA":
+        return _athena_items(client, body, config)
+    if kind == "MANIFEST":
+        return _inventory_items(client, json.loads(body))
+    text = body.decode()
+    if kind == "JSONL":
+        return (json.loads(line) for line in text.splitlines() if line.strip())
+    if kind == "CSV":
+        return _rows(text, config)
+    items = json.loads(text)
+    if not isinstance(items, list):
+        raise ReaderError("Attempting to map over non-iterable node.")
+    return items
+
+
+def _rows(text: str, config: dict[str, Any]) -> Iterator[dict[str, str]]:
+    delimiter = DELIMITERS.get(config.get("CSVDelimiter", "COMMA"))
+    if delimiter is None:
+        raise ReaderError(f"CSVDelimiter must be one of {', '.join(DELIMITERS)} (got {config['CSVDelimiter']})")
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    headers = config["CSVHeaders"] if config.get("CSVHeaderLocation") == "GIVEN" else next(rows, [])
+    if len(set(headers)) < len(headers):
+        raise ReaderError("CSV headers cannot contain duplicates.")
+    for row in rows:
+        if row:
+            yield dict(itertools.zip_longest(headers, row[: len(headers)], fillvalue=""))
+
+
+def _inventory_items(client: Any, manifest: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield the objects of an S3 inventory report.
+
+    Source of the format: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html
+    """
+    if manifest["fileFormat"] != "CSV":
+        raise ReaderError(f"fileFormat of the inventory must be CSV (got {manifest['fileFormat']})")
+    headers = [name.strip() for name in manifest["fileSchema"].split(",")]
+    bucket = manifest["destinationBucket"].removeprefix("arn:aws:s3:::")
+    for file in manifest["files"]:
+        text = _text(client, bucket, file["key"])
+        yield from _rows(text, {"CSVHeaderLocation": "GIVEN", "CSVHeaders": headers})
+
+
+def _athena_items(client: Any, body: bytes, config: dict[str, Any]) -> Iterator[Any]:
+    """Yield the items of the files that an Athena UNLOAD manifest lists, one S3 URI per line."""
+    data = {name: value for name, value in config.items() if name != "ManifestType"}
+    for line in filter(None, map(str.strip, body.decode().splitlines())):
+        bucket, _, key = line.removeprefix("s3://").partition("/")
+        yield from _parsed(client, _text(client, bucket, key).encode(), data)
+
+
+def _text(client: Any, bucket: str, key: str) -> str:
+    body: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+    return (gzip.decompress(body) if key.endswith(".gz") else body).decode()

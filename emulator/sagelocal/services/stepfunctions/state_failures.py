@@ -5,33 +5,16 @@ from typing import Any, cast
 from moto.stepfunctions.parser.api import HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.error_name import states_error_name_type
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
-from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
 from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 
-from sagelocal.core.patching import replace
-
 DETAILS = {
+    HistoryEventType.ExecutionFailed: "executionFailedEventDetails",
     HistoryEventType.TaskFailed: "taskFailedEventDetails",
     HistoryEventType.EvaluationFailed: "evaluationFailedEventDetails",
     HistoryEventType.MapRunFailed: "mapRunFailedEventDetails",
 }
-# https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-error-representation
-NOT_IN_STATES_ALL = {"States.DataLimitExceeded", "States.Runtime"}
-
-
-def install() -> None:
-    """Install the fix into moto."""
-
-    def matches(declaration: Any, env: Any) -> None:
-        """Do not let `States.ALL` match the errors that it does not match on AWS."""
-        error = env.stack[-1]
-        original(declaration, env)
-        if ErrorEqualsDecl._STATE_ALL_ERROR in declaration.error_names and error.error_name in NOT_IN_STATES_ALL:
-            env.stack[-1] = False
-
-    original = replace(ErrorEqualsDecl, "_eval_body", matches, parameters=("env",))
 
 
 def failure(env: Any, event: HistoryEventType, *, error: str, cause: str, **details: str) -> FailureEvent:

@@ -26,10 +26,23 @@ CREATE_PARAMETERS = (
     "sm_type",
 )
 
+UPDATE_PARAMETERS = (
+    "arn",
+    "definition",
+    "role_arn",
+    "logging_configuration",
+    "tracing_configuration",
+    "encryption_configuration",
+    "publish",
+    "version_description",
+)
+
 
 def install() -> None:
     """Fix CreateStateMachine and add the operations that moto lacks."""
-    replace(StepFunctionsParserBackend, "_validate_definition", validate, parameters=("definition",))
+    # `_make_creation_idempotent` and `_validate_updates` validate with the type of the state machine
+    replace(StepFunctionsParserBackend, "_validate_definition", lambda definition: None, parameters=("definition",))
+    _validate_updates()
     _make_creation_idempotent()
     for function in (
         validate_state_machine_definition,
@@ -40,7 +53,7 @@ def install() -> None:
         add(StepFunctionResponse, function.__name__, function)
 
 
-def validate(definition: str) -> None:
+def validate(definition: str, kind: str | None = None) -> None:
     """Refuse a definition that AWS would refuse.
 
     Raises
@@ -50,7 +63,7 @@ def validate(definition: str) -> None:
     """
     findings = [
         f"{finding['code']}: {finding['message']}" + (f" at {finding['location']}" if "location" in finding else "")
-        for finding in diagnose(definition)
+        for finding in diagnose(definition, kind)
     ]
     if findings:
         raise InvalidDefinition(f"Invalid State Machine Definition: '{', '.join(findings)}'")
@@ -58,7 +71,7 @@ def validate(definition: str) -> None:
 
 def validate_state_machine_definition(self: Any) -> ActionResult:
     """ValidateStateMachineDefinition: parse the definition with the interpreter's parser."""
-    findings = diagnose(self._get_param("definition") or "")
+    findings = diagnose(self._get_param("definition") or "", self._get_param("type"))
     limit = self._get_int_param("maxResults") or len(findings)
     result = "FAIL" if findings else "OK"
     return ActionResult({"result": result, "diagnostics": findings[:limit], "truncated": len(findings) > limit})
@@ -112,12 +125,24 @@ def _make_creation_idempotent() -> None:
 
     def create(self: Any, *args: Any, **kwargs: Any) -> Any:
         request = dict(zip(CREATE_PARAMETERS, args, strict=False)) | kwargs
+        validate(request["definition"], request.get("sm_type"))
         machine = original(self, **request)
         if _identity(machine) != _requested_identity(request):
             raise StateMachineAlreadyExists(f"State Machine Already Exists: '{machine.arn}'")
         return machine
 
     original = replace(StepFunctionBackend, "create_state_machine", create, parameters=CREATE_PARAMETERS)
+
+
+def _validate_updates() -> None:
+    """Refuse an update with an invalid definition."""
+
+    def update(self: Any, arn: str, definition: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        if definition is not None:
+            validate(definition, self.describe_state_machine(arn).type)
+        return original(self, arn, definition, *args, **kwargs)
+
+    original = replace(StepFunctionBackend, "update_state_machine", update, parameters=UPDATE_PARAMETERS)
 
 
 def _identity(machine: Any) -> tuple[Any, ...]:

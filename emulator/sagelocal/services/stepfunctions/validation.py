@@ -10,20 +10,32 @@ from typing import Any
 
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
 
+from sagelocal.services.stepfunctions import integrations
 from sagelocal.services.stepfunctions.definitions import scopes
 
 ENDING = {"Succeed", "Fail"}
+MAX_NAME = 80  # characters, https://docs.aws.amazon.com/step-functions/latest/dg/concepts-states.html
 
 
-def diagnose(definition: str) -> list[dict[str, str]]:
-    """Return all findings in a definition, each with severity, code, message and, if known, location."""
+def diagnose(definition: str, kind: str | None = None) -> list[dict[str, str]]:
+    """Return all findings in a definition, each with severity, code, message and, if known, location.
+
+    Parameters
+    ----------
+    definition
+        The definition's JSON text.
+    kind
+        Type of the state machine, `STANDARD` by default.
+    """
     if not definition.strip():
         return [_finding("MISSING_DESCRIPTION", "The definition is empty")]
     try:
         parsed = json.loads(definition)
     except ValueError as error:
         return [_finding("INVALID_JSON_DESCRIPTION", str(error))]
-    return list(_structure(parsed)) or list(_grammar(definition))
+    unsupported = integrations.unsupported_by_express(parsed, express=kind == "EXPRESS")
+    findings = [_finding("SCHEMA_VALIDATION_FAILED", message, path) for path, message in unsupported]
+    return [*_structure(parsed), *findings] or list(_grammar(definition))
 
 
 def _finding(code: str, message: str, location: str | None = None) -> dict[str, str]:
@@ -51,6 +63,8 @@ def _structure(definition: Any) -> Iterator[dict[str, str]]:
     for name, count in names.items():
         if count > 1:
             yield _finding("DUPLICATE_STATE_NAME", f"Duplicate State name: {name}", "/States")
+    for path, field in integrations.missing_parameters(definition):
+        yield _finding("SCHEMA_VALIDATION_FAILED", f'The field "{field}" is required but was missing', path)
 
 
 def _scope(path: str, scope: dict[str, Any]) -> Iterator[dict[str, str]]:
@@ -58,6 +72,10 @@ def _scope(path: str, scope: dict[str, Any]) -> Iterator[dict[str, str]]:
     reached = {scope.get("StartAt")}
     if "StartAt" in scope and scope["StartAt"] not in states:
         yield _missing("StartAt", scope["StartAt"], f"{path}/StartAt")
+    for name in states:
+        if len(name) > MAX_NAME:
+            message = f"State name is longer than {MAX_NAME} characters: {name}"
+            yield _finding("SCHEMA_VALIDATION_FAILED", message, f"{path}/States/{name}")
     for name, state in states.items():
         for pointer, target in _targets(state):
             reached.add(target)

@@ -53,6 +53,25 @@ INVALID = [
         None,
         id="operation",
     ),
+    pytest.param(
+        json.dumps({"StartAt": "A" * 81, "States": {"A" * 81: {"Type": "Succeed"}}}),
+        "SCHEMA_VALIDATION_FAILED",
+        "/States/" + "A" * 81,
+        id="long-name",
+    ),
+    pytest.param(
+        _with(
+            A={
+                "Type": "Task",
+                "Resource": "arn:aws:states:::lambda:invoke",
+                "Parameters": {"Payload": {}},
+                "End": True,
+            }
+        ),
+        "SCHEMA_VALIDATION_FAILED",
+        "/States/A/Parameters",
+        id="required-parameter",
+    ),
 ]
 
 
@@ -71,6 +90,65 @@ def test_invalid_definition_is_diagnosed_and_refused(
     assert (found["severity"], found["code"], found.get("location")) == ("ERROR", code, location)
     assert caught.value.response["Error"]["Code"] == "InvalidDefinition"
     assert code in caught.value.response["Error"]["Message"]
+
+
+SYNC = {
+    "Type": "Task",
+    "Resource": "arn:aws:states:::states:startExecution.sync:2",
+    "Parameters": {"StateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:other"},
+    "End": True,
+}
+CALLBACK = {
+    "Type": "Task",
+    "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+    "Parameters": {"QueueUrl": "queue", "MessageBody.$": "$$.Task.Token"},
+    "End": True,
+}
+
+
+def _distributed(kind: str, state: dict[str, Any]) -> dict[str, Any]:
+    config = {"Mode": "DISTRIBUTED", "ExecutionType": kind}
+    processor = {"ProcessorConfig": config, "StartAt": "B", "States": {"B": state}}
+    return {"Type": "Map", "ItemProcessor": processor, "End": True}
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "location"),
+    [
+        (SYNC, "EXPRESS", "/States/A/Resource"),
+        (CALLBACK, "EXPRESS", "/States/A/Resource"),
+        (_distributed("STANDARD", {"Type": "Succeed"}), "EXPRESS", "/States/A"),
+        (_distributed("EXPRESS", CALLBACK), "STANDARD", "/States/A/ItemProcessor/States/B/Resource"),
+    ],
+    ids=["sync", "callback", "distributed-map", "express-children"],
+)
+def test_express_workflow_refuses_what_only_standard_workflows_support(
+    states: Any, state: dict[str, Any], kind: str, location: str
+) -> None:
+    # GIVEN a definition that AWS supports for STANDARD workflows only
+    # (https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html)
+    definition = _with(A=state)
+
+    # WHEN it is validated and used for an EXPRESS workflow
+    validated = states.validate_state_machine_definition(definition=definition, type=kind)
+    with pytest.raises(ClientError) as caught:
+        states.create_state_machine(name=f"machine-{uuid4()}", definition=definition, roleArn=role(), type=kind)
+
+    # THEN both responses name the field
+    assert [found["location"] for found in validated["diagnostics"]] == [location]
+    assert caught.value.response["Error"]["Code"] == "InvalidDefinition"
+
+
+def test_update_refuses_an_invalid_definition(states: Any, machines: StateMachines) -> None:
+    # GIVEN an EXPRESS state machine
+    machine = machines.create(PASS, type="EXPRESS")
+
+    # WHEN it is updated with an integration that EXPRESS workflows do not support
+    with pytest.raises(ClientError) as caught:
+        states.update_state_machine(stateMachineArn=machine, definition=_with(A=CALLBACK))
+
+    # THEN the update is refused
+    assert caught.value.response["Error"]["Code"] == "InvalidDefinition"
 
 
 def test_valid_definition_has_no_diagnostics(states: Any) -> None:

@@ -1,0 +1,104 @@
+"""`ResultWriter`: formats the results of a Distributed Map and writes them to S3.
+
+Source: https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+"""
+
+import datetime
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
+
+from sagelocal.services.stepfunctions.map_runs import RUNNING, SUCCEEDED, Child, MapRun
+from sagelocal.services.stepfunctions.state_failures import as_exception, failure
+
+FILES = ("FAILED", "PENDING", "SUCCEEDED")  # AWS's names of the result files
+
+
+def export(env: Any, run: MapRun, writer: dict[str, Any], location: dict[str, Any]) -> dict[str, Any]:
+    """Write the result files and their manifest, and return the output of the Map state.
+
+    Raises
+    ------
+    FailureEventException
+        With AWS's error `States.ResultWriterFailed` if S3 refuses a file.
+    """
+    config = writer.get("WriterConfig", {})
+    prefix = str(location.get("Prefix") or "").rstrip("/")
+    folder = f"{prefix}/{_identifier(run)}" if prefix else _identifier(run)
+    bucket = location["Bucket"]
+    client = boto_client_for(region=env.aws_execution_details.region, service="s3")
+    files: dict[str, list[dict[str, Any]]] = {name: [] for name in FILES}
+    try:
+        for name, children in _by_file(run).items():
+            results = transform(run, children, config.get("Transformation", "NONE"))
+            text = formatted(results, config.get("OutputType", "JSON")).encode()
+            key = f"{folder}/{name}_0.{config.get('OutputType', 'JSON').lower()}"
+            client.put_object(Bucket=bucket, Key=key, Body=text)
+            files[name].append({"Key": key, "Size": len(text)})
+        manifest = {"DestinationBucket": bucket, "MapRunArn": run.arn, "ResultFiles": files}
+        client.put_object(Bucket=bucket, Key=f"{folder}/manifest.json", Body=json.dumps(manifest).encode())
+    except ClientError as error:
+        event = HistoryEventType.MapRunFailed
+        raise as_exception(failure(env, event, error="States.ResultWriterFailed", cause=str(error))) from error
+    run.results_written = True
+    return {"MapRunArn": run.arn, "ResultWriterDetails": {"Bucket": bucket, "Key": f"{folder}/manifest.json"}}
+
+
+def transform(run: MapRun, children: list[Child], transformation: str) -> list[Any]:
+    """Return the results of child executions; one that has not succeeded is described as with `NONE`."""
+    results: list[Any] = []
+    for child in children:
+        if transformation == "NONE" or child.output is None:
+            results.append(_description(run, child))
+            continue
+        output = json.loads(child.output)
+        results.extend(output if transformation == "FLATTEN" and isinstance(output, list) else [output])
+    return results
+
+
+def formatted(results: list[Any], output_type: str) -> str:
+    """Return results as a JSON array or as JSON Lines."""
+    return "\n".join(json.dumps(result) for result in results) if output_type == "JSONL" else json.dumps(results)
+
+
+def _by_file(run: MapRun) -> dict[str, list[Child]]:
+    groups: dict[str, list[Child]] = {}
+    for _, child in sorted(run.children.items()):
+        name = {SUCCEEDED: "SUCCEEDED", RUNNING: "PENDING"}.get(child.status, "FAILED")
+        groups.setdefault(name, []).append(child)
+    return groups
+
+
+def _description(run: MapRun, child: Child) -> dict[str, Any]:
+    return dict(_members(run, child))
+
+
+def _members(run: MapRun, child: Child) -> Iterator[tuple[str, Any]]:
+    """Yield what AWS writes about a child execution, in the order of its names."""
+    if child.error is not None:
+        yield "Cause", child.cause or ""
+        yield "Error", child.error
+    yield "ExecutionArn", child.arn
+    yield "Input", child.input
+    yield "InputDetails", {"Included": True}
+    yield "Name", child.name
+    if child.output is not None:
+        yield "Output", child.output
+        yield "OutputDetails", {"Included": True}
+    yield "StartDate", _iso(child.start_date)
+    yield "StateMachineArn", run.machine_arn
+    yield "Status", child.status
+    if child.stop_date is not None:
+        yield "StopDate", _iso(child.stop_date)
+
+
+def _identifier(run: MapRun) -> str:
+    return run.arn.rpartition(":")[2]
+
+
+def _iso(time: datetime.datetime) -> str:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,101 @@
+"""Stopped and timed-out executions, and execution logs."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from sagelocal.pytest_plugin import RunningEmulator
+
+from ...waiting import eventually
+from ..statemachines import StateMachines, single
+
+RETRYING = {
+    "Type": "Task",
+    "Resource": "arn:aws:states:::sqs:sendMessage",
+    "Parameters": {"QueueUrl": "http://127.0.0.1/123456789012/missing", "MessageBody": "x"},
+    "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 60}],
+}
+PASS = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": {"secret": 1}, "End": True}}}
+
+
+def event_types(client: Any, arn: str) -> list[str]:
+    """Return the types of an execution's events."""
+    return [event["type"] for event in client.get_execution_history(executionArn=arn)["events"]]
+
+
+def test_stopped_execution_ends_while_it_waits_for_a_retry(machines: StateMachines) -> None:
+    # GIVEN an execution that waits a minute before it retries a task
+    client = machines.client
+    arn = client.start_execution(stateMachineArn=machines.create(single(**RETRYING)))["executionArn"]
+    eventually(lambda: "TaskFailed" in event_types(client, arn))
+
+    # WHEN it is stopped
+    client.stop_execution(executionArn=arn, error="Enough", cause="seen all")
+
+    # THEN its history ends at once, with the request's error and cause
+    last = client.get_execution_history(executionArn=arn)["events"][-1]
+    assert last["type"] == "ExecutionAborted"
+    assert last["executionAbortedEventDetails"] == {"error": "Enough", "cause": "seen all"}
+
+
+def test_timed_out_execution_ends_while_it_waits_for_a_retry(machines: StateMachines) -> None:
+    # GIVEN an execution that waits a minute before it retries a task, with a timeout of one second
+    ended = machines.run({**single(**RETRYING), "TimeoutSeconds": 1})
+
+    # WHEN its history is read
+    types = event_types(machines.client, ended["executionArn"])
+
+    # THEN it ends with the timeout
+    assert (ended["status"], types[-1]) == ("TIMED_OUT", "ExecutionTimedOut")
+
+
+@pytest.fixture
+def log_group(emulator: RunningEmulator) -> str:
+    """The name of a new log group."""
+    name = f"/aws/vendedlogs/states/{uuid4()}"
+    emulator.client("logs").create_log_group(logGroupName=name)
+    return name
+
+
+@pytest.mark.parametrize(
+    ("level", "data", "kind", "expected"),
+    [
+        ("ALL", True, "EXPRESS", ["ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"]),
+        ("ALL", False, "STANDARD", ["ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"]),
+        ("ERROR", True, "STANDARD", []),
+    ],
+    ids=["all", "without-data", "errors"],
+)
+def test_events_are_logged(
+    emulator: RunningEmulator,
+    machines: StateMachines,
+    log_group: str,
+    level: str,
+    data: bool,
+    kind: str,
+    expected: list[str],
+) -> None:
+    # GIVEN a state machine that logs its executions
+    # (https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html)
+    destination = {"logGroupArn": f"arn:aws:logs:us-east-1:123456789012:log-group:{log_group}:*"}
+    logging = {
+        "level": level,
+        "includeExecutionData": data,
+        "destinations": [{"cloudWatchLogsLogGroup": destination}],
+    }
+
+    # WHEN it is executed
+    machine = machines.create(PASS, loggingConfiguration=logging, type=kind)
+    start = machines.client.start_sync_execution if kind == "EXPRESS" else machines.client.start_execution
+    arn = start(stateMachineArn=machine, input='{"secret": 1}')["executionArn"]
+    if kind == "STANDARD":
+        machines.finish(arn)
+
+    # THEN the log group contains the events of the level, with input and output only if they are included
+    found = emulator.client("logs").filter_log_events(logGroupName=log_group)["events"]
+    events = [json.loads(event["message"]) for event in found]
+    assert [event["type"] for event in events] == expected
+    assert {event["execution_arn"] for event in events} == ({arn} if expected else set())
+    assert any("secret" in event["message"] for event in found) == (data and bool(expected))
