@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.awslambda import models
+from moto.awslambda.exceptions import GenericResourcNotFound
+from moto.awslambda.responses import LambdaResponse
 from moto.awslambda.utils import get_backend
 from moto.events.models import EventPattern
 from moto.sqs.exceptions import QueueDoesNotExist
@@ -50,7 +52,20 @@ def install(emulator: Emulator, run: Run) -> None:
             threading.Thread(target=poller.poll, daemon=True).start()
         return mapping
 
+    for operation in ("get", "update", "delete"):
+        _refuse_unknown(f"{operation}_event_source_mapping")
     original = replace(models.LambdaBackend, "create_event_source_mapping", create, parameters=("spec",))
+
+
+def _refuse_unknown(operation: str) -> None:
+    """Fail with ResourceNotFoundException if no event source mapping has the requested id."""
+
+    def respond(request: Any) -> Any:
+        if request.backend.get_event_source_mapping(request.path.split("/")[-1]) is None:
+            raise GenericResourcNotFound
+        return original(request)
+
+    original = replace(LambdaResponse, operation, respond)
 
 
 class Poller:

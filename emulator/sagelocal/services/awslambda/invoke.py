@@ -15,7 +15,7 @@ from moto.awslambda.utils import get_backend
 
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import replace
-from sagelocal.services.awslambda import event_sources, settings
+from sagelocal.services.awslambda import event_sources, policies, settings
 from sagelocal.services.awslambda.errors import (
     RequestContentError,
     RequestTooLargeError,
@@ -50,6 +50,7 @@ def install(emulator: Emulator) -> None:
     _retire_on_update(pool, "update_function_code", "updated_spec")
     _retire_on_delete(pool)
     settings.install()
+    policies.install()
     event_sources.install(emulator, invoker.for_mapping)
 
 
