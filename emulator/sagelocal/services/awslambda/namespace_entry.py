@@ -1,7 +1,7 @@
 """Start a Python module in a new mount namespace; runs as a script with the execution environment's interpreter.
 
 It makes the system calls itself, because `unshare` and `mount` are one process for each mount and double the time in
-which an environment starts. It imports only the standard library.
+which an environment starts. It imports no module that is slow to load, such as pathlib.
 
 Arguments: the mounts as JSON, [[source, target, read_only], ...], then the module and its arguments (optional).
 """
@@ -11,7 +11,6 @@ import json
 import os
 import runpy
 import sys
-from pathlib import Path
 
 # Constants of linux/sched.h and linux/mount.h
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
@@ -24,9 +23,9 @@ def _unshare(libc: ctypes.CDLL) -> None:
     if libc.unshare(CLONE_NEWNS) == 0:
         return
     _check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS), "unshare")
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123
+            file.write(text)
 
 
 def _mount(libc: ctypes.CDLL, source: str, target: str, flags: int) -> None:
@@ -49,11 +48,11 @@ def main() -> None:
         if read_only:
             # a user namespace must keep the flags nosuid and nodev, which the machine's /tmp may have
             _mount(libc, "none", target, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
-    directory = Path.cwd()
+    directory = os.getcwd()  # noqa: PTH109
     os.chdir(directory)  # the mounted directory, not the one that it hides
     sys.path_importer_cache.clear()  # import paths in /opt may have been missing
     if len(sys.argv) > 2:
-        sys.path[0] = str(directory)  # as with `python -m`
+        sys.path[0] = directory  # as with `python -m`
         sys.argv = sys.argv[2:]
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
