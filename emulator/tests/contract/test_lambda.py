@@ -3,6 +3,7 @@
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_warm_environment_is_reused(emulator: Any) -> None:
     assert ["Init Duration" in response.log for response in responses] == [True, False, False]
 
 
-def test_concurrent_invocations_have_separate_environments(emulator: Any, tmp_path: Any) -> None:
+def test_concurrent_invocations_have_separate_environments(emulator: Any) -> None:
     # GIVEN a function that returns once two environments run
     source = (
         "import os, pathlib, time\n"
@@ -80,10 +81,8 @@ def test_concurrent_invocations_have_separate_environments(emulator: Any, tmp_pa
     )
     name = make_function(emulator, source)
     # WHEN
-    with ThreadPoolExecutor(2) as threads:
-        responses = list(
-            threads.map(lambda _: invoke(emulator.client("lambda"), name, str(tmp_path)).payload, range(2))
-        )
+    with TemporaryDirectory(dir="/var/tmp") as shared, ThreadPoolExecutor(2) as threads:
+        responses = list(threads.map(lambda _: invoke(emulator.client("lambda"), name, shared).payload, range(2)))
     # THEN
     assert len(set(responses)) == 2
 

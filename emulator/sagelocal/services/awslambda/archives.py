@@ -21,21 +21,25 @@ class Archives:
         self._directory = directory
         self._lock = threading.Lock()
 
-    def path(self, archive: Archive) -> Path:
-        """Return the directory of a zip file's content, which is unpacked at the first call.
+    def path(self, *archives: Archive) -> Path:
+        """Return the directory of the content of zip files, which is unpacked at the first call.
+
+        Of a file that several archives contain, the directory has the last version, as for layers on AWS.
 
         Raises
         ------
         InvalidZipError
-            The file is not a zip file, is too large when unpacked, or has a link or a member outside the directory.
+            A file is not a zip file, is too large when unpacked, or has a link or a member outside the directory.
         """
-        target = self._directory / archive.sha256.replace("/", "_")  # AWS encodes digests in base64
+        digests = "-".join(archive.sha256.replace("/", "_") for archive in archives)  # AWS encodes digests in base64
+        target = self._directory / (digests or "empty")
         with self._lock:
             if not target.exists():
                 self._directory.mkdir(parents=True, exist_ok=True)
                 part = Path(tempfile.mkdtemp(dir=self._directory))
                 try:
-                    _unpack(archive.content, part)
+                    for archive in archives:
+                        _unpack(archive.content, part)
                     part.rename(target)
                 finally:
                     shutil.rmtree(part, ignore_errors=True)

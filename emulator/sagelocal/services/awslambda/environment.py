@@ -6,16 +6,19 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sagelocal.services.awslambda.function import Function, Result
 from sagelocal.services.awslambda.log_lines import Usage, format_log
-from sagelocal.services.awslambda.runtime import command
+from sagelocal.services.awslambda.namespaces import OPT, TMP, entry, interpreter_directories
+from sagelocal.services.awslambda.runtime import import_paths, module_arguments
 from sagelocal.services.awslambda.runtime_api import Invocation, RuntimeApi
 
 INIT_TIMEOUT = 10.0  # seconds, AWS's limit on a function's initialization
@@ -28,6 +31,15 @@ INHERITED = (
 )
 
 
+@dataclass(frozen=True)
+class Directories:
+    """Directories of a function's code, of its layers and of the runtime."""
+
+    code: Path
+    layers: Path
+    runtime: Path
+
+
 class ExecutionEnvironment:
     """A running execution environment.
 
@@ -35,12 +47,14 @@ class ExecutionEnvironment:
     ----------
     function
         The function version that the environment runs.
-    paths
-        Directories on the import path: the function's code, its layers, the runtime.
+    directories
+        Directories of the function's code and layers, and of the runtime.
+    isolated
+        Whether the process has its own /tmp and /opt.
     aws
         Variables that point AWS SDKs at the emulator.
     scratch
-        Parent of the function's temporary directory (TMPDIR).
+        Parent of the function's temporary directory (/tmp, or TMPDIR if not isolated).
 
     Attributes
     ----------
@@ -50,7 +64,15 @@ class ExecutionEnvironment:
         Whether the function has been updated or deleted; the environment ends after the current invocation.
     """
 
-    def __init__(self, function: Function, *, paths: list[Path], aws: dict[str, str], scratch: Path) -> None:
+    def __init__(
+        self,
+        function: Function,
+        *,
+        directories: Directories,
+        isolated: bool,
+        aws: dict[str, str],
+        scratch: Path,
+    ) -> None:
         self.function = function
         self.idle_since = time.monotonic()
         self.retired = False
@@ -61,9 +83,9 @@ class ExecutionEnvironment:
         self._started = time.monotonic()
         self._first = True
         self._process = subprocess.Popen(
-            command(function.handler),
-            cwd=paths[0],
-            env=self._variables(paths, aws),
+            self._command(directories, isolated=isolated),
+            cwd=directories.code,
+            env=self._variables(directories, aws, isolated=isolated),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
@@ -148,10 +170,23 @@ class ExecutionEnvironment:
         usage = Usage(seconds, init, _peak_memory(self._process.pid))
         return format_log(self.function, invocation.request_id, written, usage)
 
-    def _variables(self, paths: list[Path], aws: dict[str, str]) -> dict[str, str]:
+    def _command(self, directories: Directories, *, isolated: bool) -> list[str]:
+        module = module_arguments(self.function.handler)
+        if not isolated:
+            return [sys.executable, "-S", "-m", *module]
+        kept = [directories.code, directories.runtime, *interpreter_directories()]
+        return [*entry(tmp=self._directory, opt=directories.layers, kept=kept), *module]
+
+    def _variables(self, directories: Directories, aws: dict[str, str], *, isolated: bool) -> dict[str, str]:
         function = self.function
+        opt = OPT if isolated else directories.layers
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        imports = [directories.code, *import_paths(opt), directories.runtime]
         return {
-            **{name: os.environ[name] for name in INHERITED if name in os.environ},
+            **inherited,
+            # Source: https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html (layer paths of all runtimes)
+            "PATH": _join(inherited.get("PATH", os.defpath), opt / "bin"),
+            "LD_LIBRARY_PATH": _join(inherited.get("LD_LIBRARY_PATH", ""), opt / "lib"),
             **aws,
             **dict(function.variables),
             **({"AWS_LAMBDA_LOG_LEVEL": function.logging.level} if function.logging.level else {}),
@@ -166,15 +201,19 @@ class ExecutionEnvironment:
             "AWS_LAMBDA_LOG_STREAM_NAME": self.log_stream,
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
             "AWS_REGION": function.region,
-            "LAMBDA_RUNTIME_DIR": str(paths[-1]),
-            "LAMBDA_TASK_ROOT": str(paths[0]),
+            "LAMBDA_RUNTIME_DIR": str(directories.runtime),
+            "LAMBDA_TASK_ROOT": str(directories.code),
             "LANG": "en_US.UTF-8",
-            "PYTHONPATH": os.pathsep.join(map(str, paths)),
+            "PYTHONPATH": _join(*imports),
             "PYTHONUTF8": "1",
-            "TMPDIR": str(self._directory),
+            "TMPDIR": str(TMP if isolated else self._directory),
             "TZ": ":UTC",
             "_HANDLER": function.handler,
         }
+
+
+def _join(*paths: Path | str) -> str:
+    return os.pathsep.join(str(path) for path in paths if path)
 
 
 def _error(kind: str, invocation: Invocation, reason: str) -> bytes:

@@ -1,5 +1,7 @@
 """Errors of the Invoke operation, with AWS's codes and messages."""
 
+import json
+
 from moto.awslambda.exceptions import LambdaClientError
 
 
@@ -32,6 +34,9 @@ class TooManyRequestsError(LambdaClientError):
 
     def __init__(self) -> None:
         super().__init__("TooManyRequestsException", "Rate Exceeded.")
+        # Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html (TooManyRequestsException)
+        reason = {"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded", "Type": "User"}
+        self.description = json.dumps({**json.loads(self.description), **reason})
 
 
 class InvalidZipError(LambdaClientError):

@@ -15,7 +15,7 @@ from moto.awslambda.utils import get_backend
 
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import replace
-from sagelocal.services.awslambda import settings
+from sagelocal.services.awslambda import event_sources, policies, settings
 from sagelocal.services.awslambda.errors import (
     RequestContentError,
     RequestTooLargeError,
@@ -50,6 +50,8 @@ def install(emulator: Emulator) -> None:
     _retire_on_update(pool, "update_function_code", "updated_spec")
     _retire_on_delete(pool)
     settings.install()
+    policies.install()
+    event_sources.install(emulator, invoker.for_mapping)
 
 
 class Invoker:
@@ -80,6 +82,12 @@ class Invoker:
             return self._invoke(version, version.function_arn, body, request_headers, response_headers)
 
         return invoke
+
+    def for_mapping(self, mapping: Any, payload: bytes) -> Result:
+        """Invoke the function of an event source mapping."""
+        backend = get_backend(mapping.account_id, mapping.region)
+        version, arn = _resolve(backend, mapping.requested_function, None)
+        return self._run(version, arn, payload)
 
     def _invoke(self, version: Any, arn: str, body: Any, headers: Any, response_headers: Any) -> bytes:
         lower_case = {name.lower(): value for name, value in dict(headers or {}).items()}

@@ -1,5 +1,6 @@
 """The pool of execution environments: reuses idle environments, and starts one if all are busy."""
 
+import contextlib
 import os
 import threading
 import time
@@ -9,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sagelocal.services.awslambda.archives import Archives
-from sagelocal.services.awslambda.environment import ExecutionEnvironment
+from sagelocal.services.awslambda.environment import Directories, ExecutionEnvironment
 from sagelocal.services.awslambda.errors import TooManyRequestsError
 from sagelocal.services.awslambda.function import Function, Result
-from sagelocal.services.awslambda.runtime import create_runtime, import_paths
+from sagelocal.services.awslambda.namespaces import are_allowed
+from sagelocal.services.awslambda.runtime import create_runtime
 
 IDLE_SECONDS = 300.0
 REAP_INTERVAL = 30.0
@@ -36,11 +38,14 @@ class Pool:
         self._scratch = directory / "environments"
         self._scratch.mkdir(parents=True)
         self._archives = Archives(directory / "code")
+        self._layers = Archives(directory / "layers")  # separate, because mount points may be added
+        self._isolated = are_allowed(self._layers.path())
         self._runtime = create_runtime(directory / "runtime")
         self._idle: defaultdict[str, list[ExecutionEnvironment]] = defaultdict(list)
         self._busy: Counter[str] = Counter()
         self._all: set[ExecutionEnvironment] = set()
         self._lock = threading.Lock()
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._slots = threading.BoundedSemaphore(MAX_CONCURRENCY)
         self._closed = threading.Event()
         threading.Thread(target=self._reap_regularly, daemon=True).start()
@@ -66,7 +71,7 @@ class Pool:
         """
         self._enter(function, reserved)
         try:
-            with self._slots:
+            with self._turn(function), self._slots:
                 environment = self._warm(function) or self._cold(function)
                 try:
                     return environment.invoke(payload, arn)
@@ -109,6 +114,13 @@ class Pool:
                 raise TooManyRequestsError
             self._busy[function.arn] += 1
 
+    def _turn(self, function: Function) -> contextlib.AbstractContextManager[object]:
+        """Allow one invocation of a function at a time if its environments would share /tmp."""
+        if self._isolated:
+            return contextlib.nullcontext()
+        with self._lock:
+            return self._turns[function.arn]
+
     def _warm(self, function: Function) -> ExecutionEnvironment | None:
         ended = []
         try:
@@ -126,10 +138,12 @@ class Pool:
             _kill(ended)
 
     def _cold(self, function: Function) -> ExecutionEnvironment:
-        layers = [folder for layer in function.layers for folder in import_paths(self._archives.path(layer))]
         environment = ExecutionEnvironment(
             function,
-            paths=[self._archives.path(function.code), *layers, self._runtime],
+            directories=Directories(
+                self._archives.path(function.code), self._layers.path(*function.layers), self._runtime
+            ),
+            isolated=self._isolated,
             aws=self._aws,
             scratch=self._scratch,
         )

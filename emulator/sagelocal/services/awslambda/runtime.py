@@ -29,9 +29,12 @@ def import_paths(layer: Path) -> list[Path]:
     return [layer / "python", layer / "python" / "lib" / version / "site-packages"]
 
 
-def command(handler: str) -> list[str]:
-    """Return the command of an execution environment; `-S` excludes the emulator's site-packages."""
-    return [sys.executable, "-S", "-m", "awslambdaric", handler]
+def module_arguments(handler: str) -> list[str]:
+    """Return the module that runs a handler, and its arguments.
+
+    Run it with `python -S`, which excludes the emulator's site-packages.
+    """
+    return ["awslambdaric", handler]
 
 
 def _with_requirements(names: tuple[str, ...]) -> list[Distribution]:

@@ -67,5 +67,12 @@ def _store_mapped_arn() -> None:
             configuration["FunctionArn"] = mapping.requested_function
         return configuration
 
+    def update(backend: Any, uuid: str, spec: dict[str, Any]) -> Any:
+        mapping = update_original(backend, uuid, spec)
+        if mapping and "FunctionName" in spec:
+            mapping.requested_function = spec["FunctionName"]
+        return mapping
+
+    update_original = replace(models.LambdaBackend, "update_event_source_mapping", update, parameters=("uuid", "spec"))
     create_original = replace(models.EventSourceMapping, "__init__", create, parameters=("spec",))
     get_original = replace(models.EventSourceMapping, "get_configuration", get_configuration)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -70,7 +71,14 @@ def test_idle_environment_ends_and_its_directory_is_deleted(pool: Pool, tmp_path
     assert run(pool, function) != process
 
 
-def test_retired_environment_finishes_its_invocation_and_is_not_reused(pool: Pool, tmp_path: Path) -> None:
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """Return a directory outside /tmp, which functions share with the test."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        yield Path(directory)
+
+
+def test_retired_environment_finishes_its_invocation_and_is_not_reused(pool: Pool, shared: Path) -> None:
     # GIVEN a function that returns once the file `end` exists
     source = (
         "import os, pathlib, time\n"
@@ -81,15 +89,15 @@ def test_retired_environment_finishes_its_invocation_and_is_not_reused(pool: Poo
     )
     function = make_function(source)
     with ThreadPoolExecutor() as threads:
-        running = threads.submit(run, pool, function, str(tmp_path))
-        while not (tmp_path / "started").exists():
+        running = threads.submit(run, pool, function, str(shared))
+        while not (shared / "started").exists():
             assert not running.done()
         # WHEN
         pool.retire(ARN)
-        (tmp_path / "end").touch()
+        (shared / "end").touch()
         first = running.result(timeout=20)
     # THEN
-    assert run(pool, function, str(tmp_path)) != first
+    assert run(pool, function, str(shared)) != first
 
 
 def test_reserved_concurrency_is_enforced(pool: Pool) -> None:

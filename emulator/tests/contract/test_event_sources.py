@@ -1,0 +1,102 @@
+"""SQS event sources: batches, filters, failed messages and dead-letter queues.
+
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+https://docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ..waiting import eventually
+from .functions import make_function, unique
+
+# Sends the bodies of the batch and their receive counts to the queue in an environment variable, then ends as requested
+HANDLER = """import boto3, json, os
+sqs = boto3.client("sqs")
+def main(event, context):
+    batch = [[r["body"], r["attributes"]["ApproximateReceiveCount"]] for r in event["Records"]]
+    sqs.send_message(QueueUrl=os.environ["SEEN"], MessageBody=json.dumps(batch))
+    if any(r["body"] == "fail" for r in event["Records"]):
+        raise ValueError
+    bad = [r["messageId"] for r in event["Records"] if r["body"] == "bad"]
+    return {"batchItemFailures": [{"itemIdentifier": id} for id in bad]}
+"""
+
+
+class Source:
+    """A queue with a dead-letter queue, and a function that is mapped to it."""
+
+    def __init__(self, emulator: Any, *, receives: int = 1, bodies: tuple[str, ...] = (), **mapping: Any) -> None:
+        self.sqs = emulator.client("sqs")
+        self.seen, self.dead = (self.sqs.create_queue(QueueName=unique(name))["QueueUrl"] for name in ("seen", "dead"))
+        redrive = {"deadLetterTargetArn": self.arn(self.dead), "maxReceiveCount": receives}
+        attributes = {"VisibilityTimeout": "1", "RedrivePolicy": json.dumps(redrive)}
+        self.queue = self.sqs.create_queue(QueueName=unique("queue"), Attributes=attributes)["QueueUrl"]
+        for body in bodies:
+            self.sqs.send_message(QueueUrl=self.queue, MessageBody=body)
+        name = make_function(emulator, HANDLER, Environment={"Variables": {"SEEN": self.seen}})
+        emulator.client("lambda").create_event_source_mapping(
+            FunctionName=name, EventSourceArn=self.arn(self.queue), **mapping
+        )
+
+    def arn(self, url: str) -> str:
+        attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        return str(attributes["QueueArn"])
+
+    def take(self, url: str) -> str | None:
+        """Receive and delete one message."""
+        for message in self.sqs.receive_message(QueueUrl=url).get("Messages", []):
+            self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            return str(message["Body"])
+        return None
+
+    def is_empty(self) -> bool:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        counts = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=names)["Attributes"]
+        return set(counts.values()) == {"0"}
+
+
+@pytest.fixture
+def source(emulator: Any) -> Callable[..., Source]:
+    """Return a factory of mapped queues."""
+    return lambda **options: Source(emulator, **options)
+
+
+def test_failed_message_is_retried_on_its_own_and_then_dead_lettered(
+    source: Callable[..., Source],
+) -> None:
+    # GIVEN / WHEN
+    mapped = source(bodies=("fail",), receives=2)
+    # THEN
+    seen = [json.loads(eventually(lambda: mapped.take(mapped.seen)) or "") for _ in range(2)]
+    assert seen == [[["fail", "1"]], [["fail", "2"]]]
+    assert eventually(lambda: mapped.take(mapped.dead)) == "fail"
+    assert mapped.is_empty()
+
+
+def test_only_reported_messages_of_a_batch_are_dead_lettered(source: Callable[..., Source]) -> None:
+    # GIVEN / WHEN
+    mapped = source(bodies=("good", "bad"), FunctionResponseTypes=["ReportBatchItemFailures"])
+    # THEN
+    assert json.loads(eventually(lambda: mapped.take(mapped.seen)) or "") == [["good", "1"], ["bad", "1"]]
+    assert eventually(lambda: mapped.take(mapped.dead)) == "bad"
+    assert mapped.is_empty()
+    assert mapped.take(mapped.dead) is None
+
+
+def test_batches_have_at_most_the_batch_size_and_only_messages_that_match_the_filter(
+    source: Callable[..., Source],
+) -> None:
+    # GIVEN messages of which two match the filter
+    bodies = [json.dumps({"label": label}) for label in ("car", "bicycle", "car")]
+    filters = {"Filters": [{"Pattern": json.dumps({"body": {"label": ["car"]}})}]}
+    # WHEN
+    mapped = source(bodies=(*bodies, "text"), BatchSize=1, FilterCriteria=filters)
+    # THEN
+    seen = [json.loads(eventually(lambda: mapped.take(mapped.seen)) or "") for _ in range(2)]
+    assert seen == [[[bodies[0], "1"]]] * 2
+    assert eventually(mapped.is_empty)
+    assert mapped.take(mapped.seen) is None

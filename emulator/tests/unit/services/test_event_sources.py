@@ -1,0 +1,31 @@
+"""Reports of failed messages in the responses of functions with an SQS event source."""
+
+import json
+
+import pytest
+
+from sagelocal.services.awslambda.event_sources import failures
+from sagelocal.services.awslambda.function import Result
+
+
+# Source: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html (success and failure conditions)
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        pytest.param(None, set(), id="null-response"),
+        pytest.param({}, set(), id="empty-response"),
+        pytest.param({"batchItemFailures": None}, set(), id="null-list"),
+        pytest.param({"batchItemFailures": []}, set(), id="empty-list"),
+        pytest.param({"batchItemFailures": [{"itemIdentifier": "a"}]}, {"a"}, id="one"),
+        pytest.param({"batchItemFailures": [{"itemIdentifier": ""}]}, {"a", "b"}, id="empty-id"),
+        pytest.param({"batchItemFailures": [{"itemIdentifier": None}]}, {"a", "b"}, id="null-id"),
+        pytest.param({"batchItemFailures": [{"id": "a"}]}, {"a", "b"}, id="bad-key"),
+        pytest.param("text", {"a", "b"}, id="not-an-object"),
+    ],
+)
+def test_reported_failures(response: object, expected: set[str]) -> None:
+    # GIVEN
+    result = Result(payload=json.dumps(response).encode(), failed=False, log="", log_stream="")
+    # WHEN / THEN
+    assert failures(result, {"a", "b"}, reports=True) == expected
+    assert failures(result, {"a", "b"}, reports=False) == set()
