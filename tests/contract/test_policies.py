@@ -335,9 +335,12 @@ def test_public_principals_are_recognised(principal: Any) -> None:
 
 
 def test_production_is_destroyed_by_its_deployment_role(production: Deployment) -> None:
-    # GIVEN the table's protection, the bucket's objects and the model package are removed by hand
+    # GIVEN the table's protection, the bucket's objects, the model package and its approval are removed by hand
     stack = production.stack
     dynamodb, sagemaker = (production.account.client(service, stack.region) for service in ("dynamodb", "sagemaker"))
+    production.account.client("ssm", stack.region).delete_parameter(
+        Name=f"{stack.approved_model_path}/model-package-arn"
+    )
     dynamodb.update_table(TableName=stack.vehicles_table, DeletionProtectionEnabled=False)
     delete_all_objects(production.account.client("s3", stack.region), stack.bucket)
     for package in sagemaker.list_model_packages(ModelPackageGroupName=stack.model_package_group)[

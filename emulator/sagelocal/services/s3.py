@@ -89,6 +89,10 @@ def _encode(value: Any) -> Any:
 
 
 def _change_result(request: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Change the result of this request before moto serializes it."""
+    """Change the result of this request, unless it is an error, before moto serializes it."""
     serialized = request.serialized
-    request.serialized = lambda response: serialized(ActionResult(change(response.result)))
+
+    def serialize(response: ActionResult) -> Any:
+        return serialized(ActionResult(change(response.result)) if isinstance(response.result, dict) else response)
+
+    request.serialized = serialize

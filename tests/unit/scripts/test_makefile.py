@@ -12,6 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 MAKEFILE = (ROOT / "Makefile").read_text()
 VALUE = """-x it's a;touch broken $HOME $(touch broken) `touch broken` a "b" && touch broken | > broken * #"""
+# Variables of the make and the workflow that run the tests
+INHERITED = {"GITHUB_STEP_SUMMARY", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
 # The target that uses a variable, and the option that passes it
 OPTIONS = {
     "ALGORITHM": ("train", "--algorithm"),
@@ -56,7 +58,7 @@ def make(environment: Path, directory: Path, *arguments: str) -> "subprocess.Com
             *arguments,
         ],
         cwd=directory,
-        env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "GITHUB_STEP_SUMMARY")},
+        env={name: value for name, value in os.environ.items() if name not in INHERITED},
         capture_output=True,
         text=True,
     )
