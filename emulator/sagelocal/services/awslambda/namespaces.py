@@ -49,7 +49,8 @@ def are_allowed(directory: Path) -> bool:
         An empty directory for the attempt.
     """
     command = entry(tmp=directory, opt=directory, kept=[])
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    # in "/", because the emulator's working directory may be in /tmp, which the attempt hides
+    done = subprocess.run(command, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode:
         print(WARNING, file=sys.stderr, flush=True)
     return done.returncode == 0

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -54,6 +55,18 @@ def test_tmp_is_kept_while_an_environment_is_warm_and_is_not_the_machines(pool: 
     assert isinstance(listed, list)
     assert {"first", "second"} <= set(listed)
     assert not Path("/tmp/first").exists()  # noqa: S108
+
+
+def test_working_directory_in_tmp_does_not_prevent_namespaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    monkeypatch.chdir("/")
+    allowed = namespaces.are_allowed(tmp_path)
+    # WHEN
+    with TemporaryDirectory(dir="/tmp") as directory:  # noqa: S108
+        monkeypatch.chdir(directory)
+        # THEN
+        assert namespaces.are_allowed(tmp_path) == allowed
+        monkeypatch.chdir("/")
 
 
 def test_files_of_layers_are_in_opt_and_the_last_layer_wins(pool: Pool, tmp_path: Path) -> None:
