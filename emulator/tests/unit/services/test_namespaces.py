@@ -62,7 +62,7 @@ def test_working_directory_in_tmp_does_not_prevent_namespaces(tmp_path: Path, mo
     monkeypatch.chdir("/")
     allowed = namespaces.are_allowed(tmp_path)
     # WHEN
-    with TemporaryDirectory(dir="/tmp") as directory:  # noqa: S108
+    with TemporaryDirectory(dir="/tmp") as directory:
         monkeypatch.chdir(directory)
         # THEN
         assert namespaces.are_allowed(tmp_path) == allowed
