@@ -17,12 +17,12 @@ from deployment.terraform_output import first_error
 from deployment.tools import find_terraform
 
 VARIABLES = TERRAFORM_DIRECTORY / "variables.tf"
-# Of Terraform's own warning, which names two undeclared variables at most
+# Finds the names in Terraform's warning, which lists at most two undeclared variables
 UNDECLARED = re.compile(r'declare a variable named "([^"]+)"')
 
 
 class SettingsError(OperatorError):
-    """An environment's file sets an unknown or an invalid value."""
+    """An environment's file sets an unknown name, or a variable has an invalid value."""
 
 
 def read_settings(environment: str) -> dict[str, Any]:

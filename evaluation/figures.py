@@ -1,7 +1,7 @@
 """Draw the figures of the report and of monitoring, in a light and a dark theme.
 
-The class colours are those of Okabe and Ito ("Color universal design", 2008), which viewers with any kind of colour
-vision can distinguish. In the dark theme the lighter ones come first.
+The first six class colours of the light theme are from the palette of Okabe and Ito ("Color universal design", 2008),
+which colour-blind viewers can distinguish. The dark theme has two of them, and lighter variants of others.
 """
 
 from __future__ import annotations
@@ -310,12 +310,12 @@ def _draw_cell_borders(axes: Axes, theme: Theme, count: int) -> None:
 
 
 def _print_counts(axes: Axes, theme: Theme, counts: Any, shares: Any) -> None:
-    is_small = len(counts) > 6
+    has_small_cells = len(counts) > 6
     for (row, column), count in np.ndenumerate(counts):
         share = shares[row, column]
-        text = f"{count}" if is_small else f"{count}\n{share:.0%}"
+        text = f"{count}" if has_small_cells else f"{count}\n{share:.0%}"
         colour = theme.page if share > 0.55 else theme.ink
-        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8 if is_small else 11)
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8 if has_small_cells else 11)
 
 
 def _legend_below(axes: Axes) -> None:

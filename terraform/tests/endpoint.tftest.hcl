@@ -51,7 +51,7 @@ run "without_a_model_there_is_no_endpoint" {
   }
 }
 
-run "deployment_keeps_the_instances_of_a_scaling_endpoint" {
+run "deployment_keeps_the_instance_count_of_a_scaled_endpoint" {
   command = plan
 
   module {

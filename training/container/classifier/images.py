@@ -1,7 +1,7 @@
 """Decode an image file.
 
-Training, serving and monitoring share this module: a served model sees the pixels that it was trained on, and an image
-that it accepts can be shown. Whether a file is an image that can be classified is decided here only.
+Training, serving and monitoring share this module, so a file gives a model the same pixels in training and in serving,
+and monitoring can show every image that the endpoint accepted. Only this module decides whether a file is a valid image.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ def decode_image(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np
     Returns
     -------
     uint8, size x size x 3
-        See `read_image` for the other parameter, the pixels and the errors.
+        See `read_image` for the other parameters, the pixels and the errors.
     """
     image = read_image(body, formats)
     if image.size != (size, size):

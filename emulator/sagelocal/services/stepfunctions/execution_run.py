@@ -58,7 +58,9 @@ def record_outcome(self: Any) -> None:
         return
     environment = execution.exec_worker.env
     state = environment.program_state()
-    if isinstance(state, program_state.ProgramRunning):  # a former run ends after the execution was redriven
+    if isinstance(
+        state, program_state.ProgramRunning
+    ):  # this is the end of an earlier run; the execution was redriven and is running again
         return
     if isinstance(state, program_state.ProgramEnded):
         execution.output = environment.states.get_input()
