@@ -1,7 +1,7 @@
 """Decode an image file.
 
 Training, serving and monitoring share this module, so a file gives a model the same pixels in training and in serving,
-and monitoring can show every image that the endpoint accepted. Only this module decides whether a file is a valid image.
+and monitoring can show every image that the endpoint accepted. Only this module decides whether a file is an image.
 """
 
 import contextlib

@@ -60,7 +60,7 @@ def record_outcome(self: Any) -> None:
     state = environment.program_state()
     if isinstance(
         state, program_state.ProgramRunning
-    ):  # this is the end of an earlier run; the execution was redriven and is running again
+    ):  # an earlier run, before a redrive
         return
     if isinstance(state, program_state.ProgramEnded):
         execution.output = environment.states.get_input()
