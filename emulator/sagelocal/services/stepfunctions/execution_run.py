@@ -58,9 +58,7 @@ def record_outcome(self: Any) -> None:
         return
     environment = execution.exec_worker.env
     state = environment.program_state()
-    if isinstance(
-        state, program_state.ProgramRunning
-    ):  # an earlier run, before a redrive
+    if isinstance(state, program_state.ProgramRunning):  # an earlier run, before a redrive
         return
     if isinstance(state, program_state.ProgramEnded):
         execution.output = environment.states.get_input()
