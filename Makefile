@@ -6,7 +6,7 @@ VENV    ?= .venv
 
 PY        := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
-FUNCTIONS := serialize classify filter
+FUNCTIONS := serialize classify filter classify_batch summarize
 ZIPS      := $(FUNCTIONS:%=build/lambdas/%.zip)
 CODE      := common staging training registry evaluation deployment scripts lambdas tests benchmarks
 CHECKOV   := .tools/checkov

@@ -20,6 +20,7 @@ locals {
   transform_prefix    = "transform"
   checkpoints_prefix  = "checkpoints"
   packages_prefix     = "packages"
+  batch_prefix        = "batch"
   metrics_namespace   = local.prefix
 
   approved_model_path = "/scones/${var.environment}/approved-model"
@@ -125,6 +126,7 @@ module "functions" {
   archive_directory    = "${path.root}/${var.lambda_archives}"
   bucket_arn           = module.storage.bucket_arn
   image_prefixes       = local.image_prefixes
+  batch_prefix         = local.batch_prefix
   endpoint_arn         = local.endpoint_arn
   endpoint_name        = local.endpoint_name
   network              = local.function_network
@@ -144,6 +146,22 @@ module "workflow" {
   table_name           = module.storage.table_name
   topic_arn            = module.notifications.topic_arn
   metrics_namespace    = local.metrics_namespace
+  log_retention_days   = var.log_retention_days
+  kms_key_arn          = module.kms_key.arn
+  permissions_boundary = var.permissions_boundary
+}
+
+module "batch_workflow" {
+  source = "./modules/batch_workflow"
+
+  prefix               = local.prefix
+  region               = var.region
+  function_arns        = module.functions.arns
+  bucket_name          = module.storage.bucket_name
+  image_prefixes       = local.image_prefixes
+  batch_prefix         = local.batch_prefix
+  settings             = var.batch
+  topic_arn            = module.notifications.topic_arn
   log_retention_days   = var.log_retention_days
   kms_key_arn          = module.kms_key.arn
   permissions_boundary = var.permissions_boundary
@@ -235,6 +253,7 @@ module "observability" {
   region            = var.region
   namespace         = local.metrics_namespace
   state_machine_arn = module.workflow.state_machine_arn
+  batch_arn         = module.batch_workflow.state_machine_arn
   function_names    = module.functions.names
   filter_log_group  = module.functions.log_groups["filter"]
   endpoint_name     = local.endpoint_name

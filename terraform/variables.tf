@@ -327,6 +327,17 @@ variable "capture_retention_days" {
   }
 }
 
+variable "batch" {
+  description = "Batch executions: images per batch (100), batches that run at the same time (8), and the percentage of images in failed batches above which the execution fails (5)."
+  type = object({
+    batch_size                   = optional(number)
+    max_concurrency              = optional(number)
+    tolerated_failure_percentage = optional(number)
+  })
+  default  = {}
+  nullable = false
+}
+
 variable "log_retention_days" {
   description = "Days for which CloudWatch keeps logs."
   type        = number

@@ -31,7 +31,7 @@ MAX_IMAGES = 256  # of a request, the model's limit in training/container/classi
 # https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-invoke.html
 MAX_REQUEST_BYTES = 4_000_000
 THREADS = 16  # objects that are read at the same time, which bounds the memory
-UNSUPPORTED_MEDIA_TYPE = 415
+UNSUPPORTED_MEDIA_TYPE, SERVER_ERROR = 415, 500  # HTTP
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 THROTTLED = {"ModelNotReadyException", "ThrottlingException"}
@@ -139,8 +139,8 @@ def handler(event: Any, context: object) -> dict[str, Any]:
         The endpoint does not exist, or the function may not invoke it or write the result.
     """
     settings = read_settings(os.environ)
-    bucket, items = text_of(event, "bucket"), items_of(event)
-    key = f"{text_of(event, 'predictions')}/{digest(items)}.jsonl"
+    bucket, folder, items = field(event, "bucket", str), field(event, "predictions", str), field(event, "items", list)
+    key = f"{folder}/{digest(items)}.jsonl"
     counts = find_counts(bucket, key)
     if counts is None:
         lines = [line_of(item, outcome, settings) for item, outcome in classify_items(bucket, items, settings)]
@@ -158,7 +158,8 @@ def digest(items: Sequence[Any]) -> str:
 def find_counts(bucket: str, key: str) -> dict[str, Any] | None:
     """Return the counts of a batch whose result exists, else None."""
     try:
-        found = s3.head_object(Bucket=bucket, Key=key)
+        found = s3.get_object(Bucket=bucket, Key=key)
+        found["Body"].close()
     except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
         if is_missing(error):
             return None
@@ -189,8 +190,7 @@ def count(lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 def line_of(item: Any, outcome: Outcome, settings: Settings) -> dict[str, Any]:
     """Return an image's line of the result."""
-    name = key_of(item)
-    key = name if isinstance(name, str) else f"{item!r:.100}"
+    key = name if isinstance(name := key_of(item), str) else f"{item!r:.100}"
     if isinstance(outcome, ImageError):
         return {"key": key, "outcome": FAILED, "error": type(outcome).__name__, "cause": str(outcome)}
     confidence = max(outcome.probabilities)
@@ -281,9 +281,8 @@ def storage_error(error: Exception, uri: str) -> Exception:
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
     """
-    if isinstance(error, ClientError) and error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) < 500:
-        return error
-    return StorageUnavailableError(f"S3 is unavailable for {uri}: {error}")
+    is_refused = isinstance(error, ClientError) and status_of(error) < SERVER_ERROR
+    return error if is_refused else StorageUnavailableError(f"S3 is unavailable for {uri}: {error}")
 
 
 def fits(images: list[bytes]) -> bool:
@@ -352,32 +351,31 @@ def parse(content: bytes, count: int) -> list[Any]:
 def prediction_of(values: Any, version: str, settings: Settings) -> Outcome:
     """Return the prediction of one image, after validation."""
     count = len(settings.classes)
-    if not isinstance(values, list) or len(values) != count or not all(map(is_probability, values)):
+    valid = isinstance(values, list) and all(type(value) in (int, float) and 0 <= value <= 1 for value in values)
+    if not valid or len(values) != count:
         return PredictionInvalidError(f"the prediction must be a list of {count} probabilities (got {values!r:.200})")
     return Prediction([float(value) for value in values], version)
 
 
 def is_rejection(error: ClientError) -> bool:
     """Return whether the model responded that the request is invalid."""
-    return error.response["Error"]["Code"] == "ModelError" and 400 <= original_status(error) < 500
+    return error.response["Error"]["Code"] == "ModelError" and 400 <= original_status(error) < SERVER_ERROR
 
 
 def is_transient(error: ClientError) -> bool:
     """Return whether a request that failed like this may succeed later."""
     is_throttled = error.response["Error"]["Code"] in {*THROTTLED, "ModelError"}
-    return is_throttled or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
+    return is_throttled or status_of(error) >= SERVER_ERROR
+
+
+def status_of(error: ClientError) -> int:
+    """Return the status of the service's response."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def original_status(error: ClientError) -> int:
     """Return the status of the model's response; 0 if it did not respond."""
-    status: int = error.response.get("OriginalStatusCode", 0)
-    return status
-
-
-def is_probability(value: Any) -> bool:
-    """Return whether a value is a number between 0 and 1."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and 0 <= value <= 1
+    return int(error.response.get("OriginalStatusCode", 0))
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -395,17 +393,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         raise SettingsError(f"CLASS_NAMES and IMAGE_PREFIXES must be JSON, THRESHOLD a number: {error}") from error
 
 
-def text_of(event: Any, name: str) -> str:
-    """Return a field of the event that must be a non-empty string."""
+def field(event: Any, name: str, kind: type) -> Any:
+    """Return a field of the event that must be a non-empty string or list."""
     value = event.get(name) if isinstance(event, Mapping) else None
-    if not isinstance(value, str) or not value:
-        raise EventError(f"{name} must be a non-empty string (got {value!r:.100})")
+    if not isinstance(value, kind) or not value:
+        raise EventError(f"{name} must be a non-empty {kind.__name__} (got {value!r:.100})")
     return value
-
-
-def items_of(event: Mapping[str, Any]) -> list[Any]:
-    """Return the items of the event."""
-    items = event.get("items")
-    if not isinstance(items, list) or not items:
-        raise EventError(f"items must be a non-empty list (got {items!r:.100})")
-    return items

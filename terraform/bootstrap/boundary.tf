@@ -13,13 +13,19 @@ data "aws_iam_policy_document" "boundary" {
       "logs:CreateLogStream",
       "logs:DescribeLogStreams",
       "logs:PutLogEvents",
+      "s3:AbortMultipartUpload",
       "s3:GetObject",
       "s3:ListBucket",
+      "s3:ListMultipartUploadParts",
       "s3:PutObject",
       "sagemaker:DeleteEndpoint",
       "sagemaker:InvokeEndpoint",
       "sns:Publish",
       "sqs:SendMessage",
+      "states:DescribeExecution",
+      "states:RedriveExecution",
+      "states:StartExecution",
+      "states:StopExecution",
     ]
     resources = [
       "${local.arn_prefix}:cloudwatch:*:${local.account_id}:alarm:scones-${each.key}-*",
@@ -35,6 +41,7 @@ data "aws_iam_policy_document" "boundary" {
       "${local.arn_prefix}:sagemaker:*:${local.account_id}:endpoint/scones-${each.key}-*",
       "${local.arn_prefix}:sns:*:${local.account_id}:scones-${each.key}-*",
       "${local.arn_prefix}:sqs:*:${local.account_id}:scones-${each.key}-*",
+      "${local.arn_prefix}:states:*:${local.account_id}:*:scones-${each.key}-*",
     ]
   }
 

@@ -42,11 +42,11 @@ locals {
       metrics     = { succeeded = local.executions.succeeded, low_confidence = local.low_confidence }
     }
     function-errors = {
-      description = "Serialize or classify failed: read their log groups. Filter is not included, because it fails on low confidence by design."
-      expression  = "FILL(serialize, 0) + FILL(classify, 0)"
+      description = "A function failed: read the log groups of the functions. Filter is not included, because it fails on low confidence by design."
+      expression  = join(" + ", [for name in local.unexpected : "FILL(${name}, 0)"])
       threshold   = 0
       period      = local.period
-      metrics     = { for name in ["serialize", "classify"] : name => merge(local.function_metrics[name], { name = "Errors" }) }
+      metrics     = { for name in local.unexpected : name => merge(local.function_metrics[name], { name = "Errors" }) }
     }
     function-throttles = {
       description = "Lambda throttled invocations, because the account's concurrency is exhausted."
@@ -56,6 +56,9 @@ locals {
       metrics     = { for name, metric in local.function_metrics : name => merge(metric, { name = "Throttles" }) }
     }
   }
+
+  # Functions whose errors are never expected
+  unexpected = setsubtract(keys(var.function_names), ["filter"])
 
   function_metrics = {
     for name, function in var.function_names :
@@ -69,6 +72,10 @@ locals {
     { title = "Executions", label = "executions", stat = "Sum", annotations = [], metrics = [
       for name in ["ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"] :
       ["AWS/States", name, "StateMachineArn", var.state_machine_arn]
+    ] },
+    { title = "Batch executions", label = "executions", stat = "Sum", annotations = [], metrics = [
+      for name in ["ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"] :
+      ["AWS/States", name, "StateMachineArn", var.batch_arn]
     ] },
     { title = "Failures by error", label = "executions", stat = "Sum", annotations = [], metrics = [
       [{ expression = "SEARCH('{\"${var.namespace}\",Error} MetricName=\"FailuresByError\"', 'Sum')", label = "", id = "errors" }],
@@ -112,7 +119,7 @@ locals {
   cost = {
     type   = "metric"
     x      = 0
-    y      = 18
+    y      = ceil(length(local.charts) / 2) * 6
     width  = 24
     height = 6
     properties = {

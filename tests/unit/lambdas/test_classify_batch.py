@@ -50,15 +50,11 @@ class FakeS3:
         assert Bucket == BUCKET
         if Key in self.errors:
             raise self.errors[Key]
+        if Key in self.written:
+            return {"Metadata": self.metadata[Key], "Body": Body(self.written[Key])}
         if Key not in self.bodies:
             raise client_error("NoSuchKey", 404)
         return {"ContentLength": self.sizes[Key], "Body": self.bodies[Key]}
-
-    def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
-        assert Bucket == BUCKET
-        if Key not in self.metadata:
-            raise client_error("404", 404)
-        return {"Metadata": self.metadata[Key]}
 
     def put_object(self, Bucket: str, Key: str, Body: bytes, Metadata: dict[str, str]) -> None:  # noqa: N803
         assert Bucket == BUCKET

@@ -8,12 +8,8 @@ from typing import Any
 import pytest
 from botocore.response import StreamingBody
 
-EVENT = {
-    "bucket": "some-bucket",
-    "manifest": "batch/a/results/1/manifest.json",
-    "folder": "batch/a",
-    "execution": "arn",
-}
+MANIFEST = "batch/a/results/1/manifest.json"
+EVENT = {"bucket": "some-bucket", "manifest": MANIFEST, "folder": "batch/a", "execution": "arn"}
 
 
 class FakeS3:
