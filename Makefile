@@ -24,7 +24,7 @@ endif
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
-        rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
+        rollback lineage transform deploy extend run batch evaluate monitor report demo drift drift-issue cost down \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark
 
 # not a search for the file, which would accept patterns such as ENV=*
@@ -160,6 +160,11 @@ extend: $(INSTALLED) $(PREREQUISITES) ## extend the endpoint's time to live by H
 run: $(INSTALLED) $(PREREQUISITES) ## classify every test image with the state machine
 	$(call step)
 	$(call SCRIPT,run)
+
+batch: $(INSTALLED) $(PREREQUISITES) ## classify PREFIX, MANIFEST or KEYS at once (or RESUME=name)
+	$(call step)
+	$(call SCRIPT,batch) $(call option,--prefix,PREFIX) $(call option,--manifest,MANIFEST) $(call option,--keys,KEYS) \
+	  $(call option,--resume,RESUME)
 
 evaluate: $(INSTALLED) $(PREREQUISITES) ## evaluate the run (PRECISION=0.98 finds the threshold)
 	$(call step)

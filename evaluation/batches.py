@@ -126,9 +126,7 @@ def _key(name: str, text: str, config: BatchConfig) -> str:
     """Return the key that a key or an S3 URL of the environment's bucket names."""
     bucket, key = split_url(text) if text.startswith("s3://") else (config.bucket, text)
     if bucket != config.bucket:
-        raise OperatorError(
-            f"{name} must be in s3://{config.bucket}, the only bucket that a batch may read (got {text})"
-        )
+        raise OperatorError(f"{name} must be in s3://{config.bucket}, the environment's bucket (got {text})")
     return key
 
 

@@ -55,12 +55,13 @@ def main(environment: Environment) -> None:
         environment.name, stack.batch_state_machine_arn, stack.bucket, stack.image_prefixes, stack.batch_prefix
     )
     s3 = environment.client("s3")
-    require_endpoint(
-        stack.endpoint_name,
-        stack.endpoint_config_name,
-        environment=environment.name,
-        sagemaker=environment.client("sagemaker"),
-    )
+    if given != ["resume"]:  # which also shows the summary of an execution whose endpoint is gone
+        require_endpoint(
+            stack.endpoint_name,
+            stack.endpoint_config_name,
+            environment=environment.name,
+            sagemaker=environment.client("sagemaker"),
+        )
     arn = _execution(given[0], environment.options, config, states=states, s3=s3)
     print(f"batch execution {arn.rpartition(':')[2]}")
     summary = follow(arn, config, states=states)
