@@ -43,7 +43,7 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     EventError
         A field of the event is missing.
     """
-    bucket, manifest, folder = (text_of(event, name) for name in ("bucket", "manifest", "folder"))
+    bucket, manifest, folder = (field(event, name, str) for name in ("bucket", "manifest", "folder"))
     files = json.loads(s3.get_object(Bucket=bucket, Key=manifest)["Body"].read())["ResultFiles"]
     predictions = f"{folder}/predictions/"
     totals, errors, written = Counter[str](), Counter[str](), set[str]()
@@ -113,9 +113,9 @@ def children(bucket: str, files: list[dict[str, Any]]) -> Iterator[dict[str, Any
                 yield json.loads(line)
 
 
-def text_of(event: Any, name: str) -> str:
-    """Return a field of the event that must be a non-empty string."""
+def field(event: Any, name: str, kind: type) -> Any:
+    """Return a field of the event that must be a non-empty string or list."""
     value = event.get(name) if isinstance(event, Mapping) else None
-    if not isinstance(value, str) or not value:
-        raise EventError(f"{name} must be a non-empty string (got {value!r:.100})")
+    if not isinstance(value, kind) or not value:
+        raise EventError(f"{name} must be a non-empty {kind.__name__} (got {value!r:.100})")
     return value

@@ -1,5 +1,6 @@
 """Batch executions on the emulator, with the definition that Terraform renders and the functions' code."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -238,3 +239,46 @@ def test_resumed_execution_repeats_no_written_batch(batches: Batches, tmp_path: 
     written = [version["Key"] for version in versions]
     assert all(written.count(stored["Key"]) == 1 for stored in before)
     assert resume(name, batches.config, states=batches.states) == arn  # a successful execution is only returned
+
+
+def test_failed_batches_are_in_the_summary_or_fail_the_execution(batches: Batches, tmp_path: Path) -> None:
+    # GIVEN an execution in which one of five batches fails, because its result is damaged
+    keys = [f"test/{number:02}.png" for number in range(20)]
+    batches.put(*keys)
+    name = unique("damaged")
+    damage(batches, name, keys[4:8])
+    tolerated = start_named(batches, name, keys)
+    # AND one in which two batches fail, which exceeds the tolerated percentage
+    other = unique("damaged")
+    damaged = [damage(batches, other, keys[:4]), damage(batches, other, keys[4:8])]
+    exceeding = start_named(batches, other, keys)
+
+    # WHEN
+    summary = follow(tolerated, batches.config, states=batches.states)
+    with pytest.raises(OperatorError, match=r"States\.ExceedToleratedFailureThreshold"):
+        follow(exceeding, batches.config, states=batches.states)
+
+    # THEN the images of the failed batch have a line with its error
+    assert (summary["classified"], summary["failed"], summary["errors"]) == (16, 4, {"KeyError": 4})
+    failed = {line["key"] for line in batches.lines(summary, tmp_path) if line.get("error") == "KeyError"}
+    assert failed == set(keys[4:8])
+    # AND the other execution succeeds once its cause is gone
+    for key in damaged:
+        batches.s3.delete_object(Bucket=batches.config.bucket, Key=key)
+    resume(other, batches.config, states=batches.states)
+    assert follow(exceeding, batches.config, states=batches.states)["classified"] == 20
+
+
+def start_named(batches: Batches, name: str, keys: list[str]) -> str:
+    """Start an execution with a name for a list of keys, and return its ARN."""
+    started = batches.states.start_execution(
+        stateMachineArn=batches.config.state_machine_arn, name=name, input=json.dumps({"keys": keys})
+    )
+    return str(started["executionArn"])
+
+
+def damage(batches: Batches, name: str, keys: list[str]) -> str:
+    """Store a result without counts for a batch, so that the batch fails, and return the object's key."""
+    key = f"batch/{name}/predictions/{hashlib.sha256(json.dumps(keys).encode()).hexdigest()}.jsonl"
+    batches.put(key, body=b"")
+    return key

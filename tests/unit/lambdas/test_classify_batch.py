@@ -1,3 +1,4 @@
+# ruff: noqa: N803  boto3's argument names
 """Classify batch classifies many images with few requests, and one bad image never fails the others."""
 
 import base64
@@ -46,7 +47,7 @@ class FakeS3:
         self.metadata: dict[str, dict[str, str]] = {}
         self.written: dict[str, bytes] = {}
 
-    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
         assert Bucket == BUCKET
         if Key in self.errors:
             raise self.errors[Key]
@@ -56,7 +57,7 @@ class FakeS3:
             raise client_error("NoSuchKey", 404)
         return {"ContentLength": self.sizes[Key], "Body": self.bodies[Key]}
 
-    def put_object(self, Bucket: str, Key: str, Body: bytes, Metadata: dict[str, str]) -> None:  # noqa: N803
+    def put_object(self, Bucket: str, Key: str, Body: bytes, Metadata: dict[str, str]) -> None:
         assert Bucket == BUCKET
         self.written[Key], self.metadata[Key] = Body, Metadata
 
@@ -74,7 +75,7 @@ class FakeRuntime:
         self.accepts_json = accepts_json
         self.error = error
 
-    def invoke_endpoint(self, EndpointName: str, ContentType: str, Accept: str, Body: bytes) -> Any:  # noqa: N803
+    def invoke_endpoint(self, EndpointName: str, ContentType: str, Accept: str, Body: bytes) -> Any:
         assert (EndpointName, Accept) == ("some-endpoint", "application/json")
         if self.error:
             raise self.error

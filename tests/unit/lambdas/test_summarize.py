@@ -1,3 +1,4 @@
+# ruff: noqa: N803  boto3's argument names
 """Summarize adds the counts of the batches, and writes a line for each image of a batch that failed."""
 
 import io
@@ -18,11 +19,11 @@ class FakeS3:
     def __init__(self, objects: dict[str, str]) -> None:
         self.objects = {key: text.encode() for key, text in objects.items()}
 
-    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
         content = self.objects[Key]
         return {"Body": StreamingBody(io.BytesIO(content), len(content))}
 
-    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803
+    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:
         self.objects[Key] = Body
 
 
