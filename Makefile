@@ -24,7 +24,7 @@ endif
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
-        rollback lineage transform deploy extend run batch evaluate monitor report demo drift drift-issue cost down \
+        rollback lineage transform deploy extend run batch evaluate monitor report demo drift drift-issue cost image-costs down \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark
 
 # not a search for the file, which would accept patterns such as ENV=*
@@ -190,6 +190,9 @@ drift-issue: $(INSTALLED) ## open a GitHub issue with what `drift` found
 cost: $(INSTALLED) $(PREREQUISITES) lambdas ## estimate the costs of the planned environment
 	$(call step)
 	$(call SCRIPT,cost)
+
+image-costs: $(INSTALLED) ## compare the costs of a million images, single and in batches
+	@$(PY) -m scripts.image_costs
 
 down: $(INSTALLED) $(PREREQUISITES) lambdas ## destroy everything (prod needs CONFIRM=prod)
 	$(call step)
