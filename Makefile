@@ -25,7 +25,7 @@ endif
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
         rollback lineage transform deploy extend run batch evaluate monitor report demo drift drift-issue cost image-costs down \
-        test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark
+        test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
 
 # not a search for the file, which would accept patterns such as ENV=*
 ifneq ($(filter-out $(ENVIRONMENTS),$(ENV))$(words $(ENV)),1)
@@ -240,6 +240,9 @@ fmt: $(INSTALLED) ## format Python and Terraform
 	@$(PY) -m ruff check --fix --quiet $(CODE) emulator
 	@$(PY) -m ruff format --quiet $(CODE) emulator
 	@env -u TF_CLI_CONFIG_FILE PATH="$$PWD/.tools:$$PATH" terraform fmt -recursive terraform
+
+throughput: $(INSTALLED) ## measure single and batch executions on ENV=local
+	@$(AWS_ENV) $(PY) -m benchmarks.throughput
 
 benchmark: $(INSTALLED) ## print the benchmarks for the archive SOURCE
 	@$(PY) -m benchmarks -- $(call quote,SOURCE)

@@ -106,4 +106,4 @@ def table(prices: PriceTable) -> Iterator[str]:
     yield f"a batch execution costs 1/{totals[0] / totals[1]:.0f} of single executions"
     yield ""
     yield f"assumed: {FUNCTION_SECONDS:g} s for a state, {BATCH_SECONDS:g} s for a batch of {BATCH_SIZE} images,"
-    yield f"{CONCURRENCY} executions or batches at the same time, one {ENDPOINT} that is busy until the end"
+    yield f"{CONCURRENCY} executions or batches at the same time, one {ENDPOINT} until the end"
