@@ -95,7 +95,7 @@ def cost(name: str, quantity: float, prices: PriceTable) -> float:
 def table(prices: PriceTable) -> Iterator[str]:
     """Yield the lines of a comparison."""
     single, batch = single_quantities(), batch_quantities()
-    yield f"USD for a million images, list prices in {prices.region}, {prices.checked} (sources: {PRICES.name})"
+    yield f"USD for a million images: list prices, {prices.region}, {prices.checked} ({PRICES.name})"
     yield f"{'':<22}{'single executions':>28}{'batch executions':>28}"
     for item in ITEMS:
         columns = (f"{quantities.get(item.price, 0):>18,.1f}" for quantities in (single, batch))
