@@ -8,8 +8,10 @@ python -m benchmarks.throughput [--single N] [--batch N [N ...]]
 """
 
 import argparse
+import contextlib
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -192,18 +194,20 @@ def measure(run: Callable[[], list[dict[str, Any]]], images: int, process: psuti
 def usage(emulator: psutil.Process) -> Usage:
     """Return what each part has used so far."""
     cpu, memory = Counter[str](), Counter[str]()
-    processes = [(emulator, "emulator"), (psutil.Process(), "client")]
-    processes += [(child, part_of(child)) for child in emulator.children(recursive=True)]
-    for process, part in processes:
-        with process.oneshot():
-            times = process.cpu_times()
+    for process in (emulator, psutil.Process(), *emulator.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess), process.oneshot():  # a child may end meanwhile
+            part, times = part_of(process, emulator), process.cpu_times()
             cpu[part] += times.user + times.system
             memory[part] += process.memory_info().rss / 2**20
     return Usage(cpu, memory)
 
 
-def part_of(process: psutil.Process) -> str:
-    """Return the part to which a child process of the emulator belongs."""
+def part_of(process: psutil.Process, emulator: psutil.Process) -> str:
+    """Return the part to which a process belongs: this one, the emulator, or a child process of the emulator."""
+    if process.pid == os.getpid():
+        return "client"
+    if process == emulator:
+        return "emulator"
     return "model" if "pytorch_inference" in " ".join(process.cmdline()) else "functions"
 
 
