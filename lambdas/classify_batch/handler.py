@@ -22,7 +22,6 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 IMAGE, JSON = "application/x-image", "application/json"
-UNKNOWN = "unknown"
 CLASSIFIED, LOW_CONFIDENCE, FAILED = "classified", "low-confidence", "failed"
 
 MAX_BYTES = 5 * 2**20  # of an image, the model's limit in training/container/classifier/images.py
@@ -31,6 +30,8 @@ MAX_IMAGES = 256  # of a request, the model's limit in training/container/classi
 # https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-invoke.html
 MAX_REQUEST_BYTES = 4_000_000
 THREADS = 16  # objects that are read at the same time, which bounds the memory
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+TRANSIENT = {"RequestTimeout", "SlowDown", "ThrottlingException"}
 UNSUPPORTED_MEDIA_TYPE, SERVER_ERROR = 415, 500  # HTTP
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
@@ -277,11 +278,9 @@ def is_missing(error: Exception) -> bool:
 
 
 def storage_error(error: Exception, uri: str) -> Exception:
-    """Return StorageUnavailableError if a request that failed like this may succeed later, else the error itself.
-
-    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-    """
-    is_refused = isinstance(error, ClientError) and status_of(error) < SERVER_ERROR
+    """Return StorageUnavailableError if a request that failed like this may succeed later, else the error itself."""
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else "RequestTimeout"
+    is_refused = isinstance(error, ClientError) and status_of(error) < SERVER_ERROR and code not in TRANSIENT
     return error if is_refused else StorageUnavailableError(f"S3 is unavailable for {uri}: {error}")
 
 
@@ -328,7 +327,7 @@ def invoke(images: list[bytes], settings: Settings) -> list[Outcome]:
         response = runtime.invoke_endpoint(
             EndpointName=settings.endpoint, ContentType=IMAGE if single else JSON, Accept=JSON, Body=body
         )
-        content, version = response["Body"].read(), response.get("CustomAttributes", UNKNOWN)
+        content, version = response["Body"].read(), response.get("CustomAttributes", "unknown")
     except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
         if isinstance(error, ClientError) and (is_rejection(error) or not is_transient(error)):
             raise

@@ -56,7 +56,7 @@ run "each_source_runs_the_same_map" {
           # classify_batch may take 120 seconds, and an Express execution 300
           task.TimeoutSeconds > 120 && task.TimeoutSeconds < 300,
           alltrue([for retry in task.Retry : retry.JitterStrategy == "FULL"]),
-          toset(flatten([for retry in task.Retry : retry.ErrorEquals if !startswith(retry.ErrorEquals[0], "Lambda.")])) == toset(["EndpointUnavailableError", "StorageUnavailableError"]),
+          toset([for error in one(task.Retry).ErrorEquals : error if !startswith(error, "Lambda.")]) == toset(["EndpointUnavailableError", "StorageUnavailableError", "Runtime.ExitError"]),
         ])
       ] if state.Type == "Map"
     ]))

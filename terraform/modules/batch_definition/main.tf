@@ -6,13 +6,14 @@ locals {
   partition = split(":", var.function_arns["summarize"])[1]
   folder    = "${var.batch_prefix}/{}" # of one execution; its name replaces the braces
 
-  backoff = { IntervalSeconds = 1, MaxAttempts = 5, BackoffRate = 2, JitterStrategy = "FULL" }
+  # The attempts spread over a minute and a half at most, within the 300 seconds of an Express execution
+  backoff = { IntervalSeconds = 1, MaxAttempts = 8, MaxDelaySeconds = 20, BackoffRate = 2, JitterStrategy = "FULL" }
 
   # Transient errors of the Lambda service: https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
   lambda_errors = [for name in ["ServiceException", "AWSLambdaException", "SdkClientException", "TooManyRequestsException"] : "Lambda.${name}"]
 
   # Runtime.ExitError: the function's process was killed. Another attempt has the same result, so it may be repeated.
-  function_retry = merge(local.backoff, { ErrorEquals = concat(local.lambda_errors, ["Runtime.ExitError"]) })
+  repeatable_errors = concat(local.lambda_errors, ["Runtime.ExitError"])
 
   # Seconds
   classify_timeout  = 130    # above the timeout of classify_batch, 120 seconds. AWS ends an Express execution after 300.
@@ -88,11 +89,8 @@ locals {
     ResultSelector = { "counts.$" = "$.Payload" }
     OutputPath     = "$.counts"
     TimeoutSeconds = local.classify_timeout
-    Retry = [
-      local.function_retry,
-      merge(local.backoff, { ErrorEquals = ["EndpointUnavailableError", "StorageUnavailableError"], MaxAttempts = 6 }),
-    ]
-    End = true
+    Retry          = [merge(local.backoff, { ErrorEquals = concat(local.repeatable_errors, ["EndpointUnavailableError", "StorageUnavailableError"]) })]
+    End            = true
   }
 
   # The name of a state must be unique in the whole definition: https://docs.aws.amazon.com/step-functions/latest/dg/statemachine-structure.html
@@ -144,7 +142,7 @@ locals {
         ResultSelector = { "summary.$" = "$.Payload" }
         OutputPath     = "$.summary"
         TimeoutSeconds = local.summarize_timeout
-        Retry          = [local.function_retry]
+        Retry          = [merge(local.backoff, { ErrorEquals = local.repeatable_errors })]
         End            = true
       }
     })

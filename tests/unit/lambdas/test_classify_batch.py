@@ -290,7 +290,11 @@ def test_unavailable_endpoint_fails_the_batch_for_a_retry(
     assert s3.written == {}
 
 
-@pytest.mark.parametrize("error", [client_error("SlowDown", 503), ConnectTimeoutError(endpoint_url="some-url")])
+@pytest.mark.parametrize(
+    "error",
+    [client_error("SlowDown", 503), client_error("RequestTimeout", 400), ConnectTimeoutError(endpoint_url="some-url")],
+    ids=["throttled", "timeout", "no connection"],
+)
 def test_unavailable_storage_fails_the_batch_for_a_retry(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
