@@ -38,13 +38,9 @@ UNSUPPORTED_MEDIA_TYPE, SERVER_ERROR = 415, 500  # HTTP
 THROTTLED = {"ModelNotReadyException", "ThrottlingException"}
 
 # Only the state machine retries, on the errors that end in UnavailableError; see lambdas/classify/handler.py
-runtime = boto3.client(
-    "sagemaker-runtime", config=Config(connect_timeout=5, read_timeout=70, retries={"total_max_attempts": 1})
-)
-s3 = boto3.client(
-    "s3",
-    config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}, max_pool_connections=THREADS),
-)
+ONCE = {"total_max_attempts": 1}
+runtime = boto3.client("sagemaker-runtime", config=Config(connect_timeout=5, read_timeout=70, retries=ONCE))
+s3 = boto3.client("s3", config=Config(connect_timeout=2, read_timeout=5, retries=ONCE, max_pool_connections=THREADS))
 logger = logging.getLogger()
 
 
