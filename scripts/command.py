@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-import staging
 from common import aws
 from common.errors import OperatorError
 from common.locks import exclusive
@@ -27,6 +26,7 @@ from registry.batch_transform import TransformConfig
 from registry.model_registry import ModelRegistry, read_version
 from registry.quality_gate import QualityGate
 from registry.trained_classes import check_classes
+from staging.manifest import read_manifest
 from training.algorithms import ALGORITHMS, Algorithm
 from training.job_config import TrainingRequest, check_staged, make_request, parse_settings
 from training.launch import TrainingJobConfig
@@ -226,12 +226,12 @@ def make_training_request(environment: Environment) -> TrainingRequest:
     ------
     TrainingRequestError
         A hyperparameter or the instance type is invalid, or the staged data are incomplete or have other classes.
-    staging.ManifestMissingError
+    ManifestMissingError
         Nothing is staged.
     """
     stack, options = environment.stack, environment.options
     s3 = environment.client("s3")
-    manifest = staging.read_manifest(stack.bucket, s3=s3)
+    manifest = read_manifest(stack.bucket, s3=s3)
     check_staged(
         manifest, classes=environment.configured_classes, bucket=stack.bucket, environment=stack.environment, s3=s3
     )
