@@ -94,7 +94,7 @@ def jitter_colors(images: Tensor, colors: Tensor) -> Tensor:
 
 
 def cutmix(images: Tensor, targets: Tensor, draws: RandomDraws) -> tuple[Tensor, Tensor]:
-    """Replace a square of each image with that of the previous image, and mix their targets by area.
+    """Return images with a square of the previous image, and their targets, mixed in proportion to the area.
 
     Source: Yun et al., "CutMix", 2019, https://arxiv.org/abs/1905.04899
 
