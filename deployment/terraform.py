@@ -209,10 +209,8 @@ class Terraform:
         TerraformError
             The configuration or a variable is invalid, or AWS refuses a request.
         """
-        if not imports:  # otherwise an earlier plan has found them
-            self.init()
         with self._import_blocks(imports or {}):
-            code, output = self._run(
+            code, output = self._run_initialized(
                 "plan",
                 self._driver.plan,
                 accepted=(NO_CHANGES, CHANGES),
@@ -241,7 +239,7 @@ class Terraform:
 
     def interrupted_creations(self) -> set[str]:
         """Return the addresses of the resources that the last apply was creating or importing when it was killed."""
-        log = self.logs / "terraform-apply.log"
+        log = self._log("apply")
         output = log.read_text() if log.is_file() else ""
         if APPLY_ENDED.search(output):
             return set()
@@ -327,6 +325,21 @@ class Terraform:
             raise TerraformError(f"terraform {command} failed: {first_error(errors or '')}")
         return output or ""
 
+    def _run_initialized(self, name: str, *arguments: Any, **options: Any) -> tuple[int, str]:
+        """Run a command, after `init` if Terraform requires it: it says so in less time than `init` takes."""
+        if (self.directory / self._data_directory).is_dir():
+            try:
+                return self._run(name, *arguments, **options)
+            except TerraformError:
+                if "terraform init" not in self._log(name).read_text():
+                    raise
+        self.init()
+        return self._run(name, *arguments, **options)
+
+    def _log(self, name: str) -> Path:
+        """Return the file with the output of the last run of a command."""
+        return self.logs / f"terraform-{name}.log"
+
     def _run(
         self,
         name: str,
@@ -338,7 +351,7 @@ class Terraform:
     ) -> tuple[int, str]:
         """Run a command that takes a while, with a progress bar, and return its exit code and output."""
         self._write_backend_block()
-        log = self.logs / f"terraform-{name}.log"
+        log = self._log(name)
         self.logs.mkdir(parents=True, exist_ok=True)
         with log.open("w") as stream, show_progress(name, log, total):
             code, _, _ = command(*arguments, log=stream, **options)

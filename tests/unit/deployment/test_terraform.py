@@ -15,7 +15,7 @@ class FakeProgram:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._record = path.with_name("commands")
+        self.record = path.with_name("commands")
         self.respond("init")
 
     def respond(self, command: str, text: str = "", code: int = 0, condition: str = "true") -> None:
@@ -29,14 +29,14 @@ class FakeProgram:
             "#!/bin/sh\n"
             "backend=no; test -e backend.tf && backend=yes\n"
             'echo "$1 $TF_DATA_DIR backend=$backend config=$TF_CLI_CONFIG_FILE name=$TF_VAR_name" '
-            f">> {self._record}\n"
+            f">> {self.record}\n"
             f'if [ "$1" = {command} ] && {condition}; then echo {shlex.quote(text)}; exit {code}; fi\n'
         )
         self._path.chmod(0o755)
 
     def commands(self) -> list[str]:
         """Return a line for each command that was run."""
-        return self._record.read_text().splitlines() if self._record.is_file() else []
+        return self.record.read_text().splitlines() if self.record.is_file() else []
 
 
 @pytest.fixture
@@ -160,6 +160,20 @@ def test_variables_are_passed_to_the_process_only(tmp_path: Path, program: FakeP
 
     assert program.commands()[0].endswith("name=some-value")
     assert "TF_VAR_name" not in os.environ
+
+
+def test_plan_initializes_only_if_terraform_requires_it(tmp_path: Path, program: FakeProgram) -> None:
+    # GIVEN an initialized root module, and a plan that fails until `terraform init` has run again
+    terraform = make_terraform(tmp_path)
+    (terraform.directory / ".terraform").mkdir()
+    program.respond("plan", 'Module not installed: run "terraform init"', 1, f"! grep -q ^init {program.record}")
+
+    # WHEN
+    terraform.plan()
+    terraform.plan()
+
+    # THEN
+    assert [command.split()[0] for command in program.commands()] == ["plan", "init", "plan", "plan"]
 
 
 def test_outputs_are_read_after_an_interrupted_initialization(tmp_path: Path, program: FakeProgram) -> None:
