@@ -59,10 +59,11 @@ class Environment:
         return path
 
     def lock(self, target: str, resource: str = "terraform") -> AbstractContextManager[None]:
-        """Return a context in which `make <target>` is the only command of this clone that uses a resource."""
-        return exclusive(
-            self.directory / f"{resource}.lock", f"make {target} ENV={self.name}", timeout=LOCK_TIMEOUT_SECONDS
-        )
+        """Return a context in which `make <target>` is the only command of this clone that uses a resource.
+
+        Environments share Terraform's root module, whose files depend on the environment, and the archives of images.
+        """
+        return exclusive(BUILD / f"{resource}.lock", f"make {target} ENV={self.name}", timeout=LOCK_TIMEOUT_SECONDS)
 
     @cached_property
     def terraform(self) -> Terraform:
