@@ -14,32 +14,9 @@ from sagelocal.pytest_plugin import RunningEmulator
 
 from ..waiting import eventually
 from .functions import make_function, unique
+from .queues import Inbox, make_rule
 
 KEY = "incoming/Jörg +1/50% #2.jpg"
-
-
-class Inbox:
-    """A queue that receives events."""
-
-    def __init__(self, emulator: RunningEmulator) -> None:
-        self.sqs = emulator.client("sqs")
-        self.url = self.sqs.create_queue(QueueName=unique("queue"))["QueueUrl"]
-        attributes = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
-        self.arn = attributes["Attributes"]["QueueArn"]
-
-    def take(self, count: int) -> list[Any]:
-        """Wait for messages and delete them, and return their bodies; more messages are not allowed."""
-        found: list[Any] = []
-
-        def receive() -> bool:
-            for message in self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", []):
-                self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-                found.append(json.loads(message["Body"]))
-            return len(found) >= count
-
-        eventually(receive)
-        assert len(found) == count
-        return found
 
 
 class Bucket:
@@ -65,7 +42,7 @@ class Bucket:
 def bucket(emulator: RunningEmulator) -> Bucket:
     """Return a bucket with EventBridge enabled, and a rule for its events."""
     bucket = Bucket(emulator, EventBridgeConfiguration={})
-    make_rule(emulator, bucket)
+    deliver_events(emulator, bucket)
     return bucket
 
 
@@ -84,12 +61,10 @@ def notifying(emulator: RunningEmulator) -> Bucket:
     return bucket
 
 
-def make_rule(emulator: RunningEmulator, bucket: Bucket) -> None:
+def deliver_events(emulator: RunningEmulator, bucket: Bucket) -> None:
     """Deliver the bucket's events to its queue."""
-    events, rule = emulator.client("events"), unique("rule")
     pattern = {"source": ["aws.s3"], "detail": {"bucket": {"name": [bucket.name]}}}
-    events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
-    events.put_targets(Rule=rule, Targets=[{"Id": "queue", "Arn": bucket.inbox.arn}])
+    make_rule(emulator, pattern, {"Arn": bucket.inbox.arn})
 
 
 def test_created_object_is_described_to_eventbridge(bucket: Bucket) -> None:
@@ -191,7 +166,7 @@ def test_sequencers_have_the_order_of_the_versions(bucket: Bucket) -> None:
 def test_eventbridge_receives_nothing_unless_the_bucket_enables_it(emulator: RunningEmulator) -> None:
     # GIVEN a bucket that is enabled only after its first object
     bucket = Bucket(emulator)
-    make_rule(emulator, bucket)
+    deliver_events(emulator, bucket)
     bucket.put("before")
     bucket.configure(EventBridgeConfiguration={})
     # WHEN
@@ -269,11 +244,9 @@ def test_failing_delivery_does_not_disturb_the_upload(emulator: RunningEmulator)
         QueueConfigurations=[{"QueueArn": bucket.inbox.arn, "Events": ["s3:ObjectCreated:*"]}],
     )
     bucket.inbox.sqs.delete_queue(QueueUrl=bucket.inbox.url)
-    events, rule = emulator.client("events"), unique("rule")
-    pattern = {"source": ["aws.s3"], "detail": {"object": {"size": [{"equals-ignore-case": "x"}]}}}
-    events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
+    pattern = {"detail": {"bucket": {"name": [bucket.name]}, "object": {"size": [{"equals-ignore-case": "x"}]}}}
+    make_rule(emulator, pattern, {"Arn": bucket.inbox.arn})
     # WHEN / THEN
     bucket.put()
     assert bucket.s3.get_object(Bucket=bucket.name, Key=KEY)["Body"].read() == b"image"
     bucket.s3.delete_object(Bucket=bucket.name, Key=KEY)
-    events.delete_rule(Name=rule)

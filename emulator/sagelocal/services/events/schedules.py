@@ -18,6 +18,7 @@ from sagelocal.services.events.rules import public, record, send
 from sagelocal.services.schedule_expressions import is_valid, next_time
 
 POLL_INTERVAL = 0.2  # seconds
+LastTimes = WeakKeyDictionary[Rule, datetime]  # an updated rule is a new object
 # Unlike schedules, rules have no `at` expressions, and the unit must be singular for 1 and plural otherwise:
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rate-expressions.html
 UNSUPPORTED = re.compile(r"at\(|rate\((1 \w+s|(?!1 )\d+ (minute|hour|day))\)")
@@ -45,17 +46,28 @@ def _check_expressions() -> None:
     original = replace(EventsBackend, "put_rule", put_rule, parameters=PUT_RULE)
 
 
+def take_due(rules: list[Rule], last_times: LastTimes, now: datetime) -> list[Rule]:
+    """Return the enabled rules that are due, and record their times; a new rule's interval begins now."""
+    found = []
+    for rule in rules:
+        due = next_time(rule.scheduled_expression or "", "UTC", last_times.setdefault(rule, now))
+        if due and due <= now:
+            last_times[rule] = due
+            if rule.state != "DISABLED":
+                found.append(rule)
+    return found
+
+
+def scheduled_event(rule: Rule) -> dict[str, Any]:
+    """Return the event of a scheduled rule."""
+    return public(record(rule.account_id, rule.region_name, "aws.events", "Scheduled Event", rule.arn, {}))
+
+
 def _watch(emulator: Emulator, stopped: threading.Event) -> None:
-    last_times: WeakKeyDictionary[Rule, datetime] = WeakKeyDictionary()  # an updated rule is a new object
+    last_times: LastTimes = WeakKeyDictionary()
     while not stopped.wait(POLL_INTERVAL):
-        now = datetime.now(UTC)
-        for rule in _scheduled_rules():
-            due = next_time(rule.scheduled_expression or "", "UTC", last_times.setdefault(rule, now))
-            if due and due <= now:
-                last_times[rule] = due
-                if rule.state != "DISABLED":
-                    event = record(rule.account_id, rule.region_name, "aws.events", "Scheduled Event", rule.arn, {})
-                    send(emulator, rule, public(event))
+        for rule in take_due(_scheduled_rules(), last_times, datetime.now(UTC)):
+            send(emulator, rule, scheduled_event(rule))
 
 
 def _scheduled_rules() -> list[Rule]:
