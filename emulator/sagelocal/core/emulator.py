@@ -54,13 +54,6 @@ class Emulator:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _callbacks: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
-    @cached_property
-    def deliveries(self) -> Deliveries:
-        """The threads that deliver events, which start at the first access."""
-        deliveries = Deliveries()
-        self.on_stop(deliveries.stop)
-        return deliveries
-
     def client(self, service: str, region: str) -> Any:
         """Return the boto3 client for a service and region, which all threads share."""
         with self._lock:
@@ -84,6 +77,13 @@ class Emulator:
                 s3={"addressing_style": "path"},
             ),
         )
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """The threads that deliver events, which start at the first access."""
+        deliveries = Deliveries()
+        self.on_stop(deliveries.stop)
+        return deliveries
 
     def on_stop(self, callback: Callable[[], None]) -> None:
         """Register a callback that runs when the emulator stops, in reverse order of registration."""
