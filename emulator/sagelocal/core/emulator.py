@@ -5,6 +5,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import boto3
 from botocore.config import Config
 
 from sagelocal.core.container_commands import Images
+from sagelocal.core.deliveries import Deliveries
 from sagelocal.core.quotas import Quotas
 
 Application = Callable[[dict[str, Any], Any], Any]  # WSGI
@@ -75,6 +77,13 @@ class Emulator:
                 s3={"addressing_style": "path"},
             ),
         )
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """The threads that deliver events, which start at the first access."""
+        deliveries = Deliveries()
+        self.on_stop(deliveries.stop)
+        return deliveries
 
     def on_stop(self, callback: Callable[[], None]) -> None:
         """Register a callback that runs when the emulator stops, in reverse order of registration."""
