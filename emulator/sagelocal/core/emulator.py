@@ -54,6 +54,11 @@ class Emulator:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _callbacks: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
+    def route(self, environ: dict[str, Any]) -> Application | None:
+        """Return the WSGI application of `routes` for a request, or None."""
+        request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+        return next((application for pattern, application in self.routes if pattern.fullmatch(request)), None)
+
     def client(self, service: str, region: str) -> Any:
         """Return the boto3 client for a service and region, which all threads share."""
         with self._lock:
