@@ -225,6 +225,22 @@ def test_event_for_a_missing_target_is_dead_lettered_without_retries(emulator: R
     }
 
 
+def test_event_of_an_aws_service_is_refused(emulator: RunningEmulator) -> None:
+    # GIVEN
+    inbox, source = Inbox(emulator), unique("source")
+    make_rule(emulator, {"source": ["aws.s3", source]}, {"Arn": inbox.arn, "InputPath": "$.source"})
+    # WHEN
+    entries = [{"Source": each, "DetailType": "Object Created", "Detail": "{}"} for each in ("aws.s3", source)]
+    response = emulator.client("events").put_events(Entries=entries)
+    # THEN
+    assert response["FailedEntryCount"] == 1
+    assert response["Entries"][0] == {
+        "ErrorCode": "NotAuthorizedForSourceException",
+        "ErrorMessage": "Not authorized for the source.",
+    }
+    assert inbox.take(1) == [source]
+
+
 def test_unsupported_target_is_named_in_the_log(emulator: RunningEmulator) -> None:
     # GIVEN
     source, stream = unique("source"), f"arn:aws:kinesis:us-east-1:123456789012:stream/{unique('stream')}"

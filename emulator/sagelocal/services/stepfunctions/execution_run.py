@@ -94,6 +94,7 @@ def send_event(execution: Any) -> None:
         "startDate": _timestamp(execution.start_date),
         "stopDate": _timestamp(execution.stop_date),
         **_data(execution),
+        "stateMachineVersionArn": machine.arn if hasattr(machine, "source_arn") else None,
         "redriveCount": getattr(execution, "redrive_count", 0),
         "redriveDate": _timestamp(getattr(execution, "redrive_date", None)),
         "error": execution.error,
