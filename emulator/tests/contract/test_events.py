@@ -273,6 +273,19 @@ def test_rule_with_a_schedule_only_matches_no_other_event(emulator: RunningEmula
     assert inbox.take(2) == ["pattern", "pattern"]
 
 
+def test_execution_sends_each_status_once(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN
+    inbox, machine = Inbox(emulator), machines.create(failing())
+    make_rule(emulator, outcome(machine, "RUNNING", "FAILED"), {"Arn": inbox.arn, "InputPath": "$.detail"})
+    # WHEN three executions end at once
+    for _ in range(3):
+        start(machines, machine)
+    # THEN
+    details = inbox.take(6)
+    assert sorted(detail["status"] for detail in details) == ["FAILED"] * 3 + ["RUNNING"] * 3
+    assert {detail["stopDate"] is None for detail in details if detail["status"] == "RUNNING"} == {True}
+
+
 def test_large_input_is_not_in_the_event_of_an_execution(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN
     inbox, machine = Inbox(emulator), machines.create(single(Type="Pass", Result="done"))
