@@ -33,7 +33,7 @@ NOT_IMPLEMENTED = 501
 def deliver(emulator: Emulator, rule: Any, target: dict[str, Any], event: dict[str, Any]) -> None:
     """Call a target in another thread until it succeeds or the retry policy of the target ends."""
     call = SERVICES[target["Arn"].split(":")[2]]
-    # the names of executions that EventBridge starts, as seen in accounts; AWS does not document them
+    # the name of an execution, which AWS does not document: https://github.com/localstack/localstack/pull/11427
     name = f"{event['id']}_{uuid.uuid4()}"
     emulator.deliveries.deliver(
         f"rule {rule.name}: cannot deliver to {target['Arn']}",

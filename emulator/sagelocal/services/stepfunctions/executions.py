@@ -55,8 +55,8 @@ def start_execution(self: Any) -> ActionResult:
             return _started(running)
     execution = _create(Execution, backend, machine, name or str(uuid4()), text)
     source.executions.append(execution)
+    execution_run.send_start(execution)
     execution.start()
-    execution_run.send_event(execution)
     return _started(execution)
 
 
