@@ -5,6 +5,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import boto3
 from botocore.config import Config
 
 from sagelocal.core.container_commands import Images
+from sagelocal.core.deliveries import Deliveries
 from sagelocal.core.quotas import Quotas
 
 Application = Callable[[dict[str, Any], Any], Any]  # WSGI
@@ -51,6 +53,13 @@ class Emulator:
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _callbacks: list[Callable[[], None]] = field(default_factory=list, repr=False)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """The threads that deliver events, which start at the first access."""
+        deliveries = Deliveries()
+        self.on_stop(deliveries.stop)
+        return deliveries
 
     def client(self, service: str, region: str) -> Any:
         """Return the boto3 client for a service and region, which all threads share."""

@@ -1,4 +1,4 @@
-"""S3: fixes of bucket policies, EventBridge notifications, encoded listings and the deletion of delete markers."""
+"""S3: events, and fixes of bucket policies, encoded listings and the deletion of delete markers."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,6 +12,7 @@ from moto.s3.responses import S3Response
 
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import add, replace
+from sagelocal.services import s3_events
 
 # The fields that S3 encodes for a listing with `encoding-type=url`, and that moto does not:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html#API_ListObjectVersions_ResponseElements
@@ -37,6 +38,7 @@ def install(emulator: Emulator) -> None:
     # moto calls `dispose` on every version that it deletes, but delete markers do not have it
     add(FakeDeleteMarker, "dispose", lambda marker: None)
     _show_eventbridge()
+    s3_events.install(emulator)
     for operation, names in UNENCODED.items():
         _encode_keys(operation, names)
 

@@ -28,6 +28,8 @@ METRICS = {
     ExecutionStatus.TIMED_OUT: "ExecutionsTimedOut",
 }
 
+MAX_EVENT_DATA = 248 * 1024  # bytes of the input and the output of an execution in an event
+
 
 def install() -> None:
     """Install the fixes into moto."""
@@ -91,8 +93,9 @@ def send_event(execution: Any) -> None:
         "status": str(execution.exec_status.value),
         "startDate": _timestamp(execution.start_date),
         "stopDate": _timestamp(execution.stop_date),
-        "input": execution.execution_input,
-        "output": execution.output if execution.output is None else json.dumps(execution.output),
+        **_data(execution),
+        "redriveCount": getattr(execution, "redrive_count", 0),
+        "redriveDate": _timestamp(getattr(execution, "redrive_date", None)),
         "error": execution.error,
         "cause": execution.cause,
     }
@@ -104,6 +107,23 @@ def send_event(execution: Any) -> None:
         execution.execution_arn,
         detail,
     )
+
+
+def _data(execution: Any) -> dict[str, Any]:
+    """Return an execution's input and output, unless the event would be too large with them.
+
+    Source: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+    """
+    text = execution.execution_input
+    output = None if execution.output is None else json.dumps(execution.output)
+    sizes = [0 if each is None else len(json.dumps(each)) for each in (text, output)]
+    has_input, has_output = sum(sizes) <= MAX_EVENT_DATA, sizes[1] <= MAX_EVENT_DATA
+    return {
+        "input": text if has_input else None,
+        "inputDetails": {"included": has_input},
+        "output": output if has_output else None,
+        "outputDetails": None if output is None else {"included": has_output},
+    }
 
 
 def _end_history(execution: Any, event: HistoryEventType, **details: Any) -> None:
