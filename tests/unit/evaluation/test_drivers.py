@@ -47,7 +47,7 @@ class FakeDynamoDB:
 
     def delete_item(self, *, TableName: str, Key: Any, ReturnValues: str = "NONE") -> dict[str, Any]:  # noqa: N803
         assert set(Key) == set(KEYS[TableName])
-        (found,) = [item for item in self.tables[TableName] if Key.items() <= item.items()] or [None]
+        found = next((item for item in self.tables[TableName] if Key.items() <= item.items()), None)
         if found:
             self.tables[TableName].remove(found)
         return {"Attributes": found} if found and ReturnValues == "ALL_OLD" else {}
@@ -209,6 +209,6 @@ def test_refused_deletion_is_named_and_keeps_the_items_for_another_attempt() -> 
     dynamodb = FakeDynamoDB(vehicles=[vehicle("zoe", "5.jpg")], drivers=[driver_item("zoe")])
 
     # WHEN / THEN
-    with pytest.raises(DriverError, match="S3 does not delete incoming/zoe/5[.]jpg: Access Denied"):
+    with pytest.raises(DriverError, match=r"S3 does not delete incoming/zoe/5\.jpg: Access Denied"):
         delete_driver(STORE, "zoe", s3=s3, dynamodb=dynamodb)
     assert len(dynamodb.tables["drivers"]) == 1
