@@ -111,9 +111,8 @@ def _describe_photograph(item: Item) -> str:
 
 
 def format_zone(item: Item) -> str:
-    """Return a zone with its radius."""
-    radius = item.get("radius_km")
-    return str(item["zone"]) if radius is None else f"{item['zone']}, {radius:g} km"
+    """Return a zone with its radius, which is 0 if the zone is unassigned."""
+    return f"{item['zone']}, {item['radius_km']:g} km" if item["radius_km"] else str(item["zone"])
 
 
 def find_photographs(store: DriverStore, driver: str, *, dynamodb: Any) -> Iterator[Item]:

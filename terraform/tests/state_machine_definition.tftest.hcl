@@ -115,7 +115,7 @@ run "items_expire_with_the_photograph" {
   }
 
   assert {
-    condition     = strcontains(jsondecode(output.json).States.Record.Arguments.Item.zone, "\"bus\":{\"radius_km\":{\"NULL\":true},\"zone\":{\"S\":\"unassigned\"}}")
+    condition     = strcontains(jsondecode(output.json).States.Record.Arguments.Item.zone, "\"bus\":{\"radius_km\":{\"N\":\"0\"},\"zone\":{\"S\":\"unassigned\"}}")
     error_message = "A class without a zone must be unassigned."
   }
 }

@@ -110,7 +110,7 @@ def driver_item(driver: str, *, zone: str = "near", radius: Any = None) -> dict[
 
 def test_drivers_are_listed_by_name_with_their_zones() -> None:
     # GIVEN
-    items = [driver_item("zoe"), driver_item("adam", zone="unassigned", radius={"NULL": True})]
+    items = [driver_item("zoe"), driver_item("adam", zone="unassigned", radius={"N": "0"})]
     dynamodb = FakeDynamoDB(vehicles=[], drivers=items)
 
     # WHEN
