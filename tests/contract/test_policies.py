@@ -350,7 +350,8 @@ def test_production_is_destroyed_by_its_deployment_role(production: Deployment) 
     production.account.client("ssm", stack.region).delete_parameter(
         Name=f"{stack.approved_model_path}/model-package-arn"
     )
-    dynamodb.update_table(TableName=stack.vehicles_table, DeletionProtectionEnabled=False)
+    for table in (stack.vehicles_table, stack.drivers_table):
+        dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
     delete_all_objects(production.account.client("s3", stack.region), stack.bucket)
     for package in sagemaker.list_model_packages(ModelPackageGroupName=stack.model_package_group)[
         "ModelPackageSummaryList"
