@@ -28,6 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
         rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
+        drivers driver delete-driver \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark
 
 # not a search for the file, which would accept patterns such as ENV=*
@@ -163,6 +164,16 @@ extend: $(INSTALLED) $(PREREQUISITES) ## extend the endpoint's time to live by H
 run: $(INSTALLED) $(PREREQUISITES) ## classify every test image with the state machine
 	$(call step)
 	$(call SCRIPT,run)
+
+drivers: $(INSTALLED) $(PREREQUISITES) ## list the drivers with vehicle, confidence and zone
+	$(call SCRIPT,drivers) list
+
+driver: $(INSTALLED) $(PREREQUISITES) ## explain the record of the driver ID: image, model, execution
+	$(call SCRIPT,drivers) show --id=$(call quote,ID)
+
+delete-driver: $(INSTALLED) $(PREREQUISITES) ## delete the data of the driver ID (needs CONFIRM=<id>)
+	$(call step)
+	$(call SCRIPT,drivers) delete --id=$(call quote,ID) --confirm=$(call quote,CONFIRM)
 
 evaluate: $(INSTALLED) $(PREREQUISITES) ## evaluate the run (PRECISION=0.98 finds the threshold)
 	$(call step)

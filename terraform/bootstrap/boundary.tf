@@ -7,6 +7,7 @@ data "aws_iam_policy_document" "boundary" {
     sid = "EnvironmentResources"
     actions = [
       "cloudwatch:DescribeAlarms",
+      "dynamodb:GetItem",
       "dynamodb:PutItem",
       "lambda:InvokeFunction",
       "logs:CreateLogGroup",
@@ -14,12 +15,14 @@ data "aws_iam_policy_document" "boundary" {
       "logs:DescribeLogStreams",
       "logs:PutLogEvents",
       "s3:GetObject",
+      "s3:GetObjectVersion",
       "s3:ListBucket",
       "s3:PutObject",
       "sagemaker:DeleteEndpoint",
       "sagemaker:InvokeEndpoint",
       "sns:Publish",
       "sqs:SendMessage",
+      "states:StartExecution",
     ]
     resources = [
       "${local.arn_prefix}:cloudwatch:*:${local.account_id}:alarm:scones-${each.key}-*",
@@ -35,6 +38,7 @@ data "aws_iam_policy_document" "boundary" {
       "${local.arn_prefix}:sagemaker:*:${local.account_id}:endpoint/scones-${each.key}-*",
       "${local.arn_prefix}:sns:*:${local.account_id}:scones-${each.key}-*",
       "${local.arn_prefix}:sqs:*:${local.account_id}:scones-${each.key}-*",
+      "${local.arn_prefix}:states:*:${local.account_id}:stateMachine:scones-${each.key}-*",
     ]
   }
 

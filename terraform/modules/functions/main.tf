@@ -21,17 +21,18 @@ locals {
 
   # Permissions besides those for logs and traces
   permissions = {
-    serialize = [
-      { actions = ["s3:GetObject"], resources = [for prefix in var.image_prefixes : "${var.bucket_arn}/${prefix}/*"] },
-      # without this permission S3 returns 403 instead of 404 for a missing object
-      { actions = ["s3:ListBucket"], resources = [var.bucket_arn] },
-      { actions = ["kms:Decrypt"], resources = [var.kms_key_arn] },
-    ]
-    classify = [
-      { actions = ["sagemaker:InvokeEndpoint"], resources = [var.endpoint_arn] },
-    ]
-    filter = []
+    serialize = local.read_images
+    # an image that does not fit into a state is read again
+    classify = concat(local.read_images, [{ actions = ["sagemaker:InvokeEndpoint"], resources = [var.endpoint_arn] }])
+    filter   = []
   }
+
+  read_images = [
+    { actions = ["s3:GetObject", "s3:GetObjectVersion"], resources = [for prefix in var.image_prefixes : "${var.bucket_arn}/${prefix}/*"] },
+    # without this permission S3 returns 403 instead of 404 for a missing object
+    { actions = ["s3:ListBucket"], resources = [var.bucket_arn] },
+    { actions = ["kms:Decrypt"], resources = [var.kms_key_arn] },
+  ]
 }
 
 data "aws_iam_policy_document" "assume" {

@@ -24,7 +24,7 @@ variable "bucket_arn" {
 }
 
 variable "image_prefixes" {
-  description = "Key prefixes of images, the only objects that serialize may read."
+  description = "Key prefixes of images, the only objects that serialize and classify may read."
   type        = list(string)
 }
 
