@@ -34,6 +34,7 @@ class Stack:
     models_prefix: str
     checkpoints_prefix: str
     packages_prefix: str
+    uploads_prefix: str
     bundle_packages: bool
     transform_prefix: str
     protected: bool

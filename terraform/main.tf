@@ -16,6 +16,7 @@ locals {
 
   data_capture_prefix = "data_capture"
   image_prefixes      = ["train", "validation", "test"]
+  uploads_prefix      = "uploads"
   models_prefix       = "models"
   transform_prefix    = "transform"
   checkpoints_prefix  = "checkpoints"
@@ -124,7 +125,7 @@ module "functions" {
   prefix               = local.prefix
   archive_directory    = "${path.root}/${var.lambda_archives}"
   bucket_arn           = module.storage.bucket_arn
-  image_prefixes       = local.image_prefixes
+  image_prefixes       = concat(local.image_prefixes, [local.uploads_prefix])
   endpoint_arn         = local.endpoint_arn
   endpoint_name        = local.endpoint_name
   network              = local.function_network

@@ -28,6 +28,11 @@ output "packages_prefix" {
   value       = local.packages_prefix
 }
 
+output "uploads_prefix" {
+  description = "Key prefix of the images that `make classify` uploads."
+  value       = local.uploads_prefix
+}
+
 output "bundle_packages" {
   description = "Whether training jobs and models contain their Python packages."
   value       = var.bundle_packages || var.vpc_cidr != null || var.serverless != null

@@ -15,6 +15,7 @@ def make_stack(**changes: Any) -> Stack:
         "models_prefix": "models",
         "checkpoints_prefix": "checkpoints",
         "packages_prefix": "packages",
+        "uploads_prefix": "uploads",
         "bundle_packages": False,
         "transform_prefix": "transform",
         "protected": False,
