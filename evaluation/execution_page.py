@@ -11,9 +11,9 @@ from PIL import Image
 from common.aws import error_code
 from common.times import format_duration, format_utc
 from evaluation.execution_details import ExecutionDetails, ImageLocation
-from evaluation.execution_text import facts, map_run_facts, shorten_cause
+from evaluation.execution_text import facts, map_run_facts, describe_cause
 from evaluation.pages import data_uri, load_template
-from evaluation.payloads import format_block, format_line
+from evaluation.payloads import format_block, format_line, parse_payload
 from evaluation.state_machine_figure import draw_inline_svg, trace
 from training.container.classifier.images import MAX_BYTES, ImageError, read_image
 
@@ -35,7 +35,8 @@ def render(execution: ExecutionDetails, environment: str, *, threshold: float, w
         TEMPLATE,
         block=format_block,
         preview=lambda value: format_line(value, PREVIEW_CHARACTERS),
-        cause=lambda text: shorten_cause(text, MAX_CAUSE),
+        parse=parse_payload,
+        cause=lambda text: describe_cause(text, MAX_CAUSE),
         duration=format_duration,
         clock=lambda time: format_utc(time, "%H:%M:%S.%f")[:-3],
         kind=_kinds(execution).get,

@@ -1,5 +1,7 @@
 """Describe an execution in the terminal, in lines of at most 80 columns."""
 
+import contextlib
+import json
 import textwrap
 from collections.abc import Iterator
 
@@ -56,18 +58,30 @@ def facts(execution: ExecutionDetails, *, threshold: float) -> Iterator[tuple[st
     if execution.error:
         yield "error", execution.error
     if execution.cause:
-        yield "cause", shorten_cause(execution.cause, MAX_CAUSE)
+        yield "cause", describe_cause(execution.cause, MAX_CAUSE)
 
 
-def shorten_cause(cause: str, limit: int) -> str:
-    """Return a cause, cut with a note if it is long."""
+def describe_cause(cause: str, limit: int) -> str:
+    """Return the message of a cause, cut with a note if it is long.
+
+    The cause of an exception in a Lambda function is a JSON object with the message and the stack trace:
+    https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
+    """
+    with contextlib.suppress(ValueError, RecursionError):
+        match json.loads(cause):
+            case {"errorMessage": str(message)}:
+                cause = message
     return cause if len(cause) <= limit else f"{cause[:limit]}… ({len(cause):,} characters)"
 
 
 def wrap(title: str, text: str) -> list[str]:
     """Return a title and a text in lines of at most 80 columns."""
     return textwrap.wrap(
-        printable(" ".join(text.split())), WIDTH, initial_indent=f"{title:<{INDENT}}", subsequent_indent=" " * INDENT
+        printable(" ".join(text.split())),
+        WIDTH,
+        initial_indent=f"{title:<{INDENT}}",
+        subsequent_indent=" " * INDENT,
+        break_on_hyphens=False,
     )
 
 
@@ -86,8 +100,8 @@ def _step_lines(execution: ExecutionDetails, step: Step) -> Iterator[str]:
             is_repeated = title == "output" and value == step.input
             yield f"  {title:<{INDENT - 2}}{'the same as the input' if is_repeated else format_line(value, width)}"
     if step.error:
-        text = f"{step.error}: {step.cause}" if step.cause else step.error
-        yield from wrap("  error", shorten_cause(text, MAX_CAUSE // 2))
+        text = f"{step.error}: {describe_cause(step.cause, MAX_CAUSE // 2)}" if step.cause else step.error
+        yield from wrap("  error", text)
     if step.map_run_arn:
         for title, text in map_run_facts(execution.map_runs[step.map_run_arn]):
             yield from wrap(f"  {title}", text)

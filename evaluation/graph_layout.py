@@ -14,20 +14,28 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import mean
+from statistics import fmean
 
 SWEEPS = 24
+STRAIGHT = 1000.0  # weight of edges that should be straight; that of other edges is 1
 Point = tuple[float, float]
 Size = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Edge:
-    """An edge between two nodes; `group` is the kind of edges with which it may share waypoints."""
+    """An edge between two nodes.
+
+    Attributes
+    ----------
+    group : the kind of edges with which it may share waypoints
+    is_straight : whether a straight course matters more than that of other edges
+    """
 
     source: str
     target: str
     group: str = ""
+    is_straight: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,7 @@ class Layout:
 
 
 Vertex = str | Waypoint
+Step = tuple[Vertex, Vertex]  # from a vertex to one of the next layer
 
 
 def place(sizes: Mapping[str, Size], edges: Sequence[Edge], *, gap: Size) -> Layout:
@@ -77,7 +86,11 @@ def place(sizes: Mapping[str, Size], edges: Sequence[Edge], *, gap: Size) -> Lay
     }
     layer_of = _assign_layers(sorted(sizes, key=finished.__getitem__, reverse=True), ends.values())
     paths = {edge: _path(upper, lower, edge.group, layer_of) for edge, (upper, lower) in ends.items()}
-    neighbours = {step for path in paths.values() for step in pairwise(path)}
+    neighbours: dict[Step, float] = {}
+    for edge, path in paths.items():
+        for upper, lower in pairwise(path):
+            weight = STRAIGHT if edge.is_straight or isinstance(upper, Waypoint) else 1.0
+            neighbours[upper, lower] = max(weight, neighbours.get((upper, lower), 0.0))
     layers = _order(_fill_layers(layer_of, paths.values()), neighbours)
     widths: dict[Vertex, float] = {vertex: 0.0 for layer in layers for vertex in layer}
     widths.update({name: width for name, (width, _) in sizes.items()})
@@ -86,7 +99,7 @@ def place(sizes: Mapping[str, Size], edges: Sequence[Edge], *, gap: Size) -> Lay
     right = max(x[vertex] + widths[vertex] / 2 for vertex in x)
     x = {vertex: at - left for vertex, at in x.items()}
     spans = _stack(layers, sizes, gap[1])
-    centers = {name: (x[name], mean(spans[layer_of[name]])) for name in sizes}
+    centers = {name: (x[name], fmean(spans[layer_of[name]])) for name in sizes}
     routes = {}
     for edge, path in paths.items():
         points = [(x[vertex], y) for vertex in path for y in spans[_layer(vertex, layer_of)]]
@@ -164,7 +177,7 @@ def _fill_layers(layer_of: Mapping[str, int], paths: Iterable[Sequence[Vertex]])
     return [list(layer) for layer in layers]
 
 
-def _order(layers: list[list[Vertex]], neighbours: set[tuple[Vertex, Vertex]]) -> list[list[Vertex]]:
+def _order(layers: list[list[Vertex]], neighbours: Collection[Step]) -> list[list[Vertex]]:
     """Order each layer so that few edges cross, and return the best of several sweeps down and up."""
     above, below = _adjacent(neighbours)
     best, fewest = layers, _crossings(layers, below)
@@ -187,11 +200,11 @@ def _mean_position(
     fixed: Mapping[Vertex, int],
     own: Mapping[Vertex, int],
 ) -> float:
-    return mean([fixed[each] for each in adjacent[vertex]] or [own[vertex]])
+    return fmean([fixed[each] for each in adjacent[vertex]] or [own[vertex]])
 
 
 def _adjacent(
-    neighbours: set[tuple[Vertex, Vertex]],
+    neighbours: Collection[Step],
 ) -> tuple[Mapping[Vertex, list[Vertex]], Mapping[Vertex, list[Vertex]]]:
     """Return the neighbours above and below each vertex, in an order that does not depend on the process."""
     above: dict[Vertex, list[Vertex]] = defaultdict(list)
@@ -214,7 +227,7 @@ def _crossings(layers: Sequence[Sequence[Vertex]], below: Mapping[Vertex, Sequen
 
 def _align(
     layers: Sequence[Sequence[Vertex]],
-    neighbours: set[tuple[Vertex, Vertex]],
+    neighbours: Mapping[Step, float],
     widths: Mapping[Vertex, float],
     gap: float,
 ) -> dict[Vertex, float]:
@@ -227,7 +240,10 @@ def _align(
         down = sweep % 2 == 0
         for layer in layers if down else reversed(layers):
             adjacent = above if down else below
-            wanted = {vertex: mean([x[each] for each in adjacent[vertex]] or [x[vertex]]) for vertex in layer}
+            wanted = {}
+            for vertex in layer:
+                weights = [neighbours[(each, vertex) if down else (vertex, each)] for each in adjacent[vertex]]
+                wanted[vertex] = fmean([x[each] for each in adjacent[vertex]] or [x[vertex]], weights or None)
             x.update(_separate(wanted, widths, gap))
     return x
 
@@ -243,9 +259,9 @@ def _separate(wanted: Mapping[Vertex, float], widths: Mapping[Vertex, float], ga
     pools: list[list[float]] = []
     for value, offset in zip(wanted.values(), offsets, strict=True):
         pools.append([value - offset])
-        while len(pools) > 1 and mean(pools[-2]) > mean(pools[-1]):
+        while len(pools) > 1 and fmean(pools[-2]) > fmean(pools[-1]):
             pools[-2:] = [pools[-2] + pools[-1]]
-    flat = [mean(pool) for pool in pools for _ in pool]
+    flat = [fmean(pool) for pool in pools for _ in pool]
     return {vertex: value + offset for vertex, value, offset in zip(wanted, flat, offsets, strict=True)}
 
 

@@ -45,7 +45,7 @@ def format_line(value: Any, width: int) -> str:
     >>> format_line({"s3_key": "test/a.png", "inferences": []}, 24)
     '{"s3_key": "test/a.png"…'
     """
-    text = printable(json.dumps(_without_long_strings(value, width // 2), ensure_ascii=False))
+    text = printable(json.dumps(_without_long_strings(value, width // 3), ensure_ascii=False))
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 

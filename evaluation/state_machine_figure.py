@@ -168,7 +168,7 @@ def draw(theme: Theme, *, machine: StateMachine, trace: Trace | None) -> Figure:
 def _arrange(machine: StateMachine, trace: Trace | None) -> _Graph:
     boxes = {state.name: _make_box(state, trace) for state in machine.states}
     edges = [
-        Edge(each.source, each.target, CATCH if each.is_catch else "")
+        Edge(each.source, each.target, CATCH) if each.is_catch else Edge(each.source, each.target, is_straight=True)
         for each in machine.transitions
         if each.source != each.target
     ]

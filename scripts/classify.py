@@ -10,7 +10,7 @@ from typing import Any
 from common.errors import OperatorError
 from common.terminal import progress_bar
 from evaluation.execution_details import ExecutionDetails, read_execution
-from evaluation.execution_text import shorten_cause, wrap
+from evaluation.execution_text import describe_cause, wrap
 from evaluation.executions import BELOW_THRESHOLD, current_state, require_endpoint, start_execution, wait_for_end
 from evaluation.image_upload import read_image_file, upload_image
 from scripts.command import Environment, run_command
@@ -92,10 +92,10 @@ def check(execution: ExecutionDetails, command: str) -> None:
     """
     if execution.status == "RUNNING":
         raise OperatorError(f"the execution still runs: `{command}` shows it")
+    cause = describe_cause(execution.cause or "no cause given", MAX_CAUSE)
     if execution.error == BELOW_THRESHOLD:
-        raise OperatorError(f"the image is not classified: {execution.cause}")
+        raise OperatorError(f"the image is not classified: {cause}")
     if execution.status != "SUCCEEDED":
-        cause = shorten_cause(execution.cause or "no cause given", MAX_CAUSE)
         raise OperatorError(f"the execution failed with {execution.error or execution.status}: {cause}")
 
 

@@ -32,13 +32,13 @@ def main(environment: Environment) -> None:
     stack = environment.stack
     states = environment.client("stepfunctions")
     execution = read_execution(environment.options.id, [stack.state_machine_arn], states=states)
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a payload may have any character
-    print("\n".join(describe_lines(execution, threshold=stack.threshold)))
     page = render(
         execution, environment.name, threshold=stack.threshold, written=datetime.now(UTC), s3=environment.client("s3")
     )
     path = environment.directory / FILE
     write(path, page.encode(errors="replace"))
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a payload may have any character
+    print("\n".join(describe_lines(execution, threshold=stack.threshold)))
     print(path.resolve())
 
 

@@ -37,7 +37,10 @@ class Page(HTMLParser):
 
     def __init__(self, content: str) -> None:
         super().__init__()
-        self.text, self.tags, self.addresses, self.ids = "", [], [], set[str]()
+        self.text = ""
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.ids: set[str] = set()
         self.feed(content)
         assert self.tags == []
 
@@ -66,7 +69,7 @@ class Page(HTMLParser):
 
 def test_the_page_escapes_payloads_loads_nothing_and_draws_every_state() -> None:
     # GIVEN
-    failure = {"error": "ImageInvalidError", "cause": "<script>alert(1)</script> is not an image"}
+    failure: dict[str, Any] = {"error": "ImageInvalidError", "cause": "<script>alert(1)</script> is not an image"}
     execution = read_execution(ARN, [], states=FakeStates(failed_history(), **failure))
 
     # WHEN
@@ -114,7 +117,7 @@ def test_an_image_is_shown_upright_and_small() -> None:
     shown = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
     assert shown.size == (MAX_SIDE // 2, MAX_SIDE)
     top, bottom = shown.convert("RGB").getpixel((200, 100)), shown.convert("RGB").getpixel((200, 700))
-    assert top[0] > 200 > 50 > bottom[0]  # type: ignore[index,operator]
+    assert top[0] > 200 > 50 > bottom[0]  # type: ignore[index]
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from typing import Any
+
 from evaluation.execution_details import MAX_STEPS, read_execution
 from evaluation.execution_text import describe_lines
 from tests.unit.evaluation.histories import ARN, FakeStates, History, failed_history
@@ -5,7 +7,7 @@ from tests.unit.evaluation.histories import ARN, FakeStates, History, failed_his
 
 def test_an_execution_fits_80_columns_and_names_every_fact() -> None:
     # GIVEN
-    error = {"error": "ImageInvalidError", "cause": f"{'long ' * 400}\x1b[31m"}
+    error: dict[str, Any] = {"error": "ImageInvalidError", "cause": f"{'long ' * 400}\x1b[31m"}
 
     # WHEN
     lines = list(describe_lines(read_execution(ARN, [], states=FakeStates(failed_history(), **error)), threshold=0.93))
