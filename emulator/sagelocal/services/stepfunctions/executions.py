@@ -157,11 +157,14 @@ def _child_summary(run: MapRun, child: Child) -> dict[str, Any]:
 
 
 def _child(backend: Any, arn: str) -> dict[str, Any] | None:
-    """Return the description of a STANDARD child execution of a Map Run, or None if the ARN is another execution's."""
+    """Return the description of a child execution of a Map Run, or None if the ARN is another execution's.
+
+    It is the only kind of EXPRESS execution that DescribeExecution supports:
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html
+    """
     if "/" not in arn:
         return None
-    runs = (run for run in _map_runs(backend) if not run.express)
-    found = ((run, child) for run in runs for child in list(run.children.values()) if child.arn == arn)
+    found = ((run, child) for run in _map_runs(backend) for child in list(run.children.values()) if child.arn == arn)
     for run, child in found:
         members = ("input", "output", "error", "cause")
         known = {name: getattr(child, name) for name in members if getattr(child, name) is not None}
