@@ -185,7 +185,12 @@ def _latest(state_machine_arns: Sequence[str], *, states: Any) -> str:
 
 def _read_steps(arn: str, *, is_running: bool, states: Any) -> list[Step]:
     pages = states.get_paginator("get_execution_history").paginate(executionArn=arn)
-    return read_steps((event for page in pages for event in page["events"]), is_running=is_running)
+    try:
+        return read_steps((event for page in pages for event in page["events"]), is_running=is_running)
+    except ClientError as error:
+        if error_code(error) not in UNKNOWN_EXECUTION:
+            raise
+        return []  # AWS deletes a history after 90 days
 
 
 def _read_definition(arn: str, *, states: Any) -> StateMachine | None:
@@ -193,7 +198,7 @@ def _read_definition(arn: str, *, states: Any) -> StateMachine | None:
     try:
         return parse_definition(states.describe_state_machine_for_execution(executionArn=arn)["definition"])
     except ClientError as error:
-        if error_code(error) not in ("StateMachineDoesNotExist", "ExecutionDoesNotExist"):
+        if error_code(error) not in ("StateMachineDoesNotExist", "ResourceNotFound", *UNKNOWN_EXECUTION):
             raise
         return None  # the state machine was deleted
 

@@ -14,6 +14,7 @@ from evaluation.payloads import format_line, printable
 INDENT = 12
 NAME_WIDTH = 28
 MAX_CAUSE = 600  # characters
+NO_HISTORY = "none: AWS keeps only the status, the input and the output of an EXPRESS execution"
 
 
 def describe_lines(execution: ExecutionDetails, *, threshold: float) -> Iterator[str]:
@@ -28,7 +29,7 @@ def describe_lines(execution: ExecutionDetails, *, threshold: float) -> Iterator
     for _, step in execution.last_steps:
         yield from _step_lines(execution, step)
     if not execution.steps:
-        yield "AWS keeps the status, the input and the output of an EXPRESS execution."
+        yield from wrap("history", NO_HISTORY)
         yield from wrap("input", format_line(execution.input, WIDTH - INDENT))
     if execution.not_reached:
         yield from wrap("not reached", ", ".join(execution.not_reached))

@@ -55,7 +55,7 @@ class History:
 
     def call(self, *, error: str | None = None, cause: str = "some cause") -> None:
         """Add an attempt of a task, which succeeds without an error."""
-        service = {"resourceType": "lambda", "resource": "invoke"}
+        service: dict[str, Any] = {"resourceType": "lambda", "resource": "invoke"}
         self.add("TaskScheduled", **service, region="us-east-1", parameters="{}")
         self.add("TaskStarted", **service)
         if error:
