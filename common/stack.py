@@ -34,7 +34,6 @@ class Stack:
     models_prefix: str
     checkpoints_prefix: str
     packages_prefix: str
-    uploads_prefix: str
     bundle_packages: bool
     transform_prefix: str
     protected: bool
@@ -67,6 +66,7 @@ class Stack:
     data_capture_uri: str
     data_capture_enabled: bool
     vehicles_table: str
+    uploads_prefix: str
 
     @property
     def model_network(self) -> dict[str, Any]:

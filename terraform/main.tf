@@ -15,8 +15,8 @@ locals {
   }
 
   data_capture_prefix = "data_capture"
-  image_prefixes      = ["train", "validation", "test"]
-  uploads_prefix      = "uploads"
+  uploads_prefix      = "uploads" # images of `make classify`
+  image_prefixes      = ["train", "validation", "test", local.uploads_prefix]
   models_prefix       = "models"
   transform_prefix    = "transform"
   checkpoints_prefix  = "checkpoints"
@@ -125,7 +125,7 @@ module "functions" {
   prefix               = local.prefix
   archive_directory    = "${path.root}/${var.lambda_archives}"
   bucket_arn           = module.storage.bucket_arn
-  image_prefixes       = concat(local.image_prefixes, [local.uploads_prefix])
+  image_prefixes       = local.image_prefixes
   endpoint_arn         = local.endpoint_arn
   endpoint_name        = local.endpoint_name
   network              = local.function_network

@@ -28,11 +28,6 @@ output "packages_prefix" {
   value       = local.packages_prefix
 }
 
-output "uploads_prefix" {
-  description = "Key prefix of the images that `make classify` uploads."
-  value       = local.uploads_prefix
-}
-
 output "bundle_packages" {
   description = "Whether training jobs and models contain their Python packages."
   value       = var.bundle_packages || var.vpc_cidr != null || var.serverless != null
@@ -194,4 +189,9 @@ output "failures_topic_arn" {
 output "vehicles_table" {
   description = "Name of the DynamoDB table of classified vehicles."
   value       = module.storage.table_name
+}
+
+output "uploads_prefix" {
+  description = "Key prefix of the images that `make classify` uploads."
+  value       = local.uploads_prefix
 }

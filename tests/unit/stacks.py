@@ -15,7 +15,6 @@ def make_stack(**changes: Any) -> Stack:
         "models_prefix": "models",
         "checkpoints_prefix": "checkpoints",
         "packages_prefix": "packages",
-        "uploads_prefix": "uploads",
         "bundle_packages": False,
         "transform_prefix": "transform",
         "protected": False,
@@ -54,5 +53,6 @@ def make_stack(**changes: Any) -> Stack:
         "data_capture_enabled": True,
         "data_capture_uri": f"s3://scones-local-data-{account}/data_capture",
         "vehicles_table": "scones-local-vehicles",
+        "uploads_prefix": "uploads",
     }
     return Stack(**{**outputs, **changes})
