@@ -130,6 +130,7 @@ def read_execution(execution: str, state_machine_arns: Sequence[str], *, states:
         parse_payload(described.get("output")),
         *(value for step in reversed(steps) for value in (step.output, step.variables)),
     ]
+    version = _first(values, "model_version")
     return ExecutionDetails(
         arn=arn,
         name=described.get("name") or arn.rpartition(":")[2],
@@ -149,7 +150,7 @@ def read_execution(execution: str, state_machine_arns: Sequence[str], *, states:
         definition=None if is_express else _read_definition(arn, states=states),
         image=find_image(described.get("input"), values),
         probabilities=_find_probabilities(values),
-        model_version=_first(values, "model_version"),
+        model_version=None if version is None else str(version),
     )
 
 

@@ -55,7 +55,7 @@ def facts(execution: ExecutionDetails, *, threshold: float) -> Iterator[tuple[st
         yield "prediction", f"{name}; its confidence {confidence:.4f} {comparison} the threshold {threshold:g}"
         yield "", ", ".join(f"{name} {probability:.4f}" for name, probability in execution.probabilities)
     if execution.model_version:
-        yield "model", str(execution.model_version)
+        yield "model", execution.model_version
     if execution.error:
         yield "error", execution.error
     if execution.cause:

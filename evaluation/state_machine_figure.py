@@ -15,6 +15,7 @@ from evaluation.execution_details import combine_status, group_visits
 from evaluation.execution_history import Status, Step
 from evaluation.figures import LIGHT, Theme, as_png, as_svg
 from evaluation.graph_layout import Edge, Layout, Point, Size, place
+from evaluation.payloads import printable
 from evaluation.state_machine import State, StateMachine, Transition
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _arrange(machine: StateMachine, trace: Trace | None) -> _Graph:
 
 
 def _make_box(state: State, trace: Trace | None) -> _Box:
-    names = textwrap.wrap(state.name, MAX_CHARACTERS) or [state.name]
+    names = textwrap.wrap(printable(state.name), MAX_CHARACTERS) or [""]
     lines = [*(("name", line) for line in names), ("text", state.kind)]
     if trace and state.name in trace.visits:
         lines.append(("status", trace.visits[state.name].text))

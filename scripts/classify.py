@@ -57,7 +57,7 @@ def main(environment: Environment) -> None:
 
 def follow(arn: str, command: str, *, states: Any) -> None:
     """Wait for the end of an execution, and show the state that it has reached."""
-    with progress_bar(bar_format="{desc} {elapsed}") as bar:
+    with progress_bar(bar_format="{desc} {elapsed}", leave=False) as bar:
 
         def describe() -> dict[str, Any]:
             bar.set_description_str(current_state(arn, states=states))
