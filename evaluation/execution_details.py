@@ -41,7 +41,7 @@ class MapRun:
     Attributes
     ----------
     items : number of items by status, such as `succeeded`
-    failed : ARNs of the first failed child executions; none of EXPRESS ones, which AWS does not list
+    failed : ARNs of the first failed child executions; empty if Step Functions does not list EXPRESS ones
     """
 
     arn: str
@@ -59,7 +59,7 @@ class ExecutionDetails:
     machine : name of the state machine
     input, output : JSON values, shortened
     steps : empty for an EXPRESS execution, of which AWS keeps no history
-    definition : None for an EXPRESS execution
+    definition : None without steps
     probabilities : class and probability, the highest first; empty without a prediction
     """
 
@@ -147,7 +147,7 @@ def read_execution(execution: str, state_machine_arns: Sequence[str], *, states:
         map_runs={
             step.map_run_arn: _read_map_run(step.map_run_arn, states=states) for step in steps if step.map_run_arn
         },
-        definition=None if is_express else _read_definition(arn, states=states),
+        definition=_read_definition(arn, steps[0].name, states=states) if steps else None,
         image=find_image(described.get("input"), values),
         probabilities=_find_probabilities(values),
         model_version=None if version is None else str(version),
@@ -194,10 +194,14 @@ def _read_steps(arn: str, *, is_running: bool, states: Any) -> list[Step]:
         return []  # AWS deletes a history after 90 days
 
 
-def _read_definition(arn: str, *, states: Any) -> StateMachine | None:
-    """Return the definition with which the execution ran, which may have changed since."""
+def _read_definition(arn: str, first_state: str, *, states: Any) -> StateMachine | None:
+    """Return the definition with which the execution ran, which may have changed since.
+
+    The definition for a child execution may be the one that contains its Map state.
+    """
     try:
-        return parse_definition(states.describe_state_machine_for_execution(executionArn=arn)["definition"])
+        definition = states.describe_state_machine_for_execution(executionArn=arn)["definition"]
+        return parse_definition(definition).find_part(first_state)
     except ClientError as error:
         if error_code(error) not in ("StateMachineDoesNotExist", "ResourceNotFound", *UNKNOWN_EXECUTION):
             raise

@@ -104,15 +104,15 @@ def _step_lines(execution: ExecutionDetails, step: Step) -> Iterator[str]:
         text = f"{step.error}: {describe_cause(step.cause, MAX_CAUSE // 2)}" if step.cause else step.error
         yield from wrap("  error", text)
     if step.map_run_arn:
-        for title, text in map_run_facts(execution.map_runs[step.map_run_arn]):
-            yield from wrap(f"  {title}", text)
+        run = execution.map_runs[step.map_run_arn]
+        yield from wrap("  map run", describe_map_run(run))
+        if run.failed:  # an ARN is longer than a line, and cannot be copied from two
+            yield from wrap("", "the page has the ARNs of the first failed child executions")
 
 
-def map_run_facts(run: MapRun) -> Iterator[tuple[str, str]]:
-    """Yield title and text of each fact about a map run."""
+def describe_map_run(run: MapRun) -> str:
+    """Return status and counts of a map run."""
     counts = ", ".join(
         f"{name} {count}" for name, count in run.items.items() if count and name not in ("total", "resultsWritten")
     )
-    yield "map run", f"{run.status}: {counted(run.items.get('total', 0), 'item')}{f', {counts}' if counts else ''}"
-    for arn in run.failed:
-        yield "failed", arn
+    return f"{run.status}: {counted(run.items.get('total', 0), 'item')}{f', {counts}' if counts else ''}"

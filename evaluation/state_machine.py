@@ -51,6 +51,13 @@ class StateMachine:
             for machine in state.machines:
                 yield from machine.all_states()
 
+    def find_part(self, name: str) -> "StateMachine | None":
+        """Return this state machine, or the branch or item processor inside it, that contains a state."""
+        if any(state.name == name for state in self.states):
+            return self
+        parts = (machine.find_part(name) for state in self.states for machine in state.machines)
+        return next(filter(None, parts), None)
+
     def names_except(self, visited: Collection[str]) -> Iterator[str]:
         """Yield the names of the states that an execution has not entered, also those in branches and item processors.
 
