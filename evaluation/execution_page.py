@@ -14,7 +14,7 @@ from evaluation.execution_details import ExecutionDetails, ImageLocation
 from evaluation.execution_text import NO_HISTORY, describe_cause, describe_map_run, facts
 from evaluation.pages import data_uri, load_template
 from evaluation.payloads import format_block, format_line, parse_payload
-from evaluation.state_machine_figure import draw_inline_svg, trace
+from evaluation.state_machine_figure import draw_inline_svg, trace_steps
 from training.container.classifier.images import MAX_BYTES, ImageError, read_image
 
 TEMPLATE = "execution.html"
@@ -43,7 +43,7 @@ def render(execution: ExecutionDetails, environment: str, *, threshold: float, w
     )
     drawing = None
     if execution.definition and execution.steps:
-        what = trace(execution.steps, execution.definition)
+        what = trace_steps(execution.steps, execution.definition)
         drawing = Markup(draw_inline_svg(execution.definition, what, "The state machine; the list of states follows"))  # noqa: S704
     uri, problem = read_picture(execution.image, s3=s3) if execution.image else (None, None)
     return template.render(

@@ -101,13 +101,17 @@ class _Graph:
     layout: Layout
 
 
-def trace(steps: Sequence[Step], machine: StateMachine) -> Trace:
-    """Return what an execution did in each state; a state's link leads to `#step-<number>` of its first visit."""
+def trace_steps(steps: Sequence[Step], machine: StateMachine) -> Trace:
+    """Return what an execution did in each state.
+
+    A state's link leads to `#step-<number>` of its first visit with the status that is shown.
+    """
     numbers = {step: number for number, step in enumerate(steps, 1)}
-    visits = {
-        name: Visits(combine_status(found), _describe(found), f"#step-{numbers[found[0]]}")
-        for name, found in group_visits(steps).items()
-    }
+    visits = {}
+    for name, found in group_visits(steps).items():
+        status = combine_status(found)
+        first = next(step for step in found if step.status is status)
+        visits[name] = Visits(status, _describe(found, status), f"#step-{numbers[first]}")
     missing = {name: Visits(Status.NOT_REACHED, Status.NOT_REACHED.word) for name in machine.names_except(visits)}
     transitions = {
         Transition(step.after.name, step.name, is_catch=step.after.status is Status.CAUGHT)
@@ -117,9 +121,8 @@ def trace(steps: Sequence[Step], machine: StateMachine) -> Trace:
     return Trace({**visits, **missing}, transitions)
 
 
-def _describe(visits: Sequence[Step]) -> str:
+def _describe(visits: Sequence[Step], status: Status) -> str:
     """Return the status of a state in words."""
-    status = combine_status(visits)
     if len(visits) > 1:
         same = sum(step.status is status for step in visits)
         count = f"{same} of {len(visits)}" if same < len(visits) else f"{len(visits)} times"
