@@ -80,6 +80,7 @@ class Emulator:
                 read_timeout=900,
                 retries={"total_max_attempts": 1},
                 s3={"addressing_style": "path"},
+                user_agent="sagelocal",  # boto3 would assemble its own for each request
             ),
         )
 

@@ -162,9 +162,11 @@ def _application(emulator: Emulator) -> Any:
     """Import moto, and return the WSGI application, which installs each emulated service before its first request."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+    from sagelocal.core import request_cost
     from sagelocal.core.error_responses import ErrorResponses
     from sagelocal.core.install import AT_START, Services
 
+    request_cost.install()
     services = Services(emulator)
     services.install(AT_START)
 
@@ -173,7 +175,10 @@ def _application(emulator: Emulator) -> Any:
             raise NotImplementedError
         with garbage_collection.paused():
             services.prepare(backend)
-            return create_backend_app(backend)
+            flask = create_backend_app(backend)
+        flask.debug = False  # Flask would check each request's form for files
+        flask.config["PROPAGATE_EXCEPTIONS"] = True  # to `ErrorResponses`
+        return flask
 
     moto = DomainDispatcherApplication(create)
     # moto lists a folder and tries the URL patterns of all services for each request

@@ -58,7 +58,7 @@ def end(env: Any, run: MapRun, child: Child, state: Any) -> None:
         details = {name: error[name] for name in ("error", "cause") if error.get(name) is not None}
         _add_event(env, HistoryEventType.ExecutionFailed, executionFailedEventDetails=details)
     if not run.express:  # GetExecutionHistory does not support EXPRESS executions
-        child.history = run.texts.add(to_json_str(env.event_manager.get_event_history(), COMPACT))
+        child.history = run.texts.add(to_json_str(env.event_manager._history_event_list, COMPACT))
     run.histories.pop(child.index, None)
     run.finish(child, status, output=output, **details)
 
