@@ -27,8 +27,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
-        rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
-        drivers driver delete-driver \
+        rollback lineage transform deploy extend classify execution export run evaluate monitor report demo drift \
+        drift-issue cost down drivers driver delete-driver \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark
 
 # not a search for the file, which would accept patterns such as ENV=*
@@ -160,6 +160,16 @@ deploy: $(INSTALLED) $(PREREQUISITES) lambdas ## deploy the approved model to th
 extend: $(INSTALLED) $(PREREQUISITES) ## extend the endpoint's time to live by HOURS
 	$(call step)
 	$(call SCRIPT,extend) --hours=$(call quote,HOURS)
+
+classify: $(INSTALLED) $(PREREQUISITES) ## classify IMAGE, a JPEG or PNG file, with the state machine
+	$(call step)
+	$(call SCRIPT,classify) --image=$(call quote,IMAGE)
+
+execution: $(INSTALLED) $(PREREQUISITES) ## show the execution ID, or the latest, here and as a page
+	$(call SCRIPT,execution) --id=$(call quote,ID)
+
+export: $(INSTALLED) $(PREREQUISITES) ## write the state machine as ASL JSON, SVG and PNG
+	$(call SCRIPT,export)
 
 run: $(INSTALLED) $(PREREQUISITES) ## classify every test image with the state machine
 	$(call step)
