@@ -20,11 +20,15 @@ ifneq ($(MOVED_FROM),)
 $(error $(VENV) was created as $(MOVED_FROM), so this clone was renamed or copied: run `rm -r $(VENV)`, then `make setup`)
 endif
 
+# Python would compile the project's modules again in each process, some hundreds of which the tests start
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
-        rollback lineage transform deploy extend run batch evaluate monitor report demo drift drift-issue cost image-costs down \
+        rollback lineage transform deploy extend classify execution export run batch evaluate monitor report demo drift \
+        drift-issue cost image-costs down drivers driver delete-driver \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
 
 # not a search for the file, which would accept patterns such as ENV=*
@@ -157,6 +161,16 @@ extend: $(INSTALLED) $(PREREQUISITES) ## extend the endpoint's time to live by H
 	$(call step)
 	$(call SCRIPT,extend) --hours=$(call quote,HOURS)
 
+classify: $(INSTALLED) $(PREREQUISITES) ## classify IMAGE, a JPEG or PNG file, with the state machine
+	$(call step)
+	$(call SCRIPT,classify) --image=$(call quote,IMAGE)
+
+execution: $(INSTALLED) $(PREREQUISITES) ## show the execution ID, or the latest, here and as a page
+	$(call SCRIPT,execution) --id=$(call quote,ID)
+
+export: $(INSTALLED) $(PREREQUISITES) ## write the state machine as ASL JSON, SVG and PNG
+	$(call SCRIPT,export)
+
 run: $(INSTALLED) $(PREREQUISITES) ## classify every test image with the state machine
 	$(call step)
 	$(call SCRIPT,run)
@@ -165,6 +179,16 @@ batch: $(INSTALLED) $(PREREQUISITES) ## classify PREFIX, MANIFEST or KEYS at onc
 	$(call step)
 	$(call SCRIPT,batch) $(call option,--prefix,PREFIX) $(call option,--manifest,MANIFEST) $(call option,--keys,KEYS) \
 	  $(call option,--resume,RESUME)
+
+drivers: $(INSTALLED) $(PREREQUISITES) ## list the drivers with vehicle, confidence and zone
+	$(call SCRIPT,drivers) list
+
+driver: $(INSTALLED) $(PREREQUISITES) ## explain the record of the driver ID: image, model, execution
+	$(call SCRIPT,drivers) show --id=$(call quote,ID)
+
+delete-driver: $(INSTALLED) $(PREREQUISITES) ## delete the data of the driver ID (needs CONFIRM=<id>)
+	$(call step)
+	$(call SCRIPT,drivers) delete --id=$(call quote,ID) --confirm=$(call quote,CONFIRM)
 
 evaluate: $(INSTALLED) $(PREREQUISITES) ## evaluate the run (PRECISION=0.98 finds the threshold)
 	$(call step)

@@ -69,6 +69,11 @@ class Stack:
     data_capture_uri: str
     data_capture_enabled: bool
     vehicles_table: str
+    drivers_table: str
+    incoming_prefix: str
+    uploads_prefix: str
+    review_prefix: str
+    undelivered_queue_url: str
 
     @property
     def model_network(self) -> dict[str, Any]:

@@ -7,9 +7,10 @@ model, and sizes that `terraform/modules` sets.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from deployment.cost import FUNCTION_SECONDS, PRICES, STATES, PriceTable
+from deployment.cost import FUNCTION_SECONDS, PRICES, PriceTable
 
 IMAGES = 1_000_000
+STATES = 4  # Serialize, Classify, Filter and Record; the executions of drivers' photographs have more
 FUNCTIONS = 3  # serialize, classify, filter
 FUNCTION_GB = 0.25
 CONCURRENCY = 8  # executions, or batches, at the same time

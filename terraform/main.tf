@@ -15,12 +15,16 @@ locals {
   }
 
   data_capture_prefix = "data_capture"
-  image_prefixes      = ["train", "validation", "test"]
+  incoming_prefix     = "incoming" # photographs that drivers upload
+  uploads_prefix      = "uploads"  # images of `make classify`
+  review_prefix       = "review"   # images that a person must look at
+  batch_prefix        = "batch"    # results of batch executions, which contain the keys of photographs
+  photo_prefixes      = [local.incoming_prefix, local.uploads_prefix, local.review_prefix, local.batch_prefix]
+  image_prefixes      = ["train", "validation", "test", local.incoming_prefix, local.uploads_prefix]
   models_prefix       = "models"
   transform_prefix    = "transform"
   checkpoints_prefix  = "checkpoints"
   packages_prefix     = "packages"
-  batch_prefix        = "batch"
   metrics_namespace   = local.prefix
 
   approved_model_path = "/scones/${var.environment}/approved-model"
@@ -92,6 +96,9 @@ module "storage" {
   bucket_name             = "${local.prefix}-data-${local.account_id}"
   access_logs_bucket_name = "${local.prefix}-access-${local.account_id}"
   table_name              = "${local.prefix}-vehicles"
+  drivers_table_name      = "${local.prefix}-drivers"
+  photo_prefixes          = local.photo_prefixes
+  photo_retention_days    = var.photo_retention_days
   data_capture_prefix     = local.data_capture_prefix
   capture_retention_days  = var.capture_retention_days
   protected               = var.protected
@@ -141,9 +148,19 @@ module "workflow" {
   source = "./modules/workflow"
 
   prefix               = local.prefix
+  environment          = var.environment
   function_arns        = module.functions.arns
-  table_arn            = module.storage.table_arn
-  table_name           = module.storage.table_name
+  bucket_name          = module.storage.bucket_name
+  bucket_arn           = module.storage.bucket_arn
+  incoming_prefix      = local.incoming_prefix
+  review_prefix        = local.review_prefix
+  vehicles_table       = module.storage.table_name
+  vehicles_table_arn   = module.storage.table_arn
+  drivers_table        = module.storage.drivers_table_name
+  drivers_table_arn    = module.storage.drivers_table_arn
+  classes              = var.classes
+  zones                = var.zones
+  photo_retention_days = var.photo_retention_days
   topic_arn            = module.notifications.topic_arn
   metrics_namespace    = local.metrics_namespace
   log_retention_days   = var.log_retention_days
@@ -154,17 +171,37 @@ module "workflow" {
 module "batch_workflow" {
   source = "./modules/batch_workflow"
 
-  prefix               = local.prefix
-  region               = var.region
-  function_arns        = module.functions.arns
-  bucket_name          = module.storage.bucket_name
-  image_prefixes       = local.image_prefixes
-  batch_prefix         = local.batch_prefix
-  settings             = var.batch
-  topic_arn            = module.notifications.topic_arn
-  log_retention_days   = var.log_retention_days
-  kms_key_arn          = module.kms_key.arn
-  permissions_boundary = var.permissions_boundary
+  prefix                = local.prefix
+  region                = var.region
+  function_arns         = module.functions.arns
+  bucket_name           = module.storage.bucket_name
+  image_prefixes        = local.image_prefixes
+  batch_prefix          = local.batch_prefix
+  settings              = var.batch
+  topic_arn             = module.notifications.topic_arn
+  undelivered_queue_arn = module.notifications.undelivered_queue_arn
+  log_retention_days    = var.log_retention_days
+  kms_key_arn           = module.kms_key.arn
+  permissions_boundary  = var.permissions_boundary
+}
+
+module "incoming" {
+  source = "./modules/incoming"
+
+  prefix                = local.prefix
+  bucket_name           = module.storage.bucket_name
+  incoming_prefix       = local.incoming_prefix
+  state_machine_arn     = module.workflow.state_machine_arn
+  dead_letter_queue_arn = module.notifications.undelivered_queue_arn
+  permissions_boundary  = var.permissions_boundary
+}
+
+# A driver whose vehicle has no zone is on record, but dispatch cannot use it
+check "zones" {
+  assert {
+    condition     = length(setsubtract(var.classes, keys(var.zones))) == 0
+    error_message = "zones has no entry for ${join(", ", setsubtract(var.classes, keys(var.zones)))}: vehicles of these classes are recorded with the zone `unassigned`."
+  }
 }
 
 module "training" {
@@ -259,4 +296,9 @@ module "observability" {
   endpoint_name     = local.endpoint_name
   threshold         = var.threshold
   topic_arn         = module.notifications.topic_arn
+  environment       = var.environment
+
+  incoming_rule_name     = module.incoming.rule_name
+  undelivered_queue_arn  = module.notifications.undelivered_queue_arn
+  undelivered_queue_name = module.notifications.undelivered_queue_name
 }

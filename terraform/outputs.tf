@@ -205,3 +205,28 @@ output "vehicles_table" {
   description = "Name of the DynamoDB table of classified vehicles."
   value       = module.storage.table_name
 }
+
+output "drivers_table" {
+  description = "Name of the DynamoDB table of drivers."
+  value       = module.storage.drivers_table_name
+}
+
+output "incoming_prefix" {
+  description = "Key prefix of the photographs that drivers upload, followed by the driver and a name."
+  value       = local.incoming_prefix
+}
+
+output "uploads_prefix" {
+  description = "Key prefix of the images that `make classify` uploads."
+  value       = local.uploads_prefix
+}
+
+output "review_prefix" {
+  description = "Key prefix of images that a person must look at."
+  value       = local.review_prefix
+}
+
+output "undelivered_queue_url" {
+  description = "URL of the SQS queue for events that EventBridge cannot deliver."
+  value       = module.notifications.undelivered_queue_url
+}

@@ -60,6 +60,29 @@ variable "threshold" {
   }
 }
 
+variable "zones" {
+  description = "Zone (near or far) in which the vehicle of each class delivers, and the zone's radius in km, for dispatch."
+  type        = map(object({ zone = string, radius_km = number }))
+  default = {
+    bicycle      = { zone = "near", radius_km = 3 }
+    tractor      = { zone = "near", radius_km = 5 }
+    motorcycle   = { zone = "far", radius_km = 10 }
+    bus          = { zone = "far", radius_km = 15 }
+    pickup_truck = { zone = "far", radius_km = 25 }
+  }
+  nullable = false
+
+  validation {
+    condition     = alltrue([for zone in values(var.zones) : contains(["near", "far"], zone.zone)])
+    error_message = "zones must be near or far, such as { bicycle = { zone = \"near\", radius_km = 3 } } (got ${jsonencode(var.zones)})."
+  }
+
+  validation {
+    condition     = alltrue([for zone in values(var.zones) : try(zone.radius_km > 0, false)])
+    error_message = "zones must have a radius_km above 0, such as { bicycle = { zone = \"near\", radius_km = 3 } } (got ${jsonencode(var.zones)})."
+  }
+}
+
 variable "minimum_accuracy" {
   description = "Minimum accuracy on the validation set. The quality gate rejects models below it."
   type        = number
@@ -336,6 +359,17 @@ variable "batch" {
   })
   default  = {}
   nullable = false
+}
+
+variable "photo_retention_days" {
+  description = "Days after which drivers' photographs, images to review and the items about them are deleted, because they are personal data; null keeps them."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.photo_retention_days == null || try(var.photo_retention_days >= 1 && floor(var.photo_retention_days) == var.photo_retention_days, false)
+    error_message = "photo_retention_days must be a whole number of at least 1, or null (got ${jsonencode(var.photo_retention_days)})."
+  }
 }
 
 variable "log_retention_days" {

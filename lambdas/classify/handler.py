@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 CONTENT_TYPE = "application/x-image"  # PNG or JPEG, which the model tells apart; batch transform sends the same type
+MAX_BYTES = 5 * 2**20  # the model's limit, in training/container/classifier/images.py
 UNKNOWN = "unknown"
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
@@ -22,11 +23,12 @@ THROTTLED = {"ModelNotReadyException", "ThrottlingException"}
 # Only the state machine retries, on EndpointUnavailableError: it can wait longer than this function may run, and the
 # execution's history shows each attempt. A model may take 60 seconds, for which AWS recommends to wait 70; a serverless
 # endpoint that starts needs most of them. The function's timeout in terraform/modules/functions must be longer than all
-# of these seconds, or it would end this function before it can raise that error:
+# of these seconds and those of S3, or it would end this function before it can raise that error:
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 runtime = boto3.client(
     "sagemaker-runtime", config=Config(connect_timeout=5, read_timeout=70, retries={"total_max_attempts": 1})
 )
+s3 = boto3.client("s3", config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}))
 logger = logging.getLogger()
 
 
@@ -38,12 +40,24 @@ class EventError(Exception):
     """The event does not have the expected format."""
 
 
+class ImageMissingError(Exception):
+    """The S3 object, or its version, does not exist."""
+
+
+class ImageTooLargeError(Exception):
+    """The image has more bytes than the model accepts."""
+
+
 class ImageInvalidError(Exception):
-    """The model rejects the image; its message says why."""
+    """The S3 object is empty, or the model rejects the image; the message says why."""
 
 
 class ResponseError(Exception):
     """The endpoint's response is not a list with one probability for each class."""
+
+
+class StorageUnavailableError(Exception):
+    """S3 could not answer this request, but may answer the next one; the state machine retries."""
 
 
 class EndpointUnavailableError(Exception):
@@ -51,7 +65,7 @@ class EndpointUnavailableError(Exception):
 
 
 def handler(event: Any, context: object) -> dict[str, Any]:
-    """Send `image_data` to the endpoint.
+    """Send `image_data` to the endpoint, or the S3 object if `image_data` is empty.
 
     Returns
     -------
@@ -61,16 +75,18 @@ def handler(event: Any, context: object) -> dict[str, Any]:
 
     Raises
     ------
-    SettingsError, EventError, ImageInvalidError, ResponseError, EndpointUnavailableError
+    SettingsError, EventError, ImageMissingError, ImageTooLargeError, ImageInvalidError, ResponseError
         The execution fails under the name of the error.
+    StorageUnavailableError, EndpointUnavailableError
+        The state machine retries, and fails under the name of the error after its last attempt.
     botocore.exceptions.ClientError
-        The endpoint does not exist, or the function may not invoke it.
+        The endpoint does not exist, or the function may not invoke it or read the object.
     """
     endpoint, classes = settings(os.environ)
     body = body_of(event)
-    image = decode(text_of(body, "image_data"))
     uri = f"s3://{body.get('s3_bucket')}/{body.get('s3_key')}"
     logger.info("invoking endpoint", extra={"execution": event.get("execution"), "image": uri, "endpoint": endpoint})
+    image = read_image(body)
     response, version = invoke(endpoint, image, uri)
     inferences = probabilities(response, len(classes))
     predictions = [
@@ -151,6 +167,36 @@ def text_of(body: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or not value:
         raise EventError(f"{name} must be a non-empty string (got {value!r:.100})")
     return value
+
+
+def read_image(body: Mapping[str, Any]) -> bytes:
+    """Return the image in the body, or, if serialize left it out, the content of its S3 object."""
+    if body.get("image_data") == "":
+        return read_object(body, MAX_BYTES)[0]
+    return decode(text_of(body, "image_data"))
+
+
+def read_object(body: Mapping[str, Any], limit: int) -> tuple[bytes, str | None]:
+    """Return the content of the S3 object, or no bytes if it has more than `limit`, and the object's version."""
+    bucket, key = text_of(body, "s3_bucket"), text_of(body, "s3_key")
+    version = {"VersionId": text_of(body, "s3_version")} if "s3_version" in body else {}
+    uri = f"s3://{bucket}/{key}"
+    try:
+        response = s3.get_object(Bucket=bucket, Key=key, **version)
+        size = response["ContentLength"]
+        if size == 0:
+            raise ImageInvalidError(f"{uri} is empty")
+        if size > MAX_BYTES:
+            raise ImageTooLargeError(f"{uri} must have at most {MAX_BYTES} bytes (got {size})")
+        return response["Body"].read() if size <= limit else b"", response.get("VersionId")
+    except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+        if isinstance(error, ClientError):
+            if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"):
+                raise ImageMissingError(f"{uri} does not exist") from error
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) < 500:
+                raise
+        raise StorageUnavailableError(f"S3 cannot return {uri}: {error}") from error
 
 
 def decode(image_data: str) -> bytes:

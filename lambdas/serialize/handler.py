@@ -1,4 +1,6 @@
-"""Serialize: read a small image from S3, and return it in base64.
+"""Serialize: check the size of an image in S3, and return a small one in base64.
+
+A larger image does not fit into a state. Its `image_data` stays empty, and classify reads the object itself.
 
 The function does not look at the content. Only the model decides whether a file is an image that it can classify, so
 that the workflow and batch transform, which both invoke the model, agree.
@@ -7,8 +9,10 @@ Event format of serialize, classify and filter
 ----------------------------------------------
 The functions follow the course's format. Each returns `{"statusCode": 200, "body": {...}}`, and the next one reads its
 input from `body`. An event without `body` is read as the body itself. An execution starts with the course's input
-`{"image_data": "", "s3_bucket": "...", "s3_key": "..."}`, to which serialize adds the image. The state machine wraps
-each body as `{"execution": "<ARN>", "body": {...}}`, so that the functions can log the execution's ARN.
+`{"image_data": "", "s3_bucket": "...", "s3_key": "..."}`, to which serialize adds the image. `s3_version` names a
+version of the object; without it, serialize reads the latest. The functions keep fields that they do not know. The
+state machine wraps each body as `{"execution": "<ARN>", "body": {...}}`, so that the functions can log the execution's
+ARN.
 """
 
 import base64
@@ -17,13 +21,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
+
+MAX_BYTES = 5 * 2**20  # the model's limit, in training/container/classifier/images.py
 
 # Base64 turns 3 bytes into 4, and the state needs room for its other fields. Step Functions limits it to 262,144 bytes
 # (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html)
-MAX_BYTES = 180_000
+MAX_INLINE_BYTES = 180_000
 
-s3 = boto3.client("s3")
+# Only the state machine retries, on StorageUnavailableError
+s3 = boto3.client("s3", config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}))
 logger = logging.getLogger()
 
 
@@ -32,41 +41,42 @@ class EventError(Exception):
 
 
 class ImageMissingError(Exception):
-    """The S3 object does not exist."""
+    """The S3 object, or its version, does not exist."""
 
 
 class ImageTooLargeError(Exception):
-    """The image has more bytes than the workflow supports."""
+    """The image has more bytes than the model accepts."""
 
 
 class ImageInvalidError(Exception):
     """The S3 object is empty."""
 
 
+class StorageUnavailableError(Exception):
+    """S3 could not answer this request, but may answer the next one; the state machine retries."""
+
+
 def handler(event: Any, context: object) -> dict[str, Any]:
-    """Return the image `s3_key` of `s3_bucket` in base64.
+    """Return the image `s3_key` of `s3_bucket` in base64, or an empty `image_data` if it is large.
 
     Returns
     -------
     dict
-        `statusCode` 200, and a body with `image_data` (base64), `s3_bucket`, `s3_key` and `inferences` (an empty list).
+        `statusCode` 200, and the event's body with `image_data` (base64, or empty above MAX_INLINE_BYTES) and
+        `inferences` (an empty list). Without image data it has `s3_version`, so that classify reads the same content.
 
     Raises
     ------
-    EventError, ImageMissingError, ImageTooLargeError, ImageInvalidError
+    EventError, ImageMissingError, ImageTooLargeError, ImageInvalidError, StorageUnavailableError
         The execution fails under the name of the error, so each one stands for a different remedy.
     """
     body = body_of(event)
-    bucket, key = text_of(body, "s3_bucket"), text_of(body, "s3_key")
-    uri = f"s3://{bucket}/{key}"
+    uri = f"s3://{text_of(body, 's3_bucket')}/{text_of(body, 's3_key')}"
     logger.info("reading image", extra={"execution": event.get("execution"), "image": uri})
-    image = read(bucket, key)
-    result = {
-        "image_data": base64.b64encode(image).decode("ascii"),
-        "s3_bucket": bucket,
-        "s3_key": key,
-        "inferences": [],
-    }
+    image, version = read_object(body, MAX_INLINE_BYTES)
+    result = {**body, "image_data": base64.b64encode(image).decode("ascii"), "inferences": []}
+    if not image and version:
+        result["s3_version"] = version
     return {"statusCode": 200, "body": result}
 
 
@@ -86,19 +96,24 @@ def text_of(body: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def read(bucket: str, key: str) -> bytes:
-    """Return the object's content, after a check of its size."""
+def read_object(body: Mapping[str, Any], limit: int) -> tuple[bytes, str | None]:
+    """Return the content of the S3 object, or no bytes if it has more than `limit`, and the object's version."""
+    bucket, key = text_of(body, "s3_bucket"), text_of(body, "s3_key")
+    version = {"VersionId": text_of(body, "s3_version")} if "s3_version" in body else {}
     uri = f"s3://{bucket}/{key}"
     try:
-        response = s3.get_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchBucket", "404"):
-            raise ImageMissingError(f"{uri} does not exist") from error
-        raise
-    size = response["ContentLength"]
-    if size == 0:
-        raise ImageInvalidError(f"{uri} is empty")
-    if size > MAX_BYTES:
-        raise ImageTooLargeError(f"{uri} must have at most {MAX_BYTES} bytes (got {size})")
-    content: bytes = response["Body"].read()
-    return content
+        response = s3.get_object(Bucket=bucket, Key=key, **version)
+        size = response["ContentLength"]
+        if size == 0:
+            raise ImageInvalidError(f"{uri} is empty")
+        if size > MAX_BYTES:
+            raise ImageTooLargeError(f"{uri} must have at most {MAX_BYTES} bytes (got {size})")
+        return response["Body"].read() if size <= limit else b"", response.get("VersionId")
+    except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+        if isinstance(error, ClientError):
+            if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"):
+                raise ImageMissingError(f"{uri} does not exist") from error
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) < 500:
+                raise
+        raise StorageUnavailableError(f"S3 cannot return {uri}: {error}") from error

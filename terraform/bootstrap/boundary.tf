@@ -7,6 +7,7 @@ data "aws_iam_policy_document" "boundary" {
     sid = "EnvironmentResources"
     actions = [
       "cloudwatch:DescribeAlarms",
+      "dynamodb:GetItem",
       "dynamodb:PutItem",
       "lambda:InvokeFunction",
       "logs:CreateLogGroup",
@@ -15,6 +16,7 @@ data "aws_iam_policy_document" "boundary" {
       "logs:PutLogEvents",
       "s3:AbortMultipartUpload",
       "s3:GetObject",
+      "s3:GetObjectVersion",
       "s3:ListBucket",
       "s3:ListMultipartUploadParts",
       "s3:PutObject",

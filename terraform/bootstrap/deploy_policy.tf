@@ -195,7 +195,7 @@ data "aws_iam_policy_document" "deploy" {
     condition {
       test     = "StringEquals"
       variable = "iam:PassedToService"
-      values   = [for service in ["lambda", "sagemaker", "scheduler", "states", "vpc-flow-logs"] : "${service}.amazonaws.com"]
+      values   = [for service in ["events", "lambda", "sagemaker", "scheduler", "states", "vpc-flow-logs"] : "${service}.amazonaws.com"]
     }
   }
 

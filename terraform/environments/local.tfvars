@@ -5,6 +5,7 @@ protected   = false
 log_retention_days = 1
 # null avoids lifecycle rules: the provider waits 55 s after it creates one, and the emulator keeps no data anyway
 capture_retention_days = null
+photo_retention_days   = null
 
 # the emulator has one URL for all buckets, and a request that it does not support fails at every retry
 provider_path_style  = true

@@ -15,10 +15,11 @@ variables {
     classify_batch = "arn:aws:lambda:us-east-1:123456789012:function:classify_batch"
     summarize      = "arn:aws:lambda:us-east-1:123456789012:function:summarize"
   }
-  topic_arn            = "arn:aws:sns:us-east-1:123456789012:some-topic"
-  log_retention_days   = 30
-  kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/some-key"
-  permissions_boundary = null
+  undelivered_queue_arn = "arn:aws:sqs:us-east-1:123456789012:some-queue"
+  topic_arn             = "arn:aws:sns:us-east-1:123456789012:some-topic"
+  log_retention_days    = 30
+  kms_key_arn           = "arn:aws:kms:us-east-1:123456789012:key/some-key"
+  permissions_boundary  = null
 }
 
 run "role_may_run_batches_only" {
@@ -61,6 +62,7 @@ run "role_may_run_batches_only" {
     condition = alltrue([
       jsondecode(aws_cloudwatch_event_rule.unsuccessful.event_pattern).detail.status == ["FAILED", "TIMED_OUT", "ABORTED"],
       aws_cloudwatch_event_target.unsuccessful.arn == var.topic_arn,
+      one(aws_cloudwatch_event_target.unsuccessful.dead_letter_config).arn == var.undelivered_queue_arn,
       aws_cloudwatch_metric_alarm.failures.alarm_actions == toset([var.topic_arn]),
     ])
     error_message = "Every execution that did not succeed must be reported."

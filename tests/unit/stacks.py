@@ -56,5 +56,10 @@ def make_stack(**changes: Any) -> Stack:
         "data_capture_enabled": True,
         "data_capture_uri": f"s3://scones-local-data-{account}/data_capture",
         "vehicles_table": "scones-local-vehicles",
+        "drivers_table": "scones-local-drivers",
+        "incoming_prefix": "incoming",
+        "uploads_prefix": "uploads",
+        "review_prefix": "review",
+        "undelivered_queue_url": f"https://sqs.us-east-1.amazonaws.com/{account}/scones-local-undelivered",
     }
     return Stack(**{**outputs, **changes})

@@ -84,8 +84,8 @@ def replace(owner: Owner, name: str, function: Any, *, parameters: tuple[str, ..
     return original
 
 
-def add(owner: Owner, name: str, function: Callable[..., Any]) -> None:
-    """Add a method that moto does not have.
+def add(owner: Owner, name: str, function: Callable[..., Any] | property) -> None:
+    """Add a method or a property that moto does not have.
 
     Raises
     ------

@@ -1,25 +1,24 @@
-"""EventBridge delivers events, among them those of Step Functions."""
+"""EventBridge delivers events, among them those of Step Functions and CloudWatch.
+
+Sources: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+"""
 
 import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from sagelocal.pytest_plugin import RunningEmulator
 
 from ..waiting import eventually
 from .functions import make_function, unique
+from .queues import Inbox, make_rule
 from .statemachines import StateMachines, received, single
 
 FAILED = {"Type": "Fail", "Error": "Broken", "Cause": 'say "why"'}
-
-
-def make_rule(emulator: RunningEmulator, pattern: dict[str, Any], target: dict[str, Any], **options: str) -> None:
-    """Create a rule with one target."""
-    events, name = emulator.client("events"), unique("rule")
-    events.put_rule(Name=name, EventPattern=json.dumps(pattern), **options)
-    failed = events.put_targets(Rule=name, Targets=[{"Id": "target", **target}])["FailedEntryCount"]
-    assert failed == 0
 
 
 def outcome(machine: str, *statuses: str) -> dict[str, Any]:
@@ -29,6 +28,14 @@ def outcome(machine: str, *statuses: str) -> dict[str, Any]:
         "detail-type": ["Step Functions Execution Status Change"],
         "detail": {"stateMachineArn": [machine], "status": list(statuses)},
     }
+
+
+def send(emulator: RunningEmulator, source: str, **detail: Any) -> str:
+    """Put an event and return its ID."""
+    entry = {"Source": source, "DetailType": "test", "Detail": json.dumps(detail)}
+    sent = emulator.client("events").put_events(Entries=[entry])
+    assert sent["FailedEntryCount"] == 0
+    return str(sent["Entries"][0]["EventId"])
 
 
 def failing(**more: Any) -> dict[str, Any]:
@@ -109,3 +116,222 @@ def test_event_can_start_a_function_or_a_state_machine(
 
     # THEN
     assert eventually(lambda: sqs.list_queues(QueueNamePrefix=queue).get("QueueUrls"))
+
+
+def test_target_receives_the_event_without_further_members(emulator: RunningEmulator) -> None:
+    # GIVEN
+    inbox, source = Inbox(emulator), unique("source")
+    make_rule(emulator, {"source": [source]}, {"Arn": inbox.arn})
+    # WHEN
+    event_id = send(emulator, source, number=1)
+    # THEN
+    (event,) = inbox.take(1)
+    assert event.pop("time").endswith("Z")
+    assert event == {
+        "version": "0",
+        "id": event_id,
+        "detail-type": "test",
+        "source": source,
+        "account": "123456789012",
+        "region": "us-east-1",
+        "resources": [],
+        "detail": {"number": 1},
+    }
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        pytest.param({"Input": '{"constant": 1}'}, '{"constant": 1}', id="constant"),
+        pytest.param({"InputPath": "$.detail.items[1]"}, '{"name":"b"}', id="path"),
+        pytest.param(
+            {
+                "InputTransformer": {
+                    "InputPathsMap": {"second": "$.detail.items[1]", "name": "$.detail.items[0].name"},
+                    "InputTemplate": '{\n "item": <second>, "text": "say \\"<name>\\" <second>", "is": true }',
+                }
+            },
+            '{"item":{"name":"b"},"text":"say \\"a\\" {\\"name\\":\\"b\\"}","is":true}',
+            id="template",
+        ),
+        pytest.param(
+            {
+                "InputTransformer": {
+                    "InputPathsMap": {},
+                    "InputTemplate": '{"rule": <aws.events.rule-name>, "first": "<aws.events.rule-arn>"}',
+                }
+            },
+            '{"rule":"NAME","first":"ARN"}',
+            id="predefined-variables",
+        ),
+    ],
+)
+def test_input_of_a_target_can_be_changed(emulator: RunningEmulator, target: dict[str, Any], expected: str) -> None:
+    # GIVEN
+    inbox, source = Inbox(emulator), unique("source")
+    arn = make_rule(emulator, {"source": [source]}, {"Arn": inbox.arn, **target})
+    # WHEN
+    send(emulator, source, items=[{"name": "a"}, {"name": "b"}])
+    # THEN
+    (message,) = inbox.take_messages(1)
+    assert message["Body"] == expected.replace("NAME", arn.rpartition("/")[2]).replace("ARN", arn)
+
+
+def test_fifo_queue_receives_the_message_group_of_the_target(emulator: RunningEmulator) -> None:
+    # GIVEN
+    sqs, source = emulator.client("sqs"), unique("source")
+    attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+    queue = sqs.create_queue(QueueName=unique("queue") + ".fifo", Attributes=attributes)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    make_rule(emulator, {"source": [source]}, {"Arn": arn, "SqsParameters": {"MessageGroupId": "group"}})
+    # WHEN
+    send(emulator, source)
+    # THEN
+    (message,) = eventually(lambda: sqs.receive_message(QueueUrl=queue, AttributeNames=["All"]).get("Messages"))
+    assert message["Attributes"]["MessageGroupId"] == "group"
+
+
+def test_execution_is_named_after_the_event(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN
+    machine, source = machines.create(single(Type="Pass")), unique("source")
+    make_rule(emulator, {"source": [source]}, {"Arn": machine, "RoleArn": "role"})
+    # WHEN
+    event_id = send(emulator, source)
+    # THEN
+    executions = eventually(lambda: machines.client.list_executions(stateMachineArn=machine)["executions"])
+    assert [each["name"][:37] for each in executions] == [f"{event_id}_"]
+    assert len(executions[0]["name"]) <= 80
+
+
+def test_event_for_a_missing_target_is_dead_lettered_without_retries(emulator: RunningEmulator) -> None:
+    # GIVEN
+    dead, source = Inbox(emulator), unique("source")
+    queue = f"arn:aws:sqs:us-east-1:123456789012:{unique('absent')}"
+    rule = make_rule(
+        emulator, {"source": [source]}, {"Arn": queue, "Input": "{}", "DeadLetterConfig": {"Arn": dead.arn}}
+    )
+    # WHEN
+    event_id = send(emulator, source)
+    # THEN the queue receives the event itself
+    (message,) = dead.take_messages(1)
+    attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+    assert json.loads(message["Body"])["id"] == event_id
+    assert "does not exist" in attributes.pop("ERROR_MESSAGE")
+    assert attributes == {
+        "RULE_ARN": rule,
+        "TARGET_ARN": queue,
+        "ERROR_CODE": "NO_RESOURCE",
+        "RETRY_ATTEMPTS": "0",
+    }
+
+
+def test_event_of_an_aws_service_is_refused(emulator: RunningEmulator) -> None:
+    # GIVEN
+    inbox, source = Inbox(emulator), unique("source")
+    make_rule(emulator, {"source": ["aws.s3", source]}, {"Arn": inbox.arn, "InputPath": "$.source"})
+    # WHEN
+    entries = [{"Source": each, "DetailType": "Object Created", "Detail": "{}"} for each in ("aws.s3", source)]
+    response = emulator.client("events").put_events(Entries=entries)
+    # THEN
+    assert response["FailedEntryCount"] == 1
+    assert response["Entries"][0] == {
+        "ErrorCode": "NotAuthorizedForSourceException",
+        "ErrorMessage": "Not authorized for the source.",
+    }
+    assert inbox.take(1) == [source]
+
+
+def test_unsupported_target_is_named_in_the_log(emulator: RunningEmulator) -> None:
+    # GIVEN
+    source, stream = unique("source"), f"arn:aws:kinesis:us-east-1:123456789012:stream/{unique('stream')}"
+    make_rule(emulator, {"source": [source]}, {"Arn": stream})
+    # WHEN
+    send(emulator, source)
+    # THEN
+    assert eventually(lambda: f"sagelocal does not support the target {stream}" in emulator.log.read_text())
+
+
+@pytest.mark.parametrize(
+    "expression", ["rate(1 minutes)", "rate(5 minute)", "at(2026-07-01T12:00:00)", "cron(0 * * * * *)"]
+)
+def test_invalid_schedule_is_refused(emulator: RunningEmulator, expression: str) -> None:
+    # WHEN / THEN
+    with pytest.raises(ClientError, match="Parameter ScheduleExpression is not valid"):
+        emulator.client("events").put_rule(Name=unique("rule"), ScheduleExpression=expression)
+
+
+def test_rule_with_a_schedule_only_matches_no_other_event(emulator: RunningEmulator) -> None:
+    # GIVEN a scheduled rule and another one, with the same target
+    events, inbox, source, name = emulator.client("events"), Inbox(emulator), unique("source"), unique("rule")
+    events.put_rule(Name=name, ScheduleExpression="rate(1 day)")
+    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": inbox.arn, "Input": '"schedule"'}])
+    make_rule(emulator, {"source": [source]}, {"Arn": inbox.arn, "Input": '"pattern"'})
+    # WHEN
+    send(emulator, source)
+    send(emulator, source)
+    # THEN
+    assert inbox.take(2) == ["pattern", "pattern"]
+
+
+def test_execution_sends_each_status_once(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN
+    inbox, machine = Inbox(emulator), machines.create(failing())
+    make_rule(emulator, outcome(machine, "RUNNING", "FAILED"), {"Arn": inbox.arn, "InputPath": "$.detail"})
+    # WHEN three executions end at once
+    for _ in range(3):
+        start(machines, machine)
+    # THEN
+    details = inbox.take(6)
+    assert sorted(detail["status"] for detail in details) == ["FAILED"] * 3 + ["RUNNING"] * 3
+    assert {detail["stopDate"] is None for detail in details if detail["status"] == "RUNNING"} == {True}
+
+
+def test_large_input_is_not_in_the_event_of_an_execution(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN
+    inbox, machine = Inbox(emulator), machines.create(single(Type="Pass", Result="done"))
+    make_rule(emulator, outcome(machine, "SUCCEEDED"), {"Arn": inbox.arn})
+    # WHEN
+    large = json.dumps({"text": "x" * 255_000})
+    machines.finish(machines.client.start_execution(stateMachineArn=machine, input=large)["executionArn"])
+    # THEN
+    detail = inbox.take(1)[0]["detail"]
+    assert (detail["input"], detail["inputDetails"]) == (None, {"included": False})
+    assert (detail["output"], detail["outputDetails"]) == ('"done"', {"included": True})
+
+
+def test_state_change_of_an_alarm_is_an_event(emulator: RunningEmulator) -> None:
+    # GIVEN
+    cloudwatch, inbox, name = emulator.client("cloudwatch"), Inbox(emulator), unique("alarm")
+    pattern = {"source": ["aws.cloudwatch"], "detail": {"alarmName": [name], "state": {"value": ["ALARM"]}}}
+    make_rule(emulator, pattern, {"Arn": inbox.arn})
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        AlarmDescription="too many",
+        Namespace="tests",
+        MetricName="errors",
+        Dimensions=[{"Name": "kind", "Value": name}],
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    # WHEN
+    cloudwatch.put_metric_data(
+        Namespace="tests",
+        MetricData=[{"MetricName": "errors", "Dimensions": [{"Name": "kind", "Value": name}], "Value": 1}],
+    )
+    # THEN
+    (event,) = inbox.take(1)
+    assert (event["detail-type"], event["resources"]) == ("CloudWatch Alarm State Change", [alarm["AlarmArn"]])
+    detail = event["detail"]
+    assert detail["state"]["value"] == "ALARM"
+    assert detail["previousState"]["value"] != "ALARM"
+    assert detail["configuration"]["description"] == "too many"
+    (metric,) = detail["configuration"]["metrics"]
+    assert metric["metricStat"] == {
+        "metric": {"namespace": "tests", "name": "errors", "dimensions": {"kind": name}},
+        "period": 60,
+        "stat": "Sum",
+    }

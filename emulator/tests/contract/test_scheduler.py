@@ -129,13 +129,13 @@ def test_target_can_be_a_function(emulator: Any, make_schedule: MakeSchedule) ->
 
 def test_unsupported_target_is_reported_once(emulator: Any, make_schedule: MakeSchedule) -> None:
     # GIVEN
-    queue = f"arn:aws:sqs:us-east-1:123456789012:{unique('queue')}"
+    stream = f"arn:aws:kinesis:us-east-1:123456789012:stream/{unique('stream')}"
 
     # WHEN
-    schedule = make_schedule(queue, {})
+    schedule = make_schedule(stream, {})
 
     # THEN
-    assert eventually(lambda: f"schedules do not support the target {queue}" in emulator.log.read_text())
+    assert eventually(lambda: f"schedules do not support the target {stream}" in emulator.log.read_text())
     assert f"schedule {schedule}: cannot invoke" not in emulator.log.read_text()
 
 

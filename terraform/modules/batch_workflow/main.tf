@@ -155,7 +155,11 @@ resource "aws_cloudwatch_event_target" "unsuccessful" {
 
   input_transformer {
     input_paths    = { for name in ["executionArn", "name", "status", "error", "cause"] : name => "$.detail.${name}" }
-    input_template = "\"<executionArn> is <status> with <error>: <cause>. Its results are kept; continue it with: make batch RESUME=<name>\""
+    input_template = "\"<executionArn> is <status> with <error>: <cause>. Its results are kept; continue it with: make batch ENV=${trimprefix(var.prefix, "scones-")} RESUME=<name>\""
+  }
+
+  dead_letter_config {
+    arn = var.undelivered_queue_arn
   }
 }
 

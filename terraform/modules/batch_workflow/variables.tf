@@ -49,6 +49,11 @@ variable "topic_arn" {
   type        = string
 }
 
+variable "undelivered_queue_arn" {
+  description = "ARN of the SQS queue for events that EventBridge cannot deliver."
+  type        = string
+}
+
 variable "log_retention_days" {
   description = "Days for which CloudWatch keeps logs."
   type        = number

@@ -1,5 +1,5 @@
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV2_AWS_62:no consumer needs event notifications; the input of an execution names the object
+  #checkov:skip=CKV2_AWS_62:the calling module configures event notifications
   #checkov:skip=CKV_AWS_144:after the loss of a region the data can be staged and the model trained again
   #checkov:skip=CKV2_AWS_61:the lifecycle depends on the content, so the calling module configures it
   #checkov:skip=CKV_AWS_18:the calling module configures access logging; the access log bucket itself has none

@@ -40,20 +40,14 @@ locals {
 
   # Permissions besides those for logs and traces
   permissions = {
-    serialize = [
-      { actions = ["s3:GetObject"], resources = local.image_arns },
-      # without this permission S3 returns 403 instead of 404 for a missing object
-      { actions = ["s3:ListBucket"], resources = [var.bucket_arn] },
-      { actions = ["kms:Decrypt"], resources = [var.kms_key_arn] },
-    ]
-    classify = [
-      { actions = ["sagemaker:InvokeEndpoint"], resources = [var.endpoint_arn] },
-    ]
-    filter = []
+    serialize = local.read_images
+    # an image that does not fit into a state is read again
+    classify = concat(local.read_images, [{ actions = ["sagemaker:InvokeEndpoint"], resources = [var.endpoint_arn] }])
+    filter   = []
     classify_batch = [
       { actions = ["s3:GetObject"], resources = concat(local.image_arns, [local.predictions_arn]) },
       { actions = ["s3:PutObject"], resources = [local.predictions_arn] },
-      # see serialize
+      # as for read_images
       { actions = ["s3:ListBucket"], resources = [var.bucket_arn] },
       { actions = ["kms:Decrypt", "kms:GenerateDataKey*"], resources = [var.kms_key_arn] },
       { actions = ["sagemaker:InvokeEndpoint"], resources = [var.endpoint_arn] },
@@ -64,6 +58,13 @@ locals {
       { actions = ["kms:Decrypt", "kms:GenerateDataKey*"], resources = [var.kms_key_arn] },
     ]
   }
+
+  read_images = [
+    { actions = ["s3:GetObject", "s3:GetObjectVersion"], resources = local.image_arns },
+    # without this permission S3 returns 403 instead of 404 for a missing object
+    { actions = ["s3:ListBucket"], resources = [var.bucket_arn] },
+    { actions = ["kms:Decrypt"], resources = [var.kms_key_arn] },
+  ]
 }
 
 data "aws_iam_policy_document" "assume" {

@@ -1,5 +1,14 @@
 # The topic policy lets alarms, the budget and EventBridge publish. The state machine publishes with the permissions of its role.
+locals {
+  queue_name = "${var.prefix}-undelivered"
+  arn_suffix = "${data.aws_region.this.name}:${data.aws_caller_identity.this.account_id}"
+}
+
 data "aws_caller_identity" "this" {}
+
+data "aws_partition" "this" {}
+
+data "aws_region" "this" {}
 
 data "aws_iam_policy_document" "this" {
   statement {
@@ -31,6 +40,34 @@ data "aws_iam_policy_document" "this" {
       identifiers = ["events.amazonaws.com"]
     }
   }
+}
+
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html#eb-dlq-perms
+data "aws_iam_policy_document" "undelivered" {
+  statement {
+    sid       = "ReceiveUndeliveredEvents"
+    actions   = ["sqs:SendMessage"]
+    resources = ["arn:${data.aws_partition.this.partition}:sqs:${local.arn_suffix}:${local.queue_name}"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = ["arn:${data.aws_partition.this.partition}:events:${local.arn_suffix}:rule/${var.prefix}-*"]
+    }
+  }
+}
+
+# Events of the environment's rules that EventBridge cannot deliver to their targets
+resource "aws_sqs_queue" "undelivered" {
+  name                      = local.queue_name
+  message_retention_seconds = 1209600 # the maximum, 14 days
+  sqs_managed_sse_enabled   = true
+  policy                    = data.aws_iam_policy_document.undelivered.json
 }
 
 resource "aws_sns_topic" "this" {

@@ -48,6 +48,13 @@ locals {
       period      = local.period
       metrics     = { for name in local.unexpected : name => merge(local.function_metrics[name], { name = "Errors" }) }
     }
+    undelivered-events = {
+      description = "EventBridge could not deliver events: photographs that started no execution, or failures that were not reported. See docs/operations.md."
+      expression  = "FILL(messages, 0)"
+      threshold   = 0
+      period      = local.period
+      metrics     = { messages = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", stat = "Maximum", dimensions = { QueueName = var.undelivered_queue_name } } }
+    }
     function-throttles = {
       description = "Lambda throttled invocations, because the account's concurrency is exhausted."
       expression  = join(" + ", [for name in keys(var.function_names) : "FILL(${name}, 0)"])
@@ -79,6 +86,11 @@ locals {
     ] },
     { title = "Failures by error", label = "executions", stat = "Sum", annotations = [], metrics = [
       [{ expression = "SEARCH('{\"${var.namespace}\",Error} MetricName=\"FailuresByError\"', 'Sum')", label = "", id = "errors" }],
+    ] },
+    { title = "Events of photographs", label = "events", stat = "Sum", annotations = [], metrics = [
+      ["AWS/Events", "TriggeredRules", "RuleName", var.incoming_rule_name, { label = "received" }],
+      ["AWS/Events", "FailedInvocations", "RuleName", var.incoming_rule_name, { label = "failed" }],
+      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.undelivered_queue_name, { label = "undelivered", stat = "Maximum" }],
     ] },
     { title = "Execution time", label = "ms", stat = "p50", annotations = [], metrics = [
       ["AWS/States", "ExecutionTime", "StateMachineArn", var.state_machine_arn, { label = "p50" }],
@@ -181,21 +193,24 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   }
 }
 
-# No state can catch States.Runtime, nor output that exceeds the limit on leaving a state, so the state machine cannot report them:
+# No state can catch States.Runtime, output that exceeds the limit on leaving a state, an expression of a Choice state that cannot
+# be evaluated, nor the end of an execution by its timeout or a person, so the state machine cannot report them:
 # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-error-representation
 # An event without an error is reported too, because AWS does not document when it has one:
 # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 resource "aws_cloudwatch_event_rule" "uncaught" {
   name        = "${var.prefix}-uncaught-failures"
-  description = "Executions that failed with an error that no state can catch."
+  description = "Executions that failed with an error that no state can catch, timed out or were aborted."
 
   event_pattern = jsonencode({
     source      = ["aws.states"]
     detail-type = ["Step Functions Execution Status Change"]
     detail = {
       stateMachineArn = [var.state_machine_arn]
-      status          = ["FAILED"]
-      error           = ["States.Runtime", "States.DataLimitExceeded", null, { exists = false }]
+      "$or" = [
+        { status = ["FAILED"], error = ["States.Runtime", "States.DataLimitExceeded", "States.QueryEvaluationError", null, { exists = false }] },
+        { status = ["TIMED_OUT", "ABORTED"] },
+      ]
     }
   })
 }
@@ -206,8 +221,12 @@ resource "aws_cloudwatch_event_target" "uncaught" {
   arn       = var.topic_arn
 
   input_transformer {
-    input_paths    = { for name in ["executionArn", "error", "cause"] : name => "$.detail.${name}" }
-    input_template = "\"<executionArn> failed with <error>: <cause>\""
+    input_paths    = { for name in ["executionArn", "name", "status", "error", "cause"] : name => "$.detail.${name}" }
+    input_template = "\"<executionArn> ended with the status <status>: <error> <cause>. To look at it: make execution ENV=${var.environment} ID=<name>\""
+  }
+
+  dead_letter_config {
+    arn = var.undelivered_queue_arn
   }
 }
 

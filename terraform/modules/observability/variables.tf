@@ -77,3 +77,23 @@ variable "topic_arn" {
     error_message = "topic_arn must be an SNS topic ARN, arn:aws:sns:<region>:<account>:<name> (got ${var.topic_arn})."
   }
 }
+
+variable "environment" {
+  description = "Environment name, for the command that notifications recommend."
+  type        = string
+}
+
+variable "incoming_rule_name" {
+  description = "Name of the EventBridge rule that starts an execution for each photograph."
+  type        = string
+}
+
+variable "undelivered_queue_arn" {
+  description = "ARN of the SQS queue for events that EventBridge cannot deliver."
+  type        = string
+}
+
+variable "undelivered_queue_name" {
+  description = "Name of that queue, for its alarm."
+  type        = string
+}

@@ -6,15 +6,21 @@ locals {
   lambda_errors = ["ServiceException", "AWSLambdaException", "SdkClientException", "TooManyRequestsException"]
   lambda_retry  = [merge(local.backoff, { ErrorEquals = [for name in local.lambda_errors : "Lambda.${name}"] })]
 
+  # The function ended without a response, because it was killed, ran out of memory or timed out:
+  # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-handling-failure-using-retry
+  crash_retry = [merge(local.backoff, { ErrorEquals = ["Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"], MaxAttempts = 2 })]
+
+  storage_retry = [merge(local.backoff, { ErrorEquals = ["StorageUnavailableError"] })]
+
   # The only retries of InvokeEndpoint, because the function makes a single attempt, without boto3's retries. The attempts
   # spread over about a minute: while a canary fails, some of them reach the old model, which still serves a part of the
   # traffic.
   endpoint_retry = [merge(local.backoff, { ErrorEquals = ["EndpointUnavailableError"], MaxAttempts = 6 })]
 
   # Seconds. A lost response must not stall an execution: https://docs.aws.amazon.com/step-functions/latest/dg/sfn-stuck-execution.html
-  task_timeout      = 40   # above the timeout of serialize and filter, 30 seconds
-  classify_timeout  = 100  # above the timeout of classify, 90 seconds
-  execution_timeout = 3600 # above the sum of all attempts of all states
+  task_timeout      = 40    # above the timeout of serialize and filter, 30 seconds
+  classify_timeout  = 100   # above the timeout of classify, 90 seconds
+  execution_timeout = 10800 # above the sum of all attempts of all states
 
   # Every caught error fails the execution under its own name, after the metric and the notification. Without a ResultPath
   # the error replaces the state's input, so later states do not receive the image. States.ALL does not match
@@ -23,18 +29,13 @@ locals {
   # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-error-representation
   catch = [for name in ["States.DataLimitExceeded", "States.ALL"] : { ErrorEquals = [name], Next = "CountFailure" }]
 
-  # An error of the metric or the notification must not hide why the execution failed
-  ignore_error = {
-    for next in ["NotifyFailure", "Failed"] : next => [{ ErrorEquals = ["States.ALL"], ResultPath = "$.ignored", Next = next }]
-  }
-
   # Common fields of the states that invoke a function
   invoke = {
     for name, arn in var.function_arns : name => {
       Type       = "Task"
       Resource   = "arn:${local.partition}:states:::lambda:invoke"
       Parameters = { FunctionName = arn, Payload = { "execution.$" = "$$.Execution.Id", "body.$" = "$" } }
-      Retry      = local.lambda_retry
+      Retry      = concat(local.lambda_retry, local.crash_retry)
       Catch      = local.catch
 
       TimeoutSeconds = local.task_timeout
@@ -43,91 +44,40 @@ locals {
 
   definition = {
     Comment = "Classifies the vehicle in one image. Fails if the confidence is below the threshold."
-    StartAt = "Serialize"
+    StartAt = "Input"
 
     TimeoutSeconds = local.execution_timeout
 
-    States = {
-      Serialize = merge(local.invoke["serialize"], {
-        ResultSelector = { "body.$" = "$.Payload.body" }
-        OutputPath     = "$.body"
-        Next           = "Classify"
-      })
-      Classify = merge(local.invoke["classify"], {
-        TimeoutSeconds = local.classify_timeout
-        Retry          = concat(local.lambda_retry, local.endpoint_retry)
-        ResultSelector = { "body.$" = "$.Payload.body" }
-        OutputPath     = "$.body"
-        Next           = "Filter"
-      })
-      Filter = merge(local.invoke["filter"], {
-        # drops the image, which no later state needs
-        ResultSelector = {
-          "s3_bucket.$"     = "$.Payload.body.s3_bucket"
-          "s3_key.$"        = "$.Payload.body.s3_key"
-          "inferences.$"    = "$.Payload.body.inferences"
-          "predictions.$"   = "$.Payload.body.predictions"
-          "class.$"         = "$.Payload.body.class"
-          "confidence.$"    = "$.Payload.body.confidence"
-          "model_version.$" = "$.Payload.body.model_version"
-        }
-        Next = "Record"
-      })
-      Record = {
-        Type           = "Task"
-        Resource       = "arn:${local.partition}:states:::dynamodb:putItem"
-        TimeoutSeconds = local.task_timeout
-        Parameters = {
-          TableName = var.table_name
-          Item = {
-            image         = { "S.$" = "States.Format('s3://{}/{}', $.s3_bucket, $.s3_key)" }
-            class         = { "S.$" = "$.class" }
-            confidence    = { "N.$" = "States.Format('{}', $.confidence)" }
-            model_version = { "S.$" = "$.model_version" }
-            execution     = { "S.$" = "$$.Execution.Id" }
-            recorded      = { "S.$" = "$$.State.EnteredTime" }
-          }
-        }
-        ResultPath = null
-        Retry      = [merge(local.backoff, { ErrorEquals = ["DynamoDB.ProvisionedThroughputExceededException", "DynamoDB.InternalServerErrorException"] })]
-        Catch      = local.catch
-        End        = true
+    States = merge(local.event_states, local.function_states, local.record_states, local.failure_states)
+  }
+
+  function_states = {
+    Serialize = merge(local.invoke["serialize"], {
+      Retry          = concat(local.invoke["serialize"].Retry, local.storage_retry)
+      ResultSelector = { "body.$" = "$.Payload.body" }
+      OutputPath     = "$.body"
+      Next           = "Classify"
+    })
+    Classify = merge(local.invoke["classify"], {
+      TimeoutSeconds = local.classify_timeout
+      Retry          = concat(local.invoke["classify"].Retry, local.storage_retry, local.endpoint_retry)
+      ResultSelector = { "body.$" = "$.Payload.body" }
+      OutputPath     = "$.body"
+      Next           = "Filter"
+    })
+    Filter = merge(local.invoke["filter"], {
+      # drops the image, which no later state needs
+      ResultSelector = {
+        "s3_bucket.$"     = "$.Payload.body.s3_bucket"
+        "s3_key.$"        = "$.Payload.body.s3_key"
+        "inferences.$"    = "$.Payload.body.inferences"
+        "predictions.$"   = "$.Payload.body.predictions"
+        "class.$"         = "$.Payload.body.class"
+        "confidence.$"    = "$.Payload.body.confidence"
+        "model_version.$" = "$.Payload.body.model_version"
       }
-      CountFailure = {
-        Type           = "Task"
-        Resource       = "arn:${local.partition}:states:::aws-sdk:cloudwatch:putMetricData"
-        TimeoutSeconds = local.task_timeout
-        Parameters = {
-          Namespace = var.metrics_namespace
-          # one call for both metrics, so that alarms can subtract one error's count from the total
-          MetricData = [
-            { MetricName = "Failures", Value = 1, Unit = "Count" },
-            { MetricName = "FailuresByError", Value = 1, Unit = "Count", Dimensions = [{ Name = "Error", "Value.$" = "$.Error" }] },
-          ]
-        }
-        ResultPath = null
-        Catch      = local.ignore_error["NotifyFailure"]
-        Next       = "NotifyFailure"
-      }
-      NotifyFailure = {
-        Type           = "Task"
-        Resource       = "arn:${local.partition}:states:::sns:publish"
-        TimeoutSeconds = local.task_timeout
-        Parameters = {
-          TopicArn    = var.topic_arn
-          Subject     = "${var.name}: execution failed"
-          "Message.$" = "States.Format('{} failed with {}: {}', $$.Execution.Id, $.Error, $.Cause)"
-        }
-        ResultPath = null
-        Catch      = local.ignore_error["Failed"]
-        Next       = "Failed"
-      }
-      Failed = {
-        Type      = "Fail"
-        ErrorPath = "$.Error"
-        CausePath = "$.Cause"
-      }
-    }
+      Next = "IsEvent"
+    })
   }
 
   partition = data.aws_partition.this.partition

@@ -19,9 +19,59 @@ variable "function_arns" {
   }
 }
 
-variable "table_name" {
-  description = "Name of the DynamoDB table of classified vehicles."
+variable "environment" {
+  description = "Environment name, for the command that notifications recommend."
   type        = string
+}
+
+variable "bucket_name" {
+  description = "Name of the S3 bucket of images."
+  type        = string
+}
+
+variable "incoming_prefix" {
+  description = "Key prefix of the photographs that drivers upload, without slashes."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9_-]+$", var.incoming_prefix))
+    error_message = "incoming_prefix must be lower-case letters, digits, dashes and underscores, because it is part of a regular expression (got ${var.incoming_prefix})."
+  }
+}
+
+variable "review_prefix" {
+  description = "Key prefix of images that a person must look at, without slashes."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9_-]+$", var.review_prefix))
+    error_message = "review_prefix must be lower-case letters, digits, dashes and underscores (got ${var.review_prefix})."
+  }
+}
+
+variable "vehicles_table" {
+  description = "Name of the DynamoDB table of classified vehicles, one item per image."
+  type        = string
+}
+
+variable "drivers_table" {
+  description = "Name of the DynamoDB table of drivers."
+  type        = string
+}
+
+variable "classes" {
+  description = "Class names."
+  type        = list(string)
+}
+
+variable "zones" {
+  description = "Zone (near or far) in which the vehicle of each class delivers, and the zone's radius in km. Classes without an entry are unassigned."
+  type        = map(object({ zone = string, radius_km = number }))
+}
+
+variable "retention_days" {
+  description = "Days after which DynamoDB deletes an item; null keeps the items."
+  type        = number
 }
 
 variable "topic_arn" {

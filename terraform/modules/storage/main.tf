@@ -68,39 +68,67 @@ resource "aws_s3_bucket_lifecycle_configuration" "access_logs" {
   }
 }
 
+locals {
+  # Days after which the objects below a key prefix are deleted, by rule
+  expirations = merge(
+    var.capture_retention_days == null ? {} : { captured-data = { prefix = var.data_capture_prefix, days = var.capture_retention_days } },
+    var.photo_retention_days == null ? {} : { for prefix in var.photo_prefixes : prefix => { prefix = prefix, days = var.photo_retention_days } },
+  )
+}
+
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  count  = var.capture_retention_days == null ? 0 : 1
+  count  = length(local.expirations) == 0 ? 0 : 1
   bucket = module.bucket.name
 
-  rule {
-    id     = "captured-data"
-    status = "Enabled"
+  dynamic "rule" {
+    for_each = local.expirations
 
-    filter {
-      prefix = "${var.data_capture_prefix}/"
-    }
+    content {
+      id     = rule.key
+      status = "Enabled"
 
-    expiration {
-      days = var.capture_retention_days
-    }
+      filter {
+        prefix = "${rule.value.prefix}/"
+      }
 
-    noncurrent_version_expiration {
-      noncurrent_days = 1
+      expiration {
+        days = rule.value.days
+      }
+
+      noncurrent_version_expiration {
+        noncurrent_days = 1
+      }
     }
   }
 
+  # The keys of delete markers contain the names of drivers
   rule {
-    id     = "old-versions"
+    id     = "delete-markers"
     status = "Enabled"
 
     filter {}
 
-    noncurrent_version_expiration {
-      noncurrent_days = var.capture_retention_days
+    expiration {
+      expired_object_delete_marker = true
     }
 
     abort_incomplete_multipart_upload {
       days_after_initiation = 1
+    }
+  }
+
+  dynamic "rule" {
+    for_each = var.capture_retention_days[*]
+
+    content {
+      id     = "old-versions"
+      status = "Enabled"
+
+      filter {}
+
+      noncurrent_version_expiration {
+        noncurrent_days = rule.value
+      }
     }
   }
 
@@ -112,11 +140,63 @@ resource "aws_dynamodb_table" "this" {
   name                        = var.table_name
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "image"
+  range_key                   = "version"
+  deletion_protection_enabled = var.protected
+
+  dynamic "attribute" {
+    for_each = ["image", "version", "driver", "photographed"]
+
+    content {
+      name = attribute.value
+      type = "S"
+    }
+  }
+
+  # Only items of drivers' photographs have these attributes
+  global_secondary_index {
+    name            = "driver"
+    hash_key        = "driver"
+    range_key       = "photographed"
+    projection_type = "KEYS_ONLY"
+  }
+
+  dynamic "ttl" {
+    for_each = var.photo_retention_days[*]
+
+    content {
+      attribute_name = "expires"
+      enabled        = true
+    }
+  }
+
+  point_in_time_recovery {
+    enabled = var.protected
+  }
+
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = var.kms_key_arn
+  }
+}
+
+resource "aws_dynamodb_table" "drivers" {
+  name                        = var.drivers_table_name
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "driver"
   deletion_protection_enabled = var.protected
 
   attribute {
-    name = "image"
+    name = "driver"
     type = "S"
+  }
+
+  dynamic "ttl" {
+    for_each = var.photo_retention_days[*]
+
+    content {
+      attribute_name = "expires"
+      enabled        = true
+    }
   }
 
   point_in_time_recovery {

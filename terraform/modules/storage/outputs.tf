@@ -22,3 +22,13 @@ output "table_arn" {
   description = "ARN of the DynamoDB table."
   value       = aws_dynamodb_table.this.arn
 }
+
+output "drivers_table_name" {
+  description = "Name of the DynamoDB table of drivers."
+  value       = aws_dynamodb_table.drivers.name
+}
+
+output "drivers_table_arn" {
+  description = "ARN of the DynamoDB table of drivers."
+  value       = aws_dynamodb_table.drivers.arn
+}

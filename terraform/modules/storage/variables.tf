@@ -33,6 +33,36 @@ variable "table_name" {
   }
 }
 
+variable "drivers_table_name" {
+  description = "Name of the DynamoDB table of drivers."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.-]{3,255}$", var.drivers_table_name))
+    error_message = "drivers_table_name must be 3 to 255 letters, digits and characters of _.- (got ${var.drivers_table_name})."
+  }
+}
+
+variable "photo_prefixes" {
+  description = "Key prefixes of photographs, without leading and trailing slashes."
+  type        = list(string)
+
+  validation {
+    condition     = alltrue([for prefix in var.photo_prefixes : can(regex("^[^/].*[^/]$", prefix))])
+    error_message = "photo_prefixes must not start or end with a slash, or the lifecycle rules would match no object (got ${jsonencode(var.photo_prefixes)})."
+  }
+}
+
+variable "photo_retention_days" {
+  description = "Days after which photographs and the items about them are deleted; null keeps them."
+  type        = number
+
+  validation {
+    condition     = var.photo_retention_days == null || try(var.photo_retention_days >= 1 && floor(var.photo_retention_days) == var.photo_retention_days, false)
+    error_message = "photo_retention_days must be a whole number of at least 1, or null (got ${jsonencode(var.photo_retention_days)})."
+  }
+}
+
 variable "data_capture_prefix" {
   description = "Key prefix of captured data, without leading and trailing slashes."
   type        = string

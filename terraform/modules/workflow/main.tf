@@ -3,9 +3,12 @@ locals {
 
   permissions = {
     InvokeFunctions = { actions = ["lambda:InvokeFunction"], resources = flatten([for arn in values(var.function_arns) : [arn, "${arn}:*"]]) }
-    PutVehicle      = { actions = ["dynamodb:PutItem"], resources = [var.table_arn] }
+    FindVehicle     = { actions = ["dynamodb:GetItem"], resources = [var.vehicles_table_arn] }
+    PutItems        = { actions = ["dynamodb:PutItem"], resources = [var.vehicles_table_arn, var.drivers_table_arn] }
+    CopyPhotographs = { actions = ["s3:GetObjectVersion"], resources = ["${var.bucket_arn}/${var.incoming_prefix}/*"] }
+    WriteReviews    = { actions = ["s3:PutObject"], resources = ["${var.bucket_arn}/${var.review_prefix}/*"] }
     Publish         = { actions = ["sns:Publish"], resources = [var.topic_arn] }
-    UseKey          = { actions = ["kms:Decrypt", "kms:GenerateDataKey*"], resources = [var.kms_key_arn] } # for the SNS topic and the DynamoDB table
+    UseKey          = { actions = ["kms:Decrypt", "kms:GenerateDataKey*"], resources = [var.kms_key_arn] } # for the SNS topic, the DynamoDB tables and the S3 bucket
 
     # log delivery actions support no resource ARN: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
     DeliverLogs = {
@@ -30,8 +33,16 @@ module "definition" {
   source = "../state_machine_definition"
 
   name              = local.name
+  environment       = var.environment
   function_arns     = var.function_arns
-  table_name        = var.table_name
+  bucket_name       = var.bucket_name
+  incoming_prefix   = var.incoming_prefix
+  review_prefix     = var.review_prefix
+  vehicles_table    = var.vehicles_table
+  drivers_table     = var.drivers_table
+  classes           = var.classes
+  zones             = var.zones
+  retention_days    = var.photo_retention_days
   topic_arn         = var.topic_arn
   metrics_namespace = var.metrics_namespace
 }

@@ -13,14 +13,64 @@ variable "function_arns" {
   type        = map(string)
 }
 
-variable "table_name" {
-  description = "Name of the DynamoDB table of classified vehicles."
+variable "environment" {
+  description = "Environment name, for the command that notifications recommend."
   type        = string
 }
 
-variable "table_arn" {
-  description = "ARN of the DynamoDB table."
+variable "bucket_name" {
+  description = "Name of the S3 bucket of images."
   type        = string
+}
+
+variable "bucket_arn" {
+  description = "ARN of the S3 bucket of images."
+  type        = string
+}
+
+variable "incoming_prefix" {
+  description = "Key prefix of the photographs that drivers upload, without slashes."
+  type        = string
+}
+
+variable "review_prefix" {
+  description = "Key prefix of images that a person must look at, without slashes."
+  type        = string
+}
+
+variable "vehicles_table" {
+  description = "Name of the DynamoDB table of classified vehicles, one item per image."
+  type        = string
+}
+
+variable "vehicles_table_arn" {
+  description = "ARN of that table."
+  type        = string
+}
+
+variable "drivers_table" {
+  description = "Name of the DynamoDB table of drivers."
+  type        = string
+}
+
+variable "drivers_table_arn" {
+  description = "ARN of that table."
+  type        = string
+}
+
+variable "classes" {
+  description = "Class names."
+  type        = list(string)
+}
+
+variable "zones" {
+  description = "Zone (near or far) in which the vehicle of each class delivers, and the zone's radius in km. Classes without an entry are unassigned."
+  type        = map(object({ zone = string, radius_km = number }))
+}
+
+variable "photo_retention_days" {
+  description = "Days after which the items about photographs are deleted; null keeps them."
+  type        = number
 }
 
 variable "topic_arn" {
@@ -39,7 +89,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts the table, the topic and the logs."
+  description = "ARN of the KMS key that encrypts the tables, the bucket, the topic and the logs."
   type        = string
 
   validation {

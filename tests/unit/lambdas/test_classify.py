@@ -39,6 +39,21 @@ class FakeRuntime:
         return {"Body": io.BytesIO(self._response), "CustomAttributes": "v7"}
 
 
+class FakeS3:
+    """An S3 client that returns one object, or raises one error."""
+
+    def __init__(self, content: bytes = b"", *, error: Exception | None = None) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self._content = content
+        self._error = error
+
+    def get_object(self, **request: Any) -> dict[str, Any]:
+        self.requests.append(request)
+        if self._error:
+            raise self._error
+        return {"ContentLength": len(self._content), "Body": io.BytesIO(self._content), "VersionId": "first"}
+
+
 class BrokenBody:
     """A response body whose connection breaks."""
 
@@ -106,6 +121,49 @@ def test_endpoint_receives_the_image_and_the_probabilities_get_class_names(
             "model_version": "v7",
         },
     }
+
+
+def test_image_that_serialize_left_out_is_read_from_s3_by_version(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN an image as large as the model accepts
+    runtime, s3 = FakeRuntime(), FakeS3(JPEG.ljust(classify.MAX_BYTES, b"\0"))
+    monkeypatch.setattr(classify, "s3", s3)
+    event = {"image_data": "", "s3_bucket": "bucket", "s3_key": "incoming/a/b.jpg", "s3_version": "first"}
+
+    # WHEN
+    result = run(classify, monkeypatch, runtime, event)
+
+    # THEN
+    assert s3.requests == [{"Bucket": "bucket", "Key": "incoming/a/b.jpg", "VersionId": "first"}]
+    assert runtime.requests[0]["Body"] == JPEG.ljust(classify.MAX_BYTES, b"\0")
+    assert (result["body"]["image_data"], result["body"]["inferences"]) == ("", [0.25, 0.75])
+
+
+@pytest.mark.parametrize(
+    ("s3", "error"),
+    [
+        (
+            FakeS3(error=client_error("NoSuchVersion", status=404)),
+            "ImageMissingError",
+        ),
+        (FakeS3(b"0" * (5 * 2**20 + 1)), "ImageTooLargeError"),
+        (FakeS3(b""), "ImageInvalidError"),
+        (FakeS3(error=ReadTimeoutError(endpoint_url="some-url")), "StorageUnavailableError"),
+    ],
+    ids=["deleted since", "too large", "empty", "S3 times out"],
+)
+def test_image_that_cannot_be_read_is_named_and_the_endpoint_is_not_invoked(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, s3: FakeS3, error: str
+) -> None:
+    # GIVEN
+    runtime = FakeRuntime()
+    monkeypatch.setattr(classify, "s3", s3)
+
+    # WHEN / THEN
+    with pytest.raises(getattr(classify, error), match="s3://bucket/key"):
+        run(classify, monkeypatch, runtime, {"image_data": "", "s3_bucket": "bucket", "s3_key": "key"})
+    assert runtime.requests == []
 
 
 def test_batch_transform_sends_the_same_content_type(classify: ModuleType) -> None:
@@ -299,22 +357,26 @@ def test_a_model_that_does_not_respond_lets_the_state_machine_retry_before_the_f
         with pytest.raises(classify.EndpointUnavailableError, match="Read timeout"):
             run(classify, monkeypatch, runtime, event_of(PNG))
 
-    # THEN one attempt, with a connection (TCP and TLS) and the longest response of a model, fits into the function
-    assert config.retries["total_max_attempts"] == 1
+    # THEN one attempt, with a connection (TCP and TLS) and the longest response of a model, fits into the function,
+    # after one attempt to read the image from S3
+    configs = [config, classify.s3.meta.config]
+    assert [each.retries["total_max_attempts"] for each in configs] == [1, 1]
     assert config.read_timeout > 60
-    assert 2 * config.connect_timeout + config.read_timeout < timeouts_of_functions()["classify"]
+    seconds = sum(2 * each.connect_timeout + each.read_timeout for each in configs)
+    assert seconds < timeouts_of_functions()["classify"]
 
 
 @pytest.mark.parametrize(
     ("image_data", "message"),
     [
-        ("", "image_data must be a non-empty string"),
+        ("", "s3_bucket must be a non-empty string"),
+        (None, "image_data must be a non-empty string"),
         (7, "image_data must be a non-empty string"),
         ("no base64!", "image_data must be base64"),
         ("iVBORw0", "image_data must be base64"),
         ("äöü=", "image_data must be base64"),
     ],
-    ids=["empty", "number", "not base64", "truncated base64", "umlauts"],
+    ids=["empty without a bucket", "null", "number", "not base64", "truncated base64", "umlauts"],
 )
 def test_event_without_an_image_is_rejected_before_the_endpoint_is_invoked(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, image_data: Any, message: str
@@ -368,7 +430,7 @@ def test_largest_image_with_a_hundred_classes_fits_into_a_state(
     names = [f"large_omnivores_and_herbivor{number}" for number in range(100)]
     monkeypatch.setenv("CLASS_NAMES", json.dumps(names))
     runtime = FakeRuntime(json.dumps([0.0012345678901234567] * 100).encode())
-    event = {**event_of(PNG.ljust(serialize.MAX_BYTES, b"\0")), "s3_key": "k" * 1024}
+    event = {**event_of(PNG.ljust(serialize.MAX_INLINE_BYTES, b"\0")), "s3_key": "k" * 1024}
 
     # WHEN
     result = run(classify, monkeypatch, runtime, event)

@@ -61,10 +61,18 @@ def test_large_event_is_truncated_in_the_error(function: ModuleType) -> None:
     assert len(str(raised.value)) < 200
 
 
-@pytest.mark.parametrize("validator", ["EventError", "SettingsError", "body_of", "text_of", "is_probability"])
-def test_validators_have_the_same_code_in_all_functions(functions: dict[str, ModuleType], validator: str) -> None:
-    # GIVEN the validators of functions that share no code, because each zip file contains a single handler.py
-    found = [getattr(module, validator) for module in functions.values() if hasattr(module, validator)]
+@pytest.mark.parametrize(
+    "definition",
+    [
+        *["EventError", "SettingsError", "StorageUnavailableError", "ImageMissingError", "ImageTooLargeError"],
+        *["body_of", "text_of", "is_probability", "read_object"],
+    ],
+)
+def test_definitions_of_one_name_have_the_same_code_in_all_functions(
+    functions: dict[str, ModuleType], definition: str
+) -> None:
+    # GIVEN definitions in functions that share no code, because each zip file contains a single handler.py
+    found = [getattr(functions[name], definition) for name in FUNCTIONS if hasattr(functions[name], definition)]
 
     # THEN
     assert len(found) >= 2

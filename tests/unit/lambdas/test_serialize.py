@@ -1,4 +1,4 @@
-"""Serialize returns small files, whatever their content, and raises a specific error for every other input."""
+"""Serialize returns small files, whatever their content, and raises a specific error for what is no image."""
 
 import base64
 import io
@@ -6,9 +6,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from tests.unit.lambdas.images import draw
+from training.container.classifier import images
 
 EVENT = {"s3_bucket": "some-bucket", "s3_key": "test/image"}
 PNG, JPEG = draw("PNG"), draw("JPEG")
@@ -25,19 +26,28 @@ class Body(io.BytesIO):
 
 
 class FakeS3:
-    """An S3 client that returns one object, or fails with one error code."""
+    """An S3 client that returns one object with a version, or raises one error."""
 
-    def __init__(self, content: bytes = b"", *, error: str | None = None) -> None:
+    def __init__(self, content: bytes = b"", *, size: int | None = None, error: Exception | None = None) -> None:
         self.body = Body(content)
         self.requests: list[dict[str, str]] = []
-        self._size = len(content)
+        self._size = len(content) if size is None else size
         self._error = error
 
     def get_object(self, **request: str) -> dict[str, Any]:
         self.requests.append(request)
         if self._error:
-            raise ClientError({"Error": {"Code": self._error, "Message": "some message"}}, "GetObject")
-        return {"ContentLength": self._size, "Body": self.body}
+            raise self._error
+        return {"ContentLength": self._size, "Body": self.body, "VersionId": "some-version"}
+
+
+def client_error(code: str, status: int = 404) -> ClientError:
+    """Return the error that boto3 raises for an error response of GetObject."""
+    response: Any = {
+        "Error": {"Code": code, "Message": "some message"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(response, "GetObject")
 
 
 def run(module: ModuleType, monkeypatch: pytest.MonkeyPatch, s3: FakeS3, event: Any = EVENT) -> Any:
@@ -74,8 +84,9 @@ def test_file_is_returned_in_base64_because_only_the_model_decides_whether_it_is
         {"s3_key": "test/image"},
         {**EVENT, "s3_key": ""},
         {**EVENT, "s3_bucket": 7},
+        {**EVENT, "s3_version": ""},
     ],
-    ids=["no key", "no bucket", "empty key", "number"],
+    ids=["no key", "no bucket", "empty key", "number", "empty version"],
 )
 def test_event_without_bucket_and_key_is_rejected_before_the_request_to_s3(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, event: Any
@@ -84,19 +95,19 @@ def test_event_without_bucket_and_key_is_rejected_before_the_request_to_s3(
     s3 = FakeS3(PNG)
 
     # WHEN
-    with pytest.raises(serialize.EventError, match=r"^s3_(bucket|key) must be a non-empty string"):
+    with pytest.raises(serialize.EventError, match=r"^s3_(bucket|key|version) must be a non-empty string"):
         run(serialize, monkeypatch, s3, event)
 
     # THEN
     assert s3.requests == []
 
 
-@pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchBucket", "404"])
+@pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"])
 def test_error_for_a_missing_object_contains_its_uri(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     # GIVEN
-    s3 = FakeS3(error=code)
+    s3 = FakeS3(error=client_error(code))
 
     # WHEN / THEN
     with pytest.raises(serialize.ImageMissingError, match="s3://some-bucket/test/image"):
@@ -105,7 +116,7 @@ def test_error_for_a_missing_object_contains_its_uri(
 
 def test_other_errors_of_s3_are_raised_unchanged(serialize: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
-    s3 = FakeS3(error="AccessDenied")
+    s3 = FakeS3(error=client_error("AccessDenied", 403))
 
     # WHEN / THEN
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -124,33 +135,92 @@ def test_empty_object_is_rejected(serialize: ModuleType, monkeypatch: pytest.Mon
 def test_object_with_too_many_bytes_is_rejected_before_reading(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN
-    s3 = FakeS3(PNG.ljust(serialize.MAX_BYTES + 1, b"\0"))
+    # GIVEN an object of 10 GB
+    s3 = FakeS3(size=10 * 2**30)
 
     # WHEN
-    with pytest.raises(serialize.ImageTooLargeError, match=r"180000 bytes \(got 180001\)"):
+    with pytest.raises(serialize.ImageTooLargeError, match=r"5242880 bytes \(got 10737418240\)"):
         run(serialize, monkeypatch, s3)
 
     # THEN
     assert not s3.body.was_read
 
 
-def test_largest_image_fits_into_a_state(serialize: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_serialize_and_classify_have_the_models_limit(serialize: ModuleType, classify: ModuleType) -> None:
+    assert serialize.MAX_BYTES == classify.MAX_BYTES == images.MAX_BYTES
+
+
+def test_largest_image_that_is_returned_fits_into_a_state(
+    serialize: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN
-    s3 = FakeS3(PNG.ljust(serialize.MAX_BYTES, b"\0"))
+    s3 = FakeS3(PNG.ljust(serialize.MAX_INLINE_BYTES, b"\0"))
 
     # WHEN
     result = run(serialize, monkeypatch, s3)
 
     # THEN
-    assert len(result["body"]["image_data"]) < 262_144 - 10_000
+    assert 0 < len(result["body"]["image_data"]) < 262_144 - 10_000
+
+
+@pytest.mark.parametrize("limit", ["MAX_INLINE_BYTES", "MAX_BYTES"])
+def test_larger_image_travels_by_key_and_version(
+    serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    # GIVEN an image just above the limit of a state, or of the model's maximum size
+    size = max(serialize.MAX_INLINE_BYTES + 1, getattr(serialize, limit))
+    s3 = FakeS3(size=size)
+
+    # WHEN
+    result = run(serialize, monkeypatch, s3)
+
+    # THEN classify reads the same version, even if the object is replaced
+    assert result["body"] == {**EVENT, "image_data": "", "s3_version": "some-version", "inferences": []}
+    assert not s3.body.was_read
+
+
+def test_version_of_the_event_is_read_and_unknown_fields_are_kept(
+    serialize: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN
+    event = {**EVENT, "s3_version": "first", "event_time": "2026-01-02T03:04:05Z"}
+    s3 = FakeS3(PNG)
+
+    # WHEN
+    result = run(serialize, monkeypatch, s3, event)
+
+    # THEN
+    assert s3.requests == [{"Bucket": "some-bucket", "Key": "test/image", "VersionId": "first"}]
+    assert result["body"].items() >= event.items()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("SlowDown", 503),
+        client_error("InternalError", 500),
+        EndpointConnectionError(endpoint_url="some-url"),
+        ReadTimeoutError(endpoint_url="some-url"),
+    ],
+    ids=["throttled", "internal error", "no connection", "read timeout"],
+)
+def test_transient_error_of_s3_lets_the_state_machine_retry(
+    serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    # GIVEN
+    s3 = FakeS3(error=error)
+
+    # WHEN / THEN the function itself makes one attempt
+    with pytest.raises(serialize.StorageUnavailableError, match="S3 cannot return s3://some-bucket/test/image"):
+        run(serialize, monkeypatch, s3)
+    assert len(s3.requests) == 1
 
 
 def test_log_names_execution_and_image_even_if_the_image_is_missing(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # GIVEN
-    s3, event = FakeS3(error="NoSuchKey"), {"execution": "some-arn", "body": EVENT}
+    s3, event = FakeS3(error=client_error("NoSuchKey")), {"execution": "some-arn", "body": EVENT}
 
     # WHEN
     with caplog.at_level("INFO"), pytest.raises(serialize.ImageMissingError):

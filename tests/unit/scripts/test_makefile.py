@@ -21,6 +21,8 @@ OPTIONS = {
     "EXECUTION": ("lineage", "--execution"),
     "FORMAT": ("stage", "--format"),
     "HOURS": ("extend", "--hours"),
+    "ID": ("execution", "--id"),
+    "IMAGE": ("classify", "--image"),
     "INPUT": ("transform", "--input"),
     "JOBS": ("tune", "--jobs"),
     "KEYS": ("batch", "--keys"),

@@ -6,11 +6,13 @@ from moto.cloudwatch.responses import CloudWatchResponse
 
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import add
+from sagelocal.services.cloudwatch import alarm_events
 from sagelocal.services.cloudwatch.alarms import Alarms
 
 
 def install(emulator: Emulator) -> None:
     """Evaluate metric alarms, and add PutCompositeAlarm, which stores composite alarms without evaluating them."""
+    alarm_events.install()
     alarms = Alarms(emulator)
     emulator.on_stop(alarms.stop)
     add(CloudWatchResponse, "put_composite_alarm", _put_composite_alarm)

@@ -15,6 +15,7 @@ def install(emulator: "Emulator") -> None:
         model_packages,
         monitoring_schedules,
         response_fixes,
+        state_events,
         tags,
         training_jobs,
         tuning_jobs,
@@ -36,6 +37,7 @@ def install(emulator: "Emulator") -> None:
     emulator.on_stop(endpoints.stop)
     response_fixes.install()
     model_packages.install()
+    state_events.install()
     monitoring_schedules.fix_job_definitions()
     schedules.install()
     tags.install(schedules)

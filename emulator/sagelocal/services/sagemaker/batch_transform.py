@@ -44,8 +44,8 @@ def install(emulator: Emulator, processes: Processes) -> None:
         check_transform(emulator.quotas, backend, self._get_param("TransformResources"))
         response = create(self)
         job: Any = backend.transform_jobs[name]
-        job.transform_job_status = "InProgress"
         job.transform_start_time, job.transform_end_time = datetime.now(UTC), None
+        job.transform_job_status = "InProgress"  # last, because it sends an event
         threading.Thread(target=_run, args=(emulator, processes, backend, job), daemon=True).start()
         return response
 

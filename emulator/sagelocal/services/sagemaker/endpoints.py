@@ -83,8 +83,8 @@ class Endpoints:
     def _fail(self, endpoint: Any, reason: str) -> None:
         endpoint.failure_reason = reason
         endpoint.pending_deployment_summary = None
-        endpoint.endpoint_status = "InService" if endpoint.arn in self._fleets else "Failed"
         endpoint.last_modified_time = datetime.now(UTC)
+        endpoint.endpoint_status = "InService" if endpoint.arn in self._fleets else "Failed"
 
     def _replace(
         self,
@@ -177,8 +177,8 @@ def _describe(endpoint: Any, fleet: Fleet, config: Mapping[str, Any]) -> None:
     endpoint.data_capture_config = _capture_summary(capture) if capture else None
     endpoint.failure_reason = None
     endpoint.pending_deployment_summary = None
-    endpoint.endpoint_status = "InService"
     endpoint.last_modified_time = datetime.now(UTC)
+    endpoint.endpoint_status = "InService"
 
 
 def _images(image: str) -> list[dict[str, Any]]:

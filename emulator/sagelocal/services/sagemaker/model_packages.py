@@ -82,7 +82,7 @@ def _number_versions(last_versions: dict[tuple[str, str, str], int]) -> None:
                 model_package_version = last_versions[key] = last_versions.get(key, 0) + 1
         original(self, model_package_version=model_package_version, **given)
 
-    original = replace(ModelPackage, "__init__", create, parameters=_PACKAGE_PARAMETERS)
+    original = replace(ModelPackage, "__init__", create, parameters=PACKAGE_PARAMETERS)
 
 
 def _install_groups(last_versions: dict[tuple[str, str, str], int]) -> None:
@@ -126,7 +126,7 @@ def _delete_model_package(self: SageMakerResponse) -> EmptyResult:
     return EmptyResult()
 
 
-_PACKAGE_PARAMETERS = (
+PACKAGE_PARAMETERS = (
     "model_package_name",
     "model_package_group_name",
     "model_package_version",

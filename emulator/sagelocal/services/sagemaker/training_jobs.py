@@ -113,7 +113,6 @@ def _define_metrics(specification: dict[str, Any]) -> None:
 def _reset(job: Any, request: Mapping[str, Any]) -> None:
     """Set moto's record, which describes a completed job, to the state of a job that is starting."""
     job.algorithm_specification = request["AlgorithmSpecification"]
-    job.training_job_status = "InProgress"
     job.secondary_status = "Starting"
     job.environment = request["Environment"]
     job.training_start_time = job.training_end_time = job.model_artifacts = None
@@ -121,3 +120,4 @@ def _reset(job: Any, request: Mapping[str, Any]) -> None:
     job.secondary_status_transitions = [
         {"Status": "Starting", "StartTime": job.creation_time, "StatusMessage": MESSAGES["Starting"]}
     ]
+    job.training_job_status = "InProgress"  # last, because it sends an event that describes the job

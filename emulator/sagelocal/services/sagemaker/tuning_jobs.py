@@ -134,12 +134,12 @@ class TuningRun:
 
     def __post_init__(self) -> None:
         """Set moto's record, which describes a completed job, to the state of a job that is starting."""
-        self.job.hyper_parameter_tuning_job_status = "InProgress"
         self.job.hyper_parameter_tuning_end_time = None
         self.job.failure_reason = self.job.tuning_job_completion_details = None
         self.job.OverallBestTrainingJob = None
         self._start_time = datetime.now(UTC)
         self._update_counters()
+        self.job.hyper_parameter_tuning_job_status = "InProgress"  # last, because it sends an event
 
     def run(self) -> None:
         """Run the job to its end; an internal error also ends it."""

@@ -28,6 +28,8 @@ METRICS = {
     ExecutionStatus.TIMED_OUT: "ExecutionsTimedOut",
 }
 
+MAX_EVENT_DATA = 248 * 1024  # bytes of the input and the output of an execution in an event
+
 
 def install() -> None:
     """Install the fixes into moto."""
@@ -48,7 +50,7 @@ def stop(execution: Any, *, error: str | None, cause: str | None) -> None:
     _abort_map_runs(execution)
     _report(execution, {METRICS[ExecutionStatus.ABORTED]: 1, "ExecutionTime": _milliseconds(execution)})
     execution.exec_status = ExecutionStatus.ABORTED
-    send_event(execution)
+    send_event(execution, execution.exec_status)
 
 
 def record_outcome(self: Any) -> None:
@@ -73,10 +75,15 @@ def record_outcome(self: Any) -> None:
     _report(execution, {METRICS[status]: 1, "ExecutionTime": _milliseconds(execution)})
     # set last, because clients read the outcome as soon as the status changes
     execution.exec_status = status
-    send_event(execution)
+    send_event(execution, execution.exec_status)
 
 
-def send_event(execution: Any) -> None:
+def send_start(execution: Any) -> None:
+    """Send the status RUNNING, before an execution starts, because it may end at once."""
+    send_event(execution, ExecutionStatus.RUNNING)
+
+
+def send_event(execution: Any, status: ExecutionStatus) -> None:
     """Send an execution's status to EventBridge, if its state machine is a standard one.
 
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
@@ -88,11 +95,13 @@ def send_event(execution: Any) -> None:
         "executionArn": execution.execution_arn,
         "stateMachineArn": getattr(machine, "source_arn", machine.arn),
         "name": execution.name,
-        "status": str(execution.exec_status.value),
+        "status": str(status.value),
         "startDate": _timestamp(execution.start_date),
         "stopDate": _timestamp(execution.stop_date),
-        "input": execution.execution_input,
-        "output": execution.output if execution.output is None else json.dumps(execution.output),
+        **_data(execution),
+        "stateMachineVersionArn": machine.arn if hasattr(machine, "source_arn") else None,
+        "redriveCount": getattr(execution, "redrive_count", 0),
+        "redriveDate": _timestamp(getattr(execution, "redrive_date", None)),
         "error": execution.error,
         "cause": execution.cause,
     }
@@ -104,6 +113,23 @@ def send_event(execution: Any) -> None:
         execution.execution_arn,
         detail,
     )
+
+
+def _data(execution: Any) -> dict[str, Any]:
+    """Return an execution's input and output, unless the event would be too large with them.
+
+    Source: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+    """
+    text = execution.execution_input
+    output = None if execution.output is None else json.dumps(execution.output)
+    sizes = [0 if each is None else len(json.dumps(each)) for each in (text, output)]
+    has_input, has_output = sum(sizes) <= MAX_EVENT_DATA, sizes[1] <= MAX_EVENT_DATA
+    return {
+        "input": text if has_input else None,
+        "inputDetails": {"included": has_input},
+        "output": output if has_output else None,
+        "outputDetails": None if output is None else {"included": has_output},
+    }
 
 
 def _end_history(execution: Any, event: HistoryEventType, **details: Any) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
+from urllib.parse import unquote
 
 import botocore.session
 from botocore import xform_name
@@ -76,6 +77,8 @@ def normalise_parameters(
     shape = _operation(self, boto_service_name, service_action_name).input_shape
     if shape is not None:
         self._to_boto_request(parameters, shape)
+    if isinstance(source := parameters.get("CopySource"), str):
+        parameters["CopySource"] = _decode_copy_source(source)
 
 
 def normalise_response(
@@ -105,6 +108,15 @@ def error_prefix(service_name: str) -> str:
     client = client_name(None, service_name)
     identity = botocore.session.get_session().get_service_model(client).service_id
     return str(StateTaskService._to_sfn_cased(re.sub(r"\W", "", identity)))
+
+
+def _decode_copy_source(source: str) -> str:
+    """Return an encoded source of a copy in S3 decoded, because boto3, in contrast to other SDKs, encodes it.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+    """
+    path, separator, version = source.partition("?versionId=")
+    return unquote(path) + separator + version
 
 
 @cache

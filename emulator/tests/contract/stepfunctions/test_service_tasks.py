@@ -126,6 +126,24 @@ def test_aws_sdk_integration_uses_pascal_case(emulator: RunningEmulator, machine
     assert set(listed["StateMachines"][0]) == {"CreationDate", "Name", "StateMachineArn", "Type"}
 
 
+def test_source_of_a_copy_is_url_encoded(emulator: RunningEmulator, machines: StateMachines) -> None:
+    """S3 decodes CopySource: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
+    # GIVEN two versions of an object whose key has special characters
+    bucket, s3 = f"bucket-{uuid4()}", emulator.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    first = s3.put_object(Bucket=bucket, Key="a b+c%20ü?.png", Body=b"first")["VersionId"]
+    s3.put_object(Bucket=bucket, Key="a b+c%20ü?.png", Body=b"second")
+
+    # WHEN a state copies the first
+    source = f"{bucket}/a%20b%2Bc%2520%C3%BC%3F.png?versionId={first}"
+    parameters = {"Bucket": bucket, "Key": "copy", "CopySource": source}
+    machines.output(single(Type="Task", Resource="arn:aws:states:::aws-sdk:s3:copyObject", Parameters=parameters))
+
+    # THEN
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"first"
+
+
 @pytest.mark.parametrize(
     ("resource", "parameters", "error"),
     [

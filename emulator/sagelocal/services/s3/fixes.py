@@ -1,4 +1,4 @@
-"""S3: fixes of bucket policies, EventBridge notifications, encoded listings and the deletion of delete markers."""
+"""Fixes of bucket policies, notification configurations, encoded listings and the deletion of delete markers."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,7 +10,6 @@ from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.models import FakeBucket, FakeDeleteMarker
 from moto.s3.responses import S3Response
 
-from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import add, replace
 
 # The fields that S3 encodes for a listing with `encoding-type=url`, and that moto does not:
@@ -31,7 +30,7 @@ UNENCODED = {
 }
 
 
-def install(emulator: Emulator) -> None:
+def install() -> None:
     """Install the fixes into moto."""
     replace(FakeBucket, "get_permission", _get_permission, parameters=("action", "resource"))
     # moto calls `dispose` on every version that it deletes, but delete markers do not have it

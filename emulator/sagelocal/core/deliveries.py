@@ -1,0 +1,138 @@
+"""Calls targets of events in background threads, and repeats failed calls.
+
+The number of threads is fixed, so that thousands of events wait in a queue instead of starting a thread each.
+"""
+
+import queue
+import sched
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+WORKERS = 16
+FIRST_BACKOFF = 1.0  # seconds before the first retry; doubled each time
+MAX_BACKOFF = 60.0
+POLL_INTERVAL = 0.1  # seconds between checks for retries that are due
+DEFAULT_RETRIES = 185
+DEFAULT_AGE = 86400  # seconds
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an event was not delivered.
+
+    Attributes
+    ----------
+    error
+        The last error.
+    retries
+        The number of retries before it.
+    condition
+        The setting that ended the retries, or None if the error cannot be retried.
+    """
+
+    error: Exception
+    retries: int
+    condition: str | None
+
+
+@dataclass
+class _Delivery:
+    label: str
+    call: Callable[[], object]
+    policy: Mapping[str, Any]
+    done: Callable[[Failure | None], object]
+    is_retriable: Callable[[Exception], bool]
+    retries: int = 0
+    start: float = field(default_factory=time.monotonic)
+
+    def backoff(self) -> float:
+        return min(FIRST_BACKOFF * 2.0**self.retries, MAX_BACKOFF)
+
+    def failure(self, error: Exception) -> Failure | None:
+        """Return the failure if there is no further retry."""
+        if not self.is_retriable(error):
+            return Failure(error, self.retries, None)
+        if self.retries >= self.policy.get("MaximumRetryAttempts", DEFAULT_RETRIES):
+            return Failure(error, self.retries, "MaximumRetryAttempts")
+        age = time.monotonic() - self.start
+        if age + self.backoff() > self.policy.get("MaximumEventAgeInSeconds", DEFAULT_AGE):
+            return Failure(error, self.retries, "MaximumEventAgeInSeconds")
+        return None
+
+
+class Deliveries:
+    """A queue of calls, and the threads that make them."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._retries = sched.scheduler(time.monotonic)
+        self._stopped = threading.Event()
+        for number in range(WORKERS):
+            threading.Thread(target=self._work, name=f"deliveries-{number}", daemon=True).start()
+        threading.Thread(target=self._repeat, name="retries", daemon=True).start()
+
+    def stop(self) -> None:
+        """Drop all waiting calls."""
+        self._stopped.set()
+
+    def run(self, call: Callable[[], object]) -> None:
+        """Make a call once, in another thread."""
+        self._calls.put(call)
+
+    def deliver(
+        self,
+        label: str,
+        call: Callable[[], object],
+        *,
+        policy: Mapping[str, Any],
+        done: Callable[[Failure | None], object],
+        is_retriable: Callable[[Exception], bool] = lambda error: True,
+    ) -> None:
+        """Make a call in another thread until it succeeds.
+
+        Parameters
+        ----------
+        label
+            Begins the log line of a failed call, such as `rule NAME: cannot deliver to ARN`.
+        call
+            Raises an exception if it fails.
+        policy
+            `MaximumRetryAttempts` and `MaximumEventAgeInSeconds`, as in the APIs of EventBridge and its Scheduler.
+        done
+            Receives None after a success, or the failure after the last attempt.
+        is_retriable
+            Returns whether a call that failed with an error can succeed later.
+        """
+        self.run(lambda: self._attempt(_Delivery(label, call, policy, done, is_retriable)))
+
+    def _attempt(self, delivery: _Delivery) -> None:
+        failure = None
+        try:
+            delivery.call()
+        except Exception as error:
+            print(f"{delivery.label}: {error}", file=sys.stderr, flush=True)
+            failure = delivery.failure(error)
+            if failure is None:
+                pause = delivery.backoff()
+                delivery.retries += 1
+                self._retries.enter(pause, 0, self.run, (lambda: self._attempt(delivery),))
+                return
+        delivery.done(failure)
+
+    def _work(self) -> None:
+        while True:
+            call = self._calls.get()
+            if self._stopped.is_set():
+                return
+            try:
+                call()
+            except Exception as error:  # must not end the thread
+                print(f"cannot deliver an event: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+
+    def _repeat(self) -> None:
+        while not self._stopped.wait(POLL_INTERVAL):
+            self._retries.run(blocking=False)

@@ -1,0 +1,16 @@
+"""EventBridge: delivers events of clients, of schedules and of AWS services to the targets of rules.
+
+Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-what-is.html
+"""
+
+from sagelocal.core.emulator import Emulator
+from sagelocal.services.events import rules, schedules
+from sagelocal.services.events.rules import put
+
+__all__ = ["install", "put"]
+
+
+def install(emulator: Emulator) -> None:
+    """Install the delivery of events and the schedules of rules into moto."""
+    rules.install(emulator)
+    schedules.install(emulator)

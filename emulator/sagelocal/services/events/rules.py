@@ -1,0 +1,114 @@
+"""Matches events with rules, and delivers them to the rules' targets."""
+
+import copy
+import json
+import sys
+import time
+import uuid
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from moto.events.models import Rule, events_backends
+from moto.events.responses import EventsHandler
+
+from sagelocal.core.emulator import Emulator
+from sagelocal.core.patching import replace
+from sagelocal.services.events.targets import SERVICES, deliver
+
+RESERVED = {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
+MOTO_SERVICES = ("logs", "events")  # log groups, event buses, archives and API destinations
+
+
+def install(emulator: Emulator) -> None:
+    """Deliver events in other threads, and to targets that moto does not support."""
+
+    deliveries = emulator.deliveries  # the first thread that has an event must not create it
+
+    def send_to_targets(rule: Any, original_event: Any, transform_input: bool = True) -> None:
+        # moto matches all events with a rule that has only a schedule
+        if rule.state != "DISABLED" and rule.event_pattern.get_pattern():
+            deliveries.run(partial(match, rule, original_event))
+
+    def match(rule: Any, record: dict[str, Any]) -> None:
+        event = public(record)
+        if not rule.event_pattern.matches_event(event):
+            return
+        send(emulator, rule, event)
+        others = copy.copy(rule)
+        others.targets = [target for target in rule.targets if _service(target) in MOTO_SERVICES]
+        if others.targets:
+            original(others, copy.deepcopy(record))  # moto changes the event
+
+    original = replace(Rule, "send_to_targets", send_to_targets, parameters=("original_event", "transform_input"))
+    _reserve_sources()
+
+
+def _reserve_sources() -> None:
+    """Refuse events that claim to be those of AWS services.
+
+    Sources: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
+    https://github.com/aws-samples/serverless-patterns/pull/3089
+    """
+
+    def put_events(request: Any) -> str:
+        events = request._get_param("Entries")
+        reserved = [str(event.get("Source")).startswith("aws.") for event in events]
+        accepted = [event for event, refuse in zip(events, reserved, strict=True) if not refuse]
+        sent = iter(request.events_backend.put_events(accepted))
+        entries = [RESERVED if refuse else next(sent) for refuse in reserved]
+        return json.dumps({"FailedEntryCount": sum("ErrorCode" in entry for entry in entries), "Entries": entries})
+
+    # not in the backend, which also forwards events of AWS services to other event buses
+    replace(EventsHandler, "put_events", put_events)
+
+
+def put(account: str, region: str, source: str, detail_type: str, resource: str, detail: dict[str, Any]) -> None:
+    """Send an event of an AWS service to the rules of the default event bus, in another thread."""
+    rules = list(events_backends[account][region].event_buses["default"].rules.values())
+    if rules:
+        event: Any = record(account, region, source, detail_type, resource, detail)
+        for rule in rules:
+            rule.send_to_targets(event)
+
+
+def record(
+    account: str, region: str, source: str, detail_type: str, resource: str, detail: dict[str, Any]
+) -> dict[str, Any]:
+    """Return an event as moto stores it.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
+    """
+    now = time.time()
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": detail_type,
+        "source": source,
+        "account": account,
+        "time": now,
+        "region": region,
+        "resources": [resource],
+        "detail": detail,
+        "ingestion-time": now,
+    }
+
+
+def public(event: dict[str, Any]) -> dict[str, Any]:
+    """Return moto's record of an event as targets receive it."""
+    moment = datetime.fromtimestamp(float(event["time"]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {key: value for key, value in {**event, "time": moment}.items() if key != "ingestion-time"}
+
+
+def send(emulator: Emulator, rule: Any, event: dict[str, Any]) -> None:
+    """Deliver an event to the targets of a rule, whatever its pattern."""
+    for target in list(rule.targets):
+        if _service(target) in SERVICES:
+            deliver(emulator, rule, target, event)
+        elif _service(target) not in MOTO_SERVICES:
+            message = f"rule {rule.name}: sagelocal does not support the target {target['Arn']}"
+            print(message, file=sys.stderr, flush=True)
+
+
+def _service(target: dict[str, Any]) -> str:
+    return str(target["Arn"].split(":")[2])

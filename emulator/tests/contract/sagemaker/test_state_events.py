@@ -1,0 +1,104 @@
+"""Status changes of SageMaker's resources are events.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sagelocal.pytest_plugin import RunningEmulator
+
+from ..functions import unique
+from ..queues import Inbox, make_rule
+from .resources import SageMaker
+from .test_batch_transform import start_transform
+from .test_tuning import tune
+
+Follow = Callable[..., Inbox]
+
+
+@pytest.fixture
+def follow(emulator: RunningEmulator) -> Follow:
+    """Return a function that delivers the events with a type and details to a queue."""
+
+    def deliver(kind: str, **detail: Any) -> Inbox:
+        inbox, kinds = Inbox(emulator), [f"SageMaker {kind} State Change"]
+        make_rule(emulator, {"source": ["aws.sagemaker"], "detail-type": kinds, "detail": detail}, {"Arn": inbox.arn})
+        return inbox
+
+    return deliver
+
+
+def details(inbox: Inbox, status: str, count: int = 2) -> dict[str, Any]:
+    """Wait for events and return their details by status, because events need not arrive in order."""
+    return {event["detail"][status]: event["detail"] for event in inbox.take(count)}
+
+
+def test_failed_training_job_sends_its_reason(sagemaker: SageMaker, follow: Follow) -> None:
+    # GIVEN
+    inbox = follow("Training Job", OutputDataConfig={"S3OutputPath": [f"s3://{sagemaker.bucket}/models"]})
+    # WHEN
+    name = sagemaker.start_training(program="raise SystemExit(3)", Tags=[{"Key": "team", "Value": "a"}])
+    # THEN
+    found = details(inbox, "TrainingJobStatus")
+    started, failed = found["InProgress"], found["Failed"]
+    assert (started["SecondaryStatus"], failed["SecondaryStatus"]) == ("Starting", "Failed")
+    assert "exit code: 3" in failed["FailureReason"]
+    assert (failed["TrainingJobName"], failed["Tags"]) == (name, {"team": "a"})
+    assert started["CreationTime"] <= failed["TrainingEndTime"]
+
+
+def test_endpoint_sends_each_status(sagemaker: SageMaker, follow: Follow) -> None:
+    # GIVEN
+    config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model(), 1)})
+    inbox = follow("Endpoint", EndpointConfigName=[config])
+    # WHEN
+    endpoint = sagemaker.create_endpoint(config)
+    sagemaker.delete_endpoint(endpoint)
+    # THEN
+    found = details(inbox, "EndpointStatus", 3)
+    assert found.keys() == {"CREATING", "IN_SERVICE", "DELETING"}
+    assert {each["EndpointName"] for each in found.values()} == {endpoint}
+
+
+def test_failed_transform_job_sends_its_reason(sagemaker: SageMaker, follow: Follow) -> None:
+    # GIVEN
+    inbox = follow("Transform Job", TransformOutput={"S3OutputPath": [f"s3://{sagemaker.bucket}/out"]})
+    # WHEN
+    start_transform(sagemaker, sagemaker.create_model(), f"s3://{sagemaker.bucket}/absent")
+    # THEN
+    failed = details(inbox, "TransformJobStatus")["Failed"]
+    assert failed["FailureReason"].startswith("ClientError")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", failed["TransformEndTime"])
+
+
+def test_tuning_job_sends_its_counters(sagemaker: SageMaker, follow: Follow) -> None:
+    # GIVEN
+    output = {"S3OutputPath": [f"s3://{sagemaker.bucket}/models"]}
+    inbox = follow("HyperParameter Tuning Job", TrainingJobDefinition={"OutputDataConfig": output})
+    # WHEN its only training job fails
+    tune(sagemaker, jobs=1, parallel=1, static={"kind": "bad"})
+    # THEN
+    found = details(inbox, "HyperParameterTuningJobStatus")
+    assert found.keys() == {"InProgress", "Failed"}
+    assert found["Failed"]["TrainingJobStatusCounters"]["NonRetryableError"] == 1
+
+
+def test_approval_of_a_model_package_is_an_event(sagemaker: SageMaker, follow: Follow) -> None:
+    # GIVEN
+    client, group = sagemaker.client, unique("group")
+    inbox = follow("Model Package", ModelPackageGroupName=[group])
+    client.create_model_package_group(ModelPackageGroupName=group)
+    package = client.create_model_package(ModelPackageGroupName=group, ModelApprovalStatus="PendingManualApproval")
+    # WHEN
+    arn = package["ModelPackageArn"]
+    client.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription="good")
+    # THEN
+    found = details(inbox, "ModelApprovalStatus")
+    assert found.keys() == {"PendingManualApproval", "Approved"}
+    approved = found["Approved"]
+    assert (approved["ModelPackageArn"], approved["ModelPackageVersion"]) == (arn, 1)
+    assert (approved["ModelPackageStatus"], approved["ApprovalDescription"]) == ("Completed", "good")

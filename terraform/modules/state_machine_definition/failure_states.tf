@@ -1,0 +1,125 @@
+# Every failure is counted and notified; that of an event also leaves an item and an entry in S3 for a person to review.
+# An error of these states must not hide why the execution failed: their input, Error and Cause, is passed on unchanged.
+locals {
+  ignore_error = {
+    for next in ["IsReviewable", "WriteReview", "IsCopyable", "NotifyFailure", "Failed"] :
+    next => [{ ErrorEquals = ["States.ALL"], Output = "{% $states.input %}", Next = next }]
+  }
+
+  # The message of a function's error, which Lambda reports as JSON; of any other error, the whole cause
+  reason = "($message := $match($states.input.Cause, /\"errorMessage\": ?\"(.*?)\", ?\"errorType\"/); $exists($message) ? $message[0].groups[0] : $states.input.Cause)"
+
+  review_key = "'${var.review_prefix}/' & $states.input.Error & '/' & $driver & '/' & $version"
+
+  report = {
+    Type           = "Task"
+    QueryLanguage  = "JSONata"
+    TimeoutSeconds = local.task_timeout
+    Output         = "{% $states.input %}"
+  }
+
+  failure_states = {
+    CountFailure = merge(local.report, {
+      Resource = "arn:${local.partition}:states:::aws-sdk:cloudwatch:putMetricData"
+      Arguments = {
+        Namespace = var.metrics_namespace
+        # one call for both metrics, so that alarms can subtract one error's count from the total
+        MetricData = [
+          { MetricName = "Failures", Value = 1, Unit = "Count" },
+          { MetricName = "FailuresByError", Value = 1, Unit = "Count", Dimensions = [{ Name = "Error", Value = "{% $states.input.Error %}" }] },
+        ]
+      }
+      Catch = local.ignore_error["IsReviewable"]
+      Next  = "IsReviewable"
+    })
+
+    IsReviewable = {
+      Type    = "Choice"
+      Choices = [{ Variable = "$from_event", BooleanEquals = true, Next = "ClaimReview" }]
+      Default = "NotifyFailure"
+    }
+
+    # Of several executions for one object version, only the first is reviewed
+    ClaimReview = merge(local.put_new_item, {
+      Arguments = merge(local.new_item, {
+        Item = merge(local.common_attributes, local.event_attributes, local.expires, {
+          outcome = { S = "review" }
+          error   = { S = "{% $states.input.Error %}" }
+        })
+      })
+      Catch = concat([{
+        ErrorEquals = ["DynamoDB.ConditionalCheckFailedException"]
+        Output      = "{% $states.input %}"
+        Next        = "Failed"
+      }], local.ignore_error["WriteReview"])
+      Next = "WriteReview"
+    })
+
+    WriteReview = merge(local.report, {
+      Resource = "arn:${local.partition}:states:::aws-sdk:s3:putObject"
+      Arguments = {
+        Bucket      = var.bucket_name
+        Key         = "{% ${local.review_key} & '.json' %}"
+        ContentType = "application/json"
+        Body = {
+          key          = "{% $key %}"
+          version      = "{% $version %}"
+          driver       = "{% $driver %}"
+          photographed = "{% $photographed %}"
+          error        = "{% $states.input.Error %}"
+          reason       = "{% ${local.reason} %}"
+          execution    = "{% $states.context.Execution.Id %}"
+        }
+      }
+      Retry = local.patient_retry
+      Catch = local.ignore_error["IsCopyable"]
+      Next  = "IsCopyable"
+    })
+
+    IsCopyable = {
+      Type = "Choice"
+      Choices = [
+        { Variable = "$.Error", StringEquals = "ImageMissingError", Next = "NotifyFailure" },
+        { Variable = "$size", NumericLessThan = 10 * 1000 * 1000, Next = "CopyImage" },
+      ]
+      Default = "NotifyFailure"
+    }
+
+    # S3 decodes CopySource: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+    CopyImage = merge(local.report, {
+      Resource = "arn:${local.partition}:states:::aws-sdk:s3:copyObject"
+      Arguments = {
+        Bucket           = var.bucket_name
+        Key              = "{% ${local.review_key} %}"
+        CopySource       = "{% '${var.bucket_name}/' & $join($map($split($key, '/'), function($part) { $encodeUrlComponent($part) }), '/') & '?versionId=' & $version %}"
+        TaggingDirective = "REPLACE" # a copy of the tags would need the permission to read them
+      }
+      Retry = [merge(local.backoff, { ErrorEquals = ["States.ALL"] })]
+      Catch = local.ignore_error["NotifyFailure"]
+      Next  = "NotifyFailure"
+    })
+
+    NotifyFailure = merge(local.report, {
+      Resource = "arn:${local.partition}:states:::sns:publish"
+      Arguments = {
+        TopicArn = var.topic_arn
+        Subject  = "${var.name}: execution failed"
+        Message = join(" & ", [
+          "{% $image",
+          "' failed with ' & $states.input.Error & ': ' & ${local.reason}",
+          "'\n\nExecution: ' & $states.context.Execution.Id",
+          "'\nTo look at it: make execution ENV=${var.environment} ID=' & $states.context.Execution.Name %}",
+        ])
+      }
+      Retry = [merge(local.backoff, { ErrorEquals = ["States.ALL"], MaxAttempts = 6 })]
+      Catch = local.ignore_error["Failed"]
+      Next  = "Failed"
+    })
+
+    Failed = {
+      Type      = "Fail"
+      ErrorPath = "$.Error"
+      CausePath = "$.Cause"
+    }
+  }
+}

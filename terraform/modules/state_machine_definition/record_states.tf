@@ -1,0 +1,159 @@
+# The workflow's results in DynamoDB: an item per object version, and an item per driver
+locals {
+  # Any error of DynamoDB, S3 and SNS may be transient. The attempts spread over some minutes.
+  patient_retry = [
+    { ErrorEquals = ["States.QueryEvaluationError"], MaxAttempts = 0 },
+    merge(local.backoff, { ErrorEquals = ["States.ALL"], MaxAttempts = 12, MaxDelaySeconds = 60 }),
+  ]
+
+  # As local.catch, in JSONata
+  jsonata_catch = [for catch in local.catch : merge(catch, { Output = "{% $states.errorOutput %}" })]
+
+  # DynamoDB's attribute values of each class
+  zones = {
+    for class in var.classes : class => {
+      zone      = { S = try(var.zones[class].zone, "unassigned") }
+      radius_km = { N = tostring(try(var.zones[class].radius_km, 0)) }
+    }
+  }
+  zone = "$lookup(${jsonencode(local.zones)}, $states.input.class)"
+
+  expires = var.retention_days == null ? {} : {
+    expires = { N = "{% $string($floor($toMillis($states.context.Execution.StartTime) / 1000) + ${var.retention_days * 86400}) %}" }
+  }
+
+  # Attributes of every item
+  common_attributes = {
+    image     = { S = "{% $image %}" }
+    execution = { S = "{% $states.context.Execution.Id %}" }
+    recorded  = { S = "{% $states.context.State.EnteredTime %}" }
+  }
+
+  prediction_attributes = {
+    confidence    = { N = "{% $string($states.input.confidence) %}" }
+    model_version = { S = "{% $states.input.model_version %}" }
+    zone          = "{% ${local.zone}.zone %}"
+    radius_km     = "{% ${local.zone}.radius_km %}"
+  }
+
+  event_attributes = {
+    version      = { S = "{% $version %}" }
+    driver       = { S = "{% $driver %}" }
+    photographed = { S = "{% $photographed %}" }
+  }
+
+  vehicle_item = merge(local.common_attributes, local.prediction_attributes, local.expires, {
+    outcome       = { S = "recorded" }
+    class         = { S = "{% $states.input.class %}" }
+    probabilities = { M = "{% $merge($states.input.predictions.{ class: { 'N': $string($round(probability, 6)) } }) %}" }
+  })
+
+  put_item = {
+    Type           = "Task"
+    QueryLanguage  = "JSONata"
+    Resource       = "arn:${local.partition}:states:::dynamodb:putItem"
+    TimeoutSeconds = local.task_timeout
+    Output         = "{% $states.input %}"
+  }
+
+  # Puts an item unless another execution has. An attempt whose response was lost is repeated with the same result.
+  put_new_item = merge(local.put_item, {
+    Retry = concat([{ ErrorEquals = ["DynamoDB.ConditionalCheckFailedException"], MaxAttempts = 0 }], local.patient_retry)
+  })
+  new_item = {
+    TableName                 = var.vehicles_table
+    ConditionExpression       = "attribute_not_exists(image) OR execution = :execution"
+    ExpressionAttributeValues = { ":execution" = local.common_attributes.execution }
+  }
+
+  record_states = {
+    IsEvent = {
+      Type    = "Choice"
+      Choices = [{ Variable = "$from_event", BooleanEquals = true, Next = "RecordVehicle" }]
+      Default = "Record"
+    }
+
+    # The course's input names no version, and a model may classify the same image again
+    Record = merge(local.put_item, {
+      Arguments = {
+        TableName = var.vehicles_table
+        Item      = merge(local.vehicle_item, { version = { S = "latest" } })
+      }
+      Retry = local.patient_retry
+      Catch = local.jsonata_catch
+      End   = true
+    })
+
+    # Writes both items or none. The driver's item changes only for a newer photograph.
+    RecordVehicle = {
+      Type           = "Task"
+      QueryLanguage  = "JSONata"
+      Resource       = "arn:${local.partition}:states:::aws-sdk:dynamodb:transactWriteItems"
+      TimeoutSeconds = local.task_timeout
+      Arguments = {
+        # the same for all attempts of the state, so that DynamoDB does not write twice
+        ClientRequestToken = "{% $hash($states.context.Execution.Id & $states.context.State.EnteredTime, 'MD5') %}"
+        TransactItems = [
+          {
+            Put = {
+              TableName           = var.vehicles_table
+              ConditionExpression = "attribute_not_exists(image)"
+              Item                = merge(local.vehicle_item, local.event_attributes)
+            }
+          },
+          {
+            Put = {
+              TableName                 = var.drivers_table
+              ConditionExpression       = "attribute_not_exists(driver) OR photograph_order < :photograph_order"
+              ExpressionAttributeValues = { ":photograph_order" = { S = "{% $photograph_order %}" } }
+              Item = merge(local.common_attributes, local.prediction_attributes, local.event_attributes, local.expires, {
+                vehicle          = { S = "{% $states.input.class %}" }
+                photograph_order = { S = "{% $photograph_order %}" }
+              })
+            }
+          },
+        ]
+      }
+      Output = "{% $states.input %}"
+      Retry  = concat([{ ErrorEquals = ["DynamoDb.TransactionCanceledException"], MaxAttempts = 0 }], local.patient_retry)
+      Catch = concat([{
+        ErrorEquals = ["DynamoDb.TransactionCanceledException"]
+        Assign      = { cancellation = "{% $states.errorOutput %}" }
+        Output      = "{% $states.input %}"
+        Next        = "Cancelled"
+      }], local.jsonata_catch)
+      End = true
+    }
+
+    # DynamoDB's message lists a reason for each item, in their order, such as [ConditionalCheckFailed, None]:
+    # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors
+    Cancelled = {
+      Type          = "Choice"
+      QueryLanguage = "JSONata"
+      Choices = [
+        { Condition = "{% $contains($cancellation.Cause, '[ConditionalCheckFailed,') %}", Next = "AlreadyClassified", Output = "{% $states.input %}" },
+        { Condition = "{% $contains($cancellation.Cause, /TransactionConflict|ThrottlingError|ProvisionedThroughputExceeded/) %}", Next = "WaitForDriver", Output = "{% $states.input %}" },
+        { Condition = "{% $contains($cancellation.Cause, ', ConditionalCheckFailed]') %}", Next = "RecordSuperseded", Output = "{% $states.input %}" },
+      ]
+      Default = "CountFailure"
+      Output  = "{% $cancellation %}"
+    }
+    # Another transaction writes the driver's item, or DynamoDB throttles this one
+    WaitForDriver = {
+      Type          = "Wait"
+      QueryLanguage = "JSONata"
+      Seconds       = "{% 1 + $floor($random() * 5) %}"
+      Next          = "RecordVehicle"
+    }
+    RecordSuperseded = merge(local.put_new_item, {
+      Arguments = merge(local.new_item, {
+        Item = merge(local.vehicle_item, local.event_attributes, { outcome = { S = "superseded" } })
+      })
+      Catch = concat([{
+        ErrorEquals = ["DynamoDB.ConditionalCheckFailedException"]
+        Next        = "AlreadyClassified"
+      }], local.jsonata_catch)
+      End = true
+    })
+  }
+}
