@@ -24,7 +24,7 @@ endif
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
-        rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
+        rollback lineage transform deploy extend run traffic evaluate monitor report demo drift drift-issue cost down \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark
 
 # not a search for the file, which would accept patterns such as ENV=*
@@ -160,6 +160,11 @@ extend: $(INSTALLED) $(PREREQUISITES) ## extend the endpoint's time to live by H
 run: $(INSTALLED) $(PREREQUISITES) ## classify every test image with the state machine
 	$(call step)
 	$(call SCRIPT,run)
+
+traffic: $(INSTALLED) $(PREREQUISITES) ## upload as drivers do (RATE SECONDS, or BURST; SEED), follow
+	$(call step)
+	$(call SCRIPT,traffic) $(call option,--rate,RATE) $(call option,--seconds,SECONDS) $(call option,--burst,BURST) \
+	  $(call option,--seed,SEED)
 
 evaluate: $(INSTALLED) $(PREREQUISITES) ## evaluate the run (PRECISION=0.98 finds the threshold)
 	$(call step)

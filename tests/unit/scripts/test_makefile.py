@@ -17,6 +17,7 @@ INHERITED = {"GITHUB_STEP_SUMMARY", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
 # The target that uses a variable, and the option that passes it
 OPTIONS = {
     "ALGORITHM": ("train", "--algorithm"),
+    "BURST": ("traffic", "--burst"),
     "CONFIRM": ("down", "--confirm"),
     "EXECUTION": ("lineage", "--execution"),
     "FORMAT": ("stage", "--format"),
@@ -26,8 +27,11 @@ OPTIONS = {
     "MODEL": ("monitor", "--model"),
     "PARALLEL": ("tune", "--parallel"),
     "PRECISION": ("evaluate", "--precision"),
+    "RATE": ("traffic", "--rate"),
     "REASON": ("reject", "--reason"),
     "REPOSITORY": ("bootstrap", "--repository"),
+    "SECONDS": ("traffic", "--seconds"),
+    "SEED": ("traffic", "--seed"),
     "SET": ("train", "--set"),
     "SOURCE": ("stage", "--source"),
 }
