@@ -24,7 +24,8 @@ endif
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
-        rollback lineage transform deploy extend run traffic evaluate monitor report demo drift drift-issue cost down \
+        rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
+        drivers driver delete-driver traffic \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark
 
 # not a search for the file, which would accept patterns such as ENV=*
@@ -160,6 +161,16 @@ extend: $(INSTALLED) $(PREREQUISITES) ## extend the endpoint's time to live by H
 run: $(INSTALLED) $(PREREQUISITES) ## classify every test image with the state machine
 	$(call step)
 	$(call SCRIPT,run)
+
+drivers: $(INSTALLED) $(PREREQUISITES) ## list the drivers with vehicle, confidence and zone
+	$(call SCRIPT,drivers) list
+
+driver: $(INSTALLED) $(PREREQUISITES) ## explain the record of the driver ID: image, model, execution
+	$(call SCRIPT,drivers) show --id=$(call quote,ID)
+
+delete-driver: $(INSTALLED) $(PREREQUISITES) ## delete the data of the driver ID (needs CONFIRM=<id>)
+	$(call step)
+	$(call SCRIPT,drivers) delete --id=$(call quote,ID) --confirm=$(call quote,CONFIRM)
 
 traffic: $(INSTALLED) $(PREREQUISITES) ## upload as drivers do (RATE SECONDS, or BURST; SEED), follow
 	$(call step)

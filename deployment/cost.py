@@ -20,7 +20,8 @@ COST_FILE = "cost.txt"  # the estimate, in the environment's directory
 HOURS_PER_MONTH = 730  # as in AWS's own estimates
 
 # Assumptions, because a plan does not contain these figures
-STATES = 4  # Serialize, Classify, Filter and Record
+# Of a photograph: Input, FindItem, IsFound, Serialize, Classify, Filter, IsEvent and RecordVehicle
+STATES = 8
 FUNCTION_SECONDS = 0.1  # duration of a Lambda function
 ZONES = 2  # availability zones of a VPC whose subnets do not exist yet
 
@@ -37,7 +38,7 @@ UNBILLED = (
     "aws_subnet",
     "aws_vpc",  # includes security group rules and the gateway endpoint of S3; interface endpoints have a price
     "aws_flow_log",  # billed as logs
-    "aws_cloudwatch_event_",  # events of AWS services are free
+    "aws_cloudwatch_event_",  # rules are free, and so are events except those of S3
     "aws_sqs_queue",  # billed by message; a dead-letter queue has none
     "aws_ssm_parameter",
     "aws_sagemaker_model",  # includes model package groups; their files are billed as S3 storage
@@ -238,7 +239,14 @@ def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: 
             # https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html
             yield Cost(address, "at most one trace", per_million=prices.per_million("xray_trace"))
         case "aws_dynamodb_table":
-            yield Cost(address, "one item", per_million=prices.per_million("dynamodb_write"))
+            # a write in a transaction counts twice, and each index is another write:
+            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+            writes = 2 + len(values.get("global_secondary_index") or ())
+            yield Cost(address, f"one item, {writes} writes", per_million=writes * prices.per_million("dynamodb_write"))
+            if values.get("range_key"):  # the table of object versions, in which FindItem looks
+                yield Cost(address, "one read", per_million=prices.per_million("dynamodb_read"))
+        case "aws_s3_bucket_notification":
+            yield Cost(address, "one event", per_million=prices.per_million("s3_event"))
 
 
 def shorten(address: str) -> str:

@@ -188,11 +188,15 @@ def find_prediction(state_machine_arn: str, execution: str, *, states: Any) -> P
         raise OperatorError(f"{execution} is {described['status']} without a prediction: {described.get('error')}")
     if version == "unknown":
         raise OperatorError(f"{execution} does not record the version of its model: name a model with MODEL")
+    # an execution that an event of S3 started has the key in the output of its states only
+    key = json.loads(described["input"]).get("s3_key") or find_in_output(
+        arn, described.get("output"), "s3_key", states=states
+    )
     return Prediction(
         execution_arn=arn,
         status=described.get("error") or described["status"],
         model_version=version,
-        key=json.loads(described["input"]).get("s3_key", "no key"),
+        key=key or "no key",
         probabilities=find_in_output(arn, described.get("output"), "inferences", states=states),
     )
 

@@ -197,7 +197,7 @@ output "drivers_table" {
 }
 
 output "incoming_prefix" {
-  description = "Key prefix of the photographs that drivers upload: <prefix>/<driver>/<name>."
+  description = "Key prefix of the photographs that drivers upload, followed by the driver and a name."
   value       = local.incoming_prefix
 }
 

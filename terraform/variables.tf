@@ -64,8 +64,11 @@ variable "zones" {
   description = "Zone (near or far) in which the vehicle of each class delivers, and the zone's radius in km, for dispatch."
   type        = map(object({ zone = string, radius_km = number }))
   default = {
-    bicycle    = { zone = "near", radius_km = 3 }
-    motorcycle = { zone = "far", radius_km = 10 }
+    bicycle      = { zone = "near", radius_km = 3 }
+    tractor      = { zone = "near", radius_km = 5 }
+    motorcycle   = { zone = "far", radius_km = 10 }
+    bus          = { zone = "far", radius_km = 15 }
+    pickup_truck = { zone = "far", radius_km = 25 }
   }
   nullable = false
 

@@ -58,8 +58,8 @@ run "each_function_has_its_own_code_environment_and_permissions" {
       for name, document in data.aws_iam_policy_document.this :
       name => sort(flatten([for statement in document.statement : tolist(statement.actions)]))
       }) == jsonencode({
-      serialize = ["kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:ListBucket", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-      classify  = ["logs:CreateLogStream", "logs:PutLogEvents", "sagemaker:InvokeEndpoint", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+      serialize = ["kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+      classify  = ["kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "sagemaker:InvokeEndpoint", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
       filter    = ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
     })
     error_message = "Each function may write logs and traces, and perform the actions that its code needs."
@@ -76,11 +76,13 @@ run "each_function_has_its_own_code_environment_and_permissions" {
   }
 
   assert {
-    condition = flatten([
-      for statement in data.aws_iam_policy_document.this["serialize"].statement : sort(statement.resources)
-      if contains(statement.actions, "s3:GetObject")
-    ]) == ["arn:aws:s3:::some-bucket/test/*", "arn:aws:s3:::some-bucket/train/*"]
-    error_message = "Serialize may read images only, not models or captured data."
+    condition = alltrue([
+      for name in ["serialize", "classify"] : flatten([
+        for statement in data.aws_iam_policy_document.this[name].statement : sort(statement.resources)
+        if contains(statement.actions, "s3:GetObject")
+      ]) == ["arn:aws:s3:::some-bucket/test/*", "arn:aws:s3:::some-bucket/train/*"]
+    ])
+    error_message = "Serialize and classify may read images only, not models or captured data."
   }
 }
 

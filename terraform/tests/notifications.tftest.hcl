@@ -36,6 +36,17 @@ run "topic_is_encrypted_and_accepts_alarms_and_budgets" {
   }
 
   assert {
+    condition = alltrue([
+      aws_sqs_queue.undelivered.sqs_managed_sse_enabled,
+      one(data.aws_iam_policy_document.undelivered.statement).actions == toset(["sqs:SendMessage"]),
+      one(data.aws_iam_policy_document.undelivered.statement).resources == toset(["arn:aws:sqs:us-east-1:123456789012:scones-test-undelivered"]),
+      one(one(data.aws_iam_policy_document.undelivered.statement).principals).identifiers == toset(["events.amazonaws.com"]),
+      one(one(data.aws_iam_policy_document.undelivered.statement).condition).values == tolist(["arn:aws:events:us-east-1:123456789012:rule/scones-test-*"]),
+    ])
+    error_message = "Only this environment's rules may send undelivered events to the queue, which must be encrypted."
+  }
+
+  assert {
     condition     = length(aws_sns_topic_subscription.this) == 0
     error_message = "Without an e-mail address there must be no subscription."
   }

@@ -14,6 +14,11 @@ variables {
   endpoint_name     = "some-endpoint"
   threshold         = 0.93
   topic_arn         = "arn:aws:sns:us-east-1:123456789012:some-topic"
+  environment       = "test"
+
+  incoming_rule_name     = "some-rule"
+  undelivered_queue_arn  = "arn:aws:sqs:us-east-1:123456789012:some-queue"
+  undelivered_queue_name = "some-queue"
 }
 
 run "alarms_and_dashboard_cover_the_workflow" {
@@ -74,17 +79,28 @@ run "alarms_and_dashboard_cover_the_workflow" {
   assert {
     condition = alltrue([
       jsondecode(aws_cloudwatch_event_rule.uncaught.event_pattern).detail.stateMachineArn == [var.state_machine_arn],
-      toset([for error in jsondecode(aws_cloudwatch_event_rule.uncaught.event_pattern).detail.error : jsonencode(error)]) == toset([
-        "\"States.Runtime\"", "\"States.DataLimitExceeded\"", "null", "{\"exists\":false}",
+      jsondecode(aws_cloudwatch_event_rule.uncaught.event_pattern).detail["$or"][0].status == ["FAILED"],
+      toset([for error in jsondecode(aws_cloudwatch_event_rule.uncaught.event_pattern).detail["$or"][0].error : jsonencode(error)]) == toset([
+        "\"States.Runtime\"", "\"States.DataLimitExceeded\"", "\"States.QueryEvaluationError\"", "null", "{\"exists\":false}",
       ]),
+      jsondecode(aws_cloudwatch_event_rule.uncaught.event_pattern).detail["$or"][1] == { status = ["TIMED_OUT", "ABORTED"] },
       aws_cloudwatch_event_target.uncaught.arn == var.topic_arn,
+      one(aws_cloudwatch_event_target.uncaught.dead_letter_config).arn == var.undelivered_queue_arn,
     ])
-    error_message = "Failures that no state can catch must be published to the SNS topic."
+    error_message = "Executions that end in a way that no state can catch must be published to the SNS topic, or else kept in the queue."
   }
 
   assert {
     condition = alltrue([
-      for title in ["Executions", "Failures by error", "Execution time", "Model latency", "Confidence", "Endpoint requests"] :
+      for query in aws_cloudwatch_metric_alarm.this["undelivered-events"].metric_query :
+      try(one(query.metric).dimensions.QueueName == var.undelivered_queue_name && one(query.metric).stat == "Maximum", true)
+    ]) && aws_cloudwatch_metric_alarm.this["undelivered-events"].threshold == 0
+    error_message = "An event that cannot be delivered must cause an alarm."
+  }
+
+  assert {
+    condition = alltrue([
+      for title in ["Executions", "Failures by error", "Events of photographs", "Execution time", "Model latency", "Confidence", "Endpoint requests"] :
       contains(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[*].properties.title, title)
     ])
     error_message = "The dashboard must have all charts."

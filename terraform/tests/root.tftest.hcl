@@ -61,3 +61,23 @@ run "another_environment_is_rejected_on_the_same_state" {
 
   expect_failures = [terraform_data.environment]
 }
+
+run "class_without_a_zone_is_a_warning" {
+  command = plan
+
+  variables {
+    classes = ["bicycle", "lawn_mower"]
+  }
+
+  expect_failures = [check.zones]
+}
+
+run "zones_have_a_known_name_and_a_radius" {
+  command = plan
+
+  variables {
+    zones = { bicycle = { zone = "nearby", radius_km = 3 }, motorcycle = { zone = "far", radius_km = 0 } }
+  }
+
+  expect_failures = [var.zones]
+}

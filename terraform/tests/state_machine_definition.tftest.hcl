@@ -1,4 +1,4 @@
-# The timeouts of the state machine.
+# The timeouts and retries of the state machine, and what it writes. tests/contract/test_state_machine.py runs it.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -6,7 +6,15 @@ mock_provider "aws" {
 
 variables {
   name              = "some-machine"
-  table_name        = "some-table"
+  environment       = "test"
+  bucket_name       = "some-bucket"
+  incoming_prefix   = "incoming"
+  review_prefix     = "review"
+  vehicles_table    = "some-vehicles"
+  drivers_table     = "some-drivers"
+  classes           = ["bicycle", "motorcycle", "bus"]
+  zones             = { bicycle = { zone = "near", radius_km = 3 }, motorcycle = { zone = "far", radius_km = 10 } }
+  retention_days    = 30
   topic_arn         = "arn:aws:sns:us-east-1:123456789012:some-topic"
   metrics_namespace = "scones-test"
   function_arns = {
@@ -36,11 +44,96 @@ run "every_task_times_out" {
   assert {
     condition = jsondecode(output.json).TimeoutSeconds > sum([
       for state in jsondecode(output.json).States :
-      # all attempts, and the delays between them, which double from one second
-      try(sum([for retry in state.Retry : retry.MaxAttempts * state.TimeoutSeconds + pow(2, retry.MaxAttempts)]), 0) + state.TimeoutSeconds
+      # all attempts, and the delays between them, which double from one second up to a maximum
+      try(sum(flatten([for retry in state.Retry : [
+        for attempt in range(retry.MaxAttempts) : state.TimeoutSeconds + min(pow(2, attempt), try(retry.MaxDelaySeconds, 3600))
+      ]])), 0) + state.TimeoutSeconds
       if state.Type == "Task"
     ])
     error_message = "The execution must not time out while its states may still retry."
+  }
+}
+
+run "states_that_write_are_retried_for_minutes_and_only_the_decisive_errors_are_not" {
+  command = plan
+
+  module {
+    source = "./modules/state_machine_definition"
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["FindItem", "Record", "RecordVehicle", "RecordSuperseded", "ClaimReview", "WriteReview"] : alltrue([
+        reverse(jsondecode(output.json).States[name].Retry)[0].ErrorEquals == ["States.ALL"],
+        reverse(jsondecode(output.json).States[name].Retry)[0].JitterStrategy == "FULL",
+        # half of the delays, the mean of full jitter
+        sum([for attempt in range(reverse(jsondecode(output.json).States[name].Retry)[0].MaxAttempts) : min(pow(2, attempt), 60)]) / 2 > 180,
+      ])
+    ])
+    error_message = "DynamoDB or S3 may fail for minutes without a loss."
+  }
+
+  assert {
+    condition = {
+      for name, state in jsondecode(output.json).States : name => flatten([for retry in state.Retry : retry.ErrorEquals if retry.MaxAttempts == 0])
+      if contains(["RecordVehicle", "RecordSuperseded", "ClaimReview"], name)
+      } == {
+      RecordVehicle    = ["DynamoDb.TransactionCanceledException", "States.QueryEvaluationError"]
+      RecordSuperseded = ["DynamoDB.ConditionalCheckFailedException", "States.QueryEvaluationError"]
+      ClaimReview      = ["DynamoDB.ConditionalCheckFailedException", "States.QueryEvaluationError"]
+    }
+    error_message = "A condition that does not hold is a result, and must not be retried."
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["Serialize", "Classify", "Filter"] :
+      contains(flatten(jsondecode(output.json).States[name].Retry[*].ErrorEquals), "Runtime.ExitError")
+    ])
+    error_message = "A function that was killed must be invoked again."
+  }
+}
+
+run "items_expire_with_the_photograph" {
+  command = plan
+
+  module {
+    source = "./modules/state_machine_definition"
+  }
+
+  assert {
+    condition = alltrue([
+      for item in [
+        jsondecode(output.json).States.Record.Arguments.Item,
+        jsondecode(output.json).States.RecordVehicle.Arguments.TransactItems[0].Put.Item,
+        jsondecode(output.json).States.RecordVehicle.Arguments.TransactItems[1].Put.Item,
+        jsondecode(output.json).States.RecordSuperseded.Arguments.Item,
+        jsondecode(output.json).States.ClaimReview.Arguments.Item,
+      ] : strcontains(item.expires.N, "+ 2592000")
+    ])
+    error_message = "Each item must expire after retention_days."
+  }
+
+  assert {
+    condition     = strcontains(jsondecode(output.json).States.Record.Arguments.Item.zone, "\"bus\":{\"radius_km\":{\"N\":\"0\"},\"zone\":{\"S\":\"unassigned\"}}")
+    error_message = "A class without a zone must be unassigned."
+  }
+}
+
+run "without_retention_days_items_do_not_expire" {
+  command = plan
+
+  module {
+    source = "./modules/state_machine_definition"
+  }
+
+  variables {
+    retention_days = null
+  }
+
+  assert {
+    condition     = !strcontains(output.json, "expires")
+    error_message = "Without retention_days items must not expire."
   }
 }
 
@@ -52,9 +145,11 @@ run "invalid_variables_are_rejected" {
   }
 
   variables {
-    name          = "some machine"
-    function_arns = { serialize = "arn:aws:lambda:us-east-1:123456789012:function:serialize" }
+    name            = "some machine"
+    incoming_prefix = "incoming/"
+    review_prefix   = "re.view"
+    function_arns   = { serialize = "arn:aws:lambda:us-east-1:123456789012:function:serialize" }
   }
 
-  expect_failures = [var.name, var.function_arns]
+  expect_failures = [var.name, var.function_arns, var.incoming_prefix, var.review_prefix]
 }

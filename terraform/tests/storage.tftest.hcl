@@ -9,6 +9,9 @@ variables {
   access_logs_bucket_name = "some-logs"
   table_name              = "some-table"
   data_capture_prefix     = "data_capture"
+  drivers_table_name      = "some-drivers"
+  photo_prefixes          = ["incoming", "review"]
+  photo_retention_days    = 7
   capture_retention_days  = 30
   protected               = true
   kms_key_arn             = "arn:aws:kms:us-east-1:123456789012:key/some-key"
@@ -20,13 +23,27 @@ run "data_is_protected_encrypted_logged_and_expires" {
   }
 
   assert {
-    condition     = aws_dynamodb_table.this.deletion_protection_enabled && one(aws_dynamodb_table.this.point_in_time_recovery).enabled
-    error_message = "A protected table must have deletion protection and point-in-time recovery."
+    condition = alltrue([
+      for table in [aws_dynamodb_table.this, aws_dynamodb_table.drivers] :
+      table.deletion_protection_enabled && one(table.point_in_time_recovery).enabled && one(table.server_side_encryption).kms_key_arn == var.kms_key_arn
+    ])
+    error_message = "A protected table must have deletion protection and point-in-time recovery, and be encrypted with the given KMS key."
   }
 
   assert {
-    condition     = one(aws_dynamodb_table.this.server_side_encryption).kms_key_arn == var.kms_key_arn
-    error_message = "The table must be encrypted with the given KMS key."
+    condition = alltrue([
+      for table in [aws_dynamodb_table.this, aws_dynamodb_table.drivers] :
+      one(table.ttl).enabled && one(table.ttl).attribute_name == "expires"
+    ])
+    error_message = "Items about photographs must expire."
+  }
+
+  assert {
+    condition = {
+      for rule in aws_s3_bucket_lifecycle_configuration.this[0].rule : rule.id => [one(rule.filter).prefix, one(rule.expiration).days]
+      if contains(["incoming", "review"], rule.id)
+    } == { incoming = ["incoming/", 7], review = ["review/", 7] }
+    error_message = "Photographs must expire after photo_retention_days."
   }
 
   assert {
@@ -79,11 +96,17 @@ run "without_retention_days_nothing_expires" {
 
   variables {
     capture_retention_days = null
+    photo_retention_days   = null
+  }
+
+  assert {
+    condition     = length(aws_dynamodb_table.this.ttl) + length(aws_dynamodb_table.drivers.ttl) == 0
+    error_message = "Without photo_retention_days items must be kept."
   }
 
   assert {
     condition     = length(aws_s3_bucket_lifecycle_configuration.this) + length(aws_s3_bucket_lifecycle_configuration.access_logs) == 0
-    error_message = "Without capture_retention_days there must be no lifecycle rule."
+    error_message = "Without a number of days there must be no lifecycle rule."
   }
 }
 
@@ -100,7 +123,10 @@ run "invalid_variables_are_rejected" {
     table_name              = "a table"
     data_capture_prefix     = "data_capture/"
     capture_retention_days  = 0
+    drivers_table_name      = "a table"
+    photo_prefixes          = ["incoming/"]
+    photo_retention_days    = 0.5
   }
 
-  expect_failures = [var.kms_key_arn, var.access_logs_bucket_name, var.table_name, var.data_capture_prefix, var.capture_retention_days]
+  expect_failures = [var.kms_key_arn, var.access_logs_bucket_name, var.table_name, var.data_capture_prefix, var.capture_retention_days, var.drivers_table_name, var.photo_prefixes, var.photo_retention_days]
 }

@@ -40,6 +40,7 @@ run "values_below_the_minimum_are_rejected" {
     minimum_accuracy        = -0.1
     log_retention_days      = 0
     capture_retention_days  = 0
+    photo_retention_days    = 0
     capture_percentage      = -1
     endpoint_instance_count = 0
   }
@@ -51,6 +52,7 @@ run "values_below_the_minimum_are_rejected" {
     var.minimum_accuracy,
     var.log_retention_days,
     var.capture_retention_days,
+    var.photo_retention_days,
     var.capture_percentage,
     var.endpoint_instance_count,
   ]
@@ -118,6 +120,7 @@ run "fractions_incomplete_instance_types_and_reserved_environment_are_rejected" 
     classes                 = ["bicycle,motorcycle", "bus"]
     capture_percentage      = 50.5
     capture_retention_days  = 1.5
+    photo_retention_days    = 1.5
     endpoint_instance_count = 1.5
     provider_max_retries    = -1
     endpoint_instance_type  = "ml."
@@ -129,6 +132,7 @@ run "fractions_incomplete_instance_types_and_reserved_environment_are_rejected" 
     var.classes,
     var.capture_percentage,
     var.capture_retention_days,
+    var.photo_retention_days,
     var.endpoint_instance_count,
     var.provider_max_retries,
     var.endpoint_instance_type,
@@ -146,6 +150,7 @@ run "limits_are_accepted" {
     approval               = "automatic"
     capture_percentage     = 0
     capture_retention_days = null
+    photo_retention_days   = null
     log_retention_days     = 3653
     provider_max_retries   = 0
     endpoint_instance_type = "ml.g4dn.12xlarge"

@@ -5,9 +5,19 @@ mock_provider "aws" {
 }
 
 variables {
-  prefix     = "scones-test"
-  table_name = "some-table"
-  table_arn  = "arn:aws:dynamodb:us-east-1:123456789012:table/some-table"
+  prefix               = "scones-test"
+  environment          = "test"
+  bucket_name          = "some-bucket"
+  incoming_prefix      = "incoming"
+  review_prefix        = "review"
+  vehicles_table       = "some-vehicles"
+  drivers_table        = "some-drivers"
+  classes              = ["bicycle", "motorcycle", "bus"]
+  zones                = { bicycle = { zone = "near", radius_km = 3 }, motorcycle = { zone = "far", radius_km = 10 } }
+  bucket_arn           = "arn:aws:s3:::some-bucket"
+  vehicles_table_arn   = "arn:aws:dynamodb:us-east-1:123456789012:table/some-vehicles"
+  drivers_table_arn    = "arn:aws:dynamodb:us-east-1:123456789012:table/some-drivers"
+  photo_retention_days = 30
   function_arns = {
     serialize = "arn:aws:lambda:us-east-1:123456789012:function:serialize"
     classify  = "arn:aws:lambda:us-east-1:123456789012:function:classify"
@@ -27,13 +37,15 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
 
   assert {
     condition = alltrue([
-      jsondecode(aws_sfn_state_machine.this.definition).StartAt == "Serialize",
+      jsondecode(aws_sfn_state_machine.this.definition).StartAt == "Input",
+      jsondecode(aws_sfn_state_machine.this.definition).States.Input.Default == "Serialize",
       jsondecode(aws_sfn_state_machine.this.definition).States.Serialize.Next == "Classify",
       jsondecode(aws_sfn_state_machine.this.definition).States.Classify.Next == "Filter",
-      jsondecode(aws_sfn_state_machine.this.definition).States.Filter.Next == "Record",
+      jsondecode(aws_sfn_state_machine.this.definition).States.Filter.Next == "IsEvent",
+      jsondecode(aws_sfn_state_machine.this.definition).States.IsEvent.Default == "Record",
       jsondecode(aws_sfn_state_machine.this.definition).States.Record.End,
     ])
-    error_message = "The states must run in the order Serialize, Classify, Filter, Record."
+    error_message = "The states must run in the order Serialize, Classify, Filter, Record for the course's input."
   }
 
   assert {
@@ -47,43 +59,43 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
   assert {
     condition = alltrue([
       jsondecode(aws_sfn_state_machine.this.definition).States.Filter.ResultSelector["model_version.$"] == "$.Payload.body.model_version",
-      jsondecode(aws_sfn_state_machine.this.definition).States.Record.Parameters.Item.model_version["S.$"] == "$.model_version",
+      jsondecode(aws_sfn_state_machine.this.definition).States.Record.Arguments.Item.model_version.S == "{% $states.input.model_version %}",
     ])
     error_message = "The output and the table must have the version of the model that made the prediction."
   }
 
   assert {
     condition = alltrue([
-      for name in ["Serialize", "Classify", "Filter", "Record"] :
-      jsondecode(aws_sfn_state_machine.this.definition).States[name].Catch == [
-        { ErrorEquals = ["States.DataLimitExceeded"], Next = "CountFailure" },
-        { ErrorEquals = ["States.ALL"], Next = "CountFailure" },
-      ]
+      for name in ["Serialize", "Classify", "Filter", "FindItem", "Record", "RecordVehicle", "RecordSuperseded"] :
+      slice([
+        for catch in reverse(jsondecode(aws_sfn_state_machine.this.definition).States[name].Catch) : [catch.ErrorEquals, catch.Next]
+      ], 0, 2) == [[["States.ALL"], "CountFailure"], [["States.DataLimitExceeded"], "CountFailure"]]
     ])
     error_message = "Each state must pass every error that can be caught, without the image, to CountFailure."
   }
 
+  # whatever happens in a state of the failure path, the next one has the error as its input
   assert {
     condition = alltrue([
-      jsondecode(aws_sfn_state_machine.this.definition).States.CountFailure.Resource == "arn:aws:states:::aws-sdk:cloudwatch:putMetricData",
-      jsondecode(aws_sfn_state_machine.this.definition).States.CountFailure.ResultPath == null,
-      jsondecode(aws_sfn_state_machine.this.definition).States.CountFailure.Next == "NotifyFailure",
-      one(jsondecode(aws_sfn_state_machine.this.definition).States.CountFailure.Catch).Next == "NotifyFailure",
-      one(jsondecode(aws_sfn_state_machine.this.definition).States.CountFailure.Catch).ResultPath == "$.ignored",
+      for name in ["CountFailure", "ClaimReview", "WriteReview", "CopyImage", "NotifyFailure"] : alltrue([
+        jsondecode(aws_sfn_state_machine.this.definition).States[name].Output == "{% $states.input %}",
+        reverse(jsondecode(aws_sfn_state_machine.this.definition).States[name].Catch)[0] == {
+          ErrorEquals = ["States.ALL"]
+          Output      = "{% $states.input %}"
+          Next        = jsondecode(aws_sfn_state_machine.this.definition).States[name].Next
+        },
+      ])
     ])
-    error_message = "CountFailure must lead to NotifyFailure, even if it fails itself, and keep the original error."
+    error_message = "A report must lead to the next state, even if it fails itself, and keep the original error."
   }
 
   assert {
     condition = alltrue([
       jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.Resource == "arn:aws:states:::sns:publish",
-      jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.Parameters.TopicArn == var.topic_arn,
-      jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.ResultPath == null,
+      jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.Arguments.TopicArn == var.topic_arn,
       jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.Next == "Failed",
-      one(jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.Catch).ErrorEquals == ["States.ALL"],
-      one(jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.Catch).Next == "Failed",
     ])
-    error_message = "NotifyFailure must lead to Failed, even if it fails itself, and keep the original error."
+    error_message = "The last report must be the notification."
   }
 
   assert {
@@ -99,11 +111,16 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
     condition = alltrue(flatten([
       for name in ["Serialize", "Classify", "Filter"] : [
         for retry in jsondecode(aws_sfn_state_machine.this.definition).States[name].Retry : [
-          for error in retry.ErrorEquals : startswith(error, "Lambda.") || (name == "Classify" && error == "EndpointUnavailableError")
+          for error in retry.ErrorEquals : anytrue([
+            startswith(error, "Lambda."),
+            contains(["Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"], error),
+            name != "Filter" && error == "StorageUnavailableError",
+            name == "Classify" && error == "EndpointUnavailableError",
+          ])
         ]
       ]
     ]))
-    error_message = "Only transient errors of Lambda and an unavailable endpoint may be retried."
+    error_message = "Only transient errors of Lambda and S3, killed functions and an unavailable endpoint may be retried."
   }
 
   assert {
@@ -125,6 +142,27 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
       jsondecode(aws_sfn_state_machine.this.definition).States[name].Parameters.Payload == { "execution.$" = "$$.Execution.Id", "body.$" = "$" }
     ])
     error_message = "Each function must receive the execution's ARN for its log."
+  }
+}
+
+run "role_reads_photographs_and_writes_reviews_only" {
+  command = plan
+
+  module {
+    source = "./modules/workflow"
+  }
+
+  assert {
+    condition = jsonencode({
+      for statement in data.aws_iam_policy_document.this.statement : one(statement.actions) => sort(statement.resources)
+      if length(statement.actions) == 1 && length(setintersection(statement.actions, ["s3:GetObjectVersion", "s3:PutObject", "dynamodb:GetItem", "dynamodb:PutItem"])) == 1
+      }) == jsonencode({
+      "s3:GetObjectVersion" = ["arn:aws:s3:::some-bucket/incoming/*"]
+      "s3:PutObject"        = ["arn:aws:s3:::some-bucket/review/*"]
+      "dynamodb:GetItem"    = [var.vehicles_table_arn]
+      "dynamodb:PutItem"    = [var.drivers_table_arn, var.vehicles_table_arn]
+    })
+    error_message = "The state machine may copy drivers' photographs to the review prefix, and write to its two tables."
   }
 }
 

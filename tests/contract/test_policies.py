@@ -71,6 +71,8 @@ CONTAINER_IN_VPC = {
     "ec2:DescribeSubnets",
     "ec2:DescribeVpcs",
 }
+# Of a version too; without s3:ListBucket, S3 answers 403 for a missing key
+IMAGE_READ = {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "kms:Decrypt"}
 BUCKET_ACCESS = {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}
 # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
 ROLLBACK_ALARMS = {"cloudwatch:DescribeAlarms"}
@@ -111,7 +113,12 @@ SERVICES = {
 }
 TASKS = {
     "lambda:invoke": "lambda:InvokeFunction",
+    "dynamodb:getItem": "dynamodb:GetItem",
     "dynamodb:putItem": "dynamodb:PutItem",
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
+    "aws-sdk:dynamodb:transactWriteItems": "dynamodb:PutItem",
+    "aws-sdk:s3:putObject": "s3:PutObject",
+    "aws-sdk:s3:copyObject": "s3:GetObjectVersion",
     "sns:publish": "sns:Publish",
     "aws-sdk:cloudwatch:putMetricData": "cloudwatch:PutMetricData",
 }
@@ -186,7 +193,7 @@ def called_by_state_machine(production: Deployment) -> set[str]:
 
 
 def test_every_policy_names_its_resources(policies: dict[str, list[dict[str, Any]]]) -> None:
-    assert len(policies) == 9
+    assert len(policies) == 10
     for role, policy in policies.items():
         assert too_broad(policy, WITHOUT_RESOURCE) == set(), role
         for statement in policy:
@@ -219,11 +226,12 @@ def test_roles_allow_exactly_the_actions_of_code_and_services(
 
     # WHEN
     expected = {
-        # without s3:ListBucket, S3 answers 403 for a missing key
-        "serialize": {*serialize, "s3:ListBucket", "kms:Decrypt", *LOG_OUTPUT, *TRACING, *FUNCTION_IN_VPC},
-        "classify": {*classify, *LOG_OUTPUT, *TRACING, *FUNCTION_IN_VPC},
+        "serialize": {*serialize, *IMAGE_READ, *LOG_OUTPUT, *TRACING, *FUNCTION_IN_VPC},
+        "classify": {*classify, *IMAGE_READ, *LOG_OUTPUT, *TRACING, *FUNCTION_IN_VPC},
         "filter": {*called_by("filter"), *LOG_OUTPUT, *TRACING, *FUNCTION_IN_VPC},
         "workflow": {*called_by_state_machine(production), *KEY_USE, *STATE_MACHINE},
+        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+        "incoming": {"states:StartExecution"},
         "training": {*BUCKET_ACCESS, *KEY_USE, "kms:Encrypt", *CONTAINER, *CONTAINER_IN_VPC},
         "transform": {*BUCKET_ACCESS, *KEY_USE, "kms:Encrypt", *CONTAINER, *CONTAINER_IN_VPC},
         "vehicles-hosting": {
@@ -266,6 +274,7 @@ def test_roles_of_containers_write_only_to_their_own_prefixes(
         "training": {"models/*", "checkpoints/*"},
         "transform": {"transform/*"},
         "vehicles-hosting": {"data_capture/*"},
+        "workflow": {"review/*"},
     }
 
 
@@ -341,7 +350,8 @@ def test_production_is_destroyed_by_its_deployment_role(production: Deployment) 
     production.account.client("ssm", stack.region).delete_parameter(
         Name=f"{stack.approved_model_path}/model-package-arn"
     )
-    dynamodb.update_table(TableName=stack.vehicles_table, DeletionProtectionEnabled=False)
+    for table in (stack.vehicles_table, stack.drivers_table):
+        dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
     delete_all_objects(production.account.client("s3", stack.region), stack.bucket)
     for package in sagemaker.list_model_packages(ModelPackageGroupName=stack.model_package_group)[
         "ModelPackageSummaryList"

@@ -8,7 +8,7 @@ import io
 import itertools
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -30,7 +30,8 @@ def handler(event, context):
     bicycle = 0.6 if "low" in name else 0.01 if "motorcycle" in name else 0.99
     inferences = [bicycle, 1 - bicycle]
     predictions = [{"class": c, "probability": p} for c, p in zip(["bicycle", "motorcycle"], inferences)]
-    return {"statusCode": 200, "body": {**body, "inferences": inferences, "predictions": predictions, "model_version": "7"}}
+    result = {"inferences": inferences, "predictions": predictions, "model_version": "7"}
+    return {"statusCode": 200, "body": {**body, **result}}
 """
 # raises the error that the state's input names, as a service would
 FAILING = """
@@ -39,6 +40,7 @@ def handler(event, context):
 """
 
 Definition = dict[str, Any]
+RULE = "scones-local-incoming"
 
 
 @dataclass(frozen=True)
@@ -170,18 +172,21 @@ def create_function(deployment: Deployment, code: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def workflow(applied_local: Deployment) -> Workflow:
+def workflow(applied_local: Deployment) -> Iterator[Workflow]:
     """The deployed workflow with a substitute for classify, and a queue that receives its notifications."""
     account, stack = applied_local.account, applied_local.stack
     found = account.client("stepfunctions").describe_state_machine(stateMachineArn=stack.state_machine_arn)
     definition = json.loads(found["definition"])
     definition["States"]["Classify"]["Parameters"]["FunctionName"] = create_function(applied_local, CLASSIFIER)
+    # the tests start the executions themselves
+    account.client("events").disable_rule(Name=RULE)
     queue = account.client("sqs").create_queue(QueueName=unique("inbox"))["QueueUrl"]
     attributes = account.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
     account.client("sns").subscribe(
         TopicArn=stack.failures_topic_arn, Protocol="sqs", Endpoint=attributes["Attributes"]["QueueArn"]
     )
-    return Workflow(applied_local, definition, create(applied_local, definition), queue)
+    yield Workflow(applied_local, definition, create(applied_local, definition), queue)
+    account.client("events").enable_rule(Name=RULE)
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +199,21 @@ def failing(applied_local: Deployment) -> str:
 def driver() -> str:
     """A driver whom no other test uses."""
     return unique("driver")
+
+
+def test_upload_starts_the_deployed_state_machine(workflow: Workflow, driver: str) -> None:
+    # GIVEN
+    events = workflow.client("events")
+    events.enable_rule(Name=RULE)
+
+    # WHEN
+    event = workflow.upload(f"incoming/{driver}/a b+c%20ü.jpg")
+    events.disable_rule(Name=RULE)
+
+    # THEN the event reaches the deployed state machine, which has no endpoint
+    item = eventually(lambda: workflow.item(event), seconds=60)
+    assert (item["outcome"], item["error"], item["driver"]) == ("review", "ValidationError", driver)
+    assert item["execution"].split(":")[-2] == "scones-local-workflow"
 
 
 def test_photograph_of_a_driver_is_recorded_with_its_zone(workflow: Workflow, driver: str) -> None:
@@ -267,26 +287,29 @@ def test_simultaneous_events_for_an_object_version_are_one_result(workflow: Work
     assert workflow.messages(second["executionArn"]) == []
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
-def test_driver_has_the_newest_photograph_in_any_order_of_executions(
-    workflow: Workflow, driver: str, order: tuple[int, ...]
-) -> None:
-    # GIVEN the first two photographs have the same time, and the keys decide
-    events = [
-        workflow.upload(f"incoming/{driver}/a.jpg", time="2026-01-02T03:04:05Z"),
-        workflow.upload(f"incoming/{driver}/b.jpg", time="2026-01-02T03:04:05Z"),
-        workflow.upload(f"incoming/{driver}/motorcycle.jpg", time="2026-01-02T03:04:06Z"),
-    ]
+def test_driver_has_the_newest_photograph_in_any_order_of_executions(workflow: Workflow) -> None:
+    # GIVEN three photographs of a driver, of which the first two have the same time, so that their keys decide
+    def finish_in(order: tuple[int, ...]) -> None:
+        driver = unique("driver")
+        events = [
+            workflow.upload(f"incoming/{driver}/a.jpg", time="2026-01-02T03:04:05Z"),
+            workflow.upload(f"incoming/{driver}/b.jpg", time="2026-01-02T03:04:05Z"),
+            workflow.upload(f"incoming/{driver}/motorcycle.jpg", time="2026-01-02T03:04:06Z"),
+        ]
 
-    # WHEN
-    for number in order:
-        assert workflow.run(events[number])["status"] == "SUCCEEDED"
+        # WHEN
+        for number in order:
+            assert workflow.run(events[number])["status"] == "SUCCEEDED"
 
-    # THEN each version has an item, and those that came late do not change the driver's
-    outcomes = [workflow.item(event)["outcome"] for event in events]
-    late = [any(other > number for other in order[: order.index(number)]) for number in range(3)]
-    assert outcomes == ["superseded" if each else "recorded" for each in late]
-    assert workflow.driver(driver).items() >= {"vehicle": "motorcycle", "photographed": events[2]["time"]}.items()
+        # THEN each has an item, and those that came late do not change the driver's
+        late = [any(other > number for other in order[: order.index(number)]) for number in range(3)]
+        outcomes = [workflow.item(event)["outcome"] for event in events]
+        assert outcomes == ["superseded" if each else "recorded" for each in late], order
+        newest = {"vehicle": "motorcycle", "photographed": events[2]["time"], "zone": "far", "radius_km": "10"}
+        assert workflow.driver(driver).items() >= newest.items(), order
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        list(pool.map(finish_in, itertools.permutations(range(3))))
 
 
 def test_concurrent_photographs_of_a_driver_each_have_an_item(workflow: Workflow, driver: str) -> None:
@@ -305,46 +328,43 @@ def test_concurrent_photographs_of_a_driver_each_have_an_item(workflow: Workflow
     assert workflow.driver(driver)["photographed"] == events[-1]["time"]
 
 
-def failed_transaction(states: Definition, failing: str, reasons: str) -> None:
-    """Let RecordVehicle fail as DynamoDB does."""
-    message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{reasons}]"
-    payload = {"error": "DynamoDb.TransactionCanceledException", "message": message}
-    states["RecordVehicle"].update(
-        Resource="arn:aws:states:::lambda:invoke", Arguments={"FunctionName": failing, "Payload": payload}
-    )
-
-
-@pytest.mark.parametrize(
-    ("reasons", "following"),
-    [
-        ("TransactionConflict, None", "WaitForDriver"),
-        ("None, TransactionConflict", "WaitForDriver"),
-        ("ThrottlingError, None", "WaitForDriver"),
-        ("None, ProvisionedThroughputExceeded", "WaitForDriver"),
-        ("ConditionalCheckFailed, None", "AlreadyClassified"),
-        ("ConditionalCheckFailed, ConditionalCheckFailed", "AlreadyClassified"),
-        ("ConditionalCheckFailed, TransactionConflict", "AlreadyClassified"),
-        ("None, ConditionalCheckFailed", "RecordSuperseded"),
-        ("ValidationError, None", "CountFailure"),
-    ],
-)
-def test_reasons_of_a_cancelled_transaction_decide_what_follows(
-    workflow: Workflow, failing: str, driver: str, reasons: str, following: str
-) -> None:
-    # GIVEN a workflow that ends where it would wait
+def test_reasons_of_a_cancelled_transaction_decide_what_follows(workflow: Workflow, failing: str, driver: str) -> None:
+    # GIVEN a workflow whose transaction fails for the reasons in the key, and that ends where it would wait
     def change(states: Definition) -> None:
-        failed_transaction(states, failing, reasons)
+        text = "Transaction cancelled, please refer cancellation reasons for specific reasons"
+        message = f"{{% '{text} [' & $split($key, '/')[2] & ']' %}}"
+        payload = {"error": "DynamoDb.TransactionCanceledException", "message": message}
+        states["RecordVehicle"].update(
+            Resource="arn:aws:states:::lambda:invoke", Arguments={"FunctionName": failing, "Payload": payload}
+        )
         states["WaitForDriver"] = {"Type": "Succeed"}
 
     changed = workflow.change(change)
+    following = {
+        "TransactionConflict, None": "WaitForDriver",
+        "None, TransactionConflict": "WaitForDriver",
+        "ThrottlingError, None": "WaitForDriver",
+        "None, ProvisionedThroughputExceeded": "WaitForDriver",
+        "ConditionalCheckFailed, None": "AlreadyClassified",
+        "ConditionalCheckFailed, ConditionalCheckFailed": "AlreadyClassified",
+        "ConditionalCheckFailed, TransactionConflict": "AlreadyClassified",
+        "None, ConditionalCheckFailed": "RecordSuperseded",
+        "ValidationError, None": "CountFailure",
+    }
 
     # WHEN
-    arn = changed.run(workflow.upload(f"incoming/{driver}/bicycle.jpg"))["executionArn"]
+    started = {
+        reasons: changed.start(workflow.upload(f"incoming/{driver}/{reasons}/bicycle.jpg")) for reasons in following
+    }
 
     # THEN
-    history = workflow.client("stepfunctions").get_execution_history(executionArn=arn, maxResults=1000)["events"]
-    entered = [each["stateEnteredEventDetails"]["name"] for each in history if "stateEnteredEventDetails" in each]
-    assert entered[entered.index("Cancelled") + 1] == following
+    found = {}
+    for reasons, arn in started.items():
+        changed.finish(arn)
+        history = workflow.client("stepfunctions").get_execution_history(executionArn=arn, maxResults=1000)["events"]
+        entered = [each["stateEnteredEventDetails"]["name"] for each in history if "stateEnteredEventDetails" in each]
+        found[reasons] = entered[entered.index("Cancelled") + 1]
+    assert found == following
 
 
 @pytest.mark.parametrize(
@@ -440,9 +460,9 @@ def test_object_of_10_gb_is_not_copied(workflow: Workflow, driver: str) -> None:
     assert (review["entry"]["error"], review["copy"]) == ("ImageTooLargeError", None)
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
+def test_invalid_key_is_notified_and_not_recorded(workflow: Workflow) -> None:
+    # GIVEN
+    keys = [
         "incoming/driver-1",
         "incoming/driver-1/",
         "incoming//a.jpg",
@@ -456,21 +476,18 @@ def test_object_of_10_gb_is_not_copied(workflow: Workflow, driver: str) -> None:
         "incoming2/driver/a.jpg",
         "train/a.jpg",
         "",
-    ],
-)
-def test_invalid_key_is_notified_and_not_recorded(workflow: Workflow, key: str) -> None:
-    # GIVEN
-    event = workflow.event(key, "some-version")
+    ]
+    events = [workflow.event(key, "some-version") for key in keys]
 
     # WHEN
-    ended = workflow.run(event)
+    ended = [workflow.finish(arn) for arn in [workflow.start(event) for event in events]]
 
     # THEN
-    assert ended["error"] == "KeyInvalidError"
-    assert f"(got {key})" in ended["cause"]
-    assert workflow.item(event) == {}
-    (message,) = workflow.messages(ended["executionArn"])
-    assert f"/{key} failed with KeyInvalidError" in message
+    assert [each["error"] for each in ended] == ["KeyInvalidError"] * len(keys)
+    assert all(f"(got {key})" in each["cause"] for key, each in zip(keys, ended, strict=True))
+    assert [item for key, event in zip(keys, events, strict=True) if key and (item := workflow.item(event))] == []
+    (message,) = workflow.messages(ended[3]["executionArn"])
+    assert "/incoming/dri ver/a.jpg failed with KeyInvalidError" in message
 
 
 def without(event: dict[str, Any], *path: str) -> dict[str, Any]:
@@ -512,13 +529,15 @@ def test_event_that_is_not_s3s_is_notified_and_not_recorded(workflow: Workflow, 
     assert "'no image'" not in workflow.messages(ended[0]["executionArn"])[0]
 
 
-@pytest.mark.parametrize("value", [{}, [], "text", 7, None, {"s3_key": 7}, {"s3_bucket": {}, "s3_key": []}], ids=str)
-def test_other_input_fails_as_the_course_expects(workflow: Workflow, value: Any) -> None:
+def test_other_input_fails_as_the_course_expects(workflow: Workflow) -> None:
+    # GIVEN
+    inputs = [{}, [], "text", 7, None, {"s3_key": 7}, {"s3_bucket": {}, "s3_key": []}]
+
     # WHEN
-    ended = workflow.run(value)
+    ended = [workflow.finish(arn) for arn in [workflow.start(value) for value in inputs]]
 
     # THEN
-    assert (ended["status"], ended["error"]) == ("FAILED", "EventError")
+    assert [each.get("error") for each in ended] == ["EventError"] * len(inputs)
 
 
 def test_image_of_the_course_is_recorded_each_time(workflow: Workflow) -> None:
@@ -594,3 +613,30 @@ def test_event_that_cannot_be_recorded_is_reviewed(workflow: Workflow, driver: s
     assert ended["error"].endswith("ResourceNotFoundException")
     assert workflow.item(event).items() >= {"outcome": "review", "error": ended["error"]}.items()
     assert workflow.driver(driver) == {}
+
+
+def test_everything_about_a_driver_is_shown_and_deleted(
+    workflow: Workflow, driver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a driver with a vehicle and a photograph to review, and another driver whose name begins alike
+    workflow.deployment.select(monkeypatch)
+    events = [
+        workflow.upload(f"incoming/{each}/{name}") for each in (driver, f"{driver}x") for name in ("bicycle", "low")
+    ]
+    for event in events:
+        workflow.run(event)
+    run = workflow.deployment.run
+
+    # WHEN
+    listed, shown = run("drivers", "list"), run("drivers", "show", "--id", driver)
+    refused = run("drivers", "delete", "--id", driver, "--confirm", f"{driver}x")
+    deleted = run("drivers", "delete", "--id", driver, "--confirm", driver)
+
+    # THEN
+    assert any(line.split()[:2] == [driver, "bicycle"] for line in listed.stdout.splitlines())
+    assert "bicycle 0.9900, motorcycle 0.0100" in shown.stdout
+    assert "THRESHOLD_CONFIDENCE_NOT_MET" in shown.stdout
+    assert (refused.returncode, deleted.returncode) == (1, 0)
+    assert deleted.stdout == f"{driver}: deleted object versions: 4, items: 3\n"
+    assert [workflow.item(event) == {} for event in events] == [True, True, False, False]
+    assert (workflow.driver(driver), workflow.driver(f"{driver}x")["vehicle"]) == ({}, "bicycle")

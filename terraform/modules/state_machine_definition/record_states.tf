@@ -13,7 +13,7 @@ locals {
   zones = {
     for class in var.classes : class => {
       zone      = { S = try(var.zones[class].zone, "unassigned") }
-      radius_km = try({ N = tostring(var.zones[class].radius_km) }, { NULL = true })
+      radius_km = { N = tostring(try(var.zones[class].radius_km, 0)) }
     }
   }
   zone = "$lookup(${jsonencode(local.zones)}, $states.input.class)"

@@ -38,8 +38,8 @@ variable "drivers_table_name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_.-]{3,255}$", var.drivers_table_name)) && var.drivers_table_name != var.table_name
-    error_message = "drivers_table_name must be 3 to 255 letters, digits and characters of _.-, and differ from table_name (got ${var.drivers_table_name})."
+    condition     = can(regex("^[A-Za-z0-9_.-]{3,255}$", var.drivers_table_name))
+    error_message = "drivers_table_name must be 3 to 255 letters, digits and characters of _.- (got ${var.drivers_table_name})."
   }
 }
 

@@ -22,6 +22,8 @@ CONTENT = {
         "state_transition": {"usd": 25.0, "per": "million"},
         "xray_trace": {"usd": 5.0, "per": "million"},
         "dynamodb_write": {"usd": 0.6, "per": "million"},
+        "dynamodb_read": {"usd": 0.1, "per": "million"},
+        "s3_event": {"usd": 1.0, "per": "million"},
     },
 }
 
@@ -146,14 +148,23 @@ def test_alarm_is_billed_by_its_metrics() -> None:
 
 def test_resources_billed_by_use_have_a_cost_per_million_images() -> None:
     # WHEN a function uses 0.25 GB for 0.1 s, which costs 0.4 USD per million, and a million requests cost 0.2 USD
+    index = {"range_key": "version", "global_secondary_index": [{}]}
     lines = figures(
-        make_plan(make_resource("aws_lambda_function", memory_size=256), make_resource("aws_dynamodb_table"))
+        make_plan(
+            make_resource("aws_lambda_function", memory_size=256),
+            make_resource("aws_dynamodb_table", "drivers"),
+            make_resource("aws_dynamodb_table", "vehicles", **index),
+            make_resource("aws_s3_bucket_notification", "incoming"),
+        )
     )
 
     # THEN
-    costs = [numbers for line, numbers in lines.items() if line.startswith("some: ")]
-    assert costs == [["0.1", "0.60"], ["0.60"]]
-    assert lines["total"][-1] == "1.20"
+    assert lines["some: s at 256 MB"] == ["0.1", "0.60"]
+    assert lines["drivers: one item, 2 writes"] == ["1.20"]
+    assert lines["vehicles: one item, 3 writes"] == ["1.80"]
+    assert lines["vehicles: one read"] == ["0.10"]
+    assert lines["incoming: one event"] == ["1.00"]
+    assert lines["total"][-1] == "4.70"
 
 
 def test_resources_without_a_price_are_listed_unless_they_are_free() -> None:

@@ -89,8 +89,8 @@ def test_each_module_has_the_same_files_and_none_is_long() -> None:
     for module in modules():
         names = {path.name for path in module.iterdir() if path.is_file() and not path.name.startswith(".")}
         assert names >= FILES, module
-        if module.parent.name == "modules":
-            assert names == FILES, module
+        # a part of a long main.tf, as in terraform/modules/state_machine_definition
+        assert all(name.endswith(".tf") for name in names - FILES), module
         for path in module.glob("*.tf"):
             assert len(path.read_text().splitlines()) <= MAXIMUM_LINES, path
 

@@ -89,6 +89,20 @@ def test_execution_names_its_model(name: str, states: FakeStates) -> None:
     assert (found.model_version, found.key, found.probabilities) == ("v3", "test/a.png", [0.6, 0.4])
 
 
+def test_execution_that_an_event_started_names_its_image() -> None:
+    # GIVEN an event of S3 as the input
+    event = json.dumps({"detail": {"object": {"key": "incoming/a/b.png"}}})
+    predicted = {**PREDICTED, "s3_key": "incoming/a/b.png"}
+
+    # WHEN it succeeded, or failed at the threshold
+    states = FakeStates([], status="SUCCEEDED", input=event, output=json.dumps(predicted))
+    failed = FakeStates([predicted], status="FAILED", input=event, error=BELOW)
+
+    # THEN
+    for each in (states, failed):
+        assert find_prediction(STATE_MACHINE, "one", states=each).key == "incoming/a/b.png"
+
+
 @pytest.mark.parametrize(
     ("history", "message"),
     [

@@ -22,6 +22,7 @@ OPTIONS = {
     "EXECUTION": ("lineage", "--execution"),
     "FORMAT": ("stage", "--format"),
     "HOURS": ("extend", "--hours"),
+    "ID": ("driver", "--id"),
     "INPUT": ("transform", "--input"),
     "JOBS": ("tune", "--jobs"),
     "MODEL": ("monitor", "--model"),

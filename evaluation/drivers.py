@@ -1,0 +1,183 @@
+"""Drivers on record: list them, explain one, and delete what is known about one."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from common.errors import OperatorError
+
+COLUMNS = "{:<24} {:<14} {:>10} {:<18} {}"
+INDEX = "driver"  # of the table of vehicles: a driver's photographs by time
+SHOWN_PHOTOGRAPHS = 10
+DELETE_LIMIT = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+# The names that the state machine accepts: terraform/modules/state_machine_definition/event_states.tf
+DRIVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+Item = Mapping[str, Any]
+
+
+class DriverError(OperatorError):
+    """A driver's name is invalid or not on record, or data about a driver could not be deleted."""
+
+
+@dataclass(frozen=True)
+class DriverStore:
+    """Where the data about drivers are.
+
+    Attributes
+    ----------
+    vehicles_table, drivers_table : names of the DynamoDB tables
+    bucket : name of the S3 bucket
+    incoming_prefix, review_prefix : key prefixes of photographs, and of those to review
+    """
+
+    vehicles_table: str
+    drivers_table: str
+    bucket: str
+    incoming_prefix: str
+    review_prefix: str
+
+
+def check_name(driver: str) -> str:
+    """Return a driver's name, which becomes a part of key prefixes.
+
+    Raises
+    ------
+    DriverError
+        It is not a driver's name.
+    """
+    if not DRIVER.fullmatch(driver):
+        raise DriverError(
+            f"ID must be 1 to 64 letters, digits, dots, dashes and underscores, such as driver-1 (got {driver!r})"
+        )
+    return driver
+
+
+def list_drivers(store: DriverStore, *, dynamodb: Any) -> list[Item]:
+    """Return the items of all drivers, by name."""
+    pages = dynamodb.get_paginator("scan").paginate(TableName=store.drivers_table, ConsistentRead=True)
+    return sorted((plain(item) for page in pages for item in page["Items"]), key=lambda item: str(item["driver"]))
+
+
+def driver_table(drivers: Iterable[Item]) -> Iterator[str]:
+    """Yield the rows of a table of drivers."""
+    yield COLUMNS.format("driver", "vehicle", "confidence", "zone", "photographed (UTC)")
+    for item in drivers:
+        confidence = f"{item['confidence']:.4f}"
+        yield COLUMNS.format(item["driver"], item["vehicle"], confidence, format_zone(item), item["photographed"])
+
+
+def explain_driver(store: DriverStore, driver: str, *, dynamodb: Any) -> Iterator[tuple[str, str]]:
+    """Yield what is known about a driver, as titles and texts.
+
+    Raises
+    ------
+    DriverError
+        The driver has neither a vehicle nor a photograph on record.
+    """
+    key = {"driver": {"S": driver}}
+    found = dynamodb.get_item(TableName=store.drivers_table, Key=key, ConsistentRead=True).get("Item")
+    photographs = list(find_photographs(store, driver, dynamodb=dynamodb))
+    if not found and not photographs:
+        raise DriverError(f"the driver {driver} is not on record: `make drivers` lists those who are")
+    if found:
+        yield from _vehicle_rows(store, plain(found), dynamodb=dynamodb)
+    else:
+        yield "vehicle", "none on record, because no photograph was classified with enough confidence"
+    for number, photograph in enumerate(photographs[:SHOWN_PHOTOGRAPHS]):
+        title = f"newest {min(len(photographs), SHOWN_PHOTOGRAPHS)} of {len(photographs)}" if number == 0 else ""
+        yield title, _describe_photograph(find_item(store, photograph, dynamodb=dynamodb))
+
+
+def _vehicle_rows(store: DriverStore, item: Item, *, dynamodb: Any) -> Iterator[tuple[str, str]]:
+    image = find_item(store, item, dynamodb=dynamodb)
+    yield "vehicle", f"{item['vehicle']}, confidence {item['confidence']:.4f}"
+    yield "zone", format_zone(item)
+    yield "photographed", f"{item['photographed']} (recorded {item['recorded']})"
+    yield "image", item["image"]
+    yield "version", item["version"]
+    ranked = sorted(image.get("probabilities", {}).items(), key=lambda pair: -pair[1])
+    yield "probabilities", ", ".join(f"{name} {probability:.4f}" for name, probability in ranked)
+    yield "model", item["model_version"]
+    yield "execution", item["execution"]
+
+
+def _describe_photograph(item: Item) -> str:
+    result = item.get("error") or item.get("class", "")
+    return f"{item['photographed']}  {item['outcome']:<10}  {result}  {item['image']}"
+
+
+def format_zone(item: Item) -> str:
+    """Return a zone with its radius, which is 0 if the zone is unassigned."""
+    return f"{item['zone']}, {item['radius_km']:g} km" if item["radius_km"] else str(item["zone"])
+
+
+def find_photographs(store: DriverStore, driver: str, *, dynamodb: Any) -> Iterator[Item]:
+    """Yield the keys of the items of a driver's photographs, newest first."""
+    pages = dynamodb.get_paginator("query").paginate(
+        TableName=store.vehicles_table,
+        IndexName=INDEX,
+        KeyConditionExpression="driver = :driver",
+        ExpressionAttributeValues={":driver": {"S": driver}},
+        ScanIndexForward=False,
+    )
+    for page in pages:
+        yield from map(plain, page["Items"])
+
+
+def find_item(store: DriverStore, photograph: Item, *, dynamodb: Any) -> Item:
+    """Return the item of a photograph; only its key if the item has expired meanwhile."""
+    found = dynamodb.get_item(TableName=store.vehicles_table, Key=item_key(photograph), ConsistentRead=True)
+    return plain(found["Item"]) if "Item" in found else {"outcome": "expired", **photograph}
+
+
+def item_key(photograph: Item) -> dict[str, Any]:
+    """Return the key of a photograph's item as DynamoDB expects it."""
+    return {name: {"S": photograph[name]} for name in ("image", "version")}
+
+
+def delete_driver(store: DriverStore, driver: str, *, s3: Any, dynamodb: Any) -> tuple[int, int]:
+    """Delete a driver's photographs with all versions, review entries and items.
+
+    The driver's own item is the last, so that an interrupted deletion can be run again.
+
+    Returns
+    -------
+    int, int
+        The numbers of object versions and of items.
+
+    Raises
+    ------
+    DriverError
+        S3 refused to delete an object.
+    """
+    versions = list(find_versions(store, driver, s3=s3))
+    for start in range(0, len(versions), DELETE_LIMIT):
+        batch = versions[start : start + DELETE_LIMIT]
+        response = s3.delete_objects(Bucket=store.bucket, Delete={"Objects": batch, "Quiet": True})
+        for error in response.get("Errors", ()):
+            raise DriverError(f"S3 does not delete {error['Key']}: {error['Message']}. Run the same command again")
+    photographs = list(find_photographs(store, driver, dynamodb=dynamodb))
+    for photograph in photographs:
+        dynamodb.delete_item(TableName=store.vehicles_table, Key=item_key(photograph))
+    deleted = dynamodb.delete_item(TableName=store.drivers_table, Key={"driver": {"S": driver}}, ReturnValues="ALL_OLD")
+    return len(versions), len(photographs) + ("Attributes" in deleted)
+
+
+def find_versions(store: DriverStore, driver: str, *, s3: Any) -> Iterator[dict[str, str]]:
+    """Yield the key and the version of each object and delete marker of a driver."""
+    versions = s3.get_paginator("list_object_versions")
+    reviews = versions.paginate(Bucket=store.bucket, Prefix=f"{store.review_prefix}/", Delimiter="/")
+    errors = [each["Prefix"] for page in reviews for each in page.get("CommonPrefixes", ())]
+    for prefix in (f"{store.incoming_prefix}/", *errors):
+        for page in versions.paginate(Bucket=store.bucket, Prefix=f"{prefix}{driver}/"):
+            for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                yield {"Key": each["Key"], "VersionId": each["VersionId"]}
+
+
+def plain(item: Mapping[str, Any]) -> Item:
+    """Return an item of DynamoDB with plain values; numbers are Decimals."""
+    return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}

@@ -1,0 +1,64 @@
+"""Drivers on record, and their photographs.
+
+list    list the drivers with vehicle, confidence and zone
+show    explain the record of a driver: image, probabilities, model and execution
+delete  delete all photographs, review entries and items of a driver
+"""
+
+import argparse
+
+from common.errors import OperatorError
+from evaluation.drivers import DriverStore, check_name, delete_driver, driver_table, explain_driver, list_drivers
+from scripts.command import Environment, run_command
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the action, and the options `--id` and `--confirm`."""
+    parser.add_argument("action", choices=("list", "show", "delete"))
+    parser.add_argument("--id", default="", help="the driver's name, the part of a key after the prefix incoming/")
+    parser.add_argument("--confirm", default="", help="the driver's name again, to delete")
+
+
+def main(environment: Environment) -> None:
+    """Perform the action.
+
+    Raises
+    ------
+    OperatorError
+        The driver's name is invalid or not on record, or the deletion is not confirmed.
+    """
+    chosen, name = environment.options, environment.name
+    dynamodb = environment.client("dynamodb")
+    store = driver_store(environment)
+    if chosen.action == "list":
+        drivers = list_drivers(store, dynamodb=dynamodb)
+        print("\n".join(driver_table(drivers)) if drivers else "no driver is on record")
+        return
+    driver = check_name(chosen.id)
+    if chosen.action == "show":
+        for title, text in explain_driver(store, driver, dynamodb=dynamodb):
+            print(f"{title:<14}{text}")
+        return
+    if chosen.confirm != driver:
+        raise OperatorError(
+            f"all photographs and results of {driver} would be deleted: run `make delete-driver ENV={name} ID={driver} "
+            f"CONFIRM={driver}` (got CONFIRM={chosen.confirm!r})"
+        )
+    versions, items = delete_driver(store, driver, s3=environment.client("s3"), dynamodb=dynamodb)
+    print(f"{driver}: deleted object versions: {versions}, items: {items}")
+
+
+def driver_store(environment: Environment) -> DriverStore:
+    """Return where the environment keeps the data about drivers."""
+    stack = environment.stack
+    return DriverStore(
+        vehicles_table=stack.vehicles_table,
+        drivers_table=stack.drivers_table,
+        bucket=stack.bucket,
+        incoming_prefix=stack.incoming_prefix,
+        review_prefix=stack.review_prefix,
+    )
+
+
+if __name__ == "__main__":
+    run_command(main, __doc__, options)

@@ -1,0 +1,214 @@
+"""Drivers on record: the table, the explanation of one, and what a deletion covers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from evaluation.drivers import (
+    DriverError,
+    DriverStore,
+    check_name,
+    delete_driver,
+    driver_table,
+    explain_driver,
+    list_drivers,
+)
+
+STORE = DriverStore("vehicles", "drivers", "bucket", "incoming", "review")
+KEYS = {"vehicles": ("image", "version"), "drivers": ("driver",)}
+
+
+def text(**values: str) -> dict[str, Any]:
+    return {name: {"S": value} for name, value in values.items()}
+
+
+class FakeDynamoDB:
+    """The two tables, by name and key."""
+
+    def __init__(self, *, vehicles: list[dict[str, Any]], drivers: list[dict[str, Any]]) -> None:
+        self.tables = {"vehicles": vehicles, "drivers": drivers}
+
+    def get_paginator(self, operation: str) -> Any:
+        return {"scan": Pages(self.scan), "query": Pages(self.query)}[operation]
+
+    def scan(self, *, TableName: str, ConsistentRead: bool) -> Iterator[dict[str, Any]]:  # noqa: N803
+        for item in self.tables[TableName]:
+            yield {"Items": [item]}
+
+    def query(self, *, TableName: str, ExpressionAttributeValues: Any, **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803
+        named = [item for item in self.tables[TableName] if item.get("driver") == ExpressionAttributeValues[":driver"]]
+        for item in sorted(named, key=lambda item: str(item["photographed"]["S"]), reverse=True):
+            yield {"Items": [{name: item[name] for name in ("image", "version", "driver", "photographed")}]}
+
+    def get_item(self, *, TableName: str, Key: Any, ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803
+        found = [item for item in self.tables[TableName] if Key.items() <= item.items()]
+        return {"Item": found[0]} if found else {}
+
+    def delete_item(self, *, TableName: str, Key: Any, ReturnValues: str = "NONE") -> dict[str, Any]:  # noqa: N803
+        assert set(Key) == set(KEYS[TableName])
+        found = next((item for item in self.tables[TableName] if Key.items() <= item.items()), None)
+        if found:
+            self.tables[TableName].remove(found)
+        return {"Attributes": found} if found and ReturnValues == "ALL_OLD" else {}
+
+
+class FakeS3:
+    """Versions and delete markers, as pairs of key and version."""
+
+    def __init__(self, *versions: tuple[str, str], refused: str | None = None) -> None:
+        self.versions = list(versions)
+        self._refused = refused
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "list_object_versions"
+        return Pages(self.list)
+
+    def list(self, *, Bucket: str, Prefix: str, Delimiter: str = "") -> Iterator[dict[str, Any]]:  # noqa: N803
+        found = [pair for pair in self.versions if pair[0].startswith(Prefix)]
+        if Delimiter:
+            folders = {Prefix + key.removeprefix(Prefix).partition("/")[0] + "/" for key, _ in found}
+            yield {"CommonPrefixes": [{"Prefix": folder} for folder in sorted(folders)]}
+            return
+        for kind in ("Versions", "DeleteMarkers"):
+            marked = [pair for pair in found if pair[1].startswith("marker") == (kind == "DeleteMarkers")]
+            yield {kind: [{"Key": key, "VersionId": version} for key, version in marked]}
+
+    def delete_objects(self, *, Bucket: str, Delete: Any) -> dict[str, Any]:  # noqa: N803
+        assert len(Delete["Objects"]) <= 1000
+        for each in Delete["Objects"]:
+            if each["Key"] == self._refused:
+                return {"Errors": [{"Key": each["Key"], "Message": "Access Denied"}]}
+            self.versions.remove((each["Key"], each["VersionId"]))
+        return {}
+
+
+class Pages:
+    def __init__(self, pages: Any) -> None:
+        self.paginate = pages
+
+
+def vehicle(driver: str, name: str, **values: Any) -> dict[str, Any]:
+    item = text(image=f"s3://bucket/incoming/{driver}/{name}", version="1", driver=driver, outcome="recorded")
+    return {**item, **text(photographed=f"2026-01-02T03:04:0{name[0]}Z"), **values}
+
+
+def driver_item(driver: str, *, zone: str = "near", radius: Any = None) -> dict[str, Any]:
+    item = text(
+        driver=driver,
+        image=f"s3://bucket/incoming/{driver}/5.jpg",
+        version="1",
+        vehicle="bicycle",
+        zone=zone,
+        photographed="2026-01-02T03:04:05Z",
+        recorded="2026-01-02T03:04:06.789Z",
+        model_version="7",
+        execution="some-execution",
+    )
+    return {**item, "confidence": {"N": "0.98761"}, "radius_km": radius or {"N": "3"}}
+
+
+def test_drivers_are_listed_by_name_with_their_zones() -> None:
+    # GIVEN
+    items = [driver_item("zoe"), driver_item("adam", zone="unassigned", radius={"N": "0"})]
+    dynamodb = FakeDynamoDB(vehicles=[], drivers=items)
+
+    # WHEN
+    _, *rows = driver_table(list_drivers(STORE, dynamodb=dynamodb))
+
+    # THEN
+    assert [row.split() for row in rows] == [
+        ["adam", "bicycle", "0.9876", "unassigned", "2026-01-02T03:04:05Z"],
+        ["zoe", "bicycle", "0.9876", "near,", "3", "km", "2026-01-02T03:04:05Z"],
+    ]
+
+
+def test_driver_is_explained_by_image_probabilities_model_and_photographs() -> None:
+    # GIVEN a newer photograph that a person must review
+    probabilities = {"M": {"motorcycle": {"N": "0.01239"}, "bicycle": {"N": "0.98761"}}}
+    vehicles = [
+        vehicle("zoe", "5.jpg", probabilities=probabilities, **text(**{"class": "bicycle"})),
+        vehicle("zoe", "6.jpg", **text(outcome="review", error="ImageInvalidError")),
+        vehicle("zoey", "7.jpg"),
+    ]
+    dynamodb = FakeDynamoDB(vehicles=vehicles, drivers=[driver_item("zoe")])
+
+    # WHEN
+    rows = list(explain_driver(STORE, "zoe", dynamodb=dynamodb))
+
+    # THEN
+    assert (
+        dict(rows[:8]).items()
+        >= {
+            "image": "s3://bucket/incoming/zoe/5.jpg",
+            "probabilities": "bicycle 0.9876, motorcycle 0.0124",
+            "execution": "some-execution",
+            "model": "7",
+        }.items()
+    )
+    assert rows[8:] == [
+        ("newest 2 of 2", "2026-01-02T03:04:06Z  review      ImageInvalidError  s3://bucket/incoming/zoe/6.jpg"),
+        ("", "2026-01-02T03:04:05Z  recorded    bicycle  s3://bucket/incoming/zoe/5.jpg"),
+    ]
+
+
+def test_driver_whose_photographs_are_all_in_review_has_no_vehicle() -> None:
+    # GIVEN
+    photograph = vehicle("zoe", "6.jpg", **text(outcome="review", error="ImageInvalidError"))
+
+    # WHEN
+    rows = list(explain_driver(STORE, "zoe", dynamodb=FakeDynamoDB(vehicles=[photograph], drivers=[])))
+
+    # THEN
+    assert rows[0][1].startswith("none on record")
+    assert "ImageInvalidError" in rows[1][1]
+
+
+def test_unknown_driver_is_named() -> None:
+    # WHEN / THEN
+    with pytest.raises(DriverError, match="the driver zoe is not on record: `make drivers`"):
+        list(explain_driver(STORE, "zoe", dynamodb=FakeDynamoDB(vehicles=[], drivers=[])))
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "*", "-a", "größe", "a\n", "a" * 65])
+def test_invalid_name_is_rejected_because_it_selects_what_is_deleted(name: str) -> None:
+    # WHEN / THEN
+    with pytest.raises(DriverError, match="ID must be 1 to 64 letters"):
+        check_name(name)
+
+
+def test_deletion_covers_all_versions_reviews_and_items_of_one_driver() -> None:
+    # GIVEN
+    s3 = FakeS3(
+        *((f"incoming/zoe/{number}.jpg", "1") for number in range(1500)),
+        ("incoming/zoe/5.jpg", "2"),
+        ("incoming/zoe/5.jpg", "marker"),
+        ("review/ImageInvalidError/zoe/1.json", "1"),
+        ("review/THRESHOLD_CONFIDENCE_NOT_MET/zoe/2", "1"),
+        ("incoming/zoey/5.jpg", "1"),
+        ("review/ImageInvalidError/zoey/1.json", "1"),
+    )
+    dynamodb = FakeDynamoDB(
+        vehicles=[vehicle("zoe", "5.jpg"), vehicle("zoe", "6.jpg"), vehicle("zoey", "5.jpg")],
+        drivers=[driver_item("zoe"), driver_item("zoey")],
+    )
+
+    # WHEN
+    deleted = delete_driver(STORE, "zoe", s3=s3, dynamodb=dynamodb)
+
+    # THEN
+    assert deleted == (1504, 3)
+    assert s3.versions == [("incoming/zoey/5.jpg", "1"), ("review/ImageInvalidError/zoey/1.json", "1")]
+    assert [item["driver"]["S"] for table in dynamodb.tables.values() for item in table] == ["zoey", "zoey"]
+    assert delete_driver(STORE, "zoe", s3=s3, dynamodb=dynamodb) == (0, 0)
+
+
+def test_refused_deletion_is_named_and_keeps_the_items_for_another_attempt() -> None:
+    # GIVEN
+    s3 = FakeS3(("incoming/zoe/5.jpg", "1"), refused="incoming/zoe/5.jpg")
+    dynamodb = FakeDynamoDB(vehicles=[vehicle("zoe", "5.jpg")], drivers=[driver_item("zoe")])
+
+    # WHEN / THEN
+    with pytest.raises(DriverError, match=r"S3 does not delete incoming/zoe/5\.jpg: Access Denied"):
+        delete_driver(STORE, "zoe", s3=s3, dynamodb=dynamodb)
+    assert len(dynamodb.tables["drivers"]) == 1
