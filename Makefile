@@ -20,6 +20,9 @@ ifneq ($(MOVED_FROM),)
 $(error $(VENV) was created as $(MOVED_FROM), so this clone was renamed or copied: run `rm -r $(VENV)`, then `make setup`)
 endif
 
+# Python would compile the project's modules again in each process, some hundreds of which the tests start
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from staging import draw_archive
+from staging.synthetic.sample import draw_archive
 from tests.e2e.conftest import Project
 
 
