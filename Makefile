@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
         rollback lineage transform deploy extend classify execution export run batch evaluate monitor report demo drift \
-        drift-issue cost image-costs down drivers driver delete-driver \
+        drift-issue cost image-costs down drivers driver delete-driver traffic \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
 
 # not a search for the file, which would accept patterns such as ENV=*
@@ -189,6 +189,11 @@ driver: $(INSTALLED) $(PREREQUISITES) ## explain the record of the driver ID: im
 delete-driver: $(INSTALLED) $(PREREQUISITES) ## delete the data of the driver ID (needs CONFIRM=<id>)
 	$(call step)
 	$(call SCRIPT,drivers) delete --id=$(call quote,ID) --confirm=$(call quote,CONFIRM)
+
+traffic: $(INSTALLED) $(PREREQUISITES) ## upload as drivers do (RATE SECONDS, or BURST; SEED), follow
+	$(call step)
+	$(call SCRIPT,traffic) $(call option,--rate,RATE) $(call option,--seconds,SECONDS) $(call option,--burst,BURST) \
+	  $(call option,--seed,SEED)
 
 evaluate: $(INSTALLED) $(PREREQUISITES) ## evaluate the run (PRECISION=0.98 finds the threshold)
 	$(call step)

@@ -17,6 +17,7 @@ INHERITED = {"GITHUB_STEP_SUMMARY", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
 # The target that uses a variable, and the option that passes it
 OPTIONS = {
     "ALGORITHM": ("train", "--algorithm"),
+    "BURST": ("traffic", "--burst"),
     "CONFIRM": ("down", "--confirm"),
     "EXECUTION": ("lineage", "--execution"),
     "FORMAT": ("stage", "--format"),
@@ -31,9 +32,12 @@ OPTIONS = {
     "PARALLEL": ("tune", "--parallel"),
     "PRECISION": ("evaluate", "--precision"),
     "PREFIX": ("batch", "--prefix"),
+    "RATE": ("traffic", "--rate"),
     "REASON": ("reject", "--reason"),
     "REPOSITORY": ("bootstrap", "--repository"),
     "RESUME": ("batch", "--resume"),
+    "SECONDS": ("traffic", "--seconds"),
+    "SEED": ("traffic", "--seed"),
     "SET": ("train", "--set"),
     "SOURCE": ("stage", "--source"),
 }

@@ -1,0 +1,279 @@
+"""Upload images as drivers' apps do, and follow each object version until the workflow has recorded it.
+
+The number of threads, the reads per second and the memory per image do not depend on the number of images.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from queue import SimpleQueue
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from common.terminal import progress_bar
+from evaluation.traffic_arrivals import Arrival, content
+from evaluation.traffic_items import UNSUCCESSFUL, EventExecution, Key, executions, read_items
+
+UPLOAD_THREADS = 16
+POLL_SECONDS = 1.0
+READS_PER_POLL = 1000  # items
+SEARCH_SECONDS = 15.0  # without an ended image, before failed executions are listed, and between two such lists
+TIMEOUT_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """The deployed resources that images pass through."""
+
+    bucket: str
+    prefix: str
+    vehicles_table: str
+    drivers_table: str
+    review_prefix: str
+    state_machine_arn: str
+
+
+@dataclass(slots=True)
+class Upload:
+    """An uploaded object version and its end. All times are seconds since 1970.
+
+    Attributes
+    ----------
+    version : S3's version ID; None if the upload failed
+    absent : when the table was last read without the image's item
+    ended : when the item was written, or the execution failed
+    outcome : recorded, superseded, review, lost, failed upload; None if the image was not followed to its end
+    error : name of the error for a review, otherwise the reason why the image was lost
+    photograph_order : text by which the driver's photographs with a result are ordered
+    """
+
+    arrival: Arrival
+    image: str
+    uploaded: float
+    version: str | None = None
+    absent: float = 0.0
+    ended: float | None = None
+    outcome: str | None = None
+    error: str | None = None
+    execution: str | None = None
+    photograph_order: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """The primary key of the image's item."""
+        return self.image, self.version or ""
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds from the upload to the record."""
+        return None if self.ended is None else max(self.ended - self.uploaded, 0.0)
+
+
+@dataclass
+class Traffic:
+    """All uploads, and whether each was followed to its end."""
+
+    started: float
+    uploads: list[Upload] = field(default_factory=list)
+    interrupted: bool = False
+
+
+class Follower:
+    """Reads the items of uploaded images until each image has ended."""
+
+    def __init__(self, target: Target, *, started: float, dynamodb: Any, states: Any) -> None:
+        self.pending: dict[Key, Upload] = {}
+        self._target = target
+        self._started = started
+        self._dynamodb = dynamodb
+        self._states = states
+        self._executions: set[str] = set()  # whose image has ended
+
+    def poll(self) -> int:
+        """Read a bounded number of items, those first that were not read for the longest time; return the ended."""
+        keys = [key for key, _ in zip(self.pending, range(READS_PER_POLL), strict=False)]
+        return self._read(keys)
+
+    def search_failed(self) -> int:
+        """Find executions that failed before they could write an item, and return their number."""
+        failed = self._executions_of_pending(UNSUCCESSFUL)
+        ended = self._read(list(failed))  # an execution that fails writes its item first
+        for key, execution in failed.items():
+            if upload := self.pending.pop(key, None):
+                _lose(upload, f"failed without an item: {execution.result}", execution.arn)
+                ended += 1
+        return ended
+
+    def give_up(self) -> None:
+        """Report all images without an item as lost, each with its execution."""
+        others = self._executions_of_pending(("RUNNING", "SUCCEEDED"))
+        for key, upload in self.pending.items():
+            if execution := others.get(key):
+                _lose(upload, f"no item, execution is {execution.result}", execution.arn)
+            else:
+                _lose(upload, "no item and no execution", None)
+        self.pending.clear()
+
+    def _executions_of_pending(self, statuses: Sequence[str]) -> dict[Key, EventExecution]:
+        found = list(
+            executions(
+                self._target.state_machine_arn,
+                statuses,
+                started=self._started,
+                known=self._executions,
+                states=self._states,
+            )
+        )
+        self._executions |= {each.arn for each in found if each.key not in self.pending}
+        return {each.key: each for each in found if each.key in self.pending and each.key}
+
+    def _read(self, keys: Sequence[Key]) -> int:
+        now = time.time()
+        result = read_items(self._target.vehicles_table, keys, dynamodb=self._dynamodb)
+        for key in keys:
+            upload = self.pending.pop(key)
+            if item := result.items.get(key):
+                upload.outcome, upload.error, upload.execution = item["outcome"], item.get("error"), item["execution"]
+                if upload.outcome != "review":
+                    path = upload.image.removeprefix(f"s3://{self._target.bucket}/")
+                    upload.photograph_order = f"{item['photographed']}#{path}#{upload.version}"
+                # the time when the state that writes the item began, which is too early if its first attempts failed
+                upload.ended = max(datetime.fromisoformat(item["recorded"]).timestamp(), upload.absent)
+                self._executions.add(item["execution"])
+                continue
+            if key not in result.unread:
+                upload.absent = now
+            self.pending[key] = upload
+        return len(result.items)
+
+
+def drive(
+    arrivals: Sequence[Arrival],
+    images: Sequence[bytes],
+    target: Target,
+    *,
+    s3: Any,
+    dynamodb: Any,
+    states: Any,
+    interval: float = POLL_SECONDS,
+    timeout: float = TIMEOUT_SECONDS,
+) -> Traffic:
+    """Upload each image at its time, and return all uploads once the last one has ended.
+
+    Ctrl-C ends the uploads, and the images whose end is unknown have no outcome.
+
+    Parameters
+    ----------
+    images : the test images
+    interval : seconds between two polls
+    timeout : seconds after the last upload or the last ended image; images that have not ended then are lost
+    """
+    traffic = Traffic(started=time.time())
+    follower = Follower(target, started=traffic.started, dynamodb=dynamodb, states=states)
+    uploads: SimpleQueue[Upload] = SimpleQueue()
+    stop = threading.Event()
+    work = _uploader(arrivals, lambda arrival: uploads.put(upload(arrival, images, target, s3=s3)), stop)
+    with (
+        ThreadPoolExecutor(UPLOAD_THREADS) as pool,
+        progress_bar(total=len(arrivals), desc="traffic", unit="image") as bar,
+    ):
+        workers = [pool.submit(work) for _ in range(UPLOAD_THREADS)]
+        try:
+            _follow(traffic, uploads, follower, lambda: all(each.done() for each in workers), bar, interval, timeout)
+        except KeyboardInterrupt:
+            traffic.interrupted = True
+        finally:
+            stop.set()
+    _receive(traffic, uploads, follower)
+    if not traffic.interrupted:
+        for worker in workers:
+            worker.result()
+    return traffic
+
+
+def _follow(
+    traffic: Traffic,
+    uploads: "SimpleQueue[Upload]",
+    follower: Follower,
+    is_uploaded: Callable[[], bool],
+    bar: Any,
+    interval: float,
+    timeout: float,
+) -> None:
+    progress = searched = time.monotonic()
+    while True:
+        complete = is_uploaded()  # before the queue is emptied
+        new = _receive(traffic, uploads, follower)
+        ended = follower.poll()
+        now = time.monotonic()
+        if min(now - progress, now - searched) > min(SEARCH_SECONDS, timeout):
+            ended += follower.search_failed()
+            searched = now
+        bar.update(ended)
+        bar.set_postfix(uploaded=len(traffic.uploads), refresh=False)
+        if new or ended or not complete:
+            progress = now
+        if complete and not follower.pending:
+            return
+        if now - progress > timeout:
+            follower.search_failed()
+            follower.give_up()
+            return
+        time.sleep(interval)
+
+
+def _receive(traffic: Traffic, uploads: "SimpleQueue[Upload]", follower: Follower) -> int:
+    count = 0
+    while not uploads.empty():
+        count += 1
+        received = uploads.get()
+        traffic.uploads.append(received)
+        if received.version is not None:
+            follower.pending[received.key] = received
+    return count
+
+
+def _uploader(
+    arrivals: Sequence[Arrival], upload_one: Callable[[Arrival], None], stop: threading.Event
+) -> Callable[[], None]:
+    """Return the work of each thread: take the next arrival, wait for its time, upload it."""
+    remaining: Iterator[Arrival] = iter(arrivals)
+    lock = threading.Lock()
+    started = time.monotonic()
+
+    def work() -> None:
+        while True:
+            with lock:
+                arrival = next(remaining, None)
+            if arrival is None or stop.wait(max(started + arrival.seconds - time.monotonic(), 0)):
+                return
+            upload_one(arrival)
+
+    return work
+
+
+def upload(arrival: Arrival, images: Sequence[bytes], target: Target, *, s3: Any) -> Upload:
+    """Upload an image to the driver's folder."""
+    key = f"{target.prefix}/{arrival.driver}/{arrival.name}"
+    body = content(arrival, images)
+    result = Upload(arrival, f"s3://{target.bucket}/{key}", uploaded=time.time())
+    try:
+        response = s3.put_object(Bucket=target.bucket, Key=key, Body=body, ContentType="image/png")
+    except (ClientError, BotoCoreError) as error:
+        result.outcome, result.error = "failed upload", " ".join(str(error).split())
+    else:
+        result.uploaded, result.version = time.time(), response["VersionId"]
+    return result
+
+
+def _lose(upload: Upload, reason: str, execution: str | None) -> None:
+    upload.outcome, upload.error, upload.execution = "lost", reason, execution
+
+
+def utc(seconds: float) -> str:
+    """Return a time in ISO format."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,132 @@
+"""Read what the workflow has written about object versions: items, review entries, failed executions."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from common.s3 import list_objects
+
+BATCH = 100  # DynamoDB's limit: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+UNSUCCESSFUL = ("FAILED", "TIMED_OUT", "ABORTED")
+
+Key = tuple[str, str]  # image (its S3 URI) and version
+
+deserialize = TypeDeserializer().deserialize
+
+
+@dataclass(frozen=True)
+class Items:
+    """The items that were read.
+
+    Attributes
+    ----------
+    unread : keys that DynamoDB did not process
+    """
+
+    items: Mapping[Key, Mapping[str, Any]]
+    unread: Collection[Key]
+
+
+@dataclass(frozen=True)
+class EventExecution:
+    """An execution that an event of S3 has started.
+
+    Attributes
+    ----------
+    key : the object version
+    result : name of the error, or the status
+    """
+
+    arn: str
+    key: Key | None
+    result: str
+
+
+def read_items(table: str, keys: Sequence[Key], *, dynamodb: Any) -> Items:
+    """Read the items of object versions, with strong consistency."""
+    names = ("image", "version")
+    requested = [{name: {"S": value} for name, value in zip(names, key, strict=True)} for key in keys]
+    found, unread = batch_get(table, requested, dynamodb=dynamodb)
+    return Items(
+        {(item["image"], item["version"]): item for item in found},
+        {(key["image"]["S"], key["version"]["S"]) for key in unread},
+    )
+
+
+def read_drivers(table: str, drivers: Sequence[str], *, dynamodb: Any) -> dict[str, dict[str, Any]]:
+    """Return the items of drivers that have one."""
+    found, _ = batch_get(table, [{"driver": {"S": driver}} for driver in drivers], dynamodb=dynamodb)
+    return {item["driver"]: item for item in found}
+
+
+def batch_get(
+    table: str, keys: Sequence[dict[str, Any]], *, dynamodb: Any
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the items with these primary keys, and the keys that DynamoDB did not process."""
+    found: list[dict[str, Any]] = []
+    unread: list[dict[str, Any]] = []
+    for start in range(0, len(keys), BATCH):
+        request = {table: {"Keys": keys[start : start + BATCH], "ConsistentRead": True}}
+        response = dynamodb.batch_get_item(RequestItems=request)
+        found += [
+            {name: deserialize(value) for name, value in item.items()} for item in response["Responses"].get(table, ())
+        ]
+        unread += response.get("UnprocessedKeys", {}).get(table, {}).get("Keys", ())
+    return found, unread
+
+
+def review_entries(bucket: str, prefix: str, driver_prefix: str, *, s3: Any) -> dict[str, list[str]]:
+    """Return the error names of each version's review entries, `<prefix>/<error>/<driver>/<version>.json`."""
+    entries: dict[str, list[str]] = defaultdict(list)
+    for folder in _folders(bucket, f"{prefix}/", s3=s3):
+        for stored in list_objects(bucket, f"{folder}{driver_prefix}", s3=s3):
+            version, dot, suffix = stored["Key"].rpartition("/")[2].rpartition(".")
+            if dot and suffix == "json":
+                entries[version].append(folder.split("/")[-2])
+    return entries
+
+
+def _folders(bucket: str, prefix: str, *, s3: Any) -> Iterator[str]:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
+        yield from (each["Prefix"] for each in page.get("CommonPrefixes", ()))
+
+
+def executions(
+    state_machine_arn: str, statuses: Sequence[str], *, started: float, known: Collection[str], states: Any
+) -> Iterator[EventExecution]:
+    """Yield executions with the object version that each is about, or None if its input is no event of S3.
+
+    Parameters
+    ----------
+    started : seconds since 1970, before the first of the executions
+    known : ARNs of executions to leave out; each other one needs a request
+    """
+    for status in statuses:
+        for arn in _executions_since(state_machine_arn, status, started, states=states):
+            if arn not in known:
+                description = states.describe_execution(executionArn=arn)
+                key = _key_of(description.get("input", ""))
+                yield EventExecution(arn, key, description.get("error") or description["status"])
+
+
+def _executions_since(state_machine_arn: str, status: str, started: float, *, states: Any) -> Iterator[str]:
+    """Yield executions from the newest to the oldest that began after `started`."""
+    pages = states.get_paginator("list_executions").paginate(stateMachineArn=state_machine_arn, statusFilter=status)
+    for page in pages:
+        for execution in page["executions"]:
+            if execution["startDate"].timestamp() < started - 1:
+                return
+            yield execution["executionArn"]
+
+
+def _key_of(text: str) -> Key | None:
+    """Return the object version of an execution's input, or None if the input is no event of S3."""
+    try:
+        detail = json.loads(text)["detail"]
+        return f"s3://{detail['bucket']['name']}/{detail['object']['key']}", detail["object"]["version-id"]
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,144 @@
+"""Upload images as drivers' apps do, follow each to its end, and write `traffic.json` and `traffic.png`.
+
+The images are those of the test set, with a share of noise and of unreadable files. RATE and SECONDS describe a Poisson
+process; BURST uploads that many images at once. A SEED makes the same arrivals, drivers and images.
+"""
+
+import argparse
+import math
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from botocore.config import Config
+
+from common import aws
+from common.errors import OperatorError
+from common.files import write, write_json
+from common.s3 import THREADS
+from common.terminal import counted
+from evaluation import figures
+from evaluation.executions import require_endpoint
+from evaluation.labelled_images import read_test_images
+from evaluation.traffic import UPLOAD_THREADS, Target, drive
+from evaluation.traffic_arrivals import Arrival, burst_arrivals, poisson_arrivals
+from evaluation.traffic_report import draw, find_problems, summary, to_json
+from scripts.command import Environment, run_command, whole_number
+
+MAX_TEST_IMAGES = 500  # kept in memory
+MAX_IMAGES = 100_000
+RATE, SECONDS, SEED = 5.0, 60.0, 1
+CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, max_pool_connections=UPLOAD_THREADS)
+
+
+class TrafficError(OperatorError):
+    """Traffic is not possible, or an image was lost or ended twice."""
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the arrivals' options."""
+    parser.add_argument("--rate", type=positive, help=f"images per second (default: {RATE:g})")
+    parser.add_argument("--seconds", type=positive, help=f"duration of the uploads (default: {SECONDS:g})")
+    parser.add_argument("--burst", type=whole_number(500, high=MAX_IMAGES), help="number of images to upload at once")
+    parser.add_argument("--seed", type=whole_number(SEED), default=SEED, help=f"of the arrivals (default: {SEED})")
+
+
+def positive(text: str) -> float:
+    """Parse a finite number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, such as 5 (got {text!r})")
+    return number
+
+
+def main(environment: Environment) -> None:
+    """Upload, follow, write the results and print a summary.
+
+    Raises
+    ------
+    OperatorError
+        The environment is protected, or nothing is staged or deployed; or an image was lost or ended twice. In the
+        last case the results are written.
+    KeyboardInterrupt
+        The command was interrupted. The results so far are written.
+    """
+    settings, arrivals = plan(environment.options)
+    stack = environment.stack
+    if stack.protected:
+        raise TrafficError(
+            f"{environment.name} is protected, and dispatch would find simulated drivers on record (protected = true): "
+            "run `make traffic ENV=local` or `make traffic ENV=dev`"
+        )
+    require_endpoint(
+        stack.endpoint_name,
+        stack.endpoint_config_name,
+        environment=environment.name,
+        sagemaker=environment.client("sagemaker"),
+    )
+    s3 = aws.client("s3", stack.region, config=CLIENT_CONFIG)
+    dynamodb, states = environment.client("dynamodb"), environment.client("stepfunctions")
+    images = test_images(environment, s3=s3)
+    target = Target(
+        bucket=stack.bucket,
+        prefix=stack.incoming_prefix,
+        vehicles_table=stack.vehicles_table,
+        drivers_table=stack.drivers_table,
+        review_prefix=stack.review_prefix,
+        state_machine_arn=stack.state_machine_arn,
+    )
+    traffic = drive(arrivals, images, target, s3=s3, dynamodb=dynamodb, states=states)
+    problems = [] if traffic.interrupted else find_problems(traffic, target, s3=s3, dynamodb=dynamodb)
+    write_json(environment.directory / "traffic.json", to_json(traffic, problems, settings))
+    print("\n".join(summary(traffic, problems)))
+    print(environment.directory / "traffic.json")
+    if traffic.uploads:
+        write(environment.directory / "traffic.png", figures.as_png(lambda theme: draw(theme, traffic)))
+        print(environment.directory / "traffic.png")
+    if traffic.interrupted:
+        raise KeyboardInterrupt(
+            "the workflow continues with the images that are uploaded; their end is not in the results"
+        )
+    if problems:
+        raise TrafficError(
+            f"{counted(len(problems), 'problem')}: traffic.json has all of them; the first is {problems[0]}"
+        )
+
+
+def plan(arguments: argparse.Namespace) -> tuple[dict[str, float | None], list[Arrival]]:
+    """Return the settings and the arrivals that the options describe.
+
+    Raises
+    ------
+    TrafficError
+        The options contradict each other, or describe no images or too many.
+    """
+    if arguments.burst:
+        if arguments.rate or arguments.seconds:
+            raise TrafficError("BURST uploads all images at once: set either BURST, or RATE and SECONDS")
+        settings = {"burst": arguments.burst, "rate": None, "seconds": None, "seed": arguments.seed}
+        return settings, burst_arrivals(arguments.burst, seed=arguments.seed)
+    rate, seconds = arguments.rate or RATE, arguments.seconds or SECONDS
+    if rate * seconds > MAX_IMAGES:
+        raise TrafficError(f"RATE times SECONDS must be at most {MAX_IMAGES} images (got {rate * seconds:g})")
+    arrivals = poisson_arrivals(rate, seconds, seed=arguments.seed)
+    if not arrivals:
+        raise TrafficError(f"no image arrives in {seconds:g} s at {rate:g} images per second: increase RATE or SECONDS")
+    return {"burst": None, "rate": rate, "seconds": seconds, "seed": arguments.seed}, arrivals
+
+
+def test_images(environment: Environment, *, s3: Any) -> list[bytes]:
+    """Read the staged test images, or a sample of a large test set."""
+    stack = environment.stack
+    labelled = read_test_images(stack.bucket, classes=stack.classes, environment=environment.name, s3=s3)
+    keys = sorted(labelled.labels)
+    if len(keys) > MAX_TEST_IMAGES:
+        keys = list(np.random.default_rng(environment.options.seed).choice(keys, MAX_TEST_IMAGES, replace=False))
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(lambda key: s3.get_object(Bucket=stack.bucket, Key=key)["Body"].read(), keys))
+
+
+if __name__ == "__main__":
+    run_command(main, __doc__, options)
