@@ -22,9 +22,14 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.xdist_group("local")
 
 CLASSIFIER = """
+import os
+
 def handler(event, context):
     body = event["body"]
     name = body["s3_key"].rsplit("/", 1)[-1]
+    if "killed" in name:
+        os._exit(1)
+    assert body["image_data"] or body["s3_version"]
     if "gone" in name:
         raise type("ClientError", (Exception,), {})("Endpoint scones-local-vehicles not found.")
     bicycle = 0.6 if "low" in name else 0.01 if "motorcycle" in name else 0.99
@@ -249,6 +254,18 @@ def test_photograph_of_a_driver_is_recorded_with_its_zone(workflow: Workflow, dr
     assert (output["class"], output["s3_key"]) == ("bicycle", f"incoming/{driver}/bicycle.jpg")
 
 
+def test_photograph_that_does_not_fit_into_a_state_is_recorded(workflow: Workflow, driver: str) -> None:
+    # GIVEN a photograph as large as the model accepts
+    event = workflow.upload(f"incoming/{driver}/bicycle.jpg", bytes(5 * 2**20))
+
+    # WHEN
+    ended = workflow.run(event)
+
+    # THEN
+    assert ended["status"] == "SUCCEEDED", ended
+    assert workflow.driver(driver)["vehicle"] == "bicycle"
+
+
 @pytest.mark.parametrize("name", ["bicycle.jpg", "low.jpg"], ids=["recorded", "reviewed"])
 def test_second_event_for_an_object_version_changes_nothing(workflow: Workflow, driver: str, name: str) -> None:
     # GIVEN
@@ -409,6 +426,38 @@ def test_failure_is_recorded_copied_and_notified(
     assert message.startswith(f"s3://{workflow.deployment.stack.bucket}/{key} failed with {error}: ")
     assert reason in message
     assert message.endswith(f"make execution ENV=local ID={ended['name']}")
+
+
+def test_killed_function_is_invoked_again(workflow: Workflow, driver: str) -> None:
+    # GIVEN
+    event = workflow.upload(f"incoming/{driver}/killed.jpg")
+
+    # WHEN
+    ended = workflow.run(event)
+
+    # THEN
+    assert ended["error"] == "Runtime.ExitError"
+    history = workflow.client("stepfunctions").get_execution_history(
+        executionArn=ended["executionArn"], maxResults=1000
+    )["events"]
+    assert sum("Runtime.ExitError" in json.dumps(each.get("taskFailedEventDetails")) for each in history) == 3
+    assert workflow.item(event)["error"] == "Runtime.ExitError"
+
+
+def test_aborted_execution_is_reported_by_the_rule(workflow: Workflow, driver: str) -> None:
+    # GIVEN
+    states, machine = workflow.client("stepfunctions"), workflow.deployment.stack.state_machine_arn
+    event = workflow.upload(f"incoming/{driver}/bicycle.jpg")
+    arn = states.start_execution(stateMachineArn=machine, input=json.dumps(event))["executionArn"]
+
+    # WHEN
+    states.stop_execution(executionArn=arn)
+
+    # THEN
+    assert workflow.finish(arn)["status"] == "ABORTED"
+    (message,) = eventually(lambda: workflow.messages(arn))
+    assert f"{arn} ended with the status ABORTED" in message
+    assert message.strip('"').endswith(f"make execution ENV=local ID={arn.rpartition(':')[2]}")
 
 
 def test_object_deleted_before_it_is_read_has_a_review_entry_without_a_copy(workflow: Workflow, driver: str) -> None:
