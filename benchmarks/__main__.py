@@ -14,7 +14,6 @@ from pathlib import Path
 # Set before torch is imported: spinning OpenMP threads disturb the measurement.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import staging
 from benchmarks.load import Load, LoadError
 from benchmarks.serving import (
     CLIENTS,
@@ -25,6 +24,10 @@ from benchmarks.serving import (
 )
 from benchmarks.training import Run, RunFailedError, cross_validate, train_and_test
 from registry.comparison import wilson_interval
+from staging.archive import read_archive
+from staging.errors import StagingError
+from staging.source import resolve
+from staging.transform import transform
 
 ARCHIVES = Path("build/archives")
 HEAD = f"{'network':<12}{'seed':>5}{'epochs':>8}{'seconds':>9}{'CPU s':>8}{'images/s':>10}  {'validation':<12}test"
@@ -43,7 +46,7 @@ def main() -> None:
     try:
         for archive in arguments.archives:
             _measure(archive, arguments)
-    except (staging.StagingError, RunFailedError, LoadError) as error:
+    except (StagingError, RunFailedError, LoadError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted")
@@ -68,10 +71,10 @@ def _arguments() -> argparse.Namespace:
 
 def _measure(archive: str, arguments: argparse.Namespace) -> None:
     classes = tuple(arguments.classes.split(","))
-    source = staging.resolve(archive, directory=ARCHIVES, classes=classes)
+    source = resolve(archive, directory=ARCHIVES, classes=classes)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        data = staging.transform(staging.read_archive(source.path), classes=classes, directory=folder / "data")
+        data = transform(read_archive(source.path), classes=classes, directory=folder / "data")
         print(source.description, flush=True)
         if arguments.folds:
             _cross_validate(data.directory, folder, classes, arguments)

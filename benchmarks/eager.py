@@ -1,7 +1,7 @@
 """Serve a network with PyTorch, to compare its speed with ONNX Runtime's.
 
-This file replaces training/container/inference.py as the entry point. The weights are random, since the speed of a
-network does not depend on them.
+This file replaces training/container/inference.py as the entry point. It does not load the trained weights,
+because the speed of a network does not depend on them.
 """
 
 import json

@@ -18,10 +18,13 @@ from typing import Any, TypeVar, get_args
 
 import numpy as np
 
-import staging
 from benchmarks.serving import client, emulator
-from staging.archive import PIXELS, Examples, Meta
+from staging.archive import PIXELS, Archive, Examples, Meta
+from staging.load import load
+from staging.manifest import Format, Manifest
 from staging.names import COARSE_NAMES, FINE_NAMES
+from staging.source import Source
+from staging.transform import Dataset, transform
 
 T = TypeVar("T")
 IMAGES = 50_000  # as in CIFAR-100's training set
@@ -56,26 +59,26 @@ def print_table(images: int = IMAGES) -> None:
     with emulator() as url:
         s3, archive = client(url, "s3"), random_archive(images)
         costs = []
-        for data_format in get_args(staging.Format):
+        for data_format in get_args(Format):
             costs.append(measure(s3, archive, data_format))
             print(_line(data_format, costs[-1]), flush=True)
     ratio = Cost(*(one / other for one, other in zip(*map(astuple, costs), strict=True)))
     print(_line("ratio", ratio, objects=".1f"))
 
 
-def random_archive(images: int) -> staging.Archive:
+def random_archive(images: int) -> Archive:
     """Return an archive of two classes, with one test image each."""
-    return staging.Archive(_images(images), _images(len(CLASSES)), Meta(FINE_NAMES, COARSE_NAMES))
+    return Archive(_images(images), _images(len(CLASSES)), Meta(FINE_NAMES, COARSE_NAMES))
 
 
-def measure(s3: Any, archive: staging.Archive, data_format: staging.Format) -> Cost:
+def measure(s3: Any, archive: Archive, data_format: Format) -> Cost:
     """Write, upload and download an archive in one format, through a new bucket."""
     bucket = f"staging-{data_format}"
     s3.create_bucket(Bucket=bucket)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write, data = _timed(
-            lambda: staging.transform(archive, classes=CLASSES, directory=folder / "staged", data_format=data_format)
+            lambda: transform(archive, classes=CLASSES, directory=folder / "staged", data_format=data_format)
         )
         upload, manifest = _timed(lambda: _load(s3, bucket, data))
         keys = [key for key in manifest.objects if key.startswith(("train/", "validation/"))]
@@ -91,10 +94,10 @@ def _images(count: int) -> Examples:
     return Examples(rng.integers(0, 256, (count, PIXELS), dtype=np.uint8), labels, np.zeros_like(labels), names)
 
 
-def _load(s3: Any, bucket: str, data: staging.Dataset) -> staging.Manifest:
+def _load(s3: Any, bucket: str, data: Dataset) -> Manifest:
     with contextlib.redirect_stdout(io.StringIO()):  # progress messages would break the table
-        source = staging.Source(Path(), "random pixels", md5="", synthetic=True)
-        return staging.load(data, bucket=bucket, source=source, s3=s3)
+        source = Source(Path(), "random pixels", md5="", synthetic=True)
+        return load(data, bucket=bucket, source=source, s3=s3)
 
 
 def _download(s3: Any, bucket: str, keys: list[str], folder: Path) -> None:

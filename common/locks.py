@@ -20,7 +20,7 @@ class LockedError(OperatorError):
 
 @contextlib.contextmanager
 def exclusive(path: Path, command: str, *, timeout: float) -> Iterator[None]:
-    """Hold a lock, which the operating system releases when this process ends, in whichever way.
+    """Hold an exclusive lock on a file during the `with` block. The operating system releases it even after SIGKILL.
 
     Parameters
     ----------
@@ -31,18 +31,18 @@ def exclusive(path: Path, command: str, *, timeout: float) -> Iterator[None]:
     Raises
     ------
     LockedError
-        Another command holds the lock for longer.
+        Another command still holds the lock after `timeout` seconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
-        deadline, told = time.monotonic() + timeout, False
+        deadline, announced = time.monotonic() + timeout, False
         while not _acquire(file.fileno()):
             holder = path.read_text().strip() or "another command is running"
             if time.monotonic() > deadline:
                 raise LockedError(f"{holder}: wait until it has ended, then run `{command}` again")
-            if not told:
+            if not announced:
                 print(f"waiting, because {holder}", file=sys.stderr, flush=True)
-                told = True
+                announced = True
             time.sleep(POLL_INTERVAL)
         file.truncate(0)
         file.write(

@@ -36,7 +36,7 @@ class Imports:
     Attributes
     ----------
     plan : the saved plan, which imports them
-    content : of the plan, as `Terraform.show` returns it
+    content : of the plan, as `Terraform.show` returns it; empty if the plan is
     own : import IDs by Terraform address, of those that belong to the environment
     foreign : the others
     """
@@ -50,7 +50,9 @@ class Imports:
 def plan_with_imports(
     terraform: Terraform, client: Callable[..., Any], **options: Any
 ) -> tuple[Plan, Mapping[str, Any]]:
-    """Save a plan that imports every resource that it would otherwise create a second time; return it and its content.
+    """Save a plan that imports every resource that it would otherwise create a second time.
+
+    Returns the plan and its content, which is empty if the plan is.
 
     Parameters
     ----------
@@ -91,7 +93,8 @@ def find_imports(terraform: Terraform, client: Callable[..., Any], **options: An
     A resource may be found only after another one is imported: a subnet needs the ID of its VPC.
     """
     plan, ids = terraform.plan(**options), dict[str, str]()
-    content = terraform.show(plan)
+    # reading a plan takes Terraform seconds
+    content = {} if plan.empty else terraform.show(plan)
 
     @cache
     def clients(service: str) -> Any:

@@ -26,9 +26,10 @@ def read_stack(terraform: Terraform) -> Stack:
     missing = sorted({field.name for field in fields(Stack)} - set(outputs))
     if missing:
         raise StackMissingError(
-            f"{terraform.environment} is not deployed (no output {missing[0]}): "
-            f"run `make up ENV={terraform.environment}`"
+            f"{terraform.environment} is not deployed, or by an older version of the code "
+            f"(output {missing[0]} is missing): run `make up ENV={terraform.environment}`"
         )
     known = {field.name: outputs[field.name] for field in fields(Stack)}
     network = known["network"] and Network(**{name: tuple(ids) for name, ids in known["network"].items()})
-    return Stack(**{**known, "classes": tuple(known["classes"]), "network": network})
+    lists = {name: tuple(known[name]) for name in ("classes", "image_prefixes")}
+    return Stack(**{**known, **lists, "network": network})

@@ -1,6 +1,6 @@
-"""How to find a resource that Terraform plans to create, for each type whose names are fixed.
+"""Requests that find existing resources that Terraform plans to create.
 
-Creating such a resource a second time fails. All other types are in CREATED_AGAIN.
+Creating one of these resources a second time fails, or leaves a duplicate. CREATED_AGAIN lists all other types.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,8 @@ class Lookup:
     service, operation : as boto3 names them
     import_id : JMESPath expression that finds the ID for `terraform import` in the response, or null
     parameters : the request's parameters
-    owner : attribute that shows who created a resource that cannot have tags
+    owner : attribute that is compared with the plan, to decide whether a resource that cannot have tags belongs to the
+        environment; None if the resource has tags
     """
 
     service: str
@@ -51,7 +52,7 @@ LOOKUPS = {
         owner="dashboard_body",
     ),
     "aws_cloudwatch_event_rule": Lookup("events", "describe_rule", "Name", {"Name": "{name}"}),
-    # a rule with targets cannot be deleted
+    # imported, so that Terraform deletes it before its rule: EventBridge does not delete a rule that has targets
     "aws_cloudwatch_event_target": Lookup(
         "events",
         "list_targets_by_rule",
@@ -84,7 +85,7 @@ LOOKUPS = {
         "iam", "get_policy", "Policy.Arn", {"PolicyArn": "arn:{partition}:iam::{account}:policy/{name}"}
     ),
     "aws_iam_role": Lookup("iam", "get_role", "Role.RoleName", {"RoleName": "{name}"}),
-    # a role that may describe only keys with the environment's tag may list all aliases
+    # not DescribeKey, which the deployment role may call only for keys with the environment's tag
     "aws_kms_alias": Lookup(
         "kms", "list_aliases", "Aliases[?AliasName=='{name}'].AliasName | [0]", owner="target_key_id"
     ),
@@ -157,7 +158,7 @@ LOOKUPS = {
     ),
 }
 
-# Types that need no lookup: creating one again replaces or returns what exists, and it disappears with its parent
+# Types that need no lookup. Creating one again replaces or returns the existing resource. Its parent deletes it.
 CREATED_AGAIN = {
     "aws_appautoscaling_policy",
     "aws_appautoscaling_target",
@@ -174,7 +175,7 @@ CREATED_AGAIN = {
     "aws_sns_topic_policy",
     "aws_sns_topic_subscription",
     "aws_sqs_queue_policy",
-    # each has a new unique name, and `make down` finds those that remain by their prefix
+    # except for these two: each has a new unique name, and `make down` finds the remaining ones by their name prefix
     "aws_sagemaker_endpoint_configuration",
     "aws_sagemaker_model",
 }

@@ -1,4 +1,4 @@
-"""Find out whether a resource exists that the tagging API lists: AWS lists resources for hours after their deletion."""
+"""Check whether resources that the tagging API lists still exist. It lists resources for hours after their deletion."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,12 +12,15 @@ NOT_FOUND_CODE = re.compile(r"NotFound|NoSuch|DoesNotExist|NonExistent|^404$")
 # SageMaker returns ValidationException for a missing resource, and only the message says so
 NOT_FOUND_MESSAGE = re.compile(r"could not find|does not exist", re.IGNORECASE)
 
-# Takes clients, an ARN and the resource's name; returns something true if the resource exists, or fails
+# Takes clients, an ARN and the resource's name. Returns a true value if the resource exists. Otherwise it
+# returns a false value or raises ClientError
 Describe = Callable[[Clients, str, str], object]
 
 
 def exists(arn: str, clients: Clients) -> bool:
-    """Return whether a resource exists, or whether that is unknown: its kind is not in `DESCRIBE`, or AWS refuses.
+    """Return False if a resource does not exist.
+
+    Returns True also if that is unknown: its kind is not in `DESCRIBE`, or the request fails for another reason.
 
     Parameters
     ----------

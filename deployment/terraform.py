@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import python_terraform
 from python_terraform import IsFlagged
@@ -35,10 +35,15 @@ NO_CHANGES, CHANGES = 0, 2  # exit codes of `terraform plan -detailed-exitcode`
 LOCK_TIMEOUT = "2m"  # an apply goes on for a while after its terminal was closed, and the next one waits for it
 
 Result = tuple[int, str | None, str | None]  # exit code, stdout, stderr
+Ran = TypeVar("Ran")  # the result of a command
 
 
 class TerraformError(OperatorError):
     """Terraform failed."""
+
+
+class NotInitializedError(TerraformError):
+    """Terraform requires `terraform init` first."""
 
 
 @dataclass(frozen=True)
@@ -209,18 +214,18 @@ class Terraform:
         TerraformError
             The configuration or a variable is invalid, or AWS refuses a request.
         """
-        if not imports:  # otherwise an earlier plan has found them
-            self.init()
         with self._import_blocks(imports or {}):
-            code, output = self._run(
-                "plan",
-                self._driver.plan,
-                accepted=(NO_CHANGES, CHANGES),
-                out=str(self._plan),
-                var=dict(variables) if variables else None,
-                lock_timeout=LOCK_TIMEOUT,
-                destroy=IsFlagged if destroy else None,
-                target=list(targets),
+            code, output = self._initialized(
+                lambda: self._run(
+                    "plan",
+                    self._driver.plan,
+                    accepted=(NO_CHANGES, CHANGES),
+                    out=str(self._plan),
+                    var=dict(variables) if variables else None,
+                    lock_timeout=LOCK_TIMEOUT,
+                    destroy=IsFlagged if destroy else None,
+                    target=list(targets),
+                )
             )
         found = PLAN_SUMMARY.search(output)
         changes = sum(int(count or 0) for count in found.groups()) if found else 0
@@ -228,8 +233,11 @@ class Terraform:
 
     @contextlib.contextmanager
     def _import_blocks(self, ids: Mapping[str, str]) -> Iterator[None]:
-        """Add import blocks to the root module for the duration of the context; a killed process leaves its file."""
-        file = self.directory / f"imports.{self.environment}.tf"
+        """Add import blocks to the root module for the duration of the context.
+
+        All environments use one file: another environment must not import what a killed process left in it.
+        """
+        file = self.directory / "imports.tf"
         if ids:
             file.write_text("".join(IMPORT_BLOCK % (address, json.dumps(ids[address])) for address in ids))
         else:
@@ -241,7 +249,7 @@ class Terraform:
 
     def interrupted_creations(self) -> set[str]:
         """Return the addresses of the resources that the last apply was creating or importing when it was killed."""
-        log = self.logs / "terraform-apply.log"
+        log = self._log("apply")
         output = log.read_text() if log.is_file() else ""
         if APPLY_ENDED.search(output):
             return set()
@@ -298,18 +306,16 @@ class Terraform:
         TerraformError
             The state cannot be read.
         """
-        if self.backend_file.is_file():
-            # Terraform writes this file at the end of `init`
-            if not (self.directory / self._data_directory / "terraform.tfstate").is_file():
-                self.init()
-        elif not self.local_state.is_complete():
-            raise TerraformError(
-                f"{self.local_state.path} is incomplete, because Terraform is running or was killed: "
-                f"run `make up ENV={self.environment}` or `make down ENV={self.environment}`"
-            )
-        elif not (self.directory / self._data_directory).is_dir():
-            return {}
-        return {name: output["value"] for name, output in json.loads(self._read("output", json=True)).items()}
+        if not self.backend_file.is_file():
+            if not self.local_state.is_complete():
+                raise TerraformError(
+                    f"{self.local_state.path} is incomplete, because Terraform is running or was killed: "
+                    f"run `make up ENV={self.environment}` or `make down ENV={self.environment}`"
+                )
+            if not (self.directory / self._data_directory).is_dir():
+                return {}
+        outputs = json.loads(self._initialized(lambda: self._read("output", json=True)))
+        return {name: output["value"] for name, output in outputs.items()}
 
     def _write_backend_block(self) -> None:
         """Write or delete `backend.tf`, which the environments share, so that Terraform finds this one's state."""
@@ -324,8 +330,20 @@ class Terraform:
         self._write_backend_block()
         code, output, errors = (driver or self._driver).cmd(command, *arguments, **options)
         if code:
-            raise TerraformError(f"terraform {command} failed: {first_error(errors or '')}")
+            raise failure(command, errors or "")
         return output or ""
+
+    def _initialized(self, run: Callable[[], Ran]) -> Ran:
+        """Run a command, after `init` if Terraform requires it: it says so in less time than `init` takes."""
+        if (self.directory / self._data_directory).is_dir():
+            with contextlib.suppress(NotInitializedError):
+                return run()
+        self.init()
+        return run()
+
+    def _log(self, name: str) -> Path:
+        """Return the file with the output of the last run of a command."""
+        return self.logs / f"terraform-{name}.log"
 
     def _run(
         self,
@@ -338,11 +356,17 @@ class Terraform:
     ) -> tuple[int, str]:
         """Run a command that takes a while, with a progress bar, and return its exit code and output."""
         self._write_backend_block()
-        log = self.logs / f"terraform-{name}.log"
+        log = self._log(name)
         self.logs.mkdir(parents=True, exist_ok=True)
         with log.open("w") as stream, show_progress(name, log, total):
             code, _, _ = command(*arguments, log=stream, **options)
         output = log.read_text()
         if code not in accepted:
-            raise TerraformError(f"terraform {name} failed: {first_error(output)} (full output: {log})")
+            raise failure(name, output, f" (full output: {log})")
         return code, output
+
+
+def failure(command: str, output: str, note: str = "") -> TerraformError:
+    """Return the error of a command that failed, with Terraform's first error in its output."""
+    kind = NotInitializedError if "terraform init" in output else TerraformError
+    return kind(f"terraform {command} failed: {first_error(output)}{note}")

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import staging
 from common.errors import OperatorError
+from staging.manifest import ManifestError, read_manifest
 
 SPLIT = "test"
 
@@ -48,12 +48,12 @@ def read_test_images(bucket: str, *, classes: Sequence[str], environment: str, s
 
     Raises
     ------
-    staging.ManifestMissingError
+    ManifestMissingError
         Nothing is staged.
     StagedDataError
         Other classes are staged, or the list of labels does not match the manifest.
     """
-    manifest = staging.read_manifest(bucket, s3=s3)
+    manifest = read_manifest(bucket, s3=s3)
     if manifest.classes != tuple(classes):
         staged, expected = ", ".join(manifest.classes), ", ".join(classes)
         raise StagedDataError(
@@ -63,7 +63,7 @@ def read_test_images(bucket: str, *, classes: Sequence[str], environment: str, s
     listing = s3.get_object(Bucket=bucket, Key=f"{SPLIT}.lst")["Body"].read()
     try:
         labels = manifest.labels(SPLIT, listing)
-    except staging.ManifestError as error:
+    except ManifestError as error:
         raise StagedDataError(f"s3://{bucket}: {error}: run `make stage ENV={environment}`") from error
     return LabelledImages(
         source=manifest.source,

@@ -63,7 +63,7 @@ def wilson_interval(correct: int, n: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A candidate and the model in use on the same images.
+    """Counts of images that only one of two models classified correctly, out of the same images.
 
     Attributes
     ----------
@@ -78,9 +78,10 @@ class Comparison:
     def p_value(self) -> float:
         """Probability that two equally good models differ at least this much in favour of the model in use.
 
-        Under the null hypothesis, an image that only one model classifies correctly is equally likely to be either's.
-        The test is one-sided because the gate only rejects worse models. Source: McNemar, "Note on the sampling error
-        of the difference between correlated proportions or percentages", 1947, in its exact, binomial form.
+        Under the null hypothesis, an image that only one model classifies correctly is the candidate's with
+        probability 0.5. The test is one-sided because the gate only rejects worse models. Source: McNemar, "Note on the
+        sampling error of the difference between correlated proportions or percentages", 1947, in its exact, binomial
+        form.
 
         Examples
         --------

@@ -14,8 +14,8 @@ from common.s3 import THREADS, split_url
 from common.terminal import WIDTH
 from common.times import format_utc
 from registry.model_registry import Version
-from staging import Manifest
 from staging.checksum import content_md5
+from staging.manifest import Manifest
 
 INDENT = 17
 CHUNK_BYTES = 2**20

@@ -9,7 +9,7 @@ from common.files import RESULT_FILES, write_json
 from registry.comparison import Score
 from registry.model_registry import ModelRegistry, RegistrationRequest
 from registry.quality_gate import GateResult, QualityGate
-from staging import Manifest
+from staging.manifest import Manifest
 from training.algorithms import CONTAINER
 from training.follow import TrainingJob
 from training.job_config import TrainingRequest

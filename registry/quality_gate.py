@@ -11,7 +11,7 @@ from registry.batch_transform import TransformConfig, TransformJobError, prepare
 from registry.comparison import Score, compare
 from registry.model_registry import Version
 from registry.predictions import is_correct, read_validation_results
-from staging import Manifest
+from staging.manifest import Manifest
 from training.follow import TrainingJob
 
 VALIDATION = "validation"  # split, and prefix of its objects

@@ -5,7 +5,7 @@ from textwrap import shorten
 
 from common.errors import OperatorError
 from registry.model_registry import Version
-from staging import digest_classes
+from staging.manifest import digest_classes
 
 MAX_NAMES_LENGTH = 300  # characters of each list of classes in a message
 

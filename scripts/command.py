@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-import staging
 from common import aws
 from common.errors import OperatorError
 from common.locks import exclusive
@@ -27,6 +26,7 @@ from registry.batch_transform import TransformConfig
 from registry.model_registry import ModelRegistry, read_version
 from registry.quality_gate import QualityGate
 from registry.trained_classes import check_classes
+from staging.manifest import read_manifest
 from training.algorithms import ALGORITHMS, Algorithm
 from training.job_config import TrainingRequest, check_staged, make_request, parse_settings
 from training.launch import TrainingJobConfig
@@ -59,10 +59,11 @@ class Environment:
         return path
 
     def lock(self, target: str, resource: str = "terraform") -> AbstractContextManager[None]:
-        """Return a context in which `make <target>` is the only command of this clone that uses a resource."""
-        return exclusive(
-            self.directory / f"{resource}.lock", f"make {target} ENV={self.name}", timeout=LOCK_TIMEOUT_SECONDS
-        )
+        """Return a context in which `make <target>` is the only command of this clone that uses a resource.
+
+        Environments share Terraform's root module, whose files depend on the environment, and the archives of images.
+        """
+        return exclusive(BUILD / f"{resource}.lock", f"make {target} ENV={self.name}", timeout=LOCK_TIMEOUT_SECONDS)
 
     @cached_property
     def terraform(self) -> Terraform:
@@ -184,6 +185,10 @@ def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Op
     arguments = parser.parse_args()
     try:
         main(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the program that reads the output, such as `head`, has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the rest, which Python writes at its exit
+        sys.exit(1)
     except (OperatorError, BotoCoreError, ClientError, OSError, KeyboardInterrupt) as error:
         if arguments.debug or os.environ.get("DEBUG") == "1":
             raise
@@ -226,12 +231,12 @@ def make_training_request(environment: Environment) -> TrainingRequest:
     ------
     TrainingRequestError
         A hyperparameter or the instance type is invalid, or the staged data are incomplete or have other classes.
-    staging.ManifestMissingError
+    ManifestMissingError
         Nothing is staged.
     """
     stack, options = environment.stack, environment.options
     s3 = environment.client("s3")
-    manifest = staging.read_manifest(stack.bucket, s3=s3)
+    manifest = read_manifest(stack.bucket, s3=s3)
     check_staged(
         manifest, classes=environment.configured_classes, bucket=stack.bucket, environment=stack.environment, s3=s3
     )

@@ -14,7 +14,7 @@ from evaluation.monitoring import labels_by_md5, monitor, summary, write_figures
 from registry.model_registry import find_version
 from registry.trained_classes import check_classes
 from scripts.command import Environment, run_command
-from staging import ManifestMissingError
+from staging.manifest import ManifestMissingError
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -42,7 +42,7 @@ def plan(environment: Environment) -> None:
 
 
 def save_plan(environment: Environment, stack: Stack | None) -> tuple[Plan, Mapping[str, Any]]:
-    """Save a plan, print its summary, and return it with its content.
+    """Save a plan, print its summary, and return it with its content, which is empty if the plan is.
 
     Raises
     ------
@@ -53,11 +53,12 @@ def save_plan(environment: Environment, stack: Stack | None) -> tuple[Plan, Mapp
     """
     read_settings(environment.name)
     saved, content = plan_with_imports(environment.terraform, aws.client, variables=live_variables(stack))
-    try:
-        plan_content.check_model_classes(environment.name, content, aws.client)
-    except ClassesDifferError:
-        saved.path.unlink()
-        raise
+    if not saved.empty:
+        try:
+            plan_content.check_model_classes(environment.name, content, aws.client)
+        except ClassesDifferError:
+            saved.path.unlink()
+            raise
     print(saved.summary)
     return saved, content
 

@@ -9,15 +9,17 @@ than a few thousand images. PRETRAIN=1 also stages the archive's other classes, 
 import argparse
 from typing import get_args
 
-import staging
 from scripts.command import BUILD, Environment, run_command
+from staging.manifest import Format
+from staging.source import resolve
+from staging.stage import stage
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the source and the format."""
     parser.add_argument("--source", default="auto", help="auto, sample, a path or a URL (default: auto)")
     parser.add_argument(
-        "--format", choices=get_args(staging.Format), default="images", help="format of the images (default: images)"
+        "--format", choices=get_args(Format), default="images", help="format of the images (default: images)"
     )
     parser.add_argument(
         "--other-classes", action="store_true", help="also stage images of other classes to pretrain on"
@@ -28,14 +30,14 @@ def main(environment: Environment) -> None:
     """Resolve the source, transform its images and upload what changed."""
     stack, options = environment.stack, environment.options
     with environment.lock("stage", "stage"):
-        source = staging.resolve(
+        source = resolve(
             options.source,
             directory=BUILD / "archives",
             classes=environment.configured_classes,
             other_classes=options.other_classes,
         )
         print(f"source: {source.description}")
-        staging.stage(
+        stage(
             source,
             classes=environment.configured_classes,
             bucket=stack.bucket,

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import staging
 from common.s3 import list_objects
+from staging.manifest import Manifest
 from training import packages
 from training.algorithms import CONTAINER, Algorithm, StagedData
 from training.errors import TrainingRequestError
@@ -31,7 +31,7 @@ class TrainingRequest:
 
     algorithm: Algorithm
     config: TrainingJobConfig
-    manifest: staging.Manifest
+    manifest: Manifest
     data: StagedData
     serving_image: str
     hyperparameters: dict[str, str]
@@ -55,7 +55,7 @@ class TrainingRequest:
 def make_request(
     algorithm: Algorithm,
     config: TrainingJobConfig,
-    manifest: staging.Manifest,
+    manifest: Manifest,
     hyperparameters: Mapping[str, str],
     *,
     serving_image: str,
@@ -77,7 +77,7 @@ def make_request(
     return TrainingRequest(algorithm, config, manifest, data, serving_image, complete)
 
 
-def describe_data(manifest: staging.Manifest) -> StagedData:
+def describe_data(manifest: Manifest) -> StagedData:
     """Return the properties of the staged data on which a job depends."""
     return StagedData(
         classes=manifest.classes,
@@ -90,7 +90,7 @@ def describe_data(manifest: staging.Manifest) -> StagedData:
     )
 
 
-def check_staged(manifest: staging.Manifest, *, classes: Sequence[str], bucket: str, environment: str, s3: Any) -> None:
+def check_staged(manifest: Manifest, *, classes: Sequence[str], bucket: str, environment: str, s3: Any) -> None:
     """Check that the staged classes are the expected ones, and that all objects of the manifest exist.
 
     A job would fail only minutes after its start.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sagelocal import __version__
-from sagelocal.core import background
+from sagelocal.core import background, garbage_collection
 from sagelocal.core.errors import SagelocalError
 
 DIRECTORY = Path(".sagelocal")
@@ -64,9 +64,10 @@ def _serve(options: argparse.Namespace) -> None:
     """Run the server until it is interrupted, and exit without waiting for threads that still wait for a response."""
     status = 1
     try:
-        from sagelocal.core.container_commands import Images
-        from sagelocal.core.quotas import Quotas
-        from sagelocal.core.server import serve
+        with garbage_collection.paused():
+            from sagelocal.core.container_commands import Images
+            from sagelocal.core.quotas import Quotas
+            from sagelocal.core.server import serve
 
         with contextlib.suppress(KeyboardInterrupt):
             serve(port=options.port, images=Images.load(options.images), quotas=Quotas.load(options.quotas))

@@ -9,6 +9,7 @@ variables {
   region            = "us-east-1"
   namespace         = "scones-test"
   state_machine_arn = "arn:aws:states:us-east-1:123456789012:stateMachine:some-machine"
+  batch_arn         = "arn:aws:states:us-east-1:123456789012:stateMachine:some-batch"
   function_names    = { serialize = "some-serialize", classify = "some-classify", filter = "some-filter" }
   filter_log_group  = "/aws/lambda/some-filter"
   endpoint_name     = "some-endpoint"

@@ -62,7 +62,7 @@ def sagemaker_role(emulator: Emulator) -> str:
 @pytest.fixture(scope="session")
 def applied_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The environment `local`, applied without a model."""
-    with new_deployment("local", tmp_path_factory.mktemp("local")) as deployment:
+    with new_deployment("local", tmp_path_factory.mktemp("local"), logged=False) as deployment:
         apply(deployment)
         yield deployment
 

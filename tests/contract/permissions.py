@@ -52,7 +52,7 @@ WITHOUT_RESOURCE = {
 WITHOUT_RESOURCE_FOR_DEPLOYERS = {
     **WITHOUT_RESOURCE,
     "application-autoscaling:Describe*": "Describe operations have no resource",
-    "cloudwatch:DescribeAlarms": "AWS may refuse a request for an alarm's name if the policy names resources",
+    "cloudwatch:DescribeAlarms": "AWS may deny DescribeAlarms with AlarmNames if the policy names resources",
     "kms:ListAliases": "lists have no resource",
     "kms:CreateKey": "a new key has no ARN yet; a condition requires the environment's tag",
     "kms:TagResource": "as above: https://docs.aws.amazon.com/kms/latest/developerguide/tag-permissions.html",
@@ -154,6 +154,6 @@ def too_broad(found: Iterable[Mapping[str, Any]], reasons: Mapping[str, str]) ->
         action
         for statement in found
         if statement["Effect"] == "Allow"
-        for action in statement.get("Action", ["everything but NotAction"])
+        for action in statement.get("Action", ["all actions except those in NotAction"])
         if action == "*" or ("*" in statement["Resource"] and not matches(action, reasons))
     }

@@ -23,7 +23,7 @@ CREATED, DESTROYED = 45, 40  # Terraform has started to create or destroy more r
 @pytest.fixture
 def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
     """The environment `local`, to which nothing is applied."""
-    with new_deployment("local", tmp_path) as deployment:
+    with new_deployment("local", tmp_path, logged=False) as deployment:
         deployment.select(monkeypatch)
         deployment.terraform.init()
         yield deployment

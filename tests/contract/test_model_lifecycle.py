@@ -14,7 +14,7 @@ from registry.trained_classes import ClassesDifferError
 from scripts import transform
 from scripts.approval import approve, reject, rollback
 from scripts.command import Environment
-from staging import digest_classes
+from staging.manifest import digest_classes
 from tests.support.emulator import MODEL_SERVER
 from tests.support.project import unique
 from tests.support.sagemaker import ROLE, SageMaker

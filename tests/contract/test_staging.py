@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from benchmarks.staging import measure, random_archive
-from staging import Dataset, Source, load, read_manifest, transform
 from staging.archive import read_archive
-from staging.manifest import ManifestMissingError
+from staging.load import load
+from staging.manifest import ManifestMissingError, read_manifest
+from staging.source import Source
+from staging.transform import Dataset, transform
 from tests.support.emulator import Emulator
 from tests.support.project import unique
 from tests.unit.staging.archives import write_archive

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from staging import transform
 from staging.archive import Archive, read_archive
 from staging.names import COARSE_NAMES, FINE_NAMES
+from staging.transform import transform
 
 pytestmark = pytest.mark.real
 

@@ -18,6 +18,8 @@ from deployment.terraform import Terraform
 from tests.support.emulator import Emulator, start_emulator
 from tests.support.project import copy_project
 
+NO_LOG = Path(os.devnull)
+
 
 def make_project(directory: Path) -> Path:
     """Copy the project to `directory`, package its Lambda functions, and return `directory`."""
@@ -96,12 +98,18 @@ def run_command(project: Path, name: str, *arguments: str) -> "subprocess.Comple
 
 @contextlib.contextmanager
 def new_deployment(
-    environment: str, directory: Path, variables: Mapping[str, str] | None = None
+    environment: str, directory: Path, variables: Mapping[str, str] | None = None, *, logged: bool = True
 ) -> Iterator[Deployment]:
-    """Start an emulator and a provider, and copy the project, without applying anything."""
+    """Start an emulator and a provider, and copy the project, without applying anything.
+
+    Parameters
+    ----------
+    variables : environment variables of all commands
+    logged : whether the provider logs its requests, which slows it down
+    """
     account = start_emulator(directory / "emulator")
     project = make_project(directory / "project")
-    terraform, log = make_terraform(project, environment), directory / "requests.log"
+    terraform, log = make_terraform(project, environment), directory / "requests.log" if logged else NO_LOG
     try:
         terraform.init()
         with running_provider(project / "terraform", account.environment, log) as provider:
@@ -112,7 +120,7 @@ def new_deployment(
 
 @contextlib.contextmanager
 def running_provider(
-    terraform: Path, account: Mapping[str, str] | None = None, log: Path = Path(os.devnull)
+    terraform: Path, account: Mapping[str, str] | None = None, log: Path = NO_LOG
 ) -> Iterator[Mapping[str, str]]:
     """Run one process of the AWS provider for all Terraform commands; each command would otherwise start several.
 
@@ -125,8 +133,9 @@ def running_provider(
     log : the file that gets the provider's log, with all its requests
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    if account:
-        environment |= {**account, "TF_LOG_PROVIDER": "DEBUG"}
+    environment |= account or {}
+    if log != NO_LOG:
+        environment["TF_LOG_PROVIDER"] = "DEBUG"
     (executable,) = terraform.glob(".terraform/providers/*/hashicorp/aws/*/*/terraform-provider-aws*")
     with log.open("w") as errors:
         process = subprocess.Popen(

@@ -54,12 +54,10 @@ class Emulator:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _callbacks: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
-    @cached_property
-    def deliveries(self) -> Deliveries:
-        """The threads that deliver events, which start at the first access."""
-        deliveries = Deliveries()
-        self.on_stop(deliveries.stop)
-        return deliveries
+    def route(self, environ: dict[str, Any]) -> Application | None:
+        """Return the WSGI application of `routes` for a request, or None."""
+        request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+        return next((application for pattern, application in self.routes if pattern.fullmatch(request)), None)
 
     def client(self, service: str, region: str) -> Any:
         """Return the boto3 client for a service and region, which all threads share."""
@@ -82,8 +80,16 @@ class Emulator:
                 read_timeout=900,
                 retries={"total_max_attempts": 1},
                 s3={"addressing_style": "path"},
+                user_agent="sagelocal",  # boto3 would assemble its own for each request
             ),
         )
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """The threads that deliver events, which start at the first access."""
+        deliveries = Deliveries()
+        self.on_stop(deliveries.stop)
+        return deliveries
 
     def on_stop(self, callback: Callable[[], None]) -> None:
         """Register a callback that runs when the emulator stops, in reverse order of registration."""

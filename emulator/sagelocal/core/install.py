@@ -1,42 +1,61 @@
-"""Installation of all emulated services into moto."""
+"""Installation of the emulated services into moto.
+
+moto's backends take seconds of CPU time to import, so each service is installed before the first request that needs it.
+"""
+
+from importlib import import_module
 
 from sagelocal.core.emulator import Emulator
-from sagelocal.services import (
-    applicationautoscaling,
-    awslambda,
-    budgets,
-    cloudwatch,
-    dynamodb,
-    ec2,
-    events,
-    iam,
-    logs,
-    s3,
-    sagemaker,
-    scheduler,
-    sqs,
-    stepfunctions,
-)
 
-SERVICES = (
-    awslambda,
-    stepfunctions,
-    sagemaker,
-    applicationautoscaling,
-    budgets,
-    cloudwatch,
-    dynamodb,
-    ec2,
-    events,
-    iam,
-    logs,
-    s3,
-    scheduler,
-    sqs,
-)
+# The modules of `sagelocal.services`, each with the backends of moto whose first request installs it
+SERVICES = {
+    "iam": (),
+    "awslambda": ("awslambda",),
+    "stepfunctions": ("stepfunctions",),
+    "sagemaker": ("sagemaker", "sagemakermetrics", "sagemakerruntime"),
+    "applicationautoscaling": ("applicationautoscaling",),
+    "budgets": ("budgets",),
+    "cloudwatch": ("cloudwatch",),
+    "dynamodb": ("dynamodb",),
+    "ec2": ("ec2",),
+    "events": ("events",),
+    "logs": ("logs",),
+    "s3": ("s3",),
+    "scheduler": ("scheduler",),
+    "sqs": ("sqs",),
+}
+AT_START = "iam"  # moto uses IAM's backend in the requests of every service
+USERS_OF_ALL = ("cloudformation", "servicecatalog")  # create other services' resources without requests to them
+
+
+class Services:
+    """The emulated services of one emulator; one thread at a time installs a service."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        self._installed: set[str] = set()
+
+    def prepare(self, backend: str) -> None:
+        """Install the services that the first request to one of moto's backends needs.
+
+        Raises
+        ------
+        sagelocal.core.patching.MotoChangedError
+            A patch does not fit the installed release of moto.
+        """
+        for module, backends in SERVICES.items():
+            if backend in backends or backend in USERS_OF_ALL:
+                self.install(module)
+
+    def install(self, module: str) -> None:
+        """Install a module of `sagelocal.services`, unless it is installed."""
+        if module not in self._installed:
+            import_module(f"sagelocal.services.{module}").install(self._emulator)
+            self._installed.add(module)
 
 
 def install(emulator: Emulator) -> None:
     """Install every service, in the order of `SERVICES`."""
-    for service in SERVICES:
-        service.install(emulator)
+    services = Services(emulator)
+    for module in SERVICES:
+        services.install(module)

@@ -17,6 +17,7 @@ from cheroot.server import HTTPConnection, HTTPRequest
 from cheroot.workers.threadpool import ThreadPool
 from cheroot.wsgi import Gateway_10, Server
 
+from sagelocal.core import garbage_collection
 from sagelocal.core.container_commands import Images
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.environment import READY, STATUS_PATH, sdk_variables, without_aws_settings
@@ -115,7 +116,8 @@ def serve(*, port: int, images: Images, quotas: Quotas) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         _prepare_environment(url)
-        server.wsgi_app = _application(emulator)
+        with garbage_collection.paused():
+            server.wsgi_app = _application(emulator)
         threading.Thread(target=_announce, args=(url,), daemon=True).start()
         server.serve()
     finally:
@@ -157,35 +159,44 @@ def _prepare_environment(url: str) -> None:
 
 
 def _application(emulator: Emulator) -> Any:
-    """Import moto, install every emulated service, and return the WSGI application."""
+    """Import moto, and return the WSGI application, which installs each emulated service before its first request."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+    from sagelocal.core import request_cost
     from sagelocal.core.error_responses import ErrorResponses
-    from sagelocal.core.install import install
+    from sagelocal.core.install import AT_START, Services
 
-    def create(service: Any) -> Any:
-        if service is None:  # moto does not have the service
+    request_cost.install()
+    services = Services(emulator)
+    services.install(AT_START)
+
+    def create(backend: Any) -> Any:
+        if backend is None:  # moto does not have the service
             raise NotImplementedError
-        return create_backend_app(service)
+        with garbage_collection.paused():
+            services.prepare(backend)
+            flask = create_backend_app(backend)
+        flask.debug = False  # Flask would check each request's form for files
+        flask.config["PROPAGATE_EXCEPTIONS"] = True  # to `ErrorResponses`
+        return flask
 
-    install(emulator)
     moto = DomainDispatcherApplication(create)
     # moto lists a folder and tries the URL patterns of all services for each request
     moto.get_backend_for_host = lru_cache(moto.get_backend_for_host)  # type: ignore[method-assign]
 
     def dispatch(environ: dict[str, Any], start_response: Any) -> Any:
-        request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
-        direct = (application for pattern, application in emulator.routes if pattern.fullmatch(request))
-        return next(direct, moto)(environ, start_response)
+        # the first request of a service registers its routes
+        application = emulator.route(environ) or moto.get_application(environ)
+        return (emulator.route(environ) or application)(environ, start_response)
 
-    services = ErrorResponses(dispatch)
+    respond = ErrorResponses(dispatch)
     status = json.dumps({"pid": os.getpid(), "url": emulator.url}).encode()
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:
         if environ["PATH_INFO"] == STATUS_PATH:
             start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(status)))])
             return [status]
-        return services(environ, start_response)
+        return respond(environ, start_response)
 
     return application
 

@@ -31,7 +31,9 @@ def install(emulator: Emulator) -> None:
 
     def description(rule: Any) -> str | None:
         found: str | None = (
-            description_original(rule) or rule.source_group.get("Description") or rule.prefix_description
+            description_original(rule)
+            or rule.source_group.get("Description")
+            or getattr(rule, "prefix_description", None)  # rules of default groups may exist before the first request
         )
         return found
 

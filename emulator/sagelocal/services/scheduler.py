@@ -17,8 +17,8 @@ from moto.scheduler.models import EventBridgeSchedulerBackend, Schedule, schedul
 from sagelocal.core.deliveries import Failure
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import replace
+from sagelocal.services.events.schedule_expressions import next_time
 from sagelocal.services.events.targets import SERVICES, queue_url
-from sagelocal.services.schedule_expressions import next_time
 
 POLL_INTERVAL = 0.2  # seconds
 UPDATE_PARAMETERS = (

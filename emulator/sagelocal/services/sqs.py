@@ -1,24 +1,50 @@
-"""SQS: returns redrive policies as compact JSON, like AWS, because Terraform's provider compares the text."""
+"""SQS: fast sending to long queues, and redrive policies as compact JSON.
+
+moto counts all messages of a queue several times per sent message. Terraform's provider compares the policies' text.
+"""
 
 import json
+from contextvars import ContextVar
 from typing import Any
 
-from moto.sqs.models import Queue
+from moto.sqs.models import Queue, SQSBackend
 
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import replace
 
 POLICIES = ("RedrivePolicy", "RedriveAllowPolicy")
+SEND_PARAMETERS = (
+    *("queue_name", "message_body", "message_attributes", "delay_seconds", "deduplication_id", "group_id"),
+    *("system_attributes", "validate_group_id"),
+)
+_sending: ContextVar[bool] = ContextVar("sending", default=False)
 
 
 def install(emulator: Emulator) -> None:
-    """Return a queue's redrive policies without whitespace."""
+    """Install the fixes into moto."""
 
     def attributes(queue: Any) -> dict[str, Any]:
+        if _sending.get():
+            return _deduplication(queue)
         found: dict[str, Any] = original(queue)
         return {**found, **{name: _compact(found[name]) for name in POLICIES if found.get(name)}}
 
+    def send_message(backend: Any, *arguments: Any, **named: Any) -> Any:
+        token = _sending.set(True)
+        try:
+            return send(backend, *arguments, **named)
+        finally:
+            _sending.reset(token)
+
     original = replace(Queue, "attributes", attributes)
+    send = replace(SQSBackend, "send_message", send_message, parameters=SEND_PARAMETERS)
+
+
+def _deduplication(queue: Any) -> dict[str, Any]:
+    """Return the only attribute that moto reads when it sends a message."""
+    if not queue.fifo_queue:
+        return {}
+    return {"ContentBasedDeduplication": str(queue.content_based_deduplication).lower()}
 
 
 def _compact(policy: Any) -> str:

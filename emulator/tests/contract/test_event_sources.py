@@ -33,7 +33,8 @@ class Source:
         self.sqs = emulator.client("sqs")
         self.seen, self.dead = (self.sqs.create_queue(QueueName=unique(name))["QueueUrl"] for name in ("seen", "dead"))
         redrive = {"deadLetterTargetArn": self.arn(self.dead), "maxReceiveCount": receives}
-        attributes = {"VisibilityTimeout": "1", "RedrivePolicy": json.dumps(redrive)}
+        # longer than an invocation takes on a busy machine, or its messages would be received a second time
+        attributes = {"VisibilityTimeout": "4", "RedrivePolicy": json.dumps(redrive)}
         self.queue = self.sqs.create_queue(QueueName=unique("queue"), Attributes=attributes)["QueueUrl"]
         for body in bodies:
             self.sqs.send_message(QueueUrl=self.queue, MessageBody=body)

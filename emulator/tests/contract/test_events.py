@@ -225,6 +225,22 @@ def test_event_for_a_missing_target_is_dead_lettered_without_retries(emulator: R
     }
 
 
+def test_event_of_an_aws_service_is_refused(emulator: RunningEmulator) -> None:
+    # GIVEN
+    inbox, source = Inbox(emulator), unique("source")
+    make_rule(emulator, {"source": ["aws.s3", source]}, {"Arn": inbox.arn, "InputPath": "$.source"})
+    # WHEN
+    entries = [{"Source": each, "DetailType": "Object Created", "Detail": "{}"} for each in ("aws.s3", source)]
+    response = emulator.client("events").put_events(Entries=entries)
+    # THEN
+    assert response["FailedEntryCount"] == 1
+    assert response["Entries"][0] == {
+        "ErrorCode": "NotAuthorizedForSourceException",
+        "ErrorMessage": "Not authorized for the source.",
+    }
+    assert inbox.take(1) == [source]
+
+
 def test_unsupported_target_is_named_in_the_log(emulator: RunningEmulator) -> None:
     # GIVEN
     source, stream = unique("source"), f"arn:aws:kinesis:us-east-1:123456789012:stream/{unique('stream')}"
@@ -255,6 +271,19 @@ def test_rule_with_a_schedule_only_matches_no_other_event(emulator: RunningEmula
     send(emulator, source)
     # THEN
     assert inbox.take(2) == ["pattern", "pattern"]
+
+
+def test_execution_sends_each_status_once(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN
+    inbox, machine = Inbox(emulator), machines.create(failing())
+    make_rule(emulator, outcome(machine, "RUNNING", "FAILED"), {"Arn": inbox.arn, "InputPath": "$.detail"})
+    # WHEN three executions end at once
+    for _ in range(3):
+        start(machines, machine)
+    # THEN
+    details = inbox.take(6)
+    assert sorted(detail["status"] for detail in details) == ["FAILED"] * 3 + ["RUNNING"] * 3
+    assert {detail["stopDate"] is None for detail in details if detail["status"] == "RUNNING"} == {True}
 
 
 def test_large_input_is_not_in_the_event_of_an_execution(emulator: RunningEmulator, machines: StateMachines) -> None:

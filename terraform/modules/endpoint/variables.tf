@@ -56,7 +56,7 @@ variable "max_instance_count" {
 }
 
 variable "live_instance_count" {
-  description = "Number of instances to which the endpoint has scaled, which a deployment keeps; null for instance_count."
+  description = "Current number of instances of an endpoint that scales. A deployment keeps this number; null starts with instance_count."
   type        = number
   default     = null
 }
@@ -116,6 +116,6 @@ variable "kms_key_arn" {
 }
 
 variable "expiry_schedule" {
-  description = "Name of the schedule that deletes the endpoint, which is created after it; null for an endpoint without a limited lifetime."
+  description = "Name of the schedule that deletes the endpoint, null if its lifetime is not limited. Terraform creates the schedule before the endpoint."
   type        = string
 }

@@ -52,12 +52,12 @@ locals {
     }
     # An error and its count by the state machine may be in two periods, as above
     function-errors = {
-      description = "Serialize or classify failed more than once in an hour, for another reason than the image: read their log groups. Filter is not included, because it fails on low confidence by design."
-      expression  = "0.9 * (FILL(serialize, 0) + FILL(classify, 0)) - (${local.image_error_count})"
+      description = "A function failed more than once in an hour, for another reason than the image: read the log groups of the functions. Filter is not included, because it fails on low confidence by design."
+      expression  = "0.9 * (${join(" + ", [for name in local.unexpected : "FILL(${name}, 0)"])}) - (${local.image_error_count})"
       threshold   = 1
       period      = 3600
       metrics = merge(local.image_errors, {
-        for name in ["serialize", "classify"] : name => merge(local.function_metrics[name], { name = "Errors" })
+        for name in local.unexpected : name => merge(local.function_metrics[name], { name = "Errors" })
       })
     }
     undelivered-events = {
@@ -76,6 +76,9 @@ locals {
     }
   }
 
+  # Functions whose errors are never expected
+  unexpected = setsubtract(keys(var.function_names), ["filter"])
+
   function_metrics = {
     for name, function in var.function_names :
     name => { namespace = "AWS/Lambda", stat = "Sum", dimensions = { FunctionName = function } }
@@ -88,6 +91,10 @@ locals {
     { title = "Executions", label = "executions", stat = "Sum", annotations = [], metrics = [
       for name in ["ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"] :
       ["AWS/States", name, "StateMachineArn", var.state_machine_arn]
+    ] },
+    { title = "Batch executions", label = "executions", stat = "Sum", annotations = [], metrics = [
+      for name in ["ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"] :
+      ["AWS/States", name, "StateMachineArn", var.batch_arn]
     ] },
     { title = "Failures by error", label = "executions", stat = "Sum", annotations = [], metrics = [
       [{ expression = "SEARCH('{\"${var.namespace}\",Error} MetricName=\"FailuresByError\"', 'Sum')", label = "", id = "errors" }],

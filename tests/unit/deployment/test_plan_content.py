@@ -7,7 +7,7 @@ import pytest
 
 from deployment.plan_content import check_model_classes, deployed_model_package, list_changes
 from registry.trained_classes import ClassesDifferError
-from staging import digest_classes
+from staging.manifest import digest_classes
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/scones-dev-vehicles/3"
 

@@ -1,6 +1,8 @@
 import json
 import os
 import shlex
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,8 @@ class FakeProgram:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._record = path.with_name("commands")
+        self._responses = ""
+        self.record = path.with_name("commands")
         self.respond("init")
 
     def respond(self, command: str, text: str = "", code: int = 0, condition: str = "true") -> None:
@@ -23,20 +26,22 @@ class FakeProgram:
 
         Parameters
         ----------
-        condition : a shell command; the response is given only if it succeeds
+        condition : a shell command; the response is given only if it succeeds, and an earlier one otherwise
         """
+        output = f"echo {shlex.quote(text)}" + (" >&2" if code == 1 else "")
+        self._responses = f'if [ "$1" = {command} ] && {condition}; then {output}; exit {code}; fi\n{self._responses}'
         self._path.write_text(
             "#!/bin/sh\n"
             "backend=no; test -e backend.tf && backend=yes\n"
             'echo "$1 $TF_DATA_DIR backend=$backend config=$TF_CLI_CONFIG_FILE name=$TF_VAR_name" '
-            f">> {self._record}\n"
-            f'if [ "$1" = {command} ] && {condition}; then echo {shlex.quote(text)}; exit {code}; fi\n'
+            f">> {self.record}\n"
+            f"{self._responses}"
         )
         self._path.chmod(0o755)
 
     def commands(self) -> list[str]:
         """Return a line for each command that was run."""
-        return self._record.read_text().splitlines() if self._record.is_file() else []
+        return self.record.read_text().splitlines() if self.record.is_file() else []
 
 
 @pytest.fixture
@@ -162,17 +167,25 @@ def test_variables_are_passed_to_the_process_only(tmp_path: Path, program: FakeP
     assert "TF_VAR_name" not in os.environ
 
 
-def test_outputs_are_read_after_an_interrupted_initialization(tmp_path: Path, program: FakeProgram) -> None:
-    # GIVEN a data directory without the backend's settings
+@pytest.mark.parametrize(("command", "run"), [("plan", Terraform.plan), ("output", Terraform.outputs)])
+def test_terraform_is_initialized_only_if_it_requires_it(
+    tmp_path: Path, program: FakeProgram, command: str, run: Callable[[Terraform], object]
+) -> None:
+    # GIVEN an initialization that was killed before it installed the provider
     terraform = make_terraform(tmp_path, "dev")
     terraform.backend_file.write_text('bucket = "some-bucket"\n')
     (terraform.directory / ".terraform" / "dev").mkdir(parents=True)
     (terraform.directory / ".terraform.lock.hcl").touch()
-    program.respond("output", json.dumps({"name": {"value": "some"}}))
+    program.respond(command, "{}")
+    error = 'Error: Required plugins are not installed: run "terraform init"'
+    program.respond(command, error, 1, f"! grep -q ^init {program.record}")
 
-    # WHEN / THEN
-    assert terraform.outputs() == {"name": "some"}
-    assert [command.split()[0] for command in program.commands()] == ["init", "init", "output"]
+    # WHEN
+    run(terraform)
+    run(terraform)
+
+    # THEN `init` runs twice for a backend in S3
+    assert [line.split()[0] for line in program.commands()] == [command, "init", "init", command, command]
 
 
 @pytest.mark.parametrize("content", ["", '{"version": 4, "resou'], ids=["empty", "cut off"])
@@ -186,13 +199,29 @@ def test_incomplete_state_is_not_an_empty_one(tmp_path: Path, program: FakeProgr
         terraform.outputs()
 
 
+def test_plan_does_not_use_the_imports_of_a_killed_plan_of_another_environment(
+    tmp_path: Path, program: FakeProgram
+) -> None:
+    # GIVEN a plan of `dev` that is killed, so that it leaves its import blocks
+    copy = tmp_path / "copy"
+    program.respond("plan", "", 0, f"cp imports.tf {copy}")
+    make_terraform(tmp_path, "dev").plan(imports={"aws_sns_topic.this": "arn:topic"})
+    shutil.copy(copy, tmp_path / "root" / "imports.tf")
+
+    # WHEN
+    program.respond("plan", "Error: import blocks", 1, "test -e imports.tf")
+
+    # THEN
+    make_terraform(tmp_path, "local").plan()
+
+
 def test_plan_imports_resources_and_leaves_no_file(tmp_path: Path, program: FakeProgram) -> None:
     # GIVEN a file that a killed process left
     terraform = make_terraform(tmp_path)
-    file = terraform.directory / "imports.local.tf"
+    file = terraform.directory / "imports.tf"
     file.write_text("old")
     copy = tmp_path / "copy"
-    program.respond("plan", "Plan: 1 to import, 0 to add, 0 to change, 0 to destroy.", 2, f"cp imports.local.tf {copy}")
+    program.respond("plan", "Plan: 1 to import, 0 to add, 0 to change, 0 to destroy.", 2, f"cp imports.tf {copy}")
 
     # WHEN
     plan = terraform.plan(imports={'aws_sns_topic.this["a"]': "arn:topic"})

@@ -4,8 +4,7 @@ from typing import Any
 import pytest
 
 from evaluation.labelled_images import LabelledImages, StagedDataError, read_test_images
-from staging import ManifestMissingError
-from staging.manifest import StoredObject
+from staging.manifest import ManifestMissingError, StoredObject
 from tests.unit.staging.fakes import FakeS3
 from tests.unit.staging.manifests import make_manifest
 

@@ -11,7 +11,7 @@ from common.files import write_json
 from evaluation.capture_location import CaptureLocation
 from registry.trained_classes import ClassesDifferError
 from scripts.monitor import check_model, known_images, last_run, main
-from staging import digest_classes
+from staging.manifest import digest_classes
 from tests.unit.evaluation.runs import make_run
 from tests.unit.registry.versions import make_version
 from tests.unit.stacks import make_stack

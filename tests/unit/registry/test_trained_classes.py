@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from registry.trained_classes import ClassesDifferError, check_classes
-from staging import digest_classes
+from staging.manifest import digest_classes
 from tests.unit.registry.versions import make_version
 
 

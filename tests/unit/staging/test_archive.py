@@ -95,7 +95,7 @@ def test_unpickled_arrays_equal_the_pickled_ones(protocol: int, order: Any) -> N
 
 
 def strided(values: list[Any]) -> Any:
-    """Return an array that is a view of every second element, which protocol 5 stores like the older ones."""
+    """Return a view of every second element of an array. Protocol 5 stores it in the same way as older protocols."""
     return np.repeat(np.array(values), 2)[::2]
 
 
@@ -108,7 +108,7 @@ def strided(values: list[Any]) -> Any:
 def test_an_archive_that_python_3_wrote_is_read(
     tmp_path: Path, protocol: int, make: Callable[[list[Any]], Any]
 ) -> None:
-    # GIVEN text keys and names, and labels and names in any sequence
+    # GIVEN keys and names of type str, and labels and names in a list, a tuple or an array
     names = ["bike_s_1.png", "Fährrad.png"]
     written = {
         "data": np.arange(2, dtype=np.uint8)[:, None].repeat(3072, axis=1),

@@ -96,6 +96,6 @@ def test_a_coarse_class_is_drawn_as_all_of_its_fine_classes(tmp_path: Path) -> N
 
 
 def test_a_class_that_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StagingError, match="the synthetic sample has no rocket"):
+    with pytest.raises(StagingError, match="the synthetic sample has no class rocket"):
         draw_archive(tmp_path / "a", classes=["bicycle", "rocket"])
     assert list(tmp_path.iterdir()) == []

@@ -21,7 +21,7 @@ class RandomDraws:
     Attributes
     ----------
     mirrored : n
-    positions : n x 2, position of the crop, or the shift
+    positions : n x 2, (top, left) of the crop in `random_crop`, or the (x, y) shift in `warp`
     scales : n
     colors : n x 3, brightness, contrast and saturation
     covers : n x 3, area and position of the square that `cutmix` replaces
@@ -51,10 +51,12 @@ def mirror(images: Tensor, draws: RandomDraws) -> Tensor:
 def warp(images: Tensor, draws: RandomDraws, side: int) -> Tensor:
     """Mirror, shift and scale images, n x height x width x 3, and resize them to n x side x side x 3.
 
+    Pixels beyond an image's edge are reflected.
+
     Returns
     -------
-    float, from 0 to 255
-        Pixels beyond an image's edge are reflected.
+    n x side x side x 3
+        Float, from 0 to 255.
     """
     mirrored = mirror(images, draws).permute(0, 3, 1, 2).float()
     if min(mirrored.shape[2:]) > side:  # grid_sample does not antialias
@@ -92,7 +94,7 @@ def jitter_colors(images: Tensor, colors: Tensor) -> Tensor:
 
 
 def cutmix(images: Tensor, targets: Tensor, draws: RandomDraws) -> tuple[Tensor, Tensor]:
-    """Replace a square of each image with that of the previous image, and mix their targets by area.
+    """Return images with a square of the previous image, and their targets, mixed in proportion to the area.
 
     Source: Yun et al., "CutMix", 2019, https://arxiv.org/abs/1905.04899
 

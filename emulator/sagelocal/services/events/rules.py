@@ -1,6 +1,7 @@
 """Matches events with rules, and delivers them to the rules' targets."""
 
 import copy
+import json
 import sys
 import time
 import uuid
@@ -9,11 +10,13 @@ from functools import partial
 from typing import Any
 
 from moto.events.models import Rule, events_backends
+from moto.events.responses import EventsHandler
 
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import replace
 from sagelocal.services.events.targets import SERVICES, deliver
 
+RESERVED = {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
 MOTO_SERVICES = ("logs", "events")  # log groups, event buses, archives and API destinations
 
 
@@ -38,6 +41,26 @@ def install(emulator: Emulator) -> None:
             original(others, copy.deepcopy(record))  # moto changes the event
 
     original = replace(Rule, "send_to_targets", send_to_targets, parameters=("original_event", "transform_input"))
+    _reserve_sources()
+
+
+def _reserve_sources() -> None:
+    """Refuse events that claim to be those of AWS services.
+
+    Sources: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
+    https://github.com/aws-samples/serverless-patterns/pull/3089
+    """
+
+    def put_events(request: Any) -> str:
+        events = request._get_param("Entries")
+        reserved = [str(event.get("Source")).startswith("aws.") for event in events]
+        accepted = [event for event, refuse in zip(events, reserved, strict=True) if not refuse]
+        sent = iter(request.events_backend.put_events(accepted))
+        entries = [RESERVED if refuse else next(sent) for refuse in reserved]
+        return json.dumps({"FailedEntryCount": sum("ErrorCode" in entry for entry in entries), "Entries": entries})
+
+    # not in the backend, which also forwards events of AWS services to other event buses
+    replace(EventsHandler, "put_events", put_events)
 
 
 def put(account: str, region: str, source: str, detail_type: str, resource: str, detail: dict[str, Any]) -> None:

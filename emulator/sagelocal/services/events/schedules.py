@@ -15,7 +15,7 @@ from moto.events.models import EventsBackend, Rule, events_backends
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import replace
 from sagelocal.services.events.rules import public, record, send
-from sagelocal.services.schedule_expressions import is_valid, next_time
+from sagelocal.services.events.schedule_expressions import is_valid, next_time
 
 POLL_INTERVAL = 0.2  # seconds
 LastTimes = WeakKeyDictionary[Rule, datetime]  # an updated rule is a new object

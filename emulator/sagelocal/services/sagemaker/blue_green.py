@@ -44,7 +44,7 @@ class Deployment:
         Parameters
         ----------
         instances
-            Number of instances of the endpoint, for step sizes in instances.
+            Number of instances of the endpoint, which converts step sizes in instances to shares of the traffic.
         """
         policy = (config or {}).get("BlueGreenUpdatePolicy")
         if not config or not policy:

@@ -1,22 +1,9 @@
 """Step Functions: enables moto's interpreter and fixes its differences from AWS."""
 
 from sagelocal.core.emulator import Emulator
-from sagelocal.services.stepfunctions import (
-    api_errors,
-    choice_states,
-    definitions,
-    distributed_map,
-    error_names,
-    executions,
-    interpreter,
-    item_reader,
-    json_paths,
-    jsonata_queries,
-    redrive,
-    sagemaker_task,
-    service_tasks,
-    state_machines,
-)
+from sagelocal.core.imports import import_alone
+
+import_alone("moto.batch.utils")  # the interpreter uses an enumeration; the package would import EC2 in a second
 
 
 def install(emulator: Emulator) -> None:
@@ -27,6 +14,23 @@ def install(emulator: Emulator) -> None:
     sagelocal.core.patching.MotoChangedError
         If the fixes do not fit this release of moto.
     """
+    from sagelocal.services.stepfunctions import (
+        api_errors,
+        choice_states,
+        definitions,
+        distributed_map,
+        error_names,
+        executions,
+        interpreter,
+        item_reader,
+        json_paths,
+        jsonata_queries,
+        redrive,
+        sagemaker_task,
+        service_tasks,
+        state_machines,
+    )
+
     interpreter.install(emulator)
     sagemaker_task.install(emulator)
     for module in (

@@ -3,6 +3,7 @@
 import copy
 import datetime
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,21 +21,19 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.item
     MapRunRecord,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.iterator import distributed_iterator_worker
-from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.job import JobPool
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.state_map import StateMap
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.tolerated_failure import (
     ToleratedFailureCountDecl,
     ToleratedFailurePercentageDecl,
 )
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
-from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramStopped
 from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
-from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from sagelocal.core.patching import replace
-from sagelocal.services.stepfunctions import item_batcher, item_reader, result_writer
+from sagelocal.services.stepfunctions import child_executions, item_batcher, item_reader, result_writer
 from sagelocal.services.stepfunctions.definitions import moved_fields
-from sagelocal.services.stepfunctions.map_runs import ABORTED, FAILED, SUCCEEDED, Counts, MapRun
+from sagelocal.services.stepfunctions.jobs import Jobs
+from sagelocal.services.stepfunctions.map_runs import ABORTED, FAILED, Counts, MapRun
 from sagelocal.services.stepfunctions.state_failures import as_exception, failure
 
 MAX_CONCURRENCY = 40  # AWS's limit for an inline Map; the emulator applies it to a Distributed Map too
@@ -71,6 +70,7 @@ def install() -> None:
     distributed = distributed_iteration_component.DistributedIterationComponent
     replace(distributed, "_eval_body", evaluate_map, parameters=("env",))
     _keep_first_outcome()
+    _describe_redrives()
     replace(iteration_worker.IterationWorker, "_eval_pool", run_jobs, parameters=("job", "worker_frame"))
     for worker in DISTRIBUTED_WORKERS:
         replace(worker, "_eval_pool", run_jobs, parameters=("job", "worker_frame"))
@@ -82,14 +82,15 @@ def evaluate_map(self: Any, env: Any) -> None:
     eval_input = env.stack.pop()
     record = eval_input.map_run_record
     _create_run(self.declared, record, eval_input.state_name)
-    _continue_former_run(env.map_run_record_pool_manager, record)
-    _add_event(env, HistoryEventType.MapRunStarted, mapRunStartedEventDetails={"mapRunArn": record.map_run_arn})
+    if _continue_former_run(env.map_run_record_pool_manager, record):
+        details = {"mapRunArn": record.map_run_arn, "redriveCount": record.run.redrive_count}
+        _add_event(env, HistoryEventType.MapRunRedriven, mapRunRedrivenEventDetails=details)
+    else:
+        _add_event(env, HistoryEventType.MapRunStarted, mapRunStartedEventDetails={"mapRunArn": record.map_run_arn})
     try:
-        items = eval_input.input_items
-        if eval_input.item_reader:
-            fields = self.declared.moved.get("ReaderConfig", {})
-            items = item_reader.read(env, eval_input.item_reader, fields)
-        output = _run_items(self, env, eval_input, items)
+        if not record.run.ready:
+            _read_items(self.declared, env, eval_input, record.run)
+        output = _run_items(self, env, eval_input)
     except Exception as error:
         pair = error.extract_error_cause_pair() if isinstance(error, FailureEventException) else None
         details = {name: text for name, text in zip(("error", "cause"), pair or (), strict=False) if text}
@@ -104,7 +105,7 @@ def evaluate_map(self: Any, env: Any) -> None:
 
 def _create_run(declared: Declared, record: Any, state: str) -> None:
     """Create the Map Run before its items are read, so that it can be described and aborted."""
-    record.run = MapRun(
+    run = MapRun(
         state=state,
         machine_arn=record.map_state_machine_arn,
         arn=record.map_run_arn,
@@ -112,35 +113,57 @@ def _create_run(declared: Declared, record: Any, state: str) -> None:
         count=record.tolerated_failure_count if declared.count else None,
         percentage=record.tolerated_failure_percentage if declared.percentage else None,
     )
-    record.item_counter, record.execution_counter = Counts(record.run, items=True), Counts(record.run, items=False)
+    _use_run(record, run)
 
 
-def _continue_former_run(manager: Any, record: Any) -> None:
-    """In a redriven execution, replace the Map Run of the state that did not succeed, and keep its ARN."""
-    for former in manager.get_all():
+def _use_run(record: Any, run: MapRun) -> None:
+    record.run, record.map_run_arn, record.map_state_machine_arn = run, run.arn, run.machine_arn
+    record.item_counter, record.execution_counter = Counts(run, items=True), Counts(run, items=False)
+
+
+def _continue_former_run(manager: Any, record: Any) -> bool:
+    """In a redriven execution, continue the Map Run of the state that did not succeed, with its items and its ARN."""
+    for former in reversed(manager.get_all()):
         run = getattr(former, "run", None)
-        if former is not record and run is not None and run.redriven and run.state == record.run.state:
-            record.run.continues(run)
-            manager._pool.pop(record.map_run_arn, None)
-            record.map_run_arn, record.map_state_machine_arn = run.arn, run.machine_arn
-            manager._pool[run.arn] = record
+        if former is record or run is None or not run.redriven or run.state != record.run.state:
+            continue
+        if former.status == MapRunStatus.SUCCEEDED:  # an earlier visit of the state, in a loop
+            return False
+        manager._pool.pop(record.map_run_arn, None)
+        run.redrive()
+        _use_run(record, run)
+        record.start_date = former.start_date
+        manager._pool[run.arn] = record
+        return True
+    return False
 
 
-def _run_items(self: Any, env: Any, eval_input: Any, items: list[Any]) -> Any:
+def _read_items(declared: Declared, env: Any, eval_input: Any, run: MapRun) -> None:
+    """Store the items or the batches of a Map Run, before its first child execution starts."""
+    items: Iterable[Any] = eval_input.input_items
+    if eval_input.item_reader:
+        items = item_reader.read(env, eval_input.item_reader, declared.moved.get("ReaderConfig", {}))
+    batcher = declared.moved.get("ItemBatcher")
+    if batcher is None:
+        run.read((item, 1) for item in items)
+    else:
+        batches = item_batcher.create_batches(env, eval_input, items, batcher, jsonata=declared.jsonata)
+        run.read((batch, len(batch["Items"])) for batch in batches)
+
+
+def _run_items(self: Any, env: Any, eval_input: Any) -> Any:
     """Run a child execution for each item or batch and return the output of the Map state."""
     declared, record = self.declared, eval_input.map_run_record
-    batcher, writer = declared.moved.get("ItemBatcher"), declared.moved.get("ResultWriter") or {}
+    run: MapRun = record.run
+    writer = declared.moved.get("ResultWriter") or {}
     location = writer.get("Parameters") or writer.get("Arguments")
     if location is not None:
         location = item_batcher.evaluate_template(env, location, env.states.get_input(), jsonata=declared.jsonata)
-    if batcher is not None:
-        items = item_batcher.create_batches(env, eval_input, items, batcher, jsonata=declared.jsonata)
+    if "ItemBatcher" in declared.moved:
         eval_input = copy.copy(eval_input)
         eval_input.item_selector = None  # already applied to each item
-    run = record.run
-    run.sizes = [item_batcher.size(item) for item in items]
-    pool = JobPool(job_program=self._get_iteration_program(), job_inputs=items)
-    for _ in range(min(len(items), record.max_concurrency or MAX_CONCURRENCY, MAX_CONCURRENCY)):
+    pool = Jobs(self._get_iteration_program(), run)
+    for _ in range(min(pool.count, record.max_concurrency or MAX_CONCURRENCY, MAX_CONCURRENCY)):
         self._launch_worker(env=env, eval_input=eval_input, job_pool=pool)
     pool.await_jobs()
     error = pool.get_worker_exception()
@@ -157,45 +180,42 @@ def _results(run: MapRun, writer: dict[str, Any]) -> Any:
     """Return the results of a Map that does not export them, in the order of the items."""
     children = [child for _, child in sorted(run.children.items())]
     if not writer:
-        return [None if child.output is None else json.loads(child.output) for child in children]
+        return [None if child.output is None else json.loads(run.texts[child.output]) for child in children]
     config = writer.get("WriterConfig", {})
     results = result_writer.transform(run, children, config.get("Transformation", "COMPACT"))
-    return result_writer.formatted(results, "JSONL") if config.get("OutputType") == "JSONL" else results
+    if config.get("OutputType") == "JSONL":
+        return "".join(result_writer.formatted(results, "JSONL"))
+    return list(results)
 
 
 def run_child(self: Any, env: Any, job: Any) -> None:
     """Run a child execution, record its outcome, and fail the Map Run if it exceeds the tolerated failures."""
     run: MapRun = self._map_run_record.run
-    if job.job_index in run.children:  # succeeded before a redrive
-        return
+    attempt = self._job_pool.attempt
     if not env.is_running():
         job.job_output = MapAbortedError()
         return
-    env.event_manager = EventManager()  # a history of its own, which ends with the child execution
-    env.states.context_object.context_object_data["Map"] = MapData(
-        Item=ItemData(Index=job.job_index, Value=job.job_input)
-    )
+    data = env.states.context_object.context_object_data
+    data["Map"] = MapData(Item=ItemData(Index=job.job_index, Value=job.job_input))
+    env.event_manager = EventManager()
     env.states.reset(job.job_input)
     env.stack.append(env.states.get_input())
     child = None
     try:
         self._eval_input(env_frame=env)
-        child = run.start(job.job_index, env.stack[-1] if env.stack else env.states.get_input())
+        value = env.stack[-1] if env.stack else env.states.get_input()
+        child = run.start(job.job_index, None if value == job.job_input else value, attempt=attempt)
+        child_executions.begin(env, run, child, value)
         job.job_program.eval(env)
     except FailureEventException as error:
         env.set_error(error.get_execution_failed_event_details())
     state = env.program_state()
-    child = child or run.start(job.job_index, job.job_input)
-    if isinstance(state, ProgramEnded):
-        run.finish(child, SUCCEEDED, output=to_json_str(env.states.get_input()))
-    elif isinstance(state, ProgramStopped):
-        run.finish(child, ABORTED)
+    child = child or run.start(job.job_index, attempt=attempt)
+    child_executions.end(env, run, child, state)
+    if child.status == ABORTED:
         job.job_output = MapAbortedError()
-    else:
-        details = getattr(state, "error", None) or {}
-        run.finish(child, FAILED, error=details.get("error"), cause=details.get("cause"))
-        if run.exceeds_tolerance():
-            job.job_output = _threshold_exceeded(env)
+    elif child.status == FAILED and run.exceeds_tolerance():
+        job.job_output = _threshold_exceeded(env)
 
 
 class MapAbortedError(Exception):
@@ -269,6 +289,14 @@ def _keep_first_outcome() -> None:
             original(self, status)
 
     original = replace(MapRunRecord, "set_stop", set_stop, parameters=("status",))
+
+
+def _describe_redrives() -> None:
+    def describe(self: Any) -> Any:
+        redrives = {"redriveCount": self.run.redrive_count, "redriveDate": self.run.redrive_date}
+        return original(self) | {name: value for name, value in redrives.items() if value is not None}
+
+    original = replace(MapRunRecord, "describe", describe)
 
 
 def _limit_inline_concurrency() -> None:

@@ -50,7 +50,7 @@ def stop(execution: Any, *, error: str | None, cause: str | None) -> None:
     _abort_map_runs(execution)
     _report(execution, {METRICS[ExecutionStatus.ABORTED]: 1, "ExecutionTime": _milliseconds(execution)})
     execution.exec_status = ExecutionStatus.ABORTED
-    send_event(execution)
+    send_event(execution, execution.exec_status)
 
 
 def record_outcome(self: Any) -> None:
@@ -75,10 +75,15 @@ def record_outcome(self: Any) -> None:
     _report(execution, {METRICS[status]: 1, "ExecutionTime": _milliseconds(execution)})
     # set last, because clients read the outcome as soon as the status changes
     execution.exec_status = status
-    send_event(execution)
+    send_event(execution, execution.exec_status)
 
 
-def send_event(execution: Any) -> None:
+def send_start(execution: Any) -> None:
+    """Send the status RUNNING, before an execution starts, because it may end at once."""
+    send_event(execution, ExecutionStatus.RUNNING)
+
+
+def send_event(execution: Any, status: ExecutionStatus) -> None:
     """Send an execution's status to EventBridge, if its state machine is a standard one.
 
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
@@ -90,10 +95,11 @@ def send_event(execution: Any) -> None:
         "executionArn": execution.execution_arn,
         "stateMachineArn": getattr(machine, "source_arn", machine.arn),
         "name": execution.name,
-        "status": str(execution.exec_status.value),
+        "status": str(status.value),
         "startDate": _timestamp(execution.start_date),
         "stopDate": _timestamp(execution.stop_date),
         **_data(execution),
+        "stateMachineVersionArn": machine.arn if hasattr(machine, "source_arn") else None,
         "redriveCount": getattr(execution, "redrive_count", 0),
         "redriveDate": _timestamp(getattr(execution, "redrive_date", None)),
         "error": execution.error,

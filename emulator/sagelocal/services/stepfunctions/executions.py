@@ -10,12 +10,13 @@ from uuid import uuid4
 
 from moto.core.responses import ActionResult, EmptyResult
 from moto.stepfunctions.exceptions import InvalidExecutionInput, ResourceNotFound, StateMachineDoesNotExist
+from moto.stepfunctions.parser.api import InvalidArn
 from moto.stepfunctions.parser.backend.execution import Execution, SyncExecution
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from sagelocal.core.patching import add, replace
-from sagelocal.services.stepfunctions import execution_logs, execution_run
+from sagelocal.services.stepfunctions import child_executions, execution_logs, execution_run
 from sagelocal.services.stepfunctions.map_runs import Child, MapRun
 from sagelocal.services.stepfunctions.pagination import page
 
@@ -54,8 +55,8 @@ def start_execution(self: Any) -> ActionResult:
             return _started(running)
     execution = _create(Execution, backend, machine, name or str(uuid4()), text)
     source.executions.append(execution)
+    execution_run.send_start(execution)
     execution.start()
-    execution_run.send_event(execution)
     return _started(execution)
 
 
@@ -78,12 +79,15 @@ def start_sync_execution(self: Any) -> ActionResult:
 
 
 def describe_execution(self: Any) -> ActionResult:
-    """DescribeExecution: return input and output as JSON text, in which a string has quotes."""
+    """DescribeExecution: return input and output as JSON text, in which a string has quotes.
+
+    Of EXPRESS executions, only the child executions of Map Runs are supported.
+    """
     arn = self._get_param("executionArn")
-    child = _child(self.stepfunction_backend, arn)
-    if child is not None:
-        return ActionResult(child)
-    execution = self.stepfunction_backend.describe_execution(arn)
+    found = _child(self.stepfunction_backend, arn)
+    if found is not None:
+        return ActionResult(_child_description(*found))
+    execution = _standard_execution(self, arn)
     output = {key: value for key, value in execution.to_describe_output().items() if value is not None}
     output["input"] = execution.execution_input
     output["redriveCount"] = getattr(execution, "redrive_count", 0)
@@ -111,15 +115,21 @@ def list_executions(self: Any) -> ActionResult:
 
 def stop_execution(self: Any) -> ActionResult:
     """StopExecution: store the request's error and cause."""
-    execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+    execution = _standard_execution(self, self._get_param("executionArn"))
     execution_run.stop(execution, error=self._get_param("error"), cause=self._get_param("cause"))
     return ActionResult({"stopDate": execution.stop_date})
 
 
 def get_execution_history(self: Any) -> ActionResult:
     """GetExecutionHistory: return a page of events, newest first if `reverseOrder` is set."""
-    execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
-    events = execution.to_history_output()["events"]
+    arn = self._get_param("executionArn")
+    found = _child(self.stepfunction_backend, arn)
+    if found is None:
+        events = _standard_execution(self, arn).to_history_output()["events"]
+    elif found[0].express:
+        raise _invalid_type()
+    else:
+        events = child_executions.history(*found)
     if self._get_param("reverseOrder"):
         events = events[::-1]
     return ActionResult(page(self, "events", events))
@@ -135,12 +145,11 @@ def send_task_failure(self: Any) -> ActionResult:
 
 
 def _list_children(self: Any, run: MapRun) -> ActionResult:
-    if run.express:
-        raise _unsupported()
+    """List child executions, STANDARD or EXPRESS, running ones by their start and others by their stop."""
     status = self._get_param("statusFilter")
-    started = [child for _, child in sorted(run.children.items(), reverse=True)]
-    summaries = [_child_summary(run, child) for child in started if status in (None, child.status)]
-    return ActionResult(page(self, "executions", summaries))
+    children = [child for child in list(run.children.values()) if status in (None, child.status)]
+    children.sort(key=lambda child: child.stop_date or child.redrive_date or child.start_date, reverse=True)
+    return ActionResult(page(self, "executions", [_child_summary(run, child) for child in children]))
 
 
 def _child_summary(run: MapRun, child: Child) -> dict[str, Any]:
@@ -152,23 +161,37 @@ def _child_summary(run: MapRun, child: Child) -> dict[str, Any]:
         "startDate": child.start_date,
         "mapRunArn": run.arn,
         "itemCount": child.items,
+        "redriveCount": child.redrive_count,
     }
-    return summary | ({"stopDate": child.stop_date} if child.stop_date else {})
+    dates = {"stopDate": child.stop_date, "redriveDate": child.redrive_date}
+    return summary | {name: date for name, date in dates.items() if date is not None}
 
 
-def _child(backend: Any, arn: str) -> dict[str, Any] | None:
-    """Return the description of a STANDARD child execution of a Map Run, or None if the ARN is another execution's."""
+def _child_description(run: MapRun, child: Child) -> dict[str, Any]:
+    description = _child_summary(run, child) | dict(run.described(child))
+    del description["itemCount"]
+    return description
+
+
+def _child(backend: Any, arn: str) -> tuple[MapRun, Child] | None:
+    """Return the Map Run and the record of a child execution, or None if the ARN is another execution's."""
     if "/" not in arn:
         return None
-    runs = (run for run in _map_runs(backend) if not run.express)
-    found = ((run, child) for run in runs for child in list(run.children.values()) if child.arn == arn)
-    for run, child in found:
-        members = ("input", "output", "error", "cause")
-        known = {name: getattr(child, name) for name in members if getattr(child, name) is not None}
-        description = _child_summary(run, child) | known
-        del description["itemCount"]
-        return description
+    for run in _map_runs(backend):
+        for child in list(run.children.values()):
+            if child.arn == arn:
+                return run, child
     return None
+
+
+def _standard_execution(self: Any, arn: str) -> Any:
+    if ":express:" in arn:
+        raise _invalid_type()
+    return self.stepfunction_backend.describe_execution(arn)
+
+
+def _invalid_type() -> Exception:
+    return InvalidArn("Invalid Arn: 'Resource type not valid in this context: express'")
 
 
 def _map_run(backend: Any, arn: str) -> MapRun:

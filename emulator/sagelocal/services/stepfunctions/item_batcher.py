@@ -1,10 +1,11 @@
 """`ItemBatcher`: groups the items of a Distributed Map into batches for child executions."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramError
 from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
@@ -14,18 +15,12 @@ from sagelocal.services.stepfunctions.state_failures import as_exception, failur
 MAX_BYTES = 256 * 1024
 
 
-class Batch(dict[str, Any]):
-    """The input of one child execution: `Items`, and `BatchInput` if the batcher has one."""
-
-
-def size(job_input: Any) -> int:
-    """Return the number of items in a child execution's input."""
-    return len(job_input["Items"]) if isinstance(job_input, Batch) else 1
+Batch = dict[str, Any]  # the input of one child execution: `Items`, and `BatchInput` if the batcher has one
 
 
 def create_batches(
-    env: Any, eval_input: Any, items: list[Any], batcher: dict[str, Any], *, jsonata: bool
-) -> list[Batch]:
+    env: Any, eval_input: Any, items: Iterable[Any], batcher: dict[str, Any], *, jsonata: bool
+) -> Iterator[Batch]:
     """Apply the item selector to each item and group the results into batches.
 
     Parameters
@@ -45,14 +40,15 @@ def create_batches(
     template = batcher if jsonata else {_as_payload(key): value for key, value in batcher.items()}
     settings = evaluate_template(env, template, state_input, jsonata=jsonata)
     extra = {"BatchInput": settings["BatchInput"]} if "BatchInput" in settings else {}
-    selected = [_select(env, eval_input.item_selector, number, item) for number, item in enumerate(items)]
-    max_items = int(settings.get("MaxItemsPerBatch") or len(items) or 1)
+    selected = (_select(env, eval_input.item_selector, number, item) for number, item in enumerate(items))
+    max_items = settings.get("MaxItemsPerBatch")
     max_bytes = min(int(settings.get("MaxInputBytesPerBatch") or MAX_BYTES), MAX_BYTES)
-    groups = _groups(selected, max_items, max_bytes - _bytes({**extra, "Items": []}))
-    return [Batch({**extra, "Items": group}) for group in groups]
+    limit = None if max_items is None else int(max_items)
+    for group in _groups(selected, limit, max_bytes - _bytes({**extra, "Items": []})):
+        yield {**extra, "Items": group}
 
 
-def _groups(items: list[Any], max_items: int, max_bytes: int) -> Iterator[list[Any]]:
+def _groups(items: Iterable[Any], max_items: int | None, max_bytes: int) -> Iterator[list[Any]]:
     group: list[Any] = []
     remaining = max_bytes
     for item in items:
@@ -89,6 +85,7 @@ def evaluate_template(env: Any, template: Any, state_input: Any, *, jsonata: boo
     definition = {"QueryLanguage": language, "StartAt": "Template", "States": {"Template": state}}
     frame = env.open_inner_frame()
     frame.states.reset(input_value=state_input)
+    frame.event_manager = EventManager()  # the execution's history does not have this state
     AmazonStateLanguageParser.parse(json.dumps(definition))[0].eval(frame)
     env.delete_frame(frame)
     outcome = frame.program_state()

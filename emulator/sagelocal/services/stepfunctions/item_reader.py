@@ -5,14 +5,14 @@ Source: https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemre
 
 import csv
 import gzip
-import io
 import itertools
 import json
+import zlib
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from moto.stepfunctions.parser.api import HistoryEventType
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader import item_reader_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.reader_config import input_type
@@ -21,7 +21,12 @@ from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from sagelocal.core.patching import replace
 from sagelocal.services.stepfunctions.state_failures import as_exception, failure
 
+CHUNK = 1 << 20  # bytes
 DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
+UNREADABLE = (
+    *(BotoCoreError, ClientError, ValueError, KeyError, TypeError, EOFError, OSError),
+    *(RecursionError, csv.Error, zlib.error),
+)
 
 
 class InputTypeValue(Enum):
@@ -31,6 +36,13 @@ class InputTypeValue(Enum):
     JSON = "JSON"
     JSONL = "JSONL"
     MANIFEST = "MANIFEST"
+
+
+class Readable(Protocol):
+    """A file, compressed or not."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, or the rest."""
 
 
 class ReaderError(ValueError):
@@ -47,8 +59,8 @@ def install() -> None:
     replace(item_reader_decl, "resource_output_transformer_for", lambda input_type: None, parameters=("input_type",))
 
 
-def read(env: Any, reader: Any, fields: dict[str, Any]) -> list[Any]:
-    """Return the items of a dataset.
+def read(env: Any, reader: Any, fields: dict[str, Any]) -> Iterator[Any]:
+    """Yield the items of a dataset.
 
     Parameters
     ----------
@@ -72,9 +84,9 @@ def read(env: Any, reader: Any, fields: dict[str, Any]) -> list[Any]:
         if reader.resource.api_action == "listObjectsV2":
             items: Iterable[Any] = _listed(client, parameters)
         else:
-            items = _parsed(client, client.get_object(**parameters)["Body"].read(), config)
-        return list(itertools.islice(items, config.get("MaxItemsValue")))
-    except (ClientError, ValueError, KeyError, TypeError, EOFError, OSError, csv.Error) as error:
+            items = _parsed(client, client.get_object(**parameters)["Body"], config)
+        yield from itertools.islice(items, config.get("MaxItemsValue"))
+    except UNREADABLE as error:
         event = HistoryEventType.MapRunFailed
         raise as_exception(failure(env, event, error="States.ItemReaderFailed", cause=str(error))) from error
 
@@ -99,28 +111,27 @@ def _listed(client: Any, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]
             }
 
 
-def _parsed(client: Any, body: bytes, config: dict[str, Any]) -> Iterable[Any]:
+def _parsed(client: Any, body: Readable, config: dict[str, Any]) -> Iterable[Any]:
     kind = config.get("InputType", "JSON")
     if config.get("ManifestType") == "ATHENA_DATA":
         return _athena_items(client, body, config)
     if kind == "MANIFEST":
-        return _inventory_items(client, json.loads(body))
-    text = body.decode()
+        return _inventory_items(client, json.loads(body.read()))
     if kind == "JSONL":
-        return (json.loads(line) for line in text.splitlines() if line.strip())
+        return (json.loads(line) for line in _lines(body) if line.strip())
     if kind == "CSV":
-        return _rows(text, config)
-    items = json.loads(text)
+        return _rows(body, config)
+    items = json.loads(body.read().decode())
     if not isinstance(items, list):
         raise ReaderError("Attempting to map over non-iterable node.")
     return items
 
 
-def _rows(text: str, config: dict[str, Any]) -> Iterator[dict[str, str]]:
+def _rows(body: Readable, config: dict[str, Any]) -> Iterator[dict[str, str]]:
     delimiter = DELIMITERS.get(config.get("CSVDelimiter", "COMMA"))
     if delimiter is None:
         raise ReaderError(f"CSVDelimiter must be one of {', '.join(DELIMITERS)} (got {config['CSVDelimiter']})")
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = csv.reader(_lines(body), delimiter=delimiter)
     headers = config["CSVHeaders"] if config.get("CSVHeaderLocation") == "GIVEN" else next(rows, [])
     if len(set(headers)) < len(headers):
         raise ReaderError("CSV headers cannot contain duplicates.")
@@ -139,18 +150,28 @@ def _inventory_items(client: Any, manifest: dict[str, Any]) -> Iterator[dict[str
     headers = [name.strip() for name in manifest["fileSchema"].split(",")]
     bucket = manifest["destinationBucket"].removeprefix("arn:aws:s3:::")
     for file in manifest["files"]:
-        text = _text(client, bucket, file["key"])
-        yield from _rows(text, {"CSVHeaderLocation": "GIVEN", "CSVHeaders": headers})
+        body = _opened(client, bucket, file["key"])
+        yield from _rows(body, {"CSVHeaderLocation": "GIVEN", "CSVHeaders": headers})
 
 
-def _athena_items(client: Any, body: bytes, config: dict[str, Any]) -> Iterator[Any]:
+def _athena_items(client: Any, body: Readable, config: dict[str, Any]) -> Iterator[Any]:
     """Yield the items of the files that an Athena UNLOAD manifest lists, one S3 URI per line."""
     data = {name: value for name, value in config.items() if name != "ManifestType"}
-    for line in filter(None, map(str.strip, body.decode().splitlines())):
+    for line in filter(None, map(str.strip, _lines(body))):
         bucket, _, key = line.removeprefix("s3://").partition("/")
-        yield from _parsed(client, _text(client, bucket, key).encode(), data)
+        yield from _parsed(client, _opened(client, bucket, key), data)
 
 
-def _text(client: Any, bucket: str, key: str) -> str:
-    body: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
-    return (gzip.decompress(body) if key.endswith(".gz") else body).decode()
+def _opened(client: Any, bucket: str, key: str) -> Readable:
+    body: Any = client.get_object(Bucket=bucket, Key=key)["Body"]
+    return gzip.GzipFile(fileobj=body) if key.endswith(".gz") else body
+
+
+def _lines(body: Readable) -> Iterator[str]:
+    """Yield the lines of a file without keeping them; a quoted cell of a CSV file can continue on the next line."""
+    rest = b""
+    while chunk := body.read(CHUNK):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode() + "\n" for line in lines)
+    if rest:
+        yield rest.decode()

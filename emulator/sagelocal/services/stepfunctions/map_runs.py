@@ -1,32 +1,42 @@
 """Map Runs: child executions, their counts and the tolerated failures of a Distributed Map.
 
-Source: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-examine-map-run.html
+Sources: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-examine-map-run.html
+https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html
 """
 
 import datetime
 import json
 import threading
+from array import array
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from sagelocal.services.stepfunctions.texts import Texts
+
 RUNNING, SUCCEEDED, FAILED, ABORTED = "RUNNING", "SUCCEEDED", "FAILED", "ABORTED"
+PENDING_REDRIVE = "PENDING_REDRIVE"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Child:
-    """A started child execution; input and output are JSON text."""
+    """A started child execution; its texts are indices into the Map Run's texts."""
 
     arn: str
+    index: int
     items: int
-    input: str
+    input: int
     start_date: datetime.datetime
     status: str = RUNNING
     stop_date: datetime.datetime | None = None
-    output: str | None = None
+    output: int | None = None
     error: str | None = None
     cause: str | None = None
+    history: int | None = None
+    redrive_count: int = 0
+    redrive_date: datetime.datetime | None = None
 
     @property
     def name(self) -> str:
@@ -50,8 +60,14 @@ class MapRun:
         Whether the child executions are EXPRESS.
     count, percentage
         Tolerated failures, if defined. Source: AWS's developer guide, "Setting failure thresholds".
+    texts
+        JSON texts. The first ones are the items or batches, one for each child execution, started or not.
     sizes
         Number of items of each child execution, started or not.
+    ready
+        Whether all items have been read.
+    histories
+        moto's event managers of the child executions that are running.
     redriven
         Whether the execution was redriven after the Map Run.
     """
@@ -62,34 +78,83 @@ class MapRun:
     express: bool
     count: int | None
     percentage: float | None
-    sizes: list[int] = field(default_factory=list)
+    texts: Texts = field(default_factory=Texts)
+    sizes: "array[int]" = field(default_factory=lambda: array("L"))
     children: dict[int, Child] = field(default_factory=dict)
+    ready: bool = False
     results_written: bool = False
     redriven: bool = False
+    redrive_count: int = 0
+    redrive_date: datetime.datetime | None = None
+    histories: dict[int, Any] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    _items: Counter[str] = field(default_factory=Counter)
+    _executions: Counter[str] = field(default_factory=Counter)
 
-    def continues(self, former: "MapRun") -> None:
-        """Take over the ARNs and the successful child executions of a Map Run that did not succeed."""
-        self.machine_arn, self.arn = former.machine_arn, former.arn
-        self.children = {index: child for index, child in former.children.items() if child.status == SUCCEEDED}
+    def read(self, inputs: Iterable[tuple[Any, int]]) -> None:
+        """Store the inputs of all child executions, each with its number of items."""
+        self.texts, self.sizes = Texts(), array("L")  # a failed attempt can have read a part of them
+        self._items.clear()
+        for value, size in inputs:
+            self.texts.add(json.dumps(value))
+            self.sizes.append(size)
+            self._items["total"] += size
+        self.ready = True
 
-    def start(self, index: int, value: Any) -> Child:
-        """Record the start of a child execution."""
-        name = str(uuid4())
-        kind, suffix = ("express", f"{name}:{uuid4()}") if self.express else ("execution", name)
-        arn = f"{self.machine_arn.replace(':stateMachine:', f':{kind}:')}:{suffix}"
-        child = Child(arn, self.sizes[index], json.dumps(value), datetime.datetime.now(tz=datetime.UTC))
+    def remaining(self) -> list[int]:
+        """Return the indices of the child executions that have not succeeded."""
+        children = self.children
+        return [index for index in range(len(self.sizes)) if index not in children or not _succeeded(children[index])]
+
+    def redrive(self) -> None:
+        """Prepare to run the child executions again that did not succeed."""
+        self.redriven = self.results_written = False
+        self.redrive_count += 1
+        self.redrive_date = _now()
         with self.lock:
-            self.children[index] = child
+            for child in self.children.values():
+                if not _succeeded(child):
+                    self._change(child, PENDING_REDRIVE)
+
+    def start(self, index: int, value: Any = None, *, attempt: int) -> Child:
+        """Record the start of a child execution.
+
+        A redriven STANDARD child execution keeps its ARN, and an EXPRESS one is started anew.
+
+        Parameters
+        ----------
+        index
+            Index of the child execution.
+        value
+            Its input, if it is not the item or batch itself.
+        attempt
+            The Map Run's redrive count when the job was created. A job of an earlier attempt is not recorded.
+        """
+        child = Child(self._new_arn(), index, self.sizes[index], index, _now())
+        if value is not None:
+            child.input = self.texts.add(json.dumps(value))
+        former = self.children.get(index)
+        if former is not None and not self.express:
+            child.arn, child.start_date = former.arn, former.start_date
+            child.redrive_count, child.redrive_date = former.redrive_count + 1, _now()
+            child.history = former.history
+        if attempt == self.redrive_count:
+            with self.lock:
+                self._count(former, -1)
+                self._count(child, 1)
+                self.children[index] = child
         return child
 
-    def finish(self, child: Child, status: str, **outcome: str | None) -> None:
+    def finish(self, child: Child, status: str, *, output: str | None = None, **outcome: str | None) -> None:
         """Record the outcome of a child execution, unless the Map Run has stopped it."""
         with self.lock:
-            if child.status == RUNNING:
-                for name, value in outcome.items():
-                    setattr(child, name, value)
-                child.status, child.stop_date = status, datetime.datetime.now(tz=datetime.UTC)
+            if child.status != RUNNING:
+                return
+            child.output = None if output is None else self.texts.add(output)
+            for name, value in outcome.items():
+                setattr(child, name, value)
+            child.stop_date = _now()
+            self._change(child, status)
 
     def abort(self) -> None:
         """Record that all running child executions are stopped."""
@@ -98,33 +163,57 @@ class MapRun:
 
     def exceeds_tolerance(self) -> bool:
         """Return whether more items have failed than the Map Run tolerates."""
-        failed = self._counts(items=True)[FAILED]
+        failed = self._items[FAILED]
         if self.count is None and self.percentage is None:
             return failed > 0
         exceeded = self.count is not None and failed > self.count
-        return exceeded or (self.percentage is not None and failed * 100 > self.percentage * sum(self.sizes))
+        return exceeded or (self.percentage is not None and failed * 100 > self.percentage * self._items["total"])
 
     def counts(self, *, items: bool) -> dict[str, int]:
         """Return the item counts or the execution counts of DescribeMapRun; `pending` ones have not started."""
-        counted = self._counts(items=items)
-        total = sum(self.sizes) if items else len(self.sizes)
+        with self.lock:
+            counted = Counter(self._items if items else self._executions)
+        total = counted.pop("total", 0) if items else len(self.sizes)
+        started = counted.total()
         return {
-            "pending": total - counted.total(),
+            "pending": total - started,
             "running": counted[RUNNING],
             "succeeded": counted[SUCCEEDED],
             "failed": counted[FAILED],
             "timedOut": 0,
             "aborted": counted[ABORTED],
             "total": total,
-            "resultsWritten": counted.total() - counted[RUNNING] if self.results_written else 0,
+            "resultsWritten": started - counted[RUNNING] - counted[PENDING_REDRIVE] if self.results_written else 0,
+            "failuresNotRedrivable": 0,
+            "pendingRedrive": counted[PENDING_REDRIVE],
         }
 
-    def _counts(self, *, items: bool) -> Counter[str]:
-        counted: Counter[str] = Counter()
-        with self.lock:
-            for child in self.children.values():
-                counted[child.status] += child.items if items else 1
-        return counted
+    def described(self, child: Child) -> Iterator[tuple[str, Any]]:
+        """Yield the name and value of each text of a child execution."""
+        yield "input", self.texts[child.input]
+        if child.output is not None:
+            yield "output", self.texts[child.output]
+        for name in ("error", "cause"):
+            if getattr(child, name) is not None:
+                yield name, getattr(child, name)
+
+    def _new_arn(self) -> str:
+        name = str(uuid4())
+        kind, suffix = ("express", f"{name}:{uuid4()}") if self.express else ("execution", name)
+        return f"{self.machine_arn.replace(':stateMachine:', f':{kind}:')}:{suffix}"
+
+    def _change(self, child: Child, status: str) -> None:
+        recorded = self.children.get(child.index) is child  # unless it belongs to an attempt before a redrive
+        if recorded:
+            self._count(child, -1)
+        child.status = status
+        if recorded:
+            self._count(child, 1)
+
+    def _count(self, child: Child | None, change: int) -> None:
+        if child is not None:
+            self._items[child.status] += change * child.items
+            self._executions[child.status] += change
 
 
 @dataclass
@@ -137,3 +226,11 @@ class Counts:
     def describe(self) -> dict[str, int]:
         """Return the counts."""
         return self.run.counts(items=self.items)
+
+
+def _succeeded(child: Child) -> bool:
+    return child.status == SUCCEEDED
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(tz=datetime.UTC)

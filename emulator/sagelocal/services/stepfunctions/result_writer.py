@@ -5,7 +5,8 @@ Source: https://docs.aws.amazon.com/step-functions/latest/dg/input-output-result
 
 import datetime
 import json
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -35,10 +36,14 @@ def export(env: Any, run: MapRun, writer: dict[str, Any], location: dict[str, An
     try:
         for name, children in _by_file(run).items():
             results = transform(run, children, config.get("Transformation", "NONE"))
-            text = formatted(results, config.get("OutputType", "JSON")).encode()
             key = f"{folder}/{name}_0.{config.get('OutputType', 'JSON').lower()}"
-            client.put_object(Bucket=bucket, Key=key, Body=text)
-            files[name].append({"Key": key, "Size": len(text)})
+            with tempfile.TemporaryFile() as file:
+                for part in formatted(results, config.get("OutputType", "JSON")):
+                    file.write(part.encode())
+                size = file.tell()
+                file.seek(0)
+                client.put_object(Bucket=bucket, Key=key, Body=file)
+            files[name].append({"Key": key, "Size": size})
         manifest = {"DestinationBucket": bucket, "MapRunArn": run.arn, "ResultFiles": files}
         client.put_object(Bucket=bucket, Key=f"{folder}/manifest.json", Body=json.dumps(manifest).encode())
     except ClientError as error:
@@ -48,21 +53,23 @@ def export(env: Any, run: MapRun, writer: dict[str, Any], location: dict[str, An
     return {"MapRunArn": run.arn, "ResultWriterDetails": {"Bucket": bucket, "Key": f"{folder}/manifest.json"}}
 
 
-def transform(run: MapRun, children: list[Child], transformation: str) -> list[Any]:
-    """Return the results of child executions; one that has not succeeded is described as with `NONE`."""
-    results: list[Any] = []
+def transform(run: MapRun, children: Iterable[Child], transformation: str) -> Iterator[Any]:
+    """Yield the results of child executions; one that has not succeeded is described as with `NONE`."""
     for child in children:
         if transformation == "NONE" or child.output is None:
-            results.append(_description(run, child))
+            yield dict(_members(run, child))
             continue
-        output = json.loads(child.output)
-        results.extend(output if transformation == "FLATTEN" and isinstance(output, list) else [output])
-    return results
+        output = json.loads(run.texts[child.output])
+        yield from output if transformation == "FLATTEN" and isinstance(output, list) else [output]
 
 
-def formatted(results: list[Any], output_type: str) -> str:
-    """Return results as a JSON array or as JSON Lines."""
-    return "\n".join(json.dumps(result) for result in results) if output_type == "JSONL" else json.dumps(results)
+def formatted(results: Iterable[Any], output_type: str) -> Iterator[str]:
+    """Yield the parts of results as a JSON array or as JSON Lines."""
+    start, separator, end = ("", "\n", "") if output_type == "JSONL" else ("[", ", ", "]")
+    yield start
+    for number, result in enumerate(results):
+        yield (separator if number else "") + json.dumps(result)
+    yield end
 
 
 def _by_file(run: MapRun) -> dict[str, list[Child]]:
@@ -73,21 +80,17 @@ def _by_file(run: MapRun) -> dict[str, list[Child]]:
     return groups
 
 
-def _description(run: MapRun, child: Child) -> dict[str, Any]:
-    return dict(_members(run, child))
-
-
 def _members(run: MapRun, child: Child) -> Iterator[tuple[str, Any]]:
     """Yield what AWS writes about a child execution, in the order of its names."""
     if child.error is not None:
         yield "Cause", child.cause or ""
         yield "Error", child.error
     yield "ExecutionArn", child.arn
-    yield "Input", child.input
+    yield "Input", run.texts[child.input]
     yield "InputDetails", {"Included": True}
     yield "Name", child.name
     if child.output is not None:
-        yield "Output", child.output
+        yield "Output", run.texts[child.output]
         yield "OutputDetails", {"Included": True}
     yield "StartDate", _iso(child.start_date)
     yield "StateMachineArn", run.machine_arn

@@ -26,7 +26,7 @@ def test_record_has_the_format_of_sagemaker() -> None:
     # WHEN
     made = record(BOTH, EXCHANGE, MOMENT)
     event_id = made["eventMetadata"]["eventId"]
-    # THEN it equals a record of October 2024, except for its image and identifier
+    # THEN it equals a record that a real endpoint captured in October 2024, except for its image and identifier
     assert json.dumps(made, separators=(",", ":")) == (
         '{"captureData":{"endpointInput":{"observedContentType":"image/png","mode":"INPUT",'
         '"data":"iVBORw0K","encoding":"BASE64"},'
@@ -92,7 +92,7 @@ def real_lines() -> list[str]:
     """Records that a real endpoint captured."""
     folder = os.environ.get("DATA_CAPTURE")
     if not folder:
-        pytest.skip("DATA_CAPTURE names no folder of real capture files")
+        pytest.skip("set DATA_CAPTURE to a folder of .jsonl files that a real endpoint captured")
     lines = [line for path in sorted(Path(folder).glob("*.jsonl")) for line in path.read_text().splitlines()]
     assert lines, f"{folder} has no capture files"
     return lines

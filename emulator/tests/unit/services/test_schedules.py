@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sagelocal.services.schedule_expressions import is_valid, next_time
+from sagelocal.services.events.schedule_expressions import is_valid, next_time
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)  # a Wednesday
 

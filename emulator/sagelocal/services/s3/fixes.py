@@ -1,4 +1,4 @@
-"""S3: events, and fixes of bucket policies, encoded listings and the deletion of delete markers."""
+"""Fixes of bucket policies, notification configurations, encoded listings and the deletion of delete markers."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,9 +10,7 @@ from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.models import FakeBucket, FakeDeleteMarker
 from moto.s3.responses import S3Response
 
-from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import add, replace
-from sagelocal.services import s3_events
 
 # The fields that S3 encodes for a listing with `encoding-type=url`, and that moto does not:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html#API_ListObjectVersions_ResponseElements
@@ -32,13 +30,12 @@ UNENCODED = {
 }
 
 
-def install(emulator: Emulator) -> None:
+def install() -> None:
     """Install the fixes into moto."""
     replace(FakeBucket, "get_permission", _get_permission, parameters=("action", "resource"))
     # moto calls `dispose` on every version that it deletes, but delete markers do not have it
     add(FakeDeleteMarker, "dispose", lambda marker: None)
     _show_eventbridge()
-    s3_events.install(emulator)
     for operation, names in UNENCODED.items():
         _encode_keys(operation, names)
 
