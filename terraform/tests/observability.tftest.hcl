@@ -47,6 +47,16 @@ run "alarms_and_dashboard_cover_the_workflow" {
 
   assert {
     condition = alltrue([
+      for name in ["workflow-failures", "function-errors"] : length(setsubtract(
+        ["ImageInvalidError", "ImageMissingError", "ImageTooLargeError", "KeyInvalidError"],
+        [for query in aws_cloudwatch_metric_alarm.this[name].metric_query : try(one(query.metric).dimensions.Error, "")],
+      )) == 0
+    ])
+    error_message = "Images that drivers should not have uploaded must not cause an alarm, which would hide faults of the workflow."
+  }
+
+  assert {
+    condition = alltrue([
       for query in aws_cloudwatch_metric_alarm.this["function-errors"].metric_query :
       try(one(query.metric).dimensions.FunctionName != "some-filter", true)
     ])
