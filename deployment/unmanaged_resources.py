@@ -146,7 +146,17 @@ class UnmanagedResources:
     def _enabled_keys(self) -> list[str]:
         """Return the IDs of the KMS keys with the environment's tag that are not pending deletion."""
         keys = [arn.split("/")[-1] for arn in self._all_tagged("kms:key")]
-        return [key for key in keys if self._kms.describe_key(KeyId=key)["KeyMetadata"]["Enabled"]]
+        return list(filter(self._is_enabled, keys))
+
+    def _is_enabled(self, key: str) -> bool:
+        """Return whether a KMS key exists, which the tagging API may list after its deletion, and is enabled."""
+        try:
+            enabled: bool = self._kms.describe_key(KeyId=key)["KeyMetadata"]["Enabled"]
+        except ClientError as error:
+            if is_missing(error):
+                return False
+            raise
+        return enabled
 
     def _tagged(self) -> list[str]:
         """Return the ARNs of the resources with the environment's tag, except KMS keys and the records of jobs."""

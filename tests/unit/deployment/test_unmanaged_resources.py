@@ -163,3 +163,20 @@ def test_resource_with_the_environments_prefix_is_removed_only_if_it_has_its_tag
 
     # WHEN / THEN
     assert [each.kind for each in (*unmanaged.before_destroy(), *unmanaged.after_destroy())] == kinds
+
+
+def test_key_that_is_listed_after_its_deletion_is_not_deleted_again() -> None:
+    # GIVEN
+    class FakeAws(FakeSageMaker):
+        """An account whose only resource is a KMS key that the tagging API lists and that is gone."""
+
+        def paginate(self, **_: Any) -> list[dict[str, Any]]:
+            arn = "arn:aws:kms:us-east-1:123456789012:key/some"
+            listed = [{"ResourceARN": arn}] if self._operation == "get_resources" else []
+            return [{"ResourceTagMappingList": listed, "logGroups": []}]
+
+        def describe_key(self, **_: str) -> None:
+            raise ClientError({"Error": {"Code": "NotFoundException"}}, "DescribeKey")
+
+    # WHEN / THEN
+    assert list(UnmanagedResources("dev", lambda service: FakeAws({})).after_destroy()) == []
