@@ -129,12 +129,13 @@ def find_imports(terraform: Terraform, client: Callable[..., Any], **options: An
     # the provider adds the tags of a bucket only after it has created the bucket
     interrupted = terraform.interrupted_creations() if ids else set()
     own = {
-        change["address"]
+        change["address"]: change["change"]["actions"]
         for change in content.get("resource_changes", [])
         if change["address"] in ids and (is_own(change) or change["address"] in interrupted)
     }
-    for address in own:
-        print(f"importing {address}, which exists and is missing from Terraform's state")
+    for address, actions in own.items():
+        replaced = ", and which the plan replaces, because its settings differ" if "delete" in actions else ""
+        print(f"importing {address}, which exists and is missing from Terraform's state{replaced}")
     return Imports(
         plan,
         content,

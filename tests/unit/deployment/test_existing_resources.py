@@ -88,6 +88,7 @@ class FakeTerraform:
         self.planned = planned
         self.before = before
         self.imports: Mapping[str, str] = {}
+        self.actions = ["no-op"]  # on an imported resource
         self.interrupted: set[str] = set()
         self.applied: list[tuple[Mapping[str, str], list[str]]] = []
 
@@ -104,7 +105,7 @@ class FakeTerraform:
                 for name, value in after.items()
             }
             if address in self.imports:
-                change = {"actions": ["no-op"], "importing": {}, "before": self.before[address], "after": known}
+                change = {"actions": self.actions, "importing": {}, "before": self.before[address], "after": known}
             else:
                 change = {"actions": ["create"], "before": None, "after": known}
             changes.append({"address": address, "type": address.split(".")[-2], "change": change})
@@ -134,6 +135,21 @@ def test_existing_resource_of_the_environment_is_imported(make_terraform: Any) -
 
     # THEN
     assert terraform.imports == {"aws_iam_role.this": "some-role"}
+
+
+def test_import_of_a_resource_that_the_plan_replaces_says_so(
+    make_terraform: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN
+    terraform = make_terraform(ROLE, ROLE)
+    terraform.actions = ["delete", "create"]
+
+    # WHEN
+    plan_with_imports(terraform, FakeAws("some-role"))
+
+    # THEN
+    assert "aws_iam_role.this, which exists and is missing" in (output := capsys.readouterr().out)
+    assert "which the plan replaces" in output
 
 
 def test_nothing_is_imported_and_no_client_created_if_nothing_is_planned(make_terraform: Any) -> None:
