@@ -229,7 +229,8 @@ module "cost_control" {
   budget_usd     = var.budget_usd
   topic_arn      = module.notifications.topic_arn
 
-  permissions_boundary = var.permissions_boundary
+  deployment_timeout_seconds = var.deployment.timeout_seconds
+  permissions_boundary       = var.permissions_boundary
 }
 
 module "observability" {
