@@ -4,6 +4,7 @@ Terraform writes a resource to its state after AWS has created it, and to a stat
 https://github.com/hashicorp/terraform/pull/32680
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -90,8 +91,9 @@ def plan_with_imports(
         names = ", ".join(f"{address} ({import_id})" for address, import_id in imports.foreign.items())
         raise ForeignResourceError(
             f"nothing was changed, because resources with names of {terraform.environment} exist and lack its tags: "
-            f"{names}. Delete them, or, if they belong to {terraform.environment}, add the tags of its other resources"
+            f"{names}. {foreign_advice(imports, terraform.environment)}"
         )
+    print_imports(imports)
     return imports.plan, imports.content
 
 
@@ -103,8 +105,28 @@ def import_into_state(terraform: Terraform, client: Callable[..., Any]) -> None:
     imports = find_imports(terraform, client)
     for address, reason in imports.refused.items():
         print(f"it is unknown whether {address} exists: {reason}")
+    print_imports(imports)
     if imports.own:
         terraform.apply(terraform.plan(imports=imports.own, targets=imports.own))
+
+
+def print_imports(imports: Imports) -> None:
+    """Print which resources a plan imports, and which of them it replaces."""
+    for change in imports.content.get("resource_changes", []):
+        if change["address"] in imports.own:
+            replaces = "delete" in change["change"]["actions"]
+            note = ", and which the plan replaces, because its settings differ" if replaces else ""
+            print(f"importing {change['address']}, which exists and is missing from Terraform's state{note}")
+
+
+def foreign_advice(imports: Imports, environment: str) -> str:
+    """Return what to do about resources that exist and do not belong to the environment."""
+    types = {address: kind for address in imports.foreign for kind in re.findall(r"\b(aws_\w+)\.", address)}
+    untaggable = [address for address, kind in types.items() if LOOKUPS[kind].owner]
+    if len(untaggable) == len(imports.foreign):
+        return "Delete or rename them: resources of these types cannot have tags"
+    advice = f"Delete them, or, if they belong to {environment}, add the tags of its other resources"
+    return f"{advice} (not to {', '.join(untaggable)}, which cannot have tags)" if untaggable else advice
 
 
 def find_imports(terraform: Terraform, client: Callable[..., Any], **options: Any) -> Imports:
@@ -129,13 +151,10 @@ def find_imports(terraform: Terraform, client: Callable[..., Any], **options: An
     # the provider adds the tags of a bucket only after it has created the bucket
     interrupted = terraform.interrupted_creations() if ids else set()
     own = {
-        change["address"]: change["change"]["actions"]
+        change["address"]
         for change in content.get("resource_changes", [])
         if change["address"] in ids and (is_own(change) or change["address"] in interrupted)
     }
-    for address, actions in own.items():
-        replaced = ", and which the plan replaces, because its settings differ" if "delete" in actions else ""
-        print(f"importing {address}, which exists and is missing from Terraform's state{replaced}")
     return Imports(
         plan,
         content,
