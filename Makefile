@@ -6,7 +6,7 @@ VENV    ?= .venv
 
 PY        := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
-FUNCTIONS := serialize classify filter
+FUNCTIONS := serialize classify filter classify_batch summarize
 ZIPS      := $(FUNCTIONS:%=build/lambdas/%.zip)
 CODE      := common staging training registry evaluation deployment scripts lambdas tests benchmarks
 CHECKOV   := .tools/checkov
@@ -27,9 +27,9 @@ unexport PYTHONDONTWRITEBYTECODE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
-        rollback lineage transform deploy extend run evaluate monitor report demo drift drift-issue cost down \
-        drivers driver delete-driver traffic \
-        test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark
+        rollback lineage transform deploy extend classify execution export run batch evaluate monitor report demo drift \
+        drift-issue cost image-costs down drivers driver delete-driver traffic \
+        test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
 
 # not a search for the file, which would accept patterns such as ENV=*
 ifneq ($(filter-out $(ENVIRONMENTS),$(ENV))$(words $(ENV)),1)
@@ -161,9 +161,24 @@ extend: $(INSTALLED) $(PREREQUISITES) ## extend the endpoint's time to live by H
 	$(call step)
 	$(call SCRIPT,extend) --hours=$(call quote,HOURS)
 
+classify: $(INSTALLED) $(PREREQUISITES) ## classify IMAGE, a JPEG or PNG file, with the state machine
+	$(call step)
+	$(call SCRIPT,classify) --image=$(call quote,IMAGE)
+
+execution: $(INSTALLED) $(PREREQUISITES) ## show the execution ID, or the latest, here and as a page
+	$(call SCRIPT,execution) --id=$(call quote,ID)
+
+export: $(INSTALLED) $(PREREQUISITES) ## write the state machine as ASL JSON, SVG and PNG
+	$(call SCRIPT,export)
+
 run: $(INSTALLED) $(PREREQUISITES) ## classify every test image with the state machine
 	$(call step)
 	$(call SCRIPT,run)
+
+batch: $(INSTALLED) $(PREREQUISITES) ## classify PREFIX, MANIFEST or KEYS at once (or RESUME=name)
+	$(call step)
+	$(call SCRIPT,batch) $(call option,--prefix,PREFIX) $(call option,--manifest,MANIFEST) $(call option,--keys,KEYS) \
+	  $(call option,--resume,RESUME)
 
 drivers: $(INSTALLED) $(PREREQUISITES) ## list the drivers with vehicle, confidence and zone
 	$(call SCRIPT,drivers) list
@@ -204,6 +219,9 @@ drift-issue: $(INSTALLED) ## open a GitHub issue with what `drift` found
 cost: $(INSTALLED) $(PREREQUISITES) lambdas ## estimate the costs of the planned environment
 	$(call step)
 	$(call SCRIPT,cost)
+
+image-costs: $(INSTALLED) ## compare the costs of a million images, single and in batches
+	@$(PY) -m scripts.image_costs
 
 down: $(INSTALLED) $(PREREQUISITES) lambdas ## destroy everything (prod needs CONFIRM=prod)
 	$(call step)
@@ -251,6 +269,9 @@ fmt: $(INSTALLED) ## format Python and Terraform
 	@$(PY) -m ruff check --fix --quiet $(CODE) emulator
 	@$(PY) -m ruff format --quiet $(CODE) emulator
 	@env -u TF_CLI_CONFIG_FILE PATH="$$PWD/.tools:$$PATH" terraform fmt -recursive terraform
+
+throughput: $(INSTALLED) ## measure single and batch executions on ENV=local
+	@$(AWS_ENV) $(PY) -m benchmarks.throughput
 
 benchmark: $(INSTALLED) ## print the benchmarks for the archive SOURCE
 	@$(PY) -m benchmarks -- $(call quote,SOURCE)

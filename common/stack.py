@@ -57,6 +57,9 @@ class Stack:
     classes: tuple[str, ...]
     threshold: float
     state_machine_arn: str
+    batch_state_machine_arn: str
+    batch_prefix: str
+    image_prefixes: tuple[str, ...]
     function_code_sha256: Mapping[str, str]
     endpoint_name: str
     endpoint_config_name: str | None

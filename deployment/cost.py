@@ -43,6 +43,7 @@ UNBILLED = (
     "aws_ssm_parameter",
     "aws_sagemaker_model",  # includes model package groups; their files are billed as S3 storage
 )
+BATCH = {"classify_batch", "summarize"}  # functions of batch executions, which have no execution for each image
 NOT_COUNTED = (
     "storage, logs, captured data, data transfer (also through VPC endpoints), requests to KMS keys and their "
     "rotation, training, tuning and batch transform jobs, the second set of instances during a deployment, the alarms "
@@ -146,6 +147,7 @@ def notes(variables: Mapping[str, Any], unpriced: Mapping[str, int]) -> Iterator
     """Yield what the estimate does not include."""
     yield f"no price in the table: {', '.join(f'{kind} ({count})' for kind, count in sorted(unpriced.items()))}"
     yield f"not counted: {NOT_COUNTED}"
+    yield "batch executions are billed by batch: `make image-costs` compares a million images"
     if variables["serverless"]:
         yield (
             "also not counted: the serverless endpoint, billed by memory and duration of its requests: "
@@ -208,6 +210,8 @@ def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: 
     """Yield the costs of a resource, none if it has no price."""
     address, values = shorten(resource["address"]), resource.get("values", {})
     match resource["type"]:
+        case "aws_lambda_function" | "aws_sfn_state_machine" if is_batch(resource):
+            pass
         case "aws_sagemaker_endpoint_configuration":
             for variant in values["production_variants"]:
                 if variant.get("instance_type"):
@@ -249,6 +253,11 @@ def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: 
             yield Cost(address, "one event", per_million=prices.per_million("s3_event"))
 
 
+def is_batch(resource: Mapping[str, Any]) -> bool:
+    """Return whether a function or a state machine is one of batch executions."""
+    return resource.get("index") in BATCH or str(resource.get("values", {}).get("name", "")).endswith("-batch")
+
+
 def shorten(address: str) -> str:
     """Return a resource's address without its type and the words that all addresses have.
 
@@ -264,6 +273,7 @@ def is_unpriced(resource: Mapping[str, Any], variables: Mapping[str, Any], price
     """Return whether a resource may be billed but has no price in the table."""
     if resource["mode"] != "managed" or resource["type"].startswith(UNBILLED):
         return False
-    if resource["type"] == "aws_sagemaker_endpoint":  # its configuration contains the instances
+    # the endpoint's configuration contains the instances, and `make image-costs` has the price of batch executions
+    if resource["type"] == "aws_sagemaker_endpoint" or is_batch(resource):
         return False
     return not list(costs_of(resource, variables, prices))

@@ -31,4 +31,5 @@ def read_stack(terraform: Terraform) -> Stack:
         )
     known = {field.name: outputs[field.name] for field in fields(Stack)}
     network = known["network"] and Network(**{name: tuple(ids) for name, ids in known["network"].items()})
-    return Stack(**{**known, "classes": tuple(known["classes"]), "network": network})
+    lists = {name: tuple(known[name]) for name in ("classes", "image_prefixes")}
+    return Stack(**{**known, **lists, "network": network})

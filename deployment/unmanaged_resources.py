@@ -75,6 +75,7 @@ class UnmanagedResources:
         self._logs = clients("logs")
         self._tags = clients("resourcegroupstaggingapi")
         self._kms = clients("kms")
+        self._states = clients("stepfunctions")
 
     def before_destroy(self) -> Iterator[UnmanagedResource]:
         """Yield what must be removed before `terraform destroy`.
@@ -82,6 +83,9 @@ class UnmanagedResources:
         Running jobs write to the bucket, and only a model package group without packages can be deleted. SageMaker uses
         an endpoint's role until the endpoint is gone, and Terraform's provider does not wait for that.
         """
+        # a batch execution runs for hours, and the deletion of a state machine waits for its executions
+        for arn in self._running_executions():
+            yield UnmanagedResource("execution", arn, partial(self._states.stop_execution, executionArn=arn))
         for name in self._names("list_endpoints", "Endpoint"):
             yield UnmanagedResource("endpoint", name, partial(delete_endpoint, name, sagemaker=self._sagemaker))
         for kind, list_operation, noun, stop_operation in JOBS:
@@ -145,6 +149,15 @@ class UnmanagedResources:
         """Return the IDs of the KMS keys with the environment's tag that are not pending deletion."""
         keys = [arn.split("/")[-1] for arn in self._all_tagged("kms:key")]
         return [key for key in keys if self._kms.describe_key(KeyId=key)["KeyMetadata"]["Enabled"]]
+
+    def _running_executions(self) -> Iterator[str]:
+        """Yield the ARNs of the running executions of all state machines with the environment's tag."""
+        for machine in self._all_tagged("states:stateMachine"):
+            with contextlib.suppress(self._states.exceptions.StateMachineDoesNotExist):  # deleted, and still listed
+                pages = self._states.get_paginator("list_executions").paginate(
+                    stateMachineArn=machine, statusFilter="RUNNING"
+                )
+                yield from [execution["executionArn"] for page in pages for execution in page["executions"]]
 
     def _tagged(self) -> list[str]:
         """Return the ARNs of the resources with the environment's tag, except KMS keys and the records of jobs."""

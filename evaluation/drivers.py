@@ -9,7 +9,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from common.errors import OperatorError
 
-COLUMNS = "{:<24} {:<14} {:>10} {:<18} {}"
+COLUMNS = "{:<20} {:<12} {:>10} {:<14} {}"
 INDEX = "driver"  # of the table of vehicles: a driver's photographs by time
 SHOWN_PHOTOGRAPHS = 10
 DELETE_LIMIT = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html

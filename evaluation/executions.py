@@ -8,12 +8,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
-from botocore.exceptions import ClientError
-
-from common.aws import error_code
 from common.errors import OperatorError
 from common.files import read_result
 from common.terminal import progress_bar
+from evaluation.execution_details import describe_execution
 from registry.endpoint import check_endpoint
 from registry.lineage import Prediction
 
@@ -107,8 +105,7 @@ def execute_all(state_machine_arn: str, bucket: str, keys: Sequence[str], *, sta
 
 def execute(state_machine_arn: str, bucket: str, key: str, *, states: Any) -> Execution:
     """Execute the state machine for one image and wait for the end."""
-    event = {"image_data": "", "s3_bucket": bucket, "s3_key": key}
-    arn = states.start_execution(stateMachineArn=state_machine_arn, input=json.dumps(event))["executionArn"]
+    arn = start_execution(state_machine_arn, bucket, key, states=states)
     description = wait_for_end(lambda: states.describe_execution(executionArn=arn))
     ended = "stopDate" in description
     inferences = find_in_output(arn, description.get("output"), "inferences", states=states)
@@ -121,6 +118,19 @@ def execute(state_machine_arn: str, bucket: str, key: str, *, states: Any) -> Ex
         inferences=[float(value) for value in inferences] if inferences else None,
         seconds=(description["stopDate"] - description["startDate"]).total_seconds() if ended else None,
     )
+
+
+def start_execution(state_machine_arn: str, bucket: str, key: str, *, states: Any) -> str:
+    """Start an execution for one image, with the course's input, and return its ARN."""
+    event = {"image_data": "", "s3_bucket": bucket, "s3_key": key}
+    return str(states.start_execution(stateMachineArn=state_machine_arn, input=json.dumps(event))["executionArn"])
+
+
+def current_state(arn: str, *, states: Any) -> str:
+    """Return the name of the state that an execution entered last, or an empty text before the first one."""
+    events = states.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=20)["events"]
+    entered = (event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event)
+    return next(entered, "")
 
 
 def wait_for_end(
@@ -173,16 +183,8 @@ def find_prediction(state_machine_arn: str, execution: str, *, states: Any) -> P
     OperatorError
         The execution does not exist, or has no prediction.
     """
-    name = f"{state_machine_arn.replace(':stateMachine:', ':execution:')}:{execution}"
-    arn = execution if execution.startswith("arn:") else name
-    try:
-        described = states.describe_execution(executionArn=arn)
-    except ClientError as error:
-        if error_code(error) not in ("ExecutionDoesNotExist", "InvalidArn"):
-            raise
-        raise OperatorError(
-            f"execution {execution!r} does not exist: set EXECUTION to an ARN or a name, such as one of `run.json`"
-        ) from error
+    described = describe_execution(execution, [state_machine_arn], states=states)
+    arn = described["executionArn"]
     version = find_in_output(arn, described.get("output"), "model_version", states=states)
     if version is None:
         raise OperatorError(f"{execution} is {described['status']} without a prediction: {described.get('error')}")

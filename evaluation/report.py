@@ -1,6 +1,5 @@
 """Render the report: one HTML page that contains all results and figures and loads nothing else."""
 
-import base64
 import contextlib
 import platform
 from collections.abc import Callable, Mapping
@@ -12,9 +11,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NotRequired, TypedDict, cast
 
-from jinja2 import Environment as Templates
-from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
-
 from common.files import RESULT_FILES, StepMissingError, read_result
 from common.times import format_utc
 from evaluation import figures
@@ -22,8 +18,9 @@ from evaluation.evaluate import Evaluation
 from evaluation.executions import Run, outcome_counts, read_run
 from evaluation.metrics import Interval
 from evaluation.monitoring import Monitoring, draw_confidence
+from evaluation.pages import data_uri, load_template
 
-TEMPLATE = Path(__file__).with_name("report.html")
+TEMPLATE = "report.html"
 PACKAGES = ("boto3", "sagemaker", "numpy", "torch", "onnxruntime", "moto")
 Rows = list[tuple[str, str]]
 
@@ -83,14 +80,8 @@ def read_results(directory: Path) -> Results:
 
 def render(results: Results, environment: str, *, written: datetime) -> str:
     """Return the page; a section without results names the command that produces them."""
-    templates = Templates(
-        loader=FileSystemLoader(TEMPLATE.parent),
-        autoescape=select_autoescape(),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters.update(
+    template = load_template(
+        TEMPLATE,
         percent=percent,
         interval=interval,
         interval_short=interval_short,
@@ -100,7 +91,7 @@ def render(results: Results, environment: str, *, written: datetime) -> str:
     # the data set of the results; before the first run, the one of the training job
     data = results.evaluation or results.run or results.training
     with_classes = results.evaluation or results.run or results.monitoring
-    return templates.get_template(TEMPLATE.name).render(
+    return template.render(
         environment=environment,
         written=format_time(written.isoformat()),
         make=lambda target: f"make {target} ENV={environment}",
@@ -167,14 +158,12 @@ def draw_all(results: Results) -> dict[str, dict[str, str]]:
     if results.training and (history := results.training["metrics"].get("epochs")):
         drawings["epochs"] = partial(figures.epochs, history=history)
     return {
-        name: {theme.name: data_uri(figures.as_svg(drawing, theme)) for theme in (figures.LIGHT, figures.DARK)}
+        name: {
+            theme.name: data_uri(figures.as_svg(drawing, theme).encode(), "image/svg+xml")
+            for theme in (figures.LIGHT, figures.DARK)
+        }
         for name, drawing in drawings.items()
     }
-
-
-def data_uri(svg: str) -> str:
-    """Return an SVG as a data URI."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode("ascii")
 
 
 def model_rows(training: Training | None) -> Rows:

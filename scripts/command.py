@@ -185,6 +185,10 @@ def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Op
     arguments = parser.parse_args()
     try:
         main(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the program that reads the output, such as `head`, has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the rest, which Python writes at its exit
+        sys.exit(1)
     except (OperatorError, BotoCoreError, ClientError, OSError, KeyboardInterrupt) as error:
         if arguments.debug or os.environ.get("DEBUG") == "1":
             raise

@@ -18,7 +18,8 @@ locals {
   incoming_prefix     = "incoming" # photographs that drivers upload
   uploads_prefix      = "uploads"  # images of `make classify`
   review_prefix       = "review"   # images that a person must look at
-  photo_prefixes      = [local.incoming_prefix, local.uploads_prefix, local.review_prefix]
+  batch_prefix        = "batch"    # results of batch executions, which contain the keys of photographs
+  photo_prefixes      = [local.incoming_prefix, local.uploads_prefix, local.review_prefix, local.batch_prefix]
   image_prefixes      = ["train", "validation", "test", local.incoming_prefix, local.uploads_prefix]
   models_prefix       = "models"
   transform_prefix    = "transform"
@@ -132,6 +133,7 @@ module "functions" {
   archive_directory    = "${path.root}/${var.lambda_archives}"
   bucket_arn           = module.storage.bucket_arn
   image_prefixes       = local.image_prefixes
+  batch_prefix         = local.batch_prefix
   endpoint_arn         = local.endpoint_arn
   endpoint_name        = local.endpoint_name
   network              = local.function_network
@@ -164,6 +166,23 @@ module "workflow" {
   log_retention_days   = var.log_retention_days
   kms_key_arn          = module.kms_key.arn
   permissions_boundary = var.permissions_boundary
+}
+
+module "batch_workflow" {
+  source = "./modules/batch_workflow"
+
+  prefix                = local.prefix
+  region                = var.region
+  function_arns         = module.functions.arns
+  bucket_name           = module.storage.bucket_name
+  image_prefixes        = local.image_prefixes
+  batch_prefix          = local.batch_prefix
+  settings              = var.batch
+  topic_arn             = module.notifications.topic_arn
+  undelivered_queue_arn = module.notifications.undelivered_queue_arn
+  log_retention_days    = var.log_retention_days
+  kms_key_arn           = module.kms_key.arn
+  permissions_boundary  = var.permissions_boundary
 }
 
 module "incoming" {
@@ -271,6 +290,7 @@ module "observability" {
   region            = var.region
   namespace         = local.metrics_namespace
   state_machine_arn = module.workflow.state_machine_arn
+  batch_arn         = module.batch_workflow.state_machine_arn
   function_names    = module.functions.names
   filter_log_group  = module.functions.log_groups["filter"]
   endpoint_name     = local.endpoint_name

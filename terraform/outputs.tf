@@ -146,6 +146,21 @@ output "state_machine_arn" {
   value       = module.workflow.state_machine_arn
 }
 
+output "batch_state_machine_arn" {
+  description = "ARN of the state machine that classifies many images per execution."
+  value       = module.batch_workflow.state_machine_arn
+}
+
+output "batch_prefix" {
+  description = "Key prefix of the results of batch executions, and of manifests below `manifests/`."
+  value       = local.batch_prefix
+}
+
+output "image_prefixes" {
+  description = "Key prefixes of the images that the state machines may read."
+  value       = local.image_prefixes
+}
+
 output "function_code_sha256" {
   description = "Base64-encoded SHA-256 of the code that Terraform deployed, by function name."
   value       = module.functions.code_sha256

@@ -350,6 +350,17 @@ variable "capture_retention_days" {
   }
 }
 
+variable "batch" {
+  description = "Batch executions: images per batch (100), batches that run at the same time (8), and the percentage of images in failed batches above which the execution fails (5)."
+  type = object({
+    batch_size                   = optional(number)
+    max_concurrency              = optional(number)
+    tolerated_failure_percentage = optional(number)
+  })
+  default  = {}
+  nullable = false
+}
+
 variable "photo_retention_days" {
   description = "Days after which drivers' photographs, images to review and the items about them are deleted, because they are personal data; null keeps them."
   type        = number

@@ -14,15 +14,20 @@ data "aws_iam_policy_document" "boundary" {
       "logs:CreateLogStream",
       "logs:DescribeLogStreams",
       "logs:PutLogEvents",
+      "s3:AbortMultipartUpload",
       "s3:GetObject",
       "s3:GetObjectVersion",
       "s3:ListBucket",
+      "s3:ListMultipartUploadParts",
       "s3:PutObject",
       "sagemaker:DeleteEndpoint",
       "sagemaker:InvokeEndpoint",
       "sns:Publish",
       "sqs:SendMessage",
+      "states:DescribeExecution",
+      "states:RedriveExecution",
       "states:StartExecution",
+      "states:StopExecution",
     ]
     resources = [
       "${local.arn_prefix}:cloudwatch:*:${local.account_id}:alarm:scones-${each.key}-*",
@@ -38,7 +43,7 @@ data "aws_iam_policy_document" "boundary" {
       "${local.arn_prefix}:sagemaker:*:${local.account_id}:endpoint/scones-${each.key}-*",
       "${local.arn_prefix}:sns:*:${local.account_id}:scones-${each.key}-*",
       "${local.arn_prefix}:sqs:*:${local.account_id}:scones-${each.key}-*",
-      "${local.arn_prefix}:states:*:${local.account_id}:stateMachine:scones-${each.key}-*",
+      "${local.arn_prefix}:states:*:${local.account_id}:*:scones-${each.key}-*",
     ]
   }
 

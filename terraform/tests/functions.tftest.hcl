@@ -9,6 +9,7 @@ variables {
   archive_directory    = "../build/lambdas"
   bucket_arn           = "arn:aws:s3:::some-bucket"
   image_prefixes       = ["train", "test"]
+  batch_prefix         = "batch"
   endpoint_arn         = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/some-endpoint"
   endpoint_name        = "some-endpoint"
   classes              = ["bicycle", "motorcycle"]
@@ -61,6 +62,9 @@ run "each_function_has_its_own_code_environment_and_permissions" {
       serialize = ["kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
       classify  = ["kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "sagemaker:InvokeEndpoint", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
       filter    = ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+
+      classify_batch = ["kms:Decrypt", "kms:GenerateDataKey*", "logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:ListBucket", "s3:PutObject", "sagemaker:InvokeEndpoint", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+      summarize      = ["kms:Decrypt", "kms:GenerateDataKey*", "logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:PutObject", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
     })
     error_message = "Each function may write logs and traces, and perform the actions that its code needs."
   }
@@ -83,6 +87,26 @@ run "each_function_has_its_own_code_environment_and_permissions" {
       ]) == ["arn:aws:s3:::some-bucket/test/*", "arn:aws:s3:::some-bucket/train/*"]
     ])
     error_message = "Serialize and classify may read images only, not models or captured data."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for name in ["classify_batch", "summarize"] : [
+        for statement in data.aws_iam_policy_document.this[name].statement : tolist(statement.resources)
+        if contains(statement.actions, "s3:PutObject")
+      ]
+    ])) == toset(["arn:aws:s3:::some-bucket/batch/*/predictions/*", "arn:aws:s3:::some-bucket/batch/*/summary.json"])
+    error_message = "The functions may write results of batches only, and summarize also the summary."
+  }
+
+  assert {
+    condition = one(aws_lambda_function.this["classify_batch"].environment).variables == tomap({
+      ENDPOINT_NAME  = "some-endpoint"
+      CLASS_NAMES    = "[\"bicycle\",\"motorcycle\"]"
+      THRESHOLD      = "0.93"
+      IMAGE_PREFIXES = "[\"train\",\"test\"]"
+    })
+    error_message = "Classify batch must have the endpoint, the classes, the threshold and the prefixes of images."
   }
 }
 

@@ -9,6 +9,7 @@ variables {
   region            = "us-east-1"
   namespace         = "scones-test"
   state_machine_arn = "arn:aws:states:us-east-1:123456789012:stateMachine:some-machine"
+  batch_arn         = "arn:aws:states:us-east-1:123456789012:stateMachine:some-batch"
   function_names    = { serialize = "some-serialize", classify = "some-classify", filter = "some-filter" }
   filter_log_group  = "/aws/lambda/some-filter"
   endpoint_name     = "some-endpoint"
@@ -42,6 +43,16 @@ run "alarms_and_dashboard_cover_the_workflow" {
       try(one(query.metric).dimensions.Error == "THRESHOLD_CONFIDENCE_NOT_MET", false) && query.id == "low_confidence"
     ])
     error_message = "Low-confidence executions must be subtracted from the failures."
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["workflow-failures", "function-errors"] : length(setsubtract(
+        ["ImageInvalidError", "ImageMissingError", "ImageTooLargeError", "KeyInvalidError"],
+        [for query in aws_cloudwatch_metric_alarm.this[name].metric_query : try(one(query.metric).dimensions.Error, "")],
+      )) == 0
+    ])
+    error_message = "Images that drivers should not have uploaded must not cause an alarm, which would hide faults of the workflow."
   }
 
   assert {

@@ -91,6 +91,18 @@ STATE_MACHINE = {
     *TRACING,
 }
 KEY_USE = {"kms:Decrypt", "kms:GenerateDataKey*"}
+# https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+DISTRIBUTED_MAP = {
+    "states:StartExecution",
+    "states:DescribeExecution",
+    "states:StopExecution",
+    "states:RedriveExecution",
+    "s3:AbortMultipartUpload",
+    "s3:GetObject",
+    "s3:ListBucket",
+    "s3:ListMultipartUploadParts",
+    "s3:PutObject",
+}
 # The services of production's resources
 SERVICES = {
     "application-autoscaling",
@@ -193,7 +205,7 @@ def called_by_state_machine(production: Deployment) -> set[str]:
 
 
 def test_every_policy_names_its_resources(policies: dict[str, list[dict[str, Any]]]) -> None:
-    assert len(policies) == 10
+    assert len(policies) == 13
     for role, policy in policies.items():
         assert too_broad(policy, WITHOUT_RESOURCE) == set(), role
         for statement in policy:
@@ -229,6 +241,16 @@ def test_roles_allow_exactly_the_actions_of_code_and_services(
         "serialize": {*serialize, *IMAGE_READ, *LOG_OUTPUT, *TRACING, *FUNCTION_IN_VPC},
         "classify": {*classify, *IMAGE_READ, *LOG_OUTPUT, *TRACING, *FUNCTION_IN_VPC},
         "filter": {*called_by("filter"), *LOG_OUTPUT, *TRACING, *FUNCTION_IN_VPC},
+        "classify_batch": {
+            *called_by("classify_batch"),
+            "s3:ListBucket",
+            *KEY_USE,
+            *LOG_OUTPUT,
+            *TRACING,
+            *FUNCTION_IN_VPC,
+        },
+        "summarize": {*called_by("summarize"), *KEY_USE, *LOG_OUTPUT, *TRACING, *FUNCTION_IN_VPC},
+        "batch": {"lambda:InvokeFunction", *DISTRIBUTED_MAP, *KEY_USE, *STATE_MACHINE},
         "workflow": {*called_by_state_machine(production), *KEY_USE, *STATE_MACHINE},
         # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
         "incoming": {"states:StartExecution"},
@@ -256,7 +278,7 @@ def test_roles_allow_exactly_the_actions_of_code_and_services(
         assert actions(policies[purpose]) == allowed, purpose
 
 
-def test_roles_of_containers_write_only_to_their_own_prefixes(
+def test_roles_write_only_to_their_own_prefixes(
     production: Deployment, policies: dict[str, list[dict[str, Any]]]
 ) -> None:
     written = {
@@ -274,6 +296,9 @@ def test_roles_of_containers_write_only_to_their_own_prefixes(
         "training": {"models/*", "checkpoints/*"},
         "transform": {"transform/*"},
         "vehicles-hosting": {"data_capture/*"},
+        "batch": {"batch/*/results/*"},
+        "classify_batch": {"batch/*/predictions/*"},
+        "summarize": {"batch/*/predictions/*", "batch/*/summary.json"},
         "workflow": {"review/*"},
     }
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import pytest
 
+from evaluation.drivers import DriverStore, delete_driver, explain_driver, list_drivers
 from tests.support.project import unique
 from tests.support.terraform import Deployment
 from tests.support.waiting import eventually
@@ -22,9 +23,14 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.xdist_group("local")
 
 CLASSIFIER = """
+import os
+
 def handler(event, context):
     body = event["body"]
     name = body["s3_key"].rsplit("/", 1)[-1]
+    if "killed" in name:
+        os._exit(1)
+    assert body["image_data"] or body["s3_version"]
     if "gone" in name:
         raise type("ClientError", (Exception,), {})("Endpoint scones-local-vehicles not found.")
     bicycle = 0.6 if "low" in name else 0.01 if "motorcycle" in name else 0.99
@@ -249,6 +255,18 @@ def test_photograph_of_a_driver_is_recorded_with_its_zone(workflow: Workflow, dr
     assert (output["class"], output["s3_key"]) == ("bicycle", f"incoming/{driver}/bicycle.jpg")
 
 
+def test_photograph_that_does_not_fit_into_a_state_is_recorded(workflow: Workflow, driver: str) -> None:
+    # GIVEN a photograph as large as the model accepts
+    event = workflow.upload(f"incoming/{driver}/bicycle.jpg", bytes(5 * 2**20))
+
+    # WHEN
+    ended = workflow.run(event)
+
+    # THEN
+    assert ended["status"] == "SUCCEEDED", ended
+    assert workflow.driver(driver)["vehicle"] == "bicycle"
+
+
 @pytest.mark.parametrize("name", ["bicycle.jpg", "low.jpg"], ids=["recorded", "reviewed"])
 def test_second_event_for_an_object_version_changes_nothing(workflow: Workflow, driver: str, name: str) -> None:
     # GIVEN
@@ -409,6 +427,38 @@ def test_failure_is_recorded_copied_and_notified(
     assert message.startswith(f"s3://{workflow.deployment.stack.bucket}/{key} failed with {error}: ")
     assert reason in message
     assert message.endswith(f"make execution ENV=local ID={ended['name']}")
+
+
+def test_killed_function_is_invoked_again(workflow: Workflow, driver: str) -> None:
+    # GIVEN
+    event = workflow.upload(f"incoming/{driver}/killed.jpg")
+
+    # WHEN
+    ended = workflow.run(event)
+
+    # THEN
+    assert ended["error"] == "Runtime.ExitError"
+    history = workflow.client("stepfunctions").get_execution_history(
+        executionArn=ended["executionArn"], maxResults=1000
+    )["events"]
+    assert sum("Runtime.ExitError" in json.dumps(each.get("taskFailedEventDetails")) for each in history) == 3
+    assert workflow.item(event)["error"] == "Runtime.ExitError"
+
+
+def test_aborted_execution_is_reported_by_the_rule(workflow: Workflow, driver: str) -> None:
+    # GIVEN
+    states, machine = workflow.client("stepfunctions"), workflow.deployment.stack.state_machine_arn
+    event = workflow.upload(f"incoming/{driver}/bicycle.jpg")
+    arn = states.start_execution(stateMachineArn=machine, input=json.dumps(event))["executionArn"]
+
+    # WHEN
+    states.stop_execution(executionArn=arn)
+
+    # THEN
+    assert workflow.finish(arn)["status"] == "ABORTED"
+    (message,) = eventually(lambda: workflow.messages(arn))
+    assert f"{arn} ended with the status ABORTED" in message
+    assert message.strip('"').endswith(f"make execution ENV=local ID={arn.rpartition(':')[2]}")
 
 
 def test_object_deleted_before_it_is_read_has_a_review_entry_without_a_copy(workflow: Workflow, driver: str) -> None:
@@ -615,28 +665,26 @@ def test_event_that_cannot_be_recorded_is_reviewed(workflow: Workflow, driver: s
     assert workflow.driver(driver) == {}
 
 
-def test_everything_about_a_driver_is_shown_and_deleted(
-    workflow: Workflow, driver: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_everything_about_a_driver_is_shown_and_deleted(workflow: Workflow, driver: str) -> None:
     # GIVEN a driver with a vehicle and a photograph to review, and another driver whose name begins alike
-    workflow.deployment.select(monkeypatch)
-    events = [
-        workflow.upload(f"incoming/{each}/{name}") for each in (driver, f"{driver}x") for name in ("bicycle", "low")
-    ]
+    stack, dynamodb = workflow.deployment.stack, workflow.client("dynamodb")
+    store = DriverStore(
+        stack.vehicles_table, stack.drivers_table, stack.bucket, stack.incoming_prefix, stack.review_prefix
+    )
+    keys = [f"incoming/{each}/{name}" for each in (driver, f"{driver}x") for name in ("bicycle", "low")]
+    events = [workflow.upload(key) for key in keys]
     for event in events:
         workflow.run(event)
-    run = workflow.deployment.run
 
     # WHEN
-    listed, shown = run("drivers", "list"), run("drivers", "show", "--id", driver)
-    refused = run("drivers", "delete", "--id", driver, "--confirm", f"{driver}x")
-    deleted = run("drivers", "delete", "--id", driver, "--confirm", driver)
+    listed = [item["driver"] for item in list_drivers(store, dynamodb=dynamodb)]
+    shown = str(dict(explain_driver(store, driver, dynamodb=dynamodb)))
+    deleted = delete_driver(store, driver, s3=workflow.client("s3"), dynamodb=dynamodb)
 
     # THEN
-    assert any(line.split()[:2] == [driver, "bicycle"] for line in listed.stdout.splitlines())
-    assert "bicycle 0.9900, motorcycle 0.0100" in shown.stdout
-    assert "THRESHOLD_CONFIDENCE_NOT_MET" in shown.stdout
-    assert (refused.returncode, deleted.returncode) == (1, 0)
-    assert deleted.stdout == f"{driver}: deleted object versions: 4, items: 3\n"
+    assert {driver, f"{driver}x"} <= set(listed)
+    assert "bicycle 0.9900, motorcycle 0.0100" in shown
+    assert "THRESHOLD_CONFIDENCE_NOT_MET" in shown
+    assert deleted == (4, 3)
     assert [workflow.item(event) == {} for event in events] == [True, True, False, False]
     assert (workflow.driver(driver), workflow.driver(f"{driver}x")["vehicle"]) == ({}, "bicycle")

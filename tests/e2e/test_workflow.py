@@ -10,6 +10,9 @@ import pytest
 
 from staging.synthetic.sample import draw_archive
 from tests.e2e.conftest import Project
+from tests.support.emulator import make_client
+
+BUCKET = "scones-local-data-123456789012"
 
 
 def read(project: Project, name: str) -> dict[str, Any]:
@@ -96,6 +99,17 @@ def test_five_classes(fast_project: Project) -> None:
     assert "in S3 are unchanged" in lineage
     assert "approved, in use" in project.make("models")
     assert "no version that was in use before" in project.make("rollback", succeeds=False)
+
+    # AND a file of this machine gets the same prediction, and the page of its execution has the image
+    passed = next(execution for execution in run["executions"] if execution["status"] == "SUCCEEDED")
+    s3 = make_client(read(project, "emulator/emulator.json")["url"], "s3", "us-east-1")
+    photo = project.path / "a photo.png"
+    photo.write_bytes(s3.get_object(Bucket=BUCKET, Key=passed["s3_key"])["Body"].read())
+    assert f"confidence  {max(passed['inferences']):.4f}, which reaches" in project.make("classify", f"IMAGE={photo}")
+    assert "a photo.png" in project.make("execution")
+    page = (project.path / "build" / "local" / "execution.html").read_text()
+    assert 'src="data:image/png;base64,' in page
+    assert "not reached" in page
 
     # AND batch transform gives the same predictions as the workflow
     project.make("transform", "INPUT=test")

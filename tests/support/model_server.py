@@ -1,9 +1,12 @@
 """A serving container for tests, whose model is a text file with the response to every request.
 
 The model `failing` passes the health check and answers every request with status 500. A request whose body is `bad`
-gets status 400 from any model.
+gets status 400 from any model, and so does a JSON request with such an image. Another JSON request gets a list with
+the response for each of its images.
 """
 
+import base64
+import json
 import os
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,12 +27,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Respond to an invocation."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if body == b"bad":
+        is_json = self.headers["Content-Type"] == "application/json"
+        images = [base64.b64decode(each["b64"]) for each in json.loads(body)["instances"]] if is_json else [body]
+        if b"bad" in images:
             self.respond(400, b"the image is invalid")
         elif MODEL == "failing":
             self.respond(500, b"the model fails")
         else:
-            self.respond(200, MODEL.encode())
+            self.respond(200, f"[{', '.join([MODEL] * len(images))}]".encode() if is_json else MODEL.encode())
 
     def respond(self, status: int, body: bytes) -> None:
         """Send a response."""

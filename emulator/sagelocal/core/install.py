@@ -16,6 +16,7 @@ SERVICES = {
     "applicationautoscaling": ("applicationautoscaling",),
     "budgets": ("budgets",),
     "cloudwatch": ("cloudwatch",),
+    "dynamodb": ("dynamodb",),
     "ec2": ("ec2",),
     "events": ("events",),
     "logs": ("logs",),

@@ -17,7 +17,26 @@ locals {
       timeout     = 30
       environment = { THRESHOLD = tostring(var.threshold) }
     }
+    classify_batch = {
+      description = "Classifies a batch of images, and writes one line for each to S3."
+      timeout     = 120 # an Express execution, which runs this function, may take 300 seconds with its retries
+      memory_size = 1024
+      environment = {
+        ENDPOINT_NAME  = var.endpoint_name
+        CLASS_NAMES    = jsonencode(var.classes)
+        THRESHOLD      = tostring(var.threshold)
+        IMAGE_PREFIXES = jsonencode(var.image_prefixes)
+      }
+    }
+    summarize = {
+      description = "Adds the counts of all batches of an execution."
+      timeout     = 300
+      environment = null
+    }
   }
+
+  image_arns      = [for prefix in var.image_prefixes : "${var.bucket_arn}/${prefix}/*"]
+  predictions_arn = "${var.bucket_arn}/${var.batch_prefix}/*/predictions/*"
 
   # Permissions besides those for logs and traces
   permissions = {
@@ -25,10 +44,23 @@ locals {
     # an image that does not fit into a state is read again
     classify = concat(local.read_images, [{ actions = ["sagemaker:InvokeEndpoint"], resources = [var.endpoint_arn] }])
     filter   = []
+    classify_batch = [
+      { actions = ["s3:GetObject"], resources = concat(local.image_arns, [local.predictions_arn]) },
+      { actions = ["s3:PutObject"], resources = [local.predictions_arn] },
+      # as for read_images
+      { actions = ["s3:ListBucket"], resources = [var.bucket_arn] },
+      { actions = ["kms:Decrypt", "kms:GenerateDataKey*"], resources = [var.kms_key_arn] },
+      { actions = ["sagemaker:InvokeEndpoint"], resources = [var.endpoint_arn] },
+    ]
+    summarize = [
+      { actions = ["s3:GetObject"], resources = ["${var.bucket_arn}/${var.batch_prefix}/*/results/*"] },
+      { actions = ["s3:PutObject"], resources = ["${var.bucket_arn}/${var.batch_prefix}/*/summary.json", local.predictions_arn] },
+      { actions = ["kms:Decrypt", "kms:GenerateDataKey*"], resources = [var.kms_key_arn] },
+    ]
   }
 
   read_images = [
-    { actions = ["s3:GetObject", "s3:GetObjectVersion"], resources = [for prefix in var.image_prefixes : "${var.bucket_arn}/${prefix}/*"] },
+    { actions = ["s3:GetObject", "s3:GetObjectVersion"], resources = local.image_arns },
     # without this permission S3 returns 403 instead of 404 for a missing object
     { actions = ["s3:ListBucket"], resources = [var.bucket_arn] },
     { actions = ["kms:Decrypt"], resources = [var.kms_key_arn] },
@@ -118,7 +150,7 @@ resource "aws_lambda_function" "this" {
   filename         = "${var.archive_directory}/${each.key}.zip"
   source_code_hash = fileexists("${var.archive_directory}/${each.key}.zip") ? filebase64sha256("${var.archive_directory}/${each.key}.zip") : null
   timeout          = each.value.timeout
-  memory_size      = 256
+  memory_size      = try(each.value.memory_size, 256)
 
   # JSON includes the fields that the functions add; the confidence metric reads filter's INFO records
   logging_config {

@@ -1,5 +1,5 @@
 output "arns" {
-  description = "Function ARNs, by purpose: serialize, classify and filter."
+  description = "Function ARNs, by purpose: serialize, classify, filter, classify_batch and summarize."
   value       = { for name, function in aws_lambda_function.this : name => function.arn }
 }
 

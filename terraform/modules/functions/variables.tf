@@ -24,8 +24,13 @@ variable "bucket_arn" {
 }
 
 variable "image_prefixes" {
-  description = "Key prefixes of images, the only objects that serialize and classify may read."
+  description = "Key prefixes of images, the only ones that the functions may read."
   type        = list(string)
+}
+
+variable "batch_prefix" {
+  description = "Key prefix of the results of batch executions, without the slash that follows it."
+  type        = string
 }
 
 variable "endpoint_arn" {

@@ -6,6 +6,13 @@ locals {
   failures       = { namespace = var.namespace, name = "Failures", stat = "Sum", dimensions = {} }
   low_confidence = merge(local.failures, { name = "FailuresByError", dimensions = { Error = "THRESHOLD_CONFIDENCE_NOT_MET" } })
 
+  # Errors of images that drivers may upload at any time. Each is notified; none means that the workflow is broken.
+  image_errors = {
+    for id, name in { image_invalid = "ImageInvalidError", image_missing = "ImageMissingError", image_too_large = "ImageTooLargeError", key_invalid = "KeyInvalidError" } :
+    id => merge(local.failures, { name = "FailuresByError", dimensions = { Error = name } })
+  }
+  image_error_count = join(" + ", [for id in keys(local.image_errors) : "FILL(${id}, 0)"])
+
   # Step Functions' own metrics: https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
   executions = {
     for id, name in { succeeded = "ExecutionsSucceeded", failed = "ExecutionsFailed", timed_out = "ExecutionsTimedOut", aborted = "ExecutionsAborted" } :
@@ -18,11 +25,13 @@ locals {
 
   alarms = {
     workflow-failures = {
-      description = "Executions failed for another reason than low confidence, timed out or were aborted. The SNS messages have the errors."
-      expression  = "FILL(failures, 0) - FILL(low_confidence, 0) + FILL(timed_out, 0) + FILL(aborted, 0)"
+      description = "Executions failed for another reason than the image, timed out or were aborted. The SNS messages have the errors."
+      expression  = "FILL(failures, 0) - FILL(low_confidence, 0) - (${local.image_error_count}) + FILL(timed_out, 0) + FILL(aborted, 0)"
       threshold   = 0
       period      = local.period
-      metrics     = { failures = local.failures, low_confidence = local.low_confidence, timed_out = local.executions.timed_out, aborted = local.executions.aborted }
+      metrics = merge(local.image_errors, {
+        failures = local.failures, low_confidence = local.low_confidence, timed_out = local.executions.timed_out, aborted = local.executions.aborted
+      })
     }
     # An execution is counted before it fails, so at the beginning of a period executions fail that were counted in the period
     # before. A tenth of an hour's failures, and at least one, may therefore be uncounted. Each single failure that no state can
@@ -41,12 +50,15 @@ locals {
       period      = 3600
       metrics     = { succeeded = local.executions.succeeded, low_confidence = local.low_confidence }
     }
+    # An error and its count by the state machine may be in two periods, as above
     function-errors = {
-      description = "Serialize or classify failed: read their log groups. Filter is not included, because it fails on low confidence by design."
-      expression  = "FILL(serialize, 0) + FILL(classify, 0)"
-      threshold   = 0
-      period      = local.period
-      metrics     = { for name in ["serialize", "classify"] : name => merge(local.function_metrics[name], { name = "Errors" }) }
+      description = "A function failed more than once in an hour, for another reason than the image: read the log groups of the functions. Filter is not included, because it fails on low confidence by design."
+      expression  = "0.9 * (${join(" + ", [for name in local.unexpected : "FILL(${name}, 0)"])}) - (${local.image_error_count})"
+      threshold   = 1
+      period      = 3600
+      metrics = merge(local.image_errors, {
+        for name in local.unexpected : name => merge(local.function_metrics[name], { name = "Errors" })
+      })
     }
     undelivered-events = {
       description = "EventBridge could not deliver events: photographs that started no execution, or failures that were not reported. See docs/operations.md."
@@ -64,6 +76,9 @@ locals {
     }
   }
 
+  # Functions whose errors are never expected
+  unexpected = setsubtract(keys(var.function_names), ["filter"])
+
   function_metrics = {
     for name, function in var.function_names :
     name => { namespace = "AWS/Lambda", stat = "Sum", dimensions = { FunctionName = function } }
@@ -76,6 +91,10 @@ locals {
     { title = "Executions", label = "executions", stat = "Sum", annotations = [], metrics = [
       for name in ["ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"] :
       ["AWS/States", name, "StateMachineArn", var.state_machine_arn]
+    ] },
+    { title = "Batch executions", label = "executions", stat = "Sum", annotations = [], metrics = [
+      for name in ["ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"] :
+      ["AWS/States", name, "StateMachineArn", var.batch_arn]
     ] },
     { title = "Failures by error", label = "executions", stat = "Sum", annotations = [], metrics = [
       [{ expression = "SEARCH('{\"${var.namespace}\",Error} MetricName=\"FailuresByError\"', 'Sum')", label = "", id = "errors" }],

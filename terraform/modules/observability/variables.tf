@@ -33,6 +33,11 @@ variable "state_machine_arn" {
   }
 }
 
+variable "batch_arn" {
+  description = "ARN of the state machine that classifies many images per execution."
+  type        = string
+}
+
 variable "function_names" {
   description = "Function names, by purpose: serialize, classify and filter."
   type        = map(string)

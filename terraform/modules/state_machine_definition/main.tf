@@ -1,10 +1,12 @@
 # Amazon States Language: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html
 locals {
-  backoff = { IntervalSeconds = 1, MaxAttempts = 5, BackoffRate = 2, JitterStrategy = "FULL" }
+  backoff  = { IntervalSeconds = 1, MaxAttempts = 5, BackoffRate = 2, JitterStrategy = "FULL" }
+  patience = merge(local.backoff, { MaxAttempts = 12, MaxDelaySeconds = 60 })
 
   # Transient errors of the Lambda service: https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
   lambda_errors = ["ServiceException", "AWSLambdaException", "SdkClientException", "TooManyRequestsException"]
-  lambda_retry  = [merge(local.backoff, { ErrorEquals = [for name in local.lambda_errors : "Lambda.${name}"] })]
+  # The attempts spread over some minutes, because many photographs at once exceed the account's concurrency.
+  lambda_retry = [merge(local.patience, { ErrorEquals = [for name in local.lambda_errors : "Lambda.${name}"] })]
 
   # The function ended without a response, because it was killed, ran out of memory or timed out:
   # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-handling-failure-using-retry
@@ -20,7 +22,7 @@ locals {
   # Seconds. A lost response must not stall an execution: https://docs.aws.amazon.com/step-functions/latest/dg/sfn-stuck-execution.html
   task_timeout      = 40    # above the timeout of serialize and filter, 30 seconds
   classify_timeout  = 100   # above the timeout of classify, 90 seconds
-  execution_timeout = 10800 # above the sum of all attempts of all states
+  execution_timeout = 14400 # above the sum of all attempts of all states
 
   # Every caught error fails the execution under its own name, after the metric and the notification. Without a ResultPath
   # the error replaces the state's input, so later states do not receive the image. States.ALL does not match

@@ -3,7 +3,7 @@ locals {
   # Any error of DynamoDB, S3 and SNS may be transient. The attempts spread over some minutes.
   patient_retry = [
     { ErrorEquals = ["States.QueryEvaluationError"], MaxAttempts = 0 },
-    merge(local.backoff, { ErrorEquals = ["States.ALL"], MaxAttempts = 12, MaxDelaySeconds = 60 }),
+    merge(local.patience, { ErrorEquals = ["States.ALL"] }),
   ]
 
   # As local.catch, in JSONata

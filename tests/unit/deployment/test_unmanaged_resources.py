@@ -54,6 +54,44 @@ def test_listed_resource_remains_unless_terraform_destroyed_it(monkeypatch: pyte
     assert remaining(FakeTags([UNKNOWN]), UNKNOWN) == []
 
 
+class FakeStates:
+    """Step Functions with a state machine that has a running execution, and one that is deleted and still listed."""
+
+    class exceptions:  # noqa: N801 (boto3's name)
+        """The client's exceptions."""
+
+        class StateMachineDoesNotExist(Exception):  # noqa: N818 (boto3's name)
+            """The state machine does not exist."""
+
+    def __init__(self) -> None:
+        self.stopped: list[str] = []
+
+    def get_paginator(self, operation: str) -> "FakeStates":
+        self._operation = operation
+        return self
+
+    def paginate(self, *, stateMachineArn: str = "", **_: Any) -> list[dict[str, Any]]:  # noqa: N803
+        if self._operation == "get_resources":
+            return [{"ResourceTagMappingList": [{"ResourceARN": "deleted"}, {"ResourceARN": "machine"}]}]
+        if stateMachineArn == "deleted":
+            raise self.exceptions.StateMachineDoesNotExist
+        return [{"executions": [{"executionArn": "some-execution"}]}] if stateMachineArn else []
+
+    def stop_execution(self, *, executionArn: str) -> None:  # noqa: N803
+        self.stopped.append(executionArn)
+
+
+def test_running_executions_are_stopped_before_the_destruction() -> None:
+    # GIVEN
+    states = FakeStates()
+
+    # WHEN
+    remove_all(UnmanagedResources("dev", lambda service: states).before_destroy())
+
+    # THEN
+    assert states.stopped == ["some-execution"]
+
+
 class FakeJobs:
     """SageMaker with one training job, whose status changes with each list of the jobs that have its status."""
 

@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 LAMBDAS = Path(__file__).resolve().parents[3] / "lambdas"
+NAMES = ("serialize", "classify", "filter", "classify_batch", "summarize")
 
 
 def load_function(name: str) -> ModuleType:
@@ -28,7 +29,7 @@ def load_function(name: str) -> ModuleType:
 @pytest.fixture(scope="session")
 def functions() -> dict[str, ModuleType]:
     """Return the modules of all functions, by name."""
-    return {name: load_function(name) for name in ("serialize", "classify", "filter")}
+    return {name: load_function(name) for name in NAMES}
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +48,15 @@ def classify(functions: dict[str, ModuleType]) -> ModuleType:
 def filtering(functions: dict[str, ModuleType]) -> ModuleType:
     """Return filter's module; `filter` is a Python built-in."""
     return functions["filter"]
+
+
+@pytest.fixture(scope="session")
+def classify_batch(functions: dict[str, ModuleType]) -> ModuleType:
+    """Return classify_batch's module."""
+    return functions["classify_batch"]
+
+
+@pytest.fixture(scope="session")
+def summarize(functions: dict[str, ModuleType]) -> ModuleType:
+    """Return summarize's module."""
+    return functions["summarize"]

@@ -46,7 +46,7 @@ class FakeStates:
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
         if executionArn != EXECUTION:
             raise ClientError({"Error": {"Code": "ExecutionDoesNotExist", "Message": ""}}, "DescribeExecution")
-        return {"input": json.dumps({"s3_key": "test/a.png"}), **self._description}
+        return {"executionArn": executionArn, "input": json.dumps({"s3_key": "test/a.png"}), **self._description}
 
     def get_paginator(self, operation: str) -> "FakeStates":
         return self

@@ -156,3 +156,15 @@ def test_one_environment_at_a_time_uses_terraform(tmp_path: Path, monkeypatch: p
     # WHEN / THEN
     with dev.lock("up"), pytest.raises(OperatorError, match="`make up ENV=dev` has been running"), local.lock("plan"):
         pass
+
+
+def test_output_to_a_program_that_has_ended_is_no_error() -> None:
+    # GIVEN a command that prints more than a pipe holds
+    code = "from scripts.command import run; run(lambda arguments: print(*['line'] * 99999, sep='\\n'), None)"
+
+    # WHEN
+    command = f'{sys.executable} -c "{code}" | head -n 1'
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+
+    # THEN
+    assert (result.stdout, result.stderr) == ("line\n", "")

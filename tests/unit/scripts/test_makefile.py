@@ -22,15 +22,20 @@ OPTIONS = {
     "EXECUTION": ("lineage", "--execution"),
     "FORMAT": ("stage", "--format"),
     "HOURS": ("extend", "--hours"),
-    "ID": ("driver", "--id"),
+    "ID": ("execution", "--id"),
+    "IMAGE": ("classify", "--image"),
     "INPUT": ("transform", "--input"),
     "JOBS": ("tune", "--jobs"),
+    "KEYS": ("batch", "--keys"),
+    "MANIFEST": ("batch", "--manifest"),
     "MODEL": ("monitor", "--model"),
     "PARALLEL": ("tune", "--parallel"),
     "PRECISION": ("evaluate", "--precision"),
+    "PREFIX": ("batch", "--prefix"),
     "RATE": ("traffic", "--rate"),
     "REASON": ("reject", "--reason"),
     "REPOSITORY": ("bootstrap", "--repository"),
+    "RESUME": ("batch", "--resume"),
     "SECONDS": ("traffic", "--seconds"),
     "SEED": ("traffic", "--seed"),
     "SET": ("train", "--set"),
@@ -77,7 +82,7 @@ def directory(tmp_path: Path) -> Path:
     (tmp_path / "scripts").symlink_to(ROOT / "scripts")
     packages = tmp_path / "build" / "lambdas"
     packages.mkdir(parents=True)
-    for name in ("serialize", "classify", "filter"):
+    for name in ("serialize", "classify", "filter", "classify_batch", "summarize"):
         (packages / f"{name}.zip").touch()
     return tmp_path
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramError
 from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
@@ -84,6 +85,7 @@ def evaluate_template(env: Any, template: Any, state_input: Any, *, jsonata: boo
     definition = {"QueryLanguage": language, "StartAt": "Template", "States": {"Template": state}}
     frame = env.open_inner_frame()
     frame.states.reset(input_value=state_input)
+    frame.event_manager = EventManager()  # the execution's history does not have this state
     AmazonStateLanguageParser.parse(json.dumps(definition))[0].eval(frame)
     env.delete_frame(frame)
     outcome = frame.program_state()

@@ -86,6 +86,16 @@ def test_results_are_exported_with_their_metadata(
     assert (failed["Status"], failed["Error"], failed["Cause"]) == ("FAILED", "Bad", "on purpose")
     assert (":express:" in failed["ExecutionArn"]) == (kind == "EXPRESS")
 
+    # AND a child execution can be described, also an EXPRESS one
+    described = emulator.client("stepfunctions").describe_execution(executionArn=succeeded[0]["ExecutionArn"])
+    assert (described["status"], json.loads(described["input"]), described["output"]) == ("SUCCEEDED", ITEMS[0], "[0]")
+    assert described["mapRunArn"] == output["MapRunArn"]
+
+    # AND the history has no other state than the Map
+    execution = emulator.client("stepfunctions").describe_map_run(mapRunArn=output["MapRunArn"])["executionArn"]
+    events = emulator.client("stepfunctions").get_execution_history(executionArn=execution)["events"]
+    assert sum("stateEnteredEventDetails" in event for event in events) == 1
+
 
 def test_results_are_exported_in_the_configured_format(
     emulator: RunningEmulator, machines: StateMachines, bucket: str

@@ -1,0 +1,131 @@
+"""Conditions and transactions of DynamoDB hold while many clients write."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sagelocal.pytest_plugin import RunningEmulator
+
+from .functions import unique
+
+
+@pytest.fixture
+def dynamodb(emulator: RunningEmulator) -> Any:
+    """A DynamoDB client."""
+    return emulator.client("dynamodb")
+
+
+@pytest.fixture
+def tables(dynamodb: Any) -> tuple[str, str]:
+    """The names of a table with a range key, and of one without."""
+    names = (unique("photos"), unique("drivers"))
+    for name, keys in zip(names, (("id", "version"), ("id",)), strict=True):
+        dynamodb.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+            ],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        )
+    return names
+
+
+def text(**values: str) -> dict[str, Any]:
+    return {name: {"S": value} for name, value in values.items()}
+
+
+def count(dynamodb: Any, table: str) -> int:
+    return int(dynamodb.scan(TableName=table, Select="COUNT")["Count"])
+
+
+def put(table: str, condition: str, **values: str) -> dict[str, Any]:
+    return {"Put": {"TableName": table, "Item": text(**values), "ConditionExpression": condition}}
+
+
+def test_cancelled_transaction_does_not_undo_simultaneous_writes(dynamodb: Any, tables: tuple[str, str]) -> None:
+    # GIVEN a driver with a newer photograph, for whom every transaction with a driver's item is cancelled
+    photos, drivers = tables
+    dynamodb.put_item(TableName=drivers, Item=text(id="driver", newest="9"))
+    # GIVEN many photographs, so that a copy of their table takes time
+    for start in range(0, 200, 25):
+        puts = [{"PutRequest": {"Item": text(id=f"old-{start + n}", version="1")}} for n in range(25)]
+        dynamodb.batch_write_item(RequestItems={photos: puts})
+
+    def write(number: int) -> bool:
+        items = [put(photos, "attribute_not_exists(id)", id=str(number), version="1")]
+        if number % 2:
+            items.append(put(drivers, "attribute_not_exists(id)", id="driver", newest="1"))
+        try:
+            dynamodb.transact_write_items(TransactItems=items)
+        except dynamodb.exceptions.TransactionCanceledException:
+            return False
+        return True
+
+    # WHEN
+    with ThreadPoolExecutor(8) as pool:
+        succeeded = sum(pool.map(write, range(64)))
+
+    # THEN
+    assert succeeded == count(dynamodb, photos) - 200 == 32
+    assert dynamodb.get_item(TableName=drivers, Key=text(id="driver"))["Item"] == text(id="driver", newest="9")
+
+
+def test_one_of_simultaneous_conditional_writes_succeeds(dynamodb: Any, tables: tuple[str, str]) -> None:
+    # GIVEN
+    photos, _ = tables
+
+    def write(number: int) -> bool:
+        item = {"TableName": photos, "Item": text(id="one", version="1", writer=str(number))}
+        try:
+            dynamodb.put_item(ConditionExpression="attribute_not_exists(id)", **item)
+        except dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    # WHEN / THEN
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(write, range(32))) == 1
+
+
+def test_transaction_updates_deletes_and_puts_or_does_nothing(dynamodb: Any, tables: tuple[str, str]) -> None:
+    # GIVEN
+    photos, drivers = tables
+    dynamodb.put_item(TableName=drivers, Item=text(id="a", vehicle="bicycle"))
+    dynamodb.put_item(TableName=photos, Item=text(id="old", version="1"))
+    items = [
+        {
+            "Update": {
+                "TableName": drivers,
+                "Key": text(id="a"),
+                "UpdateExpression": "SET vehicle = :vehicle",
+                "ExpressionAttributeValues": {":vehicle": {"S": "bus"}},
+            }
+        },
+        {"Delete": {"TableName": photos, "Key": text(id="old", version="1")}},
+        put(photos, "attribute_not_exists(id)", id="new", version="1"),
+    ]
+    failing = [*items, put(drivers, "attribute_exists(id)", id="b")]
+
+    def state() -> tuple[Any, list[str]]:
+        vehicle = dynamodb.get_item(TableName=drivers, Key=text(id="a"))["Item"]["vehicle"]["S"]
+        return vehicle, sorted(item["id"]["S"] for item in dynamodb.scan(TableName=photos)["Items"])
+
+    # WHEN / THEN
+    with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
+        dynamodb.transact_write_items(TransactItems=failing)
+    assert state() == ("bicycle", ["old"])
+
+    # WHEN / THEN
+    dynamodb.transact_write_items(TransactItems=items)
+    assert state() == ("bus", ["new"])
+
+
+def test_unknown_table_of_a_transaction_is_named(dynamodb: Any, tables: tuple[str, str]) -> None:
+    # WHEN / THEN
+    items = [put(tables[1], "attribute_not_exists(id)", id="a"), put("missing", "attribute_not_exists(id)", id="a")]
+    with pytest.raises(ClientError):
+        dynamodb.transact_write_items(TransactItems=items)
+    assert count(dynamodb, tables[1]) == 0

@@ -1,0 +1,262 @@
+"""Start, follow and resume batch executions, and read their results."""
+
+import hashlib
+import json
+import shlex
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from common.aws import error_code, error_message
+from common.errors import OperatorError
+from common.s3 import THREADS, list_objects, split_url
+from common.terminal import progress_bar
+
+POLL_SECONDS = (0.5, 5.0)  # first and longest interval
+MAX_INPUT_BYTES = 256 * 1024  # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+MANIFEST_SUFFIXES = (".jsonl", ".csv")
+MAX_ERRORS_SHOWN = 10
+LINE = 80  # characters
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class BatchConfig:
+    """The resources of an environment for batch executions.
+
+    Attributes
+    ----------
+    bucket : of images, manifests and results
+    image_prefixes : prefixes of the only keys that a batch may read, without the slash that follows them
+    batch_prefix : prefix of results, and of manifests below `manifests/`, without the slash that follows it
+    """
+
+    environment: str
+    state_machine_arn: str
+    bucket: str
+    image_prefixes: tuple[str, ...]
+    batch_prefix: str
+
+    def execution_arn(self, name: str) -> str:
+        """Return the ARN of an execution, given its name or its ARN."""
+        execution = self.state_machine_arn.replace(":stateMachine:", ":execution:")
+        return name if name.startswith(f"{execution}:") else f"{execution}:{name}"
+
+
+def prefix_input(prefix: str, config: BatchConfig, *, s3: Any) -> dict[str, Any]:
+    """Return the input for the objects below a prefix, given as a key prefix or an S3 URL.
+
+    Raises
+    ------
+    OperatorError
+        The prefix is not below an allowed one, or there are no objects.
+    """
+    key = _key("PREFIX", prefix, config).strip("/") + "/"
+    if not key.startswith(tuple(f"{allowed}/" for allowed in config.image_prefixes)):
+        allowed = ", ".join(config.image_prefixes)
+        raise OperatorError(f"PREFIX must be one of {allowed}, or a folder below, such as PREFIX=test (got {prefix!r})")
+    if next(list_objects(config.bucket, key, s3=s3), None) is None:
+        raise OperatorError(f"there are no objects below s3://{config.bucket}/{key}: upload images, or change PREFIX")
+    return {"prefix": key}
+
+
+def manifest_input(manifest: str, config: BatchConfig, *, s3: Any) -> dict[str, Any]:
+    """Return the input for a manifest: a local file, which is uploaded, or an object below the manifests' prefix.
+
+    Raises
+    ------
+    OperatorError
+        The manifest has an unknown format, is empty, or does not exist.
+    """
+    folder = f"{config.batch_prefix}/manifests/"
+    if not manifest.endswith(MANIFEST_SUFFIXES):
+        formats = 'JSON Lines (.jsonl) of {"Key": "test/a.png"}, or CSV (.csv) with a column Key'
+        raise OperatorError(f"MANIFEST must be {formats} (got {manifest!r})")
+    path = Path(manifest)
+    if path.is_file():
+        if not path.stat().st_size:
+            raise OperatorError(f"MANIFEST must name at least one key, but {path} is empty")
+        with path.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        key = f"{folder}{digest}{path.suffix}"
+        s3.upload_file(str(path), config.bucket, key)
+        return {"manifest": key}
+    key = _key("MANIFEST", manifest, config)
+    if not key.startswith(folder):
+        raise OperatorError(f"MANIFEST must be a local file or an object below {folder} (got {manifest!r})")
+    try:
+        s3.head_object(Bucket=config.bucket, Key=key)
+    except ClientError as error:
+        if error_code(error) != "404":
+            raise
+        raise OperatorError(f"s3://{config.bucket}/{key} does not exist: correct MANIFEST") from error
+    return {"manifest": key}
+
+
+def keys_input(keys: str, config: BatchConfig) -> dict[str, Any]:
+    """Return the input for keys that are separated by spaces, with a shell's quotes around keys that contain spaces.
+
+    Raises
+    ------
+    OperatorError
+        There are no keys, a quote is not closed, or the keys exceed Step Functions' limit.
+    """
+    try:
+        found = [_key("KEYS", key, config) for key in shlex.split(keys)]
+    except ValueError as error:
+        raise OperatorError(f"KEYS must have a closing quote for each quote: {error} (got {keys!r:.100})") from error
+    if not found:
+        raise OperatorError("KEYS must name at least one key, such as KEYS='test/a.png test/b.png'")
+    size = len(json.dumps({"keys": found}).encode())
+    if size > MAX_INPUT_BYTES:
+        raise OperatorError(
+            f"KEYS must have at most {MAX_INPUT_BYTES} bytes (got {size}): write the keys to a manifest, one "
+            '{"Key": "..."} a line, and set MANIFEST=keys.jsonl'
+        )
+    return {"keys": found}
+
+
+def _key(name: str, text: str, config: BatchConfig) -> str:
+    """Return the key that a key or an S3 URL of the environment's bucket names."""
+    bucket, key = split_url(text) if text.startswith("s3://") else (config.bucket, text)
+    if bucket != config.bucket:
+        raise OperatorError(f"{name} must be in s3://{config.bucket}, the environment's bucket (got {text})")
+    return key
+
+
+def start(source: Mapping[str, Any], config: BatchConfig, *, states: Any) -> str:
+    """Start an execution, and return its ARN."""
+    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
+    started = states.start_execution(stateMachineArn=config.state_machine_arn, name=name, input=json.dumps(source))
+    return str(started["executionArn"])
+
+
+def resume(name: str, config: BatchConfig, *, states: Any) -> str:
+    """Redrive an execution that did not succeed, and return its ARN; a running or successful one is only returned.
+
+    Raises
+    ------
+    OperatorError
+        The execution does not exist, or AWS refuses to redrive it.
+    """
+    arn = config.execution_arn(name)
+    try:
+        if states.describe_execution(executionArn=arn)["status"] in ("FAILED", "TIMED_OUT", "ABORTED"):
+            states.redrive_execution(executionArn=arn)
+    except ClientError as error:
+        if error_code(error) in ("ExecutionDoesNotExist", "InvalidArn"):
+            raise OperatorError(
+                f"batch execution {name!r} does not exist: set RESUME to the name that `make batch` printed"
+            ) from error
+        if error_code(error) != "ExecutionNotRedrivable":
+            raise
+        raise OperatorError(
+            f"batch execution {name} cannot be resumed: {error_message(error)}. Start another one with "
+            "PREFIX, MANIFEST or KEYS"
+        ) from error
+    return arn
+
+
+def follow(
+    arn: str, config: BatchConfig, *, states: Any, sleep: Callable[[float], None] = time.sleep
+) -> dict[str, Any]:
+    """Show the progress of an execution until it ends, and return its summary.
+
+    Raises
+    ------
+    OperatorError
+        The execution did not succeed.
+    KeyboardInterrupt
+        With a message: the execution continues.
+    """
+    name = arn.rpartition(":")[2]
+    command = f"make batch RESUME={name} ENV={config.environment}"
+    try:
+        description = _wait(arn, states=states, sleep=sleep)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(
+            f"batch execution {name} continues: follow it with `{command}`, or stop it with "
+            f"`aws stepfunctions stop-execution --execution-arn {arn}`"
+        ) from interrupt
+    if description["status"] != "SUCCEEDED":
+        reason = f"{description.get('error', 'no error given')}: {description.get('cause', 'no cause given')}"
+        raise OperatorError(
+            f"batch execution {name} is {description['status']} ({reason}). Batches that were written are kept; "
+            f"continue it with `{command}`"
+        )
+    summary: dict[str, Any] = json.loads(description["output"])
+    return summary
+
+
+def _wait(arn: str, *, states: Any, sleep: Callable[[float], None]) -> dict[str, Any]:
+    """Show how many images are finished until the execution ends; return its description."""
+    interval, longest = POLL_SECONDS
+    with progress_bar(desc="classifying", unit="image") as bar:
+        while True:
+            description: dict[str, Any] = states.describe_execution(executionArn=arn)
+            for run in states.list_map_runs(executionArn=arn)["mapRuns"]:
+                counts = states.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
+                bar.total = counts["total"]
+                bar.update(counts["succeeded"] + counts["failed"] - bar.n)
+            if description["status"] != "RUNNING":
+                return description
+            sleep(interval)
+            interval = min(interval * 1.5, longest)
+
+
+def download(summary: Mapping[str, Any], path: Path, *, s3: Any) -> None:
+    """Write the lines of all images to one file, atomically."""
+    bucket, prefix = split_url(summary["predictions"])
+    keys = [stored["Key"] for stored in list_objects(bucket, prefix, s3=s3)]
+
+    def read(key: str) -> bytes:
+        content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return content
+
+    partial = path.with_name(f"{path.name}.partial")
+    with ThreadPoolExecutor(THREADS) as pool, partial.open("wb") as target:
+        # a part at a time, so that the memory does not grow with the number of images
+        for start in range(0, len(keys), THREADS):
+            target.writelines(pool.map(read, keys[start : start + THREADS]))
+    partial.replace(path)
+
+
+def describe(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a table of outcomes, and the errors of failed images."""
+    yield f"{'outcome':<60}{'images':>10}{'share':>10}"
+    images = max(summary["images"], 1)
+    for name in ("classified", "low-confidence", FAILED):
+        yield f"{name:<60}{summary[name]:>10}{summary[name] / images:>10.1%}"
+    yield from (f"  {name[:57]:<58}{count:>10}" for name, count in summary["errors"].items())
+
+
+def check(summary: Mapping[str, Any], path: Path) -> None:
+    """Check that every image has a prediction.
+
+    Raises
+    ------
+    OperatorError
+        An image failed; the message shows the first ones.
+    """
+    if summary[FAILED]:
+        shown = "; ".join(_first_errors(path))
+        raise OperatorError(f"{summary[FAILED]} of {summary['images']} images failed, see {path}: {shown}")
+
+
+def _first_errors(path: Path) -> Sequence[str]:
+    """Return the first failed images of a result file."""
+    found: list[str] = []
+    with path.open() as lines:
+        for line in lines:
+            image = json.loads(line)
+            if image["outcome"] == FAILED:
+                found.append(f"{image['key']}: {image['error']}"[:LINE])
+            if len(found) == MAX_ERRORS_SHOWN:
+                break
+    return found

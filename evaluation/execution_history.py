@@ -1,0 +1,204 @@
+"""Read the history of a state machine execution: each state that it entered, with times, payloads, attempts and errors.
+
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from evaluation.payloads import parse_payload
+
+# Events that begin an attempt. A state that retries has several of them.
+ATTEMPTS = (
+    "TaskScheduled",
+    "LambdaFunctionScheduled",
+    "ActivityScheduled",
+    "MapStateStarted",
+    "ParallelStateStarted",
+)
+CONTAINERS = ("Map", "Parallel")  # states that contain other states
+DETAILS = "EventDetails"
+
+
+class Status(Enum):
+    """What happened to a state: its name, and a symbol."""
+
+    SUCCEEDED = ("succeeded", "✓")
+    CAUGHT = ("caught", "↷")
+    FAILED = ("failed", "✗")
+    RUNNING = ("running", "▶")
+    ABORTED = ("aborted", "■")
+    NOT_REACHED = ("not reached", "")
+
+    def __init__(self, word: str, symbol: str) -> None:
+        self.word = word
+        self.symbol = symbol
+
+
+@dataclass(eq=False)
+class Step:
+    """One visit of a state.
+
+    Attributes
+    ----------
+    kind : type of the state, such as `Task`
+    entered, exited : times; `exited` is None while the state runs, and after it failed without a Catch
+    after : the step that led to this one by a transition
+    parent : the visit of the Map or Parallel state that contains this one
+    iteration : index of the Map state's item
+    input, output, variables : JSON values, shortened; `variables` are those that the state assigned
+    attempts : 1 plus the number of retries; 0 for a state that calls nothing
+    error, cause : of the last attempt that failed
+    map_run_arn : of a distributed Map state
+    """
+
+    name: str
+    kind: str
+    entered: datetime
+    after: "Step | None" = None
+    parent: "Step | None" = None
+    iteration: int | None = None
+    input: Any = None
+    output: Any = None
+    variables: Any = None
+    exited: datetime | None = None
+    attempts: int = 0
+    error: str | None = None
+    cause: str | None = None
+    map_run_arn: str | None = None
+    has_failed: bool = False
+    status: Status = Status.RUNNING
+
+    @property
+    def retries(self) -> int:
+        """The number of attempts after the first one."""
+        return max(self.attempts - 1, 0)
+
+    @property
+    def seconds(self) -> float | None:
+        """The duration; None without an end."""
+        return (self.exited - self.entered).total_seconds() if self.exited else None
+
+    @property
+    def depth(self) -> int:
+        """The number of Map and Parallel states that contain this one."""
+        return self.parent.depth + 1 if self.parent else 0
+
+    def ancestors(self) -> "Iterator[Step]":
+        """Yield this step, and those that contain it from the inside out."""
+        yield self
+        if self.parent:
+            yield from self.parent.ancestors()
+
+
+@dataclass
+class _Reader:
+    """Assigns events to steps: an event names its predecessor, which leads to the step that both belong to."""
+
+    steps: list[Step] = field(default_factory=list)
+    # The step of each event, and the item's index if the event starts an iteration
+    step_of: dict[int, Step] = field(default_factory=dict)
+    starts: dict[int, tuple[Step, int | None]] = field(default_factory=dict)
+
+    def read(self, event: Mapping[str, Any]) -> None:
+        kind, number = event["type"], event["id"]
+        if kind.endswith("StateEntered"):
+            step = self._enter(event)
+        else:
+            found = self._find(event)
+            if found is None:
+                return
+            step = found
+            self._update(step, event)
+        self.step_of[number] = step
+
+    def _enter(self, event: Mapping[str, Any]) -> Step:
+        previous, details = event.get("previousEventId", 0), event["stateEnteredEventDetails"]
+        before = self.step_of.get(previous)
+        parent, iteration = self.starts.get(previous) or (before.parent if before else None, None)
+        if iteration is None and before and before.parent is parent:
+            iteration = before.iteration
+        step = Step(
+            name=details["name"],
+            kind=event["type"].removesuffix("StateEntered"),
+            entered=event["timestamp"],
+            after=None if previous in self.starts else before,
+            parent=parent,
+            iteration=iteration,
+            input=parse_payload(details.get("input")),
+        )
+        self.steps.append(step)
+        return step
+
+    def _find(self, event: Mapping[str, Any]) -> Step | None:
+        """Return the step that an event other than an entry belongs to."""
+        before = self.step_of.get(event.get("previousEventId", 0))
+        if before is None:  # the first event after a redrive
+            before = next((step for step in reversed(self.steps) if step.exited is None), None)
+        if before is None:
+            return None
+        container = next((each for each in CONTAINERS if event["type"].startswith(each)), None)
+        if container is None:
+            return before
+        # the predecessor may be the last event of a state inside this one
+        name = _details(event).get("name")
+        open_steps = (step for step in before.ancestors() if step.kind == container and step.exited is None)
+        return next((step for step in open_steps if name in (None, step.name)), None)
+
+    def _update(self, step: Step, event: Mapping[str, Any]) -> None:
+        kind, details = event["type"], _details(event)
+        if kind in ("ExecutionTimedOut", "MapIterationFailed", "MapIterationSucceeded"):
+            return  # they say nothing about the state as a whole
+        if kind in ATTEMPTS:
+            step.attempts += 1
+            step.has_failed = False
+        if kind in ("ParallelStateStarted", "MapIterationStarted"):
+            self.starts[event["id"]] = (step, details.get("index"))
+        elif kind == "MapRunStarted":
+            step.map_run_arn = details.get("mapRunArn")
+        elif kind.endswith("StateExited"):
+            step.exited = event["timestamp"]
+            step.output = parse_payload(details.get("output"))
+            step.variables = details.get("assignedVariables") and {
+                name: parse_payload(value) for name, value in details["assignedVariables"].items()
+            }
+        elif kind.endswith(("Failed", "TimedOut")):
+            step.has_failed = True
+            step.error = details.get("error") or step.error
+            step.cause = details.get("cause") or step.cause
+        elif kind.endswith("Succeeded"):
+            step.has_failed = False
+
+
+def _details(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the details of an event, whose key depends on its type."""
+    return next((value for key, value in event.items() if key.endswith(DETAILS)), {})
+
+
+def read_steps(events: Iterable[Mapping[str, Any]], *, is_running: bool) -> list[Step]:
+    """Return the steps of an execution, in the order in which it entered them.
+
+    Parameters
+    ----------
+    events : of GetExecutionHistory, in the order of their time
+    """
+    reader = _Reader()
+    for event in events:
+        reader.read(event)
+    for step in reader.steps:
+        step.status = _status(step, is_running=is_running)
+    return reader.steps
+
+
+def _status(step: Step, *, is_running: bool) -> Status:
+    if step.exited:
+        return Status.CAUGHT if step.has_failed else Status.SUCCEEDED
+    if step.kind == "Fail":
+        return Status.FAILED
+    is_over = not is_running or any(each.exited for each in step.ancestors())
+    if not is_over:
+        return Status.RUNNING  # it may wait for its next attempt
+    return Status.FAILED if step.has_failed else Status.ABORTED

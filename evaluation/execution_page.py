@@ -1,0 +1,93 @@
+"""Render an execution as one HTML page that contains the image and the drawing and loads nothing else."""
+
+import io
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from markupsafe import Markup
+from PIL import Image
+
+from common.aws import error_code
+from common.times import format_duration, format_utc
+from evaluation.execution_details import ExecutionDetails, ImageLocation
+from evaluation.execution_text import NO_HISTORY, describe_cause, describe_map_run, facts
+from evaluation.pages import data_uri, load_template
+from evaluation.payloads import format_block, format_line, parse_payload
+from evaluation.state_machine_figure import draw_inline_svg, trace_steps
+from training.container.classifier.images import MAX_BYTES, ImageError, read_image
+
+TEMPLATE = "execution.html"
+MAX_SIDE = 800  # pixels of the image on the page
+MAX_PNG_SIDE = 128  # a small image keeps its pixels
+MAX_CAUSE = 8000  # characters
+PREVIEW_CHARACTERS = 120
+
+
+def render(execution: ExecutionDetails, environment: str, *, threshold: float, written: datetime, s3: Any) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    s3 : client that reads the image; if it cannot, the page says why
+    """
+    template = load_template(
+        TEMPLATE,
+        block=format_block,
+        preview=lambda value: format_line(value, PREVIEW_CHARACTERS),
+        parse=parse_payload,
+        cause=lambda text: describe_cause(text, MAX_CAUSE),
+        duration=format_duration,
+        clock=lambda time: format_utc(time, "%H:%M:%S.%f")[:-3],
+        kind=_kinds(execution).get,
+    )
+    drawing = None
+    if execution.definition and execution.steps:
+        what = trace_steps(execution.steps, execution.definition)
+        drawing = Markup(draw_inline_svg(execution.definition, what, "The state machine; the list of states follows"))  # noqa: S704
+    uri, problem = read_picture(execution.image, s3=s3) if execution.image else (None, None)
+    return template.render(
+        environment=environment,
+        execution=execution,
+        facts=[
+            (title, text) for title, text in facts(execution, threshold=threshold) if title not in ("error", "cause")
+        ],
+        drawing=drawing,
+        image_uri=uri,
+        image_problem=problem,
+        map_run=describe_map_run,
+        no_history=NO_HISTORY,
+        written=f"{format_utc(written)} UTC",
+    )
+
+
+def _kinds(execution: ExecutionDetails) -> dict[str, str]:
+    """Return the API action or the type of each state of the definition."""
+    return {state.name: state.kind for state in execution.definition.all_states()} if execution.definition else {}
+
+
+def read_picture(location: ImageLocation, *, s3: Any) -> tuple[str | None, str | None]:
+    """Return an image as a data URI with its EXIF orientation applied, or the reason why it cannot be shown.
+
+    The page's size is bounded: an image has at most `MAX_SIDE` pixels a side.
+    """
+    version = {"VersionId": location.version} if location.version else {}
+    try:
+        response = s3.get_object(Bucket=location.bucket, Key=location.key, **version)
+        if response["ContentLength"] > MAX_BYTES:
+            return None, f"it has {response['ContentLength']:,} bytes, more than the model accepts"
+        image = read_image(response["Body"].read())
+    except ClientError as error:
+        return None, f"S3 answers {error_code(error)}"
+    except (BotoCoreError, ImageError) as error:
+        return None, str(error)
+    image.thumbnail((MAX_SIDE, MAX_SIDE))
+    return encode(image), None
+
+
+def encode(image: Image.Image) -> str:
+    """Return an image as a data URI."""
+    kind = "png" if max(image.size) <= MAX_PNG_SIDE else "jpeg"
+    with io.BytesIO() as stream:
+        image.save(stream, format=kind, quality=85)
+        return data_uri(stream.getvalue(), f"image/{kind}")

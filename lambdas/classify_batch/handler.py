@@ -1,0 +1,396 @@
+"""Classify batch: classify the images of one batch with requests of several images, and write one line for each.
+
+The result of a batch is a single object in JSON Lines, whose key depends only on the execution and the batch. If it
+exists, the function returns its counts: after a redrive, a lost response or a second delivery, no batch that was
+written is classified again.
+"""
+
+import base64
+import hashlib
+import json
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
+
+IMAGE, JSON = "application/x-image", "application/json"
+CLASSIFIED, LOW_CONFIDENCE, FAILED = "classified", "low-confidence", "failed"
+
+MAX_BYTES = 5 * 2**20  # of an image, the model's limit in training/container/classifier/images.py
+MAX_IMAGES = 256  # of a request, the model's limit in training/container/classifier/serving.py
+# The lowest limit of all kinds of endpoints, that of a serverless one:
+# https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-invoke.html
+MAX_REQUEST_BYTES = 4_000_000
+THREADS = 16  # objects that are read at the same time, which bounds the memory
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+TRANSIENT = {"RequestTimeout", "SlowDown", "ThrottlingException"}
+UNSUPPORTED_MEDIA_TYPE, SERVER_ERROR = 415, 500  # HTTP
+
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+THROTTLED = {"ModelNotReadyException", "ThrottlingException"}
+
+# Only the state machine retries, on the errors that end in UnavailableError; see lambdas/classify/handler.py
+ONCE = {"total_max_attempts": 1}
+runtime = boto3.client("sagemaker-runtime", config=Config(connect_timeout=5, read_timeout=70, retries=ONCE))
+s3 = boto3.client("s3", config=Config(connect_timeout=2, read_timeout=5, retries=ONCE, max_pool_connections=THREADS))
+logger = logging.getLogger()
+
+
+class SettingsError(Exception):
+    """An environment variable of the function is missing or invalid."""
+
+
+class EventError(Exception):
+    """The event does not have the expected format."""
+
+
+class StorageUnavailableError(Exception):
+    """S3 could not answer this request, but may answer the next one; the state machine retries."""
+
+
+class EndpointUnavailableError(Exception):
+    """The endpoint could not answer this request, but may answer the next one; the state machine retries."""
+
+
+class ResponseError(Exception):
+    """The endpoint's response is not a list with one probability for each class, or a list of such lists."""
+
+
+class ImageError(Exception):
+    """One image cannot be classified; the other images of the batch can."""
+
+
+class KeyInvalidError(ImageError):
+    """The item is not an S3 key below an allowed prefix."""
+
+
+class ImageMissingError(ImageError):
+    """The S3 object does not exist."""
+
+
+class ImageTooLargeError(ImageError):
+    """The image has more bytes than the model accepts."""
+
+
+class ImageUnreadableError(ImageError):
+    """S3 refuses to return the object, for example because it is encrypted with another KMS key."""
+
+
+class ImageInvalidError(ImageError):
+    """The S3 object is empty, or the model rejects the image; the message says why."""
+
+
+class PredictionInvalidError(ImageError):
+    """The model's prediction of this image is not one probability for each class."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The function's environment variables."""
+
+    endpoint: str
+    classes: list[str]
+    threshold: float
+    prefixes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The probabilities of an image, and the version of the model that predicted them."""
+
+    probabilities: list[float]
+    model_version: str
+
+
+Outcome = Prediction | ImageError
+
+
+def handler(event: Any, context: object) -> dict[str, Any]:
+    """Classify the images `items` of the bucket, and write `<predictions>/<hash of the items>.jsonl`.
+
+    Parameters
+    ----------
+    event : `bucket`, `predictions` (a key prefix), `items` (a list of keys, or of objects with the field `Key`), and
+        `execution` (an ARN, for the log)
+
+    Returns
+    -------
+    dict
+        `predictions` (the object's key), and the number of `images`, of each outcome, and of each error in `errors`.
+
+    Raises
+    ------
+    SettingsError, EventError, ResponseError
+        The batch fails under the name of the error.
+    StorageUnavailableError, EndpointUnavailableError
+        The state machine retries.
+    botocore.exceptions.ClientError
+        The endpoint does not exist, or the function may not invoke it or write the result.
+    """
+    settings = read_settings(os.environ)
+    bucket, folder, items = field(event, "bucket", str), field(event, "predictions", str), field(event, "items", list)
+    key = f"{folder}/{digest(items)}.jsonl"
+    counts = find_counts(bucket, key)
+    if counts is None:
+        lines = [line_of(item, outcome, settings) for item, outcome in classify_items(bucket, items, settings)]
+        counts = count(lines)
+        write(bucket, key, lines, counts)
+    logger.info("classified batch", extra={"execution": event.get("execution"), "predictions": key, **counts})
+    return {"predictions": key, **counts}
+
+
+def digest(items: Sequence[Any]) -> str:
+    """Return a hash of the items, by which a second attempt finds the result of the first."""
+    return hashlib.sha256(json.dumps(items).encode()).hexdigest()
+
+
+def find_counts(bucket: str, key: str) -> dict[str, Any] | None:
+    """Return the counts of a batch whose result exists, else None."""
+    try:
+        found = s3.get_object(Bucket=bucket, Key=key)
+        found["Body"].close()
+    except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+        if is_missing(error):
+            return None
+        raise storage_error(error, f"s3://{bucket}/{key}") from error
+    counts: dict[str, Any] = json.loads(found["Metadata"]["counts"])
+    return counts
+
+
+def write(bucket: str, key: str, lines: list[dict[str, Any]], counts: dict[str, Any]) -> None:
+    """Write the result of a batch."""
+    body = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata={"counts": json.dumps(counts)})
+    except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+        raise storage_error(error, f"s3://{bucket}/{key}") from error
+
+
+def count(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the number of lines, of each outcome, and of each error."""
+    outcomes = Counter(line["outcome"] for line in lines)
+    errors = Counter(line["error"] for line in lines if "error" in line)
+    return {
+        "images": len(lines),
+        **{name: outcomes[name] for name in (CLASSIFIED, LOW_CONFIDENCE, FAILED)},
+        "errors": dict(errors),
+    }
+
+
+def line_of(item: Any, outcome: Outcome, settings: Settings) -> dict[str, Any]:
+    """Return an image's line of the result."""
+    key = name if isinstance(name := key_of(item), str) else f"{item!r:.100}"
+    if isinstance(outcome, ImageError):
+        return {"key": key, "outcome": FAILED, "error": type(outcome).__name__, "cause": str(outcome)}
+    confidence = max(outcome.probabilities)
+    return {
+        "key": key,
+        "outcome": CLASSIFIED if confidence >= settings.threshold else LOW_CONFIDENCE,
+        "class": settings.classes[outcome.probabilities.index(confidence)],
+        "confidence": confidence,
+        "model_version": outcome.model_version,
+    }
+
+
+def classify_items(bucket: str, items: list[Any], settings: Settings) -> Iterator[tuple[Any, Outcome]]:
+    """Yield each item with its outcome, in order; images that fit into one request share it."""
+    group: list[tuple[Any, bytes | ImageError]] = []
+    for item, content in read_all(bucket, items, settings.prefixes):
+        if group and not fits([image for _, image in [*group, (item, content)] if isinstance(image, bytes)]):
+            yield from classify_group(group, settings)
+            group = []
+        group.append((item, content))
+    yield from classify_group(group, settings)
+
+
+def read_all(bucket: str, items: list[Any], prefixes: tuple[str, ...]) -> Iterator[tuple[Any, bytes | ImageError]]:
+    """Yield each item with the object's content, in order, THREADS at a time."""
+
+    def read_or_error(item: Any) -> bytes | ImageError:
+        try:
+            return read(bucket, checked_key(item, prefixes))
+        except ImageError as error:
+            return error
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for start in range(0, len(items), THREADS):
+            part = items[start : start + THREADS]
+            yield from zip(part, pool.map(read_or_error, part), strict=True)
+
+
+def key_of(item: Any) -> Any:
+    """Return an item's key: the item itself, or its field `Key`, which a manifest or a listing has."""
+    return item.get("Key") if isinstance(item, Mapping) else item
+
+
+def checked_key(item: Any, prefixes: tuple[str, ...]) -> str:
+    """Return an item's key, which may have any character, below one of the prefixes."""
+    key = key_of(item)
+    if not isinstance(key, str) or not key:
+        raise KeyInvalidError(f"an item must be an S3 key, or an object with the field Key (got {item!r:.100})")
+    if not key.startswith(tuple(f"{prefix}/" for prefix in prefixes)) or ".." in key.split("/"):
+        allowed = ", ".join(f"{prefix}/" for prefix in prefixes)
+        raise KeyInvalidError(f"the key must begin with one of {allowed} and have no segment `..` (got {key!r:.200})")
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise KeyInvalidError(f"the key must be valid Unicode (got {key!r:.200})") from error
+    return key
+
+
+def read(bucket: str, key: str) -> bytes:
+    """Return an object's content, after a check of its size."""
+    uri = f"s3://{bucket}/{key}"
+    try:
+        response = s3.get_object(Bucket=bucket, Key=key)
+        size = response["ContentLength"]
+        if size == 0:
+            raise ImageInvalidError(f"{uri} is empty")
+        if size > MAX_BYTES:
+            response["Body"].close()
+            raise ImageTooLargeError(f"{uri} must have at most {MAX_BYTES} bytes (got {size})")
+        content: bytes = response["Body"].read()
+    except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+        if is_missing(error):
+            raise ImageMissingError(f"{uri} does not exist") from error
+        unavailable = storage_error(error, uri)
+        if isinstance(unavailable, ClientError):
+            raise ImageUnreadableError(f"S3 refuses to return {uri}: {error}") from error
+        raise unavailable from error
+    return content
+
+
+def is_missing(error: Exception) -> bool:
+    """Return whether S3 responded that an object does not exist."""
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] in ("NoSuchKey", "404")
+
+
+def storage_error(error: Exception, uri: str) -> Exception:
+    """Return StorageUnavailableError if a request that failed like this may succeed later, else the error itself."""
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else "RequestTimeout"
+    is_refused = isinstance(error, ClientError) and status_of(error) < SERVER_ERROR and code not in TRANSIENT
+    return error if is_refused else StorageUnavailableError(f"S3 is unavailable for {uri}: {error}")
+
+
+def fits(images: list[bytes]) -> bool:
+    """Return whether images fit into one request; base64 turns 3 bytes into 4."""
+    size = sum(len(image) * 4 // 3 + 20 for image in images)
+    return len(images) <= MAX_IMAGES and size <= MAX_REQUEST_BYTES - 100
+
+
+def classify_group(group: list[tuple[Any, bytes | ImageError]], settings: Settings) -> Iterator[tuple[Any, Outcome]]:
+    """Yield each item of a group with its outcome; the images share one request."""
+    images = [content for _, content in group if isinstance(content, bytes)]
+    outcomes = iter(classify(images, settings) if images else [])
+    for item, content in group:
+        yield item, content if isinstance(content, ImageError) else next(outcomes)
+
+
+def classify(images: list[bytes], settings: Settings) -> list[Outcome]:
+    """Return the outcome of each image.
+
+    A model rejects a request as a whole. It is then sent again in halves, until only the invalid image is rejected. A
+    model of the built-in algorithm accepts no request of several images, and gets one image a request.
+    """
+    try:
+        return invoke(images, settings)
+    except ClientError as error:
+        if not is_rejection(error):
+            raise
+        if len(images) == 1:
+            # AWS's inference toolkit adds a traceback to the message
+            reason = error.response.get("OriginalMessage", str(error)).partition("\n")[0]
+            return [ImageInvalidError(f"the model rejects the image: {reason}")]
+        size = 1 if original_status(error) == UNSUPPORTED_MEDIA_TYPE else (len(images) + 1) // 2
+    parts = (images[start : start + size] for start in range(0, len(images), size))
+    return [outcome for part in parts for outcome in classify(part, settings)]
+
+
+def invoke(images: list[bytes], settings: Settings) -> list[Outcome]:
+    """Return the endpoint's predictions for the images of one request."""
+    single = len(images) == 1
+    instances = () if single else [{"b64": base64.b64encode(image).decode("ascii")} for image in images]
+    body = images[0] if single else json.dumps({"instances": instances}, separators=(",", ":")).encode()
+    try:
+        response = runtime.invoke_endpoint(
+            EndpointName=settings.endpoint, ContentType=IMAGE if single else JSON, Accept=JSON, Body=body
+        )
+        content, version = response["Body"].read(), response.get("CustomAttributes", "unknown")
+    except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+        if isinstance(error, ClientError) and (is_rejection(error) or not is_transient(error)):
+            raise
+        raise EndpointUnavailableError(f"{settings.endpoint} is unavailable: {error}") from error
+    return [prediction_of(values, version, settings) for values in parse(content, len(images))]
+
+
+def parse(content: bytes, count: int) -> list[Any]:
+    """Return the predictions in a response: a list for one image, and a list of lists for several."""
+    try:
+        values = json.loads(content)
+    except ValueError as error:
+        raise ResponseError(f"the endpoint's response must be JSON: {error} (got {content[:200]!r})") from error
+    predictions = [values] if count == 1 else values
+    if not isinstance(predictions, list) or len(predictions) != count:
+        raise ResponseError(f"the endpoint's response must have {count} predictions (got {content[:200]!r})")
+    return predictions
+
+
+def prediction_of(values: Any, version: str, settings: Settings) -> Outcome:
+    """Return the prediction of one image, after validation."""
+    count = len(settings.classes)
+    valid = isinstance(values, list) and all(type(value) in (int, float) and 0 <= value <= 1 for value in values)
+    if not valid or len(values) != count:
+        return PredictionInvalidError(f"the prediction must be a list of {count} probabilities (got {values!r:.200})")
+    return Prediction([float(value) for value in values], version)
+
+
+def is_rejection(error: ClientError) -> bool:
+    """Return whether the model responded that the request is invalid."""
+    return error.response["Error"]["Code"] == "ModelError" and 400 <= original_status(error) < SERVER_ERROR
+
+
+def is_transient(error: ClientError) -> bool:
+    """Return whether a request that failed like this may succeed later."""
+    is_throttled = error.response["Error"]["Code"] in {*THROTTLED, "ModelError"}
+    return is_throttled or status_of(error) >= SERVER_ERROR
+
+
+def status_of(error: ClientError) -> int:
+    """Return the status of the service's response."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def original_status(error: ClientError) -> int:
+    """Return the status of the model's response; 0 if it did not respond."""
+    return int(error.response.get("OriginalStatusCode", 0))
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the function's settings."""
+    try:
+        return Settings(
+            environment["ENDPOINT_NAME"],
+            json.loads(environment["CLASS_NAMES"]),
+            float(environment["THRESHOLD"]),
+            tuple(json.loads(environment["IMAGE_PREFIXES"])),
+        )
+    except KeyError as error:
+        raise SettingsError(f"the environment variable {error.args[0]} is missing") from error
+    except ValueError as error:
+        raise SettingsError(f"CLASS_NAMES and IMAGE_PREFIXES must be JSON, THRESHOLD a number: {error}") from error
+
+
+def field(event: Any, name: str, kind: type) -> Any:
+    """Return a field of the event that must be a non-empty string or list."""
+    value = event.get(name) if isinstance(event, Mapping) else None
+    if not isinstance(value, kind) or not value:
+        raise EventError(f"{name} must be a non-empty {kind.__name__} (got {value!r:.100})")
+    return value

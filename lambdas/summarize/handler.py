@@ -1,0 +1,121 @@
+"""Summarize: add the counts of all batches, and write a line for each image of a batch that failed.
+
+The Distributed Map writes one line for each child execution to S3. They are read as a stream, so the memory does not
+grow with the number of images. Format: https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+"""
+
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import boto3
+
+FAILED = "failed"
+OUTCOMES = ("images", "classified", "low-confidence", FAILED)
+FAILED_BATCHES = "failed-batches.jsonl"
+
+s3 = boto3.client("s3")
+logger = logging.getLogger()
+
+
+class EventError(Exception):
+    """The event does not have the expected format."""
+
+
+def handler(event: Any, context: object) -> dict[str, Any]:
+    """Write `<folder>/summary.json`, and `<folder>/predictions/failed-batches.jsonl` if a batch failed.
+
+    Parameters
+    ----------
+    event : `bucket`, `manifest` (the key of the Map Run's manifest), `folder` (a key prefix), and `execution` (an ARN)
+
+    Returns
+    -------
+    dict
+        The summary: `execution`, `predictions` (the prefix of all lines), the number of `images`, of each outcome, and
+        of each error in `errors`.
+
+    Raises
+    ------
+    EventError
+        A field of the event is missing.
+    """
+    bucket, manifest, folder = (field(event, name, str) for name in ("bucket", "manifest", "folder"))
+    files = json.loads(s3.get_object(Bucket=bucket, Key=manifest)["Body"].read())["ResultFiles"]
+    predictions = f"{folder}/predictions/"
+    totals, errors, written = Counter[str](), Counter[str](), set[str]()
+    for batch in succeeded(bucket, files):
+        if batch["predictions"] not in written:
+            written.add(batch["predictions"])
+            totals.update({name: batch[name] for name in OUTCOMES})
+            errors.update(batch["errors"])
+    lines = list(failed_lines(bucket, files, predictions, written))
+    if lines:
+        body = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+        s3.put_object(Bucket=bucket, Key=f"{predictions}{FAILED_BATCHES}", Body=body)
+    totals.update({"images": len(lines), FAILED: len(lines)})
+    errors.update(line["error"] for line in lines)
+    summary = {
+        "execution": event.get("execution"),
+        "predictions": f"s3://{bucket}/{predictions}",
+        **{name: totals[name] for name in OUTCOMES},
+        "errors": dict(errors.most_common()),
+    }
+    s3.put_object(Bucket=bucket, Key=f"{folder}/summary.json", Body=json.dumps(summary, indent=2).encode())
+    logger.info("summarized batches", extra=summary)
+    return summary
+
+
+def succeeded(bucket: str, files: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what classify_batch returned, for each child execution that succeeded."""
+    for child in children(bucket, files.get("SUCCEEDED", [])):
+        yield json.loads(child["Output"])
+
+
+def failed_lines(
+    bucket: str, files: Mapping[str, Any], predictions: str, written: set[str]
+) -> Iterator[dict[str, Any]]:
+    """Yield a line for each image of a batch that failed and that no other child execution has classified."""
+    for child in children(bucket, [*files.get("FAILED", []), *files.get("PENDING", [])]):
+        items = json.loads(child["Input"])["Items"]
+        key = f"{predictions}{digest(items)}.jsonl"
+        if key in written:
+            continue
+        written.add(key)
+        for item in items:
+            yield {
+                "key": key_of(item),
+                "outcome": FAILED,
+                "error": child.get("Error") or child["Status"],
+                "cause": child.get("Cause", ""),
+            }
+
+
+def key_of(item: Any) -> str:
+    """Return an item's key, as classify_batch writes it."""
+    key = item.get("Key") if isinstance(item, Mapping) else item
+    return key if isinstance(key, str) else f"{item!r:.100}"
+
+
+def digest(items: list[Any]) -> str:
+    """Return the hash of a batch's items in the key of its result, as in lambdas/classify_batch/handler.py."""
+    return hashlib.sha256(json.dumps(items).encode()).hexdigest()
+
+
+def children(bucket: str, files: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the description of each child execution in result files."""
+    for file in files:
+        for line in s3.get_object(Bucket=bucket, Key=file["Key"])["Body"].iter_lines():
+            if line.strip():
+                yield json.loads(line)
+
+
+def field(event: Any, name: str, kind: type) -> Any:
+    """Return a field of the event that must be a non-empty string or list."""
+    value = event.get(name) if isinstance(event, Mapping) else None
+    if not isinstance(value, kind) or not value:
+        raise EventError(f"{name} must be a non-empty {kind.__name__} (got {value!r:.100})")
+    return value

@@ -1,0 +1,87 @@
+"""Classify many images in one batch execution: the objects below PREFIX, those of a MANIFEST, or KEYS.
+
+RESUME follows an execution that runs, and continues one that failed, timed out or was stopped.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from common.errors import OperatorError
+from evaluation.batches import (
+    BatchConfig,
+    check,
+    describe,
+    download,
+    follow,
+    keys_input,
+    manifest_input,
+    prefix_input,
+    resume,
+    start,
+)
+from evaluation.executions import require_endpoint
+from scripts.command import Environment, run_command
+
+FILE = "batch.jsonl"
+SOURCES = ("prefix", "manifest", "keys", "resume")
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the sources of keys, of which exactly one must be given."""
+    parser.add_argument("--prefix", default="", help="a folder in the environment's bucket, such as test")
+    parser.add_argument("--manifest", default="", help="a file in JSON Lines or CSV, local or in the bucket")
+    parser.add_argument("--keys", default="", help="keys, separated by spaces")
+    parser.add_argument("--resume", default="", metavar="EXECUTION", help="the name of a batch execution")
+
+
+def main(environment: Environment) -> None:
+    """Run or resume a batch execution, write `batch.jsonl`, and print a summary.
+
+    Raises
+    ------
+    OperatorError
+        The options are invalid, the endpoint does not serve the deployed model, the execution did not succeed, or
+        images failed. In the last case `batch.jsonl` is written.
+    """
+    given = [name for name in SOURCES if getattr(environment.options, name)]
+    if len(given) != 1:
+        names = " and ".join(name.upper() for name in given) or "none"
+        raise OperatorError(
+            f"set exactly one of PREFIX, MANIFEST, KEYS and RESUME, such as `make batch PREFIX=test` (got {names})"
+        )
+    stack, states = environment.stack, environment.client("stepfunctions")
+    config = BatchConfig(
+        environment.name, stack.batch_state_machine_arn, stack.bucket, stack.image_prefixes, stack.batch_prefix
+    )
+    s3 = environment.client("s3")
+    if given != ["resume"]:  # which also shows the summary of an execution whose endpoint is gone
+        require_endpoint(
+            stack.endpoint_name,
+            stack.endpoint_config_name,
+            environment=environment.name,
+            sagemaker=environment.client("sagemaker"),
+        )
+    arn = _execution(given[0], environment.options, config, states=states, s3=s3)
+    print(f"batch execution {arn.rpartition(':')[2]}")
+    summary = follow(arn, config, states=states)
+    path: Path = environment.directory / FILE
+    download(summary, path, s3=s3)
+    print("\n".join(describe(summary)))
+    print(path)
+    check(summary, path)
+
+
+def _execution(source: str, given: argparse.Namespace, config: BatchConfig, *, states: Any, s3: Any) -> str:
+    """Start or resume the execution that the options describe, and return its ARN."""
+    if source == "resume":
+        return resume(given.resume, config, states=states)
+    if source == "prefix":
+        return start(prefix_input(given.prefix, config, s3=s3), config, states=states)
+    if source == "manifest":
+        return start(manifest_input(given.manifest, config, s3=s3), config, states=states)
+    return start(keys_input(given.keys, config), config, states=states)
+
+
+if __name__ == "__main__":
+    run_command(main, __doc__, options)

@@ -1,0 +1,16 @@
+"""Print what a million images cost with single executions and with batch executions."""
+
+import argparse
+
+from deployment.cost import read_prices
+from deployment.image_costs import table
+from scripts.command import run
+
+
+def main(options: argparse.Namespace) -> None:
+    """Print the comparison."""
+    print("\n".join(table(read_prices())))
+
+
+if __name__ == "__main__":
+    run(main, __doc__)

@@ -1,0 +1,150 @@
+# Amazon States Language: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html
+#
+# No state catches an error. A Map that failed is therefore the state with which a redrive of the execution continues:
+# https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html
+locals {
+  partition = split(":", var.function_arns["summarize"])[1]
+  folder    = "${var.batch_prefix}/{}" # of one execution; its name replaces the braces
+
+  # The attempts spread over a minute and a half at most, within the 300 seconds of an Express execution
+  backoff = { IntervalSeconds = 1, MaxAttempts = 8, MaxDelaySeconds = 20, BackoffRate = 2, JitterStrategy = "FULL" }
+
+  # Transient errors of the Lambda service: https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
+  lambda_errors = [for name in ["ServiceException", "AWSLambdaException", "SdkClientException", "TooManyRequestsException"] : "Lambda.${name}"]
+
+  # Runtime.ExitError: the function's process was killed. Another attempt has the same result, so it may be repeated.
+  repeatable_errors = concat(local.lambda_errors, ["Runtime.ExitError"])
+
+  # Seconds
+  classify_timeout  = 130    # above the timeout of classify_batch, 120 seconds. AWS ends an Express execution after 300.
+  summarize_timeout = 310    # above the timeout of summarize, 300 seconds
+  execution_timeout = 604800 # a week
+
+  # Fields that differ between the sources of keys. Each source is a field of the input, which names it.
+  sources = {
+    # below one of the prefixes of images
+    ClassifyPrefix = {
+      input     = "prefix"
+      condition = { Or = [for prefix in var.image_prefixes : { Variable = "$.prefix", StringMatches = "${prefix}/*" }] }
+      fields = {
+        ItemReader = {
+          Resource   = "arn:${local.partition}:states:::s3:listObjectsV2"
+          Parameters = { Bucket = var.bucket_name, "Prefix.$" = "$.prefix" }
+        }
+        ItemSelector = { "Key.$" = "$$.Map.Item.Value.Key" }
+      }
+    }
+    ClassifyManifest = {
+      input     = "manifest"
+      condition = { Variable = "$.manifest", StringMatches = "${var.batch_prefix}/manifests/*.jsonl" }
+      fields    = { ItemReader = merge(local.read_manifest, { ReaderConfig = { InputType = "JSONL" } }) }
+    }
+    ClassifyCsvManifest = {
+      input     = "manifest"
+      condition = { Variable = "$.manifest", StringMatches = "${var.batch_prefix}/manifests/*.csv" }
+      fields    = { ItemReader = merge(local.read_manifest, { ReaderConfig = { InputType = "CSV", CSVHeaderLocation = "FIRST_ROW" } }) }
+    }
+    ClassifyKeys = {
+      input     = "keys"
+      condition = { Variable = "$.keys[0]", IsPresent = true } # a list, and not empty
+      fields    = { ItemsPath = "$.keys" }
+    }
+  }
+
+  read_manifest = {
+    Resource   = "arn:${local.partition}:states:::s3:getObject"
+    Parameters = { Bucket = var.bucket_name, "Key.$" = "$.manifest" }
+  }
+
+  # Keys travel, never image data. A child execution returns counts; the predictions are in S3.
+  map = {
+    Type                       = "Map"
+    MaxConcurrency             = var.settings.max_concurrency
+    ToleratedFailurePercentage = var.settings.tolerated_failure_percentage
+    ItemBatcher = {
+      MaxItemsPerBatch = var.settings.batch_size
+      BatchInput       = { "predictions.$" = "States.Format('${local.folder}/predictions', $$.Execution.Name)" }
+    }
+    # JSON Lines, which Summarize reads as a stream; without a transformation a line has a failed batch's input and error
+    ResultWriter = {
+      Resource     = "arn:${local.partition}:states:::s3:putObject"
+      Parameters   = { Bucket = var.bucket_name, "Prefix.$" = "States.Format('${local.folder}/results', $$.Execution.Name)" }
+      WriterConfig = { Transformation = "NONE", OutputType = "JSONL" }
+    }
+    Next = "Summarize"
+  }
+
+  classify_batch = {
+    Type     = "Task"
+    Resource = "arn:${local.partition}:states:::lambda:invoke"
+    Parameters = {
+      FunctionName = var.function_arns["classify_batch"]
+      Payload = {
+        bucket          = var.bucket_name
+        "predictions.$" = "$.BatchInput.predictions"
+        "items.$"       = "$.Items"
+        "execution.$"   = "$$.Execution.Id"
+      }
+    }
+    ResultSelector = { "counts.$" = "$.Payload" }
+    OutputPath     = "$.counts"
+    TimeoutSeconds = local.classify_timeout
+    Retry          = [merge(local.backoff, { ErrorEquals = concat(local.repeatable_errors, ["EndpointUnavailableError", "StorageUnavailableError"]) })]
+    End            = true
+  }
+
+  # The name of a state must be unique in the whole definition: https://docs.aws.amazon.com/step-functions/latest/dg/statemachine-structure.html
+  maps = {
+    for name, source in local.sources : name => merge(local.map, source.fields, {
+      ItemProcessor = {
+        ProcessorConfig = { Mode = "DISTRIBUTED", ExecutionType = "EXPRESS" }
+        StartAt         = "${name}Batch"
+        States          = { "${name}Batch" = local.classify_batch }
+      }
+    })
+  }
+
+  definition = {
+    Comment        = "Classifies many images: the objects below a prefix, or those that a manifest or a list names."
+    StartAt        = "ChooseSource"
+    TimeoutSeconds = local.execution_timeout
+
+    States = merge(local.maps, {
+      ChooseSource = {
+        Type = "Choice"
+        Choices = [for name, source in local.sources : {
+          # first, because a comparison with an absent field fails the execution
+          And = concat(
+            [for other in ["prefix", "manifest", "keys"] : { Variable = "$.${other}", IsPresent = other == source.input }],
+            [source.condition]
+          )
+          Next = name
+        }]
+        Default = "InputInvalid"
+      }
+      InputInvalid = {
+        Type  = "Fail"
+        Error = "InputInvalidError"
+        Cause = "The input must have exactly one of: prefix (below ${join(", ", [for prefix in var.image_prefixes : "${prefix}/"])}), manifest (a .jsonl or .csv object below ${var.batch_prefix}/manifests/) and keys (a list)."
+      }
+      Summarize = {
+        Type     = "Task"
+        Resource = "arn:${local.partition}:states:::lambda:invoke"
+        Parameters = {
+          FunctionName = var.function_arns["summarize"]
+          Payload = {
+            bucket        = var.bucket_name
+            "manifest.$"  = "$.ResultWriterDetails.Key"
+            "folder.$"    = "States.Format('${local.folder}', $$.Execution.Name)"
+            "execution.$" = "$$.Execution.Id"
+          }
+        }
+        ResultSelector = { "summary.$" = "$.Payload" }
+        OutputPath     = "$.summary"
+        TimeoutSeconds = local.summarize_timeout
+        Retry          = [merge(local.backoff, { ErrorEquals = local.repeatable_errors })]
+        End            = true
+      }
+    })
+  }
+}

@@ -1,0 +1,4 @@
+output "json" {
+  description = "State machine definition in JSON."
+  value       = jsonencode(local.definition)
+}

@@ -1,0 +1,197 @@
+locals {
+  name         = "${var.prefix}-batch"
+  bucket_arn   = "arn:${local.partition}:s3:::${var.bucket_name}"
+  results_arn  = "${local.bucket_arn}/${var.batch_prefix}/*/results/*"
+  manifest_arn = "${local.bucket_arn}/${var.batch_prefix}/manifests/*"
+
+  # Composed from known parts, because the state machine's own role names it
+  state_machine_arn = "arn:${local.partition}:states:${var.region}:${local.account_id}:stateMachine:${local.name}"
+  execution_arn     = "arn:${local.partition}:states:${var.region}:${local.account_id}:execution:${local.name}"
+
+  account_id = data.aws_caller_identity.this.account_id
+  partition  = data.aws_partition.this.partition
+
+  permissions = {
+    InvokeFunctions = {
+      actions   = ["lambda:InvokeFunction"]
+      resources = flatten([for name in ["classify_batch", "summarize"] : [var.function_arns[name], "${var.function_arns[name]}:*"]])
+    }
+    # Child executions, and their redrive: https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+    StartBatches   = { actions = ["states:StartExecution"], resources = [local.state_machine_arn] }
+    FollowBatches  = { actions = ["states:DescribeExecution", "states:StopExecution"], resources = ["${local.execution_arn}:*", "${local.execution_arn}/*"] }
+    RedriveBatches = { actions = ["states:RedriveExecution"], resources = ["${local.execution_arn}/*"] }
+    ReadManifests  = { actions = ["s3:GetObject"], resources = [local.manifest_arn] }
+    # https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+    WriteResults = { actions = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"], resources = [local.results_arn] }
+    UseKey       = { actions = ["kms:Decrypt", "kms:GenerateDataKey*"], resources = [var.kms_key_arn] }
+
+    # log delivery actions support no resource ARN: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+    DeliverLogs = {
+      actions = [
+        for name in ["CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries", "PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups"] :
+        "logs:${name}"
+      ]
+      resources = ["*"]
+    }
+
+    # X-Ray actions support no resource ARN
+    Trace = {
+      actions   = [for name in ["GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments"] : "xray:${name}"]
+      resources = ["*"]
+    }
+  }
+}
+
+data "aws_caller_identity" "this" {}
+
+data "aws_partition" "this" {}
+
+module "definition" {
+  source = "../batch_definition"
+
+  bucket_name    = var.bucket_name
+  image_prefixes = var.image_prefixes
+  batch_prefix   = var.batch_prefix
+  function_arns  = var.function_arns
+  settings       = var.settings
+}
+
+data "aws_iam_policy_document" "assume" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["states.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "this" {
+  dynamic "statement" {
+    for_each = local.permissions
+
+    content {
+      sid       = statement.key
+      actions   = statement.value.actions
+      resources = statement.value.resources
+    }
+  }
+
+  statement {
+    sid       = "ListImages"
+    actions   = ["s3:ListBucket"]
+    resources = [local.bucket_arn]
+
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      values   = [for prefix in var.image_prefixes : "${prefix}/*"]
+    }
+  }
+}
+
+resource "aws_iam_role" "this" {
+  name                 = local.name
+  assume_role_policy   = data.aws_iam_policy_document.assume.json
+  permissions_boundary = var.permissions_boundary
+}
+
+resource "aws_iam_role_policy" "this" {
+  name   = "workflow"
+  role   = aws_iam_role.this.id
+  policy = data.aws_iam_policy_document.this.json
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:log_retention_days is set per environment; one year in production
+  name              = "/aws/vendedlogs/states/${local.name}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+}
+
+resource "aws_sfn_state_machine" "this" {
+  #checkov:skip=CKV_AWS_285:errors are logged, without execution data, which contains the keys of drivers' photographs
+  name       = local.name
+  role_arn   = aws_iam_role.this.arn
+  definition = module.definition.json
+
+  logging_configuration {
+    level                  = "ERROR"
+    include_execution_data = false # it contains the keys of drivers' photographs
+    log_destination        = "${aws_cloudwatch_log_group.this.arn}:*"
+  }
+
+  tracing_configuration {
+    enabled = true
+  }
+
+  # Step Functions rejects a log group to which the role has no permissions yet
+  depends_on = [aws_iam_role_policy.this]
+}
+
+# No state catches errors, so that the Map can be redriven; a rule reports every execution that did not succeed
+resource "aws_cloudwatch_event_rule" "unsuccessful" {
+  name        = "${local.name}-unsuccessful"
+  description = "Batch executions that failed, timed out or were aborted."
+
+  event_pattern = jsonencode({
+    source      = ["aws.states"]
+    detail-type = ["Step Functions Execution Status Change"]
+    detail      = { stateMachineArn = [local.state_machine_arn], status = ["FAILED", "TIMED_OUT", "ABORTED"] }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "unsuccessful" {
+  rule      = aws_cloudwatch_event_rule.unsuccessful.name
+  target_id = "topic" # a fixed name, by which a target that a killed apply has created is found
+  arn       = var.topic_arn
+
+  input_transformer {
+    input_paths    = { for name in ["executionArn", "name", "status", "error", "cause"] : name => "$.detail.${name}" }
+    input_template = "\"<executionArn> is <status> with <error>: <cause>. Its results are kept; continue it with: make batch ENV=${trimprefix(var.prefix, "scones-")} RESUME=<name>\""
+  }
+
+  dead_letter_config {
+    arn = var.undelivered_queue_arn
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "failures" {
+  alarm_name          = "${local.name}-failures"
+  alarm_description   = "Batch executions failed, timed out or were aborted. Run `make batch RESUME=<name>` to continue one."
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.topic_arn]
+
+  metric_query {
+    id          = "result"
+    expression  = "FILL(failed, 0) + FILL(timed_out, 0) + FILL(aborted, 0)"
+    label       = "failures"
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = { failed = "ExecutionsFailed", timed_out = "ExecutionsTimedOut", aborted = "ExecutionsAborted" }
+
+    content {
+      id = metric_query.key
+
+      metric {
+        namespace   = "AWS/States"
+        metric_name = metric_query.value
+        stat        = "Sum"
+        period      = 300
+        dimensions  = { StateMachineArn = local.state_machine_arn }
+      }
+    }
+  }
+}

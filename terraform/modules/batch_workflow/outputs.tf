@@ -1,0 +1,4 @@
+output "state_machine_arn" {
+  description = "State machine ARN."
+  value       = aws_sfn_state_machine.this.arn
+}

@@ -1,0 +1,88 @@
+# The state machine for many images: sources, batches and retries.
+
+variables {
+  bucket_name    = "some-bucket"
+  image_prefixes = ["train", "test"]
+  batch_prefix   = "batch"
+  function_arns = {
+    classify_batch = "arn:aws:lambda:us-east-1:123456789012:function:classify_batch"
+    summarize      = "arn:aws:lambda:us-east-1:123456789012:function:summarize"
+  }
+}
+
+run "each_source_runs_the_same_map" {
+  command = plan
+
+  module {
+    source = "./modules/batch_definition"
+  }
+
+  assert {
+    condition = toset([for name, state in jsondecode(output.json).States : name if state.Type == "Map"]) == toset([
+      "ClassifyPrefix", "ClassifyManifest", "ClassifyCsvManifest", "ClassifyKeys"
+    ])
+    error_message = "There must be a Map for a prefix, for each format of a manifest, and for a list of keys."
+  }
+
+  assert {
+    condition = alltrue([
+      for state in jsondecode(output.json).States : alltrue([
+        state.ItemBatcher.MaxItemsPerBatch == 100,
+        state.MaxConcurrency == 8,
+        state.ToleratedFailurePercentage == 5,
+        state.ItemProcessor.ProcessorConfig == { Mode = "DISTRIBUTED", ExecutionType = "EXPRESS" },
+        state.ResultWriter.WriterConfig == { Transformation = "NONE", OutputType = "JSONL" },
+        state.Next == "Summarize",
+        # a Map that failed is redriven only if no state catches its error
+        !can(state.Catch),
+      ]) if state.Type == "Map"
+    ])
+    error_message = "Every Map must run batches of 100 images as EXPRESS executions, and catch no error."
+  }
+
+  assert {
+    condition = length(distinct(flatten([
+      for name, state in jsondecode(output.json).States : [name, try(keys(state.ItemProcessor.States), [])]
+      ]))) == sum([
+      for name, state in jsondecode(output.json).States : 1 + length(try(keys(state.ItemProcessor.States), []))
+    ])
+    error_message = "The name of a state must be unique in the whole definition."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for state in jsondecode(output.json).States : [
+        for task in values(state.ItemProcessor.States) : alltrue([
+          # classify_batch may take 120 seconds, and an Express execution 300
+          task.TimeoutSeconds > 120 && task.TimeoutSeconds < 300,
+          alltrue([for retry in task.Retry : retry.JitterStrategy == "FULL"]),
+          toset([for error in one(task.Retry).ErrorEquals : error if !startswith(error, "Lambda.")]) == toset(["EndpointUnavailableError", "StorageUnavailableError", "Runtime.ExitError"]),
+        ])
+      ] if state.Type == "Map"
+    ]))
+    error_message = "Transient errors must be retried with jitter, within the time limit of an Express execution."
+  }
+
+  assert {
+    condition = alltrue([
+      for choice in jsondecode(output.json).States.ChooseSource.Choices :
+      slice(choice.And, 0, 3)[*].Variable == ["$.prefix", "$.manifest", "$.keys"] && length([for test in slice(choice.And, 0, 3) : test if test.IsPresent]) == 1
+    ])
+    error_message = "The input must have exactly one source."
+  }
+}
+
+run "invalid_settings_are_rejected" {
+  command = plan
+
+  module {
+    source = "./modules/batch_definition"
+  }
+
+  variables {
+    settings      = { batch_size = 1000 }
+    function_arns = { summarize = "arn:aws:lambda:us-east-1:123456789012:function:summarize" }
+  }
+
+  expect_failures = [var.settings, var.function_arns]
+}

@@ -1,0 +1,263 @@
+# ruff: noqa: N803  boto3's argument names
+"""Batch executions: their input, their progress, and how an interrupted one continues."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from common.errors import OperatorError
+from evaluation.batches import (
+    BatchConfig,
+    check,
+    describe,
+    download,
+    follow,
+    keys_input,
+    manifest_input,
+    prefix_input,
+    resume,
+    start,
+)
+
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:scones-local-batch"
+ARN = "arn:aws:states:us-east-1:123456789012:execution:scones-local-batch:some-name"
+CONFIG = BatchConfig("local", MACHINE, "some-bucket", ("test", "incoming"), "batch")
+SUMMARY = {
+    "predictions": "s3://some-bucket/batch/some-name/predictions/",
+    "images": 3,
+    "classified": 1,
+    "low-confidence": 1,
+    "failed": 1,
+    "errors": {"ImageInvalidError": 1},
+}
+
+
+class FakeS3:
+    """A bucket in memory."""
+
+    def __init__(self, objects: dict[str, bytes] | None = None) -> None:
+        self.objects = objects or {}
+
+    def get_paginator(self, operation: str) -> "FakeS3":
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
+        yield {"Contents": [{"Key": key} for key in sorted(self.objects) if key.startswith(Prefix)]}
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        return {"Body": io.BytesIO(self.objects[Key])}
+
+    def head_object(self, *, Bucket: str, Key: str) -> None:
+        if Key not in self.objects:
+            raise ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject")
+
+    def upload_file(self, path: str, bucket: str, key: str) -> None:
+        self.objects[key] = Path(path).read_bytes()
+
+
+class FakeStates:
+    """A Step Functions client with one execution, whose statuses follow each other."""
+
+    def __init__(self, *statuses: str, refusal: str | None = None) -> None:
+        self.statuses = list(statuses)
+        self.refusal = refusal
+        self.calls: list[str] = []
+
+    def start_execution(self, **request: Any) -> dict[str, Any]:
+        self.calls.append(request["input"])
+        return {"executionArn": f"{ARN.rpartition(':')[0]}:{request['name']}"}
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
+        if executionArn != ARN:
+            raise ClientError({"Error": {"Code": "ExecutionDoesNotExist", "Message": "none"}}, "DescribeExecution")
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        ended = {"SUCCEEDED": {"output": json.dumps(SUMMARY)}, "FAILED": {"error": "SomeError", "cause": "some cause"}}
+        return {"status": status, **ended.get(status, {})}
+
+    def redrive_execution(self, *, executionArn: str) -> None:
+        if self.refusal:
+            error = {"Code": "ExecutionNotRedrivable", "Message": self.refusal}
+            raise ClientError({"Error": error}, "RedriveExecution")
+        self.calls.append(executionArn)
+
+    def list_map_runs(self, *, executionArn: str) -> dict[str, Any]:
+        return {"mapRuns": [{"mapRunArn": "some-run"}]}
+
+    def describe_map_run(self, *, mapRunArn: str) -> dict[str, Any]:
+        return {"itemCounts": {"total": 3, "succeeded": 1, "failed": 1}}
+
+
+@pytest.mark.parametrize("text", ["test", "test/", "/test/", "s3://some-bucket/test", "s3://some-bucket/test/"])
+def test_prefix_is_a_folder(text: str) -> None:
+    assert prefix_input(text, CONFIG, s3=FakeS3({"test/a": b""})) == {"prefix": "test/"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("models", r"PREFIX must be one of test, incoming, or a folder below, such as PREFIX=test \(got 'models'\)"),
+        ("testing", "PREFIX must be one of"),
+        ("s3://other-bucket/test", "PREFIX must be in s3://some-bucket"),
+        ("test/none", "there are no objects below s3://some-bucket/test/none/"),
+    ],
+)
+def test_invalid_prefix_is_named(text: str, message: str) -> None:
+    # WHEN / THEN
+    with pytest.raises(OperatorError, match=message):
+        prefix_input(text, CONFIG, s3=FakeS3({"test/a": b"", "testing/a": b""}))
+
+
+@pytest.mark.parametrize("name", ["keys.jsonl", "keys.csv"])
+def test_local_manifest_is_uploaded_once(name: str, tmp_path: Path) -> None:
+    # GIVEN
+    path, s3 = tmp_path / name, FakeS3()
+    path.write_text("content")
+
+    # WHEN
+    source = manifest_input(str(path), CONFIG, s3=s3)
+
+    # THEN its key depends on its content only
+    assert manifest_input(str(path), CONFIG, s3=s3) == source
+    assert list(s3.objects) == [source["manifest"]]
+    assert source["manifest"].startswith("batch/manifests/")
+    assert source["manifest"].endswith(path.suffix)
+
+
+@pytest.mark.parametrize("prefix", ["", "s3://some-bucket/"])
+def test_manifest_in_the_bucket(prefix: str) -> None:
+    # GIVEN
+    s3 = FakeS3({"batch/manifests/keys.jsonl": b""})
+
+    # WHEN / THEN
+    assert manifest_input(f"{prefix}batch/manifests/keys.jsonl", CONFIG, s3=s3) == {
+        "manifest": "batch/manifests/keys.jsonl"
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("keys.txt", r"MANIFEST must be JSON Lines .* or CSV .*\(got 'keys.txt'\)"),
+        ("no/such/file.jsonl", "MANIFEST must be a local file or an object below batch/manifests/"),
+        ("batch/manifests/none.csv", "s3://some-bucket/batch/manifests/none.csv does not exist"),
+        ("s3://other/batch/manifests/a.csv", "MANIFEST must be in s3://some-bucket"),
+    ],
+)
+def test_invalid_manifest_is_named(text: str, message: str) -> None:
+    # WHEN / THEN
+    with pytest.raises(OperatorError, match=message):
+        manifest_input(text, CONFIG, s3=FakeS3())
+
+
+def test_empty_manifest_is_refused(tmp_path: Path) -> None:
+    # GIVEN
+    path = tmp_path / "keys.jsonl"
+    path.touch()
+
+    # WHEN / THEN
+    with pytest.raises(OperatorError, match="must name at least one key"):
+        manifest_input(str(path), CONFIG, s3=FakeS3())
+
+
+def test_keys_with_spaces_are_quoted() -> None:
+    assert keys_input("test/a+b 'test/a b' s3://some-bucket/test/c", CONFIG) == {
+        "keys": ["test/a+b", "test/a b", "test/c"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (" ", "KEYS must name at least one key"),
+        ("'test/a", "KEYS must have a closing quote"),
+        ("s3://other/test/a", "KEYS must be in s3://some-bucket"),
+        ("test/a " * 40_000, "KEYS must have at most 262144 bytes .* MANIFEST=keys.jsonl"),
+    ],
+)
+def test_invalid_keys_are_named(text: str, message: str) -> None:
+    # WHEN / THEN
+    with pytest.raises(OperatorError, match=message):
+        keys_input(text, CONFIG)
+
+
+def test_execution_is_started_and_followed_to_its_summary() -> None:
+    # GIVEN
+    states = FakeStates("RUNNING", "SUCCEEDED")
+
+    # WHEN
+    arn = start({"prefix": "test/"}, CONFIG, states=states)
+    summary = follow(ARN, CONFIG, states=states, sleep=lambda seconds: None)
+
+    # THEN
+    assert arn.startswith(f"{ARN.rpartition(':')[0]}:20")
+    assert states.calls == ['{"prefix": "test/"}']
+    assert summary == SUMMARY
+
+
+def test_unsuccessful_execution_says_how_to_continue() -> None:
+    # WHEN / THEN
+    with pytest.raises(OperatorError, match=r"is FAILED \(SomeError: some cause\).*RESUME=some-name ENV=local"):
+        follow(ARN, CONFIG, states=FakeStates("FAILED"))
+
+
+def test_interrupted_command_leaves_the_execution_running() -> None:
+    # GIVEN
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    # WHEN / THEN
+    with pytest.raises(KeyboardInterrupt, match=f"continues: .*RESUME=some-name .*--execution-arn {ARN}"):
+        follow(ARN, CONFIG, states=FakeStates("RUNNING"), sleep=interrupt)
+
+
+@pytest.mark.parametrize(
+    ("status", "redriven"),
+    [("FAILED", True), ("TIMED_OUT", True), ("ABORTED", True), ("RUNNING", False), ("SUCCEEDED", False)],
+)
+@pytest.mark.parametrize("name", ["some-name", ARN], ids=["name", "ARN"])
+def test_only_unsuccessful_executions_are_redriven(status: str, redriven: bool, name: str) -> None:
+    # GIVEN
+    states = FakeStates(status)
+
+    # WHEN / THEN
+    assert resume(name, CONFIG, states=states) == ARN
+    assert states.calls == ([ARN] if redriven else [])
+
+
+def test_execution_that_cannot_be_resumed_says_why() -> None:
+    # WHEN / THEN
+    with pytest.raises(OperatorError, match="'other' does not exist: set RESUME"):
+        resume("other", CONFIG, states=FakeStates("FAILED"))
+    with pytest.raises(OperatorError, match="cannot be resumed: too old"):
+        resume("some-name", CONFIG, states=FakeStates("FAILED", refusal="too old"))
+
+
+def test_lines_of_all_batches_are_in_one_file(tmp_path: Path) -> None:
+    # GIVEN
+    failed = {"key": "test/a", "outcome": "failed", "error": "ImageInvalidError", "cause": "some cause"}
+    prefix = "batch/some-name/predictions/"
+    s3 = FakeS3({f"{prefix}1.jsonl": b'{"key": "test/b", "outcome": "classified"}\n'})
+    s3.objects[f"{prefix}2.jsonl"] = f"{json.dumps(failed)}\n".encode()
+    path = tmp_path / "batch.jsonl"
+
+    # WHEN
+    download(SUMMARY, path, s3=s3)
+
+    # THEN
+    assert [json.loads(line)["key"] for line in path.read_text().splitlines()] == ["test/b", "test/a"]
+    with pytest.raises(OperatorError, match=r"1 of 3 images failed, see .*: test/a: ImageInvalidError"):
+        check(SUMMARY, path)
+    check({**SUMMARY, "failed": 0}, path)
+    assert [line.split() for line in describe(SUMMARY)] == [
+        ["outcome", "images", "share"],
+        ["classified", "1", "33.3%"],
+        ["low-confidence", "1", "33.3%"],
+        ["failed", "1", "33.3%"],
+        ["ImageInvalidError", "1"],
+    ]

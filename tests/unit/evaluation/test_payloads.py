@@ -1,0 +1,50 @@
+import json
+from typing import Any
+
+import pytest
+
+from evaluation.payloads import MAX_ITEMS, MAX_TEXT, find_values, format_block, format_line, parse_payload
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param({"image_data": "A" * 240_000, "s3_key": "test/a.png"}, id="long text"),
+        pytest.param([[1] * 300] * 300, id="large lists"),
+        pytest.param({f"key {number}": number for number in range(10_000)}, id="large object"),
+        pytest.param(json.loads("[" * 100 + "]" * 100), id="deep"),
+    ],
+)
+def test_a_large_payload_is_shortened_with_a_note(value: Any) -> None:
+    # WHEN
+    payload = parse_payload(json.dumps(value))
+
+    # THEN
+    assert len(json.dumps(payload)) < 25 * MAX_ITEMS**2
+    assert len(format_block(payload)) < MAX_TEXT + 100
+    assert "…" in format_block(payload)
+
+
+def test_what_was_left_out_is_counted() -> None:
+    assert parse_payload(json.dumps(["A" * 301])) == [f"{'A' * 300}… (301 characters)"]
+    assert parse_payload(json.dumps([1] * (MAX_ITEMS + 2)))[-1] == "… (2 more)"
+
+
+@pytest.mark.parametrize("text", ["not JSON", '{"a": 1', "[" * 100_000])
+def test_a_payload_that_is_not_json_is_shown_as_text(text: str) -> None:
+    assert str(parse_payload(text)).startswith(text[:300])
+
+
+def test_a_line_fits_its_width_and_keeps_short_fields_behind_long_ones() -> None:
+    # WHEN
+    line = format_line({"image_data": "A" * 300, "s3_key": "test/a.png\x1b[31m\u202e"}, 80)
+
+    # THEN
+    assert len(line) <= 80
+    assert '"s3_key": "test/a.png\\u001b[31m?' in line
+    assert line.isprintable()
+
+
+def test_fields_are_found_at_any_depth_unless_they_are_empty() -> None:
+    value = {"body": {"inferences": []}, "list": [{"inferences": [1]}]}
+    assert list(find_values(value, "inferences")) == [[1]]

@@ -1,0 +1,106 @@
+# ruff: noqa: N803  boto3's argument names
+"""Summarize adds the counts of the batches, and writes a line for each image of a batch that failed."""
+
+import io
+import json
+from types import ModuleType
+from typing import Any
+
+import pytest
+from botocore.response import StreamingBody
+
+MANIFEST = "batch/a/results/1/manifest.json"
+EVENT = {"bucket": "some-bucket", "manifest": MANIFEST, "folder": "batch/a", "execution": "arn"}
+
+
+class FakeS3:
+    """A bucket in memory."""
+
+    def __init__(self, objects: dict[str, str]) -> None:
+        self.objects = {key: text.encode() for key, text in objects.items()}
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        content = self.objects[Key]
+        return {"Body": StreamingBody(io.BytesIO(content), len(content))}
+
+    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:
+        self.objects[Key] = Body
+
+
+def succeeded(number: int, **counts: int) -> dict[str, Any]:
+    output = {"predictions": f"batch/a/predictions/{number}.jsonl", "errors": {}, **counts}
+    return {"Status": "SUCCEEDED", "Input": "{}", "Output": json.dumps(output)}
+
+
+def failed(items: list[Any], **fields: str) -> dict[str, Any]:
+    return {"Status": "FAILED", "Input": json.dumps({"Items": items, "BatchInput": {}}), **fields}
+
+
+def run(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch, files: dict[str, list[dict[str, Any]]]
+) -> tuple[dict[str, Any], FakeS3]:
+    listed = {name: [{"Key": f"{name}_0.jsonl"}] for name in files}
+    texts = {f"{name}_0.jsonl": "\n".join(map(json.dumps, children)) for name, children in files.items()}
+    s3 = FakeS3({MANIFEST: json.dumps({"ResultFiles": {"PENDING": [], **listed}}), **texts})
+    monkeypatch.setattr(module, "s3", s3)
+    return module.handler(EVENT, None), s3
+
+
+def test_counts_of_all_batches_are_added(summarize: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN two batches, one of which ran twice
+    first = succeeded(1, images=3, classified=2, **{"low-confidence": 1, "failed": 0})
+    second = succeeded(2, images=1, classified=0, **{"low-confidence": 0, "failed": 1})
+    second["Output"] = second["Output"].replace('"errors": {}', '"errors": {"ImageInvalidError": 1}')
+
+    # WHEN
+    summary, s3 = run(summarize, monkeypatch, {"SUCCEEDED": [first, second, first]})
+
+    # THEN
+    assert summary == {
+        "execution": "arn",
+        "predictions": "s3://some-bucket/batch/a/predictions/",
+        "images": 4,
+        "classified": 2,
+        "low-confidence": 1,
+        "failed": 1,
+        "errors": {"ImageInvalidError": 1},
+    }
+    assert json.loads(s3.objects["batch/a/summary.json"]) == summary
+
+
+def test_images_of_failed_batches_get_a_line(summarize: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a batch that failed, one that timed out, and one that succeeded after its first attempt had failed
+    items = ["test/c"]
+    retried = succeeded(0, images=1, classified=1, **{"low-confidence": 0, "failed": 0})
+    key = f"batch/a/predictions/{summarize.digest(items)}.jsonl"
+    retried["Output"] = retried["Output"].replace("batch/a/predictions/0.jsonl", key)
+    unsuccessful = [
+        failed([{"Key": "test/a"}, 7], Error="EndpointUnavailableError", Cause="some cause"),
+        {**failed(["test/b"]), "Status": "TIMED_OUT"},
+        failed(items, Error="EndpointUnavailableError"),
+    ]
+
+    # WHEN
+    summary, s3 = run(summarize, monkeypatch, {"SUCCEEDED": [retried], "FAILED": unsuccessful})
+
+    # THEN
+    lines = [json.loads(line) for line in s3.objects["batch/a/predictions/failed-batches.jsonl"].splitlines()]
+    assert [(line["key"], line["outcome"], line["error"], line["cause"]) for line in lines] == [
+        ("test/a", "failed", "EndpointUnavailableError", "some cause"),
+        ("7", "failed", "EndpointUnavailableError", "some cause"),
+        ("test/b", "failed", "TIMED_OUT", ""),
+    ]
+    assert (summary["images"], summary["classified"], summary["failed"]) == (4, 1, 3)
+    assert summary["errors"] == {"EndpointUnavailableError": 2, "TIMED_OUT": 1}
+
+
+def test_both_functions_hash_a_batch_alike(summarize: ModuleType, classify_batch: ModuleType) -> None:
+    items = [{"Key": "test/ä"}, "test/b", None, 1.5]
+    assert summarize.digest(items) == classify_batch.digest(items)
+
+
+@pytest.mark.parametrize("field", ["bucket", "manifest", "folder"])
+def test_event_without_a_field_is_rejected(summarize: ModuleType, field: str) -> None:
+    # WHEN / THEN
+    with pytest.raises(summarize.EventError, match=field):
+        summarize.handler({**EVENT, field: ""}, None)
