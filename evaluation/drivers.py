@@ -96,13 +96,13 @@ def _vehicle_rows(store: DriverStore, item: Item, *, dynamodb: Any) -> Iterator[
     image = find_item(store, item, dynamodb=dynamodb)
     yield "vehicle", f"{item['vehicle']}, confidence {item['confidence']:.4f}"
     yield "zone", format_zone(item)
-    yield "photographed", f"{item['photographed']} (recorded {item['recorded']})"
+    yield "photographed", f"{item['photographed']} (recorded {item['recorded'][:19]}Z)"
     yield "image", item["image"]
     yield "version", item["version"]
     ranked = sorted(image.get("probabilities", {}).items(), key=lambda pair: -pair[1])
     yield "probabilities", ", ".join(f"{name} {probability:.4f}" for name, probability in ranked)
     yield "model", item["model_version"]
-    yield "execution", item["execution"]
+    yield "execution", item["execution"].rpartition(":")[2]
 
 
 def _describe_photograph(item: Item) -> str:

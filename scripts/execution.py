@@ -31,7 +31,9 @@ def main(environment: Environment) -> None:
     """
     stack = environment.stack
     states = environment.client("stepfunctions")
-    execution = read_execution(environment.options.id, [stack.state_machine_arn], states=states)
+    execution = read_execution(
+        environment.options.id, [stack.state_machine_arn, stack.batch_state_machine_arn], states=states
+    )
     page = render(
         execution, environment.name, threshold=stack.threshold, written=datetime.now(UTC), s3=environment.client("s3")
     )
