@@ -12,16 +12,19 @@ from datetime import UTC, datetime
 from queue import SimpleQueue
 from typing import Any
 
+import numpy as np
 from botocore.exceptions import BotoCoreError, ClientError
 
+from common.s3 import THREADS
 from common.terminal import progress_bar
 from evaluation.traffic_arrivals import Arrival, content
-from evaluation.traffic_items import UNSUCCESSFUL, EventExecution, Key, executions, read_items
+from evaluation.traffic_items import ENDED, EventExecution, Key, executions, read_items
 
 UPLOAD_THREADS = 16
+MAX_TEST_IMAGES = 500  # kept in memory
 POLL_SECONDS = 1.0
 READS_PER_POLL = 1000  # items
-SEARCH_SECONDS = 15.0  # without an ended image, before failed executions are listed, and between two such lists
+SEARCH_SECONDS = 15.0  # without an ended image, before executions that ended are listed, and between two lists
 TIMEOUT_SECONDS = 300.0
 
 
@@ -98,22 +101,22 @@ class Follower:
         keys = [key for key, _ in zip(self.pending, range(READS_PER_POLL), strict=False)]
         return self._read(keys)
 
-    def search_failed(self) -> int:
-        """Find executions that failed before they could write an item, and return their number."""
-        failed = self._executions_of_pending(UNSUCCESSFUL)
-        ended = self._read(list(failed))  # an execution that fails writes its item first
-        for key, execution in failed.items():
+    def search_ended(self) -> int:
+        """Find executions that ended without an item, and return their number."""
+        found = self._executions_of_pending(ENDED)
+        ended = self._read(list(found))  # an execution writes its item before it ends
+        for key, execution in found.items():
             if upload := self.pending.pop(key, None):
-                _lose(upload, f"failed without an item: {execution.result}", execution.arn)
+                _lose(upload, f"no item: {execution.result}", execution.arn)
                 ended += 1
         return ended
 
     def give_up(self) -> None:
         """Report all images without an item as lost, each with its execution."""
-        others = self._executions_of_pending(("RUNNING", "SUCCEEDED"))
+        running = self._executions_of_pending(("RUNNING",))
         for key, upload in self.pending.items():
-            if execution := others.get(key):
-                _lose(upload, f"no item, execution is {execution.result}", execution.arn)
+            if execution := running.get(key):
+                _lose(upload, "no item: the execution is still running", execution.arn)
             else:
                 _lose(upload, "no item and no execution", None)
         self.pending.clear()
@@ -149,6 +152,14 @@ class Follower:
                 upload.absent = now
             self.pending[key] = upload
         return len(result.items)
+
+
+def sample_images(bucket: str, keys: Sequence[str], *, seed: int, s3: Any) -> list[bytes]:
+    """Read the test images from S3, or a sample of a large test set."""
+    if len(keys) > MAX_TEST_IMAGES:
+        keys = np.random.default_rng(seed).choice(keys, MAX_TEST_IMAGES, replace=False).tolist()
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(lambda key: s3.get_object(Bucket=bucket, Key=key)["Body"].read(), keys))
 
 
 def drive(
@@ -211,7 +222,7 @@ def _follow(
         ended = follower.poll()
         now = time.monotonic()
         if min(now - progress, now - searched) > min(SEARCH_SECONDS, timeout):
-            ended += follower.search_failed()
+            ended += follower.search_ended()
             searched = now
         bar.update(ended)
         bar.set_postfix(uploaded=len(traffic.uploads), refresh=False)
@@ -220,7 +231,7 @@ def _follow(
         if complete and not follower.pending:
             return
         if now - progress > timeout:
-            follower.search_failed()
+            follower.search_ended()
             follower.give_up()
             return
         time.sleep(interval)

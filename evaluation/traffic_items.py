@@ -11,7 +11,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from common.s3 import list_objects
 
 BATCH = 100  # DynamoDB's limit: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
-UNSUCCESSFUL = ("FAILED", "TIMED_OUT", "ABORTED")
+ENDED = ("FAILED", "TIMED_OUT", "ABORTED", "SUCCEEDED")
 
 Key = tuple[str, str]  # image (its S3 URI) and version
 

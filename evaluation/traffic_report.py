@@ -178,6 +178,7 @@ def _upload_json(upload: Upload) -> dict[str, Any]:
 def draw(theme: Theme, traffic: Traffic) -> Figure:
     """Plot uploaded and ended images per second, latency over time, and the distribution of latency by outcome."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
 
     figure = Figure(figsize=(9.0, 9.5), layout="constrained")
     rates, latency, distribution = figure.subplots(3, 1)
@@ -212,7 +213,13 @@ def draw(theme: Theme, traffic: Traffic) -> Figure:
         latency.set_title(f"Latency from upload to record: p50 {p50:.2f} s, p95 {p95:.2f} s, p99 {p99:.2f} s")
         for share in PERCENTILES:
             distribution.axhline(share / 100, color=theme.muted, linewidth=0.8, linestyle=DASHED)
-        distribution.set_yticks([0, 0.25, 0.5, 0.75, 0.95, 0.99], ["0 %", "25 %", "50 %", "75 %", "95 %", "99 %"])
+            below = share == 95  # its label would cover that of p99
+            distribution.annotate(
+                f"p{share}", (1.005, share / 100), xycoords=("axes fraction", "data"), fontsize=9, color=theme.muted,
+                va="top" if below else "bottom",
+            )  # fmt: skip
+        distribution.yaxis.set_major_formatter(PercentFormatter(1))
+        latency.legend(loc="upper right", markerscale=1.6)
         distribution.legend(loc="lower right")
     distribution.set(ylim=(0, 1.01), xlabel="Seconds from upload to record", ylabel="Share of the outcome's images")
     distribution.set_title("Distribution of latency by outcome")

@@ -6,26 +6,21 @@ process; BURST uploads that many images at once. A SEED makes the same arrivals,
 
 import argparse
 import math
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-import numpy as np
 from botocore.config import Config
 
 from common import aws
 from common.errors import OperatorError
 from common.files import write, write_json
-from common.s3 import THREADS
 from common.terminal import counted
 from evaluation import figures
 from evaluation.executions import require_endpoint
 from evaluation.labelled_images import read_test_images
-from evaluation.traffic import UPLOAD_THREADS, Target, drive
+from evaluation.traffic import UPLOAD_THREADS, Target, drive, sample_images
 from evaluation.traffic_arrivals import Arrival, burst_arrivals, poisson_arrivals
 from evaluation.traffic_report import draw, find_problems, summary, to_json
 from scripts.command import Environment, run_command, whole_number
 
-MAX_TEST_IMAGES = 500  # kept in memory
 MAX_IMAGES = 100_000
 RATE, SECONDS, SEED = 5.0, 60.0, 1
 CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, max_pool_connections=UPLOAD_THREADS)
@@ -80,7 +75,8 @@ def main(environment: Environment) -> None:
     )
     s3 = aws.client("s3", stack.region, config=CLIENT_CONFIG)
     dynamodb, states = environment.client("dynamodb"), environment.client("stepfunctions")
-    images = test_images(environment, s3=s3)
+    labels = read_test_images(stack.bucket, classes=stack.classes, environment=environment.name, s3=s3).labels
+    images = sample_images(stack.bucket, sorted(labels), seed=environment.options.seed, s3=s3)
     target = Target(
         bucket=stack.bucket,
         prefix=stack.incoming_prefix,
@@ -127,17 +123,6 @@ def plan(arguments: argparse.Namespace) -> tuple[dict[str, float | None], list[A
     if not arrivals:
         raise TrafficError(f"no image arrives in {seconds:g} s at {rate:g} images per second: increase RATE or SECONDS")
     return {"burst": None, "rate": rate, "seconds": seconds, "seed": arguments.seed}, arrivals
-
-
-def test_images(environment: Environment, *, s3: Any) -> list[bytes]:
-    """Read the staged test images, or a sample of a large test set."""
-    stack = environment.stack
-    labelled = read_test_images(stack.bucket, classes=stack.classes, environment=environment.name, s3=s3)
-    keys = sorted(labelled.labels)
-    if len(keys) > MAX_TEST_IMAGES:
-        keys = list(np.random.default_rng(environment.options.seed).choice(keys, MAX_TEST_IMAGES, replace=False))
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(lambda key: s3.get_object(Bucket=stack.bucket, Key=key)["Body"].read(), keys))
 
 
 if __name__ == "__main__":

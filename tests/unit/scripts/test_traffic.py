@@ -1,0 +1,64 @@
+"""`make traffic`: its options and its refusals."""
+
+from argparse import Namespace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from scripts.command import Parser
+from scripts.traffic import TrafficError, main, options, plan
+from tests.unit.stacks import make_stack
+
+
+def parse(*arguments: str) -> Namespace:
+    parser = Parser()
+    options(parser)
+    return parser.parse_args(arguments)
+
+
+def test_default_is_a_poisson_process() -> None:
+    settings, arrivals = plan(parse())
+    assert settings == {"burst": None, "rate": 5, "seconds": 60, "seed": 1}
+    assert arrivals == plan(parse("--rate=5", "--seconds=60", "--seed=1"))[1]
+
+
+def test_burst_arrives_at_once() -> None:
+    settings, arrivals = plan(parse("--burst=20"))
+    assert settings["burst"] == len(arrivals) == 20
+    assert {each.seconds for each in arrivals} == {0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--burst=5", "--rate=5"), "set either BURST, or RATE and SECONDS"),
+        (("--rate=100", "--seconds=10000"), "must be at most 100000 images .got 1e.06"),
+        (("--rate=0.001", "--seconds=1"), "no image arrives in 1 s at 0.001 images per second"),
+    ],
+)
+def test_impossible_traffic_is_named(arguments: tuple[str, ...], message: str) -> None:
+    with pytest.raises(TrafficError, match=message):
+        plan(parse(*arguments))
+
+
+@pytest.mark.parametrize("argument", ["--rate=0", "--rate=x", "--rate=inf", "--seconds=-1", "--burst=0", "--seed=a"])
+def test_invalid_number_is_named(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+    # WHEN
+    with pytest.raises(SystemExit):
+        parse(argument)
+
+    # THEN
+    name, _, value = argument.removeprefix("--").partition("=")
+    assert f"{name.upper()} must be a " in (error := capsys.readouterr().err)
+    assert f"(got '{value}')" in error
+
+
+def test_protected_environment_is_refused(tmp_path: Path) -> None:
+    # GIVEN
+    environment: Any = SimpleNamespace(name="prod", options=parse(), stack=make_stack(protected=True))
+
+    # WHEN / THEN
+    with pytest.raises(TrafficError, match="prod is protected"):
+        main(environment)
