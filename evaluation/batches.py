@@ -33,8 +33,8 @@ class BatchConfig:
     Attributes
     ----------
     bucket : of images, manifests and results
-    image_prefixes : prefixes of the only keys that a batch may read, without the slash that follows them
-    batch_prefix : prefix of results, and of manifests below `manifests/`, without the slash that follows it
+    image_prefixes : key prefixes of images, without a trailing slash; a batch may read no other keys
+    batch_prefix : key prefix of results and manifests, without a trailing slash
     """
 
     environment: str
@@ -50,12 +50,12 @@ class BatchConfig:
 
 
 def prefix_input(prefix: str, config: BatchConfig, *, s3: Any) -> dict[str, Any]:
-    """Return the input for the objects below a prefix, given as a key prefix or an S3 URL.
+    """Return the execution's input for all objects below a key prefix or an S3 URL.
 
     Raises
     ------
     OperatorError
-        The prefix is not below an allowed one, or there are no objects.
+        The prefix is outside `image_prefixes`, or there are no objects below it.
     """
     key = _key("PREFIX", prefix, config).strip("/") + "/"
     if not key.startswith(tuple(f"{allowed}/" for allowed in config.image_prefixes)):
@@ -67,7 +67,7 @@ def prefix_input(prefix: str, config: BatchConfig, *, s3: Any) -> dict[str, Any]
 
 
 def manifest_input(manifest: str, config: BatchConfig, *, s3: Any) -> dict[str, Any]:
-    """Return the input for a manifest: a local file, which is uploaded, or an object below the manifests' prefix.
+    """Return the execution's input for a manifest: a local file, which is uploaded, or an object below `manifests/`.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def manifest_input(manifest: str, config: BatchConfig, *, s3: Any) -> dict[str, 
 
 
 def keys_input(keys: str, config: BatchConfig) -> dict[str, Any]:
-    """Return the input for keys that are separated by spaces, with a shell's quotes around keys that contain spaces.
+    """Return the execution's input for keys that are separated by spaces; keys with spaces have quotes, as in a shell.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def keys_input(keys: str, config: BatchConfig) -> dict[str, Any]:
 
 
 def _key(name: str, text: str, config: BatchConfig) -> str:
-    """Return the key that a key or an S3 URL of the environment's bucket names."""
+    """Return the key of a key or an S3 URL, which must be in the environment's bucket."""
     bucket, key = split_url(text) if text.startswith("s3://") else (config.bucket, text)
     if bucket != config.bucket:
         raise OperatorError(f"{name} must be in s3://{config.bucket}, the environment's bucket (got {text})")
@@ -138,7 +138,7 @@ def start(source: Mapping[str, Any], config: BatchConfig, *, states: Any) -> str
 
 
 def resume(name: str, config: BatchConfig, *, states: Any) -> str:
-    """Redrive an execution that did not succeed, and return its ARN; a running or successful one is only returned.
+    """Redrive an execution if it failed, timed out or was stopped, and return its ARN.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def follow(
     OperatorError
         The execution did not succeed.
     KeyboardInterrupt
-        With a message: the execution continues.
+        The command was interrupted. The execution continues, and the message says how to follow or stop it.
     """
     name = arn.rpartition(":")[2]
     command = f"make batch RESUME={name} ENV={config.environment}"
@@ -187,15 +187,15 @@ def follow(
     if description["status"] != "SUCCEEDED":
         reason = f"{description.get('error', 'no error given')}: {description.get('cause', 'no cause given')}"
         raise OperatorError(
-            f"batch execution {name} is {description['status']} ({reason}). Batches that were written are kept; "
-            f"continue it with `{command}`"
+            f"batch execution {name} is {description['status']} ({reason}). Finished batches are kept: "
+            f"continue the execution with `{command}`"
         )
     summary: dict[str, Any] = json.loads(description["output"])
     return summary
 
 
 def _wait(arn: str, *, states: Any, sleep: Callable[[float], None]) -> dict[str, Any]:
-    """Show how many images are finished until the execution ends; return its description."""
+    """Show the number of finished images until the execution ends, and return its description."""
     interval, longest = POLL_SECONDS
     with progress_bar(desc="classifying", unit="image") as bar:
         while True:
@@ -211,7 +211,7 @@ def _wait(arn: str, *, states: Any, sleep: Callable[[float], None]) -> dict[str,
 
 
 def download(summary: Mapping[str, Any], path: Path, *, s3: Any) -> None:
-    """Write the lines of all images to one file, atomically."""
+    """Download the result lines of all images into one file, atomically."""
     bucket, prefix = split_url(summary["predictions"])
     keys = [stored["Key"] for stored in list_objects(bucket, prefix, s3=s3)]
 
@@ -221,14 +221,14 @@ def download(summary: Mapping[str, Any], path: Path, *, s3: Any) -> None:
 
     partial = path.with_name(f"{path.name}.partial")
     with ThreadPoolExecutor(THREADS) as pool, partial.open("wb") as target:
-        # a part at a time, so that the memory does not grow with the number of images
+        # a few objects at a time, so that the memory does not grow with the number of images
         for start in range(0, len(keys), THREADS):
             target.writelines(pool.map(read, keys[start : start + THREADS]))
     partial.replace(path)
 
 
 def describe(summary: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a table of outcomes, and the errors of failed images."""
+    """Yield the lines of a table of outcomes and of the errors of failed images."""
     yield f"{'outcome':<60}{'images':>10}{'share':>10}"
     images = max(summary["images"], 1)
     for name in ("classified", "low-confidence", FAILED):
@@ -242,7 +242,7 @@ def check(summary: Mapping[str, Any], path: Path) -> None:
     Raises
     ------
     OperatorError
-        An image failed; the message shows the first ones.
+        At least one image failed. The message lists the first failed images.
     """
     if summary[FAILED]:
         shown = "; ".join(_first_errors(path))
@@ -250,7 +250,7 @@ def check(summary: Mapping[str, Any], path: Path) -> None:
 
 
 def _first_errors(path: Path) -> Sequence[str]:
-    """Return the first failed images of a result file."""
+    """Return the keys and errors of the first failed images in a result file."""
     found: list[str] = []
     with path.open() as lines:
         for line in lines:

@@ -1,4 +1,4 @@
-"""Drivers on record: list them, explain one, and delete what is known about one."""
+"""List the drivers on record, explain the record of one driver, and delete all data about a driver."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from common.errors import OperatorError
 
 COLUMNS = "{:<20} {:<12} {:>10} {:<14} {}"
-INDEX = "driver"  # of the table of vehicles: a driver's photographs by time
+INDEX = "driver"  # name of the vehicles table's index, which sorts a driver's photographs by time
 SHOWN_PHOTOGRAPHS = 10
 DELETE_LIMIT = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 # The names that the state machine accepts: terraform/modules/state_machine_definition/event_states.tf
@@ -25,13 +25,13 @@ class DriverError(OperatorError):
 
 @dataclass(frozen=True)
 class DriverStore:
-    """Where the data about drivers are.
+    """The tables, the bucket and the key prefixes that contain data about drivers.
 
     Attributes
     ----------
     vehicles_table, drivers_table : names of the DynamoDB tables
     bucket : name of the S3 bucket
-    incoming_prefix, review_prefix : key prefixes of photographs, and of those to review
+    incoming_prefix, review_prefix : key prefixes of photographs, and of review entries
     """
 
     vehicles_table: str
@@ -42,12 +42,12 @@ class DriverStore:
 
 
 def check_name(driver: str) -> str:
-    """Return a driver's name, which becomes a part of key prefixes.
+    """Return `driver` if it is a valid name of a driver.
 
     Raises
     ------
     DriverError
-        It is not a driver's name.
+        The name is invalid.
     """
     if not DRIVER.fullmatch(driver):
         raise DriverError(
@@ -71,7 +71,7 @@ def driver_table(drivers: Iterable[Item]) -> Iterator[str]:
 
 
 def explain_driver(store: DriverStore, driver: str, *, dynamodb: Any) -> Iterator[tuple[str, str]]:
-    """Yield what is known about a driver, as titles and texts.
+    """Yield the title and text of each fact about a driver.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def find_photographs(store: DriverStore, driver: str, *, dynamodb: Any) -> Itera
 
 
 def find_item(store: DriverStore, photograph: Item, *, dynamodb: Any) -> Item:
-    """Return the item of a photograph; only its key if the item has expired meanwhile."""
+    """Return the item of a photograph, or its key with the outcome `expired` if the item has expired."""
     found = dynamodb.get_item(TableName=store.vehicles_table, Key=item_key(photograph), ConsistentRead=True)
     return plain(found["Item"]) if "Item" in found else {"outcome": "expired", **photograph}
 
@@ -142,12 +142,12 @@ def item_key(photograph: Item) -> dict[str, Any]:
 def delete_driver(store: DriverStore, driver: str, *, s3: Any, dynamodb: Any) -> tuple[int, int]:
     """Delete a driver's photographs with all versions, review entries and items.
 
-    The driver's own item is the last, so that an interrupted deletion can be run again.
+    The driver's own item is deleted last, so that an interrupted deletion can be run again.
 
     Returns
     -------
     int, int
-        The numbers of object versions and of items.
+        The numbers of deleted object versions and of deleted items.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def delete_driver(store: DriverStore, driver: str, *, s3: Any, dynamodb: Any) ->
         batch = versions[start : start + DELETE_LIMIT]
         response = s3.delete_objects(Bucket=store.bucket, Delete={"Objects": batch, "Quiet": True})
         for error in response.get("Errors", ()):
-            raise DriverError(f"S3 does not delete {error['Key']}: {error['Message']}. Run the same command again")
+            raise DriverError(f"S3 refused to delete {error['Key']}: {error['Message']}. Run the same command again")
     photographs = list(find_photographs(store, driver, dynamodb=dynamodb))
     for photograph in photographs:
         dynamodb.delete_item(TableName=store.vehicles_table, Key=item_key(photograph))
@@ -179,5 +179,5 @@ def find_versions(store: DriverStore, driver: str, *, s3: Any) -> Iterator[dict[
 
 
 def plain(item: Mapping[str, Any]) -> Item:
-    """Return an item of DynamoDB with plain values; numbers are Decimals."""
+    """Return a DynamoDB item as Python values, with each number as a Decimal."""
     return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}

@@ -1,4 +1,4 @@
-"""Find an execution of a state machine, and read everything that AWS keeps of it."""
+"""Find an execution of a state machine, and read its description, history, definition and map runs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ from evaluation.state_machine import StateMachine, parse_definition
 
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html
 UNKNOWN_EXECUTION = ("ExecutionDoesNotExist", "InvalidArn", "InvalidName", "ValidationException")
-MAX_STEPS = 200  # that are shown
-MAX_CHILDREN = 5  # failed executions of a map run that are named
+MAX_STEPS = 200  # steps that are shown of a longer execution
+MAX_CHILDREN = 5  # failed child executions that are listed for a map run
 
 
 @dataclass(frozen=True)
 class ImageLocation:
-    """The S3 object of an image; `version` is None for the latest one."""
+    """The S3 object of an image; `version` is None for the latest version."""
 
     bucket: str
     key: str
@@ -30,7 +30,7 @@ class ImageLocation:
 
     @property
     def uri(self) -> str:
-        """The object's URI."""
+        """The object's `s3://` URI."""
         return f"s3://{self.bucket}/{self.key}"
 
 
@@ -58,8 +58,8 @@ class ExecutionDetails:
     ----------
     machine : name of the state machine
     input, output : JSON values, shortened
-    steps : empty for an EXPRESS execution, of which AWS keeps no history
-    definition : None without steps
+    steps : empty for an EXPRESS execution, for which AWS keeps no history
+    definition : None if there are no steps, or if the state machine was deleted
     probabilities : class and probability, the highest first; empty without a prediction
     """
 
@@ -83,18 +83,18 @@ class ExecutionDetails:
 
     @property
     def seconds(self) -> float:
-        """The duration, of a running execution until now."""
+        """The duration in seconds, up to now if the execution is still running."""
         return ((self.stopped or datetime.now(UTC)) - self.started).total_seconds()
 
     @property
     def first_steps(self) -> list[tuple[int, Step]]:
-        """The numbers and steps to show first; of more than `MAX_STEPS`, only the beginning and the end are shown."""
+        """The numbered steps at the beginning: all steps, or the first half of the `MAX_STEPS` that are shown."""
         steps = list(enumerate(self.steps, 1))
         return steps[: MAX_STEPS // 2] if self.steps_left_out else steps
 
     @property
     def last_steps(self) -> list[tuple[int, Step]]:
-        """The numbers and steps to show after those that are left out."""
+        """The numbered steps at the end, after the steps that are left out."""
         return list(enumerate(self.steps, 1))[-MAX_STEPS // 2 :] if self.steps_left_out else []
 
     @property
@@ -114,8 +114,8 @@ def read_execution(execution: str, state_machine_arns: Sequence[str], *, states:
 
     Parameters
     ----------
-    execution : ARN or name; empty for the latest one
-    state_machine_arns : the state machines to which a name may belong
+    execution : ARN or name; empty for the latest execution
+    state_machine_arns : state machines in which a name is looked up
 
     Raises
     ------
@@ -155,7 +155,7 @@ def read_execution(execution: str, state_machine_arns: Sequence[str], *, states:
 
 
 def describe_execution(execution: str, state_machine_arns: Sequence[str], *, states: Any) -> dict[str, Any]:
-    """Return the description of an execution; see `read_execution`."""
+    """Return the response of DescribeExecution; the parameters are those of `read_execution`."""
     if not execution:
         execution = _latest(state_machine_arns, states=states)
     names = [f"{arn.replace(':stateMachine:', ':execution:')}:{execution}" for arn in state_machine_arns]
@@ -191,13 +191,13 @@ def _read_steps(arn: str, *, is_running: bool, states: Any) -> list[Step]:
     except ClientError as error:
         if error_code(error) not in UNKNOWN_EXECUTION:
             raise
-        return []  # AWS deletes a history after 90 days
+        return []  # AWS has deleted the history, 90 days after the end of the execution
 
 
 def _read_definition(arn: str, first_state: str, *, states: Any) -> StateMachine | None:
-    """Return the definition with which the execution ran, which may have changed since.
+    """Return the definition that the execution ran with, even if the state machine has changed since.
 
-    The definition for a child execution may be the one that contains its Map state.
+    For a child execution, AWS may return the whole definition. The function then returns only the item processor.
     """
     try:
         definition = states.describe_state_machine_for_execution(executionArn=arn)["definition"]
@@ -224,9 +224,9 @@ def find_image(event: str | None, outputs: Sequence[Any] = ()) -> ImageLocation 
 
     Parameters
     ----------
-    event : the execution's input: the course's, or an S3 event of EventBridge
+    event : the execution's input, in the course's format or as an S3 event from EventBridge
         (https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html)
-    outputs : of its states, in which `s3_version` may name the version that was read
+    outputs : outputs of the execution and its states; a field `s3_version` names the object version that was read
     """
     match json.loads(event or "null"):
         case {"s3_bucket": str(bucket), "s3_key": str(key)}:
@@ -247,12 +247,12 @@ def _find_probabilities(values: Sequence[Any]) -> list[tuple[str, float]]:
 
 
 def _first(values: Sequence[Any], name: str) -> Any:
-    """Return the first value of a field, or None."""
+    """Return the first value of the field `name` in `values`, or None."""
     return next((found for value in values for found in find_values(value, name)), None)
 
 
 def group_visits(steps: Sequence[Step]) -> dict[str, list[Step]]:
-    """Return the visits of each state that was entered."""
+    """Return the steps of each state that was entered, by the state's name."""
     visits: dict[str, list[Step]] = {}
     for step in steps:
         visits.setdefault(step.name, []).append(step)
@@ -260,6 +260,6 @@ def group_visits(steps: Sequence[Step]) -> dict[str, list[Step]]:
 
 
 def combine_status(visits: Sequence[Step]) -> Status:
-    """Return the status of a state that may have been entered several times: the one that needs most attention."""
+    """Return the status of the visits that needs most attention, such as FAILED; NOT_REACHED without visits."""
     order = (Status.FAILED, Status.RUNNING, Status.CAUGHT, Status.ABORTED, Status.SUCCEEDED)
     return min((step.status for step in visits), key=order.index, default=Status.NOT_REACHED)

@@ -1,4 +1,4 @@
-"""Read the history of a state machine execution: each state that it entered, with times, payloads, attempts and errors.
+"""Read an execution's history: each state that was entered, with its times, payloads, attempts and errors.
 
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from evaluation.payloads import parse_payload
 
-# Events that begin an attempt. A state that retries has several of them.
+# Each attempt of a state begins with one of these events
 ATTEMPTS = (
     "TaskScheduled",
     "LambdaFunctionScheduled",
@@ -24,7 +24,7 @@ DETAILS = "EventDetails"
 
 
 class Status(Enum):
-    """What happened to a state: its name, and a symbol."""
+    """The status of a state, as a word and a symbol."""
 
     SUCCEEDED = ("succeeded", "✓")
     CAUGHT = ("caught", "↷")
@@ -46,13 +46,14 @@ class Step:
     ----------
     kind : type of the state, such as `Task`
     entered, exited : times; `exited` is None while the state runs, and after it failed without a Catch
-    after : the step that led to this one by a transition
-    parent : the visit of the Map or Parallel state that contains this one
-    iteration : index of the Map state's item
-    input, output, variables : JSON values, shortened; `variables` are those that the state assigned
+    after : the step whose transition led to this step; None for a first step
+    parent : the step of the Map or Parallel state that contains this step
+    iteration : index of the item, inside a Map state
+    input, output : JSON values, shortened
+    variables : variables that the state assigned, shortened
     attempts : 1 plus the number of retries; 0 for a state that calls nothing
     error, cause : of the last attempt that failed
-    map_run_arn : of a distributed Map state
+    map_run_arn : ARN of the map run of a distributed Map state
     """
 
     name: str
@@ -79,16 +80,16 @@ class Step:
 
     @property
     def seconds(self) -> float | None:
-        """The duration; None without an end."""
+        """The duration in seconds, or None if the state was not exited."""
         return (self.exited - self.entered).total_seconds() if self.exited else None
 
     @property
     def depth(self) -> int:
-        """The number of Map and Parallel states that contain this one."""
+        """The number of Map and Parallel states that contain this step."""
         return self.parent.depth + 1 if self.parent else 0
 
     def ancestors(self) -> "Iterator[Step]":
-        """Yield this step, and those that contain it from the inside out."""
+        """Yield this step, its parent, the parent's parent, and so on."""
         yield self
         if self.parent:
             yield from self.parent.ancestors()
@@ -96,11 +97,12 @@ class Step:
 
 @dataclass
 class _Reader:
-    """Assigns events to steps: an event names its predecessor, which leads to the step that both belong to."""
+    """Assigns each event to a step: that of the preceding event, whose ID every event contains."""
 
     steps: list[Step] = field(default_factory=list)
-    # The step of each event, and the item's index if the event starts an iteration
+    # The step of each event, by the event's ID
     step_of: dict[int, Step] = field(default_factory=dict)
+    # For events that start a branch or an iteration: the Map or Parallel step, and the index of the item
     starts: dict[int, tuple[Step, int | None]] = field(default_factory=dict)
 
     def read(self, event: Mapping[str, Any]) -> None:
@@ -134,16 +136,16 @@ class _Reader:
         return step
 
     def _find(self, event: Mapping[str, Any]) -> Step | None:
-        """Return the step that an event other than an entry belongs to."""
+        """Return the step of an event that enters no state, or None if there is no such step."""
         before = self.step_of.get(event.get("previousEventId", 0))
-        if before is None:  # the first event after a redrive
+        if before is None:  # this is the first event after a redrive
             before = next((step for step in reversed(self.steps) if step.exited is None), None)
         if before is None:
             return None
         container = next((each for each in CONTAINERS if event["type"].startswith(each)), None)
         if container is None:
             return before
-        # the predecessor may be the last event of a state inside this one
+        # the preceding event may belong to a state inside the Map or Parallel state
         name = _details(event).get("name")
         open_steps = (step for step in before.ancestors() if step.kind == container and step.exited is None)
         return next((step for step in open_steps if name in (None, step.name)), None)
@@ -151,7 +153,7 @@ class _Reader:
     def _update(self, step: Step, event: Mapping[str, Any]) -> None:
         kind, details = event["type"], _details(event)
         if kind in ("ExecutionTimedOut", "MapIterationFailed", "MapIterationSucceeded"):
-            return  # they say nothing about the state as a whole
+            return  # these events do not determine the status of the state
         if kind in ATTEMPTS:
             step.attempts += 1
             step.has_failed = False
@@ -174,7 +176,7 @@ class _Reader:
 
 
 def _details(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the details of an event, whose key depends on its type."""
+    """Return the details of an event; the name of the field depends on the type of the event."""
     return next((value for key, value in event.items() if key.endswith(DETAILS)), {})
 
 
@@ -183,7 +185,7 @@ def read_steps(events: Iterable[Mapping[str, Any]], *, is_running: bool) -> list
 
     Parameters
     ----------
-    events : of GetExecutionHistory, in the order of their time
+    events : events that GetExecutionHistory returns, the oldest first
     """
     reader = _Reader()
     for event in events:
@@ -200,5 +202,5 @@ def _status(step: Step, *, is_running: bool) -> Status:
         return Status.FAILED
     is_over = not is_running or any(each.exited for each in step.ancestors())
     if not is_over:
-        return Status.RUNNING  # it may wait for its next attempt
+        return Status.RUNNING  # even after a failed attempt, because the next one may follow
     return Status.FAILED if step.has_failed else Status.ABORTED

@@ -1,4 +1,4 @@
-"""Render an execution as one HTML page that contains the image and the drawing and loads nothing else."""
+"""Render an execution as an HTML page without external resources, with the image and a drawing of the states."""
 
 import io
 from datetime import datetime
@@ -19,17 +19,17 @@ from training.container.classifier.images import MAX_BYTES, ImageError, read_ima
 
 TEMPLATE = "execution.html"
 MAX_SIDE = 800  # pixels of the image on the page
-MAX_PNG_SIDE = 128  # a small image keeps its pixels
+MAX_PNG_SIDE = 128  # pixels; PNG keeps a small image sharp, larger images become JPEG
 MAX_CAUSE = 8000  # characters
 PREVIEW_CHARACTERS = 120
 
 
 def render(execution: ExecutionDetails, environment: str, *, threshold: float, written: datetime, s3: Any) -> str:
-    """Return the page.
+    """Return the HTML page of an execution.
 
     Parameters
     ----------
-    s3 : client that reads the image; if it cannot, the page says why
+    s3 : client that reads the image; if reading fails, the page shows the reason
     """
     template = load_template(
         TEMPLATE,
@@ -62,23 +62,23 @@ def render(execution: ExecutionDetails, environment: str, *, threshold: float, w
 
 
 def _kinds(execution: ExecutionDetails) -> dict[str, str]:
-    """Return the API action or the type of each state of the definition."""
+    """Return the kind of each state in the definition by name: the API action of a Task, otherwise the type."""
     return {state.name: state.kind for state in execution.definition.all_states()} if execution.definition else {}
 
 
 def read_picture(location: ImageLocation, *, s3: Any) -> tuple[str | None, str | None]:
-    """Return an image as a data URI with its EXIF orientation applied, or the reason why it cannot be shown.
+    """Return an image as a data URI and None, or None and the reason why the page cannot show the image.
 
-    The page's size is bounded: an image has at most `MAX_SIDE` pixels a side.
+    The EXIF orientation is applied. A large image is scaled down to `MAX_SIDE` pixels, to limit the page's size.
     """
     version = {"VersionId": location.version} if location.version else {}
     try:
         response = s3.get_object(Bucket=location.bucket, Key=location.key, **version)
         if response["ContentLength"] > MAX_BYTES:
-            return None, f"it has {response['ContentLength']:,} bytes, more than the model accepts"
+            return None, f"the image must have at most {MAX_BYTES:,} bytes (got {response['ContentLength']:,})"
         image = read_image(response["Body"].read())
     except ClientError as error:
-        return None, f"S3 answers {error_code(error)}"
+        return None, f"S3 responded with {error_code(error)}"
     except (BotoCoreError, ImageError) as error:
         return None, str(error)
     image.thumbnail((MAX_SIDE, MAX_SIDE))

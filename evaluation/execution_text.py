@@ -1,4 +1,4 @@
-"""Describe an execution in the terminal, in lines of at most 80 columns."""
+"""Describe an execution as text for the terminal, in lines of at most 80 columns."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ NO_HISTORY = "none: AWS keeps only the status, the input and the output of an EX
 
 
 def describe_lines(execution: ExecutionDetails, *, threshold: float) -> Iterator[str]:
-    """Yield the lines: facts, steps, and the states that were not reached."""
+    """Yield the lines that describe an execution: facts, steps, and the states that were not reached."""
     for title, text in facts(execution, threshold=threshold):
         yield from wrap(title, text)
     yield ""
@@ -63,7 +63,7 @@ def facts(execution: ExecutionDetails, *, threshold: float) -> Iterator[tuple[st
 
 
 def describe_cause(cause: str, limit: int) -> str:
-    """Return the message of a cause, cut with a note if it is long.
+    """Return the error message in a cause, truncated after `limit` characters.
 
     The cause of an exception in a Lambda function is a JSON object with the message and the stack trace:
     https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
@@ -76,7 +76,7 @@ def describe_cause(cause: str, limit: int) -> str:
 
 
 def wrap(title: str, text: str) -> list[str]:
-    """Return a title and a text in lines of at most 80 columns."""
+    """Return a title and a text as lines of at most 80 columns."""
     return textwrap.wrap(
         printable(" ".join(text.split())),
         WIDTH,
@@ -106,12 +106,12 @@ def _step_lines(execution: ExecutionDetails, step: Step) -> Iterator[str]:
     if step.map_run_arn:
         run = execution.map_runs[step.map_run_arn]
         yield from wrap("  map run", describe_map_run(run))
-        if run.failed:  # an ARN is longer than a line, and cannot be copied from two
+        if run.failed:  # an ARN is longer than a line of the terminal
             yield from wrap("", "the page has the ARNs of the first failed child executions")
 
 
 def describe_map_run(run: MapRun) -> str:
-    """Return status and counts of a map run."""
+    """Return the status and the item counts of a map run as text."""
     counts = ", ".join(
         f"{name} {count}" for name, count in run.items.items() if count and name not in ("total", "resultsWritten")
     )

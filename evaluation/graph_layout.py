@@ -1,13 +1,13 @@
 """Place the nodes of a directed graph in layers from top to bottom, and route its edges between them.
 
 The method is that of Sugiyama, Tagawa and Toda ("Methods for visual understanding of hierarchical system structures",
-1981): reverse edges that close a cycle, assign layers by the longest path, order each layer by the median of its
-neighbours, and align the nodes with their neighbours. An edge over several layers passes through one waypoint in each
-of them. Edges of one kind to the same target share their waypoints, because most states of a state machine lead to the
-same state when they fail.
+1981): reverse edges that close a cycle, assign layers by the longest path, order each layer by the mean position
+of its neighbours, and align the nodes with their neighbours. An edge that spans several layers passes through
+one waypoint in each layer between its ends. Edges of the same group to the same target share their waypoints: most
+states of a state machine lead to the same state when they fail, and the drawing shows these edges as one line.
 
-No library on PyPI does this in Python alone and is maintained: grandalf's last release is of 2023, and fast-sugiyama,
-pygraphviz and igraph are binaries.
+No maintained library on PyPI does this in pure Python: grandalf had its last release in 2023, and fast-sugiyama,
+pygraphviz and igraph are binary packages.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ from itertools import pairwise
 from statistics import fmean
 
 SWEEPS = 24
-STRAIGHT = 1000.0  # weight of edges that should be straight; that of other edges is 1
+STRAIGHT = 1000.0  # weight of edges that should be straight; other edges have the weight 1
 Point = tuple[float, float]
 Size = tuple[float, float]
 
@@ -28,8 +28,8 @@ class Edge:
 
     Attributes
     ----------
-    group : the kind of edges with which it may share waypoints
-    is_straight : whether a straight course matters more than that of other edges
+    group : edges of the same group to the same target share waypoints
+    is_straight : whether the layout prefers to draw this edge as a straight line
     """
 
     source: str
@@ -40,7 +40,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Waypoint:
-    """The place in a layer through which all edges of a group to the same target pass."""
+    """A point in a layer through which all edges of a group to the same target pass."""
 
     target: str
     group: str
@@ -55,8 +55,8 @@ class Layout:
     ----------
     size : width and height
     centers : centre of each node
-    routes : points of each edge, an even number: the edge is straight from the first point of a pair to the second one,
-        and then continues to the next pair
+    routes : points of each edge, in pairs: the top and the bottom of each layer through which the edge passes. The two
+        points of a pair are connected by a vertical line. The first and the last point are on the nodes' borders
     """
 
     size: Size
@@ -111,9 +111,9 @@ def place(sizes: Mapping[str, Size], edges: Sequence[Edge], *, gap: Size) -> Lay
 
 
 def _finish_order(names: Sequence[str], edges: Sequence[Edge]) -> dict[str, int]:
-    """Return the position of each node in the order in which a depth-first search leaves the nodes.
+    """Return the position of each node in the order in which a depth-first search finishes the nodes.
 
-    An edge whose target is left after its source closes a cycle.
+    An edge closes a cycle if the search finishes its target after its source.
     """
     following: dict[str, list[str]] = defaultdict(list)
     for edge in edges:
@@ -125,7 +125,7 @@ def _finish_order(names: Sequence[str], edges: Sequence[Edge]) -> dict[str, int]
 
 
 def _visit(root: str, following: Mapping[str, Sequence[str]], finished: dict[str, int]) -> None:
-    """Number the nodes that can be reached from `root` in the order in which the search leaves them."""
+    """Add to `finished` all nodes that can be reached from `root`, in the order in which the search finishes them."""
     seen = set(finished) | {root}
     stack = [(root, iter(following.get(root, ())))] if root not in finished else []
     while stack:
@@ -140,7 +140,7 @@ def _visit(root: str, following: Mapping[str, Sequence[str]], finished: dict[str
 
 
 def _assign_layers(names: Sequence[str], ends: Collection[tuple[str, str]]) -> dict[str, int]:
-    """Return the number of edges on the longest path to each node.
+    """Return the layer of each node: the number of edges on the longest path to it.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def _fill_layers(layer_of: Mapping[str, int], paths: Iterable[Sequence[Vertex]])
 
 
 def _order(layers: list[list[Vertex]], neighbours: Collection[Step]) -> list[list[Vertex]]:
-    """Order each layer so that few edges cross, and return the best of several sweeps down and up."""
+    """Return the layers in an order with few crossings: the best order of several sweeps down and up."""
     above, below = _adjacent(neighbours)
     best, fewest = layers, _crossings(layers, below)
     for sweep in range(SWEEPS):
@@ -206,7 +206,7 @@ def _mean_position(
 def _adjacent(
     neighbours: Collection[Step],
 ) -> tuple[Mapping[Vertex, list[Vertex]], Mapping[Vertex, list[Vertex]]]:
-    """Return the neighbours above and below each vertex, in an order that does not depend on the process."""
+    """Return the neighbours above and below each vertex, in the same order in every process."""
     above: dict[Vertex, list[Vertex]] = defaultdict(list)
     below: dict[Vertex, list[Vertex]] = defaultdict(list)
     for upper, lower in sorted(neighbours, key=repr):
@@ -231,7 +231,7 @@ def _align(
     widths: Mapping[Vertex, float],
     gap: float,
 ) -> dict[Vertex, float]:
-    """Return the x-coordinate of each vertex: near its neighbours, with the gap to the next one in its layer."""
+    """Return the x-coordinate of each vertex: near its neighbours, and at least `gap` from others of its layer."""
     above, below = _adjacent(neighbours)
     x: dict[Vertex, float] = {}
     for layer in layers:
@@ -249,9 +249,10 @@ def _align(
 
 
 def _separate(wanted: Mapping[Vertex, float], widths: Mapping[Vertex, float], gap: float) -> dict[Vertex, float]:
-    """Return the positions with the smallest squared distance to the wanted ones that keep the order and the gap.
+    """Return positions that keep the order and the gap, with the smallest squared distance to the wanted positions.
 
-    With the smallest offsets subtracted, this is an isotonic regression, which pools adjacent violators.
+    Each vertex has a smallest offset from the first one. After subtraction of these offsets, the problem is an isotonic
+    regression, which the pool-adjacent-violators algorithm solves.
     """
     offsets = [0.0]
     for left, right in pairwise(wanted):

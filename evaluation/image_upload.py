@@ -1,4 +1,4 @@
-"""Upload an image of this machine for classification, after the checks that the model's container makes."""
+"""Upload a local image for classification, after the same checks as in the model's container."""
 
 import stat
 from pathlib import Path
@@ -10,7 +10,7 @@ from training.container.classifier.images import MAX_BYTES, ImageError, read_ima
 
 
 class ImageFileError(OperatorError):
-    """The file is not an image that the model accepts."""
+    """The file cannot be read, or the model does not accept it."""
 
 
 def read_image_file(path: Path) -> bytes:
@@ -30,7 +30,7 @@ def read_image_file(path: Path) -> bytes:
                 f"{path} must have at most {MAX_BYTES:,} bytes (got {status.st_size:,}): scale it down"
             )
         content = path.read_bytes()
-    except (OSError, ValueError) as error:  # a path with a null byte is a ValueError
+    except (OSError, ValueError) as error:  # a null byte in the path raises ValueError
         reason = error.strerror if isinstance(error, OSError) else error
         raise ImageFileError(f"{path} cannot be read: {reason}") from error
     try:
@@ -41,11 +41,11 @@ def read_image_file(path: Path) -> bytes:
 
 
 def upload_image(content: bytes, name: str, *, bucket: str, prefix: str, s3: Any) -> str:
-    """Upload an image to a key that no other upload has, and return the key.
+    """Upload an image to a new, unique key, and return the key.
 
     Parameters
     ----------
-    name : the file's name; S3 requires UTF-8, which a name on this machine need not be
+    name : the file's name; characters that are not valid UTF-8 are replaced, because S3 rejects them
     """
     key = f"{prefix}/{uuid4()}/{name.encode(errors='replace').decode()}"
     s3.put_object(Bucket=bucket, Key=key, Body=content)

@@ -1,4 +1,4 @@
-"""Shorten the inputs and outputs of states, which may have 256 KiB, for the terminal and a page."""
+"""Shorten the inputs and outputs of states, of up to 256 KiB, for the terminal and for HTML pages."""
 
 import json
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from typing import Any
 from common.terminal import counted
 
 MAX_STRING = 300  # characters of a string in a payload
-MAX_ITEMS = 200  # of a list or an object
+MAX_ITEMS = 200  # items of a list or an object in a payload
 MAX_DEPTH = 12
 MAX_TEXT = 8000  # characters of a payload on a page
 
 
 def parse_payload(text: str | None) -> Any:
-    """Return the JSON value of a payload, shortened; None without a payload, and the text itself if it is not JSON."""
+    """Return the shortened JSON value of a payload, the shortened text if it is not JSON, or None without a payload."""
     if text is None:
         return None
     try:
@@ -23,7 +23,7 @@ def parse_payload(text: str | None) -> Any:
 
 
 def shorten(value: Any, depth: int = 0) -> Any:
-    """Return a JSON value in which long strings, lists and objects end with a note that says what was left out."""
+    """Return a JSON value with long strings, lists and objects truncated; a note gives the size of the rest."""
     if isinstance(value, str):
         return value if len(value) <= MAX_STRING else f"{value[:MAX_STRING]}… ({len(value):,} characters)"
     if not isinstance(value, dict | list):
@@ -60,18 +60,18 @@ def _without_long_strings(value: Any, limit: int) -> Any:
 
 
 def format_block(value: Any) -> str:
-    """Return a payload in several lines, cut with a note if they have more than `MAX_TEXT` characters."""
+    """Return a payload as indented JSON, truncated after `MAX_TEXT` characters."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}\n… ({len(text):,} characters)"
 
 
 def printable(text: str) -> str:
-    """Return a text in which a question mark replaces each character that would change the terminal's state."""
+    """Return a text with a question mark for each control character, which could change the terminal's state."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def find_values(value: Any, name: str) -> Iterator[Any]:
-    """Yield the values of the fields called `name`, at any depth, that are not empty."""
+    """Yield all non-empty values of fields with the name `name`, at any depth of a JSON value."""
     if isinstance(value, dict):
         if value.get(name):
             yield value[name]

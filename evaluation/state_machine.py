@@ -14,7 +14,7 @@ class Transition:
 
     Attributes
     ----------
-    is_catch : whether a caught error leads to it
+    is_catch : whether this is the transition of a Catch field
     """
 
     source: str
@@ -28,7 +28,7 @@ class State:
 
     Attributes
     ----------
-    kind : its type, and the API action that a Task calls
+    kind : for a Task, the API action that it calls; for other states, the type
     machines : the branches of a Parallel state, or the item processor of a Map state
     """
 
@@ -39,29 +39,29 @@ class State:
 
 @dataclass(frozen=True)
 class StateMachine:
-    """A state machine, a branch or an item processor: its states, of which the first one is the start."""
+    """The states and transitions of a state machine, a branch or an item processor; the first state is the start."""
 
     states: tuple[State, ...]
     transitions: tuple[Transition, ...]
 
     def all_states(self) -> Iterator[State]:
-        """Yield the states, and those of their branches and item processors."""
+        """Yield all states, including the states in branches and item processors."""
         for state in self.states:
             yield state
             for machine in state.machines:
                 yield from machine.all_states()
 
     def find_part(self, name: str) -> "StateMachine | None":
-        """Return this state machine, or the branch or item processor inside it, that contains a state."""
+        """Return the state machine, branch or item processor that contains the state `name` directly, or None."""
         if any(state.name == name for state in self.states):
             return self
         parts = (machine.find_part(name) for state in self.states for machine in state.machines)
         return next(filter(None, parts), None)
 
     def names_except(self, visited: Collection[str]) -> Iterator[str]:
-        """Yield the names of the states that an execution has not entered, also those in branches and item processors.
+        """Yield the names of all states that are not in `visited`, including those in branches and item processors.
 
-        The states in a distributed Map state that it entered are left out, because child executions enter them.
+        If a distributed Map state was visited, the states inside it are left out, because child executions enter them.
         """
         for state in self.states:
             if state.name not in visited:
@@ -72,7 +72,7 @@ class StateMachine:
 
 
 def parse_definition(definition: str) -> StateMachine:
-    """Parse a definition in JSON, which Step Functions has validated."""
+    """Return the state machine of a JSON definition that Step Functions has validated."""
     return _parse(json.loads(definition))
 
 
@@ -95,7 +95,7 @@ def _kind(state: Mapping[str, Any]) -> str:
 
 
 def _processor(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the item processor of a Map state, which older definitions call its iterator."""
+    """Return the item processor of a Map state; older definitions have it in the field Iterator."""
     processor: Mapping[str, Any] = state.get("ItemProcessor") or state.get("Iterator") or {}
     return processor
 

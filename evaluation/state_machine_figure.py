@@ -1,4 +1,4 @@
-"""Draw a state machine, and what an execution did in it, as SVG and PNG."""
+"""Draw a state machine as SVG and PNG, optionally with the states and transitions of one execution."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Points. Widths of characters are those of DejaVu Sans, which is wider than most fonts of web browsers.
+# In points. The widths of characters fit DejaVu Sans, which is wider than the default fonts of web browsers.
 NAME_SIZE, TEXT_SIZE = 10.0, 8.5
 NAME_CHARACTER, TEXT_CHARACTER = 7.4, 5.6
 LINE_HEIGHT = 14.0
-MAX_CHARACTERS = 22  # of a line of a state's name
+MAX_CHARACTERS = 22  # in a line of a state's name
 PADDING = 9.0
 GAP = (22.0, 30.0)  # between states of a layer, and between layers
 MARGIN = 6.0
 DOTS_PER_INCH = 72  # so that a coordinate is a point
 ARROW = 4.0
 CATCH = "catch"
-LAYER = 1  # of all patches, so that the order in which they are added decides
+LAYER = 1  # the same zorder for all patches, so that matplotlib draws them in the order in which they are added
 
-# Line width and style of a state's border; the text of the status says the same
+# Line width and style of a state's border. The text in the box repeats the status, so no reader depends on the style.
 BORDERS: Mapping[Status | None, tuple[float, Any]] = {
     None: (1.2, "solid"),
     Status.SUCCEEDED: (1.6, "solid"),
@@ -56,13 +56,13 @@ CSS = (
 
 @dataclass(frozen=True)
 class Visits:
-    """What an execution did in a state.
+    """The visits of an execution to one state.
 
     Attributes
     ----------
-    status : the one that needs most attention of its visits
-    text : the status in words, with the number of visits and the duration
-    link : URL to its details; None if there are none
+    status : the status of the visits that needs most attention
+    text : the status in words, with the number of visits or the duration
+    link : URL of the details of a visit; None if the state was not reached
     """
 
     status: Status
@@ -72,12 +72,12 @@ class Visits:
 
 @dataclass(frozen=True)
 class Trace:
-    """What an execution did in a state machine.
+    """The states that an execution visited, and the transitions that it followed.
 
     Attributes
     ----------
-    visits : by name of the state; without the states inside a distributed Map state, which child executions enter
-    transitions : those that the execution followed
+    visits : visits by the name of the state, without the states inside a visited distributed Map state
+    transitions : transitions that the execution followed
     """
 
     visits: Mapping[str, Visits]
@@ -86,7 +86,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class _Box:
-    """A state: its lines of text, each with its kind, its size, and the machines inside it with their positions."""
+    """The box of a state: lines as pairs of kind and text, the size, and the graphs inside with their positions."""
 
     lines: Sequence[tuple[str, str]]
     size: Size
@@ -95,16 +95,16 @@ class _Box:
 
 @dataclass(frozen=True)
 class _Graph:
-    """The boxes of a state machine, and their places."""
+    """The boxes of a state machine and their layout."""
 
     boxes: Mapping[str, _Box]
     layout: Layout
 
 
 def trace_steps(steps: Sequence[Step], machine: StateMachine) -> Trace:
-    """Return what an execution did in each state.
+    """Return the trace of an execution through a state machine.
 
-    A state's link leads to `#step-<number>` of its first visit with the status that is shown.
+    The link of a state is `#step-<number>`, for the first visit with the status that is shown.
     """
     numbers = {step: number for number, step in enumerate(steps, 1)}
     visits = {}
@@ -122,7 +122,7 @@ def trace_steps(steps: Sequence[Step], machine: StateMachine) -> Trace:
 
 
 def _describe(visits: Sequence[Step], status: Status) -> str:
-    """Return the status of a state in words."""
+    """Return the status of a state in words, with the number of visits, or the duration and retries."""
     if len(visits) > 1:
         same = sum(step.status is status for step in visits)
         count = f"{same} of {len(visits)}" if same < len(visits) else f"{len(visits)} times"
@@ -133,17 +133,17 @@ def _describe(visits: Sequence[Step], status: Status) -> str:
 
 
 def draw_svg(machine: StateMachine, trace: Trace | None = None) -> str:
-    """Return the drawing as SVG, on the background of the light theme."""
+    """Return the drawing of a state machine as SVG in the light theme."""
     return as_svg(partial(draw, machine=machine, trace=trace), LIGHT)
 
 
 def draw_png(machine: StateMachine) -> bytes:
-    """Return the drawing as PNG."""
+    """Return the drawing of a state machine as PNG."""
     return as_png(partial(draw, machine=machine, trace=None))
 
 
 def draw_inline_svg(machine: StateMachine, trace: Trace, label: str) -> str:
-    """Return the drawing as an SVG element for a page, whose custom properties set the colours.
+    """Return the drawing as an SVG element; CSS custom properties of the page set the colours.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def draw_inline_svg(machine: StateMachine, trace: Trace, label: str) -> str:
 
 
 def draw(theme: Theme, *, machine: StateMachine, trace: Trace | None) -> Figure:
-    """Draw a state machine; with a trace, also what an execution did in it."""
+    """Return a figure of a state machine; with a trace, the figure also shows the status of each state."""
     from matplotlib.figure import Figure
 
     graph = _arrange(machine, trace)
@@ -255,7 +255,7 @@ def _status_color(theme: Theme, status: Status | None) -> str:
 
 
 def _draw_edges(axes: Axes, theme: Theme, graph: _Graph, origin: Point, trace: Trace | None) -> None:
-    """Draw the transitions; those that share waypoints are drawn once, so that dashes stay dashes."""
+    """Draw the transitions. A segment that several transitions share is drawn once, so that its dashes stay visible."""
     from matplotlib.patches import PathPatch, Polygon
 
     segments: dict[tuple[Point, Point, bool], bool] = {}
@@ -291,7 +291,7 @@ def _move(point: Point, origin: Point) -> Point:
 
 
 def _curve(start: Point, end: Point) -> Any:
-    """Return a path that is vertical at both ends."""
+    """Return a curve from `start` to `end` that is vertical at both ends."""
     from matplotlib.path import Path
 
     middle = (start[1] + end[1]) / 2

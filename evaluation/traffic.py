@@ -24,7 +24,7 @@ UPLOAD_THREADS = 16
 MAX_TEST_IMAGES = 500  # kept in memory
 POLL_SECONDS = 1.0
 READS_PER_POLL = 1000  # items
-SEARCH_SECONDS = 15.0  # without an ended image, before executions that ended are listed, and between two lists
+SEARCH_SECONDS = 15.0  # without progress, before the ended executions are listed, and between two such lists
 TIMEOUT_SECONDS = 300.0
 
 
@@ -42,16 +42,16 @@ class Target:
 
 @dataclass(slots=True)
 class Upload:
-    """An uploaded object version and its end. All times are seconds since 1970.
+    """An uploaded object version and its result. All times are seconds since 1970.
 
     Attributes
     ----------
     version : S3's version ID; None if the upload failed
-    absent : when the table was last read without the image's item
-    ended : when the item was written, or the execution failed
-    outcome : recorded, superseded, review, lost, failed upload; None if the image was not followed to its end
-    error : name of the error for a review, otherwise the reason why the image was lost
-    photograph_order : text by which the driver's photographs with a result are ordered
+    absent : time of the last read of the table that did not find the image's item
+    ended : time at which the item was written; None without an item
+    outcome : recorded, superseded, review, lost or failed upload; None if the command was interrupted before the end
+    error : name of the error for the outcome review; reason for the outcomes lost and failed upload
+    photograph_order : text that sorts the driver's photographs by time; None for a photograph to review
     """
 
     arrival: Arrival
@@ -78,7 +78,7 @@ class Upload:
 
 @dataclass
 class Traffic:
-    """All uploads, and whether each was followed to its end."""
+    """All uploads; `interrupted` means that the results of some uploads are unknown."""
 
     started: float
     uploads: list[Upload] = field(default_factory=list)
@@ -94,15 +94,15 @@ class Follower:
         self._started = started
         self._dynamodb = dynamodb
         self._states = states
-        self._executions: set[str] = set()  # whose image has ended
+        self._executions: set[str] = set()  # ARNs of executions that need no further request
 
     def poll(self) -> int:
-        """Read a bounded number of items, those first that were not read for the longest time; return the ended."""
+        """Read up to READS_PER_POLL items, the least recently read first, and return the number of ended images."""
         keys = [key for key, _ in zip(self.pending, range(READS_PER_POLL), strict=False)]
         return self._read(keys)
 
     def search_ended(self) -> int:
-        """Find executions that ended without an item, and return their number."""
+        """Find pending images whose execution has ended, and return the number of images that ended or were lost."""
         found = self._executions_of_pending(ENDED)
         ended = self._read(list(found))  # an execution writes its item before it ends
         for key, execution in found.items():
@@ -112,7 +112,7 @@ class Follower:
         return ended
 
     def give_up(self) -> None:
-        """Report all images without an item as lost, each with its execution."""
+        """Mark all pending images as lost, each with its execution if there is one."""
         running = self._executions_of_pending(("RUNNING",))
         for key, upload in self.pending.items():
             if execution := running.get(key):
@@ -144,7 +144,7 @@ class Follower:
                 if upload.outcome != "review":
                     path = upload.image.removeprefix(f"s3://{self._target.bucket}/")
                     upload.photograph_order = f"{item['photographed']}#{path}#{upload.version}"
-                # the time when the state that writes the item began, which is too early if its first attempts failed
+                # `recorded` is when the writing state was entered, which is too early if its first attempts failed
                 upload.ended = max(datetime.fromisoformat(item["recorded"]).timestamp(), upload.absent)
                 self._executions.add(item["execution"])
                 continue
@@ -155,7 +155,7 @@ class Follower:
 
 
 def sample_images(bucket: str, keys: Sequence[str], *, seed: int, s3: Any) -> list[bytes]:
-    """Read the test images from S3, or a sample of a large test set."""
+    """Return the test images from S3, or a sample of MAX_TEST_IMAGES of a larger test set."""
     if len(keys) > MAX_TEST_IMAGES:
         keys = np.random.default_rng(seed).choice(keys, MAX_TEST_IMAGES, replace=False).tolist()
     with ThreadPoolExecutor(THREADS) as pool:
@@ -173,15 +173,15 @@ def drive(
     interval: float = POLL_SECONDS,
     timeout: float = TIMEOUT_SECONDS,
 ) -> Traffic:
-    """Upload each image at its time, and return all uploads once the last one has ended.
+    """Upload each image at its arrival time, follow all uploads to their ends, and return them.
 
-    Ctrl-C ends the uploads, and the images whose end is unknown have no outcome.
+    Ctrl-C ends the uploads. Images whose result is then unknown have no outcome.
 
     Parameters
     ----------
     images : the test images
     interval : seconds between two polls
-    timeout : seconds after the last upload or the last ended image; images that have not ended then are lost
+    timeout : seconds without an upload or an ended image, after which the pending images count as lost
     """
     traffic = Traffic(started=time.time())
     follower = Follower(target, started=traffic.started, dynamodb=dynamodb, states=states)
@@ -217,7 +217,7 @@ def _follow(
 ) -> None:
     progress = searched = time.monotonic()
     while True:
-        complete = is_uploaded()  # before the queue is emptied
+        complete = is_uploaded()  # checked before the queue is emptied, so that no upload is missed
         new = _receive(traffic, uploads, follower)
         ended = follower.poll()
         now = time.monotonic()
@@ -251,7 +251,7 @@ def _receive(traffic: Traffic, uploads: "SimpleQueue[Upload]", follower: Followe
 def _uploader(
     arrivals: Sequence[Arrival], upload_one: Callable[[Arrival], None], stop: threading.Event
 ) -> Callable[[], None]:
-    """Return the work of each thread: take the next arrival, wait for its time, upload it."""
+    """Return the function of each thread: take the next arrival, wait until its time, and upload its image."""
     remaining: Iterator[Arrival] = iter(arrivals)
     lock = threading.Lock()
     started = time.monotonic()
@@ -268,7 +268,7 @@ def _uploader(
 
 
 def upload(arrival: Arrival, images: Sequence[bytes], target: Target, *, s3: Any) -> Upload:
-    """Upload an image to the driver's folder."""
+    """Upload the image of an arrival to the driver's key prefix, and return the upload, even if it failed."""
     key = f"{target.prefix}/{arrival.driver}/{arrival.name}"
     body = content(arrival, images)
     result = Upload(arrival, f"s3://{target.bucket}/{key}", uploaded=time.time())
@@ -286,5 +286,5 @@ def _lose(upload: Upload, reason: str, execution: str | None) -> None:
 
 
 def utc(seconds: float) -> str:
-    """Return a time in ISO format."""
+    """Return seconds since 1970 as UTC in ISO format."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
-"""Simulated traffic: which driver uploads which image at what time. A seed determines all of it."""
+"""Draw simulated traffic from a seed: which driver uploads which image at what time."""
 
 import io
 import math
@@ -11,8 +11,8 @@ from PIL import Image
 
 DRIVER_PREFIX = "traffic-"  # distinguishes simulated drivers from real ones
 IMAGES_PER_DRIVER = 10
-# A driver's app numbers its photographs anew after some time, and the new ones become versions of the same objects.
-# Some names need encoding in URLs.
+# Drivers use these few names repeatedly, so that uploads create new versions of the same objects.
+# Some names contain characters that must be encoded in URLs.
 NAMES = ("IMG_0001.png", "IMG_0002.png", "IMG 0003.png", "vélo+moto.png", "100%#5.png")
 UNREADABLE_SHARE = 0.05
 UNLIKE_SHARE = 0.05
@@ -20,7 +20,7 @@ UNREADABLE_BYTES = 2000
 UNLIKE_PIXELS = 64  # width and height
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
-# test: a staged test image; unlike: noise, which no class of the training data resembles; unreadable: no image
+# test: a staged test image; unlike: noise, unlike any training image; unreadable: a file that is not a valid image
 Kind = Literal["test", "unlike", "unreadable"]
 KINDS = get_args(Kind)
 
@@ -32,7 +32,7 @@ class Arrival:
     Attributes
     ----------
     seconds : from the start of the traffic
-    number : a random number, which selects the test image or draws another one
+    number : a random number that selects the test image, or is the seed of a generated file
     """
 
     seconds: float
@@ -54,7 +54,7 @@ def poisson_arrivals(rate: float, seconds: float, *, seed: int) -> list[Arrival]
 
 
 def burst_arrivals(count: int, *, seed: int) -> list[Arrival]:
-    """Return arrivals at the same time."""
+    """Return `count` arrivals at the same time."""
     return _arrivals([0.0] * count, np.random.default_rng(seed))
 
 

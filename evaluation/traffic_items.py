@@ -1,4 +1,4 @@
-"""Read what the workflow has written about object versions: items, review entries, failed executions."""
+"""Read the workflow's results for object versions: DynamoDB items, review entries and executions."""
 
 import json
 from collections import defaultdict
@@ -20,11 +20,12 @@ deserialize = TypeDeserializer().deserialize
 
 @dataclass(frozen=True)
 class Items:
-    """The items that were read.
+    """The result of a batch read from DynamoDB.
 
     Attributes
     ----------
-    unread : keys that DynamoDB did not process
+    items : items that exist, by their keys
+    unread : keys that DynamoDB did not process, for example because of throttling
     """
 
     items: Mapping[Key, Mapping[str, Any]]
@@ -33,12 +34,12 @@ class Items:
 
 @dataclass(frozen=True)
 class EventExecution:
-    """An execution that an event of S3 has started.
+    """An execution and the object version that it classifies.
 
     Attributes
     ----------
-    key : the object version
-    result : name of the error, or the status
+    key : the object version; None if no S3 event started the execution
+    result : name of the error, or the status without an error
     """
 
     arn: str
@@ -47,7 +48,7 @@ class EventExecution:
 
 
 def read_items(table: str, keys: Sequence[Key], *, dynamodb: Any) -> Items:
-    """Read the items of object versions, with strong consistency."""
+    """Return the items of object versions, from strongly consistent reads."""
     names = ("image", "version")
     requested = [{name: {"S": value} for name, value in zip(names, key, strict=True)} for key in keys]
     found, unread = batch_get(table, requested, dynamodb=dynamodb)
@@ -58,7 +59,7 @@ def read_items(table: str, keys: Sequence[Key], *, dynamodb: Any) -> Items:
 
 
 def read_drivers(table: str, drivers: Sequence[str], *, dynamodb: Any) -> dict[str, dict[str, Any]]:
-    """Return the items of drivers that have one."""
+    """Return the items of drivers by name, without drivers that have no item."""
     found, _ = batch_get(table, [{"driver": {"S": driver}} for driver in drivers], dynamodb=dynamodb)
     return {item["driver"]: item for item in found}
 
@@ -80,7 +81,7 @@ def batch_get(
 
 
 def review_entries(bucket: str, prefix: str, driver_prefix: str, *, s3: Any) -> dict[str, list[str]]:
-    """Return the error names of each version's review entries, `<prefix>/<error>/<driver>/<version>.json`."""
+    """Return the error names of the review entries `<prefix>/<error>/<driver>/<version>.json`, by version."""
     entries: dict[str, list[str]] = defaultdict(list)
     for folder in _folders(bucket, f"{prefix}/", s3=s3):
         for stored in list_objects(bucket, f"{folder}{driver_prefix}", s3=s3):
@@ -98,12 +99,12 @@ def _folders(bucket: str, prefix: str, *, s3: Any) -> Iterator[str]:
 def executions(
     state_machine_arn: str, statuses: Sequence[str], *, started: float, known: Collection[str], states: Any
 ) -> Iterator[EventExecution]:
-    """Yield executions with the object version that each is about, or None if its input is no event of S3.
+    """Yield the executions that began after `started` and have one of the statuses.
 
     Parameters
     ----------
-    started : seconds since 1970, before the first of the executions
-    known : ARNs of executions to leave out; each other one needs a request
+    started : seconds since 1970
+    known : ARNs of executions to leave out, which saves a request for each
     """
     for status in statuses:
         for arn in _executions_since(state_machine_arn, status, started, states=states):
@@ -124,7 +125,7 @@ def _executions_since(state_machine_arn: str, status: str, started: float, *, st
 
 
 def _key_of(text: str) -> Key | None:
-    """Return the object version of an execution's input, or None if the input is no event of S3."""
+    """Return the object version in an execution's input, or None if the input is not an S3 event."""
     try:
         detail = json.loads(text)["detail"]
         return f"s3://{detail['bucket']['name']}/{detail['object']['key']}", detail["object"]["version-id"]

@@ -26,14 +26,14 @@ BINS = 60
 
 
 def outcome(upload: Upload) -> str:
-    """Return an upload's outcome; that of a review with the error."""
+    """Return the outcome of an upload as text, with the error if the outcome is review."""
     if upload.outcome == "review":
         return f"review: {upload.error}"
     return upload.outcome or UNKNOWN
 
 
 def find_problems(traffic: Traffic, target: Target, *, s3: Any, dynamodb: Any) -> list[str]:
-    """Return a line for each image that was lost or ended twice, and each driver whose item is outdated."""
+    """Return a line for each image that was lost or has two results, and for each driver whose item is outdated."""
     lost = [f"{describe(each)}: {each.outcome}: {each.error}" for each in traffic.uploads if each.outcome in NO_RESULT]
     followed = [each for each in traffic.uploads if each.outcome and each.outcome not in NO_RESULT]
     return [
@@ -45,12 +45,12 @@ def find_problems(traffic: Traffic, target: Target, *, s3: Any, dynamodb: Any) -
 
 
 def describe(upload: Upload) -> str:
-    """Return the name of an object version."""
+    """Return the URI and the version of an upload as text."""
     return f"{upload.image} version {upload.version}"
 
 
 def _changed_items(followed: Sequence[Upload], target: Target, *, dynamodb: Any) -> Iterator[str]:
-    """Yield the images whose item was written a second time after it was read."""
+    """Yield a line for each image whose item was deleted or written again after the command had read it."""
     items = read_items(target.vehicles_table, [each.key for each in followed], dynamodb=dynamodb)
     for upload in followed:
         if upload.key in items.unread:
@@ -64,7 +64,7 @@ def _changed_items(followed: Sequence[Upload], target: Target, *, dynamodb: Any)
 
 
 def _wrong_reviews(followed: Sequence[Upload], target: Target, *, s3: Any) -> Iterator[str]:
-    """Yield the images whose entries for review do not match their item."""
+    """Yield a line for each image whose review entries do not match its item."""
     entries = review_entries(target.bucket, target.review_prefix, DRIVER_PREFIX, s3=s3)
     for upload in followed:
         found = entries.get(str(upload.version), [])
@@ -78,7 +78,7 @@ def _wrong_reviews(followed: Sequence[Upload], target: Target, *, s3: Any) -> It
 
 
 def _outdated_drivers(followed: Sequence[Upload], target: Target, *, dynamodb: Any) -> Iterator[str]:
-    """Yield the drivers whose item is older than their newest photograph with a result."""
+    """Yield a line for each driver whose item is older than the driver's newest classified photograph."""
     newest: dict[str, str] = {}
     for upload in followed:
         if order := upload.photograph_order:
@@ -125,7 +125,7 @@ def _uploaded(uploads: Sequence[Upload]) -> list[float]:
 
 
 def _rate(times: Sequence[float]) -> str:
-    """Return a rate, from sorted times."""
+    """Return the rate of events as text, from their sorted times in seconds."""
     seconds = times[-1] - times[0]
     return f"{len(times) / seconds:.1f}/s in {seconds:.1f} s" if seconds else "at once"
 
@@ -135,7 +135,7 @@ def _seconds(uploads: Sequence[Upload]) -> list[float]:
 
 
 def _by_outcome(uploads: Sequence[Upload]) -> list[tuple[str, list[Upload]]]:
-    """Return the uploads of each outcome, the most frequent first."""
+    """Return the uploads of each outcome, the most frequent outcome first."""
     members: dict[str, list[Upload]] = defaultdict(list)
     for upload in uploads:
         members[outcome(upload)].append(upload)
@@ -176,7 +176,7 @@ def _upload_json(upload: Upload) -> dict[str, Any]:
 
 
 def draw(theme: Theme, traffic: Traffic) -> Figure:
-    """Plot uploaded and ended images per second, latency over time, and the distribution of latency by outcome."""
+    """Return a figure: uploaded and ended images per second, latency over time, and latency by outcome."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
@@ -213,7 +213,7 @@ def draw(theme: Theme, traffic: Traffic) -> Figure:
         latency.set_title(f"Latency from upload to record: p50 {p50:.2f} s, p95 {p95:.2f} s, p99 {p99:.2f} s")
         for share in PERCENTILES:
             distribution.axhline(share / 100, color=theme.muted, linewidth=0.8, linestyle=DASHED)
-            below = share == 95  # its label would cover that of p99
+            below = share == 95  # above the line, the label would cover the label of p99
             distribution.annotate(
                 f"p{share}", (1.005, share / 100), xycoords=("axes fraction", "data"), fontsize=9, color=theme.muted,
                 va="top" if below else "bottom",

@@ -209,6 +209,6 @@ def test_refused_deletion_is_named_and_keeps_the_items_for_another_attempt() -> 
     dynamodb = FakeDynamoDB(vehicles=[vehicle("zoe", "5.jpg")], drivers=[driver_item("zoe")])
 
     # WHEN / THEN
-    with pytest.raises(DriverError, match=r"S3 does not delete incoming/zoe/5\.jpg: Access Denied"):
+    with pytest.raises(DriverError, match=r"S3 refused to delete incoming/zoe/5\.jpg: Access Denied"):
         delete_driver(STORE, "zoe", s3=s3, dynamodb=dynamodb)
     assert len(dynamodb.tables["drivers"]) == 1

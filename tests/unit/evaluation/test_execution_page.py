@@ -123,10 +123,12 @@ def test_an_image_is_shown_upright_and_small() -> None:
 @pytest.mark.parametrize(
     ("s3", "reason"),
     [
-        pytest.param(FakeS3(b""), "S3 answers NoSuchKey", id="deleted"),
+        pytest.param(FakeS3(b""), "S3 responded with NoSuchKey", id="deleted"),
         pytest.param(FakeS3(b"text"), "cannot be decoded", id="not an image"),
-        pytest.param(FakeS3(b"x", size=10 * 2**30), "10,737,418,240 bytes", id="too large to read"),
-        pytest.param(FakeS3(b"x" * (MAX_BYTES + 1)), "more than the model accepts", id="above the limit"),
+        pytest.param(FakeS3(b"x", size=10 * 2**30), "bytes (got 10,737,418,240)", id="too large to read"),
+        pytest.param(
+            FakeS3(b"x" * (MAX_BYTES + 1)), f"at most {MAX_BYTES:,} bytes (got {MAX_BYTES + 1:,})", id="above the limit"
+        ),
     ],
 )
 def test_an_image_that_cannot_be_shown_has_a_reason(s3: FakeS3, reason: str) -> None:

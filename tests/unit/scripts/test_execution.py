@@ -43,7 +43,7 @@ def test_the_latest_execution_is_printed_and_written_as_a_page(
     output = capsys.readouterr().out
     assert output.startswith("status      FAILED")
     assert output.endswith(f"{tmp_path / 'execution.html'}\n")
-    assert "S3 answers NoSuchKey" in (tmp_path / "execution.html").read_text()
+    assert "S3 responded with NoSuchKey" in (tmp_path / "execution.html").read_text()
 
 
 def test_the_state_machine_is_exported_in_three_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
