@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
-CONTENT_TYPE = "application/x-image"  # PNG or JPEG, which the model tells apart; batch transform sends the same type
+CONTENT_TYPE = "application/x-image"  # PNG or JPEG: the model detects which; batch transform sends the same type
 MAX_BYTES = 5 * 2**20  # the model's limit, in training/container/classifier/images.py
 UNKNOWN = "unknown"
 
@@ -21,9 +21,9 @@ UNKNOWN = "unknown"
 THROTTLED = {"ModelNotReadyException", "ThrottlingException"}
 
 # Only the state machine retries, on EndpointUnavailableError: it can wait longer than this function may run, and the
-# execution's history shows each attempt. A model may take 60 seconds, for which AWS recommends to wait 70; a serverless
-# endpoint that starts needs most of them. The function's timeout in terraform/modules/functions must be longer than all
-# of these seconds and those of S3, or it would end this function before it can raise that error:
+# execution's history shows each attempt. A model may take 60 seconds, so AWS recommends a read timeout of 70; a
+# serverless endpoint needs most of that time for a cold start. The function's timeout in terraform/modules/functions
+# must be longer than the sum of all timeouts below, so that the function can still raise EndpointUnavailableError:
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 runtime = boto3.client(
     "sagemaker-runtime", config=Config(connect_timeout=5, read_timeout=70, retries={"total_max_attempts": 1})
@@ -65,13 +65,13 @@ class EndpointUnavailableError(Exception):
 
 
 def handler(event: Any, context: object) -> dict[str, Any]:
-    """Send `image_data` to the endpoint, or the S3 object if `image_data` is empty.
+    """Classify the image in `image_data`, or the S3 object if `image_data` is empty.
 
     Returns
     -------
     dict
-        `statusCode` 200, and the event's body with `inferences` (one probability for each class), `predictions` (the
-        same with class names) and `model_version` (`unknown` if the model does not return it).
+        `statusCode` 200, and the event's body with `inferences` (one probability for each class), `predictions` (class
+        names with these probabilities) and `model_version` (`unknown` if the model does not return it).
 
     Raises
     ------
@@ -104,7 +104,7 @@ def invoke(endpoint: str, image: bytes, uri: str) -> tuple[bytes, str]:
         response = runtime.invoke_endpoint(
             EndpointName=endpoint, ContentType=CONTENT_TYPE, Accept="application/json", Body=image
         )
-        # during a deployment two models share the traffic, so only the response can name the version
+        # during a deployment two models share the traffic, so only the response can tell which one predicted
         return response["Body"].read(), response.get("CustomAttributes", UNKNOWN)
     except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
         if isinstance(error, ClientError) and is_rejection(error):
@@ -122,9 +122,9 @@ def is_rejection(error: ClientError) -> bool:
 
 
 def is_transient(error: ClientError) -> bool:
-    """Return whether a request that failed like this may succeed later: throttling, and failures of service or model.
+    """Return whether a retry may succeed: after throttling, and after a failure of the service or the model.
 
-    During a deployment, the model that failed may be a canary, and the next request may reach the old model.
+    During a deployment, the failed model may be a canary, and a retry may reach the old model.
     """
     code = error.response["Error"]["Code"]
     if code == "ModelError":
@@ -170,14 +170,14 @@ def text_of(body: Mapping[str, Any], name: str) -> str:
 
 
 def read_image(body: Mapping[str, Any]) -> bytes:
-    """Return the image in the body, or, if serialize left it out, the content of its S3 object."""
+    """Return the image from the body, or from S3 if serialize left `image_data` empty."""
     if body.get("image_data") == "":
         return read_object(body, MAX_BYTES)[0]
     return decode(text_of(body, "image_data"))
 
 
 def read_object(body: Mapping[str, Any], limit: int) -> tuple[bytes, str | None]:
-    """Return the content of the S3 object, or no bytes if it has more than `limit`, and the object's version."""
+    """Return the S3 object's content (empty if it exceeds `limit` bytes) and its version."""
     bucket, key = text_of(body, "s3_bucket"), text_of(body, "s3_key")
     version = {"VersionId": text_of(body, "s3_version")} if "s3_version" in body else {}
     uri = f"s3://{bucket}/{key}"

@@ -1,8 +1,8 @@
-"""Classify batch: classify the images of one batch with requests of several images, and write one line for each.
+"""Classify batch: classify the images of a batch, several per request, and write one result line for each image.
 
-The result of a batch is a single object in JSON Lines, whose key depends only on the execution and the batch. If it
-exists, the function returns its counts: after a redrive, a lost response or a second delivery, no batch that was
-written is classified again.
+The result of a batch is one JSON Lines object in S3, whose key depends only on the execution and the batch. If the
+object exists, the function returns its counts. A repeated invocation, for example after a redrive, therefore does not
+classify the batch again.
 """
 
 import base64
@@ -26,7 +26,7 @@ CLASSIFIED, LOW_CONFIDENCE, FAILED = "classified", "low-confidence", "failed"
 
 MAX_BYTES = 5 * 2**20  # of an image, the model's limit in training/container/classifier/images.py
 MAX_IMAGES = 256  # of a request, the model's limit in training/container/classifier/serving.py
-# The lowest limit of all kinds of endpoints, that of a serverless one:
+# The limit of serverless endpoints, which is lower than that of endpoints on instances:
 # https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-invoke.html
 MAX_REQUEST_BYTES = 4_000_000
 THREADS = 16  # objects that are read at the same time, which bounds the memory
@@ -114,7 +114,7 @@ Outcome = Prediction | ImageError
 
 
 def handler(event: Any, context: object) -> dict[str, Any]:
-    """Classify the images `items` of the bucket, and write `<predictions>/<hash of the items>.jsonl`.
+    """Classify the images that `items` lists, and write `<predictions>/<hash of the items>.jsonl`.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     Raises
     ------
     SettingsError, EventError, ResponseError
-        The batch fails under the name of the error.
+        The batch fails with the name of the error.
     StorageUnavailableError, EndpointUnavailableError
         The state machine retries.
     botocore.exceptions.ClientError
@@ -148,12 +148,12 @@ def handler(event: Any, context: object) -> dict[str, Any]:
 
 
 def digest(items: Sequence[Any]) -> str:
-    """Return a hash of the items, by which a second attempt finds the result of the first."""
+    """Return a hash of the items, from which a later attempt derives the key of an existing result."""
     return hashlib.sha256(json.dumps(items).encode()).hexdigest()
 
 
 def find_counts(bucket: str, key: str) -> dict[str, Any] | None:
-    """Return the counts of a batch whose result exists, else None."""
+    """Return the counts of a batch from its result, or None if there is no result yet."""
     try:
         found = s3.get_object(Bucket=bucket, Key=key)
         found["Body"].close()
@@ -166,7 +166,7 @@ def find_counts(bucket: str, key: str) -> dict[str, Any] | None:
 
 
 def write(bucket: str, key: str, lines: list[dict[str, Any]], counts: dict[str, Any]) -> None:
-    """Write the result of a batch."""
+    """Write the result of a batch to S3, with the counts as metadata."""
     body = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata={"counts": json.dumps(counts)})
@@ -175,7 +175,7 @@ def write(bucket: str, key: str, lines: list[dict[str, Any]], counts: dict[str, 
 
 
 def count(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the number of lines, of each outcome, and of each error."""
+    """Return the number of images in total, by outcome and by error."""
     outcomes = Counter(line["outcome"] for line in lines)
     errors = Counter(line["error"] for line in lines if "error" in line)
     return {
@@ -186,7 +186,7 @@ def count(lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def line_of(item: Any, outcome: Outcome, settings: Settings) -> dict[str, Any]:
-    """Return an image's line of the result."""
+    """Return the result line of an image."""
     key = name if isinstance(name := key_of(item), str) else f"{item!r:.100}"
     if isinstance(outcome, ImageError):
         return {"key": key, "outcome": FAILED, "error": type(outcome).__name__, "cause": str(outcome)}
@@ -201,7 +201,7 @@ def line_of(item: Any, outcome: Outcome, settings: Settings) -> dict[str, Any]:
 
 
 def classify_items(bucket: str, items: list[Any], settings: Settings) -> Iterator[tuple[Any, Outcome]]:
-    """Yield each item with its outcome, in order; images that fit into one request share it."""
+    """Yield each item with its outcome, in order; each request has as many images as fit."""
     group: list[tuple[Any, bytes | ImageError]] = []
     for item, content in read_all(bucket, items, settings.prefixes):
         if group and not fits([image for _, image in [*group, (item, content)] if isinstance(image, bytes)]):
@@ -212,7 +212,7 @@ def classify_items(bucket: str, items: list[Any], settings: Settings) -> Iterato
 
 
 def read_all(bucket: str, items: list[Any], prefixes: tuple[str, ...]) -> Iterator[tuple[Any, bytes | ImageError]]:
-    """Yield each item with the object's content, in order, THREADS at a time."""
+    """Yield each item with the object's content or an error, in order, and read THREADS objects at a time."""
 
     def read_or_error(item: Any) -> bytes | ImageError:
         try:
@@ -232,7 +232,7 @@ def key_of(item: Any) -> Any:
 
 
 def checked_key(item: Any, prefixes: tuple[str, ...]) -> str:
-    """Return an item's key, which may have any character, below one of the prefixes."""
+    """Return the key of an item, after validation: it must be below one of the prefixes."""
     key = key_of(item)
     if not isinstance(key, str) or not key:
         raise KeyInvalidError(f"an item must be an S3 key, or an object with the field Key (got {item!r:.100})")
@@ -274,7 +274,7 @@ def is_missing(error: Exception) -> bool:
 
 
 def storage_error(error: Exception, uri: str) -> Exception:
-    """Return StorageUnavailableError if a request that failed like this may succeed later, else the error itself."""
+    """Return StorageUnavailableError if a retry may succeed, otherwise `error`."""
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else "RequestTimeout"
     is_refused = isinstance(error, ClientError) and status_of(error) < SERVER_ERROR and code not in TRANSIENT
     return error if is_refused else StorageUnavailableError(f"S3 is unavailable for {uri}: {error}")
@@ -297,8 +297,9 @@ def classify_group(group: list[tuple[Any, bytes | ImageError]], settings: Settin
 def classify(images: list[bytes], settings: Settings) -> list[Outcome]:
     """Return the outcome of each image.
 
-    A model rejects a request as a whole. It is then sent again in halves, until only the invalid image is rejected. A
-    model of the built-in algorithm accepts no request of several images, and gets one image a request.
+    A model rejects a request as a whole if one image is invalid. The function then sends each half of the images again,
+    until it has found the invalid images. The built-in algorithm does not accept several images per request (status
+    415), so it receives one image per request.
     """
     try:
         return invoke(images, settings)
@@ -358,13 +359,13 @@ def is_rejection(error: ClientError) -> bool:
 
 
 def is_transient(error: ClientError) -> bool:
-    """Return whether a request that failed like this may succeed later."""
+    """Return whether a retry may succeed."""
     is_throttled = error.response["Error"]["Code"] in {*THROTTLED, "ModelError"}
     return is_throttled or status_of(error) >= SERVER_ERROR
 
 
 def status_of(error: ClientError) -> int:
-    """Return the status of the service's response."""
+    """Return the HTTP status of the service's response; 0 if there is none."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
@@ -374,7 +375,7 @@ def original_status(error: ClientError) -> int:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Return the function's settings."""
+    """Return the settings from the function's environment variables."""
     try:
         return Settings(
             environment["ENDPOINT_NAME"],

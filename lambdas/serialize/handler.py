@@ -1,16 +1,16 @@
-"""Serialize: check the size of an image in S3, and return a small one in base64.
+"""Serialize: check the size of an image in S3, and return a small image in base64.
 
-A larger image does not fit into a state. Its `image_data` stays empty, and classify reads the object itself.
+A larger image does not fit into a state's output. Its `image_data` stays empty, and classify reads the object from S3.
 
-The function does not look at the content. Only the model decides whether a file is an image that it can classify, so
-that the workflow and batch transform, which both invoke the model, agree.
+The function does not check the content. Only the model decides whether a file is a valid image, so that the workflow
+and batch transform accept the same files.
 
 Event format of serialize, classify and filter
 ----------------------------------------------
-The functions follow the course's format. Each returns `{"statusCode": 200, "body": {...}}`, and the next one reads its
-input from `body`. An event without `body` is read as the body itself. An execution starts with the course's input
-`{"image_data": "", "s3_bucket": "...", "s3_key": "..."}`, to which serialize adds the image. `s3_version` names a
-version of the object; without it, serialize reads the latest. The functions keep fields that they do not know. The
+The functions follow the course's format. Each returns `{"statusCode": 200, "body": {...}}`, and the next function
+reads its input from `body`. An event without `body` is the body itself. An execution starts with the course's input
+`{"image_data": "", "s3_bucket": "...", "s3_key": "..."}`, to which serialize adds the image. `s3_version` selects a
+version of the object (default: the latest). The functions pass unknown fields on. The
 state machine wraps each body as `{"execution": "<ARN>", "body": {...}}`, so that the functions can log the execution's
 ARN.
 """
@@ -27,7 +27,7 @@ from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 MAX_BYTES = 5 * 2**20  # the model's limit, in training/container/classifier/images.py
 
-# Base64 turns 3 bytes into 4, and the state needs room for its other fields. Step Functions limits it to 262,144 bytes
+# Base64 turns 3 bytes into 4, and other fields need space too. A state's output may have at most 262,144 bytes
 # (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html)
 MAX_INLINE_BYTES = 180_000
 
@@ -68,7 +68,7 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     Raises
     ------
     EventError, ImageMissingError, ImageTooLargeError, ImageInvalidError, StorageUnavailableError
-        The execution fails under the name of the error, so each one stands for a different remedy.
+        The execution fails with the name of the error.
     """
     body = body_of(event)
     uri = f"s3://{text_of(body, 's3_bucket')}/{text_of(body, 's3_key')}"
@@ -97,7 +97,7 @@ def text_of(body: Mapping[str, Any], name: str) -> str:
 
 
 def read_object(body: Mapping[str, Any], limit: int) -> tuple[bytes, str | None]:
-    """Return the content of the S3 object, or no bytes if it has more than `limit`, and the object's version."""
+    """Return the S3 object's content (empty if it exceeds `limit` bytes) and its version."""
     bucket, key = text_of(body, "s3_bucket"), text_of(body, "s3_key")
     version = {"VersionId": text_of(body, "s3_version")} if "s3_version" in body else {}
     uri = f"s3://{bucket}/{key}"

@@ -1,7 +1,8 @@
 """Summarize: add the counts of all batches, and write a line for each image of a batch that failed.
 
-The Distributed Map writes one line for each child execution to S3. They are read as a stream, so the memory does not
-grow with the number of images. Format: https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+The Distributed Map writes one line for each child execution to S3. The function streams these lines, so its memory does
+not grow with the number of images. Format:
+https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
 """
 
 import hashlib
@@ -35,13 +36,13 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     Returns
     -------
     dict
-        The summary: `execution`, `predictions` (the prefix of all lines), the number of `images`, of each outcome, and
-        of each error in `errors`.
+        The summary: `execution`, `predictions` (the S3 URL below which all result lines are), the number of `images`,
+        the number for each outcome, and the number for each error in `errors`.
 
     Raises
     ------
     EventError
-        A field of the event is missing.
+        A field of the event is missing or empty.
     """
     bucket, manifest, folder = (field(event, name, str) for name in ("bucket", "manifest", "folder"))
     files = json.loads(s3.get_object(Bucket=bucket, Key=manifest)["Body"].read())["ResultFiles"]
@@ -70,7 +71,7 @@ def handler(event: Any, context: object) -> dict[str, Any]:
 
 
 def succeeded(bucket: str, files: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield what classify_batch returned, for each child execution that succeeded."""
+    """Yield the output of classify_batch for each child execution that succeeded."""
     for child in children(bucket, files.get("SUCCEEDED", [])):
         yield json.loads(child["Output"])
 
@@ -78,7 +79,7 @@ def succeeded(bucket: str, files: Mapping[str, Any]) -> Iterator[dict[str, Any]]
 def failed_lines(
     bucket: str, files: Mapping[str, Any], predictions: str, written: set[str]
 ) -> Iterator[dict[str, Any]]:
-    """Yield a line for each image of a batch that failed and that no other child execution has classified."""
+    """Yield a result line for each image of a failed batch, except batches that another child execution classified."""
     for child in children(bucket, [*files.get("FAILED", []), *files.get("PENDING", [])]):
         items = json.loads(child["Input"])["Items"]
         key = f"{predictions}{digest(items)}.jsonl"
@@ -95,18 +96,18 @@ def failed_lines(
 
 
 def key_of(item: Any) -> str:
-    """Return an item's key, as classify_batch writes it."""
+    """Return an item's key in the format of classify_batch's result lines."""
     key = item.get("Key") if isinstance(item, Mapping) else item
     return key if isinstance(key, str) else f"{item!r:.100}"
 
 
 def digest(items: list[Any]) -> str:
-    """Return the hash of a batch's items in the key of its result, as in lambdas/classify_batch/handler.py."""
+    """Return the hash in the key of a batch's result, as lambdas/classify_batch/handler.py computes it."""
     return hashlib.sha256(json.dumps(items).encode()).hexdigest()
 
 
 def children(bucket: str, files: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the description of each child execution in result files."""
+    """Yield the description of each child execution from the Map Run's result files."""
     for file in files:
         for line in s3.get_object(Bucket=bucket, Key=file["Key"])["Body"].iter_lines():
             if line.strip():
