@@ -2,7 +2,8 @@
 
 `make up stage train deploy` must have deployed a model. While simulated drivers upload, the processes of functions and
 of the endpoint are killed, functions are throttled, and the drivers' table and the SNS topic are deleted and created
-again. The check uses processes and APIs only, so it shows what the state machine retries.
+again. The check injects faults only from outside, through processes and
+APIs, so the state machine must handle them with its own retries.
 
 python -m benchmarks.faults [--images N] [--seconds S] [--seed N]
 """
@@ -32,15 +33,15 @@ from evaluation.traffic_report import find_problems, summary, to_json
 
 BUILD = Path("build/local")
 IMAGES, SECONDS, SEED = 300, 60.0, 1
-KILL_SECONDS = 4.0  # between two kills of functions
-OUTAGE_SECONDS = 8.0  # for which a table, a topic or the capacity of a function is missing
-DRAIN_SECONDS = 2.0  # until no execution writes items any more, after its functions are throttled
+KILL_SECONDS = 4.0  # time between two kills of functions
+OUTAGE_SECONDS = 8.0  # time for which a table, a topic or the capacity of a function is missing
+DRAIN_SECONDS = 2.0  # time after which throttled executions no longer write items
 RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 5}, max_pool_connections=UPLOAD_THREADS)
-Fault = tuple[float, Callable[[], None]]  # share of the time at which it begins
+Fault = tuple[float, Callable[[], None]]  # start, as a share of the duration, and the function that injects the fault
 
 
 class Faults:
-    """What fails during the traffic. Each fault ends with everything as it was."""
+    """Injects faults during the traffic, and restores the original state after each."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -52,16 +53,19 @@ class Faults:
         self._errors: list[BaseException] = []
 
     def run(self, seconds: float, stop: threading.Event) -> None:
-        """Inject all faults, and kill functions in between."""
+        """Inject all faults, kill functions between them, and keep an error for `check`."""
         try:
             self._run(seconds, stop)
         except Exception as error:
             self._errors.append(error)
 
     def check(self) -> None:
-        """Raise the error of a fault that could not be injected or ended."""
+        """Raise OperatorError if a fault could not be injected or reverted."""
         if self._errors:
-            raise OperatorError(f"a fault failed, so run `make up`: {self._errors[0]}") from self._errors[0]
+            error = self._errors[0]
+            raise OperatorError(
+                f"a fault could not be injected or reverted: {error}. Run `make up` to repair it"
+            ) from error
 
     def _run(self, seconds: float, stop: threading.Event) -> None:
         started = time.monotonic()
@@ -89,7 +93,7 @@ class Faults:
         self._kill("model", "endpoint processes killed")
 
     def _delete_table(self) -> None:
-        """Throttle Classify, delete the drivers' table, and create it again after some time with all its items."""
+        """Throttle Classify, delete the drivers' table, and create it again later with the same items."""
         name = next(each for each in self._stack.function_code_sha256 if each.endswith("-classify"))
         table = self._stack.drivers_table
         self._lambda.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
@@ -117,7 +121,7 @@ class Faults:
         self._lambda.delete_function_concurrency(FunctionName=name)
 
     def _delete_topic(self) -> None:
-        """Delete the topic of failures, and create it again after some time with the same ARN and settings."""
+        """Delete the SNS topic of failures, and create it again later with the same ARN and settings."""
         arn = self._stack.failures_topic_arn
         attributes = self._sns.get_topic_attributes(TopicArn=arn)["Attributes"]
         tags = self._sns.list_tags_for_resource(ResourceArn=arn)["Tags"]
@@ -139,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=IMAGES, help=f"expected number of images ({IMAGES})")
     parser.add_argument("--seconds", type=float, default=SECONDS, help=f"duration of the uploads ({SECONDS:g})")
-    parser.add_argument("--seed", type=int, default=SEED, help=f"of the arrivals ({SEED})")
+    parser.add_argument("--seed", type=int, default=SEED, help=f"seed of the arrivals ({SEED})")
     options = parser.parse_args(arguments)
     stack = read_stack(Terraform("local", logs=BUILD))
     s3, dynamodb, states = (

@@ -1,8 +1,8 @@
 """Compare single executions with batch executions on the local environment.
 
-`make up stage train deploy` must have deployed a model. The wall time is AWS's: from the start of the first execution
-to the end of the last one. The CPU time and the memory are those of the emulator's process, of its child processes,
-and of this client, so they show what each part of the design costs on one machine, not on AWS.
+`make up stage train deploy` must have deployed a model. The wall time lasts from the start of the first execution to
+the end of the last one, as Step Functions reports them. CPU time and memory are those of the emulator's process, its
+child processes and this client, so they are costs on one machine, not on AWS.
 
 python -m benchmarks.throughput [--single N] [--batch N [N ...]]
 """
@@ -54,7 +54,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Images that were classified, the seconds that it took, and what each part used."""
+    """The number of classified images, the duration in seconds, and the resources that each part used."""
 
     images: int
     seconds: float
@@ -126,7 +126,7 @@ def upload(stack: Stack, count: int, *, s3: Any) -> list[str]:
 
 def delete(stack: Stack, keys: Sequence[str], *, s3: Any) -> None:
     """Delete the images."""
-    for start in range(0, len(keys), 1000):  # the most that a request may name
+    for start in range(0, len(keys), 1000):  # the maximum number of keys per request
         objects = [{"Key": key} for key in keys[start : start + 1000]]
         s3.delete_objects(Bucket=stack.bucket, Delete={"Objects": objects, "Quiet": True})
 
@@ -182,7 +182,7 @@ def check(ended: Sequence[dict[str, Any]], expected: set[str]) -> None:
 
 
 def measure(run: Callable[[], list[dict[str, Any]]], images: int, process: psutil.Process) -> Measurement:
-    """Run executions, and measure what they used."""
+    """Run executions, and return their duration and the resources that they used."""
     before = usage(process)
     ended = run()
     after = usage(process)
@@ -192,7 +192,7 @@ def measure(run: Callable[[], list[dict[str, Any]]], images: int, process: psuti
 
 
 def usage(emulator: psutil.Process) -> Usage:
-    """Return what each part has used so far."""
+    """Return the resources that each part has used so far."""
     cpu, memory = Counter[str](), Counter[str]()
     for process in (emulator, psutil.Process(), *emulator.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess), process.oneshot():  # a child may end meanwhile
@@ -203,7 +203,7 @@ def usage(emulator: psutil.Process) -> Usage:
 
 
 def part_of(process: psutil.Process, emulator: psutil.Process) -> str:
-    """Return the part to which a process belongs: this one, the emulator, or a child process of the emulator."""
+    """Return the part to which a process belongs: client, emulator, model or functions."""
     if process.pid == os.getpid():
         return "client"
     if process == emulator:

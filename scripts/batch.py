@@ -1,6 +1,6 @@
-"""Classify many images in one batch execution: the objects below PREFIX, those of a MANIFEST, or KEYS.
+"""Classify many images in one batch execution: all objects below PREFIX, or the keys in a MANIFEST or in KEYS.
 
-RESUME follows an execution that runs, and continues one that failed, timed out or was stopped.
+RESUME follows a running execution, and continues an execution that failed, timed out or was stopped.
 """
 
 import argparse
@@ -31,8 +31,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add the sources of keys, of which exactly one must be given."""
     parser.add_argument("--prefix", default="", help="a folder in the environment's bucket, such as test")
     parser.add_argument("--manifest", default="", help="a file in JSON Lines or CSV, local or in the bucket")
-    parser.add_argument("--keys", default="", help="keys, separated by spaces")
-    parser.add_argument("--resume", default="", metavar="EXECUTION", help="the name of a batch execution")
+    parser.add_argument("--keys", default="", help="keys of images, separated by spaces")
+    parser.add_argument(
+        "--resume", default="", metavar="EXECUTION", help="name of the batch execution to follow or continue"
+    )
 
 
 def main(environment: Environment) -> None:
@@ -55,7 +57,7 @@ def main(environment: Environment) -> None:
         environment.name, stack.batch_state_machine_arn, stack.bucket, stack.image_prefixes, stack.batch_prefix
     )
     s3 = environment.client("s3")
-    if given != ["resume"]:  # which also shows the summary of an execution whose endpoint is gone
+    if given != ["resume"]:  # the summary of a finished execution needs no endpoint
         require_endpoint(
             stack.endpoint_name,
             stack.endpoint_config_name,

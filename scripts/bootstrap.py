@@ -1,6 +1,6 @@
 """Bootstrap an AWS account: a bucket for Terraform's state, and roles for GitHub's workflows with their boundaries.
 
-Run it again to update them, from any clone: its state is in that bucket, too.
+Run the command again, from any clone, to update these resources: their state is in the same bucket.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Classify an image of this machine with the deployed state machine, and show the result.
+"""Classify a local image file with the deployed state machine, and show the result.
 
 The command fails if the confidence is below the threshold.
 """
@@ -56,7 +56,7 @@ def main(environment: Environment) -> None:
 
 
 def follow(arn: str, command: str, *, states: Any) -> None:
-    """Wait for the end of an execution, and show the state that it has reached."""
+    """Wait for the end of an execution, and show its current state meanwhile."""
     with progress_bar(bar_format="{desc} {elapsed}", leave=False) as bar:
 
         def describe() -> dict[str, Any]:
@@ -71,7 +71,7 @@ def follow(arn: str, command: str, *, states: Any) -> None:
 
 
 def result(execution: ExecutionDetails, threshold: float, command: str) -> list[tuple[str, str]]:
-    """Return title and text of each line about the result."""
+    """Return the title and the text of each fact about the result."""
     lines = [("image", execution.image.uri)] if execution.image else []
     if execution.probabilities:
         name, confidence = execution.probabilities[0]

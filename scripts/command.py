@@ -85,7 +85,7 @@ class Environment:
     def configured_classes(self) -> tuple[str, ...]:
         """The classes in the environment's settings.
 
-        They differ from the stack's from a change of the settings until the deployment of a model for them.
+        After a change of `classes`, they differ from the stack's until a model for the new classes is deployed.
         """
         return tuple(read_settings(self.name)["classes"])
 

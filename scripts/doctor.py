@@ -1,7 +1,7 @@
 """Check credentials, tools, quotas, notifications and names before anything is created.
 
-Each line has a status, what was found and how to fix it. `no answer` means that you may not ask, or that the local
-emulator does not emulate the request. The command fails if a check failed.
+Each line has a status, the finding and the remedy. `no answer` means that your credentials do not allow the request, or
+that the local emulator does not support it. The command fails if a check fails.
 """
 
 import shutil
@@ -18,11 +18,11 @@ from scripts.command import Environment, run_command
 
 
 def main(environment: Environment) -> None:
-    """Print the findings as they come."""
+    """Run all checks, and print each finding at once."""
     settings = read_settings(environment.name)
     account = Account(environment.name, settings, partial(aws.client, region=settings["region"]))
     failed = 0
-    # a separate directory, because `make apply` applies the plan that `make plan` saved in the environment's
+    # a separate directory, so that the plan does not overwrite the one that `make plan` saved for `make apply`
     terraform = Terraform(environment.name, logs=environment.directory / "doctor")
     with environment.lock("doctor"):
         for finding in check_all(account, terraform):
@@ -34,7 +34,7 @@ def main(environment: Environment) -> None:
 
 
 def wrapped(line: str) -> str:
-    """Return a line that is wrapped between words for a terminal, and unchanged for a pipe."""
+    """Return a line wrapped to the width of the terminal, or unchanged if the output is not a terminal."""
     if not sys.stdout.isatty():
         return line
     return textwrap.fill(

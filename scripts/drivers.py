@@ -20,7 +20,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(environment: Environment) -> None:
-    """Perform the action.
+    """List the drivers, show one driver, or delete the data about a driver.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def main(environment: Environment) -> None:
 
 
 def driver_store(environment: Environment) -> DriverStore:
-    """Return where the environment keeps the data about drivers."""
+    """Return the tables, the bucket and the key prefixes with the environment's data about drivers."""
     stack = environment.stack
     return DriverStore(
         vehicles_table=stack.vehicles_table,

@@ -1,4 +1,4 @@
-"""Write the deployed state machine to `build/<env>/` as formatted ASL JSON, as SVG and as PNG."""
+"""Write the deployed state machine to `build/<env>/` as formatted ASL JSON, SVG and PNG."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Print what a million images cost with single executions and with batch executions."""
+"""Print the costs of a million images with single executions and with batch executions."""
 
 import argparse
 

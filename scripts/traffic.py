@@ -1,7 +1,7 @@
-"""Upload images as drivers' apps do, follow each to its end, and write `traffic.json` and `traffic.png`.
+"""Upload images as drivers' apps do, follow each to its result, and write `traffic.json` and `traffic.png`.
 
-The images are those of the test set, with a share of noise and of unreadable files. RATE and SECONDS describe a Poisson
-process; BURST uploads that many images at once. A SEED makes the same arrivals, drivers and images.
+The images are test images, some noise, and some unreadable files. With RATE and SECONDS, they arrive as a Poisson
+process; with BURST, all at once. The same SEED produces the same arrivals, drivers and images.
 """
 
 import argparse
@@ -27,15 +27,15 @@ CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, ma
 
 
 class TrafficError(OperatorError):
-    """Traffic is not possible, or an image was lost or ended twice."""
+    """The options or the environment do not allow simulated traffic, or an image was lost or has two results."""
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the arrivals' options."""
+    """Add the options of the arrivals."""
     parser.add_argument("--rate", type=positive, help=f"images per second (default: {RATE:g})")
     parser.add_argument("--seconds", type=positive, help=f"duration of the uploads (default: {SECONDS:g})")
     parser.add_argument("--burst", type=whole_number(500, high=MAX_IMAGES), help="number of images to upload at once")
-    parser.add_argument("--seed", type=whole_number(SEED), default=SEED, help=f"of the arrivals (default: {SEED})")
+    parser.add_argument("--seed", type=whole_number(SEED), default=SEED, help=f"seed of the arrivals (default: {SEED})")
 
 
 def positive(text: str) -> float:
@@ -50,13 +50,13 @@ def positive(text: str) -> float:
 
 
 def main(environment: Environment) -> None:
-    """Upload, follow, write the results and print a summary.
+    """Upload images, follow them to their results, write the results and print a summary.
 
     Raises
     ------
     OperatorError
-        The environment is protected, or nothing is staged or deployed; or an image was lost or ended twice. In the
-        last case the results are written.
+        The environment is protected, or nothing is staged or deployed, or an image was lost or has two results. In the
+        last case, the results are written first.
     KeyboardInterrupt
         The command was interrupted. The results so far are written.
     """
@@ -64,7 +64,7 @@ def main(environment: Environment) -> None:
     stack = environment.stack
     if stack.protected:
         raise TrafficError(
-            f"{environment.name} is protected, and dispatch would find simulated drivers on record (protected = true): "
+            f"{environment.name} is protected (protected = true), and simulated drivers would appear on record: "
             "run `make traffic ENV=local` or `make traffic ENV=dev`"
         )
     require_endpoint(
@@ -95,7 +95,7 @@ def main(environment: Environment) -> None:
         print(environment.directory / "traffic.png")
     if traffic.interrupted:
         raise KeyboardInterrupt(
-            "the workflow continues with the images that are uploaded; their end is not in the results"
+            "the workflow still classifies the uploaded images, but their results are not in traffic.json"
         )
     if problems:
         raise TrafficError(
