@@ -1,6 +1,6 @@
-"""Calls targets of events in background threads, and repeats failed calls.
+"""Delivery of events: calls targets in background threads, and retries failed calls.
 
-The number of threads is fixed, so that thousands of events wait in a queue instead of starting a thread each.
+The number of threads is fixed. Further events wait in a queue.
 """
 
 import queue
@@ -22,14 +22,14 @@ DEFAULT_AGE = 86400  # seconds
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an event was not delivered.
+    """The reason why an event was not delivered.
 
     Attributes
     ----------
     error
         The last error.
     retries
-        The number of retries before it.
+        The number of retries before the last error.
     condition
         The setting that ended the retries, or None if the error cannot be retried.
     """
@@ -53,7 +53,7 @@ class _Delivery:
         return min(FIRST_BACKOFF * 2.0**self.retries, MAX_BACKOFF)
 
     def failure(self, error: Exception) -> Failure | None:
-        """Return the failure if there is no further retry."""
+        """Return the failure if the policy allows no further retry, otherwise None."""
         if not self.is_retriable(error):
             return Failure(error, self.retries, None)
         if self.retries >= self.policy.get("MaximumRetryAttempts", DEFAULT_RETRIES):
@@ -80,7 +80,7 @@ class Deliveries:
         self._stopped.set()
 
     def run(self, call: Callable[[], object]) -> None:
-        """Make a call once, in another thread."""
+        """Make a call once, in a background thread."""
         self._calls.put(call)
 
     def deliver(
@@ -92,12 +92,12 @@ class Deliveries:
         done: Callable[[Failure | None], object],
         is_retriable: Callable[[Exception], bool] = lambda error: True,
     ) -> None:
-        """Make a call in another thread until it succeeds.
+        """Make a call in a background thread, with retries until it succeeds or the policy ends them.
 
         Parameters
         ----------
         label
-            Begins the log line of a failed call, such as `rule NAME: cannot deliver to ARN`.
+            Beginning of the log line about a failed call, such as `rule NAME: cannot deliver to ARN`.
         call
             Raises an exception if it fails.
         policy

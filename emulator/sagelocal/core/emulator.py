@@ -86,7 +86,7 @@ class Emulator:
 
     @cached_property
     def deliveries(self) -> Deliveries:
-        """The threads that deliver events, which start at the first access."""
+        """The queue and threads that deliver events; the threads start at the first access."""
         deliveries = Deliveries()
         self.on_stop(deliveries.stop)
         return deliveries

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 def paused() -> Iterator[None]:
     """Pause garbage collection while modules are imported, and exclude their objects from later collections.
 
-    The objects live as long as the process, and every full collection would visit them in vain.
+    The imported objects live as long as the process, so visiting them in every full collection would waste time.
     Source: https://docs.python.org/3/library/gc.html#gc.freeze
     """
     gc.disable()

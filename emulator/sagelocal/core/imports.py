@@ -1,4 +1,4 @@
-"""Imports of modules of moto without the packages that contain them."""
+"""Imports of single moto modules without the packages that contain them."""
 
 import importlib
 import sys

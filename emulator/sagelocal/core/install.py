@@ -25,7 +25,7 @@ SERVICES = {
     "sqs": ("sqs",),
 }
 AT_START = "iam"  # moto uses IAM's backend in the requests of every service
-USERS_OF_ALL = ("cloudformation", "servicecatalog")  # create other services' resources without requests to them
+USERS_OF_ALL = ("cloudformation", "servicecatalog")  # create resources of other services without a request to them
 
 
 class Services:
@@ -36,7 +36,7 @@ class Services:
         self._installed: set[str] = set()
 
     def prepare(self, backend: str) -> None:
-        """Install the services that the first request to one of moto's backends needs.
+        """Install the services that must be installed before the first request to a backend of moto.
 
         Raises
         ------

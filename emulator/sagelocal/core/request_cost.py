@@ -1,4 +1,4 @@
-"""Reductions of the work that moto does for each request."""
+"""Patches that reduce moto's CPU time per request."""
 
 import functools
 import string
@@ -18,7 +18,7 @@ def install() -> None:
         found: list[str] = original(clazz)
         return found
 
-    # patches are a part of the key, because a service that is installed later can add operations
+    # the key contains the number of patches, because a service that is installed later can add operations
     original = replace(
         moto.core.responses,
         "method_names_from_class",

@@ -1,8 +1,8 @@
 """DynamoDB: atomic writes and transactions.
 
-moto checks an item's condition and writes the item without a lock, so that of two simultaneous writes both may find
-their condition met. For a transaction it copies the whole tables, and a cancelled one restores them, which loses the
-writes of others since. AWS serializes writes of an item, and a transaction changes only its own items:
+moto checks a condition and writes the item without a lock, so two simultaneous writes may both find the condition met.
+For a transaction, moto copies whole tables. A cancelled transaction restores the copies, which undoes the writes that
+other requests made meanwhile. AWS serializes writes of an item, and a transaction changes only its own items:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
 """
 
@@ -19,7 +19,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import replace
 
-# Reads too, because a read of many items fails if an item is added meanwhile
+# Includes reads, because a query or scan fails if another thread adds an item meanwhile
 SERIALIZED = ("get_item", "query", "scan", "put_item", "update_item", "delete_item")
 
 Key = tuple[str, DynamoType, DynamoType | None]
@@ -31,7 +31,7 @@ def install(emulator: Emulator) -> None:
     """Serialize the operations on items, and replace moto's transactions."""
     for name in SERIALIZED:
         original = getattr(DynamoDBBackend, name)
-        # the arguments are passed on as they are
+        # any release of moto fits, because the wrapper passes all arguments on
         parameters = tuple(inspect.signature(original).parameters)[1:]
         replace(DynamoDBBackend, name, _serialized(original), parameters=parameters)
     write = DynamoDBBackend.transact_write_items
@@ -51,7 +51,7 @@ def _serialized(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _transact(write: Callable[..., Any], backend: Any, transact_items: list[dict[str, Any]]) -> None:
-    """Run a transaction on copies of its items, and keep them if it succeeds."""
+    """Run a transaction on copies of its items, and write them to the tables if it succeeds."""
     with _lock:
         keys = list(_keys(backend, transact_items))
         trial = copy.copy(backend)
@@ -87,7 +87,7 @@ def _part(table: Any, keys: list[Key]) -> Any:
 
 
 def _keep(table: Any, hash_key: DynamoType, range_key: DynamoType | None, item: Any) -> None:
-    """Put an item into a table and its stream, or delete it there."""
+    """Write the result of a transaction for one item, a put or a deletion, to the table and its stream."""
     if item is None:
         table.delete_item(hash_key, range_key)
         return

@@ -122,7 +122,7 @@ def _send_dead_letter(emulator: Emulator, queue: str, schedule: Schedule, failur
 
 
 def _invocation(emulator: Emulator, region: str, target: dict[str, Any]) -> Callable[[], object]:
-    """Return the call to a target: an operation of any service, or a function, state machine, queue or topic."""
+    """Return a function that invokes a target: any API operation, a function, state machine, queue or topic."""
     arn, text = target["Arn"], target.get("Input") or "{}"
     universal = UNIVERSAL.fullmatch(arn)
     if universal:

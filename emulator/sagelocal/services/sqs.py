@@ -1,6 +1,7 @@
-"""SQS: fast sending to long queues, and redrive policies as compact JSON.
+"""SQS: speeds up sending to long queues, and returns redrive policies as compact JSON.
 
-moto counts all messages of a queue several times per sent message. Terraform's provider compares the policies' text.
+moto counts all messages of a queue several times per sent message. Terraform's provider compares redrive policies as
+text, so other whitespace would be a difference.
 """
 
 import json
@@ -41,7 +42,7 @@ def install(emulator: Emulator) -> None:
 
 
 def _deduplication(queue: Any) -> dict[str, Any]:
-    """Return the only attribute that moto reads when it sends a message."""
+    """Return the deduplication settings of a queue, the only attribute that moto reads when it sends a message."""
     if not queue.fifo_queue:
         return {}
     return {"ContentBasedDeduplication": str(queue.content_based_deduplication).lower()}

@@ -1,4 +1,4 @@
-"""Events of CloudWatch for EventBridge: changes of the state of alarms.
+"""CloudWatch's EventBridge events about changes of alarm states.
 
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
 """

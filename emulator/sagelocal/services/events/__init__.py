@@ -1,4 +1,4 @@
-"""EventBridge: delivers events of clients, of schedules and of AWS services to the targets of rules.
+"""EventBridge: delivers the events of clients, scheduled rules and AWS services to the targets of rules.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-what-is.html
 """

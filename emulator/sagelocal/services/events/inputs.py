@@ -1,4 +1,4 @@
-"""What a target receives of an event: all of it, a part, a constant, or text from a template.
+"""The input of a target: the whole event, a part of it, a constant, or text from a template.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
 """
@@ -15,7 +15,7 @@ VARIABLE = re.compile(r"<([^<>]+)>")
 
 
 def transform(target: dict[str, Any], event: dict[str, Any], rule: Any) -> str:
-    """Return what a target receives of an event that matches a rule."""
+    """Return the input of a target for an event that matches a rule."""
     if "Input" in target:
         return str(target["Input"])
     if "InputPath" in target:
@@ -38,7 +38,7 @@ def _predefined(event: dict[str, Any], rule: Any) -> dict[str, Any]:
 
 
 def _fill(template: str, values: dict[str, Any]) -> str:
-    """Replace variables: within a JSON string by escaped text, elsewhere by JSON."""
+    """Return a template with values for its variables: as escaped text inside a JSON string, and as JSON elsewhere."""
 
     def replacement(variable: re.Match[str]) -> str:
         if variable[1] not in values:
@@ -60,7 +60,7 @@ def _is_in_string(template: str, position: int) -> bool:
 
 
 def _value(event: dict[str, Any], path: str) -> Any:
-    """Return the value at a JSONPath, or None if there is none."""
+    """Return the value at a JSONPath, or None if the event has no such value."""
     found = _parse(path).find(event)
     return found[0].value if found else None
 

@@ -21,12 +21,13 @@ MOTO_SERVICES = ("logs", "events")  # log groups, event buses, archives and API 
 
 
 def install(emulator: Emulator) -> None:
-    """Deliver events in other threads, and to targets that moto does not support."""
+    """Make moto deliver events in background threads, and to more kinds of targets."""
 
-    deliveries = emulator.deliveries  # the first thread that has an event must not create it
+    # not inside `send_to_targets`: two threads could access it at the same time and create it twice
+    deliveries = emulator.deliveries
 
     def send_to_targets(rule: Any, original_event: Any, transform_input: bool = True) -> None:
-        # moto matches all events with a rule that has only a schedule
+        # in moto, a rule with only a schedule would match all events
         if rule.state != "DISABLED" and rule.event_pattern.get_pattern():
             deliveries.run(partial(match, rule, original_event))
 
@@ -45,7 +46,7 @@ def install(emulator: Emulator) -> None:
 
 
 def _reserve_sources() -> None:
-    """Refuse events that claim to be those of AWS services.
+    """Make PutEvents refuse events with the source of an AWS service, such as `aws.s3`.
 
     Sources: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
     https://github.com/aws-samples/serverless-patterns/pull/3089
@@ -59,12 +60,12 @@ def _reserve_sources() -> None:
         entries = [RESERVED if refuse else next(sent) for refuse in reserved]
         return json.dumps({"FailedEntryCount": sum("ErrorCode" in entry for entry in entries), "Entries": entries})
 
-    # not in the backend, which also forwards events of AWS services to other event buses
+    # not in the backend's method, because event buses forward events of AWS services with that method
     replace(EventsHandler, "put_events", put_events)
 
 
 def put(account: str, region: str, source: str, detail_type: str, resource: str, detail: dict[str, Any]) -> None:
-    """Send an event of an AWS service to the rules of the default event bus, in another thread."""
+    """Send an event of an AWS service to the default event bus, in a background thread."""
     rules = list(events_backends[account][region].event_buses["default"].rules.values())
     if rules:
         event: Any = record(account, region, source, detail_type, resource, detail)
@@ -75,7 +76,7 @@ def put(account: str, region: str, source: str, detail_type: str, resource: str,
 def record(
     account: str, region: str, source: str, detail_type: str, resource: str, detail: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return an event as moto stores it.
+    """Return an event in the format that moto stores.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
     """
@@ -95,13 +96,13 @@ def record(
 
 
 def public(event: dict[str, Any]) -> dict[str, Any]:
-    """Return moto's record of an event as targets receive it."""
+    """Return an event in the format that targets receive, from moto's format."""
     moment = datetime.fromtimestamp(float(event["time"]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {key: value for key, value in {**event, "time": moment}.items() if key != "ingestion-time"}
 
 
 def send(emulator: Emulator, rule: Any, event: dict[str, Any]) -> None:
-    """Deliver an event to the targets of a rule, whatever its pattern."""
+    """Deliver an event to the targets of a rule, without a check of the rule's pattern."""
     for target in list(rule.targets):
         if _service(target) in SERVICES:
             deliver(emulator, rule, target, event)

@@ -33,7 +33,7 @@ def is_valid(expression: str) -> bool:
 
 @lru_cache(maxsize=1024)  # schedules are polled
 def next_time(expression: str, zone: str, after: datetime) -> datetime | None:
-    """Return when a schedule is next due, or None if it is not due again.
+    """Return the next time at which a schedule is due, or None if there is none.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def next_time(expression: str, zone: str, after: datetime) -> datetime | None:
     zone
         Time zone of an `at` or `cron` expression.
     after
-        When the schedule was created, updated or last invoked.
+        Time of the schedule's creation, last update or last invocation, whichever is latest.
     """
     if not is_valid(expression):
         return None
@@ -79,7 +79,7 @@ class _Cron:
 
 @lru_cache(maxsize=1024)
 def _parse_cron(expression: str) -> _Cron | None:
-    """Return the fields of a `cron` expression, or None for another one.
+    """Return the fields of a `cron` expression, or None for `at` and `rate` expressions.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Rules with a schedule: sends their events when they are due.
+"""Scheduled rules: sends an event to a rule's targets whenever the rule is due.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
 """
@@ -47,7 +47,7 @@ def _check_expressions() -> None:
 
 
 def take_due(rules: list[Rule], last_times: LastTimes, now: datetime) -> list[Rule]:
-    """Return the enabled rules that are due, and record their times; a new rule's interval begins now."""
+    """Return the enabled rules that are due, and update `last_times`; the interval of a new rule begins now."""
     found = []
     for rule in rules:
         due = next_time(rule.scheduled_expression or "", "UTC", last_times.setdefault(rule, now))

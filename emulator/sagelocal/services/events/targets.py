@@ -33,7 +33,7 @@ NOT_IMPLEMENTED = 501
 def deliver(emulator: Emulator, rule: Any, target: dict[str, Any], event: dict[str, Any]) -> None:
     """Call a target in another thread until it succeeds or the retry policy of the target ends."""
     call = SERVICES[target["Arn"].split(":")[2]]
-    # the name of an execution, which AWS does not document: https://github.com/localstack/localstack/pull/11427
+    # AWS does not document the execution's name: https://github.com/localstack/localstack/pull/11427
     name = f"{event['id']}_{uuid.uuid4()}"
     emulator.deliveries.deliver(
         f"rule {rule.name}: cannot deliver to {target['Arn']}",
@@ -45,7 +45,7 @@ def deliver(emulator: Emulator, rule: Any, target: dict[str, Any], event: dict[s
 
 
 def is_retriable(error: Exception) -> bool:
-    """Return whether EventBridge would call the target again: not if it is missing, or refuses the input."""
+    """Return whether EventBridge would retry: not if the target does not exist or rejects the input."""
     if isinstance(error, ServiceException):
         return False
     if not isinstance(error, ClientError):
@@ -55,7 +55,7 @@ def is_retriable(error: Exception) -> bool:
 
 
 def error_code(error: Exception) -> str:
-    """Return the error code in a dead letter."""
+    """Return the ERROR_CODE that a dead letter has for an exception."""
     if not isinstance(error, ClientError | ServiceException):
         return "SDK_CLIENT_ERROR"
     code = error.code if isinstance(error, ServiceException) else error.response["Error"]["Code"]
@@ -67,7 +67,7 @@ def error_code(error: Exception) -> str:
 
 
 def queue_url(client: Any, arn: str) -> str:
-    """Return the URL of a queue."""
+    """Return the URL of an SQS queue from its ARN."""
     return str(client.get_queue_url(QueueName=arn.split(":")[5])["QueueUrl"])
 
 
@@ -83,7 +83,7 @@ def _publish(emulator: Emulator, target: dict[str, Any], text: str, name: str) -
 def _send_message(emulator: Emulator, target: dict[str, Any], text: str, name: str) -> None:
     _, _, _, region, account, queue = target["Arn"].split(":")
     group = (target.get("SqsParameters") or {}).get("MessageGroupId")
-    # without the requests of a client, which take most of the time of a delivery to a queue
+    # calls moto directly, because an HTTP request takes most of the time of a delivery to a queue
     sqs_backends[account][region].send_message(queue, text, group_id=group)
 
 

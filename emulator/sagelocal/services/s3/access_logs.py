@@ -1,6 +1,6 @@
-"""Server access logs: many records in one object, while moto writes an object for each request.
+"""Server access logs: writes many records into one object, because moto writes an object for each request.
 
-Delivery is best effort, and most records arrive within hours, so records that wait for others are no deviation:
+AWS delivers logs on a best-effort basis, most records within hours, so the emulator may hold records back:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerLogs.html
 """
 
@@ -15,19 +15,19 @@ from moto.s3.models import S3Backend
 
 from sagelocal.core.patching import replace
 
-RECORDS = 1000  # in an object
+RECORDS = 1000  # number of records in an object
 
 _lock = threading.Lock()
 _waiting: dict[tuple[str, str, str], list[str]] = defaultdict(list)  # by account, target bucket and prefix
 
 
 def install() -> None:
-    """Install the delivery into moto."""
+    """Replace moto's delivery of access logs."""
     replace(S3Backend, "log_incoming_request", log_request, parameters=("request", "bucket_name"))
 
 
 def log_request(self: Any, request: Any, bucket_name: str) -> None:
-    """Add a record of a request to a bucket with access logging, and deliver the records once they are enough."""
+    """Add a record of a request to a bucket with access logging, and deliver each `RECORDS` records as an object."""
     bucket = self.buckets.get(bucket_name)
     if bucket is None or not bucket.logging:
         return
@@ -45,7 +45,7 @@ def log_request(self: Any, request: Any, bucket_name: str) -> None:
 
 
 def record(request: Any, bucket_name: str, owner: str, now: datetime.datetime) -> str:
-    """Return a line of an access log; a field that the emulator does not know at the start of a request is a dash.
+    """Return a line of an access log, with a dash for fields that are unknown before the response.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html
     """

@@ -66,7 +66,7 @@ _lock = threading.RLock()
 
 @dataclass
 class _Request:
-    """The S3 request of this thread, and the events that are sent after its response has been created."""
+    """The current S3 request of a thread, and the events to send after its response has been created."""
 
     operation: Callable[[], str]
     id: str = field(default_factory=lambda: secrets.token_hex(8).upper())
@@ -78,7 +78,7 @@ class _Request:
 
 
 def install(emulator: Emulator) -> None:
-    """Replace moto's events."""
+    """Replace moto's S3 event notifications."""
 
     def send(account_id: str, event_name: S3NotificationEvent, bucket: Any, key: Any) -> None:
         if bucket.notification_configuration is not None and not _is_spurious(event_name, key):
@@ -115,7 +115,7 @@ def sequencer() -> str:
 
 
 def _serialize(name: str, parameters: tuple[str, ...]) -> None:
-    """Make one change at a time, so that sequencers have the order of the versions and moto loses no version."""
+    """Let one thread at a time call a method: sequencers follow the order of versions, and moto loses no version."""
 
     def change(backend: Any, *arguments: Any, **named: Any) -> Any:
         with _lock:
@@ -125,7 +125,7 @@ def _serialize(name: str, parameters: tuple[str, ...]) -> None:
 
 
 def _send_after_response(name: str) -> None:
-    """Send the events of a request after it, because moto sends them before it stores an object's metadata."""
+    """Send events after the response is created, because moto sends them before it stores an object's metadata."""
 
     def respond(response: Any, request: Any, full_url: str, headers: Any) -> Any:
         current = _Request(lambda: str(response.data.get("Action")))
@@ -144,10 +144,10 @@ def _send_after_response(name: str) -> None:
 
 
 def _is_spurious(event_name: S3NotificationEvent, key: Any) -> bool:
-    """Return whether AWS would not send an event of moto's.
+    """Return whether an event of moto must be dropped, because AWS does not send it.
 
-    moto tags each new object, stores the result of a multipart upload by PutObject, and sends no event for most
-    deletions, which this module sends.
+    moto sends tagging events for new objects, and PutObject events for multipart uploads. It sends events for few
+    deletions, so this module sends the events for all deletions.
     """
     if event_name in DELETIONS or isinstance(key, FakeDeleteMarker):
         return True
@@ -158,7 +158,7 @@ def _is_spurious(event_name: S3NotificationEvent, key: Any) -> bool:
 
 
 def _object(event_name: S3NotificationEvent, key: Any) -> dict[str, Any]:
-    """Return the size, ETag and version of an object, named as in EventBridge."""
+    """Return the size, ETag and version of an object, with the field names of EventBridge."""
     described: dict[str, Any] = {"size": key.size, "etag": key.etag.replace('"', "")}
     return described if key.version_id == "null" else {**described, "version-id": key.version_id}
 
@@ -166,7 +166,7 @@ def _object(event_name: S3NotificationEvent, key: Any) -> dict[str, Any]:
 def _send(
     emulator: Emulator, bucket: Any, event_name: S3NotificationEvent, key: str, described: dict[str, Any]
 ) -> None:
-    """Send an event with the description of the object at this time."""
+    """Send an event with the object's current description."""
     if event_name in REASONS:
         described = {**described, "sequencer": sequencer()}
     request, configuration = _request.get(None) or _Request(str), bucket.notification_configuration
@@ -181,7 +181,7 @@ def _send(
             record["s3"]["configurationId"] = each.id
             call = partial(_notify, emulator, each.arn, json.dumps({"Records": [record]}))
             request.events.append(partial(emulator.deliveries.run, call))
-    if _request.get(None) is None:  # the emulator itself stores or deletes an object
+    if _request.get(None) is None:  # no request: the emulator itself stores or deletes an object
         request.send()
 
 
@@ -197,7 +197,7 @@ def _notify(emulator: Emulator, arn: str, text: str) -> None:
 def _detail(
     bucket: Any, event_name: S3NotificationEvent, key: str, described: dict[str, Any], request_id: str
 ) -> dict[str, Any]:
-    """Return the detail of an event for EventBridge, whose key is not encoded."""
+    """Return the `detail` of an event for EventBridge, in which the object key is not URL-encoded."""
     detail = {
         "version": "0",
         "bucket": {"name": bucket.name},
@@ -216,7 +216,7 @@ def _detail(
 def _record(
     bucket: Any, event_name: S3NotificationEvent, key: str, described: dict[str, Any], request_id: str
 ) -> dict[str, Any]:
-    """Return the record of a notification, whose key is encoded."""
+    """Return the record of a notification, in which the object key is URL-encoded."""
     names = {"size": "size", "etag": "eTag", "version-id": "versionId", "sequencer": "sequencer"}
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
     is_created_or_removed = event_name in REASONS

@@ -41,7 +41,7 @@ def install() -> None:
 
 
 def _get_permission(bucket: Any, action: str, resource: str) -> PermissionResult:
-    """Evaluate a bucket policy, except for statements with a condition.
+    """Evaluate a bucket policy without its statements that have a condition.
 
     moto treats every condition as met, so "deny unless TLS" would deny every request.
     """

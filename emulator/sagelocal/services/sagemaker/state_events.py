@@ -1,4 +1,4 @@
-"""Events of SageMaker for EventBridge: changes of the status of jobs, endpoints and model packages.
+"""SageMaker's EventBridge events about status changes of jobs, endpoints and model packages.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
 """
@@ -51,7 +51,7 @@ PACKAGE = (
 
 
 def install() -> None:
-    """Send an event whenever a record of moto changes its status."""
+    """Send an event whenever the status of a job, an endpoint or a model package changes in moto."""
     _watch(FakeTrainingJob, "training_job_status", partial(_send, "Training Job", TRAINING))
     _watch(
         HyperParameterTuningJob,
@@ -64,7 +64,7 @@ def install() -> None:
 
 
 def _watch(kind: type[Any], attribute: str, send: Any) -> None:
-    """Call `send` with a record whose attribute changes after moto has created the record."""
+    """Call `send` with a record whenever its attribute changes after its creation."""
 
     def get(record: Any) -> Any:
         return record.__dict__[attribute]

@@ -3,7 +3,7 @@
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.imports import import_alone
 
-import_alone("moto.batch.utils")  # the interpreter uses an enumeration; the package would import EC2 in a second
+import_alone("moto.batch.utils")  # the interpreter uses one enumeration; importing the whole package takes a second
 
 
 def install(emulator: Emulator) -> None:

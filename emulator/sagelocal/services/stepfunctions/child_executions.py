@@ -19,7 +19,7 @@ COMPACT = (",", ":")
 
 
 def begin(env: Any, run: MapRun, child: Child, value: Any) -> None:
-    """Give the environment of a child execution a context object and a history of its own."""
+    """Give the environment of a child execution its own context object and history."""
     data = env.states.context_object.context_object_data
     start = child.start_date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     execution = {"Id": child.arn, "Name": child.name, "Input": value, "StartTime": start}
@@ -30,7 +30,7 @@ def begin(env: Any, run: MapRun, child: Child, value: Any) -> None:
     run.histories[child.index] = env.event_manager
     context = env.event_history_context
     context.source_event_id = context.last_published_event_id = 0
-    if child.history is not None:  # of the attempts before a redrive
+    if child.history is not None:  # events of the attempts before a redrive
         events = json.loads(run.texts[child.history])
         env.event_manager._history_event_list.extend(events)
         env.event_manager._event_id_gen._next_id = len(events) + 1

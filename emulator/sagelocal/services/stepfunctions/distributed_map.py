@@ -122,12 +122,12 @@ def _use_run(record: Any, run: MapRun) -> None:
 
 
 def _continue_former_run(manager: Any, record: Any) -> bool:
-    """In a redriven execution, continue the Map Run of the state that did not succeed, with its items and its ARN."""
+    """In a redriven execution, continue the unsuccessful Map Run with the same items and ARN."""
     for former in reversed(manager.get_all()):
         run = getattr(former, "run", None)
         if former is record or run is None or not run.redriven or run.state != record.run.state:
             continue
-        if former.status == MapRunStatus.SUCCEEDED:  # an earlier visit of the state, in a loop
+        if former.status == MapRunStatus.SUCCEEDED:  # the state was visited before, in a loop
             return False
         manager._pool.pop(record.map_run_arn, None)
         run.redrive()
@@ -161,7 +161,7 @@ def _run_items(self: Any, env: Any, eval_input: Any) -> Any:
         location = item_batcher.evaluate_template(env, location, env.states.get_input(), jsonata=declared.jsonata)
     if "ItemBatcher" in declared.moved:
         eval_input = copy.copy(eval_input)
-        eval_input.item_selector = None  # already applied to each item
+        eval_input.item_selector = None  # the item selector has already been applied to each item
     pool = Jobs(self._get_iteration_program(), run)
     for _ in range(min(pool.count, record.max_concurrency or MAX_CONCURRENCY, MAX_CONCURRENCY)):
         self._launch_worker(env=env, eval_input=eval_input, job_pool=pool)
@@ -227,7 +227,7 @@ def _add_event(env: Any, event: HistoryEventType, **details: Any) -> None:
 
 
 def run_jobs(self: Any, job: Any, worker_frame: Any) -> None:
-    """Run jobs until none is left; moto uses a recursion, which reaches Python's limit at about a thousand items."""
+    """Run jobs in a loop until none is left; moto's recursion exceeds Python's limit at about a thousand items."""
     distributed = isinstance(self, DISTRIBUTED_WORKERS)
     while job is not None:
         frame = worker_frame.open_inner_frame()
@@ -247,7 +247,7 @@ def run_jobs(self: Any, job: Any, worker_frame: Any) -> None:
 
 
 def _close_frame(owner: Any, frame: Any, *, distributed: bool) -> None:
-    """Remove a frame from its owner; for an inline Map, also continue the owner's event history after the frame's."""
+    """Remove a frame from its owner; for an inline Map, the owner's event history continues after the frame's."""
     (owner.delete_frame if distributed else owner.close_frame)(frame)
 
 

@@ -60,7 +60,7 @@ def record_outcome(self: Any) -> None:
         return
     environment = execution.exec_worker.env
     state = environment.program_state()
-    if isinstance(state, program_state.ProgramRunning):  # an earlier run, before a redrive
+    if isinstance(state, program_state.ProgramRunning):  # an earlier run, which a redrive has replaced
         return
     if isinstance(state, program_state.ProgramEnded):
         execution.output = environment.states.get_input()
@@ -79,12 +79,12 @@ def record_outcome(self: Any) -> None:
 
 
 def send_start(execution: Any) -> None:
-    """Send the status RUNNING, before an execution starts, because it may end at once."""
+    """Send the status RUNNING before the execution starts, so that the event precedes the end of a short execution."""
     send_event(execution, ExecutionStatus.RUNNING)
 
 
 def send_event(execution: Any, status: ExecutionStatus) -> None:
-    """Send an execution's status to EventBridge, if its state machine is a standard one.
+    """Send an execution's status to EventBridge if its state machine is STANDARD.
 
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """
@@ -116,7 +116,7 @@ def send_event(execution: Any, status: ExecutionStatus) -> None:
 
 
 def _data(execution: Any) -> dict[str, Any]:
-    """Return an execution's input and output, unless the event would be too large with them.
+    """Return the members for an execution's input and output, without the data if the event would be too large.
 
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """

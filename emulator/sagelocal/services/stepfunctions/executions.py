@@ -145,7 +145,7 @@ def send_task_failure(self: Any) -> ActionResult:
 
 
 def _list_children(self: Any, run: MapRun) -> ActionResult:
-    """List child executions, STANDARD or EXPRESS, running ones by their start and others by their stop."""
+    """Return child executions, newest first: running ones by start time, ended ones by stop time."""
     status = self._get_param("statusFilter")
     children = [child for child in list(run.children.values()) if status in (None, child.status)]
     children.sort(key=lambda child: child.stop_date or child.redrive_date or child.start_date, reverse=True)

@@ -30,7 +30,7 @@ UNREADABLE = (
 
 
 class InputTypeValue(Enum):
-    """Input types, of which moto supports two."""
+    """All input types of AWS; moto supports two of them."""
 
     CSV = "CSV"
     JSON = "JSON"
@@ -39,7 +39,7 @@ class InputTypeValue(Enum):
 
 
 class Readable(Protocol):
-    """A file, compressed or not."""
+    """A file object that may decompress."""
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes, or the rest."""

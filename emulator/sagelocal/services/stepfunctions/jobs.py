@@ -1,4 +1,4 @@
-"""The jobs of a Distributed Map: child executions whose inputs are read when they start."""
+"""The jobs of a Distributed Map: each job is a child execution, whose input is read when it starts."""
 
 import json
 from typing import Any
@@ -9,14 +9,14 @@ from sagelocal.services.stepfunctions.map_runs import MapRun
 
 
 class Jobs(JobPool):
-    """Replaces moto's pool, which keeps every input and output in memory.
+    """The job pool of a Map Run. It replaces moto's pool, which keeps every input and output in memory.
 
     Attributes
     ----------
     attempt
         The Map Run's redrive count when the jobs were created.
     count
-        Number of jobs: one for each child execution that has not succeeded.
+        Number of jobs, one for each child execution that has not succeeded yet.
     """
 
     def __init__(self, program: Any, run: MapRun) -> None:

@@ -22,7 +22,7 @@ PENDING_REDRIVE = "PENDING_REDRIVE"
 
 @dataclass(slots=True, eq=False)
 class Child:
-    """A started child execution; its texts are indices into the Map Run's texts."""
+    """A started child execution; `input`, `output` and `history` are indices of `MapRun.texts`."""
 
     arn: str
     index: int
@@ -61,9 +61,9 @@ class MapRun:
     count, percentage
         Tolerated failures, if defined. Source: AWS's developer guide, "Setting failure thresholds".
     texts
-        JSON texts. The first ones are the items or batches, one for each child execution, started or not.
+        JSON texts. The first texts are the inputs of all child executions, including those not started yet.
     sizes
-        Number of items of each child execution, started or not.
+        Number of items of each child execution, including those not started yet.
     ready
         Whether all items have been read.
     histories
@@ -107,7 +107,7 @@ class MapRun:
         return [index for index in range(len(self.sizes)) if index not in children or not _succeeded(children[index])]
 
     def redrive(self) -> None:
-        """Prepare to run the child executions again that did not succeed."""
+        """Prepare the unsuccessful child executions for another run."""
         self.redriven = self.results_written = False
         self.redrive_count += 1
         self.redrive_date = _now()
@@ -126,7 +126,7 @@ class MapRun:
         index
             Index of the child execution.
         value
-            Its input, if it is not the item or batch itself.
+            Its input; None if the input is the item or the batch.
         attempt
             The Map Run's redrive count when the job was created. A job of an earlier attempt is not recorded.
         """
@@ -170,7 +170,7 @@ class MapRun:
         return exceeded or (self.percentage is not None and failed * 100 > self.percentage * self._items["total"])
 
     def counts(self, *, items: bool) -> dict[str, int]:
-        """Return the item counts or the execution counts of DescribeMapRun; `pending` ones have not started."""
+        """Return the item counts or the execution counts of DescribeMapRun; `pending` counts what has not started."""
         with self.lock:
             counted = Counter(self._items if items else self._executions)
         total = counted.pop("total", 0) if items else len(self.sizes)

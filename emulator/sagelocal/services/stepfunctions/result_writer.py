@@ -54,7 +54,7 @@ def export(env: Any, run: MapRun, writer: dict[str, Any], location: dict[str, An
 
 
 def transform(run: MapRun, children: Iterable[Child], transformation: str) -> Iterator[Any]:
-    """Yield the results of child executions; one that has not succeeded is described as with `NONE`."""
+    """Yield the results of child executions; unsuccessful ones have the format of the transformation `NONE`."""
     for child in children:
         if transformation == "NONE" or child.output is None:
             yield dict(_members(run, child))
@@ -64,7 +64,7 @@ def transform(run: MapRun, children: Iterable[Child], transformation: str) -> It
 
 
 def formatted(results: Iterable[Any], output_type: str) -> Iterator[str]:
-    """Yield the parts of results as a JSON array or as JSON Lines."""
+    """Yield pieces of text that form a JSON array or JSON Lines of the results."""
     start, separator, end = ("", "\n", "") if output_type == "JSONL" else ("[", ", ", "]")
     yield start
     for number, result in enumerate(results):
@@ -81,7 +81,7 @@ def _by_file(run: MapRun) -> dict[str, list[Child]]:
 
 
 def _members(run: MapRun, child: Child) -> Iterator[tuple[str, Any]]:
-    """Yield what AWS writes about a child execution, in the order of its names."""
+    """Yield the name and value of each field of a child execution in a result file, sorted by name."""
     if child.error is not None:
         yield "Cause", child.cause or ""
         yield "Error", child.error

@@ -111,7 +111,7 @@ def error_prefix(service_name: str) -> str:
 
 
 def _decode_copy_source(source: str) -> str:
-    """Return an encoded source of a copy in S3 decoded, because boto3, in contrast to other SDKs, encodes it.
+    """Return CopySource URL-decoded, because boto3, unlike other SDKs, encodes it itself.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
     """

@@ -1,4 +1,4 @@
-"""Texts that are kept in memory as long as they are few, and otherwise on disk."""
+"""A sequence of texts that is stored in memory while it is small, and on disk otherwise."""
 
 import tempfile
 import threading
