@@ -1,10 +1,10 @@
 # Amazon States Language: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html
 #
-# No state catches an error. A Map that failed is therefore the state with which a redrive of the execution continues:
+# No state catches an error, so that a redrive of the execution continues with the failed Map:
 # https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html
 locals {
   partition = split(":", var.function_arns["summarize"])[1]
-  folder    = "${var.batch_prefix}/{}" # of one execution; its name replaces the braces
+  folder    = "${var.batch_prefix}/{}" # folder of one execution, whose name replaces the braces
 
   # The attempts spread over a minute and a half at most, within the 300 seconds of an Express execution
   backoff = { IntervalSeconds = 1, MaxAttempts = 8, MaxDelaySeconds = 20, BackoffRate = 2, JitterStrategy = "FULL" }
@@ -12,7 +12,7 @@ locals {
   # Transient errors of the Lambda service: https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
   lambda_errors = [for name in ["ServiceException", "AWSLambdaException", "SdkClientException", "TooManyRequestsException"] : "Lambda.${name}"]
 
-  # Runtime.ExitError: the function's process was killed. Another attempt has the same result, so it may be repeated.
+  # Runtime.ExitError: the function's process was killed. A retry is safe, because it writes the same result.
   repeatable_errors = concat(local.lambda_errors, ["Runtime.ExitError"])
 
   # Seconds
@@ -20,9 +20,9 @@ locals {
   summarize_timeout = 310    # above the timeout of summarize, 300 seconds
   execution_timeout = 604800 # a week
 
-  # Fields that differ between the sources of keys. Each source is a field of the input, which names it.
+  # The Map state for each source of keys. `input` is the field of the execution's input that selects the source.
   sources = {
-    # below one of the prefixes of images
+    # the prefix must be an image prefix, or below one
     ClassifyPrefix = {
       input     = "prefix"
       condition = { Or = [for prefix in var.image_prefixes : { Variable = "$.prefix", StringMatches = "${prefix}/*" }] }
@@ -46,7 +46,7 @@ locals {
     }
     ClassifyKeys = {
       input     = "keys"
-      condition = { Variable = "$.keys[0]", IsPresent = true } # a list, and not empty
+      condition = { Variable = "$.keys[0]", IsPresent = true } # a list that is not empty
       fields    = { ItemsPath = "$.keys" }
     }
   }
@@ -56,7 +56,7 @@ locals {
     Parameters = { Bucket = var.bucket_name, "Key.$" = "$.manifest" }
   }
 
-  # Keys travel, never image data. A child execution returns counts; the predictions are in S3.
+  # States pass keys and counts only. The function reads images from S3 and writes predictions to S3.
   map = {
     Type                       = "Map"
     MaxConcurrency             = var.settings.max_concurrency
@@ -65,7 +65,7 @@ locals {
       MaxItemsPerBatch = var.settings.batch_size
       BatchInput       = { "predictions.$" = "States.Format('${local.folder}/predictions', $$.Execution.Name)" }
     }
-    # JSON Lines, which Summarize reads as a stream; without a transformation a line has a failed batch's input and error
+    # JSON Lines can be read as a stream. Without a transformation, the lines of failed batches have the input and the error.
     ResultWriter = {
       Resource     = "arn:${local.partition}:states:::s3:putObject"
       Parameters   = { Bucket = var.bucket_name, "Prefix.$" = "States.Format('${local.folder}/results', $$.Execution.Name)" }
@@ -113,7 +113,7 @@ locals {
       ChooseSource = {
         Type = "Choice"
         Choices = [for name, source in local.sources : {
-          # first, because a comparison with an absent field fails the execution
+          # checked first, because a comparison with an absent field fails the execution
           And = concat(
             [for other in ["prefix", "manifest", "keys"] : { Variable = "$.${other}", IsPresent = other == source.input }],
             [source.condition]

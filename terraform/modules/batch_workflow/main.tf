@@ -4,7 +4,7 @@ locals {
   results_arn  = "${local.bucket_arn}/${var.batch_prefix}/*/results/*"
   manifest_arn = "${local.bucket_arn}/${var.batch_prefix}/manifests/*"
 
-  # Composed from known parts, because the state machine's own role names it
+  # Composed here, because the role's policy needs the ARN before the state machine exists
   state_machine_arn = "arn:${local.partition}:states:${var.region}:${local.account_id}:stateMachine:${local.name}"
   execution_arn     = "arn:${local.partition}:states:${var.region}:${local.account_id}:execution:${local.name}"
 
@@ -136,7 +136,7 @@ resource "aws_sfn_state_machine" "this" {
   depends_on = [aws_iam_role_policy.this]
 }
 
-# No state catches errors, so that the Map can be redriven; a rule reports every execution that did not succeed
+# No state catches errors, so that a failed Map can be redriven. This rule therefore reports every unsuccessful execution.
 resource "aws_cloudwatch_event_rule" "unsuccessful" {
   name        = "${local.name}-unsuccessful"
   description = "Batch executions that failed, timed out or were aborted."
@@ -150,7 +150,7 @@ resource "aws_cloudwatch_event_rule" "unsuccessful" {
 
 resource "aws_cloudwatch_event_target" "unsuccessful" {
   rule      = aws_cloudwatch_event_rule.unsuccessful.name
-  target_id = "topic" # a fixed name, by which a target that a killed apply has created is found
+  target_id = "topic" # a fixed name, so that the next apply finds a target that a killed apply created
   arn       = var.topic_arn
 
   input_transformer {

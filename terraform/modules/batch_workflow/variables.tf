@@ -24,12 +24,12 @@ variable "bucket_name" {
 }
 
 variable "image_prefixes" {
-  description = "Key prefixes of images, without the slash that follows them. A batch may list no other objects."
+  description = "Key prefixes of images, without a trailing slash. A batch may list no other objects."
   type        = list(string)
 }
 
 variable "batch_prefix" {
-  description = "Key prefix of results, and of manifests below `manifests/`, without the slash that follows it."
+  description = "Key prefix of results, and of manifests below `manifests/`, without a trailing slash."
   type        = string
 }
 

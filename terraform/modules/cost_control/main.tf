@@ -6,8 +6,8 @@ locals {
   queue_count    = var.endpoint_hours == null ? 0 : 1
   schedule_count = local.queue_count * local.endpoint_count
 
-  # The lifetime is a time interval, start/end, of ISO 8601. A plan reads it before it knows whether the endpoint still exists,
-  # and begins a new one if it has ended. `make extend` changes its end.
+  # The lifetime is an ISO 8601 interval, start/end. A plan reads the interval before it knows whether the endpoint still exists,
+  # and begins a new interval if this one has ended. `make extend` changes the end.
   stored   = try(split("/", one(nonsensitive(data.aws_ssm_parameters_by_path.lifetime.values))), null)
   running  = try(timecmp(local.stored[1], plantimestamp()) > 0, false)
   start    = local.running ? local.stored[0] : timestamp()
@@ -18,7 +18,7 @@ locals {
   # just before the end may take until its timeout.
   maximum_event_age = var.deployment_timeout_seconds + 1800
 
-  # From when the schedule's role may delete the endpoint. A retry of an earlier lifetime's schedule must not delete an endpoint
+  # Time from which the schedule's role may delete the endpoint. A retry of an earlier lifetime's schedule must not delete an endpoint
   # that was deployed again. A shorter lifetime ends first, and Scheduler invokes within the minute of its end:
   # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
   last_retry    = timeadd(local.start, "${local.maximum_event_age}s")
@@ -79,7 +79,7 @@ data "aws_iam_policy_document" "this" {
   }
 }
 
-# Invocations that failed for good
+# Invocations that failed after all retries
 resource "aws_sqs_queue" "this" {
   count = local.queue_count
 

@@ -19,7 +19,7 @@ locals {
     }
     classify_batch = {
       description = "Classifies a batch of images, and writes one line for each to S3."
-      timeout     = 120 # an Express execution, which runs this function, may take 300 seconds with its retries
+      timeout     = 120 # an Express execution runs this function, and may take 300 seconds including retries
       memory_size = 1024
       environment = {
         ENDPOINT_NAME  = var.endpoint_name
@@ -41,13 +41,13 @@ locals {
   # Permissions besides those for logs and traces
   permissions = {
     serialize = local.read_images
-    # an image that does not fit into a state is read again
+    # classify reads an image itself if it is too large for a state's input
     classify = concat(local.read_images, [{ actions = ["sagemaker:InvokeEndpoint"], resources = [var.endpoint_arn] }])
     filter   = []
     classify_batch = [
       { actions = ["s3:GetObject"], resources = concat(local.image_arns, [local.predictions_arn]) },
       { actions = ["s3:PutObject"], resources = [local.predictions_arn] },
-      # as for read_images
+      # for the status 404, as in read_images
       { actions = ["s3:ListBucket"], resources = [var.bucket_arn] },
       { actions = ["kms:Decrypt", "kms:GenerateDataKey*"], resources = [var.kms_key_arn] },
       { actions = ["sagemaker:InvokeEndpoint"], resources = [var.endpoint_arn] },

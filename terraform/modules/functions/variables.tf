@@ -24,12 +24,12 @@ variable "bucket_arn" {
 }
 
 variable "image_prefixes" {
-  description = "Key prefixes of images, the only ones that the functions may read."
+  description = "Key prefixes of images. The functions may read no other images."
   type        = list(string)
 }
 
 variable "batch_prefix" {
-  description = "Key prefix of the results of batch executions, without the slash that follows it."
+  description = "Key prefix of the results of batch executions, without a trailing slash."
   type        = string
 }
 

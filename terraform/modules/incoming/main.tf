@@ -1,4 +1,4 @@
-# Photographs that drivers upload start executions: S3 sends its events to EventBridge, and a rule passes them on unchanged.
+# Uploaded photographs start executions: S3 sends events to EventBridge, and a rule passes them to the state machine unchanged.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html
 locals {
   name = "${var.prefix}-incoming"
@@ -63,7 +63,7 @@ resource "aws_iam_role_policy" "this" {
 
 resource "aws_cloudwatch_event_target" "this" {
   rule      = aws_cloudwatch_event_rule.this.name
-  target_id = "workflow" # a fixed name, by which a target that a killed apply has created is found
+  target_id = "workflow" # a fixed name, so that the next apply finds a target that a killed apply created
   arn       = var.state_machine_arn
   role_arn  = aws_iam_role.this.arn
 

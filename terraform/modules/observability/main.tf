@@ -6,7 +6,7 @@ locals {
   failures       = { namespace = var.namespace, name = "Failures", stat = "Sum", dimensions = {} }
   low_confidence = merge(local.failures, { name = "FailuresByError", dimensions = { Error = "THRESHOLD_CONFIDENCE_NOT_MET" } })
 
-  # Errors of images that drivers may upload at any time. Each is notified; none means that the workflow is broken.
+  # Errors that a bad image causes. They do not mean that the workflow is broken, so they cause no alarm; SNS reports each one.
   image_errors = {
     for id, name in { image_invalid = "ImageInvalidError", image_missing = "ImageMissingError", image_too_large = "ImageTooLargeError", key_invalid = "KeyInvalidError" } :
     id => merge(local.failures, { name = "FailuresByError", dimensions = { Error = name } })
@@ -19,7 +19,7 @@ locals {
     id => { namespace = "AWS/States", name = name, stat = "Sum", dimensions = { StateMachineArn = var.state_machine_arn } }
   }
 
-  # A larger share of low-confidence images indicates a problem of the model rather than of single images
+  # Above this share of low-confidence images, the problem is probably the model and not the images
   low_confidence_share = 0.5
   minimum_executions   = 20
 
@@ -33,9 +33,9 @@ locals {
         failures = local.failures, low_confidence = local.low_confidence, timed_out = local.executions.timed_out, aborted = local.executions.aborted
       })
     }
-    # An execution is counted before it fails, so at the beginning of a period executions fail that were counted in the period
-    # before. A tenth of an hour's failures, and at least one, may therefore be uncounted. Each single failure that no state can
-    # catch is reported by the EventBridge rule below.
+    # A failure is counted shortly before the execution fails, so the count and the failure may fall into different periods. The
+    # alarm therefore tolerates a difference of a tenth of an hour's failures, and at least one. The EventBridge rule below
+    # reports each failure that no state can catch.
     workflow-uncounted-failures = {
       description = "More executions failed than the state machine counted: no state could catch their errors, or counting failed. The Step Functions console shows their history."
       expression  = "0.9 * FILL(failed, 0) - FILL(failures, 0)"
@@ -50,7 +50,7 @@ locals {
       period      = 3600
       metrics     = { succeeded = local.executions.succeeded, low_confidence = local.low_confidence }
     }
-    # An error and its count by the state machine may be in two periods, as above
+    # As above, an error and its count by the state machine may fall into different periods
     function-errors = {
       description = "A function failed more than once in an hour, for another reason than the image: read the log groups of the functions. Filter is not included, because it fails on low confidence by design."
       expression  = "0.9 * (${join(" + ", [for name in local.unexpected : "FILL(${name}, 0)"])}) - (${local.image_error_count})"
@@ -205,10 +205,10 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   }
 }
 
-# No state can catch States.Runtime, output that exceeds the limit on leaving a state, an expression of a Choice state that cannot
-# be evaluated, nor the end of an execution by its timeout or a person, so the state machine cannot report them:
+# This rule reports the failures that no state can catch: States.Runtime, output that exceeds the limit when a state is left, an
+# invalid expression in a Choice state, and executions that time out or are aborted:
 # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-error-representation
-# An event without an error is reported too, because AWS does not document when it has one:
+# The rule also matches events without the field `error`, because AWS does not document when events have this field:
 # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 resource "aws_cloudwatch_event_rule" "uncaught" {
   name        = "${var.prefix}-uncaught-failures"
@@ -229,7 +229,7 @@ resource "aws_cloudwatch_event_rule" "uncaught" {
 
 resource "aws_cloudwatch_event_target" "uncaught" {
   rule      = aws_cloudwatch_event_rule.uncaught.name
-  target_id = "topic" # a fixed name, by which a target that a killed apply has created is found
+  target_id = "topic" # a fixed name, so that the next apply finds a target that a killed apply created
   arn       = var.topic_arn
 
   input_transformer {

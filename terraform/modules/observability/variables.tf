@@ -94,6 +94,6 @@ variable "undelivered_queue_arn" {
 }
 
 variable "undelivered_queue_name" {
-  description = "Name of that queue, for its alarm."
+  description = "Name of the SQS queue for events that EventBridge cannot deliver."
   type        = string
 }

@@ -1,6 +1,6 @@
-# An execution starts with the course's input or with an event of S3, which EventBridge passes unchanged:
+# The input of an execution is either the course's input or an S3 event, which EventBridge passes unchanged:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
-# A Choice state cannot catch errors, so its conditions must hold for any JSON. They use JSONata:
+# A Choice state cannot catch errors, so its conditions must not fail for any JSON input. They use JSONata:
 # https://docs.aws.amazon.com/step-functions/latest/dg/state-choice.html
 locals {
   object = "$states.input.detail.object"

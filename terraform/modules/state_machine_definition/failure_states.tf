@@ -1,12 +1,13 @@
-# Every failure is counted and notified; that of an event also leaves an item and an entry in S3 for a person to review.
-# An error of these states must not hide why the execution failed: their input, Error and Cause, is passed on unchanged.
+# These states count every failure and publish it to the SNS topic. If an S3 event started the execution, they also write an item
+# and a review entry. Each state passes its input, the fields Error and Cause, on unchanged, so that an error of one of these
+# states does not hide the reason of the failure.
 locals {
   ignore_error = {
     for next in ["IsReviewable", "WriteReview", "IsCopyable", "NotifyFailure", "Failed"] :
     next => [{ ErrorEquals = ["States.ALL"], Output = "{% $states.input %}", Next = next }]
   }
 
-  # The message of a function's error, which Lambda reports as JSON; of any other error, the whole cause
+  # The reason of the failure: for a function's error, the message in Lambda's JSON; for any other error, the whole Cause
   reason = "($message := $match($states.input.Cause, /\"errorMessage\": ?\"(.*?)\", ?\"errorType\"/); $exists($message) ? $message[0].groups[0] : $states.input.Cause)"
 
   review_key = "'${var.review_prefix}/' & $states.input.Error & '/' & $driver & '/' & $version"
@@ -39,7 +40,7 @@ locals {
       Default = "NotifyFailure"
     }
 
-    # Of several executions for one object version, only the first is reviewed
+    # If several executions fail for one object version, only the first writes a review entry
     ClaimReview = merge(local.put_new_item, {
       Arguments = merge(local.new_item, {
         Item = merge(local.common_attributes, local.event_attributes, local.expires, {
@@ -85,7 +86,7 @@ locals {
       Default = "NotifyFailure"
     }
 
-    # S3 decodes CopySource: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+    # CopySource must be URL-encoded, because S3 decodes it: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
     CopyImage = merge(local.report, {
       Resource = "arn:${local.partition}:states:::aws-sdk:s3:copyObject"
       Arguments = {

@@ -5,7 +5,7 @@ locals {
 
   # Transient errors of the Lambda service: https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
   lambda_errors = ["ServiceException", "AWSLambdaException", "SdkClientException", "TooManyRequestsException"]
-  # The attempts spread over some minutes, because many photographs at once exceed the account's concurrency.
+  # The attempts spread over some minutes, because many photographs at once may exceed the account's concurrency.
   lambda_retry = [merge(local.patience, { ErrorEquals = [for name in local.lambda_errors : "Lambda.${name}"] })]
 
   # The function ended without a response, because it was killed, ran out of memory or timed out:
@@ -14,9 +14,9 @@ locals {
 
   storage_retry = [merge(local.backoff, { ErrorEquals = ["StorageUnavailableError"] })]
 
-  # The only retries of InvokeEndpoint, because the function makes a single attempt, without boto3's retries. The attempts
-  # spread over about a minute: while a canary fails, some of them reach the old model, which still serves a part of the
-  # traffic.
+  # The only retries of InvokeEndpoint, because the function makes a single attempt and boto3's retries are disabled. The
+  # attempts spread over about a minute. While a canary fails, some attempts reach the old model, which still serves a part of
+  # the traffic.
   endpoint_retry = [merge(local.backoff, { ErrorEquals = ["EndpointUnavailableError"], MaxAttempts = 6 })]
 
   # Seconds. A lost response must not stall an execution: https://docs.aws.amazon.com/step-functions/latest/dg/sfn-stuck-execution.html
@@ -25,9 +25,9 @@ locals {
   execution_timeout = 14400 # above the sum of all attempts of all states
 
   # Every caught error fails the execution under its own name, after the metric and the notification. Without a ResultPath
-  # the error replaces the state's input, so later states do not receive the image. States.ALL does not match
-  # States.DataLimitExceeded, and must be alone. It does not match States.Runtime either, which nothing can catch: an
-  # EventBridge rule reports that error, and output that exceeds the limit on leaving a state.
+  # the error replaces the state's input, so later states do not receive the image. States.ALL must be the only
+  # name in its rule, and does not match States.DataLimitExceeded, so another rule does. Nothing can catch States.Runtime, or
+  # output that exceeds the limit when the state is left: an EventBridge rule reports both.
   # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-error-representation
   catch = [for name in ["States.DataLimitExceeded", "States.ALL"] : { ErrorEquals = [name], Next = "CountFailure" }]
 

@@ -1,4 +1,4 @@
-# The workflow's results in DynamoDB: an item per object version, and an item per driver
+# States that write results to DynamoDB: one item per object version, and one item per driver
 locals {
   # Any error of DynamoDB, S3 and SNS may be transient. The attempts spread over some minutes.
   patient_retry = [
@@ -6,10 +6,10 @@ locals {
     merge(local.patience, { ErrorEquals = ["States.ALL"] }),
   ]
 
-  # As local.catch, in JSONata
+  # local.catch for states that use JSONata
   jsonata_catch = [for catch in local.catch : merge(catch, { Output = "{% $states.errorOutput %}" })]
 
-  # DynamoDB's attribute values of each class
+  # The zone of each class, in DynamoDB's format of attribute values
   zones = {
     for class in var.classes : class => {
       zone      = { S = try(var.zones[class].zone, "unassigned") }
@@ -56,7 +56,8 @@ locals {
     Output         = "{% $states.input %}"
   }
 
-  # Puts an item unless another execution has. An attempt whose response was lost is repeated with the same result.
+  # Writes an item unless another execution has written it. A retry by the same execution succeeds, because its first attempt
+  # may have written the item although the response was lost.
   put_new_item = merge(local.put_item, {
     Retry = concat([{ ErrorEquals = ["DynamoDB.ConditionalCheckFailedException"], MaxAttempts = 0 }], local.patient_retry)
   })
@@ -73,7 +74,7 @@ locals {
       Default = "Record"
     }
 
-    # The course's input names no version, and a model may classify the same image again
+    # The course's input has no object version, so classifying the same image again overwrites the item
     Record = merge(local.put_item, {
       Arguments = {
         TableName = var.vehicles_table
@@ -91,7 +92,7 @@ locals {
       Resource       = "arn:${local.partition}:states:::aws-sdk:dynamodb:transactWriteItems"
       TimeoutSeconds = local.task_timeout
       Arguments = {
-        # the same for all attempts of the state, so that DynamoDB does not write twice
+        # identical in all attempts of the state, so that DynamoDB writes only once
         ClientRequestToken = "{% $hash($states.context.Execution.Id & $states.context.State.EnteredTime, 'MD5') %}"
         TransactItems = [
           {
@@ -125,7 +126,7 @@ locals {
       End = true
     }
 
-    # DynamoDB's message lists a reason for each item, in their order, such as [ConditionalCheckFailed, None]:
+    # DynamoDB's message lists one reason per item, in the order of the items, such as [ConditionalCheckFailed, None]:
     # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors
     Cancelled = {
       Type          = "Choice"
@@ -138,7 +139,7 @@ locals {
       Default = "CountFailure"
       Output  = "{% $cancellation %}"
     }
-    # Another transaction writes the driver's item, or DynamoDB throttles this one
+    # Another transaction is writing the driver's item, or DynamoDB throttles this transaction
     WaitForDriver = {
       Type          = "Wait"
       QueryLanguage = "JSONata"

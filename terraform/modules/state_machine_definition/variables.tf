@@ -50,7 +50,7 @@ variable "review_prefix" {
 }
 
 variable "vehicles_table" {
-  description = "Name of the DynamoDB table of classified vehicles, one item per image."
+  description = "Name of the DynamoDB table of classified vehicles, with one item per object version."
   type        = string
 }
 

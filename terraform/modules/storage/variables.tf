@@ -54,7 +54,7 @@ variable "photo_prefixes" {
 }
 
 variable "photo_retention_days" {
-  description = "Days after which photographs and the items about them are deleted; null keeps them."
+  description = "Days after which photographs and their items in DynamoDB are deleted; null keeps them."
   type        = number
 
   validation {

@@ -39,12 +39,12 @@ variable "review_prefix" {
 }
 
 variable "vehicles_table" {
-  description = "Name of the DynamoDB table of classified vehicles, one item per image."
+  description = "Name of the DynamoDB table of classified vehicles, with one item per object version."
   type        = string
 }
 
 variable "vehicles_table_arn" {
-  description = "ARN of that table."
+  description = "ARN of the DynamoDB table of classified vehicles."
   type        = string
 }
 
@@ -54,7 +54,7 @@ variable "drivers_table" {
 }
 
 variable "drivers_table_arn" {
-  description = "ARN of that table."
+  description = "ARN of the DynamoDB table of drivers."
   type        = string
 }
 
