@@ -20,7 +20,7 @@ ifneq ($(MOVED_FROM),)
 $(error $(VENV) was created as $(MOVED_FROM), so this clone was renamed or copied: run `rm -r $(VENV)`, then `make setup`)
 endif
 
-# Python would compile the project's modules again in each process, some hundreds of which the tests start
+# without this setting, each of the hundreds of processes that the tests start would compile the project's modules again
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -161,11 +161,11 @@ extend: $(INSTALLED) $(PREREQUISITES) ## extend the endpoint's time to live by H
 	$(call step)
 	$(call SCRIPT,extend) --hours=$(call quote,HOURS)
 
-classify: $(INSTALLED) $(PREREQUISITES) ## classify IMAGE, a JPEG or PNG file, with the state machine
+classify: $(INSTALLED) $(PREREQUISITES) ## classify IMAGE, a local JPEG or PNG file
 	$(call step)
 	$(call SCRIPT,classify) --image=$(call quote,IMAGE)
 
-execution: $(INSTALLED) $(PREREQUISITES) ## show the execution ID, or the latest, here and as a page
+execution: $(INSTALLED) $(PREREQUISITES) ## show the execution ID (default: the latest)
 	$(call SCRIPT,execution) --id=$(call quote,ID)
 
 export: $(INSTALLED) $(PREREQUISITES) ## write the state machine as ASL JSON, SVG and PNG
@@ -175,7 +175,7 @@ run: $(INSTALLED) $(PREREQUISITES) ## classify every test image with the state m
 	$(call step)
 	$(call SCRIPT,run)
 
-batch: $(INSTALLED) $(PREREQUISITES) ## classify PREFIX, MANIFEST or KEYS at once (or RESUME=name)
+batch: $(INSTALLED) $(PREREQUISITES) ## classify many images: PREFIX, MANIFEST, KEYS or RESUME
 	$(call step)
 	$(call SCRIPT,batch) $(call option,--prefix,PREFIX) $(call option,--manifest,MANIFEST) $(call option,--keys,KEYS) \
 	  $(call option,--resume,RESUME)
@@ -183,14 +183,14 @@ batch: $(INSTALLED) $(PREREQUISITES) ## classify PREFIX, MANIFEST or KEYS at onc
 drivers: $(INSTALLED) $(PREREQUISITES) ## list the drivers with vehicle, confidence and zone
 	$(call SCRIPT,drivers) list
 
-driver: $(INSTALLED) $(PREREQUISITES) ## explain the record of the driver ID: image, model, execution
+driver: $(INSTALLED) $(PREREQUISITES) ## show the record and the photographs of the driver ID
 	$(call SCRIPT,drivers) show --id=$(call quote,ID)
 
 delete-driver: $(INSTALLED) $(PREREQUISITES) ## delete the data of the driver ID (needs CONFIRM=<id>)
 	$(call step)
 	$(call SCRIPT,drivers) delete --id=$(call quote,ID) --confirm=$(call quote,CONFIRM)
 
-traffic: $(INSTALLED) $(PREREQUISITES) ## upload as drivers do (RATE SECONDS, or BURST; SEED), follow
+traffic: $(INSTALLED) $(PREREQUISITES) ## simulate uploads of drivers (RATE and SECONDS, or BURST)
 	$(call step)
 	$(call SCRIPT,traffic) $(call option,--rate,RATE) $(call option,--seconds,SECONDS) $(call option,--burst,BURST) \
 	  $(call option,--seed,SEED)
@@ -220,7 +220,7 @@ cost: $(INSTALLED) $(PREREQUISITES) lambdas ## estimate the costs of the planned
 	$(call step)
 	$(call SCRIPT,cost)
 
-image-costs: $(INSTALLED) ## compare the costs of a million images, single and in batches
+image-costs: $(INSTALLED) ## compare the costs of single and batch executions
 	@$(PY) -m scripts.image_costs
 
 down: $(INSTALLED) $(PREREQUISITES) lambdas ## destroy everything (prod needs CONFIRM=prod)

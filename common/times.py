@@ -1,4 +1,4 @@
-"""Format times and durations for the terminal and pages."""
+"""Format times and durations for the terminal and HTML pages."""
 
 from datetime import UTC, datetime
 

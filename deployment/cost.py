@@ -20,7 +20,7 @@ COST_FILE = "cost.txt"  # the estimate, in the environment's directory
 HOURS_PER_MONTH = 730  # as in AWS's own estimates
 
 # Assumptions, because a plan does not contain these figures
-# Of a photograph: Input, FindItem, IsFound, Serialize, Classify, Filter, IsEvent and RecordVehicle
+# Number of states for a photograph: Input, FindItem, IsFound, Serialize, Classify, Filter, IsEvent and RecordVehicle
 STATES = 8
 FUNCTION_SECONDS = 0.1  # duration of a Lambda function
 ZONES = 2  # availability zones of a VPC whose subnets do not exist yet
@@ -43,7 +43,7 @@ UNBILLED = (
     "aws_ssm_parameter",
     "aws_sagemaker_model",  # includes model package groups; their files are billed as S3 storage
 )
-BATCH = {"classify_batch", "summarize"}  # functions of batch executions, which have no execution for each image
+BATCH = {"classify_batch", "summarize"}  # functions of batch executions, which do not run once per image
 NOT_COUNTED = (
     "storage, logs, captured data, data transfer (also through VPC endpoints), requests to KMS keys and their "
     "rotation, training, tuning and batch transform jobs, the second set of instances during a deployment, the alarms "
@@ -247,14 +247,14 @@ def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: 
             # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
             writes = 2 + len(values.get("global_secondary_index") or ())
             yield Cost(address, f"one item, {writes} writes", per_million=writes * prices.per_million("dynamodb_write"))
-            if values.get("range_key"):  # the table of object versions, in which FindItem looks
+            if values.get("range_key"):  # the state FindItem reads the table of object versions
                 yield Cost(address, "one read", per_million=prices.per_million("dynamodb_read"))
         case "aws_s3_bucket_notification":
             yield Cost(address, "one event", per_million=prices.per_million("s3_event"))
 
 
 def is_batch(resource: Mapping[str, Any]) -> bool:
-    """Return whether a function or a state machine is one of batch executions."""
+    """Return whether a function or a state machine belongs to batch executions."""
     return resource.get("index") in BATCH or str(resource.get("values", {}).get("name", "")).endswith("-batch")
 
 

@@ -27,7 +27,7 @@ class Finding:
 
     Attributes
     ----------
-    status : `no answer` if the caller may not ask, or the emulator does not emulate the request
+    status : `no answer` if AWS refuses the request, or the emulator does not support it
     check : what was checked
     text : what was found
     fix : what to do about it
@@ -45,7 +45,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Account:
-    """What the checks of an account need.
+    """The environment, settings and AWS clients that the checks use.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Account:
 
 
 def check_all(account: Account, terraform: Terraform) -> Iterator[Finding]:
-    """Yield the findings of all checks; without credentials, those of this machine only."""
+    """Yield the findings of all checks; without credentials, only the findings about this machine."""
     yield from answers("Terraform", lambda: check_terraform(terraform))
     identity = check_credentials(account)
     yield identity
@@ -74,7 +74,7 @@ def check_all(account: Account, terraform: Terraform) -> Iterator[Finding]:
 
 
 def answers(check: str, ask: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """Yield a check's findings; if AWS refuses the request, say that there is no answer."""
+    """Yield a check's findings, or a finding with the status `no answer` if AWS refuses a request."""
     try:
         yield from ask()
     except (ClientError, BotoCoreError) as error:
@@ -197,9 +197,9 @@ def check_cost_tag(account: Account) -> Iterator[Finding]:
 
 
 def check_names(account: Account, terraform: Terraform) -> Iterator[Finding]:
-    """Check that no resource of somebody else has a name that the next `make up` will use.
+    """Check that the names of resources that the next `make up` creates are not in use by others.
 
-    The names are those of a plan, which is deleted. Without an approved model, it has no endpoint.
+    The names come from a plan, which is then deleted. Without an approved model, the plan contains no endpoint.
     """
     check = "names"
     try:

@@ -35,7 +35,7 @@ class ForeignResourceError(OperatorError):
 
 
 class RefusedLookupError(OperatorError):
-    """AWS does not say whether a planned resource exists."""
+    """AWS refuses a request, so it is unknown whether a planned resource exists."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Imports:
 
     Attributes
     ----------
-    plan : the saved plan, which imports them
-    content : of the plan, as `Terraform.show` returns it; empty if the plan is
-    own : import IDs by Terraform address, of those that belong to the environment
-    foreign : the others
-    refused : why AWS does not say whether a resource exists, by Terraform address
+    plan : the saved plan, which imports the resources in `own`
+    content : content of the plan, as `Terraform.show` returns it; empty if the plan is empty
+    own : import IDs of resources that belong to the environment, by Terraform address
+    foreign : import IDs of the other existing resources, by Terraform address
+    refused : reasons why it is unknown whether a resource exists, by Terraform address
     """
 
     plan: Plan
@@ -63,7 +63,7 @@ def plan_with_imports(
 ) -> tuple[Plan, Mapping[str, Any]]:
     """Save a plan that imports every resource that it would otherwise create a second time.
 
-    Returns the plan and its content, which is empty if the plan is.
+    Returns the plan and its content, which is empty if the plan changes nothing.
 
     Parameters
     ----------
@@ -98,9 +98,9 @@ def plan_with_imports(
 
 
 def import_into_state(terraform: Terraform, client: Callable[..., Any]) -> None:
-    """Import what belongs to the environment and the state lacks, so that Terraform can destroy it.
+    """Import the environment's resources that the state lacks, so that Terraform can destroy them.
 
-    A plan to destroy ignores import blocks, so a plan for these resources alone is applied.
+    A plan to destroy ignores import blocks, so this function applies a separate plan for these resources.
     """
     imports = find_imports(terraform, client)
     for address, reason in imports.refused.items():
@@ -111,7 +111,7 @@ def import_into_state(terraform: Terraform, client: Callable[..., Any]) -> None:
 
 
 def print_imports(imports: Imports) -> None:
-    """Print which resources a plan imports, and which of them it replaces."""
+    """Print the resources that a plan imports, with a note for each one that it also replaces."""
     for change in imports.content.get("resource_changes", []):
         if change["address"] in imports.own:
             replaces = "delete" in change["change"]["actions"]
@@ -120,7 +120,7 @@ def print_imports(imports: Imports) -> None:
 
 
 def foreign_advice(imports: Imports, environment: str) -> str:
-    """Return what to do about resources that exist and do not belong to the environment."""
+    """Return the advice for resources that exist and do not belong to the environment."""
     types = {address: kind for address in imports.foreign for kind in re.findall(r"\b(aws_\w+)\.", address)}
     untaggable = [address for address, kind in types.items() if LOOKUPS[kind].owner]
     if len(untaggable) == len(imports.foreign):
@@ -135,7 +135,7 @@ def find_imports(terraform: Terraform, client: Callable[..., Any], **options: An
     A resource may be found only after another one is imported: a subnet needs the ID of its VPC.
     """
     plan, ids = terraform.plan(**options), dict[str, str]()
-    # reading a plan takes Terraform seconds
+    # an empty plan is not read, because that takes Terraform seconds
     content = {} if plan.empty else terraform.show(plan)
 
     @cache
@@ -165,10 +165,7 @@ def find_imports(terraform: Terraform, client: Callable[..., Any], **options: An
 
 
 def find_existing(changes: Iterable[Mapping[str, Any]], clients: Clients) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the planned resources that exist already, and those of which AWS does not say whether they exist.
-
-    The first are import IDs, and the second are reasons, both by address.
-    """
+    """Return the import IDs of existing resources, and the reasons why lookups were refused, both by address."""
     creations = [
         change for change in changes if change["change"]["actions"] == ["create"] and change["type"] in LOOKUPS
     ]
@@ -231,7 +228,7 @@ def request(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
 
 
 def fill(template: Any, attributes: Mapping[str, Any]) -> Any:
-    """Return request parameters whose strings are filled with attributes."""
+    """Return request parameters with attributes inserted into their template strings."""
     if isinstance(template, str):
         return template.format_map(attributes)
     if isinstance(template, list):

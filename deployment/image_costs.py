@@ -1,7 +1,7 @@
-"""Compute what a million images cost with one execution for each, and with batch executions.
+"""Compute the costs of a million images with single executions and with batch executions.
 
-The quantities follow from the state machines. The assumptions below are durations that depend on the images and the
-model, and sizes that `terraform/modules` sets.
+The quantities follow from the state machines. The constants below are assumed durations, which depend on the images and
+the model, and sizes that `terraform/modules` sets.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ ENDPOINT = "ml.m5.xlarge"
 
 @dataclass(frozen=True)
 class Item:
-    """What AWS bills, and its name in the price table, whose unit is a million, or an hour for the endpoint."""
+    """A billed item and its name in the price table. The unit is a million, or an hour for the endpoint."""
 
     name: str
     price: str
@@ -64,14 +64,14 @@ def batch_quantities() -> dict[str, float]:
     """Return the billed quantities of a batch execution of a million images, by the name in the price table."""
     batches = IMAGES // BATCH_SIZE
     return {
-        # ChooseSource, the Map and Summarize. AWS does not document whether the start of a child execution is a
-        # transition of its parent, so it is counted as one.
+        # ChooseSource, the Map and Summarize, and one transition for the start of each child execution: AWS does not
+        # document whether it counts.
         "state_transition": 3 + batches,
         "express_request": batches,
         "express_gb_second": batches * BATCH_SECONDS * EXPRESS_GB,
         "lambda_request": batches + 1,
         "lambda_gb_second": batches * BATCH_SECONDS * BATCH_GB,
-        "s3_get": IMAGES + batches,  # each batch looks for its result first
+        "s3_get": IMAGES + batches,  # each batch first checks whether its result exists
         "s3_put": batches + IMAGES // LISTED,
         "xray_trace": batches,
         ENDPOINT: hours(CONCURRENCY * BATCH_SIZE / BATCH_SECONDS),
@@ -94,7 +94,7 @@ def cost(name: str, quantity: float, prices: PriceTable) -> float:
 
 
 def table(prices: PriceTable) -> Iterator[str]:
-    """Yield the lines of a comparison."""
+    """Yield the lines of the table that compares the costs."""
     single, batch = single_quantities(), batch_quantities()
     yield f"USD for a million images: list prices, {prices.region}, {prices.checked} ({PRICES.name})"
     yield f"{'':<22}{'single executions':>28}{'batch executions':>28}"

@@ -39,7 +39,7 @@ def list_changes(plan: Mapping[str, Any]) -> Iterator[str]:
 def action_of(change: Mapping[str, Any]) -> str | None:
     """Return what a plan does with a resource, or None if it does nothing.
 
-    A resource that is imported may also be changed or replaced, which is more than an import.
+    If a plan imports a resource and also changes or replaces it, the action is the change or the replacement.
     """
     return ACTIONS.get(tuple(change["actions"])) or ("import" if change.get("importing") else None)
 
@@ -63,7 +63,7 @@ def check_model_classes(environment: str, plan: Mapping[str, Any], client: Calla
     Raises
     ------
     ClassesDifferError
-        It was trained on others.
+        The model was trained on other classes.
     """
     arn = deployed_model_package(plan)
     if arn is None:

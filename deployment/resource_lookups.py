@@ -52,7 +52,7 @@ LOOKUPS = {
         owner="dashboard_body",
     ),
     "aws_cloudwatch_event_rule": Lookup("events", "describe_rule", "Name", {"Name": "{name}"}),
-    # imported, so that Terraform deletes it before its rule: EventBridge does not delete a rule that has targets
+    # an unknown target would prevent the deletion of its rule, because EventBridge does not delete rules with targets
     "aws_cloudwatch_event_target": Lookup(
         "events",
         "list_targets_by_rule",
@@ -89,7 +89,7 @@ LOOKUPS = {
     "aws_kms_alias": Lookup(
         "kms", "list_aliases", "Aliases[?AliasName=='{name}'].AliasName | [0]", owner="target_key_id"
     ),
-    # a key has no name, so it is found by the environment's alias; only `make down` finds a key without an alias
+    # a key has no name, so this lookup uses the environment's alias; only `make down` finds a key without an alias
     "aws_kms_key": Lookup(
         "kms", "list_aliases", "Aliases[?AliasName=='alias/{tags[Project]}-{tags[Environment]}'].TargetKeyId | [0]"
     ),
@@ -175,7 +175,7 @@ CREATED_AGAIN = {
     "aws_sns_topic_policy",
     "aws_sns_topic_subscription",
     "aws_sqs_queue_policy",
-    # except for these two: each has a new unique name, and `make down` finds the remaining ones by their name prefix
+    # the next two types have a new unique name in each apply; `make down` deletes the remaining ones by name prefix
     "aws_sagemaker_endpoint_configuration",
     "aws_sagemaker_model",
 }

@@ -92,7 +92,7 @@ def evaluate(declarations: str, names: Sequence[str], file: Path) -> tuple[dict[
 
 
 def explain(file: Path, output: str) -> str:
-    """Return Terraform's error in one line; a syntax error does not name the variable, so its line is quoted."""
+    """Return Terraform's error in one line, with the faulty line of the file if the error does not name a variable."""
     error = first_error(output)
     if rejected := re.match("Invalid value for variable (.*)", error):
         return f"settings of {file.stem}: {rejected[1]}"

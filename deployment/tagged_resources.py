@@ -18,9 +18,9 @@ Describe = Callable[[Clients, str, str], object]
 
 
 def exists(arn: str, clients: Clients) -> bool:
-    """Return False if a resource does not exist.
+    """Return whether a resource exists, or True if this is unknown.
 
-    Returns True also if that is unknown: its kind is not in `DESCRIBE`, or the request fails for another reason.
+    It is unknown if the kind of the resource is not in `DESCRIBE`, or if the request fails for another reason.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ DESCRIBE: dict[str, Describe] = {
     "sagemaker:model-package-group": describe_sagemaker("describe_model_package_group", "ModelPackageGroupName"),
     "sns": lambda clients, arn, name: clients("sns").get_topic_attributes(TopicArn=arn),
     "sqs": lambda clients, arn, name: clients("sqs").get_queue_url(QueueName=name),
-    # the name of a parameter in a path begins with a slash, which its ARN has only once
+    # the name of a parameter in a path begins with a slash, which `name` lacks
     "ssm:parameter": lambda clients, arn, name: clients("ssm").get_parameter(Name=f"/{name}"),
     "states:stateMachine": lambda clients, arn, name: clients("stepfunctions").describe_state_machine(
         stateMachineArn=arn

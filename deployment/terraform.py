@@ -334,7 +334,7 @@ class Terraform:
         return output or ""
 
     def _initialized(self, run: Callable[[], Ran]) -> Ran:
-        """Run a command, after `init` if Terraform requires it: it says so in less time than `init` takes."""
+        """Run a command; if Terraform requires initialization, run `init` and repeat the command, which saves time."""
         if (self.directory / self._data_directory).is_dir():
             with contextlib.suppress(NotInitializedError):
                 return run()

@@ -80,7 +80,7 @@ class UnmanagedResources:
         self._states = clients("stepfunctions")
 
     def before_destroy(self) -> Iterator[UnmanagedResource]:
-        """Yield what must be removed before `terraform destroy`.
+        """Yield the resources to delete or stop before `terraform destroy`.
 
         Running jobs write to the bucket, and only a model package group without packages can be deleted. SageMaker uses
         an endpoint's role until the endpoint is gone, and Terraform's provider does not wait for that.
@@ -106,7 +106,7 @@ class UnmanagedResources:
                 )
 
     def after_destroy(self) -> Iterator[UnmanagedResource]:
-        """Yield what is left of the environment after `terraform destroy`."""
+        """Yield the environment's remaining resources to delete after `terraform destroy`."""
         for kind, list_operation, noun, delete_operation in HOSTING:
             for name in self._names(list_operation, noun):
                 delete = getattr(self._sagemaker, delete_operation)
@@ -122,7 +122,7 @@ class UnmanagedResources:
             for name in [stream["logStreamName"] for page in pages for stream in page["logStreams"]]:
                 delete_stream = partial(self._logs.delete_log_stream, logGroupName=group, logStreamName=name)
                 yield UnmanagedResource("log stream", name, delete_stream)
-        # an apply that is killed between the creation of a key and of its alias leaves a key that Terraform cannot find
+        # an apply that is killed before it creates the key's alias leaves a key that Terraform cannot find
         for key in self._enabled_keys():
             yield UnmanagedResource(
                 "KMS key", key, partial(self._kms.schedule_key_deletion, KeyId=key, PendingWindowInDays=30)
@@ -153,7 +153,7 @@ class UnmanagedResources:
         return list(filter(self._is_enabled, keys))
 
     def _is_enabled(self, key: str) -> bool:
-        """Return whether a KMS key exists, which the tagging API may list after its deletion, and is enabled."""
+        """Return whether a KMS key exists and is enabled; the tagging API also lists deleted keys."""
         try:
             enabled: bool = self._kms.describe_key(KeyId=key)["KeyMetadata"]["Enabled"]
         except ClientError as error:
@@ -208,7 +208,7 @@ class UnmanagedResources:
         ]
 
     def _unfinished_jobs(self, list_operation: str, noun: str) -> list[str]:
-        """Return the names of running jobs and of those that are stopping, which still write to the bucket."""
+        """Return the names of running and stopping jobs, which still write to the bucket."""
         return [
             name
             for status in ("InProgress", "Stopping")

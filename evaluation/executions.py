@@ -190,7 +190,7 @@ def find_prediction(state_machine_arn: str, execution: str, *, states: Any) -> P
         raise OperatorError(f"{execution} is {described['status']} without a prediction: {described.get('error')}")
     if version == "unknown":
         raise OperatorError(f"{execution} does not record the version of its model: name a model with MODEL")
-    # an execution that an event of S3 started has the key in the output of its states only
+    # if an S3 event started the execution, only the outputs of its states have the image's key
     key = json.loads(described["input"]).get("s3_key") or find_in_output(
         arn, described.get("output"), "s3_key", states=states
     )

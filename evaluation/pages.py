@@ -1,4 +1,4 @@
-"""Load the templates of pages, which contain everything that they show and load nothing else."""
+"""Load the templates of HTML pages, which use no external resources."""
 
 import base64
 from collections.abc import Callable

@@ -199,7 +199,7 @@ module "incoming" {
   permissions_boundary  = var.permissions_boundary
 }
 
-# A driver whose vehicle has no zone is on record, but dispatch cannot use it
+# Drivers with a class without a zone are recorded, but dispatch cannot use the record
 check "zones" {
   assert {
     condition     = length(setsubtract(var.classes, keys(var.zones))) == 0
