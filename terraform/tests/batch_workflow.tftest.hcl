@@ -65,7 +65,7 @@ run "role_may_run_batches_only" {
       one(aws_cloudwatch_event_target.unsuccessful.dead_letter_config).arn == var.undelivered_queue_arn,
       aws_cloudwatch_metric_alarm.failures.alarm_actions == toset([var.topic_arn]),
     ])
-    error_message = "Every execution that did not succeed must be reported."
+    error_message = "Every unsuccessful execution must be reported."
   }
 }
 

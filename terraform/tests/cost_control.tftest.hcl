@@ -98,7 +98,7 @@ run "schedule_retries_for_longer_than_the_longest_deployment" {
 
   assert {
     condition     = one(one(aws_scheduler_schedule.this).target[0].retry_policy).maximum_event_age_in_seconds > var.deployment_timeout_seconds
-    error_message = "The schedule must retry for longer than a deployment, which prevents the deletion, can take."
+    error_message = "The schedule must retry for longer than a deployment can take, because a deployment prevents the deletion."
   }
 
   assert {

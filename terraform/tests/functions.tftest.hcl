@@ -96,7 +96,7 @@ run "each_function_has_its_own_code_environment_and_permissions" {
         if contains(statement.actions, "s3:PutObject")
       ]
     ])) == toset(["arn:aws:s3:::some-bucket/batch/*/predictions/*", "arn:aws:s3:::some-bucket/batch/*/summary.json"])
-    error_message = "The functions may write results of batches only, and summarize also the summary."
+    error_message = "The functions may write only results of batches, and summarize may also write the summary."
   }
 
   assert {
@@ -106,7 +106,7 @@ run "each_function_has_its_own_code_environment_and_permissions" {
       THRESHOLD      = "0.93"
       IMAGE_PREFIXES = "[\"train\",\"test\"]"
     })
-    error_message = "Classify batch must have the endpoint, the classes, the threshold and the prefixes of images."
+    error_message = "classify_batch must have environment variables for the endpoint, the classes, the threshold and the image prefixes."
   }
 }
 

@@ -40,7 +40,7 @@ run "photographs_start_executions" {
       one(aws_cloudwatch_event_target.this.dead_letter_config).arn == var.dead_letter_queue_arn,
       one(aws_cloudwatch_event_target.this.retry_policy).maximum_event_age_in_seconds == 86400,
     ])
-    error_message = "The state machine must receive the event unchanged, and the queue what cannot be delivered for a day."
+    error_message = "The state machine must receive the event unchanged, and the queue must receive events that could not be delivered for a day."
   }
 
   assert {

@@ -97,7 +97,7 @@ run "model_that_contains_its_packages_asks_no_package_index" {
 
   assert {
     condition     = local.environment.PIP_NO_INDEX == "1" && local.environment.PIP_FIND_LINKS == "/opt/ml/model/code/packages"
-    error_message = "A model must install the packages of its own archive, also if AWS replaces the model package's variables."
+    error_message = "A model must install the packages in its archive, even if AWS replaces the model package's environment variables."
   }
 }
 

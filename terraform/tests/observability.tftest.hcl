@@ -52,7 +52,7 @@ run "alarms_and_dashboard_cover_the_workflow" {
         [for query in aws_cloudwatch_metric_alarm.this[name].metric_query : try(one(query.metric).dimensions.Error, "")],
       )) == 0
     ])
-    error_message = "Images that drivers should not have uploaded must not cause an alarm, which would hide faults of the workflow."
+    error_message = "Invalid images must not cause an alarm, because such alarms would hide failures of the workflow."
   }
 
   assert {
@@ -98,7 +98,7 @@ run "alarms_and_dashboard_cover_the_workflow" {
       aws_cloudwatch_event_target.uncaught.arn == var.topic_arn,
       one(aws_cloudwatch_event_target.uncaught.dead_letter_config).arn == var.undelivered_queue_arn,
     ])
-    error_message = "Executions that end in a way that no state can catch must be published to the SNS topic, or else kept in the queue."
+    error_message = "Failures that no state can catch must be published to the SNS topic, or kept in the queue if publishing fails."
   }
 
   assert {

@@ -54,7 +54,7 @@ run "every_task_times_out" {
   }
 }
 
-run "states_that_write_are_retried_for_minutes_and_only_the_decisive_errors_are_not" {
+run "writes_are_retried_for_minutes_except_after_failed_conditions" {
   command = plan
 
   module {
@@ -70,7 +70,7 @@ run "states_that_write_are_retried_for_minutes_and_only_the_decisive_errors_are_
         sum([for attempt in range(reverse(jsondecode(output.json).States[name].Retry)[0].MaxAttempts) : min(pow(2, attempt), 60)]) / 2 > 180,
       ])
     ])
-    error_message = "DynamoDB or S3 may fail for minutes without a loss."
+    error_message = "The states must retry for some minutes while DynamoDB or S3 fail."
   }
 
   assert {
@@ -82,7 +82,7 @@ run "states_that_write_are_retried_for_minutes_and_only_the_decisive_errors_are_
       RecordSuperseded = ["DynamoDB.ConditionalCheckFailedException", "States.QueryEvaluationError"]
       ClaimReview      = ["DynamoDB.ConditionalCheckFailedException", "States.QueryEvaluationError"]
     }
-    error_message = "A condition that does not hold is a result, and must not be retried."
+    error_message = "A failed condition is a result, and must not be retried."
   }
 
   assert {

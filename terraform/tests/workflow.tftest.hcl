@@ -74,7 +74,7 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
     error_message = "Each state must pass every error that can be caught, without the image, to CountFailure."
   }
 
-  # whatever happens in a state of the failure path, the next one has the error as its input
+  # every state of the failure path passes the original error on, even if the state itself fails
   assert {
     condition = alltrue([
       for name in ["CountFailure", "ClaimReview", "WriteReview", "CopyImage", "NotifyFailure"] : alltrue([
@@ -86,7 +86,7 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
         },
       ])
     ])
-    error_message = "A report must lead to the next state, even if it fails itself, and keep the original error."
+    error_message = "A state of the failure path must pass the original error to the next state, even if the state itself fails."
   }
 
   assert {
@@ -95,7 +95,7 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
       jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.Arguments.TopicArn == var.topic_arn,
       jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.Next == "Failed",
     ])
-    error_message = "The last report must be the notification."
+    error_message = "The last state before Failed must be the notification."
   }
 
   assert {

@@ -285,7 +285,7 @@ def test_second_event_for_an_object_version_changes_nothing(workflow: Workflow, 
 
 
 @pytest.mark.parametrize("name", ["bicycle.jpg", "low.jpg"], ids=["recorded", "reviewed"])
-def test_simultaneous_events_for_an_object_version_are_one_result(workflow: Workflow, driver: str, name: str) -> None:
+def test_simultaneous_events_for_an_object_version_have_one_result(workflow: Workflow, driver: str, name: str) -> None:
     # GIVEN an execution that finds no item, although another one has written it since
     blind = workflow.change(
         lambda states: states["IsFound"].update(
@@ -346,7 +346,7 @@ def test_concurrent_photographs_of_a_driver_each_have_an_item(workflow: Workflow
     assert workflow.driver(driver)["photographed"] == events[-1]["time"]
 
 
-def test_reasons_of_a_cancelled_transaction_decide_what_follows(workflow: Workflow, failing: str, driver: str) -> None:
+def test_cancellation_reasons_select_the_next_state(workflow: Workflow, failing: str, driver: str) -> None:
     # GIVEN a workflow whose transaction fails for the reasons in the key, and that ends where it would wait
     def change(states: Definition) -> None:
         text = "Transaction cancelled, please refer cancellation reasons for specific reasons"
@@ -550,7 +550,7 @@ def without(event: dict[str, Any], *path: str) -> dict[str, Any]:
     return dict(copy)
 
 
-def test_event_that_is_not_s3s_is_notified_and_not_recorded(workflow: Workflow, driver: str) -> None:
+def test_event_of_another_service_is_notified_and_not_recorded(workflow: Workflow, driver: str) -> None:
     # GIVEN events of other services and with missing or invalid fields
     event = workflow.event(f"incoming/{driver}/bicycle.jpg", "some-version")
     events: list[Any] = [
@@ -665,7 +665,7 @@ def test_event_that_cannot_be_recorded_is_reviewed(workflow: Workflow, driver: s
     assert workflow.driver(driver) == {}
 
 
-def test_everything_about_a_driver_is_shown_and_deleted(workflow: Workflow, driver: str) -> None:
+def test_all_data_about_a_driver_is_shown_and_deleted(workflow: Workflow, driver: str) -> None:
     # GIVEN a driver with a vehicle and a photograph to review, and another driver whose name begins alike
     stack, dynamodb = workflow.deployment.stack, workflow.client("dynamodb")
     store = DriverStore(

@@ -198,7 +198,7 @@ def test_checks_of_the_account_end_without_credentials(check: Callable[..., dict
     assert list(check(get_caller_identity=NoCredentialsError())) == ["Terraform", "credentials"]
 
 
-def test_plan_for_the_names_is_not_left_to_be_applied(check: Callable[..., dict[str, Finding]], tmp_path: Path) -> None:
+def test_plan_of_the_names_check_is_deleted(check: Callable[..., dict[str, Finding]], tmp_path: Path) -> None:
     check()
     assert not (tmp_path / "plan").exists()
 

@@ -137,7 +137,7 @@ def test_existing_resource_of_the_environment_is_imported(make_terraform: Any) -
     assert terraform.imports == {"aws_iam_role.this": "some-role"}
 
 
-def test_import_of_a_resource_that_the_plan_replaces_says_so(
+def test_import_says_that_the_plan_replaces_the_resource(
     make_terraform: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN
@@ -263,7 +263,7 @@ def test_resource_that_cannot_be_looked_up_is_named(make_terraform: Any, planned
     assert not terraform.path.exists()
 
 
-def test_before_a_destruction_a_refused_lookup_does_not_prevent_other_imports(
+def test_refused_lookup_does_not_prevent_other_imports_before_a_destroy(
     make_terraform: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN

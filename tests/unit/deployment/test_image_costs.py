@@ -30,7 +30,7 @@ def test_batch_executions_cost_at_most_a_tenth() -> None:
     ],
     ids=["batch size", "concurrency", "memory of a batch", "memory of a function"],
 )
-def test_sizes_are_those_of_terraform(text: str, pattern: str, value: float) -> None:
+def test_sizes_equal_those_in_terraform(text: str, pattern: str, value: float) -> None:
     found = re.search(pattern, text)
     assert found
     assert float(found[1]) == value

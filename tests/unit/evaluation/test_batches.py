@@ -94,7 +94,7 @@ class FakeStates:
 
 
 @pytest.mark.parametrize("text", ["test", "test/", "/test/", "s3://some-bucket/test", "s3://some-bucket/test/"])
-def test_prefix_is_a_folder(text: str) -> None:
+def test_prefix_ends_with_one_slash(text: str) -> None:
     assert prefix_input(text, CONFIG, s3=FakeS3({"test/a": b""})) == {"prefix": "test/"}
 
 
@@ -130,7 +130,7 @@ def test_local_manifest_is_uploaded_once(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "s3://some-bucket/"])
-def test_manifest_in_the_bucket(prefix: str) -> None:
+def test_manifest_in_the_bucket_is_used_without_an_upload(prefix: str) -> None:
     # GIVEN
     s3 = FakeS3({"batch/manifests/keys.jsonl": b""})
 

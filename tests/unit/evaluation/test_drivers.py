@@ -171,7 +171,7 @@ def test_unknown_driver_is_named() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "*", "-a", "größe", "a\n", "a" * 65])
-def test_invalid_name_is_rejected_because_it_selects_what_is_deleted(name: str) -> None:
+def test_invalid_driver_name_is_rejected_before_a_deletion(name: str) -> None:
     # WHEN / THEN
     with pytest.raises(DriverError, match="ID must be 1 to 64 letters"):
         check_name(name)
@@ -203,7 +203,7 @@ def test_deletion_covers_all_versions_reviews_and_items_of_one_driver() -> None:
     assert delete_driver(STORE, "zoe", s3=s3, dynamodb=dynamodb) == (0, 0)
 
 
-def test_refused_deletion_is_named_and_keeps_the_items_for_another_attempt() -> None:
+def test_refused_deletion_names_the_object_and_keeps_the_items() -> None:
     # GIVEN
     s3 = FakeS3(("incoming/zoe/5.jpg", "1"), refused="incoming/zoe/5.jpg")
     dynamodb = FakeDynamoDB(vehicles=[vehicle("zoe", "5.jpg")], drivers=[driver_item("zoe")])

@@ -28,7 +28,7 @@ def test_a_chain_is_straight() -> None:
     assert layout.size == (80, 180)
 
 
-def test_edges_of_a_group_to_the_same_target_share_their_way() -> None:
+def test_edges_of_a_group_to_the_same_target_share_waypoints() -> None:
     # GIVEN every state of a chain leads to the same one when it fails
     chain = [Edge(source, target, is_straight=True) for source, target in ("ab", "bc", "cd")]
     failures = [Edge(name, "f", "catch") for name in "abcd"]

@@ -25,7 +25,7 @@ def test_a_large_payload_is_shortened_with_a_note(value: Any) -> None:
     assert "…" in format_block(payload)
 
 
-def test_what_was_left_out_is_counted() -> None:
+def test_note_has_the_number_of_omitted_items() -> None:
     assert parse_payload(json.dumps(["A" * 301])) == [f"{'A' * 300}… (301 characters)"]
     assert parse_payload(json.dumps([1] * (MAX_ITEMS + 2)))[-1] == "… (2 more)"
 

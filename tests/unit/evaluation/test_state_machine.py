@@ -76,7 +76,7 @@ def test_states_of_child_executions_are_not_missing_once_their_map_has_run() -> 
     assert list(machine.names_except({"Decide $x$", "Each"})) == ["Failed", "Both & <more>", "Legacy", "Start"]
 
 
-def test_the_part_of_a_child_execution_is_found() -> None:
+def test_the_item_processor_of_a_child_execution_is_found() -> None:
     machine = parse_definition(json.dumps(DEFINITION))
     assert machine.find_part("Each") is machine
     part = machine.find_part("Call")

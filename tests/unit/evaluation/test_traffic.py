@@ -219,7 +219,7 @@ def test_failed_upload_is_a_problem() -> None:
     assert "failed upload: An error occurred (AccessDenied)" in problem
 
 
-def test_second_end_of_an_image_is_a_problem() -> None:
+def test_image_that_ends_twice_is_a_problem() -> None:
     # GIVEN
     workflow = FakeWorkflow({0: "review", 1: "review"})
     traffic = follow(workflow, burst_arrivals(4, seed=1))
@@ -252,7 +252,7 @@ def test_missing_review_entry_and_outdated_driver_are_problems() -> None:
     assert "the driver's item has none" in driver
 
 
-def test_interrupt_keeps_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupt_keeps_known_results(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     workflow = FakeWorkflow({0: None})
 
@@ -290,5 +290,5 @@ def test_results_have_every_upload_and_the_figure_is_drawn(tmp_path: Path) -> No
     assert len(draw(LIGHT, traffic).axes) == 3
 
 
-def test_nothing_uploaded_is_said() -> None:
+def test_summary_without_uploads_says_so() -> None:
     assert list(summary(Traffic(0), [])) == ["nothing was uploaded"]

@@ -134,7 +134,7 @@ def test_one_request_classifies_the_whole_batch(classify_batch: ModuleType, monk
     }
 
 
-def test_only_the_invalid_images_fail(classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_invalid_images_of_a_batch_fail(classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN 100 images, of which the model rejects two
     objects = {f"test/{number:03}": b"odd" for number in range(100)} | {"test/037": BAD, "test/099": BAD}
     s3, runtime = FakeS3(objects), FakeRuntime()
@@ -153,7 +153,9 @@ def test_only_the_invalid_images_fail(classify_batch: ModuleType, monkeypatch: p
     assert len(runtime.requests) < 35
 
 
-def test_model_that_takes_one_image_a_request(classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_that_accepts_one_image_per_request_gets_single_images(
+    classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN a model of the built-in algorithm
     objects = {"test/a": b"odd", "test/b": BAD, "test/c": b"odd"}
     s3, runtime = FakeS3(objects), FakeRuntime(accepts_json=False)
@@ -198,7 +200,7 @@ def test_limits_are_those_of_the_model(classify_batch: ModuleType) -> None:
         {"Key": 7},
     ],
 )
-def test_invalid_item_is_a_named_failure(
+def test_invalid_item_fails_with_its_error_name(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch, item: Any
 ) -> None:
     # GIVEN
@@ -224,7 +226,7 @@ def test_unusual_characters_are_valid(classify_batch: ModuleType, monkeypatch: p
     assert s3.lines()[0]["outcome"] == "classified"
 
 
-def test_object_without_a_usable_image_is_a_named_failure(
+def test_object_without_a_valid_image_fails_with_its_error_name(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN a deleted object, an empty one, one of 10 GB, and one that is encrypted with another key
@@ -330,9 +332,7 @@ def test_response_without_a_prediction_for_each_image_is_rejected(
         run(classify_batch, monkeypatch, FakeS3({"test/a": b"odd", "test/b": b"odd"}), runtime, ["test/a", "test/b"])
 
 
-def test_invalid_prediction_of_one_image_is_a_named_failure(
-    classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_prediction_fails_only_its_image(classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     s3, runtime = FakeS3({"test/a": b"odd", "test/b": b"odd"}), FakeRuntime()
     response = b"[[0.9, NaN], [0.99, 0.01]]"

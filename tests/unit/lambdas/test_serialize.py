@@ -164,7 +164,7 @@ def test_largest_image_that_is_returned_fits_into_a_state(
 
 
 @pytest.mark.parametrize("limit", ["MAX_INLINE_BYTES", "MAX_BYTES"])
-def test_larger_image_travels_by_key_and_version(
+def test_larger_image_is_passed_by_key_and_version(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
     # GIVEN an image just above the limit of a state, or of the model's maximum size

@@ -94,7 +94,9 @@ def test_images_of_failed_batches_get_a_line(summarize: ModuleType, monkeypatch:
     assert summary["errors"] == {"EndpointUnavailableError": 2, "TIMED_OUT": 1}
 
 
-def test_both_functions_hash_a_batch_alike(summarize: ModuleType, classify_batch: ModuleType) -> None:
+def test_summarize_and_classify_batch_hash_a_batch_identically(
+    summarize: ModuleType, classify_batch: ModuleType
+) -> None:
     items = [{"Key": "test/ä"}, "test/b", None, 1.5]
     assert summarize.digest(items) == classify_batch.digest(items)
 

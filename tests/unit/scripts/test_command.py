@@ -158,7 +158,7 @@ def test_one_environment_at_a_time_uses_terraform(tmp_path: Path, monkeypatch: p
         pass
 
 
-def test_output_to_a_program_that_has_ended_is_no_error() -> None:
+def test_output_to_a_program_that_has_ended_is_not_an_error() -> None:
     # GIVEN a command that prints more than a pipe holds
     code = "from scripts.command import run; run(lambda arguments: print(*['line'] * 99999, sep='\\n'), None)"
 

@@ -38,7 +38,7 @@ def test_burst_arrives_at_once() -> None:
         (("--rate=0.001", "--seconds=1"), "no image arrives in 1 s at 0.001 images per second"),
     ],
 )
-def test_impossible_traffic_is_named(arguments: tuple[str, ...], message: str) -> None:
+def test_invalid_traffic_options_are_rejected(arguments: tuple[str, ...], message: str) -> None:
     with pytest.raises(TrafficError, match=message):
         plan(parse(*arguments))
 

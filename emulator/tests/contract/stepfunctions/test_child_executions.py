@@ -47,7 +47,7 @@ def map_run(machines: StateMachines, execution: str) -> str:
 
 
 @KINDS
-def test_context_object_is_that_of_the_child_execution(machines: StateMachines, kind: str) -> None:
+def test_child_execution_has_its_own_context_object(machines: StateMachines, kind: str) -> None:
     # GIVEN a Distributed Map whose children return their context object
     context = {"id.$": "$$.Execution.Id", "name.$": "$$.Execution.Name", "input.$": "$$.Execution.Input"}
     show = {"Type": "Pass", "Parameters": {**context, "machine.$": "$$.StateMachine.Id"}}
@@ -215,7 +215,7 @@ def batches(bucket: str, queue: str, kind: str, *, retry: bool) -> dict[str, Any
 
 @KINDS
 @pytest.mark.parametrize("status", ["FAILED", "ABORTED", "TIMED_OUT"])
-def test_redrive_runs_only_what_did_not_succeed(
+def test_redrive_runs_only_unsuccessful_child_executions(
     emulator: RunningEmulator,
     machines: StateMachines,
     bucket: str,

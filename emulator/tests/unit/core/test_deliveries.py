@@ -62,7 +62,7 @@ def test_retries_end_when_the_event_is_too_old(deliver: Any) -> None:
     assert (failure.retries, failure.condition) == (0, "MaximumEventAgeInSeconds")
 
 
-def test_error_that_cannot_pass_is_not_retried(deliver: Any) -> None:
+def test_permanent_error_is_not_retried(deliver: Any) -> None:
     # WHEN
     failure = deliver(Target(failures=99), is_retriable=lambda error: False)
     # THEN
