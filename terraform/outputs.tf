@@ -142,7 +142,7 @@ output "threshold" {
 }
 
 output "state_machine_arn" {
-  description = "ARN of the state machine, which classifies one image per execution."
+  description = "ARN of the state machine that classifies one image per execution."
   value       = module.workflow.state_machine_arn
 }
 
@@ -212,7 +212,7 @@ output "drivers_table" {
 }
 
 output "incoming_prefix" {
-  description = "Key prefix of the photographs that drivers upload, followed by the driver and a name."
+  description = "Key prefix of drivers' photographs. A key continues with the driver's name and a file name."
   value       = local.incoming_prefix
 }
 

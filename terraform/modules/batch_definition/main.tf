@@ -105,7 +105,7 @@ locals {
   }
 
   definition = {
-    Comment        = "Classifies many images: the objects below a prefix, or those that a manifest or a list names."
+    Comment        = "Classifies many images: all objects below a prefix, or the objects in a manifest or a list of keys."
     StartAt        = "ChooseSource"
     TimeoutSeconds = local.execution_timeout
 

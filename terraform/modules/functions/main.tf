@@ -38,7 +38,7 @@ locals {
   image_arns      = [for prefix in var.image_prefixes : "${var.bucket_arn}/${prefix}/*"]
   predictions_arn = "${var.bucket_arn}/${var.batch_prefix}/*/predictions/*"
 
-  # Permissions besides those for logs and traces
+  # Permissions of each function, in addition to writing logs and traces
   permissions = {
     serialize = local.read_images
     # classify reads an image itself if it is too large for a state's input

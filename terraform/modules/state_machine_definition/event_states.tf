@@ -40,7 +40,7 @@ locals {
             size         = "{% ${local.object}.size %}"
             driver       = "{% $split(${local.object}.key, '/')[1] %}"
             photographed = "{% $states.input.time %}"
-            # orders a driver's photographs by time, then key and version
+            # sorts a driver's photographs by time, then by key and version
             photograph_order = "{% $join([$states.input.time, ${local.object}.key, ${local.object}.`version-id`], '#') %}"
           }
           Output = {
@@ -73,7 +73,7 @@ locals {
       Default = "Serialize"
     }
 
-    # EventBridge may deliver an event more than once
+    # EventBridge may deliver an event more than once: the object version may already have an item
     FindItem = {
       Type           = "Task"
       QueryLanguage  = "JSONata"

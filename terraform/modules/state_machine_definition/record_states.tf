@@ -85,7 +85,7 @@ locals {
       End   = true
     })
 
-    # Writes both items or none. The driver's item changes only for a newer photograph.
+    # Writes both items or neither. Only a newer photograph replaces the driver's item.
     RecordVehicle = {
       Type           = "Task"
       QueryLanguage  = "JSONata"
