@@ -197,13 +197,12 @@ def draw(theme: Theme, traffic: Traffic) -> Figure:
             color=colour,
             alpha=0.6,
             linewidths=0,
-            label=f"{name} ({len(members)})",
             rasterized=True,
         )
         values = np.sort(_seconds(ended))
         distribution.step(
             values, np.arange(1, len(values) + 1) / len(values), where="post", color=colour, linewidth=2,
-            linestyle=["-", "--", "-.", ":"][number % 4], label=f"{name} ({len(members)})",
+            marker=marker, markevery=0.1, markersize=5, label=f"{name} ({len(members)})",
         )  # fmt: skip
     seconds = _seconds(uploads)
     latency.set(xlabel="Seconds from the start to the upload", ylabel="Seconds to record")
@@ -219,8 +218,7 @@ def draw(theme: Theme, traffic: Traffic) -> Figure:
                 va="top" if below else "bottom",
             )  # fmt: skip
         distribution.yaxis.set_major_formatter(PercentFormatter(1))
-        latency.legend(loc="upper right", markerscale=1.6)
-        distribution.legend(loc="lower right")
+        distribution.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     distribution.set(ylim=(0, 1.01), xlabel="Seconds from upload to record", ylabel="Share of the outcome's images")
     distribution.set_title("Distribution of latency by outcome")
     return figure
