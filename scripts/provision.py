@@ -108,8 +108,8 @@ def check_instance_count(environment: str, content: Mapping[str, Any], stack: St
     current = min(live_instance_count(stack) or 0, maximum)
     if deployment.count < current:
         raise OperatorError(
-            f"nothing was applied, because the endpoint has scaled to {current} instances since the plan was made, "
-            f"which deploys {deployment.count}: run `make plan apply ENV={environment}`, or start the workflow `deploy` again"
+            f"nothing was applied, because the endpoint has scaled to {current} instances since the plan was made, and "
+            f"the plan deploys {deployment.count}: run `make plan apply ENV={environment}`, or run the workflow again"
         )
 
 
