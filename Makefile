@@ -90,7 +90,7 @@ lambdas: $(ZIPS) ## zip the Lambda functions, reproducibly
 $(ZIPS): build/lambdas/%.zip: lambdas/%/handler.py scripts/package.py
 	@$(call quote,PYTHON) -m scripts.package lambdas/$* $@
 
-doctor: $(INSTALLED) $(PREREQUISITES) ## check credentials, tools, quotas and names before `make up`
+doctor: $(INSTALLED) $(PREREQUISITES) lambdas ## check credentials, tools, quotas and names before `make up`
 	$(call SCRIPT,doctor)
 
 bootstrap: $(INSTALLED) $(PREREQUISITES) ## create an account's state bucket and GitHub roles (REPOSITORY)

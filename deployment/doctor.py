@@ -9,15 +9,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from common import aws
 from common.aws import Clients
 from common.errors import OperatorError
-from common.names import resource_prefix, stack_name
+from common.names import resource_prefix
 from deployment import quotas
+from deployment.existing_resources import find_imports, foreign_advice
 from deployment.quotas import Usage, quota_name
 from deployment.terraform import Terraform
 from deployment.tools import find_terraform, required_version, version_numbers, version_of
 
 NOT_FOUND = {"404", "NoSuchBucket", "NotFound", "NotFoundException", "ResourceNotFoundException"}
-BUCKETS = ("data", "access")
-FUNCTIONS = ("serialize", "classify", "filter")
 COST_TAG = "Stack"  # the tag by which the budget selects an environment's costs
 COST_TAGS = "https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html"
 
@@ -71,7 +70,7 @@ def check_all(account: Account, terraform: Terraform) -> Iterator[Finding]:
     yield from answers("quotas", lambda: check_quotas(account))
     yield from answers("notifications", lambda: check_subscription(account))
     yield from answers("cost allocation tag", lambda: check_cost_tag(account))
-    yield from answers("names", lambda: check_names(account))
+    yield from answers("names", lambda: check_names(account, terraform))
 
 
 def answers(check: str, ask: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -101,7 +100,7 @@ def check_terraform(terraform: Terraform) -> Iterator[Finding]:
         fix = "Allow access to registry.terraform.io, or set TF_PROVIDER_MIRROR to a filesystem mirror"
         yield Finding("FAILED", "Terraform", str(error), fix)
         return
-    yield Finding("ok", "Terraform", f"{version}, with the provider that terraform/.terraform.lock.hcl locks")
+    yield Finding("ok", "Terraform", f"{version}, with the locked provider")
 
 
 def check_credentials(account: Account) -> Finding:
@@ -197,71 +196,22 @@ def check_cost_tag(account: Account) -> Iterator[Finding]:
         yield Finding("warning", check, text, f"{fix} then")
 
 
-def check_names(account: Account) -> Iterator[Finding]:
-    """Check that no resource without this environment's tag has a name that Terraform will use."""
-    prefix, tag = resource_prefix(account.environment), f"{COST_TAG}={stack_name(account.environment)}"
-    own = tagged_arns(account)
-    used = [*used_names(account), *log_groups(account)]
-    taken = [name for name in used if not any(arn.endswith((f":{name}", f"/{name}")) for arn in own)]
-    if taken := [*taken, *untagged_roles(account)]:
-        fix = f"Delete or rename them, or add the tag {tag} to those that belong to {account.environment}"
-        yield Finding("FAILED", "names", f"without the tag {tag}: {', '.join(taken)}", fix)
-    else:
-        yield Finding("ok", "names", f"{prefix}* are free, or {account.environment}'s own")
+def check_names(account: Account, terraform: Terraform) -> Iterator[Finding]:
+    """Check that no resource of somebody else has a name that the next `make up` will use.
 
-
-def tagged_arns(account: Account) -> list[str]:
-    """Return the ARNs of all resources with the environment's tag."""
-    filters = [{"Key": COST_TAG, "Values": [stack_name(account.environment)]}]
-    tagging = account.clients("resourcegroupstaggingapi")
-    pages = tagging.get_paginator("get_resources").paginate(TagFilters=filters)
-    return [each["ResourceARN"] for page in pages for each in page["ResourceTagMappingList"]]
-
-
-def used_names(account: Account) -> Iterator[str]:
-    """Yield the names that Terraform will use and that a bucket, function, table or endpoint has already."""
-    prefix, number = resource_prefix(account.environment), account.clients("sts").get_caller_identity()["Account"]
-    head_bucket = account.clients("s3").head_bucket
-    get_function = account.clients("lambda").get_function_configuration
-    uses = [
-        *((f"{prefix}{purpose}-{number}", head_bucket, "Bucket") for purpose in BUCKETS),
-        *((f"{prefix}{purpose}", get_function, "FunctionName") for purpose in FUNCTIONS),
-        (f"{prefix}vehicles", account.clients("dynamodb").describe_table, "TableName"),
-        (f"{prefix}vehicles", account.clients("sagemaker").describe_endpoint, "EndpointName"),
-    ]
-    yield from dict.fromkeys(name for name, describe, parameter in uses if exists(describe, parameter, name))
-
-
-def log_groups(account: Account) -> Iterator[str]:
-    """Yield the log groups of functions and the endpoint; a function that logs after `make down` creates its own."""
-    paginator = account.clients("logs").get_paginator("describe_log_groups")
-    for service in ("lambda", "sagemaker/Endpoints"):
-        for page in paginator.paginate(logGroupNamePrefix=f"/aws/{service}/{resource_prefix(account.environment)}"):
-            yield from (group["logGroupName"] for group in page["logGroups"])
-
-
-def untagged_roles(account: Account) -> Iterator[str]:
-    """Yield the roles with the environment's prefix that lack its tag; the tagging API does not list roles."""
-    iam, own = account.clients("iam"), {"Key": COST_TAG, "Value": stack_name(account.environment)}
-    names = (role["RoleName"] for page in iam.get_paginator("list_roles").paginate() for role in page["Roles"])
-    for name in names:
-        if name.startswith(resource_prefix(account.environment)) and own not in role_tags(name, iam):
-            yield name
-
-
-def role_tags(name: str, iam: Any) -> list[dict[str, str]]:
-    """Return a role's tags."""
-    tags: list[dict[str, str]] = iam.list_role_tags(RoleName=name)["Tags"]
-    return tags
-
-
-def exists(describe: Callable[..., object], parameter: str, name: str) -> bool:
-    """Return whether a resource exists; S3 answers 403 about the buckets of other accounts."""
+    The names are those of a plan, which is deleted. Without an approved model, it has no endpoint.
+    """
+    check = "names"
     try:
-        describe(**{parameter: name})
-    except ClientError as error:
-        if aws.error_code(error) in NOT_FOUND or aws.is_not_found(error):
-            return False
-        if aws.error_code(error) != "403":
-            raise
-    return True
+        imports = find_imports(terraform, lambda service, region: account.clients(service))
+    except OperatorError as error:
+        yield Finding("FAILED", check, str(error))
+        return
+    imports.plan.path.unlink(missing_ok=True)
+    for address, reason in imports.refused.items():
+        yield Finding("FAILED", check, f"{address}: {reason}")
+    if imports.foreign:
+        names = ", ".join(f"{address} ({import_id})" for address, import_id in imports.foreign.items())
+        yield Finding("FAILED", check, f"taken: {names}", foreign_advice(imports, account.environment))
+    elif not imports.refused:
+        yield Finding("ok", check, f"free, or {account.environment}'s own")

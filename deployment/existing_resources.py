@@ -13,20 +13,29 @@ from typing import Any
 import jmespath
 from botocore.exceptions import ClientError
 
-from common.aws import Clients, error_code
+from common.aws import Clients, error_code, error_message
 from common.errors import OperatorError
 from deployment.resource_lookups import LOOKUPS, Lookup
+from deployment.tagged_resources import is_missing
 from deployment.terraform import Plan, Terraform
 
 # Two tags that no other stack of the account has
 IDENTITY = ("Project", "Environment")
-MISSING = re.compile(r"NotFound|NoSuch|DoesNotExist|NonExistent|^404$")
-# SageMaker has no error code for a missing resource
-MISSING_FROM_SAGEMAKER = re.compile(r"Could not find|does not exist")
+# HeadBucket has no error message, and its error code is the HTTP status:
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
+BUCKET_ERRORS = {
+    "301": "exists in another region",
+    "400": "exists in another region, or the credentials are invalid",
+    "403": "exists in another account, or you may not read it",
+}
 
 
 class ForeignResourceError(OperatorError):
     """A resource with a planned name exists, and does not belong to the environment."""
+
+
+class RefusedLookupError(OperatorError):
+    """AWS does not say whether a planned resource exists."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +48,14 @@ class Imports:
     content : of the plan, as `Terraform.show` returns it; empty if the plan is
     own : import IDs by Terraform address, of those that belong to the environment
     foreign : the others
+    refused : why AWS does not say whether a resource exists, by Terraform address
     """
 
     plan: Plan
     content: Mapping[str, Any]
     own: Mapping[str, str]
     foreign: Mapping[str, str]
+    refused: Mapping[str, str]
 
 
 def plan_with_imports(
@@ -63,17 +74,26 @@ def plan_with_imports(
     ------
     ForeignResourceError
         A resource exists under a planned name, and lacks the environment's tags.
+    RefusedLookupError
+        AWS does not say whether a planned resource exists.
     TerraformError
         The plan fails.
     """
     imports = find_imports(terraform, client, **options)
-    if imports.foreign:
+    if imports.foreign or imports.refused:
         imports.plan.path.unlink()
+    if imports.refused:
+        reasons = "; ".join(f"{address} ({reason})" for address, reason in imports.refused.items())
+        raise RefusedLookupError(
+            f"nothing was changed, because it is unknown whether resources of {terraform.environment} exist: {reasons}"
+        )
+    if imports.foreign:
         names = ", ".join(f"{address} ({import_id})" for address, import_id in imports.foreign.items())
         raise ForeignResourceError(
             f"nothing was changed, because resources with names of {terraform.environment} exist and lack its tags: "
-            f"{names}. Delete them, or, if they belong to {terraform.environment}, add the tags of its other resources"
+            f"{names}. {foreign_advice(imports, terraform.environment)}"
         )
+    print_imports(imports)
     return imports.plan, imports.content
 
 
@@ -83,8 +103,30 @@ def import_into_state(terraform: Terraform, client: Callable[..., Any]) -> None:
     A plan to destroy ignores import blocks, so a plan for these resources alone is applied.
     """
     imports = find_imports(terraform, client)
+    for address, reason in imports.refused.items():
+        print(f"it is unknown whether {address} exists: {reason}")
+    print_imports(imports)
     if imports.own:
         terraform.apply(terraform.plan(imports=imports.own, targets=imports.own))
+
+
+def print_imports(imports: Imports) -> None:
+    """Print which resources a plan imports, and which of them it replaces."""
+    for change in imports.content.get("resource_changes", []):
+        if change["address"] in imports.own:
+            replaces = "delete" in change["change"]["actions"]
+            note = ", and which the plan replaces, because its settings differ" if replaces else ""
+            print(f"importing {change['address']}, which exists and is missing from Terraform's state{note}")
+
+
+def foreign_advice(imports: Imports, environment: str) -> str:
+    """Return what to do about resources that exist and do not belong to the environment."""
+    types = {address: kind for address in imports.foreign for kind in re.findall(r"\b(aws_\w+)\.", address)}
+    untaggable = [address for address, kind in types.items() if LOOKUPS[kind].owner]
+    if len(untaggable) == len(imports.foreign):
+        return "Delete or rename them: resources of these types cannot have tags"
+    advice = f"Delete them, or, if they belong to {environment}, add the tags of its other resources"
+    return f"{advice} (not to {', '.join(untaggable)}, which cannot have tags)" if untaggable else advice
 
 
 def find_imports(terraform: Terraform, client: Callable[..., Any], **options: Any) -> Imports:
@@ -100,10 +142,12 @@ def find_imports(terraform: Terraform, client: Callable[..., Any], **options: An
     def clients(service: str) -> Any:
         return client(service, region=content["variables"]["region"]["value"])
 
-    while found := find_existing(content.get("resource_changes", []), clients):
+    found, refused = find_existing(content.get("resource_changes", []), clients)
+    while found:
         ids |= found
         plan = terraform.plan(imports=ids, **options)
         content = terraform.show(plan)
+        found, refused = find_existing(content.get("resource_changes", []), clients)
     # the provider adds the tags of a bucket only after it has created the bucket
     interrupted = terraform.interrupted_creations() if ids else set()
     own = {
@@ -111,34 +155,40 @@ def find_imports(terraform: Terraform, client: Callable[..., Any], **options: An
         for change in content.get("resource_changes", [])
         if change["address"] in ids and (is_own(change) or change["address"] in interrupted)
     }
-    for address in own:
-        print(f"importing {address}, which exists and is missing from Terraform's state")
     return Imports(
         plan,
         content,
         {address: import_id for address, import_id in ids.items() if address in own},
         {address: import_id for address, import_id in ids.items() if address not in own},
+        refused,
     )
 
 
-def find_existing(changes: Iterable[Mapping[str, Any]], clients: Clients) -> dict[str, str]:
-    """Return the import IDs, by address, of the planned resources that exist already."""
+def find_existing(changes: Iterable[Mapping[str, Any]], clients: Clients) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the planned resources that exist already, and those of which AWS does not say whether they exist.
+
+    The first are import IDs, and the second are reasons, both by address.
+    """
     creations = [
         change for change in changes if change["change"]["actions"] == ["create"] and change["type"] in LOOKUPS
     ]
     if not creations:
-        return {}
+        return {}, {}
     caller = clients("sts").get_caller_identity()
     general = {
         "account": caller["Account"],
         "partition": caller["Arn"].split(":")[1],
         "region": clients("sts").meta.region_name,
     }
-    found = {
-        change["address"]: find_import_id(LOOKUPS[change["type"]], {**general, **planned(change)}, clients)
-        for change in creations
-    }
-    return {address: import_id for address, import_id in found.items() if import_id}
+    found, refused = dict[str, str](), dict[str, str]()
+    for change in creations:
+        try:
+            import_id = find_import_id(LOOKUPS[change["type"]], {**general, **planned(change)}, clients)
+        except RefusedLookupError as error:
+            refused[change["address"]] = str(error)
+        else:
+            found |= {change["address"]: import_id} if import_id else {}
+    return found, refused
 
 
 def planned(change: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,7 +199,13 @@ def planned(change: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def find_import_id(lookup: Lookup, attributes: Mapping[str, Any], clients: Clients) -> str | None:
-    """Return the import ID of a resource, or None if it does not exist or an attribute is not known yet."""
+    """Return the import ID of a resource, or None if it does not exist or an attribute is not known yet.
+
+    Raises
+    ------
+    RefusedLookupError
+        AWS refuses the request.
+    """
     try:
         parameters = fill(lookup.parameters, attributes)
         import_id = lookup.import_id.format_map(attributes)
@@ -158,9 +214,11 @@ def find_import_id(lookup: Lookup, attributes: Mapping[str, Any], clients: Clien
     try:
         response = request(clients(lookup.service), lookup.operation, parameters)
     except ClientError as error:
-        if MISSING.search(error_code(error)) or MISSING_FROM_SAGEMAKER.search(str(error)):
+        if is_missing(error):
             return None
-        raise
+        if lookup.operation == "head_bucket" and (reason := BUCKET_ERRORS.get(error_code(error))):
+            raise RefusedLookupError(f"the bucket {parameters['Bucket']} {reason}") from error
+        raise RefusedLookupError(f"{error.operation_name}: {error_message(error).rstrip('.')}") from error
     found: str | None = jmespath.search(import_id, response)
     return found
 

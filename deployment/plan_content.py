@@ -27,15 +27,21 @@ def list_changes(plan: Mapping[str, Any]) -> Iterator[str]:
     ----------
     plan : content of a plan, as `terraform show -json` prints it
     """
-    found = [(action_of(each["change"]), each["address"]) for each in plan.get("resource_changes", ())]
-    changes = [(action, address) for action, address in found if action]
-    for action, address in sorted(changes, key=lambda change: (ORDER.index(change[0]), change[1])):
-        yield f"  {action:<8} {address}"
+    changes = [
+        (action, each["address"], " (imported first)" if each["change"].get("importing") and action != "import" else "")
+        for each in plan.get("resource_changes", ())
+        if (action := action_of(each["change"]))
+    ]
+    for action, address, note in sorted(changes, key=lambda change: (ORDER.index(change[0]), change[1])):
+        yield f"  {action:<8} {address}{note}"
 
 
 def action_of(change: Mapping[str, Any]) -> str | None:
-    """Return what a plan does with a resource, or None if it does nothing."""
-    return "import" if change.get("importing") else ACTIONS.get(tuple(change["actions"]))
+    """Return what a plan does with a resource, or None if it does nothing.
+
+    A resource that is imported may also be changed or replaced, which is more than an import.
+    """
+    return ACTIONS.get(tuple(change["actions"])) or ("import" if change.get("importing") else None)
 
 
 def deployed_model_package(plan: Mapping[str, Any]) -> str | None:

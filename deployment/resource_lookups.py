@@ -89,7 +89,7 @@ LOOKUPS = {
     "aws_kms_alias": Lookup(
         "kms", "list_aliases", "Aliases[?AliasName=='{name}'].AliasName | [0]", owner="target_key_id"
     ),
-    # a key has no name, so it is found by the environment's alias
+    # a key has no name, so it is found by the environment's alias; only `make down` finds a key without an alias
     "aws_kms_key": Lookup(
         "kms", "list_aliases", "Aliases[?AliasName=='alias/{tags[Project]}-{tags[Environment]}'].TargetKeyId | [0]"
     ),

@@ -84,11 +84,19 @@ def evaluate(declarations: str, names: Sequence[str], file: Path) -> tuple[dict[
             capture_output=True,
             text=True,
         )
-    output = result.stdout + result.stderr
-    plain = re.sub(r"\x1b\[[0-9;]*m|[│╷╵]", "", output)
+    plain = re.sub(r"\x1b\[[0-9;]*m|[│╷╵]", "", result.stdout + result.stderr)
     encoded = re.search(r'^"([\w+/=]+)"$', result.stdout, re.MULTILINE)
     if encoded is None or "Error: " in plain:
-        raise SettingsError(
-            f"settings of {file.stem}: {re.sub(r'^Invalid value for variable ', '', first_error(output))}"
-        )
+        raise SettingsError(explain(file, plain))
     return json.loads(base64.b64decode(encoded[1])), UNDECLARED.findall(" ".join(plain.split()))
+
+
+def explain(file: Path, output: str) -> str:
+    """Return Terraform's error in one line; a syntax error does not name the variable, so its line is quoted."""
+    error = first_error(output)
+    if rejected := re.match("Invalid value for variable (.*)", error):
+        return f"settings of {file.stem}: {rejected[1]}"
+    place = re.search(rf"^\s*on \S*{re.escape(file.name)} line (\d+)[^\n]*:\n\s*\d+: *([^\n]*)", output, re.MULTILINE)
+    line = f", line {place[1]} ({place[2].strip() or 'empty'})" if place else ""
+    advice = ' Write text in quotes: region = "us-east-1"' if error.startswith("Variables not allowed") else ""
+    return f"settings of {file.stem}{line}: {error}{advice}"

@@ -95,6 +95,8 @@ DESCRIBE: dict[str, Describe] = {
     "sagemaker:model-package-group": describe_sagemaker("describe_model_package_group", "ModelPackageGroupName"),
     "sns": lambda clients, arn, name: clients("sns").get_topic_attributes(TopicArn=arn),
     "sqs": lambda clients, arn, name: clients("sqs").get_queue_url(QueueName=name),
+    # the name of a parameter in a path begins with a slash, which its ARN has only once
+    "ssm:parameter": lambda clients, arn, name: clients("ssm").get_parameter(Name=f"/{name}"),
     "states:stateMachine": lambda clients, arn, name: clients("stepfunctions").describe_state_machine(
         stateMachineArn=arn
     ),

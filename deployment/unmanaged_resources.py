@@ -1,8 +1,9 @@
 """Delete the resources of an environment that Terraform does not manage.
 
 The workflow creates jobs, approvals, model packages, log groups and models for batch transform jobs. They are found by
-the environment's name prefix, because an apply that failed half-way has no outputs. Objects in S3 are deleted together
-with the environment's bucket.
+the environment's name prefix, because an apply that failed half-way has no outputs. Those in SageMaker must also have
+the environment's tag. Log groups, log streams and SSM parameters are found by prefix alone: AWS's services and
+`make approve` create them without tags. Objects in S3 are deleted together with the environment's bucket.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from common.aws import Clients, error_code
 from common.names import parameter_path, resource_prefix, stack_name
-from deployment.tagged_resources import exists
+from deployment.tagged_resources import exists, is_missing
 from registry.endpoint import delete_endpoint
 from registry.model_registry import list_model_packages
 
@@ -36,6 +37,7 @@ LOG_GROUP_PREFIXES = ("/aws/sagemaker/Endpoints/", "/aws/lambda/", "/aws/vendedl
 SHARED_LOG_GROUPS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/TransformJobs")
 # Records of ended jobs, which keep their tags and cost nothing: `make down` does not delete them
 KEPT_RECORDS = ("training-job", "transform-job", "hyper-parameter-tuning-job", "experiment-trial-component")
+STACK_TAG = "Stack"  # no other stack of the account has the same value
 POLL_INTERVAL = 1.0  # seconds
 STOP_TIMEOUT = 600.0  # seconds until a job must have stopped
 TAG_TIMEOUT = 120.0  # seconds within which a resource that is being deleted must be gone
@@ -104,7 +106,7 @@ class UnmanagedResources:
                 )
 
     def after_destroy(self) -> Iterator[UnmanagedResource]:
-        """Yield what still has the environment's name prefix after `terraform destroy`."""
+        """Yield what is left of the environment after `terraform destroy`."""
         for kind, list_operation, noun, delete_operation in HOSTING:
             for name in self._names(list_operation, noun):
                 delete = getattr(self._sagemaker, delete_operation)
@@ -148,7 +150,17 @@ class UnmanagedResources:
     def _enabled_keys(self) -> list[str]:
         """Return the IDs of the KMS keys with the environment's tag that are not pending deletion."""
         keys = [arn.split("/")[-1] for arn in self._all_tagged("kms:key")]
-        return [key for key in keys if self._kms.describe_key(KeyId=key)["KeyMetadata"]["Enabled"]]
+        return list(filter(self._is_enabled, keys))
+
+    def _is_enabled(self, key: str) -> bool:
+        """Return whether a KMS key exists, which the tagging API may list after its deletion, and is enabled."""
+        try:
+            enabled: bool = self._kms.describe_key(KeyId=key)["KeyMetadata"]["Enabled"]
+        except ClientError as error:
+            if is_missing(error):
+                return False
+            raise
+        return enabled
 
     def _running_executions(self) -> Iterator[str]:
         """Yield the ARNs of the running executions of all state machines with the environment's tag."""
@@ -166,21 +178,34 @@ class UnmanagedResources:
     def _all_tagged(self, *types: str) -> list[str]:
         """Return the ARNs of the resources with the environment's tag, of some types or of all."""
         pages = self._tags.get_paginator("get_resources").paginate(
-            TagFilters=[{"Key": "Stack", "Values": [stack_name(self._environment)]}], ResourceTypeFilters=types
+            TagFilters=[{"Key": STACK_TAG, "Values": [stack_name(self._environment)]}], ResourceTypeFilters=types
         )
         return [resource["ResourceARN"] for page in pages for resource in page["ResourceTagMappingList"]]
 
     def _names(self, operation: str, noun: str, **options: str) -> list[str]:
-        """Return the names with the environment's prefix that a list operation of SageMaker returns."""
+        """Return the names with the environment's prefix and tag that a list operation of SageMaker returns."""
         pages = self._sagemaker.get_paginator(operation).paginate(NameContains=self._prefix, **options)
-        names = [
+        items = [item for page in pages for items in page.values() if isinstance(items, list) for item in items]
+        return [
             item[f"{noun}Name"]
-            for page in pages
-            for items in page.values()
-            if isinstance(items, list)
             for item in items
+            if item[f"{noun}Name"].startswith(self._prefix) and self._has_tag(item[f"{noun}Arn"])
         ]
-        return [name for name in names if name.startswith(self._prefix)]
+
+    def _has_tag(self, arn: str) -> bool:
+        """Return whether a resource of SageMaker exists and has the environment's tag.
+
+        ListTags is asked, because the tagging API finds a new resource only after a while.
+        """
+        try:
+            pages = list(self._sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn))
+        except ClientError as error:
+            if is_missing(error):
+                return False
+            raise
+        return {"Key": STACK_TAG, "Value": stack_name(self._environment)} in [
+            tag for page in pages for tag in page["Tags"]
+        ]
 
     def _unfinished_jobs(self, list_operation: str, noun: str) -> list[str]:
         """Return the names of running jobs and of those that are stopping, which still write to the bucket."""

@@ -33,12 +33,13 @@ def main(environment: Environment) -> None:
         variables={"repository": environment.options.repository},
     )
     clients = partial(aws.client, region=aws.default_region())
-    with contextlib.suppress(StateBucketMissingError):  # the first run creates the bucket
+    with environment.lock("bootstrap", "bootstrap"):
+        with contextlib.suppress(StateBucketMissingError):  # the first run creates the bucket
+            move_state(terraform, STATE, clients)
+        plan, _ = plan_with_imports(terraform, aws.client)
+        print(plan.summary)
+        terraform.apply(plan)
         move_state(terraform, STATE, clients)
-    plan, _ = plan_with_imports(terraform, aws.client)
-    print(plan.summary)
-    terraform.apply(plan)
-    move_state(terraform, STATE, clients)
     outputs = terraform.outputs()
     print(
         f"bucket for Terraform's state: {outputs['state_bucket']} (`make state ENV={environment.name}` moves it there)"

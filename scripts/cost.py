@@ -12,7 +12,8 @@ def main(environment: Environment) -> None:
     read_settings(environment.name)
     # a separate directory, because `make apply` applies the plan that `make plan` saved in the environment's
     terraform = Terraform(environment.name, logs=environment.directory / "cost")
-    plan = terraform.plan()
+    with environment.lock("cost"):  # a plan deletes the import blocks of another one, which may be running
+        plan = terraform.plan()
     content = terraform.show(plan)
     plan.path.unlink(missing_ok=True)
     text = "\n".join(estimate(environment.name, content, read_prices()))

@@ -36,6 +36,9 @@ locals {
 
   lifetime_path = "/scones/${var.environment}/endpoint-lifetime"
 
+  # In a VPC, containers reach no package index, and a serverless endpoint must start fast
+  bundle_packages = var.bundle_packages || var.vpc_cidr != null || var.serverless != null
+
   # Composed from known parts, because roles name the endpoint before it exists
   endpoint_name = "${local.prefix}-vehicles"
   endpoint_arn  = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:endpoint/${local.endpoint_name}"
@@ -227,6 +230,7 @@ module "model" {
   models_prefix        = local.models_prefix
   data_capture_prefix  = local.data_capture_prefix
   network              = local.container_network
+  bundle_packages      = local.bundle_packages
   serverless           = var.serverless != null
   kms_key_arn          = module.kms_key.arn
   permissions_boundary = var.permissions_boundary
@@ -280,7 +284,8 @@ module "cost_control" {
   budget_usd     = var.budget_usd
   topic_arn      = module.notifications.topic_arn
 
-  permissions_boundary = var.permissions_boundary
+  deployment_timeout_seconds = var.deployment.timeout_seconds
+  permissions_boundary       = var.permissions_boundary
 }
 
 module "observability" {

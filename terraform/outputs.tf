@@ -30,7 +30,7 @@ output "packages_prefix" {
 
 output "bundle_packages" {
   description = "Whether training jobs and models contain their Python packages."
-  value       = var.bundle_packages || var.vpc_cidr != null || var.serverless != null
+  value       = local.bundle_packages
 }
 
 output "transform_prefix" {

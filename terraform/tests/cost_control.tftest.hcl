@@ -17,7 +17,8 @@ variables {
   budget_usd     = 50
   topic_arn      = "arn:aws:sns:us-east-1:123456789012:some-topic"
 
-  permissions_boundary = null
+  deployment_timeout_seconds = 1800
+  permissions_boundary       = null
 }
 
 run "schedule_deletes_the_endpoint" {
@@ -44,12 +45,12 @@ run "schedule_deletes_the_endpoint" {
 
   assert {
     condition = alltrue([
-      one(one(aws_scheduler_schedule.this).target[0].retry_policy).maximum_event_age_in_seconds == 1800,
+      one(one(aws_scheduler_schedule.this).target[0].retry_policy).maximum_event_age_in_seconds == 3600,
       one(one(aws_scheduler_schedule.this).target[0].dead_letter_config).arn == one(aws_sqs_queue.this).arn,
       one(aws_cloudwatch_metric_alarm.expiry).dimensions.QueueName == one(aws_sqs_queue.this).name,
       one(aws_cloudwatch_metric_alarm.expiry).alarm_actions == toset([var.topic_arn]),
     ])
-    error_message = "A deletion that failed for half an hour must publish to the SNS topic."
+    error_message = "A deletion that failed for longer than a deployment takes must publish to the SNS topic."
   }
 }
 
@@ -74,8 +75,35 @@ run "lifetime_that_was_extended_is_kept" {
   }
 
   assert {
-    condition     = one(one(one(data.aws_iam_policy_document.this).statement[0].condition).values) == "2026-01-01T00:30:00Z"
+    condition     = one(one(one(data.aws_iam_policy_document.this).statement[0].condition).values) == "2026-01-01T01:00:00Z"
     error_message = "A retry of an earlier lifetime's schedule must not delete the endpoint of this lifetime."
+  }
+}
+
+run "schedule_retries_for_longer_than_the_longest_deployment" {
+  command = plan
+
+  module {
+    source = "./modules/cost_control"
+  }
+
+  variables {
+    deployment_timeout_seconds = 28800
+  }
+
+  override_data {
+    target = data.aws_ssm_parameters_by_path.lifetime
+    values = { values = ["2998-12-31T23:00:00Z/2999-01-01T00:00:00Z"] }
+  }
+
+  assert {
+    condition     = one(one(aws_scheduler_schedule.this).target[0].retry_policy).maximum_event_age_in_seconds > var.deployment_timeout_seconds
+    error_message = "The schedule must retry for longer than a deployment, which prevents the deletion, can take."
+  }
+
+  assert {
+    condition     = one(one(one(data.aws_iam_policy_document.this).statement[0].condition).values) == "2998-12-31T23:59:00Z"
+    error_message = "The role must be allowed to delete the endpoint at the end of a lifetime that is shorter than the retries."
   }
 }
 
@@ -181,7 +209,9 @@ run "invalid_variables_are_rejected" {
     idle_hours     = 25
     budget_usd     = 0
     topic_arn      = "some-topic"
+
+    deployment_timeout_seconds = 28801
   }
 
-  expect_failures = [var.prefix, var.endpoint_hours, var.idle_hours, var.budget_usd, var.topic_arn]
+  expect_failures = [var.deployment_timeout_seconds, var.prefix, var.endpoint_hours, var.idle_hours, var.budget_usd, var.topic_arn]
 }

@@ -82,10 +82,22 @@ run "model_in_a_vpc_runs_in_network_isolation" {
     condition     = aws_sagemaker_model.this[0].enable_network_isolation && one(aws_sagemaker_model.this[0].vpc_config).subnets == toset(["subnet-1"])
     error_message = "A model in a VPC must be in its subnets and in network isolation."
   }
+}
+
+run "model_that_contains_its_packages_asks_no_package_index" {
+  command = plan
+
+  module {
+    source = "./modules/model"
+  }
+
+  variables {
+    bundle_packages = true
+  }
 
   assert {
     condition     = local.environment.PIP_NO_INDEX == "1" && local.environment.PIP_FIND_LINKS == "/opt/ml/model/code/packages"
-    error_message = "A model in network isolation must install the packages of its own archive."
+    error_message = "A model must install the packages of its own archive, also if AWS replaces the model package's variables."
   }
 }
 

@@ -50,7 +50,12 @@ def test_settings_have_values_and_defaults(file: Path, monkeypatch: pytest.Monke
         ('region = ""', r'region must be an AWS region such as us-east-1 \(got ""\)'),
         ('classes = ["a,b", "c"]', r'without commas, such as bicycle \(got \["a,b","c"\]\)'),
         ('classes = ["a", null]', r'without commas, such as bicycle \(got \["a",null\]\)'),
-        ("classes = [", "settings of test: "),
+        ("classes = [", r"^settings of test, line 3 \(empty\): Missing expression"),
+        (
+            "threshold = ninety",
+            r"test, line 2 \(threshold = ninety\): Variables not allowed .* Write text in quotes: region = \"us-east-1",
+        ),
+        ("region = us-east-1", r"test, line 2 \(region = us-east-1\): "),
     ],
 )
 def test_unknown_or_invalid_setting_is_named(file: Path, line: str, message: str) -> None:

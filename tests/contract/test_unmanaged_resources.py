@@ -36,13 +36,18 @@ def create_endpoint(sagemaker: SageMaker, prefix: str) -> None:
 
 def start_endpoint(sagemaker: SageMaker, prefix: str) -> str:
     """Create a model, an endpoint configuration and an endpoint, and return the name of all three."""
-    name = f"{prefix}stray"
+    name, tags = f"{prefix}stray", make_tags(prefix)
     container = {"Image": MODEL_SERVER, "ModelDataUrl": sagemaker.put(f"{name}.tar.gz", b"")}
-    sagemaker.client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    sagemaker.client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container, Tags=tags)
     variant = {"VariantName": "v1", "ModelName": name, "InstanceType": "ml.m5.xlarge", "InitialInstanceCount": 1}
-    sagemaker.client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
-    sagemaker.client.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    sagemaker.client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], Tags=tags)
+    sagemaker.client.create_endpoint(EndpointName=name, EndpointConfigName=name, Tags=tags)
     return name
+
+
+def make_tags(prefix: str) -> list[dict[str, str]]:
+    """Return the tag of the environment whose resources have a prefix."""
+    return [{"Key": "Stack", "Value": prefix.removesuffix("-")}]
 
 
 def endpoint_status(sagemaker: SageMaker, name: str) -> str:
@@ -56,7 +61,7 @@ def create_records(emulator: Emulator, prefix: str) -> None:
     environment = prefix.removeprefix("scones-").removesuffix("-")
     ssm, logs, sagemaker = (emulator.client(service) for service in ("ssm", "logs", "sagemaker"))
     ssm.put_parameter(Name=f"/scones/{environment}/approved-model/model-package-arn", Value="x", Type="String")
-    sagemaker.create_model_package_group(ModelPackageGroupName=f"{prefix}vehicles")
+    sagemaker.create_model_package_group(ModelPackageGroupName=f"{prefix}vehicles", Tags=make_tags(prefix))
     sagemaker.create_model_package(
         ModelPackageGroupName=f"{prefix}vehicles",
         InferenceSpecification={
@@ -100,6 +105,10 @@ def test_the_environments_resources_are_removed_and_no_others(
     for prefix in OTHER_PREFIXES:
         create_endpoint(sagemaker, prefix)
         create_records(emulator, prefix)
+
+    # AND an untagged model with the environment's prefix
+    container = {"Image": MODEL_SERVER, "ModelDataUrl": sagemaker.put("untagged.tar.gz", b"")}
+    sagemaker.client.create_model(ModelName=f"{PREFIX}other", ExecutionRoleArn=ROLE, PrimaryContainer=container)
     others = list_resources(emulator)
 
     # AND the same resources of the environment
@@ -121,6 +130,7 @@ def test_the_environments_resources_are_removed_and_no_others(
 
     # AND they are not found again
     assert [*unmanaged.before_destroy(), *unmanaged.after_destroy()] == []
+    sagemaker.client.delete_model_package_group(ModelPackageGroupName=f"{PREFIX}vehicles")  # Terraform's
 
 
 def test_key_without_an_alias_is_deleted(emulator: Emulator, unmanaged: UnmanagedResources) -> None:

@@ -14,8 +14,16 @@ locals {
   end      = local.running ? local.stored[1] : try(timeadd(local.start, "${var.endpoint_hours}h"), null)
   interval = "${local.start}/${coalesce(local.end, local.start)}"
 
-  # Seconds for which EventBridge Scheduler retries: an endpoint cannot be deleted while it is updated
-  maximum_event_age = 1800
+  # Seconds for which EventBridge Scheduler retries. An endpoint cannot be deleted while it is updated, and a deployment that began
+  # just before the end may take until its timeout.
+  maximum_event_age = var.deployment_timeout_seconds + 1800
+
+  # From when the schedule's role may delete the endpoint. A retry of an earlier lifetime's schedule must not delete an endpoint
+  # that was deployed again. A shorter lifetime ends first, and Scheduler invokes within the minute of its end:
+  # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+  last_retry    = timeadd(local.start, "${local.maximum_event_age}s")
+  before_end    = try(timeadd(local.end, "-1m"), local.last_retry)
+  deletion_from = timecmp(local.last_retry, local.before_end) < 0 ? local.last_retry : local.before_end
 
   # Percentages of the budget, of actual and of forecasted costs
   notifications = {
@@ -51,7 +59,6 @@ data "aws_ssm_parameters_by_path" "lifetime" {
 data "aws_iam_policy_document" "this" {
   count = local.schedule_count
 
-  # Not while a retry of the schedule's last invocation is possible, which must not delete an endpoint that was deployed again
   statement {
     sid       = "DeleteEndpoint"
     actions   = ["sagemaker:DeleteEndpoint"]
@@ -60,7 +67,7 @@ data "aws_iam_policy_document" "this" {
     condition {
       test     = "DateGreaterThan"
       variable = "aws:CurrentTime"
-      values   = [timeadd(local.start, "${local.maximum_event_age}s")]
+      values   = [local.deletion_from]
     }
   }
 

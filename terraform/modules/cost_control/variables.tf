@@ -43,6 +43,16 @@ variable "endpoint_hours" {
   }
 }
 
+variable "deployment_timeout_seconds" {
+  description = "Seconds after which a deployment times out. The schedule retries for longer."
+  type        = number
+
+  validation {
+    condition     = var.deployment_timeout_seconds >= 600 && var.deployment_timeout_seconds <= 28800
+    error_message = "deployment_timeout_seconds must be 600 to 28800 (got ${var.deployment_timeout_seconds})."
+  }
+}
+
 variable "lifetime_path" {
   description = "SSM parameter path that contains the parameter interval, the start and end of the endpoint's lifetime."
   type        = string

@@ -14,8 +14,8 @@ locals {
       # packages that model.tar.gz may contain (training/packages.py); pip ignores a missing folder
       PIP_FIND_LINKS = "/opt/ml/model/code/packages"
     },
-    # in network isolation, pip reaches no package index
-    var.network == null ? {} : { PIP_NO_INDEX = "1" },
+    # pip must not ask a package index, which network isolation prevents
+    var.bundle_packages ? { PIP_NO_INDEX = "1" } : {},
     # each worker loads the model, for which a serverless endpoint has little memory and time
     var.serverless ? { SAGEMAKER_MODEL_SERVER_WORKERS = "1" } : {},
   )

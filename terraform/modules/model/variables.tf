@@ -64,6 +64,12 @@ variable "network" {
   default = null
 }
 
+variable "bundle_packages" {
+  description = "Whether the model's archive contains its Python packages, so that no package index is asked at start."
+  type        = bool
+  default     = false
+}
+
 variable "serverless" {
   description = "Whether a serverless endpoint serves the model."
   type        = bool

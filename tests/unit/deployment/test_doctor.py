@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,17 +9,16 @@ from common import aws
 from common.errors import OperatorError
 from deployment import doctor
 from deployment.doctor import Account, Finding, check_all, instance_needs
+from deployment.existing_resources import Imports
 from deployment.settings import read_settings
+from deployment.terraform import Plan
 
 NUMBER = "123456789012"
 IDENTITY = {"Account": NUMBER, "Arn": f"arn:aws:iam::{NUMBER}:user/operator"}
-BUCKET, ENDPOINT = f"scones-dev-data-{NUMBER}", "ml.m5.xlarge for endpoint usage"
-UNTAGGED = "without the tag Stack=scones-dev:"
+ENDPOINT = "ml.m5.xlarge for endpoint usage"
+QUEUE, DASHBOARD = "module.a.aws_sqs_queue.this[0]", "module.b.aws_cloudwatch_dashboard.this"
 ENOUGH = dict.fromkeys((ENDPOINT, "ml.m5.xlarge for training job usage", "ml.m5.xlarge for transform job usage"), 2)
 MISSING = {
-    "head_bucket": "404",
-    "get_function_configuration": "ResourceNotFoundException",
-    "describe_table": "ResourceNotFoundException",
     "list_subscriptions_by_topic": "NotFound",
 }
 
@@ -32,22 +32,16 @@ class FakeAWS:
             "list_service_quotas": {"Quotas": [{"QuotaName": name, "Value": count} for name, count in ENOUGH.items()]},
             "list_cost_allocation_tags": {"CostAllocationTags": [{"TagKey": "Stack", "Status": "Active"}]},
             "list_subscriptions_by_topic": {"Subscriptions": [{"SubscriptionArn": "arn:1", "Endpoint": "a@b.c"}]},
-            "get_resources": {"ResourceTagMappingList": []},
-            "describe_log_groups": {"logGroups": []},
-            "list_roles": {"Roles": [{"RoleName": "scones-dev-training"}, {"RoleName": "scones-dev2-training"}]},
-            "list_role_tags": {"Tags": [{"Key": "Stack", "Value": "scones-dev"}]},
             **known,
         }
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
-        def request(**parameters: Any) -> Any:
+        def request(**_: Any) -> Any:
             answer = self.known.get(operation)
-            if isinstance(answer, dict) and parameters.get("Bucket") in (None, answer.get("only")):
+            if isinstance(answer, dict):
                 return answer
             if isinstance(answer, Exception):
                 raise answer
-            if operation == "describe_endpoint":
-                raise refusal("ValidationException", "Could not find endpoint")
             raise refusal(MISSING[operation], "not found")
 
         return request
@@ -88,13 +82,23 @@ def dev() -> dict[str, Any]:
 
 
 @pytest.fixture
-def check(monkeypatch: pytest.MonkeyPatch, dev: dict[str, Any]) -> Callable[..., dict[str, Finding]]:
+def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dev: dict[str, Any]) -> Callable[..., dict[str, Finding]]:
     """Return the findings by check, of an account where everything is in order but for `known`."""
     monkeypatch.setattr(doctor, "find_terraform", lambda: "terraform")
     monkeypatch.setattr(doctor, "version_of", lambda program: "1.11.4")
     monkeypatch.setattr(aws, "default_region", lambda: "us-east-1")
 
-    def run(terraform: str = "", settings: dict[str, Any] | None = None, **known: Any) -> dict[str, Finding]:
+    def run(
+        terraform: str = "",
+        settings: dict[str, Any] | None = None,
+        foreign: dict[str, str] | None = None,
+        refused: dict[str, str] | None = None,
+        **known: Any,
+    ) -> dict[str, Finding]:
+        saved = Plan(tmp_path / "plan", changes=1, empty=False, summary="")
+        saved.path.touch()
+        imports = Imports(saved, content={}, own={}, foreign=foreign or {}, refused=refused or {})
+        monkeypatch.setattr(doctor, "find_imports", lambda *_: imports)
         fake = FakeAWS(**known)
         account = Account("dev", {**dev, **(settings or {})}, lambda service: fake)
         found = list(check_all(account, FakeTerraform(terraform)))  # type: ignore[arg-type]
@@ -135,19 +139,18 @@ def test_account_in_order_passes_every_check(check: Callable[..., dict[str, Find
             "cost allocation tag",
             "Stack is Inactive, so the budget counts nothing. Activate it in the",
         ),
-        ({"head_bucket": {"only": BUCKET}}, "names", f"{UNTAGGED} {BUCKET}. Delete or rename"),
-        ({"describe_table": {"Table": {}}}, "names", f"{UNTAGGED} scones-dev-vehicles. Delete or rename"),
-        ({"describe_endpoint": {"EndpointStatus": "InService"}}, "names", f"{UNTAGGED} scones-dev-vehicles. "),
         (
-            {"describe_log_groups": {"logGroups": [{"logGroupName": "/aws/lambda/scones-dev-filter"}]}},
+            {"foreign": {QUEUE: "some-queue", DASHBOARD: "some"}},
             "names",
-            f"{UNTAGGED} /aws/lambda/scones-dev-filter, ",
+            f"taken: {QUEUE} (some-queue), {DASHBOARD} (some). Delete them, or, if they belong to dev, "
+            f"add the tags of its other resources (not to {DASHBOARD}, which cannot have tags)",
         ),
-        ({"list_role_tags": {"Tags": []}}, "names", f"{UNTAGGED} scones-dev-training. "),
+        ({"foreign": {DASHBOARD: "some"}}, "names", f"taken: {DASHBOARD} (some). Delete or rename them: "),
+        ({"refused": {QUEUE: "GetQueueUrl: not allowed"}}, "names", f"{QUEUE}: GetQueueUrl: not allowed"),
     ],
     ids=[
         *("provider", "credentials", "quota", "subscription", "cost tag"),
-        *("bucket", "table", "endpoint", "log group", "role"),
+        *("names", "names without tags", "unknown names"),
     ],
 )
 def test_failed_check_says_what_to_do(
@@ -195,14 +198,9 @@ def test_checks_of_the_account_end_without_credentials(check: Callable[..., dict
     assert list(check(get_caller_identity=NoCredentialsError())) == ["Terraform", "credentials"]
 
 
-def test_resources_of_the_environment_do_not_count_as_taken(check: Callable[..., dict[str, Finding]]) -> None:
-    # GIVEN
-    arns = [f"arn:aws:s3:::{BUCKET}", f"arn:aws:dynamodb:us-east-1:{NUMBER}:table/scones-dev-vehicles"]
-    own = {"ResourceTagMappingList": [{"ResourceARN": arn} for arn in arns]}
-
-    # THEN
-    found = check(get_resources=own, head_bucket={"only": BUCKET}, describe_table={"Table": {}})
-    assert found["names"].status == "ok"
+def test_plan_for_the_names_is_not_left_to_be_applied(check: Callable[..., dict[str, Finding]], tmp_path: Path) -> None:
+    check()
+    assert not (tmp_path / "plan").exists()
 
 
 def test_endpoint_that_scales_needs_twice_its_maximum(dev: dict[str, Any]) -> None:

@@ -9,7 +9,12 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from common.paths import TERRAFORM_DIRECTORY
-from deployment.existing_resources import ForeignResourceError, import_into_state, plan_with_imports
+from deployment.existing_resources import (
+    ForeignResourceError,
+    RefusedLookupError,
+    import_into_state,
+    plan_with_imports,
+)
 from deployment.resource_lookups import CREATED_AGAIN, LOOKUPS
 from deployment.terraform import Plan
 
@@ -51,6 +56,14 @@ class FakeAws:
             raise ClientError({"Error": {"Code": "ResourceNotFound"}}, "GetDashboard")
         return {"DashboardBody": "{}"}
 
+    def head_bucket(self, **request: str) -> dict[str, Any]:
+        code = request["Bucket"].split("-")[-1]
+        raise ClientError({"Error": {"Code": code, "Message": ""}}, "HeadBucket")
+
+    def describe_budget(self, **_: str) -> dict[str, Any]:
+        message = "User: some is not authorized to perform: budgets:ViewBudget."
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, "DescribeBudget")
+
     def describe_subnets(self, **request: Any) -> dict[str, Any]:
         vpc, cidr = (each["Values"] for each in request["Filters"])
         return {"Subnets": [{"SubnetId": "subnet-1"}] if (vpc, cidr) == (["vpc-1"], ["10.0.0.0/25"]) else []}
@@ -75,6 +88,7 @@ class FakeTerraform:
         self.planned = planned
         self.before = before
         self.imports: Mapping[str, str] = {}
+        self.actions = ["no-op"]  # on an imported resource
         self.interrupted: set[str] = set()
         self.applied: list[tuple[Mapping[str, str], list[str]]] = []
 
@@ -91,7 +105,7 @@ class FakeTerraform:
                 for name, value in after.items()
             }
             if address in self.imports:
-                change = {"actions": ["no-op"], "importing": {}, "before": self.before[address], "after": known}
+                change = {"actions": self.actions, "importing": {}, "before": self.before[address], "after": known}
             else:
                 change = {"actions": ["create"], "before": None, "after": known}
             changes.append({"address": address, "type": address.split(".")[-2], "change": change})
@@ -121,6 +135,21 @@ def test_existing_resource_of_the_environment_is_imported(make_terraform: Any) -
 
     # THEN
     assert terraform.imports == {"aws_iam_role.this": "some-role"}
+
+
+def test_import_of_a_resource_that_the_plan_replaces_says_so(
+    make_terraform: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN
+    terraform = make_terraform(ROLE, ROLE)
+    terraform.actions = ["delete", "create"]
+
+    # WHEN
+    plan_with_imports(terraform, FakeAws("some-role"))
+
+    # THEN
+    assert "aws_iam_role.this, which exists and is missing" in (output := capsys.readouterr().out)
+    assert "which the plan replaces" in output
 
 
 def test_nothing_is_imported_and_no_client_created_if_nothing_is_planned(make_terraform: Any) -> None:
@@ -210,6 +239,42 @@ def test_before_a_destruction_only_the_imports_are_applied(make_terraform: Any) 
 
     # THEN
     assert terraform.applied == [({"aws_iam_role.this": "some-role"}, ["aws_iam_role.this"])]
+
+
+BUDGET = {"aws_budgets_budget.this": {"name": "some", "tags_all": OWN}}
+
+
+@pytest.mark.parametrize(
+    ("planned", "message"),
+    [
+        ({"aws_s3_bucket.this": {"bucket": "some-403", "tags_all": OWN}}, "the bucket some-403 exists in another acc"),
+        ({"aws_s3_bucket.this": {"bucket": "some-301", "tags_all": OWN}}, "the bucket some-301 exists in another reg"),
+        (BUDGET, "DescribeBudget: User: some is not authorized to perform: budgets:ViewBudget)"),
+    ],
+    ids=["bucket of another account", "bucket in another region", "missing permission"],
+)
+def test_resource_that_cannot_be_looked_up_is_named(make_terraform: Any, planned: Any, message: str) -> None:
+    # GIVEN
+    terraform = make_terraform(planned, {})
+
+    # WHEN / THEN
+    with pytest.raises(RefusedLookupError, match=re.escape(f"{next(iter(planned))} ({message}")):
+        plan_with_imports(terraform, FakeAws())
+    assert not terraform.path.exists()
+
+
+def test_before_a_destruction_a_refused_lookup_does_not_prevent_other_imports(
+    make_terraform: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN
+    terraform = make_terraform({**BUDGET, **ROLE}, ROLE)
+
+    # WHEN
+    import_into_state(terraform, FakeAws("some-role"))
+
+    # THEN
+    assert terraform.applied == [({"aws_iam_role.this": "some-role"}, ["aws_iam_role.this"])]
+    assert "unknown whether aws_budgets_budget.this exists: DescribeBudget: User" in capsys.readouterr().out
 
 
 def test_every_resource_type_can_be_found_or_created_again() -> None:

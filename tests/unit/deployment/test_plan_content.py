@@ -58,6 +58,8 @@ def test_changes_are_listed_by_action() -> None:
             change("aws_f.this", "delete", "create"),
             change("aws_g.this", "update"),
             {"address": "aws_h.this", "change": {"actions": ["no-op"], "importing": {"id": "h"}}},
+            {"address": "aws_i.this", "change": {"actions": ["delete", "create"], "importing": {"id": "i"}}},
+            {"address": "aws_j.this", "change": {"actions": ["update"], "importing": {"id": "j"}}},
         ]
     }
 
@@ -67,7 +69,9 @@ def test_changes_are_listed_by_action() -> None:
         "  create   aws_a.this",
         "  create   aws_c.this",
         "  update   aws_g.this",
+        "  update   aws_j.this (imported first)",
         "  replace  aws_f.this",
+        "  replace  aws_i.this (imported first)",
         "  destroy  aws_b.this",
     ]
 

@@ -1,5 +1,6 @@
 """A resource that the tagging API lists is described before it counts as remaining."""
 
+import re
 from functools import cache
 from typing import Any
 
@@ -7,6 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from common.paths import TERRAFORM_DIRECTORY
 from deployment.tagged_resources import DESCRIBE, exists
 
 ARNS = [
@@ -32,8 +34,60 @@ ARNS = [
     "arn:aws:sagemaker:us-east-1:123456789012:model-package-group/scones-dev-vehicles",
     "arn:aws:sns:us-east-1:123456789012:scones-dev-failures",
     "arn:aws:sqs:us-east-1:123456789012:scones-dev-queue",
+    "arn:aws:ssm:us-east-1:123456789012:parameter/scones/dev/endpoint-lifetime/interval",
     "arn:aws:states:us-east-1:123456789012:stateMachine:scones-dev-workflow",
 ]
+
+# Kinds of the tagged resources that Terraform declares, and the types that cannot have tags, or that the tagging API
+# does not list: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/supported-services.html
+KINDS = {
+    "aws_appautoscaling_target": "application-autoscaling:scalable-target",
+    "aws_budgets_budget": "budgets:budget",
+    "aws_cloudwatch_event_rule": "events:rule",
+    "aws_cloudwatch_log_group": "logs:log-group",
+    "aws_cloudwatch_metric_alarm": "cloudwatch:alarm",
+    "aws_dynamodb_table": "dynamodb:table",
+    "aws_flow_log": "ec2:vpc-flow-log",
+    "aws_lambda_function": "lambda:function",
+    "aws_route_table": "ec2:route-table",
+    "aws_s3_bucket": "s3",
+    "aws_sagemaker_endpoint": "sagemaker:endpoint",
+    "aws_sagemaker_endpoint_configuration": "sagemaker:endpoint-config",
+    "aws_sagemaker_model": "sagemaker:model",
+    "aws_sagemaker_model_package_group": "sagemaker:model-package-group",
+    "aws_security_group": "ec2:security-group",
+    "aws_sfn_state_machine": "states:stateMachine",
+    "aws_sns_topic": "sns",
+    "aws_sqs_queue": "sqs",
+    "aws_ssm_parameter": "ssm:parameter",
+    "aws_subnet": "ec2:subnet",
+    "aws_vpc": "ec2:vpc",
+    "aws_vpc_endpoint": "ec2:vpc-endpoint",
+    "aws_vpc_security_group_egress_rule": "ec2:security-group-rule",
+    "aws_vpc_security_group_ingress_rule": "ec2:security-group-rule",
+}
+UNLISTED = {
+    "aws_appautoscaling_policy",
+    "aws_cloudwatch_dashboard",
+    "aws_cloudwatch_event_target",
+    "aws_cloudwatch_log_metric_filter",
+    "aws_iam_role",
+    "aws_iam_role_policy",
+    "aws_kms_alias",
+    "aws_kms_key",  # listed, and not deleted at once
+    "aws_route_table_association",
+    "aws_s3_bucket_lifecycle_configuration",
+    "aws_s3_bucket_logging",
+    "aws_s3_bucket_ownership_controls",
+    "aws_s3_bucket_policy",
+    "aws_s3_bucket_public_access_block",
+    "aws_s3_bucket_server_side_encryption_configuration",
+    "aws_s3_bucket_versioning",
+    "aws_scheduler_schedule",
+    "aws_sns_topic_policy",
+    "aws_sns_topic_subscription",
+    "aws_sqs_queue_policy",
+}
 
 
 @cache
@@ -73,6 +127,34 @@ def test_every_kind_has_an_example() -> None:
     assert len(ARNS) == len(DESCRIBE)
 
 
+def test_every_tagged_resource_that_terraform_declares_can_be_described() -> None:
+    # GIVEN the root module and its modules; the resources of `bootstrap` have no environment's tag
+    files = [*TERRAFORM_DIRECTORY.glob("*.tf"), *(TERRAFORM_DIRECTORY / "modules").rglob("*.tf")]
+    types = set(re.findall(r'^resource "(aws_\w+)"', "\n".join(file.read_text() for file in files), re.MULTILINE))
+
+    # THEN
+    assert types - UNLISTED == KINDS.keys(), "add the type to KINDS or UNLISTED"
+    assert set(KINDS.values()) <= DESCRIBE.keys()
+
+
+def test_parameter_is_described_by_its_whole_name() -> None:
+    # GIVEN
+    requests = []
+
+    class Parameters:
+        """A parameter store that records requests."""
+
+        def get_parameter(self, **request: str) -> dict[str, str]:
+            requests.append(request)
+            return {"Parameter": "some"}
+
+    # WHEN
+    exists("arn:aws:ssm:us-east-1:123456789012:parameter/scones/dev/some", lambda service: Parameters())
+
+    # THEN
+    assert requests == [{"Name": "/scones/dev/some"}]
+
+
 @pytest.mark.parametrize("arn", ARNS)
 def test_described_resource_exists(arn: str) -> None:
     assert is_listed_as_existing(arn)
@@ -84,6 +166,7 @@ def test_described_resource_exists(arn: str) -> None:
     [
         ("ResourceNotFoundException", "not found"),
         ("404", "Not Found"),
+        ("ParameterNotFound", ""),
         ("InvalidVpcID.NotFound", "no such VPC"),
         ("AWS.SimpleQueueService.NonExistentQueue", "no such queue"),
         ("StateMachineDoesNotExist", "no such state machine"),

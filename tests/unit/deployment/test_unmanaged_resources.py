@@ -104,10 +104,14 @@ class FakeJobs:
         return self
 
     def paginate(self, *, StatusEquals: str = "", **_: Any) -> list[dict[str, Any]]:  # noqa: N803 (boto3's name)
+        if self._operation == "list_tags":
+            return [{"Tags": [{"Key": "Stack", "Value": "scones-dev"}]}]
         if self._operation != "list_training_jobs" or StatusEquals != self._statuses[0]:
             return []
         self._statuses.pop(0)
-        return [{"TrainingJobSummaries": [{"TrainingJobName": f"{resource_prefix('dev')}job"}]}]
+        return [
+            {"TrainingJobSummaries": [{"TrainingJobName": f"{resource_prefix('dev')}job", "TrainingJobArn": "arn"}]}
+        ]
 
     def stop_training_job(self, **_: str) -> None:
         self.stop_requests += 1
@@ -138,3 +142,79 @@ def test_unfinished_job_has_ended_before_the_destruction(monkeypatch: pytest.Mon
     # THEN
     assert jobs.has_ended()
     assert jobs.stop_requests == 1
+
+
+NOUNS = {
+    "list_endpoints": "Endpoint",
+    "list_endpoint_configs": "EndpointConfig",
+    "list_models": "Model",
+    "list_training_jobs": "TrainingJob",
+}
+
+
+class FakeSageMaker:
+    """An account whose endpoint, endpoint configuration, model and training job have the given tags.
+
+    Parameters
+    ----------
+    tags : None if the resources are deleted after they were listed
+    """
+
+    def __init__(self, tags: dict[str, str] | None) -> None:
+        self._tags = tags
+
+    def __getattr__(self, operation: str) -> Any:
+        return lambda **_: {"logGroups": []}
+
+    def get_paginator(self, operation: str) -> Any:
+        self._operation = operation
+        return self
+
+    def paginate(self, *, StatusEquals: str = "", **_: Any) -> list[dict[str, Any]]:  # noqa: N803 (boto3's name)
+        if self._operation == "list_tags":
+            if self._tags is None:
+                error = {"Code": "ValidationException", "Message": 'Could not find endpoint "some".'}
+                raise ClientError({"Error": error}, "ListTags")
+            return [{"Tags": [{"Key": key, "Value": value} for key, value in self._tags.items()]}]
+        if (noun := NOUNS.get(self._operation)) and StatusEquals != "Stopping":
+            return [{f"{noun}s": [{f"{noun}Name": f"{resource_prefix('dev')}some", f"{noun}Arn": "arn"}]}]
+        empty = ("Parameters", "logGroups", "ResourceTagMappingList")
+        return [{key: [] for key in empty}] if noun is None else []
+
+
+@pytest.mark.parametrize(
+    ("tags", "kinds"),
+    [
+        pytest.param(
+            {"Stack": "scones-dev"}, ["endpoint", "training job", "endpoint configuration", "model"], id="tagged"
+        ),
+        pytest.param({}, [], id="untagged"),
+        pytest.param({"Stack": "scones-dev2"}, [], id="another environment's"),
+        pytest.param(None, [], id="deleted meanwhile"),
+    ],
+)
+def test_resource_with_the_environments_prefix_is_removed_only_if_it_has_its_tag(
+    tags: dict[str, str] | None, kinds: list[str]
+) -> None:
+    # GIVEN
+    unmanaged = UnmanagedResources("dev", lambda service: FakeSageMaker(tags))
+
+    # WHEN / THEN
+    assert [each.kind for each in (*unmanaged.before_destroy(), *unmanaged.after_destroy())] == kinds
+
+
+def test_key_that_is_listed_after_its_deletion_is_not_deleted_again() -> None:
+    # GIVEN
+    class FakeAws(FakeSageMaker):
+        """An account whose only resource is a KMS key that the tagging API lists and that is gone."""
+
+        def paginate(self, **_: Any) -> list[dict[str, Any]]:
+            arn = "arn:aws:kms:us-east-1:123456789012:key/some"
+            listed = [{"ResourceARN": arn}] if self._operation == "get_resources" else []
+            return [{"ResourceTagMappingList": listed, "logGroups": []}]
+
+        def describe_key(self, **_: str) -> None:
+            raise ClientError({"Error": {"Code": "NotFoundException"}}, "DescribeKey")
+
+    # WHEN / THEN
+    assert list(UnmanagedResources("dev", lambda service: FakeAws({})).after_destroy()) == []

@@ -1,0 +1,61 @@
+"""Server access logs: many records in one object, while moto writes an object for each request.
+
+Delivery is best effort, and most records arrive within hours, so records that wait for others are no deviation:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerLogs.html
+"""
+
+import datetime
+import threading
+from collections import defaultdict
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from moto.s3.models import S3Backend
+
+from sagelocal.core.patching import replace
+
+RECORDS = 1000  # in an object
+
+_lock = threading.Lock()
+_waiting: dict[tuple[str, str, str], list[str]] = defaultdict(list)  # by account, target bucket and prefix
+
+
+def install() -> None:
+    """Install the delivery into moto."""
+    replace(S3Backend, "log_incoming_request", log_request, parameters=("request", "bucket_name"))
+
+
+def log_request(self: Any, request: Any, bucket_name: str) -> None:
+    """Add a record of a request to a bucket with access logging, and deliver the records once they are enough."""
+    bucket = self.buckets.get(bucket_name)
+    if bucket is None or not bucket.logging:
+        return
+    now = datetime.datetime.now(tz=datetime.UTC)
+    target = self.account_id, bucket.logging["TargetBucket"], bucket.logging.get("TargetPrefix") or ""
+    with _lock:
+        records = _waiting[target]
+        records.append(record(request, bucket_name, self.account_id, now))
+        if len(records) < RECORDS:
+            return
+        del _waiting[target]
+    if target[1] in self.buckets:
+        key = f"{target[2]}{now:%Y-%m-%d-%H-%M-%S}-{uuid4().hex[:16].upper()}"
+        self.put_object(target[1], key, "".join(records).encode())
+
+
+def record(request: Any, bucket_name: str, owner: str, now: datetime.datetime) -> str:
+    """Return a line of an access log; a field that the emulator does not know at the start of a request is a dash.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html
+    """
+    url = urlsplit(request.url)
+    key = url.path.removeprefix(f"/{bucket_name}").strip("/")
+    operation = f"REST.{request.method}.{'OBJECT' if key else 'BUCKET'}"
+    uri = f"{url.path}?{url.query}" if url.query else url.path
+    agent = request.headers.get("User-Agent", "-")
+    return (
+        f"{owner} {bucket_name} [{now:%d/%b/%Y:%H:%M:%S} +0000] 127.0.0.1 - {uuid4().hex[:16].upper()} {operation} "
+        f'{key or "-"} "{request.method} {uri} HTTP/1.1" - - - - - - "-" "{agent}" - - SigV4 - AuthHeader {url.netloc} '
+        "- - -\n"
+    )

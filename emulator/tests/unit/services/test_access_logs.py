@@ -1,0 +1,65 @@
+"""Server access logs of S3.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html
+"""
+
+from types import SimpleNamespace
+from typing import Any
+
+from sagelocal.services.s3.access_logs import RECORDS, log_request
+
+
+class FakeBackend:
+    """moto's S3 backend, with a bucket that logs into another one, and a bucket that does not."""
+
+    account_id = "123456789012"
+
+    def __init__(self) -> None:
+        logging = {"TargetBucket": "logs", "TargetPrefix": "requests/"}
+        self.buckets = {
+            "images": SimpleNamespace(logging=logging),
+            "logs": SimpleNamespace(logging={}),
+        }
+        self.objects: list[tuple[str, str, bytes]] = []
+
+    def put_object(self, bucket: str, key: str, value: bytes) -> None:
+        """Keep an object."""
+        self.objects.append((bucket, key, value))
+
+
+def request(method: str, path: str) -> Any:
+    """Return a request as the server receives it."""
+    return SimpleNamespace(method=method, url=f"http://localhost:80{path}", headers={"User-Agent": "some agent"})
+
+
+def test_records_of_many_requests_are_delivered_together() -> None:
+    # GIVEN
+    backend = FakeBackend()
+
+    # WHEN
+    log_request(backend, request("PUT", "/images/folder/a?x=1"), "images")
+    for _ in range(RECORDS - 2):
+        log_request(backend, request("GET", "/images"), "images")
+    assert backend.objects == []
+    log_request(backend, request("GET", "/images"), "images")
+
+    # THEN one object has a line for each request
+    ((bucket, key, content),) = backend.objects
+    assert (bucket, key[:11]) == ("logs", "requests/20")
+    lines = content.decode().splitlines()
+    assert len(lines) == RECORDS
+    assert ' REST.PUT.OBJECT folder/a "PUT /images/folder/a?x=1 HTTP/1.1" ' in lines[0]
+    assert ' REST.GET.BUCKET - "GET /images HTTP/1.1" ' in lines[1]
+
+
+def test_bucket_without_logging_has_no_records() -> None:
+    # GIVEN
+    backend = FakeBackend()
+
+    # WHEN
+    for _ in range(RECORDS):
+        log_request(backend, request("GET", "/logs"), "logs")
+        log_request(backend, request("GET", "/missing"), "missing")
+
+    # THEN
+    assert backend.objects == []

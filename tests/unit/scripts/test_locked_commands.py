@@ -1,0 +1,59 @@
+"""Commands that run Terraform hold a lock of the environment, so that two of them do not share its files."""
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deployment.terraform import Plan
+from scripts import bootstrap, cost
+
+
+class FakeEnvironment:
+    """An environment that records whether its lock is held."""
+
+    name = "dev"
+    options = argparse.Namespace(repository="owner/name")
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.locked = ""
+
+    @contextlib.contextmanager
+    def lock(self, target: str, resource: str = "terraform") -> Iterator[None]:
+        self.locked = resource
+        yield
+        self.locked = ""
+
+
+@pytest.mark.parametrize(("command", "resource"), [(cost, "terraform"), (bootstrap, "bootstrap")])
+def test_plan_is_made_while_the_lock_is_held(
+    command: Any, resource: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN
+    environment = FakeEnvironment(tmp_path)
+    held: list[str] = []
+
+    def plan(*_: Any) -> Any:
+        held.append(environment.locked)
+        saved = Plan(tmp_path / "plan", changes=0, empty=True, summary="No changes.")
+        return (saved, {}) if command is bootstrap else saved
+
+    outputs = {"state_bucket": "some", "permissions_boundaries": {}, "plan_role_arn": "some", "deploy_role_arns": {}}
+    terraform = SimpleNamespace(plan=plan, show=lambda _: {}, apply=lambda _: None, outputs=lambda: outputs)
+    monkeypatch.setattr(command, "Terraform", lambda *_, **__: terraform)
+    monkeypatch.setattr(cost, "read_settings", lambda name: {})
+    monkeypatch.setattr(cost, "estimate", lambda *_: [])
+    monkeypatch.setattr(bootstrap, "plan_with_imports", plan)
+    monkeypatch.setattr(bootstrap, "move_state", lambda *_: None)
+
+    # WHEN
+    command.main(environment)
+
+    # THEN
+    assert held == [resource]
+    assert not environment.locked
