@@ -94,9 +94,7 @@ def main(environment: Environment) -> None:
         write(environment.directory / "traffic.png", figures.as_png(lambda theme: draw(theme, traffic)))
         print(environment.directory / "traffic.png")
     if traffic.interrupted:
-        raise KeyboardInterrupt(
-            "the workflow continues with the images that are uploaded; their end is not in the results"
-        )
+        raise KeyboardInterrupt("the workflow continues with the uploaded images")
     if problems:
         raise TrafficError(
             f"{counted(len(problems), 'problem')}: traffic.json has all of them; the first is {problems[0]}"
