@@ -78,11 +78,16 @@ class Upload:
 
 @dataclass
 class Traffic:
-    """All uploads, and whether each was followed to its end."""
+    """All uploads.
+
+    Attributes
+    ----------
+    interruption : Ctrl-C or AWS's error, after which images were no longer followed; None if all have ended
+    """
 
     started: float
     uploads: list[Upload] = field(default_factory=list)
-    interrupted: bool = False
+    interruption: BaseException | None = None
 
 
 class Follower:
@@ -175,7 +180,7 @@ def drive(
 ) -> Traffic:
     """Upload each image at its time, and return all uploads once the last one has ended.
 
-    Ctrl-C ends the uploads, and the images whose end is unknown have no outcome.
+    Ctrl-C or an error of AWS ends the uploads, and the images whose end is unknown have no outcome.
 
     Parameters
     ----------
@@ -195,12 +200,12 @@ def drive(
         workers = [pool.submit(work) for _ in range(UPLOAD_THREADS)]
         try:
             _follow(traffic, uploads, follower, lambda: all(each.done() for each in workers), bar, interval, timeout)
-        except KeyboardInterrupt:
-            traffic.interrupted = True
+        except (KeyboardInterrupt, ClientError, BotoCoreError) as error:
+            traffic.interruption = error
         finally:
             stop.set()
     _receive(traffic, uploads, follower)
-    if not traffic.interrupted:
+    if traffic.interruption is None:
         for worker in workers:
             worker.result()
     return traffic

@@ -1,6 +1,7 @@
-"""Read what the workflow has written about object versions: items, review entries, failed executions."""
+"""Read what the workflow has written about object versions: items, review entries, executions."""
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from common.s3 import list_objects
 
 BATCH = 100  # DynamoDB's limit: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+THROTTLED_SECONDS = 1.0  # before keys that DynamoDB did not process are requested again
 ENDED = ("FAILED", "TIMED_OUT", "ABORTED", "SUCCEEDED")
 
 Key = tuple[str, str]  # image (its S3 URI) and version
@@ -57,10 +59,31 @@ def read_items(table: str, keys: Sequence[Key], *, dynamodb: Any) -> Items:
     )
 
 
+def read_all_items(table: str, keys: Sequence[Key], *, dynamodb: Any) -> dict[Key, Mapping[str, Any]]:
+    """Read the items of object versions, again where DynamoDB did not process a key."""
+    items: dict[Key, Mapping[str, Any]] = {}
+    while keys:
+        result = read_items(table, keys, dynamodb=dynamodb)
+        items |= result.items
+        keys = list(result.unread)
+        _wait_if(keys)
+    return items
+
+
+def _wait_if(unread: Sequence[Any]) -> None:
+    if unread:
+        time.sleep(THROTTLED_SECONDS)
+
+
 def read_drivers(table: str, drivers: Sequence[str], *, dynamodb: Any) -> dict[str, dict[str, Any]]:
     """Return the items of drivers that have one."""
-    found, _ = batch_get(table, [{"driver": {"S": driver}} for driver in drivers], dynamodb=dynamodb)
-    return {item["driver"]: item for item in found}
+    keys = [{"driver": {"S": driver}} for driver in drivers]
+    items: dict[str, dict[str, Any]] = {}
+    while keys:
+        found, keys = batch_get(table, keys, dynamodb=dynamodb)
+        items |= {item["driver"]: item for item in found}
+        _wait_if(keys)
+    return items
 
 
 def batch_get(

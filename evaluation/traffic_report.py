@@ -12,7 +12,7 @@ from common.terminal import counted
 from evaluation.figures import DASHED, Theme
 from evaluation.traffic import Target, Traffic, Upload, utc
 from evaluation.traffic_arrivals import DRIVER_PREFIX
-from evaluation.traffic_items import read_drivers, read_items, review_entries
+from evaluation.traffic_items import read_all_items, read_drivers, review_entries
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,11 +51,9 @@ def describe(upload: Upload) -> str:
 
 def _changed_items(followed: Sequence[Upload], target: Target, *, dynamodb: Any) -> Iterator[str]:
     """Yield the images whose item was written a second time after it was read."""
-    items = read_items(target.vehicles_table, [each.key for each in followed], dynamodb=dynamodb)
+    items = read_all_items(target.vehicles_table, [each.key for each in followed], dynamodb=dynamodb)
     for upload in followed:
-        if upload.key in items.unread:
-            continue
-        item = items.items.get(upload.key)
+        item = items.get(upload.key)
         if item is None:
             yield f"{describe(upload)}: its item was deleted"
         elif (item["outcome"], item["execution"]) != (upload.outcome, upload.execution):
@@ -152,7 +150,7 @@ def to_json(traffic: Traffic, problems: Sequence[str], settings: dict[str, Any])
     return {
         **settings,
         "started": utc(traffic.started),
-        "interrupted": traffic.interrupted,
+        "interrupted": traffic.interruption is not None,
         "outcomes": dict(Counter(map(outcome, traffic.uploads))),
         "problems": list(problems),
         "uploads": [_upload_json(each) for each in traffic.uploads],
