@@ -171,6 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         stop.set()
         injector.join()
     faults.check()
+    if traffic.interruption:
+        raise traffic.interruption
     problems = find_problems(traffic, target, s3=s3, dynamodb=dynamodb)
     write_json(BUILD / "faults.json", to_json(traffic, problems, {**vars(options), **faults.counts}))
     print("\n".join(summary(traffic, problems)))

@@ -42,8 +42,8 @@ def format_line(value: Any, width: int) -> str:
 
     Examples
     --------
-    >>> format_line({"s3_key": "test/a.png", "inferences": []}, 24)
-    '{"s3_key": "test/a.png"…'
+    >>> format_line({"s3_key": "test/a.png", "inferences": []}, 30)
+    '{"s3_key": "test/a.png", "inf…'
     """
     text = printable(json.dumps(_without_long_strings(value, width // 3), ensure_ascii=False))
     return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -78,11 +78,16 @@ class Upload:
 
 @dataclass
 class Traffic:
-    """All uploads; `interrupted` means that the results of some uploads are unknown."""
+    """All uploads.
+
+    Attributes
+    ----------
+    interruption : KeyboardInterrupt or AWS's error that ended the uploads; None if all images were followed
+    """
 
     started: float
     uploads: list[Upload] = field(default_factory=list)
-    interrupted: bool = False
+    interruption: BaseException | None = None
 
 
 class Follower:
@@ -175,7 +180,7 @@ def drive(
 ) -> Traffic:
     """Upload each image at its arrival time, follow all uploads to their ends, and return them.
 
-    Ctrl-C ends the uploads. Images whose result is then unknown have no outcome.
+    Ctrl-C or an error of AWS ends the uploads. Images whose result is then unknown have no outcome.
 
     Parameters
     ----------
@@ -195,12 +200,12 @@ def drive(
         workers = [pool.submit(work) for _ in range(UPLOAD_THREADS)]
         try:
             _follow(traffic, uploads, follower, lambda: all(each.done() for each in workers), bar, interval, timeout)
-        except KeyboardInterrupt:
-            traffic.interrupted = True
+        except (KeyboardInterrupt, ClientError, BotoCoreError) as error:
+            traffic.interruption = error
         finally:
             stop.set()
     _receive(traffic, uploads, follower)
-    if not traffic.interrupted:
+    if traffic.interruption is None:
         for worker in workers:
             worker.result()
     return traffic

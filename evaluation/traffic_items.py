@@ -1,6 +1,7 @@
 """Read the workflow's results for object versions: DynamoDB items, review entries and executions."""
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from common.s3 import list_objects
 
 BATCH = 100  # DynamoDB's limit: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+THROTTLED_SECONDS = 1.0  # before keys that DynamoDB did not process are requested again
 ENDED = ("FAILED", "TIMED_OUT", "ABORTED", "SUCCEEDED")
 
 Key = tuple[str, str]  # image (its S3 URI) and version
@@ -58,10 +60,31 @@ def read_items(table: str, keys: Sequence[Key], *, dynamodb: Any) -> Items:
     )
 
 
+def read_all_items(table: str, keys: Sequence[Key], *, dynamodb: Any) -> dict[Key, Mapping[str, Any]]:
+    """Return the items of object versions, and retry the keys that DynamoDB did not process."""
+    items: dict[Key, Mapping[str, Any]] = {}
+    while keys:
+        result = read_items(table, keys, dynamodb=dynamodb)
+        items |= result.items
+        keys = list(result.unread)
+        _wait_if(keys)
+    return items
+
+
+def _wait_if(unread: Sequence[Any]) -> None:
+    if unread:
+        time.sleep(THROTTLED_SECONDS)
+
+
 def read_drivers(table: str, drivers: Sequence[str], *, dynamodb: Any) -> dict[str, dict[str, Any]]:
     """Return the items of drivers by name, without drivers that have no item."""
-    found, _ = batch_get(table, [{"driver": {"S": driver}} for driver in drivers], dynamodb=dynamodb)
-    return {item["driver"]: item for item in found}
+    keys = [{"driver": {"S": driver}} for driver in drivers]
+    items: dict[str, dict[str, Any]] = {}
+    while keys:
+        found, keys = batch_get(table, keys, dynamodb=dynamodb)
+        items |= {item["driver"]: item for item in found}
+        _wait_if(keys)
+    return items
 
 
 def batch_get(

@@ -12,7 +12,7 @@ from common.terminal import counted
 from evaluation.figures import DASHED, Theme
 from evaluation.traffic import Target, Traffic, Upload, utc
 from evaluation.traffic_arrivals import DRIVER_PREFIX
-from evaluation.traffic_items import read_drivers, read_items, review_entries
+from evaluation.traffic_items import read_all_items, read_drivers, review_entries
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,11 +51,9 @@ def describe(upload: Upload) -> str:
 
 def _changed_items(followed: Sequence[Upload], target: Target, *, dynamodb: Any) -> Iterator[str]:
     """Yield a line for each image whose item was deleted or written again after the command had read it."""
-    items = read_items(target.vehicles_table, [each.key for each in followed], dynamodb=dynamodb)
+    items = read_all_items(target.vehicles_table, [each.key for each in followed], dynamodb=dynamodb)
     for upload in followed:
-        if upload.key in items.unread:
-            continue
-        item = items.items.get(upload.key)
+        item = items.get(upload.key)
         if item is None:
             yield f"{describe(upload)}: its item was deleted"
         elif (item["outcome"], item["execution"]) != (upload.outcome, upload.execution):
@@ -152,7 +150,7 @@ def to_json(traffic: Traffic, problems: Sequence[str], settings: dict[str, Any])
     return {
         **settings,
         "started": utc(traffic.started),
-        "interrupted": traffic.interrupted,
+        "interrupted": traffic.interruption is not None,
         "outcomes": dict(Counter(map(outcome, traffic.uploads))),
         "problems": list(problems),
         "uploads": [_upload_json(each) for each in traffic.uploads],
@@ -197,13 +195,12 @@ def draw(theme: Theme, traffic: Traffic) -> Figure:
             color=colour,
             alpha=0.6,
             linewidths=0,
-            label=f"{name} ({len(members)})",
             rasterized=True,
         )
         values = np.sort(_seconds(ended))
         distribution.step(
             values, np.arange(1, len(values) + 1) / len(values), where="post", color=colour, linewidth=2,
-            linestyle=["-", "--", "-.", ":"][number % 4], label=f"{name} ({len(members)})",
+            marker=marker, markevery=0.1, markersize=5, label=f"{name} ({len(members)})",
         )  # fmt: skip
     seconds = _seconds(uploads)
     latency.set(xlabel="Seconds from the start to the upload", ylabel="Seconds to record")
@@ -219,8 +216,7 @@ def draw(theme: Theme, traffic: Traffic) -> Figure:
                 va="top" if below else "bottom",
             )  # fmt: skip
         distribution.yaxis.set_major_formatter(PercentFormatter(1))
-        latency.legend(loc="upper right", markerscale=1.6)
-        distribution.legend(loc="lower right")
+        distribution.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     distribution.set(ylim=(0, 1.01), xlabel="Seconds from upload to record", ylabel="Share of the outcome's images")
     distribution.set_title("Distribution of latency by outcome")
     return figure

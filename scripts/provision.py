@@ -86,9 +86,31 @@ def apply(environment: Environment) -> None:
     """Apply the saved plan."""
     saved = environment.terraform.saved_plan()
     environment.terraform.init()
-    prepare(environment.terraform.show(saved), deployed_stack(environment))
+    content, stack = environment.terraform.show(saved), deployed_stack(environment)
+    check_instance_count(environment.name, content, stack)
+    prepare(content, stack)
     provisioning.apply(environment.terraform, saved, lambda: check_endpoint(environment))
     warn_without_subscriber(environment)
+
+
+def check_instance_count(environment: str, content: Mapping[str, Any], stack: Stack | None) -> None:
+    """Check that a saved plan does not deploy fewer instances than those to which the endpoint has scaled meanwhile.
+
+    Raises
+    ------
+    OperatorError
+        It does.
+    """
+    deployment = planned_deployment(content)
+    maximum = content.get("variables", {}).get("endpoint_max_instance_count", {}).get("value")
+    if not (stack and deployment and maximum):
+        return
+    current = min(live_instance_count(stack) or 0, maximum)
+    if deployment.count < current:
+        raise OperatorError(
+            f"nothing was applied, because the endpoint has scaled to {current} instances since the plan was made, and "
+            f"the plan deploys {deployment.count}: run `make plan apply ENV={environment}`, or run the workflow again"
+        )
 
 
 def up(environment: Environment) -> None:

@@ -86,17 +86,17 @@ def main(environment: Environment) -> None:
         state_machine_arn=stack.state_machine_arn,
     )
     traffic = drive(arrivals, images, target, s3=s3, dynamodb=dynamodb, states=states)
-    problems = [] if traffic.interrupted else find_problems(traffic, target, s3=s3, dynamodb=dynamodb)
+    problems = [] if traffic.interruption else find_problems(traffic, target, s3=s3, dynamodb=dynamodb)
     write_json(environment.directory / "traffic.json", to_json(traffic, problems, settings))
     print("\n".join(summary(traffic, problems)))
     print(environment.directory / "traffic.json")
     if traffic.uploads:
         write(environment.directory / "traffic.png", figures.as_png(lambda theme: draw(theme, traffic)))
         print(environment.directory / "traffic.png")
-    if traffic.interrupted:
-        raise KeyboardInterrupt(
-            "the workflow still classifies the uploaded images, but their results are not in traffic.json"
-        )
+    if isinstance(traffic.interruption, KeyboardInterrupt):
+        raise KeyboardInterrupt("the workflow continues with the uploaded images")
+    if traffic.interruption:
+        raise traffic.interruption
     if problems:
         raise TrafficError(
             f"{counted(len(problems), 'problem')}: traffic.json has all of them; the first is {problems[0]}"

@@ -178,7 +178,7 @@ def _examples(member: str, content: dict[str, Any], meta: Meta) -> Examples:
 
 
 def _labels(member: str, content: dict[str, Any], key: str, classes: int) -> NDArray[np.int64]:
-    labels = _sequence(_entry(member, content, key), kinds="iu")
+    labels = _sequence(_entry(member, content, key), kinds="iuO")
     allowed = range(classes)
     if labels is None or not all(type(label) is int and label in allowed for label in labels):
         raise ArchiveError(f"{member}: {key} must be a list or an array of integers from 0 to {classes - 1}")
@@ -186,7 +186,7 @@ def _labels(member: str, content: dict[str, Any], key: str, classes: int) -> NDA
 
 
 def _strings(member: str, content: dict[str, Any], key: str) -> tuple[str, ...]:
-    strings = _sequence(_entry(member, content, key), kinds="SU")
+    strings = _sequence(_entry(member, content, key), kinds="SUO")
     if strings is None or not all(isinstance(string, bytes | str) and string for string in strings):
         raise ArchiveError(f"{member}: {key} must be a list or an array of non-empty strings")
     # text from a pickle may contain half a surrogate pair, which no file can store

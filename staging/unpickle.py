@@ -1,7 +1,8 @@
 """Read CIFAR's pickles without running any code that they name.
 
 A pickle is a program that may call any global it names. This unpickler knows only the few globals that rebuild
-an array of numbers or text, and replaces NumPy's functions, which trust their input, with the small classes below.
+a dictionary or an array of numbers or text, and replaces NumPy's functions, which trust their input, with the small
+classes below.
 """
 
 import io
@@ -13,8 +14,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-# NumPy's codes of numbers by their bytes, and of byte strings and text by their length
-TYPES = re.compile("b1|[ui][1248]|f[248]|[SU][1-9][0-9]{0,3}")
+# NumPy's codes of numbers by their bytes, of byte strings and text by their length, and of objects, which are unpickled
+# one by one like the elements of a list
+TYPES = re.compile("b1|[ui][1248]|f[248]|[SU][1-9][0-9]{0,3}|O8")
 MEMO_WRITES = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 
 
@@ -27,12 +29,14 @@ class UnsafePickleError(PickleError):
 
 
 class _Type:
-    """Replaces `numpy.dtype`, for numbers and text only."""
+    """Replaces `numpy.dtype`, for numbers, text and objects only."""
 
     def __init__(self, code: bytes | str, *_flags: object) -> None:
         name = code.decode("latin1") if isinstance(code, bytes) else str(code)
         if not TYPES.fullmatch(name):
-            raise UnsafePickleError(f"the pickle contains an array of type {name!r}: only numbers and text are allowed")
+            raise UnsafePickleError(
+                f"the pickle contains an array of type {name!r}: only numbers, text and objects are allowed"
+            )
         self.dtype = np.dtype(name)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
@@ -46,9 +50,11 @@ class _Array:
     def __init__(self, *_placeholder: object) -> None:
         self.array: NDArray[Any] = np.empty(0)
 
-    def __setstate__(self, state: tuple[int, tuple[int, ...], _Type, bool, bytes]) -> None:
+    def __setstate__(self, state: tuple[int, tuple[int, ...], _Type, bool, bytes | list[Any]]) -> None:
         _version, shape, kind, by_column, raw = state
-        self.array = np.frombuffer(raw, kind.dtype).reshape(shape, order="F" if by_column else "C")
+        # an array of objects has a list of them, and frombuffer refuses to make objects of bytes
+        array = np.frombuffer(raw, kind.dtype) if isinstance(raw, bytes) else np.array(raw, kind.dtype)
+        self.array = array.reshape(shape, order="F" if by_column else "C")
 
 
 def _from_buffer(raw: bytes, kind: _Type, shape: tuple[int, ...], order: Literal["C", "F"]) -> _Array:
@@ -70,12 +76,15 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-KNOWN = {
+KNOWN: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): "numpy.ndarray",  # only used as an argument of _reconstruct
+    ("numpy", "memmap"): "numpy.memmap",  # the same; a pickle contains the content, not the path
     ("numpy", "dtype"): _Type,
+    ("collections", "OrderedDict"): dict,
     ("_codecs", "encode"): _encode,
 }
 for _core in ("numpy.core", "numpy._core"):  # NumPy 2 renamed the package
+    KNOWN[f"{_core}.memmap", "memmap"] = "numpy.memmap"
     KNOWN[f"{_core}.multiarray", "_reconstruct"] = _Array
     KNOWN[f"{_core}.multiarray", "scalar"] = _scalar
     KNOWN[f"{_core}.numeric", "_frombuffer"] = _from_buffer
@@ -96,7 +105,7 @@ def read_pickle(content: bytes) -> dict[str, Any]:
     Raises
     ------
     UnsafePickleError
-        The pickle names a global that does not rebuild an array, or contains an array of objects.
+        The pickle names a global that rebuilds neither an array nor a dictionary.
     PickleError
         The pickle is truncated or invalid, or does not contain a dictionary.
     """

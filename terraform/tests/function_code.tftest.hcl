@@ -9,6 +9,7 @@ variables {
   prefix               = "scones-test"
   archive_directory    = "../build/lambdas"
   bucket_arn           = "arn:aws:s3:::some-bucket"
+  batch_prefix         = "batch"
   image_prefixes       = ["train", "test"]
   endpoint_arn         = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/some-endpoint"
   endpoint_name        = "some-endpoint"

@@ -213,12 +213,12 @@ def test_upload_starts_the_deployed_state_machine(workflow: Workflow, driver: st
     events.enable_rule(Name=RULE)
 
     # WHEN
-    event = workflow.upload(f"incoming/{driver}/a b+c%20ü.jpg")
+    event = workflow.upload(f"incoming/{driver}/a b+c%20ü.jpg", bytes(5 * 2**20 + 1))
     events.disable_rule(Name=RULE)
 
-    # THEN the event reaches the deployed state machine, which has no endpoint
+    # THEN the event reaches the deployed state machine, which refuses the image, whether or not there is an endpoint
     item = eventually(lambda: workflow.item(event), seconds=60)
-    assert (item["outcome"], item["error"], item["driver"]) == ("review", "ValidationError", driver)
+    assert (item["outcome"], item["error"], item["driver"]) == ("review", "ImageTooLargeError", driver)
     assert item["execution"].split(":")[-2] == "scones-local-workflow"
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
+from sagelocal.core import in_process
 from sagelocal.core.container_commands import Images
 from sagelocal.core.deliveries import Deliveries
 from sagelocal.core.quotas import Quotas
@@ -41,6 +43,8 @@ class Emulator:
     routes
         WSGI applications that bypass moto's web framework, which takes longer than a fast model. Each has a pattern
         for the method and the path, such as `POST /endpoints/name/invocations`.
+    application
+        The WSGI application of all services, which handles the requests of this class's clients in their own thread.
     """
 
     url: str
@@ -50,6 +54,7 @@ class Emulator:
     quotas: Quotas = field(default_factory=Quotas)
     watch: Callable[[int], None] = lambda pid: None
     routes: list[tuple[re.Pattern[str], Application]] = field(default_factory=list, repr=False)
+    application: Application | None = field(default=None, repr=False)
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _callbacks: list[Callable[[], None]] = field(default_factory=list, repr=False)
@@ -68,7 +73,7 @@ class Emulator:
             return self._clients[key]
 
     def _create_client(self, service: str, region: str) -> Any:
-        return boto3.client(
+        client = boto3.client(
             service,
             region_name=region,
             endpoint_url=self.url,
@@ -83,6 +88,11 @@ class Emulator:
                 user_agent="sagelocal",  # boto3 would assemble its own for each request
             ),
         )
+        client.meta.events.register("before-send", self._respond)
+        return client
+
+    def _respond(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+        return None if self.application is None else in_process.respond(self.application, request)
 
     @cached_property
     def deliveries(self) -> Deliveries:

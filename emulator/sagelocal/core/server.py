@@ -22,6 +22,7 @@ from sagelocal.core.container_commands import Images
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.environment import READY, STATUS_PATH, sdk_variables, without_aws_settings
 from sagelocal.core.errors import SagelocalError
+from sagelocal.core.in_process import preserved_names
 from sagelocal.core.quotas import Quotas
 from sagelocal.core.watchdog import Watchdog
 
@@ -80,13 +81,8 @@ class _Gateway(Gateway_10):
         environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
         environ["RAW_URI"] = environ["REQUEST_URI"]
         environ["wsgi.input_terminated"] = True  # a chunked body has no Content-Length
-        names = [name.decode("latin-1") for name in self.req.inheaders]
-        # names of S3 metadata may contain underscores, which WSGI does not distinguish from dashes
-        environ["moto.preserved_header_names"] = {
-            "HTTP_" + name.upper().replace("-", "_"): name
-            for name in names
-            if "_" in name and name.lower().startswith("x-amz-meta-")
-        }
+        names = (name.decode("latin-1") for name in self.req.inheaders)
+        environ["moto.preserved_header_names"] = preserved_names(names)
         return environ
 
 
@@ -117,7 +113,7 @@ def serve(*, port: int, images: Images, quotas: Quotas) -> None:
     try:
         _prepare_environment(url)
         with garbage_collection.paused():
-            server.wsgi_app = _application(emulator)
+            server.wsgi_app = emulator.application = _application(emulator)
         threading.Thread(target=_announce, args=(url,), daemon=True).start()
         server.serve()
     finally:

@@ -10,7 +10,7 @@ locals {
 
   # The function ended without a response, because it was killed, ran out of memory or timed out:
   # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-handling-failure-using-retry
-  crash_retry = [merge(local.backoff, { ErrorEquals = ["Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"], MaxAttempts = 2 })]
+  crash_retry = [merge(local.backoff, { ErrorEquals = ["Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"] })]
 
   storage_retry = [merge(local.backoff, { ErrorEquals = ["StorageUnavailableError"] })]
 

@@ -265,9 +265,27 @@ def test_interrupt_keeps_known_results(monkeypatch: pytest.MonkeyPatch) -> None:
     traffic = follow(workflow, [*burst_arrivals(1, seed=1), *poisson_arrivals(0.01, 1000, seed=1)])
 
     # THEN
-    assert traffic.interrupted
+    assert isinstance(traffic.interruption, KeyboardInterrupt)
     assert len(traffic.uploads) == 1
     assert "not followed to its end" in "\n".join(summary(traffic, []))
+
+
+def test_error_of_aws_keeps_what_is_known() -> None:
+    # GIVEN
+    workflow = FakeWorkflow()
+    error = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "BatchGetItem")
+
+    def fail(**arguments: Any) -> dict[str, Any]:
+        raise error
+
+    workflow.batch_get_item = fail  # type: ignore[method-assign]
+
+    # WHEN
+    traffic = follow(workflow, burst_arrivals(3, seed=1))
+
+    # THEN
+    assert traffic.interruption is error
+    assert len(traffic.uploads) == 3
 
 
 def test_results_have_every_upload_and_the_figure_is_drawn(tmp_path: Path) -> None:

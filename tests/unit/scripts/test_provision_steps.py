@@ -15,7 +15,7 @@ from deployment.function_code import sha256
 from deployment.terraform import Plan
 from registry import endpoint
 from scripts import provision
-from scripts.provision import drift, plan, up
+from scripts.provision import apply, drift, plan, up
 from tests.unit.stacks import make_stack
 
 BUILT, FOREIGN = b"built", b"foreign"
@@ -67,6 +67,7 @@ class FakeTerraform:
         self.logs = directory
         self.path = directory / "terraform.tfplan"
         self.variables: Any = None
+        self.maximum: int | None = 5
 
     def outputs(self) -> dict[str, Any]:
         return asdict(make_stack(function_code_sha256={FUNCTION: sha256(BUILT)}))
@@ -81,7 +82,16 @@ class FakeTerraform:
         variants = {"production_variants": [{"instance_type": "ml.m5.xlarge", "initial_instance_count": 3}]}
         change = {"actions": ["create", "delete"], "before": variants, "after": variants}
         kind = "aws_sagemaker_endpoint_configuration"
-        return {"resource_changes": [{"type": kind, "address": f"{kind}.this", "change": change}]}
+        return {
+            "variables": {"endpoint_max_instance_count": {"value": self.maximum}},
+            "resource_changes": [{"type": kind, "address": f"{kind}.this", "change": change}],
+        }
+
+    def saved_plan(self) -> Plan:
+        return Plan(self.path, changes=0, empty=False, summary="")
+
+    def init(self) -> None:
+        pass
 
     def apply(self, _: Plan) -> None:
         self.aws.changes.append("apply")
@@ -165,3 +175,31 @@ def test_failed_endpoint_is_gone_before_the_apply(
 
     # THEN
     assert account.changes == ["plan", "delete scones-local-vehicles", "apply"]
+
+
+@pytest.mark.parametrize(
+    ("current", "maximum", "applied"),
+    [
+        pytest.param(4, 5, False, id="scaled out since the plan"),
+        pytest.param(3, 5, True, id="as planned"),
+        pytest.param(2, 5, True, id="scaled in since the plan"),
+        pytest.param(4, 3, True, id="the plan lowers the maximum"),
+        pytest.param(4, None, True, id="does not scale"),
+    ],
+)
+def test_saved_plan_does_not_undo_a_scale_out(
+    account: FakeAws, environment: Any, current: int, maximum: int | None, applied: bool
+) -> None:
+    # GIVEN a plan that deploys 3 instances
+    account.endpoint["ProductionVariants"] = [{"DesiredInstanceCount": current}]
+    environment.terraform.maximum = maximum
+
+    # WHEN
+    if applied:
+        apply(environment)
+    else:
+        with pytest.raises(OperatorError, match=r"scaled to 4 instances .* deploys 3: run `make plan apply ENV=local`"):
+            apply(environment)
+
+    # THEN
+    assert account.changes == (["apply"] if applied else [])

@@ -1,7 +1,9 @@
 """Fixes of bucket policies, notification configurations, encoded listings and the deletion of delete markers."""
 
+import functools
 import json
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -32,6 +34,7 @@ UNENCODED = {
 
 def install() -> None:
     """Install the fixes into moto."""
+    _cache_bucket_style()
     replace(FakeBucket, "get_permission", _get_permission, parameters=("action", "resource"))
     # moto calls `dispose` on every version that it deletes, but delete markers do not have it
     add(FakeDeleteMarker, "dispose", lambda marker: None)
@@ -95,3 +98,18 @@ def _change_result(request: Any, change: Callable[[dict[str, Any]], dict[str, An
         return serialized(ActionResult(change(response.result)) if isinstance(response.result, dict) else response)
 
     request.serialized = serialize
+
+
+def _cache_bucket_style() -> None:
+    """Decide once for each host whether its first label is a bucket; moto applies its patterns 5 times per request."""
+
+    @functools.lru_cache
+    def is_subdomain(host: str) -> bool:
+        found: bool = original(SimpleNamespace(headers={"host": host}))
+        return found
+
+    def subdomain_based_buckets(request: Any) -> bool:
+        host = request.headers.get("host")
+        return is_subdomain(host) if host else bool(original(request))
+
+    original = replace(S3Response, "subdomain_based_buckets", subdomain_based_buckets, parameters=("request",))

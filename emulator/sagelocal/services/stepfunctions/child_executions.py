@@ -13,9 +13,8 @@ from moto.stepfunctions.parser.asl.eval.event.logging import CloudWatchLoggingSe
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramStopped
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
+from sagelocal.services.stepfunctions.event_history import COMPACT
 from sagelocal.services.stepfunctions.map_runs import ABORTED, FAILED, SUCCEEDED, Child, MapRun
-
-COMPACT = (",", ":")
 
 
 def begin(env: Any, run: MapRun, child: Child, value: Any) -> None:
@@ -58,7 +57,7 @@ def end(env: Any, run: MapRun, child: Child, state: Any) -> None:
         details = {name: error[name] for name in ("error", "cause") if error.get(name) is not None}
         _add_event(env, HistoryEventType.ExecutionFailed, executionFailedEventDetails=details)
     if not run.express:  # GetExecutionHistory does not support EXPRESS executions
-        child.history = run.texts.add(to_json_str(env.event_manager._history_event_list, COMPACT))
+        child.history = run.texts.add(env.event_manager._history_event_list.text())
     run.histories.pop(child.index, None)
     run.finish(child, status, output=output, **details)
 

@@ -7,7 +7,7 @@ from typing import Any
 from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType, MapRunStatus
 from moto.stepfunctions.parser.asl.eval import program_state
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
-from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
 from sagelocal.core.patching import replace
@@ -34,8 +34,14 @@ MAX_EVENT_DATA = 248 * 1024  # bytes of the input and the output of an execution
 def install() -> None:
     """Install the fixes into moto."""
     replace(BaseExecutionWorkerCommunication, "_reflect_execution_status", record_outcome)
+    replace(Execution, "status", status)
     _create_environment_before_start()
     _drop_events_after_the_last()
+
+
+def status(execution: Any) -> str:
+    """Return an execution's status. moto lists an execution before it sets the status."""
+    return str((execution.exec_status or ExecutionStatus.RUNNING).value)
 
 
 def stop(execution: Any, *, error: str | None, cause: str | None) -> None:

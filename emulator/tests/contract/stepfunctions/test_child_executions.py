@@ -227,7 +227,7 @@ def test_redrive_runs_only_unsuccessful_child_executions(
     queue, counted = runs
     definition = single(**batches(bucket, queue, kind, retry=status != "FAILED"))
     if status == "TIMED_OUT":
-        definition["TimeoutSeconds"] = 1
+        definition["TimeoutSeconds"] = 3  # enough for the first two batches on a busy machine
     client = machines.client
     arn = client.start_execution(stateMachineArn=machines.create(definition), input='["a", "b", "c"]')["executionArn"]
     assert eventually(lambda: counted()["b"]) == 1

@@ -1,0 +1,80 @@
+"""Requests of the emulator's own clients."""
+
+import io
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSRequest
+
+from sagelocal.core.in_process import environment, respond
+
+URL = "http://127.0.0.1:5000"
+variable: ContextVar[str] = ContextVar("variable", default="unset")
+
+
+def request(path: str = "/", method: str = "PUT", data: Any = b"", headers: dict[str, str] | None = None) -> Any:
+    return AWSRequest(method, URL + path, headers or {}, data).prepare()
+
+
+def test_environment_is_that_of_the_server() -> None:
+    # GIVEN a request with an encoded path, a query and metadata whose name contains an underscore
+    headers = {"Content-Type": "text/plain", "x-amz-meta-a_b": "c", "X-Amz-Target": b"Service.Operation"}
+    sent = request("/bucket/a%20b%2Fc%C3%A9?list-type=2", headers=headers)  # type: ignore[arg-type]
+
+    # WHEN its environment is created
+    environ = environment(sent)
+
+    # THEN the path is decoded except for slashes, and the headers have the names that WSGI and moto define
+    assert environ["PATH_INFO"] == "/bucket/a b%2Fc\xc3\xa9"
+    assert environ["RAW_URI"] == "/bucket/a%20b%2Fc%C3%A9?list-type=2"
+    assert (environ["QUERY_STRING"], environ["HTTP_HOST"]) == ("list-type=2", "127.0.0.1:5000")
+    assert (environ["CONTENT_TYPE"], environ["HTTP_X_AMZ_TARGET"]) == ("text/plain", "Service.Operation")
+    assert environ["moto.preserved_header_names"] == {"HTTP_X_AMZ_META_A_B": "x-amz-meta-a_b"}
+
+
+@pytest.mark.parametrize("data", [b"body", "body", io.BytesIO(b"body")], ids=["bytes", "text", "file"])
+def test_application_receives_the_body_and_its_length(data: Any) -> None:
+    # GIVEN an application that responds with what it received
+    def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("201 Created", [("Content-Type", "text/plain")])
+        return [environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))]
+
+    # WHEN a request has a body
+    response = respond(echo, request(data=data))
+
+    # THEN the application has received it
+    assert (response.status_code, response.content) == (201, b"body")
+    assert response.headers["content-type"] == "text/plain"
+
+
+def test_response_to_head_has_a_length_and_no_body() -> None:
+    # GIVEN an application that responds to HEAD with the length of the object
+    def head(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Length", "1000")])
+        return []
+
+    # WHEN a HEAD request is sent
+    response = respond(head, request(method="HEAD"))
+
+    # THEN reading the response does not fail
+    assert (response.content, response.headers["Content-Length"]) == (b"", "1000")
+
+
+def test_application_does_not_see_the_callers_context() -> None:
+    # GIVEN a caller that has set a context variable
+    seen = []
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.append(variable.get())
+        variable.set("changed")
+        start_response("200 OK", [])
+        return []
+
+    variable.set("caller's")
+
+    # WHEN it sends a request
+    respond(application, request())
+
+    # THEN neither affects the other
+    assert (seen, variable.get()) == (["unset"], "caller's")
