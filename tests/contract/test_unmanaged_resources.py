@@ -34,10 +34,10 @@ def create_endpoint(sagemaker: SageMaker, prefix: str) -> None:
     eventually(lambda: endpoint_status(sagemaker, name) in ("InService", "Failed"))
 
 
-def start_endpoint(sagemaker: SageMaker, prefix: str) -> str:
+def start_endpoint(sagemaker: SageMaker, prefix: str, model: str = "[1.0]") -> str:
     """Create a model, an endpoint configuration and an endpoint, and return the name of all three."""
     name, tags = f"{prefix}stray", make_tags(prefix)
-    container = {"Image": MODEL_SERVER, "ModelDataUrl": sagemaker.put(f"{name}.tar.gz", b"")}
+    container = {"Image": MODEL_SERVER, "ModelDataUrl": sagemaker.put_model_data(model)}
     sagemaker.client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container, Tags=tags)
     variant = {"VariantName": "v1", "ModelName": name, "InstanceType": "ml.m5.xlarge", "InitialInstanceCount": 1}
     sagemaker.client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], Tags=tags)
@@ -154,7 +154,7 @@ def test_endpoint_that_is_being_created_is_deleted(
     emulator: Emulator, sagemaker: SageMaker, unmanaged: UnmanagedResources, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN
-    name = start_endpoint(sagemaker, PREFIX)
+    name = start_endpoint(sagemaker, PREFIX, "slow")
 
     # WHEN
     remove_all(unmanaged.before_destroy())

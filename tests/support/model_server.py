@@ -1,6 +1,7 @@
 """A serving container for tests, whose model is a text file with the response to every request.
 
-The model `failing` passes the health check and answers every request with status 500. A request whose body is `bad`
+The model `failing` passes the health check and answers every request with status 500. The model `slow` needs five
+seconds to start. A request whose body is `bad`
 gets status 400 from any model, and so does a JSON request with such an image. Another JSON request gets a list with
 the response for each of its images.
 """
@@ -8,10 +9,13 @@ the response for each of its images.
 import base64
 import json
 import os
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 MODEL = Path(os.environ["SM_MODEL_DIR"], "model.txt").read_text()
+if MODEL == "slow":
+    time.sleep(5)
 
 
 class Handler(BaseHTTPRequestHandler):
