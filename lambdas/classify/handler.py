@@ -60,6 +60,10 @@ class StorageUnavailableError(Exception):
     """S3 could not answer this request, but may answer the next one; the state machine retries."""
 
 
+class EndpointMissingError(Exception):
+    """The endpoint does not exist."""
+
+
 class EndpointUnavailableError(Exception):
     """The endpoint could not answer this request, but may answer the next one; the state machine retries."""
 
@@ -75,12 +79,13 @@ def handler(event: Any, context: object) -> dict[str, Any]:
 
     Raises
     ------
-    SettingsError, EventError, ImageMissingError, ImageTooLargeError, ImageInvalidError, ResponseError
+    SettingsError, EventError, ImageMissingError, ImageTooLargeError, ImageInvalidError, ResponseError,
+    EndpointMissingError
         The execution fails under the name of the error.
     StorageUnavailableError, EndpointUnavailableError
         The state machine retries, and fails under the name of the error after its last attempt.
     botocore.exceptions.ClientError
-        The endpoint does not exist, or the function may not invoke it or read the object.
+        The function may not invoke the endpoint or read the object.
     """
     endpoint, classes = settings(os.environ)
     body = body_of(event)
@@ -111,9 +116,17 @@ def invoke(endpoint: str, image: bytes, uri: str) -> tuple[bytes, str]:
             # AWS's inference toolkit adds a traceback to the message
             reason = error.response.get("OriginalMessage", str(error)).partition("\n")[0]
             raise ImageInvalidError(f"the model rejects {uri}: {reason}") from error
+        if isinstance(error, ClientError) and is_missing_endpoint(error):
+            raise EndpointMissingError(f"{endpoint} does not exist: {error}") from error
         if isinstance(error, ClientError) and not is_transient(error):
             raise
         raise EndpointUnavailableError(f"{endpoint} is unavailable: {error}") from error
+
+
+def is_missing_endpoint(error: ClientError) -> bool:
+    """Return whether the endpoint does not exist, which only the message of SageMaker's ValidationError says."""
+    found = error.response["Error"]
+    return found["Code"] == "ValidationError" and "not found" in found["Message"]
 
 
 def is_rejection(error: ClientError) -> bool:

@@ -56,6 +56,10 @@ class StorageUnavailableError(Exception):
     """S3 could not answer this request, but may answer the next one; the state machine retries."""
 
 
+class EndpointMissingError(Exception):
+    """The endpoint does not exist."""
+
+
 class EndpointUnavailableError(Exception):
     """The endpoint could not answer this request, but may answer the next one; the state machine retries."""
 
@@ -128,12 +132,12 @@ def handler(event: Any, context: object) -> dict[str, Any]:
 
     Raises
     ------
-    SettingsError, EventError, ResponseError
+    SettingsError, EventError, ResponseError, EndpointMissingError
         The batch fails with the name of the error.
     StorageUnavailableError, EndpointUnavailableError
         The state machine retries.
     botocore.exceptions.ClientError
-        The endpoint does not exist, or the function may not invoke it or write the result.
+        The function may not invoke the endpoint or write the result.
     """
     settings = read_settings(os.environ)
     bucket, folder, items = field(event, "bucket", str), field(event, "predictions", str), field(event, "items", list)
@@ -326,6 +330,8 @@ def invoke(images: list[bytes], settings: Settings) -> list[Outcome]:
         )
         content, version = response["Body"].read(), response.get("CustomAttributes", "unknown")
     except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
+        if isinstance(error, ClientError) and is_missing_endpoint(error):
+            raise EndpointMissingError(f"{settings.endpoint} does not exist: {error}") from error
         if isinstance(error, ClientError) and (is_rejection(error) or not is_transient(error)):
             raise
         raise EndpointUnavailableError(f"{settings.endpoint} is unavailable: {error}") from error
@@ -351,6 +357,12 @@ def prediction_of(values: Any, version: str, settings: Settings) -> Outcome:
     if not valid or len(values) != count:
         return PredictionInvalidError(f"the prediction must be a list of {count} probabilities (got {values!r:.200})")
     return Prediction([float(value) for value in values], version)
+
+
+def is_missing_endpoint(error: ClientError) -> bool:
+    """Return whether the endpoint does not exist, which only the message of SageMaker's ValidationError says."""
+    found = error.response["Error"]
+    return found["Code"] == "ValidationError" and "not found" in found["Message"]
 
 
 def is_rejection(error: ClientError) -> bool:

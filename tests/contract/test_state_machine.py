@@ -441,7 +441,7 @@ def test_killed_function_is_invoked_again(workflow: Workflow, driver: str) -> No
     history = workflow.client("stepfunctions").get_execution_history(
         executionArn=ended["executionArn"], maxResults=1000
     )["events"]
-    assert sum("Runtime.ExitError" in json.dumps(each.get("taskFailedEventDetails")) for each in history) == 3
+    assert sum("Runtime.ExitError" in json.dumps(each.get("taskFailedEventDetails")) for each in history) == 6
     assert workflow.item(event)["error"] == "Runtime.ExitError"
 
 
@@ -617,6 +617,30 @@ def test_failure_of_the_courses_input_is_notified_without_a_review(workflow: Wor
     assert ended["error"] == "ImageMissingError"
     (message,) = workflow.messages(ended["executionArn"])
     assert message.startswith(f"s3://{bucket}/test/missing.png failed with ImageMissingError: ")
+
+
+def test_recorded_photograph_is_not_reviewed_if_the_response_is_lost(
+    workflow: Workflow, failing: str, driver: str
+) -> None:
+    # GIVEN an execution that writes its items and then fails, as if no attempt had got a response
+    def change(states: Definition) -> None:
+        states["RecordVehicle"].pop("End")
+        states["RecordVehicle"]["Next"] = "Lost"
+        states["Lost"] = {
+            **states["CountFailure"],
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Arguments": {"FunctionName": failing, "Payload": {"error": "SomeError", "message": "some message"}},
+            "Catch": states["RecordVehicle"]["Catch"][1:],
+        }
+
+    event = workflow.upload(f"incoming/{driver}/bicycle.jpg")
+
+    # WHEN
+    ended = workflow.change(change).run(event)
+
+    # THEN
+    assert (ended["status"], workflow.item(event)["outcome"]) == ("FAILED", "recorded")
+    assert workflow.review(ended["error"], event)["entry"] is None
 
 
 @pytest.mark.parametrize("broken", ["CountFailure", "ClaimReview", "WriteReview", "CopyImage", "NotifyFailure"])

@@ -43,6 +43,7 @@ locals {
     # If several executions fail for one object version, only the first writes a review entry
     ClaimReview = merge(local.put_new_item, {
       Arguments = merge(local.new_item, {
+        ExpressionAttributeValues = local.own_values["review"]
         Item = merge(local.common_attributes, local.event_attributes, local.expires, {
           outcome = { S = "review" }
           error   = { S = "{% $states.input.Error %}" }

@@ -62,9 +62,12 @@ locals {
     Retry = concat([{ ErrorEquals = ["DynamoDB.ConditionalCheckFailedException"], MaxAttempts = 0 }], local.patient_retry)
   })
   new_item = {
-    TableName                 = var.vehicles_table
-    ConditionExpression       = "attribute_not_exists(image) OR execution = :execution"
-    ExpressionAttributeValues = { ":execution" = local.common_attributes.execution }
+    TableName           = var.vehicles_table
+    ConditionExpression = "attribute_not_exists(image) OR (execution = :execution AND outcome = :outcome)"
+  }
+  own_values = {
+    for outcome in ["superseded", "review"] :
+    outcome => { ":execution" = local.common_attributes.execution, ":outcome" = { S = outcome } }
   }
 
   record_states = {
@@ -148,7 +151,8 @@ locals {
     }
     RecordSuperseded = merge(local.put_new_item, {
       Arguments = merge(local.new_item, {
-        Item = merge(local.vehicle_item, local.event_attributes, { outcome = { S = "superseded" } })
+        ExpressionAttributeValues = local.own_values["superseded"]
+        Item                      = merge(local.vehicle_item, local.event_attributes, { outcome = { S = "superseded" } })
       })
       Catch = concat([{
         ErrorEquals = ["DynamoDB.ConditionalCheckFailedException"]

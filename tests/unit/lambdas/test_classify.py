@@ -62,11 +62,16 @@ class BrokenBody:
 
 
 def client_error(
-    code: str, *, status: int = 400, original_status: int | None = None, original_message: str = "original message"
+    code: str,
+    *,
+    status: int = 400,
+    message: str = "some message",
+    original_status: int | None = None,
+    original_message: str = "original message",
 ) -> ClientError:
     """Return the error that boto3 raises for an error response of InvokeEndpoint."""
     response: Any = {
-        "Error": {"Code": code, "Message": "some message"},
+        "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": status},
         **(
             {}
@@ -246,13 +251,22 @@ def test_long_response_is_truncated_in_the_error(classify: ModuleType, monkeypat
     assert len(str(raised.value)) < 300
 
 
+def test_missing_endpoint_has_its_own_error(classify: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    error = client_error("ValidationError", message="Endpoint some-endpoint of account 123456789012 not found.")
+
+    # WHEN / THEN
+    with pytest.raises(classify.EndpointMissingError, match="some-endpoint does not exist"):
+        run(classify, monkeypatch, FakeRuntime(error=error), event_of(PNG))
+
+
 @pytest.mark.parametrize(
     "error",
     [
         client_error("ValidationError"),
         client_error("AccessDeniedException", status=403),
     ],
-    ids=["missing endpoint", "access denied"],
+    ids=["invalid request", "access denied"],
 )
 def test_permanent_error_of_the_endpoint_is_not_retried(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, error: ClientError

@@ -17,10 +17,10 @@ BUCKET, FOLDER = "some-bucket", "batch/some-name/predictions"
 BAD = b"not an image"
 
 
-def client_error(code: str, status: int, **fields: Any) -> ClientError:
+def client_error(code: str, status: int, message: str = "some message", **fields: Any) -> ClientError:
     """Return the error that boto3 raises for an error response."""
     response: Any = {
-        "Error": {"Code": code, "Message": "some message"},
+        "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": status},
         **fields,
     }
@@ -312,10 +312,11 @@ def test_missing_endpoint_fails_the_batch_under_its_own_name(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
-    runtime = FakeRuntime(error=client_error("ValidationError", 400))
+    message = "Endpoint some-endpoint of account 123456789012 not found."
+    runtime = FakeRuntime(error=client_error("ValidationError", 400, message))
 
     # WHEN / THEN
-    with pytest.raises(ClientError, match="ValidationError"):
+    with pytest.raises(classify_batch.EndpointMissingError, match="some-endpoint does not exist"):
         run(classify_batch, monkeypatch, FakeS3({"test/a": b"odd"}), runtime, ["test/a"])
 
 
