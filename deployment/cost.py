@@ -20,8 +20,9 @@ COST_FILE = "cost.txt"  # the estimate, in the environment's directory
 HOURS_PER_MONTH = 730  # as in AWS's own estimates
 
 # Assumptions, because a plan does not contain these figures
-# Number of states for a photograph: Input, FindItem, IsFound, Serialize, Classify, Filter, IsEvent and RecordVehicle
-STATES = 8
+# States of a successful execution, each billed as one transition: https://aws.amazon.com/step-functions/pricing/
+PHOTOGRAPH_STATES = ("Input", "FindItem", "IsFound", "Serialize", "Classify", "Filter", "IsEvent", "RecordVehicle")
+COURSE_STATES = ("Input", "Serialize", "Classify", "Filter", "IsEvent", "Record")  # for the course's input
 FUNCTION_SECONDS = 0.1  # duration of a Lambda function
 ZONES = 2  # availability zones of a VPC whose subnets do not exist yet
 
@@ -238,7 +239,8 @@ def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: 
             if resource.get("index") == "serialize":
                 yield Cost(address, "reads one object", per_million=prices.per_million("s3_get"))
         case "aws_sfn_state_machine":
-            yield Cost(address, f"{STATES} states", per_million=STATES * prices.per_million("state_transition"))
+            states = len(PHOTOGRAPH_STATES)
+            yield Cost(address, f"{states} states", per_million=states * prices.per_million("state_transition"))
             # X-Ray traces the first execution of each second and 5 % of the others, so at most every one of them:
             # https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html
             yield Cost(address, "at most one trace", per_million=prices.per_million("xray_trace"))

@@ -1,18 +1,22 @@
 """Compute the costs of a million images with single executions and with batch executions.
 
-The quantities follow from the state machines. The constants below are assumed durations, which depend on the images and
-the model, and sizes that `terraform/modules` sets.
+The quantities follow from the state machines. A single execution classifies a driver's photograph, which an event of S3
+reports. The constants below are assumed durations, which depend on the images and the model, and sizes that
+`terraform/modules` sets.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from deployment.cost import FUNCTION_SECONDS, PRICES, PriceTable
+from deployment.cost import COURSE_STATES, FUNCTION_SECONDS, PHOTOGRAPH_STATES, PRICES, PriceTable
 
 IMAGES = 1_000_000
-STATES = 4  # Serialize, Classify, Filter and Record; the executions of drivers' photographs have more
+CHOICES = {"Input", "IsFound", "IsEvent"}  # states whose duration is negligible
 FUNCTIONS = 3  # serialize, classify, filter
 FUNCTION_GB = 0.25
+# RecordVehicle writes two items in a transaction, where a write of up to 1 KB counts twice, and one item has an entry
+# in an index: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+PHOTOGRAPH_WRITES = 2 * 2 + 1
 CONCURRENCY = 8  # executions, or batches, at the same time
 
 BATCH_SIZE = 100
@@ -41,6 +45,8 @@ ITEMS = (
     Item("function GB-seconds", "lambda_gb_second"),
     Item("S3 reads", "s3_get"),
     Item("S3 writes and lists", "s3_put"),
+    Item("events of S3", "s3_event"),
+    Item("DynamoDB reads", "dynamodb_read"),
     Item("DynamoDB writes", "dynamodb_write"),
     Item("traces, at most", "xray_trace"),
     Item("endpoint hours", ENDPOINT),
@@ -48,15 +54,30 @@ ITEMS = (
 
 
 def single_quantities() -> dict[str, float]:
-    """Return the billed quantities of a million executions, by the name in the price table."""
+    """Return the billed quantities of a million drivers' photographs, by the name in the price table."""
     return {
-        "state_transition": IMAGES * STATES,
+        **_execution_quantities(PHOTOGRAPH_STATES),
+        "s3_event": IMAGES,
+        "dynamodb_read": IMAGES,
+        "dynamodb_write": IMAGES * PHOTOGRAPH_WRITES,
+    }
+
+
+def course_quantities() -> dict[str, float]:
+    """Return the billed quantities of a million executions with the course's input, which write one item each."""
+    return {**_execution_quantities(COURSE_STATES), "dynamodb_write": IMAGES}
+
+
+def _execution_quantities(states: Sequence[str]) -> dict[str, float]:
+    """Return the quantities of a million executions, except events and requests to DynamoDB."""
+    seconds = FUNCTION_SECONDS * sum(state not in CHOICES for state in states)
+    return {
+        "state_transition": IMAGES * len(states),
         "lambda_request": IMAGES * FUNCTIONS,
         "lambda_gb_second": IMAGES * FUNCTIONS * FUNCTION_SECONDS * FUNCTION_GB,
         "s3_get": IMAGES,
-        "dynamodb_write": IMAGES,
         "xray_trace": IMAGES,
-        ENDPOINT: hours(CONCURRENCY / (STATES * FUNCTION_SECONDS)),
+        ENDPOINT: hours(CONCURRENCY / seconds),
     }
 
 
@@ -106,5 +127,9 @@ def table(prices: PriceTable) -> Iterator[str]:
     yield f"{'total':<22}{totals[0]:>28.2f}{totals[1]:>28.2f}"
     yield f"a batch execution costs 1/{totals[0] / totals[1]:.0f} of single executions"
     yield ""
-    yield f"assumed: {FUNCTION_SECONDS:g} s for a state, {BATCH_SECONDS:g} s for a batch of {BATCH_SIZE} images,"
+    yield f"a single execution classifies a driver's photograph: {len(PHOTOGRAPH_STATES)} transitions"
+    yield f"the course's input: {len(COURSE_STATES)} transitions, total {total(course_quantities(), prices):.2f}"
+    yield ""
+    batch_duration = f"{BATCH_SECONDS:g} s for a batch of {BATCH_SIZE} images"
+    yield f"assumed: {FUNCTION_SECONDS:g} s for a state that is not a Choice, {batch_duration},"
     yield f"{CONCURRENCY} executions or batches at the same time, one {ENDPOINT} until the end"

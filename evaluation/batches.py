@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ MANIFEST_SUFFIXES = (".jsonl", ".csv")
 MAX_ERRORS_SHOWN = 10
 LINE = 80  # characters
 FAILED = "failed"
+UNREADABLE = "States.ItemReaderFailed"  # a redrive reads the same manifest again
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def manifest_input(manifest: str, config: BatchConfig, *, s3: Any) -> dict[str, 
     Raises
     ------
     OperatorError
-        The manifest has an unknown format, is empty, or does not exist.
+        The manifest has an unknown format or does not exist, or a local manifest has no keys.
     """
     folder = f"{config.batch_prefix}/manifests/"
     if not manifest.endswith(MANIFEST_SUFFIXES):
@@ -80,9 +82,11 @@ def manifest_input(manifest: str, config: BatchConfig, *, s3: Any) -> dict[str, 
         raise OperatorError(f"MANIFEST must be {formats} (got {manifest!r})")
     path = Path(manifest)
     if path.is_file():
-        if not path.stat().st_size:
-            raise OperatorError(f"MANIFEST must name at least one key, but {path} is empty")
         with path.open("rb") as content:
+            required = 2 if path.suffix == ".csv" else 1  # a CSV file begins with the names of its columns
+            if len(list(islice(filter(bytes.strip, content), required))) < required:
+                raise OperatorError(f"MANIFEST must name at least one key, but {path} has none")
+            content.seek(0)
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         key = f"{folder}{digest}{path.suffix}"
         s3.upload_file(str(path), config.bucket, key)
@@ -186,10 +190,15 @@ def follow(
         ) from interrupt
     if description["status"] != "SUCCEEDED":
         reason = f"{description.get('error', 'no error given')}: {description.get('cause', 'no cause given')}"
-        raise OperatorError(
-            f"batch execution {name} is {description['status']} ({reason}). Finished batches are kept: "
-            f"continue the execution with `{command}`"
-        )
+        is_unreadable = description.get("error") == UNREADABLE
+        if is_unreadable and (manifest := json.loads(description["input"]).get("manifest")):
+            advice = (
+                f"The manifest s3://{config.bucket}/{manifest} cannot be read: correct it, and start another execution "
+                f"with `make batch MANIFEST=... ENV={config.environment}`"
+            )
+        else:
+            advice = f"Finished batches are kept: continue the execution with `{command}`"
+        raise OperatorError(f"batch execution {name} is {description['status']} ({reason}). {advice}")
     summary: dict[str, Any] = json.loads(description["output"])
     return summary
 

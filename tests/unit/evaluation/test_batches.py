@@ -64,9 +64,17 @@ class FakeS3:
 class FakeStates:
     """A Step Functions client with one execution, whose statuses follow each other."""
 
-    def __init__(self, *statuses: str, refusal: str | None = None) -> None:
+    def __init__(
+        self,
+        *statuses: str,
+        refusal: str | None = None,
+        error: str = "SomeError",
+        source: dict[str, Any] | None = None,
+    ) -> None:
         self.statuses = list(statuses)
         self.refusal = refusal
+        self.error = error
+        self.source = source or {}
         self.calls: list[str] = []
 
     def start_execution(self, **request: Any) -> dict[str, Any]:
@@ -77,8 +85,8 @@ class FakeStates:
         if executionArn != ARN:
             raise ClientError({"Error": {"Code": "ExecutionDoesNotExist", "Message": "none"}}, "DescribeExecution")
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-        ended = {"SUCCEEDED": {"output": json.dumps(SUMMARY)}, "FAILED": {"error": "SomeError", "cause": "some cause"}}
-        return {"status": status, **ended.get(status, {})}
+        ended = {"SUCCEEDED": {"output": json.dumps(SUMMARY)}, "FAILED": {"error": self.error, "cause": "some cause"}}
+        return {"status": status, "input": json.dumps(self.source), **ended.get(status, {})}
 
     def redrive_execution(self, *, executionArn: str) -> None:
         if self.refusal:
@@ -117,7 +125,7 @@ def test_invalid_prefix_is_named(text: str, message: str) -> None:
 def test_local_manifest_is_uploaded_once(name: str, tmp_path: Path) -> None:
     # GIVEN
     path, s3 = tmp_path / name, FakeS3()
-    path.write_text("content")
+    path.write_text("Key\ntest/a\n")
 
     # WHEN
     source = manifest_input(str(path), CONFIG, s3=s3)
@@ -127,6 +135,7 @@ def test_local_manifest_is_uploaded_once(name: str, tmp_path: Path) -> None:
     assert list(s3.objects) == [source["manifest"]]
     assert source["manifest"].startswith("batch/manifests/")
     assert source["manifest"].endswith(path.suffix)
+    assert s3.objects[source["manifest"]] == path.read_bytes()
 
 
 @pytest.mark.parametrize("prefix", ["", "s3://some-bucket/"])
@@ -155,14 +164,20 @@ def test_invalid_manifest_is_named(text: str, message: str) -> None:
         manifest_input(text, CONFIG, s3=FakeS3())
 
 
-def test_empty_manifest_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("keys.jsonl", ""), ("keys.jsonl", "\n \r\n\n"), ("keys.csv", "\n\n"), ("keys.csv", "\nKey\n\n")],
+    ids=["empty", "blank lines", "blank lines of CSV", "only columns"],
+)
+def test_local_manifest_without_keys_is_refused(name: str, text: str, tmp_path: Path) -> None:
     # GIVEN
-    path = tmp_path / "keys.jsonl"
-    path.touch()
+    path, s3 = tmp_path / name, FakeS3()
+    path.write_text(text)
 
     # WHEN / THEN
-    with pytest.raises(OperatorError, match="must name at least one key"):
-        manifest_input(str(path), CONFIG, s3=FakeS3())
+    with pytest.raises(OperatorError, match=f"must name at least one key, but .*{name} has none$"):
+        manifest_input(str(path), CONFIG, s3=s3)
+    assert not s3.objects
 
 
 def test_keys_with_spaces_are_quoted() -> None:
@@ -204,6 +219,30 @@ def test_unsuccessful_execution_says_how_to_continue() -> None:
     # WHEN / THEN
     with pytest.raises(OperatorError, match=r"is FAILED \(SomeError: some cause\).*RESUME=some-name ENV=local"):
         follow(ARN, CONFIG, states=FakeStates("FAILED"))
+
+
+def test_broken_manifest_is_named_and_not_resumed() -> None:
+    # GIVEN
+    states = FakeStates("FAILED", error="States.ItemReaderFailed", source={"manifest": "batch/manifests/a.jsonl"})
+
+    # WHEN
+    with pytest.raises(OperatorError) as raised:
+        follow(ARN, CONFIG, states=states)
+
+    # THEN
+    message = str(raised.value)
+    assert "s3://some-bucket/batch/manifests/a.jsonl cannot be read: correct it, and start another execution" in message
+    assert "`make batch MANIFEST=... ENV=local`" in message
+    assert "RESUME" not in message
+
+
+def test_prefix_that_could_not_be_listed_is_resumed() -> None:
+    # GIVEN
+    states = FakeStates("FAILED", error="States.ItemReaderFailed", source={"prefix": "test/"})
+
+    # WHEN / THEN
+    with pytest.raises(OperatorError, match=r"States\.ItemReaderFailed.*RESUME=some-name"):
+        follow(ARN, CONFIG, states=states)
 
 
 def test_interrupted_command_leaves_the_execution_running() -> None:
