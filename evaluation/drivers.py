@@ -1,7 +1,7 @@
 """List the drivers on record, explain the record of one driver, and delete all data about a driver."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from common.errors import OperatorError
 COLUMNS = "{:<20} {:<12} {:>10} {:<14} {}"
 INDEX = "driver"  # name of the vehicles table's index, which sorts a driver's photographs by time
 SHOWN_PHOTOGRAPHS = 10
+LATEST = "latest"  # version of the items that executions with the course's input write
 DELETE_LIMIT = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 # The names that the state machine accepts: terraform/modules/state_machine_definition/event_states.tf
 DRIVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -53,6 +54,21 @@ def check_name(driver: str) -> str:
         raise DriverError(
             f"ID must be 1 to 64 letters, digits, dots, dashes and underscores, such as driver-1 (got {driver!r})"
         )
+    return driver
+
+
+def check_segment(driver: str) -> str:
+    """Return `driver` if it can be the part of a key between two slashes.
+
+    Photographs below an invalid driver's name can exist, although their executions fail, and must be deletable.
+
+    Raises
+    ------
+    DriverError
+        The name is empty, `.` or `..`, or has a slash.
+    """
+    if driver in ("", ".", "..") or "/" in driver:
+        raise DriverError(f"ID must be the part of a key between two slashes, such as driver-1 (got {driver!r})")
     return driver
 
 
@@ -142,7 +158,8 @@ def item_key(photograph: Item) -> dict[str, Any]:
 def delete_driver(store: DriverStore, driver: str, *, s3: Any, dynamodb: Any) -> tuple[int, int]:
     """Delete a driver's photographs with all versions, review entries and items.
 
-    The driver's own item is deleted last, so that an interrupted deletion can be run again.
+    An interrupted deletion can be run again: items that are found through the keys of objects are deleted before the
+    objects, and the driver's own item last.
 
     Returns
     -------
@@ -155,16 +172,34 @@ def delete_driver(store: DriverStore, driver: str, *, s3: Any, dynamodb: Any) ->
         S3 refused to delete an object.
     """
     versions = list(find_versions(store, driver, s3=s3))
+    latest = _delete_latest_items(store, versions, dynamodb=dynamodb)
+    _delete_versions(store, versions, s3=s3)
+    photographs = list(find_photographs(store, driver, dynamodb=dynamodb))
+    for photograph in photographs:
+        dynamodb.delete_item(TableName=store.vehicles_table, Key=item_key(photograph))
+    deleted = dynamodb.delete_item(TableName=store.drivers_table, Key={"driver": {"S": driver}}, ReturnValues="ALL_OLD")
+    return len(versions), latest + len(photographs) + ("Attributes" in deleted)
+
+
+def _delete_latest_items(store: DriverStore, versions: Iterable[Mapping[str, str]], *, dynamodb: Any) -> int:
+    """Delete the items that executions with the course's input wrote for the keys, and return their number.
+
+    These items have no driver, so the index lacks them.
+    """
+    number = 0
+    for key in sorted({version["Key"] for version in versions}):
+        photograph = {"image": f"s3://{store.bucket}/{key}", "version": LATEST}
+        deleted = dynamodb.delete_item(TableName=store.vehicles_table, Key=item_key(photograph), ReturnValues="ALL_OLD")
+        number += "Attributes" in deleted
+    return number
+
+
+def _delete_versions(store: DriverStore, versions: Sequence[Mapping[str, str]], *, s3: Any) -> None:
     for start in range(0, len(versions), DELETE_LIMIT):
         batch = versions[start : start + DELETE_LIMIT]
         response = s3.delete_objects(Bucket=store.bucket, Delete={"Objects": batch, "Quiet": True})
         for error in response.get("Errors", ()):
             raise DriverError(f"S3 refused to delete {error['Key']}: {error['Message']}. Run the same command again")
-    photographs = list(find_photographs(store, driver, dynamodb=dynamodb))
-    for photograph in photographs:
-        dynamodb.delete_item(TableName=store.vehicles_table, Key=item_key(photograph))
-    deleted = dynamodb.delete_item(TableName=store.drivers_table, Key={"driver": {"S": driver}}, ReturnValues="ALL_OLD")
-    return len(versions), len(photographs) + ("Attributes" in deleted)
 
 
 def find_versions(store: DriverStore, driver: str, *, s3: Any) -> Iterator[dict[str, str]]:
