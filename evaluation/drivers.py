@@ -8,10 +8,12 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer
 
 from common.errors import OperatorError
+from evaluation.execution_text import wrap
 
 COLUMNS = "{:<20} {:<12} {:>10} {:<14} {}"
 INDEX = "driver"  # name of the vehicles table's index, which sorts a driver's photographs by time
 SHOWN_PHOTOGRAPHS = 10
+EXECUTION = "execution"  # title of the row with the command that shows the execution
 LATEST = "latest"  # version of the items that executions with the course's input write
 DELETE_LIMIT = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 # The names that the state machine accepts: terraform/modules/state_machine_definition/event_states.tf
@@ -86,8 +88,15 @@ def driver_table(drivers: Iterable[Item]) -> Iterator[str]:
         yield COLUMNS.format(item["driver"], item["vehicle"], confidence, format_zone(item), item["photographed"])
 
 
-def explain_driver(store: DriverStore, driver: str, *, dynamodb: Any) -> Iterator[tuple[str, str]]:
+def explain_driver(store: DriverStore, driver: str, *, environment: str, dynamodb: Any) -> Iterator[tuple[str, str]]:
     """Yield the title and text of each fact about a driver.
+
+    Parameters
+    ----------
+    store : where the data about drivers are
+    driver : the driver's name
+    environment : the environment's name, for the command that shows the execution
+    dynamodb : client of DynamoDB
 
     Raises
     ------
@@ -100,7 +109,7 @@ def explain_driver(store: DriverStore, driver: str, *, dynamodb: Any) -> Iterato
     if not found and not photographs:
         raise DriverError(f"the driver {driver} is not on record: `make drivers` lists those who are")
     if found:
-        yield from _vehicle_rows(store, plain(found), dynamodb=dynamodb)
+        yield from _vehicle_rows(store, plain(found), environment=environment, dynamodb=dynamodb)
     else:
         yield "vehicle", "none on record, because no photograph was classified with enough confidence"
     for number, photograph in enumerate(photographs[:SHOWN_PHOTOGRAPHS]):
@@ -108,7 +117,21 @@ def explain_driver(store: DriverStore, driver: str, *, dynamodb: Any) -> Iterato
         yield title, _describe_photograph(find_item(store, photograph, dynamodb=dynamodb))
 
 
-def _vehicle_rows(store: DriverStore, item: Item, *, dynamodb: Any) -> Iterator[tuple[str, str]]:
+def driver_lines(facts: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield the lines of a driver's facts, of at most 80 columns.
+
+    Only a command may be longer, because a command that is split into lines cannot be copied.
+    """
+    rows = list(facts)
+    indent = max(len(title) for title, _ in rows) + 2
+    for title, text in rows:
+        if title == EXECUTION:
+            yield f"{title:<{indent}}{text}"
+        else:
+            yield from wrap(title, text, indent)
+
+
+def _vehicle_rows(store: DriverStore, item: Item, *, environment: str, dynamodb: Any) -> Iterator[tuple[str, str]]:
     image = find_item(store, item, dynamodb=dynamodb)
     yield "vehicle", f"{item['vehicle']}, confidence {item['confidence']:.4f}"
     yield "zone", format_zone(item)
@@ -118,7 +141,7 @@ def _vehicle_rows(store: DriverStore, item: Item, *, dynamodb: Any) -> Iterator[
     ranked = sorted(image.get("probabilities", {}).items(), key=lambda pair: -pair[1])
     yield "probabilities", ", ".join(f"{name} {probability:.4f}" for name, probability in ranked)
     yield "model", item["model_version"]
-    yield "execution", item["execution"].rpartition(":")[2]
+    yield EXECUTION, f"make execution ENV={environment} ID={item['execution'].rpartition(':')[2]}"
 
 
 def _describe_photograph(item: Item) -> str:

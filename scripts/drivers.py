@@ -15,6 +15,7 @@ from evaluation.drivers import (
     check_name,
     check_segment,
     delete_driver,
+    driver_lines,
     driver_table,
     explain_driver,
     list_drivers,
@@ -43,8 +44,8 @@ def main(environment: Environment) -> None:
         print("\n".join(driver_table(drivers)) if drivers else "no driver is on record")
     elif action == "show":
         driver = check_name(environment.options.id)
-        for title, text in explain_driver(store, driver, dynamodb=dynamodb):
-            print(f"{title:<14}{text}")
+        facts = explain_driver(store, driver, environment=environment.name, dynamodb=dynamodb)
+        print("\n".join(driver_lines(facts)))
     else:
         delete(environment, store, dynamodb=dynamodb)
 

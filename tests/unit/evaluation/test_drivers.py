@@ -11,6 +11,7 @@ from evaluation.drivers import (
     check_name,
     check_segment,
     delete_driver,
+    driver_lines,
     driver_table,
     explain_driver,
     list_drivers,
@@ -135,7 +136,7 @@ def test_driver_is_explained_by_image_probabilities_model_and_photographs() -> N
     dynamodb = FakeDynamoDB(vehicles=vehicles, drivers=[driver_item("zoe")])
 
     # WHEN
-    rows = list(explain_driver(STORE, "zoe", dynamodb=dynamodb))
+    rows = list(explain_driver(STORE, "zoe", environment="dev", dynamodb=dynamodb))
 
     # THEN
     assert (
@@ -143,7 +144,7 @@ def test_driver_is_explained_by_image_probabilities_model_and_photographs() -> N
         >= {
             "image": "s3://bucket/incoming/zoe/5.jpg",
             "probabilities": "bicycle 0.9876, motorcycle 0.0124",
-            "execution": "some-execution",
+            "execution": "make execution ENV=dev ID=some-execution",
             "model": "7",
         }.items()
     )
@@ -159,7 +160,7 @@ def test_driver_whose_photographs_are_all_in_review_has_no_vehicle() -> None:
 
     # WHEN
     dynamodb = FakeDynamoDB(vehicles=[photograph], drivers=[])
-    rows = list(explain_driver(STORE, "zoe", dynamodb=dynamodb))
+    rows = list(explain_driver(STORE, "zoe", environment="dev", dynamodb=dynamodb))
 
     # THEN
     assert rows[0][1].startswith("none on record")
@@ -169,7 +170,7 @@ def test_driver_whose_photographs_are_all_in_review_has_no_vehicle() -> None:
 def test_unknown_driver_is_named() -> None:
     # WHEN / THEN
     with pytest.raises(DriverError, match="the driver zoe is not on record: `make drivers`"):
-        list(explain_driver(STORE, "zoe", dynamodb=FakeDynamoDB(vehicles=[], drivers=[])))
+        list(explain_driver(STORE, "zoe", environment="dev", dynamodb=FakeDynamoDB(vehicles=[], drivers=[])))
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "*", "-a", "größe", "a\n", "a" * 65])
@@ -197,6 +198,25 @@ def test_any_other_segment_of_a_key_can_be_deleted(name: str) -> None:
     # THEN
     assert deleted == (1, 0)
     assert s3.versions == [("incoming/other/x.jpg", "1")]
+
+
+def test_lines_are_wrapped_except_for_the_command() -> None:
+    # GIVEN an execution that EventBridge started, whose name has two UUIDs
+    command = f"make execution ENV=dev ID={'a' * 36}_{'b' * 36}"
+    facts = [
+        ("image", f"photograph of a driver in {'s3://bucket/' * 9}"),
+        ("execution", command),
+        ("newest 1 of 1", "x"),
+    ]
+
+    # WHEN
+    lines = list(driver_lines(facts))
+
+    # THEN
+    assert f"execution      {command}" in lines
+    assert lines[-1] == "newest 1 of 1  x"
+    assert len(lines) > len(facts)
+    assert all(len(line) <= 80 for line in lines if command not in line)
 
 
 def test_deletion_covers_all_versions_reviews_and_items_of_one_driver() -> None:

@@ -1,4 +1,4 @@
-"""A driver's data are deleted only if the name is given twice."""
+"""A driver's data are deleted only if the name is given twice, and shown in lines that fit the terminal."""
 
 import argparse
 from typing import Any, cast
@@ -74,3 +74,22 @@ def test_command_for_a_deletion_quotes_the_name() -> None:
     # WHEN / THEN
     with pytest.raises(OperatorError, match="ENV=dev ID='a b;c' CONFIRM='a b;c'`"):
         drivers.main(cast(Environment, FakeEnvironment(action="delete", id="a b;c")))
+
+
+def test_shown_driver_fits_the_terminal_and_has_the_command_for_the_execution(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN
+    def explain(store: DriverStore, driver: str, *, environment: str, dynamodb: Any) -> list[tuple[str, str]]:
+        command = f"make execution ENV={environment} ID=some-execution"
+        return [("image", "s3://bucket/" + "name/" * 30), ("execution", command)]
+
+    monkeypatch.setattr(drivers, "explain_driver", explain)
+
+    # WHEN
+    drivers.main(cast(Environment, FakeEnvironment(action="show", id="zoe")))
+
+    # THEN
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "execution  make execution ENV=dev ID=some-execution"
+    assert max(map(len, lines)) == 80
