@@ -1,17 +1,20 @@
 """List the drivers on record, explain the record of one driver, and delete all data about a driver."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
 from common.errors import OperatorError
+from evaluation.execution_text import wrap
 
 COLUMNS = "{:<20} {:<12} {:>10} {:<14} {}"
 INDEX = "driver"  # name of the vehicles table's index, which sorts a driver's photographs by time
 SHOWN_PHOTOGRAPHS = 10
+EXECUTION = "execution"  # title of the row with the command that shows the execution
+LATEST = "latest"  # version of the items that executions with the course's input write
 DELETE_LIMIT = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 # The names that the state machine accepts: terraform/modules/state_machine_definition/event_states.tf
 DRIVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -56,6 +59,21 @@ def check_name(driver: str) -> str:
     return driver
 
 
+def check_segment(driver: str) -> str:
+    """Return `driver` if it can be the part of a key between two slashes.
+
+    Photographs below an invalid driver's name can exist, although their executions fail, and must be deletable.
+
+    Raises
+    ------
+    DriverError
+        The name is empty, `.` or `..`, or has a slash.
+    """
+    if driver in ("", ".", "..") or "/" in driver:
+        raise DriverError(f"ID must be the part of a key between two slashes, such as driver-1 (got {driver!r})")
+    return driver
+
+
 def list_drivers(store: DriverStore, *, dynamodb: Any) -> list[Item]:
     """Return the items of all drivers, by name."""
     pages = dynamodb.get_paginator("scan").paginate(TableName=store.drivers_table, ConsistentRead=True)
@@ -70,8 +88,15 @@ def driver_table(drivers: Iterable[Item]) -> Iterator[str]:
         yield COLUMNS.format(item["driver"], item["vehicle"], confidence, format_zone(item), item["photographed"])
 
 
-def explain_driver(store: DriverStore, driver: str, *, dynamodb: Any) -> Iterator[tuple[str, str]]:
+def explain_driver(store: DriverStore, driver: str, *, environment: str, dynamodb: Any) -> Iterator[tuple[str, str]]:
     """Yield the title and text of each fact about a driver.
+
+    Parameters
+    ----------
+    store : where the data about drivers are
+    driver : the driver's name
+    environment : the environment's name, for the command that shows the execution
+    dynamodb : client of DynamoDB
 
     Raises
     ------
@@ -84,7 +109,7 @@ def explain_driver(store: DriverStore, driver: str, *, dynamodb: Any) -> Iterato
     if not found and not photographs:
         raise DriverError(f"the driver {driver} is not on record: `make drivers` lists those who are")
     if found:
-        yield from _vehicle_rows(store, plain(found), dynamodb=dynamodb)
+        yield from _vehicle_rows(store, plain(found), environment=environment, dynamodb=dynamodb)
     else:
         yield "vehicle", "none on record, because no photograph was classified with enough confidence"
     for number, photograph in enumerate(photographs[:SHOWN_PHOTOGRAPHS]):
@@ -92,7 +117,21 @@ def explain_driver(store: DriverStore, driver: str, *, dynamodb: Any) -> Iterato
         yield title, _describe_photograph(find_item(store, photograph, dynamodb=dynamodb))
 
 
-def _vehicle_rows(store: DriverStore, item: Item, *, dynamodb: Any) -> Iterator[tuple[str, str]]:
+def driver_lines(facts: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield the lines of a driver's facts, of at most 80 columns.
+
+    Only a command may be longer, because a command that is split into lines cannot be copied.
+    """
+    rows = list(facts)
+    indent = max(len(title) for title, _ in rows) + 2
+    for title, text in rows:
+        if title == EXECUTION:
+            yield f"{title:<{indent}}{text}"
+        else:
+            yield from wrap(title, text, indent)
+
+
+def _vehicle_rows(store: DriverStore, item: Item, *, environment: str, dynamodb: Any) -> Iterator[tuple[str, str]]:
     image = find_item(store, item, dynamodb=dynamodb)
     yield "vehicle", f"{item['vehicle']}, confidence {item['confidence']:.4f}"
     yield "zone", format_zone(item)
@@ -102,7 +141,7 @@ def _vehicle_rows(store: DriverStore, item: Item, *, dynamodb: Any) -> Iterator[
     ranked = sorted(image.get("probabilities", {}).items(), key=lambda pair: -pair[1])
     yield "probabilities", ", ".join(f"{name} {probability:.4f}" for name, probability in ranked)
     yield "model", item["model_version"]
-    yield "execution", item["execution"].rpartition(":")[2]
+    yield EXECUTION, f"make execution ENV={environment} ID={item['execution'].rpartition(':')[2]}"
 
 
 def _describe_photograph(item: Item) -> str:
@@ -142,7 +181,8 @@ def item_key(photograph: Item) -> dict[str, Any]:
 def delete_driver(store: DriverStore, driver: str, *, s3: Any, dynamodb: Any) -> tuple[int, int]:
     """Delete a driver's photographs with all versions, review entries and items.
 
-    The driver's own item is deleted last, so that an interrupted deletion can be run again.
+    An interrupted deletion can be run again: items that are found through the keys of objects are deleted before the
+    objects, and the driver's own item last.
 
     Returns
     -------
@@ -155,16 +195,34 @@ def delete_driver(store: DriverStore, driver: str, *, s3: Any, dynamodb: Any) ->
         S3 refused to delete an object.
     """
     versions = list(find_versions(store, driver, s3=s3))
+    latest = _delete_latest_items(store, versions, dynamodb=dynamodb)
+    _delete_versions(store, versions, s3=s3)
+    photographs = list(find_photographs(store, driver, dynamodb=dynamodb))
+    for photograph in photographs:
+        dynamodb.delete_item(TableName=store.vehicles_table, Key=item_key(photograph))
+    deleted = dynamodb.delete_item(TableName=store.drivers_table, Key={"driver": {"S": driver}}, ReturnValues="ALL_OLD")
+    return len(versions), latest + len(photographs) + ("Attributes" in deleted)
+
+
+def _delete_latest_items(store: DriverStore, versions: Iterable[Mapping[str, str]], *, dynamodb: Any) -> int:
+    """Delete the items that executions with the course's input wrote for the keys, and return their number.
+
+    These items have no driver, so the index lacks them.
+    """
+    number = 0
+    for key in sorted({version["Key"] for version in versions}):
+        photograph = {"image": f"s3://{store.bucket}/{key}", "version": LATEST}
+        deleted = dynamodb.delete_item(TableName=store.vehicles_table, Key=item_key(photograph), ReturnValues="ALL_OLD")
+        number += "Attributes" in deleted
+    return number
+
+
+def _delete_versions(store: DriverStore, versions: Sequence[Mapping[str, str]], *, s3: Any) -> None:
     for start in range(0, len(versions), DELETE_LIMIT):
         batch = versions[start : start + DELETE_LIMIT]
         response = s3.delete_objects(Bucket=store.bucket, Delete={"Objects": batch, "Quiet": True})
         for error in response.get("Errors", ()):
             raise DriverError(f"S3 refused to delete {error['Key']}: {error['Message']}. Run the same command again")
-    photographs = list(find_photographs(store, driver, dynamodb=dynamodb))
-    for photograph in photographs:
-        dynamodb.delete_item(TableName=store.vehicles_table, Key=item_key(photograph))
-    deleted = dynamodb.delete_item(TableName=store.drivers_table, Key={"driver": {"S": driver}}, ReturnValues="ALL_OLD")
-    return len(versions), len(photographs) + ("Attributes" in deleted)
 
 
 def find_versions(store: DriverStore, driver: str, *, s3: Any) -> Iterator[dict[str, str]]:

@@ -75,13 +75,13 @@ def describe_cause(cause: str, limit: int) -> str:
     return cause if len(cause) <= limit else f"{cause[:limit]}… ({len(cause):,} characters)"
 
 
-def wrap(title: str, text: str) -> list[str]:
-    """Return a title and a text as lines of at most 80 columns."""
+def wrap(title: str, text: str, indent: int = INDENT) -> list[str]:
+    """Return a title and a text, which begins after `indent` columns, as lines of at most 80 columns."""
     return textwrap.wrap(
         printable(" ".join(text.split())),
         WIDTH,
-        initial_indent=f"{title:<{INDENT}}",
-        subsequent_indent=" " * INDENT,
+        initial_indent=f"{title:<{indent}}",
+        subsequent_indent=" " * indent,
         break_on_hyphens=False,
     )
 

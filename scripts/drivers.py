@@ -2,13 +2,24 @@
 
 list    list the drivers with vehicle, confidence and zone
 show    explain the record of a driver: image, probabilities, model and execution
-delete  delete all photographs, review entries and items of a driver
+delete  delete all photographs, review entries and items of a driver, also of one whose name is invalid
 """
 
 import argparse
+import shlex
+from typing import Any
 
 from common.errors import OperatorError
-from evaluation.drivers import DriverStore, check_name, delete_driver, driver_table, explain_driver, list_drivers
+from evaluation.drivers import (
+    DriverStore,
+    check_name,
+    check_segment,
+    delete_driver,
+    driver_lines,
+    driver_table,
+    explain_driver,
+    list_drivers,
+)
 from scripts.command import Environment, run_command
 
 
@@ -27,22 +38,32 @@ def main(environment: Environment) -> None:
     OperatorError
         The driver's name is invalid or not on record, or the deletion is not confirmed.
     """
-    chosen, name = environment.options, environment.name
-    dynamodb = environment.client("dynamodb")
-    store = driver_store(environment)
-    if chosen.action == "list":
+    action, dynamodb, store = environment.options.action, environment.client("dynamodb"), driver_store(environment)
+    if action == "list":
         drivers = list_drivers(store, dynamodb=dynamodb)
         print("\n".join(driver_table(drivers)) if drivers else "no driver is on record")
-        return
-    driver = check_name(chosen.id)
-    if chosen.action == "show":
-        for title, text in explain_driver(store, driver, dynamodb=dynamodb):
-            print(f"{title:<14}{text}")
-        return
-    if chosen.confirm != driver:
+    elif action == "show":
+        driver = check_name(environment.options.id)
+        facts = explain_driver(store, driver, environment=environment.name, dynamodb=dynamodb)
+        print("\n".join(driver_lines(facts)))
+    else:
+        delete(environment, store, dynamodb=dynamodb)
+
+
+def delete(environment: Environment, store: DriverStore, *, dynamodb: Any) -> None:
+    """Delete the data about a driver, and print the numbers of deleted object versions and items.
+
+    Raises
+    ------
+    OperatorError
+        The driver's name is not a single segment of a key, or the deletion is not confirmed.
+    """
+    driver, confirmed = check_segment(environment.options.id), environment.options.confirm
+    if confirmed != driver:
+        quoted = shlex.quote(driver)
         raise OperatorError(
-            f"all photographs and results of {driver} would be deleted: run `make delete-driver ENV={name} ID={driver} "
-            f"CONFIRM={driver}` (got CONFIRM={chosen.confirm!r})"
+            f"all photographs and results of {driver} would be deleted: run `make delete-driver "
+            f"ENV={environment.name} ID={quoted} CONFIRM={quoted}` (got CONFIRM={confirmed!r})"
         )
     versions, items = delete_driver(store, driver, s3=environment.client("s3"), dynamodb=dynamodb)
     print(f"{driver}: deleted object versions: {versions}, items: {items}")

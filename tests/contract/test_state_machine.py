@@ -702,7 +702,7 @@ def test_all_data_about_a_driver_is_shown_and_deleted(workflow: Workflow, driver
 
     # WHEN
     listed = [item["driver"] for item in list_drivers(store, dynamodb=dynamodb)]
-    shown = str(dict(explain_driver(store, driver, dynamodb=dynamodb)))
+    shown = str(dict(explain_driver(store, driver, environment="local", dynamodb=dynamodb)))
     deleted = delete_driver(store, driver, s3=workflow.client("s3"), dynamodb=dynamodb)
 
     # THEN

@@ -9,7 +9,9 @@ from evaluation.drivers import (
     DriverError,
     DriverStore,
     check_name,
+    check_segment,
     delete_driver,
+    driver_lines,
     driver_table,
     explain_driver,
     list_drivers,
@@ -134,7 +136,7 @@ def test_driver_is_explained_by_image_probabilities_model_and_photographs() -> N
     dynamodb = FakeDynamoDB(vehicles=vehicles, drivers=[driver_item("zoe")])
 
     # WHEN
-    rows = list(explain_driver(STORE, "zoe", dynamodb=dynamodb))
+    rows = list(explain_driver(STORE, "zoe", environment="dev", dynamodb=dynamodb))
 
     # THEN
     assert (
@@ -142,7 +144,7 @@ def test_driver_is_explained_by_image_probabilities_model_and_photographs() -> N
         >= {
             "image": "s3://bucket/incoming/zoe/5.jpg",
             "probabilities": "bicycle 0.9876, motorcycle 0.0124",
-            "execution": "some-execution",
+            "execution": "make execution ENV=dev ID=some-execution",
             "model": "7",
         }.items()
     )
@@ -157,7 +159,8 @@ def test_driver_whose_photographs_are_all_in_review_has_no_vehicle() -> None:
     photograph = vehicle("zoe", "6.jpg", **text(outcome="review", error="ImageInvalidError"))
 
     # WHEN
-    rows = list(explain_driver(STORE, "zoe", dynamodb=FakeDynamoDB(vehicles=[photograph], drivers=[])))
+    dynamodb = FakeDynamoDB(vehicles=[photograph], drivers=[])
+    rows = list(explain_driver(STORE, "zoe", environment="dev", dynamodb=dynamodb))
 
     # THEN
     assert rows[0][1].startswith("none on record")
@@ -167,14 +170,53 @@ def test_driver_whose_photographs_are_all_in_review_has_no_vehicle() -> None:
 def test_unknown_driver_is_named() -> None:
     # WHEN / THEN
     with pytest.raises(DriverError, match="the driver zoe is not on record: `make drivers`"):
-        list(explain_driver(STORE, "zoe", dynamodb=FakeDynamoDB(vehicles=[], drivers=[])))
+        list(explain_driver(STORE, "zoe", environment="dev", dynamodb=FakeDynamoDB(vehicles=[], drivers=[])))
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "*", "-a", "größe", "a\n", "a" * 65])
-def test_invalid_driver_name_is_rejected_before_a_deletion(name: str) -> None:
+def test_invalid_driver_name_is_rejected(name: str) -> None:
     # WHEN / THEN
     with pytest.raises(DriverError, match="ID must be 1 to 64 letters"):
         check_name(name)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/", "zoe/"])
+def test_name_that_is_not_one_segment_of_a_key_is_rejected_before_a_deletion(name: str) -> None:
+    # WHEN / THEN
+    with pytest.raises(DriverError, match="ID must be the part of a key between two slashes"):
+        check_segment(name)
+
+
+@pytest.mark.parametrize("name", ["zoe", "José", "a b", "*", "-a", "...", "a" * 65])
+def test_any_other_segment_of_a_key_can_be_deleted(name: str) -> None:
+    # GIVEN
+    s3 = FakeS3((f"incoming/{name}/x.jpg", "1"), ("incoming/other/x.jpg", "1"))
+
+    # WHEN
+    deleted = delete_driver(STORE, check_segment(name), s3=s3, dynamodb=FakeDynamoDB(vehicles=[], drivers=[]))
+
+    # THEN
+    assert deleted == (1, 0)
+    assert s3.versions == [("incoming/other/x.jpg", "1")]
+
+
+def test_lines_are_wrapped_except_for_the_command() -> None:
+    # GIVEN an execution that EventBridge started, whose name has two UUIDs
+    command = f"make execution ENV=dev ID={'a' * 36}_{'b' * 36}"
+    facts = [
+        ("image", f"photograph of a driver in {'s3://bucket/' * 9}"),
+        ("execution", command),
+        ("newest 1 of 1", "x"),
+    ]
+
+    # WHEN
+    lines = list(driver_lines(facts))
+
+    # THEN
+    assert f"execution      {command}" in lines
+    assert lines[-1] == "newest 1 of 1  x"
+    assert len(lines) > len(facts)
+    assert all(len(line) <= 80 for line in lines if command not in line)
 
 
 def test_deletion_covers_all_versions_reviews_and_items_of_one_driver() -> None:
@@ -212,3 +254,68 @@ def test_refused_deletion_names_the_object_and_keeps_the_items() -> None:
     with pytest.raises(DriverError, match=r"S3 refused to delete incoming/zoe/5\.jpg: Access Denied"):
         delete_driver(STORE, "zoe", s3=s3, dynamodb=dynamodb)
     assert len(dynamodb.tables["drivers"]) == 1
+
+
+def latest_item(key: str) -> dict[str, Any]:
+    return text(image=f"s3://bucket/{key}", version="latest", outcome="recorded")
+
+
+def test_deletion_covers_items_without_a_driver() -> None:
+    # GIVEN items of executions with the course's input, one of them for an object that has only a delete marker
+    kept = [latest_item("incoming/zoey/5.jpg"), latest_item("test/5.jpg")]
+    dynamodb = FakeDynamoDB(
+        vehicles=[latest_item("incoming/zoe/5.jpg"), latest_item("incoming/zoe/a/6.jpg"), *kept],
+        drivers=[],
+    )
+    s3 = FakeS3(
+        ("incoming/zoe/5.jpg", "1"),
+        ("incoming/zoe/5.jpg", "2"),
+        ("incoming/zoe/a/6.jpg", "marker"),
+        ("incoming/zoe/7.jpg", "1"),
+        ("incoming/zoey/5.jpg", "1"),
+    )
+
+    # WHEN
+    deleted = delete_driver(STORE, "zoe", s3=s3, dynamodb=dynamodb)
+
+    # THEN
+    assert deleted == (4, 2)
+    assert dynamodb.tables["vehicles"] == kept
+
+
+@pytest.mark.parametrize("calls", range(4))
+def test_interrupted_deletion_can_be_run_again(monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
+    # GIVEN a deletion that is interrupted after some deleted items
+    s3 = FakeS3(("incoming/zoe/5.jpg", "1"), ("incoming/zoe/6.jpg", "1"))
+    vehicles = [latest_item("incoming/zoe/5.jpg"), latest_item("incoming/zoe/6.jpg"), vehicle("zoe", "5.jpg")]
+    dynamodb = FakeDynamoDB(vehicles=vehicles, drivers=[driver_item("zoe")])
+    delete_item, made = dynamodb.delete_item, iter(range(calls))
+
+    def interrupted(**arguments: Any) -> dict[str, Any]:
+        if next(made, None) is None:
+            raise KeyboardInterrupt
+        return delete_item(**arguments)
+
+    monkeypatch.setattr(dynamodb, "delete_item", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        delete_driver(STORE, "zoe", s3=s3, dynamodb=dynamodb)
+
+    # WHEN
+    monkeypatch.undo()
+    delete_driver(STORE, "zoe", s3=s3, dynamodb=dynamodb)
+
+    # THEN
+    assert (s3.versions, dynamodb.tables) == ([], {"vehicles": [], "drivers": []})
+
+
+def test_items_without_a_driver_are_deleted_although_s3_refuses_the_objects() -> None:
+    # GIVEN
+    s3 = FakeS3(("incoming/zoe/5.jpg", "1"), refused="incoming/zoe/5.jpg")
+    dynamodb = FakeDynamoDB(vehicles=[latest_item("incoming/zoe/5.jpg")], drivers=[])
+
+    # WHEN
+    with pytest.raises(DriverError, match="Run the same command again"):
+        delete_driver(STORE, "zoe", s3=s3, dynamodb=dynamodb)
+
+    # THEN
+    assert dynamodb.tables["vehicles"] == []

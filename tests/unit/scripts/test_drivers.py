@@ -1,4 +1,4 @@
-"""A driver's data are deleted only if the name is given twice."""
+"""A driver's data are deleted only if the name is given twice, and shown in lines that fit the terminal."""
 
 import argparse
 from typing import Any, cast
@@ -6,6 +6,7 @@ from typing import Any, cast
 import pytest
 
 from common.errors import OperatorError
+from evaluation.drivers import DriverStore
 from scripts import drivers
 from scripts.command import Environment
 from tests.unit.stacks import make_stack
@@ -36,7 +37,59 @@ def test_deletion_without_the_same_name_is_refused_with_the_command(confirm: str
 
 
 @pytest.mark.parametrize("action", ["show", "delete"])
-def test_missing_name_is_named(action: str) -> None:
+@pytest.mark.parametrize("name", ["", "..", "a/b"])
+def test_name_that_is_not_one_segment_of_a_key_is_refused(action: str, name: str) -> None:
+    # WHEN / THEN
+    with pytest.raises(OperatorError, match="ID must be"):
+        drivers.main(cast(Environment, FakeEnvironment(action=action, id=name, confirm=name)))
+
+
+def test_driver_with_an_invalid_name_is_not_shown() -> None:
     # WHEN / THEN
     with pytest.raises(OperatorError, match="ID must be 1 to 64 letters"):
-        drivers.main(cast(Environment, FakeEnvironment(action=action)))
+        drivers.main(cast(Environment, FakeEnvironment(action="show", id="José")))
+
+
+def test_data_of_a_driver_with_an_invalid_name_are_deleted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN
+    deleted = []
+
+    def delete(store: DriverStore, driver: str, **_: Any) -> tuple[int, int]:
+        deleted.append(driver)
+        return 2, 1
+
+    monkeypatch.setattr(drivers, "delete_driver", delete)
+
+    # WHEN
+    drivers.main(cast(Environment, FakeEnvironment(action="delete", id="José", confirm="José")))
+
+    # THEN
+    assert deleted == ["José"]
+    assert capsys.readouterr().out == "José: deleted object versions: 2, items: 1\n"
+
+
+def test_command_for_a_deletion_quotes_the_name() -> None:
+    # WHEN / THEN
+    with pytest.raises(OperatorError, match="ENV=dev ID='a b;c' CONFIRM='a b;c'`"):
+        drivers.main(cast(Environment, FakeEnvironment(action="delete", id="a b;c")))
+
+
+def test_shown_driver_fits_the_terminal_and_has_the_command_for_the_execution(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN
+    def explain(store: DriverStore, driver: str, *, environment: str, dynamodb: Any) -> list[tuple[str, str]]:
+        command = f"make execution ENV={environment} ID=some-execution"
+        return [("image", "s3://bucket/" + "name/" * 30), ("execution", command)]
+
+    monkeypatch.setattr(drivers, "explain_driver", explain)
+
+    # WHEN
+    drivers.main(cast(Environment, FakeEnvironment(action="show", id="zoe")))
+
+    # THEN
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "execution  make execution ENV=dev ID=some-execution"
+    assert max(map(len, lines)) == 80
