@@ -30,23 +30,60 @@ HOST = "127.0.0.1"
 THREADS = 32
 MIN_IDLE_THREADS = 8  # with fewer idle threads, the server starts ADDED_THREADS more
 ADDED_THREADS = 32
+SHRINK_INTERVAL = 5.0  # seconds; ADDED_THREADS are ended if that many were not needed for so long
 SEND_BUFFER = 1 << 16  # bytes
 PORT_ERRORS = {errno.EADDRINUSE: "is in use", errno.EACCES: "requires privileges"}
 KEEP_ALIVE = 3600  # seconds until an unused connection is closed
 
 
 class _Workers(ThreadPool):
-    """A thread pool that grows with the number of concurrent requests.
+    """A thread pool that grows with the number of concurrent requests, and shrinks after a burst of them.
 
     A request may wait for other requests to this server: a state machine calls services, and so do Lambda functions.
     With a fixed number of threads, all threads could wait for requests that no thread is free to handle.
     """
 
+    def __init__(self, server: Server, *, min: int) -> None:
+        super().__init__(server, min=min)
+        self._least_free = 0
+        self._stopped = threading.Event()
+        self._shrinking = threading.Lock()
+
+    def start(self) -> None:
+        """Start the threads."""
+        super().start()
+        threading.Thread(target=self._shrink_regularly, name="idle server threads", daemon=True).start()
+
+    def stop(self, timeout: int = 5) -> None:
+        """End the threads."""
+        self._stopped.set()
+        with self._shrinking:
+            super().stop(timeout)
+
     def put(self, connection: HTTPConnection) -> None:
         """Queue a connection, after adding threads if few are idle."""
-        if self.idle - self.qsize < MIN_IDLE_THREADS:
+        free = self.idle - self.qsize
+        self._least_free = min(self._least_free, free)
+        if free < MIN_IDLE_THREADS:
             self.grow(ADDED_THREADS)
         super().put(connection)
+
+    def shrink_if_unused(self) -> None:
+        """End ADDED_THREADS threads if no request since the last call needed them.
+
+        Each thread ends through an entry in the queue of connections. The threads that remain idle are so many that
+        these entries do not make `put` add threads.
+        """
+        self.shrink(0)  # forgets the threads that have ended
+        if self._least_free >= MIN_IDLE_THREADS + 2 * ADDED_THREADS:
+            self.shrink(ADDED_THREADS)
+        self._least_free = self.idle - self.qsize
+
+    def _shrink_regularly(self) -> None:
+        while not self._stopped.wait(SHRINK_INTERVAL):
+            with self._shrinking:
+                if not self._stopped.is_set():
+                    self.shrink_if_unused()
 
 
 class _Request(HTTPRequest):

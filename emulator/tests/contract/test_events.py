@@ -18,6 +18,16 @@ from .functions import make_function, unique
 from .queues import Inbox, make_rule
 from .statemachines import StateMachines, received, single
 
+EVENT = {
+    "id": "1",
+    "account": "123456789012",
+    "source": "shop",
+    "time": "2026-01-01T00:00:00Z",
+    "region": "us-east-1",
+    "resources": [],
+    "detail-type": "order",
+    "detail": {"size": 5},
+}
 FAILED = {"Type": "Fail", "Error": "Broken", "Cause": 'say "why"'}
 
 
@@ -239,6 +249,42 @@ def test_event_of_an_aws_service_is_refused(emulator: RunningEmulator) -> None:
         "ErrorMessage": "Not authorized for the source.",
     }
     assert inbox.take(1) == [source]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        pytest.param({"source": ["shop"], "detail": {"size": [{"numeric": [">", 3]}]}}, True, id="match"),
+        pytest.param({"source": ["shop"], "detail": {"size": [3]}}, False, id="no-match"),
+    ],
+)
+def test_event_can_be_tested_against_a_pattern(
+    emulator: RunningEmulator, pattern: dict[str, Any], expected: bool
+) -> None:
+    # WHEN
+    response = emulator.client("events").test_event_pattern(EventPattern=json.dumps(pattern), Event=json.dumps(EVENT))
+    # THEN
+    assert response["Result"] is expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "event", "code"),
+    [
+        pytest.param("{", EVENT, "InvalidEventPatternException", id="not-json"),
+        pytest.param("[]", EVENT, "InvalidEventPatternException", id="not-an-object"),
+        pytest.param('{"source": "shop"}', EVENT, "InvalidEventPatternException", id="not-an-array"),
+        pytest.param('{"source": [{"prefix": 5}]}', EVENT, "InvalidEventPatternException", id="invalid-filter"),
+        pytest.param('{"source": ["shop"]}', {"source": "shop"}, "ValidationException", id="incomplete-event"),
+    ],
+)
+def test_invalid_pattern_or_event_is_refused(
+    emulator: RunningEmulator, pattern: str, event: dict[str, Any], code: str
+) -> None:
+    # WHEN
+    with pytest.raises(ClientError) as caught:
+        emulator.client("events").test_event_pattern(EventPattern=pattern, Event=json.dumps(event))
+    # THEN
+    assert caught.value.response["Error"]["Code"] == code
 
 
 def test_unsupported_target_is_named_in_the_log(emulator: RunningEmulator) -> None:

@@ -152,6 +152,27 @@ def test_s3_preserves_keys_and_metadata(emulator: Any) -> None:
     assert [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [key]
 
 
+@pytest.mark.parametrize("key", ["a\nb", "\n/a\n", "a\n\x7f\tb/"])
+def test_s3_accepts_keys_with_control_characters(emulator: Any, key: str) -> None:
+    # GIVEN
+    s3, bucket, copy = emulator.client("s3"), unique("keys"), f"{key}copy"
+    s3.create_bucket(Bucket=bucket)
+    # WHEN
+    s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    s3.copy_object(Bucket=bucket, Key=copy, CopySource={"Bucket": bucket, "Key": key})
+    # THEN
+    assert s3.get_object(Bucket=bucket, Key=copy)["Body"].read() == b"x"
+    assert s3.head_object(Bucket=bucket, Key=key)["ContentLength"] == 1
+    for operation in (s3.list_objects, s3.list_objects_v2):
+        assert [item["Key"] for item in operation(Bucket=bucket, Prefix=key)["Contents"]] == [key, copy]
+    # WHEN
+    s3.delete_object(Bucket=bucket, Key=copy)
+    deleted = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key}]})["Deleted"]
+    # THEN
+    assert [item["Key"] for item in deleted] == [key]
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
 def test_nested_requests_do_not_exhaust_the_threads(emulator: Any) -> None:
     # GIVEN a function that calls itself and keeps each request open
     source = (

@@ -4,13 +4,14 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-what-is.html
 """
 
 from sagelocal.core.emulator import Emulator
-from sagelocal.services.events import rules, schedules
+from sagelocal.services.events import patterns, rules, schedules
 from sagelocal.services.events.rules import put
 
 __all__ = ["install", "put"]
 
 
 def install(emulator: Emulator) -> None:
-    """Install the delivery of events and the schedules of rules into moto."""
+    """Install the delivery of events, the schedules of rules and the test of event patterns into moto."""
     rules.install(emulator)
+    patterns.install()
     schedules.install(emulator)

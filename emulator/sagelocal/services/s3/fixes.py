@@ -1,7 +1,8 @@
-"""Fixes of bucket policies, notification configurations, encoded listings and the deletion of delete markers."""
+"""Fixes of bucket policies, notification configurations, the keys of objects and the deletion of delete markers."""
 
 import functools
 import json
+import re
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ from urllib.parse import quote
 
 from moto.core.responses import ActionResult
 from moto.iam.access_control import IAMPolicy, PermissionResult
-from moto.s3.models import FakeBucket, FakeDeleteMarker
+from moto.s3.models import FakeBucket, FakeDeleteMarker, S3Backend
 from moto.s3.responses import S3Response
 
 from sagelocal.core.patching import add, replace
@@ -34,6 +35,7 @@ UNENCODED = {
 
 def install() -> None:
     """Install the fixes into moto."""
+    _route_line_breaks()
     _cache_bucket_style()
     replace(FakeBucket, "get_permission", _get_permission, parameters=("action", "resource"))
     # moto calls `dispose` on every version that it deletes, but delete markers do not have it
@@ -41,6 +43,19 @@ def install() -> None:
     _show_eventbridge()
     for operation, names in UNENCODED.items():
         _encode_keys(operation, names)
+
+
+def _route_line_breaks() -> None:
+    """Route requests whose key contains a line break, which `.` does not match in moto's patterns."""
+
+    def url_module(backend: Any) -> Any:
+        module = original(backend)  # loaded again by each access
+        paths = {
+            re.sub(r"(<key_name>/?)\.", r"\1[\\s\\S]", path): handler for path, handler in module.url_paths.items()
+        }
+        return SimpleNamespace(url_bases=module.url_bases, url_paths=paths)
+
+    original = replace(S3Backend, "_url_module", url_module)
 
 
 def _get_permission(bucket: Any, action: str, resource: str) -> PermissionResult:

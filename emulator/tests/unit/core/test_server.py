@@ -3,13 +3,16 @@
 import errno
 import os
 import socket
+import threading
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from sagelocal.core.errors import SagelocalError
-from sagelocal.core.server import _bind
+from sagelocal.core.server import ADDED_THREADS, THREADS, _bind
+
+from ...waiting import eventually
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
@@ -71,5 +74,24 @@ def test_error_of_a_used_port_names_it() -> None:
         # WHEN / THEN
         with pytest.raises(SagelocalError, match=f"port {server.bind_addr[1]} of 127.0.0.1 is in use"):
             _bind(server.bind_addr[1])
+    finally:
+        server.stop()
+
+
+def test_threads_end_after_a_burst_of_requests() -> None:
+    # GIVEN a server with the threads of a burst
+    server = _bind(0)
+    pool = server.requests
+    try:
+        pool.grow(4 * ADDED_THREADS)
+        threads = [thread for thread in threading.enumerate() if thread.name.startswith("CP Server")]
+
+        def remaining() -> int:
+            pool.shrink_if_unused()
+            return sum(thread.is_alive() for thread in threads)
+
+        # WHEN / THEN some threads remain for further requests
+        eventually(lambda: remaining() == THREADS + ADDED_THREADS)
+        assert remaining() == THREADS + ADDED_THREADS
     finally:
         server.stop()
