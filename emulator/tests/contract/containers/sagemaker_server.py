@@ -1,7 +1,8 @@
 """An inference image for tests.
 
 The model is a text. If the text is a JSON list, the response is that list. Otherwise the response describes the
-request. The bodies `die`, `bad`, `broken` and `slow` provoke failures; the model `failing` fails every request.
+request. The bodies `die`, `bad`, `broken` and `slow` provoke failures; the model `failing` fails every request,
+and the model `slow` needs three seconds to start.
 """
 
 import json
@@ -14,6 +15,8 @@ from pathlib import Path
 MODEL = Path(os.environ["SM_MODEL_DIR"], "model.txt").read_text()
 if MODEL == "broken":
     sys.exit("this model cannot be loaded")
+if MODEL == "slow":
+    time.sleep(3)
 
 
 class Handler(BaseHTTPRequestHandler):

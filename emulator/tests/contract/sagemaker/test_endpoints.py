@@ -67,7 +67,7 @@ def refused_operations(sagemaker: SageMaker, endpoint: str, config: str) -> list
 
 def test_endpoint_in_progress_cannot_be_changed(sagemaker: SageMaker) -> None:
     # GIVEN
-    config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model(), 1)})
+    config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("slow"), 1)})
     endpoint = unique("endpoint")
     arn = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{endpoint}"
     refused = [f'Cannot update in-progress endpoint "{arn}".'] * 3
