@@ -13,10 +13,10 @@ from common.names import resource_prefix
 from deployment import quotas
 from deployment.existing_resources import find_imports, foreign_advice
 from deployment.quotas import Usage, quota_name
+from deployment.tagged_resources import is_missing
 from deployment.terraform import Terraform
 from deployment.tools import find_terraform, required_version, version_numbers, version_of
 
-NOT_FOUND = {"404", "NoSuchBucket", "NotFound", "NotFoundException", "ResourceNotFoundException"}
 COST_TAG = "Stack"  # the tag by which the budget selects an environment's costs
 COST_TAGS = "https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html"
 
@@ -165,7 +165,7 @@ def check_subscription(account: Account) -> Iterator[Finding]:
     try:
         subscriptions = [each for page in pages for each in page["Subscriptions"]]
     except ClientError as error:
-        if aws.error_code(error) not in NOT_FOUND:
+        if not is_missing(error):
             raise
         subscriptions = []
     waiting = [each["Endpoint"] for each in subscriptions if each["SubscriptionArn"] == "PendingConfirmation"]

@@ -334,7 +334,10 @@ class Terraform:
         return output or ""
 
     def _initialized(self, run: Callable[[], Ran]) -> Ran:
-        """Run a command; if Terraform requires initialization, run `init` and repeat the command, which saves time."""
+        """Run a command, after `init` only if Terraform requires it, because `init` takes longer than to find out.
+
+        Terraform requires it if there is no data directory, or if the command says so.
+        """
         if (self.directory / self._data_directory).is_dir():
             with contextlib.suppress(NotInitializedError):
                 return run()
