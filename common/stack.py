@@ -73,6 +73,8 @@ class Stack:
     incoming_prefix: str
     uploads_prefix: str
     review_prefix: str
+    labels_prefix: str
+    history_prefix: str
     undelivered_queue_url: str
 
     @property

@@ -19,6 +19,8 @@ locals {
   uploads_prefix      = "uploads"  # images of `make classify`
   review_prefix       = "review"   # images that a person must look at
   batch_prefix        = "batch"    # results of batch executions, which contain the keys of photographs
+  labels_prefix       = "labels"   # true classes of classified images
+  history_prefix      = "history"  # results of earlier runs and time ranges
   photo_prefixes      = [local.incoming_prefix, local.uploads_prefix, local.review_prefix, local.batch_prefix]
   image_prefixes      = ["train", "validation", "test", local.incoming_prefix, local.uploads_prefix]
   models_prefix       = "models"

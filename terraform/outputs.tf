@@ -226,6 +226,16 @@ output "review_prefix" {
   value       = local.review_prefix
 }
 
+output "labels_prefix" {
+  description = "Key prefix of the true classes of classified images."
+  value       = local.labels_prefix
+}
+
+output "history_prefix" {
+  description = "Key prefix of the results of earlier runs."
+  value       = local.history_prefix
+}
+
 output "undelivered_queue_url" {
   description = "URL of the SQS queue for events that EventBridge cannot deliver."
   value       = module.notifications.undelivered_queue_url

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 import boto3
@@ -92,7 +93,7 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     uri = f"s3://{body.get('s3_bucket')}/{body.get('s3_key')}"
     logger.info("invoking endpoint", extra={"execution": event.get("execution"), "image": uri, "endpoint": endpoint})
     image = read_image(body)
-    response, version = invoke(endpoint, image, uri)
+    response, version = invoke(endpoint, image, uri, inference_id(body))
     inferences = probabilities(response, len(classes))
     predictions = [
         {"class": name, "probability": probability} for name, probability in zip(classes, inferences, strict=True)
@@ -103,11 +104,21 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     }
 
 
-def invoke(endpoint: str, image: bytes, uri: str) -> tuple[bytes, str]:
+def inference_id(body: Mapping[str, Any]) -> str:
+    """Return the ID with which data capture stores the request, as `common/inference_ids.py` describes it."""
+    names = str(body.get("s3_key")), str(body.get("s3_version", "latest"))
+    return "".join(sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32] for name in names)
+
+
+def invoke(endpoint: str, image: bytes, uri: str, request_id: str) -> tuple[bytes, str]:
     """Return the endpoint's response, and the version of the model that sent it."""
     try:
         response = runtime.invoke_endpoint(
-            EndpointName=endpoint, ContentType=CONTENT_TYPE, Accept="application/json", Body=image
+            EndpointName=endpoint,
+            ContentType=CONTENT_TYPE,
+            Accept="application/json",
+            InferenceId=request_id,
+            Body=image,
         )
         # during a deployment two models share the traffic, so only the response can tell which one predicted
         return response["Body"].read(), response.get("CustomAttributes", UNKNOWN)

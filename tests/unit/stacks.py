@@ -60,6 +60,8 @@ def make_stack(**changes: Any) -> Stack:
         "incoming_prefix": "incoming",
         "uploads_prefix": "uploads",
         "review_prefix": "review",
+        "labels_prefix": "labels",
+        "history_prefix": "history",
         "undelivered_queue_url": f"https://sqs.us-east-1.amazonaws.com/{account}/scones-local-undelivered",
     }
     return Stack(**{**outputs, **changes})

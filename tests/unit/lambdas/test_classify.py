@@ -13,6 +13,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError, ResponseStreamingError
 
+from common.inference_ids import inference_id
 from common.paths import TERRAFORM_DIRECTORY
 from registry import batch_transform
 from tests.unit.lambdas.images import draw
@@ -111,6 +112,7 @@ def test_endpoint_receives_the_image_and_the_probabilities_get_class_names(
             "EndpointName": "some-endpoint",
             "ContentType": "application/x-image",
             "Accept": "application/json",
+            "InferenceId": inference_id("test/image", "latest"),
             "Body": image,
         }
     ]
@@ -468,3 +470,19 @@ def test_log_names_execution_and_image_even_if_the_endpoint_fails(
     # THEN
     (record,) = caplog.records
     assert (record.__dict__["execution"], record.__dict__["image"]) == ("some-arn", "s3://bucket/test/image")
+
+
+@pytest.mark.parametrize(("fields", "version"), [({}, "latest"), ({"s3_version": "2"}, "2")])
+def test_request_has_the_inference_id_of_the_object_version(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, fields: dict[str, str], version: str
+) -> None:
+    # GIVEN the image of an object, with or without a version
+    runtime = FakeRuntime()
+    event = {**event_of(PNG), "s3_key": "incoming/Zoë/1.png", **fields}
+
+    # WHEN
+    run(classify, monkeypatch, runtime, event)
+
+    # THEN a label that names the key and the version finds the captured request
+    assert runtime.requests[0]["InferenceId"] == inference_id("incoming/Zoë/1.png", version)
+    assert len(runtime.requests[0]["InferenceId"]) == 64
