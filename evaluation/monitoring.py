@@ -136,7 +136,7 @@ def monitor(
 
 def latest_per_image(records: Sequence[Record]) -> list[Record]:
     """Return the last record of each image, in order of time."""
-    last = {record.image if record.image is not None else record.event_id: record for record in records}
+    last = {record.image if record.image is not None else record.id: record for record in records}
     return sorted(last.values(), key=lambda record: record.time)
 
 
