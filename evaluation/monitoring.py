@@ -14,9 +14,10 @@ from common.files import write
 from common.terminal import counted
 from evaluation import figures
 from evaluation.capture_location import CaptureLocation
-from evaluation.captures import Captures, Record
+from evaluation.captures import Captures
 from evaluation.labelled_images import LabelledImages
 from staging.checksum import content_md5
+from training.container.classifier.captured_records import Record
 from training.container.classifier.images import ImageError, read_image
 
 MAX_IMAGES_SHOWN = 24
