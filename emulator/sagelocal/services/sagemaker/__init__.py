@@ -1,4 +1,4 @@
-"""SageMaker: runs training jobs and model servers as child processes, with data capture and batch transform."""
+"""SageMaker: runs jobs and model servers as child processes, with data capture and batch transform."""
 
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ def install(emulator: "Emulator") -> None:
         invoke_endpoint,
         model_packages,
         monitoring_schedules,
+        processing_jobs,
         response_fixes,
         state_events,
         tags,
@@ -42,6 +43,7 @@ def install(emulator: "Emulator") -> None:
     schedules.install()
     tags.install(schedules)
     training_jobs.install(emulator, processes)
+    processing_jobs.install(emulator, processes)
     tuning_jobs.install(emulator)
     endpoint_operations.install(endpoints)
     invoke_endpoint.install(emulator, endpoints, captures, invocations)
