@@ -15,6 +15,7 @@ def install(emulator: "Emulator") -> None:
         model_packages,
         monitoring_schedules,
         processing_jobs,
+        processing_list,
         response_fixes,
         state_events,
         tags,
@@ -44,6 +45,7 @@ def install(emulator: "Emulator") -> None:
     tags.install(schedules)
     training_jobs.install(emulator, processes)
     processing_jobs.install(emulator, processes)
+    processing_list.install()
     tuning_jobs.install(emulator)
     endpoint_operations.install(endpoints)
     invoke_endpoint.install(emulator, endpoints, captures, invocations)

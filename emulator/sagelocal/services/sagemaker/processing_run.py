@@ -3,8 +3,9 @@
 import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+
+from moto.core.utils import utcnow
 
 from sagelocal.core import mounts
 from sagelocal.services.sagemaker.errors import JobFailedError
@@ -38,7 +39,7 @@ class ProcessingRun(JobRun):
         with self._lock:
             if self._ending != "Completed":
                 return
-            self.job.processing_start_time = datetime.now(UTC)
+            self.job.processing_start_time = utcnow()
             hosts.start()
             self._hosts = hosts
         limit = self._timer("MaxRuntimeInSeconds", "MaxRuntimeExceeded")
@@ -91,12 +92,12 @@ class ProcessingRun(JobRun):
 
     def _enter(self, status: str) -> None:
         with self._lock:
-            self.job.last_modified_time = datetime.now(UTC)
+            self.job.last_modified_time = utcnow()
             self.job.processing_job_status = status
 
     def _end(self, status: str, reason: str | None = None) -> None:
         self.job.failure_reason = reason
-        self.job.processing_end_time = datetime.now(UTC)
+        self.job.processing_end_time = utcnow()
         self._enter(STATUS.get(status, status))
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+from moto.core.utils import utcnow
 
 from sagelocal.services.sagemaker.errors import JobFailedError
 from sagelocal.services.sagemaker.folder_upload import FolderUpload
@@ -108,7 +109,7 @@ class TrainingRun(JobRun):
             if self._ending != "Completed":
                 return containers, None
             self._enter("Training")
-            start = datetime.now(UTC)
+            start = utcnow()
             self.job.training_start_time = self.job.training_start_time or start
             hosts.start()
             self._hosts = hosts
@@ -125,7 +126,7 @@ class TrainingRun(JobRun):
             result = hosts.wait()
         finally:
             limit.cancel()
-            self.job.training_end_time = datetime.now(UTC)
+            self.job.training_end_time = utcnow()
             self._training_seconds += (self.job.training_end_time - start).total_seconds()
         if upload:
             with self._uploading():
@@ -186,7 +187,7 @@ class TrainingRun(JobRun):
 
     def _enter(self, status: str, message: str | None = None) -> None:
         """Change the secondary status."""
-        now = datetime.now(UTC)
+        now = utcnow()
         with self._lock:
             transitions = self.job.secondary_status_transitions
             transitions[-1].setdefault("EndTime", now)
@@ -195,7 +196,7 @@ class TrainingRun(JobRun):
             self.job.last_modified_time = now
 
     def _end(self, status: str, reason: str | None = None) -> None:
-        now = datetime.now(UTC)
+        now = utcnow()
         with self._lock:
             self._enter(status, reason)
             self.job.secondary_status_transitions[-1]["EndTime"] = now

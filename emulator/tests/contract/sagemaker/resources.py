@@ -18,6 +18,7 @@ SERVER = "tests/sagemaker_server:1"
 PROCESSOR = "tests/sagemaker_processor:1"
 ENDED = ("Completed", "Failed", "Stopped")
 TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
+PROCESSING_OUTPUT = "/opt/ml/processing/output"
 PROCESSING_LOGS = "/aws/sagemaker/ProcessingJobs"
 
 
@@ -43,7 +44,7 @@ def processing_input(name: str, uri: str, local_path: str, **source: Any) -> dic
     return {"InputName": name, "S3Input": {"S3Uri": uri, "LocalPath": local_path, **default, **source}}
 
 
-def processing_output(uri: str, local_path: str, mode: str = "EndOfJob") -> dict[str, Any]:
+def processing_output(uri: str, local_path: str = PROCESSING_OUTPUT, mode: str = "EndOfJob") -> dict[str, Any]:
     """Return the output configuration of a processing job with one output."""
     target = {"S3Uri": uri, "LocalPath": local_path, "S3UploadMode": mode}
     return {"Outputs": [{"OutputName": "result", "S3Output": target}]}
@@ -132,14 +133,13 @@ class SageMaker:
 
     def start_processing(self, *, program: str | None = None, **request: Any) -> str:
         """Start a processing job, of a Python program unless the request names a container, and return its name."""
-        name = unique("job")
+        request = {"ProcessingJobName": unique("job"), **request}
         specification: dict[str, Any] = {"ImageUri": PROCESSOR}
         if program is not None:
             specification["ContainerEntrypoint"] = ["python3", "-c", program]
         specification |= request.pop("AppSpecification", {})
         self.client.create_processing_job(
             **{
-                "ProcessingJobName": name,
                 "RoleArn": ROLE,
                 "AppSpecification": specification,
                 "ProcessingResources": {
@@ -148,7 +148,13 @@ class SageMaker:
                 **request,
             }
         )
-        return name
+        return str(request["ProcessingJobName"])
+
+    def process(self, program: str | None, **request: Any) -> dict[str, Any]:
+        """Run a processing job to its end, with an output below `out/`, and return its description."""
+        output = processing_output(f"s3://{self.bucket}/out")
+        name = self.start_processing(program=program, **{"ProcessingOutputConfig": output, **request})
+        return self.wait_for_processing(name)
 
     def wait_for_processing(self, name: str) -> dict[str, Any]:
         """Wait until a processing job has ended and return its description."""

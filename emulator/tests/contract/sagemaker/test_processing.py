@@ -4,15 +4,16 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processin
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sagelocal.core.mounts import can_replace_opt
 
+from ...waiting import eventually
 from .resources import PROCESSING_LOGS, SageMaker, processing_input, processing_output
 
-OUTPUT = "/opt/ml/processing/output"
 TWO_HOSTS = {"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}}
 # writes the configuration files and the content of each input file to an output of the host
 REPORT = """
@@ -31,13 +32,6 @@ print("I am", host)
 pytestmark = pytest.mark.skipif(not can_replace_opt(), reason="this machine does not allow mount namespaces")
 
 
-def run(sagemaker: SageMaker, program: str | None, **request: Any) -> dict[str, Any]:
-    """Run a Python program as a processing job with one output, and return its description."""
-    output = processing_output(f"s3://{sagemaker.bucket}/out", OUTPUT)
-    request = {"ProcessingOutputConfig": output, **request}
-    return sagemaker.wait_for_processing(sagemaker.start_processing(program=program, **request))
-
-
 def report(sagemaker: SageMaker, host: str = "algo-1") -> Any:
     return json.loads(sagemaker.download(f"s3://{sagemaker.bucket}/out/{host}.json"))
 
@@ -52,7 +46,7 @@ def test_container_gets_its_inputs_configuration_and_environment(sagemaker: Sage
         processing_input("code", f"s3://{sagemaker.bucket}/code/run.py", "/opt/ml/processing/input/code"),
     ]
     # WHEN
-    job = run(sagemaker, REPORT, ProcessingInputs=inputs, Environment={"LEVEL": "3"})
+    job = sagemaker.process(REPORT, ProcessingInputs=inputs, Environment={"LEVEL": "3"})
     # THEN
     assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
     assert job["CreationTime"] <= job["ProcessingStartTime"] <= job["ProcessingEndTime"]
@@ -80,7 +74,7 @@ def test_hosts_get_shards_and_upload_to_one_prefix(sagemaker: SageMaker) -> None
         processing_input("all", f"s3://{sagemaker.bucket}/data/", "/opt/ml/processing/input/all"),
     ]
     # WHEN
-    job = run(sagemaker, REPORT, ProcessingInputs=inputs, ProcessingResources=TWO_HOSTS)
+    job = sagemaker.process(REPORT, ProcessingInputs=inputs, ProcessingResources=TWO_HOSTS)
     # THEN
     assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
     for host, shard in (("algo-1", "ac"), ("algo-2", "b")):
@@ -89,9 +83,78 @@ def test_hosts_get_shards_and_upload_to_one_prefix(sagemaker: SageMaker) -> None
         assert found["files"].keys() == {f"some/{name}" for name in shard} | {f"all/{name}" for name in "abcd"}
 
 
+def test_each_job_has_its_own_paths(sagemaker: SageMaker) -> None:
+    # GIVEN two jobs that wait until both have written the same path
+    program = """
+import os, pathlib, time
+import boto3
+mine, s3 = os.environ["NAME"], boto3.client("s3")
+path = pathlib.Path("/opt/ml/processing/output/name")
+path.write_text(mine)
+s3.put_object(Bucket=os.environ["BUCKET"], Key="started/" + mine)
+while s3.list_objects_v2(Bucket=os.environ["BUCKET"], Prefix="started/")["KeyCount"] < 2:
+    time.sleep(0.05)
+assert path.read_text() == mine
+"""
+    names = ("first", "second")
+    # WHEN
+    jobs = [
+        sagemaker.start_processing(
+            program=program,
+            Environment={"NAME": name, "BUCKET": sagemaker.bucket},
+            ProcessingOutputConfig=processing_output(f"s3://{sagemaker.bucket}/{name}"),
+        )
+        for name in names
+    ]
+    # THEN
+    assert {sagemaker.wait_for_processing(job)["ProcessingJobStatus"] for job in jobs} == {"Completed"}
+    assert [sagemaker.download(f"s3://{sagemaker.bucket}/{name}/name").decode() for name in names] == list(names)
+    assert not Path("/opt/ml/processing/output/name").exists()
+
+
+def test_program_calls_the_emulator(sagemaker: SageMaker, inbox: tuple[str, str]) -> None:
+    # GIVEN
+    topic, queue = inbox
+    program = """
+import os
+import boto3
+data = [{"MetricName": "shift", "Value": 0.5}]
+boto3.client("cloudwatch").put_metric_data(Namespace=os.environ["BUCKET"], MetricData=data)
+boto3.client("s3").put_object(Bucket=os.environ["BUCKET"], Key="history/a.json", Body=b"{}")
+boto3.client("sns").publish(TopicArn=os.environ["TOPIC"], Message="shifted")
+"""
+    # WHEN
+    job = sagemaker.process(program, Environment={"BUCKET": sagemaker.bucket, "TOPIC": topic})
+    # THEN
+    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
+    client = sagemaker.emulator.client
+    assert client("cloudwatch").list_metrics(Namespace=sagemaker.bucket)["Metrics"][0]["MetricName"] == "shift"
+    assert sagemaker.list_keys("history/") == ["history/a.json"]
+    (message,) = eventually(lambda: client("sqs").receive_message(QueueUrl=queue).get("Messages"))
+    assert message["Body"] == "shifted"
+
+
+def test_image_of_the_model_runs_a_script_with_its_packages(sagemaker: SageMaker) -> None:
+    # GIVEN a script for AWS's PyTorch inference image
+    code = "import onnxruntime, numpy, PIL, pathlib\npathlib.Path('/opt/ml/processing/output/done').touch()"
+    uri = sagemaker.upload("code/drift.py", code)
+    # WHEN
+    job = sagemaker.process(
+        None,
+        AppSpecification={
+            "ImageUri": "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312",
+            "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/drift.py"],
+        },
+        ProcessingInputs=[processing_input("code", uri, "/opt/ml/processing/input/code")],
+    )
+    # THEN
+    assert job["ProcessingJobStatus"] == "Completed", sagemaker.read_log(PROCESSING_LOGS, job["ProcessingJobName"])
+    assert sagemaker.list_keys("out/") == ["out/done"]
+
+
 def test_image_without_entry_point_runs_the_images_command(sagemaker: SageMaker) -> None:
     # WHEN
-    job = run(sagemaker, None, AppSpecification={"ContainerArguments": ["--days", "7"]})
+    job = sagemaker.process(None, AppSpecification={"ContainerArguments": ["--days", "7"]})
     # THEN
     assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
     seen = json.loads(sagemaker.download(f"s3://{sagemaker.bucket}/out/seen.json"))
