@@ -13,9 +13,9 @@ def install(emulator: "Emulator") -> None:
         endpoint_operations,
         invoke_endpoint,
         model_packages,
-        monitoring_schedules,
         processing_jobs,
         processing_list,
+        refused_operations,
         response_fixes,
         state_events,
         tags,
@@ -31,7 +31,6 @@ def install(emulator: "Emulator") -> None:
     captures = Captures(emulator)
     invocations = Invocations()
     endpoints = Endpoints(emulator, processes, captures)
-    schedules = monitoring_schedules.Schedules()
     # callbacks run in reverse order of registration: stop restarting servers, end the processes, then stop the writers
     emulator.on_stop(captures.stop)
     emulator.on_stop(invocations.stop)
@@ -40,9 +39,8 @@ def install(emulator: "Emulator") -> None:
     response_fixes.install()
     model_packages.install()
     state_events.install()
-    monitoring_schedules.fix_job_definitions()
-    schedules.install()
-    tags.install(schedules)
+    refused_operations.install()
+    tags.install()
     training_jobs.install(emulator, processes)
     processing_jobs.install(emulator, processes)
     processing_list.install()
