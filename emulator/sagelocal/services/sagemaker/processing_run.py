@@ -1,4 +1,11 @@
-"""The run of one processing job: downloads its inputs, runs its containers, uploads its outputs."""
+"""The run of one processing job: downloads its inputs, runs its containers, uploads its outputs.
+
+Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-run-image.html (the exit status decides)
+https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-metadata.html (ExitMessage)
+https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-python-sdk-troubleshooting.html (a FailureReason)
+https://github.com/aws/sagemaker-python-sdk/blob/master-v2/src/sagemaker/local/image.py (process() uploads the outputs
+of a failed job too)
+"""
 
 import contextlib
 from collections.abc import Iterable, Sequence
@@ -53,7 +60,7 @@ class ProcessingRun(JobRun):
             limit.cancel()
         self.job.exit_message = exit_message(each.message() for each in containers) or None
         failed = result.status and self._ending == "Completed"
-        # a failed job uploads too, as in the SDK's local mode, but its reason is that of the container
+        # the reason of a failed job is its exit status, even if an upload fails too
         with contextlib.suppress(JobFailedError) if failed else contextlib.nullcontext(), self._uploading():
             for _, upload in uploads:
                 upload.close()
