@@ -58,12 +58,10 @@ class ProcessingRun(JobRun):
             result = hosts.wait()
         finally:
             limit.cancel()
-        self.job.exit_message = exit_message(each.message() for each in containers) or None
         failed = result.status and self._ending == "Completed"
         # the reason of a failed job is its exit status, even if an upload fails too
         with contextlib.suppress(JobFailedError) if failed else contextlib.nullcontext(), self._uploading():
-            for _, upload in uploads:
-                upload.close()
+            self._finish(containers, [upload for _, upload in uploads])
         if failed:
             raise JobFailedError(failure_reason("", result.status))
 
@@ -96,6 +94,13 @@ class ProcessingRun(JobRun):
             )
             for output in s3_outputs(self.request)
         ]
+
+    def _finish(self, containers: Sequence[ProcessingContainer], uploads: Sequence[FolderUpload]) -> None:
+        """Store the exit message and complete all uploads, even if one fails."""
+        with contextlib.ExitStack() as stack:
+            for upload in uploads:
+                stack.callback(upload.close)
+            self.job.exit_message = exit_message(each.message() for each in containers) or None
 
     def _enter(self, status: str) -> None:
         with self._lock:

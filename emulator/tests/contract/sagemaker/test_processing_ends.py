@@ -58,6 +58,7 @@ def test_message_in_another_encoding_fails_the_job(sagemaker: SageMaker) -> None
     # WHEN
     job = sagemaker.process(message(b"\xe9"))
     # THEN
+    assert sagemaker.list_keys("out/") == ["out/a"]
     assert job["ProcessingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("ClientError: /opt/ml/output/message is not encoded in UTF-8")
 

@@ -26,12 +26,11 @@ pytestmark = pytest.mark.skipif(not can_replace_opt(), reason="this machine does
 
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
-    """A script in a folder with a module and a requirement that is already installed."""
+    """A script in a folder with a module."""
     folder = tmp_path / "source"
     folder.mkdir()
     (folder / "run.py").write_text(f"import helper\n{SCRIPT}")
     (folder / "helper.py").touch()
-    (folder / "requirements.txt").write_text("boto3\n")
     return folder / "run.py"
 
 
