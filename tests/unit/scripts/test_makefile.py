@@ -42,6 +42,7 @@ OPTIONS = {
     "SINCE": ("monitor", "--since"),
     "SOURCE": ("stage", "--source"),
     "UNTIL": ("monitor", "--until"),
+    "VALUE": ("threshold", "--value"),
 }
 
 
