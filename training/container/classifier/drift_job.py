@@ -175,7 +175,15 @@ def run(model: Path, settings: Settings, *, s3: Any, cloudwatch: Any, sns: Any) 
 
 def conclusion(outcome: str, reason: str, **figures: Any) -> dict[str, Any]:
     """Return the figures of a result: the outcome, and in one line why."""
-    empty = {"images": 0, "unreadable": 0, "baseline_images": 0, "groups": {}, "changes": [], "histograms": {}}
+    empty = {
+        "images": 0,
+        "unreadable": 0,
+        "baseline_images": 0,
+        "groups": {},
+        "changes": [],
+        "histograms": {},
+        "predicted": {},
+    }
     return {"outcome": outcome, "reason": reason, "level": FAMILY_WISE_LEVEL, "points": {}, **empty, **figures}
 
 
