@@ -39,7 +39,9 @@ OPTIONS = {
     "SECONDS": ("traffic", "--seconds"),
     "SEED": ("traffic", "--seed"),
     "SET": ("train", "--set"),
+    "SINCE": ("monitor", "--since"),
     "SOURCE": ("stage", "--source"),
+    "UNTIL": ("monitor", "--until"),
 }
 
 
