@@ -66,9 +66,8 @@ def main(environment: Environment) -> None:
         wanted_rate=options.audit,
     )
     if not selection.low + selection.high:
-        raise OperatorError(
-            f"no captured records of model {location.model} {window}: choose another time range (SINCE)"
-        )
+        malformed = f", only {selection.malformed} malformed lines" if selection.malformed else ""
+        raise OperatorError(f"no records of model {location.model} {window}{malformed}: choose another SINCE")
     print(f"model {location.model}, {window}")
     print("\n".join(describe(selection)))
     print(f"`make review ENV={environment.name}` shows the images")
