@@ -157,7 +157,10 @@ class Environment:
     @property
     def review_store(self) -> ReviewStore:
         """Where the images to review and the answers are."""
-        return ReviewStore(self.stack.bucket, self.stack.review_prefix, self.stack.labels_prefix, s3=self.client("s3"))
+        stack = self.stack
+        return ReviewStore(
+            stack.bucket, stack.review_prefix, stack.labels_prefix, s3=self.client("s3"), classes=stack.classes
+        )
 
     @property
     def quality_gate(self) -> QualityGate:

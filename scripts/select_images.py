@@ -61,7 +61,6 @@ def main(environment: Environment) -> None:
         lambda: stream_records(location.uri, location.endpoint, window, classes=len(stack.classes), s3=s3),
         environment.review_store,
         model=location.model,
-        classes=stack.classes,
         threshold=stack.threshold,
         wanted_rate=options.audit,
     )
