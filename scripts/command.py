@@ -200,6 +200,23 @@ def whole_number(example: int, *, high: float = math.inf) -> Callable[[str], int
     return parse
 
 
+def proportion(example: float) -> Callable[[str], float]:
+    """Return a parser of numbers above 0 and at most 1, for the argument `type` of an option."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if not 0 < value <= 1:
+            raise argparse.ArgumentTypeError(
+                f"must be a number above 0 and at most 1, such as {example} (got {text!r})"
+            )
+        return value
+
+    return parse
+
+
 def run_command(main: Callable[[Environment], None], doc: str | None, options: Options = lambda parser: None) -> None:
     """Run a command on the environment that `--env` names."""
 

@@ -6,7 +6,7 @@ from common.errors import OperatorError
 from evaluation.capture_location import find_captures
 from evaluation.captures import stream_records
 from evaluation.review.selection import AUDIT_RATE, describe, select
-from scripts.command import Environment, add_time_range, run_command
+from scripts.command import Environment, add_time_range, proportion, run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -14,27 +14,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     add_time_range(parser)
     parser.add_argument(
         "--audit",
-        type=audit_rate,
+        type=proportion(AUDIT_RATE),
         default=AUDIT_RATE,
         help=f"share of all images in the audit sample, if it then has at least 100 (default: {AUDIT_RATE})",
     )
-
-
-def audit_rate(text: str) -> float:
-    """Return a rate above 0 and at most 1.
-
-    Raises
-    ------
-    argparse.ArgumentTypeError
-        The text is not such a number.
-    """
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate <= 1:
-        raise argparse.ArgumentTypeError(f"must be above 0 and at most 1, such as {AUDIT_RATE} (got {text!r})")
-    return rate
 
 
 def main(environment: Environment) -> None:

@@ -166,7 +166,7 @@ def test_answer_that_cannot_be_stored_keeps_the_image(serve: Serve, s3: FakeS3, 
 
     # WHEN
     here.press("1")
-    expect(here.page.get_by_role("alert")).to_contain_text("ExpiredToken")
+    expect(here.page.get_by_role("alert")).to_contain_text(re.compile("Not stored.*ExpiredToken"))
     s3.put_object = put  # type: ignore[method-assign]
     here.press("2")
 
