@@ -8,9 +8,10 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 GROUP = "browser"
+TIMEOUT_MS = 30_000  # on a busy machine
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +20,7 @@ def browser() -> Iterator[Browser]:
     executable = shutil.which("chromium")
     if executable is None:
         pytest.skip("no chromium on the PATH (Debian and Ubuntu: apt-get install chromium)")
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         # without Chromium's sandbox, which neither root nor Ubuntu's users can start; the pages are the project's own
         chromium = playwright.chromium.launch(executable_path=executable, chromium_sandbox=False)
