@@ -32,7 +32,7 @@ export GOMEMLIMIT ?= 1GiB
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
-        rollback lineage transform deploy extend classify execution export run batch evaluate monitor report demo drift \
+        rollback lineage transform deploy extend classify execution export run batch evaluate monitor live threshold report demo drift \
         drift-issue cost image-costs down drivers driver delete-driver traffic select review review-csv \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
 
@@ -219,6 +219,14 @@ review: $(INSTALLED) $(PREREQUISITES) ## show images to review on a local page (
 review-csv: $(INSTALLED) $(PREREQUISITES) ## write the images to review as CSV, or store LABELS=file
 	$(call step)
 	$(call SCRIPT,review_csv) $(call option,--labels,LABELS) $(call option,--reviewer,REVIEWER)
+
+live: $(INSTALLED) $(PREREQUISITES) ## evaluate live traffic by its labels (SINCE, MODEL, PRECISION)
+	$(call step)
+	$(call SCRIPT,live) evaluate $(TIME_RANGE) $(call option,--model,MODEL) $(call option,--precision,PRECISION)
+
+threshold: $(INSTALLED) $(PREREQUISITES) ## set the threshold: VALUE, or for a PRECISION (SINCE)
+	$(call step)
+	$(call SCRIPT,live) threshold $(call option,--precision,PRECISION) $(call option,--value,VALUE) $(TIME_RANGE)
 
 report: $(INSTALLED) $(PREREQUISITES) ## write all results to build/ENV/report.html
 	$(call step)

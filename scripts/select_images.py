@@ -3,10 +3,9 @@
 import argparse
 
 from common.errors import OperatorError
-from evaluation.capture_location import find_captures
 from evaluation.captures import stream_records
 from evaluation.review.selection import AUDIT_RATE, describe, select
-from scripts.command import Environment, add_time_range, proportion, run_command
+from scripts.command import Environment, add_time_range, check_model, find_location, proportion, run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -30,15 +29,10 @@ def main(environment: Environment) -> None:
     """
     stack, options = environment.stack, environment.options
     window = environment.window
-    location = stack.data_capture_enabled and find_captures(
-        stack.endpoint_name,
-        stack.endpoint_config_name,
-        stack.data_capture_uri,
-        environment=environment.name,
-        sagemaker=environment.client("sagemaker"),
-    )
-    if not location:
+    location = find_location(environment) if stack.data_capture_enabled else None
+    if location is None:
         raise OperatorError(f"{stack.endpoint_name} captures no data (capture_percentage = 0): nothing to select from")
+    check_model(environment, location)
     s3 = environment.client("s3")
     selection = select(
         lambda: stream_records(location.uri, location.endpoint, window, classes=len(stack.classes), s3=s3),

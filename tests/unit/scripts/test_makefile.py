@@ -45,6 +45,7 @@ OPTIONS = {
     "SINCE": ("monitor", "--since"),
     "SOURCE": ("stage", "--source"),
     "UNTIL": ("monitor", "--until"),
+    "VALUE": ("threshold", "--value"),
 }
 
 

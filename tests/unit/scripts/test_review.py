@@ -41,7 +41,8 @@ def captured(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             return iter(records)
 
         monkeypatch.setattr(select_images, "stream_records", stream)
-        monkeypatch.setattr(select_images, "find_captures", lambda *_, **__: location)
+        monkeypatch.setattr(select_images, "find_location", lambda environment: location)
+        monkeypatch.setattr(select_images, "check_model", lambda environment, location: None)
 
     return set_records
 
