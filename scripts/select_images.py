@@ -25,7 +25,8 @@ def main(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        No model is deployed, the endpoint captures nothing, or the time range is invalid or has no records.
+        No model is deployed, it was trained on other classes, the endpoint captures nothing, or the time range is
+        invalid or has no records.
     """
     stack, options = environment.stack, environment.options
     window = environment.window
