@@ -152,7 +152,9 @@ def test_the_previous_model_is_compared() -> None:
     assert live["comparison"]
     assert live["comparison"]["labelled"]["gained"] == 8
     assert live["comparison"]["difference"]
-    assert "compared with v1 on the same images (a small p means that v2 is worse):" in list(summary(live, "local"))
+    lines = list(summary(live, "local"))
+    assert "compared with v1 on the same images (a small p means that v2 is worse):" in lines
+    assert all(len(line) <= 80 for line in lines)
 
 
 def test_the_threshold_for_a_precision_needs_enough_labels() -> None:
