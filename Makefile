@@ -23,12 +23,17 @@ endif
 # without this setting, each of the hundreds of processes that the tests start would compile the project's modules again
 unexport PYTHONDONTWRITEBYTECODE
 
+# Terraform and its provider, which are Go programs, otherwise spend a fifth of their time on collecting garbage. Both are
+# variables of the Go runtime: https://pkg.go.dev/runtime#hdr-Environment_Variables
+export GOGC       ?= off
+export GOMEMLIMIT ?= 1GiB
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
         rollback lineage transform deploy extend classify execution export run batch evaluate monitor live threshold report demo drift \
-        drift-issue cost image-costs down drivers driver delete-driver traffic \
+        drift-issue cost image-costs down drivers driver delete-driver traffic select review review-csv \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
 
 # not a search for the file, which would accept patterns such as ENV=*
@@ -55,7 +60,7 @@ TRAINING = $(call option,--algorithm,ALGORITHM) $(if $(call yes,PRETRAIN),--pret
 TIME_RANGE = $(call option,--since,SINCE) $(call option,--until,UNTIL)
 SCRIPT   = @$(AWS_ENV) $(PY) -m scripts.$(1) --env $(ENV)
 # Above the number of cores of a small machine, because tests wait for Terraform and SageMaker most of the time
-WORKERS ?= 4
+WORKERS ?= 6
 pytest   = @$(PY) -m pytest --numprocesses $(call quote_text,$(1)) --dist loadgroup --no-loadscope-reorder $(ARGS)
 step   = @printf '\n== %s (%s)\n' '$@' '$(ENV)'
 
@@ -203,6 +208,17 @@ evaluate: $(INSTALLED) $(PREREQUISITES) ## evaluate the run (PRECISION=0.98 find
 monitor: $(INSTALLED) $(PREREQUISITES) ## plot captured predictions (SINCE=24h, UNTIL, MODEL)
 	$(call step)
 	$(call SCRIPT,monitor) $(TIME_RANGE) $(call option,--model,MODEL)
+
+select: $(INSTALLED) $(PREREQUISITES) ## select captured images for review (SINCE, UNTIL, AUDIT)
+	$(call step)
+	$(call SCRIPT,select_images) $(TIME_RANGE) $(call option,--audit,AUDIT)
+
+review: $(INSTALLED) $(PREREQUISITES) ## show images to review on a local page (REVIEWER)
+	$(call SCRIPT,review) $(call option,--reviewer,REVIEWER)
+
+review-csv: $(INSTALLED) $(PREREQUISITES) ## write the images to review as CSV, or store LABELS=file
+	$(call step)
+	$(call SCRIPT,review_csv) $(call option,--labels,LABELS) $(call option,--reviewer,REVIEWER)
 
 live: $(INSTALLED) $(PREREQUISITES) ## evaluate live traffic by its labels (SINCE, MODEL, PRECISION)
 	$(call step)
