@@ -12,9 +12,9 @@ from PIL import Image
 from common.files import write
 from common.terminal import WIDTH, counted
 from evaluation import figures
-from evaluation.live.labels import NEITHER
 from evaluation.live.results import Comparison, Estimate, Figures, Live, Paired, Recommendation
 from evaluation.monitoring import capture_problems
+from evaluation.review.answers import NEITHER
 
 MAX_MESSAGES_PRINTED = 5
 MAX_CLASSES_PRINTED = 10
