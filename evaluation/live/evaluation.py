@@ -18,6 +18,7 @@ from evaluation.live.results import Estimate, Labels, Live, Recommendation, Traf
 from evaluation.live.sampling import METHOD, Sample, sample_of, simple_sample_of, smallest_threshold
 from evaluation.metrics import Proportion, coverage_curve
 from evaluation.monitoring import MAX_IMAGES_SHOWN, CapturedImage, describe_image
+from evaluation.review.answers import NEITHER
 
 STRATA = ("below the threshold", "at or above the threshold")
 REVIEW = "run `make select`, then `make review`"
@@ -206,7 +207,7 @@ def confident_mistakes(data: LiveData) -> tuple[int, list[CapturedImage]]:
     ]
     shown = sorted(wrong, key=lambda image: -image.prediction.confidence)[:MAX_IMAGES_SHOWN]
     bodies = data.captures.images([image.prediction for image in shown])
-    names = [*data.classes, "neither"]
+    names = [*data.classes, NEITHER]
     return len(wrong), [
         describe_image(image.prediction, body, names[image.prediction.class_number], None, names[image.label])
         for image, body in zip(shown, bodies, strict=True)
