@@ -14,9 +14,10 @@ from common.files import write
 from common.terminal import counted
 from evaluation import figures
 from evaluation.capture_location import CaptureLocation
-from evaluation.captures import Captures, Record
+from evaluation.captures import Captures
 from evaluation.labelled_images import LabelledImages
 from staging.checksum import content_md5
+from training.container.classifier.captured_records import Record
 from training.container.classifier.images import ImageError, read_image
 
 MAX_IMAGES_SHOWN = 24
@@ -136,7 +137,7 @@ def monitor(
 
 def latest_per_image(records: Sequence[Record]) -> list[Record]:
     """Return the last record of each image, in order of time."""
-    last = {record.image if record.image is not None else record.event_id: record for record in records}
+    last = {record.image if record.image is not None else record.id: record for record in records}
     return sorted(last.values(), key=lambda record: record.time)
 
 
