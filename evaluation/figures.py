@@ -116,7 +116,7 @@ def confidence_over_time(
     theme: Theme, *, times: Sequence[datetime], confidences: Sequence[float], names: Sequence[str], threshold: float
 ) -> Figure:
     """Plot the confidence of each prediction over time, by predicted class, with the threshold."""
-    figure, axes = _axes(9.0, 3.8)
+    figure, axes = make_axes(9.0, 3.8)
     # NumPy has no time zones
     x = np.array([time.astimezone(UTC).replace(tzinfo=None) for time in times], dtype="datetime64[us]")
     y = np.array(confidences)
@@ -152,7 +152,7 @@ def confusion(theme: Theme, *, matrix: Sequence[Sequence[int]], classes: Sequenc
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     has_counts = len(classes) <= MAX_CLASSES_WITH_COUNTS
     size = max(2.4 + 0.55 * len(classes), 3.4) if has_counts else 3.0 + 0.2 * len(classes)
-    figure, axes = _axes(min(size, MAX_MATRIX_INCHES), min(size, MAX_MATRIX_INCHES))
+    figure, axes = make_axes(min(size, MAX_MATRIX_INCHES), min(size, MAX_MATRIX_INCHES))
     ramp = LinearSegmentedColormap.from_list("heat", [theme.page, theme.accent])
     axes.imshow(shares, cmap=ramp, norm=PowerNorm(1 if has_counts else 0.5, vmin=0, vmax=1), interpolation="nearest")
     axes.grid(visible=False)
@@ -195,7 +195,7 @@ def reliability(theme: Theme, *, bins: Sequence[CalibrationBin], error: float) -
 
 def coverage(theme: Theme, *, curve: Sequence[CurvePoint], threshold: float) -> Figure:
     """Plot coverage, and accuracy of the images at or above the threshold, for every threshold."""
-    figure, axes = _axes(9.0, 3.4)
+    figure, axes = make_axes(9.0, 3.4)
     x, covered, accuracy = _columns(curve)
     # every threshold up to the lowest confidence accepts all images
     x, covered, accuracy = (
@@ -213,7 +213,7 @@ def coverage(theme: Theme, *, curve: Sequence[CurvePoint], threshold: float) -> 
 
 def accuracy_by_coverage(theme: Theme, *, curve: Sequence[CurvePoint], threshold: float, area: float) -> Figure:
     """Plot the accuracy of the accepted images against coverage; the area above it is the risk-coverage area."""
-    figure, axes = _axes(4.6, 4.6)
+    figure, axes = make_axes(4.6, 4.6)
     x, covered, accuracy = _columns(curve)
     # extend the curve to coverage 0, below the coverage of the highest threshold
     covered, accuracy = np.append(covered, 0.0), np.append(accuracy, accuracy[-1])
@@ -233,7 +233,7 @@ def epochs(theme: Theme, *, history: Sequence[Mapping[str, float]]) -> Figure:
     """Plot training and validation accuracy by epoch."""
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = _axes(4.6, 3.4)
+    figure, axes = make_axes(4.6, 3.4)
     x = np.arange(1, len(history) + 1)
     series = (("train_accuracy", "training (augmented)"), ("validation_accuracy", "validation"))
     for number, (name, label) in enumerate(series):
@@ -266,7 +266,8 @@ def contact_sheet(theme: Theme, *, images: Sequence[Image.Image | None], caption
     return figure
 
 
-def _axes(width: float, height: float) -> tuple[Figure, Axes]:
+def make_axes(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a figure of a size in inches, with axes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")

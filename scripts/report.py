@@ -1,12 +1,33 @@
-"""Combine all results in one page, `report.html`, which loads nothing else."""
+"""Combine all results in one page, `report.html`, which loads nothing else.
 
+SINCE and UNTIL choose the time range of executions, costs and trends. The other sections show their commands' results.
+"""
+
+import argparse
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from common.files import write
-from evaluation.report import read_results, render
+from common.names import stack_name
+from common.times import TimeRangeError, Window, parse_window
+from deployment.cost import read_prices
+from deployment.settings import read_settings
+from deployment.window_cost import window_cost
+from evaluation.execution_metrics import Outcomes, read_outcomes
+from evaluation.report.page import render
+from evaluation.report.results import Cost, Reader
+from registry import lineage
+from registry.model_registry import find_version
 from scripts.command import Environment, run_command
 
 FILE = "report.html"
+WINDOW_FIELDS = ("outcomes", "cost")  # of `Results`
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the time range."""
+    parser.add_argument("--since", default="", help="start of the time range, such as 24h (default: 7d)")
+    parser.add_argument("--until", default="", help="end of the time range (default: now)")
 
 
 def main(environment: Environment) -> None:
@@ -15,14 +36,71 @@ def main(environment: Environment) -> None:
     Raises
     ------
     StepMissingError
-        There are no results, or a file is invalid.
+        There are no results.
+    TimeRangeError
+        SINCE or UNTIL is invalid. The page is written, without the sections that need the time range.
     """
-    directory = environment.directory
-    page = render(read_results(directory), environment.name, written=datetime.now(UTC))
-    path = directory / FILE
-    write(path, page.encode())
+    reader = Reader()
+    reader.read_files(environment.directory)
+    reader.read("minimum_accuracy", lambda: read_settings(environment.name)["minimum_accuracy"])
+    reader.read("lineage", lambda: list(model_lineage(environment)))
+    invalid = read_window(environment, reader)
+    path = environment.directory / FILE
+    write(path, render(reader.results(environment.name), written=datetime.now(UTC)).encode(errors="replace"))
     print(path.resolve())
+    if invalid:
+        raise invalid
+
+
+def read_window(environment: Environment, reader: Reader) -> TimeRangeError | None:
+    """Read what the report shows of the time range, or return why the time range is invalid."""
+    try:
+        window = parse_window(environment.options.since, environment.options.until)
+    except TimeRangeError as error:
+        reader.problems |= dict.fromkeys(WINDOW_FIELDS, str(error))
+        return error
+    reader.fields |= {"start": window.start.isoformat(), "end": min(window.end, datetime.now(UTC)).isoformat()}
+    reader.read("outcomes", lambda: outcomes(environment, window))
+    reader.read("cost", lambda: cost(environment, window, reader.fields.get("outcomes")))
+    return None
+
+
+def model_lineage(environment: Environment) -> Iterator[tuple[str, str]]:
+    """Yield the lineage of the model in use, if there is one."""
+    registry = environment.model_registry
+    if (in_use := registry.arn_in_use()) is None:
+        return
+    version = find_version(registry.versions(), in_use)
+    job = environment.client("sagemaker").describe_training_job(TrainingJobName=version.properties["training_job"])
+    manifest = lineage.read_training_manifest(version, s3=environment.client("s3"))
+    yield from lineage.model_rows(version, in_use=True)
+    yield from lineage.job_rows(job, version)
+    yield from lineage.data_rows(manifest, version)
+
+
+def outcomes(environment: Environment, window: Window) -> Outcomes:
+    """Return the executions of the time range."""
+    return read_outcomes(
+        environment.stack.state_machine_arn,
+        stack_name(environment.name),
+        window.start,
+        window.end,
+        cloudwatch=environment.client("cloudwatch"),
+    )
+
+
+def cost(environment: Environment, window: Window, known: Outcomes | None) -> Cost:
+    """Return the costs of the time range."""
+    return window_cost(
+        environment.name,
+        environment.stack.endpoint_name,
+        window.start,
+        window.end,
+        images=known.classified if known else None,
+        prices=read_prices(),
+        sagemaker=environment.client("sagemaker"),
+    )
 
 
 if __name__ == "__main__":
-    run_command(main, __doc__)
+    run_command(main, __doc__, options)
