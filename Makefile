@@ -27,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
-        rollback lineage transform deploy extend classify execution export run batch evaluate monitor report demo drift \
+        rollback lineage transform deploy extend classify execution export run batch evaluate monitor report watch demo drift \
         drift-issue cost image-costs down drivers driver delete-driver traffic \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
 
@@ -203,9 +203,12 @@ monitor: $(INSTALLED) $(PREREQUISITES) ## plot captured predictions of the model
 	$(call step)
 	$(call SCRIPT,monitor) $(call option,--model,MODEL)
 
-report: $(INSTALLED) $(PREREQUISITES) ## write all results to build/ENV/report.html
+report: $(INSTALLED) $(PREREQUISITES) ## write all results to build/ENV/report.html (SINCE, UNTIL)
 	$(call step)
-	$(call SCRIPT,report)
+	$(call SCRIPT,report) $(call option,--since,SINCE) $(call option,--until,UNTIL)
+
+watch: $(INSTALLED) $(PREREQUISITES) ## follow ENV in the terminal (INTERVAL=5, ONCE=1)
+	$(call SCRIPT,watch) $(call option,--interval,INTERVAL) $(if $(call yes,ONCE),--once)
 
 demo: up stage train deploy run evaluate monitor report ## run the whole workflow: up to report
 
