@@ -116,7 +116,7 @@ def confidence_over_time(
     theme: Theme, *, times: Sequence[datetime], confidences: Sequence[float], names: Sequence[str], threshold: float
 ) -> Figure:
     """Plot the confidence of each prediction over time, by predicted class, with the threshold."""
-    figure, axes = make_axes(9.0, 3.8)
+    figure, axes = _axes(9.0, 3.8)
     # NumPy has no time zones
     x = np.array([time.astimezone(UTC).replace(tzinfo=None) for time in times], dtype="datetime64[us]")
     y = np.array(confidences)
@@ -141,10 +141,16 @@ def confidence_over_time(
     return figure
 
 
-def confusion(theme: Theme, *, matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:
+def confusion(
+    theme: Theme, *, matrix: Sequence[Sequence[int]], classes: Sequence[str], rows: Sequence[str] | None = None
+) -> Figure:
     """Plot a confusion matrix: rows are true labels, columns predicted classes, colours the share of the row.
 
     Counts are printed if they fit. For more classes the colour scale is steeper, so that small shares are visible.
+
+    Parameters
+    ----------
+    rows : names of the true labels (default: the classes)
     """
     from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
@@ -152,16 +158,16 @@ def confusion(theme: Theme, *, matrix: Sequence[Sequence[int]], classes: Sequenc
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     has_counts = len(classes) <= MAX_CLASSES_WITH_COUNTS
     size = max(2.4 + 0.55 * len(classes), 3.4) if has_counts else 3.0 + 0.2 * len(classes)
-    figure, axes = make_axes(min(size, MAX_MATRIX_INCHES), min(size, MAX_MATRIX_INCHES))
+    figure, axes = _axes(min(size, MAX_MATRIX_INCHES), min(size, MAX_MATRIX_INCHES))
     ramp = LinearSegmentedColormap.from_list("heat", [theme.page, theme.accent])
     axes.imshow(shares, cmap=ramp, norm=PowerNorm(1 if has_counts else 0.5, vmin=0, vmax=1), interpolation="nearest")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    _label_cells(axes, classes)
+    _label_cells(axes, classes, rows or classes)
     if has_counts:
         _print_counts(axes, theme, counts, shares)
     else:
-        _draw_cell_borders(axes, theme, len(classes))
+        _draw_cell_borders(axes, theme, counts.shape)
     axes.set(xlabel="Predicted", ylabel="True label")
     axes.set_title(f"{counts.diagonal().sum()} of {counts.sum()} images classified correctly")
     return figure
@@ -195,7 +201,7 @@ def reliability(theme: Theme, *, bins: Sequence[CalibrationBin], error: float) -
 
 def coverage(theme: Theme, *, curve: Sequence[CurvePoint], threshold: float) -> Figure:
     """Plot coverage, and accuracy of the images at or above the threshold, for every threshold."""
-    figure, axes = make_axes(9.0, 3.4)
+    figure, axes = _axes(9.0, 3.4)
     x, covered, accuracy = _columns(curve)
     # every threshold up to the lowest confidence accepts all images
     x, covered, accuracy = (
@@ -213,7 +219,7 @@ def coverage(theme: Theme, *, curve: Sequence[CurvePoint], threshold: float) -> 
 
 def accuracy_by_coverage(theme: Theme, *, curve: Sequence[CurvePoint], threshold: float, area: float) -> Figure:
     """Plot the accuracy of the accepted images against coverage; the area above it is the risk-coverage area."""
-    figure, axes = make_axes(4.6, 4.6)
+    figure, axes = _axes(4.6, 4.6)
     x, covered, accuracy = _columns(curve)
     # extend the curve to coverage 0, below the coverage of the highest threshold
     covered, accuracy = np.append(covered, 0.0), np.append(accuracy, accuracy[-1])
@@ -233,7 +239,7 @@ def epochs(theme: Theme, *, history: Sequence[Mapping[str, float]]) -> Figure:
     """Plot training and validation accuracy by epoch."""
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = make_axes(4.6, 3.4)
+    figure, axes = _axes(4.6, 3.4)
     x = np.arange(1, len(history) + 1)
     series = (("train_accuracy", "training (augmented)"), ("validation_accuracy", "validation"))
     for number, (name, label) in enumerate(series):
@@ -266,8 +272,7 @@ def contact_sheet(theme: Theme, *, images: Sequence[Image.Image | None], caption
     return figure
 
 
-def make_axes(width: float, height: float) -> tuple[Figure, Axes]:
-    """Return a figure of a size in inches, with axes."""
+def _axes(width: float, height: float) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -294,20 +299,20 @@ def _columns(curve: Sequence[CurvePoint]) -> Any:
     return (np.array([point[name] for point in curve]) for name in ("threshold", "coverage", "accuracy"))
 
 
-def _label_cells(axes: Axes, classes: Sequence[str]) -> None:
-    positions, names = range(len(classes)), [display_name(name) for name in classes]
+def _label_cells(axes: Axes, classes: Sequence[str], rows: Sequence[str]) -> None:
     size = 9 if len(classes) <= MAX_CLASSES_WITH_LABELS_ON_ONE_SIDE else 8
-    axes.set_xticks(positions, names, rotation=0 if len(classes) <= 3 else 90, fontsize=size)
-    axes.set_yticks(positions, names, fontsize=size)
+    columns, lines = ([display_name(name) for name in names] for names in (classes, rows))
+    axes.set_xticks(range(len(columns)), columns, rotation=0 if len(columns) <= 3 else 90, fontsize=size)
+    axes.set_yticks(range(len(lines)), lines, fontsize=size)
     if len(classes) > MAX_CLASSES_WITH_LABELS_ON_ONE_SIDE:
         axes.tick_params(labeltop=True, labelright=True)
 
 
-def _draw_cell_borders(axes: Axes, theme: Theme, count: int) -> None:
+def _draw_cell_borders(axes: Axes, theme: Theme, shape: tuple[int, ...]) -> None:
     """Draw thin lines between the cells, which lead the eye to the class names."""
-    edges = np.arange(count + 1) - 0.5
-    axes.vlines(edges, -0.5, count - 0.5, color=theme.grid, linewidth=0.4)
-    axes.hlines(edges, -0.5, count - 0.5, color=theme.grid, linewidth=0.4)
+    rows, columns = shape
+    axes.vlines(np.arange(columns + 1) - 0.5, -0.5, rows - 0.5, color=theme.grid, linewidth=0.4)
+    axes.hlines(np.arange(rows + 1) - 0.5, -0.5, columns - 0.5, color=theme.grid, linewidth=0.4)
 
 
 def _print_counts(axes: Axes, theme: Theme, counts: Any, shares: Any) -> None:

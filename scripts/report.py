@@ -14,6 +14,7 @@ from deployment.cost import read_prices
 from deployment.settings import read_settings
 from deployment.window_cost import window_cost
 from evaluation.execution_metrics import Outcomes, read_outcomes
+from evaluation.history import Entry, History, Kind
 from evaluation.report.page import render
 from evaluation.report.results import Cost, Reader
 from registry import lineage
@@ -21,7 +22,9 @@ from registry.model_registry import find_version
 from scripts.command import Environment, run_command
 
 FILE = "report.html"
-WINDOW_FIELDS = ("outcomes", "cost")  # of `Results`
+WINDOW_FIELDS = ("outcomes", "cost", "history")  # of `Results`
+PER_VERSION: tuple[Kind, ...] = ("training", "run", "live")  # few entries
+PER_TIME_RANGE: tuple[Kind, ...] = ("monitoring", "drift")
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +65,7 @@ def read_window(environment: Environment, reader: Reader) -> TimeRangeError | No
     reader.fields |= {"start": window.start.isoformat(), "end": min(window.end, datetime.now(UTC)).isoformat()}
     reader.read("outcomes", lambda: outcomes(environment, window))
     reader.read("cost", lambda: cost(environment, window, reader.fields.get("outcomes")))
+    reader.read("history", lambda: history(environment, window))
     return None
 
 
@@ -87,6 +91,18 @@ def outcomes(environment: Environment, window: Window) -> Outcomes:
         window.end,
         cloudwatch=environment.client("cloudwatch"),
     )
+
+
+def history(environment: Environment, window: Window) -> list[Entry]:
+    """Return the history of the time range; without SINCE, that of all model versions."""
+    stack, since = environment.stack, window.start if environment.options.since else None
+    stored = History(stack.bucket, stack.history_prefix, environment.name, environment.client("s3"))
+    starts: dict[Kind, datetime | None] = {
+        **dict.fromkeys(PER_VERSION, since),
+        **dict.fromkeys(PER_TIME_RANGE, window.start),
+    }
+    entries = [entry for kind, start in starts.items() for entry in stored.read(kind, start)]
+    return [entry for entry in entries if datetime.fromisoformat(entry["written"]) < window.end]
 
 
 def cost(environment: Environment, window: Window, known: Outcomes | None) -> Cost:

@@ -20,4 +20,6 @@ def captures(results: Results) -> Mapping[str, Any] | None:
 
 def images(results: Results) -> Mapping[str, Any] | None:
     """Return the captured images with the lowest confidence, and the confident mistakes."""
-    return {"monitoring": results.monitoring} if results.monitoring else None
+    if not results.monitoring and not results.live:
+        return None
+    return {"monitoring": results.monitoring, "live": results.live}

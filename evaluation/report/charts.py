@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evaluation.figures import DASHED, Theme, make_axes
+from evaluation.figures import DASHED, Theme
+from evaluation.report.verdict import Accuracy
 
 if TYPE_CHECKING:  # importing matplotlib takes a second
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DOTTED = (0, (1, 2))
+STYLES = ("-", DASHED, DOTTED)
 DURATION_BINS = 30
+SERIES_DISTANCE = 0.12  # so that the intervals of a version do not cover each other
 
 
 def durations(theme: Theme, *, seconds: Sequence[float]) -> Figure:
     """Plot the distribution of the executions' durations, with the median and the 95th percentile."""
-    figure, axes = make_axes(9.0, 2.6)
+    figure, axes = _axes(9.0, 2.6)
     axes.hist(seconds, bins=DURATION_BINS, color=theme.accent, edgecolor=theme.page, linewidth=0.6)
     for percentile, style in ((50, DASHED), (95, DOTTED)):
         value = float(np.percentile(seconds, percentile))
@@ -27,3 +31,34 @@ def durations(theme: Theme, *, seconds: Sequence[float]) -> Figure:
     axes.set_title(f"Duration of {len(seconds)} executions")
     axes.legend(loc="upper right")
     return figure
+
+
+def accuracies(theme: Theme, *, versions: Sequence[str], series: Mapping[str, Sequence[Accuracy | None]]) -> Figure:
+    """Plot accuracies with their 95 % intervals by model version, one marker and line style for each series."""
+    figure, axes = _axes(7.0, 3.2)
+    for number, (name, values) in enumerate(series.items()):
+        known = [(x, each, each.value) for x, each in enumerate(values) if each and each.value is not None]
+        positions = [x + (number - (len(series) - 1) / 2) * SERIES_DISTANCE for x, _, _ in known]
+        y = [value for _, _, value in known]
+        # rounding can put the interval of 0 % or 100 % entirely to one side of the value
+        spread = [
+            [max(value - (each.interval or (value, value))[0], 0) for _, each, value in known],
+            [max((each.interval or (value, value))[1] - value, 0) for _, each, value in known],
+        ]
+        colour = theme.classes[number]
+        axes.errorbar(positions, y, yerr=spread, fmt="none", ecolor=colour, elinewidth=1.4, capsize=3)
+        axes.plot(
+            positions, y, marker="osD"[number], linestyle=STYLES[number], color=colour, markersize=7, label=name.lower()
+        )
+    axes.set_xticks(range(len(versions)), versions)
+    axes.set(xlim=(-0.5, len(versions) - 0.5), xlabel="Model version", ylabel="Accuracy")
+    axes.set_title("Accuracy by model version")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def _axes(width: float, height: float) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()

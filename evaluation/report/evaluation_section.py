@@ -6,6 +6,7 @@ from typing import Any
 
 from evaluation import figures
 from evaluation.evaluate import Evaluation
+from evaluation.metrics import CalibrationBin
 from evaluation.report.drawings import draw
 from evaluation.report.formats import percent
 from evaluation.report.results import Results
@@ -36,25 +37,32 @@ def descriptions(evaluation: Evaluation) -> Mapping[str, str]:
     """Return what each figure shows, for readers who cannot see it."""
     at_threshold = f"at the threshold of {evaluation['threshold']:g}, the coverage is {percent(evaluation['coverage'])}"
     accuracy = f"and the accuracy of the covered images {percent(evaluation['accuracy_above_threshold'])}"
-    bins = "; ".join(
-        f"confidence {each['confidence']:.2f}, accuracy {each['accuracy']:.2f} of {each['n']} images"
-        for each in evaluation["calibration"]["bins"]
-    )
     return {
         "confusion": describe_confusion(evaluation["classes"], evaluation["confusion"]),
         "coverage": f"Coverage and accuracy for every threshold: {at_threshold}, {accuracy}",
         "accuracy_by_coverage": f"Accuracy against coverage for every threshold: {at_threshold}, {accuracy}",
-        "reliability": f"Accuracy against mean confidence: {bins}",
+        "reliability": describe_bins(evaluation["calibration"]["bins"]),
     }
 
 
-def describe_confusion(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> str:
+def describe_bins(bins: Sequence[CalibrationBin]) -> str:
+    """Return the content of a reliability diagram."""
+    points = (
+        f"confidence {each['confidence']:.2f}, accuracy {each['accuracy']:.2f} of {each['n']} images" for each in bins
+    )
+    return f"Accuracy against mean confidence: {'; '.join(points)}"
+
+
+def describe_confusion(
+    classes: Sequence[str], confusion: Sequence[Sequence[int]], rows: Sequence[str] | None = None
+) -> str:
     """Return the content of a confusion matrix, or for many classes what it consists of."""
     if len(classes) > MAX_CLASSES_DESCRIBED:
         return f"Confusion matrix of {len(classes)} classes; the tables beside it have its figures"
-    names = [figures.display_name(name) for name in classes]
-    rows = (
-        f"{name} predicted as {', '.join(f'{other} {count}' for other, count in zip(names, row, strict=True))}"
-        for name, row in zip(names, confusion, strict=True)
+    columns = [figures.display_name(name) for name in classes]
+    lines = (
+        f"{figures.display_name(name)} predicted as "
+        f"{', '.join(f'{other} {count}' for other, count in zip(columns, row, strict=True))}"
+        for name, row in zip(rows or classes, confusion, strict=True)
     )
-    return f"Confusion matrix: {'; '.join(rows)}"
+    return f"Confusion matrix: {'; '.join(lines)}"

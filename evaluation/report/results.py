@@ -13,6 +13,8 @@ from common.files import RESULT_FILES, StepMissingError, read_result
 from evaluation.evaluate import Evaluation
 from evaluation.execution_metrics import Outcomes
 from evaluation.executions import Run
+from evaluation.history import Entry
+from evaluation.live.results import Live
 from evaluation.monitoring import Monitoring
 
 Rows = Sequence[tuple[str, str]]
@@ -71,6 +73,7 @@ class Results:
     start, end : the time range, of `outcomes`, `cost` and `history`, in ISO 8601
     lineage : titles and values that trace the model in use to its data
     outcomes : the executions of the time range
+    history : entries of the history of results
     problems : why a result cannot be read, by the name of its field
     """
 
@@ -81,10 +84,12 @@ class Results:
     training: Training | None = None
     run: Run | None = None
     evaluation: Evaluation | None = None
+    live: Live | None = None
     monitoring: Monitoring | None = None
     lineage: Rows = ()
     outcomes: Outcomes | None = None
     cost: Cost | None = None
+    history: Sequence[Entry] = ()
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -93,6 +98,7 @@ FILES: Mapping[str, tuple[str, Any]] = {
     "training": ("train", Training),
     "run": ("run", Run),
     "evaluation": ("evaluate", Evaluation),
+    "live": ("live", Live),
     "monitoring": ("monitor", Monitoring),
 }
 

@@ -7,8 +7,10 @@ from typing import Any
 from evaluation.report.capture_sections import captures, images
 from evaluation.report.evaluation_section import evaluated
 from evaluation.report.lineage_section import lineage
+from evaluation.report.live_section import live
 from evaluation.report.operation_sections import cost, executions, settings
 from evaluation.report.results import Results
+from evaluation.report.trend_section import trend
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,11 @@ class Section:
 SECTIONS = (
     Section("lineage", "Data and model", "train", ("training", "lineage"), lineage),
     Section("evaluation", "Evaluation on the test images", "evaluate", ("evaluation",), evaluated),
+    Section("live", "Live traffic with labels", "live", ("live",), live),
     Section("captures", "Captured predictions over time", "monitor", ("monitoring",), captures),
-    Section("images", "Low-confidence and misclassified images", "monitor", ("monitoring",), images),
+    Section("images", "Low-confidence and misclassified images", "monitor", ("monitoring", "live"), images),
     Section("executions", "Executions", "run", ("run", "outcomes"), executions),
     Section("cost", "Cost", "deploy", ("cost",), cost),
+    Section("trend", "Trend across model versions", "train", ("history",), trend),
     Section("settings", "Settings and versions", "run", (), settings),
 )

@@ -27,6 +27,7 @@ def decide_on(results: Results) -> Verdict:
     checks = [
         _guard(gate, results, check_gate(None, "the result of the training job cannot be read")),
         _guard(test_accuracy, results, check_accuracy(TEST_ACCURACY, "evaluation", None, None, "it cannot be read")),
+        _guard(live_accuracy, results, check_accuracy(LIVE_ACCURACY, "live", None, None, "it cannot be read")),
         _guard(failures, results, check_failures(0, 0)),
         _guard(low_confidence, results, check_low_confidence(0, 0)),
     ]
@@ -60,7 +61,16 @@ def test_accuracy(results: Results) -> Check:
     """Return the check of the accuracy on the test images."""
     evaluation = results.evaluation
     measured = evaluation and Accuracy(evaluation["accuracy"], evaluation["accuracy_interval"], evaluation["n"])
-    return check_accuracy(TEST_ACCURACY, "evaluation", measured, results.minimum_accuracy, NO_TEST)
+    return check_accuracy(TEST_ACCURACY, "evaluation", measured or None, results.minimum_accuracy, NO_TEST)
+
+
+def live_accuracy(results: Results) -> Check:
+    """Return the check of the accuracy in live traffic: estimated for all of it, or else of the audit sample."""
+    found = results.live
+    traffic = found["traffic"]["figures"]["accuracy"] if found and found["traffic"] else None
+    estimate = traffic or (found["audit"] if found else None)
+    measured = estimate and Accuracy(estimate["value"], estimate["interval"], estimate["n"])
+    return check_accuracy(LIVE_ACCURACY, "live", measured or None, results.minimum_accuracy, NO_LIVE)
 
 
 def failures(results: Results) -> Check:

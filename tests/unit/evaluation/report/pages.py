@@ -10,6 +10,7 @@ from evaluation.evaluate import evaluate
 from evaluation.execution_metrics import Outcomes
 from evaluation.monitoring import Monitoring, monitor
 from evaluation.report.results import Cost, CostRow, Reader, Results
+from tests.unit.evaluation.report.live_results import HISTORY, make_live
 from tests.unit.evaluation.runs import capture_line, make_execution, make_png, make_run
 
 LOCATION = CaptureLocation("s3://b/data_capture", "v2", "cars", "cars-2", is_complete=True)
@@ -40,6 +41,7 @@ def write_results(directory: Path, **changes: Any) -> Path:
     write_json(directory / "run.json", run)
     write_json(directory / "evaluation.json", evaluate(run, {"test/a.png": 0, "test/b.png": 1}))
     write_json(directory / "monitoring.json", monitored())
+    write_json(directory / "live.json", make_live())
     write_json(directory / "training.json", TRAINING)
     return directory
 
@@ -60,4 +62,5 @@ def all_results(directory: Path) -> Results:
         lineage=[("model", "v1, Approved"), ("", "s3://some-bucket/models/" + "x" * 90), ("data", "CIFAR-100")],
         outcomes=OUTCOMES,
         cost=COST,
+        history=HISTORY,
     )

@@ -15,6 +15,7 @@ from evaluation.evaluate import evaluate
 from evaluation.report.page import render
 from evaluation.report.results import FILES, Reader
 from evaluation.report.sections import SECTIONS
+from tests.unit.evaluation.report.live_results import make_live, make_unlabelled_live
 from tests.unit.evaluation.report.pages import TRAINING, all_results, monitored, results_of, write_results
 from tests.unit.evaluation.runs import make_execution, make_run
 
@@ -25,6 +26,7 @@ SHOWN = {
     "training": "scones-local-vehicles-1",
     "run": "The last run of the test images",
     "evaluation": "Confidence and threshold",
+    "live": "Model v2: 400 captured images",
     "monitoring": "Model v2: 1 records",
 }
 
@@ -106,6 +108,7 @@ def test_the_number_of_other_models_records_is_shown(tmp_path: Path) -> None:
         ("evaluation.json", "evaluate"),
         ("monitoring.json", "monitor"),
         ("training.json", "train"),
+        ("live.json", "live"),
     ],
 )
 def test_a_section_without_results_names_its_command(tmp_path: Path, file: str, target: str) -> None:
@@ -127,7 +130,7 @@ def test_the_results_of_one_command_are_enough_for_a_page(tmp_path: Path) -> Non
 
     # THEN
     assert "95.0%, 88.8% to 97.8% (95 %), n = 100" in page
-    assert page.count("No results yet") == 5
+    assert page.count("No results yet") == 7
 
 
 def test_error_without_results_names_the_command(tmp_path: Path) -> None:
@@ -297,3 +300,43 @@ def test_a_service_that_cannot_be_reached_is_named_in_its_section(tmp_path: Path
     # THEN
     assert "local is not deployed" in page[page.index('<section id="cost"') :]
     assert "Confidence and threshold" in page
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_labelled_traffic_is_shown_with_its_intervals(tmp_path: Path) -> None:
+    # WHEN
+    page = page_of(write_results(tmp_path))
+
+    # THEN
+    assert "<b>90.0%</b>" in page
+    assert "82.0% to 95.0% (95 %)<br>all traffic, from 30 labelled images" in page
+    assert "The labels of incoming/anna/1.jpg differ" in page
+    assert "Too few images are labelled to show this precision: at least 59" in page
+    assert "+12.0 percentage points (+2.0 to +20.0, 95 %)" in page
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_traffic_without_labels_has_a_note_and_no_figures(tmp_path: Path) -> None:
+    # GIVEN
+    directory = write_results(tmp_path)
+    write_json(directory / "live.json", make_unlabelled_live())
+
+    # WHEN
+    page = page_of(directory)
+
+    # THEN
+    assert "No image is labelled." in page
+    assert "No labelled images of live traffic were evaluated" in page
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_low_accuracy_in_live_traffic_makes_the_model_unfit(tmp_path: Path) -> None:
+    # GIVEN
+    directory = write_results(tmp_path)
+    write_json(directory / "live.json", make_live(0.6))
+
+    # WHEN
+    page = page_of(directory)
+
+    # THEN
+    assert "The accuracy in live traffic is 60.0% (52.0% to 65.0%, 30 images), below the minimum of 80.0%." in page

@@ -1,0 +1,34 @@
+from evaluation.report.results import Results
+from evaluation.report.trend_section import by_version, trend
+from tests.unit.evaluation.report.live_results import HISTORY, make_entry
+
+
+def test_versions_are_in_order_with_their_latest_results() -> None:
+    # WHEN
+    v1, v10 = by_version(HISTORY)
+
+    # THEN
+    assert (v1.model, v10.model) == ("v1", "v10")
+    assert {name: each.value for name, each in v1.accuracies.items()} == {
+        "Validation images": 0.9,
+        "Test images": 0.89,
+        "Live traffic": 0.7,
+    }
+    assert (v1.low_confidence, v1.drifted, v1.compared) == (0.2, 1, 2)
+    assert set(v10.accuracies) == {"Validation images", "Live traffic"}
+    assert (v10.low_confidence, v10.compared) == (None, 0)
+
+
+def test_entries_without_a_version_or_an_accuracy_are_left_out() -> None:
+    # GIVEN
+    history = [make_entry("run", None, accuracy=1.0), make_entry("live", "v2", accuracy=None), make_entry("run", "v2")]
+
+    # WHEN
+    (version,) = by_version(history)
+
+    # THEN
+    assert (version.model, version.accuracies) == ("v2", {})
+
+
+def test_there_is_no_trend_without_history() -> None:
+    assert trend(Results("local")) is None
