@@ -22,6 +22,7 @@ from deployment.endpoint_lifetime import EndpointLifetime
 from deployment.read_stack import read_stack
 from deployment.settings import read_settings
 from deployment.terraform import ENVIRONMENTS, Terraform
+from evaluation.review.entries import ReviewStore
 from registry.batch_transform import TransformConfig
 from registry.model_registry import ModelRegistry, read_version
 from registry.quality_gate import QualityGate
@@ -128,6 +129,11 @@ class Environment:
             tags=self.stack.tags,
             network=self.stack.model_network,
         )
+
+    @property
+    def review_store(self) -> ReviewStore:
+        """Where the images to review and the answers are."""
+        return ReviewStore(self.stack.bucket, self.stack.review_prefix, self.stack.labels_prefix, s3=self.client("s3"))
 
     @property
     def quality_gate(self) -> QualityGate:

@@ -693,7 +693,12 @@ def test_all_data_about_a_driver_is_shown_and_deleted(workflow: Workflow, driver
     # GIVEN a driver with a vehicle and a photograph to review, and another driver whose name begins alike
     stack, dynamodb = workflow.deployment.stack, workflow.client("dynamodb")
     store = DriverStore(
-        stack.vehicles_table, stack.drivers_table, stack.bucket, stack.incoming_prefix, stack.review_prefix
+        stack.vehicles_table,
+        stack.drivers_table,
+        stack.bucket,
+        stack.incoming_prefix,
+        stack.review_prefix,
+        stack.labels_prefix,
     )
     keys = [f"incoming/{each}/{name}" for each in (driver, f"{driver}x") for name in ("bicycle", "low")]
     events = [workflow.upload(key) for key in keys]
