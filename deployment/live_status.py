@@ -16,10 +16,14 @@ from common.errors import OperatorError
 from common.names import resource_prefix, stack_name
 from common.stack import Stack
 from evaluation.execution_metrics import Outcomes, read_outcomes
+from evaluation.history import Entry, History
+from evaluation.review.answers import list_answers
+from evaluation.review.entries import ImageNames, ReviewStore, list_entry_keys
 from registry.endpoint import deployed_model_package, describe_endpoint
 from registry.model_registry import version_number
 
 EXECUTIONS_RANGE = timedelta(minutes=15)
+DRIFT_RANGE = timedelta(days=7)
 # Seconds between two requests of a kind
 ENDPOINT_INTERVAL, METRICS_INTERVAL, LISTING_INTERVAL = 5.0, 15.0, 60.0
 
@@ -55,6 +59,8 @@ class LiveStatus:
     ----------
     outcomes : of the executions that ended within EXECUTIONS_RANGE
     alarms : names of the alarms in ALARM
+    open_reviews : number of images that wait for a person
+    drift : the latest comparison with the baseline within DRIFT_RANGE, or None
     """
 
     environment: str
@@ -62,6 +68,8 @@ class LiveStatus:
     endpoint: Endpoint | Unknown
     outcomes: Outcomes | Unknown
     alarms: Sequence[str] | Unknown
+    open_reviews: int | Unknown
+    drift: Entry | Unknown | None
 
 
 class Polled(Generic[T]):
@@ -103,6 +111,11 @@ class StatusReader:
         self._endpoint = Polled(self._read_endpoint, ENDPOINT_INTERVAL)
         self._outcomes = Polled(self._read_outcomes, METRICS_INTERVAL)
         self._alarms = Polled(self._read_alarms, METRICS_INTERVAL)
+        s3 = client("s3")
+        self._reviews = ReviewStore(stack.bucket, stack.review_prefix, stack.labels_prefix, s3=s3)
+        self._history = History(stack.bucket, stack.history_prefix, stack.environment, s3)
+        self._open_reviews = Polled(self._count_open_reviews, LISTING_INTERVAL)
+        self._drift = Polled(self._read_drift, LISTING_INTERVAL)
 
     def read(self) -> LiveStatus:
         """Return the status at this moment."""
@@ -112,6 +125,8 @@ class StatusReader:
             endpoint=self._endpoint(),
             outcomes=self._outcomes(),
             alarms=self._alarms(),
+            open_reviews=self._open_reviews(),
+            drift=self._drift(),
         )
 
     def _read_endpoint(self) -> Endpoint:
@@ -146,3 +161,12 @@ class StatusReader:
             alarm for page in pages for kind in ("MetricAlarms", "CompositeAlarms") for alarm in page.get(kind, ())
         ]
         return sorted(alarm["AlarmName"].removeprefix(prefix) for alarm in found if alarm.get("StateValue") == "ALARM")
+
+    def _count_open_reviews(self) -> int:
+        answered = ImageNames()
+        for name, _ in list_answers(self._reviews):
+            answered.add(name)
+        return sum(not is_answered for _, is_answered in list_entry_keys(self._reviews, answered))
+
+    def _read_drift(self) -> Entry | None:
+        return self._history.latest("drift", datetime.now(UTC) - DRIFT_RANGE)

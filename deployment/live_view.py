@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -10,8 +11,9 @@ from rich.text import Text
 
 from common.terminal import WIDTH, counted
 from common.times import format_utc
-from deployment.live_status import EXECUTIONS_RANGE, Endpoint, LiveStatus, Unknown
+from deployment.live_status import DRIFT_RANGE, EXECUTIONS_RANGE, Endpoint, LiveStatus, Unknown
 from evaluation.execution_metrics import Outcomes
+from evaluation.history import Entry
 
 BAR_WIDTH = 24  # characters
 TITLE_WIDTH = 13
@@ -71,6 +73,23 @@ def rows(status: LiveStatus) -> Iterator[tuple[str, Cell]]:
         yield "alarms", (f"ALARM: {', '.join(status.alarms)}", "bold red")
     else:
         yield "alarms", ("none in ALARM", "green")
+    if isinstance(status.open_reviews, Unknown):
+        yield "review", not_known(status.open_reviews)
+    else:
+        advice = f": run make review ENV={status.environment}" if status.open_reviews else ""
+        yield "review", (f"{counted(status.open_reviews, 'open image')}{advice}", "")
+    yield "drift", drift_cell(status.drift)
+
+
+def drift_cell(drift: Entry | Unknown | None) -> Cell:
+    """Return the text of the latest comparison with the baseline."""
+    if isinstance(drift, Unknown):
+        return not_known(drift)
+    if drift is None:
+        return f"not compared in the last {DRIFT_RANGE.days} days", ""
+    moved = drift["figures"].get("moved") or ()
+    when = f"{drift['model'] or 'unknown model'}, {format_utc(datetime.fromisoformat(drift['written']))} UTC"
+    return (f"moved: {', '.join(moved)} ({when})", "bold red") if moved else (f"none ({when})", "green")
 
 
 def not_known(value: Unknown) -> Cell:

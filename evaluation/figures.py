@@ -34,6 +34,7 @@ PLACEHOLDER_PIXELS = 32  # width and height of the grey tile for an invalid imag
 MAX_VECTOR_POINTS = 3000  # more points are drawn as a bitmap
 LONG_LABEL_CHARACTERS = 26  # five labels of this length do not fit into one row of a legend
 DASHED = (0, (4, 3))
+DASH_DOTTED = (0, (6, 1.5, 1, 1.5))
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ def coverage(theme: Theme, *, curve: Sequence[CurvePoint], threshold: float) -> 
         np.insert(values, 0, first) for values, first in ((x, 0), (covered, 1), (accuracy, accuracy[0]))
     )
     axes.step(x, accuracy, where="pre", color=theme.classes[0], linewidth=2, label="accuracy at or above the threshold")
-    axes.step(x, covered, where="pre", color=theme.classes[1], linewidth=2, label="coverage")
+    axes.step(x, covered, where="pre", color=theme.classes[1], linewidth=2, linestyle=DASH_DOTTED, label="coverage")
     axes.axvline(threshold, color=theme.ink, linewidth=1.2, linestyle=DASHED, label=f"threshold {threshold:g}")
     start = max(float(x[1]) - 0.02, 0.0)
     axes.set(xlim=(min(start, threshold - 0.02), 1.003), ylim=(0, 1.02), xlabel="Threshold", ylabel="Share of images")

@@ -35,7 +35,7 @@ def durations(theme: Theme, *, seconds: Sequence[float]) -> Figure:
 
 def accuracies(theme: Theme, *, versions: Sequence[str], series: Mapping[str, Sequence[Accuracy | None]]) -> Figure:
     """Plot accuracies with their 95 % intervals by model version, one marker and line style for each series."""
-    figure, axes = _axes(7.0, 3.2)
+    figure, axes = _axes(5.2, 3.8)
     for number, (name, values) in enumerate(series.items()):
         known = [(x, each, each.value) for x, each in enumerate(values) if each and each.value is not None]
         positions = [x + (number - (len(series) - 1) / 2) * SERIES_DISTANCE for x, _, _ in known]
@@ -53,7 +53,7 @@ def accuracies(theme: Theme, *, versions: Sequence[str], series: Mapping[str, Se
     axes.set_xticks(range(len(versions)), versions)
     axes.set(xlim=(-0.5, len(versions) - 0.5), xlabel="Model version", ylabel="Accuracy")
     axes.set_title("Accuracy by model version")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, columnspacing=1.2)
     return figure
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
+from common.terminal import counted
 from evaluation import figures
 from evaluation.pages import load_templates
 from evaluation.report.formats import format_time, format_usd, interval, interval_short, percent
@@ -25,6 +26,7 @@ def render(results: Results, *, written: datetime) -> str:
         display_name=figures.display_name,
         time=format_time,
         usd=format_usd,
+        counted=counted,
     )
     templates.globals["make"] = lambda target: f"make {target} ENV={environment}"
     # the data set of the results; before the first run, the one of the training job

@@ -162,7 +162,7 @@ def decide(checks: Sequence[Check], *, accuracies: Sequence[str], is_synthetic: 
     reason = (
         "the images are synthetic, so the results show that the workflow works, and say nothing about photographs"
         if is_synthetic
-        else joined(_findings(measured, Status.UNKNOWN))
+        else "; ".join(_findings(measured, Status.UNKNOWN))
     )
     return Verdict(Status.UNKNOWN, "Not known", f"{_sentence(reason)}.", checks)
 

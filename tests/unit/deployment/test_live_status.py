@@ -1,4 +1,5 @@
 import io
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from common.terminal import WIDTH
 from deployment.live_status import Endpoint, LiveStatus, Polled, StatusReader, Unknown
 from deployment.live_view import follow, make_console, render
 from evaluation.execution_metrics import Outcomes
+from tests.unit.evaluation.report.live_results import make_entry
 from tests.unit.stacks import make_stack
 
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/scones-local-vehicles/3"
@@ -25,6 +27,7 @@ class FakeAws:
         self.endpoint = endpoint
         self.alarms = alarms or {}
         self.metrics: dict[str, float] = {}
+        self.objects: dict[str, bytes] = {}
         self.requests: list[str] = []
 
     def __call__(self, service: str) -> "FakeAws":
@@ -44,20 +47,26 @@ class FakeAws:
     def describe_model(self, ModelName: str) -> dict[str, Any]:  # noqa: N803
         return {"PrimaryContainer": {"ModelPackageName": PACKAGE}}
 
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        return {"Body": io.BytesIO(self.objects[Key])}
+
     def get_paginator(self, operation: str) -> "FakePages":
         self.requests.append(operation)
+        if operation == "list_objects_v2":
+            return FakePages({}, self.objects)
         alarms = [{"AlarmName": name, "StateValue": state} for name, state in self.alarms.items()]
         return FakePages({"MetricAlarms": alarms, "MetricDataResults": []})
 
 
 class FakePages:
-    """One page of results."""
+    """One page of results, with the objects below a prefix."""
 
-    def __init__(self, page: dict[str, Any]) -> None:
-        self._page = page
+    def __init__(self, page: dict[str, Any], objects: dict[str, bytes] | None = None) -> None:
+        self._page, self._objects = page, objects or {}
 
-    def paginate(self, **_: Any) -> Iterator[dict[str, Any]]:
-        yield self._page
+    def paginate(self, Prefix: str = "", **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803
+        found = [{"Key": key, "LastModified": datetime.now(UTC)} for key in self._objects if key.startswith(Prefix)]
+        yield {**self._page, "Contents": found}
 
 
 def in_service(instances: int | None = 2) -> dict[str, Any]:
@@ -72,6 +81,8 @@ def make_status(**changes: Any) -> LiveStatus:
         "endpoint": Endpoint("InService", 2, "v3"),
         "outcomes": BUSY,
         "alarms": [],
+        "open_reviews": 12,
+        "drift": None,
     }
     return LiveStatus(**{**content, **changes})
 
@@ -94,6 +105,28 @@ def test_status_has_endpoint_model_and_alarms() -> None:
     assert status.endpoint == Endpoint("InService", 2, "v3")
     assert status.alarms == ["workflow-failures"]
     assert status.outcomes == IDLE
+
+
+def test_status_has_open_reviews_and_the_latest_drift() -> None:
+    # GIVEN two images to review, of which one is answered, and two comparisons
+    aws = FakeAws()
+    drift = [make_entry("drift", "v3", moved=moved) for moved in (["sharpness"], ["brightness", "class mix"])]
+    aws.objects = {
+        "review/selected/a.json": b"",
+        "review/selected/a": b"",
+        "review/selected/b.json": b"",
+        "review/selected/b": b"",
+        "labels/answers/a.json": b"",
+        **{f"history/drift/2026/03/01/{number}.json": json.dumps(entry).encode() for number, entry in enumerate(drift)},
+    }
+
+    # WHEN
+    status = StatusReader(make_stack(), aws).read()
+
+    # THEN
+    assert status.open_reviews == 1
+    assert status.drift == drift[1]
+    assert "moved: brightness, class mix (v3, 2026-03-01 12:00:00 UTC)" in " ".join(text_of(status).split())
 
 
 @pytest.mark.parametrize(

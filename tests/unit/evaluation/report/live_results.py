@@ -105,7 +105,7 @@ def make_live(accuracy: float = 0.9, **changes: Any) -> Live:
 def make_unlabelled_live() -> Live:
     """Return the evaluation of live traffic without any label."""
     empty: dict[str, Any] = dict.fromkeys(("labelled", "audit", "traffic", "comparison", "recommendation"))
-    nothing = {"neither": 0, "malformed": 0, "malformed_lines": [], "notes": ["No image is labelled."]}
+    nothing: dict[str, Any] = {"neither": 0, "malformed": 0, "malformed_lines": [], "notes": ["No image is labelled."]}
     return make_live(**empty, **nothing, labels={**dict.fromkeys(LABELS, 0), "messages": []})
 
 

@@ -27,7 +27,7 @@ SHOWN = {
     "run": "The last run of the test images",
     "evaluation": "Confidence and threshold",
     "live": "Model v2: 400 captured images",
-    "monitoring": "Model v2: 1 records",
+    "monitoring": "Model v2: 1 record in 1 file",
 }
 
 
@@ -96,7 +96,7 @@ def test_the_number_of_other_models_records_is_shown(tmp_path: Path) -> None:
     page = page_of(directory)
 
     # THEN
-    assert "Model v2: 1 records" in page
+    assert "Model v2: 1 record in 1 file" in page
     assert "Records of other models, which are not shown: 7." in page
 
 
