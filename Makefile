@@ -52,6 +52,7 @@ HYPERPARAMETERS = $(strip $(value SET) $(if $(value EPOCHS),epochs=$(value EPOCH
                   $(if $(value PRETRAINED),pretrained=$(value PRETRAINED)))
 TRAINING = $(call option,--algorithm,ALGORITHM) $(if $(call yes,PRETRAIN),--pretrain) \
            $(if $(HYPERPARAMETERS),--set=$(call quote_text,$(HYPERPARAMETERS)))
+TIME_RANGE = $(call option,--since,SINCE) $(call option,--until,UNTIL)
 SCRIPT   = @$(AWS_ENV) $(PY) -m scripts.$(1) --env $(ENV)
 # Above the number of cores of a small machine, because tests wait for Terraform and SageMaker most of the time
 WORKERS ?= 4
@@ -199,9 +200,9 @@ evaluate: $(INSTALLED) $(PREREQUISITES) ## evaluate the run (PRECISION=0.98 find
 	$(call step)
 	$(call SCRIPT,evaluate) $(call option,--precision,PRECISION)
 
-monitor: $(INSTALLED) $(PREREQUISITES) ## plot captured predictions of the model in use, or MODEL
+monitor: $(INSTALLED) $(PREREQUISITES) ## plot captured predictions (SINCE=24h, UNTIL, MODEL)
 	$(call step)
-	$(call SCRIPT,monitor) $(call option,--model,MODEL)
+	$(call SCRIPT,monitor) $(TIME_RANGE) $(call option,--model,MODEL)
 
 report: $(INSTALLED) $(PREREQUISITES) ## write all results to build/ENV/report.html (SINCE, UNTIL)
 	$(call step)

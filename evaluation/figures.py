@@ -114,9 +114,21 @@ def as_png(draw: Callable[[Theme], Figure], theme: Theme = LIGHT) -> bytes:
 
 
 def confidence_over_time(
-    theme: Theme, *, times: Sequence[datetime], confidences: Sequence[float], names: Sequence[str], threshold: float
+    theme: Theme,
+    *,
+    times: Sequence[datetime],
+    confidences: Sequence[float],
+    names: Sequence[str],
+    threshold: float,
+    below: int,
+    total: int,
 ) -> Figure:
-    """Plot the confidence of each prediction over time, by predicted class, with the threshold."""
+    """Plot the confidence of predictions over time, by predicted class, with the threshold.
+
+    Parameters
+    ----------
+    below, total : number of predictions below the threshold, and of all, if not all are plotted
+    """
     figure, axes = _axes(9.0, 3.8)
     # NumPy has no time zones
     x = np.array([time.astimezone(UTC).replace(tzinfo=None) for time in times], dtype="datetime64[us]")
@@ -133,11 +145,11 @@ def confidence_over_time(
             label=f"{display_name(name)} ({len(members)})",
             rasterized=len(times) > MAX_VECTOR_POINTS,
         )
-    below = int((y < threshold).sum())
     axes.axhline(threshold, color=theme.ink, linewidth=1.2, linestyle=DASHED, label=f"threshold {threshold:g}")
     axes.axhspan(0, threshold, color=theme.muted, alpha=0.09, linewidth=0)
     axes.set(ylim=(_axis_start(y), 1.015), ylabel="Confidence", xlabel="Time of the prediction (UTC)")
-    axes.set_title(f"{below} of {len(y)} predictions are below the threshold")
+    shown = f"; {len(y)} are shown" if len(y) < total else ""
+    axes.set_title(f"{below} of {total} predictions are below the threshold{shown}")
     _legend_below(axes)
     return figure
 

@@ -5,7 +5,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,10 +18,12 @@ from common import aws
 from common.errors import OperatorError
 from common.locks import exclusive
 from common.stack import Stack
+from common.times import Window, parse_window
 from deployment.endpoint_lifetime import EndpointLifetime
 from deployment.read_stack import read_stack
 from deployment.settings import read_settings
 from deployment.terraform import ENVIRONMENTS, Terraform
+from evaluation.history import History, Kind
 from evaluation.review.entries import ReviewStore
 from registry.batch_transform import TransformConfig
 from registry.model_registry import ModelRegistry, read_version
@@ -89,6 +91,32 @@ class Environment:
         After a change of `classes`, they differ from the stack's until a model for the new classes is deployed.
         """
         return tuple(read_settings(self.name)["classes"])
+
+    @cached_property
+    def window(self) -> Window:
+        """The time range that the options SINCE and UNTIL select, by default the last seven days.
+
+        Raises
+        ------
+        TimeRangeError
+            An option is invalid, or the range is in the future.
+        """
+        return parse_window(self.options.since, self.options.until)
+
+    @property
+    def history(self) -> History:
+        """The history of the environment's results."""
+        return History(self.stack.bucket, self.stack.history_prefix, self.name, self.client("s3"))
+
+    def append_history(
+        self, kind: Kind, figures: Mapping[str, Any], *, model: str | None, window: Window | None = None
+    ) -> None:
+        """Add a result to the history; if that fails, warn, because the result itself is not lost."""
+        try:
+            self.history.append(kind, figures, model=model, window=window)
+        except (BotoCoreError, ClientError) as error:
+            reason = " ".join(str(error).split())
+            print(f"warning: the result is not in the history, so trends will lack it: {reason}", file=sys.stderr)
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of `service` in the stack's region."""
@@ -213,6 +241,12 @@ def explain(error: BaseException, environment: str) -> str:
     if isinstance(error, NoCredentialsError) and (files := aws.unreadable_files()):
         return f"no AWS credentials, because {files[0]} cannot be read: run `chmod u+r {files[0]}`"
     return " ".join(str(error).split())
+
+
+def add_time_range(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a time range, which `Environment.window` reads."""
+    parser.add_argument("--since", default="", help="start of the time range, such as 24h or 2026-03-01 (default: 7d)")
+    parser.add_argument("--until", default="", help="end of the time range, such as 2026-03-02T12:00 (default: now)")
 
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:

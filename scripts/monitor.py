@@ -1,6 +1,7 @@
 """Read the predictions that the endpoint captured, plot their confidence, and show low-confidence images.
 
-The records of the model in use are shown; MODEL selects another one by its version (3 or v3).
+The records of the model in use in the last seven days are shown. SINCE and UNTIL select another time range (24h, 7d,
+2026-03-01 or 2026-03-01T12:00 in UTC), and MODEL another version (3 or v3).
 """
 
 import argparse
@@ -10,15 +11,16 @@ from common.files import RESULT_FILES, StepMissingError, write_json
 from evaluation.capture_location import CaptureLocation, find_captures, read_captures
 from evaluation.executions import Run, read_run
 from evaluation.labelled_images import StagedDataError, read_test_images
-from evaluation.monitoring import labels_by_md5, monitor, summary, write_figures
+from evaluation.monitoring import history_figures, labels_by_md5, monitor, summary, write_figures
 from registry.model_registry import find_version
 from registry.trained_classes import check_classes
-from scripts.command import Environment, run_command
+from scripts.command import Environment, add_time_range, run_command
 from staging.manifest import ManifestMissingError
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the model's version."""
+    """Add the time range and the model's version."""
+    add_time_range(parser)
     parser.add_argument("--model", default="", help="version of the model, such as 3 (default: the model in use)")
 
 
@@ -28,7 +30,8 @@ def main(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        No model is deployed, the model was trained on other classes, or there are no records of it.
+        The time range is invalid, no model is deployed, the model was trained on other classes, or there are no records
+        of it.
     """
     stack = environment.stack
     location = find_location(environment) if stack.data_capture_enabled else None
@@ -37,8 +40,10 @@ def main(environment: Environment) -> None:
         return
     # before read_captures, which would wait for records that it cannot read
     check_model(environment, location)
+    print(f"records {environment.window} (SINCE and UNTIL select another time range)")
     captures, other_records = read_captures(
         location,
+        environment.window,
         classes=len(stack.classes),
         run=last_run(environment),
         environment=environment.name,
@@ -56,6 +61,9 @@ def main(environment: Environment) -> None:
     path = environment.directory / RESULT_FILES["monitor"]
     write_json(path, monitoring)
     print("\n".join(summary(monitoring)))
+    environment.append_history(
+        "monitoring", history_figures(monitoring), model=location.model, window=environment.window
+    )
     print(path)
 
 

@@ -3,34 +3,27 @@
 SINCE and UNTIL choose the time range of executions, costs and trends. The other sections show their commands' results.
 """
 
-import argparse
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from common.files import write
 from common.names import stack_name
-from common.times import TimeRangeError, Window, parse_window
+from common.times import TimeRangeError, Window
 from deployment.cost import read_prices
 from deployment.settings import read_settings
 from deployment.window_cost import window_cost
 from evaluation.execution_metrics import Outcomes, read_outcomes
-from evaluation.history import Entry, History, Kind
+from evaluation.history import Entry, Kind
 from evaluation.report.page import render
 from evaluation.report.results import Cost, Reader
 from registry import lineage
 from registry.model_registry import find_version
-from scripts.command import Environment, run_command
+from scripts.command import Environment, add_time_range, run_command
 
 FILE = "report.html"
 WINDOW_FIELDS = ("outcomes", "cost", "history")  # of `Results`
 PER_VERSION: tuple[Kind, ...] = ("training", "run", "live")  # few entries
 PER_TIME_RANGE: tuple[Kind, ...] = ("monitoring", "drift")
-
-
-def options(parser: argparse.ArgumentParser) -> None:
-    """Add the time range."""
-    parser.add_argument("--since", default="", help="start of the time range, such as 24h (default: 7d)")
-    parser.add_argument("--until", default="", help="end of the time range (default: now)")
 
 
 def main(environment: Environment) -> None:
@@ -58,7 +51,7 @@ def main(environment: Environment) -> None:
 def read_window(environment: Environment, reader: Reader) -> TimeRangeError | None:
     """Read what the report shows of the time range, or return why the time range is invalid."""
     try:
-        window = parse_window(environment.options.since, environment.options.until)
+        window = environment.window
     except TimeRangeError as error:
         reader.problems |= dict.fromkeys(WINDOW_FIELDS, str(error))
         return error
@@ -95,13 +88,12 @@ def outcomes(environment: Environment, window: Window) -> Outcomes:
 
 def history(environment: Environment, window: Window) -> list[Entry]:
     """Return the history of the time range; without SINCE, that of all model versions."""
-    stack, since = environment.stack, window.start if environment.options.since else None
-    stored = History(stack.bucket, stack.history_prefix, environment.name, environment.client("s3"))
+    since = window.start if environment.options.since else None
     starts: dict[Kind, datetime | None] = {
         **dict.fromkeys(PER_VERSION, since),
         **dict.fromkeys(PER_TIME_RANGE, window.start),
     }
-    entries = [entry for kind, start in starts.items() for entry in stored.read(kind, start)]
+    entries = [entry for kind, start in starts.items() for entry in environment.history.read(kind, start)]
     return [entry for entry in entries if datetime.fromisoformat(entry["written"]) < window.end]
 
 
@@ -119,4 +111,4 @@ def cost(environment: Environment, window: Window, known: Outcomes | None) -> Co
 
 
 if __name__ == "__main__":
-    run_command(main, __doc__, options)
+    run_command(main, __doc__, add_time_range)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from common.terminal import counted
 from evaluation.figures import DASHED, Theme
+from evaluation.monitoring import Bucket
 from evaluation.report.verdict import Accuracy
 
 if TYPE_CHECKING:  # importing matplotlib takes a second
@@ -28,9 +31,47 @@ def durations(theme: Theme, *, seconds: Sequence[float]) -> Figure:
         value = float(np.percentile(seconds, percentile))
         axes.axvline(value, color=theme.ink, linewidth=1.6, linestyle=style, label=f"p{percentile}: {value:.2f} s")
     axes.set(xlim=(0, None), xlabel="Duration (seconds)", ylabel="Executions")
-    axes.set_title(f"Duration of {len(seconds)} executions")
+    axes.set_title(f"Duration of {counted(len(seconds), 'execution')}")
     axes.legend(loc="upper right")
     return figure
+
+
+def captures_over_time(theme: Theme, *, buckets: Sequence[Bucket], seconds: int) -> Figure:
+    """Plot the captured predictions of each part of the time range, those below the threshold hatched."""
+    from matplotlib.ticker import MaxNLocator
+
+    figure, axes = _axes(9.0, 3.0)
+    starts = np.array([_naive(bucket["start"]) for bucket in buckets], dtype="datetime64[s]")
+    low = np.array([bucket["below_threshold"] for bucket in buckets])
+    high = np.array([bucket["records"] for bucket in buckets]) - low
+    width = np.timedelta64(seconds, "s")
+    outline: dict[str, Any] = {"width": width, "align": "edge", "edgecolor": theme.page, "linewidth": 0.6}
+    axes.bar(starts, high, color=theme.classes[0], label="at or above the threshold", **outline)
+    axes.bar(starts, low, bottom=high, color=theme.classes[1], hatch="////", label="below the threshold", **outline)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="Time of the prediction (UTC)", ylabel="Predictions")
+    axes.set_title(f"Predictions in each {format_period(seconds)}")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
+    return figure
+
+
+def _naive(text: str) -> datetime:
+    """Return a time without its zone, because NumPy has none."""
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
+
+
+def format_period(seconds: int) -> str:
+    """Return a number of whole minutes, hours or days as text.
+
+    Examples
+    --------
+    >>> format_period(60), format_period(6 * 3600), format_period(7 * 86400)
+    ('minute', '6 hours', '7 days')
+    """
+    for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds % unit == 0:
+            return name if seconds == unit else f"{seconds // unit} {name}s"
+    return f"{seconds} s"
 
 
 def accuracies(theme: Theme, *, versions: Sequence[str], series: Mapping[str, Sequence[Accuracy | None]]) -> Figure:

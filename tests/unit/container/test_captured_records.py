@@ -9,11 +9,12 @@ from tests.unit.evaluation.runs import capture_line, make_png
 from training.container.classifier.captured_records import MalformedRecordError, parse_records, parse_time
 
 IMAGE = make_png()
+EVENT_ID = "695344c2-3858-45e5-a14d-33deaf4310c7"
 
 
 def changed(path: str, **changes: Any) -> bytes:
     """Return a capture line with changed values at a path of its record; None deletes a key."""
-    record = json.loads(capture_line(IMAGE, [0.9, 0.1]))
+    record = json.loads(capture_line(IMAGE, [0.9, 0.1], event_id=EVENT_ID))
     part = record
     for name in path.split("."):
         part = part[name]
@@ -26,14 +27,14 @@ def changed(path: str, **changes: Any) -> bytes:
 @pytest.mark.parametrize("encoding", ["JSON", "BASE64"])
 def test_a_record_is_read_with_any_encoding_of_the_response(encoding: str) -> None:
     # WHEN
-    (record,) = parse_records(capture_line(IMAGE, [0.2, 0.8], encoding=encoding), classes=2)
+    (record,) = parse_records(capture_line(IMAGE, [0.2, 0.8], event_id=EVENT_ID, encoding=encoding), classes=2)
 
     # THEN
     assert record.probabilities == (0.2, 0.8)
     assert (record.class_number, record.confidence) == (1, 0.8)
     assert record.image == IMAGE
     assert record.time == datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-    assert record.id == record.event_id == "695344c2-3858-45e5-a14d-33deaf4310c7"
+    assert record.id == record.event_id == EVENT_ID
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_a_record_has_no_image_without_captured_requests() -> None:
 
 def test_a_record_has_the_inference_id_that_the_caller_sent() -> None:
     (record,) = parse_records(changed("eventMetadata", inferenceId="0c1f"), classes=2)
-    assert (record.id, record.event_id) == ("0c1f", "695344c2-3858-45e5-a14d-33deaf4310c7")
+    assert (record.id, record.event_id) == ("0c1f", EVENT_ID)
 
 
 @pytest.mark.parametrize("value", ["", 7], ids=["empty", "a number"])

@@ -40,9 +40,9 @@ OPTIONS = {
     "SECONDS": ("traffic", "--seconds"),
     "SEED": ("traffic", "--seed"),
     "SET": ("train", "--set"),
-    "SINCE": ("report", "--since"),
+    "SINCE": ("monitor", "--since"),
     "SOURCE": ("stage", "--source"),
-    "UNTIL": ("report", "--until"),
+    "UNTIL": ("monitor", "--until"),
 }
 
 

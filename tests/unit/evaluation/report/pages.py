@@ -5,7 +5,7 @@ from typing import Any
 
 from common.files import write_json
 from evaluation.capture_location import CaptureLocation
-from evaluation.captures import Captures
+from evaluation.capture_table import Captures
 from evaluation.evaluate import evaluate
 from evaluation.execution_metrics import Outcomes
 from evaluation.monitoring import Monitoring, monitor
@@ -30,7 +30,7 @@ TRAINING = {
 def monitored(other_records: int = 0) -> Monitoring:
     """Return the monitoring of one captured record and a malformed line."""
     captures = Captures()
-    captures.add("a.jsonl", capture_line(make_png(1), [0.6, 0.4]) + b"\nmalformed", classes=2)
+    captures.add("00-00-000-a.jsonl", capture_line(make_png(1), [0.6, 0.4]) + b"\nmalformed", classes=2)
     classes = ("bicycle", "motorcycle")
     return monitor(captures, LOCATION, other_records=other_records, threshold=0.93, classes=classes, known={})
 

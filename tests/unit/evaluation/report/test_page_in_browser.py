@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from common.files import write_json
+from evaluation import figures
 from evaluation.report.page import render
 from evaluation.report.results import Results
 from tests.support.browser import GROUP, overflowing, watch
@@ -18,6 +19,10 @@ from tests.unit.evaluation.report.pages import TRAINING, all_results, results_of
 pytestmark = pytest.mark.xdist_group(GROUP)
 WRITTEN = datetime(2026, 3, 1, 13, 0, tzinfo=UTC)
 WIDTHS = (360, 1440)
+SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="648" height="273" viewBox="0 0 648 273">'
+    '<rect width="648" height="273" fill="{}"/></svg>'
+)
 
 
 def little(directory: Path) -> Results:
@@ -28,11 +33,13 @@ def little(directory: Path) -> Results:
 
 @pytest.fixture(scope="module", params=[all_results, little], ids=["all results", "one result"])
 def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The URL of a page, which is rendered once, because drawing its figures is slow."""
+    """The URL of a page, with drawings of a figure's size, because drawing the figures is slow."""
     make: Callable[[Path], Results] = request.param
     directory = tmp_path_factory.mktemp("report")
     path = directory / "report.html"
-    path.write_text(render(make(directory), written=WRITTEN))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "as_svg", lambda draw, theme: SVG.format(theme.accent))
+        path.write_text(render(make(directory), written=WRITTEN))
     return path.as_uri()
 
 
