@@ -1,7 +1,8 @@
 """Render the report: its sections one by one, so that one that cannot be shown does not stop the others."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment
@@ -16,10 +17,10 @@ from evaluation.report.sections import SECTIONS, Section
 from evaluation.report.verdict_section import decide_on
 
 
-def render(results: Results, *, written: datetime) -> str:
-    """Return the page; a section without results names the command that produces them."""
-    environment = results.environment
-    templates = load_templates(
+@cache
+def templates() -> Environment:
+    """Return the templates, which are compiled once."""
+    return load_templates(
         percent=percent,
         interval=interval,
         interval_short=interval_short,
@@ -28,37 +29,58 @@ def render(results: Results, *, written: datetime) -> str:
         usd=format_usd,
         counted=counted,
     )
-    templates.globals["make"] = lambda target: f"make {target} ENV={environment}"
+
+
+def render(results: Results, *, written: datetime) -> str:
+    """Return the page; a section without results names the command that produces them."""
     # the data set of the results; before the first run, the one of the training job
     data: Mapping[str, Any] = results.evaluation or results.run or results.training or {}
     with_classes: Mapping[str, Any] = results.evaluation or results.run or results.monitoring or {}
-    return templates.get_template("report/page.html").render(
-        environment=environment,
-        written=format_time(written.isoformat()),
-        start=results.start,
-        end=results.end,
-        source=data.get("source"),
-        is_synthetic=bool(data.get("synthetic")),
-        classes=with_classes.get("classes") or [],
-        notes=notes(results),
-        verdict=decide_on(results),
-        sections=[(section, render_section(section, results, templates)) for section in SECTIONS],
+    return (
+        templates()
+        .get_template("report/page.html")
+        .render(
+            environment=results.environment,
+            make=make_command(results),
+            written=format_time(written.isoformat()),
+            start=results.start,
+            end=results.end,
+            source=data.get("source"),
+            is_synthetic=bool(data.get("synthetic")),
+            classes=with_classes.get("classes") or [],
+            notes=notes(results),
+            verdict=decide_on(results),
+            sections=[(section, render_section(section, results)) for section in SECTIONS],
+        )
     )
 
 
-def render_section(section: Section, results: Results, templates: Environment) -> Markup:
+def make_command(results: Results) -> Callable[[str], str]:
+    """Return a function that returns the command of a target."""
+    return lambda target: f"make {target} ENV={results.environment}"
+
+
+def render_section(section: Section, results: Results) -> Markup:
     """Return the HTML of a section; of one that cannot be shown, the reason."""
     problems = [results.problems[name] for name in section.fields if name in results.problems]
     context: Mapping[str, Any] | None = None
     html = ""
+    make = make_command(results)
     try:
         if context := section.content(results):
-            html = templates.get_template(f"report/{section.name}.html").render(context)
+            html = templates().get_template(f"report/{section.name}.html").render(context, make=make)
     except Exception as error:  # a result file may have any content
-        problems.append(f"The results of `make {section.target}` cannot be shown ({type(error).__name__}: {error}).")
-    frame = templates.get_template("report/section.html")
+        reason = f"{type(error).__name__}: {error}"
+        problems.append(f"The results of `{make(section.target)}` cannot be shown ({reason}): run it again.")
+    frame = templates().get_template("report/section.html")
     return Markup(  # noqa: S704  (escaped by the templates)
-        frame.render(section=section, content=Markup(html), problems=problems, is_missing=context is None)  # noqa: S704
+        frame.render(
+            section=section,
+            content=Markup(html),  # noqa: S704
+            problems=problems,
+            is_missing=context is None,
+            make=make,
+        )
     )
 
 

@@ -13,7 +13,7 @@ BUCKETS = [
     Bucket(start=f"2026-03-01T{hour:02}:00:00+00:00", records=10, below_threshold=hour, mean_confidence=0.9)
     for hour in (1, 2, 9)
 ]
-SERIES = {
+SERIES: dict[str, list[Accuracy | None]] = {
     "Validation images": [Accuracy(0.9, (0.8, 0.95), 100), Accuracy(1.0, None, 100)],
     "Live traffic": [None, Accuracy(0.5, (0.4, 0.6), 50)],
 }
@@ -24,6 +24,7 @@ DRAWINGS = {
     "Predictions in each minute": partial(charts.captures_over_time, buckets=BUCKETS[:1], seconds=60),
     "Accuracy by model version": partial(charts.accuracies, versions=["v1", "v2"], series=SERIES),
 }
+THEMES = (LIGHT, DARK, LIGHT, DARK, DARK)
 
 
 def texts(svg: str) -> list[Any]:
@@ -31,7 +32,7 @@ def texts(svg: str) -> list[Any]:
     return [element.text for element in elements if element.tag.endswith("text")]
 
 
-@pytest.mark.parametrize(("title", "theme"), zip(DRAWINGS, [LIGHT, DARK, LIGHT, DARK, DARK], strict=True))
+@pytest.mark.parametrize(("title", "theme"), list(zip(DRAWINGS, THEMES, strict=True)))
 def test_a_chart_is_drawn_from_any_number_of_values(title: str, theme: Theme) -> None:
     # WHEN
     svg = as_svg(DRAWINGS[title], theme)
