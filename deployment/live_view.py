@@ -87,9 +87,12 @@ def drift_cell(drift: Entry | Unknown | None) -> Cell:
         return not_known(drift)
     if drift is None:
         return f"not compared in the last {DRIFT_RANGE.days} days", ""
-    moved = drift["figures"].get("moved") or ()
+    figures = drift["figures"]
+    moved = [name.replace("_", " ") for name, has_moved in (figures.get("groups") or {}).items() if has_moved]
     when = f"{drift['model'] or 'unknown model'}, {format_utc(datetime.fromisoformat(drift['written']))} UTC"
-    return (f"moved: {', '.join(moved)} ({when})", "bold red") if moved else (f"none ({when})", "green")
+    if moved:
+        return f"moved: {', '.join(moved)} ({when})", "bold red"
+    return f"{str(figures.get('outcome', 'unknown')).replace('_', ' ')} ({when})", ""
 
 
 def not_known(value: Unknown) -> Cell:

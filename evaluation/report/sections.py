@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evaluation.report.capture_sections import captures, images
+from evaluation.report.drift_section import drift
 from evaluation.report.evaluation_section import evaluated
 from evaluation.report.lineage_section import lineage
 from evaluation.report.live_section import live
@@ -38,6 +39,7 @@ SECTIONS = (
     Section("live", "Live traffic with labels", "live", ("live",), live),
     Section("captures", "Captured predictions over time", "monitor", ("monitoring",), captures),
     Section("images", "Low-confidence and misclassified images", "monitor", ("monitoring", "live"), images),
+    Section("drift", "Drift", "data-drift", ("history",), drift),
     Section("executions", "Executions", "run", ("run", "outcomes"), executions),
     Section("cost", "Cost", "deploy", ("cost",), cost),
     Section("trend", "Trend across model versions", "train", ("history",), trend),

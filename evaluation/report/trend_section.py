@@ -25,6 +25,7 @@ class VersionTrend:
     accuracies : by what they were measured on
     low_confidence : share of the captured images below the threshold
     drifted, compared : number of time ranges in which the traffic had drifted, and of all that were compared
+    reviewed_images : number of reviewed images in the training data
     """
 
     model: str
@@ -32,6 +33,7 @@ class VersionTrend:
     low_confidence: float | None
     drifted: int
     compared: int
+    reviewed_images: int
 
 
 def trend(results: Results) -> Mapping[str, Any] | None:
@@ -63,8 +65,9 @@ def by_version(history: Sequence[Entry]) -> Iterator[VersionTrend]:
             model=model,
             accuracies={name: accuracy for name, accuracy in measured.items() if accuracy},
             low_confidence=latest.get("monitoring", {}).get("share_below_threshold"),
-            drifted=sum(bool(figures.get("drifted")) for figures in drift),
-            compared=len(drift),
+            drifted=sum(figures.get("outcome") == "drift" for figures in drift),
+            compared=sum(figures.get("outcome") in ("drift", "no_drift") for figures in drift),
+            reviewed_images=latest.get("training", {}).get("reviewed_images") or 0,
         )
 
 

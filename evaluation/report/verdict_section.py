@@ -5,12 +5,15 @@ from dataclasses import replace
 
 from evaluation.execution_metrics import IMAGE_ERRORS
 from evaluation.executions import BELOW_THRESHOLD, outcome
+from evaluation.report.drift_section import DECIDED, comparisons, latest_comparison, moved_properties
 from evaluation.report.results import Results
 from evaluation.report.verdict import (
     Accuracy,
     Check,
+    Status,
     Verdict,
     check_accuracy,
+    check_drift,
     check_failures,
     check_gate,
     check_low_confidence,
@@ -28,6 +31,7 @@ def decide_on(results: Results) -> Verdict:
         _guard(gate, results, check_gate(None, "the result of the training job cannot be read")),
         _guard(test_accuracy, results, check_accuracy(TEST_ACCURACY, "evaluation", None, None, "it cannot be read")),
         _guard(live_accuracy, results, check_accuracy(LIVE_ACCURACY, "live", None, None, "it cannot be read")),
+        _guard(drift, results, check_drift(None, is_confirmed=False, missing="")),
         _guard(failures, results, check_failures(0, 0)),
         _guard(low_confidence, results, check_low_confidence(0, 0)),
     ]
@@ -71,6 +75,22 @@ def live_accuracy(results: Results) -> Check:
     estimate = traffic or (found["audit"] if found else None)
     measured = estimate and Accuracy(estimate["value"], estimate["interval"], estimate["n"])
     return check_accuracy(LIVE_ACCURACY, "live", measured or None, results.minimum_accuracy, NO_LIVE)
+
+
+def drift(results: Results) -> Check:
+    """Return the check of the latest comparison with the baseline.
+
+    Labelled images of the same traffic are stronger evidence than a statistic that moved.
+    """
+    latest = latest_comparison(comparisons(results))
+    if latest is None:
+        return check_drift(None, is_confirmed=False, missing="the traffic was not compared with the training data")
+    if latest["figures"]["outcome"] not in DECIDED:
+        return check_drift(None, is_confirmed=False, missing=latest["figures"]["reason"])
+    live, compared = results.live, latest["window"]
+    is_same_time = bool(live and compared and live["window"]["end"] > compared["start"])
+    is_confirmed = is_same_time and live_accuracy(results).status is Status.PASSED
+    return check_drift(moved_properties(latest["figures"]), is_confirmed=is_confirmed, missing="")
 
 
 def failures(results: Results) -> Check:

@@ -110,7 +110,8 @@ def test_status_has_endpoint_model_and_alarms() -> None:
 def test_status_has_open_reviews_and_the_latest_drift() -> None:
     # GIVEN two images to review, of which one is answered, and two comparisons
     aws = FakeAws()
-    drift = [make_entry("drift", "v3", moved=moved) for moved in (["sharpness"], ["brightness", "class mix"])]
+    groups = {"confidence": False, "image_statistics": True, "embedding": True}
+    drift = [make_entry("drift", "v3", outcome="no_drift"), make_entry("drift", "v3", outcome="drift", groups=groups)]
     aws.objects = {
         "review/selected/a.json": b"",
         "review/selected/a": b"",
@@ -126,7 +127,7 @@ def test_status_has_open_reviews_and_the_latest_drift() -> None:
     # THEN
     assert status.open_reviews == 1
     assert status.drift == drift[1]
-    assert "moved: brightness, class mix (v3, 2026-03-01 12:00:00 UTC)" in " ".join(text_of(status).split())
+    assert "moved: image statistics, embedding (v3, 2026-03-01 12:00:00 UTC)" in " ".join(text_of(status).split())
 
 
 @pytest.mark.parametrize(

@@ -121,14 +121,64 @@ def make_entry(kind: Kind, model: str | None, day: int = 1, **figures: Any) -> E
     }
 
 
+def make_change(name: str, adjusted: float, *, moved: bool, index: float | None = 0.3) -> dict[str, Any]:
+    """Return the test of one property."""
+    return {
+        "group": "image_statistics",
+        "name": name,
+        "kind": "kolmogorov_smirnov",
+        "statistic": 0.4,
+        "p_value": adjusted / 10,
+        "stability_index": index,
+        "adjusted": adjusted,
+        "moved": moved,
+    }
+
+
+HISTOGRAM = {"edges": [0, 0.5, 1], "baseline": [10, 90], "window": [80, 20]}
+DRIFT: dict[str, Any] = {
+    "outcome": "drift",
+    "reason": "200 images against 100 of the baseline: brightness (median 0.7 to 0.2)",
+    "level": 0.001,
+    "classes": ["bicycle", "motorcycle"],
+    "images": 200,
+    "unreadable": 1,
+    "baseline_images": 100,
+    "groups": {"confidence": False, "image_statistics": True},
+    "changes": [
+        make_change("embedding", 0.5, moved=False, index=None),
+        make_change("sharpness", 1e-4, moved=True),
+        make_change("brightness", 1e-9, moved=True),
+    ],
+    "predicted": {"baseline": [50, 50], "window": [180, 20]},
+    "histograms": {"brightness": HISTOGRAM, "sharpness": HISTOGRAM},
+    "points": {},
+    "records": 200,
+    "malformed": 1,
+    "malformed_lines": ["some-file.jsonl, line 3: not JSON"],
+    "examples": [],
+}
+NO_DRIFT = {**DRIFT, "outcome": "no_drift", "reason": "nothing has moved", "changes": [], "groups": {}}
+TOO_FEW: dict[str, Any] = {
+    **{name: {} for name in ("groups", "histograms", "points")},
+    **dict.fromkeys(("images", "unreadable", "baseline_images", "records", "malformed"), 0),
+    "outcome": "too_few_images",
+    "reason": "3 images in the window: no decision with fewer than 100",
+    "level": 0.001,
+    "classes": ["bicycle", "motorcycle"],
+    "changes": [],
+    "malformed_lines": [],
+    "examples": [],
+}
 HISTORY = [
     make_entry("training", "v1", accuracy=0.9, accuracy_interval=[0.8, 0.95], n=100),
-    make_entry("training", "v10", accuracy=0.95, accuracy_interval=[0.89, 0.98], n=100),
+    make_entry("training", "v10", accuracy=0.95, accuracy_interval=[0.89, 0.98], n=100, reviewed_images=40),
     make_entry("run", "v1", accuracy=0.88, accuracy_interval=[0.8, 0.93], n=100),
     make_entry("run", "v1", day=2, accuracy=0.89, accuracy_interval=[0.81, 0.94], n=100),
     make_entry("live", "v1", accuracy=0.7, accuracy_interval=[0.6, 0.8], n=30),
     make_entry("live", "v10", accuracy=0.91, accuracy_interval=[0.8, 0.97], n=30),
     make_entry("monitoring", "v1", share_below_threshold=0.2),
-    make_entry("drift", "v1", drifted=True),
-    make_entry("drift", "v1", drifted=False),
+    make_entry("drift", "v1", **DRIFT),
+    make_entry("drift", "v1", day=2, **NO_DRIFT),
+    make_entry("drift", "v1", day=3, **TOO_FEW),
 ]

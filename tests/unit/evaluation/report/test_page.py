@@ -12,10 +12,11 @@ from common.errors import OperatorError
 from common.files import RESULT_FILES, StepMissingError, write_json
 from evaluation import figures
 from evaluation.evaluate import evaluate
+from evaluation.history import Kind
 from evaluation.report.page import render
 from evaluation.report.results import FILES, Reader
 from evaluation.report.sections import SECTIONS
-from tests.unit.evaluation.report.live_results import make_live, make_unlabelled_live
+from tests.unit.evaluation.report.live_results import make_entry, make_live, make_unlabelled_live
 from tests.unit.evaluation.report.pages import TRAINING, all_results, monitored, results_of, write_results
 from tests.unit.evaluation.runs import make_execution, make_run
 
@@ -130,7 +131,7 @@ def test_the_results_of_one_command_are_enough_for_a_page(tmp_path: Path) -> Non
 
     # THEN
     assert "95.0%, 88.8% to 97.8% (95 %), n = 100" in page
-    assert page.count("No results yet") == 7
+    assert page.count("No results yet") == len(SECTIONS) - 2  # the settings need no results
 
 
 def test_error_without_results_names_the_command(tmp_path: Path) -> None:
@@ -340,3 +341,17 @@ def test_low_accuracy_in_live_traffic_makes_the_model_unfit(tmp_path: Path) -> N
 
     # THEN
     assert "The accuracy in live traffic is 60.0% (52.0% to 65.0%, 30 images), below the minimum of 80.0%." in page
+
+
+@pytest.mark.usefixtures("plain_figures")
+@pytest.mark.parametrize("kind", ["training", "run", "live", "monitoring", "drift"])
+def test_a_broken_entry_of_the_history_does_not_stop_the_page(tmp_path: Path, kind: Kind) -> None:
+    # GIVEN
+    entry = make_entry(kind, "v1", **dict.fromkeys(("accuracy", "outcome", "changes"), "x"))
+
+    # WHEN
+    page = render(results_of(write_results(tmp_path), history=[entry]), written=WRITTEN)
+
+    # THEN
+    assert page.count("<section ") == len(SECTIONS) + 1
+    assert [text for text in SHOWN.values() if text not in page] == []

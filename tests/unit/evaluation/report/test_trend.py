@@ -16,7 +16,7 @@ def test_versions_are_in_order_with_their_latest_results() -> None:
     }
     assert (v1.low_confidence, v1.drifted, v1.compared) == (0.2, 1, 2)
     assert set(v10.accuracies) == {"Validation images", "Live traffic"}
-    assert (v10.low_confidence, v10.compared) == (None, 0)
+    assert (v10.low_confidence, v10.compared, v10.reviewed_images) == (None, 0, 40)
 
 
 def test_entries_without_a_version_or_an_accuracy_are_left_out() -> None:

@@ -1,0 +1,76 @@
+from typing import Any
+
+import pytest
+
+from evaluation.history import Entry
+from evaluation.report.drift_section import comparisons, drift, latest_comparison, moved_properties
+from evaluation.report.results import Results
+from evaluation.report.verdict import Status
+from evaluation.report.verdict_section import drift as check
+from tests.unit.evaluation.report.live_results import DRIFT, NO_DRIFT, TOO_FEW, make_entry, make_live
+
+MOVED = "the traffic has drifted (brightness and sharpness)"
+
+
+def results_of(*figures: dict[str, Any], **known: Any) -> Results:
+    history: list[Entry] = [make_entry("drift", "v1", day=day, **each) for day, each in enumerate(figures, start=1)]
+    return Results("local", 0.8, history=[make_entry("run", "v1", day=9), *reversed(history)], **known)
+
+
+def test_the_latest_comparison_with_enough_images_counts() -> None:
+    # WHEN
+    entries = comparisons(results_of(NO_DRIFT, DRIFT, TOO_FEW))
+
+    # THEN
+    latest = latest_comparison(entries)
+    assert latest is not None
+    assert [entry["figures"]["outcome"] for entry in entries] == ["no_drift", "drift", "too_few_images"]
+    assert latest["figures"]["outcome"] == "drift"
+
+
+def test_without_a_comparison_there_is_no_section() -> None:
+    assert drift(results_of()) is None
+    assert check(results_of()).status is Status.UNKNOWN
+
+
+def test_properties_that_moved_are_in_order_of_significance() -> None:
+    assert moved_properties(DRIFT) == ["brightness", "sharpness"]
+
+
+@pytest.mark.parametrize(
+    ("figures", "live", "status", "finding"),
+    [
+        pytest.param(NO_DRIFT, None, Status.PASSED, "the traffic has not drifted", id="no drift"),
+        pytest.param(DRIFT, None, Status.FAILED, MOVED, id="drift"),
+        pytest.param(TOO_FEW, None, Status.UNKNOWN, TOO_FEW["reason"], id="too few images"),
+        pytest.param(
+            DRIFT,
+            make_live(0.9),
+            Status.PASSED,
+            f"{MOVED}, and labelled images confirm the accuracy",
+            id="confirmed by labels",
+        ),
+        pytest.param(
+            DRIFT,
+            make_live(0.82),
+            Status.FAILED,
+            MOVED,
+            id="not confirmed",
+        ),
+        pytest.param(
+            DRIFT,
+            make_live(0.9, window={"start": "2026-01-01T00:00:00+00:00", "end": "2026-01-02T00:00:00+00:00"}),
+            Status.FAILED,
+            MOVED,
+            id="labels of earlier traffic",
+        ),
+    ],
+)
+def test_the_check_weighs_drift_against_labels(
+    figures: dict[str, Any], live: Any, status: Status, finding: str
+) -> None:
+    # WHEN
+    found = check(results_of(figures, live=live))
+
+    # THEN
+    assert (found.status, found.finding) == (status, finding)
