@@ -347,7 +347,8 @@ def test_low_accuracy_in_live_traffic_makes_the_model_unfit(tmp_path: Path) -> N
 @pytest.mark.parametrize("kind", ["training", "run", "live", "monitoring", "drift"])
 def test_a_broken_entry_of_the_history_does_not_stop_the_page(tmp_path: Path, kind: Kind) -> None:
     # GIVEN
-    entry = make_entry(kind, "v1", **dict.fromkeys(("accuracy", "outcome", "changes"), "x"))
+    broken: dict[str, Any] = dict.fromkeys(("accuracy", "outcome", "changes"), "x")
+    entry = make_entry(kind, "v1", **broken)
 
     # WHEN
     page = render(results_of(write_results(tmp_path), history=[entry]), written=WRITTEN)
