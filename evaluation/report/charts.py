@@ -21,6 +21,7 @@ DOTTED = (0, (1, 2))
 STYLES = ("-", DASHED, DOTTED)
 DURATION_BINS = 30
 PLOTS_PER_ROW = 3
+MIN_BARS = 12
 BAR_HEIGHT = 0.38
 SERIES_DISTANCE = 0.12  # so that the intervals of a version do not cover each other
 
@@ -51,6 +52,9 @@ def captures_over_time(theme: Theme, *, buckets: Sequence[Bucket], seconds: int)
     axes.bar(starts, high, color=theme.classes[0], label="at or above the threshold", **outline)
     axes.bar(starts, low, bottom=high, color=theme.classes[1], hatch="////", label="below the threshold", **outline)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    # a few bars are not stretched over the whole plot
+    margin = max(MIN_BARS - int((starts[-1] - starts[0]) / width), 0) / 2 + 1
+    axes.set_xlim(starts[0] - margin * width, starts[-1] + width + margin * width)
     axes.set(xlabel="Time of the prediction (UTC)", ylabel="Predictions")
     axes.set_title(f"Predictions in each {format_period(seconds)}")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
