@@ -27,7 +27,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
-        rollback lineage transform deploy extend classify execution export run batch evaluate monitor report watch demo drift \
+        rollback lineage transform deploy extend classify execution export run batch evaluate monitor live threshold \
+        report watch demo drift \
         drift-issue cost image-costs down drivers driver delete-driver traffic \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
 
@@ -204,9 +205,17 @@ monitor: $(INSTALLED) $(PREREQUISITES) ## plot captured predictions (SINCE=24h, 
 	$(call step)
 	$(call SCRIPT,monitor) $(TIME_RANGE) $(call option,--model,MODEL)
 
-report: $(INSTALLED) $(PREREQUISITES) ## write all results to build/ENV/report.html (SINCE, UNTIL)
+live: $(INSTALLED) $(PREREQUISITES) ## evaluate live traffic by its labels (SINCE, MODEL, PRECISION)
 	$(call step)
-	$(call SCRIPT,report) $(call option,--since,SINCE) $(call option,--until,UNTIL)
+	$(call SCRIPT,live) evaluate $(TIME_RANGE) $(call option,--model,MODEL) $(call option,--precision,PRECISION)
+
+threshold: $(INSTALLED) $(PREREQUISITES) ## set the threshold: VALUE, or for a PRECISION (SINCE)
+	$(call step)
+	$(call SCRIPT,live) threshold $(call option,--precision,PRECISION) $(call option,--value,VALUE) $(TIME_RANGE)
+
+report: $(INSTALLED) $(PREREQUISITES) ## write build/ENV/report.html: all results (SINCE, UNTIL)
+	$(call step)
+	$(call SCRIPT,report) $(TIME_RANGE)
 
 watch: $(INSTALLED) $(PREREQUISITES) ## follow ENV in the terminal (INTERVAL=5, ONCE=1)
 	$(call SCRIPT,watch) $(call option,--interval,INTERVAL) $(if $(call yes,ONCE),--once)

@@ -78,11 +78,14 @@ def version_number(model: str) -> tuple[int, str]:
 
 
 def accuracy_of(figures: Mapping[str, Any]) -> Accuracy | None:
-    """Return the accuracy of an entry, or None if it has none."""
-    if (value := figures.get("accuracy")) is None:
+    """Return the accuracy of an entry, or None if it has none; for live traffic, an estimate or the audit sample's."""
+    found = figures.get("accuracy") or figures.get("audit_accuracy")
+    if not isinstance(found, Mapping):
+        found = {"value": found, "interval": figures.get("accuracy_interval"), "n": figures.get("n", 0)}
+    value, interval = found["value"], found["interval"]
+    if value is None:
         return None
-    interval = figures.get("accuracy_interval")
-    return Accuracy(float(value), (float(interval[0]), float(interval[1])) if interval else None, figures.get("n", 0))
+    return Accuracy(float(value), (float(interval[0]), float(interval[1])) if interval else None, found["n"])
 
 
 def describe(versions: Sequence[VersionTrend]) -> str:

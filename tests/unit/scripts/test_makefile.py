@@ -43,6 +43,7 @@ OPTIONS = {
     "SINCE": ("monitor", "--since"),
     "SOURCE": ("stage", "--source"),
     "UNTIL": ("monitor", "--until"),
+    "VALUE": ("threshold", "--value"),
 }
 
 
