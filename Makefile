@@ -23,13 +23,17 @@ endif
 # without this setting, each of the hundreds of processes that the tests start would compile the project's modules again
 unexport PYTHONDONTWRITEBYTECODE
 
+# Terraform and its provider, which are Go programs, otherwise spend a fifth of their time on collecting garbage. Both are
+# variables of the Go runtime: https://pkg.go.dev/runtime#hdr-Environment_Variables
+export GOGC       ?= off
+export GOMEMLIMIT ?= 1GiB
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
         rollback lineage transform deploy extend classify execution export run batch evaluate monitor live threshold \
-        report watch demo drift \
-        drift-issue cost image-costs down drivers driver delete-driver traffic \
+        data-drift report watch demo drift drift-issue cost image-costs down drivers driver delete-driver traffic \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
 
 # not a search for the file, which would accept patterns such as ENV=*
@@ -56,7 +60,7 @@ TRAINING = $(call option,--algorithm,ALGORITHM) $(if $(call yes,PRETRAIN),--pret
 TIME_RANGE = $(call option,--since,SINCE) $(call option,--until,UNTIL)
 SCRIPT   = @$(AWS_ENV) $(PY) -m scripts.$(1) --env $(ENV)
 # Above the number of cores of a small machine, because tests wait for Terraform and SageMaker most of the time
-WORKERS ?= 4
+WORKERS ?= 6
 pytest   = @$(PY) -m pytest --numprocesses $(call quote_text,$(1)) --dist loadgroup --no-loadscope-reorder $(ARGS)
 step   = @printf '\n== %s (%s)\n' '$@' '$(ENV)'
 
@@ -212,6 +216,10 @@ live: $(INSTALLED) $(PREREQUISITES) ## evaluate live traffic by its labels (SINC
 threshold: $(INSTALLED) $(PREREQUISITES) ## set the threshold: VALUE, or for a PRECISION (SINCE)
 	$(call step)
 	$(call SCRIPT,live) threshold $(call option,--precision,PRECISION) $(call option,--value,VALUE) $(TIME_RANGE)
+
+data-drift: $(INSTALLED) $(PREREQUISITES) ## show what moved since the training (RUN=1 starts a job)
+	$(call step)
+	$(call SCRIPT,data_drift) $(TIME_RANGE) $(if $(call yes,RUN),--run)
 
 report: $(INSTALLED) $(PREREQUISITES) ## write build/ENV/report.html: all results (SINCE, UNTIL)
 	$(call step)
