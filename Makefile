@@ -34,6 +34,7 @@ export GOMEMLIMIT ?= 1GiB
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
         rollback lineage transform deploy extend classify execution export run batch evaluate monitor live threshold \
         data-drift report watch demo drift drift-issue cost image-costs down drivers driver delete-driver traffic \
+        select review review-csv \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
 
 # not a search for the file, which would accept patterns such as ENV=*
@@ -208,6 +209,17 @@ evaluate: $(INSTALLED) $(PREREQUISITES) ## evaluate the run (PRECISION=0.98 find
 monitor: $(INSTALLED) $(PREREQUISITES) ## plot captured predictions (SINCE=24h, UNTIL, MODEL)
 	$(call step)
 	$(call SCRIPT,monitor) $(TIME_RANGE) $(call option,--model,MODEL)
+
+select: $(INSTALLED) $(PREREQUISITES) ## select captured images for review (SINCE, UNTIL, AUDIT)
+	$(call step)
+	$(call SCRIPT,select_images) $(TIME_RANGE) $(call option,--audit,AUDIT)
+
+review: $(INSTALLED) $(PREREQUISITES) ## show images to review on a local page (REVIEWER)
+	$(call SCRIPT,review) $(call option,--reviewer,REVIEWER)
+
+review-csv: $(INSTALLED) $(PREREQUISITES) ## write the images to review as CSV, or store LABELS=file
+	$(call step)
+	$(call SCRIPT,review_csv) $(call option,--labels,LABELS) $(call option,--reviewer,REVIEWER)
 
 live: $(INSTALLED) $(PREREQUISITES) ## evaluate live traffic by its labels (SINCE, MODEL, PRECISION)
 	$(call step)

@@ -112,7 +112,9 @@ class StatusReader:
         self._outcomes = Polled(self._read_outcomes, METRICS_INTERVAL)
         self._alarms = Polled(self._read_alarms, METRICS_INTERVAL)
         s3 = client("s3")
-        self._reviews = ReviewStore(stack.bucket, stack.review_prefix, stack.labels_prefix, s3=s3)
+        self._reviews = ReviewStore(
+            stack.bucket, stack.review_prefix, stack.labels_prefix, s3=s3, classes=stack.classes
+        )
         self._history = History(stack.bucket, stack.history_prefix, stack.environment, s3)
         self._open_reviews = Polled(self._count_open_reviews, LISTING_INTERVAL)
         self._drift = Polled(self._read_drift, LISTING_INTERVAL)

@@ -7,23 +7,14 @@ from evaluation.evaluate import check_run_is_current, evaluate, history_figures,
 from evaluation.executions import read_run
 from evaluation.labelled_images import read_test_images
 from registry.model_registry import version_number
-from scripts.command import Environment, run_command
+from scripts.command import Environment, proportion, run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the wanted precision."""
-    parser.add_argument("--precision", type=proportion, help="also find the threshold for this precision, e.g. 0.98")
-
-
-def proportion(text: str) -> float:
-    """Parse a number above 0 and at most 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"must be a number above 0 and at most 1, such as 0.98 (got {text!r})")
-    return value
+    parser.add_argument(
+        "--precision", type=proportion(0.98), help="also find the threshold for this precision, e.g. 0.98"
+    )
 
 
 def main(environment: Environment) -> None:

@@ -4,7 +4,7 @@ import argparse
 
 from evaluation.review.answers import reviewer_name
 from evaluation.review.queue import Queue
-from evaluation.review.server import Address, create_app, serve
+from evaluation.review.server import Address, create_app, make_server
 from scripts.command import Environment, run_command
 
 
@@ -30,7 +30,7 @@ def main(environment: Environment) -> None:
         flush=True,
     )
     try:
-        serve(app, address)
+        make_server(app).run(sockets=[address.socket])
     except KeyboardInterrupt:
         progress = queue.progress
         print(f"\nanswered: {progress.answered} of {progress.total} images, {queue.given} of them now by {reviewer}")

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import uvicorn
 from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
 from pydantic import BaseModel, Field
 
@@ -110,6 +111,10 @@ def create_app(queue: Queue, address: Address, *, classes: Sequence[str], enviro
     def report(_: Request, error: Exception) -> Response:
         return JSONResponse({"message": " ".join(str(error).split())}, 502)
 
+    @app.exception_handler(RequestValidationError)
+    def refuse(_: Request, error: Exception) -> Response:  # FastAPI's own response repeats the input, which may be NaN
+        return JSONResponse({"message": "the request is invalid"}, 422)
+
     @app.get("/")
     def show_page(token: str = "") -> Response:
         if token:  # the address bar and the history then have no token
@@ -168,9 +173,10 @@ def describe(queue: Queue, shown: Shown | None = None) -> dict[str, Any]:
     }
 
 
-def serve(app: FastAPI, address: Address) -> None:
-    """Answer requests until the process is interrupted, which raises KeyboardInterrupt."""
-    config = uvicorn.Config(
-        app, log_level="warning", lifespan="off", server_header=False, timeout_graceful_shutdown=SECONDS_TO_END
+def make_server(app: FastAPI) -> uvicorn.Server:
+    """Return the server, whose method `run` answers requests until the process is interrupted."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app, log_level="warning", lifespan="off", server_header=False, timeout_graceful_shutdown=SECONDS_TO_END
+        )
     )
-    uvicorn.Server(config).run(sockets=[address.socket])
