@@ -17,8 +17,8 @@ from common.names import resource_prefix, stack_name
 from common.stack import Stack
 from evaluation.execution_metrics import Outcomes, read_outcomes
 from evaluation.history import Entry, History
-from evaluation.review.answers import list_answers
-from evaluation.review.entries import ImageNames, ReviewStore, list_entry_keys
+from evaluation.review.answers import answered_images
+from evaluation.review.entries import ReviewStore, list_entry_keys
 from registry.endpoint import deployed_model_package, describe_endpoint
 from registry.model_registry import version_number
 
@@ -165,9 +165,7 @@ class StatusReader:
         return sorted(alarm["AlarmName"].removeprefix(prefix) for alarm in found if alarm.get("StateValue") == "ALARM")
 
     def _count_open_reviews(self) -> int:
-        answered = ImageNames()
-        for name, _ in list_answers(self._reviews):
-            answered.add(name)
+        answered = answered_images(self._reviews)
         return sum(not is_answered for _, is_answered in list_entry_keys(self._reviews, answered))
 
     def _read_drift(self) -> Entry | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from common.terminal import counted
-from evaluation.figures import DASHED, Theme, display_name
+from evaluation.figures import DASHED, Theme
 from evaluation.monitoring import Bucket
 from evaluation.report.verdict import Accuracy
 
@@ -20,9 +20,7 @@ if TYPE_CHECKING:  # importing matplotlib takes a second
 DOTTED = (0, (1, 2))
 STYLES = ("-", DASHED, DOTTED)
 DURATION_BINS = 30
-PLOTS_PER_ROW = 3
 MIN_BARS = 12
-BAR_HEIGHT = 0.38
 SERIES_DISTANCE = 0.12  # so that the intervals of a version do not cover each other
 
 
@@ -78,59 +76,6 @@ def format_period(seconds: int) -> str:
         if seconds % unit == 0:
             return name if seconds == unit else f"{seconds // unit} {name}s"
     return f"{seconds} s"
-
-
-def distributions(theme: Theme, *, histograms: Mapping[str, Mapping[str, Any]], moved: Collection[str]) -> Figure:
-    """Plot the distribution of each property in the baseline and in the time range, one small plot each."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import PercentFormatter
-
-    rows = -(-len(histograms) // PLOTS_PER_ROW)
-    figure = Figure(figsize=(9.0, 2.2 * rows + 0.5), layout="constrained")
-    grid = list(figure.subplots(rows, PLOTS_PER_ROW, squeeze=False).flat)
-    for axes in grid:
-        axes.set_axis_off()
-    for axes, (name, histogram) in zip(grid, histograms.items(), strict=False):
-        axes.set_axis_on()
-        edges = np.array(histogram["edges"])
-        for number, (key, label) in enumerate((("baseline", "baseline"), ("window", "time range"))):
-            counts = np.array(histogram[key], dtype=float)
-            shares = counts / max(counts.sum(), 1)
-            colour = theme.classes[number]
-            axes.stairs(shares, edges, color=colour, linewidth=1.8, linestyle=STYLES[number], label=label)
-            if number == 0:
-                axes.stairs(shares, edges, color=colour, alpha=0.15, fill=True)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        mark = " - moved" if name in moved else ""
-        axes.set_title(f"{display_name(name)}{mark}", fontsize=10, pad=6)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
-    return figure
-
-
-def class_mix(theme: Theme, *, classes: Sequence[str], baseline: Sequence[int], window: Sequence[int]) -> Figure:
-    """Plot the share of each predicted class in the baseline and in the time range."""
-    from matplotlib.ticker import PercentFormatter
-
-    figure, axes = _axes(5.2, 1.4 + 0.5 * len(classes))
-    positions = np.arange(len(classes))
-    for number, (counts, label) in enumerate(((baseline, "baseline"), (window, "time range"))):
-        axes.barh(
-            positions + (number - 0.5) * BAR_HEIGHT,
-            np.array(counts) / max(sum(counts), 1),
-            height=BAR_HEIGHT,
-            color=theme.classes[number],
-            edgecolor=theme.page,
-            hatch="////" if number else None,
-            label=label,
-        )
-    axes.set_yticks(positions, [display_name(name) for name in classes])
-    axes.invert_yaxis()
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.set(xlim=(0, 1), xlabel="Share of the predictions")
-    axes.set_title("Predicted classes")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.35), ncols=2)
-    return figure
 
 
 def accuracies(theme: Theme, *, versions: Sequence[str], series: Mapping[str, Sequence[Accuracy | None]]) -> Figure:

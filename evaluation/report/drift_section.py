@@ -4,72 +4,58 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from evaluation import figures
-from evaluation.history import Entry
-from evaluation.report import charts
-from evaluation.report.drawings import Drawing, draw
+from evaluation import drift_figures, figures
+from evaluation.data_drift import Drift, Figures, Result
+from evaluation.report.drawings import draw
 from evaluation.report.results import Results
 
 DECIDED = ("drift", "no_drift")  # outcomes of a comparison with enough images
-MAX_CLASSES_DRAWN = 20
-MAX_COMPARISONS_SHOWN = 10
+MAX_RESULTS_SHOWN = 10
 
 
 def drift(results: Results) -> Mapping[str, Any] | None:
-    """Return the latest comparison with the baseline, and those before it."""
-    entries = comparisons(results)
-    latest = latest_comparison(entries)
-    if latest is None:
+    """Return the latest comparison with the baseline, and the outcomes of those before it."""
+    if not results.drift:
         return None
+    latest = latest_result(results.drift)
     found = latest["figures"]
+    drawings = {"distributions": partial(drift_figures.distributions, found=found)} if found["histograms"] else {}
     return {
         "latest": latest,
         "found": found,
         "outcome": outcome(found),
-        "moved": moved_properties(found),
-        "changes": sorted(found["changes"], key=lambda each: each["adjusted"]),
-        "comparisons": [(entry, outcome(entry["figures"])) for entry in reversed(entries[-MAX_COMPARISONS_SHOWN:])],
-        "figures": draw(drawings(found)),
-        "mix": describe_mix(found) if found.get("predicted") else "",
+        "changes": sorted(found["changes"], key=lambda change: change["adjusted"]),
+        "outcomes": [(each, outcome(each["figures"])) for each in reversed(results.drift["results"])][
+            :MAX_RESULTS_SHOWN
+        ],
+        "figures": draw(drawings),
+        "description": describe(found),
     }
 
 
-def comparisons(results: Results) -> list[Entry]:
-    """Return the comparisons with the baseline in order of time."""
-    return sorted((entry for entry in results.history if entry["kind"] == "drift"), key=lambda entry: entry["written"])
-
-
-def latest_comparison(entries: Sequence[Entry]) -> Entry | None:
+def latest_result(drift: Drift) -> Result:
     """Return the latest comparison that had enough images, or else the latest one."""
-    decided = [entry for entry in entries if entry["figures"].get("outcome") in DECIDED]
-    return decided[-1] if decided else entries[-1] if entries else None
+    decided = [result for result in drift["results"] if result["figures"]["outcome"] in DECIDED]
+    return (decided or drift["results"])[-1]
 
 
-def outcome(found: Mapping[str, Any]) -> str:
+def outcome(found: Figures) -> str:
     """Return the outcome of a comparison in words."""
-    return str(found.get("outcome", "not known")).replace("_", " ")
+    return found["outcome"].replace("_", " ")
 
 
-def moved_properties(found: Mapping[str, Any]) -> list[str]:
+def moved_properties(found: Figures) -> Sequence[str]:
     """Return the names of the properties that moved, most significant first."""
-    moved = sorted((each for each in found["changes"] if each["moved"]), key=lambda each: float(each["adjusted"]))
-    return list(dict.fromkeys(figures.display_name(each["name"]) for each in moved))
+    moved = sorted((change for change in found["changes"] if change["moved"]), key=lambda change: change["adjusted"])
+    return list(dict.fromkeys(figures.display_name(change["name"]) for change in moved))
 
 
-def drawings(found: Mapping[str, Any]) -> Mapping[str, Drawing]:
-    """Return the figures of a comparison, without those that have no data."""
-    drawn: dict[str, Drawing] = {}
-    if histograms := found["histograms"]:
-        moved = {each["name"] for each in found["changes"] if each["moved"]}
-        drawn["distributions"] = partial(charts.distributions, histograms=histograms, moved=moved)
-    if (predicted := found.get("predicted")) and len(found["classes"]) <= MAX_CLASSES_DRAWN:
-        drawn["class_mix"] = partial(charts.class_mix, classes=found["classes"], **predicted)
-    return drawn
-
-
-def describe_mix(found: Mapping[str, Any]) -> str:
-    """Return the predicted classes, for readers who cannot see the figure."""
-    predicted = found["predicted"]
-    rows = zip(found["classes"], predicted["baseline"], predicted["window"], strict=True)
-    counts = "; ".join(f"{figures.display_name(name)} {before}, then {after}" for name, before, after in rows)
-    return f"Predictions of each class in the baseline and in the time range: {counts}"
+def describe(found: Figures) -> str:
+    """Return what the figure shows, for readers who cannot see it."""
+    predicted = (found["predicted"].get(name, ()) for name in ("baseline", "window"))
+    counts = "; ".join(
+        f"{figures.display_name(name)} {before}, then {after}"
+        for name, before, after in zip(found["classes"], *predicted, strict=False)
+    )
+    moved = ", ".join(moved_properties(found)) or "none"
+    return f"Distributions in the baseline and in the time range. Moved: {moved}. Predictions of each class: {counts}"

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from common.errors import OperatorError
 from common.files import RESULT_FILES, StepMissingError, read_result
+from evaluation.data_drift import Drift
 from evaluation.evaluate import Evaluation
 from evaluation.execution_metrics import Outcomes
 from evaluation.executions import Run
@@ -86,6 +87,7 @@ class Results:
     evaluation: Evaluation | None = None
     live: Live | None = None
     monitoring: Monitoring | None = None
+    drift: Drift | None = None
     lineage: Rows = ()
     outcomes: Outcomes | None = None
     cost: Cost | None = None
@@ -100,6 +102,7 @@ FILES: Mapping[str, tuple[str, Any]] = {
     "evaluation": ("evaluate", Evaluation),
     "live": ("live", Live),
     "monitoring": ("monitor", Monitoring),
+    "drift": ("data-drift", Drift),
 }
 
 

@@ -39,7 +39,7 @@ SECTIONS = (
     Section("live", "Live traffic with labels", "live", ("live",), live),
     Section("captures", "Captured predictions over time", "monitor", ("monitoring",), captures),
     Section("images", "Low-confidence and misclassified images", "monitor", ("monitoring", "live"), images),
-    Section("drift", "Drift", "data-drift", ("history",), drift),
+    Section("drift", "Drift", "data-drift", ("drift",), drift),
     Section("executions", "Executions", "run", ("run", "outcomes"), executions),
     Section("cost", "Cost", "deploy", ("cost",), cost),
     Section("trend", "Trend across model versions", "train", ("history",), trend),

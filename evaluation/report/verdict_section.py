@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from evaluation.execution_metrics import IMAGE_ERRORS
 from evaluation.executions import BELOW_THRESHOLD, outcome
-from evaluation.report.drift_section import DECIDED, comparisons, latest_comparison, moved_properties
+from evaluation.report.drift_section import DECIDED, latest_result, moved_properties
 from evaluation.report.results import Results
 from evaluation.report.verdict import (
     Accuracy,
@@ -82,13 +82,12 @@ def drift(results: Results) -> Check:
 
     Labelled images of the same traffic are stronger evidence than a statistic that moved.
     """
-    latest = latest_comparison(comparisons(results))
+    latest = latest_result(results.drift) if results.drift else None
     if latest is None:
         return check_drift(None, is_confirmed=False, missing="the traffic was not compared with the training data")
     if latest["figures"]["outcome"] not in DECIDED:
         return check_drift(None, is_confirmed=False, missing=latest["figures"]["reason"])
-    live, compared = results.live, latest["window"]
-    is_same_time = bool(live and compared and live["window"]["end"] > compared["start"])
+    is_same_time = results.live is not None and results.live["window"]["end"] > latest["start"]
     is_confirmed = is_same_time and live_accuracy(results).status is Status.PASSED
     return check_drift(moved_properties(latest["figures"]), is_confirmed=is_confirmed, missing="")
 

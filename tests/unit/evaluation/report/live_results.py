@@ -1,7 +1,9 @@
 """Results of live traffic, and entries of the history, as their commands write them."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
+from evaluation.data_drift import Drift
 from evaluation.history import Entry, Kind
 from evaluation.live.results import Estimate, Figures, Live
 
@@ -152,7 +154,7 @@ DRIFT: dict[str, Any] = {
     ],
     "predicted": {"baseline": [50, 50], "window": [180, 20]},
     "histograms": {"brightness": HISTOGRAM, "sharpness": HISTOGRAM},
-    "points": {},
+    "points": {"baseline": [[0, 1]], "window": [[1, 0]]},
     "records": 200,
     "malformed": 1,
     "malformed_lines": ["some-file.jsonl, line 3: not JSON"],
@@ -160,7 +162,7 @@ DRIFT: dict[str, Any] = {
 }
 NO_DRIFT = {**DRIFT, "outcome": "no_drift", "reason": "nothing has moved", "changes": [], "groups": {}}
 TOO_FEW: dict[str, Any] = {
-    **{name: {} for name in ("groups", "histograms", "points")},
+    **{name: {} for name in ("groups", "histograms", "points", "predicted")},
     **dict.fromkeys(("images", "unreadable", "baseline_images", "records", "malformed"), 0),
     "outcome": "too_few_images",
     "reason": "3 images in the window: no decision with fewer than 100",
@@ -170,6 +172,23 @@ TOO_FEW: dict[str, Any] = {
     "malformed_lines": [],
     "examples": [],
 }
+
+
+def make_drift(*found: Mapping[str, Any]) -> Drift:
+    """Return the results of drift jobs, one a day."""
+    results = [
+        {
+            "written": f"2026-03-{day:02}T12:00:00+00:00",
+            "model": "v1",
+            "start": f"2026-02-{day + 20:02}T12:00:00+00:00",
+            "end": f"2026-02-{day + 21:02}T12:00:00+00:00",
+            "figures": figures,
+        }
+        for day, figures in enumerate(found, start=1)
+    ]
+    return cast(Drift, {"written": WRITTEN, "results": results})
+
+
 HISTORY = [
     make_entry("training", "v1", accuracy=0.9, accuracy_interval=[0.8, 0.95], n=100),
     make_entry("training", "v10", accuracy=0.95, accuracy_interval=[0.89, 0.98], n=100, reviewed_images=40),

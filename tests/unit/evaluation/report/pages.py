@@ -10,7 +10,7 @@ from evaluation.evaluate import evaluate
 from evaluation.execution_metrics import Outcomes
 from evaluation.monitoring import Monitoring, monitor
 from evaluation.report.results import Cost, CostRow, Reader, Results
-from tests.unit.evaluation.report.live_results import HISTORY, make_live
+from tests.unit.evaluation.report.live_results import DRIFT, HISTORY, NO_DRIFT, TOO_FEW, make_drift, make_live
 from tests.unit.evaluation.runs import capture_line, make_execution, make_png, make_run
 
 LOCATION = CaptureLocation("s3://b/data_capture", "v2", "cars", "cars-2", is_complete=True)
@@ -42,6 +42,7 @@ def write_results(directory: Path, **changes: Any) -> Path:
     write_json(directory / "evaluation.json", evaluate(run, {"test/a.png": 0, "test/b.png": 1}))
     write_json(directory / "monitoring.json", monitored())
     write_json(directory / "live.json", make_live())
+    write_json(directory / "drift.json", make_drift(NO_DRIFT, DRIFT, TOO_FEW))
     write_json(directory / "training.json", TRAINING)
     return directory
 

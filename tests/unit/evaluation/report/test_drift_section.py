@@ -2,30 +2,22 @@ from typing import Any
 
 import pytest
 
-from evaluation.history import Entry
-from evaluation.report.drift_section import comparisons, drift, latest_comparison, moved_properties
+from evaluation.report.drift_section import drift, latest_result, moved_properties
 from evaluation.report.results import Results
 from evaluation.report.verdict import Status
 from evaluation.report.verdict_section import drift as check
-from tests.unit.evaluation.report.live_results import DRIFT, NO_DRIFT, TOO_FEW, make_entry, make_live
+from tests.unit.evaluation.report.live_results import DRIFT, NO_DRIFT, TOO_FEW, make_drift, make_live
 
 MOVED = "the traffic has drifted (brightness and sharpness)"
 
 
 def results_of(*figures: dict[str, Any], **known: Any) -> Results:
-    history: list[Entry] = [make_entry("drift", "v1", day=day, **each) for day, each in enumerate(figures, start=1)]
-    return Results("local", 0.8, history=[make_entry("run", "v1", day=9), *reversed(history)], **known)
+    return Results("local", 0.8, drift=make_drift(*figures) if figures else None, **known)
 
 
 def test_the_latest_comparison_with_enough_images_counts() -> None:
-    # WHEN
-    entries = comparisons(results_of(NO_DRIFT, DRIFT, TOO_FEW))
-
-    # THEN
-    latest = latest_comparison(entries)
-    assert latest is not None
-    assert [entry["figures"]["outcome"] for entry in entries] == ["no_drift", "drift", "too_few_images"]
-    assert latest["figures"]["outcome"] == "drift"
+    assert latest_result(make_drift(NO_DRIFT, DRIFT, TOO_FEW))["figures"]["outcome"] == "drift"
+    assert latest_result(make_drift(TOO_FEW))["figures"]["outcome"] == "too_few_images"
 
 
 def test_without_a_comparison_there_is_no_section() -> None:
@@ -33,8 +25,17 @@ def test_without_a_comparison_there_is_no_section() -> None:
     assert check(results_of()).status is Status.UNKNOWN
 
 
+def test_a_comparison_without_enough_images_has_no_figure() -> None:
+    # WHEN
+    content = drift(results_of(TOO_FEW))
+
+    # THEN
+    assert content is not None
+    assert (content["outcome"], content["figures"], content["changes"]) == ("too few images", {}, [])
+
+
 def test_properties_that_moved_are_in_order_of_significance() -> None:
-    assert moved_properties(DRIFT) == ["brightness", "sharpness"]
+    assert moved_properties(make_drift(DRIFT)["results"][0]["figures"]) == ["brightness", "sharpness"]
 
 
 @pytest.mark.parametrize(

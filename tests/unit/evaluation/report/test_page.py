@@ -29,6 +29,7 @@ SHOWN = {
     "evaluation": "Confidence and threshold",
     "live": "Model v2: 400 captured images",
     "monitoring": "Model v2: 1 record in 1 file",
+    "drift": "200 images against 100 of the baseline",
 }
 
 
@@ -110,6 +111,7 @@ def test_the_number_of_other_models_records_is_shown(tmp_path: Path) -> None:
         ("monitoring.json", "monitor"),
         ("training.json", "train"),
         ("live.json", "live"),
+        ("drift.json", "data-drift"),
     ],
 )
 def test_a_section_without_results_names_its_command(tmp_path: Path, file: str, target: str) -> None:
