@@ -19,6 +19,7 @@ from tests.unit.evaluation.report.pages import TRAINING, all_results, results_of
 pytestmark = pytest.mark.xdist_group(GROUP)
 WRITTEN = datetime(2026, 3, 1, 13, 0, tzinfo=UTC)
 WIDTHS = (360, 1440)
+A4_WIDTH = 680  # pixels, with margins of 1.5 cm
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="648" height="273" viewBox="0 0 648 273">'
     '<rect width="648" height="273" fill="{}"/></svg>'
@@ -86,6 +87,14 @@ def test_every_link_leads_to_a_section(browser: Browser, address: str) -> None:
         assert page.evaluate(dangling) == []
         page.locator("nav a").last.click()
         assert page.evaluate("document.querySelector(location.hash).getBoundingClientRect().top < innerHeight")
+
+
+def test_nothing_is_cut_off_on_paper(browser: Browser, address: str) -> None:
+    with opened(browser, address, A4_WIDTH) as page:
+        page.emulate_media(media="print")
+        cut = "[...document.querySelectorAll('.scroll, figure')].filter(each => each.scrollWidth > each.clientWidth)"
+        assert page.evaluate(f"{cut}.map(each => each.innerText)") == []
+        assert overflowing(page) == []
 
 
 def test_print_is_light_in_a_dark_theme(browser: Browser, address: str) -> None:
