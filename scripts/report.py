@@ -6,6 +6,7 @@ SINCE and UNTIL choose the time range of executions, costs and trends. The other
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from common.errors import OperatorError
 from common.files import write
 from common.names import stack_name
 from common.times import TimeRangeError, Window
@@ -39,8 +40,7 @@ def main(environment: Environment) -> None:
     reader = Reader()
     reader.read_files(environment.directory)
     reader.read("minimum_accuracy", lambda: read_settings(environment.name)["minimum_accuracy"])
-    reader.read("lineage", lambda: list(model_lineage(environment)))
-    invalid = read_window(environment, reader)
+    invalid = read_services(environment, reader)
     path = environment.directory / FILE
     write(path, render(reader.results(environment.name), written=datetime.now(UTC)).encode(errors="replace"))
     print(path.resolve())
@@ -48,12 +48,18 @@ def main(environment: Environment) -> None:
         raise invalid
 
 
-def read_window(environment: Environment, reader: Reader) -> TimeRangeError | None:
-    """Read what the report shows of the time range, or return why the time range is invalid."""
+def read_services(environment: Environment, reader: Reader) -> TimeRangeError | None:
+    """Read what the environment's services know, or return why the time range is invalid."""
+    try:
+        _ = environment.stack
+    except OperatorError as error:
+        reader.fail(("lineage", *WINDOW_FIELDS), error)
+        return None
+    reader.read("lineage", lambda: list(model_lineage(environment)))
     try:
         window = environment.window
     except TimeRangeError as error:
-        reader.problems |= dict.fromkeys(WINDOW_FIELDS, str(error))
+        reader.fail(WINDOW_FIELDS, error)
         return error
     reader.fields |= {"start": window.start.isoformat(), "end": min(window.end, datetime.now(UTC)).isoformat()}
     reader.read("outcomes", lambda: outcomes(environment, window))

@@ -122,7 +122,11 @@ class Reader:
         try:
             self.fields[name] = read()
         except (OperatorError, BotoCoreError, ClientError, OSError) as error:
-            self.problems[name] = " ".join(str(error).split())
+            self.fail((name,), error)
+
+    def fail(self, names: Sequence[str], error: Exception) -> None:
+        """Note why fields cannot be read."""
+        self.problems |= dict.fromkeys(names, " ".join(str(error).split()))
 
     def read_files(self, directory: Path) -> None:
         """Read the results in `build/<environment>`; a file that is missing is no problem."""
