@@ -33,7 +33,7 @@ def durations(theme: Theme, *, seconds: Sequence[float]) -> Figure:
         axes.axvline(value, color=theme.ink, linewidth=1.6, linestyle=style, label=f"p{percentile}: {value:.2f} s")
     axes.set(xlim=(0, None), xlabel="Duration (seconds)", ylabel="Executions")
     axes.set_title(f"Duration of {counted(len(seconds), 'execution')}")
-    axes.legend(loc="upper right")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.26), ncols=2)
     return figure
 
 
