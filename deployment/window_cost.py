@@ -15,9 +15,9 @@ from registry.endpoint import describe_endpoint, describe_endpoint_config
 
 SECONDS_PER_HOUR = 3600
 NOT_COUNTED = (
-    "Not included: storage, logs, captured data, data transfer, KMS keys, alarms and metrics (their hourly costs are in "
-    "the output of make cost), batch executions, failed executions' notifications, an endpoint that was deleted since, "
-    "free tiers and taxes. The endpoint is counted with its present number of instances."
+    "Not included: storage, logs, captured data, data transfer, KMS keys, alarms and metrics (make cost estimates them "
+    "by the hour), batch executions, notifications, an endpoint that was deleted since, free tiers and taxes. The "
+    "endpoint is counted with its present number of instances."
 )
 
 
