@@ -251,7 +251,7 @@ def test_the_page_has_a_row_for_each_of_any_number_of_classes(tmp_path: Path, cl
 
     # THEN
     assert all(f'<td>class {number}</td><td class="number">1</td>' in page for number in range(classes))
-    assert ("<th>True label</th><th>Predicted</th>" in page) == (classes > 8)
+    assert ('<th scope="col">True label</th><th scope="col">Predicted</th>' in page) == (classes > 8)
 
 
 @pytest.mark.usefixtures("plain_figures")
