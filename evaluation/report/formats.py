@@ -46,3 +46,14 @@ def joined(clauses: Sequence[str]) -> str:
     ('a, b and c', 'a')
     """
     return " and ".join([", ".join(clauses[:-1]), clauses[-1]] if len(clauses) > 1 else clauses)
+
+
+def sentence(text: str) -> str:
+    """Return a clause as a sentence.
+
+    Examples
+    --------
+    >>> sentence("no image is labelled"), sentence("Done.")
+    ('No image is labelled.', 'Done.')
+    """
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."

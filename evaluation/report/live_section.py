@@ -22,6 +22,8 @@ def live(results: Results) -> Mapping[str, Any] | None:
     estimates = found["traffic"]["figures"] if found["traffic"] else found["labelled"]
     return {
         "live": found,
+        # the time range ends later, for records of clocks that are ahead
+        "end": min(found["window"]["end"], found["written"]),
         "estimates": estimates,
         "figures": draw(drawings(found, estimates) if estimates else {}),
         "descriptions": descriptions(found, estimates) if estimates else {},

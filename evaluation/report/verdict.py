@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from evaluation.report.formats import interval_short, joined, percent
+from evaluation.report.formats import interval_short, joined, percent, sentence
 
 MAX_FAILURE_SHARE = 0.01  # of executions that failed for another reason than the image or the threshold
 MAX_LOW_CONFIDENCE_SHARE = 0.5  # as the alarm workflow-low-confidence
@@ -152,24 +152,20 @@ def decide(checks: Sequence[Check], *, accuracies: Sequence[str], is_synthetic: 
     is_synthetic : whether the images were drawn by this project, so that their accuracy says nothing about photographs
     """
     if failed := _findings(checks, Status.FAILED):
-        return Verdict(Status.FAILED, "Not fit for use", f"{_sentence('; '.join(failed))}.", checks)
+        return Verdict(Status.FAILED, "Not fit for use", sentence("; ".join(failed)), checks)
     measured = [check for check in checks if check.name in accuracies]
     passed = _findings(measured, Status.PASSED)
     if passed and not is_synthetic:
         unknown = [check.name for check in checks if check.status is Status.UNKNOWN]
         rest = f"; not known: {', '.join(unknown)}" if unknown else ""
-        return Verdict(Status.PASSED, "Fit for use", f"{_sentence(joined(passed))}{rest}.", checks)
+        return Verdict(Status.PASSED, "Fit for use", sentence(f"{joined(passed)}{rest}"), checks)
     reason = (
         "the images are synthetic, so the results show that the workflow works, and say nothing about photographs"
         if is_synthetic
         else "; ".join(_findings(measured, Status.UNKNOWN))
     )
-    return Verdict(Status.UNKNOWN, "Not known", f"{_sentence(reason)}.", checks)
+    return Verdict(Status.UNKNOWN, "Not known", sentence(reason), checks)
 
 
 def _findings(checks: Sequence[Check], status: Status) -> list[str]:
     return [check.finding for check in checks if check.status is status]
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
