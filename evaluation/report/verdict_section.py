@@ -87,8 +87,9 @@ def drift(results: Results) -> Check:
         return check_drift(None, is_confirmed=False, missing="the traffic was not compared with the training data")
     if latest["figures"]["outcome"] not in DECIDED:
         return check_drift(None, is_confirmed=False, missing=latest["figures"]["reason"])
-    is_same_time = results.live is not None and results.live["window"]["end"] > latest["start"]
-    is_confirmed = is_same_time and live_accuracy(results).status is Status.PASSED
+    live = results.live
+    is_same_time = live and live["window"]["end"] > latest["start"] and live["written"] >= latest["end"]
+    is_confirmed = bool(is_same_time) and live_accuracy(results).status is Status.PASSED
     return check_drift(moved_properties(latest["figures"]), is_confirmed=is_confirmed, missing="")
 
 

@@ -65,6 +65,13 @@ def test_properties_that_moved_are_in_order_of_significance() -> None:
             MOVED,
             id="labels of earlier traffic",
         ),
+        pytest.param(
+            DRIFT,
+            make_live(0.9, written="2026-02-22T11:59:00+00:00"),
+            Status.FAILED,
+            MOVED,
+            id="labels were read before the traffic ended",
+        ),
     ],
 )
 def test_the_check_weighs_drift_against_labels(
