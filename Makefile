@@ -32,8 +32,8 @@ export GOMEMLIMIT ?= 1GiB
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
-        rollback lineage transform deploy extend classify execution export run batch evaluate monitor report demo drift \
-        drift-issue cost image-costs down drivers driver delete-driver traffic \
+        rollback lineage transform deploy extend classify execution export run batch evaluate monitor live threshold report demo drift \
+        drift-issue cost image-costs down drivers driver delete-driver traffic select review review-csv \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
 
 # not a search for the file, which would accept patterns such as ENV=*
@@ -57,6 +57,7 @@ HYPERPARAMETERS = $(strip $(value SET) $(if $(value EPOCHS),epochs=$(value EPOCH
                   $(if $(value PRETRAINED),pretrained=$(value PRETRAINED)))
 TRAINING = $(call option,--algorithm,ALGORITHM) $(if $(call yes,PRETRAIN),--pretrain) \
            $(if $(HYPERPARAMETERS),--set=$(call quote_text,$(HYPERPARAMETERS)))
+TIME_RANGE = $(call option,--since,SINCE) $(call option,--until,UNTIL)
 SCRIPT   = @$(AWS_ENV) $(PY) -m scripts.$(1) --env $(ENV)
 # Above the number of cores of a small machine, because tests wait for Terraform and SageMaker most of the time
 WORKERS ?= 6
@@ -204,9 +205,28 @@ evaluate: $(INSTALLED) $(PREREQUISITES) ## evaluate the run (PRECISION=0.98 find
 	$(call step)
 	$(call SCRIPT,evaluate) $(call option,--precision,PRECISION)
 
-monitor: $(INSTALLED) $(PREREQUISITES) ## plot captured predictions of the model in use, or MODEL
+monitor: $(INSTALLED) $(PREREQUISITES) ## plot captured predictions (SINCE=24h, UNTIL, MODEL)
 	$(call step)
-	$(call SCRIPT,monitor) $(call option,--model,MODEL)
+	$(call SCRIPT,monitor) $(TIME_RANGE) $(call option,--model,MODEL)
+
+select: $(INSTALLED) $(PREREQUISITES) ## select captured images for review (SINCE, UNTIL, AUDIT)
+	$(call step)
+	$(call SCRIPT,select_images) $(TIME_RANGE) $(call option,--audit,AUDIT)
+
+review: $(INSTALLED) $(PREREQUISITES) ## show images to review on a local page (REVIEWER)
+	$(call SCRIPT,review) $(call option,--reviewer,REVIEWER)
+
+review-csv: $(INSTALLED) $(PREREQUISITES) ## write the images to review as CSV, or store LABELS=file
+	$(call step)
+	$(call SCRIPT,review_csv) $(call option,--labels,LABELS) $(call option,--reviewer,REVIEWER)
+
+live: $(INSTALLED) $(PREREQUISITES) ## evaluate live traffic by its labels (SINCE, MODEL, PRECISION)
+	$(call step)
+	$(call SCRIPT,live) evaluate $(TIME_RANGE) $(call option,--model,MODEL) $(call option,--precision,PRECISION)
+
+threshold: $(INSTALLED) $(PREREQUISITES) ## set the threshold: VALUE, or for a PRECISION (SINCE)
+	$(call step)
+	$(call SCRIPT,live) threshold $(call option,--precision,PRECISION) $(call option,--value,VALUE) $(TIME_RANGE)
 
 report: $(INSTALLED) $(PREREQUISITES) ## write all results to build/ENV/report.html
 	$(call step)

@@ -13,6 +13,7 @@ RESULT_FILES = {
     "run": "run.json",
     "evaluate": "evaluation.json",
     "monitor": "monitoring.json",
+    "live": "live.json",
 }
 
 

@@ -22,5 +22,10 @@ def key_digits(key: str) -> str:
     return _digits(key)
 
 
+def version_digits(version: str) -> str:
+    """Return the second half of the IDs of all objects with a version; S3's version IDs are unique."""
+    return _digits(version)
+
+
 def _digits(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]

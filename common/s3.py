@@ -1,15 +1,69 @@
-"""S3 objects: list them, and parse their URLs."""
+"""S3 objects: list them, write them on a condition, and parse their URLs."""
 
 from collections.abc import Iterator
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from common.aws import error_code
+
 THREADS = 8  # requests at the same time, below botocore's default pool of 10 connections
+MISSING = ("NoSuchKey", "NoSuchVersion", "404")  # HeadObject has no body, so its error code is the status
+CONFLICTS = 5  # attempts of a conditional write, while others write the same key
 
 
-def list_objects(bucket: str, prefix: str, *, s3: Any) -> Iterator[dict[str, Any]]:
-    """Yield the description of each object below a prefix, as ListObjectsV2 returns it."""
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+class ConditionError(Exception):
+    """An object was not written, because one with its key exists, or was changed since it was read."""
+
+
+def list_objects(bucket: str, prefix: str, *, s3: Any, after: str = "") -> Iterator[dict[str, Any]]:
+    """Yield the description of each object below a prefix, as ListObjectsV2 returns it, in order of the keys' bytes.
+
+    Parameters
+    ----------
+    after : only keys after this text, which need not be a key; empty for all
+    """
+    start = {"StartAfter": after} if after else {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **start):
         yield from page.get("Contents", ())
+
+
+def list_folders(bucket: str, prefix: str, *, s3: Any) -> list[str]:
+    """Return the names of the folders directly below a prefix that ends in a slash."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+    found = (each["Prefix"] for page in pages for each in page.get("CommonPrefixes", ()))
+    return sorted({folder.removeprefix(prefix).rstrip("/") for folder in found})
+
+
+def put_if(bucket: str, key: str, body: bytes, *, etag: str | None = None, s3: Any) -> str | None:
+    """Write a JSON object unless its key exists; with `etag`, replace exactly the object that has this ETag.
+
+    Of several simultaneous writes S3 accepts one; it asks the others to try again (ConditionalRequestConflict):
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+
+    Returns
+    -------
+    str or None
+        The object's version; None in a bucket without versioning.
+
+    Raises
+    ------
+    ConditionError
+        Another object has the key.
+    """
+    condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+    attempts = 0
+    while True:
+        attempts += 1
+        try:
+            stored = s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", **condition)
+            return str(stored["VersionId"]) if "VersionId" in stored else None
+        except ClientError as error:
+            code = error_code(error)
+            if code == "PreconditionFailed" or (code in MISSING and etag is not None):
+                raise ConditionError(key) from error
+            if code != "ConditionalRequestConflict" or attempts == CONFLICTS:
+                raise
 
 
 def split_url(url: str) -> tuple[str, str]:

@@ -1,6 +1,97 @@
-"""Format times and durations for the terminal and HTML pages."""
+"""Time ranges, and the format of times and durations in the terminal and HTML pages."""
 
-from datetime import UTC, datetime
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from common.errors import OperatorError
+
+UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+DURATION = re.compile(r"(\d{1,6})([mhd])", re.ASCII)
+DEFAULT_RANGE = timedelta(days=7)
+# S3 refuses a request from a clock that differs more (RequestTimeTooSkewed), so no other clock seems further ahead:
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+MAX_CLOCK_SKEW = timedelta(minutes=15)
+
+
+class TimeRangeError(OperatorError):
+    """A time range is invalid, or is in the future."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A time range in UTC; it includes its start, and excludes its end."""
+
+    start: datetime
+    end: datetime
+
+    def __contains__(self, moment: datetime) -> bool:
+        return self.start <= moment < self.end
+
+    def __str__(self) -> str:
+        start = format_utc(self.start)
+        return f"since {start} UTC" if self.end > datetime.now(UTC) else f"{start} to {format_utc(self.end)} UTC"
+
+    def to_json(self) -> dict[str, str]:
+        """Return start and end in ISO 8601."""
+        return {"start": self.start.isoformat(), "end": self.end.isoformat()}
+
+
+def parse_window(since: str, until: str = "", *, now: datetime | None = None) -> Window:
+    """Return the time range of the options SINCE and UNTIL.
+
+    Parameters
+    ----------
+    since : empty for seven days before the end; see `parse_moment`
+    until : empty for the present; the range then also has the records of clocks that are ahead
+    now : the present, for tests
+
+    Raises
+    ------
+    TimeRangeError
+        A value is invalid, the range is empty, or it starts in the future.
+    """
+    now = now or datetime.now(UTC)
+    end = parse_moment("UNTIL", until, now) if until else now
+    start = parse_moment("SINCE", since, now) if since else end - DEFAULT_RANGE
+    if start > now:
+        raise TimeRangeError(f"SINCE must not be in the future (got {since}, now it is {format_utc(now)} UTC)")
+    if start >= end:
+        raise TimeRangeError(
+            f"SINCE must be before UNTIL (got {format_utc(start)} UTC and {format_utc(end)} UTC), "
+            "such as SINCE=48h UNTIL=24h"
+        )
+    return Window(start, end if until else end + MAX_CLOCK_SKEW)
+
+
+def parse_moment(name: str, text: str, now: datetime) -> datetime:
+    """Return a time in UTC: a duration before the present, or a date or time in ISO 8601, in UTC without a zone.
+
+    Parameters
+    ----------
+    name : of the option, for the message
+
+    Raises
+    ------
+    TimeRangeError
+        The text is neither.
+
+    Examples
+    --------
+    >>> noon = datetime(2026, 3, 8, 12, tzinfo=UTC)
+    >>> str(parse_moment("SINCE", "24h", noon)), str(parse_moment("SINCE", "2026-03-01", noon))
+    ('2026-03-07 12:00:00+00:00', '2026-03-01 00:00:00+00:00')
+    """
+    try:
+        if match := DURATION.fullmatch(text):
+            return now - int(match[1]) * UNITS[match[2]]
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise TimeRangeError(
+            f"{name} must be a duration such as 24h or 7d, or a date or time such as 2026-03-01 or "
+            f"2026-03-01T12:00 (got {text!r})"
+        ) from error
 
 
 def format_utc(moment: datetime, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:

@@ -8,7 +8,9 @@ from typing import Any
 
 from common.errors import OperatorError
 from common.terminal import progress_bar
-from evaluation.captures import Captures, count_other_records, read_new_files
+from common.times import Window
+from evaluation.capture_table import Captures
+from evaluation.captures import count_other_records
 from evaluation.executions import Run
 from registry.endpoint import describe_endpoint, describe_endpoint_config
 
@@ -75,9 +77,9 @@ def find_captures(
 
 
 def read_captures(
-    location: CaptureLocation, *, classes: int, run: Run | None, environment: str, s3: Any
+    location: CaptureLocation, window: Window, *, classes: int, run: Run | None, environment: str, s3: Any
 ) -> tuple[Captures, int]:
-    """Return the captures of one model, and the number of records of other models.
+    """Return the captures of one model in a time range, and the number of records of other models.
 
     If all requests are captured, wait for the records of `run`.
 
@@ -91,20 +93,20 @@ def read_captures(
     OperatorError
         There are no records of the model.
     """
-    captures = Captures()
+    captures = Captures(window)
 
     def read() -> None:
-        read_new_files(location.uri, location.endpoint, captures, classes=classes, s3=s3)
+        captures.read_new_files(location.uri, location.endpoint, classes=classes, s3=s3)
 
     read()
     if run and location.is_complete and run["endpoint_config"] == location.endpoint_config:
         wait_for_records(run, captures, read)
-    others = count_other_records(location.parent_uri, location.endpoint, captures, s3=s3)
-    if not captures.records():
-        malformed = f", only {len(captures.malformed)} malformed lines" if captures.malformed else ""
+    others = count_other_records(location.parent_uri, location.endpoint, location.model, window, s3=s3)
+    if not len(captures):
+        malformed = f", only {captures.malformed} malformed lines" if captures.malformed else ""
         raise OperatorError(
-            f"no captured records of model {location.model} in {location.uri}/{location.endpoint}/{malformed} "
-            f"({others} of other models): run `make run ENV={environment}`"
+            f"no captured records of model {location.model} {window} in {location.uri}/{location.endpoint}/{malformed} "
+            f"({others} of other models): run `make run ENV={environment}`, or choose an earlier SINCE such as 30d"
         )
     return captures, others
 
@@ -129,7 +131,7 @@ def wait_for_records(
     expected = sum(execution["inferences"] is not None for execution in run["executions"])
 
     def count() -> int:
-        return min(expected, sum(record.time >= started for record in captures.records()))
+        return min(expected, captures.count_since(started))
 
     interval, longest = POLL_SECONDS
     with progress_bar(total=expected, desc="captured", unit="record", leave=False) as bar:

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
 from common.errors import OperatorError
+from common.inference_ids import key_digits
+from common.s3 import THREADS, split_url
 from evaluation.execution_text import wrap
 
 COLUMNS = "{:<20} {:<12} {:>10} {:<14} {}"
@@ -34,7 +37,7 @@ class DriverStore:
     ----------
     vehicles_table, drivers_table : names of the DynamoDB tables
     bucket : name of the S3 bucket
-    incoming_prefix, review_prefix : key prefixes of photographs, and of review entries
+    incoming_prefix, review_prefix, labels_prefix : key prefixes of photographs, of review entries and of labels
     """
 
     vehicles_table: str
@@ -42,6 +45,7 @@ class DriverStore:
     bucket: str
     incoming_prefix: str
     review_prefix: str
+    labels_prefix: str
 
 
 def check_name(driver: str) -> str:
@@ -179,10 +183,10 @@ def item_key(photograph: Item) -> dict[str, Any]:
 
 
 def delete_driver(store: DriverStore, driver: str, *, s3: Any, dynamodb: Any) -> tuple[int, int]:
-    """Delete a driver's photographs with all versions, review entries and items.
+    """Delete a driver's photographs with all versions, review entries, answers and items.
 
-    An interrupted deletion can be run again: items that are found through the keys of objects are deleted before the
-    objects, and the driver's own item last.
+    An interrupted deletion can be run again: whatever is found through the keys of photographs is deleted before these,
+    and the driver's own item last.
 
     Returns
     -------
@@ -195,13 +199,17 @@ def delete_driver(store: DriverStore, driver: str, *, s3: Any, dynamodb: Any) ->
         S3 refused to delete an object.
     """
     versions = list(find_versions(store, driver, s3=s3))
+    photographs = list(find_photographs(store, driver, dynamodb=dynamodb))
+    keys = {split_url(photograph["image"])[1] for photograph in photographs}
+    keys |= {version["Key"] for version in versions if version["Key"].startswith(f"{store.incoming_prefix}/")}
+    reviewed = find_reviewed(store, keys, s3=s3)
+    _delete_versions(store, reviewed, s3=s3)
     latest = _delete_latest_items(store, versions, dynamodb=dynamodb)
     _delete_versions(store, versions, s3=s3)
-    photographs = list(find_photographs(store, driver, dynamodb=dynamodb))
     for photograph in photographs:
         dynamodb.delete_item(TableName=store.vehicles_table, Key=item_key(photograph))
     deleted = dynamodb.delete_item(TableName=store.drivers_table, Key={"driver": {"S": driver}}, ReturnValues="ALL_OLD")
-    return len(versions), latest + len(photographs) + ("Attributes" in deleted)
+    return len(versions) + len(reviewed), latest + len(photographs) + ("Attributes" in deleted)
 
 
 def _delete_latest_items(store: DriverStore, versions: Iterable[Mapping[str, str]], *, dynamodb: Any) -> int:
@@ -232,8 +240,28 @@ def find_versions(store: DriverStore, driver: str, *, s3: Any) -> Iterator[dict[
     errors = [each["Prefix"] for page in reviews for each in page.get("CommonPrefixes", ())]
     for prefix in (f"{store.incoming_prefix}/", *errors):
         for page in versions.paginate(Bucket=store.bucket, Prefix=f"{prefix}{driver}/"):
-            for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-                yield {"Key": each["Key"], "VersionId": each["VersionId"]}
+            yield from _versions(page)
+
+
+def find_reviewed(store: DriverStore, keys: Iterable[str], *, s3: Any) -> list[dict[str, str]]:
+    """Return the key and the version of each selected copy of photographs, and of its entry and its answer.
+
+    Their keys have no driver, but begin with a hash of the photograph's key, whatever its version.
+    """
+
+    def find(prefix: str) -> list[dict[str, str]]:
+        pages = s3.get_paginator("list_object_versions").paginate(Bucket=store.bucket, Prefix=prefix)
+        return [version for page in pages for version in _versions(page)]
+
+    folders = (f"{store.review_prefix}/selected/", f"{store.labels_prefix}/answers/")
+    prefixes = [f"{folder}{key_digits(key)}" for key in sorted(keys) for folder in folders]
+    with ThreadPoolExecutor(THREADS) as pool:
+        return [version for found in pool.map(find, prefixes) for version in found]
+
+
+def _versions(page: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+        yield {"Key": each["Key"], "VersionId": each["VersionId"]}
 
 
 def plain(item: Mapping[str, Any]) -> Item:

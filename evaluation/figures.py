@@ -34,6 +34,7 @@ PLACEHOLDER_PIXELS = 32  # width and height of the grey tile for an invalid imag
 MAX_VECTOR_POINTS = 3000  # more points are drawn as a bitmap
 LONG_LABEL_CHARACTERS = 26  # five labels of this length do not fit into one row of a legend
 DASHED = (0, (4, 3))
+DASH_DOTTED = (0, (6, 1.5, 1, 1.5))
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,21 @@ def as_png(draw: Callable[[Theme], Figure], theme: Theme = LIGHT) -> bytes:
 
 
 def confidence_over_time(
-    theme: Theme, *, times: Sequence[datetime], confidences: Sequence[float], names: Sequence[str], threshold: float
+    theme: Theme,
+    *,
+    times: Sequence[datetime],
+    confidences: Sequence[float],
+    names: Sequence[str],
+    threshold: float,
+    below: int,
+    total: int,
 ) -> Figure:
-    """Plot the confidence of each prediction over time, by predicted class, with the threshold."""
+    """Plot the confidence of predictions over time, by predicted class, with the threshold.
+
+    Parameters
+    ----------
+    below, total : number of predictions below the threshold, and of all, if not all are plotted
+    """
     figure, axes = _axes(9.0, 3.8)
     # NumPy has no time zones
     x = np.array([time.astimezone(UTC).replace(tzinfo=None) for time in times], dtype="datetime64[us]")
@@ -132,19 +145,25 @@ def confidence_over_time(
             label=f"{display_name(name)} ({len(members)})",
             rasterized=len(times) > MAX_VECTOR_POINTS,
         )
-    below = int((y < threshold).sum())
     axes.axhline(threshold, color=theme.ink, linewidth=1.2, linestyle=DASHED, label=f"threshold {threshold:g}")
     axes.axhspan(0, threshold, color=theme.muted, alpha=0.09, linewidth=0)
     axes.set(ylim=(_axis_start(y), 1.015), ylabel="Confidence", xlabel="Time of the prediction (UTC)")
-    axes.set_title(f"{below} of {len(y)} predictions are below the threshold")
+    shown = f"; {len(y)} are shown" if len(y) < total else ""
+    axes.set_title(f"{below} of {total} predictions are below the threshold{shown}")
     _legend_below(axes)
     return figure
 
 
-def confusion(theme: Theme, *, matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:
+def confusion(
+    theme: Theme, *, matrix: Sequence[Sequence[int]], classes: Sequence[str], rows: Sequence[str] | None = None
+) -> Figure:
     """Plot a confusion matrix: rows are true labels, columns predicted classes, colours the share of the row.
 
     Counts are printed if they fit. For more classes the colour scale is steeper, so that small shares are visible.
+
+    Parameters
+    ----------
+    rows : names of the true labels (default: the classes)
     """
     from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
@@ -157,11 +176,11 @@ def confusion(theme: Theme, *, matrix: Sequence[Sequence[int]], classes: Sequenc
     axes.imshow(shares, cmap=ramp, norm=PowerNorm(1 if has_counts else 0.5, vmin=0, vmax=1), interpolation="nearest")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    _label_cells(axes, classes)
+    _label_cells(axes, classes, rows or classes)
     if has_counts:
         _print_counts(axes, theme, counts, shares)
     else:
-        _draw_cell_borders(axes, theme, len(classes))
+        _draw_cell_borders(axes, theme, counts.shape)
     axes.set(xlabel="Predicted", ylabel="True label")
     axes.set_title(f"{counts.diagonal().sum()} of {counts.sum()} images classified correctly")
     return figure
@@ -202,7 +221,7 @@ def coverage(theme: Theme, *, curve: Sequence[CurvePoint], threshold: float) -> 
         np.insert(values, 0, first) for values, first in ((x, 0), (covered, 1), (accuracy, accuracy[0]))
     )
     axes.step(x, accuracy, where="pre", color=theme.classes[0], linewidth=2, label="accuracy at or above the threshold")
-    axes.step(x, covered, where="pre", color=theme.classes[1], linewidth=2, label="coverage")
+    axes.step(x, covered, where="pre", color=theme.classes[1], linewidth=2, linestyle=DASH_DOTTED, label="coverage")
     axes.axvline(threshold, color=theme.ink, linewidth=1.2, linestyle=DASHED, label=f"threshold {threshold:g}")
     start = max(float(x[1]) - 0.02, 0.0)
     axes.set(xlim=(min(start, threshold - 0.02), 1.003), ylim=(0, 1.02), xlabel="Threshold", ylabel="Share of images")
@@ -293,20 +312,20 @@ def _columns(curve: Sequence[CurvePoint]) -> Any:
     return (np.array([point[name] for point in curve]) for name in ("threshold", "coverage", "accuracy"))
 
 
-def _label_cells(axes: Axes, classes: Sequence[str]) -> None:
-    positions, names = range(len(classes)), [display_name(name) for name in classes]
+def _label_cells(axes: Axes, classes: Sequence[str], rows: Sequence[str]) -> None:
     size = 9 if len(classes) <= MAX_CLASSES_WITH_LABELS_ON_ONE_SIDE else 8
-    axes.set_xticks(positions, names, rotation=0 if len(classes) <= 3 else 90, fontsize=size)
-    axes.set_yticks(positions, names, fontsize=size)
+    columns, lines = ([display_name(name) for name in names] for names in (classes, rows))
+    axes.set_xticks(range(len(columns)), columns, rotation=0 if len(columns) <= 3 else 90, fontsize=size)
+    axes.set_yticks(range(len(lines)), lines, fontsize=size)
     if len(classes) > MAX_CLASSES_WITH_LABELS_ON_ONE_SIDE:
         axes.tick_params(labeltop=True, labelright=True)
 
 
-def _draw_cell_borders(axes: Axes, theme: Theme, count: int) -> None:
+def _draw_cell_borders(axes: Axes, theme: Theme, shape: tuple[int, ...]) -> None:
     """Draw thin lines between the cells, which lead the eye to the class names."""
-    edges = np.arange(count + 1) - 0.5
-    axes.vlines(edges, -0.5, count - 0.5, color=theme.grid, linewidth=0.4)
-    axes.hlines(edges, -0.5, count - 0.5, color=theme.grid, linewidth=0.4)
+    rows, columns = shape
+    axes.vlines(np.arange(columns + 1) - 0.5, -0.5, rows - 0.5, color=theme.grid, linewidth=0.4)
+    axes.hlines(np.arange(rows + 1) - 0.5, -0.5, columns - 0.5, color=theme.grid, linewidth=0.4)
 
 
 def _print_counts(axes: Axes, theme: Theme, counts: Any, shares: Any) -> None:

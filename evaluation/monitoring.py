@@ -12,21 +12,25 @@ from PIL import Image
 
 from common.files import write
 from common.terminal import counted
+from common.times import format_utc
 from evaluation import figures
 from evaluation.capture_location import CaptureLocation
-from evaluation.captures import Captures, Record
+from evaluation.capture_table import Captures, Prediction
 from evaluation.labelled_images import LabelledImages
-from staging.checksum import content_md5
 from training.container.classifier.images import ImageError, read_image
 
 MAX_IMAGES_SHOWN = 24
+MAX_POINTS = 2000  # of the plot
+MAX_BUCKETS = 120
+BUCKET_SECONDS = (60, 300, 900, 3600, 6 * 3600, 86400, 7 * 86400, 28 * 86400)
 THUMBNAIL_PIXELS = (128, 128)  # about the size at which the report shows an image
-MAX_MALFORMED_STORED, MAX_MALFORMED_PRINTED = 100, 5
+MAX_MALFORMED_PRINTED = 5
 MAX_CLASSES_PRINTED = 5
 
 CapturedImage = TypedDict(  # `class` is a keyword, so the class syntax cannot declare it
     "CapturedImage",
     {
+        "id": str,
         "event_id": str,
         "time": str,
         "class": str,
@@ -40,29 +44,47 @@ CapturedImage = TypedDict(  # `class` is a keyword, so the class syntax cannot d
 Point = TypedDict("Point", {"time": str, "class": int, "confidence": float})
 
 
+class Bucket(TypedDict):
+    """The records of a part of the time range, which begins at `start`."""
+
+    start: str
+    records: int
+    below_threshold: int
+    mean_confidence: float
+
+
 class Monitoring(TypedDict):
     """The content of `monitoring.json`.
 
     Attributes
     ----------
+    window : start and end of the time range in ISO 8601
     model : version of the model that made the predictions
+    records : captured predictions; of those with one ID, only the latest counts
+    duplicates : number of the others
     other_records : number of captured records of other models, which are not included
+    malformed_lines : the first lines that could not be read; `malformed` counts all
+    skewed : records whose time is more than an hour from the hour of their file
     low_confidence : the images with the lowest confidence below the threshold; `low_confidence_count` counts all
     confident_mistakes : misclassified test images at or above the threshold; `confident_mistake_count` counts all
-    points : time, class number and confidence of each record
+    points : time, class number and confidence of the records, or of a part of them at equal distances
+    bucket_seconds, buckets : length of the parts of the time range, and those that have records
     """
 
     written: str
+    window: dict[str, str]
     endpoint: str
     endpoint_config: str | None
     model: str
     threshold: float
     classes: list[str]
     records: int
+    duplicates: int
     other_records: int
     files: int
     malformed: int
     malformed_lines: list[str]
+    skewed: int
     first: str
     last: str
     below_threshold: int
@@ -74,6 +96,8 @@ class Monitoring(TypedDict):
     confident_mistake_count: int
     confident_mistakes: list[CapturedImage]
     points: list[Point]
+    bucket_seconds: int
+    buckets: list[Bucket]
 
 
 def labels_by_md5(images: LabelledImages) -> dict[str, tuple[str, str]]:
@@ -94,84 +118,97 @@ def monitor(
 
     Parameters
     ----------
+    captures : at least one record
     known : key and class name of the test images by MD5
     """
-    records = captures.records()
-    confidences = [record.confidence for record in records]
-    below = sum(confidence < threshold for confidence in confidences)
-    counts = Counter(classes[record.class_number] for record in records)
-    latest = latest_per_image(records)
-    low = sorted((record for record in latest if record.confidence < threshold), key=lambda record: record.confidence)
-    mistakes = sorted(
-        (record for record in latest if record.confidence >= threshold and is_mistake(record, classes, known)),
-        key=lambda record: -record.confidence,
-    )
+    records, totals, counts = len(captures), captures.totals(threshold), captures.class_counts()
+    numbers = {name: number for number, name in enumerate(classes)}
+    labels = {md5: numbers[label] for md5, (_, label) in known.items()}
+    low_count, low = captures.low_confidence(threshold, MAX_IMAGES_SHOWN)
+    mistake_count, mistakes = captures.confident_mistakes(labels, threshold, MAX_IMAGES_SHOWN)
+    seconds = bucket_length(totals.last - totals.first)
     return {
         "written": datetime.now(UTC).isoformat(),
+        "window": captures.window.to_json(),
         "endpoint": location.endpoint,
         "endpoint_config": location.endpoint_config,
         "model": location.model,
         "threshold": threshold,
         "classes": list(classes),
-        "records": len(records),
+        "records": records,
+        "duplicates": captures.duplicates,
         "other_records": other_records,
-        "files": len(captures.files),
-        "malformed": len(captures.malformed),
-        "malformed_lines": [
-            f"{each.file}, line {each.line}: {each.reason}" for each in captures.malformed[:MAX_MALFORMED_STORED]
+        "files": captures.files,
+        "malformed": captures.malformed,
+        "malformed_lines": [str(line) for line in captures.malformed_lines],
+        "skewed": captures.skewed,
+        "first": totals.first.isoformat(),
+        "last": totals.last.isoformat(),
+        "below_threshold": totals.below_threshold,
+        "share_below_threshold": totals.below_threshold / records,
+        "mean_confidence": totals.mean_confidence,
+        "per_class": {name: counts.get(number, 0) for name, number in numbers.items()},
+        "low_confidence_count": low_count,
+        "low_confidence": describe_images(captures, low, classes, known),
+        "confident_mistake_count": mistake_count,
+        "confident_mistakes": describe_images(captures, mistakes, classes, known),
+        "points": points(captures.sample(MAX_POINTS)),
+        "bucket_seconds": seconds,
+        "buckets": [
+            {"start": start.isoformat(), "records": count, "below_threshold": below, "mean_confidence": mean}
+            for start, count, below, mean in captures.buckets(seconds, threshold)
         ],
-        "first": records[0].time.isoformat(),
-        "last": records[-1].time.isoformat(),
-        "below_threshold": below,
-        "share_below_threshold": below / len(records),
-        "mean_confidence": sum(confidences) / len(records),
-        "per_class": {name: counts[name] for name in classes},
-        "low_confidence_count": len(low),
-        "low_confidence": [describe_image(record, classes, known) for record in low[:MAX_IMAGES_SHOWN]],
-        "confident_mistake_count": len(mistakes),
-        "confident_mistakes": [describe_image(record, classes, known) for record in mistakes[:MAX_IMAGES_SHOWN]],
-        "points": points(records),
     }
 
 
-def latest_per_image(records: Sequence[Record]) -> list[Record]:
-    """Return the last record of each image, in order of time."""
-    last = {record.image if record.image is not None else record.event_id: record for record in records}
-    return sorted(last.values(), key=lambda record: record.time)
+def bucket_length(duration: timedelta) -> int:
+    """Return the shortest length in seconds with which a duration has at most `MAX_BUCKETS` buckets."""
+    fitting = (seconds for seconds in BUCKET_SECONDS if duration.total_seconds() < seconds * (MAX_BUCKETS - 1))
+    return next(fitting, BUCKET_SECONDS[-1])
 
 
-def is_mistake(record: Record, classes: Sequence[str], known: Mapping[str, tuple[str, str]]) -> bool:
-    """Return whether the image is a test image of another class than the predicted one."""
-    _, label = known.get(_md5(record), (None, None))
-    return label not in (None, classes[record.class_number])
+def describe_images(
+    captures: Captures, predictions: Sequence[Prediction], classes: Sequence[str], known: Mapping[str, tuple[str, str]]
+) -> list[CapturedImage]:
+    """Return images for the report.
+
+    Parameters
+    ----------
+    known : key and label of images by MD5
+    """
+    images = captures.images(predictions)
+    return [
+        describe_image(
+            prediction, image, classes[prediction.class_number], *known.get(prediction.md5 or "", (None, None))
+        )
+        for prediction, image in zip(predictions, images, strict=True)
+    ]
 
 
-def describe_image(record: Record, classes: Sequence[str], known: Mapping[str, tuple[str, str]]) -> CapturedImage:
-    """Return one image for the report, with its label if it is a test image.
+def describe_image(
+    prediction: Prediction, image: bytes | None, predicted: str, key: str | None, label: str | None
+) -> CapturedImage:
+    """Return one image for the report.
 
     The image is decoded and encoded again, so that no captured bytes reach the report. `png` is base64; it is None
     if the bytes are not an image, and `invalid` then says why.
     """
-    key, label = known.get(_md5(record), (None, None))
     png, invalid = None, None
     try:
-        png = _thumbnail(record.image or b"")
+        png = _thumbnail(image or b"")
     except ImageError as error:
-        invalid = str(error)
+        invalid = "the image is not captured" if image is None else str(error)
     return {
-        "event_id": record.event_id,
-        "time": record.time.isoformat(),
-        "class": classes[record.class_number],
-        "confidence": record.confidence,
+        "id": prediction.id,
+        "event_id": prediction.event_id,
+        "time": prediction.time.isoformat(),
+        "class": predicted,
+        "confidence": prediction.confidence,
         "s3_key": key,
         "label": label,
         "png": png,
         "invalid": invalid,
     }
-
-
-def _md5(record: Record) -> str:
-    return content_md5(record.image or b"")
 
 
 def _thumbnail(data: bytes) -> str:
@@ -182,18 +219,20 @@ def _thumbnail(data: bytes) -> str:
         return base64.b64encode(stream.getvalue()).decode("ascii")
 
 
-def points(records: Sequence[Record]) -> list[Point]:
-    """Return time, class number and confidence of each record.
+def points(predictions: Sequence[Prediction]) -> list[Point]:
+    """Return time, class number and confidence of each prediction.
 
-    Captured times have no fractions of a second; records of the same second are spread evenly over it.
+    Captured times have no fractions of a second; predictions of the same second are spread evenly over it.
     """
-    in_second = Counter(record.time for record in records)
+    in_second = Counter(prediction.time for prediction in predictions)
     seen: Counter[datetime] = Counter()
     found: list[Point] = []
-    for record in records:
-        moment = record.time + timedelta(seconds=seen[record.time] / in_second[record.time])
-        seen[record.time] += 1
-        found.append({"time": moment.isoformat(), "class": record.class_number, "confidence": record.confidence})
+    for prediction in predictions:
+        moment = prediction.time + timedelta(seconds=seen[prediction.time] / in_second[prediction.time])
+        seen[prediction.time] += 1
+        found.append(
+            {"time": moment.isoformat(), "class": prediction.class_number, "confidence": prediction.confidence}
+        )
     return found
 
 
@@ -211,6 +250,8 @@ def draw_confidence(theme: figures.Theme, monitoring: Monitoring) -> Any:
         confidences=[point["confidence"] for point in monitoring["points"]],
         names=[monitoring["classes"][point["class"]] for point in monitoring["points"]],
         threshold=monitoring["threshold"],
+        below=monitoring["below_threshold"],
+        total=monitoring["records"],
     )
 
 
@@ -226,17 +267,38 @@ def draw_low_confidence(theme: figures.Theme, monitoring: Monitoring) -> Any:
     )
 
 
+def history_figures(monitoring: Monitoring) -> dict[str, Any]:
+    """Return the figures for the history."""
+    names = (
+        "records", "duplicates", "malformed", "threshold", "below_threshold", "share_below_threshold",
+        "mean_confidence", "per_class",
+    )  # fmt: skip
+    return {name: monitoring[name] for name in names}  # type: ignore[literal-required]
+
+
 def summary(monitoring: Monitoring) -> Iterable[str]:
     """Yield the lines that `make monitor` prints."""
     records, files = counted(monitoring["records"], "record"), counted(monitoring["files"], "file")
     yield f"model {monitoring['model']}: {records} in {files}"
     yield f"records of other models, not shown: {monitoring['other_records']}"
-    yield f"{monitoring['first']} to {monitoring['last']}"
+    first, last = (format_utc(datetime.fromisoformat(monitoring[name])) for name in ("first", "last"))
+    yield f"first record {first}, last {last} UTC"
     share = f"{monitoring['share_below_threshold']:.1%}"
     yield f"{monitoring['below_threshold']} ({share}) below the threshold of {monitoring['threshold']:g}"
     predicted = Counter(monitoring["per_class"]).most_common(MAX_CLASSES_PRINTED)
     yield f"predicted most often: {', '.join(f'{name} {count}' for name, count in predicted if count)}"
     yield f"mean confidence {monitoring['mean_confidence']:.3f}"
-    if monitoring["malformed"]:
-        yield f"malformed lines, not included: {monitoring['malformed']}"
-        yield from (f"  {line}" for line in monitoring["malformed_lines"][:MAX_MALFORMED_PRINTED])
+    yield from capture_problems(
+        monitoring["duplicates"], monitoring["skewed"], monitoring["malformed"], monitoring["malformed_lines"]
+    )
+
+
+def capture_problems(duplicates: int, skewed: int, malformed: int, malformed_lines: Sequence[str]) -> Iterable[str]:
+    """Yield a line for each kind of record that is left out or unusual."""
+    if duplicates:
+        yield f"earlier records of the same ID, not included: {duplicates}"
+    if skewed:
+        yield f"records more than an hour from the hour of their file (clock skew): {skewed}"
+    if malformed:
+        yield f"malformed lines, not included: {malformed}"
+        yield from (f"  {line}" for line in malformed_lines[:MAX_MALFORMED_PRINTED])

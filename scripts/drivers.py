@@ -2,7 +2,7 @@
 
 list    list the drivers with vehicle, confidence and zone
 show    explain the record of a driver: image, probabilities, model and execution
-delete  delete all photographs, review entries and items of a driver, also of one whose name is invalid
+delete  delete all photographs, review entries, answers and items of a driver, also of one whose name is invalid
 """
 
 import argparse
@@ -78,6 +78,7 @@ def driver_store(environment: Environment) -> DriverStore:
         bucket=stack.bucket,
         incoming_prefix=stack.incoming_prefix,
         review_prefix=stack.review_prefix,
+        labels_prefix=stack.labels_prefix,
     )
 
 

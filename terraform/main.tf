@@ -21,7 +21,7 @@ locals {
   batch_prefix        = "batch"    # results of batch executions, which contain the keys of photographs
   labels_prefix       = "labels"   # true classes of classified images
   history_prefix      = "history"  # results of earlier runs and time ranges
-  photo_prefixes      = [local.incoming_prefix, local.uploads_prefix, local.review_prefix, local.batch_prefix]
+  photo_prefixes      = [local.incoming_prefix, local.uploads_prefix, local.review_prefix, local.batch_prefix, "${local.labels_prefix}/answers"]
   image_prefixes      = ["train", "validation", "test", local.incoming_prefix, local.uploads_prefix]
   models_prefix       = "models"
   transform_prefix    = "transform"

@@ -362,7 +362,7 @@ variable "batch" {
 }
 
 variable "photo_retention_days" {
-  description = "Days after which drivers' photographs, uploads, review entries, batch results and the items in DynamoDB are deleted, because they are personal data; null keeps them."
+  description = "Days after which drivers' photographs, uploads, review entries, answers about them, batch results and the items in DynamoDB are deleted, because they are personal data; null keeps them."
   type        = number
   default     = 30
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ("tests.support.browser",)
+
 ROOT = Path(__file__).resolve().parents[1]
 # Groups that take more than half a minute. They start first, so that short tests occupy the processes at the end. The
 # first two have many tests, because xdist assigns a second group to a process whose group has only one or two tests.

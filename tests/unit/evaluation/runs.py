@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import uuid
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -63,10 +64,11 @@ def capture_line(
     probabilities: Sequence[float],
     *,
     time: str = "2026-03-01T12:00:00Z",
-    event_id: str = "695344c2-3858-45e5-a14d-33deaf4310c7",
+    event_id: str | None = None,
+    inference_id: str | None = None,
     encoding: str = "JSON",
 ) -> bytes:
-    """Return a line of a capture file as SageMaker writes it."""
+    """Return a line of a capture file as SageMaker writes it; by default, the event ID depends on the other values."""
     text = json.dumps(list(probabilities))
     data = base64.b64encode(text.encode()).decode() if encoding == "BASE64" else text
     record = {
@@ -84,7 +86,11 @@ def capture_line(
                 "encoding": encoding,
             },
         },
-        "eventMetadata": {"eventId": event_id, "inferenceTime": time},
+        "eventMetadata": {
+            "eventId": event_id or str(uuid.uuid5(uuid.NAMESPACE_URL, repr((image, probabilities, time)))),
+            **({"inferenceId": inference_id} if inference_id else {}),
+            "inferenceTime": time,
+        },
         "eventVersion": "0",
     }
     return json.dumps(record).encode()

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from common.errors import OperatorError
 from evaluation.capture_location import CaptureLocation, find_captures, read_captures, wait_for_records
-from evaluation.captures import Captures
+from evaluation.capture_table import ALL_TIME, Captures
 from tests.unit.evaluation.runs import capture_line, make_execution, make_png, make_run
 from tests.unit.staging.fakes import FakeS3
 
@@ -113,7 +113,7 @@ def make_bucket(*files: tuple[str, bytes]) -> FakeS3:
     """Return a bucket with a capture file for each model and content."""
     s3 = FakeS3()
     for model, content in files:
-        s3.put_object(Bucket="b", Key=f"data_capture/{model}/cars/AllTraffic/a.jsonl", Body=content)
+        s3.put_object(Bucket="b", Key=f"data_capture/{model}/cars/AllTraffic/2026/03/01/12/a.jsonl", Body=content)
     return s3
 
 
@@ -123,11 +123,11 @@ def test_records_of_the_model_are_read_and_others_are_counted() -> None:
     s3 = make_bucket(("v1", older), ("v2", capture_line(make_png(), [0.9, 0.1])))
 
     # WHEN
-    captures, others = read_captures(LOCATION, classes=2, run=None, environment="local", s3=s3)
+    captures, others = read_captures(LOCATION, ALL_TIME, classes=2, run=None, environment="local", s3=s3)
 
     # THEN
-    assert [record.probabilities for record in captures.records()] == [(0.9, 0.1)]
-    assert captures.malformed == []
+    assert [prediction.confidence for prediction in captures.predictions()] == [0.9]
+    assert captures.malformed == 0
     assert others == 3
 
 
@@ -136,7 +136,7 @@ def test_error_without_records_of_the_model_names_the_command() -> None:
     with pytest.raises(
         OperatorError, match=r"v2.*only 1 malformed lines \(1 of other models\): run `make run ENV=local`"
     ):
-        read_captures(LOCATION, classes=2, run=None, environment="local", s3=s3)
+        read_captures(LOCATION, ALL_TIME, classes=2, run=None, environment="local", s3=s3)
 
 
 @pytest.mark.parametrize(
@@ -159,10 +159,10 @@ def test_reading_does_not_wait_for_records_that_may_never_arrive(
     s3 = make_bucket(("v2", capture_line(make_png(), [0.9, 0.1])))
 
     # WHEN
-    captures, _ = read_captures(location, classes=2, run=run, environment="local", s3=s3)
+    captures, _ = read_captures(location, ALL_TIME, classes=2, run=run, environment="local", s3=s3)
 
     # THEN
-    assert len(captures.records()) == 1
+    assert len(captures) == 1
 
 
 def test_reading_waits_for_late_records() -> None:
@@ -174,7 +174,7 @@ def test_reading_waits_for_late_records() -> None:
 
     def read() -> None:
         reads.append(1)
-        captures.add(f"{len(reads)}.jsonl", capture_line(make_png(), [0.9, 0.1]), classes=2)
+        captures.add(f"{len(reads)}.jsonl", capture_line(make_png(len(reads)), [0.9, 0.1]), classes=2)
 
     # WHEN
     wait_for_records(run, captures, read, sleep=clock.sleep, now=lambda: clock.now)

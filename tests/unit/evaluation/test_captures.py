@@ -1,156 +1,58 @@
 import base64
 import json
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evaluation.captures import (
-    Captures,
-    MalformedRecordError,
-    count_other_records,
-    parse_records,
-    read_directory,
-    read_new_files,
-)
+from common.times import Window
+from evaluation import capture_files
+from evaluation.capture_files import split_lines
+from evaluation.capture_table import ALL_TIME, Captures, read_directory
+from evaluation.captures import MalformedLine, count_other_records, stream_records
 from tests.unit.evaluation.runs import capture_line, make_png
 from tests.unit.staging.fakes import FakeS3
+from training.container.classifier.captured_records import Record
 
 IMAGE = make_png()
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def changed(path: str, **changes: Any) -> bytes:
-    """Return a capture line with changed values at a path of its record; None deletes a key."""
-    record = json.loads(capture_line(IMAGE, [0.9, 0.1]))
-    part = record
-    for name in path.split("."):
-        part = part[name]
-    part.update(changes)
-    for name in [name for name, value in changes.items() if value is None]:
-        del part[name]
-    return json.dumps(record).encode()
+def put_lines(s3: FakeS3, *lines: bytes, folder: str = "v1/cars/AllTraffic", hour: datetime = NOON) -> str:
+    """Put a capture file with these lines, and return its key."""
+    number = len(s3.objects)
+    key = f"data_capture/{folder}/{hour:%Y/%m/%d/%H}/00-{number:02d}-000-x.jsonl"
+    s3.put_object(Bucket="b", Key=key, Body=b"\n".join(lines) + b"\n")
+    return key
 
 
-@pytest.mark.parametrize("encoding", ["JSON", "BASE64"])
-def test_a_record_is_read_with_any_encoding_of_the_response(encoding: str) -> None:
-    # WHEN
-    (record,) = parse_records(capture_line(IMAGE, [0.2, 0.8], encoding=encoding), classes=2)
-
-    # THEN
-    assert record.probabilities == (0.2, 0.8)
-    assert (record.class_number, record.confidence) == (1, 0.8)
-    assert record.image == IMAGE
-    assert record.time == datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-    assert record.event_id == "695344c2-3858-45e5-a14d-33deaf4310c7"
+def line_at(moment: datetime, **changes: Any) -> bytes:
+    return capture_line(IMAGE, [0.9, 0.1], time=f"{moment:%Y-%m-%dT%H:%M:%SZ}", **changes)
 
 
-@pytest.mark.parametrize(
-    "response",
-    [
-        pytest.param({"data": "0.25,0.75", "encoding": "CSV"}, id="csv"),
-        pytest.param(
-            {
-                "data": base64.b64encode(b"0.25,0.75\n").decode(),
-                "encoding": "BASE64",
-                "observedContentType": "text/csv; charset=utf-8",
-            },
-            id="csv in base64",
-        ),
-    ],
-)
-def test_responses_can_be_csv(response: dict[str, str]) -> None:
-    line = changed("captureData.endpointOutput", **response)
-    assert [record.probabilities for record in parse_records(line, classes=2)] == [(0.25, 0.75)]
+def read(s3: FakeS3, window: Window = ALL_TIME) -> Captures:
+    captures = Captures(window)
+    captures.read_new_files("s3://b/data_capture/v1", "cars", classes=2, s3=s3)
+    return captures
 
 
-def test_a_record_has_no_image_without_captured_requests() -> None:
-    (record,) = parse_records(changed("captureData", endpointInput=None), classes=2)
-    assert record.image is None
+def streamed(s3: FakeS3, window: Window = ALL_TIME) -> list[Record | MalformedLine]:
+    return list(stream_records("s3://b/data_capture/v1", "cars", window, classes=2, s3=s3))
 
 
-SECOND_IMAGE = make_png(1)
-BATCH = json.dumps({"instances": [{"b64": base64.b64encode(image).decode()} for image in (IMAGE, SECOND_IMAGE)]})
+def ids(captures: Captures) -> list[str]:
+    return [prediction.id for prediction in captures.predictions()]
 
 
-def batch_line(response: str, **request: str) -> bytes:
-    """Return a line of a request with several images, which AWS captures as JSON."""
-    record = json.loads(capture_line(IMAGE, []))
-    record["captureData"]["endpointInput"].update({"observedContentType": "application/json", **request})
-    record["captureData"]["endpointOutput"]["data"] = response
-    return json.dumps(record).encode()
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        pytest.param({"data": BATCH, "encoding": "JSON"}, id="JSON"),
-        pytest.param({"data": base64.b64encode(BATCH.encode()).decode(), "encoding": "BASE64"}, id="base64"),
-    ],
-)
-def test_a_request_with_several_images_becomes_a_record_for_each(request_: dict[str, str]) -> None:
-    # WHEN
-    records = parse_records(batch_line("[[0.2, 0.8], [0.9, 0.1]]", **request_), classes=2)
-
-    # THEN
-    assert [(record.image, record.probabilities) for record in records] == [
-        (IMAGE, (0.2, 0.8)),
-        (SECOND_IMAGE, (0.9, 0.1)),
-    ]
-    assert len({record.event_id for record in records}) == 2
-
-
-def test_several_predictions_become_records_without_images_if_requests_are_not_captured() -> None:
-    # GIVEN
-    line = json.loads(batch_line("[[0.2, 0.8], [0.9, 0.1]]"))
-    del line["captureData"]["endpointInput"]
-
-    # WHEN / THEN
-    records = parse_records(json.dumps(line).encode(), classes=2)
-    assert [(record.image, record.class_number) for record in records] == [(None, 1), (None, 0)]
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        pytest.param(b"{", "not JSON", id="truncated"),
-        pytest.param(b"\xff\xfe", "not JSON", id="not text"),
-        pytest.param(b"[" * 100_000, "not JSON", id="deeply nested"),
-        pytest.param(b"[]", "no captureData", id="a list"),
-        pytest.param(changed("captureData", endpointOutput=None), "no endpointOutput", id="no response"),
-        pytest.param(changed("captureData", endpointInput="x"), "no endpointInput", id="request is a string"),
-        pytest.param(changed("eventMetadata", inferenceTime="soon"), "is not a time", id="time"),
-        pytest.param(changed("eventMetadata", inferenceTime="0001-01-01T00:00:00+23:59"), "is not a time", id="early"),
-        pytest.param(changed("eventMetadata", inferenceTime="9999-12-31T23:59:59Z"), "in the years 2000 to", id="late"),
-        pytest.param(changed("eventMetadata", eventId=None), "no eventId", id="no event ID"),
-        pytest.param(changed("captureData.endpointInput", data="?"), "not base64", id="base64"),
-        pytest.param(changed("captureData.endpointInput", encoding="ROT13"), "unknown encoding", id="encoding"),
-        pytest.param(changed("captureData.endpointOutput", data="{}"), "not a list of", id="an object"),
-        pytest.param(changed("captureData.endpointOutput", data="[0.5, NaN]"), "not a list of", id="NaN"),
-        pytest.param(changed("captureData.endpointOutput", data="[0.5, true]"), "not a list of", id="a bool"),
-        pytest.param(changed("captureData.endpointOutput", data="[1]"), "1 probabilities for 2", id="too few"),
-        pytest.param(changed("captureData.endpointOutput", data="[]"), "not a list of", id="empty"),
-        pytest.param(
-            batch_line("[[0.5, 0.5]]", data=BATCH, encoding="JSON"), "1 predictions for 2 images", id="too few lists"
-        ),
-        pytest.param(batch_line("[[1], 0.5]", data=BATCH, encoding="JSON"), "1 probabilities", id="a short list"),
-        pytest.param(batch_line("[[0, 1], 0.5]", data=BATCH, encoding="JSON"), "not a list of", id="a number"),
-        pytest.param(batch_line("[[0, 1]]", data="[]", encoding="JSON"), "not JSON with images", id="no images"),
-        pytest.param(batch_line("[[0, 1]]"), "not JSON with images", id="a single image"),
-    ],
-)
-def test_a_malformed_line_is_refused_with_the_reason(line: bytes, reason: str) -> None:
-    with pytest.raises(MalformedRecordError, match=reason):
-        parse_records(line, classes=2)
-
-
-def test_all_lines_of_all_files_are_read_and_malformed_lines_listed(tmp_path: Path) -> None:
+def test_all_lines_of_all_files_are_read_and_malformed_lines_named(tmp_path: Path) -> None:
     # GIVEN
     hour = tmp_path / "AllTraffic" / "2026" / "03" / "01" / "12"
     hour.mkdir(parents=True)
     later = capture_line(IMAGE, [0.9, 0.1], time="2026-03-01T12:00:09Z", event_id="later")
     earlier = capture_line(IMAGE, [0.8, 0.2], time="2026-03-01T12:00:01Z", event_id="earlier")
-    (hour / "00-00-000-a.jsonl").write_bytes(later + b"\nmalformed\n" + earlier + b"\n")
+    (hour / "00-00-000-a.jsonl").write_bytes(later + b"\nmalformed\n\n" + earlier + b"\n")
     (hour / "00-01-000-b.jsonl").write_bytes(capture_line(IMAGE, [0.7, 0.3], event_id="first"))
     (hour / "notes.txt").write_text("not a capture file")
 
@@ -158,57 +60,225 @@ def test_all_lines_of_all_files_are_read_and_malformed_lines_listed(tmp_path: Pa
     captures = read_directory(tmp_path, classes=2)
 
     # THEN
-    assert [record.event_id for record in captures.records()] == ["first", "earlier", "later"]
-    assert len(captures.files) == 2
-    assert [(each.line, each.reason) for each in captures.malformed] == [(2, "not JSON")]
-    assert captures.malformed[0].file.endswith("00-00-000-a.jsonl")
-
-
-def put_captures(s3: FakeS3, model: str, endpoint: str, *event_ids: str) -> None:
-    """Put a capture file with a record for each ID."""
-    lines = [capture_line(IMAGE, [0.9, 0.1], event_id=event_id) for event_id in event_ids]
-    key = f"data_capture/{model}/{endpoint}/AllTraffic/2026/03/01/12/00-00-000-x.jsonl"
-    s3.put_object(Bucket="b", Key=key, Body=b"\n".join(lines) + b"\n")
+    assert ids(captures) == ["first", "earlier", "later"]
+    assert captures.files == 2
+    assert [(each.line, each.reason) for each in captures.malformed_lines] == [(2, "not JSON")]
+    assert captures.malformed_lines[0].file.endswith("00-00-000-a.jsonl")
 
 
 def test_only_new_files_of_the_endpoint_and_model_are_read() -> None:
     # GIVEN two endpoints, one with a name that starts with the other's, and two models, v1 and v11
     s3 = FakeS3()
-    put_captures(s3, "v1", "cars", "wanted")
-    put_captures(s3, "v1", "cars-2", "other endpoint")
-    put_captures(s3, "v11", "cars", "other model")
-    captures = Captures()
+    put_lines(s3, line_at(NOON, event_id="wanted"))
+    put_lines(s3, line_at(NOON, event_id="other endpoint"), folder="v1/cars-2/AllTraffic")
+    put_lines(s3, line_at(NOON, event_id="other model"), folder="v11/cars/AllTraffic")
+    captures = read(s3)
 
     # WHEN
-    for _ in range(2):
-        read_new_files("s3://b/data_capture/v1", "cars", captures, classes=2, s3=s3)
+    put_lines(s3, line_at(NOON, event_id="new"), folder="v1/cars/Shadow")
+    captures.read_new_files("s3://b/data_capture/v1", "cars", classes=2, s3=s3)
 
     # THEN
-    assert [record.event_id for record in captures.records()] == ["wanted"]
+    assert sorted(ids(captures)) == ["new", "wanted"]
+    assert captures.duplicates == 0
 
 
 def test_file_that_is_deleted_after_it_was_listed_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
-    s3, captures = FakeS3(), Captures()
-    put_captures(s3, "v1", "cars", "deleted")
+    s3 = FakeS3()
+    put_lines(s3, line_at(NOON))
     monkeypatch.setattr(s3, "get_object", FakeS3().get_object)
 
-    # WHEN
-    read_new_files("s3://b/data_capture/v1", "cars", captures, classes=2, s3=s3)
-
-    # THEN
-    assert captures.records() == []
-    assert captures.malformed == []
+    # WHEN / THEN
+    assert streamed(s3) == []
 
 
-def test_records_of_the_endpoints_other_models_are_counted() -> None:
+def test_records_of_the_endpoints_other_models_are_counted_in_the_time_range() -> None:
     # GIVEN
-    s3, captures = FakeS3(), Captures()
-    put_captures(s3, "v1", "cars", "shown")
-    put_captures(s3, "v2", "cars", "a", "b")
-    put_captures(s3, "v10", "cars", "c")
-    put_captures(s3, "v1", "cars-2", "other endpoint")
-    read_new_files("s3://b/data_capture/v1", "cars", captures, classes=2, s3=s3)
+    s3 = FakeS3()
+    put_lines(s3, line_at(NOON))
+    put_lines(s3, line_at(NOON), line_at(NOON), b"malformed", folder="v2/cars/AllTraffic")
+    put_lines(s3, line_at(NOON + timedelta(minutes=59)), folder="v10/cars/AllTraffic")
+    put_lines(s3, line_at(NOON + timedelta(hours=1)), folder="v10/cars/AllTraffic", hour=NOON + timedelta(hours=1))
+    put_lines(s3, line_at(NOON), folder="v2/cars-2/AllTraffic")
 
     # WHEN / THEN
-    assert count_other_records("s3://b/data_capture", "cars", captures, s3=s3) == 3
+    window = Window(NOON, NOON + timedelta(hours=1))
+    assert count_other_records("s3://b/data_capture", "cars", "v1", window, s3=s3) == 3
+
+
+def test_a_record_is_in_the_range_by_its_own_time_and_not_by_the_folder_of_its_file() -> None:
+    # GIVEN files of three hours whose records are from minutes before and after the range
+    s3 = FakeS3()
+    start, end = NOON - timedelta(minutes=5), NOON + timedelta(minutes=5)
+    moments = {"early": -6, "first": -5, "noon": 0, "last": 4, "late": 5}
+    lines = {name: line_at(NOON + timedelta(minutes=minutes), event_id=name) for name, minutes in moments.items()}
+    put_lines(s3, lines["early"], lines["first"], lines["noon"], hour=NOON - timedelta(hours=1))
+    put_lines(s3, lines["last"], lines["late"], hour=NOON + timedelta(hours=1))
+
+    # WHEN
+    captures = read(s3, Window(start, end))
+
+    # THEN
+    assert ids(captures) == ["first", "noon", "last"]
+    assert captures.skewed == 0
+
+
+def test_only_the_hours_of_the_range_and_their_neighbours_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    s3, opened = FakeS3(), list[str]()
+
+    def get_object(*, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803  boto3's argument names
+        opened.append(Key)
+        return FakeS3.get_object(s3, Bucket=Bucket, Key=Key)
+
+    keys = [put_lines(s3, line_at(NOON), hour=NOON + timedelta(hours=hours)) for hours in (-26, -2, -1, 0, 1, 2, 50)]
+    monkeypatch.setattr(s3, "get_object", get_object)
+
+    # WHEN
+    streamed(s3, Window(NOON, NOON + timedelta(minutes=59)))
+
+    # THEN
+    assert sorted(opened) == keys[2:5]
+
+
+def test_of_the_records_with_one_id_the_latest_counts() -> None:
+    # GIVEN an image that was classified three times, and a request of the same second
+    s3 = FakeS3()
+    put_lines(
+        s3,
+        capture_line(IMAGE, [0.7, 0.3], time="2026-03-01T12:00:05Z", inference_id="one"),
+        capture_line(IMAGE, [0.4, 0.6], time="2026-03-01T12:00:09Z", inference_id="one"),
+        capture_line(IMAGE, [0.8, 0.2], time="2026-03-01T12:00:09Z", inference_id="two"),
+    )
+    put_lines(s3, capture_line(IMAGE, [0.9, 0.1], time="2026-03-01T12:00:01Z", inference_id="one"))
+
+    # WHEN
+    captures = read(s3)
+
+    # THEN
+    assert {each.id: (each.class_number, each.confidence) for each in captures.predictions()} == {
+        "one": (1, 0.6),
+        "two": (0, 0.8),
+    }
+    assert captures.duplicates == 2
+
+
+def test_records_of_a_clock_that_is_wrong_are_counted() -> None:
+    # GIVEN
+    s3 = FakeS3()
+    put_lines(s3, line_at(NOON), line_at(NOON - timedelta(hours=1)), line_at(NOON + timedelta(hours=30)))
+
+    # WHEN
+    captures = read(s3)
+
+    # THEN
+    assert (len(captures), captures.skewed) == (3, 1)
+
+
+def test_all_malformed_lines_are_counted_and_the_first_100_named() -> None:
+    # GIVEN
+    s3 = FakeS3()
+    put_lines(s3, *[b"?"] * 250)
+
+    # WHEN
+    captures = read(s3)
+
+    # THEN
+    assert (len(captures), captures.malformed, len(captures.malformed_lines)) == (0, 250, 100)
+
+
+def test_malformed_lines_of_other_hours_do_not_count() -> None:
+    # GIVEN
+    s3 = FakeS3()
+    for hours in (-1, 0, 1):
+        put_lines(s3, b"malformed", hour=NOON + timedelta(hours=hours))
+
+    # WHEN / THEN
+    assert read(s3, Window(NOON, NOON + timedelta(hours=1))).malformed == 1
+
+
+def test_a_line_that_is_too_long_is_malformed_and_the_next_one_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    line = line_at(NOON)
+    monkeypatch.setattr(capture_files, "MAX_LINE_BYTES", len(line))
+    monkeypatch.setattr("evaluation.capture_files.CHUNK_BYTES", 100)
+    monkeypatch.setattr("evaluation.capture_files.MAX_BYTES_AHEAD", 0)
+    s3 = FakeS3()
+    put_lines(s3, line + b" ", line)
+
+    # WHEN
+    malformed, record = streamed(s3)
+
+    # THEN
+    assert isinstance(malformed, MalformedLine)
+    assert malformed.reason.startswith("longer than")
+    assert isinstance(record, Record)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_lines_are_the_same_for_chunks_of_any_size(size: int) -> None:
+    # GIVEN
+    content = b"first\n\n  \nsecond line\r\nlast"
+
+    def chunks() -> Iterator[bytes]:
+        for start in range(0, len(content), size):
+            yield content[start : start + size]
+
+    # WHEN
+    lines = list(split_lines("a.jsonl", chunks()))
+
+    # THEN
+    assert [(line.number, line.content) for line in lines] == [(1, b"first"), (4, b"second line\r"), (5, b"last")]
+    assert [content[line.offset : line.offset + line.size] for line in lines] == [line.content for line in lines]
+
+
+def test_the_image_of_a_prediction_is_read_again() -> None:
+    # GIVEN a request with one image, and one with two
+    s3 = FakeS3()
+    images = [make_png(number) for number in range(3)]
+    batch = json.loads(capture_line(b"", []))
+    instances = {"instances": [{"b64": base64.b64encode(image).decode()} for image in images[1:]]}
+    batch["captureData"]["endpointInput"].update(encoding="JSON", data=json.dumps(instances))
+    batch["captureData"]["endpointOutput"]["data"] = "[[0.9, 0.1], [0.2, 0.8]]"
+    put_lines(s3, capture_line(images[0], [0.6, 0.4], time="2026-03-01T11:59:59Z"), json.dumps(batch).encode())
+
+    # WHEN
+    captures = read(s3)
+
+    # THEN
+    assert captures.images(list(captures.predictions())) == images
+
+
+def test_an_image_whose_file_was_deleted_meanwhile_is_missing() -> None:
+    # GIVEN
+    s3 = FakeS3()
+    key = put_lines(s3, line_at(NOON))
+    captures = read(s3)
+
+    # WHEN
+    s3.delete_object(Bucket="b", Key=key)
+
+    # THEN
+    assert captures.images(list(captures.predictions())) == [None]
+
+
+def test_an_id_with_half_a_surrogate_pair_is_stored() -> None:
+    # GIVEN
+    captures = Captures()
+
+    # WHEN
+    captures.add("a.jsonl", line_at(NOON, event_id="\ud800"), classes=2)
+
+    # THEN
+    assert ids(captures) == ["?"]
+
+
+def test_a_part_of_the_records_is_shown_at_equal_distances() -> None:
+    # GIVEN
+    captures = Captures()
+    captures.add("a.jsonl", b"\n".join(line_at(NOON + timedelta(seconds=each)) for each in range(10)), classes=2)
+
+    # WHEN / THEN
+    assert [each.time.second for each in captures.sample(5)] == [1, 3, 5, 7, 9]
+    assert len(captures.sample(10)) == 10

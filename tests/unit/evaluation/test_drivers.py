@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from common.inference_ids import inference_id
 from evaluation.drivers import (
     DriverError,
     DriverStore,
@@ -17,7 +18,7 @@ from evaluation.drivers import (
     list_drivers,
 )
 
-STORE = DriverStore("vehicles", "drivers", "bucket", "incoming", "review")
+STORE = DriverStore("vehicles", "drivers", "bucket", "incoming", "review", "labels")
 KEYS = {"vehicles": ("image", "version"), "drivers": ("driver",)}
 
 
@@ -243,6 +244,25 @@ def test_deletion_covers_all_versions_reviews_and_items_of_one_driver() -> None:
     assert s3.versions == [("incoming/zoey/5.jpg", "1"), ("review/ImageInvalidError/zoey/1.json", "1")]
     assert [item["driver"]["S"] for table in dynamodb.tables.values() for item in table] == ["zoey", "zoey"]
     assert delete_driver(STORE, "zoe", s3=s3, dynamodb=dynamodb) == (0, 0)
+
+
+def test_deletion_covers_what_the_review_stores_about_a_driver() -> None:
+    # GIVEN photographs of which S3 has the object, only the item, or both, all of them reviewed
+    ids = {name: inference_id(f"incoming/{name}.jpg", "1") for name in ("zoe/5", "zoe/6", "zoey/5")}
+    reviewed = [
+        (f"{folder}/{name}{suffix}", "1")
+        for name in ids.values()
+        for folder, suffix in (("review/selected", ""), ("review/selected", ".json"), ("labels/answers", ".json"))
+    ]
+    s3 = FakeS3(("incoming/zoe/5.jpg", "1"), *reviewed, (f"labels/answers/{ids['zoe/5']}.json", "marker"))
+    dynamodb = FakeDynamoDB(vehicles=[vehicle("zoe", "6.jpg"), vehicle("zoey", "5.jpg")], drivers=[])
+
+    # WHEN
+    deleted = delete_driver(STORE, "zoe", s3=s3, dynamodb=dynamodb)
+
+    # THEN
+    assert deleted == (8, 1)
+    assert s3.versions == reviewed[6:]
 
 
 def test_refused_deletion_names_the_object_and_keeps_the_items() -> None:

@@ -23,6 +23,8 @@ TIMES: dict[str, Any] = {
     "times": [START + timedelta(seconds=second) for second in range(12)],
     "confidences": list(np.linspace(0.5, 1, 12)),
     "threshold": 0.93,
+    "below": 10,
+    "total": 12,
 }
 DRAWINGS = {
     "confidence": partial(figures.confidence_over_time, names=["bicycle", "motorcycle"] * 6, **TIMES),

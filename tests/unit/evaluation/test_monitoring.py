@@ -4,17 +4,27 @@ import io
 import json
 import struct
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from evaluation import figures
 from evaluation.capture_location import CaptureLocation
-from evaluation.captures import Captures
+from evaluation.capture_table import Captures
 from evaluation.labelled_images import LabelledImages
-from evaluation.monitoring import Monitoring, labels_by_md5, monitor, summary, write_figures
+from evaluation.monitoring import (
+    Monitoring,
+    bucket_length,
+    draw_confidence,
+    history_figures,
+    labels_by_md5,
+    monitor,
+    summary,
+    write_figures,
+)
 from tests.unit.evaluation.runs import capture_line, make_png
 
 LOCATION = CaptureLocation("s3://b/data_capture", "v2", "cars", "cars-2", is_complete=True)
@@ -52,6 +62,76 @@ def test_records_are_compared_with_the_threshold() -> None:
     assert found["malformed_lines"] == ["00-00-000-a.jsonl, line 4: not JSON"]
     assert "  00-00-000-a.jsonl, line 4: not JSON" in list(summary(found))
     json.dumps(found)
+
+
+def test_an_image_that_was_classified_twice_counts_once() -> None:
+    # WHEN a request was repeated
+    found = monitored(
+        capture_line(make_png(1), [0.8, 0.2], time="2026-03-01T12:00:01Z", inference_id="one"),
+        capture_line(make_png(1), [0.8, 0.2], time="2026-03-01T12:00:04Z", inference_id="one"),
+        capture_line(make_png(2), [0.99, 0.01], inference_id="two"),
+    )
+
+    # THEN
+    assert (found["records"], found["duplicates"], found["below_threshold"]) == (2, 1, 1)
+    assert found["low_confidence"][0]["id"] == "one"
+    assert "earlier records of the same ID, not included: 1" in list(summary(found))
+
+
+def test_records_are_counted_in_parts_of_the_time_range() -> None:
+    # WHEN
+    times = ("12:00:10", "12:00:59", "12:03:00")
+    found = monitored(*(capture_line(make_png(), [0.9, 0.1], time=f"2026-03-01T{time}Z") for time in times))
+
+    # THEN
+    assert found["bucket_seconds"] == 60
+    assert [(bucket["start"], bucket["records"], bucket["below_threshold"]) for bucket in found["buckets"]] == [
+        ("2026-03-01T12:00:00+00:00", 2, 2),
+        ("2026-03-01T12:03:00+00:00", 1, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("duration", "seconds"),
+    [
+        (timedelta(0), 60),
+        (timedelta(hours=24), 900),
+        (timedelta(days=7), 6 * 3600),
+        (timedelta(days=36_500), 28 * 86_400),
+    ],
+    ids=str,
+)
+def test_the_length_of_the_parts_depends_on_the_duration(duration: timedelta, seconds: int) -> None:
+    assert bucket_length(duration) == seconds
+
+
+def test_a_part_of_many_records_is_plotted_and_all_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    monkeypatch.setattr("evaluation.monitoring.MAX_POINTS", 3)
+    lines = [capture_line(make_png(), [0.9, 0.1], time=f"2026-03-01T12:00:0{second}Z") for second in range(9)]
+
+    # WHEN
+    found = monitored(*lines)
+
+    # THEN
+    assert len(found["points"]) == 3
+    assert found["below_threshold"] == 9
+    assert "9 of 9 predictions are below the threshold; 3 are shown" in figures.as_svg(
+        lambda theme: draw_confidence(theme, found), figures.LIGHT
+    )
+
+
+def test_the_history_has_the_figures_of_monitoring() -> None:
+    assert history_figures(monitored(capture_line(make_png(), [0.6, 0.4]))) == {
+        "records": 1,
+        "duplicates": 0,
+        "malformed": 0,
+        "threshold": 0.93,
+        "below_threshold": 1,
+        "share_below_threshold": 1.0,
+        "mean_confidence": 0.6,
+        "per_class": {"bicycle": 1, "motorcycle": 0},
+    }
 
 
 def test_the_model_and_the_number_of_other_records_are_reported() -> None:

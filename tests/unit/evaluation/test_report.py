@@ -10,7 +10,7 @@ import pytest
 from common.files import StepMissingError, write_json
 from evaluation import figures
 from evaluation.capture_location import CaptureLocation
-from evaluation.captures import Captures
+from evaluation.capture_table import Captures
 from evaluation.evaluate import evaluate
 from evaluation.monitoring import Monitoring, monitor
 from evaluation.report import read_results, render

@@ -17,6 +17,7 @@ INHERITED = {"GITHUB_STEP_SUMMARY", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
 # The target that uses a variable, and the option that passes it
 OPTIONS = {
     "ALGORITHM": ("train", "--algorithm"),
+    "AUDIT": ("select", "--audit"),
     "BURST": ("traffic", "--burst"),
     "CONFIRM": ("down", "--confirm"),
     "EXECUTION": ("lineage", "--execution"),
@@ -27,6 +28,7 @@ OPTIONS = {
     "INPUT": ("transform", "--input"),
     "JOBS": ("tune", "--jobs"),
     "KEYS": ("batch", "--keys"),
+    "LABELS": ("review-csv", "--labels"),
     "MANIFEST": ("batch", "--manifest"),
     "MODEL": ("monitor", "--model"),
     "PARALLEL": ("tune", "--parallel"),
@@ -36,10 +38,14 @@ OPTIONS = {
     "REASON": ("reject", "--reason"),
     "REPOSITORY": ("bootstrap", "--repository"),
     "RESUME": ("batch", "--resume"),
+    "REVIEWER": ("review", "--reviewer"),
     "SECONDS": ("traffic", "--seconds"),
     "SEED": ("traffic", "--seed"),
     "SET": ("train", "--set"),
+    "SINCE": ("monitor", "--since"),
     "SOURCE": ("stage", "--source"),
+    "UNTIL": ("monitor", "--until"),
+    "VALUE": ("threshold", "--value"),
 }
 
 

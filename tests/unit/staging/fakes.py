@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
 
 
 class InterruptedRunError(Exception):
@@ -43,18 +44,24 @@ class FakeS3:
         ContentType: str = "",
         ContentMD5: str | None = None,
         Metadata: dict[str, str] | None = None,
-    ) -> None:
+        IfNoneMatch: str | None = None,
+    ) -> dict[str, Any]:
         digest = hashlib.md5(Body, usedforsecurity=False)
         assert ContentMD5 in (None, base64.b64encode(digest.digest()).decode())
         with self._lock:
+            if IfNoneMatch == "*" and Key in self.objects:
+                raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": "exists"}}, "PutObject")
             self._write(f"put {Key}")
             etag = f"kms-{len(self.writes)}" if self._opaque else digest.hexdigest()
             self.objects[Key] = {"body": Body, "ETag": f'"{etag}"', "Metadata": Metadata or {}}
+            return {"ETag": f'"{etag}"'}
 
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+    def get_object(self, *, Bucket: str, Key: str, Range: str = "bytes=0-") -> dict[str, Any]:
         if Key not in self.objects:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "none"}}, "GetObject")
-        return {"Body": io.BytesIO(self.objects[Key]["body"])}
+        first, _, last = Range.removeprefix("bytes=").partition("-")
+        body = self.objects[Key]["body"][int(first) : int(last) + 1 if last else None]
+        return {"Body": StreamingBody(io.BytesIO(body), len(body)), "ContentLength": len(body)}
 
     def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         return self.objects[Key]
@@ -74,8 +81,16 @@ class FakeS3:
         assert operation == "list_objects_v2"
         return self
 
-    def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
-        for key in self.list_keys(Prefix):  # one object per page
+    def paginate(
+        self, *, Bucket: str, Prefix: str, StartAfter: str = "", Delimiter: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        for key in self.list_keys(Prefix):  # one object or folder per page
+            folder, delimiter, _ = key.removeprefix(Prefix).partition(Delimiter) if Delimiter else ("", "", "")
+            if delimiter:
+                yield {"CommonPrefixes": [{"Prefix": f"{Prefix}{folder}{delimiter}"}]}
+                continue
+            if key <= StartAfter:
+                continue
             stored = self.objects[key]
             yield {"Contents": [{"Key": key, "Size": len(stored["body"]), "ETag": stored["ETag"]}]}
         yield {}

@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -105,6 +106,8 @@ def install(emulator: Emulator) -> None:
     original = replace(S3Backend, "delete_object", delete_object, parameters=CHANGES["delete_object"])
     for name, parameters in CHANGES.items():
         _serialize(name, parameters)
+    _hold_conditions("put_object", ())
+    _hold_conditions("_key_response_post", ("request", "body", "bucket_name", "query", "key_name"))
     for name in ("key_response", "bucket_response"):
         _send_after_response(name)
 
@@ -122,6 +125,17 @@ def _serialize(name: str, parameters: tuple[str, ...]) -> None:
             return original(backend, *arguments, **named)
 
     original = replace(S3Backend, name, change, parameters=parameters)
+
+
+def _hold_conditions(name: str, parameters: tuple[str, ...]) -> None:
+    """Let no other write come between the check of a request's condition and its write."""
+
+    def respond(response: Any, *arguments: Any, **named: Any) -> Any:
+        is_conditional = any(header in response.headers for header in ("If-Match", "If-None-Match"))
+        with _lock if is_conditional else nullcontext():
+            return original(response, *arguments, **named)
+
+    original = replace(S3Response, name, respond, parameters=parameters)
 
 
 def _send_after_response(name: str) -> None:

@@ -1,0 +1,119 @@
+"""The history of results: one immutable JSON object in S3 per run or time range.
+
+Trends read it, and recompute nothing. Keys are
+`<prefix>/<kind>/<yyyy>/<mm>/<dd>/<yyyymmddThhmmssffffff>-<8 hex digits>.json`: each writer creates a key of its own, so
+simultaneous writers lose nothing.
+"""
+
+import contextlib
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, TypedDict, cast
+
+from common.s3 import THREADS, ConditionError, list_objects, put_if
+from common.times import Window
+
+Kind = Literal["training", "run", "monitoring", "live", "drift"]
+MAX_BYTES = 2**20  # of an entry
+
+
+class Entry(TypedDict):
+    """An object of the history.
+
+    Attributes
+    ----------
+    written : time in ISO 8601
+    model : version, such as `v3`; None if the result is of no registered version
+    window : start and end of the time range in ISO 8601; None for a result of no time range
+    figures : numbers and short texts by name
+    """
+
+    kind: Kind
+    written: str
+    environment: str
+    model: str | None
+    window: dict[str, str] | None
+    figures: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class History:
+    """The history of an environment.
+
+    Attributes
+    ----------
+    bucket, prefix : where the objects are
+    environment : its name
+    s3 : client
+    """
+
+    bucket: str
+    prefix: str
+    environment: str
+    s3: Any
+
+    def append(
+        self,
+        kind: Kind,
+        figures: Mapping[str, Any],
+        *,
+        model: str | None,
+        window: Window | None = None,
+        now: datetime | None = None,
+    ) -> str:
+        """Write an entry, and return its key. The write is conditional, so it never replaces an entry."""
+        written = now or datetime.now(UTC)
+        entry = Entry(
+            kind=kind,
+            written=written.isoformat(),
+            environment=self.environment,
+            model=model,
+            window=window.to_json() if window else None,
+            figures=dict(figures),
+        )
+        body = json.dumps(entry).encode()
+        while True:
+            key = f"{self.prefix}/{kind}/{written:%Y/%m/%d/%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}.json"
+            with contextlib.suppress(ConditionError):
+                put_if(self.bucket, key, body, s3=self.s3)
+                return key
+
+    def read(self, kind: Kind, since: datetime | None = None) -> list[Entry]:
+        """Return the entries of a kind in order of time; objects that are not entries are left out.
+
+        Parameters
+        ----------
+        since : only entries that were written then or later
+        """
+        folder = f"{self.prefix}/{kind}/"
+        after = f"{folder}{since.astimezone(UTC):%Y/%m/%d/%Y%m%dT%H%M%S%f}" if since else ""
+        keys = [stored["Key"] for stored in list_objects(self.bucket, folder, s3=self.s3, after=after)]
+        with ThreadPoolExecutor(THREADS) as pool:
+            found = list(pool.map(self._read_entry, keys))
+        return [entry for entry in found if entry]
+
+    def _read_entry(self, key: str) -> Entry | None:
+        try:
+            content = json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read(MAX_BYTES))
+        except (ValueError, RecursionError):
+            return None
+        is_entry = isinstance(content, dict) and content.keys() >= Entry.__required_keys__
+        return cast(Entry, content) if is_entry and isinstance(content["figures"], dict) else None
+
+
+def rows(entries: list[Entry]) -> Iterator[dict[str, Any]]:
+    """Yield each entry as a row of a table: its figures, and in front of them when, where and of which model."""
+    for entry in entries:
+        window = entry["window"] or {}
+        yield {
+            "written": entry["written"],
+            "environment": entry["environment"],
+            "model": entry["model"],
+            "start": window.get("start"),
+            "end": window.get("end"),
+            **entry["figures"],
+        }

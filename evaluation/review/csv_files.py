@@ -1,0 +1,184 @@
+"""The open queue as a CSV file with a folder of images, and labels from the filled file."""
+
+import csv
+import io
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import OperatorError
+from common.files import write
+from common.s3 import THREADS
+from common.terminal import progress_bar
+from evaluation.review.answers import AnswerExistsError, allowed_labels, answered_images, make_answer, put_answer
+from evaluation.review.entries import (
+    Entry,
+    EntryError,
+    ReviewStore,
+    list_entry_keys,
+    read_entry,
+)
+from evaluation.review.pictures import PictureError, read_picture
+from training.container.classifier.captured_records import object_name
+
+COLUMNS = ("id", "key", "reason", "image", "label")
+REQUIRED = ("id", "key", "label")
+FILE, IMAGES = "review.csv", "images"
+ADVICE = "run `make review-csv` to write a new file"
+
+
+class LabelsError(OperatorError):
+    """The CSV file of labels cannot be read, or has an invalid line. Nothing was stored."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A labelled line of the file."""
+
+    number: int
+    id: str
+    key: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How many labels were stored, and how many images had an answer already, which stays."""
+
+    new: int
+    answered: int
+
+
+def write_queue(store: ReviewStore, directory: Path, *, command: str) -> tuple[Path, int]:
+    """Write `review.csv` and a folder with the images that have no answer, and return the file's path and their number.
+
+    Parameters
+    ----------
+    directory : is created if it is missing; its earlier images are deleted
+    command : the command that stores the labels of the file, for the error message
+
+    Raises
+    ------
+    LabelsError
+        The file exists and has labels that are not stored.
+    """
+    answered = answered_images(store)
+    path, images = directory / FILE, directory / IMAGES
+    if path.exists() and any(object_name(row.id) not in answered.names for row in read_rows(path)):
+        raise LabelsError(f"{path} has labels that are not stored: run `{command} LABELS={path}`, or delete the file")
+    shutil.rmtree(images, ignore_errors=True)
+    images.mkdir(parents=True)
+
+    def save(key: str) -> Entry | None:
+        try:
+            entry = read_entry(store, key)
+            (images / f"{entry.name}.jpg").write_bytes(read_picture(store, entry))
+        except (EntryError, PictureError):
+            return None
+        return entry
+
+    keys = [key for key, is_answered in list_entry_keys(store, answered) if not is_answered]
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = progress_bar(pool.map(save, keys), total=len(keys), desc="images", unit="image")
+        entries = [entry for entry in found if entry]
+    with io.StringIO(newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(COLUMNS)
+        for entry in entries:
+            table.writerow((entry.id, entry.key, " ".join(entry.reasons), f"{IMAGES}/{entry.name}.jpg", ""))
+        write(path, stream.getvalue().encode())
+    return path, len(entries)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Return the lines of a file that have a label.
+
+    Raises
+    ------
+    LabelsError
+        The file cannot be read or lacks a column.
+    """
+    try:
+        text = path.read_text("utf-8-sig")  # spreadsheets begin a file with a byte order mark
+        header = text.partition("\n")[0]
+        # and some separate columns by semicolons, depending on the language
+        table = csv.DictReader(io.StringIO(text, newline=""), delimiter=";" if ";" in header else ",", strict=True)
+        missing = sorted(set(REQUIRED) - set(table.fieldnames or ()))
+        if missing:
+            raise LabelsError(f"{path} has no column {missing[0]}: {ADVICE}")
+        rows = [Row(table.line_num, *(str(line[name] or "").strip() for name in REQUIRED)) for line in table]
+    except OSError as error:
+        raise LabelsError(f"LABELS must be a CSV file: {path} cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise LabelsError(f"{path} is not a CSV file in UTF-8: {error}") from error
+    return [row for row in rows if row.label]
+
+
+def store_labels(store: ReviewStore, path: Path, reviewer: str) -> Stored:
+    """Store the labels of a file as answers, after all of its lines were checked.
+
+    Raises
+    ------
+    LabelsError
+        A line is invalid. Nothing was stored.
+    """
+    rows, allowed = read_rows(path), allowed_labels(store.classes)
+    if not rows:
+        raise LabelsError(f"{path} has no labels: write {' or '.join(allowed)} into the column label")
+    with ThreadPoolExecutor(THREADS) as pool:
+        checks = list(pool.map(_entry_reader(store), rows))
+    problems = [*_label_problems(rows, allowed), *(check for check in checks if isinstance(check, Problem))]
+    if problems:
+        first, *others = sorted(problems, key=lambda problem: problem.line)
+        more = f" (and {len(others)} more)" if others else ""
+        raise LabelsError(f"{path}, line {first.line}: {first.text}{more}. Nothing was stored")
+
+    def save(pair: tuple[Row, Entry]) -> bool:
+        row, entry = pair
+        try:
+            put_answer(store, entry.name, make_answer(entry, row.label, reviewer))
+        except AnswerExistsError:
+            return False
+        return True
+
+    entries = [check for check in checks if isinstance(check, Entry)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        stored = list(pool.map(save, zip(rows, entries, strict=True)))
+    return Stored(sum(stored), len(stored) - sum(stored))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a line of the file."""
+
+    line: int
+    text: str
+
+
+def _entry_reader(store: ReviewStore) -> Callable[[Row], Entry | Problem]:
+    """Return a function that returns the entry of a line."""
+
+    def read(row: Row) -> Entry | Problem:
+        if row.key.startswith(f"{store.review_prefix}/"):
+            try:
+                entry = read_entry(store, row.key)
+            except EntryError:
+                pass
+            else:
+                if entry.id == row.id:
+                    return entry
+        return Problem(row.number, f"there is no image with this id and key to review (id {row.id!r}, key {row.key!r})")
+
+    return read
+
+
+def _label_problems(rows: Sequence[Row], labels: Sequence[str]) -> Iterator[Problem]:
+    lines: dict[str, int] = {}
+    for row in rows:
+        if row.label not in labels:
+            yield Problem(row.number, f"label must be one of {', '.join(labels)} (got {row.label!r})")
+        if row.id in lines:
+            yield Problem(row.number, f"the id {row.id!r} is on line {lines[row.id]} too")
+        lines.setdefault(row.id, row.number)

@@ -1,0 +1,234 @@
+"""The images without an answer, one at a time.
+
+Everything is in S3; the queue is only what this process knows of it. Images come in random order, so that two people
+seldom look at the same one, and the answers are a random part of the queue at any moment.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from random import SystemRandom
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from evaluation.review.answers import (
+    Answer,
+    AnswerExistsError,
+    delete_answer,
+    list_answers,
+    make_answer,
+    put_answer,
+    read_answer,
+)
+from evaluation.review.entries import Entry, EntryError, ImageNames, ReviewStore, list_entry_keys, read_entry
+from evaluation.review.pictures import PictureError, read_picture
+
+SHUFFLE = SystemRandom().shuffle
+PAGE = 500  # entries in a page of S3's listing, which has their images too
+EARLIER_ANSWERS = 100  # that are read to find the reviewer's last one, after a restart
+
+
+class Listing:
+    """One listing of the entries, which a thread reads while the first images are shown.
+
+    Attributes
+    ----------
+    open : keys of entries without an answer
+    total : number of entries, with and without an answer
+    hidden : number of entries whose image cannot be shown
+    answers : name and time of each answer
+    is_complete : whether the thread has ended
+    """
+
+    def __init__(self, store: ReviewStore, shuffle: Callable[[list[str]], None]) -> None:
+        self.open: deque[str] = deque()
+        self.total = 0
+        self.hidden = 0
+        self.answers: list[tuple[str, datetime]] = []
+        self.is_complete = False
+        self.error: BotoCoreError | ClientError | None = None
+        self._store, self._shuffle = store, shuffle
+        self._changed = threading.Condition()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        try:
+            self.answers = list(list_answers(self._store))
+            answered = ImageNames()
+            for name, _ in self.answers:
+                answered.add(name)
+            entries = list_entry_keys(self._store, answered)
+            while page := list(islice(entries, PAGE)):
+                self._add(page)
+        except (BotoCoreError, ClientError) as error:
+            self.error = error
+        finally:
+            with self._changed:
+                self.is_complete = True
+                self._changed.notify_all()
+
+    def _add(self, page: Sequence[tuple[str, bool]]) -> None:
+        keys = [key for key, is_answered in page if not is_answered]
+        self._shuffle(keys)
+        with self._changed:
+            self.open.extend(keys)
+            self.total += len(page)
+            self._changed.notify_all()
+
+    def take(self, held: Collection[str]) -> str | None:
+        """Return the next key that is not in `held` and put it at the end; wait while the listing may have more.
+
+        Raises
+        ------
+        BotoCoreError, ClientError
+            The entries could not be listed.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self.is_complete or any(key not in held for key in self.open))
+            if self.error:
+                raise self.error
+            for _ in range(len(self.open)):
+                key = self.open[0]
+                self.open.rotate(-1)
+                if key not in held:
+                    return key
+        return None
+
+    def remove(self, key: str, *, hidden: bool = False) -> None:
+        """Remove an entry, because it has an answer or because its image cannot be shown."""
+        with self._changed:
+            if key in self.open:
+                self.open.remove(key)
+                self.hidden += hidden
+
+    def put_back(self, key: str) -> None:
+        """Add an entry whose answer was taken back."""
+        with self._changed:
+            if key not in self.open:
+                self.open.append(key)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An entry with its image as a JPEG file."""
+
+    entry: Entry
+    picture: bytes
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many entries have an answer; `is_complete` says whether all are counted."""
+
+    answered: int
+    total: int
+    hidden: int
+    is_complete: bool
+
+
+class Queue:
+    """The entries that one reviewer goes through.
+
+    Parameters
+    ----------
+    store : where entries and answers are
+    reviewer : the name that the answers get
+    shuffle : puts keys into the order in which they are shown
+    """
+
+    def __init__(self, store: ReviewStore, reviewer: str, *, shuffle: Callable[[list[str]], None] = SHUFFLE) -> None:
+        self.reviewer = reviewer
+        self._store, self._shuffle = store, shuffle
+        self._listing = Listing(store, shuffle)
+        self._shown: dict[str, Entry] = {}
+        self._own: list[tuple[str, Answer]] = []  # name of the image and answer, oldest first
+        self._undoing = threading.Lock()
+
+    def reload(self) -> None:
+        """List the entries again, unless they are being listed."""
+        if self._listing.is_complete:
+            self._listing = Listing(self._store, self._shuffle)
+
+    @property
+    def given(self) -> int:
+        """The number of answers that were given to this queue and not taken back."""
+        return len(self._own)
+
+    @property
+    def progress(self) -> Progress:
+        """How far the review is."""
+        listing = self._listing
+        total = listing.total - listing.hidden
+        return Progress(total - len(listing.open), total, listing.hidden, listing.is_complete)
+
+    def next(self, held: Collection[str] = ()) -> Shown | None:
+        """Return the next image without an answer, or None. It comes again, after all others, unless it is answered.
+
+        Parameters
+        ----------
+        held : keys of entries that the reviewer has already got
+        """
+        while (key := self._listing.take(held)) is not None:
+            shown = self._load(key)
+            if shown is not None:
+                return shown
+        return None
+
+    def _load(self, key: str) -> Shown | None:
+        """Return an entry with its image, or remove it from the queue if it has an answer or no image."""
+        try:
+            entry = read_entry(self._store, key)
+            if read_answer(self._store, entry.name):
+                self._listing.remove(key)
+                return None
+            picture = read_picture(self._store, entry)
+        except (EntryError, PictureError):
+            self._listing.remove(key, hidden=True)
+            return None
+        self._shown[key] = entry
+        return Shown(entry, picture)
+
+    def answer(self, key: str, label: str, seconds: float | None = None) -> Entry:
+        """Store an answer about an image that was shown, and return its entry.
+
+        Raises
+        ------
+        KeyError
+            The entry was not shown.
+        AnswerExistsError
+            Somebody else has answered for the image.
+        """
+        entry = self._shown[key]
+        try:
+            stored = put_answer(self._store, entry.name, make_answer(entry, label, self.reviewer, seconds))
+        except AnswerExistsError:
+            self._listing.remove(key)
+            raise
+        self._listing.remove(key)
+        self._own.append((entry.name, stored))
+        return entry
+
+    def undo(self) -> Shown | None:
+        """Delete the reviewer's last answer and return its image; None if there is no answer or no image any more."""
+        with self._undoing:
+            last = self._own[-1] if self._own else self._last_before_start()
+            if last is None:
+                return None
+            name, answer = last
+            delete_answer(self._store, name, answer.version)
+            del self._own[-1:]
+        self._listing.put_back(answer.entry)
+        return self._load(answer.entry)
+
+    def _last_before_start(self) -> tuple[str, Answer] | None:
+        """Return the newest answer that the reviewer gave before this process started."""
+        newest = sorted(self._listing.answers, key=lambda pair: pair[1])[-EARLIER_ANSWERS:]
+        for name, time in reversed(newest):
+            self._listing.answers.remove((name, time))
+            answer = read_answer(self._store, name)
+            if answer and answer.reviewer == self.reviewer:
+                return name, answer
+        return None

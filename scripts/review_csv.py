@@ -1,0 +1,41 @@
+"""Write the images to review into a CSV file and a folder, or store the labels of the filled file."""
+
+import argparse
+from pathlib import Path
+
+from evaluation.review.answers import reviewer_name
+from evaluation.review.csv_files import store_labels, write_queue
+from scripts.command import Environment, run_command
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the filled file and the reviewer's name."""
+    parser.add_argument("--labels", default="", metavar="FILE", help="the filled file, whose labels are stored")
+    parser.add_argument("--reviewer", default="", help="your name in the answers (default: that of your credentials)")
+
+
+def main(environment: Environment) -> None:
+    """Write the file, or store the labels of the file that the option names.
+
+    Raises
+    ------
+    LabelsError
+        The file has invalid lines, or an earlier file has labels that are not stored.
+    ReviewerError
+        The reviewer's name is invalid.
+    """
+    store, options = environment.review_store, environment.options
+    command = f"make review-csv ENV={environment.name}"
+    if options.labels:
+        reviewer = reviewer_name(options.reviewer, sts=environment.client("sts"))
+        stored = store_labels(store, Path(options.labels), reviewer)
+        print(f"stored labels: {stored.new}; images that had an answer, which stays: {stored.answered}")
+        return
+    path, images = write_queue(store, environment.directory / "review", command=command)
+    print(f"{path}: {images} images, in the folder beside it")
+    if images:
+        print(f"write a class or `neither` into the column label, then run `{command} LABELS={path}`")
+
+
+if __name__ == "__main__":
+    run_command(main, __doc__, options)

@@ -1,0 +1,133 @@
+"""Entries of both kinds are listed once per image, and read without trusting their content."""
+
+import pytest
+
+from evaluation.review.entries import (
+    Entry,
+    EntryError,
+    ImageNames,
+    Prediction,
+    list_entry_keys,
+    read_entry,
+)
+from tests.unit.evaluation.review.fakes import FakeS3, add_photograph, add_selected, make_store, photograph_id
+from training.container.classifier.captured_records import object_name
+
+
+def test_image_that_was_selected_and_copied_by_the_workflow_is_listed_once() -> None:
+    # GIVEN
+    s3 = FakeS3()
+    both, other = add_selected(s3, photograph_id("1.jpg", "a")), add_selected(s3, "5c0e")
+    add_photograph(s3, "1.jpg", "a")
+    only = add_photograph(s3, "2.jpg", "b")
+
+    # WHEN
+    found = list(list_entry_keys(make_store(s3), ImageNames()))
+
+    # THEN
+    assert sorted(found) == sorted([(both, False), (other, False), (only, False)])
+
+
+def test_photographs_that_failed_for_another_reason_are_not_listed() -> None:
+    # GIVEN photographs without a prediction
+    s3 = FakeS3()
+    add_photograph(s3, "1.jpg", "a", error="ImageInvalidError")
+    add_photograph(s3, "2.jpg", "b", error="EndpointMissingError")
+
+    # WHEN / THEN
+    assert list(list_entry_keys(make_store(s3), ImageNames())) == []
+
+
+def test_answers_are_recognised_without_reading_the_entries() -> None:
+    # GIVEN
+    s3, answered = FakeS3(), ImageNames()
+    add_selected(s3, "5c0e")
+    add_selected(s3, "77aa")
+    add_photograph(s3, "1.jpg", "a")
+    add_photograph(s3, "2.jpg", "b")
+    answered.add("5c0e")
+    answered.add(photograph_id("2.jpg", "b"))
+
+    # WHEN
+    found = dict(list_entry_keys(make_store(s3), answered))
+
+    # THEN
+    assert [key for key, is_answered in found.items() if is_answered] == [
+        "review/selected/5c0e.json",
+        "review/THRESHOLD_CONFIDENCE_NOT_MET/zoe/b.json",
+    ]
+    assert s3.requests["get_object"] == 0
+
+
+def test_images_without_a_version_are_different_images() -> None:
+    # GIVEN an answer about one of two images that were classified without a version
+    s3, answered = FakeS3(), ImageNames()
+    first, second = photograph_id("1.jpg", "latest"), photograph_id("2.jpg", "latest")
+    add_selected(s3, first)
+    add_selected(s3, second)
+    answered.add(first)
+
+    # WHEN
+    found = dict(list_entry_keys(make_store(s3), answered))
+
+    # THEN
+    assert found == {f"review/selected/{first}.json": True, f"review/selected/{second}.json": False}
+
+
+def test_entries_of_both_kinds_have_id_reasons_and_prediction() -> None:
+    # GIVEN
+    s3 = FakeS3()
+    selected = add_selected(s3, "5c0e", reasons=["audit", "drift"])
+    photograph = add_photograph(s3, "1.jpg", "a")
+
+    # WHEN / THEN
+    assert read_entry(make_store(s3), selected) == Entry(
+        selected, "5c0e", ("audit", "drift"), Prediction("motorcycle", 0.6)
+    )
+    assert read_entry(make_store(s3), photograph) == Entry(
+        photograph, photograph_id("1.jpg", "a"), ("low_confidence",), Prediction("bicycle", 0.5123)
+    )
+
+
+@pytest.mark.parametrize("probabilities", [None, [], ["1", "0"], [0.4, 0.3, 0.3], {"bicycle": 1}, [float("nan"), 0]])
+def test_entry_without_a_valid_prediction_can_be_reviewed(probabilities: object) -> None:
+    # GIVEN
+    s3 = FakeS3()
+    key = add_selected(s3, "5c0e", probabilities=probabilities)
+
+    # WHEN / THEN
+    assert read_entry(make_store(s3), key).prediction is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"7", b"{}", b"\xff", b'{"id": "1", "reasons": 7}', b"[" * 9999])
+@pytest.mark.parametrize("folder", ["selected", "THRESHOLD_CONFIDENCE_NOT_MET/zoe"])
+def test_object_that_is_not_an_entry_is_named(content: bytes, folder: str) -> None:
+    # GIVEN
+    s3 = FakeS3()
+    s3.put_object(Bucket="bucket", Key=f"review/{folder}/1.json", Body=content)
+
+    # WHEN / THEN
+    with pytest.raises(EntryError, match=rf"s3://bucket/review/{folder}/1\.json is not a review entry"):
+        read_entry(make_store(s3), f"review/{folder}/1.json")
+
+
+def test_missing_entry_is_named() -> None:
+    # WHEN / THEN
+    with pytest.raises(EntryError, match="does not exist"):
+        read_entry(make_store(FakeS3()), "review/selected/1.json")
+
+
+@pytest.mark.parametrize("record_id", ["../x y", "", "..", "-x", "a\nb", "ü", "\ud800", "a" * 2000, ".json"])
+def test_id_of_any_caller_becomes_a_valid_key(record_id: str) -> None:
+    # WHEN
+    name = object_name(record_id)
+
+    # THEN
+    assert len(name) == 64
+    assert name.isalnum()
+    assert name.isascii()
+
+
+def test_number_of_an_image_in_a_request_stays_readable() -> None:
+    # WHEN / THEN
+    assert object_name("5c0e/12") == "5c0e-12"

@@ -1,0 +1,58 @@
+"""A person sees a new file with the pixels of an image."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from evaluation.review.entries import read_entry
+from evaluation.review.pictures import PictureError, encode, read_picture
+from tests.unit.evaluation.review.fakes import FakeS3, add_selected, make_store, png
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((8, 6), (512, 384)), ((600, 400), (600, 400)), ((400, 2000), (256, 1280)), ((3000, 1), (1280, 1))],
+)
+def test_small_images_are_enlarged_and_large_ones_scaled_down(size: tuple[int, int], shown: tuple[int, int]) -> None:
+    # WHEN
+    picture = Image.open(io.BytesIO(encode(png(size=size))))
+
+    # THEN
+    assert (picture.format, picture.size) == ("JPEG", shown)
+
+
+def test_bytes_after_the_image_and_metadata_are_left_out() -> None:
+    # GIVEN
+    image, stream = Image.new("RGB", (600, 400)), io.BytesIO()
+    exif = Image.Exif()
+    exif[0x010E] = "some description"
+    image.save(stream, format="JPEG", exif=exif)
+
+    # WHEN
+    picture = encode(stream.getvalue() + b"<script>")
+
+    # THEN
+    assert b"<script>" not in picture
+    assert b"some description" not in picture
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "I;16", "1", "CMYK"])
+def test_images_of_any_mode_are_shown(mode: str) -> None:
+    # GIVEN
+    stream = io.BytesIO()
+    Image.new(mode, (8, 6)).save(stream, format="JPEG" if mode == "CMYK" else "PNG")
+
+    # WHEN / THEN
+    assert Image.open(io.BytesIO(encode(stream.getvalue()))).mode == "RGB"
+
+
+@pytest.mark.parametrize("image", [b"", b"not an image", b"\x89PNG\r\n\x1a\n"])
+def test_file_that_is_not_an_image_is_named(image: bytes) -> None:
+    # GIVEN
+    s3 = FakeS3()
+    key = add_selected(s3, "5c0e", image=image)
+
+    # WHEN / THEN
+    with pytest.raises(PictureError, match=r"review/selected/5c0e\.json: the image"):
+        read_picture(make_store(s3), read_entry(make_store(s3), key))

@@ -1,0 +1,106 @@
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from common.times import Window
+from evaluation.history import History, rows
+from tests.unit.staging.fakes import FakeS3
+
+NOW = datetime(2026, 3, 8, 12, 0, 0, 123, tzinfo=UTC)
+WINDOW = Window(NOW - timedelta(hours=1), NOW)
+
+
+def make_history(s3: FakeS3) -> History:
+    return History("b", "history", "dev", s3)
+
+
+def test_an_entry_is_read_as_it_was_written() -> None:
+    # GIVEN
+    s3 = FakeS3()
+    history = make_history(s3)
+
+    # WHEN
+    key = history.append("live", {"accuracy": 0.9}, model="v3", window=WINDOW, now=NOW)
+
+    # THEN
+    assert re.fullmatch(r"history/live/2026/03/08/20260308T120000000123-[0-9a-f]{8}\.json", key)
+    assert history.read("live") == [
+        {
+            "kind": "live",
+            "written": NOW.isoformat(),
+            "environment": "dev",
+            "model": "v3",
+            "window": WINDOW.to_json(),
+            "figures": {"accuracy": 0.9},
+        }
+    ]
+    assert history.read("monitoring") == []
+
+
+def test_simultaneous_writers_lose_nothing() -> None:
+    # GIVEN writers at the same microsecond
+    history = make_history(FakeS3())
+
+    # WHEN
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: history.append("run", {"n": number}, model=None, now=NOW), range(40)))
+
+    # THEN
+    assert sorted(entry["figures"]["n"] for entry in history.read("run")) == list(range(40))
+
+
+def test_a_key_that_exists_is_never_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a second writer that draws the same random digits first
+    history = make_history(FakeS3())
+    digits = iter(["00000000", "00000000", "00000001"])
+    monkeypatch.setattr("evaluation.history.secrets.token_hex", lambda size: next(digits))
+
+    # WHEN
+    for number in (1, 2):
+        history.append("run", {"n": number}, model=None, now=NOW)
+
+    # THEN
+    assert [entry["figures"]["n"] for entry in history.read("run")] == [1, 2]
+
+
+def test_only_entries_since_a_time_are_read_in_order() -> None:
+    # GIVEN
+    history = make_history(FakeS3())
+    for days in (3, 1, 2):
+        history.append("drift", {"days": days}, model="v1", now=NOW - timedelta(days=days))
+
+    # WHEN / THEN
+    assert [entry["figures"]["days"] for entry in history.read("drift")] == [3, 2, 1]
+    assert [entry["figures"]["days"] for entry in history.read("drift", NOW - timedelta(days=2))] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b"{}", b"\xff", b"[" * 100_000], ids=["truncated", "a list", "no entry", "not text", "nested"]
+)
+def test_objects_that_are_not_entries_are_left_out(body: bytes) -> None:
+    # GIVEN
+    s3 = FakeS3()
+    history = make_history(s3)
+    history.append("live", {}, model="v1", now=NOW)
+    s3.put_object(Bucket="b", Key="history/live/2026/03/08/0.json", Body=body)
+
+    # WHEN / THEN
+    assert len(history.read("live")) == 1
+
+
+def test_entries_become_rows_of_a_table() -> None:
+    # GIVEN
+    history = make_history(FakeS3())
+    history.append("live", {"accuracy": 0.9}, model="v3", window=WINDOW, now=NOW)
+    history.append("live", {"accuracy": 0.8}, model=None, now=NOW + timedelta(hours=1))
+
+    # WHEN
+    first, second = rows(history.read("live"))
+
+    # THEN
+    assert (first["model"], first["end"], first["accuracy"]) == ("v3", NOW.isoformat(), 0.9)
+    assert (second["model"], second["end"], second["accuracy"]) == (None, None, 0.8)
+    json.dumps([first, second])
