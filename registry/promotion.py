@@ -7,7 +7,7 @@ from pathlib import Path
 from common.errors import OperatorError
 from common.files import RESULT_FILES, write_json
 from registry.comparison import Score
-from registry.model_registry import ModelRegistry, RegistrationRequest
+from registry.model_registry import BASELINE, ModelRegistry, RegistrationRequest
 from registry.quality_gate import GateResult, QualityGate
 from staging.manifest import Manifest
 from training.algorithms import CONTAINER
@@ -111,6 +111,8 @@ def registration_request(
             "classes": " ".join(request.manifest.classes),
             "classes_md5": request.manifest.classes_md5,
             "code": code_version(),
+            # this project's trainer writes it into every model
+            **({BASELINE: "baseline.json"} if request.algorithm.scripted else {}),
         },
     )
 
