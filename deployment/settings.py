@@ -61,7 +61,9 @@ def write_number(environment: str, name: str, value: float) -> float:
     file = TERRAFORM_DIRECTORY / "environments" / f"{environment}.tfvars"
     old: float = read_settings(environment)[name]
     before = file.read_text()
-    after, found = re.subn(rf"^({name}[ \t]*=[ \t]*)[-+.\w]+", rf"\g<1>{value}", before, count=1, flags=re.MULTILINE)
+    after, found = re.subn(
+        rf"^([ \t]*{name}[ \t]*=[ \t]*)[-+.\w]+", rf"\g<1>{value}", before, count=1, flags=re.MULTILINE
+    )
     write(file, (after if found else f"{before.rstrip()}\n\n{name} = {value}\n").encode())
     try:
         is_written = read_settings(environment)[name] == value

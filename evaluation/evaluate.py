@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 
@@ -292,15 +292,6 @@ def _mistakes(
     ]
 
 
-def history_figures(evaluation: Evaluation) -> dict[str, Any]:
-    """Return the figures for the history."""
-    names = (
-        "n", "correct", "accuracy", "accuracy_interval", "threshold", "coverage", "accuracy_above_threshold",
-        "risk_coverage_area", "outcomes",
-    )  # fmt: skip
-    return {name: evaluation[name] for name in names}  # type: ignore[literal-required]
-
-
 def summary(evaluation: Evaluation, environment: str) -> Iterable[str]:
     """Yield the lines that `make evaluate` prints."""
     n = evaluation["n"]
@@ -328,8 +319,8 @@ def _threshold_lines(found: PrecisionThreshold, n: int, environment: str) -> Ite
         yield f"no threshold reaches a precision of {found['precision']:.4g}; the best is {found['threshold']}"
     yield from _selective_lines(found, n, "  coverage", "  precision")
     if found["is_reached"]:
-        yield f"  to use it: threshold = {found['threshold']} in terraform/environments/{environment}.tfvars,"
-        yield f"  then `make up ENV={environment}`; expect a lower precision on other images"
+        yield f"  to use it: `make threshold VALUE={found['threshold']} ENV={environment}`, then `make up`;"
+        yield "  expect a lower precision on other images"
 
 
 def _selective_lines(found: SelectiveMetrics, n: int, coverage_title: str, accuracy_title: str) -> Iterable[str]:

@@ -61,7 +61,10 @@ def load_previous_model(registry: ModelRegistry, model: str, classes: Sequence[s
     check_classes(version, classes, where=model, advice="they cannot be compared")
     with tempfile.TemporaryDirectory() as name:
         extract(version, Path(name), s3=s3)
-        return PreviousModel(version.name, _load(Path(name)))
+        try:
+            return PreviousModel(version.name, _load(Path(name)))
+        except Exception as error:  # ONNX Runtime raises a dozen types for files that are not models
+            raise PreviousModelError(f"{version.name} cannot be loaded: {error}") from error
 
 
 def find_previous(registry: ModelRegistry, model: str) -> Version:

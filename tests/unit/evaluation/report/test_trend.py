@@ -1,13 +1,12 @@
 import pytest
 
-from evaluation.evaluate import evaluate
-from evaluation.evaluate import history_figures as evaluated_figures
+from evaluation.executions import history_figures as run_figures
 from evaluation.live.live_summary import history_figures as live_figures
 from evaluation.report.results import Results
 from evaluation.report.trend_section import by_version, trend
 from evaluation.report.verdict import Accuracy
 from tests.unit.evaluation.report.live_results import HISTORY, make_entry, make_live
-from tests.unit.evaluation.runs import make_execution, make_run
+from tests.unit.evaluation.runs import make_execution
 
 
 def test_versions_are_in_order_with_their_latest_results() -> None:
@@ -43,18 +42,14 @@ def test_there_is_no_trend_without_history() -> None:
 
 def test_the_entries_that_the_commands_write_are_understood() -> None:
     # GIVEN
-    run = make_run([make_execution("a", [0.98, 0.02]), make_execution("b", [0.97, 0.03])])
-    evaluation, live = evaluate(run, {"a": 0, "b": 1}), make_live(0.9)
-    entries = [
-        make_entry("run", "v2", **evaluated_figures(evaluation)),
-        make_entry("live", "v2", **live_figures(live)),
-    ]
+    run = run_figures([make_execution("a", [0.98, 0.02]), make_execution("b", [0.97, 0.03])], {"a": 0, "b": 1})
+    entries = [make_entry("run", "v2", **run), make_entry("live", "v2", **live_figures(make_live(0.9)))]
 
     # WHEN
     (version,) = by_version(entries)
 
     # THEN
-    assert version.accuracies["Test images"] == Accuracy(0.5, evaluation["accuracy_interval"], 2)
+    assert version.accuracies["Test images"] == Accuracy(0.5, run["accuracy_interval"], 2)
     traffic = version.accuracies["Live traffic"]
     assert (traffic.value, traffic.n) == (0.9, 30)
     assert traffic.interval == pytest.approx((0.82, 0.95))
