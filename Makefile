@@ -33,8 +33,8 @@ export GOMEMLIMIT ?= 1GiB
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
         rollback lineage transform deploy extend classify execution export run batch evaluate monitor live threshold \
-        data-drift report demo drift drift-issue cost image-costs down drivers driver delete-driver traffic select review \
-        review-csv \
+        data-drift report watch demo drift drift-issue cost image-costs down drivers driver delete-driver traffic \
+        select review review-csv \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
 
 # not a search for the file, which would accept patterns such as ENV=*
@@ -233,9 +233,12 @@ data-drift: $(INSTALLED) $(PREREQUISITES) ## show what moved since the training 
 	$(call step)
 	$(call SCRIPT,data_drift) $(TIME_RANGE) $(if $(call yes,RUN),--run)
 
-report: $(INSTALLED) $(PREREQUISITES) ## write all results to build/ENV/report.html
+report: $(INSTALLED) $(PREREQUISITES) ## write build/ENV/report.html: all results (SINCE, UNTIL)
 	$(call step)
-	$(call SCRIPT,report)
+	$(call SCRIPT,report) $(TIME_RANGE)
+
+watch: $(INSTALLED) $(PREREQUISITES) ## follow ENV in the terminal (INTERVAL=5, ONCE=1)
+	$(call SCRIPT,watch) $(call option,--interval,INTERVAL) $(if $(call yes,ONCE),--once)
 
 demo: up stage train deploy run evaluate monitor report ## run the whole workflow: up to report
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -290,6 +290,15 @@ def _mistakes(
         }
         for index in wrong[np.argsort(-confidence[wrong], kind="stable")].tolist()
     ]
+
+
+def history_figures(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the figures for the history."""
+    names = (
+        "n", "correct", "accuracy", "accuracy_interval", "threshold", "coverage", "accuracy_above_threshold",
+        "risk_coverage_area", "outcomes",
+    )  # fmt: skip
+    return {name: evaluation[name] for name in names}  # type: ignore[literal-required]
 
 
 def summary(evaluation: Evaluation, environment: str) -> Iterable[str]:

@@ -3,9 +3,10 @@
 import argparse
 
 from common.files import RESULT_FILES, write_json
-from evaluation.evaluate import check_run_is_current, evaluate, summary
+from evaluation.evaluate import check_run_is_current, evaluate, history_figures, summary
 from evaluation.executions import read_run
 from evaluation.labelled_images import read_test_images
+from registry.model_registry import version_number
 from scripts.command import Environment, proportion, run_command
 
 
@@ -43,6 +44,10 @@ def main(environment: Environment) -> None:
     path = environment.directory / RESULT_FILES["evaluate"]
     write_json(path, evaluation)
     print("\n".join(summary(evaluation, environment.name)))
+    package = evaluation["model_package_arn"]
+    environment.append_history(
+        "run", history_figures(evaluation), model=f"v{version_number(package)}" if package else None
+    )
     print(path)
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,14 @@ def test_demo_with_the_synthetic_sample(project: Project) -> None:
     page = (project.path / "build" / "local" / "report.html").read_text()
     assert "sample" in page
     assert 'src="http' not in page
+    assert re.search(r"200 executions ended from .* median [\d.]+ s, 95th percentile [\d.]+ s", page)
+    assert re.search(r"Endpoint, 2 instances</td><td>[\d.]+ hours of ml.m5.xlarge", page)
+    assert "cannot be shown" not in page
+
+    # AND make watch shows the same environment
+    status = project.make("watch", "ONCE=1")
+    assert "InService, 2 instances" in status
+    assert "none in ALARM" in status
 
     # AND the captured predictions have the accuracy of the test images, once these are labelled by their keys
     s3 = make_client(read(project, "emulator/emulator.json")["url"], "s3", "us-east-1")
