@@ -60,7 +60,7 @@ pytest   = @$(PY) -m pytest --numprocesses $(call quote_text,$(1)) --dist loadgr
 step   = @printf '\n== %s (%s)\n' '$@' '$(ENV)'
 
 help: ## list the targets
-	@printf 'make TARGET [ENV=local|dev|prod] [SOURCE=auto|sample|PATH|URL]\n\n'
+	@printf 'make TARGET [ENV=local|dev|prod] [SOURCE=auto|sample|FOLDER|PATH|URL]\n\n'
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile terraform/environments/local.mk
 
 setup: $(INSTALLED) ## install the dependencies, and Terraform if it is missing

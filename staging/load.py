@@ -14,9 +14,10 @@ from common.terminal import progress_bar
 from staging import recordio
 from staging.checksum import file_md5
 from staging.errors import StagingError
+from staging.images import SIDE, SPLITS
 from staging.manifest import MANIFEST, PRETRAINING, Manifest, SplitSize, StoredObject, read_json
 from staging.source import Source
-from staging.transform import SIDE, SPLITS, Dataset
+from staging.transform import Dataset
 
 PENDING = "manifest.pending.json"  # keys that an unfinished run may have written
 DELETE_BATCH = 1000  # S3's limit
@@ -74,6 +75,7 @@ def _describe(dataset: Dataset, source: Source) -> Manifest:
         image_side=SIDE,
         splits={split: _size(dataset, split) for split in dataset.splits},
         objects={key: StoredObject(size=path.stat().st_size, md5=file_md5(path)) for key, path in files.items()},
+        reviewed=dataset.reviewed,
     )
 
 
