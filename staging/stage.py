@@ -1,15 +1,19 @@
-"""Stage: read an archive or a folder, transform its images, load them to a bucket."""
+"""Stage: read an archive or a folder, transform its images, load them to a bucket; or add reviewed images to these."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from common.terminal import counted
 from staging.archive import read_archive
+from staging.errors import StagingError
 from staging.folder import read_folder
 from staging.load import load
 from staging.manifest import Format, Manifest
+from staging.reviewed import ReviewedImage, add_reviewed
 from staging.select import select
 from staging.source import Source
+from staging.staged import read_staged
 from staging.transform import write
 
 
@@ -42,4 +46,31 @@ def stage(
     else:
         selection = select(read_archive(source.path), classes=classes, seed=seed, other_classes=other_classes)
     dataset = write(selection, directory=directory, data_format=data_format)
+    return load(dataset, bucket=bucket, source=source, s3=s3)
+
+
+def stage_reviewed(
+    manifest: Manifest, reviewed: Iterable[ReviewedImage], *, bucket: str, directory: Path, s3: Any
+) -> Manifest:
+    """Add reviewed images to the staged images of the source, in place of those that were added before.
+
+    Parameters
+    ----------
+    manifest : of the staged images
+    directory : where the images are written before the upload
+
+    Raises
+    ------
+    StagingError
+        There is no reviewed image to add, or a staged image is damaged.
+    """
+    selection, left_out = add_reviewed(read_staged(manifest, bucket, s3=s3), reviewed)
+    for reason, count in left_out.items():
+        print(f"{counted(count, 'reviewed image')} left out: {reason}")
+    if selection.reviewed is None:
+        raise StagingError("there are no reviewed images to train on: label some with `make review` first")
+    sizes = ", ".join(f"{split} {size.count}" for split, size in selection.reviewed.splits.items())
+    print(f"{counted(selection.reviewed.count, 'reviewed image')} added: {sizes}")
+    source = Source(directory, manifest.source, manifest.source_md5, manifest.synthetic)
+    dataset = write(selection, directory=directory, data_format=manifest.format)
     return load(dataset, bucket=bucket, source=source, s3=s3)

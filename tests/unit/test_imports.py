@@ -8,7 +8,7 @@ import pytest
 
 from common.paths import ROOT
 
-# Each package imports only itself, packages to its left, and the package that runs in the containers, which imports nothing
+# Each package imports only itself, packages to its left, and training.container, which imports nothing else
 PACKAGES = ("common", "staging", "training", "registry", "evaluation", "deployment", "scripts")
 CLASSIFIER = "classifier"  # the container's package, which train.py and inference.py import as programs
 PROJECT = {*PACKAGES, "lambdas", "benchmarks", "tests", CLASSIFIER}
