@@ -1,13 +1,16 @@
 """Promotion of a trained model: quality gate, registration, and approval if the environment approves automatically."""
 
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from common.errors import OperatorError
 from common.files import RESULT_FILES, write_json
 from registry.comparison import Score
+from registry.model_card import model_card
 from registry.model_registry import ModelRegistry, RegistrationRequest
+from registry.predictions import ValidationPrediction, read_validation_predictions
 from registry.quality_gate import GateResult, QualityGate
 from staging.manifest import Manifest
 from training.algorithms import CONTAINER
@@ -61,7 +64,8 @@ def promote(
     """
     score, result = apply_gate(job, request.manifest, registry, gate)
     print(score)
-    registration = registration_request(request, job, score, result)
+    predictions = read_validation_predictions(job.model_data_url, s3=gate.s3)
+    registration = registration_request(request, job, score, result, predictions)
     arn = registry.register(registration, s3=gate.s3)
     delete_checkpoints(request.config, request.fingerprint, s3=gate.s3)
     metrics = {**training_metrics(request, registration, result), "model_package_arn": arn}
@@ -71,6 +75,7 @@ def promote(
     if automatic:
         registry.approve(arn, result.reason)
         print(f"{arn} is approved: {result.reason}")
+        print(f"next: `make deploy ENV={registry.environment}`")
     else:
         print(f"{arn} is pending manual approval: run `make approve ENV={registry.environment}`")
 
@@ -92,9 +97,14 @@ def apply_gate(
 
 
 def registration_request(
-    request: TrainingRequest, job: TrainingJob, score: Score, result: GateResult
+    request: TrainingRequest,
+    job: TrainingJob,
+    score: Score,
+    result: GateResult,
+    predictions: Mapping[str, ValidationPrediction] | None,
 ) -> RegistrationRequest:
     """Return the registration of a trained model."""
+    code = code_version()
     return RegistrationRequest(
         job=job,
         score=score,
@@ -107,11 +117,12 @@ def registration_request(
         properties={
             "fingerprint": request.fingerprint,
             "algorithm": request.algorithm.name,
-            "source": request.manifest.source,
+            "source": request.manifest.description,
             "classes": " ".join(request.manifest.classes),
             "classes_md5": request.manifest.classes_md5,
-            "code": code_version(),
+            "code": code,
         },
+        model_card=model_card(request, job, score, result.reason, code, predictions),
     )
 
 

@@ -63,6 +63,7 @@ class FakeGate:
 def request_(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A training request; the fixture checks that its checkpoints are deleted exactly once."""
     deleted: list[Any] = []
+    monkeypatch.setattr(promotion, "read_validation_predictions", lambda url, *, s3: None)
     monkeypatch.setattr(promotion, "delete_checkpoints", lambda *arguments, **_: deleted.append(arguments))
     yield SimpleNamespace(
         algorithm=SimpleNamespace(name="pytorch", scripted=True),
