@@ -26,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
+.PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train retrain tune models approve reject \
         rollback lineage transform deploy extend classify execution export run batch evaluate monitor report demo drift \
         drift-issue cost image-costs down drivers driver delete-driver traffic select review review-csv \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
@@ -126,6 +126,11 @@ stage: $(INSTALLED) $(PREREQUISITES) ## upload the images of SOURCE to S3 (FORMA
 
 train: $(INSTALLED) $(PREREQUISITES) ## train a model, check it with the quality gate, register it
 	$(call step)
+	$(call SCRIPT,train) $(TRAINING)
+
+retrain: $(INSTALLED) $(PREREQUISITES) ## train on the staged and the reviewed images
+	$(call step)
+	$(call SCRIPT,stage_reviewed)
 	$(call SCRIPT,train) $(TRAINING)
 
 tune: $(INSTALLED) $(PREREQUISITES) ## run a hyperparameter tuning job (JOBS, PARALLEL)

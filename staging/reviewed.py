@@ -22,11 +22,11 @@ class ReviewedImage:
     Attributes
     ----------
     label : name of the class
-    body : content of the file
+    body : content of the file; None if it no longer exists
     """
 
     label: str
-    body: bytes
+    body: bytes | None
 
 
 def add_reviewed(selection: Selection, reviewed: Iterable[ReviewedImage]) -> tuple[Selection, Counter[str]]:
@@ -39,8 +39,8 @@ def add_reviewed(selection: Selection, reviewed: Iterable[ReviewedImage]) -> tup
     Selection
         Its `reviewed` is None if no image was added.
     Counter
-        How many reviewed images were left out, by reason: they cannot be decoded, have another class, are among the
-        images of the source (in any split), or have two classes.
+        How many reviewed images were left out, by reason: they no longer exist, cannot be decoded, have another class,
+        are among the images of the source (in any split), or have two classes.
     """
     left_out: Counter[str] = Counter()
     found: defaultdict[str, list[tuple[int, NDArray[np.uint8]]]] = defaultdict(list)
@@ -48,6 +48,9 @@ def add_reviewed(selection: Selection, reviewed: Iterable[ReviewedImage]) -> tup
     for image in reviewed:
         if image.label not in selection.classes:
             left_out[f"labelled {image.label}, which is not among the classes"] += 1
+            continue
+        if image.body is None:
+            left_out["no longer in the bucket"] += 1
             continue
         try:
             pixels = decode_image(image.body, FORMATS, SIDE)

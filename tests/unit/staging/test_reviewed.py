@@ -98,6 +98,7 @@ def test_images_that_cannot_be_used_are_counted_by_reason(selection: Selection) 
     unusable = [
         ReviewedImage("bicycle", b"not an image"),
         ReviewedImage("tram", image.body),
+        ReviewedImage("bicycle", None),
         ReviewedImage(image.label, image.body),
         ReviewedImage(image.label, image.body),
         ReviewedImage("bicycle", other.body),
@@ -110,6 +111,7 @@ def test_images_that_cannot_be_used_are_counted_by_reason(selection: Selection) 
     # THEN
     assert left_out == {
         "not readable": 1,
+        "no longer in the bucket": 1,
         "labelled tram, which is not among the classes": 1,
         "copies of another one": 1,
         "labelled with two classes": 2,
