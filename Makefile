@@ -196,10 +196,10 @@ delete-driver: $(INSTALLED) $(PREREQUISITES) ## delete the data of the driver ID
 	$(call step)
 	$(call SCRIPT,drivers) delete --id=$(call quote,ID) --confirm=$(call quote,CONFIRM)
 
-traffic: $(INSTALLED) $(PREREQUISITES) ## simulate uploads of drivers (RATE and SECONDS, or BURST)
+traffic: $(INSTALLED) $(PREREQUISITES) ## simulate uploads of drivers (RATE, SECONDS, BURST, SHIFT)
 	$(call step)
 	$(call SCRIPT,traffic) $(call option,--rate,RATE) $(call option,--seconds,SECONDS) $(call option,--burst,BURST) \
-	  $(call option,--seed,SEED)
+	  $(call option,--seed,SEED) $(call option,--shift,SHIFT) $(if $(call yes,LABELS),--labels)
 
 evaluate: $(INSTALLED) $(PREREQUISITES) ## evaluate the run (PRECISION=0.98 finds the threshold)
 	$(call step)

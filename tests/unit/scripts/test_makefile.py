@@ -43,6 +43,7 @@ OPTIONS = {
     "SEED": ("traffic", "--seed"),
     "SET": ("train", "--set"),
     "SINCE": ("monitor", "--since"),
+    "SHIFT": ("traffic", "--shift"),
     "SOURCE": ("stage", "--source"),
     "UNTIL": ("monitor", "--until"),
 }
