@@ -199,7 +199,7 @@ delete-driver: $(INSTALLED) $(PREREQUISITES) ## delete the data of the driver ID
 traffic: $(INSTALLED) $(PREREQUISITES) ## simulate uploads of drivers (RATE, SECONDS, BURST, SHIFT)
 	$(call step)
 	$(call SCRIPT,traffic) $(call option,--rate,RATE) $(call option,--seconds,SECONDS) $(call option,--burst,BURST) \
-	  $(call option,--seed,SEED) $(call option,--shift,SHIFT) $(if $(call yes,LABELS),--labels)
+	  $(call option,--seed,SEED) $(call option,--shift,SHIFT) $(if $(call yes,LABELLED),--labelled)
 
 evaluate: $(INSTALLED) $(PREREQUISITES) ## evaluate the run (PRECISION=0.98 finds the threshold)
 	$(call step)

@@ -3,11 +3,12 @@
 The images are test images, some noise, and some unreadable files. With RATE and SECONDS, they arrive as a Poisson
 process; with BURST, all at once. The same SEED produces the same arrivals, drivers and images. SHIFT changes the test
 images as other conditions would: `night`, `blur` or `camera`. The true labels are written to `traffic-labels.csv`; with
-LABELS=1, they are uploaded too, as a label file.
+LABELLED=1, they are uploaded too, as a label file.
 """
 
 import argparse
 import math
+from datetime import UTC, datetime
 
 from botocore.config import Config
 
@@ -19,7 +20,7 @@ from evaluation import figures
 from evaluation.executions import require_endpoint
 from evaluation.labelled_images import read_test_images
 from evaluation.shifts import SHIFTS, shift_image
-from evaluation.traffic import UPLOAD_THREADS, Target, drive, sample_images, utc
+from evaluation.traffic import UPLOAD_THREADS, Target, drive, sample_images
 from evaluation.traffic_arrivals import Arrival, burst_arrivals, poisson_arrivals
 from evaluation.traffic_report import draw, find_problems, labels_csv, summary, to_json
 from scripts.command import Environment, run_command, whole_number
@@ -40,7 +41,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--burst", type=whole_number(500, high=MAX_IMAGES), help="number of images to upload at once")
     parser.add_argument("--seed", type=whole_number(SEED), default=SEED, help=f"seed of the arrivals (default: {SEED})")
     parser.add_argument("--shift", choices=SHIFTS, help="change the test images as other conditions would")
-    parser.add_argument("--labels", action="store_true", help="upload the true labels as a label file")
+    parser.add_argument("--labelled", action="store_true", help="upload the true labels as a label file")
 
 
 def positive(text: str) -> float:
@@ -99,8 +100,8 @@ def main(environment: Environment) -> None:
     print(environment.directory / "traffic.json")
     labels = labels_csv(traffic, [stack.classes[numbers[key]] for key in images]).encode()
     write(environment.directory / "traffic-labels.csv", labels)
-    if environment.options.labels:
-        key = f"{stack.labels_prefix}/traffic-{utc(traffic.started)}.csv"
+    if environment.options.labelled:
+        key = f"{stack.labels_prefix}/traffic-{datetime.fromtimestamp(traffic.started, UTC):%Y%m%dT%H%M%S}.csv"
         s3.put_object(Bucket=stack.bucket, Key=key, Body=labels, ContentType="text/csv")
         print(f"s3://{stack.bucket}/{key}")
     if traffic.uploads:

@@ -1,5 +1,6 @@
 """Read a folder of images with one sub-folder per class, and divide the images into splits by their content."""
 
+import contextlib
 import difflib
 import hashlib
 import os
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common.terminal import counted, progress_bar
+from staging.checksum import file_md5
 from staging.errors import StagingError
 from staging.images import SIDE, SPLITS, Images, Selection, digest, fraction, make_images, safe_name
 from training.container.classifier.images import FORMATS, ImageError, decode_image
@@ -23,7 +25,6 @@ MAX_BYTES = 100 * 2**20
 MAX_PIXELS = Image.MAX_IMAGE_PIXELS or 0  # above it, Pillow warns of a decompression bomb
 THREADS = 4  # each has one decoded image in memory
 MAX_NAMES_SHOWN = 10
-CHUNK = 1 << 20
 
 
 def read_folder(folder: Path, *, classes: Sequence[str], seed: int = 0, other_classes: bool = False) -> Selection:
@@ -82,15 +83,11 @@ def folder_md5(folder: Path) -> str:
         The folder cannot be read.
     """
     hashed = hashlib.md5(usedforsecurity=False)
-    for name, path in ((name, path) for name, sub in sorted(class_folders(folder).items()) for path in _files(sub)):
-        hashed.update(os.fsencode(f"{name}/{path.name}") + b"\0")
-        if _is_regular(path):
-            try:
-                with path.open("rb") as stream:
-                    content = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False))
-                hashed.update(content.digest())
-            except OSError:
-                continue  # reading the images names the file
+    for path in (path for sub_folder in sorted(class_folders(folder).values()) for path in _files(sub_folder)):
+        hashed.update(os.fsencode(path.relative_to(folder)) + b"\0")
+        with contextlib.suppress(OSError):  # reading the images names the file
+            if _is_regular(path):
+                hashed.update(file_md5(path).encode())
     return hashed.hexdigest()
 
 

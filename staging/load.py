@@ -60,6 +60,8 @@ def load(dataset: Dataset, *, bucket: str, source: Source, s3: Any) -> Manifest:
     _put_json(bucket, MANIFEST, manifest.to_json(), s3=s3)
     s3.delete_object(Bucket=bucket, Key=PENDING)
     print(f"{location}: {len(changed)} uploaded, {len(outdated)} deleted")
+    if before.get("reviewed") and not manifest.reviewed:
+        print("reviewed images are no longer among them: `make retrain` adds them again")
     return manifest
 
 

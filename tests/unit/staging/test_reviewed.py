@@ -178,6 +178,23 @@ def test_reviewed_images_replace_those_of_the_last_time(
         assert sum("/live-" in key for key in second.objects) == 60
 
 
+def test_staging_the_source_again_says_that_it_removes_them(
+    selection: Selection, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN
+    s3, original = staged(selection, tmp_path / "images")
+    stage_reviewed(original, reviewed(9), bucket="b", directory=tmp_path / "images", s3=s3)
+
+    # WHEN
+    dataset = write(selection, directory=tmp_path / "images")
+    again = load(dataset, bucket="b", source=Source(tmp_path, "an archive", "0" * 32, synthetic=True), s3=s3)
+
+    # THEN
+    assert again == original
+    assert not any("live-" in key for key in s3.objects)
+    assert "no longer among them: `make retrain` adds them again" in capsys.readouterr().out
+
+
 def test_without_reviewed_images_nothing_changes(selection: Selection, tmp_path: Path) -> None:
     # GIVEN
     s3, manifest = staged(selection, tmp_path / "images")
