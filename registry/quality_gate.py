@@ -23,7 +23,7 @@ from training.follow import TrainingJob
 
 VALIDATION = "validation"  # split, and prefix of its objects
 SIGNIFICANCE = 0.05  # a smaller p-value means that the candidate is worse
-MIN_LIVE_IMAGES = 20  # reviewed images below which the models are not compared on them
+MIN_LIVE_IMAGES = 10  # reviewed images below which the models are not compared on them
 
 
 @dataclass(frozen=True)

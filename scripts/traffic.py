@@ -2,7 +2,8 @@
 
 The images are test images, some noise, and some unreadable files. With RATE and SECONDS, they arrive as a Poisson
 process; with BURST, all at once. The same SEED produces the same arrivals, drivers and images. SHIFT changes the test
-images as other conditions would: `night`, `blur` or `camera`. The true labels are written to `traffic-labels.csv`; with
+images as other conditions would: `night`, `blur` or `camera`; odd seeds then upload one half of the test images, and
+even seeds the other, so that a model that is retrained on one half can be measured on the other. The true labels are written to `traffic-labels.csv`; with
 LABELLED=1, they are uploaded too, as a label file.
 """
 
@@ -82,8 +83,10 @@ def main(environment: Environment) -> None:
     s3 = aws.client("s3", stack.region, config=CLIENT_CONFIG)
     dynamodb, states = environment.client("dynamodb"), environment.client("stepfunctions")
     numbers = read_test_images(stack.bucket, classes=stack.classes, environment=environment.name, s3=s3).labels
-    images = sample_images(stack.bucket, sorted(numbers), seed=environment.options.seed, s3=s3)
-    if shift := environment.options.shift:
+    shift, seed = environment.options.shift, environment.options.seed
+    keys = sorted(numbers)[seed % 2 :: 2] if shift else sorted(numbers)
+    images = sample_images(stack.bucket, keys, seed=seed, s3=s3)
+    if shift:
         images = {key: shift_image(body, shift) for key, body in images.items()}
     target = Target(
         bucket=stack.bucket,

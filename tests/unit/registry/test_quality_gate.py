@@ -97,10 +97,10 @@ def make_live_score(source: str, live: str) -> Score:
             "validation accuracy 0.900 (0.826 to 0.945, n=100), significantly worse than the model in use (1.000)",
         ),
         (
-            ("1" * 100, "0" * 19),
-            ("1" * 100, "1" * 19),
+            ("1" * 100, "0" * 9),
+            ("1" * 100, "1" * 9),
             True,
-            "19 reviewed images of live traffic: too few to compare (at least 20)",
+            "9 reviewed images of live traffic: too few to compare (at least 10)",
         ),
     ],
     ids=["better", "worse", "worse on the source", "few"],
