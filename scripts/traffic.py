@@ -3,8 +3,8 @@
 The images are test images, some noise, and some unreadable files. With RATE and SECONDS, they arrive as a Poisson
 process; with BURST, all at once. The same SEED produces the same arrivals, drivers and images. SHIFT changes the test
 images as other conditions would: `night`, `blur` or `camera`; odd seeds then upload one half of the test images, and
-even seeds the other, so that a model that is retrained on one half can be measured on the other. The true labels are written to `traffic-labels.csv`; with
-LABELLED=1, they are uploaded too, as a label file.
+even seeds the other, so that a model that is retrained on one half can be measured on the other. The true labels are
+written to `traffic-labels.csv`; with LABELLED=1, they are uploaded too, as a label file.
 """
 
 import argparse
