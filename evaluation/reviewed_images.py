@@ -1,6 +1,5 @@
 """Read the images of live traffic that people labelled, with their labels."""
 
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,8 +9,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from common.aws import error_code
-from common.s3 import THREADS, list_objects
+from common.s3 import MISSING, THREADS
 from common.terminal import counted
+from evaluation.review.answers import list_answers, read_answer
+from evaluation.review.entries import SUFFIX, ReviewStore
 from staging.reviewed import ReviewedImage
 
 BATCH = 64  # images in memory at the same time
@@ -32,30 +33,22 @@ class LabelledObject:
     version: str | None = None
 
 
-def read_answers(bucket: str, labels_prefix: str, review_prefix: str, *, s3: Any) -> list[LabelledObject]:
-    """Return the images that were labelled in the review, and print how many answers are malformed.
-
-    The image of a review entry is next to it, under the same key without `.json`.
-    """
-    keys = [each["Key"] for each in list_objects(bucket, f"{labels_prefix}/answers/", s3=s3)]
+def read_answers(store: ReviewStore) -> list[LabelledObject]:
+    """Return the images that were labelled in the review, and print how many answers are malformed."""
+    names = [name for name, _ in list_answers(store)]
     with ThreadPoolExecutor(THREADS) as pool:
-        bodies = pool.map(lambda key: s3.get_object(Bucket=bucket, Key=key)["Body"].read(), keys)
-        answers = [_parse_answer(body, review_prefix) for body in bodies]
-    malformed = [key for key, answer in zip(keys, answers, strict=True) if answer is None]
+        answers = list(pool.map(partial(read_answer, store), names))
+    prefix = f"{store.review_prefix}/"
+    # an answer that somebody took back in the meantime is None
+    found = [answer for answer in answers if answer]
+    malformed = [answer for answer in found if not answer.entry.startswith(prefix)]
     if malformed:
-        print(f"{counted(len(malformed), 'answer')} left out: malformed, the first is s3://{bucket}/{malformed[0]}")
-    return [answer for answer in answers if answer]
-
-
-def _parse_answer(body: bytes, review_prefix: str) -> LabelledObject | None:
-    try:
-        answer = json.loads(body)
-        label, entry = answer["label"], answer["entry"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    if not isinstance(label, str) or not isinstance(entry, str) or not entry.startswith(f"{review_prefix}/"):
-        return None
-    return LabelledObject(label, entry.removesuffix(".json"))
+        print(f"{counted(len(malformed), 'answer')} left out: no image to review is named")
+    return [
+        LabelledObject(answer.label, answer.entry.removesuffix(SUFFIX))
+        for answer in found
+        if answer.entry.startswith(prefix)
+    ]
 
 
 def read_images(bucket: str, labelled: Sequence[LabelledObject], *, s3: Any) -> Iterator[ReviewedImage]:
@@ -71,7 +64,7 @@ def _read_image(bucket: str, labelled: LabelledObject, *, s3: Any) -> ReviewedIm
     try:
         body = s3.get_object(Bucket=bucket, Key=labelled.key, **version)["Body"].read()
     except ClientError as error:
-        if error_code(error) not in ("NoSuchKey", "NoSuchVersion"):
+        if error_code(error) not in MISSING:
             raise
         body = None  # its retention has ended
     return ReviewedImage(labelled.label, body)

@@ -28,7 +28,7 @@ def main(environment: Environment) -> None:
             environment=environment.name,
             s3=s3,
         )
-        labelled = read_answers(stack.bucket, stack.labels_prefix, stack.review_prefix, s3=s3)
+        labelled = read_answers(environment.review_store)
         stage_reviewed(
             manifest,
             read_images(stack.bucket, labelled, s3=s3),
