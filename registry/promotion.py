@@ -1,7 +1,7 @@
 """Promotion of a trained model: quality gate, registration, and approval if the environment approves automatically."""
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from common.errors import OperatorError
 from common.files import RESULT_FILES, write_json
 from registry.comparison import Score
 from registry.model_card import model_card
-from registry.model_registry import ModelRegistry, RegistrationRequest
+from registry.model_registry import ModelRegistry, RegistrationRequest, version_number
 from registry.predictions import ValidationPrediction, read_validation_predictions
 from registry.quality_gate import GateResult, QualityGate
 from staging.manifest import Manifest
@@ -49,6 +49,7 @@ def promote(
     *,
     automatic: bool,
     directory: Path,
+    append_history: Callable[..., object],
 ) -> None:
     """Apply the quality gate to a job's model, register it, and approve it if it passes and approval is automatic.
 
@@ -56,6 +57,7 @@ def promote(
     ----------
     automatic : whether a model that passes the gate needs no manual approval
     directory : where the training metrics are written, for the report
+    append_history : adds the result to the history of the environment
 
     Raises
     ------
@@ -70,6 +72,7 @@ def promote(
     delete_checkpoints(request.config, request.fingerprint, s3=gate.s3)
     metrics = {**training_metrics(request, registration, result), "model_package_arn": arn}
     write_json(directory / RESULT_FILES["train"], metrics)
+    append_history("training", history_figures(score, result, request.manifest), model=f"v{version_number(arn)}")
     if not result.passed:
         raise OperatorError(f"{arn} is rejected: {result.reason}")
     if automatic:
@@ -131,6 +134,18 @@ def code_version() -> str:
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     described = subprocess.run(command, cwd=CONTAINER, capture_output=True, text=True, check=False)
     return described.stdout.strip() or "unknown"
+
+
+def history_figures(score: Score, result: GateResult, manifest: Manifest) -> dict[str, object]:
+    """Return the figures for the history."""
+    return {
+        "accuracy": score.accuracy,
+        "accuracy_interval": score.interval,
+        "n": score.n,
+        "passed": result.passed,
+        "reason": result.reason,
+        "reviewed_images": manifest.reviewed.count if manifest.reviewed else 0,
+    }
 
 
 def training_metrics(
