@@ -65,6 +65,7 @@ def read_folder(folder: Path, *, classes: Sequence[str], seed: int = 0, other_cl
     places = np.array([_split_of(seed, each) for each in digests], dtype=str)
     splits = {split: images.select(is_chosen & (places == split)) for split in SPLITS}
     _require_images(folder, classes, splits)
+    print(f"images: {', '.join(f'{split} {len(images)}' for split, images in splits.items())}")
     if not other_classes:
         return Selection(tuple(classes), seed, splits)
     pretraining = images.select(~is_chosen)

@@ -45,9 +45,11 @@ def members(selection: Selection) -> dict[str, str]:
     return {digest(pixels): split for split in SPLITS for pixels in selection.splits[split].pixels}
 
 
-def test_every_image_is_in_one_split_with_its_class(folder: Path) -> None:
+def test_every_image_is_in_one_split_with_its_class(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # WHEN
     selection = read_folder(folder, classes=CLASSES)
+    sizes = ", ".join(f"{split} {len(selection.splits[split])}" for split in SPLITS)
+    assert capsys.readouterr().out == f"images: {sizes}\n"
 
     # THEN
     expected = {
