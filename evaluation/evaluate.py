@@ -270,7 +270,7 @@ def _confusions(classes: Sequence[str], confusion: Integers) -> list[Confusion]:
 def _calibration(confidence: Floats, correct: Booleans) -> Calibration:
     bins = calibration_bins(confidence, correct)
     return {
-        "expected_calibration_error": calibration_error(bins),
+        "expected_calibration_error": calibration_error(confidence, correct),
         "binning": f"{BINS} bins of equal width",
         "mean_confidence": float(confidence.mean()),
         "bins": bins,

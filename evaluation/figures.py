@@ -34,6 +34,7 @@ PLACEHOLDER_PIXELS = 32  # width and height of the grey tile for an invalid imag
 MAX_VECTOR_POINTS = 3000  # more points are drawn as a bitmap
 LONG_LABEL_CHARACTERS = 26  # five labels of this length do not fit into one row of a legend
 DASHED = (0, (4, 3))
+DASH_DOTTED = (0, (6, 1.5, 1, 1.5))
 
 
 @dataclass(frozen=True)
@@ -153,10 +154,16 @@ def confidence_over_time(
     return figure
 
 
-def confusion(theme: Theme, *, matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:
+def confusion(
+    theme: Theme, *, matrix: Sequence[Sequence[int]], classes: Sequence[str], rows: Sequence[str] | None = None
+) -> Figure:
     """Plot a confusion matrix: rows are true labels, columns predicted classes, colours the share of the row.
 
     Counts are printed if they fit. For more classes the colour scale is steeper, so that small shares are visible.
+
+    Parameters
+    ----------
+    rows : names of the true labels (default: the classes)
     """
     from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
@@ -169,11 +176,11 @@ def confusion(theme: Theme, *, matrix: Sequence[Sequence[int]], classes: Sequenc
     axes.imshow(shares, cmap=ramp, norm=PowerNorm(1 if has_counts else 0.5, vmin=0, vmax=1), interpolation="nearest")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    _label_cells(axes, classes)
+    _label_cells(axes, classes, rows or classes)
     if has_counts:
         _print_counts(axes, theme, counts, shares)
     else:
-        _draw_cell_borders(axes, theme, len(classes))
+        _draw_cell_borders(axes, theme, counts.shape)
     axes.set(xlabel="Predicted", ylabel="True label")
     axes.set_title(f"{counts.diagonal().sum()} of {counts.sum()} images classified correctly")
     return figure
@@ -214,7 +221,7 @@ def coverage(theme: Theme, *, curve: Sequence[CurvePoint], threshold: float) -> 
         np.insert(values, 0, first) for values, first in ((x, 0), (covered, 1), (accuracy, accuracy[0]))
     )
     axes.step(x, accuracy, where="pre", color=theme.classes[0], linewidth=2, label="accuracy at or above the threshold")
-    axes.step(x, covered, where="pre", color=theme.classes[1], linewidth=2, label="coverage")
+    axes.step(x, covered, where="pre", color=theme.classes[1], linewidth=2, linestyle=DASH_DOTTED, label="coverage")
     axes.axvline(threshold, color=theme.ink, linewidth=1.2, linestyle=DASHED, label=f"threshold {threshold:g}")
     start = max(float(x[1]) - 0.02, 0.0)
     axes.set(xlim=(min(start, threshold - 0.02), 1.003), ylim=(0, 1.02), xlabel="Threshold", ylabel="Share of images")
@@ -305,20 +312,20 @@ def _columns(curve: Sequence[CurvePoint]) -> Any:
     return (np.array([point[name] for point in curve]) for name in ("threshold", "coverage", "accuracy"))
 
 
-def _label_cells(axes: Axes, classes: Sequence[str]) -> None:
-    positions, names = range(len(classes)), [display_name(name) for name in classes]
+def _label_cells(axes: Axes, classes: Sequence[str], rows: Sequence[str]) -> None:
     size = 9 if len(classes) <= MAX_CLASSES_WITH_LABELS_ON_ONE_SIDE else 8
-    axes.set_xticks(positions, names, rotation=0 if len(classes) <= 3 else 90, fontsize=size)
-    axes.set_yticks(positions, names, fontsize=size)
+    columns, lines = ([display_name(name) for name in names] for names in (classes, rows))
+    axes.set_xticks(range(len(columns)), columns, rotation=0 if len(columns) <= 3 else 90, fontsize=size)
+    axes.set_yticks(range(len(lines)), lines, fontsize=size)
     if len(classes) > MAX_CLASSES_WITH_LABELS_ON_ONE_SIDE:
         axes.tick_params(labeltop=True, labelright=True)
 
 
-def _draw_cell_borders(axes: Axes, theme: Theme, count: int) -> None:
+def _draw_cell_borders(axes: Axes, theme: Theme, shape: tuple[int, ...]) -> None:
     """Draw thin lines between the cells, which lead the eye to the class names."""
-    edges = np.arange(count + 1) - 0.5
-    axes.vlines(edges, -0.5, count - 0.5, color=theme.grid, linewidth=0.4)
-    axes.hlines(edges, -0.5, count - 0.5, color=theme.grid, linewidth=0.4)
+    rows, columns = shape
+    axes.vlines(np.arange(columns + 1) - 0.5, -0.5, rows - 0.5, color=theme.grid, linewidth=0.4)
+    axes.hlines(np.arange(rows + 1) - 0.5, -0.5, columns - 0.5, color=theme.grid, linewidth=0.4)
 
 
 def _print_counts(axes: Axes, theme: Theme, counts: Any, shares: Any) -> None:

@@ -1,7 +1,8 @@
 """Classification metrics computed from probabilities and labels.
 
 In shapes, `n` is the number of images and `k` the number of classes. `confidence` is each image's highest
-probability, shape (n,). `correct` says whether the class with that probability is the label, shape (n,).
+probability, shape (n,). `correct` says whether the class with that probability is the label, shape (n,). `weights` is
+how many images each one represents, shape (n,); without it, each one represents itself.
 """
 
 import math
@@ -73,6 +74,16 @@ def confusion_matrix(labels: Integers, predicted: Integers, classes: int) -> Int
     return matrix
 
 
+def share(hits: Booleans, weights: Floats) -> tuple[float, Interval]:
+    """Return the weighted share of hits, and its 95 % Wilson interval for the effective number of images.
+
+    Source: Kish, "Survey Sampling", 1965, section 11.7, for the effective number, which is n with equal weights.
+    """
+    effective = weights.sum() ** 2 / (weights**2).sum()
+    value = float(weights[hits].sum() / weights.sum())
+    return value, wilson_interval(value * float(effective), float(effective))
+
+
 def class_scores(confusion: Integers) -> list[ClassScore]:
     """Return the precision and recall of each class."""
     correct, predicted, actual = confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1)
@@ -82,19 +93,22 @@ def class_scores(confusion: Integers) -> list[ClassScore]:
     ]
 
 
-def coverage_curve(confidence: Floats, correct: Booleans) -> list[CurvePoint]:
+def coverage_curve(confidence: Floats, correct: Booleans, weights: Floats | None = None) -> list[CurvePoint]:
     """Return coverage and accuracy at each distinct confidence as threshold, in ascending order.
 
     Source: El-Yaniv and Wiener, "On the foundations of noise-free selective classification", 2010.
     """
     order = np.argsort(-confidence, kind="stable")
-    descending, hits = confidence[order], np.cumsum(correct[order])
+    descending = confidence[order]
+    masses = (np.ones_like(confidence) if weights is None else weights)[order]
+    hits, covered = np.cumsum(masses * correct[order]), np.cumsum(masses)
     # the last image of each confidence: a threshold accepts all images of a confidence or none
     ends = np.flatnonzero(np.append(np.diff(descending) != 0, True))
-    n = len(confidence)
     points = [
         CurvePoint(
-            threshold=float(descending[end]), coverage=float(end + 1) / n, accuracy=float(hits[end]) / float(end + 1)
+            threshold=float(descending[end]),
+            coverage=float(covered[end] / covered[-1]),
+            accuracy=float(hits[end] / covered[end]),
         )
         for end in ends
     ]
@@ -133,26 +147,38 @@ def _shortest(low: float, high: float) -> float:
     return high
 
 
-def calibration_bins(confidence: Floats, correct: Booleans, *, bins: int = BINS) -> list[CalibrationBin]:
+def calibration_bins(
+    confidence: Floats, correct: Booleans, weights: Floats | None = None, *, bins: int = BINS
+) -> list[CalibrationBin]:
     """Return the non-empty bins of equal width from 0 to 1; a bin includes its upper edge.
 
     Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017.
     """
-    numbers = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    return [_bin(confidence[members], correct[members]) for members in (numbers == each for each in np.unique(numbers))]
+    masses = np.ones_like(confidence) if weights is None else weights
+    numbers = _bin_numbers(confidence, bins)
+    return [
+        _bin(confidence[members], correct[members], masses[members])
+        for members in (numbers == each for each in np.unique(numbers))
+    ]
 
 
-def calibration_error(bins: Sequence[CalibrationBin]) -> float:
+def calibration_error(
+    confidence: Floats, correct: Booleans, weights: Floats | None = None, *, bins: int = BINS
+) -> float:
     """Return the expected calibration error: the mean difference of confidence and accuracy, weighted by bin size.
 
     Source: as `calibration_bins`.
     """
-    n = sum(each["n"] for each in bins)
-    return sum(each["n"] * abs(each["accuracy"] - each["confidence"]) for each in bins) / n
+    masses = np.ones_like(confidence) if weights is None else weights
+    excess = np.bincount(_bin_numbers(confidence, bins), weights=masses * (confidence - correct))
+    return float(np.abs(excess).sum() / masses.sum())
 
 
-def _bin(confidence: Floats, correct: Booleans) -> CalibrationBin:
-    hits, n = int(correct.sum()), len(correct)
-    return CalibrationBin(
-        n=n, confidence=float(confidence.mean()), accuracy=hits / n, interval=wilson_interval(hits, n)
-    )
+def _bin_numbers(confidence: Floats, bins: int) -> Integers:
+    return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+
+
+def _bin(confidence: Floats, correct: Booleans, weights: Floats) -> CalibrationBin:
+    accuracy, interval = share(correct, weights)
+    mean = float(np.average(confidence, weights=weights))
+    return CalibrationBin(n=len(correct), confidence=mean, accuracy=accuracy, interval=interval)

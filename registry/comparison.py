@@ -41,8 +41,8 @@ class Score:
         return f"validation accuracy {self.accuracy:.3f} ({low:.3f} to {high:.3f}, n={self.n}){selected}"
 
 
-def wilson_interval(correct: int, n: int) -> tuple[float, float]:
-    """Return the 95 % confidence interval of a proportion.
+def wilson_interval(correct: float, n: float) -> tuple[float, float]:
+    """Return the 95 % confidence interval of a proportion; weighted images have numbers that are not whole.
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
 

@@ -9,8 +9,10 @@ from evaluation.metrics import (
     confusion_matrix,
     coverage_curve,
     risk_coverage_area,
+    share,
     threshold_for,
 )
+from registry.comparison import wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -141,8 +143,39 @@ def test_the_calibration_error_is_the_difference_of_confidence_and_accuracy(corr
     # GIVEN a hundred images with a confidence of 0.75
     hits = np.arange(100) < correct
 
+    # WHEN / THEN
+    assert calibration_error(np.full(100, 0.75), hits, bins=1) == pytest.approx(error)
+
+
+def test_weights_count_images_as_often_as_they_are_repeated() -> None:
+    # GIVEN
+    random = np.random.default_rng(0)
+    confidence, correct = random.uniform(0.5, 1, 40).round(1), random.random(40) < 0.8
+    weights = random.integers(1, 6, 40)
+    repeated = np.repeat(np.arange(40), weights)
+
     # WHEN
-    bins = calibration_bins(np.full(100, 0.75), hits, bins=1)
+    curve = coverage_curve(confidence, correct, weights.astype(float))
+    error = calibration_error(confidence, correct, weights.astype(float))
+    bins = calibration_bins(confidence, correct, weights.astype(float))
 
     # THEN
-    assert calibration_error(bins) == pytest.approx(error)
+    expected = coverage_curve(confidence[repeated], correct[repeated])
+    assert [list(point.values()) for point in curve] == [pytest.approx(list(point.values())) for point in expected]
+    assert error == pytest.approx(calibration_error(confidence[repeated], correct[repeated]))
+    for weighted, of_repeated in zip(bins, calibration_bins(confidence[repeated], correct[repeated]), strict=True):
+        assert weighted["accuracy"] == pytest.approx(of_repeated["accuracy"])
+        assert weighted["confidence"] == pytest.approx(of_repeated["confidence"])
+
+
+def test_the_interval_of_a_weighted_share_is_that_of_the_effective_number_of_images() -> None:
+    # GIVEN 45 of 50 images, and as many that represent twice as many images
+    hits = np.arange(50) < 45
+
+    # WHEN / THEN equal weights change nothing
+    assert share(hits, np.full(50, 7.0))[1] == pytest.approx((0.7864, 0.9565), abs=5e-5)
+
+    # WHEN / THEN one image represents as many as all others together: there are effectively fewer
+    value, (low, high) = share(hits, np.where(np.arange(50) == 0, 49.0, 1.0))
+    assert value == pytest.approx(93 / 98)
+    assert (low, high) == pytest.approx(wilson_interval(93 / 98 * (98**2 / 2450), 98**2 / 2450))
