@@ -1,0 +1,82 @@
+"""Join labels to captured predictions."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from common.inference_ids import DIGITS
+from evaluation.capture_table import Prediction
+from evaluation.live.labels import MAX_MESSAGES, Label, shown
+
+WORKFLOW_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)  # of a request with one S3 object
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """A captured prediction with its label.
+
+    Attributes
+    ----------
+    label : number of the true class; the number of classes for an image that shows none of them
+    inclusion_probability : with which the image was selected for review; None if it was not selected at random
+    is_audit : whether the image is part of the audit sample
+    """
+
+    prediction: Prediction
+    label: int
+    inclusion_probability: float | None
+    is_audit: bool
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Labelled images, and what became of the other labels.
+
+    Attributes
+    ----------
+    unmatched : number of labels without a captured image
+    contradictions : number of images whose labels differ, which are left out
+    messages : names the first of both
+    """
+
+    images: list[LabelledImage]
+    unmatched: int
+    contradictions: int
+    messages: list[str]
+
+
+def join(predictions: Iterable[Prediction], labels: Sequence[Label], classes: Sequence[str]) -> Joined:
+    """Find the label of each prediction: by the record's ID, or by the key, which names every version of the object."""
+    by_name: dict[str, list[Label]] = defaultdict(list)
+    for label in labels:
+        by_name[str(label.record_id or label.digits)].append(label)
+    numbers = {name: number for number, name in enumerate(classes)}
+    images: list[LabelledImage] = []
+    contradictions: list[str] = []
+    matched: set[int] = set()
+    for prediction in predictions:
+        found = [*by_name.get(prediction.id, ()), *by_name.get(_digits(prediction.id), ())]
+        matched.update(map(id, found))
+        if len({label.name for label in found}) > 1:
+            contradictions.append(_contradiction(prediction.id, found))
+        elif found:
+            probabilities = [each.inclusion_probability for each in found if each.inclusion_probability]
+            number, is_audit = numbers.get(found[0].name, len(classes)), any(label.is_audit for label in found)
+            images.append(LabelledImage(prediction, number, max(probabilities, default=None), is_audit))
+    unmatched = [
+        f"{label.source}: no captured image {shown(label.image)}" for label in labels if id(label) not in matched
+    ]
+    return Joined(
+        images, len(unmatched), len(contradictions), [*contradictions[:MAX_MESSAGES], *unmatched[:MAX_MESSAGES]]
+    )
+
+
+def _digits(record_id: str) -> str:
+    """Return what a label of a key has in common with the ID of a record; empty if the ID is not of an S3 object."""
+    return record_id[:DIGITS] if WORKFLOW_ID.fullmatch(record_id) else ""
+
+
+def _contradiction(record_id: str, labels: Sequence[Label]) -> str:
+    given = ", ".join(f"{label.name} ({label.source})" for label in labels[:3])
+    return f"{shown(record_id)} has contradicting labels: {given}"

@@ -1,0 +1,287 @@
+"""Read the labels of live images: CSV and JSON Lines files, and the answers of people who review images.
+
+Files below the labels prefix come from outside, so every line is checked, and one that is wrong is left out and named.
+"""
+
+import contextlib
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from common.aws import error_code
+from common.inference_ids import inference_id, key_digits
+from common.probabilities import is_probability
+from common.s3 import THREADS, list_objects
+from evaluation.executions import BELOW_THRESHOLD
+
+NEITHER = "neither"  # the label of an image that shows none of the classes
+ANSWERS = "answers/"
+FORMATS = (".csv", ".jsonl")
+DELIMITERS = (",", ";", "\t")  # spreadsheets of some countries write semicolons
+MAX_FILE_BYTES = 64 * 2**20
+MAX_LINE_CHARACTERS = 2**16  # an S3 key has at most 1024 bytes
+MAX_ANSWER_BYTES = 2**16
+MAX_MESSAGES = 20  # of each kind
+MAX_SHOWN = 80  # characters of an invalid value
+MISSING = ("NoSuchKey", "NoSuchVersion")
+LINE_BREAK = re.compile(r"\r\n|\n|\r")
+# The number of each line, with its fields or why it cannot be read
+Rows = Iterator[tuple[int, "Mapping[str, Any] | LabelError"]]
+
+
+class LabelError(Exception):
+    """A label, or a file of labels, cannot be read."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """The true class of an image.
+
+    Attributes
+    ----------
+    image : how the label names the image: an inference ID, or a key
+    record_id : ID of the image's record; None if the label names a key without a version
+    digits : first half of the IDs of all versions of the key; None if the label names an ID
+    name : of the class, or `neither`
+    source : the file and line, or the answer
+    inclusion_probability : with which the image was selected for review; None if it was not selected at random
+    is_audit : whether the image is part of the audit sample
+    """
+
+    image: str
+    record_id: str | None
+    digits: str | None
+    name: str
+    source: str
+    inclusion_probability: float | None = None
+    is_audit: bool = False
+
+
+@dataclass
+class LabelSet:
+    """Valid labels, and the numbers and the first messages of those that were left out."""
+
+    labels: list[Label] = field(default_factory=list)
+    files: int = 0
+    answers: int = 0
+    malformed: int = 0
+    unknown_classes: int = 0
+    messages: dict[str, list[str]] = field(default_factory=lambda: {"malformed": [], "unknown": []})
+
+    def add(self, label: Label, classes: Sequence[str]) -> None:
+        """Add a label if the model has its class."""
+        if label.name in classes or label.name == NEITHER:
+            self.labels.append(label)
+            return
+        self.unknown_classes += 1
+        allowed = shorten(", ".join([*classes, NEITHER]), 200)
+        self._name("unknown", f"{label.source}: the class must be one of {allowed} (got {shown(label.name)})")
+
+    def reject(self, source: str, reason: object) -> None:
+        """Count and name a label or a file that cannot be read."""
+        self.malformed += 1
+        self._name("malformed", f"{source}: {reason}")
+
+    def _name(self, kind: str, message: str) -> None:
+        if len(self.messages[kind]) < MAX_MESSAGES:
+            self.messages[kind].append(message)
+
+
+def read_labels(bucket: str, prefix: str, classes: Sequence[str], *, s3: Any) -> LabelSet:
+    """Read all labels of an environment.
+
+    Parameters
+    ----------
+    prefix : the labels prefix, without a slash at its end
+    classes : of the model
+    """
+    found = LabelSet()
+    stored = list(list_objects(bucket, f"{prefix}/", s3=s3))
+    answers = f"{prefix}/{ANSWERS}"
+    for each in stored:
+        if not each["Key"].startswith(answers) and not each["Key"].endswith("/"):
+            _read_file(bucket, each, classes, found, s3=s3)
+    keys = [each["Key"] for each in stored if each["Key"].startswith(answers) and each["Key"].endswith(".json")]
+    with ThreadPoolExecutor(THREADS) as pool:
+        for key, answer in zip(keys, pool.map(lambda key: _read_answer(bucket, key, s3=s3), keys), strict=True):
+            if isinstance(answer, Label):
+                found.answers += 1
+                found.add(answer, classes)
+            elif answer is not None:
+                found.reject(key, answer)
+    return found
+
+
+def _read_file(bucket: str, stored: Mapping[str, Any], classes: Sequence[str], found: LabelSet, *, s3: Any) -> None:
+    """Add the labels of a file; a file that cannot be read at all is one malformed label."""
+    key = stored["Key"]
+    found.files += 1
+    try:
+        if not key.lower().endswith(FORMATS):
+            raise LabelError(f"labels must be in a file whose name ends with {' or '.join(FORMATS)}")
+        if stored["Size"] > MAX_FILE_BYTES:
+            raise LabelError(f"the file has {stored['Size']} bytes; at most {MAX_FILE_BYTES} are allowed")
+        text = decode(s3.get_object(Bucket=bucket, Key=key)["Body"].read(MAX_FILE_BYTES))
+        rows = csv_rows(text) if key.lower().endswith(".csv") else json_rows(text)
+    except LabelError as error:
+        found.reject(key, error)
+        return
+    for number, fields in rows:
+        source = f"{key}, line {number}"
+        try:
+            if isinstance(fields, LabelError):
+                raise fields
+            found.add(to_label(fields, source), classes)
+        except LabelError as error:
+            found.reject(source, error)
+
+
+def decode(content: bytes) -> str:
+    """Return the text of a file in UTF-8 or, if it begins with a byte order mark, in UTF-16."""
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise LabelError(f"the file is not in UTF-8 (byte {error.start}): save it as CSV UTF-8") from error
+
+
+def csv_rows(text: str) -> Rows:
+    """Return the rows of a CSV file with a header; a row is one line, so that a missing quote spoils no other row."""
+    first, *lines = LINE_BREAK.split(text)
+    header, delimiter = csv_header(first)
+
+    def read(line: str) -> dict[str, str]:
+        values = csv_values(line, delimiter)
+        if len(values) != len(header):
+            raise LabelError(f"{len(values)} columns, but the header has {len(header)}")
+        return dict(zip(header, values, strict=True))
+
+    return _rows(enumerate(lines, start=2), read)
+
+
+def _rows(lines: Iterable[tuple[int, str]], read: Callable[[str], Mapping[str, Any]]) -> Rows:
+    """Yield the fields of each line that is not empty, or why it cannot be read."""
+    for number, line in lines:
+        if not line.strip(" ,;\t"):
+            continue
+        try:
+            if len(line) > MAX_LINE_CHARACTERS:
+                raise LabelError(f"the line has {len(line)} characters; at most {MAX_LINE_CHARACTERS} are allowed")
+            yield number, read(line)
+        except LabelError as error:
+            yield number, error
+
+
+def csv_header(line: str) -> tuple[list[str], str]:
+    """Return the columns that a header names, and the delimiter between them."""
+    for delimiter in DELIMITERS:
+        columns = [name.strip().lower() for name in csv_values(line, delimiter)]
+        if "label" in columns and {"inference_id", "key"} & set(columns):
+            return columns, delimiter
+    raise LabelError(f"line 1 must name the columns label, and inference_id or key (got {shown(line.strip())})")
+
+
+def csv_values(line: str, delimiter: str) -> list[str]:
+    """Return the values of one line."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
+    except csv.Error as error:
+        raise LabelError(f"not CSV: {error}") from error
+
+
+def json_rows(text: str) -> Rows:
+    """Return the rows of a JSON Lines file."""
+
+    def read(line: str) -> Mapping[str, Any]:
+        try:
+            content = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise LabelError("not JSON") from error
+        if not isinstance(content, Mapping):
+            raise LabelError("not a JSON object")
+        return content
+
+    return _rows(enumerate(LINE_BREAK.split(text), start=1), read)
+
+
+def to_label(fields: Mapping[str, Any], source: str) -> Label:
+    """Return the label of a row: of an inference ID, or of a key with or without its version."""
+    values = {name: fields.get(name) or "" for name in ("inference_id", "key", "version", "label")}
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise LabelError(f"{name} must be text (got {shown(value)})")
+    identity, version, name = (values[each].strip() for each in ("inference_id", "version", "label"))
+    key = values["key"]
+    if not name:
+        raise LabelError("no label")
+    if identity:
+        return Label(identity, identity, None, name, source)
+    if not key:
+        raise LabelError("no inference_id and no key")
+    if version:
+        return Label(key, inference_id(key, version), None, name, source)
+    return Label(key, None, key_digits(key), name, source)
+
+
+def _read_answer(bucket: str, key: str, *, s3: Any) -> Label | LabelError | None:
+    """Return a person's answer, with how its image was selected; None if it was taken back meanwhile."""
+    try:
+        content = _read_json(bucket, key, s3=s3)
+    except LabelError as error:
+        return error
+    if content is None:
+        return None
+    image, name, entry = (content.get(field) for field in ("id", "label", "entry"))
+    if not (isinstance(image, str) and isinstance(name, str)):
+        return LabelError("not an answer, because it has no id or no label")
+    probability, is_audit = None, False
+    with contextlib.suppress(LabelError):
+        probability, is_audit = selection_of(_read_json(bucket, entry, s3=s3) if isinstance(entry, str) else None)
+    return Label(image, image, None, name, key, probability, is_audit)
+
+
+def selection_of(entry: Mapping[str, Any] | None) -> tuple[float | None, bool]:
+    """Return the probability with which an image was selected for review, and whether it is in the audit sample.
+
+    An entry of the stream has no probability: every photograph below the threshold has one.
+    """
+    if entry is None:
+        return None, False
+    if entry.get("error") == BELOW_THRESHOLD:
+        return 1.0, False
+    probability, reasons = entry.get("inclusion_probability"), entry.get("reasons")
+    if not isinstance(probability, int | float) or not is_probability(probability) or not probability:
+        return None, False
+    return float(probability), isinstance(reasons, list) and "audit" in reasons
+
+
+def _read_json(bucket: str, key: str, *, s3: Any) -> Mapping[str, Any] | None:
+    """Return a JSON object of S3, or None if it does not exist."""
+    try:
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read(MAX_ANSWER_BYTES)
+        content = json.loads(body)
+    except ClientError as error:
+        if error_code(error) not in MISSING:
+            raise
+        return None
+    except (ValueError, RecursionError) as error:
+        raise LabelError(f"{key} is not JSON") from error
+    if not isinstance(content, Mapping):
+        raise LabelError(f"{key} is not a JSON object")
+    return content
+
+
+def shown(value: object) -> str:
+    """Return a value from outside for a message: quoted, without control characters, and short."""
+    return shorten(repr(value), MAX_SHOWN)
+
+
+def shorten(text: str, length: int) -> str:
+    """Return the beginning of a text that is too long."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."
