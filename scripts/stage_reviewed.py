@@ -3,7 +3,8 @@
 They replace those that an earlier call added.
 """
 
-from evaluation.reviewed_images import read_answers, read_images
+from evaluation.live.labels import read_labels
+from evaluation.reviewed_images import ImageFinder, left_out, read_images
 from scripts.command import Environment, run_command
 from staging.manifest import read_manifest
 from staging.stage import stage_reviewed
@@ -28,10 +29,13 @@ def main(environment: Environment) -> None:
             environment=environment.name,
             s3=s3,
         )
-        labelled = read_answers(environment.review_store)
+        labels = read_labels(stack.bucket, stack.labels_prefix, manifest.classes, s3=s3)
+        for line in left_out(labels):
+            print(line)
+        finder = ImageFinder(environment.review_store, (stack.incoming_prefix, stack.uploads_prefix), s3=s3)
         stage_reviewed(
             manifest,
-            read_images(stack.bucket, labelled, s3=s3),
+            read_images(labels.labels, finder),
             bucket=stack.bucket,
             directory=environment.directory / "images",
             s3=s3,
