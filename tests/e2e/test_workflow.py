@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,22 @@ def test_five_classes(fast_project: Project) -> None:
     # AND targets can be repeated
     assert "nothing to train" in project.make("train", "EPOCHS=2")
     assert "nothing changed" in project.make("stage", f"SOURCE={archive}")
+
+    # WHEN photographs are taken at night, and somebody labels them
+    project.make("traffic", "BURST=40", "SHIFT=night", "LABELLED=1")
+    output = project.make("retrain", "EPOCHS=2")
+
+    # THEN a model is trained on them, and its lineage and its model card say so
+    added = re.search(r"(\d+) reviewed images added: train (\d+), validation (\d+)", output)
+    assert added
+    count, training, validation = map(int, added.groups())
+    assert 10 <= count == training + validation <= 15  # half of the test images
+    assert "reviewed images of live traffic" in output
+    lineage = project.make("lineage")
+    assert f"train {180 + training}: " in lineage
+    assert f"of these, {count} reviewed images" in lineage
+    card = (project.path / "build" / "local" / "model-card-v2.md").read_text()
+    assert "## Reviewed images of live traffic" in card
 
 
 @pytest.mark.xdist_group("shards")
