@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,25 +43,9 @@ def add_reviewed(selection: Selection, reviewed: Iterable[ReviewedImage]) -> tup
         are among the images of the source (in any split), or have two classes.
     """
     left_out: Counter[str] = Counter()
-    found: defaultdict[str, list[tuple[int, NDArray[np.uint8]]]] = defaultdict(list)
     staged = {digest(pixels) for images in selection.splits.values() for pixels in images.pixels}
-    for image in reviewed:
-        if image.label not in selection.classes:
-            left_out[f"labelled {image.label}, which is not among the classes"] += 1
-            continue
-        if image.body is None:
-            left_out["no longer in the bucket"] += 1
-            continue
-        try:
-            pixels = decode_image(image.body, FORMATS, SIDE)
-        except ImageError:
-            left_out["not readable"] += 1
-            continue
-        if digest(pixels) in staged:
-            left_out["among the images of the source"] += 1
-        else:
-            found[digest(pixels)].append((selection.classes.index(image.label), pixels))
-    chosen: dict[str, list[str]] = {split: [] for split in SPLITS}
+    found = _decode_new(reviewed, selection.classes, staged, left_out)
+    chosen: defaultdict[str, list[str]] = defaultdict(list)
     for key, copies in sorted(found.items()):
         if len({label for label, _ in copies}) > 1:
             left_out["labelled with two classes"] += len(copies)
@@ -71,15 +55,46 @@ def add_reviewed(selection: Selection, reviewed: Iterable[ReviewedImage]) -> tup
         chosen["validation" if is_held_out else "train"].append(key)
     added = {
         split: make_images(
-            [f"{LIVE}{key[:16]}.png" for key in keys],
-            [found[key][0][0] for key in keys],
-            [found[key][0][1] for key in keys],
+            [f"{LIVE}{key[:16]}.png" for key in chosen[split]],
+            [found[key][0][0] for key in chosen[split]],
+            [found[key][0][1] for key in chosen[split]],
         )
-        for split, keys in chosen.items()
-        if keys
+        for split in SPLITS
+        if split in chosen
     }
     splits = {split: images + added[split] if split in added else images for split, images in selection.splits.items()}
     return replace(selection, splits=splits, reviewed=_describe(added, selection)), +left_out
+
+
+def _decode_new(
+    reviewed: Iterable[ReviewedImage], classes: Sequence[str], staged: Set[str], left_out: Counter[str]
+) -> dict[str, list[tuple[int, NDArray[np.uint8]]]]:
+    """Return the class number and the pixels of each usable image, by digest, and count the other images by reason.
+
+    Parameters
+    ----------
+    staged : digests of the images of the source
+    """
+    found: defaultdict[str, list[tuple[int, NDArray[np.uint8]]]] = defaultdict(list)
+    for image in reviewed:
+        if image.label not in classes:
+            left_out[f"labelled {image.label}, which is not among the classes"] += 1
+        elif image.body is None:
+            left_out["no longer in the bucket"] += 1
+        elif (pixels := _decode(image.body)) is None:
+            left_out["not readable"] += 1
+        elif (key := digest(pixels)) in staged:
+            left_out["among the images of the source"] += 1
+        else:
+            found[key].append((classes.index(image.label), pixels))
+    return found
+
+
+def _decode(body: bytes) -> NDArray[np.uint8] | None:
+    try:
+        return decode_image(body, FORMATS, SIDE)
+    except ImageError:
+        return None
 
 
 def _describe(added: dict[str, Images], selection: Selection) -> ReviewedImages | None:
