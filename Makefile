@@ -26,9 +26,9 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train retrain tune models approve reject \
-        rollback lineage transform deploy extend classify execution export run batch evaluate monitor report demo drift \
-        drift-issue cost image-costs down drivers driver delete-driver traffic select review review-csv \
+.PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train retrain tune models approve \
+        reject rollback lineage transform deploy extend classify execution export run batch evaluate monitor live threshold \
+        report demo drift drift-issue cost image-costs down drivers driver delete-driver traffic select review review-csv \
         test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
 
 # not a search for the file, which would accept patterns such as ENV=*
@@ -208,6 +208,14 @@ evaluate: $(INSTALLED) $(PREREQUISITES) ## evaluate the run (PRECISION=0.98 find
 monitor: $(INSTALLED) $(PREREQUISITES) ## plot captured predictions (SINCE=24h, UNTIL, MODEL)
 	$(call step)
 	$(call SCRIPT,monitor) $(TIME_RANGE) $(call option,--model,MODEL)
+
+live: $(INSTALLED) $(PREREQUISITES) ## evaluate live traffic by its labels (SINCE, MODEL, PRECISION)
+	$(call step)
+	$(call SCRIPT,live) evaluate $(TIME_RANGE) $(call option,--model,MODEL) $(call option,--precision,PRECISION)
+
+threshold: $(INSTALLED) $(PREREQUISITES) ## set the threshold: VALUE, or for a PRECISION (SINCE)
+	$(call step)
+	$(call SCRIPT,live) threshold $(call option,--precision,PRECISION) $(call option,--value,VALUE) $(TIME_RANGE)
 
 select: $(INSTALLED) $(PREREQUISITES) ## select captured images for review (SINCE, UNTIL, AUDIT)
 	$(call step)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import OperatorError
+from common.files import write
 from common.paths import TERRAFORM_DIRECTORY
 from deployment.terraform_output import first_error
 from deployment.tools import find_terraform
@@ -47,6 +48,32 @@ def read_settings(environment: str) -> dict[str, Any]:
         for attribute in sorted(set(given or ()) - set(settings[name])):
             raise unknown_setting(file, f"{name}.{attribute}", [f"{name}.{known}" for known in settings[name]])
     return settings
+
+
+def write_number(environment: str, name: str, value: float) -> float:
+    """Write a number into an environment's file, which keeps its comments, and return the value that it replaces.
+
+    Raises
+    ------
+    SettingsError
+        The settings are invalid, or the file does not set the number in a line of its own; it is then unchanged.
+    """
+    file = TERRAFORM_DIRECTORY / "environments" / f"{environment}.tfvars"
+    old: float = read_settings(environment)[name]
+    before = file.read_text()
+    after, found = re.subn(
+        rf"^([ \t]*{name}[ \t]*=[ \t]*)[-+.\w]+", rf"\g<1>{value}", before, count=1, flags=re.MULTILINE
+    )
+    write(file, (after if found else f"{before.rstrip()}\n\n{name} = {value}\n").encode())
+    try:
+        is_written = read_settings(environment)[name] == value
+    except SettingsError:
+        is_written = False
+    if not is_written:
+        write(file, before.encode())
+        path = file.relative_to(TERRAFORM_DIRECTORY.parent)
+        raise SettingsError(f"{path}: {name} cannot be changed: write `{name} = {value}` there yourself")
+    return old
 
 
 def unknown_setting(file: Path, name: str, known: Sequence[str]) -> SettingsError:

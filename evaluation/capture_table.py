@@ -205,6 +205,10 @@ class Captures:
         """Return the number of records at or after a time."""
         return int(self._value("SELECT count(*) FROM records WHERE time >= ?", moment.timestamp()))
 
+    def count_at_least(self, confidence: float) -> int:
+        """Return the number of records with at least this confidence."""
+        return int(self._value("SELECT count(*) FROM records WHERE confidence >= ?", confidence))
+
     def totals(self, threshold: float) -> Totals:
         """Return the totals of all records; there must be one."""
         below, mean, first, last = self._database.execute(

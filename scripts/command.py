@@ -23,10 +23,11 @@ from deployment.endpoint_lifetime import EndpointLifetime
 from deployment.read_stack import read_stack
 from deployment.settings import read_settings
 from deployment.terraform import ENVIRONMENTS, Terraform
+from evaluation.capture_location import CaptureLocation, find_captures
 from evaluation.history import History, Kind
 from evaluation.review.entries import ReviewStore
 from registry.batch_transform import TransformConfig
-from registry.model_registry import ModelRegistry, read_version
+from registry.model_registry import ModelRegistry, find_version, read_version
 from registry.quality_gate import QualityGate
 from registry.trained_classes import check_classes
 from staging.manifest import read_manifest
@@ -103,13 +104,17 @@ class Environment:
         """
         return parse_window(self.options.since, self.options.until)
 
+    @property
+    def history(self) -> History:
+        """The history of the environment's results."""
+        return History(self.stack.bucket, self.stack.history_prefix, self.name, self.client("s3"))
+
     def append_history(
         self, kind: Kind, figures: Mapping[str, Any], *, model: str | None, window: Window | None = None
     ) -> None:
         """Add a result to the history; if that fails, warn, because the result itself is not lost."""
-        history = History(self.stack.bucket, self.stack.history_prefix, self.name, self.client("s3"))
         try:
-            history.append(kind, figures, model=model, window=window)
+            self.history.append(kind, figures, model=model, window=window)
         except (BotoCoreError, ClientError) as error:
             reason = " ".join(str(error).split())
             print(f"warning: the result is not in the history, so trends will lack it: {reason}", file=sys.stderr)
@@ -181,6 +186,17 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {' '.join(text.split())}\n")
 
 
+def fraction(text: str) -> float:
+    """Parse a number above 0 and below 1, for the argument `type` of an option."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"must be a number above 0 and below 1, such as 0.98 (got {text!r})")
+    return value
+
+
 def whole_number(example: int, *, high: float = math.inf) -> Callable[[str], int]:
     """Return a parser of whole numbers from 1 to `high`, for the argument `type` of an option."""
     allowed = "of at least 1" if math.isinf(high) else f"between 1 and {high:g}"
@@ -243,6 +259,43 @@ def add_time_range(parser: argparse.ArgumentParser) -> None:
     """Add the options of a time range, which `Environment.window` reads."""
     parser.add_argument("--since", default="", help="start of the time range, such as 24h or 2026-03-01 (default: 7d)")
     parser.add_argument("--until", default="", help="end of the time range, such as 2026-03-02T12:00 (default: now)")
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the option of the model whose captures are read."""
+    parser.add_argument("--model", default="", help="version of the model, such as 3 (default: the model in use)")
+
+
+def find_location(environment: Environment, model: str = "") -> CaptureLocation | None:
+    """Return where the captures of a model are, or None if the endpoint captures nothing.
+
+    Parameters
+    ----------
+    model : version, such as `3` or `v3`; empty for the model in use
+    """
+    stack = environment.stack
+    location = find_captures(
+        stack.endpoint_name,
+        stack.endpoint_config_name,
+        stack.data_capture_uri,
+        environment=environment.name,
+        sagemaker=environment.client("sagemaker"),
+    )
+    return location.of_model(model) if location and model else location
+
+
+def check_model(environment: Environment, location: CaptureLocation) -> None:
+    """Check that the model is registered, and was trained on the classes of the deployed stack.
+
+    Raises
+    ------
+    OperatorError
+        It is not, or was trained on others.
+    """
+    version = find_version(environment.model_registry.versions(), location.model)
+    is_deployed = location.endpoint_config is not None
+    advice = f"run `make deploy ENV={environment.name}`" if is_deployed else "choose another MODEL"
+    check_classes(version, environment.stack.classes, where="the deployed stack", advice=advice)
 
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:

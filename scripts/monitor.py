@@ -8,20 +8,18 @@ import argparse
 from collections.abc import Mapping
 
 from common.files import RESULT_FILES, StepMissingError, write_json
-from evaluation.capture_location import CaptureLocation, find_captures, read_captures
+from evaluation.capture_location import read_captures
 from evaluation.executions import Run, read_run
 from evaluation.labelled_images import StagedDataError, read_test_images
 from evaluation.monitoring import history_figures, labels_by_md5, monitor, summary, write_figures
-from registry.model_registry import find_version
-from registry.trained_classes import check_classes
-from scripts.command import Environment, add_time_range, run_command
+from scripts.command import Environment, add_model, add_time_range, check_model, find_location, run_command
 from staging.manifest import ManifestMissingError
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the time range and the model's version."""
     add_time_range(parser)
-    parser.add_argument("--model", default="", help="version of the model, such as 3 (default: the model in use)")
+    add_model(parser)
 
 
 def main(environment: Environment) -> None:
@@ -34,7 +32,7 @@ def main(environment: Environment) -> None:
         of it.
     """
     stack = environment.stack
-    location = find_location(environment) if stack.data_capture_enabled else None
+    location = find_location(environment, environment.options.model) if stack.data_capture_enabled else None
     if location is None:
         print(f"{stack.endpoint_name} captures no data (capture_percentage = 0): nothing to monitor")
         return
@@ -65,33 +63,6 @@ def main(environment: Environment) -> None:
         "monitoring", history_figures(monitoring), model=location.model, window=environment.window
     )
     print(path)
-
-
-def find_location(environment: Environment) -> CaptureLocation | None:
-    """Return where the captures of the chosen model are, or None if the endpoint captures nothing."""
-    stack, model = environment.stack, environment.options.model
-    location = find_captures(
-        stack.endpoint_name,
-        stack.endpoint_config_name,
-        stack.data_capture_uri,
-        environment=environment.name,
-        sagemaker=environment.client("sagemaker"),
-    )
-    return location.of_model(model) if location and model else location
-
-
-def check_model(environment: Environment, location: CaptureLocation) -> None:
-    """Check that the model is registered, and was trained on the classes of the deployed stack.
-
-    Raises
-    ------
-    OperatorError
-        It is not, or was trained on others.
-    """
-    version = find_version(environment.model_registry.versions(), location.model)
-    is_deployed = location.endpoint_config is not None
-    advice = f"run `make deploy ENV={environment.name}`" if is_deployed else "choose another MODEL"
-    check_classes(version, environment.stack.classes, where="the deployed stack", advice=advice)
 
 
 def last_run(environment: Environment) -> Run | None:

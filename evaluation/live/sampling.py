@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evaluation.capture_table import Captures
+from evaluation.live.join import LabelledImage
 from evaluation.metrics import Booleans, CurvePoint, Floats, Integers, Interval, threshold_for
 
 REPLICATES = 2000
@@ -113,6 +115,36 @@ class Sample:
         factors = np.divide(self.totals, sums, out=np.zeros_like(sums), where=sums > 0)
         scaled: Floats = weights * factors[..., stratum]
         return scaled
+
+
+def sample_of(images: Sequence[LabelledImage], captures: Captures, threshold: float) -> Sample | None:
+    """Return the sample of all captured images, by the images' probabilities of being selected.
+
+    None if no labelled image represents the captured images below the threshold, or those at or above it.
+
+    Parameters
+    ----------
+    images : labelled images; those without a probability are left out
+    threshold : between the strata
+    """
+    selected = [image for image in images if image.inclusion_probability is not None]
+    above = captures.count_at_least(threshold)
+    totals = np.array([len(captures) - above, above], dtype=np.float64)
+    confidence = np.array([image.prediction.confidence for image in selected], dtype=np.float64)
+    stratum = (confidence >= threshold).astype(np.int64)
+    if not selected or (np.bincount(stratum, minlength=2)[totals > 0] == 0).any():
+        return None
+    correct = np.array([image.prediction.class_number == image.label for image in selected], dtype=np.bool_)
+    probability = np.array([image.inclusion_probability for image in selected], dtype=np.float64)
+    return Sample(confidence, correct, stratum, probability, totals)
+
+
+def simple_sample_of(images: Sequence[LabelledImage], captures: Captures) -> Sample:
+    """Return labelled images as if they were a simple random sample of all captured images."""
+    confidence = np.array([image.prediction.confidence for image in images], dtype=np.float64)
+    correct = np.array([image.prediction.class_number == image.label for image in images], dtype=np.bool_)
+    n = len(images)
+    return Sample(confidence, correct, np.zeros(n, dtype=np.int64), np.ones(n), np.array([float(len(captures))]))
 
 
 def smallest_threshold(curve: Sequence[CurvePoint], precision: float) -> float | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deployment import settings
-from deployment.settings import SettingsError, read_settings
+from deployment.settings import SettingsError, read_settings, write_number
 from tests.support.project import ROOT
 
 
@@ -66,3 +66,43 @@ def test_unknown_or_invalid_setting_is_named(file: Path, line: str, message: str
     # WHEN / THEN
     with pytest.raises(SettingsError, match=message):
         read_settings("test")
+
+
+@pytest.mark.parametrize(
+    ("old", "before", "after"),
+    [
+        pytest.param(
+            0.9,
+            'environment = "test"\nthreshold   = 0.9 # chosen in March\n\n# the end\n',
+            'environment = "test"\nthreshold   = 0.85 # chosen in March\n\n# the end\n',
+            id="replaced, with its comment",
+        ),
+        pytest.param(
+            0.9, 'environment = "test"\n  threshold=9e-1', 'environment = "test"\n  threshold=0.85', id="other spelling"
+        ),
+        pytest.param(
+            0.93,
+            'environment = "test"\n# threshold = 0.9\n',
+            'environment = "test"\n# threshold = 0.9\n\nthreshold = 0.85\n',
+            id="added",
+        ),
+    ],
+)
+def test_a_number_is_written_and_the_rest_of_the_file_is_kept(old: float, before: str, after: str, file: Path) -> None:
+    # GIVEN
+    file.write_text(before)
+
+    # WHEN / THEN
+    assert write_number("test", "threshold", 0.85) == old
+    assert file.read_text() == after
+
+
+def test_a_number_that_has_no_line_of_its_own_is_left_to_the_operator(file: Path) -> None:
+    # GIVEN
+    before = 'environment = "test"\nthreshold = "0.9"\n'
+    file.write_text(before)
+
+    # WHEN / THEN
+    with pytest.raises(SettingsError, match="threshold cannot be changed: write `threshold = 0"):
+        write_number("test", "threshold", 0.85)
+    assert file.read_text() == before

@@ -46,6 +46,7 @@ OPTIONS = {
     "SHIFT": ("traffic", "--shift"),
     "SOURCE": ("stage", "--source"),
     "UNTIL": ("monitor", "--until"),
+    "VALUE": ("threshold", "--value"),
 }
 
 

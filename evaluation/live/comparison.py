@@ -1,0 +1,76 @@
+"""Compare a model with the one that was in use before, on the same labelled images."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from evaluation.capture_table import Captures
+from evaluation.live.join import LabelledImage
+from evaluation.live.previous_model import BATCH, PreviousModel
+from evaluation.live.results import Comparison, Estimate, Paired
+from evaluation.live.sampling import Sample, sample_of
+from evaluation.metrics import Booleans
+from registry import comparison
+
+
+def compare(
+    previous: PreviousModel, images: Sequence[LabelledImage], captures: Captures, threshold: float
+) -> Comparison:
+    """Classify labelled images with the previous model, and compare its predictions with the captured ones.
+
+    Parameters
+    ----------
+    threshold : between the strata of the sample, for the difference of all traffic
+    """
+    predicted: list[int | None] = []
+    for start in range(0, len(images), BATCH):
+        predictions = [image.prediction for image in images[start : start + BATCH]]
+        predicted += previous.classify(captures.images(predictions))
+    compared = [(image, number) for image, number in zip(images, predicted, strict=True) if number is not None]
+    valid = [image for image, _ in compared]
+    ours = np.array([image.prediction.class_number == image.label for image in valid], dtype=np.bool_)
+    theirs = np.array([number == image.label for image, number in compared], dtype=np.bool_)
+    is_audit = np.array([image.is_audit for image in valid], dtype=np.bool_)
+    return {
+        "previous": previous.name,
+        "labelled": paired(ours, theirs),
+        "audit": paired(ours[is_audit], theirs[is_audit]) if is_audit.any() else None,
+        "difference": difference(valid, ours, theirs, sample_of(valid, captures, threshold)),
+        "invalid": len(images) - len(valid),
+    }
+
+
+def paired(ours: Booleans, theirs: Booleans) -> Paired:
+    """Compare two models on the same images.
+
+    Parameters
+    ----------
+    ours, theirs : whether each model classified each image correctly
+    """
+    counts = comparison.Comparison(gained=int((ours & ~theirs).sum()), lost=int((theirs & ~ours).sum()))
+    return {
+        "n": len(ours),
+        "correct": int(ours.sum()),
+        "previous_correct": int(theirs.sum()),
+        "gained": counts.gained,
+        "lost": counts.lost,
+        "p_value": counts.p_value,
+    }
+
+
+def difference(
+    images: Sequence[LabelledImage], ours: Booleans, theirs: Booleans, sample: Sample | None
+) -> Estimate | None:
+    """Return the difference of both models' accuracies for all traffic; None if there is no sample of it.
+
+    Parameters
+    ----------
+    sample : of the images, by their probabilities of being selected
+    """
+    if sample is None:
+        return None
+    is_selected = np.array([image.inclusion_probability is not None for image in images], dtype=np.bool_)
+    values = (ours.astype(float) - theirs.astype(float))[is_selected]
+    # the prior is half an image that only one of the models classifies correctly, for each of them
+    interval = sample.mean_interval(values, (1.0, -1.0))
+    return {"value": float(np.average(values, weights=sample.weights)), "interval": interval, "n": len(values)}

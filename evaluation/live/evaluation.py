@@ -1,0 +1,213 @@
+"""Evaluate the predictions of a time range by the labels that came later."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from evaluation.capture_location import CaptureLocation
+from evaluation.capture_table import Captures
+from evaluation.live.comparison import compare
+from evaluation.live.join import Joined, LabelledImage, join
+from evaluation.live.labels import LabelSet
+from evaluation.live.live_figures import compute_figures, to_arrays
+from evaluation.live.previous_model import PreviousModel
+from evaluation.live.results import Estimate, Labels, Live, Recommendation, Traffic
+from evaluation.live.sampling import METHOD, Sample, sample_of, simple_sample_of, smallest_threshold
+from evaluation.metrics import Proportion, coverage_curve
+from evaluation.monitoring import MAX_IMAGES_SHOWN, CapturedImage, describe_image
+
+STRATA = ("below the threshold", "at or above the threshold")
+REVIEW = "run `make select`, then `make review`"
+NO_LABELS = f"no captured image is labelled: {REVIEW}, or upload labels"
+NO_SAMPLE = (
+    "figures of all traffic need reviewed images below the threshold, and some at or above it that were selected at "
+    f"random: {REVIEW}"
+)
+SIMPLE_SAMPLE = "the recommended threshold holds for the labelled images, which are no random sample of the traffic"
+
+
+@dataclass(frozen=True)
+class LiveData:
+    """The captures of a time range with their labels.
+
+    Attributes
+    ----------
+    location : of the captures, with the model's version
+    labels, joined : all labels, and those of captured images
+    """
+
+    captures: Captures
+    location: CaptureLocation
+    labels: LabelSet
+    joined: Joined
+    classes: Sequence[str]
+    threshold: float
+
+
+def join_labels(
+    captures: Captures, location: CaptureLocation, labels: LabelSet, *, classes: Sequence[str], threshold: float
+) -> LiveData:
+    """Join labels to the captures of a time range."""
+    joined = join(captures.predictions(), labels.labels, classes)
+    return LiveData(captures, location, labels, joined, classes, threshold)
+
+
+def evaluate_live(data: LiveData, *, precision: float | None, previous: PreviousModel | str) -> Live:
+    """Compute the content of `live.json`.
+
+    Parameters
+    ----------
+    precision : wanted accuracy of the images at or above a threshold that is still to be found, or None
+    previous : the model that was in use before, or why there is no comparison with it
+    """
+    images, captures, threshold = data.joined.images, data.captures, data.threshold
+    sample = sample_of(images, captures, threshold)
+    arrays = to_arrays(images)
+    mistake_count, mistakes = confident_mistakes(data)
+    return {
+        "written": datetime.now(UTC).isoformat(),
+        "window": captures.window.to_json(),
+        "endpoint": data.location.endpoint,
+        "model": data.location.model,
+        "threshold": threshold,
+        "classes": list(data.classes),
+        "records": len(captures),
+        "duplicates": captures.duplicates,
+        "malformed": captures.malformed,
+        "malformed_lines": [str(line) for line in captures.malformed_lines],
+        "skewed": captures.skewed,
+        "labels": count_labels(data),
+        "neither": sum(image.label == len(data.classes) for image in images),
+        "labelled": compute_figures(arrays, np.ones(len(images)), data.classes, threshold) if images else None,
+        "audit": audit_estimate(images),
+        "traffic": estimate_traffic(data, sample) if sample else None,
+        "mistake_count": mistake_count,
+        "mistakes": mistakes,
+        "comparison": (
+            compare(previous, images, captures, threshold) if images and isinstance(previous, PreviousModel) else None
+        ),
+        "recommendation": recommend(data, precision) if images and precision is not None else None,
+        "notes": list(notes(data, sample, precision, previous)),
+    }
+
+
+def notes(
+    data: LiveData, sample: Sample | None, precision: float | None, previous: PreviousModel | str
+) -> Iterator[str]:
+    """Yield a sentence for everything that limits the results."""
+    if not data.joined.images:
+        yield NO_LABELS
+        return
+    if sample is None:
+        yield NO_SAMPLE
+        if precision is not None:
+            yield SIMPLE_SAMPLE
+    predicted = {image.prediction.class_number for image in data.joined.images}
+    if len(predicted) == 1:
+        yield f"all labelled images were predicted as {data.classes[predicted.pop()]}"
+    if isinstance(previous, str):
+        yield f"no comparison with an earlier model: {previous}"
+
+
+def count_labels(data: LiveData) -> Labels:
+    """Return what became of the labels."""
+    labels, joined = data.labels, data.joined
+    return {
+        "files": labels.files,
+        "answers": labels.answers,
+        "read": len(labels.labels),
+        "used": len(joined.images),
+        "unmatched": joined.unmatched,
+        "unknown_classes": labels.unknown_classes,
+        "contradictions": joined.contradictions,
+        "malformed": labels.malformed,
+        "messages": [*labels.messages["malformed"], *labels.messages["unknown"], *joined.messages],
+    }
+
+
+def audit_estimate(images: Sequence[LabelledImage]) -> Estimate | None:
+    """Return the accuracy of the audit sample, which is a simple random one, or None without labels of it."""
+    correct = [image.prediction.class_number == image.label for image in images if image.is_audit]
+    if not correct:
+        return None
+    proportion = Proportion(sum(correct), len(correct))
+    return {"value": proportion.value, "interval": proportion.interval, "n": proportion.n}
+
+
+def estimate_traffic(data: LiveData, sample: Sample) -> Traffic:
+    """Estimate the figures of all captured images."""
+    selected = to_arrays([image for image in data.joined.images if image.inclusion_probability is not None])
+    figures = compute_figures(selected, sample.weights, data.classes, data.threshold)
+    correct, is_above = sample.correct.astype(float), sample.confidence >= data.threshold
+    figures["accuracy"]["interval"] = sample.mean_interval(correct, (1.0, 0.0))
+    if is_above.any():
+        figures["precision"]["interval"] = sample.mean_interval(correct, (1.0, 0.0), is_above)
+    # the share of the images at or above the threshold is not estimated: all captured images are counted
+    above, records = data.captures.count_at_least(data.threshold), len(data.captures)
+    figures["coverage"] = {"value": above / records, "interval": None, "n": records}
+    strata = zip(STRATA, sample.totals, np.bincount(sample.stratum, minlength=2), strict=True)
+    return {
+        "figures": figures,
+        "strata": [{"name": name, "records": int(total), "labelled": int(count)} for name, total, count in strata],
+        "method": METHOD,
+    }
+
+
+def recommend(data: LiveData, precision: float) -> Recommendation:
+    """Return the smallest threshold with a precision for all traffic; without a sample of it, for the labelled images.
+
+    Even if all are correct, n images show no higher precision than 1 - 3 / n with 95 % confidence: Hanley and
+    Lippman-Hand, "If nothing goes wrong, is everything all right?", 1983.
+
+    Parameters
+    ----------
+    precision : above 0 and below 1
+    """
+    images, captures = data.joined.images, data.captures
+    sample = sample_of(images, captures, data.threshold) or simple_sample_of(images, captures)
+    needed = math.ceil(round(3 / (1 - precision), 6))
+    threshold = smallest_threshold(coverage_curve(sample.confidence, sample.correct, sample.weights), precision)
+    if threshold is None:
+        return {
+            "wanted": precision,
+            "threshold": None,
+            "threshold_interval": None,
+            "precision": None,
+            "coverage": None,
+            "needed": needed,
+            "is_supported": False,
+        }
+    is_above = sample.confidence >= threshold
+    reached: Estimate = {
+        "value": float(np.average(sample.correct[is_above], weights=sample.weights[is_above])),
+        "interval": sample.mean_interval(sample.correct.astype(float), (1.0, 0.0), is_above),
+        "n": int(is_above.sum()),
+    }
+    return {
+        "wanted": precision,
+        "threshold": threshold,
+        "threshold_interval": sample.threshold_interval(precision),
+        "precision": reached,
+        "coverage": captures.count_at_least(threshold) / len(captures),
+        "needed": needed,
+        "is_supported": reached["n"] >= needed,
+    }
+
+
+def confident_mistakes(data: LiveData) -> tuple[int, list[CapturedImage]]:
+    """Return the number of misclassified images at or above the threshold, and the most confident of them."""
+    wrong = [
+        image
+        for image in data.joined.images
+        if image.prediction.class_number != image.label and image.prediction.confidence >= data.threshold
+    ]
+    shown = sorted(wrong, key=lambda image: -image.prediction.confidence)[:MAX_IMAGES_SHOWN]
+    bodies = data.captures.images([image.prediction for image in shown])
+    names = [*data.classes, "neither"]
+    return len(wrong), [
+        describe_image(image.prediction, body, names[image.prediction.class_number], None, names[image.label])
+        for image, body in zip(shown, bodies, strict=True)
+    ]

@@ -1,0 +1,134 @@
+"""Evaluate live traffic by labels that came later, and set the threshold accordingly.
+
+evaluate   print accuracy, confusion, calibration, coverage and confident mistakes, and the threshold for a precision
+threshold  write the threshold into the environment's settings: a value, or the smallest one with a precision
+
+Labels are the answers of `make review`, and the files *.csv and *.jsonl below labels/ in the bucket. The records of the
+model in use in the last seven days are evaluated; SINCE and UNTIL select another time range, and MODEL another version.
+"""
+
+import argparse
+
+from common.errors import OperatorError
+from common.files import RESULT_FILES, write_json
+from deployment.settings import write_number
+from evaluation.capture_location import read_captures
+from evaluation.live.evaluation import LiveData, evaluate_live, join_labels, recommend
+from evaluation.live.labels import read_labels
+from evaluation.live.live_summary import history_figures, summary, write_figures
+from evaluation.live.previous_model import PreviousModel, load_previous_model
+from scripts.command import Environment, add_model, add_time_range, check_model, find_location, fraction, run_command
+
+
+def evaluate(environment: Environment) -> None:
+    """Evaluate the labelled captures, write `live.json` and figures, and print a summary.
+
+    Raises
+    ------
+    OperatorError
+        The time range is invalid, no model is deployed, the model was trained on other classes, or there are no records
+        of it.
+    """
+    data = read_data(environment)
+    live = evaluate_live(
+        data, precision=environment.options.precision, previous=previous_model(environment, data.location.model)
+    )
+    write_figures(live, environment.directory)
+    path = environment.directory / RESULT_FILES["live"]
+    write_json(path, live)
+    print("\n".join(summary(live, environment.name)))
+    environment.append_history("live", history_figures(live), model=live["model"], window=environment.window)
+    print(path)
+
+
+def previous_model(environment: Environment, model: str) -> PreviousModel | str:
+    """Return the model that was in use before another one, or why there is no comparison with it."""
+    try:
+        return load_previous_model(
+            environment.model_registry, model, environment.stack.classes, s3=environment.client("s3")
+        )
+    except OperatorError as error:
+        return str(error)
+
+
+def threshold(environment: Environment) -> None:
+    """Write the threshold, and print the old and the new value.
+
+    Raises
+    ------
+    OperatorError
+        No option is given, or both are, or there are too few labels.
+    """
+    precision, value = environment.options.precision, environment.options.value
+    if (precision is None) == (value is None):
+        raise OperatorError("PRECISION or VALUE is required, such as PRECISION=0.98 or VALUE=0.9, and not both")
+    new = recommended(environment, precision) if value is None else value
+    old = write_number(environment.name, "threshold", new)
+    print(f"terraform/environments/{environment.name}.tfvars: threshold was {old:g}, is now {new:g}")
+    print(f"run `make up ENV={environment.name}` to apply it")
+
+
+def recommended(environment: Environment, precision: float) -> float:
+    """Return the smallest threshold with a precision.
+
+    Raises
+    ------
+    OperatorError
+        There are too few labels, or no threshold reaches the precision.
+    """
+    data = read_data(environment)
+    advice = f"label more images (`make select review ENV={environment.name}`), or set VALUE"
+    if not data.joined.images:
+        raise OperatorError(f"no captured image {environment.window} is labelled: {advice}")
+    found = recommend(data, precision)
+    if found["threshold"] is None:
+        raise OperatorError(f"no threshold reaches a precision of {precision:g} {environment.window}: {advice}")
+    if not found["is_supported"]:
+        n = found["precision"]["n"] if found["precision"] else 0
+        raise OperatorError(
+            f"{n} labelled images at or above the threshold {found['threshold']:g} are too few for a precision of "
+            f"{precision:g}, which needs {found['needed']}: {advice}"
+        )
+    return found["threshold"]
+
+
+def read_data(environment: Environment) -> LiveData:
+    """Return a model's captures of the time range with their labels.
+
+    Raises
+    ------
+    OperatorError
+        The endpoint captures nothing, the model was trained on other classes, or there are no records of it.
+    """
+    stack, s3 = environment.stack, environment.client("s3")
+    location = find_location(environment, environment.options.model) if stack.data_capture_enabled else None
+    if location is None:
+        raise OperatorError(f"{stack.endpoint_name} captures no data: set capture_percentage, then run `make deploy`")
+    check_model(environment, location)
+    print(f"records {environment.window} (SINCE and UNTIL select another time range)")
+    captures, _ = read_captures(
+        location, environment.window, classes=len(stack.classes), run=None, environment=environment.name, s3=s3
+    )
+    labels = read_labels(stack.bucket, stack.labels_prefix, stack.classes, s3=s3)
+    return join_labels(captures, location, labels, classes=stack.classes, threshold=stack.threshold)
+
+
+ACTIONS = {"evaluate": evaluate, "threshold": threshold}
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the action, the time range, the model's version, the wanted precision and the threshold."""
+    parser.add_argument("action", choices=ACTIONS)
+    add_time_range(parser)
+    add_model(parser)
+    parser.add_argument("--precision", type=fraction, help="wanted accuracy of the accepted images, e.g. 0.98")
+    parser.add_argument("--value", type=fraction, help="the threshold, e.g. 0.9")
+
+
+def main(environment: Environment) -> None:
+    """Run the chosen action."""
+    ACTIONS[environment.options.action](environment)
+
+
+if __name__ == "__main__":
+    run_command(main, __doc__, options)

@@ -1,0 +1,243 @@
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from evaluation.capture_location import CaptureLocation
+from evaluation.capture_table import Captures
+from evaluation.live.evaluation import LiveData, evaluate_live, join_labels, recommend
+from evaluation.live.labels import Label, LabelSet
+from evaluation.live.live_summary import history_figures, summary, write_figures
+from evaluation.live.previous_model import PreviousModel
+from evaluation.live.results import Live
+from tests.unit.evaluation.live.images import make_captures
+from tests.unit.evaluation.runs import capture_line, make_png
+
+LOCATION = CaptureLocation("s3://b/data_capture", "v2", "cars", "cars-2", is_complete=True)
+CLASSES = ("bicycle", "motorcycle")
+THRESHOLD = 0.93
+NO_PREVIOUS = "no model was in use before v2"
+
+
+def make_label(record_id: str, name: str, probability: float | None = None, *, is_audit: bool = False) -> Label:
+    return Label(record_id, record_id, None, name, f"labels/answers/{record_id}.json", probability, is_audit)
+
+
+def make_data(captures: Captures, *labels: Label, threshold: float = THRESHOLD) -> LiveData:
+    found = LabelSet(labels=list(labels), answers=len(labels))
+    return join_labels(captures, LOCATION, found, classes=CLASSES, threshold=threshold)
+
+
+def evaluated(
+    captures: Captures, *labels: Label, precision: float | None = None, previous: PreviousModel | str = NO_PREVIOUS
+) -> Live:
+    live = evaluate_live(make_data(captures, *labels), precision=precision, previous=previous)
+    json.dumps(live)
+    list(summary(live, "local"))
+    return live
+
+
+# 10 images below the threshold, of which 6 are labelled and 3 correct, and 90 above it, of which 9 are labelled and 8
+# correct
+TRAFFIC = [(f"low-{number}", 0, 0.7) for number in range(10)] + [(f"high-{number}", 1, 0.97) for number in range(90)]
+LOW = [make_label(f"low-{number}", CLASSES[number % 2], 1.0, is_audit=number == 0) for number in range(6)]
+HIGH = [make_label(f"high-{number}", CLASSES[number > 0], 0.1, is_audit=True) for number in range(9)]
+
+
+def test_figures_of_all_traffic_are_weighted_and_those_of_the_labelled_images_are_not() -> None:
+    # WHEN
+    live = evaluated(make_captures(*TRAFFIC), *LOW, *HIGH)
+
+    # THEN
+    assert live["labelled"]
+    assert live["traffic"]
+    assert live["labelled"]["accuracy"]["value"] == pytest.approx(11 / 15)
+    assert live["labelled"]["coverage"]["value"] == pytest.approx(9 / 15)
+    figures = live["traffic"]["figures"]
+    assert figures["accuracy"]["value"] == pytest.approx(0.1 * 3 / 6 + 0.9 * 8 / 9)
+    assert figures["precision"]["value"] == pytest.approx(8 / 9)
+    assert figures["coverage"] == {"value": 0.9, "interval": None, "n": 100}
+    assert live["traffic"]["strata"] == [
+        {"name": "below the threshold", "records": 10, "labelled": 6},
+        {"name": "at or above the threshold", "records": 90, "labelled": 9},
+    ]
+    for estimate in (figures["accuracy"], figures["precision"]):
+        low, high = estimate["interval"] or (1, 0)
+        assert low < (estimate["value"] or 0) < high
+    assert live["audit"] == {"value": 0.9, "interval": pytest.approx((0.596, 0.982), abs=1e-3), "n": 10}
+
+
+def test_an_image_that_shows_no_class_is_a_confident_mistake_with_its_own_row() -> None:
+    # WHEN
+    live = evaluated(make_captures(("a", 0, 0.99), ("b", 1, 0.95), ("c", 1, 0.6)), *[
+        make_label("a", "neither"), make_label("b", "bicycle"), make_label("c", "bicycle")
+    ])  # fmt: skip
+
+    # THEN
+    assert live["labelled"]
+    assert live["labelled"]["confusion"] == [[0, 2], [0, 0], [1, 0]]
+    assert live["neither"] == 1
+    assert live["mistake_count"] == 2
+    assert [(image["id"], image["class"], image["label"]) for image in live["mistakes"]] == [
+        ("a", "bicycle", "neither"),
+        ("b", "motorcycle", "bicycle"),
+    ]
+    assert all(image["png"] for image in live["mistakes"])
+
+
+def test_no_labels_are_a_note_and_not_an_error() -> None:
+    # WHEN
+    live = evaluated(make_captures(("a", 0, 0.99)), precision=0.9)
+
+    # THEN
+    assert (live["labelled"], live["audit"], live["traffic"], live["recommendation"]) == (None, None, None, None)
+    assert live["notes"] == ["no captured image is labelled: run `make select`, then `make review`, or upload labels"]
+    assert history_figures(live)["accuracy"] is None
+
+
+def test_labels_without_a_selection_give_no_estimate_of_all_traffic() -> None:
+    # WHEN
+    live = evaluated(make_captures(*TRAFFIC), make_label("low-0", "bicycle"), make_label("high-0", "bicycle"))
+
+    # THEN
+    assert live["labelled"]
+    assert live["traffic"] is None
+    assert any("figures of all traffic need reviewed images" in note for note in live["notes"])
+    assert f"no comparison with an earlier model: {NO_PREVIOUS}" in live["notes"]
+
+
+def test_one_class_only_is_pointed_out() -> None:
+    live = evaluated(
+        make_captures(("a", 0, 0.99), ("b", 0, 0.5)), make_label("a", "bicycle"), make_label("b", "bicycle")
+    )
+    assert "all labelled images were predicted as bicycle" in live["notes"]
+
+
+def test_labels_that_were_left_out_are_counted_and_named() -> None:
+    # GIVEN
+    labels = LabelSet(labels=[make_label("a", "bicycle"), make_label("x", "bicycle")], files=1)
+    labels.add(make_label("a", "car"), CLASSES)
+    labels.reject("labels/a.csv, line 2", "no label")
+    data = join_labels(make_captures(("a", 0, 0.9)), LOCATION, labels, classes=CLASSES, threshold=THRESHOLD)
+
+    # WHEN
+    live = evaluate_live(data, precision=None, previous=NO_PREVIOUS)
+    lines = list(summary(live, "local"))
+
+    # THEN
+    expected = {"read": 2, "used": 1, "unmatched": 1, "unknown_classes": 1, "malformed": 1}
+    assert expected.items() <= dict(live["labels"]).items()
+    assert "labels of images that are not captured in this time range: 1" in lines
+    assert "  labels/a.csv, line 2: no label" in lines
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_labels_give_figures_with_wide_intervals(count: int) -> None:
+    live = evaluated(make_captures(*TRAFFIC), *LOW[:count], *HIGH[:count], precision=0.9)
+    assert live["traffic"]
+    low, high = live["traffic"]["figures"]["accuracy"]["interval"] or (0, 0)
+    assert high - low > 0.3
+
+
+def test_the_previous_model_is_compared() -> None:
+    # GIVEN a model that predicts class 0 for each image
+    previous = PreviousModel("v1", lambda bodies: [0 for _ in bodies])
+
+    # WHEN
+    live = evaluated(make_captures(*TRAFFIC), *LOW, *HIGH, previous=previous)
+
+    # THEN
+    assert live["comparison"]
+    assert live["comparison"]["labelled"]["gained"] == 8
+    assert live["comparison"]["difference"]
+    assert "compared with v1 on the same images (a small p means that v2 is worse):" in list(summary(live, "local"))
+
+
+def test_the_threshold_for_a_precision_needs_enough_labels() -> None:
+    # GIVEN 400 images, of which those below 0.8 are often misclassified
+    traffic = [(f"{number}", 0, 0.6 if number % 4 == 0 else 0.85) for number in range(400)]
+    labels = [make_label(name, CLASSES[int(name) % 8 == 0], 1.0) for name, _, _ in traffic]
+
+    # WHEN
+    found = recommend(make_data(make_captures(*traffic), *labels), 0.98)
+    few = recommend(make_data(make_captures(*traffic), *labels[:40]), 0.98)
+
+    # THEN no image needs to be correct by chance: 3 / (1 - 0.98) images can show it
+    assert (found["threshold"], found["coverage"], found["needed"]) == (0.8, 0.75, 150)
+    assert found["precision"]
+    assert (found["precision"]["value"], found["precision"]["n"], found["is_supported"]) == (1.0, 300, True)
+    assert found["threshold_interval"] == (0.85, 0.85)
+    assert few["is_supported"] is False
+    assert few["threshold_interval"]
+
+
+def test_a_precision_that_no_threshold_reaches_has_no_threshold() -> None:
+    live = evaluated(make_captures(("a", 0, 0.99), ("b", 1, 0.6)), make_label("a", "motorcycle"), precision=0.9)
+    assert live["recommendation"]
+    assert live["recommendation"]["threshold"] is None
+    assert "no threshold reaches a precision of 0.9" in list(summary(live, "local"))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "I;16", "P", "1"])
+def test_mistakes_of_any_image_format_are_shown(mode: str, tmp_path: Path) -> None:
+    # GIVEN
+    image = Image.new("L", (20, 20), 7).convert(mode) if mode != "RGBA" else Image.new(mode, (20, 20), (1, 2, 3, 0))
+    image.save(tmp_path / "a.png", transparency=7 if mode == "P" else None)
+    captures = Captures()
+    line = capture_line((tmp_path / "a.png").read_bytes(), [0.99, 0.01], inference_id="a")
+    captures.add("a.jsonl", line + b"\n" + capture_line(b"no image", [0.98, 0.02], inference_id="b"), classes=2)
+
+    # WHEN
+    live = evaluated(captures, make_label("a", "motorcycle"), make_label("b", "motorcycle"))
+
+    # THEN
+    shown, invalid = live["mistakes"]
+    assert shown["png"]
+    assert invalid["invalid"]
+
+
+def test_duplicates_malformed_lines_and_clock_skew_are_reported() -> None:
+    # GIVEN
+    hour = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    lines = [
+        capture_line(make_png(), [0.6, 0.4], time="2026-03-01T12:00:00Z", inference_id="a"),
+        capture_line(make_png(), [0.4, 0.6], time="2026-03-01T12:00:05Z", inference_id="a"),
+        capture_line(make_png(), [0.9, 0.1], time=f"{hour + timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}", inference_id="b"),
+        b"malformed",
+    ]
+    captures = Captures()
+    captures.add("AllTraffic/2026/03/01/12/a.jsonl", b"\n".join(lines), classes=2)
+
+    # WHEN
+    live = evaluated(captures, make_label("a", "motorcycle"))
+
+    # THEN the latest record of the image counts
+    assert live["labelled"]
+    assert live["labelled"]["accuracy"]["value"] == 1
+    assert (live["records"], live["duplicates"], live["malformed"], live["skewed"]) == (2, 1, 1, 1)
+
+
+def test_figures_are_written_for_labelled_images(tmp_path: Path) -> None:
+    # WHEN
+    write_figures(evaluated(make_captures(*TRAFFIC), *LOW, *HIGH), tmp_path)
+
+    # THEN
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["live_confusion.png", "live_coverage.png", "live_mistakes.png", "live_reliability.png"]
+
+
+def test_no_figures_are_written_without_labels(tmp_path: Path) -> None:
+    write_figures(evaluated(make_captures(("a", 0, 0.9))), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_history_has_the_estimates_of_all_traffic() -> None:
+    # WHEN
+    found = history_figures(evaluated(make_captures(*TRAFFIC), *LOW, *HIGH))
+
+    # THEN
+    assert (found["records"], found["labelled"], found["coverage"], found["mistakes"]) == (100, 15, 0.9, 1)
+    assert found["accuracy"]["value"] == pytest.approx(0.85)
+    json.dumps(found)

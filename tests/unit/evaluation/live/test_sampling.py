@@ -1,0 +1,194 @@
+"""Estimates of all traffic: recomputed by hand and with SciPy, and in simulations whose truth is known."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from evaluation.live.sampling import Sample, sample_of, simple_sample_of, smallest_threshold
+from evaluation.metrics import coverage_curve
+from tests.unit.evaluation.live.images import make_captures, make_image
+
+THRESHOLD = 0.93
+
+
+def make_sample(*strata: tuple[int, int, float], totals: tuple[float, ...]) -> Sample:
+    """Return a sample: number of correct images, of all images, and their probability, for each stratum."""
+    correct = np.concatenate([np.arange(n) < hits for hits, n, _ in strata])
+    stratum = np.repeat(np.arange(len(strata)), [n for _, n, _ in strata])
+    probability = np.repeat([each for _, _, each in strata], [n for _, n, _ in strata])
+    confidence = np.where(stratum == 0, 0.7, 0.95) if len(strata) > 1 else np.full(len(correct), 0.95)
+    return Sample(confidence, correct, stratum, probability, np.array(totals))
+
+
+def accuracy(sample: Sample) -> float:
+    return float(np.average(sample.correct, weights=sample.weights))
+
+
+def accuracy_interval(sample: Sample) -> tuple[float, float]:
+    return sample.mean_interval(sample.correct.astype(float), (1.0, 0.0))
+
+
+def test_each_stratum_counts_as_many_images_as_were_captured() -> None:
+    # GIVEN 6 of 10 labelled images of 20 below the threshold, and 9 of 10 of 180 at or above it
+    sample = make_sample((6, 10, 1.0), (9, 10, 0.05), totals=(20.0, 180.0))
+
+    # WHEN / THEN
+    assert sample.weights.tolist() == [2.0] * 10 + [18.0] * 10
+    assert accuracy(sample) == pytest.approx(0.1 * 0.6 + 0.9 * 0.9)
+
+
+def test_images_of_a_stratum_that_were_selected_with_different_probabilities_are_weighted() -> None:
+    # GIVEN images that were selected before the threshold was lowered, and later ones
+    sample = Sample(
+        np.full(4, 0.95), np.array([True, False, True, True]), np.ones(4, dtype=np.int64),
+        np.array([1.0, 1.0, 0.5, 0.25]), np.array([0.0, 16.0]),
+    )  # fmt: skip
+
+    # WHEN / THEN 1, 1, 2 and 4 images of 8, scaled to 16
+    assert sample.weights.tolist() == [2.0, 2.0, 4.0, 8.0]
+    assert accuracy(sample) == pytest.approx(7 / 8)
+
+
+@pytest.mark.parametrize(("correct", "n"), [(50, 50), (45, 50), (0, 20)])
+def test_the_interval_of_one_stratum_is_that_of_jeffreys(correct: int, n: int) -> None:
+    # GIVEN a small part of the traffic
+    sample = make_sample((correct, n, 0.001), totals=(1e6,))
+
+    # WHEN / THEN
+    expected = stats.beta.ppf([0.025, 0.975], correct + 0.5, n - correct + 0.5)
+    assert accuracy_interval(sample) == pytest.approx(tuple(expected), abs=0.012)
+
+
+def test_the_interval_is_that_of_scipys_bootstrap_for_many_images() -> None:
+    # GIVEN
+    random = np.random.default_rng(0)
+    sample = make_sample((340, 400, 0.001), totals=(1e6,))
+
+    # WHEN
+    values = (sample.correct.astype(float),)
+    expected = stats.bootstrap(values, np.mean, n_resamples=2000, method="percentile", rng=random).confidence_interval
+
+    # THEN
+    assert accuracy_interval(sample) == pytest.approx((expected.low, expected.high), abs=0.01)
+
+
+def test_nothing_varies_if_every_captured_image_is_labelled() -> None:
+    sample = make_sample((6, 10, 1.0), (9, 10, 1.0), totals=(10.0, 10.0))
+    assert accuracy_interval(sample) == pytest.approx((0.75, 0.75))
+
+
+def test_an_interval_is_the_same_whenever_it_is_computed() -> None:
+    sample = make_sample((6, 10, 1.0), (9, 10, 0.05), totals=(20.0, 180.0))
+    assert accuracy_interval(sample) == accuracy_interval(sample)
+
+
+def simulated(seed: int) -> tuple[Sample, float, float, float]:
+    """Return a sample of simulated traffic, its true accuracy, the true one above the threshold, and the estimate."""
+    random = np.random.default_rng(seed)
+    is_above = random.random(1200) < 0.85
+    correct = random.random(1200) < np.where(is_above, 0.98, 0.7)
+    probability = np.where(is_above, 0.05, 1.0)
+    chosen = random.random(1200) < probability
+    totals = np.array([(~is_above).sum(), is_above.sum()], dtype=np.float64)
+    confidence = np.where(is_above, 0.97, 0.7)[chosen]
+    sample = Sample(confidence, correct[chosen], is_above[chosen].astype(np.int64), probability[chosen], totals)
+    return sample, correct.mean(), correct[is_above].mean(), accuracy(sample)
+
+
+def test_estimates_of_simulated_traffic_are_unbiased_and_their_intervals_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    monkeypatch.setattr("evaluation.live.sampling.REPLICATES", 200)
+    runs = [simulated(seed) for seed in range(100)]
+
+    # WHEN
+    errors = [estimate - truth for _, truth, _, estimate in runs]
+    held = [low <= truth <= high for sample, truth, _, _ in runs for low, high in [accuracy_interval(sample)]]
+
+    # THEN the mean error is within 3 standard errors, and the share of intervals that hold is not far from 95 %
+    assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(len(errors))
+    assert stats.binomtest(sum(held), len(held), 0.95).pvalue > 0.001
+    # the accuracy of the reviewed images alone, which are mostly difficult ones, is far from that of all traffic
+    assert all(sample.correct.mean() < truth - 0.05 for sample, truth, _, _ in runs)
+
+
+def test_the_threshold_for_a_precision_has_an_interval_that_holds_it() -> None:
+    # GIVEN images that are correct with the probability of their confidence
+    random = np.random.default_rng(1)
+    confidence = random.uniform(0.5, 1, 400)
+    correct = random.random(400) < confidence
+    sample = Sample(confidence, correct, np.zeros(400, dtype=np.int64), np.ones(400), np.array([1e5]))
+
+    # WHEN
+    low, high = sample.threshold_interval(0.9)
+    found = smallest_threshold(coverage_curve(confidence, correct, sample.weights), 0.9)
+
+    # THEN images at or above 0.8 have a mean confidence of 0.9
+    assert found
+    assert low <= found <= high
+    assert low <= 0.8 <= high
+
+
+def test_no_threshold_reaches_a_precision_that_no_image_has() -> None:
+    # GIVEN
+    sample = make_sample((0, 10, 0.1), totals=(100.0,))
+
+    # WHEN / THEN
+    assert smallest_threshold(coverage_curve(sample.confidence, sample.correct, sample.weights), 0.9) is None
+    assert sample.threshold_interval(0.9) == (1.0, 1.0)
+
+
+def test_the_precision_above_a_threshold_uses_only_images_above_it() -> None:
+    # GIVEN
+    sample = make_sample((0, 10, 1.0), (95, 100, 0.05), totals=(20.0, 1e5))
+
+    # WHEN
+    members = sample.confidence >= THRESHOLD
+    found = sample.mean_interval(sample.correct.astype(float), (1.0, 0.0), members)
+
+    # THEN
+    assert found == pytest.approx(tuple(stats.beta.ppf([0.025, 0.975], 95.5, 5.5)), abs=0.012)
+
+
+CAPTURED = make_captures(("a", 0, 0.6), ("b", 0, 0.7), ("c", 0, 0.95), ("d", 1, 0.99))
+
+
+def test_the_sample_has_the_images_that_were_selected_with_a_known_probability() -> None:
+    # GIVEN one image that was chosen for drift
+    images = [
+        make_image(0, 0.6, 0, probability=1.0),
+        make_image(0, 0.95, 1, probability=0.5),
+        make_image(1, 0.99, 1),
+    ]
+
+    # WHEN
+    sample = sample_of(images, CAPTURED, THRESHOLD)
+
+    # THEN
+    assert sample
+    assert sample.totals.tolist() == [2, 2]
+    assert sample.weights.tolist() == [2, 2]
+    assert accuracy(sample) == 0.5
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        pytest.param([], id="no labels"),
+        pytest.param([make_image(0, 0.6, 0), make_image(0, 0.95, 0)], id="no probabilities"),
+        pytest.param([make_image(0, 0.6, 0, probability=1.0)], id="none at or above the threshold"),
+        pytest.param([make_image(0, 0.95, 0, probability=0.1)], id="none below the threshold"),
+    ],
+)
+def test_there_is_no_sample_of_all_traffic_without_selected_images_of_both_strata(images: list[object]) -> None:
+    assert sample_of(images, CAPTURED, THRESHOLD) is None  # type: ignore[arg-type]
+
+
+def test_images_above_the_threshold_are_enough_if_no_other_was_captured() -> None:
+    sample = sample_of([make_image(0, 0.6, 0, probability=0.5)], CAPTURED, 0.5)
+    assert sample
+    assert sample.weights.tolist() == [4]
+
+
+def test_labelled_images_can_stand_for_all_images() -> None:
+    sample = simple_sample_of([make_image(0, 0.6, 0), make_image(0, 0.95, 1)], CAPTURED)
+    assert sample.weights.tolist() == [2, 2]
