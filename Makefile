@@ -23,6 +23,11 @@ endif
 # without this setting, each of the hundreds of processes that the tests start would compile the project's modules again
 unexport PYTHONDONTWRITEBYTECODE
 
+# Terraform and its provider, which are Go programs, otherwise spend a fifth of their time on collecting garbage. Both are
+# variables of the Go runtime: https://pkg.go.dev/runtime#hdr-Environment_Variables
+export GOGC       ?= off
+export GOMEMLIMIT ?= 1GiB
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -55,7 +60,7 @@ TRAINING = $(call option,--algorithm,ALGORITHM) $(if $(call yes,PRETRAIN),--pret
 TIME_RANGE = $(call option,--since,SINCE) $(call option,--until,UNTIL)
 SCRIPT   = @$(AWS_ENV) $(PY) -m scripts.$(1) --env $(ENV)
 # Above the number of cores of a small machine, because tests wait for Terraform and SageMaker most of the time
-WORKERS ?= 4
+WORKERS ?= 6
 pytest   = @$(PY) -m pytest --numprocesses $(call quote_text,$(1)) --dist loadgroup --no-loadscope-reorder $(ARGS)
 step   = @printf '\n== %s (%s)\n' '$@' '$(ENV)'
 
@@ -209,14 +214,6 @@ monitor: $(INSTALLED) $(PREREQUISITES) ## plot captured predictions (SINCE=24h, 
 	$(call step)
 	$(call SCRIPT,monitor) $(TIME_RANGE) $(call option,--model,MODEL)
 
-live: $(INSTALLED) $(PREREQUISITES) ## evaluate live traffic by its labels (SINCE, MODEL, PRECISION)
-	$(call step)
-	$(call SCRIPT,live) evaluate $(TIME_RANGE) $(call option,--model,MODEL) $(call option,--precision,PRECISION)
-
-threshold: $(INSTALLED) $(PREREQUISITES) ## set the threshold: VALUE, or for a PRECISION (SINCE)
-	$(call step)
-	$(call SCRIPT,live) threshold $(call option,--precision,PRECISION) $(call option,--value,VALUE) $(TIME_RANGE)
-
 select: $(INSTALLED) $(PREREQUISITES) ## select captured images for review (SINCE, UNTIL, AUDIT)
 	$(call step)
 	$(call SCRIPT,select_images) $(TIME_RANGE) $(call option,--audit,AUDIT)
@@ -227,6 +224,14 @@ review: $(INSTALLED) $(PREREQUISITES) ## show images to review on a local page (
 review-csv: $(INSTALLED) $(PREREQUISITES) ## write the images to review as CSV, or store LABELS=file
 	$(call step)
 	$(call SCRIPT,review_csv) $(call option,--labels,LABELS) $(call option,--reviewer,REVIEWER)
+
+live: $(INSTALLED) $(PREREQUISITES) ## evaluate live traffic by its labels (SINCE, MODEL, PRECISION)
+	$(call step)
+	$(call SCRIPT,live) evaluate $(TIME_RANGE) $(call option,--model,MODEL) $(call option,--precision,PRECISION)
+
+threshold: $(INSTALLED) $(PREREQUISITES) ## set the threshold: VALUE, or for a PRECISION (SINCE)
+	$(call step)
+	$(call SCRIPT,live) threshold $(call option,--precision,PRECISION) $(call option,--value,VALUE) $(TIME_RANGE)
 
 report: $(INSTALLED) $(PREREQUISITES) ## write all results to build/ENV/report.html
 	$(call step)

@@ -102,7 +102,8 @@ def import_into_state(terraform: Terraform, client: Callable[..., Any]) -> None:
 
     A plan to destroy ignores import blocks, so this function applies a separate plan for these resources.
     """
-    imports = find_imports(terraform, client)
+    # whether a resource in the state still exists does not matter here; the plan to destroy finds out
+    imports = find_imports(terraform, client, refresh=False)
     for address, reason in imports.refused.items():
         print(f"it is unknown whether {address} exists: {reason}")
     print_imports(imports)

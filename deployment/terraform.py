@@ -199,6 +199,7 @@ class Terraform:
         variables: Mapping[str, object] | None = None,
         imports: Mapping[str, str] | None = None,
         targets: Collection[str] = (),
+        refresh: bool = True,
     ) -> Plan:
         """Save a plan to a file.
 
@@ -208,6 +209,7 @@ class Terraform:
         variables : values of input variables for this plan only
         imports : import IDs by address, of resources to import
         targets : addresses, if the plan is only for these and what they depend on
+        refresh : whether to compare the state with what exists first
 
         Raises
         ------
@@ -225,6 +227,7 @@ class Terraform:
                     lock_timeout=LOCK_TIMEOUT,
                     destroy=IsFlagged if destroy else None,
                     target=list(targets),
+                    refresh=None if refresh else False,
                 )
             )
         found = PLAN_SUMMARY.search(output)

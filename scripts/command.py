@@ -162,7 +162,10 @@ class Environment:
     @property
     def review_store(self) -> ReviewStore:
         """Where the images to review and the answers are."""
-        return ReviewStore(self.stack.bucket, self.stack.review_prefix, self.stack.labels_prefix, s3=self.client("s3"))
+        stack = self.stack
+        return ReviewStore(
+            stack.bucket, stack.review_prefix, stack.labels_prefix, s3=self.client("s3"), classes=stack.classes
+        )
 
     @property
     def quality_gate(self) -> QualityGate:
@@ -209,6 +212,23 @@ def whole_number(example: int, *, high: float = math.inf) -> Callable[[str], int
         if not 1 <= number <= high:
             raise argparse.ArgumentTypeError(f"must be a whole number {allowed}, such as {example} (got {text!r})")
         return number
+
+    return parse
+
+
+def proportion(example: float) -> Callable[[str], float]:
+    """Return a parser of numbers above 0 and at most 1, for the argument `type` of an option."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if not 0 < value <= 1:
+            raise argparse.ArgumentTypeError(
+                f"must be a number above 0 and at most 1, such as {example} (got {text!r})"
+            )
+        return value
 
     return parse
 

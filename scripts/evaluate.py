@@ -6,23 +6,14 @@ from common.files import RESULT_FILES, write_json
 from evaluation.evaluate import check_run_is_current, evaluate, summary
 from evaluation.executions import read_run
 from evaluation.labelled_images import read_test_images
-from scripts.command import Environment, run_command
+from scripts.command import Environment, proportion, run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the wanted precision."""
-    parser.add_argument("--precision", type=proportion, help="also find the threshold for this precision, e.g. 0.98")
-
-
-def proportion(text: str) -> float:
-    """Parse a number above 0 and at most 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"must be a number above 0 and at most 1, such as 0.98 (got {text!r})")
-    return value
+    parser.add_argument(
+        "--precision", type=proportion(0.98), help="also find the threshold for this precision, e.g. 0.98"
+    )
 
 
 def main(environment: Environment) -> None:

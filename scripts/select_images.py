@@ -3,10 +3,9 @@
 import argparse
 
 from common.errors import OperatorError
-from evaluation.capture_location import find_captures
 from evaluation.captures import stream_records
 from evaluation.review.selection import AUDIT_RATE, describe, select
-from scripts.command import Environment, add_time_range, run_command
+from scripts.command import Environment, add_time_range, check_model, find_location, proportion, run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -14,27 +13,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     add_time_range(parser)
     parser.add_argument(
         "--audit",
-        type=audit_rate,
+        type=proportion(AUDIT_RATE),
         default=AUDIT_RATE,
         help=f"share of all images in the audit sample, if it then has at least 100 (default: {AUDIT_RATE})",
     )
-
-
-def audit_rate(text: str) -> float:
-    """Return a rate above 0 and at most 1.
-
-    Raises
-    ------
-    argparse.ArgumentTypeError
-        The text is not such a number.
-    """
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate <= 1:
-        raise argparse.ArgumentTypeError(f"must be above 0 and at most 1, such as {AUDIT_RATE} (got {text!r})")
-    return rate
 
 
 def main(environment: Environment) -> None:
@@ -43,32 +25,26 @@ def main(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        No model is deployed, the endpoint captures nothing, or the time range is invalid or has no records.
+        No model is deployed, it was trained on other classes, the endpoint captures nothing, or the time range is
+        invalid or has no records.
     """
     stack, options = environment.stack, environment.options
     window = environment.window
-    location = stack.data_capture_enabled and find_captures(
-        stack.endpoint_name,
-        stack.endpoint_config_name,
-        stack.data_capture_uri,
-        environment=environment.name,
-        sagemaker=environment.client("sagemaker"),
-    )
-    if not location:
+    location = find_location(environment) if stack.data_capture_enabled else None
+    if location is None:
         raise OperatorError(f"{stack.endpoint_name} captures no data (capture_percentage = 0): nothing to select from")
+    check_model(environment, location)
     s3 = environment.client("s3")
     selection = select(
         lambda: stream_records(location.uri, location.endpoint, window, classes=len(stack.classes), s3=s3),
         environment.review_store,
         model=location.model,
-        classes=stack.classes,
         threshold=stack.threshold,
         wanted_rate=options.audit,
     )
     if not selection.low + selection.high:
-        raise OperatorError(
-            f"no captured records of model {location.model} {window}: choose another time range (SINCE)"
-        )
+        malformed = f", only {selection.malformed} malformed lines" if selection.malformed else ""
+        raise OperatorError(f"no records of model {location.model} {window}{malformed}: choose another SINCE")
     print(f"model {location.model}, {window}")
     print("\n".join(describe(selection)))
     print(f"`make review ENV={environment.name}` shows the images")

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.errors import OperatorError
 from common.s3 import ConditionError, put_if
-from evaluation.review.entries import Entry, EntryError, ReviewStore
+from evaluation.review.entries import Entry, EntryError, ImageNames, ReviewStore
 
 MAX_NAME = 64  # characters
 NEITHER = "neither"  # the label of an image that shows none of the classes
@@ -118,6 +118,14 @@ def delete_answer(store: ReviewStore, name: str, version: str | None) -> None:
     """Delete exactly this version of an answer, so that an answer that somebody else gave since stays."""
     version_id = {} if version is None else {"VersionId": version}
     store.s3.delete_object(Bucket=store.bucket, Key=store.answer_key(name), **version_id)
+
+
+def answered_images(store: ReviewStore) -> ImageNames:
+    """Return the images with an answer."""
+    found = ImageNames()
+    for name, _ in list_answers(store):
+        found.add(name)
+    return found
 
 
 def list_answers(store: ReviewStore) -> Iterator[tuple[str, datetime]]:

@@ -12,17 +12,16 @@ from common.errors import OperatorError
 from common.files import write
 from common.s3 import THREADS
 from common.terminal import progress_bar
-from evaluation.review.answers import AnswerExistsError, allowed_labels, list_answers, make_answer, put_answer
+from evaluation.review.answers import AnswerExistsError, allowed_labels, answered_images, make_answer, put_answer
 from evaluation.review.entries import (
     Entry,
     EntryError,
-    ImageNames,
     ReviewStore,
     list_entry_keys,
-    object_name,
     read_entry,
 )
 from evaluation.review.pictures import PictureError, read_picture
+from training.container.classifier.captured_records import object_name
 
 COLUMNS = ("id", "key", "reason", "image", "label")
 REQUIRED = ("id", "key", "label")
@@ -65,9 +64,7 @@ def write_queue(store: ReviewStore, directory: Path, *, command: str) -> tuple[P
     LabelsError
         The file exists and has labels that are not stored.
     """
-    answered = ImageNames()
-    for name, _ in list_answers(store):
-        answered.add(name)
+    answered = answered_images(store)
     path, images = directory / FILE, directory / IMAGES
     if path.exists() and any(object_name(row.id) not in answered.names for row in read_rows(path)):
         raise LabelsError(f"{path} has labels that are not stored: run `{command} LABELS={path}`, or delete the file")
@@ -119,7 +116,7 @@ def read_rows(path: Path) -> list[Row]:
     return [row for row in rows if row.label]
 
 
-def store_labels(store: ReviewStore, path: Path, classes: Sequence[str], reviewer: str) -> Stored:
+def store_labels(store: ReviewStore, path: Path, reviewer: str) -> Stored:
     """Store the labels of a file as answers, after all of its lines were checked.
 
     Raises
@@ -127,12 +124,12 @@ def store_labels(store: ReviewStore, path: Path, classes: Sequence[str], reviewe
     LabelsError
         A line is invalid. Nothing was stored.
     """
-    rows = read_rows(path)
+    rows, allowed = read_rows(path), allowed_labels(store.classes)
     if not rows:
-        raise LabelsError(f"{path} has no labels: write {' or '.join(allowed_labels(classes))} into the column label")
+        raise LabelsError(f"{path} has no labels: write {' or '.join(allowed)} into the column label")
     with ThreadPoolExecutor(THREADS) as pool:
         checks = list(pool.map(_entry_reader(store), rows))
-    problems = [*_label_problems(rows, classes), *(check for check in checks if isinstance(check, Problem))]
+    problems = [*_label_problems(rows, allowed), *(check for check in checks if isinstance(check, Problem))]
     if problems:
         first, *others = sorted(problems, key=lambda problem: problem.line)
         more = f" (and {len(others)} more)" if others else ""
@@ -177,8 +174,8 @@ def _entry_reader(store: ReviewStore) -> Callable[[Row], Entry | Problem]:
     return read
 
 
-def _label_problems(rows: Sequence[Row], classes: Sequence[str]) -> Iterator[Problem]:
-    labels, lines = allowed_labels(classes), dict[str, int]()
+def _label_problems(rows: Sequence[Row], labels: Sequence[str]) -> Iterator[Problem]:
+    lines: dict[str, int] = {}
     for row in rows:
         if row.label not in labels:
             yield Problem(row.number, f"label must be one of {', '.join(labels)} (got {row.label!r})")

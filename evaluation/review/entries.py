@@ -10,9 +10,8 @@ Entries below the names of other errors have no prediction that a label could be
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -21,10 +20,9 @@ from common.aws import error_code
 from common.inference_ids import DIGITS, inference_id, version_digits
 from common.probabilities import is_probability
 from common.s3 import MISSING, list_objects
+from training.container.classifier.captured_records import object_name
 
 SUFFIX = ".json"
-# IDs of this project's requests are hexadecimal; those of other callers of the endpoint may be any text
-PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 FILTER_REASON = re.compile(r"(.+?) has confidence (\d\.\d+) for ")  # lambdas/filter/handler.py
 WORKFLOW_ID = re.compile(r"[0-9a-f]{64}")
 
@@ -49,12 +47,14 @@ class ReviewStore:
     bucket : name of the S3 bucket
     review_prefix, labels_prefix : key prefixes, without slashes
     s3 : client of S3
+    classes : names of the classes in the order of the probabilities, for the model's prediction
     """
 
     bucket: str
     review_prefix: str
     labels_prefix: str
     s3: Any = field(repr=False)
+    classes: tuple[str, ...] = ()
 
     @property
     def selected(self) -> str:
@@ -148,20 +148,6 @@ class ImageNames:
         return version_digits(version) in self.versions
 
 
-def object_name(record_id: str) -> str:
-    """Return the part of an object key for the ID of a record.
-
-    Any caller of the endpoint chooses the IDs of its requests, so an ID that is not a plain name is hashed.
-
-    Examples
-    --------
-    >>> object_name("0d6ea8f3-5d0e-4e6a-9c3a-1f5a3c1f2b11/2")
-    '0d6ea8f3-5d0e-4e6a-9c3a-1f5a3c1f2b11-2'
-    """
-    name = record_id.replace("/", "-")
-    return name if PLAIN_NAME.fullmatch(name) else sha256(record_id.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def list_entry_keys(store: ReviewStore, answered: ImageNames) -> Iterator[tuple[str, bool]]:
     """Yield the key of each image's entry, and whether the image has an answer.
 
@@ -189,19 +175,20 @@ def read_entry(store: ReviewStore, key: str) -> Entry:
         content = json.loads(store.get(key)["Body"].read())
         if key.startswith(store.selected):
             reasons = tuple(map(str, content["reasons"]))
-            return Entry(key, str(content["id"]), reasons, _highest(content.get("probabilities")))
+            return Entry(key, str(content["id"]), reasons, _highest(content.get("probabilities"), store.classes))
         record_id = inference_id(str(content["key"]), str(content["version"]))
         return Entry(key, record_id, ("low_confidence",), _from_reason(str(content["reason"])))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise EntryError(f"s3://{store.bucket}/{key} is not a review entry") from error
 
 
-def _highest(probabilities: Any) -> Prediction | None:
-    if not isinstance(probabilities, Mapping):
+def _highest(probabilities: Any, classes: Sequence[str]) -> Prediction | None:
+    """Return the prediction, or None if the model that made it had other classes."""
+    is_valid = isinstance(probabilities, list) and len(probabilities) == len(classes) > 0
+    if not is_valid or not all(map(is_probability, probabilities)):
         return None
-    valid = {str(name): value for name, value in probabilities.items() if is_probability(value)}
-    best = max(valid, key=lambda name: valid[name], default=None)
-    return None if best is None else Prediction(best, valid[best])
+    confidence = max(probabilities)
+    return Prediction(classes[probabilities.index(confidence)], confidence)
 
 
 def _from_reason(reason: str) -> Prediction | None:

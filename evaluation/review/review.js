@@ -52,6 +52,7 @@ async function load() {
     }
   } catch (error) {
     showAlert(error.message);
+    element("placeholder").textContent = "Reload this page to try again.";
   } finally {
     isLoading = false;
   }
@@ -70,9 +71,11 @@ function showNext() {
   if (current) element("image").src = current.image;
   element("image").hidden = !current;
   element("placeholder").hidden = Boolean(current);
-  element("placeholder").textContent = isExhausted ? "No image is left." : "Loading …";
   const isFinished = !current && isExhausted;
+  element("placeholder").textContent = isFinished ? "✓" : "Loading …";
   element("finished").hidden = !isFinished;
+  element("stage").classList.toggle("finished", isFinished);
+  for (const part of document.querySelectorAll("#question, .classes, #skip")) part.hidden = isFinished;
   for (const button of buttons) button.disabled = !current && button.id !== "undo";
   if (isFinished) element("finished").focus();
 }
@@ -121,7 +124,7 @@ async function answer(button) {
     const result = await post("/answers", { entry: current.key, label: button.dataset.label, seconds });
     element("status").textContent = describe(button.textContent.replace(button.dataset.keys, "").trim(), result);
   } catch (error) {
-    if (error.status !== 409) throw error;
+    if (error.status !== 409) throw new Error(`Not stored. ${error.message}`);
     element("status").textContent = `Not stored: ${error.message}.`;
   }
   showNext();

@@ -9,7 +9,7 @@ images, and the probability that any of several runs selects an image is the hig
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,8 +18,8 @@ from typing import Any, Literal
 
 from common.s3 import THREADS, ConditionError, put_if
 from evaluation.captures import MalformedLine
-from evaluation.review.entries import SUFFIX, EntryError, ReviewStore, object_name
-from training.container.classifier.captured_records import Record
+from evaluation.review.entries import SUFFIX, EntryError, ReviewStore
+from training.container.classifier.captured_records import Record, object_name
 from training.container.classifier.images import ImageError, read_image
 
 AUDIT_RATE = 0.02
@@ -56,13 +56,11 @@ class Rules:
     Attributes
     ----------
     model : version of the model
-    classes : names of the classes, in the order of the probabilities
     threshold : images with a lower confidence are low-confidence images
     audit_rate : probability of each image to be part of the audit sample
     """
 
     model: str
-    classes: Sequence[str]
     threshold: float
     audit_rate: float
 
@@ -83,7 +81,7 @@ class Rules:
             "inclusion_probability": 1.0 if is_low else self.audit_rate,
             "model": self.model,
             "time": record.time.isoformat(),
-            "probabilities": dict(zip(self.classes, record.probabilities, strict=True)),
+            "probabilities": list(record.probabilities),
             "detail": f"threshold {self.threshold:g}, audit rate {self.audit_rate:.4g}",
         }
 
@@ -109,7 +107,6 @@ def select(
     store: ReviewStore,
     *,
     model: str,
-    classes: Sequence[str],
     threshold: float,
     wanted_rate: float = AUDIT_RATE,
 ) -> Selection:
@@ -120,14 +117,14 @@ def select(
     Parameters
     ----------
     stream : returns the records of one model in a time range
-    model, classes, threshold : as in `Rules`
+    model, threshold : as in `Rules`
     wanted_rate : audit rate, unless it selects too few images
     """
     counts = Counter(
         "malformed" if isinstance(each, MalformedLine) else "low" if each.confidence < threshold else "high"
         for each in stream()
     )
-    rules = Rules(model, classes, threshold, audit_rate(counts["high"], wanted_rate))
+    rules = Rules(model, threshold, audit_rate(counts["high"], wanted_rate))
     selected = (each for each in stream() if isinstance(each, Record) and rules.reasons(each))
     known = {name for name, _ in store.names(store.selected)}
     outcomes: Counter[Outcome] = Counter()

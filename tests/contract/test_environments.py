@@ -1,10 +1,16 @@
 """Each environment is applied, planned again without a change, and destroyed; its account is empty afterwards.
 
+`dev` is applied and destroyed by commands that are killed, with their provider, at a random moment and run again.
 test_policies.py uses `prod` and then destroys it.
 """
 
+import contextlib
+import os
+import random
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +20,10 @@ from deployment.terraform import TerraformError
 from deployment.tools import find_terraform
 from tests.contract.permissions import missing_actions, requested_actions
 from tests.support.account import resources
-from tests.support.terraform import Deployment, make_terraform, new_deployment, zip_functions
+from tests.support.terraform import Deployment, make_terraform, new_deployment, running_provider, zip_functions
+from tests.support.waiting import eventually
+
+CREATED, DESTROYED = 45, 40  # Terraform has started to create or destroy more resources before it ends
 
 
 @pytest.mark.xdist_group("account tests")
@@ -47,31 +56,92 @@ def test_terraforms_account_tests_pass_and_leave_the_account_empty(
         assert missing_actions(requested_actions(local.requests), "deploy") == set()
 
 
+@pytest.fixture
+def moments() -> random.Random:
+    """Random moments, whose seed the test report has; SEED repeats them."""
+    seed = os.environ.get("SEED") or str(random.SystemRandom().randrange(10**6))
+    print(f"SEED={seed}")
+    return random.Random(seed)
+
+
+@contextlib.contextmanager
+def provider(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run another provider process for Terraform, and kill it at the end."""
+    with running_provider(deployment.project / "terraform", os.environ, deployment.requests) as variables:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        yield
+
+
+def start(deployment: Deployment, action: str) -> "subprocess.Popen[bytes]":
+    """Start a command in its own process group, which contains Terraform too."""
+    command = [sys.executable, "-m", "scripts.provision", action, "--env", deployment.terraform.environment]
+    return subprocess.Popen(command, cwd=deployment.project, start_new_session=True)
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a command and its Terraform."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 @pytest.mark.xdist_group("dev")
-def test_dev_is_applied_and_destroyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dev_is_applied_and_destroyed_although_terraform_is_killed(
+    tmp_path: Path, moments: random.Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with new_deployment("dev", tmp_path) as dev:
-        # GIVEN
         dev.select(monkeypatch)
+        state, directory = dev.terraform.local_state.path, dev.project / "build" / "dev"
+        log = directory / "terraform-apply.log"
 
-        # WHEN
-        dev.apply()
+        def await_apply(process: "subprocess.Popen[bytes]", line: str, count: int) -> None:
+            """Wait until Terraform has printed a line `count` times."""
 
-        # THEN
-        check_second_plan(dev)
+            def reached() -> bool:
+                assert process.poll() is None, f"the command ended before {count} times {line}"
+                return log.is_file() and log.read_text().count(line) >= count
 
-        # WHEN
-        plan = dev.terraform.plan(destroy=True)
-        copy = shutil.copy2(plan.path, tmp_path / "copy.tfplan")
-        dev.terraform.apply(plan)
+            eventually(reached, seconds=120)
 
-        # THEN the account is empty, and the deployment role may send all these requests
-        assert resources(dev.account, "us-east-1") == {}
-        assert missing_actions(requested_actions(dev.requests), "deploy") == set()
+        # GIVEN an apply that is killed, and a state that lacks what was created last, as a state in S3 does
+        with provider(dev, monkeypatch):
+            process = start(dev, "up")
+            written, killed = sorted(moments.sample(range(1, CREATED), 2))
+            await_apply(process, ": Creating...", written)
+            content = state.read_bytes() if state.exists() else b""
+            await_apply(process, ": Creating...", killed)
+            kill(process)
+        state.write_bytes(content)
+        old_plan = shutil.copy2(directory / "terraform.tfplan", tmp_path)
 
-        # AND a plan that is older than the state is refused
-        shutil.move(copy, plan.path)
-        with pytest.raises(TerraformError, match="Saved plan is stale"):
-            dev.terraform.apply(plan)
+        with provider(dev, monkeypatch):
+            # WHEN
+            result = dev.run("provision", "up")
+
+            # THEN
+            assert result.returncode == 0, result.stderr
+            check_second_plan(dev)
+
+            # GIVEN a destroy that is killed
+            log.unlink()
+            process = start(dev, "down")
+            await_apply(process, ": Destroying... [", moments.randint(1, DESTROYED))
+            kill(process)
+
+        with provider(dev, monkeypatch):
+            # WHEN
+            result = dev.run("provision", "down")
+
+            # THEN the account is empty, and the deployment role may send all these requests
+            assert result.returncode == 0, result.stderr
+            assert resources(dev.account, "us-east-1") == {}
+            assert missing_actions(requested_actions(dev.requests), "deploy") == set()
+
+            # AND a plan that is older than the state is refused
+            shutil.copy2(old_plan, directory / "terraform.tfplan")
+            result = dev.run("provision", "apply")
+            assert result.returncode == 1
+            assert "Saved plan is stale" in result.stderr
 
 
 @pytest.mark.xdist_group("production")

@@ -1,5 +1,6 @@
 """Copies of the project, in which the tests run make targets as users do."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -48,16 +49,26 @@ class Project:
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     """A copy of the project, whose emulator is stopped after the test."""
-    project = Project(copy_project(tmp_path / "project"))
-    yield project
-    project.make("clean")
+    with copied_project(tmp_path) as project:
+        yield project
 
 
-@pytest.fixture
-def fast_project(project: Project) -> Iterator[Project]:
-    """A copy of the project with a started emulator and one provider process for all runs of Terraform."""
-    project.make("emulator")
-    make_terraform(project.path, "local").init()
-    url = json.loads((project.path / "build/local/emulator/emulator.json").read_text())["url"]
-    with running_provider(project.path / "terraform", environment_of(url)) as variables:
-        yield Project(project.path, variables)
+@pytest.fixture(scope="module")
+def fast_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A copy of the project that tests share, with a started emulator and one provider process for all of Terraform."""
+    with copied_project(tmp_path_factory.mktemp("fast")) as project:
+        project.make("emulator")
+        make_terraform(project.path, "local").init()
+        url = json.loads((project.path / "build/local/emulator/emulator.json").read_text())["url"]
+        with running_provider(project.path / "terraform", environment_of(url)) as variables:
+            yield Project(project.path, variables)
+
+
+@contextlib.contextmanager
+def copied_project(directory: Path) -> Iterator[Project]:
+    """Copy the project, and stop its emulator at the end."""
+    project = Project(copy_project(directory / "project"))
+    try:
+        yield project
+    finally:
+        project.make("clean")

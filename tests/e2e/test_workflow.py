@@ -14,6 +14,7 @@ from tests.e2e.conftest import Project
 from tests.support.emulator import make_client
 
 BUCKET = "scones-local-data-123456789012"
+CLASSES = ["tractor", "bicycle", "bus", "motorcycle", "pickup_truck"]
 
 
 def read(project: Project, name: str) -> dict[str, Any]:
@@ -64,9 +65,8 @@ def test_demo_with_the_synthetic_sample(project: Project) -> None:
 def test_five_classes(fast_project: Project) -> None:
     # GIVEN five classes, with few images each
     project = fast_project
-    classes = ["tractor", "bicycle", "bus", "motorcycle", "pickup_truck"]
-    configure(project, f"classes = {json.dumps(classes)}", "minimum_accuracy = 0.2", "threshold = 0.3")
-    archive = draw_archive(project.path / "five.tar.gz", classes=classes, train=40, test=6)
+    configure(project, f"classes = {json.dumps(CLASSES)}", "minimum_accuracy = 0.01", "threshold = 0.3")
+    archive = draw_archive(project.path / "five.tar.gz", classes=CLASSES, train=40, test=6)
 
     # WHEN a target runs before one that it depends on, THEN its error names the missing target
     assert "make up" in project.make("stage", f"SOURCE={archive}", succeeds=False)
@@ -82,10 +82,10 @@ def test_five_classes(fast_project: Project) -> None:
 
     # THEN every figure covers all five classes, in the configured order
     run, evaluation = read(project, "run.json"), read(project, "evaluation.json")
-    assert run["classes"] == evaluation["classes"] == classes
+    assert run["classes"] == evaluation["classes"] == CLASSES
     assert all(len(execution["inferences"]) == 5 for execution in run["executions"])
     assert [sum(row) for row in evaluation["confusion"]] == [6] * 5
-    assert {score["class"] for score in evaluation["per_class"]} == set(classes)
+    assert {score["class"] for score in evaluation["per_class"]} == set(CLASSES)
     assert evaluation["accuracy"] > 0.4  # 0.2 would be chance
     passed = sum(execution["status"] == "SUCCEEDED" for execution in run["executions"])
     assert evaluation["n_above_threshold"] == passed > 0
@@ -143,13 +143,12 @@ def test_five_classes(fast_project: Project) -> None:
     assert "## Reviewed images of live traffic" in card
 
 
-@pytest.mark.xdist_group("shards")
+@pytest.mark.xdist_group("five classes")
 def test_shards_with_both_algorithms_two_hosts_and_tuning(fast_project: Project) -> None:
-    # GIVEN few images, in shards
+    # GIVEN the environment that the test before has deployed, and few images in shards
     project = fast_project
-    configure(project, "minimum_accuracy = 0.2")
-    archive = draw_archive(project.path / "few.tar.gz", classes=["bicycle", "motorcycle"], train=60, test=6)
-    project.make("up", "stage", f"SOURCE={archive}", "FORMAT=recordio")
+    archive = draw_archive(project.path / "few.tar.gz", classes=CLASSES, train=24, test=6)
+    project.make("stage", f"SOURCE={archive}", "FORMAT=recordio")
 
     # WHEN / THEN the built-in algorithm trains on them
     small = "num_layers=20 epochs=1 mini_batch_size=10"
@@ -166,18 +165,17 @@ def test_shards_with_both_algorithms_two_hosts_and_tuning(fast_project: Project)
     assert "best training job:" in output
     assert "best of 2 models, selected on the same images" in output
 
-    # AND all three models are registered
+    # AND these three models are registered after the one of the test before
     models = project.make("models")
-    assert all(f"v{number} " in models for number in (1, 2, 3))
+    assert all(f"v{number} " in models for number in (1, 2, 3, 4))
 
 
 @pytest.mark.real
 @pytest.mark.xdist_group("real")
-def test_real_images_are_classified(fast_project: Project) -> None:
+def test_real_images_are_classified(project: Project) -> None:
     archive = os.environ.get("CIFAR_ARCHIVE")
     if not archive:
         pytest.skip("CIFAR_ARCHIVE is not set")
-    project = fast_project
 
     # WHEN
     project.make("demo", f"SOURCE={Path(archive).resolve()}", "EPOCHS=3")

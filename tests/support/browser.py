@@ -4,14 +4,14 @@ Playwright's synchronous API keeps an event loop running in the thread of the te
 fixture cannot call `asyncio.run`. Put the tests of pages into the `xdist_group` named by GROUP: they share one browser.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 GROUP = "browser"
+TIMEOUT_MS = 30_000  # on a busy machine
 
 
 @pytest.fixture(scope="session")
@@ -20,9 +20,10 @@ def browser() -> Iterator[Browser]:
     executable = shutil.which("chromium")
     if executable is None:
         pytest.skip("no chromium on the PATH (Debian and Ubuntu: apt-get install chromium)")
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
-        # Chromium's sandbox does not start as root: https://crbug.com/638180
-        chromium = playwright.chromium.launch(executable_path=executable, chromium_sandbox=os.geteuid() != 0)
+        # without Chromium's sandbox, which neither root nor Ubuntu's users can start; the pages are the project's own
+        chromium = playwright.chromium.launch(executable_path=executable, chromium_sandbox=False)
         yield chromium
         chromium.close()
 

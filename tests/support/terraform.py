@@ -130,14 +130,14 @@ def running_provider(
     ----------
     terraform : a root module after `terraform init`
     account : environment variables that select the provider's account, or None for tests that mock the provider
-    log : the file that gets the provider's log, with all its requests
+    log : the file to which the provider's log is appended, with all its requests
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= account or {}
     if log != NO_LOG:
         environment["TF_LOG_PROVIDER"] = "DEBUG"
     (executable,) = terraform.glob(".terraform/providers/*/hashicorp/aws/*/*/terraform-provider-aws*")
-    with log.open("w") as errors:
+    with log.open("a") as errors:
         process = subprocess.Popen(
             [executable, "-debug"], cwd=terraform, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
         )

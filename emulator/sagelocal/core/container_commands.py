@@ -9,7 +9,7 @@ from typing import Any
 from sagelocal.core.errors import SagelocalError
 from sagelocal.core.json_file import read_object
 
-MODES = ("train", "serve")
+MODES = ("train", "serve", "process")
 
 
 @dataclass(frozen=True)
@@ -19,14 +19,14 @@ class Images:
     Attributes
     ----------
     commands
-        Pairs of a pattern, which must match the whole image URI, and the commands for `train`, `serve` or both.
+        Pairs of a pattern, which must match the whole image URI, and the commands for some of `MODES`.
     """
 
     commands: tuple[tuple[re.Pattern[str], dict[str, list[str]]], ...] = ()
 
     @classmethod
     def load(cls, path: Path | None) -> "Images":
-        """Read an images file: `{"<regex>": {"train": [argv...], "serve": [argv...]}}`.
+        """Read an images file: `{"<regex>": {"train": [argv...], "serve": [argv...], "process": [argv...]}}`.
 
         `{python}` in a command stands for the Python interpreter that runs the emulator. Without a file, no image has a
         command.
@@ -58,7 +58,7 @@ def _pattern(path: Path, text: str) -> re.Pattern[str]:
 
 def _commands(path: Path, text: str, modes: Any) -> dict[str, list[str]]:
     if not isinstance(modes, dict) or not modes or set(modes) - set(MODES):
-        raise SagelocalError(f"images file {path}: {text!r} must map `train`, `serve` or both to a command")
+        raise SagelocalError(f"images file {path}: {text!r} must map `train`, `serve` or `process` to a command")
     for command in modes.values():
         if not isinstance(command, list) or not command or not all(isinstance(part, str) for part in command):
             raise SagelocalError(f"images file {path}: each command of {text!r} must be a list of strings")

@@ -22,6 +22,15 @@ MODEL_BY_SIGNING_NAME = {
     "states": "stepfunctions",
     "tagging": "resourcegroupstaggingapi",
 }
+# Other models with the same signing name, whose operations have a path
+MODELS_WITH_PATHS = {
+    "sagemaker": (
+        "sagemaker-runtime",
+        "sagemaker-metrics",
+        "sagemaker-featurestore-runtime",
+        "sagemaker-a2i-runtime",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,10 @@ def api_call(environ: dict[str, Any], form: str) -> ApiCall:
     operation = re.fullmatch(r"/service/[^/]+/operation/([^/]+)", path)
     if operation:
         return ApiCall(service, operation[1])
-    return ApiCall(service, _by_path(service, method, path, environ.get("QUERY_STRING", "")) or f"{method} {path}")
+    for model in (service, *MODELS_WITH_PATHS.get(service, ())):
+        if name := _by_path(model, method, path, environ.get("QUERY_STRING", "")):
+            return ApiCall(model, name)
+    return ApiCall(service, f"{method} {path}")
 
 
 def _service(environ: dict[str, Any]) -> str:

@@ -31,6 +31,46 @@ LastTimes = WeakKeyDictionary[Schedule, datetime]
 UNIVERSAL = re.compile(r"arn:[^:]+:scheduler:::aws-sdk:(?P<service>[^:]+):(?P<action>[^:.]+)")
 
 
+class Invocation:
+    """One invocation of a schedule's target, with all its attempts.
+
+    Attributes
+    ----------
+    id
+        The unique ID of the invocation.
+    scheduled_time
+        The time for which the schedule was due, in UTC and ISO 8601.
+    """
+
+    def __init__(self, schedule: Schedule, due: datetime) -> None:
+        self.schedule = schedule
+        self.id = uuid.uuid4().hex[:16]
+        self.scheduled_time = due.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._attempt = 0
+
+    @property
+    def input(self) -> str:
+        """The input of the last attempt, with the values of its context attributes.
+
+        Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+        """
+        text: str = self.schedule.target.get("Input") or "{}"
+        attributes = {
+            "schedule-arn": self.schedule.arn,
+            "scheduled-time": self.scheduled_time,
+            "execution-id": self.id,
+            "attempt-number": str(self._attempt),
+        }
+        for name, value in attributes.items():
+            text = text.replace(f"<aws.scheduler.{name}>", value)
+        return text
+
+    def next_input(self) -> str:
+        """Return the input of the next attempt."""
+        self._attempt += 1
+        return self.input
+
+
 def install(emulator: Emulator) -> None:
     """Invoke the targets of schedules until the emulator stops."""
     stopped = threading.Event()
@@ -59,7 +99,7 @@ def _watch(emulator: Emulator, last_times: LastTimes, stopped: threading.Event) 
             due = next_time(schedule.schedule_expression, schedule.schedule_expression_timezone, after)
             if schedule.state != "DISABLED" and due and due <= now:  # moto drops the default ENABLED in an update
                 last_times[schedule] = due
-                _run(emulator, schedule, backend)
+                _run(emulator, schedule, backend, due)
 
 
 def _schedules() -> list[tuple[Schedule, EventBridgeSchedulerBackend]]:
@@ -72,39 +112,39 @@ def _schedules() -> list[tuple[Schedule, EventBridgeSchedulerBackend]]:
     ]
 
 
-def _run(emulator: Emulator, schedule: Schedule, backend: EventBridgeSchedulerBackend) -> None:
+def _run(emulator: Emulator, schedule: Schedule, backend: EventBridgeSchedulerBackend, due: datetime) -> None:
     """Invoke the target with retries, and delete a one-time schedule whose ActionAfterCompletion is DELETE."""
-    started = datetime.now(UTC)
+    invocation = Invocation(schedule, due)
 
     def done(failure: Failure | None) -> None:
         queue = schedule.target.get("DeadLetterConfig", {}).get("Arn")
         if failure and queue:
-            _send_dead_letter(emulator, queue, schedule, failure, started)
+            _send_dead_letter(emulator, queue, invocation, failure)
         is_one_time = schedule.schedule_expression.startswith("at(")
         group = backend.schedule_groups[schedule.group_name].schedules
         if is_one_time and schedule.action_after_completion == "DELETE" and group.get(schedule.name) is schedule:
             del group[schedule.name]
 
-    call = _invocation(emulator, backend.region_name, schedule.target)
+    call = _call_of(emulator, backend.region_name, invocation)
     label = f"schedule {schedule.name}: cannot invoke the target"
     emulator.deliveries.deliver(label, call, policy=schedule.target["RetryPolicy"], done=done)
 
 
-def _send_dead_letter(emulator: Emulator, queue: str, schedule: Schedule, failure: Failure, started: datetime) -> None:
+def _send_dead_letter(emulator: Emulator, queue: str, invocation: Invocation, failure: Failure) -> None:
     """Send the target's input and the reason to a queue.
 
     Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
     """
-    error = failure.error
+    error, schedule = failure.error, invocation.schedule
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
     attributes = {
         "ERROR_CODE": code,
         "ERROR_MESSAGE": str(error),
-        "EXECUTION_ID": str(uuid.uuid4()),
+        "EXECUTION_ID": invocation.id,
         "EXHAUSTED_RETRY_CONDITION": failure.condition or "",
         "IS_PAYLOAD_TRUNCATED": "false",
         "RETRY_ATTEMPTS": str(failure.retries),
-        "SCHEDULED_TIME": started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "SCHEDULED_TIME": invocation.scheduled_time,
         "SCHEDULE_ARN": schedule.arn,
         "TARGET_ARN": schedule.target["Arn"],
     }
@@ -112,7 +152,7 @@ def _send_dead_letter(emulator: Emulator, queue: str, schedule: Schedule, failur
     try:
         client.send_message(
             QueueUrl=queue_url(client, queue),
-            MessageBody=schedule.target.get("Input") or "{}",
+            MessageBody=invocation.input,
             MessageAttributes={
                 name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
             },
@@ -121,15 +161,15 @@ def _send_dead_letter(emulator: Emulator, queue: str, schedule: Schedule, failur
         print(f"schedule {schedule.name}: cannot send a message to {queue}: {caught}", file=sys.stderr)
 
 
-def _invocation(emulator: Emulator, region: str, target: dict[str, Any]) -> Callable[[], object]:
+def _call_of(emulator: Emulator, region: str, invocation: Invocation) -> Callable[[], object]:
     """Return a function that invokes a target: any API operation, a function, state machine, queue or topic."""
-    arn, text = target["Arn"], target.get("Input") or "{}"
-    universal = UNIVERSAL.fullmatch(arn)
+    target = invocation.schedule.target
+    universal = UNIVERSAL.fullmatch(target["Arn"])
     if universal:
-        return lambda: _call(emulator, region, universal["service"], universal["action"], text)
-    if call := SERVICES.get(arn.split(":")[2]):
-        return lambda: call(emulator, target, text, str(uuid.uuid4()))
-    return lambda: print(f"schedules do not support the target {arn}", file=sys.stderr, flush=True)
+        return lambda: _call(emulator, region, universal["service"], universal["action"], invocation.next_input())
+    if call := SERVICES.get(target["Arn"].split(":")[2]):
+        return lambda: call(emulator, target, invocation.next_input(), str(uuid.uuid4()))
+    return lambda: print(f"schedules do not support the target {target['Arn']}", file=sys.stderr, flush=True)
 
 
 def _call(emulator: Emulator, region: str, service: str, action: str, text: str) -> object:

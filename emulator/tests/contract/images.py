@@ -11,7 +11,7 @@ def _module(name: str, *modes: str) -> dict[str, list[str]]:
 
 # `tests/<name>:1` runs containers/<name>.py; AWS's own images run the substitutes that sagelocal provides
 IMAGES = {
-    rf"tests/{path.stem}:1": {mode: ["{python}", str(path), mode] for mode in ("train", "serve")}
+    rf"tests/{path.stem}:1": {mode: ["{python}", str(path), mode] for mode in ("train", "serve", "process")}
     for path in CONTAINERS.glob("*.py")
 } | {
     ".*/pytorch-training:.*": _module("pytorch_training", "train"),

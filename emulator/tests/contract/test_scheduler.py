@@ -1,10 +1,12 @@
 """Schedules invoke their targets on time."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from botocore.exceptions import ClientError
@@ -57,6 +59,56 @@ def test_target_can_be_an_operation_of_any_service(emulator: Any, make_schedule:
     # THEN the operation is called, and the schedule remains
     assert eventually(queue_exists(emulator, queue))
     assert emulator.client("scheduler").get_schedule(Name=schedule)["Name"] == schedule
+
+
+def test_input_contains_the_values_of_context_attributes(emulator: Any, make_schedule: MakeSchedule) -> None:
+    # GIVEN
+    sqs = emulator.client("sqs")
+    queue = sqs.create_queue(QueueName=unique("queue"))["QueueUrl"]
+    names = ("schedule-arn", "scheduled-time", "execution-id", "attempt-number")
+    body = json.dumps({name: f"<aws.scheduler.{name}>" for name in names} | {"other": "<aws.scheduler.other>"})
+
+    # WHEN a schedule in another time zone is due
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    local = soon.astimezone(ZoneInfo("Asia/Tokyo"))
+    schedule = make_schedule(
+        "arn:aws:scheduler:::aws-sdk:sqs:sendMessage",
+        {"QueueUrl": queue, "MessageBody": body},
+        ScheduleExpression=local.strftime("at(%Y-%m-%dT%H:%M:%S)"),
+        ScheduleExpressionTimezone="Asia/Tokyo",
+    )
+
+    # THEN
+    (message,) = eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"))
+    values = json.loads(message["Body"])
+    assert values["schedule-arn"] == emulator.client("scheduler").get_schedule(Name=schedule)["Arn"]
+    assert values["scheduled-time"] == soon.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert re.fullmatch("[0-9a-f]{16}", values["execution-id"])
+    assert (values["attempt-number"], values["other"]) == ("1", "<aws.scheduler.other>")
+
+
+def test_schedule_starts_a_processing_job(emulator: Any, make_schedule: MakeSchedule) -> None:
+    # WHEN
+    name = unique("job")
+    make_schedule(
+        "arn:aws:scheduler:::aws-sdk:sagemaker:createProcessingJob",
+        {
+            "ProcessingJobName": f"{name}-<aws.scheduler.execution-id>",
+            "RoleArn": ROLE,
+            "AppSpecification": {"ImageUri": "python:1", "ContainerEntrypoint": ["python3", "-c", "pass"]},
+            "ProcessingResources": {
+                "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+            },
+            "Environment": {"END": "<aws.scheduler.scheduled-time>"},
+        },
+    )
+
+    # THEN the job runs and has the time for which the schedule was due
+    sagemaker = emulator.client("sagemaker")
+    request = {"NameContains": name, "StatusEquals": "Completed"}
+    (job,) = eventually(lambda: sagemaker.list_processing_jobs(**request)["ProcessingJobSummaries"], seconds=30)
+    described = sagemaker.describe_processing_job(ProcessingJobName=job["ProcessingJobName"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", described["Environment"]["END"])
 
 
 def test_completed_schedule_can_delete_itself(emulator: Any, make_schedule: MakeSchedule) -> None:

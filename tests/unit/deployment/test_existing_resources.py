@@ -92,7 +92,7 @@ class FakeTerraform:
         self.interrupted: set[str] = set()
         self.applied: list[tuple[Mapping[str, str], list[str]]] = []
 
-    def plan(self, *, imports: Mapping[str, str] | None = None, targets: Any = ()) -> Plan:
+    def plan(self, *, imports: Mapping[str, str] | None = None, targets: Any = (), refresh: bool = True) -> Plan:
         self.path.touch()
         self.imports, self.targets = imports or {}, list(targets)
         return Plan(self.path, 1, empty=False, summary="")

@@ -1,4 +1,3 @@
-import argparse
 from typing import Any
 
 import numpy as np
@@ -7,7 +6,6 @@ import pytest
 from common.errors import OperatorError
 from common.files import write_json
 from evaluation.evaluate import check_run_is_current, evaluate, summary
-from scripts.evaluate import proportion
 from tests.unit.evaluation.runs import make_execution, make_run
 from tests.unit.stacks import make_stack
 
@@ -141,12 +139,6 @@ def test_the_best_threshold_is_named_if_none_reaches_the_precision() -> None:
 
 def test_no_threshold_is_computed_without_a_wanted_precision() -> None:
     assert evaluate(**make_arguments((0.97, True)))["for_precision"] is None
-
-
-@pytest.mark.parametrize("text", ["0", "1.01", "-1", "98%", "nan", ""])
-def test_a_precision_outside_its_range_is_refused(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="must be a number above 0 and at most 1"):
-        proportion(text)
 
 
 def test_the_lowest_recall_and_the_most_frequent_confusions_come_first() -> None:

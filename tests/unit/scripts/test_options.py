@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scripts import evaluate, extend, stage, transform, tune
+from scripts import evaluate, extend, select_images, stage, transform, tune
 from scripts.command import add_training_options, run_command
 
 Options = Callable[[argparse.ArgumentParser], Any]
@@ -31,12 +31,13 @@ PROPORTION = "PRECISION must be a number above 0 and at most 1, such as 0.98"
         (extend.options, "hours", f"HOURS {WHOLE} between 1 and 168, such as 4", ["", "0", "-1", "x", "1.5", "169"]),
         (tune.options, "jobs", f"JOBS {WHOLE} of at least 1, such as 6", ["", " ", "0", "-2", "x", "it's"]),
         (tune.options, "parallel", f"PARALLEL {WHOLE} of at least 1, such as 2", ["", "0", "-2", "x", "2;ls"]),
-        (evaluate.options, "precision", PROPORTION, ["", "0", "-1", "2", "x", "nan", "inf", "it's"]),
+        (evaluate.options, "precision", PROPORTION, ["", "0", "-1", "1.01", "98%", "x", "nan", "inf", "it's"]),
+        (select_images.options, "audit", "AUDIT must be a number above 0 and at most 1, such as 0.02", ["0", "2", "x"]),
         (stage.options, "format", "FORMAT must be one of images, recordio", ["", "png", "it's"]),
         (add_training_options, "algorithm", "ALGORITHM must be one of pytorch, image-classification", ["", "resnet"]),
         (add_training_options, "env", "ENV must be one of dev, local, prod", ["", "test"]),
     ],
-    ids=["hours", "jobs", "parallel", "precision", "format", "algorithm", "env"],
+    ids=["hours", "jobs", "parallel", "precision", "audit", "format", "algorithm", "env"],
 )
 def test_invalid_value_is_named_with_what_is_allowed(
     options: Options,

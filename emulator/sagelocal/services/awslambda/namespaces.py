@@ -5,14 +5,14 @@ Sources: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment
 https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html
 """
 
-import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
+from sagelocal.core import mounts
+from sagelocal.core.mounts import Mount
+
 TMP, OPT = Path("/tmp"), Path("/opt")  # noqa: S108 (the directory that is replaced)
-ENTRY = Path(__file__).with_name("namespace_entry.py")
 WARNING = (
     "warning: this machine does not allow mount namespaces, so Lambda functions share /tmp, and each function runs one "
     "invocation at a time; layers are on the import path but not in /opt. On Ubuntu, allow them with "
@@ -28,16 +28,19 @@ def entry(*, tmp: Path, opt: Path, kept: list[Path]) -> list[str]:
     kept
         Directories that the module needs. Those in /tmp or /opt stay at their paths, read-only.
     """
+    return mounts.entry(_mounts(tmp, opt, kept))
+
+
+def _mounts(tmp: Path, opt: Path, kept: list[Path]) -> list[Mount]:
     outermost = {path for path in kept if not set(path.parents) & set(kept)}
-    mounts: list[tuple[str, str, bool]] = []
+    wanted: list[Mount] = []
     for directory, private in ((TMP, tmp), (OPT, opt)):
         for path in sorted(path for path in outermost if directory in path.parents):
             target = private / path.relative_to(directory)
             target.mkdir(parents=True, exist_ok=True)
-            mounts.append((str(path), str(target), True))
+            wanted.append((str(path), str(target), True))
     # /tmp is last, because it may hide the other sources
-    mounts += [(str(opt), str(OPT), True), (str(tmp), str(TMP), False)]
-    return [sys.executable, "-S", str(ENTRY), json.dumps(mounts)]
+    return [*wanted, (str(opt), str(OPT), True), (str(tmp), str(TMP), False)]
 
 
 def are_allowed(directory: Path) -> bool:
@@ -48,12 +51,10 @@ def are_allowed(directory: Path) -> bool:
     directory
         An empty directory for the attempt.
     """
-    command = entry(tmp=directory, opt=directory, kept=[])
-    # in "/", because the emulator's working directory may be in /tmp, which the attempt hides
-    done = subprocess.run(command, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    if done.returncode:
+    allowed = mounts.attempt(_mounts(directory, directory, []))
+    if not allowed:
         print(WARNING, file=sys.stderr, flush=True)
-    return done.returncode == 0
+    return allowed
 
 
 def interpreter_directories() -> list[Path]:

@@ -1,4 +1,4 @@
-"""SageMaker: runs training jobs and model servers as child processes, with data capture and batch transform."""
+"""SageMaker: runs jobs and model servers as child processes, with data capture and batch transform."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,9 @@ def install(emulator: "Emulator") -> None:
         endpoint_operations,
         invoke_endpoint,
         model_packages,
-        monitoring_schedules,
+        processing_jobs,
+        processing_list,
+        refused_operations,
         response_fixes,
         state_events,
         tags,
@@ -29,7 +31,6 @@ def install(emulator: "Emulator") -> None:
     captures = Captures(emulator)
     invocations = Invocations()
     endpoints = Endpoints(emulator, processes, captures)
-    schedules = monitoring_schedules.Schedules()
     # callbacks run in reverse order of registration: stop restarting servers, end the processes, then stop the writers
     emulator.on_stop(captures.stop)
     emulator.on_stop(invocations.stop)
@@ -38,10 +39,11 @@ def install(emulator: "Emulator") -> None:
     response_fixes.install()
     model_packages.install()
     state_events.install()
-    monitoring_schedules.fix_job_definitions()
-    schedules.install()
-    tags.install(schedules)
+    refused_operations.install()
+    tags.install()
     training_jobs.install(emulator, processes)
+    processing_jobs.install(emulator, processes)
+    processing_list.install()
     tuning_jobs.install(emulator)
     endpoint_operations.install(endpoints)
     invoke_endpoint.install(emulator, endpoints, captures, invocations)

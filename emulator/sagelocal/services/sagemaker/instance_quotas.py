@@ -1,4 +1,4 @@
-"""Checks of the account's instance quotas for training jobs, endpoints and transform jobs."""
+"""Checks of the account's instance quotas for training, processing and transform jobs and endpoints."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -27,6 +27,13 @@ def check_training(quotas: Quotas, backend: SageMakerModelBackend, request: Mapp
         if job.training_job_status in ACTIVE and bool(job.enable_managed_spot_training) == spot
     ]
     _check(quotas, "spot training job usage" if spot else "training job usage", others, [request["ResourceConfig"]])
+
+
+def check_processing(quotas: Quotas, backend: SageMakerModelBackend, cluster: Mapping[str, Any]) -> None:
+    """Check a processing job against its quota."""
+    jobs: Iterable[Any] = backend.processing_jobs.values()
+    others = [job.processing_resources["ClusterConfig"] for job in jobs if job.processing_job_status in ACTIVE]
+    _check(quotas, "processing job usage", others, [cluster])
 
 
 def check_transform(quotas: Quotas, backend: SageMakerModelBackend, resources: Mapping[str, Any]) -> None:

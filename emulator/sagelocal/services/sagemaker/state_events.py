@@ -11,6 +11,7 @@ from typing import Any
 
 from moto.sagemaker.models import (
     FakeEndpoint,
+    FakeProcessingJob,
     FakeTrainingJob,
     FakeTransformJob,
     HyperParameterTuningJob,
@@ -32,6 +33,12 @@ TUNING = (
     *("HyperParameterTuningJobArn", "HyperParameterTuningJobName", "TrainingJobDefinition"),
     *("HyperParameterTuningJobStatus", "CreationTime", "LastModifiedTime", "TrainingJobStatusCounters"),
     *("ObjectiveStatusCounters", "Tags"),
+)
+PROCESSING = (
+    *("ProcessingJobArn", "ProcessingJobName", "ProcessingJobStatus", "FailureReason", "ExitMessage"),
+    *("ProcessingInputs", "ProcessingOutputConfig", "ProcessingResources", "StoppingCondition", "AppSpecification"),
+    *("Environment", "NetworkConfig", "RoleArn", "ExperimentConfig", "ProcessingStartTime", "ProcessingEndTime"),
+    *("LastModifiedTime", "CreationTime", "Tags"),
 )
 TRANSFORM = (
     *("TransformJobArn", "TransformJobName", "TransformJobStatus", "FailureReason", "ModelName"),
@@ -58,6 +65,7 @@ def install() -> None:
         "hyper_parameter_tuning_job_status",
         partial(_send, "HyperParameter Tuning Job", TUNING),
     )
+    _watch(FakeProcessingJob, "processing_job_status", partial(_send, "Processing Job", PROCESSING))
     _watch(FakeTransformJob, "transform_job_status", partial(_send, "Transform Job", TRANSFORM))
     _watch(FakeEndpoint, "endpoint_status", partial(_send, "Endpoint", ENDPOINT))
     _send_package_events(partial(_send, "Model Package", PACKAGE))

@@ -6,20 +6,14 @@ from moto.sagemaker.exceptions import ValidationError
 from moto.sagemaker.models import SageMakerModelBackend
 
 from sagelocal.core.patching import replace
-from sagelocal.services.sagemaker.monitoring_schedules import Schedules
 
 
-def install(schedules: Schedules) -> None:
+def install() -> None:
     """Install the fixes into moto."""
 
     def find(self: SageMakerModelBackend, arn: str) -> Any:
-        kind = arn.rpartition(":")[2].partition("/")[0]
-        if kind == "monitoring-schedule":
-            resource: Any = schedules.find(arn)
-        elif kind == "model-package":
-            resource = self.model_packages.get(arn)
-        else:
-            resource = original(self, arn)
+        is_package = arn.rpartition(":")[2].startswith("model-package/")
+        resource: Any = self.model_packages.get(arn) if is_package else original(self, arn)
         if resource is None:
             raise ValidationError(f"Resource {arn} does not exist.")
         resource.tags = resource.tags or []

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CONTAINER_ROOT = "/opt/ml"
+from sagelocal.services.sagemaker.container_paths import localize, localize_scripts
+
 DRIVERS = "sm_drivers"  # the channel with the scripts that the entry point of SDK v3 runs
 LOOPBACK, INTERFACE = "127.0.0.1", "lo"
 FAILURE_LENGTH = 1024
@@ -22,7 +23,7 @@ RENDEZVOUS = re.compile(rb'^SM_MASTER_ADDR = "algo-1"\nSM_MASTER_PORT = 7777$', 
 
 
 @dataclass(frozen=True)
-class Container:
+class TrainingContainer:
     """The folder of one host of a training job, with the layout of `/opt/ml`.
 
     Attributes
@@ -40,7 +41,7 @@ class Container:
     hosts: tuple[str, ...]
 
     @classmethod
-    def create(cls, root: Path, *, number: int = 1, count: int = 1, channels: Sequence[str]) -> "Container":
+    def create(cls, root: Path, *, number: int = 1, count: int = 1, channels: Sequence[str]) -> "TrainingContainer":
         """Create the subfolders in an empty folder."""
         for name in ("input/config", "input/data", "model", "output/data", "checkpoints", "code"):
             (root / name).mkdir(parents=True)
@@ -52,6 +53,11 @@ class Container:
     def host(self) -> str:
         """The name of this host."""
         return self.hosts[self.number - 1]
+
+    @property
+    def working_directory(self) -> Path:
+        """The folder in which the command starts."""
+        return self.root / "code"
 
     @property
     def model(self) -> Path:
@@ -119,16 +125,19 @@ class Container:
 
     def localize(self, text: str) -> str:
         """Replace `/opt/ml` in a text with this folder."""
-        return text.replace(CONTAINER_ROOT, str(self.root))
+        return localize(text, self.root)
+
+    def command(self, command: Sequence[str]) -> list[str]:
+        """Return the command itself, because the container's paths are in environment variables."""
+        return list(command)
 
     def localize_drivers(self, port: int) -> None:
         """Replace `/opt/ml` in the SDK's driver scripts, and for several hosts also the rendezvous address and port."""
-        rendezvous = f'SM_MASTER_ADDR = "{LOOPBACK}"\nSM_MASTER_PORT = {port}'.encode()
-        for path in sorted(self.channel(DRIVERS).rglob("*")):
-            if path.suffix in {".py", ".sh"}:
-                # as bytes, because a script need not be UTF-8
-                text = path.read_bytes().replace(CONTAINER_ROOT.encode(), str(self.root).encode())
-                path.write_bytes(RENDEZVOUS.sub(rendezvous, text) if len(self.hosts) > 1 else text)
+        localize_scripts(self.channel(DRIVERS), self.root)
+        if len(self.hosts) > 1:
+            rendezvous = f'SM_MASTER_ADDR = "{LOOPBACK}"\nSM_MASTER_PORT = {port}'.encode()
+            for path in self.channel(DRIVERS).rglob("*.py"):
+                path.write_bytes(RENDEZVOUS.sub(rendezvous, path.read_bytes()))
 
     def _write(self, name: str, content: object) -> None:
         (self.root / "input" / "config" / f"{name}.json").write_text(json.dumps(content))

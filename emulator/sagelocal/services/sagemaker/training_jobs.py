@@ -1,6 +1,5 @@
 """The operations on training jobs: CreateTrainingJob runs the training container in a child process."""
 
-import re
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -15,8 +14,10 @@ from sagelocal.services.sagemaker.builtin_metrics import metric_definitions
 from sagelocal.services.sagemaker.child_processes import Processes
 from sagelocal.services.sagemaker.errors import InvalidRequestError
 from sagelocal.services.sagemaker.instance_quotas import check_training
+from sagelocal.services.sagemaker.job_names import check_name
+from sagelocal.services.sagemaker.job_run import DAY
 from sagelocal.services.sagemaker.training_metrics import compile_patterns
-from sagelocal.services.sagemaker.training_run import DAY, MESSAGES, TrainingRun
+from sagelocal.services.sagemaker.training_run import MESSAGES, TrainingRun
 
 _REQUEST = (
     "TrainingJobName",
@@ -30,7 +31,6 @@ _REQUEST = (
     "Environment",
     "EnableManagedSpotTraining",
 )
-_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 
 def install(emulator: Emulator, processes: Processes) -> None:
@@ -66,11 +66,7 @@ def install(emulator: Emulator, processes: Processes) -> None:
 def _validate(response: SageMakerResponse, request: dict[str, Any]) -> None:
     """Refuse a request that AWS would refuse."""
     name = request["TrainingJobName"]
-    if not _NAME.fullmatch(name or ""):
-        raise ValidationError(
-            f"1 validation error detected: Value '{name}' at 'trainingJobName' failed to satisfy constraint: "
-            f"Member must satisfy regular expression pattern: {_NAME.pattern}"
-        )
+    check_name("trainingJobName", name)
     if name in response.sagemaker_backend.training_jobs:
         raise ResourceInUseException(
             "Training job names must be unique within an AWS account and region, but a training job with this name "

@@ -196,6 +196,8 @@ class TuningRun:
                 if key in ("TrainingImage", "TrainingInputMode", "MetricDefinitions") and value
             },
             HyperParameters={**static, **tuned, OBJECTIVE: self._metric},
+            # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html, Tags
+            Tags=list(self.job.tags or []),
             **{key: definition[key] for key in DEFINITION_MEMBERS if definition.get(key)},
         )
         child: Any = self.backend.training_jobs[name]

@@ -169,7 +169,7 @@ def _run_items(self: Any, env: Any, eval_input: Any) -> Any:
     error = pool.get_worker_exception()
     if error is not None:
         _stop_children(env)
-        run.abort()
+        run.abort(pool.attempt)
     exported = result_writer.export(env, run, writer, location) if location is not None else None
     if error is not None and not isinstance(error, MapAbortedError):
         raise error

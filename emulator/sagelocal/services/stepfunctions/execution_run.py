@@ -166,7 +166,7 @@ def _abort_map_runs(execution: Any) -> None:
         if record.status == MapRunStatus.RUNNING:
             record.set_stop(status=MapRunStatus.ABORTED)
             if hasattr(record, "run"):  # set when the Map Run starts
-                record.run.abort()
+                record.run.abort(record.run.redrive_count)
 
 
 def _report(execution: Any, values: dict[str, float]) -> None:

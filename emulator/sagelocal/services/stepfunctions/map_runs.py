@@ -156,10 +156,17 @@ class MapRun:
             child.stop_date = _now()
             self._change(child, status)
 
-    def abort(self) -> None:
-        """Record that all running child executions are stopped."""
-        for child in list(self.children.values()):
-            self.finish(child, ABORTED)
+    def abort(self, attempt: int) -> None:
+        """Record that all running child executions are stopped, unless a redrive has started others since.
+
+        Parameters
+        ----------
+        attempt
+            The Map Run's redrive count when the child executions were started.
+        """
+        if attempt == self.redrive_count:
+            for child in list(self.children.values()):
+                self.finish(child, ABORTED)
 
     def exceeds_tolerance(self) -> bool:
         """Return whether more items have failed than the Map Run tolerates."""

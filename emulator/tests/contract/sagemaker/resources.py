@@ -1,4 +1,4 @@
-"""Creates training jobs, models and endpoints for the tests."""
+"""Creates jobs, models and endpoints for the tests."""
 
 import io
 import json
@@ -15,8 +15,11 @@ from ..functions import unique
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 TRAINER = "tests/sagemaker_trainer:1"
 SERVER = "tests/sagemaker_server:1"
+PROCESSOR = "tests/sagemaker_processor:1"
 ENDED = ("Completed", "Failed", "Stopped")
 TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
+PROCESSING_OUTPUT = "/opt/ml/processing/output"
+PROCESSING_LOGS = "/aws/sagemaker/ProcessingJobs"
 
 
 def make_archive(files: dict[str, str]) -> bytes:
@@ -33,6 +36,18 @@ def make_archive(files: dict[str, str]) -> bytes:
 def channel(name: str, uri: str, **source: Any) -> dict[str, Any]:
     """Return an input channel with an S3 data source."""
     return {"ChannelName": name, "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri, **source}}}
+
+
+def processing_input(name: str, uri: str, local_path: str, **source: Any) -> dict[str, Any]:
+    """Return a processing input that is downloaded from S3."""
+    default = {"S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return {"InputName": name, "S3Input": {"S3Uri": uri, "LocalPath": local_path, **default, **source}}
+
+
+def processing_output(uri: str, local_path: str = PROCESSING_OUTPUT, mode: str = "EndOfJob") -> dict[str, Any]:
+    """Return the output configuration of a processing job with one output."""
+    target = {"S3Uri": uri, "LocalPath": local_path, "S3UploadMode": mode}
+    return {"Outputs": [{"OutputName": "result", "S3Output": target}]}
 
 
 @dataclass(frozen=True)
@@ -113,6 +128,40 @@ class SageMaker:
         def ended() -> dict[str, Any]:
             described = self.describe_job(name)
             return described if described["TrainingJobStatus"] in ENDED else {}
+
+        return eventually(ended, seconds=60)
+
+    def start_processing(self, *, program: str | None = None, **request: Any) -> str:
+        """Start a processing job, of a Python program unless the request names a container, and return its name."""
+        request = {"ProcessingJobName": unique("job"), **request}
+        specification: dict[str, Any] = {"ImageUri": PROCESSOR}
+        if program is not None:
+            specification["ContainerEntrypoint"] = ["python3", "-c", program]
+        specification |= request.pop("AppSpecification", {})
+        self.client.create_processing_job(
+            **{
+                "RoleArn": ROLE,
+                "AppSpecification": specification,
+                "ProcessingResources": {
+                    "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+                },
+                **request,
+            }
+        )
+        return str(request["ProcessingJobName"])
+
+    def process(self, program: str | None, **request: Any) -> dict[str, Any]:
+        """Run a processing job to its end, with an output below `out/`, and return its description."""
+        output = processing_output(f"s3://{self.bucket}/out")
+        name = self.start_processing(program=program, **{"ProcessingOutputConfig": output, **request})
+        return self.wait_for_processing(name)
+
+    def wait_for_processing(self, name: str) -> dict[str, Any]:
+        """Wait until a processing job has ended and return its description."""
+
+        def ended() -> dict[str, Any]:
+            described: dict[str, Any] = self.client.describe_processing_job(ProcessingJobName=name)
+            return described if described["ProcessingJobStatus"] in ENDED else {}
 
         return eventually(ended, seconds=60)
 

@@ -1,4 +1,4 @@
-"""Model packages, models, monitoring schedules and tags."""
+"""Model packages, models and tags."""
 
 from typing import Any
 
@@ -136,15 +136,10 @@ def test_existing_group_name_is_refused(sagemaker: SageMaker, group: str) -> Non
 def test_tags_are_added_changed_and_removed(sagemaker: SageMaker, group: str) -> None:
     # GIVEN
     client = sagemaker.client
-    schedule = unique("schedule")
-    config = {"MonitoringJobDefinitionName": "definition", "MonitoringType": "DataQuality"}
     arns = [
         client.describe_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"],
         register(sagemaker, group),
         client.describe_model(ModelName=sagemaker.create_model())["ModelArn"],
-        client.create_monitoring_schedule(MonitoringScheduleName=schedule, MonitoringScheduleConfig=config)[
-            "MonitoringScheduleArn"
-        ],
     ]
     for arn in arns:
         # WHEN
@@ -153,26 +148,6 @@ def test_tags_are_added_changed_and_removed(sagemaker: SageMaker, group: str) ->
         client.delete_tags(ResourceArn=arn, TagKeys=["a"])
         # THEN
         assert client.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "b", "Value": "3"}]
-
-
-def test_monitoring_schedule_is_stored(sagemaker: SageMaker) -> None:
-    # GIVEN
-    client, name = sagemaker.client, unique("schedule")
-    config = {"MonitoringJobDefinitionName": "definition", "MonitoringType": "DataQuality"}
-    changed = {**config, "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"}}
-    # WHEN
-    client.create_monitoring_schedule(MonitoringScheduleName=name, MonitoringScheduleConfig=config)
-    client.update_monitoring_schedule(MonitoringScheduleName=name, MonitoringScheduleConfig=changed)
-    client.stop_monitoring_schedule(MonitoringScheduleName=name)
-    # THEN
-    described = client.describe_monitoring_schedule(MonitoringScheduleName=name)
-    assert described["MonitoringScheduleConfig"] == changed
-    assert described["MonitoringScheduleStatus"] == "Stopped"
-    listed = client.list_monitoring_schedules()["MonitoringScheduleSummaries"]
-    assert name in {each["MonitoringScheduleName"] for each in listed}
-    client.delete_monitoring_schedule(MonitoringScheduleName=name)
-    with pytest.raises(client.exceptions.ResourceNotFound):
-        client.describe_monitoring_schedule(MonitoringScheduleName=name)
 
 
 def test_model_without_vpc_has_no_vpc_config(sagemaker: SageMaker) -> None:

@@ -1,14 +1,10 @@
 """The SageMaker Python SDK, version 3, in script mode, without telemetry."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-
-from sagelocal.core.environment import sdk_variables, without_aws_settings
 
 from ..functions import unique
 from .resources import SageMaker
@@ -28,13 +24,6 @@ model = {"epochs": given.epochs, "word": given.word, "names": names, "helper": h
 pathlib.Path(os.environ["SM_MODEL_DIR"], "model.json").write_text(json.dumps(model))
 """
 README = Path(__file__).parents[3] / "README.md"
-OPT_OUT = """
-SchemaVersion: "1.0"
-SageMaker:
-  PythonSDK:
-    Modules:
-      TelemetryOptOut: true
-"""
 
 
 @pytest.fixture
@@ -46,35 +35,6 @@ def source(tmp_path: Path) -> Path:
     (folder / "helper.py").write_text("NAME = 'helper'\n")
     (folder / "requirements.txt").write_text("boto3\n")
     return folder
-
-
-@pytest.fixture
-def sdk(sagemaker: SageMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An SDK session for the emulator."""
-    config = tmp_path / "sagemaker.yaml"
-    config.write_text(OPT_OUT)
-    for name in ("SAGEMAKER_USER_CONFIG_OVERRIDE", "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"):
-        monkeypatch.setenv(name, str(config))
-    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
-    for name, value in {**without_aws_settings({}), **sdk_variables(sagemaker.emulator.url)}.items():
-        monkeypatch.setenv(name, value)
-    from sagemaker.core.helper.session_helper import Session
-
-    return Session(boto_session=boto3.Session(region_name="us-east-1"), default_bucket=sagemaker.bucket)
-
-
-@pytest.fixture
-def role(sagemaker: SageMaker) -> str:
-    """A role that SageMaker may assume, which the SDK checks."""
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ],
-    }
-    iam = sagemaker.emulator.client("iam")
-    created = iam.create_role(RoleName=unique("training"), AssumeRolePolicyDocument=json.dumps(trust))
-    return str(created["Role"]["Arn"])
 
 
 def train(sdk: Any, sagemaker: SageMaker, source: Path, role: str, **hyperparameters: str) -> str:

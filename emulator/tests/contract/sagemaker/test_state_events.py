@@ -51,6 +51,21 @@ def test_failed_training_job_sends_its_reason(sagemaker: SageMaker, follow: Foll
     assert started["CreationTime"] <= failed["TrainingEndTime"]
 
 
+def test_failed_processing_job_sends_its_reason_and_message(sagemaker: SageMaker, follow: Follow) -> None:
+    # GIVEN
+    name = unique("job")
+    inbox = follow("Processing Job", ProcessingJobName=[name])
+    program = "import pathlib; pathlib.Path('/opt/ml/output/message').write_text('empty'); raise SystemExit(3)"
+    # WHEN
+    sagemaker.start_processing(program=program, ProcessingJobName=name, Tags=[{"Key": "team", "Value": "a"}])
+    # THEN
+    found = details(inbox, "ProcessingJobStatus")
+    started, failed = found["InProgress"], found["Failed"]
+    assert (failed["FailureReason"], failed["ExitMessage"]) == ("AlgorithmError: , exit code: 3", "empty")
+    assert (failed["ProcessingJobName"], failed["Tags"]) == (name, {"team": "a"})
+    assert started["CreationTime"] <= failed["ProcessingEndTime"]
+
+
 def test_endpoint_sends_each_status(sagemaker: SageMaker, follow: Follow) -> None:
     # GIVEN
     config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model(), 1)})

@@ -179,13 +179,14 @@ def test_max_wait_time_is_required_for_spot_and_refused_otherwise(
 
 
 def test_exceeded_quota_is_refused_with_its_name(tmp_path: Path) -> None:
-    # GIVEN a quota of one ml.m5.large for training jobs, and three quotas of 0
+    # GIVEN a quota of one ml.m5.large for training jobs, and four quotas of 0
     quotas = tmp_path / "quotas.json"
     limits = {
         "ml.m5.large for training job usage": 1,
         "ml.g5.xlarge for training job usage": 0,
         "ml.m5.large for endpoint usage": 0,
         "ml.m5.large for transform job usage": 0,
+        "ml.m5.large for processing job usage": 0,
     }
     quotas.write_text(json.dumps(limits))
     running = RunningEmulator(tmp_path, images=IMAGES, quotas=quotas)
@@ -207,6 +208,8 @@ def test_exceeded_quota_is_refused_with_its_name(tmp_path: Path) -> None:
         sagemaker.wait_for_job(first)
         assert sagemaker.wait_for_job(sagemaker.start_training(program="pass"))["TrainingJobStatus"] == "Completed"
 
+        with pytest.raises(refused, match=r"'ml\.m5\.large for processing job usage' is 0 Instances"):
+            sagemaker.start_processing(program="pass")
         model = sagemaker.create_model()
         config = sagemaker.create_endpoint_config({"one": (model, 1)})
         with pytest.raises(refused, match=r"'ml\.m5\.large for endpoint usage' is 0 Instances"):

@@ -24,6 +24,7 @@ if given.kind == "bad":
     sys.exit("a bad kind")
 print(f"score={given.rate or len(given.kind)};")
 """
+TAGS = [{"Key": "team", "Value": "vehicles"}]
 RATE = {"Name": "rate", "MinValue": "0.1", "MaxValue": "0.9"}
 
 
@@ -56,6 +57,7 @@ def tune(sagemaker: SageMaker, *, jobs: int = 4, parallel: int = 2, **changes: A
             "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
             "StoppingCondition": {"MaxRuntimeInSeconds": 60},
         },
+        Tags=TAGS,
     )
     return name
 
@@ -113,6 +115,12 @@ def test_best_training_job_has_the_best_objective(tuned: tuple[SageMaker, dict[s
     trained = sagemaker.describe_job(best["TrainingJobName"])
     assert trained["TuningJobArn"] == job["HyperParameterTuningJobArn"]
     assert trained["ModelArtifacts"]["S3ModelArtifacts"]
+
+
+def test_training_jobs_have_the_tags_of_the_tuning_job(tuned: tuple[SageMaker, dict[str, Any]]) -> None:
+    sagemaker, described = tuned
+    for job in jobs_of(sagemaker, described["HyperParameterTuningJobName"]):
+        assert sagemaker.client.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"] == TAGS
 
 
 def test_training_jobs_are_sorted_filtered_and_paginated(tuned: tuple[SageMaker, dict[str, Any]]) -> None:

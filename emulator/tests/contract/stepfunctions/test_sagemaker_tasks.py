@@ -28,6 +28,58 @@ def training(emulator: RunningEmulator, program: str) -> dict[str, Any]:
     }
 
 
+def processing(program: str) -> dict[str, Any]:
+    """Return the parameters of a processing job that runs a Python program."""
+    return {
+        "ProcessingJobName": f"job-{uuid4()}",
+        "RoleArn": role("processing"),
+        "AppSpecification": {"ImageUri": "python:1", "ContainerEntrypoint": ["python3", "-c", program]},
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+        },
+    }
+
+
+def test_sync_task_waits_for_the_processing_job(machines: StateMachines) -> None:
+    # WHEN a state machine runs a processing job with `.sync`
+    task = {"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createProcessingJob.sync"}
+    output = machines.output(single(**task, Parameters=processing("import time; time.sleep(0.2)")))
+
+    # THEN the state's output is the description of the completed job
+    assert output["ProcessingJobStatus"] == "Completed"
+    assert output["ProcessingStartTime"] <= output["ProcessingEndTime"]
+
+
+def test_failed_processing_job_fails_the_task(machines: StateMachines) -> None:
+    # WHEN a state machine runs a processing job that fails, with `.sync`
+    task = {"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createProcessingJob.sync"}
+    ended = machines.run(single(**task, Parameters=processing("raise SystemExit(2)")))
+
+    # THEN the task fails with the job's description as its cause
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.TaskFailed")
+    assert json.loads(ended["cause"])["FailureReason"] == "AlgorithmError: , exit code: 2"
+
+
+def test_stopping_the_execution_stops_its_processing_job(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN a state machine that waits for a processing job
+    parameters = processing("import time; time.sleep(30)")
+    task = {"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createProcessingJob.sync"}
+    machine = machines.create(single(**task, Parameters=parameters))
+    arn = machines.client.start_execution(stateMachineArn=machine)["executionArn"]
+    sagemaker = emulator.client("sagemaker")
+    name = parameters["ProcessingJobName"]
+    eventually(lambda: sagemaker.list_processing_jobs(NameContains=name)["ProcessingJobSummaries"], seconds=30)
+
+    # WHEN the execution is stopped
+    machines.client.stop_execution(executionArn=arn)
+
+    # THEN the job is stopped
+    eventually(
+        lambda: sagemaker.describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"] == "Stopped",
+        seconds=30,
+    )
+
+
 def test_sync_task_waits_for_the_training_job(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN a training program that succeeds
     parameters = training(emulator, "pass")

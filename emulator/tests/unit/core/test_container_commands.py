@@ -49,7 +49,7 @@ def test_without_a_file_there_are_no_images() -> None:
         ("{", "is not valid JSON"),
         ([], "must contain a JSON object"),
         ({"(": {"train": ["x"]}}, "'\\('.*is not a valid regular expression"),
-        ({"a": {"run": ["x"]}}, "'a' must map `train`, `serve` or both to a command"),
+        ({"a": {"run": ["x"]}}, "'a' must map `train`, `serve` or `process` to a command"),
         ({"a": {}}, "'a' must map"),
         ({"a": {"train": "x"}}, "each command of 'a' must be a list of strings"),
         ({"a": {"train": []}}, "each command of 'a' must be a list of strings"),

@@ -30,6 +30,7 @@ def request(service: str, method: str = "POST", path: str = "/", query: str = ""
         (request("lambda", "GET", "/2015-03-31/functions/"), "", "lambda:ListFunctions"),
         (request("s3", "GET", "/bucket", "accelerate"), "", "s3:GetBucketAccelerateConfiguration"),
         (request("s3", "GET", "/bucket/a/b"), "", "s3:GetObject"),
+        (request("sagemaker", path="/endpoints/a/async-invocations"), "", "sagemaker-runtime:InvokeEndpointAsync"),
         (request("nothing", "GET", "/a"), "", "nothing:GET /a"),
     ],
     ids=lambda value: value if isinstance(value, str) and ":" in value else "",

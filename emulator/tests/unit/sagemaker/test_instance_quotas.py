@@ -1,4 +1,4 @@
-"""Instance quotas of endpoints."""
+"""Instance quotas of endpoints and processing jobs."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sagelocal.core.quotas import Quotas
-from sagelocal.services.sagemaker.instance_quotas import ResourceLimitExceededError, check_endpoint
+from sagelocal.services.sagemaker.instance_quotas import ResourceLimitExceededError, check_endpoint, check_processing
 
 QUOTAS = Quotas({"ml.m5.large for endpoint usage": 5})
 
@@ -31,3 +31,18 @@ def test_update_within_the_quota_is_accepted() -> None:
 def test_instances_of_a_scaled_out_endpoint_count() -> None:
     with pytest.raises(ResourceLimitExceededError, match="current utilization of 4 Instances"):
         check_endpoint(QUOTAS, make_backend(running=4), "config")
+
+
+def test_running_processing_jobs_count_against_their_quota() -> None:
+    # GIVEN a running job with two instances, and one that has ended
+    cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 2}
+    jobs = {
+        status: SimpleNamespace(processing_job_status=status, processing_resources={"ClusterConfig": cluster})
+        for status in ("InProgress", "Completed")
+    }
+    backend: Any = SimpleNamespace(processing_jobs=jobs)
+    quotas = Quotas({"ml.m5.large for processing job usage": 3})
+    # WHEN / THEN
+    check_processing(quotas, backend, {**cluster, "InstanceCount": 1})
+    with pytest.raises(ResourceLimitExceededError, match="current utilization of 2 Instances"):
+        check_processing(quotas, backend, cluster)

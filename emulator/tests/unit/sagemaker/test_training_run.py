@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sagelocal.services.sagemaker.errors import InvalidRequestError
+from sagelocal.services.sagemaker.job_run import failure_reason
 from sagelocal.services.sagemaker.training_metrics import Metrics, compile_patterns
-from sagelocal.services.sagemaker.training_run import failure_reason
 from sagelocal.services.sagemaker.virtual_environment import create_environment
 
 

@@ -104,7 +104,7 @@ class FakeS3:
 
 def make_store(s3: Any) -> ReviewStore:
     """Return the store of a bucket."""
-    return ReviewStore("bucket", "review", "labels", s3=s3)
+    return ReviewStore("bucket", "review", "labels", s3=s3, classes=("bicycle", "motorcycle"))
 
 
 def png(colour: str = "red", size: tuple[int, int] = (8, 6)) -> bytes:
@@ -122,7 +122,7 @@ def add_selected(s3: Any, record_id: str, *, image: bytes | None = None, **field
         "inclusion_probability": 1.0,
         "model": "v3",
         "time": "2026-03-01T12:00:00+00:00",
-        "probabilities": {"bicycle": 0.4, "motorcycle": 0.6},
+        "probabilities": [0.4, 0.6],
         "detail": "",
         **fields,
     }

@@ -12,7 +12,6 @@ from evaluation.review.csv_files import LabelsError, Stored, store_labels, write
 from evaluation.review.entries import read_entry
 from tests.unit.evaluation.review.fakes import FakeS3, add_photograph, add_selected, make_store, photograph_id
 
-CLASSES = ("bicycle", "motorcycle")
 COMMAND = "make review-csv ENV=dev"
 A, B = "review/selected/a.json", "review/selected/b.json"
 
@@ -73,14 +72,14 @@ def test_filled_file_is_stored_and_images_with_an_answer_keep_it(s3: FakeS3, tmp
     path.write_text("\n".join([lines[0], f"{lines[1]}bicycle", f"{lines[2]}motorcycle", lines[3]]))
 
     # WHEN
-    stored = store_labels(store, path, CLASSES, "ben")
+    stored = store_labels(store, path, "ben")
 
     # THEN
     assert stored == Stored(new=1, answered=1)
     assert answers(s3) == ["a.json", "b.json"]
     assert b'"neither"' in s3.objects["labels/answers/a.json"]
     assert b'"seconds": null' in s3.objects["labels/answers/b.json"]
-    assert store_labels(store, path, CLASSES, "ben") == Stored(new=0, answered=2)
+    assert store_labels(store, path, "ben") == Stored(new=0, answered=2)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +103,7 @@ def test_invalid_line_is_named_and_nothing_is_stored(s3: FakeS3, tmp_path: Path,
 
     # WHEN / THEN
     with pytest.raises(LabelsError, match=message):
-        store_labels(make_store(s3), path, CLASSES, "ana")
+        store_labels(make_store(s3), path, "ana")
     assert answers(s3) == []
 
 
@@ -117,7 +116,7 @@ def test_files_of_spreadsheets_are_read(s3: FakeS3, tmp_path: Path, encoding: st
     path.write_bytes("\r\n".join(delimiter.join(line) for line in lines).encode(encoding))
 
     # WHEN / THEN
-    assert store_labels(make_store(s3), path, CLASSES, "ana") == Stored(new=1, answered=0)
+    assert store_labels(make_store(s3), path, "ana") == Stored(new=1, answered=0)
 
 
 @pytest.mark.parametrize(
@@ -137,13 +136,13 @@ def test_file_that_cannot_be_read_is_named(s3: FakeS3, tmp_path: Path, content: 
 
     # WHEN / THEN
     with pytest.raises(LabelsError, match=message):
-        store_labels(make_store(s3), path, CLASSES, "ana")
+        store_labels(make_store(s3), path, "ana")
 
 
 def test_missing_file_is_named(s3: FakeS3, tmp_path: Path) -> None:
     # WHEN / THEN
     with pytest.raises(LabelsError, match=r"LABELS must be a CSV file: .*x\.csv cannot be read \(No such file"):
-        store_labels(make_store(s3), tmp_path / "x.csv", CLASSES, "ana")
+        store_labels(make_store(s3), tmp_path / "x.csv", "ana")
 
 
 def test_labels_that_are_not_stored_are_not_overwritten(s3: FakeS3, tmp_path: Path) -> None:
@@ -159,6 +158,6 @@ def test_labels_that_are_not_stored_are_not_overwritten(s3: FakeS3, tmp_path: Pa
     ):
         write_queue(store, tmp_path, command=COMMAND)
     assert path.read_text() == filled
-    store_labels(store, path, CLASSES, "ana")
+    store_labels(store, path, "ana")
     assert write_queue(store, tmp_path, command=COMMAND)[1] == 2
     assert not (tmp_path / "images" / "a.jpg").exists()

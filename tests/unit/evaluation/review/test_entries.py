@@ -8,10 +8,10 @@ from evaluation.review.entries import (
     ImageNames,
     Prediction,
     list_entry_keys,
-    object_name,
     read_entry,
 )
 from tests.unit.evaluation.review.fakes import FakeS3, add_photograph, add_selected, make_store, photograph_id
+from training.container.classifier.captured_records import object_name
 
 
 def test_image_that_was_selected_and_copied_by_the_workflow_is_listed_once() -> None:
@@ -89,7 +89,7 @@ def test_entries_of_both_kinds_have_id_reasons_and_prediction() -> None:
     )
 
 
-@pytest.mark.parametrize("probabilities", [None, {}, {"bicycle": "high"}, [0.4, 0.6], {"bicycle": float("nan")}])
+@pytest.mark.parametrize("probabilities", [None, [], ["1", "0"], [0.4, 0.3, 0.3], {"bicycle": 1}, [float("nan"), 0]])
 def test_entry_without_a_valid_prediction_can_be_reviewed(probabilities: object) -> None:
     # GIVEN
     s3 = FakeS3()

@@ -146,7 +146,7 @@ def test_two_people_label_each_image_once(serve: Serve, s3: FakeS3, opened: Any)
     ana.says("Stored: bicycle.")
     ben.press("2")
 
-    # THEN ben is told, and sees the next image
+    # THEN ben gets a message and sees the next image
     ben.says("Not stored: ana has answered for this image")
     ben.progress("1 of 3 answered")
     ben.press("2")
@@ -166,7 +166,7 @@ def test_answer_that_cannot_be_stored_keeps_the_image(serve: Serve, s3: FakeS3, 
 
     # WHEN
     here.press("1")
-    expect(here.page.get_by_role("alert")).to_contain_text("ExpiredToken")
+    expect(here.page.get_by_role("alert")).to_contain_text(re.compile("Not stored.*ExpiredToken"))
     s3.put_object = put  # type: ignore[method-assign]
     here.press("2")
 
@@ -177,7 +177,7 @@ def test_answer_that_cannot_be_stored_keeps_the_image(serve: Serve, s3: FakeS3, 
     here.problems.clear()  # Chromium reports the response 502
 
 
-def test_ended_server_is_told_and_another_one_continues(serve: Serve, s3: FakeS3, opened: Any) -> None:
+def test_ended_server_is_reported_and_another_one_continues(serve: Serve, s3: FakeS3, opened: Any) -> None:
     # GIVEN
     served = serve()
     here = opened(served)

@@ -12,8 +12,6 @@ from evaluation.review.selection import MIN_AUDIT, Selection, audit_rate, descri
 from tests.unit.evaluation.review.fakes import FakeS3, add_selected, make_store, png
 from training.container.classifier.captured_records import Record
 
-CLASSES = ("bicycle", "motorcycle")
-
 
 def record(record_id: str, confidence: float, image: bytes | None = None) -> Record:
     moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -25,9 +23,7 @@ def stream(*records: Record | MalformedLine) -> Callable[[], Iterator[Record | M
 
 
 def run(s3: Any, records: Callable[[], Iterator[Record | MalformedLine]], **options: Any) -> Selection:
-    return select(
-        records, make_store(s3), **{"model": "v3", "classes": CLASSES, "threshold": 0.7, "wanted_rate": 0.02, **options}
-    )
+    return select(records, make_store(s3), **{"model": "v3", "threshold": 0.7, "wanted_rate": 0.02, **options})
 
 
 def entries(s3: FakeS3) -> dict[str, dict[str, Any]]:
@@ -51,7 +47,7 @@ def test_low_confidence_images_are_selected_with_certainty() -> None:
         "inclusion_probability": 1.0,
         "model": "v3",
         "time": "2026-03-01T12:00:00+00:00",
-        "probabilities": {"bicycle": 0.6, "motorcycle": 0.4},
+        "probabilities": [0.6, 0.4],
         "detail": "threshold 0.7, audit rate 0.0999",
     }
     assert s3.objects["review/selected/low-1"] == png()

@@ -39,7 +39,7 @@ def test_image_is_a_new_file_and_the_prediction_is_not_sent_before_the_answer(se
     assert json.loads(s3.objects["labels/answers/a.json"])["seconds"] == 1.2
 
 
-def test_answer_of_somebody_else_is_told_and_stays(serve: Serve, s3: FakeS3) -> None:
+def test_answer_of_somebody_else_is_reported_and_stays(serve: Serve, s3: FakeS3) -> None:
     # GIVEN
     ana, ben = serve(), serve("ben")
     first, second = ana.client(), ben.client()

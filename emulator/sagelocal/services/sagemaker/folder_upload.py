@@ -1,6 +1,7 @@
-"""Upload of checkpoints to S3 while a training job runs, so that an interrupted job can resume.
+"""Uploads of a container's folders to S3: checkpoints and continuous outputs while it runs, outputs at its end.
 
-Source: https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html
+Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html
+https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-input-and-output.html (symbolic links are not uploaded)
 """
 
 import contextlib
@@ -17,27 +18,37 @@ from sagelocal.services.sagemaker.s3_transfer import split_uri
 INTERVAL = 0.5  # seconds between two scans of the folders
 
 
-class CheckpointUpload:
-    """Uploads new and changed files of the hosts' checkpoint folders until it is closed.
+class FolderUpload:
+    """Uploads the new and changed files of folders when it is closed and, once it has been started, until then.
 
     Parameters
     ----------
     s3
         S3 client.
     folders
-        The checkpoint folder of each host.
+        The folder of each host.
     uri
         S3 prefix for the files.
+    skip_existing
+        Whether the files that exist now are in S3 already.
+    follow_links
+        Whether symbolic links to files are uploaded as files.
     """
 
-    def __init__(self, s3: Any, folders: Sequence[Path], uri: str) -> None:
+    def __init__(
+        self, s3: Any, folders: Sequence[Path], uri: str, *, skip_existing: bool = False, follow_links: bool = False
+    ) -> None:
         self._s3 = s3
         self._folders = folders
+        self._follow_links = follow_links
         self._bucket, prefix = split_uri(uri)
         self._prefix = f"{prefix.rstrip('/')}/".lstrip("/")
-        self._uploaded = dict(self._scan())  # files that exist before the job starts were downloaded from S3
+        self._uploaded = dict(self._scan()) if skip_existing else {}
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Start to upload in the background."""
         self._thread.start()
 
     def close(self) -> None:
@@ -49,7 +60,8 @@ class CheckpointUpload:
             If S3 refuses a file.
         """
         self._closed.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self._upload_changes()
 
     def _run(self) -> None:
@@ -59,7 +71,7 @@ class CheckpointUpload:
             except (ClientError, BotoCoreError) as error:
                 # the next scan tries again; close() raises the error if the last attempt fails
                 target = f"s3://{self._bucket}/{self._prefix}"
-                print(f"checkpoint upload to {target} failed and will be retried: {error}", file=sys.stderr)
+                print(f"upload to {target} failed and will be retried: {error}", file=sys.stderr)
 
     def _upload_changes(self) -> None:
         for path, (folder, stamp) in self._scan():
@@ -70,9 +82,9 @@ class CheckpointUpload:
                     self._uploaded[path] = (folder, stamp)
 
     def _scan(self) -> Iterator[tuple[Path, tuple[Path, int]]]:
-        """Yield each file with its checkpoint folder and modification time."""
+        """Yield each file with its host's folder and modification time."""
         for folder in self._folders:
             for path in sorted(folder.rglob("*")):
                 with contextlib.suppress(FileNotFoundError):
-                    if path.is_file():
+                    if path.is_file() and (self._follow_links or not path.is_symlink()):
                         yield path, (folder, path.stat().st_mtime_ns)

@@ -1,9 +1,10 @@
-"""Start a Python module in a new mount namespace; runs as a script with the execution environment's interpreter.
+"""Start a Python module or a command in a new mount namespace; runs as a script with the module's interpreter.
 
 It makes the system calls itself, because `unshare` and `mount` are one process for each mount and double the time in
-which an environment starts. It imports no module that is slow to load, such as pathlib.
+which a Lambda execution environment starts. It imports no module that is slow to load, such as pathlib.
 
-Arguments: the mounts as JSON, [[source, target, read_only], ...], then the module and its arguments (optional).
+Arguments: the mounts as JSON, [[source, target, read_only], ...], then the module and its arguments, or `--` and a
+command (optional).
 """
 
 import ctypes
@@ -12,6 +13,7 @@ import os
 import runpy
 import sys
 
+NOT_EXECUTABLE = 127  # exit status of a shell for a command that cannot be found
 # Constants of linux/sched.h and linux/mount.h
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
@@ -38,6 +40,14 @@ def _check(status: int, name: str) -> None:
         raise OSError(number, os.strerror(number), name)
 
 
+def _execute(command: list[str]) -> None:
+    try:
+        os.execvp(command[0], command)  # noqa: S606 (no shell is needed)
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+        sys.exit(NOT_EXECUTABLE)
+
+
 def main() -> None:
     """Mount the directories, and run the module."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -51,6 +61,8 @@ def main() -> None:
     directory = os.getcwd()  # noqa: PTH109
     os.chdir(directory)  # the mounted directory, not the one that it hides
     sys.path_importer_cache.clear()  # import paths in /opt may have been missing
+    if sys.argv[2:3] == ["--"]:
+        _execute(sys.argv[3:])
     if len(sys.argv) > 2:
         sys.path[0] = directory  # as with `python -m`
         sys.argv = sys.argv[2:]

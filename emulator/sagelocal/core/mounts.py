@@ -1,0 +1,57 @@
+"""Commands in mount namespaces of their own, which show them other files at the paths of a container."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+Mount = tuple[str, str, bool]  # source, target, whether it is read-only
+ENTRY = Path(__file__).with_name("namespace_entry.py")
+OPT = Path("/opt")
+
+
+def entry(mounts: Sequence[Mount]) -> list[str]:
+    """Return the start of a command in a new namespace; a Python module, or `--` and a command, follow it."""
+    return [sys.executable, "-S", str(ENTRY), json.dumps(mounts)]
+
+
+def attempt(mounts: Sequence[Mount]) -> bool:
+    """Return whether this machine allows a namespace with these mounts."""
+    # in "/", because the working directory may be in a directory that the mounts hide
+    done = subprocess.run(entry(mounts), cwd="/", stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return done.returncode == 0
+
+
+@cache
+def can_replace_opt() -> bool:
+    """Return whether this machine allows namespaces in which /opt has other contents."""
+    with TemporaryDirectory() as directory:
+        return attempt([(directory, str(OPT), False)])
+
+
+def opt_with(name: str, source: Path, scratch: Path) -> list[Mount]:
+    """Return mounts that show a directory as /opt/NAME, beside what this machine has in /opt.
+
+    Parameters
+    ----------
+    scratch
+        An empty directory, which becomes /opt.
+    """
+    mounts: list[Mount] = []
+    for item in sorted(OPT.iterdir()):
+        target = scratch / item.name
+        if item.name == name:
+            continue
+        if item.is_symlink():
+            target.symlink_to(item.readlink())
+            continue
+        if item.is_dir():
+            target.mkdir()
+        else:
+            target.touch()
+        mounts.append((str(item), str(target), False))
+    (scratch / name).mkdir()
+    return [*mounts, (str(source), str(scratch / name), False), (str(scratch), str(OPT), False)]

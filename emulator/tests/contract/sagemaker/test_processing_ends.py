@@ -1,0 +1,155 @@
+"""How processing jobs end: exit status, message, limits, stopping, and what is uploaded."""
+
+from typing import Any
+
+import pytest
+
+from sagelocal.core.mounts import can_replace_opt
+
+from ...waiting import eventually
+from .resources import PROCESSING_LOGS, SageMaker, processing_input, processing_output
+
+TWO_HOSTS = {"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}}
+# writes a file at once and another one after SIGTERM
+WAIT = """
+import pathlib, signal, sys, time
+output = pathlib.Path("/opt/ml/processing/output")
+def stop(number, frame):
+    (output / "last").write_text("last")
+    sys.exit(1)
+signal.signal(signal.SIGTERM, stop)
+(output / "first").write_text("first")
+print("waiting")
+time.sleep(60)
+"""
+
+pytestmark = pytest.mark.skipif(not can_replace_opt(), reason="this machine does not allow mount namespaces")
+
+
+def message(text: bytes, status: int = 0) -> str:
+    """Return a program that writes a message and an output, and exits with a status."""
+    return (
+        "import pathlib, sys\n"
+        f"pathlib.Path('/opt/ml/output/message').write_bytes({text!r})\n"
+        "pathlib.Path('/opt/ml/processing/output/a').touch()\n"
+        f"sys.exit({status})"
+    )
+
+
+def test_failed_job_has_the_exit_status_the_message_and_its_outputs(sagemaker: SageMaker) -> None:
+    # WHEN
+    job = sagemaker.process(message(b"no captures", 3))
+    # THEN
+    assert (job["ProcessingJobStatus"], job["FailureReason"]) == ("Failed", "AlgorithmError: , exit code: 3")
+    assert job["ExitMessage"] == "no captures"
+    assert job["ProcessingEndTime"]
+    assert sagemaker.list_keys("out/") == ["out/a"]
+
+
+def test_messages_of_all_hosts_are_joined_and_cut_to_one_kilobyte(sagemaker: SageMaker) -> None:
+    # WHEN two hosts write 600 bytes each
+    job = sagemaker.process(message("é".encode() * 300), ProcessingResources=TWO_HOSTS)
+    # THEN
+    assert job["ProcessingJobStatus"] == "Completed"
+    assert job["ExitMessage"] == "é" * 512
+
+
+def test_message_in_another_encoding_fails_the_job(sagemaker: SageMaker) -> None:
+    # WHEN
+    job = sagemaker.process(message(b"\xe9"))
+    # THEN
+    assert sagemaker.list_keys("out/") == ["out/a"]
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: /opt/ml/output/message is not encoded in UTF-8")
+
+
+def test_missing_program_fails_the_job(sagemaker: SageMaker) -> None:
+    # WHEN
+    job = sagemaker.process(None, AppSpecification={"ContainerEntrypoint": ["no-such-program"]})
+    # THEN
+    assert job["FailureReason"] == "AlgorithmError: , exit code: 127"
+    assert sagemaker.read_log(PROCESSING_LOGS, job["ProcessingJobName"]) == [
+        "no-such-program: No such file or directory"
+    ]
+
+
+def test_image_without_a_command_needs_an_entry_point(sagemaker: SageMaker) -> None:
+    # WHEN
+    job = sagemaker.process(None, AppSpecification={"ImageUri": "unknown:1"})
+    # THEN
+    assert job["FailureReason"].startswith(
+        "ClientError: the images file has no `process` command for the image unknown"
+    )
+
+
+def test_missing_input_fails_the_job(sagemaker: SageMaker) -> None:
+    # GIVEN
+    absent = processing_input("data", f"s3://{sagemaker.bucket}/absent", "/opt/ml/processing/input")
+    # WHEN
+    job = sagemaker.process("pass", ProcessingInputs=[absent])
+    # THEN
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: Data download failed:No S3 objects found")
+
+
+def test_output_without_a_bucket_fails_the_job(sagemaker: SageMaker) -> None:
+    # WHEN
+    program = "import pathlib; pathlib.Path('/opt/ml/processing/output/a').touch()"
+    job = sagemaker.process(program, ProcessingOutputConfig=processing_output("s3://absent-bucket/out"))
+    # THEN
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert "NoSuchBucket" in job["FailureReason"]
+
+
+def test_symbolic_links_are_not_uploaded(sagemaker: SageMaker) -> None:
+    # GIVEN
+    program = """
+import os, pathlib
+output = pathlib.Path("/opt/ml/processing/output")
+(output / "deep").mkdir()
+(output / "deep" / "a").touch()
+os.symlink(output / "deep" / "a", output / "link")
+os.symlink(output / "deep", output / "folder")
+"""
+    # WHEN
+    job = sagemaker.process(program)
+    # THEN
+    assert job["ProcessingJobStatus"] == "Completed"
+    assert sagemaker.list_keys("out/") == ["out/deep/a"]
+
+
+def test_continuous_output_is_uploaded_while_the_job_runs_and_after_it_is_stopped(sagemaker: SageMaker) -> None:
+    # GIVEN
+    output = processing_output(f"s3://{sagemaker.bucket}/out", mode="Continuous")
+    name = sagemaker.start_processing(program=WAIT, ProcessingOutputConfig=output)
+    eventually(lambda: sagemaker.list_keys("out/") == ["out/first"], seconds=30)
+    # WHEN
+    sagemaker.client.stop_processing_job(ProcessingJobName=name)
+    # THEN
+    job = sagemaker.wait_for_processing(name)
+    assert (job["ProcessingJobStatus"], job.get("FailureReason")) == ("Stopped", None)
+    assert sagemaker.list_keys("out/") == ["out/first", "out/last"]
+    with pytest.raises(sagemaker.client.exceptions.ClientError, match="is in status Stopped"):
+        sagemaker.client.stop_processing_job(ProcessingJobName=name)
+
+
+def test_job_is_stopped_at_its_time_limit(sagemaker: SageMaker) -> None:
+    # WHEN
+    job = sagemaker.process(WAIT, StoppingCondition={"MaxRuntimeInSeconds": 1})
+    # THEN
+    assert job["ProcessingJobStatus"] == "Stopped"
+    assert sagemaker.list_keys("out/") == ["out/first", "out/last"]
+
+
+@pytest.mark.parametrize("failing", ["algo-1", "algo-2"])
+def test_failed_host_ends_the_others(sagemaker: SageMaker, failing: str) -> None:
+    # GIVEN
+    program = f"""
+import json, pathlib, sys, time
+host = json.loads(pathlib.Path("/opt/ml/config/resourceconfig.json").read_text())["current_host"]
+sys.exit(5) if host == {failing!r} else time.sleep(60)
+"""
+    # WHEN
+    job: dict[str, Any] = sagemaker.process(program, ProcessingResources=TWO_HOSTS)
+    # THEN
+    assert job["FailureReason"] == "AlgorithmError: , exit code: 5"

@@ -1,0 +1,52 @@
+"""Processing containers on machines with and without mount namespaces."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sagelocal.core import mounts
+from sagelocal.services.sagemaker.processing_container import ProcessingContainer
+
+ENTRY = ["python3", "/opt/ml/processing/input/code/run.py"]
+
+
+def test_without_namespaces_paths_are_replaced(tmp_path: Path) -> None:
+    # GIVEN a script and a data file with a path of the container
+    container = ProcessingContainer.create(tmp_path / "ml", number=1, count=1, isolated=False)
+    code = container.folder("/opt/ml/processing/input/code")
+    for name in ("run.py", "run.sh", "data.csv"):
+        (code / name).write_text("/opt/ml/processing/input")
+    # WHEN
+    container.localize_scripts()
+    container.configure({"LocalPath": "/opt/ml/processing/input/code"})
+    # THEN
+    inputs = str(tmp_path / "ml/processing/input")
+    assert [(code / name).read_text() for name in ("run.py", "run.sh")] == [inputs, inputs]
+    assert (code / "data.csv").read_text() == "/opt/ml/processing/input"
+    config = json.loads((tmp_path / "ml/config/processingjobconfig.json").read_text())
+    assert config == {"LocalPath": f"{inputs}/code"}
+    assert [container.localize(part) for part in container.command(ENTRY)] == ["python3", f"{inputs}/code/run.py"]
+
+
+def test_opt_keeps_what_the_machine_has_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a machine whose /opt has a directory, a file, a link and a folder with the name of the replaced one
+    if not mounts.can_replace_opt():
+        pytest.skip("this machine does not allow mount namespaces")
+    opt, source, scratch = tmp_path / "opt", tmp_path / "source", tmp_path / "scratch"
+    for folder in (opt / "python", opt / "ml", source, scratch):
+        folder.mkdir(parents=True)
+    (opt / "python" / "lib").touch()
+    (opt / "file").write_text("text")
+    (opt / "link").symlink_to("python")
+    (opt / "ml" / "old").touch()
+    (source / "new").touch()
+    monkeypatch.setattr(mounts, "OPT", opt)
+    # WHEN
+    command = [*mounts.entry(mounts.opt_with("ml", source, scratch)), "--", "find", str(opt), "-type", "f"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    # THEN
+    assert sorted(done.stdout.split()) == [str(opt / name) for name in ("file", "ml/new", "python/lib")]
+    assert sorted(path.name for path in (scratch / "ml").iterdir()) == []
+    assert (scratch / "link").is_symlink()
