@@ -33,8 +33,8 @@ export GOMEMLIMIT ?= 1GiB
 .DELETE_ON_ERROR:
 .PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train retrain tune models approve \
         reject rollback lineage transform deploy extend classify execution export run batch evaluate monitor live threshold \
-        report demo drift drift-issue cost image-costs down drivers driver delete-driver traffic select review review-csv \
-        test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
+        data-drift report demo drift drift-issue cost image-costs down drivers driver delete-driver traffic select \
+        review review-csv test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
 
 # not a search for the file, which would accept patterns such as ENV=*
 ifneq ($(filter-out $(ENVIRONMENTS),$(ENV))$(words $(ENV)),1)
@@ -232,6 +232,10 @@ live: $(INSTALLED) $(PREREQUISITES) ## evaluate live traffic by its labels (SINC
 threshold: $(INSTALLED) $(PREREQUISITES) ## set the threshold: VALUE, or for a PRECISION (SINCE)
 	$(call step)
 	$(call SCRIPT,live) threshold $(call option,--precision,PRECISION) $(call option,--value,VALUE) $(TIME_RANGE)
+
+data-drift: $(INSTALLED) $(PREREQUISITES) ## show what moved since the training (RUN=1 starts a job)
+	$(call step)
+	$(call SCRIPT,data_drift) $(TIME_RANGE) $(if $(call yes,RUN),--run)
 
 report: $(INSTALLED) $(PREREQUISITES) ## write all results to build/ENV/report.html
 	$(call step)

@@ -14,6 +14,7 @@ RESULT_FILES = {
     "evaluate": "evaluation.json",
     "monitor": "monitoring.json",
     "live": "live.json",
+    "data-drift": "drift.json",
 }
 
 

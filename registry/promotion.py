@@ -9,7 +9,7 @@ from common.errors import OperatorError
 from common.files import RESULT_FILES, write_json
 from registry.comparison import Score
 from registry.model_card import model_card
-from registry.model_registry import ModelRegistry, RegistrationRequest, version_number
+from registry.model_registry import BASELINE, ModelRegistry, RegistrationRequest, version_number
 from registry.predictions import ValidationPrediction, read_validation_predictions
 from registry.quality_gate import GateResult, QualityGate
 from staging.manifest import Manifest
@@ -124,6 +124,8 @@ def registration_request(
             "classes": " ".join(request.manifest.classes),
             "classes_md5": request.manifest.classes_md5,
             "code": code,
+            # this project's trainer writes it into every model
+            **({BASELINE: "baseline.json"} if request.algorithm.scripted else {}),
         },
         model_card=model_card(request, job, score, result.reason, code, predictions),
     )

@@ -372,6 +372,29 @@ variable "photo_retention_days" {
   }
 }
 
+variable "drift_schedule" {
+  description = "When the captured images are compared with the baseline of the model in use, as a schedule expression of EventBridge Scheduler in UTC; null for never. A model of the built-in algorithm has no baseline, and no job."
+  type        = string
+  default     = "cron(0 6 * * ? *)"
+
+  validation {
+    condition     = var.drift_schedule == null || can(regex("^(rate\\([1-9][0-9]* (minute|hour|day)s?\\)|cron\\([^)]+\\))$", var.drift_schedule))
+    error_message = "drift_schedule must be such as rate(1 day) or cron(0 6 * * ? *), or null (got ${jsonencode(var.drift_schedule)})."
+  }
+}
+
+variable "drift_window_hours" {
+  description = "Hours of captured images that are compared with the baseline."
+  type        = number
+  default     = 24
+  nullable    = false
+
+  validation {
+    condition     = var.drift_window_hours >= 1 && var.drift_window_hours <= 720 && floor(var.drift_window_hours) == var.drift_window_hours
+    error_message = "drift_window_hours must be a whole number from 1 to 720 (got ${var.drift_window_hours})."
+  }
+}
+
 variable "log_retention_days" {
   description = "Days for which CloudWatch keeps logs."
   type        = number
