@@ -17,8 +17,9 @@ from common.inference_ids import DIGITS, inference_id, version_digits
 from common.s3 import MISSING, THREADS
 from common.terminal import counted
 from evaluation.live.labels import Label, LabelSet
-from evaluation.review.entries import ReviewStore, object_name
+from evaluation.review.entries import ReviewStore
 from staging.reviewed import ReviewedImage
+from training.container.classifier.captured_records import object_name
 
 BATCH = 64  # images in memory at the same time
 
