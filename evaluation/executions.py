@@ -3,15 +3,17 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from statistics import median
 from typing import Any, TypedDict, cast
 
 from common.errors import OperatorError
 from common.files import read_result
 from common.terminal import progress_bar
 from evaluation.execution_details import describe_execution
+from evaluation.metrics import Proportion
 from registry.endpoint import check_endpoint
 from registry.lineage import Prediction
 
@@ -222,6 +224,25 @@ def summary(executions: Sequence[Execution]) -> Iterable[str]:
     seconds = sorted(execution["seconds"] for execution in executions if execution["seconds"] is not None)
     if seconds:
         yield f"duration of an execution: {seconds[len(seconds) // 2]:.2f} s (median), {seconds[-1]:.2f} s (maximum)"
+
+
+def history_figures(executions: Sequence[Execution], labels: Mapping[str, int]) -> dict[str, Any]:
+    """Return the figures for the history.
+
+    Parameters
+    ----------
+    labels : class number by key
+    """
+    predicted = [(each["inferences"], labels[each["s3_key"]]) for each in executions if each["inferences"]]
+    accuracy = Proportion(sum(values.index(max(values)) == label for values, label in predicted), len(predicted))
+    seconds = [each["seconds"] for each in executions if each["seconds"] is not None]
+    return {
+        "accuracy": accuracy.value,
+        "accuracy_interval": accuracy.interval,
+        "n": accuracy.n,
+        "outcomes": dict(outcome_counts(executions)),
+        "median_seconds": median(seconds) if seconds else None,
+    }
 
 
 def check_outcomes(executions: Sequence[Execution]) -> None:

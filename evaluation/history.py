@@ -5,6 +5,7 @@ Trends read it, and recompute nothing. Keys are
 simultaneous writers lose nothing.
 """
 
+import contextlib
 import json
 import secrets
 from collections.abc import Iterator, Mapping
@@ -13,10 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypedDict, cast
 
-from botocore.exceptions import ClientError
-
-from common.aws import error_code
-from common.s3 import THREADS, list_objects
+from common.s3 import THREADS, ConditionError, list_objects, put_if
 from common.times import Window
 
 Kind = Literal["training", "run", "monitoring", "live", "drift"]
@@ -80,16 +78,9 @@ class History:
         body = json.dumps(entry).encode()
         while True:
             key = f"{self.prefix}/{kind}/{written:%Y/%m/%d/%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}.json"
-            try:
-                self.s3.put_object(
-                    Bucket=self.bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*"
-                )
-            except ClientError as error:
-                # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-                if error_code(error) in ("PreconditionFailed", "ConditionalRequestConflict"):
-                    continue
-                raise
-            return key
+            with contextlib.suppress(ConditionError):
+                put_if(self.bucket, key, body, s3=self.s3)
+                return key
 
     def read(self, kind: Kind, since: datetime | None = None) -> list[Entry]:
         """Return the entries of a kind in order of time; objects that are not entries are left out.

@@ -298,7 +298,7 @@ def capture_problems(duplicates: int, skewed: int, malformed: int, malformed_lin
     if duplicates:
         yield f"earlier records of the same ID, not included: {duplicates}"
     if skewed:
-        yield f"records whose time is more than an hour from the hour of their file (clock skew): {skewed}"
+        yield f"records more than an hour from the hour of their file (clock skew): {skewed}"
     if malformed:
         yield f"malformed lines, not included: {malformed}"
         yield from (f"  {line}" for line in malformed_lines[:MAX_MALFORMED_PRINTED])

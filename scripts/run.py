@@ -11,11 +11,13 @@ from evaluation.executions import (
     Run,
     check_outcomes,
     execute_all,
+    history_figures,
     require_endpoint,
     summary,
 )
 from evaluation.labelled_images import read_test_images
 from registry.endpoint import deployed_model_package
+from registry.model_registry import version_number
 from scripts.command import Environment, check_deployed_classes, run_command
 
 CLIENT_CONFIG = Config(
@@ -61,6 +63,8 @@ def main(environment: Environment) -> None:
     path = environment.directory / RESULT_FILES["run"]
     write_json(path, run)
     print("\n".join(summary(executions)))
+    model = f"v{version_number(package)}" if package else None
+    environment.append_history("run", history_figures(executions, images.labels), model=model)
     print(path)
     check_outcomes(executions)
 

@@ -17,10 +17,10 @@ from botocore.exceptions import ClientError
 from common.aws import error_code
 from common.inference_ids import inference_id, key_digits
 from common.probabilities import is_probability
-from common.s3 import THREADS, list_objects
+from common.s3 import MISSING, THREADS, list_objects
 from evaluation.executions import BELOW_THRESHOLD
+from evaluation.review.answers import NEITHER
 
-NEITHER = "neither"  # the label of an image that shows none of the classes
 ANSWERS = "answers/"
 FORMATS = (".csv", ".jsonl")
 DELIMITERS = (",", ";", "\t")  # spreadsheets of some countries write semicolons
@@ -29,7 +29,6 @@ MAX_LINE_CHARACTERS = 2**16  # an S3 key has at most 1024 bytes
 MAX_ANSWER_BYTES = 2**16
 MAX_MESSAGES = 20  # of each kind
 MAX_SHOWN = 80  # characters of an invalid value
-MISSING = ("NoSuchKey", "NoSuchVersion")
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
 # The number of each line, with its fields or why it cannot be read
 Rows = Iterator[tuple[int, "Mapping[str, Any] | LabelError"]]

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 from PIL import Image
 
 from common.files import write
-from common.terminal import counted
+from common.terminal import WIDTH, counted
 from evaluation import figures
-from evaluation.live.labels import NEITHER
 from evaluation.live.results import Comparison, Estimate, Figures, Live, Paired, Recommendation
 from evaluation.monitoring import capture_problems
+from evaluation.review.answers import NEITHER
 
 MAX_MESSAGES_PRINTED = 5
 MAX_CLASSES_PRINTED = 10
@@ -42,7 +43,8 @@ def summary(live: Live, environment: str) -> Iterator[str]:
         yield from _comparison_lines(live["comparison"], live["model"])
     if live["recommendation"]:
         yield from _recommendation_lines(live["recommendation"], environment)
-    yield from live["notes"]
+    for note in live["notes"]:
+        yield from textwrap.wrap(note, WIDTH)
 
 
 def _label_problems(live: Live) -> Iterator[str]:

@@ -51,6 +51,17 @@ def test_demo_with_the_synthetic_sample(project: Project) -> None:
     assert "sample" in page
     assert 'src="http' not in page
 
+    # AND the captured predictions have the accuracy of the test images, once these are labelled by their keys
+    s3 = make_client(read(project, "emulator/emulator.json")["url"], "s3", "us-east-1")
+    listing = s3.get_object(Bucket=BUCKET, Key="test.lst")["Body"].read().decode()
+    rows = [line.split("\t") for line in listing.splitlines()]
+    labels = "".join(f"test/{path},{evaluation['classes'][int(number)]}\n" for _, number, path in rows)
+    s3.put_object(Bucket=BUCKET, Key="labels/test.csv", Body=f"key,label\n{labels}".encode())
+    project.make("live")
+    live = read(project, "live.json")
+    assert live["labels"]["used"] == live["records"] == 200
+    assert live["labelled"]["accuracy"]["value"] == pytest.approx(evaluation["accuracy"])
+
     # AND there is no drift
     assert "No changes" in project.make("drift")
 
@@ -90,7 +101,7 @@ def test_five_classes(fast_project: Project) -> None:
     passed = sum(execution["status"] == "SUCCEEDED" for execution in run["executions"])
     assert evaluation["n_above_threshold"] == passed > 0
     assert evaluation["for_precision"]["is_reached"]
-    assert "threshold = " in output
+    assert "make threshold VALUE=" in output
     assert "pickup truck" in (project.path / "build" / "local" / "report.html").read_text()
 
     # AND the lineage of a prediction leads to its data

@@ -16,6 +16,7 @@ from evaluation.executions import (
     execute,
     execute_all,
     find_in_output,
+    history_figures,
     read_run,
     require_endpoint,
     summary,
@@ -221,6 +222,19 @@ def test_the_table_counts_each_outcome_and_fits_80_columns() -> None:
     assert all(len(line) <= 80 for line in lines)
     assert lines[1].split() == ["SUCCEEDED", "1", "25.0%"]
     assert lines[2].split() == [BELOW, "2", "50.0%"]
+
+
+def test_the_history_has_accuracy_outcomes_and_duration() -> None:
+    # GIVEN one correct and one misclassified image, and one without a prediction
+    executions = [make_execution("a", [0.99, 0.01]), make_execution("b", [0.8, 0.2]), make_execution("c", None)]
+
+    # WHEN
+    found = history_figures(executions, {"a": 0, "b": 1, "c": 1})
+
+    # THEN
+    assert (found["accuracy"], found["n"], found["median_seconds"]) == (0.5, 2, 0.5)
+    assert found["outcomes"] == {"SUCCEEDED": 1, BELOW: 2}
+    assert history_figures([], {})["accuracy"] is None
 
 
 @pytest.mark.parametrize("content", [None, "{", '{"source": "x"}'], ids=["missing", "invalid", "of another version"])

@@ -77,7 +77,9 @@ def test_only_entries_since_a_time_are_read_in_order() -> None:
     assert [entry["figures"]["days"] for entry in history.read("drift", NOW - timedelta(days=2))] == [2, 1]
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"{}", b"\xff", b"[" * 100_000], ids=repr)
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b"{}", b"\xff", b"[" * 100_000], ids=["truncated", "a list", "no entry", "not text", "nested"]
+)
 def test_objects_that_are_not_entries_are_left_out(body: bytes) -> None:
     # GIVEN
     s3 = FakeS3()

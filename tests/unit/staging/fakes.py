@@ -45,7 +45,7 @@ class FakeS3:
         ContentMD5: str | None = None,
         Metadata: dict[str, str] | None = None,
         IfNoneMatch: str | None = None,
-    ) -> None:
+    ) -> dict[str, Any]:
         digest = hashlib.md5(Body, usedforsecurity=False)
         assert ContentMD5 in (None, base64.b64encode(digest.digest()).decode())
         with self._lock:
@@ -54,6 +54,7 @@ class FakeS3:
             self._write(f"put {Key}")
             etag = f"kms-{len(self.writes)}" if self._opaque else digest.hexdigest()
             self.objects[Key] = {"body": Body, "ETag": f'"{etag}"', "Metadata": Metadata or {}}
+            return {"ETag": f'"{etag}"'}
 
     def get_object(self, *, Bucket: str, Key: str, Range: str = "bytes=0-") -> dict[str, Any]:
         if Key not in self.objects:
