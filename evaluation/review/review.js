@@ -1,6 +1,7 @@
 "use strict";
 // The page holds the image that is shown and the next ones; everything else is in S3.
 const AHEAD = 2; // images that are loaded before they are needed
+const DOUBLE_CLICK_MS = 250; // nobody judges an image that fast: it is the second click on the image before
 const element = (id) => document.getElementById(id);
 const buttons = [...document.querySelectorAll("#choices button")];
 const byKeys = new Map(buttons.map((button) => [button.dataset.keys, button]));
@@ -166,7 +167,11 @@ function type(key) {
   }
 }
 
-for (const button of buttons) button.addEventListener("click", () => press(button));
+for (const button of buttons) {
+  button.addEventListener("click", () => {
+    if (performance.now() - shownAt > DOUBLE_CLICK_MS) press(button);
+  });
+}
 
 document.addEventListener("keydown", (event) => {
   if (event.repeat || event.ctrlKey || event.altKey || event.metaKey || !element("shortcuts").checked) return;

@@ -33,8 +33,13 @@ class Opened:
         expect(self.page.get_by_role("img", name=name)).to_be_visible()
 
     def press(self, *keys: str) -> None:
+        self.page.wait_for_selector("#image:not([hidden]), #finished:not([hidden])")  # before, keys do nothing
         for key in keys:
             self.page.keyboard.press(key)
+
+    def look(self) -> None:
+        """Wait about as long as a person looks at an image, before a click."""
+        self.page.wait_for_timeout(300)
 
     def says(self, text: str) -> None:
         expect(self.page.get_by_role("status")).to_contain_text(text)
@@ -75,7 +80,6 @@ def test_keys_answer_skip_and_undo(serve: Serve, s3: FakeS3, opened: Any) -> Non
     here.says("Stored: bicycle.\nThe model: motorcycle, confidence 0.60.\nWhy you were asked: low confidence.")
     here.press("s")
     here.says("Skipped")
-    here.shows("image to classify")
     here.press("n")
     here.says("Stored: neither.")
     assert labels(s3) == {"a": "bicycle", "c": "neither"}
@@ -130,11 +134,29 @@ def test_keys_of_the_browser_and_keys_that_are_off_do_not_answer(serve: Serve, s
     here.press("Control+1", "Alt+2")
     here.page.get_by_label("The keys on the buttons work").uncheck()
     here.press("1", "n")
+    here.look()
     here.page.get_by_role("button", name="motorcycle").press("Enter")
 
     # THEN
     here.says("Stored: motorcycle.")
     assert labels(s3) == {"a": "motorcycle"}
+
+
+def test_double_click_answers_for_one_image(serve: Serve, s3: FakeS3, opened: Any) -> None:
+    # GIVEN
+    here = opened(serve())
+    button = here.page.get_by_role("button", name="motorcycle")
+    here.look()
+
+    # WHEN
+    button.click(click_count=2, delay=60)
+    here.says("Stored: motorcycle.")
+    here.look()
+
+    # THEN
+    assert labels(s3) == {"a": "motorcycle"}
+    button.click()
+    here.progress("2 of 3 answered")
 
 
 def test_two_people_label_each_image_once(serve: Serve, s3: FakeS3, opened: Any) -> None:
@@ -208,6 +230,7 @@ def test_page_fits_a_phone_and_is_used_by_touch(
     # WHEN
     buttons = here.page.get_by_role("button").all()
     heights = [box["height"] for button in buttons if (box := button.bounding_box())]
+    here.look()
     here.page.get_by_role("button", name="motorcycle").tap()
 
     # THEN the buttons are at least 44 pixels high: https://www.w3.org/WAI/WCAG22/Understanding/target-size-enhanced.html
@@ -238,6 +261,7 @@ def test_screen_reader_gets_roles_names_and_messages(serve: Serve, opened: Any) 
     assert page.locator("html").get_attribute("lang") == "en"
     here.press("Tab")
     expect(group.get_by_role("button", name="bicycle")).to_be_focused()
+    here.look()
     here.press("Enter")
     here.says("Stored: bicycle.")
     expect(group.get_by_role("button", name="bicycle")).to_be_focused()
