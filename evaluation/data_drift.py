@@ -19,6 +19,7 @@ from evaluation.history import Entry
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 POLL_SECONDS = 2.0
+SMALLEST_P = 1e-9  # smaller p-values are rounded to 0
 UNFINISHED = ("InProgress", "Stopping")
 
 
@@ -152,7 +153,7 @@ def summary(drift: Drift) -> Iterator[str]:
     for change in found["changes"]:
         index = "" if change["stability_index"] is None else f"{change['stability_index']:.2f}"
         mark = "  moved" if change["moved"] else ""
-        yield f"{change['name']:<18}{change['group']:<18}{index:>16}{change['adjusted']:>16.2g}{mark}"
+        yield f"{change['name']:<18}{change['group']:<18}{index:>16}{max(change['adjusted'], SMALLEST_P):>16.2g}{mark}"
     for count, what in ((found["malformed"], "malformed lines"), (found["unreadable"], "images that cannot be read")):
         if count:
             yield f"{what}: {count}"

@@ -69,3 +69,5 @@ def draw_points(axes: Axes, theme: Theme, found: Figures) -> None:
     baseline, window = (np.array(found["points"][each]).reshape(-1, 2) for each in ("baseline", "window"))
     axes.scatter(baseline[:, 0], baseline[:, 1], s=10, marker="o", color=theme.muted, alpha=0.5, label="baseline")
     axes.scatter(window[:, 0], window[:, 1], s=14, marker="x", color=theme.accent, linewidths=0.8, label="window")
+    axes.set_xlabel("first component", fontsize=8)
+    axes.set_ylabel("second component", fontsize=8)

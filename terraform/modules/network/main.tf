@@ -188,13 +188,20 @@ resource "aws_vpc_endpoint" "inference" {
 data "aws_iam_policy_document" "reports" {
   count = var.reports_drift ? 1 : 0
 
-  statement {
-    actions   = ["cloudwatch:PutMetricData", "sns:Publish"]
-    resources = ["*"]
+  dynamic "statement" {
+    for_each = {
+      "cloudwatch:PutMetricData" = "*" # supports no resource ARN
+      "sns:Publish"              = "arn:${local.partition}:sns:${local.region}:${local.account_id}:${var.prefix}-*"
+    }
 
-    principals {
-      type        = "AWS"
-      identifiers = ["arn:${local.partition}:iam::${local.account_id}:root"]
+    content {
+      actions   = [statement.key]
+      resources = [statement.value]
+
+      principals {
+        type        = "AWS"
+        identifiers = ["arn:${local.partition}:iam::${local.account_id}:root"]
+      }
     }
   }
 }

@@ -37,6 +37,7 @@ from .window_sample import Example, WindowSample
 CAPTURE_DELAY = timedelta(minutes=10)  # SageMaker writes a record to S3 some minutes after the response
 CHUNK = 2**16  # bytes that are read at once
 MAX_REASONS = 5  # malformed lines of which the result has the reasons
+SMALLEST_P = 1e-9  # smaller p-values are rounded to 0
 MAX_POINTS = 300  # embeddings of which the result has the first two components
 SUBJECT_LENGTH = 100  # of an SNS message: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict")  # S3's answers to a conditional write
@@ -231,9 +232,10 @@ def points(baseline: Sample, window: Sample) -> dict[str, list[list[float]]]:
 
 def describe(change: Change, baseline: Sample, window: Sample) -> str:
     """Return what moved and by how much."""
+    p_value = f"p {change.adjusted:.2g}" if change.adjusted >= SMALLEST_P else f"p below {SMALLEST_P:g}"
     if change.stability_index is None:
-        return f"{change.name} (p {change.adjusted:.2g})"
-    amount = f"stability index {change.stability_index:.2f}, p {change.adjusted:.2g}"
+        return f"{change.name} ({p_value})"
+    amount = f"stability index {change.stability_index:.2f}, {p_value}"
     if change.name in window.statistics:
         before, after = (float(np.median(each.statistics[change.name])) for each in (baseline, window))
         return f"{change.name} (median {before:.3g} to {after:.3g}, {amount})"
