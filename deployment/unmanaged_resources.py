@@ -37,7 +37,13 @@ LOG_GROUP_PREFIXES = ("/aws/sagemaker/Endpoints/", "/aws/lambda/", "/aws/vendedl
 # The account's environments share these log groups, so only their own log streams are deleted
 SHARED_LOG_GROUPS = tuple(f"/aws/sagemaker/{kind}Jobs" for kind in ("Training", "Transform", "Processing"))
 # Records of ended jobs, which keep their tags and cost nothing: `make down` does not delete them
-KEPT_RECORDS = ("training-job", "transform-job", "hyper-parameter-tuning-job", "experiment-trial-component")
+KEPT_RECORDS = (
+    "training-job",
+    "transform-job",
+    "processing-job",
+    "hyper-parameter-tuning-job",
+    "experiment-trial-component",
+)
 STACK_TAG = "Stack"  # no other stack of the account has the same value
 POLL_INTERVAL = 1.0  # seconds
 STOP_TIMEOUT = 600.0  # seconds until a job must have stopped

@@ -192,6 +192,7 @@ def start_job(request: str | None, *, environment: str, sagemaker: Any, now: dat
     scheduled = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     text = request.replace("<aws.scheduler.execution-id>", token_hex(8))
     content: dict[str, Any] = json.loads(text.replace("<aws.scheduler.scheduled-time>", scheduled))
+    content["Environment"]["CAPTURE_DELAY_MINUTES"] = "0"  # compares what is captured, up to the present
     sagemaker.create_processing_job(**content)
     name: str = content["ProcessingJobName"]
     return name

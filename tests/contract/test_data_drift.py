@@ -100,6 +100,7 @@ def make_request(bucket: str, topic: str, role: str) -> str:
         "NAMESPACE": bucket,
         "TOPIC_ARN": topic,
         "WINDOW_HOURS": "24",
+        "CAPTURE_DELAY_MINUTES": "10",
         "WINDOW_END": "<aws.scheduler.scheduled-time>",
         "PIP_NO_INDEX": "1",
     }

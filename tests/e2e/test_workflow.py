@@ -145,6 +145,22 @@ def test_five_classes(fast_project: Project) -> None:
     assert "nothing to train" in project.make("train", "EPOCHS=2")
     assert "nothing changed" in project.make("stage", f"SOURCE={archive}")
 
+    # WHEN photographs are taken at night, and somebody labels them
+    project.make("traffic", "BURST=40", "SHIFT=night", "LABELLED=1")
+    output = project.make("retrain", "EPOCHS=2")
+
+    # THEN a model is trained on them, and its lineage and its model card say so
+    added = re.search(r"(\d+) reviewed images added: train (\d+), validation (\d+)", output)
+    assert added
+    count, training, validation = map(int, added.groups())
+    assert 10 <= count == training + validation <= 15  # half of the test images
+    assert re.search(r"\d reviewed images? of live traffic: too few to compare", output)
+    lineage = project.make("lineage")
+    assert f"train {180 + training}: " in lineage
+    assert f"of these, {count} reviewed images" in lineage
+    card = (project.path / "build" / "local" / "model-card-v2.md").read_text()
+    assert "## Reviewed images of live traffic" in card
+
 
 @pytest.mark.xdist_group("five classes")
 def test_shards_with_both_algorithms_two_hosts_and_tuning(fast_project: Project) -> None:

@@ -70,6 +70,8 @@ locals {
         TOPIC_ARN       = var.topic_arn
         WINDOW_HOURS    = tostring(var.window_hours)
         WINDOW_END      = "<aws.scheduler.scheduled-time>"
+        # SageMaker writes a record to S3 some minutes after the response
+        CAPTURE_DELAY_MINUTES = "10"
       },
       # pip must not ask a package index
       var.bundle_packages ? { PIP_NO_INDEX = "1" } : {},

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.container.classifier.baseline import STATISTICS, Sample
-from training.container.classifier.drift import GROUPS, Novelty, compare, histogram, moved_groups
+from training.container.classifier.drift import GROUPS, compare, histogram, moved_groups, unusual_images
 
 
 def make_sample(images: int, seed: int, *, first_class: float = 0.5) -> Sample:
@@ -102,10 +102,15 @@ def test_histograms_count_every_image() -> None:
     assert (counts.edges[0], counts.edges[-1]) == (0.0, 5.0)
 
 
-def test_novelty_is_highest_for_the_farthest_image() -> None:
-    # GIVEN
-    window = make_sample(5, 1)
-    window.embeddings[3] += 50
+def test_unusual_images_are_far_from_the_baseline_and_not_from_each_other() -> None:
+    # GIVEN eight shifted images, and an outlier that is farther than they are
+    window = make_sample(40, 1)
+    window.embeddings[10:18] = [4.0, 4.0, 4.0, 4.0]
+    window.embeddings[20] = 50.0
+
+    # WHEN
+    found = unusual_images(BASELINE, window, 8)
 
     # THEN
-    assert int(Novelty(BASELINE).score(window).argmax()) == 3
+    assert sorted(number for number, _ in found) == list(range(10, 18))
+    assert all(distance > 3 for _, distance in found)

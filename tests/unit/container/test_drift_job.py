@@ -71,6 +71,7 @@ class Fakes:
             topic_arn="arn:topic",
             window_end=END,
             window_hours=24,
+            capture_delay_minutes=10,
         )
         run(self.model, settings, s3=self.s3, cloudwatch=self, sns=self)
         (key,) = self.s3.list_keys("history/")
@@ -175,7 +176,7 @@ def test_dark_window_is_reported_with_its_most_unusual_images(fakes: Fakes) -> N
         json.loads(fakes.s3.objects[key]["body"]) for key in fakes.s3.list_keys("review/") if key[-5:] == ".json"
     ]
     assert {entry["id"] for entry in entries} == {example["id"] for example in figures["examples"]}
-    assert len(entries) == window_sample.MAX_EXAMPLES
+    assert len(entries) == drift_job.MAX_EXAMPLES
     for entry in entries:
         assert entry["reasons"] == ["drift"]
         assert entry["inclusion_probability"] is None
@@ -186,6 +187,19 @@ def test_dark_window_is_reported_with_its_most_unusual_images(fakes: Fakes) -> N
     assert message["Subject"] == "Drift in scones-test: image statistics, embedding"
     assert "brightness (median" in message["Message"]
     assert f"s3://data/review/selected/{figures['examples'][0]['id']}" in message["Message"]
+
+
+def test_examples_are_of_the_part_of_the_window_that_has_moved(fakes: Fakes) -> None:
+    # GIVEN
+    images = np.concatenate([draw(60, 3), draw(120, 4, brightness=0.3)])
+    fakes.capture(records(images))
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN
+    assert figures["outcome"] == "drift"
+    assert all(int(example["id"].removeprefix("event-")) >= 60 for example in figures["examples"])
 
 
 def test_image_that_is_already_selected_keeps_its_entry(fakes: Fakes) -> None:
@@ -337,7 +351,9 @@ def test_settings_come_from_the_environment() -> None:
     variables = {name.upper(): name for name in (*names, "namespace", "topic_arn")}
 
     # WHEN
-    settings = Settings.read({**variables, "WINDOW_END": "2026-03-08T12:10:00Z", "WINDOW_HOURS": "24"})
+    settings = Settings.read(
+        {**variables, "WINDOW_END": "2026-03-08T12:10:00Z", "WINDOW_HOURS": "24", "CAPTURE_DELAY_MINUTES": "10"}
+    )
 
     # THEN
     assert settings.captures_prefix == "captures_prefix"

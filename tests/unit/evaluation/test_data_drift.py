@@ -153,7 +153,9 @@ def test_job_starts_with_a_name_and_time_in_place_of_the_schedulers_words() -> N
 
     # THEN
     assert re.fullmatch(r"scones-test-drift-[0-9a-f]{16}", name)
-    assert sagemaker.requests == [{"ProcessingJobName": name, "Environment": {"WINDOW_END": "2026-03-08T12:00:00Z"}}]
+    assert sagemaker.requests == [
+        {"ProcessingJobName": name, "Environment": {"WINDOW_END": "2026-03-08T12:00:00Z", "CAPTURE_DELAY_MINUTES": "0"}}
+    ]
 
 
 def test_environment_without_a_job_says_what_it_needs() -> None:

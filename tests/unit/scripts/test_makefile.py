@@ -44,6 +44,7 @@ OPTIONS = {
     "SEED": ("traffic", "--seed"),
     "SET": ("train", "--set"),
     "SINCE": ("monitor", "--since"),
+    "SHIFT": ("traffic", "--shift"),
     "SOURCE": ("stage", "--source"),
     "UNTIL": ("monitor", "--until"),
     "VALUE": ("threshold", "--value"),

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from . import image_statistics
 from .baseline import Sample
-from .two_sample_tests import class_mix, energy_distance, holm, kolmogorov_smirnov, population_stability_index
+from .two_sample_tests import (
+    class_mix,
+    energy_distance,
+    euclidean_distances,
+    holm,
+    kolmogorov_smirnov,
+    population_stability_index,
+)
 
 CONFIDENCE, CLASSES, IMAGES, EMBEDDING = GROUPS = ("confidence", "classes", "image_statistics", "embedding")
 
@@ -125,20 +132,26 @@ def histogram(baseline: NDArray[np.float64], window: NDArray[np.float64]) -> His
     return Histogram(edges.tolist(), *counts)
 
 
-class Novelty:
-    """How far an image is from the images of a baseline, by its statistics and its embedding."""
+def unusual_images(baseline: Sample, window: Sample, count: int) -> list[tuple[int, float]]:
+    """Return the images of a window that show best how it differs from the baseline.
 
-    def __init__(self, baseline: Sample) -> None:
-        known = vectors(baseline)
-        self._mean, self._scale = known.mean(0), known.std(0) + EPSILON
-        self._known = (known - self._mean) / self._scale
+    They are far from the baseline and close to other images of the window. An image that is far from both is an
+    outlier, as every set has some.
 
-    def score(self, window: Sample) -> NDArray[np.float64]:
-        """Return each image's mean distance to its nearest baseline images, in standard deviations."""
-        scaled = (vectors(window) - self._mean) / self._scale
-        distances = np.linalg.norm(scaled[:, None] - self._known, axis=2)
-        nearest: NDArray[np.float64] = np.sort(distances, axis=1)[:, :NEIGHBOURS].mean(1)
-        return nearest
+    Returns
+    -------
+    list of int, float
+        The image's number among those of which the pixels are known, and its mean distance to its nearest baseline
+        images, in the baseline's standard deviations.
+    """
+    known, seen = vectors(baseline), vectors(window)
+    mean, scale = known.mean(0), known.std(0) + EPSILON
+    known, seen = (known - mean) / scale, (seen - mean) / scale
+    to_baseline = np.sort(euclidean_distances(seen, known), axis=1)[:, :NEIGHBOURS].mean(1)
+    # without the distance of each image to itself
+    to_window = np.sort(euclidean_distances(seen, seen), axis=1)[:, 1 : NEIGHBOURS + 1].mean(1)
+    order = np.argsort(to_window / (to_baseline + EPSILON), kind="stable")[:count]
+    return [(int(number), float(to_baseline[number])) for number in order]
 
 
 def vectors(sample: Sample) -> NDArray[np.float64]:

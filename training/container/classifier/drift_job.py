@@ -26,16 +26,16 @@ from .drift import (
     MIN_BASELINE_IMAGES,
     MIN_IMAGES,
     Change,
-    Novelty,
     compare,
     histogram,
     moved_groups,
+    unusual_images,
 )
 from .onnx_session import open_session
-from .window_sample import Example, WindowSample
+from .window_sample import WindowSample
 
-CAPTURE_DELAY = timedelta(minutes=10)  # SageMaker writes a record to S3 some minutes after the response
 CHUNK = 2**16  # bytes that are read at once
+MAX_EXAMPLES = 10
 MAX_REASONS = 5  # malformed lines of which the result has the reasons
 SMALLEST_P = 1e-9  # smaller p-values are rounded to 0
 MAX_POINTS = 300  # embeddings of which the result has the first two components
@@ -52,6 +52,7 @@ class Settings:
     captures_prefix : key prefix of the model's captures: the folder of the production variant
     model : version of the model, such as `v3`
     window_end : the scheduled time
+    capture_delay_minutes : time that SageMaker needs to write a record to S3; the window ends that much earlier
     """
 
     environment: str
@@ -65,26 +66,33 @@ class Settings:
     topic_arn: str
     window_end: datetime
     window_hours: int
+    capture_delay_minutes: int
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> "Settings":
         """Return the settings in a process's environment variables."""
-        names = cls.__dataclass_fields__.keys() - {"window_end", "window_hours"}
-        return cls(
-            **{name: variables[name.upper()] for name in names},
-            window_end=datetime.fromisoformat(variables["WINDOW_END"]).astimezone(UTC),
-            window_hours=int(variables["WINDOW_HOURS"]),
-        )
+        numbers = ("window_hours", "capture_delay_minutes")
+        values: dict[str, Any] = {name: variables[name.upper()] for name in cls.__dataclass_fields__}
+        values |= {name: int(values[name]) for name in numbers}
+        return cls(**{**values, "window_end": datetime.fromisoformat(values["window_end"]).astimezone(UTC)})
 
     @property
     def end(self) -> datetime:
         """End of the window: records that are not yet captured belong to the next window."""
-        return self.window_end - CAPTURE_DELAY
+        return self.window_end - timedelta(minutes=self.capture_delay_minutes)
 
     @property
     def start(self) -> datetime:
         """Start of the window."""
         return self.end - timedelta(hours=self.window_hours)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A record with an unusual image, and the image's distance to the baseline."""
+
+    record: Record
+    distance: float
 
 
 @dataclass
@@ -147,31 +155,46 @@ def run(model: Path, settings: Settings, *, s3: Any, cloudwatch: Any, sns: Any) 
     """
     classes = json.loads((model / "model.json").read_text())["classes"]
     captures = Captures(settings, len(classes), s3)
+    examples: list[Example] = []
     try:
         baseline = read_baseline(model / "baseline.json", classes=len(classes))
     except BaselineError as error:
-        figures, examples = conclusion("no_baseline", str(error)), []
+        figures = conclusion("no_baseline", str(error))
     else:
-        sample = WindowSample(open_session(model / "model.onnx"), Novelty(baseline))
+        sample = WindowSample(open_session(model / "model.onnx"))
         for record in captures:
             sample.add(record)
-        figures, examples = judge(baseline, sample, captures), sample.most_unusual()
-    drifted = figures["outcome"] == "drift"
-    stored = [example.id for example in examples] if drifted else []
+        window = sample.sample(len(classes))
+        figures = judge(baseline, window, captures, sample.unreadable)
+        if figures["outcome"] == "drift" and sample.ids:
+            chosen = unusual_images(baseline, window, MAX_EXAMPLES)
+            distances = {sample.ids[number]: distance for number, distance in chosen}
+            examples = find_examples(distances, Captures(settings, len(classes), s3))
     figures |= {
         "classes": classes,
         "records": captures.records,
         "malformed": captures.malformed,
         "malformed_lines": list(captures.reasons),
-        "examples": [describe_example(each) for each in examples] if drifted else [],
+        "examples": [describe_example(each) for each in examples],
     }
     print(figures["reason"], flush=True)
     write_history(settings, figures, s3=s3)
     publish_metrics(settings, figures, cloudwatch=cloudwatch)
-    if drifted:
-        for example in examples:
-            write_review_entry(settings, example, figures["reason"], s3=s3)
-        publish_message(settings, figures, stored, sns=sns)
+    for example in examples:
+        write_review_entry(settings, example, figures["reason"], s3=s3)
+    if figures["outcome"] == "drift":
+        publish_message(settings, figures, sns=sns)
+
+
+def find_examples(distances: Mapping[str, float], captures: Captures) -> list[Example]:
+    """Return the records with these IDs, in their order, from captures that are read again to save memory."""
+    found: dict[str, Example] = {}
+    for record in captures:
+        if record.id in distances:
+            found.setdefault(record.id, Example(record, distances[record.id]))
+        if len(found) == len(distances):
+            break
+    return [found[identity] for identity in distances if identity in found]
 
 
 def conclusion(outcome: str, reason: str, **figures: Any) -> dict[str, Any]:
@@ -188,14 +211,9 @@ def conclusion(outcome: str, reason: str, **figures: Any) -> dict[str, Any]:
     return {"outcome": outcome, "reason": reason, "level": FAMILY_WISE_LEVEL, "points": {}, **empty, **figures}
 
 
-def judge(baseline: Sample, sample: WindowSample, captures: Captures) -> dict[str, Any]:
+def judge(baseline: Sample, window: Sample, captures: Captures, unreadable: int) -> dict[str, Any]:
     """Return the figures of the comparison of a window with the baseline."""
-    window = sample.sample(len(baseline.predicted))
-    counts = {
-        "images": window.images,
-        "unreadable": sample.unreadable,
-        "baseline_images": baseline.images,
-    }
+    counts = {"images": window.images, "unreadable": unreadable, "baseline_images": baseline.images}
     if not window.images:
         broken = f", only {captures.malformed} malformed lines" if captures.malformed else ""
         return conclusion("no_captures", f"no captured records in the window{broken}", **counts)
@@ -244,7 +262,8 @@ def describe(change: Change, baseline: Sample, window: Sample) -> str:
 
 def describe_example(example: Example) -> dict[str, Any]:
     """Return what the result says about an unusual image."""
-    return {"id": example.id, "time": example.time.isoformat(), "distance": round(example.distance, 3)}
+    record = example.record
+    return {"id": record.id, "time": record.time.isoformat(), "distance": round(example.distance, 3)}
 
 
 def write_history(settings: Settings, figures: Mapping[str, Any], *, s3: Any) -> None:
@@ -294,21 +313,22 @@ def entry_name(identity: str) -> str:
 
 def write_review_entry(settings: Settings, example: Example, detail: str, *, s3: Any) -> None:
     """Write an unusual image and its review entry, unless the image is already selected."""
-    key = f"{settings.review_prefix}/selected/{entry_name(example.id)}"
+    record = example.record
+    key = f"{settings.review_prefix}/selected/{entry_name(record.id)}"
     entry = {
-        "id": example.id,
+        "id": record.id,
         "reasons": ["drift"],
         "inclusion_probability": None,  # not a random sample
         "model": settings.model,
-        "time": example.time.isoformat(),
-        "probabilities": list(example.probabilities),
+        "time": record.time.isoformat(),
+        "probabilities": list(record.probabilities),
         "detail": detail,
     }
-    write_new(settings.bucket, key, example.image, s3=s3)
+    write_new(settings.bucket, key, record.image or b"", s3=s3)
     write_new(settings.bucket, f"{key}.json", json.dumps(entry).encode(), s3=s3)
 
 
-def publish_message(settings: Settings, figures: Mapping[str, Any], examples: list[str], *, sns: Any) -> None:
+def publish_message(settings: Settings, figures: Mapping[str, Any], *, sns: Any) -> None:
     """Publish what moved, with the most unusual images as examples."""
     moved = ", ".join(group.replace("_", " ") for group, has_moved in figures["groups"].items() if has_moved)
     lines = [
@@ -316,7 +336,10 @@ def publish_message(settings: Settings, figures: Mapping[str, Any], examples: li
         f"{settings.end:%Y-%m-%d %H:%M} UTC.",
         figures["reason"],
         "The most unusual images:",
-        *(f"s3://{settings.bucket}/{settings.review_prefix}/selected/{entry_name(each)}" for each in examples),
+        *(
+            f"s3://{settings.bucket}/{settings.review_prefix}/selected/{entry_name(each['id'])}"
+            for each in figures["examples"]
+        ),
         f"Look at them with `make review ENV={settings.environment}`, and at the distributions with "
         f"`make data-drift ENV={settings.environment}`. What to do: docs/operations.md, Drift.",
     ]

@@ -60,8 +60,7 @@ def energy_distance(first: Values, second: Values, generator: np.random.Generato
     first, second : n x d and m x d
     """
     pooled = np.concatenate([first, second])
-    squares = (pooled**2).sum(1)
-    distances = np.sqrt(np.maximum(squares[:, None] + squares - 2 * pooled @ pooled.T, 0))
+    distances = euclidean_distances(pooled, pooled)
     # With weights 1 / n and -1 / m the energy distance is minus the quadratic form of the distances.
     weights = np.concatenate([np.full(len(first), 1 / len(first)), np.full(len(second), -1 / len(second))])
     observed = -float(weights @ distances @ weights)
@@ -74,6 +73,13 @@ def energy_distance(first: Values, second: Values, generator: np.random.Generato
             return observed, EXCEEDANCES / (drawn + last + 1)
         extreme, drawn = extreme + int(reached.sum()), drawn + len(batch)
     return observed, (1 + extreme) / (1 + drawn)
+
+
+def euclidean_distances(first: Values, second: Values) -> Values:
+    """Return the distances, n x m, between the rows of n x d and m x d values."""
+    squares = (first**2).sum(1)[:, None] + (second**2).sum(1) - 2 * first @ second.T
+    distances: Values = np.sqrt(np.maximum(squares, 0))
+    return distances
 
 
 def class_mix(first: Counts, second: Counts, generator: np.random.Generator) -> tuple[float, float]:
