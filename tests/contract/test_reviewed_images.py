@@ -29,8 +29,8 @@ def put(store: ReviewStore, key: str, body: bytes) -> str:
     return str(store.s3.put_object(Bucket=store.bucket, Key=key, Body=body)["VersionId"])
 
 
-def answer(store: ReviewStore, record_id: str, label: str) -> None:
-    content = {"id": record_id, "label": label, "entry": "review/selected/entry.json", "reviewer": "ann"}
+def answer(store: ReviewStore, record_id: str, label: str, entry: str = "review/selected/entry.json") -> None:
+    content = {"id": record_id, "label": label, "entry": entry, "reviewer": "ann"}
     put(store, f"labels/answers/{record_id}.json", json.dumps(content).encode())
 
 
@@ -54,9 +54,11 @@ def test_an_answer_names_the_copy_that_the_review_made(store: ReviewStore) -> No
         ("gone", "bicycle"),
     ):
         answer(store, record_id, label)
+    answer(store, "without-entry", "bicycle", entry="")
 
     # WHEN / THEN
     assert labelled(store) == [
+        ReviewedImage("bicycle", None),
         ReviewedImage("bicycle", None),
         ReviewedImage("motorcycle", b"copied"),
         ReviewedImage("neither", b"original"),
