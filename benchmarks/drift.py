@@ -24,8 +24,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.shifts import MIXES, SHIFTS, Pixels
 from benchmarks.training import train_and_test
+from evaluation.shifts import SHIFTS, Pixels
 from registry.comparison import wilson_interval
 from staging.archive import read_archive
 from staging.source import resolve
@@ -41,6 +41,7 @@ ARCHIVES = Path("build/archives")
 SEED = 1_000_003  # differs from the sample's, so that no drawing is a training image
 CHUNK = 200  # images that one process draws at once
 EQUAL = (0.5, 0.5)  # shares of the classes
+MIXES = (0.85, 0.15)  # the same in a window with another class mix
 EPOCHS = 30  # enough for the synthetic sample
 
 

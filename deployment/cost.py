@@ -91,6 +91,10 @@ class PriceTable:
         price = self._prices[name]
         return float(price["usd"]) / (HOURS_PER_MONTH if price["per"] == "month" else 1)
 
+    def has(self, name: str) -> bool:
+        """Return whether the table has a price."""
+        return name in self._prices
+
     def per_million(self, name: str) -> float:
         """Return the price in USD of a million units."""
         return float(self._prices[name]["usd"])
@@ -103,7 +107,7 @@ class PriceTable:
         OperatorError
             The instance type has no price. The estimate must not omit the largest cost.
         """
-        if instance_type not in self._prices:
+        if not self.has(instance_type):
             raise OperatorError(f"{PRICES.name} has no price for {instance_type}: add it, with its source")
         return Cost(address, f"{count} {instance_type}", hourly=count * self.hourly(instance_type))
 

@@ -38,7 +38,10 @@ LOG_GROUP_PREFIXES = ("/aws/sagemaker/Endpoints/", "/aws/lambda/", "/aws/vendedl
 SHARED_LOG_GROUPS = tuple(f"/aws/sagemaker/{kind}Jobs" for kind in ("Training", "Transform", "Processing"))
 # Records of ended jobs, which keep their tags and cost nothing: `make down` does not delete them
 KEPT_RECORDS = (
-    *("training-job", "transform-job", "processing-job", "hyper-parameter-tuning-job"),
+    "training-job",
+    "transform-job",
+    "processing-job",
+    "hyper-parameter-tuning-job",
     "experiment-trial-component",
 )
 STACK_TAG = "Stack"  # no other stack of the account has the same value

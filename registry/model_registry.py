@@ -39,6 +39,7 @@ class RegistrationRequest:
     status, reason : result of the quality gate
     manifest : content of the training data's manifest
     properties : further metadata, such as the data source and the commit
+    model_card : content of the model card
     """
 
     job: TrainingJob
@@ -50,6 +51,7 @@ class RegistrationRequest:
     reason: str
     manifest: Mapping[str, Any]
     properties: Mapping[str, str]
+    model_card: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Version:
     approval_reason : reason for the last approval or rejection, with its author; empty if there was none
     properties : metadata from the registration
     image, model_data_url : inference container image and S3 URL of model.tar.gz
+    model_card : JSON of the model card; empty without one
     """
 
     arn: str
@@ -73,6 +76,7 @@ class Version:
     properties: Mapping[str, str]
     image: str
     model_data_url: str
+    model_card: str = ""
 
     @property
     def number(self) -> int:
@@ -136,6 +140,7 @@ def read_version(arn: str, *, sagemaker: Any) -> Version:
         properties=package.get("CustomerMetadataProperties") or {},
         image=container["Image"],
         model_data_url=container["ModelDataUrl"],
+        model_card=package.get("ModelCard", {}).get("ModelCardContent") or "",
     )
 
 
@@ -193,6 +198,8 @@ class ModelRegistry:
             InferenceSpecification=inference_specification(request),
             ModelMetrics={"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": metrics_url}}},
             CustomerMetadataProperties=properties,
+            # the card's status is not the model's: no person has read it yet
+            ModelCard={"ModelCardContent": json.dumps(request.model_card), "ModelCardStatus": "PendingReview"},
         )
         arn: str = created["ModelPackageArn"]
         return arn

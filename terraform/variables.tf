@@ -27,7 +27,7 @@ variable "region" {
 }
 
 variable "classes" {
-  description = "CIFAR-100 classes to distinguish: names of 2 to 100 fine classes or of 2 to 20 coarse ones. The position in the list is the class index."
+  description = "Classes to distinguish: names of 2 to 100 fine classes or of 2 to 20 coarse ones of CIFAR-100, or of 2 to 100 sub-folders of a folder of images. The position in the list is the class index."
   type        = list(string)
   default     = ["bicycle", "motorcycle"]
   nullable    = false

@@ -21,12 +21,11 @@ from evaluation.review.entries import (
     read_entry,
 )
 from evaluation.review.pictures import PictureError, read_picture
-from training.container.classifier.captured_records import object_name
 
 COLUMNS = ("id", "key", "reason", "image", "label")
 REQUIRED = ("id", "key", "label")
 FILE, IMAGES = "review.csv", "images"
-ADVICE = "run `make review-csv` to write a new file"
+ADVICE = "correct it, or delete it and run `make review-csv` for a new one"
 
 
 class LabelsError(OperatorError):
@@ -66,7 +65,7 @@ def write_queue(store: ReviewStore, directory: Path, *, command: str) -> tuple[P
     """
     answered = answered_images(store)
     path, images = directory / FILE, directory / IMAGES
-    if path.exists() and any(object_name(row.id) not in answered.names for row in read_rows(path)):
+    if path.exists() and any(row.id not in answered.names for row in read_rows(path)):
         raise LabelsError(f"{path} has labels that are not stored: run `{command} LABELS={path}`, or delete the file")
     shutil.rmtree(images, ignore_errors=True)
     images.mkdir(parents=True)
@@ -87,7 +86,8 @@ def write_queue(store: ReviewStore, directory: Path, *, command: str) -> tuple[P
         table = csv.writer(stream)
         table.writerow(COLUMNS)
         for entry in entries:
-            table.writerow((entry.id, entry.key, " ".join(entry.reasons), f"{IMAGES}/{entry.name}.jpg", ""))
+            # the name, because a spreadsheet would compute an ID that begins with =
+            table.writerow((entry.name, entry.key, " ".join(entry.reasons), f"{IMAGES}/{entry.name}.jpg", ""))
         write(path, stream.getvalue().encode())
     return path, len(entries)
 
@@ -167,7 +167,7 @@ def _entry_reader(store: ReviewStore) -> Callable[[Row], Entry | Problem]:
             except EntryError:
                 pass
             else:
-                if entry.id == row.id:
+                if entry.name == row.id:
                     return entry
         return Problem(row.number, f"there is no image with this id and key to review (id {row.id!r}, key {row.key!r})")
 

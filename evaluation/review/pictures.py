@@ -5,7 +5,7 @@ import io
 from PIL import Image
 
 from evaluation.review.entries import Entry, EntryError, ReviewStore
-from training.container.classifier.images import ImageError, read_image
+from training.container.classifier.images import MAX_BYTES, ImageError, read_image
 
 MAX_SIDE = 1280  # pixels
 # Images of a few pixels are enlarged smoothly: a person does not recognise a vehicle in visible squares
@@ -26,7 +26,7 @@ def read_picture(store: ReviewStore, entry: Entry) -> bytes:
         The image is missing, or is not an image that the model accepts.
     """
     try:
-        return encode(store.get(entry.image_key)["Body"].read())
+        return encode(store.get(entry.image_key)["Body"].read(MAX_BYTES + 1))
     except (EntryError, ImageError) as error:
         raise PictureError(f"{entry.key}: {error}") from error
 

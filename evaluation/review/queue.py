@@ -39,7 +39,6 @@ class Listing:
     open : keys of entries without an answer
     total : number of entries, with and without an answer
     hidden : number of entries whose image cannot be shown
-    answers : name and time of each answer
     is_complete : whether the thread has ended
     """
 
@@ -47,19 +46,22 @@ class Listing:
         self.open: deque[str] = deque()
         self.total = 0
         self.hidden = 0
-        self.answers: list[tuple[str, datetime]] = []
         self.is_complete = False
         self.error: BotoCoreError | ClientError | None = None
         self._store, self._shuffle = store, shuffle
+        self._answers: list[tuple[str, datetime]] | None = None
         self._changed = threading.Condition()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
         try:
-            self.answers = list(list_answers(self._store))
+            answers = list(list_answers(self._store))
             answered = ImageNames()
-            for name, _ in self.answers:
+            for name, _ in answers:
                 answered.add(name)
+            with self._changed:
+                self._answers = answers
+                self._changed.notify_all()
             entries = list_entry_keys(self._store, answered)
             while page := list(islice(entries, PAGE)):
                 self._add(page)
@@ -77,6 +79,20 @@ class Listing:
             self.open.extend(keys)
             self.total += len(page)
             self._changed.notify_all()
+
+    def answers(self) -> list[tuple[str, datetime]]:
+        """Return the name and the time of each answer; wait until they are listed.
+
+        Raises
+        ------
+        BotoCoreError, ClientError
+            They could not be listed.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self.is_complete or self._answers is not None)
+            if self.error:
+                raise self.error
+            return self._answers or []
 
     def take(self, held: Collection[str]) -> str | None:
         """Return the next key that is not in `held` and put it at the end; wait while the listing may have more.
@@ -219,16 +235,18 @@ class Queue:
                 return None
             name, answer = last
             delete_answer(self._store, name, answer.version)
-            del self._own[-1:]
+            if last in self._own:  # not simply the last one: another tab may have added an answer meanwhile
+                self._own.remove(last)
         self._listing.put_back(answer.entry)
         return self._load(answer.entry)
 
     def _last_before_start(self) -> tuple[str, Answer] | None:
         """Return the newest answer that the reviewer gave before this process started."""
-        newest = sorted(self._listing.answers, key=lambda pair: pair[1])[-EARLIER_ANSWERS:]
-        for name, time in reversed(newest):
-            self._listing.answers.remove((name, time))
-            answer = read_answer(self._store, name)
+        answers = self._listing.answers()
+        newest = sorted(answers, key=lambda pair: pair[1])[-EARLIER_ANSWERS:]
+        for given in reversed(newest):
+            answer = read_answer(self._store, given[0])
             if answer and answer.reviewer == self.reviewer:
-                return name, answer
+                return given[0], answer
+            answers.remove(given)
         return None

@@ -93,7 +93,7 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     uri = f"s3://{body.get('s3_bucket')}/{body.get('s3_key')}"
     logger.info("invoking endpoint", extra={"execution": event.get("execution"), "image": uri, "endpoint": endpoint})
     image = read_image(body)
-    response, version = invoke(endpoint, image, uri, inference_id(body))
+    response, version = invoke(endpoint, image, uri, identity(body))
     inferences = probabilities(response, len(classes))
     predictions = [
         {"class": name, "probability": probability} for name, probability in zip(classes, inferences, strict=True)
@@ -104,21 +104,27 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     }
 
 
-def inference_id(body: Mapping[str, Any]) -> str:
-    """Return the ID with which data capture stores the request, as `common/inference_ids.py` describes it."""
-    names = str(body.get("s3_key")), str(body.get("s3_version", "latest"))
-    return "".join(sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32] for name in names)
+def identity(body: Mapping[str, Any]) -> dict[str, str]:
+    """Return the argument `InferenceId` of a request about an S3 object, as `common/inference_ids.py` describes it.
+
+    Data capture stores it. Without it, SageMaker's own ID distinguishes the requests.
+    """
+    key = body.get("s3_key")
+    if not isinstance(key, str) or not key:
+        return {}
+    names = key, str(body.get("s3_version", "latest"))
+    return {"InferenceId": "".join(sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32] for name in names)}
 
 
-def invoke(endpoint: str, image: bytes, uri: str, request_id: str) -> tuple[bytes, str]:
+def invoke(endpoint: str, image: bytes, uri: str, identity: Mapping[str, str]) -> tuple[bytes, str]:
     """Return the endpoint's response, and the version of the model that sent it."""
     try:
         response = runtime.invoke_endpoint(
             EndpointName=endpoint,
             ContentType=CONTENT_TYPE,
             Accept="application/json",
-            InferenceId=request_id,
             Body=image,
+            **identity,
         )
         # during a deployment two models share the traffic, so only the response can tell which one predicted
         return response["Body"].read(), response.get("CustomAttributes", UNKNOWN)

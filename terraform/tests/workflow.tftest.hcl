@@ -37,13 +37,13 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
 
   assert {
     condition = alltrue([
-      jsondecode(aws_sfn_state_machine.this.definition).StartAt == "Input",
-      jsondecode(aws_sfn_state_machine.this.definition).States.Input.Default == "Serialize",
-      jsondecode(aws_sfn_state_machine.this.definition).States.Serialize.Next == "Classify",
-      jsondecode(aws_sfn_state_machine.this.definition).States.Classify.Next == "Filter",
-      jsondecode(aws_sfn_state_machine.this.definition).States.Filter.Next == "IsEvent",
-      jsondecode(aws_sfn_state_machine.this.definition).States.IsEvent.Default == "Record",
-      jsondecode(aws_sfn_state_machine.this.definition).States.Record.End,
+      jsondecode(module.definition.json).StartAt == "Input",
+      jsondecode(module.definition.json).States.Input.Default == "Serialize",
+      jsondecode(module.definition.json).States.Serialize.Next == "Classify",
+      jsondecode(module.definition.json).States.Classify.Next == "Filter",
+      jsondecode(module.definition.json).States.Filter.Next == "IsEvent",
+      jsondecode(module.definition.json).States.IsEvent.Default == "Record",
+      jsondecode(module.definition.json).States.Record.End,
     ])
     error_message = "The states must run in the order Serialize, Classify, Filter, Record for the course's input."
   }
@@ -51,15 +51,15 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
   assert {
     condition = alltrue([
       for name in ["serialize", "classify", "filter"] :
-      jsondecode(aws_sfn_state_machine.this.definition).States[title(name)].Parameters.FunctionName == var.function_arns[name]
+      jsondecode(module.definition.json).States[title(name)].Parameters.FunctionName == var.function_arns[name]
     ])
     error_message = "Each state must invoke its own function."
   }
 
   assert {
     condition = alltrue([
-      jsondecode(aws_sfn_state_machine.this.definition).States.Filter.ResultSelector["model_version.$"] == "$.Payload.body.model_version",
-      jsondecode(aws_sfn_state_machine.this.definition).States.Record.Arguments.Item.model_version.S == "{% $states.input.model_version %}",
+      jsondecode(module.definition.json).States.Filter.ResultSelector["model_version.$"] == "$.Payload.body.model_version",
+      jsondecode(module.definition.json).States.Record.Arguments.Item.model_version.S == "{% $states.input.model_version %}",
     ])
     error_message = "The output and the table must have the version of the model that made the prediction."
   }
@@ -68,7 +68,7 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
     condition = alltrue([
       for name in ["Serialize", "Classify", "Filter", "FindItem", "Record", "RecordVehicle", "RecordSuperseded"] :
       slice([
-        for catch in reverse(jsondecode(aws_sfn_state_machine.this.definition).States[name].Catch) : [catch.ErrorEquals, catch.Next]
+        for catch in reverse(jsondecode(module.definition.json).States[name].Catch) : [catch.ErrorEquals, catch.Next]
       ], 0, 2) == [[["States.ALL"], "CountFailure"], [["States.DataLimitExceeded"], "CountFailure"]]
     ])
     error_message = "Each state must pass every error that can be caught, without the image, to CountFailure."
@@ -78,11 +78,11 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
   assert {
     condition = alltrue([
       for name in ["CountFailure", "ClaimReview", "WriteReview", "CopyImage", "NotifyFailure"] : alltrue([
-        jsondecode(aws_sfn_state_machine.this.definition).States[name].Output == "{% $states.input %}",
-        reverse(jsondecode(aws_sfn_state_machine.this.definition).States[name].Catch)[0] == {
+        jsondecode(module.definition.json).States[name].Output == "{% $states.input %}",
+        reverse(jsondecode(module.definition.json).States[name].Catch)[0] == {
           ErrorEquals = ["States.ALL"]
           Output      = "{% $states.input %}"
-          Next        = jsondecode(aws_sfn_state_machine.this.definition).States[name].Next
+          Next        = jsondecode(module.definition.json).States[name].Next
         },
       ])
     ])
@@ -91,15 +91,15 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
 
   assert {
     condition = alltrue([
-      jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.Resource == "arn:aws:states:::sns:publish",
-      jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.Arguments.TopicArn == var.topic_arn,
-      jsondecode(aws_sfn_state_machine.this.definition).States.NotifyFailure.Next == "Failed",
+      jsondecode(module.definition.json).States.NotifyFailure.Resource == "arn:aws:states:::sns:publish",
+      jsondecode(module.definition.json).States.NotifyFailure.Arguments.TopicArn == var.topic_arn,
+      jsondecode(module.definition.json).States.NotifyFailure.Next == "Failed",
     ])
     error_message = "The last state before Failed must be the notification."
   }
 
   assert {
-    condition = jsondecode(aws_sfn_state_machine.this.definition).States.Failed == {
+    condition = jsondecode(module.definition.json).States.Failed == {
       Type      = "Fail"
       ErrorPath = "$.Error"
       CausePath = "$.Cause"
@@ -110,7 +110,7 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
   assert {
     condition = alltrue(flatten([
       for name in ["Serialize", "Classify", "Filter"] : [
-        for retry in jsondecode(aws_sfn_state_machine.this.definition).States[name].Retry : [
+        for retry in jsondecode(module.definition.json).States[name].Retry : [
           for error in retry.ErrorEquals : anytrue([
             startswith(error, "Lambda."),
             contains(["Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"], error),
@@ -125,21 +125,16 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
 
   assert {
     condition = [
-      for retry in jsondecode(aws_sfn_state_machine.this.definition).States.Classify.Retry : retry.MaxAttempts
+      for retry in jsondecode(module.definition.json).States.Classify.Retry : retry.MaxAttempts
       if contains(retry.ErrorEquals, "EndpointUnavailableError")
     ] == [6]
     error_message = "Classify must be retried while the endpoint is unavailable."
   }
 
   assert {
-    condition     = one(aws_sfn_state_machine.this.logging_configuration).include_execution_data == false
-    error_message = "Execution data contains images and must not be logged."
-  }
-
-  assert {
     condition = alltrue([
       for name in ["Serialize", "Classify", "Filter"] :
-      jsondecode(aws_sfn_state_machine.this.definition).States[name].Parameters.Payload == { "execution.$" = "$$.Execution.Id", "body.$" = "$" }
+      jsondecode(module.definition.json).States[name].Parameters.Payload == { "execution.$" = "$$.Execution.Id", "body.$" = "$" }
     ])
     error_message = "Each function must receive the execution's ARN for its log."
   }

@@ -12,19 +12,22 @@ from weakref import WeakKeyDictionary
 
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
+from moto.scheduler.exceptions import ValidationException
 from moto.scheduler.models import EventBridgeSchedulerBackend, Schedule, scheduler_backends
 
 from sagelocal.core.deliveries import Failure
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import replace
-from sagelocal.services.events.schedule_expressions import next_time
+from sagelocal.services.events.schedule_expressions import is_valid, is_zone, next_time
 from sagelocal.services.events.targets import SERVICES, queue_url
 
 POLL_INTERVAL = 0.2  # seconds
+ARN_COLONS = 5
 UPDATE_PARAMETERS = (
     *("description", "end_date", "flexible_time_window", "group_name", "kms_key_arn", "name", "schedule_expression"),
     *("schedule_expression_timezone", "start_date", "state", "target"),
 )
+CREATE_PARAMETERS = (*UPDATE_PARAMETERS, "action_after_completion")
 # The time of each schedule's last update or invocation
 LastTimes = WeakKeyDictionary[Schedule, datetime]
 # Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
@@ -75,9 +78,40 @@ def install(emulator: Emulator) -> None:
     """Invoke the targets of schedules until the emulator stops."""
     stopped = threading.Event()
     last_times: LastTimes = WeakKeyDictionary()
+    _check_requests()
     _restart_on_update(last_times)
     threading.Thread(target=_watch, args=(emulator, last_times, stopped), name="scheduler", daemon=True).start()
     emulator.on_stop(stopped.set)
+
+
+def _check_requests() -> None:
+    """Refuse schedules that AWS refuses.
+
+    Source: https://github.com/localstack/localstack/issues/9284
+    """
+
+    def create_schedule(backend: Any, **named: Any) -> Any:
+        _check(**named)
+        return create(backend, **named)
+
+    def update_schedule(backend: Any, **named: Any) -> Any:
+        _check(**named)
+        return update(backend, **named)
+
+    owner = EventBridgeSchedulerBackend
+    create = replace(owner, "create_schedule", create_schedule, parameters=CREATE_PARAMETERS)
+    update = replace(owner, "update_schedule", update_schedule, parameters=UPDATE_PARAMETERS)
+
+
+def _check(
+    *, schedule_expression: str, schedule_expression_timezone: str | None, target: dict[str, Any], **_: Any
+) -> None:
+    if not is_valid(schedule_expression):
+        raise ValidationException(f"Invalid Schedule Expression {schedule_expression}.")
+    if not is_zone(schedule_expression_timezone or "UTC"):
+        raise ValidationException(f"Invalid Schedule Expression Timezone {schedule_expression_timezone}.")
+    if target["Arn"].count(":") < ARN_COLONS:
+        raise ValidationException("Provided Arn is not in correct format.")
 
 
 def _restart_on_update(last_times: LastTimes) -> None:

@@ -203,3 +203,30 @@ def test_disabled_schedule_does_not_invoke_its_target(emulator: Any, make_schedu
     # THEN
     assert eventually(queue_exists(emulator, second))
     assert not queue_exists(emulator, first)()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("ScheduleExpression", "at(2026-02-30T10:00:00)", r"Invalid Schedule Expression at\(2026-02-30T10:00:00\)\."),
+        ("ScheduleExpression", "every day", "Invalid Schedule Expression every day"),
+        ("ScheduleExpressionTimezone", "Mars/Base", "Invalid Schedule Expression Timezone Mars/Base"),
+        ("ScheduleExpressionTimezone", "Europe", "Invalid Schedule Expression Timezone Europe"),
+        ("Target", {"Arn": "some-queue", "RoleArn": ROLE}, "Provided Arn is not in correct format"),
+    ],
+)
+def test_invalid_schedule_is_refused_and_the_others_go_on(
+    emulator: Any, make_schedule: MakeSchedule, option: str, value: Any, reason: str
+) -> None:
+    # GIVEN a schedule
+    queue, scheduler = unique("queue"), emulator.client("scheduler")
+    name = make_schedule("arn:aws:scheduler:::aws-sdk:sqs:createQueue", {"QueueName": queue})
+    stored = scheduler.get_schedule(Name=name)
+    request = {key: stored[key] for key in ("ScheduleExpression", "FlexibleTimeWindow", "Target")} | {option: value}
+
+    # WHEN / THEN neither a new schedule nor an update may be invalid
+    for operation, schedule in ((scheduler.create_schedule, unique("schedule")), (scheduler.update_schedule, name)):
+        with pytest.raises(ClientError, match=reason) as caught:
+            operation(Name=schedule, **request)
+        assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert eventually(queue_exists(emulator, queue))

@@ -24,21 +24,6 @@ locals {
     # https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
     WriteResults = { actions = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"], resources = [local.results_arn] }
     UseKey       = { actions = ["kms:Decrypt", "kms:GenerateDataKey*"], resources = [var.kms_key_arn] }
-
-    # log delivery actions support no resource ARN: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
-    DeliverLogs = {
-      actions = [
-        for name in ["CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries", "PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups"] :
-        "logs:${name}"
-      ]
-      resources = ["*"]
-    }
-
-    # X-Ray actions support no resource ARN
-    Trace = {
-      actions   = [for name in ["GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments"] : "xray:${name}"]
-      resources = ["*"]
-    }
   }
 }
 
@@ -54,23 +39,6 @@ module "definition" {
   batch_prefix   = var.batch_prefix
   function_arns  = var.function_arns
   settings       = var.settings
-}
-
-data "aws_iam_policy_document" "assume" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["states.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account_id]
-    }
-  }
 }
 
 data "aws_iam_policy_document" "this" {
@@ -97,43 +65,15 @@ data "aws_iam_policy_document" "this" {
   }
 }
 
-resource "aws_iam_role" "this" {
+module "state_machine" {
+  source = "../state_machine"
+
   name                 = local.name
-  assume_role_policy   = data.aws_iam_policy_document.assume.json
+  definition           = module.definition.json
+  policy               = data.aws_iam_policy_document.this.json
+  log_retention_days   = var.log_retention_days
+  kms_key_arn          = var.kms_key_arn
   permissions_boundary = var.permissions_boundary
-}
-
-resource "aws_iam_role_policy" "this" {
-  name   = "workflow"
-  role   = aws_iam_role.this.id
-  policy = data.aws_iam_policy_document.this.json
-}
-
-resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:log_retention_days is set per environment; one year in production
-  name              = "/aws/vendedlogs/states/${local.name}"
-  retention_in_days = var.log_retention_days
-  kms_key_id        = var.kms_key_arn
-}
-
-resource "aws_sfn_state_machine" "this" {
-  #checkov:skip=CKV_AWS_285:errors are logged, without execution data, which contains the keys of drivers' photographs
-  name       = local.name
-  role_arn   = aws_iam_role.this.arn
-  definition = module.definition.json
-
-  logging_configuration {
-    level                  = "ERROR"
-    include_execution_data = false # it contains the keys of drivers' photographs
-    log_destination        = "${aws_cloudwatch_log_group.this.arn}:*"
-  }
-
-  tracing_configuration {
-    enabled = true
-  }
-
-  # Step Functions rejects a log group to which the role has no permissions yet
-  depends_on = [aws_iam_role_policy.this]
 }
 
 # No state catches errors, so that a failed Map can be redriven. This rule therefore reports every unsuccessful execution.

@@ -1,4 +1,4 @@
 output "state_machine_arn" {
   description = "State machine ARN."
-  value       = aws_sfn_state_machine.this.arn
+  value       = module.state_machine.arn
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.drift import select
-from benchmarks.shifts import SHIFTS
+from evaluation.shifts import SHIFTS
 from training.container.classifier.image_statistics import image_statistics
 
 

@@ -43,9 +43,9 @@ def test_deleted_resource_does_not_remain_although_it_is_listed() -> None:
     assert remaining(FakeTags([TOPIC])) == []
 
 
-@pytest.mark.parametrize("kind", ["training", "transform", "processing"])
+@pytest.mark.parametrize("kind", ["training-job", "processing-job"])
 def test_records_of_ended_jobs_do_not_remain(kind: str) -> None:
-    job = f"arn:aws:sagemaker:us-east-1:123456789012:{kind}-job/scones-dev-vehicles-1"
+    job = f"arn:aws:sagemaker:us-east-1:123456789012:{kind}/scones-dev-vehicles-1"
     assert remaining(FakeTags([job])) == []
 
 

@@ -486,3 +486,18 @@ def test_request_has_the_inference_id_of_the_object_version(
     # THEN a label that names the key and the version finds the captured request
     assert runtime.requests[0]["InferenceId"] == inference_id("incoming/Zoë/1.png", version)
     assert len(runtime.requests[0]["InferenceId"]) == 64
+
+
+@pytest.mark.parametrize("key", [None, "", 7])
+def test_images_without_a_key_do_not_share_an_inference_id(
+    classify: ModuleType, monkeypatch: pytest.MonkeyPatch, key: object
+) -> None:
+    # GIVEN an image that is only in the event
+    runtime = FakeRuntime()
+    event = {**event_of(PNG), "s3_key": key}
+
+    # WHEN
+    run(classify, monkeypatch, runtime, event)
+
+    # THEN data capture identifies the request by its event ID
+    assert "InferenceId" not in runtime.requests[0]

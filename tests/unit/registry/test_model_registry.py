@@ -82,6 +82,7 @@ def register(registry: ModelRegistry, score: Score, s3: FakeS3 | None = None, **
         reason="good enough",
         manifest=MANIFEST,
         properties=properties,
+        model_card={"model_overview": {"model_creator": "make train"}},
     )
     return registry.register(request, s3=s3 or FakeS3())
 
@@ -102,6 +103,13 @@ def test_version_stores_model_score_and_properties(registry: ModelRegistry, sage
     assert properties["training_job"] == "vehicles-1"
     assert (properties["source"], properties["code"]) == ("CIFAR-100", "abc")
     assert make_version(1, properties=properties).score == score
+
+
+def test_version_has_a_model_card(registry: ModelRegistry, sagemaker: FakeSageMaker) -> None:
+    arn = register(registry, Score(95, 100, "images"))
+    card = sagemaker.packages[arn]["ModelCard"]
+    assert json.loads(card["ModelCardContent"]) == {"model_overview": {"model_creator": "make train"}}
+    assert card["ModelCardStatus"] == "PendingReview"
 
 
 def test_version_refers_to_metrics_of_its_job(registry: ModelRegistry, sagemaker: FakeSageMaker) -> None:

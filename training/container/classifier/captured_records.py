@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Any
 
 # IDs of this project's requests are hexadecimal; those of other callers of the endpoint may be any text
-PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}(/\d+)?")
 YEARS = range(2000, 2100)  # of a record's time; the axis of a plot ends where datetime does
 
 
@@ -58,15 +58,17 @@ class Record:
 def object_name(record_id: str) -> str:
     """Return the name of the objects about a record, which is a part of their keys.
 
-    Any caller of the endpoint chooses the IDs of its requests, so an ID that is not a plain name is hashed.
+    Any caller of the endpoint chooses the IDs of its requests, so an ID that is not plain is hashed. A plain ID has no
+    dot, because the names of different IDs must differ, and so must `<name>` of an image and `<name>.json` of an entry.
 
     Examples
     --------
     >>> object_name("0d6ea8f3-5d0e-4e6a-9c3a-1f5a3c1f2b11/2")
-    '0d6ea8f3-5d0e-4e6a-9c3a-1f5a3c1f2b11-2'
+    '0d6ea8f3-5d0e-4e6a-9c3a-1f5a3c1f2b11.2'
     """
-    name = record_id.replace("/", "-")
-    return name if PLAIN_NAME.fullmatch(name) else sha256(record_id.encode("utf-8", "surrogatepass")).hexdigest()
+    if PLAIN_ID.fullmatch(record_id):
+        return record_id.replace("/", ".")
+    return sha256(record_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def parse_records(line: bytes, *, classes: int) -> list[Record]:

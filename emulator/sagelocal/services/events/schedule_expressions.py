@@ -23,11 +23,21 @@ YEARS = range(1970, 2200)
 
 def is_valid(expression: str) -> bool:
     """Return whether an expression is a valid `at`, `rate` or `cron` expression."""
-    if ONE_TIME.fullmatch(expression) or RATE.fullmatch(expression):
+    if RATE.fullmatch(expression):
         return True
     try:
+        if one_time := ONE_TIME.fullmatch(expression):
+            return bool(datetime.fromisoformat(one_time[1]))
         return _parse_cron(expression) is not None
     except ValueError:
+        return False
+
+
+def is_zone(name: str) -> bool:
+    """Return whether there is a time zone with this name."""
+    try:
+        return bool(ZoneInfo(name))
+    except (KeyError, ValueError, OSError):  # unknown, a path outside the database, or one of its folders
         return False
 
 
@@ -50,7 +60,10 @@ def next_time(expression: str, zone: str, after: datetime) -> datetime | None:
         moment = datetime.fromisoformat(one_time[1]).replace(tzinfo=ZoneInfo(zone))
         return moment if moment > after else None
     if rate := RATE.fullmatch(expression):
-        return after + timedelta(**{f"{rate[2]}s": int(rate[1])})
+        try:
+            return after + timedelta(**{f"{rate[2]}s": int(rate[1])})
+        except OverflowError:  # later than the last datetime
+            return None
     cron = _parse_cron(expression)
     local = after.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
     moments = cron.moments(local) if cron else iter(())

@@ -94,7 +94,7 @@ class Hosts(ABC, Generic[C]):
         try:
             for container in self.containers:
                 self._running.append(self._start(container))
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: an argument or a variable contains NUL
             raise JobFailedError(f"ClientError: the container cannot be started: {error}") from error
         finally:
             if len(self._running) < len(self.containers):

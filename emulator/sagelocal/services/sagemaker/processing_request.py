@@ -3,8 +3,10 @@
 Sources: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateProcessingJob.html
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProcessingS3Input.html
 https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-container.html
+https://github.com/aws/sagemaker-python-sdk/issues/4939 (LocalPaths must be unique; AWS's error has no text)
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,6 +19,7 @@ PARAMETERS = (
     *("ProcessingJobName", "ProcessingInputs", "ProcessingOutputConfig", "ProcessingResources", "StoppingCondition"),
     *("AppSpecification", "Environment", "NetworkConfig", "RoleArn", "ExperimentConfig"),
 )
+VARIABLE = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")
 INPUT_DEFAULTS = {
     "S3InputMode": "File",
     "S3DataDistributionType": "FullyReplicated",
@@ -42,8 +45,15 @@ def check(request: Mapping[str, Any]) -> None:
         raise InvalidRequestError("ClusterConfig must have an InstanceType and an InstanceCount")
     for each in request.get("ProcessingInputs") or []:
         _check_input(each)
+    _check_unique_paths(request)
     for each in _outputs(request):
         _check_output(each)
+    for name in request.get("Environment") or {}:
+        if not VARIABLE.fullmatch(name):
+            raise InvalidRequestError(
+                f"1 validation error detected: Value '{name}' at 'environment' failed to satisfy constraint: "
+                f"Map keys must satisfy constraint: Member must satisfy regular expression pattern: {VARIABLE.pattern}"
+            )
 
 
 def s3_inputs(request: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -92,6 +102,18 @@ def _check_input(given: Mapping[str, Any]) -> None:
             f"S3CompressionType Gzip of input {name} can only be used when Pipe mode is specified as the S3InputMode"
         )
     _check_location(name, source, given)
+
+
+def _check_unique_paths(request: Mapping[str, Any]) -> None:
+    names: dict[PurePosixPath, str] = {}
+    for given in request.get("ProcessingInputs") or []:
+        if not given.get("AppManaged"):
+            path, name = PurePosixPath(given["S3Input"]["LocalPath"]), given["InputName"]
+            if path in names:
+                raise InvalidRequestError(
+                    f"LocalPath of the inputs {names[path]} and {name} must differ (got '{path}')"
+                )
+            names[path] = name
 
 
 def _check_output(given: Mapping[str, Any]) -> None:

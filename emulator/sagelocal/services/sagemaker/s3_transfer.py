@@ -58,7 +58,7 @@ def download_source(s3: Any, source: Mapping[str, Any], folder: Path, shard: Sha
     MissingObjectError
         If an object is missing.
     DataSourceError
-        If the S3DataType is not supported, the manifest is invalid, or a key contains `..`.
+        If the S3DataType is not supported, the manifest is invalid, or a key cannot be the path of a file.
     """
     kind = source.get("S3DataType", "S3Prefix")
     wanted = shard if source.get("S3DataDistributionType") == "ShardedByS3Key" else Shard()
@@ -78,7 +78,7 @@ def download(s3: Any, uri: str, folder: Path, shard: Shard = Shard()) -> None:
     MissingObjectError
         If no object has the prefix.
     DataSourceError
-        If a key contains `..`.
+        If a key cannot be the path of a file.
     """
     bucket, prefix = split_uri(uri)
     keys = list_keys(s3, uri)
@@ -104,11 +104,10 @@ def _download_manifest(s3: Any, uri: str, folder: Path, shard: Shard) -> None:
     """
     try:
         first, *names = json.loads(_read(s3, uri, "manifest"))
-        prefix = first["prefix"]
+        bucket, base = split_uri(first["prefix"])
         wanted = [str(name) for name in names]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataSourceError(f'{uri} is not a manifest: it must be [{{"prefix": "s3://..."}}, "name", ...]') from error
-    bucket, base = split_uri(prefix)
     _fetch(s3, bucket, {base + name: name for name in shard.select(wanted)}, folder)
 
 
@@ -123,7 +122,11 @@ def _fetch(s3: Any, bucket: str, names: Mapping[str, str], folder: Path) -> None
             body = s3.get_object(Bucket=bucket, Key=key)["Body"]
         except s3.exceptions.NoSuchKey:
             raise MissingObjectError(f'No S3 object found at "s3://{bucket}/{key}".') from None
-        with targets[key].open("wb") as file:
+        try:
+            file = targets[key].open("wb")
+        except OSError as error:  # such as a folder of the same name
+            raise DataSourceError(f"the key {key!r} cannot be written as a file: {error.strerror}") from error
+        with file:
             shutil.copyfileobj(body, file)
 
     with ThreadPoolExecutor(CONNECTIONS) as pool:

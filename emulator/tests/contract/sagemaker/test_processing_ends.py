@@ -153,3 +153,12 @@ sys.exit(5) if host == {failing!r} else time.sleep(60)
     job: dict[str, Any] = sagemaker.process(program, ProcessingResources=TWO_HOSTS)
     # THEN
     assert job["FailureReason"] == "AlgorithmError: , exit code: 5"
+
+
+def test_container_that_cannot_be_started_fails_the_job(sagemaker: SageMaker) -> None:
+    # WHEN a variable has a character that no process can get
+    job = sagemaker.process("pass", Environment={"A": "a\0b"})
+
+    # THEN
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert job["FailureReason"] == "ClientError: the container cannot be started: embedded null byte"

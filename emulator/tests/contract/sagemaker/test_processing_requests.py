@@ -84,6 +84,9 @@ def test_training_jobs_are_listed_by_the_time_of_their_last_change(sagemaker: Sa
         ({"ProcessingOutputConfig": {"Outputs": [{"OutputName": "a"}]}}, "must have an S3Output"),
         ({"ProcessingOutputConfig": processing_output(URI, "/tmp/out")}, "must begin with /opt/ml/processing/"),  # noqa: S108
         ({"ProcessingResources": {"ClusterConfig": {"VolumeSizeInGB": 1}}}, "must have an InstanceType"),
+        ({"ProcessingInputs": [processing_input(name, URI, PATH) for name in "ab"]}, "inputs a and b must differ"),
+        ({"Environment": {"A=B": "c"}}, "'A=B' at 'environment' failed to satisfy constraint"),
+        ({"Environment": {"": "c"}}, "'' at 'environment' failed to satisfy constraint"),
     ],
 )
 def test_invalid_request_is_refused(sagemaker: SageMaker, request_: dict[str, Any], reason: str) -> None:

@@ -85,6 +85,12 @@ def test_objects_in_a_manifest_are_downloaded(tmp_path: Path) -> None:
             MissingObjectError,
             "Could not find manifest at s3://b/m",
         ),
+        (
+            {"m": '[{"prefix": 5}, "y"]'},
+            {"S3DataType": "ManifestFile", "S3Uri": "s3://b/m"},
+            DataSourceError,
+            "not a man",
+        ),
         ({"m": "{}"}, {"S3DataType": "ManifestFile", "S3Uri": "s3://b/m"}, DataSourceError, "is not a manifest"),
         (
             {"m": '[{"prefix": "s3://b/"}, "y"]'},
@@ -103,6 +109,7 @@ def test_objects_in_a_manifest_are_downloaded(tmp_path: Path) -> None:
         "no object",
         "unsafe key",
         "missing manifest",
+        "prefix that is not text",
         "invalid manifest",
         "missing object in a manifest",
         "unsupported type",
@@ -115,6 +122,16 @@ def test_invalid_source_is_refused(
     with pytest.raises(error, match=reason):
         download_source(FakeS3(objects), source, tmp_path / "channel", Shard())
     assert files(tmp_path) == {}
+
+
+@pytest.mark.parametrize("source", [{"S3Uri": "s3://b/x/"}, {"S3DataType": "ManifestFile", "S3Uri": "s3://b/m"}])
+def test_key_that_is_also_a_folder_is_named(tmp_path: Path, source: dict[str, str]) -> None:
+    # GIVEN
+    s3 = FakeS3({"x/y": "", "x/y/z": "", "m": '[{"prefix": "s3://b/x/"}, "y", "y/z"]'})
+
+    # WHEN / THEN
+    with pytest.raises(DataSourceError, match="the key 'x/y' cannot be written as a file: Is a directory"):
+        download_source(s3, source, tmp_path, Shard())
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from evaluation.review.answers import make_answer, put_answer
 from evaluation.review.csv_files import LabelsError, Stored, store_labels, write_queue
 from evaluation.review.entries import read_entry
 from tests.unit.evaluation.review.fakes import FakeS3, add_photograph, add_selected, make_store, photograph_id
+from training.container.classifier.captured_records import object_name
 
 COMMAND = "make review-csv ENV=dev"
 A, B = "review/selected/a.json", "review/selected/b.json"
@@ -122,7 +124,7 @@ def test_files_of_spreadsheets_are_read(s3: FakeS3, tmp_path: Path, encoding: st
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"id,label\n", "has no column key: run `make review-csv`"),
+        (b"id,label\n", "has no column key: correct it, or delete it and run `make review-csv`"),
         (b"", "has no column id"),
         (b"\xff\xfe\x00", "is not a CSV file in UTF-8"),
         (b'id,key,label\n"a,b,c\n', "is not a CSV file in UTF-8"),
@@ -137,6 +139,26 @@ def test_file_that_cannot_be_read_is_named(s3: FakeS3, tmp_path: Path, content: 
     # WHEN / THEN
     with pytest.raises(LabelsError, match=message):
         store_labels(make_store(s3), path, "ana")
+
+
+def test_id_of_a_caller_is_not_a_formula_and_stays_the_same_in_a_spreadsheet(tmp_path: Path) -> None:
+    # GIVEN images whose IDs a spreadsheet would compute, or change on the way
+    s3, ids = FakeS3(), ['=HYPERLINK("http://x")', "+1", "@x", "a\rb", " a ", "a/1"]
+    for record_id in ids:
+        add_selected(s3, object_name(record_id), id=record_id)
+    store = make_store(s3)
+
+    # WHEN
+    path, number = write_queue(store, tmp_path, command=COMMAND)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], *(f"{line}bicycle" for line in lines[1:])]))
+
+    # THEN
+    assert number == len(ids)
+    assert all(line[0].isalnum() for line in lines)
+    assert store_labels(store, path, "ana") == Stored(new=len(ids), answered=0)
+    assert {json.loads(s3.objects[f"labels/answers/{name}"])["id"] for name in answers(s3)} == set(ids)
+    assert write_queue(store, tmp_path, command=COMMAND) == (path, 0)
 
 
 def test_missing_file_is_named(s3: FakeS3, tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_missing_entry_is_named() -> None:
         read_entry(make_store(FakeS3()), "review/selected/1.json")
 
 
-@pytest.mark.parametrize("record_id", ["../x y", "", "..", "-x", "a\nb", "ü", "\ud800", "a" * 2000, ".json"])
+@pytest.mark.parametrize("record_id", ["../x y", "", "..", "-x", "a\nb", "ü", "\ud800", "a" * 2000, ".json", "a.json"])
 def test_id_of_any_caller_becomes_a_valid_key(record_id: str) -> None:
     # WHEN
     name = object_name(record_id)
@@ -130,4 +130,13 @@ def test_id_of_any_caller_becomes_a_valid_key(record_id: str) -> None:
 
 def test_number_of_an_image_in_a_request_stays_readable() -> None:
     # WHEN / THEN
-    assert object_name("5c0e/12") == "5c0e-12"
+    assert object_name("5c0e/12") == "5c0e.12"
+
+
+@pytest.mark.parametrize(("one", "other"), [("a/1", "a-1"), ("a/1", "a.1"), ("a", "a.json")])
+def test_objects_of_different_ids_have_different_keys(one: str, other: str) -> None:
+    # WHEN the image and the entry of each ID have a key
+    names = object_name(one), object_name(other)
+
+    # THEN no key is used twice
+    assert len({f"{name}{suffix}" for name in names for suffix in ("", ".json")}) == 4

@@ -56,3 +56,23 @@ def test_file_that_is_not_an_image_is_named(image: bytes) -> None:
     # WHEN / THEN
     with pytest.raises(PictureError, match=r"review/selected/5c0e\.json: the image"):
         read_picture(make_store(s3), read_entry(make_store(s3), key))
+
+
+def test_no_more_of_a_large_object_is_read_than_an_image_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    s3, body = FakeS3(), LargeBody()
+    key = add_selected(s3, "5c0e")
+    entry = read_entry(make_store(s3), key)
+    monkeypatch.setattr(s3, "get_object", lambda **request: {"Body": body})
+
+    # WHEN / THEN
+    with pytest.raises(PictureError, match="at most 5242880 are allowed"):
+        read_picture(make_store(s3), entry)
+
+
+class LargeBody:
+    """The body of an object that does not fit into memory."""
+
+    def read(self, amount: int) -> bytes:
+        """Return some of its bytes."""
+        return bytes(amount)

@@ -33,6 +33,15 @@ def s3() -> FakeS3:
     return s3
 
 
+def raising(code: str) -> Any:
+    """Return a function that raises an error of S3."""
+
+    def fail(**request: Any) -> None:
+        raise error(code)
+
+    return fail
+
+
 A, B, C = (f"review/selected/{name}.json" for name in "abc")
 
 
@@ -278,3 +287,44 @@ def test_undo_does_not_delete_an_answer_of_somebody_else(s3: FakeS3) -> None:
     # THEN
     assert undone is None
     assert b'"ben"' in s3.objects["labels/answers/a.json"]
+
+
+def test_undo_that_fails_deletes_the_same_answer_when_it_is_repeated(
+    s3: FakeS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN two answers of a process that has ended
+    ended = make_queue(s3)
+    ended.answer(take(ended), "bicycle", 1.0)
+    ended.answer(take(ended), "bicycle", 1.0)
+    queue = make_queue(s3)
+    take(queue)
+
+    # WHEN S3 refuses the read or the deletion once
+    for operation in ("get_object", "delete_object"):
+        with monkeypatch.context() as patch:
+            patch.setattr(s3, operation, raising("SlowDown"))
+            with pytest.raises(ClientError):
+                queue.undo()
+    undone = queue.undo()
+
+    # THEN only the last answer is deleted
+    assert undone is not None
+    assert undone.entry.key == B
+    assert [key for key in s3.objects if key.startswith("labels/")] == ["labels/answers/a.json"]
+
+
+def test_undo_right_after_the_start_waits_for_the_list_of_answers(s3: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN an answer of a process that has ended, and a listing that has not begun
+    ended = make_queue(s3)
+    ended.answer(take(ended), "bicycle", 1.0)
+    begin, paginate = threading.Event(), s3.paginate
+    monkeypatch.setattr(s3, "paginate", lambda **request: begin.wait(10) and paginate(**request))
+    queue = make_queue(s3)
+
+    # WHEN
+    threading.Timer(0.1, begin.set).start()
+    undone = queue.undo()
+
+    # THEN
+    assert undone is not None
+    assert undone.entry.key == A

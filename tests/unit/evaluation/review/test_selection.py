@@ -41,7 +41,7 @@ def test_low_confidence_images_are_selected_with_certainty() -> None:
 
     # THEN
     assert (selection.low, selection.high, selection.audit_rate) == (1, 1001, MIN_AUDIT / 1001)
-    assert entries(s3)["low-1"] == {
+    assert entries(s3)["low.1"] == {
         "id": "low/1",
         "reasons": ["low_confidence", *(["audit"] if position("low/1") < selection.audit_rate else [])],
         "inclusion_probability": 1.0,
@@ -50,7 +50,7 @@ def test_low_confidence_images_are_selected_with_certainty() -> None:
         "probabilities": [0.6, 0.4],
         "detail": "threshold 0.7, audit rate 0.0999",
     }
-    assert s3.objects["review/selected/low-1"] == png()
+    assert s3.objects["review/selected/low.1"] == png()
 
 
 def test_audit_sample_is_the_hash_of_the_id_below_the_rate() -> None:

@@ -1,5 +1,7 @@
 """Changes of the light, the sharpness and the camera, as they happen to photographs."""
 
+import hashlib
+import io
 from collections.abc import Callable
 
 import numpy as np
@@ -25,7 +27,7 @@ def blur(image: Pixels, rng: np.random.Generator) -> Pixels:
     return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(BLUR_RADIUS)))
 
 
-def another_camera(image: Pixels, rng: np.random.Generator) -> Pixels:
+def camera(image: Pixels, rng: np.random.Generator) -> Pixels:
     """Change the white balance and the tone curve."""
     return to_pixels(255 * (image / 255) ** CAMERA_GAMMA * CAMERA_GAINS)
 
@@ -39,6 +41,19 @@ def to_pixels(values: NDArray[np.float64]) -> Pixels:
 SHIFTS: dict[str, tuple[Shift, str]] = {
     "night": (night, f"{NIGHT_EXPOSURE:.0%} of the light, noise of {NIGHT_NOISE:g} grey levels"),
     "blur": (blur, f"Gaussian of {BLUR_RADIUS:g} pixel"),
-    "another camera": (another_camera, f"gains of {CAMERA_GAINS} for red, green and blue, gamma {CAMERA_GAMMA:g}"),
+    "camera": (camera, f"gains of {CAMERA_GAINS} for red, green and blue, gamma {CAMERA_GAMMA:g}"),
 }
-MIXES = (0.85, 0.15)  # shares of the first and the second class in a window with another class mix
+
+
+def shift_image(body: bytes, shift: str) -> bytes:
+    """Return a shifted image as a PNG; the same image and shift give the same bytes.
+
+    Parameters
+    ----------
+    body : PNG or JPEG
+    shift : a key of `SHIFTS`
+    """
+    rng = np.random.default_rng(int.from_bytes(hashlib.sha256(body).digest()[:8], "big"))
+    with Image.open(io.BytesIO(body)) as image, io.BytesIO() as stream:
+        Image.fromarray(SHIFTS[shift][0](np.asarray(image.convert("RGB")), rng)).save(stream, format="PNG")
+        return stream.getvalue()

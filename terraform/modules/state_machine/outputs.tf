@@ -1,0 +1,4 @@
+output "arn" {
+  description = "State machine ARN."
+  value       = aws_sfn_state_machine.this.arn
+}
