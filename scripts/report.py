@@ -18,7 +18,7 @@ from evaluation.history import Entry, Kind
 from evaluation.report.page import render
 from evaluation.report.results import Cost, Reader
 from registry import lineage
-from registry.model_registry import find_version
+from registry.model_registry import find_version, version_number
 from scripts.command import Environment, add_time_range, run_command
 
 FILE = "report.html"
@@ -55,6 +55,7 @@ def read_services(environment: Environment, reader: Reader) -> TimeRangeError | 
     except OperatorError as error:
         reader.fail(("lineage", *WINDOW_FIELDS), error)
         return None
+    reader.read("in_use", lambda: model_in_use(environment))
     reader.read("lineage", lambda: list(model_lineage(environment)))
     try:
         window = environment.window
@@ -66,6 +67,12 @@ def read_services(environment: Environment, reader: Reader) -> TimeRangeError | 
     reader.read("cost", lambda: cost(environment, window, reader.fields.get("outcomes")))
     reader.read("history", lambda: history(environment, window))
     return None
+
+
+def model_in_use(environment: Environment) -> str | None:
+    """Return the version of the model in use, such as `v2`, if there is one."""
+    arn = environment.model_registry.arn_in_use()
+    return f"v{version_number(arn)}" if arn else None
 
 
 def model_lineage(environment: Environment) -> Iterator[tuple[str, str]]:

@@ -71,6 +71,7 @@ class Results:
     Attributes
     ----------
     minimum_accuracy : of the environment's settings
+    in_use : version of the model in use, such as `v2`
     start, end : the time range, of `outcomes`, `cost` and `history`, in ISO 8601
     lineage : titles and values that trace the model in use to its data
     outcomes : the executions of the time range
@@ -80,6 +81,7 @@ class Results:
 
     environment: str
     minimum_accuracy: float | None = None
+    in_use: str | None = None
     start: str | None = None
     end: str | None = None
     training: Training | None = None
@@ -107,7 +109,7 @@ FILES: Mapping[str, tuple[str, Any]] = {
 
 
 # Fields that are no results
-CONTEXT = ("minimum_accuracy", "start", "end")
+CONTEXT = ("minimum_accuracy", "in_use", "start", "end")
 
 
 class Reader:

@@ -19,6 +19,7 @@ from evaluation.report.verdict import (
     check_low_confidence,
     decide,
 )
+from registry.model_registry import version_number
 
 TEST_ACCURACY, LIVE_ACCURACY = "accuracy on the test images", "accuracy in live traffic"
 NO_TEST, NO_LIVE = "no test images were evaluated", "no labelled images of live traffic were evaluated"
@@ -50,13 +51,25 @@ def _guard(check: Callable[[Results], Check], results: Results, unknown: Check) 
         return replace(unknown, finding=f"the result cannot be read ({type(error).__name__})")
 
 
+def version_name(arn: str | None) -> str | None:
+    """Return the version in a model package's ARN, such as `v2`."""
+    return f"v{version_number(arn)}" if arn else None
+
+
+def of_other_model(results: Results, model: str | None) -> str | None:
+    """Return a finding if a result is not of the model in use."""
+    if results.in_use in (None, model):
+        return None
+    return f"the result is of {model or 'an unknown model'}, but {results.in_use} is in use"
+
+
 def gate(results: Results) -> Check:
     """Return the check of the quality gate of the model in use."""
     training, run = results.training, results.run
     if training is None:
         return check_gate(None, "no model was trained from this clone")
-    in_use = run["model_package_arn"] if run else training["model_package_arn"]
-    if in_use != training["model_package_arn"]:
+    in_use = results.in_use or version_name((run or training)["model_package_arn"])
+    if in_use != version_name(training["model_package_arn"]):
         return check_gate(None, "the latest trained model is not the one in use")
     return check_gate(bool(training["quality_gate"]["passed"]), training["quality_gate"]["reason"])
 
@@ -64,6 +77,8 @@ def gate(results: Results) -> Check:
 def test_accuracy(results: Results) -> Check:
     """Return the check of the accuracy on the test images."""
     evaluation = results.evaluation
+    if other := evaluation and of_other_model(results, version_name(evaluation["model_package_arn"])):
+        return check_accuracy(TEST_ACCURACY, "evaluation", None, results.minimum_accuracy, other)
     measured = evaluation and Accuracy(evaluation["accuracy"], evaluation["accuracy_interval"], evaluation["n"])
     return check_accuracy(TEST_ACCURACY, "evaluation", measured or None, results.minimum_accuracy, NO_TEST)
 
@@ -71,6 +86,8 @@ def test_accuracy(results: Results) -> Check:
 def live_accuracy(results: Results) -> Check:
     """Return the check of the accuracy in live traffic: estimated for all of it, or else of the audit sample."""
     found = results.live
+    if other := found and of_other_model(results, found["model"]):
+        return check_accuracy(LIVE_ACCURACY, "live", None, results.minimum_accuracy, other)
     traffic = found["traffic"]["figures"]["accuracy"] if found and found["traffic"] else None
     estimate = traffic or (found["audit"] if found else None)
     measured = estimate and Accuracy(estimate["value"], estimate["interval"], estimate["n"])
@@ -85,6 +102,8 @@ def drift(results: Results) -> Check:
     latest = latest_result(results.drift) if results.drift else None
     if latest is None:
         return check_drift(None, is_confirmed=False, missing="the traffic was not compared with the training data")
+    if other := of_other_model(results, latest["model"]):
+        return check_drift(None, is_confirmed=False, missing=other)
     if latest["figures"]["outcome"] not in DECIDED:
         return check_drift(None, is_confirmed=False, missing=latest["figures"]["reason"])
     live = results.live

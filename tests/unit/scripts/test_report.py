@@ -54,6 +54,7 @@ def test_a_time_range_in_the_future_is_named_in_the_page_and_by_the_command(
     # GIVEN
     write_results(directory)
     monkeypatch.setattr("scripts.command.read_stack", lambda terraform: make_stack())
+    monkeypatch.setattr(report, "model_in_use", lambda environment: "v1")
     monkeypatch.setattr(report, "model_lineage", lambda environment: [("model", "v1")])
 
     # WHEN

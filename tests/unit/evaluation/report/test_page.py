@@ -16,6 +16,8 @@ from evaluation.history import Kind
 from evaluation.report.page import render
 from evaluation.report.results import FILES, Reader
 from evaluation.report.sections import SECTIONS
+from evaluation.report.verdict import Status
+from evaluation.report.verdict_section import decide_on
 from tests.unit.evaluation.report.live_results import make_entry, make_live, make_unlabelled_live
 from tests.unit.evaluation.report.pages import TRAINING, all_results, monitored, results_of, write_results
 from tests.unit.evaluation.runs import make_execution, make_run
@@ -358,3 +360,19 @@ def test_a_broken_entry_of_the_history_does_not_stop_the_page(tmp_path: Path, ki
     # THEN
     assert page.count("<section ") == len(SECTIONS) + 1
     assert [text for text in SHOWN.values() if text not in page] == []
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_the_verdict_ignores_results_of_other_models(tmp_path: Path) -> None:
+    # GIVEN a new model in use, and results of the models before it
+    directory = write_results(tmp_path)
+    write_json(directory / "training.json", {**TRAINING, "model_package_arn": "arn:model-package/vehicles/3"})
+
+    # WHEN
+    checks = {check.name: check for check in decide_on(results_of(directory, in_use="v3")).checks}
+
+    # THEN
+    assert checks["quality gate"].status is Status.PASSED
+    assert checks["accuracy on the test images"].finding == "the result is of v1, but v3 is in use"
+    assert checks["accuracy in live traffic"].finding == "the result is of v2, but v3 is in use"
+    assert checks["drift"].finding == "the result is of v1, but v3 is in use"
