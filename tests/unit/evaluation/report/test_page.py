@@ -376,3 +376,19 @@ def test_the_verdict_ignores_results_of_other_models(tmp_path: Path) -> None:
     assert checks["accuracy on the test images"].finding == "the result is of v1, but v3 is in use"
     assert checks["accuracy in live traffic"].finding == "the result is of v2, but v3 is in use"
     assert checks["drift"].finding == "the result is of v1, but v3 is in use"
+
+
+@pytest.mark.usefixtures("plain_figures")
+@pytest.mark.parametrize("is_supported", [True, False])
+def test_a_threshold_is_offered_only_if_enough_images_are_labelled(tmp_path: Path, is_supported: bool) -> None:
+    # GIVEN
+    recommendation = make_live()["recommendation"]
+    live = make_live(recommendation={**(recommendation or {}), "is_supported": is_supported})
+    write_json(tmp_path / "live.json", live)
+
+    # WHEN
+    page = page_of(tmp_path)
+
+    # THEN
+    assert ("VALUE=0.95" in page) == is_supported
+    assert ("Too few images are labelled to show this precision" in page) != is_supported
