@@ -23,6 +23,7 @@ from registry.model_registry import version_number
 
 TEST_ACCURACY, LIVE_ACCURACY = "accuracy on the test images", "accuracy in live traffic"
 NO_TEST, NO_LIVE = "no test images were evaluated", "no labelled images of live traffic were evaluated"
+NO_SAMPLE = "the labelled images are not a random sample of live traffic"
 
 
 def decide_on(results: Results) -> Verdict:
@@ -91,7 +92,8 @@ def live_accuracy(results: Results) -> Check:
     traffic = found["traffic"]["figures"]["accuracy"] if found and found["traffic"] else None
     estimate = traffic or (found["audit"] if found else None)
     measured = estimate and Accuracy(estimate["value"], estimate["interval"], estimate["n"])
-    return check_accuracy(LIVE_ACCURACY, "live", measured or None, results.minimum_accuracy, NO_LIVE)
+    missing = NO_SAMPLE if found and found["labelled"] else NO_LIVE
+    return check_accuracy(LIVE_ACCURACY, "live", measured or None, results.minimum_accuracy, missing)
 
 
 def drift(results: Results) -> Check:

@@ -392,3 +392,18 @@ def test_a_threshold_is_offered_only_if_enough_images_are_labelled(tmp_path: Pat
     # THEN
     assert ("VALUE=0.95" in page) == is_supported
     assert ("Too few images are labelled to show this precision" in page) != is_supported
+
+
+def test_labelled_images_that_are_not_a_sample_do_not_decide(tmp_path: Path) -> None:
+    # GIVEN labels from files only
+    write_json(tmp_path / "live.json", make_live(traffic=None, audit=None))
+
+    # WHEN
+    checks = {check.name: check for check in decide_on(results_of(tmp_path)).checks}
+
+    # THEN
+    found = checks["accuracy in live traffic"]
+    assert (found.status, found.finding) == (
+        Status.UNKNOWN,
+        "the labelled images are not a random sample of live traffic",
+    )
