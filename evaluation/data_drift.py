@@ -5,6 +5,7 @@ and writes its result into the history.
 """
 
 import json
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from typing import Any, TypedDict
 
 from common.errors import OperatorError
 from common.files import write
+from common.terminal import WIDTH, counted
 from evaluation import drift_figures, figures
 from evaluation.history import Entry
 
@@ -142,12 +144,12 @@ def read_drift(entries: list[Entry], *, environment: str) -> Drift:
     return {"written": datetime.now(UTC).isoformat(), "results": results}
 
 
-def summary(drift: Drift) -> Iterator[str]:
+def summary(drift: Drift, environment: str) -> Iterator[str]:
     """Yield the lines that `make data-drift` prints: the newest result, and the outcomes of the earlier ones."""
     *earlier, newest = drift["results"]
     found = newest["figures"]
     yield f"model {newest['model']}, {newest['start']} to {newest['end']}: {found['outcome'].replace('_', ' ')}"
-    yield found["reason"]
+    yield from textwrap.wrap(found["reason"], WIDTH)
     if found["changes"]:
         yield f"{'property':<18}{'group':<18}{'stability index':>16}{'p (corrected)':>16}"
     for change in found["changes"]:
@@ -158,7 +160,7 @@ def summary(drift: Drift) -> Iterator[str]:
         if count:
             yield f"{what}: {count}"
     if found["examples"]:
-        yield "most unusual images: " + ", ".join(example["id"] for example in found["examples"])
+        yield f"{counted(len(found['examples']), 'unusual image')} to look at: run make review ENV={environment}"
     yield from (
         f"earlier: {each['end']} {each['model']} {each['figures']['outcome'].replace('_', ' ')}" for each in earlier
     )

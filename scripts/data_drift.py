@@ -37,7 +37,7 @@ def main(environment: Environment) -> None:
     write_figures(drift, environment.directory)
     path = environment.directory / RESULT_FILES["data-drift"]
     write_json(path, drift)
-    print("\n".join(summary(drift)))
+    print("\n".join(summary(drift, environment.name)))
     print(path)
 
 

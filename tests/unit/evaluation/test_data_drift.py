@@ -75,7 +75,7 @@ def make_entry(hour: int, **changes: Any) -> Entry:
 
 def test_summary_says_what_moved_and_names_examples() -> None:
     # WHEN
-    lines = list(summary(read_drift([make_entry(11, outcome="no_drift"), make_entry(12)], environment="test")))
+    lines = list(summary(read_drift([make_entry(11, outcome="no_drift"), make_entry(12)], environment="test"), "test"))
 
     # THEN
     assert lines[0] == "model v3, 2026-03-07T12:00:00+00:00 to 2026-03-08T12:00:00+00:00: drift"
@@ -85,7 +85,7 @@ def test_summary_says_what_moved_and_names_examples() -> None:
     assert lines[5:] == [
         "malformed lines: 3",
         "images that cannot be read: 2",
-        "most unusual images: abc",
+        "1 unusual image to look at: run make review ENV=test",
         "earlier: 2026-03-08T11:00:00+00:00 v3 no drift",
     ]
 
@@ -102,7 +102,7 @@ def test_result_without_a_decision_has_one_line_and_no_figure(tmp_path: Path) ->
     write_figures(drift, tmp_path)
 
     # THEN
-    head, *rest = summary(drift)
+    head, *rest = summary(drift, "test")
     assert head.endswith(": no captures")
     assert rest == ["no captured records in the window"]
     assert not (tmp_path / "drift.png").exists()
@@ -181,3 +181,17 @@ def test_failed_job_is_an_error_with_its_reason() -> None:
 
     with pytest.raises(OperatorError, match="job ended with the status Failed: AlgorithmError: status 1"):
         follow_job("job", sagemaker=sagemaker, report=lambda _: None)
+
+
+def test_no_line_is_wider_than_a_terminal() -> None:
+    # GIVEN that many properties moved
+    moved = "; ".join(f"statistic_{number} (median 0.584 to 0.331, p below 1e-09)" for number in range(9))
+    examples = [{"id": f"{number:064}", "time": "2026-03-08T12:00:00+00:00", "distance": 3.0} for number in range(10)]
+    entry = make_entry(12, reason=moved, examples=examples)
+
+    # WHEN
+    lines = list(summary(read_drift([entry], environment="test"), "test"))
+
+    # THEN
+    assert max(map(len, lines)) <= 80
+    assert moved in " ".join(lines)
