@@ -8,15 +8,18 @@ model in use in the last seven days are evaluated; SINCE and UNTIL select anothe
 """
 
 import argparse
+import textwrap
 
 from common.errors import OperatorError
 from common.files import RESULT_FILES, write_json
+from common.terminal import WIDTH
 from deployment.settings import write_number
 from evaluation.capture_location import read_captures
-from evaluation.live.evaluation import LiveData, evaluate_live, join_labels, recommend
+from evaluation.live.evaluation import SIMPLE_SAMPLE, LiveData, evaluate_live, join_labels, recommend
 from evaluation.live.labels import read_labels
 from evaluation.live.live_summary import history_figures, summary, write_figures
 from evaluation.live.previous_model import PreviousModel, load_previous_model
+from evaluation.live.sampling import sample_of
 from scripts.command import Environment, add_model, add_time_range, check_model, find_location, fraction, run_command
 
 
@@ -89,6 +92,8 @@ def recommended(environment: Environment, precision: float) -> float:
             f"{n} labelled images at or above the threshold {found['threshold']:g} are too few for a precision of "
             f"{precision:g}, which needs {found['needed']}: {advice}"
         )
+    if sample_of(data.joined.images, data.captures, data.threshold) is None:
+        print("\n".join(textwrap.wrap(SIMPLE_SAMPLE, WIDTH)))
     return found["threshold"]
 
 
@@ -105,7 +110,7 @@ def read_data(environment: Environment) -> LiveData:
     if location is None:
         raise OperatorError(f"{stack.endpoint_name} captures no data: set capture_percentage, then run `make deploy`")
     check_model(environment, location)
-    print(f"records {environment.window} (SINCE and UNTIL select another time range)")
+    print(f"records {environment.window} (SINCE, UNTIL select another time range)")
     captures, _ = read_captures(
         location, environment.window, classes=len(stack.classes), run=None, environment=environment.name, s3=s3
     )

@@ -38,7 +38,7 @@ def main(environment: Environment) -> None:
         return
     # before read_captures, which would wait for records that it cannot read
     check_model(environment, location)
-    print(f"records {environment.window} (SINCE and UNTIL select another time range)")
+    print(f"records {environment.window} (SINCE, UNTIL select another time range)")
     captures, other_records = read_captures(
         location,
         environment.window,

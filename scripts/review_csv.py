@@ -34,7 +34,8 @@ def main(environment: Environment) -> None:
     path, images = write_queue(store, environment.directory / "review", command=command)
     print(f"{path}: {images} images, in the folder beside it")
     if images:
-        print(f"write a class or `neither` into the column label, then run `{command} LABELS={path}`")
+        print("write a class or `neither` into the column label, then run")
+        print(f"  {command} LABELS={path}")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ NO_SAMPLE = (
     "figures of all traffic need reviewed images below the threshold, and some at or above it that were selected at "
     f"random: {REVIEW}"
 )
-SIMPLE_SAMPLE = "the recommended threshold holds for the labelled images, which are no random sample of the traffic"
+SIMPLE_SAMPLE = "the recommended threshold holds for the labelled images, which are not a random sample of the traffic"
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def summary(live: Live, environment: str) -> Iterator[str]:
     yield from _label_problems(live)
     yield from capture_problems(live["duplicates"], live["skewed"], live["malformed"], live["malformed_lines"])
     if labelled := live["labelled"]:
-        yield "labelled images (no random sample of the traffic):"
+        yield "labelled images (not a random sample of the traffic):"
         yield from _figure_lines(labelled, live["threshold"])
         yield from _class_table(labelled)
     if live["audit"]:

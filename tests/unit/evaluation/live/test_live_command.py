@@ -132,7 +132,10 @@ def test_the_threshold_for_a_precision_is_written(
 
     # THEN
     assert written == [0.9]
-    assert "threshold was 0.93, is now 0.9\nrun `make up ENV=local` to apply it" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "threshold was 0.93, is now 0.9\nrun `make up ENV=local` to apply it" in printed
+    # label files say nothing about how their images were chosen
+    assert "not a random sample" in " ".join(printed.split())
 
 
 def test_a_threshold_is_written_without_captures(run: Any, monkeypatch: pytest.MonkeyPatch, s3: FakeS3) -> None:
