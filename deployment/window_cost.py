@@ -92,7 +92,7 @@ def window_cost(
     ]
     if images is not None:
         rows.append(
-            CostRow("Executions, as of drivers' photographs", f"{images:,} images", execution_cost(images, prices))
+            CostRow("Executions, priced as drivers' photographs", f"{images:,} images", execution_cost(images, prices))
         )
     source = (
         f"List prices of {prices.region}, {prices.checked} ({PRICES.name}); jobs have the endpoint's hourly prices."
