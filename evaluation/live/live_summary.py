@@ -12,7 +12,7 @@ from PIL import Image
 from common.files import write
 from common.terminal import WIDTH, counted
 from evaluation import figures
-from evaluation.live.results import Comparison, Estimate, Figures, Live, Paired, Recommendation
+from evaluation.live.results import Comparison, Estimate, Figures, Labels, Live, Paired, Recommendation
 from evaluation.monitoring import capture_problems
 from evaluation.review.answers import NEITHER
 
@@ -26,7 +26,7 @@ def summary(live: Live, environment: str) -> Iterator[str]:
     files, answers = counted(labels["files"], "file"), counted(labels["answers"], "answer")
     yield f"model {live['model']}: {counted(live['records'], 'captured image')}, of which {labels['used']} are labelled"
     yield f"{counted(labels['read'], 'label')} from {files} and {answers}"
-    yield from _label_problems(live)
+    yield from _label_lines(labels)
     yield from capture_problems(live["duplicates"], live["skewed"], live["malformed"], live["malformed_lines"])
     if labelled := live["labelled"]:
         yield "labelled images (not a random sample of the traffic):"
@@ -47,16 +47,28 @@ def summary(live: Live, environment: str) -> Iterator[str]:
         yield from textwrap.wrap(note, WIDTH)
 
 
-def _label_problems(live: Live) -> Iterator[str]:
-    labels = live["labels"]
+def label_problems(labels: Labels) -> dict[str, int]:
+    """Return the number of labels of each kind that are left out, by its title."""
     counts = {
         "labels of images that are not captured in this time range": labels["unmatched"],
         "labels of unknown classes, not included": labels["unknown_classes"],
         "images with contradicting labels, not included": labels["contradictions"],
         "labels or label files that cannot be read, not included": labels["malformed"],
     }
-    yield from (f"{title}: {count}" for title, count in counts.items() if count)
-    yield from (f"  {message}" for message in labels["messages"][:MAX_MESSAGES_PRINTED])
+    return {title: count for title, count in counts.items() if count}
+
+
+def _label_lines(labels: Labels) -> Iterator[str]:
+    yield from (f"{title}: {count}" for title, count in label_problems(labels).items())
+    for message in labels["messages"][:MAX_MESSAGES_PRINTED]:
+        yield from textwrap.wrap(
+            message,
+            WIDTH,
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
     if (more := len(labels["messages"]) - MAX_MESSAGES_PRINTED) > 0:
         yield f"  (live.json names {more} more)"
 

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from evaluation import figures
+from evaluation.live.live_summary import label_problems
 from evaluation.live.results import Figures, Live
 from evaluation.report.drawings import Drawing, draw
 from evaluation.report.evaluation_section import describe_bins, describe_confusion
@@ -22,6 +23,7 @@ def live(results: Results) -> Mapping[str, Any] | None:
     estimates = found["traffic"]["figures"] if found["traffic"] else found["labelled"]
     return {
         "live": found,
+        "label_problems": label_problems(found["labels"]),
         # the time range ends later, for records of clocks that are ahead
         "end": min(found["window"]["end"], found["written"]),
         "estimates": estimates,

@@ -407,3 +407,18 @@ def test_labelled_images_that_are_not_a_sample_do_not_decide(tmp_path: Path) -> 
         Status.UNKNOWN,
         "the labelled images are not a random sample of live traffic",
     )
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_labels_that_are_left_out_are_counted_and_named_unchanged(tmp_path: Path) -> None:
+    # GIVEN
+    message = "labels/a.csv, line 2: no captured image 'incoming/anna/1.jpg'"
+    labels = {**make_live()["labels"], "unmatched": 238, "messages": [message]}
+    write_json(tmp_path / "live.json", make_live(labels=labels))
+
+    # WHEN
+    page = page_of(tmp_path)
+
+    # THEN one note has the number; the key is not changed to a sentence
+    assert "Labels of images that are not captured in this time range: 238." in page
+    assert page.count("labels/a.csv, line 2") == 1
