@@ -19,7 +19,7 @@ INTERVAL = 0.5  # seconds between two scans of the folders
 
 
 class FolderUpload:
-    """Uploads the new and changed files of folders when it is closed and, once it has been started, until then.
+    """Uploads new and changed files of folders: in the background after `start`, and once more in `close`.
 
     Parameters
     ----------
