@@ -165,7 +165,7 @@ def run(model: Path, settings: Settings, *, s3: Any, cloudwatch: Any, sns: Any) 
         for record in captures:
             sample.add(record)
         window = sample.sample(len(classes))
-        figures = judge(baseline, window, captures, sample.unreadable)
+        figures = compare_window(baseline, window, captures, sample.unreadable)
         if figures["outcome"] == "drift" and sample.ids:
             chosen = unusual_images(baseline, window, MAX_EXAMPLES)
             distances = {sample.ids[number]: distance for number, distance in chosen}
@@ -211,7 +211,7 @@ def conclusion(outcome: str, reason: str, **figures: Any) -> dict[str, Any]:
     return {"outcome": outcome, "reason": reason, "level": FAMILY_WISE_LEVEL, "points": {}, **empty, **figures}
 
 
-def judge(baseline: Sample, window: Sample, captures: Captures, unreadable: int) -> dict[str, Any]:
+def compare_window(baseline: Sample, window: Sample, captures: Captures, unreadable: int) -> dict[str, Any]:
     """Return the figures of the comparison of a window with the baseline."""
     counts = {"images": window.images, "unreadable": unreadable, "baseline_images": baseline.images}
     if not window.images:
