@@ -1,7 +1,10 @@
 """Format proportions, intervals and times for the report."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
+
+from markupsafe import Markup, escape
 
 from common.times import format_utc
 
@@ -57,3 +60,14 @@ def sentence(text: str) -> str:
     ('No image is labelled.', 'Done.')
     """
     return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+
+
+def with_code(text: str) -> Markup:
+    """Return a message as HTML; its commands, which are between backticks in the terminal, become code.
+
+    Examples
+    --------
+    >>> str(with_code("a < b: run `make up`"))
+    'a &lt; b: run <code>make up</code>'
+    """
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  (escaped)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from common.terminal import counted
 from evaluation import figures
 from evaluation.pages import load_templates
-from evaluation.report.formats import format_time, format_usd, interval, interval_short, percent, sentence
+from evaluation.report.formats import format_time, format_usd, interval, interval_short, percent, sentence, with_code
 from evaluation.report.results import Results
 from evaluation.report.sections import SECTIONS, Section
 from evaluation.report.verdict_section import decide_on
@@ -29,6 +29,7 @@ def templates() -> Environment:
         usd=format_usd,
         counted=counted,
         sentence=sentence,
+        with_code=with_code,
     )
 
 

@@ -43,7 +43,7 @@ def test_without_a_stack_the_results_of_the_commands_are_shown(
 
     # THEN each section that needs the stack says so
     page = (directory / "report.html").read_text()
-    assert page.count("local is not deployed: run `make up ENV=local`") == 4
+    assert page.count("local is not deployed: run <code>make up ENV=local</code>") == 4
     assert "Confidence and threshold" in page
     assert capsys.readouterr().out == f"{directory.resolve() / 'report.html'}\n"
 
