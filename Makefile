@@ -31,10 +31,10 @@ export GOMEMLIMIT ?= 1GiB
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train tune models approve reject \
-        rollback lineage transform deploy extend classify execution export run batch evaluate monitor live threshold report demo drift \
-        drift-issue cost image-costs down drivers driver delete-driver traffic select review review-csv \
-        test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
+.PHONY: help setup lock lambdas doctor bootstrap state plan apply comment summary up stage train retrain tune models approve \
+        reject rollback lineage transform deploy extend classify execution export run batch evaluate monitor live threshold \
+        data-drift report watch demo drift drift-issue cost image-costs down drivers driver delete-driver traffic select \
+        review review-csv test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
 
 # not a search for the file, which would accept patterns such as ENV=*
 ifneq ($(filter-out $(ENVIRONMENTS),$(ENV))$(words $(ENV)),1)
@@ -65,7 +65,7 @@ pytest   = @$(PY) -m pytest --numprocesses $(call quote_text,$(1)) --dist loadgr
 step   = @printf '\n== %s (%s)\n' '$@' '$(ENV)'
 
 help: ## list the targets
-	@printf 'make TARGET [ENV=local|dev|prod] [SOURCE=auto|sample|PATH|URL]\n\n'
+	@printf 'make TARGET [ENV=local|dev|prod] [SOURCE=auto|sample|FOLDER|PATH|URL]\n\n'
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile terraform/environments/local.mk
 
 setup: $(INSTALLED) ## install the dependencies, and Terraform if it is missing
@@ -133,6 +133,11 @@ train: $(INSTALLED) $(PREREQUISITES) ## train a model, check it with the quality
 	$(call step)
 	$(call SCRIPT,train) $(TRAINING)
 
+retrain: $(INSTALLED) $(PREREQUISITES) ## train on the staged and the reviewed images
+	$(call step)
+	$(call SCRIPT,stage_reviewed)
+	$(call SCRIPT,train) $(TRAINING)
+
 tune: $(INSTALLED) $(PREREQUISITES) ## run a hyperparameter tuning job (JOBS, PARALLEL)
 	$(call step)
 	$(call SCRIPT,tune) $(TRAINING) $(call option,--jobs,JOBS) $(call option,--parallel,PARALLEL)
@@ -196,10 +201,10 @@ delete-driver: $(INSTALLED) $(PREREQUISITES) ## delete the data of the driver ID
 	$(call step)
 	$(call SCRIPT,drivers) delete --id=$(call quote,ID) --confirm=$(call quote,CONFIRM)
 
-traffic: $(INSTALLED) $(PREREQUISITES) ## simulate uploads of drivers (RATE and SECONDS, or BURST)
+traffic: $(INSTALLED) $(PREREQUISITES) ## simulate uploads of drivers (RATE, SECONDS, BURST, SHIFT)
 	$(call step)
 	$(call SCRIPT,traffic) $(call option,--rate,RATE) $(call option,--seconds,SECONDS) $(call option,--burst,BURST) \
-	  $(call option,--seed,SEED)
+	  $(call option,--seed,SEED) $(call option,--shift,SHIFT) $(if $(call yes,LABELLED),--labelled)
 
 evaluate: $(INSTALLED) $(PREREQUISITES) ## evaluate the run (PRECISION=0.98 finds the threshold)
 	$(call step)
@@ -228,9 +233,16 @@ threshold: $(INSTALLED) $(PREREQUISITES) ## set the threshold: VALUE, or for a P
 	$(call step)
 	$(call SCRIPT,live) threshold $(call option,--precision,PRECISION) $(call option,--value,VALUE) $(TIME_RANGE)
 
-report: $(INSTALLED) $(PREREQUISITES) ## write all results to build/ENV/report.html
+data-drift: $(INSTALLED) $(PREREQUISITES) ## show what moved since the training (RUN=1 starts a job)
 	$(call step)
-	$(call SCRIPT,report)
+	$(call SCRIPT,data_drift) $(TIME_RANGE) $(if $(call yes,RUN),--run)
+
+report: $(INSTALLED) $(PREREQUISITES) ## write build/ENV/report.html: all results (SINCE, UNTIL)
+	$(call step)
+	$(call SCRIPT,report) $(TIME_RANGE)
+
+watch: $(INSTALLED) $(PREREQUISITES) ## follow ENV in the terminal (INTERVAL=5, ONCE=1)
+	$(call SCRIPT,watch) $(call option,--interval,INTERVAL) $(if $(call yes,ONCE),--once)
 
 demo: up stage train deploy run evaluate monitor report ## run the whole workflow: up to report
 

@@ -150,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         aws.client(name, stack.region, config=RETRIES) for name in ("s3", "dynamodb", "stepfunctions")
     )
     keys = sorted(read_test_images(stack.bucket, classes=stack.classes, environment="local", s3=s3).labels)
-    images = sample_images(stack.bucket, keys, seed=options.seed, s3=s3)
+    images = list(sample_images(stack.bucket, keys, seed=options.seed, s3=s3).values())
     target = Target(
         bucket=stack.bucket,
         prefix=stack.incoming_prefix,

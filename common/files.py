@@ -14,6 +14,7 @@ RESULT_FILES = {
     "evaluate": "evaluation.json",
     "monitor": "monitoring.json",
     "live": "live.json",
+    "data-drift": "drift.json",
 }
 
 
@@ -49,8 +50,8 @@ def read_result(directory: Path, target: str, required_keys: Collection[str]) ->
     path = directory / RESULT_FILES[target]
     command = f"`make {target} ENV={directory.name}`"
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError) as error:
+        content: dict[str, Any] = dict(json.loads(path.read_text()))
+    except (FileNotFoundError, TypeError, ValueError) as error:
         raise StepMissingError(f"{path} is missing or broken: run {command}") from error
     if missing := sorted(set(required_keys) - set(content)):
         raise StepMissingError(f"{path} has no {missing[0]}: run {command} again")

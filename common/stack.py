@@ -65,6 +65,7 @@ class Stack:
     endpoint_config_name: str | None
     endpoint_schedule: str | None
     endpoint_lifetime_parameter: str | None
+    drift_job: str | None
     failures_topic_arn: str
     data_capture_uri: str
     data_capture_enabled: bool

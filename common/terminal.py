@@ -1,5 +1,10 @@
-"""Output to a terminal: progress bars, and the width of tables and texts."""
+"""Output to a terminal: progress bars, the width of tables and texts, and Ctrl-C."""
 
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
 from functools import partial
 
 from tqdm import tqdm
@@ -19,3 +24,26 @@ def counted(count: int, noun: str) -> str:
     ('1 file', '2 files')
     """
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+@contextlib.contextmanager
+def own_interrupts() -> Iterator[None]:
+    """Let Ctrl-C interrupt only this process, and not `make`, which would fail although the command ends as intended.
+
+    The terminal sends the signal to its foreground process group, so this process becomes a group of its own:
+    https://www.gnu.org/software/libc/manual/html_node/Foreground-and-Background.html
+    """
+    descriptor = sys.__stdin__.fileno() if sys.__stdin__ else -1
+    if not os.isatty(descriptor) or os.tcgetpgrp(descriptor) != os.getpgrp() or os.getpgrp() == os.getpid():
+        yield
+        return
+    before = os.getpgrp()
+    # Ctrl-Z would stop this process while its parent waits for it
+    for ignored in (signal.SIGTTOU, signal.SIGTSTP):
+        signal.signal(ignored, signal.SIG_IGN)
+    os.setpgid(0, 0)
+    os.tcsetpgrp(descriptor, os.getpgrp())
+    try:
+        yield
+    finally:
+        os.tcsetpgrp(descriptor, before)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from common.errors import OperatorError
 
+YEARS = range(2000, 2100)
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 DURATION = re.compile(r"(\d{1,6})([mhd])", re.ASCII)
 DEFAULT_RANGE = timedelta(days=7)
@@ -84,14 +85,18 @@ def parse_moment(name: str, text: str, now: datetime) -> datetime:
     """
     try:
         if match := DURATION.fullmatch(text):
-            return now - int(match[1]) * UNITS[match[2]]
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
-        raise TimeRangeError(
-            f"{name} must be a duration such as 24h or 7d, or a date or time such as 2026-03-01 or "
-            f"2026-03-01T12:00 (got {text!r})"
-        ) from error
+            moment = now - int(match[1]) * UNITS[match[2]]
+        else:
+            moment = datetime.fromisoformat(text)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if moment.year in YEARS:
+            return moment
+    except (ValueError, OverflowError):
+        pass
+    raise TimeRangeError(
+        f"{name} must be a duration such as 24h or 7d, or a date or time such as 2026-03-01 or 2026-03-01T12:00, "
+        f"in the years {YEARS[0]} to {YEARS[-1]} (got {text!r})"
+    )
 
 
 def format_utc(moment: datetime, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:

@@ -24,6 +24,8 @@ HOURS_PER_MONTH = 730  # as in AWS's own estimates
 PHOTOGRAPH_STATES = ("Input", "FindItem", "IsFound", "Serialize", "Classify", "Filter", "IsEvent", "RecordVehicle")
 COURSE_STATES = ("Input", "Serialize", "Classify", "Filter", "IsEvent", "Record")  # for the course's input
 FUNCTION_SECONDS = 0.1  # duration of a Lambda function
+DRIFT_INSTANCE, DRIFT_MINUTES = "ml.m5.xlarge", 10  # of a drift job, of which SageMaker bills each second
+DRIFT_METRICS = 5  # one for each group of properties, and the number of images
 ZONES = 2  # availability zones of a VPC whose subnets do not exist yet
 
 # Not billed, or billed as part of another resource: omitted from the list of resources without a price
@@ -89,6 +91,10 @@ class PriceTable:
         price = self._prices[name]
         return float(price["usd"]) / (HOURS_PER_MONTH if price["per"] == "month" else 1)
 
+    def has(self, name: str) -> bool:
+        """Return whether the table has a price."""
+        return name in self._prices
+
     def per_million(self, name: str) -> float:
         """Return the price in USD of a million units."""
         return float(self._prices[name]["usd"])
@@ -101,7 +107,7 @@ class PriceTable:
         OperatorError
             The instance type has no price. The estimate must not omit the largest cost.
         """
-        if instance_type not in self._prices:
+        if not self.has(instance_type):
             raise OperatorError(f"{PRICES.name} has no price for {instance_type}: add it, with its source")
         return Cost(address, f"{count} {instance_type}", hourly=count * self.hourly(instance_type))
 
@@ -205,6 +211,7 @@ def all_costs(planned: list[dict[str, Any]], variables: Mapping[str, Any], price
     if not has_endpoint and variables.get("serverless") is None:
         instance_type, count = variables["endpoint_instance_type"], variables["endpoint_instance_count"]
         yield prices.instances("endpoint, once a model is approved", instance_type, count)
+    yield from drift_costs(variables, prices)
 
 
 def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: PriceTable) -> Iterator[Cost]:
@@ -253,6 +260,16 @@ def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: 
                 yield Cost(address, "one read", per_million=prices.per_million("dynamodb_read"))
         case "aws_s3_bucket_notification":
             yield Cost(address, "one event", per_million=prices.per_million("s3_event"))
+
+
+def drift_costs(variables: Mapping[str, Any], prices: PriceTable) -> Iterator[Cost]:
+    """Yield the costs of the drift jobs, if each window is compared once, and of the metrics that they publish."""
+    if variables.get("drift_schedule") and variables["capture_percentage"]:
+        hours = variables["drift_window_hours"]
+        # SageMaker bills a processing instance like an endpoint's of the same type
+        hourly = prices.instances("", DRIFT_INSTANCE, 1).hourly * DRIFT_MINUTES / 60 / hours
+        yield Cost("data_drift", f"{DRIFT_MINUTES} min {DRIFT_INSTANCE} every {counted(hours, 'hour')}", hourly=hourly)
+        yield Cost("data_drift", f"{DRIFT_METRICS} metrics", hourly=DRIFT_METRICS * prices.hourly("custom_metric"))
 
 
 def is_batch(resource: Mapping[str, Any]) -> bool:

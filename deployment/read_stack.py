@@ -21,7 +21,7 @@ def read_stack(terraform: Terraform) -> Stack:
     """
     outputs = terraform.outputs()
     # Terraform omits outputs that are null
-    for name in ("endpoint_config_name", "endpoint_schedule", "endpoint_lifetime_parameter", "network"):
+    for name in ("endpoint_config_name", "endpoint_schedule", "endpoint_lifetime_parameter", "drift_job", "network"):
         outputs.setdefault(name, None)
     missing = sorted({field.name for field in fields(Stack)} - set(outputs))
     if missing:

@@ -26,6 +26,7 @@ JOBS = (
     ("tuning job", "list_hyper_parameter_tuning_jobs", "HyperParameterTuningJob", "stop_hyper_parameter_tuning_job"),
     ("training job", "list_training_jobs", "TrainingJob", "stop_training_job"),
     ("transform job", "list_transform_jobs", "TransformJob", "stop_transform_job"),
+    ("processing job", "list_processing_jobs", "ProcessingJob", "stop_processing_job"),
 )
 # The same, with the operation that deletes one
 HOSTING = (
@@ -34,9 +35,15 @@ HOSTING = (
 )
 LOG_GROUP_PREFIXES = ("/aws/sagemaker/Endpoints/", "/aws/lambda/", "/aws/vendedlogs/states/", "/aws/vpc/")
 # The account's environments share these log groups, so only their own log streams are deleted
-SHARED_LOG_GROUPS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/TransformJobs")
+SHARED_LOG_GROUPS = tuple(f"/aws/sagemaker/{kind}Jobs" for kind in ("Training", "Transform", "Processing"))
 # Records of ended jobs, which keep their tags and cost nothing: `make down` does not delete them
-KEPT_RECORDS = ("training-job", "transform-job", "hyper-parameter-tuning-job", "experiment-trial-component")
+KEPT_RECORDS = (
+    "training-job",
+    "transform-job",
+    "processing-job",
+    "hyper-parameter-tuning-job",
+    "experiment-trial-component",
+)
 STACK_TAG = "Stack"  # no other stack of the account has the same value
 POLL_INTERVAL = 1.0  # seconds
 STOP_TIMEOUT = 600.0  # seconds until a job must have stopped

@@ -81,7 +81,7 @@ def read_captures(
 ) -> tuple[Captures, int]:
     """Return the captures of one model in a time range, and the number of records of other models.
 
-    If all requests are captured, wait for the records of `run`.
+    If all requests are captured, wait for the records of `run`, unless it is outside the time range.
 
     Parameters
     ----------
@@ -99,7 +99,8 @@ def read_captures(
         captures.read_new_files(location.uri, location.endpoint, classes=classes, s3=s3)
 
     read()
-    if run and location.is_complete and run["endpoint_config"] == location.endpoint_config:
+    is_expected = location.is_complete and run is not None and run["endpoint_config"] == location.endpoint_config
+    if run and is_expected and started(run) in window and datetime.fromisoformat(run["finished"]) in window:
         wait_for_records(run, captures, read)
     others = count_other_records(location.parent_uri, location.endpoint, location.model, window, s3=s3)
     if not len(captures):
@@ -109,6 +110,11 @@ def read_captures(
             f"({others} of other models): run `make run ENV={environment}`, or choose an earlier SINCE such as 30d"
         )
     return captures, others
+
+
+def started(run: Run) -> datetime:
+    """Return the start of a run without fractions of a second, which captured times do not have."""
+    return datetime.fromisoformat(run["started"]).replace(microsecond=0)
 
 
 def wait_for_records(
@@ -125,13 +131,11 @@ def wait_for_records(
     ----------
     read : adds new files to `captures`
     """
-    # captured times have no fractions of a second
-    started = datetime.fromisoformat(run["started"]).replace(microsecond=0)
     deadline = datetime.fromisoformat(run["finished"]) + MAX_DELAY
     expected = sum(execution["inferences"] is not None for execution in run["executions"])
 
     def count() -> int:
-        return min(expected, captures.count_since(started))
+        return min(expected, captures.count_since(started(run)))
 
     interval, longest = POLL_SECONDS
     with progress_bar(total=expected, desc="captured", unit="record", leave=False) as bar:

@@ -319,8 +319,8 @@ def _threshold_lines(found: PrecisionThreshold, n: int, environment: str) -> Ite
         yield f"no threshold reaches a precision of {found['precision']:.4g}; the best is {found['threshold']}"
     yield from _selective_lines(found, n, "  coverage", "  precision")
     if found["is_reached"]:
-        yield f"  to use it: threshold = {found['threshold']} in terraform/environments/{environment}.tfvars,"
-        yield f"  then `make up ENV={environment}`; expect a lower precision on other images"
+        yield f"  to use it: `make threshold VALUE={found['threshold']} ENV={environment}`, then `make up`;"
+        yield "  expect a lower precision on other images"
 
 
 def _selective_lines(found: SelectiveMetrics, n: int, coverage_title: str, accuracy_title: str) -> Iterable[str]:

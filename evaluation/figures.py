@@ -34,6 +34,7 @@ PLACEHOLDER_PIXELS = 32  # width and height of the grey tile for an invalid imag
 MAX_VECTOR_POINTS = 3000  # more points are drawn as a bitmap
 LONG_LABEL_CHARACTERS = 26  # five labels of this length do not fit into one row of a legend
 DASHED = (0, (4, 3))
+MARGIN = np.timedelta64(30, "s")
 DASH_DOTTED = (0, (6, 1.5, 1, 1.5))
 
 
@@ -148,6 +149,8 @@ def confidence_over_time(
     axes.axhline(threshold, color=theme.ink, linewidth=1.2, linestyle=DASHED, label=f"threshold {threshold:g}")
     axes.axhspan(0, threshold, color=theme.muted, alpha=0.09, linewidth=0)
     axes.set(ylim=(_axis_start(y), 1.015), ylabel="Confidence", xlabel="Time of the prediction (UTC)")
+    if np.ptp(x) == np.timedelta64(0):
+        axes.set_xlim(x[0] - MARGIN, x[0] + MARGIN)  # otherwise matplotlib chooses some years
     shown = f"; {len(y)} are shown" if len(y) < total else ""
     axes.set_title(f"{below} of {total} predictions are below the threshold{shown}")
     _legend_below(axes)

@@ -89,12 +89,19 @@ class History:
         ----------
         since : only entries that were written then or later
         """
+        with ThreadPoolExecutor(THREADS) as pool:
+            found = list(pool.map(self._read_entry, self._keys(kind, since)))
+        return [entry for entry in found if entry]
+
+    def latest(self, kind: Kind, since: datetime) -> Entry | None:
+        """Return the latest entry of a kind that was written since a time, or None; it reads no other entry."""
+        entries = map(self._read_entry, reversed(self._keys(kind, since)))
+        return next(filter(None, entries), None)
+
+    def _keys(self, kind: Kind, since: datetime | None) -> list[str]:
         folder = f"{self.prefix}/{kind}/"
         after = f"{folder}{since.astimezone(UTC):%Y/%m/%d/%Y%m%dT%H%M%S%f}" if since else ""
-        keys = [stored["Key"] for stored in list_objects(self.bucket, folder, s3=self.s3, after=after)]
-        with ThreadPoolExecutor(THREADS) as pool:
-            found = list(pool.map(self._read_entry, keys))
-        return [entry for entry in found if entry]
+        return [stored["Key"] for stored in list_objects(self.bucket, folder, s3=self.s3, after=after)]
 
     def _read_entry(self, key: str) -> Entry | None:
         try:

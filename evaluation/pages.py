@@ -9,8 +9,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, sel
 DIRECTORY = Path(__file__).parent
 
 
-def load_template(name: str, **filters: Callable[..., str]) -> Template:
-    """Return a template of this directory, which escapes the values that it inserts into HTML."""
+def load_templates(**filters: Callable[..., str]) -> Environment:
+    """Return the templates of this package, which escape the values that they insert into HTML."""
     environment = Environment(
         loader=FileSystemLoader(DIRECTORY),
         autoescape=select_autoescape(),
@@ -19,7 +19,12 @@ def load_template(name: str, **filters: Callable[..., str]) -> Template:
         lstrip_blocks=True,
     )
     environment.filters.update(filters)
-    return environment.get_template(name)
+    return environment
+
+
+def load_template(name: str, **filters: Callable[..., str]) -> Template:
+    """Return one template."""
+    return load_templates(**filters).get_template(name)
 
 
 def data_uri(content: bytes, media_type: str) -> str:

@@ -159,12 +159,13 @@ class Follower:
         return len(result.items)
 
 
-def sample_images(bucket: str, keys: Sequence[str], *, seed: int, s3: Any) -> list[bytes]:
-    """Return the test images from S3, or a sample of MAX_TEST_IMAGES of a larger test set."""
+def sample_images(bucket: str, keys: Sequence[str], *, seed: int, s3: Any) -> dict[str, bytes]:
+    """Return the test images from S3 by key, or a sample of MAX_TEST_IMAGES of a larger test set."""
     if len(keys) > MAX_TEST_IMAGES:
         keys = np.random.default_rng(seed).choice(keys, MAX_TEST_IMAGES, replace=False).tolist()
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(lambda key: s3.get_object(Bucket=bucket, Key=key)["Body"].read(), keys))
+        bodies = pool.map(lambda key: s3.get_object(Bucket=bucket, Key=key)["Body"].read(), keys)
+        return dict(zip(keys, bodies, strict=True))
 
 
 def drive(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from common.s3 import split_url
 from common.terminal import counted
 from evaluation.figures import DASHED, Theme
 from evaluation.traffic import Target, Traffic, Upload, utc
@@ -22,6 +25,7 @@ MAX_PROBLEMS_PRINTED = 10
 MAX_OUTCOMES_PRINTED = 30
 UNKNOWN = "not followed to its end"
 NO_RESULT = ("lost", "failed upload")
+NEITHER = "neither"  # label of an image that belongs to no class
 BINS = 60
 
 
@@ -171,6 +175,23 @@ def _upload_json(upload: Upload) -> dict[str, Any]:
         "error": upload.error,
         "execution": upload.execution,
     }
+
+
+def labels_csv(traffic: Traffic, labels: Sequence[str]) -> str:
+    """Return the true label of each uploaded image that can be read, as a label file.
+
+    Parameters
+    ----------
+    labels : class name of each test image, in the order in which `drive` got the images
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["key", "version", "label"])
+    for upload in traffic.uploads:
+        if upload.version and upload.arrival.kind != "unreadable":
+            label = labels[upload.arrival.number % len(labels)] if upload.arrival.kind == "test" else NEITHER
+            writer.writerow([split_url(upload.image)[1], upload.version, label])
+    return stream.getvalue()
 
 
 def draw(theme: Theme, traffic: Traffic) -> Figure:

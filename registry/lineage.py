@@ -118,6 +118,9 @@ def data_rows(manifest: Manifest, version: Version) -> Rows:
         classes = counts.per_class
         shown = ", ".join(f"{name} {count}" for name, count in list(classes.items())[:MAX_NAMES_SHOWN])
         yield "", f"{split} {counts.count}: {shown}{', ...' if len(classes) > MAX_NAMES_SHOWN else ''}"
+    if added := manifest.reviewed:
+        sizes = ", ".join(f"{split} {size.count}" for split, size in added.splits.items())
+        yield "", f"of these, {added.count} reviewed images of live traffic ({sizes}), SHA-256 {added.fingerprint}"
     objects = manifest.objects
     size = sum(stored.size for stored in objects.values())
     yield "", f"{len(objects)} objects, {size} bytes; the manifest has their MD5s:"

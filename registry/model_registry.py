@@ -1,4 +1,7 @@
-"""The model registry: a version for each trained model, and the one in use, whose ARN an SSM parameter holds."""
+"""The model registry: a version for each trained model, and the one in use, whose ARN an SSM parameter holds.
+
+A second parameter holds where the baseline of that version is, if it has one: Terraform cannot read a model package.
+"""
 
 import json
 import re
@@ -15,6 +18,7 @@ from training import packages
 from training.follow import TrainingJob
 
 Status = Literal["Approved", "PendingManualApproval", "Rejected"]
+BASELINE = "baseline"  # property of a version whose archive has a baseline, and the parameter that says where it is
 ROLLED_BACK = "rolled back"  # parameter description that marks a rollback in the history
 MAX_PROPERTY_LENGTH = 256  # enough for an S3 URL: its bucket and its job have at most 63 characters each
 CONTENT_TYPES = ["image/png", "image/jpeg", "application/x-image"]
@@ -35,6 +39,7 @@ class RegistrationRequest:
     status, reason : result of the quality gate
     manifest : content of the training data's manifest
     properties : further metadata, such as the data source and the commit
+    model_card : content of the model card
     """
 
     job: TrainingJob
@@ -46,6 +51,7 @@ class RegistrationRequest:
     reason: str
     manifest: Mapping[str, Any]
     properties: Mapping[str, str]
+    model_card: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,7 @@ class Version:
     approval_reason : reason for the last approval or rejection, with its author; empty if there was none
     properties : metadata from the registration
     image, model_data_url : inference container image and S3 URL of model.tar.gz
+    model_card : JSON of the model card; empty without one
     """
 
     arn: str
@@ -69,6 +76,7 @@ class Version:
     properties: Mapping[str, str]
     image: str
     model_data_url: str
+    model_card: str = ""
 
     @property
     def number(self) -> int:
@@ -132,6 +140,7 @@ def read_version(arn: str, *, sagemaker: Any) -> Version:
         properties=package.get("CustomerMetadataProperties") or {},
         image=container["Image"],
         model_data_url=container["ModelDataUrl"],
+        model_card=package.get("ModelCard", {}).get("ModelCardContent") or "",
     )
 
 
@@ -154,6 +163,7 @@ class ModelRegistry:
         self.environment = environment
         self._group = group
         self._parameter = in_use_parameter(approved_model_path)
+        self._baseline_parameter = f"{approved_model_path}/{BASELINE}"
         self._sagemaker = sagemaker
         self._ssm = ssm
 
@@ -188,6 +198,8 @@ class ModelRegistry:
             InferenceSpecification=inference_specification(request),
             ModelMetrics={"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": metrics_url}}},
             CustomerMetadataProperties=properties,
+            # the card's status is not the model's: no person has read it yet
+            ModelCard={"ModelCardContent": json.dumps(request.model_card), "ModelCardStatus": "PendingReview"},
         )
         arn: str = created["ModelPackageArn"]
         return arn
@@ -211,6 +223,10 @@ class ModelRegistry:
         )
 
     def _put_into_use(self, arn: str, description: str) -> None:
+        version = read_version(arn, sagemaker=self._sagemaker)
+        if BASELINE in version.properties:  # before the ARN: Terraform ignores the baseline of another version
+            value = json.dumps({"model_package_arn": arn, "model_data_url": version.model_data_url})
+            self._ssm.put_parameter(Name=self._baseline_parameter, Value=value, Type="String", Overwrite=True)
         self._ssm.put_parameter(Name=self._parameter, Value=arn, Type="String", Overwrite=True, Description=description)
 
     def arn_in_use(self) -> str | None:

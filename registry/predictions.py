@@ -34,6 +34,19 @@ class Predictions:
     errors: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class ValidationPrediction:
+    """A model's prediction for a validation image: its class number and the predicted one."""
+
+    label: int
+    predicted: int
+
+    @property
+    def is_correct(self) -> bool:
+        """Whether the predicted class is the label."""
+        return self.label == self.predicted
+
+
 def to_csv(predictions: Predictions, classes: Sequence[str]) -> str:
     """Return one line for each image: key, predicted class, confidence, each class's probability, and error.
 
@@ -85,7 +98,13 @@ def check_complete(predictions: Predictions, file: Path) -> None:
 
 
 def read_validation_results(model_data_url: str, *, s3: Any) -> dict[str, bool] | None:
-    """Return whether a model classified each validation image correctly, from its training job's output.
+    """Return whether a model classified each validation image correctly; see `read_validation_predictions`."""
+    predictions = read_validation_predictions(model_data_url, s3=s3)
+    return None if predictions is None else {name: each.is_correct for name, each in predictions.items()}
+
+
+def read_validation_predictions(model_data_url: str, *, s3: Any) -> dict[str, ValidationPrediction] | None:
+    """Return a model's predictions for the validation images, from its training job's output.
 
     Parameters
     ----------
@@ -94,7 +113,7 @@ def read_validation_results(model_data_url: str, *, s3: Any) -> dict[str, bool] 
     Returns
     -------
     dict or None
-        Whether each image was classified correctly, by the image's name; None if the algorithm writes no predictions.
+        By the image's name; None if the algorithm writes no predictions.
 
     Raises
     ------
@@ -110,15 +129,15 @@ def read_validation_results(model_data_url: str, *, s3: Any) -> dict[str, bool] 
     if stored["ContentLength"] > MAX_METRICS_BYTES:
         raise OperatorError(f"{url} is larger than {MAX_METRICS_BYTES} bytes")
     try:
-        return parse_validation_results(read_member(stored["Body"].read(), VALIDATION_FILE))
+        return parse_validation_predictions(read_member(stored["Body"].read(), VALIDATION_FILE))
     except TrainingFailedError:
         return None
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise OperatorError(f"{url} cannot be unpacked: {error}") from error
 
 
-def parse_validation_results(content: bytes) -> dict[str, bool]:
-    """Return whether each image was classified correctly.
+def parse_validation_predictions(content: bytes) -> dict[str, ValidationPrediction]:
+    """Return the prediction for each validation image, by the image's name.
 
     Parameters
     ----------
@@ -129,7 +148,7 @@ def parse_validation_results(content: bytes) -> dict[str, bool]:
     OperatorError
         A line is malformed, or an image occurs twice.
     """
-    results: dict[str, bool] = {}
+    results: dict[str, ValidationPrediction] = {}
     columns = 0
     try:
         for number, row in enumerate(csv.reader(io.StringIO(content.decode("utf-8")), strict=True), start=1):
@@ -138,14 +157,20 @@ def parse_validation_results(content: bytes) -> dict[str, bool]:
                 raise OperatorError(f"{VALIDATION_FILE}, line {number}: unexpected number of columns ({len(row)})")
             if row[0] in results:
                 raise OperatorError(f"{VALIDATION_FILE}, line {number}: {row[0]} occurs twice")
-            results[row[0]] = is_correct(int(row[1]), [float(text) for text in row[2:]])
+            label, probabilities = int(row[1]), [float(text) for text in row[2:]]
+            results[row[0]] = ValidationPrediction(label, predicted_class(label, probabilities))
     except (ValueError, csv.Error) as error:
         raise OperatorError(f"{VALIDATION_FILE} is malformed: {error}") from error
     return results
 
 
 def is_correct(label: int, probabilities: Sequence[float]) -> bool:
-    """Return whether the class with the highest probability is the label.
+    """Return whether the class with the highest probability is the label; see `predicted_class`."""
+    return predicted_class(label, probabilities) == label
+
+
+def predicted_class(label: int, probabilities: Sequence[float]) -> int:
+    """Return the number of the class with the highest probability, after checking it and the label.
 
     Raises
     ------
@@ -156,4 +181,4 @@ def is_correct(label: int, probabilities: Sequence[float]) -> bool:
         raise ValueError(f"label must be between 0 and {len(probabilities) - 1} (got {label})")
     if not all(map(is_probability, probabilities)):
         raise ValueError(f"probabilities must be between 0 and 1 (got {list(probabilities)[:4]})")
-    return probabilities.index(max(probabilities)) == label
+    return probabilities.index(max(probabilities))

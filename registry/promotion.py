@@ -1,13 +1,16 @@
 """Promotion of a trained model: quality gate, registration, and approval if the environment approves automatically."""
 
 import subprocess
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from common.errors import OperatorError
 from common.files import RESULT_FILES, write_json
 from registry.comparison import Score
-from registry.model_registry import ModelRegistry, RegistrationRequest
+from registry.model_card import model_card
+from registry.model_registry import BASELINE, ModelRegistry, RegistrationRequest, version_number
+from registry.predictions import ValidationPrediction, read_validation_predictions
 from registry.quality_gate import GateResult, QualityGate
 from staging.manifest import Manifest
 from training.algorithms import CONTAINER
@@ -46,6 +49,7 @@ def promote(
     *,
     automatic: bool,
     directory: Path,
+    append_history: Callable[..., object],
 ) -> None:
     """Apply the quality gate to a job's model, register it, and approve it if it passes and approval is automatic.
 
@@ -53,6 +57,7 @@ def promote(
     ----------
     automatic : whether a model that passes the gate needs no manual approval
     directory : where the training metrics are written, for the report
+    append_history : adds the result to the history of the environment
 
     Raises
     ------
@@ -61,16 +66,19 @@ def promote(
     """
     score, result = apply_gate(job, request.manifest, registry, gate)
     print(score)
-    registration = registration_request(request, job, score, result)
+    predictions = read_validation_predictions(job.model_data_url, s3=gate.s3)
+    registration = registration_request(request, job, score, result, predictions)
     arn = registry.register(registration, s3=gate.s3)
     delete_checkpoints(request.config, request.fingerprint, s3=gate.s3)
     metrics = {**training_metrics(request, registration, result), "model_package_arn": arn}
     write_json(directory / RESULT_FILES["train"], metrics)
+    append_history("training", history_figures(score, result, request.manifest), model=f"v{version_number(arn)}")
     if not result.passed:
         raise OperatorError(f"{arn} is rejected: {result.reason}")
     if automatic:
         registry.approve(arn, result.reason)
         print(f"{arn} is approved: {result.reason}")
+        print(f"next: `make deploy ENV={registry.environment}`")
     else:
         print(f"{arn} is pending manual approval: run `make approve ENV={registry.environment}`")
 
@@ -92,9 +100,14 @@ def apply_gate(
 
 
 def registration_request(
-    request: TrainingRequest, job: TrainingJob, score: Score, result: GateResult
+    request: TrainingRequest,
+    job: TrainingJob,
+    score: Score,
+    result: GateResult,
+    predictions: Mapping[str, ValidationPrediction] | None,
 ) -> RegistrationRequest:
     """Return the registration of a trained model."""
+    code = code_version()
     return RegistrationRequest(
         job=job,
         score=score,
@@ -107,11 +120,14 @@ def registration_request(
         properties={
             "fingerprint": request.fingerprint,
             "algorithm": request.algorithm.name,
-            "source": request.manifest.source,
+            "source": request.manifest.description,
             "classes": " ".join(request.manifest.classes),
             "classes_md5": request.manifest.classes_md5,
-            "code": code_version(),
+            "code": code,
+            # this project's trainer writes it into every model
+            **({BASELINE: "baseline.json"} if request.algorithm.scripted else {}),
         },
+        model_card=model_card(request, job, score, result.reason, code, predictions),
     )
 
 
@@ -120,6 +136,18 @@ def code_version() -> str:
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     described = subprocess.run(command, cwd=CONTAINER, capture_output=True, text=True, check=False)
     return described.stdout.strip() or "unknown"
+
+
+def history_figures(score: Score, result: GateResult, manifest: Manifest) -> dict[str, object]:
+    """Return the figures for the history."""
+    return {
+        "accuracy": score.accuracy,
+        "accuracy_interval": score.interval,
+        "n": score.n,
+        "passed": result.passed,
+        "reason": result.reason,
+        "reviewed_images": manifest.reviewed.count if manifest.reviewed else 0,
+    }
 
 
 def training_metrics(

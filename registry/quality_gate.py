@@ -2,20 +2,28 @@
 
 A model fails if its validation accuracy is below the minimum, or if it is significantly worse than the model in use
 on the same images. If the two cannot be compared, only the minimum accuracy counts, and the reason says so.
+
+Reviewed images of live traffic in the validation split are a group of their own: most of them were selected because
+the model in use was not confident, so the accuracy on them is not that of all traffic. The minimum applies to the
+images of the source. The comparison with the model in use applies to each group.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from common.terminal import counted
 from registry.batch_transform import TransformConfig, TransformJobError, prepare_job, run_job
 from registry.comparison import Score, compare
 from registry.model_registry import Version
 from registry.predictions import is_correct, read_validation_results
+from staging.images import is_live
 from staging.manifest import Manifest
 from training.follow import TrainingJob
 
 VALIDATION = "validation"  # split, and prefix of its objects
 SIGNIFICANCE = 0.05  # a smaller p-value means that the candidate is worse
+MIN_LIVE_IMAGES = 10  # reviewed images below which the models are not compared on them
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class QualityGate:
     logs: Any
 
     def check(self, job: TrainingJob, manifest: Manifest, in_use: Version | None) -> tuple[Score, GateResult]:
-        """Score a training job's model, and apply the gate.
+        """Score a training job's model on the images of the source, and apply the gate.
 
         Parameters
         ----------
@@ -59,10 +67,11 @@ class QualityGate:
         measured = job.metrics["validation"]
         results = read_validation_results(job.model_data_url, s3=self.s3)
         candidate = Score(measured["correct"], measured["n"], manifest.fingerprint(VALIDATION), results, job.best_of)
+        source, _ = split_live(candidate)
         # a model below the minimum fails anyway: do not pay for a transform job
-        compared = in_use if candidate.accuracy >= self.minimum_accuracy else None
+        compared = in_use if source.accuracy >= self.minimum_accuracy else None
         incumbent = self.score_in_use(compared, manifest) if compared else None
-        return candidate, decide(candidate, incumbent, self.minimum_accuracy)
+        return source, decide(candidate, incumbent, self.minimum_accuracy)
 
     def score_in_use(self, version: Version, manifest: Manifest) -> Score:
         """Score the version in use on the validation images; return its registered score if that is not possible.
@@ -105,17 +114,52 @@ def decide(candidate: Score, incumbent: Score | None, minimum_accuracy: float) -
     ----------
     incumbent : score of the model in use; None if no registered model is in use
     """
-    if candidate.accuracy < minimum_accuracy:
-        return GateResult(False, f"{candidate}, below the minimum of {minimum_accuracy:g}")
-    reached = f"{candidate}, meets the minimum of {minimum_accuracy:g}"
+    source, live = split_live(candidate)
+    if source.accuracy < minimum_accuracy:
+        return GateResult(False, f"{source}, below the minimum of {minimum_accuracy:g}")
+    reached = f"{source}, meets the minimum of {minimum_accuracy:g}"
     if incumbent is None:
         return GateResult(True, f"{reached}; no registered model is in use")
     if incumbent.validation_set != candidate.validation_set:
         return GateResult(True, f"{reached}; not compared with the model in use, which was validated on other images")
-    comparison = compare(candidate, incumbent)
+    source_in_use, live_in_use = split_live(incumbent)
+    comparison = compare(source, source_in_use)
     if comparison is None:
         return GateResult(True, f"{reached}; not compared with the model in use: predictions per image are missing")
-    in_use = f"the model in use ({incumbent.accuracy:.3f}) on the same images: {comparison}"
+    in_use = f"the model in use ({source_in_use.accuracy:.3f}) on the same images: {comparison}"
     if comparison.p_value < SIGNIFICANCE:
-        return GateResult(False, f"{candidate}, significantly worse than {in_use}")
-    return GateResult(True, f"{reached}; not significantly worse than {in_use}")
+        return GateResult(False, f"{source}, significantly worse than {in_use}")
+    compared = f"{reached}; not significantly worse than {in_use}"
+    if live is None or live_in_use is None:
+        return GateResult(True, compared)
+    result = compare_live(live, live_in_use)
+    return GateResult(result.passed, f"{compared}; {result.reason}")
+
+
+def compare_live(candidate: Score, incumbent: Score) -> GateResult:
+    """Compare a model with the model in use on the reviewed images of live traffic."""
+    images = counted(candidate.n, "reviewed image")
+    comparison = compare(candidate, incumbent)
+    if comparison is None or candidate.n < MIN_LIVE_IMAGES:
+        return GateResult(True, f"{images} of live traffic: too few to compare (at least {MIN_LIVE_IMAGES})")
+    passed = comparison.p_value >= SIGNIFICANCE
+    worse = f"{'not ' if passed else ''}significantly worse than the model in use ({incumbent.accuracy:.3f})"
+    return GateResult(passed, f"on {images} of live traffic: {candidate.accuracy:.3f}, {worse}: {comparison}")
+
+
+def split_live(score: Score) -> tuple[Score, Score | None]:
+    """Return the scores on the images of the source and on reviewed images of live traffic.
+
+    The second is None without reviewed images, or if there are no predictions per image; the first is then the score on
+    all images.
+    """
+    results = score.correct_by_image or {}
+    live = {name: correct for name, correct in results.items() if is_live(name)}
+    if not live:
+        return score, None
+    source = {name: correct for name, correct in results.items() if name not in live}
+    return _restrict(score, source), _restrict(score, live)
+
+
+def _restrict(score: Score, results: Mapping[str, bool]) -> Score:
+    return replace(score, correct=sum(results.values()), n=len(results), correct_by_image=results)

@@ -1,5 +1,7 @@
 """Show the lineage of a prediction or a model: registry version, training job, code, accuracy, and training data.
 
+The version's model card is written to `build/<environment>/model-card-<version>.md`.
+
 EXECUTION is an execution's ARN or name, MODEL a version (3, v3 or its ARN). The default is the model in use.
 """
 
@@ -8,6 +10,7 @@ import argparse
 from common.errors import OperatorError
 from evaluation.executions import find_prediction
 from registry import lineage
+from registry.model_card import to_markdown
 from registry.model_registry import find_version
 from scripts.command import Environment, run_command
 
@@ -47,6 +50,10 @@ def main(environment: Environment) -> None:
         *lineage.job_rows(job, version),
         *lineage.data_rows(manifest, version),
     ]
+    if version.model_card:
+        path = environment.directory / f"model-card-{version.name}.md"
+        path.write_text(to_markdown(f"Model card of {version.name}", version.model_card))
+        rows.append(("model card", str(path)))
     print("\n".join(lineage.format_rows(rows)))
     if chosen.verify:
         print(lineage.verify_data(manifest, stack.bucket, s3=s3))

@@ -1,12 +1,30 @@
-"""Combine all results in one page, `report.html`, which loads nothing else."""
+"""Combine all results in one page, `report.html`, which loads nothing else.
 
+SINCE and UNTIL choose the time range of executions, costs and trends. The other sections show their commands' results.
+"""
+
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from common.errors import OperatorError
 from common.files import write
-from evaluation.report import read_results, render
-from scripts.command import Environment, run_command
+from common.names import stack_name
+from common.times import TimeRangeError, Window
+from deployment.cost import read_prices
+from deployment.settings import read_settings
+from deployment.window_cost import window_cost
+from evaluation.execution_metrics import Outcomes, read_outcomes
+from evaluation.history import Entry, Kind
+from evaluation.report.page import render
+from evaluation.report.results import Cost, Reader
+from registry import lineage
+from registry.model_registry import find_version
+from scripts.command import Environment, add_time_range, run_command
 
 FILE = "report.html"
+WINDOW_FIELDS = ("outcomes", "cost", "history")  # of `Results`
+PER_VERSION: tuple[Kind, ...] = ("training", "run", "live")  # few entries
+PER_TIME_RANGE: tuple[Kind, ...] = ("monitoring", "drift")
 
 
 def main(environment: Environment) -> None:
@@ -15,14 +33,88 @@ def main(environment: Environment) -> None:
     Raises
     ------
     StepMissingError
-        There are no results, or a file is invalid.
+        There are no results.
+    TimeRangeError
+        SINCE or UNTIL is invalid. The page is written, without the sections that need the time range.
     """
-    directory = environment.directory
-    page = render(read_results(directory), environment.name, written=datetime.now(UTC))
-    path = directory / FILE
-    write(path, page.encode())
+    reader = Reader()
+    reader.read_files(environment.directory)
+    reader.read("minimum_accuracy", lambda: read_settings(environment.name)["minimum_accuracy"])
+    invalid = read_services(environment, reader)
+    path = environment.directory / FILE
+    write(path, render(reader.results(environment.name), written=datetime.now(UTC)).encode(errors="replace"))
     print(path.resolve())
+    if invalid:
+        raise invalid
+
+
+def read_services(environment: Environment, reader: Reader) -> TimeRangeError | None:
+    """Read what the environment's services know, or return why the time range is invalid."""
+    try:
+        _ = environment.stack
+    except OperatorError as error:
+        reader.fail(("lineage", *WINDOW_FIELDS), error)
+        return None
+    reader.read("lineage", lambda: list(model_lineage(environment)))
+    try:
+        window = environment.window
+    except TimeRangeError as error:
+        reader.fail(WINDOW_FIELDS, error)
+        return error
+    reader.fields |= {"start": window.start.isoformat(), "end": min(window.end, datetime.now(UTC)).isoformat()}
+    reader.read("outcomes", lambda: outcomes(environment, window))
+    reader.read("cost", lambda: cost(environment, window, reader.fields.get("outcomes")))
+    reader.read("history", lambda: history(environment, window))
+    return None
+
+
+def model_lineage(environment: Environment) -> Iterator[tuple[str, str]]:
+    """Yield the lineage of the model in use, if there is one."""
+    registry = environment.model_registry
+    if (in_use := registry.arn_in_use()) is None:
+        return
+    version = find_version(registry.versions(), in_use)
+    job = environment.client("sagemaker").describe_training_job(TrainingJobName=version.properties["training_job"])
+    manifest = lineage.read_training_manifest(version, s3=environment.client("s3"))
+    yield from lineage.model_rows(version, in_use=True)
+    yield from lineage.job_rows(job, version)
+    yield from lineage.data_rows(manifest, version)
+
+
+def outcomes(environment: Environment, window: Window) -> Outcomes:
+    """Return the executions of the time range."""
+    return read_outcomes(
+        environment.stack.state_machine_arn,
+        stack_name(environment.name),
+        window.start,
+        window.end,
+        cloudwatch=environment.client("cloudwatch"),
+    )
+
+
+def history(environment: Environment, window: Window) -> list[Entry]:
+    """Return the history of the time range; without SINCE, that of all model versions."""
+    since = window.start if environment.options.since else None
+    starts: dict[Kind, datetime | None] = {
+        **dict.fromkeys(PER_VERSION, since),
+        **dict.fromkeys(PER_TIME_RANGE, window.start),
+    }
+    entries = [entry for kind, start in starts.items() for entry in environment.history.read(kind, start)]
+    return [entry for entry in entries if datetime.fromisoformat(entry["written"]) < window.end]
+
+
+def cost(environment: Environment, window: Window, known: Outcomes | None) -> Cost:
+    """Return the costs of the time range."""
+    return window_cost(
+        environment.name,
+        environment.stack.endpoint_name,
+        window.start,
+        window.end,
+        images=known.classified if known else None,
+        prices=read_prices(),
+        sagemaker=environment.client("sagemaker"),
+    )
 
 
 if __name__ == "__main__":
-    run_command(main, __doc__)
+    run_command(main, __doc__, add_time_range)

@@ -1,9 +1,10 @@
 """Stage the images of the classes in the environment's settings in S3.
 
 SOURCE is `auto` (the official archive, or the synthetic sample if that cannot be downloaded), `sample` (the
-synthetic sample, drawn by this project), or the path or URL of an archive in CIFAR-100's format. FORMAT is `images`,
-one object per image, or `recordio`, which packs the training and the validation split into shards and suits more
-than a few thousand images. PRETRAIN=1 also stages the archive's other classes, for `make train PRETRAIN=1`.
+synthetic sample, drawn by this project), a folder with one sub-folder per class, or the path or URL of an archive in
+CIFAR-100's format. FORMAT is `images`, one object per image, or `recordio`, which packs the training and the validation
+split into shards and suits more than a few thousand images. PRETRAIN=1 also stages the images of the other classes, for
+`make train PRETRAIN=1`.
 """
 
 import argparse

@@ -1,11 +1,15 @@
 """Upload images as drivers' apps do, follow each to its result, and write `traffic.json` and `traffic.png`.
 
 The images are test images, some noise, and some unreadable files. With RATE and SECONDS, they arrive as a Poisson
-process; with BURST, all at once. The same SEED produces the same arrivals, drivers and images.
+process; with BURST, all at once. The same SEED produces the same arrivals, drivers and images. SHIFT changes the test
+images as other conditions would: `night`, `blur` or `camera`; odd seeds then upload one half of the test images, and
+even seeds the other, so that a model that is retrained on one half can be measured on the other. The true labels are
+written to `traffic-labels.csv`; with LABELLED=1, they are uploaded too, as a label file.
 """
 
 import argparse
 import math
+from datetime import UTC, datetime
 
 from botocore.config import Config
 
@@ -16,9 +20,10 @@ from common.terminal import counted
 from evaluation import figures
 from evaluation.executions import require_endpoint
 from evaluation.labelled_images import read_test_images
+from evaluation.shifts import SHIFTS, shift_image
 from evaluation.traffic import UPLOAD_THREADS, Target, drive, sample_images
 from evaluation.traffic_arrivals import Arrival, burst_arrivals, poisson_arrivals
-from evaluation.traffic_report import draw, find_problems, summary, to_json
+from evaluation.traffic_report import draw, find_problems, labels_csv, summary, to_json
 from scripts.command import Environment, run_command, whole_number
 
 MAX_IMAGES = 100_000
@@ -36,6 +41,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=positive, help=f"duration of the uploads (default: {SECONDS:g})")
     parser.add_argument("--burst", type=whole_number(500, high=MAX_IMAGES), help="number of images to upload at once")
     parser.add_argument("--seed", type=whole_number(SEED), default=SEED, help=f"seed of the arrivals (default: {SEED})")
+    parser.add_argument("--shift", choices=SHIFTS, help="change the test images as other conditions would")
+    parser.add_argument("--labelled", action="store_true", help="upload the true labels as a label file")
 
 
 def positive(text: str) -> float:
@@ -75,8 +82,12 @@ def main(environment: Environment) -> None:
     )
     s3 = aws.client("s3", stack.region, config=CLIENT_CONFIG)
     dynamodb, states = environment.client("dynamodb"), environment.client("stepfunctions")
-    labels = read_test_images(stack.bucket, classes=stack.classes, environment=environment.name, s3=s3).labels
-    images = sample_images(stack.bucket, sorted(labels), seed=environment.options.seed, s3=s3)
+    numbers = read_test_images(stack.bucket, classes=stack.classes, environment=environment.name, s3=s3).labels
+    shift, seed = environment.options.shift, environment.options.seed
+    keys = sorted(numbers)[seed % 2 :: 2] if shift else sorted(numbers)
+    images = sample_images(stack.bucket, keys, seed=seed, s3=s3)
+    if shift:
+        images = {key: shift_image(body, shift) for key, body in images.items()}
     target = Target(
         bucket=stack.bucket,
         prefix=stack.incoming_prefix,
@@ -85,11 +96,17 @@ def main(environment: Environment) -> None:
         review_prefix=stack.review_prefix,
         state_machine_arn=stack.state_machine_arn,
     )
-    traffic = drive(arrivals, images, target, s3=s3, dynamodb=dynamodb, states=states)
+    traffic = drive(arrivals, list(images.values()), target, s3=s3, dynamodb=dynamodb, states=states)
     problems = [] if traffic.interruption else find_problems(traffic, target, s3=s3, dynamodb=dynamodb)
     write_json(environment.directory / "traffic.json", to_json(traffic, problems, settings))
     print("\n".join(summary(traffic, problems)))
     print(environment.directory / "traffic.json")
+    labels = labels_csv(traffic, [stack.classes[numbers[key]] for key in images]).encode()
+    write(environment.directory / "traffic-labels.csv", labels)
+    if environment.options.labelled:
+        key = f"{stack.labels_prefix}/traffic-{datetime.fromtimestamp(traffic.started, UTC):%Y%m%dT%H%M%S}.csv"
+        s3.put_object(Bucket=stack.bucket, Key=key, Body=labels, ContentType="text/csv")
+        print(f"s3://{stack.bucket}/{key}")
     if traffic.uploads:
         write(environment.directory / "traffic.png", figures.as_png(lambda theme: draw(theme, traffic)))
         print(environment.directory / "traffic.png")

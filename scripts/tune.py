@@ -56,6 +56,7 @@ def main(environment: Environment) -> None:
             environment.quality_gate,
             automatic=stack.approval == "automatic",
             directory=environment.directory,
+            append_history=environment.append_history,
         )
 
 

@@ -55,8 +55,8 @@ def local_archive(address: str) -> Path | None:
         is_file = False
     if not is_file:
         raise StagingError(
-            f"{address[:200]!r} is not a file: SOURCE must be auto, sample, or the path or URL of an archive in "
-            "CIFAR-100's format, such as /data/cifar-100-python.tar.gz"
+            f"{address[:200]!r} is not a file: SOURCE must be auto, sample, a folder with one sub-folder per class, "
+            "or the path or URL of an archive in CIFAR-100's format, such as /data/cifar-100-python.tar.gz"
         )
     require_gzip(path, name=str(path))
     return path

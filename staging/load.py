@@ -14,9 +14,10 @@ from common.terminal import progress_bar
 from staging import recordio
 from staging.checksum import file_md5
 from staging.errors import StagingError
+from staging.images import SIDE, SPLITS
 from staging.manifest import MANIFEST, PRETRAINING, Manifest, SplitSize, StoredObject, read_json
 from staging.source import Source
-from staging.transform import SIDE, SPLITS, Dataset
+from staging.transform import Dataset
 
 PENDING = "manifest.pending.json"  # keys that an unfinished run may have written
 DELETE_BATCH = 1000  # S3's limit
@@ -59,6 +60,8 @@ def load(dataset: Dataset, *, bucket: str, source: Source, s3: Any) -> Manifest:
     _put_json(bucket, MANIFEST, manifest.to_json(), s3=s3)
     s3.delete_object(Bucket=bucket, Key=PENDING)
     print(f"{location}: {len(changed)} uploaded, {len(outdated)} deleted")
+    if before.get("reviewed") and not manifest.reviewed:
+        print("reviewed images are no longer among them: `make retrain` adds them again")
     return manifest
 
 
@@ -74,6 +77,7 @@ def _describe(dataset: Dataset, source: Source) -> Manifest:
         image_side=SIDE,
         splits={split: _size(dataset, split) for split in dataset.splits},
         objects={key: StoredObject(size=path.stat().st_size, md5=file_md5(path)) for key, path in files.items()},
+        reviewed=dataset.reviewed,
     )
 
 

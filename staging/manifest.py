@@ -50,6 +50,26 @@ class StoredObject(_StrictModel):
     md5: str
 
 
+class ReviewedImages(_StrictModel):
+    """Images of live traffic, labelled by people, that were added to the images of the source.
+
+    They are the last images of their splits.
+
+    Attributes
+    ----------
+    splits : size of each part, for `train` and `validation`
+    fingerprint : SHA-256 of the images and their labels
+    """
+
+    splits: dict[str, SplitSize]
+    fingerprint: str
+
+    @property
+    def count(self) -> int:
+        """Number of images."""
+        return sum(size.count for size in self.splits.values())
+
+
 class Manifest(_StrictModel):
     """The content of `manifest.json`, which is written after all objects that it lists.
 
@@ -63,6 +83,7 @@ class Manifest(_StrictModel):
     image_side : width and height of each image, in pixels
     splits : size of each split
     objects : all staged objects by key
+    reviewed : the reviewed images among them; None if there are none
     """
 
     source: str
@@ -74,6 +95,12 @@ class Manifest(_StrictModel):
     image_side: int
     splits: dict[str, SplitSize]
     objects: dict[str, StoredObject]
+    reviewed: ReviewedImages | None = None
+
+    @property
+    def description(self) -> str:
+        """The source, with the number of reviewed images."""
+        return f"{self.source} and {self.reviewed.count} reviewed images" if self.reviewed else self.source
 
     @property
     def classes_md5(self) -> str:

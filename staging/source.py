@@ -1,4 +1,4 @@
-"""Resolve SOURCE (`auto`, `sample`, a path or a URL) to an archive on this machine."""
+"""Resolve SOURCE (`auto`, `sample`, a path or a URL) to an archive or a folder on this machine."""
 
 import hashlib
 import sys
@@ -14,6 +14,7 @@ from staging.archive import Meta
 from staging.checksum import file_md5
 from staging.classes import class_numbers
 from staging.extract import OFFICIAL_MD5, OFFICIAL_URL, fetch, local_archive
+from staging.folder import folder_md5, printable
 from staging.names import COARSE_NAMES, FINE_NAMES
 from staging.synthetic.sample import VERSION, draw_archive, drawable_classes
 from staging.synthetic.vehicles import VEHICLES
@@ -23,12 +24,12 @@ TIMEOUT_SECONDS = 6.0  # for any response from the official URL, name resolution
 
 @dataclass(frozen=True)
 class Source:
-    """An archive on this machine.
+    """An archive on this machine, or a folder of images.
 
     Attributes
     ----------
     description : the line that names the data set in every later report
-    md5 : checksum of the file
+    md5 : checksum of the file, or of all files in the folder
     synthetic : whether this project drew the images itself
     """
 
@@ -46,12 +47,13 @@ def resolve(
     classes: Sequence[str] = ("bicycle", "motorcycle"),
     other_classes: bool = False,
 ) -> Source:
-    """Return the archive that `source` names, after downloading or drawing it if necessary.
+    """Return the archive or the folder that `source` names, after downloading or drawing it if necessary.
 
     Parameters
     ----------
     source : `auto`: the official archive, or the synthetic sample if the official URL does not respond within seconds;
-        `sample`: the synthetic sample, drawn by this project; otherwise the path or URL of an archive
+        `sample`: the synthetic sample, drawn by this project; otherwise the path or URL of an archive, or the path of
+        a folder of images
     directory : where downloaded and drawn archives are kept
     seed : seed of the synthetic sample
     classes : the classes to stage, which are validated before anything is downloaded or drawn
@@ -60,7 +62,7 @@ def resolve(
     Raises
     ------
     StagingError
-        A class is unknown, or the archive cannot be read, downloaded or drawn.
+        A class is unknown, or the archive or the folder cannot be read, downloaded or drawn.
     """
     if source in ("sample", "auto", OFFICIAL_URL):
         class_numbers(classes, Meta(FINE_NAMES, COARSE_NAMES))
@@ -68,7 +70,19 @@ def resolve(
         return _sample(directory, seed, classes, other_classes)
     if source == "auto":
         return _official_or_sample(directory, seed, classes, other_classes)
+    if folder := _local_folder(source):
+        md5 = folder_md5(folder)
+        return Source(folder, f"folder {printable(folder.name)} (md5 {md5})", md5, synthetic=False)
     return _describe(local_archive(source) or fetch(source, directory / _file_name(source)))
+
+
+def _local_folder(path: str) -> Path | None:
+    """Return the absolute path of a folder, or None if the path is not that of a folder."""
+    try:
+        folder = Path(path).expanduser().resolve()
+        return folder if path and folder.is_dir() else None
+    except (ValueError, RuntimeError, OSError):  # not a path; reading an archive reports it
+        return None
 
 
 def _official_or_sample(directory: Path, seed: int, classes: Sequence[str], other_classes: bool) -> Source:

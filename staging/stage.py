@@ -1,14 +1,20 @@
-"""Stage: read an archive, transform its images, load them to a bucket."""
+"""Stage: read an archive or a folder, transform its images, load them to a bucket; or add reviewed images to these."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from common.terminal import counted
 from staging.archive import read_archive
+from staging.errors import StagingError
+from staging.folder import read_folder
 from staging.load import load
 from staging.manifest import Format, Manifest
+from staging.reviewed import ReviewedImage, add_reviewed
+from staging.select import select
 from staging.source import Source
-from staging.transform import transform
+from staging.staged import read_staged
+from staging.transform import write
 
 
 def stage(
@@ -18,30 +24,53 @@ def stage(
     bucket: str,
     directory: Path,
     seed: int = 0,
-    validation_fraction: float = 0.1,
     data_format: Format = "images",
     other_classes: bool = False,
     s3: Any,
 ) -> Manifest:
-    """Load the images of `classes` from an archive to `bucket`, and return the manifest of the bucket's content.
+    """Load the images of `classes` from an archive or a folder to `bucket`, and return the manifest of its content.
 
     Parameters
     ----------
     directory : where the images are written before the upload
-    seed, validation_fraction, data_format, other_classes : see `transform`
+    seed, other_classes : see `select` and `read_folder`
+    data_format : see `write`
 
     Raises
     ------
     StagingError
-        The archive is invalid or does not have the classes, or the upload failed.
+        The archive is invalid, the source does not have the classes, or the upload failed.
     """
-    dataset = transform(
-        read_archive(source.path),
-        classes=classes,
-        directory=directory,
-        seed=seed,
-        validation_fraction=validation_fraction,
-        data_format=data_format,
-        other_classes=other_classes,
-    )
+    if source.path.is_dir():
+        selection = read_folder(source.path, classes=classes, seed=seed, other_classes=other_classes)
+    else:
+        selection = select(read_archive(source.path), classes=classes, seed=seed, other_classes=other_classes)
+    dataset = write(selection, directory=directory, data_format=data_format)
+    return load(dataset, bucket=bucket, source=source, s3=s3)
+
+
+def stage_reviewed(
+    manifest: Manifest, reviewed: Iterable[ReviewedImage], *, bucket: str, directory: Path, s3: Any
+) -> Manifest:
+    """Add reviewed images to the staged images of the source, in place of those that were added before.
+
+    Parameters
+    ----------
+    manifest : of the staged images
+    directory : where the images are written before the upload
+
+    Raises
+    ------
+    StagingError
+        There is no reviewed image to add, or a staged image is damaged.
+    """
+    selection, left_out = add_reviewed(read_staged(manifest, bucket, s3=s3), reviewed)
+    for reason, count in left_out.items():
+        print(f"{counted(count, 'reviewed image')} left out: {reason}")
+    if selection.reviewed is None:
+        raise StagingError("there are no reviewed images to train on: label some with `make review` first")
+    sizes = ", ".join(f"{split} {size.count}" for split, size in selection.reviewed.splits.items())
+    print(f"{counted(selection.reviewed.count, 'reviewed image')} added: {sizes}")
+    source = Source(directory, manifest.source, manifest.source_md5, manifest.synthetic)
+    dataset = write(selection, directory=directory, data_format=manifest.format)
     return load(dataset, bucket=bucket, source=source, s3=s3)

@@ -30,7 +30,12 @@ locals {
   metrics_namespace   = local.prefix
 
   approved_model_path = "/scones/${var.environment}/approved-model"
-  approved_model_arn  = one(nonsensitive(data.aws_ssm_parameters_by_path.approved_model.values))
+  approved_model      = zipmap(data.aws_ssm_parameters_by_path.approved_model.names, nonsensitive(data.aws_ssm_parameters_by_path.approved_model.values))
+  approved_model_arn  = lookup(local.approved_model, "${local.approved_model_path}/model-package-arn", null)
+
+  # The approved model's archive, if it has a baseline. The parameter is written before the ARN, and may still describe another model.
+  baseline       = try(jsondecode(local.approved_model["${local.approved_model_path}/baseline"]), null)
+  baseline_model = try(local.baseline.model_package_arn == local.approved_model_arn && var.capture_percentage > 0, false) ? { version = "v${module.model.version}", data_url = local.baseline.model_data_url } : null
 
   # terraform/bootstrap creates both the permissions boundary and the deployment role, which a key policy may name only if it exists
   bootstrapped        = endswith(coalesce(var.permissions_boundary, "none"), ":policy/scones-boundary-${var.environment}")
@@ -67,7 +72,7 @@ resource "terraform_data" "environment" {
   }
 }
 
-# Holds the ARN of the approved model package, or nothing before the first approval. `make train`, `make approve` and
+# Holds the ARN of the approved model package and where its baseline is, or nothing before the first approval. `make train`, `make approve` and
 # `make rollback` write it.
 data "aws_ssm_parameters_by_path" "approved_model" {
   path = local.approved_model_path
@@ -120,6 +125,7 @@ module "network" {
   endpoint_arn         = local.endpoint_arn
   kms_key_arn          = module.kms_key.arn
   log_retention_days   = var.log_retention_days
+  reports_drift        = var.drift_schedule != null
   permissions_boundary = var.permissions_boundary
 }
 
@@ -269,6 +275,31 @@ module "scaling" {
   instance_count      = var.endpoint_instance_count
   max_instance_count  = var.endpoint_max_instance_count
   concurrent_requests = var.endpoint_concurrent_requests
+}
+
+module "data_drift" {
+  source = "./modules/data_drift"
+
+  prefix                = local.prefix
+  environment           = var.environment
+  schedule              = var.drift_schedule
+  window_hours          = var.drift_window_hours
+  model                 = local.baseline_model
+  image                 = module.training.serving_images["pytorch"]
+  bucket_name           = module.storage.bucket_name
+  bucket_arn            = module.storage.bucket_arn
+  models_prefix         = local.models_prefix
+  captures_prefix       = "${local.data_capture_prefix}/v${coalesce(module.model.version, "0")}/${local.endpoint_name}/AllTraffic"
+  history_prefix        = local.history_prefix
+  review_prefix         = local.review_prefix
+  namespace             = local.metrics_namespace
+  topic_arn             = module.notifications.topic_arn
+  undelivered_queue_arn = module.notifications.undelivered_queue_arn
+  tags                  = local.tags
+  network               = local.container_network
+  bundle_packages       = local.bundle_packages
+  kms_key_arn           = module.kms_key.arn
+  permissions_boundary  = var.permissions_boundary
 }
 
 module "cost_control" {

@@ -240,3 +240,8 @@ output "undelivered_queue_url" {
   description = "URL of the SQS queue for events that EventBridge cannot deliver."
   value       = module.notifications.undelivered_queue_url
 }
+
+output "drift_job" {
+  description = "JSON request of CreateProcessingJob that starts a drift job; null without a schedule or without a model that has a baseline."
+  value       = module.data_drift.request
+}

@@ -27,7 +27,7 @@ variable "region" {
 }
 
 variable "classes" {
-  description = "CIFAR-100 classes to distinguish: names of 2 to 100 fine classes or of 2 to 20 coarse ones. The position in the list is the class index."
+  description = "Classes to distinguish: names of 2 to 100 fine classes or of 2 to 20 coarse ones of CIFAR-100, or of 2 to 100 sub-folders of a folder of images. The position in the list is the class index."
   type        = list(string)
   default     = ["bicycle", "motorcycle"]
   nullable    = false
@@ -369,6 +369,29 @@ variable "photo_retention_days" {
   validation {
     condition     = var.photo_retention_days == null || try(var.photo_retention_days >= 1 && floor(var.photo_retention_days) == var.photo_retention_days, false)
     error_message = "photo_retention_days must be a whole number of at least 1, or null (got ${jsonencode(var.photo_retention_days)})."
+  }
+}
+
+variable "drift_schedule" {
+  description = "When the captured images are compared with the baseline of the model in use, as a schedule expression of EventBridge Scheduler in UTC; null for never. A model of the built-in algorithm has no baseline, and no job."
+  type        = string
+  default     = "cron(0 6 * * ? *)"
+
+  validation {
+    condition     = var.drift_schedule == null || can(regex("^(rate\\([1-9][0-9]* (minute|hour|day)s?\\)|cron\\([^)]+\\))$", var.drift_schedule))
+    error_message = "drift_schedule must be such as rate(1 day) or cron(0 6 * * ? *), or null (got ${jsonencode(var.drift_schedule)})."
+  }
+}
+
+variable "drift_window_hours" {
+  description = "Hours of captured images that are compared with the baseline."
+  type        = number
+  default     = 24
+  nullable    = false
+
+  validation {
+    condition     = var.drift_window_hours >= 1 && var.drift_window_hours <= 720 && floor(var.drift_window_hours) == var.drift_window_hours
+    error_message = "drift_window_hours must be a whole number from 1 to 720 (got ${var.drift_window_hours})."
   }
 }
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -20,6 +20,7 @@ from evaluation.metrics import Proportion, coverage_curve
 from evaluation.monitoring import MAX_IMAGES_SHOWN, CapturedImage, describe_image
 from evaluation.review.answers import NEITHER
 
+FUTURE = 1e9  # future images for each captured one
 STRATA = ("below the threshold", "at or above the threshold")
 REVIEW = "run `make select`, then `make review`"
 NO_LABELS = f"no captured image is labelled: {REVIEW}, or upload labels"
@@ -168,7 +169,9 @@ def recommend(data: LiveData, precision: float) -> Recommendation:
     precision : above 0 and below 1
     """
     images, captures = data.joined.images, data.captures
-    sample = sample_of(images, captures, data.threshold) or simple_sample_of(images, captures)
+    captured = sample_of(images, captures, data.threshold) or simple_sample_of(images, captures)
+    # the threshold is for future images, so intervals must not shrink if all images of the time range are labelled
+    sample = replace(captured, totals=captured.totals * FUTURE)
     needed = math.ceil(round(3 / (1 - precision), 6))
     threshold = smallest_threshold(coverage_curve(sample.confidence, sample.correct, sample.weights), precision)
     if threshold is None:
@@ -187,10 +190,11 @@ def recommend(data: LiveData, precision: float) -> Recommendation:
         "interval": sample.mean_interval(sample.correct.astype(float), (1.0, 0.0), is_above),
         "n": int(is_above.sum()),
     }
+    low, high = sample.threshold_interval(precision)
     return {
         "wanted": precision,
         "threshold": threshold,
-        "threshold_interval": sample.threshold_interval(precision),
+        "threshold_interval": (min(low, threshold), max(high, threshold)),
         "precision": reached,
         "coverage": captures.count_at_least(threshold) / len(captures),
         "needed": needed,

@@ -241,7 +241,9 @@ def _read_answer(bucket: str, key: str, *, s3: Any) -> Label | LabelError | None
         return LabelError("not an answer, because it has no id or no label")
     probability, is_audit = None, False
     with contextlib.suppress(LabelError):
-        probability, is_audit = selection_of(_read_json(bucket, entry, s3=s3) if isinstance(entry, str) else None)
+        probability, is_audit = selection_of(
+            _read_json(bucket, entry, s3=s3) if isinstance(entry, str) and entry else None
+        )
     return Label(image, image, None, name, key, probability, is_audit)
 
 

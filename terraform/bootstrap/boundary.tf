@@ -20,6 +20,8 @@ data "aws_iam_policy_document" "boundary" {
       "s3:ListBucket",
       "s3:ListMultipartUploadParts",
       "s3:PutObject",
+      "sagemaker:AddTags",
+      "sagemaker:CreateProcessingJob",
       "sagemaker:DeleteEndpoint",
       "sagemaker:InvokeEndpoint",
       "sns:Publish",
@@ -37,10 +39,12 @@ data "aws_iam_policy_document" "boundary" {
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/Endpoints/scones-${each.key}-*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/vpc/scones-${each.key}-*",
       # the whole account's jobs share these log groups, and the actions above can only append to them and list their streams
+      "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/ProcessingJobs*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/TrainingJobs*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/TransformJobs*",
       "${local.arn_prefix}:s3:::scones-${each.key}-*",
       "${local.arn_prefix}:sagemaker:*:${local.account_id}:endpoint/scones-${each.key}-*",
+      "${local.arn_prefix}:sagemaker:*:${local.account_id}:processing-job/scones-${each.key}-*",
       "${local.arn_prefix}:sns:*:${local.account_id}:scones-${each.key}-*",
       "${local.arn_prefix}:sqs:*:${local.account_id}:scones-${each.key}-*",
       "${local.arn_prefix}:states:*:${local.account_id}:*:scones-${each.key}-*",
@@ -57,6 +61,19 @@ data "aws_iam_policy_document" "boundary" {
       test     = "StringEquals"
       variable = "aws:ResourceTag/Environment"
       values   = [each.key]
+    }
+  }
+
+  # the schedule of drift jobs passes the jobs' role to SageMaker
+  statement {
+    sid       = "PassJobRole"
+    actions   = ["iam:PassRole"]
+    resources = ["${local.arn_prefix}:iam::${local.account_id}:role/scones-${each.key}-drift-job"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["sagemaker.amazonaws.com"]
     }
   }
 

@@ -10,7 +10,8 @@ CLEANUP   = test ! -x $(PY) || $(PY) -m sagelocal stop --directory $(EMULATOR)
 emulator: $(INSTALLED) ## start the local emulator unless it is running
 	@$(PY) -m sagelocal start --directory $(EMULATOR) --images terraform/environments/local.images.json \
 	  --invalidate $(foreach root,terraform terraform/bootstrap,$(STATE:%=$(root)/%)) build/local/training.json \
-	               build/local/run.json build/local/evaluation.json build/local/monitoring.json
+	               build/local/run.json build/local/evaluation.json build/local/monitoring.json \
+	               build/local/live.json build/local/drift.json
 
 costs: $(INSTALLED) emulator lambdas ## estimate what dev and prod would cost, without an account
 	@$(foreach name,dev prod,TF_WORKSPACE=cost-$(name) $(PY) -m sagelocal exec --directory $(EMULATOR) -- \

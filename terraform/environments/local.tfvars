@@ -17,4 +17,7 @@ latency_limit_ms        = 10000 # high, because a busy laptop must not roll a de
 
 endpoint_hours = 8
 
+drift_schedule     = "cron(0 6 * * ? *)" # each day; `make data-drift RUN=1` starts a job at any time
+drift_window_hours = 24
+
 failure_email = "operator@example.com" # the emulator sends no e-mail

@@ -12,3 +12,6 @@ endpoint_max_instance_count = 4
 
 budget_usd = 500
 idle_hours = 24
+
+drift_schedule     = "cron(0 6 * * ? *)" # each day
+drift_window_hours = 24

@@ -122,3 +122,20 @@ run "invalid_variables_are_rejected" {
 
   expect_failures = [var.prefix, var.cidr_block, var.bucket_arn]
 }
+
+run "drift_jobs_reach_cloudwatch_and_sns" {
+  command = plan
+
+  module {
+    source = "./modules/network"
+  }
+
+  variables {
+    reports_drift = true
+  }
+
+  assert {
+    condition     = toset([for endpoint in aws_vpc_endpoint.reports : endpoint.service_name]) == toset(["com.amazonaws.us-east-1.monitoring", "com.amazonaws.us-east-1.sns"])
+    error_message = "Drift jobs must reach CloudWatch and SNS."
+  }
+}

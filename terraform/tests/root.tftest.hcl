@@ -29,6 +29,7 @@ run "approved_model_is_deployed" {
   override_data {
     target = data.aws_ssm_parameters_by_path.approved_model
     values = {
+      names  = ["/scones/test/approved-model/model-package-arn"]
       values = ["arn:aws:sagemaker:us-east-1:123456789012:model-package/scones-test-vehicles/7"]
     }
   }
@@ -36,6 +37,51 @@ run "approved_model_is_deployed" {
   assert {
     condition     = output.endpoint_config_name != null
     error_message = "An approved model must be deployed to the endpoint."
+  }
+
+  assert {
+    condition     = output.drift_job == null
+    error_message = "A model without a baseline must have no drift job."
+  }
+}
+
+run "approved_model_with_a_baseline_has_a_drift_job" {
+  command = plan
+
+  override_data {
+    target = data.aws_ssm_parameters_by_path.approved_model
+    values = {
+      names = ["/scones/test/approved-model/baseline", "/scones/test/approved-model/model-package-arn"]
+      values = [
+        "{\"model_package_arn\":\"arn:aws:sagemaker:us-east-1:123456789012:model-package/scones-test-vehicles/7\",\"model_data_url\":\"s3://some-bucket/models/job/output/model.tar.gz\"}",
+        "arn:aws:sagemaker:us-east-1:123456789012:model-package/scones-test-vehicles/7",
+      ]
+    }
+  }
+
+  assert {
+    condition     = local.baseline_model == { version = "v7", data_url = "s3://some-bucket/models/job/output/model.tar.gz" }
+    error_message = "A drift job must get the archive of the approved model."
+  }
+}
+
+run "baseline_of_another_model_is_not_used" {
+  command = plan
+
+  override_data {
+    target = data.aws_ssm_parameters_by_path.approved_model
+    values = {
+      names = ["/scones/test/approved-model/baseline", "/scones/test/approved-model/model-package-arn"]
+      values = [
+        "{\"model_package_arn\":\"arn:aws:sagemaker:us-east-1:123456789012:model-package/scones-test-vehicles/6\",\"model_data_url\":\"s3://some-bucket/models/job/output/model.tar.gz\"}",
+        "arn:aws:sagemaker:us-east-1:123456789012:model-package/scones-test-vehicles/7",
+      ]
+    }
+  }
+
+  assert {
+    condition     = local.baseline_model == null && output.drift_job == null
+    error_message = "The parameter is written before the ARN, so it may describe another model."
   }
 }
 

@@ -49,6 +49,7 @@ def register_model(sagemaker: SageMaker, stack: Any, url: str | None = None, **p
         reason="good enough",
         manifest={"objects": {}},
         properties={"source": "synthetic", **properties},
+        model_card={"model_overview": {"model_creator": "make train"}},
     )
     return command(stack).model_registry.register(request, s3=sagemaker.s3)
 

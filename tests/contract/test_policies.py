@@ -24,7 +24,7 @@ from tests.contract.permissions import (
     too_broad,
 )
 from tests.support.account import delete_all_objects, resources
-from tests.support.models import approve, register
+from tests.support.models import add_baseline, approve, register
 from tests.support.project import ROOT
 from tests.support.terraform import Deployment
 
@@ -144,7 +144,9 @@ def complete_production(applied_production: Deployment) -> Deployment:
         for name, value in VARIABLES.items():
             patch.setenv(name, value)
         stack = applied_production.stack
-        approve(applied_production.account, stack, register(applied_production.account, stack, "[0.99, 0.01]"))
+        model = register(applied_production.account, stack, "[0.99, 0.01]")
+        add_baseline(applied_production.account, stack, model)
+        approve(applied_production.account, stack, model)
         applied_production.apply()
     return applied_production
 
@@ -205,7 +207,7 @@ def called_by_state_machine(production: Deployment) -> set[str]:
 
 
 def test_every_policy_names_its_resources(policies: dict[str, list[dict[str, Any]]]) -> None:
-    assert len(policies) == 13
+    assert len(policies) == 15
     for role, policy in policies.items():
         assert too_broad(policy, WITHOUT_RESOURCE) == set(), role
         for statement in policy:
@@ -270,6 +272,16 @@ def test_roles_allow_exactly_the_actions_of_code_and_services(
         # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html and
         # https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
         "endpoint-expiry": {"sagemaker:DeleteEndpoint", "sqs:SendMessage"},
+        "drift": {"sagemaker:AddTags", "sagemaker:CreateProcessingJob", "iam:PassRole", "sqs:SendMessage"},
+        "drift-job": {
+            *BUCKET_ACCESS,
+            *KEY_USE,
+            *CONTAINER,
+            *CONTAINER_IN_VPC,
+            "kms:CreateGrant",
+            "kms:Encrypt",
+            "sns:Publish",
+        },
     }
     assert set(policies) == set(expected)
 
@@ -296,6 +308,7 @@ def test_roles_write_only_to_their_own_prefixes(
         "training": {"models/*", "checkpoints/*"},
         "transform": {"transform/*"},
         "vehicles-hosting": {"data_capture/*"},
+        "drift-job": {"history/drift/*", "review/selected/*"},
         "batch": {"batch/*/results/*"},
         "classify_batch": {"batch/*/predictions/*"},
         "summarize": {"batch/*/predictions/*", "batch/*/summary.json"},
@@ -372,9 +385,8 @@ def test_production_is_destroyed_by_its_deployment_role(production: Deployment) 
     # GIVEN the table's protection, the bucket's objects, the model package and its approval are removed by hand
     stack = production.stack
     dynamodb, sagemaker = (production.account.client(service, stack.region) for service in ("dynamodb", "sagemaker"))
-    production.account.client("ssm", stack.region).delete_parameter(
-        Name=f"{stack.approved_model_path}/model-package-arn"
-    )
+    for name in ("model-package-arn", "baseline"):
+        production.account.client("ssm", stack.region).delete_parameter(Name=f"{stack.approved_model_path}/{name}")
     for table in (stack.vehicles_table, stack.drivers_table):
         dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
     delete_all_objects(production.account.client("s3", stack.region), stack.bucket)

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,25 @@ def test_demo_with_the_synthetic_sample(project: Project) -> None:
     page = (project.path / "build" / "local" / "report.html").read_text()
     assert "sample" in page
     assert 'src="http' not in page
+    assert re.search(r"200 executions ended from .* median [\d.]+ s, 95th percentile [\d.]+ s", page)
+    assert re.search(r"Endpoint, 2 instances</td><td>[\d.]+ hours of ml.m5.xlarge", page)
+    assert "cannot be shown" not in page
+
+    # AND make watch shows the same environment
+    status = project.make("watch", "ONCE=1")
+    assert "InService, 2 instances" in status
+    assert "none in ALARM" in status
+
+    # AND the captured predictions have the accuracy of the test images, once these are labelled by their keys
+    s3 = make_client(read(project, "emulator/emulator.json")["url"], "s3", "us-east-1")
+    listing = s3.get_object(Bucket=BUCKET, Key="test.lst")["Body"].read().decode()
+    rows = [line.split("\t") for line in listing.splitlines()]
+    labels = "".join(f"test/{path},{evaluation['classes'][int(number)]}\n" for _, number, path in rows)
+    s3.put_object(Bucket=BUCKET, Key="labels/test.csv", Body=f"key,label\n{labels}".encode())
+    project.make("live")
+    live = read(project, "live.json")
+    assert live["labels"]["used"] == live["records"] == 200
+    assert live["labelled"]["accuracy"]["value"] == pytest.approx(evaluation["accuracy"])
 
     # AND there is no drift
     assert "No changes" in project.make("drift")
@@ -89,7 +109,7 @@ def test_five_classes(fast_project: Project) -> None:
     passed = sum(execution["status"] == "SUCCEEDED" for execution in run["executions"])
     assert evaluation["n_above_threshold"] == passed > 0
     assert evaluation["for_precision"]["is_reached"]
-    assert "threshold = " in output
+    assert "make threshold VALUE=" in output
     assert "pickup truck" in (project.path / "build" / "local" / "report.html").read_text()
 
     # AND the lineage of a prediction leads to its data
@@ -124,6 +144,22 @@ def test_five_classes(fast_project: Project) -> None:
     # AND targets can be repeated
     assert "nothing to train" in project.make("train", "EPOCHS=2")
     assert "nothing changed" in project.make("stage", f"SOURCE={archive}")
+
+    # WHEN photographs are taken at night, and somebody labels them
+    project.make("traffic", "BURST=40", "SHIFT=night", "LABELLED=1")
+    output = project.make("retrain", "EPOCHS=2")
+
+    # THEN a model is trained on them, and its lineage and its model card say so
+    added = re.search(r"(\d+) reviewed images added: train (\d+), validation (\d+)", output)
+    assert added
+    count, training, validation = map(int, added.groups())
+    assert 10 <= count == training + validation <= 15  # half of the test images
+    assert re.search(r"\d reviewed images? of live traffic: too few to compare", output)
+    lineage = project.make("lineage")
+    assert f"train {180 + training}: " in lineage
+    assert f"of these, {count} reviewed images" in lineage
+    card = (project.path / "build" / "local" / "model-card-v2.md").read_text()
+    assert "## Reviewed images of live traffic" in card
 
 
 @pytest.mark.xdist_group("five classes")

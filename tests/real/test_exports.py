@@ -20,6 +20,7 @@ import sys
 from pathlib import Path
 import numpy as np, torch
 from classifier.data import Split
+from classifier.embedding import EmbeddingNetwork
 from classifier.export import export
 from classifier.networks import CalibratedNetwork, make_network
 pretrained = sys.argv[1] == "pretrained"
@@ -33,7 +34,8 @@ with torch.no_grad():
             tensor.copy_(torch.from_numpy(generator.normal(0, scale, tuple(tensor.shape))))
 images = generator.integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
 split = Split(tuple(map(str, range(8))), images, np.zeros(8, np.int64))
-export(CalibratedNetwork(network, 1.5 if pretrained else 20.0), split, Path(sys.argv[2]))
+calibrated = CalibratedNetwork(network, 1.5 if pretrained else 20.0)
+export(EmbeddingNetwork(calibrated, torch.from_numpy(images)), split, Path(sys.argv[2]))
 print(torch.__version__)
 """
 

@@ -1,5 +1,7 @@
 """Register models of the test server, and select one for deployment."""
 
+import json
+
 from common.stack import Stack
 from tests.support.emulator import MODEL_SERVER, Emulator
 from tests.support.sagemaker import SageMaker
@@ -22,5 +24,17 @@ def register(account: Emulator, stack: Stack, response: str) -> str:
 
 def approve(account: Emulator, stack: Stack, model: str) -> None:
     """Set the SSM parameter that selects the model for the next `terraform apply`."""
-    name = f"{stack.approved_model_path}/model-package-arn"
-    account.client("ssm", stack.region).put_parameter(Name=name, Value=model, Type="String", Overwrite=True)
+    put_parameter(account, stack, "model-package-arn", model)
+
+
+def add_baseline(account: Emulator, stack: Stack, model: str) -> None:
+    """Set the SSM parameter that says that the model has a baseline, so that it gets a drift job."""
+    data = {"model_package_arn": model, "model_data_url": f"s3://{stack.bucket}/models/job/output/model.tar.gz"}
+    put_parameter(account, stack, "baseline", json.dumps(data))
+
+
+def put_parameter(account: Emulator, stack: Stack, name: str, value: str) -> None:
+    """Set an SSM parameter of the approved model."""
+    account.client("ssm", stack.region).put_parameter(
+        Name=f"{stack.approved_model_path}/{name}", Value=value, Type="String", Overwrite=True
+    )

@@ -52,6 +52,7 @@ def make_stack(**changes: Any) -> Stack:
         "endpoint_config_name": "scones-local-vehicles-1",
         "endpoint_schedule": "scones-local-endpoint-expiry",
         "endpoint_lifetime_parameter": "/scones/local/endpoint-lifetime/interval",
+        "drift_job": None,
         "failures_topic_arn": f"arn:aws:sns:us-east-1:{account}:scones-local-failures",
         "data_capture_enabled": True,
         "data_capture_uri": f"s3://scones-local-data-{account}/data_capture",

@@ -164,3 +164,25 @@ def test_state_can_publish_a_metric(emulator: Any, machines: StateMachines) -> N
     # THEN
     assert eventually(lambda: sum_of(emulator, namespace, "Failures", {"Error": "Odd"})() == 1)
     assert sum_of(emulator, namespace, "Failures", {})() >= 1
+
+
+def test_metric_data_has_percentiles(emulator: Any) -> None:
+    # GIVEN
+    cloudwatch, namespace = emulator.client("cloudwatch"), unique("Some/Namespace")
+    values = [{"MetricName": "Duration", "Value": float(value)} for value in range(1, 101)]
+    cloudwatch.put_metric_data(Namespace=namespace, MetricData=values)
+    now = datetime.now(UTC)
+
+    def query(statistic: str) -> dict[str, Any]:
+        metric = {"Namespace": namespace, "MetricName": "Duration"}
+        return {"Id": statistic.lower(), "MetricStat": {"Metric": metric, "Period": 3600, "Stat": statistic}}
+
+    # WHEN
+    found = cloudwatch.get_metric_data(
+        MetricDataQueries=[query("p50"), query("p95"), query("Sum")],
+        StartTime=now - timedelta(minutes=30),
+        EndTime=now + timedelta(minutes=30),
+    )["MetricDataResults"]
+
+    # THEN
+    assert {each["Id"]: each["Values"] for each in found} == {"p50": [50.0], "p95": [95.0], "sum": [5050.0]}

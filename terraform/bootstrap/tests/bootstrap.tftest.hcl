@@ -68,7 +68,7 @@ run "roles_are_restricted_to_their_environment" {
       for name in ["dev", "prod"] : [
         for statement in data.aws_iam_policy_document.boundary[name].statement : [
           for resource in statement.resources :
-          can(regex("scones-${name}-\\*$", resource)) || can(regex("/aws/sagemaker/(Training|Transform)Jobs\\*$", resource))
+          can(regex("scones-${name}-\\*$", resource)) || can(regex("/aws/sagemaker/(Processing|Training|Transform)Jobs\\*$", resource))
         ] if statement.sid == "EnvironmentResources"
       ]
     ]))

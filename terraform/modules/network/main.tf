@@ -184,6 +184,42 @@ resource "aws_vpc_endpoint" "inference" {
   tags = { Name = "${var.prefix}-inference" }
 }
 
+# The drift job publishes metrics and messages
+data "aws_iam_policy_document" "reports" {
+  count = var.reports_drift ? 1 : 0
+
+  dynamic "statement" {
+    for_each = {
+      "cloudwatch:PutMetricData" = "*" # supports no resource ARN
+      "sns:Publish"              = "arn:${local.partition}:sns:${local.region}:${local.account_id}:${var.prefix}-*"
+    }
+
+    content {
+      actions   = [statement.key]
+      resources = [statement.value]
+
+      principals {
+        type        = "AWS"
+        identifiers = ["arn:${local.partition}:iam::${local.account_id}:root"]
+      }
+    }
+  }
+}
+
+resource "aws_vpc_endpoint" "reports" {
+  for_each = toset(var.reports_drift ? ["monitoring", "sns"] : [])
+
+  vpc_id              = aws_vpc.this.id
+  service_name        = "com.amazonaws.${local.region}.${each.key}"
+  vpc_endpoint_type   = "Interface"
+  subnet_ids          = aws_subnet.this[*].id
+  security_group_ids  = [aws_security_group.inference.id]
+  private_dns_enabled = true
+  policy              = data.aws_iam_policy_document.reports[0].json
+
+  tags = { Name = "${var.prefix}-${each.key}" }
+}
+
 # Rejected connections show which workload tried to reach an unknown destination
 resource "aws_flow_log" "this" {
   vpc_id                   = aws_vpc.this.id

@@ -48,3 +48,9 @@ variable "permissions_boundary" {
   description = "ARN of the permissions boundary of the role; null for none."
   type        = string
 }
+
+variable "reports_drift" {
+  description = "Whether jobs may publish metrics to CloudWatch and messages to SNS, for which the VPC needs two more endpoints."
+  type        = bool
+  default     = false
+}

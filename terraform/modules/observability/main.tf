@@ -120,7 +120,17 @@ locals {
     ] },
   ]
 
-  widgets = [for number, chart in local.charts : {
+  # training/container/classifier/drift_job.py publishes these metrics
+  drift_charts = [
+    { title = "Drift: 1 if a group of properties has moved", label = "moved", stat = "Maximum", annotations = [], metrics = [
+      [{ expression = "SEARCH('{\"${var.namespace}\",Group} MetricName=\"Drift\"', 'Maximum')", label = "", id = "drift" }],
+    ] },
+    { title = "Images compared with the baseline", label = "images", stat = "Maximum", annotations = [], metrics = [
+      [var.namespace, "DriftWindowImages"],
+    ] },
+  ]
+
+  widgets = [for number, chart in concat(local.charts, local.drift_charts) : {
     type   = "metric"
     x      = number % 2 * 12
     y      = floor(number / 2) * 6
@@ -143,7 +153,7 @@ locals {
   cost = {
     type   = "metric"
     x      = 0
-    y      = ceil(length(local.charts) / 2) * 6
+    y      = ceil((length(local.charts) + length(local.drift_charts)) / 2) * 6
     width  = 24
     height = 6
     properties = {

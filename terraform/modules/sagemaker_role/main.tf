@@ -86,7 +86,17 @@ data "aws_iam_policy_document" "this" {
     condition {
       test     = "StringLike"
       variable = "cloudwatch:namespace"
-      values   = ["/aws/sagemaker/*", "AWS/SageMaker"]
+      values   = concat(["/aws/sagemaker/*", "AWS/SageMaker"], var.metrics_namespaces)
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(var.topic_arns) > 0 ? [var.topic_arns] : []
+
+    content {
+      sid       = "Notify"
+      actions   = ["sns:Publish"]
+      resources = statement.value
     }
   }
 

@@ -55,6 +55,18 @@ variable "watched_alarms" {
   default     = []
 }
 
+variable "metrics_namespaces" {
+  description = "CloudWatch namespaces, besides those of SageMaker, to which the role may publish metrics."
+  type        = list(string)
+  default     = []
+}
+
+variable "topic_arns" {
+  description = "ARNs of the SNS topics to which the role may publish."
+  type        = list(string)
+  default     = []
+}
+
 variable "repositories" {
   description = "Names of the ECR repositories of AWS's container images that the role may pull."
   type        = list(string)

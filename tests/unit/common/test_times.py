@@ -47,6 +47,8 @@ def test_a_range_includes_its_start_and_excludes_its_end() -> None:
         ("yesterday", "", "SINCE must be a duration such as 24h or 7d, or a date .*got 'yesterday'"),
         ("24", "", "SINCE must be a duration"),
         ("999999d", "", "SINCE must be a duration"),
+        ("0001-01-01", "", "SINCE must be a duration .* in the years 2000 to 2099"),
+        ("24h", "9999-12-31", "UNTIL must be a duration"),
         ("\u0661h", "", "SINCE must be a duration"),
         ("24h", "?", "UNTIL must be a duration"),
         ("2027-01-01", "", "SINCE must not be in the future .got 2027-01-01, now it is 2026-03-08 12:00:00 UTC"),

@@ -2,7 +2,10 @@
 
 import csv
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,9 @@ import pytest
 from tests.unit.container.jobs import CONTAINER, SETTINGS, Job, draw_job, draw_split, names, pack, write_manifest
 from training.algorithms import PyTorch
 from training.container.classifier import checkpoint
+from training.container.classifier.baseline import describe, read_baseline
 from training.container.classifier.data import read_channel
+from training.container.classifier.embedding import DIMENSIONS
 from training.container.classifier.errors import InputError
 
 
@@ -23,12 +28,14 @@ def test_model_predicts_batches_of_any_size(trained: Job) -> None:
     session = onnxruntime.InferenceSession(trained.model / "model.onnx")
 
     # WHEN
-    outputs = {n: session.run(None, {"images": np.zeros((n, 32, 32, 3), np.uint8)})[0] for n in (1, 3)}
+    names = ["probabilities", "embedding"]
+    outputs = {n: session.run(names, {"images": np.zeros((n, 32, 32, 3), np.uint8)}) for n in (1, 3)}
 
     # THEN
-    for n, probabilities in outputs.items():
+    for n, (probabilities, embedding) in outputs.items():
         assert probabilities.shape == (n, 2)
         assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
+        assert embedding.shape == (n, DIMENSIONS)
 
 
 @pytest.mark.parametrize(("pretrained", "size"), [(0, 48), (0, 24), (1, 128)])
@@ -39,8 +46,9 @@ def test_model_accepts_the_image_size_of_its_training(job: Job, pretrained: int,
     # THEN
     session = onnxruntime.InferenceSession(job.model / "model.onnx")
     for n in (1, 3):
-        (probabilities,) = session.run(None, {"images": np.zeros((n, size, size, 3), np.uint8)})
+        probabilities, embedding = session.run(None, {"images": np.zeros((n, size, size, 3), np.uint8)})
         assert probabilities.shape == (n, 2)
+        assert embedding.shape == (n, DIMENSIONS)
 
 
 def test_model_contains_its_description_and_serving_code(trained: Job) -> None:
@@ -53,10 +61,46 @@ def test_model_contains_its_description_and_serving_code(trained: Job) -> None:
     assert description["temperature"] > 0
     assert description["hyperparameters"]["epochs"] == 1
     code = trained.model / "code"
-    for name in ("inference.py", "classifier/serving.py", "classifier/images.py"):
+    for name in (
+        "inference.py",
+        "drift.py",
+        "classifier/serving.py",
+        "classifier/images.py",
+        "classifier/drift_job.py",
+    ):
         assert (code / name).read_bytes() == (CONTAINER / name).read_bytes()
     assert "onnxruntime" in (code / "requirements.txt").read_text()
-    assert {path.name for path in trained.model.iterdir()} == {"code", "model.json", "model.onnx"}
+    assert {path.name for path in trained.model.iterdir()} == {"code", "model.json", "model.onnx", "baseline.json"}
+
+
+def test_baseline_describes_the_validation_images_as_the_model_sees_them(trained: Job) -> None:
+    # GIVEN
+    session = onnxruntime.InferenceSession(trained.model / "model.onnx")
+    environment = trained.environment()
+    validation = read_channel("validation", classes=2, size=32, environment=environment)
+
+    # WHEN
+    baseline = read_baseline(trained.model / "baseline.json", classes=2)
+
+    # THEN
+    probabilities, embeddings = session.run(["probabilities", "embedding"], {"images": validation.images})
+    expected = describe(probabilities, validation.images, embeddings)
+    assert baseline.predicted.tolist() == expected.predicted.tolist()
+    np.testing.assert_allclose(baseline.embeddings, embeddings, atol=1e-2)
+    for name, values in expected.statistics.items():
+        np.testing.assert_allclose(baseline.statistics[name], values, atol=1e-3)
+    assert (trained.output / "baseline.json").read_bytes() == (trained.model / "baseline.json").read_bytes()
+
+
+def test_drift_job_starts_in_a_process_that_has_only_the_models_code(trained: Job) -> None:
+    # WHEN
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "ENVIRONMENT")}
+    ended = subprocess.run(
+        [sys.executable, "code/drift.py"], cwd=trained.model, env=environment, capture_output=True, text=True
+    )
+
+    # THEN it has imported all modules, and misses its settings
+    assert ended.stderr.splitlines()[-1].startswith("KeyError:")
 
 
 def test_metrics_agree_with_the_predictions(trained: Job) -> None:

@@ -15,6 +15,7 @@ CONTENT = {
         "kms_key": {"usd": 1.0, "per": "month"},
         "vpc_interface_endpoint": {"usd": 0.01, "per": "hour"},
         "alarm_metric": {"usd": 0.1, "per": "month"},
+        "custom_metric": {"usd": 0.3, "per": "month"},
         "dashboard": {"usd": 3.0, "per": "month"},
         "lambda_request": {"usd": 0.2, "per": "million"},
         "lambda_gb_second": {"usd": 16.0, "per": "million"},
@@ -74,6 +75,15 @@ def test_resources_billed_by_time_have_an_hourly_and_a_monthly_cost() -> None:
     assert lines["some: 2 ml.m5.xlarge"] == ["1.0000", "730.00"]
     assert lines["some: key"] == ["0.0014", "1.00"]
     assert lines["total"] == ["1.0014", "731.00", "0.00"]
+
+
+def test_drift_jobs_are_billed_by_their_minutes_and_metrics() -> None:
+    # WHEN
+    lines = figures(make_plan(drift_schedule="rate(1 day)", drift_window_hours=24, capture_percentage=100))
+
+    # THEN
+    assert lines["data_drift: 10 min ml.m5.xlarge every 24 hours"] == ["0.0035", "2.53"]
+    assert lines["data_drift: 5 metrics"] == ["0.0021", "1.50"]
 
 
 @pytest.mark.parametrize("known", [{"subnet_ids": ["subnet-1", "subnet-2"]}, {}], ids=["subnets", "subnets unknown"])

@@ -43,8 +43,9 @@ def test_deleted_resource_does_not_remain_although_it_is_listed() -> None:
     assert remaining(FakeTags([TOPIC])) == []
 
 
-def test_records_of_ended_jobs_do_not_remain() -> None:
-    job = "arn:aws:sagemaker:us-east-1:123456789012:training-job/scones-dev-vehicles-1"
+@pytest.mark.parametrize("kind", ["training-job", "processing-job"])
+def test_records_of_ended_jobs_do_not_remain(kind: str) -> None:
+    job = f"arn:aws:sagemaker:us-east-1:123456789012:{kind}/scones-dev-vehicles-1"
     assert remaining(FakeTags([job])) == []
 
 

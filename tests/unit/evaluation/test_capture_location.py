@@ -1,4 +1,5 @@
 # ruff: noqa: N803  boto3's argument names
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -6,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from common.errors import OperatorError
+from common.times import Window
 from evaluation.capture_location import CaptureLocation, find_captures, read_captures, wait_for_records
 from evaluation.capture_table import ALL_TIME, Captures
 from tests.unit.evaluation.runs import capture_line, make_execution, make_png, make_run
@@ -140,16 +142,15 @@ def test_error_without_records_of_the_model_names_the_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "location",
+    ("location", "window"),
     [
-        pytest.param(CaptureLocation(LOCATION.parent_uri, "v2", "cars", "cars-2", is_complete=False), id="a sample"),
-        pytest.param(
-            CaptureLocation(LOCATION.parent_uri, "v2", "cars", "cars-3", is_complete=True), id="run of another model"
-        ),
+        pytest.param(replace(LOCATION, is_complete=False), ALL_TIME, id="a sample"),
+        pytest.param(replace(LOCATION, endpoint_config="cars-3"), ALL_TIME, id="run of another model"),
+        pytest.param(LOCATION, Window(ALL_TIME.start, FINISHED), id="run after the time range"),
     ],
 )
 def test_reading_does_not_wait_for_records_that_may_never_arrive(
-    location: CaptureLocation, monkeypatch: pytest.MonkeyPatch
+    location: CaptureLocation, window: Window, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN a run that has just ended, with more predictions than records
     monkeypatch.setattr("evaluation.capture_location.wait_for_records", lambda *_: pytest.fail("waited"))
@@ -159,7 +160,7 @@ def test_reading_does_not_wait_for_records_that_may_never_arrive(
     s3 = make_bucket(("v2", capture_line(make_png(), [0.9, 0.1])))
 
     # WHEN
-    captures, _ = read_captures(location, ALL_TIME, classes=2, run=run, environment="local", s3=s3)
+    captures, _ = read_captures(location, window, classes=2, run=run, environment="local", s3=s3)
 
     # THEN
     assert len(captures) == 1

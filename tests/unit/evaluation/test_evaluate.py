@@ -117,8 +117,7 @@ def test_the_threshold_for_a_precision_is_reported_with_its_coverage_and_setting
     assert (found["coverage"], found["accuracy_above_threshold"]) == (0.5, 1.0)
     assert found["accuracy_above_threshold_interval"] == pytest.approx((0.342, 1.0), abs=1e-3)
     text = "\n".join(summary(evaluation, "dev"))
-    assert "threshold = 0.9 in terraform/environments/dev.tfvars" in text
-    assert "make up ENV=dev" in text
+    assert "`make threshold VALUE=0.9 ENV=dev`, then `make up`" in text
 
 
 def test_the_best_threshold_is_named_if_none_reaches_the_precision() -> None:

@@ -2,6 +2,8 @@
 
 # ruff: noqa: N803  boto3's argument names
 
+import csv
+import io
 import json
 import threading
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ from evaluation.traffic_arrivals import (
     content,
     poisson_arrivals,
 )
-from evaluation.traffic_report import draw, find_problems, summary, to_json
+from evaluation.traffic_report import draw, find_problems, labels_csv, summary, to_json
 from training.container.classifier.images import ImageError, read_image
 
 TARGET = Target("bucket", "incoming", "vehicles", "drivers", "review", "machine")
@@ -164,6 +166,23 @@ def test_unlike_images_can_be_read_and_unreadable_ones_cannot() -> None:
     read_image(content(Arrival(0, "driver", "name", "unlike", 1), IMAGES))
     with pytest.raises(ImageError):
         read_image(content(Arrival(0, "driver", "name", "unreadable", 1), IMAGES))
+
+
+def test_true_labels_are_written_as_a_label_file() -> None:
+    # GIVEN
+    traffic = follow(FakeWorkflow(), burst_arrivals(200, seed=1))
+
+    # WHEN
+    rows = list(csv.DictReader(io.StringIO(labels_csv(traffic, ["bicycle", "motorcycle"]))))
+
+    # THEN
+    by_version = {each.version: each for each in traffic.uploads}
+    assert len(rows) == sum(each.arrival.kind != "unreadable" for each in traffic.uploads)
+    for row in rows:
+        upload = by_version[row["version"]]
+        assert upload.image == f"s3://bucket/{row['key']}"
+        number = upload.arrival.number % 2
+        assert row["label"] == (["bicycle", "motorcycle"][number] if upload.arrival.kind == "test" else "neither")
 
 
 def test_every_version_is_followed_to_its_end() -> None:

@@ -26,7 +26,7 @@ from registry.lineage import (
     read_training_manifest,
     verify_data,
 )
-from staging.manifest import SplitSize, StoredObject
+from staging.manifest import ReviewedImages, SplitSize, StoredObject
 from tests.unit.evaluation.runs import BELOW
 from tests.unit.registry.versions import make_version
 from tests.unit.stacks import make_stack
@@ -204,3 +204,15 @@ def test_lineage_fits_80_columns_and_its_times_are_in_utc() -> None:
     ):
         assert expected in text
     assert "sagemaker_program" not in text
+
+
+def test_lineage_names_the_reviewed_images() -> None:
+    # GIVEN
+    size = SplitSize(count=9, per_class={"bicycle": 5, "motorcycle": 4})
+    manifest = make_manifest(reviewed=ReviewedImages(splits={"train": size}, fingerprint="ab" * 32))
+
+    # WHEN
+    text = "\n".join(text for _, text in data_rows(manifest, make_version(3)))
+
+    # THEN
+    assert f"of these, 9 reviewed images of live traffic (train 9), SHA-256 {'ab' * 32}" in text

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -27,6 +28,9 @@ class FakeSageMaker:
         arn = f"arn:package/{request['ModelPackageGroupName']}/{len(self.packages) + 1}"
         self.packages[arn] = request
         return {"ModelPackageArn": arn}
+
+    def describe_model_package(self, *, ModelPackageName: str) -> dict[str, Any]:  # noqa: N803
+        return {"CreationTime": datetime(2026, 3, 1, tzinfo=UTC), **self.packages[ModelPackageName]}
 
     def update_model_package(self, **request: Any) -> None:
         self.packages[request.pop("ModelPackageArn")].update(request)
@@ -78,6 +82,7 @@ def register(registry: ModelRegistry, score: Score, s3: FakeS3 | None = None, **
         reason="good enough",
         manifest=MANIFEST,
         properties=properties,
+        model_card={"model_overview": {"model_creator": "make train"}},
     )
     return registry.register(request, s3=s3 or FakeS3())
 
@@ -98,6 +103,13 @@ def test_version_stores_model_score_and_properties(registry: ModelRegistry, sage
     assert properties["training_job"] == "vehicles-1"
     assert (properties["source"], properties["code"]) == ("CIFAR-100", "abc")
     assert make_version(1, properties=properties).score == score
+
+
+def test_version_has_a_model_card(registry: ModelRegistry, sagemaker: FakeSageMaker) -> None:
+    arn = register(registry, Score(95, 100, "images"))
+    card = sagemaker.packages[arn]["ModelCard"]
+    assert json.loads(card["ModelCardContent"]) == {"model_overview": {"model_creator": "make train"}}
+    assert card["ModelCardStatus"] == "PendingReview"
 
 
 def test_version_refers_to_metrics_of_its_job(registry: ModelRegistry, sagemaker: FakeSageMaker) -> None:
@@ -164,3 +176,34 @@ def test_property_has_only_characters_that_registry_accepts(
     # THEN
     source = sagemaker.packages[arn]["CustomerMetadataProperties"]["source"]
     assert re.fullmatch(r"[\w .:/=+@-]{1,256}", source)
+
+
+def test_approval_stores_where_the_baseline_is(registry: ModelRegistry, ssm: FakeSsm) -> None:
+    # GIVEN
+    arn = register(registry, Score(95, 100, "images"), baseline="baseline.json")
+
+    # WHEN
+    registry.approve(arn, "good")
+
+    # THEN
+    assert json.loads(ssm.parameters["/approved-model/baseline"]) == {
+        "model_package_arn": arn,
+        "model_data_url": JOB.model_data_url,
+    }
+    assert list(ssm.parameters) == ["/approved-model/baseline", "/approved-model/model-package-arn"]  # the ARN last
+
+
+def test_rollback_to_a_version_without_a_baseline_keeps_the_parameter_of_the_other(
+    registry: ModelRegistry, ssm: FakeSsm
+) -> None:
+    # GIVEN
+    old = register(registry, Score(95, 100, "images"))
+    new = register(registry, Score(96, 100, "images"), baseline="baseline.json")
+    registry.approve(new, "good")
+
+    # WHEN
+    registry.roll_back_to(old)
+
+    # THEN Terraform ignores the baseline, because it names another version
+    assert ssm.parameters["/approved-model/model-package-arn"] == old
+    assert json.loads(ssm.parameters["/approved-model/baseline"])["model_package_arn"] == new

@@ -13,7 +13,7 @@ from common.errors import OperatorError
 from registry.predictions import (
     Predictions,
     check_complete,
-    parse_validation_results,
+    parse_validation_predictions,
     read_validation_results,
     summarize,
     to_csv,
@@ -90,7 +90,7 @@ def test_damaged_or_large_output_is_refused(body: bytes, size: int | None) -> No
 )
 def test_malformed_line_is_refused(content: bytes) -> None:
     with pytest.raises(OperatorError, match=r"validation\.csv"):
-        parse_validation_results(content)
+        parse_validation_predictions(content)
 
 
 def test_csv_has_one_line_per_image_with_a_prediction_or_an_error() -> None:

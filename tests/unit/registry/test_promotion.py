@@ -63,6 +63,7 @@ class FakeGate:
 def request_(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A training request; the fixture checks that its checkpoints are deleted exactly once."""
     deleted: list[Any] = []
+    monkeypatch.setattr(promotion, "read_validation_predictions", lambda url, *, s3: None)
     monkeypatch.setattr(promotion, "delete_checkpoints", lambda *arguments, **_: deleted.append(arguments))
     yield SimpleNamespace(
         algorithm=SimpleNamespace(name="pytorch", scripted=True),
@@ -78,11 +79,23 @@ def request_(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def run(request: Any, registry: Any, gate: Any, directory: Path, *, automatic: bool) -> dict[str, Any]:
-    """Promote a model, and return the training metrics that were written."""
+    """Promote a model, check its entry in the history, and return the training metrics that were written."""
+    history: list[Any] = []
     try:
-        promote(request, JOB, registry, gate, automatic=automatic, directory=directory)
+        promote(
+            request,
+            JOB,
+            registry,
+            gate,
+            automatic=automatic,
+            directory=directory,
+            append_history=lambda kind, figures, *, model: history.append((kind, model, figures)),
+        )
     finally:
         metrics: dict[str, Any] = json.loads((directory / "training.json").read_text())
+        ((kind, model, figures),) = history
+        assert (kind, model, figures["accuracy"], figures["n"]) == ("training", "v2", 0.95, 100)
+        assert figures["passed"] == metrics["quality_gate"]["passed"]
     return metrics
 
 

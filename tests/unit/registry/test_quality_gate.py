@@ -65,6 +65,59 @@ def test_model_below_minimum_fails_even_if_better() -> None:
     assert "below the minimum of 0.91" in result.reason
 
 
+def make_live_score(source: str, live: str) -> Score:
+    """Return a score on images of the source and on reviewed images of live traffic."""
+    results = {f"{number}.png": each == "1" for number, each in enumerate(source)}
+    results |= {f"live-{number}.png": each == "1" for number, each in enumerate(live)}
+    return Score(sum(results.values()), len(results), "a", results)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "incumbent", "passed", "reason"),
+    [
+        (
+            ("1" * 95 + "0" * 5, "1" * 20),
+            ("1" * 95 + "0" * 5, "0" * 20),
+            True,
+            f"on 20 reviewed images of live traffic: "
+            f"1.000, not significantly worse than the model in use (0.000): {counts(20, 0, '1.000')}",
+        ),
+        (
+            ("1" * 100, "0" * 20),
+            ("0" * 10 + "1" * 90, "1" * 10 + "0" * 10),
+            False,
+            "on 20 reviewed images of live "
+            f"traffic: 0.000, significantly worse than the model in use (0.500): {counts(0, 10, '0.001')}",
+        ),
+        # gains on live traffic do not make up for losses on the images of the source
+        (
+            ("1" * 90 + "0" * 10, "1" * 50),
+            ("1" * 100, "0" * 50),
+            False,
+            "validation accuracy 0.900 (0.826 to 0.945, n=100), significantly worse than the model in use (1.000)",
+        ),
+        (
+            ("1" * 100, "0" * 9),
+            ("1" * 100, "1" * 9),
+            True,
+            "9 reviewed images of live traffic: too few to compare (at least 10)",
+        ),
+    ],
+    ids=["better", "worse", "worse on the source", "few"],
+)
+def test_models_are_compared_on_live_traffic_too(
+    candidate: tuple[str, str], incumbent: tuple[str, str], passed: bool, reason: str
+) -> None:
+    result = decide(make_live_score(*candidate), make_live_score(*incumbent), 0.8)
+    assert result.passed is passed
+    assert reason in result.reason
+
+
+def test_minimum_applies_to_images_of_the_source() -> None:
+    assert decide(make_live_score("1" * 9 + "0", "0" * 90), None, 0.9).passed
+    assert not decide(make_live_score("1" * 8 + "0" * 2, "1" * 90), None, 0.9).passed
+
+
 def make_in_use(validation_set: str, **properties: str) -> Version:
     known = make_version(1).properties
     changes = {"validation_set": validation_set, "classes_md5": MANIFEST.classes_md5, **properties}

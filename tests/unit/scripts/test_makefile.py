@@ -25,6 +25,7 @@ OPTIONS = {
     "HOURS": ("extend", "--hours"),
     "ID": ("execution", "--id"),
     "IMAGE": ("classify", "--image"),
+    "INTERVAL": ("watch", "--interval"),
     "INPUT": ("transform", "--input"),
     "JOBS": ("tune", "--jobs"),
     "KEYS": ("batch", "--keys"),
@@ -43,6 +44,7 @@ OPTIONS = {
     "SEED": ("traffic", "--seed"),
     "SET": ("train", "--set"),
     "SINCE": ("monitor", "--since"),
+    "SHIFT": ("traffic", "--shift"),
     "SOURCE": ("stage", "--source"),
     "UNTIL": ("monitor", "--until"),
     "VALUE": ("threshold", "--value"),
@@ -120,11 +122,13 @@ def test_short_forms_are_added_to_the_hyperparameters(environment: Path, directo
     assert "--set=seed=1 learning_rate=0.1 epochs=3;x pretrained=it's" in json.loads(result.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize(("target", "name"), [("train", "PRETRAIN"), ("stage", "PRETRAIN"), ("lineage", "VERIFY")])
+@pytest.mark.parametrize(
+    ("target", "name"), [("train", "PRETRAIN"), ("stage", "PRETRAIN"), ("lineage", "VERIFY"), ("watch", "ONCE")]
+)
 def test_switch_is_on_off_or_refused(environment: Path, directory: Path, target: str, name: str) -> None:
     on, off = (make(environment, directory, target, f"{name}={value}").stdout for value in ("1", "0"))
-    assert re.search(r"--(pretrain|other-classes|verify)", on)
-    assert not re.search(r"--(pretrain|other-classes|verify)", off)
+    assert re.search(r"--(pretrain|other-classes|verify|once)", on)
+    assert not re.search(r"--(pretrain|other-classes|verify|once)", off)
 
     refused = make(environment, directory, target, f"{name}=off")
     assert refused.returncode == 2

@@ -1,7 +1,8 @@
 """Write a training job's artifacts.
 
 The model directory, which becomes model.tar.gz, holds `model.onnx`, its description `model.json`, and in `code/` the
-code that serves it. The output directory holds `metrics.json` and the validation predictions, `validation.csv`.
+code that serves it and looks for drift. The output directory holds `metrics.json` and the validation predictions,
+`validation.csv`. Both directories hold the model's baseline, `baseline.json`.
 """
 
 import csv
@@ -15,15 +16,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .baseline import describe, write_baseline
 from .calibration import cross_fitted, expected_calibration_error, fit_temperature
 from .data import Split
+from .embedding import EmbeddingNetwork
 from .export import export
 from .networks import CalibratedNetwork
 from .settings import Settings
 from .trainer import Trainer, predict
 
 PACKAGE = Path(__file__).resolve().parent
-SERVING_MODULES = ("__init__.py", "serving.py", "images.py")
+SCRIPTS = ("inference.py", "drift.py")  # entry points of the endpoint and of the drift job
+MODULES = (
+    *("__init__.py", "serving.py", "images.py", "onnx_session.py"),
+    *("drift_job.py", "window_sample.py", "captured_records.py"),
+    *("drift.py", "baseline.py", "image_statistics.py", "two_sample_tests.py"),
+)
 
 
 def write_artifacts(trainer: Trainer, validation: Split, settings: Settings) -> None:
@@ -37,19 +45,33 @@ def write_artifacts(trainer: Trainer, validation: Split, settings: Settings) -> 
         "ece_before": expected_calibration_error(logits.softmax(1), labels),
         "ece_after": expected_calibration_error(cross_fitted(logits, labels), labels),
     }
-    write_model(CalibratedNetwork(trainer.network, temperature), validation, settings)
+    network = EmbeddingNetwork(CalibratedNetwork(trainer.network, temperature), trainer.images)
+    write_model(network, validation, settings)
     write_output(validation, probabilities, trainer, calibration)
+    embeddings = network.embed(torch.from_numpy(validation.images))
+    sample = describe(probabilities.numpy(), validation.images, embeddings.numpy())
+    write_baseline(sample, model_directory(), output_directory())
 
 
-def write_model(network: CalibratedNetwork, validation: Split, settings: Settings) -> None:
+def model_directory() -> Path:
+    """Return the directory that becomes model.tar.gz."""
+    return Path(os.environ["SM_MODEL_DIR"])
+
+
+def output_directory() -> Path:
+    """Return the directory that becomes output.tar.gz."""
+    return Path(os.environ["SM_OUTPUT_DATA_DIR"])
+
+
+def write_model(network: EmbeddingNetwork, validation: Split, settings: Settings) -> None:
     """Write the model directory."""
-    folder = Path(os.environ["SM_MODEL_DIR"])
+    folder = model_directory()
     folder.mkdir(parents=True, exist_ok=True)
     export(network, validation, folder / "model.onnx")
     description = {
         "classes": settings.classes,
         "input": {"size": settings.image_size, "channels": "RGB", "type": "uint8"},
-        "temperature": network.temperature,
+        "temperature": network.calibrated.temperature,
         "hyperparameters": asdict(settings),
     }
     (folder / "model.json").write_text(json.dumps(description, indent=2))
@@ -57,12 +79,13 @@ def write_model(network: CalibratedNetwork, validation: Split, settings: Setting
 
 
 def copy_serving_code(code: Path) -> None:
-    """Copy the inference container's entry point, modules and requirements to `code`."""
+    """Copy the inference container's entry points, modules and requirements to `code`."""
     package = code / PACKAGE.name
     package.mkdir(parents=True, exist_ok=True)
-    for name in SERVING_MODULES:
+    for name in MODULES:
         shutil.copy(PACKAGE / name, package)
-    shutil.copy(PACKAGE.parent / "inference.py", code)
+    for name in SCRIPTS:
+        shutil.copy(PACKAGE.parent / name, code)
     shutil.copy(PACKAGE.parent / "serving-requirements.txt", code / "requirements.txt")
     if wheels := os.environ.get("SM_CHANNEL_PACKAGES"):  # for an inference container without network access
         shutil.copytree(Path(wheels) / "serving", code / "packages", dirs_exist_ok=True)
@@ -70,7 +93,7 @@ def copy_serving_code(code: Path) -> None:
 
 def write_output(validation: Split, probabilities: Tensor, trainer: Trainer, calibration: dict[str, float]) -> None:
     """Write the output directory: the metrics, and each validation image's label and probabilities."""
-    folder = Path(os.environ["SM_OUTPUT_DATA_DIR"])
+    folder = output_directory()
     folder.mkdir(parents=True, exist_ok=True)
     epochs = trainer.epochs
     correct = int((probabilities.argmax(1).numpy() == validation.labels).sum())

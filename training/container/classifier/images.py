@@ -20,7 +20,9 @@ class ImageError(ValueError):
     """The file is not an image that can be classified."""
 
 
-def decode_image(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np.uint8]:
+def decode_image(
+    body: bytes, formats: tuple[str, ...], size: int, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.uint8]:
     """Decode an image and resize it to the network's input.
 
     Parameters
@@ -32,19 +34,22 @@ def decode_image(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np
     uint8, size x size x 3
         See `read_image` for the other parameters, the pixels and the errors.
     """
-    image = read_image(body, formats)
+    image = read_image(body, formats, max_bytes=max_bytes, max_pixels=max_pixels)
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BICUBIC)
     return np.asarray(image)
 
 
-def read_image(body: bytes, formats: tuple[str, ...] = FORMATS) -> Image.Image:
+def read_image(
+    body: bytes, formats: tuple[str, ...] = FORMATS, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
+) -> Image.Image:
     """Decode an image, after checks of its length, format and number of pixels.
 
     Parameters
     ----------
     body : content of the file; bytes after the image are ignored, because cameras write them
     formats : allowed formats, by Pillow's names
+    max_bytes, max_pixels : limits; the defaults are those of serving
 
     Returns
     -------
@@ -59,10 +64,10 @@ def read_image(body: bytes, formats: tuple[str, ...] = FORMATS) -> Image.Image:
     """
     if not body:
         raise ImageError("the image is empty")
-    if len(body) > MAX_BYTES:
-        raise ImageError(f"the image has {len(body)} bytes; at most {MAX_BYTES} are allowed")
+    if len(body) > max_bytes:
+        raise ImageError(f"the image has {len(body)} bytes; at most {max_bytes} are allowed")
     try:
-        return _decode(body, formats)
+        return _decode(body, formats, max_pixels)
     except ImageError:
         raise
     except Exception as error:  # Pillow raises a dozen types for broken images, IndexError among them
@@ -70,11 +75,11 @@ def read_image(body: bytes, formats: tuple[str, ...] = FORMATS) -> Image.Image:
         raise ImageError(f"the image cannot be decoded as {' or '.join(formats)}: {reason}") from error
 
 
-def _decode(body: bytes, formats: tuple[str, ...]) -> Image.Image:
+def _decode(body: bytes, formats: tuple[str, ...], max_pixels: int) -> Image.Image:
     image: Image.Image = Image.open(io.BytesIO(body), formats=formats)
     # the header is checked before any pixel is decompressed
-    if image.width * image.height > MAX_PIXELS:
-        raise ImageError(f"the image has {image.width} x {image.height} pixels; at most {MAX_PIXELS} are allowed")
+    if image.width * image.height > max_pixels:
+        raise ImageError(f"the image has {image.width} x {image.height} pixels; at most {max_pixels} are allowed")
     image.load()
     with contextlib.suppress(Exception):  # damaged EXIF data does not make the pixels invalid
         image = ImageOps.exif_transpose(image)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sagemaker_inference.errors import GenericInferenceToolkitError
 
 from .images import FORMATS, ImageError, decode_image
+from .onnx_session import open_session
 
 JSON = "application/json"
 FORMATS_BY_TYPE = {"image/png": ("PNG",), "image/jpeg": ("JPEG",), "application/x-image": FORMATS}
@@ -55,12 +56,7 @@ def model_fn(model_dir: str) -> Model:
     """Load `model.onnx`, with the image size from `model.json`."""
     folder = Path(model_dir)
     description = json.loads((folder / "model.json").read_text())
-    options = onnxruntime.SessionOptions()
-    # One thread per request: requests run in parallel, and the spinning threads of one would slow down the others.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
+    session = open_session(folder / "model.onnx")
     return Model(session, description["input"]["size"])
 
 
@@ -137,6 +133,6 @@ def decode(body: bytes, formats: tuple[str, ...], size: int) -> NDArray[np.uint8
 def predict(model: Model, images: NDArray[np.uint8]) -> list[list[float]]:
     """Return each class's probability for each image, n x height x width x 3."""
     batches = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
-    outputs = [model.session.run(None, {"images": batch})[0] for batch in batches]
+    outputs = [model.session.run(["probabilities"], {"images": batch})[0] for batch in batches]
     probabilities: list[list[float]] = np.concatenate(outputs).astype(float).tolist()
     return probabilities

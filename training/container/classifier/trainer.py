@@ -62,6 +62,10 @@ class Trainer:
     train : this process's examples
     preparation_seconds : time that was spent before the first epoch
 
+    Attributes
+    ----------
+    images : the examples' images on the device, uint8, n x height x width x 3
+
     Raises
     ------
     InputError
@@ -81,7 +85,7 @@ class Trainer:
         self.epochs: list[Epoch] = []
         self._settings = settings
         self._group = group
-        self._images = torch.from_numpy(train.images).to(group.device)
+        self.images = torch.from_numpy(train.images).to(group.device)
         self._labels = torch.from_numpy(train.labels).to(group.device)
         self._plan = plan_batches(len(train.labels), settings, group)
         self._optimizer = make_optimizer(network, settings)
@@ -167,7 +171,7 @@ class Trainer:
         total = len(batch) * (group.size if group.sharded else 1)
         own = batch[part].to(group.device)
         labels = self._labels[own]
-        images, targets = self._augment(self._images[own], labels, draws[part])
+        images, targets = self._augment(self.images[own], labels, draws[part])
         with torch.autocast(group.device.type, torch.bfloat16, enabled=self._bfloat16):
             logits = self._module(images).float()
         loss = functional.cross_entropy(logits, targets, label_smoothing=LABEL_SMOOTHING, reduction="sum")

@@ -1,4 +1,4 @@
-"""CloudWatch: evaluation of metric alarms, and the operation PutCompositeAlarm."""
+"""CloudWatch: evaluation of metric alarms, percentiles, and the operation PutCompositeAlarm."""
 
 from typing import Any
 
@@ -6,13 +6,14 @@ from moto.cloudwatch.responses import CloudWatchResponse
 
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.patching import add
-from sagelocal.services.cloudwatch import alarm_events
+from sagelocal.services.cloudwatch import alarm_events, percentiles
 from sagelocal.services.cloudwatch.alarms import Alarms
 
 
 def install(emulator: Emulator) -> None:
-    """Evaluate metric alarms, and add PutCompositeAlarm, which stores composite alarms without evaluating them."""
+    """Evaluate metric alarms, compute percentiles, and store composite alarms, which are not evaluated."""
     alarm_events.install()
+    percentiles.install()
     alarms = Alarms(emulator)
     emulator.on_stop(alarms.stop)
     add(CloudWatchResponse, "put_composite_alarm", _put_composite_alarm)

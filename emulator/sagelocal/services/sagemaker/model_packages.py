@@ -1,5 +1,6 @@
-"""Model packages: operations that moto lacks, and the container of a model or its model package."""
+"""Model packages: operations and parameters that moto lacks, and the container of a model or its model package."""
 
+import json
 import re
 import threading
 from typing import Any
@@ -14,6 +15,18 @@ from sagelocal.services.sagemaker.errors import HostingError
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html
 METADATA_PATTERN = re.compile(r"[\w .:/=+@-]+")
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ModelPackageModelCard.html
+CARD_LENGTH = 100_000
+CARD_STATUS = ("Draft", "PendingReview", "Approved", "Archived")
+# https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-details.html#model-card-schema
+CARD_SECTIONS = {
+    "model_overview",
+    "intended_uses",
+    "business_details",
+    "training_details",
+    "evaluation_details",
+    "additional_information",
+}
 
 
 def container_of(backend: SageMakerModelBackend, model_name: str) -> dict[str, Any]:
@@ -52,6 +65,8 @@ def install() -> None:
     add(SageMakerResponse, "delete_model_package", _delete_model_package)
     for name in ("create_model_package", "update_model_package"):
         _check_metadata(name)
+        _store_model_card(name)
+    _describe_model_card()
 
 
 def _check_metadata(name: str) -> None:
@@ -69,6 +84,49 @@ def _check_metadata(name: str) -> None:
         return original(self)
 
     original = replace(SageMakerResponse, name, check)
+
+
+def _store_model_card(name: str) -> None:
+    """Keep the model card of a model package, which moto ignores; an update replaces the fields that it contains."""
+
+    def store(self: SageMakerResponse) -> Any:
+        card = self._get_param("ModelCard") or {}
+        _check_model_card(card)
+        result = original(self)
+        if card:
+            package = self.sagemaker_backend.model_packages[result.result["ModelPackageArn"]]
+            vars(package)["model_card"] = {**getattr(package, "model_card", {}), **card}
+        return result
+
+    original = replace(SageMakerResponse, name, store)
+
+
+def _check_model_card(card: dict[str, str]) -> None:
+    """Refuse a model card that is not JSON with the sections of the schema; the emulator checks no more of it."""
+    status, content = card.get("ModelCardStatus", "Draft"), card.get("ModelCardContent", "{}")
+    try:
+        parsed = json.loads(content)
+    except ValueError:
+        parsed = None
+    if (
+        status not in CARD_STATUS
+        or len(content) > CARD_LENGTH
+        or not isinstance(parsed, dict)
+        or not CARD_SECTIONS.issuperset(parsed)
+    ):
+        raise AWSValidationException(
+            f"1 validation error detected: ModelCard with status '{status}' and {len(content)} characters failed to "
+            f"satisfy constraint: ModelCardStatus must be one of {', '.join(CARD_STATUS)}, and ModelCardContent a "
+            f"JSON object of at most {CARD_LENGTH} characters with the sections {', '.join(sorted(CARD_SECTIONS))}"
+        )
+
+
+def _describe_model_card() -> None:
+    def describe(self: ModelPackage) -> dict[str, Any]:
+        card = getattr(self, "model_card", None)
+        return {**original(self), **({"ModelCard": card} if card else {})}
+
+    original = replace(ModelPackage, "gen_response_object", describe)
 
 
 def _number_versions(last_versions: dict[tuple[str, str, str], int]) -> None:

@@ -53,6 +53,31 @@ def test_invalid_metadata_properties_are_refused(sagemaker: SageMaker, group: st
         register(sagemaker, group, CustomerMetadataProperties=properties)
 
 
+def test_model_card_is_stored_and_updated(sagemaker: SageMaker, group: str) -> None:
+    # GIVEN
+    content = '{"model_overview": {"model_creator": "a person"}}'
+    card = {"ModelCardContent": content, "ModelCardStatus": "PendingReview"}
+    # WHEN
+    arn = register(sagemaker, group, ModelCard=card)
+    created = sagemaker.client.describe_model_package(ModelPackageName=arn)
+    sagemaker.client.update_model_package(ModelPackageArn=arn, ModelCard={"ModelCardStatus": "Approved"})
+    updated = sagemaker.client.describe_model_package(ModelPackageName=arn)
+    without = sagemaker.client.describe_model_package(ModelPackageName=register(sagemaker, group))
+    # THEN
+    assert created["ModelCard"] == card
+    assert updated["ModelCard"] == {"ModelCardContent": content, "ModelCardStatus": "Approved"}
+    assert "ModelCard" not in without
+
+
+@pytest.mark.parametrize(
+    "card", [{"ModelCardContent": "{"}, {"ModelCardContent": '{"overview": {}}'}, {"ModelCardStatus": "Done"}]
+)
+def test_invalid_model_card_is_refused(sagemaker: SageMaker, group: str, card: dict[str, str]) -> None:
+    # WHEN / THEN
+    with pytest.raises(ClientError, match=r"ValidationException.*ModelCard"):
+        register(sagemaker, group, ModelCard=card)
+
+
 def test_update_keeps_the_other_properties(sagemaker: SageMaker, group: str) -> None:
     # GIVEN
     arn = register(sagemaker, group, CustomerMetadataProperties={"accuracy": "0.91"})

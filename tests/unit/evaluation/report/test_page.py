@@ -1,3 +1,4 @@
+import json
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -7,25 +8,28 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.files import StepMissingError, write_json
+from common.errors import OperatorError
+from common.files import RESULT_FILES, StepMissingError, write_json
 from evaluation import figures
-from evaluation.capture_location import CaptureLocation
-from evaluation.capture_table import Captures
 from evaluation.evaluate import evaluate
-from evaluation.monitoring import Monitoring, monitor
-from evaluation.report import read_results, render
-from tests.unit.evaluation.runs import capture_line, make_execution, make_png, make_run
+from evaluation.history import Kind
+from evaluation.report.page import render
+from evaluation.report.results import FILES, Reader
+from evaluation.report.sections import SECTIONS
+from tests.unit.evaluation.report.live_results import make_entry, make_live, make_unlabelled_live
+from tests.unit.evaluation.report.pages import TRAINING, all_results, monitored, results_of, write_results
+from tests.unit.evaluation.runs import make_execution, make_run
 
 WRITTEN = datetime(2026, 3, 1, 13, 0, tzinfo=UTC)
-LOCATION = CaptureLocation("s3://b/data_capture", "v2", "cars", "cars-2", is_complete=True)
-TRAINING = {
-    "source": "CIFAR-100 (cifar-100-python.tar.gz, md5 eb9058c3a382ffc7106e4002c42a8d85)",
-    "synthetic": False,
-    "job": "scones-local-vehicles-1",
-    "model_package_arn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/scones-local-vehicles/1",
-    "validation": {"correct": 95, "n": 100, "accuracy": 0.95, "interval": [0.888, 0.978]},
-    "metrics": {"epochs": [{"train_accuracy": 0.7, "validation_accuracy": 0.8}]},
-    "quality_gate": {"passed": True, "reason": "above the minimum accuracy"},
+ALL_KEYS = set[str]().union(*(kind.__required_keys__ for _, kind in FILES.values()))
+# What the page shows of each result file
+SHOWN = {
+    "training": "scones-local-vehicles-1",
+    "run": "The last run of the test images",
+    "evaluation": "Confidence and threshold",
+    "live": "Model v2: 400 captured images",
+    "monitoring": "Model v2: 1 record in 1 file",
+    "drift": "200 images against 100 of the baseline",
 }
 
 
@@ -43,40 +47,25 @@ class Page(HTMLParser):
         self.addresses += [value or "" for name, value in attrs if name in ("src", "srcset", "href")]
 
 
-def monitored(other_records: int = 0) -> Monitoring:
-    captures = Captures()
-    captures.add("a.jsonl", capture_line(make_png(1), [0.6, 0.4]) + b"\nmalformed", classes=2)
-    classes = ("bicycle", "motorcycle")
-    return monitor(captures, LOCATION, other_records=other_records, threshold=0.93, classes=classes, known={})
-
-
-def write_results(directory: Path, **changes: Any) -> Path:
-    """Write the results of `train`, `run`, `evaluate` and `monitor`; `changes` replace fields of the run."""
-    run = make_run([make_execution("test/a.png", [0.98, 0.02]), make_execution("test/b.png", [0.6, 0.4])], **changes)
-    write_json(directory / "run.json", run)
-    write_json(directory / "evaluation.json", evaluate(run, {"test/a.png": 0, "test/b.png": 1}))
-    write_json(directory / "monitoring.json", monitored())
-    write_json(directory / "training.json", TRAINING)
-    return directory
-
-
 @pytest.fixture
 def plain_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the figures, because drawing them is slow and only one test checks them."""
     monkeypatch.setattr(figures, "as_svg", lambda draw, theme: "<svg/>")
 
 
-def page_of(directory: Path) -> str:
-    return render(read_results(directory), directory.name, written=WRITTEN)
+def page_of(directory: Path, **known: Any) -> str:
+    return render(results_of(directory, **known), written=WRITTEN)
 
 
+@pytest.mark.usefixtures("plain_figures")
 def test_the_page_loads_no_external_resources(tmp_path: Path) -> None:
     # WHEN
     page = Page(page_of(write_results(tmp_path)))
 
     # THEN
-    assert len(page.addresses) >= 13  # six figures in two themes, and a low-confidence image
-    assert all(address.startswith("data:image/") for address in page.addresses)
+    images = [address for address in page.addresses if not address.startswith("#")]
+    assert len(images) >= 13  # six figures in two themes, and a low-confidence image
+    assert all(address.startswith("data:image/") for address in images)
     assert not page.tags & {"script", "link", "iframe"}
 
 
@@ -109,7 +98,7 @@ def test_the_number_of_other_models_records_is_shown(tmp_path: Path) -> None:
     page = page_of(directory)
 
     # THEN
-    assert "Model v2: 1 records" in page
+    assert "Model v2: 1 record in 1 file" in page
     assert "Records of other models, which are not shown: 7." in page
 
 
@@ -121,6 +110,8 @@ def test_the_number_of_other_models_records_is_shown(tmp_path: Path) -> None:
         ("evaluation.json", "evaluate"),
         ("monitoring.json", "monitor"),
         ("training.json", "train"),
+        ("live.json", "live"),
+        ("drift.json", "data-drift"),
     ],
 )
 def test_a_section_without_results_names_its_command(tmp_path: Path, file: str, target: str) -> None:
@@ -142,22 +133,41 @@ def test_the_results_of_one_command_are_enough_for_a_page(tmp_path: Path) -> Non
 
     # THEN
     assert "95.0%, 88.8% to 97.8% (95 %), n = 100" in page
-    assert page.count("No results yet") == 3
+    assert page.count("No results yet") == len(SECTIONS) - 2  # the settings need no results
 
 
 def test_error_without_results_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(StepMissingError, match="make demo ENV="):
-        read_results(tmp_path)
+        results_of(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["{", '{"source": "x"}'], ids=["invalid", "of another version"])
-def test_an_invalid_result_names_its_command(tmp_path: Path, content: str) -> None:
+BROKEN = {
+    "invalid": "{",
+    "no object": "[1]",
+    "of another version": '{"source": "x"}',
+    "other types": json.dumps(dict.fromkeys(sorted(ALL_KEYS), "x")),
+    "no values": json.dumps(dict.fromkeys(sorted(ALL_KEYS))),
+}
+
+
+@pytest.mark.usefixtures("plain_figures")
+@pytest.mark.parametrize("content", list(BROKEN.values()), ids=list(BROKEN))
+@pytest.mark.parametrize(("field", "target"), [(field, target) for field, (target, _) in FILES.items()])
+def test_a_broken_result_is_named_and_does_not_stop_the_others(
+    tmp_path: Path, field: str, target: str, content: str
+) -> None:
     # GIVEN
-    (tmp_path / "evaluation.json").write_text(content)
+    directory = write_results(tmp_path)
+    (directory / RESULT_FILES[target]).write_text(content)
 
-    # WHEN / THEN
-    with pytest.raises(StepMissingError, match="make evaluate"):
-        read_results(tmp_path)
+    # WHEN
+    page = page_of(directory)
+
+    # THEN
+    assert f"make {target}" in page
+    assert page.count("<section ") == len(SECTIONS) + 1
+    others = {name: text for name, text in SHOWN.items() if name != field}
+    assert [name for name, text in others.items() if text not in page] == []
 
 
 @pytest.mark.usefixtures("plain_figures")
@@ -241,7 +251,7 @@ def test_the_page_has_a_row_for_each_of_any_number_of_classes(tmp_path: Path, cl
 
     # THEN
     assert all(f'<td>class {number}</td><td class="number">1</td>' in page for number in range(classes))
-    assert ("<th>True label</th><th>Predicted</th>" in page) == (classes > 8)
+    assert ('<th scope="col">True label</th><th scope="col">Predicted</th>' in page) == (classes > 8)
 
 
 @pytest.mark.usefixtures("plain_figures")
@@ -250,4 +260,101 @@ def test_executions_are_counted_by_outcome(tmp_path: Path) -> None:
     page = page_of(write_results(tmp_path))
 
     # THEN
-    assert re.search(r"<code>THRESHOLD_CONFIDENCE_NOT_MET</code></td><td class=\"number\">1</td>", page)
+    assert re.search(r"<td class=\"breaks\">THRESHOLD_CONFIDENCE_NOT_MET</td><td class=\"number\">1</td>", page)
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_executions_and_costs_of_the_time_range_are_shown(tmp_path: Path) -> None:
+    # WHEN
+    page = render(all_results(tmp_path), written=WRITTEN)
+
+    # THEN
+    assert "100 executions ended from 2026-02-22 13:00:00 UTC to 2026-03-01 13:00:00 UTC" in page
+    assert "median 0.50 s, 95th percentile 1.20 s" in page
+    assert "<b>11.04 USD</b>" in page
+    assert "2 of 100 executions failed for another reason" in page
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_the_verdict_comes_first(tmp_path: Path) -> None:
+    # WHEN
+    page = render(all_results(tmp_path), written=WRITTEN)
+
+    # THEN every check links to its section
+    assert page.index("Not fit for use") < page.index("<nav")
+    links = set(re.findall(r'href="#([^"]+)"', page))
+    assert links == set(re.findall(r'<section id="([^"]+)"', page)) - {"verdict"}
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_a_service_that_cannot_be_reached_is_named_in_its_section(tmp_path: Path) -> None:
+    # GIVEN
+    reader = Reader()
+    reader.read_files(write_results(tmp_path))
+
+    def fail() -> None:
+        raise OperatorError("local is not deployed: run `make up ENV=local`")
+
+    reader.read("cost", fail)
+
+    # WHEN
+    page = render(reader.results("local"), written=WRITTEN)
+
+    # THEN
+    assert "local is not deployed" in page[page.index('<section id="cost"') :]
+    assert "Confidence and threshold" in page
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_labelled_traffic_is_shown_with_its_intervals(tmp_path: Path) -> None:
+    # WHEN
+    page = page_of(write_results(tmp_path))
+
+    # THEN
+    assert "<b>90.0%</b>" in page
+    assert "82.0% to 95.0% (95 %)<br>all traffic, from 30 labelled images" in page
+    assert "The labels of incoming/anna/1.jpg differ" in page
+    assert "Too few images are labelled to show this precision: at least 59" in page
+    assert "+12.0 percentage points (+2.0 to +20.0, 95 %)" in page
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_traffic_without_labels_has_a_note_and_no_figures(tmp_path: Path) -> None:
+    # GIVEN
+    directory = write_results(tmp_path)
+    write_json(directory / "live.json", make_unlabelled_live())
+
+    # WHEN
+    page = page_of(directory)
+
+    # THEN
+    assert "No image is labelled." in page
+    assert "No labelled images of live traffic were evaluated" in page
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_low_accuracy_in_live_traffic_makes_the_model_unfit(tmp_path: Path) -> None:
+    # GIVEN
+    directory = write_results(tmp_path)
+    write_json(directory / "live.json", make_live(0.6))
+
+    # WHEN
+    page = page_of(directory)
+
+    # THEN
+    assert "The accuracy in live traffic is 60.0% (52.0% to 65.0%, 30 images), below the minimum of 80.0%." in page
+
+
+@pytest.mark.usefixtures("plain_figures")
+@pytest.mark.parametrize("kind", ["training", "run", "live", "monitoring", "drift"])
+def test_a_broken_entry_of_the_history_does_not_stop_the_page(tmp_path: Path, kind: Kind) -> None:
+    # GIVEN
+    broken: dict[str, Any] = dict.fromkeys(("accuracy", "outcome", "changes"), "x")
+    entry = make_entry(kind, "v1", **broken)
+
+    # WHEN
+    page = render(results_of(write_results(tmp_path), history=[entry]), written=WRITTEN)
+
+    # THEN
+    assert page.count("<section ") == len(SECTIONS) + 1
+    assert [text for text in SHOWN.values() if text not in page] == []

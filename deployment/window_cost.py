@@ -1,0 +1,151 @@
+"""Estimate what an environment cost in a time range: hours of the endpoint and of jobs, and executions."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from common.names import resource_prefix
+from common.terminal import counted
+from deployment.cost import PRICES, PriceTable
+from deployment.image_costs import ENDPOINT, IMAGES, single_quantities, total
+from evaluation.report.results import Cost, CostRow
+from registry.endpoint import describe_endpoint, describe_endpoint_config
+
+SECONDS_PER_HOUR = 3600
+NOT_COUNTED = (
+    "Not included: storage, logs, captured data, data transfer, KMS keys, alarms and metrics (make cost estimates them "
+    "by the hour), batch executions, notifications, an endpoint that was deleted since, free tiers and taxes. The "
+    "endpoint is counted with its present number of instances."
+)
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """A kind of SageMaker job, and how its descriptions are read.
+
+    Attributes
+    ----------
+    operation : such as `training_job`, from which the names of the API's operations and fields follow
+    resources : returns the instance type and the number of instances of a description
+    seconds : returns the billed seconds of one instance
+    """
+
+    operation: str
+    resources: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    seconds: Callable[[Mapping[str, Any]], float]
+
+    @property
+    def title(self) -> str:
+        """The kind in words."""
+        return self.operation.replace("_", " ")
+
+    @property
+    def field(self) -> str:
+        """The prefix of the API's fields, such as `TrainingJob`."""
+        return self.title.title().replace(" ", "")
+
+
+def _elapsed(start: str, end: str) -> Callable[[Mapping[str, Any]], float]:
+    def seconds(job: Mapping[str, Any]) -> float:
+        if start not in job:
+            return 0.0
+        return float((job.get(end, datetime.now(UTC)) - job[start]).total_seconds())
+
+    return seconds
+
+
+JOBS = (
+    # BillableTimeInSeconds is the time of one instance:
+    # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeTrainingJob.html
+    JobKind("training_job", lambda job: job["ResourceConfig"], lambda job: job.get("BillableTimeInSeconds", 0)),
+    JobKind("transform_job", lambda job: job["TransformResources"], _elapsed("TransformStartTime", "TransformEndTime")),
+    JobKind(
+        "processing_job",
+        lambda job: job["ProcessingResources"]["ClusterConfig"],
+        _elapsed("ProcessingStartTime", "ProcessingEndTime"),
+    ),
+)
+
+
+def window_cost(
+    environment: str,
+    endpoint: str,
+    start: datetime,
+    end: datetime,
+    *,
+    images: int | None,
+    prices: PriceTable,
+    sagemaker: Any,
+) -> Cost:
+    """Return the estimated costs of a time range.
+
+    Parameters
+    ----------
+    endpoint : name of the environment's endpoint
+    images : number of executions that classified an image; None if it is not known
+    """
+    rows = [
+        *endpoint_rows(endpoint, start, end, prices=prices, sagemaker=sagemaker),
+        *job_rows(resource_prefix(environment), start, end, prices=prices, sagemaker=sagemaker),
+    ]
+    if images is not None:
+        rows.append(
+            CostRow("Executions, as of drivers' photographs", f"{images:,} images", execution_cost(images, prices))
+        )
+    source = (
+        f"List prices of {prices.region}, {prices.checked} ({PRICES.name}); jobs have the endpoint's hourly prices."
+    )
+    return Cost(rows, [source, NOT_COUNTED])
+
+
+def endpoint_rows(
+    name: str, start: datetime, end: datetime, *, prices: PriceTable, sagemaker: Any
+) -> Iterator[CostRow]:
+    """Yield the cost of the endpoint's instances, if there is an endpoint."""
+    live = describe_endpoint(name, sagemaker=sagemaker)
+    config = live and describe_endpoint_config(live["EndpointConfigName"], sagemaker=sagemaker)
+    if not live or not config:
+        return
+    until = min(end, datetime.now(UTC))
+    hours = max((until - max(start, live["CreationTime"])).total_seconds(), 0) / SECONDS_PER_HOUR
+    counts = {each["VariantName"]: each.get("CurrentInstanceCount", 0) for each in live.get("ProductionVariants", ())}
+    for variant in config["ProductionVariants"]:
+        if instance_type := variant.get("InstanceType"):
+            count = counts.get(variant["VariantName"], 0)
+            yield instance_row(f"Endpoint, {counted(count, 'instance')}", instance_type, count * hours, prices)
+        else:
+            yield CostRow("Serverless endpoint", "billed by requests", None)
+
+
+def job_rows(prefix: str, start: datetime, end: datetime, *, prices: PriceTable, sagemaker: Any) -> Iterator[CostRow]:
+    """Yield the cost of the jobs that were created in the time range, by kind and instance type."""
+    for kind in JOBS:
+        pages = sagemaker.get_paginator(f"list_{kind.operation}s").paginate(
+            NameContains=prefix, CreationTimeAfter=start, CreationTimeBefore=end
+        )
+        names = [job[f"{kind.field}Name"] for page in pages for job in page[f"{kind.field}Summaries"]]
+        describe = getattr(sagemaker, f"describe_{kind.operation}")
+        jobs = [describe(**{f"{kind.field}Name": name}) for name in names]
+        by_type = sorted(((kind.resources(job), kind.seconds(job)) for job in jobs), key=lambda each: _type(each[0]))
+        for instance_type, members in groupby(by_type, lambda each: _type(each[0])):
+            found = list(members)
+            hours = sum(resources["InstanceCount"] * seconds for resources, seconds in found) / SECONDS_PER_HOUR
+            yield instance_row(counted(len(found), kind.title).capitalize(), instance_type, hours, prices)
+
+
+def _type(resources: Mapping[str, Any]) -> str:
+    return str(resources["InstanceType"])
+
+
+def instance_row(item: str, instance_type: str, hours: float, prices: PriceTable) -> CostRow:
+    """Return the cost of instance hours, without a price for an instance type that is not in the table."""
+    usd = hours * prices.hourly(instance_type) if prices.has(instance_type) else None
+    return CostRow(item, f"{hours:.2f} hours of {instance_type}", usd)
+
+
+def execution_cost(images: int, prices: PriceTable) -> float:
+    """Return the cost of executions that classify an image each, without the endpoint."""
+    quantities = {name: quantity for name, quantity in single_quantities().items() if name != ENDPOINT}
+    return total(quantities, prices) * images / IMAGES

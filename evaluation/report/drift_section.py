@@ -1,0 +1,61 @@
+"""Drift: what moved in the traffic since the model was trained."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from evaluation import drift_figures, figures
+from evaluation.data_drift import Drift, Figures, Result
+from evaluation.report.drawings import draw
+from evaluation.report.results import Results
+
+DECIDED = ("drift", "no_drift")  # outcomes of a comparison with enough images
+MAX_RESULTS_SHOWN = 10
+
+
+def drift(results: Results) -> Mapping[str, Any] | None:
+    """Return the latest comparison with the baseline, and the outcomes of those before it."""
+    if not results.drift:
+        return None
+    latest = latest_result(results.drift)
+    found = latest["figures"]
+    drawings = {"distributions": partial(drift_figures.distributions, found=found)} if found["histograms"] else {}
+    return {
+        "latest": latest,
+        "found": found,
+        "outcome": outcome(found),
+        "changes": sorted(found["changes"], key=lambda change: change["adjusted"]),
+        "outcomes": [(each, outcome(each["figures"])) for each in reversed(results.drift["results"])][
+            :MAX_RESULTS_SHOWN
+        ],
+        "figures": draw(drawings),
+        "description": describe(found),
+    }
+
+
+def latest_result(drift: Drift) -> Result:
+    """Return the latest comparison that had enough images, or else the latest one."""
+    decided = [result for result in drift["results"] if result["figures"]["outcome"] in DECIDED]
+    return (decided or drift["results"])[-1]
+
+
+def outcome(found: Figures) -> str:
+    """Return the outcome of a comparison in words."""
+    return found["outcome"].replace("_", " ")
+
+
+def moved_properties(found: Figures) -> Sequence[str]:
+    """Return the names of the properties that moved, most significant first."""
+    moved = sorted((change for change in found["changes"] if change["moved"]), key=lambda change: change["adjusted"])
+    return list(dict.fromkeys(figures.display_name(change["name"]) for change in moved))
+
+
+def describe(found: Figures) -> str:
+    """Return what the figure shows, for readers who cannot see it."""
+    predicted = (found["predicted"].get(name, ()) for name in ("baseline", "window"))
+    counts = "; ".join(
+        f"{figures.display_name(name)} {before}, then {after}"
+        for name, before, after in zip(found["classes"], *predicted, strict=False)
+    )
+    moved = ", ".join(moved_properties(found)) or "none"
+    return f"Distributions in the baseline and in the time range. Moved: {moved}. Predictions of each class: {counts}"

@@ -1,0 +1,59 @@
+"""Format proportions, intervals and times for the report."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from common.times import format_utc
+
+
+def percent(value: float | None) -> str:
+    """Format a proportion; None becomes a dash."""
+    return "-" if value is None else f"{value:.1%}"
+
+
+def interval_short(value: Sequence[float] | None) -> str:
+    """Format an interval of proportions without its level."""
+    return "" if value is None else f"{value[0]:.1%} to {value[1]:.1%}"
+
+
+def interval(value: Sequence[float] | None) -> str:
+    """Format a 95 % interval of proportions."""
+    return "" if value is None else f"{interval_short(value)} (95 %)"
+
+
+def format_time(text: str) -> str:
+    """Format a time in ISO 8601 as UTC, to the second."""
+    return f"{format_utc(datetime.fromisoformat(text))} UTC"
+
+
+def format_usd(value: float) -> str:
+    """Format an amount to the cent; a smaller amount is not shown as nothing.
+
+    Examples
+    --------
+    >>> format_usd(1.234), format_usd(0.001), format_usd(0)
+    ('1.23', '< 0.01', '0.00')
+    """
+    return "< 0.01" if 0 < value < 0.01 else f"{value:.2f}"
+
+
+def joined(clauses: Sequence[str]) -> str:
+    """Join clauses to one sentence's list.
+
+    Examples
+    --------
+    >>> joined(["a", "b", "c"]), joined(["a"])
+    ('a, b and c', 'a')
+    """
+    return " and ".join([", ".join(clauses[:-1]), clauses[-1]] if len(clauses) > 1 else clauses)
+
+
+def sentence(text: str) -> str:
+    """Return a clause as a sentence.
+
+    Examples
+    --------
+    >>> sentence("no image is labelled"), sentence("Done.")
+    ('No image is labelled.', 'Done.')
+    """
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."

@@ -1,0 +1,148 @@
+"""What the report shows: the results of the commands that have run, and what the environment's services know."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from common.errors import OperatorError
+from common.files import RESULT_FILES, StepMissingError, read_result
+from evaluation.data_drift import Drift
+from evaluation.evaluate import Evaluation
+from evaluation.execution_metrics import Outcomes
+from evaluation.executions import Run
+from evaluation.history import Entry
+from evaluation.live.results import Live
+from evaluation.monitoring import Monitoring
+
+Rows = Sequence[tuple[str, str]]
+
+
+class Training(TypedDict):
+    """The part of `training.json` that the report shows."""
+
+    source: str
+    synthetic: bool
+    job: str
+    model_package_arn: str
+    validation: dict[str, Any]
+    metrics: dict[str, Any]
+    quality_gate: dict[str, Any]
+    instance_type: NotRequired[str]
+    seconds: NotRequired[int]
+    image: NotRequired[str]
+    code: NotRequired[str]
+
+
+@dataclass(frozen=True)
+class CostRow:
+    """One line of the costs; `usd` is None if there is no price."""
+
+    item: str
+    quantity: str
+    usd: float | None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the environment cost in the time range.
+
+    Attributes
+    ----------
+    notes : what is not included, and where the prices come from
+    """
+
+    rows: Sequence[CostRow]
+    notes: Sequence[str]
+
+    @property
+    def total(self) -> float:
+        """The sum of all lines with a price."""
+        return sum(row.usd or 0 for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results that the report shows; None, or empty, if there are none.
+
+    Attributes
+    ----------
+    minimum_accuracy : of the environment's settings
+    start, end : the time range, of `outcomes`, `cost` and `history`, in ISO 8601
+    lineage : titles and values that trace the model in use to its data
+    outcomes : the executions of the time range
+    history : entries of the history of results
+    problems : why a result cannot be read, by the name of its field
+    """
+
+    environment: str
+    minimum_accuracy: float | None = None
+    start: str | None = None
+    end: str | None = None
+    training: Training | None = None
+    run: Run | None = None
+    evaluation: Evaluation | None = None
+    live: Live | None = None
+    monitoring: Monitoring | None = None
+    drift: Drift | None = None
+    lineage: Rows = ()
+    outcomes: Outcomes | None = None
+    cost: Cost | None = None
+    history: Sequence[Entry] = ()
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+# The field of each result file, the target that writes it, and its type
+FILES: Mapping[str, tuple[str, Any]] = {
+    "training": ("train", Training),
+    "run": ("run", Run),
+    "evaluation": ("evaluate", Evaluation),
+    "live": ("live", Live),
+    "monitoring": ("monitor", Monitoring),
+    "drift": ("data-drift", Drift),
+}
+
+
+# Fields that are no results
+CONTEXT = ("minimum_accuracy", "start", "end")
+
+
+class Reader:
+    """Read results one by one; a result that cannot be read becomes a problem and does not stop the others."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Any] = {}
+        self.problems: dict[str, str] = {}
+
+    def read(self, name: str, read: Callable[[], Any]) -> None:
+        """Read a field of `Results`."""
+        try:
+            self.fields[name] = read()
+        except (OperatorError, BotoCoreError, ClientError, OSError) as error:
+            self.fail((name,), error)
+
+    def fail(self, names: Sequence[str], error: Exception) -> None:
+        """Note why fields cannot be read."""
+        self.problems |= dict.fromkeys(names, " ".join(str(error).split()))
+
+    def read_files(self, directory: Path) -> None:
+        """Read the results in `build/<environment>`; a file that is missing is no problem."""
+        for name, (target, kind) in FILES.items():
+            if (directory / RESULT_FILES[target]).exists():
+                self.read(name, partial(read_result, directory, target, kind.__required_keys__))
+
+    def results(self, environment: str, **known: Any) -> Results:
+        """Return everything that was read.
+
+        Raises
+        ------
+        StepMissingError
+            There is nothing to report.
+        """
+        if not any(value for name, value in self.fields.items() if name not in CONTEXT):
+            advice = f"run `make demo ENV={environment}`"
+            raise StepMissingError("; ".join([f"there are no results to report: {advice}", *self.problems.values()]))
+        return Results(environment, **known, **self.fields, problems=self.problems)

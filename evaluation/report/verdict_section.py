@@ -1,0 +1,111 @@
+"""Put the results together that the verdict depends on."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from evaluation.execution_metrics import IMAGE_ERRORS
+from evaluation.executions import BELOW_THRESHOLD, outcome
+from evaluation.report.drift_section import DECIDED, latest_result, moved_properties
+from evaluation.report.results import Results
+from evaluation.report.verdict import (
+    Accuracy,
+    Check,
+    Status,
+    Verdict,
+    check_accuracy,
+    check_drift,
+    check_failures,
+    check_gate,
+    check_low_confidence,
+    decide,
+)
+
+TEST_ACCURACY, LIVE_ACCURACY = "accuracy on the test images", "accuracy in live traffic"
+NO_TEST, NO_LIVE = "no test images were evaluated", "no labelled images of live traffic were evaluated"
+
+
+def decide_on(results: Results) -> Verdict:
+    """Return the verdict on the model in use."""
+    data = results.evaluation or results.run or results.training
+    checks = [
+        _guard(gate, results, check_gate(None, "the result of the training job cannot be read")),
+        _guard(test_accuracy, results, check_accuracy(TEST_ACCURACY, "evaluation", None, None, "it cannot be read")),
+        _guard(live_accuracy, results, check_accuracy(LIVE_ACCURACY, "live", None, None, "it cannot be read")),
+        _guard(drift, results, check_drift(None, is_confirmed=False, missing="")),
+        _guard(failures, results, check_failures(0, 0)),
+        _guard(low_confidence, results, check_low_confidence(0, 0)),
+    ]
+    return decide(
+        checks,
+        accuracies=(TEST_ACCURACY, LIVE_ACCURACY),
+        is_synthetic=bool(data and data["synthetic"]),
+    )
+
+
+def _guard(check: Callable[[Results], Check], results: Results, unknown: Check) -> Check:
+    """Return a check, or `unknown` if its results are broken, so that they do not stop the page."""
+    try:
+        return check(results)
+    except Exception as error:  # a result file may have any content
+        return replace(unknown, finding=f"the result cannot be read ({type(error).__name__})")
+
+
+def gate(results: Results) -> Check:
+    """Return the check of the quality gate of the model in use."""
+    training, run = results.training, results.run
+    if training is None:
+        return check_gate(None, "no model was trained from this clone")
+    in_use = run["model_package_arn"] if run else training["model_package_arn"]
+    if in_use != training["model_package_arn"]:
+        return check_gate(None, "the latest trained model is not the one in use")
+    return check_gate(bool(training["quality_gate"]["passed"]), training["quality_gate"]["reason"])
+
+
+def test_accuracy(results: Results) -> Check:
+    """Return the check of the accuracy on the test images."""
+    evaluation = results.evaluation
+    measured = evaluation and Accuracy(evaluation["accuracy"], evaluation["accuracy_interval"], evaluation["n"])
+    return check_accuracy(TEST_ACCURACY, "evaluation", measured or None, results.minimum_accuracy, NO_TEST)
+
+
+def live_accuracy(results: Results) -> Check:
+    """Return the check of the accuracy in live traffic: estimated for all of it, or else of the audit sample."""
+    found = results.live
+    traffic = found["traffic"]["figures"]["accuracy"] if found and found["traffic"] else None
+    estimate = traffic or (found["audit"] if found else None)
+    measured = estimate and Accuracy(estimate["value"], estimate["interval"], estimate["n"])
+    return check_accuracy(LIVE_ACCURACY, "live", measured or None, results.minimum_accuracy, NO_LIVE)
+
+
+def drift(results: Results) -> Check:
+    """Return the check of the latest comparison with the baseline.
+
+    Labelled images of the same traffic are stronger evidence than a statistic that moved.
+    """
+    latest = latest_result(results.drift) if results.drift else None
+    if latest is None:
+        return check_drift(None, is_confirmed=False, missing="the traffic was not compared with the training data")
+    if latest["figures"]["outcome"] not in DECIDED:
+        return check_drift(None, is_confirmed=False, missing=latest["figures"]["reason"])
+    live = results.live
+    is_same_time = live and live["window"]["end"] > latest["start"] and live["written"] >= latest["end"]
+    is_confirmed = bool(is_same_time) and live_accuracy(results).status is Status.PASSED
+    return check_drift(moved_properties(latest["figures"]), is_confirmed=is_confirmed, missing="")
+
+
+def failures(results: Results) -> Check:
+    """Return the check of failed executions: of the time range, or else of the last run."""
+    if results.outcomes:
+        return check_failures(results.outcomes.failures, results.outcomes.total)
+    found = [outcome(execution) for execution in results.run["executions"]] if results.run else []
+    expected = {"SUCCEEDED", "ABORTED", BELOW_THRESHOLD, *IMAGE_ERRORS}
+    return check_failures(sum(name not in expected for name in found), len(found))
+
+
+def low_confidence(results: Results) -> Check:
+    """Return the check of the images below the threshold: of the time range, or else of the last run."""
+    if results.outcomes:
+        return check_low_confidence(results.outcomes.low_confidence, results.outcomes.classified)
+    found = [outcome(execution) for execution in results.run["executions"]] if results.run else []
+    low = found.count(BELOW_THRESHOLD)
+    return check_low_confidence(low, low + found.count("SUCCEEDED"))

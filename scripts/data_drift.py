@@ -1,0 +1,45 @@
+"""Show what has moved since the training: confidence, predicted classes, image statistics or embedding.
+
+The results of the drift jobs of the last seven days are read. SINCE and UNTIL select another time range (24h, 7d,
+2026-03-01 or 2026-03-01T12:00 in UTC), by the time of the job. RUN=1 starts a job first, and follows it to its end.
+"""
+
+import argparse
+
+from common.files import RESULT_FILES, write_json
+from evaluation.data_drift import follow_job, read_drift, start_job, summary, write_figures
+from scripts.command import Environment, add_time_range, run_command
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the time range and whether to start a job."""
+    add_time_range(parser)
+    parser.add_argument("--run", action="store_true", help="start a drift job now, and follow it to its end")
+
+
+def main(environment: Environment) -> None:
+    """Read the results, draw the newest one, write `drift.json` and print a summary.
+
+    Raises
+    ------
+    OperatorError
+        The time range is invalid, there is no result, or the job cannot be started or failed.
+    """
+    if environment.options.run:
+        sagemaker = environment.client("sagemaker")
+        name = start_job(environment.stack.drift_job, environment=environment.name, sagemaker=sagemaker)
+        follow_job(name, sagemaker=sagemaker)
+    window = environment.window
+    entries = environment.history.read("drift", window.start)
+    drift = read_drift(
+        [each for each in entries if each["written"] < window.end.isoformat()], environment=environment.name
+    )
+    write_figures(drift, environment.directory)
+    path = environment.directory / RESULT_FILES["data-drift"]
+    write_json(path, drift)
+    print("\n".join(summary(drift)))
+    print(path)
+
+
+if __name__ == "__main__":
+    run_command(main, __doc__, options)

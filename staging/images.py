@@ -1,0 +1,104 @@
+"""The labelled images of a data set, in memory, before they are written."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staging.manifest import ReviewedImages
+
+SIDE = 32  # width and height of the staged images, CIFAR's, in pixels
+SPLITS = ("train", "validation", "test")
+LIVE = "live-"  # the file names of reviewed images of live traffic begin with it, and no others
+MAX_NAME_LENGTH = 100
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images with their labels.
+
+    Attributes
+    ----------
+    names : n file names, unique in the data set
+    labels : int64, n: class numbers
+    pixels : uint8, n x SIDE x SIDE x 3
+    """
+
+    names: tuple[str, ...]
+    labels: NDArray[np.int64]
+    pixels: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.names)
+
+    def __add__(self, other: "Images") -> "Images":
+        """Return these images, followed by others."""
+        return Images(
+            (*self.names, *other.names),
+            np.concatenate([self.labels, other.labels]),
+            np.concatenate([self.pixels, other.pixels]),
+        )
+
+    def select(self, mask: NDArray[np.bool_]) -> "Images":
+        """Return the images where `mask`, n, is true."""
+        names = tuple(name for name, selected in zip(self.names, mask, strict=True) if selected)
+        return Images(names, self.labels[mask], self.pixels[mask])
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The images of a data set.
+
+    Attributes
+    ----------
+    classes : names; a class's number is its position
+    seed : with which the images were divided into splits
+    splits : images of each split
+    others : images of other classes, with numbers of their own, to pretrain on; None if there are none
+    reviewed : which images of live traffic are among them
+    """
+
+    classes: tuple[str, ...]
+    seed: int
+    splits: Mapping[str, Images]
+    others: Images | None = None
+    reviewed: ReviewedImages | None = None
+
+
+def make_images(names: Sequence[str], labels: Sequence[int], pixels: Sequence[NDArray[np.uint8]]) -> Images:
+    """Return images from one array of pixels each; there may be none."""
+    stacked = np.stack(pixels) if pixels else np.empty((0, SIDE, SIDE, 3), np.uint8)
+    return Images(tuple(names), np.array(labels, dtype=np.int64), stacked)
+
+
+def digest(pixels: NDArray[np.uint8]) -> str:
+    """Return the SHA-256 of an image's pixels: the same for copies with other metadata or another file name."""
+    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
+
+def fraction(seed: str, image_digest: str) -> float:
+    """Return a number between 0 and 1 that depends only on a seed and an image, and is uniform over images."""
+    return int(hashlib.sha256(f"{seed}:{image_digest}".encode()).hexdigest()[:16], 16) / 2**64
+
+
+def is_live(name: str) -> bool:
+    """Return whether the file name is that of a reviewed image of live traffic."""
+    return name.startswith(LIVE)
+
+
+def safe_name(filename: str) -> str:
+    """Return a plain file name ending in `.png` for any file name; it never begins with `live-`.
+
+    Examples
+    --------
+    >>> safe_name("../étui/bike_s_000021.png")
+    'bike_s_000021.png'
+    """
+    last = re.split(r"[/\\]", filename)[-1]
+    stem = re.sub(r"[^A-Za-z0-9_.-]", "_", last.removesuffix(".png"))
+    stem = re.sub(rf"^([.-]|{LIVE})+", "", stem, flags=re.IGNORECASE)
+    return f"{stem[:MAX_NAME_LENGTH] or 'image'}.png"

@@ -1,0 +1,109 @@
+"""The images that people labelled are found in a bucket with versions."""
+
+import json
+
+import pytest
+
+from common.inference_ids import inference_id
+from evaluation.live.labels import read_labels
+from evaluation.review.entries import ReviewStore
+from evaluation.reviewed_images import ImageFinder, left_out, read_images
+from staging.reviewed import ReviewedImage
+from tests.support.emulator import Emulator
+from tests.support.project import unique
+
+CLASSES = ("bicycle", "motorcycle")
+KEY = "incoming/ann/vélo 1+2.png"
+
+
+@pytest.fixture
+def store(emulator: Emulator) -> ReviewStore:
+    """A bucket with versions."""
+    s3, bucket = emulator.client("s3"), unique("reviewed")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return ReviewStore(bucket, "review", "labels", s3=s3)
+
+
+def put(store: ReviewStore, key: str, body: bytes) -> str:
+    return str(store.s3.put_object(Bucket=store.bucket, Key=key, Body=body)["VersionId"])
+
+
+def answer(store: ReviewStore, record_id: str, label: str, entry: str = "review/selected/entry.json") -> None:
+    content = {"id": record_id, "label": label, "entry": entry, "reviewer": "ann"}
+    put(store, f"labels/answers/{record_id}.json", json.dumps(content).encode())
+
+
+def labelled(store: ReviewStore) -> list[ReviewedImage]:
+    labels = read_labels(store.bucket, store.labels_prefix, CLASSES, s3=store.s3)
+    found = read_images(labels.labels, ImageFinder(store, ("incoming", "uploads"), s3=store.s3))
+    return sorted(found, key=lambda image: (image.body or b"", image.label))
+
+
+def test_an_answer_names_the_copy_that_the_review_made(store: ReviewStore) -> None:
+    # GIVEN a selected image, one that the state machine copied, and one without a copy
+    put(store, "review/selected/an-id", b"selected")
+    put(store, "review/selected/an-id.json", b"{}")
+    put(store, "review/THRESHOLD_CONFIDENCE_NOT_MET/ann/v1", b"copied")
+    put(store, "review/THRESHOLD_CONFIDENCE_NOT_MET/ann/v1.json", b"{}")
+    version = put(store, KEY, b"original")
+    for record_id, label in (
+        ("an-id", "bicycle"),
+        (inference_id("incoming/ann/a.png", "v1"), "motorcycle"),
+        (inference_id(KEY, version), "neither"),
+        ("gone", "bicycle"),
+    ):
+        answer(store, record_id, label)
+    answer(store, "without-entry", "bicycle", entry="")
+
+    # WHEN / THEN
+    assert labelled(store) == [
+        ReviewedImage("bicycle", None),
+        ReviewedImage("bicycle", None),
+        ReviewedImage("motorcycle", b"copied"),
+        ReviewedImage("neither", b"original"),
+        ReviewedImage("bicycle", b"selected"),
+    ]
+
+
+def test_a_label_file_names_versions_keys_and_ids(store: ReviewStore) -> None:
+    # GIVEN three versions of an image, of which one was deleted
+    versions = [put(store, KEY, body) for body in (b"1", b"2", b"3")]
+    store.s3.delete_object(Bucket=store.bucket, Key=KEY, VersionId=versions[1])
+    other = put(store, "uploads/a.png", b"4")
+    lines = [f"{KEY},{versions[0]},bicycle", f"{KEY},{versions[1]},bicycle", f"{KEY},,motorcycle"]
+    put(store, "labels/one.csv", "\n".join(["key,version,label", *lines]).encode())
+    row = {"inference_id": inference_id("uploads/a.png", other), "label": "bicycle"}
+    put(store, "labels/two.jsonl", json.dumps(row).encode())
+
+    # WHEN / THEN a label without a version is that of all versions
+    assert labelled(store) == [
+        ReviewedImage("bicycle", None),
+        ReviewedImage("bicycle", b"1"),
+        ReviewedImage("motorcycle", b"1"),
+        ReviewedImage("motorcycle", b"3"),
+        ReviewedImage("bicycle", b"4"),
+    ]
+
+
+def test_labels_that_cannot_be_used_are_named(store: ReviewStore) -> None:
+    # GIVEN
+    put(store, "labels/one.csv", b"key,label\nincoming/a/b.png,tram\nincoming/a/b.png\n")
+
+    # WHEN
+    lines = list(left_out(read_labels(store.bucket, store.labels_prefix, CLASSES, s3=store.s3)))
+
+    # THEN
+    assert lines[0].startswith("1 label left out, because they cannot be read; the first is labels/one.csv, line 3: ")
+    assert lines[1].startswith("1 label left out, because they name other classes; the first is labels/one.csv, line 2")
+
+
+def test_many_images_are_read_in_batches(store: ReviewStore) -> None:
+    # GIVEN
+    for number in range(70):
+        put(store, f"review/selected/{number:02}", b"%02d" % number)
+        put(store, f"review/selected/{number:02}.json", b"{}")
+        answer(store, f"{number:02}", "bicycle")
+
+    # WHEN / THEN
+    assert [image.body for image in labelled(store)] == [b"%02d" % number for number in range(70)]

@@ -1,0 +1,48 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+# Runs a command in a terminal, presses Ctrl-C when the command has printed a line, and prints how the command ended
+TERMINAL = """
+import os, pty, sys
+process, terminal = pty.fork()
+if process == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+output = os.read(terminal, 1000)
+os.write(terminal, b"\\x03")
+try:
+    while read := os.read(terminal, 1000):
+        output += read
+except OSError:  # the command has ended
+    pass
+print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+"""
+COMMAND = """
+import contextlib, time
+from common.terminal import own_interrupts
+with {context}, contextlib.suppress(KeyboardInterrupt):
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(("context", "status"), [("own_interrupts()", 0), ("contextlib.nullcontext()", -2)])
+def test_ctrl_c_does_not_reach_make(tmp_path: Path, context: str, status: int) -> None:
+    # GIVEN a target whose command ends well when it is interrupted
+    (tmp_path / "command.py").write_text(COMMAND.format(context=context))
+    (tmp_path / "Makefile").write_text(f"some-target:\n\t@PYTHONPATH={ROOT} {sys.executable} command.py\n")
+
+    # WHEN
+    result = subprocess.run(
+        [sys.executable, "-c", TERMINAL, "make", "some-target"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    # THEN make dies of the signal only if it gets it
+    assert result.stdout == f"{status}\n"

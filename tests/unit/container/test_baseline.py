@@ -1,0 +1,117 @@
+"""The baseline of a model, and its validation when it is read from an archive."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from training.container.classifier import baseline
+from training.container.classifier.baseline import (
+    FILE,
+    STATISTICS,
+    BaselineError,
+    Sample,
+    describe,
+    read_baseline,
+    write_baseline,
+)
+
+
+def make_sample(images: int = 6) -> Sample:
+    generator = np.random.default_rng(0)
+    probabilities = generator.dirichlet([1, 1], images)
+    pixels = generator.integers(0, 256, (images, 16, 16, 3), dtype=np.uint8)
+    return describe(probabilities, pixels, generator.normal(size=(images, 3)))
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    write_baseline(make_sample(), tmp_path)
+    return tmp_path / FILE
+
+
+def test_reading_returns_what_was_written(written: Path) -> None:
+    # GIVEN
+    expected = make_sample()
+
+    # WHEN
+    found = read_baseline(written, classes=2)
+
+    # THEN
+    assert found.images == 6
+    assert found.predicted.tolist() == expected.predicted.tolist()
+    assert set(found.statistics) == set(STATISTICS)
+    for name in STATISTICS:
+        np.testing.assert_allclose(found.statistics[name], expected.statistics[name], rtol=1e-5)
+    np.testing.assert_allclose(found.embeddings, expected.embeddings, rtol=1e-5)
+
+
+def test_many_images_are_thinned_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baseline, "MAX_IMAGES", 4)
+
+    write_baseline(make_sample(10), tmp_path)
+
+    assert 1 <= read_baseline(tmp_path / FILE, classes=2).images <= 4
+
+
+def test_missing_file_names_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(BaselineError, match=r"the model has no baseline\.json: train it again"):
+        read_baseline(tmp_path / FILE, classes=2)
+
+
+def test_large_file_is_refused_before_it_is_read(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baseline, "MAX_BYTES", 10)
+
+    with pytest.raises(BaselineError, match="at most 10 are allowed"):
+        read_baseline(written, classes=2)
+
+
+def change(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda content: content.update({key: value})
+
+
+def change_statistic(value: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda content: content["statistics"].update(brightness=value)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (change("version", 2), "version 1"),
+        (change("predicted", [6]), "2 counts"),
+        (change("predicted", [-1, 7]), "2 counts"),
+        (change("predicted", [True, 5]), "2 counts"),
+        (change("predicted", [0, 0]), r"1 to 1000 images \(got 0\)"),
+        (change("predicted", [900, 900]), "1 to 1000 images"),
+        (change("statistics", {"confidence": []}), "statistics in"),
+        (change("statistics", None), "statistics in"),
+        (change_statistic([0.5] * 5), "lists of 6 numbers"),
+        (change_statistic([0.5] * 5 + [float("nan")]), "lists of 6 numbers"),
+        (change_statistic([0.5] * 5 + [10**400]), "lists of 6 numbers"),
+        (change_statistic(["0.5"] * 6), "lists of 6 numbers"),
+        (change("embeddings", [[0.0]] * 5), "one list for each image"),
+        (change("embeddings", [[0.0, 1.0]] * 5 + [[0.0]]), "lists of 2 numbers"),
+        (change("embeddings", [[0.0] * 65] * 6), r"1 to 64 numbers \(got 65\)"),
+        (change("embeddings", ["text"] * 6), "1 to 64 numbers"),
+    ],
+)
+def test_invalid_content_is_refused(written: Path, damage: Callable[[dict[str, Any]], None], message: str) -> None:
+    # GIVEN
+    content = json.loads(written.read_text())
+    damage(content)
+    written.write_text(json.dumps(content))
+
+    # THEN
+    with pytest.raises(BaselineError, match=message):
+        read_baseline(written, classes=2)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
+def test_other_files_are_refused(written: Path, content: bytes) -> None:
+    written.write_bytes(content)
+
+    with pytest.raises(BaselineError):
+        read_baseline(written, classes=2)

@@ -1,0 +1,363 @@
+"""The drift job: what it reads, writes and publishes."""
+
+# ruff: noqa: N803  boto3's argument names
+
+import base64
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.unit.container.jobs import encoded
+from tests.unit.staging.fakes import FakeS3
+from training.container.classifier import drift_job, window_sample
+from training.container.classifier.baseline import describe, write_baseline
+from training.container.classifier.drift_job import Settings, run
+
+END = datetime(2026, 3, 8, 12, 10, tzinfo=UTC)  # ten minutes after the end of the window
+INSIDE = END - timedelta(hours=2)
+PREFIX = "data_capture/v3/scones-test-vehicles/AllTraffic"
+
+
+class FakeSession:
+    """A model whose embedding is an image's mean colour."""
+
+    def get_inputs(self) -> list[Any]:
+        return [type("Input", (), {"shape": ["n", 32, 32, 3]})]
+
+    def run(self, names: list[str], feeds: dict[str, NDArray[np.uint8]]) -> list[NDArray[np.float64]]:
+        assert names == ["embedding"]
+        return [feeds["images"].mean((1, 2)) / 255]
+
+
+@dataclass
+class Fakes:
+    """AWS's services, and the folder of the model."""
+
+    model: Path
+    s3: FakeS3 = field(default_factory=FakeS3)
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+
+    def put_metric_data(self, *, Namespace: str, MetricData: list[dict[str, Any]]) -> None:
+        assert Namespace == "scones-test"
+        self.metrics += MetricData
+
+    def publish(self, **message: Any) -> None:
+        self.messages.append(message)
+
+    def capture(self, lines: list[bytes], time: datetime = INSIDE) -> None:
+        """Store a capture file."""
+        self.s3.put_object(Bucket="data", Key=f"{PREFIX}/{time:%Y/%m/%d/%H/%M-%S}-000-x.jsonl", Body=b"\n".join(lines))
+
+    def run(self) -> dict[str, Any]:
+        """Run the job and return the figures of its result."""
+        settings = Settings(
+            environment="test",
+            region="us-east-1",
+            bucket="data",
+            captures_prefix=PREFIX,
+            history_prefix="history",
+            review_prefix="review",
+            model="v3",
+            namespace="scones-test",
+            topic_arn="arn:topic",
+            window_end=END,
+            window_hours=24,
+            capture_delay_minutes=10,
+        )
+        run(self.model, settings, s3=self.s3, cloudwatch=self, sns=self)
+        (key,) = self.s3.list_keys("history/")
+        assert re.fullmatch(r"history/drift/\d{4}/\d\d/\d\d/\d{8}T\d{12}-[0-9a-f]{8}\.json", key)
+        result = json.loads(self.s3.objects[key]["body"])
+        assert result["kind"] == "drift"
+        assert (result["environment"], result["model"]) == ("test", "v3")
+        assert result["window"] == {"start": "2026-03-07T12:00:00+00:00", "end": "2026-03-08T12:00:00+00:00"}
+        figures: dict[str, Any] = result["figures"]
+        return figures
+
+    def moved(self) -> dict[str, float]:
+        """Return the value of the metric `Drift` by group."""
+        return {each["Dimensions"][0]["Value"]: each["Value"] for each in self.metrics if each["MetricName"] == "Drift"}
+
+
+def draw(count: int, seed: int, brightness: float = 1.0) -> NDArray[np.uint8]:
+    generator = np.random.default_rng(seed)
+    means = generator.uniform(80, 170, (count, 1, 1, 3))
+    pixels = np.clip((means + generator.normal(0, 20, (count, 32, 32, 3))) * brightness, 0, 255)
+    return pixels.astype(np.uint8)
+
+
+def probabilities(count: int, seed: int) -> NDArray[np.float64]:
+    high = np.random.default_rng(seed).uniform(0.7, 1, count)
+    first = np.where(np.arange(count) % 2 == 0, high, 1 - high)
+    return np.column_stack([first, 1 - first])
+
+
+def record(image: bytes, predicted: Any, number: int, time: datetime = INSIDE) -> bytes:
+    return json.dumps(
+        {
+            "captureData": {
+                "endpointInput": {
+                    "observedContentType": "image/png",
+                    "mode": "INPUT",
+                    "data": base64.b64encode(image).decode(),
+                    "encoding": "BASE64",
+                },
+                "endpointOutput": {
+                    "observedContentType": "application/json",
+                    "mode": "OUTPUT",
+                    "data": json.dumps(predicted),
+                    "encoding": "JSON",
+                },
+            },
+            "eventMetadata": {"eventId": f"event-{number}", "inferenceTime": time.strftime("%Y-%m-%dT%H:%M:%SZ")},
+            "eventVersion": "0",
+        }
+    ).encode()
+
+
+def records(images: NDArray[np.uint8], seed: int = 5) -> list[bytes]:
+    predicted = probabilities(len(images), seed).tolist()
+    return [
+        record(encoded(Image.fromarray(image)), each, number)
+        for number, (image, each) in enumerate(zip(images, predicted, strict=True))
+    ]
+
+
+@pytest.fixture
+def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
+    """A model with a baseline of 80 images."""
+    monkeypatch.setattr(drift_job, "open_session", lambda _: FakeSession())
+    (tmp_path / "model.json").write_text(json.dumps({"classes": ["bicycle", "motorcycle"]}))
+    images = draw(80, 1)
+    write_baseline(describe(probabilities(80, 2), images, images.mean((1, 2)) / 255), tmp_path)
+    return Fakes(tmp_path)
+
+
+def test_unchanged_window_publishes_metrics_and_no_message(fakes: Fakes) -> None:
+    # GIVEN
+    fakes.capture(records(draw(120, 3)))
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN
+    assert figures["outcome"] == "no_drift"
+    assert figures["images"] == figures["records"] == 120
+    assert fakes.moved() == {"confidence": 0, "classes": 0, "image_statistics": 0, "embedding": 0}
+    assert {"MetricName": "DriftWindowImages", "Value": 120, "Unit": "Count"} in fakes.metrics
+    assert fakes.messages == []
+    assert fakes.s3.list_keys("review/") == []
+
+
+def test_dark_window_is_reported_with_its_most_unusual_images(fakes: Fakes) -> None:
+    # GIVEN
+    fakes.capture(records(draw(120, 3, brightness=0.3)))
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN the metrics and the result
+    assert figures["outcome"] == "drift"
+    assert fakes.moved() == {"confidence": 0, "classes": 0, "image_statistics": 1, "embedding": 1}
+    moved = {change["name"] for change in figures["changes"] if change["moved"]}
+    assert {"brightness", "embedding"} <= moved
+    assert sum(figures["histograms"]["brightness"]["window"]) == 120
+    # THEN the review entries
+    entries = [
+        json.loads(fakes.s3.objects[key]["body"]) for key in fakes.s3.list_keys("review/") if key[-5:] == ".json"
+    ]
+    assert {entry["id"] for entry in entries} == {example["id"] for example in figures["examples"]}
+    assert len(entries) == drift_job.MAX_EXAMPLES
+    for entry in entries:
+        assert entry["reasons"] == ["drift"]
+        assert entry["inclusion_probability"] is None
+        assert (entry["model"], entry["time"]) == ("v3", INSIDE.isoformat())
+        assert fakes.s3.objects[f"review/selected/{entry['id']}"]["body"][:4] == b"\x89PNG"
+    # THEN the message
+    (message,) = fakes.messages
+    assert message["Subject"] == "Drift in scones-test: image statistics, embedding"
+    assert "brightness (median" in message["Message"]
+    assert f"s3://data/review/selected/{figures['examples'][0]['id']}" in message["Message"]
+
+
+def test_examples_are_of_the_part_of_the_window_that_has_moved(fakes: Fakes) -> None:
+    # GIVEN
+    images = np.concatenate([draw(60, 3), draw(120, 4, brightness=0.3)])
+    fakes.capture(records(images))
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN
+    assert figures["outcome"] == "drift"
+    assert all(int(example["id"].removeprefix("event-")) >= 60 for example in figures["examples"])
+
+
+def test_image_that_is_already_selected_keeps_its_entry(fakes: Fakes) -> None:
+    # GIVEN
+    fakes.capture(records(draw(120, 3, brightness=0.3)))
+    for number in range(120):
+        fakes.s3.put_object(Bucket="data", Key=f"review/selected/event-{number}.json", Body=b"audit")
+
+    # WHEN
+    fakes.run()
+
+    # THEN
+    keys = [key for key in fakes.s3.list_keys("review/") if key.endswith(".json")]
+    assert {fakes.s3.objects[key]["body"] for key in keys} == {b"audit"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "outcome", "reason"),
+    [
+        ([], "no_captures", "no captured records in the window"),
+        ([b"{}", b"text"], "no_captures", "no captured records in the window, only 2 malformed lines"),
+        (records(draw(20, 3)), "too_few_images", "20 images in the window and 80 in the baseline: no decision with"),
+    ],
+)
+def test_window_without_enough_images_gives_no_decision(
+    fakes: Fakes, lines: list[bytes], outcome: str, reason: str
+) -> None:
+    # GIVEN
+    if lines:
+        fakes.capture(lines)
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN
+    assert figures["outcome"] == outcome
+    assert figures["reason"].startswith(reason)
+    assert fakes.moved() == {}
+    assert [each["MetricName"] for each in fakes.metrics] == ["DriftWindowImages"]
+    assert fakes.messages == []
+
+
+def test_only_records_of_the_window_are_compared(fakes: Fakes) -> None:
+    # GIVEN
+    image = encoded(Image.fromarray(draw(1, 3)[0]))
+    start, end = INSIDE.replace(day=7, hour=12, minute=0), INSIDE.replace(hour=12, minute=0)
+    for number, time in enumerate((start, end - timedelta(seconds=1), start - timedelta(seconds=1), end)):
+        fakes.capture([record(image, [0.9, 0.1], number, time)], time)
+    late = end - timedelta(seconds=2)
+    fakes.capture([record(image, [0.9, 0.1], 9, late)], end + timedelta(minutes=1))  # written in the next hour
+
+    # THEN
+    assert fakes.run()["records"] == 3
+
+
+def test_broken_images_are_counted_and_the_responses_compared(fakes: Fakes) -> None:
+    # GIVEN
+    predicted = probabilities(120, 5).tolist()
+    fakes.capture([record(b"no image", each, number) for number, each in enumerate(predicted)])
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN
+    assert figures["outcome"] == "no_drift"
+    assert (figures["images"], figures["unreadable"]) == (120, 120)
+    assert fakes.moved() == {"confidence": 0, "classes": 0}
+
+
+def test_malformed_lines_are_counted_and_named(fakes: Fakes) -> None:
+    # GIVEN
+    fakes.capture([*records(draw(120, 3)), b"{", record(b"", [0.5], 1), b""])
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN
+    assert (figures["records"], figures["malformed"]) == (120, 2)
+    assert figures["malformed_lines"][0].endswith("x.jsonl, line 121: not JSON")
+
+
+def test_transparent_and_16_bit_images_are_read_as_the_endpoint_reads_them(fakes: Fakes) -> None:
+    # GIVEN
+    images = [
+        Image.fromarray(np.full((32, 32, 4), 90, np.uint8)),
+        Image.fromarray(np.full((32, 32), 40_000, np.uint16)),
+        Image.fromarray(np.full((32, 32), 90, np.uint8)).convert("P"),
+    ]
+    fakes.capture([record(encoded(image), [0.9, 0.1], number) for number, image in enumerate(images)])
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN
+    assert (figures["images"], figures["unreadable"]) == (3, 0)
+
+
+def test_repeated_request_counts_once(fakes: Fakes) -> None:
+    # GIVEN
+    fakes.capture(records(draw(30, 3)) * 4)
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN
+    assert (figures["records"], figures["images"]) == (120, 30)
+
+
+def test_large_window_is_sampled_independently_of_its_order(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    monkeypatch.setattr(window_sample, "MAX_IMAGES", 110)
+    lines = records(draw(150, 3))
+    fakes.capture(lines)
+
+    # WHEN
+    first = fakes.run()
+    other = Fakes(fakes.model)
+    other.capture(lines[::-1])
+    second = other.run()
+
+    # THEN
+    assert first["images"] == 110
+    assert first["changes"] == second["changes"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "the model has no baseline.json: train it again"), (b"{}", "baseline.json must be an object")],
+)
+def test_model_without_a_valid_baseline_gives_no_decision(fakes: Fakes, content: bytes | None, reason: str) -> None:
+    # GIVEN
+    (fakes.model / "baseline.json").unlink()
+    if content:
+        (fakes.model / "baseline.json").write_bytes(content)
+    fakes.capture(records(draw(120, 3)))
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN
+    assert figures["outcome"] == "no_baseline"
+    assert figures["reason"].startswith(reason)
+    assert fakes.moved() == {}
+
+
+def test_settings_come_from_the_environment() -> None:
+    # GIVEN
+    names = ("environment", "region", "bucket", "captures_prefix", "history_prefix", "review_prefix", "model")
+    variables = {name.upper(): name for name in (*names, "namespace", "topic_arn")}
+
+    # WHEN
+    settings = Settings.read(
+        {**variables, "WINDOW_END": "2026-03-08T12:10:00Z", "WINDOW_HOURS": "24", "CAPTURE_DELAY_MINUTES": "10"}
+    )
+
+    # THEN
+    assert settings.captures_prefix == "captures_prefix"
+    assert (settings.start, settings.end) == (
+        INSIDE.replace(day=7, hour=12, minute=0),
+        INSIDE.replace(hour=12, minute=0),
+    )

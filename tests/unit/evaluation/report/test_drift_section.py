@@ -1,0 +1,84 @@
+from typing import Any
+
+import pytest
+
+from evaluation.report.drift_section import drift, latest_result, moved_properties
+from evaluation.report.results import Results
+from evaluation.report.verdict import Status
+from evaluation.report.verdict_section import drift as check
+from tests.unit.evaluation.report.live_results import DRIFT, NO_DRIFT, TOO_FEW, make_drift, make_live
+
+MOVED = "the traffic has drifted (brightness and sharpness)"
+
+
+def results_of(*figures: dict[str, Any], **known: Any) -> Results:
+    return Results("local", 0.8, drift=make_drift(*figures) if figures else None, **known)
+
+
+def test_the_latest_comparison_with_enough_images_counts() -> None:
+    assert latest_result(make_drift(NO_DRIFT, DRIFT, TOO_FEW))["figures"]["outcome"] == "drift"
+    assert latest_result(make_drift(TOO_FEW))["figures"]["outcome"] == "too_few_images"
+
+
+def test_without_a_comparison_there_is_no_section() -> None:
+    assert drift(results_of()) is None
+    assert check(results_of()).status is Status.UNKNOWN
+
+
+def test_a_comparison_without_enough_images_has_no_figure() -> None:
+    # WHEN
+    content = drift(results_of(TOO_FEW))
+
+    # THEN
+    assert content is not None
+    assert (content["outcome"], content["figures"], content["changes"]) == ("too few images", {}, [])
+
+
+def test_properties_that_moved_are_in_order_of_significance() -> None:
+    assert moved_properties(make_drift(DRIFT)["results"][0]["figures"]) == ["brightness", "sharpness"]
+
+
+@pytest.mark.parametrize(
+    ("figures", "live", "status", "finding"),
+    [
+        pytest.param(NO_DRIFT, None, Status.PASSED, "the traffic has not drifted", id="no drift"),
+        pytest.param(DRIFT, None, Status.FAILED, MOVED, id="drift"),
+        pytest.param(TOO_FEW, None, Status.UNKNOWN, TOO_FEW["reason"], id="too few images"),
+        pytest.param(
+            DRIFT,
+            make_live(0.9),
+            Status.PASSED,
+            f"{MOVED}, and labelled images confirm the accuracy",
+            id="confirmed by labels",
+        ),
+        pytest.param(
+            DRIFT,
+            make_live(0.82),
+            Status.FAILED,
+            MOVED,
+            id="not confirmed",
+        ),
+        pytest.param(
+            DRIFT,
+            make_live(0.9, window={"start": "2026-01-01T00:00:00+00:00", "end": "2026-01-02T00:00:00+00:00"}),
+            Status.FAILED,
+            MOVED,
+            id="labels of earlier traffic",
+        ),
+        pytest.param(
+            DRIFT,
+            make_live(0.9, written="2026-02-22T11:59:00+00:00"),
+            Status.FAILED,
+            MOVED,
+            id="labels were read before the traffic ended",
+        ),
+    ],
+)
+def test_the_check_weighs_drift_against_labels(
+    figures: dict[str, Any], live: Any, status: Status, finding: str
+) -> None:
+    # WHEN
+    found = check(results_of(figures, live=live))
+
+    # THEN
+    assert (found.status, found.finding) == (status, finding)

@@ -1,0 +1,183 @@
+"""The results of drift jobs, and starting a job."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from common.errors import OperatorError
+from evaluation.data_drift import follow_job, read_drift, start_job, summary, write_figures
+from evaluation.history import Entry
+
+REQUEST = json.dumps(
+    {
+        "ProcessingJobName": "scones-test-drift-<aws.scheduler.execution-id>",
+        "Environment": {"WINDOW_END": "<aws.scheduler.scheduled-time>"},
+    }
+)
+
+
+def make_figures(**changes: Any) -> dict[str, Any]:
+    counts = {"baseline": [1, 99], "window": [150, 50]}
+    change: dict[str, Any] = {"kind": "x", "statistic": 0.5, "p_value": 1e-6}
+    figures: dict[str, Any] = {
+        "outcome": "drift",
+        "reason": "200 images against 100 of the baseline: brightness (median 0.5 to 0.2)",
+        "level": 0.001,
+        "classes": ["bicycle", "motorcycle"],
+        "images": 200,
+        "baseline_images": 100,
+        "records": 210,
+        "malformed": 3,
+        "malformed_lines": ["a.jsonl, line 1: not JSON"],
+        "unreadable": 2,
+        "groups": {"confidence": False, "image_statistics": True, "embedding": False},
+        "changes": [
+            {
+                **change,
+                "group": "image_statistics",
+                "name": "brightness",
+                "adjusted": 1e-5,
+                "stability_index": 2.5,
+                "moved": True,
+            },
+            {
+                **change,
+                "group": "embedding",
+                "name": "embedding",
+                "adjusted": 0.4,
+                "stability_index": None,
+                "moved": False,
+            },
+        ],
+        "predicted": counts,
+        "histograms": {"brightness": {"edges": [0.0, 0.5, 1.0], **counts}},
+        "points": {"baseline": [[0.0, 1.0]], "window": [[2.0, 3.0], [4.0, 5.0]]},
+        "examples": [{"id": "abc", "time": "2026-03-08T10:00:00+00:00", "distance": 9.5}],
+    }
+    return {**figures, **changes}
+
+
+def make_entry(hour: int, **changes: Any) -> Entry:
+    return {
+        "kind": "drift",
+        "written": f"2026-03-08T{hour:02}:10:00+00:00",
+        "environment": "test",
+        "model": "v3",
+        "window": {"start": "2026-03-07T12:00:00+00:00", "end": f"2026-03-08T{hour:02}:00:00+00:00"},
+        "figures": make_figures(**changes),
+    }
+
+
+def test_summary_says_what_moved_and_names_examples() -> None:
+    # WHEN
+    lines = list(summary(read_drift([make_entry(11, outcome="no_drift"), make_entry(12)], environment="test")))
+
+    # THEN
+    assert lines[0] == "model v3, 2026-03-07T12:00:00+00:00 to 2026-03-08T12:00:00+00:00: drift"
+    assert lines[1].startswith("200 images against 100")
+    assert re.fullmatch(r"brightness +image_statistics +2\.50 +1e-05  moved", lines[3])
+    assert re.fullmatch(r"embedding +embedding +0\.4", lines[4])
+    assert lines[5:] == [
+        "malformed lines: 3",
+        "images that cannot be read: 2",
+        "most unusual images: abc",
+        "earlier: 2026-03-08T11:00:00+00:00 v3 no drift",
+    ]
+
+
+def test_result_without_a_decision_has_one_line_and_no_figure(tmp_path: Path) -> None:
+    # GIVEN
+    empty: dict[str, Any] = {"groups": {}, "changes": [], "histograms": {}, "points": {}, "examples": []}
+    entry = make_entry(
+        12, outcome="no_captures", reason="no captured records in the window", malformed=0, unreadable=0, **empty
+    )
+
+    # WHEN
+    drift = read_drift([entry], environment="test")
+    write_figures(drift, tmp_path)
+
+    # THEN
+    head, *rest = summary(drift)
+    assert head.endswith(": no captures")
+    assert rest == ["no captured records in the window"]
+    assert not (tmp_path / "drift.png").exists()
+
+
+def test_entries_of_another_format_are_left_out() -> None:
+    # GIVEN
+    other = make_entry(13)
+    other["figures"] = {"outcome": "drift"}
+
+    # THEN
+    assert [each["written"][11:13] for each in read_drift([make_entry(12), other], environment="test")["results"]] == [
+        "12"
+    ]
+
+
+def test_without_results_the_error_names_the_command() -> None:
+    with pytest.raises(OperatorError, match="run `make data-drift ENV=test RUN=1`"):
+        read_drift([], environment="test")
+
+
+def test_figure_shows_each_statistic(tmp_path: Path) -> None:
+    write_figures(read_drift([make_entry(12)], environment="test"), tmp_path)
+
+    assert Image.open(tmp_path / "drift.png").width > 1000
+
+
+class FakeSageMaker:
+    """Processing jobs whose descriptions are known beforehand."""
+
+    def __init__(self, *descriptions: dict[str, Any]) -> None:
+        self.descriptions = list(descriptions)
+        self.requests: list[dict[str, Any]] = []
+
+    def create_processing_job(self, **request: Any) -> None:
+        self.requests.append(request)
+
+    def describe_processing_job(self, **_: str) -> dict[str, Any]:
+        return self.descriptions.pop(0)
+
+
+def test_job_starts_with_a_name_and_time_in_place_of_the_schedulers_words() -> None:
+    # GIVEN
+    sagemaker = FakeSageMaker()
+
+    # WHEN
+    name = start_job(REQUEST, environment="test", sagemaker=sagemaker, now=datetime(2026, 3, 8, 12, tzinfo=UTC))
+
+    # THEN
+    assert re.fullmatch(r"scones-test-drift-[0-9a-f]{16}", name)
+    assert sagemaker.requests == [
+        {"ProcessingJobName": name, "Environment": {"WINDOW_END": "2026-03-08T12:00:00Z", "CAPTURE_DELAY_MINUTES": "0"}}
+    ]
+
+
+def test_environment_without_a_job_says_what_it_needs() -> None:
+    with pytest.raises(OperatorError, match="test has no drift job: it needs drift_schedule"):
+        start_job(None, environment="test", sagemaker=FakeSageMaker())
+
+
+def test_following_ends_with_the_job() -> None:
+    # GIVEN
+    statuses = ("InProgress", "InProgress", "Completed")
+    sagemaker = FakeSageMaker(*({"ProcessingJobStatus": status} for status in statuses))
+    lines: list[object] = []
+
+    # WHEN
+    follow_job("job", sagemaker=sagemaker, report=lines.append, sleep=lambda _: None)
+
+    # THEN
+    assert lines == ["job: InProgress", "job: Completed"]
+
+
+def test_failed_job_is_an_error_with_its_reason() -> None:
+    sagemaker = FakeSageMaker({"ProcessingJobStatus": "Failed", "FailureReason": "AlgorithmError: status 1"})
+
+    with pytest.raises(OperatorError, match="job ended with the status Failed: AlgorithmError: status 1"):
+        follow_job("job", sagemaker=sagemaker, report=lambda _: None)

@@ -1,0 +1,79 @@
+"""`make report` without services, and with an invalid time range, still writes the page."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from common.files import StepMissingError
+from common.times import TimeRangeError
+from deployment.read_stack import StackMissingError
+from scripts import report
+from scripts.command import Environment
+from tests.unit.evaluation.report.pages import write_results
+from tests.unit.stacks import make_stack
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory `build/local` in an empty current directory, without Terraform and AWS."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("evaluation.figures.as_svg", lambda draw, theme: "<svg/>")
+    monkeypatch.setattr(report, "read_settings", lambda name: {"minimum_accuracy": 0.8})
+    return Environment("local", argparse.Namespace()).directory
+
+
+def environment(**options: str) -> Environment:
+    return Environment("local", argparse.Namespace(**{"since": "", "until": "", **options}))
+
+
+def test_without_a_stack_the_results_of_the_commands_are_shown(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN
+    write_results(directory)
+
+    def fail(terraform: object) -> None:
+        raise StackMissingError("local is not deployed: run `make up ENV=local`")
+
+    monkeypatch.setattr("scripts.command.read_stack", fail)
+
+    # WHEN
+    report.main(environment())
+
+    # THEN each section that needs the stack says so
+    page = (directory / "report.html").read_text()
+    assert page.count("local is not deployed: run `make up ENV=local`") == 4
+    assert "Confidence and threshold" in page
+    assert capsys.readouterr().out == f"{directory.resolve() / 'report.html'}\n"
+
+
+def test_a_time_range_in_the_future_is_named_in_the_page_and_by_the_command(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN
+    write_results(directory)
+    monkeypatch.setattr("scripts.command.read_stack", lambda terraform: make_stack())
+    monkeypatch.setattr(report, "model_lineage", lambda environment: [("model", "v1")])
+
+    # WHEN
+    with pytest.raises(TimeRangeError, match="SINCE must not be in the future"):
+        report.main(environment(since="2099-01-01"))
+
+    # THEN
+    page = (directory / "report.html").read_text()
+    assert page.count("SINCE must not be in the future (got 2099-01-01") == 3
+    assert "Confidence and threshold" in page
+
+
+def test_without_any_result_the_error_names_the_command(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    def fail(terraform: object) -> None:
+        raise StackMissingError("local is not deployed")
+
+    monkeypatch.setattr("scripts.command.read_stack", fail)
+
+    # WHEN / THEN
+    with pytest.raises(StepMissingError, match="make demo ENV=local"):
+        report.main(environment())
+    assert not (directory / "report.html").exists()

@@ -1,0 +1,149 @@
+"""The baseline of a model: how it sees images that it was not trained on, with which later images are compared.
+
+Training writes it as `baseline.json`, from the validation images, into model.tar.gz and output.tar.gz.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .image_statistics import NAMES, image_statistics
+
+FILE = "baseline.json"
+VERSION = 1
+MAX_IMAGES = 1000  # more images only make smaller changes detectable
+MAX_DIMENSIONS = 64
+MAX_BYTES = 4 * 2**20
+LARGEST = 1e9  # no statistic is larger
+DIGITS = 6  # significant digits of each number
+STATISTICS = ("confidence", *NAMES)
+
+
+class BaselineError(Exception):
+    """There is no baseline, or it is not valid."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is known about a set of images.
+
+    Attributes
+    ----------
+    statistics : the values of each statistic of `STATISTICS`; those of the images are missing if no image is known
+    predicted : number of images predicted as each class, in class order
+    embeddings : n x dimensions; n is 0 if no image is known
+    """
+
+    statistics: Mapping[str, NDArray[np.float64]]
+    predicted: NDArray[np.int64]
+    embeddings: NDArray[np.float64]
+
+    @property
+    def images(self) -> int:
+        """Number of images."""
+        return int(self.predicted.sum())
+
+
+def describe(probabilities: NDArray[Any], images: NDArray[np.uint8], embeddings: NDArray[Any]) -> Sample:
+    """Return the sample of at most MAX_IMAGES images, n x height x width x 3, evenly spread over the given ones."""
+    step = -(-len(images) // MAX_IMAGES)
+    probabilities, images, embeddings = probabilities[::step], images[::step], embeddings[::step]
+    measured = [image_statistics(image) for image in images]
+    statistics = {name: np.array([each[name] for each in measured]) for name in NAMES}
+    return Sample(
+        statistics={"confidence": probabilities.max(1).astype(float), **statistics},
+        predicted=np.bincount(probabilities.argmax(1), minlength=probabilities.shape[1]),
+        embeddings=embeddings.astype(float),
+    )
+
+
+def write_baseline(sample: Sample, *folders: Path) -> None:
+    """Write `baseline.json` into each folder."""
+    content = {
+        "version": VERSION,
+        "predicted": sample.predicted.tolist(),
+        "statistics": {name: rounded(values) for name, values in sample.statistics.items()},
+        "embeddings": [rounded(values) for values in sample.embeddings],
+    }
+    text = json.dumps(content)
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FILE).write_text(text)
+
+
+def rounded(values: NDArray[np.float64]) -> list[float]:
+    """Return numbers with DIGITS significant digits."""
+    return [float(f"{value:.{DIGITS}g}") for value in values.tolist()]
+
+
+def read_baseline(path: Path, *, classes: int) -> Sample:
+    """Return the baseline in a file, which comes from an archive and is therefore untrusted.
+
+    Parameters
+    ----------
+    classes : number of classes
+
+    Raises
+    ------
+    BaselineError
+        There is no file, it is too large, or its content is not a baseline of this model.
+    """
+    if not path.is_file():
+        raise BaselineError(f"the model has no {FILE}: train it again")
+    if path.stat().st_size > MAX_BYTES:
+        raise BaselineError(f"{FILE} has {path.stat().st_size} bytes; at most {MAX_BYTES} are allowed")
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise BaselineError(f"{FILE} is not JSON") from error
+    return parse_baseline(content, classes=classes)
+
+
+def parse_baseline(content: Any, *, classes: int) -> Sample:
+    """Return the baseline in the content of a file, or raise BaselineError."""
+    if not isinstance(content, dict) or content.get("version") != VERSION:
+        raise BaselineError(f"{FILE} must be an object with the version {VERSION}")
+    counts = content.get("predicted")
+    if not isinstance(counts, list) or len(counts) != classes or not all(is_count(each) for each in counts):
+        raise BaselineError(f"predicted in {FILE} must be {classes} counts")
+    images = sum(counts)
+    if not 1 <= images <= MAX_IMAGES:
+        raise BaselineError(f"{FILE} must describe 1 to {MAX_IMAGES} images (got {images})")
+    values = content.get("statistics")
+    if not isinstance(values, dict) or sorted(values) != sorted(STATISTICS):
+        raise BaselineError(f"statistics in {FILE} must be {', '.join(STATISTICS)}")
+    embeddings = content.get("embeddings")
+    if not isinstance(embeddings, list) or len(embeddings) != images:
+        raise BaselineError(f"embeddings in {FILE} must be one list for each image")
+    width = len(embeddings[0]) if isinstance(embeddings[0], list) else 0
+    if not 1 <= width <= MAX_DIMENSIONS:
+        raise BaselineError(f"embeddings in {FILE} must have 1 to {MAX_DIMENSIONS} numbers (got {width})")
+    return Sample(
+        statistics={name: parse_numbers(values[name], images, name) for name in STATISTICS},
+        predicted=np.array(counts, dtype=np.int64),
+        embeddings=np.stack([parse_numbers(each, width, "embeddings") for each in embeddings]),
+    )
+
+
+def parse_numbers(values: Any, length: int, name: str) -> NDArray[np.float64]:
+    """Return a list of `length` finite numbers as an array, or raise BaselineError."""
+    if not isinstance(values, list) or len(values) != length or not all(is_number(each) for each in values):
+        raise BaselineError(f"{name} in {FILE} must be lists of {length} numbers")
+    return np.array(values, dtype=np.float64)
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a finite number; JSON's parser accepts NaN, and whole numbers of any length."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) < LARGEST  # false for NaN and infinity
+
+
+def is_count(value: Any) -> bool:
+    """Return whether a value is the number of some images."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_IMAGES

@@ -1,0 +1,160 @@
+"""Compare the images of a time window with a model's baseline.
+
+Four groups of properties may move: the confidence, the predicted classes, the image statistics and the embedding. A
+group has moved if one of its tests is significant after Holm's correction over all tests, and the change is not too
+small to matter.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import image_statistics
+from .baseline import Sample
+from .two_sample_tests import (
+    class_mix,
+    energy_distance,
+    euclidean_distances,
+    holm,
+    kolmogorov_smirnov,
+    population_stability_index,
+)
+
+CONFIDENCE, CLASSES, IMAGES, EMBEDDING = GROUPS = ("confidence", "classes", "image_statistics", "embedding")
+
+# All windows are compared with the same baseline, whose own randomness a test attributes to the window. At the level
+# 0.01, more than 1 % of unchanged windows would be significant for an unlucky baseline. `python -m benchmarks.drift`
+# measures false alarms and detections.
+FAMILY_WISE_LEVEL = 0.001
+MIN_STABILITY_INDEX = 0.1  # population stability index below which a change does not matter
+MIN_IMAGES = 100  # in a window; with 50, the benchmark's class mix was found in 57 of 100 windows, with 100 in 100
+MIN_BASELINE_IMAGES = 50
+BINS = 10  # of the stability index, at the baseline's deciles
+HISTOGRAM_BINS = 20
+SEED = 0  # of the permutation tests: the same window gives the same result
+NEIGHBOURS = 5  # baseline images from which an image's distance is measured
+EPSILON = 1e-9
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One test of one property.
+
+    Attributes
+    ----------
+    group : group of properties to which the property belongs
+    name : name of the property
+    kind : name of the test
+    statistic, p_value : result of the test
+    stability_index : population stability index; None for the embedding
+    """
+
+    group: str
+    name: str
+    kind: str
+    statistic: float
+    p_value: float
+    stability_index: float | None
+
+
+@dataclass(frozen=True)
+class Change(Measurement):
+    """The measured change of one property.
+
+    Attributes
+    ----------
+    adjusted : p-value after Holm's correction
+    moved : whether the property has moved
+    """
+
+    adjusted: float
+    moved: bool
+
+
+def compare(baseline: Sample, window: Sample) -> list[Change]:
+    """Test each property of the window, except those of the images if none is known."""
+    measured = list(_measure(baseline, window))
+    adjusted = holm([each.p_value for each in measured])
+    return [
+        Change(**vars(each), adjusted=value, moved=value < FAMILY_WISE_LEVEL and _matters(each))
+        for each, value in zip(measured, adjusted, strict=True)
+    ]
+
+
+def _matters(measured: Measurement) -> bool:
+    return measured.stability_index is None or measured.stability_index >= MIN_STABILITY_INDEX
+
+
+def _measure(baseline: Sample, window: Sample) -> Iterator[Measurement]:
+    generator = np.random.default_rng(SEED)
+    for name, values in window.statistics.items():
+        group = IMAGES if name in image_statistics.NAMES else CONFIDENCE
+        known = baseline.statistics[name]
+        index = population_stability_index(*(_decile_counts(known, each) for each in (known, values)))
+        yield Measurement(group, name, "Kolmogorov-Smirnov", *kolmogorov_smirnov(known, values), index)
+    index = population_stability_index(baseline.predicted, window.predicted)
+    mix = class_mix(baseline.predicted, window.predicted, generator)
+    yield Measurement(CLASSES, "predicted class", "chi-square, permutations", *mix, index)
+    if len(window.embeddings):
+        distance = energy_distance(baseline.embeddings, window.embeddings, generator)
+        yield Measurement(EMBEDDING, "embedding", "energy distance, permutations", *distance, None)
+
+
+def _decile_counts(baseline: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.int64]:
+    edges = np.unique(np.quantile(baseline, np.linspace(0, 1, BINS + 1)[1:-1]))
+    return np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+
+
+def moved_groups(results: list[Change]) -> dict[str, bool]:
+    """Return for each tested group whether it has moved."""
+    return {
+        group: any(each.moved for each in results if each.group == group)
+        for group in GROUPS
+        if any(each.group == group for each in results)
+    }
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """The counts of a baseline and a window in bins of equal width."""
+
+    edges: list[float]
+    baseline: list[int]
+    window: list[int]
+
+
+def histogram(baseline: NDArray[np.float64], window: NDArray[np.float64]) -> Histogram:
+    """Return the histogram of a statistic's values."""
+    edges = np.histogram_bin_edges(np.concatenate([baseline, window]), HISTOGRAM_BINS)
+    counts = (np.histogram(values, edges)[0].tolist() for values in (baseline, window))
+    return Histogram(edges.tolist(), *counts)
+
+
+def unusual_images(baseline: Sample, window: Sample, count: int) -> list[tuple[int, float]]:
+    """Return the images of a window that show best how it differs from the baseline.
+
+    They are far from the baseline and close to other images of the window. An image that is far from both is an
+    outlier, as every set has some.
+
+    Returns
+    -------
+    list of int, float
+        The image's number among those of which the pixels are known, and its mean distance to its nearest baseline
+        images, in the baseline's standard deviations.
+    """
+    known, seen = vectors(baseline), vectors(window)
+    mean, scale = known.mean(0), known.std(0) + EPSILON
+    known, seen = (known - mean) / scale, (seen - mean) / scale
+    to_baseline = np.sort(euclidean_distances(seen, known), axis=1)[:, :NEIGHBOURS].mean(1)
+    # without the distance of each image to itself
+    to_window = np.sort(euclidean_distances(seen, seen), axis=1)[:, 1 : NEIGHBOURS + 1].mean(1)
+    order = np.argsort(to_window / (to_baseline + EPSILON), kind="stable")[:count]
+    return [(int(number), float(to_baseline[number])) for number in order]
+
+
+def vectors(sample: Sample) -> NDArray[np.float64]:
+    """Return the statistics and the embedding of each image, n x properties."""
+    columns = [sample.statistics[name] for name in image_statistics.NAMES]
+    return np.column_stack([*columns, sample.embeddings])

@@ -1,0 +1,88 @@
+"""A sample of the images that were classified in a time window, in bounded memory."""
+
+import heapq
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from .baseline import MAX_IMAGES, Sample
+from .captured_records import Record
+from .image_statistics import NAMES, image_statistics
+from .images import FORMATS, ImageError, decode_image
+
+
+@dataclass(frozen=True)
+class Image:
+    """The statistics and the embedding of an image."""
+
+    statistics: dict[str, float]
+    embedding: NDArray[np.float64]
+
+
+class WindowSample:
+    """A random sample of at most MAX_IMAGES images.
+
+    The images with the smallest hashes of their IDs are chosen, so the sample does not depend on the order of the
+    records, and a request that was repeated counts once.
+
+    Parameters
+    ----------
+    session : the model
+    """
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+        self._size = session.get_inputs()[0].shape[1]
+        self._probabilities: dict[str, tuple[float, ...]] = {}
+        self._images: dict[str, Image] = {}
+        self._largest: list[tuple[int, str]] = []  # a heap of the negative hashes
+        self.unreadable = 0
+
+    def add(self, record: Record) -> None:
+        """Consider a record for the sample."""
+        rank = -int.from_bytes(sha256(record.id.encode("utf-8", "surrogatepass")).digest()[:8])
+        is_full = len(self._largest) == MAX_IMAGES
+        if record.id in self._probabilities or (is_full and rank < self._largest[0][0]):
+            return
+        self._observe(record)
+        if is_full:
+            _, dropped = heapq.heapreplace(self._largest, (rank, record.id))
+            del self._probabilities[dropped]
+            self._images.pop(dropped, None)
+        else:
+            heapq.heappush(self._largest, (rank, record.id))
+
+    @property
+    def ids(self) -> list[str]:
+        """IDs of the chosen records whose image is known, in the order of `sample`."""
+        return sorted(self._images)
+
+    def sample(self, classes: int) -> Sample:
+        """Return the chosen images.
+
+        Parameters
+        ----------
+        classes : number of classes
+        """
+        probabilities = [self._probabilities[each] for each in sorted(self._probabilities)]
+        predicted = np.array([each.index(max(each)) for each in probabilities], dtype=np.int64)
+        images = [self._images[each] for each in self.ids]
+        statistics = {name: np.array([each.statistics[name] for each in images]) for name in NAMES} if images else {}
+        return Sample(
+            statistics={"confidence": np.array([max(each) for each in probabilities]), **statistics},
+            predicted=np.bincount(predicted, minlength=classes),
+            embeddings=np.stack([each.embedding for each in images]) if images else np.empty((0, 1)),
+        )
+
+    def _observe(self, record: Record) -> None:
+        self._probabilities[record.id] = record.probabilities
+        try:
+            pixels = decode_image(record.image or b"", FORMATS, self._size)
+        except ImageError:
+            self.unreadable += 1
+            return
+        (embedding,) = self._session.run(["embedding"], {"images": pixels[np.newaxis]})
+        self._images[record.id] = Image(image_statistics(pixels), embedding[0].astype(float))
