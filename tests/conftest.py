@@ -1,6 +1,6 @@
 """Mark tests with their tier, and distribute them over the processes of pytest-xdist."""
 
-import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,17 +15,16 @@ SLOW_GROUPS = (
     "local",
     "demo",
     "real",
-    "account tests",
-    "killed Terraform",
-    "shards",
-    "dev",
     "five classes",
+    "dev",
+    "account tests",
     "terraform tests",
 )
 TIERS = ("e2e", "contract", "real", "unit")
 
-# With Go's default of 100, Terraform and its provider spend a third of their time on garbage collection
-os.environ.setdefault("GOGC", "400")
+# A shell starts background jobs with SIGINT ignored, which the commands that tests interrupt would inherit
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

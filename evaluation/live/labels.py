@@ -20,6 +20,8 @@ from common.probabilities import is_probability
 from common.s3 import MISSING, THREADS, list_objects
 from evaluation.executions import BELOW_THRESHOLD
 from evaluation.review.answers import NEITHER
+from evaluation.review.entries import SELECTED, SUFFIX
+from training.container.classifier.captured_records import object_name
 
 ANSWERS = "answers/"
 FORMATS = (".csv", ".jsonl")
@@ -241,10 +243,21 @@ def _read_answer(bucket: str, key: str, *, s3: Any) -> Label | LabelError | None
         return LabelError("not an answer, because it has no id or no label")
     probability, is_audit = None, False
     with contextlib.suppress(LabelError):
-        probability, is_audit = selection_of(
-            _read_json(bucket, entry, s3=s3) if isinstance(entry, str) and entry else None
-        )
+        if isinstance(entry, str) and entry:
+            probability, is_audit = _read_selection(bucket, entry, image, s3=s3)
     return Label(image, image, None, name, key, probability, is_audit)
+
+
+def _read_selection(bucket: str, entry: str, image: str, *, s3: Any) -> tuple[float | None, bool]:
+    """Return the result of `selection_of` for an answered entry.
+
+    An image of the stream may have been selected for the audit sample too, before or after its answer.
+    """
+    probability, is_audit = selection_of(_read_json(bucket, entry, s3=s3))
+    selected = f"{entry.partition('/')[0]}/{SELECTED}{object_name(image)}{SUFFIX}"
+    if not is_audit and selected != entry:
+        is_audit = selection_of(_read_json(bucket, selected, s3=s3))[1]
+    return probability, is_audit
 
 
 def selection_of(entry: Mapping[str, Any] | None) -> tuple[float | None, bool]:

@@ -23,6 +23,7 @@ from common.s3 import MISSING, list_objects
 from training.container.classifier.captured_records import object_name
 
 SUFFIX = ".json"
+SELECTED = "selected/"  # below the review prefix
 FILTER_REASON = re.compile(r"(.+?) has confidence (\d\.\d+) for ")  # lambdas/filter/handler.py
 WORKFLOW_ID = re.compile(r"[0-9a-f]{64}")
 
@@ -59,7 +60,7 @@ class ReviewStore:
     @property
     def selected(self) -> str:
         """The key prefix of selected images and their entries."""
-        return f"{self.review_prefix}/selected/"
+        return f"{self.review_prefix}/{SELECTED}"
 
     @property
     def low_confidence(self) -> str:

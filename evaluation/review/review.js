@@ -144,8 +144,7 @@ async function skip() {
 }
 
 async function undo() {
-  const { entry } = await post("/undo");
-  giveBack();
+  const { entry } = await post("/undo").finally(giveBack); // the answer may be deleted even if its image cannot be read
   element("status").textContent = entry ? "The last answer is deleted. Answer again." : "There is no answer of yours to undo, or its image is gone.";
   if (!entry) return;
   await decoded(entry);

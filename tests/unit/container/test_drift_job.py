@@ -19,6 +19,7 @@ from tests.unit.container.jobs import encoded
 from tests.unit.staging.fakes import FakeS3
 from training.container.classifier import drift_job, window_sample
 from training.container.classifier.baseline import describe, write_baseline
+from training.container.classifier.captured_records import object_name
 from training.container.classifier.drift_job import Settings, run
 
 END = datetime(2026, 3, 8, 12, 10, tzinfo=UTC)  # ten minutes after the end of the window
@@ -200,6 +201,24 @@ def test_examples_are_of_the_part_of_the_window_that_has_moved(fakes: Fakes) -> 
     # THEN
     assert figures["outcome"] == "drift"
     assert all(int(example["id"].removeprefix("event-")) >= 60 for example in figures["examples"])
+
+
+def test_id_of_any_caller_is_named_as_in_a_selection(fakes: Fakes) -> None:
+    # GIVEN inference IDs that are not plain
+    lines = [json.loads(line) for line in records(draw(120, 3, brightness=0.3))]
+    for number, line in enumerate(lines):
+        line["eventMetadata"]["inferenceId"] = f"../{number}.json"
+    fakes.capture([json.dumps(line).encode() for line in lines])
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN
+    names = [object_name(example["id"]) for example in figures["examples"]]
+    assert sorted(fakes.s3.list_keys("review/")) == sorted(
+        f"review/selected/{name}{suffix}" for name in names for suffix in ("", ".json")
+    )
+    assert f"s3://data/review/selected/{names[0]}" in fakes.messages[0]["Message"]
 
 
 def test_image_that_is_already_selected_keeps_its_entry(fakes: Fakes) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from botocore.exceptions import ClientError
 
 from .baseline import BaselineError, Sample, read_baseline
-from .captured_records import MalformedRecordError, Record, parse_records
+from .captured_records import MalformedRecordError, Record, object_name, parse_records
 from .drift import (
     FAMILY_WISE_LEVEL,
     GROUPS,
@@ -306,15 +306,10 @@ def publish_metrics(settings: Settings, figures: Mapping[str, Any], *, cloudwatc
     cloudwatch.put_metric_data(Namespace=settings.namespace, MetricData=metrics)
 
 
-def entry_name(identity: str) -> str:
-    """Return the name of a record's objects: several images of one request have a slash in their ID."""
-    return identity.replace("/", "-")
-
-
 def write_review_entry(settings: Settings, example: Example, detail: str, *, s3: Any) -> None:
     """Write an unusual image and its review entry, unless the image is already selected."""
     record = example.record
-    key = f"{settings.review_prefix}/selected/{entry_name(record.id)}"
+    key = f"{settings.review_prefix}/selected/{object_name(record.id)}"
     entry = {
         "id": record.id,
         "reasons": ["drift"],
@@ -337,7 +332,7 @@ def publish_message(settings: Settings, figures: Mapping[str, Any], *, sns: Any)
         figures["reason"],
         "The most unusual images:",
         *(
-            f"s3://{settings.bucket}/{settings.review_prefix}/selected/{entry_name(each['id'])}"
+            f"s3://{settings.bucket}/{settings.review_prefix}/selected/{object_name(each['id'])}"
             for each in figures["examples"]
         ),
         f"Look at them with `make review ENV={settings.environment}`, and at the distributions with "

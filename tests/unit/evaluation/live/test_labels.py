@@ -185,6 +185,22 @@ def test_an_answer_has_the_probability_with_which_its_image_was_selected(
     assert found.labels == [Label(ONE, ONE, None, "bicycle", f"labels/answers/{ONE}.json", probability, is_audit)]
 
 
+def test_a_photograph_of_the_stream_can_be_in_the_audit_sample_too() -> None:
+    # GIVEN an answer about a photograph below the threshold, which was selected for the audit sample too
+    entry = "review/THRESHOLD_CONFIDENCE_NOT_MET/ana/1.json"
+    files = {
+        f"labels/answers/{ONE}.json": {"id": ONE, "label": "bicycle", "entry": entry},
+        entry: STREAM,
+        f"review/selected/{ONE}.json": {**SELECTED, "reasons": ["low_confidence", "audit"], "inclusion_probability": 1},
+    }
+
+    # WHEN
+    found = read({key: json.dumps(content).encode() for key, content in files.items()})
+
+    # THEN
+    assert [(label.inclusion_probability, label.is_audit) for label in found.labels] == [(1.0, True)]
+
+
 def test_an_answer_that_was_taken_back_meanwhile_is_no_label(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     s3 = FakeS3()

@@ -199,6 +199,29 @@ def test_answer_that_cannot_be_stored_keeps_the_image(serve: Serve, s3: FakeS3, 
     here.problems.clear()  # Chromium reports the response 502
 
 
+def test_image_comes_again_after_an_undo_whose_image_could_not_be_read(serve: Serve, s3: FakeS3, opened: Any) -> None:
+    # GIVEN a finished queue, and credentials that expire after the deletion of the last answer
+    here, get = opened(serve()), s3.get_object
+    for key, label in (("1", "bicycle"), ("2", "motorcycle"), ("n", "neither")):
+        here.press(key)
+        here.says(f"Stored: {label}.")
+    expect(here.page.get_by_role("heading", name="No image is left")).to_be_visible()
+
+    def refuse(**_: Any) -> Any:
+        s3.get_object = get  # type: ignore[method-assign]
+        raise error("ExpiredToken")
+
+    s3.get_object = refuse  # type: ignore[method-assign]
+
+    # WHEN
+    here.press("u")
+
+    # THEN
+    here.shows("image to classify")
+    assert labels(s3) == {"a": "bicycle", "b": "motorcycle"}
+    here.problems.clear()  # Chromium reports the response 502
+
+
 def test_ended_server_is_reported_and_another_one_continues(serve: Serve, s3: FakeS3, opened: Any) -> None:
     # GIVEN
     served = serve()
