@@ -5,13 +5,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-# Runs a command in a terminal, presses Ctrl-C when the command has printed a line, and prints how the command ended
+# Runs a command in a terminal, presses Ctrl-C when the command is ready, and prints how the command ended
 TERMINAL = """
 import os, pty, sys
 process, terminal = pty.fork()
 if process == 0:
     os.execvp(sys.argv[1], sys.argv[1:])
-output = os.read(terminal, 1000)
+output = b""
+while b"ready" not in output:  # make may print a line before the command starts
+    output += os.read(terminal, 1000)
 os.write(terminal, b"\\x03")
 try:
     while read := os.read(terminal, 1000):
