@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from common.terminal import counted
 from evaluation.review.answers import reviewer_name
 from evaluation.review.csv_files import store_labels, write_queue
 from scripts.command import Environment, run_command
@@ -32,7 +33,7 @@ def main(environment: Environment) -> None:
         print(f"stored labels: {stored.new}; images that had an answer, which stays: {stored.answered}")
         return
     path, images = write_queue(store, environment.directory / "review", command=command)
-    print(f"{path}: {images} images, in the folder beside it")
+    print(f"{path}: {counted(images, 'image')}, in the folder beside it")
     if images:
         print("write a class or `neither` into the column label, then run")
         print(f"  {command} LABELS={path}")
