@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from moto.core.responses import ActionResult, EmptyResult
 from moto.stepfunctions.exceptions import InvalidExecutionInput, ResourceNotFound, StateMachineDoesNotExist
-from moto.stepfunctions.parser.api import InvalidArn
+from moto.stepfunctions.parser.api import ExecutionStatus, InvalidArn
 from moto.stepfunctions.parser.backend.execution import Execution, SyncExecution
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
@@ -22,6 +22,7 @@ from sagelocal.services.stepfunctions.pagination import page
 
 BILLED_MEMORY = 64  # megabytes, AWS's minimum
 BILLING_INCREMENT = 100  # milliseconds, to which AWS rounds up
+OUTCOME = ("output", "outputDetails", "error", "cause", "stopDate")  # members of an execution that has ended
 
 
 def install() -> None:
@@ -88,12 +89,7 @@ def describe_execution(self: Any) -> ActionResult:
     if found is not None:
         return ActionResult(_child_description(*found))
     execution = _standard_execution(self, arn)
-    output = {key: value for key, value in execution.to_describe_output().items() if value is not None}
-    output["input"] = execution.execution_input
-    output["redriveCount"] = getattr(execution, "redrive_count", 0)
-    if hasattr(execution, "redrive_date"):
-        output["redriveDate"] = execution.redrive_date
-    return ActionResult({**output, **_summary(execution)})
+    return ActionResult(describe(execution))
 
 
 def list_executions(self: Any) -> ActionResult:
@@ -108,9 +104,10 @@ def list_executions(self: Any) -> ActionResult:
     summaries = [
         _summary(execution)
         for execution in reversed(_source(backend, machine).executions)
-        if execution.state_machine.arn.startswith(machine.arn) and status in (None, execution.status)
+        if execution.state_machine.arn.startswith(machine.arn)
     ]
-    return ActionResult(page(self, "executions", summaries))
+    chosen = [summary for summary in summaries if status in (None, summary["status"])]
+    return ActionResult(page(self, "executions", chosen))
 
 
 def stop_execution(self: Any) -> ActionResult:
@@ -147,9 +144,11 @@ def send_task_failure(self: Any) -> ActionResult:
 def _list_children(self: Any, run: MapRun) -> ActionResult:
     """Return child executions, newest first: running ones by start time, ended ones by stop time."""
     status = self._get_param("statusFilter")
-    children = [child for child in list(run.children.values()) if status in (None, child.status)]
-    children.sort(key=lambda child: child.stop_date or child.redrive_date or child.start_date, reverse=True)
-    return ActionResult(page(self, "executions", [_child_summary(run, child) for child in children]))
+    with run.lock:
+        children = [child for child in run.children.values() if status in (None, child.status)]
+        children.sort(key=lambda child: child.stop_date or child.redrive_date or child.start_date, reverse=True)
+        summaries = [_child_summary(run, child) for child in children]
+    return ActionResult(page(self, "executions", summaries))
 
 
 def _child_summary(run: MapRun, child: Child) -> dict[str, Any]:
@@ -168,7 +167,8 @@ def _child_summary(run: MapRun, child: Child) -> dict[str, Any]:
 
 
 def _child_description(run: MapRun, child: Child) -> dict[str, Any]:
-    description = _child_summary(run, child) | dict(run.described(child))
+    with run.lock:
+        description = _child_summary(run, child) | dict(run.described(child))
     del description["itemCount"]
     return description
 
@@ -263,17 +263,31 @@ def _started(execution: Any) -> ActionResult:
     return ActionResult({"executionArn": execution.execution_arn, "startDate": execution.start_date})
 
 
+def describe(execution: Any) -> dict[str, Any]:
+    """Return an execution as DescribeExecution does: its outcome if, and only if, its status says that it has ended."""
+    summary = _summary(execution)  # first: the outcome is stored before the status
+    description = {name: value for name, value in execution.to_describe_output().items() if value is not None}
+    if summary["status"] == ExecutionStatus.RUNNING:  # it may have ended meanwhile
+        description = {name: value for name, value in description.items() if name not in OUTCOME}
+    description["input"] = execution.execution_input
+    description["redriveCount"] = getattr(execution, "redrive_count", 0)
+    if hasattr(execution, "redrive_date"):
+        description["redriveDate"] = execution.redrive_date
+    return description | summary
+
+
 def _summary(execution: Any) -> dict[str, Any]:
     """Return the members that DescribeExecution and ListExecutions share."""
     version = execution.state_machine
+    status = execution.status  # read once: another thread can change it
     summary = {
         "executionArn": execution.execution_arn,
         "stateMachineArn": getattr(version, "source_arn", version.arn),
         "name": execution.name,
-        "status": execution.status,
+        "status": status,
         "startDate": execution.start_date,
     }
-    if execution.stop_date is not None:
+    if status != ExecutionStatus.RUNNING:
         summary["stopDate"] = execution.stop_date
     if hasattr(version, "source_arn"):
         summary["stateMachineVersionArn"] = version.arn

@@ -1,9 +1,12 @@
 """The status of an execution of a state machine."""
 
 from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from moto.stepfunctions.parser.api import ExecutionStatus
 
+from sagelocal.services.stepfunctions import executions
 from sagelocal.services.stepfunctions.execution_run import status
 
 
@@ -13,3 +16,45 @@ def test_execution_that_is_being_started_is_running() -> None:
 
 def test_ended_execution_has_its_status() -> None:
     assert status(SimpleNamespace(exec_status=ExecutionStatus.FAILED)) == "FAILED"
+
+
+class EndsWhileItIsRead:
+    """An execution whose thread ends after its Nth member was read."""
+
+    def __init__(self, reads: int) -> None:
+        self._reads = reads
+        self._members: dict[str, Any] = {
+            "execution_arn": "arn",
+            "name": "name",
+            "state_machine": SimpleNamespace(arn="machine"),
+            "start_date": 1,
+            "execution_input": "{}",
+            "status": "RUNNING",
+            "stop_date": None,
+            "output": None,
+        }
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._members:
+            raise AttributeError(name)
+        self._reads -= 1
+        if self._reads < 0:
+            self._members |= {"output": "1", "stop_date": 2, "status": "SUCCEEDED"}
+        return self._members[name]
+
+    def to_describe_output(self) -> dict[str, Any]:
+        status = self.status
+        outcome = {"output": self.output, "outputDetails": {}} if status == "SUCCEEDED" else {}
+        return {"status": status, "stopDate": self.stop_date, **outcome}
+
+
+@pytest.mark.parametrize("reads", range(14))
+def test_outcome_is_described_together_with_the_status_of_an_ended_execution(reads: int) -> None:
+    # GIVEN an execution that ends while it is read
+    execution = EndsWhileItIsRead(reads)
+
+    # WHEN
+    described = executions.describe(execution)
+
+    # THEN
+    assert ("output" in described) == ("stopDate" in described) == (described["status"] == "SUCCEEDED")
