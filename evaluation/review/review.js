@@ -47,7 +47,7 @@ async function load() {
         isExhausted = before === returned;
       } else {
         await decoded(entry);
-        waiting.push(entry);
+        if (before === returned) waiting.push(entry); // else it may be the entry that undo shows again
       }
       if (!current) showNext();
     }
@@ -148,7 +148,8 @@ async function undo() {
   element("status").textContent = entry ? "The last answer is deleted. Answer again." : "There is no answer of yours to undo, or its image is gone.";
   if (!entry) return;
   await decoded(entry);
-  waiting = [entry, current, ...waiting].filter(Boolean);
+  const others = [current, ...waiting].filter((other) => other && other.key !== entry.key);
+  waiting = [entry, ...others];
   showNext();
 }
 

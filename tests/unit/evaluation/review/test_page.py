@@ -112,6 +112,38 @@ def test_next_image_appears_without_another_request(serve: Serve, opened: Any) -
     here.shows("image to classify")
 
 
+@pytest.mark.parametrize("is_late", [True, False])
+def test_image_that_is_loaded_during_undo_comes_once(serve: Serve, s3: FakeS3, opened: Any, is_late: bool) -> None:
+    # GIVEN an answer that is taken back while the page asks for the next image
+    here = opened(serve())
+    here.page.wait_for_load_state("networkidle")
+    requests: dict[str, Any] = {}
+    for name in ("next", "undo"):
+        here.page.route(f"**/{name}", lambda route: requests.setdefault(route.request.url.rpartition("/")[2], route))
+    here.press("1")
+    here.says("Stored: bicycle.")
+    assert eventually(lambda: here.page.wait_for_timeout(20) or requests)
+    here.press("u")
+    assert eventually(lambda: here.page.wait_for_timeout(20) or len(requests) == 2)
+
+    # WHEN both responses bring the image, one after the other
+    undone, loaded = (requests[name].fetch() for name in ("undo", "next"))
+    responses = [("undo", undone), ("next", loaded)]
+    for name, response in responses if is_late else responses[::-1]:
+        requests[name].fulfill(response=response)
+        here.look()
+    here.page.unroute_all()
+
+    # THEN
+    here.press("2")
+    here.says("Stored: motorcycle.")
+    here.press("2", "2")
+    here.look()
+    here.press("2")
+    expect(here.page.get_by_role("heading", name="No image is left")).to_be_visible()
+    assert labels(s3) == dict.fromkeys("abc", "motorcycle")
+
+
 def test_class_with_several_digits_is_typed_completely(serve: Serve, s3: FakeS3, opened: Any) -> None:
     # GIVEN ten classes
     here = opened(serve("ana", TEN))
