@@ -10,14 +10,17 @@ import operator
 import re
 import sys
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from moto.cloudwatch.models import Alarm, CloudWatchBackend, MetricAggregatedDatum, MetricDatumBase, cloudwatch_backends
+from moto.cloudwatch.models import Alarm, CloudWatchBackend, MetricAggregatedDatum, cloudwatch_backends
 
 from sagelocal.core.emulator import Emulator
+from sagelocal.services.cloudwatch.metric_index import MetricIndex
 
 INTERVAL = 1.0  # seconds
 BREACHES: dict[str, Callable[[float, float], bool]] = {
@@ -52,6 +55,7 @@ class Alarms:
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
         self._stopped = threading.Event()
+        self._indexes: dict[tuple[str, str], MetricIndex] = defaultdict(MetricIndex)  # by account and region
         threading.Thread(target=self._run, name="alarms", daemon=True).start()
 
     def stop(self) -> None:
@@ -62,21 +66,28 @@ class Alarms:
         while not self._stopped.wait(INTERVAL):
             for regions in list(cloudwatch_backends.values()):
                 for backend in list(regions.values()):
-                    for alarm in list(backend.alarms.values()):
-                        self._try_update(backend, alarm)
+                    self._update_all(backend)
 
-    def _try_update(self, backend: CloudWatchBackend, alarm: Alarm) -> None:
+    def _update_all(self, backend: CloudWatchBackend) -> None:
+        alarms = list(backend.alarms.values())
+        if alarms:
+            index = self._indexes[backend.account_id, backend.region_name]
+            index.update(backend.metric_data)
+            for alarm in alarms:
+                self._try_update(backend, alarm, index)
+
+    def _try_update(self, backend: CloudWatchBackend, alarm: Alarm, index: MetricIndex) -> None:
         """Update an alarm; an error must not end the thread, which evaluates all alarms."""
         try:
-            self._update(backend, alarm)
+            self._update(backend, alarm, index)
         except Exception as error:
             print(f"alarm {alarm.name}: cannot be evaluated: {type(error).__name__}: {error}", file=sys.stderr)
 
-    def _update(self, backend: CloudWatchBackend, alarm: Alarm) -> None:
+    def _update(self, backend: CloudWatchBackend, alarm: Alarm, index: MetricIndex) -> None:
         if alarm.rule:
             return
         try:
-            state, reason = evaluate(alarm, backend.metric_data, datetime.now(UTC))
+            state, reason = evaluate(alarm, index, datetime.now(UTC))
         except UnsupportedAlarmError:
             return  # only SetAlarmState changes its state
         if state != alarm.state_value:
@@ -104,7 +115,7 @@ class Alarms:
                 print(f"alarm {alarm.name}: cannot publish to {topic}: {error}", file=sys.stderr)
 
 
-def evaluate(alarm: Alarm, data: Sequence[MetricDatumBase], now: datetime) -> tuple[str, str]:
+def evaluate(alarm: Alarm, index: MetricIndex, now: datetime) -> tuple[str, str]:
     """Return an alarm's state and the reason.
 
     Unlike on AWS, periods do not begin at full minutes: the last period ends at `now`, so that an alarm reacts to a
@@ -118,9 +129,7 @@ def evaluate(alarm: Alarm, data: Sequence[MetricDatumBase], now: datetime) -> tu
     breaches = BREACHES.get(alarm.comparison_operator)
     if breaches is None:
         raise UnsupportedAlarmError(f"unsupported comparison: {alarm.comparison_operator}")
-    start = now - timedelta(seconds=_period(alarm) * alarm.evaluation_periods)
-    recent = [datum for datum in list(data) if start < _time(datum) <= now]
-    values = [_value(alarm, recent, now, nth) for nth in range(alarm.evaluation_periods)]
+    values = _values(alarm, index, now)
     known = [value for value in values if value is not None]
     breaching = sum(breaches(value, alarm.threshold) for value in known)
     missing = len(values) - len(known)
@@ -139,32 +148,25 @@ def _period(alarm: Alarm) -> int:
     return int(alarm.period or (periods[0] if periods else 60))
 
 
-def _value(alarm: Alarm, data: Sequence[MetricDatumBase], now: datetime, nth: int) -> float | None:
-    """Return the alarm's value in the nth period before now."""
-    end = now - timedelta(seconds=_period(alarm) * nth)
-    start = end - timedelta(seconds=_period(alarm))
-    data = [datum for datum in data if start < _time(datum) <= end]
+def _values(alarm: Alarm, index: MetricIndex, now: datetime) -> list[float | None]:
+    """Return the alarm's value in each period that it evaluates, from the last one backwards."""
+    ends = [now - timedelta(seconds=_period(alarm) * nth) for nth in range(alarm.evaluation_periods + 1)]
+    return [_value(alarm, index, start, end) for end, start in pairwise(ends)]
+
+
+def _value(alarm: Alarm, index: MetricIndex, start: datetime, end: datetime) -> float | None:
+    """Return the alarm's value in one period."""
     if not alarm.metric_data_queries:
-        found = _select(data, alarm.namespace, alarm.metric_name, alarm.dimensions)
+        found = index.find(alarm.namespace, alarm.metric_name, alarm.dimensions, start, end)
         return statistic(found, alarm.statistic or alarm.extended_statistic or "")
     values: dict[str, float | None] = {}
     for query in alarm.metric_data_queries:
         if query.metric_stat:
             metric = query.metric_stat.metric
-            found = _select(data, metric.namespace, metric.metric_name, metric.dimensions)
+            found = index.find(metric.namespace, metric.metric_name, metric.dimensions, start, end)
             values[query.id] = statistic(found, query.metric_stat.stat)
     result = next(query for query in alarm.metric_data_queries if query.return_data)
     return calculate(result.expression or result.id, values)
-
-
-def _select(data: Sequence[MetricDatumBase], namespace: str, name: str, dimensions: Any) -> list[MetricDatumBase]:
-    requested = {each.name: each.value for each in dimensions}
-    return [
-        datum
-        for datum in data
-        if (datum.namespace, datum.name) == (namespace, name)
-        and {each.name: each.value for each in datum.dimensions} == requested
-    ]
 
 
 def statistic(data: Sequence[Any], name: str) -> float | None:
@@ -253,10 +255,6 @@ def _as_set(datum: Any) -> tuple[float, float, float, float]:
     if isinstance(datum, MetricAggregatedDatum):
         return datum.sample_count, datum.sum, datum.min, datum.max
     return 1.0, datum.value, datum.value, datum.value
-
-
-def _time(datum: MetricDatumBase) -> datetime:
-    return datum.timestamp if datum.timestamp.tzinfo else datum.timestamp.replace(tzinfo=UTC)
 
 
 def _message(backend: CloudWatchBackend, alarm: Alarm, before: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from sagelocal.core.container_commands import Images
 from sagelocal.core.emulator import Emulator
 from sagelocal.services.cloudwatch import alarms
 from sagelocal.services.cloudwatch.alarms import UnsupportedAlarmError, calculate, evaluate, statistic
+from sagelocal.services.cloudwatch.metric_index import MetricIndex
 
 from ...waiting import eventually
 
@@ -65,7 +66,7 @@ def alarm(**changes: Any) -> Alarm:
     ("values", "state"), [([1, 1], "OK"), ([1, 2], "ALARM")], ids=["at-the-threshold", "above-the-threshold"]
 )
 def test_alarm_goes_into_alarm_above_the_threshold(values: list[float], state: str) -> None:
-    assert evaluate(alarm(), [datum(value) for value in values], NOW)[0] == state
+    assert evaluate(alarm(), MetricIndex([datum(value) for value in values]), NOW)[0] == state
 
 
 def test_old_data_and_other_metrics_are_ignored() -> None:
@@ -73,7 +74,7 @@ def test_old_data_and_other_metrics_are_ignored() -> None:
     data = [datum(9, age=61), datum(9, name="Other"), datum(9, dimensions=[*DIMENSIONS, {"Name": "a", "Value": "b"}])]
 
     # WHEN / THEN
-    assert evaluate(alarm(), data, NOW)[0] == "INSUFFICIENT_DATA"
+    assert evaluate(alarm(), MetricIndex(data), NOW)[0] == "INSUFFICIENT_DATA"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_old_data_and_other_metrics_are_ignored() -> None:
     [("missing", "INSUFFICIENT_DATA"), ("notBreaching", "OK"), ("breaching", "ALARM"), ("ignore", "OK")],
 )
 def test_missing_data_is_treated_as_configured(treatment: str, state: str) -> None:
-    assert evaluate(alarm(treat_missing_data=treatment), [], NOW)[0] == state
+    assert evaluate(alarm(treat_missing_data=treatment), MetricIndex(), NOW)[0] == state
 
 
 def test_number_of_breaching_periods_is_configurable() -> None:
@@ -89,8 +90,8 @@ def test_number_of_breaching_periods_is_configurable() -> None:
     data = [datum(3, age=10), datum(0, age=70), datum(3, age=130)]
 
     # WHEN / THEN
-    assert evaluate(alarm(evaluation_periods=3, datapoints_to_alarm=2), data, NOW)[0] == "ALARM"
-    assert evaluate(alarm(evaluation_periods=3), data, NOW)[0] == "OK"
+    assert evaluate(alarm(evaluation_periods=3, datapoints_to_alarm=2), MetricIndex(data), NOW)[0] == "ALARM"
+    assert evaluate(alarm(evaluation_periods=3), MetricIndex(data), NOW)[0] == "OK"
 
 
 def test_alarm_evaluates_metric_math() -> None:
@@ -109,8 +110,8 @@ def test_alarm_evaluates_metric_math() -> None:
     data = [datum(5), datum(4, name="Refused")]
 
     # WHEN / THEN
-    assert evaluate(alarm(metric_data_queries=queries, threshold=0), data, NOW)[0] == "ALARM"
-    assert evaluate(alarm(metric_data_queries=queries, threshold=1), data, NOW)[0] == "OK"
+    assert evaluate(alarm(metric_data_queries=queries, threshold=0), MetricIndex(data), NOW)[0] == "ALARM"
+    assert evaluate(alarm(metric_data_queries=queries, threshold=1), MetricIndex(data), NOW)[0] == "OK"
 
 
 def test_statistics_combine_values_and_statistic_sets() -> None:
@@ -128,7 +129,7 @@ def test_statistics_combine_values_and_statistic_sets() -> None:
 @pytest.mark.parametrize("name", ["tm99", "IQM", "PR(1:2)", "pick", ""])
 def test_unsupported_statistic_is_refused(name: str, data: list[MetricDatum]) -> None:
     with pytest.raises(UnsupportedAlarmError, match="unsupported statistic"):
-        evaluate(alarm(statistic=None, extended_statistic=name), data, NOW)
+        evaluate(alarm(statistic=None, extended_statistic=name), MetricIndex(data), NOW)
 
 
 def test_failing_alarm_does_not_end_the_evaluation_of_others(
@@ -137,7 +138,9 @@ def test_failing_alarm_does_not_end_the_evaluation_of_others(
     # GIVEN an alarm without a number of periods, and a good one
     failing = alarm(name="failing", evaluation_periods=None)
     good = alarm(name="good", treat_missing_data="breaching")
-    backend = SimpleNamespace(alarms={"failing": failing, "good": good}, metric_data=[], region_name="us-east-1")
+    backend = SimpleNamespace(
+        alarms={"failing": failing, "good": good}, metric_data=[], account_id="123456789012", region_name="us-east-1"
+    )
     monkeypatch.setattr(alarms, "cloudwatch_backends", {"123456789012": {"us-east-1": backend}})
     monkeypatch.setattr(alarms, "INTERVAL", 0.01)
     # WHEN
