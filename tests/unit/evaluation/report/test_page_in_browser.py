@@ -81,6 +81,16 @@ def test_nothing_overflows(browser: Browser, address: str, width: int) -> None:
         assert overflowing(page) == []
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_figure_that_scrolls_sideways_says_so(browser: Browser, address: str, width: int) -> None:
+    with opened(browser, address, width) as page:
+        silent = "figure => (figure.scrollWidth > figure.clientWidth) !== /scroll it sideways/.test(figure.innerText)"
+        assert (
+            page.evaluate(f"[...document.querySelectorAll('figure')].filter({silent}).map(each => each.innerText)")
+            == []
+        )
+
+
 def test_every_link_leads_to_a_section(browser: Browser, address: str) -> None:
     with opened(browser, address, 360) as page:
         dangling = "[...document.links].filter(link => !document.querySelector(link.hash)).map(link => link.href)"
