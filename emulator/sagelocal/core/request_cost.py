@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import moto.core.responses
+from moto.core.base_backend import BackendDict
 from moto.core.request import EnvironHeaders
 from moto.moto_api._internal.moto_random import MotoRandom
 
@@ -13,7 +14,7 @@ from sagelocal.core.patching import PATCHES, replace
 
 
 def install() -> None:
-    """Cache the operations of each service and the headers of each request, and generate request ids faster."""
+    """Install the patches into moto."""
 
     @functools.cache
     def operations(clazz: Any, patches: int) -> list[str]:
@@ -34,6 +35,20 @@ def install() -> None:
         parameters=("length", "include_digits", "lower_case"),
     )
     _cache_headers()
+    _find_accounts_without_lock()
+
+
+def _find_accounts_without_lock() -> None:
+    """Take moto's lock of all services only to create an account's backend.
+
+    Every request reads backends, several times. With hundreds of running executions, most threads waited for the lock.
+    """
+
+    def create(self: Any, account_id: str) -> None:
+        if not dict.__contains__(self, account_id):
+            original(self, account_id)
+
+    original = replace(BackendDict, "_create_account_specific_backend", create, parameters=("account_id",))
 
 
 def _cache_headers() -> None:
