@@ -81,7 +81,7 @@ class ExecutionEnvironment:
         self._directory = Path(tempfile.mkdtemp(prefix="environment-", dir=scratch))
         self._log = self._directory.with_suffix(".log").open("a+b")
         self._started = time.monotonic()
-        self._first = True
+        self._init: float | None = None
         self._process = subprocess.Popen(
             self._command(directories, isolated=isolated),
             cwd=directories.code,
@@ -98,10 +98,15 @@ class ExecutionEnvironment:
         """Whether the environment can run another invocation."""
         return not self.retired and self._process.poll() is None and self._api.init_error is None
 
+    def wait_until_ready(self) -> None:
+        """Wait until the process can be invoked, has failed, or has used up its time to initialize."""
+        self._api.ready.wait(INIT_TIMEOUT + self.function.timeout)
+        self._init = time.monotonic() - self._started
+
     def invoke(self, payload: bytes, arn: str) -> Result:
         """Run the function once and return the result; `usable` may be False afterwards."""
         invocation = Invocation(payload, arn, self.function.timeout)
-        init = self._await_init()
+        init, self._init = self._init, None
         start = time.monotonic()
         document, failed = self._run(invocation)
         return Result(
@@ -127,14 +132,6 @@ class ExecutionEnvironment:
     def _watch(self) -> None:
         self._process.wait()
         self._api.abandon()
-
-    def _await_init(self) -> float | None:
-        """Wait until the process is ready; return the initialization time in seconds, or None for a warm start."""
-        if not self._first:
-            return None
-        self._first = False
-        self._api.ready.wait(INIT_TIMEOUT + self.function.timeout)
-        return time.monotonic() - self._started
 
     def _run(self, invocation: Invocation) -> tuple[bytes, bool]:
         if self._api.init_error is not None:

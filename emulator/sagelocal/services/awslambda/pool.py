@@ -1,4 +1,8 @@
-"""The pool of execution environments: reuses idle environments, and starts one if all are busy."""
+"""The pool of execution environments: reuses idle environments, and starts one if all are busy.
+
+A few environments of a function start at a time, and waiting invocations use whichever environment is free first.
+Otherwise a burst of short invocations would start a process for each, and the machine would be busy with nothing else.
+"""
 
 import contextlib
 import os
@@ -20,6 +24,7 @@ IDLE_SECONDS = 300.0
 REAP_INTERVAL = 30.0
 # Concurrent invocations of all functions. Others wait, because one machine cannot run 1000 at once, AWS's default limit
 MAX_CONCURRENCY = max(16, 4 * (os.cpu_count() or 1))
+MAX_STARTING = max(2, os.cpu_count() or 1)  # environments of a function that start at a time
 
 
 class Pool:
@@ -45,6 +50,8 @@ class Pool:
         self._busy: Counter[str] = Counter()
         self._all: set[ExecutionEnvironment] = set()
         self._lock = threading.Lock()
+        self._starting: Counter[str] = Counter()
+        self._changed = threading.Condition(self._lock)  # an environment became idle or has started
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._slots = threading.BoundedSemaphore(MAX_CONCURRENCY)
         self._closed = threading.Event()
@@ -72,7 +79,7 @@ class Pool:
         self._enter(function, reserved)
         try:
             with self._turn(function), self._slots:
-                environment = self._warm(function) or self._cold(function)
+                environment = self._warm_or_turn_to_start(function) or self._cold(function)
                 try:
                     return environment.invoke(payload, arn)
                 finally:
@@ -121,23 +128,46 @@ class Pool:
         with self._lock:
             return self._turns[function.arn]
 
-    def _warm(self, function: Function) -> ExecutionEnvironment | None:
-        ended = []
+    def _warm_or_turn_to_start(self, function: Function) -> ExecutionEnvironment | None:
+        """Wait for an idle environment, which is returned, or until the caller may start one."""
+        ended: list[ExecutionEnvironment] = []
         try:
-            with self._lock:
-                idle = self._idle[function.arn]
-                for environment in reversed(idle):
-                    if environment.function == function:
-                        idle.remove(environment)
-                        if environment.usable:
-                            return environment
-                        self._all.discard(environment)
-                        ended.append(environment)
-            return None
+            with self._changed:
+                while True:
+                    environment = self._warm(function, ended)
+                    if environment or self._starting[function.arn] < MAX_STARTING:
+                        break
+                    self._changed.wait()
+                if environment is None:
+                    self._starting[function.arn] += 1
+                return environment
         finally:
             _kill(ended)
 
+    def _warm(self, function: Function, ended: list[ExecutionEnvironment]) -> ExecutionEnvironment | None:
+        """Return an idle environment, and move those that cannot be used any more to `ended`."""
+        idle = self._idle[function.arn]
+        for environment in reversed(idle):
+            if environment.function == function:
+                idle.remove(environment)
+                if environment.usable:
+                    return environment
+                self._all.discard(environment)
+                ended.append(environment)
+        return None
+
     def _cold(self, function: Function) -> ExecutionEnvironment:
+        """Start an environment, and wait until it is ready."""
+        try:
+            environment = self._start(function)
+            environment.wait_until_ready()
+            return environment
+        finally:
+            with self._changed:
+                self._starting[function.arn] -= 1
+                self._changed.notify_all()
+
+    def _start(self, function: Function) -> ExecutionEnvironment:
         environment = ExecutionEnvironment(
             function,
             directories=Directories(
@@ -157,6 +187,7 @@ class Pool:
         with self._lock:
             if environment.usable:
                 self._idle[environment.function.arn].append(environment)
+                self._changed.notify_all()
                 return
             known = environment in self._all
             self._all.discard(environment)

@@ -100,6 +100,29 @@ def test_retired_environment_finishes_its_invocation_and_is_not_reused(pool: Poo
     assert run(pool, function, str(shared)) != first
 
 
+def test_burst_of_short_invocations_starts_few_environments(pool: Pool) -> None:
+    # GIVEN a function that initializes slowly
+    function = make_function("import os, time\ntime.sleep(1)\ndef main(event, context): return os.getpid()")
+    # WHEN
+    with ThreadPoolExecutor(pool_module.MAX_CONCURRENCY) as threads:
+        processes = set(threads.map(lambda _: run(pool, function), range(pool_module.MAX_CONCURRENCY)))
+    # THEN most invocations have waited for an environment that another one had started
+    assert len(processes) <= 3 * pool_module.MAX_STARTING < pool_module.MAX_CONCURRENCY
+
+
+def test_invocations_that_last_run_concurrently(pool: Pool, shared: Path) -> None:
+    # GIVEN a function that waits until five invocations run
+    source = (
+        "import pathlib, time\n"
+        "def main(event, context):\n"
+        "    pathlib.Path(event[0], str(event[1])).touch()\n"
+        "    while len(list(pathlib.Path(event[0]).iterdir())) < 5: time.sleep(0.01)\n"
+    )
+    # WHEN / THEN none of them fails
+    with ThreadPoolExecutor(5) as threads:
+        list(threads.map(lambda number: run(pool, make_function(source), [str(shared), number]), range(5)))
+
+
 def test_reserved_concurrency_is_enforced(pool: Pool) -> None:
     # GIVEN
     function = make_function()
