@@ -1,6 +1,6 @@
 """Upload images as drivers' apps do, and follow each object version until the workflow has recorded it.
 
-The number of threads, the reads per second and the memory per image do not depend on the number of images.
+The number of threads and the memory per image do not depend on the number of images.
 """
 
 import threading
@@ -18,12 +18,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from common.s3 import THREADS
 from common.terminal import progress_bar
 from evaluation.traffic_arrivals import Arrival, content
-from evaluation.traffic_items import ENDED, EventExecution, Key, executions, read_items
+from evaluation.traffic_items import BATCH, ENDED, EventExecution, Key, executions, read_items
 
 UPLOAD_THREADS = 16
 MAX_TEST_IMAGES = 500  # kept in memory
 POLL_SECONDS = 1.0
-READS_PER_POLL = 1000  # items
 SEARCH_SECONDS = 15.0  # without progress, before the ended executions are listed, and between two such lists
 TIMEOUT_SECONDS = 300.0
 
@@ -102,9 +101,19 @@ class Follower:
         self._executions: set[str] = set()  # ARNs of executions that need no further request
 
     def poll(self) -> int:
-        """Read up to READS_PER_POLL items, the least recently read first, and return the number of ended images."""
-        keys = [key for key, _ in zip(self.pending, range(READS_PER_POLL), strict=False)]
-        return self._read(keys)
+        """Read items of pending images, the least recently read first, and return the number of ended images.
+
+        The reads end with a batch of which less than half has ended, so that their number depends on the number of
+        images that end and not on the number that wait.
+        """
+        keys, ended = list(self.pending), 0
+        for start in range(0, len(keys), BATCH):
+            batch = keys[start : start + BATCH]
+            found = self._read(batch)
+            ended += found
+            if 2 * found < len(batch):
+                break
+        return ended
 
     def search_ended(self) -> int:
         """Find pending images whose execution has ended, and return the number of images that ended or were lost."""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from evaluation.traffic import UPLOAD_THREADS, Target, Traffic, drive
+from evaluation.traffic import UPLOAD_THREADS, Follower, Target, Traffic, Upload, drive
 from evaluation.traffic_arrivals import (
     NAMES,
     UNLIKE_SHARE,
@@ -198,6 +198,25 @@ def test_every_version_is_followed_to_its_end() -> None:
     assert all(each.seconds is not None for each in traffic.uploads)
     assert problems_of(workflow, traffic) == []
     assert len(workflow.threads) <= UPLOAD_THREADS
+
+
+def test_images_that_wait_cost_few_reads() -> None:
+    # GIVEN 1000 images, of which the first 500 have ended
+    workflow = FakeWorkflow()
+    images = [(f"s3://bucket/{number}", "v") for number in range(1000)]
+    now = datetime.now(UTC).isoformat()
+    for image in images[:500]:
+        item = {"outcome": "recorded", "execution": "arn", "recorded": now, "photographed": now}
+        workflow.items[image] = {"image": image[0], "version": "v", **item}
+    follower = Follower(TARGET, started=0, dynamodb=workflow, states=workflow)
+    arrival = burst_arrivals(1, seed=1)[0]
+    follower.pending = {image: Upload(arrival, image[0], 0, version="v") for image in images}
+
+    # WHEN / THEN
+    assert follower.poll() == 500
+    assert len(workflow.reads) == 6
+    assert follower.poll() == 0
+    assert len(workflow.reads) == 7
 
 
 @pytest.mark.parametrize(
