@@ -4,10 +4,12 @@ Variables are passed to the expression as bindings. moto inserts their values in
 for strings with quotes and takes seconds for a large input.
 """
 
+import copy
 import hashlib
 import json
 import random
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -21,6 +23,8 @@ from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
 from sagelocal.core.patching import replace
 from sagelocal.services.stepfunctions.state_failures import as_exception, failure
+
+MAX_PARSED = 1024  # expressions whose syntax trees are kept
 
 
 class QueryError(Exception):
@@ -41,10 +45,9 @@ def evaluate(expression: str, bindings: dict[str, Any]) -> Any:
     QueryError
         If it is invalid, fails, or has no value that JSON can represent.
     """
-    query = _parse(expression)
-    for name, function in FUNCTIONS.items():
-        query.register_lambda(name, function)
-    query.set_output_convert_nulls(False)
+    # the copy shares the syntax tree, as the library's copies for other threads do, but not the time of the evaluation
+    query = copy.copy(_parse(expression))
+    Jsonata.CURRENT.jsonata = query
     try:
         value = query.evaluate(None, bindings)
     except Exception as error:
@@ -58,11 +61,17 @@ def evaluate(expression: str, bindings: dict[str, Any]) -> Any:
         raise QueryError(f"The JSONata expression '{expression}' returned an unsupported result type.") from None
 
 
+@lru_cache(MAX_PARSED)
 def _parse(expression: str) -> Jsonata:
+    """Parse an expression once: each state runs in a new thread, for which the library creates a new parser."""
     try:
-        return Jsonata(expression)
+        query = Jsonata(expression)
     except Exception as error:
         raise QueryError(f"The JSONata expression '{expression}' is not valid: {error}") from error
+    for name, function in FUNCTIONS.items():
+        query.register_lambda(name, function)
+    query.set_output_convert_nulls(False)
+    return query
 
 
 def _evaluate_expression(self: Any, env: Any) -> None:
