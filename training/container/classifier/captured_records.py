@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpo
 import base64
 import binascii
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -171,7 +170,7 @@ def _probabilities(values: Any, classes: int) -> tuple[float, ...]:
 
 def _is_probability(value: object) -> bool:
     """Return the result of `common.probabilities.is_probability`, which the container lacks."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and 0 <= value <= 1
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _parse_time(text: str) -> datetime:
