@@ -80,6 +80,16 @@ def test_window_without_known_images_tests_confidence_and_classes_only() -> None
     assert list(moved_groups(compare(BASELINE, responses))) == ["confidence", "classes"]
 
 
+def test_few_known_images_are_not_tested() -> None:
+    # GIVEN 99 images that differ, in a window of 200
+    window = make_sample(200, 1)
+    few = {name: values if name == "confidence" else values[:99] + 5 for name, values in window.statistics.items()}
+
+    # THEN
+    changes = compare(BASELINE, Sample(few, window.predicted, window.embeddings[:99]))
+    assert moved_groups(changes) == {"confidence": False, "classes": False}
+
+
 def test_constant_statistic_in_the_baseline_does_not_fail() -> None:
     # GIVEN
     baseline = make_sample(100, 0)

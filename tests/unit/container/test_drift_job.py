@@ -285,7 +285,43 @@ def test_broken_images_are_counted_and_the_responses_compared(fakes: Fakes) -> N
     # THEN
     assert figures["outcome"] == "no_drift"
     assert (figures["images"], figures["unreadable"]) == (120, 120)
+    assert "only 0 images can be read" in figures["reason"]
     assert fakes.moved() == {"confidence": 0, "classes": 0}
+
+
+@pytest.mark.parametrize(("readable", "groups"), [(99, 2), (100, 4)])
+def test_images_are_tested_only_if_enough_can_be_read(fakes: Fakes, readable: int, groups: int) -> None:
+    # GIVEN a dark window in which many images are broken
+    lines = records(draw(120, 3, brightness=0.2))
+    predicted = probabilities(120, 5).tolist()
+    broken = [record(b"no image", predicted[number], number) for number in range(readable, 120)]
+    fakes.capture([*lines[:readable], *broken])
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN
+    assert len(fakes.moved()) == groups
+    assert figures["outcome"] == ("drift" if groups == 4 else "no_drift")
+    assert (f"only {readable} images can be read" in figures["reason"]) == (groups == 2)
+
+
+@pytest.mark.parametrize("readable", [1, 5, 6])
+def test_drift_of_the_responses_has_examples_if_some_images_can_be_read(fakes: Fakes, readable: int) -> None:
+    # GIVEN other confidences, and few images that can be read
+    predicted = [[0.55, 0.45]] * 120
+    images = [encoded(Image.fromarray(each)) for each in draw(readable, 3)]
+    images += [b"no image"] * (120 - readable)
+    fakes.capture(
+        [record(image, each, number) for number, (image, each) in enumerate(zip(images, predicted, strict=True))]
+    )
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN
+    assert figures["outcome"] == "drift"
+    assert len(figures["examples"]) == (6 if readable == 6 else 0)
 
 
 def test_malformed_lines_are_counted_and_named(fakes: Fakes) -> None:

@@ -74,7 +74,7 @@ class Change(Measurement):
 
 
 def compare(baseline: Sample, window: Sample) -> list[Change]:
-    """Test each property of the window, except those of the images if none is known."""
+    """Test each property of the window, except those of the images if fewer than MIN_IMAGES can be read."""
     measured = list(_measure(baseline, window))
     adjusted = holm([each.p_value for each in measured])
     return [
@@ -89,7 +89,10 @@ def _matters(measured: Measurement) -> bool:
 
 def _measure(baseline: Sample, window: Sample) -> Iterator[Measurement]:
     generator = np.random.default_rng(SEED)
+    has_images = len(window.embeddings) >= MIN_IMAGES
     for name, values in window.statistics.items():
+        if name in image_statistics.NAMES and not has_images:
+            continue
         group = IMAGES if name in image_statistics.NAMES else CONFIDENCE
         known = baseline.statistics[name]
         index = population_stability_index(*(_decile_counts(known, each) for each in (known, values)))
@@ -97,7 +100,7 @@ def _measure(baseline: Sample, window: Sample) -> Iterator[Measurement]:
     index = population_stability_index(baseline.predicted, window.predicted)
     mix = class_mix(baseline.predicted, window.predicted, generator)
     yield Measurement(CLASSES, "predicted class", "chi-square, permutations", *mix, index)
-    if len(window.embeddings):
+    if has_images:
         distance = energy_distance(baseline.embeddings, window.embeddings, generator)
         yield Measurement(EMBEDDING, "embedding", "energy distance, permutations", *distance, None)
 
@@ -137,6 +140,10 @@ def unusual_images(baseline: Sample, window: Sample, count: int) -> list[tuple[i
 
     They are far from the baseline and close to other images of the window. An image that is far from both is an
     outlier, as every set has some.
+
+    Parameters
+    ----------
+    window : with more than NEIGHBOURS images whose pixels are known
 
     Returns
     -------

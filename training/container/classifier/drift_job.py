@@ -25,6 +25,7 @@ from .drift import (
     GROUPS,
     MIN_BASELINE_IMAGES,
     MIN_IMAGES,
+    NEIGHBOURS,
     Change,
     compare,
     histogram,
@@ -166,7 +167,7 @@ def run(model: Path, settings: Settings, *, s3: Any, cloudwatch: Any, sns: Any) 
             sample.add(record)
         window = sample.sample(len(classes))
         figures = compare_window(baseline, window, captures, sample.unreadable)
-        if figures["outcome"] == "drift" and sample.ids:
+        if figures["outcome"] == "drift" and len(sample.ids) > NEIGHBOURS:
             chosen = unusual_images(baseline, window, MAX_EXAMPLES)
             distances = {sample.ids[number]: distance for number, distance in chosen}
             examples = find_examples(distances, Captures(settings, len(classes), s3))
@@ -226,6 +227,10 @@ def compare_window(baseline: Sample, window: Sample, captures: Captures, unreada
     changes = compare(baseline, window)
     moved = [each for each in changes if each.moved]
     reason = "; ".join(describe(each, baseline, window) for each in moved) or "nothing has moved"
+    if len(window.embeddings) < MIN_IMAGES:
+        reason += (
+            f"; image statistics and embedding are not tested, because only {len(window.embeddings)} images can be read"
+        )
     return conclusion(
         "drift" if moved else "no_drift",
         f"{window.images} images against {baseline.images} of the baseline: {reason}",
