@@ -8,7 +8,7 @@ from evaluation.capture_table import Captures
 from evaluation.live.join import LabelledImage
 from evaluation.live.previous_model import BATCH, PreviousModel
 from evaluation.live.results import Comparison, Estimate, Paired
-from evaluation.live.sampling import Sample, sample_of
+from evaluation.live.sampling import Sample, audit_sample, sample_of
 from evaluation.metrics import Booleans
 from registry import comparison
 
@@ -30,11 +30,11 @@ def compare(
     valid = [image for image, _ in compared]
     ours = np.array([image.prediction.class_number == image.label for image in valid], dtype=np.bool_)
     theirs = np.array([number == image.label for image, number in compared], dtype=np.bool_)
-    is_audit = np.array([image.is_audit for image in valid], dtype=np.bool_)
+    audit = audit_sample(valid)
     return {
         "previous": previous.name,
         "labelled": paired(ours, theirs),
-        "audit": paired(ours[is_audit], theirs[is_audit]) if is_audit.any() else None,
+        "audit": paired(ours[audit], theirs[audit]) if audit.any() else None,
         "difference": difference(valid, ours, theirs, sample_of(valid, captures, threshold)),
         "invalid": len(images) - len(valid),
     }

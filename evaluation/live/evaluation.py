@@ -15,7 +15,7 @@ from evaluation.live.labels import LabelSet
 from evaluation.live.live_figures import compute_figures, to_arrays
 from evaluation.live.previous_model import PreviousModel
 from evaluation.live.results import Estimate, Labels, Live, Recommendation, Traffic
-from evaluation.live.sampling import METHOD, Sample, sample_of, simple_sample_of, smallest_threshold
+from evaluation.live.sampling import METHOD, Sample, audit_sample, sample_of, simple_sample_of, smallest_threshold
 from evaluation.metrics import Proportion, coverage_curve
 from evaluation.monitoring import MAX_IMAGES_SHOWN, CapturedImage, describe_image
 from evaluation.review.answers import NEITHER
@@ -132,10 +132,11 @@ def count_labels(data: LiveData) -> Labels:
 
 def audit_estimate(images: Sequence[LabelledImage]) -> Estimate | None:
     """Return the accuracy of the audit sample, which is a simple random one, or None without labels of it."""
-    correct = [image.prediction.class_number == image.label for image in images if image.is_audit]
-    if not correct:
+    correct = np.array([image.prediction.class_number == image.label for image in images], dtype=np.bool_)
+    chosen = audit_sample(images)
+    if not chosen.any():
         return None
-    proportion = Proportion(sum(correct), len(correct))
+    proportion = Proportion(int(correct[chosen].sum()), int(chosen.sum()))
     return {"value": proportion.value, "interval": proportion.interval, "n": proportion.n}
 
 

@@ -20,13 +20,13 @@ class LabelledImage:
     ----------
     label : number of the true class; the number of classes for an image that shows none of them
     inclusion_probability : with which the image was selected for review; None if it was not selected at random
-    is_audit : whether the image is part of the audit sample
+    audit_rate : with which images were selected for the audit sample; None if the image is not part of one
     """
 
     prediction: Prediction
     label: int
     inclusion_probability: float | None
-    is_audit: bool
+    audit_rate: float | None
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,9 @@ def join(predictions: Iterable[Prediction], labels: Sequence[Label], classes: Se
             contradictions.append(_contradiction(prediction.id, found))
         elif found:
             probabilities = [each.inclusion_probability for each in found if each.inclusion_probability]
-            number, is_audit = numbers.get(found[0].name, len(classes)), any(label.is_audit for label in found)
-            images.append(LabelledImage(prediction, number, max(probabilities, default=None), is_audit))
+            rates = [each.audit_rate for each in found if each.audit_rate]
+            number, highest = numbers.get(found[0].name, len(classes)), max(probabilities, default=None)
+            images.append(LabelledImage(prediction, number, highest, max(rates, default=None)))
     unmatched = [
         f"{label.source}: no captured image {shown(label.image)}" for label in labels if id(label) not in matched
     ]

@@ -52,7 +52,7 @@ class Label:
     name : of the class, or `neither`
     source : the file and line, or the answer
     inclusion_probability : with which the image was selected for review; None if it was not selected at random
-    is_audit : whether the image is part of the audit sample
+    audit_rate : with which images were selected for the audit sample; None if the image is not part of one
     """
 
     image: str
@@ -61,7 +61,7 @@ class Label:
     name: str
     source: str
     inclusion_probability: float | None = None
-    is_audit: bool = False
+    audit_rate: float | None = None
 
 
 @dataclass
@@ -241,38 +241,39 @@ def _read_answer(bucket: str, key: str, *, s3: Any) -> Label | LabelError | None
     image, name, entry = (content.get(field) for field in ("id", "label", "entry"))
     if not (isinstance(image, str) and isinstance(name, str)):
         return LabelError("not an answer, because it has no id or no label")
-    probability, is_audit = None, False
+    probability, audit_rate = None, None
     with contextlib.suppress(LabelError):
         if isinstance(entry, str) and entry:
-            probability, is_audit = _read_selection(bucket, entry, image, s3=s3)
-    return Label(image, image, None, name, key, probability, is_audit)
+            probability, audit_rate = _read_selection(bucket, entry, image, s3=s3)
+    return Label(image, image, None, name, key, probability, audit_rate)
 
 
-def _read_selection(bucket: str, entry: str, image: str, *, s3: Any) -> tuple[float | None, bool]:
+def _read_selection(bucket: str, entry: str, image: str, *, s3: Any) -> tuple[float | None, float | None]:
     """Return the result of `selection_of` for an answered entry.
 
     An image of the stream may have been selected for the audit sample too, before or after its answer.
     """
-    probability, is_audit = selection_of(_read_json(bucket, entry, s3=s3))
+    probability, audit_rate = selection_of(_read_json(bucket, entry, s3=s3))
     selected = f"{entry.partition('/')[0]}/{SELECTED}{object_name(image)}{SUFFIX}"
-    if not is_audit and selected != entry:
-        is_audit = selection_of(_read_json(bucket, selected, s3=s3))[1]
-    return probability, is_audit
+    if audit_rate is None and selected != entry:
+        audit_rate = selection_of(_read_json(bucket, selected, s3=s3))[1]
+    return probability, audit_rate
 
 
-def selection_of(entry: Mapping[str, Any] | None) -> tuple[float | None, bool]:
-    """Return the probability with which an image was selected for review, and whether it is in the audit sample.
+def selection_of(entry: Mapping[str, Any] | None) -> tuple[float | None, float | None]:
+    """Return the probability with which an image was selected for review, and the rate of its audit sample.
 
     An entry of the stream has no probability: every photograph below the threshold has one.
     """
     if entry is None:
-        return None, False
+        return None, None
     if entry.get("error") == BELOW_THRESHOLD:
-        return 1.0, False
-    probability, reasons = entry.get("inclusion_probability"), entry.get("reasons")
-    if not isinstance(probability, int | float) or not is_probability(probability) or not probability:
-        return None, False
-    return float(probability), isinstance(reasons, list) and "audit" in reasons
+        return 1.0, None
+    return _positive_probability(entry.get("inclusion_probability")), _positive_probability(entry.get("audit_rate"))
+
+
+def _positive_probability(value: Any) -> float | None:
+    return float(value) if is_probability(value) and value > 0 else None
 
 
 def _read_json(bucket: str, key: str, *, s3: Any) -> Mapping[str, Any] | None:

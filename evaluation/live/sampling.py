@@ -21,6 +21,7 @@ import numpy as np
 from evaluation.capture_table import Captures
 from evaluation.live.join import LabelledImage
 from evaluation.metrics import Booleans, CurvePoint, Floats, Integers, Interval, threshold_for
+from evaluation.review.selection import position
 
 REPLICATES = 2000
 BLOCK = 100  # replicates in memory at the same time
@@ -137,6 +138,19 @@ def sample_of(images: Sequence[LabelledImage], captures: Captures, threshold: fl
     correct = np.array([image.prediction.class_number == image.label for image in selected], dtype=np.bool_)
     probability = np.array([image.inclusion_probability for image in selected], dtype=np.float64)
     return Sample(confidence, correct, stratum, probability, totals)
+
+
+def audit_sample(images: Sequence[LabelledImage]) -> Booleans:
+    """Return which labelled images are a simple random sample of all traffic, shape (n,).
+
+    Audit samples that were selected with different rates are not, together: one of an hour with little traffic would
+    count too much. Whether an image is selected depends on the place of its ID, so the images that the lowest rate
+    would have selected too are a sample with that rate.
+    """
+    lowest = min((image.audit_rate for image in images if image.audit_rate is not None), default=0.0)
+    return np.array(
+        [image.audit_rate is not None and position(image.prediction.id) < lowest for image in images], dtype=np.bool_
+    )
 
 
 def simple_sample_of(images: Sequence[LabelledImage], captures: Captures) -> Sample:

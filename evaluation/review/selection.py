@@ -79,6 +79,7 @@ class Rules:
             "id": record.id,
             "reasons": self.reasons(record),
             "inclusion_probability": 1.0 if is_low else self.audit_rate,
+            "audit_rate": self.audit_rate if position(record.id) < self.audit_rate else None,
             "model": self.model,
             "time": record.time.isoformat(),
             "probabilities": list(record.probabilities),
@@ -160,7 +161,7 @@ def add(entry: Mapping[str, Any], image: bytes | None, store: ReviewStore, known
 
 
 def update(key: str, entry: Mapping[str, Any], store: ReviewStore) -> None:
-    """Add reasons to a stored entry, and raise its inclusion probability, if another selection chose the image too."""
+    """Add reasons to a stored entry, and raise its probabilities, if another selection chose the image too."""
     while True:
         try:
             stored = store.get(key)
@@ -177,14 +178,15 @@ def update(key: str, entry: Mapping[str, Any], store: ReviewStore) -> None:
 
 
 def merge(stored: bytes, entry: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the stored entry with the reasons and the probability of both, or None if it has these already."""
+    """Return the stored entry with the reasons and the probabilities of both, or None if it has these already."""
     try:
         old = dict(json.loads(stored))
         reasons = [*old["reasons"], *(reason for reason in entry["reasons"] if reason not in old["reasons"])]
-        probability = max(old["inclusion_probability"] or 0.0, entry["inclusion_probability"])
+        names = ("inclusion_probability", "audit_rate")
+        highest = {name: max(old.get(name) or 0.0, entry[name] or 0.0) or None for name in names}
     except (ValueError, TypeError, KeyError):  # not an entry
         return dict(entry)
-    new = {**old, "reasons": reasons, "inclusion_probability": probability}
+    new = {**old, "reasons": reasons, **highest}
     return None if new == old else new
 
 

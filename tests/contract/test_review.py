@@ -64,7 +64,7 @@ def keys(local: Deployment) -> list[str]:
     for number in range(6):
         key, version = f"incoming/{driver}/{number}.png", unique("version")
         record_id = inference_id(key, version)
-        selected = {"id": record_id, "reasons": ["audit"], "inclusion_probability": 0.02}
+        selected = {"id": record_id, "reasons": ["audit"], "inclusion_probability": 0.02, "audit_rate": 0.02}
         photograph = {"key": key, "version": version, "reason": f"bicycle has confidence 0.6000 for {key}, below 0.7"}
         entry, name = (
             (selected, f"review/selected/{record_id}")

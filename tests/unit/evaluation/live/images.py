@@ -15,9 +15,9 @@ def make_prediction(record_id: str, number: int = 0, confidence: float = 0.9) ->
 
 
 def make_image(
-    number: int, confidence: float, label: int, *, probability: float | None = None, is_audit: bool = False
+    number: int, confidence: float, label: int, *, probability: float | None = None, audit_rate: float | None = None
 ) -> LabelledImage:
-    return LabelledImage(make_prediction("id", number, confidence), label, probability, is_audit)
+    return LabelledImage(make_prediction("id", number, confidence), label, probability, audit_rate)
 
 
 def make_captures(*images: tuple[str, int, float]) -> Captures:

@@ -26,7 +26,7 @@ def make_previous(*numbers: int | None) -> PreviousModel:
 
 def labelled(*labels: int, **changes: float | bool | None) -> list[LabelledImage]:
     return [
-        LabelledImage(prediction, label, changes.get("probability"), bool(changes.get("is_audit")))
+        LabelledImage(prediction, label, changes.get("probability"), changes.get("audit_rate"))
         for prediction, label in zip(PREDICTIONS, labels, strict=False)
     ]
 
@@ -49,7 +49,7 @@ def test_the_p_value_is_that_of_an_exact_binomial_test(gained: int, lost: int) -
 
 def test_both_models_are_compared_on_the_labelled_images_and_on_the_audit_sample() -> None:
     # GIVEN four images, of which this model predicts class 0 for each; the last one shows no class
-    images = [*labelled(0, 1, 1), *labelled(0, 0, 0, 2, is_audit=True)[3:]]
+    images = [*labelled(0, 1, 1), *labelled(0, 0, 0, 2, audit_rate=1.0)[3:]]
 
     # WHEN
     found = compare(make_previous(1, 1, 0, 0), images, CAPTURES, 0.93)

@@ -21,8 +21,10 @@ THRESHOLD = 0.93
 NO_PREVIOUS = "no model was in use before v2"
 
 
-def make_label(record_id: str, name: str, probability: float | None = None, *, is_audit: bool = False) -> Label:
-    return Label(record_id, record_id, None, name, f"labels/answers/{record_id}.json", probability, is_audit)
+def make_label(
+    record_id: str, name: str, probability: float | None = None, *, audit_rate: float | None = None
+) -> Label:
+    return Label(record_id, record_id, None, name, f"labels/answers/{record_id}.json", probability, audit_rate)
 
 
 def make_data(captures: Captures, *labels: Label, threshold: float = THRESHOLD) -> LiveData:
@@ -42,8 +44,11 @@ def evaluated(
 # 10 images below the threshold, of which 6 are labelled and 3 correct, and 90 above it, of which 9 are labelled and 8
 # correct
 TRAFFIC = [(f"low-{number}", 0, 0.7) for number in range(10)] + [(f"high-{number}", 1, 0.97) for number in range(90)]
-LOW = [make_label(f"low-{number}", CLASSES[number % 2], 1.0, is_audit=number == 0) for number in range(6)]
-HIGH = [make_label(f"high-{number}", CLASSES[number > 0], 0.1, is_audit=True) for number in range(9)]
+LOW = [
+    make_label(f"low-{number}", CLASSES[number % 2], 1.0, audit_rate=1.0 if number == 0 else None)
+    for number in range(6)
+]
+HIGH = [make_label(f"high-{number}", CLASSES[number > 0], 0.1, audit_rate=1.0) for number in range(9)]
 
 
 def test_figures_of_all_traffic_are_weighted_and_those_of_the_labelled_images_are_not() -> None:

@@ -53,13 +53,13 @@ def test_an_image_whose_labels_differ_is_left_out_and_named() -> None:
 
 def test_equal_labels_of_an_image_count_once_with_the_probability_of_its_selection() -> None:
     # GIVEN
-    labels = [by_key("one.png", "bicycle"), by_id(ONE, "bicycle", inclusion_probability=0.02, is_audit=True)]
+    labels = [by_key("one.png", "bicycle"), by_id(ONE, "bicycle", inclusion_probability=0.02, audit_rate=0.02)]
 
     # WHEN
     (image,) = join([make_prediction(ONE)], labels, CLASSES).images
 
     # THEN
-    assert (image.label, image.inclusion_probability, image.is_audit) == (0, 0.02, True)
+    assert (image.label, image.inclusion_probability, image.audit_rate) == (0, 0.02, 0.02)
 
 
 def test_the_beginning_of_another_callers_id_is_no_key() -> None:

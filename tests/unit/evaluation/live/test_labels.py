@@ -150,26 +150,27 @@ def test_all_broken_lines_are_counted_and_the_first_are_named() -> None:
     assert (found.malformed, len(found.messages["malformed"])) == (50, 20)
 
 
-SELECTED = {"id": ONE, "reasons": ["audit"], "inclusion_probability": 0.02}
+SELECTED = {"id": ONE, "reasons": ["audit"], "inclusion_probability": 0.02, "audit_rate": 0.02}
+LOW = {"id": ONE, "reasons": ["low_confidence"], "inclusion_probability": 1, "audit_rate": None}
 STREAM = {"key": "incoming/one.png", "version": "1", "error": "THRESHOLD_CONFIDENCE_NOT_MET", "execution": "arn"}
 
 
 @pytest.mark.parametrize(
-    ("entry", "probability", "is_audit"),
+    ("entry", "probability", "audit_rate"),
     [
-        pytest.param(SELECTED, 0.02, True, id="audit sample"),
-        pytest.param({**SELECTED, "reasons": ["low_confidence"], "inclusion_probability": 1}, 1.0, False, id="low"),
-        pytest.param({**SELECTED, "reasons": ["drift"], "inclusion_probability": None}, None, False, id="drift"),
-        pytest.param(STREAM, 1.0, False, id="failed execution"),
-        pytest.param({**STREAM, "error": "ImageInvalidError"}, None, False, id="other error"),
-        pytest.param({**SELECTED, "inclusion_probability": 0}, None, False, id="zero"),
-        pytest.param({**SELECTED, "inclusion_probability": "x"}, None, False, id="text"),
-        pytest.param([], None, False, id="not an entry"),
-        pytest.param(None, None, False, id="deleted"),
+        pytest.param(SELECTED, 0.02, 0.02, id="audit sample"),
+        pytest.param(LOW, 1.0, None, id="low"),
+        pytest.param({"id": ONE, "reasons": ["drift"], "inclusion_probability": None}, None, None, id="drift"),
+        pytest.param(STREAM, 1.0, None, id="failed execution"),
+        pytest.param({**STREAM, "error": "ImageInvalidError"}, None, None, id="other error"),
+        pytest.param({**LOW, "inclusion_probability": 0, "audit_rate": 0}, None, None, id="zero"),
+        pytest.param({**LOW, "inclusion_probability": "x", "audit_rate": 10**400}, None, None, id="invalid"),
+        pytest.param([], None, None, id="not an entry"),
+        pytest.param(None, None, None, id="deleted"),
     ],
 )
 def test_an_answer_has_the_probability_with_which_its_image_was_selected(
-    entry: Any, probability: float | None, is_audit: bool
+    entry: Any, probability: float | None, audit_rate: float | None
 ) -> None:
     # GIVEN
     answer = {"id": ONE, "label": "bicycle", "entry": f"review/selected/{ONE}.json", "reviewer": "ana"}
@@ -182,7 +183,7 @@ def test_an_answer_has_the_probability_with_which_its_image_was_selected(
 
     # THEN
     assert found.answers == 1
-    assert found.labels == [Label(ONE, ONE, None, "bicycle", f"labels/answers/{ONE}.json", probability, is_audit)]
+    assert found.labels == [Label(ONE, ONE, None, "bicycle", f"labels/answers/{ONE}.json", probability, audit_rate)]
 
 
 def test_a_photograph_of_the_stream_can_be_in_the_audit_sample_too() -> None:
@@ -191,14 +192,14 @@ def test_a_photograph_of_the_stream_can_be_in_the_audit_sample_too() -> None:
     files = {
         f"labels/answers/{ONE}.json": {"id": ONE, "label": "bicycle", "entry": entry},
         entry: STREAM,
-        f"review/selected/{ONE}.json": {**SELECTED, "reasons": ["low_confidence", "audit"], "inclusion_probability": 1},
+        f"review/selected/{ONE}.json": {**LOW, "reasons": ["low_confidence", "audit"], "audit_rate": 0.02},
     }
 
     # WHEN
     found = read({key: json.dumps(content).encode() for key, content in files.items()})
 
     # THEN
-    assert [(label.inclusion_probability, label.is_audit) for label in found.labels] == [(1.0, True)]
+    assert [(label.inclusion_probability, label.audit_rate) for label in found.labels] == [(1.0, 0.02)]
 
 
 def test_an_answer_that_was_taken_back_meanwhile_is_no_label(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evaluation.live.sampling import Sample, sample_of, simple_sample_of, smallest_threshold
+from evaluation.live.join import LabelledImage
+from evaluation.live.sampling import Sample, audit_sample, sample_of, simple_sample_of, smallest_threshold
 from evaluation.metrics import coverage_curve
-from tests.unit.evaluation.live.images import make_captures, make_image
+from evaluation.review.selection import position
+from tests.unit.evaluation.live.images import make_captures, make_image, make_prediction
 
 THRESHOLD = 0.93
 
@@ -192,3 +194,29 @@ def test_images_above_the_threshold_are_enough_if_no_other_was_captured() -> Non
 def test_labelled_images_can_stand_for_all_images() -> None:
     sample = simple_sample_of([make_image(0, 0.6, 0), make_image(0, 0.95, 1)], CAPTURED)
     assert sample.weights.tolist() == [2, 2]
+
+
+def test_audit_samples_of_different_rates_are_combined_without_bias() -> None:
+    # GIVEN 200 images at night, all misclassified and selected with the rate 0.5, and 9800 by day with the rate 0.02
+    night = [labelled(f"night-{number}", 0.5, is_correct=False) for number in range(200)]
+    day = [labelled(f"day-{number}", 0.02, is_correct=True) for number in range(9800)]
+    selected = [image for image in night + day if position(image.prediction.id) < (image.audit_rate or 0)]
+    assert sum(image in night for image in selected) / len(selected) > 0.2
+
+    # WHEN
+    chosen = [image for image, is_chosen in zip(selected, audit_sample(selected), strict=True) if is_chosen]
+
+    # THEN the share of the night is about that of all traffic, 2 %
+    assert len(chosen) == sum(position(image.prediction.id) < 0.02 for image in night + day)
+    assert sum(image in night for image in chosen) / len(chosen) < 0.05
+
+
+def test_an_audit_sample_of_one_rate_is_used_completely() -> None:
+    images = [labelled(f"{number}", 0.3, is_correct=True) for number in range(100)]
+    selected = [image for image in images if position(image.prediction.id) < 0.3]
+
+    assert audit_sample([*selected, make_image(0, 0.9, 0)]).tolist() == [True] * len(selected) + [False]
+
+
+def labelled(record_id: str, rate: float, *, is_correct: bool) -> LabelledImage:
+    return LabelledImage(make_prediction(record_id), 0 if is_correct else 1, rate, rate)

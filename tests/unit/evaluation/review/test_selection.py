@@ -41,10 +41,12 @@ def test_low_confidence_images_are_selected_with_certainty() -> None:
 
     # THEN
     assert (selection.low, selection.high, selection.audit_rate) == (1, 1001, MIN_AUDIT / 1001)
+    is_audit = position("low/1") < selection.audit_rate
     assert entries(s3)["low.1"] == {
         "id": "low/1",
-        "reasons": ["low_confidence", *(["audit"] if position("low/1") < selection.audit_rate else [])],
+        "reasons": ["low_confidence", *(["audit"] if is_audit else [])],
         "inclusion_probability": 1.0,
+        "audit_rate": selection.audit_rate if is_audit else None,
         "model": "v3",
         "time": "2026-03-01T12:00:00+00:00",
         "probabilities": [0.6, 0.4],
@@ -63,6 +65,7 @@ def test_audit_sample_is_the_hash_of_the_id_below_the_rate() -> None:
     # THEN
     assert set(entries(s3)) == {name for name in names if position(name) < 0.05}
     assert {entry["inclusion_probability"] for entry in entries(s3).values()} == {0.05}
+    assert {entry["audit_rate"] for entry in entries(s3).values()} == {0.05}
     assert {tuple(entry["reasons"]) for entry in entries(s3).values()} == {("audit",)}
     assert selection.outcomes["new"] == len(entries(s3))
 
@@ -117,6 +120,7 @@ def test_probability_is_the_highest_of_all_selections() -> None:
 
     # THEN
     assert entries(s3)[name]["inclusion_probability"] == 1.0
+    assert entries(s3)[name]["audit_rate"] == MIN_AUDIT / 999  # fewer images are at or above the higher threshold
     assert entries(s3)[name]["reasons"] == ["audit", "low_confidence"]
 
 
