@@ -138,13 +138,15 @@ def decide(candidate: Score, incumbent: Score | None, minimum_accuracy: float) -
 
 def compare_live(candidate: Score, incumbent: Score) -> GateResult:
     """Compare a model with the model in use on the reviewed images of live traffic."""
-    images = counted(candidate.n, "reviewed image")
+    images = f"{counted(candidate.n, 'reviewed image')} of live traffic"
+    if candidate.n < MIN_LIVE_IMAGES:
+        return GateResult(True, f"{images}: too few to compare (at least {MIN_LIVE_IMAGES})")
     comparison = compare(candidate, incumbent)
-    if comparison is None or candidate.n < MIN_LIVE_IMAGES:
-        return GateResult(True, f"{images} of live traffic: too few to compare (at least {MIN_LIVE_IMAGES})")
+    if comparison is None:
+        return GateResult(True, f"{images}: not compared, because predictions per image are missing")
     passed = comparison.p_value >= SIGNIFICANCE
     worse = f"{'not ' if passed else ''}significantly worse than the model in use ({incumbent.accuracy:.3f})"
-    return GateResult(passed, f"on {images} of live traffic: {candidate.accuracy:.3f}, {worse}: {comparison}")
+    return GateResult(passed, f"on {images}: {candidate.accuracy:.3f}, {worse}: {comparison}")
 
 
 def split_live(score: Score) -> tuple[Score, Score | None]:

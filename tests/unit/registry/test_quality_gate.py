@@ -102,8 +102,15 @@ def make_live_score(source: str, live: str) -> Score:
             True,
             "9 reviewed images of live traffic: too few to compare (at least 10)",
         ),
+        # the transform job of the model in use could not classify one of the images
+        (
+            ("1" * 100, "0" * 20),
+            ("1" * 100, "1" * 19),
+            True,
+            "20 reviewed images of live traffic: not compared, because predictions per image are missing",
+        ),
     ],
-    ids=["better", "worse", "worse on the source", "few"],
+    ids=["better", "worse", "worse on the source", "few", "missing"],
 )
 def test_models_are_compared_on_live_traffic_too(
     candidate: tuple[str, str], incumbent: tuple[str, str], passed: bool, reason: str
