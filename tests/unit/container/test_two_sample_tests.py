@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from training.container.classifier.two_sample_tests import (
     PERMUTATIONS,
@@ -28,7 +28,7 @@ def test_kolmogorov_smirnov_equals_scipys_exact_test(n: int, m: int, shift: floa
     statistic, p_value = kolmogorov_smirnov(first, second)
 
     # THEN
-    expected = stats.ks_2samp(first, second, method="exact")
+    expected = scipy.stats.ks_2samp(first, second, method="exact")
     assert statistic == pytest.approx(expected.statistic)
     assert p_value == pytest.approx(expected.pvalue, abs=1e-10)
 
@@ -46,7 +46,7 @@ def test_population_stability_index_is_the_symmetric_divergence() -> None:
 
     # THEN
     shares = baseline + 0.5, window + 0.5
-    assert index == pytest.approx(stats.entropy(*shares) + stats.entropy(*reversed(shares)))
+    assert index == pytest.approx(scipy.stats.entropy(*shares) + scipy.stats.entropy(*reversed(shares)))
 
 
 def test_population_stability_index_is_finite_for_an_empty_bin() -> None:
@@ -61,7 +61,7 @@ def test_energy_distance_equals_scipys_in_one_dimension() -> None:
     statistic, _ = energy_distance(first[:, None], second[:, None], np.random.default_rng(0))
 
     # THEN
-    assert statistic == pytest.approx(stats.energy_distance(first, second) ** 2)  # SciPy returns the square root
+    assert statistic == pytest.approx(scipy.stats.energy_distance(first, second) ** 2)  # SciPy returns the square root
 
 
 def test_energy_distance_p_value_equals_scipys_permutation_test() -> None:
@@ -72,8 +72,12 @@ def test_energy_distance_p_value_equals_scipys_permutation_test() -> None:
     _, p_value = energy_distance(first[:, None], second[:, None], np.random.default_rng(0))
 
     # THEN
-    expected = stats.permutation_test(
-        (first, second), stats.energy_distance, alternative="greater", n_resamples=1999, rng=np.random.default_rng(1)
+    expected = scipy.stats.permutation_test(
+        (first, second),
+        scipy.stats.energy_distance,
+        alternative="greater",
+        n_resamples=1999,
+        rng=np.random.default_rng(1),
     )
     assert p_value == pytest.approx(expected.pvalue, abs=0.02)
 
@@ -108,7 +112,7 @@ def test_p_values_of_unchanged_samples_are_uniform() -> None:
     ]
 
     # THEN
-    assert stats.kstest(p_values, "uniform").pvalue > 0.01
+    assert scipy.stats.kstest(p_values, "uniform").pvalue > 0.01
 
 
 @pytest.mark.parametrize("counts", [([50, 50], [120, 80]), ([3, 0, 30], [1, 5, 25]), ([5, 5, 5, 5], [9, 1, 5, 5])])
@@ -120,10 +124,10 @@ def test_class_mix_equals_scipys_permutation_test(counts: tuple[list[int], list[
     statistic, p_value = class_mix(first, second, np.random.default_rng(0))
 
     # THEN
-    expected = stats.chi2_contingency(counts, correction=False)
+    expected = scipy.stats.chi2_contingency(counts, correction=False)
     assert statistic == pytest.approx(expected.statistic)
-    resampled = stats.chi2_contingency(
-        counts, correction=False, method=stats.PermutationMethod(n_resamples=4999, rng=np.random.default_rng(1))
+    resampled = scipy.stats.chi2_contingency(
+        counts, correction=False, method=scipy.stats.PermutationMethod(n_resamples=4999, rng=np.random.default_rng(1))
     )
     assert p_value == pytest.approx(resampled.pvalue, abs=0.03)
 

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from evaluation.live.comparison import compare, paired
 from evaluation.live.join import LabelledImage
@@ -41,7 +41,7 @@ def test_the_p_value_is_that_of_an_exact_binomial_test(gained: int, lost: int) -
     found = paired(ours, theirs)
 
     # THEN
-    expected = stats.binomtest(gained, gained + lost, 0.5, "less").pvalue if gained + lost else 1.0
+    expected = scipy.stats.binomtest(gained, gained + lost, 0.5, "less").pvalue if gained + lost else 1.0
     assert found["p_value"] == pytest.approx(expected)
     assert (found["gained"], found["lost"], found["n"]) == (gained, lost, gained + lost + 25)
     assert (found["correct"], found["previous_correct"]) == (20 + gained, 20 + lost)

@@ -1,8 +1,9 @@
 """Weighted figures, compared with scikit-learn's."""
 
+from typing import Any
+
 import numpy as np
 import pytest
-from sklearn import metrics
 
 from evaluation.live.live_figures import Arrays, compute_figures
 
@@ -15,12 +16,20 @@ WEIGHTS = RANDOM.choice([1.0, 20.0], 300)
 FIGURES = compute_figures(Arrays(CONFIDENCE, PREDICTED, LABELS), WEIGHTS, CLASSES, 0.9)
 
 
-def test_the_confusion_matrix_has_a_row_for_images_of_no_class() -> None:
+@pytest.fixture
+def metrics() -> Any:
+    """scikit-learn's metrics, which take a second to import; every process of pytest-xdist imports this module."""
+    from sklearn import metrics
+
+    return metrics
+
+
+def test_the_confusion_matrix_has_a_row_for_images_of_no_class(metrics: Any) -> None:
     expected = metrics.confusion_matrix(LABELS, PREDICTED, labels=range(4), sample_weight=WEIGHTS)
     np.testing.assert_allclose(FIGURES["confusion"], expected[:, :3])
 
 
-def test_the_accuracy_is_that_of_scikit_learn_and_an_image_of_no_class_is_a_mistake() -> None:
+def test_the_accuracy_is_that_of_scikit_learn_and_an_image_of_no_class_is_a_mistake(metrics: Any) -> None:
     assert FIGURES["accuracy"]["value"] == pytest.approx(
         metrics.accuracy_score(LABELS, PREDICTED, sample_weight=WEIGHTS)
     )
@@ -31,7 +40,7 @@ def test_the_accuracy_is_that_of_scikit_learn_and_an_image_of_no_class_is_a_mist
     assert FIGURES["coverage"]["value"] == pytest.approx(WEIGHTS[is_above].sum() / WEIGHTS.sum())
 
 
-def test_precision_and_recall_of_each_class_are_those_of_scikit_learn() -> None:
+def test_precision_and_recall_of_each_class_are_those_of_scikit_learn(metrics: Any) -> None:
     # WHEN
     precision, recall, _, _ = metrics.precision_recall_fscore_support(
         LABELS, PREDICTED, labels=range(3), sample_weight=WEIGHTS

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from evaluation.live.join import LabelledImage
 from evaluation.live.sampling import Sample, audit_sample, sample_of, simple_sample_of, smallest_threshold
@@ -57,7 +57,7 @@ def test_the_interval_of_one_stratum_is_that_of_jeffreys(correct: int, n: int) -
     sample = make_sample((correct, n, 0.001), totals=(1e6,))
 
     # WHEN / THEN
-    expected = stats.beta.ppf([0.025, 0.975], correct + 0.5, n - correct + 0.5)
+    expected = scipy.stats.beta.ppf([0.025, 0.975], correct + 0.5, n - correct + 0.5)
     assert accuracy_interval(sample) == pytest.approx(tuple(expected), abs=0.012)
 
 
@@ -68,7 +68,9 @@ def test_the_interval_is_that_of_scipys_bootstrap_for_many_images() -> None:
 
     # WHEN
     values = (sample.correct.astype(float),)
-    expected = stats.bootstrap(values, np.mean, n_resamples=2000, method="percentile", rng=random).confidence_interval
+    expected = scipy.stats.bootstrap(
+        values, np.mean, n_resamples=2000, method="percentile", rng=random
+    ).confidence_interval
 
     # THEN
     assert accuracy_interval(sample) == pytest.approx((expected.low, expected.high), abs=0.01)
@@ -108,7 +110,7 @@ def test_estimates_of_simulated_traffic_are_unbiased_and_their_intervals_hold(mo
 
     # THEN the mean error is within 3 standard errors, and the share of intervals that hold is not far from 95 %
     assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(len(errors))
-    assert stats.binomtest(sum(held), len(held), 0.95).pvalue > 0.001
+    assert scipy.stats.binomtest(sum(held), len(held), 0.95).pvalue > 0.001
     # the accuracy of the reviewed images alone, which are mostly difficult ones, is far from that of all traffic
     assert all(sample.correct.mean() < truth - 0.05 for sample, truth, _, _ in runs)
 
@@ -148,7 +150,7 @@ def test_the_precision_above_a_threshold_uses_only_images_above_it() -> None:
     found = sample.mean_interval(sample.correct.astype(float), (1.0, 0.0), members)
 
     # THEN
-    assert found == pytest.approx(tuple(stats.beta.ppf([0.025, 0.975], 95.5, 5.5)), abs=0.012)
+    assert found == pytest.approx(tuple(scipy.stats.beta.ppf([0.025, 0.975], 95.5, 5.5)), abs=0.012)
 
 
 CAPTURED = make_captures(("a", 0, 0.6), ("b", 0, 0.7), ("c", 0, 0.95), ("d", 1, 0.99))
