@@ -31,14 +31,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark and sort the tests.
 
-    The tests of a file stay in one process, unless `xdist_group` puts them into another group.
+    The tests of a file stay in one process, unless `xdist_group` puts them into another group. Those that use the small
+    trained model, of several files, do as well, so that only one process trains it.
     """
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
+            item.add_marker(pytest.mark.xdist_group(default_group(item)))
         if tier(item) in ("contract", "e2e"):
             item.add_marker(tier(item))
     items.sort(key=order)
+
+
+def default_group(item: pytest.Item) -> str:
+    """Return the group of a test without the marker `xdist_group`."""
+    if "trained" in getattr(item, "fixturenames", ()):
+        return "trained model"
+    return str(item.path.relative_to(ROOT))
 
 
 def tier(item: pytest.Item) -> str:
