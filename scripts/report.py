@@ -18,6 +18,7 @@ from evaluation.history import Entry, Kind
 from evaluation.report.page import render
 from evaluation.report.results import Cost, Reader
 from registry import lineage
+from registry.endpoint import deployed_model_package
 from registry.model_registry import find_version, version_number
 from scripts.command import Environment, add_time_range, run_command
 
@@ -69,17 +70,26 @@ def read_services(environment: Environment, reader: Reader) -> TimeRangeError | 
     return None
 
 
+def served_model(environment: Environment) -> str | None:
+    """Return the ARN of the version that the endpoint serves; without an endpoint, of the one that it will serve."""
+    endpoint = environment.stack.endpoint_name
+    served = deployed_model_package(endpoint, sagemaker=environment.client("sagemaker"))
+    return served or environment.model_registry.arn_in_use()
+
+
 def model_in_use(environment: Environment) -> str | None:
     """Return the version of the model in use, such as `v2`, if there is one."""
-    arn = environment.model_registry.arn_in_use()
+    arn = served_model(environment)
     return f"v{version_number(arn)}" if arn else None
 
 
 def model_lineage(environment: Environment) -> Iterator[tuple[str, str]]:
     """Yield the lineage of the model in use, if there is one."""
     registry = environment.model_registry
-    if (in_use := registry.arn_in_use()) is None:
+    if (in_use := served_model(environment)) is None:
         return
+    if (planned := registry.arn_in_use()) and planned != in_use:
+        yield "next model", f"v{version_number(planned)}, after `make deploy ENV={environment.name}`"
     version = find_version(registry.versions(), in_use)
     job = environment.client("sagemaker").describe_training_job(TrainingJobName=version.properties["training_job"])
     manifest = lineage.read_training_manifest(version, s3=environment.client("s3"))

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -65,6 +66,31 @@ def test_a_time_range_in_the_future_is_named_in_the_page_and_by_the_command(
     page = (directory / "report.html").read_text()
     assert page.count("SINCE must not be in the future (got 2099-01-01") == 3
     assert "Confidence and threshold" in page
+
+
+@pytest.mark.parametrize(
+    ("served", "approved", "in_use"),
+    [
+        pytest.param(1, 2, "v1", id="trained but not deployed"),
+        pytest.param(2, 2, "v2", id="deployed"),
+        pytest.param(None, 2, "v2", id="no endpoint"),
+        pytest.param(None, None, None, id="no model"),
+    ],
+)
+def test_report_is_about_the_model_that_the_endpoint_serves(
+    monkeypatch: pytest.MonkeyPatch, served: int | None, approved: int | None, in_use: str | None
+) -> None:
+    # GIVEN
+    def arn(number: int | None) -> str | None:
+        return None if number is None else f"arn:aws:sagemaker:us-east-1:1:model-package/scones/{number}"
+
+    monkeypatch.setattr(report, "deployed_model_package", lambda endpoint, sagemaker: arn(served))
+    monkeypatch.setattr("scripts.command.read_stack", lambda terraform: make_stack())
+    monkeypatch.setattr(Environment, "client", lambda self, service: None)
+    monkeypatch.setattr(Environment, "model_registry", SimpleNamespace(arn_in_use=lambda: arn(approved)))
+
+    # WHEN / THEN
+    assert report.model_in_use(environment()) == in_use
 
 
 def test_without_any_result_the_error_names_the_command(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
