@@ -34,7 +34,10 @@ def evaluate(environment: Environment) -> None:
     """
     data = read_data(environment)
     live = evaluate_live(
-        data, precision=environment.options.precision, previous=previous_model(environment, data.location.model)
+        data,
+        precision=environment.options.precision,
+        previous=previous_model(environment, data.location.model),
+        environment=environment.name,
     )
     write_figures(live, environment.directory)
     path = environment.directory / RESULT_FILES["live"]
@@ -108,7 +111,10 @@ def read_data(environment: Environment) -> LiveData:
     stack, s3 = environment.stack, environment.client("s3")
     location = find_location(environment, environment.options.model) if stack.data_capture_enabled else None
     if location is None:
-        raise OperatorError(f"{stack.endpoint_name} captures no data: set capture_percentage, then run `make deploy`")
+        raise OperatorError(
+            f"{stack.endpoint_name} captures no data: set capture_percentage in "
+            f"terraform/environments/{environment.name}.tfvars, then run `make deploy ENV={environment.name}`"
+        )
     check_model(environment, location)
     print(f"records {environment.window} (SINCE, UNTIL select another time range)")
     captures, _ = read_captures(

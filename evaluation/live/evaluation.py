@@ -22,11 +22,10 @@ from evaluation.review.answers import NEITHER
 
 FUTURE = 1e9  # future images for each captured one
 STRATA = ("below the threshold", "at or above the threshold")
-REVIEW = "run `make select`, then `make review`"
-NO_LABELS = f"no captured image is labelled: {REVIEW}, or upload labels"
+NO_LABELS = "no captured image is labelled: run `make select review ENV={environment}`, or upload labels"
 NO_SAMPLE = (
     "figures of all traffic need reviewed images below the threshold, and some at or above it that were selected at "
-    f"random: {REVIEW}"
+    "random: run `make select review ENV={environment}`"
 )
 SIMPLE_SAMPLE = "the recommended threshold holds for the labelled images, which are not a random sample of the traffic"
 
@@ -57,13 +56,14 @@ def join_labels(
     return LiveData(captures, location, labels, joined, classes, threshold)
 
 
-def evaluate_live(data: LiveData, *, precision: float | None, previous: PreviousModel | str) -> Live:
+def evaluate_live(data: LiveData, *, precision: float | None, previous: PreviousModel | str, environment: str) -> Live:
     """Compute the content of `live.json`.
 
     Parameters
     ----------
     precision : wanted accuracy of the images at or above a threshold that is still to be found, or None
     previous : the model that was in use before, or why there is no comparison with it
+    environment : its name, for the advice in the notes
     """
     images, captures, threshold = data.joined.images, data.captures, data.threshold
     sample = sample_of(images, captures, threshold)
@@ -92,19 +92,19 @@ def evaluate_live(data: LiveData, *, precision: float | None, previous: Previous
             compare(previous, images, captures, threshold) if images and isinstance(previous, PreviousModel) else None
         ),
         "recommendation": recommend(data, precision) if images and precision is not None else None,
-        "notes": list(notes(data, sample, precision, previous)),
+        "notes": list(notes(data, sample, precision, previous, environment)),
     }
 
 
 def notes(
-    data: LiveData, sample: Sample | None, precision: float | None, previous: PreviousModel | str
+    data: LiveData, sample: Sample | None, precision: float | None, previous: PreviousModel | str, environment: str
 ) -> Iterator[str]:
     """Yield a sentence for everything that limits the results."""
     if not data.joined.images:
-        yield NO_LABELS
+        yield NO_LABELS.format(environment=environment)
         return
     if sample is None:
-        yield NO_SAMPLE
+        yield NO_SAMPLE.format(environment=environment)
         if precision is not None:
             yield SIMPLE_SAMPLE
     predicted = {image.prediction.class_number for image in data.joined.images}

@@ -35,7 +35,7 @@ def make_data(captures: Captures, *labels: Label, threshold: float = THRESHOLD) 
 def evaluated(
     captures: Captures, *labels: Label, precision: float | None = None, previous: PreviousModel | str = NO_PREVIOUS
 ) -> Live:
-    live = evaluate_live(make_data(captures, *labels), precision=precision, previous=previous)
+    live = evaluate_live(make_data(captures, *labels), precision=precision, previous=previous, environment="dev")
     json.dumps(live)
     list(summary(live, "local"))
     return live
@@ -98,7 +98,7 @@ def test_no_labels_are_a_note_and_not_an_error() -> None:
 
     # THEN
     assert (live["labelled"], live["audit"], live["traffic"], live["recommendation"]) == (None, None, None, None)
-    assert live["notes"] == ["no captured image is labelled: run `make select`, then `make review`, or upload labels"]
+    assert live["notes"] == ["no captured image is labelled: run `make select review ENV=dev`, or upload labels"]
     assert history_figures(live)["accuracy"] is None
 
 
@@ -128,7 +128,7 @@ def test_labels_that_were_left_out_are_counted_and_named() -> None:
     data = join_labels(make_captures(("a", 0, 0.9)), LOCATION, labels, classes=CLASSES, threshold=THRESHOLD)
 
     # WHEN
-    live = evaluate_live(data, precision=None, previous=NO_PREVIOUS)
+    live = evaluate_live(data, precision=None, previous=NO_PREVIOUS, environment="dev")
     lines = list(summary(live, "local"))
 
     # THEN
