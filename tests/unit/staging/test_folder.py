@@ -152,6 +152,7 @@ def test_files_that_are_not_images_are_named_and_left_out(folder: Path, capsys: 
     assert "9 files left out:" in output
     assert "bicycle/link.png: a symbolic link" in output
     assert "bicycle/pipe.png: not a regular file" in output
+    assert "bicycle/deeper: a folder" in output
     assert "bicycle/empty.png: the image is empty" in output
     assert "bicycle/line?break?.gif: the image cannot be decoded as PNG or JPEG" in output
     assert "bicycle/bomb.png: the image cannot be decoded as PNG or JPEG: Image size (3600000000 pixels)" in output
@@ -229,7 +230,7 @@ def test_sub_folders_of_other_classes_are_named(folder: Path, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
-        (("bicycle", "bus"), "has no sub-folder for the class bus; it has bicycle, few, motorcycle"),
+        (("bicycle", "bus"), "has no sub-folder for the class bus; it has bicycle, few, line[?]break, motorcycle"),
         (("bicycle", "motorcycles"), "only 'motorcycle'"),
         (("bicycle", "few"), "has 1 different image, of which none is in the (validation|test|train) split"),
         (("bicycle", "linked"), "has no sub-folder for the class linked"),
@@ -238,6 +239,7 @@ def test_sub_folders_of_other_classes_are_named(folder: Path, capsys: pytest.Cap
 def test_a_class_without_images_is_refused(folder: Path, classes: tuple[str, ...], message: str) -> None:
     # GIVEN
     (folder / "few").mkdir()
+    (folder / "line\nbreak").mkdir()
     make_image(12345).save(folder / "few" / "a.png")
     (folder / "linked").symlink_to(folder / "motorcycle")
 
