@@ -20,7 +20,7 @@ from evaluation.live.labels import read_labels
 from evaluation.live.live_summary import history_figures, summary, write_figures
 from evaluation.live.previous_model import PreviousModel, load_previous_model
 from evaluation.live.sampling import sample_of
-from scripts.command import Environment, add_model, add_time_range, check_model, find_location, fraction, run_command
+from scripts.command import Environment, add_model, add_time_range, check_model, find_location, proportion, run_command
 
 
 def evaluate(environment: Environment) -> None:
@@ -132,8 +132,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=ACTIONS)
     add_time_range(parser)
     add_model(parser)
-    parser.add_argument("--precision", type=fraction, help="wanted accuracy of the accepted images, e.g. 0.98")
-    parser.add_argument("--value", type=fraction, help="the threshold, e.g. 0.9")
+    parser.add_argument(
+        "--precision", type=proportion(0.98, below_one=True), help="wanted accuracy of the accepted images, e.g. 0.98"
+    )
+    parser.add_argument("--value", type=proportion(0.9, below_one=True), help="the threshold, e.g. 0.9")
 
 
 def main(environment: Environment) -> None:
