@@ -113,6 +113,22 @@ def test_labels_without_a_selection_give_no_estimate_of_all_traffic() -> None:
     assert f"no comparison with an earlier model: {NO_PREVIOUS}" in live["notes"]
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "count"), [(0, 79, 0), (0, 78, 21), (20, 99, 0), (21, 99, 21), (11, 89, 21), (10, 90, 0)]
+)
+def test_traffic_that_no_selection_has_covered_is_pointed_out(first: int, last: int, count: int) -> None:
+    # GIVEN 100 images, of which only some have been there for a selection
+    names = [f"{number}" for number in range(100)]
+    captures = make_captures(*[(name, 0, 0.97) for name in names])
+
+    # WHEN
+    live = evaluated(captures, *[make_label(names[number], "bicycle", 0.5) for number in (first, last)])
+
+    # THEN
+    found = [note for note in live["notes"] if "older or newer than all reviewed ones" in note]
+    assert [note.partition(" ")[0] for note in found] == ([str(count)] if count else [])
+
+
 def test_one_class_only_is_pointed_out() -> None:
     live = evaluated(
         make_captures(("a", 0, 0.99), ("b", 0, 0.5)), make_label("a", "bicycle"), make_label("b", "bicycle")
