@@ -175,7 +175,7 @@ def _draw_mistakes(theme: figures.Theme, live: Live) -> Any:
 
 
 def history_figures(live: Live) -> dict[str, Any]:
-    """Return the figures for the history: of all traffic, the audit sample and the labelled images."""
+    """Return the figures for the history: of all traffic, the audit sample and the labelled images, and counts."""
     traffic = live["traffic"]["figures"] if live["traffic"] else None
     return {
         "records": live["records"],
@@ -187,4 +187,7 @@ def history_figures(live: Live) -> dict[str, Any]:
         "audit_accuracy": live["audit"],
         "labelled_accuracy": live["labelled"]["accuracy"] if live["labelled"] else None,
         "mistakes": live["mistake_count"],
+        "classes": live["classes"],
+        "confusion": live["labelled"]["confusion"] if live["labelled"] else None,
+        "strata": live["traffic"]["strata"] if live["traffic"] else None,
     }

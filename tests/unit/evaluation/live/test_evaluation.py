@@ -2,6 +2,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -265,4 +266,8 @@ def test_the_history_has_the_estimates_of_all_traffic() -> None:
     # THEN
     assert (found["records"], found["labelled"], found["coverage"], found["mistakes"]) == (100, 15, 0.9, 1)
     assert found["accuracy"]["value"] == pytest.approx(0.85)
+    # and the counts from which accuracy, precision and recall of the labelled images can be computed again
+    confusion = np.array(found["confusion"])
+    assert confusion.trace() / confusion.sum() == pytest.approx(found["labelled_accuracy"]["value"])
+    assert [stratum["labelled"] for stratum in found["strata"]] == [6, 9]
     json.dumps(found)
