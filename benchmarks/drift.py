@@ -3,7 +3,7 @@
 A model is trained on the synthetic sample. Then images are drawn that the training has not seen, both classes in equal
 numbers, and a part of them is shifted in several ways. A window is a part of these images. If enough images are drawn,
 no two windows have an image in common; otherwise each window is a random selection. With the environment variable
-CIFAR_ARCHIVE, the images are the test images of that archive.
+CIFAR_ARCHIVE, the images are the test images of that archive: 100 of each class in CIFAR-100, enough for `--size 100`.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from staging.source import resolve
 from staging.synthetic.scene import draw_vehicle
 from staging.transform import transform
 from training.container.classifier.baseline import Sample, read_baseline
-from training.container.classifier.drift import compare, moved_groups
+from training.container.classifier.drift import MIN_IMAGES, compare, moved_groups
 from training.container.classifier.image_statistics import NAMES, image_statistics
 from training.container.classifier.onnx_session import open_session
 
@@ -76,7 +76,7 @@ def main() -> None:
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pool = _prepare(folder, arguments.epochs)
+        pool = _prepare(folder, arguments)
         measure(str(folder / "run" / "model"), pool, arguments)
 
 
@@ -89,10 +89,10 @@ def measure(model: str, pool: Path | None, arguments: argparse.Namespace) -> Non
     """
     baseline = read_baseline(Path(model) / "baseline.json", classes=len(CLASSES))
     print(f"windows of {arguments.size} images, baseline of {baseline.images}", flush=True)
-    images = arguments.images or arguments.windows * arguments.size
+    images = _drawn_images(arguments)
     with ProcessPoolExecutor(arguments.processes) as workers:
         unchanged = observe(model, pool, None, images, workers)
-        shifted = {name: observe(model, pool, name, max(images // 5, 1000), workers) for name in SHIFTS}
+        shifted = {name: observe(model, pool, name, max(images // 5, 1000, arguments.size), workers) for name in SHIFTS}
         for name, observed, count, shares in (
             ("unchanged", unchanged, arguments.windows, EQUAL),
             *((name, each, arguments.shifted, EQUAL) for name, each in shifted.items()),
@@ -123,6 +123,23 @@ def select(labels: NDArray[np.int64], windows: int, size: int, shares: Sequence[
         yield np.concatenate(parts)
 
 
+def require_images(available: int, size: int) -> None:
+    """End the command if windows are larger than the number of different images allows, or too small for a decision.
+
+    Parameters
+    ----------
+    available : images of the smaller class
+    """
+    largest = int(available / max(MIXES))
+    if largest < MIN_IMAGES:
+        raise SystemExit(
+            f"error: a window has at least {MIN_IMAGES} images, {round(max(MIXES) * MIN_IMAGES)} of them of one class, "
+            f"but there are only {available} of the smaller class"
+        )
+    if not MIN_IMAGES <= size <= largest:
+        raise SystemExit(f"error: --size must be between {MIN_IMAGES} and {largest} (got {size})")
+
+
 def examine(baseline: Sample, window: Sample) -> dict[str, bool]:
     """Return for each group of properties whether it has moved."""
     return moved_groups(compare(baseline, window))
@@ -141,13 +158,25 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _prepare(folder: Path, epochs: int) -> Path | None:
+def _drawn_images(arguments: argparse.Namespace) -> int:
+    images: int = arguments.images or arguments.windows * arguments.size
+    return images
+
+
+def _prepare(folder: Path, arguments: argparse.Namespace) -> Path | None:
     """Train a model, and return the folder of the images to draw windows from, or None for the synthetic sample."""
     archive = os.environ.get("CIFAR_ARCHIVE")
     source = resolve(archive or "sample", directory=ARCHIVES, classes=CLASSES)
     data = transform(read_archive(source.path), classes=CLASSES, directory=folder / "data")
+    if archive:
+        available = min(Counter(image.label for image in data.splits["test"]).values())
+    else:
+        available = -(-_drawn_images(arguments) // CHUNK) * CHUNK // len(CLASSES)
+    require_images(available, arguments.size)
     print(source.description, flush=True)
-    run = train_and_test(data.directory, folder / "run", classes=CLASSES, pretrained=False, seed=0, epochs=epochs)
+    run = train_and_test(
+        data.directory, folder / "run", classes=CLASSES, pretrained=False, seed=0, epochs=arguments.epochs
+    )
     print(f"from scratch, {run.epochs} epochs, {run.test[0]} of {run.test[1]} test images correct", flush=True)
     return data.directory if archive else None
 

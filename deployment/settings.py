@@ -36,7 +36,16 @@ def read_settings(environment: str) -> dict[str, Any]:
     SettingsError
         A name is unknown, or a value is invalid.
     """
-    file = TERRAFORM_DIRECTORY / "environments" / f"{environment}.tfvars"
+    return read_file(settings_file(environment))
+
+
+def settings_file(environment: str) -> Path:
+    """Return the path of an environment's file."""
+    return TERRAFORM_DIRECTORY / "environments" / f"{environment}.tfvars"
+
+
+def read_file(file: Path) -> dict[str, Any]:
+    """Return the result of `read_settings` for any `.tfvars` file."""
     declarations = VARIABLES.read_text()
     names = re.findall(r'^variable "(\w+)"', declarations, re.MULTILINE)
     settings, undeclared = evaluate(declarations, names, file)
@@ -53,27 +62,36 @@ def read_settings(environment: str) -> dict[str, Any]:
 def write_number(environment: str, name: str, value: float) -> float:
     """Write a number into an environment's file, which keeps its comments, and return the value that it replaces.
 
+    The new content is evaluated in a temporary directory first, so that the file never has an invalid one.
+
     Raises
     ------
     SettingsError
         The settings are invalid, or the file does not set the number in a line of its own; it is then unchanged.
     """
-    file = TERRAFORM_DIRECTORY / "environments" / f"{environment}.tfvars"
-    old: float = read_settings(environment)[name]
-    before = file.read_text()
+    file = settings_file(environment)
+    old: float = read_file(file)[name]
+    before = file.read_bytes().decode()  # read_text would change the line breaks of Windows
     after, found = re.subn(
         rf"^([ \t]*{name}[ \t]*=[ \t]*)[-+.\w]+", rf"\g<1>{value}", before, count=1, flags=re.MULTILINE
     )
-    write(file, (after if found else f"{before.rstrip()}\n\n{name} = {value}\n").encode())
-    try:
-        is_written = read_settings(environment)[name] == value
-    except SettingsError:
-        is_written = False
-    if not is_written:
-        write(file, before.encode())
+    content = (after if found else f"{before.rstrip()}\n\n{name} = {value}\n").encode()
+    if not _sets(content, file.name, name, value):
         path = file.relative_to(TERRAFORM_DIRECTORY.parent)
         raise SettingsError(f"{path}: {name} cannot be changed: write `{name} = {value}` there yourself")
+    write(file, content)
     return old
+
+
+def _sets(content: bytes, file_name: str, name: str, value: float) -> bool:
+    """Return whether a file with this content is valid and sets a variable to a value."""
+    with tempfile.TemporaryDirectory() as directory:
+        draft = Path(directory, file_name)
+        draft.write_bytes(content)
+        try:
+            return bool(read_file(draft)[name] == value)
+        except SettingsError:
+            return False
 
 
 def unknown_setting(file: Path, name: str, known: Sequence[str]) -> SettingsError:

@@ -22,6 +22,7 @@ from evaluation.metrics import (
     class_scores,
     confusion_matrix,
     coverage_curve,
+    percent,
     risk_coverage_area,
     threshold_for,
 )
@@ -342,12 +343,8 @@ def _class_table(per_class: Sequence[ClassMetrics]) -> Iterable[str]:
     for metrics in per_class[:MAX_CLASSES_PRINTED]:
         filled = round((metrics["recall"] or 0) * BAR_WIDTH)
         yield (
-            f"{metrics['class'][:30]:<30}{metrics['images']:>7}{_percent(metrics['precision']):>11}"
-            f"{_percent(metrics['recall']):>9}  {'#' * filled:.<{BAR_WIDTH}}"
+            f"{metrics['class'][:30]:<30}{metrics['images']:>7}{percent(metrics['precision']):>11}"
+            f"{percent(metrics['recall']):>9}  {'#' * filled:.<{BAR_WIDTH}}"
         )
     if len(per_class) > MAX_CLASSES_PRINTED:
         yield f"({len(per_class) - MAX_CLASSES_PRINTED} classes with higher recall are listed in the file)"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"

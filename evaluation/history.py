@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypedDict, cast
 
-from common.s3 import THREADS, ConditionError, list_objects, put_if
+from botocore.exceptions import ClientError
+
+from common.aws import error_code
+from common.s3 import MISSING, THREADS, ConditionError, list_objects, put_if
 from common.times import Window
 
 Kind = Literal["training", "run", "monitoring", "live", "drift"]
@@ -108,6 +111,10 @@ class History:
             content = json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read(MAX_BYTES))
         except (ValueError, RecursionError):
             return None
+        except ClientError as error:
+            if error_code(error) not in MISSING:
+                raise
+            return None  # it was deleted since it was listed
         is_entry = isinstance(content, dict) and content.keys() >= Entry.__required_keys__
         return cast(Entry, content) if is_entry and isinstance(content["figures"], dict) else None
 

@@ -182,3 +182,8 @@ def _bin(confidence: Floats, correct: Booleans, weights: Floats) -> CalibrationB
     accuracy, interval = share(correct, weights)
     mean = float(np.average(confidence, weights=weights))
     return CalibrationBin(n=len(correct), confidence=mean, accuracy=accuracy, interval=interval)
+
+
+def percent(value: float | None) -> str:
+    """Format a proportion; None becomes a dash."""
+    return "-" if value is None else f"{value:.1%}"

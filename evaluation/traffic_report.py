@@ -13,6 +13,7 @@ import numpy as np
 from common.s3 import split_url
 from common.terminal import counted
 from evaluation.figures import DASHED, Theme
+from evaluation.review.answers import NEITHER
 from evaluation.traffic import Target, Traffic, Upload, utc
 from evaluation.traffic_arrivals import DRIVER_PREFIX
 from evaluation.traffic_items import read_all_items, read_drivers, review_entries
@@ -25,7 +26,6 @@ MAX_PROBLEMS_PRINTED = 10
 MAX_OUTCOMES_PRINTED = 30
 UNKNOWN = "not followed to its end"
 NO_RESULT = ("lost", "failed upload")
-NEITHER = "neither"  # label of an image that belongs to no class
 BINS = 60
 
 

@@ -140,10 +140,10 @@ def compare_live(candidate: Score, incumbent: Score) -> GateResult:
     """Compare a model with the model in use on the reviewed images of live traffic."""
     images = f"{counted(candidate.n, 'reviewed image')} of live traffic"
     if candidate.n < MIN_LIVE_IMAGES:
-        return GateResult(True, f"{images}: too few to compare (at least {MIN_LIVE_IMAGES})")
+        return GateResult(True, f"not compared on {images}, because fewer than {MIN_LIVE_IMAGES} are too few")
     comparison = compare(candidate, incumbent)
     if comparison is None:
-        return GateResult(True, f"{images}: not compared, because predictions per image are missing")
+        return GateResult(True, f"not compared on {images}, because predictions per image are missing")
     passed = comparison.p_value >= SIGNIFICANCE
     worse = f"{'not ' if passed else ''}significantly worse than the model in use ({incumbent.accuracy:.3f})"
     return GateResult(passed, f"on {images}: {candidate.accuracy:.3f}, {worse}: {comparison}")

@@ -189,17 +189,6 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {' '.join(text.split())}\n")
 
 
-def fraction(text: str) -> float:
-    """Parse a number above 0 and below 1, for the argument `type` of an option."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"must be a number above 0 and below 1, such as 0.98 (got {text!r})")
-    return value
-
-
 def whole_number(example: int, *, high: float = math.inf) -> Callable[[str], int]:
     """Return a parser of whole numbers from 1 to `high`, for the argument `type` of an option."""
     allowed = "of at least 1" if math.isinf(high) else f"between 1 and {high:g}"
@@ -216,18 +205,17 @@ def whole_number(example: int, *, high: float = math.inf) -> Callable[[str], int
     return parse
 
 
-def proportion(example: float) -> Callable[[str], float]:
-    """Return a parser of numbers above 0 and at most 1, for the argument `type` of an option."""
+def proportion(example: float, *, below_one: bool = False) -> Callable[[str], float]:
+    """Return a parser of numbers above 0 and at most 1, or below 1, for the argument `type` of an option."""
+    allowed = f"above 0 and {'below' if below_one else 'at most'} 1"
 
     def parse(text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             value = 0.0
-        if not 0 < value <= 1:
-            raise argparse.ArgumentTypeError(
-                f"must be a number above 0 and at most 1, such as {example} (got {text!r})"
-            )
+        if not 0 < value <= 1 or (below_one and value == 1):
+            raise argparse.ArgumentTypeError(f"must be a number {allowed}, such as {example:g} (got {text!r})")
         return value
 
     return parse

@@ -20,7 +20,7 @@ from evaluation.live.labels import read_labels
 from evaluation.live.live_summary import history_figures, summary, write_figures
 from evaluation.live.previous_model import PreviousModel, load_previous_model
 from evaluation.live.sampling import sample_of
-from scripts.command import Environment, add_model, add_time_range, check_model, find_location, fraction, run_command
+from scripts.command import Environment, add_model, add_time_range, check_model, find_location, proportion, run_command
 
 
 def evaluate(environment: Environment) -> None:
@@ -34,7 +34,10 @@ def evaluate(environment: Environment) -> None:
     """
     data = read_data(environment)
     live = evaluate_live(
-        data, precision=environment.options.precision, previous=previous_model(environment, data.location.model)
+        data,
+        precision=environment.options.precision,
+        previous=previous_model(environment, data.location.model),
+        environment=environment.name,
     )
     write_figures(live, environment.directory)
     path = environment.directory / RESULT_FILES["live"]
@@ -108,7 +111,10 @@ def read_data(environment: Environment) -> LiveData:
     stack, s3 = environment.stack, environment.client("s3")
     location = find_location(environment, environment.options.model) if stack.data_capture_enabled else None
     if location is None:
-        raise OperatorError(f"{stack.endpoint_name} captures no data: set capture_percentage, then run `make deploy`")
+        raise OperatorError(
+            f"{stack.endpoint_name} captures no data: set capture_percentage in "
+            f"terraform/environments/{environment.name}.tfvars, then run `make deploy ENV={environment.name}`"
+        )
     check_model(environment, location)
     print(f"records {environment.window} (SINCE, UNTIL select another time range)")
     captures, _ = read_captures(
@@ -126,8 +132,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=ACTIONS)
     add_time_range(parser)
     add_model(parser)
-    parser.add_argument("--precision", type=fraction, help="wanted accuracy of the accepted images, e.g. 0.98")
-    parser.add_argument("--value", type=fraction, help="the threshold, e.g. 0.9")
+    parser.add_argument(
+        "--precision", type=proportion(0.98, below_one=True), help="wanted accuracy of the accepted images, e.g. 0.98"
+    )
+    parser.add_argument("--value", type=proportion(0.9, below_one=True), help="the threshold, e.g. 0.9")
 
 
 def main(environment: Environment) -> None:

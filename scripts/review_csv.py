@@ -29,7 +29,7 @@ def main(environment: Environment) -> None:
     command = f"make review-csv ENV={environment.name}"
     if options.labels:
         reviewer = reviewer_name(options.reviewer, sts=environment.client("sts"))
-        stored = store_labels(store, Path(options.labels), reviewer)
+        stored = store_labels(store, Path(options.labels), reviewer, command=command)
         print(f"stored labels: {stored.new}; images that had an answer, which stays: {stored.answered}")
         return
     path, images = write_queue(store, environment.directory / "review", command=command)

@@ -32,7 +32,10 @@ def main(environment: Environment) -> None:
     window = environment.window
     location = find_location(environment) if stack.data_capture_enabled else None
     if location is None:
-        raise OperatorError(f"{stack.endpoint_name} captures no data (capture_percentage = 0): nothing to select from")
+        raise OperatorError(
+            f"{stack.endpoint_name} captures no data: set capture_percentage in "
+            f"terraform/environments/{environment.name}.tfvars, then run `make deploy ENV={environment.name}`"
+        )
     check_model(environment, location)
     s3 = environment.client("s3")
     selection = select(

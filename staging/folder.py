@@ -124,8 +124,8 @@ def _require_folders(folder: Path, folders: Mapping[str, Path], classes: Sequenc
             similar = difflib.get_close_matches(name, folders, n=1)
             advice = f", only {similar[0]!r}" if similar else f"; it has {', '.join(sorted(folders)) or 'none'}"
             raise StagingError(
-                f"{folder} has no sub-folder for the class {name}{advice[:200]}: create it, or change the setting "
-                "`classes`"
+                f"{folder} has no sub-folder for the class {name}{printable(advice[:200])}: create it, or change the "
+                "setting `classes`"
             )
 
 
@@ -169,7 +169,9 @@ def _decode(path: Path) -> NDArray[np.uint8] | str:
     """Return an image as serving reads it, or why it cannot be read."""
     try:
         if not _is_regular(path):
-            return "a symbolic link" if path.is_symlink() else "not a regular file"
+            if path.is_symlink():
+                return "a symbolic link"
+            return "a folder" if path.is_dir() else "not a regular file"
         if path.stat().st_size > MAX_BYTES:
             return f"it has more than {MAX_BYTES >> 20} MiB"
         return decode_image(path.read_bytes(), FORMATS, SIDE, max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS)

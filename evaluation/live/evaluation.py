@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -21,14 +21,20 @@ from evaluation.monitoring import MAX_IMAGES_SHOWN, CapturedImage, describe_imag
 from evaluation.review.answers import NEITHER
 
 FUTURE = 1e9  # future images for each captured one
+RESOLUTION = timedelta(seconds=1)  # of captured times
 STRATA = ("below the threshold", "at or above the threshold")
-REVIEW = "run `make select`, then `make review`"
-NO_LABELS = f"no captured image is labelled: {REVIEW}, or upload labels"
+NO_LABELS = "no captured image is labelled: run `make select review ENV={environment}`, or upload labels"
 NO_SAMPLE = (
     "figures of all traffic need reviewed images below the threshold, and some at or above it that were selected at "
-    f"random: {REVIEW}"
+    "random: run `make select review ENV={environment}`"
 )
 SIMPLE_SAMPLE = "the recommended threshold holds for the labelled images, which are not a random sample of the traffic"
+
+NOT_COVERED = (
+    "{count} of the {total} captured images are older or newer than all reviewed ones: the figures of all traffic "
+    "assume that they are alike, so run `make select review ENV={environment}` with the same time range"
+)
+MAX_SHARE_NOT_COVERED = 0.2  # of the captured images: above it, the figures of all traffic say so
 
 
 @dataclass(frozen=True)
@@ -57,13 +63,14 @@ def join_labels(
     return LiveData(captures, location, labels, joined, classes, threshold)
 
 
-def evaluate_live(data: LiveData, *, precision: float | None, previous: PreviousModel | str) -> Live:
+def evaluate_live(data: LiveData, *, precision: float | None, previous: PreviousModel | str, environment: str) -> Live:
     """Compute the content of `live.json`.
 
     Parameters
     ----------
     precision : wanted accuracy of the images at or above a threshold that is still to be found, or None
     previous : the model that was in use before, or why there is no comparison with it
+    environment : its name, for the advice in the notes
     """
     images, captures, threshold = data.joined.images, data.captures, data.threshold
     sample = sample_of(images, captures, threshold)
@@ -92,26 +99,36 @@ def evaluate_live(data: LiveData, *, precision: float | None, previous: Previous
             compare(previous, images, captures, threshold) if images and isinstance(previous, PreviousModel) else None
         ),
         "recommendation": recommend(data, precision) if images and precision is not None else None,
-        "notes": list(notes(data, sample, precision, previous)),
+        "notes": list(notes(data, sample, precision, previous, environment)),
     }
 
 
 def notes(
-    data: LiveData, sample: Sample | None, precision: float | None, previous: PreviousModel | str
+    data: LiveData, sample: Sample | None, precision: float | None, previous: PreviousModel | str, environment: str
 ) -> Iterator[str]:
     """Yield a sentence for everything that limits the results."""
     if not data.joined.images:
-        yield NO_LABELS
+        yield NO_LABELS.format(environment=environment)
         return
     if sample is None:
-        yield NO_SAMPLE
+        yield NO_SAMPLE.format(environment=environment)
         if precision is not None:
             yield SIMPLE_SAMPLE
+    elif (count := count_not_covered(data)) > MAX_SHARE_NOT_COVERED * len(data.captures):
+        yield NOT_COVERED.format(count=count, total=len(data.captures), environment=environment)
     predicted = {image.prediction.class_number for image in data.joined.images}
     if len(predicted) == 1:
         yield f"all labelled images were predicted as {data.classes[predicted.pop()]}"
     if isinstance(previous, str):
         yield f"no comparison with an earlier model: {previous}"
+
+
+def count_not_covered(data: LiveData) -> int:
+    """Return the number of captured images before the first and after the last image that was selected for review."""
+    times = [image.prediction.time for image in data.joined.images if image.inclusion_probability is not None]
+    since_first = data.captures.count_since(min(times))
+    after_last = data.captures.count_since(max(times) + RESOLUTION)
+    return len(data.captures) - since_first + after_last
 
 
 def count_labels(data: LiveData) -> Labels:

@@ -128,7 +128,7 @@ def _read_file(bucket: str, stored: Mapping[str, Any], classes: Sequence[str], f
             raise LabelError(f"labels must be in a file whose name ends with {' or '.join(FORMATS)}")
         if stored["Size"] > MAX_FILE_BYTES:
             raise LabelError(f"the file has {stored['Size']} bytes; at most {MAX_FILE_BYTES} are allowed")
-        text = decode(s3.get_object(Bucket=bucket, Key=key)["Body"].read(MAX_FILE_BYTES))
+        text = decode(_read_content(bucket, key, s3=s3))
         rows = csv_rows(text) if key.lower().endswith(".csv") else json_rows(text)
     except LabelError as error:
         found.reject(key, error)
@@ -141,6 +141,16 @@ def _read_file(bucket: str, stored: Mapping[str, Any], classes: Sequence[str], f
             found.add(to_label(fields, source), classes)
         except LabelError as error:
             found.reject(source, error)
+
+
+def _read_content(bucket: str, key: str, *, s3: Any) -> bytes:
+    try:
+        content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read(MAX_FILE_BYTES)
+    except ClientError as error:
+        if error_code(error) not in MISSING:
+            raise
+        raise LabelError("the file was deleted while the labels were read") from error
+    return content
 
 
 def decode(content: bytes) -> str:

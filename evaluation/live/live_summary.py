@@ -13,6 +13,7 @@ from common.files import write
 from common.terminal import WIDTH, counted
 from evaluation import figures
 from evaluation.live.results import Comparison, Estimate, Figures, Labels, Live, Paired, Recommendation
+from evaluation.metrics import percent
 from evaluation.monitoring import capture_problems
 from evaluation.review.answers import NEITHER
 
@@ -94,14 +95,10 @@ def _line(title: str, estimate: Estimate) -> str:
 def _class_table(found: Figures) -> Iterator[str]:
     yield f"  {'class':<28}{'images':>7}{'precision':>11}{'recall':>9}"
     for metrics in found["per_class"][:MAX_CLASSES_PRINTED]:
-        precision, recall = (_percent(metrics["precision"]), _percent(metrics["recall"]))
+        precision, recall = (percent(metrics["precision"]), percent(metrics["recall"]))
         yield f"  {metrics['class'][:28]:<28}{metrics['images']:>7}{precision:>11}{recall:>9}"
     if (more := len(found["per_class"]) - MAX_CLASSES_PRINTED) > 0:
         yield f"  ({more} classes with higher recall are listed in live.json)"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
 
 
 def _comparison_lines(found: Comparison, model: str) -> Iterator[str]:
@@ -178,7 +175,7 @@ def _draw_mistakes(theme: figures.Theme, live: Live) -> Any:
 
 
 def history_figures(live: Live) -> dict[str, Any]:
-    """Return the figures for the history: of all traffic, the audit sample and the labelled images."""
+    """Return the figures for the history: of all traffic, the audit sample and the labelled images, and counts."""
     traffic = live["traffic"]["figures"] if live["traffic"] else None
     return {
         "records": live["records"],
@@ -190,4 +187,7 @@ def history_figures(live: Live) -> dict[str, Any]:
         "audit_accuracy": live["audit"],
         "labelled_accuracy": live["labelled"]["accuracy"] if live["labelled"] else None,
         "mistakes": live["mistake_count"],
+        "classes": live["classes"],
+        "confusion": live["labelled"]["confusion"] if live["labelled"] else None,
+        "strata": live["traffic"]["strata"] if live["traffic"] else None,
     }

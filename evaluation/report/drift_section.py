@@ -17,7 +17,7 @@ def drift(results: Results) -> Mapping[str, Any] | None:
     """Return the latest comparison with the baseline, and the outcomes of those before it."""
     if not results.drift:
         return None
-    latest = latest_result(results.drift)
+    latest = latest_result(results.drift, results.in_use)
     found = latest["figures"]
     drawings = {"distributions": partial(drift_figures.distributions, found=found)} if found["histograms"] else {}
     return {
@@ -33,10 +33,16 @@ def drift(results: Results) -> Mapping[str, Any] | None:
     }
 
 
-def latest_result(drift: Drift) -> Result:
-    """Return the latest comparison that had enough images, or else the latest one."""
-    decided = [result for result in drift["results"] if result["figures"]["outcome"] in DECIDED]
-    return (decided or drift["results"])[-1]
+def latest_result(drift: Drift, in_use: str | None) -> Result:
+    """Return the latest comparison that had enough images, or else the latest one.
+
+    Parameters
+    ----------
+    in_use : version whose results are preferred; None if it is not known
+    """
+    results = [result for result in drift["results"] if result["model"] == in_use] or drift["results"]
+    decided = [result for result in results if result["figures"]["outcome"] in DECIDED]
+    return (decided or results)[-1]
 
 
 def outcome(found: Figures) -> str:

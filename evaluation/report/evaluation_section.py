@@ -6,9 +6,8 @@ from typing import Any
 
 from evaluation import figures
 from evaluation.evaluate import Evaluation
-from evaluation.metrics import CalibrationBin
+from evaluation.metrics import CalibrationBin, percent
 from evaluation.report.drawings import draw
-from evaluation.report.formats import percent
 from evaluation.report.results import Results
 
 MAX_CLASSES_DESCRIBED = 8

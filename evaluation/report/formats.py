@@ -9,11 +9,6 @@ from markupsafe import Markup, escape
 from common.times import format_utc
 
 
-def percent(value: float | None) -> str:
-    """Format a proportion; None becomes a dash."""
-    return "-" if value is None else f"{value:.1%}"
-
-
 def interval_short(value: Sequence[float] | None) -> str:
     """Format an interval of proportions without its level."""
     return "" if value is None else f"{value[0]:.1%} to {value[1]:.1%}"

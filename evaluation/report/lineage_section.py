@@ -5,8 +5,9 @@ from functools import partial
 from typing import Any
 
 from evaluation import figures
+from evaluation.metrics import percent
 from evaluation.report.drawings import draw
-from evaluation.report.formats import interval, percent
+from evaluation.report.formats import interval
 from evaluation.report.results import Results, Rows, Training
 
 ONLY_IN_TRAINING = ("Validation accuracy", "Temperature", "Billable seconds")  # what the lineage does not have

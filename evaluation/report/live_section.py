@@ -7,12 +7,11 @@ from typing import Any
 from evaluation import figures
 from evaluation.live.live_summary import label_problems
 from evaluation.live.results import Figures, Live
+from evaluation.metrics import percent
 from evaluation.report.drawings import Drawing, draw
 from evaluation.report.evaluation_section import describe_bins, describe_confusion
-from evaluation.report.formats import percent
 from evaluation.report.results import Results
-
-NEITHER = "neither"
+from evaluation.review.answers import NEITHER
 
 
 def live(results: Results) -> Mapping[str, Any] | None:

@@ -10,8 +10,9 @@ from markupsafe import Markup
 
 from common.terminal import counted
 from evaluation import figures
+from evaluation.metrics import percent
 from evaluation.pages import load_templates
-from evaluation.report.formats import format_time, format_usd, interval, interval_short, percent, sentence, with_code
+from evaluation.report.formats import format_time, format_usd, interval, interval_short, sentence, with_code
 from evaluation.report.results import Results
 from evaluation.report.sections import SECTIONS, Section
 from evaluation.report.verdict_section import decide_on

@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any
 
 from evaluation.history import Entry
+from evaluation.metrics import percent
 from evaluation.report import charts
 from evaluation.report.drawings import draw
-from evaluation.report.formats import percent
 from evaluation.report.results import Results
 from evaluation.report.verdict import Accuracy
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from evaluation.report.formats import interval_short, joined, percent, sentence
+from evaluation.metrics import percent
+from evaluation.report.formats import interval_short, joined, sentence
 
 MAX_FAILURE_SHARE = 0.01  # of executions that failed for another reason than the image or the threshold
 MAX_LOW_CONFIDENCE_SHARE = 0.5  # as the alarm workflow-low-confidence

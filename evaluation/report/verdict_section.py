@@ -101,7 +101,7 @@ def drift(results: Results) -> Check:
 
     Labelled images of the same traffic are stronger evidence than a statistic that moved.
     """
-    latest = latest_result(results.drift) if results.drift else None
+    latest = latest_result(results.drift, results.in_use) if results.drift else None
     if latest is None:
         return check_drift(None, is_confirmed=False, missing="the traffic was not compared with the training data")
     if other := of_other_model(results, latest["model"]):

@@ -25,7 +25,6 @@ from evaluation.review.pictures import PictureError, read_picture
 COLUMNS = ("id", "key", "reason", "image", "label")
 REQUIRED = ("id", "key", "label")
 FILE, IMAGES = "review.csv", "images"
-ADVICE = "correct it, or delete it and run `make review-csv` for a new one"
 
 
 class LabelsError(OperatorError):
@@ -65,7 +64,7 @@ def write_queue(store: ReviewStore, directory: Path, *, command: str) -> tuple[P
     """
     answered = answered_images(store)
     path, images = directory / FILE, directory / IMAGES
-    if path.exists() and any(row.id not in answered.names for row in read_rows(path)):
+    if path.exists() and any(row.id not in answered.names for row in read_rows(path, command=command)):
         raise LabelsError(f"{path} has labels that are not stored: run `{command} LABELS={path}`, or delete the file")
     shutil.rmtree(images, ignore_errors=True)
     images.mkdir(parents=True)
@@ -92,8 +91,12 @@ def write_queue(store: ReviewStore, directory: Path, *, command: str) -> tuple[P
     return path, len(entries)
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path, *, command: str) -> list[Row]:
     """Return the lines of a file that have a label.
+
+    Parameters
+    ----------
+    command : as in `write_queue`
 
     Raises
     ------
@@ -107,7 +110,9 @@ def read_rows(path: Path) -> list[Row]:
         table = csv.DictReader(io.StringIO(text, newline=""), delimiter=";" if ";" in header else ",", strict=True)
         missing = sorted(set(REQUIRED) - set(table.fieldnames or ()))
         if missing:
-            raise LabelsError(f"{path} has no column {missing[0]}: {ADVICE}")
+            raise LabelsError(
+                f"{path} has no column {missing[0]}: correct it, or delete it and run `{command}` for a new one"
+            )
         rows = [Row(table.line_num, *(str(line[name] or "").strip() for name in REQUIRED)) for line in table]
     except OSError as error:
         raise LabelsError(f"LABELS must be a CSV file: {path} cannot be read ({error.strerror})") from error
@@ -116,15 +121,19 @@ def read_rows(path: Path) -> list[Row]:
     return [row for row in rows if row.label]
 
 
-def store_labels(store: ReviewStore, path: Path, reviewer: str) -> Stored:
+def store_labels(store: ReviewStore, path: Path, reviewer: str, *, command: str) -> Stored:
     """Store the labels of a file as answers, after all of its lines were checked.
+
+    Parameters
+    ----------
+    command : as in `write_queue`
 
     Raises
     ------
     LabelsError
         A line is invalid. Nothing was stored.
     """
-    rows, allowed = read_rows(path), allowed_labels(store.classes)
+    rows, allowed = read_rows(path, command=command), allowed_labels(store.classes)
     if not rows:
         raise LabelsError(f"{path} has no labels: write {' or '.join(allowed)} into the column label")
     with ThreadPoolExecutor(THREADS) as pool:

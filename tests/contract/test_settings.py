@@ -1,6 +1,7 @@
 """The settings of an environment, as Terraform reads them."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,42 @@ def test_a_number_is_written_and_the_rest_of_the_file_is_kept(old: float, before
     # WHEN / THEN
     assert write_number("test", "threshold", 0.85) == old
     assert file.read_text() == after
+
+
+def test_line_breaks_of_windows_are_kept(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    monkeypatch.setattr(
+        settings,
+        "evaluate",
+        lambda _, names, path: (dict.fromkeys(names, 0.85 if "0.85" in path.read_text() else 0.9), []),
+    )
+    file.write_bytes(b'environment = "test"\r\nthreshold = 0.9 # chosen\r\n')
+
+    # WHEN
+    write_number("test", "threshold", 0.85)
+
+    # THEN
+    assert file.read_bytes() == b'environment = "test"\r\nthreshold = 0.85 # chosen\r\n'
+
+
+def test_an_interrupted_change_leaves_the_file_as_it_was(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a line in a comment that looks like the setting, and Ctrl-C while the new content is evaluated
+    before = 'environment = "test"\n/*\nthreshold = 0.9\n*/\n'
+    file.write_text(before)
+    evaluated: list[str] = []
+
+    def evaluate(declarations: str, names: Sequence[str], path: Path) -> tuple[dict[str, object], list[str]]:
+        evaluated.append(path.read_text())
+        if "0.85" in evaluated[-1]:
+            raise KeyboardInterrupt
+        return dict.fromkeys(names, 0.93), []
+
+    monkeypatch.setattr(settings, "evaluate", evaluate)
+
+    # WHEN / THEN
+    with pytest.raises(KeyboardInterrupt):
+        write_number("test", "threshold", 0.85)
+    assert file.read_text() == before
 
 
 def test_a_number_that_has_no_line_of_its_own_is_left_to_the_operator(file: Path) -> None:

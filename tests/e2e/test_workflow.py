@@ -154,7 +154,7 @@ def test_five_classes(fast_project: Project) -> None:
     assert added
     count, training, validation = map(int, added.groups())
     assert 10 <= count == training + validation <= 15  # half of the test images
-    assert re.search(r"\d reviewed images? of live traffic: too few to compare", output)
+    assert re.search(r"not compared on \d reviewed images? of live traffic", output)
     lineage = project.make("lineage")
     assert f"train {180 + training}: " in lineage
     assert f"of these, {count} reviewed images" in lineage

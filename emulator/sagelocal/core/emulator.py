@@ -14,6 +14,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
 from sagelocal.core import in_process
+from sagelocal.core.backlog import Backlog
 from sagelocal.core.container_commands import Images
 from sagelocal.core.deliveries import Deliveries
 from sagelocal.core.quotas import Quotas
@@ -43,6 +44,8 @@ class Emulator:
     routes
         WSGI applications that bypass moto's web framework, which takes longer than a fast model. Each has a pattern
         for the method and the path, such as `POST /endpoints/name/invocations`.
+    backlog
+        The function invocations that wait for an execution environment.
     application
         The WSGI application of all services, which handles the requests of this class's clients in their own thread.
     """
@@ -53,6 +56,7 @@ class Emulator:
     images: Images
     quotas: Quotas = field(default_factory=Quotas)
     watch: Callable[[int], None] = lambda pid: None
+    backlog: Backlog = field(default_factory=Backlog, repr=False)
     routes: list[tuple[re.Pattern[str], Application]] = field(default_factory=list, repr=False)
     application: Application | None = field(default=None, repr=False)
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)

@@ -138,6 +138,9 @@ def test_several_predictions_become_records_without_images_if_requests_are_not_c
         pytest.param(
             changed("captureData.endpointOutput", data=f"[0.5, 1{'0' * 400}]"), "not a list of", id="a huge integer"
         ),
+        pytest.param(
+            changed("captureData.endpointOutput", data="0_1,0", encoding="CSV"), "not a list of", id="an underscore"
+        ),
         pytest.param(changed("captureData.endpointOutput", data="[0.5, true]"), "not a list of", id="a bool"),
         pytest.param(changed("captureData.endpointOutput", data="[1]"), "1 probabilities for 2", id="too few"),
         pytest.param(changed("captureData.endpointOutput", data="[]"), "not a list of", id="empty"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.drift import select
+from benchmarks.drift import require_images, select
 from evaluation.shifts import SHIFTS
 from training.container.classifier.image_statistics import image_statistics
 
@@ -29,6 +29,31 @@ def test_windows_have_the_wanted_class_mix() -> None:
     # THEN
     assert [int((labels[window] == 0).sum()) for window in windows] == [85] * 5
     assert all(len(set(window.tolist())) == 100 for window in windows)
+
+
+@pytest.mark.parametrize(
+    ("available", "size", "message"),
+    [
+        (100, 200, r"--size must be between 100 and 117 \(got 200\)"),
+        (100, 50, r"--size must be between 100 and 117 \(got 50\)"),
+        (47, 55, "a window has at least 100 images, 85 of them of one class, but there are only 47"),
+    ],
+)
+def test_window_that_the_images_do_not_allow_is_refused(available: int, size: int, message: str) -> None:
+    with pytest.raises(SystemExit, match=message):
+        require_images(available, size)
+
+
+def test_windows_of_the_largest_allowed_size_can_be_selected() -> None:
+    # GIVEN
+    labels = np.arange(200) % 2
+
+    # WHEN
+    require_images(100, 117)
+    windows = list(select(labels, 2, 117, (0.85, 0.15)))
+
+    # THEN
+    assert [len(window) for window in windows] == [117, 117]
 
 
 @pytest.mark.parametrize(("name", "statistic"), [("night", "brightness"), ("blur", "sharpness")])

@@ -91,6 +91,18 @@ def test_objects_that_are_not_entries_are_left_out(body: bytes) -> None:
     assert len(history.read("live")) == 1
 
 
+def test_an_entry_that_is_deleted_meanwhile_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN
+    s3 = FakeS3()
+    history = make_history(s3)
+    keys = [history.append("live", {}, model="v1", now=NOW) for _ in range(2)]
+    monkeypatch.setattr(history.__class__, "_keys", lambda *_: keys)
+    del s3.objects[keys[0]]
+
+    # WHEN / THEN
+    assert len(history.read("live")) == 1
+
+
 def test_entries_become_rows_of_a_table() -> None:
     # GIVEN
     history = make_history(FakeS3())

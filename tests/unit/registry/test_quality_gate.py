@@ -100,14 +100,14 @@ def make_live_score(source: str, live: str) -> Score:
             ("1" * 100, "0" * 9),
             ("1" * 100, "1" * 9),
             True,
-            "9 reviewed images of live traffic: too few to compare (at least 10)",
+            "not compared on 9 reviewed images of live traffic, because fewer than 10 are too few",
         ),
         # the transform job of the model in use could not classify one of the images
         (
             ("1" * 100, "0" * 20),
             ("1" * 100, "1" * 19),
             True,
-            "20 reviewed images of live traffic: not compared, because predictions per image are missing",
+            "not compared on 20 reviewed images of live traffic, because predictions per image are missing",
         ),
     ],
     ids=["better", "worse", "worse on the source", "few", "missing"],

@@ -80,7 +80,9 @@ def test_endpoint_without_data_capture_is_named(
     captured(location=location)
 
     # WHEN / THEN
-    with pytest.raises(OperatorError, match=r"captures no data .*: nothing to select from"):
+    with pytest.raises(
+        OperatorError, match=r"captures no data: set capture_percentage in .*, then run `make deploy ENV="
+    ):
         select_images.main(environment(tmp_path, FakeS3(), options={"audit": 0.02}, data_capture_enabled=enabled))
 
 

@@ -4,6 +4,8 @@ import io
 import os
 import shutil
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -114,9 +116,9 @@ def test_an_image_in_two_classes_is_in_no_split(folder: Path, capsys: pytest.Cap
     assert "motorcycle/a.png: the same image is in another class" in capsys.readouterr().out
 
 
-def header_of_a_large_png() -> bytes:
-    """Return a PNG file whose header promises 60,000 x 60,000 pixels."""
-    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+def header_of_a_large_png(side: int = 60_000) -> bytes:
+    """Return a PNG file whose header promises side x side pixels."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
@@ -152,6 +154,7 @@ def test_files_that_are_not_images_are_named_and_left_out(folder: Path, capsys: 
     assert "9 files left out:" in output
     assert "bicycle/link.png: a symbolic link" in output
     assert "bicycle/pipe.png: not a regular file" in output
+    assert "bicycle/deeper: a folder" in output
     assert "bicycle/empty.png: the image is empty" in output
     assert "bicycle/line?break?.gif: the image cannot be decoded as PNG or JPEG" in output
     assert "bicycle/bomb.png: the image cannot be decoded as PNG or JPEG: Image size (3600000000 pixels)" in output
@@ -187,6 +190,20 @@ def test_png_files_of_any_kind_are_read_as_serving_reads_them(
     served = decode_image(path.read_bytes(), ("PNG",), 32)
     assert digest(served) in found
     assert expected is None or (served == expected).all()
+
+
+def test_a_very_large_image_is_refused_without_a_warning_of_python(tmp_path: Path) -> None:
+    # GIVEN more pixels than Pillow warns of, and fewer than it refuses
+    path = tmp_path / "large.png"
+    path.write_bytes(header_of_a_large_png(9_500))
+    read = "import sys, pathlib; from staging.folder import _decode; print(_decode(pathlib.Path(sys.argv[1])))"
+
+    # WHEN in a process of its own, because pytest has its own filters of warnings
+    done = subprocess.run([sys.executable, "-c", read, str(path)], capture_output=True, text=True, check=True)
+
+    # THEN
+    assert done.stdout.startswith("the image has 9500 x 9500 pixels; at most ")
+    assert done.stderr == ""
 
 
 def test_the_orientation_of_a_jpeg_is_applied(folder: Path) -> None:
@@ -229,7 +246,7 @@ def test_sub_folders_of_other_classes_are_named(folder: Path, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
-        (("bicycle", "bus"), "has no sub-folder for the class bus; it has bicycle, few, motorcycle"),
+        (("bicycle", "bus"), "has no sub-folder for the class bus; it has bicycle, few, line[?]break, motorcycle"),
         (("bicycle", "motorcycles"), "only 'motorcycle'"),
         (("bicycle", "few"), "has 1 different image, of which none is in the (validation|test|train) split"),
         (("bicycle", "linked"), "has no sub-folder for the class linked"),
@@ -238,6 +255,7 @@ def test_sub_folders_of_other_classes_are_named(folder: Path, capsys: pytest.Cap
 def test_a_class_without_images_is_refused(folder: Path, classes: tuple[str, ...], message: str) -> None:
     # GIVEN
     (folder / "few").mkdir()
+    (folder / "line\nbreak").mkdir()
     make_image(12345).save(folder / "few" / "a.png")
     (folder / "linked").symlink_to(folder / "motorcycle")
 

@@ -145,12 +145,18 @@ def _parse_response(side: Mapping[str, Any]) -> list[Any]:
     is_csv = "CSV" in _string(side, "encoding") or str(side.get("observedContentType", "")).startswith("text/csv")
     data = decode(side)
     try:
-        values = [float(value) for value in data.split(b",")] if is_csv else json.loads(data)
+        values = [_number(value) for value in data.split(b",")] if is_csv else json.loads(data)
     except (ValueError, RecursionError) as error:
         raise MalformedRecordError("the response is not a list of probabilities") from error
     if not isinstance(values, list) or not values:
         raise MalformedRecordError("the response is not a list of probabilities")
     return values
+
+
+def _number(text: bytes) -> float:
+    if b"_" in text:  # which Python allows between digits
+        raise ValueError
+    return float(text)
 
 
 def _images(body: bytes) -> list[bytes]:

@@ -6,6 +6,7 @@ and monitoring can show every image that the endpoint accepted. Only this module
 
 import contextlib
 import io
+import warnings
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from PIL import Image, ImageOps
 FORMATS = ("PNG", "JPEG")  # Pillow's names
 MAX_BYTES = 5 * 2**20
 MAX_PIXELS = 4096 * 4096
+
+# `read_image` refuses such an image itself, in one line. A filter that is set for each call is not safe in threads.
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
 class ImageError(ValueError):

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from sagelocal.core.backlog import Backlog
 from sagelocal.services.awslambda.archives import Archives
 from sagelocal.services.awslambda.environment import Directories, ExecutionEnvironment
 from sagelocal.services.awslambda.errors import TooManyRequestsError
@@ -36,9 +37,12 @@ class Pool:
         Receives unpacked code and the directories of the environments.
     aws
         Variables that point AWS SDKs at the emulator.
+    backlog
+        Counts the invocations that wait.
     """
 
-    def __init__(self, directory: Path, aws: dict[str, str]) -> None:
+    def __init__(self, directory: Path, aws: dict[str, str], backlog: Backlog) -> None:
+        self._backlog = backlog
         self._aws = aws
         self._scratch = directory / "environments"
         self._scratch.mkdir(parents=True)
@@ -78,7 +82,10 @@ class Pool:
         """
         self._enter(function, reserved)
         try:
-            with self._turn(function), self._slots:
+            with contextlib.ExitStack() as held:
+                with self._backlog.waiting():
+                    held.enter_context(self._turn(function))
+                    held.enter_context(self._slots)
                 environment = self._warm_or_turn_to_start(function) or self._cold(function)
                 try:
                     return environment.invoke(payload, arn)

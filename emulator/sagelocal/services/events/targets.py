@@ -88,6 +88,7 @@ def _send_message(emulator: Emulator, target: dict[str, Any], text: str, name: s
 
 
 def _start_execution(emulator: Emulator, target: dict[str, Any], text: str, name: str) -> None:
+    emulator.backlog.delay()
     emulator.client("stepfunctions", _region(target)).start_execution(
         stateMachineArn=target["Arn"], input=text, name=name
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sagelocal.core.backlog import Backlog
 from sagelocal.core.process import start_time
 from sagelocal.services.awslambda import pool as pool_module
 from sagelocal.services.awslambda import runtime
@@ -44,7 +45,7 @@ def make_function(source: str = "import os\ndef main(event, context): return os.
 @pytest.fixture
 def pool(tmp_path: Path) -> Iterator[Pool]:
     """Return a pool without environments."""
-    pool = Pool(tmp_path / "lambda", {})
+    pool = Pool(tmp_path / "lambda", {}, Backlog())
     yield pool
     pool.close()
 
@@ -144,7 +145,7 @@ def test_fallback_client_runs_functions(tmp_path: Path, monkeypatch: pytest.Monk
         return directory
 
     monkeypatch.setattr(pool_module, "create_runtime", without_extension)
-    pool = Pool(tmp_path / "lambda", {})
+    pool = Pool(tmp_path / "lambda", {}, Backlog())
     function = make_function(
         "import runtime_client\n"
         "def main(event, context):\n"

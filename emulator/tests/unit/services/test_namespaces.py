@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from sagelocal.core.backlog import Backlog
 from sagelocal.services.awslambda import namespaces
 from sagelocal.services.awslambda.pool import Pool
 
@@ -26,7 +27,7 @@ def main(event, context):
 @pytest.fixture
 def pool(tmp_path: Path) -> Iterator[Pool]:
     """Return a pool without environments."""
-    pool = Pool(tmp_path / "lambda", {})
+    pool = Pool(tmp_path / "lambda", {}, Backlog())
     yield pool
     pool.close()
 
@@ -91,7 +92,7 @@ def test_without_namespaces_each_function_has_one_environment(
 ) -> None:
     # GIVEN a machine that does not allow mount namespaces
     monkeypatch.setattr(namespaces, "OPT", tmp_path / "missing")
-    pool, function = Pool(tmp_path / "lambda", {}), make_function(WRITE_AND_READ)
+    pool, function = Pool(tmp_path / "lambda", {}, Backlog()), make_function(WRITE_AND_READ)
     # WHEN
     try:
         with ThreadPoolExecutor(4) as threads:

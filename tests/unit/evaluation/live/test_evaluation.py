@@ -2,6 +2,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -35,7 +36,7 @@ def make_data(captures: Captures, *labels: Label, threshold: float = THRESHOLD) 
 def evaluated(
     captures: Captures, *labels: Label, precision: float | None = None, previous: PreviousModel | str = NO_PREVIOUS
 ) -> Live:
-    live = evaluate_live(make_data(captures, *labels), precision=precision, previous=previous)
+    live = evaluate_live(make_data(captures, *labels), precision=precision, previous=previous, environment="dev")
     json.dumps(live)
     list(summary(live, "local"))
     return live
@@ -98,7 +99,7 @@ def test_no_labels_are_a_note_and_not_an_error() -> None:
 
     # THEN
     assert (live["labelled"], live["audit"], live["traffic"], live["recommendation"]) == (None, None, None, None)
-    assert live["notes"] == ["no captured image is labelled: run `make select`, then `make review`, or upload labels"]
+    assert live["notes"] == ["no captured image is labelled: run `make select review ENV=dev`, or upload labels"]
     assert history_figures(live)["accuracy"] is None
 
 
@@ -111,6 +112,22 @@ def test_labels_without_a_selection_give_no_estimate_of_all_traffic() -> None:
     assert live["traffic"] is None
     assert any("figures of all traffic need reviewed images" in note for note in live["notes"])
     assert f"no comparison with an earlier model: {NO_PREVIOUS}" in live["notes"]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "count"), [(0, 79, 0), (0, 78, 21), (20, 99, 0), (21, 99, 21), (11, 89, 21), (10, 90, 0)]
+)
+def test_traffic_that_no_selection_has_covered_is_pointed_out(first: int, last: int, count: int) -> None:
+    # GIVEN 100 images, of which only some have been there for a selection
+    names = [f"{number}" for number in range(100)]
+    captures = make_captures(*[(name, 0, 0.97) for name in names])
+
+    # WHEN
+    live = evaluated(captures, *[make_label(names[number], "bicycle", 0.5) for number in (first, last)])
+
+    # THEN
+    found = [note for note in live["notes"] if "older or newer than all reviewed ones" in note]
+    assert [note.partition(" ")[0] for note in found] == ([str(count)] if count else [])
 
 
 def test_one_class_only_is_pointed_out() -> None:
@@ -128,7 +145,7 @@ def test_labels_that_were_left_out_are_counted_and_named() -> None:
     data = join_labels(make_captures(("a", 0, 0.9)), LOCATION, labels, classes=CLASSES, threshold=THRESHOLD)
 
     # WHEN
-    live = evaluate_live(data, precision=None, previous=NO_PREVIOUS)
+    live = evaluate_live(data, precision=None, previous=NO_PREVIOUS, environment="dev")
     lines = list(summary(live, "local"))
 
     # THEN
@@ -249,4 +266,8 @@ def test_the_history_has_the_estimates_of_all_traffic() -> None:
     # THEN
     assert (found["records"], found["labelled"], found["coverage"], found["mistakes"]) == (100, 15, 0.9, 1)
     assert found["accuracy"]["value"] == pytest.approx(0.85)
+    # and the counts from which accuracy, precision and recall of the labelled images can be computed again
+    confusion = np.array(found["confusion"])
+    assert confusion.trace() / confusion.sum() == pytest.approx(found["labelled_accuracy"]["value"])
+    assert [stratum["labelled"] for stratum in found["strata"]] == [6, 9]
     json.dumps(found)

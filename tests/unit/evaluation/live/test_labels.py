@@ -213,3 +213,18 @@ def test_an_answer_that_was_taken_back_meanwhile_is_no_label(monkeypatch: pytest
 
     # THEN
     assert (found.answers, found.malformed, found.labels) == (0, 0, [])
+
+
+def test_a_file_that_is_deleted_meanwhile_is_named_and_the_others_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a listing with a file that no longer exists
+    s3 = FakeS3()
+    s3.put_object(Bucket="b", Key="labels/b.csv", Body=b"inference_id,label\nx,bicycle\n")
+    listed = [{"Key": "labels/a.csv", "Size": 30}, {"Key": "labels/b.csv", "Size": 30}]
+    monkeypatch.setattr(labels, "list_objects", lambda *_, **__: listed)
+
+    # WHEN
+    found = read_labels("b", "labels", CLASSES, s3=s3)
+
+    # THEN
+    assert names(found) == [("x", "bicycle")]
+    assert found.messages["malformed"] == ["labels/a.csv: the file was deleted while the labels were read"]

@@ -182,7 +182,9 @@ def test_no_threshold_is_written_without_labels(run: Any, s3: FakeS3, monkeypatc
         pytest.param({"since": "2099-01-01"}, TimeRangeError, "SINCE must not be in the future", id="future"),
         pytest.param({"until": "23h"}, OperatorError, "no captured records of model v2", id="no captures"),
         pytest.param({"model": "v9"}, OperatorError, "there is no model 'v9'", id="unknown model"),
-        pytest.param({"stack": {"data_capture_enabled": False}}, OperatorError, "captures no data", id="disabled"),
+        pytest.param(
+            {"stack": {"data_capture_enabled": False}}, OperatorError, "run `make deploy ENV=local`", id="disabled"
+        ),
     ],
 )
 def test_nothing_to_evaluate_is_one_clear_error(

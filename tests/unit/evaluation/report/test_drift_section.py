@@ -16,8 +16,25 @@ def results_of(*figures: dict[str, Any], **known: Any) -> Results:
 
 
 def test_the_latest_comparison_with_enough_images_counts() -> None:
-    assert latest_result(make_drift(NO_DRIFT, DRIFT, TOO_FEW))["figures"]["outcome"] == "drift"
-    assert latest_result(make_drift(TOO_FEW))["figures"]["outcome"] == "too_few_images"
+    assert latest_result(make_drift(NO_DRIFT, DRIFT, TOO_FEW), None)["figures"]["outcome"] == "drift"
+    assert latest_result(make_drift(TOO_FEW), None)["figures"]["outcome"] == "too_few_images"
+
+
+def test_a_result_of_the_model_in_use_is_preferred() -> None:
+    # GIVEN a rollback to v2 after a result of v3
+    results = results_of(NO_DRIFT, DRIFT, in_use="v2")
+    assert results.drift is not None
+    results.drift["results"][0]["model"] = "v2"
+    results.drift["results"][1]["model"] = "v3"
+
+    # THEN
+    assert latest_result(results.drift, "v2")["model"] == "v2"
+    assert check(results).status is Status.PASSED
+
+    # AND a result of v2 without a decision is not hidden by an earlier one of v3
+    results.drift["results"] = [results.drift["results"][1], *make_drift(TOO_FEW)["results"]]
+    results.drift["results"][1]["model"] = "v2"
+    assert check(results).finding == TOO_FEW["reason"]
 
 
 def test_without_a_comparison_there_is_no_section() -> None:

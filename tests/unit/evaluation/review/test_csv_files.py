@@ -74,14 +74,14 @@ def test_filled_file_is_stored_and_images_with_an_answer_keep_it(s3: FakeS3, tmp
     path.write_text("\n".join([lines[0], f"{lines[1]}bicycle", f"{lines[2]}motorcycle", lines[3]]))
 
     # WHEN
-    stored = store_labels(store, path, "ben")
+    stored = store_labels(store, path, "ben", command=COMMAND)
 
     # THEN
     assert stored == Stored(new=1, answered=1)
     assert answers(s3) == ["a.json", "b.json"]
     assert b'"neither"' in s3.objects["labels/answers/a.json"]
     assert b'"seconds": null' in s3.objects["labels/answers/b.json"]
-    assert store_labels(store, path, "ben") == Stored(new=0, answered=2)
+    assert store_labels(store, path, "ben", command=COMMAND) == Stored(new=0, answered=2)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_invalid_line_is_named_and_nothing_is_stored(s3: FakeS3, tmp_path: Path,
 
     # WHEN / THEN
     with pytest.raises(LabelsError, match=message):
-        store_labels(make_store(s3), path, "ana")
+        store_labels(make_store(s3), path, "ana", command=COMMAND)
     assert answers(s3) == []
 
 
@@ -118,13 +118,13 @@ def test_files_of_spreadsheets_are_read(s3: FakeS3, tmp_path: Path, encoding: st
     path.write_bytes("\r\n".join(delimiter.join(line) for line in lines).encode(encoding))
 
     # WHEN / THEN
-    assert store_labels(make_store(s3), path, "ana") == Stored(new=1, answered=0)
+    assert store_labels(make_store(s3), path, "ana", command=COMMAND) == Stored(new=1, answered=0)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"id,label\n", "has no column key: correct it, or delete it and run `make review-csv`"),
+        (b"id,label\n", "has no column key: correct it, or delete it and run `make review-csv ENV=dev` for a new"),
         (b"", "has no column id"),
         (b"\xff\xfe\x00", "is not a CSV file in UTF-8"),
         (b'id,key,label\n"a,b,c\n', "is not a CSV file in UTF-8"),
@@ -138,7 +138,7 @@ def test_file_that_cannot_be_read_is_named(s3: FakeS3, tmp_path: Path, content: 
 
     # WHEN / THEN
     with pytest.raises(LabelsError, match=message):
-        store_labels(make_store(s3), path, "ana")
+        store_labels(make_store(s3), path, "ana", command=COMMAND)
 
 
 def test_id_of_a_caller_is_not_a_formula_and_stays_the_same_in_a_spreadsheet(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_id_of_a_caller_is_not_a_formula_and_stays_the_same_in_a_spreadsheet(tmp
     # THEN
     assert number == len(ids)
     assert all(line[0].isalnum() for line in lines)
-    assert store_labels(store, path, "ana") == Stored(new=len(ids), answered=0)
+    assert store_labels(store, path, "ana", command=COMMAND) == Stored(new=len(ids), answered=0)
     assert {json.loads(s3.objects[f"labels/answers/{name}"])["id"] for name in answers(s3)} == set(ids)
     assert write_queue(store, tmp_path, command=COMMAND) == (path, 0)
 
@@ -164,7 +164,7 @@ def test_id_of_a_caller_is_not_a_formula_and_stays_the_same_in_a_spreadsheet(tmp
 def test_missing_file_is_named(s3: FakeS3, tmp_path: Path) -> None:
     # WHEN / THEN
     with pytest.raises(LabelsError, match=r"LABELS must be a CSV file: .*x\.csv cannot be read \(No such file"):
-        store_labels(make_store(s3), tmp_path / "x.csv", "ana")
+        store_labels(make_store(s3), tmp_path / "x.csv", "ana", command=COMMAND)
 
 
 def test_labels_that_are_not_stored_are_not_overwritten(s3: FakeS3, tmp_path: Path) -> None:
@@ -180,6 +180,6 @@ def test_labels_that_are_not_stored_are_not_overwritten(s3: FakeS3, tmp_path: Pa
     ):
         write_queue(store, tmp_path, command=COMMAND)
     assert path.read_text() == filled
-    store_labels(store, path, "ana")
+    store_labels(store, path, "ana", command=COMMAND)
     assert write_queue(store, tmp_path, command=COMMAND)[1] == 2
     assert not (tmp_path / "images" / "a.jpg").exists()
