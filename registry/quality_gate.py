@@ -5,7 +5,8 @@ on the same images. If the two cannot be compared, only the minimum accuracy cou
 
 Reviewed images of live traffic in the validation split are a group of their own: most of them were selected because
 the model in use was not confident, so the accuracy on them is not that of all traffic. The minimum applies to the
-images of the source. The comparison with the model in use applies to each group.
+images of the source. The comparison with the model in use applies to each group. In RecordIO shards, which have no file
+names, all validation images are one group.
 """
 
 from collections.abc import Mapping
