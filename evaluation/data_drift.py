@@ -73,8 +73,8 @@ class Figures(TypedDict):
     level : probability of a false alarm in one window, to which the p-values are compared
     classes : names, in class order
     images, baseline_images : number of compared images; a job compares a random part of many captured records
-    records, malformed, unreadable : captured records in the window, lines that are not records, and images that cannot
-        be decoded
+    unreadable : number of compared images that cannot be decoded
+    records, malformed : captured records in the window, and lines that are not records
     malformed_lines : the first of them, and why
     groups : whether a group of properties has moved, by its name
     predicted : number of images predicted as each class, in `baseline` and `window`

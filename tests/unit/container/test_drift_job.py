@@ -380,6 +380,19 @@ def test_large_window_is_sampled_independently_of_its_order(fakes: Fakes, monkey
     assert first["changes"] == second["changes"]
 
 
+def test_unreadable_images_are_those_of_the_sample(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a large window in which no image can be read
+    monkeypatch.setattr(window_sample, "MAX_IMAGES", 110)
+    predicted = probabilities(150, 5).tolist()
+    fakes.capture([record(b"no image", each, number) for number, each in enumerate(predicted)])
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN
+    assert (figures["images"], figures["unreadable"]) == (110, 110)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [(None, "the model has no baseline.json: train it again"), (b"{}", "baseline.json must be an object")],

@@ -39,7 +39,6 @@ class WindowSample:
         self._probabilities: dict[str, tuple[float, ...]] = {}
         self._images: dict[str, Image] = {}
         self._largest: list[tuple[int, str]] = []  # a heap of the negative hashes
-        self.unreadable = 0
 
     def add(self, record: Record) -> None:
         """Consider a record for the sample."""
@@ -54,6 +53,11 @@ class WindowSample:
             self._images.pop(dropped, None)
         else:
             heapq.heappush(self._largest, (rank, record.id))
+
+    @property
+    def unreadable(self) -> int:
+        """Number of the chosen images that cannot be decoded."""
+        return len(self._probabilities) - len(self._images)
 
     @property
     def ids(self) -> list[str]:
@@ -82,7 +86,6 @@ class WindowSample:
         try:
             pixels = decode_image(record.image or b"", FORMATS, self._size)
         except ImageError:
-            self.unreadable += 1
             return
         (embedding,) = self._session.run(["embedding"], {"images": pixels[np.newaxis]})
         self._images[record.id] = Image(image_statistics(pixels), embedding[0].astype(float))
