@@ -1,9 +1,11 @@
 """The comparison of a window with a baseline."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from training.container.classifier.baseline import STATISTICS, Sample
+from training.container.classifier.baseline import STATISTICS, Sample, describe, read_baseline, write_baseline
 from training.container.classifier.drift import GROUPS, compare, histogram, moved_groups, unusual_images
 
 
@@ -99,6 +101,23 @@ def test_constant_statistic_in_the_baseline_does_not_fail() -> None:
 
     # THEN
     assert moved_groups(compare(baseline, window))["confidence"] is False
+
+
+def test_rounding_of_the_baseline_is_no_drift(tmp_path: Path) -> None:
+    # GIVEN grey images of which the model is almost certain, and their baseline with rounded numbers
+    def see(seed: int) -> Sample:
+        generator = np.random.default_rng(seed)
+        high = 1 / (1 + np.exp(-generator.uniform(14, 17, 200)))
+        images = np.full((200, 32, 32, 3), 128, np.uint8)
+        return describe(np.column_stack([high, 1 - high]), images, generator.normal(size=(200, 4)))
+
+    write_baseline(see(0), tmp_path)
+
+    # WHEN
+    changes = compare(read_baseline(tmp_path / "baseline.json", classes=2), see(1))
+
+    # THEN
+    assert [change.name for change in changes if change.moved] == []
 
 
 def test_same_window_gives_the_same_result() -> None:

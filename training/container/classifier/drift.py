@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import image_statistics
-from .baseline import Sample
+from .baseline import Sample, rounded
 from .two_sample_tests import (
     class_mix,
     energy_distance,
@@ -94,7 +94,8 @@ def _measure(baseline: Sample, window: Sample) -> Iterator[Measurement]:
         if name in image_statistics.NAMES and not has_images:
             continue
         group = IMAGES if name in image_statistics.NAMES else CONFIDENCE
-        known = baseline.statistics[name]
+        # rounded as in the baseline's file: the test treats values that differ in any digit as different
+        known, values = baseline.statistics[name], np.array(rounded(values))
         index = population_stability_index(*(_decile_counts(known, each) for each in (known, values)))
         yield Measurement(group, name, "Kolmogorov-Smirnov", *kolmogorov_smirnov(known, values), index)
     index = population_stability_index(baseline.predicted, window.predicted)
