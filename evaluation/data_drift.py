@@ -72,7 +72,7 @@ class Figures(TypedDict):
     reason : in one line, what moved or why there is no decision
     level : probability of a false alarm in one window, to which the p-values are compared
     classes : names, in class order
-    images, baseline_images : number of compared images; a job compares a random part of many captured records
+    images, baseline_images : number of compared images, all different; a job compares a random part of many
     unreadable : number of compared images that cannot be decoded
     records, malformed : captured records in the window, and lines that are not records
     malformed_lines : the first of them, and why

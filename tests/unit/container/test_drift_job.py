@@ -240,7 +240,11 @@ def test_image_that_is_already_selected_keeps_its_entry(fakes: Fakes) -> None:
     [
         ([], "no_captures", "no captured records in the window"),
         ([b"{}", b"text"], "no_captures", "no captured records in the window, only 2 malformed lines"),
-        (records(draw(20, 3)), "too_few_images", "20 images in the window and 80 in the baseline: no decision with"),
+        (
+            records(draw(20, 3)),
+            "too_few_images",
+            "20 different images in the window and 80 in the baseline: no decision with",
+        ),
     ],
 )
 def test_window_without_enough_images_gives_no_decision(
@@ -277,7 +281,7 @@ def test_only_records_of_the_window_are_compared(fakes: Fakes) -> None:
 def test_broken_images_are_counted_and_the_responses_compared(fakes: Fakes) -> None:
     # GIVEN
     predicted = probabilities(120, 5).tolist()
-    fakes.capture([record(b"no image", each, number) for number, each in enumerate(predicted)])
+    fakes.capture([record(b"no image %d" % number, each, number) for number, each in enumerate(predicted)])
 
     # WHEN
     figures = fakes.run()
@@ -294,7 +298,7 @@ def test_images_are_tested_only_if_enough_can_be_read(fakes: Fakes, readable: in
     # GIVEN a dark window in which many images are broken
     lines = records(draw(120, 3, brightness=0.2))
     predicted = probabilities(120, 5).tolist()
-    broken = [record(b"no image", predicted[number], number) for number in range(readable, 120)]
+    broken = [record(b"no image %d" % number, predicted[number], number) for number in range(readable, 120)]
     fakes.capture([*lines[:readable], *broken])
 
     # WHEN
@@ -311,7 +315,7 @@ def test_drift_of_the_responses_has_examples_if_some_images_can_be_read(fakes: F
     # GIVEN other confidences, and few images that can be read
     predicted = [[0.55, 0.45]] * 120
     images = [encoded(Image.fromarray(each)) for each in draw(readable, 3)]
-    images += [b"no image"] * (120 - readable)
+    images += [b"no image %d" % number for number in range(readable, 120)]
     fakes.capture(
         [record(image, each, number) for number, (image, each) in enumerate(zip(images, predicted, strict=True))]
     )
@@ -352,15 +356,39 @@ def test_transparent_and_16_bit_images_are_read_as_the_endpoint_reads_them(fakes
     assert (figures["images"], figures["unreadable"]) == (3, 0)
 
 
-def test_repeated_request_counts_once(fakes: Fakes) -> None:
-    # GIVEN
-    fakes.capture(records(draw(30, 3)) * 4)
+def test_image_that_was_sent_several_times_counts_once(fakes: Fakes) -> None:
+    # GIVEN requests for the same images
+    fakes.capture(records(np.tile(draw(30, 3), (4, 1, 1, 1))))
 
     # WHEN
     figures = fakes.run()
 
     # THEN
     assert (figures["records"], figures["images"]) == (120, 30)
+    assert figures["reason"].startswith("30 different images in the window")
+
+
+def test_requests_of_one_inference_id_count_as_different_images(fakes: Fakes) -> None:
+    # GIVEN a caller that sends every image with the same ID
+    lines = [line.replace(b'"eventId"', b'"inferenceId": "mine", "eventId"') for line in records(draw(120, 3))]
+    fakes.capture(lines)
+
+    # THEN
+    assert fakes.run()["images"] == 120
+
+
+def test_responses_without_images_are_distinguished_by_their_id(fakes: Fakes) -> None:
+    # GIVEN an endpoint that captures only responses, and repeats one of them
+    lines = [json.loads(line) for line in records(draw(120, 3))]
+    for line in lines:
+        del line["captureData"]["endpointInput"]
+    fakes.capture([json.dumps(line).encode() for line in (*lines, lines[0])])
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN
+    assert (figures["records"], figures["images"], figures["unreadable"]) == (121, 120, 120)
 
 
 def test_large_window_is_sampled_independently_of_its_order(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,7 +412,7 @@ def test_unreadable_images_are_those_of_the_sample(fakes: Fakes, monkeypatch: py
     # GIVEN a large window in which no image can be read
     monkeypatch.setattr(window_sample, "MAX_IMAGES", 110)
     predicted = probabilities(150, 5).tolist()
-    fakes.capture([record(b"no image", each, number) for number, each in enumerate(predicted)])
+    fakes.capture([record(b"no image %d" % number, each, number) for number, each in enumerate(predicted)])
 
     # WHEN
     figures = fakes.run()

@@ -220,8 +220,8 @@ def compare_window(baseline: Sample, window: Sample, captures: Captures, unreada
         return conclusion("no_captures", f"no captured records in the window{broken}", **counts)
     if window.images < MIN_IMAGES or baseline.images < MIN_BASELINE_IMAGES:
         reason = (
-            f"{window.images} images in the window and {baseline.images} in the baseline: no decision with fewer than "
-            f"{MIN_IMAGES} and {MIN_BASELINE_IMAGES}"
+            f"{window.images} different images in the window and {baseline.images} in the baseline: no decision with "
+            f"fewer than {MIN_IMAGES} and {MIN_BASELINE_IMAGES}"
         )
         return conclusion("too_few_images", reason, **counts)
     changes = compare(baseline, window)

@@ -16,17 +16,18 @@ from .images import FORMATS, ImageError, decode_image
 
 @dataclass(frozen=True)
 class Image:
-    """The statistics and the embedding of an image."""
+    """The statistics and the embedding of an image, and the ID of its record."""
 
+    record_id: str
     statistics: dict[str, float]
     embedding: NDArray[np.float64]
 
 
 class WindowSample:
-    """A random sample of at most MAX_IMAGES images.
+    """A random sample of at most MAX_IMAGES different images.
 
-    The images with the smallest hashes of their IDs are chosen, so the sample does not depend on the order of the
-    records, and a request that was repeated counts once.
+    The images with the smallest hashes are chosen, so the sample does not depend on the order of the records. An image
+    that was sent several times counts once, because the tests are valid for independent images.
 
     Parameters
     ----------
@@ -36,23 +37,24 @@ class WindowSample:
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
         self._size = session.get_inputs()[0].shape[1]
-        self._probabilities: dict[str, tuple[float, ...]] = {}
-        self._images: dict[str, Image] = {}
-        self._largest: list[tuple[int, str]] = []  # a heap of the negative hashes
+        self._probabilities: dict[bytes, tuple[float, ...]] = {}  # by hash
+        self._images: dict[bytes, Image] = {}  # by hash
+        self._largest: list[tuple[int, bytes]] = []  # a heap of the negative hashes
 
     def add(self, record: Record) -> None:
         """Consider a record for the sample."""
-        rank = -int.from_bytes(sha256(record.id.encode("utf-8", "surrogatepass")).digest()[:8])
+        key = image_hash(record)
+        rank = -int.from_bytes(key)
         is_full = len(self._largest) == MAX_IMAGES
-        if record.id in self._probabilities or (is_full and rank < self._largest[0][0]):
+        if key in self._probabilities or (is_full and rank < self._largest[0][0]):
             return
-        self._observe(record)
+        self._observe(key, record)
         if is_full:
-            _, dropped = heapq.heapreplace(self._largest, (rank, record.id))
+            _, dropped = heapq.heapreplace(self._largest, (rank, key))
             del self._probabilities[dropped]
             self._images.pop(dropped, None)
         else:
-            heapq.heappush(self._largest, (rank, record.id))
+            heapq.heappush(self._largest, (rank, key))
 
     @property
     def unreadable(self) -> int:
@@ -62,7 +64,7 @@ class WindowSample:
     @property
     def ids(self) -> list[str]:
         """IDs of the chosen records whose image is known, in the order of `sample`."""
-        return sorted(self._images)
+        return [self._images[each].record_id for each in sorted(self._images)]
 
     def sample(self, classes: int) -> Sample:
         """Return the chosen images.
@@ -73,7 +75,7 @@ class WindowSample:
         """
         probabilities = [self._probabilities[each] for each in sorted(self._probabilities)]
         predicted = np.array([each.index(max(each)) for each in probabilities], dtype=np.int64)
-        images = [self._images[each] for each in self.ids]
+        images = [self._images[each] for each in sorted(self._images)]
         statistics = {name: np.array([each.statistics[name] for each in images]) for name in NAMES} if images else {}
         return Sample(
             statistics={"confidence": np.array([max(each) for each in probabilities]), **statistics},
@@ -81,11 +83,16 @@ class WindowSample:
             embeddings=np.stack([each.embedding for each in images]) if images else np.empty((0, 1)),
         )
 
-    def _observe(self, record: Record) -> None:
-        self._probabilities[record.id] = record.probabilities
+    def _observe(self, key: bytes, record: Record) -> None:
+        self._probabilities[key] = record.probabilities
         try:
             pixels = decode_image(record.image or b"", FORMATS, self._size)
         except ImageError:
             return
         (embedding,) = self._session.run(["embedding"], {"images": pixels[np.newaxis]})
-        self._images[record.id] = Image(image_statistics(pixels), embedding[0].astype(float))
+        self._images[key] = Image(record.id, image_statistics(pixels), embedding[0].astype(float))
+
+
+def image_hash(record: Record) -> bytes:
+    """Return a hash of a record's image, or of its ID if only responses are captured."""
+    return sha256(record.id.encode("utf-8", "surrogatepass") if record.image is None else record.image).digest()
