@@ -141,7 +141,7 @@ def compare_live(candidate: Score, incumbent: Score) -> GateResult:
     """Compare a model with the model in use on the reviewed images of live traffic."""
     images = f"{counted(candidate.n, 'reviewed image')} of live traffic"
     if candidate.n < MIN_LIVE_IMAGES:
-        return GateResult(True, f"not compared on {images}, because fewer than {MIN_LIVE_IMAGES} are too few")
+        return GateResult(True, f"not compared on {images}, because at least {MIN_LIVE_IMAGES} are needed")
     comparison = compare(candidate, incumbent)
     if comparison is None:
         return GateResult(True, f"not compared on {images}, because predictions per image are missing")

@@ -100,7 +100,7 @@ def make_live_score(source: str, live: str) -> Score:
             ("1" * 100, "0" * 9),
             ("1" * 100, "1" * 9),
             True,
-            "not compared on 9 reviewed images of live traffic, because fewer than 10 are too few",
+            "not compared on 9 reviewed images of live traffic, because at least 10 are needed",
         ),
         # the transform job of the model in use could not classify one of the images
         (
