@@ -74,12 +74,12 @@ class Rules:
 
     def entry(self, record: Record) -> dict[str, Any]:
         """Return the review entry of a selected record."""
-        is_low = record.confidence < self.threshold
+        reasons = self.reasons(record)
         return {
             "id": record.id,
-            "reasons": self.reasons(record),
-            "inclusion_probability": 1.0 if is_low else self.audit_rate,
-            "audit_rate": self.audit_rate if position(record.id) < self.audit_rate else None,
+            "reasons": reasons,
+            "inclusion_probability": 1.0 if "low_confidence" in reasons else self.audit_rate,
+            "audit_rate": self.audit_rate if "audit" in reasons else None,
             "model": self.model,
             "time": record.time.isoformat(),
             "probabilities": list(record.probabilities),
