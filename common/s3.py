@@ -1,4 +1,4 @@
-"""S3 objects: list them, write them on a condition, and parse their URLs."""
+"""S3 objects: list and read them, write them on a condition, and parse their URLs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,6 +33,20 @@ def list_folders(bucket: str, prefix: str, *, s3: Any) -> list[str]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
     found = (each["Prefix"] for page in pages for each in page.get("CommonPrefixes", ()))
     return sorted({folder.removeprefix(prefix).rstrip("/") for folder in found})
+
+
+def read_if_exists(
+    bucket: str, key: str, *, limit: int | None = None, version: str | None = None, s3: Any
+) -> bytes | None:
+    """Return an object, or its first `limit` bytes; None if the object, or its version, does not exist."""
+    options = {"VersionId": version} if version else {}
+    try:
+        content: bytes = s3.get_object(Bucket=bucket, Key=key, **options)["Body"].read(limit)
+    except ClientError as error:
+        if error_code(error) not in MISSING:
+            raise
+        return None
+    return content
 
 
 def put_if(bucket: str, key: str, body: bytes, *, etag: str | None = None, s3: Any) -> str | None:

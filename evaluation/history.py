@@ -14,10 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypedDict, cast
 
-from botocore.exceptions import ClientError
-
-from common.aws import error_code
-from common.s3 import MISSING, THREADS, ConditionError, list_objects, put_if
+from common.s3 import THREADS, ConditionError, list_objects, put_if, read_if_exists
 from common.times import Window
 
 Kind = Literal["training", "run", "monitoring", "live", "drift"]
@@ -107,14 +104,13 @@ class History:
         return [stored["Key"] for stored in list_objects(self.bucket, folder, s3=self.s3, after=after)]
 
     def _read_entry(self, key: str) -> Entry | None:
+        body = read_if_exists(self.bucket, key, limit=MAX_BYTES, s3=self.s3)
+        if body is None:  # it was deleted since it was listed
+            return None
         try:
-            content = json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read(MAX_BYTES))
+            content = json.loads(body)
         except (ValueError, RecursionError):
             return None
-        except ClientError as error:
-            if error_code(error) not in MISSING:
-                raise
-            return None  # it was deleted since it was listed
         is_entry = isinstance(content, dict) and content.keys() >= Entry.__required_keys__
         return cast(Entry, content) if is_entry and isinstance(content["figures"], dict) else None
 

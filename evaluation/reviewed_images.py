@@ -10,11 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
-from botocore.exceptions import ClientError
-
-from common.aws import error_code
 from common.inference_ids import DIGITS, inference_id, version_digits
-from common.s3 import MISSING, THREADS
+from common.s3 import THREADS, read_if_exists
 from common.terminal import counted
 from evaluation.live.labels import Label, LabelSet
 from evaluation.review.entries import ReviewStore
@@ -98,13 +95,7 @@ def read_images(labels: Sequence[Label], finder: ImageFinder) -> Iterator[Review
 def _read_image(bucket: str, label: str, location: Location | None, *, s3: Any) -> ReviewedImage:
     if location is None:
         return ReviewedImage(label, None)
-    version = {"VersionId": location.version} if location.version else {}
-    try:
-        body = s3.get_object(Bucket=bucket, Key=location.key, **version)["Body"].read()
-    except ClientError as error:
-        if error_code(error) not in MISSING:
-            raise
-        body = None  # its retention has ended
+    body = read_if_exists(bucket, location.key, version=location.version, s3=s3)  # None if its retention has ended
     return ReviewedImage(label, body)
 
 

@@ -12,12 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from common.aws import error_code
 from common.inference_ids import inference_id, key_digits
 from common.probabilities import is_probability
-from common.s3 import MISSING, THREADS, list_objects
+from common.s3 import THREADS, list_objects, read_if_exists
 from evaluation.executions import BELOW_THRESHOLD
 from evaluation.review.answers import NEITHER
 from evaluation.review.entries import SELECTED, SUFFIX
@@ -128,7 +125,10 @@ def _read_file(bucket: str, stored: Mapping[str, Any], classes: Sequence[str], f
             raise LabelError(f"labels must be in a file whose name ends with {' or '.join(FORMATS)}")
         if stored["Size"] > MAX_FILE_BYTES:
             raise LabelError(f"the file has {stored['Size']} bytes; at most {MAX_FILE_BYTES} are allowed")
-        text = decode(_read_content(bucket, key, s3=s3))
+        content = read_if_exists(bucket, key, limit=MAX_FILE_BYTES, s3=s3)
+        if content is None:
+            raise LabelError("the file was deleted while the labels were read")
+        text = decode(content)
         rows = csv_rows(text) if key.lower().endswith(".csv") else json_rows(text)
     except LabelError as error:
         found.reject(key, error)
@@ -141,16 +141,6 @@ def _read_file(bucket: str, stored: Mapping[str, Any], classes: Sequence[str], f
             found.add(to_label(fields, source), classes)
         except LabelError as error:
             found.reject(source, error)
-
-
-def _read_content(bucket: str, key: str, *, s3: Any) -> bytes:
-    try:
-        content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read(MAX_FILE_BYTES)
-    except ClientError as error:
-        if error_code(error) not in MISSING:
-            raise
-        raise LabelError("the file was deleted while the labels were read") from error
-    return content
 
 
 def decode(content: bytes) -> str:
@@ -288,13 +278,11 @@ def _positive_probability(value: Any) -> float | None:
 
 def _read_json(bucket: str, key: str, *, s3: Any) -> Mapping[str, Any] | None:
     """Return a JSON object of S3, or None if it does not exist."""
-    try:
-        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read(MAX_ANSWER_BYTES)
-        content = json.loads(body)
-    except ClientError as error:
-        if error_code(error) not in MISSING:
-            raise
+    body = read_if_exists(bucket, key, limit=MAX_ANSWER_BYTES, s3=s3)
+    if body is None:
         return None
+    try:
+        content = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise LabelError(f"{key} is not JSON") from error
     if not isinstance(content, Mapping):
