@@ -18,8 +18,8 @@ from registry.batch_transform import TransformConfig, TransformJobError, prepare
 from registry.comparison import Score, compare
 from registry.model_registry import Version
 from registry.predictions import is_correct, read_validation_results
-from staging.images import is_live
 from staging.manifest import Manifest
+from training.container.classifier.data import is_live
 from training.follow import TrainingJob
 
 VALIDATION = "validation"  # split, and prefix of its objects

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staging.manifest import ReviewedImages
+from training.container.classifier.data import LIVE
 
 SIDE = 32  # width and height of the staged images, CIFAR's, in pixels
 SPLITS = ("train", "validation", "test")
-LIVE = "live-"  # the file names of reviewed images of live traffic begin with it, and no others
 MAX_NAME_LENGTH = 100
 
 
@@ -83,11 +83,6 @@ def digest(pixels: NDArray[np.uint8]) -> str:
 def fraction(seed: str, image_digest: str) -> float:
     """Return a number between 0 and 1 that depends only on a seed and an image, and is uniform over images."""
     return int(hashlib.sha256(f"{seed}:{image_digest}".encode()).hexdigest()[:16], 16) / 2**64
-
-
-def is_live(name: str) -> bool:
-    """Return whether the file name is that of a reviewed image of live traffic."""
-    return name.startswith(LIVE)
 
 
 def safe_name(filename: str) -> str:

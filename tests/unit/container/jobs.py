@@ -120,10 +120,14 @@ def names(events: list[dict[str, Any]]) -> list[str]:
 
 
 def draw_job(folder: Path, *, train: int = 40, validation: int = 12) -> Job:
-    """Return a job on `train` and `validation` synthetic images, which are the same in every job."""
+    """Return a job on `train` and `validation` synthetic images, which are the same in every job.
+
+    The last validation image has the name of a reviewed image.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     draw_split(folder / "train", train, seed=1)
     draw_split(folder / "validation", validation, seed=2)
+    rename_last(folder / "validation", "live-1.png")
     return Job(folder)
 
 
@@ -146,6 +150,14 @@ def write_manifest(folder: Path, content: str) -> None:
     manifests = folder.with_name(f"{folder.name}_lst")
     manifests.mkdir(exist_ok=True)
     (manifests / f"{folder.name}.lst").write_text(content)
+
+
+def rename_last(folder: Path, name: str) -> None:
+    """Rename the last image of a split, in its manifest too."""
+    manifest = folder.with_name(f"{folder.name}_lst") / f"{folder.name}.lst"
+    beginning, _, last = manifest.read_text().rstrip("\n").rpartition("\t")
+    (folder / last).rename(folder / name)
+    manifest.write_text(f"{beginning}\t{name}\n")
 
 
 def pack(folder: Path) -> None:

@@ -49,6 +49,10 @@ def test_reading_returns_what_was_written(written: Path) -> None:
     np.testing.assert_allclose(found.embeddings, expected.embeddings, rtol=1e-5)
 
 
+def test_a_sample_may_have_no_image() -> None:
+    assert make_sample(0).images == 0
+
+
 def test_many_images_are_thinned_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baseline, "MAX_IMAGES", 4)
 

@@ -73,18 +73,20 @@ def test_model_contains_its_description_and_serving_code(trained: Job) -> None:
     assert {path.name for path in trained.model.iterdir()} == {"code", "model.json", "model.onnx", "baseline.json"}
 
 
-def test_baseline_describes_the_validation_images_as_the_model_sees_them(trained: Job) -> None:
+def test_baseline_describes_the_validation_images_of_the_source_as_the_model_sees_them(trained: Job) -> None:
     # GIVEN
     session = onnxruntime.InferenceSession(trained.model / "model.onnx")
     environment = trained.environment()
     validation = read_channel("validation", classes=2, size=32, environment=environment)
+    reviewed = validation.names.index("live-1.png")
+    source = np.delete(validation.images, reviewed, axis=0)
 
     # WHEN
     baseline = read_baseline(trained.model / "baseline.json", classes=2)
 
     # THEN
-    probabilities, embeddings = session.run(["probabilities", "embedding"], {"images": validation.images})
-    expected = describe(probabilities, validation.images, embeddings)
+    probabilities, embeddings = session.run(["probabilities", "embedding"], {"images": source})
+    expected = describe(probabilities, source, embeddings)
     assert baseline.predicted.tolist() == expected.predicted.tolist()
     np.testing.assert_allclose(baseline.embeddings, embeddings, atol=1e-2)
     for name, values in expected.statistics.items():

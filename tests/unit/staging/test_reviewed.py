@@ -9,7 +9,7 @@ from PIL import Image
 
 from staging.archive import read_archive
 from staging.errors import StagingError
-from staging.images import SPLITS, Selection, digest, is_live
+from staging.images import SPLITS, Selection, digest
 from staging.load import load
 from staging.manifest import Format, Manifest, read_manifest
 from staging.reviewed import ReviewedImage, add_reviewed
@@ -20,6 +20,7 @@ from staging.staged import read_staged
 from staging.transform import write
 from tests.unit.staging.archives import BICYCLE, BUS, MOTORCYCLE, examples, write_archive
 from tests.unit.staging.fakes import FakeS3
+from training.container.classifier.data import is_live
 
 CLASSES = ("bicycle", "motorcycle")
 

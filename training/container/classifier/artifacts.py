@@ -13,12 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from .baseline import describe, write_baseline
+from .baseline import Sample, describe, write_baseline
 from .calibration import cross_fitted, expected_calibration_error, fit_temperature
-from .data import Split
+from .data import Split, is_live
 from .embedding import EmbeddingNetwork
 from .export import export
 from .networks import CalibratedNetwork
@@ -48,9 +49,17 @@ def write_artifacts(trainer: Trainer, validation: Split, settings: Settings) -> 
     network = EmbeddingNetwork(CalibratedNetwork(trainer.network, temperature), trainer.images)
     write_model(network, validation, settings)
     write_output(validation, probabilities, trainer, calibration)
-    embeddings = network.embed(torch.from_numpy(validation.images))
-    sample = describe(probabilities.numpy(), validation.images, embeddings.numpy())
-    write_baseline(sample, model_directory(), output_directory())
+    write_baseline(describe_source(network, validation, probabilities), model_directory(), output_directory())
+
+
+def describe_source(network: EmbeddingNetwork, validation: Split, probabilities: Tensor) -> Sample:
+    """Return the sample of the validation images without reviewed images of live traffic.
+
+    The reviewed images are as many as were labelled, not as many as their share of the traffic.
+    """
+    is_source = np.array([not is_live(name) for name in validation.names])
+    images = validation.images[is_source]
+    return describe(probabilities.numpy()[is_source], images, network.embed(torch.from_numpy(images)).numpy())
 
 
 def model_directory() -> Path:

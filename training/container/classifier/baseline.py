@@ -51,7 +51,7 @@ class Sample:
 
 def describe(probabilities: NDArray[Any], images: NDArray[np.uint8], embeddings: NDArray[Any]) -> Sample:
     """Return the sample of at most MAX_IMAGES images, n x height x width x 3, evenly spread over the given ones."""
-    step = -(-len(images) // MAX_IMAGES)
+    step = max(-(-len(images) // MAX_IMAGES), 1)
     probabilities, images, embeddings = probabilities[::step], images[::step], embeddings[::step]
     measured = [image_statistics(image) for image in images]
     statistics = {name: np.array([each[name] for each in measured]) for name in NAMES}
