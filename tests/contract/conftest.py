@@ -16,7 +16,7 @@ from tests.contract.permissions import role_policies
 from tests.support.emulator import Emulator, start_emulator
 from tests.support.project import copy_project, unique
 from tests.support.sagemaker import SageMaker
-from tests.support.terraform import Deployment, new_deployment, run_command, running_provider, select
+from tests.support.terraform import Deployment, apply, new_deployment, run_command, running_provider, select
 
 REPOSITORY = "scones/vehicles"
 
@@ -75,19 +75,19 @@ def local(applied_local: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deploym
 
 
 @pytest.fixture(scope="session")
+def empty_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Another environment `local`, in an empty account, with a log of the provider's requests."""
+    with new_deployment("local", tmp_path_factory.mktemp("empty")) as deployment:
+        yield deployment
+
+
+@pytest.fixture(scope="session")
 def applied_production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """`prod` in a VPC, applied without a model."""
     directory = tmp_path_factory.mktemp("production")
     with new_deployment("prod", directory, {"TF_VAR_vpc_cidr": "10.0.0.0/24"}) as deployment:
         apply(deployment)
         yield deployment
-
-
-def apply(deployment: Deployment) -> None:
-    """Apply an environment in a fixture of session scope, which selects its account only for that time."""
-    with pytest.MonkeyPatch.context() as patch:
-        deployment.select(patch)
-        deployment.apply()
 
 
 @dataclass(frozen=True)
