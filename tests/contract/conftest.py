@@ -17,6 +17,7 @@ from tests.support.emulator import Emulator, start_emulator
 from tests.support.project import copy_project, unique
 from tests.support.sagemaker import SageMaker
 from tests.support.terraform import Deployment, apply, new_deployment, run_command, running_provider, select
+from tests.support.workflow import CLASSIFIER, FAILING, RULE, Workflow, create_function, create_state_machine
 
 REPOSITORY = "scones/vehicles"
 
@@ -72,6 +73,36 @@ def local(applied_local: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deploym
     """The environment `local`, in the state that earlier tests left, with its account selected."""
     applied_local.select(monkeypatch)
     return applied_local
+
+
+@pytest.fixture(scope="module")
+def workflow(applied_local: Deployment) -> Iterator[Workflow]:
+    """The deployed workflow with a substitute for classify, and a queue that receives its notifications."""
+    account, stack = applied_local.account, applied_local.stack
+    found = account.client("stepfunctions").describe_state_machine(stateMachineArn=stack.state_machine_arn)
+    definition = json.loads(found["definition"])
+    definition["States"]["Classify"]["Parameters"]["FunctionName"] = create_function(applied_local, CLASSIFIER)
+    # the tests start the executions themselves
+    account.client("events").disable_rule(Name=RULE)
+    queue = account.client("sqs").create_queue(QueueName=unique("inbox"))["QueueUrl"]
+    attributes = account.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    account.client("sns").subscribe(
+        TopicArn=stack.failures_topic_arn, Protocol="sqs", Endpoint=attributes["Attributes"]["QueueArn"]
+    )
+    yield Workflow(applied_local, definition, create_state_machine(applied_local, definition), queue)
+    account.client("events").enable_rule(Name=RULE)
+
+
+@pytest.fixture(scope="module")
+def failing(applied_local: Deployment) -> str:
+    """A function that fails with the error in its event."""
+    return create_function(applied_local, FAILING)
+
+
+@pytest.fixture
+def driver() -> str:
+    """A driver whom no other test uses."""
+    return unique("driver")
 
 
 @pytest.fixture(scope="session")
