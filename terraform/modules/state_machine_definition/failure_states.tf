@@ -1,13 +1,14 @@
-# These states count each failure and publish it to the SNS topic. If an S3 event started the execution, they also write the
-# object version's item and a review entry. Each state passes on its input (the fields Error and Cause) unchanged, so that an
-# error in one of these states does not hide why the execution failed.
+# These states count each failure and publish it to the SNS topic. If an S3 event started the execution, they also write
+# the object version's item and a review entry. Each state passes on its input (the fields Error and Cause) unchanged,
+# so that an error in one of these states does not hide why the execution failed.
 locals {
   ignore_error = {
     for next in ["IsReviewable", "WriteReview", "IsCopyable", "NotifyFailure", "Failed"] :
     next => [{ ErrorEquals = ["States.ALL"], Output = "{% $states.input %}", Next = next }]
   }
 
-  # Why the execution failed: for a function's error, the errorMessage in Lambda's JSON; for any other error, the whole Cause
+  # Why the execution failed: for a function's error, the errorMessage in Lambda's JSON; for any other error, the whole
+  # Cause
   reason = "($message := $match($states.input.Cause, /\"errorMessage\": ?\"(.*?)\", ?\"errorType\"/); $exists($message) ? $message[0].groups[0] : $states.input.Cause)"
 
   review_key = "'${var.review_prefix}/' & $states.input.Error & '/' & $driver & '/' & $version"
@@ -111,7 +112,7 @@ locals {
           "{% $image",
           "' failed with ' & $states.input.Error & ': ' & ${local.reason}",
           "'\n\nExecution: ' & $states.context.Execution.Id",
-          "'\nTo look at it: make execution ENV=${var.environment} ID=' & $states.context.Execution.Name %}",
+          "'\nTo show the execution: make execution ENV=${var.environment} ID=' & $states.context.Execution.Name %}",
         ])
       }
       Retry = [merge(local.backoff, { ErrorEquals = ["States.ALL"], MaxAttempts = 6 })]

@@ -5,7 +5,8 @@ locals {
 
   # Transient errors of the Lambda service: https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
   lambda_errors = ["ServiceException", "AWSLambdaException", "SdkClientException", "TooManyRequestsException"]
-  # The retries continue for several minutes, because many simultaneous photographs may exceed the account's Lambda concurrency.
+  # The retries continue for several minutes, because many simultaneous photographs may exceed the account's Lambda
+  # concurrency.
   lambda_retry = [merge(local.long_backoff, { ErrorEquals = [for name in local.lambda_errors : "Lambda.${name}"] })]
 
   # The function ended without a response, because it was killed, ran out of memory or timed out:
@@ -14,9 +15,9 @@ locals {
 
   storage_retry = [merge(local.backoff, { ErrorEquals = ["StorageUnavailableError"] })]
 
-  # Only the state machine retries InvokeEndpoint: the function makes a single attempt, with boto3's retries disabled. The
-  # retries continue for about a minute. If the new model fails during a canary deployment, some retries reach the old model,
-  # which still serves part of the traffic.
+  # Only the state machine retries InvokeEndpoint: the function makes a single attempt, with boto3's retries disabled.
+  # The retries continue for about a minute. If the new model fails during a canary deployment, some retries reach the
+  # old model, which still serves part of the traffic.
   endpoint_retry = [merge(local.backoff, { ErrorEquals = ["EndpointUnavailableError"], MaxAttempts = 6 })]
 
   # Timeouts in seconds. Without a timeout, a lost response would stall the execution: https://docs.aws.amazon.com/step-functions/latest/dg/sfn-stuck-execution.html
@@ -24,11 +25,11 @@ locals {
   classify_timeout  = 100   # longer than the function timeout of classify, 90 seconds
   execution_timeout = 14400 # longer than all attempts of all states together
 
-  # After an error is caught, the states in failure_states.tf publish a metric and a notification, and then fail the execution
-  # with the name of that error. The rules have no ResultPath, so the error replaces the state's input, and later states do not
-  # receive the image. States.ALL must be the only name in its rule, and does not match States.DataLimitExceeded, so there are
-  # two rules. No rule can catch States.Runtime, or an output that exceeds the size limit when a state ends. An EventBridge rule
-  # (modules/observability) reports these two errors.
+  # After an error is caught, the states in failure_states.tf publish a metric and a notification, and then fail the
+  # execution with the name of that error. The rules have no ResultPath, so the error replaces the state's input, and
+  # later states do not receive the image. States.ALL must be the only name in its rule, and does not match
+  # States.DataLimitExceeded, so there are two rules. No rule can catch States.Runtime, or an output that exceeds the
+  # size limit when a state ends. An EventBridge rule (modules/observability) reports these two errors.
   # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-error-representation
   catch = [for name in ["States.DataLimitExceeded", "States.ALL"] : { ErrorEquals = [name], Next = "CountFailure" }]
 

@@ -57,8 +57,9 @@ locals {
     Output         = "{% $states.input %}"
   }
 
-  # A state that writes an object version's item only if no other execution or state has written the item. The condition allows
-  # a state to overwrite the item that it wrote itself, because a first attempt may write the item although its response is lost.
+  # A state that writes an object version's item only if no other execution or state has written the item. The condition
+  # allows a state to overwrite the item that it wrote itself, because a first attempt may write the item although its
+  # response is lost.
   put_new_item = merge(local.put_item, {
     Retry = concat([{ ErrorEquals = ["DynamoDB.ConditionalCheckFailedException"], MaxAttempts = 0 }], local.long_retry)
   })
@@ -90,8 +91,8 @@ locals {
       End   = true
     })
 
-    # One transaction writes both the object version's item and the driver's item, or neither of them. It is cancelled if the
-    # driver's item describes a newer photograph.
+    # One transaction writes both the object version's item and the driver's item, or neither of them. It is cancelled
+    # if the driver's item describes a newer photograph.
     RecordVehicle = {
       Type           = "Task"
       QueryLanguage  = "JSONata"
@@ -132,7 +133,8 @@ locals {
       End = true
     }
 
-    # DynamoDB's error message lists one reason per item, in the order of TransactItems, such as [ConditionalCheckFailed, None]:
+    # DynamoDB's error message lists one reason per item, in the order of TransactItems, such as
+    # [ConditionalCheckFailed, None]:
     # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors
     Cancelled = {
       Type          = "Choice"
