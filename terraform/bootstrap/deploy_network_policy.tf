@@ -16,8 +16,8 @@ data "aws_vpcs" "this" {
 data "aws_iam_policy_document" "deploy_network" {
   for_each = var.environments
 
-  # ARNs of VPC resources do not contain the environment's name, so the tag `Environment` selects them. The request that creates
-  # a resource must set the tag:
+  # ARNs of VPC resources do not contain the environment's name, so the tag `Environment` selects them. The request that
+  # creates a resource must set the tag:
   # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
   statement {
     sid = "CreateNetwork"
@@ -71,8 +71,8 @@ data "aws_iam_policy_document" "deploy_network" {
     }
   }
 
-  # The private DNS names of a VPC endpoint are in a hosted zone that AWS owns. EC2 uses the caller's permissions to associate
-  # the VPC with this zone:
+  # The private DNS names of a VPC endpoint are in a hosted zone that AWS owns. EC2 uses the caller's permissions to
+  # associate the VPC with this zone:
   # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-CreateVpcEndpoint
   statement {
     sid       = "AssociatePrivateNames"
@@ -80,8 +80,9 @@ data "aws_iam_policy_document" "deploy_network" {
     resources = ["${local.arn_prefix}:route53:::hostedzone/*"]
   }
 
-  # After Terraform deletes a function, the function's network interfaces still exist, and they have no tag. Terraform must delete
-  # these interfaces before the subnets and the security groups that they use. Only the VPC identifies the interfaces:
+  # After Terraform deletes a function, the function's network interfaces still exist, and they have no tag. Terraform
+  # must delete these interfaces before the subnets and the security groups that they use. Only the VPC identifies the
+  # interfaces:
   # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-network-interface
   dynamic "statement" {
     for_each = length(data.aws_vpcs.this[each.key].ids) > 0 ? [data.aws_vpcs.this[each.key].ids] : []

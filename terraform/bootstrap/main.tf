@@ -22,8 +22,8 @@ module "kms_key" {
 }
 
 # The bucket has one Terraform state object per environment, and one for this module. The backend locks each object with
-# `use_lockfile`, so no DynamoDB table is needed. Old object versions never expire: they are small, and a lost state can be
-# restored from them.
+# `use_lockfile`, so no DynamoDB table is needed. Old object versions never expire: they are small, and a lost state can
+# be restored from them.
 module "state" {
   source = "../modules/bucket"
 
@@ -40,7 +40,8 @@ resource "aws_iam_openid_connect_provider" "this" {
   client_id_list = ["sts.amazonaws.com"]
 }
 
-# GitHub workflows of this repository may assume an environment's deployment role only on the branch main, and the plan role on
+# GitHub workflows of this repository may assume an environment's deployment role only on the branch main, and the plan
+# role on
 # main and for pull requests. A condition can test GitHub's claim `ref`: https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
 data "aws_iam_policy_document" "assume" {
   for_each = merge(

@@ -1,6 +1,6 @@
-# The read permissions that `terraform plan` needs. A deployment role has them for its own environment. The plan role, which plans
-# pull requests and pushes to main and detects drift, has them for all environments. They allow reading the configuration of
-# resources, but no S3 objects and no DynamoDB items.
+# The read permissions that `terraform plan` needs. A deployment role has them for its own environment. The plan role,
+# which plans pull requests and pushes to main and detects drift, has them for all environments. They allow reading the
+# configuration of resources, but no S3 objects and no DynamoDB items.
 data "aws_iam_policy_document" "read" {
   #checkov:skip=CKV_AWS_356:the actions in ReadWithoutResourceArn support no resource ARN, or AWS may deny them if the policy names one; they return names and configuration only
   for_each = merge({ for name in var.environments : name => name }, { plan = "*" })
@@ -74,7 +74,8 @@ data "aws_iam_policy_document" "read" {
       "states:ListTagsForResource",
     ]
     resources = [
-      # ARNs of scalable targets and KMS keys do not contain the environment's name, so these entries match all of the account's
+      # ARNs of scalable targets and KMS keys do not contain the environment's name, so these entries match all of the
+      # account's
       "${local.arn_prefix}:application-autoscaling:*:${local.account_id}:scalable-target/*",
       "${local.arn_prefix}:kms:*:${local.account_id}:key/*",
       "${local.arn_prefix}:budgets::${local.account_id}:budget/scones-${each.value}-*",
