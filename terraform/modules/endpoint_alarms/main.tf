@@ -1,7 +1,7 @@
 # If one of these alarms goes into ALARM during a deployment, SageMaker rolls the deployment back. At other times, the
 # alarms only publish to the SNS topic. They ignore 4xx errors, because a caller who sends an invalid image must not
-# stop a deployment. The metric
-# InvocationModelErrors includes 4xx errors, so `model-errors` subtracts them: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+# stop a deployment. The metric InvocationModelErrors includes 4xx errors, so `model-errors` subtracts
+# them: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 locals {
   alarms = {
     "5xx" = {
