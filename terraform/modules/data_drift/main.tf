@@ -23,8 +23,8 @@ locals {
 
   # A container's entry point has at most 256 characters:
   # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AppSpecification.html
-  # The script therefore only unpacks the model's archive, which contains the code and, with bundle_packages, also the
-  # packages (training/packages.py).
+  # The script is short, because the model's archive contains the code and, with bundle_packages, also the packages
+  # (training/packages.py).
   input_path = "/opt/ml/processing/model"
   script     = "cd $(mktemp -d) && tar -xzf ${local.input_path}/model.tar.gz && python -m pip install -q --find-links code/packages -r code/requirements.txt && exec python code/drift.py"
 
@@ -209,7 +209,7 @@ resource "aws_scheduler_schedule" "this" {
 }
 
 # For each group of properties, the job publishes the metric value 1 if the group has changed, and 0 if not. Between two
-# jobs, and after a job that published no value because it had too few images, an alarm keeps its state.
+# jobs, and after a job that published no value, for example because it had too few images, an alarm keeps its state.
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.count == 0 ? {} : local.groups
 
