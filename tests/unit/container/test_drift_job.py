@@ -3,6 +3,7 @@
 # ruff: noqa: N803  boto3's argument names
 
 import base64
+import io
 import json
 import re
 from dataclasses import dataclass, field
@@ -219,6 +220,24 @@ def test_id_of_any_caller_is_named_as_in_a_selection(fakes: Fakes) -> None:
         f"review/selected/{name}{suffix}" for name in names for suffix in ("", ".json")
     )
     assert f"s3://data/review/selected/{names[0]}" in fakes.messages[0]["Message"]
+
+
+def test_examples_are_the_unusual_images_even_if_their_ids_are_not_unique(fakes: Fakes) -> None:
+    # GIVEN two cameras that send the same ID with each image, and dark images after bright ones
+    images = np.concatenate([draw(60, 3), draw(120, 4, brightness=0.3)])
+    lines = [json.loads(line) for line in records(images)]
+    for number, line in enumerate(lines):
+        line["eventMetadata"]["inferenceId"] = f"camera-{number % 2}"
+    fakes.capture([json.dumps(line).encode() for line in lines])
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN
+    assert sorted(example["id"] for example in figures["examples"]) == ["camera-0", "camera-1"]
+    for name in ("camera-0", "camera-1"):
+        with Image.open(io.BytesIO(fakes.s3.objects[f"review/selected/{name}"]["body"])) as image:
+            assert np.asarray(image).mean() < 60
 
 
 def test_image_that_is_already_selected_keeps_its_entry(fakes: Fakes) -> None:

@@ -33,7 +33,7 @@ from .drift import (
     unusual_images,
 )
 from .onnx_session import open_session
-from .window_sample import WindowSample
+from .window_sample import WindowSample, image_hash
 
 CHUNK = 2**16  # bytes that are read at once
 MAX_EXAMPLES = 10
@@ -167,9 +167,9 @@ def run(model: Path, settings: Settings, *, s3: Any, cloudwatch: Any, sns: Any) 
             sample.add(record)
         window = sample.sample(len(classes))
         figures = compare_window(baseline, window, captures, sample.unreadable)
-        if figures["outcome"] == "drift" and len(sample.ids) > NEIGHBOURS:
-            chosen = unusual_images(baseline, window, MAX_EXAMPLES)
-            distances = {sample.ids[number]: distance for number, distance in chosen}
+        if figures["outcome"] == "drift" and len(sample.hashes) > NEIGHBOURS:
+            chosen, hashes = unusual_images(baseline, window, MAX_EXAMPLES), sample.hashes
+            distances = {hashes[number]: distance for number, distance in chosen}
             examples = find_examples(distances, Captures(settings, len(classes), s3))
     figures |= {
         "classes": classes,
@@ -187,15 +187,28 @@ def run(model: Path, settings: Settings, *, s3: Any, cloudwatch: Any, sns: Any) 
         publish_message(settings, figures, sns=sns)
 
 
-def find_examples(distances: Mapping[str, float], captures: Captures) -> list[Example]:
-    """Return the records with these IDs, in their order, from captures that are read again to save memory."""
-    found: dict[str, Example] = {}
+def find_examples(distances: Mapping[bytes, float], captures: Captures) -> list[Example]:
+    """Return a record of each image in the order of `distances`, from captures that are read again to save memory.
+
+    Any caller of the endpoint chooses the IDs of its requests. Of the images with one ID, only the first is returned,
+    because the ID names the image's review entry.
+
+    Parameters
+    ----------
+    distances : by the image's hash
+    """
+    found: dict[bytes, Example] = {}
     for record in captures:
-        if record.id in distances:
-            found.setdefault(record.id, Example(record, distances[record.id]))
+        key = image_hash(record)
+        if key in distances:
+            found.setdefault(key, Example(record, distances[key]))
         if len(found) == len(distances):
             break
-    return [found[identity] for identity in distances if identity in found]
+    by_id: dict[str, Example] = {}
+    for key in distances:
+        if key in found:
+            by_id.setdefault(found[key].record.id, found[key])
+    return list(by_id.values())
 
 
 def conclusion(outcome: str, reason: str, **figures: Any) -> dict[str, Any]:
