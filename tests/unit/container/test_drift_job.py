@@ -292,9 +292,23 @@ def test_only_records_of_the_window_are_compared(fakes: Fakes) -> None:
         fakes.capture([record(image, [0.9, 0.1], number, time)], time)
     late = end - timedelta(seconds=2)
     fakes.capture([record(image, [0.9, 0.1], 9, late)], end + timedelta(minutes=1))  # written in the next hour
+    # the first record of a file gives its hour
+    before = start - timedelta(seconds=30)
+    fakes.capture([record(image, [0.9, 0.1], 10, each) for each in (before, start + timedelta(seconds=30))], before)
 
     # THEN
-    assert fakes.run()["records"] == 3
+    assert fakes.run()["records"] == 4
+
+
+def test_malformed_lines_of_the_hours_next_to_the_window_are_left_out(fakes: Fakes) -> None:
+    # GIVEN
+    start, end = INSIDE.replace(day=7, hour=12, minute=0), INSIDE.replace(hour=12, minute=0)
+    minute = timedelta(minutes=1)
+    for time in (start - minute, start + minute, end - minute, end + minute):
+        fakes.capture([b"{"], time)
+
+    # THEN
+    assert fakes.run()["malformed"] == 2
 
 
 def test_broken_images_are_counted_and_the_responses_compared(fakes: Fakes) -> None:
