@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from common.errors import OperatorError
-from common.files import RESULT_FILES, StepMissingError, write_json
+from common.files import RESULT_FILES, NoResultError, StepMissingError, noted_in, write_json
 from evaluation import figures
 from evaluation.evaluate import evaluate
 from evaluation.history import Kind
@@ -170,6 +170,21 @@ def test_a_broken_result_is_named_and_does_not_stop_the_others(
     assert page.count("<section ") == len(SECTIONS) + 1
     others = {name: text for name, text in SHOWN.items() if name != field}
     assert [name for name, text in others.items() if text not in page] == []
+
+
+@pytest.mark.usefixtures("plain_figures")
+@pytest.mark.parametrize("target", ["monitor", "live", "data-drift"])
+def test_a_section_says_why_its_command_had_no_result(tmp_path: Path, target: str) -> None:
+    # GIVEN
+    directory = write_results(tmp_path)
+    with pytest.raises(NoResultError), noted_in(directory / RESULT_FILES[target]):
+        raise NoResultError("no captured records, only 2 malformed lines")
+
+    # WHEN
+    page = page_of(directory)
+
+    # THEN
+    assert '<p class="note">no captured records, only 2 malformed lines</p>' in page
 
 
 @pytest.mark.usefixtures("plain_figures")
