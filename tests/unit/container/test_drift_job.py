@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,8 +60,8 @@ class Fakes:
         """Store a capture file."""
         self.s3.put_object(Bucket="data", Key=f"{PREFIX}/{time:%Y/%m/%d/%H/%M-%S}-000-x.jsonl", Body=b"\n".join(lines))
 
-    def run(self) -> dict[str, Any]:
-        """Run the job and return the figures of its result."""
+    def start(self) -> None:
+        """Run the job."""
         settings = Settings(
             environment="test",
             region="us-east-1",
@@ -76,6 +77,10 @@ class Fakes:
             capture_delay_minutes=10,
         )
         run(self.model, settings, s3=self.s3, cloudwatch=self, sns=self)
+
+    def run(self) -> dict[str, Any]:
+        """Run the job and return the figures of its result, which is the first one."""
+        self.start()
         (key,) = self.s3.list_keys("history/")
         assert re.fullmatch(r"history/drift/\d{4}/\d\d/\d\d/\d{8}T\d{12}-[0-9a-f]{8}\.json", key)
         result = json.loads(self.s3.objects[key]["body"])
@@ -238,6 +243,21 @@ def test_examples_are_the_unusual_images_even_if_their_ids_are_not_unique(fakes:
     for name in ("camera-0", "camera-1"):
         with Image.open(io.BytesIO(fakes.s3.objects[f"review/selected/{name}"]["body"])) as image:
             assert np.asarray(image).mean() < 60
+
+
+def test_two_jobs_at_once_keep_both_results_and_one_entry_per_image(fakes: Fakes) -> None:
+    # GIVEN
+    fakes.capture(records(draw(120, 3, brightness=0.3)))
+
+    # WHEN
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: fakes.start(), range(2)))
+
+    # THEN
+    first, second = (json.loads(fakes.s3.objects[key]["body"]) for key in fakes.s3.list_keys("history/"))
+    assert first["figures"] == second["figures"]
+    assert len(fakes.s3.list_keys("review/")) == 2 * drift_job.MAX_EXAMPLES
+    assert len(fakes.messages) == 2
 
 
 def test_image_that_is_already_selected_keeps_its_entry(fakes: Fakes) -> None:
