@@ -116,17 +116,31 @@ def drift(results: Results) -> Check:
 
 def failures(results: Results) -> Check:
     """Return the check of failed executions: of the time range, or else of the last run."""
-    if results.outcomes:
+    if results.outcomes and results.outcomes.total:
         return check_failures(results.outcomes.failures, results.outcomes.total)
-    found = [outcome(execution) for execution in results.run["executions"]] if results.run else []
+    if other := run_of_other_model(results):
+        return replace(check_failures(0, 0), finding=other)
+    found = run_outcomes(results)
     expected = {"SUCCEEDED", "ABORTED", BELOW_THRESHOLD, *IMAGE_ERRORS}
     return check_failures(sum(name not in expected for name in found), len(found))
 
 
 def low_confidence(results: Results) -> Check:
     """Return the check of the images below the threshold: of the time range, or else of the last run."""
-    if results.outcomes:
+    if results.outcomes and results.outcomes.total:
         return check_low_confidence(results.outcomes.low_confidence, results.outcomes.classified)
-    found = [outcome(execution) for execution in results.run["executions"]] if results.run else []
+    if other := run_of_other_model(results):
+        return replace(check_low_confidence(0, 0), finding=other)
+    found = run_outcomes(results)
     low = found.count(BELOW_THRESHOLD)
     return check_low_confidence(low, low + found.count("SUCCEEDED"))
+
+
+def run_of_other_model(results: Results) -> str | None:
+    """Return a finding if the last run is not of the model in use."""
+    return results.run and of_other_model(results, version_name(results.run["model_package_arn"]))
+
+
+def run_outcomes(results: Results) -> list[str]:
+    """Return the outcome of each execution of the last run."""
+    return [outcome(execution) for execution in results.run["executions"]] if results.run else []
