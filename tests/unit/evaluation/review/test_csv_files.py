@@ -93,6 +93,7 @@ def test_filled_file_is_stored_and_images_with_an_answer_keep_it(s3: FakeS3, tmp
             r"line 3: there is no image with this id and key to review \(id 'b', key 'review/selected/a",
         ),
         ("b,review/selected/x.json,bicycle", "line 3: there is no image with this id and key"),
+        (f"b,review/{'x' * 2000},bicycle", "line 3: there is no image with this id and key"),
         ("b,incoming/zoe/1.jpg,bicycle", "line 3: there is no image with this id and key"),
         ("b,,bicycle", "line 3: there is no image with this id and key"),
         (f"a,{A},bicycle", "line 3: the id 'a' is on line 2 too"),
