@@ -173,6 +173,28 @@ def test_a_broken_result_is_named_and_does_not_stop_the_others(
     assert [name for name, text in others.items() if text not in page] == []
 
 
+@pytest.mark.parametrize("content", ["{", '{"classes": []}'])
+def test_the_verdict_says_which_result_cannot_be_read(tmp_path: Path, content: str) -> None:
+    # GIVEN
+    directory = write_results(tmp_path)
+    for target, _ in FILES.values():
+        (directory / RESULT_FILES[target]).write_text(content)
+    write_json(directory / "training.json", TRAINING)
+
+    # WHEN
+    verdict = decide_on(results_of(directory))
+
+    # THEN
+    assert verdict.reason == (
+        "The accuracy on the test images cannot be read; the accuracy in live traffic cannot be read."
+    )
+    assert [check.finding for check in verdict.checks[3:]] == [
+        "the comparison with the training data cannot be read",
+        "the executions cannot be read",
+        "the executions cannot be read",
+    ]
+
+
 @pytest.mark.usefixtures("plain_figures")
 @pytest.mark.parametrize("classes", [2, {}, "x", None])
 def test_a_broken_list_of_classes_does_not_stop_the_page(tmp_path: Path, classes: Any) -> None:
