@@ -10,6 +10,7 @@ written to `traffic-labels.csv`; with LABELLED=1, they are uploaded too, as a la
 import argparse
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 from botocore.config import Config
 
@@ -21,7 +22,7 @@ from evaluation import figures
 from evaluation.executions import require_endpoint
 from evaluation.labelled_images import read_test_images
 from evaluation.shifts import SHIFTS, shift_image
-from evaluation.traffic import UPLOAD_THREADS, Target, drive, sample_images
+from evaluation.traffic import UPLOAD_THREADS, Target, Traffic, drive, sample_images
 from evaluation.traffic_arrivals import Arrival, burst_arrivals, poisson_arrivals
 from evaluation.traffic_report import draw, find_problems, labels_csv, summary, to_json
 from scripts.command import Environment, run_command, whole_number
@@ -68,6 +69,46 @@ def main(environment: Environment) -> None:
         The command was interrupted. The results so far are written.
     """
     settings, arrivals = plan(environment.options)
+    check_environment(environment)
+    stack = environment.stack
+    s3 = aws.client("s3", stack.region, config=CLIENT_CONFIG)
+    dynamodb, states = environment.client("dynamodb"), environment.client("stepfunctions")
+    labels, images = read_images(environment, s3=s3)
+    target = Target(
+        bucket=stack.bucket,
+        prefix=stack.incoming_prefix,
+        vehicles_table=stack.vehicles_table,
+        drivers_table=stack.drivers_table,
+        review_prefix=stack.review_prefix,
+        state_machine_arn=stack.state_machine_arn,
+    )
+    traffic = drive(arrivals, images, target, s3=s3, dynamodb=dynamodb, states=states)
+    problems = [] if traffic.interruption else find_problems(traffic, target, s3=s3, dynamodb=dynamodb)
+    write_json(environment.directory / "traffic.json", to_json(traffic, problems, settings))
+    print("\n".join(summary(traffic, problems)))
+    print(environment.directory / "traffic.json")
+    write_labels(environment, traffic, labels, s3=s3)
+    if traffic.uploads:
+        write(environment.directory / "traffic.png", figures.as_png(lambda theme: draw(theme, traffic)))
+        print(environment.directory / "traffic.png")
+    if isinstance(traffic.interruption, KeyboardInterrupt):
+        raise KeyboardInterrupt("the workflow continues with the uploaded images")
+    if traffic.interruption:
+        raise traffic.interruption
+    if problems:
+        raise TrafficError(
+            f"{counted(len(problems), 'problem')}: traffic.json has all of them; the first is {problems[0]}"
+        )
+
+
+def check_environment(environment: Environment) -> None:
+    """Check that simulated traffic is allowed and an endpoint is deployed.
+
+    Raises
+    ------
+    OperatorError
+        The environment is protected, or no endpoint is deployed.
+    """
     stack = environment.stack
     if stack.protected:
         raise TrafficError(
@@ -80,44 +121,27 @@ def main(environment: Environment) -> None:
         environment=environment.name,
         sagemaker=environment.client("sagemaker"),
     )
-    s3 = aws.client("s3", stack.region, config=CLIENT_CONFIG)
-    dynamodb, states = environment.client("dynamodb"), environment.client("stepfunctions")
+
+
+def read_images(environment: Environment, *, s3: Any) -> tuple[list[str], list[bytes]]:
+    """Return the classes and the contents of the test images to upload, changed as SHIFT says."""
+    stack, shift, seed = environment.stack, environment.options.shift, environment.options.seed
     numbers = read_test_images(stack.bucket, classes=stack.classes, environment=environment.name, s3=s3).labels
-    shift, seed = environment.options.shift, environment.options.seed
     keys = sorted(numbers)[seed % 2 :: 2] if shift else sorted(numbers)
     images = sample_images(stack.bucket, keys, seed=seed, s3=s3)
-    if shift:
-        images = {key: shift_image(body, shift) for key, body in images.items()}
-    target = Target(
-        bucket=stack.bucket,
-        prefix=stack.incoming_prefix,
-        vehicles_table=stack.vehicles_table,
-        drivers_table=stack.drivers_table,
-        review_prefix=stack.review_prefix,
-        state_machine_arn=stack.state_machine_arn,
-    )
-    traffic = drive(arrivals, list(images.values()), target, s3=s3, dynamodb=dynamodb, states=states)
-    problems = [] if traffic.interruption else find_problems(traffic, target, s3=s3, dynamodb=dynamodb)
-    write_json(environment.directory / "traffic.json", to_json(traffic, problems, settings))
-    print("\n".join(summary(traffic, problems)))
-    print(environment.directory / "traffic.json")
-    labels = labels_csv(traffic, [stack.classes[numbers[key]] for key in images]).encode()
-    write(environment.directory / "traffic-labels.csv", labels)
+    bodies = [shift_image(body, shift) if shift else body for body in images.values()]
+    return [stack.classes[numbers[key]] for key in images], bodies
+
+
+def write_labels(environment: Environment, traffic: Traffic, labels: list[str], *, s3: Any) -> None:
+    """Write the true labels of the uploads, and upload them if LABELLED=1."""
+    body = labels_csv(traffic, labels).encode()
+    write(environment.directory / "traffic-labels.csv", body)
     if environment.options.labelled:
+        stack = environment.stack
         key = f"{stack.labels_prefix}/traffic-{datetime.fromtimestamp(traffic.started, UTC):%Y%m%dT%H%M%S}.csv"
-        s3.put_object(Bucket=stack.bucket, Key=key, Body=labels, ContentType="text/csv")
+        s3.put_object(Bucket=stack.bucket, Key=key, Body=body, ContentType="text/csv")
         print(f"s3://{stack.bucket}/{key}")
-    if traffic.uploads:
-        write(environment.directory / "traffic.png", figures.as_png(lambda theme: draw(theme, traffic)))
-        print(environment.directory / "traffic.png")
-    if isinstance(traffic.interruption, KeyboardInterrupt):
-        raise KeyboardInterrupt("the workflow continues with the uploaded images")
-    if traffic.interruption:
-        raise traffic.interruption
-    if problems:
-        raise TrafficError(
-            f"{counted(len(problems), 'problem')}: traffic.json has all of them; the first is {problems[0]}"
-        )
 
 
 def plan(arguments: argparse.Namespace) -> tuple[dict[str, float | None], list[Arrival]]:

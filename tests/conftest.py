@@ -11,13 +11,13 @@ ROOT = Path(__file__).resolve().parents[1]
 # Groups that take more than half a minute. They start first, so that short tests occupy the processes at the end. The
 # first two have many tests, because xdist assigns a second group to a process whose group has only one or two tests.
 SLOW_GROUPS = (
-    "production",
+    "endpoint",
     "local",
+    "five classes",
     "demo",
     "real",
-    "five classes",
+    "production",
     "dev",
-    "account tests",
     "terraform tests",
 )
 TIERS = ("e2e", "contract", "real", "unit")

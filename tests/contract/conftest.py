@@ -16,7 +16,8 @@ from tests.contract.permissions import role_policies
 from tests.support.emulator import Emulator, start_emulator
 from tests.support.project import copy_project, unique
 from tests.support.sagemaker import SageMaker
-from tests.support.terraform import Deployment, new_deployment, run_command, running_provider, select
+from tests.support.terraform import Deployment, apply, new_deployment, run_command, running_provider, select
+from tests.support.workflow import CLASSIFIER, FAILING, RULE, Workflow, create_function, create_state_machine
 
 REPOSITORY = "scones/vehicles"
 
@@ -74,6 +75,43 @@ def local(applied_local: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deploym
     return applied_local
 
 
+@pytest.fixture(scope="module")
+def workflow(applied_local: Deployment) -> Iterator[Workflow]:
+    """The deployed workflow with a substitute for classify, and a queue that receives its notifications."""
+    account, stack = applied_local.account, applied_local.stack
+    found = account.client("stepfunctions").describe_state_machine(stateMachineArn=stack.state_machine_arn)
+    definition = json.loads(found["definition"])
+    definition["States"]["Classify"]["Parameters"]["FunctionName"] = create_function(applied_local, CLASSIFIER)
+    # the tests start the executions themselves
+    account.client("events").disable_rule(Name=RULE)
+    queue = account.client("sqs").create_queue(QueueName=unique("inbox"))["QueueUrl"]
+    attributes = account.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    account.client("sns").subscribe(
+        TopicArn=stack.failures_topic_arn, Protocol="sqs", Endpoint=attributes["Attributes"]["QueueArn"]
+    )
+    yield Workflow(applied_local, definition, create_state_machine(applied_local, definition), queue)
+    account.client("events").enable_rule(Name=RULE)
+
+
+@pytest.fixture(scope="module")
+def failing(applied_local: Deployment) -> str:
+    """A function that fails with the error in its event."""
+    return create_function(applied_local, FAILING)
+
+
+@pytest.fixture
+def driver() -> str:
+    """A driver whom no other test uses."""
+    return unique("driver")
+
+
+@pytest.fixture(scope="session")
+def empty_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Another environment `local`, in an empty account, with a log of the provider's requests."""
+    with new_deployment("local", tmp_path_factory.mktemp("empty")) as deployment:
+        yield deployment
+
+
 @pytest.fixture(scope="session")
 def applied_production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """`prod` in a VPC, applied without a model."""
@@ -81,13 +119,6 @@ def applied_production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dep
     with new_deployment("prod", directory, {"TF_VAR_vpc_cidr": "10.0.0.0/24"}) as deployment:
         apply(deployment)
         yield deployment
-
-
-def apply(deployment: Deployment) -> None:
-    """Apply an environment in a fixture of session scope, which selects its account only for that time."""
-    with pytest.MonkeyPatch.context() as patch:
-        deployment.select(patch)
-        deployment.apply()
 
 
 @dataclass(frozen=True)

@@ -26,34 +26,28 @@ from tests.support.waiting import eventually
 CREATED, DESTROYED = 45, 40  # Terraform has started to create or destroy more resources before it ends
 
 
-@pytest.mark.xdist_group("account tests")
+@pytest.mark.xdist_group("endpoint")
 def test_terraforms_account_tests_pass_and_leave_the_account_empty(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty_local: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with new_deployment("local", tmp_path) as local:
-        # GIVEN
-        local.select(monkeypatch)
+    # GIVEN
+    empty_local.select(monkeypatch)
+    command = [find_terraform(), "test", "-no-color", "-test-directory=tests/account"]
 
-        # WHEN
-        result = subprocess.run(
-            [
-                find_terraform(),
-                "test",
-                "-no-color",
-                "-test-directory=tests/account",
-                "-var-file=environments/local.tfvars",
-            ],
-            cwd=local.project / "terraform",
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
+    # WHEN
+    result = subprocess.run(
+        [*command, "-var-file=environments/local.tfvars"],
+        cwd=empty_local.project / "terraform",
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
 
-        # THEN
-        assert result.returncode == 0, result.stdout + result.stderr
-        assert "3 passed, 0 failed" in result.stdout
-        assert resources(local.account, "us-east-1") == {}
-        assert missing_actions(requested_actions(local.requests), "deploy") == set()
+    # THEN
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "3 passed, 0 failed" in result.stdout
+    assert resources(empty_local.account, "us-east-1") == {}
+    assert missing_actions(requested_actions(empty_local.requests), "deploy") == set()
 
 
 @pytest.fixture
@@ -160,9 +154,6 @@ def check_second_plan(deployment: Deployment) -> None:
     plan = deployment.terraform.plan()
     assert plan.empty, plan.summary
     assert missing_actions(requested_actions(deployment.requests, start), "plan") == set()
-
-
-# The following tests use `local` without a model; test_make_deploy.py runs later and deploys one
 
 
 @pytest.fixture

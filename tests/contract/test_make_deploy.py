@@ -1,7 +1,6 @@
 """`make deploy` and the endpoint's responses during and after a deployment.
 
-The tests share the environment `local`, and each deploys the models that it needs. The tests of test_environments.py
-use `local` before the first model is deployed.
+The tests share an environment, and each deploys the models that it needs.
 """
 
 import contextlib
@@ -23,13 +22,20 @@ from deployment.terraform import TerraformError
 from tests.support.emulator import Emulator
 from tests.support.models import approve, register
 from tests.support.project import copy_project
-from tests.support.terraform import Deployment, run_command
+from tests.support.terraform import Deployment, apply, run_command
 from tests.support.waiting import eventually
 from tests.unit.lambdas.images import png
 
-pytestmark = pytest.mark.xdist_group("local")
+pytestmark = pytest.mark.xdist_group("endpoint")
 
 GOOD, OTHER = "[0.99, 0.01]", "[0.98, 0.02]"
+
+
+@pytest.fixture(scope="module")
+def applied_local(empty_local: Deployment) -> Deployment:
+    """Another environment `local` than that of the other files, so that they run at the same time."""
+    apply(empty_local)
+    return empty_local
 
 
 def deploy(local: Deployment, model: str) -> "subprocess.CompletedProcess[str]":

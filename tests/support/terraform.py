@@ -76,6 +76,13 @@ class Deployment:
         return run_command(self.project, command, *arguments, "--env", self.terraform.environment)
 
 
+def apply(deployment: Deployment) -> None:
+    """Apply an environment in a fixture that several tests share, and select its account only for that time."""
+    with pytest.MonkeyPatch.context() as patch:
+        deployment.select(patch)
+        deployment.apply()
+
+
 def select(monkeypatch: pytest.MonkeyPatch, account: Emulator, variables: Mapping[str, str]) -> None:
     """Point AWS SDKs and Terraform to an account, and set environment variables."""
     account.select(monkeypatch)
