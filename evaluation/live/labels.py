@@ -224,7 +224,7 @@ def json_rows(text: str) -> Rows:
 
     def read(line: str) -> Mapping[str, Any]:
         try:
-            content = json.loads(line)
+            content = json.loads(line, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
             raise LabelError("not JSON") from error
         if not isinstance(content, Mapping):
@@ -232,6 +232,14 @@ def json_rows(text: str) -> Rows:
         return content
 
     return _rows(enumerate(LINE_BREAK.split(text), start=1), read)
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the fields of a JSON object, each of which may be there once, because the values of two may differ."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise LabelError("a name is in the object more than once")
+    return fields
 
 
 def to_label(fields: Mapping[str, Any], source: str) -> Label:

@@ -113,8 +113,9 @@ def test_a_missing_quote_spoils_no_other_line() -> None:
         (b"[]", "not a JSON object"),
         (b'{"key": ["a"], "label": "bicycle"}', "key must be text"),
         (b'{"key": "a", "label": 1}', "label must be text"),
+        (b'{"key": "a", "label": "bicycle", "label": "motorcycle"}', "a name is in the object more than once"),
     ],
-    ids=["truncated", "deeply nested", "a list", "key", "label"],
+    ids=["truncated", "deeply nested", "a list", "key", "label", "two labels"],
 )
 def test_a_broken_json_line_is_named(line: bytes, reason: str) -> None:
     found = read({"labels/a.jsonl": line + b'\n{"key": "good.png", "label": "bicycle"}'})
