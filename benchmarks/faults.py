@@ -133,7 +133,7 @@ class Faults:
         self._lambda.delete_function_concurrency(FunctionName=name)
 
     def _delete_topic(self) -> None:
-        """Delete the failures topic, and create it again after OUTAGE_SECONDS with its ARN, settings and tags."""
+        """Delete the SNS failures topic, and create it again after OUTAGE_SECONDS with its ARN, settings and tags."""
         arn = self._stack.failures_topic_arn
         attributes = self._sns.get_topic_attributes(TopicArn=arn)["Attributes"]
         tags = self._sns.list_tags_for_resource(ResourceArn=arn)["Tags"]
