@@ -9,7 +9,7 @@ output "region" {
 }
 
 output "bucket" {
-  description = "Name of the S3 bucket of images, models and captured data."
+  description = "Name of the S3 bucket that contains images, models and captured data."
   value       = module.storage.bucket_name
 }
 
