@@ -78,8 +78,7 @@ data "aws_iam_policy_document" "boundary" {
   }
 
   # Lambda and SageMaker use the roles of functions, jobs and models to create their network interfaces in a VPC. Lambda
-  # rejects
-  # a role whose policy names a narrower resource: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+  # rejects a role whose policy names a narrower resource: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
   statement {
     sid = "Interfaces"
     actions = [

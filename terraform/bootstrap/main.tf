@@ -41,8 +41,7 @@ resource "aws_iam_openid_connect_provider" "this" {
 }
 
 # GitHub workflows of this repository may assume an environment's deployment role only on the branch main, and the plan
-# role on
-# main and for pull requests. A condition can test GitHub's claim `ref`: https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
+# role on main and for pull requests. A condition can test GitHub's claim `ref`: https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
 data "aws_iam_policy_document" "assume" {
   for_each = merge(
     { for name in var.environments : name => { sub = ["${local.subject}:environment:${name}"], ref = [local.main] } },

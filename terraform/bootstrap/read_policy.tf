@@ -74,8 +74,7 @@ data "aws_iam_policy_document" "read" {
       "states:ListTagsForResource",
     ]
     resources = [
-      # ARNs of scalable targets and KMS keys do not contain the environment's name, so these entries match all of the
-      # account's
+      # ARNs of scalable targets and KMS keys do not contain the environment's name, so all of them can be read
       "${local.arn_prefix}:application-autoscaling:*:${local.account_id}:scalable-target/*",
       "${local.arn_prefix}:kms:*:${local.account_id}:key/*",
       "${local.arn_prefix}:budgets::${local.account_id}:budget/scones-${each.value}-*",

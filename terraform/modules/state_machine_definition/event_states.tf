@@ -1,5 +1,5 @@
-# An execution's input is either an S3 event, which EventBridge passes on unchanged, or has the course's input format
-# (`image_data`, `s3_bucket`, `s3_key`):
+# An execution's input has the course's input format (`image_data`, `s3_bucket`, `s3_key`), or it is an S3 event, which
+# EventBridge passes on unchanged:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
 # A Choice state cannot catch errors, so no JSON input may cause an error in a condition. The conditions use JSONata:
 # https://docs.aws.amazon.com/step-functions/latest/dg/state-choice.html

@@ -92,7 +92,7 @@ locals {
     })
 
     # One transaction writes both the object version's item and the driver's item, or neither of them. It is cancelled
-    # if the driver's item describes a newer photograph.
+    # if the object version already has an item, or if the driver's item describes a newer photograph.
     RecordVehicle = {
       Type           = "Task"
       QueryLanguage  = "JSONata"
