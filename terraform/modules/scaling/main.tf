@@ -4,8 +4,8 @@ locals {
 }
 
 # SageMaker rejects a change of the instance type while the variant is a scalable target. Terraform therefore
-# deregisters the target
-# before such a change and registers it again afterwards: https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html
+# deregisters the target before such a change and registers it again afterwards:
+# https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html
 resource "terraform_data" "instance_type" {
   input = var.instance_type
 }
