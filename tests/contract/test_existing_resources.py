@@ -18,7 +18,7 @@ def test_untagged_namesake_is_named_and_not_touched(local: Deployment, monkeypat
 
     # THEN
     assert result.returncode == 1
-    assert f"lack its tags: module.network[0].aws_cloudwatch_log_group.this ({name})" in result.stderr
+    assert f"lack the tags of local: module.network[0].aws_cloudwatch_log_group.this ({name})" in result.stderr
     (group,) = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     assert "retentionInDays" not in group
     logs.delete_log_group(logGroupName=name)

@@ -91,13 +91,13 @@ def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dev: dict[str, Any]) 
     def run(
         terraform: str = "",
         settings: dict[str, Any] | None = None,
-        foreign: dict[str, str] | None = None,
+        conflicting: dict[str, str] | None = None,
         refused: dict[str, str] | None = None,
         **known: Any,
     ) -> dict[str, Finding]:
         saved = Plan(tmp_path / "plan", changes=1, empty=False, summary="")
         saved.path.touch()
-        imports = Imports(saved, content={}, own={}, foreign=foreign or {}, refused=refused or {})
+        imports = Imports(saved, content={}, own={}, conflicting=conflicting or {}, refused=refused or {})
         monkeypatch.setattr(doctor, "find_imports", lambda *_: imports)
         fake = FakeAWS(**known)
         account = Account("dev", {**dev, **(settings or {})}, lambda service: fake)
@@ -140,12 +140,12 @@ def test_account_in_order_passes_every_check(check: Callable[..., dict[str, Find
             "Stack is Inactive, so the budget counts nothing. Activate it in the",
         ),
         (
-            {"foreign": {QUEUE: "some-queue", DASHBOARD: "some"}},
+            {"conflicting": {QUEUE: "some-queue", DASHBOARD: "some"}},
             "names",
             f"taken: {QUEUE} (some-queue), {DASHBOARD} (some). Delete them, or, if they belong to dev, "
-            f"add the tags of its other resources (not to {DASHBOARD}, which cannot have tags)",
+            f"add the tags of the environment's other resources (not to {DASHBOARD}, which cannot have tags)",
         ),
-        ({"foreign": {DASHBOARD: "some"}}, "names", f"taken: {DASHBOARD} (some). Delete or rename them: "),
+        ({"conflicting": {DASHBOARD: "some"}}, "names", f"taken: {DASHBOARD} (some). Delete or rename them: "),
         ({"refused": {QUEUE: "GetQueueUrl: not allowed"}}, "names", f"{QUEUE}: GetQueueUrl: not allowed"),
     ],
     ids=[

@@ -127,7 +127,7 @@ def test_status_has_open_reviews_and_the_latest_drift() -> None:
     # THEN
     assert status.open_reviews == 1
     assert status.drift == drift[1]
-    assert "moved: image statistics, embedding (v3, 2026-03-01 12:00:00 UTC)" in " ".join(text_of(status).split())
+    assert "drifted: image statistics, embedding (v3, 2026-03-01 12:00:00 UTC)" in " ".join(text_of(status).split())
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_executions_are_shown_by_outcome_with_duration_and_share_below_the_thres
     # THEN outcomes without executions are left out
     assert "200 ended in the last 15 minutes" in words
     assert "succeeded 180 90.0%" in words
-    assert "7.7% of 195 images below it" in words
+    assert "7.7% of 195 images below the threshold" in words
     assert "p50 0.50 s, p95 1.25 s" in words
     assert "aborted" not in words
 
