@@ -98,7 +98,7 @@ def test_file_is_written_filled_and_stored(tmp_path: Path, capsys: pytest.Captur
     review_csv.main(environment(tmp_path, s3, options={"labels": str(path), "reviewer": "ana"}))
 
     # THEN
-    assert f"{path}: 1 image, in the folder beside it" in written
+    assert f"{path}: 1 image, in the folder beside this file" in written
     assert f"\n  make review-csv ENV=dev LABELS={path}\n" in written
-    assert capsys.readouterr().out == "stored labels: 1; images that had an answer, which stays: 0\n"
+    assert capsys.readouterr().out == "stored labels: 1; images that already had an answer, which is kept: 0\n"
     assert b'"reviewer": "ana"' in s3.objects["labels/answers/a.json"]
