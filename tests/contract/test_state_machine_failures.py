@@ -1,6 +1,6 @@
-"""What the state machine does about failures and invalid input: it records, copies and notifies, and then fails.
+"""After a failure, the state machine records and copies the image and publishes a notification, and then fails.
 
-Only Classify is replaced, by a function that predicts what the key says, because no model is deployed.
+No model is deployed. Therefore the state Classify calls a fake function, which predicts the class that the key names.
 """
 
 import json
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.xdist_group("local")
 
 
 def test_cancellation_reasons_select_the_next_state(workflow: Workflow, failing: str, driver: str) -> None:
-    # GIVEN a workflow whose transaction fails for the reasons in the key, and that ends where it would wait
+    # GIVEN a state machine whose transaction fails for the reasons in the key, and that ends instead of waiting
     def change(states: Definition) -> None:
         text = "Transaction cancelled, please refer cancellation reasons for specific reasons"
         message = f"{{% '{text} [' & $split($key, '/')[2] & ']' %}}"
