@@ -157,14 +157,14 @@ def notes(variables: Mapping[str, Any], unpriced: Mapping[str, int]) -> Iterator
     """Yield sentences about costs that the estimate does not include."""
     yield f"no price in the table: {', '.join(f'{kind} ({count})' for kind, count in sorted(unpriced.items()))}"
     yield f"not counted: {NOT_COUNTED}"
-    yield "batch executions are billed by batch: `make image-costs` compares a million images"
+    yield "batch executions are billed by batch: `make image-costs` compares them with single executions"
     if variables["serverless"]:
         yield (
             "also not counted: the serverless endpoint, billed by memory and duration of its requests: "
             f"{SERVERLESS_PRICES}"
         )
     if hours := variables["endpoint_hours"]:
-        yield f"the endpoint is deleted after {counted(hours, 'hour')} unless extended; the month is without this limit"
+        yield f"the endpoint is deleted after {counted(hours, 'hour')} unless extended; the monthly costs ignore this limit"
 
 
 def table(costs: list[Cost], columns: list[tuple[str, int, int]]) -> Iterator[str]:

@@ -128,7 +128,7 @@ def check_quotas(account: Account) -> Iterator[Finding]:
     found = quotas.quotas(needs, account.clients("service-quotas"))
     for name, count in needs.items():
         if name not in found:
-            yield Finding("no answer", "quota", f"Service Quotas does not have {name}", "Check the instance type")
+            yield Finding("no answer", "quota", f"Service Quotas has no quota `{name}`", "Check the instance type")
         elif found[name] < count:
             fix = f"Request {count} or more at {quotas.CONSOLE}, or set another instance type"
             yield Finding("FAILED", "quota", f"{name} is {found[name]}, and {count} are needed", fix)
@@ -193,8 +193,8 @@ def check_cost_tag(account: Account) -> Iterator[Finding]:
     elif status:
         yield Finding("FAILED", check, f"{COST_TAG} is {status}, so the budget counts nothing", fix)
     else:
-        text = f"{COST_TAG} is unknown to billing, up to 24 hours after the first `make up`"
-        yield Finding("warning", check, text, f"{fix} then")
+        text = f"AWS Billing does not list {COST_TAG} yet, which can take 24 hours after the first `make up`"
+        yield Finding("warning", check, text, f"{fix} once it is listed")
 
 
 def check_names(account: Account, terraform: Terraform) -> Iterator[Finding]:
@@ -216,4 +216,4 @@ def check_names(account: Account, terraform: Terraform) -> Iterator[Finding]:
         names = ", ".join(f"{address} ({import_id})" for address, import_id in imports.conflicting.items())
         yield Finding("FAILED", check, f"taken: {names}", conflict_advice(imports, account.environment))
     elif not imports.refused:
-        yield Finding("ok", check, f"free, or {account.environment}'s own")
+        yield Finding("ok", check, f"free, or in use by resources of {account.environment}")

@@ -76,7 +76,8 @@ class EndpointLifetime:
         end = self.end()
         if end is None:
             raise OperatorError(
-                f"no schedule deletes endpoint {self._endpoint}: it does not exist, or endpoint_hours is null"
+                f"endpoint {self._endpoint} has no limited lifetime to extend: the endpoint does not exist, or "
+                "endpoint_hours is null"
             )
         if is_past(end):
             raise OperatorError(self.describe())
