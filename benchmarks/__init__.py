@@ -1,1 +1,1 @@
-"""Measure the accuracy, training time, serving speed and staging cost of the models."""
+"""Benchmarks of training, serving, staging, drift detection, captured records and the workflow."""

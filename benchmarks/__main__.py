@@ -1,7 +1,8 @@
-"""Train and serve both networks with several seeds, and compare them with the built-in algorithm's results.
+"""Train and serve both recipes with several seeds, and print published results of the built-in algorithm.
 
-Each model predicts the test split once. All hyperparameters were chosen by cross-validation on training images, so no
-choice depends on the test split.
+The recipes are a network that is pretrained on ImageNet, and one that is trained from scratch. Each model predicts the
+test split once. All hyperparameters were chosen by cross-validation on training images, so no choice depends on the
+test split.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-# Set before torch is imported: spinning OpenMP threads disturb the measurement.
+# OpenMP reads this when torch is imported. Threads that wait actively would disturb the measurement.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from benchmarks.load import Load, LoadError
@@ -31,12 +32,12 @@ from staging.transform import transform
 
 ARCHIVES = Path("build/archives")
 HEAD = f"{'network':<12}{'seed':>5}{'epochs':>8}{'seconds':>9}{'CPU s':>8}{'images/s':>10}  {'validation':<12}test"
-# Public solutions of the course's notebook. They keep its hyperparameters, and use the test split for validation.
+# From public solutions of the course's notebook, which keep its hyperparameters and validate on the test split
 BUILT_IN = (
     "built-in     image-classification, ResNet-152, 30 epochs, 28 public runs on ml.p3.2xlarge:\n"
     "             median GPU time 418 s;\n"
-    "             median accuracy 0.870 in the best epoch (maximum 0.901) and 0.839 in the last; the best epoch was\n"
-    "             chosen on the test split, so its accuracy is too optimistic"
+    "             median accuracy 0.870 in the best epoch (maximum 0.901) and 0.839 in the last epoch; the best epoch\n"
+    "             was chosen on the test split, so the accuracy in this epoch is too optimistic"
 )
 
 
@@ -58,13 +59,19 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("archives", nargs="+", metavar="ARCHIVE", help="path, URL, `auto` or `sample`")
     parser.add_argument(
-        "--seeds", type=int, default=5, help="number of seeds, with one model of each network per seed (5)"
+        "--seeds", type=int, default=5, help="number of models of each recipe, each with a different seed (5)"
     )
     parser.add_argument(
-        "--pretrained", type=int, choices=(0, 1), action="append", help="only one of the networks (both)"
+        "--pretrained",
+        type=int,
+        choices=(0, 1),
+        action="append",
+        help="1: only the pretrained recipe; 0: only the one from scratch (both)",
     )
-    parser.add_argument("--epochs", type=int, help="epochs of each model (the network's default)")
-    parser.add_argument("--folds", type=int, metavar="K", help="cross-validate on the training images instead")
+    parser.add_argument("--epochs", type=int, help="epochs of each model (the recipe's default)")
+    parser.add_argument(
+        "--folds", type=int, metavar="K", help="only cross-validate on the training images, with K folds"
+    )
     parser.add_argument("--classes", default="bicycle,motorcycle", help="class names, separated by commas")
     return parser.parse_args()
 

@@ -1,6 +1,6 @@
-"""Measure memory and records per second of reading captured records, for a number of records and ten times as many.
+"""Measure how fast and in how much memory captured records are read, for a number of records and ten times as many.
 
-A client in this process stands for S3, so the figures are those of reading and aggregating without the network.
+An S3 client in this process generates the records, so the results contain no network time.
 """
 
 # ruff: noqa: N803  boto3's argument names
@@ -27,10 +27,10 @@ from evaluation.capture_table import ALL_TIME, Captures
 from evaluation.monitoring import monitor
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-RECORDS_PER_FILE = 8  # the most in a file that AWS wrote, among those that we know
-RECORDS_PER_SECOND = 10  # of the simulated traffic
+RECORDS_PER_FILE = 8  # the largest number in the capture files from AWS that the project has
+RECORDS_PER_SECOND = 10  # arrival rate of the simulated requests
 FOLDER = "capture/v1/cars/AllTraffic/"
-# written as text, because making JSON would take longer than reading it
+# a template, because json.dumps would take longer than the code that reads the records
 LINE = (
     b'{"captureData":{"endpointInput":{"observedContentType":"image/png","mode":"INPUT","data":"%b","encoding":"BASE64"},'
     b'"endpointOutput":{"observedContentType":"application/json","mode":"OUTPUT","data":"[%f, %f]","encoding":"JSON"}},'
@@ -40,7 +40,7 @@ LOCATION = CaptureLocation("s3://b/capture", "v1", "cars", "cars-1", is_complete
 
 
 class GeneratedS3:
-    """An S3 client whose bucket has `count` captured records, which are generated when they are read."""
+    """A substitute for an S3 client. It generates capture files with `count` records in total when they are read."""
 
     def __init__(self, count: int) -> None:
         self._files = -(-count // RECORDS_PER_FILE)
@@ -82,13 +82,13 @@ class GeneratedS3:
         )
 
 
-def time_of(file: int) -> datetime:
-    """Return the time of a file's records."""
-    return START + timedelta(seconds=file * RECORDS_PER_FILE // RECORDS_PER_SECOND)
+def time_of(file_number: int) -> datetime:
+    """Return the time of all records in a file."""
+    return START + timedelta(seconds=file_number * RECORDS_PER_FILE // RECORDS_PER_SECOND)
 
 
 def measure(count: int) -> str:
-    """Read and aggregate a number of records as `make monitor` does, and return a line with the figures."""
+    """Read and aggregate `count` records as `make monitor` does, and return a row of the table."""
     started = time.perf_counter()
     captures = Captures(ALL_TIME)
     captures.read_new_files(LOCATION.uri, "cars", classes=2, s3=GeneratedS3(count))
@@ -99,9 +99,9 @@ def measure(count: int) -> str:
 
 
 def main() -> None:
-    """Measure both numbers of records, each in a process of its own."""
+    """Measure both numbers of records, each in a separate process, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.captures", description=__doc__)
-    parser.add_argument("records", nargs="?", type=int, default=20_000, help="the smaller number (20000)")
+    parser.add_argument("records", nargs="?", type=int, default=20_000, help="the smaller number of records (20000)")
     parser.add_argument("--one", action="store_true", help="measure only this number, in this process")
     arguments = parser.parse_args()
     if arguments.one:

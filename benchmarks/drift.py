@@ -1,9 +1,13 @@
-"""Measure false alarms and detections of the drift job's tests on simulated windows of captured images.
+"""Measure false alarms and detections of the drift job's statistical tests on simulated windows.
 
-A model is trained on the synthetic sample. Then images are drawn that the training has not seen, both classes in equal
-numbers, and a part of them is shifted in several ways. A window is a part of these images. If enough images are drawn,
-no two windows have an image in common; otherwise each window is a random selection. With the environment variable
-CIFAR_ARCHIVE, the images are the test images of that archive: 100 of each class in CIFAR-100, enough for `--size 100`.
+A window is the set of images that the drift job compares with the model's baseline. The benchmark trains a model on the
+synthetic sample, and draws new images with equal numbers of both classes. For each shift, such as darkness or blur, it
+draws further images and applies the shift to them. Windows are selected from these images. If `--images` is large
+enough, no two windows with the same shift have an image in common. Otherwise each window is a random selection.
+
+If the environment variable CIFAR_ARCHIVE names an archive in CIFAR-100's format, the model is trained on that archive,
+and windows are selected from the archive's test images. CIFAR-100 has 100 test images of each class, which is enough
+for `--size 100`.
 """
 
 import argparse
@@ -16,7 +20,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-# Set before NumPy is imported: each process has one thread.
+# OpenBLAS reads this when NumPy is imported. The worker processes use all processors, so each needs only one thread.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
@@ -38,22 +42,23 @@ from training.container.classifier.onnx_session import open_session
 
 CLASSES = ("bicycle", "motorcycle")
 ARCHIVES = Path("build/archives")
-SEED = 1_000_003  # differs from the sample's, so that no drawing is a training image
-CHUNK = 200  # images that one process draws at once
-EQUAL = (0.5, 0.5)  # shares of the classes
-MIXES = (0.85, 0.15)  # the same in a window with another class mix
-EPOCHS = 30  # enough for the synthetic sample
+SEED = 1_000_003  # differs from the synthetic sample's seed, so that no drawn image is a training image
+CHUNK = 200  # images that a worker process draws and classifies in one task
+EQUAL = (0.5, 0.5)  # shares of the classes in a window, as in the baseline
+MIXES = (0.85, 0.15)  # shares of the classes in a window with another class mix
+EPOCHS = 30  # of the training; enough for the synthetic sample
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What the model sees in images.
+    """A set of images: their labels, the model's outputs for them, and their image statistics.
 
     Attributes
     ----------
-    labels : true class of each image
-    probabilities, embeddings : of the model
-    statistics : values of each image statistic
+    labels : number of each image's true class, n
+    probabilities : class probabilities, n x classes
+    statistics : value of each image statistic for each image, n, by the statistic's name
+    embeddings : the model's embeddings, n x dimensions
     """
 
     labels: NDArray[np.int64]
@@ -62,7 +67,7 @@ class Observed:
     embeddings: NDArray[np.float64]
 
     def sample(self, chosen: NDArray[np.int64]) -> Sample:
-        """Return the sample that the drift job makes of some of the images."""
+        """Return the sample that the drift job would compute from the images with the numbers `chosen`."""
         probabilities = self.probabilities[chosen]
         return Sample(
             {"confidence": probabilities.max(1), **{name: each[chosen] for name, each in self.statistics.items()}},
@@ -72,27 +77,30 @@ class Observed:
 
 
 def main() -> None:
-    """Print how often windows without and with a shift are found to have drifted."""
+    """Train a model, and print in how many windows the tests report drift, without and with each shift."""
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pool = _prepare(folder, arguments)
-        measure(str(folder / "run" / "model"), pool, arguments)
+        image_folder = _prepare(folder, arguments)
+        measure(str(folder / "run" / "model"), image_folder, arguments)
 
 
-def measure(model: str, pool: Path | None, arguments: argparse.Namespace) -> None:
-    """Examine all windows, and print a line for each condition.
+def measure(model: str, image_folder: Path | None, arguments: argparse.Namespace) -> None:
+    """Test all windows, and print a line for each kind of window: unchanged, and with each shift.
 
     Parameters
     ----------
-    pool : folder of staged images, or None to draw new ones
+    model : path of the model directory
+    image_folder : folder of the images to select windows from, or None to draw new images
     """
     baseline = read_baseline(Path(model) / "baseline.json", classes=len(CLASSES))
-    print(f"windows of {arguments.size} images, baseline of {baseline.images}", flush=True)
+    print(f"windows of {arguments.size} images, baseline of {baseline.images} images", flush=True)
     images = _drawn_images(arguments)
     with ProcessPoolExecutor(arguments.processes) as workers:
-        unchanged = observe(model, pool, None, images, workers)
-        shifted = {name: observe(model, pool, name, max(images // 5, 1000, arguments.size), workers) for name in SHIFTS}
+        unchanged = observe(model, image_folder, None, images, workers)
+        shifted = {
+            name: observe(model, image_folder, name, max(images // 5, 1000, arguments.size), workers) for name in SHIFTS
+        }
         for name, observed, count, shares in (
             ("unchanged", unchanged, arguments.windows, EQUAL),
             *((name, each, arguments.shifted, EQUAL) for name, each in shifted.items()),
@@ -104,11 +112,14 @@ def measure(model: str, pool: Path | None, arguments: argparse.Namespace) -> Non
 
 
 def select(labels: NDArray[np.int64], windows: int, size: int, shares: Sequence[float]) -> Iterator[NDArray[np.int64]]:
-    """Yield the numbers of the images of each window.
+    """Yield for each window the numbers of its images.
 
     Parameters
     ----------
-    shares : of each class in a window
+    labels : number of each available image's class
+    windows : number of windows
+    size : images in a window
+    shares : share of each class in a window
     """
     rng = np.random.default_rng(SEED)
     counts = [round(share * size) for share in shares]
@@ -124,11 +135,11 @@ def select(labels: NDArray[np.int64], windows: int, size: int, shares: Sequence[
 
 
 def require_images(available: int, size: int) -> None:
-    """End the command if windows are larger than the number of different images allows, or too small for a decision.
+    """Exit with an error if windows of `size` images cannot be selected, or are too small for the drift job.
 
     Parameters
     ----------
-    available : images of the smaller class
+    available : number of available images of the smallest class
     """
     largest = int(available / max(MIXES))
     if largest < MIN_IMAGES:
@@ -141,7 +152,7 @@ def require_images(available: int, size: int) -> None:
 
 
 def examine(baseline: Sample, window: Sample) -> dict[str, bool]:
-    """Return for each group of properties whether it has moved."""
+    """Return for each group of properties whether the tests report drift."""
     return moved_groups(compare(baseline, window))
 
 
@@ -152,9 +163,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--windows", type=int, default=1000, help="number of unchanged windows (1000)")
     parser.add_argument("--shifted", type=int, default=200, help="number of windows with each shift (200)")
     parser.add_argument("--size", type=int, default=200, help="images in a window (200)")
-    parser.add_argument("--images", type=int, help="drawn images (enough for windows without a common image)")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"of the training ({EPOCHS})")
-    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="(one for each processor)")
+    parser.add_argument("--images", type=int, help="images to draw (enough for windows without a common image)")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"epochs of the training ({EPOCHS})")
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count(), help="number of worker processes (one for each processor)"
+    )
     return parser.parse_args()
 
 
@@ -164,7 +177,7 @@ def _drawn_images(arguments: argparse.Namespace) -> int:
 
 
 def _prepare(folder: Path, arguments: argparse.Namespace) -> Path | None:
-    """Train a model, and return the folder of the images to draw windows from, or None for the synthetic sample."""
+    """Train a model, and return the folder of the images to select windows from, or None to draw them."""
     archive = os.environ.get("CIFAR_ARCHIVE")
     source = resolve(archive or "sample", directory=ARCHIVES, classes=CLASSES)
     data = transform(read_archive(source.path), classes=CLASSES, directory=folder / "data")
@@ -181,16 +194,17 @@ def _prepare(folder: Path, arguments: argparse.Namespace) -> Path | None:
     return data.directory if archive else None
 
 
-def observe(model: str, pool: Path | None, shift: str | None, images: int, workers: Executor) -> Observed:
-    """Return what the model sees in images.
+def observe(model: str, image_folder: Path | None, shift: str | None, images: int, workers: Executor) -> Observed:
+    """Return the labels, model outputs and statistics of a set of images.
 
     Parameters
     ----------
-    pool : folder of staged images, or None to draw `images` new ones
-    shift : key of `SHIFTS`, or None
+    model : path of the model directory
+    image_folder : folder whose test images are used, or None to draw `images` new images
+    shift : key of `SHIFTS`, or None to leave the images unchanged
     """
-    numbers = range(-(-images // CHUNK)) if pool is None else range(1)
-    chunks = list(workers.map(partial(_observe_chunk, model, pool, shift), numbers))
+    numbers = range(-(-images // CHUNK)) if image_folder is None else range(1)
+    chunks = list(workers.map(partial(_observe_chunk, model, image_folder, shift), numbers))
     return Observed(
         np.concatenate([each.labels for each in chunks]),
         np.concatenate([each.probabilities for each in chunks]),
@@ -199,10 +213,10 @@ def observe(model: str, pool: Path | None, shift: str | None, images: int, worke
     )
 
 
-def _observe_chunk(model: str, pool: Path | None, shift: str | None, number: int) -> Observed:
-    # a shifted image is never a copy of an unchanged one
+def _observe_chunk(model: str, image_folder: Path | None, shift: str | None, number: int) -> Observed:
+    # each shift has its own seed, so that a drawn image and its shifted copy are never both used
     rng = np.random.default_rng((SEED, number, list(SHIFTS).index(shift) + 1 if shift else 0))
-    labels, images = _staged(pool) if pool else _drawn(rng)
+    labels, images = _staged(image_folder) if image_folder else _drawn(rng)
     if shift:
         images = [SHIFTS[shift][0](image, rng) for image in images]
     session = _session(model)
@@ -222,9 +236,9 @@ def _drawn(rng: np.random.Generator) -> tuple[list[int], list[Pixels]]:
     return labels, [draw_vehicle(CLASSES[label], rng) for label in labels]
 
 
-def _staged(pool: Path) -> tuple[list[int], list[Pixels]]:
-    lines = [line.split("\t") for line in (pool / "test.lst").read_text().splitlines()]
-    images = [np.asarray(Image.open(pool / "test" / name).convert("RGB")) for _, _, name in lines]
+def _staged(image_folder: Path) -> tuple[list[int], list[Pixels]]:
+    lines = [line.split("\t") for line in (image_folder / "test.lst").read_text().splitlines()]
+    images = [np.asarray(Image.open(image_folder / "test" / name).convert("RGB")) for _, _, name in lines]
     return [int(label) for _, label, _ in lines], images
 
 
@@ -233,17 +247,17 @@ def _session(model: str) -> onnxruntime.InferenceSession:
     return open_session(Path(model) / "model.onnx")
 
 
-def _line(condition: str, results: Sequence[dict[str, bool]]) -> str:
+def _line(window_kind: str, results: Sequence[dict[str, bool]]) -> str:
     detected = sum(any(groups.values()) for groups in results)
     low, high = wilson_interval(detected, len(results))
-    by_group = Counter(group for groups in results for group, moved in groups.items() if moved)
-    strength = SHIFTS[condition][1] if condition in SHIFTS else ""
-    if condition == "another class mix":
+    by_group = Counter(group for groups in results for group, has_drifted in groups.items() if has_drifted)
+    strength = SHIFTS[window_kind][1] if window_kind in SHIFTS else ""
+    if window_kind == "another class mix":
         strength = f"{MIXES[0]:.0%} and {MIXES[1]:.0%} instead of 50 % each"
-    found = ", ".join(f"{group} {count}" for group, count in by_group.most_common()) or "no group"
+    found = ", ".join(f"{group} {count}" for group, count in by_group.most_common()) or "none"
     return (
-        f"{condition}{f' ({strength})' if strength else ''}: {detected} of {len(results)} windows, "
-        f"{detected / len(results):.1%} ({low:.1%} to {high:.1%}): {found}"
+        f"{window_kind}{f' ({strength})' if strength else ''}: drift in {detected} of {len(results)} windows, "
+        f"{detected / len(results):.1%} ({low:.1%} to {high:.1%}); windows by drifted group: {found}"
     )
 
 

@@ -1,7 +1,8 @@
-"""Serve a network with PyTorch, to compare its speed with ONNX Runtime's.
+"""Serve a network with eager PyTorch, to compare the speed with ONNX Runtime's.
 
-This file replaces training/container/inference.py as the entry point. It does not load the trained weights,
-because the speed of a network does not depend on them.
+The benchmark copies this file into the model directory as `inference.py`, in place of the project's entry point
+`training/container/inference.py`. It serves the network with random or pretrained weights instead of the trained ones,
+because the speed does not depend on the weights.
 """
 
 import json
@@ -14,7 +15,7 @@ from classifier.networks import CalibratedNetwork, make_network
 
 
 def model_fn(model_dir: str) -> Any:
-    """Return the network that `model.json` describes, and the side of its images in pixels."""
+    """Return the network that `model.json` describes, and the side in pixels to which images are resized."""
     description = json.loads((Path(model_dir) / "model.json").read_text())
     pretrained = bool(description["hyperparameters"]["pretrained"])
     network = make_network(classes=len(description["classes"]), pretrained=pretrained)
@@ -22,7 +23,7 @@ def model_fn(model_dir: str) -> Any:
 
 
 def transform_fn(model: Any, body: bytes, content_type: str, accept: str) -> tuple[str, str]:
-    """Return the probabilities of one image as JSON, and the media type."""
+    """Return the class probabilities of one image as JSON, and their media type."""
     network, size = model
     image = torch.from_numpy(decode_image(bytes(body), ("PNG",), size).copy())
     with torch.inference_mode():

@@ -1,9 +1,9 @@
-"""Check on the local environment that every photograph ends in exactly one item while functions and services fail.
+"""Check on the local emulator that every photograph gets exactly one item in DynamoDB, even while services fail.
 
-`make up stage train deploy` must have deployed a model. While simulated drivers upload, the processes of functions and
-of the endpoint are killed, functions are throttled, and the drivers' table and the SNS topic are deleted and created
-again. The check injects faults only from outside, through processes and
-APIs, so the state machine must handle them with its own retries.
+Run `make up stage train deploy` first. While simulated drivers upload photographs, the benchmark kills the processes of
+functions and of the endpoint, throttles the function Classify, and deletes the DynamoDB table of drivers and the SNS
+topic and creates them again. It does not change the state machine or the functions, so the state machine's own retries
+must handle these faults.
 
 python -m benchmarks.faults [--images N] [--seconds S] [--seed N]
 """
@@ -33,15 +33,16 @@ from evaluation.traffic_report import find_problems, summary, to_json
 
 BUILD = Path("build/local")
 IMAGES, SECONDS, SEED = 300, 60.0, 1
-KILL_SECONDS = 4.0  # time between two kills of functions
-OUTAGE_SECONDS = 8.0  # time for which a table, a topic or the capacity of a function is missing
-DRAIN_SECONDS = 2.0  # time after which throttled executions no longer write items
+KILL_SECONDS = 4.0  # time between two kills of all function processes
+OUTAGE_SECONDS = 8.0  # time for which the table or the topic does not exist
+DRAIN_SECONDS = 2.0  # time to wait after Classify is throttled, until running executions have written their items
 RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 5}, max_pool_connections=UPLOAD_THREADS)
-Fault = tuple[float, Callable[[], None]]  # start, as a share of the duration, and the function that injects the fault
+# Start time, as a share of the uploads' duration, and the function that injects the fault
+Fault = tuple[float, Callable[[], None]]
 
 
 class Faults:
-    """Injects faults during the traffic, and restores the original state after each."""
+    """Injects faults while photographs are uploaded, and restores the deleted resources."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -53,7 +54,13 @@ class Faults:
         self._errors: list[BaseException] = []
 
     def run(self, seconds: float, stop: threading.Event) -> None:
-        """Inject all faults, kill functions between them, and keep an error for `check`."""
+        """Inject all faults, kill functions between them, and store an exception for `check`, which raises it.
+
+        Parameters
+        ----------
+        seconds : duration of the uploads
+        stop : ends the injection early when set
+        """
         try:
             self._run(seconds, stop)
         except Exception as error:
@@ -64,7 +71,7 @@ class Faults:
         if self._errors:
             error = self._errors[0]
             raise OperatorError(
-                f"a fault could not be injected or reverted: {error}. Run `make up` to repair it"
+                f"a fault could not be injected or reverted: {error}. Run `make up` to restore the resources"
             ) from error
 
     def _run(self, seconds: float, stop: threading.Event) -> None:
@@ -93,7 +100,11 @@ class Faults:
         self._kill("model", "endpoint processes killed")
 
     def _delete_table(self) -> None:
-        """Throttle Classify, delete the drivers' table, and create it again later with the same items."""
+        """Delete the drivers' table, and create it again after OUTAGE_SECONDS with its items.
+
+        Classify is throttled while the items are read, and while they are written back, because executions would
+        otherwise write items at the same time. Executions run while the table does not exist.
+        """
         name = next(each for each in self._stack.function_code_sha256 if each.endswith("-classify"))
         table = self._stack.drivers_table
         self._lambda.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
@@ -116,12 +127,13 @@ class Faults:
             Tags=tags,
         )
         for item in items:
-            with contextlib.suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):  # a newer one exists
+            # The condition fails if an execution has already written a newer item of the driver
+            with contextlib.suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
                 self._dynamodb.put_item(TableName=table, Item=item, ConditionExpression="attribute_not_exists(driver)")
         self._lambda.delete_function_concurrency(FunctionName=name)
 
     def _delete_topic(self) -> None:
-        """Delete the SNS topic of failures, and create it again later with the same ARN and settings."""
+        """Delete the SNS failures topic, and create it again after OUTAGE_SECONDS with its ARN, settings and tags."""
         arn = self._stack.failures_topic_arn
         attributes = self._sns.get_topic_attributes(TopicArn=arn)["Attributes"]
         tags = self._sns.list_tags_for_resource(ResourceArn=arn)["Tags"]
@@ -133,17 +145,20 @@ class Faults:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the traffic with faults, print a summary, and write `faults.json`.
+    """Upload images while faults are injected, check the items, print a summary, and write `faults.json`.
 
     Raises
     ------
     OperatorError
-        An image was lost or ended twice.
+        The emulator does not run, a fault could not be injected or reverted, or the check found a problem, such as an
+        image without an item or with two results.
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=IMAGES, help=f"expected number of images ({IMAGES})")
+    parser.add_argument(
+        "--images", type=int, default=IMAGES, help=f"mean number of images; the arrivals are random ({IMAGES})"
+    )
     parser.add_argument("--seconds", type=float, default=SECONDS, help=f"duration of the uploads ({SECONDS:g})")
-    parser.add_argument("--seed", type=int, default=SEED, help=f"seed of the arrivals ({SEED})")
+    parser.add_argument("--seed", type=int, default=SEED, help=f"random seed for the arrivals and images ({SEED})")
     options = parser.parse_args(arguments)
     stack = read_stack(Terraform("local", logs=BUILD))
     s3, dynamodb, states = (

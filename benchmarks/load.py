@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-SECONDS = 3.0
+SECONDS = 3.0  # default duration of a measurement
 
 
 class LoadError(Exception):
@@ -19,7 +19,7 @@ class LoadError(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """A measurement.
+    """The throughput and latency of a server under a number of clients.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Load:
 
 
 def measure_load(url: str, body: bytes, headers: Mapping[str, str], *, clients: int, seconds: float = SECONDS) -> Load:
-    """Post `body` to `url` from several clients, each on its own persistent connection.
+    """Post `body` to `url` from several clients, each on its own persistent connection, and measure the responses.
 
     Raises
     ------

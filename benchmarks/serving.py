@@ -1,4 +1,4 @@
-"""Measure a model behind the emulator's PyTorch inference image, and behind InvokeEndpoint."""
+"""Measure how fast a model is served: by the emulator's model server alone, and through InvokeEndpoint."""
 
 import io
 import os
@@ -22,9 +22,9 @@ ROOT = Path(__file__).resolve().parents[1]
 CONTAINER = ROOT / "training" / "container"
 EAGER = Path(__file__).with_name("eager.py")
 IMAGES = ROOT / "terraform" / "environments" / "local.images.json"
-CLIENTS = (1, 4, 16)
+CLIENTS = (1, 4, 16)  # numbers of concurrent clients
 REGION = "us-east-1"
-START_SECONDS = 60.0
+START_SECONDS = 60.0  # time within which the model server must start
 # The Authorization header of a signed request. The emulator reads the key and region, but ignores the signature.
 SIGNED = f"AWS4-HMAC-SHA256 Credential=test/20250101/{REGION}/sagemaker/aws4_request, SignedHeaders=host, Signature=0"
 
@@ -35,8 +35,8 @@ class ServerMeasurement:
 
     Attributes
     ----------
-    loads : one for each number of clients in CLIENTS
-    megabytes : resident memory of the server's process after the load
+    loads : throughput and latency for each number of clients in CLIENTS
+    megabytes : resident memory of the server's process after the measurements
     """
 
     loads: tuple[Load, ...]
@@ -44,7 +44,7 @@ class ServerMeasurement:
 
 
 def measure_server(model: Path, body: bytes) -> ServerMeasurement:
-    """Measure the model server without SageMaker, with one image."""
+    """Measure the model server, called directly, with requests that contain the image `body`."""
     with _model_server(model) as (process, url):
         headers = {"Content-Type": "image/png"}
         loads = tuple(measure_load(f"{url}/invocations", body, headers, clients=n) for n in CLIENTS)
@@ -52,13 +52,18 @@ def measure_server(model: Path, body: bytes) -> ServerMeasurement:
 
 
 def measure_eager_server(model: Path, body: bytes, folder: Path) -> ServerMeasurement:
-    """Measure the same server with PyTorch in place of ONNX Runtime."""
+    """Measure the model server with PyTorch in place of ONNX Runtime.
+
+    Parameters
+    ----------
+    folder : new directory for the model that PyTorch runs
+    """
     write_eager_model(model, folder)
     return measure_server(folder, body)
 
 
 def write_eager_model(model: Path, folder: Path) -> None:
-    """Write a model directory in which PyTorch runs the network."""
+    """Write a copy of a model directory whose entry point runs the network with PyTorch."""
     code = folder / "code"
     shutil.copytree(CONTAINER / "classifier", code / "classifier", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(model / "model.json", folder)
@@ -66,7 +71,7 @@ def write_eager_model(model: Path, folder: Path) -> None:
 
 
 def measure_endpoint(model: Path, body: bytes) -> tuple[Load, ...]:
-    """Measure InvokeEndpoint on an emulator that captures all requests."""
+    """Measure InvokeEndpoint on an emulator, with data capture of all requests."""
     with emulator() as url:
         _deploy(url, model)
         headers = {"Content-Type": "image/png", "Authorization": SIGNED}
@@ -101,7 +106,7 @@ def _deploy(url: str, model: Path) -> None:
 
 
 def client(url: str, service: str) -> Any:
-    """Return a client of the emulator at `url`."""
+    """Return a boto3 client for a service of the emulator at `url`."""
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     return boto3.client(service, region_name=REGION, endpoint_url=url, **keys)
 

@@ -1,6 +1,6 @@
-"""Measure how long many small images take to write, upload and download in two formats.
+"""Measure how long it takes to write, upload and download many small images in two formats.
 
-The formats are one object per image, and RecordIO shards.
+The formats are one object per image, and RecordIO shards, each of which contains many images.
 
 python -m benchmarks.staging [--images N]
 """
@@ -27,7 +27,7 @@ from staging.source import Source
 from staging.transform import Dataset, transform
 
 T = TypeVar("T")
-IMAGES = 50_000  # as in CIFAR-100's training set
+IMAGES = 50_000  # size of CIFAR-100's training set
 CLASSES = ("bicycle", "motorcycle")
 THREADS = 16  # number of parallel downloads
 HEAD = f"{'format':<10}{'objects':>10}{'MiB':>10}{'write s':>10}{'upload s':>10}{'download s':>12}"
@@ -41,7 +41,7 @@ class Cost:
     ----------
     objects, mebibytes : number and total size of the objects in S3
     write : seconds to encode and write the files
-    upload : seconds of `staging.load`
+    upload : seconds to upload the files with `staging.load`
     download : seconds to download both channels, with THREADS threads
     """
 
@@ -67,12 +67,12 @@ def print_table(images: int = IMAGES) -> None:
 
 
 def random_archive(images: int) -> Archive:
-    """Return an archive of two classes, with one test image each."""
+    """Return an archive with `images` training images of two classes, and one test image of each class."""
     return Archive(_images(images), _images(len(CLASSES)), Meta(FINE_NAMES, COARSE_NAMES))
 
 
 def measure(s3: Any, archive: Archive, data_format: Format) -> Cost:
-    """Write, upload and download an archive in one format, through a new bucket."""
+    """Write, upload and download an archive's images in one format, in a new bucket, and return the cost."""
     bucket = f"staging-{data_format}"
     s3.create_bucket(Bucket=bucket)
     with tempfile.TemporaryDirectory() as name:
@@ -122,5 +122,7 @@ def _line(title: str, cost: Cost, *, objects: str = "d") -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.staging", description=print_table.__doc__)
-    parser.add_argument("--images", type=int, default=IMAGES, help=f"training and validation images ({IMAGES})")
+    parser.add_argument(
+        "--images", type=int, default=IMAGES, help=f"number of training and validation images ({IMAGES})"
+    )
     print_table(parser.parse_args().images)

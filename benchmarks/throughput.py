@@ -1,8 +1,8 @@
-"""Compare single executions with batch executions on the local environment.
+"""Compare the throughput of single executions with that of batch executions on the local emulator.
 
-`make up stage train deploy` must have deployed a model. The wall time lasts from the start of the first execution to
-the end of the last one, as Step Functions reports them. CPU time and memory are those of the emulator's process, its
-child processes and this client, so they are costs on one machine, not on AWS.
+Run `make up stage train deploy` first. The duration lasts from the start of the first execution to the end of the last
+one, as Step Functions reports them. CPU time and memory are those of the emulator, its child processes and this command
+on one machine. They do not predict the resources that AWS needs.
 
 python -m benchmarks.throughput [--single N] [--batch N [N ...]]
 """
@@ -36,17 +36,17 @@ from deployment.read_stack import read_stack
 from deployment.terraform import Terraform
 
 EMULATOR = Path("build/local/emulator")
-SINGLE, BATCHES = 200, (100, 1000, 10_000)
-CONCURRENCY = 8  # single executions at the same time
-POLL_SECONDS = 0.1
+SINGLE, BATCHES = 200, (100, 1000, 10_000)  # number of single executions, and images of each batch execution
+CONCURRENCY = 8  # single executions that run at the same time
+POLL_SECONDS = 0.1  # time between two requests for the status of an execution
 PARTS = ("emulator", "functions", "model", "client")
-FOLDER = "test/benchmark"
+FOLDER = "test/benchmark"  # key prefix of the uploaded images
 RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 10}, max_pool_connections=CONCURRENCY)
 
 
 @dataclass(frozen=True)
 class Usage:
-    """The CPU seconds and the memory in MiB of each part."""
+    """The CPU time in seconds and the memory in MiB of each part of the system in PARTS."""
 
     cpu: Counter[str]
     memory: Counter[str]
@@ -54,7 +54,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Measurement:
-    """The number of classified images, the duration in seconds, and the resources that each part used."""
+    """The number of classified images, the duration in seconds, and the CPU time and memory of each part."""
 
     images: int
     seconds: float
@@ -62,15 +62,17 @@ class Measurement:
 
     @property
     def rate(self) -> float:
-        """Images per second."""
+        """Classified images per second."""
         return self.images / self.seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, and print a table."""
+    """Upload images, measure single and batch executions, print a table, and delete the images."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--single", type=int, default=SINGLE, help=f"number of single executions ({SINGLE})")
-    parser.add_argument("--batch", type=int, nargs="+", default=BATCHES, help="images of each batch execution")
+    parser.add_argument(
+        "--batch", type=int, nargs="+", default=BATCHES, help="number of images, for each batch execution"
+    )
     options = parser.parse_args(arguments)
     stack = read_stack(Terraform("local", logs=Path("build/local")))
     s3, states = (aws.client(service, stack.region, config=RETRIES) for service in ("s3", "stepfunctions"))
@@ -87,7 +89,7 @@ def compare(
 ) -> None:
     """Measure single executions, then batch executions, and print a row for each measurement."""
     print(header(), flush=True)
-    run_single(stack, keys[:CONCURRENCY], states=states)  # starts the functions
+    run_single(stack, keys[:CONCURRENCY], states=states)  # starts the function processes before the measurement
     single = measure(lambda: run_single(stack, keys[: options.single], states=states), options.single, process)
     print(row("single executions", single), flush=True)
     for images in options.batch:
@@ -97,13 +99,13 @@ def compare(
 
 
 def emulator_pid() -> int:
-    """Return the process ID of the local environment's emulator."""
+    """Return the process ID of the emulator that runs the local environment."""
     command = [sys.executable, "-m", "sagelocal", "status", "--directory", str(EMULATOR)]
     status = subprocess.run(command, capture_output=True, text=True)
     found = re.search(r"process (\d+)", status.stdout)
     if not found:
         raise OperatorError(
-            f"no local environment is running: run `make up stage train deploy` ({status.stderr.strip()})"
+            f"the local emulator is not running: run `make up stage train deploy` ({status.stderr.strip()})"
         )
     return int(found[1])
 
@@ -125,14 +127,14 @@ def upload(stack: Stack, count: int, *, s3: Any) -> list[str]:
 
 
 def delete(stack: Stack, keys: Sequence[str], *, s3: Any) -> None:
-    """Delete the images."""
+    """Delete the objects with the given keys."""
     for start in range(0, len(keys), 1000):  # the maximum number of keys per request
         objects = [{"Key": key} for key in keys[start : start + 1000]]
         s3.delete_objects(Bucket=stack.bucket, Delete={"Objects": objects, "Quiet": True})
 
 
 def put_manifest(stack: Stack, keys: Sequence[str], *, s3: Any) -> dict[str, str]:
-    """Upload a manifest of keys, and return the input of a batch execution."""
+    """Upload a manifest of keys, and return the input of a batch execution that reads this manifest."""
     key = f"{stack.batch_prefix}/manifests/benchmark-{len(keys)}.jsonl"
     body = "".join(f"{json.dumps({'Key': name})}\n" for name in keys)
     s3.put_object(Bucket=stack.bucket, Key=key, Body=body.encode())
@@ -140,7 +142,7 @@ def put_manifest(stack: Stack, keys: Sequence[str], *, s3: Any) -> dict[str, str
 
 
 def run_single(stack: Stack, keys: Sequence[str], *, states: Any) -> list[dict[str, Any]]:
-    """Execute the state machine once for each image, CONCURRENCY at a time; return the executions' descriptions."""
+    """Start an execution for each image, with at most CONCURRENCY at the same time, and return their descriptions."""
 
     def run(key: str) -> dict[str, Any]:
         event = {"image_data": "", "s3_bucket": stack.bucket, "s3_key": key}
@@ -154,7 +156,7 @@ def run_single(stack: Stack, keys: Sequence[str], *, states: Any) -> list[dict[s
 
 
 def run_batch(stack: Stack, source: dict[str, str], *, states: Any) -> list[dict[str, Any]]:
-    """Run a batch execution, and return its description."""
+    """Run a batch execution, and return a list with its description."""
     started = states.start_execution(stateMachineArn=stack.batch_state_machine_arn, input=json.dumps(source))
     ended = [wait(started["executionArn"], states=states)]
     check(ended, {"SUCCEEDED"})
@@ -165,7 +167,7 @@ def run_batch(stack: Stack, source: dict[str, str], *, states: Any) -> list[dict
 
 
 def wait(arn: str, *, states: Any) -> dict[str, Any]:
-    """Return the description of an execution that has ended."""
+    """Wait until an execution has ended, and return its description."""
     while True:
         description: dict[str, Any] = states.describe_execution(executionArn=arn)
         if description["status"] != "RUNNING":
@@ -174,7 +176,7 @@ def wait(arn: str, *, states: Any) -> dict[str, Any]:
 
 
 def check(ended: Sequence[dict[str, Any]], expected: set[str]) -> None:
-    """Raise OperatorError if an execution ended otherwise than expected."""
+    """Raise OperatorError unless every execution has one of the expected error names or statuses."""
     for description in ended:
         outcome = description.get("error", description["status"])
         if outcome not in expected:
@@ -182,7 +184,14 @@ def check(ended: Sequence[dict[str, Any]], expected: set[str]) -> None:
 
 
 def measure(run: Callable[[], list[dict[str, Any]]], images: int, process: psutil.Process) -> Measurement:
-    """Run executions, and return their duration and the resources that they used."""
+    """Run executions, and measure their duration, CPU time and memory.
+
+    Parameters
+    ----------
+    run : runs the executions and returns their descriptions
+    images : number of images that the executions classify
+    process : process of the emulator
+    """
     before = usage(process)
     ended = run()
     after = usage(process)
@@ -192,10 +201,10 @@ def measure(run: Callable[[], list[dict[str, Any]]], images: int, process: psuti
 
 
 def usage(emulator: psutil.Process) -> Usage:
-    """Return the resources that each part has used so far."""
+    """Return the CPU time that each part has used so far, and its current memory."""
     cpu, memory = Counter[str](), Counter[str]()
     for process in (emulator, psutil.Process(), *emulator.children(recursive=True)):
-        with contextlib.suppress(psutil.NoSuchProcess), process.oneshot():  # a child may end meanwhile
+        with contextlib.suppress(psutil.NoSuchProcess), process.oneshot():  # a child process may end in the meantime
             part, times = part_of(process, emulator), process.cpu_times()
             cpu[part] += times.user + times.system
             memory[part] += process.memory_info().rss / 2**20
@@ -203,7 +212,7 @@ def usage(emulator: psutil.Process) -> Usage:
 
 
 def part_of(process: psutil.Process, emulator: psutil.Process) -> str:
-    """Return the part to which a process belongs: client, emulator, model or functions."""
+    """Return the part to which a process belongs: client (this command), emulator, model or functions."""
     if process.pid == os.getpid():
         return "client"
     if process == emulator:
@@ -212,9 +221,10 @@ def part_of(process: psutil.Process, emulator: psutil.Process) -> str:
 
 
 def header() -> str:
-    """Return the head of the table."""
+    """Return the two header lines of the table."""
     cpu, memory = ("".join(f"{part:>10}" for part in parts) for parts in (PARTS, PARTS[:3]))
-    return f"{'':<37}{'CPU ms per image':>40}  {'MiB':>30}\n{'':<18}{'images':>8}{'images/s':>11}{cpu}  {memory}"
+    titles = f"{'':<37}{'CPU ms per image':>40}  {'memory in MiB':>30}"
+    return f"{titles}\n{'':<18}{'images':>8}{'images/s':>11}{cpu}  {memory}  speed-up"
 
 
 def row(name: str, measured: Measurement) -> str:

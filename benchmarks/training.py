@@ -20,13 +20,15 @@ class RunFailedError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model.
+    """The measurements of a trained model.
 
     Attributes
     ----------
-    seconds : training time, without the start of the process
-    cpu_seconds : CPU time of the whole process
-    validation, test : number of correct predictions and of images
+    pretrained : whether the network was pretrained on ImageNet; otherwise it was trained from scratch
+    seconds : training time in seconds, without the start of the process
+    cpu_seconds : CPU time of the whole process in seconds
+    images_per_second : training images per second
+    validation, test : number of correct predictions, and number of images
     """
 
     pretrained: bool
@@ -42,12 +44,13 @@ class Run:
 def train_and_test(
     data: Path, folder: Path, *, classes: tuple[str, ...], pretrained: bool, seed: int, epochs: int | None
 ) -> Run:
-    """Train on `data`, which `staging.transform` wrote, and let the served model predict the test split.
+    """Train a model, and predict the test split with the exported model.
 
     Parameters
     ----------
-    folder : folder for the channels and the output of the training process
-    epochs : number of epochs, or None for the default
+    data : folder of staged images, which `staging.transform` wrote
+    folder : new folder for the channels and the output of the training process
+    epochs : number of epochs, or None for the recipe's default
 
     Raises
     ------
@@ -74,10 +77,15 @@ def train_and_test(
 def cross_validate(
     data: Path, folder: Path, *, classes: tuple[str, ...], pretrained: bool, fold: int, folds: int, epochs: int | None
 ) -> tuple[int, int]:
-    """Train on all folds but one, and return the number of correct predictions on that fold and its size.
+    """Train on all folds except one, and return the number of correct predictions on this fold and its size.
 
-    The folds divide the training and validation splits. The test split is not used, so that hyperparameters can be
-    chosen by the result.
+    The folds divide the training and validation splits together. The test split is not used, so the result may be used
+    to choose hyperparameters.
+
+    Parameters
+    ----------
+    fold : number of the held-out fold, from 0
+    folds : number of folds
 
     Raises
     ------
@@ -106,7 +114,7 @@ def cross_validate(
 
 
 def channels(data: Path, folder: Path) -> dict[str, str]:
-    """Return the SM_CHANNEL_* variables of a job, with each manifest in a separate folder as on SageMaker."""
+    """Return a job's SM_CHANNEL_* environment variables. Each manifest is a separate channel, as on SageMaker."""
     variables = {}
     for split in ("train", "validation"):
         manifest = folder / f"{split}_lst"
@@ -136,7 +144,7 @@ def _train(channels: Mapping[str, str], folder: Path, hyperparameters: Mapping[s
     if result.returncode != 0:
         failure = folder / "failure"
         lines = failure.read_text() if failure.is_file() else result.stderr.strip()
-        reason = (lines.splitlines() or ["it printed nothing"])[-1]
+        reason = (lines.splitlines() or ["the process printed no error"])[-1]
         raise RunFailedError(f"training failed with status {result.returncode}: {reason}")
 
 

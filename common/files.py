@@ -1,7 +1,8 @@
 """Read and write the files that commands keep below `build/`."""
 
+import contextlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,15 @@ RESULT_FILES = {
     "live": "live.json",
     "data-drift": "drift.json",
 }
+PROBLEM = "problem"  # the key of a result file that says why there is no result
 
 
 class StepMissingError(OperatorError):
     """A file is missing because the command that writes it has not run."""
+
+
+class NoResultError(OperatorError):
+    """A command has nothing to show, such as no captured records in a time range."""
 
 
 def write(path: Path, content: bytes) -> None:
@@ -34,6 +40,16 @@ def write_json(path: Path, content: object) -> None:
     write(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
+@contextlib.contextmanager
+def noted_in(path: Path) -> Iterator[None]:
+    """Write why there is no result to the result's file, so that the report says so instead of showing an older one."""
+    try:
+        yield
+    except NoResultError as error:
+        write_json(path, {PROBLEM: str(error)})
+        raise
+
+
 def read_result(directory: Path, target: str, required_keys: Collection[str]) -> dict[str, Any]:
     """Return the content of the file that `make <target>` writes.
 
@@ -46,6 +62,8 @@ def read_result(directory: Path, target: str, required_keys: Collection[str]) ->
     ------
     StepMissingError
         The file is missing or not valid JSON, or lacks a key because an older version of the project wrote it.
+    NoResultError
+        The command had nothing to show.
     """
     path = directory / RESULT_FILES[target]
     command = f"`make {target} ENV={directory.name}`"
@@ -53,6 +71,8 @@ def read_result(directory: Path, target: str, required_keys: Collection[str]) ->
         content: dict[str, Any] = dict(json.loads(path.read_text()))
     except (FileNotFoundError, TypeError, ValueError) as error:
         raise StepMissingError(f"{path} is missing or broken: run {command}") from error
+    if PROBLEM in content:
+        raise NoResultError(content[PROBLEM])
     if missing := sorted(set(required_keys) - set(content)):
         raise StepMissingError(f"{path} has no {missing[0]}: run {command} again")
     return content

@@ -8,7 +8,8 @@ from botocore.exceptions import ClientError
 from common.aws import error_code
 
 THREADS = 8  # requests at the same time, below botocore's default pool of 10 connections
-MISSING = ("NoSuchKey", "NoSuchVersion", "404")  # HeadObject has no body, so its error code is the status
+# HeadObject has no body, so its error code is the status; no object has a key of more than 1024 bytes
+MISSING = ("NoSuchKey", "NoSuchVersion", "KeyTooLongError", "404")
 CONFLICTS = 5  # attempts of a conditional write, while others write the same key
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from common.errors import OperatorError
-from common.terminal import progress_bar
+from common.files import NoResultError
+from common.terminal import counted, progress_bar
 from common.times import Window
 from evaluation.capture_table import Captures
 from evaluation.captures import count_other_records
@@ -90,7 +91,7 @@ def read_captures(
 
     Raises
     ------
-    OperatorError
+    NoResultError
         There are no records of the model.
     """
     captures = Captures(window)
@@ -104,8 +105,11 @@ def read_captures(
         wait_for_records(run, captures, read)
     others = count_other_records(location.parent_uri, location.endpoint, location.model, window, s3=s3)
     if not len(captures):
-        malformed = f", only {captures.malformed} malformed lines" if captures.malformed else ""
-        raise OperatorError(
+        malformed = ""
+        if captures.malformed:
+            first = captures.malformed_lines[0]
+            malformed = f", only {counted(captures.malformed, 'malformed line')}, the first one in {first}"
+        raise NoResultError(
             f"no captured records of model {location.model} {window} in {location.uri}/{location.endpoint}/{malformed} "
             f"({others} of other models): run `make run ENV={environment}`, or choose an earlier SINCE such as 30d"
         )

@@ -14,7 +14,7 @@ from secrets import token_hex
 from typing import Any, TypedDict
 
 from common.errors import OperatorError
-from common.files import write
+from common.files import NoResultError, write
 from common.terminal import WIDTH, counted
 from evaluation import drift_figures, figures
 from evaluation.history import Entry
@@ -123,7 +123,7 @@ def read_drift(entries: list[Entry], *, environment: str) -> Drift:
 
     Raises
     ------
-    OperatorError
+    NoResultError
         There is no result.
     """
     results: list[Result] = [
@@ -138,7 +138,7 @@ def read_drift(entries: list[Entry], *, environment: str) -> Drift:
         if entry["window"] and Figures.__required_keys__ <= entry["figures"].keys()
     ]
     if not results:
-        raise OperatorError(
+        raise NoResultError(
             f"there is no drift result in this time range: run `make data-drift ENV={environment} RUN=1`"
         )
     return {"written": datetime.now(UTC).isoformat(), "results": results}

@@ -261,7 +261,7 @@ def epochs(theme: Theme, *, history: Sequence[Mapping[str, float]]) -> Figure:
     for number, (name, label) in enumerate(series):
         y = [epoch.get(name, np.nan) for epoch in history]
         axes.plot(x, y, "os"[number] + "-", color=theme.classes[number], linewidth=2, markersize=5, label=label)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set(xlabel="Epoch", ylabel="Accuracy")
     axes.set_title("Training and validation accuracy")
     axes.legend(loc="lower right")

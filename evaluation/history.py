@@ -111,8 +111,31 @@ class History:
             content = json.loads(body)
         except (ValueError, RecursionError):
             return None
-        is_entry = isinstance(content, dict) and content.keys() >= Entry.__required_keys__
-        return cast(Entry, content) if is_entry and isinstance(content["figures"], dict) else None
+        return cast(Entry, content) if is_entry(content) else None
+
+
+def is_entry(content: object) -> bool:
+    """Return whether the content of an object has the format of an entry; its figures are not checked."""
+    return (
+        isinstance(content, dict)
+        and content.keys() >= Entry.__required_keys__
+        and _is_time(content["written"])
+        and all(isinstance(content[name], str) for name in ("kind", "environment"))
+        and isinstance(content["model"], str | None)
+        and (content["window"] is None or _is_window(content["window"]))
+        and isinstance(content["figures"], dict)
+    )
+
+
+def _is_window(value: object) -> bool:
+    return isinstance(value, dict) and all(_is_time(value.get(name)) for name in ("start", "end"))
+
+
+def _is_time(value: object) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def rows(entries: list[Entry]) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ The command reads the results that drift jobs wrote in the last seven days. SINC
 
 import argparse
 
-from common.files import RESULT_FILES, write_json
+from common.files import RESULT_FILES, noted_in, write_json
 from evaluation.data_drift import follow_job, read_drift, start_job, summary, write_figures
 from scripts.command import Environment, add_time_range, run_command
 
@@ -31,11 +31,12 @@ def main(environment: Environment) -> None:
         follow_job(name, sagemaker=sagemaker)
     window = environment.window
     entries = environment.history.read("drift", window.start)
-    drift = read_drift(
-        [each for each in entries if each["written"] < window.end.isoformat()], environment=environment.name
-    )
-    write_figures(drift, environment.directory)
     path = environment.directory / RESULT_FILES["data-drift"]
+    with noted_in(path):
+        drift = read_drift(
+            [each for each in entries if each["written"] < window.end.isoformat()], environment=environment.name
+        )
+    write_figures(drift, environment.directory)
     write_json(path, drift)
     print("\n".join(summary(drift, environment.name)))
     print(path)

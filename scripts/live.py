@@ -13,7 +13,7 @@ import argparse
 import textwrap
 
 from common.errors import OperatorError
-from common.files import RESULT_FILES, write_json
+from common.files import RESULT_FILES, noted_in, write_json
 from common.terminal import WIDTH
 from deployment.settings import write_number
 from evaluation.capture_location import read_captures
@@ -34,7 +34,9 @@ def evaluate(environment: Environment) -> None:
         The time range is invalid, no model is deployed, the model was trained on other classes, or the time range has
         no captures of the model.
     """
-    data = read_data(environment)
+    path = environment.directory / RESULT_FILES["live"]
+    with noted_in(path):
+        data = read_data(environment)
     live = evaluate_live(
         data,
         precision=environment.options.precision,
@@ -42,7 +44,6 @@ def evaluate(environment: Environment) -> None:
         environment=environment.name,
     )
     write_figures(live, environment.directory)
-    path = environment.directory / RESULT_FILES["live"]
     write_json(path, live)
     print("\n".join(summary(live, environment.name)))
     environment.append_history("live", history_figures(live), model=live["model"], window=environment.window)

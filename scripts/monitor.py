@@ -7,7 +7,7 @@ The command reads the captures of the model in use from the last seven days. SIN
 import argparse
 from collections.abc import Mapping
 
-from common.files import RESULT_FILES, StepMissingError, write_json
+from common.files import RESULT_FILES, StepMissingError, noted_in, write_json
 from evaluation.capture_location import read_captures
 from evaluation.executions import Run, read_run
 from evaluation.labelled_images import StagedDataError, read_test_images
@@ -39,14 +39,16 @@ def main(environment: Environment) -> None:
     # checked before read_captures, which would wait for the captures of a model whose captures it cannot read
     check_model(environment, location)
     print(f"records {environment.window} (SINCE, UNTIL select another time range)")
-    captures, other_records = read_captures(
-        location,
-        environment.window,
-        classes=len(stack.classes),
-        run=last_run(environment),
-        environment=environment.name,
-        s3=environment.client("s3"),
-    )
+    path = environment.directory / RESULT_FILES["monitor"]
+    with noted_in(path):
+        captures, other_records = read_captures(
+            location,
+            environment.window,
+            classes=len(stack.classes),
+            run=last_run(environment),
+            environment=environment.name,
+            s3=environment.client("s3"),
+        )
     monitoring = monitor(
         captures,
         location,
@@ -56,7 +58,6 @@ def main(environment: Environment) -> None:
         known=known_images(environment),
     )
     write_figures(monitoring, environment.directory)
-    path = environment.directory / RESULT_FILES["monitor"]
     write_json(path, monitoring)
     print("\n".join(summary(monitoring)))
     environment.append_history(

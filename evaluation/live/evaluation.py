@@ -16,7 +16,7 @@ from evaluation.live.live_figures import compute_figures, to_arrays
 from evaluation.live.previous_model import PreviousModel
 from evaluation.live.results import Estimate, Labels, Live, Recommendation, Traffic
 from evaluation.live.sampling import METHOD, Sample, audit_sample, sample_of, simple_sample_of, smallest_threshold
-from evaluation.metrics import Proportion, coverage_curve
+from evaluation.metrics import Integers, Interval, Proportion, coverage_curve
 from evaluation.monitoring import MAX_IMAGES_SHOWN, CapturedImage, describe_image
 from evaluation.review.answers import NEITHER
 
@@ -165,6 +165,11 @@ def estimate_traffic(data: LiveData, sample: Sample) -> Traffic:
     figures["accuracy"]["interval"] = sample.mean_interval(correct, (1.0, 0.0))
     if is_above.any():
         figures["precision"]["interval"] = sample.mean_interval(correct, (1.0, 0.0), is_above)
+    precision, recall = (
+        class_intervals(sample, numbers, data.classes) for numbers in (selected.predicted, selected.label)
+    )
+    for each in figures["per_class"]:
+        each["precision_interval"], each["recall_interval"] = precision.get(each["class"]), recall.get(each["class"])
     # the share of the images at or above the threshold is not estimated: all captured images are counted
     above, records = data.captures.count_at_least(data.threshold), len(data.captures)
     figures["coverage"] = {"value": above / records, "interval": None, "n": records}
@@ -174,6 +179,20 @@ def estimate_traffic(data: LiveData, sample: Sample) -> Traffic:
         "strata": [{"name": name, "records": int(total), "labelled": int(count)} for name, total, count in strata],
         "method": METHOD,
     }
+
+
+def class_intervals(sample: Sample, numbers: Integers, classes: Sequence[str]) -> dict[str, Interval]:
+    """Return the interval of the accuracy of each class's images, by its name.
+
+    Parameters
+    ----------
+    numbers : of each image's class, predicted or true, shape (n,)
+    """
+    present = np.unique(numbers[numbers < len(classes)])
+    strata = np.ones((len(present), len(sample.totals)), dtype=np.bool_)
+    correct = sample.correct.astype(float)
+    found = sample.mean_intervals(correct, (1.0, 0.0), numbers == present[:, np.newaxis], strata)
+    return {classes[number]: interval for number, interval in zip(present, found, strict=True)}
 
 
 def recommend(data: LiveData, precision: float) -> Recommendation:

@@ -6,7 +6,6 @@ Files below the labels prefix come from outside, so every line is checked, and o
 import contextlib
 import csv
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 from common.inference_ids import inference_id, key_digits
 from common.probabilities import is_probability
 from common.s3 import THREADS, list_objects, read_if_exists
+from evaluation.csv_header import LINE_BREAK, HeaderError, parse_header
 from evaluation.executions import BELOW_THRESHOLD
 from evaluation.review.answers import NEITHER
 from evaluation.review.entries import SELECTED, SUFFIX
@@ -22,13 +22,12 @@ from training.container.classifier.captured_records import object_name
 
 ANSWERS = "answers/"
 FORMATS = (".csv", ".jsonl")
-DELIMITERS = (",", ";", "\t")  # spreadsheets of some countries write semicolons
 MAX_FILE_BYTES = 64 * 2**20
 MAX_LINE_CHARACTERS = 2**16  # an S3 key has at most 1024 bytes
 MAX_ANSWER_BYTES = 2**16
 MAX_MESSAGES = 20  # of each kind
 MAX_SHOWN = 80  # characters of an invalid value
-LINE_BREAK = re.compile(r"\r\n|\n|\r")
+COLUMNS = ("label", "inference_id", "key", "version")
 # The number of each line, with its fields or why it cannot be read
 Rows = Iterator[tuple[int, "Mapping[str, Any] | LabelError"]]
 
@@ -153,17 +152,47 @@ def decode(content: bytes) -> str:
 
 
 def csv_rows(text: str) -> Rows:
-    """Return the rows of a CSV file with a header; a row is one line, so that a missing quote spoils no other row."""
+    """Return the rows of a CSV file with a header."""
     first, *lines = LINE_BREAK.split(text)
-    header, delimiter = csv_header(first)
+    header, delimiter = read_header(first)
 
-    def read(line: str) -> dict[str, str]:
-        values = csv_values(line, delimiter)
+    def read(row: str) -> dict[str, str]:
+        try:
+            values = next(csv.reader([row], delimiter=delimiter, strict=True), [])
+        except csv.Error as error:
+            raise LabelError(f"not CSV: {error}") from error
         if len(values) != len(header):
             raise LabelError(f"{len(values)} columns, but the header has {len(header)}")
         return dict(zip(header, values, strict=True))
 
-    return _rows(enumerate(lines, start=2), read)
+    return _rows(_csv_lines(lines, read), read)
+
+
+def _csv_lines(lines: Sequence[str], read: Callable[[str], object]) -> Iterator[tuple[int, str]]:
+    """Yield each row with the number of its first line, from line 2.
+
+    A row ends with its line, unless a quoted value has line breaks: a missing quote spoils no other row.
+    """
+    index = 0
+    while index < len(lines):
+        row, end = lines[index], index + 1
+        if row.count('"') % 2:
+            longer, after = _quoted_row(lines, index)
+            with contextlib.suppress(LabelError):
+                read(longer)
+                row, end = longer, after
+        yield index + 2, row
+        index = end
+
+
+def _quoted_row(lines: Sequence[str], start: int) -> tuple[str, int]:
+    """Return the lines up to the one that closes a quote, and the number of the line after them."""
+    size = 0
+    for end in range(start, len(lines)):
+        size += len(lines[end])
+        if size > MAX_LINE_CHARACTERS or (end > start and lines[end].count('"') % 2):
+            return "\n".join(lines[start : end + 1]), end + 1
+    return lines[start], start + 1
 
 
 def _rows(lines: Iterable[tuple[int, str]], read: Callable[[str], Mapping[str, Any]]) -> Rows:
@@ -179,21 +208,15 @@ def _rows(lines: Iterable[tuple[int, str]], read: Callable[[str], Mapping[str, A
             yield number, error
 
 
-def csv_header(line: str) -> tuple[list[str], str]:
+def read_header(line: str) -> tuple[list[str], str]:
     """Return the columns that a header names, and the delimiter between them."""
-    for delimiter in DELIMITERS:
-        columns = [name.strip().lower() for name in csv_values(line, delimiter)]
-        if "label" in columns and {"inference_id", "key"} & set(columns):
-            return columns, delimiter
-    raise LabelError(f"line 1 must name the columns label, and inference_id or key (got {shown(line.strip())})")
-
-
-def csv_values(line: str, delimiter: str) -> list[str]:
-    """Return the values of one line."""
     try:
-        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
-    except csv.Error as error:
-        raise LabelError(f"not CSV: {error}") from error
+        columns, delimiter = parse_header(line, COLUMNS)
+    except (HeaderError, csv.Error) as error:
+        raise LabelError(str(error)) from error
+    if "label" not in columns or not {"inference_id", "key"} & set(columns):
+        raise LabelError(f"line 1 must name the columns label, and inference_id or key (got {shown(line.strip())})")
+    return columns, delimiter
 
 
 def json_rows(text: str) -> Rows:
@@ -201,7 +224,7 @@ def json_rows(text: str) -> Rows:
 
     def read(line: str) -> Mapping[str, Any]:
         try:
-            content = json.loads(line)
+            content = json.loads(line, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
             raise LabelError("not JSON") from error
         if not isinstance(content, Mapping):
@@ -209,6 +232,14 @@ def json_rows(text: str) -> Rows:
         return content
 
     return _rows(enumerate(LINE_BREAK.split(text), start=1), read)
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the fields of a JSON object, each of which may be there once, because the values of two may differ."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise LabelError("a name is in the object more than once")
+    return fields
 
 
 def to_label(fields: Mapping[str, Any], source: str) -> Label:

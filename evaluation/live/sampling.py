@@ -5,12 +5,12 @@ times as it represents images: 1 / its inclusion probability, scaled so that eac
 or above it) counts as many images as were captured. This is the Hajek estimator in each stratum: Särndal, Swensson and
 Wretman, "Model Assisted Survey Sampling", 1992, sections 5.7 and 7.3.
 
-Intervals come from the Bayesian bootstrap, which is seeded: Rubin, "The Bayesian bootstrap", 1981. Two changes make
-the intervals hold for few images. First, each stratum has half an image that is classified correctly and half a
-misclassified one in addition, the prior of Jeffreys. Without it, a stratum without a mistake would have an interval of
-length 0: Brown, Cai and DasGupta, "Interval estimation for a binomial proportion", 2001. Second, the variation is
-reduced by the share of the stratum that is labelled, as for every sample without replacement: Rao and Wu, "Resampling
-inference with complex survey data", 1988.
+Intervals come from the Bayesian bootstrap for a finite population, which is seeded: Rubin, "The Bayesian bootstrap",
+1981; Lo, "A Bayesian bootstrap for a finite population", 1988. Each replicate draws what the images without a label are
+like, so an interval has the length 0 if all images are labelled. Each stratum has half an image that is classified
+correctly and half a misclassified one in addition, the prior of Jeffreys. Without it, a stratum without a mistake would
+have an interval of length 0: Brown, Cai and DasGupta, "Interval estimation for a binomial proportion", 2001. A class
+has these halves in both strata, because a small sample may lack its images in one of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,8 +31,7 @@ ROUNDING = 1e-12  # of sums of weights
 METHOD = (
     "Each reviewed image is weighted by 1 / its probability of being selected. The weights are scaled to the number of "
     "captured images below the threshold, and at or above it (Särndal, Swensson and Wretman, Model Assisted Survey "
-    "Sampling, 1992). Intervals: Bayesian bootstrap within both groups (Rubin, 1981) with the prior of Jeffreys; by "
-    "class, Wilson intervals for the effective number of images (Kish, Survey Sampling, 1965)."
+    "Sampling, 1992). Intervals: Bayesian bootstrap of both groups (Rubin, 1981; Lo, 1988) with the prior of Jeffreys."
 )
 
 
@@ -57,25 +56,44 @@ class Sample:
 
     @property
     def weights(self) -> Floats:
-        """How many captured images each image represents."""
-        return self._scaled(1 / self.probability, self.stratum)
+        """How many captured images each image represents; the sum of a stratum is its number of captured images."""
+        base = 1 / self.probability
+        sums = np.bincount(self.stratum, weights=base, minlength=len(self.totals))
+        weights: Floats = base * (self.totals / np.where(sums > 0, sums, 1))[self.stratum]
+        return weights
+
+    def mean_intervals(
+        self, values: Floats, prior: tuple[float, float], domains: Booleans, strata: Booleans
+    ) -> list[Interval]:
+        """Return the 95 % interval of the weighted mean of values in each domain, such as the images of a class.
+
+        Parameters
+        ----------
+        values : of each image
+        prior : values of the two additional half images of each stratum
+        domains : whether each image is in each domain, shape (domains, n); each domain has an image
+        strata : whether each domain can have captured images in each stratum, shape (domains, strata)
+        """
+        counted = np.concatenate([domains, np.repeat(strata, 2, axis=1)], axis=1).astype(float).T
+        extended = np.concatenate([values, np.tile(np.array(prior), len(self.totals))])[:, np.newaxis]
+        blocks = [(block @ (counted * extended)) / (block @ counted) for block in self._replicates()]
+        weights = self.weights
+        estimates = [float(np.average(values[members], weights=weights[members])) for members in domains]
+        ends = (_interval(means) for means in np.concatenate(blocks).T)
+        return [(min(low, value), max(high, value)) for (low, high), value in zip(ends, estimates, strict=True)]
 
     def mean_interval(self, values: Floats, prior: tuple[float, float], members: Booleans | None = None) -> Interval:
         """Return the 95 % interval of the weighted mean of values.
 
         Parameters
         ----------
-        values : of each image
-        prior : values of the two additional half images of each stratum
+        values, prior : as in `mean_intervals`
         members : whether each image counts; all by default, otherwise all images of a stratum or those above a
             threshold in it
         """
         members = np.ones(len(values), dtype=np.bool_) if members is None else members
         has_members = np.isin(np.arange(len(self.totals)), self.stratum[members])
-        counted = np.concatenate([members, np.repeat(has_members, 2)]).astype(float)
-        extended = np.concatenate([values, np.tile(np.array(prior), len(self.totals))])
-        means = [(block @ (counted * extended)) / (block @ counted) for block in self._replicates()]
-        return _interval(np.concatenate(means))
+        return self.mean_intervals(values, prior, members[np.newaxis], has_members[np.newaxis])[0]
 
     def threshold_interval(self, precision: float) -> Interval:
         """Return the 95 % interval of the smallest threshold with a precision; 1 if no threshold reaches it."""
@@ -92,30 +110,28 @@ class Sample:
         return _interval(np.concatenate(found))
 
     def _replicates(self) -> Iterator[Floats]:
-        """Yield blocks of weights, one row for each replicate; the last two columns of each stratum are the prior's."""
-        random = np.random.default_rng(SEED)
-        strata = len(self.totals)
-        base = 1 / self.probability
-        sizes = np.bincount(self.stratum, minlength=strata)
-        means = np.bincount(self.stratum, weights=base, minlength=strata) / np.maximum(sizes, 1)
-        unlabelled = 1 - np.minimum(sizes / np.maximum(self.totals, 1), 1)
-        masses = np.concatenate([base, np.repeat(means, 2)])
-        strata_of = np.concatenate([self.stratum, np.repeat(np.arange(strata), 2)])
-        shapes = np.concatenate([np.ones(len(base)), np.full(2 * strata, 0.5)])
-        spread = np.sqrt(unlabelled)[strata_of]
-        is_image = np.arange(len(masses)) < len(base)
-        for _ in range(REPLICATES // BLOCK):
-            drawn = random.gamma(shapes, size=(BLOCK, len(masses)))
-            factors = np.where(is_image, 1 + spread * (drawn - 1), spread**2 * drawn)
-            yield self._scaled(masses * factors, strata_of)
+        """Yield blocks of replicates, one in each row: how many captured images are like each labelled one.
 
-    def _scaled(self, weights: Floats, stratum: Integers) -> Floats:
-        """Scale weights, of shape (..., n), so that their sum in each stratum is the number of captured images."""
-        members = (stratum[:, np.newaxis] == np.arange(len(self.totals))).astype(float)
-        sums = weights @ members
-        factors = np.divide(self.totals, sums, out=np.zeros_like(sums), where=sums > 0)
-        scaled: Floats = weights * factors[..., stratum]
-        return scaled
+        The last two columns of each stratum are the prior's.
+        """
+        random = np.random.default_rng(SEED)
+        strata = np.flatnonzero(np.bincount(self.stratum, minlength=len(self.totals)))
+        others = np.maximum(self.weights - 1, 0)  # images without a label that each image represents
+        shapes = np.concatenate([np.ones(len(others)), np.full(2 * len(self.totals), 0.5)])
+        for _ in range(REPLICATES // BLOCK):
+            counts = np.zeros((BLOCK, len(shapes)))
+            counts[:, : len(others)] = 1
+            for number in strata:
+                images = np.flatnonzero(self.stratum == number)
+                unlabelled = round(self.totals[number]) - len(images)
+                if unlabelled <= 0:
+                    continue
+                columns = np.append(images, len(others) + 2 * number + np.arange(2))
+                masses = np.append(others[images], np.full(2, others[images].mean()))
+                drawn = random.gamma(shapes[columns], size=(BLOCK, len(columns))) * masses
+                shares = drawn / drawn.sum(axis=1, keepdims=True)
+                counts[:, columns] += random.multinomial(unlabelled, shares)
+            yield counts
 
 
 def sample_of(images: Sequence[LabelledImage], captures: Captures, threshold: float) -> Sample | None:

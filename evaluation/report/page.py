@@ -39,6 +39,7 @@ def render(results: Results, *, written: datetime) -> str:
     # the data set of the results; before the first run, the one of the training job
     data: Mapping[str, Any] = results.evaluation or results.run or results.training or {}
     with_classes: Mapping[str, Any] = results.evaluation or results.run or results.monitoring or {}
+    classes = with_classes.get("classes")
     return (
         templates()
         .get_template("report/page.html")
@@ -50,7 +51,7 @@ def render(results: Results, *, written: datetime) -> str:
             end=results.end,
             source=data.get("source"),
             is_synthetic=bool(data.get("synthetic")),
-            classes=with_classes.get("classes") or [],
+            classes=classes if isinstance(classes, list) else [],  # a result file may have any content
             notes=notes(results),
             verdict=decide_on(results),
             sections=[(section, render_section(section, results)) for section in SECTIONS],

@@ -78,14 +78,21 @@ def version_number(model: str) -> tuple[int, str]:
 
 
 def accuracy_of(figures: Mapping[str, Any]) -> Accuracy | None:
-    """Return the accuracy of an entry, or None if it has none; for live traffic, an estimate or the audit sample's."""
+    """Return the accuracy of an entry; for live traffic, an estimate or the audit sample's.
+
+    None if the entry has no accuracy, or one in another format: an entry is never replaced, so one of another version
+    of the project must not hide the other entries.
+    """
     found = figures.get("accuracy") or figures.get("audit_accuracy")
     if not isinstance(found, Mapping):
         found = {"value": found, "interval": figures.get("accuracy_interval"), "n": figures.get("n", 0)}
-    value, interval = found["value"], found["interval"]
-    if value is None:
+    try:
+        value, interval = found["value"], found["interval"]
+        if value is None:
+            return None
+        return Accuracy(float(value), (float(interval[0]), float(interval[1])) if interval else None, int(found["n"]))
+    except (KeyError, IndexError, TypeError, ValueError):
         return None
-    return Accuracy(float(value), (float(interval[0]), float(interval[1])) if interval else None, found["n"])
 
 
 def describe(versions: Sequence[VersionTrend]) -> str:

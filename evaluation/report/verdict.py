@@ -90,10 +90,13 @@ def check_accuracy(name: str, section: str, accuracy: Accuracy | None, minimum: 
     missing : finding without labelled images
     """
     rule = f"the 95 % interval is above the minimum accuracy{'' if minimum is None else f' of {percent(minimum)}'}"
-    if accuracy is None or accuracy.value is None or accuracy.interval is None or minimum is None:
+    if accuracy is None or accuracy.value is None or accuracy.interval is None:
         return Check(name, section, Status.UNKNOWN, missing, rule)
     low, high = accuracy.interval
     measured = f"the {name} is {percent(accuracy.value)} ({interval_short(accuracy.interval)}, {accuracy.n} images)"
+    if minimum is None:
+        finding = f"{measured}, but the minimum accuracy cannot be read in the environment's settings"
+        return Check(name, section, Status.UNKNOWN, finding, rule)
     if low >= minimum:
         return Check(name, section, Status.PASSED, measured, rule)
     if high < minimum:

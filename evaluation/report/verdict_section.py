@@ -29,13 +29,15 @@ NO_SAMPLE = "the labelled images are not a random sample of live traffic"
 def decide_on(results: Results) -> Verdict:
     """Return the verdict on the model in use."""
     data = results.evaluation or results.run or results.training
+    no_test, no_live = (f"the {name} cannot be read" for name in (TEST_ACCURACY, LIVE_ACCURACY))
+    no_drift, no_executions = "the comparison with the training data cannot be read", "the executions cannot be read"
     checks = [
-        _guard(gate, results, check_gate(None, "the result of the training job cannot be read")),
-        _guard(test_accuracy, results, check_accuracy(TEST_ACCURACY, "evaluation", None, None, "it cannot be read")),
-        _guard(live_accuracy, results, check_accuracy(LIVE_ACCURACY, "live", None, None, "it cannot be read")),
-        _guard(drift, results, check_drift(None, is_confirmed=False, missing="")),
-        _guard(failures, results, check_failures(0, 0)),
-        _guard(low_confidence, results, check_low_confidence(0, 0)),
+        _guard(gate, results, check_gate(None, "the result of the quality gate cannot be read"), "training"),
+        _guard(test_accuracy, results, check_accuracy(TEST_ACCURACY, "evaluation", None, None, no_test), "evaluation"),
+        _guard(live_accuracy, results, check_accuracy(LIVE_ACCURACY, "live", None, None, no_live), "live"),
+        _guard(drift, results, check_drift(None, is_confirmed=False, missing=no_drift), "drift"),
+        _guard(failures, results, replace(check_failures(0, 0), finding=no_executions), "outcomes", "run"),
+        _guard(low_confidence, results, replace(check_low_confidence(0, 0), finding=no_executions), "outcomes", "run"),
     ]
     return decide(
         checks,
@@ -44,12 +46,19 @@ def decide_on(results: Results) -> Verdict:
     )
 
 
-def _guard(check: Callable[[Results], Check], results: Results, unknown: Check) -> Check:
-    """Return a check, or `unknown` if its results are broken, so that they do not stop the page."""
+def _guard(check: Callable[[Results], Check], results: Results, unread: Check, *fields: str) -> Check:
+    """Return a check, or `unread` if its results are broken, so that they do not stop the page.
+
+    Parameters
+    ----------
+    fields : of `Results`, of which the check needs one
+    """
+    if not any(getattr(results, name) for name in fields) and any(name in results.problems for name in fields):
+        return unread
     try:
         return check(results)
     except Exception as error:  # a result file may have any content
-        return replace(unknown, finding=f"the result cannot be read ({type(error).__name__})")
+        return replace(unread, finding=f"{unread.finding} ({type(error).__name__})")
 
 
 def version_name(arn: str | None) -> str | None:
@@ -116,17 +125,31 @@ def drift(results: Results) -> Check:
 
 def failures(results: Results) -> Check:
     """Return the check of failed executions: of the time range, or else of the last run."""
-    if results.outcomes:
+    if results.outcomes and results.outcomes.total:
         return check_failures(results.outcomes.failures, results.outcomes.total)
-    found = [outcome(execution) for execution in results.run["executions"]] if results.run else []
+    if other := run_of_other_model(results):
+        return replace(check_failures(0, 0), finding=other)
+    found = run_outcomes(results)
     expected = {"SUCCEEDED", "ABORTED", BELOW_THRESHOLD, *IMAGE_ERRORS}
     return check_failures(sum(name not in expected for name in found), len(found))
 
 
 def low_confidence(results: Results) -> Check:
     """Return the check of the images below the threshold: of the time range, or else of the last run."""
-    if results.outcomes:
+    if results.outcomes and results.outcomes.total:
         return check_low_confidence(results.outcomes.low_confidence, results.outcomes.classified)
-    found = [outcome(execution) for execution in results.run["executions"]] if results.run else []
+    if other := run_of_other_model(results):
+        return replace(check_low_confidence(0, 0), finding=other)
+    found = run_outcomes(results)
     low = found.count(BELOW_THRESHOLD)
     return check_low_confidence(low, low + found.count("SUCCEEDED"))
+
+
+def run_of_other_model(results: Results) -> str | None:
+    """Return a finding if the last run is not of the model in use."""
+    return results.run and of_other_model(results, version_name(results.run["model_package_arn"]))
+
+
+def run_outcomes(results: Results) -> list[str]:
+    """Return the outcome of each execution of the last run."""
+    return [outcome(execution) for execution in results.run["executions"]] if results.run else []

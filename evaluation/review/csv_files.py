@@ -12,6 +12,7 @@ from common.errors import OperatorError
 from common.files import write
 from common.s3 import THREADS
 from common.terminal import progress_bar
+from evaluation.csv_header import LINE_BREAK, HeaderError, parse_header
 from evaluation.review.answers import AnswerExistsError, allowed_labels, answered_images, make_answer, put_answer
 from evaluation.review.entries import (
     Entry,
@@ -105,17 +106,18 @@ def read_rows(path: Path, *, command: str) -> list[Row]:
     """
     try:
         text = path.read_text("utf-8-sig")  # spreadsheets begin a file with a byte order mark
-        header = text.partition("\n")[0]
-        # and some separate columns by semicolons, depending on the language
-        table = csv.DictReader(io.StringIO(text, newline=""), delimiter=";" if ";" in header else ",", strict=True)
-        missing = sorted(set(REQUIRED) - set(table.fieldnames or ()))
-        if missing:
+        columns, delimiter = parse_header(LINE_BREAK.split(text, maxsplit=1)[0], REQUIRED)
+        if missing := sorted(set(REQUIRED) - set(columns)):
             raise LabelsError(
                 f"{path} has no column {missing[0]}: correct it, or delete it and run `{command}` for a new one"
             )
+        table = csv.DictReader(io.StringIO(text, newline=""), columns, delimiter=delimiter, strict=True)
+        next(table)  # the header
         rows = [Row(table.line_num, *(str(line[name] or "").strip() for name in REQUIRED)) for line in table]
     except OSError as error:
         raise LabelsError(f"LABELS must be a CSV file: {path} cannot be read ({error.strerror})") from error
+    except HeaderError as error:
+        raise LabelsError(f"{path}, {error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise LabelsError(f"{path} is not a CSV file in UTF-8: {error}") from error
     return [row for row in rows if row.label]

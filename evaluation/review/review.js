@@ -28,7 +28,8 @@ async function post(path, content = {}) {
   try {
     result = JSON.parse(text);
   } catch {
-    throw new Error(response.status === 403 ? `Refused: ${text}.` : `The server has failed (${response.status}).`);
+    const reason = response.status === 403 ? `Refused: ${text}.` : `The server has failed (${response.status}).`;
+    throw Object.assign(new Error(reason), { status: response.status });
   }
   if ("total" in result) showProgress(result);
   if (!response.ok) throw Object.assign(new Error(result.message ?? `The server has refused this (${response.status}).`), { status: response.status });
@@ -125,6 +126,8 @@ async function answer(button) {
     const result = await post("/answers", { entry: current.key, label: button.dataset.label, seconds });
     element("status").textContent = describe(button.textContent.replace(button.dataset.keys, "").trim(), result);
   } catch (error) {
+    const isUnknown = !error.status || error.status === 500; // the server may have ended after it stored the answer
+    if (isUnknown) throw new Error(`Perhaps not stored: the image comes again if it has no answer. ${error.message}`);
     if (error.status !== 409) throw new Error(`Not stored. ${error.message}`);
     element("status").textContent = `Not stored: ${error.message}.`;
   }

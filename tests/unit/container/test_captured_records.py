@@ -49,9 +49,18 @@ def test_a_record_is_read_with_any_encoding_of_the_response(encoding: str) -> No
             },
             id="csv in base64",
         ),
+        pytest.param({"data": '{"prediction": [0.25, 0.75]}\n', "encoding": "JSON"}, id="json lines"),
+        pytest.param(
+            {
+                "data": base64.b64encode(b'{"prediction": [0.25, 0.75]}\n').decode(),
+                "encoding": "BASE64",
+                "observedContentType": "application/jsonlines",
+            },
+            id="json lines in base64",
+        ),
     ],
 )
-def test_responses_can_be_csv(response: dict[str, str]) -> None:
+def test_responses_can_be_csv_or_json_lines(response: dict[str, str]) -> None:
     line = changed("captureData.endpointOutput", **response)
     assert [record.probabilities for record in parse_records(line, classes=2)] == [(0.25, 0.75)]
 

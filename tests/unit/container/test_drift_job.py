@@ -3,8 +3,10 @@
 # ruff: noqa: N803  boto3's argument names
 
 import base64
+import io
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,8 +60,8 @@ class Fakes:
         """Store a capture file."""
         self.s3.put_object(Bucket="data", Key=f"{PREFIX}/{time:%Y/%m/%d/%H/%M-%S}-000-x.jsonl", Body=b"\n".join(lines))
 
-    def run(self) -> dict[str, Any]:
-        """Run the job and return the figures of its result."""
+    def start(self) -> None:
+        """Run the job."""
         settings = Settings(
             environment="test",
             region="us-east-1",
@@ -75,6 +77,10 @@ class Fakes:
             capture_delay_minutes=10,
         )
         run(self.model, settings, s3=self.s3, cloudwatch=self, sns=self)
+
+    def run(self) -> dict[str, Any]:
+        """Run the job and return the figures of its result, which is the first one."""
+        self.start()
         (key,) = self.s3.list_keys("history/")
         assert re.fullmatch(r"history/drift/\d{4}/\d\d/\d\d/\d{8}T\d{12}-[0-9a-f]{8}\.json", key)
         result = json.loads(self.s3.objects[key]["body"])
@@ -221,6 +227,39 @@ def test_id_of_any_caller_is_named_as_in_a_selection(fakes: Fakes) -> None:
     assert f"s3://data/review/selected/{names[0]}" in fakes.messages[0]["Message"]
 
 
+def test_examples_are_the_unusual_images_even_if_their_ids_are_not_unique(fakes: Fakes) -> None:
+    # GIVEN two cameras that send the same ID with each image, and dark images after bright ones
+    images = np.concatenate([draw(60, 3), draw(120, 4, brightness=0.3)])
+    lines = [json.loads(line) for line in records(images)]
+    for number, line in enumerate(lines):
+        line["eventMetadata"]["inferenceId"] = f"camera-{number % 2}"
+    fakes.capture([json.dumps(line).encode() for line in lines])
+
+    # WHEN
+    figures = fakes.run()
+
+    # THEN
+    assert sorted(example["id"] for example in figures["examples"]) == ["camera-0", "camera-1"]
+    for name in ("camera-0", "camera-1"):
+        with Image.open(io.BytesIO(fakes.s3.objects[f"review/selected/{name}"]["body"])) as image:
+            assert np.asarray(image).mean() < 60
+
+
+def test_two_jobs_at_once_keep_both_results_and_one_entry_per_image(fakes: Fakes) -> None:
+    # GIVEN
+    fakes.capture(records(draw(120, 3, brightness=0.3)))
+
+    # WHEN
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: fakes.start(), range(2)))
+
+    # THEN
+    first, second = (json.loads(fakes.s3.objects[key]["body"]) for key in fakes.s3.list_keys("history/"))
+    assert first["figures"] == second["figures"]
+    assert len(fakes.s3.list_keys("review/")) == 2 * drift_job.MAX_EXAMPLES
+    assert len(fakes.messages) == 2
+
+
 def test_image_that_is_already_selected_keeps_its_entry(fakes: Fakes) -> None:
     # GIVEN
     fakes.capture(records(draw(120, 3, brightness=0.3)))
@@ -273,9 +312,23 @@ def test_only_records_of_the_window_are_compared(fakes: Fakes) -> None:
         fakes.capture([record(image, [0.9, 0.1], number, time)], time)
     late = end - timedelta(seconds=2)
     fakes.capture([record(image, [0.9, 0.1], 9, late)], end + timedelta(minutes=1))  # written in the next hour
+    # the first record of a file gives its hour
+    before = start - timedelta(seconds=30)
+    fakes.capture([record(image, [0.9, 0.1], 10, each) for each in (before, start + timedelta(seconds=30))], before)
 
     # THEN
-    assert fakes.run()["records"] == 3
+    assert fakes.run()["records"] == 4
+
+
+def test_malformed_lines_of_the_hours_next_to_the_window_are_left_out(fakes: Fakes) -> None:
+    # GIVEN
+    start, end = INSIDE.replace(day=7, hour=12, minute=0), INSIDE.replace(hour=12, minute=0)
+    minute = timedelta(minutes=1)
+    for time in (start - minute, start + minute, end - minute, end + minute):
+        fakes.capture([b"{"], time)
+
+    # THEN
+    assert fakes.run()["malformed"] == 2
 
 
 def test_broken_images_are_counted_and_the_responses_compared(fakes: Fakes) -> None:

@@ -136,7 +136,8 @@ def test_records_of_the_model_are_read_and_others_are_counted() -> None:
 def test_error_without_records_of_the_model_names_the_command() -> None:
     s3 = make_bucket(("v1", capture_line(make_png(), [0.9, 0.1])), ("v2", b"malformed"))
     with pytest.raises(
-        OperatorError, match=r"v2.*only 1 malformed lines \(1 of other models\): run `make run ENV=local`"
+        OperatorError,
+        match=r"v2.*only 1 malformed line.*a.jsonl, line 1: not JSON \(1 of other models\): run `make run ENV=local`",
     ):
         read_captures(LOCATION, ALL_TIME, classes=2, run=None, environment="local", s3=s3)
 

@@ -103,3 +103,9 @@ def test_a_contact_sheet_has_a_tile_for_every_image_even_if_it_is_invalid(count:
     assert sum(len(axes.images) for axes in draw(LIGHT).axes) == count
     with Image.open(io.BytesIO(figures.as_png(draw))) as picture:
         assert picture.format == "PNG"
+
+
+@pytest.mark.parametrize("count", [1, 2, 30])
+def test_the_axis_of_epochs_has_whole_numbers(count: int) -> None:
+    axes = figures.epochs(LIGHT, history=[{"train_accuracy": 0.7, "validation_accuracy": 0.8}] * count).axes[0]
+    assert all(tick == int(tick) for tick in axes.get_xticks())

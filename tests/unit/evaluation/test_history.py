@@ -91,6 +91,31 @@ def test_objects_that_are_not_entries_are_left_out(body: bytes) -> None:
     assert len(history.read("live")) == 1
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"written": 5},
+        {"written": "yesterday"},
+        {"written": "2026-03-08T12:00:00"},
+        {"kind": []},
+        {"model": 7},
+        {"window": {}},
+        {"window": "last week"},
+        {"figures": None},
+    ],
+    ids=str,
+)
+def test_entries_with_a_damaged_field_are_left_out(damage: dict[str, object]) -> None:
+    # GIVEN
+    s3 = FakeS3()
+    history = make_history(s3)
+    key = history.append("live", {}, model="v1", window=WINDOW, now=NOW)
+    s3.put_object(Bucket="b", Key=f"{key}.json", Body=json.dumps(history.read("live")[0] | damage).encode())
+
+    # WHEN / THEN
+    assert len(history.read("live")) == 1
+
+
 def test_an_entry_that_is_deleted_meanwhile_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     s3 = FakeS3()

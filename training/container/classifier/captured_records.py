@@ -148,6 +148,10 @@ def _parse_response(side: Mapping[str, Any]) -> list[Any]:
         values = [_number(value) for value in data.split(b",")] if is_csv else json.loads(data)
     except (ValueError, RecursionError) as error:
         raise MalformedRecordError("the response is not a list of probabilities") from error
+    if isinstance(values, dict):
+        # the built-in algorithm's response to a caller that accepts only JSON Lines:
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html
+        values = values.get("prediction")
     if not isinstance(values, list) or not values:
         raise MalformedRecordError("the response is not a list of probabilities")
     return values

@@ -33,8 +33,9 @@ from .drift import (
     unusual_images,
 )
 from .onnx_session import open_session
-from .window_sample import WindowSample
+from .window_sample import WindowSample, image_hash
 
+HOUR = timedelta(hours=1)
 CHUNK = 2**16  # bytes that are read at once
 MAX_EXAMPLES = 10
 MAX_REASONS = 5  # malformed lines of which the result has the reasons
@@ -108,27 +109,35 @@ class Captures:
     reasons: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Record]:
-        """Yield the records of the window, reading each file as a stream."""
-        for key in self._keys():
+        """Yield the records of the window, reading each file as a stream.
+
+        A line that is not a record has no time; it counts if the hour of its file is in the window.
+        """
+        for hour, key in self._files():
             for number, line in enumerate(self._lines(key), start=1):
                 try:
                     found = parse_records(line, classes=self.classes) if line.strip() else []
                 except MalformedRecordError as error:
-                    self.malformed += 1
-                    self.reasons = (*self.reasons, f"{key}, line {number}: {error}")[:MAX_REASONS]
+                    if hour < self.settings.end and self.settings.start < hour + HOUR:
+                        self.malformed += 1
+                        self.reasons = (*self.reasons, f"{key}, line {number}: {error}")[:MAX_REASONS]
                     continue
                 inside = [each for each in found if self.settings.start <= each.time < self.settings.end]
                 self.records += len(inside)
                 yield from inside
 
-    def _keys(self) -> Iterator[str]:
-        """Yield the keys of the capture files in the window's folders, one for each hour, and in the next one."""
-        hour = self.settings.start.replace(minute=0, second=0, microsecond=0)
-        while hour <= self.settings.end + timedelta(hours=1):
+    def _files(self) -> Iterator[tuple[datetime, str]]:
+        """Yield hour and key of the capture files of the window and of the hours next to it.
+
+        Each hour has a folder. The records of some minutes share a file, and clocks differ, so the hours next to the
+        window have records of it, too.
+        """
+        hour = self.settings.start.replace(minute=0, second=0, microsecond=0) - HOUR
+        while hour <= self.settings.end + HOUR:
             prefix = f"{self.settings.captures_prefix}/{hour:%Y/%m/%d/%H}/"
             for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.settings.bucket, Prefix=prefix):
-                yield from (each["Key"] for each in page.get("Contents", ()))
-            hour += timedelta(hours=1)
+                yield from ((hour, each["Key"]) for each in page.get("Contents", ()))
+            hour += HOUR
 
     def _lines(self, key: str) -> Iterator[bytes]:
         try:
@@ -167,9 +176,9 @@ def run(model: Path, settings: Settings, *, s3: Any, cloudwatch: Any, sns: Any) 
             sample.add(record)
         window = sample.sample(len(classes))
         figures = compare_window(baseline, window, captures, sample.unreadable)
-        if figures["outcome"] == "drift" and len(sample.ids) > NEIGHBOURS:
-            chosen = unusual_images(baseline, window, MAX_EXAMPLES)
-            distances = {sample.ids[number]: distance for number, distance in chosen}
+        if figures["outcome"] == "drift" and len(sample.hashes) > NEIGHBOURS:
+            chosen, hashes = unusual_images(baseline, window, MAX_EXAMPLES), sample.hashes
+            distances = {hashes[number]: distance for number, distance in chosen}
             examples = find_examples(distances, Captures(settings, len(classes), s3))
     figures |= {
         "classes": classes,
@@ -187,15 +196,28 @@ def run(model: Path, settings: Settings, *, s3: Any, cloudwatch: Any, sns: Any) 
         publish_message(settings, figures, sns=sns)
 
 
-def find_examples(distances: Mapping[str, float], captures: Captures) -> list[Example]:
-    """Return the records with these IDs, in their order, from captures that are read again to save memory."""
-    found: dict[str, Example] = {}
+def find_examples(distances: Mapping[bytes, float], captures: Captures) -> list[Example]:
+    """Return a record of each image in the order of `distances`, from captures that are read again to save memory.
+
+    Any caller of the endpoint chooses the IDs of its requests. Of the images with one ID, only the first is returned,
+    because the ID names the image's review entry.
+
+    Parameters
+    ----------
+    distances : by the image's hash
+    """
+    found: dict[bytes, Example] = {}
     for record in captures:
-        if record.id in distances:
-            found.setdefault(record.id, Example(record, distances[record.id]))
+        key = image_hash(record)
+        if key in distances:
+            found.setdefault(key, Example(record, distances[key]))
         if len(found) == len(distances):
             break
-    return [found[identity] for identity in distances if identity in found]
+    by_id: dict[str, Example] = {}
+    for key in distances:
+        if key in found:
+            by_id.setdefault(found[key].record.id, found[key])
+    return list(by_id.values())
 
 
 def conclusion(outcome: str, reason: str, **figures: Any) -> dict[str, Any]:

@@ -16,9 +16,8 @@ from .images import FORMATS, ImageError, decode_image
 
 @dataclass(frozen=True)
 class Image:
-    """The statistics and the embedding of an image, and the ID of its record."""
+    """The statistics and the embedding of an image."""
 
-    record_id: str
     statistics: dict[str, float]
     embedding: NDArray[np.float64]
 
@@ -62,9 +61,9 @@ class WindowSample:
         return len(self._probabilities) - len(self._images)
 
     @property
-    def ids(self) -> list[str]:
-        """IDs of the chosen records whose image is known, in the order of `sample`."""
-        return [self._images[each].record_id for each in sorted(self._images)]
+    def hashes(self) -> list[bytes]:
+        """Hashes of the chosen images that can be decoded, in the order of `sample`."""
+        return sorted(self._images)
 
     def sample(self, classes: int) -> Sample:
         """Return the chosen images.
@@ -90,7 +89,7 @@ class WindowSample:
         except ImageError:
             return
         (embedding,) = self._session.run(["embedding"], {"images": pixels[np.newaxis]})
-        self._images[key] = Image(record.id, image_statistics(pixels), embedding[0].astype(float))
+        self._images[key] = Image(image_statistics(pixels), embedding[0].astype(float))
 
 
 def image_hash(record: Record) -> bytes:

@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sagelocal.services.sagemaker.errors import JobFailedError
 from sagelocal.services.sagemaker.s3_transfer import split_uri
 
 INTERVAL = 0.5  # seconds between two scans of the folders
@@ -58,6 +59,8 @@ class FolderUpload:
         ------
         ClientError
             If S3 refuses a file.
+        JobFailedError
+            If a file's name cannot be a key.
         """
         self._closed.set()
         if self._thread.is_alive():
@@ -68,7 +71,7 @@ class FolderUpload:
         while not self._closed.wait(INTERVAL):
             try:
                 self._upload_changes()
-            except (ClientError, BotoCoreError) as error:
+            except (ClientError, BotoCoreError, JobFailedError) as error:
                 # the next scan tries again; close() raises the error if the last attempt fails
                 target = f"s3://{self._bucket}/{self._prefix}"
                 print(f"upload to {target} failed and will be retried: {error}", file=sys.stderr)
@@ -77,7 +80,7 @@ class FolderUpload:
         for path, (folder, stamp) in self._scan():
             if self._uploaded.get(path) != (folder, stamp):
                 with contextlib.suppress(FileNotFoundError):  # the container may have renamed or deleted it
-                    key = self._prefix + path.relative_to(folder).as_posix()
+                    key = self._prefix + _key(path.relative_to(folder))
                     self._s3.put_object(Bucket=self._bucket, Key=key, Body=path.read_bytes())
                     self._uploaded[path] = (folder, stamp)
 
@@ -88,3 +91,21 @@ class FolderUpload:
                 with contextlib.suppress(FileNotFoundError):
                     if path.is_file() and (self._follow_links or not path.is_symlink()):
                         yield path, (folder, path.stat().st_mtime_ns)
+
+
+def _key(path: Path) -> str:
+    """Return a file's key below the prefix.
+
+    Raises
+    ------
+    JobFailedError
+        If the name is not encoded in UTF-8, as the keys of S3 are.
+    """
+    key = path.as_posix()
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise JobFailedError(
+            f"ClientError: Artifact upload failed:the file name {key!r} is not encoded in UTF-8"
+        ) from error
+    return key

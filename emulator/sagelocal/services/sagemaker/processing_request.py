@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-contai
 https://github.com/aws/sagemaker-python-sdk/issues/4939 (LocalPaths must be unique; AWS's error has no text)
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,12 +13,12 @@ from typing import Any
 from sagelocal.services.sagemaker.errors import InvalidRequestError
 from sagelocal.services.sagemaker.job_run import DAY
 from sagelocal.services.sagemaker.processing_container import PROCESSING_ROOT
+from sagelocal.services.sagemaker.request_limits import check_limits
 
 PARAMETERS = (
     *("ProcessingJobName", "ProcessingInputs", "ProcessingOutputConfig", "ProcessingResources", "StoppingCondition"),
     *("AppSpecification", "Environment", "NetworkConfig", "RoleArn", "ExperimentConfig"),
 )
-VARIABLE = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")
 INPUT_DEFAULTS = {
     "S3InputMode": "File",
     "S3DataDistributionType": "FullyReplicated",
@@ -48,12 +47,9 @@ def check(request: Mapping[str, Any]) -> None:
     _check_unique_paths(request)
     for each in _outputs(request):
         _check_output(each)
-    for name in request.get("Environment") or {}:
-        if not VARIABLE.fullmatch(name):
-            raise InvalidRequestError(
-                f"1 validation error detected: Value '{name}' at 'environment' failed to satisfy constraint: "
-                f"Map keys must satisfy constraint: Member must satisfy regular expression pattern: {VARIABLE.pattern}"
-            )
+    # an entry point and arguments beyond their limits are accepted, because programs in them are handy for tests
+    specification = {"ImageUri": request["AppSpecification"]["ImageUri"]}
+    check_limits("CreateProcessingJob", {**request, "AppSpecification": specification})
 
 
 def s3_inputs(request: Mapping[str, Any]) -> list[dict[str, Any]]:

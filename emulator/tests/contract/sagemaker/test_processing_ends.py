@@ -101,6 +101,14 @@ def test_output_without_a_bucket_fails_the_job(sagemaker: SageMaker) -> None:
     assert "NoSuchBucket" in job["FailureReason"]
 
 
+def test_output_with_a_name_in_another_encoding_fails_the_job(sagemaker: SageMaker) -> None:
+    # WHEN
+    job = sagemaker.process(r"open(b'/opt/ml/processing/output/\xe9', 'w')")
+    # THEN
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert job["FailureReason"].endswith(r"the file name '\udce9' is not encoded in UTF-8")
+
+
 def test_symbolic_links_are_not_uploaded(sagemaker: SageMaker) -> None:
     # GIVEN
     program = """

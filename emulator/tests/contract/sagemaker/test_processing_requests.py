@@ -87,6 +87,11 @@ def test_training_jobs_are_listed_by_the_time_of_their_last_change(sagemaker: Sa
         ({"ProcessingInputs": [processing_input(name, URI, PATH) for name in "ab"]}, "inputs a and b must differ"),
         ({"Environment": {"A=B": "c"}}, "'A=B' at 'environment' failed to satisfy constraint"),
         ({"Environment": {"": "c"}}, "'' at 'environment' failed to satisfy constraint"),
+        ({"Environment": {"A": "b" * 257}}, "'environment' failed .* Map value .* less than or equal to 256"),
+        ({"Environment": {f"A{number}": "b" for number in range(101)}}, "length less than or equal to 100"),
+        ({"StoppingCondition": {"MaxRuntimeInSeconds": 777_601}}, "value less than or equal to 777600"),
+        ({"ProcessingInputs": [processing_input("a", "s3://", PATH)]}, "'processingInputs.1.member.s3Input.s3Uri'"),
+        ({"ProcessingOutputConfig": processing_output(URI, mode="AtTheEnd")}, r"enum value set: \[Continuous, "),
     ],
 )
 def test_invalid_request_is_refused(sagemaker: SageMaker, request_: dict[str, Any], reason: str) -> None:

@@ -61,6 +61,8 @@ def test_csv_and_json_lines_name_images_by_inference_id_or_key() -> None:
         pytest.param("key\tlabel\nö.png\tbicycle\n".encode(), id="tabs"),
         pytest.param("key\tlabel\nö.png\tbicycle\n".encode("utf-16"), id="UTF-16, as spreadsheets write Unicode text"),
         pytest.param('"key","label"\n"ö.png","bicycle"\n'.encode(), id="quotes"),
+        pytest.param('key,comment,label\nö.png,"two\nlines",bicycle\n'.encode(), id="a line break in quotes"),
+        pytest.param('key,comment,label\r\nö.png,"a ""b""\r\n\r\nc",bicycle\r\n'.encode(), id="several of them"),
         pytest.param('Label , KEY,comment\n bicycle ,ö.png,"a, ""b"""\n,,\n'.encode(), id="other columns"),
     ],
 )
@@ -91,6 +93,18 @@ def test_a_broken_line_is_named_and_the_others_are_read(line: str, reason: str) 
     assert message.startswith(f"labels/a.csv, line 2: {reason}")
 
 
+def test_a_missing_quote_spoils_no_other_line() -> None:
+    # GIVEN a second missing quote, which closes the first one
+    lines = ('"one.png,bicycle', "good.png,motorcycle", '"two.png,bicycle', "better.png,bicycle")
+
+    # WHEN
+    found = read({"labels/a.csv": "\n".join(["key,label", *lines]).encode()})
+
+    # THEN
+    assert names(found) == [("good.png", "motorcycle"), ("better.png", "bicycle")]
+    assert [message[:20] for message in found.messages["malformed"]] == ["labels/a.csv, line 2", "labels/a.csv, line 4"]
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -99,8 +113,9 @@ def test_a_broken_line_is_named_and_the_others_are_read(line: str, reason: str) 
         (b"[]", "not a JSON object"),
         (b'{"key": ["a"], "label": "bicycle"}', "key must be text"),
         (b'{"key": "a", "label": 1}', "label must be text"),
+        (b'{"key": "a", "label": "bicycle", "label": "motorcycle"}', "a name is in the object more than once"),
     ],
-    ids=["truncated", "deeply nested", "a list", "key", "label"],
+    ids=["truncated", "deeply nested", "a list", "key", "label", "two labels"],
 )
 def test_a_broken_json_line_is_named(line: bytes, reason: str) -> None:
     found = read({"labels/a.jsonl": line + b'\n{"key": "good.png", "label": "bicycle"}'})
@@ -114,13 +129,14 @@ def test_a_broken_json_line_is_named(line: bytes, reason: str) -> None:
         ("labels/a.xlsx", b"PK", "labels must be in a file whose name ends with .csv or .jsonl"),
         ("labels/a.csv", b"", "line 1 must name the columns label, and inference_id or key (got '')"),
         ("labels/a.csv", b"a.png,bicycle\n", "line 1 must name the columns"),
+        ("labels/a.csv", b"key,label,label\na,bicycle,\n", "line 1 names the column label 2 times: keep one of them"),
         ("labels/a.csv", b"key,label\n\xff\xfe", "the file is not in UTF-8 (byte 10): save it as CSV UTF-8"),
         ("labels/a.csv", b"\xff\xfe\x00", "the file is not in UTF-8"),
         ("labels/answers/a.json", b"{", "labels/answers/a.json is not JSON"),
         ("labels/answers/a.json", b"[]", "is not a JSON object"),
         ("labels/answers/a.json", b"{}", "not an answer, because it has no id or no label"),
     ],
-    ids=["format", "empty", "no header", "encoding", "UTF-16", "answer", "answer list", "empty answer"],
+    ids=["format", "empty", "no header", "two labels", "encoding", "UTF-16", "answer", "answer list", "empty answer"],
 )
 def test_a_file_that_cannot_be_read_is_named(key: str, content: bytes, reason: str) -> None:
     found = read({key: content, "labels/good.csv": b"key,label\ngood.png,bicycle"})

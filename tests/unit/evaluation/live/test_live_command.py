@@ -200,5 +200,5 @@ def test_only_malformed_captures_are_one_clear_error(run: Any, s3: FakeS3) -> No
     s3.put_object(Bucket="b", Key=key, Body=b"?\n?")
 
     # WHEN / THEN
-    with pytest.raises(OperatorError, match="only 2 malformed lines"):
+    with pytest.raises(OperatorError, match=r"only 2 malformed lines, the first one in .*, line 1: not JSON"):
         run()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy
 
+from evaluation.live.evaluation import class_intervals
 from evaluation.live.join import LabelledImage
 from evaluation.live.sampling import Sample, audit_sample, sample_of, simple_sample_of, smallest_threshold
 from evaluation.metrics import coverage_curve
@@ -81,6 +82,26 @@ def test_nothing_varies_if_every_captured_image_is_labelled() -> None:
     assert accuracy_interval(sample) == pytest.approx((0.75, 0.75))
 
 
+@pytest.mark.parametrize(("total", "n", "mistakes"), [(270, 100, 5), (270, 100, 14), (60, 20, 6), (150, 100, 5)])
+def test_intervals_hold_if_a_large_part_of_few_images_is_labelled(total: int, n: int, mistakes: int) -> None:
+    # GIVEN every number of mistakes that a sample of the traffic may have, and its probability
+    found = np.arange(min(n, mistakes) + 1)
+    probabilities = scipy.stats.hypergeom.pmf(found, total, mistakes, n)
+
+    # WHEN
+    samples = [make_sample((n - int(count), n, n / total), totals=(float(total),)) for count in found]
+    held = [low <= 1 - mistakes / total <= high for low, high in map(accuracy_interval, samples)]
+
+    # THEN
+    assert probabilities[held].sum() > 0.94
+
+
+def test_an_estimate_is_inside_its_interval() -> None:
+    sample = make_sample((10, 10, 1.0), (9, 9, 0.05), totals=(10.0, 180.0))
+    low, high = accuracy_interval(sample)
+    assert low < accuracy(sample) <= high
+
+
 def test_an_interval_is_the_same_whenever_it_is_computed() -> None:
     sample = make_sample((6, 10, 1.0), (9, 10, 0.05), totals=(20.0, 180.0))
     assert accuracy_interval(sample) == accuracy_interval(sample)
@@ -113,6 +134,30 @@ def test_estimates_of_simulated_traffic_are_unbiased_and_their_intervals_hold(mo
     assert scipy.stats.binomtest(sum(held), len(held), 0.95).pvalue > 0.001
     # the accuracy of the reviewed images alone, which are mostly difficult ones, is far from that of all traffic
     assert all(sample.correct.mean() < truth - 0.05 for sample, truth, _, _ in runs)
+
+
+def test_the_recall_of_a_rare_class_has_an_interval_that_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN traffic of which 1 % is of one class; the audit sample often has none of its images
+    monkeypatch.setattr("evaluation.live.sampling.REPLICATES", 200)
+    held = []
+    for seed in range(150):
+        random = np.random.default_rng(seed)
+        is_above = random.random(3000) < 0.8
+        label = (random.random(3000) < 0.01).astype(np.int64)
+        correct = random.random(3000) < np.where(is_above, 0.95, 0.6)
+        probability = np.where(is_above, 0.04, 1.0)
+        chosen = random.random(3000) < probability
+        totals = np.array([(~is_above).sum(), is_above.sum()], dtype=np.float64)
+        sample = Sample(
+            probability[chosen], correct[chosen], is_above[chosen].astype(np.int64), probability[chosen], totals
+        )
+
+        # WHEN
+        low, high = class_intervals(sample, label[chosen], ("bicycle", "motorcycle"))["motorcycle"]
+        held.append(low <= correct[label == 1].mean() <= high)
+
+    # THEN
+    assert np.mean(held) > 0.92
 
 
 def test_the_threshold_for_a_precision_has_an_interval_that_holds_it() -> None:

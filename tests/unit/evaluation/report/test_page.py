@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from common.errors import OperatorError
-from common.files import RESULT_FILES, StepMissingError, write_json
+from common.files import RESULT_FILES, NoResultError, StepMissingError, noted_in, write_json
 from evaluation import figures
 from evaluation.evaluate import evaluate
+from evaluation.execution_metrics import Outcomes
 from evaluation.history import Kind
 from evaluation.report.page import render
 from evaluation.report.results import FILES, Reader
@@ -170,6 +171,59 @@ def test_a_broken_result_is_named_and_does_not_stop_the_others(
     assert page.count("<section ") == len(SECTIONS) + 1
     others = {name: text for name, text in SHOWN.items() if name != field}
     assert [name for name, text in others.items() if text not in page] == []
+
+
+@pytest.mark.parametrize("content", ["{", '{"classes": []}'])
+def test_the_verdict_says_which_result_cannot_be_read(tmp_path: Path, content: str) -> None:
+    # GIVEN
+    directory = write_results(tmp_path)
+    for target, _ in FILES.values():
+        (directory / RESULT_FILES[target]).write_text(content)
+    write_json(directory / "training.json", TRAINING)
+
+    # WHEN
+    verdict = decide_on(results_of(directory))
+
+    # THEN
+    assert verdict.reason == (
+        "The accuracy on the test images cannot be read; the accuracy in live traffic cannot be read."
+    )
+    assert [check.finding for check in verdict.checks[3:]] == [
+        "the comparison with the training data cannot be read",
+        "the executions cannot be read",
+        "the executions cannot be read",
+    ]
+
+
+@pytest.mark.usefixtures("plain_figures")
+@pytest.mark.parametrize("classes", [2, {}, "x", None])
+def test_a_broken_list_of_classes_does_not_stop_the_page(tmp_path: Path, classes: Any) -> None:
+    # GIVEN
+    directory = write_results(tmp_path)
+    evaluation = json.loads((directory / "evaluation.json").read_text())
+    write_json(directory / "evaluation.json", {**evaluation, "classes": classes})
+
+    # WHEN
+    page = page_of(directory)
+
+    # THEN
+    assert page.count("<section ") == len(SECTIONS) + 1
+    assert f"The results of <code>make evaluate ENV={tmp_path.name}</code> cannot be shown" in page
+
+
+@pytest.mark.usefixtures("plain_figures")
+@pytest.mark.parametrize("target", ["monitor", "live", "data-drift"])
+def test_a_section_says_why_its_command_had_no_result(tmp_path: Path, target: str) -> None:
+    # GIVEN
+    directory = write_results(tmp_path)
+    with pytest.raises(NoResultError), noted_in(directory / RESULT_FILES[target]):
+        raise NoResultError("no captured records, only 2 malformed lines")
+
+    # WHEN
+    page = page_of(directory)
+
+    # THEN
+    assert '<p class="note">no captured records, only 2 malformed lines</p>' in page
 
 
 @pytest.mark.usefixtures("plain_figures")
@@ -331,7 +385,23 @@ def test_traffic_without_labels_has_a_note_and_no_figures(tmp_path: Path) -> Non
 
     # THEN
     assert "No image is labelled." in page
+    assert "No labelled image is misclassified" not in page
     assert "No labelled images of live traffic were evaluated" in page
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_records_of_live_traffic_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    # GIVEN no other result, which would count them too
+    lines = [f"some-file.jsonl, line {number}: not JSON" for number in range(100)]
+    write_json(tmp_path / "live.json", make_live(duplicates=4, malformed=250, malformed_lines=lines, skewed=7))
+
+    # WHEN
+    page = page_of(tmp_path)
+
+    # THEN
+    assert "Earlier records of the same ID, which are not included: 4." in page
+    assert "Malformed lines, which are not included: 250 (some-file.jsonl, line 0: not JSON, …)." in page
+    assert "because a clock is wrong: 7." in page
 
 
 @pytest.mark.usefixtures("plain_figures")
@@ -378,6 +448,24 @@ def test_the_verdict_ignores_results_of_other_models(tmp_path: Path) -> None:
     assert checks["drift"].finding == "the result is of v1, but v3 is in use"
 
 
+def test_the_verdict_is_based_on_the_last_run_if_no_execution_ended_in_the_time_range(tmp_path: Path) -> None:
+    # GIVEN
+    failed = make_execution("test/a.png", None, error="States.Timeout")
+    write_json(tmp_path / "run.json", make_run([failed, *[make_execution("test/b.png", [0.98, 0.02])] * 19]))
+    nothing = Outcomes(succeeded=0, low_confidence=0, invalid_image=0, failed=0, timed_out=0, aborted=0)
+
+    def findings(in_use: str) -> list[str]:
+        checks = decide_on(results_of(tmp_path, in_use=in_use, outcomes=nothing)).checks
+        return [check.finding for check in checks if check.section == "executions"]
+
+    # WHEN / THEN
+    assert findings("v1") == [
+        "1 of 20 executions failed for another reason than the image or the threshold",
+        "19 executions are too few",
+    ]
+    assert findings("v3") == ["the result is of v1, but v3 is in use"] * 2
+
+
 @pytest.mark.usefixtures("plain_figures")
 @pytest.mark.parametrize("is_supported", [True, False])
 def test_a_threshold_is_offered_only_if_enough_images_are_labelled(tmp_path: Path, is_supported: bool) -> None:
@@ -392,6 +480,20 @@ def test_a_threshold_is_offered_only_if_enough_images_are_labelled(tmp_path: Pat
     # THEN
     assert ("VALUE=0.95" in page) == is_supported
     assert ("Too few images are labelled to show this precision" in page) != is_supported
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_a_precision_that_no_threshold_reaches_does_not_need_more_labels(tmp_path: Path) -> None:
+    # GIVEN
+    recommendation = {**(make_live()["recommendation"] or {}), "threshold": None, "is_supported": False}
+    write_json(tmp_path / "live.json", make_live(recommendation=recommendation))
+
+    # WHEN
+    page = page_of(tmp_path)
+
+    # THEN
+    assert "No threshold reaches this precision." in page
+    assert "Too few images are labelled" not in page
 
 
 def test_labelled_images_that_are_not_a_sample_do_not_decide(tmp_path: Path) -> None:

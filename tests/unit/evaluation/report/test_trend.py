@@ -36,6 +36,19 @@ def test_entries_without_a_version_or_an_accuracy_are_left_out() -> None:
     assert (version.model, version.accuracies) == ("v2", {})
 
 
+@pytest.mark.parametrize(
+    "accuracy",
+    ["high", {"value": 0.9}, {"value": 0.9, "interval": [0.8], "n": 5}, [0.9], {"value": 0.9, "interval": 1}],
+)
+def test_an_accuracy_in_another_format_does_not_hide_the_other_versions(accuracy: object) -> None:
+    # WHEN
+    *others, other = by_version([*HISTORY, make_entry("live", "v11", accuracy=accuracy)])
+
+    # THEN
+    assert (other.model, other.accuracies) == ("v11", {})
+    assert others == list(by_version(HISTORY))
+
+
 def test_there_is_no_trend_without_history() -> None:
     assert trend(Results("local")) is None
 

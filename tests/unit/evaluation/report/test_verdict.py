@@ -31,6 +31,7 @@ def accuracy_check(accuracy: Accuracy | None, name: str = TEST) -> Check:
         pytest.param(accuracy_check(GOOD), Status.PASSED, id="accuracy above the minimum"),
         pytest.param(accuracy_check(BAD), Status.FAILED, id="accuracy below the minimum"),
         pytest.param(accuracy_check(FEW), Status.UNKNOWN, id="the interval contains the minimum"),
+        pytest.param(check_accuracy(TEST, "live", GOOD, None, ""), Status.UNKNOWN, id="no minimum"),
         pytest.param(accuracy_check(None), Status.UNKNOWN, id="no accuracy"),
         pytest.param(accuracy_check(Accuracy(None, None, 0)), Status.UNKNOWN, id="no labelled images"),
         pytest.param(check_drift([], is_confirmed=False, missing=""), Status.PASSED, id="no drift"),
@@ -48,6 +49,11 @@ def accuracy_check(accuracy: Accuracy | None, name: str = TEST) -> Check:
 )
 def test_a_check_compares_a_result_with_its_limit(check: Check, status: Status) -> None:
     assert check.status is status
+
+
+def test_an_accuracy_is_named_although_the_minimum_is_not_known() -> None:
+    finding = check_accuracy(TEST, "evaluation", GOOD, None, "no test images were evaluated").finding
+    assert finding.startswith("the accuracy on the test images is 95.0% (91.0% to 97.0%, 200 images), but the minimum")
 
 
 def test_fit_for_use_if_nothing_fails_and_an_accuracy_reaches_the_minimum() -> None:

@@ -18,6 +18,7 @@ from common.inference_ids import inference_id
 from evaluation.review.entries import ReviewStore
 
 PAGE = 1000  # keys in a page of a listing
+MAX_KEY_BYTES = 1024
 
 
 def error(code: str) -> ClientError:
@@ -76,6 +77,8 @@ class FakeS3:
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         with self._lock:
             self.requests["get_object"] += 1
+            if len(Key.encode()) > MAX_KEY_BYTES:
+                raise error("KeyTooLongError")
             if Key not in self.versions:
                 raise error("NoSuchKey")
             stored = self.versions[Key][-1]

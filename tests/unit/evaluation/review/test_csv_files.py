@@ -93,6 +93,7 @@ def test_filled_file_is_stored_and_images_with_an_answer_keep_it(s3: FakeS3, tmp
             r"line 3: there is no image with this id and key to review \(id 'b', key 'review/selected/a",
         ),
         ("b,review/selected/x.json,bicycle", "line 3: there is no image with this id and key"),
+        (f"b,review/{'x' * 2000},bicycle", "line 3: there is no image with this id and key"),
         ("b,incoming/zoe/1.jpg,bicycle", "line 3: there is no image with this id and key"),
         ("b,,bicycle", "line 3: there is no image with this id and key"),
         (f"a,{A},bicycle", "line 3: the id 'a' is on line 2 too"),
@@ -110,11 +111,11 @@ def test_invalid_line_is_named_and_nothing_is_stored(s3: FakeS3, tmp_path: Path,
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_files_of_spreadsheets_are_read(s3: FakeS3, tmp_path: Path, encoding: str, delimiter: str) -> None:
-    # GIVEN a file with quotes, Windows line ends, other columns, an empty line and spaces
+    # GIVEN a file with quotes, a line break in them, Windows line ends, other columns, an empty line and spaces
     path = tmp_path / "labels.csv"
-    lines = (("notes", "label", "key", "id"), ('"a ""note"""', " bicycle ", A, "a"), ("", "", "", ""), ())
+    lines = (("notes", " Label", "key", "ID"), ('"a ""note""\r\n"', " bicycle ", A, "a"), ("", "", "", ""), ())
     path.write_bytes("\r\n".join(delimiter.join(line) for line in lines).encode(encoding))
 
     # WHEN / THEN
@@ -127,6 +128,7 @@ def test_files_of_spreadsheets_are_read(s3: FakeS3, tmp_path: Path, encoding: st
         (b"id,label\n", "has no column key: correct it, or delete it and run `make review-csv ENV=dev` for a new"),
         (b"", "has no column id"),
         (b"\xff\xfe\x00", "is not a CSV file in UTF-8"),
+        (b"id,key,label,label\na,b,bicycle,motorcycle\n", "line 1 names the column label 2 times: keep one of them"),
         (b'id,key,label\n"a,b,c\n', "is not a CSV file in UTF-8"),
         (b"id,key,label\na,b,\nc\n", "has no labels: write bicycle or motorcycle or neither"),
     ],

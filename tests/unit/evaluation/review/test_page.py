@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support.browser import GROUP, overflowing, watch
 from tests.support.waiting import eventually
@@ -274,6 +274,30 @@ def test_ended_server_is_reported_and_another_one_continues(serve: Serve, s3: Fa
     again.press("2")
     again.says("Stored: motorcycle.")
     assert labels(s3) == {"a": "bicycle", "b": "motorcycle"}
+
+
+def test_answer_whose_response_is_lost_is_perhaps_stored(serve: Serve, s3: FakeS3, opened: Any) -> None:
+    # GIVEN a server that ends after it stored an answer
+    here = opened(serve())
+
+    def lose_response(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    here.page.route("**/answers", lose_response)
+
+    # WHEN
+    here.press("1")
+
+    # THEN
+    expect(here.page.get_by_role("alert")).to_contain_text("Perhaps not stored: the image comes again if it has no")
+    assert labels(s3) == {"a": "bicycle"}
+    here.page.unroute("**/answers")
+    here.press("2")
+    here.says("Not stored: ana has answered for this image")
+    assert labels(s3) == {"a": "bicycle"}
+    here.page.close()
+    here.problems.clear()  # Chromium reports the lost response, and the refused answer
 
 
 @pytest.mark.parametrize(("classes", "scheme"), [(TWO, "light"), (TEN, "dark")])
