@@ -164,7 +164,7 @@ def notes(variables: Mapping[str, Any], unpriced: Mapping[str, int]) -> Iterator
             f"{SERVERLESS_PRICES}"
         )
     if hours := variables["endpoint_hours"]:
-        yield f"the endpoint is deleted after {counted(hours, 'hour')} unless extended; the monthly costs ignore this limit"
+        yield f"the endpoint is deleted after {counted(hours, 'hour')} unless extended; monthly costs ignore this"
 
 
 def table(costs: list[Cost], columns: list[tuple[str, int, int]]) -> Iterator[str]:

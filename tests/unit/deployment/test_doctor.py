@@ -174,7 +174,11 @@ def test_failed_check_has_a_finding_and_a_fix(
             "notifications",
             "`make up` subscribes a@b.c",
         ),
-        ({"list_cost_allocation_tags": {"CostAllocationTags": []}}, "cost allocation tag", "Stack is unknown"),
+        (
+            {"list_cost_allocation_tags": {"CostAllocationTags": []}},
+            "cost allocation tag",
+            "AWS Billing does not list Stack yet",
+        ),
     ],
     ids=["region", "no subscription", "subscription after up", "cost tag"],
 )
