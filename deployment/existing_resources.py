@@ -1,7 +1,7 @@
 """Import resources that a killed apply created in AWS but did not write to Terraform's state.
 
 Terraform writes a resource to its state only after AWS has created the resource. If the state is in S3, Terraform
-uploads it only every 20 seconds. A killed apply can therefore leave resources that the state does not contain:
+uploads the state only every 20 seconds. A killed apply can therefore leave resources that the state does not contain:
 https://github.com/hashicorp/terraform/pull/32680
 """
 
@@ -20,7 +20,7 @@ from deployment.resource_lookups import LOOKUPS, Lookup
 from deployment.tagged_resources import is_missing
 from deployment.terraform import Plan, Terraform
 
-# The tags that identify an environment: no other environment or project in the account has the same values of both
+# The tags that identify an environment: their values together are unique in the account
 IDENTITY = ("Project", "Environment")
 # HeadBucket has no error message, and its error code is the HTTP status:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
@@ -36,7 +36,7 @@ class ResourceConflictError(OperatorError):
 
 
 class RefusedLookupError(OperatorError):
-    """AWS refuses a request, so it is unknown whether a planned resource exists."""
+    """AWS refuses the request that would show whether a planned resource exists."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class Lookup:
     import_id : JMESPath expression that returns the resource's ID for `terraform import` from the response, or null if
         the response does not contain the resource
     parameters : parameters of the request
-    owner : for types that cannot have tags, the attribute that shows to whom a resource belongs: if the attribute has
+    owner : attribute that identifies the environment's resources of a type that cannot have tags: if the attribute has
         the planned value, the resource belongs to the environment; None for types that can have tags
     """
 

@@ -54,7 +54,7 @@ class Plan:
     Attributes
     ----------
     path : path of the plan file
-    changes : number of resources that the plan imports, adds, changes or destroys
+    changes : number of imports, creations, changes and destructions in the plan
     empty : whether the plan changes no resource and no output
     summary : the summary that Terraform prints, such as `Plan: 2 to add, 0 to change, 0 to destroy`
     """

@@ -59,7 +59,7 @@ def test_cancellation_reasons_select_the_next_state(workflow: Workflow, failing:
         ("low.jpg", "THRESHOLD_CONFIDENCE_NOT_MET", "bicycle has confidence 0.6000"),
         ("gone.jpg", "ClientError", "Endpoint scones-local-vehicles not found."),
     ],
-    ids=["low confidence", "endpoint gone"],
+    ids=["low confidence", "missing endpoint"],
 )
 def test_failure_is_recorded_copied_and_notified(
     workflow: Workflow, driver: str, name: str, error: str, reason: str
@@ -294,7 +294,7 @@ def test_failing_report_does_not_hide_the_first_error(
     # WHEN
     ended = changed.run(event)
 
-    # THEN the others still report
+    # THEN the other states of the failure path still report the failure
     assert (ended["status"], ended["error"]) == ("FAILED", "THRESHOLD_CONFIDENCE_NOT_MET")
     assert bool(workflow.item(event)) == (broken != "ClaimReview")
     review = workflow.review(ended["error"], event)

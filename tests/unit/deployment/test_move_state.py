@@ -21,7 +21,7 @@ class NoSuchKeyError(Exception):
 
 
 class FakeS3:
-    """S3 with the state bucket, and STS."""
+    """S3 and STS clients of an account with a state bucket."""
 
     exceptions = SimpleNamespace(NoSuchKey=NoSuchKeyError)
 
@@ -52,7 +52,7 @@ class FakeS3:
 
 
 class FakeTerraform:
-    """Terraform in a root module."""
+    """Terraform with a local state file and a backend file in a root module's directory."""
 
     environment = "dev"
 

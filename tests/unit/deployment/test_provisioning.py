@@ -27,7 +27,7 @@ class FakeTerraform:
             raise TerraformError("terraform apply failed")
 
     def content(self) -> dict[str, Any]:
-        """Return the content of the plan."""
+        """Return the content of the plan, as `Terraform.show` returns it."""
         changes = [{"address": address, "change": {"actions": ["create"]}} for address in self.changed]
         return {"resource_changes": [*changes, {"address": "some", "change": {"actions": ["no-op"]}}]}
 
@@ -108,7 +108,7 @@ def test_endpoint_whose_lifetime_has_ended_is_not_drift(tmp_path: Path, capsys: 
 @pytest.mark.parametrize(
     ("changed", "ended"),
     [
-        pytest.param([ENDPOINT], False, id="somebody deleted the endpoint"),
+        pytest.param([ENDPOINT], False, id="the endpoint was deleted before the end of its lifetime"),
         pytest.param([ENDPOINT, "module.storage.aws_s3_bucket.this"], True, id="another resource differs"),
         pytest.param([], True, id="an output differs"),
     ],

@@ -26,7 +26,7 @@ class FakeProgram:
 
         Parameters
         ----------
-        condition : a shell command; the response is given only if it succeeds, and an earlier one otherwise
+        condition : shell command; if it fails, the program uses the response of an earlier call of this method
         """
         output = f"echo {shlex.quote(text)}" + (" >&2" if code == 1 else "")
         self._responses = f'if [ "$1" = {command} ] && {condition}; then {output}; exit {code}; fi\n{self._responses}'
@@ -55,7 +55,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeProgram:
 
 
 def make_terraform(tmp_path: Path, environment: str = "local", **variables: str) -> Terraform:
-    """Return Terraform for a root module without resources."""
+    """Return a `Terraform` for a root module without resources."""
     directory = tmp_path / "root"
     (directory / "environments").mkdir(parents=True, exist_ok=True)
     return Terraform(environment, logs=tmp_path / "logs", directory=directory, variables=variables)
