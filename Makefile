@@ -1,4 +1,4 @@
-# All commands for people and CI. ENV selects the environment, SOURCE the data to stage.
+# All commands for operators and CI. ENV selects the environment, and SOURCE selects the data to stage.
 ENV     ?= local
 SOURCE  ?= auto
 PYTHON  ?= python3
@@ -13,18 +13,19 @@ CHECKOV   := .tools/checkov
 
 ENVIRONMENTS := $(basename $(notdir $(wildcard terraform/environments/*.tfvars)))
 
-# Where the virtual environment was created, if that is another directory: its programs contain the path
+# The path at which the virtual environment was created, or empty if it is still there. The environment's programs
+# contain this path, so they do not run after the directory was renamed or copied
 MOVED_FROM := $(shell created=$$(sed -n 's/^command = .* -m venv //p' '$(VENV)/pyvenv.cfg' 2>/dev/null); \
   test -z "$$created" -o "$$created" -ef '$(VENV)' || echo "$$created")
 ifneq ($(MOVED_FROM),)
 $(error $(VENV) was created as $(MOVED_FROM), so this clone was renamed or copied: run `rm -r $(VENV)`, then `make setup`)
 endif
 
-# without this setting, each of the hundreds of processes that the tests start would compile the project's modules again
+# If PYTHONDONTWRITEBYTECODE were set, each of the hundreds of processes that the tests start would compile all modules
 unexport PYTHONDONTWRITEBYTECODE
 
-# Terraform and its provider, which are Go programs, otherwise spend a fifth of their time on collecting garbage. Both are
-# variables of the Go runtime: https://pkg.go.dev/runtime#hdr-Environment_Variables
+# Terraform and its provider are Go programs. With Go's default settings, they spend a fifth of their time on garbage
+# collection, so these two variables restrict it: https://pkg.go.dev/runtime#hdr-Environment_Variables
 export GOGC       ?= off
 export GOMEMLIMIT ?= 1GiB
 
@@ -36,21 +37,21 @@ export GOMEMLIMIT ?= 1GiB
         data-drift report watch demo drift drift-issue cost image-costs down drivers driver delete-driver traffic select \
         review review-csv test test-unit test-contract test-e2e coverage wheel lint checkov docs fmt clean benchmark throughput
 
-# not a search for the file, which would accept patterns such as ENV=*
+# ENV is compared with the names, because a search for the file would accept patterns such as ENV=*
 ifneq ($(filter-out $(ENVIRONMENTS),$(ENV))$(words $(ENV)),1)
 $(error ENV must be one of $(ENVIRONMENTS), such as ENV=local (got '$(ENV)'))
 endif
 
-# Settings of an environment: PREREQUISITES, a target that every command depends on; AWS_ENV, a prefix of every command
-# that calls AWS; CLEANUP, a command that runs after everything is destroyed.
+# An environment may have a .mk file that sets PREREQUISITES, the targets that every command depends on; AWS_ENV, the
+# prefix of each command that calls AWS; and CLEANUP, a command that runs after `down` and `clean`.
 -include terraform/environments/$(ENV).mk
 
 # Quote a text, or the value of a variable, for the shell. `value` keeps dollar signs as the user typed them.
 quote_text = '$(subst ','\'',$(1))'
 quote      = $(call quote_text,$(value $(1)))
-# `--name=value` if the variable has a value, which may begin with a dash
+# `--name=value` if the variable has a value; with the equals sign, the value may begin with a dash
 option     = $(if $(value $(2)),$(1)=$(call quote,$(2)))
-# not empty if the switch that $(1) names is on
+# Not empty if the variable that $(1) names is 1, yes or true
 yes        = $(if $(filter-out 0 1 no yes false true,$(value $(1))),$(error $(1) must be 0 or 1 (got '$(value $(1))')))$(filter 1 yes true,$(value $(1)))
 # EPOCHS and PRETRAINED are short forms of two hyperparameters
 HYPERPARAMETERS = $(strip $(value SET) $(if $(value EPOCHS),epochs=$(value EPOCHS)) \
@@ -59,7 +60,7 @@ TRAINING = $(call option,--algorithm,ALGORITHM) $(if $(call yes,PRETRAIN),--pret
            $(if $(HYPERPARAMETERS),--set=$(call quote_text,$(HYPERPARAMETERS)))
 TIME_RANGE = $(call option,--since,SINCE) $(call option,--until,UNTIL)
 SCRIPT   = @$(AWS_ENV) $(PY) -m scripts.$(1) --env $(ENV)
-# Above the number of cores of a small machine, because tests wait for Terraform and SageMaker most of the time
+# More workers than a small machine has cores, because the tests wait for Terraform and the emulator most of the time
 WORKERS ?= 6
 pytest   = @$(PY) -m pytest --numprocesses $(call quote_text,$(1)) --dist loadgroup --no-loadscope-reorder $(ARGS)
 step   = @printf '\n== %s (%s)\n' '$@' '$(ENV)'
@@ -115,10 +116,10 @@ apply: $(INSTALLED) $(PREREQUISITES) lambdas ## apply exactly the plan that `mak
 	$(call step)
 	$(call SCRIPT,provision) apply
 
-comment: $(INSTALLED) ## comment on PULL_REQUEST what `plan` and `cost` found
+comment: $(INSTALLED) ## post the results of `plan` and `cost` on PULL_REQUEST
 	@$(PY) -m scripts.github --env $(ENV) comment
 
-summary: $(INSTALLED) ## add what `plan` and `cost` found to the GitHub run's page
+summary: $(INSTALLED) ## add the results of `plan` and `cost` to the GitHub run
 	@$(PY) -m scripts.github --env $(ENV) summary
 
 up: $(INSTALLED) $(PREREQUISITES) lambdas ## create or update everything that Terraform declares
@@ -145,7 +146,7 @@ tune: $(INSTALLED) $(PREREQUISITES) ## run a hyperparameter tuning job (JOBS, PA
 models: $(INSTALLED) $(PREREQUISITES) ## list the model versions, with status and gate result
 	$(call SCRIPT,models)
 
-approve: $(INSTALLED) $(PREREQUISITES) ## approve and promote MODEL, or the newest pending version
+approve: $(INSTALLED) $(PREREQUISITES) ## approve MODEL, or the newest version that is pending
 	$(call step)
 	$(call SCRIPT,approval) approve --model=$(call quote,MODEL) --reason=$(call quote,REASON)
 
@@ -229,11 +230,11 @@ live: $(INSTALLED) $(PREREQUISITES) ## evaluate live traffic by its labels (SINC
 	$(call step)
 	$(call SCRIPT,live) evaluate $(TIME_RANGE) $(call option,--model,MODEL) $(call option,--precision,PRECISION)
 
-threshold: $(INSTALLED) $(PREREQUISITES) ## set the threshold: VALUE, or for a PRECISION (SINCE)
+threshold: $(INSTALLED) $(PREREQUISITES) ## set the threshold to VALUE, or for PRECISION (SINCE)
 	$(call step)
 	$(call SCRIPT,live) threshold $(call option,--precision,PRECISION) $(call option,--value,VALUE) $(TIME_RANGE)
 
-data-drift: $(INSTALLED) $(PREREQUISITES) ## show what moved since the training (RUN=1 starts a job)
+data-drift: $(INSTALLED) $(PREREQUISITES) ## show what drifted from the baseline (RUN=1 starts a job)
 	$(call step)
 	$(call SCRIPT,data_drift) $(TIME_RANGE) $(if $(call yes,RUN),--run)
 
@@ -250,7 +251,7 @@ drift: $(INSTALLED) $(PREREQUISITES) lambdas ## fail if the deployed stack diffe
 	$(call step)
 	$(call SCRIPT,provision) drift
 
-drift-issue: $(INSTALLED) ## open a GitHub issue with what `drift` found
+drift-issue: $(INSTALLED) ## open a GitHub issue with the result of `drift`
 	@$(PY) -m scripts.github --env $(ENV) issue
 
 cost: $(INSTALLED) $(PREREQUISITES) lambdas ## estimate the costs of the planned environment
@@ -313,6 +314,6 @@ throughput: $(INSTALLED) ## measure single and batch executions on ENV=local
 benchmark: $(INSTALLED) ## print the benchmarks for the archive SOURCE
 	@$(PY) -m benchmarks -- $(call quote,SOURCE)
 
-clean: ## delete build results and caches; ENV=local: stop the emulator too
+clean: ## delete build results, caches; ENV=local: stop the emulator
 	@$(CLEANUP)
 	@rm -rf build/$(ENV) build/lambdas .mypy_cache .ruff_cache .pytest_cache .coverage*

@@ -1,1 +1,1 @@
-"""Deploy with Terraform: plans, state, the endpoint's lifetime, unmanaged resources, cost, and the tools for it."""
+"""Deploy with Terraform: plans, state, the endpoint's lifetime, unmanaged resources, cost, and Terraform itself."""

@@ -1,6 +1,6 @@
-"""Estimate what an environment costs: by hour and month for each resource, and for a million images.
+"""Estimate the costs of an environment: of each resource by hour and month, and of a million images.
 
-Resources and sizes come from Terraform's plan, prices from `prices.json`.
+Resources and their sizes come from Terraform's plan, and prices from `prices.json`.
 """
 
 import json
@@ -17,18 +17,21 @@ from common.terminal import WIDTH, counted
 
 PRICES = Path(__file__).with_name("prices.json")
 COST_FILE = "cost.txt"  # the estimate, in the environment's directory
-HOURS_PER_MONTH = 730  # as in AWS's own estimates
+HOURS_PER_MONTH = 730  # AWS's estimates use the same number
 
-# Assumptions, because a plan does not contain these figures
+# The following values are assumptions, because a plan does not contain them.
 # States of a successful execution, each billed as one transition: https://aws.amazon.com/step-functions/pricing/
+# An execution classifies a driver's photograph, or an image in the course's input format (`image_data`, `s3_bucket`,
+# `s3_key`)
 PHOTOGRAPH_STATES = ("Input", "FindItem", "IsFound", "Serialize", "Classify", "Filter", "IsEvent", "RecordVehicle")
-COURSE_STATES = ("Input", "Serialize", "Classify", "Filter", "IsEvent", "Record")  # for the course's input
-FUNCTION_SECONDS = 0.1  # duration of a Lambda function
-DRIFT_INSTANCE, DRIFT_MINUTES = "ml.m5.xlarge", 10  # of a drift job, of which SageMaker bills each second
-DRIFT_METRICS = 5  # one for each group of properties, and the number of images
+COURSE_STATES = ("Input", "Serialize", "Classify", "Filter", "IsEvent", "Record")
+FUNCTION_SECONDS = 0.1  # duration of one invocation of a Lambda function
+DRIFT_INSTANCE, DRIFT_MINUTES = "ml.m5.xlarge", 10  # instance type and duration of a drift job, billed by the second
+DRIFT_METRICS = 5  # a drift job publishes one metric for each group of properties, and the number of images
 ZONES = 2  # availability zones of a VPC whose subnets do not exist yet
 
-# Not billed, or billed as part of another resource: omitted from the list of resources without a price
+# Prefixes of resource types that are not billed, or are billed as part of another resource. The estimate does not list
+# them as resources without a price
 UNBILLED = (
     "aws_iam_",
     "aws_s3_bucket_",
@@ -39,14 +42,14 @@ UNBILLED = (
     "aws_route_table",
     "aws_security_group",
     "aws_subnet",
-    "aws_vpc",  # includes security group rules and the gateway endpoint of S3; interface endpoints have a price
+    "aws_vpc",  # includes security group rules and the S3 gateway endpoint; interface endpoints have a price
     "aws_flow_log",  # billed as logs
-    "aws_cloudwatch_event_",  # rules are free, and so are events except those of S3
-    "aws_sqs_queue",  # billed by message; a dead-letter queue has none
+    "aws_cloudwatch_event_",  # rules are free; the S3 events that start executions are billed per million images
+    "aws_sqs_queue",  # billed by message, and a dead-letter queue normally receives no messages
     "aws_ssm_parameter",
-    "aws_sagemaker_model",  # includes model package groups; their files are billed as S3 storage
+    "aws_sagemaker_model",  # includes model package groups; model files are billed as S3 storage
 )
-BATCH = {"classify_batch", "summarize"}  # functions of batch executions, which do not run once per image
+BATCH = {"classify_batch", "summarize"}  # functions of batch executions, which are not invoked once per image
 NOT_COUNTED = (
     "storage, logs, captured data, data transfer (also through VPC endpoints), requests to KMS keys and their "
     "rotation, training, tuning and batch transform jobs, the second set of instances during a deployment, the alarms "
@@ -62,9 +65,9 @@ class Cost:
     Attributes
     ----------
     address : short address of the resource
-    item : what is billed
-    hourly : USD for an hour
-    per_million : USD for a million images
+    item : description of the billed item
+    hourly : cost in USD per hour
+    per_million : cost in USD per million images
     """
 
     address: str
@@ -87,16 +90,16 @@ class PriceTable:
         self._prices = content["prices"]
 
     def hourly(self, name: str) -> float:
-        """Return an hourly price in USD; monthly prices are converted."""
+        """Return an item's price in USD per hour; a monthly price is divided by HOURS_PER_MONTH."""
         price = self._prices[name]
         return float(price["usd"]) / (HOURS_PER_MONTH if price["per"] == "month" else 1)
 
     def has(self, name: str) -> bool:
-        """Return whether the table has a price."""
+        """Return whether the table has a price for an item."""
         return name in self._prices
 
     def per_million(self, name: str) -> float:
-        """Return the price in USD of a million units."""
+        """Return the price in USD of a million units of an item."""
         return float(self._prices[name]["usd"])
 
     def instances(self, address: str, instance_type: str, count: int) -> Cost:
@@ -105,7 +108,7 @@ class PriceTable:
         Raises
         ------
         OperatorError
-            The instance type has no price. The estimate must not omit the largest cost.
+            The instance type has no price. The estimate must not omit the endpoint, which is the largest cost.
         """
         if not self.has(instance_type):
             raise OperatorError(f"{PRICES.name} has no price for {instance_type}: add it, with its source")
@@ -113,7 +116,7 @@ class PriceTable:
 
 
 def read_prices() -> PriceTable:
-    """Return the prices of `prices.json`."""
+    """Return the prices in `prices.json`."""
     return PriceTable(json.loads(PRICES.read_text()))
 
 
@@ -127,7 +130,7 @@ def estimate(environment: str, plan: Mapping[str, Any], prices: PriceTable) -> I
     Raises
     ------
     OperatorError
-        The plan is for another region than the prices, or an instance type has no price.
+        The plan's region is not the region of the prices, or an instance type has no price.
     """
     region = plan["variables"]["region"]["value"]
     if region != prices.region:
@@ -151,21 +154,27 @@ def estimate(environment: str, plan: Mapping[str, Any], prices: PriceTable) -> I
 
 
 def notes(variables: Mapping[str, Any], unpriced: Mapping[str, int]) -> Iterator[str]:
-    """Yield what the estimate does not include."""
+    """Yield sentences about costs that the estimate does not include."""
     yield f"no price in the table: {', '.join(f'{kind} ({count})' for kind, count in sorted(unpriced.items()))}"
     yield f"not counted: {NOT_COUNTED}"
-    yield "batch executions are billed by batch: `make image-costs` compares a million images"
+    yield "batch executions are billed by batch: `make image-costs` compares them with single executions"
     if variables["serverless"]:
         yield (
             "also not counted: the serverless endpoint, billed by memory and duration of its requests: "
             f"{SERVERLESS_PRICES}"
         )
     if hours := variables["endpoint_hours"]:
-        yield f"the endpoint is deleted after {counted(hours, 'hour')} unless extended; the month is without this limit"
+        yield f"the endpoint is deleted after {counted(hours, 'hour')} unless extended; monthly costs ignore this"
 
 
 def table(costs: list[Cost], columns: list[tuple[str, int, int]]) -> Iterator[str]:
-    """Yield the rows of a table and its total; each column has a field of `Cost`, a factor and its decimals."""
+    """Yield the rows of a table and a row with the totals.
+
+    Parameters
+    ----------
+    columns : for each column, a field of `Cost`, the factor by which its values are multiplied, and the number of
+        decimals
+    """
 
     def values(*costs: Cost) -> list[tuple[float, int]]:
         return [(sum(getattr(cost, field) for cost in costs) * factor, decimals) for field, factor, decimals in columns]
@@ -176,17 +185,22 @@ def table(costs: list[Cost], columns: list[tuple[str, int, int]]) -> Iterator[st
 
 
 def row(name: str, values: list[tuple[float, int]]) -> str:
-    """Return a row of a table; each value comes with its decimals."""
+    """Return a row of a table.
+
+    Parameters
+    ----------
+    values : for each column, the value and the number of decimals
+    """
     width = WIDTH - 10 * len(values)
     return f"{name[: width - 1]:<{width}}" + "".join(f"{value:>10.{decimals}f}" for value, decimals in values)
 
 
 def maximum(variables: Mapping[str, Any], hourly: float, prices: PriceTable) -> Iterator[str]:
-    """Yield the total when the endpoint has scaled out, if it scales.
+    """Yield a row with the total cost at the endpoint's maximum number of instances, if the endpoint scales.
 
     Parameters
     ----------
-    hourly : total in USD for an hour with the minimum number of instances
+    hourly : total cost in USD per hour with the minimum number of instances
     """
     most = variables["endpoint_max_instance_count"]
     if most:
@@ -196,14 +210,17 @@ def maximum(variables: Mapping[str, Any], hourly: float, prices: PriceTable) -> 
 
 
 def resources(module: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield every resource of a module in a plan or state, and of its child modules."""
+    """Yield all resources of a module and of its child modules in a plan or state."""
     yield from module.get("resources", [])
     for child in module.get("child_modules", []):
         yield from resources(child)
 
 
 def all_costs(planned: list[dict[str, Any]], variables: Mapping[str, Any], prices: PriceTable) -> Iterator[Cost]:
-    """Yield the costs of the planned resources, and of the endpoint if it is not planned before a model is approved."""
+    """Yield the costs of the planned resources, of the drift jobs, and of the endpoint.
+
+    Until a model is approved, the plan contains no endpoint, so its cost is computed from the variables.
+    """
     for resource in planned:
         if resource["mode"] == "managed":
             yield from costs_of(resource, variables, prices)
@@ -215,7 +232,7 @@ def all_costs(planned: list[dict[str, Any]], variables: Mapping[str, Any], price
 
 
 def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: PriceTable) -> Iterator[Cost]:
-    """Yield the costs of a resource, none if it has no price."""
+    """Yield the costs of a resource; yield nothing if the resource has no price."""
     address, values = shorten(resource["address"]), resource.get("values", {})
     match resource["type"]:
         case "aws_lambda_function" | "aws_sfn_state_machine" if is_batch(resource):
@@ -223,7 +240,8 @@ def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: 
         case "aws_sagemaker_endpoint_configuration":
             for variant in values["production_variants"]:
                 if variant.get("instance_type"):
-                    # not the planned number, which may be the one to which the endpoint had scaled
+                    # the configured number of instances, because the planned number may be one to which the endpoint
+                    # has scaled
                     yield prices.instances(address, variant["instance_type"], variables["endpoint_instance_count"])
         case "aws_kms_key":
             yield Cost(address, "key", hourly=prices.hourly("kms_key"))
@@ -248,11 +266,12 @@ def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: 
         case "aws_sfn_state_machine":
             states = len(PHOTOGRAPH_STATES)
             yield Cost(address, f"{states} states", per_million=states * prices.per_million("state_transition"))
-            # X-Ray traces the first execution of each second and 5 % of the others, so at most every one of them:
+            # X-Ray traces the first execution of each second and 5 % of the others. At a low rate, it may trace every
+            # execution:
             # https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html
             yield Cost(address, "at most one trace", per_million=prices.per_million("xray_trace"))
         case "aws_dynamodb_table":
-            # a write in a transaction counts twice, and each index is another write:
+            # a write in a transaction counts as two writes, and each index adds one write:
             # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
             writes = 2 + len(values.get("global_secondary_index") or ())
             yield Cost(address, f"one item, {writes} writes", per_million=writes * prices.per_million("dynamodb_write"))
@@ -263,22 +282,25 @@ def costs_of(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: 
 
 
 def drift_costs(variables: Mapping[str, Any], prices: PriceTable) -> Iterator[Cost]:
-    """Yield the costs of the drift jobs, if each window is compared once, and of the metrics that they publish."""
+    """Yield the costs of the drift jobs and of the metrics that they publish.
+
+    One job compares the images of each window, a period of `drift_window_hours`, with the baseline.
+    """
     if variables.get("drift_schedule") and variables["capture_percentage"]:
         hours = variables["drift_window_hours"]
-        # SageMaker bills a processing instance like an endpoint's of the same type
+        # an instance of a processing job has the same price as an endpoint's instance of this type
         hourly = prices.instances("", DRIFT_INSTANCE, 1).hourly * DRIFT_MINUTES / 60 / hours
         yield Cost("data_drift", f"{DRIFT_MINUTES} min {DRIFT_INSTANCE} every {counted(hours, 'hour')}", hourly=hourly)
         yield Cost("data_drift", f"{DRIFT_METRICS} metrics", hourly=DRIFT_METRICS * prices.hourly("custom_metric"))
 
 
 def is_batch(resource: Mapping[str, Any]) -> bool:
-    """Return whether a function or a state machine belongs to batch executions."""
+    """Return whether a function or a state machine is used only by batch executions."""
     return resource.get("index") in BATCH or str(resource.get("values", {}).get("name", "")).endswith("-batch")
 
 
 def shorten(address: str) -> str:
-    """Return a resource's address without its type and the words that all addresses have.
+    """Return a resource's address without the resource type, `module.` and `.this`.
 
     Examples
     --------
@@ -289,10 +311,10 @@ def shorten(address: str) -> str:
 
 
 def is_unpriced(resource: Mapping[str, Any], variables: Mapping[str, Any], prices: PriceTable) -> bool:
-    """Return whether a resource may be billed but has no price in the table."""
+    """Return whether a resource may be billed but the price table has no price for it."""
     if resource["mode"] != "managed" or resource["type"].startswith(UNBILLED):
         return False
-    # the endpoint's configuration contains the instances, and `make image-costs` has the price of batch executions
+    # the endpoint's instances are counted with its configuration, and `make image-costs` estimates batch executions
     if resource["type"] == "aws_sagemaker_endpoint" or is_batch(resource):
         return False
     return not list(costs_of(resource, variables, prices))

@@ -20,8 +20,8 @@ class PlannedDeployment:
 
     Attributes
     ----------
-    instance_type, count : of the new instances
-    replaces_same_type : whether the old instances have the same type, and so the same quota
+    instance_type, count : type and number of the new instances
+    replaces_same_type : whether the old instances have the type of the new ones and therefore count for the same quota
     """
 
     instance_type: str
@@ -30,7 +30,7 @@ class PlannedDeployment:
 
 
 def planned_deployment(plan: Mapping[str, Any]) -> PlannedDeployment | None:
-    """Return the deployment in a plan; None if the plan has none, or one without instances.
+    """Return the deployment in a plan, or None if the plan deploys no endpoint or a serverless one.
 
     Parameters
     ----------
@@ -54,16 +54,18 @@ def variant(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def check_quota(deployment: PlannedDeployment, running: int, *, service_quotas: Any) -> None:
-    """Check a deployment against the quota of its instance type, if Service Quotas can be read.
+    """Check that the quota of the instance type allows a deployment; do nothing if the quota cannot be read.
+
+    The account's other endpoints use the same quota, but this check does not count their instances.
 
     Parameters
     ----------
-    running : number of the endpoint's instances
+    running : current number of the endpoint's instances
 
     Raises
     ------
     OperatorError
-        The quota is too low. Other endpoints of the account use the same quota and are not counted.
+        The quota is too low for the endpoint's old and new instances.
     """
     old = running if deployment.replaces_same_type else 0
     quota = instance_quota(deployment.instance_type, "endpoint usage", service_quotas)

@@ -11,7 +11,7 @@ from common.aws import Clients
 from common.errors import OperatorError
 from common.names import resource_prefix
 from deployment import quotas
-from deployment.existing_resources import find_imports, foreign_advice
+from deployment.existing_resources import conflict_advice, find_imports
 from deployment.quotas import Usage, quota_name
 from deployment.tagged_resources import is_missing
 from deployment.terraform import Terraform
@@ -27,10 +27,10 @@ class Finding:
 
     Attributes
     ----------
-    status : `no answer` if AWS refuses the request, or the emulator does not support it
-    check : what was checked
-    text : what was found
-    fix : what to do about it
+    status : result of the check; `no answer` if AWS refuses a request of the check, or the emulator does not support it
+    check : subject of the check
+    text : what the check found
+    fix : what the operator should do
     """
 
     status: Literal["ok", "warning", "no answer", "FAILED"]
@@ -49,9 +49,9 @@ class Account:
 
     Attributes
     ----------
-    environment : name of an environment
-    settings : its settings, as `read_settings` returns them
-    clients : returns a client of the named service, in the environment's region
+    environment : name of the environment
+    settings : the environment's settings, as `read_settings` returns them
+    clients : returns an AWS client in the environment's region, given a service name
     """
 
     environment: str
@@ -60,7 +60,7 @@ class Account:
 
 
 def check_all(account: Account, terraform: Terraform) -> Iterator[Finding]:
-    """Yield the findings of all checks; without credentials, only the findings about this machine."""
+    """Yield the findings of all checks; without valid credentials, only those about Terraform and the credentials."""
     yield from answers("Terraform", lambda: check_terraform(terraform))
     identity = check_credentials(account)
     yield identity
@@ -82,13 +82,13 @@ def answers(check: str, ask: Callable[[], Iterator[Finding]]) -> Iterator[Findin
 
 
 def explain(error: Exception) -> str:
-    """Return AWS's message, or boto3's, in one line and without a final full stop."""
+    """Return the error message of AWS or boto3 in one line, without a final full stop."""
     message = aws.error_message(error) if isinstance(error, ClientError) else str(error)
     return " ".join(message.split()).rstrip(".")
 
 
 def check_terraform(terraform: Terraform) -> Iterator[Finding]:
-    """Check Terraform's version, and that it can install the locked provider and reach its state."""
+    """Check Terraform's version, and that Terraform can install the locked provider and reach the state."""
     program, required = find_terraform(), required_version()
     version = version_of(program)
     if version_numbers(version) < version_numbers(required):
@@ -114,12 +114,12 @@ def check_credentials(account: Account) -> Finding:
 
 
 def check_region(account: Account) -> Finding:
-    """Check that the environment is in the region of the profile, where `make bootstrap` creates the state bucket."""
-    wanted, found = account.settings["region"], aws.default_region()
-    if wanted == found:
-        return Finding("ok", "region", wanted)
-    fix = f"Set AWS_REGION={wanted}, or region in terraform/environments/{account.environment}.tfvars"
-    return Finding("warning", "region", f"the settings name {wanted}, and the profile {found}", fix)
+    """Check that the settings name the AWS profile's region, in which `make bootstrap` creates the state bucket."""
+    configured, default = account.settings["region"], aws.default_region()
+    if configured == default:
+        return Finding("ok", "region", configured)
+    fix = f"Set AWS_REGION={configured}, or region in terraform/environments/{account.environment}.tfvars"
+    return Finding("warning", "region", f"the settings name {configured}, and the profile {default}", fix)
 
 
 def check_quotas(account: Account) -> Iterator[Finding]:
@@ -128,7 +128,7 @@ def check_quotas(account: Account) -> Iterator[Finding]:
     found = quotas.quotas(needs, account.clients("service-quotas"))
     for name, count in needs.items():
         if name not in found:
-            yield Finding("no answer", "quota", f"Service Quotas does not have {name}", "Check the instance type")
+            yield Finding("no answer", "quota", f"Service Quotas has no quota `{name}`", "Check the instance type")
         elif found[name] < count:
             fix = f"Request {count} or more at {quotas.CONSOLE}, or set another instance type"
             yield Finding("FAILED", "quota", f"{name} is {found[name]}, and {count} are needed", fix)
@@ -137,11 +137,12 @@ def check_quotas(account: Account) -> Iterator[Finding]:
 
 
 def instance_needs(settings: Mapping[str, Any]) -> dict[str, int]:
-    """Return the number of instances that the settings need, by the name of the quota.
+    """Return the number of instances that the settings need, by quota name.
 
-    An update of the endpoint runs the new instances beside the old ones:
-    https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green.html
-    The built-in algorithm is left out, because only `make train ALGORITHM=image-classification` uses it.
+    During an update of the endpoint, the new and the old instances run at the same time, so the endpoint needs twice
+    its instances: https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green.html
+    The instances of the built-in algorithm are not included, because only `make train ALGORITHM=image-classification`
+    uses them.
     """
     usage: Usage = "spot training job usage" if settings["training_spot"] else "training job usage"
     needs = {
@@ -155,7 +156,7 @@ def instance_needs(settings: Mapping[str, Any]) -> dict[str, int]:
 
 
 def check_subscription(account: Account) -> Iterator[Finding]:
-    """Check that somebody receives what alarms and the budget publish."""
+    """Check that the failures topic, to which the alarms and the budget publish, has a confirmed subscription."""
     check = "notifications"
     identity = account.clients("sts").get_caller_identity()
     partition = identity["Arn"].split(":")[1]
@@ -182,7 +183,7 @@ def check_subscription(account: Account) -> Iterator[Finding]:
 
 
 def check_cost_tag(account: Account) -> Iterator[Finding]:
-    """Check that the cost allocation tag is active, without which the budget counts nothing."""
+    """Check that the cost allocation tag is active; the budget counts no costs until it is."""
     check = "cost allocation tag"
     response = account.clients("ce").list_cost_allocation_tags(TagKeys=[COST_TAG], Type="UserDefined")
     status = next((tag["Status"] for tag in response["CostAllocationTags"] if tag["TagKey"] == COST_TAG), None)
@@ -192,14 +193,15 @@ def check_cost_tag(account: Account) -> Iterator[Finding]:
     elif status:
         yield Finding("FAILED", check, f"{COST_TAG} is {status}, so the budget counts nothing", fix)
     else:
-        text = f"{COST_TAG} is unknown to billing, up to 24 hours after the first `make up`"
-        yield Finding("warning", check, text, f"{fix} then")
+        text = f"AWS Billing does not list {COST_TAG} yet, which can take 24 hours after the first `make up`"
+        yield Finding("warning", check, text, f"{fix} once it is listed")
 
 
 def check_names(account: Account, terraform: Terraform) -> Iterator[Finding]:
-    """Check that the names of resources that the next `make up` creates are not in use by others.
+    """Check that no resource outside the environment has a name that the next `make up` needs.
 
-    The names come from a plan, which is then deleted. Without an approved model, the plan contains no endpoint.
+    The names come from a plan, which this check deletes afterwards. Until a model is approved, the plan contains no
+    endpoint, so the endpoint's name is not checked.
     """
     check = "names"
     try:
@@ -210,8 +212,8 @@ def check_names(account: Account, terraform: Terraform) -> Iterator[Finding]:
     imports.plan.path.unlink(missing_ok=True)
     for address, reason in imports.refused.items():
         yield Finding("FAILED", check, f"{address}: {reason}")
-    if imports.foreign:
-        names = ", ".join(f"{address} ({import_id})" for address, import_id in imports.foreign.items())
-        yield Finding("FAILED", check, f"taken: {names}", foreign_advice(imports, account.environment))
+    if imports.conflicting:
+        names = ", ".join(f"{address} ({import_id})" for address, import_id in imports.conflicting.items())
+        yield Finding("FAILED", check, f"taken: {names}", conflict_advice(imports, account.environment))
     elif not imports.refused:
-        yield Finding("ok", check, f"free, or {account.environment}'s own")
+        yield Finding("ok", check, f"free, or in use by resources of {account.environment}")

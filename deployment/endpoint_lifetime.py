@@ -1,4 +1,4 @@
-"""The endpoint's lifetime: EventBridge Scheduler deletes the endpoint when it ends."""
+"""The endpoint's lifetime, at whose end EventBridge Scheduler deletes the endpoint."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,9 +7,9 @@ from common.errors import OperatorError
 
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#one-time
 SCHEDULE_FORMAT = "at(%Y-%m-%dT%H:%M:%S)"
-PARAMETER_FORMAT = "%Y-%m-%dT%H:%M:%SZ"  # as Terraform prints times
-MAXIMUM_EXTENSION = 7 * 24  # hours; whoever needs more changes endpoint_hours
-# The parameters of UpdateSchedule that GetSchedule returns, but for the expression
+PARAMETER_FORMAT = "%Y-%m-%dT%H:%M:%SZ"  # Terraform's time format
+MAXIMUM_EXTENSION = 7 * 24  # hours; for a longer lifetime, change the setting endpoint_hours
+# The parameters of UpdateSchedule that keep the values that GetSchedule returns: all except ScheduleExpression
 SCHEDULE_PARAMETERS = (
     "Name",
     "GroupName",
@@ -22,15 +22,16 @@ SCHEDULE_PARAMETERS = (
 
 
 class EndpointLifetime:
-    """The schedule that deletes an endpoint.
+    """The lifetime of an endpoint, which a schedule ends.
 
     Parameters
     ----------
     endpoint : name of the endpoint
-    schedule : name of its schedule; None if the endpoint has no limited lifetime
-    parameter : name of the SSM parameter with start and end of the lifetime, from which Terraform sets the schedule
-    scheduler : client of EventBridge Scheduler
-    ssm : client of SSM
+    schedule : name of the schedule that deletes the endpoint; None if the endpoint's lifetime is not limited
+    parameter : name of the SSM parameter that contains the start and the end of the lifetime, from which Terraform sets
+        the schedule
+    scheduler : EventBridge Scheduler client
+    ssm : SSM client
     """
 
     def __init__(self, endpoint: str, schedule: str | None, parameter: str | None, *, scheduler: Any, ssm: Any) -> None:
@@ -41,7 +42,7 @@ class EndpointLifetime:
         self._ssm = ssm
 
     def end(self) -> datetime | None:
-        """Return when the schedule deletes, or deleted, the endpoint; None if there is no schedule."""
+        """Return the time at which the schedule deletes the endpoint, past or future; None if there is no schedule."""
         if self._schedule is None:
             return None
         try:
@@ -51,7 +52,7 @@ class EndpointLifetime:
         return datetime.strptime(expression, SCHEDULE_FORMAT).replace(tzinfo=UTC)
 
     def has_ended(self) -> bool:
-        """Return whether the schedule has deleted the endpoint."""
+        """Return whether the lifetime is limited and over, so that the schedule has deleted the endpoint."""
         return is_past(self.end())
 
     def describe(self) -> str:
@@ -65,7 +66,7 @@ class EndpointLifetime:
         return f"endpoint {self._endpoint} runs until {moment}: `make extend HOURS=4` adds 4 hours"
 
     def extend(self, hours: int) -> None:
-        """Postpone the end by a number of hours, from 1 to MAXIMUM_EXTENSION.
+        """Postpone the end of the lifetime by a number of hours.
 
         Raises
         ------
@@ -75,14 +76,15 @@ class EndpointLifetime:
         end = self.end()
         if end is None:
             raise OperatorError(
-                f"no schedule deletes endpoint {self._endpoint}: it does not exist, or endpoint_hours is null"
+                f"endpoint {self._endpoint} has no limited lifetime to extend: the endpoint does not exist, or "
+                "endpoint_hours is null"
             )
         if is_past(end):
             raise OperatorError(self.describe())
         self._set_end(end + timedelta(hours=hours))
 
     def _set_end(self, end: datetime) -> None:
-        # the parameter first: if this is interrupted, `make up` sets the schedule to the parameter's end
+        # the parameter is written first: if the command is interrupted, `make up` sets the schedule from the parameter
         start = self._ssm.get_parameter(Name=self._parameter)["Parameter"]["Value"].partition("/")[0]
         interval = f"{start}/{end.strftime(PARAMETER_FORMAT)}"
         self._ssm.put_parameter(Name=self._parameter, Value=interval, Overwrite=True)
@@ -93,5 +95,5 @@ class EndpointLifetime:
 
 
 def is_past(moment: datetime | None) -> bool:
-    """Return whether a moment is known and has passed."""
+    """Return whether a time is in the past; False for None."""
     return moment is not None and moment <= datetime.now(UTC)

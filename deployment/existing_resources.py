@@ -1,6 +1,7 @@
-"""Import resources that exist and that Terraform's state lacks, because an apply was killed.
+"""Import resources that a killed apply created in AWS but did not write to Terraform's state.
 
-Terraform writes a resource to its state after AWS has created it, and to a state in S3 only every 20 seconds:
+Terraform writes a resource to its state only after AWS has created the resource. If the state is in S3, Terraform
+uploads the state only every 20 seconds. A killed apply can therefore leave resources that the state does not contain:
 https://github.com/hashicorp/terraform/pull/32680
 """
 
@@ -19,7 +20,7 @@ from deployment.resource_lookups import LOOKUPS, Lookup
 from deployment.tagged_resources import is_missing
 from deployment.terraform import Plan, Terraform
 
-# Two tags that no other stack of the account has
+# The tags that identify an environment: their values together are unique in the account
 IDENTITY = ("Project", "Environment")
 # HeadBucket has no error message, and its error code is the HTTP status:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
@@ -30,40 +31,40 @@ BUCKET_ERRORS = {
 }
 
 
-class ForeignResourceError(OperatorError):
-    """A resource with a planned name exists, and does not belong to the environment."""
+class ResourceConflictError(OperatorError):
+    """A resource with a planned name exists, but does not belong to the environment."""
 
 
 class RefusedLookupError(OperatorError):
-    """AWS refuses a request, so it is unknown whether a planned resource exists."""
+    """AWS refuses the request that would show whether a planned resource exists."""
 
 
 @dataclass(frozen=True)
 class Imports:
-    """The resources that a plan would create a second time.
+    """The planned resources that already exist, and a plan that imports them instead of creating them again.
 
     Attributes
     ----------
     plan : the saved plan, which imports the resources in `own`
     content : content of the plan, as `Terraform.show` returns it; empty if the plan is empty
-    own : import IDs of resources that belong to the environment, by Terraform address
-    foreign : import IDs of the other existing resources, by Terraform address
-    refused : reasons why it is unknown whether a resource exists, by Terraform address
+    own : import IDs of the existing resources that belong to the environment, by Terraform address
+    conflicting : import IDs of the existing resources that do not belong to the environment, by Terraform address
+    refused : reasons why AWS did not say whether a planned resource exists, by Terraform address
     """
 
     plan: Plan
     content: Mapping[str, Any]
     own: Mapping[str, str]
-    foreign: Mapping[str, str]
+    conflicting: Mapping[str, str]
     refused: Mapping[str, str]
 
 
 def plan_with_imports(
     terraform: Terraform, client: Callable[..., Any], **options: Any
 ) -> tuple[Plan, Mapping[str, Any]]:
-    """Save a plan that imports every resource that it would otherwise create a second time.
+    """Save a plan that imports the planned resources that already exist, and return the plan and its content.
 
-    Returns the plan and its content, which is empty if the plan changes nothing.
+    The content is empty if the plan changes nothing.
 
     Parameters
     ----------
@@ -72,71 +73,73 @@ def plan_with_imports(
 
     Raises
     ------
-    ForeignResourceError
-        A resource exists under a planned name, and lacks the environment's tags.
+    ResourceConflictError
+        A resource with a planned name exists, but does not have the environment's tags.
     RefusedLookupError
         AWS does not say whether a planned resource exists.
     TerraformError
         The plan fails.
     """
     imports = find_imports(terraform, client, **options)
-    if imports.foreign or imports.refused:
+    if imports.conflicting or imports.refused:
         imports.plan.path.unlink()
     if imports.refused:
         reasons = "; ".join(f"{address} ({reason})" for address, reason in imports.refused.items())
         raise RefusedLookupError(
-            f"nothing was changed, because it is unknown whether resources of {terraform.environment} exist: {reasons}"
+            "nothing was changed, because AWS did not say whether resources of "
+            f"{terraform.environment} exist: {reasons}"
         )
-    if imports.foreign:
-        names = ", ".join(f"{address} ({import_id})" for address, import_id in imports.foreign.items())
-        raise ForeignResourceError(
-            f"nothing was changed, because resources with names of {terraform.environment} exist and lack its tags: "
-            f"{names}. {foreign_advice(imports, terraform.environment)}"
+    if imports.conflicting:
+        names = ", ".join(f"{address} ({import_id})" for address, import_id in imports.conflicting.items())
+        raise ResourceConflictError(
+            f"nothing was changed, because resources with names of {terraform.environment} exist and lack the tags of "
+            f"{terraform.environment}: {names}. {conflict_advice(imports, terraform.environment)}"
         )
     print_imports(imports)
     return imports.plan, imports.content
 
 
 def import_into_state(terraform: Terraform, client: Callable[..., Any]) -> None:
-    """Import the environment's resources that the state lacks, so that Terraform can destroy them.
+    """Import the environment's resources that the state does not contain, so that Terraform can destroy them.
 
-    A plan to destroy ignores import blocks, so this function applies a separate plan for these resources.
+    A destroy plan ignores import blocks, so this function applies a separate plan for these resources.
     """
-    # whether a resource in the state still exists does not matter here; the plan to destroy finds out
+    # without refresh, because the later destroy plan refreshes the resources in the state
     imports = find_imports(terraform, client, refresh=False)
     for address, reason in imports.refused.items():
-        print(f"it is unknown whether {address} exists: {reason}")
+        print(f"AWS did not say whether {address} exists: {reason}")
     print_imports(imports)
     if imports.own:
         terraform.apply(terraform.plan(imports=imports.own, targets=imports.own))
 
 
 def print_imports(imports: Imports) -> None:
-    """Print the resources that a plan imports, with a note for each one that it also replaces."""
+    """Print the resources that a plan imports, with a note for each resource that the plan also replaces."""
     for change in imports.content.get("resource_changes", []):
         if change["address"] in imports.own:
             replaces = "delete" in change["change"]["actions"]
-            note = ", and which the plan replaces, because its settings differ" if replaces else ""
+            note = ". The plan replaces it, because its settings differ from the configuration" if replaces else ""
             print(f"importing {change['address']}, which exists and is missing from Terraform's state{note}")
 
 
-def foreign_advice(imports: Imports, environment: str) -> str:
-    """Return the advice for resources that exist and do not belong to the environment."""
-    types = {address: kind for address in imports.foreign for kind in re.findall(r"\b(aws_\w+)\.", address)}
+def conflict_advice(imports: Imports, environment: str) -> str:
+    """Return the advice for resources that have a planned name but do not belong to the environment."""
+    types = {address: kind for address in imports.conflicting for kind in re.findall(r"\b(aws_\w+)\.", address)}
     untaggable = [address for address, kind in types.items() if LOOKUPS[kind].owner]
-    if len(untaggable) == len(imports.foreign):
+    if len(untaggable) == len(imports.conflicting):
         return "Delete or rename them: resources of these types cannot have tags"
-    advice = f"Delete them, or, if they belong to {environment}, add the tags of its other resources"
+    advice = f"Delete them, or, if they belong to {environment}, add the tags of the environment's other resources"
     return f"{advice} (not to {', '.join(untaggable)}, which cannot have tags)" if untaggable else advice
 
 
 def find_imports(terraform: Terraform, client: Callable[..., Any], **options: Any) -> Imports:
-    """Save a plan that imports the resources that exist under planned names.
+    """Save a plan that imports the existing resources with planned names.
 
-    A resource may be found only after another one is imported: a subnet needs the ID of its VPC.
+    The lookup of a resource may need another resource's ID: a subnet is found by the ID of its VPC, which is known only
+    after the VPC is imported. Therefore the function plans again until no further resource is found.
     """
     plan, ids = terraform.plan(**options), dict[str, str]()
-    # an empty plan is not read, because that takes Terraform seconds
+    # an empty plan is not read, because `terraform show` takes seconds
     content = {} if plan.empty else terraform.show(plan)
 
     @cache
@@ -149,7 +152,7 @@ def find_imports(terraform: Terraform, client: Callable[..., Any], **options: An
         plan = terraform.plan(imports=ids, **options)
         content = terraform.show(plan)
         found, refused = find_existing(content.get("resource_changes", []), clients)
-    # the provider adds the tags of a bucket only after it has created the bucket
+    # the provider creates a bucket before it adds the tags, so a bucket of an interrupted apply may lack them
     interrupted = terraform.interrupted_creations() if ids else set()
     own = {
         change["address"]
@@ -190,14 +193,14 @@ def find_existing(changes: Iterable[Mapping[str, Any]], clients: Clients) -> tup
 
 
 def planned(change: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the known attributes of a planned resource, and all its tags as `tags`."""
+    """Return the attributes of a planned resource whose values are known, and `tags`, which includes default tags."""
     after = change["change"]["after"]
     known = {name: value for name, value in after.items() if value is not None}
     return {**known, "tags": after.get("tags_all") or {}}
 
 
 def find_import_id(lookup: Lookup, attributes: Mapping[str, Any], clients: Clients) -> str | None:
-    """Return the import ID of a resource, or None if it does not exist or an attribute is not known yet.
+    """Return a resource's import ID, or None if the resource does not exist or the plan lacks an attribute to find it.
 
     Raises
     ------
@@ -222,14 +225,14 @@ def find_import_id(lookup: Lookup, attributes: Mapping[str, Any], clients: Clien
 
 
 def request(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-    """Return the response to a request, with all pages of a list."""
+    """Return the response to a request; the pages of a paginated operation are combined."""
     if client.can_paginate(operation):
         return client.get_paginator(operation).paginate(**parameters).build_full_result()
     return getattr(client, operation)(**parameters)
 
 
 def fill(template: Any, attributes: Mapping[str, Any]) -> Any:
-    """Return request parameters with attributes inserted into their template strings."""
+    """Return the request parameters of a template, with attributes inserted into its strings."""
     if isinstance(template, str):
         return template.format_map(attributes)
     if isinstance(template, list):
@@ -238,7 +241,11 @@ def fill(template: Any, attributes: Mapping[str, Any]) -> Any:
 
 
 def is_own(change: Mapping[str, Any]) -> bool:
-    """Return whether an imported resource has the environment's tags, or the planned owner if it cannot have tags."""
+    """Return whether an imported resource belongs to the environment.
+
+    It belongs to the environment if it has the environment's tags. A resource that cannot have tags belongs to the
+    environment if the attribute that its `Lookup` names as `owner` has the planned value.
+    """
     before, after = change["change"]["before"], change["change"]["after"]
     owner = LOOKUPS[change["type"]].owner
     if owner:

@@ -1,4 +1,4 @@
-"""Report on GitHub what `make plan`, `make cost` and `make drift` found, with GitHub's command line `gh`."""
+"""Post the results of `make plan`, `make cost` and `make drift` on GitHub, with GitHub's command-line tool `gh`."""
 
 import json
 import os
@@ -12,17 +12,18 @@ from common.errors import OperatorError
 from deployment.cost import COST_FILE
 from deployment.provisioning import DRIFT_FILE
 
-# The make target that finds something, and the file with what it found
+# Make targets, and the file with the result of each target
 PLAN_FILES = {"plan": "terraform-plan.log", "cost": COST_FILE}
 DRIFT_FILES = {"drift": DRIFT_FILE}
-# Characters of each file to report. GitHub limits comments and issues to 65,536 characters, and summaries to 1 MiB
+# Maximum number of characters that are reported of each file, below GitHub's limits: comments and issues have at most
+# 65,536 characters, and summaries 1 MiB
 COMMENT_LENGTH, SUMMARY_LENGTH = 60_000, 900_000
 
 
 def comment_on_pull_request(environment: str, directory: Path) -> str:
-    """Write the plan and its cost to a comment on PULL_REQUEST, and return the comment's URL.
+    """Write the plan and its cost to a comment on the pull request PULL_REQUEST, and return the comment's URL.
 
-    A later comment replaces the first.
+    A later call replaces the comment.
     """
     text = report(environment, directory, PLAN_FILES, COMMENT_LENGTH)
     number = read_variable("PULL_REQUEST", "the number of the pull request, such as 12")
@@ -39,7 +40,7 @@ def add_to_summary(environment: str, directory: Path) -> None:
 
 
 def open_drift_issue(environment: str, directory: Path) -> str:
-    """Open an issue about drift, or comment on it if it is still open, and return the URL."""
+    """Open an issue about drift, or add a comment to the issue that is still open, and return the URL."""
     text = report(environment, directory, DRIFT_FILES, COMMENT_LENGTH)
     title = f"{environment} differs from main"
     issues = json.loads(run_gh("issue", "list", "--state", "open", "--json", "number,title", "--limit", "1000"))
@@ -49,12 +50,16 @@ def open_drift_issue(environment: str, directory: Path) -> str:
 
 
 def read_variable(name: str, content: str) -> str:
-    """Return an environment variable that the workflow sets.
+    """Return the value of an environment variable that the GitHub workflow sets.
+
+    Parameters
+    ----------
+    content : description of the value, for the error message
 
     Raises
     ------
     OperatorError
-        It is not set.
+        The variable is not set.
     """
     value = os.environ.get(name)
     if not value:
@@ -63,12 +68,12 @@ def read_variable(name: str, content: str) -> str:
 
 
 def run_gh(*command: str, text: str = "") -> str:
-    """Run `gh` with `text` on its standard input, and return what it prints.
+    """Run `gh` with `text` as standard input, and return its standard output.
 
     Raises
     ------
     OperatorError
-        It is not installed, or it fails.
+        `gh` is not installed, or it fails.
     """
     gh = shutil.which("gh")
     if not gh:
@@ -85,8 +90,8 @@ def report(environment: str, directory: Path, files: Mapping[str, str], length: 
     Parameters
     ----------
     directory : directory of the files
-    files : the target that writes a file, and the file's name
-    length : maximum number of characters of each file
+    files : names of the files, by the make target that writes the file
+    length : maximum number of characters that are returned of each file
 
     Raises
     ------
@@ -100,11 +105,11 @@ def report(environment: str, directory: Path, files: Mapping[str, str], length: 
 
 
 def section(environment: str, target: str, path: Path, length: int) -> str:
-    """Return the content of a file as a collapsed section of Markdown, or that its target failed."""
+    """Return a file's content as a collapsed Markdown section; if there is no file, say that its target failed."""
     if not path.is_file():
         return f"{environment}: `make {target}` failed; see the log of this workflow run.\n"
     text = re.sub(r"\x1b\[[0-9;]*m", "", path.read_text()).strip()
     if len(text) > length:
         text = f"{text[:length]}\n... truncated: `make {target} ENV={environment}` prints all of it"
-    # four backticks, because a plan can contain three
+    # four backticks begin the code block, because a plan may contain three backticks
     return f"<details><summary>{environment}: {target}</summary>\n\n````\n{text}\n````\n\n</details>\n"

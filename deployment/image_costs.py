@@ -1,7 +1,7 @@
 """Compute the costs of a million images with single executions and with batch executions.
 
-The quantities follow from the state machines. A single execution classifies a driver's photograph, which an event of S3
-reports. The constants below are assumed durations, which depend on the images and the model, and sizes that
+The quantities follow from the state machines. A single execution is started by an S3 event and classifies one driver's
+photograph. The constants below are assumed durations, which depend on the images and the model, and sizes that
 `terraform/modules` sets.
 """
 
@@ -11,27 +11,28 @@ from dataclasses import dataclass
 from deployment.cost import COURSE_STATES, FUNCTION_SECONDS, PHOTOGRAPH_STATES, PRICES, PriceTable
 
 IMAGES = 1_000_000
-CHOICES = {"Input", "IsFound", "IsEvent"}  # states whose duration is negligible
+CHOICES = {"Input", "IsFound", "IsEvent"}  # Choice states, whose duration is negligible
 FUNCTIONS = 3  # serialize, classify, filter
 FUNCTION_GB = 0.25
-# RecordVehicle writes two items in a transaction, where a write of up to 1 KB counts twice, and one item has an entry
-# in an index: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+# RecordVehicle writes two items in a transaction, in which a write of up to 1 KB counts as two writes. One of the items
+# has an entry in an index, which is another write:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 PHOTOGRAPH_WRITES = 2 * 2 + 1
-CONCURRENCY = 8  # executions, or batches, at the same time
+CONCURRENCY = 8  # executions or batches that run at the same time
 
 BATCH_SIZE = 100
 BATCH_GB = 1.0
 BATCH_SECONDS = 2.0  # assumed duration of a batch
 # An Express execution is billed in steps of 64 MB: https://aws.amazon.com/step-functions/pricing/
 EXPRESS_GB = 64 / 1024
-LISTED = 1000  # keys in a page of a listing
+LISTED = 1000  # keys that one S3 list request returns
 
 ENDPOINT = "ml.m5.xlarge"
 
 
 @dataclass(frozen=True)
 class Item:
-    """A billed item and its name in the price table. The unit is a million, or an hour for the endpoint."""
+    """A billed item and its name in the price table, whose price is per million, or per hour for the endpoint."""
 
     name: str
     price: str
@@ -45,7 +46,7 @@ ITEMS = (
     Item("function GB-seconds", "lambda_gb_second"),
     Item("S3 reads", "s3_get"),
     Item("S3 writes and lists", "s3_put"),
-    Item("events of S3", "s3_event"),
+    Item("S3 events", "s3_event"),
     Item("DynamoDB reads", "dynamodb_read"),
     Item("DynamoDB writes", "dynamodb_write"),
     Item("traces, at most", "xray_trace"),
@@ -54,7 +55,7 @@ ITEMS = (
 
 
 def single_quantities() -> dict[str, float]:
-    """Return the billed quantities of a million drivers' photographs, by the name in the price table."""
+    """Return the billed quantities of a million executions with drivers' photographs, by name in the price table."""
     return {
         **_execution_quantities(PHOTOGRAPH_STATES),
         "s3_event": IMAGES,
@@ -64,12 +65,15 @@ def single_quantities() -> dict[str, float]:
 
 
 def course_quantities() -> dict[str, float]:
-    """Return the billed quantities of a million executions with the course's input, which write one item each."""
+    """Return the billed quantities of a million executions with the course's input format, which write one item each.
+
+    The course's input has the fields `image_data`, `s3_bucket` and `s3_key`.
+    """
     return {**_execution_quantities(COURSE_STATES), "dynamodb_write": IMAGES}
 
 
 def _execution_quantities(states: Sequence[str]) -> dict[str, float]:
-    """Return the quantities of a million executions, except events and requests to DynamoDB."""
+    """Return the billed quantities of a million executions, except S3 events and requests to DynamoDB."""
     seconds = FUNCTION_SECONDS * sum(state not in CHOICES for state in states)
     return {
         "state_transition": IMAGES * len(states),
@@ -82,17 +86,17 @@ def _execution_quantities(states: Sequence[str]) -> dict[str, float]:
 
 
 def batch_quantities() -> dict[str, float]:
-    """Return the billed quantities of a batch execution of a million images, by the name in the price table."""
+    """Return the billed quantities of a batch execution of a million images, by name in the price table."""
     batches = IMAGES // BATCH_SIZE
     return {
-        # ChooseSource, the Map and Summarize, and one transition for the start of each child execution: AWS does not
-        # document whether it counts.
+        # ChooseSource, the Map state and Summarize, and one transition for the start of each child execution. AWS does
+        # not document whether the start counts as a transition
         "state_transition": 3 + batches,
         "express_request": batches,
         "express_gb_second": batches * BATCH_SECONDS * EXPRESS_GB,
         "lambda_request": batches + 1,
         "lambda_gb_second": batches * BATCH_SECONDS * BATCH_GB,
-        "s3_get": IMAGES + batches,  # each batch first checks whether its result exists
+        "s3_get": IMAGES + batches,  # each batch first checks whether its result object exists
         "s3_put": batches + IMAGES // LISTED,
         "xray_trace": batches,
         ENDPOINT: hours(CONCURRENCY * BATCH_SIZE / BATCH_SECONDS),
@@ -100,22 +104,22 @@ def batch_quantities() -> dict[str, float]:
 
 
 def hours(images_per_second: float) -> float:
-    """Return the hours that a million images take."""
+    """Return the number of hours in which a million images are classified."""
     return IMAGES / images_per_second / 3600
 
 
 def total(quantities: Mapping[str, float], prices: PriceTable) -> float:
-    """Return the cost of quantities in USD."""
+    """Return the total cost in USD of billed quantities."""
     return sum(cost(name, quantity, prices) for name, quantity in quantities.items())
 
 
 def cost(name: str, quantity: float, prices: PriceTable) -> float:
-    """Return the cost of one quantity in USD."""
+    """Return the cost in USD of one billed quantity."""
     return quantity * prices.hourly(name) if name == ENDPOINT else quantity / 1e6 * prices.per_million(name)
 
 
 def table(prices: PriceTable) -> Iterator[str]:
-    """Yield the lines of the table that compares the costs."""
+    """Yield the lines of a table that compares the costs of single and batch executions."""
     single, batch = single_quantities(), batch_quantities()
     yield f"USD for a million images: list prices, {prices.region}, {prices.checked} ({PRICES.name})"
     yield f"{'':<22}{'single executions':>28}{'batch executions':>28}"
@@ -128,7 +132,7 @@ def table(prices: PriceTable) -> Iterator[str]:
     yield f"a batch execution costs 1/{totals[0] / totals[1]:.0f} of single executions"
     yield ""
     yield f"a single execution classifies a driver's photograph: {len(PHOTOGRAPH_STATES)} transitions"
-    yield f"the course's input: {len(COURSE_STATES)} transitions, total {total(course_quantities(), prices):.2f}"
+    yield f"with the course's input: {len(COURSE_STATES)} transitions, total {total(course_quantities(), prices):.2f}"
     yield ""
     batch_duration = f"{BATCH_SECONDS:g} s for a batch of {BATCH_SIZE} images"
     yield f"assumed: {FUNCTION_SECONDS:g} s for a state that is not a Choice, {batch_duration},"

@@ -1,7 +1,7 @@
-"""Read how an environment is doing at this moment, with few and mostly free requests.
+"""Read the current status of an environment, with few and mostly free requests.
 
-A request is repeated only after its interval. GetMetricData is billed by metric, listing S3 by request; the others are
-free: https://aws.amazon.com/cloudwatch/pricing/, https://aws.amazon.com/s3/pricing/
+Each kind of request is repeated only after its interval. GetMetricData is billed by metric, and listing S3 objects by
+request. The other requests are free: https://aws.amazon.com/cloudwatch/pricing/, https://aws.amazon.com/s3/pricing/
 """
 
 import time
@@ -24,7 +24,7 @@ from registry.model_registry import version_number
 
 EXECUTIONS_RANGE = timedelta(minutes=15)
 DRIFT_RANGE = timedelta(days=7)
-# Seconds between two requests of a kind
+# Minimum number of seconds between two requests of the same kind
 ENDPOINT_INTERVAL, METRICS_INTERVAL, LISTING_INTERVAL = 5.0, 15.0, 60.0
 
 T = TypeVar("T")
@@ -32,11 +32,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The state of the endpoint; `status` is None if it does not exist.
+    """The state of the endpoint.
 
     Attributes
     ----------
-    model : version of the model, or `unknown`
+    status : SageMaker's status of the endpoint, such as `InService`; None if the endpoint does not exist
+    instances : number of instances; None if SageMaker does not report it
+    model : version of the model, such as `v3`, or `unknown`
     """
 
     status: str | None
@@ -46,21 +48,22 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Unknown:
-    """Something that could not be read, and why."""
+    """A placeholder for a value that could not be read, with the reason."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class LiveStatus:
-    """How an environment is doing.
+    """The status of an environment.
 
     Attributes
     ----------
-    outcomes : of the executions that ended within EXECUTIONS_RANGE
-    alarms : names of the alarms in ALARM
-    open_reviews : number of images that wait for a person
-    drift : the latest comparison with the baseline within DRIFT_RANGE, or None
+    time : time of the status
+    outcomes : outcomes of the executions that ended within EXECUTIONS_RANGE
+    alarms : names of the alarms in the state ALARM
+    open_reviews : number of images that no person has reviewed yet
+    drift : the latest comparison with the baseline within DRIFT_RANGE; None if there was no comparison
     """
 
     environment: str
@@ -77,7 +80,9 @@ class Polled(Generic[T]):
 
     Parameters
     ----------
-    interval : in seconds
+    read : reads the value
+    interval : minimum number of seconds between two calls of `read`
+    clock : returns the time in seconds
     """
 
     def __init__(self, read: Callable[[], T], interval: float, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -86,7 +91,7 @@ class Polled(Generic[T]):
         self._value: T | Unknown = Unknown("not read yet")
 
     def __call__(self) -> T | Unknown:
-        """Return the value, or why it could not be read."""
+        """Return the value, or the reason why it could not be read."""
         if self._clock() >= self._due:
             try:
                 self._value = self._read()
@@ -97,17 +102,17 @@ class Polled(Generic[T]):
 
 
 class StatusReader:
-    """Read the status of an environment again and again.
+    """Reads the status of an environment repeatedly.
 
     Parameters
     ----------
-    client : returns a boto3 client of a service
+    client : returns a boto3 client, given a service name
     """
 
     def __init__(self, stack: Stack, client: Callable[[str], Any]) -> None:
         self._stack = stack
         self._sagemaker, self._cloudwatch = client("sagemaker"), client("cloudwatch")
-        self._models: dict[str, str] = {}  # version by endpoint configuration, which never changes
+        self._models: dict[str, str] = {}  # model version by endpoint configuration name; configurations never change
         self._endpoint = Polled(self._read_endpoint, ENDPOINT_INTERVAL)
         self._outcomes = Polled(self._read_outcomes, METRICS_INTERVAL)
         self._alarms = Polled(self._read_alarms, METRICS_INTERVAL)
@@ -120,7 +125,7 @@ class StatusReader:
         self._drift = Polled(self._read_drift, LISTING_INTERVAL)
 
     def read(self) -> LiveStatus:
-        """Return the status at this moment."""
+        """Return the current status."""
         return LiveStatus(
             environment=self._stack.environment,
             time=datetime.now(UTC),
@@ -139,7 +144,7 @@ class StatusReader:
         if config not in self._models:
             package = deployed_model_package(self._stack.endpoint_name, sagemaker=self._sagemaker)
             self._models[config] = f"v{version_number(package)}" if package else "unknown"
-        # not known while the endpoint is created; none for a serverless endpoint
+        # SageMaker reports no instance count while it creates the endpoint, or if the endpoint is serverless
         counts = [variant.get("CurrentInstanceCount") for variant in live.get("ProductionVariants", ())]
         known = [count for count in counts if count is not None]
         return Endpoint(live["EndpointStatus"], sum(known) if known else None, self._models[config])

@@ -21,7 +21,7 @@ Cell = tuple[str, str]  # text and style
 
 
 def make_console() -> Console:
-    """Return a console for standard output, whose lines are at most 80 columns wide."""
+    """Return a console that writes lines of at most 80 columns to standard output."""
     console = Console(highlight=False, soft_wrap=False)
     console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
     return console
@@ -35,9 +35,14 @@ def follow(
     once: bool,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Show the status until the command is interrupted, or once.
+    """Show the status once, or until the command is interrupted.
 
-    A terminal shows the present status; another output gets a block of lines for each interval.
+    In a terminal, the current status replaces the previous one. If standard output is not a terminal, each status is
+    appended as a block of lines.
+
+    Parameters
+    ----------
+    interval : number of seconds between two statuses
     """
     if once or not console.is_terminal:
         console.print(render(read()))
@@ -53,7 +58,7 @@ def follow(
 
 
 def render(status: LiveStatus) -> Group:
-    """Return the lines of a status."""
+    """Return the heading and the lines that show a status."""
     table = Table.grid(padding=(0, 1))
     table.add_column(width=TITLE_WIDTH, style="bold")
     table.add_column(overflow="fold")
@@ -64,7 +69,7 @@ def render(status: LiveStatus) -> Group:
 
 
 def rows(status: LiveStatus) -> Iterator[tuple[str, Cell]]:
-    """Yield title, text and style of each line."""
+    """Yield the title, text and style of each line of a status."""
     yield from endpoint_rows(status.endpoint)
     yield from outcome_rows(status.outcomes)
     if isinstance(status.alarms, Unknown):
@@ -82,26 +87,26 @@ def rows(status: LiveStatus) -> Iterator[tuple[str, Cell]]:
 
 
 def drift_cell(drift: Entry | Unknown | None) -> Cell:
-    """Return the text of the latest comparison with the baseline."""
+    """Return the text and style for the latest comparison with the baseline."""
     if isinstance(drift, Unknown):
         return not_known(drift)
     if drift is None:
         return f"not compared in the last {DRIFT_RANGE.days} days", ""
     figures = drift["figures"]
-    moved = [name.replace("_", " ") for name, has_moved in (figures.get("groups") or {}).items() if has_moved]
+    drifted = [name.replace("_", " ") for name, has_drifted in (figures.get("groups") or {}).items() if has_drifted]
     when = f"{drift['model'] or 'unknown model'}, {format_utc(datetime.fromisoformat(drift['written']))} UTC"
-    if moved:
-        return f"moved: {', '.join(moved)} ({when})", "bold red"
+    if drifted:
+        return f"drifted: {', '.join(drifted)} ({when})", "bold red"
     return f"{str(figures.get('outcome', 'unknown')).replace('_', ' ')} ({when})", ""
 
 
 def not_known(value: Unknown) -> Cell:
-    """Return the text for something that could not be read."""
+    """Return the text and style for a value that could not be read."""
     return f"not known: {value.reason}", "yellow"
 
 
 def endpoint_rows(endpoint: Endpoint | Unknown) -> Iterator[tuple[str, Cell]]:
-    """Yield the lines of the endpoint and its model."""
+    """Yield the lines about the endpoint and its model."""
     if isinstance(endpoint, Unknown):
         yield "endpoint", not_known(endpoint)
     elif endpoint.status is None:
@@ -113,7 +118,7 @@ def endpoint_rows(endpoint: Endpoint | Unknown) -> Iterator[tuple[str, Cell]]:
 
 
 def outcome_rows(outcomes: Outcomes | Unknown) -> Iterator[tuple[str, Cell]]:
-    """Yield the lines of the executions by outcome, and their duration."""
+    """Yield the lines about the executions: counts by outcome, low-confidence images, and durations."""
     if isinstance(outcomes, Unknown):
         yield "executions", not_known(outcomes)
         return
@@ -126,6 +131,6 @@ def outcome_rows(outcomes: Outcomes | Unknown) -> Iterator[tuple[str, Cell]]:
             yield "", (f"{name:<20}{count:>8}{share:>8.1%}  {'#' * round(share * BAR_WIDTH)}", style)
     if outcomes.classified:
         share = outcomes.low_confidence / outcomes.classified
-        yield "threshold", (f"{share:.1%} of {counted(outcomes.classified, 'image')} below it", "")
+        yield "threshold", (f"{share:.1%} of {counted(outcomes.classified, 'image')} below the threshold", "")
     if outcomes.p50 is not None and outcomes.p95 is not None:
         yield "duration", (f"p50 {outcomes.p50:.2f} s, p95 {outcomes.p95:.2f} s", "")

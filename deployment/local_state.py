@@ -1,4 +1,4 @@
-"""A Terraform state in the root module's directory, which a killed Terraform may leave incomplete."""
+"""A Terraform state file in the root module's directory, which may be incomplete after Terraform was killed."""
 
 import fcntl
 import json
@@ -11,13 +11,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class LocalState:
-    """The file of a workspace's state."""
+    """The state file of a workspace."""
 
     path: Path
 
     @classmethod
     def of(cls, directory: Path) -> "LocalState":
-        """Return the state of the selected workspace of a root module."""
+        """Return the state of the workspace that is selected in a root module's directory."""
         selected = directory / ".terraform" / "environment"
         workspace = os.environ.get("TF_WORKSPACE") or (selected.read_text() if selected.is_file() else "default")
         parent = directory if workspace == "default" else directory / "terraform.tfstate.d" / workspace
@@ -25,23 +25,23 @@ class LocalState:
 
     @property
     def backup(self) -> "LocalState":
-        """The copy that Terraform makes before its first change."""
+        """The copy of the state that Terraform makes before a command changes the state for the first time."""
         return LocalState(self.path.with_name(f"{self.path.name}.backup"))
 
     def read(self) -> dict[str, Any]:
-        """Return the content, in the format of https://developer.hashicorp.com/terraform/internals/json-format."""
+        """Return the parsed content of the state file."""
         content: dict[str, Any] = json.loads(self.path.read_text())
         return content
 
     def is_complete(self) -> bool:
-        """Return whether the file is missing or has a state."""
+        """Return whether the file does not exist or contains a whole state."""
         try:
             return not self.path.exists() or bool(self.read())
         except ValueError:
             return False
 
     def is_in_use(self) -> bool:
-        """Return whether a Terraform holds the lock of the file."""
+        """Return whether a running Terraform process has locked the file."""
         with self.path.open("r+") as file:
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -50,9 +50,10 @@ class LocalState:
         return False
 
     def restore(self) -> None:
-        """Replace an incomplete state with Terraform's backup; without one there was no state before.
+        """Replace an incomplete state with Terraform's backup, or delete it if there is no complete backup.
 
-        Terraform writes the file in place. The next plan imports the resources that the backup lacks.
+        Terraform writes the state file in place, so a killed process may leave it incomplete. Without a backup, there
+        was no earlier state. The next plan imports the existing resources that the restored state does not contain.
         """
         if self.is_complete() or self.is_in_use():
             return

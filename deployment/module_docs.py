@@ -1,6 +1,6 @@
 """Generate the reference part of each Terraform module's README from the module's code.
 
-The text above the first second-level heading is written by hand and stays.
+The text above the first second-level heading is written by hand and is not changed.
 """
 
 import json
@@ -43,7 +43,7 @@ def update_readme(module: Path, *, check: bool) -> None:
 
 
 def example(module: Path) -> Iterator[str]:
-    """Yield how this project calls the module, if it does."""
+    """Yield a Markdown section with this project's call of the module; yield nothing if there is no call."""
     pattern = re.compile(MODULE_CALL.format(name=module.name), re.DOTALL | re.MULTILINE)
     callers = [TERRAFORM_DIRECTORY / "main.tf", *sorted(TERRAFORM_DIRECTORY.glob("modules/*/main.tf"))]
     if call := next(filter(None, (pattern.search(path.read_text()) for path in callers)), None):
@@ -78,7 +78,7 @@ def reference(module: Path) -> str:
 
 
 def blocks(module: Path, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each block of a kind with its first label, in the order of the code."""
+    """Yield the first label and the body of each block of a kind, such as `variable`, in the order of the code."""
     for path in sorted(module.glob("*.tf")):
         with path.open() as stream:
             content: dict[str, Any] = hcl2.load(stream)
@@ -95,7 +95,10 @@ def default(block: dict[str, Any]) -> str:
 
 
 def to_text(value: Any) -> str:
-    """Return a parsed value as HCL; the parser keeps the quotes of strings and writes expressions as `${...}`."""
+    """Return a parsed value as HCL.
+
+    The parser keeps the quotes of strings and encloses expressions in `${...}`. This function removes both.
+    """
     if isinstance(value, list):
         return f"[{', '.join(text if (text := to_text(each)).startswith('[') else json.dumps(text) for each in value)}]"
     if isinstance(value, str):

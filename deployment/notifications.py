@@ -1,8 +1,8 @@
-"""Who receives the notifications of an environment."""
+"""Check whether somebody receives the notifications of an environment."""
 
 from typing import Any
 
-# In place of the ARN of a subscription that its owner has not confirmed, or has deleted:
+# Values that SNS returns instead of a subscription's ARN if the subscription is not confirmed or was deleted:
 # https://docs.aws.amazon.com/sns/latest/dg/SendMessageToHttp.prepare.html
 INACTIVE = {"PendingConfirmation", "Deleted"}
 
@@ -14,7 +14,7 @@ def has_subscriber(topic_arn: str, *, sns: Any) -> bool:
 
 
 def missing_subscriber_warning(environment: str, topic_arn: str, *, sns: Any) -> str | None:
-    """Return a warning if nobody is subscribed to the topic of an environment, or None."""
+    """Return a warning if an environment's SNS topic has no confirmed subscription, or None if it has one."""
     if has_subscriber(topic_arn, sns=sns):
         return None
     return (

@@ -7,7 +7,7 @@ from deployment.cost import resources
 from registry.model_registry import read_version
 from registry.trained_classes import check_classes
 
-# Terraform's actions on a resource; those that change nothing, "no-op" and "read", are left out
+# What `make plan` prints for Terraform's actions on a resource. "no-op" and "read" change nothing and are not printed:
 # https://developer.hashicorp.com/terraform/internals/json-format#change-representation
 ACTIONS = {
     ("create",): "create",
@@ -21,7 +21,7 @@ ORDER = ("import", "create", "update", "replace", "destroy", "forget")
 
 
 def list_changes(plan: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each resource that a plan changes, with the action, ordered by action and address.
+    """Yield a line with the action and the address for each resource that a plan changes, in the order of `ORDER`.
 
     Parameters
     ----------
@@ -37,15 +37,15 @@ def list_changes(plan: Mapping[str, Any]) -> Iterator[str]:
 
 
 def action_of(change: Mapping[str, Any]) -> str | None:
-    """Return what a plan does with a resource, or None if it does nothing.
+    """Return the action of a plan on a resource, or None if the plan does not change the resource.
 
-    If a plan imports a resource and also changes or replaces it, the action is the change or the replacement.
+    If a plan imports a resource and also updates or replaces it, the function returns `update` or `replace`.
     """
     return ACTIONS.get(tuple(change["actions"])) or ("import" if change.get("importing") else None)
 
 
 def deployed_model_package(plan: Mapping[str, Any]) -> str | None:
-    """Return the ARN of the model package that the endpoint serves after a plan, or None if there is no endpoint."""
+    """Return the ARN of the model package that a plan deploys or keeps, or None if there is no endpoint."""
     for resource in resources(plan["planned_values"]["root_module"]):
         if resource["type"] == "aws_sagemaker_model":
             arn: str = resource["values"]["primary_container"][0]["model_package_name"]
@@ -54,7 +54,7 @@ def deployed_model_package(plan: Mapping[str, Any]) -> str | None:
 
 
 def check_model_classes(environment: str, plan: Mapping[str, Any], client: Callable[..., Any]) -> None:
-    """Check that the model that a plan deploys was trained on the classes of the settings.
+    """Check that the model that a plan deploys was trained on the classes in the environment's settings.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def check_model_classes(environment: str, plan: Mapping[str, Any], client: Calla
     Raises
     ------
     ClassesDifferError
-        The model was trained on other classes.
+        The model was trained on classes that differ from the settings.
     """
     arn = deployed_model_package(plan)
     if arn is None:
@@ -75,6 +75,6 @@ def check_model_classes(environment: str, plan: Mapping[str, Any], client: Calla
         where=f"terraform/environments/{environment}.tfvars",
         advice=(
             f"run `make stage train ENV={environment}` to train a model on these, `make approve ENV={environment}` if "
-            f"it requires manual approval, and `make deploy ENV={environment}`, or set `classes` to the model's"
+            f"it requires manual approval, and `make deploy ENV={environment}`, or set `classes` to the model's classes"
         ),
     )

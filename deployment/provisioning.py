@@ -17,9 +17,10 @@ from deployment.terraform import Plan, Terraform, TerraformError
 from deployment.unmanaged_resources import UnmanagedResources, remove_all
 from registry.endpoint import EndpointMissingError
 
-DRIFT_FILE = "drift.txt"  # the plan that shows how the live stack differs
+DRIFT_FILE = "drift.txt"  # the plan's output, which shows how the live stack differs from the configuration
 
-# Resources that disappear with an endpoint whose lifetime has ended, or begin a new one in the next apply
+# Address prefixes of the resources that a plan changes after the schedule has deleted the endpoint: the endpoint, its
+# scaling, and the resources that define its lifetime, which begins anew in the next apply
 ENDPOINT_RESOURCES = (
     "module.endpoint.aws_sagemaker_endpoint.",
     "module.scaling.aws_appautoscaling_",
@@ -35,7 +36,7 @@ def apply(terraform: Terraform, plan: Plan, check_endpoint: Callable[[], object]
     Raises
     ------
     TerraformError
-        The apply failed. If the endpoint is the reason, the error of `check_endpoint` takes its place, because
+        The apply failed. If `check_endpoint` raises an OperatorError too, that error is raised instead, because
         Terraform does not report why SageMaker rolled back a deployment.
     """
     try:
@@ -54,19 +55,19 @@ def check_drift(
     report: Path,
     lifetime: Callable[[], EndpointLifetime],
 ) -> None:
-    """Check that a fresh plan changes nothing but an endpoint whose lifetime has ended.
+    """Check that a plan changes nothing, except an endpoint that was deleted at the end of its lifetime.
 
     Parameters
     ----------
-    plan : it is deleted, so that nobody applies it
-    content : of the plan
-    report : file to write if the live stack differs from the configuration
+    plan : saved plan; its file is deleted, so that nobody applies it
+    content : content of the plan, as `Terraform.show` returns it
+    report : path of the file that is written if the live stack differs from the configuration
     lifetime : returns the lifetime of the deployed endpoint
 
     Raises
     ------
     OperatorError
-        The plan changes something else.
+        The plan changes other resources or outputs.
     """
     addresses = changed_addresses(content)
     plan.path.unlink(missing_ok=True)
@@ -89,12 +90,14 @@ def changed_addresses(plan: Mapping[str, Any]) -> list[str]:
 
 
 def check_confirmation(environment: str, confirmation: str) -> None:
-    """Check the confirmation to destroy an environment: its name, which only `prod` requires.
+    """Check that the confirmation to destroy an environment is the environment's name.
+
+    It may be empty, except for `prod`.
 
     Raises
     ------
     OperatorError
-        The confirmation is missing, or names another environment.
+        The confirmation for `prod` is missing, or the confirmation is not the environment's name.
     """
     if environment == "prod" and not confirmation:
         raise OperatorError("this destroys the production environment: to confirm, add CONFIRM=prod")
@@ -105,7 +108,7 @@ def check_confirmation(environment: str, confirmation: str) -> None:
 
 
 def destroy(terraform: Terraform, client: Callable[..., Any]) -> None:
-    """Destroy an environment, and remove the resources that its workflow created outside Terraform.
+    """Destroy an environment, and delete the resources that its workflow created outside Terraform.
 
     Parameters
     ----------
@@ -114,15 +117,15 @@ def destroy(terraform: Terraform, client: Callable[..., Any]) -> None:
     Raises
     ------
     OperatorError
-        Other resources still have the environment's tag.
+        Resources that this function does not delete still have the environment's tag.
     """
     environment = terraform.environment
-    # an error of this plan, such as an invalid setting, must not prevent the destruction
+    # an error of the plan that imports resources, such as an invalid setting, must not prevent the destruction
     with contextlib.suppress(TerraformError):
         import_into_state(terraform, client)
     plan = terraform.plan(destroy=True)
     content = terraform.show(plan)
-    # from the plan: an environment whose first apply failed has no outputs
+    # read from the plan, because an environment whose first apply failed has no outputs
     region = content["variables"]["region"]["value"]
     unmanaged = UnmanagedResources(environment, partial(client, region=region))
     remove_all(unmanaged.before_destroy())

@@ -1,6 +1,6 @@
 """Look up an account's SageMaker instance quotas by name, with Service Quotas.
 
-Quotas are found by their names, because their codes differ for each instance type and usage:
+Quotas are looked up by name, because each instance type and usage has its own quota code:
 https://docs.aws.amazon.com/general/latest/gr/sagemaker.html#limits_sagemaker
 """
 
@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 Usage = Literal["endpoint usage", "training job usage", "spot training job usage", "transform job usage"]
 
 SERVICE = "sagemaker"
-# Accounts have an applied value for some quotas, and AWS's default for the others: "If the applied quota value is not
-# available for a quota, the quota is not retrieved."
+# The first operation returns only quotas that have an applied value in the account, and the second one returns AWS's
+# defaults for all quotas: "If the applied quota value is not available for a quota, the quota is not retrieved."
 # https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html
 OPERATIONS = ("list_service_quotas", "list_aws_default_service_quotas")
 CONSOLE = "https://console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas"
@@ -25,11 +25,11 @@ def quota_name(instance_type: str, usage: Usage) -> str:
 
 
 def instance_quota(instance_type: str, usage: Usage, client: Any) -> int | None:
-    """Return how many instances of a type an account may use at a time, or None if Service Quotas does not tell.
+    """Return how many instances of a type an account may use at the same time, or None if the quota cannot be read.
 
     Parameters
     ----------
-    client : boto3 client of `service-quotas`, in the region of the instances
+    client : boto3 client for `service-quotas` in the region of the instances
     """
     name = quota_name(instance_type, usage)
     try:
@@ -39,9 +39,10 @@ def instance_quota(instance_type: str, usage: Usage, client: Any) -> int | None:
 
 
 def quotas(names: Collection[str], client: Any) -> dict[str, int]:
-    """Return the values of SageMaker's quotas by name, without those that do not exist.
+    """Return the values of SageMaker quotas by name; names of quotas that do not exist are omitted.
 
-    SageMaker has thousands of quotas and no request finds one by its name, so reading stops at the last one needed.
+    SageMaker has thousands of quotas, and no request finds a quota by its name. Therefore the function lists quotas
+    until all names are found.
 
     Raises
     ------

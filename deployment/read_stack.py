@@ -8,7 +8,7 @@ from deployment.terraform import Terraform
 
 
 class StackMissingError(OperatorError):
-    """The environment is not deployed, or another version of this code deployed it."""
+    """The environment is not deployed, or was deployed by an older version of this code."""
 
 
 def read_stack(terraform: Terraform) -> Stack:
@@ -26,7 +26,7 @@ def read_stack(terraform: Terraform) -> Stack:
     missing = sorted({field.name for field in fields(Stack)} - set(outputs))
     if missing:
         raise StackMissingError(
-            f"{terraform.environment} is not deployed, or by an older version of the code "
+            f"{terraform.environment} is not deployed, or was deployed by an older version of the code "
             f"(output {missing[0]} is missing): run `make up ENV={terraform.environment}`"
         )
     known = {field.name: outputs[field.name] for field in fields(Stack)}

@@ -20,25 +20,26 @@ class StateBucketMissingError(OperatorError):
 
 
 class StateConflictError(OperatorError):
-    """S3 has another state under the environment's name."""
+    """S3 contains a different state with the environment's name."""
 
 
 class StateNotMovedError(OperatorError):
-    """The environment's state is in S3, and this clone does not use it."""
+    """The environment's state is in S3, but this clone of the repository does not use that state."""
 
 
 def move_state(terraform: Terraform, name: str, clients: Clients) -> None:
-    """Move a state to `<name>.tfstate` in the account's state bucket, or finish a move that was interrupted.
+    """Move a local state to `<name>.tfstate` in the account's state bucket, or finish a move that was interrupted.
 
-    The backend file is written only when S3 has the state, so an interrupted move leaves the local state in use. In a
-    new clone this makes Terraform use the state in the bucket.
+    The backend file, which makes Terraform use the state in S3, is written only after the upload. Therefore Terraform
+    still uses the local state if the move is interrupted before. In a new clone, which has no local state, the function
+    only writes the backend file.
 
     Raises
     ------
     StateBucketMissingError
         The bucket does not exist, or the caller may not access it.
     StateConflictError
-        S3 has another state; Terraform keeps using the local one.
+        S3 contains a different state with this name. Terraform still uses the local state.
     """
     local, is_moved = terraform.local_state, terraform.backend_file.is_file()
     if is_moved and not local.path.is_file():
@@ -48,23 +49,25 @@ def move_state(terraform: Terraform, name: str, clients: Clients) -> None:
     url = f"s3://{backend['bucket']}/{object_key(backend)}"
     content = local.read() if local.path.is_file() else {}
     if content.get("resources") and not upload(content, backend, clients("s3")):
-        if is_moved:  # the local state is another environment's
+        if is_moved:  # the local state file belongs to a different environment
             return
         raise StateConflictError(
-            f"{url} and {local.path} are different states: move one of them away, or select another workspace with "
-            "`terraform workspace select`"
+            f"{url} and {local.path} are different states: move one of the files away, or select another workspace "
+            "with `terraform workspace select`"
         )
     write(terraform.backend_file, "".join(f"{key} = {json.dumps(value)}\n" for key, value in backend.items()).encode())
-    if content:  # otherwise Terraform would use it again once the backend file is deleted
+    if content:  # if the local state kept its name, Terraform would use it again once the backend file is deleted
         local.put_aside()
     terraform.init()
     print(f"Terraform state of {name}: {url}")
 
 
 def upload(state: Mapping[str, Any], backend: Mapping[str, str], s3: Any) -> bool:
-    """Upload a state unless S3 has a newer version of it, and return whether S3 has no other state.
+    """Upload a state unless S3 has the same or a newer version of it.
 
-    `terraform state push` would give the state a new lineage, so that nobody could tell whether it has been moved.
+    Returns False, and uploads nothing, if the object in S3 is a different state: one with another lineage.
+    `terraform state push` is not used, because it would give the state a new lineage. Then nobody could find out
+    whether the state has already been moved.
     """
     target = {"Bucket": backend["bucket"], "Key": object_key(backend)}
     try:
@@ -83,12 +86,12 @@ def upload(state: Mapping[str, Any], backend: Mapping[str, str], s3: Any) -> boo
 
 
 def check_state_is_moved(terraform: Terraform, name: str, clients: Clients) -> None:
-    """Check that a clone uses the state in S3 if there is one.
+    """Check that this clone of the repository uses the environment's state in S3 if S3 contains one.
 
     Raises
     ------
     StateNotMovedError
-        The state is in S3, so that Terraform would create everything a second time.
+        S3 contains a state that this clone does not use, so Terraform would create all resources a second time.
     """
     if terraform.backend_file.is_file():
         return
@@ -108,7 +111,7 @@ def object_key(backend: Mapping[str, str]) -> str:
 
 
 def find_backend(name: str, clients: Clients) -> dict[str, str]:
-    """Return the settings of Terraform's backend `s3` for a state.
+    """Return the settings of Terraform's S3 backend for a state.
 
     Raises
     ------
@@ -118,7 +121,7 @@ def find_backend(name: str, clients: Clients) -> dict[str, str]:
     account = clients("sts").get_caller_identity()["Account"]
     bucket = state_bucket(account)
     try:
-        # another account may own a bucket of this predictable name
+        # the bucket's name is predictable, so another account may own a bucket with this name
         region = clients("s3").head_bucket(Bucket=bucket, ExpectedBucketOwner=account)["BucketRegion"]
     except ClientError as error:
         raise StateBucketMissingError(

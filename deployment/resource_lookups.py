@@ -1,6 +1,7 @@
-"""Requests that find existing resources that Terraform plans to create.
+"""Requests that find out whether a resource that Terraform plans to create already exists.
 
-Creating one of these resources a second time fails, or leaves a duplicate. CREATED_AGAIN lists all other types.
+LOOKUPS contains the resource types for which a second creation fails or makes a duplicate. CREATED_AGAIN contains all
+other types.
 """
 
 from collections.abc import Mapping
@@ -19,18 +20,19 @@ RULE_ID = "SecurityGroupRules[?IsEgress==`{egress}` && Description=='{descriptio
 
 @dataclass(frozen=True)
 class Lookup:
-    """A request that describes a resource, if it exists.
+    """A request that finds a resource, and how to read the resource's import ID from the response.
 
     The strings in `parameters` and `import_id` are templates for `str.format`. Their fields are the planned attributes,
     `account`, `partition`, `region`, and `tags` (all planned tags).
 
     Attributes
     ----------
-    service, operation : as boto3 names them
-    import_id : JMESPath expression that finds the ID for `terraform import` in the response, or null
-    parameters : the request's parameters
-    owner : attribute that is compared with the plan, to decide whether a resource that cannot have tags belongs to the
-        environment; None if the resource has tags
+    service, operation : boto3's names of the service and of the client's method
+    import_id : JMESPath expression that returns the resource's ID for `terraform import` from the response, or null if
+        the response does not contain the resource
+    parameters : parameters of the request
+    owner : attribute that identifies the environment's resources of a type that cannot have tags: if the attribute has
+        the planned value, the resource belongs to the environment; None for types that can have tags
     """
 
     service: str
@@ -52,7 +54,8 @@ LOOKUPS = {
         owner="dashboard_body",
     ),
     "aws_cloudwatch_event_rule": Lookup("events", "describe_rule", "Name", {"Name": "{name}"}),
-    # an unknown target would prevent the deletion of its rule, because EventBridge does not delete rules with targets
+    # a target that the state does not contain would prevent `make down` from deleting the target's rule, because
+    # EventBridge does not delete rules with targets
     "aws_cloudwatch_event_target": Lookup(
         "events",
         "list_targets_by_rule",
@@ -85,11 +88,11 @@ LOOKUPS = {
         "iam", "get_policy", "Policy.Arn", {"PolicyArn": "arn:{partition}:iam::{account}:policy/{name}"}
     ),
     "aws_iam_role": Lookup("iam", "get_role", "Role.RoleName", {"RoleName": "{name}"}),
-    # not DescribeKey, which the deployment role may call only for keys with the environment's tag
+    # ListAliases and not DescribeKey, which the deployment role may call only for keys with the environment's tag
     "aws_kms_alias": Lookup(
         "kms", "list_aliases", "Aliases[?AliasName=='{name}'].AliasName | [0]", owner="target_key_id"
     ),
-    # a key has no name, so this lookup uses the environment's alias; only `make down` finds a key without an alias
+    # a key has no name, so this lookup finds it by the environment's alias; `make down` finds keys without an alias
     "aws_kms_key": Lookup(
         "kms", "list_aliases", "Aliases[?AliasName=='alias/{tags[Project]}-{tags[Environment]}'].TargetKeyId | [0]"
     ),
@@ -158,7 +161,8 @@ LOOKUPS = {
     ),
 }
 
-# Types that need no lookup. Creating one again replaces or returns the existing resource. Its parent deletes it.
+# Types that need no lookup: creating such a resource again replaces or returns the existing resource, and deleting its
+# parent resource deletes it
 CREATED_AGAIN = {
     "aws_appautoscaling_policy",
     "aws_appautoscaling_target",
@@ -175,7 +179,8 @@ CREATED_AGAIN = {
     "aws_sns_topic_policy",
     "aws_sns_topic_subscription",
     "aws_sqs_queue_policy",
-    # the next two types have a new unique name in each apply; `make down` deletes the remaining ones by name prefix
+    # each new resource of the next two types has a unique name; `make down` deletes those that Terraform does not
+    # know by their name prefix
     "aws_sagemaker_endpoint_configuration",
     "aws_sagemaker_model",
 }

@@ -18,34 +18,35 @@ from deployment.terraform_output import first_error
 from deployment.tools import find_terraform
 
 VARIABLES = TERRAFORM_DIRECTORY / "variables.tf"
-# Finds the names in Terraform's warning, which lists at most two undeclared variables
+# Finds the names in Terraform's warning about undeclared variables, which lists at most two of them
 UNDECLARED = re.compile(r'declare a variable named "([^"]+)"')
 
 
 class SettingsError(OperatorError):
-    """An environment's file sets an unknown name, or a variable has an invalid value."""
+    """An environment's file sets a variable or attribute that does not exist, or a variable has an invalid value."""
 
 
 def read_settings(environment: str) -> dict[str, Any]:
     """Return the value of each variable by its name: from the environment's file, `TF_VAR_...`, or the default.
 
-    Terraform only warns of a variable that is not declared, and drops an unknown attribute of an object.
+    The function raises an error for unknown names, because Terraform only prints a warning for a variable that is not
+    declared, and ignores an unknown attribute of an object.
 
     Raises
     ------
     SettingsError
-        A name is unknown, or a value is invalid.
+        The file sets an unknown variable or attribute, or a value is invalid.
     """
     return read_file(settings_file(environment))
 
 
 def settings_file(environment: str) -> Path:
-    """Return the path of an environment's file."""
+    """Return the path of an environment's `.tfvars` file."""
     return TERRAFORM_DIRECTORY / "environments" / f"{environment}.tfvars"
 
 
 def read_file(file: Path) -> dict[str, Any]:
-    """Return the result of `read_settings` for any `.tfvars` file."""
+    """Return the value of each variable by its name, as `read_settings` does, for any `.tfvars` file."""
     declarations = VARIABLES.read_text()
     names = re.findall(r'^variable "(\w+)"', declarations, re.MULTILINE)
     settings, undeclared = evaluate(declarations, names, file)
@@ -60,14 +61,15 @@ def read_file(file: Path) -> dict[str, Any]:
 
 
 def write_number(environment: str, name: str, value: float) -> float:
-    """Write a number into an environment's file, which keeps its comments, and return the value that it replaces.
+    """Write a number into an environment's file, and return the value that the number replaces.
 
-    The new content is evaluated in a temporary directory first, so that the file never has an invalid one.
+    The rest of the file, such as its comments, stays unchanged. The new content is evaluated in a temporary directory
+    first, so that the file never becomes invalid.
 
     Raises
     ------
     SettingsError
-        The settings are invalid, or the file does not set the number in a line of its own; it is then unchanged.
+        The settings are invalid, or the file does not set the number in a line of its own. The file is not changed.
     """
     file = settings_file(environment)
     old: float = read_file(file)[name]
@@ -95,28 +97,29 @@ def _sets(content: bytes, file_name: str, name: str, value: float) -> bool:
 
 
 def unknown_setting(file: Path, name: str, known: Sequence[str]) -> SettingsError:
-    """Return an error that names the most similar setting."""
+    """Return an error for an unknown setting, with the most similar known setting."""
     (similar,) = difflib.get_close_matches(name, known, n=1, cutoff=0)
     path = file.relative_to(TERRAFORM_DIRECTORY.parent)
     return SettingsError(f"{path} sets {name}, which is not a setting (most similar: {similar}): correct or remove it")
 
 
 def evaluate(declarations: str, names: Sequence[str], file: Path) -> tuple[dict[str, Any], list[str]]:
-    """Return the values of variables, and undeclared names in a file.
+    """Return the values of variables by name, and the names that a file sets without a declaration.
 
-    Terraform evaluates the declarations in an empty directory, where it needs neither a provider nor a state.
+    Terraform evaluates the declarations in a temporary directory, where it needs neither a provider nor a state.
 
     Parameters
     ----------
     declarations : HCL that declares the variables
-    file : a `.tfvars` file
+    names : names of the declared variables
+    file : path of a `.tfvars` file
 
     Raises
     ------
     SettingsError
         A value is invalid.
     """
-    # in base64, because the console prints a string as HCL, whose escapes differ from those of JSON
+    # encoded in base64, because the console prints a string as HCL, whose escape sequences differ from JSON's
     expression = f"base64encode(jsonencode({{{', '.join(f'{name} = var.{name}' for name in names)}}}))"
     inherited = {name: value for name, value in os.environ.items() if not re.match(r"TF_(?!VAR_)", name)}
     with tempfile.TemporaryDirectory() as directory:
@@ -137,7 +140,7 @@ def evaluate(declarations: str, names: Sequence[str], file: Path) -> tuple[dict[
 
 
 def explain(file: Path, output: str) -> str:
-    """Return Terraform's error in one line, with the faulty line of the file if the error does not name a variable."""
+    """Return Terraform's error in one line, with the file's invalid line if the error does not name a variable."""
     error = first_error(output)
     if rejected := re.match("Invalid value for variable (.*)", error):
         return f"settings of {file.stem}: {rejected[1]}"

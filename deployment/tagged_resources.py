@@ -1,4 +1,7 @@
-"""Check whether resources that the tagging API lists still exist. It lists resources for hours after their deletion."""
+"""Check whether the resources that the tagging API lists still exist.
+
+The Resource Groups Tagging API lists some resources for hours after their deletion.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,18 +12,19 @@ from botocore.exceptions import ClientError
 from common.aws import Clients, error_code, error_message
 
 NOT_FOUND_CODE = re.compile(r"NotFound|NoSuch|DoesNotExist|NonExistent|^404$")
-# SageMaker returns ValidationException for a missing resource, and only the message says so
+# SageMaker returns ValidationException for a missing resource and for invalid requests; only the message differs
 NOT_FOUND_MESSAGE = re.compile(r"could not find|does not exist", re.IGNORECASE)
 
-# Takes clients, an ARN and the resource's name. Returns a true value if the resource exists. Otherwise it
-# returns a false value or raises ClientError
+# A function of the AWS clients, a resource's ARN and its name. It returns a truthy value if the resource exists, and
+# otherwise returns a falsy value or raises ClientError
 Describe = Callable[[Clients, str, str], object]
 
 
 def exists(arn: str, clients: Clients) -> bool:
-    """Return whether a resource exists, or True if this is unknown.
+    """Return False only if the AWS service of a resource says that the resource does not exist.
 
-    It is unknown if the kind of the resource is not in `DESCRIBE`, or if the request fails for another reason.
+    The result is True if the resource exists, if `DESCRIBE` does not contain its type, or if the request fails for
+    another reason, such as a missing permission.
 
     Parameters
     ----------
@@ -45,12 +49,26 @@ def is_missing(error: ClientError) -> bool:
 
 
 def describe_sagemaker(operation: str, parameter: str) -> Describe:
-    """Return the function that describes a SageMaker resource."""
+    """Return a function that describes a SageMaker resource by its name.
+
+    Parameters
+    ----------
+    operation : name of the boto3 method
+    parameter : name of the method's parameter for the resource's name
+    """
     return lambda clients, arn, name: getattr(clients("sagemaker"), operation)(**{parameter: name})
 
 
 def describe_ec2(operation: str, key: str, filter_name: str, parameter: str = "Filters") -> Describe:
-    """Return the function that lists an EC2 resource by its ID, unless its state is `deleted`."""
+    """Return a function that finds an EC2 resource by its ID, and ignores it if its state is `deleted`.
+
+    Parameters
+    ----------
+    operation : name of the boto3 method
+    key : field of the response that contains the resources
+    filter_name : name of the filter for the resource's ID
+    parameter : name of the method's parameter for filters
+    """
 
     def describe(clients: Clients, arn: str, name: str) -> list[Mapping[str, Any]]:
         filters = [{"Name": filter_name, "Values": [name]}]
@@ -95,7 +113,7 @@ DESCRIBE: dict[str, Describe] = {
     "sagemaker:model-package-group": describe_sagemaker("describe_model_package_group", "ModelPackageGroupName"),
     "sns": lambda clients, arn, name: clients("sns").get_topic_attributes(TopicArn=arn),
     "sqs": lambda clients, arn, name: clients("sqs").get_queue_url(QueueName=name),
-    # the name of a parameter in a path begins with a slash, which `name` lacks
+    # a parameter's name begins with a slash, but `exists` takes the slash in the ARN for a separator
     "ssm:parameter": lambda clients, arn, name: clients("ssm").get_parameter(Name=f"/{name}"),
     "states:stateMachine": lambda clients, arn, name: clients("stepfunctions").describe_state_machine(
         stateMachineArn=arn

@@ -1,4 +1,4 @@
-"""Run Terraform: the commands that an operator would type, with a progress bar and one-line errors."""
+"""Run Terraform commands such as `init`, `plan` and `apply`, with a progress bar and one-line errors."""
 
 import contextlib
 import json
@@ -23,7 +23,8 @@ from deployment.tools import find_mirror, find_terraform
 
 ENVIRONMENTS = sorted(path.stem for path in (TERRAFORM_DIRECTORY / "environments").glob("*.tfvars"))
 
-# Not committed: without a backend block, a plain `terraform apply` keeps its state in the root module's directory
+# `backend.tf` is not committed, so that a plain `terraform apply` in a new clone keeps its state in the root module's
+# directory
 BACKEND_BLOCK = 'terraform {\n  backend "s3" {}\n}\n'
 
 IMPORT_BLOCK = "import {\n  to = %s\n  id = %s\n}\n"
@@ -32,10 +33,10 @@ APPLY_ENDED = re.compile(r"^(Apply complete!|\W*Error: )", re.M)
 STARTED_RESOURCE = re.compile(r"^(\S+): (?:Creating|Importing)\.\.\.", re.M)
 PLAN_SUMMARY = re.compile(r"^Plan: (?:(\d+) to import, )?(\d+) to add, (\d+) to change, (\d+) to destroy", re.M)
 NO_CHANGES, CHANGES = 0, 2  # exit codes of `terraform plan -detailed-exitcode`
-LOCK_TIMEOUT = "2m"  # an apply goes on for a while after its terminal was closed, and the next one waits for it
+LOCK_TIMEOUT = "2m"  # an apply continues for a while after its terminal was closed, so the next command waits for it
 
 Result = tuple[int, str | None, str | None]  # exit code, stdout, stderr
-Ran = TypeVar("Ran")  # the result of a command
+Ran = TypeVar("Ran")  # what a function that runs a Terraform command returns
 
 
 class TerraformError(OperatorError):
@@ -52,10 +53,10 @@ class Plan:
 
     Attributes
     ----------
-    path : the plan file
-    changes : number of resources that it adds, changes or destroys
-    empty : whether it changes nothing, outputs included
-    summary : Terraform's own summary of it
+    path : path of the plan file
+    changes : number of imports, creations, changes and destructions in the plan
+    empty : whether the plan changes no resource and no output
+    summary : the summary that Terraform prints, such as `Plan: 2 to add, 0 to change, 0 to destroy`
     """
 
     path: Path
@@ -65,7 +66,7 @@ class Plan:
 
 
 class Driver(python_terraform.Terraform):  # type: ignore[misc]  # the package is untyped
-    """python-terraform, extended by an environment and a log for each process that it starts.
+    """A `python_terraform.Terraform` whose processes have their own environment variables and may write to a log.
 
     Parameters
     ----------
@@ -78,10 +79,10 @@ class Driver(python_terraform.Terraform):  # type: ignore[misc]  # the package i
         self._environment = environment
 
     def read_state_file(self, file_path: str | None = None) -> None:
-        """Do not read the state, which `python_terraform.Terraform` does by default and which may be incomplete."""
+        """Do nothing: `python_terraform.Terraform` would read the state file, which may be incomplete."""
 
     def cmd(self, cmd: str, *arguments: str, log: IO[str] | None = None, **options: Any) -> Result:
-        """Run a command; its output goes to `log`, or is returned if there is none."""
+        """Run a command, and return its exit code and output; with `log`, the output is written there instead."""
         with subprocess.Popen(
             self.generate_cmd_string(cmd, *arguments, **options),
             cwd=self.working_dir,
@@ -90,7 +91,7 @@ class Driver(python_terraform.Terraform):  # type: ignore[misc]  # the package i
             stderr=log or subprocess.PIPE,
             encoding="utf-8",
         ) as process:
-            # not `run`, which kills the process on Ctrl-C: Terraform must be able to save its state
+            # not `subprocess.run`, which kills the process on Ctrl-C before Terraform has saved its state
             output, errors = process.communicate()
         return process.returncode, output, errors
 
@@ -98,14 +99,14 @@ class Driver(python_terraform.Terraform):  # type: ignore[misc]  # the package i
 class Terraform:
     """Terraform for one environment.
 
-    The state is in S3 after `make state` wrote a backend file, and otherwise in the selected workspace of the
-    root module's directory, as for a plain `terraform`.
+    If the environment has a backend file, which `make state` writes, the state is in S3. Otherwise, it is the selected
+    workspace's state in the root module's directory, which a plain `terraform` command also uses.
 
     Parameters
     ----------
-    environment : name of a file in `terraform/environments/`
+    environment : name of a file in `terraform/environments/`, such as `dev`
     logs : directory for Terraform's output and the saved plan
-    directory : the root module; `environments/` is in it or in its parent
+    directory : directory of the root module, which contains `environments/` or has it as a sibling
     variables : values of input variables that the environment's file does not set
     """
 
@@ -131,17 +132,20 @@ class Terraform:
 
     @property
     def local_state(self) -> LocalState:
-        """The state of the selected workspace, if it is not in S3."""
+        """The state file of the selected workspace, which Terraform uses if the state is not in S3."""
         return LocalState.of(self.directory)
 
     @property
     def backend_file(self) -> Path:
-        """The settings of the S3 backend, for `terraform init -backend-config`; missing if the state is local."""
+        """Path of the S3 backend's settings for `terraform init -backend-config`; missing if the state is local."""
         return self.directory / f"{self.environment}.s3.tfbackend"
 
     @property
     def _data_directory(self) -> str:
-        """Terraform's data directory: one for each environment in S3, so that they do not share backend settings."""
+        """Terraform's data directory, which contains the backend settings.
+
+        Each environment whose state is in S3 has its own. All environments with local states share one.
+        """
         return f".terraform/{self.environment}" if self.backend_file.is_file() else ".terraform"
 
     def _process_environment(self) -> dict[str, str]:
@@ -153,11 +157,11 @@ class Terraform:
         }
         config = environment.get("TF_CLI_CONFIG_FILE")
         if config and not Path(config).is_file():
-            del environment["TF_CLI_CONFIG_FILE"]  # Terraform would warn of the missing file on every command
+            del environment["TF_CLI_CONFIG_FILE"]  # otherwise every command warns that the file does not exist
         return environment
 
     def init(self) -> None:
-        """Install the modules and the provider, which comes from a local mirror if there is one.
+        """Run `terraform init`, which installs the modules and the provider; the provider may come from a local mirror.
 
         Raises
         ------
@@ -178,8 +182,8 @@ class Terraform:
     def _select_backend(self, lock_file: Path, options: Mapping[str, Any]) -> None:
         """Write the backend's settings, and the provider that the state needs, to the data directory.
 
-        In the root module, `terraform init` would ask whether to copy each local state there, also those of other
-        environments. So it runs in a directory without a configuration first.
+        In the root module, `terraform init` would ask whether to copy each local state to S3, also the states of other
+        environments. Therefore `init` runs in a temporary directory first, which contains no state.
         """
         with tempfile.TemporaryDirectory() as directory:
             Path(directory, "backend.tf").write_text(BACKEND_BLOCK)
@@ -205,11 +209,11 @@ class Terraform:
 
         Parameters
         ----------
-        destroy : whether the plan destroys everything
+        destroy : whether the plan destroys all resources
         variables : values of input variables for this plan only
-        imports : import IDs by address, of resources to import
-        targets : addresses, if the plan is only for these and what they depend on
-        refresh : whether to compare the state with what exists first
+        imports : import IDs of the resources to import, by address
+        targets : addresses of the resources to plan, together with their dependencies; empty for all resources
+        refresh : whether Terraform first updates the state from the existing resources
 
         Raises
         ------
@@ -238,7 +242,8 @@ class Terraform:
     def _import_blocks(self, ids: Mapping[str, str]) -> Iterator[None]:
         """Add import blocks to the root module for the duration of the context.
 
-        All environments use one file: another environment must not import what a killed process left in it.
+        All environments use the same file. It is deleted even if there is nothing to import, so that import blocks of a
+        killed process are not used for another environment.
         """
         file = self.directory / "imports.tf"
         if ids:
@@ -251,7 +256,10 @@ class Terraform:
             file.unlink(missing_ok=True)
 
     def interrupted_creations(self) -> set[str]:
-        """Return the addresses of the resources that the last apply was creating or importing when it was killed."""
+        """Return the addresses of the resources that a killed apply was creating or importing.
+
+        The set is empty if the last apply was not killed.
+        """
         log = self._log("apply")
         output = log.read_text() if log.is_file() else ""
         if APPLY_ENDED.search(output):
@@ -259,7 +267,7 @@ class Terraform:
         return set(STARTED_RESOURCE.findall(output)) - set(FINISHED_RESOURCE.findall(output))
 
     def show(self, plan: Plan) -> dict[str, Any]:
-        """Return a plan's content in the format of https://developer.hashicorp.com/terraform/internals/json-format.
+        """Return a plan's content in this format: https://developer.hashicorp.com/terraform/internals/json-format.
 
         Raises
         ------
@@ -270,7 +278,7 @@ class Terraform:
         return content
 
     def saved_plan(self) -> Plan:
-        """Return the plan that an earlier process saved; its number of changes is unknown.
+        """Return the plan that an earlier process saved; the plan's number of changes is unknown and set to 0.
 
         Raises
         ------
@@ -287,7 +295,7 @@ class Terraform:
         Raises
         ------
         TerraformError
-            A change failed; the state records those that succeeded.
+            A change failed; the state contains the changes that succeeded.
         """
         if not plan.empty:
             self._run(
@@ -302,7 +310,7 @@ class Terraform:
         plan.path.unlink(missing_ok=True)
 
     def outputs(self) -> dict[str, Any]:
-        """Return the outputs by name, or nothing before the first apply.
+        """Return the outputs' values by name; the dictionary is empty before the first apply.
 
         Raises
         ------
@@ -321,7 +329,10 @@ class Terraform:
         return {name: output["value"] for name, output in outputs.items()}
 
     def _write_backend_block(self) -> None:
-        """Write or delete `backend.tf`, which the environments share, so that Terraform finds this one's state."""
+        """Write `backend.tf` if this environment's state is in S3, and delete it otherwise.
+
+        All environments share the file, so every command must write or delete it first.
+        """
         block = self.directory / "backend.tf"
         if self.backend_file.is_file():
             block.write_text(BACKEND_BLOCK)
@@ -329,7 +340,7 @@ class Terraform:
             block.unlink(missing_ok=True)
 
     def _read(self, command: str, *arguments: str, driver: Driver | None = None, **options: Any) -> str:
-        """Run a command and return what it prints."""
+        """Run a command and return its stdout."""
         self._write_backend_block()
         code, output, errors = (driver or self._driver).cmd(command, *arguments, **options)
         if code:
@@ -337,9 +348,10 @@ class Terraform:
         return output or ""
 
     def _initialized(self, run: Callable[[], Ran]) -> Ran:
-        """Run a command, after `init` only if Terraform requires it, because `init` takes longer than to find out.
+        """Run a command, and `terraform init` before it only if Terraform requires `init`.
 
-        Terraform requires it if there is no data directory, or if the command says so.
+        Terraform requires `init` if there is no data directory or if the command fails with NotInitializedError. `init`
+        is not run every time, because it takes longer than a command that fails for this reason.
         """
         if (self.directory / self._data_directory).is_dir():
             with contextlib.suppress(NotInitializedError):
@@ -348,7 +360,7 @@ class Terraform:
         return run()
 
     def _log(self, name: str) -> Path:
-        """Return the file with the output of the last run of a command."""
+        """Return the path of the file that contains the output of a command's last run."""
         return self.logs / f"terraform-{name}.log"
 
     def _run(
@@ -360,7 +372,15 @@ class Terraform:
         accepted: tuple[int, ...] = (0,),
         **options: Any,
     ) -> tuple[int, str]:
-        """Run a command that takes a while, with a progress bar, and return its exit code and output."""
+        """Run a command with a progress bar and a log file, and return its exit code and output.
+
+        Parameters
+        ----------
+        name : name of the command, such as `apply`
+        command : method of `Driver` that runs the command
+        total : number of resources to change, for the progress bar; None shows only the elapsed time
+        accepted : exit codes that are not errors
+        """
         self._write_backend_block()
         log = self._log(name)
         self.logs.mkdir(parents=True, exist_ok=True)
@@ -373,6 +393,6 @@ class Terraform:
 
 
 def failure(command: str, output: str, note: str = "") -> TerraformError:
-    """Return the error of a command that failed, with Terraform's first error in its output."""
+    """Return an exception for a command that failed; the message contains the first error in the command's output."""
     kind = NotInitializedError if "terraform init" in output else TerraformError
     return kind(f"terraform {command} failed: {first_error(output)}{note}")

@@ -61,7 +61,7 @@ def show_progress(command: str, log: Path, total: int | None) -> Iterator[None]:
 
 
 def first_error(output: str) -> str:
-    """Return Terraform's first error in one line, without its frame and its references to the configuration."""
+    """Return the first error in Terraform's output in one line, without the frame and the references to the code."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", output)
     if lock := LOCK.search(plain):
         return (

@@ -18,18 +18,19 @@ from common.paths import TERRAFORM_DIRECTORY, TOOLS_DIRECTORY
 
 VERSION = "1.11.4"  # downloaded if the machine has no Terraform that is new enough
 RELEASE_URL = f"https://releases.hashicorp.com/terraform/{VERSION}"
-TIMEOUT = (5, 60)  # seconds to connect, and seconds without a byte
+TIMEOUT = (5, 60)  # seconds until a connection attempt fails, and seconds until a download without data fails
 
 MIRROR_VARIABLE = "TF_PROVIDER_MIRROR"
 REGISTRY = "registry.terraform.io"
-# Terraform searches these by itself: https://developer.hashicorp.com/terraform/cli/config/config-file
+# Terraform uses mirrors in these directories without an option:
+# https://developer.hashicorp.com/terraform/cli/config/config-file
 STANDARD_MIRRORS = ("~/.terraform.d/plugins", "~/.local/share/terraform/plugins", "/usr/share/terraform/plugins")
-# Where images of build machines keep a mirror that Terraform does not find by itself
+# Directories in which machine images for CI may contain a mirror; Terraform does not search them
 IMAGE_MIRRORS = ("/opt/*", "/opt/*/*", "/usr/local/share/*", "/usr/local/lib/*", "/srv/*", "/var/lib/*")
 
 
 def find_terraform() -> str:
-    """Return the path of Terraform: the program that `make setup` downloaded, or the first one on the PATH.
+    """Return the path of the Terraform program that `make setup` downloaded, or of the first one on the PATH.
 
     Raises
     ------
@@ -46,9 +47,10 @@ def find_terraform() -> str:
 def find_mirror(lock_file: Path) -> Path | None:
     """Return the provider mirror to pass to `terraform init`, or None if Terraform needs none.
 
-    `TF_PROVIDER_MIRROR` comes first. Terraform needs no mirror if it finds one by itself, or if
-    `TF_CLI_ARGS_init` names one. Otherwise the directories where images of build machines keep mirrors are searched.
-    With a mirror, Terraform uses no other source. So a mirror without the locked version for this platform is skipped.
+    If `TF_PROVIDER_MIRROR` is set, the function returns its value. If `TF_CLI_ARGS_init` names a mirror, or a standard
+    directory contains the locked provider, the function returns None. Otherwise it searches IMAGE_MIRRORS. It ignores
+    mirrors that do not contain the locked version for this platform, because Terraform would not download the provider
+    if it is told to use a mirror.
     """
     named = os.environ.get(MIRROR_VARIABLE)
     if named:
@@ -78,12 +80,12 @@ def platform_name() -> str:
 
 
 def ensure_terraform() -> str:
-    """Return the path of a Terraform that is new enough, and download it if there is none.
+    """Return the path of a Terraform program that is new enough, which is downloaded if this machine has none.
 
     Raises
     ------
     OperatorError
-        There is none, and the download fails or does not match its checksum.
+        Terraform must be downloaded, but the download fails or does not match its checksum.
     """
     required = required_version()
     downloaded = TOOLS_DIRECTORY / "terraform"
@@ -102,7 +104,7 @@ def ensure_terraform() -> str:
 
 
 def required_version() -> str:
-    """Return the oldest version that `terraform/versions.tf` accepts."""
+    """Return the oldest Terraform version that `terraform/versions.tf` accepts."""
     found = re.search(r'required_version\s*=\s*">=\s*([\d.]+)', (TERRAFORM_DIRECTORY / "versions.tf").read_text())
     if not found:
         raise OperatorError("terraform/versions.tf has no required_version: restore it from git")
@@ -116,12 +118,12 @@ def version_of(terraform: str) -> str:
 
 
 def version_numbers(version: str) -> tuple[int, ...]:
-    """Return the numbers of a version, which can be compared."""
+    """Return the numbers of a version as a tuple, so that versions can be compared."""
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def download_terraform(target: Path) -> str:
-    """Download the release, compare it with its SHA256SUMS, and write the program to `target`."""
+    """Download the Terraform release, compare its checksum with SHA256SUMS, and write the program to `target`."""
     name = f"terraform_{VERSION}_{platform_name()}.zip"
     archive = download(f"{RELEASE_URL}/{name}")
     checksums = download(f"{RELEASE_URL}/terraform_{VERSION}_SHA256SUMS").decode()
@@ -137,7 +139,7 @@ def download_terraform(target: Path) -> str:
 
 
 def download(url: str) -> bytes:
-    """Return the body of a URL.
+    """Return the content at a URL.
 
     Raises
     ------

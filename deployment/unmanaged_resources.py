@@ -1,9 +1,10 @@
 """Delete the resources of an environment that Terraform does not manage.
 
-The workflow creates jobs, approvals, model packages, log groups and models for batch transform jobs. They are found by
-the environment's name prefix, because an apply that failed half-way has no outputs. Those in SageMaker must also have
-the environment's tag. Log groups, log streams and SSM parameters are found by prefix alone: AWS's services and
-`make approve` create them without tags. Objects in S3 are deleted together with the environment's bucket.
+The workflow creates jobs, approvals (SSM parameters), model packages, log groups, and models for batch transform jobs.
+They are found by the environment's name prefix and not by Terraform's outputs, because an environment whose apply
+failed has no outputs. SageMaker resources must also have the environment's tag. Log groups, log streams and SSM
+parameters are found by prefix alone, because AWS services and `make approve` create them without tags. S3 objects are
+deleted together with the environment's bucket.
 """
 
 import contextlib
@@ -21,22 +22,25 @@ from deployment.tagged_resources import exists, is_missing
 from registry.endpoint import delete_endpoint
 from registry.model_registry import list_model_packages
 
-# Description, operation that lists them, prefix of the keys in its response, operation that stops one
+# For each kind of job: description, operation that lists the jobs, prefix of the field names in the operation's
+# response, operation that stops a job
 JOBS = (
     ("tuning job", "list_hyper_parameter_tuning_jobs", "HyperParameterTuningJob", "stop_hyper_parameter_tuning_job"),
     ("training job", "list_training_jobs", "TrainingJob", "stop_training_job"),
     ("transform job", "list_transform_jobs", "TransformJob", "stop_transform_job"),
     ("processing job", "list_processing_jobs", "ProcessingJob", "stop_processing_job"),
 )
-# The same, with the operation that deletes one
+# For each kind of hosting resource: description, operation that lists the resources, prefix of the field names in the
+# operation's response, operation that deletes a resource
 HOSTING = (
     ("endpoint configuration", "list_endpoint_configs", "EndpointConfig", "delete_endpoint_config"),
     ("model", "list_models", "Model", "delete_model"),
 )
 LOG_GROUP_PREFIXES = ("/aws/sagemaker/Endpoints/", "/aws/lambda/", "/aws/vendedlogs/states/", "/aws/vpc/")
-# The account's environments share these log groups, so only their own log streams are deleted
+# All environments of the account write to these log groups, so only the log streams of this environment are deleted
 SHARED_LOG_GROUPS = tuple(f"/aws/sagemaker/{kind}Jobs" for kind in ("Training", "Transform", "Processing"))
-# Records of ended jobs, which keep their tags and cost nothing: `make down` does not delete them
+# Resource types of the records of ended jobs. The records keep their tags and cost nothing, so `make down` does not
+# delete them
 KEPT_RECORDS = (
     "training-job",
     "transform-job",
@@ -46,13 +50,20 @@ KEPT_RECORDS = (
 )
 STACK_TAG = "Stack"  # no other stack of the account has the same value
 POLL_INTERVAL = 1.0  # seconds
-STOP_TIMEOUT = 600.0  # seconds until a job must have stopped
-TAG_TIMEOUT = 120.0  # seconds within which a resource that is being deleted must be gone
+STOP_TIMEOUT = 600.0  # maximum number of seconds to wait until a job has stopped
+TAG_TIMEOUT = 120.0  # maximum number of seconds to wait until resources that are being deleted do not exist
 
 
 @dataclass(frozen=True)
 class UnmanagedResource:
-    """A resource and the call that stops or deletes it."""
+    """A resource and the call that removes it.
+
+    Attributes
+    ----------
+    kind : type of the resource in words, such as `log group`
+    name : name, ID or ARN of the resource
+    remove : stops or deletes the resource
+    """
 
     kind: str
     name: str
@@ -60,7 +71,7 @@ class UnmanagedResource:
 
 
 def remove_all(resources: Iterable[UnmanagedResource]) -> None:
-    """Print and remove resources."""
+    """Remove resources, and print the name of each one."""
     for resource in resources:
         print(f"removing {resource.kind} {resource.name}")
         resource.remove()
@@ -89,10 +100,11 @@ class UnmanagedResources:
     def before_destroy(self) -> Iterator[UnmanagedResource]:
         """Yield the resources to delete or stop before `terraform destroy`.
 
-        Running jobs write to the bucket, and only a model package group without packages can be deleted. SageMaker uses
-        an endpoint's role until the endpoint is gone, and Terraform's provider does not wait for that.
+        Running jobs would write to the bucket while Terraform deletes it, and a model package group can be deleted only
+        without packages. SageMaker uses the endpoint's role until the endpoint is deleted, but Terraform's provider
+        does not wait for the end of the deletion.
         """
-        # a batch execution runs for hours, and the deletion of a state machine waits for its executions
+        # a batch execution may run for hours, and the deletion of a state machine waits for running executions
         for arn in self._running_executions():
             yield UnmanagedResource("execution", arn, partial(self._states.stop_execution, executionArn=arn))
         for name in self._names("list_endpoints", "Endpoint"):
@@ -129,21 +141,21 @@ class UnmanagedResources:
             for name in [stream["logStreamName"] for page in pages for stream in page["logStreams"]]:
                 delete_stream = partial(self._logs.delete_log_stream, logGroupName=group, logStreamName=name)
                 yield UnmanagedResource("log stream", name, delete_stream)
-        # an apply that is killed before it creates the key's alias leaves a key that Terraform cannot find
+        # an apply that is killed before it creates the key's alias leaves a key that no later plan finds
         for key in self._enabled_keys():
             yield UnmanagedResource(
                 "KMS key", key, partial(self._kms.schedule_key_deletion, KeyId=key, PendingWindowInDays=30)
             )
 
     def remaining_arns(self, destroyed: Collection[str]) -> list[str]:
-        """Return the ARNs of the resources that still have the environment's tag.
+        """Return the ARNs of the resources that still exist and have the environment's tag.
 
-        KMS keys, which wait for their deletion date, and records of ended jobs are not included. Neither are deleted
-        resources, some of which AWS lists for hours: https://github.com/boto/boto3/issues/3341
+        KMS keys, which are pending deletion, and records of ended jobs are not included. Deleted resources, some of
+        which AWS lists for hours, are not included either: https://github.com/boto/boto3/issues/3341
 
         Parameters
         ----------
-        destroyed : ARNs of resources that Terraform destroyed, of kinds that cannot be described
+        destroyed : ARNs of the resources that Terraform destroyed, which are not included
         """
         deadline = time.monotonic() + TAG_TIMEOUT
         while (found := self._existing(destroyed)) and time.monotonic() < deadline:
@@ -151,7 +163,7 @@ class UnmanagedResources:
         return found
 
     def _existing(self, destroyed: Collection[str]) -> list[str]:
-        """Return the ARNs of tagged resources that exist."""
+        """Return the ARNs of the tagged resources that exist and that Terraform did not destroy."""
         return [arn for arn in self._tagged() if arn not in destroyed and exists(arn, self._clients)]
 
     def _enabled_keys(self) -> list[str]:
@@ -183,14 +195,26 @@ class UnmanagedResources:
         return list(filter(is_deletable, self._all_tagged()))
 
     def _all_tagged(self, *types: str) -> list[str]:
-        """Return the ARNs of the resources with the environment's tag, of some types or of all."""
+        """Return the ARNs of the resources with the environment's tag.
+
+        Parameters
+        ----------
+        types : resource types, such as `kms:key`; all types if empty
+        """
         pages = self._tags.get_paginator("get_resources").paginate(
             TagFilters=[{"Key": STACK_TAG, "Values": [stack_name(self._environment)]}], ResourceTypeFilters=types
         )
         return [resource["ResourceARN"] for page in pages for resource in page["ResourceTagMappingList"]]
 
     def _names(self, operation: str, noun: str, **options: str) -> list[str]:
-        """Return the names with the environment's prefix and tag that a list operation of SageMaker returns."""
+        """Return the names of the SageMaker resources that have the environment's name prefix and tag.
+
+        Parameters
+        ----------
+        operation : operation that lists the resources
+        noun : prefix of the field names in the operation's response, such as `Endpoint`
+        options : further parameters of the operation
+        """
         pages = self._sagemaker.get_paginator(operation).paginate(NameContains=self._prefix, **options)
         items = [item for page in pages for items in page.values() if isinstance(items, list) for item in items]
         return [
@@ -200,9 +224,10 @@ class UnmanagedResources:
         ]
 
     def _has_tag(self, arn: str) -> bool:
-        """Return whether a resource of SageMaker exists and has the environment's tag.
+        """Return whether a SageMaker resource exists and has the environment's tag.
 
-        ListTags is asked, because the tagging API finds a new resource only after a while.
+        The request is SageMaker's ListTags, because the Resource Groups Tagging API finds a new resource only after a
+        while.
         """
         try:
             pages = list(self._sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn))
@@ -215,7 +240,7 @@ class UnmanagedResources:
         ]
 
     def _unfinished_jobs(self, list_operation: str, noun: str) -> list[str]:
-        """Return the names of running and stopping jobs, which still write to the bucket."""
+        """Return the names of the running and stopping jobs, which may still write to the bucket."""
         return [
             name
             for status in ("InProgress", "Stopping")
@@ -223,7 +248,7 @@ class UnmanagedResources:
         ]
 
     def _stop(self, stop_operation: str, list_operation: str, noun: str, name: str) -> None:
-        """Stop a job and wait until it has ended, because it writes to the bucket until then."""
+        """Stop a job, and wait until the job has ended, because it may write to the bucket until then."""
         with refused_if_ended():
             getattr(self._sagemaker, stop_operation)(**{f"{noun}Name": name})
         deadline = time.monotonic() + STOP_TIMEOUT
@@ -238,7 +263,7 @@ class UnmanagedResources:
 
 @contextlib.contextmanager
 def refused_if_ended() -> Iterator[None]:
-    """Ignore that SageMaker refuses to stop a job that has ended meanwhile or that is stopping."""
+    """Suppress SageMaker's error for a request to stop a job that has already ended or is stopping."""
     try:
         yield
     except ClientError as error:
@@ -247,6 +272,6 @@ def refused_if_ended() -> Iterator[None]:
 
 
 def is_deletable(arn: str) -> bool:
-    """Return whether `make down` deletes a resource at once, unlike KMS keys and the records of jobs."""
+    """Return whether `make down` deletes a resource immediately: True except for KMS keys and records of ended jobs."""
     service, resource = arn.split(":")[2], arn.split(":")[5]
     return service != "kms" and resource.split("/")[0] not in KEPT_RECORDS

@@ -1,4 +1,4 @@
-"""Estimate what an environment cost in a time range: hours of the endpoint and of jobs, and executions."""
+"""Estimate the costs of an environment in a time range: the hours of the endpoint and of jobs, and the executions."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from registry.endpoint import describe_endpoint, describe_endpoint_config
 SECONDS_PER_HOUR = 3600
 NOT_COUNTED = (
     "Not included: storage, logs, captured data, data transfer, KMS keys, alarms and metrics (make cost estimates them "
-    "by the hour), batch executions, notifications, an endpoint that was deleted since, free tiers and taxes. The "
-    "endpoint is counted with its present number of instances."
+    "by the hour), batch executions, notifications, an endpoint that has been deleted, free tiers and taxes. The "
+    "endpoint is counted with its current number of instances."
 )
 
 
 @dataclass(frozen=True)
 class JobKind:
-    """A kind of SageMaker job, and how its descriptions are read.
+    """A kind of SageMaker job, and how to read the instances and the duration from a job's description.
 
     Attributes
     ----------
-    operation : such as `training_job`, from which the names of the API's operations and fields follow
-    resources : returns the instance type and the number of instances of a description
-    seconds : returns the billed seconds of one instance
+    operation : kind of job, such as `training_job`, as it appears in the names of boto3's methods
+    resources : returns the part of a description that contains the instance type and the number of instances
+    seconds : returns the number of billed seconds of one instance from a description
     """
 
     operation: str
@@ -43,7 +43,7 @@ class JobKind:
 
     @property
     def field(self) -> str:
-        """The prefix of the API's fields, such as `TrainingJob`."""
+        """The prefix of the API's field names, such as `TrainingJob`."""
         return self.title.title().replace(" ", "")
 
 
@@ -57,7 +57,7 @@ def _elapsed(start: str, end: str) -> Callable[[Mapping[str, Any]], float]:
 
 
 JOBS = (
-    # BillableTimeInSeconds is the time of one instance:
+    # BillableTimeInSeconds is the billed time of each instance, not of all instances together:
     # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeTrainingJob.html
     JobKind("training_job", lambda job: job["ResourceConfig"], lambda job: job.get("BillableTimeInSeconds", 0)),
     JobKind("transform_job", lambda job: job["TransformResources"], _elapsed("TransformStartTime", "TransformEndTime")),
@@ -79,12 +79,12 @@ def window_cost(
     prices: PriceTable,
     sagemaker: Any,
 ) -> Cost:
-    """Return the estimated costs of a time range.
+    """Return the estimated costs of an environment in a time range.
 
     Parameters
     ----------
     endpoint : name of the environment's endpoint
-    images : number of executions that classified an image; None if it is not known
+    images : number of executions that classified an image; None if the number is not known
     """
     rows = [
         *endpoint_rows(endpoint, start, end, prices=prices, sagemaker=sagemaker),
@@ -95,7 +95,8 @@ def window_cost(
             CostRow("Executions, priced as drivers' photographs", f"{images:,} images", execution_cost(images, prices))
         )
     source = (
-        f"List prices of {prices.region}, {prices.checked} ({PRICES.name}); jobs have the endpoint's hourly prices."
+        f"List prices of {prices.region}, {prices.checked} ({PRICES.name}). Instances of jobs are priced as those of "
+        "endpoints."
     )
     return Cost(rows, [source, NOT_COUNTED])
 
@@ -103,7 +104,7 @@ def window_cost(
 def endpoint_rows(
     name: str, start: datetime, end: datetime, *, prices: PriceTable, sagemaker: Any
 ) -> Iterator[CostRow]:
-    """Yield the cost of the endpoint's instances, if there is an endpoint."""
+    """Yield the cost of the endpoint's instances; yield nothing if there is no endpoint."""
     live = describe_endpoint(name, sagemaker=sagemaker)
     config = live and describe_endpoint_config(live["EndpointConfigName"], sagemaker=sagemaker)
     if not live or not config:
@@ -120,7 +121,7 @@ def endpoint_rows(
 
 
 def job_rows(prefix: str, start: datetime, end: datetime, *, prices: PriceTable, sagemaker: Any) -> Iterator[CostRow]:
-    """Yield the cost of the jobs that were created in the time range, by kind and instance type."""
+    """Yield the cost of the jobs that were created in the time range, for each kind and instance type."""
     for kind in JOBS:
         pages = sagemaker.get_paginator(f"list_{kind.operation}s").paginate(
             NameContains=prefix, CreationTimeAfter=start, CreationTimeBefore=end
@@ -140,12 +141,12 @@ def _type(resources: Mapping[str, Any]) -> str:
 
 
 def instance_row(item: str, instance_type: str, hours: float, prices: PriceTable) -> CostRow:
-    """Return the cost of instance hours, without a price for an instance type that is not in the table."""
+    """Return a row with the cost of instance hours; the cost is None if the instance type has no price."""
     usd = hours * prices.hourly(instance_type) if prices.has(instance_type) else None
     return CostRow(item, f"{hours:.2f} hours of {instance_type}", usd)
 
 
 def execution_cost(images: int, prices: PriceTable) -> float:
-    """Return the cost of executions that classify an image each, without the endpoint."""
+    """Return the cost of executions that classify one image each; the endpoint is not included."""
     quantities = {name: quantity for name, quantity in single_quantities().items() if name != ENDPOINT}
     return total(quantities, prices) * images / IMAGES

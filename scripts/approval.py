@@ -1,8 +1,8 @@
-"""Manual approval of a registered model.
+"""Approve, reject or roll back registered models.
 
-approve   put a model into use: the named one, or the newest that is pending manual approval
-reject    exclude a model from use
-rollback  put the model into use that was in use before
+approve   put a model into use: the version MODEL, or the newest version that is pending manual approval
+reject    exclude the version MODEL from use
+rollback  put the model back into use that was in use before the current one
 
 The next `make deploy` deploys the model in use.
 """
@@ -41,7 +41,7 @@ def reject(environment: Environment) -> None:
 
 
 def rollback(environment: Environment) -> None:
-    """Put the model into use that was in use before."""
+    """Put the model back into use that was in use before the current one."""
     registry = environment.model_registry
     replaced = registry.arn_in_use()
     version = approval.roll_back(registry)
@@ -56,7 +56,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add the action, the model and the reason."""
     parser.add_argument("action", choices=ACTIONS)
     parser.add_argument("--model", default="", help="a version (3, v3 or its ARN)")
-    parser.add_argument("--reason", default="", help="reason, which the registry stores")
+    parser.add_argument("--reason", default="", help="reason for the decision, which the registry stores")
 
 
 def main(environment: Environment) -> None:

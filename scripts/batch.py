@@ -1,6 +1,7 @@
 """Classify many images in one batch execution: all objects below PREFIX, or the keys in a MANIFEST or in KEYS.
 
-RESUME follows a running execution, and continues an execution that failed, timed out or was stopped.
+RESUME names a batch execution: the command follows it if it is running, and continues it if it failed, timed out or was
+stopped.
 """
 
 import argparse
@@ -28,7 +29,7 @@ SOURCES = ("prefix", "manifest", "keys", "resume")
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the sources of keys, of which exactly one must be given."""
+    """Add the options for the source of the keys; exactly one of them must be given."""
     parser.add_argument("--prefix", default="", help="a folder in the environment's bucket, such as test")
     parser.add_argument("--manifest", default="", help="a file in JSON Lines or CSV, local or in the bucket")
     parser.add_argument("--keys", default="", help="keys of images, separated by spaces")
@@ -44,7 +45,7 @@ def main(environment: Environment) -> None:
     ------
     OperatorError
         The options are invalid, the endpoint does not serve the deployed model, the execution did not succeed, or
-        images failed. In the last case `batch.jsonl` is written.
+        some images could not be classified. `batch.jsonl` is written in the last case.
     """
     given = [name for name in SOURCES if getattr(environment.options, name)]
     if len(given) != 1:
@@ -57,7 +58,7 @@ def main(environment: Environment) -> None:
         environment.name, stack.batch_state_machine_arn, stack.bucket, stack.image_prefixes, stack.batch_prefix
     )
     s3 = environment.client("s3")
-    if given != ["resume"]:  # the summary of a finished execution needs no endpoint
+    if given != ["resume"]:  # RESUME also summarizes a finished execution, for which no endpoint is needed
         require_endpoint(
             stack.endpoint_name,
             stack.endpoint_config_name,

@@ -1,6 +1,6 @@
-"""Bootstrap an AWS account: a bucket for Terraform's state, and roles for GitHub's workflows with their boundaries.
+"""Bootstrap an AWS account: create a bucket for Terraform states, and roles and boundaries for GitHub workflows.
 
-Run the command again, from any clone, to update these resources: their state is in the same bucket.
+To update these resources, run the command again from any clone: their own Terraform state is in the same bucket.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from deployment.remote_state import StateBucketMissingError, move_state
 from deployment.terraform import Terraform
 from scripts.command import Environment, run_command
 
-STATE = "bootstrap"  # name of this state in the bucket
+STATE = "bootstrap"  # name of the bootstrap resources' state in the bucket
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(environment: Environment) -> None:
-    """Apply `terraform/bootstrap`, and print where to enter its outputs."""
+    """Apply `terraform/bootstrap`, and print the settings that the operator must enter in files and on GitHub."""
     terraform = Terraform(
         environment.name,
         logs=environment.directory / "bootstrap",
@@ -35,7 +35,7 @@ def main(environment: Environment) -> None:
     clients = partial(aws.client, region=aws.default_region())
     with environment.lock("bootstrap", "bootstrap"):
         with contextlib.suppress(StateBucketMissingError):  # the first run creates the bucket
-            move_state(terraform, STATE, clients)
+            move_state(terraform, STATE, clients)  # in a new clone, use the existing state
         plan, _ = plan_with_imports(terraform, aws.client)
         print(plan.summary)
         terraform.apply(plan)

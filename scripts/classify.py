@@ -15,7 +15,7 @@ from evaluation.executions import BELOW_THRESHOLD, current_state, require_endpoi
 from evaluation.image_upload import read_image_file, upload_image
 from scripts.command import Environment, run_command
 
-MAX_CAUSE = 300  # characters
+MAX_CAUSE = 300  # maximum number of characters of an error's cause
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def main(environment: Environment) -> None:
     ------
     OperatorError
         The file is not an image that the model accepts, the endpoint does not serve the deployed model, the confidence
-        is below the threshold, or the execution failed.
+        is below the threshold, or the execution failed for another reason.
     """
     if not environment.options.image:
         raise OperatorError("IMAGE must name a JPEG or PNG file, such as `make classify IMAGE=photo.jpg`")
@@ -56,7 +56,12 @@ def main(environment: Environment) -> None:
 
 
 def follow(arn: str, command: str, *, states: Any) -> None:
-    """Wait for the end of an execution, and show its current state meanwhile."""
+    """Wait until an execution has ended, and show the execution's current state in the meantime.
+
+    Parameters
+    ----------
+    command : command that shows the execution, for the message after Ctrl-C
+    """
     with progress_bar(bar_format="{desc} {elapsed}", leave=False) as bar:
 
         def describe() -> dict[str, Any]:
@@ -71,7 +76,7 @@ def follow(arn: str, command: str, *, states: Any) -> None:
 
 
 def result(execution: ExecutionDetails, threshold: float, command: str) -> list[tuple[str, str]]:
-    """Return the title and the text of each fact about the result."""
+    """Return the lines of the result, each as a title and a text."""
     lines = [("image", execution.image.uri)] if execution.image else []
     if execution.probabilities:
         name, confidence = execution.probabilities[0]

@@ -1,4 +1,4 @@
-"""Options, environment and error messages, which all commands share."""
+"""What all commands share: options, the environment with its stack and clients, and error messages."""
 
 import argparse
 import math
@@ -36,7 +36,7 @@ from training.job_config import TrainingRequest, check_staged, make_request, par
 from training.launch import TrainingJobConfig
 
 BUILD = Path("build")
-LOCK_TIMEOUT_SECONDS = 120.0  # as long as Terraform waits for its lock
+LOCK_TIMEOUT_SECONDS = 120.0  # Terraform waits equally long for the lock of its state
 PRETRAIN_EPOCHS = 20
 
 Options = Callable[[argparse.ArgumentParser], object]  # adds a command's own options
@@ -44,12 +44,12 @@ Options = Callable[[argparse.ArgumentParser], object]  # adds a command's own op
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment of `terraform/environments/`.
+    """An environment that `terraform/environments/` defines.
 
     Attributes
     ----------
-    name : such as `dev`
-    options : the command's options
+    name : name of the environment, such as `dev`
+    options : parsed options of the command
     """
 
     name: str
@@ -65,7 +65,12 @@ class Environment:
     def lock(self, target: str, resource: str = "terraform") -> AbstractContextManager[None]:
         """Return a context in which `make <target>` is the only command of this clone that uses a resource.
 
-        Environments share Terraform's root module, whose files depend on the environment, and the archives of images.
+        The lock also excludes commands on other environments, because all environments use the same image archives and
+        the same Terraform root module, in which commands write files for one environment.
+
+        Parameters
+        ----------
+        resource : name of the lock, such as `terraform` or `stage`
         """
         return exclusive(BUILD / f"{resource}.lock", f"make {target} ENV={self.name}", timeout=LOCK_TIMEOUT_SECONDS)
 
@@ -89,7 +94,8 @@ class Environment:
     def configured_classes(self) -> tuple[str, ...]:
         """The classes in the environment's settings.
 
-        After a change of `classes`, they differ from the stack's until a model for the new classes is deployed.
+        After a change of the setting `classes`, they differ from the deployed stack's classes until a model that was
+        trained on the new classes is deployed.
         """
         return tuple(read_settings(self.name)["classes"])
 
@@ -112,7 +118,10 @@ class Environment:
     def append_history(
         self, kind: Kind, figures: Mapping[str, Any], *, model: str | None, window: Window | None = None
     ) -> None:
-        """Add a result to the history; if that fails, warn, because the result itself is not lost."""
+        """Add a result to the history, or print a warning if that fails.
+
+        This is not an error, because the command has already written the result to a file.
+        """
         try:
             self.history.append(kind, figures, model=model, window=window)
         except (BotoCoreError, ClientError) as error:
@@ -120,7 +129,7 @@ class Environment:
             print(f"warning: the result is not in the history, so trends will lack it: {reason}", file=sys.stderr)
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of `service` in the stack's region."""
+        """Return a boto3 client for a service in the stack's region."""
         return aws.client(service, self.stack.region)
 
     @cached_property
@@ -161,7 +170,7 @@ class Environment:
 
     @property
     def review_store(self) -> ReviewStore:
-        """Where the images to review and the answers are."""
+        """The bucket and the key prefixes of the images to review and of the reviewers' answers."""
         stack = self.stack
         return ReviewStore(
             stack.bucket, stack.review_prefix, stack.labels_prefix, s3=self.client("s3"), classes=stack.classes
@@ -180,7 +189,7 @@ class Environment:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line that names an option as the Makefile does: `HOURS`, not `--hours`."""
+    """A parser whose errors have one line and name an option as `make` does: `HOURS` instead of `--hours`."""
 
     def error(self, message: str) -> NoReturn:
         """Print an error and exit."""
@@ -190,7 +199,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def whole_number(example: int, *, high: float = math.inf) -> Callable[[str], int]:
-    """Return a parser of whole numbers from 1 to `high`, for the argument `type` of an option."""
+    """Return a parser of whole numbers from 1 to `high`, for the argument `type` of `add_argument`.
+
+    Parameters
+    ----------
+    example : a valid number, for the error message
+    """
     allowed = "of at least 1" if math.isinf(high) else f"between 1 and {high:g}"
 
     def parse(text: str) -> int:
@@ -206,7 +220,13 @@ def whole_number(example: int, *, high: float = math.inf) -> Callable[[str], int
 
 
 def proportion(example: float, *, below_one: bool = False) -> Callable[[str], float]:
-    """Return a parser of numbers above 0 and at most 1, or below 1, for the argument `type` of an option."""
+    """Return a parser of numbers above 0 and at most 1, for the argument `type` of `add_argument`.
+
+    Parameters
+    ----------
+    example : a valid number, for the error message
+    below_one : whether the number 1 is invalid
+    """
     allowed = f"above 0 and {'below' if below_one else 'at most'} 1"
 
     def parse(text: str) -> float:
@@ -222,7 +242,14 @@ def proportion(example: float, *, below_one: bool = False) -> Callable[[str], fl
 
 
 def run_command(main: Callable[[Environment], None], doc: str | None, options: Options = lambda parser: None) -> None:
-    """Run a command on the environment that `--env` names."""
+    """Run a command on the environment that the option `--env` names.
+
+    Parameters
+    ----------
+    main : runs the command
+    doc : docstring of the command's module, which `--help` prints
+    options : adds the command's own options to the parser
+    """
 
     def add_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--env", choices=ENVIRONMENTS, default="local", help="environment (default: local)")
@@ -232,7 +259,10 @@ def run_command(main: Callable[[Environment], None], doc: str | None, options: O
 
 
 def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Options = lambda parser: None) -> None:
-    """Run a command; print an expected error in one line, or with its traceback if `--debug` or DEBUG=1 is set."""
+    """Run a command, and print an expected error in one line, or with its traceback if `--debug` or DEBUG=1 is set.
+
+    The parameters are those of `run_command`, but `main` receives the parsed options.
+    """
     parser = Parser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     options(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error, as does DEBUG=1")
@@ -241,7 +271,8 @@ def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Op
         main(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # the program that reads the output, such as `head`, has ended
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the rest, which Python writes at its exit
+        # Python writes buffered output when it exits: discard it, because it would raise the same error again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except (OperatorError, BotoCoreError, ClientError, OSError, KeyboardInterrupt) as error:
         if arguments.debug or os.environ.get("DEBUG") == "1":
@@ -252,11 +283,14 @@ def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Op
 
 
 def explain(error: BaseException, environment: str) -> str:
-    """Return one line that describes an error, or its cause if that is outside this command."""
+    """Return a one-line error message: the likely cause if it is outside this command, or the error's own message.
+
+    Likely causes are an AWS endpoint (AWS_ENDPOINT_URL) that does not respond and an unreadable credentials file.
+    """
     if url := aws.unreachable_endpoint():
         return (
-            f"nothing responds at {url} (AWS_ENDPOINT_URL): what ran there has ended, and its resources are lost. Run "
-            f"`make up ENV={environment}`"
+            f"nothing responds at {url} (AWS_ENDPOINT_URL): the emulator that ran there has ended, and its resources "
+            f"are lost. Run `make up ENV={environment}`"
         )
     if isinstance(error, NoCredentialsError) and (files := aws.unreadable_files()):
         return f"no AWS credentials, because {files[0]} cannot be read: run `chmod u+r {files[0]}`"
@@ -264,22 +298,22 @@ def explain(error: BaseException, environment: str) -> str:
 
 
 def add_time_range(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a time range, which `Environment.window` reads."""
+    """Add the options `--since` and `--until`, from which `Environment.window` is read."""
     parser.add_argument("--since", default="", help="start of the time range, such as 24h or 2026-03-01 (default: 7d)")
     parser.add_argument("--until", default="", help="end of the time range, such as 2026-03-02T12:00 (default: now)")
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add the option of the model whose captures are read."""
+    """Add the option `--model`, the version of the model whose captures are read."""
     parser.add_argument("--model", default="", help="version of the model, such as 3 (default: the model in use)")
 
 
 def find_location(environment: Environment, model: str = "") -> CaptureLocation | None:
-    """Return where the captures of a model are, or None if the endpoint captures nothing.
+    """Return the location of a model's captures, or None if the endpoint captures no data.
 
     Parameters
     ----------
-    model : version, such as `3` or `v3`; empty for the model in use
+    model : version of the model, such as `3` or `v3`; empty for the model in use
     """
     stack = environment.stack
     location = find_captures(
@@ -298,7 +332,7 @@ def check_model(environment: Environment, location: CaptureLocation) -> None:
     Raises
     ------
     OperatorError
-        It is not, or was trained on others.
+        The model is not registered, or was trained on other classes than the deployed stack's.
     """
     version = find_version(environment.model_registry.versions(), location.model)
     is_deployed = location.endpoint_config is not None
@@ -322,14 +356,15 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
 
 
 def make_training_request(environment: Environment) -> TrainingRequest:
-    """Return the training job that the options describe, checked against the staged data.
+    """Return the training job that the options describe, after checking that the staged data fit.
 
     Raises
     ------
     TrainingRequestError
-        A hyperparameter or the instance type is invalid, or the staged data are incomplete or have other classes.
+        A hyperparameter or the instance type is invalid, the staged data are incomplete, or their classes differ from
+        the environment's settings.
     ManifestMissingError
-        Nothing is staged.
+        No data are staged.
     """
     stack, options = environment.stack, environment.options
     s3 = environment.client("s3")
@@ -354,7 +389,7 @@ def check_deployed_classes(environment: Environment, model_package_arn: str) -> 
     Raises
     ------
     ClassesDifferError
-        It was trained on others.
+        The model's classes differ from the stack's.
     """
     check_classes(
         read_version(model_package_arn, sagemaker=environment.client("sagemaker")),
@@ -365,7 +400,7 @@ def check_deployed_classes(environment: Environment, model_package_arn: str) -> 
 
 
 def training_job_config(stack: Stack, algorithm: Algorithm) -> TrainingJobConfig:
-    """Return the stack's resources for training jobs of an algorithm."""
+    """Return the configuration of an algorithm's training jobs, which comes from the stack."""
     return TrainingJobConfig(
         image=stack.training_images[algorithm.name],
         role_arn=stack.training_role_arn,

@@ -1,4 +1,4 @@
-"""Estimate what the planned environment costs, and write the estimate to `cost.txt`."""
+"""Estimate the costs of the planned environment, and write the estimate to `cost.txt`."""
 
 from common.files import write
 from deployment.cost import COST_FILE, estimate, read_prices
@@ -8,11 +8,11 @@ from scripts.command import Environment, run_command
 
 
 def main(environment: Environment) -> None:
-    """Plan, and print what the plan costs."""
+    """Save a plan, estimate the costs of its resources, and print and write the estimate."""
     read_settings(environment.name)
-    # a separate directory, because `make apply` applies the plan that `make plan` saved in the environment's
+    # a separate directory, so that this plan does not overwrite the one that `make plan` saved for `make apply`
     terraform = Terraform(environment.name, logs=environment.directory / "cost")
-    with environment.lock("cost"):  # a plan deletes the import blocks of another one, which may be running
+    with environment.lock("cost"):  # a plan deletes the import blocks that a concurrent command may be using
         plan = terraform.plan()
     content = terraform.show(plan)
     plan.path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Show what has moved since the training: confidence, predicted classes, image statistics or embedding.
+"""Show which statistics of live traffic differ from the model's baseline: confidence, classes, images or embeddings.
 
-The results of the drift jobs of the last seven days are read. SINCE and UNTIL select another time range (24h, 7d,
-2026-03-01 or 2026-03-01T12:00 in UTC), by the time of the job. RUN=1 starts a job first, and follows it to its end.
+The command reads the results that drift jobs wrote in the last seven days. SINCE and UNTIL select another time range
+(24h, 7d, 2026-03-01 or 2026-03-01T12:00 in UTC). RUN=1 first starts a drift job and waits until it has ended.
 """
 
 import argparse
@@ -12,13 +12,13 @@ from scripts.command import Environment, add_time_range, run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the time range and whether to start a job."""
+    """Add the options for the time range, and the option `--run`."""
     add_time_range(parser)
-    parser.add_argument("--run", action="store_true", help="start a drift job now, and follow it to its end")
+    parser.add_argument("--run", action="store_true", help="start a drift job first, and wait until it has ended")
 
 
 def main(environment: Environment) -> None:
-    """Read the results, draw the newest one, write `drift.json` and print a summary.
+    """Read the results, draw figures of the newest result, write `drift.json` and print a summary.
 
     Raises
     ------

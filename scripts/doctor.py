@@ -1,7 +1,7 @@
 """Check credentials, tools, quotas, notifications and names before anything is created.
 
-Each line has a status, the finding and the remedy. `no answer` means that your credentials do not allow the request, or
-that the local emulator does not support it. The command fails if a check fails.
+Each line has a status, a finding and a fix. The status `no answer` means that your credentials do not allow a request,
+or that the local emulator does not support it. The command fails if a check has the status `FAILED`.
 """
 
 import shutil
@@ -18,7 +18,7 @@ from scripts.command import Environment, run_command
 
 
 def main(environment: Environment) -> None:
-    """Run all checks, and print each finding at once."""
+    """Run all checks, and print each finding as soon as it is known."""
     settings = read_settings(environment.name)
     account = Account(environment.name, settings, partial(aws.client, region=settings["region"]))
     failed = 0

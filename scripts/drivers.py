@@ -1,8 +1,8 @@
-"""Drivers on record, and their photographs.
+"""List the drivers on record, show a driver's record, or delete a driver's data.
 
 list    list the drivers with vehicle, confidence and zone
 show    explain the record of a driver: image, probabilities, model and execution
-delete  delete all photographs, review entries, answers and items of a driver, also of one whose name is invalid
+delete  delete all photographs, review entries, answers and items of a driver, even if the driver's name is invalid
 """
 
 import argparse
@@ -26,8 +26,8 @@ from scripts.command import Environment, run_command
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the action, and the options `--id` and `--confirm`."""
     parser.add_argument("action", choices=("list", "show", "delete"))
-    parser.add_argument("--id", default="", help="the driver's name, the part of a key after the prefix incoming/")
-    parser.add_argument("--confirm", default="", help="the driver's name again, to delete")
+    parser.add_argument("--id", default="", help="the driver's name, which follows incoming/ in a photograph's key")
+    parser.add_argument("--confirm", default="", help="the driver's name again, required to delete the driver's data")
 
 
 def main(environment: Environment) -> None:
@@ -56,7 +56,7 @@ def delete(environment: Environment, store: DriverStore, *, dynamodb: Any) -> No
     Raises
     ------
     OperatorError
-        The driver's name is not a single segment of a key, or the deletion is not confirmed.
+        The driver's name cannot be a part of a key between two slashes, or the deletion is not confirmed.
     """
     driver, confirmed = check_segment(environment.options.id), environment.options.confirm
     if confirmed != driver:
@@ -70,7 +70,7 @@ def delete(environment: Environment, store: DriverStore, *, dynamodb: Any) -> No
 
 
 def driver_store(environment: Environment) -> DriverStore:
-    """Return the tables, the bucket and the key prefixes with the environment's data about drivers."""
+    """Return the tables, the bucket and the key prefixes that contain the environment's data about drivers."""
     stack = environment.stack
     return DriverStore(
         vehicles_table=stack.vehicles_table,

@@ -1,4 +1,4 @@
-"""Compare the last run with the labels: accuracy, confusion, coverage at the threshold, calibration."""
+"""Evaluate the last run on the test images: accuracy, confusion matrix, coverage at the threshold, calibration."""
 
 import argparse
 
@@ -10,9 +10,9 @@ from scripts.command import Environment, proportion, run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the wanted precision."""
+    """Add the option `--precision`."""
     parser.add_argument(
-        "--precision", type=proportion(0.98), help="also find the threshold for this precision, e.g. 0.98"
+        "--precision", type=proportion(0.98), help="also find the smallest threshold with this precision, e.g. 0.98"
     )
 
 
@@ -22,8 +22,7 @@ def main(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        There is no run, it used another model or other settings or images than the current ones, or it has no
-        predictions.
+        There is no run, its model, settings or images differ from the current ones, or it has no predictions.
     """
     stack = environment.stack
     run = read_run(environment.directory)

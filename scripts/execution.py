@@ -1,4 +1,4 @@
-"""Show an execution of a state machine: its states, payloads and errors, in the terminal and as a page.
+"""Show an execution of a state machine with its states, payloads and errors, in the terminal and as an HTML page.
 
 ID is an execution's ARN or name. The default is the latest execution.
 """
@@ -22,7 +22,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(environment: Environment) -> None:
-    """Print the execution, write the page and print its path.
+    """Print the execution, write the HTML page and print the page's path.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def main(environment: Environment) -> None:
     )
     path = environment.directory / FILE
     write(path, page.encode(errors="replace"))
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a payload may have any character
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a payload may contain any character
     print("\n".join(describe_lines(execution, threshold=stack.threshold)))
     print(path.resolve())
 

@@ -9,7 +9,7 @@ from scripts.command import Environment, run_command
 
 
 def main(environment: Environment) -> None:
-    """Write the files and print their paths."""
+    """Write the definition and the drawings of the state machine, and print the files' paths."""
     states = environment.client("stepfunctions")
     described = states.describe_state_machine(stateMachineArn=environment.stack.state_machine_arn)
     machine = parse_definition(described["definition"])

@@ -7,7 +7,7 @@ from scripts.command import Environment, run_command, whole_number
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the number of hours."""
+    """Add the option `--hours`."""
     parser.add_argument(
         "--hours",
         type=whole_number(4, high=MAXIMUM_EXTENSION),
@@ -17,7 +17,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(environment: Environment) -> None:
-    """Extend the lifetime, and print its new end."""
+    """Extend the endpoint's lifetime, and print the new end."""
     lifetime = environment.endpoint_lifetime
     lifetime.extend(environment.options.hours)
     print(lifetime.describe())

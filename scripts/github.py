@@ -1,8 +1,8 @@
-"""Report on GitHub what `make plan`, `make cost` and `make drift` found.
+"""Post the results of `make plan`, `make cost` and `make drift` on GitHub.
 
-comment  comment on the pull request whose number is in PULL_REQUEST; a later comment replaces the first
-summary  add to the page of the workflow run, where reviewers approve the deployment
-issue    open an issue about drift; while it is open, add comments to it
+comment  comment on the pull request whose number is in PULL_REQUEST; a later call replaces the comment
+summary  add the plan and its cost to the page of the workflow run, where reviewers approve the deployment
+issue    open an issue about drift, or add a comment to the issue that is still open
 """
 
 import argparse
@@ -12,12 +12,12 @@ from scripts.command import Environment, run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the kind of report."""
+    """Add the action."""
     parser.add_argument("action", choices=("comment", "summary", "issue"))
 
 
 def main(environment: Environment) -> None:
-    """Write the report."""
+    """Post the results as the action says, and print the URL of the comment or issue."""
     match environment.options.action:
         case "comment":
             print(github.comment_on_pull_request(environment.name, environment.directory))

@@ -1,8 +1,9 @@
 """Show the lineage of a prediction or a model: registry version, training job, code, accuracy, and training data.
 
-The version's model card is written to `build/<environment>/model-card-<version>.md`.
+The model card is written to `build/<environment>/model-card-<version>.md`.
 
-EXECUTION is an execution's ARN or name, MODEL a version (3, v3 or its ARN). The default is the model in use.
+EXECUTION is the ARN or name of an execution, and MODEL is a model version (3, v3 or the version's ARN). The default is
+the model in use.
 """
 
 import argparse
@@ -25,13 +26,13 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(environment: Environment) -> None:
-    """Print the lineage.
+    """Print the lineage, and write the model card.
 
     Raises
     ------
     OperatorError
-        The execution or the model does not exist, the execution has no prediction, no model is in use, or the training
-        data has changed.
+        The execution or the model does not exist, the execution has no prediction, no model is in use, or `--verify`
+        finds that the training data have changed.
     """
     stack, chosen, registry = environment.stack, environment.options, environment.model_registry
     s3 = environment.client("s3")

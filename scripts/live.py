@@ -1,10 +1,12 @@
-"""Evaluate live traffic by labels that came later, and set the threshold accordingly.
+"""Evaluate live traffic with labels that were added later, and set the confidence threshold.
 
-evaluate   print accuracy, confusion, calibration, coverage and confident mistakes, and the threshold for a precision
-threshold  write the threshold into the environment's settings: a value, or the smallest one with a precision
+evaluate   print accuracy, confusion matrix, calibration, coverage and confident mistakes of labelled captures, and the
+           threshold for PRECISION
+threshold  write the threshold into the environment's settings: VALUE, or the smallest threshold with PRECISION
 
-Labels are the answers of `make review`, and the files *.csv and *.jsonl below labels/ in the bucket. The records of the
-model in use in the last seven days are evaluated; SINCE and UNTIL select another time range, and MODEL another version.
+Labels are the answers of `make review`, and the files *.csv and *.jsonl below labels/ in the bucket. The command reads
+the captures of the model in use from the last seven days. SINCE and UNTIL select another time range, and MODEL selects
+another version.
 """
 
 import argparse
@@ -29,8 +31,8 @@ def evaluate(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        The time range is invalid, no model is deployed, the model was trained on other classes, or there are no records
-        of it.
+        The time range is invalid, no model is deployed, the model was trained on other classes, or the time range has
+        no captures of the model.
     """
     path = environment.directory / RESULT_FILES["live"]
     with noted_in(path):
@@ -49,7 +51,7 @@ def evaluate(environment: Environment) -> None:
 
 
 def previous_model(environment: Environment, model: str) -> PreviousModel | str:
-    """Return the model that was in use before another one, or why there is no comparison with it."""
+    """Return the model that was in use before `model`, or the reason why the two cannot be compared."""
     try:
         return load_previous_model(
             environment.model_registry, model, environment.stack.classes, s3=environment.client("s3")
@@ -64,7 +66,7 @@ def threshold(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        No option is given, or both are, or there are too few labels.
+        Neither or both of PRECISION and VALUE are given, or the labels do not show a threshold for PRECISION.
     """
     precision, value = environment.options.precision, environment.options.value
     if (precision is None) == (value is None):
@@ -76,7 +78,7 @@ def threshold(environment: Environment) -> None:
 
 
 def recommended(environment: Environment, precision: float) -> float:
-    """Return the smallest threshold with a precision.
+    """Return the smallest threshold whose precision on labelled captures is at least `precision`.
 
     Raises
     ------
@@ -107,7 +109,8 @@ def read_data(environment: Environment) -> LiveData:
     Raises
     ------
     OperatorError
-        The endpoint captures nothing, the model was trained on other classes, or there are no records of it.
+        The endpoint captures no data, the model was trained on other classes, or the time range has no captures of the
+        model.
     """
     stack, s3 = environment.stack, environment.client("s3")
     location = find_location(environment, environment.options.model) if stack.data_capture_enabled else None
@@ -129,14 +132,16 @@ ACTIONS = {"evaluate": evaluate, "threshold": threshold}
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the action, the time range, the model's version, the wanted precision and the threshold."""
+    """Add the action, and the options for the time range, the model's version, the precision and the threshold."""
     parser.add_argument("action", choices=ACTIONS)
     add_time_range(parser)
     add_model(parser)
     parser.add_argument(
-        "--precision", type=proportion(0.98, below_one=True), help="wanted accuracy of the accepted images, e.g. 0.98"
+        "--precision",
+        type=proportion(0.98, below_one=True),
+        help="precision to reach at or above the threshold, e.g. 0.98",
     )
-    parser.add_argument("--value", type=proportion(0.9, below_one=True), help="the threshold, e.g. 0.9")
+    parser.add_argument("--value", type=proportion(0.9, below_one=True), help="threshold to set, e.g. 0.9")
 
 
 def main(environment: Environment) -> None:

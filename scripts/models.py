@@ -1,4 +1,4 @@
-"""List the registered models, newest first: status, accuracy, data, gate result and approval."""
+"""List the registered models, newest first, with status, accuracy, data, result of the quality gate, and approval."""
 
 from common.errors import OperatorError
 from registry.endpoint import deployed_model_package

@@ -7,12 +7,12 @@ from scripts.command import run
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the check."""
+    """Add the option `--check`."""
     parser.add_argument("--check", action="store_true", help="write nothing, and fail if a README is out of date")
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Update or check each README."""
+    """Update or check the README of each module."""
     for module in modules():
         update_readme(module, check=arguments.check)
 

@@ -1,7 +1,7 @@
 """Read the predictions that the endpoint captured, plot their confidence, and show low-confidence images.
 
-The records of the model in use in the last seven days are shown. SINCE and UNTIL select another time range (24h, 7d,
-2026-03-01 or 2026-03-01T12:00 in UTC), and MODEL another version (3 or v3).
+The command reads the captures of the model in use from the last seven days. SINCE and UNTIL select another time range
+(24h, 7d, 2026-03-01 or 2026-03-01T12:00 in UTC), and MODEL selects another version (3 or v3).
 """
 
 import argparse
@@ -17,26 +17,26 @@ from staging.manifest import ManifestMissingError
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the time range and the model's version."""
+    """Add the options for the time range and the model's version."""
     add_time_range(parser)
     add_model(parser)
 
 
 def main(environment: Environment) -> None:
-    """Read the captures, draw both figures, write `monitoring.json` and print a summary.
+    """Read the captures, draw the figures, write `monitoring.json` and print a summary.
 
     Raises
     ------
     OperatorError
-        The time range is invalid, no model is deployed, the model was trained on other classes, or there are no records
-        of it.
+        The time range is invalid, no model is deployed, the model was trained on other classes, or the time range has
+        no captures of the model.
     """
     stack = environment.stack
     location = find_location(environment, environment.options.model) if stack.data_capture_enabled else None
     if location is None:
         print(f"{stack.endpoint_name} captures no data (capture_percentage = 0): nothing to monitor")
         return
-    # before read_captures, which would wait for records that it cannot read
+    # checked before read_captures, which would wait for the captures of a model whose captures it cannot read
     check_model(environment, location)
     print(f"records {environment.window} (SINCE, UNTIL select another time range)")
     path = environment.directory / RESULT_FILES["monitor"]
@@ -67,7 +67,7 @@ def main(environment: Environment) -> None:
 
 
 def last_run(environment: Environment) -> Run | None:
-    """Return the last run, or None: live traffic can be monitored without one."""
+    """Return the last run of the test images, or None if there was no run: monitoring does not require one."""
     try:
         return read_run(environment.directory)
     except StepMissingError:
@@ -75,7 +75,10 @@ def last_run(environment: Environment) -> Run | None:
 
 
 def known_images(environment: Environment) -> Mapping[str, tuple[str, str]]:
-    """Return key and class of the staged test images by MD5; live traffic can be monitored without them."""
+    """Return the key and the class of each staged test image, by the image's MD5.
+
+    If no usable test images are staged, the mapping is empty: monitoring does not require them.
+    """
     stack = environment.stack
     try:
         images = read_test_images(

@@ -1,7 +1,8 @@
 """Zip a function's directory: `python -m scripts.package DIRECTORY ARCHIVE`.
 
-The same sources give the same bytes on every machine, so that a clean checkout plans no change: files are sorted, have
-the same date and mode, and are not compressed, because zlib's output differs between builds.
+The archive of the same sources has the same bytes on every machine, so that Terraform plans no change of a function
+whose code did not change. Therefore the files are sorted and have a fixed date and mode. They are not compressed,
+because the output of zlib differs between its builds.
 """
 
 import sys

@@ -1,11 +1,12 @@
-"""Plan, apply, compare and destroy what Terraform manages.
+"""Plan, apply and destroy the resources that Terraform manages, and detect drift.
 
-plan     save a plan, and list the resources that it would change
+plan     save a plan, and list the resources that the plan would change
 apply    apply the saved plan
-up       restore functions whose code was replaced outside Terraform, plan, and apply that plan
-deploy   the same for the approved model: fail if there is none, or if the endpoint does not serve it
-drift    fail if the live stack differs from the configuration, other than by an endpoint whose lifetime has ended
-down     destroy everything, including what the workflow created outside Terraform
+up       restore functions whose code was replaced outside Terraform, save a plan and apply it
+deploy   do what `up` does, but fail if no model is approved, or if the endpoint does not serve the approved model
+drift    fail if the live stack differs from the configuration; an endpoint that was deleted at the end of its lifetime
+         is not a difference
+down     destroy all resources, including those that the workflow created outside Terraform
 """
 
 import argparse
@@ -34,7 +35,7 @@ from scripts.command import Environment, run_command
 
 
 def plan(environment: Environment) -> None:
-    """Save a plan, and print which resources it changes."""
+    """Save a plan, and print the resources that it changes."""
     _, content = save_plan(environment, deployed_stack(environment))
     for line in plan_content.list_changes(content):
         print(line)
@@ -42,14 +43,14 @@ def plan(environment: Environment) -> None:
 
 
 def save_plan(environment: Environment, stack: Stack | None) -> tuple[Plan, Mapping[str, Any]]:
-    """Save a plan, print its summary, and return it with its content, which is empty if the plan is.
+    """Save a plan, print its summary, and return the plan and its content; the content of an empty plan is empty.
 
     Raises
     ------
     SettingsError
-        The environment's file sets an unknown or an invalid value.
+        The environment's file sets an unknown variable or an invalid value.
     ClassesDifferError
-        The plan deploys a model that was trained on other classes; it is deleted, so that nobody applies it.
+        The plan deploys a model that was trained on other classes. The plan is deleted, so that nobody applies it.
     """
     read_settings(environment.name)
     saved, content = plan_with_imports(environment.terraform, aws.client, variables=live_variables(stack))
@@ -64,7 +65,7 @@ def save_plan(environment: Environment, stack: Stack | None) -> tuple[Plan, Mapp
 
 
 def deployed_stack(environment: Environment) -> Stack | None:
-    """Return the stack before an apply, which may change it; None before the first."""
+    """Return the currently deployed stack, which an apply may change, or None if the environment is not deployed."""
     try:
         return read_stack(environment.terraform)
     except StackMissingError:
@@ -72,13 +73,16 @@ def deployed_stack(environment: Environment) -> Stack | None:
 
 
 def live_variables(stack: Stack | None) -> dict[str, int]:
-    """Return the variable that makes a deployment keep the number of instances to which the endpoint is scaled."""
+    """Return the Terraform variable with the endpoint's current number of instances, which a deployment then keeps.
+
+    The dictionary is empty if there is no endpoint, or if the endpoint is serverless.
+    """
     count = stack and live_instance_count(stack)
     return {"endpoint_live_instance_count": count} if count else {}
 
 
 def live_instance_count(stack: Stack) -> int | None:
-    """Return the number of instances of the stack's endpoint; None if it does not exist or is serverless."""
+    """Return the number of instances of the stack's endpoint; None if the endpoint does not exist or is serverless."""
     return endpoint.instance_count(stack.endpoint_name, sagemaker=aws.client("sagemaker", stack.region))
 
 
@@ -94,12 +98,14 @@ def apply(environment: Environment) -> None:
 
 
 def check_instance_count(environment: str, content: Mapping[str, Any], stack: Stack | None) -> None:
-    """Check that a saved plan does not deploy fewer instances than those to which the endpoint has scaled meanwhile.
+    """Check that a saved plan does not deploy fewer instances than the endpoint has now.
+
+    The endpoint may have scaled out since the plan was saved.
 
     Raises
     ------
     OperatorError
-        It does.
+        The plan deploys fewer instances than the endpoint has.
     """
     deployment = planned_deployment(content)
     maximum = content.get("variables", {}).get("endpoint_max_instance_count", {}).get("value")
@@ -117,7 +123,7 @@ def up(environment: Environment) -> None:
     """Save a plan and apply it."""
     stack = deployed_stack(environment)
     if stack:
-        # a command that was killed may have left an endpoint that is being updated
+        # a command that was killed may have started an update of the endpoint that is still in progress
         endpoint.await_endpoint(stack.endpoint_name, sagemaker=aws.client("sagemaker", stack.region))
         restore_code(stack)
     saved, content = save_plan(environment, stack)
@@ -128,7 +134,9 @@ def up(environment: Environment) -> None:
 
 
 def prepare(content: Mapping[str, Any], stack: Stack | None) -> None:
-    """Check what would make the apply of a plan fail half-way: the quota for a deployment, and an endpoint that failed.
+    """Prevent two reasons for which applying a plan would fail after it has changed resources.
+
+    The function checks that the quota allows the planned deployment, and deletes an endpoint whose creation failed.
 
     Raises
     ------
@@ -145,7 +153,7 @@ def prepare(content: Mapping[str, Any], stack: Stack | None) -> None:
 
 
 def function_code(stack: Stack) -> FunctionCode:
-    """Return the code of the stack's functions."""
+    """Return the code of the stack's Lambda functions."""
     awslambda = aws.client("lambda", stack.region)
     return FunctionCode(stack.environment, stack.function_code_sha256, awslambda=awslambda)
 
@@ -159,14 +167,14 @@ def restore_code(stack: Stack) -> None:
 
 
 def warn_without_subscriber(environment: Environment) -> None:
-    """Print a warning if nobody receives what the budget and the alarms report."""
+    """Print a warning if nobody receives the notifications of the budget and the alarms."""
     topic, sns = environment.stack.failures_topic_arn, environment.client("sns")
     if warning := missing_subscriber_warning(environment.name, topic, sns=sns):
         print(warning, file=sys.stderr)
 
 
 def check_endpoint(environment: Environment) -> None:
-    """Check that the endpoint serves the planned configuration, if there is a model to serve."""
+    """Check that the endpoint serves the planned configuration; do nothing if no model is approved."""
     stack = environment.stack
     if stack.endpoint_config_name is None:
         return
@@ -194,7 +202,7 @@ def deploy(environment: Environment) -> None:
 
 
 def drift(environment: Environment) -> None:
-    """Check that the live stack does not differ from the configuration, and otherwise write how to `drift.txt`."""
+    """Check that the live stack does not differ from the configuration; if it does, write the plan to `drift.txt`."""
     report = environment.directory / provisioning.DRIFT_FILE
     report.unlink(missing_ok=True)
     if not environment.terraform.outputs():
@@ -207,7 +215,9 @@ def drift(environment: Environment) -> None:
 
 
 def check_function_code(environment: str, stack: Stack | None, report: Path) -> None:
-    """Check that no function's code was replaced outside Terraform, which a plan reports as an error and not as drift.
+    """Check that no function's code was replaced outside Terraform.
+
+    This is checked before planning, because a plan would fail with an error instead of showing the difference.
 
     Raises
     ------
@@ -226,7 +236,7 @@ def check_function_code(environment: str, stack: Stack | None, report: Path) -> 
 def down(environment: Environment) -> None:
     """Destroy the environment."""
     provisioning.check_confirmation(environment.name, environment.options.confirm)
-    # checked first: Terraform would fail at the protected data only after it has destroyed half of the rest
+    # checked first, because Terraform would fail at the protected data only after it has destroyed other resources
     if is_protected(environment):
         raise OperatorError(
             f"nothing was destroyed, because the data of {environment.name} are protected: set `protected = false` in "
@@ -236,10 +246,10 @@ def down(environment: Environment) -> None:
 
 
 def is_protected(environment: Environment) -> bool:
-    """Return whether the environment is deployed with protected data."""
+    """Return whether the deployed environment has the setting `protected`."""
     try:
         return environment.stack.protected
-    except StackMissingError:  # a first apply that failed leaves resources but no outputs
+    except StackMissingError:  # after a first apply that failed, there are resources but no outputs
         return False
 
 
@@ -247,13 +257,13 @@ ACTIONS = {"plan": plan, "apply": apply, "up": up, "deploy": deploy, "drift": dr
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the action and the confirmation."""
+    """Add the action and the option `--confirm`."""
     parser.add_argument("action", choices=ACTIONS)
     parser.add_argument("--confirm", default="", help="name of the environment, required to destroy prod")
 
 
 def main(environment: Environment) -> None:
-    """Run the action."""
+    """Run the action while no other command uses Terraform."""
     action, terraform = environment.options.action, environment.terraform
     with environment.lock(action):
         check_state_is_moved(terraform, environment.name, partial(aws.client, region=aws.default_region()))

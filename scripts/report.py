@@ -1,6 +1,7 @@
-"""Combine all results in one page, `report.html`, which loads nothing else.
+"""Combine all results in one HTML page, `report.html`, which loads no other files.
 
-SINCE and UNTIL choose the time range of executions, costs and trends. The other sections show their commands' results.
+SINCE and UNTIL select the time range of executions, costs and trends. The other sections show the latest results of the
+commands that produce them.
 """
 
 from collections.abc import Iterator
@@ -23,8 +24,10 @@ from registry.model_registry import find_version, version_number
 from scripts.command import Environment, add_time_range, run_command
 
 FILE = "report.html"
-WINDOW_FIELDS = ("outcomes", "cost", "history")  # of `Results`
-PER_VERSION: tuple[Kind, ...] = ("training", "run", "live")  # few entries
+WINDOW_FIELDS = ("outcomes", "cost", "history")  # fields of `Results` that need the time range
+# Kinds of history entries. Those of the first tuple have few entries for each model version, so by default the report
+# shows them for all versions and not only for the time range
+PER_VERSION: tuple[Kind, ...] = ("training", "run", "live")
 PER_TIME_RANGE: tuple[Kind, ...] = ("monitoring", "drift")
 
 
@@ -34,7 +37,7 @@ def main(environment: Environment) -> None:
     Raises
     ------
     StepMissingError
-        There are no results.
+        No command has written results.
     TimeRangeError
         SINCE or UNTIL is invalid. The page is written, without the sections that need the time range.
     """
@@ -50,7 +53,10 @@ def main(environment: Environment) -> None:
 
 
 def read_services(environment: Environment, reader: Reader) -> TimeRangeError | None:
-    """Read what the environment's services know, or return why the time range is invalid."""
+    """Read the fields of the report that come from AWS services.
+
+    Returns the error if the time range is invalid. In that case, the fields that need the time range are not read.
+    """
     try:
         _ = environment.stack
     except OperatorError as error:
@@ -71,20 +77,23 @@ def read_services(environment: Environment, reader: Reader) -> TimeRangeError | 
 
 
 def served_model(environment: Environment) -> str | None:
-    """Return the ARN of the version that the endpoint serves; without an endpoint, of the one that it will serve."""
+    """Return the ARN of the model version that the endpoint serves, or of the one that the next deployment will serve.
+
+    Returns None if there is neither an endpoint nor an approved version.
+    """
     endpoint = environment.stack.endpoint_name
     served = deployed_model_package(endpoint, sagemaker=environment.client("sagemaker"))
     return served or environment.model_registry.arn_in_use()
 
 
 def model_in_use(environment: Environment) -> str | None:
-    """Return the version of the model in use, such as `v2`, if there is one."""
+    """Return the version of the model in use, such as `v2`, or None if no model is in use."""
     arn = served_model(environment)
     return f"v{version_number(arn)}" if arn else None
 
 
 def model_lineage(environment: Environment) -> Iterator[tuple[str, str]]:
-    """Yield the lineage of the model in use, if there is one."""
+    """Yield the rows of the lineage of the model in use; yield nothing if no model is in use."""
     registry = environment.model_registry
     if (in_use := served_model(environment)) is None:
         return
@@ -99,7 +108,7 @@ def model_lineage(environment: Environment) -> Iterator[tuple[str, str]]:
 
 
 def outcomes(environment: Environment, window: Window) -> Outcomes:
-    """Return the executions of the time range."""
+    """Return the outcomes of the executions in the time range."""
     return read_outcomes(
         environment.stack.state_machine_arn,
         stack_name(environment.name),
@@ -110,7 +119,10 @@ def outcomes(environment: Environment, window: Window) -> Outcomes:
 
 
 def history(environment: Environment, window: Window) -> list[Entry]:
-    """Return the history of the time range; without SINCE, that of all model versions."""
+    """Return the history entries of the time range.
+
+    Without SINCE, the entries of the kinds in PER_VERSION are not limited to the time range's start.
+    """
     since = window.start if environment.options.since else None
     starts: dict[Kind, datetime | None] = {
         **dict.fromkeys(PER_VERSION, since),
@@ -121,7 +133,12 @@ def history(environment: Environment, window: Window) -> list[Entry]:
 
 
 def cost(environment: Environment, window: Window, known: Outcomes | None) -> Cost:
-    """Return the costs of the time range."""
+    """Return the estimated costs of the time range.
+
+    Parameters
+    ----------
+    known : outcomes of the executions in the time range; None if they could not be read
+    """
     return window_cost(
         environment.name,
         environment.stack.endpoint_name,

@@ -1,4 +1,4 @@
-"""Show the images to review on a page of this machine, one at a time, and store each answer in S3."""
+"""Show the images to review one at a time, on a web page that this machine serves, and store each answer in S3."""
 
 import argparse
 
@@ -9,8 +9,8 @@ from scripts.command import Environment, run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the reviewer's name."""
-    parser.add_argument("--reviewer", default="", help="your name in the answers (default: that of your credentials)")
+    """Add the option `--reviewer`."""
+    parser.add_argument("--reviewer", default="", help="your name in the answers (default: the name in your AWS ARN)")
 
 
 def main(environment: Environment) -> None:
@@ -26,7 +26,7 @@ def main(environment: Environment) -> None:
     queue = Queue(environment.review_store, reviewer)
     app = create_app(queue, address, classes=stack.classes, environment=stack.environment)
     print(
-        f"open {address.url}\nin a browser of this machine; Ctrl-C ends the page, and every answer is stored",
+        f"open {address.url}\nin a browser on this machine. Each answer is stored immediately; Ctrl-C ends the command",
         flush=True,
     )
     try:

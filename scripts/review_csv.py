@@ -1,4 +1,4 @@
-"""Write the images to review into a CSV file and a folder, or store the labels of the filled file."""
+"""Write the images to review into a folder and list them in a CSV file, or store the labels of such a file."""
 
 import argparse
 from pathlib import Path
@@ -10,18 +10,18 @@ from scripts.command import Environment, run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the filled file and the reviewer's name."""
-    parser.add_argument("--labels", default="", metavar="FILE", help="the filled file, whose labels are stored")
-    parser.add_argument("--reviewer", default="", help="your name in the answers (default: that of your credentials)")
+    """Add the options `--labels` and `--reviewer`."""
+    parser.add_argument("--labels", default="", metavar="FILE", help="the CSV file with your labels, which are stored")
+    parser.add_argument("--reviewer", default="", help="your name in the answers (default: the name in your AWS ARN)")
 
 
 def main(environment: Environment) -> None:
-    """Write the file, or store the labels of the file that the option names.
+    """Write the CSV file and the images, or store the labels of the file that `--labels` names.
 
     Raises
     ------
     LabelsError
-        The file has invalid lines, or an earlier file has labels that are not stored.
+        The file has invalid lines, or an earlier CSV file has labels that have not been stored.
     ReviewerError
         The reviewer's name is invalid.
     """
@@ -30,12 +30,12 @@ def main(environment: Environment) -> None:
     if options.labels:
         reviewer = reviewer_name(options.reviewer, sts=environment.client("sts"))
         stored = store_labels(store, Path(options.labels), reviewer, command=command)
-        print(f"stored labels: {stored.new}; images that had an answer, which stays: {stored.answered}")
+        print(f"stored labels: {stored.new}; images that already had an answer, which is kept: {stored.answered}")
         return
     path, images = write_queue(store, environment.directory / "review", command=command)
-    print(f"{path}: {counted(images, 'image')}, in the folder beside it")
+    print(f"{path}: {counted(images, 'image')}, in the folder beside this file")
     if images:
-        print("write a class or `neither` into the column label, then run")
+        print("write a class or `neither` into the column `label`, then run")
         print(f"  {command} LABELS={path}")
 
 

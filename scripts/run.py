@@ -26,13 +26,13 @@ CLIENT_CONFIG = Config(
 
 
 def main(environment: Environment) -> None:
-    """Run all test images, write `run.json` and print a table of outcomes.
+    """Classify all test images, write `run.json` and print a table of outcomes.
 
     Raises
     ------
     OperatorError
         No test images are staged, the endpoint does not serve the deployed model, or an execution failed for another
-        reason than the threshold. In the last case `run.json` is written.
+        reason than a confidence below the threshold. `run.json` is written in the last case.
     """
     stack, sagemaker = environment.stack, environment.client("sagemaker")
     images = read_test_images(

@@ -9,13 +9,13 @@ from scripts.command import Environment, add_time_range, check_model, find_locat
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the time range and the rate of the audit sample."""
+    """Add the options for the time range and the rate of the audit sample."""
     add_time_range(parser)
     parser.add_argument(
         "--audit",
         type=proportion(AUDIT_RATE),
         default=AUDIT_RATE,
-        help=f"share of all images in the audit sample, if it then has at least 100 (default: {AUDIT_RATE})",
+        help=f"share of all images in the audit sample, which is raised to sample 100 images (default: {AUDIT_RATE})",
     )
 
 
@@ -25,8 +25,8 @@ def main(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        No model is deployed, it was trained on other classes, the endpoint captures nothing, or the time range is
-        invalid or has no records.
+        No model is deployed, the model was trained on other classes, the endpoint captures no data, or the time range
+        is invalid or has no captures.
     """
     stack, options = environment.stack, environment.options
     window = environment.window

@@ -1,10 +1,14 @@
 """Stage the images of the classes in the environment's settings in S3.
 
-SOURCE is `auto` (the official archive, or the synthetic sample if that cannot be downloaded), `sample` (the
-synthetic sample, drawn by this project), a folder with one sub-folder per class, or the path or URL of an archive in
-CIFAR-100's format. FORMAT is `images`, one object per image, or `recordio`, which packs the training and the validation
-split into shards and suits more than a few thousand images. PRETRAIN=1 also stages the images of the other classes, for
-`make train PRETRAIN=1`.
+SOURCE is one of:
+- `auto`: the official CIFAR-100 archive, or the synthetic sample if the archive cannot be downloaded
+- `sample`: the synthetic sample, which this project draws
+- a folder with one sub-folder per class
+- the path or URL of an archive in CIFAR-100's format
+
+FORMAT is `images`, one object per image, or `recordio`, which packs the training and the validation split into shards.
+Use `recordio` for more than a few thousand images. PRETRAIN=1 also stages the images of the other classes, on which
+`make train PRETRAIN=1` pretrains the model.
 """
 
 import argparse
@@ -23,12 +27,12 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--format", choices=get_args(Format), default="images", help="format of the images (default: images)"
     )
     parser.add_argument(
-        "--other-classes", action="store_true", help="also stage images of other classes to pretrain on"
+        "--other-classes", action="store_true", help="also stage the images of other classes, for pretraining"
     )
 
 
 def main(environment: Environment) -> None:
-    """Resolve the source, transform its images and upload what changed."""
+    """Read the images of the source, transform them, and upload the objects that changed."""
     stack, options = environment.stack, environment.options
     with environment.lock("stage", "stage"):
         source = resolve(

@@ -1,6 +1,6 @@
-"""Add the images of live traffic that people labelled to the staged images of the source.
+"""Add the images of live traffic that people labelled to the images that `make stage` staged.
 
-They replace those that an earlier call added.
+The added images replace the images that an earlier call of this command added.
 """
 
 from evaluation.live.labels import read_labels
@@ -12,12 +12,13 @@ from training.job_config import check_staged
 
 
 def main(environment: Environment) -> None:
-    """Read the labelled images, add them to the staged ones and upload what changed.
+    """Read the labelled images, add them to the staged images, and upload the objects that changed.
 
     Raises
     ------
     OperatorError
-        Nothing is staged, or images of other classes, or there are no labelled images that could be added.
+        No images are staged, the staged images have other classes than the settings, or there are no labelled images to
+        add.
     """
     stack, s3 = environment.stack, environment.client("s3")
     with environment.lock("retrain", "stage"):

@@ -1,6 +1,7 @@
 """Move the environment's Terraform state to the S3 bucket that `make bootstrap` creates.
 
-Terraform locks the state there while it works on it. In a new clone, the command makes Terraform use that state.
+Terraform locks the state in the bucket during each command. In a new clone, this command makes Terraform use the state
+in the bucket.
 """
 
 from functools import partial

@@ -1,10 +1,13 @@
-"""Upload images as drivers' apps do, follow each to its result, and write `traffic.json` and `traffic.png`.
+"""Upload images as drivers' apps do, wait for the result of each image, and write `traffic.json` and `traffic.png`.
 
-The images are test images, some noise, and some unreadable files. With RATE and SECONDS, they arrive as a Poisson
-process; with BURST, all at once. The same SEED produces the same arrivals, drivers and images. SHIFT changes the test
-images as other conditions would: `night`, `blur` or `camera`; odd seeds then upload one half of the test images, and
-even seeds the other, so that a model that is retrained on one half can be measured on the other. The true labels are
-written to `traffic-labels.csv`; with LABELLED=1, they are uploaded too, as a label file.
+The images are test images, some noise, and some unreadable files. With RATE and SECONDS, the images arrive as a Poisson
+process. With BURST, all images are uploaded at once. Calls with the same SEED upload the same images of the same
+drivers at the same times.
+
+SHIFT changes the test images to simulate other conditions: `night`, `blur` or `camera`. With SHIFT, odd seeds upload
+one half of the test images and even seeds the other half, so that a model that is retrained on one half can be
+evaluated on the other. The true labels are written to `traffic-labels.csv`. LABELLED=1 also uploads them as a label
+file.
 """
 
 import argparse
@@ -37,12 +40,12 @@ class TrafficError(OperatorError):
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the arrivals."""
+    """Add the options that describe the uploads."""
     parser.add_argument("--rate", type=positive, help=f"images per second (default: {RATE:g})")
     parser.add_argument("--seconds", type=positive, help=f"duration of the uploads (default: {SECONDS:g})")
     parser.add_argument("--burst", type=whole_number(500, high=MAX_IMAGES), help="number of images to upload at once")
-    parser.add_argument("--seed", type=whole_number(SEED), default=SEED, help=f"seed of the arrivals (default: {SEED})")
-    parser.add_argument("--shift", choices=SHIFTS, help="change the test images as other conditions would")
+    parser.add_argument("--seed", type=whole_number(SEED), default=SEED, help=f"random seed (default: {SEED})")
+    parser.add_argument("--shift", choices=SHIFTS, help="change the test images to simulate other conditions")
     parser.add_argument("--labelled", action="store_true", help="upload the true labels as a label file")
 
 
@@ -58,15 +61,15 @@ def positive(text: str) -> float:
 
 
 def main(environment: Environment) -> None:
-    """Upload images, follow them to their results, write the results and print a summary.
+    """Upload images, wait for the result of each image, write the results and print a summary.
 
     Raises
     ------
     OperatorError
-        The environment is protected, or nothing is staged or deployed, or an image was lost or has two results. In the
-        last case, the results are written first.
+        The environment is protected, no images are staged, no endpoint is deployed, or an image has no result or more
+        than one. In the last case, the results are written first.
     KeyboardInterrupt
-        The command was interrupted. The results so far are written.
+        The command was interrupted. The results up to the interruption are written.
     """
     settings, arrivals = plan(environment.options)
     check_environment(environment)
@@ -97,7 +100,7 @@ def main(environment: Environment) -> None:
         raise traffic.interruption
     if problems:
         raise TrafficError(
-            f"{counted(len(problems), 'problem')}: traffic.json has all of them; the first is {problems[0]}"
+            f"{counted(len(problems), 'problem')} (traffic.json lists all of them), first: {problems[0]}"
         )
 
 
@@ -124,7 +127,7 @@ def check_environment(environment: Environment) -> None:
 
 
 def read_images(environment: Environment, *, s3: Any) -> tuple[list[str], list[bytes]]:
-    """Return the classes and the contents of the test images to upload, changed as SHIFT says."""
+    """Return the classes and the contents of the test images to upload; SHIFT changes the contents."""
     stack, shift, seed = environment.stack, environment.options.shift, environment.options.seed
     numbers = read_test_images(stack.bucket, classes=stack.classes, environment=environment.name, s3=s3).labels
     keys = sorted(numbers)[seed % 2 :: 2] if shift else sorted(numbers)

@@ -1,7 +1,7 @@
 """Train a model in a SageMaker training job, apply the quality gate, and register the model.
 
-The model is approved if it passes the gate and the environment does not require manual approval. The algorithm is
-`pytorch`, this project's own trainer, or `image-classification`, SageMaker's built-in algorithm.
+The model is approved automatically if it passes the quality gate and the environment does not require manual approval.
+The algorithm is `pytorch`, this project's own trainer, or `image-classification`, SageMaker's built-in algorithm.
 """
 
 from registry.promotion import is_registered, promote
@@ -12,12 +12,12 @@ from training.launch import find_training_job, launch
 
 
 def main(environment: Environment) -> None:
-    """Train and promote a model, unless it is registered.
+    """Train a model, and register and approve it; do nothing if the model that the options describe is registered.
 
     Raises
     ------
     OperatorError
-        The training job failed, or the model was rejected, now or before.
+        The training job failed, or the model was rejected, either now or by an earlier command.
     """
     stack = environment.stack
     request = make_training_request(environment)
@@ -35,7 +35,10 @@ def main(environment: Environment) -> None:
 
 
 def train(request: TrainingRequest, environment: Environment) -> TrainingJob:
-    """Run a training job; continue with the latest one for the same model if it is running or completed."""
+    """Run a training job, and return it once it has completed.
+
+    If the latest training job for the same model is running or completed, the function uses that job.
+    """
     sagemaker, s3 = environment.client("sagemaker"), environment.client("s3")
     upload_packages(request, BUILD / "packages", s3=s3)
     name = find_training_job(request.config.name, request.fingerprint, sagemaker=sagemaker) or launch(

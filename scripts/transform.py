@@ -17,7 +17,7 @@ FILE = "transform.csv"
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the images' prefix."""
+    """Add the option `--input`."""
     parser.add_argument("--input", required=True, help="a folder in the environment's bucket")
 
 
@@ -27,8 +27,8 @@ def main(environment: Environment) -> None:
     Raises
     ------
     OperatorError
-        No model is in use, there are no images, SageMaker refused the job, or images have no prediction: then
-        `transform.csv` has the predictions of the others, and the reason for each failure.
+        No model is in use, there are no images, SageMaker refused the job, or some images have no prediction. In the
+        last case, `transform.csv` contains the predictions of the other images and the reason for each failure.
     """
     stack = environment.stack
     prefix = parse_prefix(environment.options.input, stack.bucket)

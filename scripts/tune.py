@@ -1,6 +1,6 @@
-"""Search hyperparameters in a SageMaker tuning job, and promote its best model as `make train` does.
+"""Search hyperparameters in a SageMaker tuning job, and promote the best model as `make train` does.
 
-Hyperparameters that are set keep their values; the job searches the most important others.
+The hyperparameters that SET names keep their values. The job searches the most important of the other hyperparameters.
 """
 
 import argparse
@@ -21,7 +21,7 @@ JOBS, PARALLEL = 6, 2
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a training job and of its search."""
+    """Add the options that describe a training job, and those of the hyperparameter search."""
     add_training_options(parser)
     parser.add_argument(
         "--jobs", type=whole_number(JOBS), default=JOBS, help=f"number of training jobs (default: {JOBS})"
@@ -34,12 +34,13 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(environment: Environment) -> None:
-    """Tune, and promote the best model, unless it is registered.
+    """Run a tuning job, and register and approve its best model unless that model is already registered.
 
     Raises
     ------
     OperatorError
-        There is nothing to search, the tuning job failed, or the best model was rejected, now or before.
+        There is no hyperparameter to search, the tuning job failed, or the best model was rejected, either now or by an
+        earlier command.
     """
     stack, chosen = environment.stack, environment.options
     request = make_training_request(environment)

@@ -1,6 +1,7 @@
 """Follow an environment in the terminal until Ctrl-C: endpoint, executions, alarms, open reviews and drift.
 
-In a terminal, the present status is shown; another output gets a block of lines for each interval.
+In a terminal, the current status replaces the previous one. If the output is not a terminal, each status is appended as
+a block of lines.
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""Emulators, and environments that are applied to them.
+"""Fixtures: emulators, and environments that are applied to them.
 
-All tests that use the same applied environment are in one `xdist_group`, so that only one process applies it.
+All tests that use the same applied environment are in one `xdist_group`, so that one process runs all of them.
 """
 
 import json
@@ -24,7 +24,7 @@ REPOSITORY = "scones/vehicles"
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An emulator that all tests of a process share."""
+    """An emulator that all tests of a pytest process share."""
     running = start_emulator(tmp_path_factory.mktemp("emulator"))
     yield running
     running.stop()
@@ -32,7 +32,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """An empty account for one test, which AWS SDKs and Terraform use by default."""
+    """An emulator with an empty account for one test, which AWS SDKs and Terraform use by default."""
     running = start_emulator(tmp_path / "emulator")
     running.select(monkeypatch)
     yield running
@@ -41,7 +41,7 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulato
 
 @pytest.fixture
 def sagemaker(emulator: Emulator) -> SageMaker:
-    """SageMaker with a new bucket."""
+    """A SageMaker client with a new bucket."""
     bucket = unique("bucket")
     emulator.client("s3").create_bucket(Bucket=bucket)
     return SageMaker(emulator, bucket)
@@ -70,19 +70,19 @@ def applied_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployme
 
 @pytest.fixture
 def local(applied_local: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    """The environment `local`, in the state that earlier tests left, with its account selected."""
+    """The applied environment `local`, which earlier tests may have changed; AWS SDKs and Terraform use its account."""
     applied_local.select(monkeypatch)
     return applied_local
 
 
 @pytest.fixture(scope="module")
 def workflow(applied_local: Deployment) -> Iterator[Workflow]:
-    """The deployed workflow with a substitute for classify, and a queue that receives its notifications."""
+    """The deployed workflow with a fake classify function, and a queue that receives the workflow's notifications."""
     account, stack = applied_local.account, applied_local.stack
     found = account.client("stepfunctions").describe_state_machine(stateMachineArn=stack.state_machine_arn)
     definition = json.loads(found["definition"])
     definition["States"]["Classify"]["Parameters"]["FunctionName"] = create_function(applied_local, CLASSIFIER)
-    # the tests start the executions themselves
+    # the rule must not start executions, because the tests start them
     account.client("events").disable_rule(Name=RULE)
     queue = account.client("sqs").create_queue(QueueName=unique("inbox"))["QueueUrl"]
     attributes = account.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
@@ -95,26 +95,26 @@ def workflow(applied_local: Deployment) -> Iterator[Workflow]:
 
 @pytest.fixture(scope="module")
 def failing(applied_local: Deployment) -> str:
-    """A function that fails with the error in its event."""
+    """The ARN of a function that fails with the error that its event names."""
     return create_function(applied_local, FAILING)
 
 
 @pytest.fixture
 def driver() -> str:
-    """A driver whom no other test uses."""
+    """The name of a driver that no other test uses."""
     return unique("driver")
 
 
 @pytest.fixture(scope="session")
 def empty_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Another environment `local`, in an empty account, with a log of the provider's requests."""
+    """A second environment `local` in an empty account of its own, with a log of the provider's requests."""
     with new_deployment("local", tmp_path_factory.mktemp("empty")) as deployment:
         yield deployment
 
 
 @pytest.fixture(scope="session")
 def applied_production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """`prod` in a VPC, applied without a model."""
+    """The environment `prod` in a VPC, applied without a model."""
     directory = tmp_path_factory.mktemp("production")
     with new_deployment("prod", directory, {"TF_VAR_vpc_cidr": "10.0.0.0/24"}) as deployment:
         apply(deployment)
@@ -127,11 +127,11 @@ class Bootstrap:
 
     Attributes
     ----------
-    account : the emulator
-    project : the copy of the project in which the command ran
-    variables : the environment variables that make Terraform use the account's running provider
-    output : what the command printed
-    policies : the statements of each role's policies
+    account : emulator that contains the account
+    project : directory of the project copy in which the command ran
+    variables : environment variables that make Terraform use the running provider process
+    output : output of the command
+    policies : statements of each role's policies, by the role's name
     """
 
     account: Emulator
@@ -141,7 +141,7 @@ class Bootstrap:
     policies: dict[str, list[dict[str, Any]]]
 
     def select(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Point AWS SDKs and Terraform to this account."""
+        """Set the environment variables that make AWS SDKs and Terraform use this account."""
         select(monkeypatch, self.account, self.variables)
 
 

@@ -13,14 +13,14 @@ import hcl2
 from tests.support.project import ROOT
 
 BOOTSTRAP = ROOT / "terraform" / "bootstrap"
-# Prefixes of actions that differ from the name of the service in the provider's log
+# Prefixes of IAM actions, for services whose name in the provider's log differs from the prefix
 PREFIXES = {
     "Application Auto Scaling": "application-autoscaling",
     "CloudWatch Logs": "logs",
     "EventBridge": "events",
     "SFN": "states",
 }
-# Actions that differ from the name of the operation:
+# IAM actions that allow an operation of another name:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html and
 # https://docs.aws.amazon.com/cost-management/latest/userguide/billing-permissions-ref.html
 ACTIONS = {
@@ -48,7 +48,7 @@ WITHOUT_RESOURCE = {
     "logs:DescribeResourcePolicies": "as above",
     "logs:DescribeLogGroups": "as above, and lists have no resource",
 }
-# Further such actions for the roles that plan and deploy
+# Actions that the policies of the roles that plan and deploy may allow on the resource `*`
 WITHOUT_RESOURCE_FOR_DEPLOYERS = {
     **WITHOUT_RESOURCE,
     "application-autoscaling:Describe*": "Describe operations have no resource",
@@ -86,7 +86,7 @@ def missing_actions(actions: set[str], policy: str) -> set[str]:
 
 
 def allowed_actions(policy: str) -> set[str]:
-    """Return the patterns of actions that a policy of terraform/bootstrap allows, with those of its source policies."""
+    """Return the patterns of actions that a policy of terraform/bootstrap and its source policies allow."""
     document = policy_documents()[policy]
     sources = re.findall(r"aws_iam_policy_document\.(\w+)", str(document.get("source_policy_documents")))
     found = {
@@ -149,7 +149,7 @@ def is_public(statement: Mapping[str, Any]) -> bool:
 
 
 def too_broad(found: Iterable[Mapping[str, Any]], reasons: Mapping[str, str]) -> set[str]:
-    """Return the actions that are allowed on the resource `*` and not listed in `reasons`, and the action `*`."""
+    """Return the actions that are allowed on the resource `*` without an entry in `reasons`; `*` is always included."""
     return {
         action
         for statement in found

@@ -1,4 +1,4 @@
-"""Batch executions on the emulator, with the definition that Terraform renders and the functions' code."""
+"""Batch executions on the emulator, with the definition that Terraform renders and the real function code."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ UNUSUAL = ["test/a+b.png", "test/a%2Fb.png", "test/a#b c.png", "test/自転車.p
 
 @dataclass(frozen=True)
 class Batches:
-    """A deployed state machine for batches."""
+    """A deployed state machine for batch executions."""
 
     config: BatchConfig
     account: Emulator
@@ -47,7 +47,7 @@ class Batches:
             self.s3.put_object(Bucket=self.config.bucket, Key=key, Body=body)
 
     def run(self, source: dict[str, Any], tmp_path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """Run an execution, and return its summary and the line of each image."""
+        """Run an execution, and return its summary and the result line of each image."""
         summary = follow(start(source, self.config, states=self.states), self.config, states=self.states)
         return summary, self.lines(summary, tmp_path)
 
@@ -59,7 +59,7 @@ class Batches:
 
 @pytest.fixture(scope="module")
 def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Batches:
-    """The state machine and its functions, without Terraform's provider."""
+    """The state machine and its functions, deployed without Terraform's provider."""
     directory = tmp_path_factory.mktemp("batch")
     bucket, endpoint = unique("bucket"), deploy_endpoint(emulator, directory)
     emulator.client("s3").create_bucket(Bucket=bucket)
@@ -93,7 +93,7 @@ def deploy_endpoint(emulator: Emulator, directory: Path) -> str:
 
 
 def deploy_function(emulator: Emulator, name: str, environment: dict[str, str], directory: Path) -> str:
-    """Create a function from its code, and return its ARN."""
+    """Create a Lambda function from a directory in `lambdas/`, and return the function's ARN."""
     archive = directory / f"{name}.zip"
     package(ROOT / "lambdas" / name, archive)
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -115,7 +115,7 @@ def deploy_function(emulator: Emulator, name: str, environment: dict[str, str], 
 
 
 def render(bucket: str, function_arns: dict[str, str], directory: Path) -> str:
-    """Return the definition that Terraform renders; its module needs no provider."""
+    """Return the definition that Terraform renders; the definition's module needs no provider."""
     module = directory / "definition"
     shutil.copytree(ROOT / "terraform" / "modules" / "batch_definition", module)
     variables = {
@@ -142,8 +142,8 @@ def batches(deployed: Batches, request: pytest.FixtureRequest) -> Batches:
     return deployed
 
 
-def test_every_object_below_a_prefix_gets_one_line(batches: Batches, tmp_path: Path) -> None:
-    # GIVEN images, of which the model rejects one, and one is empty
+def test_every_object_below_a_prefix_has_one_result_line(batches: Batches, tmp_path: Path) -> None:
+    # GIVEN images, one of which the model rejects, and an empty object
     images = [f"test/{number}.png" for number in range(9)] + UNUSUAL
     batches.put(*images)
     batches.put("test/bad.png", body=b"bad")
@@ -171,7 +171,7 @@ def test_every_object_below_a_prefix_gets_one_line(batches: Batches, tmp_path: P
     assert json.loads(stored) == summary
 
 
-def test_manifests_and_lists_name_the_images(batches: Batches, tmp_path: Path) -> None:
+def test_images_of_manifests_and_key_lists_are_classified(batches: Batches, tmp_path: Path) -> None:
     # GIVEN manifests in both formats with an item that is not below the prefix, or not a key
     batches.put(*UNUSUAL)
     lines = tmp_path / "keys.jsonl"
@@ -208,7 +208,9 @@ def test_manifests_and_lists_name_the_images(batches: Batches, tmp_path: Path) -
         ({"manifest": "batch/manifests/broken.jsonl"}, "States.ItemReaderFailed"),
     ],
 )
-def test_invalid_input_is_a_named_failure(batches: Batches, source: dict[str, Any], error: str) -> None:
+def test_execution_with_invalid_input_fails_with_an_error_name(
+    batches: Batches, source: dict[str, Any], error: str
+) -> None:
     # GIVEN
     batches.put("batch/manifests/broken.jsonl", body=b'{"Key": "test/a"}\n{"Key": \n')
 
@@ -217,7 +219,7 @@ def test_invalid_input_is_a_named_failure(batches: Batches, source: dict[str, An
         follow(start(source, batches.config, states=batches.states), batches.config, states=batches.states)
 
 
-def test_resumed_execution_repeats_no_written_batch(batches: Batches, tmp_path: Path) -> None:
+def test_resumed_execution_does_not_repeat_written_batches(batches: Batches, tmp_path: Path) -> None:
     # GIVEN an execution that is stopped after some of its batches were written
     batches.put(*(f"test/{number:02}.png" for number in range(40)))
     arn = start(prefix_input("test", batches.config, s3=batches.s3), batches.config, states=batches.states)
@@ -232,23 +234,27 @@ def test_resumed_execution_repeats_no_written_batch(batches: Batches, tmp_path: 
     assert resume(name, batches.config, states=batches.states) == arn
     summary = follow(arn, batches.config, states=batches.states)
 
-    # THEN every image has one line, and no result that existed was written again
+    # THEN every image has one result line, and no existing result was written again
     assert summary["classified"] == 40
     assert len({line["key"] for line in batches.lines(summary, tmp_path)}) == 40
     versions = batches.s3.list_object_versions(**predictions)["Versions"]
     written = [version["Key"] for version in versions]
     assert all(written.count(stored["Key"]) == 1 for stored in before)
-    assert resume(name, batches.config, states=batches.states) == arn  # a successful execution is only returned
+    assert (
+        resume(name, batches.config, states=batches.states) == arn
+    )  # for a successful execution, resume only returns the ARN
 
 
-def test_failed_batches_are_in_the_summary_or_fail_the_execution(batches: Batches, tmp_path: Path) -> None:
-    # GIVEN an execution in which one of five batches fails, because its result is damaged
+def test_failed_batches_are_in_the_summary_or_fail_the_execution_if_there_are_too_many(
+    batches: Batches, tmp_path: Path
+) -> None:
+    # GIVEN an execution in which one of five batches fails, because its existing result object is invalid
     keys = [f"test/{number:02}.png" for number in range(20)]
     batches.put(*keys)
     name = unique("damaged")
     damage(batches, name, keys[4:8])
     tolerated = start_named(batches, name, keys)
-    # AND one in which two batches fail, which exceeds the tolerated percentage
+    # AND an execution in which two batches fail, which exceeds the tolerated percentage
     other = unique("damaged")
     damaged = [damage(batches, other, keys[:4]), damage(batches, other, keys[4:8])]
     exceeding = start_named(batches, other, keys)
@@ -258,11 +264,11 @@ def test_failed_batches_are_in_the_summary_or_fail_the_execution(batches: Batche
     with pytest.raises(OperatorError, match=r"States\.ExceedToleratedFailureThreshold"):
         follow(exceeding, batches.config, states=batches.states)
 
-    # THEN the images of the failed batch have a line with its error
+    # THEN each image of the failed batch has a result line with the batch's error
     assert (summary["classified"], summary["failed"], summary["errors"]) == (16, 4, {"KeyError": 4})
     failed = {line["key"] for line in batches.lines(summary, tmp_path) if line.get("error") == "KeyError"}
     assert failed == set(keys[4:8])
-    # AND the other execution succeeds once its cause is gone
+    # AND the other execution succeeds after the cause of its failure is removed
     for key in damaged:
         batches.s3.delete_object(Bucket=batches.config.bucket, Key=key)
     resume(other, batches.config, states=batches.states)
@@ -270,7 +276,7 @@ def test_failed_batches_are_in_the_summary_or_fail_the_execution(batches: Batche
 
 
 def start_named(batches: Batches, name: str, keys: list[str]) -> str:
-    """Start an execution with a name for a list of keys, and return its ARN."""
+    """Start a named execution for a list of keys, and return the execution's ARN."""
     started = batches.states.start_execution(
         stateMachineArn=batches.config.state_machine_arn, name=name, input=json.dumps({"keys": keys})
     )
@@ -278,7 +284,7 @@ def start_named(batches: Batches, name: str, keys: list[str]) -> str:
 
 
 def damage(batches: Batches, name: str, keys: list[str]) -> str:
-    """Store a result without counts for a batch, so that the batch fails, and return the object's key."""
+    """Store an invalid result, without counts, for a batch, so that the batch fails, and return the object's key."""
     key = f"batch/{name}/predictions/{hashlib.sha256(json.dumps(keys).encode()).hexdigest()}.jsonl"
     batches.put(key, body=b"")
     return key

@@ -33,7 +33,7 @@ def _select_account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture(scope="module")
 def clone(bootstrap: Bootstrap, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another clone, in which no command has run."""
+    """A second project copy, in which no command has run."""
     return copy_project(tmp_path_factory.mktemp("clone"))
 
 
@@ -42,8 +42,8 @@ def terraform_of(project: Path) -> Terraform:
     return Terraform("local", logs=project / "build", directory=project / "terraform" / "bootstrap")
 
 
-def test_the_state_is_in_the_bucket_and_another_clone_finds_it(bootstrap: Bootstrap, clone: Path) -> None:
-    # GIVEN the state is in the bucket that it describes, and no longer in the directory of the configuration
+def test_state_is_in_the_bucket_and_another_clone_uses_it(bootstrap: Bootstrap, clone: Path) -> None:
+    # GIVEN a state that is in the bucket that the state describes, and not in the root module's directory
     listed = bootstrap.account.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
     assert [each["Key"] for each in listed] == ["bootstrap.tfstate"]
     assert not (bootstrap.project / "terraform" / "bootstrap" / "terraform.tfstate").exists()
@@ -62,7 +62,7 @@ def test_the_state_is_in_the_bucket_and_another_clone_finds_it(bootstrap: Bootst
     assert terraform_of(clone).outputs()["state_bucket"] == BUCKET
 
 
-def test_only_the_environments_workflow_in_the_repository_may_assume_its_role(bootstrap: Bootstrap) -> None:
+def test_only_an_environments_workflows_on_main_may_assume_its_deployment_role(bootstrap: Bootstrap) -> None:
     role = bootstrap.account.client("iam").get_role(RoleName="scones-deploy-prod")["Role"]
 
     (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
@@ -94,8 +94,8 @@ def length(policy: dict[str, Any]) -> int:
     return len(json.dumps(policy, separators=(",", ":")))
 
 
-def test_a_concurrent_apply_is_refused(bootstrap: Bootstrap, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN an apply that holds the lock while it waits for its confirmation
+def test_concurrent_apply_is_refused(bootstrap: Bootstrap, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN an apply that holds the state lock while it waits for a confirmation
     monkeypatch.setattr("deployment.terraform.LOCK_TIMEOUT", "1s")
     monkeypatch.setenv("TF_VAR_environments", '["dev"]')
     waiting = subprocess.Popen(
@@ -118,7 +118,7 @@ def test_a_concurrent_apply_is_refused(bootstrap: Bootstrap, clone: Path, monkey
     assert not other.plan().empty
 
 
-def test_the_documented_tear_down_leaves_nothing(bootstrap: Bootstrap, clone: Path) -> None:
+def test_documented_clean_up_deletes_all_bootstrap_resources(bootstrap: Bootstrap, clone: Path) -> None:
     # GIVEN the steps of docs/operations.md
     directory = clone / "terraform" / "bootstrap"
     pulled = subprocess.run(
@@ -145,7 +145,7 @@ def test_the_documented_tear_down_leaves_nothing(bootstrap: Bootstrap, clone: Pa
 
 
 @pytest.mark.usefixtures("account")
-def test_without_the_state_bucket_the_error_names_make_bootstrap(tmp_path: Path) -> None:
+def test_error_for_a_missing_state_bucket_names_make_bootstrap(tmp_path: Path) -> None:
     # GIVEN
     project = copy_project(tmp_path / "project")
 

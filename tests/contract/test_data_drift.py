@@ -1,4 +1,4 @@
-"""A drift job on the emulator: a processing job that runs the code in the model's archive."""
+"""A drift job on the emulator: a processing job that runs the drift code in the model's archive."""
 
 import base64
 import io
@@ -41,7 +41,7 @@ def draw_probabilities(count: int, seed: int) -> NDArray[np.float64]:
 
 
 def make_model() -> onnx.ModelProto:
-    """Return a model whose embedding is the mean colour of an image; the job asks for no probabilities."""
+    """Return a model whose embedding is the mean colour of an image; the job does not use the model's probabilities."""
     nodes = [
         helper.make_node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMean", ["pixels"], ["embedding"], axes=[1, 2], keepdims=0),
@@ -53,7 +53,7 @@ def make_model() -> onnx.ModelProto:
 
 
 def pack_model(folder: Path) -> bytes:
-    """Return a model.tar.gz, as a training job writes it."""
+    """Return a model.tar.gz in the format that a training job writes."""
     model = folder / "model"
     shutil.copytree(CONTAINER, model / "code", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(CONTAINER / "serving-requirements.txt", model / "code" / "requirements.txt")
@@ -83,7 +83,7 @@ def capture(images: NDArray[np.uint8], time: datetime) -> bytes:
 
 
 def make_request(bucket: str, topic: str, role: str) -> str:
-    """Return a request like that of the Terraform module, with its script."""
+    """Return a request for a processing job like the one in the Terraform module, with the module's script."""
     (module,) = hcl2.loads((ROOT / "terraform/modules/data_drift/main.tf").read_text())["locals"]
     path = module["input_path"].strip('"')
     script = module["script"].strip('"').replace("${local.input_path}", path)
@@ -135,7 +135,7 @@ def messages(emulator: Emulator) -> Any:
 def test_job_finds_dark_images_and_reports_them(
     emulator: Emulator, sagemaker: SageMaker, sagemaker_role: str, messages: Any, tmp_path: Path
 ) -> None:
-    # GIVEN a model with a baseline, and dark images that its endpoint captured
+    # GIVEN a model with a baseline, and dark images that the model's endpoint captured
     topic, queue = messages
     now = datetime.now(UTC)
     time = now - timedelta(hours=3)
@@ -148,7 +148,7 @@ def test_job_finds_dark_images_and_reports_them(
     request = make_request(sagemaker.bucket, topic, sagemaker_role)
     follow_job(start_job(request, environment="test", sagemaker=sagemaker.client, now=now), sagemaker=sagemaker.client)
 
-    # THEN the result
+    # THEN the result reports drift
     history = History(sagemaker.bucket, "history", "test", sagemaker.s3)
     (result,) = read_drift(history.read("drift"), environment="test")["results"]
     assert result["figures"]["outcome"] == "drift"
@@ -158,11 +158,11 @@ def test_job_finds_dark_images_and_reports_them(
         "image_statistics": True,
         "embedding": True,
     }
-    # THEN the review entries
+    # THEN there are review entries for the dark images
     listed = sagemaker.s3.list_objects_v2(Bucket=sagemaker.bucket, Prefix="review/selected/")["Contents"]
     names = {each["Key"].removeprefix("review/selected/") for each in listed}
     assert names == {f"{each['id']}{end}" for each in result["figures"]["examples"] for end in ("", ".json")}
-    # THEN the metrics and the message
+    # THEN the job has published metrics and a message
     metrics = emulator.client("cloudwatch").list_metrics(Namespace=sagemaker.bucket)["Metrics"]
     groups = {each["Dimensions"][0]["Value"] for each in metrics if each["MetricName"] == "Drift"}
     assert groups == set(result["figures"]["groups"])

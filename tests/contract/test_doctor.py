@@ -18,8 +18,8 @@ def findings(deployment: Deployment) -> dict[str, str]:
     return {finding.check: finding.status for finding in check_all(account, deployment.terraform)}
 
 
-def test_deployed_environment_passes_every_check_that_has_an_answer(local: Deployment) -> None:
-    # the emulator has neither quotas nor cost allocation tags
+def test_deployed_environment_passes_every_check_that_the_emulator_supports(local: Deployment) -> None:
+    # the emulator supports neither quotas nor cost allocation tags
     assert findings(local) == {
         "Terraform": "ok",
         "credentials": "ok",

@@ -1,6 +1,6 @@
-"""Each environment is applied, planned again without a change, and destroyed; its account is empty afterwards.
+"""Each environment is applied, planned again without a change, and destroyed. Its account is empty afterwards.
 
-`dev` is applied and destroyed by commands that are killed, with their provider, at a random moment and run again.
+The commands that apply and destroy `dev` are killed, with their provider, at random moments and run again.
 test_policies.py uses `prod` and then destroys it.
 """
 
@@ -23,7 +23,10 @@ from tests.support.account import resources
 from tests.support.terraform import Deployment, make_terraform, new_deployment, running_provider, zip_functions
 from tests.support.waiting import eventually
 
-CREATED, DESTROYED = 45, 40  # Terraform has started to create or destroy more resources before it ends
+CREATED, DESTROYED = (
+    45,
+    40,
+)  # fewer resources than Terraform creates and destroys, so that the commands are still running
 
 
 @pytest.mark.xdist_group("endpoint")
@@ -52,7 +55,7 @@ def test_terraforms_account_tests_pass_and_leave_the_account_empty(
 
 @pytest.fixture
 def moments() -> random.Random:
-    """Random moments, whose seed the test report has; SEED repeats them."""
+    """A random generator for the moments; the test prints the seed, and the variable SEED repeats a run."""
     seed = os.environ.get("SEED") or str(random.SystemRandom().randrange(10**6))
     print(f"SEED={seed}")
     return random.Random(seed)
@@ -60,7 +63,7 @@ def moments() -> random.Random:
 
 @contextlib.contextmanager
 def provider(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Run another provider process for Terraform, and kill it at the end."""
+    """Run a new provider process for Terraform, and kill the process at the end of the context."""
     with running_provider(deployment.project / "terraform", os.environ, deployment.requests) as variables:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
@@ -68,19 +71,19 @@ def provider(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 def start(deployment: Deployment, action: str) -> "subprocess.Popen[bytes]":
-    """Start a command in its own process group, which contains Terraform too."""
+    """Start a command in a new process group, so that `kill` also ends the command's Terraform process."""
     command = [sys.executable, "-m", "scripts.provision", action, "--env", deployment.terraform.environment]
     return subprocess.Popen(command, cwd=deployment.project, start_new_session=True)
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:
-    """Kill a command and its Terraform."""
+    """Kill a command and the command's Terraform process."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 @pytest.mark.xdist_group("dev")
-def test_dev_is_applied_and_destroyed_although_terraform_is_killed(
+def test_dev_is_applied_and_destroyed_after_terraform_was_killed(
     tmp_path: Path, moments: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with new_deployment("dev", tmp_path) as dev:
@@ -97,7 +100,7 @@ def test_dev_is_applied_and_destroyed_although_terraform_is_killed(
 
             eventually(reached, seconds=120)
 
-        # GIVEN an apply that is killed, and a state that lacks what was created last, as a state in S3 does
+        # GIVEN a killed apply, and a state without the resources that were created last, like a state in S3
         with provider(dev, monkeypatch):
             process = start(dev, "up")
             written, killed = sorted(moments.sample(range(1, CREATED), 2))
@@ -116,7 +119,7 @@ def test_dev_is_applied_and_destroyed_although_terraform_is_killed(
             assert result.returncode == 0, result.stderr
             check_second_plan(dev)
 
-            # GIVEN a destroy that is killed
+            # GIVEN a killed destroy
             log.unlink()
             process = start(dev, "down")
             await_apply(process, ": Destroying... [", moments.randint(1, DESTROYED))
@@ -126,7 +129,7 @@ def test_dev_is_applied_and_destroyed_although_terraform_is_killed(
             # WHEN
             result = dev.run("provision", "down")
 
-            # THEN the account is empty, and the deployment role may send all these requests
+            # THEN the account is empty, and the deployment role may send all requests that the provider sent
             assert result.returncode == 0, result.stderr
             assert resources(dev.account, "us-east-1") == {}
             assert missing_actions(requested_actions(dev.requests), "deploy") == set()
@@ -145,7 +148,7 @@ def test_prod_in_a_vpc_is_applied(applied_production: Deployment, monkeypatch: p
 
 
 def check_second_plan(deployment: Deployment) -> None:
-    """Check that a second plan is empty and that the role of pull requests may create it, before any deployed model."""
+    """Check that a second plan is empty, and that the role of pull requests may create the plan."""
     stack = deployment.stack
     assert stack.environment == deployment.terraform.environment
     assert stack.endpoint_config_name is None
@@ -169,17 +172,17 @@ def _edited_function(local: Deployment) -> Iterator[None]:
 
 @pytest.mark.xdist_group("local")
 @pytest.mark.usefixtures("_edited_function")
-def test_an_edited_function_is_the_only_change(local: Deployment) -> None:
+def test_plan_after_editing_a_function_changes_only_the_function(local: Deployment) -> None:
     assert local.terraform.plan().summary == "Plan: 0 to add, 1 to change, 0 to destroy"
 
 
 @pytest.mark.xdist_group("local")
-def test_replaced_code_of_a_function_fails_a_plan_and_is_restored(local: Deployment) -> None:
+def test_replaced_function_code_fails_a_plan_and_is_restored(local: Deployment) -> None:
     # GIVEN
     awslambda = local.account.client("lambda")
     built = awslambda.get_function(FunctionName="scones-local-filter")["Configuration"]["CodeSha256"]
-    foreign = (local.project / "build" / "lambdas" / "classify.zip").read_bytes()
-    awslambda.update_function_code(FunctionName="scones-local-filter", ZipFile=foreign)
+    other = (local.project / "build" / "lambdas" / "classify.zip").read_bytes()
+    awslambda.update_function_code(FunctionName="scones-local-filter", ZipFile=other)
 
     # WHEN / THEN
     with pytest.raises(
@@ -198,6 +201,6 @@ def test_replaced_code_of_a_function_fails_a_plan_and_is_restored(local: Deploym
 
 
 @pytest.mark.xdist_group("local")
-def test_the_state_of_another_environment_is_refused(local: Deployment) -> None:
+def test_state_of_another_environment_is_refused(local: Deployment) -> None:
     with pytest.raises(TerraformError, match="workspace"):
         make_terraform(local.project, "dev").plan()

@@ -55,7 +55,7 @@ DEFINITION: dict[str, Any] = {
 }
 
 
-def test_an_execution_with_branches_retries_and_map_runs_is_read_as_it_ran(emulator: Emulator) -> None:
+def test_execution_with_branches_retries_and_map_runs_is_read_completely(emulator: Emulator) -> None:
     # GIVEN
     states = emulator.client("stepfunctions")
     machine = states.create_state_machine(

@@ -1,4 +1,4 @@
-"""Resources that exist under planned names."""
+"""Existing resources that have planned names."""
 
 import pytest
 
@@ -6,8 +6,10 @@ from tests.support.terraform import Deployment
 
 
 @pytest.mark.xdist_group("local")
-def test_untagged_namesake_is_named_and_not_touched(local: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a log group of somebody else, and settings that add a log group of the same name
+def test_untagged_resource_with_a_planned_name_is_an_error_and_is_not_changed(
+    local: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN an untagged log group, and settings that add a log group with the same name
     logs = local.account.client("logs")
     name = "/aws/vpc/scones-local-rejected"
     logs.create_log_group(logGroupName=name)
@@ -18,7 +20,7 @@ def test_untagged_namesake_is_named_and_not_touched(local: Deployment, monkeypat
 
     # THEN
     assert result.returncode == 1
-    assert f"lack its tags: module.network[0].aws_cloudwatch_log_group.this ({name})" in result.stderr
+    assert f"lack the tags of local: module.network[0].aws_cloudwatch_log_group.this ({name})" in result.stderr
     (group,) = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     assert "retentionInDays" not in group
     logs.delete_log_group(logGroupName=name)

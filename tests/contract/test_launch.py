@@ -32,7 +32,7 @@ DATA = StagedData(
 
 @pytest.fixture
 def make_config(sagemaker: SageMaker, sagemaker_role: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A factory of job configurations, with the emulator selected."""
+    """A factory of job configurations; AWS SDKs use the emulator."""
     sagemaker.emulator.select(monkeypatch)
 
     def make(image: str, **changes: Any) -> TrainingJobConfig:
@@ -57,7 +57,7 @@ def make_config(sagemaker: SageMaker, sagemaker_role: str, monkeypatch: pytest.M
     return make
 
 
-def test_a_pytorch_job_gets_code_channels_and_checkpoints(make_config: Any, sagemaker: SageMaker) -> None:
+def test_pytorch_job_receives_code_channels_and_checkpoints(make_config: Any, sagemaker: SageMaker) -> None:
     # GIVEN
     config = make_config("pytorch-training:2.10", instance_count=2)
 
@@ -99,7 +99,7 @@ def test_torchrun_starts_the_processes_of_a_gpu_host(
     assert driver in sagemaker.get(f"{inputs['sm_drivers']['S3Uri'].rstrip('/')}/sm_train.sh").decode()
 
 
-def test_a_job_of_the_built_in_algorithm_has_only_data_channels(make_config: Any, sagemaker: SageMaker) -> None:
+def test_job_of_the_built_in_algorithm_has_only_data_channels(make_config: Any, sagemaker: SageMaker) -> None:
     # GIVEN
     config = make_config("image-classification:1", instance_type="ml.g4dn.xlarge")
     algorithm = ALGORITHMS["image-classification"]
@@ -116,8 +116,8 @@ def test_a_job_of_the_built_in_algorithm_has_only_data_channels(make_config: Any
     assert job["CheckpointConfig"]["S3Uri"] == f"s3://{sagemaker.bucket}/checkpoints/same"
 
 
-def test_the_error_of_a_refused_job_is_one_line(make_config: Any) -> None:
-    # GIVEN an invalid name
+def test_error_of_a_refused_job_is_one_line(make_config: Any) -> None:
+    # GIVEN an invalid job name
     config = make_config("pytorch-training:2.10", name="an invalid name_")
 
     # WHEN / THEN
@@ -134,7 +134,7 @@ SCRATCH = {"classes": "dark,light", "pretrained": "0", "batch_size": "8"}
 
 @pytest.fixture
 def _staged(sagemaker: SageMaker, tmp_path: Path) -> None:
-    """Synthetic images of two classes, staged like those of `make stage`."""
+    """Synthetic images of two classes, staged as `make stage` stages images."""
     for split, count in (("train", 24), ("validation", 8)):
         draw_split(tmp_path / split, count, seed=count)
         for path in (tmp_path / split).iterdir():
@@ -142,7 +142,7 @@ def _staged(sagemaker: SageMaker, tmp_path: Path) -> None:
         sagemaker.put(f"{split}.lst", (tmp_path / f"{split}_lst" / f"{split}.lst").read_bytes())
 
 
-def test_two_hosts_share_shards(make_config: Any, sagemaker: SageMaker, tmp_path: Path) -> None:
+def test_shards_are_distributed_between_two_hosts(make_config: Any, sagemaker: SageMaker, tmp_path: Path) -> None:
     # GIVEN 26 training examples in shards of 8, 9 and 9, and 26 validation examples
     draw_split(tmp_path / "drawn", 26, seed=1)
     records = [Record(row, row % 2, (tmp_path / "drawn" / f"image_{row}.png").read_bytes()) for row in range(26)]
@@ -157,7 +157,7 @@ def test_two_hosts_share_shards(make_config: Any, sagemaker: SageMaker, tmp_path
     name = launch(ALGORITHMS["pytorch"], config, data, {**SCRATCH, "epochs": "2"}, "shards")
     job = sagemaker.finished_job(name)
 
-    # THEN one host gets 17 examples and the other 9, so both hosts use 9 examples per epoch
+    # THEN one host receives 17 examples and the other 9, so each host uses 9 examples per epoch
     assert job["TrainingJobStatus"] == "Completed", sagemaker.training_log(name)
     started = '"training_images": 17, "validation_images": 26, "processes": 2'
     assert any(started in line for line in sagemaker.training_log(name))
@@ -168,7 +168,7 @@ def test_two_hosts_share_shards(make_config: Any, sagemaker: SageMaker, tmp_path
 
 
 @pytest.mark.usefixtures("_staged")
-def test_a_new_job_resumes_a_stopped_one(make_config: Any, sagemaker: SageMaker) -> None:
+def test_new_job_resumes_from_the_checkpoint_of_a_stopped_job(make_config: Any, sagemaker: SageMaker) -> None:
     # GIVEN a job that is stopped before its last epoch
     config = make_config("pytorch-training:2.10")
     settings = {**SCRATCH, "epochs": "40"}
@@ -180,7 +180,7 @@ def test_a_new_job_resumes_a_stopped_one(make_config: Any, sagemaker: SageMaker)
     # WHEN
     second = launch(ALGORITHMS["pytorch"], config, STAGED, settings, "same model")
 
-    # THEN it trains the remaining epochs
+    # THEN the new job trains only the remaining epochs
     assert sagemaker.finished_job(second)["TrainingJobStatus"] == "Completed"
     log = sagemaker.training_log(second)
     assert any('"event": "resumed"' in line for line in log)
@@ -189,7 +189,7 @@ def test_a_new_job_resumes_a_stopped_one(make_config: Any, sagemaker: SageMaker)
 
 
 @pytest.mark.usefixtures("_staged")
-def test_a_job_in_a_vpc_installs_packages_from_s3_and_adds_them_to_the_model(
+def test_job_in_a_vpc_installs_packages_from_s3_and_adds_them_to_the_model(
     make_config: Any, sagemaker: SageMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN

@@ -1,6 +1,6 @@
-"""`make deploy` and the endpoint's responses during and after a deployment.
+"""`make deploy`, and the endpoint's responses during and after a deployment.
 
-The tests share an environment, and each deploys the models that it needs.
+The tests share an environment, and each test deploys the models that it needs.
 """
 
 import contextlib
@@ -33,13 +33,13 @@ GOOD, OTHER = "[0.99, 0.01]", "[0.98, 0.02]"
 
 @pytest.fixture(scope="module")
 def applied_local(empty_local: Deployment) -> Deployment:
-    """Another environment `local` than that of the other files, so that they run at the same time."""
+    """An environment `local` that other test modules do not use, so that they can run at the same time."""
     apply(empty_local)
     return empty_local
 
 
 def deploy(local: Deployment, model: str) -> "subprocess.CompletedProcess[str]":
-    """Select a registered model, and run the command of `make deploy`."""
+    """Put a registered model into use, and run the command of `make deploy`."""
     approve(local.account, local.stack, model)
     return local.run("provision", "deploy")
 
@@ -53,7 +53,7 @@ def deploy_new(local: Deployment, response: str) -> str:
 
 
 def invoke(account: Emulator, endpoint: str) -> str:
-    """Return the endpoint's response, or the HTTP status with which the model fails."""
+    """Return the endpoint's response, or the HTTP status code if the model fails."""
     runtime = account.client("sagemaker-runtime")
     try:
         response = runtime.invoke_endpoint(EndpointName=endpoint, Body=b"x")
@@ -75,8 +75,8 @@ def endpoint_configs(local: Deployment) -> list[str]:
     return [each["EndpointConfigName"] for each in listed]
 
 
-def test_a_serverless_endpoint_is_created_and_updated(local: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN no endpoint, because SageMaker cannot convert one with instances to serverless
+def test_serverless_endpoint_is_created_and_updated(local: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN no endpoint, because SageMaker cannot convert an endpoint with instances to serverless
     monkeypatch.setenv("TF_VAR_serverless", "{ memory_size_in_mb = 2048, max_concurrency = 5 }")
 
     # WHEN data capture is enabled, THEN the plan is refused
@@ -97,7 +97,7 @@ def test_a_serverless_endpoint_is_created_and_updated(local: Deployment, monkeyp
 
 
 class Traffic:
-    """Send requests to the endpoint, one after the other, and start executions of the state machine."""
+    """Sends requests to the endpoint, one after the other, and starts executions of the state machine."""
 
     def __init__(self, account: Emulator, stack: Stack) -> None:
         self.responses: Counter[str] = Counter()
@@ -109,7 +109,7 @@ class Traffic:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Send requests for the duration of the context."""
+        """Send requests and start executions for the duration of the context."""
         thread = threading.Thread(target=self._run)
         thread.start()
         try:
@@ -142,7 +142,7 @@ class Traffic:
         return eventually(count_if_ended, seconds=90)
 
 
-def test_a_failing_model_is_rolled_back_while_the_old_one_serves(local: Deployment) -> None:
+def test_failing_model_is_rolled_back_while_the_old_model_serves_requests(local: Deployment) -> None:
     # GIVEN
     account = local.account
     good = deploy_new(local, GOOD)
@@ -158,7 +158,7 @@ def test_a_failing_model_is_rolled_back_while_the_old_one_serves(local: Deployme
 
     # THEN the command fails with the reason, the old model has all traffic, and no request or execution was lost
     assert result.returncode == 1
-    # the two alarms that see the errors are evaluated one after the other
+    # either of two alarms on errors may cause the rollback, because they are evaluated one after the other
     assert re.search(r"scones-local-vehicles-(5xx|model-errors) \(Threshold Crossed", result.stderr), result.stderr
     assert before in result.stderr
     assert "make rollback deploy" in result.stderr
@@ -178,7 +178,7 @@ def test_a_failing_model_is_rolled_back_while_the_old_one_serves(local: Deployme
         DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 3}],
     )
 
-    # THEN nothing of the failed deployment is left
+    # THEN the resources of the failed deployment are deleted
     assert result.returncode == 0, result.stderr
     assert endpoint_configs(local) == [describe_endpoint(local)["EndpointConfigName"]]
     assert len(account.client("sagemaker").list_models()["Models"]) == 1
@@ -196,7 +196,7 @@ def test_drift_ignores_an_endpoint_that_its_schedule_has_deleted(
     left = hours_left(local)
     assert 7 < left < 8  # an earlier test created the endpoint with a lifetime of 8 hours
 
-    # WHEN its lifetime is extended, THEN there is no drift
+    # WHEN the endpoint's lifetime is extended, THEN there is no drift
     assert local.run("extend", "--hours", "4").returncode == 0
     assert hours_left(local) == pytest.approx(left + 4, abs=0.05)
     check_no_drift(local)
@@ -226,7 +226,7 @@ def test_drift_ignores_an_endpoint_that_its_schedule_has_deleted(
     # WHEN
     deploy_new(local, OTHER)
 
-    # THEN the endpoint is back with its full lifetime, which was scheduled before its creation, and there is no drift
+    # THEN the endpoint has a full lifetime, whose end was scheduled before the creation, and there is no drift
     assert describe_endpoint(local)["EndpointStatus"] == "InService"
     assert invoke(local.account, stack.endpoint_name) == OTHER
     assert 7.9 < hours_left(local) < 8
@@ -235,7 +235,7 @@ def test_drift_ignores_an_endpoint_that_its_schedule_has_deleted(
 
 
 def check_no_drift(local: Deployment) -> "subprocess.CompletedProcess[str]":
-    """Check that `make drift` succeeds and leaves no file."""
+    """Check that `make drift` succeeds and does not write `drift.txt`."""
     result = local.run("provision", "drift")
     assert result.returncode == 0, result.stderr
     assert not (local.project / "build" / "local" / "drift.txt").exists()
@@ -255,7 +255,7 @@ def get_schedule(local: Deployment) -> dict[str, Any]:
 
 
 def end_now(local: Deployment) -> None:
-    """Let the endpoint's lifetime end now, and wait until the schedule has deleted the endpoint."""
+    """Set the end of the endpoint's lifetime to now, and wait until the schedule has deleted the endpoint."""
     scheduler, sagemaker = local.account.client("scheduler"), local.account.client("sagemaker")
     schedule = get_schedule(local)
     end = datetime.now(UTC) + timedelta(seconds=2)
@@ -271,7 +271,7 @@ def end_now(local: Deployment) -> None:
     eventually(lambda: not sagemaker.list_endpoints()["Endpoints"])
 
 
-def test_an_environment_that_is_not_deployed_has_no_drift(local: Deployment, tmp_path: Path) -> None:
+def test_environment_that_is_not_deployed_has_no_drift(local: Deployment, tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project")
 
     assert "is not deployed" in run_command(project, "provision", "drift", "--env", "local").stdout

@@ -24,7 +24,7 @@ from training.follow import TrainingJob
 
 @pytest.fixture
 def stack(sagemaker: SageMaker, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A stack with an empty model package group, with its account selected."""
+    """A stack with an empty model package group; AWS SDKs use the stack's account."""
     sagemaker.emulator.select(monkeypatch)
     group = unique("group")
     sagemaker.client.create_model_package_group(ModelPackageGroupName=group)
@@ -55,9 +55,9 @@ def register_model(sagemaker: SageMaker, stack: Any, url: str | None = None, **p
 
 
 def command(stack: Any, model: str = "", reason: str = "") -> Environment:
-    """Return the environment of a command with these options."""
+    """Return the environment of a command with the given options."""
     environment = Environment("local", argparse.Namespace(model=model, reason=reason))
-    environment.__dict__["stack"] = stack  # instead of Terraform's outputs
+    environment.__dict__["stack"] = stack  # otherwise, the stack would be read from Terraform's outputs
     return environment
 
 
@@ -68,13 +68,13 @@ def test_models_are_approved_rejected_and_rolled_back(sagemaker: SageMaker, stac
         rollback(command(stack))
     first, second, third = (register_model(sagemaker, stack) for _ in range(3))
 
-    # WHEN / THEN the newest pending version is approved, or the given one
+    # WHEN / THEN the newest pending version or the given version is approved
     approve(command(stack))
     assert registry.arn_in_use() == third
     approve(command(stack, "1"))
     assert registry.arn_in_use() == first
 
-    # WHEN / THEN a rollback selects the version that was in use before, whatever its number; a second rollback fails
+    # WHEN / THEN a rollback selects the version that was in use before, even with a higher number; a second one fails
     rollback(command(stack))
     assert registry.arn_in_use() == third
     with pytest.raises(OperatorError, match="was in use before"):
@@ -101,7 +101,7 @@ def test_models_are_approved_rejected_and_rolled_back(sagemaker: SageMaker, stac
     assert sagemaker.get(oldest.properties["manifest"]) == b'{"objects": {}}'
 
 
-def test_the_uri_of_a_manifest_is_stored_completely_or_refused(sagemaker: SageMaker, stack: Any) -> None:
+def test_manifest_uri_is_stored_completely_or_refused(sagemaker: SageMaker, stack: Any) -> None:
     # GIVEN a bucket and a job whose names are as long as AWS allows
     bucket = unique("bucket").ljust(63, "x")
     sagemaker.s3.create_bucket(Bucket=bucket)
@@ -114,7 +114,7 @@ def test_the_uri_of_a_manifest_is_stored_completely_or_refused(sagemaker: SageMa
     (version,) = command(stack).model_registry.versions()
     assert version.properties["manifest"] == f"{output}/manifest.json"
 
-    # WHEN / THEN a URI that is longer than that of any job is refused
+    # WHEN / THEN a URI that is longer than any job's manifest URI is refused
     with pytest.raises(ClientError, match="customerMetadataProperties"):
         register_model(sagemaker, stack, f"s3://{bucket}/{'x' * 200}/model.tar.gz")
 

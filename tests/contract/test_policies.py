@@ -1,6 +1,6 @@
-"""The policies of production, as IAM, S3 and KMS return them, and the destruction of production.
+"""The policies of the environment `prod`, as IAM, S3 and KMS return them, and the destruction of `prod`.
 
-The tests share one account, and the last test destroys production.
+The tests share one account, and the last test destroys the environment.
 """
 
 import ast
@@ -31,12 +31,13 @@ from tests.support.terraform import Deployment
 pytestmark = pytest.mark.xdist_group("production")
 
 BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
-# Added to prod.tfvars, so that with a model and a VPC every role and kind of resource exists
+# Added to prod.tfvars, so that every role and type of resource exists if there are also a model and a VPC
 VARIABLES = {
     "TF_VAR_permissions_boundary": BOUNDARY,
     "TF_VAR_endpoint_hours": "8",
 }
-# Actions that AWS services perform with a role, in addition to the calls of our code, with links to the documentation
+# Actions that AWS services perform with a role, in addition to the calls of this project's code, with links to their
+# documentation
 LOG_OUTPUT = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html, CreateTrainingJob and CreateModel
@@ -59,7 +60,7 @@ FUNCTION_IN_VPC = {
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 }
-# See the link above CONTAINER
+# The documentation is linked above CONTAINER
 CONTAINER_IN_VPC = {
     "ec2:CreateNetworkInterface",
     "ec2:CreateNetworkInterfacePermission",
@@ -71,7 +72,7 @@ CONTAINER_IN_VPC = {
     "ec2:DescribeSubnets",
     "ec2:DescribeVpcs",
 }
-# Of a version too; without s3:ListBucket, S3 answers 403 for a missing key
+# Includes reading object versions. Without s3:ListBucket, S3 returns 403 instead of 404 for a missing key
 IMAGE_READ = {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "kms:Decrypt"}
 BUCKET_ACCESS = {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}
 # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
@@ -103,7 +104,7 @@ DISTRIBUTED_MAP = {
     "s3:ListMultipartUploadParts",
     "s3:PutObject",
 }
-# The services of production's resources
+# The services whose resources the environment `prod` contains
 SERVICES = {
     "application-autoscaling",
     "budgets",
@@ -138,7 +139,7 @@ TASKS = {
 
 @pytest.fixture(scope="module")
 def complete_production(applied_production: Deployment) -> Deployment:
-    """Production with a model, a VPC and a permissions boundary."""
+    """The environment `prod`, applied with a model, a VPC and a permissions boundary."""
     with pytest.MonkeyPatch.context() as patch:
         applied_production.select(patch)
         for name, value in VARIABLES.items():
@@ -153,7 +154,7 @@ def complete_production(applied_production: Deployment) -> Deployment:
 
 @pytest.fixture
 def production(complete_production: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    """Production with a model, a VPC and a permissions boundary, and with its account selected."""
+    """The applied environment `prod`; AWS SDKs and Terraform use its account."""
     complete_production.select(monkeypatch)
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
@@ -206,7 +207,7 @@ def called_by_state_machine(production: Deployment) -> set[str]:
     return {TASKS[state["Resource"].rpartition(":states:::")[2]] for state in states if state["Type"] == "Task"}
 
 
-def test_every_policy_names_its_resources(policies: dict[str, list[dict[str, Any]]]) -> None:
+def test_every_policy_statement_names_its_resources(policies: dict[str, list[dict[str, Any]]]) -> None:
     assert len(policies) == 15
     for role, policy in policies.items():
         assert too_broad(policy, WITHOUT_RESOURCE) == set(), role
@@ -226,11 +227,11 @@ def test_only_services_assume_roles_and_the_boundary_allows_their_actions(
         assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == BOUNDARY, purpose
         for statement in statements(role["AssumeRolePolicyDocument"]):
             assert set(statement["Principal"]) == {"Service"}, purpose
-        # the boundary of terraform/bootstrap allows all actions of the role
+        # the permissions boundary of terraform/bootstrap allows all actions of the role
         assert missing_actions(actions(policy), "boundary") == set(), purpose
 
 
-def test_roles_allow_exactly_the_actions_of_code_and_services(
+def test_roles_allow_exactly_the_actions_that_code_and_services_use(
     production: Deployment, policies: dict[str, list[dict[str, Any]]]
 ) -> None:
     # GIVEN
@@ -316,8 +317,8 @@ def test_roles_write_only_to_their_own_prefixes(
     }
 
 
-def test_a_deployment_role_manages_only_its_environment(production: Deployment, bootstrap: Bootstrap) -> None:
-    # GIVEN the ARNs of production's resources, from an empty plan that a pull request's role may create
+def test_deployment_role_manages_only_its_environment(production: Deployment, bootstrap: Bootstrap) -> None:
+    # GIVEN the ARNs of the resources of `prod`, from an empty plan that the role of pull requests may create
     start = production.requests.stat().st_size
     plan = production.terraform.plan()
     assert plan.empty, plan.summary
@@ -326,14 +327,14 @@ def test_a_deployment_role_manages_only_its_environment(production: Deployment, 
     arns = {
         arn for each in planned_resources(state) if each["mode"] == "managed" and (arn := each["values"].get("arn"))
     }
-    # a scaling policy is managed through its scalable target
+    # permissions for a scaling policy refer to the policy's scalable target
     arns = {arn for arn in arns if arn.split(":")[2] != "autoscaling"}
     assert {arn.split(":")[2] for arn in arns} == SERVICES
 
     # THEN
     assert {arn for arn in arns if not may_delete(bootstrap.policies["scones-deploy-prod"], arn)} == set()
     others = {arn for arn in arns if may_delete(bootstrap.policies["scones-deploy-dev"], arn)}
-    # ARNs of these services do not contain the environment's name; conditions on tags restrict them
+    # the ARNs of these services do not contain the environment's name, so tag conditions restrict the actions
     assert {arn.split(":")[2] for arn in others} <= {"application-autoscaling", "ec2", "kms"}
 
 
@@ -362,7 +363,7 @@ def test_buckets_refuse_plain_http_and_are_not_public(production: Deployment) ->
         assert not any(is_public(each) for each in statements(policy) if each["Effect"] == "Allow"), bucket
 
 
-def test_the_kms_key_is_used_only_under_conditions(production: Deployment) -> None:
+def test_kms_key_can_be_used_only_under_conditions(production: Deployment) -> None:
     stack = production.stack
     client = production.account.client("kms", stack.region)
 
@@ -376,13 +377,13 @@ def test_the_kms_key_is_used_only_under_conditions(production: Deployment) -> No
 
 
 @pytest.mark.parametrize("principal", ["*", {"AWS": "*"}, {"AWS": ["arn:aws:iam::123456789012:root", "*"]}])
-def test_public_principals_are_recognised(principal: Any) -> None:
+def test_public_principals_are_detected(principal: Any) -> None:
     assert is_public({"Principal": principal})
     assert not is_public({"Principal": {"AWS": "arn:aws:iam::123456789012:root"}})
 
 
-def test_production_is_destroyed_by_its_deployment_role(production: Deployment) -> None:
-    # GIVEN the table's protection, the bucket's objects, the model package and its approval are removed by hand
+def test_deployment_role_may_destroy_prod(production: Deployment) -> None:
+    # GIVEN `prod` without deletion protection of the table, S3 objects, model package and approval
     stack = production.stack
     dynamodb, sagemaker = (production.account.client(service, stack.region) for service in ("dynamodb", "sagemaker"))
     for name in ("model-package-arn", "baseline"):
@@ -398,6 +399,6 @@ def test_production_is_destroyed_by_its_deployment_role(production: Deployment) 
     # WHEN
     production.terraform.apply(production.terraform.plan(destroy=True))
 
-    # THEN the account is empty, and the role may do all that Terraform did in this account
+    # THEN the account is empty, and the role may send all requests that Terraform sent to this account
     assert resources(production.account, stack.region) == {}
     assert missing_actions(requested_actions(production.requests), "deploy") == set()

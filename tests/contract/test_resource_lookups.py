@@ -1,4 +1,4 @@
-"""The roles that plan and deploy may find existing resources."""
+"""The roles that plan and deploy may send the requests that find existing resources."""
 
 import boto3
 
@@ -9,7 +9,7 @@ from tests.contract.permissions import ACTIONS, missing_actions
 OTHERS = {"aws_iam_openid_connect_provider", "aws_iam_policy"}
 
 
-def test_the_roles_that_plan_and_deploy_may_find_existing_resources() -> None:
+def test_roles_that_plan_and_deploy_may_send_the_lookup_requests() -> None:
     # GIVEN
     actions = set()
     for name in LOOKUPS.keys() - OTHERS:

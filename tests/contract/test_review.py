@@ -1,4 +1,4 @@
-"""Two people review images with the emulator's S3, and one of their servers is killed."""
+"""Two reviewers use one bucket on the emulator at the same time, and one reviewer's server is killed."""
 
 import json
 import os
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.xdist_group("local")
 
 
 class Reviewer:
-    """A person with a server of the review page, and a client that has opened the page."""
+    """A reviewer with a server for the review page, and an HTTP client that has opened the page."""
 
     def __init__(self, local: Deployment, name: str) -> None:
         self.name = name
@@ -48,7 +48,7 @@ class Reviewer:
 
 @pytest.fixture
 def people(local: Deployment) -> Iterator[tuple[Reviewer, Reviewer]]:
-    """Two people with a server each."""
+    """Two reviewers, each with a server."""
     reviewers = Reviewer(local, unique("ana")), Reviewer(local, unique("ben"))
     yield reviewers
     for each in reviewers:
@@ -58,7 +58,7 @@ def people(local: Deployment) -> Iterator[tuple[Reviewer, Reviewer]]:
 
 @pytest.fixture
 def keys(local: Deployment) -> list[str]:
-    """Keys of the entries of six images to review: three selected ones, and three photographs that failed."""
+    """Entry keys of six images to review: three selected images, and three photographs whose executions failed."""
     s3, bucket, driver = local.account.client("s3"), local.stack.bucket, unique("driver")
     found = []
     for number in range(6):
@@ -77,10 +77,10 @@ def keys(local: Deployment) -> list[str]:
     return found
 
 
-def test_two_people_and_a_killed_server_label_each_image_once(
+def test_each_image_has_one_answer_with_two_reviewers_and_a_killed_server(
     local: Deployment, keys: list[str], people: tuple[Reviewer, Reviewer]
 ) -> None:
-    # GIVEN two people who have all images before them
+    # GIVEN two reviewers whose queues contain all images
     ana, ben = people
     shown: dict[str, list[str]] = {ana.name: [], ben.name: []}
     for person in people:
@@ -88,12 +88,12 @@ def test_two_people_and_a_killed_server_label_each_image_once(
             shown[person.name].append(key)
     assert set(keys) == set(shown[ana.name]) == set(shown[ben.name])
 
-    # WHEN both answer for one image, ana for another one, and ana's server is killed
+    # WHEN both reviewers answer for one image, ana answers for another image, and ana's server is killed
     assert (ana.answer(keys[0]), ben.answer(keys[0])) == (201, 409)
     assert ana.answer(keys[3]) == 201
     os.kill(ana.process.pid, signal.SIGKILL)
 
-    # THEN ben answers for the others, and each image has one answer
+    # THEN ben answers for the remaining images, and each image has one answer
     while key := ben.next([]):
         assert ben.answer(key) == 201
     s3, bucket = local.account.client("s3"), local.stack.bucket
@@ -103,7 +103,7 @@ def test_two_people_and_a_killed_server_label_each_image_once(
     assert answers == {key: ana.name if key in (keys[0], keys[3]) else ben.name for key in keys}
     assert len([answer for answer in found if answer["entry"] in keys]) == len(keys)
 
-    # AND ben's server ends with a summary
+    # AND ben's server prints a summary when it ends
     ben.process.send_signal(signal.SIGINT)
     assert ben.process.stdout is not None
     assert f"4 of them now by {ben.name}" in ben.process.stdout.read()

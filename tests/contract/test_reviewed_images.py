@@ -1,4 +1,4 @@
-"""The images that people labelled are found in a bucket with versions."""
+"""The images that people labelled are found in a versioned bucket."""
 
 import json
 
@@ -18,7 +18,7 @@ KEY = "incoming/ann/vélo 1+2.png"
 
 @pytest.fixture
 def store(emulator: Emulator) -> ReviewStore:
-    """A bucket with versions."""
+    """A versioned bucket."""
     s3, bucket = emulator.client("s3"), unique("reviewed")
     s3.create_bucket(Bucket=bucket)
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -40,8 +40,8 @@ def labelled(store: ReviewStore) -> list[ReviewedImage]:
     return sorted(found, key=lambda image: (image.body or b"", image.label))
 
 
-def test_an_answer_names_the_copy_that_the_review_made(store: ReviewStore) -> None:
-    # GIVEN a selected image, one that the state machine copied, and one without a copy
+def test_image_of_an_answer_is_the_copy_that_the_review_made(store: ReviewStore) -> None:
+    # GIVEN a selected image, an image that the state machine copied, and an image without a copy
     put(store, "review/selected/an-id", b"selected")
     put(store, "review/selected/an-id.json", b"{}")
     put(store, "review/THRESHOLD_CONFIDENCE_NOT_MET/ann/v1", b"copied")
@@ -66,7 +66,7 @@ def test_an_answer_names_the_copy_that_the_review_made(store: ReviewStore) -> No
     ]
 
 
-def test_a_label_file_names_versions_keys_and_ids(store: ReviewStore) -> None:
+def test_images_of_a_label_file_are_found_by_version_key_and_id(store: ReviewStore) -> None:
     # GIVEN three versions of an image, of which one was deleted
     versions = [put(store, KEY, body) for body in (b"1", b"2", b"3")]
     store.s3.delete_object(Bucket=store.bucket, Key=KEY, VersionId=versions[1])
@@ -76,7 +76,7 @@ def test_a_label_file_names_versions_keys_and_ids(store: ReviewStore) -> None:
     row = {"inference_id": inference_id("uploads/a.png", other), "label": "bicycle"}
     put(store, "labels/two.jsonl", json.dumps(row).encode())
 
-    # WHEN / THEN a label without a version is that of all versions
+    # WHEN / THEN a label without a version applies to all versions
     assert labelled(store) == [
         ReviewedImage("bicycle", None),
         ReviewedImage("bicycle", b"1"),
@@ -86,7 +86,7 @@ def test_a_label_file_names_versions_keys_and_ids(store: ReviewStore) -> None:
     ]
 
 
-def test_labels_that_cannot_be_used_are_named(store: ReviewStore) -> None:
+def test_labels_that_cannot_be_used_are_reported(store: ReviewStore) -> None:
     # GIVEN
     put(store, "labels/one.csv", b"key,label\nincoming/a/b.png,tram\nincoming/a/b.png\n")
 
@@ -98,7 +98,7 @@ def test_labels_that_cannot_be_used_are_named(store: ReviewStore) -> None:
     assert lines[1].startswith("1 label left out, because they name other classes; the first is labels/one.csv, line 2")
 
 
-def test_many_images_are_read_in_batches(store: ReviewStore) -> None:
+def test_large_numbers_of_images_are_read_in_batches(store: ReviewStore) -> None:
     # GIVEN
     for number in range(70):
         put(store, f"review/selected/{number:02}", b"%02d" % number)

@@ -1,4 +1,4 @@
-"""The settings of an environment, as Terraform reads them."""
+"""The settings of an environment are read with Terraform, and a number in them can be changed."""
 
 import shutil
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from tests.support.project import ROOT
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file of an environment `test` in a copy of the project."""
+    """The settings file of an environment `test` in a copy of the project."""
     directory = tmp_path / "terraform"
     (directory / "environments").mkdir(parents=True)
     shutil.copy(ROOT / "terraform" / "variables.tf", directory)
@@ -24,8 +24,10 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_settings_have_values_and_defaults(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a file, a variable, and a workspace that does not exist
+def test_settings_contain_the_values_of_the_file_and_variables_and_the_defaults(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a settings file, a TF_VAR_ variable, and a workspace that does not exist
     file.write_text('environment = "test"\ndeployment = { canary_percent = 5 }\nthreshold = null\n')
     monkeypatch.setenv("TF_VAR_classes", '["it\'s ${a}", "bus"]'.replace("$", "$$"))
     monkeypatch.setenv("TF_VAR_vpc_cidr", "10.0.0.0/24")
@@ -59,7 +61,7 @@ def test_settings_have_values_and_defaults(file: Path, monkeypatch: pytest.Monke
         ("region = us-east-1", r"test, line 2 \(region = us-east-1\): "),
     ],
 )
-def test_unknown_or_invalid_setting_is_named(file: Path, line: str, message: str) -> None:
+def test_error_names_an_unknown_or_invalid_setting(file: Path, line: str, message: str) -> None:
     # GIVEN
     with file.open("a") as stream:
         stream.write(f"{line}\n")
@@ -89,7 +91,7 @@ def test_unknown_or_invalid_setting_is_named(file: Path, line: str, message: str
         ),
     ],
 )
-def test_a_number_is_written_and_the_rest_of_the_file_is_kept(old: float, before: str, after: str, file: Path) -> None:
+def test_number_is_written_and_the_rest_of_the_file_is_kept(old: float, before: str, after: str, file: Path) -> None:
     # GIVEN
     file.write_text(before)
 
@@ -114,7 +116,7 @@ def test_line_breaks_of_windows_are_kept(file: Path, monkeypatch: pytest.MonkeyP
     assert file.read_bytes() == b'environment = "test"\r\nthreshold = 0.85 # chosen\r\n'
 
 
-def test_an_interrupted_change_leaves_the_file_as_it_was(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_change_does_not_change_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN a line in a comment that looks like the setting, and Ctrl-C while the new content is evaluated
     before = 'environment = "test"\n/*\nthreshold = 0.9\n*/\n'
     file.write_text(before)
@@ -134,7 +136,7 @@ def test_an_interrupted_change_leaves_the_file_as_it_was(file: Path, monkeypatch
     assert file.read_text() == before
 
 
-def test_a_number_that_has_no_line_of_its_own_is_left_to_the_operator(file: Path) -> None:
+def test_number_without_a_line_of_its_own_is_not_changed(file: Path) -> None:
     # GIVEN
     before = 'environment = "test"\nthreshold = "0.9"\n'
     file.write_text(before)

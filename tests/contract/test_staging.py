@@ -1,4 +1,4 @@
-"""Load data sets into an S3 bucket of the emulator."""
+"""Data sets are loaded into an S3 bucket on the emulator."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +43,7 @@ def etags(s3: Any, bucket: str) -> dict[str, str]:
     return {item["Key"]: item["ETag"] for page in pages for item in page.get("Contents", ())}
 
 
-def test_the_bucket_has_every_file_and_the_manifest(
+def test_bucket_contains_every_file_and_the_manifest(
     emulator: Emulator, bucket: str, dataset: Callable[..., Dataset]
 ) -> None:
     # GIVEN
@@ -84,10 +84,10 @@ def test_loading_the_same_data_again_changes_nothing(
     assert "nothing changed" in capsys.readouterr().out
 
 
-def test_other_images_replace_the_old_ones_and_no_other_objects(
+def test_loading_other_images_replaces_staged_images_and_keeps_other_objects(
     emulator: Emulator, bucket: str, tmp_path: Path
 ) -> None:
-    # GIVEN images with names that are not in the next data set, and an object that staging did not write
+    # GIVEN images whose names the next data set does not contain, and an object that staging did not write
     s3 = emulator.client("s3")
     classes = ("bicycle", "motorcycle")
     old = transform(
@@ -130,7 +130,7 @@ def test_shards_replace_the_images_of_the_same_examples(emulator: Emulator, buck
     assert read_manifest(bucket, s3=s3).format == "recordio"
 
 
-def test_the_benchmark_counts_objects_and_bytes(emulator: Emulator) -> None:
+def test_benchmark_counts_objects_and_bytes(emulator: Emulator) -> None:
     # GIVEN
     s3, archive = emulator.client("s3"), random_archive(40)
 
@@ -142,6 +142,6 @@ def test_the_benchmark_counts_objects_and_bytes(emulator: Emulator) -> None:
     assert shards.mebibytes == pytest.approx(images.mebibytes, rel=0.05)
 
 
-def test_the_error_for_an_empty_bucket_names_make_stage(emulator: Emulator, bucket: str) -> None:
+def test_error_for_an_empty_bucket_names_make_stage(emulator: Emulator, bucket: str) -> None:
     with pytest.raises(ManifestMissingError, match="make stage"):
         read_manifest(bucket, s3=emulator.client("s3"))

@@ -1,6 +1,6 @@
-"""The state machine's paths of valid images, interpreted by the emulator with the deployed functions and tables.
+"""The state machine classifies and records valid images, with the deployed functions and tables on the emulator.
 
-Only Classify is replaced, by a function that predicts what the key says, because no model is deployed.
+No model is deployed. Therefore the state Classify calls a fake function, which predicts the class that the key names.
 """
 
 import concurrent.futures
@@ -28,13 +28,13 @@ def test_upload_starts_the_deployed_state_machine(workflow: Workflow, driver: st
     event = workflow.upload(f"incoming/{driver}/a b+c%20ü.jpg", bytes(5 * 2**20 + 1))
     events.disable_rule(Name=RULE)
 
-    # THEN the event reaches the deployed state machine, which refuses the image, whether or not there is an endpoint
+    # THEN the event starts the deployed state machine, which refuses the image, whether or not there is an endpoint
     item = eventually(lambda: workflow.item(event), seconds=60)
     assert (item["outcome"], item["error"], item["driver"]) == ("review", "ImageTooLargeError", driver)
     assert item["execution"].split(":")[-2] == "scones-local-workflow"
 
 
-def test_photograph_of_a_driver_is_recorded_with_its_zone(workflow: Workflow, driver: str) -> None:
+def test_drivers_photograph_is_recorded_with_its_zone(workflow: Workflow, driver: str) -> None:
     # GIVEN
     event = workflow.upload(f"incoming/{driver}/bicycle.jpg")
 
@@ -67,7 +67,7 @@ def test_photograph_of_a_driver_is_recorded_with_its_zone(workflow: Workflow, dr
     assert (output["class"], output["s3_key"]) == ("bicycle", f"incoming/{driver}/bicycle.jpg")
 
 
-def test_photograph_that_does_not_fit_into_a_state_is_recorded(workflow: Workflow, driver: str) -> None:
+def test_photograph_that_is_too_large_for_a_states_output_is_recorded(workflow: Workflow, driver: str) -> None:
     # GIVEN a photograph as large as the model accepts
     event = workflow.upload(f"incoming/{driver}/bicycle.jpg", bytes(5 * 2**20))
 
@@ -97,8 +97,10 @@ def test_second_event_for_an_object_version_changes_nothing(workflow: Workflow, 
 
 
 @pytest.mark.parametrize("name", ["bicycle.jpg", "low.jpg"], ids=["recorded", "reviewed"])
-def test_simultaneous_events_for_an_object_version_have_one_result(workflow: Workflow, driver: str, name: str) -> None:
-    # GIVEN an execution that finds no item, although another one has written it since
+def test_simultaneous_events_for_an_object_version_produce_one_result(
+    workflow: Workflow, driver: str, name: str
+) -> None:
+    # GIVEN a state machine that ignores the item that FindItem finds, as if the item were written after FindItem
     blind = workflow.change(
         lambda states: states["IsFound"].update(
             Choices=[{**states["IsFound"]["Choices"][0], "BooleanEquals": False, "Next": "Serialize"}]
@@ -117,8 +119,8 @@ def test_simultaneous_events_for_an_object_version_have_one_result(workflow: Wor
     assert workflow.messages(second["executionArn"]) == []
 
 
-def test_driver_has_the_newest_photograph_in_any_order_of_executions(workflow: Workflow) -> None:
-    # GIVEN three photographs of a driver, of which the first two have the same time, so that their keys decide
+def test_drivers_item_has_the_newest_photograph_for_any_order_of_executions(workflow: Workflow) -> None:
+    # GIVEN three photographs of a driver; the first two have the same time, so their keys decide which one is newer
     def finish_in(order: tuple[int, ...]) -> None:
         driver = unique("driver")
         events = [
@@ -131,7 +133,7 @@ def test_driver_has_the_newest_photograph_in_any_order_of_executions(workflow: W
         for number in order:
             assert workflow.run(events[number])["status"] == "SUCCEEDED"
 
-        # THEN each has an item, and those that came late do not change the driver's
+        # THEN each photograph has an item, and older photographs do not change the driver's item
         late = [any(other > number for other in order[: order.index(number)]) for number in range(3)]
         outcomes = [workflow.item(event)["outcome"] for event in events]
         assert outcomes == ["superseded" if each else "recorded" for each in late], order
@@ -158,7 +160,7 @@ def test_concurrent_photographs_of_a_driver_each_have_an_item(workflow: Workflow
     assert workflow.driver(driver)["photographed"] == events[-1]["time"]
 
 
-def test_version_of_the_event_is_read_after_the_object_was_replaced_and_deleted(
+def test_events_object_version_is_read_even_if_the_object_was_replaced_and_deleted(
     workflow: Workflow, driver: str
 ) -> None:
     # GIVEN
@@ -174,7 +176,7 @@ def test_version_of_the_event_is_read_after_the_object_was_replaced_and_deleted(
     assert workflow.review(ended["error"], first)["copy"] == b"first"
 
 
-def test_image_of_the_course_is_recorded_each_time(workflow: Workflow) -> None:
+def test_image_in_the_courses_input_format_is_recorded_by_each_execution(workflow: Workflow) -> None:
     # GIVEN
     key = f"test/{unique('bicycle')}"
     workflow.upload(key)

@@ -1,6 +1,6 @@
-"""What the state machine does about failures and invalid input: it records, copies and notifies, and then fails.
+"""After a failure, the state machine records and copies the image and publishes a notification, and then fails.
 
-Only Classify is replaced, by a function that predicts what the key says, because no model is deployed.
+No model is deployed. Therefore the state Classify calls a fake function, which predicts the class that the key names.
 """
 
 import json
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.xdist_group("local")
 
 
 def test_cancellation_reasons_select_the_next_state(workflow: Workflow, failing: str, driver: str) -> None:
-    # GIVEN a workflow whose transaction fails for the reasons in the key, and that ends where it would wait
+    # GIVEN a state machine whose transaction fails for the reasons in the key, and that ends instead of waiting
     def change(states: Definition) -> None:
         text = "Transaction cancelled, please refer cancellation reasons for specific reasons"
         message = f"{{% '{text} [' & $split($key, '/')[2] & ']' %}}"
@@ -59,7 +59,7 @@ def test_cancellation_reasons_select_the_next_state(workflow: Workflow, failing:
         ("low.jpg", "THRESHOLD_CONFIDENCE_NOT_MET", "bicycle has confidence 0.6000"),
         ("gone.jpg", "ClientError", "Endpoint scones-local-vehicles not found."),
     ],
-    ids=["low confidence", "endpoint gone"],
+    ids=["low confidence", "missing endpoint"],
 )
 def test_failure_is_recorded_copied_and_notified(
     workflow: Workflow, driver: str, name: str, error: str, reason: str
@@ -294,7 +294,7 @@ def test_failing_report_does_not_hide_the_first_error(
     # WHEN
     ended = changed.run(event)
 
-    # THEN the others still report
+    # THEN the other states of the failure path still report the failure
     assert (ended["status"], ended["error"]) == ("FAILED", "THRESHOLD_CONFIDENCE_NOT_MET")
     assert bool(workflow.item(event)) == (broken != "ClaimReview")
     review = workflow.review(ended["error"], event)

@@ -23,14 +23,14 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture
 def unmanaged(emulator: Emulator) -> UnmanagedResources:
-    """The unmanaged resources of `dev`."""
+    """The `UnmanagedResources` of the environment `dev`."""
     return UnmanagedResources("dev", emulator.client)
 
 
 def create_endpoint(sagemaker: SageMaker, prefix: str) -> None:
-    """Create a model, an endpoint configuration and an endpoint, and wait for the end of its creation."""
+    """Create a model, an endpoint configuration and an endpoint, and wait until the endpoint's creation has ended."""
     name = start_endpoint(sagemaker, prefix)
-    # by then, the endpoint has a log group
+    # after its creation, the endpoint has a log group
     eventually(lambda: endpoint_status(sagemaker, name) in ("InService", "Failed"))
 
 
@@ -97,7 +97,7 @@ def list_resources(emulator: Emulator) -> set[str]:
     }
 
 
-def test_the_environments_resources_are_removed_and_no_others(
+def test_only_the_environments_resources_are_removed(
     emulator: Emulator, sagemaker: SageMaker, unmanaged: UnmanagedResources, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN resources of other environments, some with similar names
@@ -111,7 +111,7 @@ def test_the_environments_resources_are_removed_and_no_others(
     sagemaker.client.create_model(ModelName=f"{PREFIX}other", ExecutionRoleArn=ROLE, PrimaryContainer=container)
     others = list_resources(emulator)
 
-    # AND the same resources of the environment
+    # AND resources of the same types that belong to the environment
     create_endpoint(sagemaker, PREFIX)
     create_records(emulator, PREFIX)
     own = list_resources(emulator) - others
@@ -122,15 +122,17 @@ def test_the_environments_resources_are_removed_and_no_others(
     left = list_resources(emulator)
     remove_all(unmanaged.after_destroy())
 
-    # THEN the endpoint is gone before Terraform destroys its role
+    # THEN the endpoint is deleted before Terraform destroys the endpoint's role
     assert f"endpoint {PREFIX}stray" in own - left
     assert list_resources(emulator) == others
     output = capsys.readouterr().out
     assert all(name.split(" ", 1)[1] in output for name in own)
 
-    # AND they are not found again
+    # AND a second search finds none of the resources
     assert [*unmanaged.before_destroy(), *unmanaged.after_destroy()] == []
-    sagemaker.client.delete_model_package_group(ModelPackageGroupName=f"{PREFIX}vehicles")  # Terraform's
+    sagemaker.client.delete_model_package_group(
+        ModelPackageGroupName=f"{PREFIX}vehicles"
+    )  # Terraform manages the group
 
 
 def test_key_without_an_alias_is_deleted(emulator: Emulator, unmanaged: UnmanagedResources) -> None:
@@ -165,7 +167,7 @@ def test_endpoint_that_is_being_created_is_deleted(
     assert not {f"{kind} {name}" for kind in ("endpoint", "config", "model")} & list_resources(emulator)
 
 
-def test_deleted_resource_does_not_remain_although_the_tagging_api_lists_it(
+def test_deleted_resource_that_the_tagging_api_still_lists_does_not_remain(
     emulator: Emulator, unmanaged: UnmanagedResources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN a topic that was deleted, and an endpoint and a table that never existed

@@ -1,4 +1,4 @@
-"""Copies of the project, in which the tests run make targets as users do."""
+"""Fixtures: copies of the project, in which the tests run make targets as operators do."""
 
 import contextlib
 import json
@@ -15,18 +15,18 @@ from tests.support.emulator import environment_of
 from tests.support.project import copy_project
 from tests.support.terraform import make_terraform, running_provider
 
-TIMEOUT = 900  # seconds for one run of make
+TIMEOUT = 900  # maximum number of seconds for one run of make
 
 
 @dataclass(frozen=True)
 class Project:
-    """A copy of the project, and environment variables with which make runs in it."""
+    """A copy of the project, and the environment variables with which make runs in the copy."""
 
     path: Path
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def make(self, *arguments: str, succeeds: bool = True) -> str:
-        """Run make, check whether it succeeds, and return its output."""
+        """Run make, check that it succeeds, or fails if `succeeds` is False, and return make's output."""
         result = subprocess.run(
             ["make", *arguments],
             cwd=self.path,
@@ -41,7 +41,7 @@ class Project:
         return output
 
     def processes(self) -> list[str]:
-        """Return the command lines of the processes that were started in this copy."""
+        """Return the command lines of the processes that were started in this project copy."""
         listing = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
         return [line for line in listing.splitlines() if str(self.path) in line]
 
@@ -55,7 +55,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 @pytest.fixture(scope="module")
 def fast_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A copy of the project that tests share, with a started emulator and one provider process for all of Terraform."""
+    """A project copy that tests share, with a running emulator and one provider process for all Terraform commands."""
     with copied_project(tmp_path_factory.mktemp("fast")) as project:
         project.make("emulator")
         make_terraform(project.path, "local").init()
@@ -66,7 +66,7 @@ def fast_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 @contextlib.contextmanager
 def copied_project(directory: Path) -> Iterator[Project]:
-    """Copy the project, and stop its emulator at the end."""
+    """Copy the project, and stop the copy's emulator at the end of the context."""
     project = Project(copy_project(directory / "project"))
     try:
         yield project

@@ -34,7 +34,7 @@ def test_demo_with_the_synthetic_sample(project: Project) -> None:
     # WHEN
     project.make("demo", "SOURCE=sample", "EPOCHS=1")
 
-    # THEN every image was processed, and the figures agree with each other
+    # THEN every image was processed, and the results agree with each other
     run, evaluation = read(project, "run.json"), read(project, "evaluation.json")
     assert "sample" in evaluation["source"]
     assert evaluation["classes"] == ["bicycle", "motorcycle"]
@@ -59,7 +59,7 @@ def test_demo_with_the_synthetic_sample(project: Project) -> None:
     assert "InService, 2 instances" in status
     assert "none in ALARM" in status
 
-    # AND the captured predictions have the accuracy of the test images, once these are labelled by their keys
+    # AND with labels for the test images, the captured predictions have the accuracy of the run
     s3 = make_client(read(project, "emulator/emulator.json")["url"], "s3", "us-east-1")
     listing = s3.get_object(Bucket=BUCKET, Key="test.lst")["Body"].read().decode()
     rows = [line.split("\t") for line in listing.splitlines()]
@@ -81,13 +81,13 @@ def test_demo_with_the_synthetic_sample(project: Project) -> None:
 
 
 @pytest.mark.xdist_group("five classes")
-def test_five_classes(fast_project: Project) -> None:
+def test_workflow_with_five_classes(fast_project: Project) -> None:
     # GIVEN five classes, with few images each
     project = fast_project
     configure(project, f"classes = {json.dumps(CLASSES)}", "minimum_accuracy = 0.01", "threshold = 0.3")
     archive = draw_archive(project.path / "five.tar.gz", classes=CLASSES, train=40, test=6)
 
-    # WHEN a target runs before one that it depends on, THEN its error names the missing target
+    # WHEN a target runs before a target that it depends on, THEN the error names the target to run first
     assert "make up" in project.make("stage", f"SOURCE={archive}", succeeds=False)
     project.make("up")
     assert "make stage" in project.make("train", succeeds=False)
@@ -99,20 +99,20 @@ def test_five_classes(fast_project: Project) -> None:
     targets = ("stage", "train", "deploy", "run", "evaluate", "report")
     output = project.make(*targets, f"SOURCE={archive}", "EPOCHS=2", "PRECISION=0.1")
 
-    # THEN every figure covers all five classes, in the configured order
+    # THEN all results contain the five classes in the configured order
     run, evaluation = read(project, "run.json"), read(project, "evaluation.json")
     assert run["classes"] == evaluation["classes"] == CLASSES
     assert all(len(execution["inferences"]) == 5 for execution in run["executions"])
     assert [sum(row) for row in evaluation["confusion"]] == [6] * 5
     assert {score["class"] for score in evaluation["per_class"]} == set(CLASSES)
-    assert evaluation["accuracy"] > 0.4  # 0.2 would be chance
+    assert evaluation["accuracy"] > 0.4  # the expected accuracy of a random guess is 0.2
     passed = sum(execution["status"] == "SUCCEEDED" for execution in run["executions"])
     assert evaluation["n_above_threshold"] == passed > 0
     assert evaluation["for_precision"]["is_reached"]
     assert "make threshold VALUE=" in output
     assert "pickup truck" in (project.path / "build" / "local" / "report.html").read_text()
 
-    # AND the lineage of a prediction leads to its data
+    # AND the lineage of a prediction contains the training data
     lineage = project.make("lineage", f"EXECUTION={run['executions'][0]['arn']}", "VERIFY=1")
     assert "by v1" in lineage
     assert "train 180: tractor 36, bicycle 36, " in lineage
@@ -120,7 +120,7 @@ def test_five_classes(fast_project: Project) -> None:
     assert "approved, in use" in project.make("models")
     assert "no version that was in use before" in project.make("rollback", succeeds=False)
 
-    # AND a file of this machine gets the same prediction, and the page of its execution has the image
+    # AND a local image file has the same prediction, and its execution's page shows the image
     passed = next(execution for execution in run["executions"] if execution["status"] == "SUCCEEDED")
     s3 = make_client(read(project, "emulator/emulator.json")["url"], "s3", "us-east-1")
     photo = project.path / "a photo.png"
@@ -131,7 +131,7 @@ def test_five_classes(fast_project: Project) -> None:
     assert 'src="data:image/png;base64,' in page
     assert "not reached" in page
 
-    # AND batch transform gives the same predictions as the workflow
+    # AND batch transform has the same predictions as the workflow
     project.make("transform", "INPUT=test")
     with (project.path / "build" / "local" / "transform.csv").open(newline="") as stream:
         confidences = {row["key"]: float(row["confidence"]) for row in csv.DictReader(stream)}
@@ -145,11 +145,11 @@ def test_five_classes(fast_project: Project) -> None:
     assert "nothing to train" in project.make("train", "EPOCHS=2")
     assert "nothing changed" in project.make("stage", f"SOURCE={archive}")
 
-    # WHEN photographs are taken at night, and somebody labels them
+    # WHEN photographs that are taken at night are labelled, and a model is trained again
     project.make("traffic", "BURST=40", "SHIFT=night", "LABELLED=1")
     output = project.make("retrain", "EPOCHS=2")
 
-    # THEN a model is trained on them, and its lineage and its model card say so
+    # THEN the model is trained on the labelled photographs, and the model's lineage and model card say so
     added = re.search(r"(\d+) reviewed images added: train (\d+), validation (\d+)", output)
     assert added
     count, training, validation = map(int, added.groups())
@@ -163,13 +163,13 @@ def test_five_classes(fast_project: Project) -> None:
 
 
 @pytest.mark.xdist_group("five classes")
-def test_shards_with_both_algorithms_two_hosts_and_tuning(fast_project: Project) -> None:
-    # GIVEN the environment that the test before has deployed, and few images in shards
+def test_training_on_shards_with_both_algorithms_two_hosts_and_tuning(fast_project: Project) -> None:
+    # GIVEN the environment that the previous test has deployed, and few images in shards
     project = fast_project
     archive = draw_archive(project.path / "few.tar.gz", classes=CLASSES, train=24, test=6)
     project.make("stage", f"SOURCE={archive}", "FORMAT=recordio")
 
-    # WHEN / THEN the built-in algorithm trains on them
+    # WHEN / THEN the built-in algorithm trains on the shards
     small = "num_layers=20 epochs=1 mini_batch_size=10"
     project.make("train", "ALGORITHM=image-classification", f"SET={small}")
 
@@ -177,21 +177,21 @@ def test_shards_with_both_algorithms_two_hosts_and_tuning(fast_project: Project)
     configure(project, "training_instance_count = 2")
     assert "processes 2" in project.make("up", "train", "EPOCHS=1")
 
-    # WHEN / THEN a tuning job keeps its best training job
+    # WHEN / THEN a tuning job selects its best training job
     output = project.make("tune", "EPOCHS=1", "JOBS=2", "PARALLEL=1")
     rates = [float(line.split()[1]) for line in output.splitlines() if "learning_rate=" in line]
     assert len(rates) == 2
     assert "best training job:" in output
     assert "best of 2 models, selected on the same images" in output
 
-    # AND these three models are registered after the one of the test before
+    # AND these models are registered in addition to those of the previous test
     models = project.make("models")
     assert all(f"v{number} " in models for number in (1, 2, 3, 4))
 
 
 @pytest.mark.real
 @pytest.mark.xdist_group("real")
-def test_real_images_are_classified(project: Project) -> None:
+def test_demo_with_real_images_reaches_88_percent_accuracy(project: Project) -> None:
     archive = os.environ.get("CIFAR_ARCHIVE")
     if not archive:
         pytest.skip("CIFAR_ARCHIVE is not set")

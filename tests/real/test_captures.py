@@ -1,4 +1,4 @@
-"""Read records that SageMaker captured on AWS."""
+"""Capture files that SageMaker wrote on AWS can be read."""
 
 import os
 from pathlib import Path

@@ -13,8 +13,8 @@ from tests.unit.container.jobs import CONTAINER
 
 pytestmark = pytest.mark.real
 
-# Both versions get the same weights from NumPy, because PyTorch's initialization may differ between versions. The
-# pretrained body has its weights from the package.
+# NumPy generates the same weights for both versions, because PyTorch's initialization may differ between them. The
+# weights of the pretrained body come from its package.
 EXPORT = """
 import sys
 from pathlib import Path
@@ -42,7 +42,7 @@ print(torch.__version__)
 
 @pytest.fixture(scope="module")
 def other_python() -> str:
-    """A Python with another version of PyTorch and the packages of training/container/requirements.txt."""
+    """A Python interpreter that has another PyTorch version and the packages of training/container/requirements.txt."""
     path = os.environ.get("TORCH_PYTHON")
     if not path:
         pytest.skip("TORCH_PYTHON is not set to a Python with the training image's version of PyTorch")

@@ -1,4 +1,4 @@
-"""Stage the official CIFAR-100 archive."""
+"""The official CIFAR-100 archive can be staged."""
 
 import os
 from collections import Counter
@@ -17,14 +17,14 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(scope="module")
 def archive() -> Archive:
-    """The archive at the path CIFAR_ARCHIVE."""
+    """The archive at the path in the environment variable CIFAR_ARCHIVE."""
     path = os.environ.get("CIFAR_ARCHIVE")
     if not path:
         pytest.skip("CIFAR_ARCHIVE is not set to an archive of CIFAR-100")
     return read_archive(Path(path))
 
 
-def test_the_class_names_in_the_code_are_the_official_ones(archive: Archive) -> None:
+def test_class_names_in_the_code_are_the_archives_class_names(archive: Archive) -> None:
     assert archive.meta.fine_names == FINE_NAMES
     assert archive.meta.coarse_names == COARSE_NAMES
 
@@ -44,7 +44,7 @@ def test_every_image_is_staged_with_its_label(archive: Archive, tmp_path: Path) 
     for number, label in enumerate(labels):
         assert counts["test"][number] == np.sum(archive.test.fine_labels == label)
 
-    # AND `bike_s_*`, which occurs in both classes, has the label of the archive
+    # AND each image named `bike_s_*`, which occurs in both classes, has its label from the archive
     positions = [position for position, label in enumerate(archive.test.fine_labels) if label in labels]
     for image, position in zip(dataset.splits["test"], positions, strict=True):
         with Image.open(tmp_path / "test" / image.name) as png:

@@ -6,7 +6,7 @@ from common.stack import Stack
 
 
 def make_stack(**changes: Any) -> Stack:
-    """Return the stack of a deployed environment `local`, with changes."""
+    """Return the stack of a deployed environment `local`, with the given fields replaced."""
     account = "123456789012"
     outputs: dict[str, Any] = {
         "environment": "local",

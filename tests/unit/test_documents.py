@@ -18,26 +18,26 @@ TARGETS = {target for path in MAKEFILES for target in re.findall(r"^([a-z][a-z0-
 
 
 def sections(document: Path) -> set[str]:
-    """Return the anchors that GitHub gives a document's headings."""
+    """Return the anchors that GitHub generates for a document's headings."""
     headings = re.findall(r"^#+ (.+)$", document.read_text(), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_targets_exist(document: Path) -> None:
+def test_make_targets_in_documents_exist(document: Path) -> None:
     commands = re.findall(r"(?:^|`)make ((?:[a-z][a-z0-9-]* ?)+)", document.read_text(), re.M)
     assert {target for command in commands for target in command.split()} <= TARGETS
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_to_a_file_and_a_section(document: Path) -> None:
+def test_links_lead_to_an_existing_file_and_section(document: Path) -> None:
     for name, section in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", document.read_text()):
         linked = document.parent / name if name else document
         assert linked.exists(), name
         assert not section or section in sections(linked), f"{name}#{section}"
 
 
-def test_the_first_session_checks_what_documentation_leaves_open_in_order() -> None:
+def test_items_of_the_first_account_checklist_are_lettered_in_order_and_complete() -> None:
     text = (ROOT / "docs" / "first-account.md").read_text()
     items = re.split(r"^### ", text, flags=re.M)[1:]
     assert [item[0] for item in items] == list("ABCDEFGHI")

@@ -27,7 +27,7 @@ MODULES = [
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_an_example_produces_the_output_that_it_shows(name: str) -> None:
+def test_docstring_examples_produce_the_output_that_they_show(name: str) -> None:
     tried = doctest.testmod(importlib.import_module(name))
 
     assert tried.attempted

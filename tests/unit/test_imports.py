@@ -1,4 +1,4 @@
-"""The import rules of the architecture, checked on the source without importing it."""
+"""The packages follow the import rules of docs/architecture.md; the tests parse the source and do not import it."""
 
 import ast
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def source_files(folder: Path) -> list[Path]:
 
 
 def imported_modules(path: Path) -> Iterator[str]:
-    """Yield the absolute name of every module or member that a file imports, inside functions too."""
+    """Yield the absolute name of every module or member that a file imports, including imports inside functions."""
     package = path.relative_to(ROOT).parent.parts
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -59,7 +59,7 @@ def test_container_code_imports_only_itself() -> None:
     assert violations(ROOT / "training" / "container", PROJECT - {CLASSIFIER}, allowed="training.container") == []
 
 
-def test_commands_import_no_other_command() -> None:
+def test_scripts_do_not_import_each_other_except_the_module_command() -> None:
     assert violations(ROOT / "scripts", {"scripts"}, allowed="scripts.command") == []
 
 

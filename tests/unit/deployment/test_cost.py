@@ -50,8 +50,8 @@ def make_plan(*resources: dict[str, Any], **variables: Any) -> dict[str, Any]:
     }
 
 
-def figures(plan: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the numbers in each line, by the line's text without them."""
+def numbers_by_line(plan: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the numbers in each line, by the line's text without its numbers."""
     lines: dict[str, list[str]] = {}
     for line in estimate("dev", plan, PriceTable(CONTENT)):
         words = line.split()
@@ -69,7 +69,7 @@ def test_resources_billed_by_time_have_an_hourly_and_a_monthly_cost() -> None:
     ]
 
     # WHEN
-    lines = figures(make_plan(*endpoint, make_resource("aws_kms_key"), endpoint_instance_count=2))
+    lines = numbers_by_line(make_plan(*endpoint, make_resource("aws_kms_key"), endpoint_instance_count=2))
 
     # THEN
     assert lines["some: 2 ml.m5.xlarge"] == ["1.0000", "730.00"]
@@ -77,9 +77,9 @@ def test_resources_billed_by_time_have_an_hourly_and_a_monthly_cost() -> None:
     assert lines["total"] == ["1.0014", "731.00", "0.00"]
 
 
-def test_drift_jobs_are_billed_by_their_minutes_and_metrics() -> None:
+def test_drift_costs_consist_of_job_minutes_and_metrics() -> None:
     # WHEN
-    lines = figures(make_plan(drift_schedule="rate(1 day)", drift_window_hours=24, capture_percentage=100))
+    lines = numbers_by_line(make_plan(drift_schedule="rate(1 day)", drift_window_hours=24, capture_percentage=100))
 
     # THEN
     assert lines["data_drift: 10 min ml.m5.xlarge every 24 hours"] == ["0.0035", "2.53"]
@@ -93,26 +93,26 @@ def test_vpc_interface_endpoint_is_billed_in_each_zone_and_gateway_endpoint_is_f
     gateway = make_resource("aws_vpc_endpoint", module="other", vpc_endpoint_type="Gateway")
 
     # WHEN
-    lines = figures(make_plan(interface, gateway))
+    lines = numbers_by_line(make_plan(interface, gateway))
 
     # THEN
     assert lines["some: in 2 zones"] == ["0.0200", "14.60"]
     assert not any(line.startswith("other.") for line in lines)
 
 
-def test_cost_of_the_scaled_out_endpoint_is_the_maximum() -> None:
+def test_maximum_is_the_cost_with_the_scaled_out_endpoint() -> None:
     # WHEN the endpoint has two to four instances
     plan = make_plan(make_resource("aws_kms_key"), endpoint_instance_count=2, endpoint_max_instance_count=4)
-    lines = figures(plan)
+    lines = numbers_by_line(plan)
 
     # THEN
     assert lines["total"][:2] == ["1.0014", "731.00"]
     assert lines["maximum, scaled out to 4 ml.m5.xlarge"] == ["2.0014", "1461.00"]
-    assert not any(line.startswith("maximum") for line in figures(make_plan()))
+    assert not any(line.startswith("maximum") for line in numbers_by_line(make_plan()))
 
 
-def test_endpoint_without_an_approved_model_is_included() -> None:
-    assert figures(make_plan())["endpoint, once a model is approved: 1 ml.m5.xlarge"] == ["0.5000", "365.00"]
+def test_endpoint_is_included_before_a_model_is_approved() -> None:
+    assert numbers_by_line(make_plan())["endpoint, once a model is approved: 1 ml.m5.xlarge"] == ["0.5000", "365.00"]
 
 
 def test_serverless_endpoint_has_no_hourly_cost() -> None:
@@ -124,27 +124,29 @@ def test_serverless_endpoint_has_no_hourly_cost() -> None:
     ]
 
     # WHEN
-    lines = figures(make_plan(*resources, serverless={"memory_size_in_mb": 2048, "max_concurrency": 5}))
+    lines = numbers_by_line(make_plan(*resources, serverless={"memory_size_in_mb": 2048, "max_concurrency": 5}))
 
-    # THEN the notes say that its cost by use is not in the table
+    # THEN a note says that the table does not include the cost of its requests
     assert not any("ml." in line for line in lines)
     assert any("aws_sagemaker_endpoint_configuration (1)" in line for line in lines)
     assert any(line.startswith("also not counted: the serverless endpoint") for line in lines)
-    assert not any(line.startswith("also not counted: the serverless endpoint") for line in figures(make_plan()))
+    assert not any(
+        line.startswith("also not counted: the serverless endpoint") for line in numbers_by_line(make_plan())
+    )
 
 
-def test_every_execution_may_be_traced() -> None:
-    lines = figures(make_plan(make_resource("aws_sfn_state_machine")))
+def test_cost_of_traces_assumes_that_every_execution_is_traced() -> None:
+    lines = numbers_by_line(make_plan(make_resource("aws_sfn_state_machine")))
 
     assert lines["some: at most one trace"] == ["5.00"]
 
 
-def test_alarm_is_billed_by_its_metrics() -> None:
+def test_cost_of_an_alarm_is_proportional_to_its_number_of_metrics() -> None:
     # GIVEN an alarm on an expression of two metrics, and an alarm on one metric
     queries = [{"expression": "a - b", "metric": []}, {"metric": [{}]}, {"metric": [{}]}]
 
     # WHEN
-    lines = figures(
+    lines = numbers_by_line(
         make_plan(
             make_resource("aws_cloudwatch_metric_alarm", "two", metric_query=queries),
             make_resource("aws_cloudwatch_metric_alarm", "one", metric_query=[]),
@@ -159,7 +161,7 @@ def test_alarm_is_billed_by_its_metrics() -> None:
 def test_resources_billed_by_use_have_a_cost_per_million_images() -> None:
     # WHEN a function uses 0.25 GB for 0.1 s, which costs 0.4 USD per million, and a million requests cost 0.2 USD
     index = {"range_key": "version", "global_secondary_index": [{}]}
-    lines = figures(
+    lines = numbers_by_line(
         make_plan(
             make_resource("aws_lambda_function", memory_size=256),
             make_resource("aws_dynamodb_table", "drivers"),
@@ -179,7 +181,7 @@ def test_resources_billed_by_use_have_a_cost_per_million_images() -> None:
 
 def test_resources_without_a_price_are_listed_unless_they_are_free() -> None:
     # WHEN
-    lines = figures(make_plan(make_resource("aws_sns_topic"), make_resource("aws_iam_role")))
+    lines = numbers_by_line(make_plan(make_resource("aws_sns_topic"), make_resource("aws_iam_role")))
 
     # THEN
     assert "no price in the table: aws_sns_topic (1)" in lines
@@ -194,16 +196,16 @@ def test_resources_without_a_price_are_listed_unless_they_are_free() -> None:
 )
 def test_missing_region_or_instance_price_is_an_error(variables: dict[str, Any], message: str) -> None:
     with pytest.raises(OperatorError, match=message):
-        figures(make_plan(**variables))
+        numbers_by_line(make_plan(**variables))
 
 
-def test_limited_lifetime_is_mentioned() -> None:
+def test_note_mentions_the_limited_lifetime_of_the_endpoint() -> None:
     lines = estimate("dev", make_plan(endpoint_hours=8), PriceTable(CONTENT))
 
     assert any("deleted after 8 hours" in line for line in lines)
 
 
-def test_table_fits_a_terminal() -> None:
+def test_lines_of_the_estimate_are_at_most_80_columns_wide() -> None:
     # GIVEN every note, and a resource whose name is too long
     plan = make_plan(
         make_resource("aws_kms_key", "module_with_a_very_long_name_" * 4),

@@ -1,4 +1,4 @@
-"""A deployment needs the old and the new instances at the same time."""
+"""The quota must allow the old and the new instances at the same time during a deployment."""
 
 from typing import Any
 
@@ -75,5 +75,7 @@ def test_deployment_above_the_quota_is_refused(running: int, quota: float, messa
         pytest.param(PlannedDeployment("ml.g5.xlarge", 2, True), 0, id="quota is not listed"),
     ],
 )
-def test_other_deployments_are_accepted(deployment: PlannedDeployment, quota: float | None) -> None:
+def test_deployment_is_accepted_within_the_quota_or_without_a_known_quota(
+    deployment: PlannedDeployment, quota: float | None
+) -> None:
     check_quota(deployment, 4, service_quotas=FakeServiceQuotas(quota))

@@ -24,7 +24,7 @@ MISSING = {
 
 
 class FakeAWS:
-    """Every client of an account; a request without an answer fails because the resource does not exist."""
+    """AWS clients of an account; a request without a prepared response fails with a not-found error."""
 
     def __init__(self, **known: Any) -> None:
         self.known = {
@@ -51,7 +51,7 @@ class FakeAWS:
 
 
 class FakePages:
-    """A paginator, which sends its request when its first page is read."""
+    """A paginator that sends its request when the first page is read."""
 
     def __init__(self, request: Callable[..., Any]) -> None:
         self.request = request
@@ -83,7 +83,7 @@ def dev() -> dict[str, Any]:
 
 @pytest.fixture
 def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dev: dict[str, Any]) -> Callable[..., dict[str, Finding]]:
-    """Return the findings by check, of an account where everything is in order but for `known`."""
+    """Return the findings by check for an account that passes every check, except for the differences in `known`."""
     monkeypatch.setattr(doctor, "find_terraform", lambda: "terraform")
     monkeypatch.setattr(doctor, "version_of", lambda program: "1.11.4")
     monkeypatch.setattr(aws, "default_region", lambda: "us-east-1")
@@ -91,19 +91,19 @@ def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dev: dict[str, Any]) 
     def run(
         terraform: str = "",
         settings: dict[str, Any] | None = None,
-        foreign: dict[str, str] | None = None,
+        conflicting: dict[str, str] | None = None,
         refused: dict[str, str] | None = None,
         **known: Any,
     ) -> dict[str, Finding]:
         saved = Plan(tmp_path / "plan", changes=1, empty=False, summary="")
         saved.path.touch()
-        imports = Imports(saved, content={}, own={}, foreign=foreign or {}, refused=refused or {})
+        imports = Imports(saved, content={}, own={}, conflicting=conflicting or {}, refused=refused or {})
         monkeypatch.setattr(doctor, "find_imports", lambda *_: imports)
         fake = FakeAWS(**known)
         account = Account("dev", {**dev, **(settings or {})}, lambda service: fake)
         found = list(check_all(account, FakeTerraform(terraform)))  # type: ignore[arg-type]
         by_check: dict[str, Finding] = {}
-        for finding in found:  # of several quotas, the worst
+        for finding in found:  # for several quotas, keep the worst finding
             if by_check.get(finding.check, finding).status in ("ok", finding.status):
                 by_check[finding.check] = finding
         return by_check
@@ -111,7 +111,7 @@ def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dev: dict[str, Any]) 
     return run
 
 
-def test_account_in_order_passes_every_check(check: Callable[..., dict[str, Finding]]) -> None:
+def test_correctly_configured_account_passes_every_check(check: Callable[..., dict[str, Finding]]) -> None:
     found = check()
     assert {finding.status for finding in found.values()} == {"ok"}, "\n".join(map(str, found.values()))
     assert list(found) == [
@@ -140,12 +140,12 @@ def test_account_in_order_passes_every_check(check: Callable[..., dict[str, Find
             "Stack is Inactive, so the budget counts nothing. Activate it in the",
         ),
         (
-            {"foreign": {QUEUE: "some-queue", DASHBOARD: "some"}},
+            {"conflicting": {QUEUE: "some-queue", DASHBOARD: "some"}},
             "names",
             f"taken: {QUEUE} (some-queue), {DASHBOARD} (some). Delete them, or, if they belong to dev, "
-            f"add the tags of its other resources (not to {DASHBOARD}, which cannot have tags)",
+            f"add the tags of the environment's other resources (not to {DASHBOARD}, which cannot have tags)",
         ),
-        ({"foreign": {DASHBOARD: "some"}}, "names", f"taken: {DASHBOARD} (some). Delete or rename them: "),
+        ({"conflicting": {DASHBOARD: "some"}}, "names", f"taken: {DASHBOARD} (some). Delete or rename them: "),
         ({"refused": {QUEUE: "GetQueueUrl: not allowed"}}, "names", f"{QUEUE}: GetQueueUrl: not allowed"),
     ],
     ids=[
@@ -153,7 +153,7 @@ def test_account_in_order_passes_every_check(check: Callable[..., dict[str, Find
         *("names", "names without tags", "unknown names"),
     ],
 )
-def test_failed_check_says_what_to_do(
+def test_failed_check_has_a_finding_and_a_fix(
     check: Callable[..., dict[str, Finding]], changes: dict[str, Any], name: str, text: str
 ) -> None:
     # WHEN
@@ -174,18 +174,24 @@ def test_failed_check_says_what_to_do(
             "notifications",
             "`make up` subscribes a@b.c",
         ),
-        ({"list_cost_allocation_tags": {"CostAllocationTags": []}}, "cost allocation tag", "Stack is unknown"),
+        (
+            {"list_cost_allocation_tags": {"CostAllocationTags": []}},
+            "cost allocation tag",
+            "AWS Billing does not list Stack yet",
+        ),
     ],
     ids=["region", "no subscription", "subscription after up", "cost tag"],
 )
-def test_what_can_only_be_done_later_is_a_warning(
+def test_condition_that_can_only_be_fixed_later_is_a_warning(
     check: Callable[..., dict[str, Finding]], changes: dict[str, Any], name: str, text: str
 ) -> None:
     finding = check(**changes)[name]
     assert (finding.status, finding.text.startswith(text)) == ("warning", True), str(finding)
 
 
-def test_refused_request_has_no_answer_and_stops_no_other_check(check: Callable[..., dict[str, Finding]]) -> None:
+def test_refused_request_yields_no_answer_and_does_not_stop_the_other_checks(
+    check: Callable[..., dict[str, Finding]],
+) -> None:
     # WHEN
     found = check(list_service_quotas=refusal("AccessDeniedException", "User is not authorized."))
 
@@ -194,17 +200,17 @@ def test_refused_request_has_no_answer_and_stops_no_other_check(check: Callable[
     assert found["names"].status == "ok"
 
 
-def test_checks_of_the_account_end_without_credentials(check: Callable[..., dict[str, Finding]]) -> None:
+def test_account_is_not_checked_without_credentials(check: Callable[..., dict[str, Finding]]) -> None:
     assert list(check(get_caller_identity=NoCredentialsError())) == ["Terraform", "credentials"]
 
 
-def test_plan_of_the_names_check_is_deleted(check: Callable[..., dict[str, Finding]], tmp_path: Path) -> None:
+def test_names_check_deletes_its_plan(check: Callable[..., dict[str, Finding]], tmp_path: Path) -> None:
     check()
     assert not (tmp_path / "plan").exists()
 
 
 def test_endpoint_that_scales_needs_twice_its_maximum(dev: dict[str, Any]) -> None:
-    # an update runs as many new instances beside the old ones
+    # during an update, the new instances run in addition to the same number of old instances
     assert instance_needs({**dev, "endpoint_max_instance_count": 4})[ENDPOINT] == 8
 
 

@@ -35,7 +35,7 @@ class FakeScheduler:
 
 
 class FakeSsm:
-    """SSM with the parameter of a lifetime."""
+    """SSM with the parameter that contains a lifetime."""
 
     def __init__(self) -> None:
         self.value = "2026-01-01T00:00:00Z/2026-01-01T08:00:00Z"
@@ -59,7 +59,7 @@ def make_lifetime(end: datetime | None) -> EndpointLifetime:
     )
 
 
-def test_extension_is_added_to_the_end_and_keeps_start_and_the_schedules_parameters() -> None:
+def test_extension_changes_the_end_and_keeps_the_start_and_the_schedules_other_parameters() -> None:
     # GIVEN
     end = in_hours(2)
     scheduler, ssm = FakeScheduler(end), FakeSsm()
@@ -77,7 +77,7 @@ def test_extension_is_added_to_the_end_and_keeps_start_and_the_schedules_paramet
     assert ssm.value == f"2026-01-01T00:00:00Z/{end + timedelta(hours=4):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def test_extension_that_is_interrupted_has_changed_the_parameter() -> None:
+def test_interrupted_extension_has_already_changed_the_parameter() -> None:
     # GIVEN a schedule that cannot be updated
     scheduler, ssm = FakeScheduler(in_hours(2)), FakeSsm()
     scheduler.update_schedule = None  # type: ignore[assignment, method-assign]
@@ -103,17 +103,17 @@ def test_lifetime_without_a_future_end_cannot_be_extended(end: int | None, messa
         make_lifetime(None if end is None else in_hours(end)).extend(4)
 
 
-def test_unlimited_lifetime_makes_no_request() -> None:
+def test_unlimited_lifetime_has_no_end_and_needs_no_request() -> None:
     assert EndpointLifetime("some-endpoint", None, None, scheduler=None, ssm=None).end() is None
 
 
-def test_lifetime_ends_with_its_schedule() -> None:
+def test_lifetime_has_ended_if_the_scheduled_time_has_passed() -> None:
     assert make_lifetime(in_hours(-1)).has_ended()
     assert not make_lifetime(in_hours(1)).has_ended()
     assert not make_lifetime(None).has_ended()
 
 
-def test_description_names_the_command() -> None:
+def test_description_names_the_command_that_ends_extends_or_recreates_the_endpoint() -> None:
     assert "runs until `make down`" in make_lifetime(None).describe()
     assert "make extend" in make_lifetime(in_hours(1)).describe()
     assert "make deploy" in make_lifetime(in_hours(-1)).describe()

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from common.paths import TERRAFORM_DIRECTORY
 from deployment.existing_resources import (
-    ForeignResourceError,
     RefusedLookupError,
+    ResourceConflictError,
     import_into_state,
     plan_with_imports,
 )
@@ -25,7 +25,7 @@ class FakeAws:
     """AWS clients of an account with one role, one log group and one dashboard."""
 
     class Meta:
-        """A client's region."""
+        """Metadata of a client, of which only the region is used."""
 
         region_name = "eu-west-1"
 
@@ -77,8 +77,8 @@ class FakeTerraform:
 
     Parameters
     ----------
-    planned : attributes by address
-    before : attributes of the existing resources by address
+    planned : attributes of the planned resources, by address
+    before : attributes of the existing resources, by address
     """
 
     environment = "dev"
@@ -88,7 +88,7 @@ class FakeTerraform:
         self.planned = planned
         self.before = before
         self.imports: Mapping[str, str] = {}
-        self.actions = ["no-op"]  # on an imported resource
+        self.actions = ["no-op"]  # actions of the plan on an imported resource
         self.interrupted: set[str] = set()
         self.applied: list[tuple[Mapping[str, str], list[str]]] = []
 
@@ -149,10 +149,10 @@ def test_import_says_that_the_plan_replaces_the_resource(
 
     # THEN
     assert "aws_iam_role.this, which exists and is missing" in (output := capsys.readouterr().out)
-    assert "which the plan replaces" in output
+    assert "The plan replaces it" in output
 
 
-def test_nothing_is_imported_and_no_client_created_if_nothing_is_planned(make_terraform: Any) -> None:
+def test_empty_plan_imports_nothing_and_creates_no_client(make_terraform: Any) -> None:
     # GIVEN
     terraform, aws = make_terraform({}, {}), FakeAws("some-role")
 
@@ -165,13 +165,15 @@ def test_nothing_is_imported_and_no_client_created_if_nothing_is_planned(make_te
 
 
 @pytest.mark.parametrize("tags", [None, {}, OTHER, {"Project": "scones"}])
-def test_namesake_without_the_environments_tags_is_named_and_not_imported(make_terraform: Any, tags: Any) -> None:
+def test_resource_with_a_planned_name_but_without_the_environments_tags_is_not_imported(
+    make_terraform: Any, tags: Any
+) -> None:
     # GIVEN
     terraform = make_terraform(ROLE, {"aws_iam_role.this": {"name": "some-role", "tags_all": tags}})
 
     # WHEN / THEN
     with pytest.raises(
-        ForeignResourceError, match=r"names of dev exist and lack its tags: aws_iam_role.this \(some-role\)"
+        ResourceConflictError, match=r"names of dev exist and lack the tags of dev: aws_iam_role.this \(some-role\)"
     ):
         plan_with_imports(terraform, FakeAws("some-role"))
     assert not terraform.path.exists()
@@ -183,7 +185,7 @@ def test_namesake_without_the_environments_tags_is_named_and_not_imported(make_t
     assert terraform.applied == []
 
 
-def test_untagged_resource_that_a_killed_apply_was_creating_is_imported(make_terraform: Any) -> None:
+def test_untagged_resource_is_imported_if_a_killed_apply_was_creating_it(make_terraform: Any) -> None:
     # GIVEN
     terraform = make_terraform(ROLE, {"aws_iam_role.this": {"name": "some-role", "tags_all": {}}})
     terraform.interrupted = {"aws_iam_role.this"}
@@ -195,9 +197,9 @@ def test_untagged_resource_that_a_killed_apply_was_creating_is_imported(make_ter
     assert terraform.imports == {"aws_iam_role.this": "some-role"}
 
 
-@pytest.mark.parametrize(("body", "foreign"), [("{}", False), ('{"widgets": []}', True)])
-def test_resource_that_cannot_have_tags_is_imported_if_it_is_as_planned(
-    make_terraform: Any, body: str, foreign: bool
+@pytest.mark.parametrize(("body", "differs"), [("{}", False), ('{"widgets": []}', True)])
+def test_resource_that_cannot_have_tags_is_imported_only_if_its_content_is_as_planned(
+    make_terraform: Any, body: str, differs: bool
 ) -> None:
     # GIVEN
     address = "module.observability.aws_cloudwatch_dashboard.this"
@@ -205,8 +207,8 @@ def test_resource_that_cannot_have_tags_is_imported_if_it_is_as_planned(
     terraform = make_terraform(planned, {address: {"dashboard_body": body}})
 
     # WHEN
-    if foreign:
-        with pytest.raises(ForeignResourceError, match=re.escape(address)):
+    if differs:
+        with pytest.raises(ResourceConflictError, match=re.escape(address)):
             plan_with_imports(terraform, FakeAws("some"))
     else:
         plan_with_imports(terraform, FakeAws("some"))
@@ -215,7 +217,7 @@ def test_resource_that_cannot_have_tags_is_imported_if_it_is_as_planned(
         assert terraform.imports == {address: "some"}
 
 
-def test_resource_is_found_after_the_one_that_it_belongs_to(make_terraform: Any) -> None:
+def test_subnet_is_imported_after_its_vpc(make_terraform: Any) -> None:
     # GIVEN a subnet whose VPC is known only after the VPC is imported
     planned = {
         "aws_vpc.this": {"tags_all": {**OWN, "Name": "some"}},
@@ -230,7 +232,7 @@ def test_resource_is_found_after_the_one_that_it_belongs_to(make_terraform: Any)
     assert terraform.imports == {"aws_vpc.this": "vpc-1", "aws_subnet.this": "subnet-1"}
 
 
-def test_before_a_destruction_only_the_imports_are_applied(make_terraform: Any) -> None:
+def test_import_into_state_applies_a_plan_that_targets_only_the_imports(make_terraform: Any) -> None:
     # GIVEN
     terraform = make_terraform({**ROLE, "aws_iam_role.other": {"name": "new", "tags_all": OWN}}, ROLE)
 
@@ -253,7 +255,7 @@ BUDGET = {"aws_budgets_budget.this": {"name": "some", "tags_all": OWN}}
     ],
     ids=["bucket of another account", "bucket in another region", "missing permission"],
 )
-def test_resource_that_cannot_be_looked_up_is_named(make_terraform: Any, planned: Any, message: str) -> None:
+def test_refused_lookup_is_an_error_with_address_and_reason(make_terraform: Any, planned: Any, message: str) -> None:
     # GIVEN
     terraform = make_terraform(planned, {})
 
@@ -263,7 +265,7 @@ def test_resource_that_cannot_be_looked_up_is_named(make_terraform: Any, planned
     assert not terraform.path.exists()
 
 
-def test_refused_lookup_does_not_prevent_other_imports_before_a_destroy(
+def test_import_into_state_prints_a_refused_lookup_and_imports_the_other_resources(
     make_terraform: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN
@@ -274,10 +276,10 @@ def test_refused_lookup_does_not_prevent_other_imports_before_a_destroy(
 
     # THEN
     assert terraform.applied == [({"aws_iam_role.this": "some-role"}, ["aws_iam_role.this"])]
-    assert "unknown whether aws_budgets_budget.this exists: DescribeBudget: User" in capsys.readouterr().out
+    assert "AWS did not say whether aws_budgets_budget.this exists: DescribeBudget: User" in capsys.readouterr().out
 
 
-def test_every_resource_type_can_be_found_or_created_again() -> None:
+def test_every_resource_type_has_a_lookup_or_can_be_created_again() -> None:
     # GIVEN
     code = "".join(path.read_text() for path in TERRAFORM_DIRECTORY.rglob("*.tf") if ".terraform" not in path.parts)
     types = set(re.findall(r'^resource "(aws_\w+)"', code, re.MULTILINE))
@@ -288,7 +290,7 @@ def test_every_resource_type_can_be_found_or_created_again() -> None:
 
 
 @pytest.mark.parametrize("resource_type", LOOKUPS)
-def test_lookups_are_valid_requests(resource_type: str) -> None:
+def test_lookup_parameters_exist_in_the_service_model(resource_type: str) -> None:
     lookup = LOOKUPS[resource_type]
     model = botocore.session.get_session().get_service_model(lookup.service)
     (operation,) = (name for name in model.operation_names if xform_name(name) == lookup.operation)

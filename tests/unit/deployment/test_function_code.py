@@ -1,4 +1,4 @@
-"""Code of functions that was replaced outside Terraform is found and restored."""
+"""Function code that was replaced outside Terraform is found and restored."""
 
 # ruff: noqa: N803  boto3's parameter names
 
@@ -10,7 +10,7 @@ import pytest
 from deployment.function_code import FunctionCode, sha256
 
 FUNCTION = "scones-dev-filter"
-BUILT, DEPLOYED, FOREIGN = b"built", b"deployed", b"foreign"
+BUILT, DEPLOYED, REPLACED = b"built", b"deployed", b"replaced"
 
 
 class FakeLambda:
@@ -55,17 +55,19 @@ def make_code(awslambda: FakeLambda, archives: Path) -> FunctionCode:
     [
         pytest.param(DEPLOYED, [], id="as deployed, although the source has changed"),
         pytest.param(BUILT, [], id="as built"),
-        pytest.param(FOREIGN, [FUNCTION], id="replaced"),
+        pytest.param(REPLACED, [FUNCTION], id="replaced"),
         pytest.param(None, [], id="deleted"),
     ],
 )
-def test_replaced_code_is_neither_deployed_nor_built(archives: Path, live: bytes | None, expected: list[str]) -> None:
+def test_code_is_replaced_if_it_is_neither_the_deployed_nor_the_built_code(
+    archives: Path, live: bytes | None, expected: list[str]
+) -> None:
     assert make_code(FakeLambda(live), archives).replaced() == expected
 
 
-def test_built_code_is_restored(archives: Path) -> None:
+def test_restore_deploys_the_built_code(archives: Path) -> None:
     # GIVEN
-    awslambda = FakeLambda(FOREIGN)
+    awslambda = FakeLambda(REPLACED)
     code = make_code(awslambda, archives)
 
     # WHEN
@@ -77,6 +79,6 @@ def test_built_code_is_restored(archives: Path) -> None:
     assert code.replaced() == []
 
 
-def test_hash_has_lambdas_format() -> None:
+def test_sha256_has_the_format_of_lambdas_code_sha256() -> None:
     # https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html: base64 of the SHA-256, here of an empty file
     assert sha256(b"") == "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="

@@ -15,7 +15,7 @@ from deployment.github import (
 )
 
 
-def test_report_has_the_plan_and_its_cost_without_colours(tmp_path: Path) -> None:
+def test_report_contains_the_plan_and_its_cost_without_colour_codes(tmp_path: Path) -> None:
     # GIVEN
     (tmp_path / "terraform-plan.log").write_text("\x1b[1mPlan:\x1b[0m 1 to add\n")
     (tmp_path / "cost.txt").write_text("0.23 USD an hour\n")
@@ -46,14 +46,14 @@ def test_long_plan_is_truncated_to_githubs_limit(tmp_path: Path) -> None:
     assert "truncated: `make plan ENV=dev` prints all of it" in text
 
 
-def test_report_without_a_plan_names_the_command(tmp_path: Path) -> None:
+def test_error_for_a_missing_plan_names_make_plan(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="make plan ENV=dev"):
         report("dev", tmp_path, PLAN_FILES, COMMENT_LENGTH)
 
 
 @pytest.fixture
 def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fake `gh` on the PATH, with one open issue; return the file that records its arguments and input."""
+    """Put a fake `gh` with one open issue on the PATH, and return the file that records its arguments and input."""
     program, calls = tmp_path / "gh", tmp_path / "calls"
     program.write_text(
         f"#!{sys.executable}\n"
@@ -72,7 +72,9 @@ def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("environment", "command"),
     [
         pytest.param("dev", "issue comment 7", id="an open issue gets a comment"),
-        pytest.param("prod", "issue create --title prod differs from main", id="otherwise an issue is opened"),
+        pytest.param(
+            "prod", "issue create --title prod differs from main", id="without an open issue, an issue is opened"
+        ),
     ],
 )
 def test_each_environment_has_at_most_one_open_drift_issue(
@@ -89,14 +91,16 @@ def test_each_environment_has_at_most_one_open_drift_issue(
     assert "1 to change" in gh.read_text()
 
 
-def test_error_has_githubs_reason(gh: Path) -> None:
+def test_error_contains_the_message_of_gh(gh: Path) -> None:
     (gh.parent / "gh").write_text("#!/bin/sh\necho 'HTTP 403: no access' >&2\nexit 1\n")
 
     with pytest.raises(OperatorError, match="gh issue create failed: HTTP 403"):
         run_gh("issue", "create")
 
 
-def test_pull_request_has_one_comment(gh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_comment_on_a_pull_request_replaces_the_last_one(
+    gh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN
     monkeypatch.setenv("PULL_REQUEST", "12")
     (tmp_path / "terraform-plan.log").write_text("Plan: 1 to add\n")
@@ -109,7 +113,9 @@ def test_pull_request_has_one_comment(gh: Path, tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("number", ["main", "-1", "it's", "1.5"])
-def test_invalid_pull_request_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: str) -> None:
+def test_error_names_an_invalid_pull_request_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
     # GIVEN
     monkeypatch.setenv("PULL_REQUEST", number)
     (tmp_path / "terraform-plan.log").write_text("Plan: 1 to add\n")
@@ -119,7 +125,7 @@ def test_invalid_pull_request_is_named(tmp_path: Path, monkeypatch: pytest.Monke
         comment_on_pull_request("dev", tmp_path)
 
 
-def test_summary_is_appended_to_the_page_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_summary_is_appended_to_the_page_of_the_workflow_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     page = tmp_path / "summary.md"
     page.write_text("before\n")

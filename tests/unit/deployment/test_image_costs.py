@@ -1,4 +1,4 @@
-"""The comparison of single and batch executions, and the documentation's copy of it."""
+"""The comparison of single and batch executions, and the copy of the comparison in the documentation."""
 
 import re
 from itertools import pairwise
@@ -17,7 +17,7 @@ DEFINITION = TERRAFORM_DIRECTORY / "modules" / "state_machine_definition"
 SETTINGS = (TERRAFORM_DIRECTORY / "modules" / "batch_definition" / "variables.tf").read_text()
 
 
-def test_batch_executions_cost_at_most_a_tenth() -> None:
+def test_batch_executions_cost_at_most_a_tenth_of_single_executions() -> None:
     prices = read_prices()
     assert total(batch_quantities(), prices) <= total(single_quantities(), prices) / 10
 
@@ -32,14 +32,14 @@ def test_batch_executions_cost_at_most_a_tenth() -> None:
     ],
     ids=["batch size", "concurrency", "memory of a batch", "memory of a function"],
 )
-def test_sizes_equal_those_in_terraform(text: str, pattern: str, value: float) -> None:
+def test_assumed_sizes_equal_the_sizes_in_terraform(text: str, pattern: str, value: float) -> None:
     found = re.search(pattern, text)
     assert found
     assert float(found[1]) == value
 
 
 def definition_states() -> dict[str, str]:
-    """Return the text of each state of the definition in Terraform, by name."""
+    """Return the text of each state of the definition in Terraform, by the state's name."""
     text = "\n".join(path.read_text() for path in sorted(DEFINITION.glob("*.tf")))
     return dict(re.findall(r"(?ms)^    ([A-Z]\w+) += (.*?\}\)?)$(?=\n\n|\n    \S|\n  \})", text))
 
@@ -59,7 +59,7 @@ def test_counted_states_are_a_path_through_the_definition(path: tuple[str, ...])
     assert {name for name in path if re.search(r'\bType\s+= "Choice"', states[name])} == image_costs.CHOICES & set(path)
 
 
-def test_photographs_have_more_quantities_than_the_course() -> None:
+def test_photographs_have_more_billed_quantities_than_the_courses_input() -> None:
     # WHEN
     photographs, course = single_quantities(), course_quantities()
 
@@ -70,7 +70,7 @@ def test_photographs_have_more_quantities_than_the_course() -> None:
     assert [course.get(name, 0) / million for name in names] == [6, 1, 0, 0]
 
 
-def test_documentation_has_the_current_table() -> None:
+def test_documentation_contains_the_current_table() -> None:
     printed = "\n".join(table(read_prices()))
     documented = (ROOT / "docs" / "throughput.md").read_text()
     assert printed in documented, "copy the output of `make image-costs`"

@@ -21,7 +21,7 @@ IDLE = Outcomes(succeeded=0, low_confidence=0, invalid_image=0, failed=0, timed_
 
 
 class FakeAws:
-    """The endpoint, its model, the alarms and the metrics of an environment."""
+    """AWS clients for the endpoint, its model, the alarms and the metrics of an environment."""
 
     def __init__(self, *, endpoint: dict[str, Any] | None = None, alarms: dict[str, str] | None = None) -> None:
         self.endpoint = endpoint
@@ -59,7 +59,7 @@ class FakeAws:
 
 
 class FakePages:
-    """One page of results, with the objects below a prefix."""
+    """A paginator with one page, which also lists the objects below a prefix."""
 
     def __init__(self, page: dict[str, Any], objects: dict[str, bytes] | None = None) -> None:
         self._page, self._objects = page, objects or {}
@@ -94,7 +94,7 @@ def text_of(status: LiveStatus) -> str:
     return text
 
 
-def test_status_has_endpoint_model_and_alarms() -> None:
+def test_status_contains_endpoint_model_and_alarms() -> None:
     # GIVEN
     aws = FakeAws(endpoint=in_service(), alarms={"scones-local-workflow-failures": "ALARM", "scones-local-a": "OK"})
 
@@ -107,8 +107,8 @@ def test_status_has_endpoint_model_and_alarms() -> None:
     assert status.outcomes == IDLE
 
 
-def test_status_has_open_reviews_and_the_latest_drift() -> None:
-    # GIVEN two images to review, of which one is answered, and two comparisons
+def test_status_contains_open_reviews_and_the_latest_drift() -> None:
+    # GIVEN two images to review, of which one has an answer, and two comparisons with the baseline
     aws = FakeAws()
     groups = {"confidence": False, "image_statistics": True, "embedding": True}
     drift = [make_entry("drift", "v3", outcome="no_drift"), make_entry("drift", "v3", outcome="drift", groups=groups)]
@@ -127,7 +127,7 @@ def test_status_has_open_reviews_and_the_latest_drift() -> None:
     # THEN
     assert status.open_reviews == 1
     assert status.drift == drift[1]
-    assert "moved: image statistics, embedding (v3, 2026-03-01 12:00:00 UTC)" in " ".join(text_of(status).split())
+    assert "drifted: image statistics, embedding (v3, 2026-03-01 12:00:00 UTC)" in " ".join(text_of(status).split())
 
 
 @pytest.mark.parametrize(
@@ -137,11 +137,13 @@ def test_status_has_open_reviews_and_the_latest_drift() -> None:
         pytest.param(in_service(None), Endpoint("InService", None, "v3"), id="serverless"),
     ],
 )
-def test_endpoint_without_instances(endpoint: dict[str, Any] | None, expected: Endpoint) -> None:
+def test_missing_or_serverless_endpoint_has_no_instance_count(
+    endpoint: dict[str, Any] | None, expected: Endpoint
+) -> None:
     assert StatusReader(make_stack(), FakeAws(endpoint=endpoint)).read().endpoint == expected
 
 
-def test_nothing_is_requested_again_before_its_interval() -> None:
+def test_request_is_not_repeated_before_its_interval() -> None:
     # GIVEN
     now, values = [0.0], iter("abc")
     polled = Polled(lambda: next(values), 5, clock=lambda: now[0])
@@ -156,7 +158,7 @@ def test_nothing_is_requested_again_before_its_interval() -> None:
     assert found == ["a", "a", "b", "b", "c"]
 
 
-def test_a_value_that_cannot_be_read_does_not_stop_the_others() -> None:
+def test_value_that_cannot_be_read_is_unknown_and_the_other_values_are_read() -> None:
     # GIVEN
     aws = FakeAws(endpoint=in_service())
 
@@ -182,7 +184,7 @@ def test_every_line_fits_in_80_columns() -> None:
     # WHEN
     lines = text_of(status).splitlines()
 
-    # THEN nothing is cut
+    # THEN no text is cut
     assert max(map(len, lines)) <= WIDTH
     text = "".join("".join(lines).split())
     assert all(alarm in text for alarm in alarms)
@@ -193,15 +195,15 @@ def test_executions_are_shown_by_outcome_with_duration_and_share_below_the_thres
     # WHEN
     words = " ".join(text_of(make_status()).split())
 
-    # THEN outcomes without executions are left out
+    # THEN outcomes without executions are not shown
     assert "200 ended in the last 15 minutes" in words
     assert "succeeded 180 90.0%" in words
-    assert "7.7% of 195 images below it" in words
+    assert "7.7% of 195 images below the threshold" in words
     assert "p50 0.50 s, p95 1.25 s" in words
     assert "aborted" not in words
 
 
-def test_without_executions_nothing_is_divided_by_zero() -> None:
+def test_status_without_executions_is_shown_without_an_error() -> None:
     # WHEN
     words = " ".join(text_of(make_status(outcomes=IDLE, endpoint=Endpoint(None))).split())
 

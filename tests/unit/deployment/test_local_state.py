@@ -25,7 +25,7 @@ def test_incomplete_state_is_replaced_by_its_backup(tmp_path: Path, content: str
 
 
 def test_incomplete_state_without_a_backup_is_deleted(tmp_path: Path) -> None:
-    # GIVEN the first apply was killed
+    # GIVEN a first apply that was killed
     state = LocalState(tmp_path / "terraform.tfstate")
     state.path.write_text("")
 
@@ -51,7 +51,7 @@ def test_complete_state_is_kept(tmp_path: Path) -> None:
 
 
 def test_state_that_a_running_terraform_writes_is_kept(tmp_path: Path) -> None:
-    # GIVEN a process that holds a lock as Terraform does
+    # GIVEN a process that holds the same kind of lock as Terraform
     state = LocalState(tmp_path / "terraform.tfstate")
     state.path.write_text("")
     code = "import fcntl, sys; file = open(sys.argv[1], 'r+'); fcntl.lockf(file, fcntl.LOCK_EX); print(); input()"
@@ -68,7 +68,7 @@ def test_state_that_a_running_terraform_writes_is_kept(tmp_path: Path) -> None:
         process.communicate(b"\n")
 
 
-def test_each_workspace_has_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_workspace_has_its_own_state_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     monkeypatch.delenv("TF_WORKSPACE", raising=False)
     assert LocalState.of(tmp_path).path == tmp_path / "terraform.tfstate"

@@ -1,4 +1,4 @@
-"""The modules' READMEs match their code, each module has the same five files, and no file is long."""
+"""Each module's README matches the module's code, all modules have the same files, and no file is long."""
 
 import re
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_reference_lists_inputs_outputs_and_resources(module: Path) -> None:
     ]
 
 
-def test_introduction_stays_and_outdated_reference_is_found(module: Path) -> None:
+def test_introduction_is_kept_and_check_fails_for_an_outdated_reference(module: Path) -> None:
     # GIVEN
     update_readme(module, check=False)
     update_readme(module, check=True)
@@ -78,7 +78,7 @@ def test_introduction_stays_and_outdated_reference_is_found(module: Path) -> Non
     assert "The name." in (module / "README.md").read_text()
 
 
-def test_missing_readme_is_found(module: Path) -> None:
+def test_missing_readme_is_an_error(module: Path) -> None:
     (module / "README.md").unlink()
 
     with pytest.raises(OperatorError, match="is missing"):
@@ -89,7 +89,7 @@ def test_each_module_has_the_same_files_and_none_is_long() -> None:
     for module in modules():
         names = {path.name for path in module.iterdir() if path.is_file() and not path.name.startswith(".")}
         assert names >= FILES, module
-        # a part of a long main.tf, as in terraform/modules/state_machine_definition
+        # a long main.tf may be split, as in terraform/modules/state_machine_definition
         assert all(name.endswith(".tf") for name in names - FILES), module
         for path in module.glob("*.tf"):
             assert len(path.read_text().splitlines()) <= MAXIMUM_LINES, path

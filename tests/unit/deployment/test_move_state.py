@@ -1,4 +1,4 @@
-"""`make state`, interrupted after each of its steps."""
+"""`make state` can be interrupted after each step and run again."""
 
 import io
 import json
@@ -21,7 +21,7 @@ class NoSuchKeyError(Exception):
 
 
 class FakeS3:
-    """S3 with the state bucket, and STS."""
+    """S3 and STS clients of an account with a state bucket."""
 
     exceptions = SimpleNamespace(NoSuchKey=NoSuchKeyError)
 
@@ -52,7 +52,7 @@ class FakeS3:
 
 
 class FakeTerraform:
-    """Terraform in a root module."""
+    """Terraform with a local state file and a backend file in a root module's directory."""
 
     environment = "dev"
 
@@ -84,9 +84,7 @@ def write_local(terraform: Any, **changes: Any) -> None:
 
 
 @pytest.mark.parametrize("step", ["put_object", "write", "put_aside", "init"])
-def test_interrupted_move_is_finished_by_the_next_run(
-    terraform: Any, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
+def test_next_run_finishes_an_interrupted_move(terraform: Any, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     # GIVEN
     write_local(terraform)
     s3 = FakeS3()
@@ -100,7 +98,7 @@ def test_interrupted_move_is_finished_by_the_next_run(
         with pytest.raises(KeyboardInterrupt):
             move_state(terraform, "dev", s3)
 
-    # THEN the state is in use, in the directory or in S3
+    # THEN Terraform uses the state, either in the directory or in S3
     used = json.loads(s3.objects[KEY]) if terraform.backend_file.exists() else terraform.local_state.read()
     assert used == state()
 
@@ -126,7 +124,7 @@ def test_local_state_that_changed_after_an_interrupted_move_is_moved(terraform: 
     assert json.loads(s3.objects[KEY])["serial"] == 4
 
 
-def test_another_state_in_s3_is_not_replaced(terraform: Any) -> None:
+def test_different_state_in_s3_is_not_replaced(terraform: Any) -> None:
     # GIVEN
     s3 = FakeS3()
     s3.objects[KEY] = json.dumps(state(lineage="another")).encode()

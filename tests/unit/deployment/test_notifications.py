@@ -8,7 +8,7 @@ TOPIC = "arn:aws:sns:us-east-1:123456789012:scones-dev-failures"
 
 
 class FakeSns:
-    """SNS with the subscriptions of one topic, one on a page."""
+    """SNS with the subscriptions of one topic, one subscription on each page."""
 
     def __init__(self, *arns: str) -> None:
         self.arns = arns
@@ -23,12 +23,12 @@ class FakeSns:
 
 
 @pytest.mark.parametrize("arns", [(), ("PendingConfirmation",), ("Deleted", "PendingConfirmation")])
-def test_topic_without_a_confirmed_subscription_is_named(arns: tuple[str, ...]) -> None:
+def test_warning_names_a_topic_without_a_confirmed_subscription(arns: tuple[str, ...]) -> None:
     warning = missing_subscriber_warning("dev", TOPIC, sns=FakeSns(*arns))
     assert warning is not None
     assert TOPIC in warning
     assert "set failure_email in terraform/environments/dev.tfvars" in warning
 
 
-def test_confirmed_subscription_needs_no_warning() -> None:
+def test_no_warning_with_a_confirmed_subscription() -> None:
     assert missing_subscriber_warning("dev", TOPIC, sns=FakeSns("PendingConfirmation", f"{TOPIC}:1234")) is None

@@ -76,14 +76,14 @@ def test_changes_are_listed_by_action() -> None:
     ]
 
 
-def test_plan_without_a_model_is_not_checked() -> None:
+def test_plan_without_a_model_passes_the_check_of_classes() -> None:
     plan = make_plan(None, ["bus", "tractor"])
 
     assert deployed_model_package(plan) is None
     check_model_classes("dev", plan, make_client)
 
 
-def test_plan_of_a_model_that_was_trained_on_other_classes_is_refused() -> None:
+def test_plan_with_a_model_trained_on_other_classes_is_refused() -> None:
     check_model_classes("dev", make_plan(ARN, ["bicycle", "motorcycle"]), make_client)
 
     expected = (

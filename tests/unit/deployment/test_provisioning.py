@@ -27,7 +27,7 @@ class FakeTerraform:
             raise TerraformError("terraform apply failed")
 
     def content(self) -> dict[str, Any]:
-        """Return the content of the plan."""
+        """Return the content of the plan, as `Terraform.show` returns it."""
         changes = [{"address": address, "change": {"actions": ["create"]}} for address in self.changed]
         return {"resource_changes": [*changes, {"address": "some", "change": {"actions": ["no-op"]}}]}
 
@@ -52,7 +52,7 @@ def make_plan(directory: Path, empty: bool = False) -> Plan:
 
 
 def run_drift(directory: Path, *changed: str, ended: bool = False, empty: bool = False) -> Path:
-    """Check drift, and return the path of its report."""
+    """Check for drift, and return the path of the drift report."""
     terraform: Any = FakeTerraform(directory, *changed)
     lifetime: Any = FakeLifetime(ended)
     plan = make_plan(directory, empty)
@@ -63,12 +63,12 @@ def run_drift(directory: Path, *changed: str, ended: bool = False, empty: bool =
 @pytest.mark.parametrize(
     ("endpoint_error", "raised", "message"),
     [
-        pytest.param(EndpointError("rolled back"), EndpointError, "rolled back", id="the endpoint is the reason"),
+        pytest.param(EndpointError("rolled back"), EndpointError, "rolled back", id="the endpoint was rolled back"),
         pytest.param(EndpointMissingError("no endpoint"), TerraformError, "terraform apply failed", id="no endpoint"),
         pytest.param(None, TerraformError, "terraform apply failed", id="the endpoint is as planned"),
     ],
 )
-def test_failed_apply_reports_why_the_endpoint_was_rolled_back(
+def test_failed_apply_raises_the_endpoints_error_if_there_is_one(
     tmp_path: Path, endpoint_error: OperatorError | None, raised: type[OperatorError], message: str
 ) -> None:
     # GIVEN
@@ -108,12 +108,12 @@ def test_endpoint_whose_lifetime_has_ended_is_not_drift(tmp_path: Path, capsys: 
 @pytest.mark.parametrize(
     ("changed", "ended"),
     [
-        pytest.param([ENDPOINT], False, id="somebody deleted the endpoint"),
+        pytest.param([ENDPOINT], False, id="the endpoint was deleted before the end of its lifetime"),
         pytest.param([ENDPOINT, "module.storage.aws_s3_bucket.this"], True, id="another resource differs"),
         pytest.param([], True, id="an output differs"),
     ],
 )
-def test_other_changes_are_drift(tmp_path: Path, changed: list[str], ended: bool) -> None:
+def test_changes_other_than_an_ended_endpoint_are_drift(tmp_path: Path, changed: list[str], ended: bool) -> None:
     with pytest.raises(OperatorError, match="the live stack differs from the configuration"):
         run_drift(tmp_path, *changed, ended=ended)
     assert (tmp_path / "drift.txt").read_text() == "the plan"

@@ -9,7 +9,7 @@ ENDPOINT, TRAINING = "ml.m5.xlarge for endpoint usage", "ml.g5.xlarge for traini
 
 
 class FakeServiceQuotas:
-    """Pages of applied quotas and of AWS's defaults; counts the pages that are read."""
+    """Service Quotas with pages of applied quotas and of AWS's defaults, which counts the pages that are read."""
 
     def __init__(self, applied: list[dict[str, float]], defaults: list[dict[str, float]], refusal: str = "") -> None:
         self.pages = {"list_service_quotas": applied, "list_aws_default_service_quotas": defaults}
@@ -39,7 +39,7 @@ def test_applied_quota_takes_precedence_over_the_default() -> None:
     assert instance_quota("ml.g5.xlarge", "training job usage", client) == 0
 
 
-def test_reading_stops_at_the_last_quota_needed() -> None:
+def test_listing_stops_once_all_quotas_are_found() -> None:
     # GIVEN
     client = FakeServiceQuotas([{ENDPOINT: 4.0}, {TRAINING: 1.0}, {"other": 1.0}], [{}])
 
@@ -52,9 +52,9 @@ def test_reading_stops_at_the_last_quota_needed() -> None:
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "NotImplemented"])
-def test_quota_is_unknown_if_it_cannot_be_read(code: str) -> None:
+def test_quota_is_none_if_it_cannot_be_read(code: str) -> None:
     assert instance_quota("ml.m5.xlarge", "endpoint usage", FakeServiceQuotas([], [], code)) is None
 
 
-def test_quota_of_an_unknown_instance_type_is_unknown() -> None:
+def test_quota_of_an_unknown_instance_type_is_none() -> None:
     assert instance_quota("ml.m9.xlarge", "endpoint usage", FakeServiceQuotas([{ENDPOINT: 4.0}], [{}])) is None

@@ -9,7 +9,7 @@ from tests.unit.stacks import make_stack
 
 
 class FakeTerraform:
-    """Terraform that has outputs and nothing else."""
+    """Terraform of which only the outputs are used."""
 
     environment = "dev"
 
@@ -20,7 +20,7 @@ class FakeTerraform:
         return dict(self._outputs)
 
 
-def test_stack_has_terraforms_outputs() -> None:
+def test_stack_contains_terraforms_outputs() -> None:
     # GIVEN
     outputs = {**asdict(make_stack()), "classes": ["bicycle", "motorcycle"], "unknown_output": 1}
 
@@ -40,6 +40,6 @@ def test_omitted_endpoint_configuration_is_none() -> None:
     assert read_stack(cast(Terraform, FakeTerraform(outputs))).endpoint_config_name is None
 
 
-def test_error_names_the_target_that_deploys() -> None:
+def test_error_for_a_missing_stack_names_make_up() -> None:
     with pytest.raises(StackMissingError, match="make up ENV=dev"):
         read_stack(cast(Terraform, FakeTerraform({})))

@@ -9,7 +9,7 @@ ACCOUNT = "123456789012"
 
 
 class FakeAws:
-    """STS, and S3 with the state bucket of one account."""
+    """STS and S3 clients of an account with one state bucket."""
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
@@ -27,7 +27,7 @@ class FakeAws:
         return {"BucketRegion": "eu-west-1"}
 
 
-def test_the_state_is_in_the_accounts_own_bucket() -> None:
+def test_backend_is_the_accounts_own_state_bucket() -> None:
     assert find_backend("dev", FakeAws(owner=ACCOUNT)) == {
         "bucket": f"scones-state-{ACCOUNT}",
         "key": "dev.tfstate",
@@ -36,6 +36,6 @@ def test_the_state_is_in_the_accounts_own_bucket() -> None:
     }
 
 
-def test_a_bucket_of_another_account_is_refused() -> None:
+def test_state_bucket_of_another_account_is_refused() -> None:
     with pytest.raises(StateBucketMissingError, match="make bootstrap"):
         find_backend("dev", FakeAws(owner="999999999999"))

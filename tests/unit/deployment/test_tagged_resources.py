@@ -1,4 +1,4 @@
-"""A resource that the tagging API lists is described before it counts as remaining."""
+"""`exists` describes a resource that the tagging API lists, to find out whether the resource still exists."""
 
 import re
 from functools import cache
@@ -74,7 +74,7 @@ UNLISTED = {
     "aws_iam_role",
     "aws_iam_role_policy",
     "aws_kms_alias",
-    "aws_kms_key",  # listed, and not deleted at once
+    "aws_kms_key",  # the tagging API lists keys, but AWS deletes them only after a waiting period
     "aws_route_table_association",
     "aws_s3_bucket_lifecycle_configuration",
     "aws_s3_bucket_logging",
@@ -97,7 +97,7 @@ def make_client(service: str) -> Any:
 
 
 class FakeClient:
-    """A client of any service: each operation is checked against the service's model, then answered."""
+    """A client for any service, which checks each request with the service's model and returns a response."""
 
     def __init__(self, service: str, *, error: tuple[str, str] | None, found: bool) -> None:
         self._client = make_client(service)
@@ -124,7 +124,7 @@ def is_listed_as_existing(arn: str, *, error: tuple[str, str] | None = None, fou
     return exists(arn, lambda service: FakeClient(service, error=error, found=found))
 
 
-def test_every_kind_has_an_example() -> None:
+def test_every_kind_in_describe_has_an_example_arn() -> None:
     assert len(ARNS) == len(DESCRIBE)
 
 
@@ -138,12 +138,12 @@ def test_every_tagged_resource_that_terraform_declares_can_be_described() -> Non
     assert set(KINDS.values()) <= DESCRIBE.keys()
 
 
-def test_parameter_is_described_by_its_whole_name() -> None:
+def test_ssm_parameter_is_described_by_its_whole_name() -> None:
     # GIVEN
     requests = []
 
     class Parameters:
-        """A parameter store that records requests."""
+        """An SSM client that records requests."""
 
         def get_parameter(self, **request: str) -> dict[str, str]:
             requests.append(request)
@@ -181,14 +181,14 @@ def test_deleted_resource_does_not_exist(arn: str, error: tuple[str, str]) -> No
 
 
 @pytest.mark.parametrize("arn", [arn for arn in ARNS if ":ec2:" in arn or ":alarm:" in arn])
-def test_resource_that_is_not_in_a_list_does_not_exist(arn: str) -> None:
+def test_resource_does_not_exist_if_the_list_operation_returns_no_items(arn: str) -> None:
     assert not is_listed_as_existing(arn, found=False)
 
 
 @pytest.mark.parametrize("error", [("AccessDeniedException", "no"), ("ValidationException", "invalid name")])
-def test_resource_that_cannot_be_described_exists(error: tuple[str, str]) -> None:
+def test_resource_counts_as_existing_if_the_request_fails_for_another_reason(error: tuple[str, str]) -> None:
     assert is_listed_as_existing(ARNS[0], error=error)
 
 
-def test_resource_of_another_kind_exists() -> None:
+def test_resource_of_a_kind_that_is_not_in_describe_counts_as_existing() -> None:
     assert is_listed_as_existing("arn:aws:ec2:us-east-1:123456789012:instance/i-1", error=("404", "Not Found"))

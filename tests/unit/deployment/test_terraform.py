@@ -13,7 +13,7 @@ from deployment.terraform import Plan, Terraform, TerraformError
 
 
 class FakeProgram:
-    """A program that replaces Terraform and records each command."""
+    """A program that is run instead of Terraform and records each command."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -26,7 +26,7 @@ class FakeProgram:
 
         Parameters
         ----------
-        condition : a shell command; the response is given only if it succeeds, and an earlier one otherwise
+        condition : shell command; if it fails, the program uses the response of an earlier call of this method
         """
         output = f"echo {shlex.quote(text)}" + (" >&2" if code == 1 else "")
         self._responses = f'if [ "$1" = {command} ] && {condition}; then {output}; exit {code}; fi\n{self._responses}'
@@ -55,13 +55,13 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeProgram:
 
 
 def make_terraform(tmp_path: Path, environment: str = "local", **variables: str) -> Terraform:
-    """Return Terraform for a root module without resources."""
+    """Return a `Terraform` for a root module without resources."""
     directory = tmp_path / "root"
     (directory / "environments").mkdir(parents=True, exist_ok=True)
     return Terraform(environment, logs=tmp_path / "logs", directory=directory, variables=variables)
 
 
-def test_plan_counts_its_changes(tmp_path: Path, program: FakeProgram) -> None:
+def test_plan_counts_the_changed_resources(tmp_path: Path, program: FakeProgram) -> None:
     # GIVEN
     program.respond("plan", "Plan: 3 to add, 2 to change, 1 to destroy.", code=2)
 
@@ -74,7 +74,7 @@ def test_plan_counts_its_changes(tmp_path: Path, program: FakeProgram) -> None:
     assert plan.summary == "Plan: 3 to add, 2 to change, 1 to destroy"
 
 
-def test_plan_gets_its_variables(tmp_path: Path, program: FakeProgram) -> None:
+def test_plan_passes_variables_to_terraform(tmp_path: Path, program: FakeProgram) -> None:
     # GIVEN a program that finds changes only if a file of variables has the value
     files = "$(printf '%s\\n' \"$@\" | sed -n 's/^-var-file=//p')"
     summary = "Plan: 1 to add, 0 to change, 0 to destroy."
@@ -85,7 +85,9 @@ def test_plan_gets_its_variables(tmp_path: Path, program: FakeProgram) -> None:
     assert make_terraform(tmp_path).plan().empty
 
 
-def test_failed_plan_has_the_error_and_its_log(tmp_path: Path, program: FakeProgram) -> None:
+def test_error_of_a_failed_plan_contains_terraforms_error_and_the_log_path(
+    tmp_path: Path, program: FakeProgram
+) -> None:
     # GIVEN
     program.respond("plan", "Error: Invalid value for variable", code=1)
 
@@ -100,12 +102,12 @@ def test_empty_plan_is_not_applied(tmp_path: Path, program: FakeProgram) -> None
     assert program.commands() == []
 
 
-def test_error_says_how_to_save_a_plan(tmp_path: Path, program: FakeProgram) -> None:
+def test_error_for_a_missing_plan_names_make_plan(tmp_path: Path, program: FakeProgram) -> None:
     with pytest.raises(OperatorError, match="run `make plan ENV=local` first"):
         make_terraform(tmp_path).saved_plan()
 
 
-def test_two_instances_do_not_affect_each_other(tmp_path: Path, program: FakeProgram) -> None:
+def test_instances_for_two_environments_do_not_affect_each_other(tmp_path: Path, program: FakeProgram) -> None:
     # GIVEN an environment whose state is in S3, and another whose state is local
     before = dict(os.environ)
     remote, local = make_terraform(tmp_path, "dev"), make_terraform(tmp_path, "local")
@@ -144,7 +146,7 @@ def test_constructor_has_no_side_effects(tmp_path: Path, program: FakeProgram) -
     assert dict(os.environ) == before
 
 
-def test_missing_cli_configuration_is_not_passed_on(
+def test_path_of_a_missing_cli_configuration_is_not_passed_to_terraform(
     tmp_path: Path, program: FakeProgram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
@@ -160,7 +162,7 @@ def test_missing_cli_configuration_is_not_passed_on(
     assert [command.split()[3] for command in program.commands()] == [f"config={existing}", "config="]
 
 
-def test_variables_are_passed_to_the_process_only(tmp_path: Path, program: FakeProgram) -> None:
+def test_variables_are_passed_only_to_the_terraform_process(tmp_path: Path, program: FakeProgram) -> None:
     make_terraform(tmp_path, name="some-value").init()
 
     assert program.commands()[0].endswith("name=some-value")
@@ -168,7 +170,7 @@ def test_variables_are_passed_to_the_process_only(tmp_path: Path, program: FakeP
 
 
 @pytest.mark.parametrize(("command", "run"), [("plan", Terraform.plan), ("output", Terraform.outputs)])
-def test_terraform_is_initialized_only_if_it_requires_it(
+def test_init_runs_only_if_terraform_requires_it(
     tmp_path: Path, program: FakeProgram, command: str, run: Callable[[Terraform], object]
 ) -> None:
     # GIVEN an initialization that was killed before it installed the provider
@@ -184,12 +186,12 @@ def test_terraform_is_initialized_only_if_it_requires_it(
     run(terraform)
     run(terraform)
 
-    # THEN `init` runs twice for a backend in S3
+    # THEN `init` runs twice if the state is in S3
     assert [line.split()[0] for line in program.commands()] == [command, "init", "init", command, command]
 
 
 @pytest.mark.parametrize("content", ["", '{"version": 4, "resou'], ids=["empty", "cut off"])
-def test_incomplete_state_is_not_an_empty_one(tmp_path: Path, program: FakeProgram, content: str) -> None:
+def test_outputs_of_an_incomplete_state_are_an_error(tmp_path: Path, program: FakeProgram, content: str) -> None:
     # GIVEN
     terraform = make_terraform(tmp_path)
     terraform.local_state.path.write_text(content)
@@ -199,10 +201,10 @@ def test_incomplete_state_is_not_an_empty_one(tmp_path: Path, program: FakeProgr
         terraform.outputs()
 
 
-def test_plan_does_not_use_the_imports_of_a_killed_plan_of_another_environment(
+def test_plan_ignores_the_import_blocks_of_another_environments_killed_plan(
     tmp_path: Path, program: FakeProgram
 ) -> None:
-    # GIVEN a plan of `dev` that is killed, so that it leaves its import blocks
+    # GIVEN import blocks that a killed plan of `dev` did not delete
     copy = tmp_path / "copy"
     program.respond("plan", "", 0, f"cp imports.tf {copy}")
     make_terraform(tmp_path, "dev").plan(imports={"aws_sns_topic.this": "arn:topic"})
@@ -215,8 +217,8 @@ def test_plan_does_not_use_the_imports_of_a_killed_plan_of_another_environment(
     make_terraform(tmp_path, "local").plan()
 
 
-def test_plan_imports_resources_and_leaves_no_file(tmp_path: Path, program: FakeProgram) -> None:
-    # GIVEN a file that a killed process left
+def test_plan_imports_resources_and_deletes_the_import_blocks(tmp_path: Path, program: FakeProgram) -> None:
+    # GIVEN a file that a killed process did not delete
     terraform = make_terraform(tmp_path)
     file = terraform.directory / "imports.tf"
     file.write_text("old")
@@ -241,7 +243,9 @@ def test_plan_imports_resources_and_leaves_no_file(tmp_path: Path, program: Fake
     ],
     ids=["killed", "failed", "complete"],
 )
-def test_killed_apply_was_creating_what_its_log_does_not_complete(tmp_path: Path, end: str, expected: set[str]) -> None:
+def test_interrupted_creations_are_those_without_completion_in_the_log_of_a_killed_apply(
+    tmp_path: Path, end: str, expected: set[str]
+) -> None:
     # GIVEN
     terraform = make_terraform(tmp_path)
     terraform.logs.mkdir()

@@ -19,7 +19,7 @@ aws_s3_bucket.this: Creating...
     assert first_error(output) == "creating S3 Bucket (scones): BucketAlreadyExists The name is taken."
 
 
-def test_failed_condition_has_its_message_without_the_configuration() -> None:
+def test_error_of_a_failed_condition_omits_the_references_to_the_configuration() -> None:
     # GIVEN
     output = """
 ╷
@@ -43,11 +43,11 @@ def test_failed_condition_has_its_message_without_the_configuration() -> None:
     assert first_error(output) == "Resource postcondition failed This state holds the environment local."
 
 
-def test_output_without_an_error_gives_its_last_line() -> None:
+def test_first_error_of_output_without_an_error_is_the_last_line() -> None:
     assert first_error("Initializing...\nkilled\n\n") == "killed"
 
 
-def test_lock_error_says_who_holds_the_lock_since_when() -> None:
+def test_lock_error_says_who_has_held_the_lock_since_when() -> None:
     # GIVEN https://github.com/hashicorp/terraform/blob/v1.11.4/internal/command/clistate/state.go
     output = """
 ╷

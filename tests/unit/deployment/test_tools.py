@@ -30,11 +30,11 @@ def make_mirror(directory: Path, lock_file: Path) -> Path:
     return directory
 
 
-def test_no_mirror_is_used_if_there_is_none(lock_file: Path) -> None:
+def test_find_mirror_returns_none_on_a_machine_without_mirrors(lock_file: Path) -> None:
     assert find_mirror(lock_file) is None
 
 
-def test_mirror_of_a_build_image_is_found(lock_file: Path, tmp_path: Path) -> None:
+def test_mirror_in_an_image_directory_is_found(lock_file: Path, tmp_path: Path) -> None:
     # GIVEN
     mirror = make_mirror(tmp_path / "images" / "plugins", lock_file)
 
@@ -43,7 +43,7 @@ def test_mirror_of_a_build_image_is_found(lock_file: Path, tmp_path: Path) -> No
 
 
 def test_mirror_without_the_locked_version_is_skipped(lock_file: Path, tmp_path: Path) -> None:
-    # GIVEN a mirror that would keep Terraform from asking the registry for the locked version
+    # GIVEN a mirror with another version, which would prevent Terraform from downloading the locked version
     mirror = make_mirror(tmp_path / "images" / "plugins", lock_file)
     lock_file.write_text(LOCK.replace("5.100.0", "5.101.0"))
 
@@ -52,7 +52,9 @@ def test_mirror_without_the_locked_version_is_skipped(lock_file: Path, tmp_path:
     assert find_mirror(lock_file) is None
 
 
-def test_standard_mirror_is_left_to_terraform(lock_file: Path, tmp_path: Path) -> None:
+def test_find_mirror_returns_none_if_a_standard_directory_contains_the_provider(
+    lock_file: Path, tmp_path: Path
+) -> None:
     # GIVEN
     make_mirror(tmp_path / "standard", lock_file)
     make_mirror(tmp_path / "images" / "plugins", lock_file)
@@ -61,7 +63,9 @@ def test_standard_mirror_is_left_to_terraform(lock_file: Path, tmp_path: Path) -
     assert find_mirror(lock_file) is None
 
 
-def test_variable_takes_precedence(lock_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mirror_in_the_environment_variable_takes_precedence(
+    lock_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN
     make_mirror(tmp_path / "images" / "plugins", lock_file)
     monkeypatch.setenv(tools.MIRROR_VARIABLE, str(tmp_path / "mine"))
@@ -104,7 +108,7 @@ def test_release_that_does_not_match_its_checksum_is_refused(tmp_path: Path, mon
     assert list(tmp_path.iterdir()) == []
 
 
-def test_error_says_what_to_install_without_terraform_and_network(
+def test_error_of_a_failed_download_says_how_to_install_terraform(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN

@@ -1,4 +1,4 @@
-"""Jobs are stopped before an environment is destroyed, and tagged resources that are gone do not count as remaining."""
+"""Jobs are stopped before an environment is destroyed, and deleted resources do not count as remaining."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ UNKNOWN = "arn:aws:some:us-east-1:123456789012:kind/name"  # of a kind that cann
 
 
 class FakeTags:
-    """The tagging API: returns the given lists one after the other, and repeats the last one."""
+    """The tagging API, which returns one of the given lists for each request, and then repeats the last list."""
 
     def __init__(self, *lists: list[str]) -> None:
         self._lists = list(lists)
@@ -34,7 +34,7 @@ def remaining(tags: FakeTags, *destroyed: str) -> list[str]:
     return UnmanagedResources("dev", lambda service: tags).remaining_arns(destroyed)
 
 
-def test_resource_that_disappears_after_a_while_does_not_remain(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resource_that_the_tagging_api_stops_listing_does_not_remain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unmanaged_resources, "POLL_INTERVAL", 0)
     assert remaining(FakeTags([UNKNOWN], [UNKNOWN], [])) == []
 
@@ -82,7 +82,7 @@ class FakeStates:
         self.stopped.append(executionArn)
 
 
-def test_running_executions_are_stopped_before_the_destruction() -> None:
+def test_running_executions_are_stopped_before_terraform_destroys() -> None:
     # GIVEN
     states = FakeStates()
 
@@ -94,7 +94,7 @@ def test_running_executions_are_stopped_before_the_destruction() -> None:
 
 
 class FakeJobs:
-    """SageMaker with one training job, whose status changes with each list of the jobs that have its status."""
+    """SageMaker with one training job, whose status changes each time that a list contains the job."""
 
     def __init__(self, *statuses: str) -> None:
         self._statuses = list(statuses)
@@ -129,10 +129,12 @@ class FakeJobs:
     [
         pytest.param(["InProgress", "InProgress", "Stopping", "Stopping", "Stopped"], id="running"),
         pytest.param(["Stopping", "Stopping", "Stopped"], id="stopping already"),
-        pytest.param(["InProgress", "Stopped"], id="ends meanwhile"),
+        pytest.param(["InProgress", "Stopped"], id="ends before it is stopped"),
     ],
 )
-def test_unfinished_job_has_ended_before_the_destruction(monkeypatch: pytest.MonkeyPatch, statuses: list[str]) -> None:
+def test_unfinished_job_has_ended_before_terraform_destroys(
+    monkeypatch: pytest.MonkeyPatch, statuses: list[str]
+) -> None:
     # GIVEN
     monkeypatch.setattr(unmanaged_resources, "POLL_INTERVAL", 0)
     jobs = FakeJobs(*statuses)
@@ -191,10 +193,10 @@ class FakeSageMaker:
         ),
         pytest.param({}, [], id="untagged"),
         pytest.param({"Stack": "scones-dev2"}, [], id="another environment's"),
-        pytest.param(None, [], id="deleted meanwhile"),
+        pytest.param(None, [], id="deleted before its tags are read"),
     ],
 )
-def test_resource_with_the_environments_prefix_is_removed_only_if_it_has_its_tag(
+def test_sagemaker_resource_is_removed_only_with_the_environments_prefix_and_tag(
     tags: dict[str, str] | None, kinds: list[str]
 ) -> None:
     # GIVEN
@@ -207,7 +209,7 @@ def test_resource_with_the_environments_prefix_is_removed_only_if_it_has_its_tag
 def test_key_that_is_listed_after_its_deletion_is_not_deleted_again() -> None:
     # GIVEN
     class FakeAws(FakeSageMaker):
-        """An account whose only resource is a KMS key that the tagging API lists and that is gone."""
+        """An account whose only resource is a KMS key that was deleted but that the tagging API still lists."""
 
         def paginate(self, **_: Any) -> list[dict[str, Any]]:
             arn = "arn:aws:kms:us-east-1:123456789012:key/some"

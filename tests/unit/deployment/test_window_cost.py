@@ -29,7 +29,7 @@ NOT_STARTED = {
 
 
 class FakeSageMaker:
-    """An endpoint, and the jobs of each kind."""
+    """SageMaker with an endpoint and jobs of each kind."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class FakeSageMaker:
 
 
 class FakePages:
-    """One page of results."""
+    """A paginator with one page."""
 
     def __init__(self, page: dict[str, Any]) -> None:
         self._page = page
@@ -87,7 +87,7 @@ def cost(sagemaker: FakeSageMaker, images: int | None = None) -> Cost:
         pytest.param(END + timedelta(hours=4), 0, id="after"),
     ],
 )
-def test_endpoint_hours_are_those_of_the_time_range(created: datetime, hours: float) -> None:
+def test_endpoint_hours_are_limited_to_the_time_range(created: datetime, hours: float) -> None:
     # WHEN
     found = cost(FakeSageMaker(created))
 
@@ -101,7 +101,7 @@ def test_jobs_are_added_by_kind_and_instance_type() -> None:
     # WHEN
     found = cost(FakeSageMaker(training=[JOB, JOB], transform=[TRANSFORM], processing=[NOT_STARTED]))
 
-    # THEN an instance type without a price is named and not counted
+    # THEN the row of an instance type without a price has no cost
     assert [(row.item, row.quantity) for row in found.rows] == [
         ("2 training jobs", "2.00 hours of ml.m5.xlarge"),
         ("1 transform job", "1.00 hours of ml.some.type"),
@@ -111,7 +111,7 @@ def test_jobs_are_added_by_kind_and_instance_type() -> None:
     assert found.total == pytest.approx(2 * read_prices().hourly("ml.m5.xlarge"))
 
 
-def test_a_serverless_endpoint_has_no_hours() -> None:
+def test_serverless_endpoint_has_no_hours() -> None:
     # WHEN
     (row,) = cost(FakeSageMaker(START, instance_type=None)).rows
 
@@ -123,10 +123,10 @@ def test_executions_are_priced_without_the_endpoint() -> None:
     # WHEN
     found = cost(FakeSageMaker(), images=1000)
 
-    # THEN it is a thousandth of what a million images cost, which is far more than the state transitions
+    # THEN the cost is a thousandth of the cost of a million images, of which state transitions are only a part
     assert found.total == pytest.approx(execution_cost(1_000_000, read_prices()) / 1000)
     assert execution_cost(1_000_000, read_prices()) > 8 * read_prices().per_million("state_transition")
 
 
-def test_nothing_costs_nothing() -> None:
+def test_environment_without_endpoint_jobs_and_images_has_no_costs() -> None:
     assert (cost(FakeSageMaker()).rows, cost(FakeSageMaker()).total) == ([], 0)

@@ -14,7 +14,7 @@ from tests.unit.stacks import make_stack
 
 
 class FakeAws(FakeStates):
-    """Clients of all services: an endpoint in service, a bucket, and an execution that ends at once."""
+    """AWS clients with an endpoint in service, a bucket, and an execution that ends immediately."""
 
     def __init__(self, confidence: float = 0.97, **description: Any) -> None:
         predictions = [
@@ -59,7 +59,7 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_result_names_class_confidence_model_and_execution(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_result_contains_class_confidence_model_and_execution(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # GIVEN
     aws = FakeAws(status="SUCCEEDED")
 
@@ -94,7 +94,7 @@ def test_the_result_names_class_confidence_model_and_execution(photo: Path, caps
         pytest.param(FakeAws(status="ABORTED"), "failed with ABORTED: no cause given", "ID=some-name", id="aborted"),
     ],
 )
-def test_an_execution_that_does_not_classify_the_image_is_an_error(
+def test_execution_that_does_not_succeed_is_an_error(
     photo: Path, capsys: pytest.CaptureFixture[str], aws: FakeAws, message: str, shown: str
 ) -> None:
     with pytest.raises(OperatorError, match=message):
@@ -102,7 +102,7 @@ def test_an_execution_that_does_not_classify_the_image_is_an_error(
     assert shown in capsys.readouterr().out
 
 
-def test_an_interruption_says_how_to_look_at_the_execution(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interruption_names_the_command_that_shows_the_execution(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -115,7 +115,7 @@ def test_an_interruption_says_how_to_look_at_the_execution(photo: Path, monkeypa
 
 
 @pytest.mark.parametrize("image", ["", "missing.jpg"])
-def test_nothing_is_uploaded_without_an_image(image: str) -> None:
+def test_nothing_is_uploaded_without_an_existing_image_file(image: str) -> None:
     aws = FakeAws()
     with pytest.raises(OperatorError, match=r"IMAGE|missing\.jpg"):
         classify(aws, image)

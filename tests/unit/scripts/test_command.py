@@ -14,7 +14,7 @@ from common.errors import OperatorError
 from scripts.command import Environment, run, run_command
 
 ROOT = Path(__file__).resolve().parents[3]
-# `package` needs nothing but Python's standard library, and does not catch errors
+# `package` is not included, because it uses only Python's standard library and does not catch errors
 COMMANDS = [
     path for path in sorted((ROOT / "scripts").glob("*.py")) if path.stem not in ("__init__", "command", "package")
 ]
@@ -70,7 +70,9 @@ def test_interruption_is_one_line(arguments: list[str]) -> None:
         run(interrupt, None)
 
 
-def test_error_of_an_ended_service_says_what_to_run(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+def test_error_for_an_endpoint_that_does_not_respond_names_make_up(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
     # GIVEN
     arguments.extend(["--env", "dev"])
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
@@ -83,7 +85,7 @@ def test_error_of_an_ended_service_says_what_to_run(monkeypatch: pytest.MonkeyPa
         run_command(fail, None)
 
 
-def test_unreadable_credentials_are_named(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+def test_error_names_an_unreadable_credentials_file(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
     # GIVEN
     monkeypatch.setattr("common.aws.unreadable_files", lambda: [Path("some-file")])
 
@@ -95,7 +97,7 @@ def test_unreadable_credentials_are_named(monkeypatch: pytest.MonkeyPatch, argum
         run(fail, None)
 
 
-def test_interruption_says_what_continues() -> None:
+def test_message_of_an_interruption_is_printed() -> None:
     def interrupt(_: argparse.Namespace) -> None:
         raise KeyboardInterrupt("the job continues")
 
@@ -112,7 +114,7 @@ def test_unexpected_error_always_has_its_traceback() -> None:
         run(fail_unexpectedly, None)
 
 
-def test_command_gets_its_environment_and_options(arguments: list[str]) -> None:
+def test_command_receives_its_environment_and_options(arguments: list[str]) -> None:
     # GIVEN
     arguments.extend(["--env", "dev", "--hours", "4"])
     environments: list[Environment] = []
@@ -147,7 +149,7 @@ def test_traceback_names_the_failing_line(tmp_path: Path) -> None:
     assert "nothing to report" in ended.stderr.splitlines()[-1]
 
 
-def test_one_environment_at_a_time_uses_terraform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_of_all_environments_share_one_terraform_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("scripts.command.LOCK_TIMEOUT_SECONDS", 0.0)
@@ -158,7 +160,7 @@ def test_one_environment_at_a_time_uses_terraform(tmp_path: Path, monkeypatch: p
         pass
 
 
-def test_output_to_a_program_that_has_ended_is_not_an_error() -> None:
+def test_no_error_is_printed_if_the_reader_of_the_output_has_ended() -> None:
     # GIVEN a command that prints more than a pipe holds
     code = "from scripts.command import run; run(lambda arguments: print(*['line'] * 99999, sep='\\n'), None)"
 

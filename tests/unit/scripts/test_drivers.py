@@ -1,4 +1,4 @@
-"""A driver's data are deleted only if the name is given twice, and shown in lines that fit the terminal."""
+"""A driver's data are deleted only if ID and CONFIRM are the same, and shown in lines that fit the terminal."""
 
 import argparse
 from typing import Any, cast
@@ -13,7 +13,7 @@ from tests.unit.stacks import make_stack
 
 
 class FakeEnvironment:
-    """An environment without AWS, so that any request fails the test."""
+    """An environment without AWS clients, so that the test fails if a request is sent."""
 
     name = "dev"
     stack = make_stack()
@@ -26,7 +26,7 @@ class FakeEnvironment:
 
 
 @pytest.mark.parametrize("confirm", ["", "driver", "driver-10", "yes"])
-def test_deletion_without_the_same_name_is_refused_with_the_command(confirm: str) -> None:
+def test_deletion_is_refused_with_the_command_to_run_if_confirm_differs(confirm: str) -> None:
     # GIVEN
     environment = cast(Environment, FakeEnvironment(action="delete", id="driver-1", confirm=confirm))
 
@@ -38,19 +38,19 @@ def test_deletion_without_the_same_name_is_refused_with_the_command(confirm: str
 
 @pytest.mark.parametrize("action", ["show", "delete"])
 @pytest.mark.parametrize("name", ["", "..", "a/b"])
-def test_name_that_is_not_one_segment_of_a_key_is_refused(action: str, name: str) -> None:
+def test_name_that_cannot_be_one_segment_of_a_key_is_refused(action: str, name: str) -> None:
     # WHEN / THEN
     with pytest.raises(OperatorError, match="ID must be"):
         drivers.main(cast(Environment, FakeEnvironment(action=action, id=name, confirm=name)))
 
 
-def test_driver_with_an_invalid_name_is_not_shown() -> None:
+def test_show_refuses_an_invalid_name() -> None:
     # WHEN / THEN
     with pytest.raises(OperatorError, match="ID must be 1 to 64 letters"):
         drivers.main(cast(Environment, FakeEnvironment(action="show", id="José")))
 
 
-def test_data_of_a_driver_with_an_invalid_name_are_deleted(
+def test_delete_accepts_a_name_that_show_refuses(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN
@@ -70,7 +70,7 @@ def test_data_of_a_driver_with_an_invalid_name_are_deleted(
     assert capsys.readouterr().out == "José: deleted object versions: 2, items: 1\n"
 
 
-def test_command_for_a_deletion_quotes_the_name() -> None:
+def test_name_is_quoted_in_the_command_to_run() -> None:
     # WHEN / THEN
     with pytest.raises(OperatorError, match="ENV=dev ID='a b;c' CONFIRM='a b;c'`"):
         drivers.main(cast(Environment, FakeEnvironment(action="delete", id="a b;c")))

@@ -12,7 +12,7 @@ from tests.unit.stacks import make_stack
 
 
 class FakeAws(FakeStates):
-    """Clients of Step Functions and of an empty bucket."""
+    """AWS clients for Step Functions and for an empty bucket."""
 
     def get_object(self, **_: Any) -> dict[str, Any]:
         raise refusal("NoSuchKey")
@@ -33,9 +33,7 @@ def environment(directory: Path) -> Any:
     )
 
 
-def test_the_latest_execution_is_printed_and_written_as_a_page(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_latest_execution_is_printed_and_written_as_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # WHEN
     execution.main(environment(tmp_path))
 
@@ -46,7 +44,7 @@ def test_the_latest_execution_is_printed_and_written_as_a_page(
     assert "S3 responded with NoSuchKey" in (tmp_path / "execution.html").read_text()
 
 
-def test_the_state_machine_is_exported_in_three_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_state_machine_is_exported_in_three_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # WHEN
     export.main(environment(tmp_path))
 

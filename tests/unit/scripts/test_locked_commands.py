@@ -1,4 +1,4 @@
-"""Commands that run Terraform hold a lock of the environment, so that two of them do not share its files."""
+"""Commands that run Terraform hold a lock, so that no two commands use Terraform's files at the same time."""
 
 import argparse
 import contextlib
@@ -31,7 +31,7 @@ class FakeEnvironment:
 
 
 @pytest.mark.parametrize(("command", "resource"), [(cost, "terraform"), (bootstrap, "bootstrap")])
-def test_plan_is_made_while_the_lock_is_held(
+def test_commands_hold_the_lock_while_they_plan(
     command: Any, resource: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN

@@ -1,4 +1,4 @@
-"""What the Makefile does before a command: it finds a renamed clone, and deletes traces of an ended emulator."""
+"""Before a command, the Makefile detects a renamed clone, and deletes files about resources of an ended emulator."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ from tests.support.project import ROOT
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A directory with what make reads."""
+    """A directory with the files that make reads."""
     shutil.copy2(ROOT / "Makefile", tmp_path)
     shutil.copytree(ROOT / "terraform" / "environments", tmp_path / "terraform" / "environments")
     (tmp_path / ".venv").mkdir()
@@ -23,7 +23,7 @@ def make(clone: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.parametrize("created", ["", "/elsewhere/.venv"], ids=["in place", "renamed"])
-def test_renamed_clone_is_named(clone: Path, created: str) -> None:
+def test_make_fails_only_in_a_renamed_clone(clone: Path, created: str) -> None:
     # GIVEN
     path = created or clone / ".venv"
     (clone / ".venv" / "pyvenv.cfg").write_text(f"home = /usr/bin\ncommand = /usr/bin/python3 -m venv {path}\n")

@@ -1,4 +1,4 @@
-"""The Makefile passes every variable to its command as the user typed it, and runs nothing that a value contains."""
+"""The Makefile passes each variable to its command unchanged, and does not execute what a value contains."""
 
 import json
 import os
@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 MAKEFILE = (ROOT / "Makefile").read_text()
 VALUE = """-x it's a;touch broken $HOME $(touch broken) `touch broken` a "b" && touch broken | > broken * #"""
-# Variables of the make and the workflow that run the tests
+# Variables that are set by the make process or the workflow that runs the tests
 INHERITED = {"GITHUB_STEP_SUMMARY", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
-# The target that uses a variable, and the option that passes it
+# For each variable, a target that uses it, and the option that passes it to the command
 OPTIONS = {
     "ALGORITHM": ("train", "--algorithm"),
     "AUDIT": ("select", "--audit"),
@@ -63,7 +63,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make(environment: Path, directory: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run make in an environment without an emulator, with all dependencies up to date."""
+    """Run make on the environment `dev`, as if all dependencies were installed."""
     return subprocess.run(
         [
             "make",
@@ -95,7 +95,7 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_option_is_tested_and_quoted() -> None:
+def test_every_option_in_the_makefile_is_quoted_and_tested_here() -> None:
     assert set(re.findall(r"\$\(call (?:quote|option,--[a-z]+),([A-Z]+)\)", MAKEFILE)) == {*OPTIONS, "PYTHON"} - {"SET"}
     assert not re.search(rf"\$\(({'|'.join(OPTIONS)})\)", MAKEFILE)
 
@@ -114,7 +114,7 @@ def test_value_reaches_the_command_unchanged(environment: Path, directory: Path,
     assert not (directory / "broken").exists()
 
 
-def test_short_forms_are_added_to_the_hyperparameters(environment: Path, directory: Path) -> None:
+def test_epochs_and_pretrained_are_added_to_the_hyperparameters(environment: Path, directory: Path) -> None:
     # WHEN
     result = make(environment, directory, "train", "SET=seed=1 learning_rate=0.1", "EPOCHS=3;x", "PRETRAINED=it's")
 
@@ -125,7 +125,9 @@ def test_short_forms_are_added_to_the_hyperparameters(environment: Path, directo
 @pytest.mark.parametrize(
     ("target", "name"), [("train", "PRETRAIN"), ("stage", "PRETRAIN"), ("lineage", "VERIFY"), ("watch", "ONCE")]
 )
-def test_switch_is_on_off_or_refused(environment: Path, directory: Path, target: str, name: str) -> None:
+def test_switch_accepts_0_and_1_and_refuses_other_values(
+    environment: Path, directory: Path, target: str, name: str
+) -> None:
     on, off = (make(environment, directory, target, f"{name}={value}").stdout for value in ("1", "0"))
     assert re.search(r"--(pretrain|other-classes|verify|once)", on)
     assert not re.search(r"--(pretrain|other-classes|verify|once)", off)
@@ -136,7 +138,7 @@ def test_switch_is_on_off_or_refused(environment: Path, directory: Path, target:
 
 
 @pytest.mark.parametrize("value", ["", "*", "%", "dev prod", "test", "it's", "../environments/dev"])
-def test_unknown_environment_is_named(environment: Path, directory: Path, value: str) -> None:
+def test_error_names_an_unknown_environment(environment: Path, directory: Path, value: str) -> None:
     # WHEN
     result = make(environment, directory, "models", f"ENV={value}")
 

@@ -1,4 +1,4 @@
-"""Errors about a command's options name the value, what is allowed, and an example, in one line."""
+"""An error about an option is one line with the value, the allowed values, and an example."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ Options = Callable[[argparse.ArgumentParser], Any]
 
 
 def parse(options: Options, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
-    """Return the options of a command line."""
+    """Return the parsed options of a command line."""
     monkeypatch.setattr(sys, "argv", ["some-command", *arguments])
     parsed: list[argparse.Namespace] = []
     run_command(lambda environment: parsed.append(environment.options), None, options)
@@ -39,7 +39,7 @@ PROPORTION = "PRECISION must be a number above 0 and at most 1, such as 0.98"
     ],
     ids=["hours", "jobs", "parallel", "precision", "audit", "format", "algorithm", "env"],
 )
-def test_invalid_value_is_named_with_what_is_allowed(
+def test_error_names_an_invalid_value_and_the_allowed_values(
     options: Options,
     name: str,
     expected: str,
@@ -55,16 +55,16 @@ def test_invalid_value_is_named_with_what_is_allowed(
         # THEN
         printed = capsys.readouterr().err
         assert ended.value.code == 2
-        assert printed.replace("'", "").startswith(f"error: {expected}")  # Python 3.12 quotes no choices
+        assert printed.replace("'", "").startswith(f"error: {expected}")  # Python 3.12 does not quote the choices
         assert f"(got {value!r})" in printed
         assert printed.count("\n") == 1
 
 
-def test_missing_option_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_error_names_a_missing_option(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(transform.options, monkeypatch=monkeypatch)
     assert capsys.readouterr().err == "error: the following arguments are required: --input\n"
 
 
-def test_one_tuning_job_needs_no_second_option(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tuning_with_one_job_does_not_require_parallel(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parse(tune.options, "--jobs=1", monkeypatch=monkeypatch).parallel is None

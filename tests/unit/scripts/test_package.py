@@ -5,7 +5,7 @@ from pathlib import Path
 from scripts.package import package
 
 
-def test_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
+def test_archives_of_the_same_sources_have_the_same_bytes(tmp_path: Path) -> None:
     # GIVEN two checkouts of a function with different times and modes, and a cached file in one of them
     for name, time, mode in (("one", 1_000_000_000, 0o600), ("two", 1_700_000_000, 0o755)):
         handler = tmp_path / name / "handler.py"

@@ -29,11 +29,11 @@ def make_environment(sagemaker: Any, config: str | None) -> Any:
     return SimpleNamespace(name="local", stack=stack, client=lambda service: sagemaker)
 
 
-def test_nothing_is_checked_before_the_first_model() -> None:
+def test_endpoint_is_not_checked_before_a_model_is_approved() -> None:
     check_endpoint(make_environment(None, None))
 
 
-def test_rolled_back_deployment_says_how_to_return_to_the_previous_model() -> None:
+def test_error_of_a_rolled_back_deployment_says_how_to_return_to_the_previous_model() -> None:
     with pytest.raises(EndpointError, match=r"scones-local-1, .*\(some alarm\).*make rollback deploy ENV=local"):
         check_endpoint(make_environment(FakeSageMaker(), "scones-local-2"))
 
@@ -58,7 +58,7 @@ class FakeTerraform:
         return {"resource_changes": [{"address": "aws_a.this", "type": "aws_a", "change": {"actions": ["create"]}}]}
 
 
-def test_plan_lists_what_it_changes_and_names_the_file_with_all_of_it(
+def test_plan_lists_the_changed_resources_and_names_the_file_with_the_whole_plan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN
@@ -78,7 +78,7 @@ def test_plan_lists_what_it_changes_and_names_the_file_with_all_of_it(
 
 
 @pytest.mark.parametrize("command", [provision.plan, provision.up, provision.deploy])
-def test_plan_of_a_model_for_other_classes_is_deleted(
+def test_plan_with_a_model_for_other_classes_is_deleted(
     command: Callable[[Any], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
@@ -95,7 +95,7 @@ def test_plan_of_a_model_for_other_classes_is_deleted(
     assert not terraform.path.exists()
 
 
-def test_misspelt_setting_is_refused_before_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_setting_is_refused_before_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     def refuse(name: str) -> None:
         raise SettingsError
@@ -120,7 +120,7 @@ def test_nothing_is_destroyed_without_confirmation(name: str, confirmation: str)
         down(environment)
 
 
-def test_protected_data_are_refused_before_anything_is_destroyed() -> None:
+def test_down_refuses_protected_data_before_anything_is_destroyed() -> None:
     # GIVEN an environment whose Terraform must not be used
     environment: Any = SimpleNamespace(
         name="prod",

@@ -1,4 +1,4 @@
-"""What a plan and an apply do with the live endpoint and the live functions."""
+"""Commands that plan and apply check and restore the live endpoint and the live functions."""
 
 # ruff: noqa: N803  boto3's parameter names
 
@@ -18,12 +18,12 @@ from scripts import provision
 from scripts.provision import apply, drift, plan, up
 from tests.unit.stacks import make_stack
 
-BUILT, FOREIGN = b"built", b"foreign"
+BUILT, REPLACED = b"built", b"replaced"
 FUNCTION = "scones-local-filter"
 
 
 class FakeAws:
-    """Lambda, SageMaker, SNS and Service Quotas, with a record of what changes the account."""
+    """Lambda, SageMaker, SNS and Service Quotas clients, which record the calls that change the account."""
 
     class exceptions:  # noqa: N801 (boto3's name)
         ResourceNotFoundException = KeyError
@@ -127,7 +127,7 @@ def test_plan_keeps_the_number_of_instances_to_which_the_endpoint_has_scaled(env
 
 def test_replaced_code_is_restored_before_the_plan(account: FakeAws, environment: Any) -> None:
     # GIVEN
-    account.code = FOREIGN
+    account.code = REPLACED
 
     # WHEN
     up(environment)
@@ -137,9 +137,9 @@ def test_replaced_code_is_restored_before_the_plan(account: FakeAws, environment
     assert account.code == BUILT
 
 
-def test_replaced_code_is_drift(account: FakeAws, environment: Any) -> None:
+def test_drift_reports_replaced_code(account: FakeAws, environment: Any) -> None:
     # GIVEN
-    account.code = FOREIGN
+    account.code = REPLACED
 
     # WHEN / THEN
     with pytest.raises(OperatorError, match=f"the code of {FUNCTION} was replaced.*Run `make up ENV=local`"):
@@ -158,7 +158,7 @@ def test_deployment_above_the_quota_is_not_applied(account: FakeAws, environment
     assert account.changes == ["plan"]
 
 
-def test_failed_endpoint_is_gone_before_the_apply(
+def test_failed_endpoint_is_deleted_before_the_apply(
     account: FakeAws, environment: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
@@ -180,11 +180,11 @@ def test_failed_endpoint_is_gone_before_the_apply(
 @pytest.mark.parametrize(
     ("current", "maximum", "applied"),
     [
-        pytest.param(4, 5, False, id="scaled out since the plan"),
-        pytest.param(3, 5, True, id="as planned"),
-        pytest.param(2, 5, True, id="scaled in since the plan"),
+        pytest.param(4, 5, False, id="the endpoint has scaled out since the plan was saved"),
+        pytest.param(3, 5, True, id="the endpoint has the planned number of instances"),
+        pytest.param(2, 5, True, id="the endpoint has scaled in since the plan was saved"),
         pytest.param(4, 3, True, id="the plan lowers the maximum"),
-        pytest.param(4, None, True, id="does not scale"),
+        pytest.param(4, None, True, id="the endpoint does not scale"),
     ],
 )
 def test_saved_plan_does_not_undo_a_scale_out(

@@ -1,4 +1,4 @@
-"""`make report` without services, and with an invalid time range, still writes the page."""
+"""`make report` writes the page even if AWS services cannot be read or the time range is invalid."""
 
 import argparse
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.unit.stacks import make_stack
 
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory `build/local` in an empty current directory, without Terraform and AWS."""
+    """The directory `build/local` below an empty current directory; neither Terraform nor AWS can be used."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("evaluation.figures.as_svg", lambda draw, theme: "<svg/>")
     monkeypatch.setattr(report, "read_settings", lambda name: {"minimum_accuracy": 0.8})
@@ -28,7 +28,7 @@ def environment(**options: str) -> Environment:
     return Environment("local", argparse.Namespace(**{"since": "", "until": "", **options}))
 
 
-def test_without_a_stack_the_results_of_the_commands_are_shown(
+def test_page_without_a_stack_shows_the_results_of_the_commands(
     directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN
@@ -42,16 +42,14 @@ def test_without_a_stack_the_results_of_the_commands_are_shown(
     # WHEN
     report.main(environment())
 
-    # THEN each section that needs the stack says so
+    # THEN each section that needs the stack says that the stack is missing
     page = (directory / "report.html").read_text()
     assert page.count("local is not deployed: run <code>make up ENV=local</code>") == 4
     assert "Confidence and threshold" in page
     assert capsys.readouterr().out == f"{directory.resolve() / 'report.html'}\n"
 
 
-def test_a_time_range_in_the_future_is_named_in_the_page_and_by_the_command(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_page_and_error_name_a_time_range_in_the_future(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     write_results(directory)
     monkeypatch.setattr("scripts.command.read_stack", lambda terraform: make_stack())
@@ -93,7 +91,7 @@ def test_report_is_about_the_model_that_the_endpoint_serves(
     assert report.model_in_use(environment()) == in_use
 
 
-def test_without_any_result_the_error_names_the_command(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_without_any_result_names_the_command_to_run(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     def fail(terraform: object) -> None:
         raise StackMissingError("local is not deployed")

@@ -1,4 +1,4 @@
-"""The commands of the review: what they print, and errors that name the next step."""
+"""The review commands print their results, and their errors name the next step."""
 
 import argparse
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def environment(directory: Path, s3: FakeS3, *, options: dict[str, Any], **stack
 
 @pytest.fixture
 def captured(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """A function that sets the captured records and their location."""
+    """Return a function that sets the captured records and their location."""
 
     def set_records(*records: Record, location: CaptureLocation | None = LOCATION) -> None:
         def stream(*_: Any, **__: Any) -> Iterator[Record]:
@@ -47,7 +47,7 @@ def captured(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return set_records
 
 
-def test_selection_prints_what_it_added(
+def test_select_prints_the_number_of_added_images(
     tmp_path: Path, captured: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN
@@ -63,7 +63,9 @@ def test_selection_prints_what_it_added(
     assert "`make review ENV=dev` shows the images" in printed
 
 
-def test_selection_without_records_names_another_time_range(tmp_path: Path, captured: Callable[..., None]) -> None:
+def test_error_for_a_time_range_without_records_advises_another_since(
+    tmp_path: Path, captured: Callable[..., None]
+) -> None:
     # GIVEN
     captured()
 
@@ -73,7 +75,7 @@ def test_selection_without_records_names_another_time_range(tmp_path: Path, capt
 
 
 @pytest.mark.parametrize(("enabled", "location"), [(False, LOCATION), (True, None)])
-def test_endpoint_without_data_capture_is_named(
+def test_error_for_an_endpoint_without_data_capture_names_the_setting(
     tmp_path: Path, captured: Callable[..., None], enabled: bool, location: CaptureLocation | None
 ) -> None:
     # GIVEN
@@ -86,7 +88,7 @@ def test_endpoint_without_data_capture_is_named(
         select_images.main(environment(tmp_path, FakeS3(), options={"audit": 0.02}, data_capture_enabled=enabled))
 
 
-def test_file_is_written_filled_and_stored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_labels_of_the_written_csv_file_are_stored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # GIVEN
     s3, path = FakeS3(), tmp_path / "review" / "review.csv"
     add_selected(s3, "a")
@@ -98,7 +100,7 @@ def test_file_is_written_filled_and_stored(tmp_path: Path, capsys: pytest.Captur
     review_csv.main(environment(tmp_path, s3, options={"labels": str(path), "reviewer": "ana"}))
 
     # THEN
-    assert f"{path}: 1 image, in the folder beside it" in written
+    assert f"{path}: 1 image, in the folder beside this file" in written
     assert f"\n  make review-csv ENV=dev LABELS={path}\n" in written
-    assert capsys.readouterr().out == "stored labels: 1; images that had an answer, which stays: 0\n"
+    assert capsys.readouterr().out == "stored labels: 1; images that already had an answer, which is kept: 0\n"
     assert b'"reviewer": "ana"' in s3.objects["labels/answers/a.json"]

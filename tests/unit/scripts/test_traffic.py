@@ -1,4 +1,4 @@
-"""`make traffic`: its options and its refusals."""
+"""`make traffic` turns its options into arrivals, and refuses invalid options and protected environments."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -24,7 +24,7 @@ def test_default_is_a_poisson_process() -> None:
     assert arrivals == plan(parse("--rate=5", "--seconds=60", "--seed=1"))[1]
 
 
-def test_burst_arrives_at_once() -> None:
+def test_images_of_a_burst_arrive_at_the_same_time() -> None:
     settings, arrivals = plan(parse("--burst=20"))
     assert settings["burst"] == len(arrivals) == 20
     assert {each.seconds for each in arrivals} == {0}
@@ -44,7 +44,7 @@ def test_invalid_traffic_options_are_rejected(arguments: tuple[str, ...], messag
 
 
 @pytest.mark.parametrize("argument", ["--rate=0", "--rate=x", "--rate=inf", "--seconds=-1", "--burst=0", "--seed=a"])
-def test_invalid_number_is_named(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_error_names_an_invalid_number(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
     # WHEN
     with pytest.raises(SystemExit):
         parse(argument)
@@ -55,7 +55,7 @@ def test_invalid_number_is_named(argument: str, capsys: pytest.CaptureFixture[st
     assert f"(got '{value}')" in error
 
 
-def test_protected_environment_is_refused(tmp_path: Path) -> None:
+def test_traffic_is_refused_in_a_protected_environment(tmp_path: Path) -> None:
     # GIVEN
     environment: Any = SimpleNamespace(name="prod", options=parse(), stack=make_stack(protected=True))
 

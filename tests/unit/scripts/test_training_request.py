@@ -1,4 +1,4 @@
-"""The training job that command-line options describe."""
+"""The training request that `make train` and `make tune` derive from their options."""
 
 import argparse
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from training.job_config import TrainingRequest
 
 
 def request(*arguments: str, missing: tuple[str, ...] = (), **stack: Any) -> TrainingRequest:
-    """Return the request of a command with these arguments."""
+    """Return the training request of a command with the given arguments."""
     parser = argparse.ArgumentParser()
     add_training_options(parser)
     s3 = FakeS3(MANIFEST, *missing)
@@ -27,7 +27,7 @@ def request(*arguments: str, missing: tuple[str, ...] = (), **stack: Any) -> Tra
     return make_training_request(environment)
 
 
-def test_algorithm_selects_the_images_and_the_instance_type() -> None:
+def test_algorithm_selects_the_container_images_and_the_instance_type() -> None:
     # WHEN
     found = request("--algorithm", "image-classification", "--set", "mini_batch_size=2")
 
@@ -59,7 +59,7 @@ def test_algorithm_selects_the_images_and_the_instance_type() -> None:
     ],
     ids=["unknown", "no value", "no pretraining images", "missing object", "other classes", "no GPU"],
 )
-def test_invalid_request_is_an_error_before_anything_starts(
+def test_invalid_request_is_an_error_before_a_job_starts(
     stack: dict[str, Any], arguments: list[str], missing: tuple[str, ...], reason: str
 ) -> None:
     with pytest.raises(TrainingRequestError, match=reason) as caught:

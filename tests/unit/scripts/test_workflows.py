@@ -22,7 +22,7 @@ def jobs(path: Path) -> dict[str, Any]:
 
 
 def matrix_targets(job: dict[str, Any], step: dict[str, Any]) -> set[str]:
-    """Return the targets of a step that runs once for each of the job's."""
+    """Return the make targets of a step that runs once for each target in the job's matrix."""
     assert step["env"] == {"TARGET": "${{ matrix.target }}"}
     return set(job["strategy"]["matrix"]["target"])
 
@@ -74,7 +74,7 @@ def test_packages_are_installed_before_a_role_is_assumed(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_credentials_last_as_long_as_the_job(path: Path) -> None:
+def test_credentials_are_valid_as_long_as_the_job_may_run(path: Path) -> None:
     for job in jobs(path).values():
         for step in job["steps"]:
             if step.get("uses", "").startswith(LOGIN):
@@ -92,7 +92,7 @@ def test_deployments_run_from_main_and_plans_take_no_lock(path: Path) -> None:
             assert job["env"]["TF_CLI_ARGS_plan"] == "-lock=false"
 
 
-def test_reviewer_sees_the_plan_even_if_its_cost_is_unknown() -> None:
+def test_plan_is_added_to_the_summary_even_if_its_cost_is_unknown() -> None:
     # GIVEN
     plan_steps = jobs(ROOT / ".github" / "workflows" / "deploy.yml")["plan"]["steps"]
     steps = {step["run"]: step for step in plan_steps if "run" in step}
@@ -110,7 +110,7 @@ def test_only_drift_opens_an_issue() -> None:
     assert last["if"] == f"failure() && hashFiles('build/*/{DRIFT_FILE}') != ''"
 
 
-def test_the_saved_plan_is_kept_as_long_as_github_waits_for_a_reviewer() -> None:
+def test_saved_plan_is_kept_as_long_as_github_waits_for_a_reviewer() -> None:
     # https://docs.github.com/en/actions/reference/workflows-and-actions/deployments-and-environments
     steps = jobs(ROOT / ".github" / "workflows" / "deploy.yml")["plan"]["steps"]
     (upload,) = [step for step in steps if step.get("uses", "").startswith("actions/upload-artifact")]
