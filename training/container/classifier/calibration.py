@@ -35,10 +35,10 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 
 
 def cross_fitted(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return probabilities (n x classes): each half of the examples is scaled by a temperature fitted on the other half.
+    """Return probabilities, n x classes, where each half of the examples uses the other half's temperature.
 
-    The calibration error of these probabilities estimates the calibration error on new examples, because no example is scaled by a temperature that was
-    fitted on it.
+    The calibration error of these probabilities estimates the error on new examples, because no example is scaled by
+    a temperature that was fitted on it.
     """
     probabilities = torch.empty_like(logits)
     even = torch.arange(len(labels)) % 2 == 0

@@ -2,7 +2,7 @@
 
 The job runs in the inference container, in the folder of the unpacked model.tar.gz. It writes its result below
 `history/` and publishes metrics. If a property of the images has drifted, the job also stores the most unusual images
-for review and publishes to the SNS topic. Invalid captures do not make the job fail; a failed AWS request does.
+for review and publishes to the SNS topic. Invalid captures do not make the job fail; an unexpected AWS error does.
 
 The window is the period whose captured images are compared with the baseline.
 """
@@ -47,7 +47,7 @@ SUBJECT_LENGTH = 100  # maximum length of an SNS subject: https://docs.aws.amazo
 CONDITION_FAILED = (
     "PreconditionFailed",
     "ConditionalRequestConflict",
-)  # S3 error codes of a rejected conditional write
+)  # S3 errors of a conditional write
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,11 @@ class Settings:
 
     Attributes
     ----------
-    captures_prefix : S3 key prefix of the model's captures, which ends with the production variant's name
+    captures_prefix : S3 key prefix of the model's captures: the folder of the production variant
     model : model version, such as `v3`
     window_end : scheduled time of the job
-    capture_delay_minutes : time that SageMaker needs to write a record to S3; the window ends this much before `window_end`
+    capture_delay_minutes : time that SageMaker needs to write a record to S3. The window ends this long before
+        `window_end`
     """
 
     environment: str
@@ -202,7 +203,7 @@ def run(model: Path, settings: Settings, *, s3: Any, cloudwatch: Any, sns: Any) 
 
 
 def find_examples(distances: Mapping[bytes, float], captures: Captures) -> list[Example]:
-    """Return a record for each image, in the order of `distances`, and read the captures again to save memory.
+    """Return a record for each image, in the order of `distances`. Reading the captures again saves memory.
 
     Callers of the endpoint choose the IDs of their requests, so several images may have the same ID. Only the first
     of these images is returned, because the ID is part of the key of the review entry.
@@ -226,7 +227,7 @@ def find_examples(distances: Mapping[bytes, float], captures: Captures) -> list[
 
 
 def conclusion(outcome: str, reason: str, **figures: Any) -> dict[str, Any]:
-    """Return the contents of a result: the outcome, its reason in one line, and `figures` in place of the empty values."""
+    """Return a result's contents: the outcome, a one-line reason, and `figures`, which replace empty defaults."""
     empty = {
         "images": 0,
         "unreadable": 0,
@@ -253,7 +254,7 @@ def compare_window(baseline: Sample, window: Sample, captures: Captures, unreada
         return conclusion("too_few_images", reason, **counts)
     changes = compare(baseline, window)
     moved = [each for each in changes if each.moved]
-    reason = "; ".join(describe(each, baseline, window) for each in moved) or "nothing has moved"
+    reason = "; ".join(describe(each, baseline, window) for each in moved) or "nothing has drifted"
     if len(window.embeddings) < MIN_IMAGES:
         reason += (
             f"; image statistics and embedding are not tested, because only {len(window.embeddings)} images can be read"
