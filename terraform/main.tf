@@ -7,11 +7,11 @@ locals {
   account_id = data.aws_caller_identity.this.account_id
   partition  = data.aws_partition.this.partition
 
-  # Jobs created outside Terraform get the same tags
+  # Tags of all resources, and of the jobs that are created outside Terraform
   tags = {
     Project     = "scones"
     Environment = var.environment
-    Stack       = local.prefix # unique to this environment, because a budget filters by a single tag
+    Stack       = local.prefix # unique to this environment, because the budget can filter by one tag only
   }
 
   data_capture_prefix = "data_capture"
@@ -33,24 +33,26 @@ locals {
   approved_model      = zipmap(data.aws_ssm_parameters_by_path.approved_model.names, nonsensitive(data.aws_ssm_parameters_by_path.approved_model.values))
   approved_model_arn  = lookup(local.approved_model, "${local.approved_model_path}/model-package-arn", null)
 
-  # The approved model's archive, if it has a baseline. The parameter is written before the ARN, and may still describe another model.
+  # The approved model's archive, if it contains a baseline. The parameter `baseline` is written before the parameter
+  # with the ARN and is never deleted, so it may describe another model: compare its ARN.
   baseline       = try(jsondecode(local.approved_model["${local.approved_model_path}/baseline"]), null)
   baseline_model = try(local.baseline.model_package_arn == local.approved_model_arn && var.capture_percentage > 0, false) ? { version = "v${module.model.version}", data_url = local.baseline.model_data_url } : null
 
-  # terraform/bootstrap creates both the permissions boundary and the deployment role, which a key policy may name only if it exists
+  # A key policy may name only roles that exist. If the setting is the boundary that terraform/bootstrap creates, the
+  # deployment role exists, because terraform/bootstrap creates both.
   bootstrapped        = endswith(coalesce(var.permissions_boundary, "none"), ":policy/scones-boundary-${var.environment}")
   deployment_role_arn = "arn:${local.partition}:iam::${local.account_id}:role/scones-deploy-${var.environment}"
 
   lifetime_path = "/scones/${var.environment}/endpoint-lifetime"
 
-  # In a VPC, containers reach no package index, and a serverless endpoint must start fast
+  # Containers in a VPC cannot reach a package index, and a serverless endpoint must start fast
   bundle_packages = var.bundle_packages || var.vpc_cidr != null || var.serverless != null
 
-  # Composed from known parts, because roles name the endpoint before it exists
+  # Composed here, because IAM policies need the name and the ARN before the endpoint exists
   endpoint_name = "${local.prefix}-vehicles"
   endpoint_arn  = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:endpoint/${local.endpoint_name}"
 
-  # The network of functions, jobs and the model; null without a VPC
+  # Subnets and security groups of functions, jobs and the model; null if there is no VPC
   network = one([
     for vpc in module.network : { subnet_ids = vpc.subnet_ids, security_group_ids = vpc.security_group_ids }
   ])
@@ -58,7 +60,8 @@ locals {
   container_network = one([for access in module.network_access : merge(local.network, { policy = access.container_policy })])
 }
 
-# A state holds a single environment: applying another one to it would replace the first one's resources.
+# A Terraform state contains a single environment. Applying another environment's settings to the state would replace
+# the resources of the first environment.
 resource "terraform_data" "environment" {
   input = var.environment
 
@@ -72,8 +75,8 @@ resource "terraform_data" "environment" {
   }
 }
 
-# Holds the ARN of the approved model package and where its baseline is, or nothing before the first approval. `make train`, `make approve` and
-# `make rollback` write it.
+# SSM parameters with the ARN of the approved model package and the location of its baseline. None exist before the
+# first approval. `make train`, `make approve` and `make rollback` write them.
 data "aws_ssm_parameters_by_path" "approved_model" {
   path = local.approved_model_path
 }
@@ -207,7 +210,7 @@ module "incoming" {
   permissions_boundary  = var.permissions_boundary
 }
 
-# Drivers with a class without a zone are recorded, but dispatch cannot use the record
+# If a driver's vehicle has a class without a zone, the driver is recorded, but dispatch cannot use the record
 check "zones" {
   assert {
     condition     = length(setsubtract(var.classes, keys(var.zones))) == 0

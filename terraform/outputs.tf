@@ -9,7 +9,7 @@ output "region" {
 }
 
 output "bucket" {
-  description = "Name of the S3 bucket of images, models and captured data."
+  description = "Name of the S3 bucket that contains images, models and captured data."
   value       = module.storage.bucket_name
 }
 
@@ -34,22 +34,22 @@ output "bundle_packages" {
 }
 
 output "transform_prefix" {
-  description = "Key prefix of the outputs of batch transform jobs."
+  description = "Key prefix of the results of batch transform jobs."
   value       = local.transform_prefix
 }
 
 output "protected" {
-  description = "Whether `terraform destroy` keeps the DynamoDB table and a data bucket that is not empty."
+  description = "Whether `terraform destroy` keeps the DynamoDB tables and a data bucket that is not empty."
   value       = var.protected
 }
 
 output "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts the environment's data and the outputs of jobs."
+  description = "ARN of the KMS key that encrypts the environment's data and the results of jobs."
   value       = module.kms_key.arn
 }
 
 output "tags" {
-  description = "Tags of every resource of the environment, also for jobs that are created outside Terraform."
+  description = "Tags of every resource of the environment, and of the jobs that are created outside Terraform."
   value       = local.tags
 }
 
@@ -102,12 +102,12 @@ output "training_spot" {
 }
 
 output "network" {
-  description = "IDs of the VPC subnets and security groups of jobs and models, which then run in network isolation; null without a VPC."
+  description = "IDs of the VPC subnets and security groups of jobs and models, which then run in network isolation; null if there is no VPC."
   value       = local.network
 }
 
 output "transform_instance_type" {
-  description = "Instance type of batch transform jobs, the same as the endpoint's because they run the same model server."
+  description = "Instance type of batch transform jobs. It is the endpoint's, because both run the same model server."
   value       = var.endpoint_instance_type
 }
 
@@ -117,7 +117,7 @@ output "model_package_group" {
 }
 
 output "approved_model_path" {
-  description = "SSM parameter path that contains the parameter model-package-arn, the ARN of the approved model package."
+  description = "SSM parameter path that contains the parameter model-package-arn with the ARN of the approved model package."
   value       = local.approved_model_path
 }
 
@@ -127,7 +127,7 @@ output "approval" {
 }
 
 output "minimum_accuracy" {
-  description = "Minimum accuracy on the validation set. The quality gate rejects models below it."
+  description = "Minimum accuracy on the validation set. The quality gate rejects models with a lower accuracy."
   value       = var.minimum_accuracy
 }
 
@@ -137,7 +137,7 @@ output "classes" {
 }
 
 output "threshold" {
-  description = "Minimum confidence. Executions below it fail."
+  description = "Minimum confidence. Executions with a lower confidence fail."
   value       = var.threshold
 }
 
@@ -177,12 +177,12 @@ output "endpoint_config_name" {
 }
 
 output "endpoint_schedule" {
-  description = "Name of the schedule that deletes the endpoint; null without an endpoint or without endpoint_hours."
+  description = "Name of the schedule that deletes the endpoint; null if there is no endpoint or endpoint_hours is null."
   value       = module.cost_control.schedule_name
 }
 
 output "endpoint_lifetime_parameter" {
-  description = "Name of the SSM parameter with the start and end of the endpoint's lifetime; null without an endpoint or without endpoint_hours."
+  description = "Name of the SSM parameter with the start and end of the endpoint's lifetime; null if there is no endpoint or endpoint_hours is null."
   value       = module.cost_control.lifetime_parameter
 }
 
@@ -242,6 +242,6 @@ output "undelivered_queue_url" {
 }
 
 output "drift_job" {
-  description = "JSON request of CreateProcessingJob that starts a drift job; null without a schedule or without a model that has a baseline."
+  description = "JSON request of CreateProcessingJob that starts a drift job; null if drift_schedule is null or the approved model has no baseline."
   value       = module.data_drift.request
 }

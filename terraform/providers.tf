@@ -1,5 +1,5 @@
-# The environment variables AWS_PROFILE, AWS_ENDPOINT_URL and so on select the account and the AWS endpoint, so that one
-# provider block serves every environment.
+# Environment variables such as AWS_PROFILE and AWS_ENDPOINT_URL select the account and the AWS endpoint, so every
+# environment uses this provider block.
 provider "aws" {
   region                  = var.region
   max_retries             = var.provider_max_retries

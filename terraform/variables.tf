@@ -27,7 +27,7 @@ variable "region" {
 }
 
 variable "classes" {
-  description = "Classes to distinguish: names of 2 to 100 fine classes or of 2 to 20 coarse ones of CIFAR-100, or of 2 to 100 sub-folders of a folder of images. The position in the list is the class index."
+  description = "Names of the classes: 2 to 100 fine classes or 2 to 20 coarse classes of CIFAR-100, or 2 to 100 sub-folders of a folder of images. The position in the list is the class index."
   type        = list(string)
   default     = ["bicycle", "motorcycle"]
   nullable    = false
@@ -84,7 +84,7 @@ variable "zones" {
 }
 
 variable "minimum_accuracy" {
-  description = "Minimum accuracy on the validation set. The quality gate rejects models below it."
+  description = "Minimum accuracy on the validation set. The quality gate rejects models with a lower accuracy."
   type        = number
   default     = 0.8
   nullable    = false
@@ -108,7 +108,7 @@ variable "approval" {
 }
 
 variable "training_instance_type" {
-  description = "Instance type of PyTorch training jobs. With several GPUs, one process trains on each; tuning jobs use the first GPU only."
+  description = "Instance type of PyTorch training jobs. On an instance with several GPUs, a training job runs one process per GPU, and a tuning job uses the first GPU only."
   type        = string
   default     = "ml.m5.xlarge"
   nullable    = false
@@ -118,7 +118,7 @@ variable "training_instance_type" {
     error_message = "training_instance_type must be a SageMaker instance type such as ml.m5.xlarge (got ${var.training_instance_type})."
   }
 
-  # CUDA 13, which the image contains, supports no GPU before Turing:
+  # The training image contains CUDA 13, which supports no GPU older than Turing:
   # https://docs.nvidia.com/cuda/archive/13.0.0/cuda-toolkit-release-notes/index.html
   validation {
     condition     = !can(regex("^ml\\.p[23]\\.", var.training_instance_type))
@@ -182,7 +182,7 @@ variable "endpoint_instance_count" {
 }
 
 variable "endpoint_max_instance_count" {
-  description = "Maximum number of endpoint instances for scaling with load, starting from endpoint_instance_count; null disables scaling."
+  description = "Maximum number of endpoint instances. With load, the endpoint scales between endpoint_instance_count and this number; null disables scaling."
   type        = number
   default     = null
 
@@ -199,7 +199,7 @@ variable "endpoint_live_instance_count" {
 }
 
 variable "endpoint_concurrent_requests" {
-  description = "Target number of concurrent requests per endpoint instance. Scaling adds instances above it."
+  description = "Target number of concurrent requests per endpoint instance. If there are more, scaling adds instances."
   type        = number
   default     = 5
   nullable    = false
@@ -241,7 +241,7 @@ variable "serverless" {
 
 # Limits: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_BlueGreenUpdatePolicy.html
 variable "deployment" {
-  description = "How traffic moves to a new model: the canary's share of capacity in percent, the seconds for which alarms watch each of the two steps, the seconds before the old instances are terminated, the seconds after which the deployment times out, and the alarms' period in seconds."
+  description = "How a deployment shifts traffic to a new model: the canary's share of capacity in percent, the seconds for which alarms watch each of the two steps, the seconds before the old instances are terminated, the seconds after which the deployment times out, and the alarms' period in seconds."
   type = object({
     canary_percent           = optional(number, 10)
     wait_seconds             = optional(number, 300)
@@ -291,7 +291,7 @@ variable "latency_limit_ms" {
 }
 
 variable "endpoint_hours" {
-  description = "Hours after which the endpoint is deleted; `make deploy` creates it again, for as many hours. null keeps the endpoint."
+  description = "Hours after which the endpoint is deleted; null keeps it. `make deploy` creates a deleted endpoint again, for the same number of hours."
   type        = number
   default     = null
 
@@ -302,7 +302,7 @@ variable "endpoint_hours" {
 }
 
 variable "idle_hours" {
-  description = "Hours without a request to running instances after which the idle alarm goes into ALARM."
+  description = "Number of hours without a request, while instances run, after which the idle alarm goes into ALARM."
   type        = number
   default     = 3
   nullable    = false
@@ -362,7 +362,7 @@ variable "batch" {
 }
 
 variable "photo_retention_days" {
-  description = "Days after which drivers' photographs, uploads, review entries, answers about them, batch results and the items in DynamoDB are deleted, because they are personal data; null keeps them."
+  description = "Days after which drivers' photographs, uploads, review entries, reviewers' answers, batch results and the items in DynamoDB are deleted, because these are personal data; null keeps them."
   type        = number
   default     = 30
 
@@ -373,18 +373,18 @@ variable "photo_retention_days" {
 }
 
 variable "drift_schedule" {
-  description = "When the captured images are compared with the baseline of the model in use, as a schedule expression of EventBridge Scheduler in UTC; null for never. A model of the built-in algorithm has no baseline, and no job."
+  description = "When the captured images are compared with the baseline of the model in use, as a schedule expression of EventBridge Scheduler in UTC; null for never. A model of the built-in algorithm has no baseline, so there is no comparison."
   type        = string
   default     = "cron(0 6 * * ? *)"
 
   validation {
     condition     = var.drift_schedule == null || can(regex("^(rate\\([1-9][0-9]* (minute|hour|day)s?\\)|cron\\([^)]+\\))$", var.drift_schedule))
-    error_message = "drift_schedule must be such as rate(1 day) or cron(0 6 * * ? *), or null (got ${jsonencode(var.drift_schedule)})."
+    error_message = "drift_schedule must be a schedule expression, such as rate(1 day) or cron(0 6 * * ? *), or null (got ${jsonencode(var.drift_schedule)})."
   }
 }
 
 variable "drift_window_hours" {
-  description = "Hours of captured images that are compared with the baseline."
+  description = "Length in hours of the period whose captured images a drift job compares with the baseline."
   type        = number
   default     = 24
   nullable    = false
@@ -408,7 +408,7 @@ variable "log_retention_days" {
 }
 
 variable "protected" {
-  description = "Whether `terraform destroy` keeps the DynamoDB table and a data bucket that is not empty."
+  description = "Whether `terraform destroy` keeps the DynamoDB tables and a data bucket that is not empty."
   type        = bool
   default     = true
   nullable    = false
@@ -453,7 +453,7 @@ variable "vpc_cidr" {
 }
 
 variable "bundle_packages" {
-  description = "Whether training jobs and models contain their Python packages; otherwise containers install them from a package index at every start. Always the case with vpc_cidr or serverless. Models must be trained again after this is set."
+  description = "Whether training jobs and models contain their Python packages. If false, containers install the packages from a package index at every start, except with vpc_cidr or serverless, which always bundle the packages. Models must be trained again after this is set to true."
   type        = bool
   default     = false
 }
@@ -489,7 +489,7 @@ variable "provider_max_retries" {
 }
 
 variable "provider_path_style" {
-  description = "Whether the provider uses path-style S3 URLs and skips the instance metadata API, as a custom AWS endpoint requires."
+  description = "Whether the provider uses path-style S3 URLs and skips the instance metadata API, which a custom AWS endpoint requires."
   type        = bool
   default     = false
   nullable    = false

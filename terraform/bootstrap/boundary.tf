@@ -38,7 +38,7 @@ data "aws_iam_policy_document" "boundary" {
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/lambda/scones-${each.key}-*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/Endpoints/scones-${each.key}-*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/vpc/scones-${each.key}-*",
-      # the whole account's jobs share these log groups, and the actions above can only append to them and list their streams
+      # all jobs of the account share these log groups; the actions above can only append to them and list their streams
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/ProcessingJobs*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/TrainingJobs*",
       "${local.arn_prefix}:logs:*:${local.account_id}:log-group:/aws/sagemaker/TransformJobs*",
@@ -51,7 +51,7 @@ data "aws_iam_policy_document" "boundary" {
     ]
   }
 
-  # a key's ARN does not contain the environment, so its tag identifies it: https://docs.aws.amazon.com/kms/latest/developerguide/tag-authorization.html
+  # A KMS key's ARN does not contain the environment's name, so the tag `Environment` selects the key: https://docs.aws.amazon.com/kms/latest/developerguide/tag-authorization.html
   statement {
     sid       = "Keys"
     actions   = ["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*"]
@@ -64,7 +64,7 @@ data "aws_iam_policy_document" "boundary" {
     }
   }
 
-  # the schedule of drift jobs passes the jobs' role to SageMaker
+  # The schedule that starts drift jobs passes their role to SageMaker
   statement {
     sid       = "PassJobRole"
     actions   = ["iam:PassRole"]
@@ -77,8 +77,8 @@ data "aws_iam_policy_document" "boundary" {
     }
   }
 
-  # Network interfaces of functions, jobs and models in a VPC, which Lambda and SageMaker create with their roles. Lambda
-  # accepts no narrower resource: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+  # Lambda and SageMaker use the roles of functions, jobs and models to create their network interfaces in a VPC. Lambda
+  # rejects a role whose policy names a narrower resource: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
   statement {
     sid = "Interfaces"
     actions = [

@@ -5,7 +5,7 @@ locals {
   ]
 }
 
-# VPCs have no predictable ARN, so a new VPC is found when this module is applied again
+# A VPC has no predictable ARN, so its tags select it. Apply this module again after an environment has created its VPC.
 data "aws_vpcs" "this" {
   for_each = var.environments
 
@@ -16,7 +16,8 @@ data "aws_vpcs" "this" {
 data "aws_iam_policy_document" "deploy_network" {
   for_each = var.environments
 
-  # ARNs of VPC resources do not contain the environment, so tags identify them, which must be set at creation:
+  # ARNs of VPC resources do not contain the environment's name, so the tag `Environment` selects them. The request that
+  # creates a resource must set the tag:
   # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
   statement {
     sid = "CreateNetwork"
@@ -70,7 +71,8 @@ data "aws_iam_policy_document" "deploy_network" {
     }
   }
 
-  # Private DNS names of a VPC endpoint are in a hosted zone of AWS, with which EC2 associates the VPC with the caller's permissions:
+  # The private DNS names of a VPC endpoint are in a hosted zone that AWS owns. EC2 uses the caller's permissions to
+  # associate the VPC with this zone:
   # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-CreateVpcEndpoint
   statement {
     sid       = "AssociatePrivateNames"
@@ -78,8 +80,9 @@ data "aws_iam_policy_document" "deploy_network" {
     resources = ["${local.arn_prefix}:route53:::hostedzone/*"]
   }
 
-  # Lambda leaves a function's network interfaces behind, without a tag. Terraform must delete them before the subnets and the
-  # security groups that they use. Only the VPC identifies them:
+  # After Terraform deletes a function, the function's network interfaces still exist, and they have no tag. Terraform
+  # must delete these interfaces before the subnets and the security groups that they use. Only the VPC identifies the
+  # interfaces:
   # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-network-interface
   dynamic "statement" {
     for_each = length(data.aws_vpcs.this[each.key].ids) > 0 ? [data.aws_vpcs.this[each.key].ids] : []

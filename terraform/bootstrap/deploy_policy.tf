@@ -1,5 +1,6 @@
-# Permissions of an environment's deployment role: read the environment, write its state, manage resources whose names start
-# with its prefix, and create roles within its permissions boundary.
+# Permissions of an environment's deployment role: read the environment's resources, write its Terraform state, manage
+# resources whose names start with `scones-<environment>`, and create roles that have the environment's permissions
+# boundary.
 data "aws_iam_policy_document" "deploy" {
   #checkov:skip=CKV_AWS_356:kms:CreateKey and kms:TagResource require `*` for a new key, and a condition requires this environment's tag
   #checkov:skip=CKV_AWS_109:CreateRolesWithinBoundary requires the permissions boundary for every role
@@ -67,8 +68,8 @@ data "aws_iam_policy_document" "deploy" {
     ]
   }
 
-  # A scalable target's ARN does not contain the environment, so its tag identifies it. The conditions use IfExists, because a
-  # tagging request has no namespace and a new target has no tag:
+  # A scalable target's ARN does not contain the environment's name, so the tag `Environment` selects the target. The
+  # conditions use IfExists, because a tagging request has no service namespace and a new target has no tag:
   # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsapplicationautoscaling.html
   statement {
     sid       = "ManageScaling"
@@ -88,7 +89,7 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
-  # A new key has no predictable ARN, so its tag must name the environment
+  # A new KMS key has no predictable ARN, so the request must tag the key with the environment's name
   statement {
     sid       = "CreateKeys"
     actions   = ["kms:CreateKey"]
@@ -101,7 +102,8 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
-  # Tagging a key during its creation requires permission on `*`, and the key has no tag yet:
+  # Tagging a KMS key during its creation requires permission on `*`. The key has no tag yet, so the second condition
+  # uses IfExists:
   # https://docs.aws.amazon.com/kms/latest/developerguide/tag-permissions.html
   statement {
     sid       = "TagKeys"
@@ -121,8 +123,9 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
-  # A role that tags another environment's key with its own environment could then administer the key. The alias identifies a key
-  # that has no tag:
+  # If a deployment role could tag another environment's key with its own environment's name, it could then administer
+  # that key. This statement therefore denies tagging any key that has another alias than the environment's. The alias
+  # also protects a key that has no tag:
   # https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
   statement {
     sid       = "DenyTaggingOtherKeys"
@@ -162,7 +165,7 @@ data "aws_iam_policy_document" "deploy" {
     resources = ["${local.arn_prefix}:kms:*:${local.account_id}:alias/scones-${each.key}"]
   }
 
-  # Every role must have the boundary, which the deployment role cannot remove
+  # Every role must have the permissions boundary. The deployment role has no permission to remove it.
   statement {
     sid       = "CreateRolesWithinBoundary"
     actions   = ["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]

@@ -7,7 +7,7 @@ locals {
   arn_prefix = "arn:${data.aws_partition.this.partition}"
   issuer     = "token.actions.githubusercontent.com"
 
-  # An account can have only one OpenID Connect provider per issuer
+  # An account can have only one OpenID Connect provider per issuer, so an existing provider is used
   provider_arn = coalesce(var.oidc_provider_arn, one(aws_iam_openid_connect_provider.this[*].arn))
 
   main    = "refs/heads/main"
@@ -21,8 +21,9 @@ module "kms_key" {
   deletion_window_in_days = 30
 }
 
-# One state object per environment, and one for this module. The backend locks each with `use_lockfile`, so no DynamoDB table is
-# needed. Old versions, which are small, never expire, because a lost state is restored from them.
+# The bucket has one Terraform state object per environment, and one for this module. The backend locks each object with
+# `use_lockfile`, so no DynamoDB table is needed. Old object versions never expire: they are small, and a lost state can
+# be restored from them.
 module "state" {
   source = "../modules/bucket"
 
@@ -39,8 +40,8 @@ resource "aws_iam_openid_connect_provider" "this" {
   client_id_list = ["sts.amazonaws.com"]
 }
 
-# Workflows of this repository assume an environment's role from the branch main only, and the plan role also for pull requests.
-# STS supports GitHub's claim `ref`: https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
+# GitHub workflows of this repository may assume an environment's deployment role only on the branch main, and the plan
+# role on main and for pull requests. A condition can test GitHub's claim `ref`: https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
 data "aws_iam_policy_document" "assume" {
   for_each = merge(
     { for name in var.environments : name => { sub = ["${local.subject}:environment:${name}"], ref = [local.main] } },

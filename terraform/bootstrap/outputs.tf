@@ -1,10 +1,10 @@
 output "state_bucket" {
-  description = "Name of the S3 bucket of Terraform state."
+  description = "Name of the S3 bucket that contains the Terraform states."
   value       = module.state.name
 }
 
 output "state_kms_key_arn" {
-  description = "ARN of the KMS key that encrypts the state."
+  description = "ARN of the KMS key that encrypts the Terraform states."
   value       = module.kms_key.arn
 }
 

@@ -6,7 +6,7 @@ provider "aws" {
   default_tags {
     tags = {
       Project     = "scones"
-      Environment = "state" # policies match keys by this tag, so it must not be an environment's name
+      Environment = "state" # IAM policies select KMS keys by this tag, so its value must not be an environment's name
       ManagedBy   = "terraform/bootstrap"
     }
   }

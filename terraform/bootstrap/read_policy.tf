@@ -1,7 +1,8 @@
-# Permissions to plan: on one environment for its deployment role, and on all environments for the plan role, which plans pull
-# requests and pushes to main and detects drift. They cover configuration only, no S3 objects and no table items.
+# The read permissions that `terraform plan` needs. A deployment role has them for its own environment. The plan role,
+# which plans pull requests and pushes to main and detects drift, has them for all environments. They allow reading the
+# configuration of resources, but no S3 objects and no DynamoDB items.
 data "aws_iam_policy_document" "read" {
-  #checkov:skip=CKV_AWS_356:the actions of ReadWithoutResourceArn support no resource ARN, or AWS may refuse them with one; they return names and configuration only
+  #checkov:skip=CKV_AWS_356:the actions in ReadWithoutResourceArn support no resource ARN, or AWS may deny them if the policy names one; they return names and configuration only
   for_each = merge({ for name in var.environments : name => name }, { plan = "*" })
 
   # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
@@ -63,7 +64,7 @@ data "aws_iam_policy_document" "read" {
       "sns:GetTopicAttributes",
       "sns:ListTagsForResource",
       "sqs:GetQueueAttributes",
-      "sqs:GetQueueUrl", # deployment/resource_lookups.py
+      "sqs:GetQueueUrl", # for deployment/resource_lookups.py, which finds out whether a queue exists
       "sqs:ListQueueTags",
       "ssm:GetParameter",
       "ssm:GetParametersByPath",
@@ -73,7 +74,7 @@ data "aws_iam_policy_document" "read" {
       "states:ListTagsForResource",
     ]
     resources = [
-      # ARNs of scalable targets and keys do not contain the environment
+      # ARNs of scalable targets and KMS keys do not contain the environment's name, so all of them can be read
       "${local.arn_prefix}:application-autoscaling:*:${local.account_id}:scalable-target/*",
       "${local.arn_prefix}:kms:*:${local.account_id}:key/*",
       "${local.arn_prefix}:budgets::${local.account_id}:budget/scones-${each.value}-*",
@@ -90,7 +91,7 @@ data "aws_iam_policy_document" "read" {
       "${local.arn_prefix}:scheduler:*:${local.account_id}:schedule/*/scones-${each.value}-*",
       "${local.arn_prefix}:sns:*:${local.account_id}:scones-${each.value}-*",
       "${local.arn_prefix}:sqs:*:${local.account_id}:scones-${each.value}-*",
-      # GetParametersByPath is authorized on the path as well as the parameters below it
+      # AWS checks the permission for GetParametersByPath on the path and on the parameters below the path
       "${local.arn_prefix}:ssm:*:${local.account_id}:parameter/scones/${each.value}",
       "${local.arn_prefix}:ssm:*:${local.account_id}:parameter/scones/${each.value}/*",
       "${local.arn_prefix}:states:*:${local.account_id}:stateMachine:scones-${each.value}-*",
@@ -105,7 +106,7 @@ data "aws_iam_policy_document" "read" {
   }
 }
 
-# Read-only: workflows plan with -lock=false, so the role needs no permission to write a state lock
+# The permissions of the plan role. Workflows run `terraform plan -lock=false`, so the role need not write a state lock.
 data "aws_iam_policy_document" "plan" {
   source_policy_documents = [data.aws_iam_policy_document.read["plan"].json]
 

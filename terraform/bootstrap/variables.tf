@@ -10,7 +10,7 @@ variable "repository" {
 }
 
 variable "environments" {
-  description = "Environments in this account. Each has a deployment role, which jobs of the GitHub environment of the same name assume."
+  description = "Environments in this account. Each has a deployment role, which jobs in the GitHub environment with the same name assume."
   type        = set(string)
   default     = ["dev", "prod"]
 
@@ -49,7 +49,7 @@ variable "region" {
 }
 
 variable "provider_path_style" {
-  description = "Whether the provider uses path-style S3 URLs and skips the instance metadata API, as a custom AWS endpoint requires."
+  description = "Whether the provider uses path-style S3 URLs and skips the instance metadata API, which a custom AWS endpoint requires."
   type        = bool
   default     = false
 }

@@ -1,8 +1,10 @@
-# The local environment runs on the emulator. Its resources exist only in one process, and so does the Terraform state.
+# The local environment runs on the emulator. Its resources exist only in the emulator's process, so a new process
+# invalidates the Terraform state and the results of earlier commands.
 EMULATOR := build/local/emulator
 PREREQUISITES := emulator
 AWS_ENV  := env TF_WORKSPACE=local $(PY) -m sagelocal exec --directory $(EMULATOR) --
-# Where Terraform finds a state: in the directory, or in the emulator's S3 after `make state` or `make bootstrap`
+# Paths of a Terraform state: the local state, and the backend settings that `make state` or `make bootstrap` writes if
+# the state is in the emulator's S3
 STATE    := terraform.tfstate.d/local local.s3.tfbackend backend.tf .terraform/local
 CLEANUP   = test ! -x $(PY) || $(PY) -m sagelocal stop --directory $(EMULATOR)
 

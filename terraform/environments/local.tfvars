@@ -7,7 +7,8 @@ log_retention_days = 1
 capture_retention_days = null
 photo_retention_days   = null
 
-# the emulator has one URL for all buckets, and a request that it does not support fails at every retry
+# the emulator has one URL for all buckets, so S3 paths contain the bucket's name; retries are few, because they do not
+# help if the emulator does not support a request
 provider_path_style  = true
 provider_max_retries = 5
 

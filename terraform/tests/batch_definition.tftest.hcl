@@ -1,4 +1,4 @@
-# The state machine for many images: sources, batches and retries.
+# The definition of the state machine that classifies many images: sources, batches and retries.
 
 variables {
   bucket_name    = "some-bucket"
@@ -33,7 +33,7 @@ run "each_source_runs_the_same_map" {
         state.ItemProcessor.ProcessorConfig == { Mode = "DISTRIBUTED", ExecutionType = "EXPRESS" },
         state.ResultWriter.WriterConfig == { Transformation = "NONE", OutputType = "JSONL" },
         state.Next == "Summarize",
-        # a Map that failed is redriven only if no state catches its error
+        # Step Functions redrives a failed Map only if no state catches its error
         !can(state.Catch),
       ]) if state.Type == "Map"
     ])
@@ -53,7 +53,7 @@ run "each_source_runs_the_same_map" {
     condition = alltrue(flatten([
       for state in jsondecode(output.json).States : [
         for task in values(state.ItemProcessor.States) : alltrue([
-          # classify_batch may take 120 seconds, and an Express execution 300
+          # an attempt of classify_batch may take 120 seconds, and an Express execution 300 seconds
           task.TimeoutSeconds > 120 && task.TimeoutSeconds < 300,
           alltrue([for retry in task.Retry : retry.JitterStrategy == "FULL"]),
           toset([for error in one(task.Retry).ErrorEquals : error if !startswith(error, "Lambda.")]) == toset(["EndpointUnavailableError", "StorageUnavailableError", "Runtime.ExitError"]),

@@ -1,4 +1,4 @@
-# The state machine for many images: permissions and notifications.
+# The state machine that classifies many images: permissions and notifications.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -42,7 +42,7 @@ run "role_may_run_batches_only" {
       WriteResults    = ["arn:aws:s3:::some-bucket/batch/*/results/*"]
       ListImages      = ["arn:aws:s3:::some-bucket"]
     })
-    error_message = "The role may invoke its two functions, run its own child executions, list images, and read and write below batch/."
+    error_message = "The role must be able to invoke its two functions, run its own child executions, list images, and read and write below batch/, and nothing else."
   }
 
   assert {
@@ -50,7 +50,7 @@ run "role_may_run_batches_only" {
       for statement in data.aws_iam_policy_document.this.statement : [for condition in statement.condition : condition.values]
       if statement.sid == "ListImages"
     ]) == ["train/*", "test/*"]
-    error_message = "The role may list images only."
+    error_message = "The role must be able to list only objects below image_prefixes."
   }
 
   assert {

@@ -70,7 +70,7 @@ run "bucket_is_private_encrypted_and_versioned" {
   }
 }
 
-run "without_a_kms_key_s3_encrypts_with_its_own" {
+run "bucket_without_a_kms_key_is_encrypted_with_an_s3_managed_key" {
   command = plan
 
   module {
@@ -83,7 +83,7 @@ run "without_a_kms_key_s3_encrypts_with_its_own" {
 
   assert {
     condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
-    error_message = "Without a KMS key, S3 must encrypt with its own key."
+    error_message = "Without a KMS key, S3 must encrypt the objects with a key that S3 manages."
   }
 }
 

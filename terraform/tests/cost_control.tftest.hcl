@@ -50,11 +50,11 @@ run "schedule_deletes_the_endpoint" {
       one(aws_cloudwatch_metric_alarm.expiry).dimensions.QueueName == one(aws_sqs_queue.this).name,
       one(aws_cloudwatch_metric_alarm.expiry).alarm_actions == toset([var.topic_arn]),
     ])
-    error_message = "A deletion that failed for longer than a deployment takes must publish to the SNS topic."
+    error_message = "If the deletion still fails after all retries, an alarm must publish to the SNS topic."
   }
 }
 
-run "lifetime_that_was_extended_is_kept" {
+run "plan_keeps_a_lifetime_that_has_not_ended" {
   command = plan
 
   module {
@@ -107,7 +107,7 @@ run "schedule_retries_for_longer_than_the_longest_deployment" {
   }
 }
 
-run "ended_lifetime_begins_again" {
+run "plan_begins_a_new_lifetime_after_the_end_of_the_stored_one" {
   module {
     source = "./modules/cost_control"
   }
@@ -123,7 +123,7 @@ run "ended_lifetime_begins_again" {
       one(aws_ssm_parameter.lifetime).insecure_value == "${local.start}/${timeadd(local.start, "8h")}",
       one(aws_scheduler_schedule.this).schedule_expression == "at(${trimsuffix(timeadd(local.start, "8h"), "Z")})",
     ])
-    error_message = "An endpoint that is deployed after the end of its lifetime must get a new one."
+    error_message = "An endpoint that is deployed after the end of its lifetime must get a new lifetime."
   }
 }
 

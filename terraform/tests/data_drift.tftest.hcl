@@ -44,12 +44,12 @@ run "schedule_starts_a_job_in_the_container_of_the_model" {
 
   assert {
     condition     = strcontains(one(aws_scheduler_schedule.this).target[0].input, "scones-test-drift-<aws.scheduler.execution-id>") && output.request == one(aws_scheduler_schedule.this).target[0].input
-    error_message = "Scheduler replaces its words only in plain angle brackets, which jsonencode escapes."
+    error_message = "The request must have plain angle brackets, because Scheduler does not replace words in escaped ones."
   }
 
   assert {
     condition     = length(local.script) <= 256
-    error_message = "SageMaker allows 256 characters in an argument of the container."
+    error_message = "An argument of the container must have at most 256 characters, which is SageMaker's limit."
   }
 
   assert {
@@ -93,7 +93,7 @@ run "job_writes_only_its_results_and_review_entries" {
   }
 }
 
-run "job_in_a_vpc_gets_its_network_and_asks_no_package_index" {
+run "job_in_a_vpc_runs_in_its_subnets_and_does_not_contact_a_package_index" {
   command = plan
 
   module {
@@ -132,7 +132,7 @@ run "model_without_a_baseline_has_no_job" {
   }
 }
 
-run "schedule_can_be_switched_off" {
+run "null_schedule_disables_the_drift_job" {
   command = plan
 
   module {

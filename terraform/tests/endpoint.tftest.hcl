@@ -1,4 +1,4 @@
-# The endpoint of the approved model, and none before the first approval.
+# The endpoint of the approved model. Before the first approval, there is no endpoint.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -104,7 +104,7 @@ run "first_deployment_starts_with_the_minimum" {
   }
 }
 
-run "fixed_number_of_instances_ignores_the_live_number" {
+run "endpoint_that_does_not_scale_ignores_live_instance_count" {
   command = plan
 
   module {
@@ -161,7 +161,7 @@ run "endpoint_serves_the_model_with_data_capture_and_canary_deployments" {
       one(one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).canary_size).value == 1,
       one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).wait_interval_in_seconds == 300,
     ])
-    error_message = "A canary of one instance, the least there can be, must serve traffic first, for 300 seconds."
+    error_message = "A canary of one instance, the minimum, must serve part of the traffic for 300 seconds."
   }
 
   assert {
@@ -179,7 +179,7 @@ run "endpoint_serves_the_model_with_data_capture_and_canary_deployments" {
   }
 }
 
-run "canary_is_a_share_of_many_instances" {
+run "canary_size_is_canary_percent_of_the_instances_rounded_down" {
   command = plan
 
   module {
@@ -192,11 +192,11 @@ run "canary_is_a_share_of_many_instances" {
 
   assert {
     condition     = one(one(one(one(one(aws_sagemaker_endpoint.this).deployment_config).blue_green_update_policy).traffic_routing_configuration).canary_size).value == 2
-    error_message = "The canary must be at most the given share of the instances."
+    error_message = "The canary must have at most canary_percent of the instances."
   }
 }
 
-run "single_instance_moves_all_traffic_at_once" {
+run "endpoint_with_a_single_instance_shifts_all_traffic_at_once" {
   module {
     source = "./modules/endpoint"
   }

@@ -31,7 +31,7 @@ run "alarms_cover_model_failures_but_not_client_errors" {
 
   assert {
     condition     = { for name, alarm in aws_cloudwatch_metric_alarm.this : name => "${alarm.datapoints_to_alarm} of ${alarm.evaluation_periods}" } == { "5xx" = "1 of 1", "model-errors" = "1 of 1", "latency" = "2 of 3" }
-    error_message = "One slow response must not roll a deployment back, and one error must."
+    error_message = "One error must roll a deployment back, and one slow response must not."
   }
 
   assert {

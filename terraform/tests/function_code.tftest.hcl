@@ -1,5 +1,5 @@
-# Code of a function that was replaced outside Terraform. Overrides apply only to resources that a run creates, hence the
-# separate file.
+# A function whose code was replaced outside Terraform. This test has its own file, because overrides apply only to
+# resources that a run creates.
 
 mock_provider "aws" {
   source = "./tests/mocks"

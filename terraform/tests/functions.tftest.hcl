@@ -51,7 +51,7 @@ run "each_function_has_its_own_code_environment_and_permissions" {
         function.source_code_hash == filebase64sha256("../build/lambdas/${name}.zip"),
       ])
     ])
-    error_message = "Each function must be deployed from its own zip file, and again when the file changes."
+    error_message = "Each function must be deployed from its own zip file, and updated when the file changes."
   }
 
   assert {
@@ -66,7 +66,7 @@ run "each_function_has_its_own_code_environment_and_permissions" {
       classify_batch = ["kms:Decrypt", "kms:GenerateDataKey*", "logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:ListBucket", "s3:PutObject", "sagemaker:InvokeEndpoint", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
       summarize      = ["kms:Decrypt", "kms:GenerateDataKey*", "logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:PutObject", "xray:PutTelemetryRecords", "xray:PutTraceSegments"]
     })
-    error_message = "Each function may write logs and traces, and perform the actions that its code needs."
+    error_message = "Each function must be able to write logs and traces and perform the actions that its code needs, and nothing else."
   }
 
   assert {

@@ -1,4 +1,4 @@
-# Photographs start executions.
+# Uploaded photographs start executions of the state machine.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -40,7 +40,7 @@ run "photographs_start_executions" {
       one(aws_cloudwatch_event_target.this.dead_letter_config).arn == var.dead_letter_queue_arn,
       one(aws_cloudwatch_event_target.this.retry_policy).maximum_event_age_in_seconds == 86400,
     ])
-    error_message = "The state machine must receive the event unchanged, and the queue must receive events that could not be delivered for a day."
+    error_message = "The state machine must receive the event unchanged. The queue must receive events that EventBridge could not deliver within a day."
   }
 
   assert {

@@ -27,7 +27,7 @@ run "key_is_rotated_and_restricted_to_the_account_and_its_services" {
         : length(statement.condition) > 0
       ]
     ]))
-    error_message = "Principals must be of this account, or services under a condition."
+    error_message = "Each principal must be in this account, or a service with a condition."
   }
 
   assert {
@@ -39,7 +39,7 @@ run "key_is_rotated_and_restricted_to_the_account_and_its_services" {
   }
 }
 
-# Until its tag counts in IAM policies: https://docs.aws.amazon.com/kms/latest/developerguide/tag-authorization.html
+# IAM may evaluate the new key's tag only after some minutes: https://docs.aws.amazon.com/kms/latest/developerguide/tag-authorization.html
 run "deployment_role_may_use_the_key_that_it_has_just_created" {
   module {
     source = "./modules/kms_key"

@@ -1,4 +1,4 @@
-# The SageMaker model of the approved version, and none before the first approval.
+# The SageMaker model of the approved version. Before the first approval, there is no model.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -31,7 +31,7 @@ run "without_an_approved_version_there_is_no_model" {
   }
 }
 
-run "model_is_the_approved_version_and_knows_its_number" {
+run "model_is_the_approved_version_with_its_number_in_the_environment" {
   module {
     source = "./modules/model"
   }
@@ -48,7 +48,7 @@ run "model_is_the_approved_version_and_knows_its_number" {
       MODEL_VERSION              = "v7"
       PIP_FIND_LINKS             = "/opt/ml/model/code/packages"
     })
-    error_message = "The container must know its version, and the variables of the model package in case AWS replaces them."
+    error_message = "The container must have MODEL_VERSION and the model package's variables, in case AWS replaces these variables."
   }
 }
 
@@ -65,7 +65,7 @@ run "serverless_model_has_one_worker" {
 
   assert {
     condition     = local.environment.SAGEMAKER_MODEL_SERVER_WORKERS == "1"
-    error_message = "A serverless endpoint must load the model once."
+    error_message = "A serverless endpoint must load the model in one worker only."
   }
 }
 
@@ -84,7 +84,7 @@ run "model_in_a_vpc_runs_in_network_isolation" {
   }
 }
 
-run "model_that_contains_its_packages_asks_no_package_index" {
+run "model_that_contains_its_packages_does_not_contact_a_package_index" {
   command = plan
 
   module {

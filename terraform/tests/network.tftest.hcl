@@ -14,7 +14,7 @@ variables {
   permissions_boundary = null
 }
 
-run "two_zones_reach_only_s3_and_sagemaker_runtime" {
+run "subnets_in_two_zones_reach_only_s3_and_sagemaker_runtime" {
   module {
     source = "./modules/network"
   }
@@ -44,7 +44,7 @@ run "two_zones_reach_only_s3_and_sagemaker_runtime" {
       one(one(data.aws_iam_policy_document.storage.statement).principals).identifiers == toset(["*"]) &&
       one(one(data.aws_iam_policy_document.storage.statement).condition).variable == "aws:PrincipalAccount"
     )
-    error_message = "The gateway endpoint must allow every principal of this account, and no other account's."
+    error_message = "The gateway endpoint must allow every principal of this account, and no principal of another account."
   }
 
   assert {
@@ -88,7 +88,7 @@ run "subnets_are_in_zones_that_have_the_vpc_endpoint_service" {
 
   assert {
     condition     = length(aws_subnet.this) == 1 && local.zones == tolist(["us-east-1b"])
-    error_message = "The only common zone must get a subnet."
+    error_message = "The only zone that has the VPC endpoint service must have the only subnet."
   }
 }
 

@@ -28,7 +28,7 @@ run "interfaces_are_created_in_the_given_subnets_only" {
 }
 
 # Lambda checks the role before any interface exists: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
-run "interfaces_are_deleted_and_assigned_without_naming_their_kind" {
+run "deleting_interfaces_and_assigning_addresses_is_not_limited_to_the_resource_type_network_interface" {
   module {
     source = "./modules/network_access"
   }

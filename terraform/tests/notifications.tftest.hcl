@@ -32,7 +32,7 @@ run "topic_is_encrypted_and_accepts_alarms_and_budgets" {
     condition = alltrue([
       for statement in data.aws_iam_policy_document.this.statement : length(statement.condition) == 0 if contains(one(statement.principals).identifiers, "events.amazonaws.com")
     ])
-    error_message = "EventBridge cannot publish to a topic whose policy has a condition for it."
+    error_message = "The statement for EventBridge must have no condition, because EventBridge could not publish with one."
   }
 
   assert {

@@ -60,7 +60,7 @@ run "alarms_and_dashboard_cover_the_workflow" {
       for query in aws_cloudwatch_metric_alarm.this["function-errors"].metric_query :
       try(one(query.metric).dimensions.FunctionName != "some-filter", true)
     ])
-    error_message = "Filter fails by design, so its errors must not count."
+    error_message = "The alarm function-errors must not count errors of filter, which fails by design."
   }
 
   assert {
@@ -68,18 +68,19 @@ run "alarms_and_dashboard_cover_the_workflow" {
       for name in ["ExecutionsTimedOut", "ExecutionsAborted"] :
       contains(flatten([for query in aws_cloudwatch_metric_alarm.this["workflow-failures"].metric_query : query.metric[*].metric_name]), name)
     ])
-    error_message = "Executions that time out or are aborted must count, although the state machine cannot count them itself."
+    error_message = "The alarm workflow-failures must count executions that time out or are aborted, because the state machine cannot count them."
   }
 
   assert {
     condition     = toset(flatten([for query in aws_cloudwatch_metric_alarm.this["workflow-uncounted-failures"].metric_query : query.metric[*].metric_name])) == toset(["ExecutionsFailed", "Failures"])
-    error_message = "Failures that the state machine cannot catch must be found by comparing Step Functions' count with its own."
+    error_message = "An alarm must compare Step Functions' number of failures with the number that the state machine counted."
   }
 
-  # An hour in which one of ten executions that fail was counted in the hour before, and an hour without any count
+  # In the first example, one of ten failures was counted in the hour before; in the second example, no failure was
+  # counted
   assert {
     condition     = 0.9 * 10 - 9 <= aws_cloudwatch_metric_alarm.this["workflow-uncounted-failures"].threshold && 0.9 * 3 - 0 > aws_cloudwatch_metric_alarm.this["workflow-uncounted-failures"].threshold
-    error_message = "Executions that are counted at the end of an hour and fail in the next must not count as uncounted."
+    error_message = "A failure that is counted at the end of an hour, before the execution fails in the next hour, must not cause an alarm."
   }
 
   assert {

@@ -21,7 +21,7 @@ run "without_an_approved_model_there_is_no_endpoint" {
 
   assert {
     condition     = !output.bundle_packages
-    error_message = "Containers that reach a package index must install their packages from it."
+    error_message = "Containers that can reach a package index must install their packages from the index."
   }
 }
 
@@ -81,11 +81,11 @@ run "baseline_of_another_model_is_not_used" {
 
   assert {
     condition     = local.baseline_model == null && output.drift_job == null
-    error_message = "The parameter is written before the ARN, so it may describe another model."
+    error_message = "A drift job must not use the baseline parameter if it describes another model, because it is written before the ARN."
   }
 }
 
-run "models_contain_their_packages_where_containers_reach_no_index" {
+run "models_contain_their_packages_if_containers_cannot_reach_a_package_index" {
   command = plan
 
   variables {
@@ -108,7 +108,7 @@ run "another_environment_is_rejected_on_the_same_state" {
   expect_failures = [terraform_data.environment]
 }
 
-run "class_without_a_zone_is_a_warning" {
+run "class_without_a_zone_causes_a_warning" {
   command = plan
 
   variables {
@@ -118,7 +118,7 @@ run "class_without_a_zone_is_a_warning" {
   expect_failures = [check.zones]
 }
 
-run "zones_have_a_known_name_and_a_radius" {
+run "zone_with_an_unknown_name_or_a_zero_radius_is_rejected" {
   command = plan
 
   variables {

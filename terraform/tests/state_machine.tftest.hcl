@@ -1,4 +1,5 @@
-# A state machine's role, logs and traces. tests/contract/test_policies.py compares its policy with what its states do.
+# A state machine's role, logs and traces. tests/contract/test_policies.py compares the role's policy with the actions
+# of the states.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -41,7 +42,7 @@ run "only_step_functions_of_the_account_assumes_the_role" {
   }
 }
 
-run "role_has_the_given_permissions_and_those_for_logs_and_traces" {
+run "role_has_the_given_permissions_and_permissions_for_logs_and_traces" {
   command = plan
 
   module {
@@ -61,7 +62,7 @@ run "role_has_the_given_permissions_and_those_for_logs_and_traces" {
       DeliverLogs = "logs"
       Trace       = "xray"
     }
-    error_message = "Besides them, the role may deliver logs and traces only."
+    error_message = "In addition to the given permissions, the role must be able to deliver logs and traces only."
   }
 }
 

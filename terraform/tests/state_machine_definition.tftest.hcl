@@ -1,4 +1,5 @@
-# The timeouts and retries of the state machine, and what it writes. tests/contract/test_state_machine.py runs it.
+# The timeouts and retries of the state machine, and the items that it writes. tests/contract/test_state_machine.py
+# executes the state machine.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -24,7 +25,7 @@ variables {
   }
 }
 
-run "every_task_times_out" {
+run "tasks_and_the_execution_time_out_after_the_functions_and_all_retries" {
   command = plan
 
   module {
@@ -33,12 +34,12 @@ run "every_task_times_out" {
 
   assert {
     condition     = alltrue([for state in jsondecode(output.json).States : state.TimeoutSeconds > 30 if state.Type == "Task"])
-    error_message = "Each task must have a timeout above that of the function it invokes."
+    error_message = "Each task must have a longer timeout than the function that it invokes."
   }
 
   assert {
     condition     = jsondecode(output.json).States.Classify.TimeoutSeconds > 90
-    error_message = "Classify must have a timeout above that of its function, which waits for a slow model."
+    error_message = "Classify must have a longer timeout than its function, which waits for a slow model."
   }
 
   assert {
@@ -66,11 +67,11 @@ run "writes_are_retried_for_minutes_except_after_failed_conditions" {
       for name in ["FindItem", "Record", "RecordVehicle", "RecordSuperseded", "ClaimReview", "WriteReview"] : alltrue([
         reverse(jsondecode(output.json).States[name].Retry)[0].ErrorEquals == ["States.ALL"],
         reverse(jsondecode(output.json).States[name].Retry)[0].JitterStrategy == "FULL",
-        # half of the delays, the mean of full jitter
+        # with full jitter, the mean delay is half of the maximum delay
         sum([for attempt in range(reverse(jsondecode(output.json).States[name].Retry)[0].MaxAttempts) : min(pow(2, attempt), 60)]) / 2 > 180,
       ])
     ])
-    error_message = "The states must retry for some minutes while DynamoDB or S3 fail."
+    error_message = "The states must retry for several minutes while DynamoDB or S3 fails."
   }
 
   assert {
@@ -82,7 +83,7 @@ run "writes_are_retried_for_minutes_except_after_failed_conditions" {
       RecordSuperseded = ["DynamoDB.ConditionalCheckFailedException", "States.QueryEvaluationError"]
       ClaimReview      = ["DynamoDB.ConditionalCheckFailedException", "States.QueryEvaluationError"]
     }
-    error_message = "A failed condition is a result, and must not be retried."
+    error_message = "A state must not be retried after a failed condition, which fails again."
   }
 
   assert {
@@ -94,7 +95,7 @@ run "writes_are_retried_for_minutes_except_after_failed_conditions" {
   }
 }
 
-run "items_expire_with_the_photograph" {
+run "items_expire_after_retention_days" {
   command = plan
 
   module {
@@ -120,7 +121,7 @@ run "items_expire_with_the_photograph" {
   }
 }
 
-run "without_retention_days_items_do_not_expire" {
+run "items_do_not_expire_if_retention_days_is_null" {
   command = plan
 
   module {

@@ -1,4 +1,4 @@
-# The data bucket, its access logs and the DynamoDB table.
+# The data bucket, its access logs and the DynamoDB tables.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -87,7 +87,7 @@ run "unprotected_table_can_be_destroyed" {
   }
 }
 
-run "without_retention_days_nothing_expires" {
+run "nothing_expires_if_retention_days_are_null" {
   command = plan
 
   module {
@@ -106,7 +106,7 @@ run "without_retention_days_nothing_expires" {
 
   assert {
     condition     = length(aws_s3_bucket_lifecycle_configuration.this) + length(aws_s3_bucket_lifecycle_configuration.access_logs) == 0
-    error_message = "Without a number of days there must be no lifecycle rule."
+    error_message = "Without photo_retention_days and capture_retention_days there must be no lifecycle rule."
   }
 }
 

@@ -1,4 +1,4 @@
-# The container images of training and inference.
+# The container images for training and inference.
 
 mock_provider "aws" {
   source = "./tests/mocks"

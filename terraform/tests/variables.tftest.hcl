@@ -1,5 +1,5 @@
 # Invalid values of the root module's variables. A run can test one invalid value per variable, so the invalid environment
-# names are spread over the runs. Terraform skips a validation that refers to another invalid variable.
+# names are in different runs. Terraform skips a validation that refers to another invalid variable.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -9,7 +9,7 @@ variables {
   environment = "test"
 }
 
-run "names_of_the_longest_environment_fit_awss_limits" {
+run "resource_names_with_the_longest_environment_name_fit_the_limits_of_aws" {
   command = plan
 
   variables {
@@ -24,9 +24,9 @@ run "names_of_the_longest_environment_fit_awss_limits" {
       length("${output.endpoint_name}-9999999-01234567890123456789012345") <= 63, # the endpoint configuration
       length("${output.training_job_prefix}-20260101000000") <= 63,               # a training job
       length("${output.transform_job_prefix}-20260101-000000-000000") <= 63,      # a batch transform job
-      length("scones-abcdefghij-endpoint-expiry-failures") <= 64,                 # the longest other name
+      length("scones-abcdefghij-endpoint-expiry-failures") <= 64,                 # the longest name of IAM, EventBridge and Scheduler
     ])
-    error_message = "Every name must fit AWS's limit: 63 characters in SageMaker and S3, 64 in IAM, EventBridge and Scheduler."
+    error_message = "Every name must be within AWS's limit: 63 characters in SageMaker and S3, 64 in IAM, EventBridge and Scheduler."
   }
 }
 
@@ -140,7 +140,7 @@ run "fractions_incomplete_instance_types_and_reserved_environment_are_rejected" 
   ]
 }
 
-run "limits_are_accepted" {
+run "values_at_the_limits_are_accepted" {
   command = plan
 
   variables {

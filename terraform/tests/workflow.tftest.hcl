@@ -1,4 +1,4 @@
-# The state machine: the order of its states, and how failures end.
+# The state machine that classifies one image: the order of its states, and the states after a failure.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -45,7 +45,7 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
       jsondecode(module.definition.json).States.IsEvent.Default == "Record",
       jsondecode(module.definition.json).States.Record.End,
     ])
-    error_message = "The states must run in the order Serialize, Classify, Filter, Record for the course's input."
+    error_message = "The states must run in the order Serialize, Classify, Filter, Record for an input in the course's format (image_data, s3_bucket, s3_key)."
   }
 
   assert {
@@ -61,7 +61,7 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
       jsondecode(module.definition.json).States.Filter.ResultSelector["model_version.$"] == "$.Payload.body.model_version",
       jsondecode(module.definition.json).States.Record.Arguments.Item.model_version.S == "{% $states.input.model_version %}",
     ])
-    error_message = "The output and the table must have the version of the model that made the prediction."
+    error_message = "The output and the DynamoDB item must have the version of the model that made the prediction."
   }
 
   assert {
@@ -71,10 +71,10 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
         for catch in reverse(jsondecode(module.definition.json).States[name].Catch) : [catch.ErrorEquals, catch.Next]
       ], 0, 2) == [[["States.ALL"], "CountFailure"], [["States.DataLimitExceeded"], "CountFailure"]]
     ])
-    error_message = "Each state must pass every error that can be caught, without the image, to CountFailure."
+    error_message = "Each state must catch every error that can be caught, and pass it to CountFailure without the image."
   }
 
-  # every state of the failure path passes the original error on, even if the state itself fails
+  # each state after a failure passes on the original error, even if the state itself fails
   assert {
     condition = alltrue([
       for name in ["CountFailure", "ClaimReview", "WriteReview", "CopyImage", "NotifyFailure"] : alltrue([
@@ -86,7 +86,7 @@ run "states_run_in_order_and_every_failure_fails_the_execution" {
         },
       ])
     ])
-    error_message = "A state of the failure path must pass the original error to the next state, even if the state itself fails."
+    error_message = "Each state after a failure must pass the original error to the next state, even if the state itself fails."
   }
 
   assert {
@@ -157,7 +157,7 @@ run "role_reads_photographs_and_writes_reviews_only" {
       "dynamodb:GetItem"    = [var.vehicles_table_arn]
       "dynamodb:PutItem"    = [var.drivers_table_arn, var.vehicles_table_arn]
     })
-    error_message = "The state machine may copy drivers' photographs to the review prefix, and write to its two tables."
+    error_message = "In S3 and DynamoDB, the state machine must only be able to copy drivers' photographs to the review prefix, and to read and write its items."
   }
 }
 

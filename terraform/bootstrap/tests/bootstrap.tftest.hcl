@@ -95,7 +95,7 @@ run "roles_are_restricted_to_their_environment" {
     error_message = "A deployment role must not delete network interfaces while its environment has no VPC."
   }
 
-  # Lambda checks a function's role and its boundary before any interface exists
+  # Lambda checks the permissions of a function's role, within its boundary, before a network interface exists
   assert {
     condition = alltrue([
       for name in ["dev", "prod"] : alltrue([
@@ -206,7 +206,7 @@ run "deployment_role_deletes_network_interfaces_of_its_vpc_only" {
       ] == [
       toset([{ test = "ArnLike", variable = "ec2:Vpc", values = tolist(["arn:aws:ec2:*:123456789012:vpc/vpc-1"]) }])
     ]
-    error_message = "The deployment role must delete the network interfaces that functions left behind in its VPC, and no others."
+    error_message = "The deployment role must be able to delete network interfaces in its environment's VPC only."
   }
 }
 
@@ -238,7 +238,7 @@ run "repository_with_ids_and_existing_provider_are_supported" {
   }
 }
 
-run "url_wildcard_environment_and_foreign_provider_are_rejected" {
+run "repository_url_wildcard_environment_and_other_oidc_provider_are_rejected" {
   command = plan
 
   variables {
@@ -261,7 +261,7 @@ run "wildcard_repository_and_reserved_environment_are_rejected" {
   expect_failures = [var.repository, var.environments]
 }
 
-run "repository_with_one_id_is_rejected" {
+run "repository_with_an_owner_id_but_no_repository_id_is_rejected" {
   command = plan
 
   variables {

@@ -4,25 +4,28 @@
 # https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html
 locals {
   partition = split(":", var.function_arns["summarize"])[1]
-  folder    = "${var.batch_prefix}/{}" # folder of one execution, whose name replaces the braces
+  folder    = "${var.batch_prefix}/{}" # folder of one execution; the execution's name replaces the braces
 
-  # The attempts spread over a minute and a half at most, within the 300 seconds of an Express execution
+  # The delays add up to a minute and a half at most, so the attempts fit into an Express execution, which may take 300
+  # seconds
   backoff = { IntervalSeconds = 1, MaxAttempts = 8, MaxDelaySeconds = 20, BackoffRate = 2, JitterStrategy = "FULL" }
 
   # Transient errors of the Lambda service: https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
   lambda_errors = [for name in ["ServiceException", "AWSLambdaException", "SdkClientException", "TooManyRequestsException"] : "Lambda.${name}"]
 
-  # Runtime.ExitError: the function's process was killed. A retry is safe, because it writes the same result.
+  # Runtime.ExitError: the function's process was killed. A retry is safe, because the function writes the same result
+  # again.
   repeatable_errors = concat(local.lambda_errors, ["Runtime.ExitError"])
 
-  # Seconds
-  classify_timeout  = 130    # above the timeout of classify_batch, 120 seconds. AWS ends an Express execution after 300.
-  summarize_timeout = 310    # above the timeout of summarize, 300 seconds
+  # Timeouts in seconds
+  classify_timeout  = 130    # longer than the function timeout of classify_batch, 120 seconds
+  summarize_timeout = 310    # longer than the function timeout of summarize, 300 seconds
   execution_timeout = 604800 # a week
 
-  # The Map state for each source of keys. `input` is the field of the execution's input that selects the source.
+  # The Map states, one for each source of keys. `input` is the field of the execution's input that selects the Map
+  # state.
   sources = {
-    # the prefix must be an image prefix, or below one
+    # the prefix must start with one of image_prefixes and a slash
     ClassifyPrefix = {
       input     = "prefix"
       condition = { Or = [for prefix in var.image_prefixes : { Variable = "$.prefix", StringMatches = "${prefix}/*" }] }
@@ -56,7 +59,7 @@ locals {
     Parameters = { Bucket = var.bucket_name, "Key.$" = "$.manifest" }
   }
 
-  # States pass keys and counts only. The function reads images from S3 and writes predictions to S3.
+  # States pass on keys and counts only. The function reads images from S3 and writes predictions to S3.
   map = {
     Type                       = "Map"
     MaxConcurrency             = var.settings.max_concurrency
@@ -65,7 +68,8 @@ locals {
       MaxItemsPerBatch = var.settings.batch_size
       BatchInput       = { "predictions.$" = "States.Format('${local.folder}/predictions', $$.Execution.Name)" }
     }
-    # JSON Lines can be read as a stream. Without a transformation, the lines of failed batches have the input and the error.
+    # The function summarize reads JSON Lines as a stream. With the transformation NONE, the line of a failed batch has
+    # both the batch's input and its error.
     ResultWriter = {
       Resource     = "arn:${local.partition}:states:::s3:putObject"
       Parameters   = { Bucket = var.bucket_name, "Prefix.$" = "States.Format('${local.folder}/results', $$.Execution.Name)" }
@@ -113,7 +117,7 @@ locals {
       ChooseSource = {
         Type = "Choice"
         Choices = [for name, source in local.sources : {
-          # checked first, because a comparison with an absent field fails the execution
+          # IsPresent comes first, because a comparison with an absent field fails the execution
           And = concat(
             [for other in ["prefix", "manifest", "keys"] : { Variable = "$.${other}", IsPresent = other == source.input }],
             [source.condition]

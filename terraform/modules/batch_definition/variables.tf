@@ -1,10 +1,10 @@
 variable "bucket_name" {
-  description = "Name of the S3 bucket of images and results."
+  description = "Name of the S3 bucket that contains the images and the results."
   type        = string
 }
 
 variable "image_prefixes" {
-  description = "Key prefixes of images, without a trailing slash. A batch may list no other objects."
+  description = "Key prefixes of images, without a trailing slash. A batch execution may list only objects below them."
   type        = list(string)
 }
 
@@ -35,7 +35,7 @@ variable "settings" {
   nullable = false
 
   validation {
-    # a batch is one invocation of at most two minutes
+    # one invocation of classify_batch, which takes two minutes at most, classifies a batch
     condition     = contains(range(1, 257), var.settings.batch_size)
     error_message = "batch_size must be a whole number from 1 to 256 (got ${var.settings.batch_size})."
   }

@@ -16,7 +16,7 @@ locals {
       actions   = ["lambda:InvokeFunction"]
       resources = flatten([for name in ["classify_batch", "summarize"] : [var.function_arns[name], "${var.function_arns[name]}:*"]])
     }
-    # Child executions, and their redrive: https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+    # Starting, stopping and redriving child executions: https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
     StartBatches   = { actions = ["states:StartExecution"], resources = [local.state_machine_arn] }
     FollowBatches  = { actions = ["states:DescribeExecution", "states:StopExecution"], resources = ["${local.execution_arn}:*", "${local.execution_arn}/*"] }
     RedriveBatches = { actions = ["states:RedriveExecution"], resources = ["${local.execution_arn}/*"] }

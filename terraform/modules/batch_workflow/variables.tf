@@ -19,12 +19,12 @@ variable "function_arns" {
 }
 
 variable "bucket_name" {
-  description = "Name of the S3 bucket of images and results."
+  description = "Name of the S3 bucket that contains the images and the results."
   type        = string
 }
 
 variable "image_prefixes" {
-  description = "Key prefixes of images, without a trailing slash. A batch may list no other objects."
+  description = "Key prefixes of images, without a trailing slash. A batch execution may list only objects below them."
   type        = list(string)
 }
 

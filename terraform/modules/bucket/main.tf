@@ -1,9 +1,9 @@
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV2_AWS_62:the calling module configures event notifications
   #checkov:skip=CKV_AWS_144:after the loss of a region the data can be staged and the model trained again
-  #checkov:skip=CKV2_AWS_61:the lifecycle depends on the content, so the calling module configures it
+  #checkov:skip=CKV2_AWS_61:the lifecycle rules depend on the bucket's content, so the calling module configures them
   #checkov:skip=CKV_AWS_18:the calling module configures access logging; the access log bucket itself has none
-  #checkov:skip=CKV_AWS_145:without a KMS key S3 encrypts with its own, which access log delivery requires
+  #checkov:skip=CKV_AWS_145:if kms_key_arn is null, S3 encrypts with its own key, which access log delivery requires
   bucket        = var.name
   force_destroy = var.force_destroy
 }

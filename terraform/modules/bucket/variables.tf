@@ -9,7 +9,7 @@ variable "name" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts the objects; null for a key that S3 manages."
+  description = "ARN of the KMS key that encrypts the objects; null uses a key that S3 manages."
   type        = string
   default     = null
 }
@@ -21,7 +21,7 @@ variable "force_destroy" {
 }
 
 variable "policy_documents" {
-  description = "JSON policy documents to add to the bucket policy, which denies unencrypted HTTP."
+  description = "JSON policy documents to add to the bucket policy. The module's own statement denies unencrypted HTTP."
   type        = list(string)
   default     = []
 }

@@ -6,26 +6,29 @@ locals {
   queue_count    = var.endpoint_hours == null ? 0 : 1
   schedule_count = local.queue_count * local.endpoint_count
 
-  # The lifetime is an ISO 8601 interval, start/end. A plan reads the interval before it knows whether the endpoint still exists,
-  # and begins a new interval if this one has ended. `make extend` changes the end.
+  # The endpoint's lifetime is an ISO 8601 interval, start/end, in an SSM parameter. A plan keeps the stored interval,
+  # whether or not the endpoint still exists, and begins a new interval if the stored one has ended. `make extend`
+  # changes the end.
   stored   = try(split("/", one(nonsensitive(data.aws_ssm_parameters_by_path.lifetime.values))), null)
   running  = try(timecmp(local.stored[1], plantimestamp()) > 0, false)
   start    = local.running ? local.stored[0] : timestamp()
   end      = local.running ? local.stored[1] : try(timeadd(local.start, "${var.endpoint_hours}h"), null)
   interval = "${local.start}/${coalesce(local.end, local.start)}"
 
-  # Seconds for which EventBridge Scheduler retries. An endpoint cannot be deleted while it is updated, and a deployment that began
-  # just before the end may take until its timeout.
+  # Seconds for which EventBridge Scheduler retries the deletion. SageMaker cannot delete an endpoint while a deployment
+  # updates it, and a deployment that began just before the end of the lifetime may continue until its timeout.
   maximum_event_age = var.deployment_timeout_seconds + 1800
 
-  # Time from which the schedule's role may delete the endpoint. A retry of an earlier lifetime's schedule must not delete an endpoint
-  # that was deployed again. A shorter lifetime ends first, and Scheduler invokes within the minute of its end:
+  # Time from which the schedule's role may delete the endpoint. Before the last possible retry of an earlier lifetime's
+  # schedule, the role may not, so that a late retry cannot delete an endpoint that was deployed again. If the lifetime
+  # ends earlier than that, the role may delete the endpoint from a minute before the end, because Scheduler invokes its
+  # target within that minute:
   # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
   last_retry    = timeadd(local.start, "${local.maximum_event_age}s")
   before_end    = try(timeadd(local.end, "-1m"), local.last_retry)
   deletion_from = timecmp(local.last_retry, local.before_end) < 0 ? local.last_retry : local.before_end
 
-  # Percentages of the budget, of actual and of forecasted costs
+  # Percentages of the budget at which actual and forecasted costs cause a notification
   notifications = {
     ACTUAL     = [80, 100]
     FORECASTED = [100]
@@ -79,7 +82,7 @@ data "aws_iam_policy_document" "this" {
   }
 }
 
-# Invocations that failed after all retries
+# Receives the schedule's invocations that failed after all retries
 resource "aws_sqs_queue" "this" {
   count = local.queue_count
 
@@ -105,7 +108,7 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_ssm_parameter" "lifetime" {
-  #checkov:skip=CKV2_AWS_34:two times are no secret
+  #checkov:skip=CKV2_AWS_34:the start and the end of a lifetime are not secret
   count = local.schedule_count
 
   name           = "${var.lifetime_path}/interval"
@@ -114,7 +117,8 @@ resource "aws_ssm_parameter" "lifetime" {
   insecure_value = local.interval
 }
 
-# The endpoint is created after its schedule, so that an apply that is interrupted leaves no endpoint without an end
+# Terraform creates the schedule before the endpoint, so an interrupted apply never leaves an endpoint that no schedule
+# deletes
 resource "aws_scheduler_schedule" "this" {
   #checkov:skip=CKV_AWS_297:the schedule contains an endpoint name and no secrets
   count = local.schedule_count
@@ -149,7 +153,7 @@ resource "aws_cloudwatch_metric_alarm" "expiry" {
   count = local.queue_count
 
   alarm_name          = "${local.name}-failed"
-  alarm_description   = "The endpoint's schedule could not delete it, and its instances are billed. Run `make down`, or delete the endpoint, then purge the queue ${local.name}-failures, whose messages have the error."
+  alarm_description   = "The schedule could not delete the endpoint, whose instances are billed. Run `make down`, or delete the endpoint, then purge the queue ${local.name}-failures, whose messages have the error."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = one(aws_sqs_queue.this[*].name) }
@@ -162,8 +166,8 @@ resource "aws_cloudwatch_metric_alarm" "expiry" {
   alarm_actions       = [var.topic_arn]
 }
 
-# Without requests, CloudWatch has no data for Invocations, and FILL returns 0. Without instances, there is no data for
-# CPUUtilization, and `0 * cpu` removes the result, so a missing endpoint does not count as idle.
+# Without requests, CloudWatch has no data for Invocations, so FILL returns 0. Without instances, CloudWatch has no data
+# for CPUUtilization, so `0 * cpu` removes the result, and a missing endpoint does not count as idle.
 resource "aws_cloudwatch_metric_alarm" "idle" {
   count = var.instance_based ? local.endpoint_count : 0
 

@@ -1,9 +1,9 @@
 output "schedule_name" {
-  description = "Name of the schedule that deletes the endpoint; null without an endpoint or without endpoint_hours."
+  description = "Name of the schedule that deletes the endpoint; null if there is no endpoint or endpoint_hours is null."
   value       = one(aws_scheduler_schedule.this[*].name)
 }
 
 output "lifetime_parameter" {
-  description = "Name of the SSM parameter with the start and end of the endpoint's lifetime; null while no schedule deletes the endpoint."
+  description = "Name of the SSM parameter with the start and end of the endpoint's lifetime; null if there is no endpoint or endpoint_hours is null."
   value       = one(aws_ssm_parameter.lifetime[*].name)
 }

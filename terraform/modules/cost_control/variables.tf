@@ -44,7 +44,7 @@ variable "endpoint_hours" {
 }
 
 variable "deployment_timeout_seconds" {
-  description = "Seconds after which a deployment times out. The schedule retries for longer."
+  description = "Seconds after which a deployment times out. The schedule retries the deletion for longer than that."
   type        = number
 
   validation {
@@ -54,17 +54,17 @@ variable "deployment_timeout_seconds" {
 }
 
 variable "lifetime_path" {
-  description = "SSM parameter path that contains the parameter interval, the start and end of the endpoint's lifetime."
+  description = "SSM parameter path that contains the parameter interval with the start and end of the endpoint's lifetime."
   type        = string
 }
 
 variable "idle_hours" {
-  description = "Hours without a request to running instances after which the idle alarm goes into ALARM."
+  description = "Number of hours without a request, while instances run, after which the idle alarm goes into ALARM."
   type        = number
 
   validation {
     condition     = contains(range(1, 25), var.idle_hours)
-    error_message = "idle_hours must be a whole number from 1 to 24, the longest that CloudWatch evaluates (got ${var.idle_hours})."
+    error_message = "idle_hours must be a whole number from 1 to 24, because an alarm evaluates one day at most (got ${var.idle_hours})."
   }
 }
 

@@ -1,19 +1,19 @@
-# A schedule starts a processing job in the model's own container. The job, training/container/drift.py, comes with the model: it
-# compares the images that the endpoint captured in the last hours with the baseline in model.tar.gz. Without such a baseline, as
-# the built-in algorithm has none, nothing is created.
+# A schedule starts a processing job in the model's inference image. The job runs training/container/drift.py from
+# model.tar.gz, and compares the images that the endpoint captured in the last hours with the baseline in the same
+# archive. If the model has no baseline, like a model of the built-in algorithm, this module creates no resources.
 locals {
   name  = "${var.prefix}-drift"
   count = var.schedule == null || var.model == null ? 0 : 1
 
-  # the groups of training/container/classifier/drift.py
+  # GROUPS in training/container/classifier/drift.py
   groups = {
     confidence       = "The model's confidence"
     classes          = "The mix of predicted classes"
     image_statistics = "Brightness, contrast, sharpness or colour of the images"
-    embedding        = "What the network sees in the images"
+    embedding        = "The embedding of the images (the network's features)"
   }
 
-  # The job runs for minutes on one small volume
+  # A job takes a few minutes, and needs little disk space
   instance_type = "ml.m5.xlarge"
   volume_gb     = 10
   max_seconds   = 3600
@@ -23,7 +23,8 @@ locals {
 
   # A container's entry point has at most 256 characters:
   # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AppSpecification.html
-  # The model's archive contains the code, and with bundle_packages also the packages (training/packages.py).
+  # The script is short, because the model's archive contains the code and, with bundle_packages, also the packages
+  # (training/packages.py).
   input_path = "/opt/ml/processing/model"
   script     = "cd $(mktemp -d) && tar -xzf ${local.input_path}/model.tar.gz && python -m pip install -q --find-links code/packages -r code/requirements.txt && exec python code/drift.py"
 
@@ -56,7 +57,7 @@ locals {
       ContainerEntrypoint = ["/bin/bash", "-c"]
       ContainerArguments  = [local.script]
     }
-    # the fields of `Settings` in training/container/classifier/drift_job.py
+    # drift_job.py in training/container/classifier reads these variables into its class `Settings`
     Environment = merge(
       {
         ENVIRONMENT     = var.environment
@@ -70,18 +71,18 @@ locals {
         TOPIC_ARN       = var.topic_arn
         WINDOW_HOURS    = tostring(var.window_hours)
         WINDOW_END      = "<aws.scheduler.scheduled-time>"
-        # SageMaker writes a record to S3 some minutes after the response
+        # SageMaker writes a record to S3 some minutes after the response, so the compared period ends earlier
         CAPTURE_DELAY_MINUTES = "10"
       },
-      # pip must not ask a package index
+      # pip installs only the packages in the archive, and never contacts a package index
       var.bundle_packages ? { PIP_NO_INDEX = "1" } : {},
     )
-    # not isolated, because the job calls S3, CloudWatch and SNS through the VPC's endpoints
+    # no network isolation, because the job calls S3, CloudWatch and SNS through the VPC endpoints
     }, var.network == null ? {} : {
     NetworkConfig = { VpcConfig = { Subnets = var.network.subnet_ids, SecurityGroupIds = var.network.security_group_ids } }
   })
 
-  # jsonencode escapes angle brackets, and Scheduler looks for its words in the text:
+  # jsonencode escapes angle brackets, but Scheduler recognises its words only with plain angle brackets:
   # https://developer.hashicorp.com/terraform/language/functions/jsonencode
   request_json = local.count == 0 ? null : replace(replace(jsonencode(local.request), "\\u003c", "<"), "\\u003e", ">")
 }
@@ -133,7 +134,7 @@ data "aws_iam_policy_document" "assume" {
 data "aws_iam_policy_document" "this" {
   count = local.count
 
-  # A request with tags needs sagemaker:AddTags too:
+  # A request with tags also needs sagemaker:AddTags:
   # https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html
   statement {
     sid       = "StartJob"
@@ -207,13 +208,13 @@ resource "aws_scheduler_schedule" "this" {
   depends_on = [aws_iam_role_policy.this]
 }
 
-# The job publishes 1 for a group that has moved, and otherwise 0. Between two jobs, and after a job without a decision, an alarm
-# keeps its state.
+# For each group of properties, the job publishes the metric value 1 if the group has changed, and 0 if not. Between two
+# jobs, and after a job that published no value, for example because it had too few images, an alarm keeps its state.
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.count == 0 ? {} : local.groups
 
   alarm_name          = "${local.name}-${replace(each.key, "_", "-")}"
-  alarm_description   = "${each.value} differs from the model's baseline. An SNS message of the job says how, with examples. What to do: docs/operations.md, Drift."
+  alarm_description   = "${each.value} differs from the model's baseline. The job's SNS message has the differences and examples. The section Drift of docs/operations.md says what to do."
   namespace           = var.namespace
   metric_name         = "Drift"
   dimensions          = { Group = each.key }

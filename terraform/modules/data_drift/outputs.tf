@@ -1,4 +1,4 @@
 output "request" {
-  description = "JSON request of CreateProcessingJob, in which EventBridge Scheduler replaces the words in angle brackets; null without a job."
+  description = "JSON request of CreateProcessingJob, in which EventBridge Scheduler replaces the words in angle brackets; null if there is no drift job."
   value       = local.request_json
 }

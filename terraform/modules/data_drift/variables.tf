@@ -9,22 +9,22 @@ variable "prefix" {
 }
 
 variable "environment" {
-  description = "Environment name, for messages."
+  description = "Environment name, which notifications contain."
   type        = string
 }
 
 variable "schedule" {
-  description = "Schedule expression of EventBridge Scheduler, in UTC; null for no job."
+  description = "Schedule expression of EventBridge Scheduler, in UTC; null disables the drift job."
   type        = string
 
   validation {
     condition     = var.schedule == null || can(regex("^(rate\\([1-9][0-9]* (minute|hour|day)s?\\)|cron\\([^)]+\\))$", var.schedule))
-    error_message = "schedule must be such as rate(1 day) or cron(0 6 * * ? *), or null (got ${jsonencode(var.schedule)})."
+    error_message = "schedule must be a schedule expression, such as rate(1 day) or cron(0 6 * * ? *), or null (got ${jsonencode(var.schedule)})."
   }
 }
 
 variable "window_hours" {
-  description = "Hours before the job of which it reads the captures."
+  description = "Length in hours of the period before the job whose captured images the job compares with the baseline."
   type        = number
 
   validation {
@@ -34,7 +34,7 @@ variable "window_hours" {
 }
 
 variable "model" {
-  description = "Version of the model in use, such as v3, and S3 URL of its archive; null without a model that has a baseline."
+  description = "Version of the model in use, such as v3, and S3 URL of its archive; null if there is no model or the model has no baseline."
   type        = object({ version = string, data_url = string })
 
   validation {
@@ -49,12 +49,12 @@ variable "image" {
 }
 
 variable "bucket_name" {
-  description = "Name of the S3 bucket of models and captured data."
+  description = "Name of the S3 bucket that contains models and captured data."
   type        = string
 }
 
 variable "bucket_arn" {
-  description = "ARN of that bucket."
+  description = "ARN of the S3 bucket that contains models and captured data."
   type        = string
 
   validation {
@@ -134,7 +134,7 @@ variable "network" {
 }
 
 variable "bundle_packages" {
-  description = "Whether the model's archive contains its Python packages, so that no package index is asked."
+  description = "Whether the model's archive contains its Python packages, so that pip does not contact a package index."
   type        = bool
   default     = false
 }

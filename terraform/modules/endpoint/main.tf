@@ -1,19 +1,19 @@
-# None of these resources exists before the first approved model.
+# Before the first approved model, this module creates no resources.
 locals {
   count = var.model_version == null ? 0 : 1
 
-  # Traffic shifts in steps only between variants with the same name:
+  # SageMaker shifts traffic in steps only between variants with the same name:
   # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-exclusions.html
   variant = "AllTraffic"
 
-  # SageMaker rejects a KMS key for instances with local NVMe storage, which they encrypt themselves. The pattern is derived
-  # from EC2's DescribeInstanceTypes for the instance types that SageMaker hosts models on:
+  # SageMaker rejects a KMS key for instances with local NVMe storage, which encrypt that storage themselves. The
+  # pattern is derived from EC2's DescribeInstanceTypes for the instance types that SageMaker hosts models on:
   # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
   has_local_disk = can(regex("^ml\\.([a-z]+[0-9]+[a-z]*d[a-z]*|dl1|g5|gr?6[ef]?|g7e?|p5(e|en)?|p6e?-[a-z0-9]+|trn[0-9]+n?)\\.", var.instance_type))
   volume_key_arn = local.has_local_disk ? null : var.kms_key_arn
 
-  # A deployment starts with the instances to which an endpoint has scaled. UpdateEndpoint's RetainAllVariantProperties would do
-  # the same, and the provider cannot set it.
+  # A deployment starts with the number of instances to which the endpoint has scaled. UpdateEndpoint's option
+  # RetainAllVariantProperties would do this, too, but the provider cannot set it.
   initial_instance_count = var.max_instance_count == null ? var.instance_count : max(var.instance_count, min(var.max_instance_count, coalesce(var.live_instance_count, 1)))
 
   # A serverless endpoint supports no deployment guardrails:
@@ -25,7 +25,8 @@ locals {
   canary_instances = max(1, floor(var.instance_count * var.deployment.canary_percent / 100))
 }
 
-# A change of this setting requires a new configuration, and scaling does not
+# A change of the setting instance_count requires a new endpoint configuration. A change of the live instance count does
+# not.
 resource "terraform_data" "instance_count" {
   count = local.count
 
@@ -59,7 +60,7 @@ resource "aws_sagemaker_endpoint_configuration" "this" {
     for_each = var.capture_percentage > 0 ? [true] : []
 
     content {
-      # a captured record does not name its model, so each model's records get a folder
+      # a captured record does not name its model, so each model's records have their own folder
       enable_capture              = true
       initial_sampling_percentage = var.capture_percentage
       destination_s3_uri          = "${var.data_capture_uri}/v${var.model_version}"
@@ -98,7 +99,7 @@ module "alarms" {
   topic_arn        = var.topic_arn
 }
 
-# SageMaker would otherwise create this log group without retention and without the KMS key
+# If this log group does not exist, SageMaker creates it without a retention period and without the KMS key
 resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_338:log_retention_days is set per environment; one year in production
   count = local.count
@@ -123,7 +124,7 @@ resource "aws_sagemaker_endpoint" "this" {
         maximum_execution_timeout_in_seconds = deployment_config.value.timeout_seconds
 
         traffic_routing_configuration {
-          # a canary is at least one instance, so a single instance allows no canary
+          # a canary is at least one and at most half of the instances, so a single instance allows no canary
           type                     = var.instance_count > 1 ? "CANARY" : "ALL_AT_ONCE"
           wait_interval_in_seconds = deployment_config.value.wait_seconds
 
@@ -159,6 +160,6 @@ resource "aws_sagemaker_endpoint" "this" {
     }
   }
 
-  # the schedule first, so that an apply that is interrupted leaves no endpoint that nothing deletes
+  # the schedule comes first, so that an interrupted apply never leaves an endpoint that no schedule deletes
   depends_on = [aws_cloudwatch_log_group.this, var.expiry_schedule]
 }

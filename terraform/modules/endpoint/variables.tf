@@ -3,7 +3,7 @@ variable "name" {
   type        = string
 
   validation {
-    # names of at most 63 characters are derived from it by adding the version and a unique suffix
+    # the endpoint configuration's name adds the version and a unique suffix to this name, and may have 63 characters
     condition     = can(regex("^[a-z0-9][a-z0-9-]{0,29}$", var.name))
     error_message = "name must be 1 to 30 lower-case letters, digits and dashes, not starting with a dash (got ${var.name})."
   }
@@ -20,7 +20,7 @@ variable "model_version" {
 }
 
 variable "data_capture_uri" {
-  description = "S3 URI for captured data."
+  description = "S3 URI below which SageMaker writes captured data."
   type        = string
 
   validation {
@@ -70,7 +70,7 @@ variable "serverless" {
 }
 
 variable "deployment" {
-  description = "How traffic moves to a new model: the canary's share of capacity in percent, the seconds for which alarms watch each step, the seconds before the old instances are terminated, the seconds after which the deployment times out, and the alarms' period in seconds."
+  description = "How a deployment shifts traffic to a new model: the canary's share of capacity in percent, the seconds for which alarms watch each step, the seconds before the old instances are terminated, the seconds after which the deployment times out, and the alarms' period in seconds."
   type = object({
     canary_percent           = number
     wait_seconds             = number
@@ -116,6 +116,6 @@ variable "kms_key_arn" {
 }
 
 variable "expiry_schedule" {
-  description = "Name of the schedule that deletes the endpoint, null if its lifetime is not limited. Terraform creates the schedule before the endpoint."
+  description = "Name of the schedule that deletes the endpoint; null if the endpoint's lifetime is not limited. Terraform creates the schedule before the endpoint."
   type        = string
 }

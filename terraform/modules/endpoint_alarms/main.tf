@@ -1,6 +1,7 @@
-# SageMaker rolls a deployment back if one of these alarms goes into ALARM. Without a deployment, the alarms only publish to the
-# SNS topic. They ignore 4xx errors, because a caller who sends an invalid image must not stop a deployment. The metric
-# InvocationModelErrors includes 4xx errors, so `model-errors` subtracts them: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+# If one of these alarms goes into ALARM during a deployment, SageMaker rolls the deployment back. At other times, the
+# alarms only publish to the SNS topic. They ignore 4xx errors, because a caller who sends an invalid image must not
+# stop a deployment. The metric InvocationModelErrors includes 4xx errors, so `model-errors` subtracts
+# them: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 locals {
   alarms = {
     "5xx" = {
@@ -17,8 +18,9 @@ locals {
       threshold   = 0
       periods     = { evaluated = 1, breaching = 1 }
     }
-    # In a period with few requests, the slowest response is the 99th percentile. Two of three periods must be slow, so that one
-    # slow response, such as a new instance's first, does not roll a deployment back.
+    # In a period with few requests, the 99th percentile is the latency of the slowest response. Two of three periods
+    # must exceed the limit, so that a single slow response, such as the first response of a new instance, does not roll
+    # a deployment back.
     "latency" = {
       description = "The 99th percentile of the model's latency is above ${var.latency_limit_ms} ms in two of three periods."
       expression  = "latency"

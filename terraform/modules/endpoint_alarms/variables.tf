@@ -4,7 +4,7 @@ variable "endpoint_name" {
 }
 
 variable "variant_name" {
-  description = "Name of the production variant to monitor, which the old and the new model share."
+  description = "Name of the production variant to monitor. The old and the new model have the same variant name."
   type        = string
 }
 

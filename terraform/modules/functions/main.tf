@@ -9,7 +9,7 @@ locals {
     }
     classify = {
       description = "Invokes the endpoint with an image and returns its class probabilities."
-      timeout     = 90 # above the function's own timeouts for connecting and for reading the response
+      timeout     = 90 # longer than the timeouts of the function's SageMaker client for connecting and for reading the response
       environment = { ENDPOINT_NAME = var.endpoint_name, CLASS_NAMES = jsonencode(var.classes) }
     }
     filter = {
@@ -19,7 +19,7 @@ locals {
     }
     classify_batch = {
       description = "Classifies a batch of images, and writes one line for each to S3."
-      timeout     = 120 # an Express execution runs this function, and may take 300 seconds including retries
+      timeout     = 120 # an Express execution invokes this function, and may take 300 seconds including retries
       memory_size = 1024
       environment = {
         ENDPOINT_NAME  = var.endpoint_name
@@ -41,13 +41,13 @@ locals {
   # Permissions of each function, in addition to writing logs and traces
   permissions = {
     serialize = local.read_images
-    # classify reads an image itself if it is too large for a state's input
+    # classify reads the image from S3 if the image is too large for a state's input
     classify = concat(local.read_images, [{ actions = ["sagemaker:InvokeEndpoint"], resources = [var.endpoint_arn] }])
     filter   = []
     classify_batch = [
       { actions = ["s3:GetObject"], resources = concat(local.image_arns, [local.predictions_arn]) },
       { actions = ["s3:PutObject"], resources = [local.predictions_arn] },
-      # for the status 404, as in read_images
+      # S3 then returns 404 for a missing object, as in read_images
       { actions = ["s3:ListBucket"], resources = [var.bucket_arn] },
       { actions = ["kms:Decrypt", "kms:GenerateDataKey*"], resources = [var.kms_key_arn] },
       { actions = ["sagemaker:InvokeEndpoint"], resources = [var.endpoint_arn] },
@@ -128,7 +128,7 @@ resource "aws_cloudwatch_log_group" "this" {
   kms_key_id        = var.kms_key_arn
 }
 
-# The provider does not move an existing function into a VPC that the same apply creates, so the function is replaced:
+# The provider cannot attach an existing function to a VPC that the same apply creates, so the function is replaced:
 # https://github.com/hashicorp/terraform-provider-aws/issues/8509
 resource "terraform_data" "in_vpc" {
   input = var.network != null
@@ -152,7 +152,8 @@ resource "aws_lambda_function" "this" {
   timeout          = each.value.timeout
   memory_size      = try(each.value.memory_size, 256)
 
-  # JSON includes the fields that the functions add; the confidence metric reads filter's INFO records
+  # Only the JSON format includes the fields that the functions add. The level is INFO, because the confidence metric
+  # reads INFO records of filter.
   logging_config {
     log_format            = "JSON"
     application_log_level = "INFO"
@@ -188,8 +189,9 @@ resource "aws_lambda_function" "this" {
       error_message = "${var.archive_directory}/${each.key}.zip does not exist: run `make lambdas` first."
     }
 
-    # The provider compares source_code_hash with its value in the state and never with the deployed code. While an update of the
-    # code is planned, last_modified is unknown, which defers the condition until the code is deployed.
+    # The provider compares source_code_hash with the value in the state, not with the deployed code, so this condition
+    # compares them. While an update of the code is planned, last_modified is unknown, so Terraform evaluates the
+    # condition after the update.
     postcondition {
       condition     = self.code_sha256 == self.source_code_hash || self.last_modified == ""
       error_message = "The code of ${self.function_name} was replaced outside Terraform: run `make up ENV=${trimprefix(var.prefix, "scones-")}`, which restores it."

@@ -14,7 +14,7 @@ variable "archive_directory" {
 }
 
 variable "bucket_arn" {
-  description = "ARN of the S3 bucket of images."
+  description = "ARN of the S3 bucket that contains the images."
   type        = string
 
   validation {
@@ -24,7 +24,7 @@ variable "bucket_arn" {
 }
 
 variable "image_prefixes" {
-  description = "Key prefixes of images. The functions may read no other images."
+  description = "Key prefixes of images. The functions may read only images below them."
   type        = list(string)
 }
 
@@ -49,7 +49,7 @@ variable "classes" {
 }
 
 variable "threshold" {
-  description = "Minimum confidence."
+  description = "Minimum confidence. Filter fails if the highest class probability is lower."
   type        = number
 }
 
@@ -74,7 +74,7 @@ variable "permissions_boundary" {
 }
 
 variable "network" {
-  description = "Subnets and security groups of the functions' VPC, and the JSON policy that their roles need there; null for no VPC."
+  description = "Subnets and security groups of the functions' VPC, and the JSON policy that the functions' roles need in the VPC; null for no VPC."
   type = object({
     subnet_ids         = list(string)
     security_group_ids = list(string)

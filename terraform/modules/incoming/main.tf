@@ -1,4 +1,5 @@
-# Uploaded photographs start executions: S3 sends events to EventBridge, and a rule passes them to the state machine unchanged.
+# Uploaded photographs start executions: S3 sends events to EventBridge, and a rule passes each event to the state
+# machine unchanged.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html
 locals {
   name = "${var.prefix}-incoming"

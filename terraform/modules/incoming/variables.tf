@@ -9,7 +9,7 @@ variable "prefix" {
 }
 
 variable "bucket_name" {
-  description = "Name of the S3 bucket of images."
+  description = "Name of the S3 bucket that contains the images."
   type        = string
 }
 
@@ -24,7 +24,7 @@ variable "incoming_prefix" {
 }
 
 variable "state_machine_arn" {
-  description = "ARN of the state machine that an event starts."
+  description = "ARN of the state machine that classifies the photographs."
   type        = string
 }
 

@@ -3,8 +3,9 @@ locals {
   account_id = data.aws_caller_identity.this.account_id
   region     = data.aws_region.this.name
 
-  # The account delegates to IAM policies. A tag may take minutes to count in those: until then, only the key's own policy lets a
-  # deployment role, whose IAM policy requires the environment's tag, use the key that it has just created.
+  # The account's root principal lets IAM policies allow access to the key. A deployment role's IAM policy requires the
+  # environment's tag, and IAM may evaluate a new tag only after some minutes. The key policy therefore also names the
+  # deployment role, which can then use a key that it has just created:
   # https://docs.aws.amazon.com/kms/latest/developerguide/tag-authorization.html
   principals = concat(["${local.arn_prefix}:iam::${local.account_id}:root"], var.administrators)
 
@@ -52,7 +53,8 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
-  # Principals use the key only through the service that stores the data, and only if their own IAM policy names the key
+  # Principals can use the key only through a service that stores data. All except the administrators also need an IAM
+  # policy that allows access to the key.
   statement {
     sid       = "UseThroughDataServices"
     actions   = local.use
@@ -80,7 +82,8 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
-  # DynamoDB and SageMaker instances need a grant, because they decrypt data long after the request that created the table or volume
+  # DynamoDB and SageMaker need a grant, because they decrypt data long after the request that created the table or
+  # volume
   statement {
     sid       = "CreateGrantsForDataServices"
     actions   = ["kms:CreateGrant"]
@@ -142,7 +145,7 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
-  # SNS supports no condition on the source for EventBridge: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+  # SNS does not support a condition on the source account or source ARN for EventBridge: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
   statement {
     sid       = "PublishEvents"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]

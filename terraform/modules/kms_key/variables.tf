@@ -19,7 +19,7 @@ variable "deletion_window_in_days" {
 }
 
 variable "users" {
-  description = "ARNs of the users and roles that may use the key if their IAM policy names it too; names may contain `*`. null allows every principal of the account whose IAM policy names the key."
+  description = "ARNs of the users and roles that may use the key if their IAM policy also allows it; names may contain `*`. null allows every principal of the account whose IAM policy allows it."
   type        = list(string)
   default     = null
 
@@ -30,7 +30,7 @@ variable "users" {
 }
 
 variable "administrators" {
-  description = "ARNs of existing roles that may administer the key, and use it through data services, even if their IAM policy does not name it."
+  description = "ARNs of existing roles that may administer the key, and use it through data services, even if their IAM policy does not allow it."
   type        = list(string)
   default     = []
 

@@ -1,11 +1,11 @@
-# Only the role exists before the first approved model.
+# Before the first approved model, this module creates only the role.
 locals {
   count   = var.model_package_arn == null ? 0 : 1
   version = try(reverse(split("/", var.model_package_arn))[0], null)
 
-  # The whole map, because AWS does not document whether it replaces the model package's variables or adds to them. The first
-  # two are those that registry/model_registry.py gives a model package. The model returns its version with each prediction,
-  # because old and new models share the traffic during a deployment.
+  # AWS does not document whether these variables replace those of the model package or are added to them, so the map
+  # repeats the two variables that registry/model_registry.py gives a model package. The container returns MODEL_VERSION
+  # with each prediction, because the old and the new model share the traffic during a deployment.
   environment = merge(
     {
       SAGEMAKER_PROGRAM          = "inference.py"
@@ -14,9 +14,10 @@ locals {
       # packages that model.tar.gz may contain (training/packages.py); pip ignores a missing folder
       PIP_FIND_LINKS = "/opt/ml/model/code/packages"
     },
-    # pip must not ask a package index, which network isolation prevents
+    # pip installs only the packages in the archive, because a container in network isolation cannot reach a package
+    # index
     var.bundle_packages ? { PIP_NO_INDEX = "1" } : {},
-    # each worker loads the model, for which a serverless endpoint has little memory and time
+    # one worker, because each worker loads the model, and a serverless endpoint has little memory and must start fast
     var.serverless ? { SAGEMAKER_MODEL_SERVER_WORKERS = "1" } : {},
   )
 }
@@ -68,7 +69,8 @@ resource "aws_sagemaker_model" "this" {
   }
 
   lifecycle {
-    # AWS may add variables; a change of ours replaces the model, because it changes its name
+    # AWS may add variables. A change of local.environment still replaces the model, because it changes the model's
+    # name.
     ignore_changes        = [primary_container[0].environment]
     create_before_destroy = true
   }

@@ -3,7 +3,7 @@ variable "name" {
   type        = string
 
   validation {
-    # names of at most 63 characters are derived from it by adding the version and a unique suffix
+    # the model's name adds the version and a unique suffix to this name, and may have 63 characters
     condition     = can(regex("^[a-z0-9][a-z0-9-]{0,29}$", var.name))
     error_message = "name must be 1 to 30 lower-case letters, digits and dashes, not starting with a dash (got ${var.name})."
   }
@@ -20,7 +20,7 @@ variable "model_package_arn" {
 }
 
 variable "bucket_arn" {
-  description = "ARN of the S3 bucket of models and captured data."
+  description = "ARN of the S3 bucket that contains models and captured data."
   type        = string
 
   validation {
@@ -55,7 +55,7 @@ variable "permissions_boundary" {
 }
 
 variable "network" {
-  description = "Subnets and security groups of the model's VPC, and the JSON policy that its role needs there; the container then runs in network isolation. null for no VPC."
+  description = "Subnets and security groups of the model's VPC, and the JSON policy that the model's role needs in the VPC; the container then runs in network isolation. null for no VPC."
   type = object({
     subnet_ids         = list(string)
     security_group_ids = list(string)
@@ -65,7 +65,7 @@ variable "network" {
 }
 
 variable "bundle_packages" {
-  description = "Whether the model's archive contains its Python packages, so that no package index is asked at start."
+  description = "Whether the model's archive contains its Python packages, so that the container does not contact a package index when it starts."
   type        = bool
   default     = false
 }

@@ -1,6 +1,8 @@
-# Without an internet gateway and NAT, workloads reach only each other and the services that have a VPC endpoint.
+# The VPC has no internet gateway and no NAT, so workloads reach only each other and the services that have a VPC
+# endpoint.
 locals {
-  # The VPC endpoint of SageMaker Runtime is not available in every zone. AWS recommends at least two zones:
+  # The VPC endpoint of SageMaker Runtime is not available in every availability zone. AWS recommends at least two
+  # zones:
   # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
   usable_zones = sort(setintersection(data.aws_availability_zones.this.names, data.aws_vpc_endpoint_service.inference.availability_zones))
   zones        = slice(local.usable_zones, 0, min(2, length(local.usable_zones)))
@@ -17,7 +19,7 @@ data "aws_region" "this" {}
 data "aws_caller_identity" "this" {}
 
 data "aws_availability_zones" "this" {
-  #checkov:skip=CKV_AWS_394:the zones matter only when the subnets are created
+  #checkov:skip=CKV_AWS_394:the availability zones matter only when the subnets are created
   state = "available"
 
   # excludes Local Zones and Wavelength Zones, in which neither functions nor VPC endpoints can run
@@ -57,7 +59,7 @@ resource "aws_subnet" "this" {
   tags = { Name = "${var.prefix}-${count.index + 1}" }
 
   lifecycle {
-    ignore_changes = [availability_zone] # a zone that AWS adds must not move a subnet
+    ignore_changes = [availability_zone] # a subnet must stay in its zone if AWS adds zones to the region
   }
 }
 
@@ -81,7 +83,8 @@ resource "aws_security_group" "workloads" {
   vpc_id      = aws_vpc.this.id
 }
 
-# The hosts of a distributed job communicate over IPsec, whose ESP protocol has no ports:
+# The hosts of a distributed job communicate over IPsec. Its ESP protocol has no ports, so the rules allow all
+# protocols:
 # https://docs.aws.amazon.com/sagemaker/latest/dg/train-encrypt.html
 resource "aws_vpc_security_group_ingress_rule" "between_workloads" {
   description                  = "Between the hosts of a job"
@@ -135,7 +138,8 @@ data "aws_iam_policy_document" "storage" {
     actions   = ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]
     resources = [var.bucket_arn, "${var.bucket_arn}/*"]
 
-    # in a gateway endpoint's policy an account's ARN matches only its root user:
+    # in the policy of a gateway endpoint, an account's ARN matches only the root user, so a condition selects the
+    # account:
     # https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
     principals {
       type        = "AWS"
@@ -184,7 +188,7 @@ resource "aws_vpc_endpoint" "inference" {
   tags = { Name = "${var.prefix}-inference" }
 }
 
-# The drift job publishes metrics and messages
+# The drift job publishes metrics to CloudWatch and messages to SNS
 data "aws_iam_policy_document" "reports" {
   count = var.reports_drift ? 1 : 0
 
@@ -220,7 +224,7 @@ resource "aws_vpc_endpoint" "reports" {
   tags = { Name = "${var.prefix}-${each.key}" }
 }
 
-# Rejected connections show which workload tried to reach an unknown destination
+# The flow log of rejected connections shows which workload tried to reach a destination that the rules do not allow
 resource "aws_flow_log" "this" {
   vpc_id                   = aws_vpc.this.id
   traffic_type             = "REJECT"

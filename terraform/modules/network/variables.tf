@@ -50,7 +50,7 @@ variable "permissions_boundary" {
 }
 
 variable "reports_drift" {
-  description = "Whether jobs may publish metrics to CloudWatch and messages to SNS, for which the VPC needs two more endpoints."
+  description = "Whether drift jobs publish metrics to CloudWatch and messages to SNS. The VPC then has an endpoint for each of these services."
   type        = bool
   default     = false
 }

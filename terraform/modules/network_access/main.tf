@@ -2,9 +2,9 @@ locals {
   ec2        = "arn:${data.aws_partition.this.partition}:ec2:${data.aws_region.this.name}:${data.aws_caller_identity.this.account_id}"
   interfaces = "${local.ec2}:network-interface/*"
 
-  # Lambda checks the role before any network interface exists, and accepts no narrower resource:
+  # Lambda checks the role before a network interface exists, and rejects a role whose policy names a narrower resource:
   # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
-  # SageMaker documents no resource for these actions, and gets the same.
+  # SageMaker does not document a resource for these actions, so its policy uses this resource, too.
   all = "${local.ec2}:*/*"
 }
 

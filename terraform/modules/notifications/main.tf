@@ -62,7 +62,7 @@ data "aws_iam_policy_document" "undelivered" {
   }
 }
 
-# Events of the environment's rules that EventBridge cannot deliver to their targets
+# Receives the events that EventBridge cannot deliver to the targets of the environment's rules
 resource "aws_sqs_queue" "undelivered" {
   name                      = local.queue_name
   message_retention_seconds = 1209600 # the maximum, 14 days

@@ -2,11 +2,12 @@
 locals {
   period = 300
 
-  # The state machine counts the failures that it catches, in total and by error
+  # The state machine publishes the number of failures that it catches, in total and by error
   failures       = { namespace = var.namespace, name = "Failures", stat = "Sum", dimensions = {} }
   low_confidence = merge(local.failures, { name = "FailuresByError", dimensions = { Error = "THRESHOLD_CONFIDENCE_NOT_MET" } })
 
-  # Errors that a bad image causes. They do not mean that the workflow is broken, so they cause no alarm; SNS reports each one.
+  # Errors that an invalid image causes. The workflow itself is not broken, so these errors cause no alarm. The state
+  # machine publishes each of them to the SNS topic.
   image_errors = {
     for id, name in { image_invalid = "ImageInvalidError", image_missing = "ImageMissingError", image_too_large = "ImageTooLargeError", key_invalid = "KeyInvalidError" } :
     id => merge(local.failures, { name = "FailuresByError", dimensions = { Error = name } })
@@ -33,9 +34,9 @@ locals {
         failures = local.failures, low_confidence = local.low_confidence, timed_out = local.executions.timed_out, aborted = local.executions.aborted
       })
     }
-    # A failure is counted shortly before the execution fails, so the count and the failure may fall into different periods. The
-    # alarm therefore tolerates a difference of a tenth of an hour's failures, and at least one. The EventBridge rule below
-    # reports each failure that no state can catch.
+    # The state machine counts a failure shortly before the execution fails, so the count and the failure may be in
+    # different periods. The alarm therefore tolerates that a tenth of an hour's failures, and at least one failure, is
+    # not counted. The EventBridge rule below reports each failure that no state can catch.
     workflow-uncounted-failures = {
       description = "More executions failed than the state machine counted: no state could catch their errors, or counting failed. The Step Functions console shows their history."
       expression  = "0.9 * FILL(failed, 0) - FILL(failures, 0)"
@@ -50,7 +51,7 @@ locals {
       period      = 3600
       metrics     = { succeeded = local.executions.succeeded, low_confidence = local.low_confidence }
     }
-    # As above, an error and its count by the state machine may fall into different periods
+    # As above, an error and the state machine's count of it may be in different periods
     function-errors = {
       description = "A function failed more than once in an hour, for another reason than the image: read the log groups of the functions. Filter is not included, because it fails on low confidence by design."
       expression  = "0.9 * (${join(" + ", [for name in local.unexpected : "FILL(${name}, 0)"])}) - (${local.image_error_count})"
@@ -122,7 +123,7 @@ locals {
 
   # training/container/classifier/drift_job.py publishes these metrics
   drift_charts = [
-    { title = "Drift: 1 if a group of properties has moved", label = "moved", stat = "Maximum", annotations = [], metrics = [
+    { title = "Drift: 1 if a group of properties has changed", label = "changed", stat = "Maximum", annotations = [], metrics = [
       [{ expression = "SEARCH('{\"${var.namespace}\",Group} MetricName=\"Drift\"', 'Maximum')", label = "", id = "drift" }],
     ] },
     { title = "Images compared with the baseline", label = "images", stat = "Maximum", annotations = [], metrics = [
@@ -215,8 +216,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   }
 }
 
-# This rule reports the failures that no state can catch: States.Runtime, output that exceeds the limit when a state is left, an
-# invalid expression in a Choice state, and executions that time out or are aborted:
+# This rule reports the failures that no state can catch: States.Runtime, a state's output that exceeds the size limit,
+# an invalid expression in a Choice state, and executions that time out or are aborted:
 # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-error-representation
 # The rule also matches events without the field `error`, because AWS does not document when events have this field:
 # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
@@ -244,7 +245,7 @@ resource "aws_cloudwatch_event_target" "uncaught" {
 
   input_transformer {
     input_paths    = { for name in ["executionArn", "name", "status", "error", "cause"] : name => "$.detail.${name}" }
-    input_template = "\"<executionArn> ended with the status <status>: <error> <cause>. To look at it: make execution ENV=${var.environment} ID=<name>\""
+    input_template = "\"<executionArn> ended with the status <status>: <error> <cause>. To show the execution: make execution ENV=${var.environment} ID=<name>\""
   }
 
   dead_letter_config {

@@ -79,7 +79,7 @@ variable "topic_arn" {
 }
 
 variable "environment" {
-  description = "Environment name, for the command that notifications recommend."
+  description = "Environment name, which the `make` command in notifications contains."
   type        = string
 }
 

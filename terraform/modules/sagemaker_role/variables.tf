@@ -9,12 +9,12 @@ variable "name" {
 }
 
 variable "bucket_arn" {
-  description = "ARN of the S3 bucket of images, models and captured data."
+  description = "ARN of the S3 bucket that contains images, models and captured data."
   type        = string
 }
 
 variable "readable_keys" {
-  description = "Keys of the objects that the role may read; they may contain `*`."
+  description = "Keys of the objects that the role may read. A key may contain `*`."
   type        = list(string)
 
   validation {
@@ -39,7 +39,7 @@ variable "kms_key_arn" {
 }
 
 variable "encrypts_volumes" {
-  description = "Whether the KMS key encrypts instance volumes too, for which the role must be allowed to create grants."
+  description = "Whether the KMS key also encrypts instance volumes. The role may then create grants for the key."
   type        = bool
   default     = false
 }
@@ -50,13 +50,13 @@ variable "log_groups" {
 }
 
 variable "watched_alarms" {
-  description = "Names of the alarms that a deployment monitors; they may contain `*`."
+  description = "Names of the alarms that a deployment monitors. A name may contain `*`."
   type        = list(string)
   default     = []
 }
 
 variable "metrics_namespaces" {
-  description = "CloudWatch namespaces, besides those of SageMaker, to which the role may publish metrics."
+  description = "CloudWatch namespaces to which the role may publish metrics, in addition to SageMaker's namespaces."
   type        = list(string)
   default     = []
 }

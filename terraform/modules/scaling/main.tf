@@ -1,10 +1,11 @@
 locals {
-  # `count` must be known during planning, when the variant name is known and the name of a new endpoint is not
+  # `count` must be known during planning. The variant name is then known, but the name of a new endpoint is not.
   count = var.variant_name == null || var.max_instance_count == null ? 0 : 1
 }
 
-# SageMaker rejects a change of instance type while the variant is a scalable target, so a change removes the target before the
-# update and registers it again afterwards: https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html
+# SageMaker rejects a change of the instance type while the variant is a scalable target. Terraform therefore
+# deregisters the target before such a change and registers it again afterwards:
+# https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html
 resource "terraform_data" "instance_type" {
   input = var.instance_type
 }

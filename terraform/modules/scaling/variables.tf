@@ -34,7 +34,7 @@ variable "max_instance_count" {
 }
 
 variable "concurrent_requests" {
-  description = "Target number of concurrent requests per instance. Scaling adds instances above it."
+  description = "Target number of concurrent requests per instance. If there are more, scaling adds instances."
   type        = number
 
   validation {

@@ -65,7 +65,7 @@ resource "aws_sfn_state_machine" "this" {
 
   logging_configuration {
     level                  = "ERROR"
-    include_execution_data = false # it contains images or the keys of drivers' photographs
+    include_execution_data = false # execution data contain images or the keys of drivers' photographs
     log_destination        = "${aws_cloudwatch_log_group.this.arn}:*"
   }
 

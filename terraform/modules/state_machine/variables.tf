@@ -15,7 +15,7 @@ variable "definition" {
 }
 
 variable "policy" {
-  description = "IAM policy in JSON with the permissions of the states. The module adds those for logs and traces."
+  description = "IAM policy in JSON with the permissions that the states need. The module adds the permissions for logs and traces."
   type        = string
 }
 

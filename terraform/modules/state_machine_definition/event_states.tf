@@ -1,6 +1,7 @@
-# The input of an execution is either the course's input or an S3 event, which EventBridge passes unchanged:
+# An execution's input has the course's input format (`image_data`, `s3_bucket`, `s3_key`), or it is an S3 event, which
+# EventBridge passes on unchanged:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
-# A Choice state cannot catch errors, so its conditions must not fail for any JSON input. They use JSONata:
+# A Choice state cannot catch errors, so no JSON input may cause an error in a condition. The conditions use JSONata:
 # https://docs.aws.amazon.com/step-functions/latest/dg/state-choice.html
 locals {
   object = "$states.input.detail.object"
@@ -16,7 +17,7 @@ locals {
       "$type(${local.object}.`version-id`) = 'string'",
       "$type(${local.object}.size) = 'number'",
       "$type($states.input.time) = 'string'",
-      "$contains($string($states.input.time), /^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ$/)", # texts of this format sort by time
+      "$contains($string($states.input.time), /^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ$/)", # strings in this format sort by time
     ])
     key = join(" and ", [
       "$contains($string(${local.object}.key), /^${var.incoming_prefix}\\/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\\/[^\\/]/)",
@@ -56,7 +57,7 @@ locals {
           Assign    = { from_event = false, image = "{% 's3://${var.bucket_name}/' & ${local.object}.key %}" }
           Output = {
             Error = "KeyInvalidError"
-            Cause = "{% 'the key must be ${var.incoming_prefix}/<driver>/<name>, with a driver of at most 64 letters, digits, dots, dashes and underscores, and without .. between slashes (got ' & ${local.object}.key & ')' %}"
+            Cause = "{% 'the key must be ${var.incoming_prefix}/<driver>/<name>, where <driver> has at most 64 letters, digits, dots, dashes and underscores, and no segment of the key is .. (got ' & ${local.object}.key & ')' %}"
           }
         },
         {
@@ -65,7 +66,7 @@ locals {
           Assign    = { from_event = false, image = "no image" }
           Output = {
             Error = "EventInvalidError"
-            Cause = "{% 'the event must be an Object Created event of S3 for the bucket ${var.bucket_name}, with time, key, version-id and size (got ' & $substring($string($states.input), 0, 1000) & ')' %}"
+            Cause = "{% 'the event must be an S3 Object Created event for the bucket ${var.bucket_name}, with time, key, version-id and size (got ' & $substring($string($states.input), 0, 1000) & ')' %}"
           }
         },
       ]
@@ -73,7 +74,7 @@ locals {
       Default = "Serialize"
     }
 
-    # EventBridge may deliver an event more than once: the object version may already have an item
+    # EventBridge may deliver an event more than once, so the table may already have an item for this object version
     FindItem = {
       Type           = "Task"
       QueryLanguage  = "JSONata"
@@ -86,7 +87,7 @@ locals {
       }
       Assign = { found = "{% $exists($states.result.Item) %}" }
       Output = "{% $states.input %}"
-      Retry  = local.patient_retry
+      Retry  = local.long_retry
       Catch  = local.jsonata_catch
       Next   = "IsFound"
     }

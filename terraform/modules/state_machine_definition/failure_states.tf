@@ -1,18 +1,20 @@
-# These states count every failure and publish it to the SNS topic. If an S3 event started the execution, they also write an item
-# and a review entry. Each state passes its input, the fields Error and Cause, on unchanged, so that an error of one of these
-# states does not hide the reason of the failure.
+# These states count each failure and publish it to the SNS topic. If an S3 event started the execution, they also write
+# the object version's item and a review entry. Each state passes on its input (the fields Error and Cause) unchanged,
+# so that an error in one of these states does not hide why the execution failed.
 locals {
   ignore_error = {
     for next in ["IsReviewable", "WriteReview", "IsCopyable", "NotifyFailure", "Failed"] :
     next => [{ ErrorEquals = ["States.ALL"], Output = "{% $states.input %}", Next = next }]
   }
 
-  # The reason of the failure: for a function's error, the message in Lambda's JSON; for any other error, the whole Cause
+  # Why the execution failed: for a function's error, the errorMessage in Lambda's JSON; for any other error, the whole
+  # Cause
   reason = "($message := $match($states.input.Cause, /\"errorMessage\": ?\"(.*?)\", ?\"errorType\"/); $exists($message) ? $message[0].groups[0] : $states.input.Cause)"
 
   review_key = "'${var.review_prefix}/' & $states.input.Error & '/' & $driver & '/' & $version"
 
-  report = {
+  # Common fields of the tasks
+  failure_task = {
     Type           = "Task"
     QueryLanguage  = "JSONata"
     TimeoutSeconds = local.task_timeout
@@ -20,11 +22,11 @@ locals {
   }
 
   failure_states = {
-    CountFailure = merge(local.report, {
+    CountFailure = merge(local.failure_task, {
       Resource = "arn:${local.partition}:states:::aws-sdk:cloudwatch:putMetricData"
       Arguments = {
         Namespace = var.metrics_namespace
-        # one call for both metrics, so that alarms can subtract one error's count from the total
+        # one call publishes both metrics, because alarms subtract the count of single errors from the total
         MetricData = [
           { MetricName = "Failures", Value = 1, Unit = "Count" },
           { MetricName = "FailuresByError", Value = 1, Unit = "Count", Dimensions = [{ Name = "Error", Value = "{% $states.input.Error %}" }] },
@@ -42,8 +44,8 @@ locals {
 
     # If several executions fail for one object version, only the first writes a review entry
     ClaimReview = merge(local.put_new_item, {
-      Arguments = merge(local.new_item, {
-        ExpressionAttributeValues = local.own_values["review"]
+      Arguments = merge(local.put_new_item_arguments, {
+        ExpressionAttributeValues = local.condition_values["review"]
         Item = merge(local.common_attributes, local.event_attributes, local.expires, {
           outcome = { S = "review" }
           error   = { S = "{% $states.input.Error %}" }
@@ -57,7 +59,7 @@ locals {
       Next = "WriteReview"
     })
 
-    WriteReview = merge(local.report, {
+    WriteReview = merge(local.failure_task, {
       Resource = "arn:${local.partition}:states:::aws-sdk:s3:putObject"
       Arguments = {
         Bucket      = var.bucket_name
@@ -73,7 +75,7 @@ locals {
           execution    = "{% $states.context.Execution.Id %}"
         }
       }
-      Retry = local.patient_retry
+      Retry = local.long_retry
       Catch = local.ignore_error["IsCopyable"]
       Next  = "IsCopyable"
     })
@@ -88,20 +90,20 @@ locals {
     }
 
     # CopySource must be URL-encoded, because S3 decodes it: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
-    CopyImage = merge(local.report, {
+    CopyImage = merge(local.failure_task, {
       Resource = "arn:${local.partition}:states:::aws-sdk:s3:copyObject"
       Arguments = {
         Bucket           = var.bucket_name
         Key              = "{% ${local.review_key} %}"
         CopySource       = "{% '${var.bucket_name}/' & $join($map($split($key, '/'), function($part) { $encodeUrlComponent($part) }), '/') & '?versionId=' & $version %}"
-        TaggingDirective = "REPLACE" # a copy of the tags would need the permission to read them
+        TaggingDirective = "REPLACE" # copying the tags would require permission to read them
       }
       Retry = [merge(local.backoff, { ErrorEquals = ["States.ALL"] })]
       Catch = local.ignore_error["NotifyFailure"]
       Next  = "NotifyFailure"
     })
 
-    NotifyFailure = merge(local.report, {
+    NotifyFailure = merge(local.failure_task, {
       Resource = "arn:${local.partition}:states:::sns:publish"
       Arguments = {
         TopicArn = var.topic_arn
@@ -110,7 +112,7 @@ locals {
           "{% $image",
           "' failed with ' & $states.input.Error & ': ' & ${local.reason}",
           "'\n\nExecution: ' & $states.context.Execution.Id",
-          "'\nTo look at it: make execution ENV=${var.environment} ID=' & $states.context.Execution.Name %}",
+          "'\nTo show the execution: make execution ENV=${var.environment} ID=' & $states.context.Execution.Name %}",
         ])
       }
       Retry = [merge(local.backoff, { ErrorEquals = ["States.ALL"], MaxAttempts = 6 })]

@@ -1,12 +1,13 @@
 # Amazon States Language: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html
 locals {
-  backoff  = { IntervalSeconds = 1, MaxAttempts = 5, BackoffRate = 2, JitterStrategy = "FULL" }
-  patience = merge(local.backoff, { MaxAttempts = 12, MaxDelaySeconds = 60 })
+  backoff      = { IntervalSeconds = 1, MaxAttempts = 5, BackoffRate = 2, JitterStrategy = "FULL" }
+  long_backoff = merge(local.backoff, { MaxAttempts = 12, MaxDelaySeconds = 60 })
 
   # Transient errors of the Lambda service: https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
   lambda_errors = ["ServiceException", "AWSLambdaException", "SdkClientException", "TooManyRequestsException"]
-  # The attempts spread over some minutes, because many photographs at once may exceed the account's concurrency.
-  lambda_retry = [merge(local.patience, { ErrorEquals = [for name in local.lambda_errors : "Lambda.${name}"] })]
+  # The retries continue for several minutes, because many simultaneous photographs may exceed the account's Lambda
+  # concurrency.
+  lambda_retry = [merge(local.long_backoff, { ErrorEquals = [for name in local.lambda_errors : "Lambda.${name}"] })]
 
   # The function ended without a response, because it was killed, ran out of memory or timed out:
   # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-handling-failure-using-retry
@@ -14,20 +15,21 @@ locals {
 
   storage_retry = [merge(local.backoff, { ErrorEquals = ["StorageUnavailableError"] })]
 
-  # The only retries of InvokeEndpoint, because the function makes a single attempt and boto3's retries are disabled. The
-  # attempts spread over about a minute. While a canary fails, some attempts reach the old model, which still serves a part of
-  # the traffic.
+  # Only the state machine retries InvokeEndpoint: the function makes a single attempt, with boto3's retries disabled.
+  # The retries continue for about a minute. If the new model fails during a canary deployment, some retries reach the
+  # old model, which still serves part of the traffic.
   endpoint_retry = [merge(local.backoff, { ErrorEquals = ["EndpointUnavailableError"], MaxAttempts = 6 })]
 
-  # Seconds. A lost response must not stall an execution: https://docs.aws.amazon.com/step-functions/latest/dg/sfn-stuck-execution.html
-  task_timeout      = 40    # above the timeout of serialize and filter, 30 seconds
-  classify_timeout  = 100   # above the timeout of classify, 90 seconds
-  execution_timeout = 14400 # above the sum of all attempts of all states
+  # Timeouts in seconds. Without a timeout, a lost response would stall the execution: https://docs.aws.amazon.com/step-functions/latest/dg/sfn-stuck-execution.html
+  task_timeout      = 40    # longer than the function timeout of serialize and filter, 30 seconds
+  classify_timeout  = 100   # longer than the function timeout of classify, 90 seconds
+  execution_timeout = 14400 # longer than all attempts of all states together
 
-  # Every caught error fails the execution under its own name, after the metric and the notification. Without a ResultPath
-  # the error replaces the state's input, so later states do not receive the image. States.ALL must be the only
-  # name in its rule, and does not match States.DataLimitExceeded, so another rule does. Nothing can catch States.Runtime, or
-  # output that exceeds the limit when the state is left: an EventBridge rule reports both.
+  # After an error is caught, the states in failure_states.tf publish a metric and a notification, and then fail the
+  # execution with the name of that error. The rules have no ResultPath, so the error replaces the state's input, and
+  # later states do not receive the image. States.ALL must be the only name in its rule, and does not match
+  # States.DataLimitExceeded, so there are two rules. No rule can catch States.Runtime, or an output that exceeds the
+  # size limit when a state ends. An EventBridge rule (modules/observability) reports these two errors.
   # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-error-representation
   catch = [for name in ["States.DataLimitExceeded", "States.ALL"] : { ErrorEquals = [name], Next = "CountFailure" }]
 
@@ -68,7 +70,7 @@ locals {
       Next           = "Filter"
     })
     Filter = merge(local.invoke["filter"], {
-      # drops the image, which no later state needs
+      # omits the image, which no later state needs
       ResultSelector = {
         "s3_bucket.$"     = "$.Payload.body.s3_bucket"
         "s3_key.$"        = "$.Payload.body.s3_key"

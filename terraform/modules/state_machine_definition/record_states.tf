@@ -1,15 +1,16 @@
 # States that write results to DynamoDB: one item per object version, and one item per driver
 locals {
-  # Any error of DynamoDB, S3 and SNS may be transient. The attempts spread over some minutes.
-  patient_retry = [
+  # Retries every error for several minutes, because any DynamoDB or S3 error may be transient. Only an invalid JSONata
+  # expression is not retried, because every attempt would fail.
+  long_retry = [
     { ErrorEquals = ["States.QueryEvaluationError"], MaxAttempts = 0 },
-    merge(local.patience, { ErrorEquals = ["States.ALL"] }),
+    merge(local.long_backoff, { ErrorEquals = ["States.ALL"] }),
   ]
 
-  # local.catch for states that use JSONata
+  # The rules of local.catch for states that use JSONata, in which Output selects the error
   jsonata_catch = [for catch in local.catch : merge(catch, { Output = "{% $states.errorOutput %}" })]
 
-  # The zone of each class, in DynamoDB's format of attribute values
+  # The zone and the radius of each class, as DynamoDB attribute values
   zones = {
     for class in var.classes : class => {
       zone      = { S = try(var.zones[class].zone, "unassigned") }
@@ -56,16 +57,18 @@ locals {
     Output         = "{% $states.input %}"
   }
 
-  # Writes an item unless another execution has written it. A retry by the same execution succeeds, because its first attempt
-  # may have written the item although the response was lost.
+  # A state that writes an object version's item only if no other execution or state has written the item. The condition
+  # allows a state to overwrite the item that it wrote itself, because a first attempt may write the item although its
+  # response is lost.
   put_new_item = merge(local.put_item, {
-    Retry = concat([{ ErrorEquals = ["DynamoDB.ConditionalCheckFailedException"], MaxAttempts = 0 }], local.patient_retry)
+    Retry = concat([{ ErrorEquals = ["DynamoDB.ConditionalCheckFailedException"], MaxAttempts = 0 }], local.long_retry)
   })
-  new_item = {
+  put_new_item_arguments = {
     TableName           = var.vehicles_table
     ConditionExpression = "attribute_not_exists(image) OR (execution = :execution AND outcome = :outcome)"
   }
-  own_values = {
+  # Values of the placeholders in ConditionExpression, by the outcome that a state writes
+  condition_values = {
     for outcome in ["superseded", "review"] :
     outcome => { ":execution" = local.common_attributes.execution, ":outcome" = { S = outcome } }
   }
@@ -77,25 +80,26 @@ locals {
       Default = "Record"
     }
 
-    # The course's input has no object version, so classifying the same image again overwrites the item
+    # The course's input format has no object version, so classifying the same key again overwrites the item
     Record = merge(local.put_item, {
       Arguments = {
         TableName = var.vehicles_table
         Item      = merge(local.vehicle_item, { version = { S = "latest" } })
       }
-      Retry = local.patient_retry
+      Retry = local.long_retry
       Catch = local.jsonata_catch
       End   = true
     })
 
-    # Writes both items or neither. Only a newer photograph replaces the driver's item.
+    # One transaction writes both the object version's item and the driver's item, or neither of them. It is cancelled
+    # if the object version already has an item, or if the driver's item describes a newer photograph.
     RecordVehicle = {
       Type           = "Task"
       QueryLanguage  = "JSONata"
       Resource       = "arn:${local.partition}:states:::aws-sdk:dynamodb:transactWriteItems"
       TimeoutSeconds = local.task_timeout
       Arguments = {
-        # identical in all attempts of the state, so that DynamoDB writes only once
+        # identical in all attempts of the state, so that DynamoDB runs the transaction only once
         ClientRequestToken = "{% $hash($states.context.Execution.Id & $states.context.State.EnteredTime, 'MD5') %}"
         TransactItems = [
           {
@@ -119,7 +123,7 @@ locals {
         ]
       }
       Output = "{% $states.input %}"
-      Retry  = concat([{ ErrorEquals = ["DynamoDb.TransactionCanceledException"], MaxAttempts = 0 }], local.patient_retry)
+      Retry  = concat([{ ErrorEquals = ["DynamoDb.TransactionCanceledException"], MaxAttempts = 0 }], local.long_retry)
       Catch = concat([{
         ErrorEquals = ["DynamoDb.TransactionCanceledException"]
         Assign      = { cancellation = "{% $states.errorOutput %}" }
@@ -129,7 +133,8 @@ locals {
       End = true
     }
 
-    # DynamoDB's message lists one reason per item, in the order of the items, such as [ConditionalCheckFailed, None]:
+    # DynamoDB's error message lists one reason per item, in the order of TransactItems, such as
+    # [ConditionalCheckFailed, None]:
     # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors
     Cancelled = {
       Type          = "Choice"
@@ -150,8 +155,8 @@ locals {
       Next          = "RecordVehicle"
     }
     RecordSuperseded = merge(local.put_new_item, {
-      Arguments = merge(local.new_item, {
-        ExpressionAttributeValues = local.own_values["superseded"]
+      Arguments = merge(local.put_new_item_arguments, {
+        ExpressionAttributeValues = local.condition_values["superseded"]
         Item                      = merge(local.vehicle_item, local.event_attributes, { outcome = { S = "superseded" } })
       })
       Catch = concat([{

@@ -1,9 +1,9 @@
 variable "name" {
-  description = "Name of the state machine, for the subject of notifications."
+  description = "Name of the state machine, which begins the subject of notifications."
   type        = string
 
   validation {
-    # https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html; the subject is limited to ASCII too
+    # https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html; the subject of an SNS e-mail must be ASCII
     condition     = can(regex("^[A-Za-z0-9_-]{1,80}$", var.name))
     error_message = "name must be 1 to 80 letters, digits, dashes and underscores (got ${var.name})."
   }
@@ -20,12 +20,12 @@ variable "function_arns" {
 }
 
 variable "environment" {
-  description = "Environment name, for the command that notifications recommend."
+  description = "Environment name, which the `make` command in notifications contains."
   type        = string
 }
 
 variable "bucket_name" {
-  description = "Name of the S3 bucket of images."
+  description = "Name of the S3 bucket that contains the images."
   type        = string
 }
 

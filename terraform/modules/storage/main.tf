@@ -69,7 +69,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "access_logs" {
 }
 
 locals {
-  # Lifecycle rules: key prefix, and days after which the objects below it are deleted
+  # Lifecycle rules: a key prefix, and the days after which S3 deletes the objects below this prefix
   expirations = merge(
     var.capture_retention_days == null ? {} : { captured-data = { prefix = var.data_capture_prefix, days = var.capture_retention_days } },
     var.photo_retention_days == null ? {} : { for prefix in var.photo_prefixes : prefix => { prefix = prefix, days = var.photo_retention_days } },
@@ -101,7 +101,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
-  # Delete markers must expire too, because their keys contain the names of drivers
+  # Delete markers must also expire, because their keys contain the names of drivers
   rule {
     id     = "delete-markers"
     status = "Enabled"

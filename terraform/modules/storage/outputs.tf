@@ -1,15 +1,15 @@
 output "bucket_name" {
-  description = "Name of the S3 bucket of images, models and captured data."
+  description = "Name of the S3 bucket that contains images, models and captured data."
   value       = module.bucket.name
 }
 
 output "bucket_arn" {
-  description = "ARN of the S3 bucket of images, models and captured data."
+  description = "ARN of the S3 bucket that contains images, models and captured data."
   value       = module.bucket.arn
 }
 
 output "access_logs_bucket_name" {
-  description = "Name of the S3 bucket of access logs."
+  description = "Name of the S3 bucket that contains the access logs."
   value       = module.access_logs.name
 }
 
@@ -19,7 +19,7 @@ output "table_name" {
 }
 
 output "table_arn" {
-  description = "ARN of the DynamoDB table."
+  description = "ARN of the DynamoDB table of classified vehicles."
   value       = aws_dynamodb_table.this.arn
 }
 

@@ -1,20 +1,20 @@
 variable "bucket_name" {
-  description = "Name of the S3 bucket of images, models and captured data."
+  description = "Name of the S3 bucket that contains images, models and captured data."
   type        = string
 }
 
 variable "access_logs_bucket_name" {
-  description = "Name of the S3 bucket of access logs."
+  description = "Name of the S3 bucket that contains the access logs."
   type        = string
 
   validation {
     condition     = var.access_logs_bucket_name != var.bucket_name
-    error_message = "access_logs_bucket_name must differ from bucket_name, because logging to the same bucket would log each log delivery (got ${var.access_logs_bucket_name})."
+    error_message = "access_logs_bucket_name must differ from bucket_name, because each log delivery would cause another log entry (got ${var.access_logs_bucket_name})."
   }
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts the bucket and the table."
+  description = "ARN of the KMS key that encrypts the bucket and the DynamoDB tables."
   type        = string
 
   validation {
@@ -84,6 +84,6 @@ variable "capture_retention_days" {
 }
 
 variable "protected" {
-  description = "Whether `terraform destroy` keeps the table and a bucket that is not empty."
+  description = "Whether `terraform destroy` keeps the DynamoDB tables and a bucket that is not empty."
   type        = bool
 }

@@ -5,14 +5,15 @@ locals {
   processor = can(regex("^ml\\.[gp]r?[0-9]", var.instance_type)) ? "gpu" : "cpu"
 }
 
-# The account that hosts AWS's images differs between regions
+# These data sources find the AWS account that hosts the container images, which depends on the region
 data "aws_sagemaker_prebuilt_ecr_image" "training" {
   repository_name = "pytorch-training"
   image_tag       = "2.10-${local.processor}-py313"
 }
 
-# PyTorch 2.6 is the last version with a model server. The model is an ONNX file, which does not depend on the version that
-# exported it. Inference runs on CPU instances, even for a model that was trained on a GPU.
+# PyTorch 2.6 is the last version whose inference image contains a model server. It can serve models that a newer
+# PyTorch trained, because the model is an ONNX file. Inference runs on CPU instances, even for a model that was trained
+# on a GPU.
 data "aws_sagemaker_prebuilt_ecr_image" "serving" {
   repository_name = "pytorch-inference"
   image_tag       = "2.6-cpu-py312"

@@ -9,12 +9,12 @@ variable "prefix" {
 }
 
 variable "instance_type" {
-  description = "Instance type of PyTorch training jobs, which determines their image."
+  description = "Instance type of PyTorch training jobs, which determines whether they use the CPU image or the GPU image."
   type        = string
 }
 
 variable "bucket_arn" {
-  description = "ARN of the S3 bucket of images and models."
+  description = "ARN of the S3 bucket that contains the images and the models."
   type        = string
 
   validation {
@@ -29,7 +29,7 @@ variable "models_prefix" {
 }
 
 variable "transform_prefix" {
-  description = "Key prefix of the outputs of batch transform jobs."
+  description = "Key prefix of the results of batch transform jobs."
   type        = string
 }
 

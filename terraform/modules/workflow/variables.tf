@@ -14,17 +14,17 @@ variable "function_arns" {
 }
 
 variable "environment" {
-  description = "Environment name, for the command that notifications recommend."
+  description = "Environment name, which the `make` command in notifications contains."
   type        = string
 }
 
 variable "bucket_name" {
-  description = "Name of the S3 bucket of images."
+  description = "Name of the S3 bucket that contains the images."
   type        = string
 }
 
 variable "bucket_arn" {
-  description = "ARN of the S3 bucket of images."
+  description = "ARN of the S3 bucket that contains the images."
   type        = string
 }
 
@@ -69,7 +69,7 @@ variable "zones" {
 }
 
 variable "photo_retention_days" {
-  description = "Days after which the items about photographs are deleted; null keeps them."
+  description = "Days after which the DynamoDB items are deleted; null keeps them."
   type        = number
 }
 

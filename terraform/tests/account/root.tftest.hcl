@@ -1,7 +1,7 @@
-# The root module in an empty account, on AWS or the emulator. The account is empty again afterwards:
+# The root module in an empty account, on AWS or the emulator. The test destroys all resources that it creates:
 # terraform test -test-directory=tests/account -var-file=environments/local.tfvars
 
-run "empty_account_gets_everything_but_an_endpoint" {
+run "apply_in_an_empty_account_creates_everything_except_an_endpoint" {
   assert {
     condition     = output.endpoint_config_name == null
     error_message = "Without an approved model there must be no endpoint."
@@ -13,7 +13,7 @@ run "empty_account_gets_everything_but_an_endpoint" {
   }
 }
 
-# The plan of a resource that is created or replaced has no known name, which fails the condition
+# If the plan creates or replaces a resource, the resource's name is unknown, and the condition fails
 run "second_plan_keeps_all_resources" {
   command = plan
 

@@ -1,5 +1,5 @@
-# Default values for mocks. Where ARNs or policies are expected, the provider and other resources reject the random strings that
-# mocks would otherwise return.
+# Default values for mocked resources and data sources. Mocks return random strings by default, which the provider and
+# other resources reject if they expect an ARN or a policy.
 
 mock_data "aws_caller_identity" {
   defaults = {
@@ -61,7 +61,7 @@ mock_resource "aws_cloudwatch_log_group" {
 mock_resource "aws_lambda_function" {
   defaults = {
     arn           = "arn:aws:lambda:us-east-1:123456789012:function:some-function"
-    last_modified = "" # a mock has no code, and without a time its code is not checked
+    last_modified = "" # a mocked function has no code; with an empty last_modified, the module does not compare the code's hash
   }
 }
 
