@@ -44,10 +44,7 @@ MAX_REASONS = 5  # malformed lines whose reasons the result lists
 SMALLEST_P = 1e-9  # smaller p-values are rounded to 0
 MAX_POINTS = 300  # embeddings whose first two components the result lists
 SUBJECT_LENGTH = 100  # maximum length of an SNS subject: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
-CONDITION_FAILED = (
-    "PreconditionFailed",
-    "ConditionalRequestConflict",
-)  # S3 errors of a conditional write
+CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict")  # S3 errors of a conditional write
 
 
 @dataclass(frozen=True)
