@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Network:
-    """The VPC subnets and security groups of a job or model, which then runs in network isolation.
+    """VPC subnets and security groups for a job or model that runs in network isolation.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Stack:
-    """The outputs of Terraform that commands read, one field each; `terraform/outputs.tf` describes them."""
+    """The Terraform outputs that commands read. `terraform/outputs.tf` describes each field."""
 
     environment: str
     region: str

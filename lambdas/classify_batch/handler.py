@@ -24,8 +24,8 @@ from botocore.exceptions import ConnectionError as BotocoreConnectionError
 IMAGE, JSON = "application/x-image", "application/json"
 CLASSIFIED, LOW_CONFIDENCE, FAILED = "classified", "low-confidence", "failed"
 
-MAX_BYTES = 5 * 2**20  # of an image, the model's limit in training/container/classifier/images.py
-MAX_IMAGES = 256  # of a request, the model's limit in training/container/classifier/serving.py
+MAX_BYTES = 5 * 2**20  # maximum size of an image: the model's limit in training/container/classifier/images.py
+MAX_IMAGES = 256  # maximum images per request: the model's limit in training/container/classifier/serving.py
 # The limit of serverless endpoints, which is lower than that of endpoints on instances:
 # https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-invoke.html
 MAX_REQUEST_BYTES = 4_000_000
@@ -37,7 +37,7 @@ UNSUPPORTED_MEDIA_TYPE, SERVER_ERROR = 415, 500  # HTTP
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 THROTTLED = {"ModelNotReadyException", "ThrottlingException"}
 
-# Only the state machine retries, on the errors that end in UnavailableError; see lambdas/classify/handler.py
+# Only the state machine retries, on errors whose names end in UnavailableError; see lambdas/classify/handler.py
 ONCE = {"total_max_attempts": 1}
 runtime = boto3.client("sagemaker-runtime", config=Config(connect_timeout=5, read_timeout=70, retries=ONCE))
 s3 = boto3.client("s3", config=Config(connect_timeout=2, read_timeout=5, retries=ONCE, max_pool_connections=THREADS))

@@ -1,5 +1,5 @@
 # ruff: noqa: N803  boto3's argument names
-"""Classify batch classifies many images with few requests, and one bad image never fails the others."""
+"""The function classify_batch classifies many images with few requests. An invalid image does not fail its batch."""
 
 import base64
 import io
@@ -38,7 +38,7 @@ class Body(io.BytesIO):
 
 
 class FakeS3:
-    """A bucket in memory; `errors` raises an error for a key."""
+    """An in-memory S3 bucket. `errors` maps a key to the exception that get_object raises."""
 
     def __init__(self, objects: dict[str, bytes], errors: dict[str, Exception] | None = None) -> None:
         self.bodies = {key: Body(content) for key, content in objects.items()}
@@ -110,7 +110,7 @@ def run(
 
 
 def test_one_request_classifies_the_whole_batch(classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a key as a listing has it, and a plain key
+    # GIVEN an item in the format of an S3 listing, and a key as a string
     s3, runtime = FakeS3({"test/a": b"odd", "test/b": b"even"}), FakeRuntime()
 
     # WHEN
@@ -142,7 +142,7 @@ def test_only_the_invalid_images_of_a_batch_fail(classify_batch: ModuleType, mon
     # WHEN
     counts = run(classify_batch, monkeypatch, s3, runtime, list(objects))
 
-    # THEN few further requests find them
+    # THEN fewer than 35 requests are enough to find the two images
     failed = [line for line in s3.lines() if line["outcome"] == "failed"]
     assert [(line["key"], line["error"]) for line in failed] == [
         ("test/037", "ImageInvalidError"),
@@ -156,7 +156,7 @@ def test_only_the_invalid_images_of_a_batch_fail(classify_batch: ModuleType, mon
 def test_model_that_accepts_one_image_per_request_gets_single_images(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN a model of the built-in algorithm
+    # GIVEN a model that rejects JSON requests, like the built-in algorithm's
     objects = {"test/a": b"odd", "test/b": BAD, "test/c": b"odd"}
     s3, runtime = FakeS3(objects), FakeRuntime(accepts_json=False)
 
@@ -169,7 +169,7 @@ def test_model_that_accepts_one_image_per_request_gets_single_images(
 
 
 def test_requests_respect_the_limits(classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN photographs that together exceed a request, one of which alone exceeds it in base64
+    # GIVEN images that together exceed the request limit, and one image that exceeds the limit in base64 by itself
     objects = {"test/a": b"x" * 1_000_001, "test/b": b"x" * 1_500_001, "test/c": b"x" * 5_000_001, "test/d": b"odd"}
     s3, runtime = FakeS3(objects), FakeRuntime()
 
@@ -181,7 +181,7 @@ def test_requests_respect_the_limits(classify_batch: ModuleType, monkeypatch: py
     assert {line["outcome"] for line in s3.lines()} == {"classified"}
 
 
-def test_limits_are_those_of_the_model(classify_batch: ModuleType) -> None:
+def test_limits_equal_the_limits_of_the_container(classify_batch: ModuleType) -> None:
     assert classify_batch.MAX_BYTES == container_images.MAX_BYTES
     assert classify_batch.MAX_IMAGES == container_serving.MAX_IMAGES
 
@@ -214,7 +214,9 @@ def test_invalid_item_fails_with_its_error_name(
 
 
 @pytest.mark.parametrize("name", ["a+b", "a%2Fb", "a#b", "a b", "..a", "a..b", "münchen-自転車.png"])
-def test_unusual_characters_are_valid(classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_key_may_contain_special_characters(
+    classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     # GIVEN
     s3 = FakeS3({f"incoming/driver/{name}": b"odd"})
 
@@ -229,7 +231,7 @@ def test_unusual_characters_are_valid(classify_batch: ModuleType, monkeypatch: p
 def test_object_without_a_valid_image_fails_with_its_error_name(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN a deleted object, an empty one, one of 10 GB, and one that is encrypted with another key
+    # GIVEN a deleted object, an empty object, an object of 10 GiB, and an object that may not be read
     s3 = FakeS3(
         {"test/empty": b"", "test/huge": b"x", "test/a": b"odd"}, {"test/denied": client_error("AccessDenied", 403)}
     )
@@ -257,11 +259,11 @@ def test_object_without_a_valid_image_fails_with_its_error_name(
 
 
 def test_written_batch_is_not_classified_again(classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a batch whose result was written
+    # GIVEN a batch whose result object exists
     s3, runtime = FakeS3({"test/a": b"odd"}), FakeRuntime()
     first = run(classify_batch, monkeypatch, s3, runtime, ["test/a"])
 
-    # WHEN it is delivered again, although the object is gone
+    # WHEN the function receives the batch again, after the image was deleted
     s3.bodies.clear()
     second = run(classify_batch, monkeypatch, s3, runtime, ["test/a"])
 
@@ -308,7 +310,7 @@ def test_unavailable_storage_fails_the_batch_for_a_retry(
         run(classify_batch, monkeypatch, s3, FakeRuntime(), ["test/a", "test/b"])
 
 
-def test_missing_endpoint_fails_the_batch_under_its_own_name(
+def test_missing_endpoint_fails_the_batch_with_endpoint_missing_error(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN

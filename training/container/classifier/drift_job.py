@@ -1,8 +1,10 @@
-"""The drift job: compare the images of the last hours with the baseline of the model in use.
+"""The drift job: compare the images captured in the last hours with the baseline of the model in use.
 
-It runs in the inference container, in the folder of the unpacked model.tar.gz. It writes its result below `history/`,
-publishes metrics, and, if something has moved, stores the most unusual images for review and publishes to the SNS
-topic. Whatever the captures contain, it ends with a result; only AWS's refusals make it fail.
+The job runs in the inference container, in the folder of the unpacked model.tar.gz. It writes its result below
+`history/` and publishes metrics. If a property of the images has drifted, the job also stores the most unusual images
+for review and publishes to the SNS topic. Invalid captures do not make the job fail; an unexpected AWS error does.
+
+The window is the period whose captured images are compared with the baseline.
 """
 
 import json
@@ -38,11 +40,11 @@ from .window_sample import WindowSample, image_hash
 HOUR = timedelta(hours=1)
 CHUNK = 2**16  # bytes that are read at once
 MAX_EXAMPLES = 10
-MAX_REASONS = 5  # malformed lines of which the result has the reasons
+MAX_REASONS = 5  # malformed lines whose reasons the result lists
 SMALLEST_P = 1e-9  # smaller p-values are rounded to 0
-MAX_POINTS = 300  # embeddings of which the result has the first two components
-SUBJECT_LENGTH = 100  # of an SNS message: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
-CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict")  # S3's answers to a conditional write
+MAX_POINTS = 300  # embeddings whose first two components the result lists
+SUBJECT_LENGTH = 100  # maximum length of an SNS subject: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict")  # S3 errors of a conditional write
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,11 @@ class Settings:
 
     Attributes
     ----------
-    captures_prefix : key prefix of the model's captures: the folder of the production variant
-    model : version of the model, such as `v3`
-    window_end : the scheduled time
-    capture_delay_minutes : time that SageMaker needs to write a record to S3; the window ends that much earlier
+    captures_prefix : S3 key prefix of the model's captures: the folder of the production variant
+    model : model version, such as `v3`
+    window_end : scheduled time of the job
+    capture_delay_minutes : time that SageMaker needs to write a record to S3. The window ends this long before
+        `window_end`
     """
 
     environment: str
@@ -111,7 +114,7 @@ class Captures:
     def __iter__(self) -> Iterator[Record]:
         """Yield the records of the window, reading each file as a stream.
 
-        A line that is not a record has no time; it counts if the hour of its file is in the window.
+        A line that is not a record has no time; it is counted as malformed if the hour of its file overlaps the window.
         """
         for hour, key in self._files():
             for number, line in enumerate(self._lines(key), start=1):
@@ -127,10 +130,10 @@ class Captures:
                 yield from inside
 
     def _files(self) -> Iterator[tuple[datetime, str]]:
-        """Yield hour and key of the capture files of the window and of the hours next to it.
+        """Yield the hour and key of each capture file in the window and in the adjacent hours.
 
-        Each hour has a folder. The records of some minutes share a file, and clocks differ, so the hours next to the
-        window have records of it, too.
+        Each hour has a folder. A file contains the records of several minutes, and clocks differ. The folders
+        of the adjacent hours may therefore contain records of the window.
         """
         hour = self.settings.start.replace(minute=0, second=0, microsecond=0) - HOUR
         while hour <= self.settings.end + HOUR:
@@ -157,7 +160,7 @@ def main() -> None:
 
 
 def run(model: Path, settings: Settings, *, s3: Any, cloudwatch: Any, sns: Any) -> None:
-    """Compare the window with the baseline, and write, publish and report the result.
+    """Compare the window with the baseline, write the result to S3, and publish metrics and notifications.
 
     Parameters
     ----------
@@ -197,14 +200,14 @@ def run(model: Path, settings: Settings, *, s3: Any, cloudwatch: Any, sns: Any) 
 
 
 def find_examples(distances: Mapping[bytes, float], captures: Captures) -> list[Example]:
-    """Return a record of each image in the order of `distances`, from captures that are read again to save memory.
+    """Return a record for each image, in the order of `distances`. Reading the captures again saves memory.
 
-    Any caller of the endpoint chooses the IDs of its requests. Of the images with one ID, only the first is returned,
-    because the ID names the image's review entry.
+    Callers of the endpoint choose the IDs of their requests, so several images may have the same ID. Only the first
+    of these images is returned, because the ID is part of the key of the review entry.
 
     Parameters
     ----------
-    distances : by the image's hash
+    distances : distance of each image to the baseline, by the image's hash
     """
     found: dict[bytes, Example] = {}
     for record in captures:
@@ -221,7 +224,7 @@ def find_examples(distances: Mapping[bytes, float], captures: Captures) -> list[
 
 
 def conclusion(outcome: str, reason: str, **figures: Any) -> dict[str, Any]:
-    """Return the figures of a result: the outcome, and in one line why."""
+    """Return a result's contents: the outcome, a one-line reason, and `figures`, which replace empty defaults."""
     empty = {
         "images": 0,
         "unreadable": 0,
@@ -235,7 +238,7 @@ def conclusion(outcome: str, reason: str, **figures: Any) -> dict[str, Any]:
 
 
 def compare_window(baseline: Sample, window: Sample, captures: Captures, unreadable: int) -> dict[str, Any]:
-    """Return the figures of the comparison of a window with the baseline."""
+    """Compare a window with the baseline and return the contents of the result."""
     counts = {"images": window.images, "unreadable": unreadable, "baseline_images": baseline.images}
     if not window.images:
         broken = f", only {captures.malformed} malformed lines" if captures.malformed else ""
@@ -248,7 +251,7 @@ def compare_window(baseline: Sample, window: Sample, captures: Captures, unreada
         return conclusion("too_few_images", reason, **counts)
     changes = compare(baseline, window)
     moved = [each for each in changes if each.moved]
-    reason = "; ".join(describe(each, baseline, window) for each in moved) or "nothing has moved"
+    reason = "; ".join(describe(each, baseline, window) for each in moved) or "nothing has drifted"
     if len(window.embeddings) < MIN_IMAGES:
         reason += (
             f"; image statistics and embedding are not tested, because only {len(window.embeddings)} images can be read"
@@ -268,7 +271,7 @@ def compare_window(baseline: Sample, window: Sample, captures: Captures, unreada
 
 
 def points(baseline: Sample, window: Sample) -> dict[str, list[list[float]]]:
-    """Return the first two components of some embeddings."""
+    """Return the first two components of at most MAX_POINTS embeddings of the baseline and of the window."""
     return {
         name: np.round(sample.embeddings[:MAX_POINTS, :2], 3).tolist()
         for name, sample in (("baseline", baseline), ("window", window))
@@ -276,7 +279,7 @@ def points(baseline: Sample, window: Sample) -> dict[str, list[list[float]]]:
 
 
 def describe(change: Change, baseline: Sample, window: Sample) -> str:
-    """Return what moved and by how much."""
+    """Describe which property changed, and by how much."""
     p_value = f"p {change.adjusted:.2g}" if change.adjusted >= SMALLEST_P else f"p below {SMALLEST_P:g}"
     if change.stability_index is None:
         return f"{change.name} ({p_value})"
@@ -288,7 +291,7 @@ def describe(change: Change, baseline: Sample, window: Sample) -> str:
 
 
 def describe_example(example: Example) -> dict[str, Any]:
-    """Return what the result says about an unusual image."""
+    """Return the ID, time and distance of an unusual image for the result."""
     record = example.record
     return {"id": record.id, "time": record.time.isoformat(), "distance": round(example.distance, 3)}
 
@@ -319,7 +322,7 @@ def write_new(bucket: str, key: str, body: bytes, *, s3: Any) -> None:
 
 
 def publish_metrics(settings: Settings, figures: Mapping[str, Any], *, cloudwatch: Any) -> None:
-    """Publish the number of images, and for each tested group 1 if it has moved, otherwise 0."""
+    """Publish the number of images, and for each tested group 1 if the group has drifted, or 0 if not."""
     metrics: list[dict[str, Any]] = [{"MetricName": "DriftWindowImages", "Value": figures["images"], "Unit": "Count"}]
     metrics += [
         {
@@ -351,7 +354,7 @@ def write_review_entry(settings: Settings, example: Example, detail: str, *, s3:
 
 
 def publish_message(settings: Settings, figures: Mapping[str, Any], *, sns: Any) -> None:
-    """Publish what moved, with the most unusual images as examples."""
+    """Publish which groups have drifted, with the most unusual images as examples."""
     moved = ", ".join(group.replace("_", " ") for group, has_moved in figures["groups"].items() if has_moved)
     lines = [
         f"Environment {settings.environment}, model {settings.model}, {settings.start:%Y-%m-%d %H:%M} to "

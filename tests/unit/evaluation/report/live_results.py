@@ -160,7 +160,7 @@ DRIFT: dict[str, Any] = {
     "malformed_lines": ["some-file.jsonl, line 3: not JSON"],
     "examples": [],
 }
-NO_DRIFT = {**DRIFT, "outcome": "no_drift", "reason": "nothing has moved", "changes": [], "groups": {}}
+NO_DRIFT = {**DRIFT, "outcome": "no_drift", "reason": "nothing has drifted", "changes": [], "groups": {}}
 TOO_FEW: dict[str, Any] = {
     **{name: {} for name in ("groups", "histograms", "points", "predicted")},
     **dict.fromkeys(("images", "unreadable", "baseline_images", "records", "malformed"), 0),
