@@ -16,8 +16,8 @@ from evaluation.state_machine import StateMachine, parse_definition
 
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html
 UNKNOWN_EXECUTION = ("ExecutionDoesNotExist", "InvalidArn", "InvalidName", "ValidationException")
-MAX_STEPS = 200  # steps that are shown of a longer execution
-MAX_CHILDREN = 5  # failed child executions that are listed for a map run
+MAX_STEPS = 200  # if an execution has more steps, only its first and last ones are shown, together this number
+MAX_CHILDREN = 5  # number of failed child executions that are listed for a map run
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class MapRun:
     Attributes
     ----------
     items : number of items by status, such as `succeeded`
-    failed : ARNs of the first failed child executions; empty if Step Functions does not list EXPRESS ones
+    failed : ARNs of at most `MAX_CHILDREN` failed child executions; empty if the child executions are EXPRESS
+        executions that Step Functions refuses to list
     """
 
     arn: str
@@ -58,9 +59,10 @@ class ExecutionDetails:
     ----------
     machine : name of the state machine
     input, output : JSON values, shortened
-    steps : empty for an EXPRESS execution, for which AWS keeps no history
-    definition : None if there are no steps, or if the state machine was deleted
-    probabilities : class and probability, the highest first; empty without a prediction
+    steps : the visits of states; empty for an EXPRESS execution, because AWS keeps no history of it
+    map_runs : map runs by ARN
+    definition : the definition that the execution ran with; None if there are no steps or the state machine was deleted
+    probabilities : pairs of class and probability, the highest probability first; empty if there is no prediction
     """
 
     arn: str
@@ -88,13 +90,13 @@ class ExecutionDetails:
 
     @property
     def first_steps(self) -> list[tuple[int, Step]]:
-        """The numbered steps at the beginning: all steps, or the first half of the `MAX_STEPS` that are shown."""
+        """The first steps with their numbers: all steps, or `MAX_STEPS` / 2 if there are more than `MAX_STEPS` steps."""
         steps = list(enumerate(self.steps, 1))
         return steps[: MAX_STEPS // 2] if self.steps_left_out else steps
 
     @property
     def last_steps(self) -> list[tuple[int, Step]]:
-        """The numbered steps at the end, after the steps that are left out."""
+        """The last `MAX_STEPS` / 2 steps with their numbers; an empty list if `first_steps` contains all steps."""
         return list(enumerate(self.steps, 1))[-MAX_STEPS // 2 :] if self.steps_left_out else []
 
     @property
@@ -114,8 +116,8 @@ def read_execution(execution: str, state_machine_arns: Sequence[str], *, states:
 
     Parameters
     ----------
-    execution : ARN or name; empty for the latest execution
-    state_machine_arns : state machines in which a name is looked up
+    execution : ARN or name of an execution; an empty string selects the latest execution
+    state_machine_arns : ARNs of the state machines whose executions are searched
 
     Raises
     ------
@@ -169,7 +171,7 @@ def describe_execution(execution: str, state_machine_arns: Sequence[str], *, sta
             return description
     raise OperatorError(
         f"execution {execution!r} does not exist: pass the ARN or the name of an execution, "
-        "as `make classify` prints it and `run.json` lists it"
+        "which `make classify` prints and `run.json` contains"
     )
 
 
@@ -191,13 +193,14 @@ def _read_steps(arn: str, *, is_running: bool, states: Any) -> list[Step]:
     except ClientError as error:
         if error_code(error) not in UNKNOWN_EXECUTION:
             raise
-        return []  # AWS has deleted the history, 90 days after the end of the execution
+        return []  # AWS deletes the history 90 days after the end of the execution
 
 
 def _read_definition(arn: str, first_state: str, *, states: Any) -> StateMachine | None:
     """Return the definition that the execution ran with, even if the state machine has changed since.
 
-    For a child execution, AWS may return the whole definition. The function then returns only the item processor.
+    For a child execution of a Map state, AWS may return the definition of the whole state machine. This function then
+    returns only the part that the child execution runs: the Map state's item processor.
     """
     try:
         definition = states.describe_state_machine_for_execution(executionArn=arn)["definition"]
@@ -224,9 +227,15 @@ def find_image(event: str | None, outputs: Sequence[Any] = ()) -> ImageLocation 
 
     Parameters
     ----------
-    event : the execution's input, in the course's format or as an S3 event from EventBridge
-        (https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html)
-    outputs : outputs of the execution and its states; a field `s3_version` names the object version that was read
+    event : the execution's input, in the course's input format (`image_data`, `s3_bucket`, `s3_key`) or as an S3 event
+        from EventBridge (https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html)
+    outputs : outputs of the execution and its states, in which the field `s3_version` is the version ID of the S3
+        object that was read; the course's input format does not contain the version
+
+    Returns
+    -------
+    ImageLocation or None
+        None if the input has neither format.
     """
     match json.loads(event or "null"):
         case {"s3_bucket": str(bucket), "s3_key": str(key)}:
@@ -252,7 +261,7 @@ def _first(values: Sequence[Any], name: str) -> Any:
 
 
 def group_visits(steps: Sequence[Step]) -> dict[str, list[Step]]:
-    """Return the steps of each state that was entered, by the state's name."""
+    """Return, for each state that the execution entered, the state's name and its steps."""
     visits: dict[str, list[Step]] = {}
     for step in steps:
         visits.setdefault(step.name, []).append(step)
@@ -260,6 +269,9 @@ def group_visits(steps: Sequence[Step]) -> dict[str, list[Step]]:
 
 
 def combine_status(visits: Sequence[Step]) -> Status:
-    """Return the status of the visits that needs most attention, such as FAILED; NOT_REACHED without visits."""
+    """Return the most severe status among the visits of a state, for example FAILED if any visit failed.
+
+    If the list of visits is empty, the status is NOT_REACHED.
+    """
     order = (Status.FAILED, Status.RUNNING, Status.CAUGHT, Status.ABORTED, Status.SUCCEEDED)
     return min((step.status for step in visits), key=order.index, default=Status.NOT_REACHED)

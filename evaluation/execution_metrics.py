@@ -1,6 +1,6 @@
-"""Count the state machine's executions of a time range by outcome, and read their duration, from CloudWatch.
+"""Read the outcomes and durations of the state machine executions that ended in a time range from CloudWatch.
 
-Metrics of Step Functions: https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+Step Functions metrics: https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
 """
 
 import math
@@ -19,12 +19,14 @@ MINUTE, HOUR, MAX_PERIOD = 60, 3600, 30 * 24 * 3600  # seconds
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The executions that ended in a time range, and their duration in seconds; None without executions.
+    """The numbers of executions that ended in a time range, by outcome, and percentiles of their durations.
 
     Attributes
     ----------
-    invalid_image : failures that an image caused
-    failed : failures for another reason than the image or the threshold
+    low_confidence : number of executions that failed because the confidence was below the threshold
+    invalid_image : number of executions that failed because the image is missing, too large or invalid
+    failed : number of executions that failed for any other reason
+    p50, p95 : percentiles of the duration in seconds; None if no execution ended in the time range
     """
 
     succeeded: int
@@ -55,7 +57,7 @@ class Outcomes:
 
     @property
     def failures(self) -> int:
-        """The number of executions that did not end as intended; an abort is a person's decision."""
+        """The number of failures to investigate. Aborted executions are not counted, because a person aborts them."""
         return self.failed + self.timed_out
 
     @property
@@ -67,11 +69,11 @@ class Outcomes:
 def read_outcomes(
     state_machine_arn: str, namespace: str, start: datetime, end: datetime, *, cloudwatch: Any
 ) -> Outcomes:
-    """Return the executions that ended in a time range.
+    """Return the numbers and durations of the executions that ended in a time range.
 
     Parameters
     ----------
-    namespace : of the metrics that the state machine publishes
+    namespace : CloudWatch namespace of the metrics that the state machine publishes
     """
     queries = _queries(state_machine_arn, namespace, _period(start, end))
     pages = cloudwatch.get_paginator("get_metric_data").paginate(
@@ -88,13 +90,14 @@ def _outcomes(values: Mapping[str, Sequence[float]]) -> Outcomes:
     counts = {name: round(sum(each)) for name, each in values.items() if name not in PERCENTILES}
     low_confidence = counts["low_confidence"]
     invalid_image = sum(counts[_id(name)] for name in IMAGE_ERRORS)
-    # of several periods, the slowest
+    # percentiles of several periods cannot be combined, so the highest one is returned
     p50, p95 = (max(values[name]) / 1000 if values[name] else None for name in PERCENTILES)
     return Outcomes(
         succeeded=counts["executionssucceeded"],
         low_confidence=low_confidence,
         invalid_image=invalid_image,
-        # the state machine counts a failure shortly before the execution fails, perhaps in another period
+        # the state machine publishes its metric shortly before the execution fails; if the time range begins or ends
+        # between the two, the difference may be negative
         failed=max(counts["executionsfailed"] - low_confidence - invalid_image, 0),
         timed_out=counts["executionstimedout"],
         aborted=counts["executionsaborted"],
@@ -124,8 +127,10 @@ def _id(name: str) -> str:
 
 
 def _period(start: datetime, end: datetime) -> int:
-    """Return a period that covers the time range: whole hours, which CloudWatch keeps for 15 months, or minutes.
+    """Return the length of the time range in seconds, rounded up, as the period of the metrics; at most `MAX_PERIOD`.
 
+    The period is a multiple of an hour, because CloudWatch keeps hourly data points for 15 months. For a time range
+    shorter than an hour, the period is a multiple of a minute.
     Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricStat.html
     """
     seconds = max((end - start).total_seconds(), 1)

@@ -1,4 +1,4 @@
-"""Manual approval: approve or reject a registered model, or roll back to the one that was in use before."""
+"""Manual approval: approve or reject a registered model, or roll back to the model version that was in use before."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from common.errors import OperatorError
 from registry.model_registry import ModelRegistry, Version, find_version
 
-MAX_REASON_LENGTH = 1024  # characters that the registry stores
+MAX_REASON_LENGTH = 1024  # maximum number of characters of a reason in the model registry
 
 
 def approve(registry: ModelRegistry, name: str, reason: str) -> Version:
@@ -14,7 +14,7 @@ def approve(registry: ModelRegistry, name: str, reason: str) -> Version:
 
     Parameters
     ----------
-    name : of the version; the newest pending one if empty
+    name : name of the version; an empty string selects the newest version that is pending manual approval
     """
     versions = registry.versions()
     version = find_version(versions, name) if name else newest_pending(versions)
@@ -25,10 +25,14 @@ def approve(registry: ModelRegistry, name: str, reason: str) -> Version:
 def newest_pending(versions: Sequence[Version]) -> Version:
     """Return the newest version that is pending manual approval.
 
+    Parameters
+    ----------
+    versions : all versions, newest first
+
     Raises
     ------
     OperatorError
-        There is none.
+        No version is pending manual approval.
     """
     for version in versions:
         if version.status == "PendingManualApproval":
@@ -50,16 +54,17 @@ def reject(registry: ModelRegistry, name: str, reason: str, *, deployed: str | N
 
 
 def check_rejectable(version: Version, in_use: str | None, deployed: str | None, environment: str) -> None:
-    """Check that neither the current nor the next deployment serves a version.
+    """Check that a version can be rejected: neither the endpoint nor the next deployment serves the version.
 
     Parameters
     ----------
-    in_use, deployed : ARN of the version that the next deployment serves, and that the endpoint serves now
+    in_use : ARN of the version in use, which the next deployment serves
+    deployed : ARN of the version that the endpoint serves now
 
     Raises
     ------
     OperatorError
-        One of them does.
+        The version is in use, or the endpoint serves it.
     """
     if version.arn == in_use:
         raise OperatorError(
@@ -73,12 +78,12 @@ def check_rejectable(version: Version, in_use: str | None, deployed: str | None,
 
 
 def roll_back(registry: ModelRegistry) -> Version:
-    """Put the version into use that was in use before the current one.
+    """Put the previous version into use again.
 
     Raises
     ------
     OperatorError
-        No version is in use, or no earlier one is still approved.
+        No version is in use, or no version that was in use before is still approved.
     """
     if registry.arn_in_use() is None:
         raise OperatorError(f"no model is in use in {registry.environment}: there is nothing to roll back")
@@ -88,16 +93,16 @@ def roll_back(registry: ModelRegistry) -> Version:
 
 
 def previous_version(versions: Sequence[Version], previous_arns: Sequence[str], environment: str) -> Version:
-    """Return the version that was in use last and is still approved.
+    """Return the latest version that was in use before the current version and is still approved.
 
     Parameters
     ----------
-    previous_arns : ARNs of the versions that were in use before, latest first
+    previous_arns : ARNs of the versions that were in use before the current version, latest first
 
     Raises
     ------
     OperatorError
-        There is none.
+        No version that was in use before is still approved.
     """
     approved = {version.arn: version for version in versions if version.status == "Approved"}
     for arn in previous_arns:
@@ -110,6 +115,6 @@ def previous_version(versions: Sequence[Version], previous_arns: Sequence[str], 
 
 
 def with_author(reason: str, *, sts: Any) -> str:
-    """Append the caller's ARN to a reason, and truncate the reason to what the registry stores."""
+    """Append the caller's ARN to a reason, and truncate the reason so that both fit into `MAX_REASON_LENGTH`."""
     author = f" (by {sts.get_caller_identity()['Arn']})"
     return reason[: MAX_REASON_LENGTH - len(author)] + author

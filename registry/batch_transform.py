@@ -22,11 +22,11 @@ from registry.transform_log import LOG_GROUP, read_reasons
 CONTENT_TYPE = "application/x-image"  # a job has one content type for all its objects: PNG and JPEG share this one
 POLL_SECONDS = (0.5, 5.0)  # first and longest pause between two polls of a job
 MAX_PREDICTION_BYTES = 2**16
-MAX_LOG_DELAY = 30.0  # seconds that the reasons of failures are waited for: CloudWatch Logs may lag behind the job
+MAX_LOG_DELAY = 30.0  # maximum wait for the log of a failed job in seconds, because CloudWatch Logs may be delayed
 
 
 class TransformJobError(OperatorError):
-    """A batch transform job could not be run."""
+    """A batch transform job could not be created or run."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class TransformConfig:
 
     Attributes
     ----------
-    name_prefix : of the jobs' names, without the dash that follows it
-    bucket : of the images and of the predictions
-    output_prefix : of the predictions; the job's role may write nowhere else
-    kms_key_arn : encrypts the predictions
+    name_prefix : prefix of the job names, without the dash that follows the prefix
+    bucket : name of the bucket of the images and predictions
+    output_prefix : key prefix of the predictions, the only prefix below which the job's role may write
+    kms_key_arn : ARN of the KMS key that encrypts the predictions
     tags : cost allocation tags
-    network : network parameters of CreateModel; empty without a VPC
+    network : network parameters of CreateModel; empty if the environment has no VPC
     """
 
     name_prefix: str
@@ -59,9 +59,9 @@ class TransformJob:
 
     Attributes
     ----------
-    name : of the job and of its temporary model
-    prefix : of the images' keys; ends in a slash
-    keys : of the images
+    name : name of the job and of the temporary SageMaker model that the job uses
+    prefix : key prefix of the images, with a slash at the end
+    keys : keys of the images
     """
 
     config: TransformConfig
@@ -71,7 +71,7 @@ class TransformJob:
 
     @property
     def output_prefix(self) -> str:
-        """Prefix of this job's predictions."""
+        """Key prefix of this job's predictions."""
         return f"{self.config.output_prefix}/{self.name}/"
 
     def output_key(self, key: str) -> str:
@@ -80,12 +80,12 @@ class TransformJob:
 
 
 def parse_prefix(text: str, bucket: str) -> str:
-    """Return the prefix in `bucket` that `text` names, as a folder or as an S3 URL.
+    """Return the key prefix that `text` names, either as a folder in `bucket` or as an S3 URL.
 
     Raises
     ------
     OperatorError
-        The prefix is empty, or in a bucket that the job's role cannot read.
+        The prefix is empty, or the URL names another bucket, which the job's role cannot read.
     """
     named, _, prefix = text.removeprefix("s3://").partition("/") if text.startswith("s3://") else (bucket, "", text)
     if named != bucket:
@@ -101,7 +101,7 @@ def prepare_job(config: TransformConfig, prefix: str, *, s3: Any) -> TransformJo
     Raises
     ------
     TransformJobError
-        There are no images.
+        There are no objects below the prefix.
     """
     prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
     keys = tuple(key for key in list_keys(config.bucket, prefix, s3=s3) if not key.endswith("/"))
@@ -118,7 +118,7 @@ def run_job(
     Parameters
     ----------
     class_count : number of probabilities in a prediction
-    sagemaker, s3, logs : clients
+    sagemaker, s3, logs : boto3 clients
 
     Returns
     -------
@@ -152,7 +152,7 @@ def run_job(
 
 @contextlib.contextmanager
 def temporary_model(job: TransformJob, model_package_arn: str, *, sagemaker: Any) -> Iterator[None]:
-    """Create the job's model, and delete it on exit."""
+    """Create the SageMaker model that the job uses, and delete the model on exit."""
     sagemaker.create_model(
         ModelName=job.name,
         ExecutionRoleArn=job.config.role_arn,
@@ -168,7 +168,7 @@ def temporary_model(job: TransformJob, model_package_arn: str, *, sagemaker: Any
 
 @contextlib.contextmanager
 def running_job(job: TransformJob, *, sagemaker: Any) -> Iterator[None]:
-    """Create the job, and stop it on an exception, so that an abandoned job costs nothing more."""
+    """Create the job, and stop it on an exception, so that a job for which nobody waits causes no further costs."""
     config = job.config
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{config.bucket}/{job.prefix}"}
     sagemaker.create_transform_job(
@@ -186,7 +186,7 @@ def running_job(job: TransformJob, *, sagemaker: Any) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with contextlib.suppress(ClientError):  # the job has ended
+        with contextlib.suppress(ClientError):  # SageMaker refuses to stop a job that has already ended
             sagemaker.stop_transform_job(TransformJobName=job.name)
         raise
 
@@ -210,7 +210,14 @@ def wait(job: TransformJob, *, sagemaker: Any, s3: Any, sleep: Callable[[float],
 
 
 def read_predictions(job: TransformJob, class_count: int, *, s3: Any) -> dict[str, list[float] | str | None]:
-    """Return each image's probabilities, or why its prediction is invalid, or None without a prediction, by key."""
+    """Return the result for each image, by the image's key.
+
+    Returns
+    -------
+    dict
+        For each image: its probabilities, the reason why its prediction is invalid, or None if the job wrote no
+        prediction for the image.
+    """
     bucket = job.config.bucket
     written = set(list_keys(bucket, job.output_prefix, s3=s3))
 
@@ -233,7 +240,15 @@ def wait_for_reasons(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, str]:
-    """Return why images have no prediction, by key; wait for the log of a failed job, at most `MAX_LOG_DELAY`."""
+    """Return the reasons why images have no prediction, by the image's key.
+
+    If the job failed, wait at most `MAX_LOG_DELAY` seconds until the log contains a reason for each image.
+
+    Parameters
+    ----------
+    keys : keys of the images that have no prediction
+    is_failed : whether the job failed
+    """
     pause, longest = POLL_SECONDS
     deadline = clock() + MAX_LOG_DELAY
     while True:
@@ -245,7 +260,7 @@ def wait_for_reasons(
 
 
 def parse_prediction(content: bytes, class_count: int) -> list[float] | str:
-    """Return a prediction's probabilities, or an error message."""
+    """Return the probabilities of a prediction, or an error message if the prediction is invalid."""
     try:
         values = json.loads(content)
     except (ValueError, RecursionError):

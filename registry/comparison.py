@@ -13,10 +13,12 @@ class Score:
 
     Attributes
     ----------
-    correct, n : correctly classified images, and all images
-    validation_set : fingerprint of the validation images; scores on different sets are not comparable
+    correct : number of correctly classified images
+    n : number of all images
+    validation_set : fingerprint of the validation images; scores on different images are not comparable
     correct_by_image : whether each image was classified correctly, by the image's name; None if unknown
-    best_of : number of models from which this one was selected on the same images, which biases its accuracy upwards
+    best_of : number of models from which this model was selected by their accuracy on the same images; a number above 1
+        means that the accuracy is biased upwards
     """
 
     correct: int
@@ -27,7 +29,7 @@ class Score:
 
     @property
     def accuracy(self) -> float:
-        """Share of correctly classified images."""
+        """Proportion of correctly classified images."""
         return self.correct / self.n
 
     @property
@@ -42,7 +44,7 @@ class Score:
 
 
 def wilson_interval(correct: float, n: float) -> tuple[float, float]:
-    """Return the 95 % confidence interval of a proportion; weighted images have numbers that are not whole.
+    """Return the 95 % confidence interval of a proportion; the numbers are not integers if images have weights.
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
 
@@ -63,12 +65,12 @@ def wilson_interval(correct: float, n: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Counts of images that only one of two models classified correctly, out of the same images.
+    """A comparison of a candidate with the model in use on the same images.
 
     Attributes
     ----------
-    gained : images that only the candidate classified correctly
-    lost : images that only the model in use classified correctly
+    gained : number of images that only the candidate classified correctly
+    lost : number of images that only the model in use classified correctly
     """
 
     gained: int
@@ -78,10 +80,10 @@ class Comparison:
     def p_value(self) -> float:
         """Probability that two equally good models differ at least this much in favour of the model in use.
 
-        Under the null hypothesis, an image that only one model classifies correctly is the candidate's with
-        probability 0.5. The test is one-sided because the gate only rejects worse models. Source: McNemar, "Note on the
-        sampling error of the difference between correlated proportions or percentages", 1947, in its exact, binomial
-        form.
+        This is the exact (binomial) form of McNemar's test. Under the null hypothesis, if only one model classifies an
+        image correctly, each of the two models is this model with probability 0.5. The test is one-sided, because the
+        quality gate only rejects models that are worse. Source: McNemar, "Note on the sampling error of the difference
+        between correlated proportions or percentages", 1947.
 
         Examples
         --------
@@ -97,7 +99,7 @@ class Comparison:
 
 
 def compare(candidate: Score, incumbent: Score) -> Comparison | None:
-    """Compare two models image by image; return None unless both have results for exactly the same images."""
+    """Compare two models image by image; return None if they do not have results for exactly the same images."""
     ours, theirs = candidate.correct_by_image, incumbent.correct_by_image
     if ours is None or theirs is None or ours.keys() != theirs.keys():
         return None

@@ -8,10 +8,10 @@ from botocore.exceptions import ClientError
 from common.aws import error_message, is_not_found
 from common.errors import OperatorError
 
-# Of DescribeEndpoint, https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
+# Statuses from https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
 IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 POLL_INTERVAL = 1.0  # seconds
-CHANGE_TIMEOUT = 3600.0  # seconds; a deployment, which has to end first, takes 1800 by default
+CHANGE_TIMEOUT = 3600.0  # seconds; includes a deployment that must end first, which takes at most 1800 by default
 
 
 class EndpointError(OperatorError):
@@ -47,13 +47,13 @@ def describe_endpoint_config(name: str, *, sagemaker: Any) -> dict[str, Any] | N
 def check_endpoint(name: str, config: str, *, advice: str, sagemaker: Any) -> None:
     """Check that an endpoint is in service with a configuration.
 
-    The provider reports an update that SageMaker rolled back as a success, and never SageMaker's reason
-    (terraform-provider-aws, issues 46663 and 48997).
+    The check is needed because the Terraform provider reports success even if SageMaker rolled the update back. The
+    provider never reports SageMaker's reason either (terraform-provider-aws, issues 46663 and 48997).
 
     Parameters
     ----------
-    config : name of the configuration
-    advice : what to do otherwise, for the message
+    config : name of the expected endpoint configuration
+    advice : end of the error message, which says what to do
 
     Raises
     ------
@@ -76,7 +76,7 @@ def check_endpoint(name: str, config: str, *, advice: str, sagemaker: Any) -> No
 def instance_count(name: str, *, sagemaker: Any) -> int | None:
     """Return the number of instances to which an endpoint is scaled.
 
-    None if it does not exist, or runs without instances.
+    Return None if the endpoint does not exist or is serverless.
     """
     variants = (describe_endpoint(name, sagemaker=sagemaker) or {}).get("ProductionVariants") or [{}]
     count: int | None = variants[0].get("DesiredInstanceCount")
@@ -84,11 +84,12 @@ def instance_count(name: str, *, sagemaker: Any) -> int | None:
 
 
 def delete_endpoint(name: str, *, sagemaker: Any) -> None:
-    """Delete an endpoint and wait until it is gone; first wait for the end of its creation or update.
+    """Delete an endpoint and wait until it no longer exists. If it is being created or updated, wait for the end first.
 
     SageMaker refuses to delete an endpoint that is being created or updated ("Cannot update in-progress endpoint"), and
-    uses its role until it is gone. The provider takes both the refusal and the status Deleting for the end of the
-    deletion: https://github.com/hashicorp/terraform-provider-aws/blob/v5.100.0/internal/service/sagemaker/endpoint.go
+    needs the endpoint's role until the deletion has ended. Terraform cannot delete such an endpoint, because the
+    provider treats both the refusal and the status Deleting as the end of the deletion:
+    https://github.com/hashicorp/terraform-provider-aws/blob/v5.100.0/internal/service/sagemaker/endpoint.go
 
     Raises
     ------
@@ -111,12 +112,12 @@ def delete_endpoint(name: str, *, sagemaker: Any) -> None:
 
 
 def await_endpoint(name: str, *, sagemaker: Any) -> None:
-    """Wait for the end of a creation, an update or a deletion, during which SageMaker refuses an update.
+    """Wait until an endpoint is not being created, updated or deleted, because SageMaker refuses updates meanwhile.
 
     Raises
     ------
     EndpointError
-        It takes longer than an hour.
+        The creation, update or deletion has not ended after an hour.
     """
     deadline = time.monotonic() + CHANGE_TIMEOUT
     status = None
@@ -130,7 +131,7 @@ def await_endpoint(name: str, *, sagemaker: Any) -> None:
 
 
 def request_deletion(name: str, *, sagemaker: Any) -> None:
-    """Start to delete an endpoint, unless its status has changed meanwhile."""
+    """Request the deletion of an endpoint; ignore the refusal if the endpoint is changing or no longer exists."""
     try:
         sagemaker.delete_endpoint(EndpointName=name)
     except ClientError as error:
@@ -139,9 +140,10 @@ def request_deletion(name: str, *, sagemaker: Any) -> None:
 
 
 def delete_failed_endpoint(name: str, *, sagemaker: Any) -> None:
-    """Delete an endpoint whose creation failed, and wait for an endpoint that is being deleted.
+    """Delete an endpoint that has the status Failed, and wait until an endpoint that is being deleted no longer exists.
 
-    Terraform replaces a failed endpoint, which allows no other operation. Until it is gone, its name cannot be used.
+    A failed endpoint can only be deleted, so Terraform has to create a new one. The new endpoint can have the same name
+    only after the deletion.
     """
     live = describe_endpoint(name, sagemaker=sagemaker)
     if live and live["EndpointStatus"] in ("Failed", "Deleting"):
@@ -151,11 +153,11 @@ def delete_failed_endpoint(name: str, *, sagemaker: Any) -> None:
 
 
 def deployed_model_package(endpoint: str, *, sagemaker: Any) -> str | None:
-    """Return the ARN of the model package that the endpoint serves.
+    """Return the ARN of the model package that an endpoint serves.
 
-    None if there is no endpoint, or its model is not from the model registry.
+    Return None if the endpoint does not exist, or if its model does not come from the model registry.
     """
-    # the live configuration, not the planned one: SageMaker may have rolled back the deployment
+    # read the configuration from the endpoint, because SageMaker may have rolled back the deployment of a newer one
     live = describe_endpoint(endpoint, sagemaker=sagemaker)
     if live is None:
         return None

@@ -31,10 +31,11 @@ class Prediction:
 
     Attributes
     ----------
-    execution_arn, status : of the execution; an error's name is its status
-    model_version : name of the version that predicted
-    key : of the image
-    probabilities : in class order
+    execution_arn : ARN of the execution
+    status : status of the execution; the name of the error if the execution failed
+    model_version : name of the model version that classified the image
+    key : S3 key of the image
+    probabilities : class probabilities, in the order of the model's classes
     """
 
     execution_arn: str
@@ -50,7 +51,7 @@ def read_training_manifest(version: Version, *, s3: Any) -> Manifest:
     Raises
     ------
     OperatorError
-        The manifest is missing or was changed.
+        The manifest is missing, has changed since the registration, or cannot be parsed.
     """
     url = version.properties.get("manifest")
     if url is None:
@@ -71,7 +72,7 @@ def read_training_manifest(version: Version, *, s3: Any) -> Manifest:
 
 
 def prediction_rows(prediction: Prediction, classes: Sequence[str]) -> Rows:
-    """Yield the prediction and its execution."""
+    """Yield rows about the prediction and its execution."""
     confidence = max(prediction.probabilities)
     predicted = classes[prediction.probabilities.index(confidence)]
     yield "prediction", f"{predicted} with confidence {confidence:.4f} for {prediction.key}"
@@ -80,7 +81,7 @@ def prediction_rows(prediction: Prediction, classes: Sequence[str]) -> Rows:
 
 
 def model_rows(version: Version, in_use: bool) -> Rows:
-    """Yield the model's version in the registry."""
+    """Yield rows about the model version in the registry."""
     status = f"{version.status}{', in use' if in_use else ''}"
     yield "model", f"{version.name}, {status}, {format_utc(version.registered)} UTC"
     yield "", version.arn
@@ -90,7 +91,7 @@ def model_rows(version: Version, in_use: bool) -> Rows:
 
 
 def job_rows(job: Mapping[str, Any], version: Version) -> Rows:
-    """Yield the training job, its code and its accuracy.
+    """Yield rows about the training job, its code and the accuracy of its model.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def job_rows(job: Mapping[str, Any], version: Version) -> Rows:
         yield "", f"{format_utc(job['TrainingStartTime'])} to {format_utc(ended)} UTC, {seconds or 0} s"
     yield "", f"{resources['InstanceCount']} x {resources['InstanceType']}"
     yield "", str(job["AlgorithmSpecification"].get("TrainingImage", "no image"))
-    # the SageMaker SDK adds its own hyperparameters, and quotes the others
+    # the SageMaker SDK adds hyperparameters whose names contain "sagemaker_", and quotes the values of all others
     given = {key: str(value).strip('"') for key, value in job["HyperParameters"].items() if "sagemaker_" not in key}
     yield "hyperparameters", " ".join(f"{key}={value}" for key, value in sorted(given.items()))
     yield "code", version.properties.get("code", "unknown")
@@ -111,7 +112,7 @@ def job_rows(job: Mapping[str, Any], version: Version) -> Rows:
 
 
 def data_rows(manifest: Manifest, version: Version) -> Rows:
-    """Yield the training data."""
+    """Yield rows about the training data."""
     yield "data", manifest.source
     yield "", f"archive MD5 {manifest.source_md5}, seed {manifest.seed}"
     for split, counts in manifest.splits.items():
@@ -128,7 +129,7 @@ def data_rows(manifest: Manifest, version: Version) -> Rows:
 
 
 def format_rows(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Yield the rows' lines for the terminal; only a word without spaces may exceed the width."""
+    """Yield the lines of the rows for the terminal; a line is longer than the terminal only if one word is."""
     for title, text in rows:
         yield from textwrap.wrap(
             text,
@@ -146,7 +147,7 @@ def verify_data(manifest: Manifest, bucket: str, *, s3: Any) -> str:
     Raises
     ------
     OperatorError
-        An object is missing or was changed.
+        An object is missing, or its content differs from the manifest.
     """
     objects = manifest.objects
 

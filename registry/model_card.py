@@ -1,4 +1,4 @@
-"""The model card of a registered version: intended use, training data, figures with intervals, and limits.
+"""The model card of a registered version: intended use, training data, metrics with intervals, and limitations.
 
 SageMaker stores the card with the model package, as JSON in the schema of a model package's model card:
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-details.html#model-card-schema
@@ -16,7 +16,7 @@ from training.container.classifier.data import is_live
 from training.follow import TrainingJob
 from training.job_config import TrainingRequest
 
-MAX_MATRIX = 20  # rows and columns that the schema allows
+MAX_MATRIX = 20  # maximum number of rows, and of columns, of a matrix in the schema
 # Maximum lengths in the schema
 MAX_OBSERVATION, MAX_NOTES, MAX_TEXT, MAX_NAME, MAX_VALUE = 2096, 1024, 2048, 63, 255
 
@@ -31,10 +31,10 @@ def model_card(
 
     Parameters
     ----------
-    score : on the validation images of the source
-    reason : of the quality gate's result
+    score : score on the validation images of the source, without reviewed images of live traffic
+    reason : reason for the result of the quality gate
     code : commit of the code
-    predictions : on the validation images, by the image's name; None if the algorithm writes none
+    predictions : predictions for the validation images, by the image's name; None if the algorithm writes none
     """
     manifest, config = request.manifest, request.config
     bucket = f"s3://{config.bucket}"
@@ -103,7 +103,7 @@ def intended_uses(request: TrainingRequest) -> dict[str, str]:
 
 
 def image_counts(request: TrainingRequest) -> str:
-    """Return the number of images in each split, and how many of these are reviewed images."""
+    """Return a text with the number of images in each split, and how many of them are reviewed images."""
     manifest = request.manifest
     added = manifest.reviewed.splits if manifest.reviewed else {}
     return ", ".join(
@@ -113,7 +113,7 @@ def image_counts(request: TrainingRequest) -> str:
 
 
 def caveats(request: TrainingRequest, score: Score) -> str:
-    """Return the limits of the figures."""
+    """Return the limitations of the metrics."""
     texts = [
         f"The accuracy was measured on {score.n} images; the intervals are 95 % Wilson intervals.",
         "Confidence is calibrated on the validation images, so the calibration error there is cross-fitted.",
@@ -129,7 +129,7 @@ def caveats(request: TrainingRequest, score: Score) -> str:
 
 
 def live_evaluation(classes: Sequence[str], predictions: Predictions, dataset: str) -> Iterator[Card]:
-    """Yield the figures on reviewed images of live traffic, if there are any."""
+    """Yield the metrics on reviewed images of live traffic, if there are any such images."""
     live = [each for name, each in predictions.items() if is_live(name)]
     if live:
         correct = sum(each.is_correct for each in live)
@@ -144,7 +144,7 @@ def live_evaluation(classes: Sequence[str], predictions: Predictions, dataset: s
 
 
 def calibration(metrics: Mapping[str, Any]) -> Iterator[Card]:
-    """Yield the calibration error, if the training job measured it."""
+    """Yield the expected calibration error, if the training job measured it."""
     if found := metrics.get("calibration"):
         notes = "15 bins of equal width, cross-fitted on the validation images"
         error = {"name": "expected calibration error", "type": "number", "value": found["ece_after"], "notes": notes}
@@ -152,7 +152,12 @@ def calibration(metrics: Mapping[str, Any]) -> Iterator[Card]:
 
 
 def class_groups(classes: Sequence[str], predictions: Predictions, *, live: bool) -> Iterator[Card]:
-    """Yield precision and recall of each class, and the confusion matrix if the schema allows its size."""
+    """Yield precision and recall of each class, and the confusion matrix if the schema allows its size.
+
+    Parameters
+    ----------
+    live : True for the reviewed images of live traffic, False for the images of the source
+    """
     counts = Counter((each.label, each.predicted) for name, each in predictions.items() if is_live(name) == live)
     if not counts:
         return
@@ -161,8 +166,8 @@ def class_groups(classes: Sequence[str], predictions: Predictions, *, live: bool
         ("Precision by class", [sum(counts[label, number] for label in numbers) for number in numbers]),
         ("Recall by class", [sum(counts[number, predicted] for predicted in numbers) for number in numbers]),
     ):
-        figures = [proportion(classes[number], counts[number, number], totals[number]) for number in numbers]
-        yield {"name": title, "metric_data": [figure for figure, total in zip(figures, totals, strict=True) if total]}
+        metrics = [proportion(classes[number], counts[number, number], totals[number]) for number in numbers]
+        yield {"name": title, "metric_data": [metric for metric, total in zip(metrics, totals, strict=True) if total]}
     if len(classes) <= MAX_MATRIX:
         names = [name[:MAX_NAME] for name in classes]
         matrix = [[counts[label, predicted] for predicted in numbers] for label in numbers]
@@ -193,13 +198,13 @@ def to_markdown(title: str, content: str) -> str:
 
     Parameters
     ----------
-    content : JSON of the card
+    content : JSON text of the model card
     """
     return "\n".join([f"# {title}", *_sections(json.loads(content), 2)]) + "\n"
 
 
 def _sections(value: Mapping[str, Any], level: int) -> Iterator[str]:
-    """Yield the texts of a section, then its tables and sub-sections."""
+    """Yield the Markdown lines of a section: first its text, then its tables and sub-sections."""
     nested = {key: content for key, content in value.items() if isinstance(content, dict) or _is_list(content, "name")}
     for key, content in value.items():
         if key not in nested and key != "name":
@@ -222,7 +227,7 @@ def _title(key: str) -> str:
 
 
 def _is_list(content: Any, field: str) -> bool:
-    """Return whether a value is a list of objects with a field."""
+    """Return whether a value is a list of objects that have the field `field`."""
     return isinstance(content, list) and bool(content) and isinstance(content[0], dict) and field in content[0]
 
 

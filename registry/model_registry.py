@@ -1,6 +1,7 @@
-"""The model registry: a version for each trained model, and the one in use, whose ARN an SSM parameter holds.
+"""The model registry: a model package group with a version for each trained model.
 
-A second parameter holds where the baseline of that version is, if it has one: Terraform cannot read a model package.
+An SSM parameter contains the ARN of the version in use. If this version has a baseline for drift, a second SSM
+parameter contains the location of the baseline, because Terraform cannot read it from the model package.
 """
 
 import json
@@ -18,12 +19,12 @@ from training import packages
 from training.follow import TrainingJob
 
 Status = Literal["Approved", "PendingManualApproval", "Rejected"]
-BASELINE = "baseline"  # property of a version whose archive has a baseline, and the parameter that says where it is
-ROLLED_BACK = "rolled back"  # parameter description that marks a rollback in the history
-MAX_PROPERTY_LENGTH = 256  # enough for an S3 URL: its bucket and its job have at most 63 characters each
+BASELINE = "baseline"  # name of a property of versions with a baseline, and of the SSM parameter with its location
+ROLLED_BACK = "rolled back"  # description of the SSM parameter that marks a rollback in the parameter's history
+MAX_PROPERTY_LENGTH = 256  # enough for an S3 URL, in which bucket and job name have at most 63 characters each
 CONTENT_TYPES = ["image/png", "image/jpeg", "application/x-image"]
-BATCH_CONTENT_TYPE = "application/json"  # several images in one request, which only our own serving code accepts
-# Tells AWS's PyTorch inference image where the serving code is in model.tar.gz
+BATCH_CONTENT_TYPE = "application/json"  # several images in one request; only this project's serving code accepts it
+# Environment variables that tell AWS's PyTorch inference image where the serving code is
 SERVING = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
 
 
@@ -34,9 +35,10 @@ class RegistrationRequest:
     Attributes
     ----------
     image : URI of the inference container image
-    scripted : whether our own code in model.tar.gz serves the model, and not the image alone
-    brings_packages : whether model.tar.gz contains that code's packages, so that the container downloads none
-    status, reason : result of the quality gate
+    scripted : whether this project's code in model.tar.gz serves the model, instead of code in the container image
+    brings_packages : whether model.tar.gz contains the packages of this code, so that the container downloads none
+    status : approval status that follows from the result of the quality gate
+    reason : reason for the result of the quality gate
     manifest : content of the training data's manifest
     properties : further metadata, such as the data source and the commit
     model_card : content of the model card
@@ -62,10 +64,11 @@ class Version:
     ----------
     registered : time of registration
     gate_reason : reason for the result of the quality gate
-    approval_reason : reason for the last approval or rejection, with its author; empty if there was none
+    approval_reason : reason for the last approval or rejection, with its author; empty if there was no such decision
     properties : metadata from the registration
-    image, model_data_url : inference container image and S3 URL of model.tar.gz
-    model_card : JSON of the model card; empty without one
+    image : URI of the inference container image
+    model_data_url : S3 URL of model.tar.gz
+    model_card : JSON text of the model card; empty if the version has no model card
     """
 
     arn: str
@@ -85,7 +88,7 @@ class Version:
 
     @property
     def name(self) -> str:
-        """Name of the version, as responses report it: v1, v2, ..."""
+        """Name of the version (v1, v2, ...), which the endpoint's responses contain too."""
         return f"v{self.number}"
 
     @property
@@ -107,12 +110,16 @@ def version_number(arn: str) -> int:
 
 
 def find_version(versions: Sequence[Version], name: str) -> Version:
-    """Return the version that `name` names: `3`, `v3` or an ARN.
+    """Return the version with a name.
+
+    Parameters
+    ----------
+    name : version number (`3`), version name (`v3`) or ARN
 
     Raises
     ------
     OperatorError
-        There is no such version.
+        No version has this name.
     """
     for version in versions:
         if name in (version.arn, version.name, str(version.number)):
@@ -156,7 +163,7 @@ class ModelRegistry:
     ----------
     environment : name of the environment, for messages
     group : name of the model package group
-    approved_model_path : path of the SSM parameter
+    approved_model_path : path below which the SSM parameters are
     """
 
     def __init__(self, environment: str, group: str, approved_model_path: str, *, sagemaker: Any, ssm: Any) -> None:
@@ -176,12 +183,13 @@ class ModelRegistry:
     def register(self, request: RegistrationRequest, *, s3: Any) -> str:
         """Register a model, and return the ARN of its version.
 
-        The manifest is copied to the model's folder, because the next staging replaces the one in the bucket.
+        The manifest of the training data is copied to the model's folder, because the next `make stage` replaces the
+        original.
         """
         job, score = request.job, request.score
         manifest_url, manifest_md5 = put_json(job, "manifest.json", request.manifest, s3=s3)
         metrics_url, _ = put_json(job, "metrics.json", job.metrics, s3=s3)
-        # other commands read these values again: SageMaker must refuse what it cannot store unchanged
+        # other commands read the values below again, so they are not shortened: SageMaker refuses an invalid value
         properties = {
             **{name: to_property(text) for name, text in request.properties.items()},
             "manifest": manifest_url,
@@ -198,7 +206,7 @@ class ModelRegistry:
             InferenceSpecification=inference_specification(request),
             ModelMetrics={"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": metrics_url}}},
             CustomerMetadataProperties=properties,
-            # the card's status is not the model's: no person has read it yet
+            # the status of the card does not depend on the status of the model: no person has read the card yet
             ModelCard={"ModelCardContent": json.dumps(request.model_card), "ModelCardStatus": "PendingReview"},
         )
         arn: str = created["ModelPackageArn"]
@@ -224,7 +232,9 @@ class ModelRegistry:
 
     def _put_into_use(self, arn: str, description: str) -> None:
         version = read_version(arn, sagemaker=self._sagemaker)
-        if BASELINE in version.properties:  # before the ARN: Terraform ignores the baseline of another version
+        # written before the ARN, so that Terraform never finds the new ARN without its baseline; until then, Terraform
+        # ignores the baseline, because its ARN differs from the version in use
+        if BASELINE in version.properties:
             value = json.dumps({"model_package_arn": arn, "model_data_url": version.model_data_url})
             self._ssm.put_parameter(Name=self._baseline_parameter, Value=value, Type="String", Overwrite=True)
         self._ssm.put_parameter(Name=self._parameter, Value=arn, Type="String", Overwrite=True, Description=description)
@@ -238,10 +248,10 @@ class ModelRegistry:
         return arn
 
     def previous_arns(self) -> list[str]:
-        """Return the ARNs of the versions that were in use before the current one, latest first.
+        """Return the ARNs of the versions that were in use before the current version, latest first.
 
-        Versions that a rollback replaced are left out, so that the next rollback goes further back. SSM keeps a
-        parameter's last 100 values:
+        Versions that a rollback replaced are left out, so that the next rollback selects an older version. Only the
+        last 100 values of the parameter are known, because SSM keeps no more:
         https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
         """
         pages = self._ssm.get_paginator("get_parameter_history").paginate(Name=self._parameter)
@@ -258,7 +268,7 @@ class ModelRegistry:
 
 
 def inference_specification(request: RegistrationRequest) -> dict[str, Any]:
-    """Return how SageMaker serves a model: its container and its content types."""
+    """Return the inference specification of a model package: the container and the content types."""
     container: dict[str, Any] = {"Image": request.image, "ModelDataUrl": request.job.model_data_url}
     if request.scripted:
         container["Environment"] = {**SERVING, **(packages.SERVING if request.brings_packages else {})}
@@ -270,7 +280,7 @@ def inference_specification(request: RegistrationRequest) -> dict[str, Any]:
 
 
 def to_property(text: str) -> str:
-    """Replace the characters that a property in the registry cannot have, and truncate it to its maximum length.
+    """Replace characters that a property of a model package must not contain, and truncate the text.
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html
 
@@ -283,7 +293,7 @@ def to_property(text: str) -> str:
 
 
 def put_json(job: TrainingJob, name: str, content: Mapping[str, Any], *, s3: Any) -> tuple[str, str]:
-    """Write a JSON object to the folder of a job's model; return its S3 URL and its MD5."""
+    """Write a JSON object to the folder of a job's model; return the S3 URL and the MD5 of the written object."""
     url = sibling_url(job.model_data_url, name)
     bucket, key = split_url(url)
     body = json.dumps(content).encode()

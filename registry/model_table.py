@@ -12,7 +12,7 @@ COLUMNS = "{:<6}{:<19}{:<27}{:<18}{}"
 
 
 def model_table(versions: Sequence[Version], in_use: str | None) -> Iterator[str]:
-    """Yield a row for each version, followed by its data, its gate result and its approval.
+    """Yield a row for each version, followed by its data source, the result of the quality gate and the approval.
 
     Parameters
     ----------
@@ -38,5 +38,5 @@ def model_table(versions: Sequence[Version], in_use: str | None) -> Iterator[str
 
 
 def short_commit(code: str) -> str:
-    """Return the first seven digits of a commit, with a plus sign after uncommitted changes."""
+    """Return the first seven digits of a commit; a plus sign at the end marks uncommitted changes."""
     return code[:7] + ("+" if code.endswith("-dirty") else "")

@@ -1,4 +1,4 @@
-"""A model's predictions: on the validation images, from its training job, and on a batch of images."""
+"""A model's predictions: for the validation images, from the training job's output, and from a batch transform job."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from training.follow import MAX_METRICS_BYTES, TrainingFailedError, read_member
 
 VALIDATION_FILE = "validation.csv"
 MAX_ERRORS_SHOWN = 10
-LINE = 80  # characters
+LINE = 80  # maximum length of a printed line in characters
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Predictions:
 
     Attributes
     ----------
-    probabilities : in class order, by the image's key
-    errors : why an image has no prediction, by the image's key
+    probabilities : class probabilities in class order, by the image's key
+    errors : reason why an image has no prediction, by the image's key
     """
 
     probabilities: Mapping[str, list[float]]
@@ -36,7 +36,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class ValidationPrediction:
-    """A model's prediction for a validation image: its class number and the predicted one."""
+    """A model's prediction for a validation image: the true class number (`label`) and the predicted class number."""
 
     label: int
     predicted: int
@@ -48,9 +48,9 @@ class ValidationPrediction:
 
 
 def to_csv(predictions: Predictions, classes: Sequence[str]) -> str:
-    """Return one line for each image: key, predicted class, confidence, each class's probability, and error.
+    """Return CSV with one line for each image: key, predicted class, confidence, probability of each class, and error.
 
-    An image without a prediction has only a key and an error.
+    The line of an image without a prediction contains only the key and the error.
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -66,7 +66,11 @@ def to_csv(predictions: Predictions, classes: Sequence[str]) -> str:
 
 
 def summarize(predictions: Predictions, classes: Sequence[str], threshold: float) -> Iterator[str]:
-    """Yield a table of predicted classes, with how many reach the workflow's threshold, and the failed images."""
+    """Yield the lines of a summary: a table of the predicted classes, then the images without a prediction.
+
+    The table contains, for each class, the number of images, and the number of images whose confidence reaches the
+    workflow's threshold.
+    """
     best = [(values.index(max(values)), max(values)) for values in predictions.probabilities.values()]
     counts = Counter(number for number, _ in best)
     confident = Counter(number for number, confidence in best if confidence >= threshold)
@@ -86,7 +90,7 @@ def check_complete(predictions: Predictions, file: Path) -> None:
 
     Parameters
     ----------
-    file : where the predictions and the errors are
+    file : path of the CSV file that contains the predictions and errors
     """
     if predictions.errors:
         key, reason = next(iter(predictions.errors.items()))
@@ -98,7 +102,10 @@ def check_complete(predictions: Predictions, file: Path) -> None:
 
 
 def read_validation_results(model_data_url: str, *, s3: Any) -> dict[str, bool] | None:
-    """Return whether a model classified each validation image correctly; see `read_validation_predictions`."""
+    """Return whether a model classified each validation image correctly, by the image's name.
+
+    Return None if the algorithm writes no predictions. `read_validation_predictions` describes parameters and errors.
+    """
     predictions = read_validation_predictions(model_data_url, s3=s3)
     return None if predictions is None else {name: each.is_correct for name, each in predictions.items()}
 
@@ -113,7 +120,7 @@ def read_validation_predictions(model_data_url: str, *, s3: Any) -> dict[str, Va
     Returns
     -------
     dict or None
-        By the image's name; None if the algorithm writes no predictions.
+        The predictions by the image's name; None if the algorithm writes no predictions.
 
     Raises
     ------
@@ -170,7 +177,7 @@ def is_correct(label: int, probabilities: Sequence[float]) -> bool:
 
 
 def predicted_class(label: int, probabilities: Sequence[float]) -> int:
-    """Return the number of the class with the highest probability, after checking it and the label.
+    """Check the label and the probabilities, and return the number of the class with the highest probability.
 
     Raises
     ------

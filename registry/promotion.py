@@ -20,12 +20,16 @@ from training.launch import brings_packages, delete_checkpoints
 
 
 def is_registered(registry: ModelRegistry, fingerprint: str) -> bool:
-    """Return whether a model with the same data, code and hyperparameters is registered, and print which one.
+    """Return whether a model with the same data, code and hyperparameters is registered; if so, print its name.
+
+    Parameters
+    ----------
+    fingerprint : hash of the data, code and hyperparameters
 
     Raises
     ------
     OperatorError
-        That model is rejected.
+        The registered model is rejected.
     """
     existing = next((each for each in registry.versions() if each.properties.get("fingerprint") == fingerprint), None)
     if existing is None:
@@ -37,7 +41,7 @@ def is_registered(registry: ModelRegistry, fingerprint: str) -> bool:
         )
     print(f"nothing to train: {existing.name} has the same data, code and hyperparameters")
     if existing.arn != registry.arn_in_use():
-        print(f"it is not in use: run `make approve MODEL={existing.number} ENV={registry.environment}`")
+        print(f"{existing.name} is not in use: run `make approve MODEL={existing.number} ENV={registry.environment}`")
     return True
 
 
@@ -51,18 +55,20 @@ def promote(
     directory: Path,
     append_history: Callable[..., object],
 ) -> None:
-    """Apply the quality gate to a job's model, register it, and approve it if it passes and approval is automatic.
+    """Apply the quality gate to a job's model, and register the model.
+
+    If the model passes the gate and `automatic` is true, approve the model.
 
     Parameters
     ----------
-    automatic : whether a model that passes the gate needs no manual approval
-    directory : where the training metrics are written, for the report
-    append_history : adds the result to the history of the environment
+    automatic : whether a model that passes the gate is approved without manual approval
+    directory : folder in which the training metrics are written, for the report
+    append_history : function that adds the result to the history of the environment
 
     Raises
     ------
     OperatorError
-        The model fails the gate; it is registered as rejected.
+        The model failed the gate and was registered as rejected.
     """
     score, result = apply_gate(job, request.manifest, registry, gate)
     print(score)
@@ -86,9 +92,10 @@ def promote(
 def apply_gate(
     job: TrainingJob, manifest: Manifest, registry: ModelRegistry, gate: QualityGate
 ) -> tuple[Score, GateResult]:
-    """Score a job's model and apply the gate; repeat this if another version was put into use meanwhile.
+    """Score a job's model and apply the quality gate to it.
 
-    The gate takes minutes if a transform job scores the version in use.
+    If a batch transform job scores the version in use, the gate takes minutes. If another version is put into use in
+    this time, the gate is applied again, to compare the model with this version.
     """
     while True:
         arn = registry.arn_in_use()
@@ -106,7 +113,7 @@ def registration_request(
     result: GateResult,
     predictions: Mapping[str, ValidationPrediction] | None,
 ) -> RegistrationRequest:
-    """Return the registration of a trained model."""
+    """Return the request that registers a trained model."""
     code = code_version()
     return RegistrationRequest(
         job=job,
@@ -124,7 +131,7 @@ def registration_request(
             "classes": " ".join(request.manifest.classes),
             "classes_md5": request.manifest.classes_md5,
             "code": code,
-            # this project's trainer writes it into every model
+            # this project's training code writes a baseline into every model archive
             **({BASELINE: "baseline.json"} if request.algorithm.scripted else {}),
         },
         model_card=model_card(request, job, score, result.reason, code, predictions),
@@ -132,14 +139,17 @@ def registration_request(
 
 
 def code_version() -> str:
-    """Return the commit of this checkout, with `-dirty` after uncommitted changes; `unknown` outside git."""
+    """Return the commit of this checkout, or `unknown` outside a Git repository.
+
+    The suffix `-dirty` marks uncommitted changes.
+    """
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     described = subprocess.run(command, cwd=CONTAINER, capture_output=True, text=True, check=False)
     return described.stdout.strip() or "unknown"
 
 
 def history_figures(score: Score, result: GateResult, manifest: Manifest) -> dict[str, object]:
-    """Return the figures for the history."""
+    """Return the metrics that are stored in the history of the environment."""
     return {
         "accuracy": score.accuracy,
         "accuracy_interval": score.interval,
@@ -153,7 +163,7 @@ def history_figures(score: Score, result: GateResult, manifest: Manifest) -> dic
 def training_metrics(
     request: TrainingRequest, registration: RegistrationRequest, result: GateResult
 ) -> dict[str, object]:
-    """Return what the report shows of a training job."""
+    """Return the settings and results of a training job that the report shows."""
     job, score, config = registration.job, registration.score, request.config
     return {
         **registration.properties,

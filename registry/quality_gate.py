@@ -1,12 +1,14 @@
 """Quality gate: decides whether a training job's model may be deployed.
 
 A model fails if its validation accuracy is below the minimum, or if it is significantly worse than the model in use
-on the same images. If the two cannot be compared, only the minimum accuracy counts, and the reason says so.
+on the same images. If the model cannot be compared with the model in use, only the minimum accuracy is checked, and the
+reason of the result says so.
 
-Reviewed images of live traffic in the validation split are a group of their own: most of them were selected because
-the model in use was not confident, so the accuracy on them is not that of all traffic. The minimum applies to the
-images of the source. The comparison with the model in use applies to each group. In RecordIO shards, which have no file
-names, all validation images are one group.
+The validation images form two groups: the images of the source, and reviewed images of live traffic. Most reviewed
+images were selected because the model in use had a low confidence, so the accuracy on them does not represent all
+traffic. The minimum accuracy therefore applies only to the images of the source. The comparison with the model in use
+applies to each group. RecordIO shards contain no file names, which distinguish the groups, so all images in them are
+treated as images of the source.
 """
 
 from collections.abc import Mapping
@@ -22,9 +24,9 @@ from staging.manifest import Manifest
 from training.container.classifier.data import is_live
 from training.follow import TrainingJob
 
-VALIDATION = "validation"  # split, and prefix of its objects
-SIGNIFICANCE = 0.05  # a smaller p-value means that the candidate is worse
-MIN_LIVE_IMAGES = 10  # reviewed images below which the models are not compared on them
+VALIDATION = "validation"  # name of the split, and key prefix of its objects
+SIGNIFICANCE = 0.05  # if the p-value is smaller, the candidate is significantly worse than the model in use
+MIN_LIVE_IMAGES = 10  # minimum number of reviewed images for a comparison of the models on them
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class QualityGate:
     ----------
     minimum_accuracy : validation accuracy that a model must reach
     transform : settings of the batch transform job that scores the model in use on new validation images
-    sagemaker, s3, logs : clients
+    sagemaker, s3, logs : boto3 clients
     """
 
     minimum_accuracy: float
@@ -53,31 +55,33 @@ class QualityGate:
     logs: Any
 
     def check(self, job: TrainingJob, manifest: Manifest, in_use: Version | None) -> tuple[Score, GateResult]:
-        """Score a training job's model on the images of the source, and apply the gate.
+        """Apply the gate to a training job's model; return the score on the images of the source, and the result.
 
         Parameters
         ----------
-        manifest : of the job's data
-        in_use : the version to compare with
+        manifest : manifest of the job's training data
+        in_use : the version in use, with which the model is compared; None if no registered version is in use
 
         Raises
         ------
         OperatorError
-            The predictions of a training job are damaged.
+            The prediction file of a training job is malformed.
         """
         measured = job.metrics["validation"]
         results = read_validation_results(job.model_data_url, s3=self.s3)
         candidate = Score(measured["correct"], measured["n"], manifest.fingerprint(VALIDATION), results, job.best_of)
         source, _ = split_live(candidate)
-        # a model below the minimum fails anyway: do not pay for a transform job
+        # a model below the minimum fails without a comparison, so do not pay for a transform job
         compared = in_use if source.accuracy >= self.minimum_accuracy else None
         incumbent = self.score_in_use(compared, manifest) if compared else None
         return source, decide(candidate, incumbent, self.minimum_accuracy)
 
     def score_in_use(self, version: Version, manifest: Manifest) -> Score:
-        """Score the version in use on the validation images; return its registered score if that is not possible.
+        """Return the score of the version in use on the validation images.
 
-        A batch transform job classifies one image per object, and cannot read RecordIO shards.
+        If the version was validated on other images, a batch transform job classifies the current validation images.
+        The result is the registered score instead if the job fails, if the version was trained on other classes, or if
+        the images are in RecordIO shards, because the job can only classify objects that contain one image.
         """
         known = version.score
         if known.validation_set == manifest.fingerprint(VALIDATION):
@@ -151,10 +155,9 @@ def compare_live(candidate: Score, incumbent: Score) -> GateResult:
 
 
 def split_live(score: Score) -> tuple[Score, Score | None]:
-    """Return the scores on the images of the source and on reviewed images of live traffic.
+    """Divide a score into the score on the images of the source and the score on reviewed images of live traffic.
 
-    The second is None without reviewed images, or if there are no predictions per image; the first is then the score on
-    all images.
+    If there are no reviewed images or no predictions per image, return the given score and None.
     """
     results = score.correct_by_image or {}
     live = {name: correct for name, correct in results.items() if is_live(name)}

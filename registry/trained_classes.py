@@ -1,4 +1,4 @@
-"""The classes that a registered model was trained on, compared with those that the workflow expects."""
+"""Compare the classes on which a registered model was trained with the classes that the workflow expects."""
 
 from collections.abc import Sequence
 from textwrap import shorten
@@ -7,27 +7,28 @@ from common.errors import OperatorError
 from registry.model_registry import Version
 from staging.manifest import digest_classes
 
-MAX_NAMES_LENGTH = 300  # characters of each list of classes in a message
+MAX_NAMES_LENGTH = 300  # maximum length of each list of classes in a message, in characters
 
 
 class ClassesDifferError(OperatorError):
-    """A model was trained on other classes, or on the same ones in another order."""
+    """A model was trained on other classes than expected, or on the expected classes in another order."""
 
 
 def check_classes(version: Version, classes: Sequence[str], *, where: str, advice: str) -> None:
-    """Check that a version was trained on these classes, in this order.
+    """Check that a version was trained on the given classes, in the given order.
 
-    The probabilities in a prediction have the order of the model's classes, and no names.
+    The order matters because a prediction contains probabilities without class names, in the order of the model's
+    classes.
 
     Parameters
     ----------
-    where : has the classes, for the message
-    advice : what to do otherwise, for the message
+    where : origin of `classes` for the error message, such as "the deployed stack"
+    advice : end of the error message, which says what to do
 
     Raises
     ------
     ClassesDifferError
-        It was trained on others.
+        The version was trained on other classes, or on the classes in another order.
     """
     if version.properties.get("classes_md5") in (None, digest_classes(classes)):
         return

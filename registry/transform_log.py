@@ -1,15 +1,15 @@
-"""Why objects of a batch transform job have no prediction, from the log that SageMaker writes for the job.
+"""Find out why objects of a batch transform job have no prediction, from the log that SageMaker writes for the job.
 
-SageMaker logs these lines for an object that failed; it logs only one line if the model did not respond:
+SageMaker logs the following lines for an object that failed, or only one line if the model did not respond:
 
     2026-03-01T12:00:00.100:[sagemaker logs]: bucket/test/a.png: ClientError: 400
     2026-03-01T12:00:00.100:[sagemaker logs]: bucket/test/a.png:
     2026-03-01T12:00:00.100:[sagemaker logs]: bucket/test/a.png: Message:
     2026-03-01T12:00:00.100:[sagemaker logs]: bucket/test/a.png: <a line of the model's response>
 
-Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html for the stream's name,
-https://github.com/aws/sagemaker-tensorflow-serving-container/issues/93 and
-https://github.com/aws/amazon-sagemaker-examples/issues/1620 for the lines.
+Source for the name of the log stream: https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html.
+Sources for the format of the lines: https://github.com/aws/sagemaker-tensorflow-serving-container/issues/93 and
+https://github.com/aws/amazon-sagemaker-examples/issues/1620.
 """
 
 import contextlib
@@ -19,21 +19,22 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
-STREAM = "/data-log"  # end of the stream's name; the job's other streams are the containers' output
+STREAM = "/data-log"  # end of the log stream's name; the job's other log streams contain the output of the containers
 ORIGIN = ":[sagemaker logs]: "
-MESSAGE = "Message:"  # the model's response follows
-MAX_REASON = 500  # characters
+MESSAGE = "Message:"  # the lines after this line contain the model's response
+MAX_REASON = 500  # maximum length of a reason in characters
 
 
 def read_reasons(job_name: str, bucket: str, keys: Collection[str], *, logs: Any) -> dict[str, str]:
-    """Return why each of these objects has no prediction, by key; keys without lines in the log are left out.
+    """Return the reasons why objects have no prediction, by key; keys without lines in the log are left out.
 
     Parameters
     ----------
-    logs : client
+    keys : keys of the objects without a prediction
+    logs : CloudWatch Logs client
     """
     lines: dict[str, list[str]] = {}
-    # the predictions count more than the reasons, if there is no log yet or no permission to read it
+    # a missing log, or a missing permission to read the log, must not prevent the caller from using the predictions
     with contextlib.suppress(ClientError):
         for message in read_messages(job_name, logs=logs):
             key, text = split_message(message, bucket, keys)
@@ -55,9 +56,9 @@ def read_messages(job_name: str, *, logs: Any) -> Iterator[str]:
 
 
 def split_message(message: str, bucket: str, keys: Collection[str]) -> tuple[str, str]:
-    """Return the key and the text of a line; both are empty for a line about none of these keys.
+    """Return the object key and the text of a log line; both are empty if the line is not about one of `keys`.
 
-    A key may contain the separator itself.
+    The separator ": " may also occur in a key, so every occurrence is tried.
     """
     name = message.partition(ORIGIN)[2].removeprefix(f"{bucket}/")
     position = name.find(": ")
@@ -67,6 +68,6 @@ def split_message(message: str, bucket: str, keys: Collection[str]) -> tuple[str
 
 
 def find_reason(lines: list[str]) -> str:
-    """Return the first line of the model's response, or SageMaker's own first line if the model did not respond."""
+    """Return the first line of the model's response, or SageMaker's first line if the model did not respond."""
     response = lines[lines.index(MESSAGE) + 1 :] if MESSAGE in lines else []
     return (response or lines)[0][:MAX_REASON]

@@ -1,10 +1,13 @@
-"""Select captured images for review, each with the probability with which it was selected.
+"""Select captured images for review, and store with each image the probability that it was selected.
 
-Every low-confidence image is selected. In addition, each image is part of the audit sample with the same probability,
-independently of the others: Bernoulli sampling, as in Särndal, Swensson and Wretman, "Model Assisted Survey Sampling"
-(1992), section 3.2. Without it nobody would notice confident mistakes, and the reviewed images would only show how the
-model does on difficult images. A hash of the ID takes the place of the random number: another run selects the same
-images, and the probability that any of several runs selects an image is the highest of theirs.
+All low-confidence images are selected. In addition, an audit sample is selected from all images: each image is part of
+the audit sample with the same probability, the audit rate, independently of all other images. This is Bernoulli
+sampling: Särndal, Swensson and Wretman, "Model Assisted Survey Sampling" (1992), section 3.2. Without the audit sample,
+people would review only difficult images, and nobody would notice confident mistakes.
+
+A hash of the image's ID replaces a random number. Repeated runs with the same audit rate therefore select the same
+images. If runs have different audit rates, the images of the lower rate are also selected at the higher rate, so the
+probability that at least one of the runs selects an image is the highest of the rates.
 """
 
 import json
@@ -23,8 +26,10 @@ from training.container.classifier.captured_records import Record, object_name
 from training.container.classifier.images import ImageError, read_image
 
 AUDIT_RATE = 0.02
-MIN_AUDIT = 100  # images: the 95 % Wilson interval of an accuracy of 90 % is then 12 percentage points wide
-BATCH = 4 * THREADS  # images in memory at the same time
+# Minimum expected size of the audit sample. With 100 images and an accuracy of 90 %, the 95 % Wilson interval is 12
+# percentage points wide.
+MIN_AUDIT = 100
+BATCH = 4 * THREADS  # maximum number of images in memory at the same time
 
 Outcome = Literal["new", "known", "hidden"]
 
@@ -35,11 +40,12 @@ class Selection:
 
     Attributes
     ----------
-    low, high : numbers of records below the threshold, and of all others
+    low : number of records with a confidence below the threshold
+    high : number of all other records
     malformed : number of captured lines that cannot be read
-    audit_rate : probability of each image to be part of the audit sample
-    outcomes : number of selected records that are new in the review, were known in it, or are hidden, because they have
-        no image that can be shown
+    audit_rate : probability that an image is part of the audit sample
+    outcomes : number of selected records by outcome: `new` (added to the review), `known` (already in the review) or
+        `hidden` (not added, because the record has no valid image to show)
     """
 
     low: int
@@ -51,13 +57,13 @@ class Selection:
 
 @dataclass(frozen=True)
 class Rules:
-    """Which records are selected.
+    """The rules that decide whether a record is selected.
 
     Attributes
     ----------
-    model : version of the model
-    threshold : images with a lower confidence are low-confidence images
-    audit_rate : probability of each image to be part of the audit sample
+    model : version of the model that classified the images
+    threshold : confidence below which an image is a low-confidence image
+    audit_rate : probability that an image is part of the audit sample
     """
 
     model: str
@@ -65,7 +71,7 @@ class Rules:
     audit_rate: float
 
     def reasons(self, record: Record) -> list[str]:
-        """Return why a record is selected; an empty list if it is not."""
+        """Return the reasons for which a record is selected, or an empty list if the record is not selected."""
         found = {
             "low_confidence": record.confidence < self.threshold,
             "audit": position(record.id) < self.audit_rate,
@@ -88,19 +94,28 @@ class Rules:
 
 
 def position(record_id: str) -> float:
-    """Return the place of an ID between 0 and 1; the IDs' places are distributed like uniform random numbers."""
+    """Return a number between 0 and 1 that is computed from a hash of an ID.
+
+    The numbers of different IDs are distributed like independent uniform random numbers.
+    """
     return int(sha256(f"audit:{record_id}".encode("utf-8", "surrogatepass")).hexdigest()[:16], 16) / 2**64
 
 
-def audit_rate(high: int, wanted: float = AUDIT_RATE) -> float:
-    """Return the wanted rate, or the higher one that selects MIN_AUDIT of `high` images on average.
+def audit_rate(high: int, requested: float = AUDIT_RATE) -> float:
+    """Return the requested audit rate, or a higher rate if the requested rate would select too few images.
+
+    The returned rate selects at least `MIN_AUDIT` of `high` images on average, or all if there are fewer.
+
+    Parameters
+    ----------
+    high : number of images that are not low-confidence images
 
     Examples
     --------
     >>> audit_rate(10_000), audit_rate(1000), audit_rate(50)
     (0.02, 0.1, 1.0)
     """
-    return min(1.0, max(wanted, MIN_AUDIT / high)) if high else wanted
+    return min(1.0, max(requested, MIN_AUDIT / high)) if high else requested
 
 
 def select(
@@ -111,15 +126,16 @@ def select(
     threshold: float,
     wanted_rate: float = AUDIT_RATE,
 ) -> Selection:
-    """Add the low-confidence images and the audit sample of captured records to the review.
+    """Select low-confidence images and an audit sample from captured records, and add them to the review.
 
-    The records are read twice, because the audit rate depends on their number and they do not fit into memory.
+    The records are read twice: once to count them, because the audit rate depends on their number, and once to select
+    from them. They are not kept between the two passes, because they may not fit into memory.
 
     Parameters
     ----------
-    stream : returns the records of one model in a time range
-    model, threshold : as in `Rules`
-    wanted_rate : audit rate, unless it selects too few images
+    stream : function that returns a new iterator over the captured records of one model in a time range
+    model, threshold : see `Rules`
+    wanted_rate : requested audit rate; a higher rate is used if this rate would select too few images
     """
     counts = Counter(
         "malformed" if isinstance(each, MalformedLine) else "low" if each.confidence < threshold else "high"
@@ -136,13 +152,15 @@ def select(
 
 
 def add(entry: Mapping[str, Any], image: bytes | None, store: ReviewStore, known: Collection[str]) -> Outcome:
-    """Add an image to the review, or update the entry that it has.
+    """Add an image and its entry to the review, or update the entry if the image already has an entry.
 
-    The image is written first, so that every entry has one.
+    The image is written before the entry, so that every entry has an image.
 
     Parameters
     ----------
-    known : names of images that have an entry
+    entry : the review entry, see `Rules.entry`
+    image : content of the image file; None if the request was captured without an image
+    known : object names of the images that had an entry when the selection started
     """
     name = object_name(entry["id"])
     if name not in known:
@@ -155,17 +173,17 @@ def add(entry: Mapping[str, Any], image: bytes | None, store: ReviewStore, known
             put_if(store.bucket, f"{store.selected}{name}{SUFFIX}", json.dumps(entry).encode(), s3=store.s3)
             return "new"
         except ConditionError:
-            pass  # another selection has added it meanwhile
+            pass  # another selection has written this entry meanwhile
     update(f"{store.selected}{name}{SUFFIX}", entry, store)
     return "known"
 
 
 def update(key: str, entry: Mapping[str, Any], store: ReviewStore) -> None:
-    """Add reasons to a stored entry, and raise its probabilities, if another selection chose the image too."""
+    """Merge an entry into the stored entry of the same image; retry if the stored entry changes meanwhile."""
     while True:
         try:
             stored = store.get(key)
-        except EntryError:  # it was deleted in this moment
+        except EntryError:  # the stored entry was deleted meanwhile
             return
         merged = merge(stored["Body"].read(), entry)
         if merged is None:
@@ -178,13 +196,16 @@ def update(key: str, entry: Mapping[str, Any], store: ReviewStore) -> None:
 
 
 def merge(stored: bytes, entry: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the stored entry with the reasons and the probabilities of both, or None if it has these already."""
+    """Return the stored entry with the reasons of both entries and the higher of their probabilities.
+
+    Return None if this does not change the stored entry.
+    """
     try:
         old = dict(json.loads(stored))
         reasons = [*old["reasons"], *(reason for reason in entry["reasons"] if reason not in old["reasons"])]
         names = ("inclusion_probability", "audit_rate")
         highest = {name: max(old.get(name) or 0.0, entry[name] or 0.0) or None for name in names}
-    except (ValueError, TypeError, KeyError):  # not an entry
+    except (ValueError, TypeError, KeyError):  # the stored object is not a valid entry: replace it
         return dict(entry)
     new = {**old, "reasons": reasons, **highest}
     return None if new == old else new
@@ -198,4 +219,4 @@ def describe(selection: Selection) -> Iterator[str]:
     yield f"audit sample: each image with probability {selection.audit_rate:.3g}"
     yield f"new images to review: {selection.outcomes['new']}, selected before: {selection.outcomes['known']}"
     if selection.outcomes["hidden"]:
-        yield f"records without an image that can be shown, not selected: {selection.outcomes['hidden']}"
+        yield f"selected records without a valid image, not added to the review: {selection.outcomes['hidden']}"

@@ -19,7 +19,7 @@ JOB = TrainingJob(
     60,
     {"calibration": {"ece_after": 0.0312}},
 )
-# 9 of 10 bicycles and 7 of 10 motorcycles are classified correctly, and one of two live images
+# correct: 9 of 10 bicycles, 7 of 10 motorcycles, and 1 of 2 reviewed images of live traffic
 PREDICTIONS = {
     **{f"bicycle-{number}.png": ValidationPrediction(0, int(number == 0)) for number in range(10)},
     **{f"motorcycle-{number}.png": ValidationPrediction(1, int(number > 2)) for number in range(10)},
@@ -63,12 +63,13 @@ def test_card_has_only_fields_of_the_schema() -> None:
 
     # THEN
     assert parsed == card
-    assert set(card["model_overview"]) <= {"model_creator", "model_artifact"}  # a model package's card has no others
+    # the model card of a model package allows no other fields in this section
+    assert set(card["model_overview"]) <= {"model_creator", "model_artifact"}
     content = json.dumps(card)
     assert re.fullmatch(".{0,100000}", content)
 
 
-def test_card_has_figures_with_intervals_for_each_class() -> None:
+def test_card_has_metrics_with_intervals_for_each_class() -> None:
     # WHEN
     card = make_card()
 
@@ -80,12 +81,12 @@ def test_card_has_figures_with_intervals_for_each_class() -> None:
     assert precision["bicycle"]["notes"].startswith("9 of 12,")
     assert metrics(card, 0, "Confusion matrix")["confusion matrix"]["value"] == [[9, 1], [3, 7]]
     assert metrics(card, 0, "Calibration")["expected calibration error"]["value"] == 0.0312
-    # reviewed images of live traffic are counted separately; a class without examples has no recall
+    # the reviewed images of live traffic have their own metrics; a class without examples has no recall
     assert metrics(card, 1, "Accuracy")["accuracy"]["notes"].startswith("1 of 2,")
     assert set(metrics(card, 1, "Recall by class")) == {"bicycle"}
 
 
-def test_card_names_data_and_limits() -> None:
+def test_card_describes_training_data_and_selection_of_the_model() -> None:
     # WHEN
     content = json.dumps(make_card(best_of=6))
 
@@ -103,7 +104,7 @@ def test_card_names_data_and_limits() -> None:
     assert "synthetic" in json.dumps(make_card(manifest=make_manifest(synthetic=True)))
 
 
-def test_card_without_predictions_has_the_accuracy_only() -> None:
+def test_card_without_predictions_has_only_accuracy_and_calibration() -> None:
     card = make_card(predictions=None, manifest=make_manifest())
     (evaluation,) = card["evaluation_details"]
     assert [group["name"] for group in evaluation["metric_groups"]] == ["Accuracy", "Calibration"]
@@ -122,7 +123,7 @@ def test_large_confusion_matrix_is_left_out() -> None:
     assert groups == ["Accuracy", "Calibration", "Precision by class", "Recall by class"]
 
 
-def test_markdown_has_every_figure() -> None:
+def test_markdown_has_sections_properties_and_metrics() -> None:
     # WHEN
     text = to_markdown("Model card of v3", json.dumps(make_card()))
 

@@ -168,7 +168,7 @@ def test_records_that_cannot_be_shown_are_counted() -> None:
         "malformed lines, not included: 1",
         "audit sample: each image with probability 0.02",
         "new images to review: 1, selected before: 0",
-        "records without an image that can be shown, not selected: 2",
+        "selected records without a valid image, not added to the review: 2",
     ]
 
 
