@@ -19,13 +19,13 @@ from common.errors import OperatorError
 from common.s3 import THREADS, list_objects, split_url
 from common.terminal import progress_bar
 
-POLL_SECONDS = (0.5, 5.0)  # first and longest interval
+POLL_SECONDS = (0.5, 5.0)  # first and longest interval between two polls
 MAX_INPUT_BYTES = 256 * 1024  # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 MANIFEST_SUFFIXES = (".jsonl", ".csv")
 MAX_ERRORS_SHOWN = 10
-LINE = 80  # characters
+LINE = 80  # maximum length of a printed line in characters
 FAILED = "failed"
-UNREADABLE = "States.ItemReaderFailed"  # a redrive reads the same manifest again
+UNREADABLE = "States.ItemReaderFailed"  # a redrive does not help, because it reads the same manifest again
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class BatchConfig:
 
     Attributes
     ----------
-    bucket : of images, manifests and results
-    image_prefixes : key prefixes of images, without a trailing slash; a batch may read no other keys
+    bucket : name of the bucket of images, manifests and results
+    image_prefixes : key prefixes of images, without a trailing slash; a batch may only read keys below these prefixes
     batch_prefix : key prefix of results and manifests, without a trailing slash
     """
 
@@ -69,7 +69,9 @@ def prefix_input(prefix: str, config: BatchConfig, *, s3: Any) -> dict[str, Any]
 
 
 def manifest_input(manifest: str, config: BatchConfig, *, s3: Any) -> dict[str, Any]:
-    """Return the execution's input for a manifest: a local file, which is uploaded, or an object below `manifests/`.
+    """Return the execution's input for a manifest, which is either a local file or an object below `manifests/`.
+
+    A local file is uploaded.
 
     Raises
     ------
@@ -104,7 +106,11 @@ def manifest_input(manifest: str, config: BatchConfig, *, s3: Any) -> dict[str, 
 
 
 def keys_input(keys: str, config: BatchConfig) -> dict[str, Any]:
-    """Return the execution's input for keys that are separated by spaces; keys with spaces have quotes, as in a shell.
+    """Return the execution's input for a list of keys.
+
+    Parameters
+    ----------
+    keys : keys that are separated by spaces; a key that contains spaces is in quotes, as in a shell
 
     Raises
     ------
@@ -127,7 +133,12 @@ def keys_input(keys: str, config: BatchConfig) -> dict[str, Any]:
 
 
 def _key(name: str, text: str, config: BatchConfig) -> str:
-    """Return the key of a key or an S3 URL, which must be in the environment's bucket."""
+    """Return the key that `text` contains, either as a key or as an S3 URL in the environment's bucket.
+
+    Parameters
+    ----------
+    name : name of the command's option, for the error message
+    """
     bucket, key = split_url(text) if text.startswith("s3://") else (config.bucket, text)
     if bucket != config.bucket:
         raise OperatorError(f"{name} must be in s3://{config.bucket}, the environment's bucket (got {text})")
@@ -237,7 +248,7 @@ def download(summary: Mapping[str, Any], path: Path, *, s3: Any) -> None:
 
 
 def describe(summary: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines of a table of outcomes and of the errors of failed images."""
+    """Yield the lines of a table that counts the images of each outcome, and the failed images of each error."""
     yield f"{'outcome':<60}{'images':>10}{'share':>10}"
     images = max(summary["images"], 1)
     for name in ("classified", "low-confidence", FAILED):

@@ -1,4 +1,4 @@
-"""The capture files of a time range, line by line: from S3, in memory that does not grow with them."""
+"""Read the capture files of a time range from S3, line by line. The memory does not depend on the size of the files."""
 
 import re
 from collections import deque
@@ -18,12 +18,12 @@ from common.times import Window
 SUFFIX = ".jsonl"
 HOUR = timedelta(hours=1)
 HOUR_FOLDER = re.compile(r"/(\d{4}/\d{2}/\d{2}/\d{2})/[^/]*$", re.ASCII)
-MAX_LINE_BYTES = 64 * 2**20  # a captured request has a few megabytes; a longer line is not one
+MAX_LINE_BYTES = 64 * 2**20  # a longer line cannot be a captured request, which has at most a few megabytes
 CHUNK_BYTES = 2**20
-MAX_BYTES_AHEAD = 4 * 2**20  # a larger file is not read before its turn
+MAX_BYTES_AHEAD = 4 * 2**20  # only smaller files are read ahead
 FILES_AHEAD = 2 * THREADS
 
-# An object as ListObjectsV2 describes it
+# The description of an object in a ListObjectsV2 response
 Stored = dict[str, Any]
 
 
@@ -33,9 +33,11 @@ class Line:
 
     Attributes
     ----------
-    number : counted from 1
-    offset, size : position of its first byte, and number of bytes without the line break
-    content : None if the line is longer than `MAX_LINE_BYTES`
+    file : key of the file
+    number : line number, counted from 1
+    offset : position of the line's first byte in the file
+    size : number of bytes without the line break
+    content : the line's bytes; None if the line is longer than `MAX_LINE_BYTES`
     """
 
     file: str
@@ -46,21 +48,22 @@ class Line:
 
 
 def split_folder(uri: str) -> tuple[str, str]:
-    """Return the bucket of a folder in S3, and its prefix, which ends in a slash unless it is empty."""
+    """Return the bucket and the key prefix of an S3 URI. The prefix ends in a slash, or is empty."""
     bucket, key = split_url(uri)
     return bucket, f"{key.rstrip('/')}/" if key else ""
 
 
 def list_files(bucket: str, folder: str, window: Window, *, s3: Any) -> Iterator[Stored]:
-    """Yield the capture files of a time range and of the hours next to it, by variant and time.
+    """Yield the capture files of a time range, and of the hour before and the hour after it, by variant and time.
 
-    A file is in the folder of an hour, `<folder>/<variant>/yyyy/mm/dd/hh/`. The records of some minutes share a file,
-    and clocks differ, so the hours next to the range have records of it, too. Source:
+    Each hour has a folder, `<folder>/<variant>/yyyy/mm/dd/hh/`. A file contains the records of some minutes, and the
+    clocks of instances may differ. The folders of the hours before and after the time range can therefore contain
+    records of the time range. Source:
     https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
 
     Parameters
     ----------
-    folder : of an endpoint; ends in a slash
+    folder : key prefix of an endpoint's capture files, with a slash at the end
     """
     first, last = window.start - HOUR, window.end + HOUR
     for variant in list_folders(bucket, folder, s3=s3):
@@ -83,7 +86,7 @@ def read_lines(bucket: str, files: Iterable[Stored], *, s3: Any) -> Iterator[Lin
 
 
 def read_range(bucket: str, line: Line, *, s3: Any) -> bytes | None:
-    """Read one line again; None if its file was deleted meanwhile."""
+    """Read one line again. Return None if the file was deleted meanwhile."""
     try:
         response = s3.get_object(
             Bucket=bucket, Key=line.file, Range=f"bytes={line.offset}-{line.offset + line.size - 1}"
@@ -97,7 +100,13 @@ def read_range(bucket: str, line: Line, *, s3: Any) -> bytes | None:
 
 
 def split_lines(file: str, chunks: Iterable[bytes]) -> Iterator[Line]:
-    """Yield the lines of a file that are not empty, with at most `MAX_LINE_BYTES` of it in memory."""
+    """Yield the lines of a file that are not empty, and keep at most one line of `MAX_LINE_BYTES` in memory.
+
+    Parameters
+    ----------
+    file : key of the file
+    chunks : content of the file
+    """
     number, offset, size, parts = 1, 0, 0, list[bytes]()
 
     def line() -> Line | None:
@@ -120,7 +129,7 @@ def split_lines(file: str, chunks: Iterable[bytes]) -> Iterator[Line]:
 
 
 def hour_of(file: str) -> Window | None:
-    """Return the hour of a file's folder; None if the file is in no such folder."""
+    """Return the hour whose folder contains a file, or None if the file is not in the folder of an hour."""
     match = HOUR_FOLDER.search(file)
     try:
         start = datetime.strptime(match[1], "%Y/%m/%d/%H").replace(tzinfo=UTC) if match else None

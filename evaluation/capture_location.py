@@ -15,22 +15,23 @@ from evaluation.captures import count_other_records
 from evaluation.executions import Run
 from registry.endpoint import describe_endpoint, describe_endpoint_config
 
-MAX_DELAY = timedelta(minutes=5)  # after a run, until its records are no longer expected
-POLL_SECONDS = (0.5, 10.0)  # first and longest interval
+MAX_DELAY = timedelta(minutes=5)  # how long after the end of a run its records may still be captured
+POLL_SECONDS = (0.5, 10.0)  # first and longest interval between two polls
 
 
 @dataclass(frozen=True)
 class CaptureLocation:
     """Where the endpoint's data capture writes the records of one model.
 
-    The destination is part of the endpoint configuration, and each model has its own.
+    The destination is part of the endpoint configuration, so each model has its own folder.
 
     Attributes
     ----------
-    parent_uri : the folder with a folder for each model
-    model : version, such as `v3`, which is also the name of its folder
-    endpoint_config : the configuration with which the endpoint serves the model; None if that is not known
-    is_complete : whether all requests are captured, not a sample
+    parent_uri : S3 URI of the folder that contains a folder for each model
+    model : model version, such as `v3`, which is also the name of the model's folder
+    endpoint : name of the endpoint
+    endpoint_config : name of the configuration with which the endpoint serves the model; None if it is not known
+    is_complete : True if all requests are captured, False if only a sample is captured
     """
 
     parent_uri: str
@@ -41,11 +42,11 @@ class CaptureLocation:
 
     @property
     def uri(self) -> str:
-        """The folder with the model's records."""
+        """S3 URI of the folder that contains the model's records."""
         return f"{self.parent_uri}/{self.model}"
 
     def of_model(self, version: str) -> "CaptureLocation":
-        """Return the location for another version of the model, such as `3` or `v3`."""
+        """Return the location for a version of the model, such as `3` or `v3`."""
         model = f"v{version.removeprefix('v')}"
         return self if model == self.model else replace(self, model=model, endpoint_config=None, is_complete=False)
 
@@ -53,12 +54,13 @@ class CaptureLocation:
 def find_captures(
     endpoint: str, config: str | None, parent_uri: str, *, environment: str, sagemaker: Any
 ) -> CaptureLocation | None:
-    """Return where the captured data of the model in use is, or None if the endpoint captures nothing.
+    """Return the location of the captured data of the deployed model, or None if the endpoint captures no data.
 
     Parameters
     ----------
-    config : the configuration that Terraform deployed, in case the endpoint does not exist at the moment
-    parent_uri : the folder with a folder for each model
+    endpoint : name of the endpoint
+    config : name of the configuration that Terraform deployed, which is used if the endpoint does not exist now
+    parent_uri : S3 URI of the folder that contains a folder for each model
 
     Raises
     ------
@@ -87,7 +89,7 @@ def read_captures(
     Parameters
     ----------
     classes : number of probabilities in each prediction
-    run : the last run, if there is one
+    run : the last run; None if there is none
 
     Raises
     ------
@@ -133,7 +135,7 @@ def wait_for_records(
 
     Parameters
     ----------
-    read : adds new files to `captures`
+    read : function that adds new capture files to `captures`
     """
     deadline = datetime.fromisoformat(run["finished"]) + MAX_DELAY
     expected = sum(execution["inferences"] is not None for execution in run["executions"])

@@ -1,6 +1,7 @@
-"""The captured predictions of one model, in a temporary database on disk instead of in memory.
+"""The captured predictions of one model, in a temporary SQLite database on disk.
 
-A million records need no more memory than a few. Images are left out, and read again for the few that are shown.
+The memory therefore does not depend on the number of records. The database does not contain the images. The few images
+that are shown are read again from S3.
 """
 
 import sqlite3
@@ -30,7 +31,7 @@ from evaluation.captures import MalformedLine, parse_line
 from staging.checksum import content_md5
 from training.container.classifier.captured_records import Record, parse_records
 
-MAX_MALFORMED = 100  # lines that are named; all are counted
+MAX_MALFORMED = 100  # maximum number of malformed lines that are listed; all malformed lines are counted
 ALL_TIME = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 CACHE_KIBIBYTES = 2**14
 SCHEMA = """
@@ -45,7 +46,8 @@ SELECT id, event_id, time, records.class, confidence, records.md5, name, line, o
     coalesce(records.md5, id) AS image, known.class AS label
 FROM records JOIN files ON files.number = records.file LEFT JOIN known ON known.md5 = records.md5;
 """
-# of the records with one ID, the latest counts; of those in the same second, the one that is read last
+# If several records have the same ID, only the latest is kept. If they have the same time, the one that was added last
+# is kept.
 INSERT = """
 INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET event_id = excluded.event_id, time = excluded.time, class = excluded.class,
@@ -62,8 +64,8 @@ BUCKETS = """
 SELECT CAST(time AS INTEGER) / ?1 * ?1 AS start, count(*), sum(confidence < ?2), avg(confidence)
 FROM records GROUP BY start ORDER BY start
 """
-# Of an image that was sent several times, the latest record is shown. The other columns are those of the row with the
-# maximum: https://www.sqlite.org/lang_select.html#bareagg
+# If an image was sent several times, only its latest record is returned: in a query with max(time), SQLite takes all
+# other columns from the row with the maximum (https://www.sqlite.org/lang_select.html#bareagg).
 COUNT_LOW = "SELECT count(DISTINCT image) FROM predictions WHERE confidence < ?"
 LOW = "SELECT *, max(time) FROM predictions WHERE confidence < ? GROUP BY image ORDER BY confidence, id LIMIT ?"
 COUNT_MISTAKES = "SELECT count(DISTINCT image) FROM predictions WHERE confidence >= ? AND class != label"
@@ -75,14 +77,14 @@ GROUP BY image ORDER BY confidence DESC, id LIMIT ?
 
 @dataclass(frozen=True)
 class Prediction:
-    """The figures of a captured record.
+    """A captured record without the image and the probabilities.
 
     Attributes
     ----------
-    id, event_id, time, class_number, confidence : as a record has them
-    md5 : of the image; None if only responses are captured
-    line : where the record is; its content is left out
-    position : of the record among those of its line, counted from 0
+    id, event_id, time, class_number, confidence : see `Record`
+    md5 : MD5 of the image; None if only responses are captured
+    line : line of the capture file that contains the record, without the line's content
+    position : position of the record among the records of the line, counted from 0
     """
 
     id: str
@@ -97,7 +99,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Totals:
-    """Figures of all records: number below the threshold, mean confidence, first and last time."""
+    """Metrics of all records: number below the threshold, mean confidence, first and last time."""
 
     below_threshold: int
     mean_confidence: float
@@ -106,12 +108,13 @@ class Totals:
 
 
 class Captures:
-    """The records of one model in a time range; of the records with one ID, the latest.
+    """The records of one model in a time range. If several records have the same ID, only the latest is included.
 
     Attributes
     ----------
-    malformed : number of lines that could not be read; `malformed_lines` has the first
-    skewed : number of records whose time is more than an hour from the hour of their file
+    malformed : number of lines that could not be read
+    malformed_lines : the first `MAX_MALFORMED` of these lines
+    skewed : number of records whose time is more than an hour before or after the hour of their file
     """
 
     def __init__(self, window: Window = ALL_TIME) -> None:
@@ -134,12 +137,12 @@ class Captures:
 
     @property
     def files(self) -> int:
-        """Number of files with records of the time range."""
+        """Number of files that contain records of the time range."""
         return int(self._value("SELECT count(DISTINCT file) FROM records"))
 
     @property
     def duplicates(self) -> int:
-        """Number of records that are left out, because a later one has their ID."""
+        """Number of records that are not included, because a later record has the same ID."""
         return self._added - len(self)
 
     def add(self, name: str, content: bytes, *, classes: int) -> None:
@@ -198,7 +201,7 @@ class Captures:
         return int(self._database.execute("INSERT INTO files (name) VALUES (?)", (name,)).lastrowid or 0)
 
     def predictions(self) -> Iterator[Prediction]:
-        """Yield all predictions in order of time; those of the same second are in order of file and line."""
+        """Yield all predictions in order of time; predictions of the same second are in order of file and line."""
         return map(_prediction, self._database.execute(ORDERED))
 
     def count_since(self, moment: datetime) -> int:
@@ -210,14 +213,14 @@ class Captures:
         return int(self._value("SELECT count(*) FROM records WHERE confidence >= ?", confidence))
 
     def totals(self, threshold: float) -> Totals:
-        """Return the totals of all records; there must be one."""
+        """Return the metrics of all records; there must be at least one record."""
         below, mean, first, last = self._database.execute(
             "SELECT sum(confidence < ?), avg(confidence), min(time), max(time) FROM records", (threshold,)
         ).fetchone()
         return Totals(below, mean, _time(first), _time(last))
 
     def class_counts(self) -> dict[int, int]:
-        """Return the number of records by the number of the predicted class."""
+        """Return the number of records of each predicted class, by class number."""
         return dict(self._database.execute("SELECT class, count(*) FROM records GROUP BY class").fetchall())
 
     def buckets(self, seconds: int, threshold: float) -> list[tuple[datetime, int, int, float]]:
@@ -226,19 +229,19 @@ class Captures:
         return [(_time(start), count, below, mean) for start, count, below, mean in rows]
 
     def sample(self, count: int) -> list[Prediction]:
-        """Return every record, or at most `count` of them at equal distances in order of time."""
+        """Return all records if there are at most `count`, otherwise every n-th record in order of time."""
         step = max(1, -(-len(self) // count))
         return list(map(_prediction, self._database.execute(SAMPLE, (step,))))
 
     def low_confidence(self, threshold: float, count: int) -> tuple[int, list[Prediction]]:
-        """Return the number of images below the threshold, and those with the lowest confidence."""
+        """Return the number of images below the threshold, and the `count` images with the lowest confidence."""
         rows = self._database.execute(LOW, (threshold, count))
         return int(self._value(COUNT_LOW, threshold)), list(map(_prediction, rows))
 
     def confident_mistakes(
         self, labels: Mapping[str, int], threshold: float, count: int
     ) -> tuple[int, list[Prediction]]:
-        """Return the number of misclassified images at or above the threshold, and the most confident of them.
+        """Return the number of misclassified images at or above the threshold, and the `count` most confident of them.
 
         Parameters
         ----------
@@ -250,7 +253,10 @@ class Captures:
         return int(self._value(COUNT_MISTAKES, threshold)), list(map(_prediction, rows))
 
     def images(self, predictions: Sequence[Prediction]) -> list[bytes | None]:
-        """Read the images of predictions; None if only responses are captured, or the file was deleted meanwhile."""
+        """Read the images of predictions.
+
+        An image is None if only responses are captured, or if the capture file was deleted meanwhile.
+        """
         with ThreadPoolExecutor(THREADS) as pool:
             return list(pool.map(self._image, predictions))
 
@@ -281,5 +287,5 @@ def _time(seconds: float) -> datetime:
 
 
 def _text(value: str) -> str:
-    """Return a text that SQLite can store: JSON may contain half of a surrogate pair."""
+    """Return a text that SQLite can store: replace halves of surrogate pairs, which JSON may contain."""
     return value.encode("utf-8", "replace").decode()

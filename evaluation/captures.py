@@ -12,7 +12,7 @@ from training.container.classifier.captured_records import MalformedRecordError,
 
 @dataclass(frozen=True)
 class MalformedLine:
-    """A line that could not be read, and why."""
+    """A line that could not be read, and the reason."""
 
     file: str
     line: int
@@ -38,9 +38,10 @@ def stream_records(
 
 
 def parse_line(line: Line, window: Window, *, classes: int) -> Iterator[Record | MalformedLine]:
-    """Yield the records of a line that are in the time range, or why the line cannot be read.
+    """Yield the records of a line that are in the time range, or the reason why the line cannot be read.
 
-    A line that cannot be read has no time; it counts if the hour of its file is in the range.
+    The time of a line that cannot be read is unknown. The line is reported if the hour of its file overlaps the time
+    range.
     """
     try:
         if line.content is None:
@@ -55,12 +56,14 @@ def parse_line(line: Line, window: Window, *, classes: int) -> Iterator[Record |
 
 
 def count_other_records(parent_uri: str, endpoint: str, model: str, window: Window, *, s3: Any) -> int:
-    """Count the records of an endpoint's other models in a time range; lines without a time are left out.
+    """Count the captured lines of an endpoint in a time range, except those of one model.
+
+    Lines without a time are not counted.
 
     Parameters
     ----------
-    parent_uri : the folder with a folder for each model
-    model : whose records are not counted
+    parent_uri : S3 URI of the folder that contains a folder for each model
+    model : version of the model whose lines are not counted
     """
     bucket, prefix = split_folder(parent_uri)
     return sum(

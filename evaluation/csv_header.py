@@ -4,25 +4,27 @@ import csv
 import re
 from collections.abc import Collection
 
-DELIMITERS = (",", ";", "\t")  # spreadsheets of some countries write semicolons
+DELIMITERS = (",", ";", "\t")  # in some countries, spreadsheet programs write semicolons
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
 
 
 class HeaderError(Exception):
-    """A column that is read is in the header more than once."""
+    """A column that the caller reads occurs more than once in the header."""
 
 
 def parse_header(line: str, used: Collection[str]) -> tuple[list[str], str]:
-    """Return the columns of a header in lower case, and the delimiter between them, which gives the most columns.
+    """Return the names of the columns in lower case, and the delimiter.
+
+    The delimiter is the one of `DELIMITERS` that divides the line into the most columns.
 
     Parameters
     ----------
-    used : columns that are read; each may be in the header once, because the values of two may differ
+    used : columns that the caller reads; each must occur at most once, because two columns could have different values
 
     Raises
     ------
     HeaderError
-        A column is in the header more than once.
+        A column of `used` occurs more than once.
     csv.Error
         The line is too long.
     """

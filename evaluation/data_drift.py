@@ -1,7 +1,7 @@
-"""Data drift: start a drift job, and read the results of the jobs.
+"""Data drift: start a drift job, and read the results of all drift jobs.
 
-The job compares the captured images with the baseline of the model in use (training/container/classifier/drift_job.py),
-and writes its result into the history.
+A drift job compares the images that were captured in a period, the window, with the baseline of the model in use
+(training/container/classifier/drift_job.py). The job writes its result into the history.
 """
 
 import json
@@ -21,20 +21,21 @@ from evaluation.history import Entry
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 POLL_SECONDS = 2.0
-SMALLEST_P = 1e-9  # smaller p-values are rounded to 0
+SMALLEST_P = 1e-9  # smallest p-value that is printed; smaller p-values may have been rounded to 0
 UNFINISHED = ("InProgress", "Stopping")
 
 
 class Change(TypedDict):
-    """The measured change of one property.
+    """The measured change of one property of the captured images.
 
     Attributes
     ----------
     group : `confidence`, `classes`, `image_statistics` or `embedding`
-    name, kind : of the property and of the test
+    name : name of the property
+    kind : kind of the statistical test
     adjusted : p-value after the correction for testing all properties together
     stability_index : population stability index; None for the embedding
-    moved : whether the property has moved
+    moved : whether the property has drifted
     """
 
     group: str
@@ -48,7 +49,7 @@ class Change(TypedDict):
 
 
 class Histogram(TypedDict):
-    """The counts of the baseline and of the window in bins of equal width."""
+    """The numbers of images of the baseline and of the window in bins of equal width."""
 
     edges: list[float]
     baseline: list[int]
@@ -56,7 +57,7 @@ class Histogram(TypedDict):
 
 
 class Example(TypedDict):
-    """An unusual image; `distance` to the baseline is in standard deviations."""
+    """An unusual image; `distance` is the distance from the baseline in standard deviations."""
 
     id: str
     time: str
@@ -64,23 +65,25 @@ class Example(TypedDict):
 
 
 class Figures(TypedDict):
-    """The figures of one drift job.
+    """The results of one drift job.
 
     Attributes
     ----------
-    outcome : `drift`, `no_drift`, or without a decision `no_captures`, `too_few_images` or `no_baseline`
-    reason : in one line, what moved or why there is no decision
-    level : probability of a false alarm in one window, to which the p-values are compared
-    classes : names, in class order
-    images, baseline_images : number of compared images, all different; a job compares a random part of many
-    unreadable : number of compared images that cannot be decoded
-    records, malformed : captured records in the window, and lines that are not records
-    malformed_lines : the first of them, and why
-    groups : whether a group of properties has moved, by its name
-    predicted : number of images predicted as each class, in `baseline` and `window`
-    histograms : of each statistic, by its name
-    points : the first two components of some embeddings, in `baseline` and `window`
-    examples : the most unusual images, if something has moved
+    outcome : `drift` or `no_drift`; if the job could not decide, `no_captures`, `too_few_images` or `no_baseline`
+    reason : one line that says what has drifted, or why the job could not decide
+    level : probability of a false alarm in one window, with which the p-values are compared
+    classes : class names in class order
+    images, baseline_images : numbers of different images in the window and in the baseline that were compared; if the
+        window has many images, the job compares a random sample
+    unreadable : number of sampled images of the window that cannot be decoded
+    records : number of captured records in the window
+    malformed : number of captured lines that are not valid records
+    malformed_lines : the first malformed lines, each with the reason
+    groups : whether a group of properties has drifted, by the group's name
+    predicted : number of images predicted as each class, for `baseline` and `window`
+    histograms : histogram of each statistic, by the statistic's name
+    points : the first two components of a sample of embeddings, for `baseline` and `window`
+    examples : the most unusual images if something has drifted, otherwise an empty list
     """
 
     outcome: str
@@ -112,19 +115,21 @@ class Result(TypedDict):
 
 
 class Drift(TypedDict):
-    """The content of `drift.json`: the results in order of time, the newest last; at least one."""
+    """The content of `drift.json`: at least one result, in order of time, the newest last."""
 
     written: str
     results: list[Result]
 
 
 def read_drift(entries: list[Entry], *, environment: str) -> Drift:
-    """Return the content of `drift.json` from the history; entries without the figures of a drift job are left out.
+    """Return the content of `drift.json` from entries of the history.
+
+    Entries that do not have all fields of `Figures` are left out.
 
     Raises
     ------
     NoResultError
-        There is no result.
+        No entry is left.
     """
     results: list[Result] = [
         {
@@ -154,7 +159,7 @@ def summary(drift: Drift, environment: str) -> Iterator[str]:
         yield f"{'property':<18}{'group':<18}{'stability index':>16}{'p (corrected)':>16}"
     for change in found["changes"]:
         index = "" if change["stability_index"] is None else f"{change['stability_index']:.2f}"
-        mark = "  moved" if change["moved"] else ""
+        mark = "  drifted" if change["moved"] else ""
         yield f"{change['name']:<18}{change['group']:<18}{index:>16}{max(change['adjusted'], SMALLEST_P):>16.2g}{mark}"
     for count, what in ((found["malformed"], "malformed lines"), (found["unreadable"], "images that cannot be read")):
         if count:
@@ -167,7 +172,7 @@ def summary(drift: Drift, environment: str) -> Iterator[str]:
 
 
 def write_figures(drift: Drift, directory: Path) -> None:
-    """Draw the newest result's distributions as PNG, if it has any."""
+    """Draw the distributions of the newest result as a PNG file, if the newest result has distributions."""
     found = drift["results"][-1]["figures"]
     if found["histograms"]:
         write(directory / "drift.png", figures.as_png(lambda theme: drift_figures.distributions(theme, found)))
@@ -178,8 +183,9 @@ def start_job(request: str | None, *, environment: str, sagemaker: Any, now: dat
 
     Parameters
     ----------
-    request : the stack's `drift_job`, in which EventBridge Scheduler would replace the words in angle brackets
-    now : the scheduled time
+    request : the Terraform output `drift_job`: a JSON request with placeholders in angle brackets, which EventBridge
+        Scheduler replaces in scheduled jobs and this function replaces here; None if there is no drift job
+    now : time that replaces the scheduled time (default: the current time)
 
     Raises
     ------
@@ -194,7 +200,7 @@ def start_job(request: str | None, *, environment: str, sagemaker: Any, now: dat
     scheduled = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     text = request.replace("<aws.scheduler.execution-id>", token_hex(8))
     content: dict[str, Any] = json.loads(text.replace("<aws.scheduler.scheduled-time>", scheduled))
-    content["Environment"]["CAPTURE_DELAY_MINUTES"] = "0"  # compares what is captured, up to the present
+    content["Environment"]["CAPTURE_DELAY_MINUTES"] = "0"  # the window of this job ends now
     sagemaker.create_processing_job(**content)
     name: str = content["ProcessingJobName"]
     return name

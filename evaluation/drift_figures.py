@@ -1,4 +1,4 @@
-"""Draw the distributions of a drift result: the baseline's and the window's."""
+"""Draw the distributions of a drift result: those of the baseline, and those of the compared period (the window)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:  # importing matplotlib takes a second, and data_drift.py impo
     from evaluation.data_drift import Figures
 
 COLUMNS = 3
-WIDTH, HEIGHT = 3.6, 2.5  # of one plot, in inches
+WIDTH, HEIGHT = 3.6, 2.5  # size of one plot in inches
 
 
 def distributions(theme: Theme, found: Figures) -> Figure:
-    """Draw each statistic, the class mix and the embedding; a title says which of them have moved."""
+    """Draw each statistic, the predicted classes and the embedding; the titles say which properties have drifted."""
     from matplotlib.figure import Figure
 
-    moved = {change["name"] for change in found["changes"] if change["moved"]}
+    drifted = {change["name"] for change in found["changes"] if change["moved"]}
     names = [
         *found["histograms"],
         "predicted class",
@@ -38,14 +38,14 @@ def distributions(theme: Theme, found: Figures) -> Figure:
             draw_points(axes, theme, found)
         else:
             draw_classes(axes, theme, found)
-        axes.set_title(f"{display_name(name)}{': moved' if name in moved else ''}", fontsize=10)
+        axes.set_title(f"{display_name(name)}{': drifted' if name in drifted else ''}", fontsize=10)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
 
 
 def draw_histogram(axes: Axes, theme: Theme, found: Figures, name: str) -> None:
-    """Draw both distributions of a statistic as shares of the images: filled, and as a line."""
+    """Draw both distributions of a statistic as proportions of images: the baseline filled, the window as a line."""
     content = found["histograms"][name]
     baseline, window = (np.array(counts) / max(sum(counts), 1) for counts in (content["baseline"], content["window"]))
     axes.stairs(baseline, content["edges"], fill=True, color=theme.grid, label="baseline")
@@ -54,7 +54,7 @@ def draw_histogram(axes: Axes, theme: Theme, found: Figures, name: str) -> None:
 
 
 def draw_classes(axes: Axes, theme: Theme, found: Figures) -> None:
-    """Draw the share of each predicted class."""
+    """Draw the proportion of images that are predicted as each class."""
     positions = np.arange(len(found["classes"]))
     baseline, window = (np.array(found["predicted"][each]) for each in ("baseline", "window"))
     axes.bar(positions - 0.2, baseline / baseline.sum(), 0.4, color=theme.grid, label="baseline")

@@ -17,7 +17,7 @@ COLUMNS = "{:<20} {:<12} {:>10} {:<14} {}"
 INDEX = "driver"  # name of the vehicles table's index, which sorts a driver's photographs by time
 SHOWN_PHOTOGRAPHS = 10
 EXECUTION = "execution"  # title of the row with the command that shows the execution
-LATEST = "latest"  # version of the items that executions with the course's input write
+LATEST = "latest"  # version in the items that are written for the course's input format (`s3_bucket`, `s3_key`)
 DELETE_LIMIT = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 # The names that the state machine accepts: terraform/modules/state_machine_definition/event_states.tf
 DRIVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -66,7 +66,8 @@ def check_name(driver: str) -> str:
 def check_segment(driver: str) -> str:
     """Return `driver` if it can be the part of a key between two slashes.
 
-    Photographs below an invalid driver's name can exist, although their executions fail, and must be deletable.
+    Unlike `check_name`, this function accepts names that the state machine rejects. Photographs of drivers with such
+    names can exist, although their executions fail, and it must be possible to delete the photographs.
 
     Raises
     ------
@@ -97,10 +98,10 @@ def explain_driver(store: DriverStore, driver: str, *, environment: str, dynamod
 
     Parameters
     ----------
-    store : where the data about drivers are
+    store : location of the data about drivers
     driver : the driver's name
     environment : the environment's name, for the command that shows the execution
-    dynamodb : client of DynamoDB
+    dynamodb : DynamoDB client
 
     Raises
     ------
@@ -122,9 +123,9 @@ def explain_driver(store: DriverStore, driver: str, *, environment: str, dynamod
 
 
 def driver_lines(facts: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Yield the lines of a driver's facts, of at most 80 columns.
+    """Yield the lines that describe a driver, with at most 80 columns.
 
-    Only a command may be longer, because a command that is split into lines cannot be copied.
+    Only a command may be longer, because a command that is divided into lines cannot be copied.
     """
     rows = list(facts)
     indent = max(len(title) for title, _ in rows) + 2
@@ -154,12 +155,15 @@ def _describe_photograph(item: Item) -> str:
 
 
 def format_zone(item: Item) -> str:
-    """Return a zone with its radius, which is 0 if the zone is unassigned."""
+    """Return an item's zone as text, with the radius unless the radius is 0, as for an unassigned zone."""
     return f"{item['zone']}, {item['radius_km']:g} km" if item["radius_km"] else str(item["zone"])
 
 
 def find_photographs(store: DriverStore, driver: str, *, dynamodb: Any) -> Iterator[Item]:
-    """Yield the keys of the items of a driver's photographs, newest first."""
+    """Yield the entries of a driver's photographs in the index of the vehicles table, newest first.
+
+    An entry contains only the keys of the item and of the index.
+    """
     pages = dynamodb.get_paginator("query").paginate(
         TableName=store.vehicles_table,
         IndexName=INDEX,
@@ -172,21 +176,21 @@ def find_photographs(store: DriverStore, driver: str, *, dynamodb: Any) -> Itera
 
 
 def find_item(store: DriverStore, photograph: Item, *, dynamodb: Any) -> Item:
-    """Return the item of a photograph, or its key with the outcome `expired` if the item has expired."""
+    """Return the item of a photograph, or `photograph` with the outcome `expired` if the item has expired."""
     found = dynamodb.get_item(TableName=store.vehicles_table, Key=item_key(photograph), ConsistentRead=True)
     return plain(found["Item"]) if "Item" in found else {"outcome": "expired", **photograph}
 
 
 def item_key(photograph: Item) -> dict[str, Any]:
-    """Return the key of a photograph's item as DynamoDB expects it."""
+    """Return the primary key of a photograph's item in DynamoDB's format."""
     return {name: {"S": photograph[name]} for name in ("image", "version")}
 
 
 def delete_driver(store: DriverStore, driver: str, *, s3: Any, dynamodb: Any) -> tuple[int, int]:
     """Delete a driver's photographs with all versions, review entries, answers and items.
 
-    An interrupted deletion can be run again: whatever is found through the keys of photographs is deleted before these,
-    and the driver's own item last.
+    An interrupted deletion can be run again, because of the order of the deletions: objects and items that are found
+    only through the keys of photographs are deleted before the photographs, and the driver's item is deleted last.
 
     Returns
     -------
@@ -213,9 +217,9 @@ def delete_driver(store: DriverStore, driver: str, *, s3: Any, dynamodb: Any) ->
 
 
 def _delete_latest_items(store: DriverStore, versions: Iterable[Mapping[str, str]], *, dynamodb: Any) -> int:
-    """Delete the items that executions with the course's input wrote for the keys, and return their number.
+    """Delete the items that executions with the course's input format wrote for the given keys; return their number.
 
-    These items have no driver, so the index lacks them.
+    These items contain no driver, so the index that sorts by driver does not contain them.
     """
     number = 0
     for key in sorted({version["Key"] for version in versions}):
@@ -244,9 +248,14 @@ def find_versions(store: DriverStore, driver: str, *, s3: Any) -> Iterator[dict[
 
 
 def find_reviewed(store: DriverStore, keys: Iterable[str], *, s3: Any) -> list[dict[str, str]]:
-    """Return the key and the version of each selected copy of photographs, and of its entry and its answer.
+    """Return the key and version of the objects that the review made of photographs: copies, entries and answers.
 
-    Their keys have no driver, but begin with a hash of the photograph's key, whatever its version.
+    The keys of these objects do not contain the driver. They begin with a hash of the photograph's key, which is the
+    same for all versions of the photograph.
+
+    Parameters
+    ----------
+    keys : keys of the photographs
     """
 
     def find(prefix: str) -> list[dict[str, str]]:

@@ -33,7 +33,7 @@ BAR_WIDTH = 20  # characters
 
 
 class SelectiveMetrics(TypedDict):
-    """Metrics of the images at or above a threshold; `coverage` is their share of all images."""
+    """Metrics of the images whose confidence reaches a threshold; `coverage` is the proportion of these images."""
 
     n_above_threshold: int
     correct_above_threshold: int
@@ -44,7 +44,7 @@ class SelectiveMetrics(TypedDict):
 
 
 class PrecisionThreshold(SelectiveMetrics):
-    """The threshold for a wanted precision; if none reaches it, the threshold of the highest precision."""
+    """The threshold for a target precision; if no threshold reaches it, the threshold with the highest precision."""
 
     precision: float
     is_reached: bool
@@ -65,7 +65,7 @@ ClassMetrics = TypedDict(  # `class` is a keyword, so the class syntax cannot de
 
 
 class Confusion(TypedDict):
-    """How many images of a class were predicted as another class, of how many of that class."""
+    """The number of images of a class (`label`) that were predicted as another class; `of` counts all of the class."""
 
     label: str
     predicted: str
@@ -96,10 +96,12 @@ class Evaluation(SelectiveMetrics):
 
     Attributes
     ----------
-    n, without_prediction : executions with and without a prediction; only the former are evaluated
-    confusion : counts; rows are true labels, columns predicted classes
+    n : number of executions with a prediction, which are evaluated
+    without_prediction : number of executions without a prediction, which are not evaluated
+    confusion : confusion matrix of counts; rows are true labels, columns predicted classes
     per_class : metrics of each class in ascending order of recall; classes without images come last
-    confusions, mistakes : the most frequent, and the most confident, first
+    confusions : pairs of classes that are confused, the most frequent first
+    mistakes : misclassified images, the most confident first
     """
 
     source: str
@@ -145,7 +147,7 @@ def check_run_is_current(
     Raises
     ------
     OperatorError
-        The run used others; the message says which.
+        The run used a different model, setting or set of images; the message says which of them differ.
     """
     compared = {
         "endpoint configuration": (run["endpoint_config"], endpoint_config),
@@ -166,8 +168,8 @@ def evaluate(run: Run, labels: Mapping[str, int], *, precision: float | None = N
 
     Parameters
     ----------
-    labels : class number by key
-    precision : wanted accuracy of the images at or above a threshold that is still to be found, or None
+    labels : class number of each image, by S3 key
+    precision : target precision, for which the lowest threshold is searched; None to search no threshold
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Read an execution's history: each state that was entered, with its times, payloads, attempts and errors.
+"""Read an execution's history: each visit of a state, with its times, payloads, attempts and errors.
 
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
 """
@@ -46,14 +46,14 @@ class Step:
     ----------
     kind : type of the state, such as `Task`
     entered, exited : times; `exited` is None while the state runs, and after it failed without a Catch
-    after : the step whose transition led to this step; None for a first step
-    parent : the step of the Map or Parallel state that contains this step
-    iteration : index of the item, inside a Map state
+    after : the step before this step; None for the first step of the execution, a branch or an iteration
+    parent : the step of the Map or Parallel state that contains this step; None if no such state contains it
+    iteration : index of the Map state's item that the step processes; None outside a Map state
     input, output : JSON values, shortened
     variables : variables that the state assigned, shortened
     attempts : 1 plus the number of retries; 0 for a state that calls nothing
-    error, cause : of the last attempt that failed
-    map_run_arn : ARN of the map run of a distributed Map state
+    error, cause : error name and cause of the last failed attempt; None if no attempt failed
+    map_run_arn : ARN of the map run, if the state is a distributed Map state
     """
 
     name: str
@@ -97,7 +97,7 @@ class Step:
 
 @dataclass
 class _Reader:
-    """Assigns each event to a step: that of the preceding event, whose ID every event contains."""
+    """Assigns each event to a step: usually the step of the preceding event, whose ID is in `previousEventId`."""
 
     steps: list[Step] = field(default_factory=list)
     # The step of each event, by the event's ID
@@ -202,5 +202,5 @@ def _status(step: Step, *, is_running: bool) -> Status:
         return Status.FAILED
     is_over = not is_running or any(each.exited for each in step.ancestors())
     if not is_over:
-        return Status.RUNNING  # even after a failed attempt, because the next one may follow
+        return Status.RUNNING  # even after a failed attempt, because Step Functions may retry
     return Status.FAILED if step.has_failed else Status.ABORTED

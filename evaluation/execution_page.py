@@ -18,9 +18,9 @@ from evaluation.state_machine_figure import draw_inline_svg, trace_steps
 from training.container.classifier.images import MAX_BYTES, ImageError, read_image
 
 TEMPLATE = "execution.html"
-MAX_SIDE = 800  # pixels of the image on the page
-MAX_PNG_SIDE = 128  # pixels; PNG keeps a small image sharp, larger images become JPEG
-MAX_CAUSE = 8000  # characters
+MAX_SIDE = 800  # maximum width and height of the image on the page in pixels
+MAX_PNG_SIDE = 128  # images with at most this width and height in pixels are PNG, which stays sharp; others are JPEG
+MAX_CAUSE = 8000  # maximum length of an error's cause in characters
 PREVIEW_CHARACTERS = 120
 
 
@@ -29,7 +29,7 @@ def render(execution: ExecutionDetails, environment: str, *, threshold: float, w
 
     Parameters
     ----------
-    s3 : client that reads the image; if reading fails, the page shows the reason
+    s3 : S3 client that reads the image; if reading fails, the page shows the reason
     """
     template = load_template(
         TEMPLATE,
@@ -62,7 +62,7 @@ def render(execution: ExecutionDetails, environment: str, *, threshold: float, w
 
 
 def _kinds(execution: ExecutionDetails) -> dict[str, str]:
-    """Return the kind of each state in the definition by name: the API action of a Task, otherwise the type."""
+    """Return the kind of each state in the definition, by the state's name: a Task's API action, or another's type."""
     return {state.name: state.kind for state in execution.definition.all_states()} if execution.definition else {}
 
 

@@ -13,7 +13,7 @@ from evaluation.payloads import format_line, printable
 
 INDENT = 12
 NAME_WIDTH = 28
-MAX_CAUSE = 600  # characters
+MAX_CAUSE = 600  # maximum length of an error's cause in characters
 NO_HISTORY = "none: AWS keeps only the status, the input and the output of an EXPRESS execution"
 
 

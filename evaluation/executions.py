@@ -18,7 +18,7 @@ from registry.endpoint import check_endpoint
 from registry.lineage import Prediction
 
 CONCURRENT_EXECUTIONS = 8
-POLL_SECONDS = (0.2, 2.0)  # first and longest interval
+POLL_SECONDS = (0.2, 2.0)  # first and longest interval between two polls
 TIMEOUT_SECONDS = 300.0  # an execution that runs longer is reported as hanging
 BELOW_THRESHOLD = "THRESHOLD_CONFIDENCE_NOT_MET"
 
@@ -28,9 +28,9 @@ class Execution(TypedDict):
 
     Attributes
     ----------
-    inferences : probabilities in class order, also of an execution that failed after the endpoint's response;
-        None without a response
-    seconds : duration by AWS's clock; None while the execution still runs
+    inferences : probabilities in class order, even if the execution failed after the endpoint's response; None if the
+        endpoint did not respond
+    seconds : duration from AWS's timestamps; None if the execution is still running
     """
 
     s3_key: str
@@ -43,7 +43,7 @@ class Execution(TypedDict):
 
 
 class Run(TypedDict):
-    """The content of `run.json`: all executions, and the data, model and settings they depend on.
+    """The content of `run.json`: all executions, and the data, model and settings that determine their results.
 
     Attributes
     ----------
@@ -78,8 +78,8 @@ def read_run(directory: Path) -> Run:
 def require_endpoint(endpoint: str, config: str | None, *, environment: str, sagemaker: Any) -> None:
     """Check that the endpoint serves the configuration that Terraform deployed.
 
-    While SageMaker updates an endpoint, the old and the new model both respond, so that no result could be
-    attributed to one of them.
+    While SageMaker updates an endpoint, both the old and the new model respond, so it would be unknown which of them
+    made a prediction.
 
     Raises
     ------
@@ -93,7 +93,10 @@ def require_endpoint(endpoint: str, config: str | None, *, environment: str, sag
 
 
 def execute_all(state_machine_arn: str, bucket: str, keys: Sequence[str], *, states: Any) -> list[Execution]:
-    """Execute the state machine for each key, several at a time, and return the executions in the order of the keys."""
+    """Execute the state machine for each image key, and return the executions in the order of the keys.
+
+    At most `CONCURRENT_EXECUTIONS` executions run at the same time.
+    """
     pool = ThreadPoolExecutor(CONCURRENT_EXECUTIONS)
     try:
         futures = [pool.submit(execute, state_machine_arn, bucket, key, states=states) for key in keys]
@@ -106,7 +109,7 @@ def execute_all(state_machine_arn: str, bucket: str, keys: Sequence[str], *, sta
 
 
 def execute(state_machine_arn: str, bucket: str, key: str, *, states: Any) -> Execution:
-    """Execute the state machine for one image and wait for the end."""
+    """Execute the state machine for one image, and wait until the execution ends."""
     arn = start_execution(state_machine_arn, bucket, key, states=states)
     description = wait_for_end(lambda: states.describe_execution(executionArn=arn))
     ended = "stopDate" in description
@@ -123,13 +126,13 @@ def execute(state_machine_arn: str, bucket: str, key: str, *, states: Any) -> Ex
 
 
 def start_execution(state_machine_arn: str, bucket: str, key: str, *, states: Any) -> str:
-    """Start an execution for one image, with the course's input, and return its ARN."""
+    """Start an execution for one image, with an input in the course's input format, and return the execution's ARN."""
     event = {"image_data": "", "s3_bucket": bucket, "s3_key": key}
     return str(states.start_execution(stateMachineArn=state_machine_arn, input=json.dumps(event))["executionArn"])
 
 
 def current_state(arn: str, *, states: Any) -> str:
-    """Return the name of the state that an execution entered last, or an empty text before the first one."""
+    """Return the name of the state that an execution entered last, or an empty string if it has entered none."""
     events = states.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=20)["events"]
     entered = (event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event)
     return next(entered, "")
@@ -153,9 +156,10 @@ def wait_for_end(
 
 
 def find_in_output(arn: str, output: str | None, name: str, *, states: Any) -> Any:
-    """Return the value of `name` in an execution's output, or in the output of its last state that has it.
+    """Return the value of the field `name` in an execution's output.
 
-    A failed execution has no output. Returns None if no state has a value.
+    A failed execution has no output. If the field is missing or empty in the execution's output, return its value from
+    the output of the last state that has a value, or None if no state has a value.
     """
     if (value := _field(output, name)) is not None:
         return value
@@ -174,11 +178,11 @@ def _field(output: str | None, name: str) -> Any:
 
 
 def find_prediction(state_machine_arn: str, execution: str, *, states: Any) -> Prediction:
-    """Return the prediction of an execution, even if the execution failed at the threshold.
+    """Return the prediction of an execution, even if the execution failed because of a low confidence.
 
     Parameters
     ----------
-    execution : ARN or name
+    execution : ARN or name of the execution; an empty string selects the latest execution
 
     Raises
     ------
@@ -191,8 +195,8 @@ def find_prediction(state_machine_arn: str, execution: str, *, states: Any) -> P
     if version is None:
         raise OperatorError(f"{execution} is {described['status']} without a prediction: {described.get('error')}")
     if version == "unknown":
-        raise OperatorError(f"{execution} does not record the version of its model: name a model with MODEL")
-    # if an S3 event started the execution, only the outputs of its states have the image's key
+        raise OperatorError(f"{execution} does not contain the version of its model: name the model with MODEL")
+    # if an S3 event started the execution, the input has no field `s3_key`, but the outputs of the states have it
     key = json.loads(described["input"]).get("s3_key") or find_in_output(
         arn, described.get("output"), "s3_key", states=states
     )
@@ -206,18 +210,18 @@ def find_prediction(state_machine_arn: str, execution: str, *, states: Any) -> P
 
 
 def outcome(execution: Execution) -> str:
-    """Return the name of an execution's error, or its status without an error."""
+    """Return the name of an execution's error, or the status if the execution has no error."""
     return execution["error"] or execution["status"]
 
 
 def outcome_counts(executions: Sequence[Execution]) -> list[tuple[str, int]]:
-    """Return the number of executions by outcome: successes first, then the most frequent."""
+    """Return the number of executions by outcome: the successful ones first, then the errors by decreasing number."""
     counts = Counter(map(outcome, executions))
     return sorted(counts.items(), key=lambda item: (item[0] != "SUCCEEDED", -item[1]))
 
 
 def summary(executions: Sequence[Execution]) -> Iterable[str]:
-    """Yield the lines of a table of outcomes, and the executions' duration."""
+    """Yield the lines of a table of outcomes, and a line with the median and maximum duration."""
     yield f"{'outcome':<60}{'images':>10}{'share':>10}"
     for name, count in outcome_counts(executions):
         yield f"{name[:59]:<60}{count:>10}{count / len(executions):>10.1%}"
@@ -227,11 +231,11 @@ def summary(executions: Sequence[Execution]) -> Iterable[str]:
 
 
 def history_figures(executions: Sequence[Execution], labels: Mapping[str, int]) -> dict[str, Any]:
-    """Return the figures for the history.
+    """Return the metrics that are stored in the history of the environment.
 
     Parameters
     ----------
-    labels : class number by key
+    labels : class number of each image, by S3 key
     """
     predicted = [(each["inferences"], labels[each["s3_key"]]) for each in executions if each["inferences"]]
     accuracy = Proportion(sum(values.index(max(values)) == label for values, label in predicted), len(predicted))
@@ -246,12 +250,12 @@ def history_figures(executions: Sequence[Execution], labels: Mapping[str, int]) 
 
 
 def check_outcomes(executions: Sequence[Execution]) -> None:
-    """Check that every execution succeeded or failed at the threshold, which is an expected result.
+    """Check that every execution succeeded or had a confidence below the threshold, which is an expected result.
 
     Raises
     ------
     OperatorError
-        An execution failed for another reason.
+        An execution failed for another reason than the threshold.
     """
     failed = [execution for execution in executions if outcome(execution) not in ("SUCCEEDED", BELOW_THRESHOLD)]
     if failed:

@@ -1,7 +1,8 @@
 """Draw the figures of the report and of monitoring, in a light and a dark theme.
 
 The first six class colours of the light theme are from the palette of Okabe and Ito ("Color universal design", 2008),
-which colour-blind viewers can distinguish. The dark theme has two of them, and lighter variants of others.
+which colour-blind viewers can distinguish. The dark theme uses two colours of this palette, and lighter variants of
+other colours.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ MAX_CLASSES_WITH_COUNTS = 15  # with more classes, counts do not fit into the ce
 MAX_CLASSES_WITH_LABELS_ON_ONE_SIDE = 30
 MAX_MATRIX_INCHES = 17.0
 TILES_PER_ROW = 6
-CAPTION_CHARACTERS = 22  # that fit above a tile
+CAPTION_CHARACTERS = 22  # number of characters that fit into a line above a tile
 PLACEHOLDER_PIXELS = 32  # width and height of the grey tile for an invalid image
 MAX_VECTOR_POINTS = 3000  # more points are drawn as a bitmap
 LONG_LABEL_CHARACTERS = 26  # five labels of this length do not fit into one row of a legend
@@ -128,7 +129,8 @@ def confidence_over_time(
 
     Parameters
     ----------
-    below, total : number of predictions below the threshold, and of all, if not all are plotted
+    below, total : number of predictions below the threshold, and of all predictions, including those that are not
+        plotted
     """
     figure, axes = _axes(9.0, 3.8)
     # NumPy has no time zones
@@ -150,7 +152,7 @@ def confidence_over_time(
     axes.axhspan(0, threshold, color=theme.muted, alpha=0.09, linewidth=0)
     axes.set(ylim=(_axis_start(y), 1.015), ylabel="Confidence", xlabel="Time of the prediction (UTC)")
     if np.ptp(x) == np.timedelta64(0):
-        axes.set_xlim(x[0] - MARGIN, x[0] + MARGIN)  # otherwise matplotlib chooses some years
+        axes.set_xlim(x[0] - MARGIN, x[0] + MARGIN)  # for a single time, matplotlib would choose a range of years
     shown = f"; {len(y)} are shown" if len(y) < total else ""
     axes.set_title(f"{below} of {total} predictions are below the threshold{shown}")
     _legend_below(axes)
@@ -160,9 +162,10 @@ def confidence_over_time(
 def confusion(
     theme: Theme, *, matrix: Sequence[Sequence[int]], classes: Sequence[str], rows: Sequence[str] | None = None
 ) -> Figure:
-    """Plot a confusion matrix: rows are true labels, columns predicted classes, colours the share of the row.
+    """Plot a confusion matrix: rows are true labels, columns predicted classes, colours the proportion of the row.
 
-    Counts are printed if they fit. For more classes the colour scale is steeper, so that small shares are visible.
+    The cells contain counts if there are at most `MAX_CLASSES_WITH_COUNTS` classes. If there are more classes, the
+    colour scale is steeper, so that small proportions are visible.
 
     Parameters
     ----------
@@ -190,7 +193,7 @@ def confusion(
 
 
 def reliability(theme: Theme, *, bins: Sequence[CalibrationBin], error: float) -> Figure:
-    """Plot the accuracy of each bin against its mean confidence with 95 % intervals, and the bins' sizes.
+    """Plot the accuracy of each bin, with its 95 % interval, against the bin's mean confidence, and the bin sizes.
 
     The points of a calibrated model are on the diagonal.
     """
@@ -234,7 +237,7 @@ def coverage(theme: Theme, *, curve: Sequence[CurvePoint], threshold: float) -> 
 
 
 def accuracy_by_coverage(theme: Theme, *, curve: Sequence[CurvePoint], threshold: float, area: float) -> Figure:
-    """Plot the accuracy of the accepted images against coverage; the area above it is the risk-coverage area."""
+    """Plot the accuracy of the accepted images against coverage; the area above the curve is the risk-coverage area."""
     figure, axes = _axes(4.6, 4.6)
     x, covered, accuracy = _columns(curve)
     # extend the curve to coverage 0, below the coverage of the highest threshold
@@ -296,7 +299,10 @@ def _axes(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def _groups(names: Sequence[str], maximum: int) -> list[tuple[str, list[int]]]:
-    """Return the positions of each name, by name; the rarest names form the group "others" if there are too many."""
+    """Return the positions of each name in `names`, in order of the names.
+
+    If there are more than `maximum` different names, the rarest names form the group "others".
+    """
     counts = Counter(names)
     kept = {name for name, _ in counts.most_common(maximum if len(counts) <= maximum else maximum - 1)}
     members: dict[str, list[int]] = {}
@@ -325,7 +331,7 @@ def _label_cells(axes: Axes, classes: Sequence[str], rows: Sequence[str]) -> Non
 
 
 def _draw_cell_borders(axes: Axes, theme: Theme, shape: tuple[int, ...]) -> None:
-    """Draw thin lines between the cells, which lead the eye to the class names."""
+    """Draw thin lines between the cells, which make it easier to find the class names of a cell."""
     rows, columns = shape
     axes.vlines(np.arange(columns + 1) - 0.5, -0.5, rows - 0.5, color=theme.grid, linewidth=0.4)
     axes.hlines(np.arange(rows + 1) - 0.5, -0.5, columns - 0.5, color=theme.grid, linewidth=0.4)

@@ -231,7 +231,7 @@ def _align(
     widths: Mapping[Vertex, float],
     gap: float,
 ) -> dict[Vertex, float]:
-    """Return the x-coordinate of each vertex: near its neighbours, and at least `gap` from others of its layer."""
+    """Return the x-coordinate of each vertex: near its neighbours, with at least `gap` between vertices of a layer."""
     above, below = _adjacent(neighbours)
     x: dict[Vertex, float] = {}
     for layer in layers:
@@ -240,30 +240,30 @@ def _align(
         down = sweep % 2 == 0
         for layer in layers if down else reversed(layers):
             adjacent = above if down else below
-            wanted = {}
+            targets = {}
             for vertex in layer:
                 weights = [neighbours[(each, vertex) if down else (vertex, each)] for each in adjacent[vertex]]
-                wanted[vertex] = fmean([x[each] for each in adjacent[vertex]] or [x[vertex]], weights or None)
-            x.update(_separate(wanted, widths, gap))
+                targets[vertex] = fmean([x[each] for each in adjacent[vertex]] or [x[vertex]], weights or None)
+            x.update(_separate(targets, widths, gap))
     return x
 
 
-def _separate(wanted: Mapping[Vertex, float], widths: Mapping[Vertex, float], gap: float) -> dict[Vertex, float]:
-    """Return positions that keep the order and the gap, with the smallest squared distance to the wanted positions.
+def _separate(targets: Mapping[Vertex, float], widths: Mapping[Vertex, float], gap: float) -> dict[Vertex, float]:
+    """Return positions that keep the order and the gap, with the smallest squared distance to the target positions.
 
-    Each vertex has a smallest offset from the first one. After subtraction of these offsets, the problem is an isotonic
-    regression, which the pool-adjacent-violators algorithm solves.
+    Each vertex has a minimum offset from the first vertex. After subtraction of these offsets, the problem is an
+    isotonic regression, which the pool-adjacent-violators algorithm solves.
     """
     offsets = [0.0]
-    for left, right in pairwise(wanted):
+    for left, right in pairwise(targets):
         offsets.append(offsets[-1] + (widths[left] + widths[right]) / 2 + gap)
     pools: list[list[float]] = []
-    for value, offset in zip(wanted.values(), offsets, strict=True):
+    for value, offset in zip(targets.values(), offsets, strict=True):
         pools.append([value - offset])
         while len(pools) > 1 and fmean(pools[-2]) > fmean(pools[-1]):
             pools[-2:] = [pools[-2] + pools[-1]]
     flat = [fmean(pool) for pool in pools for _ in pool]
-    return {vertex: value + offset for vertex, value, offset in zip(wanted, flat, offsets, strict=True)}
+    return {vertex: value + offset for vertex, value, offset in zip(targets, flat, offsets, strict=True)}
 
 
 def _stack(layers: Sequence[Sequence[Vertex]], sizes: Mapping[str, Size], gap: float) -> list[tuple[float, float]]:

@@ -1,8 +1,8 @@
-"""The history of results: one immutable JSON object in S3 per run or time range.
+"""The history of results: one immutable JSON object in S3 for each result.
 
-Trends read it, and recompute nothing. Keys are
-`<prefix>/<kind>/<yyyy>/<mm>/<dd>/<yyyymmddThhmmssffffff>-<8 hex digits>.json`: each writer creates a key of its own, so
-simultaneous writers lose nothing.
+The report draws trends from these objects and does not compute earlier results again. The key of an object is
+`<prefix>/<kind>/<yyyy>/<mm>/<dd>/<yyyymmddThhmmssffffff>-<8 hex digits>.json`. Each write creates a new key, so
+simultaneous writers do not overwrite each other's results.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from common.s3 import THREADS, ConditionError, list_objects, put_if, read_if_exi
 from common.times import Window
 
 Kind = Literal["training", "run", "monitoring", "live", "drift"]
-MAX_BYTES = 2**20  # of an entry
+MAX_BYTES = 2**20  # maximum size of an entry
 
 
 class Entry(TypedDict):
@@ -26,10 +26,10 @@ class Entry(TypedDict):
 
     Attributes
     ----------
-    written : time in ISO 8601
-    model : version, such as `v3`; None if the result is of no registered version
-    window : start and end of the time range in ISO 8601; None for a result of no time range
-    figures : numbers and short texts by name
+    written : time of the write in ISO 8601
+    model : model version, such as `v3`; None if the model is not a registered version
+    window : start and end of the time range in ISO 8601; None if the result does not belong to a time range
+    figures : metrics (numbers and short texts) by name
     """
 
     kind: Kind
@@ -46,9 +46,10 @@ class History:
 
     Attributes
     ----------
-    bucket, prefix : where the objects are
-    environment : its name
-    s3 : client
+    bucket : name of the S3 bucket
+    prefix : key prefix of the objects, without a slash at the end
+    environment : name of the environment
+    s3 : S3 client
     """
 
     bucket: str
@@ -83,18 +84,21 @@ class History:
                 return key
 
     def read(self, kind: Kind, since: datetime | None = None) -> list[Entry]:
-        """Return the entries of a kind in order of time; objects that are not entries are left out.
+        """Return the entries of a kind in order of time; objects that are not valid entries are left out.
 
         Parameters
         ----------
-        since : only entries that were written then or later
+        since : only entries that were written at this time or later are returned; None for all entries
         """
         with ThreadPoolExecutor(THREADS) as pool:
             found = list(pool.map(self._read_entry, self._keys(kind, since)))
         return [entry for entry in found if entry]
 
     def latest(self, kind: Kind, since: datetime) -> Entry | None:
-        """Return the latest entry of a kind that was written since a time, or None; it reads no other entry."""
+        """Return the latest valid entry of a kind that was written at `since` or later, or None if there is none.
+
+        Older entries are not downloaded.
+        """
         entries = map(self._read_entry, reversed(self._keys(kind, since)))
         return next(filter(None, entries), None)
 
@@ -105,7 +109,7 @@ class History:
 
     def _read_entry(self, key: str) -> Entry | None:
         body = read_if_exists(self.bucket, key, limit=MAX_BYTES, s3=self.s3)
-        if body is None:  # it was deleted since it was listed
+        if body is None:  # the object was deleted after it was listed
             return None
         try:
             content = json.loads(body)
@@ -115,7 +119,7 @@ class History:
 
 
 def is_entry(content: object) -> bool:
-    """Return whether the content of an object has the format of an entry; its figures are not checked."""
+    """Return whether the content of an object has the format of an entry; the content of `figures` is not checked."""
     return (
         isinstance(content, dict)
         and content.keys() >= Entry.__required_keys__
@@ -139,7 +143,7 @@ def _is_time(value: object) -> bool:
 
 
 def rows(entries: list[Entry]) -> Iterator[dict[str, Any]]:
-    """Yield each entry as a row of a table: its figures, and in front of them when, where and of which model."""
+    """Yield each entry as a row of a table: time, environment, model and time range, then the figures."""
     for entry in entries:
         window = entry["window"] or {}
         yield {

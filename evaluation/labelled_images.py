@@ -1,4 +1,4 @@
-"""The staged test images and their labels."""
+"""The test images that are staged in S3, and their labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ class LabelledImages:
 
     Attributes
     ----------
-    source : the line that names the data set
-    synthetic : whether the project drew the images itself
-    classes : class names; a class's number is its position
-    labels : class number of each image, by key in the bucket
-    md5s : MD5 of each image in hexadecimal, by key
-    fingerprint : a digest of the images and their labels
+    source : one line that names the data set
+    synthetic : whether the images are from the project's synthetic sample
+    classes : class names; the number of a class is its position
+    labels : class number of each image, by S3 key
+    md5s : MD5 of each image in hexadecimal, by S3 key
+    fingerprint : digest of the images and their labels
     """
 
     source: str
@@ -39,7 +39,7 @@ class LabelledImages:
 def read_test_images(bucket: str, *, classes: Sequence[str], environment: str, s3: Any) -> LabelledImages:
     """Read the staged test images' manifest and labels.
 
-    Labels come from the list of labels, never from file names.
+    The labels are read from `test.lst`. File names are not labels, because the same names occur in several classes.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def read_test_images(bucket: str, *, classes: Sequence[str], environment: str, s
     ManifestMissingError
         Nothing is staged.
     StagedDataError
-        Other classes are staged, or the list of labels does not match the manifest.
+        The staged classes differ from the stack's classes, or `test.lst` does not match the manifest.
     """
     manifest = read_manifest(bucket, s3=s3)
     if manifest.classes != tuple(classes):

@@ -1,8 +1,8 @@
 """Classification metrics computed from probabilities and labels.
 
-In shapes, `n` is the number of images and `k` the number of classes. `confidence` is each image's highest
-probability, shape (n,). `correct` says whether the class with that probability is the label, shape (n,). `weights` is
-how many images each one represents, shape (n,); without it, each one represents itself.
+In array shapes, `n` is the number of images and `k` is the number of classes. `confidence`, shape (n,), contains the
+highest probability of each image. `correct`, shape (n,), says whether the class with the highest probability is the
+label. `weights`, shape (n,), says how many images each image represents; if `weights` is missing, all weights are 1.
 """
 
 import math
@@ -26,7 +26,7 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Proportion:
-    """`correct` of `n`, with its 95 % Wilson interval; both are None if `n` is 0."""
+    """The proportion `correct` / `n`, with its 95 % Wilson interval. Both are None if `n` is 0."""
 
     correct: int
     n: int
@@ -75,9 +75,9 @@ def confusion_matrix(labels: Integers, predicted: Integers, classes: int) -> Int
 
 
 def share(hits: Booleans, weights: Floats) -> tuple[float, Interval]:
-    """Return the weighted share of hits, and its 95 % Wilson interval for the effective number of images.
+    """Return the weighted proportion of hits, and its 95 % Wilson interval for the effective number of images.
 
-    Source: Kish, "Survey Sampling", 1965, section 11.7, for the effective number, which is n with equal weights.
+    The effective number is n if all weights are equal. Source: Kish, "Survey Sampling", 1965, section 11.7.
     """
     effective = weights.sum() ** 2 / (weights**2).sum()
     value = float(weights[hits].sum() / weights.sum())
@@ -94,7 +94,7 @@ def class_scores(confusion: Integers) -> list[ClassScore]:
 
 
 def coverage_curve(confidence: Floats, correct: Booleans, weights: Floats | None = None) -> list[CurvePoint]:
-    """Return coverage and accuracy at each distinct confidence as threshold, in ascending order.
+    """Return coverage and accuracy for each distinct confidence as the threshold, in ascending order of the threshold.
 
     Source: El-Yaniv and Wiener, "On the foundations of noise-free selective classification", 2010.
     """
@@ -102,7 +102,7 @@ def coverage_curve(confidence: Floats, correct: Booleans, weights: Floats | None
     descending = confidence[order]
     masses = (np.ones_like(confidence) if weights is None else weights)[order]
     hits, covered = np.cumsum(masses * correct[order]), np.cumsum(masses)
-    # the last image of each confidence: a threshold accepts all images of a confidence or none
+    # the last image of each confidence, because a threshold accepts either all images with a confidence or none
     ends = np.flatnonzero(np.append(np.diff(descending) != 0, True))
     points = [
         CurvePoint(
@@ -116,7 +116,7 @@ def coverage_curve(confidence: Floats, correct: Booleans, weights: Floats | None
 
 
 def risk_coverage_area(curve: Sequence[CurvePoint]) -> float:
-    """Return the area under the risk-coverage curve: the error rate averaged over all coverages, 0 at best.
+    """Return the area under the risk-coverage curve: the error rate averaged over all coverages. The best value is 0.
 
     Source: Geifman, Uziel and El-Yaniv, "Bias-reduced uncertainty estimation for deep neural classifiers", 2019.
     """
@@ -131,14 +131,17 @@ def threshold_for(curve: Sequence[CurvePoint], precision: float) -> float:
 
     Parameters
     ----------
-    precision : wanted accuracy of the images at or above the threshold; at most the curve's highest accuracy
+    precision : target accuracy of the images at or above the threshold; at most the curve's highest accuracy
     """
     index = next(index for index, point in enumerate(curve) if point["accuracy"] >= precision)
     return _shortest(curve[index - 1]["threshold"] if index else 0.0, curve[index]["threshold"])
 
 
 def _shortest(low: float, high: float) -> float:
-    """Return a number of few digits above `low`, at most `high` and below 1; as a threshold it equals `high`."""
+    """Return a number with few digits that is above `low`, at most `high` and below 1.
+
+    No image has a confidence between `low` and `high`, so the number accepts the same images as the threshold `high`.
+    """
     for digits in range(1, sys.float_info.dig + 1):
         step = 10.0**digits
         candidate = min(math.floor(high * step), step - 1) / step

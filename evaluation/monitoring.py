@@ -20,7 +20,7 @@ from evaluation.labelled_images import LabelledImages
 from training.container.classifier.images import ImageError, read_image
 
 MAX_IMAGES_SHOWN = 24
-MAX_POINTS = 2000  # of the plot
+MAX_POINTS = 2000  # maximum number of points in the plot
 MAX_BUCKETS = 120
 BUCKET_SECONDS = (60, 300, 900, 3600, 6 * 3600, 86400, 7 * 86400, 28 * 86400)
 THUMBNAIL_PIXELS = (128, 128)  # about the size at which the report shows an image
@@ -45,7 +45,7 @@ Point = TypedDict("Point", {"time": str, "class": int, "confidence": float})
 
 
 class Bucket(TypedDict):
-    """The records of a part of the time range, which begins at `start`."""
+    """Metrics of the records in one part of the time range, which begins at `start`."""
 
     start: str
     records: int
@@ -60,15 +60,18 @@ class Monitoring(TypedDict):
     ----------
     window : start and end of the time range in ISO 8601
     model : version of the model that made the predictions
-    records : captured predictions; of those with one ID, only the latest counts
-    duplicates : number of the others
+    records : number of captured predictions; if several records have the same ID, only the latest is counted
+    duplicates : number of earlier records that are not counted, because a later record has the same ID
     other_records : number of captured records of other models, which are not included
-    malformed_lines : the first lines that could not be read; `malformed` counts all
-    skewed : records whose time is more than an hour from the hour of their file
-    low_confidence : the images with the lowest confidence below the threshold; `low_confidence_count` counts all
-    confident_mistakes : misclassified test images at or above the threshold; `confident_mistake_count` counts all
-    points : time, class number and confidence of the records, or of a part of them at equal distances
-    bucket_seconds, buckets : length of the parts of the time range, and those that have records
+    malformed_lines : the first lines that could not be read; `malformed` is the number of all such lines
+    skewed : number of records whose time is more than an hour before or after the hour of their file
+    low_confidence : the images below the threshold with the lowest confidence; `low_confidence_count` is the number of
+        all images below the threshold
+    confident_mistakes : the most confident misclassified test images at or above the threshold;
+        `confident_mistake_count` is the number of all such images
+    points : time, class number and confidence of all records, or of every n-th record if there are many
+    bucket_seconds : length of the parts into which the time range is divided
+    buckets : the parts of the time range that contain records
     """
 
     written: str
@@ -118,8 +121,8 @@ def monitor(
 
     Parameters
     ----------
-    captures : at least one record
-    known : key and class name of the test images by MD5
+    captures : captured records, of which there must be at least one
+    known : S3 key and class name of each test image, by MD5
     """
     records, totals, counts = len(captures), captures.totals(threshold), captures.class_counts()
     numbers = {name: number for number, name in enumerate(classes)}
@@ -162,7 +165,7 @@ def monitor(
 
 
 def bucket_length(duration: timedelta) -> int:
-    """Return the shortest length in seconds with which a duration has at most `MAX_BUCKETS` buckets."""
+    """Return the shortest bucket length in seconds that divides a duration into at most `MAX_BUCKETS` buckets."""
     fitting = (seconds for seconds in BUCKET_SECONDS if duration.total_seconds() < seconds * (MAX_BUCKETS - 1))
     return next(fitting, BUCKET_SECONDS[-1])
 
@@ -174,7 +177,7 @@ def describe_images(
 
     Parameters
     ----------
-    known : key and label of images by MD5
+    known : S3 key and label of each test image, by MD5
     """
     images = captures.images(predictions)
     return [
@@ -190,8 +193,8 @@ def describe_image(
 ) -> CapturedImage:
     """Return one image for the report.
 
-    The image is decoded and encoded again, so that no captured bytes reach the report. `png` is base64; it is None
-    if the bytes are not an image, and `invalid` then says why.
+    The image is decoded and encoded again, so that no captured bytes reach the report. In the result, `png` is the
+    image in base64. If the bytes are not a valid image, `png` is None, and `invalid` is the reason.
     """
     png, invalid = None, None
     try:
@@ -222,7 +225,7 @@ def _thumbnail(data: bytes) -> str:
 def points(predictions: Sequence[Prediction]) -> list[Point]:
     """Return time, class number and confidence of each prediction.
 
-    Captured times have no fractions of a second; predictions of the same second are spread evenly over it.
+    Captured times have no fractions of a second, so predictions of the same second are spread evenly over this second.
     """
     in_second = Counter(prediction.time for prediction in predictions)
     seen: Counter[datetime] = Counter()
@@ -268,7 +271,7 @@ def draw_low_confidence(theme: figures.Theme, monitoring: Monitoring) -> Any:
 
 
 def history_figures(monitoring: Monitoring) -> dict[str, Any]:
-    """Return the figures for the history."""
+    """Return the metrics that are stored in the history of the environment."""
     names = (
         "records", "duplicates", "malformed", "threshold", "below_threshold", "share_below_threshold",
         "mean_confidence", "per_class",

@@ -1,4 +1,4 @@
-"""Shorten the inputs and outputs of states, of up to 256 KiB, for the terminal and for HTML pages."""
+"""Shorten the inputs and outputs of states, which have up to 256 KiB, for the terminal and for HTML pages."""
 
 import json
 from collections.abc import Iterator
@@ -6,10 +6,10 @@ from typing import Any
 
 from common.terminal import counted
 
-MAX_STRING = 300  # characters of a string in a payload
-MAX_ITEMS = 200  # items of a list or an object in a payload
+MAX_STRING = 300  # maximum length of a string in a payload, in characters
+MAX_ITEMS = 200  # maximum number of items of a list or an object in a payload
 MAX_DEPTH = 12
-MAX_TEXT = 8000  # characters of a payload on a page
+MAX_TEXT = 8000  # maximum length of a payload on a page, in characters
 
 
 def parse_payload(text: str | None) -> Any:

@@ -1,6 +1,7 @@
 """Find and read the images of live traffic that people labelled.
 
-A label names the ID of a captured record, or a key. Its image is the copy that the review made, or the object version.
+A label contains either the ID of a captured record or an S3 key. The image is read from the copy that the review made
+or, if there is no copy, from the object version.
 """
 
 from collections import defaultdict
@@ -18,11 +19,11 @@ from evaluation.review.entries import ReviewStore
 from staging.reviewed import ReviewedImage
 from training.container.classifier.captured_records import object_name
 
-BATCH = 64  # images in memory at the same time
+BATCH = 64  # maximum number of images in memory at the same time
 
 
 class Location(NamedTuple):
-    """Where an image is: a key, and a version or None for the latest one."""
+    """The S3 key and version of an image; the version is None for the latest version."""
 
     key: str
     version: str | None = None
@@ -30,12 +31,13 @@ class Location(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageFinder:
-    """Finds the images that labels name.
+    """Finds the images to which labels belong.
 
     Attributes
     ----------
-    store : where the review's copies are
+    store : location of the copies that the review made
     prefixes : key prefixes of photographs, without slashes
+    s3 : S3 client
     """
 
     store: ReviewStore
@@ -43,7 +45,10 @@ class ImageFinder:
     s3: Any = field(repr=False)
 
     def find(self, label: Label) -> list[Location]:
-        """Return the location of a label's image; a label of a key without a version names all its versions."""
+        """Return the locations of a label's images, or an empty list if there are none.
+
+        A label that contains a key without a version belongs to all versions of the object.
+        """
         if label.record_id is None:
             return self._versions_by_key.get(str(label.digits), [])
         name, version = object_name(label.record_id), label.record_id[DIGITS:]
@@ -64,7 +69,7 @@ class ImageFinder:
 
     @cached_property
     def _versions(self) -> dict[str, Location]:
-        """All versions of photographs, by the IDs of their requests; listed only if a label needs it."""
+        """All versions of photographs, by the inference IDs of their requests; listed only if a label needs them."""
         pages = self.s3.get_paginator("list_object_versions")
         return {
             inference_id(each["Key"], each["VersionId"]): Location(each["Key"], each["VersionId"])
@@ -82,7 +87,10 @@ class ImageFinder:
 
 
 def read_images(labels: Sequence[Label], finder: ImageFinder) -> Iterator[ReviewedImage]:
-    """Yield each label with its image, a batch in memory at a time; an image that is not found has no content."""
+    """Yield each label with its image; the content is None if the image is not found.
+
+    At most `BATCH` images are in memory at the same time.
+    """
     located: list[tuple[str, Location | None]] = []
     for label in labels:
         located += [(label.name, location) for location in finder.find(label)] or [(label.name, None)]
@@ -95,12 +103,12 @@ def read_images(labels: Sequence[Label], finder: ImageFinder) -> Iterator[Review
 def _read_image(bucket: str, label: str, location: Location | None, *, s3: Any) -> ReviewedImage:
     if location is None:
         return ReviewedImage(label, None)
-    body = read_if_exists(bucket, location.key, version=location.version, s3=s3)  # None if its retention has ended
+    body = read_if_exists(bucket, location.key, version=location.version, s3=s3)  # None if the object was deleted
     return ReviewedImage(label, body)
 
 
 def left_out(labels: LabelSet) -> Iterator[str]:
-    """Yield a line for each kind of label that cannot be used, with the first of them."""
+    """Yield a line for each reason why labels cannot be used, with their number and the first of these labels."""
     for count, kind, reason in (
         (labels.malformed, "malformed", "they cannot be read"),
         (labels.unknown_classes, "unknown", "they name other classes"),

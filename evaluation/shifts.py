@@ -1,4 +1,4 @@
-"""Changes of the light, the sharpness and the camera, as they happen to photographs."""
+"""Simulate changes of light, sharpness and camera in images."""
 
 import hashlib
 import io
@@ -11,19 +11,19 @@ from PIL import Image, ImageFilter
 Pixels = NDArray[np.uint8]
 Shift = Callable[[Pixels, np.random.Generator], Pixels]
 
-NIGHT_EXPOSURE, NIGHT_NOISE = 0.4, 6.0  # share of the light, and the standard deviation of the noise in grey levels
+NIGHT_EXPOSURE, NIGHT_NOISE = 0.4, 6.0  # factor of the brightness, and standard deviation of the noise in grey levels
 BLUR_RADIUS = 1.0  # standard deviation of the Gaussian in pixels of the network's input
-CAMERA_GAINS = (1.15, 1.0, 0.8)  # of red, green and blue: a warmer white balance
+CAMERA_GAINS = (1.15, 1.0, 0.8)  # factors of red, green and blue, which make the white balance warmer
 CAMERA_GAMMA = 0.8
 
 
 def night(image: Pixels, rng: np.random.Generator) -> Pixels:
-    """Darken an image and add a sensor's noise."""
+    """Darken an image, and add sensor noise."""
     return to_pixels(image * NIGHT_EXPOSURE + rng.normal(0, NIGHT_NOISE, image.shape))
 
 
 def blur(image: Pixels, rng: np.random.Generator) -> Pixels:
-    """Blur an image, as a dirty lens or a wrong focus does."""
+    """Blur an image, like a dirty or badly focused lens."""
     return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(BLUR_RADIUS)))
 
 

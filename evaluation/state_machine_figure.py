@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# In points. The widths of characters fit DejaVu Sans, which is wider than the default fonts of web browsers.
+# All sizes are in points. The character widths fit DejaVu Sans, which is wider than the default fonts of web browsers.
 NAME_SIZE, TEXT_SIZE = 10.0, 8.5
 NAME_CHARACTER, TEXT_CHARACTER = 7.4, 5.6
 LINE_HEIGHT = 14.0
-MAX_CHARACTERS = 22  # in a line of a state's name
+MAX_CHARACTERS = 22  # maximum length of a line of a state's name
 PADDING = 9.0
 GAP = (22.0, 30.0)  # between states of a layer, and between layers
 MARGIN = 6.0
-DOTS_PER_INCH = 72  # so that a coordinate is a point
+DOTS_PER_INCH = 72  # so that one unit of a coordinate is one point
 ARROW = 4.0
 CATCH = "catch"
 LAYER = 1  # the same zorder for all patches, so that matplotlib draws them in the order in which they are added
@@ -60,7 +60,7 @@ class Visits:
 
     Attributes
     ----------
-    status : the status of the visits that needs most attention
+    status : the most severe status among the visits
     text : the status in words, with the number of visits or the duration
     link : URL of the details of a visit; None if the state was not reached
     """
@@ -86,7 +86,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class _Box:
-    """The box of a state: lines as pairs of kind and text, the size, and the graphs inside with their positions."""
+    """The box of a state: lines of text as pairs of kind and text, the size, and inner graphs with their positions."""
 
     lines: Sequence[tuple[str, str]]
     size: Size
@@ -255,7 +255,7 @@ def _status_color(theme: Theme, status: Status | None) -> str:
 
 
 def _draw_edges(axes: Axes, theme: Theme, graph: _Graph, origin: Point, trace: Trace | None) -> None:
-    """Draw the transitions. A segment that several transitions share is drawn once, so that its dashes stay visible."""
+    """Draw the transitions. A segment that several transitions share is drawn once, so that dashes stay visible."""
     from matplotlib.patches import PathPatch, Polygon
 
     segments: dict[tuple[Point, Point, bool], bool] = {}

@@ -1,4 +1,4 @@
-"""Upload images as drivers' apps do, and follow each object version until the workflow has recorded it.
+"""Upload images like the drivers' apps, and follow each object version until the workflow has recorded its result.
 
 The number of threads and the memory per image do not depend on the number of images.
 """
@@ -21,9 +21,9 @@ from evaluation.traffic_arrivals import Arrival, content
 from evaluation.traffic_items import BATCH, ENDED, EventExecution, Key, executions, read_items
 
 UPLOAD_THREADS = 16
-MAX_TEST_IMAGES = 500  # kept in memory
+MAX_TEST_IMAGES = 500  # maximum number of test images in memory
 POLL_SECONDS = 1.0
-SEARCH_SECONDS = 15.0  # without progress, before the ended executions are listed, and between two such lists
+SEARCH_SECONDS = 15.0  # time without progress after which ended executions are listed, and time between two listings
 TIMEOUT_SECONDS = 300.0
 
 
@@ -45,11 +45,12 @@ class Upload:
 
     Attributes
     ----------
-    version : S3's version ID; None if the upload failed
+    version : version ID of the S3 object; None if the upload failed
     absent : time of the last read of the table that did not find the image's item
-    ended : time at which the item was written; None without an item
-    outcome : recorded, superseded, review, lost or failed upload; None if the command was interrupted before the end
-    error : name of the error for the outcome review; reason for the outcomes lost and failed upload
+    ended : time at which the item was written; None if no item was found
+    outcome : `recorded`, `superseded`, `review`, `lost` or `failed upload`; None if the command was interrupted before
+        the result was known
+    error : error name for the outcome `review`; reason for the outcomes `lost` and `failed upload`
     photograph_order : text that sorts the driver's photographs by time; None for a photograph to review
     """
 
@@ -71,17 +72,17 @@ class Upload:
 
     @property
     def seconds(self) -> float | None:
-        """Seconds from the upload to the record."""
+        """Seconds from the upload until the item was written; None if no item was found."""
         return None if self.ended is None else max(self.ended - self.uploaded, 0.0)
 
 
 @dataclass
 class Traffic:
-    """All uploads.
+    """All uploads of simulated traffic.
 
     Attributes
     ----------
-    interruption : KeyboardInterrupt or AWS's error that ended the uploads; None if all images were followed
+    interruption : KeyboardInterrupt or the AWS error that ended the uploads early; None if nothing ended them early
     """
 
     started: float
@@ -90,7 +91,7 @@ class Traffic:
 
 
 class Follower:
-    """Reads the items of uploaded images until each image has ended."""
+    """Reads DynamoDB items until each uploaded image has ended, which means that its item exists or it is lost."""
 
     def __init__(self, target: Target, *, started: float, dynamodb: Any, states: Any) -> None:
         self.pending: dict[Key, Upload] = {}
@@ -101,10 +102,10 @@ class Follower:
         self._executions: set[str] = set()  # ARNs of executions that need no further request
 
     def poll(self) -> int:
-        """Read items of pending images, the least recently read first, and return the number of ended images.
+        """Read items of pending images, the least recently read first, and return the number of images that ended.
 
-        The reads end with a batch of which less than half has ended, so that their number depends on the number of
-        images that end and not on the number that wait.
+        The function stops after a batch in which less than half of the images have ended. The number of requests
+        therefore depends on the number of images that end, and not on the number of pending images.
         """
         keys, ended = list(self.pending), 0
         for start in range(0, len(keys), BATCH):
@@ -116,7 +117,10 @@ class Follower:
         return ended
 
     def search_ended(self) -> int:
-        """Find pending images whose execution has ended, and return the number of images that ended or were lost."""
+        """Find pending images whose execution has ended, and return the number of these images.
+
+        If such an image has no item, it is marked as lost.
+        """
         found = self._executions_of_pending(ENDED)
         ended = self._read(list(found))  # an execution writes its item before it ends
         for key, execution in found.items():
@@ -126,7 +130,7 @@ class Follower:
         return ended
 
     def give_up(self) -> None:
-        """Mark all pending images as lost, each with its execution if there is one."""
+        """Mark all pending images as lost. If an image's execution is still running, record the execution's ARN."""
         running = self._executions_of_pending(("RUNNING",))
         for key, upload in self.pending.items():
             if execution := running.get(key):
@@ -158,7 +162,8 @@ class Follower:
                 if upload.outcome != "review":
                     path = upload.image.removeprefix(f"s3://{self._target.bucket}/")
                     upload.photograph_order = f"{item['photographed']}#{path}#{upload.version}"
-                # `recorded` is when the writing state was entered, which is too early if its first attempts failed
+                # `recorded` is the time at which the state that writes the item was entered. This is too early if the
+                # first attempts to write the item failed
                 upload.ended = max(datetime.fromisoformat(item["recorded"]).timestamp(), upload.absent)
                 self._executions.add(item["execution"])
                 continue
@@ -169,7 +174,7 @@ class Follower:
 
 
 def sample_images(bucket: str, keys: Sequence[str], *, seed: int, s3: Any) -> dict[str, bytes]:
-    """Return the test images from S3 by key, or a sample of MAX_TEST_IMAGES of a larger test set."""
+    """Read test images from S3, and return their content by key; of many images, read a sample of MAX_TEST_IMAGES."""
     if len(keys) > MAX_TEST_IMAGES:
         keys = np.random.default_rng(seed).choice(keys, MAX_TEST_IMAGES, replace=False).tolist()
     with ThreadPoolExecutor(THREADS) as pool:
@@ -188,15 +193,15 @@ def drive(
     interval: float = POLL_SECONDS,
     timeout: float = TIMEOUT_SECONDS,
 ) -> Traffic:
-    """Upload each image at its arrival time, follow all uploads to their ends, and return them.
+    """Upload each image at its arrival time, follow all uploads until their results are known, and return them.
 
-    Ctrl-C or an error of AWS ends the uploads. Images whose result is then unknown have no outcome.
+    Ctrl-C or an AWS error ends the function early. The outcome of images whose result is then unknown is None.
 
     Parameters
     ----------
     images : the test images
     interval : seconds between two polls
-    timeout : seconds without an upload or an ended image, after which the pending images count as lost
+    timeout : seconds without an upload or a new result, after which all pending images are marked as lost
     """
     traffic = Traffic(started=time.time())
     follower = Follower(target, started=traffic.started, dynamodb=dynamodb, states=states)
@@ -266,7 +271,7 @@ def _receive(traffic: Traffic, uploads: "SimpleQueue[Upload]", follower: Followe
 def _uploader(
     arrivals: Sequence[Arrival], upload_one: Callable[[Arrival], None], stop: threading.Event
 ) -> Callable[[], None]:
-    """Return the function of each thread: take the next arrival, wait until its time, and upload its image."""
+    """Return the function of each thread: repeatedly take the next arrival, wait until its time, upload its image."""
     remaining: Iterator[Arrival] = iter(arrivals)
     lock = threading.Lock()
     started = time.monotonic()

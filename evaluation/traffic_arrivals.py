@@ -1,4 +1,4 @@
-"""Draw simulated traffic from a seed: which driver uploads which image at what time."""
+"""Generate simulated traffic from a random seed: which driver uploads which image at which time."""
 
 import io
 import math
@@ -31,8 +31,8 @@ class Arrival:
 
     Attributes
     ----------
-    seconds : from the start of the traffic
-    number : a random number that selects the test image, or is the seed of a generated file
+    seconds : time of the upload in seconds after the start of the traffic
+    number : random number that selects the test image, or that is the random seed for a generated file
     """
 
     seconds: float

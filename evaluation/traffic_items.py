@@ -12,7 +12,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from common.s3 import list_objects
 
 BATCH = 100  # DynamoDB's limit: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
-THROTTLED_SECONDS = 1.0  # before keys that DynamoDB did not process are requested again
+THROTTLED_SECONDS = 1.0  # pause before keys that DynamoDB did not process are requested again
 ENDED = ("FAILED", "TIMED_OUT", "ABORTED", "SUCCEEDED")
 
 Key = tuple[str, str]  # image (its S3 URI) and version
@@ -41,7 +41,7 @@ class EventExecution:
     Attributes
     ----------
     key : the object version; None if no S3 event started the execution
-    result : name of the error, or the status without an error
+    result : name of the error, or the status if there is no error
     """
 
     arn: str
@@ -122,12 +122,12 @@ def _folders(bucket: str, prefix: str, *, s3: Any) -> Iterator[str]:
 def executions(
     state_machine_arn: str, statuses: Sequence[str], *, started: float, known: Collection[str], states: Any
 ) -> Iterator[EventExecution]:
-    """Yield the executions that began after `started` and have one of the statuses.
+    """Yield the executions that started after `started` and have one of the statuses.
 
     Parameters
     ----------
     started : seconds since 1970
-    known : ARNs of executions to leave out, which saves a request for each
+    known : ARNs of executions to leave out, which saves one request for each of them
     """
     for status in statuses:
         for arn in _executions_since(state_machine_arn, status, started, states=states):
@@ -138,7 +138,7 @@ def executions(
 
 
 def _executions_since(state_machine_arn: str, status: str, started: float, *, states: Any) -> Iterator[str]:
-    """Yield executions from the newest to the oldest that began after `started`."""
+    """Yield the ARNs of the executions that started after `started`, from the newest to the oldest."""
     pages = states.get_paginator("list_executions").paginate(stateMachineArn=state_machine_arn, statusFilter=status)
     for page in pages:
         for execution in page["executions"]:

@@ -30,7 +30,7 @@ BINS = 60
 
 
 def outcome(upload: Upload) -> str:
-    """Return the outcome of an upload as text, with the error if the outcome is review."""
+    """Return the outcome of an upload as text, followed by the error name if the outcome is `review`."""
     if upload.outcome == "review":
         return f"review: {upload.error}"
     return upload.outcome or UNKNOWN
@@ -182,7 +182,7 @@ def labels_csv(traffic: Traffic, labels: Sequence[str]) -> str:
 
     Parameters
     ----------
-    labels : class name of each test image, in the order in which `drive` got the images
+    labels : class name of each test image, in the order of the argument `images` of `drive`
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

@@ -73,14 +73,14 @@ def make_entry(hour: int, **changes: Any) -> Entry:
     }
 
 
-def test_summary_says_what_moved_and_names_examples() -> None:
+def test_summary_says_which_properties_drifted_and_counts_examples() -> None:
     # WHEN
     lines = list(summary(read_drift([make_entry(11, outcome="no_drift"), make_entry(12)], environment="test"), "test"))
 
     # THEN
     assert lines[0] == "model v3, 2026-03-07T12:00:00+00:00 to 2026-03-08T12:00:00+00:00: drift"
     assert lines[1].startswith("200 images against 100")
-    assert re.fullmatch(r"brightness +image_statistics +2\.50 +1e-05  moved", lines[3])
+    assert re.fullmatch(r"brightness +image_statistics +2\.50 +1e-05  drifted", lines[3])
     assert re.fullmatch(r"embedding +embedding +0\.4", lines[4])
     assert lines[5:] == [
         "malformed lines: 3",
@@ -184,14 +184,14 @@ def test_failed_job_is_an_error_with_its_reason() -> None:
 
 
 def test_no_line_is_wider_than_a_terminal() -> None:
-    # GIVEN that many properties moved
-    moved = "; ".join(f"statistic_{number} (median 0.584 to 0.331, p below 1e-09)" for number in range(9))
+    # GIVEN a result in which many properties have drifted
+    reason = "; ".join(f"statistic_{number} (median 0.584 to 0.331, p below 1e-09)" for number in range(9))
     examples = [{"id": f"{number:064}", "time": "2026-03-08T12:00:00+00:00", "distance": 3.0} for number in range(10)]
-    entry = make_entry(12, reason=moved, examples=examples)
+    entry = make_entry(12, reason=reason, examples=examples)
 
     # WHEN
     lines = list(summary(read_drift([entry], environment="test"), "test"))
 
     # THEN
     assert max(map(len, lines)) <= 80
-    assert moved in " ".join(lines)
+    assert reason in " ".join(lines)

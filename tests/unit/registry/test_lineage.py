@@ -107,7 +107,7 @@ def test_execution_that_an_event_started_names_its_image() -> None:
     ("history", "message"),
     [
         ([{}], "FAILED without a prediction: ImageMissingError"),
-        ([{**PREDICTED, "model_version": "unknown"}], "does not record the version"),
+        ([{**PREDICTED, "model_version": "unknown"}], "does not contain the version"),
     ],
     ids=["no prediction", "no version"],
 )
