@@ -1,4 +1,4 @@
-"""Compare a model with the one that was in use before, on the same labelled images."""
+"""Compare a model with the model that was in use before, on the same labelled images."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ def compare(
 
     Parameters
     ----------
-    threshold : between the strata of the sample, for the difference of all traffic
+    threshold : confidence threshold between the strata of the sample from which the difference is estimated
     """
     predicted: list[int | None] = []
     for start in range(0, len(images), BATCH):
@@ -61,16 +61,16 @@ def paired(ours: Booleans, theirs: Booleans) -> Paired:
 def difference(
     images: Sequence[LabelledImage], ours: Booleans, theirs: Booleans, sample: Sample | None
 ) -> Estimate | None:
-    """Return the difference of both models' accuracies for all traffic; None if there is no sample of it.
+    """Return the estimated difference of the models' accuracies for all traffic; None if there is no sample of it.
 
     Parameters
     ----------
-    sample : of the images, by their probabilities of being selected
+    sample : those of `images` that were selected with a known probability
     """
     if sample is None:
         return None
     is_selected = np.array([image.inclusion_probability is not None for image in images], dtype=np.bool_)
     values = (ours.astype(float) - theirs.astype(float))[is_selected]
-    # the prior is half an image that only one of the models classifies correctly, for each of them
+    # prior: half an image that only this model classifies correctly, half an image that only the previous one does
     interval = sample.mean_interval(values, (1.0, -1.0))
     return {"value": float(np.average(values, weights=sample.weights)), "interval": interval, "n": len(values)}

@@ -1,4 +1,4 @@
-"""Evaluate the predictions of a time range by the labels that came later."""
+"""Evaluate the predictions of a time range with labels that were added later."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -20,8 +20,8 @@ from evaluation.metrics import Integers, Interval, Proportion, coverage_curve
 from evaluation.monitoring import MAX_IMAGES_SHOWN, CapturedImage, describe_image
 from evaluation.review.answers import NEITHER
 
-FUTURE = 1e9  # future images for each captured one
-RESOLUTION = timedelta(seconds=1)  # of captured times
+FUTURE = 1e9  # assumed number of future images for each captured image
+RESOLUTION = timedelta(seconds=1)  # resolution of captured times
 STRATA = ("below the threshold", "at or above the threshold")
 NO_LABELS = "no captured image is labelled: run `make select review ENV={environment}`, or upload labels"
 NO_SAMPLE = (
@@ -34,7 +34,7 @@ NOT_COVERED = (
     "{count} of the {total} captured images are older or newer than all reviewed ones: the figures of all traffic "
     "assume that they are alike, so run `make select review ENV={environment}` with the same time range"
 )
-MAX_SHARE_NOT_COVERED = 0.2  # of the captured images: above it, the figures of all traffic say so
+MAX_SHARE_NOT_COVERED = 0.2  # if the proportion of such captured images is higher, a note says so
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,9 @@ class LiveData:
 
     Attributes
     ----------
-    location : of the captures, with the model's version
-    labels, joined : all labels, and those of captured images
+    location : location of the captures, which contains the model version
+    labels : all labels of the environment
+    joined : captured images with their labels
     """
 
     captures: Captures
@@ -68,9 +69,9 @@ def evaluate_live(data: LiveData, *, precision: float | None, previous: Previous
 
     Parameters
     ----------
-    precision : wanted accuracy of the images at or above a threshold that is still to be found, or None
-    previous : the model that was in use before, or why there is no comparison with it
-    environment : its name, for the advice in the notes
+    precision : target precision, for which the smallest threshold is recommended; None for no recommendation
+    previous : the model that was in use before, or the reason why there is no comparison with this model
+    environment : name of the environment, for the advice in the notes
     """
     images, captures, threshold = data.joined.images, data.captures, data.threshold
     sample = sample_of(images, captures, threshold)
@@ -106,7 +107,7 @@ def evaluate_live(data: LiveData, *, precision: float | None, previous: Previous
 def notes(
     data: LiveData, sample: Sample | None, precision: float | None, previous: PreviousModel | str, environment: str
 ) -> Iterator[str]:
-    """Yield a sentence for everything that limits the results."""
+    """Yield a sentence for each limitation of the results."""
     if not data.joined.images:
         yield NO_LABELS.format(environment=environment)
         return
@@ -132,7 +133,7 @@ def count_not_covered(data: LiveData) -> int:
 
 
 def count_labels(data: LiveData) -> Labels:
-    """Return what became of the labels."""
+    """Return the numbers of labels that are used, and that are left out for each reason."""
     labels, joined = data.labels, data.joined
     return {
         "files": labels.files,
@@ -148,7 +149,7 @@ def count_labels(data: LiveData) -> Labels:
 
 
 def audit_estimate(images: Sequence[LabelledImage]) -> Estimate | None:
-    """Return the accuracy of the audit sample, which is a simple random one, or None without labels of it."""
+    """Return the accuracy on the audit sample, a simple random sample; None if none of its images is labelled."""
     correct = np.array([image.prediction.class_number == image.label for image in images], dtype=np.bool_)
     chosen = audit_sample(images)
     if not chosen.any():
@@ -158,7 +159,7 @@ def audit_estimate(images: Sequence[LabelledImage]) -> Estimate | None:
 
 
 def estimate_traffic(data: LiveData, sample: Sample) -> Traffic:
-    """Estimate the figures of all captured images."""
+    """Estimate the metrics of all captured images."""
     selected = to_arrays([image for image in data.joined.images if image.inclusion_probability is not None])
     figures = compute_figures(selected, sample.weights, data.classes, data.threshold)
     correct, is_above = sample.correct.astype(float), sample.confidence >= data.threshold
@@ -170,7 +171,7 @@ def estimate_traffic(data: LiveData, sample: Sample) -> Traffic:
     )
     for each in figures["per_class"]:
         each["precision_interval"], each["recall_interval"] = precision.get(each["class"]), recall.get(each["class"])
-    # the share of the images at or above the threshold is not estimated: all captured images are counted
+    # the coverage is not an estimate, because the confidence of all captured images is known
     above, records = data.captures.count_at_least(data.threshold), len(data.captures)
     figures["coverage"] = {"value": above / records, "interval": None, "n": records}
     strata = zip(STRATA, sample.totals, np.bincount(sample.stratum, minlength=2), strict=True)
@@ -182,11 +183,11 @@ def estimate_traffic(data: LiveData, sample: Sample) -> Traffic:
 
 
 def class_intervals(sample: Sample, numbers: Integers, classes: Sequence[str]) -> dict[str, Interval]:
-    """Return the interval of the accuracy of each class's images, by its name.
+    """Return the 95 % interval of the accuracy on the images of each class, by class name.
 
     Parameters
     ----------
-    numbers : of each image's class, predicted or true, shape (n,)
+    numbers : class number of each image, either predicted or true, shape (n,)
     """
     present = np.unique(numbers[numbers < len(classes)])
     strata = np.ones((len(present), len(sample.totals)), dtype=np.bool_)
@@ -196,14 +197,15 @@ def class_intervals(sample: Sample, numbers: Integers, classes: Sequence[str]) -
 
 
 def recommend(data: LiveData, precision: float) -> Recommendation:
-    """Return the smallest threshold with a precision for all traffic; without a sample of it, for the labelled images.
+    """Return the smallest threshold that reaches a precision for all traffic.
 
-    Even if all are correct, n images show no higher precision than 1 - 3 / n with 95 % confidence: Hanley and
+    If there is no sample of all traffic, the threshold reaches the precision for the labelled images. Even if all of n
+    images are classified correctly, they show with 95 % confidence only a precision of at least 1 - 3 / n: Hanley and
     Lippman-Hand, "If nothing goes wrong, is everything all right?", 1983.
 
     Parameters
     ----------
-    precision : above 0 and below 1
+    precision : target precision, above 0 and below 1
     """
     images, captures = data.joined.images, data.captures
     captured = sample_of(images, captures, data.threshold) or simple_sample_of(images, captures)
@@ -240,7 +242,7 @@ def recommend(data: LiveData, precision: float) -> Recommendation:
 
 
 def confident_mistakes(data: LiveData) -> tuple[int, list[CapturedImage]]:
-    """Return the number of misclassified images at or above the threshold, and the most confident of them."""
+    """Return the number of misclassified labelled images at or above the threshold, and the most confident of them."""
     wrong = [
         image
         for image in data.joined.images

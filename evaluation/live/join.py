@@ -9,7 +9,7 @@ from common.inference_ids import DIGITS
 from evaluation.capture_table import Prediction
 from evaluation.live.labels import MAX_MESSAGES, Label, shown
 
-WORKFLOW_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)  # of a request with one S3 object
+WORKFLOW_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)  # inference ID of a request about one S3 object version
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class LabelledImage:
 
     Attributes
     ----------
-    label : number of the true class; the number of classes for an image that shows none of them
-    inclusion_probability : with which the image was selected for review; None if it was not selected at random
-    audit_rate : with which images were selected for the audit sample; None if the image is not part of one
+    label : number of the true class; if the image shows none of the classes, the number of classes
+    inclusion_probability : probability that the image was selected for review; None if it is not known
+    audit_rate : rate of the audit sample that contains the image; None if no audit sample contains the image
     """
 
     prediction: Prediction
@@ -31,13 +31,13 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class Joined:
-    """Labelled images, and what became of the other labels.
+    """Labelled images, and the numbers of labels that are not used.
 
     Attributes
     ----------
     unmatched : number of labels without a captured image
-    contradictions : number of images whose labels differ, which are left out
-    messages : names the first of both
+    contradictions : number of images that are left out, because they have different labels
+    messages : messages about the first of these labels and images
     """
 
     images: list[LabelledImage]
@@ -47,7 +47,11 @@ class Joined:
 
 
 def join(predictions: Iterable[Prediction], labels: Sequence[Label], classes: Sequence[str]) -> Joined:
-    """Find the label of each prediction: by the record's ID, or by the key, which names every version of the object."""
+    """Find the labels of each prediction.
+
+    A label that contains an inference ID belongs to the record with this ID. A label that contains a key without a
+    version belongs to the records of all versions of the object.
+    """
     by_name: dict[str, list[Label]] = defaultdict(list)
     for label in labels:
         by_name[str(label.record_id or label.digits)].append(label)
@@ -74,7 +78,7 @@ def join(predictions: Iterable[Prediction], labels: Sequence[Label], classes: Se
 
 
 def _digits(record_id: str) -> str:
-    """Return what a label of a key has in common with the ID of a record; empty if the ID is not of an S3 object."""
+    """Return the part of a record's ID that depends only on the object's key; empty if the ID has another format."""
     return record_id[:DIGITS] if WORKFLOW_ID.fullmatch(record_id) else ""
 
 

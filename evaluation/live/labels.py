@@ -1,6 +1,7 @@
 """Read the labels of live images: CSV and JSON Lines files, and the answers of people who review images.
 
-Files below the labels prefix come from outside, so every line is checked, and one that is wrong is left out and named.
+Users upload the files below the labels prefix, so every line is checked. An invalid line is left out, and a message
+names the line.
 """
 
 import contextlib
@@ -25,10 +26,10 @@ FORMATS = (".csv", ".jsonl")
 MAX_FILE_BYTES = 64 * 2**20
 MAX_LINE_CHARACTERS = 2**16  # an S3 key has at most 1024 bytes
 MAX_ANSWER_BYTES = 2**16
-MAX_MESSAGES = 20  # of each kind
-MAX_SHOWN = 80  # characters of an invalid value
+MAX_MESSAGES = 20  # maximum number of messages of each kind
+MAX_SHOWN = 80  # maximum number of characters of an invalid value in a message
 COLUMNS = ("label", "inference_id", "key", "version")
-# The number of each line, with its fields or why it cannot be read
+# Pairs of line number and the line's fields, or the reason why the line cannot be read
 Rows = Iterator[tuple[int, "Mapping[str, Any] | LabelError"]]
 
 
@@ -42,13 +43,13 @@ class Label:
 
     Attributes
     ----------
-    image : how the label names the image: an inference ID, or a key
-    record_id : ID of the image's record; None if the label names a key without a version
-    digits : first half of the IDs of all versions of the key; None if the label names an ID
-    name : of the class, or `neither`
-    source : the file and line, or the answer
-    inclusion_probability : with which the image was selected for review; None if it was not selected at random
-    audit_rate : with which images were selected for the audit sample; None if the image is not part of one
+    image : inference ID or key, as the label contains it
+    record_id : ID of the image's record; None if the label contains a key without a version
+    digits : first half of the IDs of all versions of the key; None if `record_id` is known
+    name : name of the class, or `neither`
+    source : file and line number, or key of the answer
+    inclusion_probability : probability that the image was selected for review; None if it is not known
+    audit_rate : rate of the audit sample that contains the image; None if no audit sample contains the image
     """
 
     image: str
@@ -62,7 +63,7 @@ class Label:
 
 @dataclass
 class LabelSet:
-    """Valid labels, and the numbers and the first messages of those that were left out."""
+    """Valid labels, and the numbers of labels that were left out, with messages about the first of them."""
 
     labels: list[Label] = field(default_factory=list)
     files: int = 0
@@ -72,7 +73,7 @@ class LabelSet:
     messages: dict[str, list[str]] = field(default_factory=lambda: {"malformed": [], "unknown": []})
 
     def add(self, label: Label, classes: Sequence[str]) -> None:
-        """Add a label if the model has its class."""
+        """Add a label if its class is one of `classes` or `neither`; otherwise count the label as unknown."""
         if label.name in classes or label.name == NEITHER:
             self.labels.append(label)
             return
@@ -81,7 +82,7 @@ class LabelSet:
         self._name("unknown", f"{label.source}: the class must be one of {allowed} (got {shown(label.name)})")
 
     def reject(self, source: str, reason: object) -> None:
-        """Count and name a label or a file that cannot be read."""
+        """Count a label or a file that cannot be read, and keep a message about it."""
         self.malformed += 1
         self._name("malformed", f"{source}: {reason}")
 
@@ -96,7 +97,7 @@ def read_labels(bucket: str, prefix: str, classes: Sequence[str], *, s3: Any) ->
     Parameters
     ----------
     prefix : the labels prefix, without a slash at its end
-    classes : of the model
+    classes : class names of the model
     """
     found = LabelSet()
     stored = list(list_objects(bucket, f"{prefix}/", s3=s3))
@@ -116,7 +117,7 @@ def read_labels(bucket: str, prefix: str, classes: Sequence[str], *, s3: Any) ->
 
 
 def _read_file(bucket: str, stored: Mapping[str, Any], classes: Sequence[str], found: LabelSet, *, s3: Any) -> None:
-    """Add the labels of a file; a file that cannot be read at all is one malformed label."""
+    """Add the labels of a file. A file that cannot be read at all counts as one malformed label."""
     key = stored["Key"]
     found.files += 1
     try:
@@ -171,7 +172,8 @@ def csv_rows(text: str) -> Rows:
 def _csv_lines(lines: Sequence[str], read: Callable[[str], object]) -> Iterator[tuple[int, str]]:
     """Yield each row with the number of its first line, from line 2.
 
-    A row ends with its line, unless a quoted value has line breaks: a missing quote spoils no other row.
+    A row consists of several lines only if these lines are valid CSV with a quoted value that contains line breaks. A
+    missing quote therefore makes only one row invalid.
     """
     index = 0
     while index < len(lines):
@@ -186,7 +188,7 @@ def _csv_lines(lines: Sequence[str], read: Callable[[str], object]) -> Iterator[
 
 
 def _quoted_row(lines: Sequence[str], start: int) -> tuple[str, int]:
-    """Return the lines up to the one that closes a quote, and the number of the line after them."""
+    """Return the lines from `start` to the line that closes the quote, and the index of the line after them."""
     size = 0
     for end in range(start, len(lines)):
         size += len(lines[end])
@@ -196,7 +198,7 @@ def _quoted_row(lines: Sequence[str], start: int) -> tuple[str, int]:
 
 
 def _rows(lines: Iterable[tuple[int, str]], read: Callable[[str], Mapping[str, Any]]) -> Rows:
-    """Yield the fields of each line that is not empty, or why it cannot be read."""
+    """Yield the fields of each line that is not empty, or the reason why the line cannot be read."""
     for number, line in lines:
         if not line.strip(" ,;\t"):
             continue
@@ -235,7 +237,7 @@ def json_rows(text: str) -> Rows:
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the fields of a JSON object, each of which may be there once, because the values of two may differ."""
+    """Return the fields of a JSON object; raise LabelError if a name occurs twice, because the values may differ."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
         raise LabelError("a name is in the object more than once")
@@ -243,7 +245,7 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def to_label(fields: Mapping[str, Any], source: str) -> Label:
-    """Return the label of a row: of an inference ID, or of a key with or without its version."""
+    """Return the label in a row, which contains an inference ID, or a key with or without its version."""
     values = {name: fields.get(name) or "" for name in ("inference_id", "key", "version", "label")}
     for name, value in values.items():
         if not isinstance(value, str):
@@ -262,7 +264,10 @@ def to_label(fields: Mapping[str, Any], source: str) -> Label:
 
 
 def _read_answer(bucket: str, key: str, *, s3: Any) -> Label | LabelError | None:
-    """Return a person's answer, with how its image was selected; None if it was taken back meanwhile."""
+    """Return the label in a person's answer, with the probabilities of the selection of the image.
+
+    Return None if the answer was deleted meanwhile.
+    """
     try:
         content = _read_json(bucket, key, s3=s3)
     except LabelError as error:
@@ -280,9 +285,10 @@ def _read_answer(bucket: str, key: str, *, s3: Any) -> Label | LabelError | None
 
 
 def _read_selection(bucket: str, entry: str, image: str, *, s3: Any) -> tuple[float | None, float | None]:
-    """Return the result of `selection_of` for an answered entry.
+    """Return the result of `selection_of` for the entry that was answered.
 
-    An image of the stream may have been selected for the audit sample too, before or after its answer.
+    If the state machine wrote this entry, `make select` may have written a second entry for the same image, with the
+    rate of its audit sample. This rate is then returned.
     """
     probability, audit_rate = selection_of(_read_json(bucket, entry, s3=s3))
     selected = f"{entry.partition('/')[0]}/{SELECTED}{object_name(image)}{SUFFIX}"
@@ -292,9 +298,10 @@ def _read_selection(bucket: str, entry: str, image: str, *, s3: Any) -> tuple[fl
 
 
 def selection_of(entry: Mapping[str, Any] | None) -> tuple[float | None, float | None]:
-    """Return the probability with which an image was selected for review, and the rate of its audit sample.
+    """Return the probability that an image was selected for review, and the rate of its audit sample; None if unknown.
 
-    An entry of the stream has no probability: every photograph below the threshold has one.
+    Entries that the state machine writes contain no probability. It is 1, because the state machine writes an entry for
+    every photograph below the threshold.
     """
     if entry is None:
         return None, None
@@ -322,10 +329,10 @@ def _read_json(bucket: str, key: str, *, s3: Any) -> Mapping[str, Any] | None:
 
 
 def shown(value: object) -> str:
-    """Return a value from outside for a message: quoted, without control characters, and short."""
+    """Return an invalid value for a message: quoted, without control characters, and shortened."""
     return shorten(repr(value), MAX_SHOWN)
 
 
 def shorten(text: str, length: int) -> str:
-    """Return the beginning of a text that is too long."""
+    """Return a text, truncated to `length` characters if it is longer."""
     return text if len(text) <= length else f"{text[: length - 3]}..."

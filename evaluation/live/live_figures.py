@@ -1,4 +1,4 @@
-"""Compute figures of labelled images, each of which counts as many times as it represents images."""
+"""Compute metrics of labelled images. The weight of an image is the number of images that it represents."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from evaluation.metrics import (
 
 @dataclass(frozen=True)
 class Arrays:
-    """Labelled images as arrays of shape (n,); `label` is the number of classes for an image that shows none."""
+    """Labelled images as arrays of shape (n,). If an image shows none of the classes, `label` is their number."""
 
     confidence: Floats
     predicted: Integers
@@ -44,7 +44,7 @@ def to_arrays(images: Sequence[LabelledImage]) -> Arrays:
 
 
 def estimate(hits: Booleans, members: Booleans, weights: Floats) -> Estimate:
-    """Return the weighted share of hits among members, with its Wilson interval."""
+    """Return the weighted proportion of hits among members, with its Wilson interval."""
     n = int(members.sum())
     if not n:
         return {"value": None, "interval": None, "n": 0}
@@ -53,7 +53,7 @@ def estimate(hits: Booleans, members: Booleans, weights: Floats) -> Estimate:
 
 
 def compute_figures(images: Arrays, weights: Floats, classes: Sequence[str], threshold: float) -> Figures:
-    """Compute the figures of at least one image."""
+    """Compute the metrics of labelled images, of which there must be at least one."""
     everything = np.ones(len(weights), dtype=np.bool_)
     is_above = images.confidence >= threshold
     confusion = np.zeros((len(classes) + 1, len(classes)))

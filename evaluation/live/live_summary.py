@@ -1,4 +1,4 @@
-"""The output of `make live`: lines for the terminal, figures as PNG, and figures for the history."""
+"""The output of `make live`: lines for the terminal, plots as PNG files, and metrics for the history."""
 
 import base64
 import io
@@ -49,7 +49,7 @@ def summary(live: Live, environment: str) -> Iterator[str]:
 
 
 def label_problems(labels: Labels) -> dict[str, int]:
-    """Return the number of labels of each kind that are left out, by its title."""
+    """Return the number of labels that are left out for each reason, by a title that states the reason."""
     counts = {
         "labels of images that are not captured in this time range": labels["unmatched"],
         "labels of unknown classes, not included": labels["unknown_classes"],
@@ -139,7 +139,7 @@ def _recommendation_lines(found: Recommendation, environment: str) -> Iterator[s
 
 
 def write_figures(live: Live, directory: Path) -> None:
-    """Write the figures as PNG; figures without labels are left out."""
+    """Write the plots as PNG files; write none if no image is labelled."""
     for name, draw in _drawings(live).items():
         write(directory / f"live_{name}.png", figures.as_png(draw))
 
@@ -175,7 +175,7 @@ def _draw_mistakes(theme: figures.Theme, live: Live) -> Any:
 
 
 def history_figures(live: Live) -> dict[str, Any]:
-    """Return the figures for the history: of all traffic, the audit sample and the labelled images, and counts."""
+    """Return the metrics for the history: for all traffic, the audit sample and the labelled images, and counts."""
     traffic = live["traffic"]["figures"] if live["traffic"] else None
     return {
         "records": live["records"],

@@ -1,4 +1,4 @@
-"""The model that was in use before, which classifies labelled images again, in this process."""
+"""Load the model that was in use before the evaluated model, to classify labelled images with it in this process."""
 
 import tarfile
 import tempfile
@@ -19,12 +19,12 @@ from registry.trained_classes import check_classes
 from training.container.classifier.images import FORMATS, ImageError, decode_image
 
 FILES = ("model.onnx", "model.json")
-MAX_BYTES = 2**30  # of each file
-BATCH = 64  # images in memory at the same time
+MAX_BYTES = 2**30  # maximum size of each file
+BATCH = 64  # maximum number of images in memory at the same time
 
 
 class PreviousModelError(OperatorError):
-    """There is no earlier model to compare with, or it cannot classify images here."""
+    """There is no earlier model, or the earlier model cannot classify images in this process."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class PreviousModel:
 
     Attributes
     ----------
-    name : its version, such as `v2`
-    classify : returns the number of the class with the highest probability for each image, and None for bytes that are
-        not an image
+    name : model version, such as `v2`
+    classify : function that returns the number of the predicted class for each image, or None for bytes that are not an
+        image
     """
 
     name: str
@@ -43,19 +43,19 @@ class PreviousModel:
 
 
 def load_previous_model(registry: ModelRegistry, model: str, classes: Sequence[str], *, s3: Any) -> PreviousModel:
-    """Load the model that was in use before another one.
+    """Load the model that was in use before the version `model`.
 
     Parameters
     ----------
     model : version whose predecessor is loaded
-    classes : of the captured predictions
+    classes : class names of the captured predictions
 
     Raises
     ------
     PreviousModelError
-        There was none, or it is not a model of this project's training code.
+        No version was in use before, or its model was not trained by this project's training code.
     ClassesDifferError
-        It was trained on other classes.
+        The predecessor was trained on other classes.
     """
     version = find_previous(registry, model)
     check_classes(version, classes, where=model, advice="they cannot be compared")
@@ -68,12 +68,12 @@ def load_previous_model(registry: ModelRegistry, model: str, classes: Sequence[s
 
 
 def find_previous(registry: ModelRegistry, model: str) -> Version:
-    """Return the version that was in use before another one.
+    """Return the version that was in use before the version `model`.
 
     Raises
     ------
     PreviousModelError
-        There was none.
+        No version was in use before.
     """
     in_use = registry.arn_in_use()
     used = [in_use, *registry.previous_arns()] if in_use else []
@@ -87,12 +87,12 @@ def find_previous(registry: ModelRegistry, model: str) -> Version:
 
 
 def extract(version: Version, folder: Path, *, s3: Any) -> None:
-    """Write a version's network and its description to a folder; nothing else of model.tar.gz is unpacked.
+    """Extract only the files `FILES` (the network and its description) of a version's model.tar.gz to a folder.
 
     Raises
     ------
     PreviousModelError
-        The archive is missing or damaged, or lacks a file.
+        The archive is missing or damaged, or does not contain both files.
     """
     bucket, key = split_url(version.model_data_url)
     try:

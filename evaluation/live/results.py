@@ -8,11 +8,13 @@ from evaluation.monitoring import CapturedImage
 
 
 class Estimate(TypedDict):
-    """A figure with its 95 % interval; both are None without images, the interval also with too few.
+    """A metric with its 95 % interval.
 
     Attributes
     ----------
-    n : number of labelled images on which the figure depends
+    value : the metric; None if `n` is 0
+    interval : the 95 % interval; None if `n` is 0, or if the value is not an estimate
+    n : number of images from which the value is computed
     """
 
     value: float | None
@@ -21,17 +23,19 @@ class Estimate(TypedDict):
 
 
 class Labels(TypedDict):
-    """What became of the labels.
+    """The numbers of labels that are used, and that are left out for each reason.
 
     Attributes
     ----------
-    files, answers : number of label files, and of answers from the review
-    read : valid labels of both
-    used : labelled images in the time range
-    unmatched : labels of images that are not among the captured ones; the time range or the sample may lack them
-    unknown_classes, contradictions, malformed : number of labels that were left out, because they name a class that
-        the model does not have, because the labels of an image differ, or because they cannot be read
-    messages : names the first labels of each kind that were left out
+    files : number of label files
+    answers : number of answers from the review
+    read : number of valid labels from files and answers
+    used : number of labelled images in the time range
+    unmatched : number of labels of images that are not captured in the time range
+    unknown_classes : number of labels that name a class that the model does not have
+    contradictions : number of images that are left out, because they have different labels
+    malformed : number of labels and label files that cannot be read
+    messages : messages about the first labels that are left out for each reason
     """
 
     files: int
@@ -46,14 +50,15 @@ class Labels(TypedDict):
 
 
 class Figures(TypedDict):
-    """Figures of labelled images, or estimates of all traffic in the same format.
+    """Metrics of labelled images, or estimates of these metrics for all traffic.
 
     Attributes
     ----------
-    accuracy : share of correct predictions; an image that shows none of the classes counts as misclassified
-    coverage : share of images at or above the threshold
+    accuracy : proportion of correct predictions; an image that shows none of the classes counts as misclassified
+    coverage : proportion of images at or above the threshold
     precision : accuracy of the images at or above the threshold
-    confusion : rows are true labels, then `neither`; columns are predicted classes; estimates are no whole numbers
+    confusion : confusion matrix: rows are true labels and, last, `neither`; columns are predicted classes; the numbers
+        of an estimate are not integers
     curve : accuracy and coverage by threshold
     """
 
@@ -67,12 +72,12 @@ class Figures(TypedDict):
 
 
 class Stratum(TypedDict):
-    """A part of the traffic: images `below` the threshold, or `at or above` it.
+    """A part of the traffic: the images below the threshold, or the images at or above the threshold.
 
     Attributes
     ----------
-    records : captured images
-    labelled : labelled images that were selected with a known probability
+    records : number of captured images
+    labelled : number of labelled images that were selected with a known probability
     """
 
     name: str
@@ -85,7 +90,7 @@ class Traffic(TypedDict):
 
     Attributes
     ----------
-    method : of the estimates and of their intervals, with sources
+    method : description of the method of the estimates and their intervals, with sources
     """
 
     figures: Figures
@@ -94,12 +99,13 @@ class Traffic(TypedDict):
 
 
 class Paired(TypedDict):
-    """Two models on the same images.
+    """The comparison of the evaluated model and the previous model on the same images.
 
     Attributes
     ----------
-    gained, lost : images that only this model, or only the previous one, classified correctly
-    p_value : exact one-sided McNemar test; small values mean that this model is worse
+    gained : number of images that only the evaluated model classified correctly
+    lost : number of images that only the previous model classified correctly
+    p_value : p-value of the exact one-sided McNemar test; small values mean that the evaluated model is worse
     """
 
     n: int
@@ -111,14 +117,16 @@ class Paired(TypedDict):
 
 
 class Comparison(TypedDict):
-    """The comparison with the model that was in use before.
+    """The comparison of the evaluated model with the model that was in use before.
 
     Attributes
     ----------
-    previous : version of that model
-    labelled : on all labelled images; those below this model's threshold are overrepresented, which favours the other
-    audit : on the audit sample, which is a random one; None without labels of it
-    difference : of both models' accuracies for all traffic, positive if this model is better; None without an estimate
+    previous : version of the previous model
+    labelled : comparison on all labelled images; images on which the evaluated model has a low confidence are
+        overrepresented, which favours the previous model
+    audit : comparison on the random audit sample; None if none of its images is labelled
+    difference : difference of the accuracies for all traffic, positive if the evaluated model is better; None if it
+        cannot be estimated
     invalid : number of labelled images that the previous model cannot classify, or that are not captured
     """
 
@@ -130,15 +138,16 @@ class Comparison(TypedDict):
 
 
 class Recommendation(TypedDict):
-    """The threshold for a wanted precision.
+    """The recommended threshold for a target precision.
 
     Attributes
     ----------
-    threshold : the smallest with that precision for all traffic; None if no threshold reaches it
-    threshold_interval : 95 % interval; its end is 1 if no threshold may reach the precision
-    precision, coverage : at the threshold
-    needed : number of labelled images at or above the threshold that can show this precision
-    is_supported : whether there are as many
+    wanted : the target precision
+    threshold : the smallest threshold that reaches the target precision; None if no threshold reaches it
+    threshold_interval : 95 % interval of the threshold; the upper end is 1 if perhaps no threshold is high enough
+    precision, coverage : estimated precision and coverage at the threshold
+    needed : minimum number of labelled images at or above the threshold that can show the target precision
+    is_supported : whether there are at least `needed` such images
     """
 
     wanted: float
@@ -151,21 +160,22 @@ class Recommendation(TypedDict):
 
 
 class Live(TypedDict):
-    """The content of `live.json`; parts without labels are None, and `notes` says why.
+    """The content of `live.json`. Fields that cannot be computed from the labels are None, and `notes` says why.
 
     Attributes
     ----------
     written : time in ISO 8601
     window : start and end of the time range in ISO 8601
-    model : version whose predictions are evaluated
-    records : captured images in the time range; of an image that was captured again, only the latest counts
-    duplicates : records that were left out, because a later one has their ID
-    malformed : lines that could not be read; `malformed_lines` names the first
-    skewed : records whose time is far from the hour of their file
-    neither : labelled images that show none of the classes
-    audit : accuracy of the random audit sample, with its Wilson interval
-    mistakes : misclassified images at or above the threshold, most confident first; `mistake_count` counts all
-    notes : a sentence for everything that limits the results
+    model : model version whose predictions are evaluated
+    records : number of captured images; if several records have the same ID, only the latest is counted
+    duplicates : number of earlier records that are not counted, because a later record has the same ID
+    malformed : number of lines that could not be read; `malformed_lines` contains the first of them
+    skewed : number of records whose time is more than an hour before or after the hour of their file
+    neither : number of labelled images that show none of the classes
+    audit : accuracy on the random audit sample, with its Wilson interval
+    mistakes : misclassified images at or above the threshold, most confident first; `mistake_count` is the number of
+        all such images
+    notes : a sentence for each limitation of the results
     """
 
     written: str

@@ -1,16 +1,18 @@
-"""Estimate figures of all traffic from images that were selected for review with known probabilities.
+"""Estimate metrics of all traffic from images that were selected for review with known probabilities.
 
-Images below the threshold are all selected, and those at or above it with a small probability. An image counts as many
-times as it represents images: 1 / its inclusion probability, scaled so that each stratum (below the threshold, and at
-or above it) counts as many images as were captured. This is the Hajek estimator in each stratum: Särndal, Swensson and
-Wretman, "Model Assisted Survey Sampling", 1992, sections 5.7 and 7.3.
+The traffic has two strata: the images below the threshold, which are all selected, and the images at or above the
+threshold, which are selected with a small probability. The weight of a labelled image is the number of captured images
+that it represents: 1 / its inclusion probability, scaled so that the weights of each stratum add up to the number of
+images that were captured in this stratum. This is the Hajek estimator in each stratum: Särndal, Swensson and Wretman,
+"Model Assisted Survey Sampling", 1992, sections 5.7 and 7.3.
 
-Intervals come from the Bayesian bootstrap for a finite population, which is seeded: Rubin, "The Bayesian bootstrap",
-1981; Lo, "A Bayesian bootstrap for a finite population", 1988. Each replicate draws what the images without a label are
-like, so an interval has the length 0 if all images are labelled. Each stratum has half an image that is classified
-correctly and half a misclassified one in addition, the prior of Jeffreys. Without it, a stratum without a mistake would
-have an interval of length 0: Brown, Cai and DasGupta, "Interval estimation for a binomial proportion", 2001. A class
-has these halves in both strata, because a small sample may lack its images in one of them.
+Intervals are computed with the Bayesian bootstrap for a finite population, with a fixed random seed: Rubin, "The
+Bayesian bootstrap", 1981; Lo, "A Bayesian bootstrap for a finite population", 1988. Each replicate draws, for every
+captured image without a label, a labelled image that it resembles. If all images are labelled, nothing is drawn, so the
+interval has the length 0. As a prior (Jeffreys), each stratum gets half a correctly classified image and half a
+misclassified image in addition. Without this prior, a stratum without a mistake would have an interval of length 0:
+Brown, Cai and DasGupta, "Interval estimation for a binomial proportion", 2001. Metrics of a class use the prior in both
+strata, because a small sample may contain no image of the class in one of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,10 +26,10 @@ from evaluation.metrics import Booleans, CurvePoint, Floats, Integers, Interval,
 from evaluation.review.selection import position
 
 REPLICATES = 2000
-BLOCK = 100  # replicates in memory at the same time
+BLOCK = 100  # number of replicates in memory at the same time
 SEED = 16
 QUANTILES = (0.025, 0.975)
-ROUNDING = 1e-12  # of sums of weights
+ROUNDING = 1e-12  # tolerance for rounding errors in sums of weights
 METHOD = (
     "Each reviewed image is weighted by 1 / its probability of being selected. The weights are scaled to the number of "
     "captured images below the threshold, and at or above it (Särndal, Swensson and Wretman, Model Assisted Survey "
@@ -37,15 +39,16 @@ METHOD = (
 
 @dataclass(frozen=True)
 class Sample:
-    """Labelled images of a model, of shape (n,) each.
+    """Labelled images of a model. All arrays except `totals` have the shape (n,).
 
     Attributes
     ----------
-    confidence, correct : of each image
+    confidence : confidence of each image's prediction
+    correct : whether each image was classified correctly
     stratum : number of each image's stratum
-    probability : with which each image was selected
-    totals : number of captured images in each stratum, shape (strata,); each stratum with captured images has labelled
-        ones
+    probability : probability that each image was selected
+    totals : number of captured images in each stratum, shape (strata,); a stratum with captured images also has
+        labelled images
     """
 
     confidence: Floats
@@ -56,7 +59,7 @@ class Sample:
 
     @property
     def weights(self) -> Floats:
-        """How many captured images each image represents; the sum of a stratum is its number of captured images."""
+        """The number of captured images that each image represents; in each stratum, the sum equals `totals`."""
         base = 1 / self.probability
         sums = np.bincount(self.stratum, weights=base, minlength=len(self.totals))
         weights: Floats = base * (self.totals / np.where(sums > 0, sums, 1))[self.stratum]
@@ -69,10 +72,10 @@ class Sample:
 
         Parameters
         ----------
-        values : of each image
+        values : value of each image, shape (n,)
         prior : values of the two additional half images of each stratum
-        domains : whether each image is in each domain, shape (domains, n); each domain has an image
-        strata : whether each domain can have captured images in each stratum, shape (domains, strata)
+        domains : whether each image is in each domain, shape (domains, n); each domain contains at least one image
+        strata : whether each domain can contain captured images of each stratum, shape (domains, strata)
         """
         counted = np.concatenate([domains, np.repeat(strata, 2, axis=1)], axis=1).astype(float).T
         extended = np.concatenate([values, np.tile(np.array(prior), len(self.totals))])[:, np.newaxis]
@@ -87,16 +90,18 @@ class Sample:
 
         Parameters
         ----------
-        values, prior : as in `mean_intervals`
-        members : whether each image counts; all by default, otherwise all images of a stratum or those above a
-            threshold in it
+        values, prior : see `mean_intervals`
+        members : whether each image is included, shape (n,); by default, all images are included
         """
         members = np.ones(len(values), dtype=np.bool_) if members is None else members
         has_members = np.isin(np.arange(len(self.totals)), self.stratum[members])
         return self.mean_intervals(values, prior, members[np.newaxis], has_members[np.newaxis])[0]
 
     def threshold_interval(self, precision: float) -> Interval:
-        """Return the 95 % interval of the smallest threshold with a precision; 1 if no threshold reaches it."""
+        """Return the 95 % interval of the smallest threshold that reaches a precision.
+
+        In a replicate in which no threshold reaches the precision, the threshold is 1.
+        """
         order = np.argsort(-self.confidence, kind="stable")
         descending, hits = self.confidence[order], self.correct[order].astype(float)
         ends = np.flatnonzero(np.append(np.diff(descending) != 0, True))
@@ -110,9 +115,9 @@ class Sample:
         return _interval(np.concatenate(found))
 
     def _replicates(self) -> Iterator[Floats]:
-        """Yield blocks of replicates, one in each row: how many captured images are like each labelled one.
+        """Yield blocks of replicates. A row is a replicate: the number of captured images like each labelled image.
 
-        The last two columns of each stratum are the prior's.
+        The columns after the labelled images belong to the prior: two columns for each stratum.
         """
         random = np.random.default_rng(SEED)
         strata = np.flatnonzero(np.bincount(self.stratum, minlength=len(self.totals)))
@@ -135,14 +140,14 @@ class Sample:
 
 
 def sample_of(images: Sequence[LabelledImage], captures: Captures, threshold: float) -> Sample | None:
-    """Return the sample of all captured images, by the images' probabilities of being selected.
+    """Return the labelled images with a known inclusion probability, as a sample of all captured images.
 
-    None if no labelled image represents the captured images below the threshold, or those at or above it.
+    Return None if a stratum (below the threshold, or at or above it) has captured images, but no such labelled image.
 
     Parameters
     ----------
-    images : labelled images; those without a probability are left out
-    threshold : between the strata
+    images : labelled images; images whose inclusion probability is not known are left out
+    threshold : confidence threshold between the strata
     """
     selected = [image for image in images if image.inclusion_probability is not None]
     above = captures.count_at_least(threshold)
@@ -157,11 +162,11 @@ def sample_of(images: Sequence[LabelledImage], captures: Captures, threshold: fl
 
 
 def audit_sample(images: Sequence[LabelledImage]) -> Booleans:
-    """Return which labelled images are a simple random sample of all traffic, shape (n,).
+    """Return whether each labelled image is part of a simple random sample of all traffic, shape (n,).
 
-    Audit samples that were selected with different rates are not, together: one of an hour with little traffic would
-    count too much. Whether an image is selected depends on the place of its ID, so the images that the lowest rate
-    would have selected too are a sample with that rate.
+    Audit samples of different rates do not form a simple random sample together: a sample with a high rate, from an
+    hour with little traffic, would count too much. An image is selected if the number that is computed from its ID is
+    below the rate. The images that the lowest rate selects are therefore a simple random sample with this rate.
     """
     lowest = min((image.audit_rate for image in images if image.audit_rate is not None), default=0.0)
     return np.array(
@@ -178,7 +183,7 @@ def simple_sample_of(images: Sequence[LabelledImage], captures: Captures) -> Sam
 
 
 def smallest_threshold(curve: Sequence[CurvePoint], precision: float) -> float | None:
-    """Return the smallest threshold with a precision, with as few digits as possible; None if none reaches it."""
+    """Return the smallest threshold that reaches a precision, with few digits; None if no threshold reaches it."""
     is_reached = any(point["accuracy"] >= precision - ROUNDING for point in curve)
     return threshold_for(curve, precision - ROUNDING) if is_reached else None
 

@@ -1,1 +1,1 @@
-"""The report: one HTML page about an environment, which begins with a verdict and loads no external resources."""
+"""The report: one HTML page about an environment. It begins with a verdict and loads no external resources."""

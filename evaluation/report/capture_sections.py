@@ -11,7 +11,7 @@ from evaluation.report.results import Results
 
 
 def captures(results: Results) -> Mapping[str, Any] | None:
-    """Return the captured predictions and their figures."""
+    """Return the values for the section of captured predictions, or None if there are no captured predictions."""
     monitoring = results.monitoring
     if not monitoring:
         return None

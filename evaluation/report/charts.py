@@ -1,4 +1,4 @@
-"""Figures that only the report shows. Markers, hatches and line styles distinguish series beside their colours."""
+"""Figures that only the report shows. Series differ in markers, hatches and line styles, not only in colours."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DOTTED = (0, (1, 2))
 STYLES = ("-", DASHED, DOTTED)
 DURATION_BINS = 30
 MIN_BARS = 12
-SERIES_DISTANCE = 0.12  # so that the intervals of a version do not cover each other
+SERIES_DISTANCE = 0.12  # horizontal distance, so that the intervals of one version do not cover each other
 
 
 def durations(theme: Theme, *, seconds: Sequence[float]) -> Figure:
@@ -38,7 +38,7 @@ def durations(theme: Theme, *, seconds: Sequence[float]) -> Figure:
 
 
 def captures_over_time(theme: Theme, *, buckets: Sequence[Bucket], seconds: int) -> Figure:
-    """Plot the captured predictions of each part of the time range, those below the threshold hatched."""
+    """Plot the number of predictions in each part of the time range; a hatch marks those below the threshold."""
     from matplotlib.ticker import MaxNLocator
 
     figure, axes = _axes(9.0, 3.0)
@@ -60,7 +60,7 @@ def captures_over_time(theme: Theme, *, buckets: Sequence[Bucket], seconds: int)
 
 
 def _naive(text: str) -> datetime:
-    """Return a time without its zone, because NumPy has none."""
+    """Return a time in UTC without its time zone, because NumPy has no time zones."""
     return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
 
 

@@ -1,4 +1,4 @@
-"""Drift: what moved in the traffic since the model was trained."""
+"""The section about drift: which properties of the traffic differ from the baseline of the model."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -14,7 +14,7 @@ MAX_RESULTS_SHOWN = 10
 
 
 def drift(results: Results) -> Mapping[str, Any] | None:
-    """Return the latest comparison with the baseline, and the outcomes of those before it."""
+    """Return the latest comparison with the baseline, and the outcomes of earlier comparisons."""
     if not results.drift:
         return None
     latest = latest_result(results.drift, results.in_use)
@@ -34,11 +34,11 @@ def drift(results: Results) -> Mapping[str, Any] | None:
 
 
 def latest_result(drift: Drift, in_use: str | None) -> Result:
-    """Return the latest comparison that had enough images, or else the latest one.
+    """Return the latest comparison that had enough images, or the latest of all comparisons if none had enough.
 
     Parameters
     ----------
-    in_use : version whose results are preferred; None if it is not known
+    in_use : version in use; if there are results of this version, only they are considered; None if it is not known
     """
     results = [result for result in drift["results"] if result["model"] == in_use] or drift["results"]
     decided = [result for result in results if result["figures"]["outcome"] in DECIDED]
@@ -51,17 +51,19 @@ def outcome(found: Figures) -> str:
 
 
 def moved_properties(found: Figures) -> Sequence[str]:
-    """Return the names of the properties that moved, most significant first."""
-    moved = sorted((change for change in found["changes"] if change["moved"]), key=lambda change: change["adjusted"])
-    return list(dict.fromkeys(figures.display_name(change["name"]) for change in moved))
+    """Return the names of the properties that have drifted, most significant first."""
+    drifted = sorted((change for change in found["changes"] if change["moved"]), key=lambda change: change["adjusted"])
+    return list(dict.fromkeys(figures.display_name(change["name"]) for change in drifted))
 
 
 def describe(found: Figures) -> str:
-    """Return what the figure shows, for readers who cannot see it."""
+    """Return a description of the figure, for people who cannot see it."""
     predicted = (found["predicted"].get(name, ()) for name in ("baseline", "window"))
     counts = "; ".join(
         f"{figures.display_name(name)} {before}, then {after}"
         for name, before, after in zip(found["classes"], *predicted, strict=False)
     )
-    moved = ", ".join(moved_properties(found)) or "none"
-    return f"Distributions in the baseline and in the time range. Moved: {moved}. Predictions of each class: {counts}"
+    drifted = ", ".join(moved_properties(found)) or "none"
+    return (
+        f"Distributions in the baseline and in the time range. Drifted: {drifted}. Predictions of each class: {counts}"
+    )

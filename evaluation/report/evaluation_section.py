@@ -33,7 +33,7 @@ def evaluated(results: Results) -> Mapping[str, Any] | None:
 
 
 def descriptions(evaluation: Evaluation) -> Mapping[str, str]:
-    """Return what each figure shows, for readers who cannot see it."""
+    """Return a description of each figure, for people who cannot see it."""
     at_threshold = f"at the threshold of {evaluation['threshold']:g}, the coverage is {percent(evaluation['coverage'])}"
     accuracy = f"and the accuracy of the covered images {percent(evaluation['accuracy_above_threshold'])}"
     return {
@@ -45,7 +45,7 @@ def descriptions(evaluation: Evaluation) -> Mapping[str, str]:
 
 
 def describe_bins(bins: Sequence[CalibrationBin]) -> str:
-    """Return the content of a reliability diagram."""
+    """Return a description of a reliability diagram: the confidence and accuracy of each bin."""
     points = (
         f"confidence {each['confidence']:.2f}, accuracy {each['accuracy']:.2f} of {each['n']} images" for each in bins
     )
@@ -55,7 +55,7 @@ def describe_bins(bins: Sequence[CalibrationBin]) -> str:
 def describe_confusion(
     classes: Sequence[str], confusion: Sequence[Sequence[int]], rows: Sequence[str] | None = None
 ) -> str:
-    """Return the content of a confusion matrix, or for many classes what it consists of."""
+    """Return a description of a confusion matrix: its counts, or only the number of classes if there are many."""
     if len(classes) > MAX_CLASSES_DESCRIBED:
         return f"Confusion matrix of {len(classes)} classes; the tables beside it have its figures"
     columns = [figures.display_name(name) for name in classes]

@@ -10,7 +10,7 @@ from common.times import format_utc
 
 
 def interval_short(value: Sequence[float] | None) -> str:
-    """Format an interval of proportions without its level."""
+    """Format an interval of proportions without the confidence level."""
     return "" if value is None else f"{value[0]:.1%} to {value[1]:.1%}"
 
 
@@ -25,7 +25,7 @@ def format_time(text: str) -> str:
 
 
 def format_usd(value: float) -> str:
-    """Format an amount to the cent; a smaller amount is not shown as nothing.
+    """Format an amount in US dollars with two decimals; an amount below one cent is shown as "< 0.01".
 
     Examples
     --------
@@ -36,7 +36,7 @@ def format_usd(value: float) -> str:
 
 
 def joined(clauses: Sequence[str]) -> str:
-    """Join clauses to one sentence's list.
+    """Join clauses with commas and "and".
 
     Examples
     --------
@@ -58,7 +58,7 @@ def sentence(text: str) -> str:
 
 
 def with_code(text: str) -> Markup:
-    """Return a message as HTML; its commands, which are between backticks in the terminal, become code.
+    """Return a message as HTML. Text between backticks, such as a command, becomes a `<code>` element.
 
     Examples
     --------

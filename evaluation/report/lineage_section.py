@@ -1,4 +1,4 @@
-"""Where the data and the model come from."""
+"""The section about the lineage of the model in use and the latest training job."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -10,11 +10,11 @@ from evaluation.report.drawings import draw
 from evaluation.report.formats import interval
 from evaluation.report.results import Results, Rows, Training
 
-ONLY_IN_TRAINING = ("Validation accuracy", "Temperature", "Billable seconds")  # what the lineage does not have
+ONLY_IN_TRAINING = ("Validation accuracy", "Temperature", "Billable seconds")  # rows that the lineage does not contain
 
 
 def lineage(results: Results) -> Mapping[str, Any] | None:
-    """Return the lineage of the model in use, and the latest training job; None without either."""
+    """Return the lineage of the model in use, and the latest training job; None if there is neither."""
     training = results.training
     if not training and not results.lineage:
         return None
@@ -32,7 +32,7 @@ def lineage(results: Results) -> Mapping[str, Any] | None:
 
 
 def grouped(rows: Rows) -> list[tuple[str, list[str]]]:
-    """Return the values of each title; a row without a title continues the one before."""
+    """Return each title with its values; a row without a title belongs to the title before it."""
     groups: list[tuple[str, list[str]]] = []
     for title, text in rows:
         if title or not groups:
@@ -42,7 +42,7 @@ def grouped(rows: Rows) -> list[tuple[str, list[str]]]:
 
 
 def training_rows(training: Training) -> Rows:
-    """Return title and value of each row of the latest model's table."""
+    """Return title and value of each row of the table about the latest training job."""
     validation, calibration = training["validation"], training["metrics"].get("calibration")
     accuracy = f"{percent(validation['accuracy'])}, {interval(validation['interval'])}, n = {validation['n']}"
     rows: Mapping[str, object] = {

@@ -1,4 +1,4 @@
-"""The evaluation of live traffic by labels that came later."""
+"""The section about the evaluation of live traffic with labels that were added later."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -15,7 +15,7 @@ from evaluation.review.answers import NEITHER
 
 
 def live(results: Results) -> Mapping[str, Any] | None:
-    """Return the evaluation of live traffic: estimates of all traffic, or else figures of the labelled images."""
+    """Return the evaluation of live traffic: estimates for all traffic or, if there are none, for labelled images."""
     found = results.live
     if not found:
         return None
@@ -23,7 +23,7 @@ def live(results: Results) -> Mapping[str, Any] | None:
     return {
         "live": found,
         "label_problems": label_problems(found["labels"]),
-        # the time range ends later, for records of clocks that are ahead
+        # the end of the time range is later than the report, to include records of clocks that are ahead
         "end": min(found["window"]["end"], found["written"]),
         "estimates": estimates,
         "figures": draw(drawings(found, estimates) if estimates else {}),
@@ -32,7 +32,7 @@ def live(results: Results) -> Mapping[str, Any] | None:
 
 
 def drawings(live: Live, estimates: Figures) -> Mapping[str, Drawing]:
-    """Return the figures, without those that have no data."""
+    """Return the figures for which there are data."""
     found: dict[str, Drawing] = {}
     if live["labelled"]:
         matrix, rows = confusion(live)
@@ -47,14 +47,14 @@ def drawings(live: Live, estimates: Figures) -> Mapping[str, Drawing]:
 
 
 def confusion(live: Live) -> tuple[list[list[int]], list[str]]:
-    """Return the counts of labelled images and the names of the rows, without the row `neither` if it is empty."""
+    """Return the counts and row names of the confusion matrix, without the row `neither` if this row is empty."""
     counts = [[round(count) for count in row] for row in live["labelled"]["confusion"]] if live["labelled"] else []
     rows = [*live["classes"], NEITHER]
     return (counts, rows) if live["neither"] else (counts[:-1], rows[:-1])
 
 
 def descriptions(live: Live, estimates: Figures) -> Mapping[str, str]:
-    """Return what each figure shows, for readers who cannot see it."""
+    """Return a description of each figure, for people who cannot see it."""
     matrix, rows = confusion(live)
     return {
         "confusion": describe_confusion(live["classes"], matrix, rows),

@@ -1,4 +1,4 @@
-"""How the workflow runs: executions, cost, settings and versions."""
+"""The sections about the operation of the workflow: executions, cost, settings and versions."""
 
 import contextlib
 import platform
@@ -19,7 +19,7 @@ PACKAGES = ("boto3", "sagemaker", "numpy", "torch", "onnxruntime", "moto")
 
 
 def executions(results: Results) -> Mapping[str, Any] | None:
-    """Return the executions of the time range, and of the last run, by outcome."""
+    """Return the executions of the time range and of the last run, by outcome; None if there are none."""
     outcomes, run = results.outcomes, results.run
     if not run and not (outcomes and outcomes.total):
         return None

@@ -1,4 +1,4 @@
-"""Render the report: its sections one by one, so that one that cannot be shown does not stop the others."""
+"""Render the report. Sections are rendered one by one, so that a section that fails does not affect the others."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -35,8 +35,8 @@ def templates() -> Environment:
 
 
 def render(results: Results, *, written: datetime) -> str:
-    """Return the page; a section without results names the command that produces them."""
-    # the data set of the results; before the first run, the one of the training job
+    """Return the HTML page. A section without results names the command that produces the results."""
+    # the data set of the evaluation or the run; before the first run, the data set of the training job
     data: Mapping[str, Any] = results.evaluation or results.run or results.training or {}
     with_classes: Mapping[str, Any] = results.evaluation or results.run or results.monitoring or {}
     classes = with_classes.get("classes")
@@ -60,12 +60,12 @@ def render(results: Results, *, written: datetime) -> str:
 
 
 def make_command(results: Results) -> Callable[[str], str]:
-    """Return a function that returns the command of a target."""
+    """Return a function that returns the command line of a make target in this environment."""
     return lambda target: f"make {target} ENV={results.environment}"
 
 
 def render_section(section: Section, results: Results) -> Markup:
-    """Return the HTML of a section; of one that cannot be shown, the reason."""
+    """Return the HTML of a section. If the section cannot be shown, it contains the reason."""
     problems = [results.problems[name] for name in section.fields if name in results.problems]
     context: Mapping[str, Any] | None = None
     html = ""
@@ -92,7 +92,7 @@ def notes(results: Results) -> list[str]:
     """Return a sentence for each inconsistency between the results, with the command that resolves it."""
     try:
         return list(_inconsistencies(results))
-    except (TypeError, ValueError):  # a result file may have any content; its section says so
+    except (TypeError, ValueError):  # a result file may have any content; the file's section reports the problem
         return []
 
 

@@ -1,4 +1,4 @@
-"""What the report shows: the results of the commands that have run, and what the environment's services know."""
+"""The data that the report shows: results that commands wrote to files, and data that are read from AWS services."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,11 +48,11 @@ class CostRow:
 
 @dataclass(frozen=True)
 class Cost:
-    """What the environment cost in the time range.
+    """The cost of the environment in the time range.
 
     Attributes
     ----------
-    notes : what is not included, and where the prices come from
+    notes : notes about costs that are not included and about the source of the prices
     """
 
     rows: Sequence[CostRow]
@@ -66,17 +66,17 @@ class Cost:
 
 @dataclass(frozen=True)
 class Results:
-    """The results that the report shows; None, or empty, if there are none.
+    """The results that the report shows. A field is None or empty if there is no such result.
 
     Attributes
     ----------
-    minimum_accuracy : of the environment's settings
+    minimum_accuracy : minimum accuracy in the environment's settings
     in_use : version of the model in use, such as `v2`
-    start, end : the time range, of `outcomes`, `cost` and `history`, in ISO 8601
+    start, end : time range of `outcomes`, `cost` and `history`, in ISO 8601
     lineage : titles and values that trace the model in use to its data
     outcomes : the executions of the time range
     history : entries of the history of results
-    problems : why a result cannot be read, by the name of its field
+    problems : reason why a result cannot be read, by the name of the result's field
     """
 
     environment: str
@@ -108,7 +108,7 @@ FILES: Mapping[str, tuple[str, Any]] = {
 }
 
 
-# Fields that are no results
+# Fields that are not results of a command
 CONTEXT = ("minimum_accuracy", "in_use", "start", "end")
 
 
@@ -127,11 +127,11 @@ class Reader:
             self.fail((name,), error)
 
     def fail(self, names: Sequence[str], error: Exception) -> None:
-        """Note why fields cannot be read."""
+        """Store the reason why fields cannot be read."""
         self.problems |= dict.fromkeys(names, " ".join(str(error).split()))
 
     def read_files(self, directory: Path) -> None:
-        """Read the results in `build/<environment>`; a file that is missing is no problem."""
+        """Read the result files in `build/<environment>`; a missing file is not a problem."""
         for name, (target, kind) in FILES.items():
             if (directory / RESULT_FILES[target]).exists():
                 self.read(name, partial(read_result, directory, target, kind.__required_keys__))

@@ -20,10 +20,10 @@ class Section:
 
     Attributes
     ----------
-    name : its anchor, and the name of its template
-    target : the make target that produces its results
-    fields : of `Results`, which the section shows
-    content : returns the values of the template; None without results
+    name : name of the section's anchor and template
+    target : make target that produces the section's results
+    fields : fields of `Results` that the section shows
+    content : function that returns the values for the template, or None if there are no results
     """
 
     name: str

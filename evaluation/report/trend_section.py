@@ -1,4 +1,4 @@
-"""The trend across model versions, from the history of results."""
+"""The section about the trend across model versions, from the history of results."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,9 +22,10 @@ class VersionTrend:
 
     Attributes
     ----------
-    accuracies : by what they were measured on
-    low_confidence : share of the captured images below the threshold
-    drifted, compared : number of time ranges in which the traffic had drifted, and of all that were compared
+    accuracies : accuracies by the kind of images on which they were measured (the values of `ACCURACIES`)
+    low_confidence : proportion of the captured images below the threshold
+    drifted : number of time ranges in which the traffic had drifted
+    compared : number of all time ranges that were compared with the baseline
     reviewed_images : number of reviewed images in the training data
     """
 
@@ -78,10 +79,10 @@ def version_number(model: str) -> tuple[int, str]:
 
 
 def accuracy_of(figures: Mapping[str, Any]) -> Accuracy | None:
-    """Return the accuracy of an entry; for live traffic, an estimate or the audit sample's.
+    """Return the accuracy of an entry, for live traffic the estimate for all traffic or that of the audit sample.
 
-    None if the entry has no accuracy, or one in another format: an entry is never replaced, so one of another version
-    of the project must not hide the other entries.
+    Return None if the entry has no accuracy, or if the accuracy has an unknown format. Entries are never replaced, so
+    an entry that another version of this project wrote must not prevent the report from showing all other entries.
     """
     found = figures.get("accuracy") or figures.get("audit_accuracy")
     if not isinstance(found, Mapping):
@@ -96,7 +97,7 @@ def accuracy_of(figures: Mapping[str, Any]) -> Accuracy | None:
 
 
 def describe(versions: Sequence[VersionTrend]) -> str:
-    """Return what the figure shows, for readers who cannot see it."""
+    """Return a description of the figure, for people who cannot see it."""
     lines = (
         f"{version.model}: {', '.join(f'{name} {percent(each.value)}' for name, each in version.accuracies.items())}"
         for version in versions

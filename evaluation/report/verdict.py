@@ -1,7 +1,8 @@
 """Decide whether the model in use is fit for use, by stated rules.
 
-Each check compares one result with a limit. The model is not fit for use if a check fails. It is fit for use if none
-fails and the accuracy reaches the minimum, on the test images or in live traffic. Otherwise the verdict is not known.
+Each check compares one result with a limit. The model is not fit for use if a check fails. The model is fit for use if
+no check fails and the accuracy reaches the minimum, on the test images or in live traffic. In all other cases, and for
+synthetic images, the verdict is not known.
 """
 
 from collections.abc import Sequence
@@ -11,9 +12,9 @@ from enum import Enum
 from evaluation.metrics import percent
 from evaluation.report.formats import interval_short, joined, sentence
 
-MAX_FAILURE_SHARE = 0.01  # of executions that failed for another reason than the image or the threshold
-MAX_LOW_CONFIDENCE_SHARE = 0.5  # as the alarm workflow-low-confidence
-MIN_EXECUTIONS = 20  # fewer say little about a share, as in that alarm
+MAX_FAILURE_SHARE = 0.01  # maximum proportion of executions that failed for another reason than image or threshold
+MAX_LOW_CONFIDENCE_SHARE = 0.5  # equals the limit of the alarm workflow-low-confidence
+MIN_EXECUTIONS = 20  # minimum number for a proportion to be meaningful, also in the alarm workflow-low-confidence
 
 
 class Status(Enum):
@@ -30,10 +31,10 @@ class Check:
 
     Attributes
     ----------
-    name : what was checked
-    section : of the report, which has the details
-    finding : clause of a sentence
-    rule : when the check passes
+    name : name of the check
+    section : name of the report's section that contains the details
+    finding : result of the check, as a clause of a sentence
+    rule : condition under which the check passes
     """
 
     name: str
@@ -45,7 +46,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """An accuracy with its 95 % interval; both are None without images.
+    """An accuracy with its 95 % interval; both are None if `n` is 0.
 
     Attributes
     ----------
@@ -86,8 +87,8 @@ def check_accuracy(name: str, section: str, accuracy: Accuracy | None, minimum: 
 
     Parameters
     ----------
-    name : such as "accuracy on the test images"
-    missing : finding without labelled images
+    name : name of the check, such as "accuracy on the test images"
+    missing : finding if there is no accuracy
     """
     rule = f"the 95 % interval is above the minimum accuracy{'' if minimum is None else f' of {percent(minimum)}'}"
     if accuracy is None or accuracy.value is None or accuracy.interval is None:
@@ -106,21 +107,21 @@ def check_accuracy(name: str, section: str, accuracy: Accuracy | None, minimum: 
     return Check(name, section, Status.UNKNOWN, finding, rule)
 
 
-def check_drift(moved: Sequence[str] | None, *, is_confirmed: bool, missing: str) -> Check:
+def check_drift(drifted: Sequence[str] | None, *, is_confirmed: bool, missing: str) -> Check:
     """Return the check of drift.
 
     Parameters
     ----------
-    moved : names of the statistics that moved; None if nothing was compared
+    drifted : names of the statistics that have drifted; None if nothing was compared
     is_confirmed : whether labelled images of the same time confirm the accuracy
     missing : finding if nothing was compared
     """
-    rule = "no statistic moved, or labelled images of the same time confirm the accuracy"
-    if moved is None:
+    rule = "no statistic has drifted, or labelled images of the same time confirm the accuracy"
+    if drifted is None:
         return Check("drift", "drift", Status.UNKNOWN, missing, rule)
-    if not moved:
+    if not drifted:
         return Check("drift", "drift", Status.PASSED, "the traffic has not drifted", rule)
-    finding = f"the traffic has drifted ({joined(moved)})"
+    finding = f"the traffic has drifted ({joined(drifted)})"
     if is_confirmed:
         return Check("drift", "drift", Status.PASSED, f"{finding}, and labelled images confirm the accuracy", rule)
     return Check("drift", "drift", Status.FAILED, finding, rule)
@@ -137,7 +138,7 @@ def check_failures(failed: int, total: int) -> Check:
 
 
 def check_low_confidence(low: int, total: int) -> Check:
-    """Return the check of the share of images below the threshold."""
+    """Return the check of the proportion of images below the threshold."""
     rule = f"at most {percent(MAX_LOW_CONFIDENCE_SHARE)} of at least {MIN_EXECUTIONS} images are below the threshold"
     name, section = "low confidence", "executions"
     if total < MIN_EXECUTIONS:
@@ -152,7 +153,7 @@ def decide(checks: Sequence[Check], *, accuracies: Sequence[str], is_synthetic: 
 
     Parameters
     ----------
-    accuracies : names of the checks of accuracy, of which one must pass
+    accuracies : names of the accuracy checks, at least one of which must pass
     is_synthetic : whether the images were drawn by this project, so that their accuracy says nothing about photographs
     """
     if failed := _findings(checks, Status.FAILED):

@@ -1,4 +1,4 @@
-"""Put the results together that the verdict depends on."""
+"""Collect the results on which the verdict depends."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -47,11 +47,11 @@ def decide_on(results: Results) -> Verdict:
 
 
 def _guard(check: Callable[[Results], Check], results: Results, unread: Check, *fields: str) -> Check:
-    """Return a check, or `unread` if its results are broken, so that they do not stop the page.
+    """Return a check, or `unread` if its results cannot be read, so that the rest of the page is still rendered.
 
     Parameters
     ----------
-    fields : of `Results`, of which the check needs one
+    fields : names of the fields of `Results` of which the check needs at least one
     """
     if not any(getattr(results, name) for name in fields) and any(name in results.problems for name in fields):
         return unread
@@ -67,7 +67,7 @@ def version_name(arn: str | None) -> str | None:
 
 
 def of_other_model(results: Results, model: str | None) -> str | None:
-    """Return a finding if a result is not of the model in use."""
+    """Return a finding if a result belongs to another model than the model in use, otherwise None."""
     if results.in_use in (None, model):
         return None
     return f"the result is of {model or 'an unknown model'}, but {results.in_use} is in use"
@@ -80,7 +80,7 @@ def gate(results: Results) -> Check:
         return check_gate(None, "no model was trained from this clone")
     in_use = results.in_use or version_name((run or training)["model_package_arn"])
     if in_use != version_name(training["model_package_arn"]):
-        return check_gate(None, "the latest trained model is not the one in use")
+        return check_gate(None, "the latest trained model is not the model in use")
     return check_gate(bool(training["quality_gate"]["passed"]), training["quality_gate"]["reason"])
 
 
@@ -94,7 +94,7 @@ def test_accuracy(results: Results) -> Check:
 
 
 def live_accuracy(results: Results) -> Check:
-    """Return the check of the accuracy in live traffic: estimated for all of it, or else of the audit sample."""
+    """Return the check of the accuracy in live traffic: the estimate for all traffic or that of the audit sample."""
     found = results.live
     if other := found and of_other_model(results, found["model"]):
         return check_accuracy(LIVE_ACCURACY, "live", None, results.minimum_accuracy, other)
@@ -108,7 +108,7 @@ def live_accuracy(results: Results) -> Check:
 def drift(results: Results) -> Check:
     """Return the check of the latest comparison with the baseline.
 
-    Labelled images of the same traffic are stronger evidence than a statistic that moved.
+    Labelled images of the same traffic are stronger evidence than a statistic that has drifted.
     """
     latest = latest_result(results.drift, results.in_use) if results.drift else None
     if latest is None:
@@ -124,7 +124,7 @@ def drift(results: Results) -> Check:
 
 
 def failures(results: Results) -> Check:
-    """Return the check of failed executions: of the time range, or else of the last run."""
+    """Return the check of failed executions in the time range or, if there are none, in the last run."""
     if results.outcomes and results.outcomes.total:
         return check_failures(results.outcomes.failures, results.outcomes.total)
     if other := run_of_other_model(results):
@@ -135,7 +135,7 @@ def failures(results: Results) -> Check:
 
 
 def low_confidence(results: Results) -> Check:
-    """Return the check of the images below the threshold: of the time range, or else of the last run."""
+    """Return the check of images below the threshold in the time range or, if there are none, in the last run."""
     if results.outcomes and results.outcomes.total:
         return check_low_confidence(results.outcomes.low_confidence, results.outcomes.classified)
     if other := run_of_other_model(results):
@@ -146,7 +146,7 @@ def low_confidence(results: Results) -> Check:
 
 
 def run_of_other_model(results: Results) -> str | None:
-    """Return a finding if the last run is not of the model in use."""
+    """Return a finding if the last run used another model than the model in use, otherwise None."""
     return results.run and of_other_model(results, version_name(results.run["model_package_arn"]))
 
 

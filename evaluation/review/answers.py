@@ -1,4 +1,4 @@
-"""Answers of people about the class of an image: one JSON object for each image, which S3 accepts only once."""
+"""Answers of reviewers about the class of an image: one JSON object in S3 for each image, written conditionally."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from common.errors import OperatorError
 from common.s3 import ConditionError, put_if
 from evaluation.review.entries import Entry, EntryError, ImageNames, ReviewStore
 
-MAX_NAME = 64  # characters
+MAX_NAME = 64  # maximum length of a reviewer's name in characters
 NEITHER = "neither"  # the label of an image that shows none of the classes
 
 
@@ -19,7 +19,7 @@ class ReviewerError(OperatorError):
 
 
 class AnswerExistsError(OperatorError):
-    """Somebody else has answered for this image."""
+    """The image already has another answer."""
 
     def __init__(self, answer: "Answer") -> None:
         super().__init__(f"{answer.reviewer} has answered for this image at {answer.time}")
@@ -36,9 +36,9 @@ class Answer:
     label : name of a class, or `neither`
     entry : key of the review entry
     reviewer : the person's name
-    time : in UTC, ISO 8601
-    seconds : how long the image was shown; None if that is not known
-    version : S3 version of the answer's object, which is not part of its content
+    time : time of the answer in UTC, in ISO 8601
+    seconds : how long the image was shown, in seconds; None if it is not known
+    version : S3 version of the answer's object, which the object's content does not contain
     """
 
     id: str
@@ -51,7 +51,7 @@ class Answer:
 
 
 def reviewer_name(name: str, *, sts: Any) -> str:
-    """Return the reviewer's name, by default that of the AWS user or of the session of the role.
+    """Return the reviewer's name, or the name of the AWS user or role session if `name` is empty.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def reviewer_name(name: str, *, sts: Any) -> str:
 
 
 def make_answer(entry: Entry, label: str, reviewer: str, seconds: float | None = None) -> Answer:
-    """Return an answer that is given now."""
+    """Return an answer with the current time."""
     return Answer(entry.id, label, entry.key, reviewer, datetime.now(UTC).isoformat(), seconds)
 
 
@@ -77,12 +77,12 @@ def allowed_labels(classes: Sequence[str]) -> tuple[str, ...]:
 
 
 def put_answer(store: ReviewStore, name: str, answer: Answer) -> Answer:
-    """Store an answer unless the image has one, and return it with its version.
+    """Store an answer if the image has none, and return the answer with its S3 version.
 
     Raises
     ------
     AnswerExistsError
-        The image has an answer, which stays.
+        The image already has an answer, which is not changed.
     """
     content = {key: value for key, value in asdict(answer).items() if key != "version"}
     try:
@@ -90,16 +90,16 @@ def put_answer(store: ReviewStore, name: str, answer: Answer) -> Answer:
         return replace(answer, version=put_if(store.bucket, store.answer_key(name), body, s3=store.s3))
     except ConditionError:
         existing = read_answer(store, name)
-        if existing is None:  # the other person has taken it back in this moment
+        if existing is None:  # the other person has deleted the existing answer meanwhile
             return put_answer(store, name, answer)
-        # the SDK repeats a request whose response was lost, and S3 then refuses it because of the first one
+        # if a response was lost, the SDK repeats the request, and S3 refuses it because the first one stored the answer
         if replace(existing, version=None) == answer:
             return existing
         raise AnswerExistsError(existing) from None
 
 
 def read_answer(store: ReviewStore, name: str) -> Answer | None:
-    """Return the answer about an image, or None."""
+    """Return the answer about an image, or None if the image has no answer."""
     try:
         stored = store.get(store.answer_key(name))
     except EntryError:
@@ -115,7 +115,7 @@ def read_answer(store: ReviewStore, name: str) -> Answer | None:
 
 
 def delete_answer(store: ReviewStore, name: str, version: str | None) -> None:
-    """Delete exactly this version of an answer, so that an answer that somebody else gave since stays."""
+    """Delete exactly this version of an answer, so that a later answer of another person is not deleted."""
     version_id = {} if version is None else {"VersionId": version}
     store.s3.delete_object(Bucket=store.bucket, Key=store.answer_key(name), **version_id)
 

@@ -1,4 +1,4 @@
-"""The open queue as a CSV file with a folder of images, and labels from the filled file."""
+"""Review with a CSV file: write the images without an answer to a CSV file and a folder, and read the labels back."""
 
 import csv
 import io
@@ -44,19 +44,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Stored:
-    """How many labels were stored, and how many images had an answer already, which stays."""
+    """The numbers of stored labels, and of images that already had an answer, which is not changed."""
 
     new: int
     answered: int
 
 
 def write_queue(store: ReviewStore, directory: Path, *, command: str) -> tuple[Path, int]:
-    """Write `review.csv` and a folder with the images that have no answer, and return the file's path and their number.
+    """Write `review.csv` and a folder with the images that have no answer; return the file's path and their number.
 
     Parameters
     ----------
-    directory : is created if it is missing; its earlier images are deleted
-    command : the command that stores the labels of the file, for the error message
+    directory : folder, which is created if it is missing; images of an earlier call are deleted
+    command : command that stores the labels of the file, for the error message
 
     Raises
     ------
@@ -86,7 +86,7 @@ def write_queue(store: ReviewStore, directory: Path, *, command: str) -> tuple[P
         table = csv.writer(stream)
         table.writerow(COLUMNS)
         for entry in entries:
-            # the name, because a spreadsheet would compute an ID that begins with =
+            # the object name instead of the ID, because a spreadsheet program evaluates an ID that begins with =
             table.writerow((entry.name, entry.key, " ".join(entry.reasons), f"{IMAGES}/{entry.name}.jpg", ""))
         write(path, stream.getvalue().encode())
     return path, len(entries)
@@ -97,7 +97,7 @@ def read_rows(path: Path, *, command: str) -> list[Row]:
 
     Parameters
     ----------
-    command : as in `write_queue`
+    command : command that writes a new file, for the error message
 
     Raises
     ------
@@ -124,11 +124,11 @@ def read_rows(path: Path, *, command: str) -> list[Row]:
 
 
 def store_labels(store: ReviewStore, path: Path, reviewer: str, *, command: str) -> Stored:
-    """Store the labels of a file as answers, after all of its lines were checked.
+    """Check all lines of a file, then store their labels as answers.
 
     Parameters
     ----------
-    command : as in `write_queue`
+    command : command that writes a new file, for the error message
 
     Raises
     ------
@@ -162,14 +162,14 @@ def store_labels(store: ReviewStore, path: Path, reviewer: str, *, command: str)
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a line of the file."""
+    """The reason why a line of the file is invalid."""
 
     line: int
     text: str
 
 
 def _entry_reader(store: ReviewStore) -> Callable[[Row], Entry | Problem]:
-    """Return a function that returns the entry of a line."""
+    """Return a function that returns the entry of a line, or the reason why the line has no entry."""
 
     def read(row: Row) -> Entry | Problem:
         if row.key.startswith(f"{store.review_prefix}/"):
@@ -191,5 +191,5 @@ def _label_problems(rows: Sequence[Row], labels: Sequence[str]) -> Iterator[Prob
         if row.label not in labels:
             yield Problem(row.number, f"label must be one of {', '.join(labels)} (got {row.label!r})")
         if row.id in lines:
-            yield Problem(row.number, f"the id {row.id!r} is on line {lines[row.id]} too")
+            yield Problem(row.number, f"the id {row.id!r} is already on line {lines[row.id]}")
         lines.setdefault(row.id, row.number)

@@ -1,11 +1,12 @@
-"""Entries of images to review, which the state machine and the selection write to S3.
+"""Review entries: JSON objects in S3, each about one image to review, which the state machine and `make select` write.
 
-Both store an entry as JSON below the review prefix, and its image under the same key without `.json`:
+An entry is stored below the review prefix. Its image has the same key without `.json`:
 
 - `review/selected/<id>.json`: an image that was selected from captured requests;
 - `review/THRESHOLD_CONFIDENCE_NOT_MET/<driver>/<version>.json`: a driver's photograph whose execution failed.
 
-Entries below the names of other errors have no prediction that a label could be compared with.
+Entries below the names of other errors are not reviewed, because there is no prediction with which a label could be
+compared.
 """
 
 import json
@@ -23,7 +24,7 @@ from common.s3 import MISSING, list_objects
 from training.container.classifier.captured_records import object_name
 
 SUFFIX = ".json"
-SELECTED = "selected/"  # below the review prefix
+SELECTED = "selected/"  # folder below the review prefix
 FILTER_REASON = re.compile(r"(.+?) has confidence (\d\.\d+) for ")  # lambdas/filter/handler.py
 WORKFLOW_ID = re.compile(r"[0-9a-f]{64}")
 
@@ -41,14 +42,14 @@ class EntryError(Exception):
 
 @dataclass(frozen=True)
 class ReviewStore:
-    """Where entries and answers are.
+    """The location of review entries and answers in S3.
 
     Attributes
     ----------
     bucket : name of the S3 bucket
-    review_prefix, labels_prefix : key prefixes, without slashes
-    s3 : client of S3
-    classes : names of the classes in the order of the probabilities, for the model's prediction
+    review_prefix, labels_prefix : key prefixes of entries and of labels, without slashes
+    s3 : S3 client
+    classes : class names in the order of the probabilities, to name the predicted class of an entry
     """
 
     bucket: str
@@ -64,7 +65,7 @@ class ReviewStore:
 
     @property
     def low_confidence(self) -> str:
-        """The key prefix of photographs that the state Filter refused, and of their entries."""
+        """The key prefix of photographs with a confidence below the threshold, and of their entries."""
         return f"{self.review_prefix}/THRESHOLD_CONFIDENCE_NOT_MET/"
 
     @property
@@ -93,7 +94,7 @@ class ReviewStore:
         return response
 
     def names(self, prefix: str) -> Iterator[tuple[str, Any]]:
-        """Yield the name and the time of each JSON object in a folder."""
+        """Yield the name and the time of the last modification of each JSON object below a key prefix."""
         for stored in list_objects(self.bucket, prefix, s3=self.s3):
             if stored["Key"].endswith(SUFFIX):
                 yield stored["Key"].removeprefix(prefix).removesuffix(SUFFIX), stored["LastModified"]
@@ -107,8 +108,8 @@ class Entry:
     ----------
     key : key of the entry's object
     id : ID of the captured record
-    reasons : why a person is asked, such as `low_confidence`
-    prediction : the model's prediction, if the entry has one
+    reasons : reasons for the review, such as `low_confidence`
+    prediction : the model's prediction; None if the entry has no prediction, or of other classes
     """
 
     key: str
@@ -118,7 +119,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The ID as part of an object key."""
+        """The ID in the form in which object keys contain it."""
         return object_name(self.id)
 
     @property
@@ -129,10 +130,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class ImageNames:
-    """A set of images by the names of their objects, in which a photograph is also found by its version alone.
+    """A set of images by object name, in which a photograph is also found by its S3 version alone.
 
-    An entry of the state machine has the photograph's version in its key, but its ID only in its content. S3's versions
-    are unique, so a listing is enough to decide whether such an image is in the set.
+    The key of an entry that the state machine writes contains the photograph's version, but not its ID. S3 version IDs
+    are unique, so the keys are enough to decide whether a photograph is in the set, without reading the entries.
     """
 
     names: set[str] = field(default_factory=set)
@@ -152,7 +153,7 @@ class ImageNames:
 def list_entry_keys(store: ReviewStore, answered: ImageNames) -> Iterator[tuple[str, bool]]:
     """Yield the key of each image's entry, and whether the image has an answer.
 
-    An image that the selection took from the captures and the state machine copied too is yielded once.
+    An image may have two entries, one from `make select` and one from the state machine. Only the first one is yielded.
     """
     selected = ImageNames()
     for name, _ in store.names(store.selected):
@@ -184,7 +185,7 @@ def read_entry(store: ReviewStore, key: str) -> Entry:
 
 
 def _highest(probabilities: Any, classes: Sequence[str]) -> Prediction | None:
-    """Return the prediction, or None if the model that made it had other classes."""
+    """Return the class with the highest probability; None if the probabilities are invalid or of other classes."""
     is_valid = isinstance(probabilities, list) and len(probabilities) == len(classes) > 0
     if not is_valid or not all(map(is_probability, probabilities)):
         return None
@@ -193,6 +194,6 @@ def _highest(probabilities: Any, classes: Sequence[str]) -> Prediction | None:
 
 
 def _from_reason(reason: str) -> Prediction | None:
-    """Return the prediction that the function Filter states in its error."""
+    """Return the prediction in the error message of the function Filter, or None if the message contains none."""
     match = FILTER_REASON.match(reason)
     return Prediction(match[1], float(match[2])) if match else None

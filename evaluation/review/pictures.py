@@ -1,4 +1,4 @@
-"""Images as a person sees them: decoded and encoded again, so that no uploaded bytes reach a browser or a viewer."""
+"""Prepare images for reviewers: decode and encode them again, so that no uploaded bytes reach a browser or a viewer."""
 
 import io
 
@@ -7,14 +7,15 @@ from PIL import Image
 from evaluation.review.entries import Entry, EntryError, ReviewStore
 from training.container.classifier.images import MAX_BYTES, ImageError, read_image
 
-MAX_SIDE = 1280  # pixels
-# Images of a few pixels are enlarged smoothly: a person does not recognise a vehicle in visible squares
+MAX_SIDE = 1280  # longer images are reduced to this number of pixels
+# Shorter images are enlarged smoothly to this number of pixels, because people do not recognise a vehicle in large
+# square pixels
 MIN_SIDE = 512
 QUALITY = 90
 
 
 class PictureError(Exception):
-    """An entry has no image that can be shown."""
+    """The image of an entry is missing, or is not an image that the model accepts."""
 
 
 def read_picture(store: ReviewStore, entry: Entry) -> bytes:

@@ -1,7 +1,8 @@
-"""The images without an answer, one at a time.
+"""The queue of images without an answer, which a reviewer gets one at a time.
 
-Everything is in S3; the queue is only what this process knows of it. Images come in random order, so that two people
-seldom look at the same one, and the answers are a random part of the queue at any moment.
+Entries and answers are stored only in S3. The queue is this process's list of the entries that have no answer. The
+order is random, so that two people seldom review the same image at the same time, and so that the answered images are
+a random sample of the queue at any time.
 """
 
 import threading
@@ -27,17 +28,17 @@ from evaluation.review.entries import Entry, EntryError, ImageNames, ReviewStore
 from evaluation.review.pictures import PictureError, read_picture
 
 SHUFFLE = SystemRandom().shuffle
-PAGE = 500  # entries in a page of S3's listing, which has their images too
-EARLIER_ANSWERS = 100  # that are read to find the reviewer's last one, after a restart
+PAGE = 500  # number of entries in a page of 1000 keys, because half of the keys are images
+EARLIER_ANSWERS = 100  # number of answers that are read after a restart to find the reviewer's last answer
 
 
 class Listing:
-    """One listing of the entries, which a thread reads while the first images are shown.
+    """A list of all entries, which a thread reads from S3 while the first images are already shown.
 
     Attributes
     ----------
     open : keys of entries without an answer
-    total : number of entries, with and without an answer
+    total : number of all entries that were read, with and without an answer
     hidden : number of entries whose image cannot be shown
     is_complete : whether the thread has ended
     """
@@ -81,12 +82,12 @@ class Listing:
             self._changed.notify_all()
 
     def answers(self) -> list[tuple[str, datetime]]:
-        """Return the name and the time of each answer; wait until they are listed.
+        """Wait until the answers are listed, and return the name and the time of each answer.
 
         Raises
         ------
         BotoCoreError, ClientError
-            They could not be listed.
+            The answers could not be listed.
         """
         with self._changed:
             self._changed.wait_for(lambda: self.is_complete or self._answers is not None)
@@ -95,7 +96,9 @@ class Listing:
             return self._answers or []
 
     def take(self, held: Collection[str]) -> str | None:
-        """Return the next key that is not in `held` and put it at the end; wait while the listing may have more.
+        """Return the next key that is not in `held`, or None if there is none; move the key to the end of the queue.
+
+        While the thread may find more keys, wait for a key that is not in `held`.
 
         Raises
         ------
@@ -121,7 +124,7 @@ class Listing:
                 self.hidden += hidden
 
     def put_back(self, key: str) -> None:
-        """Add an entry whose answer was taken back."""
+        """Add an entry again, because its answer was deleted."""
         with self._changed:
             if key not in self.open:
                 self.open.append(key)
@@ -137,7 +140,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Progress:
-    """How many entries have an answer; `is_complete` says whether all are counted."""
+    """The progress of the review. If `is_complete` is False, not all entries have been counted yet."""
 
     answered: int
     total: int
@@ -150,9 +153,9 @@ class Queue:
 
     Parameters
     ----------
-    store : where entries and answers are
-    reviewer : the name that the answers get
-    shuffle : puts keys into the order in which they are shown
+    store : location of entries and answers
+    reviewer : name of the reviewer, which is stored in the answers
+    shuffle : function that puts a list of keys into the order in which the images are shown
     """
 
     def __init__(self, store: ReviewStore, reviewer: str, *, shuffle: Callable[[list[str]], None] = SHUFFLE) -> None:
@@ -164,28 +167,30 @@ class Queue:
         self._undoing = threading.Lock()
 
     def reload(self) -> None:
-        """List the entries again, unless they are being listed."""
+        """List the entries again, unless a listing is in progress."""
         if self._listing.is_complete:
             self._listing = Listing(self._store, self._shuffle)
 
     @property
     def given(self) -> int:
-        """The number of answers that were given to this queue and not taken back."""
+        """The number of answers that were stored through this queue and not deleted again."""
         return len(self._own)
 
     @property
     def progress(self) -> Progress:
-        """How far the review is."""
+        """The progress of the review."""
         listing = self._listing
         total = listing.total - listing.hidden
         return Progress(total - len(listing.open), total, listing.hidden, listing.is_complete)
 
     def next(self, held: Collection[str] = ()) -> Shown | None:
-        """Return the next image without an answer, or None. It comes again, after all others, unless it is answered.
+        """Return the next image without an answer, or None if there is none.
+
+        An image that is not answered is returned again after all other images.
 
         Parameters
         ----------
-        held : keys of entries that the reviewer has already got
+        held : keys of entries that the reviewer's page already has
         """
         while (key := self._listing.take(held)) is not None:
             shown = self._load(key)
@@ -194,7 +199,7 @@ class Queue:
         return None
 
     def _load(self, key: str) -> Shown | None:
-        """Return an entry with its image, or remove it from the queue if it has an answer or no image."""
+        """Return an entry with its image. If it has an answer or no valid image, remove it and return None."""
         try:
             entry = read_entry(self._store, key)
             if read_answer(self._store, entry.name):
@@ -208,7 +213,7 @@ class Queue:
         return Shown(entry, picture)
 
     def answer(self, key: str, label: str, seconds: float | None = None) -> Entry:
-        """Store an answer about an image that was shown, and return its entry.
+        """Store an answer about an image that was shown, and return the image's entry.
 
         Raises
         ------
@@ -228,14 +233,17 @@ class Queue:
         return entry
 
     def undo(self) -> Shown | None:
-        """Delete the reviewer's last answer and return its image; None if there is no answer or no image any more."""
+        """Delete the reviewer's last answer, and return its image to be answered again.
+
+        Return None if there is no answer to delete, or if the image cannot be shown any more.
+        """
         with self._undoing:
             last = self._own[-1] if self._own else self._last_before_start()
             if last is None:
                 return None
             name, answer = last
             delete_answer(self._store, name, answer.version)
-            if last in self._own:  # not simply the last one: another tab may have added an answer meanwhile
+            if last in self._own:  # remove by value, because another tab may have appended an answer meanwhile
                 self._own.remove(last)
         self._listing.put_back(answer.entry)
         return self._load(answer.entry)

@@ -1,8 +1,8 @@
-"""The review page: a web server for one person's browser on the same machine.
+"""The web server of the review page, for the browser of one person on the same machine.
 
-Any page that is open in the browser can send requests to the loopback interface, and any process of the machine can
-connect to it. So every request needs the token of this start, and must be addressed to the server's own host, which a
-rebound DNS name is not. The page loads nothing from elsewhere.
+Any page that is open in the browser can send requests to the loopback interface, and any process on the machine can
+connect to it. Every request therefore needs a token, which is new for each start of the server. The Host header must be
+the server's own address, which prevents DNS rebinding. The page loads no resources from other servers.
 """
 
 import secrets
@@ -23,7 +23,7 @@ from evaluation.review.answers import NEITHER, AnswerExistsError, allowed_labels
 from evaluation.review.queue import Queue, Shown
 
 HOST = "127.0.0.1"
-SECONDS_TO_END = 2  # for requests that are running at Ctrl-C
+SECONDS_TO_END = 2  # how long requests that are running at Ctrl-C may continue
 ASSETS = {"/theme.css": "theme.css", "/review.css": "review/review.css", "/review.js": "review/review.js"}
 MEDIA_TYPES = {"css": "text/css", "js": "text/javascript"}
 HEADERS = {
@@ -41,13 +41,13 @@ Next = Callable[[Request], Awaitable[Response]]
 
 
 class Held(BaseModel):
-    """The entries that the page has already got."""
+    """The keys of the entries that the page already has."""
 
     held: list[str] = []
 
 
 class Given(BaseModel):
-    """An answer that a person gives."""
+    """An answer that the page sends."""
 
     entry: str
     label: str
@@ -55,14 +55,14 @@ class Given(BaseModel):
 
 
 class Address:
-    """A free port of the loopback interface, and the token that requests to it need."""
+    """A free port of the loopback interface, and the token that requests to this port need."""
 
     def __init__(self) -> None:
         self.socket = socket.create_server((HOST, 0))
         self.port: int = self.socket.getsockname()[1]
         self.token = secrets.token_urlsafe(32)
         self.hosts = {f"{HOST}:{self.port}", f"localhost:{self.port}"}
-        # cookies are shared by all ports of a host
+        # the name contains the port, because all ports of a host share their cookies
         self.cookie = f"review-{self.port}"
 
     @property
@@ -71,7 +71,7 @@ class Address:
         return f"http://{HOST}:{self.port}/?token={self.token}"
 
     def refusal(self, request: Request) -> str | None:
-        """Return why a request is refused, or None if it is allowed."""
+        """Return the reason why a request is refused, or None if the request is allowed."""
         host, origin = request.headers.get("host", ""), request.headers.get("origin")
         if host not in self.hosts:
             return "the request is addressed to another host"
@@ -80,7 +80,7 @@ class Address:
         given = request.query_params.get("token") if request.url.path == "/" else None
         given = given or request.cookies.get(self.cookie, "")
         if not secrets.compare_digest(given.encode(), self.token.encode()):
-            return "open the address that `make review` has printed: each start has a new one"
+            return "open the address that `make review` printed: each start of `make review` has a new address"
         return None
 
 
@@ -89,13 +89,13 @@ def create_app(queue: Queue, address: Address, *, classes: Sequence[str], enviro
 
     Parameters
     ----------
-    classes : names of the classes; the model's prediction is not shown before the answer
+    classes : names of the classes
     environment : name of the environment
     """
-    app = FastAPI(openapi_url=None)  # without FastAPI's own pages, which load scripts from elsewhere
+    app = FastAPI(openapi_url=None)  # without FastAPI's documentation pages, which load scripts from other servers
     page = load_template("review/review.html", display_name=display_name)
     assets = {path: (DIRECTORY / name).read_bytes() for path, name in ASSETS.items()}
-    # digits alone are enough: with 12 classes, the third one is 03
+    # the keys of a class are the digits of its number with leading zeros: with 12 classes, the third class is 03
     digits = len(str(len(classes)))
     labels = allowed_labels(classes)
 
@@ -117,7 +117,7 @@ def create_app(queue: Queue, address: Address, *, classes: Sequence[str], enviro
 
     @app.get("/")
     def show_page(token: str = "") -> Response:
-        if token:  # the address bar and the history then have no token
+        if token:  # redirect, so that the token is neither in the address bar nor in the browser's history
             response: Response = RedirectResponse("/", 303)
             response.set_cookie(address.cookie, address.token, httponly=True, samesite="strict")
             return response
@@ -162,7 +162,7 @@ def create_app(queue: Queue, address: Address, *, classes: Sequence[str], enviro
 
 
 def describe(queue: Queue, shown: Shown | None = None) -> dict[str, Any]:
-    """Return an entry and the progress for the page, without the model's prediction."""
+    """Return the entry and the progress that the page shows, without the model's prediction."""
     progress = queue.progress
     return {
         "entry": shown and {"key": shown.entry.key, "image": data_uri(shown.picture, "image/jpeg")},

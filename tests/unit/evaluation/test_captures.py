@@ -142,7 +142,7 @@ def test_only_the_hours_of_the_range_and_their_neighbours_are_read(monkeypatch: 
     assert sorted(opened) == keys[2:5]
 
 
-def test_of_the_records_with_one_id_the_latest_counts() -> None:
+def test_only_the_latest_of_several_records_with_one_id_is_kept() -> None:
     # GIVEN an image that was classified three times, and a request of the same second
     s3 = FakeS3()
     put_lines(

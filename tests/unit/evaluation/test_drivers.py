@@ -246,7 +246,7 @@ def test_deletion_covers_all_versions_reviews_and_items_of_one_driver() -> None:
     assert delete_driver(STORE, "zoe", s3=s3, dynamodb=dynamodb) == (0, 0)
 
 
-def test_deletion_covers_what_the_review_stores_about_a_driver() -> None:
+def test_deletion_covers_review_copies_entries_and_answers() -> None:
     # GIVEN photographs of which S3 has the object, only the item, or both, all of them reviewed
     ids = {name: inference_id(f"incoming/{name}.jpg", "1") for name in ("zoe/5", "zoe/6", "zoey/5")}
     reviewed = [

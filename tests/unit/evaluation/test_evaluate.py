@@ -136,7 +136,7 @@ def test_the_best_threshold_is_named_if_none_reaches_the_precision() -> None:
     assert "tfvars" not in text
 
 
-def test_no_threshold_is_computed_without_a_wanted_precision() -> None:
+def test_no_threshold_is_computed_without_a_target_precision() -> None:
     assert evaluate(**make_arguments((0.97, True)))["for_precision"] is None
 
 

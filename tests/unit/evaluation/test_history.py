@@ -40,7 +40,7 @@ def test_an_entry_is_read_as_it_was_written() -> None:
     assert history.read("monitoring") == []
 
 
-def test_simultaneous_writers_lose_nothing() -> None:
+def test_simultaneous_writers_do_not_overwrite_each_other() -> None:
     # GIVEN writers at the same microsecond
     history = make_history(FakeS3())
 

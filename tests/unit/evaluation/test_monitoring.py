@@ -219,7 +219,7 @@ CAPTURED = {
 }
 
 
-def test_no_captured_image_stops_monitoring() -> None:
+def test_monitoring_continues_after_an_invalid_captured_image() -> None:
     # WHEN
     found = monitored(*(capture_line(body, [0.6, 0.4], event_id=name) for name, body in CAPTURED.items()))
 

@@ -185,7 +185,7 @@ def test_true_labels_are_written_as_a_label_file() -> None:
         assert row["label"] == (["bicycle", "motorcycle"][number] if upload.arrival.kind == "test" else "neither")
 
 
-def test_every_version_is_followed_to_its_end() -> None:
+def test_every_uploaded_version_is_followed_until_its_item_is_found() -> None:
     # GIVEN
     workflow = FakeWorkflow({3: "review"})
 
@@ -200,7 +200,7 @@ def test_every_version_is_followed_to_its_end() -> None:
     assert len(workflow.threads) <= UPLOAD_THREADS
 
 
-def test_images_that_wait_cost_few_reads() -> None:
+def test_number_of_reads_does_not_grow_with_the_number_of_pending_images() -> None:
     # GIVEN 1000 images, of which the first 500 have ended
     workflow = FakeWorkflow()
     images = [(f"s3://bucket/{number}", "v") for number in range(1000)]
@@ -308,7 +308,7 @@ def test_interrupt_keeps_known_results(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "not followed to its end" in "\n".join(summary(traffic, []))
 
 
-def test_error_of_aws_keeps_what_is_known() -> None:
+def test_aws_error_keeps_the_known_results() -> None:
     # GIVEN
     workflow = FakeWorkflow()
     error = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "BatchGetItem")

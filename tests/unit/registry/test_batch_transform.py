@@ -182,7 +182,7 @@ def test_job_without_predictions_returns_its_reason_for_each_image() -> None:
     assert all(reason.startswith("no memory (log group ") for reason in predictions.errors.values())
 
 
-def test_log_of_a_failed_job_is_waited_for_at_most_its_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reasons_of_a_failed_job_are_awaited_at_most_the_maximum_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN a log that names the second image after two polls, and the third never
     monkeypatch.setattr("registry.batch_transform.POLL_SECONDS", (1.0, 1.0))
     monkeypatch.setattr("registry.batch_transform.MAX_LOG_DELAY", 3.5)
@@ -211,7 +211,7 @@ def test_log_of_a_failed_job_is_waited_for_at_most_its_delay(monkeypatch: pytest
     assert now == 0
 
 
-def test_refused_job_leaves_no_model() -> None:
+def test_temporary_model_of_a_refused_job_is_deleted() -> None:
     # GIVEN
     s3 = FakeS3(in__a_png=b"")
     sagemaker = FakeSageMaker(s3, {})
@@ -282,6 +282,6 @@ def test_folder_is_named_by_path_or_url(text: str) -> None:
         ("s3://x/y", "must be in"),
     ],
 )
-def test_empty_or_foreign_folder_is_refused(text: str, line: str) -> None:
+def test_empty_folder_or_folder_in_another_bucket_is_refused(text: str, line: str) -> None:
     with pytest.raises(OperatorError, match=line):
         parse_prefix(text, BUCKET)

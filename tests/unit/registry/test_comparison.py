@@ -16,7 +16,7 @@ from registry.comparison import Comparison, wilson_interval
         (0, 0, (0.0, 1.0)),
     ],
 )
-def test_interval_is_wilsons(correct: int, n: int, expected: tuple[float, float]) -> None:
+def test_interval_is_the_wilson_interval(correct: int, n: int, expected: tuple[float, float]) -> None:
     assert wilson_interval(correct, n) == pytest.approx(expected, abs=5e-5)
 
 

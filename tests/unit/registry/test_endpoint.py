@@ -126,7 +126,7 @@ def test_missing_endpoint_fails_with_advice() -> None:
 
 
 @pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack"])
-def test_change_that_a_killed_command_started_is_waited_for(
+def test_await_endpoint_waits_until_a_change_has_ended(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: str
 ) -> None:
     # GIVEN

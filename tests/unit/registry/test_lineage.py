@@ -84,12 +84,12 @@ def md5(body: bytes) -> str:
         pytest.param(FakeStates([{"image": ""}, PREDICTED], status="FAILED", error=BELOW), id="in the history"),
     ],
 )
-def test_execution_names_its_model(name: str, states: FakeStates) -> None:
+def test_prediction_of_an_execution_has_its_model_version(name: str, states: FakeStates) -> None:
     found = find_prediction(STATE_MACHINE, name, states=states)
     assert (found.model_version, found.key, found.probabilities) == ("v3", "test/a.png", [0.6, 0.4])
 
 
-def test_execution_that_an_event_started_names_its_image() -> None:
+def test_prediction_of_an_execution_that_an_event_started_has_the_image_key() -> None:
     # GIVEN an event of S3 as the input
     event = json.dumps({"detail": {"object": {"key": "incoming/a/b.png"}}})
     predicted = {**PREDICTED, "s3_key": "incoming/a/b.png"}
@@ -161,7 +161,7 @@ def test_unchanged_data_is_verified() -> None:
 
 
 @pytest.mark.parametrize("objects", [{"train/a.png": b"a"}, {"train/a.png": b"a", "train/b.png": b"x"}])
-def test_missing_or_changed_data_is_named(objects: dict[str, bytes]) -> None:
+def test_missing_or_changed_object_is_named_in_the_error(objects: dict[str, bytes]) -> None:
     with pytest.raises(OperatorError, match=r"1 of 2 objects .* first train/b\.png"):
         verify_data(MANIFEST, "bucket", s3=FakeS3(objects))
 

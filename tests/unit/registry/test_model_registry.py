@@ -145,7 +145,9 @@ def test_long_property_is_truncated(registry: ModelRegistry, sagemaker: FakeSage
 
 
 @pytest.mark.parametrize("status", ["Approved", "Rejected"])
-def test_decision_stores_reason(registry: ModelRegistry, sagemaker: FakeSageMaker, ssm: FakeSsm, status: str) -> None:
+def test_approval_and_rejection_store_the_reason(
+    registry: ModelRegistry, sagemaker: FakeSageMaker, ssm: FakeSsm, status: str
+) -> None:
     # GIVEN
     arn = register(registry, Score(95, 100, "images"))
 

@@ -54,5 +54,7 @@ def test_registration_time_is_in_utc() -> None:
     ],
     ids=["pending", "rejected by the gate", "approved by the gate", "approved manually"],
 )
-def test_version_reports_who_decided(status: str, approval_reason: str, expected: str) -> None:
+def test_version_says_whether_the_quality_gate_or_a_person_decided(
+    status: str, approval_reason: str, expected: str
+) -> None:
     assert make_version(1, status, approval_reason=approval_reason).decision == expected

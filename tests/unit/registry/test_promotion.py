@@ -169,7 +169,7 @@ def test_model_that_fails_is_registered_as_rejected(request_: Any, tmp_path: Pat
 
 
 @pytest.mark.parametrize("in_use", [True, False])
-def test_same_model_is_not_trained_again(in_use: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_model_with_the_same_fingerprint_is_not_trained_again(in_use: bool, capsys: pytest.CaptureFixture[str]) -> None:
     # GIVEN
     version = make_version(1, properties={"fingerprint": "abc"})
     registry: Any = FakeRegistry(version, in_use=version.arn if in_use else None)
@@ -180,7 +180,7 @@ def test_same_model_is_not_trained_again(in_use: bool, capsys: pytest.CaptureFix
     assert not is_registered(registry, "other")
 
 
-def test_rejected_model_is_not_trained_again() -> None:
+def test_rejected_model_with_the_same_fingerprint_is_an_error() -> None:
     registry: Any = FakeRegistry(make_version(1, "Rejected", properties={"fingerprint": "abc"}, approval_reason="bad"))
     with pytest.raises(OperatorError, match="v1 has the same data, code and hyperparameters, and is rejected: bad"):
         is_registered(registry, "abc")

@@ -112,7 +112,7 @@ def make_live_score(source: str, live: str) -> Score:
     ],
     ids=["better", "worse", "worse on the source", "few", "missing"],
 )
-def test_models_are_compared_on_live_traffic_too(
+def test_models_are_compared_on_source_images_and_on_reviewed_images(
     candidate: tuple[str, str], incumbent: tuple[str, str], passed: bool, reason: str
 ) -> None:
     result = decide(make_live_score(*candidate), make_live_score(*incumbent), 0.8)

@@ -117,7 +117,7 @@ def test_labels_without_a_selection_give_no_estimate_of_all_traffic() -> None:
 @pytest.mark.parametrize(
     ("first", "last", "count"), [(0, 79, 0), (0, 78, 21), (20, 99, 0), (21, 99, 21), (11, 89, 21), (10, 90, 0)]
 )
-def test_traffic_that_no_selection_has_covered_is_pointed_out(first: int, last: int, count: int) -> None:
+def test_a_note_says_how_many_images_no_selection_covered(first: int, last: int, count: int) -> None:
     # GIVEN 100 images, of which only some have been there for a selection
     names = [f"{number}" for number in range(100)]
     captures = make_captures(*[(name, 0, 0.97) for name in names])
@@ -130,7 +130,7 @@ def test_traffic_that_no_selection_has_covered_is_pointed_out(first: int, last: 
     assert [note.partition(" ")[0] for note in found] == ([str(count)] if count else [])
 
 
-def test_one_class_only_is_pointed_out() -> None:
+def test_a_note_says_that_all_labelled_images_have_one_predicted_class() -> None:
     live = evaluated(
         make_captures(("a", 0, 0.99), ("b", 0, 0.5)), make_label("a", "bicycle"), make_label("b", "bicycle")
     )
@@ -156,7 +156,7 @@ def test_labels_that_were_left_out_are_counted_and_named() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_few_labels_give_figures_with_wide_intervals(count: int) -> None:
+def test_few_labels_give_wide_intervals(count: int) -> None:
     live = evaluated(make_captures(*TRAFFIC), *LOW[:count], *HIGH[:count], precision=0.9)
     assert live["traffic"]
     low, high = live["traffic"]["figures"]["accuracy"]["interval"] or (0, 0)

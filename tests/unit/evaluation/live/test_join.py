@@ -62,7 +62,7 @@ def test_equal_labels_of_an_image_count_once_with_the_probability_of_its_selecti
     assert (image.label, image.inclusion_probability, image.audit_rate) == (0, 0.02, 0.02)
 
 
-def test_the_beginning_of_another_callers_id_is_no_key() -> None:
+def test_an_id_that_is_not_from_the_workflow_matches_no_key() -> None:
     # GIVEN an ID that is not of an S3 object, but begins like one
     record_id = f"{key_digits('one.png')}-mine"
 

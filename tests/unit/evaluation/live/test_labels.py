@@ -93,7 +93,7 @@ def test_a_broken_line_is_named_and_the_others_are_read(line: str, reason: str) 
     assert message.startswith(f"labels/a.csv, line 2: {reason}")
 
 
-def test_a_missing_quote_spoils_no_other_line() -> None:
+def test_a_missing_quote_makes_only_one_line_invalid() -> None:
     # GIVEN a second missing quote, which closes the first one
     lines = ('"one.png,bicycle', "good.png,motorcycle", '"two.png,bicycle', "better.png,bicycle")
 
@@ -218,7 +218,7 @@ def test_a_photograph_of_the_stream_can_be_in_the_audit_sample_too() -> None:
     assert [(label.inclusion_probability, label.audit_rate) for label in found.labels] == [(1.0, 0.02)]
 
 
-def test_an_answer_that_was_taken_back_meanwhile_is_no_label(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_is_deleted_meanwhile_is_not_a_label(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     s3 = FakeS3()
     s3.put_object(Bucket="b", Key="labels/answers/a.json", Body=b"{}")

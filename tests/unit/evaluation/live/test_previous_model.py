@@ -120,7 +120,7 @@ def test_the_previous_model_is_the_one_that_was_in_use_before(used: list[int], m
 
 
 @pytest.mark.parametrize("used", [[], [2]], ids=["none", "only this"])
-def test_there_may_be_no_previous_model(used: list[int]) -> None:
+def test_missing_previous_model_is_an_error(used: list[int]) -> None:
     with pytest.raises(PreviousModelError, match="no model was in use before v2"):
         find_previous(make_registry(2, used), "v2")
 

@@ -102,7 +102,7 @@ def test_an_estimate_is_inside_its_interval() -> None:
     assert low < accuracy(sample) <= high
 
 
-def test_an_interval_is_the_same_whenever_it_is_computed() -> None:
+def test_an_interval_is_reproducible() -> None:
     sample = make_sample((6, 10, 1.0), (9, 10, 0.05), totals=(20.0, 180.0))
     assert accuracy_interval(sample) == accuracy_interval(sample)
 
@@ -238,7 +238,7 @@ def test_images_above_the_threshold_are_enough_if_no_other_was_captured() -> Non
     assert sample.weights.tolist() == [4]
 
 
-def test_labelled_images_can_stand_for_all_images() -> None:
+def test_labelled_images_can_be_treated_as_a_simple_random_sample() -> None:
     sample = simple_sample_of([make_image(0, 0.6, 0), make_image(0, 0.95, 1)], CAPTURED)
     assert sample.weights.tolist() == [2, 2]
 

@@ -51,7 +51,7 @@ def test_a_comparison_without_enough_images_has_no_figure() -> None:
     assert (content["outcome"], content["figures"], content["changes"]) == ("too few images", {}, [])
 
 
-def test_properties_that_moved_are_in_order_of_significance() -> None:
+def test_properties_that_drifted_are_in_order_of_significance() -> None:
     assert moved_properties(make_drift(DRIFT)["results"][0]["figures"]) == ["brightness", "sharpness"]
 
 

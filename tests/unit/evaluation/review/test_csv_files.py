@@ -96,7 +96,7 @@ def test_filled_file_is_stored_and_images_with_an_answer_keep_it(s3: FakeS3, tmp
         (f"b,review/{'x' * 2000},bicycle", "line 3: there is no image with this id and key"),
         ("b,incoming/zoe/1.jpg,bicycle", "line 3: there is no image with this id and key"),
         ("b,,bicycle", "line 3: there is no image with this id and key"),
-        (f"a,{A},bicycle", "line 3: the id 'a' is on line 2 too"),
+        (f"a,{A},bicycle", "line 3: the id 'a' is already on line 2"),
         (f"b,{B},bike\nx,y,bicycle", r"line 3: label .* \(and 1 more\)\. Nothing was stored"),
     ],
 )
