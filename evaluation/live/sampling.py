@@ -1,16 +1,17 @@
-"""Estimate figures of all traffic from images that were selected for review with known probabilities.
+"""Estimate metrics of all traffic from images that were selected for review with known probabilities.
 
-Images below the threshold are all selected, and those at or above it with a small probability. An image counts as many
-times as it represents images: 1 / its inclusion probability, scaled so that each stratum (below the threshold, and at
-or above it) counts as many images as were captured. This is the Hajek estimator in each stratum: Särndal, Swensson and
-Wretman, "Model Assisted Survey Sampling", 1992, sections 5.7 and 7.3.
+`make select` selects every image with a confidence below the threshold, and a small random share of the images with a
+confidence at or above it. These two groups are the strata. Each selected image has the weight 1 / inclusion
+probability. The weights are scaled so that they sum to the number of captured images in each stratum. This is the Hajek
+estimator in each stratum: Särndal, Swensson and Wretman, "Model Assisted Survey Sampling", 1992, sections 5.7 and 7.3.
 
-Intervals come from the Bayesian bootstrap for a finite population, which is seeded: Rubin, "The Bayesian bootstrap",
-1981; Lo, "A Bayesian bootstrap for a finite population", 1988. Each replicate draws what the images without a label are
-like, so an interval has the length 0 if all images are labelled. Each stratum has half an image that is classified
-correctly and half a misclassified one in addition, the prior of Jeffreys. Without it, a stratum without a mistake would
-have an interval of length 0: Brown, Cai and DasGupta, "Interval estimation for a binomial proportion", 2001. A class
-has these halves in both strata, because a small sample may lack its images in one of them.
+Intervals come from the Bayesian bootstrap for a finite population, with a fixed seed: Rubin, "The Bayesian bootstrap",
+1981; Lo, "A Bayesian bootstrap for a finite population", 1988. Each replicate simulates the unlabelled images, so an
+interval has the length 0 if every captured image is labelled. The Jeffreys prior adds two pseudo-observations of weight
+1/2 to each stratum, one correct and one misclassified. Without this prior, the interval of a stratum in which all
+labelled images are correct would have the length 0: Brown, Cai and DasGupta, "Interval estimation for a binomial
+proportion", 2001. The metrics of a class have the pseudo-observations of both strata, because a small sample may
+contain no image of the class in one stratum.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,25 +28,27 @@ REPLICATES = 2000
 BLOCK = 100  # replicates in memory at the same time
 SEED = 16
 QUANTILES = (0.025, 0.975)
-ROUNDING = 1e-12  # of sums of weights
+ROUNDING = 1e-12  # tolerance for rounding errors in sums of weights
 METHOD = (
-    "Each reviewed image is weighted by 1 / its probability of being selected. The weights are scaled to the number of "
-    "captured images below the threshold, and at or above it (Särndal, Swensson and Wretman, Model Assisted Survey "
-    "Sampling, 1992). Intervals: Bayesian bootstrap of both groups (Rubin, 1981; Lo, 1988) with the prior of Jeffreys."
+    "Each reviewed image is weighted by 1 / its probability of being selected. The weights are scaled so that they sum "
+    "to the number of captured images in each group: below the threshold, and at or above it (Särndal, Swensson and "
+    "Wretman, Model Assisted Survey Sampling, 1992). Intervals: Bayesian bootstrap of both groups (Rubin, 1981; Lo, "
+    "1988) with the Jeffreys prior."
 )
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Labelled images of a model, of shape (n,) each.
+    """n labelled images of a model. All attributes but `totals` have the shape (n,).
 
     Attributes
     ----------
-    confidence, correct : of each image
-    stratum : number of each image's stratum
-    probability : with which each image was selected
-    totals : number of captured images in each stratum, shape (strata,); each stratum with captured images has labelled
-        ones
+    confidence : predicted probability of the predicted class
+    correct : whether the prediction is correct
+    stratum : number of the image's stratum
+    probability : probability with which the image was selected
+    totals : number of captured images in each stratum, shape (strata,); a stratum that has captured images has at least
+        one labelled image
     """
 
     confidence: Floats
@@ -56,7 +59,7 @@ class Sample:
 
     @property
     def weights(self) -> Floats:
-        """How many captured images each image represents; the sum of a stratum is its number of captured images."""
+        """Number of captured images that each image represents; the numbers of a stratum sum to its total."""
         base = 1 / self.probability
         sums = np.bincount(self.stratum, weights=base, minlength=len(self.totals))
         weights: Floats = base * (self.totals / np.where(sums > 0, sums, 1))[self.stratum]
@@ -69,10 +72,10 @@ class Sample:
 
         Parameters
         ----------
-        values : of each image
-        prior : values of the two additional half images of each stratum
-        domains : whether each image is in each domain, shape (domains, n); each domain has an image
-        strata : whether each domain can have captured images in each stratum, shape (domains, strata)
+        values : value of each image, shape (n,)
+        prior : values of the two pseudo-observations of each stratum
+        domains : mask of the images in each domain, shape (domains, n); a domain has at least one image
+        strata : whether a domain can have captured images in a stratum, shape (domains, strata)
         """
         counted = np.concatenate([domains, np.repeat(strata, 2, axis=1)], axis=1).astype(float).T
         extended = np.concatenate([values, np.tile(np.array(prior), len(self.totals))])[:, np.newaxis]
@@ -88,15 +91,18 @@ class Sample:
         Parameters
         ----------
         values, prior : as in `mean_intervals`
-        members : whether each image counts; all by default, otherwise all images of a stratum or those above a
-            threshold in it
+        members : mask of the images in the mean, shape (n,); all images by default. In a stratum, the mask must select
+            all images, no image, or the images above a threshold
         """
         members = np.ones(len(values), dtype=np.bool_) if members is None else members
         has_members = np.isin(np.arange(len(self.totals)), self.stratum[members])
         return self.mean_intervals(values, prior, members[np.newaxis], has_members[np.newaxis])[0]
 
     def threshold_interval(self, precision: float) -> Interval:
-        """Return the 95 % interval of the smallest threshold with a precision; 1 if no threshold reaches it."""
+        """Return the 95 % interval of the smallest threshold that reaches a precision.
+
+        A replicate in which no threshold reaches the precision counts as a threshold of 1.
+        """
         order = np.argsort(-self.confidence, kind="stable")
         descending, hits = self.confidence[order], self.correct[order].astype(float)
         ends = np.flatnonzero(np.append(np.diff(descending) != 0, True))
@@ -110,13 +116,14 @@ class Sample:
         return _interval(np.concatenate(found))
 
     def _replicates(self) -> Iterator[Floats]:
-        """Yield blocks of replicates, one in each row: how many captured images are like each labelled one.
+        """Yield blocks of replicates with one replicate per row.
 
-        The last two columns of each stratum are the prior's.
+        The first n columns are the simulated numbers of captured images that each labelled image represents. Two
+        columns per stratum follow, for the pseudo-observations of the prior.
         """
         random = np.random.default_rng(SEED)
         strata = np.flatnonzero(np.bincount(self.stratum, minlength=len(self.totals)))
-        others = np.maximum(self.weights - 1, 0)  # images without a label that each image represents
+        others = np.maximum(self.weights - 1, 0)  # number of unlabelled images that each image represents
         shapes = np.concatenate([np.ones(len(others)), np.full(2 * len(self.totals), 0.5)])
         for _ in range(REPLICATES // BLOCK):
             counts = np.zeros((BLOCK, len(shapes)))
@@ -135,14 +142,14 @@ class Sample:
 
 
 def sample_of(images: Sequence[LabelledImage], captures: Captures, threshold: float) -> Sample | None:
-    """Return the sample of all captured images, by the images' probabilities of being selected.
+    """Return a sample that represents all captured images, from the labelled images with a known inclusion probability.
 
-    None if no labelled image represents the captured images below the threshold, or those at or above it.
+    None if a stratum has captured images, but no such labelled image.
 
     Parameters
     ----------
-    images : labelled images; those without a probability are left out
-    threshold : between the strata
+    images : labelled images; images without an inclusion probability are left out
+    threshold : confidence that separates the two strata
     """
     selected = [image for image in images if image.inclusion_probability is not None]
     above = captures.count_at_least(threshold)
@@ -157,11 +164,11 @@ def sample_of(images: Sequence[LabelledImage], captures: Captures, threshold: fl
 
 
 def audit_sample(images: Sequence[LabelledImage]) -> Booleans:
-    """Return which labelled images are a simple random sample of all traffic, shape (n,).
+    """Return a mask of the labelled images that form a simple random sample of all traffic, shape (n,).
 
-    Audit samples that were selected with different rates are not, together: one of an hour with little traffic would
-    count too much. Whether an image is selected depends on the place of its ID, so the images that the lowest rate
-    would have selected too are a sample with that rate.
+    Audit samples that were selected with different rates do not form one simple random sample together: a time range
+    with a higher rate would be over-represented. An image is selected if the hash of its ID, scaled to [0, 1), is below
+    the rate. Therefore the images whose hash is below the lowest rate form a sample with that rate.
     """
     lowest = min((image.audit_rate for image in images if image.audit_rate is not None), default=0.0)
     return np.array(
