@@ -169,7 +169,7 @@ deploy: $(INSTALLED) $(PREREQUISITES) lambdas ## deploy the approved model to th
 	$(call step)
 	$(call SCRIPT,provision) deploy
 
-extend: $(INSTALLED) $(PREREQUISITES) ## extend the endpoint's time to live by HOURS
+extend: $(INSTALLED) $(PREREQUISITES) ## extend the endpoint's lifetime by HOURS
 	$(call step)
 	$(call SCRIPT,extend) --hours=$(call quote,HOURS)
 

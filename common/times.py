@@ -70,7 +70,7 @@ def parse_moment(name: str, text: str, now: datetime) -> datetime:
 
     Parameters
     ----------
-    name : of the option, for the message
+    name : name of the option, for the error message
 
     Raises
     ------
@@ -104,7 +104,7 @@ def format_utc(moment: datetime, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
 
     Parameters
     ----------
-    moment : with a time zone
+    moment : a time with a time zone
     """
     return moment.astimezone(UTC).strftime(pattern)
 

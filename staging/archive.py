@@ -37,7 +37,7 @@ class Examples:
     ----------
     data : uint8, (n, 3072): 1024 red, 1024 green, 1024 blue values, each 32 x 32 in row-major order
     fine_labels, coarse_labels : int64, (n,): positions in `Meta`'s lists
-    filenames : as stored in the archive; not safe to use as paths
+    filenames : file names as stored in the archive; not safe to use as paths
     """
 
     data: NDArray[np.uint8]

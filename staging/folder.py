@@ -38,7 +38,7 @@ def read_folder(folder: Path, *, classes: Sequence[str], seed: int = 0, other_cl
     folder : has a sub-folder for each class, with JPEG and PNG files. Symbolic links and files in deeper folders are
         left out.
     classes : names of two or more sub-folders; a class's number is its position
-    seed : of the hash
+    seed : seed of the hash that selects an image's split
     other_classes : whether to return the images in the other sub-folders too, to pretrain on
 
     Raises

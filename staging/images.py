@@ -56,10 +56,10 @@ class Selection:
     Attributes
     ----------
     classes : names; a class's number is its position
-    seed : with which the images were divided into splits
+    seed : seed with which the images were divided into splits
     splits : images of each split
     others : images of other classes, with numbers of their own, to pretrain on; None if there are none
-    reviewed : which images of live traffic are among them
+    reviewed : the reviewed images of live traffic in the splits
     """
 
     classes: tuple[str, ...]

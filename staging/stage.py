@@ -56,7 +56,7 @@ def stage_reviewed(
 
     Parameters
     ----------
-    manifest : of the staged images
+    manifest : manifest of the staged images
     directory : where the images are written before the upload
 
     Raises

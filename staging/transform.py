@@ -35,7 +35,7 @@ class Dataset:
     splits : images by split, in their order
     keys : every file's path below `directory`, which is also its key in the bucket: `<split>/<name>` and `<split>.lst`
         for images, `<split>/<split>-00000.rec` and so on for shards, `pretrain/...` for images of other classes
-    reviewed : which images are reviewed images of live traffic; None if there are none
+    reviewed : the reviewed images of live traffic in the data set; None if there are none
     """
 
     directory: Path

@@ -48,7 +48,7 @@ class Channel:
 
     Attributes
     ----------
-    key : in the bucket; a prefix if it ends in a slash
+    key : key in the bucket; a prefix if it ends in a slash
     sharded : whether the objects are divided among the hosts; otherwise each host gets all
     """
 

@@ -30,7 +30,7 @@ class TrainingJob:
 
     Attributes
     ----------
-    name, arn : of the job
+    name, arn : the job's name and ARN
     model_data_url : S3 URL of its model.tar.gz
     seconds : training time
     metrics : content of its metrics.json, or the metrics that SageMaker read from the log

@@ -24,7 +24,7 @@ class TrainingRequest:
 
     Attributes
     ----------
-    manifest : of the staged data
+    manifest : manifest of the staged data
     serving_image : URI of the container image that serves the model
     hyperparameters : all of them, as texts
     """

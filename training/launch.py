@@ -36,12 +36,12 @@ class TrainingJobConfig:
     ----------
     image : URI of the training image
     kms_key_arn : KMS key that encrypts a job's output
-    models_prefix, checkpoints_prefix, packages_prefix : in the bucket, without a slash
+    models_prefix, checkpoints_prefix, packages_prefix : key prefixes in the bucket, without a slash at the end
     bundle_packages : whether jobs and their models contain their Python packages
     instance_count : number of hosts, which train one model together
     spot : whether to use spot instances, which are cheaper and may be interrupted
     name : prefix of the jobs' names, without the dash that follows it
-    tags : of the job, for cost allocation
+    tags : tags of the job, for cost allocation
     network : subnets and security groups of an isolated job, or None for a job with internet access
     """
 
@@ -74,7 +74,8 @@ def launch(
     Parameters
     ----------
     hyperparameters : all hyperparameters of the job
-    fingerprint : by which `find_training_job` finds the job, and a later job finds its checkpoints
+    fingerprint : digest of the job's inputs. `find_training_job` finds the job by it, and a later job with the same
+        fingerprint finds the checkpoints
 
     Raises
     ------

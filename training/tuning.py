@@ -28,7 +28,7 @@ class Search:
 
     Attributes
     ----------
-    ranges : of the hyperparameters to search
+    ranges : ranges of the hyperparameters to search
     jobs, parallel : number of training jobs, and how many run at the same time
     """
 

@@ -1,18 +1,17 @@
 """Estimate metrics of all traffic from images that were selected for review with known probabilities.
 
-The traffic has two strata: the images below the threshold, which are all selected, and the images at or above the
-threshold, which are selected with a small probability. The weight of a labelled image is the number of captured images
-that it represents: 1 / its inclusion probability, scaled so that the weights of each stratum add up to the number of
-images that were captured in this stratum. This is the Hajek estimator in each stratum: Särndal, Swensson and Wretman,
-"Model Assisted Survey Sampling", 1992, sections 5.7 and 7.3.
+`make select` selects every image with a confidence below the threshold, and a small random share of the images with a
+confidence at or above it. These two groups are the strata. Each selected image has the weight 1 / inclusion
+probability. The weights are scaled so that they sum to the number of captured images in each stratum. This is the Hajek
+estimator in each stratum: Särndal, Swensson and Wretman, "Model Assisted Survey Sampling", 1992, sections 5.7 and 7.3.
 
-Intervals are computed with the Bayesian bootstrap for a finite population, with a fixed random seed: Rubin, "The
-Bayesian bootstrap", 1981; Lo, "A Bayesian bootstrap for a finite population", 1988. Each replicate draws, for every
-captured image without a label, a labelled image that it resembles. If all images are labelled, nothing is drawn, so the
-interval has the length 0. As a prior (Jeffreys), each stratum gets half a correctly classified image and half a
-misclassified image in addition. Without this prior, a stratum without a mistake would have an interval of length 0:
-Brown, Cai and DasGupta, "Interval estimation for a binomial proportion", 2001. Metrics of a class use the prior in both
-strata, because a small sample may contain no image of the class in one of them.
+Intervals come from the Bayesian bootstrap for a finite population, with a fixed seed: Rubin, "The Bayesian bootstrap",
+1981; Lo, "A Bayesian bootstrap for a finite population", 1988. Each replicate simulates the unlabelled images, so an
+interval has the length 0 if every captured image is labelled. The Jeffreys prior adds two pseudo-observations of weight
+1/2 to each stratum, one correct and one misclassified. Without this prior, the interval of a stratum in which all
+labelled images are correct would have the length 0: Brown, Cai and DasGupta, "Interval estimation for a binomial
+proportion", 2001. The metrics of a class have the pseudo-observations of both strata, because a small sample may
+contain no image of the class in one stratum.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,29 +25,30 @@ from evaluation.metrics import Booleans, CurvePoint, Floats, Integers, Interval,
 from evaluation.review.selection import position
 
 REPLICATES = 2000
-BLOCK = 100  # number of replicates in memory at the same time
+BLOCK = 100  # replicates in memory at the same time
 SEED = 16
 QUANTILES = (0.025, 0.975)
 ROUNDING = 1e-12  # tolerance for rounding errors in sums of weights
 METHOD = (
-    "Each reviewed image is weighted by 1 / its probability of being selected. The weights are scaled to the number of "
-    "captured images below the threshold, and at or above it (Särndal, Swensson and Wretman, Model Assisted Survey "
-    "Sampling, 1992). Intervals: Bayesian bootstrap of both groups (Rubin, 1981; Lo, 1988) with the prior of Jeffreys."
+    "Each reviewed image is weighted by 1 / its probability of being selected. The weights are scaled so that they sum "
+    "to the number of captured images in each group: below the threshold, and at or above it (Särndal, Swensson and "
+    "Wretman, Model Assisted Survey Sampling, 1992). Intervals: Bayesian bootstrap of both groups (Rubin, 1981; Lo, "
+    "1988) with the Jeffreys prior."
 )
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Labelled images of a model. All arrays except `totals` have the shape (n,).
+    """n labelled images of a model. All attributes but `totals` have the shape (n,).
 
     Attributes
     ----------
-    confidence : confidence of each image's prediction
-    correct : whether each image was classified correctly
-    stratum : number of each image's stratum
-    probability : probability that each image was selected
-    totals : number of captured images in each stratum, shape (strata,); a stratum with captured images also has
-        labelled images
+    confidence : predicted probability of the predicted class
+    correct : whether the prediction is correct
+    stratum : number of the image's stratum
+    probability : probability with which the image was selected
+    totals : number of captured images in each stratum, shape (strata,); a stratum that has captured images has at least
+        one labelled image
     """
 
     confidence: Floats
@@ -59,7 +59,7 @@ class Sample:
 
     @property
     def weights(self) -> Floats:
-        """The number of captured images that each image represents; in each stratum, the sum equals `totals`."""
+        """Number of captured images that each image represents; the numbers of a stratum sum to its total."""
         base = 1 / self.probability
         sums = np.bincount(self.stratum, weights=base, minlength=len(self.totals))
         weights: Floats = base * (self.totals / np.where(sums > 0, sums, 1))[self.stratum]
@@ -73,9 +73,9 @@ class Sample:
         Parameters
         ----------
         values : value of each image, shape (n,)
-        prior : values of the two additional half images of each stratum
-        domains : whether each image is in each domain, shape (domains, n); each domain contains at least one image
-        strata : whether each domain can contain captured images of each stratum, shape (domains, strata)
+        prior : values of the two pseudo-observations of each stratum
+        domains : mask of the images in each domain, shape (domains, n); a domain has at least one image
+        strata : whether a domain can have captured images in a stratum, shape (domains, strata)
         """
         counted = np.concatenate([domains, np.repeat(strata, 2, axis=1)], axis=1).astype(float).T
         extended = np.concatenate([values, np.tile(np.array(prior), len(self.totals))])[:, np.newaxis]
@@ -90,8 +90,9 @@ class Sample:
 
         Parameters
         ----------
-        values, prior : see `mean_intervals`
-        members : whether each image is included, shape (n,); by default, all images are included
+        values, prior : as in `mean_intervals`
+        members : mask of the images in the mean, shape (n,); all images by default. In a stratum, the mask must select
+            all images, no image, or the images above a threshold
         """
         members = np.ones(len(values), dtype=np.bool_) if members is None else members
         has_members = np.isin(np.arange(len(self.totals)), self.stratum[members])
@@ -100,7 +101,7 @@ class Sample:
     def threshold_interval(self, precision: float) -> Interval:
         """Return the 95 % interval of the smallest threshold that reaches a precision.
 
-        In a replicate in which no threshold reaches the precision, the threshold is 1.
+        A replicate in which no threshold reaches the precision counts as a threshold of 1.
         """
         order = np.argsort(-self.confidence, kind="stable")
         descending, hits = self.confidence[order], self.correct[order].astype(float)
@@ -115,13 +116,14 @@ class Sample:
         return _interval(np.concatenate(found))
 
     def _replicates(self) -> Iterator[Floats]:
-        """Yield blocks of replicates. A row is a replicate: the number of captured images like each labelled image.
+        """Yield blocks of replicates with one replicate per row.
 
-        The columns after the labelled images belong to the prior: two columns for each stratum.
+        The first n columns are the simulated numbers of captured images that each labelled image represents. Two
+        columns per stratum follow, for the pseudo-observations of the prior.
         """
         random = np.random.default_rng(SEED)
         strata = np.flatnonzero(np.bincount(self.stratum, minlength=len(self.totals)))
-        others = np.maximum(self.weights - 1, 0)  # images without a label that each image represents
+        others = np.maximum(self.weights - 1, 0)  # number of unlabelled images that each image represents
         shapes = np.concatenate([np.ones(len(others)), np.full(2 * len(self.totals), 0.5)])
         for _ in range(REPLICATES // BLOCK):
             counts = np.zeros((BLOCK, len(shapes)))
@@ -140,14 +142,14 @@ class Sample:
 
 
 def sample_of(images: Sequence[LabelledImage], captures: Captures, threshold: float) -> Sample | None:
-    """Return the labelled images with a known inclusion probability, as a sample of all captured images.
+    """Return a sample that represents all captured images, from the labelled images with a known inclusion probability.
 
-    Return None if a stratum (below the threshold, or at or above it) has captured images, but no such labelled image.
+    None if a stratum has captured images, but no such labelled image.
 
     Parameters
     ----------
-    images : labelled images; images whose inclusion probability is not known are left out
-    threshold : confidence threshold between the strata
+    images : labelled images; images without an inclusion probability are left out
+    threshold : confidence that separates the two strata
     """
     selected = [image for image in images if image.inclusion_probability is not None]
     above = captures.count_at_least(threshold)
@@ -162,11 +164,11 @@ def sample_of(images: Sequence[LabelledImage], captures: Captures, threshold: fl
 
 
 def audit_sample(images: Sequence[LabelledImage]) -> Booleans:
-    """Return whether each labelled image is part of a simple random sample of all traffic, shape (n,).
+    """Return a mask of the labelled images that form a simple random sample of all traffic, shape (n,).
 
-    Audit samples of different rates do not form a simple random sample together: a sample with a high rate, from an
-    hour with little traffic, would count too much. An image is selected if the number that is computed from its ID is
-    below the rate. The images that the lowest rate selects are therefore a simple random sample with this rate.
+    Audit samples that were selected with different rates do not form one simple random sample together: a time range
+    with a higher rate would be over-represented. An image is selected if the hash of its ID, scaled to [0, 1), is below
+    the rate. Therefore the images whose hash is below the lowest rate form a sample with that rate.
     """
     lowest = min((image.audit_rate for image in images if image.audit_rate is not None), default=0.0)
     return np.array(
@@ -183,7 +185,7 @@ def simple_sample_of(images: Sequence[LabelledImage], captures: Captures) -> Sam
 
 
 def smallest_threshold(curve: Sequence[CurvePoint], precision: float) -> float | None:
-    """Return the smallest threshold that reaches a precision, with few digits; None if no threshold reaches it."""
+    """Return the smallest threshold with a precision, with as few digits as possible; None if none reaches it."""
     is_reached = any(point["accuracy"] >= precision - ROUNDING for point in curve)
     return threshold_for(curve, precision - ROUNDING) if is_reached else None
 

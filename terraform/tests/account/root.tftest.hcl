@@ -19,12 +19,12 @@ run "second_plan_keeps_all_resources" {
 
   assert {
     condition = alltrue([
-      output.bucket == run.empty_account_gets_everything_but_an_endpoint.bucket,
-      output.kms_key_arn == run.empty_account_gets_everything_but_an_endpoint.kms_key_arn,
-      output.training_role_arn == run.empty_account_gets_everything_but_an_endpoint.training_role_arn,
-      output.state_machine_arn == run.empty_account_gets_everything_but_an_endpoint.state_machine_arn,
-      output.vehicles_table == run.empty_account_gets_everything_but_an_endpoint.vehicles_table,
-      output.failures_topic_arn == run.empty_account_gets_everything_but_an_endpoint.failures_topic_arn,
+      output.bucket == run.apply_in_an_empty_account_creates_everything_except_an_endpoint.bucket,
+      output.kms_key_arn == run.apply_in_an_empty_account_creates_everything_except_an_endpoint.kms_key_arn,
+      output.training_role_arn == run.apply_in_an_empty_account_creates_everything_except_an_endpoint.training_role_arn,
+      output.state_machine_arn == run.apply_in_an_empty_account_creates_everything_except_an_endpoint.state_machine_arn,
+      output.vehicles_table == run.apply_in_an_empty_account_creates_everything_except_an_endpoint.vehicles_table,
+      output.failures_topic_arn == run.apply_in_an_empty_account_creates_everything_except_an_endpoint.failures_topic_arn,
     ])
     error_message = "A second plan must keep the resources of the first apply."
   }
@@ -41,7 +41,7 @@ run "threshold_is_updated_in_place" {
   }
 
   assert {
-    condition     = output.state_machine_arn == run.empty_account_gets_everything_but_an_endpoint.state_machine_arn
+    condition     = output.state_machine_arn == run.apply_in_an_empty_account_creates_everything_except_an_endpoint.state_machine_arn
     error_message = "The state machine must be updated, not replaced."
   }
 }

@@ -34,7 +34,7 @@ class Record:
     event_id : SageMaker's ID of the request
     time : time of the response in UTC, to the second
     image : the request's bytes, not validated; None if only responses are captured
-    probabilities : in class order
+    probabilities : predicted probabilities, in class order
     """
 
     id: str

@@ -144,7 +144,7 @@ def unusual_images(baseline: Sample, window: Sample, count: int) -> list[tuple[i
 
     Parameters
     ----------
-    window : with more than NEIGHBOURS images whose pixels are known
+    window : a window that has more than NEIGHBOURS images whose pixels are known
 
     Returns
     -------

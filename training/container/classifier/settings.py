@@ -28,9 +28,9 @@ class Settings:
     classes : names, in the order of their labels
     pretrained : 1 fine-tunes a network that is pretrained on ImageNet, 0 trains one from scratch
     pretrain_epochs : epochs on the classes of the channel `pretrain`, before training from scratch on `classes`
-    epochs, batch_size, learning_rate, weight_decay : of the optimizer
+    epochs, batch_size, learning_rate, weight_decay : settings of the training loop and the optimizer
     image_size : side in pixels to which images are resized, in training and in serving
-    seed : of all random numbers
+    seed : seed of all random numbers
     """
 
     classes: tuple[str, ...]
