@@ -1,7 +1,7 @@
 """Compare the images of a time window with a model's baseline.
 
 Four groups of properties may move: the confidence, the predicted classes, the image statistics and the embedding. A
-group has moved if one of its tests is significant after Holm's correction over all tests, and the change is not too
+group has drifted if one of its tests is significant after Holm's correction over all tests, and the change is not too
 small to matter.
 """
 
@@ -66,7 +66,7 @@ class Change(Measurement):
     Attributes
     ----------
     adjusted : p-value after Holm's correction
-    moved : whether the property has moved
+    moved : whether the property has drifted
     """
 
     adjusted: float
@@ -112,7 +112,7 @@ def _decile_counts(baseline: NDArray[np.float64], values: NDArray[np.float64]) -
 
 
 def moved_groups(results: list[Change]) -> dict[str, bool]:
-    """Return for each tested group whether it has moved."""
+    """Return for each tested group whether it has drifted."""
     return {
         group: any(each.moved for each in results if each.group == group)
         for group in GROUPS

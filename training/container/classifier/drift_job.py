@@ -355,7 +355,7 @@ def write_review_entry(settings: Settings, example: Example, detail: str, *, s3:
 
 def publish_message(settings: Settings, figures: Mapping[str, Any], *, sns: Any) -> None:
     """Publish which groups have drifted, with the most unusual images as examples."""
-    moved = ", ".join(group.replace("_", " ") for group, has_moved in figures["groups"].items() if has_moved)
+    moved = ", ".join(group.replace("_", " ") for group, has_drifted in figures["groups"].items() if has_drifted)
     lines = [
         f"Environment {settings.environment}, model {settings.model}, {settings.start:%Y-%m-%d %H:%M} to "
         f"{settings.end:%Y-%m-%d %H:%M} UTC.",
