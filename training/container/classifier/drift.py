@@ -1,6 +1,6 @@
 """Compare the images of a time window with a model's baseline.
 
-Four groups of properties may move: the confidence, the predicted classes, the image statistics and the embedding. A
+Four groups of properties are tested: the confidence, the predicted classes, the image statistics and the embedding. A
 group has drifted if one of its tests is significant after Holm's correction over all tests, and the change is not too
 small to matter.
 """
