@@ -80,7 +80,7 @@ class Address:
         given = request.query_params.get("token") if request.url.path == "/" else None
         given = given or request.cookies.get(self.cookie, "")
         if not secrets.compare_digest(given.encode(), self.token.encode()):
-            return "open the address that `make review` printed: each start of `make review` has a new address"
+            return "open the address that `make review` has printed: each start has a new address"
         return None
 
 
