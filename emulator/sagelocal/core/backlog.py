@@ -1,18 +1,18 @@
-"""Work that waits for a free process, and the delay of new work while there is much of it."""
+"""Counts the work that waits for a free process, and delays new work while too much work waits."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-LIMIT = 32  # waiting pieces of work, above which new work is delayed
+LIMIT = 32  # pieces of waiting work from which on new work is delayed
 MAX_DELAY = 10.0  # seconds
 
 
 class Backlog:
     """Counts the work that waits.
 
-    A machine that is asked for more than it can do must accept less. Otherwise all work waits so long that it times out
-    and is repeated, and nothing is ever finished. AWS's services refuse requests instead, and the callers retry.
+    An overloaded machine must accept less work. If it accepts everything, all work waits until it times out and is
+    retried, so no work is ever finished. AWS's services refuse requests when overloaded, and the callers retry.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -34,6 +34,6 @@ class Backlog:
                     self._changed.notify_all()
 
     def delay(self, seconds: float = MAX_DELAY) -> None:
-        """Return when less work than the limit waits, or after some seconds."""
+        """Return when less work than the limit waits, or after `seconds` at the latest."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting < self._limit, seconds)

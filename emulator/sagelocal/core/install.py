@@ -7,7 +7,7 @@ from importlib import import_module
 
 from sagelocal.core.emulator import Emulator
 
-# The modules of `sagelocal.services`, each with the backends of moto whose first request installs it
+# The modules of `sagelocal.services`, each with the moto backends whose first request installs the module
 SERVICES = {
     "iam": (),
     "awslambda": ("awslambda",),
@@ -24,7 +24,7 @@ SERVICES = {
     "scheduler": ("scheduler",),
     "sqs": ("sqs",),
 }
-AT_START = "iam"  # moto uses IAM's backend in the requests of every service
+AT_START = "iam"  # moto uses the IAM backend in the requests to every service
 USERS_OF_ALL = ("cloudformation", "servicecatalog")  # create resources of other services without a request to them
 
 
@@ -36,7 +36,7 @@ class Services:
         self._installed: set[str] = set()
 
     def prepare(self, backend: str) -> None:
-        """Install the services that must be installed before the first request to a backend of moto.
+        """Install the services that a moto backend needs before its first request.
 
         Raises
         ------
@@ -48,7 +48,7 @@ class Services:
                 self.install(module)
 
     def install(self, module: str) -> None:
-        """Install a module of `sagelocal.services`, unless it is installed."""
+        """Install a module of `sagelocal.services`, unless the module is already installed."""
         if module not in self._installed:
             import_module(f"sagelocal.services.{module}").install(self._emulator)
             self._installed.add(module)

@@ -1,4 +1,4 @@
-"""IAM: the policy simulator, which the SageMaker SDK calls to check a role, and AWS's managed policies."""
+"""IAM: adds the policy simulator, which the SageMaker SDK calls to check a role, and loads managed policies lazily."""
 
 from collections import UserDict
 from collections.abc import Callable
@@ -14,21 +14,25 @@ from sagelocal.core.patching import add, replace
 
 
 class ManagedPolicies(UserDict[str, Any]):
-    """Managed policies by ARN. AWS's are loaded at the first use, because parsing all of them takes a second."""
+    """Managed policies by ARN.
+
+    AWS's managed policies are loaded at the first access, because parsing all of them takes a second.
+    """
 
     def __init__(self, load: Callable[[], list[Any]]) -> None:
         self._load = load
 
     @cached_property
     def data(self) -> dict[str, Any]:  # type: ignore[override]  # UserDict keeps its items here
-        """The policies."""
+        """All managed policies by ARN."""
         return {policy.arn: policy for policy in self._load()}
 
 
 def install(emulator: Emulator) -> None:
     """Add SimulatePrincipalPolicy, which allows every action, because the emulator does not enforce IAM policies.
 
-    AWS's managed policies are loaded lazily: moto creates a backend for each partition at the first request.
+    Also load AWS's managed policies lazily. moto creates a backend for each partition at the first request, and each
+    backend would otherwise load all policies immediately.
     """
     add(IamResponse, "simulate_principal_policy", _simulate_principal_policy)
     load = replace(IAMBackend, "_init_aws_policies", lambda backend: [])

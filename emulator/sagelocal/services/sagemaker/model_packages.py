@@ -1,4 +1,4 @@
-"""Model packages: operations and parameters that moto lacks, and the container of a model or its model package."""
+"""SageMaker model packages: adds the operations and parameters that moto lacks, and looks up a model's container."""
 
 import json
 import re
@@ -30,12 +30,15 @@ CARD_SECTIONS = {
 
 
 def container_of(backend: SageMakerModelBackend, model_name: str) -> dict[str, Any]:
-    """Return `Image`, `ModelDataUrl` and `Environment` of a model or of the model package that it uses.
+    """Return the container definition of a model, such as its `Image` and `ModelDataUrl`.
+
+    If the model refers to a model package, return the package's container definition. The model's environment
+    variables override those of the package.
 
     Raises
     ------
     HostingError
-        If the model or its package does not exist, or the model has several containers.
+        If the model or its model package does not exist, or if the model has several containers.
     """
     model = backend._models.get(model_name)
     if model is None:
@@ -58,8 +61,8 @@ def container_of(backend: SageMakerModelBackend, model_name: str) -> dict[str, A
 
 
 def install() -> None:
-    """Fix version numbers and add the operations that moto lacks."""
-    last_versions: dict[tuple[str, str, str], int] = {}  # by account, region and group
+    """Patch moto's numbering of versions, and add the operations and parameters that moto lacks."""
+    last_versions: dict[tuple[str, str, str], int] = {}  # by account, region and model package group
     _number_versions(last_versions)
     _install_groups(last_versions)
     add(SageMakerResponse, "delete_model_package", _delete_model_package)
@@ -70,7 +73,7 @@ def install() -> None:
 
 
 def _check_metadata(name: str) -> None:
-    """Refuse invalid metadata properties, as AWS does; neither botocore nor moto checks them."""
+    """Make an operation refuse invalid `CustomerMetadataProperties`, as AWS does; botocore and moto accept them."""
 
     def check(self: SageMakerResponse) -> Any:
         for key, value in (self._get_param("CustomerMetadataProperties") or {}).items():
@@ -87,7 +90,10 @@ def _check_metadata(name: str) -> None:
 
 
 def _store_model_card(name: str) -> None:
-    """Keep the model card of a model package, which moto ignores; an update replaces the fields that it contains."""
+    """Make an operation store the model card of a model package, because moto ignores the parameter `ModelCard`.
+
+    An update replaces only the fields of the stored card that the request contains.
+    """
 
     def store(self: SageMakerResponse) -> Any:
         card = self._get_param("ModelCard") or {}
@@ -102,7 +108,10 @@ def _store_model_card(name: str) -> None:
 
 
 def _check_model_card(card: dict[str, str]) -> None:
-    """Refuse a model card that is not JSON with the sections of the schema; the emulator checks no more of it."""
+    """Refuse a model card with an invalid status, or whose content is too long or is not a JSON object.
+
+    Of AWS's model card schema, the emulator checks only the names of the top-level sections.
+    """
     status, content = card.get("ModelCardStatus", "Draft"), card.get("ModelCardContent", "{}")
     try:
         parsed = json.loads(content)
@@ -122,6 +131,8 @@ def _check_model_card(card: dict[str, str]) -> None:
 
 
 def _describe_model_card() -> None:
+    """Add the stored model card to the response of DescribeModelPackage."""
+
     def describe(self: ModelPackage) -> dict[str, Any]:
         card = getattr(self, "model_card", None)
         return {**original(self), **({"ModelCard": card} if card else {})}
@@ -130,7 +141,10 @@ def _describe_model_card() -> None:
 
 
 def _number_versions(last_versions: dict[tuple[str, str, str], int]) -> None:
-    """Number versions so that a deleted version's number is not reused; moto counts the existing versions."""
+    """Number the versions of a model package group so that the number of a deleted version is not reused.
+
+    moto derives the number from the count of existing versions, so it reuses numbers after a deletion.
+    """
     numbering = threading.Lock()
 
     def create(self: ModelPackage, *, model_package_version: int | None, **given: Any) -> None:

@@ -1,6 +1,7 @@
 """Operations that are refused, because moto or the emulator could only pretend to perform them.
 
-Other operations on the same resources stay as in moto: they correctly answer that there is no such resource.
+Other operations on the same types of resources, such as Describe, remain as in moto. Their responses are correct:
+no such resource exists, because it could not be created.
 """
 
 from typing import Any, NoReturn
@@ -13,7 +14,7 @@ from sagelocal.core.patching import add, replace
 MONITORING = "run a processing job on a schedule of EventBridge Scheduler"
 STATE_MACHINE = "run the steps in a Step Functions state machine"
 NOTEBOOK = "run the notebook's code on this machine with `sagelocal exec`"
-# The alternative to each operation of SageMaker, by the name of moto's method
+# What the user can do instead of each SageMaker operation, by the name of moto's method
 ALTERNATIVES = {
     "create_pipeline": STATE_MACHINE,
     "update_pipeline": STATE_MACHINE,
@@ -38,7 +39,7 @@ ALTERNATIVES = {
     "create_model_bias_job_definition": MONITORING,
     "create_model_explainability_job_definition": MONITORING,
 }
-# The same for SageMaker Runtime
+# What the user can do instead of each SageMaker Runtime operation
 RUNTIME_ALTERNATIVES = {
     "invoke_endpoint_async": "use InvokeEndpoint, or a batch transform job for large inputs",
 }

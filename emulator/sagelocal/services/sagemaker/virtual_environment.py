@@ -1,7 +1,8 @@
 """A separate Python virtual environment for each training job.
 
-In a container, `pip install` affects only that container. Likewise, the packages that a job installs here go to the
-job's own folder, which is deleted with the job. The job also sees the packages of the emulator's Python.
+In a container, `pip install` affects only that container. Likewise, the packages that a job installs in its virtual
+environment go to the job's own folder, which is deleted with the job. The job can also import the packages of the
+emulator's Python.
 """
 
 import site
@@ -9,7 +10,7 @@ import sys
 import venv
 from pathlib import Path
 
-# commands that run a module with the job's Python, so that they see the packages that the job installs
+# commands that run a module with the job's Python, so that they can import the packages that the job installs
 COMMANDS = {"pip": "pip", "pip3": "pip", "torchrun": "torch.distributed.run"}
 SCRIPT = '#!/bin/sh\nexec "$(dirname "$0")/python3" -m {} "$@"\n'
 
