@@ -1,4 +1,4 @@
-"""The baseline of a model: how it sees images that it was not trained on, with which later images are compared.
+"""The baseline of a model: its predictions and image statistics on images of the source that it was not trained on.
 
 Training writes it as `baseline.json`, from the validation images, into model.tar.gz and output.tar.gz.
 """
