@@ -12,11 +12,11 @@ from evaluation.capture_table import Captures
 from evaluation.live.comparison import compare
 from evaluation.live.join import Joined, LabelledImage, join
 from evaluation.live.labels import LabelSet
-from evaluation.live.live_figures import compute_figures, to_arrays
+from evaluation.live.live_figures import Arrays, compute_figures, to_arrays
 from evaluation.live.previous_model import PreviousModel
-from evaluation.live.results import Estimate, Labels, Live, Recommendation, Traffic
+from evaluation.live.results import Estimate, Figures, Labels, Live, Recommendation, Traffic
 from evaluation.live.sampling import METHOD, Sample, audit_sample, sample_of, simple_sample_of, smallest_threshold
-from evaluation.metrics import Integers, Interval, Proportion, coverage_curve
+from evaluation.metrics import Proportion, coverage_curve
 from evaluation.monitoring import MAX_IMAGES_SHOWN, CapturedImage, describe_image
 from evaluation.review.answers import NEITHER
 
@@ -162,15 +162,7 @@ def estimate_traffic(data: LiveData, sample: Sample) -> Traffic:
     """Estimate the metrics of all captured images."""
     selected = to_arrays([image for image in data.joined.images if image.inclusion_probability is not None])
     figures = compute_figures(selected, sample.weights, data.classes, data.threshold)
-    correct, is_above = sample.correct.astype(float), sample.confidence >= data.threshold
-    figures["accuracy"]["interval"] = sample.mean_interval(correct, (1.0, 0.0))
-    if is_above.any():
-        figures["precision"]["interval"] = sample.mean_interval(correct, (1.0, 0.0), is_above)
-    precision, recall = (
-        class_intervals(sample, numbers, data.classes) for numbers in (selected.predicted, selected.label)
-    )
-    for each in figures["per_class"]:
-        each["precision_interval"], each["recall_interval"] = precision.get(each["class"]), recall.get(each["class"])
+    set_intervals(figures, sample, selected, data.classes, data.threshold)
     # the coverage is not an estimate, because the confidence of all captured images is known
     above, records = data.captures.count_at_least(data.threshold), len(data.captures)
     figures["coverage"] = {"value": above / records, "interval": None, "n": records}
@@ -182,18 +174,30 @@ def estimate_traffic(data: LiveData, sample: Sample) -> Traffic:
     }
 
 
-def class_intervals(sample: Sample, numbers: Integers, classes: Sequence[str]) -> dict[str, Interval]:
-    """Return the 95 % interval of the accuracy on the images of each class, by class name.
+def set_intervals(figures: Figures, sample: Sample, images: Arrays, classes: Sequence[str], threshold: float) -> None:
+    """Set the 95 % intervals of accuracy, precision at the threshold, and each class's precision and recall.
+
+    All intervals come from the same bootstrap replicates, because drawing these takes most of the time.
 
     Parameters
     ----------
-    numbers : class number of each image, either predicted or true, shape (n,)
+    figures : metrics of `images`, whose intervals are replaced
+    images : the images of the sample
     """
-    present = np.unique(numbers[numbers < len(classes)])
-    strata = np.ones((len(present), len(sample.totals)), dtype=np.bool_)
-    correct = sample.correct.astype(float)
-    found = sample.mean_intervals(correct, (1.0, 0.0), numbers == present[:, np.newaxis], strata)
-    return {classes[number]: interval for number, interval in zip(present, found, strict=True)}
+    numbers = np.arange(len(classes))[:, np.newaxis]
+    overall = np.array([np.ones(len(images.label), dtype=np.bool_), images.confidence >= threshold])
+    domains = np.concatenate([overall, images.predicted == numbers, images.label == numbers])
+    strata = np.ones((len(domains), len(sample.totals)), dtype=np.bool_)
+    strata[: len(overall)] = [sample.strata_of(members) for members in overall]
+    is_known = np.array([members.any() for members in domains])
+    correct = images.correct.astype(float)
+    known = iter(sample.mean_intervals(correct, (1.0, 0.0), domains[is_known], strata[is_known]))
+    accuracy, precision, *by_class = (next(known) if each else None for each in is_known)
+    figures["accuracy"]["interval"], figures["precision"]["interval"] = accuracy, precision
+    precisions = dict(zip(classes, by_class[: len(classes)], strict=True))
+    recalls = dict(zip(classes, by_class[len(classes) :], strict=True))
+    for each in figures["per_class"]:
+        each["precision_interval"], each["recall_interval"] = precisions[each["class"]], recalls[each["class"]]
 
 
 def recommend(data: LiveData, precision: float) -> Recommendation:

@@ -33,7 +33,8 @@ METHOD = (
     "Each reviewed image is weighted by 1 / its probability of being selected. The weights are scaled so that they sum "
     "to the number of captured images in each group: below the threshold, and at or above it (Särndal, Swensson and "
     "Wretman, Model Assisted Survey Sampling, 1992). Intervals: Bayesian bootstrap of both groups (Rubin, 1981; Lo, "
-    "1988) with the Jeffreys prior."
+    "1988) with the Jeffreys prior; of calibration bins, Wilson intervals for the effective number of images (Kish, "
+    "Survey Sampling, 1965)."
 )
 
 
@@ -95,8 +96,12 @@ class Sample:
             all images, no image, or the images above a threshold
         """
         members = np.ones(len(values), dtype=np.bool_) if members is None else members
-        has_members = np.isin(np.arange(len(self.totals)), self.stratum[members])
-        return self.mean_intervals(values, prior, members[np.newaxis], has_members[np.newaxis])[0]
+        return self.mean_intervals(values, prior, members[np.newaxis], self.strata_of(members)[np.newaxis])[0]
+
+    def strata_of(self, members: Booleans) -> Booleans:
+        """Return a mask of the strata that contain at least one of the images in `members`, shape (strata,)."""
+        has_members: Booleans = np.isin(np.arange(len(self.totals)), self.stratum[members])
+        return has_members
 
     def threshold_interval(self, precision: float) -> Interval:
         """Return the 95 % interval of the smallest threshold that reaches a precision.

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import scipy
 
-from evaluation.live.evaluation import class_intervals
+from evaluation.live.evaluation import set_intervals
 from evaluation.live.join import LabelledImage
+from evaluation.live.live_figures import Arrays, compute_figures
 from evaluation.live.sampling import Sample, audit_sample, sample_of, simple_sample_of, smallest_threshold
 from evaluation.metrics import coverage_curve
 from evaluation.review.selection import position
@@ -139,7 +140,7 @@ def test_estimates_of_simulated_traffic_are_unbiased_and_their_intervals_hold(mo
 def test_the_recall_of_a_rare_class_has_an_interval_that_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN traffic of which 1 % is of one class; the audit sample often has none of its images
     monkeypatch.setattr("evaluation.live.sampling.REPLICATES", 200)
-    held = []
+    classes, held = ("bicycle", "motorcycle"), []
     for seed in range(150):
         random = np.random.default_rng(seed)
         is_above = random.random(3000) < 0.8
@@ -151,9 +152,15 @@ def test_the_recall_of_a_rare_class_has_an_interval_that_holds(monkeypatch: pyte
         sample = Sample(
             probability[chosen], correct[chosen], is_above[chosen].astype(np.int64), probability[chosen], totals
         )
+        predicted = np.where(correct, label, 1 - label)
+        images = Arrays(np.where(is_above, 0.97, 0.6)[chosen], predicted[chosen], label[chosen])
 
         # WHEN
-        low, high = class_intervals(sample, label[chosen], ("bicycle", "motorcycle"))["motorcycle"]
+        figures = compute_figures(images, sample.weights, classes, THRESHOLD)
+        set_intervals(figures, sample, images, classes, THRESHOLD)
+        (motorcycle,) = (each for each in figures["per_class"] if each["class"] == "motorcycle")
+        assert motorcycle["recall_interval"] is not None
+        low, high = motorcycle["recall_interval"]
         held.append(low <= correct[label == 1].mean() <= high)
 
     # THEN
