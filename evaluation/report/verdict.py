@@ -14,6 +14,7 @@ from evaluation.report.formats import interval_short, joined, sentence
 
 MAX_FAILURE_SHARE = 0.01  # maximum proportion of executions that failed for another reason than image or threshold
 MAX_LOW_CONFIDENCE_SHARE = 0.5  # equals the limit of the alarm workflow-low-confidence
+NO_EXECUTION = "no execution is known"
 MIN_EXECUTIONS = 20  # minimum number for a proportion to be meaningful, also in the alarm workflow-low-confidence
 
 
@@ -127,22 +128,32 @@ def check_drift(drifted: Sequence[str] | None, *, is_confirmed: bool, missing: s
     return Check("drift", "drift", Status.FAILED, finding, rule)
 
 
-def check_failures(failed: int, total: int) -> Check:
-    """Return the check of the executions that failed for another reason than the image or the threshold."""
+def check_failures(failed: int, total: int, *, missing: str = NO_EXECUTION) -> Check:
+    """Return the check of the executions that failed for another reason than the image or the threshold.
+
+    Parameters
+    ----------
+    missing : finding if `total` is 0
+    """
     rule = f"at most {percent(MAX_FAILURE_SHARE)} failed for another reason than the image or the threshold"
     if not total:
-        return Check("failed executions", "executions", Status.UNKNOWN, "no execution is known", rule)
+        return Check("failed executions", "executions", Status.UNKNOWN, missing, rule)
     status = Status.FAILED if failed > MAX_FAILURE_SHARE * total else Status.PASSED
     finding = f"{failed} of {total} executions failed for another reason than the image or the threshold"
     return Check("failed executions", "executions", status, finding, rule)
 
 
-def check_low_confidence(low: int, total: int) -> Check:
-    """Return the check of the proportion of images below the threshold."""
+def check_low_confidence(low: int, total: int, *, missing: str = NO_EXECUTION) -> Check:
+    """Return the check of the proportion of images below the threshold.
+
+    Parameters
+    ----------
+    missing : finding if `total` is 0
+    """
     rule = f"at most {percent(MAX_LOW_CONFIDENCE_SHARE)} of at least {MIN_EXECUTIONS} images are below the threshold"
     name, section = "low confidence", "executions"
     if total < MIN_EXECUTIONS:
-        finding = f"{total} executions are too few" if total else "no execution is known"
+        finding = f"{total} executions are too few" if total else missing
         return Check(name, section, Status.UNKNOWN, finding, rule)
     status = Status.FAILED if low > MAX_LOW_CONFIDENCE_SHARE * total else Status.PASSED
     return Check(name, section, status, f"{low} of {total} images are below the threshold", rule)

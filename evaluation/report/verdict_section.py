@@ -36,8 +36,8 @@ def decide_on(results: Results) -> Verdict:
         _guard(test_accuracy, results, check_accuracy(TEST_ACCURACY, "evaluation", None, None, no_test), "evaluation"),
         _guard(live_accuracy, results, check_accuracy(LIVE_ACCURACY, "live", None, None, no_live), "live"),
         _guard(drift, results, check_drift(None, is_confirmed=False, missing=no_drift), "drift"),
-        _guard(failures, results, replace(check_failures(0, 0), finding=no_executions), "outcomes", "run"),
-        _guard(low_confidence, results, replace(check_low_confidence(0, 0), finding=no_executions), "outcomes", "run"),
+        _guard(failures, results, check_failures(0, 0, missing=no_executions), "outcomes", "run"),
+        _guard(low_confidence, results, check_low_confidence(0, 0, missing=no_executions), "outcomes", "run"),
     ]
     return decide(
         checks,
@@ -128,7 +128,7 @@ def failures(results: Results) -> Check:
     if results.outcomes and results.outcomes.total:
         return check_failures(results.outcomes.failures, results.outcomes.total)
     if other := run_of_other_model(results):
-        return replace(check_failures(0, 0), finding=other)
+        return check_failures(0, 0, missing=other)
     found = run_outcomes(results)
     expected = {"SUCCEEDED", "ABORTED", BELOW_THRESHOLD, *IMAGE_ERRORS}
     return check_failures(sum(name not in expected for name in found), len(found))
@@ -139,7 +139,7 @@ def low_confidence(results: Results) -> Check:
     if results.outcomes and results.outcomes.total:
         return check_low_confidence(results.outcomes.low_confidence, results.outcomes.classified)
     if other := run_of_other_model(results):
-        return replace(check_low_confidence(0, 0), finding=other)
+        return check_low_confidence(0, 0, missing=other)
     found = run_outcomes(results)
     low = found.count(BELOW_THRESHOLD)
     return check_low_confidence(low, low + found.count("SUCCEEDED"))
