@@ -27,7 +27,8 @@ import contextlib, time
 from common.terminal import own_interrupts
 with {context}, contextlib.suppress(KeyboardInterrupt):
     print("ready", flush=True)
-    time.sleep(60)
+    for _ in range(600):  # Python handles a signal that arrives just before a sleep only after that sleep
+        time.sleep(0.1)
 """
 
 

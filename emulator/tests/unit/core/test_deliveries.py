@@ -1,5 +1,6 @@
 """Calls of targets are repeated as the retry policy says."""
 
+import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
@@ -77,9 +78,10 @@ def test_error_after_a_delivery_does_not_end_the_thread(deliver: Any, capfd: pyt
     queue = Deliveries()
     for _ in range(2 * deliveries.WORKERS):
         queue.run(fail)
-    ended: SimpleQueue[None] = SimpleQueue()
+    together = threading.Barrier(deliveries.WORKERS + 1, timeout=30)
     # WHEN
-    queue.run(lambda: ended.put(None))
-    # THEN
-    ended.get(timeout=30)
+    for _ in range(deliveries.WORKERS):
+        queue.run(together.wait)
+    # THEN every thread has printed its errors and takes a further call
+    together.wait()
     queue.stop()
