@@ -88,7 +88,7 @@ class Processes:
     Parameters
     ----------
     watch
-        Function that is called with the ID of each new process: it registers the process with the watchdog.
+        Function that registers the ID of each new process with the watchdog.
     """
 
     def __init__(self, watch: Callable[[int], None] = lambda pid: None) -> None:
@@ -128,7 +128,7 @@ class Processes:
         self.finish(process)
 
     def finish(self, process: Process) -> None:
-        """Kill a process and the remaining processes of its session, and remove it from the running processes."""
+        """Kill a process and the remaining processes of its session, and stop tracking the process."""
         process.finish()
         with self._lock:
             self._running.discard(process)

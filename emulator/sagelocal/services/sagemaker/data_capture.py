@@ -117,7 +117,7 @@ def record(config: Mapping[str, Any], exchange: Exchange, moment: datetime) -> d
     config
         The endpoint's `DataCaptureConfig`, which selects whether the request, the response or both are recorded.
     moment
-        Time of the request.
+        Time of the inference.
     """
     modes = {option["CaptureMode"] for option in config.get("CaptureOptions", [])}
     header = config.get("CaptureContentTypeHeader") or {}

@@ -90,7 +90,7 @@ def _install_weights(endpoints: Endpoints) -> None:
         if found := self.endpoints.get(endpoint_name):
             _check_status(found)
         known = {variant["VariantName"]: variant for variant in _variants(self, endpoint_name)}
-        # moto resets a variant's weight or instance count if the request omits it: fill in the current value
+        # moto resets the weight or instance count that a request omits, so the current value is added to the request
         complete = [
             {
                 "DesiredWeight": known.get(each["VariantName"], {}).get("CurrentWeight"),

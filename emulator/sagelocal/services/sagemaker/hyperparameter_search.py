@@ -47,7 +47,7 @@ class Search:
 
     @property
     def size(self) -> int | None:
-        """The number of combinations of values if all ranges are categorical; otherwise None, which means no limit."""
+        """The number of combinations of values, or None (no limit) if a range is not categorical."""
         sizes = [len(each.values) if isinstance(each, _Categories) else math.inf for each in self._ranges.values()]
         count = math.prod(sizes)
         return None if count == math.inf else int(count)

@@ -24,7 +24,7 @@ FAILED_HOST_GRACE = 2.0  # seconds between SIGTERM and SIGKILL for the remaining
 
 
 class Container(Protocol):
-    """The folders of one host."""
+    """The container of one host: its folders, and how a command runs in it."""
 
     @property
     def root(self) -> Path:
@@ -64,7 +64,7 @@ class Result(Generic[C]):
 
 @dataclass
 class Hosts(ABC, Generic[C]):
-    """The running containers of one job.
+    """The containers of one job, with one container per host.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Writes a container's output to CloudWatch Logs while it runs."""
+"""Writes a container's output to CloudWatch Logs while the container runs."""
 
 import sys
 import threading

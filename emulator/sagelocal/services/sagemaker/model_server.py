@@ -33,8 +33,8 @@ RESPONSE_TIMEOUT = 60.0  # seconds; SageMaker's limit
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 TAIL = 2000  # characters of a server's log to keep in memory
 QUOTED = 400  # characters of the log to quote in a FailureReason
-# the folder that contains the package `sagelocal`: PYTHONPATH includes this folder, so that the commands of container
-# images can import the package's own containers
+# the folder that contains the package `sagelocal`; it is added to PYTHONPATH, so that the commands in the images file
+# can run the modules of `sagelocal.containers`
 MODULES = str(Path(__file__).parents[3])
 
 

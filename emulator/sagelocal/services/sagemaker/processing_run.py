@@ -24,7 +24,7 @@ from sagelocal.services.sagemaker.processing_request import configuration, s3_in
 from sagelocal.services.sagemaker.s3_transfer import Shard, download_source
 
 MESSAGE_LENGTH = 1024  # maximum length of ExitMessage in bytes
-STATUS = {"MaxRuntimeExceeded": "Stopped"}  # ProcessingJobStatus by ending, for endings that have another name
+STATUS = {"MaxRuntimeExceeded": "Stopped"}  # ProcessingJobStatus for each ending that is not itself a status
 
 
 @dataclass

@@ -79,7 +79,7 @@ def _fix_model_packages() -> None:
         customer_metadata_properties_to_remove: list[str],
         additional_inference_specifications_to_add: list[Any] | None,
     ) -> str:
-        # moto resets every member that an update does not contain: fill in the current values
+        # moto resets every member that an update does not contain, so the current values are added to the update
         package = self.describe_model_package(model_package_arn)
         arn: str = update(
             self,

@@ -127,7 +127,7 @@ def _fetch(s3: Any, bucket: str, names: Mapping[str, str], folder: Path) -> None
             raise MissingObjectError(f'No S3 object found at "s3://{bucket}/{key}".') from None
         try:
             file = targets[key].open("wb")
-        except OSError as error:  # such as a folder of the same name
+        except OSError as error:  # for example, a folder has the file's name
             raise DataSourceError(f"the key {key!r} cannot be written as a file: {error.strerror}") from error
         with file:
             shutil.copyfileobj(body, file)

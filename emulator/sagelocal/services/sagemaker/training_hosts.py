@@ -11,7 +11,7 @@ from sagelocal.services.sagemaker.training_metrics import Metrics
 
 @dataclass
 class TrainingHosts(Hosts[TrainingContainer]):
-    """The running containers of one training job.
+    """The containers of one training job, with one container per host.
 
     Parameters
     ----------

@@ -73,7 +73,7 @@ def _validate(response: SageMakerResponse, request: dict[str, Any]) -> None:
             f"already exists ({response.sagemaker_backend.training_jobs[name].arn})"
         )
     _validate_spot(request)
-    # a copy, because moto adds an invented metric to the specification
+    # a copy, because moto adds an invented metric to the specification of the request
     request["AlgorithmSpecification"] = dict(request["AlgorithmSpecification"])
     try:
         compile_patterns(request["AlgorithmSpecification"].get("MetricDefinitions") or [])

@@ -1,7 +1,7 @@
 """A separate Python virtual environment for each host of a training or processing job.
 
-As in a container, `pip install` affects only this host: packages are installed into the virtual environment, which is
-deleted when the job ends. The job can also import the packages of the emulator's Python.
+As in a container, `pip install` affects only the host on which it runs: packages are installed into the host's virtual
+environment, which is deleted when the job ends. The job can also import the packages of the emulator's Python.
 """
 
 import site
