@@ -11,7 +11,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 
 from common.errors import OperatorError
-from scripts.command import Environment, run, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run, run_command
 
 ROOT = Path(__file__).resolve().parents[3]
 # `package` is not included, because it uses only Python's standard library and does not catch errors
@@ -152,7 +153,7 @@ def test_traceback_names_the_failing_line(tmp_path: Path) -> None:
 def test_commands_of_all_environments_share_one_terraform_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("scripts.command.LOCK_TIMEOUT_SECONDS", 0.0)
+    monkeypatch.setattr("scripts.command.environment.LOCK_TIMEOUT_SECONDS", 0.0)
     dev, local = (Environment(name, argparse.Namespace()) for name in ("dev", "local"))
 
     # WHEN / THEN
@@ -162,7 +163,7 @@ def test_commands_of_all_environments_share_one_terraform_lock(tmp_path: Path, m
 
 def test_no_error_is_printed_if_the_reader_of_the_output_has_ended() -> None:
     # GIVEN a command that prints more than a pipe holds
-    code = "from scripts.command import run; run(lambda arguments: print(*['line'] * 99999, sep='\\n'), None)"
+    code = "from scripts.command.runner import run; run(lambda arguments: print(*['line'] * 99999, sep='\\n'), None)"
 
     # WHEN
     command = f'{sys.executable} -c "{code}" | head -n 1'
