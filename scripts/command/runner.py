@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
@@ -14,6 +15,8 @@ from scripts.command.environment import Environment
 from scripts.command.parser import Parser
 
 Options = Callable[[argparse.ArgumentParser], object]  # adds a command's own options
+
+LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
 
 
 def run_command(main: Callable[[Environment], None], doc: str | None, options: Options = lambda parser: None) -> None:
@@ -43,6 +46,7 @@ def run(main: Callable[[argparse.Namespace], None], doc: str | None, options: Op
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error, as does DEBUG=1")
     arguments = parser.parse_args()
     try:
+        aws.check_endpoint()
         main(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # the program that reads the output, such as `head`, has ended
@@ -63,10 +67,12 @@ def explain(error: BaseException, environment: str) -> str:
     Likely causes are an AWS endpoint (AWS_ENDPOINT_URL) that does not respond and an unreadable credentials file.
     """
     if url := aws.unreachable_endpoint():
-        return (
-            f"nothing responds at {url} (AWS_ENDPOINT_URL): the emulator that ran there has ended, and its resources "
-            f"are lost. Run `make up ENV={environment}`"
-        )
+        if urlsplit(url).hostname in LOOPBACK_HOSTS:
+            return (
+                f"nothing responds at {url} (AWS_ENDPOINT_URL): the emulator that ran there has ended, and its "
+                f"resources are lost. Run `make up ENV={environment}`"
+            )
+        return f"nothing responds at {url} (AWS_ENDPOINT_URL): correct or unset this variable"
     if isinstance(error, NoCredentialsError) and (files := aws.unreadable_files()):
         return f"no AWS credentials, because {files[0]} cannot be read: run `chmod u+r {files[0]}`"
     return " ".join(str(error).split())

@@ -86,6 +86,34 @@ def test_error_for_an_endpoint_that_does_not_respond_names_make_up(
         run_command(fail, None)
 
 
+def test_error_for_another_endpoint_that_does_not_respond_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    # GIVEN an endpoint that is not on this machine, so that no emulator of this machine can have run there
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://endpoint.invalid")
+
+    def fail(_: Environment) -> None:
+        raise EndpointConnectionError(endpoint_url="http://endpoint.invalid/some")
+
+    # WHEN / THEN
+    with pytest.raises(SystemExit, match=r"nothing responds at http://endpoint.invalid .*: correct or unset"):
+        run_command(fail, None)
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "http://", "http://localhost:port", "http://[::1", "http://a b:1", "ftp://localhost:1"]
+)
+def test_invalid_endpoint_is_an_error_of_one_line(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], url: str
+) -> None:
+    # GIVEN
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+
+    # WHEN / THEN
+    with pytest.raises(SystemExit, match=r"^error: AWS_ENDPOINT_URL must be a URL such as .* \(got"):
+        run_command(lambda _: None, None)
+
+
 def test_error_names_an_unreadable_credentials_file(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
     # GIVEN
     monkeypatch.setattr("common.aws.unreadable_files", lambda: [Path("some-file")])
