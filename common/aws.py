@@ -11,10 +11,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from common.errors import OperatorError
+
 # Returns a client of the named service
 Clients = Callable[[str], Any]
 
 FALLBACK_REGION = "us-east-1"
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def client(service: str, region: str, *, config: Config | None = None) -> Any:
@@ -55,17 +58,41 @@ def is_not_found(error: ClientError) -> bool:
     return error_code(error) == "ValidationException" and "Could not find" in str(error)
 
 
+def check_endpoint() -> None:
+    """Check `AWS_ENDPOINT_URL`, because boto3 reports an invalid URL only in the first request.
+
+    Raises
+    ------
+    OperatorError
+        The variable is set and has no valid URL.
+    """
+    url = os.environ.get("AWS_ENDPOINT_URL")
+    if url and not _address(url):
+        raise OperatorError(f"AWS_ENDPOINT_URL must be a URL such as http://127.0.0.1:4566 (got {url!r})")
+
+
 def unreachable_endpoint() -> str | None:
     """Return the URL in `AWS_ENDPOINT_URL` if nothing listens there."""
-    url = os.environ.get("AWS_ENDPOINT_URL")
-    if not url:
+    url = os.environ.get("AWS_ENDPOINT_URL", "")
+    address = _address(url)
+    if address is None:
         return None
-    parts = urlsplit(url)
     try:
-        socket.create_connection((parts.hostname, parts.port or 443), timeout=1).close()
+        socket.create_connection(address, timeout=1).close()
     except OSError:
         return url
     return None
+
+
+def _address(url: str) -> tuple[str, int] | None:
+    """Return the host name and the port of an HTTP or HTTPS URL, or None if the URL is invalid."""
+    try:
+        parts = urlsplit(url)
+        default = DEFAULT_PORTS[parts.scheme]
+        port = parts.port or default
+    except (KeyError, ValueError):  # another scheme, a port that is no number, an incomplete IPv6 address
+        return None
+    return (parts.hostname, port) if parts.hostname and " " not in url else None
 
 
 def unreadable_files() -> list[Path]:

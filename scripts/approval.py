@@ -13,7 +13,8 @@ from common.errors import OperatorError
 from registry import approval
 from registry.endpoint import deployed_model_package
 from registry.model_registry import version_number
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 
 
 def approve(environment: Environment) -> None:

@@ -22,7 +22,8 @@ from evaluation.batches import (
     start,
 )
 from evaluation.executions import require_endpoint
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 
 FILE = "batch.jsonl"
 SOURCES = ("prefix", "manifest", "keys", "resume")

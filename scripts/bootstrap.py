@@ -12,7 +12,8 @@ from common.paths import TERRAFORM_DIRECTORY
 from deployment.existing_resources import plan_with_imports
 from deployment.remote_state import StateBucketMissingError, move_state
 from deployment.terraform import Terraform
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 
 STATE = "bootstrap"  # name of the bootstrap resources' state in the bucket
 

@@ -13,7 +13,8 @@ from evaluation.execution_details import ExecutionDetails, read_execution
 from evaluation.execution_text import describe_cause, wrap
 from evaluation.executions import BELOW_THRESHOLD, current_state, require_endpoint, start_execution, wait_for_end
 from evaluation.image_upload import read_image_file, upload_image
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 
 MAX_CAUSE = 300  # maximum number of characters of an error's cause
 

@@ -4,7 +4,8 @@ from common.files import write
 from deployment.cost import COST_FILE, estimate, read_prices
 from deployment.settings import read_settings
 from deployment.terraform import Terraform
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 
 
 def main(environment: Environment) -> None:

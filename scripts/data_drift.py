@@ -8,7 +8,9 @@ import argparse
 
 from common.files import RESULT_FILES, noted_in, write_json
 from evaluation.data_drift import follow_job, read_drift, start_job, summary, write_figures
-from scripts.command import Environment, add_time_range, run_command
+from scripts.command.environment import Environment
+from scripts.command.parser import add_time_range
+from scripts.command.runner import run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,8 @@ from common.errors import OperatorError
 from deployment.doctor import Account, check_all
 from deployment.settings import read_settings
 from deployment.terraform import Terraform
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 
 
 def main(environment: Environment) -> None:

@@ -20,7 +20,8 @@ from evaluation.drivers import (
     explain_driver,
     list_drivers,
 )
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,9 @@ from common.files import RESULT_FILES, write_json
 from evaluation.evaluate import check_run_is_current, evaluate, summary
 from evaluation.executions import read_run
 from evaluation.labelled_images import read_test_images
-from scripts.command import Environment, proportion, run_command
+from scripts.command.environment import Environment
+from scripts.command.parser import proportion
+from scripts.command.runner import run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:

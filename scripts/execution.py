@@ -11,7 +11,8 @@ from common.files import write
 from evaluation.execution_details import read_execution
 from evaluation.execution_page import render
 from evaluation.execution_text import describe_lines
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 
 FILE = "execution.html"
 

@@ -5,7 +5,8 @@ import json
 from common.files import write, write_json
 from evaluation.state_machine import parse_definition
 from evaluation.state_machine_figure import draw_png, draw_svg
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 
 
 def main(environment: Environment) -> None:

@@ -3,7 +3,9 @@
 import argparse
 
 from deployment.endpoint_lifetime import MAXIMUM_EXTENSION
-from scripts.command import Environment, run_command, whole_number
+from scripts.command.environment import Environment
+from scripts.command.parser import whole_number
+from scripts.command.runner import run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:

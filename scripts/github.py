@@ -8,7 +8,8 @@ issue    open an issue about drift, or add a comment to the issue that is still 
 import argparse
 
 from deployment import github
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ import argparse
 
 from deployment.cost import read_prices
 from deployment.image_costs import table
-from scripts.command import run
+from scripts.command.runner import run
 
 
 def main(options: argparse.Namespace) -> None:

@@ -13,7 +13,8 @@ from evaluation.executions import find_prediction
 from registry import lineage
 from registry.model_card import to_markdown
 from registry.model_registry import find_version
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:

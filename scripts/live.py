@@ -22,7 +22,9 @@ from evaluation.live.labels import read_labels
 from evaluation.live.live_summary import history_figures, summary, write_figures
 from evaluation.live.previous_model import PreviousModel, load_previous_model
 from evaluation.live.sampling import sample_of
-from scripts.command import Environment, add_model, add_time_range, check_model, find_location, proportion, run_command
+from scripts.command.environment import Environment, check_model, find_location
+from scripts.command.parser import add_model, add_time_range, proportion
+from scripts.command.runner import run_command
 
 
 def evaluate(environment: Environment) -> None:

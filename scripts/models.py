@@ -3,7 +3,8 @@
 from common.errors import OperatorError
 from registry.endpoint import deployed_model_package
 from registry.model_table import model_table
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 
 
 def main(environment: Environment) -> None:

@@ -3,7 +3,7 @@
 import argparse
 
 from deployment.module_docs import modules, update_readme
-from scripts.command import run
+from scripts.command.runner import run
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -31,7 +31,8 @@ from deployment.settings import read_settings
 from deployment.terraform import Plan
 from registry import endpoint
 from registry.trained_classes import ClassesDifferError
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 
 
 def plan(environment: Environment) -> None:

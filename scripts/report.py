@@ -21,7 +21,9 @@ from evaluation.report.results import Cost, Reader
 from registry import lineage
 from registry.endpoint import deployed_model_package
 from registry.model_registry import find_version, version_number
-from scripts.command import Environment, add_time_range, run_command
+from scripts.command.environment import Environment
+from scripts.command.parser import add_time_range
+from scripts.command.runner import run_command
 
 FILE = "report.html"
 WINDOW_FIELDS = ("outcomes", "cost", "history")  # fields of `Results` that need the time range

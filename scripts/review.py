@@ -5,7 +5,8 @@ import argparse
 from evaluation.review.answers import reviewer_name
 from evaluation.review.queue import Queue
 from evaluation.review.server import Address, create_app, make_server
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:

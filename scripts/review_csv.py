@@ -6,7 +6,8 @@ from pathlib import Path
 from common.terminal import counted
 from evaluation.review.answers import reviewer_name
 from evaluation.review.csv_files import store_labels, write_queue
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 
 
 def options(parser: argparse.ArgumentParser) -> None:

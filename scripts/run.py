@@ -18,7 +18,8 @@ from evaluation.executions import (
 from evaluation.labelled_images import read_test_images
 from registry.endpoint import deployed_model_package
 from registry.model_registry import version_number
-from scripts.command import Environment, check_deployed_classes, run_command
+from scripts.command.environment import Environment, check_deployed_classes
+from scripts.command.runner import run_command
 
 CLIENT_CONFIG = Config(
     retries={"mode": "adaptive", "total_max_attempts": 10}, max_pool_connections=CONCURRENT_EXECUTIONS

@@ -3,7 +3,7 @@
 import argparse
 
 from deployment.tools import ensure_terraform
-from scripts.command import run
+from scripts.command.runner import run
 
 
 def main(_: argparse.Namespace) -> None:

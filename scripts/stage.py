@@ -14,7 +14,8 @@ Use `recordio` for more than a few thousand images. PRETRAIN=1 also stages the i
 import argparse
 from typing import get_args
 
-from scripts.command import BUILD, Environment, run_command
+from scripts.command.environment import BUILD, Environment
+from scripts.command.runner import run_command
 from staging.manifest import Format
 from staging.source import resolve
 from staging.stage import stage

@@ -5,7 +5,8 @@ The added images replace the images that an earlier call of this command added.
 
 from evaluation.live.labels import read_labels
 from evaluation.reviewed_images import ImageFinder, left_out, read_images
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 from staging.manifest import read_manifest
 from staging.stage import stage_reviewed
 from training.job_config import check_staged

@@ -8,7 +8,8 @@ from functools import partial
 
 from common import aws
 from deployment.remote_state import move_state
-from scripts.command import Environment, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run_command
 
 
 def main(environment: Environment) -> None:

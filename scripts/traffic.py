@@ -28,7 +28,9 @@ from evaluation.shifts import SHIFTS, shift_image
 from evaluation.traffic import UPLOAD_THREADS, Target, Traffic, drive, sample_images
 from evaluation.traffic_arrivals import Arrival, burst_arrivals, poisson_arrivals
 from evaluation.traffic_report import draw, find_problems, labels_csv, summary, to_json
-from scripts.command import Environment, run_command, whole_number
+from scripts.command.environment import Environment
+from scripts.command.parser import whole_number
+from scripts.command.runner import run_command
 
 MAX_IMAGES = 100_000
 RATE, SECONDS, SEED = 5.0, 60.0, 1

@@ -5,7 +5,9 @@ The algorithm is `pytorch`, this project's own trainer, or `image-classification
 """
 
 from registry.promotion import is_registered, promote
-from scripts.command import BUILD, Environment, add_training_options, make_training_request, run_command
+from scripts.command.environment import BUILD, Environment
+from scripts.command.runner import run_command
+from scripts.command.training_options import add_training_options, make_training_request
 from training.follow import TrainingJob, follow, read_result
 from training.job_config import TrainingRequest, upload_packages
 from training.launch import find_training_job, launch

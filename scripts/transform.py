@@ -11,7 +11,8 @@ from common.terminal import counted
 from registry.batch_transform import parse_prefix, prepare_job, run_job
 from registry.model_registry import version_number
 from registry.predictions import check_complete, summarize, to_csv
-from scripts.command import Environment, check_deployed_classes, run_command
+from scripts.command.environment import Environment, check_deployed_classes
+from scripts.command.runner import run_command
 
 FILE = "transform.csv"
 

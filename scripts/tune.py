@@ -6,14 +6,10 @@ The hyperparameters that SET names keep their values. The job searches the most 
 import argparse
 
 from registry.promotion import is_registered, promote
-from scripts.command import (
-    BUILD,
-    Environment,
-    add_training_options,
-    make_training_request,
-    run_command,
-    whole_number,
-)
+from scripts.command.environment import BUILD, Environment
+from scripts.command.parser import whole_number
+from scripts.command.runner import run_command
+from scripts.command.training_options import add_training_options, make_training_request
 from training.job_config import parse_settings, upload_packages
 from training.tuning import plan_search, tune
 

@@ -10,7 +10,9 @@ import contextlib
 from common.terminal import own_interrupts
 from deployment.live_status import StatusReader
 from deployment.live_view import follow, make_console
-from scripts.command import Environment, run_command, whole_number
+from scripts.command.environment import Environment
+from scripts.command.parser import whole_number
+from scripts.command.runner import run_command
 
 INTERVAL = 5
 

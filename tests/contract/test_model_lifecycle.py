@@ -13,7 +13,7 @@ from registry.model_registry import RegistrationRequest
 from registry.trained_classes import ClassesDifferError
 from scripts import transform
 from scripts.approval import approve, reject, rollback
-from scripts.command import Environment
+from scripts.command.environment import Environment
 from staging.manifest import digest_classes
 from tests.support.emulator import MODEL_SERVER
 from tests.support.project import unique

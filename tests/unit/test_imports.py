@@ -59,7 +59,7 @@ def test_container_code_imports_only_itself() -> None:
     assert violations(ROOT / "training" / "container", PROJECT - {CLASSIFIER}, allowed="training.container") == []
 
 
-def test_scripts_do_not_import_each_other_except_the_module_command() -> None:
+def test_scripts_do_not_import_each_other_except_the_package_command() -> None:
     assert violations(ROOT / "scripts", {"scripts"}, allowed="scripts.command") == []
 
 

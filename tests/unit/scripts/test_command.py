@@ -11,7 +11,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 
 from common.errors import OperatorError
-from scripts.command import Environment, run, run_command
+from scripts.command.environment import Environment
+from scripts.command.runner import run, run_command
 
 ROOT = Path(__file__).resolve().parents[3]
 # `package` is not included, because it uses only Python's standard library and does not catch errors
@@ -85,6 +86,34 @@ def test_error_for_an_endpoint_that_does_not_respond_names_make_up(
         run_command(fail, None)
 
 
+def test_error_for_another_endpoint_that_does_not_respond_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    # GIVEN an endpoint that is not on this machine, so that no emulator of this machine can have run there
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://endpoint.invalid")
+
+    def fail(_: Environment) -> None:
+        raise EndpointConnectionError(endpoint_url="http://endpoint.invalid/some")
+
+    # WHEN / THEN
+    with pytest.raises(SystemExit, match=r"nothing responds at http://endpoint.invalid .*: correct or unset"):
+        run_command(fail, None)
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "http://", "http://localhost:port", "http://[::1", "http://a b:1", "ftp://localhost:1"]
+)
+def test_invalid_endpoint_is_an_error_of_one_line(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], url: str
+) -> None:
+    # GIVEN
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+
+    # WHEN / THEN
+    with pytest.raises(SystemExit, match=r"^error: AWS_ENDPOINT_URL must be a URL such as .* \(got"):
+        run_command(lambda _: None, None)
+
+
 def test_error_names_an_unreadable_credentials_file(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
     # GIVEN
     monkeypatch.setattr("common.aws.unreadable_files", lambda: [Path("some-file")])
@@ -152,7 +181,7 @@ def test_traceback_names_the_failing_line(tmp_path: Path) -> None:
 def test_commands_of_all_environments_share_one_terraform_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("scripts.command.LOCK_TIMEOUT_SECONDS", 0.0)
+    monkeypatch.setattr("scripts.command.environment.LOCK_TIMEOUT_SECONDS", 0.0)
     dev, local = (Environment(name, argparse.Namespace()) for name in ("dev", "local"))
 
     # WHEN / THEN
@@ -162,7 +191,7 @@ def test_commands_of_all_environments_share_one_terraform_lock(tmp_path: Path, m
 
 def test_no_error_is_printed_if_the_reader_of_the_output_has_ended() -> None:
     # GIVEN a command that prints more than a pipe holds
-    code = "from scripts.command import run; run(lambda arguments: print(*['line'] * 99999, sep='\\n'), None)"
+    code = "from scripts.command.runner import run; run(lambda arguments: print(*['line'] * 99999, sep='\\n'), None)"
 
     # WHEN
     command = f'{sys.executable} -c "{code}" | head -n 1'

@@ -8,7 +8,7 @@ import pytest
 from common.errors import OperatorError
 from evaluation.drivers import DriverStore
 from scripts import drivers
-from scripts.command import Environment
+from scripts.command.environment import Environment
 from tests.unit.stacks import make_stack
 
 

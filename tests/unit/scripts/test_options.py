@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from scripts import evaluate, extend, select_images, stage, transform, tune
-from scripts.command import add_training_options, run_command
+from scripts.command.runner import run_command
+from scripts.command.training_options import add_training_options
 
 Options = Callable[[argparse.ArgumentParser], Any]
 

@@ -10,7 +10,7 @@ from common.files import StepMissingError
 from common.times import TimeRangeError
 from deployment.read_stack import StackMissingError
 from scripts import report
-from scripts.command import Environment
+from scripts.command.environment import Environment
 from tests.unit.evaluation.report.pages import write_results
 from tests.unit.stacks import make_stack
 
@@ -37,7 +37,7 @@ def test_page_without_a_stack_shows_the_results_of_the_commands(
     def fail(terraform: object) -> None:
         raise StackMissingError("local is not deployed: run `make up ENV=local`")
 
-    monkeypatch.setattr("scripts.command.read_stack", fail)
+    monkeypatch.setattr("scripts.command.environment.read_stack", fail)
 
     # WHEN
     report.main(environment())
@@ -52,7 +52,7 @@ def test_page_without_a_stack_shows_the_results_of_the_commands(
 def test_page_and_error_name_a_time_range_in_the_future(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     write_results(directory)
-    monkeypatch.setattr("scripts.command.read_stack", lambda terraform: make_stack())
+    monkeypatch.setattr("scripts.command.environment.read_stack", lambda terraform: make_stack())
     monkeypatch.setattr(report, "model_in_use", lambda environment: "v1")
     monkeypatch.setattr(report, "model_lineage", lambda environment: [("model", "v1")])
 
@@ -83,7 +83,7 @@ def test_report_is_about_the_model_that_the_endpoint_serves(
         return None if number is None else f"arn:aws:sagemaker:us-east-1:1:model-package/scones/{number}"
 
     monkeypatch.setattr(report, "deployed_model_package", lambda endpoint, sagemaker: arn(served))
-    monkeypatch.setattr("scripts.command.read_stack", lambda terraform: make_stack())
+    monkeypatch.setattr("scripts.command.environment.read_stack", lambda terraform: make_stack())
     monkeypatch.setattr(Environment, "client", lambda self, service: None)
     monkeypatch.setattr(Environment, "model_registry", SimpleNamespace(arn_in_use=lambda: arn(approved)))
 
@@ -96,7 +96,7 @@ def test_error_without_any_result_names_the_command_to_run(directory: Path, monk
     def fail(terraform: object) -> None:
         raise StackMissingError("local is not deployed")
 
-    monkeypatch.setattr("scripts.command.read_stack", fail)
+    monkeypatch.setattr("scripts.command.environment.read_stack", fail)
 
     # WHEN / THEN
     with pytest.raises(StepMissingError, match="make demo ENV=local"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scripts.command import Parser
+from scripts.command.parser import Parser
 from scripts.traffic import TrafficError, main, options, plan
 from tests.unit.stacks import make_stack
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scripts.command import add_training_options, make_training_request
+from scripts.command.training_options import add_training_options, make_training_request
 from tests.unit.stacks import make_stack
 from tests.unit.training.staged import MANIFEST, FakeS3
 from training.errors import TrainingRequestError

@@ -8,7 +8,8 @@ import pytest
 
 from common.errors import OperatorError
 from scripts import tune as command
-from scripts.command import Environment, make_training_request
+from scripts.command.environment import Environment
+from scripts.command.training_options import make_training_request
 from tests.unit.registry.versions import make_version
 from tests.unit.stacks import make_stack
 from tests.unit.training.staged import MANIFEST, FakeS3

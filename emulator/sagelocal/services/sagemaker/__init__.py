@@ -1,4 +1,4 @@
-"""SageMaker: runs jobs and model servers as child processes, with data capture and batch transform."""
+"""SageMaker emulation: jobs and model servers run as child processes, and endpoints capture their data."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def install(emulator: "Emulator") -> None:
-    """Install all operations into moto."""
+    """Patch moto with the emulator's SageMaker operations, and start the background threads that they need."""
     from sagelocal.services.sagemaker import (
         batch_transform,
         endpoint_operations,
@@ -31,7 +31,8 @@ def install(emulator: "Emulator") -> None:
     captures = Captures(emulator)
     invocations = Invocations()
     endpoints = Endpoints(emulator, processes, captures)
-    # callbacks run in reverse order of registration: stop restarting servers, end the processes, then stop the writers
+    # Callbacks run in reverse order of registration: first the endpoints stop restarting servers, then all processes
+    # end, and then the threads stop that write invocation metrics and captured data.
     emulator.on_stop(captures.stop)
     emulator.on_stop(invocations.stop)
     emulator.on_stop(processes.stop)

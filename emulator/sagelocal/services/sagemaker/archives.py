@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-# Extraction filters came with Python 3.11.4, and Debian 12 has 3.11.2:
+# tarfile has extraction filters since Python 3.11.4. Debian 12 has 3.11.2, so it needs the backport:
 # https://docs.python.org/3.11/library/tarfile.html#extraction-filters
 if sys.version_info >= (3, 11, 4):
     import tarfile
@@ -28,12 +28,12 @@ def pack(*folders: Path) -> bytes:
 
 
 def unpack(stream: BinaryIO, folder: Path) -> None:
-    """Unpack a tar archive with any compression.
+    """Unpack a tar archive into a folder; the archive may have any compression that tarfile supports.
 
     Raises
     ------
     ArchiveError
-        If the archive is incomplete or invalid, or a name or link in it points outside the folder.
+        If the archive is incomplete or invalid, or the name or link of a member points outside the folder.
     """
     try:
         with tarfile.open(fileobj=stream) as archive:

@@ -1,6 +1,7 @@
-"""Batch transform: sends every object with an S3 prefix to a model server and stores the responses.
+"""Batch transform jobs: send every object with an S3 prefix to a model server, and store the responses in S3.
 
-As on AWS, the job's failure reason only refers to the log. The stream `data-log` names each object that failed:
+As on AWS, the FailureReason of a job only refers to the job's log. The log stream `<job>/i-0/data-log` names each
+object that failed:
 https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html
 https://github.com/aws/sagemaker-tensorflow-serving-container/issues/93
 https://github.com/aws/amazon-sagemaker-examples/issues/1620
@@ -27,13 +28,13 @@ from sagelocal.services.sagemaker.model_server import ModelServer
 from sagelocal.services.sagemaker.s3_transfer import base_prefix, list_keys, split_uri
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
-DEFAULT_PAYLOAD = 6  # MiB
+DEFAULT_PAYLOAD = 6  # MiB per request if the job has no MaxPayloadInMB
 CLIENT_ERROR, ALGORITHM_ERROR = "ClientError", "AlgorithmError"
 SEE_LOG = "See job logs for more information"
 
 
 def install(emulator: Emulator, processes: Processes) -> None:
-    """Install the operations into moto."""
+    """Patch moto's CreateTransformJob, and add StopTransformJob."""
 
     def create_transform_job(self: SageMakerResponse) -> Any:
         backend, name = self.sagemaker_backend, self._get_param("TransformJobName")
@@ -45,7 +46,7 @@ def install(emulator: Emulator, processes: Processes) -> None:
         response = create(self)
         job: Any = backend.transform_jobs[name]
         job.transform_start_time, job.transform_end_time = datetime.now(UTC), None
-        job.transform_job_status = "InProgress"  # last, because it sends an event
+        job.transform_job_status = "InProgress"  # last, because this assignment sends an event
         threading.Thread(target=_run, args=(emulator, processes, backend, job), daemon=True).start()
         return response
 
@@ -62,14 +63,14 @@ def install(emulator: Emulator, processes: Processes) -> None:
 
 
 class ObjectFailedError(Exception):
-    """An object got no prediction.
+    """The model returned no prediction for an object.
 
     Parameters
     ----------
     kind
-        `ClientError` if the model rejected the object, otherwise `AlgorithmError`.
+        `ClientError` if the model responded with an HTTP status from 400 to 499, otherwise `AlgorithmError`.
     lines
-        What SageMaker logs about the object.
+        Lines that SageMaker writes about the object to the log stream `data-log`.
     """
 
     def __init__(self, kind: str, *lines: str) -> None:
@@ -96,7 +97,7 @@ def _run(emulator: Emulator, processes: Processes, backend: SageMakerModelBacken
         job.failure_reason = f"ClientError: {error}"
     except Exception as error:
         job.failure_reason = f"InternalServerError: {type(error).__name__}: {error}"
-        if not processes.stopping:  # calls to the emulator fail while it stops
+        if not processes.stopping:  # while the emulator stops, calls to the emulator are expected to fail
             raise
     finally:
         log.close()
@@ -120,7 +121,7 @@ def _transform(s3: Any, server: ModelServer, job: Any, data_log: LogStream) -> N
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         try:
             responses = [_invoke(server, job, payload) for payload in _payloads(job, body)]
-        except ObjectFailedError as error:  # the job fails after the loop, so that the other objects are processed
+        except ObjectFailedError as error:  # the job fails after the loop, so that all objects are processed
             kinds.append(error.kind)
             for line in error.lines:
                 moment = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
@@ -139,7 +140,7 @@ def _stopping(job: Any) -> bool:
 
 
 def _payloads(job: Any, body: bytes) -> list[bytes]:
-    """Split an object into request bodies: the whole object, single lines, or lines up to the payload limit."""
+    """Split an object into request bodies: the whole object, one line each, or as many lines as the limit allows."""
     if job.transform_input.get("SplitType") != "Line":
         return [body]
     lines = [line for line in body.splitlines(keepends=True) if line.strip()]

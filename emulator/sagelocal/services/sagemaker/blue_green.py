@@ -1,4 +1,4 @@
-"""Blue/green deployments: the steps in which traffic moves to the new servers, and the alarms that roll it back.
+"""Blue/green deployments: the steps that shift traffic to the new servers, and the alarms that trigger a rollback.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green.html
 """
@@ -23,7 +23,7 @@ class Deployment:
     Attributes
     ----------
     shares
-        Share of the traffic for the new servers in each step, from 0 to 1; the last is 1.
+        Share of the traffic that the new servers receive in each step, from 0 to 1; the last share is 1.
     wait
         Seconds to watch the alarms after each step.
     termination_wait
@@ -39,12 +39,16 @@ class Deployment:
 
     @classmethod
     def of(cls, config: Mapping[str, Any] | None, instances: int) -> "Deployment":
-        """Create a deployment from a `DeploymentConfig`; without a policy, all traffic moves at once, without alarms.
+        """Create a deployment from a `DeploymentConfig`.
+
+        If there is no `BlueGreenUpdatePolicy`, the deployment shifts all traffic in one step and checks no alarms.
 
         Parameters
         ----------
+        config
+            `DeploymentConfig` of the request; None if the request has none.
         instances
-            Number of instances of the endpoint, which converts step sizes in instances to shares of the traffic.
+            Number of instances of the endpoint, with which a step size in instances becomes a share of the traffic.
         """
         policy = (config or {}).get("BlueGreenUpdatePolicy")
         if not config or not policy:
@@ -93,5 +97,5 @@ def _shares(routing: Mapping[str, Any], instances: int) -> tuple[float, ...]:
 
 
 def _share(size: Mapping[str, Any], instances: int) -> float:
-    """Return the share of the traffic for a step size, from 0 to 1."""
+    """Convert a step size, in percent or in instances, to a share of the traffic from 0 to 1."""
     return float(size["Value"] / 100 if size["Type"] == "CAPACITY_PERCENT" else size["Value"] / instances)

@@ -10,6 +10,6 @@ DEFINITIONS = {
 
 
 def metric_definitions(image: str) -> list[dict[str, str]]:
-    """Return `Name` and `Regex` of each metric of a built-in algorithm; none for any other image."""
+    """Return the `MetricDefinitions` of a built-in algorithm's image, or an empty list for any other image."""
     algorithm = image.rpartition("/")[2].partition(":")[0]
     return [{"Name": name, "Regex": regex} for name, regex in DEFINITIONS.get(algorithm, {}).items()]

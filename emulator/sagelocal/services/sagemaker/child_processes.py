@@ -1,4 +1,7 @@
-"""Child processes that emulate containers; each has its own session, so that ending it also ends its children."""
+"""Child processes that emulate containers.
+
+Each process starts its own session, so that a signal can be sent to the process and to all its descendants.
+"""
 
 import contextlib
 import os
@@ -9,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-# prefixes of variables that a container must not inherit: settings of moto, AWS SDKs, Python and pip
+# prefixes of environment variables that a container must not inherit: settings of moto, AWS SDKs, Python and pip
 NOT_INHERITED = ("MOTO_", "AWS_", "PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "VIRTUAL_ENV")
 OUTPUT_TIMEOUT = 5.0  # seconds to read the remaining output of a process that has ended
 
@@ -42,7 +45,7 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """The process id, which is also the id of the session."""
+        """The process ID, which is also the session's ID."""
         return self._popen.pid
 
     @property
@@ -80,12 +83,12 @@ class Process:
 
 
 class Processes:
-    """All running child processes, so that they can be ended together.
+    """All running child processes, which `stop` ends together.
 
     Parameters
     ----------
     watch
-        Registers the id of each process.
+        Function that registers the ID of each new process with the watchdog.
     """
 
     def __init__(self, watch: Callable[[int], None] = lambda pid: None) -> None:
@@ -120,12 +123,12 @@ class Processes:
     def end(self, process: Process, *, grace: float) -> None:
         """Send SIGTERM to a process and its children, and SIGKILL after `grace` seconds."""
         process.signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):  # finish() kills it
+        with contextlib.suppress(subprocess.TimeoutExpired):  # finish() kills the process
             process.wait(grace)
         self.finish(process)
 
     def finish(self, process: Process) -> None:
-        """Kill the remaining processes of a session and stop tracking it."""
+        """Kill a process and the remaining processes of its session, and stop tracking the process."""
         process.finish()
         with self._lock:
             self._running.discard(process)
@@ -147,9 +150,9 @@ def child_environment(variables: Mapping[str, str], *, commands: Path | None = N
     Parameters
     ----------
     variables
-        The container's own variables, which override inherited ones.
+        The container's own environment variables, which override the inherited variables.
     commands
-        Folder to put first on the PATH, before the folder of the emulator's Python.
+        Folder of commands to put first on the PATH, before the folder of the emulator's Python.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
     python_folder = Path(sys.executable).parent
@@ -159,7 +162,7 @@ def child_environment(variables: Mapping[str, str], *, commands: Path | None = N
         "PYTHONUNBUFFERED": "1",
         # busy-waiting threads of numeric libraries would take the CPU from other processes
         "OMP_WAIT_POLICY": "PASSIVE",
-        # the user's AWS profiles may point to another endpoint
+        # the user's AWS profiles may configure an endpoint that is not the emulator
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }

@@ -1,4 +1,4 @@
-"""The paths of a container below `/opt/ml`, in the folder that a job has instead."""
+"""Replaces `/opt/ml`, the root of a container's paths, with the folder that a job uses instead."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ SCRIPTS = {".py", ".sh"}
 
 
 def localize(text: str, root: Path) -> str:
-    """Replace `/opt/ml` in a text with a folder."""
+    """Return a text in which `/opt/ml` is replaced with the path `root`."""
     return text.replace(CONTAINER_ROOT, str(root))
 
 
 def localize_scripts(folder: Path, root: Path) -> None:
-    """Replace `/opt/ml` in the scripts of a folder with another folder."""
+    """Replace `/opt/ml` with the path `root` in all Python and shell scripts below `folder`."""
     for path in sorted(folder.rglob("*")):
         if path.suffix in SCRIPTS and path.is_file():
-            # as bytes, because a script need not be UTF-8
+            # as bytes, because a script need not be encoded in UTF-8
             path.write_bytes(path.read_bytes().replace(CONTAINER_ROOT.encode(), str(root).encode()))

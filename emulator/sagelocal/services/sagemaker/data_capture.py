@@ -22,7 +22,7 @@ from sagelocal.core.emulator import Emulator
 from sagelocal.services.sagemaker.s3_transfer import split_uri
 
 INTERVAL = 1.0  # seconds between two writes
-MAX_RECORDS = 500  # per file
+MAX_RECORDS = 500  # records per file
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,13 @@ class Captures:
         self._thread.start()
 
     def add(self, config: Mapping[str, Any], exchange: Exchange, *, region: str, endpoint: str, variant: str) -> None:
-        """Queue one exchange for writing, subject to the endpoint's sampling percentage."""
+        """Queue one exchange for writing, if capture is enabled and the exchange is in the random sample.
+
+        Parameters
+        ----------
+        config
+            The endpoint's `DataCaptureConfig`, with the percentage to sample; an empty mapping disables capture.
+        """
         if not config.get("EnableCapture"):
             return
         if random.random() * 100 >= config.get("InitialSamplingPercentage", 100):  # noqa: S311 (a sample)
@@ -66,14 +72,14 @@ class Captures:
         self._queue.put((destination, now, json.dumps(record(config, exchange, now), separators=(",", ":"))))
 
     def flush(self) -> None:
-        """Write everything that is queued."""
+        """Write all queued records."""
         with self._writing:
             for destination, lines in self._drain_queue().items():
                 for start in range(0, len(lines), MAX_RECORDS):
                     self._write(destination, lines[start : start + MAX_RECORDS])
 
     def stop(self) -> None:
-        """Stop writing; queued records are dropped, because the emulator's buckets disappear too."""
+        """Stop writing; queued records are discarded, because the emulator's buckets no longer exist after the stop."""
         self._stopped.set()
 
     def _run(self) -> None:
@@ -99,12 +105,20 @@ class Captures:
         try:
             self._emulator.client("s3", destination.region).put_object(Bucket=bucket, Key=key, Body=body.encode())
         except (ClientError, BotoCoreError) as error:
-            # as on AWS, the endpoint keeps serving
+            # as on AWS, the endpoint continues to serve requests
             print(f"captured data cannot be written to s3://{bucket}/{key}: {error}", file=sys.stderr)
 
 
 def record(config: Mapping[str, Any], exchange: Exchange, moment: datetime) -> dict[str, Any]:
-    """Return one record of a capture file."""
+    """Return one record of a capture file.
+
+    Parameters
+    ----------
+    config
+        The endpoint's `DataCaptureConfig`, which selects whether the request, the response or both are recorded.
+    moment
+        Time of the inference.
+    """
     modes = {option["CaptureMode"] for option in config.get("CaptureOptions", [])}
     header = config.get("CaptureContentTypeHeader") or {}
     data: dict[str, Any] = {}
@@ -123,7 +137,7 @@ def record(config: Mapping[str, Any], exchange: Exchange, moment: datetime) -> d
 
 
 def _side(mode: str, content_type: str, data: bytes, header: Mapping[str, Any]) -> dict[str, str]:
-    """Encode a request or response: as text if the capture configuration lists its content type, else as base64."""
+    """Encode a request or response: as text if the capture configuration lists the content type, else as base64."""
     encoding = _encoding(content_type, header)
     text = base64.b64encode(data).decode() if encoding == "BASE64" else data.decode("utf-8", "replace")
     return {"observedContentType": content_type, "mode": mode, "data": text, "encoding": encoding}

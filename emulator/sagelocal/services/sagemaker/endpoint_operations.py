@@ -18,7 +18,7 @@ IN_PROGRESS = ("Creating", "Updating", "RollingBack", "Deleting")
 
 
 def install(endpoints: Endpoints) -> None:
-    """Install the operations into moto."""
+    """Patch and add moto's endpoint operations."""
     _install_creation(endpoints)
     _install_update(endpoints)
     _install_weights(endpoints)
@@ -35,7 +35,8 @@ def _install_creation(endpoints: Endpoints) -> None:
         check_endpoint(endpoints.quotas, self, endpoint_config_name)
         endpoint: Any = create(self, endpoint_name, endpoint_config_name, tags)
         endpoint.endpoint_status = "Creating"
-        endpoint.data_capture_config = None  # set after the deployment; AWS returns only the active configuration's
+        # set after the deployment, because AWS returns only the data capture of the active endpoint configuration
+        endpoint.data_capture_config = None
         _start_deployment(endpoints, self, endpoint, endpoint_config_name, Deployment())
         return endpoint  # type: ignore[no-any-return]  # moto's FakeEndpoint
 
@@ -89,7 +90,7 @@ def _install_weights(endpoints: Endpoints) -> None:
         if found := self.endpoints.get(endpoint_name):
             _check_status(found)
         known = {variant["VariantName"]: variant for variant in _variants(self, endpoint_name)}
-        # moto resets the members of a variant that the request does not contain
+        # moto resets the weight or instance count that a request omits, so the current value is added to the request
         complete = [
             {
                 "DesiredWeight": known.get(each["VariantName"], {}).get("CurrentWeight"),
@@ -132,9 +133,9 @@ def _install_deletion(endpoints: Endpoints) -> None:
 
 
 def _check_status(endpoint: Any) -> None:
-    """Refuse to update or delete an endpoint that is being created, updated or deleted.
+    """Refuse to update or delete an endpoint that is being created, updated, rolled back or deleted.
 
-    The answer is AWS's, which AWS's operator for Kubernetes expects from DeleteEndpoint:
+    The error message is AWS's: AWS's operator for Kubernetes expects this message from DeleteEndpoint.
     https://github.com/aws/amazon-sagemaker-operator-for-k8s
     """
     if endpoint.endpoint_status in IN_PROGRESS:

@@ -34,7 +34,8 @@ class Endpoints:
         self._processes = processes
         self._captures = captures
         self._fleets: dict[str, Fleet] = {}
-        self._green: dict[str, tuple[Fleet, float]] = {}  # new servers during an update, and their traffic share
+        # the new servers of an endpoint that is being updated, and their share of the traffic (0 to 1)
+        self._green: dict[str, tuple[Fleet, float]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -43,14 +44,17 @@ class Endpoints:
         return self._emulator.quotas
 
     def fleet(self, arn: str) -> Fleet | None:
-        """Choose the servers for an endpoint's next request, by traffic share; None if the endpoint has no servers."""
+        """Return the servers for an endpoint's next request, or None if the endpoint has no servers.
+
+        During an update, the old or the new servers are chosen at random, according to the new servers' traffic share.
+        """
         green, share = self._green.get(arn, (None, 0.0))
         if green and random.random() < share:  # noqa: S311 (traffic, not secrets)
             return green
         return self._fleets.get(arn)
 
     def deploy(self, backend: SageMakerModelBackend, endpoint: Any, config_name: str, deployment: Deployment) -> None:
-        """Start the servers of a configuration, shift the traffic to them, and stop the old servers.
+        """Start the servers of an endpoint configuration, shift the traffic to them, and stop the old servers.
 
         If a new server does not start or an alarm goes into ALARM, the endpoint keeps its old servers. An endpoint
         without old servers gets the status Failed.
@@ -75,7 +79,7 @@ class Endpoints:
         self._captures.flush()
 
     def stop(self) -> None:
-        """Stop restarting servers; called when the emulator stops."""
+        """Stop restarting servers that have ended; called when the emulator stops."""
         for fleet in [*self._fleets.values(), *(green for green, _ in self._green.values())]:
             for variant in fleet.variants:
                 variant.stop_watching()
@@ -166,7 +170,7 @@ class Endpoints:
 
 
 def _describe(endpoint: Any, fleet: Fleet, config: Mapping[str, Any]) -> None:
-    """Update what DescribeEndpoint returns to the active configuration."""
+    """Store the active endpoint configuration in the record that DescribeEndpoint returns."""
     endpoint.endpoint_config_name = config["EndpointConfigName"]
     described = endpoint._process_production_variants(config["ProductionVariants"])
     endpoint.production_variants = [

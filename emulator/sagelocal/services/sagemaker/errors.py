@@ -1,12 +1,12 @@
-"""Errors that end a job or a deployment, or refuse a request."""
+"""Exceptions of failed jobs, failed deployments and invalid requests."""
 
 
 class HostingError(Exception):
-    """A model cannot be served; the message is the FailureReason of the endpoint or transform job."""
+    """A model cannot be served; the FailureReason of the endpoint or transform job contains the message."""
 
 
 class JobFailedError(Exception):
-    """A training or transform job has failed; the message is its FailureReason."""
+    """A training, processing or transform job has failed; the message is the job's FailureReason."""
 
 
 class InvalidRequestError(Exception):

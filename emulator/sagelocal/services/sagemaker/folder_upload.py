@@ -1,4 +1,4 @@
-"""Uploads of a container's folders to S3: checkpoints and continuous outputs while it runs, outputs at its end.
+"""Uploads of container folders to S3: while the container runs (checkpoints, continuous outputs) or when it ends.
 
 Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html
 https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-input-and-output.html (symbolic links are not uploaded)
@@ -20,20 +20,20 @@ INTERVAL = 0.5  # seconds between two scans of the folders
 
 
 class FolderUpload:
-    """Uploads new and changed files of folders: in the background after `start`, and once more in `close`.
+    """Uploads the new and changed files of folders: in the background after `start`, and a last time in `close`.
 
     Parameters
     ----------
     s3
         S3 client.
     folders
-        The folder of each host.
+        One folder of each host.
     uri
-        S3 prefix for the files.
+        S3 URI of the prefix for the files.
     skip_existing
-        Whether the files that exist now are in S3 already.
+        Whether files that already exist are uploaded only if they change, because S3 has them.
     follow_links
-        Whether symbolic links to files are uploaded as files.
+        Whether symbolic links to files are uploaded as files; if not, they are ignored.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class FolderUpload:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Start to upload in the background."""
+        """Start the uploads in the background."""
         self._thread.start()
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class FolderUpload:
         ClientError
             If S3 refuses a file.
         JobFailedError
-            If a file's name cannot be a key.
+            If a file name is not encoded in UTF-8, so that it cannot be an S3 key.
         """
         self._closed.set()
         if self._thread.is_alive():
@@ -79,13 +79,13 @@ class FolderUpload:
     def _upload_changes(self) -> None:
         for path, (folder, stamp) in self._scan():
             if self._uploaded.get(path) != (folder, stamp):
-                with contextlib.suppress(FileNotFoundError):  # the container may have renamed or deleted it
+                with contextlib.suppress(FileNotFoundError):  # the container may have renamed or deleted the file
                     key = self._prefix + _key(path.relative_to(folder))
                     self._s3.put_object(Bucket=self._bucket, Key=key, Body=path.read_bytes())
                     self._uploaded[path] = (folder, stamp)
 
     def _scan(self) -> Iterator[tuple[Path, tuple[Path, int]]]:
-        """Yield each file with its host's folder and modification time."""
+        """Yield the path of each file, with the host's folder and the file's modification time in nanoseconds."""
         for folder in self._folders:
             for path in sorted(folder.rglob("*")):
                 with contextlib.suppress(FileNotFoundError):
@@ -94,12 +94,12 @@ class FolderUpload:
 
 
 def _key(path: Path) -> str:
-    """Return a file's key below the prefix.
+    """Return the S3 key of a file, relative to the prefix.
 
     Raises
     ------
     JobFailedError
-        If the name is not encoded in UTF-8, as the keys of S3 are.
+        If the file name is not encoded in UTF-8, because S3 keys must be.
     """
     key = path.as_posix()
     try:

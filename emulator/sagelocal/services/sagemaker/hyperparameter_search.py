@@ -15,7 +15,7 @@ SCALING_TYPES = {"Auto", "Linear", "Logarithmic", "ReverseLogarithmic"}
 
 
 class Search:
-    """The trials of one tuning job.
+    """The hyperparameter search of one tuning job.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Search:
 
     @property
     def size(self) -> int | None:
-        """The number of combinations if all ranges are categorical; otherwise None, for no limit."""
+        """The number of combinations of values, or None (no limit) if a range is not categorical."""
         sizes = [len(each.values) if isinstance(each, _Categories) else math.inf for each in self._ranges.values()]
         count = math.prod(sizes)
         return None if count == math.inf else int(count)
@@ -58,7 +58,7 @@ class Search:
         return {key: each.suggest(trial, key) for key, each in self._ranges.items()}
 
     def record(self, name: str, value: float | None) -> None:
-        """Record the objective value of a training job; None if the job failed."""
+        """Record the objective value of the training job `name`, or None if the job has no objective value."""
         states = self._optuna.trial.TrialState
         state = states.FAIL if value is None else states.COMPLETE
         self._study.tell(self._trials.pop(name), value, state=state)
@@ -72,7 +72,7 @@ class Search:
 
 
 def _import_optuna() -> Any:
-    """Import optuna, which is slow to import and which only the extra `tuning` installs."""
+    """Import optuna at the first use, because the import is slow and only the extra `tuning` installs optuna."""
     try:
         import optuna
     except ModuleNotFoundError:
@@ -92,7 +92,7 @@ class _Categories:
 class _Numbers:
     def __init__(self, given: Mapping[str, Any], *, whole: bool) -> None:
         self._name, self._whole = given["Name"], whole
-        self._low, self._high = (float(given[end]) for end in ("MinValue", "MaxValue"))
+        self._low, self._high = (float(given[bound]) for bound in ("MinValue", "MaxValue"))
         self._scale = given.get("ScalingType", "Auto")
         if not self._low < self._high:
             raise InvalidRequestError(

@@ -14,7 +14,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 
 NAMESPACE = "AWS/SageMaker"
 INTERVAL = 1.0  # seconds between two writes
-MAX_LATENCIES = 20  # values kept of each batch, because moto never discards a value
+MAX_LATENCIES = 20  # latencies written per metric and batch; few, because moto keeps all values in memory
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,9 @@ class Invocation:
     Attributes
     ----------
     status : HTTP status of the model's response; 0 if the model did not respond
-    latency, overhead : microseconds spent in the model, and in everything else
-    concurrent : number of requests that the server was processing, including this one
+    latency : microseconds that the model took to respond
+    overhead : microseconds of the invocation outside the model
+    concurrent : number of requests that the model server was processing, including this request
     """
 
     status: int
@@ -57,7 +58,7 @@ class Invocations:
         self._queue.put((target, invocation))
 
     def stop(self) -> None:
-        """Stop writing."""
+        """Stop writing; queued invocations are discarded."""
         self._stopped.set()
 
     def _run(self) -> None:
@@ -77,7 +78,10 @@ class Invocations:
 
 
 def metric_data(target: Target, batch: Sequence[Invocation]) -> list[dict[str, Any]]:
-    """Return PutMetricData's `MetricData` for a batch; an error metric's average is the error rate."""
+    """Return PutMetricData's `MetricData` for a batch of invocations.
+
+    Each invocation adds 0 or 1 to an error metric, so that the metric's average is the error rate.
+    """
     counts = {
         "Invocations": [1 for _ in batch],
         "Invocation4XXErrors": [int(400 <= each.status < 500) for each in batch],
@@ -97,7 +101,7 @@ def metric_data(target: Target, batch: Sequence[Invocation]) -> list[dict[str, A
 
 
 def sample(values: Sequence[float]) -> list[float]:
-    """Return at most `MAX_LATENCIES` evenly spaced values of a sorted sequence, including the largest."""
+    """Return at most `MAX_LATENCIES` evenly spaced values of a sorted sequence, including the largest value."""
     step = -(-len(values) // MAX_LATENCIES)
     return list(values[::-1][::step])
 

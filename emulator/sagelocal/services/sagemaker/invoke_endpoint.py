@@ -31,7 +31,7 @@ TIMEOUT_MESSAGE = (
     "container in Amazon CloudWatch, resolve the issue, and try again."
 )
 CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/([^/]+)/")
-MICROSECONDS = 1e6  # per second; the unit of latencies in CloudWatch
+MICROSECONDS = 1e6  # microseconds per second, to convert to CloudWatch's unit of latencies
 HttpResponse = tuple[int, dict[str, str], bytes]
 
 
@@ -41,7 +41,7 @@ class _NotFoundError(Exception):
 
 @dataclass(frozen=True)
 class _Request:
-    """The parameters of one InvokeEndpoint request."""
+    """The parameters of one InvokeEndpoint request; `target` is the name of the requested variant, if any."""
 
     account: str
     region: str
@@ -56,7 +56,7 @@ class _Request:
 
 
 def install(emulator: Emulator, endpoints: Endpoints, captures: Captures, invocations: Invocations) -> None:
-    """Install the operation, bypassing moto's web framework."""
+    """Route InvokeEndpoint requests to this module, bypassing moto's web framework."""
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         status, headers, body = _invoke(endpoints, captures, invocations, _read(environ))
@@ -108,7 +108,15 @@ def _invoke(endpoints: Endpoints, captures: Captures, invocations: Invocations, 
 
 @dataclass(frozen=True)
 class _Result:
-    """A model's response, with the variant, the model's latency in seconds and the number of concurrent requests."""
+    """A model's response to one request.
+
+    Attributes
+    ----------
+    capture : the endpoint's `DataCaptureConfig`
+    variant : name of the variant that responded
+    seconds : the model's latency
+    concurrent : number of requests that the variant was processing, including this request
+    """
 
     capture: Mapping[str, Any]
     variant: str

@@ -1,4 +1,7 @@
-"""The hosts of a training or processing job: one container process per host, which start and end together."""
+"""The hosts of a training or processing job: one container process per host.
+
+All containers start together. If one fails, the others are ended.
+"""
 
 import os
 import threading
@@ -17,11 +20,11 @@ from sagelocal.services.sagemaker.log_stream import LogStream
 from sagelocal.services.sagemaker.model_server import MODULES
 from sagelocal.services.sagemaker.virtual_environment import create_environment
 
-FAILED_HOST_GRACE = 2.0  # seconds between SIGTERM and SIGKILL for the other hosts when one fails
+FAILED_HOST_GRACE = 2.0  # seconds between SIGTERM and SIGKILL for the remaining hosts after one host has failed
 
 
 class Container(Protocol):
-    """The folders of one host."""
+    """The container of one host: its folders, and how a command runs in it."""
 
     @property
     def root(self) -> Path:
@@ -33,13 +36,13 @@ class Container(Protocol):
 
     @property
     def working_directory(self) -> Path:
-        """The folder in which the command starts."""
+        """The working directory of the container's command."""
 
     def localize(self, text: str) -> str:
-        """Return a text in which `/opt/ml` is replaced, unless the container sees its folder there."""
+        """Return a text in which `/opt/ml` is replaced with `root`, unless `root` is mounted at `/opt/ml`."""
 
     def command(self, command: Sequence[str]) -> list[str]:
-        """Return the command that runs another command in this container."""
+        """Return the command line that runs a command in this container."""
 
 
 C = TypeVar("C", bound=Container)
@@ -51,8 +54,8 @@ class Result(Generic[C]):
 
     Attributes
     ----------
-    status : 0 if all hosts succeeded, else the exit status of the first that failed
-    failed : that host's container
+    status : 0 if all hosts succeeded, otherwise the exit status of the first host that failed
+    failed : container of the first host that failed; None if all hosts succeeded
     """
 
     status: int
@@ -61,7 +64,7 @@ class Result(Generic[C]):
 
 @dataclass
 class Hosts(ABC, Generic[C]):
-    """The running containers of one job.
+    """The containers of one job, with one container per host.
 
     Parameters
     ----------
@@ -72,7 +75,7 @@ class Hosts(ABC, Generic[C]):
     """
 
     LOG_GROUP: ClassVar[str]
-    MODE: ClassVar[str]  # the command of an image that runs if the request has no entry point
+    MODE: ClassVar[str]  # `train` or `process`: the image's command to run if the request has no entry point
 
     emulator: Emulator
     processes: Processes
@@ -135,7 +138,7 @@ class Hosts(ABC, Generic[C]):
     @property
     @abstractmethod
     def _specification(self) -> Mapping[str, Any]:
-        """The part of the request with the entry point and its arguments."""
+        """The part of the request that contains the entry point and its arguments."""
 
     @property
     @abstractmethod
@@ -144,10 +147,10 @@ class Hosts(ABC, Generic[C]):
 
     @abstractmethod
     def _variables(self, container: C) -> dict[str, str]:
-        """Return the variables of one container, without those of every container."""
+        """Return the environment variables that only this type of job has."""
 
     def _reader(self, container: C) -> Callable[[str], None]:
-        """Return a function that reads each line of a container's output."""
+        """Return the function to call with each line of a container's output; by default, the function does nothing."""
         return lambda line: None
 
     def _close(self) -> None:
@@ -165,7 +168,7 @@ class Hosts(ABC, Generic[C]):
         )
 
     def _output(self, container: C) -> Callable[[str], None]:
-        """Return a function that writes a line of a container's output to its log."""
+        """Return a function that writes a line of a container's output to the host's log stream."""
         stream = f"{self.name}/algo-{container.number}-{int(time.time())}"
         log = LogStream(self.emulator.client("logs", self.region), self.LOG_GROUP, stream)
         self._logs.append(log)

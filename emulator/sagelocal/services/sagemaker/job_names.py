@@ -1,4 +1,4 @@
-"""The names of training and processing jobs."""
+"""Validation of the names of training and processing jobs."""
 
 import re
 
@@ -8,12 +8,19 @@ _PATTERN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 
 def check_name(parameter: str, name: str | None) -> None:
-    """Refuse a name that AWS refuses.
+    """Refuse a job name that AWS refuses.
+
+    Parameters
+    ----------
+    parameter
+        Name of the request parameter, for the error message.
+    name
+        Value of the request parameter.
 
     Raises
     ------
     ValidationError
-        If the name does not match the pattern of AWS.
+        If the job name does not match AWS's pattern.
     """
     if not _PATTERN.fullmatch(name or ""):
         raise ValidationError(

@@ -1,4 +1,4 @@
-"""The run of one training or processing job, in a folder that is deleted at its end."""
+"""The run of one training or processing job, in a folder that is deleted when the job ends."""
 
 import contextlib
 import shutil
@@ -19,7 +19,7 @@ from sagelocal.services.sagemaker.job_hosts import Hosts
 from sagelocal.services.sagemaker.s3_transfer import DataSourceError, MissingObjectError
 
 STOP_GRACE = 120  # seconds between SIGTERM and SIGKILL, as documented for StopTrainingJob
-DAY = 86_400
+DAY = 86_400  # seconds; the default MaxRuntimeInSeconds
 REASON_LENGTH = 1024  # characters of a FailureReason
 
 
@@ -40,12 +40,12 @@ class JobRun(ABC):
     job: Any
     region: str
     request: Mapping[str, Any]
-    _ending: str = "Completed"
+    _ending: str = "Completed"  # final status if the job does not fail
     _hosts: Hosts[Any] | None = None
     _lock: Any = field(default_factory=threading.RLock)
 
     def run(self) -> None:
-        """Run the job to its end; an internal error also ends it."""
+        """Run the job until it has completed, failed or stopped; an internal error makes the job fail."""
         folder = Path(tempfile.mkdtemp(prefix="job-", dir=self.emulator.directory))
         try:
             self._run(folder)
@@ -54,13 +54,19 @@ class JobRun(ABC):
             self._end("Failed", str(error))
         except Exception as error:
             self._end("Failed", f"InternalServerError: {type(error).__name__}: {error}")
-            if not self.processes.stopping:  # calls to the emulator fail while it stops
+            if not self.processes.stopping:  # while the emulator stops, calls to the emulator are expected to fail
                 raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def stop(self, ending: str = "Stopped") -> None:
-        """Request the end of the job; the results that its containers have written are uploaded."""
+        """Request the end of the job; the results that the job's containers have written are still uploaded.
+
+        Parameters
+        ----------
+        ending
+            Final status of the job, such as `Stopped` or `MaxRuntimeExceeded`.
+        """
         with self._lock:
             if self._ending != "Completed" or not self._in_progress:
                 return
@@ -82,23 +88,33 @@ class JobRun(ABC):
 
     @abstractmethod
     def _run(self, folder: Path) -> None:
-        """Run the job; a JobFailedError fails it."""
+        """Run the job in `folder`; the job fails if this method raises a JobFailedError."""
 
     @abstractmethod
     def _end(self, status: str, reason: str | None = None) -> None:
-        """Change the job's status to its last one.
+        """Set the job's final status.
 
         Parameters
         ----------
         reason
-            The FailureReason of a failed job.
+            FailureReason of a failed job; None for any other job.
         """
 
     def _client(self, service: str) -> Any:
         return self.emulator.client(service, self.region)
 
     def _timer(self, limit: str, ending: str, *, used: float = 0.0) -> threading.Timer:
-        """Return a timer that stops the job at a limit of its StoppingCondition, minus the seconds used so far."""
+        """Return a timer that stops the job when it reaches a limit of the StoppingCondition.
+
+        Parameters
+        ----------
+        limit
+            Name of the limit, such as `MaxRuntimeInSeconds`.
+        ending
+            Final status of a job that reaches the limit.
+        used
+            Seconds of the limit that have passed before the timer starts.
+        """
         seconds = (self.request.get("StoppingCondition") or {}).get(limit) or DAY
         timer = threading.Timer(max(0.0, seconds - used), self.stop, args=(ending,))
         timer.daemon = True
@@ -106,7 +122,7 @@ class JobRun(ABC):
 
     @contextlib.contextmanager
     def _downloading(self) -> Iterator[None]:
-        """Fail the job with AWS's reason if a download fails."""
+        """Fail the job with AWS's FailureReason if a download fails."""
         try:
             yield
         except MissingObjectError as error:
@@ -120,7 +136,7 @@ class JobRun(ABC):
 
     @contextlib.contextmanager
     def _uploading(self) -> Iterator[None]:
-        """Fail the job with AWS's reason if an upload fails."""
+        """Fail the job with AWS's FailureReason if an upload fails."""
         try:
             yield
         except ClientError as error:
@@ -128,9 +144,17 @@ class JobRun(ABC):
 
 
 def failure_reason(failure: str, status: int) -> str:
-    """Return the FailureReason for an exit status and a container's explanation, shortened so that the status fits.
+    """Return the FailureReason of a job whose container has failed.
 
-    AWS's built-in algorithms write the prefix `ClientError` themselves.
+    The reason begins with `AlgorithmError`, unless the container's text begins with `ClientError`, as texts of AWS's
+    built-in algorithms do.
+
+    Parameters
+    ----------
+    failure
+        Explanation that the container has written, which is shortened so that the exit status fits; may be empty.
+    status
+        Exit status of the container.
     """
     template = f"{'' if failure.startswith('ClientError: ') else 'AlgorithmError: '}{{}}, exit code: {status}"
     return template.format(failure[: REASON_LENGTH - len(template) + 2])

@@ -1,4 +1,4 @@
-"""Writes a container's output to CloudWatch Logs while it runs."""
+"""Writes a container's output to CloudWatch Logs while the container runs."""
 
 import sys
 import threading
@@ -36,7 +36,7 @@ class LogStream:
 
     def write(self, line: str) -> None:
         """Queue one line for writing."""
-        # CloudWatch refuses empty messages
+        # CloudWatch refuses empty messages, so an empty line becomes a space
         self._lines.put((int(time.time() * 1000), _cut(line.rstrip("\n")) or " "))
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class LogStream:
             try:
                 self._put(batch)
             except (ClientError, BotoCoreError) as error:
-                # as on AWS, the container keeps running
+                # as on AWS, the container continues to run
                 print(f"cannot write to log {self.group}, {self.stream}; the lines are lost: {error}", file=sys.stderr)
 
     def _put(self, batch: list[tuple[int, str]]) -> None:

@@ -77,12 +77,12 @@ def _check_metadata(name: str) -> None:
 
     def check(self: SageMakerResponse) -> Any:
         for key, value in (self._get_param("CustomerMetadataProperties") or {}).items():
-            for text, most in ((key, 128), (value, 256)):
-                if not METADATA_PATTERN.fullmatch(text) or len(text) > most:
+            for text, limit in ((key, 128), (value, 256)):
+                if not METADATA_PATTERN.fullmatch(text) or len(text) > limit:
                     raise AWSValidationException(
                         f"1 validation error detected: Value '{text}' at 'customerMetadataProperties' failed to "
-                        f"satisfy constraint: Member must have length from 1 to {most}, and must satisfy regular "
-                        rf"expression pattern: ([\p{{L}}\p{{Z}}\p{{N}}_.:\/=+\-@]*)${{1,{most}}}"
+                        f"satisfy constraint: Member must have length from 1 to {limit}, and must satisfy regular "
+                        rf"expression pattern: ([\p{{L}}\p{{Z}}\p{{N}}_.:\/=+\-@]*)${{1,{limit}}}"
                     )
         return original(self)
 

@@ -27,13 +27,14 @@ from sagelocal.services.sagemaker.log_stream import LogStream
 from sagelocal.services.sagemaker.s3_transfer import DataSourceError, MissingObjectError, download, extract_archive
 
 START_TIMEOUT = 120.0  # seconds until the first successful ping
-PING_INTERVAL = 0.05
+PING_INTERVAL = 0.05  # seconds between two pings while the server starts
 PING_TIMEOUT = 2.0  # seconds; SageMaker's limit
 RESPONSE_TIMEOUT = 60.0  # seconds; SageMaker's limit
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 TAIL = 2000  # characters of a server's log to keep in memory
 QUOTED = 400  # characters of the log to quote in a FailureReason
-# added to PYTHONPATH, so that the containers of this package can be started
+# the folder that contains the package `sagelocal`; it is added to PYTHONPATH, so that the commands in the images file
+# can run the modules of `sagelocal.containers`
 MODULES = str(Path(__file__).parents[3])
 
 
@@ -60,8 +61,8 @@ class ModelServer:
     Raises
     ------
     HostingError
-        If the image has no command, the model's files cannot be downloaded or unpacked, or the server does not
-        become healthy.
+        If the image has no `serve` command, the model's files cannot be downloaded or unpacked, or the server does
+        not become healthy.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class ModelServer:
         return self._request(self._connect(), "POST", "/invocations", body, headers)
 
     def stop(self) -> None:
-        """End the process and remove its files."""
+        """End the process and delete the server's files."""
         if self._process:
             self._processes.end(self._process, grace=GRACE)
         while not self._connections.empty():
@@ -173,7 +174,7 @@ class ModelServer:
         deadline = time.monotonic() + START_TIMEOUT
         while not self.ping():
             if not process.alive:
-                process.finish()  # reads the last lines of its output
+                process.finish()  # reads the last lines of the output
             if not process.alive or time.monotonic() > deadline:
                 raise HostingError(
                     "The container did not pass the ping health check. The end of the container's log: "
@@ -191,7 +192,7 @@ class ModelServer:
     def _connect(self) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=RESPONSE_TIMEOUT)
         connection.connect()
-        # without this, the body of a request waits until the headers are acknowledged
+        # without this option, a request's body is sent only after the server has acknowledged the headers
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
@@ -224,7 +225,7 @@ class ModelServer:
 
 
 def _download_model(s3: Any, container: Mapping[str, Any], folder: Path) -> None:
-    """Download a model's files to a folder, or unpack its archive there; a model without data needs neither.
+    """Download a model's files to a folder, or unpack the model's archive there; do nothing if the model has no data.
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3ModelDataSource.html
     """

@@ -8,7 +8,7 @@ from sagelocal.services.sagemaker.processing_container import ProcessingContaine
 
 
 class ProcessingHosts(Hosts[ProcessingContainer]):
-    """The running containers of one processing job."""
+    """The containers of one processing job, with one container per host."""
 
     LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
     MODE = "process"

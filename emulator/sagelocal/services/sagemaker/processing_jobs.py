@@ -20,7 +20,7 @@ from sagelocal.services.sagemaker.processing_run import ProcessingRun
 
 
 def install(emulator: Emulator, processes: Processes) -> None:
-    """Install the operations into moto."""
+    """Patch moto's CreateProcessingJob and StopProcessingJob."""
     runs: dict[str, ProcessingRun] = {}
     creating = threading.Lock()
 
@@ -70,4 +70,4 @@ def _reset(job: Any, request: Mapping[str, Any]) -> None:
     job.processing_resources, job.environment = request["ProcessingResources"], request["Environment"]
     job.stopping_condition = request["StoppingCondition"] or {"MaxRuntimeInSeconds": DAY}
     job.exit_message = job.failure_reason = job.processing_start_time = job.processing_end_time = None
-    job.processing_job_status = "InProgress"  # last, because it sends an event that describes the job
+    job.processing_job_status = "InProgress"  # last, because this assignment sends an event that describes the job

@@ -1,4 +1,6 @@
-"""ListProcessingJobs; moto ignores the order, filters single pages and returns no reasons.
+"""ListProcessingJobs, because moto ignores the sort order and returns neither FailureReason nor ExitMessage.
+
+moto also divides the jobs into pages before it filters them, so a page may be empty.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListProcessingJobs.html
 """
@@ -13,7 +15,7 @@ from moto.sagemaker.responses import SageMakerResponse
 from sagelocal.core.patching import replace
 
 SORT_KEYS = {"Name": "processing_job_name", "CreationTime": "creation_time", "Status": "processing_job_status"}
-# Each filter's parameter, with the comparison of a job with its value
+# Request parameter of each filter, and the function that compares a job with the parameter's value
 FILTERS: dict[str, Callable[[Any, Any], bool]] = {
     "NameContains": lambda job, text: text in job.processing_job_name,
     "StatusEquals": lambda job, status: job.processing_job_status == status,
@@ -29,7 +31,7 @@ SUMMARY = (
 
 
 def install() -> None:
-    """Install the operation into moto."""
+    """Patch moto's ListProcessingJobs."""
 
     def list_processing_jobs(self: SageMakerResponse) -> ActionResult:
         refuse_invalid_parameters(self)
@@ -46,8 +48,8 @@ def install() -> None:
 
 
 def _matches(request: SageMakerResponse, job: Any) -> bool:
-    wanted = {name: request._get_param(name) for name in FILTERS}
-    return all(FILTERS[name](job, value) for name, value in wanted.items() if value is not None)
+    values = {name: request._get_param(name) for name in FILTERS}
+    return all(FILTERS[name](job, value) for name, value in values.items() if value is not None)
 
 
 def _summary(description: dict[str, Any]) -> dict[str, Any]:

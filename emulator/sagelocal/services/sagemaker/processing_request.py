@@ -1,9 +1,9 @@
-"""The request of CreateProcessingJob: what AWS or the emulator refuses, and processingjobconfig.json.
+"""Checks a CreateProcessingJob request, and derives processingjobconfig.json from the request.
 
 Sources: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateProcessingJob.html
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProcessingS3Input.html
 https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-container.html
-https://github.com/aws/sagemaker-python-sdk/issues/4939 (LocalPaths must be unique; AWS's error has no text)
+https://github.com/aws/sagemaker-python-sdk/issues/4939 (LocalPaths must be unique; AWS's error message is empty)
 """
 
 from collections.abc import Mapping
@@ -28,12 +28,12 @@ INPUT_DEFAULTS = {
 
 
 def check(request: Mapping[str, Any]) -> None:
-    """Refuse a request.
+    """Refuse a CreateProcessingJob request that is invalid or that the emulator does not support.
 
     Raises
     ------
     InvalidRequestError
-        If AWS refuses it.
+        If AWS refuses the request.
     NotImplementedError
         If the emulator cannot run the job.
     """
@@ -47,18 +47,18 @@ def check(request: Mapping[str, Any]) -> None:
     _check_unique_paths(request)
     for each in _outputs(request):
         _check_output(each)
-    # an entry point and arguments beyond their limits are accepted, because programs in them are handy for tests
+    # the limits of the entry point and its arguments are not checked, so that a test can pass a program in them
     specification = {"ImageUri": request["AppSpecification"]["ImageUri"]}
     check_limits("CreateProcessingJob", {**request, "AppSpecification": specification})
 
 
 def s3_inputs(request: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the S3Input of each input that SageMaker downloads."""
+    """Return the S3Input of each input that SageMaker downloads, that is, of each input that is not AppManaged."""
     return [each["S3Input"] for each in request.get("ProcessingInputs") or [] if not each.get("AppManaged")]
 
 
 def s3_outputs(request: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the S3Output of each output that SageMaker uploads."""
+    """Return the S3Output of each output that SageMaker uploads, that is, of each output that is not AppManaged."""
     return [each["S3Output"] for each in _outputs(request) if not each.get("AppManaged")]
 
 

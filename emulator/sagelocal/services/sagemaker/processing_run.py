@@ -1,10 +1,10 @@
 """The run of one processing job: downloads its inputs, runs its containers, uploads its outputs.
 
-Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-run-image.html (the exit status decides)
+Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-run-image.html (the exit status decides on success)
 https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-metadata.html (ExitMessage)
-https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-python-sdk-troubleshooting.html (a FailureReason)
-https://github.com/aws/sagemaker-python-sdk/blob/master-v2/src/sagemaker/local/image.py (process() uploads the outputs
-of a failed job too)
+https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-python-sdk-troubleshooting.html (an example of FailureReason)
+https://github.com/aws/sagemaker-python-sdk/blob/master-v2/src/sagemaker/local/image.py (process() also uploads the
+outputs of a failed job)
 """
 
 import contextlib
@@ -23,8 +23,8 @@ from sagelocal.services.sagemaker.processing_hosts import ProcessingHosts
 from sagelocal.services.sagemaker.processing_request import configuration, s3_inputs, s3_outputs
 from sagelocal.services.sagemaker.s3_transfer import Shard, download_source
 
-MESSAGE_LENGTH = 1024  # bytes of the containers' messages in ExitMessage
-STATUS = {"MaxRuntimeExceeded": "Stopped"}  # of an ending that is not a status
+MESSAGE_LENGTH = 1024  # maximum length of ExitMessage in bytes
+STATUS = {"MaxRuntimeExceeded": "Stopped"}  # ProcessingJobStatus for each ending that is not itself a status
 
 
 @dataclass
@@ -59,14 +59,14 @@ class ProcessingRun(JobRun):
         finally:
             limit.cancel()
         failed = result.status and self._ending == "Completed"
-        # the reason of a failed job is its exit status, even if an upload fails too
+        # if a container has failed, the FailureReason is the exit status, even if an upload also fails
         with contextlib.suppress(JobFailedError) if failed else contextlib.nullcontext(), self._uploading():
             self._finish(containers, [upload for _, upload in uploads])
         if failed:
             raise JobFailedError(failure_reason("", result.status))
 
     def _prepare(self, folder: Path) -> list[ProcessingContainer]:
-        """Create each host's folder with its configuration and inputs."""
+        """Create each host's folder, with configuration files and downloaded inputs."""
         count = self.request["ProcessingResources"]["ClusterConfig"]["InstanceCount"]
         containers = [
             ProcessingContainer.create(
@@ -84,7 +84,7 @@ class ProcessingRun(JobRun):
         return containers
 
     def _uploads(self, containers: Sequence[ProcessingContainer]) -> list[tuple[str, FolderUpload]]:
-        """Create the outputs' folders, and return each output's upload mode and upload."""
+        """Create the folders of all outputs, and return the upload mode and the FolderUpload of each output."""
         return [
             (
                 output["S3UploadMode"],
@@ -96,7 +96,7 @@ class ProcessingRun(JobRun):
         ]
 
     def _finish(self, containers: Sequence[ProcessingContainer], uploads: Sequence[FolderUpload]) -> None:
-        """Store the exit message and complete all uploads, even if one fails."""
+        """Store the exit message and complete all uploads, even if one of them fails."""
         with contextlib.ExitStack() as stack:
             for upload in uploads:
                 stack.callback(upload.close)
@@ -114,7 +114,12 @@ class ProcessingRun(JobRun):
 
 
 def exit_message(messages: Iterable[bytes]) -> str:
-    """Return the ExitMessage for the content of each host's message file.
+    """Return a job's ExitMessage: the messages of all hosts, joined and cut to `MESSAGE_LENGTH` bytes.
+
+    Parameters
+    ----------
+    messages
+        Content of each host's `/opt/ml/output/message`.
 
     Raises
     ------

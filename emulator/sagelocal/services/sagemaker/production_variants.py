@@ -1,4 +1,4 @@
-"""Production variants: a failed model server is restarted, and pending requests are finished before a server stops."""
+"""Production variants: restart a failed model server, and finish pending requests before a model server stops."""
 
 import http.client
 import random
@@ -17,7 +17,7 @@ WATCH_INTERVAL = 0.5  # seconds between two checks of a server's process
 PING_INTERVAL = 5.0  # seconds between two pings of an idle server
 IDLE_LIMIT = 20.0  # seconds without a request after which a serverless variant's server stops
 EXIT_LIMIT = 0.5  # seconds that a process may take to end after it has closed its connections
-MAX_FAILED_PINGS = 3  # consecutive failures after which a server is restarted
+MAX_FAILED_PINGS = 3  # consecutive failed pings after which a server is restarted
 
 
 class RetiredError(Exception):
@@ -29,16 +29,18 @@ class Variant:
 
     Parameters
     ----------
-    name, weight
-        Name and weight of the production variant.
+    name
+        Name of the production variant.
+    weight
+        Weight with which `Fleet.choose` selects the variant, relative to the weights of the endpoint's other variants.
     image
-        The container's image, which DescribeEndpoint returns.
+        URI of the container image, which DescribeEndpoint returns.
     log
-        Log stream of the servers; closed when the variant is drained.
+        Log stream of the model server; closed when the variant is drained.
     start
-        Starts a server.
+        Function that starts a model server and returns it.
     on_demand
-        Whether the variant is serverless: its server stops when idle and starts with the next request.
+        Whether the variant is serverless: the model server stops when idle, and starts with the next request.
 
     Raises
     ------
@@ -83,7 +85,7 @@ class Variant:
         RetiredError
             If the variant has been drained.
         OSError, http.client.HTTPException
-            If the server fails even after a restart, or does not respond in time.
+            If the server fails again after a restart, or does not respond in time.
         HostingError
             If the server cannot be restarted.
         """
@@ -109,7 +111,7 @@ class Variant:
         self._ended.set()
 
     def drain(self, limit: float) -> None:
-        """Accept no more requests, wait at most `limit` seconds for those in progress, and stop the server."""
+        """Accept no more requests, wait at most `limit` seconds for requests in progress, and stop the server."""
         self.stop_watching()
         with self._idle:
             self._retired = True
@@ -151,12 +153,13 @@ class Variant:
                 self._try_restart()
 
     def _stop_if_idle(self) -> None:
-        """Stop an idle server; a request that arrives meanwhile waits and restarts it."""
+        """Stop the server if it is idle; a request that arrives in the meantime waits, and then restarts the server."""
         with self._restarting:
             if self._server.alive and not self._busy and time.monotonic() - self._last_request > IDLE_LIMIT:
                 self._server.stop()
 
     def _failed_pings(self, before: int) -> int:
+        """Ping the server and return the number of consecutive failed pings, of which `before` were counted earlier."""
         return 0 if self._server.ping() else before + 1
 
     def _try_restart(self) -> None:
@@ -168,19 +171,22 @@ class Variant:
 
 @dataclass(frozen=True)
 class Fleet:
-    """The servers of one endpoint configuration.
+    """The running variants of one endpoint configuration.
 
     Attributes
     ----------
     capture
-        The `DataCaptureConfig`.
+        The `DataCaptureConfig` of the endpoint configuration; empty if there is none.
     """
 
     variants: tuple[Variant, ...]
     capture: Mapping[str, Any]
 
     def choose(self, name: str | None) -> Variant | None:
-        """Return the variant `name`, or a random one by weight if `name` is None; None if no variant qualifies."""
+        """Return the variant `name`, or a random variant, chosen by weight, if `name` is None.
+
+        Return None if there is no variant `name`, or if all weights are 0.
+        """
         if name:
             return next((variant for variant in self.variants if variant.name == name), None)
         weights = [variant.weight for variant in self.variants]

@@ -46,7 +46,7 @@ RUNTIME_ALTERNATIVES = {
 
 
 def install() -> None:
-    """Refuse the operations, with HTTP status 501 and the alternative."""
+    """Make moto refuse the operations with HTTP status 501 and an error message that contains the alternative."""
     for owner, alternatives in (
         (SageMakerResponse, ALTERNATIVES),
         (SageMakerRuntimeResponse, RUNTIME_ALTERNATIVES),

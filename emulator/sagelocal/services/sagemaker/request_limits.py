@@ -1,6 +1,6 @@
-"""The limits of an operation's parameters in AWS's API model: lengths, numbers of members, ranges, patterns and enums.
+"""Checks request parameters against the limits in AWS's API model: lengths, list sizes, ranges, patterns and enums.
 
-AWS's SDKs check only the minima before they send a request.
+Before AWS's SDKs send a request, they check only the minima, so the emulator has to check all limits.
 """
 
 import re
@@ -11,21 +11,23 @@ from moto.core.utils import get_service_model
 
 from sagelocal.services.sagemaker.errors import InvalidRequestError
 
-SHOWN = 256  # characters of a value in an error message
+SHOWN = 256  # maximum number of characters of a value in an error message
 
 
 def check_limits(operation: str, request: Mapping[str, Any]) -> None:
-    """Refuse a request with a parameter beyond its limits.
+    """Refuse a request with a parameter that violates a limit.
 
     Parameters
     ----------
+    operation
+        Name of the operation, such as `CreateProcessingJob`.
     request
-        The parameters by name; those that are None are not given.
+        Parameters by name; the value None means that the request does not contain the parameter.
 
     Raises
     ------
     InvalidRequestError
-        With the message of AWS.
+        If a parameter violates a limit; the message is AWS's.
     """
     shape = get_service_model("sagemaker").operation_model(operation).input_shape
     for path, value, constraint in _violations(shape, request, ()):
@@ -37,7 +39,7 @@ def check_limits(operation: str, request: Mapping[str, Any]) -> None:
 
 
 def _violations(shape: Any, value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, str]]:
-    """Yield path, value and violated constraint of each parameter below a shape of the API model."""
+    """Yield path, value and violated constraint of each invalid parameter in `value`, which has the given shape."""
     if value is None:
         return
     yield from ((path, value, f"Member must {constraint}") for constraint in _violated(shape, value))
@@ -49,20 +51,20 @@ def _violations(shape: Any, value: Any, path: tuple[str, ...]) -> Iterator[tuple
             yield from _violations(shape.member, member, (*path, str(number), "member"))
     elif shape.type_name == "map":
         for key, member in value.items():
-            for kind, part, of in (("keys", shape.key, key), ("value", shape.value, member)):
-                for constraint in _violated(part, of):
-                    yield path, of, f"Map {kind} must satisfy constraint: Member must {constraint}"
+            for kind, part_shape, part in (("keys", shape.key, key), ("value", shape.value, member)):
+                for constraint in _violated(part_shape, part):
+                    yield path, part, f"Map {kind} must satisfy constraint: Member must {constraint}"
 
 
 def _violated(shape: Any, value: Any) -> Iterator[str]:
-    """Yield the violated constraints of one value."""
+    """Yield the constraints that one value violates; the members of the value are not checked."""
     limits = shape.metadata
     is_number = shape.type_name in ("integer", "long", "float", "double")
-    size, what = (value, "value") if is_number else (0 if shape.type_name == "boolean" else len(value), "length")
+    size, quantity = (value, "value") if is_number else (0 if shape.type_name == "boolean" else len(value), "length")
     if size > limits.get("max", size):
-        yield f"have {what} less than or equal to {limits['max']}"
+        yield f"have {quantity} less than or equal to {limits['max']}"
     if size < limits.get("min", size):
-        yield f"have {what} greater than or equal to {limits['min']}"
+        yield f"have {quantity} greater than or equal to {limits['min']}"
     if "pattern" in limits and not re.fullmatch(limits["pattern"], value):
         yield f"satisfy regular expression pattern: {limits['pattern']}"
     if "enum" in limits and value not in limits["enum"]:

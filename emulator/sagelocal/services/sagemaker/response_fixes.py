@@ -1,6 +1,7 @@
 """Fixes of moto's responses for models, endpoint configurations and model packages.
 
-Terraform's AWS provider and the SageMaker SDK fail if a response lacks a member or has an empty one.
+Terraform's AWS provider and the SageMaker SDK fail if a response lacks a member, or contains an empty member that AWS
+omits.
 """
 
 from typing import Any
@@ -12,13 +13,13 @@ from moto.sagemaker.responses import SageMakerResponse
 
 from sagelocal.core.patching import replace
 
-# members of an endpoint configuration that moto does not store, and those that it returns even if they are empty
+# members of an endpoint configuration that moto does not store, and members that moto returns even if they are empty
 DROPPED_CONFIG_MEMBERS = ("ShadowProductionVariants", "ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation")
 EMPTY_CONFIG_MEMBERS = ("AsyncInferenceConfig", "DataCaptureConfig", "KmsKeyId")
 
 
 def install() -> None:
-    """Install the fixes."""
+    """Patch moto with all fixes of this module."""
     _fix_models()
     _fix_endpoint_configs()
     _fix_model_packages()
@@ -45,7 +46,7 @@ def _fix_models() -> None:
 
 
 def _fix_endpoint_configs() -> None:
-    dropped: dict[str, dict[str, Any]] = {}  # members that moto drops, by ARN
+    dropped: dict[str, dict[str, Any]] = {}  # members that moto drops, by the endpoint configuration's ARN
 
     def create_endpoint_config(self: SageMakerResponse) -> ActionResult:
         existing = self.sagemaker_backend.endpoint_configs.get(self._get_param("EndpointConfigName"))
@@ -78,7 +79,7 @@ def _fix_model_packages() -> None:
         customer_metadata_properties_to_remove: list[str],
         additional_inference_specifications_to_add: list[Any] | None,
     ) -> str:
-        # moto resets every member that an update does not contain
+        # moto resets every member that an update does not contain, so the current values are added to the update
         package = self.describe_model_package(model_package_arn)
         arn: str = update(
             self,

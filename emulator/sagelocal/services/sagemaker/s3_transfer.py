@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sagelocal.services.sagemaker.archives import pack, unpack
 
-CONNECTIONS = 8
+CONNECTIONS = 8  # parallel downloads
 
 T = TypeVar("T")
 
@@ -21,12 +21,12 @@ class MissingObjectError(Exception):
 
 
 class DataSourceError(Exception):
-    """A data source is not supported, its manifest is invalid, or a key would be written outside the folder."""
+    """A data source is not supported, a manifest is invalid, or an object cannot be written to a file in the folder."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One host's shard of a channel that is ShardedByS3Key: every `count`-th key, starting at `index`."""
+    """One host's shard of data that is ShardedByS3Key: every `count`-th key, starting at `index`."""
 
     index: int = 0
     count: int = 1
@@ -43,7 +43,7 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 def list_keys(s3: Any, uri: str) -> list[str]:
-    """List the keys with a prefix, without folder markers."""
+    """List the keys with the prefix `uri`, except folder markers, which end with a slash."""
     bucket, prefix = split_uri(uri)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
@@ -58,27 +58,27 @@ def download_source(s3: Any, source: Mapping[str, Any], folder: Path, shard: Sha
     MissingObjectError
         If an object is missing.
     DataSourceError
-        If the S3DataType is not supported, the manifest is invalid, or a key cannot be the path of a file.
+        If the S3DataType is not supported, the manifest is invalid, or a key cannot be used as a file path.
     """
     kind = source.get("S3DataType", "S3Prefix")
-    wanted = shard if source.get("S3DataDistributionType") == "ShardedByS3Key" else Shard()
+    selected = shard if source.get("S3DataDistributionType") == "ShardedByS3Key" else Shard()
     if kind == "S3Prefix":
-        download(s3, source["S3Uri"], folder, wanted)
+        download(s3, source["S3Uri"], folder, selected)
     elif kind == "ManifestFile":
-        _download_manifest(s3, source["S3Uri"], folder, wanted)
+        _download_manifest(s3, source["S3Uri"], folder, selected)
     else:
         raise DataSourceError(f"the emulator does not support S3DataType {kind}: use S3Prefix or ManifestFile")
 
 
 def download(s3: Any, uri: str, folder: Path, shard: Shard = Shard()) -> None:
-    """Download every object with a prefix, under the file names that SageMaker's File mode uses.
+    """Download the objects with a prefix to files that are named as in SageMaker's File mode.
 
     Raises
     ------
     MissingObjectError
         If no object has the prefix.
     DataSourceError
-        If a key cannot be the path of a file.
+        If a key cannot be used as a file path.
     """
     bucket, prefix = split_uri(uri)
     keys = list_keys(s3, uri)
@@ -89,7 +89,10 @@ def download(s3: Any, uri: str, folder: Path, shard: Shard = Shard()) -> None:
 
 
 def base_prefix(prefix: str, keys: list[str]) -> str:
-    """Return the start of the keys that file names omit: the prefix if it is a folder, else its parent folder."""
+    """Return the part that is removed from keys to obtain file names.
+
+    This part is the prefix if the prefix is a folder, otherwise the prefix's parent folder.
+    """
     if prefix.endswith("/") or not prefix:
         return prefix
     if any(key.startswith(prefix + "/") for key in keys):
@@ -105,10 +108,10 @@ def _download_manifest(s3: Any, uri: str, folder: Path, shard: Shard) -> None:
     try:
         first, *names = json.loads(_read(s3, uri, "manifest"))
         bucket, base = split_uri(first["prefix"])
-        wanted = [str(name) for name in names]
+        all_names = [str(name) for name in names]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataSourceError(f'{uri} is not a manifest: it must be [{{"prefix": "s3://..."}}, "name", ...]') from error
-    _fetch(s3, bucket, {base + name: name for name in shard.select(wanted)}, folder)
+    _fetch(s3, bucket, {base + name: name for name in shard.select(all_names)}, folder)
 
 
 def _fetch(s3: Any, bucket: str, names: Mapping[str, str], folder: Path) -> None:
@@ -124,7 +127,7 @@ def _fetch(s3: Any, bucket: str, names: Mapping[str, str], folder: Path) -> None
             raise MissingObjectError(f'No S3 object found at "s3://{bucket}/{key}".') from None
         try:
             file = targets[key].open("wb")
-        except OSError as error:  # such as a folder of the same name
+        except OSError as error:  # for example, a folder has the file's name
             raise DataSourceError(f"the key {key!r} cannot be written as a file: {error.strerror}") from error
         with file:
             shutil.copyfileobj(body, file)
@@ -140,12 +143,12 @@ def _target(folder: Path, key: str, name: str) -> Path:
     return folder / relative
 
 
-def _read(s3: Any, uri: str, content: str) -> bytes:
+def _read(s3: Any, uri: str, description: str) -> bytes:
     bucket, key = split_uri(uri)
     try:
         body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except (s3.exceptions.NoSuchKey, s3.exceptions.NoSuchBucket):
-        raise MissingObjectError(f"Could not find {content} at {uri}.") from None
+        raise MissingObjectError(f"Could not find {description} at {uri}.") from None
     return body
 
 
@@ -156,7 +159,7 @@ def upload_archive(s3: Any, folders: Sequence[Path], uri: str) -> None:
 
 
 def extract_archive(s3: Any, uri: str, folder: Path) -> None:
-    """Download and unpack a model's `tar.gz`.
+    """Download a model's `tar.gz` and unpack it into a folder.
 
     Raises
     ------

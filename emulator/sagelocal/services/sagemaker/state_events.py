@@ -22,7 +22,7 @@ from sagelocal.core.patching import add, replace
 from sagelocal.services import events
 from sagelocal.services.sagemaker.model_packages import PACKAGE_PARAMETERS
 
-# The members of each event; the first is the ARN
+# The members of each event's detail; the first member is the ARN
 TRAINING = (
     *("TrainingJobArn", "TrainingJobName", "TrainingJobStatus", "SecondaryStatus", "FailureReason", "HyperParameters"),
     *("AlgorithmSpecification", "RoleArn", "InputDataConfig", "OutputDataConfig", "ModelArtifacts", "ResourceConfig"),
@@ -72,7 +72,7 @@ def install() -> None:
 
 
 def _watch(kind: type[Any], attribute: str, send: Any) -> None:
-    """Call `send` with a record whenever its attribute changes after its creation."""
+    """Patch a class of moto records so that `send` is called with a record when an attribute changes its value."""
 
     def get(record: Any) -> Any:
         return record.__dict__[attribute]

@@ -1,4 +1,4 @@
-"""Fixes of moto's tagging: it does not know all ARNs, and duplicates a tag instead of changing its value."""
+"""Fixes of moto's tagging: moto does not find model packages, and duplicates a tag instead of changing its value."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sagelocal.core.patching import replace
 
 
 def install() -> None:
-    """Install the fixes into moto."""
+    """Patch moto with both fixes."""
 
     def find(self: SageMakerModelBackend, arn: str) -> Any:
         is_package = arn.rpartition(":")[2].startswith("model-package/")

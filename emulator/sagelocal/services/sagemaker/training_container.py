@@ -1,9 +1,10 @@
 """The folder layout, configuration files and environment variables of a training container.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-running-container.html
-and the variables of https://github.com/aws/sagemaker-training-toolkit. Each job has its own folder instead of
-`/opt/ml`. The environment variables contain its path, and `/opt/ml` in entry points and in the SDK's driver scripts
-is replaced with it.
+and https://github.com/aws/sagemaker-training-toolkit (environment variables).
+
+Each host of a job has its own folder instead of `/opt/ml`. The environment variables contain the path of this folder,
+and the path replaces `/opt/ml` in entry points and in the SDK's driver scripts.
 """
 
 import json
@@ -15,7 +16,7 @@ from typing import Any
 
 from sagelocal.services.sagemaker.container_paths import localize, localize_scripts
 
-DRIVERS = "sm_drivers"  # the channel with the scripts that the entry point of SDK v3 runs
+DRIVERS = "sm_drivers"  # the channel with the driver scripts that a job of the SageMaker Python SDK v3 starts
 LOOPBACK, INTERFACE = "127.0.0.1", "lo"
 FAILURE_LENGTH = 1024
 # the rendezvous address of a job's hosts in the SDK's scripts/environment.py
@@ -31,9 +32,10 @@ class TrainingContainer:
     number
         The host's number, starting at 1.
     hosts
-        The names of all hosts, as the containers see them: `algo-1`, ..., or `localhost` for a single host without
-        SDK v3 drivers. The drivers treat a host that is not called `algo-1` as a worker. The older training
-        toolkit waits until the name resolves, and only `localhost` resolves here.
+        The names of all hosts in the containers' configuration: `algo-1`, `algo-2`, ... A single host of a job without
+        driver scripts is called `localhost`, because the older training toolkit waits until the name resolves, and
+        `algo-1` does not resolve on this machine. The driver scripts need `algo-1`: they treat a host with any other
+        name as a worker.
     """
 
     root: Path
@@ -42,7 +44,17 @@ class TrainingContainer:
 
     @classmethod
     def create(cls, root: Path, *, number: int = 1, count: int = 1, channels: Sequence[str]) -> "TrainingContainer":
-        """Create the subfolders in an empty folder."""
+        """Create a host's folders.
+
+        Parameters
+        ----------
+        root
+            Folder to create, with the layout of `/opt/ml`.
+        count
+            Number of hosts.
+        channels
+            Names of the input channels.
+        """
         for name in ("input/config", "input/data", "model", "output/data", "checkpoints", "code"):
             (root / name).mkdir(parents=True)
         use_localhost = count == 1 and DRIVERS not in channels
@@ -56,7 +68,7 @@ class TrainingContainer:
 
     @property
     def working_directory(self) -> Path:
-        """The folder in which the command starts."""
+        """The working directory of the container's command."""
         return self.root / "code"
 
     @property
@@ -86,7 +98,7 @@ class TrainingContainer:
     def configure(
         self, *, hyperparameters: Mapping[str, str], channels: Sequence[Mapping[str, Any]], instance_type: str
     ) -> None:
-        """Write the three files of `input/config`."""
+        """Write hyperparameters.json, inputdataconfig.json and resourceconfig.json to `input/config`."""
         self._write("hyperparameters", hyperparameters)
         self._write("inputdataconfig", {each["ChannelName"]: _channel_config(each) for each in channels})
         group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": list(self.hosts)}
@@ -124,15 +136,21 @@ class TrainingContainer:
         }
 
     def localize(self, text: str) -> str:
-        """Replace `/opt/ml` in a text with this folder."""
+        """Return a text in which `/opt/ml` is replaced with `root`."""
         return localize(text, self.root)
 
     def command(self, command: Sequence[str]) -> list[str]:
-        """Return the command itself, because the container's paths are in environment variables."""
+        """Return the command unchanged, because the container finds its paths in environment variables."""
         return list(command)
 
     def localize_drivers(self, port: int) -> None:
-        """Replace `/opt/ml` in the SDK's driver scripts, and for several hosts also the rendezvous address and port."""
+        """Replace `/opt/ml` in the SDK's driver scripts, and for several hosts also the rendezvous address and port.
+
+        Parameters
+        ----------
+        port
+            Port on the loopback interface at which the hosts meet.
+        """
         localize_scripts(self.channel(DRIVERS), self.root)
         if len(self.hosts) > 1:
             rendezvous = f'SM_MASTER_ADDR = "{LOOPBACK}"\nSM_MASTER_PORT = {port}'.encode()

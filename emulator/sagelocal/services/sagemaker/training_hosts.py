@@ -11,7 +11,7 @@ from sagelocal.services.sagemaker.training_metrics import Metrics
 
 @dataclass
 class TrainingHosts(Hosts[TrainingContainer]):
-    """The running containers of one training job.
+    """The containers of one training job, with one container per host.
 
     Parameters
     ----------
@@ -44,7 +44,10 @@ class TrainingHosts(Hosts[TrainingContainer]):
         }
 
     def _reader(self, container: TrainingContainer) -> Callable[[str], None]:
-        """Return a function that extracts the metrics of a line."""
+        """Return a function that writes the metrics in a line of output to CloudWatch.
+
+        The function for the first host also stores the metrics in the job's record.
+        """
         definitions = self._specification.get("MetricDefinitions") or []
         host = f"{self.name}/algo-{container.number}"
         metrics = Metrics(self.emulator.client("cloudwatch", self.region), host, definitions)

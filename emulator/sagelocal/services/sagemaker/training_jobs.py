@@ -34,7 +34,7 @@ _REQUEST = (
 
 
 def install(emulator: Emulator, processes: Processes) -> None:
-    """Install the operations into moto."""
+    """Patch moto's CreateTrainingJob, and add StopTrainingJob."""
     runs: dict[str, TrainingRun] = {}
     creating = threading.Lock()
 
@@ -73,7 +73,7 @@ def _validate(response: SageMakerResponse, request: dict[str, Any]) -> None:
             f"already exists ({response.sagemaker_backend.training_jobs[name].arn})"
         )
     _validate_spot(request)
-    # a copy, because moto adds an invented metric to the specification
+    # a copy, because moto adds an invented metric to the specification of the request
     request["AlgorithmSpecification"] = dict(request["AlgorithmSpecification"])
     try:
         compile_patterns(request["AlgorithmSpecification"].get("MetricDefinitions") or [])
@@ -83,7 +83,7 @@ def _validate(response: SageMakerResponse, request: dict[str, Any]) -> None:
 
 
 def _validate_spot(request: Mapping[str, Any]) -> None:
-    """Require MaxWaitTimeInSeconds for spot instances, and refuse it otherwise."""
+    """Require MaxWaitTimeInSeconds for spot instances, and refuse it for on-demand instances."""
     condition = request["StoppingCondition"] or {}
     max_runtime = condition.get("MaxRuntimeInSeconds", DAY)
     if request["EnableManagedSpotTraining"] and condition.get("MaxWaitTimeInSeconds", 0) < max_runtime:
@@ -95,7 +95,7 @@ def _validate_spot(request: Mapping[str, Any]) -> None:
 
 
 def _define_metrics(specification: dict[str, Any]) -> None:
-    """Set the metric definitions of a built-in algorithm, and refuse others."""
+    """Set the metric definitions of a built-in algorithm, and refuse a request that overrides these definitions."""
     builtin = metric_definitions(specification.get("TrainingImage") or "")
     if builtin and specification.get("MetricDefinitions"):
         raise ValidationError(
@@ -116,4 +116,4 @@ def _reset(job: Any, request: Mapping[str, Any]) -> None:
     job.secondary_status_transitions = [
         {"Status": "Starting", "StartTime": job.creation_time, "StatusMessage": MESSAGES["Starting"]}
     ]
-    job.training_job_status = "InProgress"  # last, because it sends an event that describes the job
+    job.training_job_status = "InProgress"  # last, because this assignment sends an event that describes the job

@@ -21,7 +21,7 @@ class Metrics:
     cloudwatch
         CloudWatch client.
     host
-        Value of the dimension `Host`: `<job>/algo-1`.
+        Value of the dimension `Host`, such as `<job>/algo-1`.
     definitions
         `Name` and `Regex` of each metric; the regular expression's first group is the value.
     """
@@ -33,7 +33,7 @@ class Metrics:
         self._final: dict[str, dict[str, Any]] = {}
 
     def read(self, line: str) -> None:
-        """Write every metric in a line; like AWS, ignore a match that is not a number."""
+        """Write every metric in a log line to CloudWatch; as on AWS, ignore a match that is not a number."""
         found: list[dict[str, Any]] = [
             {"MetricName": name, "Value": value, "Timestamp": datetime.now(UTC)}
             for name, pattern in self._patterns
@@ -48,7 +48,7 @@ class Metrics:
         try:
             self._cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
         except (ClientError, BotoCoreError) as error:
-            # the job keeps running
+            # the job continues to run
             print(f"cannot write metrics of {self._host} to CloudWatch; they are lost: {error}", file=sys.stderr)
 
     @property
@@ -80,7 +80,7 @@ def compile_patterns(definitions: Iterable[Mapping[str, str]]) -> list[tuple[str
 
 
 def _number(text: str | None) -> float | None:
-    """Parse a number; None if it is not a finite number, because CloudWatch refuses NaN and infinity."""
+    """Return the finite number in a text, or None for any other text, because CloudWatch refuses NaN and infinity."""
     try:
         value = float(text or "")
     except ValueError:

@@ -38,6 +38,7 @@ MESSAGES = {
     "Interrupted": "Training job interrupted: the spot instances were reclaimed",
     "MaxWaitTimeExceeded": "Training job waited longer than MaxWaitTimeInSeconds provided",
 }
+# TrainingJobStatus by final SecondaryStatus
 PRIMARY = {
     "Completed": "Completed",
     "Stopped": "Stopped",
@@ -95,12 +96,12 @@ class TrainingRun(JobRun):
         self._upload(containers)
 
     def _was_interrupted(self, result: Result[TrainingContainer]) -> bool:
-        """Whether this is a spot interruption: a host was killed although nobody stopped the job."""
+        """Whether the spot instances were interrupted: a host was killed although nobody stopped the job."""
         spot = bool(self.request.get("EnableManagedSpotTraining"))
         return spot and result.status == KILLED and self._ending == "Completed" and not self.processes.stopping
 
     def _attempt(self, folder: Path) -> tuple[list[TrainingContainer], Result[TrainingContainer] | None]:
-        """Run all hosts once in an empty folder; the result is None if the job was stopped before they started."""
+        """Run all hosts once in a new folder; the result is None if the job was stopped before the hosts started."""
         self._enter("Downloading")
         containers = self._prepare(folder)
         name = self.job.training_job_name
@@ -118,7 +119,7 @@ class TrainingRun(JobRun):
         folders = [each.checkpoints for each in containers]
         upload: FolderUpload | None = None
         if self._checkpoints:
-            # the files that exist before the container starts were downloaded from S3
+            # files that exist before the container starts were downloaded from S3, so they are not uploaded again
             s3 = self._client("s3")
             upload = FolderUpload(s3, folders, self._checkpoints, skip_existing=True, follow_links=True)
             upload.start()
@@ -134,7 +135,7 @@ class TrainingRun(JobRun):
         return containers, result
 
     def _prepare(self, folder: Path) -> list[TrainingContainer]:
-        """Create each host's folder with its configuration and data."""
+        """Create each host's folder, with configuration files and downloaded data."""
         resources = self.request["ResourceConfig"] or {}
         size = resources.get("InstanceCount") or 1
         port = free_port()
@@ -179,14 +180,14 @@ class TrainingRun(JobRun):
         self.job.model_artifacts = {"S3ModelArtifacts": uri}
 
     def _upload_output(self, containers: Sequence[TrainingContainer]) -> None:
-        """Upload output.tar.gz; a failed job has one too."""
+        """Upload output.tar.gz, which a failed job also has, unless the output folders are empty."""
         outputs = [each.output for each in containers if any(each.output.iterdir())]
         with self._uploading():
             if outputs:
                 upload_archive(self._client("s3"), outputs, f"{self._output_uri}/output.tar.gz")
 
     def _enter(self, status: str, message: str | None = None) -> None:
-        """Change the secondary status."""
+        """Change the secondary status, and add the change to the job's SecondaryStatusTransitions."""
         now = utcnow()
         with self._lock:
             transitions = self.job.secondary_status_transitions

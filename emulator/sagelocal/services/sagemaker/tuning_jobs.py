@@ -1,13 +1,14 @@
-"""Hyperparameter tuning jobs: training jobs with the hyperparameters that a search suggests.
+"""Hyperparameter tuning jobs: start training jobs with the hyperparameters that a search suggests.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html
 """
 
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -23,7 +24,8 @@ from sagelocal.services.sagemaker.errors import InvalidRequestError
 from sagelocal.services.sagemaker.hyperparameter_search import Search
 
 POLL_INTERVAL = 0.2  # seconds between two checks of the training jobs
-OBJECTIVE = "_tuning_objective_metric"  # the hyperparameter that AWS adds with the objective metric's name
+OBJECTIVE = "_tuning_objective_metric"  # hyperparameter that AWS adds; its value is the objective metric's name
+FINAL_OBJECTIVE = "FinalHyperParameterTuningJobObjectiveMetric"
 ENDED = ("Completed", "Failed", "Stopped")
 DEFINITION_MEMBERS = (
     "RoleArn",
@@ -38,7 +40,7 @@ DEFINITION_MEMBERS = (
 
 
 def install(emulator: Emulator) -> None:
-    """Install the operations into moto."""
+    """Patch and add moto's operations on hyperparameter tuning jobs."""
     runs: dict[str, TuningRun] = {}
 
     def create_tuning_job(self: SageMakerResponse) -> ActionResult:
@@ -66,16 +68,16 @@ def install(emulator: Emulator) -> None:
         description = self.sagemaker_backend.describe_hyper_parameter_tuning_job(
             self._get_param("HyperParameterTuningJobName")
         )
-        wanted = self._get_param("StatusEquals")
+        status = self._get_param("StatusEquals")
         summaries = [
             each
             for each in runs[description["HyperParameterTuningJobArn"]].summaries()
-            if wanted in (None, each["TrainingJobStatus"])
+            if status in (None, each["TrainingJobStatus"])
         ]
-        if self._get_param("SortBy") == "FinalObjectiveMetricValue":
-            summaries.sort(key=_objective_value)
-        if self._get_param("SortOrder") == "Descending":
-            summaries.reverse()
+        sort_by = self._get_param("SortBy") or "Name"
+        if sort_by == "FinalObjectiveMetricValue":  # SageMaker does not list jobs without a value of the metric
+            summaries = [each for each in summaries if FINAL_OBJECTIVE in each]
+        summaries.sort(key=SORT_KEYS[sort_by], reverse=self._get_param("SortOrder") == "Descending")
         limit = self._get_param("MaxResults") or 100
         start = int(self._get_param("NextToken") or 0)
         page = summaries[start : start + limit]
@@ -139,10 +141,10 @@ class TuningRun:
         self.job.OverallBestTrainingJob = None
         self._start_time = datetime.now(UTC)
         self._update_counters()
-        self.job.hyper_parameter_tuning_job_status = "InProgress"  # last, because it sends an event
+        self.job.hyper_parameter_tuning_job_status = "InProgress"  # last, because this assignment sends an event
 
     def run(self) -> None:
-        """Run the job to its end; an internal error also ends it."""
+        """Run the job until it has completed, failed or stopped; an internal error makes the job fail."""
         try:
             while self._launch() or len(self._recorded) < len(self._children):
                 self._poll()
@@ -155,7 +157,7 @@ class TuningRun:
             raise
 
     def stop(self) -> None:
-        """Stop the running training jobs and start no more."""
+        """Stop the running training jobs and start no more training jobs."""
         if not self._stopped.is_set():
             self._stopped.set()
             self.job.hyper_parameter_tuning_job_status = "Stopping"
@@ -174,7 +176,7 @@ class TuningRun:
         return str(self._config["HyperParameterTuningJobObjective"]["MetricName"])
 
     def _launch(self) -> bool:
-        """Start as many training jobs as the limits allow; return whether more remain."""
+        """Start as many training jobs as the limits allow; return whether more are to be started later."""
         limits = self._config["ResourceLimits"]
         max_jobs = min(filter(None, (limits.get("MaxNumberOfTrainingJobs"), self.search.size)), default=1)
         while not self._stopped.is_set() and len(self._children) < max_jobs:
@@ -205,7 +207,7 @@ class TuningRun:
         self._children[name] = tuned
 
     def _poll(self) -> None:
-        """Record the results of training jobs that have ended, and stop running ones if the tuning job is stopped."""
+        """Record the results of ended training jobs; if the tuning job is stopped, stop the running training jobs."""
         for name in set(self._children) - self._recorded:
             job: Any = self.backend.training_jobs[name]
             if job.training_job_status in ENDED:
@@ -216,7 +218,7 @@ class TuningRun:
         self._update_counters()
 
     def _objective(self, name: str) -> float | None:
-        """Return the objective value of a completed training job, else None."""
+        """Return a training job's objective value, or None if the job has not completed or has no such metric."""
         job: Any = self.backend.training_jobs[name]
         values = {each["MetricName"]: each["Value"] for each in job.final_metric_data_list}
         return values.get(self._metric) if job.training_job_status == "Completed" else None
@@ -239,7 +241,7 @@ class TuningRun:
         }
         if value is not None:
             objective = self._config["HyperParameterTuningJobObjective"]
-            summary["FinalHyperParameterTuningJobObjectiveMetric"] = {**objective, "Value": value}
+            summary[FINAL_OBJECTIVE] = {**objective, "Value": value}
         return {key: each for key, each in summary.items() if each is not None}
 
     def _update_counters(self) -> None:
@@ -276,4 +278,12 @@ class TuningRun:
 
 
 def _objective_value(summary: Mapping[str, Any]) -> float:
-    return float(summary.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value", "-inf"))
+    return float(summary[FINAL_OBJECTIVE]["Value"])
+
+
+SORT_KEYS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "Name": itemgetter("TrainingJobName"),
+    "CreationTime": itemgetter("CreationTime"),
+    "Status": itemgetter("TrainingJobStatus"),
+    "FinalObjectiveMetricValue": _objective_value,
+}

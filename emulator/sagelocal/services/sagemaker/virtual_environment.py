@@ -1,8 +1,7 @@
-"""A separate Python virtual environment for each training job.
+"""A separate Python virtual environment for each host of a training or processing job.
 
-In a container, `pip install` affects only that container. Likewise, the packages that a job installs in its virtual
-environment go to the job's own folder, which is deleted with the job. The job can also import the packages of the
-emulator's Python.
+As in a container, `pip install` affects only the host on which it runs: packages are installed into the host's virtual
+environment, which is deleted when the job ends. The job can also import the packages of the emulator's Python.
 """
 
 import site
@@ -10,13 +9,14 @@ import sys
 import venv
 from pathlib import Path
 
-# commands that run a module with the job's Python, so that they can import the packages that the job installs
+# Commands and the modules that they run with the virtual environment's Python, so that the modules can import the
+# packages that the job installs
 COMMANDS = {"pip": "pip", "pip3": "pip", "torchrun": "torch.distributed.run"}
 SCRIPT = '#!/bin/sh\nexec "$(dirname "$0")/python3" -m {} "$@"\n'
 
 
 def create_environment(folder: Path) -> Path:
-    """Create a virtual environment and return the folder of its commands."""
+    """Create a virtual environment in `folder`, and return the folder of the environment's commands."""
     venv.EnvBuilder(symlinks=True, with_pip=False).create(folder)
     library = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
     # addsitedir also processes .pth files, which editable installations need

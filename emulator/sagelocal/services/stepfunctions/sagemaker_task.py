@@ -80,6 +80,11 @@ class SageMakerTask(state_task_service_callback.StateTaskServiceCallback):
         shape = operation_model("sagemaker", action).input_shape
         return set(shape.members) if shape else None
 
+    @staticmethod
+    def _to_sfn_cased(member_key: str) -> str:
+        # SageMaker's names begin with a capital already, and moto would turn VolumeSizeInGB into VolumeSizeInGb
+        return member_key
+
     def _client(self, region: str) -> Any:
         return self._emulator.client("sagemaker", region)
 

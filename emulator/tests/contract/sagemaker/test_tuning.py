@@ -163,6 +163,10 @@ def test_grid_search_ends_after_all_combinations_and_ignores_failed_jobs(sagemak
     assert job["TrainingJobStatusCounters"]["NonRetryableError"] == 1
     assert job["BestTrainingJob"]["TunedHyperParameters"] == {"kind": "longer"}
 
+    # AND jobs without a value of the metric are not listed if the list is sorted by this value
+    by_value = jobs_of(sagemaker, job["HyperParameterTuningJobName"], SortBy="FinalObjectiveMetricValue")
+    assert [each["TunedHyperParameters"]["kind"] for each in by_value] == ["short", "longer"]
+
 
 def test_tuning_without_a_successful_job_fails(sagemaker: SageMaker) -> None:
     ranges = {"CategoricalParameterRanges": [{"Name": "kind", "Values": ["bad"]}]}

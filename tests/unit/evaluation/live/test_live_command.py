@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from common.errors import OperatorError
 from common.times import TimeRangeError
 from scripts import live
-from scripts.command import Environment
+from scripts.command.environment import Environment
 from staging.manifest import digest_classes
 from tests.unit.evaluation.runs import capture_line, make_png
 from tests.unit.registry.versions import make_version
@@ -57,7 +57,7 @@ def run(s3: FakeS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A function that runs the command with options on an environment in an empty folder."""
     monkeypatch.chdir(tmp_path)
     clients = {"s3": s3, "sagemaker": FakeSageMaker()}
-    monkeypatch.setattr("scripts.command.aws.client", lambda service, region: clients[service])
+    monkeypatch.setattr("scripts.command.environment.aws.client", lambda service, region: clients[service])
     version = make_version(2, properties={"classes_md5": digest_classes(make_stack().classes)})
     registry = SimpleNamespace(
         versions=lambda: [version], arn_in_use=lambda: version.arn, previous_arns=list, environment="local"
