@@ -1,4 +1,4 @@
-"""Memory of the Step Functions interpreter."""
+"""Ended threads do not accumulate in the Step Functions interpreter."""
 
 import gc
 import sys
@@ -24,5 +24,5 @@ def test_ended_threads_of_the_interpreter_are_released() -> None:
     del thread
     gc.collect()
 
-    # THEN nothing keeps it
+    # THEN no list refers to the thread any more
     assert ended() is None
