@@ -3,9 +3,9 @@
 Serves the model in `SM_MODEL_DIR` (`SAGEMAKER_BASE_DIR`/model). The model's `code/inference.py`, or the file that
 `SAGEMAKER_PROGRAM` names, defines `model_fn(model_dir)` and either `input_fn`, `predict_fn` and `output_fn` or
 `transform_fn`:
-https://sagemaker.readthedocs.io/en/stable/frameworks/pytorch/using_pytorch.html. As in AWS's image, AWS's toolkit calls
-these functions (the package sagemaker-inference). The packages in the model's `code/requirements.txt` must already be
-installed.
+https://sagemaker.readthedocs.io/en/stable/frameworks/pytorch/using_pytorch.html. As in AWS's image, these functions are
+called by AWS's toolkit, the package sagemaker-inference. The packages in the model's `code/requirements.txt` must
+already be installed.
 """
 
 import contextlib

@@ -61,7 +61,7 @@ def main() -> None:
             _mount(libc, "none", target, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
     directory = os.getcwd()  # noqa: PTH109
     os.chdir(directory)  # from the hidden directory into the one that is mounted over it
-    sys.path_importer_cache.clear()  # it may record that import paths in /opt are missing
+    sys.path_importer_cache.clear()  # the cache may record that import paths in /opt are missing
     if sys.argv[2:3] == ["--"]:
         _execute(sys.argv[3:])
     if len(sys.argv) > 2:

@@ -56,7 +56,7 @@ def _cache_headers() -> None:
     """Convert the headers of a request only once, because moto's S3 reads all of them about 50 times per request."""
 
     def iterate(self: Any) -> Iterator[tuple[str, str]]:
-        size = len(self.environ)  # tells whether it changed: moto and Flask only add entries
+        size = len(self.environ)  # differs if headers were added; moto and Flask remove none
         if getattr(self, "cached_size", None) != size:
             self.cached, self.cached_size = list(original(self)), size
         return iter(self.cached)

@@ -27,7 +27,7 @@ class Hyperparameters:
     image_shape : number of channels, and height and width in pixels
     resize : length in pixels to which each image's shorter side is resized; None keeps the original size
     lr_scheduler_step : epochs after which the learning rate is multiplied by `lr_scheduler_factor`
-    checkpoint_frequency : number of epochs after which a model is saved each time; None saves only the best model
+    checkpoint_frequency : interval in epochs at which models are kept; None keeps only the best model
     """
 
     num_classes: int

@@ -122,7 +122,7 @@ def send_event(execution: Any, status: ExecutionStatus) -> None:
 
 
 def _data(execution: Any) -> dict[str, Any]:
-    """Return the event's members for an execution's input and output, which are left out if they are too large.
+    """Return the event's members for input and output. Data that would make the event too large are left out.
 
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """

@@ -18,7 +18,7 @@ STANDARD_ONLY = re.compile(r"(\.sync(:2)?|\.waitForTaskToken)$|:activity:")
 
 
 def missing_parameters(definition: Any) -> Iterator[tuple[str, str]]:
-    """Yield the JSON pointer of the parameters and the name of each required parameter that an integration lacks."""
+    """Yield each required parameter that a Task state lacks, as the JSON pointer of the parameters and the name."""
     for path, state in states(definition):
         found = OPTIMIZED.fullmatch(str(state.get("Resource"))) if state.get("Type") == "Task" else None
         field = "Arguments" if "Arguments" in state else "Parameters"

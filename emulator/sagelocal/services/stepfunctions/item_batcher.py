@@ -21,7 +21,7 @@ Batch = dict[str, Any]  # the input of one child execution: `Items`, and `BatchI
 def create_batches(
     env: Any, eval_input: Any, items: Iterable[Any], batcher: dict[str, Any], *, jsonata: bool
 ) -> Iterator[Batch]:
-    """Yield batches of items, to each of which the item selector has been applied.
+    """Apply the item selector to each item, and yield the results in batches.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def _select(env: Any, selector: Any, number: int, item: Any) -> Any:
 
 
 def evaluate_template(env: Any, template: Any, state_input: Any, *, jsonata: bool) -> dict[str, Any]:
-    """Return a template whose paths and expressions are evaluated, by running a Pass state that contains it."""
+    """Return the value of a template with paths and expressions, which a Pass state evaluates."""
     state = {"Type": "Pass", "End": True, "Output" if jsonata else "Parameters": template}
     language = "JSONata" if jsonata else "JSONPath"
     definition = {"QueryLanguage": language, "StartAt": "Template", "States": {"Template": state}}

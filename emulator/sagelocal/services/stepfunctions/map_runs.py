@@ -56,14 +56,14 @@ class Child:
 
 @dataclass
 class MapRun:
-    """A Map Run and its child executions. It fails when the failed items exceed a tolerated failure limit.
+    """A Map Run and its child executions. The Map Run fails when more items fail than it tolerates.
 
     Attributes
     ----------
     state
         Name of the Map state.
     machine_arn
-        ARN of the state machine of the child executions.
+        ARN of the state machine to which the child executions belong.
     arn
         ARN of the Map Run.
     express

@@ -70,7 +70,7 @@ def validate(definition: str, kind: str | None = None) -> None:
 
 
 def validate_state_machine_definition(self: Any) -> ActionResult:
-    """ValidateStateMachineDefinition: return all findings in a definition."""
+    """ValidateStateMachineDefinition: return up to `maxResults` findings in a definition."""
     findings = diagnose(self._get_param("definition") or "", self._get_param("type"))
     limit = self._get_int_param("maxResults") or len(findings)
     result = "FAIL" if findings else "OK"
