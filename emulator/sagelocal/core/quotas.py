@@ -12,18 +12,18 @@ from sagelocal.core.json_file import read_object
 
 
 class QuotaExceededError(Exception):
-    """A request exceeds a quota; the message is AWS's."""
+    """A request exceeds a quota; the message has AWS's wording."""
 
 
 @dataclass(frozen=True)
 class Quotas:
-    """Limits by quota name."""
+    """Maximum number of instances by quota name."""
 
     limits: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path | None) -> "Quotas":
-        """Read a quotas file; without a file there are no limits.
+        """Read a quotas file. If `path` is None, there are no limits.
 
         Raises
         ------
@@ -43,6 +43,8 @@ class Quotas:
 
         Parameters
         ----------
+        name
+            Name of the quota.
         used
             Number of instances in use.
         wanted
@@ -51,7 +53,7 @@ class Quotas:
         Raises
         ------
         QuotaExceededError
-            The sum is above the quota.
+            The sum of `used` and `wanted` is above the quota.
         """
         limit = self.limits.get(name)
         if limit is not None and used + wanted > limit:

@@ -48,7 +48,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Return the file of the program that runs in place of the emulator; the program responds."""
+    """Return the path of the program that runs in place of the emulator, and responds unless a test changes it."""
     path = tmp_path / "program.py"
     path.write_text(RESPONDING)
     monkeypatch.setattr(background, "COMMAND", [sys.executable, str(path)])
@@ -206,8 +206,10 @@ def test_stop_ends_the_process_and_can_be_repeated(directory: Path, program: Pat
     assert stop(directory / "never") is False
 
 
-def test_emulator_is_ended_if_the_disk_is_full(directory: Path, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN
+def test_emulator_is_ended_if_its_state_cannot_be_written(
+    directory: Path, program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a full disk
     processes: list[subprocess.Popen[bytes]] = []
     launch = background.launch
 

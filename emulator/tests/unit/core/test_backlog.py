@@ -1,4 +1,4 @@
-"""The delay of new work while much other work waits."""
+"""New work is delayed while too much work waits."""
 
 import threading
 from contextlib import ExitStack
@@ -12,7 +12,7 @@ def test_work_is_not_delayed_below_the_limit() -> None:
     # GIVEN
     backlog = Backlog(limit=2)
 
-    # WHEN / THEN it returns, although it may wait for long
+    # WHEN / THEN `delay` returns immediately
     with backlog.waiting():
         backlog.delay(LONG)
 
@@ -40,7 +40,7 @@ def test_work_is_delayed_until_less_work_waits() -> None:
 
 
 def test_work_is_not_delayed_forever() -> None:
-    # GIVEN work that never ends
+    # GIVEN waiting work that never starts
     backlog = Backlog(limit=1)
 
     # WHEN / THEN

@@ -30,7 +30,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Path]:
-    """Return the directory of an emulator that this process pretends to be."""
+    """Return the directory of a running emulator, which is a server in this process."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -114,7 +114,7 @@ def test_status_prints_address_process_and_log(directory: Path, capsys: pytest.C
     )
 
 
-def test_start_passes_its_options_on(
+def test_start_passes_its_options_to_the_background_emulator(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN

@@ -1,4 +1,4 @@
-"""The images file."""
+"""The images file, which maps container images to local commands."""
 
 import json
 import sys
@@ -37,7 +37,7 @@ def test_first_matching_pattern_with_the_mode_is_used(file: Path) -> None:
     assert (images.command("a", "train"), images.command("a", "serve")) == (["first"], ["third"])
 
 
-def test_without_a_file_there_are_no_images() -> None:
+def test_without_a_file_no_image_has_a_command() -> None:
     # THEN
     assert Images.load(None).command("any", "train") is None
 
@@ -54,7 +54,16 @@ def test_without_a_file_there_are_no_images() -> None:
         ({"a": {"train": "x"}}, "each command of 'a' must be a list of strings"),
         ({"a": {"train": []}}, "each command of 'a' must be a list of strings"),
     ],
-    ids=["missing", "no JSON", "no object", "no pattern", "unknown key", "no key", "no list", "empty"],
+    ids=[
+        "missing",
+        "no JSON",
+        "no object",
+        "invalid pattern",
+        "unknown mode",
+        "no mode",
+        "not a list",
+        "empty command",
+    ],
 )
 def test_invalid_file_is_reported_in_one_line(file: Path, content: Any, reason: str) -> None:
     # GIVEN

@@ -1,4 +1,4 @@
-"""Calls of targets are repeated as the retry policy says."""
+"""Failed calls are retried as the retry policy allows."""
 
 import threading
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from sagelocal.core.deliveries import Deliveries, Failure
 
 @pytest.fixture
 def deliver(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that calls a target until it succeeds or fails for good, without waiting between retries."""
+    """Return a function that delivers an event without waiting between retries, and returns the failure or None."""
     monkeypatch.setattr(deliveries, "FIRST_BACKOFF", 0.0)
     monkeypatch.setattr(deliveries, "POLL_INTERVAL", 0.001)
     queue = Deliveries()
@@ -28,7 +28,7 @@ def deliver(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 class Target:
-    """Fails the given number of times."""
+    """A target whose first calls fail."""
 
     def __init__(self, failures: int) -> None:
         self.failures, self.calls = failures, 0
@@ -39,7 +39,7 @@ class Target:
             raise ConnectionError("unavailable")
 
 
-def test_failed_call_is_repeated_until_it_succeeds(deliver: Any) -> None:
+def test_failed_call_is_retried_until_it_succeeds(deliver: Any) -> None:
     # GIVEN
     target = Target(failures=2)
     # WHEN / THEN
@@ -70,7 +70,7 @@ def test_permanent_error_is_not_retried(deliver: Any) -> None:
     assert (failure.retries, failure.condition) == (0, None)
 
 
-def test_error_after_a_delivery_does_not_end_the_thread(deliver: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_failing_call_does_not_end_its_thread(deliver: Any, capfd: pytest.CaptureFixture[str]) -> None:
     # GIVEN more failing calls than threads
     def fail() -> None:
         raise ValueError("broken")

@@ -22,7 +22,7 @@ def test_environment_is_that_of_the_server() -> None:
     headers = {"Content-Type": "text/plain", "x-amz-meta-a_b": "c", "X-Amz-Target": b"Service.Operation"}
     sent = request("/bucket/a%20b%2Fc%C3%A9?list-type=2", headers=headers)  # type: ignore[arg-type]
 
-    # WHEN its environment is created
+    # WHEN the WSGI environment of the request is created
     environ = environment(sent)
 
     # THEN the path is decoded except for slashes, and the headers have the names that WSGI and moto define
@@ -35,7 +35,7 @@ def test_environment_is_that_of_the_server() -> None:
 
 @pytest.mark.parametrize("data", [b"body", "body", io.BytesIO(b"body")], ids=["bytes", "text", "file"])
 def test_application_receives_the_body_and_its_length(data: Any) -> None:
-    # GIVEN an application that responds with what it received
+    # GIVEN an application that responds with the body that it received
     def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("201 Created", [("Content-Type", "text/plain")])
         return [environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))]
@@ -61,20 +61,20 @@ def test_response_to_head_has_a_length_and_no_body() -> None:
     assert (response.content, response.headers["Content-Length"]) == (b"", "1000")
 
 
-def test_application_does_not_see_the_callers_context() -> None:
+def test_application_and_caller_do_not_share_context_variables() -> None:
     # GIVEN a caller that has set a context variable
-    seen = []
+    read_values = []
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        seen.append(variable.get())
+        read_values.append(variable.get())
         variable.set("changed")
         start_response("200 OK", [])
         return []
 
     variable.set("caller's")
 
-    # WHEN it sends a request
+    # WHEN the caller sends a request to an application that reads and changes this variable
     respond(application, request())
 
-    # THEN neither affects the other
-    assert (seen, variable.get()) == (["unset"], "caller's")
+    # THEN neither reads the other's value
+    assert (read_values, variable.get()) == (["unset"], "caller's")

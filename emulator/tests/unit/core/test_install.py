@@ -20,7 +20,7 @@ from sagelocal.core.patching import PATCHES
 from sagelocal.core.server import _application
 
 def call(service, method, path, target="", body=b""):
-    answer = []
+    statuses = []
     environ = {
         "REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": "", "HTTP_HOST": "127.0.0.1:9",
         "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "9", "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(body),
@@ -28,8 +28,8 @@ def call(service, method, path, target="", body=b""):
         "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/{service}/aws4_request, Signature=b",
         **({"HTTP_X_AMZ_TARGET": target} if target else {}),
     }
-    content = b"".join(application(environ, lambda status, headers, *more: answer.append(status)))
-    return answer[0], content.decode()
+    content = b"".join(application(environ, lambda status, headers, *more: statuses.append(status)))
+    return statuses[0], content.decode()
 
 with tempfile.TemporaryDirectory() as directory:
     emulator = Emulator("http://127.0.0.1:9", pathlib.Path(directory), {}, Images())
@@ -68,6 +68,6 @@ def test_services_are_imported_at_their_first_request() -> None:
     assert result["repeated"] == 0
 
 
-def test_every_service_is_installed_by_a_request() -> None:
+def test_every_service_module_is_registered_for_installation() -> None:
     modules = {module.name for module in pkgutil.iter_modules(sagelocal.services.__path__)}
     assert set(SERVICES) == modules - HELPERS

@@ -25,7 +25,7 @@ with tempfile.TemporaryDirectory() as directory:
 
 
 class Original:
-    """A class with the members that moto's classes have."""
+    """A class with the kinds of members that patches replace in moto's classes."""
 
     def invoke(self, body: str, headers: str) -> str:
         return body + headers

@@ -67,7 +67,7 @@ def test_error_has_the_reason_why_the_server_cannot_listen(
         _bind(80)
 
 
-def test_error_of_a_used_port_names_it() -> None:
+def test_error_names_the_port_that_is_in_use() -> None:
     # GIVEN
     server = _bind(0)
     try:
@@ -79,7 +79,7 @@ def test_error_of_a_used_port_names_it() -> None:
 
 
 def test_threads_end_after_a_burst_of_requests() -> None:
-    # GIVEN a server with the threads of a burst
+    # GIVEN a server that has added threads during a burst of requests
     server = _bind(0)
     pool = server.requests
     try:

@@ -1,4 +1,4 @@
-"""What an emulator that is killed leaves."""
+"""The watchdog cleans up after an emulator that was killed."""
 
 import signal
 import subprocess
@@ -10,6 +10,7 @@ from sagelocal.core.watchdog import Watchdog, end
 
 from ...waiting import eventually
 
+# Program that starts a watchdog and a watched child process, as an emulator does
 EMULATOR = """
 import subprocess, sys, time
 from pathlib import Path
@@ -38,7 +39,7 @@ def test_killed_emulator_leaves_no_process_and_no_directory(tmp_path: Path) -> N
         eventually(lambda: start_time(child) is None and not directory.exists())
 
 
-def test_stopped_watchdog_has_ended(tmp_path: Path) -> None:
+def test_stopped_watchdog_has_deleted_the_scratch_directory(tmp_path: Path) -> None:
     # GIVEN
     directory = tmp_path / "scratch"
     directory.mkdir()

@@ -13,7 +13,7 @@ from PIL import Image
 from sagelocal.containers.image_classification.hyperparameters import Hyperparameters, parse
 
 CLASSES = 2
-GIVEN = {
+SMALL_JOB = {
     "num_classes": str(CLASSES),
     "num_training_samples": "8",
     "num_layers": "20",
@@ -24,8 +24,8 @@ GIVEN = {
 
 
 def hyperparameters(**given: str) -> Hyperparameters:
-    """Return the hyperparameters of a small job."""
-    return parse({**GIVEN, **given})
+    """Return the hyperparameters of a small job, some of which are replaced."""
+    return parse({**SMALL_JOB, **given})
 
 
 def png(label: int, *, width: int = 16, height: int = 16) -> bytes:
@@ -106,7 +106,7 @@ class Job:
         """Write the configuration files that SageMaker passes to the container."""
         names = [f"algo-{number}" for number in range(1, hosts + 1)]
         for name, content in (
-            ("hyperparameters", {**GIVEN, **(given or {})}),
+            ("hyperparameters", {**SMALL_JOB, **(given or {})}),
             ("inputdataconfig", channels or IMAGE_CHANNELS),
             ("resourceconfig", {"current_instance_type": instance_type, "current_host": names[0], "hosts": names}),
         ):

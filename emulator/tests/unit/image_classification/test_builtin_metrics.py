@@ -28,5 +28,5 @@ def test_metric_matches_only_its_log_line(name: str, line: str, value: str) -> N
 @pytest.mark.parametrize(
     "image", ["", "tests/trainer:1", "1.dkr.ecr.eu-west-1.amazonaws.com/my-image-classification:1"]
 )
-def test_other_image_has_no_builtin_metrics(image: str) -> None:
+def test_image_of_no_builtin_algorithm_has_no_builtin_metrics(image: str) -> None:
     assert metric_definitions(image) == []

@@ -56,7 +56,7 @@ def test_missing_channel_is_refused(name: str) -> None:
     ],
     ids=["unknown", "no type", "no type of a list", "wrong type", "different types"],
 )
-def test_wrong_channel_is_refused(changed: dict[str, dict[str, str]], reason: str) -> None:
+def test_invalid_channel_is_refused(changed: dict[str, dict[str, str]], reason: str) -> None:
     with pytest.raises(CustomerError, match=reason):
         check({**IMAGE_CHANNELS, **changed})
 
@@ -77,7 +77,7 @@ def test_unsupported_channel_is_refused(changed: dict[str, dict[str, str]], reas
         check({**RECORD_CHANNELS, **changed})
 
 
-def test_list_contains_images_and_classes(tmp_path: Path) -> None:
+def test_images_and_classes_are_read_from_the_list(tmp_path: Path) -> None:
     # GIVEN a class in im2rec's format, and a path in a subfolder
     write(tmp_path / "train" / "deep" / "b.png", png(1))
     write(tmp_path / "train" / "a.png", png(0))

@@ -21,7 +21,7 @@ def meta_device() -> Iterator[None]:
 def test_number_of_layers_is_the_depth(depth: int) -> None:
     # WHEN
     network = ResNet(num_layers=depth, image_shape=(3, 32, 32), num_classes=2)
-    # THEN it counts the layers with weights, except shortcuts
+    # THEN the depth is the number of layers with weights, except shortcuts
     weights = [
         name
         for name, module in network.named_modules()

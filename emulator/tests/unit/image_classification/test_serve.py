@@ -17,7 +17,7 @@ from .examples import hyperparameters, png
 
 @pytest.fixture(scope="module")
 def application(tmp_path_factory: pytest.TempPathFactory) -> Application:
-    """Serves an untrained network; the folder also contains an older one."""
+    """Return an application that serves an untrained network; the model folder also contains an older network."""
     folder = tmp_path_factory.mktemp("model")
     model_files.save(model_files.create(hyperparameters()), hyperparameters(), folder, 0)
     newer = hyperparameters(num_classes="3", image_shape="3,16,24")
@@ -109,7 +109,7 @@ def test_accept_header_is_a_list_of_weighted_media_ranges(
         (png(0), {"HTTP_ACCEPT": "text/csv"}, 406, "Accept must be application/json"),
         (png(0), {"CONTENT_LENGTH": str(serve.MAX_BYTES + 1)}, 413, "bytes exceed the limit"),
     ],
-    ids=["empty", "gif", "cut", "content type", "accept", "size"],
+    ids=["empty", "gif", "truncated", "content type", "accept", "size"],
 )
 def test_invalid_request_gets_an_error_message(
     application: Application, body: bytes, environ: dict[str, str], status: int, reason: str

@@ -30,7 +30,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [PREFIX.sub("", line) for line in printed]
 
 
-def test_best_epoch_is_kept(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_the_best_epoch_is_kept(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     # WHEN
     status = train.run()
     # THEN
@@ -160,7 +160,7 @@ def test_gpu_instance_is_accepted(instance_type: str) -> None:
 
 
 @pytest.mark.parametrize("instance_type", ["ml.m5.large", "ml.c5.xlarge", "ml.g6.xlarge", "ml.p4d.24xlarge", "g5"])
-def test_other_instance_is_refused(job: Job, instance_type: str) -> None:
+def test_unsupported_instance_is_refused(job: Job, instance_type: str) -> None:
     # GIVEN
     job.configure(instance_type=instance_type)
     # WHEN / THEN

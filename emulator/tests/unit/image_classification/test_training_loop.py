@@ -27,7 +27,7 @@ def make_split(count: int) -> Split:
 
 
 def no_checkpoints(given: Hyperparameters) -> Checkpoints:
-    """Return checkpoints without a folder, which are not saved."""
+    """Return checkpoints without a folder, so that nothing is saved."""
     return Checkpoints(Path("none"), Path("none"), given)
 
 

@@ -47,7 +47,7 @@ def test_without_a_policy_all_traffic_shifts_at_once() -> None:
     assert Deployment.of(None, 1) == Deployment(shares=(1.0,), wait=0, termination_wait=0, alarms=())
 
 
-def test_an_alarm_during_a_deployment_raises_its_reason() -> None:
+def test_alarm_during_a_deployment_raises_an_error_with_the_reason() -> None:
     # GIVEN
     deployment = Deployment.of(config(Type="ALL_AT_ONCE"), 1)
 

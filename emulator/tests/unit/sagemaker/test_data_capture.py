@@ -12,7 +12,7 @@ import pytest
 from sagelocal.services.sagemaker.data_capture import Exchange, record
 
 MOMENT = datetime(2024, 10, 15, 14, 5, 12, 996_000, tzinfo=UTC)
-# the configuration with which the real records were captured
+# Capture configuration of the real endpoint whose records the tests reproduce
 HEADER = {"JsonContentTypes": ["application/json"], "CsvContentTypes": ["text/csv"]}
 BOTH = {
     "EnableCapture": True,

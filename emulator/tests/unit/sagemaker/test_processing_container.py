@@ -12,8 +12,8 @@ from sagelocal.services.sagemaker.processing_container import ProcessingContaine
 ENTRY = ["python3", "/opt/ml/processing/input/code/run.py"]
 
 
-def test_without_namespaces_paths_are_replaced(tmp_path: Path) -> None:
-    # GIVEN a script and a data file with a path of the container
+def test_without_namespaces_container_paths_are_replaced_in_scripts(tmp_path: Path) -> None:
+    # GIVEN two scripts and a data file that contain a container path
     container = ProcessingContainer.create(tmp_path / "ml", number=1, count=1, isolated=False)
     code = container.folder("/opt/ml/processing/input/code")
     for name in ("run.py", "run.sh", "data.csv"):
@@ -30,8 +30,8 @@ def test_without_namespaces_paths_are_replaced(tmp_path: Path) -> None:
     assert [container.localize(part) for part in container.command(ENTRY)] == ["python3", f"{inputs}/code/run.py"]
 
 
-def test_opt_keeps_what_the_machine_has_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a machine whose /opt has a directory, a file, a link and a folder with the name of the replaced one
+def test_mounting_a_directory_keeps_the_other_contents_of_opt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a machine whose /opt has a directory, a file, a link, and a directory at the path of the mounted directory
     if not mounts.can_replace_opt():
         pytest.skip("this machine does not allow mount namespaces")
     opt, source, scratch = tmp_path / "opt", tmp_path / "source", tmp_path / "scratch"

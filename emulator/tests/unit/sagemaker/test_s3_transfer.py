@@ -125,7 +125,7 @@ def test_invalid_source_is_refused(
 
 
 @pytest.mark.parametrize("source", [{"S3Uri": "s3://b/x/"}, {"S3DataType": "ManifestFile", "S3Uri": "s3://b/m"}])
-def test_key_that_is_also_a_folder_is_named(tmp_path: Path, source: dict[str, str]) -> None:
+def test_error_names_a_key_that_is_also_a_folder(tmp_path: Path, source: dict[str, str]) -> None:
     # GIVEN
     s3 = FakeS3({"x/y": "", "x/y/z": "", "m": '[{"prefix": "s3://b/x/"}, "y", "y/z"]'})
 

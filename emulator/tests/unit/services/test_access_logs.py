@@ -10,7 +10,7 @@ from sagelocal.services.s3.access_logs import RECORDS, log_request
 
 
 class FakeBackend:
-    """moto's S3 backend, with a bucket that logs into another one, and a bucket that does not."""
+    """A substitute for moto's S3 backend. The bucket `images` logs to the bucket `logs`, which has no logging."""
 
     account_id = "123456789012"
 
@@ -23,7 +23,7 @@ class FakeBackend:
         self.objects: list[tuple[str, str, bytes]] = []
 
     def put_object(self, bucket: str, key: str, value: bytes) -> None:
-        """Keep an object."""
+        """Store an object."""
         self.objects.append((bucket, key, value))
 
 

@@ -132,10 +132,10 @@ def test_unsupported_statistic_is_refused(name: str, data: list[MetricDatum]) ->
         evaluate(alarm(statistic=None, extended_statistic=name), MetricIndex(data), NOW)
 
 
-def test_failing_alarm_does_not_end_the_evaluation_of_others(
+def test_failing_alarm_does_not_end_the_evaluation_of_other_alarms(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # GIVEN an alarm without a number of periods, and a good one
+    # GIVEN an alarm without a number of evaluation periods, and a valid alarm
     failing = alarm(name="failing", evaluation_periods=None)
     good = alarm(name="good", treat_missing_data="breaching")
     backend = SimpleNamespace(
@@ -154,7 +154,7 @@ def test_failing_alarm_does_not_end_the_evaluation_of_others(
 
 
 @pytest.mark.parametrize(("name", "expected"), [("p0", 1), ("p50", 1), ("p99.9", 3), ("p100", 3)])
-def test_percentile_is_a_value_of_the_data(name: str, expected: float) -> None:
+def test_percentile_is_one_of_the_values(name: str, expected: float) -> None:
     assert statistic([datum(3), datum(1)], name) == expected
 
 

@@ -24,16 +24,16 @@ def test_events_are_returned_as_they_were_added() -> None:
     events.append(event(1))
     events.extend([event(2), {"text": "é \ud800"}])
 
-    # WHEN it is read
+    # WHEN the history is copied, as moto does for each reader
     read: object = copy.deepcopy(events)
 
-    # THEN it is a list of the events, in order
+    # THEN the copy is a list of the events, in order
     assert read == [event(1), event(2), {"text": "é \ud800"}] == json.loads(events.text())
     assert len(events) == 3
 
 
 def test_event_needs_less_than_500_bytes() -> None:
-    # GIVEN a history
+    # GIVEN an empty history
     events, count = Events(), 1000
     tracemalloc.start()
 
@@ -43,5 +43,5 @@ def test_event_needs_less_than_500_bytes() -> None:
     size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
 
-    # THEN four events of an item of an inline Map need less than 2 kB
+    # THEN the four events that an inline Map adds for each item need less than 2 kB
     assert size / count < 500

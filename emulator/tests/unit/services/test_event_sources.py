@@ -1,4 +1,4 @@
-"""Reports of failed messages in the responses of functions with an SQS event source."""
+"""Failed messages that a function with an SQS event source reports in its response."""
 
 import json
 
@@ -16,14 +16,14 @@ from sagelocal.services.awslambda.function import Result
         pytest.param({}, set(), id="empty-response"),
         pytest.param({"batchItemFailures": None}, set(), id="null-list"),
         pytest.param({"batchItemFailures": []}, set(), id="empty-list"),
-        pytest.param({"batchItemFailures": [{"itemIdentifier": "a"}]}, {"a"}, id="one"),
+        pytest.param({"batchItemFailures": [{"itemIdentifier": "a"}]}, {"a"}, id="one-failure"),
         pytest.param({"batchItemFailures": [{"itemIdentifier": ""}]}, {"a", "b"}, id="empty-id"),
         pytest.param({"batchItemFailures": [{"itemIdentifier": None}]}, {"a", "b"}, id="null-id"),
         pytest.param({"batchItemFailures": [{"id": "a"}]}, {"a", "b"}, id="bad-key"),
         pytest.param("text", {"a", "b"}, id="not-an-object"),
     ],
 )
-def test_reported_failures(response: object, expected: set[str]) -> None:
+def test_failures_are_read_from_the_response_only_if_reports_are_enabled(response: object, expected: set[str]) -> None:
     # GIVEN
     result = Result(payload=json.dumps(response).encode(), failed=False, log="", log_stream="")
     # WHEN / THEN

@@ -107,11 +107,11 @@ def test_burst_of_short_invocations_starts_few_environments(pool: Pool) -> None:
     # WHEN
     with ThreadPoolExecutor(pool_module.MAX_CONCURRENCY) as threads:
         processes = set(threads.map(lambda _: run(pool, function), range(pool_module.MAX_CONCURRENCY)))
-    # THEN most invocations have waited for an environment that another one had started
+    # THEN most invocations have waited for an environment that another invocation had started
     assert len(processes) <= 3 * pool_module.MAX_STARTING < pool_module.MAX_CONCURRENCY
 
 
-def test_invocations_that_last_run_concurrently(pool: Pool, shared: Path) -> None:
+def test_long_invocations_run_concurrently(pool: Pool, shared: Path) -> None:
     # GIVEN a function that waits until five invocations run
     source = (
         "import pathlib, time\n"
@@ -119,7 +119,7 @@ def test_invocations_that_last_run_concurrently(pool: Pool, shared: Path) -> Non
         "    pathlib.Path(event[0], str(event[1])).touch()\n"
         "    while len(list(pathlib.Path(event[0]).iterdir())) < 5: time.sleep(0.01)\n"
     )
-    # WHEN / THEN none of them fails
+    # WHEN / THEN none of five invocations times out
     with ThreadPoolExecutor(5) as threads:
         list(threads.map(lambda number: run(pool, make_function(source), [str(shared), number]), range(5)))
 
@@ -133,7 +133,7 @@ def test_reserved_concurrency_is_enforced(pool: Pool) -> None:
         run(pool, function, reserved=0)
 
 
-def test_fallback_client_runs_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fallback_runtime_client_runs_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN a runtime without the C extension of awslambdaric, as on macOS
     original = runtime.create_runtime
 

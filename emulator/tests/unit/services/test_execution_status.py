@@ -14,12 +14,12 @@ def test_execution_that_is_being_started_is_running() -> None:
     assert status(SimpleNamespace(exec_status=None)) == "RUNNING"
 
 
-def test_ended_execution_has_its_status() -> None:
+def test_ended_execution_has_the_recorded_status() -> None:
     assert status(SimpleNamespace(exec_status=ExecutionStatus.FAILED)) == "FAILED"
 
 
 class EndsWhileItIsRead:
-    """An execution whose thread ends after its Nth member was read."""
+    """An execution that ends after its attributes have been read `reads` times."""
 
     def __init__(self, reads: int) -> None:
         self._reads = reads
@@ -49,8 +49,8 @@ class EndsWhileItIsRead:
 
 
 @pytest.mark.parametrize("reads", range(14))
-def test_outcome_is_described_together_with_the_status_of_an_ended_execution(reads: int) -> None:
-    # GIVEN an execution that ends while it is read
+def test_description_contains_the_outcome_only_if_the_status_is_final(reads: int) -> None:
+    # GIVEN an execution that ends while it is described
     execution = EndsWhileItIsRead(reads)
 
     # WHEN

@@ -52,7 +52,7 @@ def test_same_content_is_unpacked_once(tmp_path: Path) -> None:
     ["../a", "a/../../b", "/a", member("link", stat.S_IFLNK | 0o777)],
     ids=["parent", "deep-parent", "absolute", "link"],
 )
-def test_link_or_path_outside_is_refused(tmp_path: Path, name: str | zipfile.ZipInfo) -> None:
+def test_link_or_path_outside_the_directory_is_refused(tmp_path: Path, name: str | zipfile.ZipInfo) -> None:
     # GIVEN
     store = Archives(tmp_path / "code")
     # WHEN / THEN

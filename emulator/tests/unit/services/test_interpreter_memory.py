@@ -1,11 +1,11 @@
-"""Memory of the Step Functions interpreter."""
+"""Ended threads do not accumulate in the Step Functions interpreter."""
 
 import gc
 import sys
 import threading
 import weakref
 
-from sagelocal.services.stepfunctions.interpreter import forget_threads
+from sagelocal.services.stepfunctions.interpreter import release_ended_threads
 
 
 def test_ended_threads_of_the_interpreter_are_released() -> None:
@@ -13,7 +13,7 @@ def test_ended_threads_of_the_interpreter_are_released() -> None:
     import moto.stepfunctions.parser.asl.component.program.program  # noqa: F401
 
     program = sys.modules["moto.stepfunctions.parser.asl.component.program.program"]
-    forget_threads()
+    release_ended_threads()
 
     # WHEN a thread ends
     thread = threading.Thread(target=int)
@@ -24,5 +24,5 @@ def test_ended_threads_of_the_interpreter_are_released() -> None:
     del thread
     gc.collect()
 
-    # THEN nothing keeps it
+    # THEN no list refers to the thread any more
     assert ended() is None

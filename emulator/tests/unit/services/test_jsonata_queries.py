@@ -23,7 +23,7 @@ def test_expression_is_parsed_once_for_all_threads(monkeypatch: pytest.MonkeyPat
     expression = "$map($numbers, function($number) { $number * $factor })"
     evaluate(expression, {"numbers": [1], "factor": 1})
 
-    # WHEN new threads evaluate it with values of their own
+    # WHEN new threads evaluate the expression, each with different variables
     with ThreadPoolExecutor(8) as threads:
         results = list(threads.map(lambda n: evaluate(expression, {"numbers": [1, 2, n], "factor": n}), range(3, 203)))
 

@@ -1,4 +1,4 @@
-"""The data points that an alarm reads."""
+"""The index in which alarms find data points."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,12 +20,12 @@ def values(index: MetricIndex, age: float) -> list[float]:
 
 
 def test_data_points_are_found_by_time_in_any_order_of_arrival() -> None:
-    # GIVEN a late data point, one at each end of the period, one of the future, and one without time zone
+    # GIVEN data points at both ends of the period, in the future, of another metric, late, and without a time zone
     data = [datum(5, 5), datum(60, 60), datum(59, 59), datum(0, 0), datum(-1, -1), datum(9, 9, "Other")]
     data.append(datum(7, 7))
     data[-1].timestamp = data[-1].timestamp.replace(tzinfo=None)
 
-    # WHEN / THEN the older end of the period is excluded, the newer one included
+    # WHEN / THEN the start of the period is excluded, and its end is included
     assert values(MetricIndex(data), 60) == [59, 7, 5, 0]
 
 
@@ -43,7 +43,7 @@ def test_added_data_points_are_indexed_once() -> None:
     assert values(index, 60) == [2, 1]
 
 
-def test_data_of_an_account_that_was_reset_are_forgotten() -> None:
+def test_data_points_are_removed_when_the_account_is_reset() -> None:
     # GIVEN
     index = MetricIndex([datum(1, 1)])
 

@@ -42,7 +42,7 @@ def test_concurrent_invocations_do_not_share_tmp(pool: Pool) -> None:
     assert [result[0] for result in results if isinstance(result, list)] == texts
 
 
-def test_tmp_is_kept_while_an_environment_is_warm_and_is_not_the_machines(pool: Pool, tmp_path: Path) -> None:
+def test_warm_environment_keeps_its_own_tmp(pool: Pool, tmp_path: Path) -> None:
     # GIVEN
     if not namespaces.are_allowed(tmp_path):
         pytest.skip("this machine does not allow mount namespaces")
@@ -71,7 +71,7 @@ def test_working_directory_in_tmp_does_not_prevent_namespaces(tmp_path: Path, mo
 
 
 def test_files_of_layers_are_in_opt_and_the_last_layer_wins(pool: Pool, tmp_path: Path) -> None:
-    # GIVEN two layers that both contain `module.py`, and a third with another file
+    # GIVEN two layers that both contain `module.py`
     if not namespaces.are_allowed(tmp_path):
         pytest.skip("this machine does not allow mount namespaces")
     function = make_function(

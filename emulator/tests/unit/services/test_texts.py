@@ -21,11 +21,11 @@ class Lines(io.RawIOBase):
 
 
 def test_texts_are_read_by_index() -> None:
-    # GIVEN texts, more than are kept in memory
+    # GIVEN more text than is kept in memory
     texts = Texts()
     indices = [texts.add(f"é{number}" * 100_000) for number in range(5)]
 
-    # WHEN they are read, THEN each is what was added
+    # WHEN / THEN each index returns the text that was added
     assert [texts[index][:2] for index in indices] == [f"é{number}" for number in range(5)]
     assert len(texts) == 5
 
