@@ -1,4 +1,4 @@
-"""Batch transform: inputs, outputs, failures and stopping."""
+"""Batch transform jobs: inputs, outputs, failures and stopping."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from .resources import SageMaker
 
 
 def start_transform(sagemaker: SageMaker, model: str, uri: str, **more: Any) -> str:
-    """Start a transform job and return its name."""
+    """Start a transform job, which sends the objects below `uri` to a model, and return the job's name."""
     name = unique("transform")
     source = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}, "ContentType": "text/plain"}
     sagemaker.client.create_transform_job(
@@ -40,7 +40,7 @@ def transform(sagemaker: SageMaker, model: str, uri: str, **more: Any) -> dict[s
     return wait_for_transform(sagemaker, start_transform(sagemaker, model, uri, **more))
 
 
-def test_each_object_gets_an_output(sagemaker: SageMaker) -> None:
+def test_each_input_object_has_an_output_object(sagemaker: SageMaker) -> None:
     # GIVEN
     sagemaker.upload("in/a.txt", "1234")
     sagemaker.upload("in/deep/b.txt", "12")
@@ -53,7 +53,7 @@ def test_each_object_gets_an_output(sagemaker: SageMaker) -> None:
 
 
 @pytest.mark.parametrize(("strategy", "lengths"), [("SingleRecord", [3, 4]), ("MultiRecord", [7])])
-def test_lines_are_sent_singly_or_in_batches(sagemaker: SageMaker, strategy: str, lengths: list[int]) -> None:
+def test_batch_strategy_sets_the_lines_per_request(sagemaker: SageMaker, strategy: str, lengths: list[int]) -> None:
     # GIVEN
     sagemaker.upload("in/a.txt", "12\n345\n")
     # WHEN
@@ -92,8 +92,8 @@ def test_failed_job_has_a_failure_reason(sagemaker: SageMaker, body: bytes | Non
     assert reason in job["FailureReason"]
 
 
-def test_other_objects_are_processed_and_each_failure_is_logged(sagemaker: SageMaker) -> None:
-    # GIVEN
+def test_valid_objects_are_processed_and_invalid_ones_are_logged(sagemaker: SageMaker) -> None:
+    # GIVEN two valid objects and two that the model refuses
     for name, body in (("a", "1"), ("b", "bad"), ("c", "1"), ("d", "broken")):
         sagemaker.upload(f"in/{name}.txt", body)
     # WHEN
@@ -115,8 +115,8 @@ def test_other_objects_are_processed_and_each_failure_is_logged(sagemaker: SageM
     ]
 
 
-def test_job_is_stopped(sagemaker: SageMaker) -> None:
-    # GIVEN objects that take one second each
+def test_stopped_job_processes_no_more_objects(sagemaker: SageMaker) -> None:
+    # GIVEN a job with 30 objects, each of which takes one second
     for number in range(30):
         sagemaker.upload(f"in/{number:02}.txt", "slow")
     name = start_transform(sagemaker, sagemaker.create_model(), f"s3://{sagemaker.bucket}/in/")
