@@ -1,4 +1,4 @@
-"""Reports of failed messages in the responses of functions with an SQS event source."""
+"""Partial batch responses of Lambda functions with an SQS event source."""
 
 import json
 
@@ -23,9 +23,11 @@ from sagelocal.services.awslambda.function import Result
         pytest.param("text", {"a", "b"}, id="not-an-object"),
     ],
 )
-def test_reported_failures(response: object, expected: set[str]) -> None:
-    # GIVEN
+def test_failed_messages_are_those_in_the_response_or_all_if_it_is_invalid(
+    response: object, expected: set[str]
+) -> None:
+    # GIVEN the response of a function that has processed the messages `a` and `b`
     result = Result(payload=json.dumps(response).encode(), failed=False, log="", log_stream="")
-    # WHEN / THEN
+    # WHEN / THEN the response counts only if the event source mapping has ReportBatchItemFailures
     assert failures(result, {"a", "b"}, reports=True) == expected
     assert failures(result, {"a", "b"}, reports=False) == set()
