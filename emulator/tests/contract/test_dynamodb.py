@@ -94,7 +94,7 @@ def test_only_one_of_many_simultaneous_conditional_writes_succeeds(dynamodb: Any
 
 
 def test_transaction_writes_all_its_items_or_none(dynamodb: Any, tables: tuple[str, str]) -> None:
-    # GIVEN
+    # GIVEN an update, a deletion and a put; and the same operations with a condition that fails
     photos, drivers = tables
     dynamodb.put_item(TableName=drivers, Item=text(id="a", vehicle="bicycle"))
     dynamodb.put_item(TableName=photos, Item=text(id="old", version="1"))

@@ -221,7 +221,7 @@ def test_version_can_be_published_while_log_groups_change(emulator: Any) -> None
             logs.create_log_group(logGroupName=name)
             logs.delete_log_group(logGroupName=name)
 
-    # WHEN
+    # WHEN functions are created and published at the same time
     with ThreadPoolExecutor(4) as pool:
         changes = [pool.submit(change_log_groups) for _ in range(4)]
         try:
@@ -237,7 +237,7 @@ def test_version_can_be_published_while_log_groups_change(emulator: Any) -> None
 
 
 def test_alias_distributes_traffic_by_weight(emulator: Any) -> None:
-    # GIVEN
+    # GIVEN an alias that routes half of the invocations to version 2
     client = emulator.client("lambda")
     name = make_function(emulator, "def main(event, context):\n    return context.function_version\n", Publish=True)
     client.update_function_configuration(FunctionName=name, MemorySize=256)
@@ -318,7 +318,7 @@ def test_asynchronous_invocation_runs_in_the_background(emulator: Any) -> None:
 
 
 def test_asynchronous_event_that_fails_is_sent_to_the_dead_letter_queue(emulator: Any) -> None:
-    # GIVEN
+    # GIVEN a function that always fails, with one retry and a dead-letter queue
     sqs = emulator.client("sqs")
     url = sqs.create_queue(QueueName=unique("dead"))["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -360,7 +360,7 @@ def test_function_can_import_a_module_of_its_layer(emulator: Any) -> None:
 
 
 def test_invocation_above_reserved_concurrency_is_refused(emulator: Any) -> None:
-    # GIVEN
+    # GIVEN a function with a reserved concurrency of 0
     client = emulator.client("lambda")
     name = make_function(emulator, RETURN_PROCESS_ID)
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)

@@ -73,7 +73,7 @@ def test_json_log_contains_the_type_of_the_exception_that_a_function_raises(emul
 
 
 def test_metric_filter_publishes_numbers_from_the_log_of_a_function(emulator: Any) -> None:
-    # GIVEN
+    # GIVEN a log group with three metric filters, and a function that logs to this group
     namespace, group = unique("space"), unique("/some/group")
     logs = emulator.client("logs")
     logs.create_log_group(logGroupName=group)
@@ -139,7 +139,7 @@ def test_step_functions_counts_failed_and_successful_executions(emulator: Any, m
 
 
 def test_state_publishes_a_metric_with_put_metric_data(emulator: Any, machines: StateMachines) -> None:
-    # GIVEN
+    # GIVEN a state that publishes a metric without and with a dimension
     namespace = unique("space")
     count = {
         "Type": "Task",

@@ -48,7 +48,7 @@ def test_plugin_runs_one_emulator_for_the_session(tmp_path: Path) -> None:
     # GIVEN a project with three tests that use the plugin's fixtures
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_project.py").write_text(TESTS)
-    # WHEN
+    # WHEN pytest runs in this project
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-rP", "-p", "no:cacheprovider"],
         cwd=tmp_path,

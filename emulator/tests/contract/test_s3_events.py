@@ -145,7 +145,7 @@ def test_event_distinguishes_delete_markers_and_permanent_deletions(bucket: Buck
         Bucket=bucket.name, Delete={"Objects": [{"Key": "versioned", "VersionId": version}, {"Key": "absent"}]}
     )
     (deleted,) = bucket.inbox.take(1)
-    # THEN
+    # THEN each event has the type of its deletion
     assert {marked["detail-type"], deleted["detail-type"]} == {"Object Deleted"}
     assert {marked["detail"]["reason"], deleted["detail"]["reason"]} == {"DeleteObject"}
     assert marked["detail"]["deletion-type"] == "Delete Marker Created"

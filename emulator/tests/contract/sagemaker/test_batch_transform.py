@@ -54,9 +54,9 @@ def test_each_input_object_has_an_output_object(sagemaker: SageMaker) -> None:
 
 @pytest.mark.parametrize(("strategy", "lengths"), [("SingleRecord", [3, 4]), ("MultiRecord", [7])])
 def test_batch_strategy_sets_the_lines_per_request(sagemaker: SageMaker, strategy: str, lengths: list[int]) -> None:
-    # GIVEN
+    # GIVEN an object with two lines, of three and four bytes
     sagemaker.upload("in/a.txt", "12\n345\n")
-    # WHEN
+    # WHEN the object is split at line ends
     transform(
         sagemaker,
         sagemaker.create_model(),
@@ -65,7 +65,7 @@ def test_batch_strategy_sets_the_lines_per_request(sagemaker: SageMaker, strateg
         TransformInput={"SplitType": "Line"},
         TransformOutput={"AssembleWith": "Line"},
     )
-    # THEN
+    # THEN the model receives requests with these numbers of bytes
     lines = sagemaker.download(f"s3://{sagemaker.bucket}/out/a.txt.out").splitlines()
     assert [f'"length": {length}'.encode() in line for length, line in zip(lengths, lines, strict=True)] == [
         True for _ in lengths
@@ -99,7 +99,7 @@ def test_valid_objects_are_processed_and_invalid_ones_are_logged(sagemaker: Sage
     # WHEN
     name = start_transform(sagemaker, sagemaker.create_model(), f"s3://{sagemaker.bucket}/in/")
     job = wait_for_transform(sagemaker, name)
-    # THEN
+    # THEN the job fails with outputs for the valid objects, and the data log has the errors
     assert job["TransformJobStatus"] == "Failed"
     assert sagemaker.list_keys("out/") == ["out/a.txt.out", "out/c.txt.out"]
     lines = sagemaker.read_log("/aws/sagemaker/TransformJobs", f"{name}/i-0/data-log")

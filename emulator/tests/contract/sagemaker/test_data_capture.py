@@ -40,7 +40,7 @@ def test_request_and_response_are_captured(sagemaker: SageMaker) -> None:
     # WHEN
     response = sagemaker.invoke(endpoint, b"\x89PNG", ContentType="image/png", InferenceId="seven")["Body"].read()
     (record,) = eventually(lambda: captured_records(sagemaker))
-    # THEN
+    # THEN the record and its key have SageMaker's format
     data = record["captureData"]
     assert data["endpointInput"] == {
         "observedContentType": "image/png",
@@ -60,14 +60,14 @@ def test_request_and_response_are_captured(sagemaker: SageMaker) -> None:
 def test_one_file_contains_several_captured_requests(sagemaker: SageMaker) -> None:
     # GIVEN
     endpoint = sagemaker.deploy(**capture_config(sagemaker))
-    # WHEN
+    # WHEN 20 requests are sent at the same time
     threads = [threading.Thread(target=sagemaker.invoke_json, args=(endpoint,)) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     eventually(lambda: len(captured_records(sagemaker)) == 20)
-    # THEN
+    # THEN there are fewer files than requests
     assert len(sagemaker.list_keys("data_capture/")) < 20
     assert len({record["eventMetadata"]["eventId"] for record in captured_records(sagemaker)}) == 20
 
@@ -84,7 +84,7 @@ def test_all_captured_data_are_written_when_the_endpoint_is_deleted(sagemaker: S
 
 
 def test_capture_can_be_limited_to_outputs_or_disabled(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN an endpoint that captures only outputs, and an endpoint that captures nothing
     outputs = capture_config(sagemaker, CaptureOptions=[{"CaptureMode": "Output"}])
     disabled = capture_config(sagemaker, EnableCapture=False)
     with_outputs, without_capture = sagemaker.deploy(**outputs), sagemaker.deploy(**disabled)
@@ -111,7 +111,7 @@ def test_description_of_the_endpoint_contains_its_data_capture(sagemaker: SageMa
 
 @pytest.mark.parametrize("destination", ["s3://missing-bucket/x"], ids=["no bucket"])
 def test_endpoint_responds_although_capture_fails(sagemaker: SageMaker, destination: str) -> None:
-    # GIVEN
+    # GIVEN an endpoint that captures into a bucket that does not exist
     endpoint = sagemaker.deploy(**capture_config(sagemaker, DestinationS3Uri=destination))
     # WHEN
     sagemaker.invoke_json(endpoint)

@@ -103,7 +103,7 @@ def test_failed_update_keeps_the_old_configuration(sagemaker: SageMaker) -> None
     before = sagemaker.client.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
     broken = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("broken"), 1)})
     load = Load(sagemaker, endpoint)
-    # WHEN
+    # WHEN the endpoint is updated with a model whose server does not start
     with load.running():
         described = sagemaker.update_endpoint(endpoint, broken)
     # THEN
@@ -174,7 +174,7 @@ def test_deployment_shifts_traffic_as_configured_without_a_failed_request(
     endpoint = sagemaker.deploy("first")
     config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("second"), 1)})
     load = Load(sagemaker, endpoint)
-    # WHEN
+    # WHEN the endpoint is updated under load, and responses are counted during the shift
     with load.running():
         sagemaker.client.update_endpoint(
             EndpointName=endpoint,
@@ -198,13 +198,13 @@ def test_deployment_shifts_traffic_as_configured_without_a_failed_request(
 
 
 def test_alarm_rolls_back_the_deployment(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN an endpoint configuration with a model that fails, and an alarm on server errors
     endpoint = sagemaker.deploy("first")
     before = sagemaker.client.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
     config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("failing"), 1)})
     alarm = make_alarm(sagemaker, endpoint)
     load = Load(sagemaker, endpoint)
-    # WHEN
+    # WHEN the endpoint is updated under load
     with load.running():
         sagemaker.client.update_endpoint(
             EndpointName=endpoint,
@@ -215,7 +215,7 @@ def test_alarm_rolls_back_the_deployment(sagemaker: SageMaker) -> None:
         load.failures.clear()
         after_rollback = load.models["first"]
         eventually(lambda: load.models["first"] > after_rollback + 100)
-    # THEN
+    # THEN the old configuration is in use again, without failed requests after the rollback
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", before)
     assert alarm in described["FailureReason"]
     assert load.failures == []
@@ -235,7 +235,7 @@ def test_blue_green_deployment_with_other_variant_names_is_refused(sagemaker: Sa
 
 
 def test_alarm_on_server_errors_publishes_to_its_topic(sagemaker: SageMaker, topic_and_queue: tuple[str, str]) -> None:
-    # GIVEN
+    # GIVEN an endpoint whose model fails, and an alarm with an SNS topic
     topic, queue = topic_and_queue
     endpoint = sagemaker.deploy("failing")
     alarm = make_alarm(sagemaker, endpoint)
@@ -264,7 +264,7 @@ def count_pings(sagemaker: SageMaker, endpoint: str) -> int:
 
 
 def test_killed_serverless_server_is_restarted_only_by_a_request(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN an endpoint with a serverless variant
     variant = {
         "VariantName": "AllTraffic",
         "ModelName": sagemaker.create_model(),
@@ -290,7 +290,7 @@ def test_killed_server_is_restarted_by_the_next_request(sagemaker: SageMaker) ->
     # GIVEN
     endpoint = sagemaker.deploy()
     before = sagemaker.invoke_json(endpoint)["pid"]
-    # WHEN
+    # WHEN the server is killed, and a request follows
     os.kill(before, signal.SIGKILL)
     after = sagemaker.invoke_json(endpoint)
     # THEN
@@ -304,22 +304,22 @@ def test_killed_server_is_restarted_even_without_a_request(sagemaker: SageMaker)
     pings = eventually(lambda: count_pings(sagemaker, endpoint))
     # WHEN
     os.kill(sagemaker.invoke_json(endpoint)["pid"], signal.SIGKILL)
-    # THEN
+    # THEN a new server is pinged
     eventually(lambda: count_pings(sagemaker, endpoint) > pings)
 
 
 def test_request_that_kills_the_server_fails_with_a_model_error(sagemaker: SageMaker) -> None:
     # GIVEN
     endpoint = sagemaker.deploy()
-    # WHEN
+    # WHEN a request makes the server exit
     with pytest.raises(ClientError, match="ModelError"):
         sagemaker.invoke(endpoint, b"die")
-    # THEN
+    # THEN the next request succeeds
     assert sagemaker.invoke_json(endpoint)["model"] == "first"
 
 
 def test_concurrent_requests_restart_a_killed_server_once(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN an endpoint whose server was killed, and eight clients
     endpoint = sagemaker.deploy()
     os.kill(sagemaker.invoke_json(endpoint)["pid"], signal.SIGKILL)
     pids: list[int] = []
@@ -329,7 +329,7 @@ def test_concurrent_requests_restart_a_killed_server_once(sagemaker: SageMaker) 
         thread.start()
     for thread in threads:
         thread.join()
-    # THEN
+    # THEN all responses come from one new server
     assert len(pids) == 8
     assert len(set(pids)) == 1
 

@@ -131,7 +131,7 @@ def test_model_error_has_the_format_of_aws(
 ) -> None:
     # GIVEN
     endpoint = sagemaker.deploy()
-    # WHEN
+    # WHEN the model responds with an error
     with pytest.raises(ClientError) as caught:
         sagemaker.invoke(endpoint, body)
     # THEN
@@ -149,9 +149,9 @@ def test_model_error_has_the_format_of_aws(
 def test_request_body_is_limited_to_6_mib(sagemaker: SageMaker) -> None:
     # GIVEN
     endpoint, limit = sagemaker.deploy(), 6 * 2**20
-    # WHEN
+    # WHEN a request has exactly 6 MiB
     response = sagemaker.invoke_json(endpoint, bytes(limit))
-    # THEN
+    # THEN it succeeds, and a request with one more byte is refused
     assert response["length"] == limit
     with pytest.raises(ClientError, match=f"ValidationError.*less than or equal to {limit}"):
         sagemaker.invoke(endpoint, bytes(limit + 1))
@@ -169,10 +169,10 @@ def test_response_contains_custom_attributes_and_variant_name(sagemaker: SageMak
 
 
 def test_variant_is_chosen_by_weight_or_by_the_request(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN an endpoint with two variants of the weights 9 and 1
     models = {"Much": (sagemaker.create_model("much"), 9), "Little": (sagemaker.create_model("little"), 1)}
     endpoint = sagemaker.create_endpoint(sagemaker.create_endpoint_config(models))
-    # WHEN
+    # WHEN requests are sent without a variant, with a variant, and after a change of the weights
     counts = Counter(sagemaker.invoke_json(endpoint)["model"] for _ in range(200))
     targeted = {sagemaker.invoke_json(endpoint, TargetVariant="Little")["model"] for _ in range(5)}
     sagemaker.client.update_endpoint_weights_and_capacities(
@@ -192,7 +192,7 @@ def test_variant_is_chosen_by_weight_or_by_the_request(sagemaker: SageMaker) -> 
 
 
 def test_endpoint_serves_a_model_package(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN a model package with a container
     group, name = unique("group"), unique("model")
     sagemaker.client.create_model_package_group(ModelPackageGroupName=group)
     container = {
@@ -209,7 +209,7 @@ def test_endpoint_serves_a_model_package(sagemaker: SageMaker) -> None:
             "SupportedResponseMIMETypes": ["application/json"],
         },
     )["ModelPackageArn"]
-    # WHEN
+    # WHEN a model of this package is deployed
     sagemaker.client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer={"ModelPackageName": package})
     endpoint = sagemaker.create_endpoint(sagemaker.create_endpoint_config({"AllTraffic": (name, 1)}))
     # THEN
@@ -284,7 +284,7 @@ def test_endpoint_log_contains_the_server_output(sagemaker: SageMaker) -> None:
 
 @pytest.mark.parametrize("kind", ["endpoint", "config", "model"])
 def test_resource_with_an_existing_name_is_refused(sagemaker: SageMaker, kind: str) -> None:
-    # GIVEN
+    # GIVEN for each kind of resource, a request that creates one with an existing name
     model = sagemaker.create_model()
     config = sagemaker.create_endpoint_config({"AllTraffic": (model, 1)})
     variants = sagemaker.client.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]

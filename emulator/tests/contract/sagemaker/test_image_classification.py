@@ -98,7 +98,7 @@ def test_model_is_trained_and_served(sagemaker: SageMaker) -> None:
         ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE, "ModelDataUrl": artifacts}
     )
     endpoint = sagemaker.create_endpoint(sagemaker.create_endpoint_config({"AllTraffic": (model, 1)}))
-    # THEN
+    # THEN the endpoint returns probabilities for images, and refuses other data
     for content_type in ("image/png", "application/x-image"):
         response = sagemaker.invoke(endpoint, draw(0), ContentType=content_type)
         probabilities = json.loads(response["Body"].read())
@@ -137,6 +137,6 @@ def test_job_with_an_unsupported_hyperparameter_fails_with_an_algorithm_error(sa
     )
 
 
-def test_metric_definitions_are_refused(sagemaker: SageMaker) -> None:
+def test_job_with_its_own_metric_definitions_is_refused(sagemaker: SageMaker) -> None:
     with pytest.raises(ClientError, match="You can't override the metric definitions for Amazon SageMaker algorithms"):
         launch(sagemaker, MetricDefinitions=[{"Name": "mine", "Regex": "(.*)"}])

@@ -136,7 +136,7 @@ def test_existing_group_name_is_refused(sagemaker: SageMaker, group: str) -> Non
 
 
 def test_tags_are_added_changed_and_removed(sagemaker: SageMaker, group: str) -> None:
-    # GIVEN
+    # GIVEN a model package group, a model package and a model
     client = sagemaker.client
     arns = [
         client.describe_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"],
@@ -152,7 +152,7 @@ def test_tags_are_added_changed_and_removed(sagemaker: SageMaker, group: str) ->
         assert client.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "b", "Value": "3"}]
 
 
-def test_model_without_vpc_has_no_vpc_config(sagemaker: SageMaker) -> None:
+def test_description_of_a_model_without_vpc_has_no_vpc_config(sagemaker: SageMaker) -> None:
     # GIVEN
     name = unique("model")
     # WHEN

@@ -38,7 +38,7 @@ def read_report(sagemaker: SageMaker, host: str = "algo-1") -> Any:
 
 
 def test_container_receives_inputs_configuration_and_environment_variables(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN an input with two objects, and an input with one object
     sagemaker.upload("data/a.csv", "1")
     sagemaker.upload("data/deep/b.csv", "2")
     sagemaker.upload("code/run.py", "pass")
@@ -98,7 +98,7 @@ while s3.list_objects_v2(Bucket=os.environ["BUCKET"], Prefix="started/")["KeyCou
 assert path.read_text() == mine
 """
     names = ("first", "second")
-    # WHEN
+    # WHEN two jobs run it at the same time
     jobs = [
         sagemaker.start_processing(
             program=program,
@@ -114,7 +114,7 @@ assert path.read_text() == mine
 
 
 def test_program_in_the_container_calls_the_emulator(sagemaker: SageMaker, topic_and_queue: tuple[str, str]) -> None:
-    # GIVEN
+    # GIVEN a program that publishes a metric, an object and a message
     topic, queue = topic_and_queue
     program = """
 import os

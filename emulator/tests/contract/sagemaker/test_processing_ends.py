@@ -110,7 +110,7 @@ def test_output_file_whose_name_is_not_utf_8_fails_the_job(sagemaker: SageMaker)
 
 
 def test_symbolic_links_are_not_uploaded(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN a program that writes a file, a link to the file and a link to the file's folder
     program = """
 import os, pathlib
 output = pathlib.Path("/opt/ml/processing/output")

@@ -124,7 +124,7 @@ def test_model_code_cannot_import_modules_next_to_sagelocal(tmp_path: Path) -> N
     (folder / "neighbor.py").write_text("")
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "inference.py").write_text("import neighbor\n")
-    # WHEN
+    # WHEN the server of a model that imports this module is started
     ended = subprocess.run(
         [sys.executable, "-m", "sagelocal.containers.pytorch_inference", "serve"],
         cwd=tmp_path,

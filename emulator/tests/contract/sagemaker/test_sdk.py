@@ -93,7 +93,7 @@ def test_readme_redirects_the_sdks_requests_to_sts(
 def test_failed_script_fails_the_job(sdk: Any, sagemaker: SageMaker, source: Path, role: str) -> None:
     # GIVEN
     sagemaker.upload("train/a.png", "a")
-    # WHEN
+    # WHEN the script raises an error
     name = train(sdk, sagemaker, source, role, epochs="3", word="fail")
     job = sagemaker.wait_for_job(name)
     # THEN

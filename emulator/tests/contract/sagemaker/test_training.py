@@ -59,7 +59,7 @@ def test_job_passes_through_the_secondary_statuses_of_aws(sagemaker: SageMaker) 
 
 
 def test_manifest_selects_the_files_of_a_channel(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN a manifest that lists two of three objects
     for name in ("a", "b", "c"):
         sagemaker.upload(f"data/{name}.txt", name)
     manifest = sagemaker.upload(
@@ -74,7 +74,7 @@ def test_manifest_selects_the_files_of_a_channel(sagemaker: SageMaker) -> None:
 
 
 def test_metrics_are_extracted_from_the_log(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN metric definitions, of which the last does not match the log
     definitions = [
         {"Name": "loss", "Regex": r"loss=([0-9.]+);"},
         {"Name": "accuracy", "Regex": r"accuracy=([0-9.]+);"},
@@ -126,7 +126,7 @@ def test_jobs_in_two_regions_can_have_the_same_name(sagemaker: SageMaker) -> Non
     # GIVEN
     name = sagemaker.start_training(program="import time; time.sleep(0.5)")
     in_ireland = sagemaker.emulator.client("sagemaker", "eu-west-1")
-    # WHEN
+    # WHEN a job with the same name is created in another region
     request = {
         "TrainingJobName": name,
         "RoleArn": "arn:aws:iam::123456789012:role/sagemaker",
@@ -153,10 +153,10 @@ def test_invalid_metric_definition_is_refused(sagemaker: SageMaker, regex: str) 
 
 
 def test_next_job_continues_from_the_checkpoint(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN a completed job with a checkpoint in S3
     config: dict[str, Any] = {"CheckpointConfig": {"S3Uri": f"s3://{sagemaker.bucket}/checkpoints"}}
     sagemaker.wait_for_job(sagemaker.start_training(**config))
-    # WHEN
+    # WHEN a second job has the same checkpoint configuration
     name = sagemaker.start_training(**config)
     sagemaker.wait_for_job(name)
     # THEN
@@ -166,9 +166,9 @@ def test_next_job_continues_from_the_checkpoint(sagemaker: SageMaker) -> None:
 
 
 def test_commands_and_scripts_can_use_paths_below_opt_ml(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN a script that writes to /opt/ml/model
     sagemaker.upload("drivers/run.sh", "#!/bin/bash\necho text > /opt/ml/model/$1\n")
-    # WHEN
+    # WHEN the script, which is in the channel `sm_drivers`, is started by a path below /opt/ml
     name = sagemaker.start_training(
         AlgorithmSpecification={
             "ContainerEntrypoint": ["/bin/bash"],
@@ -177,7 +177,7 @@ def test_commands_and_scripts_can_use_paths_below_opt_ml(sagemaker: SageMaker) -
         InputDataConfig=[channel("sm_drivers", f"s3://{sagemaker.bucket}/drivers/")],
     )
     job = sagemaker.wait_for_job(name)
-    # THEN
+    # THEN the job completes, without a file in the machine's own /opt/ml
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert not Path("/opt/ml/model/word.txt").exists()
 
@@ -200,7 +200,7 @@ def test_packages_that_a_job_installs_are_not_visible_to_the_next_job(sagemaker:
     # GIVEN
     wheel = make_wheel(tmp_path)
     check = "import only_for_this_test, boto3; print('number', only_for_this_test.NUMBER)"
-    # WHEN
+    # WHEN a job installs and imports the wheel, and the next job only imports it
     name = sagemaker.start_training(
         AlgorithmSpecification={
             "ContainerEntrypoint": ["/bin/bash"],

@@ -10,7 +10,7 @@ from .resources import TRAINING_LOGS, SageMaker, channel
 
 
 def test_failure_reason_contains_the_failure_file(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN a program that writes a long failure file and an output, and fails
     program = (
         "import os, pathlib; pathlib.Path(os.environ['SM_OUTPUT_DIR'], 'failure').write_text('no wheels ' * 200); "
         "pathlib.Path(os.environ['SM_OUTPUT_DATA_DIR'], 'seen.json').write_text('1'); raise SystemExit(3)"
@@ -108,7 +108,7 @@ def test_job_is_stopped_at_its_time_limit(sagemaker: SageMaker) -> None:
 
 
 def test_child_processes_are_ended_with_the_job(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN a program that exits while its child process sleeps
     program = (
         "import subprocess, sys; "
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print(child.pid)"

@@ -115,7 +115,7 @@ def test_best_training_job_has_the_best_objective(tuned: tuple[SageMaker, dict[s
     # WHEN
     training_jobs = list_training_jobs(sagemaker, job["HyperParameterTuningJobName"])
 
-    # THEN
+    # THEN the objective of each training job is its rate, and the best one is the best training job
     assert len(training_jobs) == 3
     assert all(float(each["TunedHyperParameters"]["rate"]) == pytest.approx(score(each)) for each in training_jobs)
     best = job["BestTrainingJob"]

@@ -57,7 +57,7 @@ def url(directory: Path) -> str:
 
 
 def test_exec_sets_the_environment_variables_of_aws_sdks(directory: Path) -> None:
-    # WHEN
+    # WHEN a command runs in an environment that points to another endpoint, profile and proxy
     ended = run(
         *("exec", "--directory", str(directory), "--"),
         *(sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"),
@@ -68,7 +68,7 @@ def test_exec_sets_the_environment_variables_of_aws_sdks(directory: Path) -> Non
         HTTP_PROXY="http://proxy:1",
         no_proxy="internal",
     )
-    # THEN
+    # THEN its SDKs call the emulator without a proxy, and the region is kept
     variables = json.loads(ended.stdout)
     assert variables["AWS_ENDPOINT_URL"] == url(directory)
     assert variables["AWS_REGION"] == "eu-west-1"

@@ -33,7 +33,7 @@ def log_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
 def test_model_contains_only_the_best_epoch(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     # WHEN
     status = train.run()
-    # THEN
+    # THEN the model contains the last epoch that was saved as the best so far
     assert status == 0
     stored = [line for line in log_lines(capsys) if line.startswith("Saved checkpoint")]
     last = re.search(r"image-classification-\d{4}\.pt", stored[-1])

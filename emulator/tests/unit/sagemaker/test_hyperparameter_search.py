@@ -24,7 +24,7 @@ def config(strategy: str = "Random", seed: int | None = 7, kind: str = "Maximize
 
 
 def test_suggested_values_are_within_their_ranges() -> None:
-    # GIVEN
+    # GIVEN a random search with ranges of each type
     search = Search(
         config(
             ContinuousParameterRanges=[
