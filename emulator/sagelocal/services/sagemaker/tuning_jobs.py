@@ -5,9 +5,10 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHype
 
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -24,6 +25,7 @@ from sagelocal.services.sagemaker.hyperparameter_search import Search
 
 POLL_INTERVAL = 0.2  # seconds between two checks of the training jobs
 OBJECTIVE = "_tuning_objective_metric"  # hyperparameter that AWS adds; its value is the objective metric's name
+FINAL_OBJECTIVE = "FinalHyperParameterTuningJobObjectiveMetric"
 ENDED = ("Completed", "Failed", "Stopped")
 DEFINITION_MEMBERS = (
     "RoleArn",
@@ -72,10 +74,10 @@ def install(emulator: Emulator) -> None:
             for each in runs[description["HyperParameterTuningJobArn"]].summaries()
             if status in (None, each["TrainingJobStatus"])
         ]
-        if self._get_param("SortBy") == "FinalObjectiveMetricValue":
-            summaries.sort(key=_objective_value)
-        if self._get_param("SortOrder") == "Descending":
-            summaries.reverse()
+        sort_by = self._get_param("SortBy") or "Name"
+        if sort_by == "FinalObjectiveMetricValue":  # SageMaker does not list jobs without a value of the metric
+            summaries = [each for each in summaries if FINAL_OBJECTIVE in each]
+        summaries.sort(key=SORT_KEYS[sort_by], reverse=self._get_param("SortOrder") == "Descending")
         limit = self._get_param("MaxResults") or 100
         start = int(self._get_param("NextToken") or 0)
         page = summaries[start : start + limit]
@@ -239,7 +241,7 @@ class TuningRun:
         }
         if value is not None:
             objective = self._config["HyperParameterTuningJobObjective"]
-            summary["FinalHyperParameterTuningJobObjectiveMetric"] = {**objective, "Value": value}
+            summary[FINAL_OBJECTIVE] = {**objective, "Value": value}
         return {key: each for key, each in summary.items() if each is not None}
 
     def _update_counters(self) -> None:
@@ -276,4 +278,12 @@ class TuningRun:
 
 
 def _objective_value(summary: Mapping[str, Any]) -> float:
-    return float(summary.get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value", "-inf"))
+    return float(summary[FINAL_OBJECTIVE]["Value"])
+
+
+SORT_KEYS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "Name": itemgetter("TrainingJobName"),
+    "CreationTime": itemgetter("CreationTime"),
+    "Status": itemgetter("TrainingJobStatus"),
+    "FinalObjectiveMetricValue": _objective_value,
+}

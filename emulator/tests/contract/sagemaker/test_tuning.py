@@ -176,6 +176,10 @@ def test_grid_search_tries_every_value_and_ignores_failed_jobs(sagemaker: SageMa
     assert job["TrainingJobStatusCounters"]["NonRetryableError"] == 1
     assert job["BestTrainingJob"]["TunedHyperParameters"] == {"kind": "longer"}
 
+    # AND jobs without a value of the metric are not listed if the list is sorted by this value
+    by_value = list_training_jobs(sagemaker, job["HyperParameterTuningJobName"], SortBy="FinalObjectiveMetricValue")
+    assert [each["TunedHyperParameters"]["kind"] for each in by_value] == ["short", "longer"]
+
 
 def test_tuning_job_fails_if_all_its_training_jobs_fail(sagemaker: SageMaker) -> None:
     ranges = {"CategoricalParameterRanges": [{"Name": "kind", "Values": ["bad"]}]}

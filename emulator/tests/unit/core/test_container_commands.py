@@ -54,7 +54,16 @@ def test_no_image_has_a_command_without_an_images_file() -> None:
         ({"a": {"train": "x"}}, "each command of 'a' must be a list of strings"),
         ({"a": {"train": []}}, "each command of 'a' must be a list of strings"),
     ],
-    ids=["missing", "no JSON", "no object", "no pattern", "unknown key", "no key", "no list", "empty"],
+    ids=[
+        "missing",
+        "no JSON",
+        "no object",
+        "invalid pattern",
+        "unknown mode",
+        "no mode",
+        "not a list",
+        "empty command",
+    ],
 )
 def test_invalid_file_is_reported_in_one_line(file: Path, content: Any, reason: str) -> None:
     # GIVEN

@@ -64,18 +64,18 @@ def test_response_to_a_head_request_has_a_length_but_no_body() -> None:
 
 def test_context_variables_of_caller_and_application_are_separate() -> None:
     # GIVEN a caller that has set a context variable
-    seen = []
+    read_values = []
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        seen.append(variable.get())
+        read_values.append(variable.get())
         variable.set("changed")
         start_response("200 OK", [])
         return []
 
     variable.set("caller's")
 
-    # WHEN it sends a request
+    # WHEN the caller sends a request to an application that reads and changes this variable
     respond(application, request())
 
     # THEN the application does not read the caller's value, and the caller keeps its value
-    assert (seen, variable.get()) == (["unset"], "caller's")
+    assert (read_values, variable.get()) == (["unset"], "caller's")

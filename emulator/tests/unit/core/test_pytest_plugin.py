@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-TEST_IMPORTS = """
+TEST_WITHOUT_FIXTURES = """
 import sys
 
 def test_nothing():
@@ -26,7 +26,7 @@ def run_pytest(folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_unused_plugin_imports_no_heavy_module(tmp_path: Path) -> None:
     # GIVEN a test that does not use the plugin's fixtures
-    (tmp_path / "test_nothing.py").write_text(TEST_IMPORTS)
+    (tmp_path / "test_nothing.py").write_text(TEST_WITHOUT_FIXTURES)
     # WHEN
     ended = run_pytest(tmp_path)
     # THEN

@@ -10,6 +10,7 @@ from sagelocal.core.watchdog import Watchdog, end
 
 from ...waiting import eventually
 
+# Program that starts a watchdog and a watched child process, as an emulator does
 EMULATOR = """
 import subprocess, sys, time
 from pathlib import Path

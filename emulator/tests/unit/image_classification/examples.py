@@ -13,7 +13,7 @@ from PIL import Image
 from sagelocal.containers.image_classification.hyperparameters import Hyperparameters, parse
 
 CLASSES = 2
-GIVEN = {
+SMALL_JOB = {
     "num_classes": str(CLASSES),
     "num_training_samples": "8",
     "num_layers": "20",
@@ -26,9 +26,9 @@ GIVEN = {
 def hyperparameters(**given: str) -> Hyperparameters:
     """Return the parsed hyperparameters of a small training job.
 
-    given : hyperparameters that differ from or are not in GIVEN
+    given : hyperparameters that differ from or are not in SMALL_JOB
     """
-    return parse({**GIVEN, **given})
+    return parse({**SMALL_JOB, **given})
 
 
 def png(label: int, *, width: int = 16, height: int = 16) -> bytes:
@@ -112,13 +112,13 @@ class Job:
     ) -> None:
         """Write the configuration files that SageMaker passes to the container.
 
-        given    : hyperparameters that differ from or are not in GIVEN
+        given    : hyperparameters that differ from or are not in SMALL_JOB
         channels : channel configurations by name; by default IMAGE_CHANNELS
         hosts    : number of instances
         """
         names = [f"algo-{number}" for number in range(1, hosts + 1)]
         for name, content in (
-            ("hyperparameters", {**GIVEN, **(given or {})}),
+            ("hyperparameters", {**SMALL_JOB, **(given or {})}),
             ("inputdataconfig", channels or IMAGE_CHANNELS),
             ("resourceconfig", {"current_instance_type": instance_type, "current_host": names[0], "hosts": names}),
         ):

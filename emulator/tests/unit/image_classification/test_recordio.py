@@ -58,7 +58,17 @@ def test_record_that_the_writer_has_split_is_joined(tmp_path: Path) -> None:
         (record(b"short"), "too short to contain an image"),
         (record(struct.pack("<IfQQ", 9, 0, 0, 0)), "too short for its labels"),
     ],
-    ids=["png", "rest", "cut", "first alone", "middle first", "whole after first", "flag", "short", "labels"],
+    ids=[
+        "png",
+        "trailing bytes",
+        "truncated",
+        "first alone",
+        "middle first",
+        "whole after first",
+        "flag",
+        "short",
+        "labels",
+    ],
 )
 def test_invalid_file_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     # GIVEN

@@ -116,7 +116,7 @@ def test_accept_header_is_a_list_of_weighted_media_ranges(
         (png(0), {"HTTP_ACCEPT": "text/csv"}, 406, "Accept must be application/json"),
         (png(0), {"CONTENT_LENGTH": str(serve.MAX_BYTES + 1)}, 413, "bytes exceed the limit"),
     ],
-    ids=["empty", "gif", "cut", "content type", "accept", "size"],
+    ids=["empty", "gif", "truncated", "content type", "accept", "size"],
 )
 def test_invalid_request_fails_with_status_and_reason(
     application: Application, body: bytes, environ: dict[str, str], status: int, reason: str

@@ -57,7 +57,7 @@ def test_empty_folder_becomes_an_empty_archive(tmp_path: Path) -> None:
         io.BytesIO(b"no archive"),
         io.BytesIO(archive("model").getvalue()[:40]),
     ],
-    ids=["parent", "link", "device", "no archive", "cut short"],
+    ids=["parent", "link", "device", "no archive", "truncated"],
 )
 def test_invalid_or_unsafe_archive_is_refused(tmp_path: Path, stream: io.BytesIO) -> None:
     # GIVEN

@@ -25,7 +25,7 @@ def test_events_are_returned_as_they_were_added() -> None:
     events.append(event(1))
     events.extend([event(2), {"text": "é \ud800"}])
 
-    # WHEN it is read
+    # WHEN the history is copied, as moto does for each reader
     read: object = copy.deepcopy(events)
 
     # THEN it contains the events in their order, also as JSON text
@@ -34,7 +34,7 @@ def test_events_are_returned_as_they_were_added() -> None:
 
 
 def test_event_needs_less_than_500_bytes() -> None:
-    # GIVEN a history
+    # GIVEN an empty history
     events, count = Events(), 1000
     tracemalloc.start()
 

@@ -16,16 +16,14 @@ from sagelocal.services.awslambda.function import Result
         pytest.param({}, set(), id="empty-response"),
         pytest.param({"batchItemFailures": None}, set(), id="null-list"),
         pytest.param({"batchItemFailures": []}, set(), id="empty-list"),
-        pytest.param({"batchItemFailures": [{"itemIdentifier": "a"}]}, {"a"}, id="one"),
+        pytest.param({"batchItemFailures": [{"itemIdentifier": "a"}]}, {"a"}, id="one-failure"),
         pytest.param({"batchItemFailures": [{"itemIdentifier": ""}]}, {"a", "b"}, id="empty-id"),
         pytest.param({"batchItemFailures": [{"itemIdentifier": None}]}, {"a", "b"}, id="null-id"),
         pytest.param({"batchItemFailures": [{"id": "a"}]}, {"a", "b"}, id="bad-key"),
         pytest.param("text", {"a", "b"}, id="not-an-object"),
     ],
 )
-def test_failed_messages_are_those_in_the_response_or_all_if_it_is_invalid(
-    response: object, expected: set[str]
-) -> None:
+def test_failures_are_read_from_the_response_only_if_reports_are_enabled(response: object, expected: set[str]) -> None:
     # GIVEN the response of a function that has processed the messages `a` and `b`
     result = Result(payload=json.dumps(response).encode(), failed=False, log="", log_stream="")
     # WHEN / THEN the response counts only if the event source mapping has ReportBatchItemFailures

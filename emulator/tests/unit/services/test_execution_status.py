@@ -14,7 +14,7 @@ def test_execution_without_a_status_is_running() -> None:
     assert status(SimpleNamespace(exec_status=None)) == "RUNNING"
 
 
-def test_ended_execution_has_its_status() -> None:
+def test_ended_execution_has_the_recorded_status() -> None:
     assert status(SimpleNamespace(exec_status=ExecutionStatus.FAILED)) == "FAILED"
 
 
@@ -50,7 +50,7 @@ class EndsWhileItIsRead:
 
 
 @pytest.mark.parametrize("reads", range(14))
-def test_description_has_an_output_only_if_the_status_is_succeeded(reads: int) -> None:
+def test_description_contains_the_outcome_only_if_the_status_is_final(reads: int) -> None:
     # GIVEN an execution that ends while its description is created
     execution = EndsWhileItIsRead(reads)
 

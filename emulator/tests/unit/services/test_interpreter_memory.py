@@ -5,7 +5,7 @@ import sys
 import threading
 import weakref
 
-from sagelocal.services.stepfunctions.interpreter import forget_threads
+from sagelocal.services.stepfunctions.interpreter import release_ended_threads
 
 
 def test_ended_threads_of_the_interpreter_are_released() -> None:
@@ -13,7 +13,7 @@ def test_ended_threads_of_the_interpreter_are_released() -> None:
     import moto.stepfunctions.parser.asl.component.program.program  # noqa: F401
 
     program = sys.modules["moto.stepfunctions.parser.asl.component.program.program"]
-    forget_threads()
+    release_ended_threads()
 
     # WHEN a thread ends
     thread = threading.Thread(target=int)

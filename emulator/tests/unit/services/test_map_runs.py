@@ -3,7 +3,7 @@
 from sagelocal.services.stepfunctions.map_runs import ABORTED, SUCCEEDED, MapRun
 
 
-def test_abort_of_a_former_attempt_does_not_affect_a_redrive() -> None:
+def test_former_attempt_does_not_abort_the_child_executions_of_a_redrive() -> None:
     # GIVEN a Map Run with a running child execution, which is redriven and starts a new child execution
     run = MapRun("Each", "arn:a:states:r:1:stateMachine:m/l", "run", express=True, count=None, percentage=None)
     run.read([("item", 1)])
