@@ -7,8 +7,8 @@ from PIL import Image, ImageDraw, ImageFilter
 from staging.synthetic.pen import Pen
 from staging.synthetic.vehicles import VEHICLES, any_colour
 
-SIDE = 32
-CANVAS_SIDE = 160  # the canvas is scaled down, so that edges become as soft as a photograph's
+SIDE = 32  # width and height of an image in pixels
+CANVAS_SIDE = 160  # the canvas is larger than an image and scaled down, so that edges are as soft as in a photograph
 
 # sky, haze, asphalt, concrete, grass, leaves, sand, brick, earth, whitewash
 TONES = (
@@ -50,7 +50,7 @@ def draw_vehicle(kind: str, rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _posed(image: Image.Image, rng: np.random.Generator) -> Pen:
-    """Return a pen with a random position, scale, rotation, shear and direction."""
+    """Return a pen that draws with a random position, scale, rotation, shear and direction."""
     angle = rng.normal(0, 0.12)
     scale = rng.uniform(0.38, 0.54) * CANVAS_SIDE
     depth = rng.uniform(0.65, 1.0) * rng.choice([-1, 1])
