@@ -1,4 +1,4 @@
-"""Return the names of AWS resources to code that cannot read Terraform's outputs.
+"""Names of AWS resources, for code that cannot read them from Terraform's outputs.
 
 After an apply that failed half-way there are no outputs, and the state bucket is needed before Terraform can read its
 state. `terraform/main.tf` and `terraform/bootstrap` use the same names. All other code reads names from `Stack`.

@@ -104,7 +104,7 @@ def parse_moment(name: str, text: str, now: datetime) -> datetime:
 
 
 def format_utc(moment: datetime, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """Return a time as text in UTC, because boto3 returns times in the machine's time zone.
+    """Return a time as text in UTC. Times that boto3 returns are in the machine's time zone.
 
     Parameters
     ----------

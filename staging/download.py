@@ -37,7 +37,7 @@ TRANSIENT = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTP
 class _Origin:
     """The URL and the version of a downloaded file.
 
-    It is stored next to the file. An interrupted download is resumed only if the server still has the same version.
+    Both are stored next to the file, so an interrupted download is resumed only if the server has the same version.
 
     Attributes
     ----------
@@ -132,31 +132,31 @@ def _fetch_with_retries(url: str, part: Path) -> None:
 
 
 def _fetch(url: str, part: Path) -> None:
-    begun = _Origin.load(part)
-    have = part.stat().st_size if begun and begun.url == url and begun.validator and part.is_file() else 0
+    previous = _Origin.load(part)
+    received = part.stat().st_size if previous and previous.url == url and previous.validator and part.is_file() else 0
     headers = {"Accept-Encoding": "identity"}
-    if begun and have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": begun.validator}
+    if previous and received:
+        headers |= {"Range": f"bytes={received}-", "If-Range": previous.validator}
     with requests.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as response:
         _require_success(url, response, part)
         origin = _Origin.from_response(url, response)
         resumes = (
             response.status_code == HTTPStatus.PARTIAL_CONTENT
-            and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-            and origin == begun
+            and response.headers.get("Content-Range", "").startswith(f"bytes {received}-")
+            and origin == previous
         )
         if not resumes:
             _delete(part)
             if response.status_code == HTTPStatus.PARTIAL_CONTENT:
                 raise _TransientError(f"{url} changed during the download")
             origin.save(part)
-        _write(response, part, have=have if resumes else 0)
+        _write(response, part, received=received if resumes else 0)
 
 
-def _write(response: requests.Response, part: Path, *, have: int) -> None:
+def _write(response: requests.Response, part: Path, *, received: int) -> None:
     length = response.headers.get("Content-Length")
-    total = have + int(length) if length and length.isdigit() else None
-    bar = progress_bar(total=total, initial=have, unit="B", unit_scale=True, desc="downloading")
+    total = received + int(length) if length and length.isdigit() else None
+    bar = progress_bar(total=total, initial=received, unit="B", unit_scale=True, desc="downloading")
     with part.open("ab") as stream, bar:
         # iter_content would decompress the archive if the server declares gzip as its content encoding
         for chunk in response.raw.stream(CHUNK, decode_content=False):

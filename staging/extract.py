@@ -63,7 +63,7 @@ def local_archive(address: str) -> Path | None:
 
 
 def fetch(url: str, target: Path) -> Path:
-    """Download an archive and return `target`.
+    """Download the archive at `url` to the file `target`, and return `target`.
 
     An interrupted download is resumed, transient errors are retried, and the official archive's MD5 checksum is
     verified.

@@ -22,7 +22,7 @@ class Images:
 
     Attributes
     ----------
-    names : n file names, unique in the data set; may be empty for images that are written only to shards
+    names : n file names, unique in the data set; may be empty strings for images that are written only to shards
     labels : class numbers, int64 of shape (n,)
     pixels : RGB values, uint8 of shape (n, SIDE, SIDE, 3)
     """

@@ -20,7 +20,7 @@ from staging.source import Source
 from staging.transform import Dataset
 
 PENDING = "manifest.pending.json"  # keys that an unfinished run may have written
-DELETE_BATCH = 1000  # S3's limit
+DELETE_BATCH = 1000  # maximum keys of a DeleteObjects request
 T = TypeVar("T")
 CONTENT_TYPES = {".png": "image/png", ".lst": "text/tab-separated-values", recordio.SUFFIX: recordio.CONTENT_TYPE}
 

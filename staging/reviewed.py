@@ -1,4 +1,7 @@
-"""Add reviewed images of live traffic, with the labels that people gave them, to the images of the source."""
+"""Add reviewed images of live traffic, with the labels that people gave them, to the staged images.
+
+The images of the source are the images of the archive or folder that `make stage` read.
+"""
 
 import hashlib
 from collections import Counter, defaultdict

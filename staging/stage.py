@@ -32,6 +32,9 @@ def stage(
 
     Parameters
     ----------
+    source : the archive or folder
+    classes : names of the classes; a class's number is its position in this list
+    bucket : name of the S3 bucket
     directory : local directory to which the images are written before the upload
     seed : random seed for dividing the images into splits
     data_format : format of the training and the validation split, `images` or `recordio`
@@ -53,11 +56,12 @@ def stage(
 def stage_reviewed(
     manifest: Manifest, reviewed: Iterable[ReviewedImage], *, bucket: str, directory: Path, s3: Any
 ) -> Manifest:
-    """Add reviewed images to the staged images of the source; remove reviewed images that were added before.
+    """Add reviewed images of live traffic to the staged images; remove reviewed images that were added before.
 
     Parameters
     ----------
     manifest : manifest of the staged images
+    reviewed : the images to add, with the classes that people gave them
     directory : local directory to which the images are written before the upload
 
     Raises

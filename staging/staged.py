@@ -1,4 +1,4 @@
-"""Read the staged images of the source back from the bucket, so that reviewed images can be added to them."""
+"""Read the staged images back from the bucket, so that reviewed images of live traffic can be added to them."""
 
 import io
 import tempfile

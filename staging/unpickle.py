@@ -59,7 +59,7 @@ class _Array:
 
 
 def _from_buffer(raw: bytes, kind: _Type, shape: tuple[int, ...], order: Literal["C", "F"]) -> _Array:
-    """Replace `_frombuffer`, with which NumPy rebuilds a contiguous array from protocol 5."""
+    """Replace `_frombuffer`, with which NumPy rebuilds a contiguous array from a pickle of protocol 5."""
     rebuilt = _Array()
     rebuilt.array = np.frombuffer(raw, kind.dtype).reshape(shape, order=order)
     return rebuilt
@@ -71,7 +71,7 @@ def _scalar(kind: _Type, raw: bytes) -> Any:
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """Replace `_codecs.encode`, with which Python 3 writes bytes in protocol 2, always as Latin-1."""
+    """Replace `_codecs.encode`, which rebuilds bytes from Latin-1 text in a pickle that Python 3 wrote in protocol 2."""
     if encoding != "latin1":
         raise UnsafePickleError(f"the pickle uses the encoding {encoding!r}: only latin1 is allowed")
     return text.encode("latin1")

@@ -109,7 +109,7 @@ def _draw(split: str, name: str, number: int, seed: int) -> NDArray[np.uint8]:
 
 
 def _pack(path: Path, members: dict[str, dict[bytes, Any]]) -> None:
-    # without timestamps and file names in the headers the same drawings give the same bytes
+    # the headers contain no timestamps and file names, so that the same drawings give the same bytes
     with (
         path.open("wb") as file,
         gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,

@@ -10,7 +10,7 @@ from staging.synthetic.vehicles import VEHICLES, any_colour
 SIDE = 32  # width and height of an image in pixels
 CANVAS_SIDE = 160  # the canvas is larger than an image and scaled down, so that edges are as soft as in a photograph
 
-# sky, haze, asphalt, concrete, grass, leaves, sand, brick, earth, whitewash
+# Colours of the background: sky, haze, asphalt, concrete, grass, leaves, sand, brick, earth, whitewash
 TONES = (
     (135, 180, 225),
     (205, 212, 220),
@@ -30,12 +30,13 @@ def draw_vehicle(kind: str, rng: np.random.Generator) -> NDArray[np.uint8]:
 
     Parameters
     ----------
-    kind : a key of `VEHICLES`
+    kind : name of the vehicle, a key of `VEHICLES`
+    rng : random generator for all variations of the image
 
     Returns
     -------
     NDArray
-        uint8, (32, 32, 3).
+        RGB values, uint8 of shape (32, 32, 3).
     """
     image = _background(rng)
     for _ in range(int(rng.poisson(1.5))):
