@@ -71,7 +71,7 @@ def _scalar(kind: _Type, raw: bytes) -> Any:
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """Replace `_codecs.encode`, which rebuilds bytes from Latin-1 text in a pickle that Python 3 wrote in protocol 2."""
+    """Replace `_codecs.encode`, which rebuilds bytes from Latin-1 in pickles that Python 3 wrote in protocol 2."""
     if encoding != "latin1":
         raise UnsafePickleError(f"the pickle uses the encoding {encoding!r}: only latin1 is allowed")
     return text.encode("latin1")
