@@ -61,7 +61,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    """Run the server until it is interrupted, and exit without waiting for threads that still wait for a response."""
+    """Run the server until it is interrupted, and exit even if some threads still wait for a response."""
     status = 1
     try:
         with garbage_collection.paused():
@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="PATH",
-        help="files to delete before a new emulator starts, because they describe resources of an earlier one",
+        help="files to delete before a new emulator starts, because they describe resources of an earlier emulator",
     )
     by_name["exec"].add_argument(
         "command", nargs="+", metavar="COMMAND", help="after `--`: the command and its arguments"
@@ -135,14 +135,14 @@ def _add_server_options(parser: argparse.ArgumentParser) -> None:
         "--images",
         type=Path,
         metavar="FILE",
-        help='commands that run in place of container images: {"<regex>": {"train": ["{python}", "train.py"], '
-        '"serve": [...]}}',
+        help='JSON file with commands that run in place of container images: {"<regex>": {"train": ["{python}", '
+        '"train.py"], "serve": [...]}}',
     )
     parser.add_argument(
         "--quotas",
         type=Path,
         metavar="FILE",
-        help='service quotas: {"ml.m5.xlarge for endpoint usage": 1}; quotas that the file does not name are unlimited',
+        help='JSON file with service quotas: {"ml.m5.xlarge for endpoint usage": 1}; all other quotas are unlimited',
     )
 
 

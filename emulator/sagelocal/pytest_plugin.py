@@ -1,7 +1,7 @@
 """The pytest plugin: the fixture `sagelocal` provides an emulator for the test session.
 
-pytest imports this module in every session if sagelocal is installed. Its fixtures therefore import other modules only
-when a test uses them.
+pytest imports this module in every session if sagelocal is installed. To keep this fast, the fixtures import other
+modules only when a test uses them.
 """
 
 import json
@@ -21,7 +21,7 @@ class RunningEmulator:
     Parameters
     ----------
     directory
-        Receives the emulator's log and configuration files.
+        Directory for the emulator's log and configuration files.
     images
         Commands by container image: a dictionary in the format of the images file, the path of such a file, or None.
     quotas
@@ -30,9 +30,9 @@ class RunningEmulator:
     Attributes
     ----------
     url
-        Endpoint URL of every service.
+        Endpoint URL of all services.
     process
-        The process, a `subprocess.Popen`.
+        The emulator's process, a `subprocess.Popen`.
     log
         Path of the emulator's log.
     """
@@ -60,7 +60,7 @@ class RunningEmulator:
         return child_environment(os.environ, self.url)
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
-        """Return a boto3 client for a service and region, which does not retry requests."""
+        """Return a boto3 client for a service and region; the client does not retry requests."""
         import boto3
         from botocore.config import Config
 
@@ -77,20 +77,20 @@ class RunningEmulator:
         return self._clients[key]
 
     def stop(self) -> int:
-        """Stop the emulator and its child processes, and return its exit status."""
+        """Stop the emulator and its child processes, and return the emulator's exit status."""
         self.process.terminate()
         return self.process.wait(timeout=30)
 
 
 @pytest.fixture(scope="session")
 def sagelocal_images() -> Configuration:
-    """Return the commands by container image; override this fixture to run training jobs and endpoints."""
+    """Return None (no container image has a command); override this fixture to run training jobs and endpoints."""
     return None
 
 
 @pytest.fixture(scope="session")
 def sagelocal_quotas() -> Configuration:
-    """Return the service quotas; override this fixture to limit the number of instances."""
+    """Return None (all quotas are unlimited); override this fixture to limit the number of instances."""
     return None
 
 

@@ -14,7 +14,7 @@ from evaluation.live.join import Joined, LabelledImage, join
 from evaluation.live.labels import LabelSet
 from evaluation.live.live_figures import Arrays, compute_figures, to_arrays
 from evaluation.live.previous_model import PreviousModel
-from evaluation.live.results import Estimate, Figures, Labels, Live, Recommendation, Traffic
+from evaluation.live.results import Estimate, Figures, Labels, Live, Recommendation, Reviewed, Traffic
 from evaluation.live.sampling import METHOD, Sample, audit_sample, sample_of, simple_sample_of, smallest_threshold
 from evaluation.metrics import Proportion, coverage_curve
 from evaluation.monitoring import MAX_IMAGES_SHOWN, CapturedImage, describe_image
@@ -34,7 +34,7 @@ NOT_COVERED = (
     "{count} of the {total} captured images are older or newer than all reviewed ones: the figures of all traffic "
     "assume that they are alike, so run `make select review ENV={environment}` with the same time range"
 )
-MAX_SHARE_NOT_COVERED = 0.2  # if the proportion of such captured images is higher, a note says so
+MAX_SHARE_NOT_COVERED = 0.2  # if the proportion of such images is higher, a note says so and the verdict is not known
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ def evaluate_live(data: LiveData, *, precision: float | None, previous: Previous
         "labelled": compute_figures(arrays, np.ones(len(images)), data.classes, threshold) if images else None,
         "audit": audit_estimate(images),
         "traffic": estimate_traffic(data, sample) if sample else None,
+        "reviewed": reviewed_period(data),
         "mistake_count": mistake_count,
         "mistakes": mistakes,
         "comparison": (
@@ -115,8 +116,8 @@ def notes(
         yield NO_SAMPLE.format(environment=environment)
         if precision is not None:
             yield SIMPLE_SAMPLE
-    elif (count := count_not_covered(data)) > MAX_SHARE_NOT_COVERED * len(data.captures):
-        yield NOT_COVERED.format(count=count, total=len(data.captures), environment=environment)
+    elif (reviewed := reviewed_period(data)) and reviewed["not_covered"] > MAX_SHARE_NOT_COVERED * len(data.captures):
+        yield NOT_COVERED.format(count=reviewed["not_covered"], total=len(data.captures), environment=environment)
     predicted = {image.prediction.class_number for image in data.joined.images}
     if len(predicted) == 1:
         yield f"all labelled images were predicted as {data.classes[predicted.pop()]}"
@@ -124,12 +125,15 @@ def notes(
         yield f"no comparison with an earlier model: {previous}"
 
 
-def count_not_covered(data: LiveData) -> int:
-    """Return the number of captured images before the first and after the last image that was selected for review."""
+def reviewed_period(data: LiveData) -> Reviewed | None:
+    """Return the period of the labelled images that were selected for review; None if there are no such images."""
     times = [image.prediction.time for image in data.joined.images if image.inclusion_probability is not None]
-    since_first = data.captures.count_since(min(times))
-    after_last = data.captures.count_since(max(times) + RESOLUTION)
-    return len(data.captures) - since_first + after_last
+    if not times:
+        return None
+    first, last = min(times), max(times)
+    older = len(data.captures) - data.captures.count_since(first)
+    newer = data.captures.count_since(last + RESOLUTION)
+    return {"start": first.isoformat(), "end": last.isoformat(), "not_covered": older + newer}
 
 
 def count_labels(data: LiveData) -> Labels:

@@ -137,6 +137,20 @@ class Comparison(TypedDict):
     invalid: int
 
 
+class Reviewed(TypedDict):
+    """The captured images that were selected for review and labelled.
+
+    Attributes
+    ----------
+    start, end : times of the first and the last of these images in ISO 8601
+    not_covered : number of captured images that are older than the first or newer than the last of these images
+    """
+
+    start: str
+    end: str
+    not_covered: int
+
+
 class Recommendation(TypedDict):
     """The recommended threshold for a target precision.
 
@@ -194,6 +208,7 @@ class Live(TypedDict):
     labelled: Figures | None
     audit: Estimate | None
     traffic: Traffic | None
+    reviewed: Reviewed | None
     mistake_count: int
     mistakes: list[CapturedImage]
     comparison: Comparison | None

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from evaluation.execution_metrics import IMAGE_ERRORS
 from evaluation.executions import BELOW_THRESHOLD, outcome
+from evaluation.live.evaluation import MAX_SHARE_NOT_COVERED
 from evaluation.report.drift_section import DECIDED, latest_result, moved_properties
 from evaluation.report.results import Results
 from evaluation.report.verdict import (
@@ -23,6 +24,7 @@ from registry.model_registry import version_number
 
 TEST_ACCURACY, LIVE_ACCURACY = "accuracy on the test images", "accuracy in live traffic"
 NO_TEST, NO_LIVE = "no test images were evaluated", "no labelled images of live traffic were evaluated"
+NOT_REVIEWED = "{}, but {} of the {} captured images are older or newer than all reviewed ones"
 NO_SAMPLE = "the labelled images are not a random sample of live traffic"
 
 
@@ -102,7 +104,12 @@ def live_accuracy(results: Results) -> Check:
     estimate = traffic or (found["audit"] if found else None)
     measured = estimate and Accuracy(estimate["value"], estimate["interval"], estimate["n"])
     missing = NO_SAMPLE if found and found["labelled"] else NO_LIVE
-    return check_accuracy(LIVE_ACCURACY, "live", measured or None, results.minimum_accuracy, missing)
+    check = check_accuracy(LIVE_ACCURACY, "live", measured or None, results.minimum_accuracy, missing)
+    if check.status is Status.PASSED and found and found["reviewed"]:
+        count, total = found["reviewed"]["not_covered"], found["records"]
+        if count > MAX_SHARE_NOT_COVERED * total:
+            return replace(check, status=Status.UNKNOWN, finding=NOT_REVIEWED.format(check.finding, count, total))
+    return check
 
 
 def drift(results: Results) -> Check:
@@ -117,8 +124,8 @@ def drift(results: Results) -> Check:
         return check_drift(None, is_confirmed=False, missing=other)
     if latest["figures"]["outcome"] not in DECIDED:
         return check_drift(None, is_confirmed=False, missing=latest["figures"]["reason"])
-    live = results.live
-    is_same_time = live and live["window"]["end"] > latest["start"] and live["written"] >= latest["end"]
+    reviewed = results.live and results.live["reviewed"]
+    is_same_time = reviewed and reviewed["start"] < latest["end"] and reviewed["end"] >= latest["start"]
     is_confirmed = bool(is_same_time) and live_accuracy(results).status is Status.PASSED
     return check_drift(moved_properties(latest["figures"]), is_confirmed=is_confirmed, missing="")
 

@@ -148,12 +148,14 @@ async function skip() {
 
 async function undo() {
   const { entry } = await post("/undo").finally(giveBack); // the answer may be deleted even if its image cannot be read
+  if (entry) {
+    await decoded(entry);
+    const others = [current, ...waiting].filter((other) => other && other.key !== entry.key);
+    waiting = [entry, ...others];
+    showNext();
+  }
+  // only now, because keys do nothing before the image is shown
   element("status").textContent = entry ? "The last answer is deleted. Answer again." : "There is no answer of yours to undo, or its image is gone.";
-  if (!entry) return;
-  await decoded(entry);
-  const others = [current, ...waiting].filter((other) => other && other.key !== entry.key);
-  waiting = [entry, ...others];
-  showNext();
 }
 
 function press(button) {

@@ -1,10 +1,11 @@
 """Emulates AWS's PyTorch inference image: `python -m sagelocal.containers.pytorch_inference serve`.
 
-Serves the model in `SAGEMAKER_BASE_DIR`/model. Its `code/inference.py` (or the file that `SAGEMAKER_PROGRAM` names)
-defines `model_fn(model_dir)` and either `input_fn`, `predict_fn` and `output_fn` or `transform_fn`:
-https://sagemaker.readthedocs.io/en/stable/frameworks/pytorch/using_pytorch.html. AWS's own toolkit, the package
-sagemaker-inference, calls these functions, as it does in AWS's image. The packages in the code's `requirements.txt`
-must be installed already.
+Serves the model in `SM_MODEL_DIR` (`SAGEMAKER_BASE_DIR`/model). The model's `code/inference.py`, or the file that
+`SAGEMAKER_PROGRAM` names, defines `model_fn(model_dir)` and either `input_fn`, `predict_fn` and `output_fn` or
+`transform_fn`:
+https://sagemaker.readthedocs.io/en/stable/frameworks/pytorch/using_pytorch.html. As in AWS's image, these functions are
+called by AWS's toolkit, the package sagemaker-inference. The packages in the model's `code/requirements.txt` must
+already be installed.
 """
 
 import contextlib
@@ -25,17 +26,17 @@ BACKLOG = 128  # connections that can wait until they are accepted
 
 
 class Handler(DefaultInferenceHandler):  # type: ignore[misc]
-    """The toolkit's default handler; it requires a `model_fn`, because torch may not be installed."""
+    """The toolkit's default handler, which rejects a model without `model_fn`, because torch may not be installed."""
 
     def default_model_fn(self, model_dir: str, context: object = None) -> object:
-        """Refuse a model without code."""
+        """Raise an error, because the model defines no `model_fn`."""
         raise NotImplementedError(f"{model_dir} needs code/inference.py with a model_fn: add it to the model archive")
 
 
 class Context(threading.local):
-    """The toolkit's view of a request and its response.
+    """A request's headers and its response's status and headers, in the interface that the toolkit expects.
 
-    The toolkit keeps the first context that it gets, so all requests share this object; its attributes are separate
+    The toolkit keeps the first context that it receives, so all requests share this object. The attributes are separate
     for each thread.
     """
 
@@ -45,7 +46,7 @@ class Context(threading.local):
         self.reset({})
 
     def reset(self, headers: Mapping[str, str]) -> None:
-        """Prepare for the next request."""
+        """Store the headers of the next request, and reset the response."""
         self.status = int(HTTPStatus.OK)
         self.headers = {"Content-Type": "text/plain"}
         self._headers = dict(headers)
@@ -106,7 +107,7 @@ def _send(start_response: Any, status: int, headers: Mapping[str, str], body: by
 def main() -> None:
     """Serve the model until the process is interrupted."""
     # a model must not import from the folder of this package, which does not exist in AWS's container
-    with contextlib.suppress(ValueError):  # the folder is not on the path
+    with contextlib.suppress(ValueError):  # the folder is not on the import path
         sys.path.remove(str(Path(__file__).parents[2]))
     directory = Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))
     sys.path.insert(0, str(directory / "code"))

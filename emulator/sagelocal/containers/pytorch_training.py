@@ -1,8 +1,9 @@
 """Emulates AWS's PyTorch training image: `python -m sagelocal.containers.pytorch_training train`.
 
-Like AWS's training toolkit, it runs the script that two hyperparameters name: `sagemaker_program` is the script's name
-in the archive `sagemaker_submit_directory` (an S3 URI). All other hyperparameters become the script's arguments.
-A tuning job cannot pass code in any other way. Source: https://github.com/aws/sagemaker-training-toolkit.
+Like AWS's training toolkit, this module runs the script that two hyperparameters name: `sagemaker_program` is the
+script's name in the archive `sagemaker_submit_directory` (an S3 URI). All hyperparameters without the prefix
+`sagemaker_` become the script's arguments. A tuning job cannot pass code in any other way. Source:
+https://github.com/aws/sagemaker-training-toolkit.
 """
 
 import io
@@ -25,7 +26,7 @@ PROGRAM, ARCHIVE = "sagemaker_program", "sagemaker_submit_directory"
 
 
 class ScriptMissingError(Exception):
-    """The hyperparameters name no script, or the script cannot be downloaded and unpacked."""
+    """The hyperparameters do not name a script and an archive, or the script cannot be downloaded and unpacked."""
 
 
 def main() -> None:
@@ -47,7 +48,7 @@ def main() -> None:
 
 
 def read_hyperparameters(path: Path) -> dict[str, Any]:
-    """Read hyperparameters; a value that is not JSON is a string."""
+    """Read hyperparameters and decode their JSON values; a value that is not valid JSON stays a string."""
     texts: Mapping[str, str] = json.loads(path.read_text())
     return {name: _decoded(text) for name, text in texts.items()}
 
@@ -58,7 +59,7 @@ def download_script(hyperparameters: Mapping[str, Any], folder: Path) -> str:
     Raises
     ------
     ScriptMissingError
-        If the archive or the script in it is missing.
+        The hyperparameters do not name a script and an archive, or the archive or the script in it is missing.
     """
     if PROGRAM not in hyperparameters or ARCHIVE not in hyperparameters:
         raise ScriptMissingError(f"the hyperparameters {PROGRAM} and {ARCHIVE} must name a script and its archive")
@@ -83,7 +84,7 @@ def to_arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
 
 
 def fail(reason: str, status: int = 1) -> None:
-    """Exit with a failure; a failure file that the script wrote is kept."""
+    """Write the reason to the failure file, unless the script has already written one, and exit."""
     path = Path(os.environ["SM_OUTPUT_FAILURE"])
     if not path.exists():
         path.write_text(reason)

@@ -28,18 +28,28 @@ COMMAND = [sys.executable, "-m", "sagelocal", "serve"]
 
 @dataclass(frozen=True)
 class State:
-    """The contents of the state file; `url` is None until the emulator responds."""
+    """The contents of the state file, which identifies a background emulator.
+
+    Attributes
+    ----------
+    pid
+        Process id of the emulator.
+    started
+        Start time of this process, in the operating system's format.
+    url
+        Endpoint URL of the emulator, or None until the emulator responds.
+    """
 
     pid: int
     started: str
     url: str | None
 
     def is_alive(self) -> bool:
-        """Return whether the process still runs; another process with the same id does not count."""
+        """Return whether the emulator's process is running, and not a later process with the same id."""
         return start_time(self.pid) == self.started
 
     def is_responding(self) -> bool:
-        """Return whether this process responds at the URL."""
+        """Return whether the process that responds at `url` is this emulator."""
         return self.url is not None and self.is_alive() and _pid_at(self.url) == self.pid
 
 
@@ -62,7 +72,7 @@ def start(directory: Path, *, arguments: Sequence[str] = (), invalidate: Sequenc
     Parameters
     ----------
     directory
-        Receives the state file and the log.
+        Directory for the state file and the log.
     arguments
         Options for `sagelocal serve`.
     invalidate
@@ -72,7 +82,7 @@ def start(directory: Path, *, arguments: Sequence[str] = (), invalidate: Sequenc
     Raises
     ------
     SagelocalError
-        The new emulator ended, or did not respond in time.
+        The new emulator ended before it responded, or did not respond in time.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with _locked(directory):
@@ -129,7 +139,7 @@ def stop(directory: Path) -> bool:
 
 
 def launch(log: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start `sagelocal serve` in a new session and return its process."""
+    """Start `sagelocal serve` as the leader of a new process session, and return its process."""
     with log.open("w") as output:
         return subprocess.Popen(
             [*COMMAND, *arguments],
@@ -146,7 +156,7 @@ def await_url(process: subprocess.Popen[bytes], log: Path) -> str:
     Raises
     ------
     SagelocalError
-        The emulator ended, or did not respond in time.
+        The emulator ended before it responded, or did not respond in time.
     """
     try:
         return _read_url(process, log)
@@ -160,7 +170,7 @@ def _start_new(directory: Path, arguments: Sequence[str]) -> State:
     process = launch(log_file(directory), arguments)
     started = start_time(process.pid) or ""
     try:
-        # recorded before the emulator responds, so that `stop` finds it even if this process is killed
+        # recorded before the emulator responds, so that `stop` finds the emulator even if this process is killed
         _write(directory, State(process.pid, started, None))
         state = State(process.pid, started, await_url(process, log_file(directory)))
         _write(directory, state)
@@ -223,7 +233,7 @@ def _state_file(directory: Path) -> Path:
 
 @contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[None]:
-    """Allow one `start` or `stop` at a time."""
+    """Hold the directory's lock, so that only one `start` or `stop` runs at a time."""
     with (directory / "emulator.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""The command that runs in place of each container image."""
+"""Local commands that run in place of container images."""
 
 import re
 import sys
@@ -14,12 +14,13 @@ MODES = ("train", "serve", "process")
 
 @dataclass(frozen=True)
 class Images:
-    """Commands by container image.
+    """Local commands by container image.
 
     Attributes
     ----------
     commands
-        Pairs of a pattern, which must match the whole image URI, and the commands for some of `MODES`.
+        Pairs of a regular expression, which must match the whole image URI, and a dictionary from mode (one of
+        `MODES`) to command.
     """
 
     commands: tuple[tuple[re.Pattern[str], dict[str, list[str]]], ...] = ()
@@ -28,8 +29,8 @@ class Images:
     def load(cls, path: Path | None) -> "Images":
         """Read an images file: `{"<regex>": {"train": [argv...], "serve": [argv...], "process": [argv...]}}`.
 
-        `{python}` in a command stands for the Python interpreter that runs the emulator. Without a file, no image has a
-        command.
+        `{python}` in a command is replaced with the path of the Python interpreter that runs the emulator. If `path` is
+        None, no image has a command.
 
         Raises
         ------
@@ -42,7 +43,15 @@ class Images:
         return cls(tuple((_pattern(path, text), _commands(path, text, modes)) for text, modes in content.items()))
 
     def command(self, image: str, mode: str) -> list[str] | None:
-        """Return the first command for an image and a mode (one of `MODES`), or None if there is no such command."""
+        """Return the command of the first entry that matches the image and has the mode, or None if there is none.
+
+        Parameters
+        ----------
+        image
+            Image URI.
+        mode
+            One of `MODES`.
+        """
         for pattern, modes in self.commands:
             if pattern.fullmatch(image) and mode in modes:
                 return [part.replace("{python}", sys.executable) for part in modes[mode]]

@@ -1,6 +1,6 @@
-"""Delivery of events: calls targets in background threads, and retries failed calls.
+"""Deliver events: call their targets in background threads, and retry failed calls.
 
-The number of threads is fixed. Further events wait in a queue.
+The number of threads is fixed. While all threads are busy, events wait in a queue.
 """
 
 import queue
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WORKERS = 16
-FIRST_BACKOFF = 1.0  # seconds before the first retry; doubled each time
-MAX_BACKOFF = 60.0
+FIRST_BACKOFF = 1.0  # seconds before the first retry; doubled before each further retry
+MAX_BACKOFF = 60.0  # seconds
 POLL_INTERVAL = 0.1  # seconds between checks for retries that are due
 DEFAULT_RETRIES = 185
-DEFAULT_AGE = 86400  # seconds
+DEFAULT_AGE = 86400  # seconds after which a failed event is not retried
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,12 @@ class Failure:
     Attributes
     ----------
     error
-        The last error.
+        Exception that the last attempt raised.
     retries
-        The number of retries before the last error.
+        Number of retries after the first attempt.
     condition
-        The setting that ended the retries, or None if the error cannot be retried.
+        Setting of the retry policy that ended the retries (`MaximumRetryAttempts` or `MaximumEventAgeInSeconds`), or
+        None if the error cannot be retried.
     """
 
     error: Exception
@@ -76,11 +77,11 @@ class Deliveries:
         threading.Thread(target=self._repeat, name="retries", daemon=True).start()
 
     def stop(self) -> None:
-        """Drop all waiting calls."""
+        """Drop all calls that wait for a thread or for a retry."""
         self._stopped.set()
 
     def run(self, call: Callable[[], object]) -> None:
-        """Make a call once, in a background thread."""
+        """Make a call in a background thread, without retries."""
         self._calls.put(call)
 
     def deliver(
@@ -99,13 +100,14 @@ class Deliveries:
         label
             Beginning of the log line about a failed call, such as `rule NAME: cannot deliver to ARN`.
         call
-            Raises an exception if it fails.
+            Function that delivers the event, and raises an exception if the delivery fails.
         policy
-            `MaximumRetryAttempts` and `MaximumEventAgeInSeconds`, as in the APIs of EventBridge and its Scheduler.
+            Retry policy with `MaximumRetryAttempts` and `MaximumEventAgeInSeconds`, as in the APIs of EventBridge and
+            EventBridge Scheduler.
         done
-            Receives None after a success, or the failure after the last attempt.
+            Callback that receives None after a success, or the failure after the last attempt.
         is_retriable
-            Returns whether a call that failed with an error can succeed later.
+            Function that returns whether a call that failed with this error may succeed later.
         """
         self.run(lambda: self._attempt(_Delivery(label, call, policy, done, is_retriable)))
 
@@ -130,7 +132,7 @@ class Deliveries:
                 return
             try:
                 call()
-            except Exception as error:  # must not end the thread
+            except Exception as error:  # an exception must not end the thread
                 print(f"cannot deliver an event: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
 
     def _repeat(self) -> None:

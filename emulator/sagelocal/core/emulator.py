@@ -29,25 +29,27 @@ class Emulator:
     Attributes
     ----------
     url
-        Endpoint URL of every service, `http://127.0.0.1:PORT`.
+        Endpoint URL of all services, `http://127.0.0.1:PORT`.
     directory
         Scratch directory, deleted when the emulator stops.
     child_environment
-        Variables that point the AWS SDKs of a child process at the emulator, in addition to `os.environ`. The
-        server removes the user's AWS settings from `os.environ` when it starts.
+        Environment variables that point the AWS SDKs of a child process at the emulator. A child process gets them in
+        addition to `os.environ`, from which the server removes the user's AWS settings when it starts.
     images
-        The command that runs in place of each container image.
+        Local commands that run in place of container images.
     quotas
         Service quotas of the account.
     watch
-        Registers a child process that must not outlive the emulator.
+        Function that registers a child process, by process id. A registered process is killed when the emulator ends.
     routes
-        WSGI applications that bypass moto's web framework, which takes longer than a fast model. Each has a pattern
-        for the method and the path, such as `POST /endpoints/name/invocations`.
+        WSGI applications that handle requests instead of moto's web framework, which takes longer for a request than a
+        fast model takes for a prediction. Each application has a regular expression that its requests match, such as
+        `POST /endpoints/name/invocations`.
     backlog
-        The function invocations that wait for an execution environment.
+        Counter of the Lambda invocations that wait for an execution environment.
     application
-        The WSGI application of all services, which handles the requests of this class's clients in their own thread.
+        WSGI application of all services. Requests of a client from `client()` call this application in the thread of
+        the caller, without a network connection. None until the services are installed.
     """
 
     url: str
@@ -64,12 +66,12 @@ class Emulator:
     _callbacks: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
     def route(self, environ: dict[str, Any]) -> Application | None:
-        """Return the WSGI application of `routes` for a request, or None."""
+        """Return the application in `routes` that a request matches, or None if there is none."""
         request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
         return next((application for pattern, application in self.routes if pattern.fullmatch(request)), None)
 
     def client(self, service: str, region: str) -> Any:
-        """Return the boto3 client for a service and region, which all threads share."""
+        """Return the boto3 client that all threads share for a service and region."""
         with self._lock:
             key = (service, region)
             if key not in self._clients:
@@ -89,7 +91,7 @@ class Emulator:
                 read_timeout=900,
                 retries={"total_max_attempts": 1},
                 s3={"addressing_style": "path"},
-                user_agent="sagelocal",  # boto3 would assemble its own for each request
+                user_agent="sagelocal",  # by default, boto3 assembles a user agent for each request
             ),
         )
         client.meta.events.register("before-send", self._respond)

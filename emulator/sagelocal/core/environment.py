@@ -8,13 +8,13 @@ from collections.abc import Mapping
 # The user's settings that select neither an account nor an endpoint
 KEPT = {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PAGER", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"}
 DEFAULT_REGION = "us-east-1"
-STATUS_PATH = "/_emulator"  # returns the process id; not a valid bucket name, because of the underscore
+STATUS_PATH = "/_emulator"  # returns the process id; cannot be a bucket, because bucket names contain no underscore
 READY = "sagelocal is ready at "  # precedes the URL on the server's standard output
 LOOPBACK = ("127.0.0.1", "localhost")
 
 
 def without_aws_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without AWS credentials, endpoints and certificates, and without a proxy for loopback."""
+    """Return the variables without AWS credentials, endpoints and certificates, and with no proxy for loopback."""
     kept = {key: value for key, value in environment.items() if not key.startswith("AWS_") or key in KEPT}
     return {**kept, **_no_proxy_variables(environment)}
 
@@ -26,7 +26,7 @@ def sdk_variables(url: str) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_EC2_METADATA_DISABLED": "true",
-        # StartSyncExecution and other operations add a prefix to the host name, which cannot be resolved for loopback
+        # StartSyncExecution and other operations add a prefix to the host name, but `sync-127.0.0.1` cannot be resolved
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }
 
@@ -37,12 +37,12 @@ def child_environment(environment: Mapping[str, str], url: str) -> dict[str, str
     Parameters
     ----------
     environment
-        The parent's variables. If they set no region, the region is us-east-1.
+        Environment variables of the parent process. If they set no region, the region is us-east-1.
     url
-        The emulator's address.
+        Endpoint URL of the emulator.
     """
     region, default = environment.get("AWS_REGION"), environment.get("AWS_DEFAULT_REGION")
-    regions = {  # boto3 reads only AWS_DEFAULT_REGION
+    regions = {  # boto3 reads only AWS_DEFAULT_REGION, most other SDKs only AWS_REGION
         "AWS_REGION": region or default or DEFAULT_REGION,
         "AWS_DEFAULT_REGION": default or region or DEFAULT_REGION,
     }

@@ -19,10 +19,10 @@ from moto.core.utils import get_service_model
 
 from sagelocal.core.routing import ApiCall, api_call
 
-# moto warns about error codes that a service's model does not contain, such as the codes below
+# moto warns about error codes that a service's model does not contain, such as NotImplemented
 warnings.filterwarnings("ignore", message=r"Exception\(_Fault\)")
 
-# AWS's SDKs and Terraform's provider retry 500, 502, 503 and 504 for minutes. None of them retries 501.
+# The AWS SDKs and the Terraform AWS provider retry the statuses 500, 502, 503 and 504 for minutes, but not 501.
 STATUS = "501 Not Implemented"
 
 
@@ -35,18 +35,19 @@ class _Response:
 class _Fault(ServiceException):
     """An error whose code the service's model does not contain.
 
-    moto selects the model by the module of the exception's class, so this class must not be defined in moto.
+    moto looks for a second service model by the module of an exception class that is defined in moto. This class is
+    defined outside moto, because its errors belong to no particular service.
     """
 
 
 class ErrorResponses:
-    """WSGI middleware around moto: exceptions and unsupported operations become error responses of the service."""
+    """WSGI middleware around moto that returns AWS error responses for exceptions and unsupported operations."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Handle a request."""
+        """Pass a request to moto, and return its response or an error response."""
         form = _read_form(environ)
         head: list[Any] = []
 
@@ -66,7 +67,10 @@ class ErrorResponses:
 
 
 def _read_form(environ: dict[str, Any]) -> str:
-    """Return the body of a form request, which names the operation, and keep it readable for moto."""
+    """Return the body of a form request, or an empty string for any other request.
+
+    The body names the operation. It stays readable for moto.
+    """
     if not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         return ""
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -75,7 +79,7 @@ def _read_form(environ: dict[str, Any]) -> str:
 
 
 def _is_unrouted(status: str, headers: list[tuple[str, str]]) -> bool:
-    """Return whether a response with status 404 or 405 comes from the web framework and not from a service."""
+    """Return whether a response is a 404 or 405 of the web framework, and not of a service."""
     types = [value for name, value in headers if name.lower() == "content-type"]
     lengths = [value for name, value in headers if name.lower() == "content-length"]
     return status[:3] in {"404", "405"} and types[:1] == ["text/html; charset=utf-8"] and lengths[:1] != ["0"]
@@ -105,7 +109,7 @@ def _send(start_response: Any, response: _Response) -> list[bytes]:
 
 
 def _error(environ: dict[str, Any], call: ApiCall, code: str, message: str) -> _Response:
-    """Return an error in the protocol of the request, written by moto's serializers."""
+    """Return an error response in the protocol of the request, serialized by moto."""
     model = _model(call.service)
     protocol = _protocol(environ, model)
     serializer = get_serializer_class(model.service_name, protocol)(OperationModel({}, model, call.operation))
@@ -119,7 +123,7 @@ def _model(service: str) -> ServiceModel:
     try:
         return get_service_model(service)
     except UnknownServiceError:
-        # the model only selects the error format, which all services of a protocol share
+        # an unknown service gets Lambda's model, which is only used to select the error format
         return get_service_model("lambda")
 
 

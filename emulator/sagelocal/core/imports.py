@@ -1,4 +1,4 @@
-"""Imports of single moto modules without the packages that contain them."""
+"""Import a single moto module without the rest of its package."""
 
 import importlib
 import sys
@@ -8,7 +8,7 @@ from importlib.util import find_spec, module_from_spec
 def import_alone(name: str) -> None:
     """Import a module without running the `__init__` of its package, which may import much more.
 
-    A later import of the package runs its `__init__` as usual, and uses the same module.
+    A later import of the package runs its `__init__` as usual, and reuses the module that was imported here.
     """
     package = name.rpartition(".")[0]
     if name in sys.modules or package in sys.modules:

@@ -1,7 +1,7 @@
-"""Requests of the emulator's own clients, which its WSGI application handles without a connection.
+"""Call the WSGI application for requests of the emulator's own boto3 clients, without a network connection.
 
-The application runs in the client's thread. Source of the event `before-send`, whose handler may return the response:
-https://docs.aws.amazon.com/boto3/latest/guide/events.html and botocore's `endpoint.py`
+The application runs in the client's thread. boto3 sends no request if a handler of its event `before-send` returns a
+response. Sources: https://docs.aws.amazon.com/boto3/latest/guide/events.html and botocore's `endpoint.py`
 """
 
 import io
@@ -22,7 +22,7 @@ QUOTED_SLASH = re.compile("%2[fF]")
 
 def respond(application: Application, request: AWSPreparedRequest) -> AWSResponse:
     """Return the application's response to a request."""
-    # context variables of the caller must not affect the request, as they would not in a thread of the server
+    # an empty context, as in a server thread, because context variables of the caller must not affect the request
     status, headers, body = Context().run(_call, application, environment(request))
     raw = HTTPResponse(
         io.BytesIO(body),
@@ -35,7 +35,7 @@ def respond(application: Application, request: AWSPreparedRequest) -> AWSRespons
 
 
 def environment(request: AWSPreparedRequest) -> dict[str, Any]:
-    """Return the WSGI environment of a request, as the server creates it."""
+    """Return the WSGI environment that the server would create for a request."""
     url = urlsplit(request.url)
     content = _content(request.body)
     headers = {f"HTTP_{name.upper().replace('-', '_')}": _text(value) for name, value in request.headers.items()}
@@ -48,7 +48,7 @@ def environment(request: AWSPreparedRequest) -> dict[str, Any]:
         "CONTENT_TYPE": content_type,
         "CONTENT_LENGTH": str(len(content)),
         "HTTP_HOST": url.netloc,
-        # like cheroot, which does not decode slashes
+        # encoded slashes stay encoded, as in cheroot
         "PATH_INFO": "%2F".join(unquote_to_bytes(part).decode("latin-1") for part in QUOTED_SLASH.split(url.path)),
         "QUERY_STRING": url.query,
         "RAW_URI": raw_uri,
@@ -72,7 +72,10 @@ def environment(request: AWSPreparedRequest) -> dict[str, Any]:
 
 
 def preserved_names(headers: Iterable[str]) -> dict[str, str]:
-    """Return the headers of S3 metadata that contain underscores, which WSGI does not distinguish from dashes."""
+    """Return the original names, by WSGI name, of the S3 metadata headers that contain underscores.
+
+    WSGI names contain underscores in place of dashes, so the original names cannot be derived from them.
+    """
     return {
         f"HTTP_{name.upper().replace('-', '_')}": name
         for name in headers

@@ -1,4 +1,4 @@
-"""Reading of the user's JSON configuration files."""
+"""Read the user's JSON configuration files."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ def read_object(path: Path, purpose: str) -> dict[str, Any]:
     Parameters
     ----------
     purpose
-        What the file configures, for error messages: `images`, `quotas`.
+        Name of the configuration in error messages, `images` or `quotas`.
 
     Raises
     ------

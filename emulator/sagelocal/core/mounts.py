@@ -1,4 +1,4 @@
-"""Commands in mount namespaces of their own, which show them other files at the paths of a container."""
+"""Run commands in their own mount namespaces, in which a container's paths, such as /opt/ml, show local directories."""
 
 import json
 import subprocess
@@ -14,31 +14,38 @@ OPT = Path("/opt")
 
 
 def entry(mounts: Sequence[Mount]) -> list[str]:
-    """Return the start of a command in a new namespace; a Python module, or `--` and a command, follow it."""
+    """Return the first arguments of a command that runs in a new namespace with these mounts.
+
+    The caller appends the name of a Python module and its arguments, or `--` and a command.
+    """
     return [sys.executable, "-S", str(ENTRY), json.dumps(mounts)]
 
 
 def attempt(mounts: Sequence[Mount]) -> bool:
     """Return whether this machine allows a namespace with these mounts."""
-    # in "/", because the working directory may be in a directory that the mounts hide
+    # in "/", because the mounts may hide the working directory
     done = subprocess.run(entry(mounts), cwd="/", stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return done.returncode == 0
 
 
 @cache
 def can_replace_opt() -> bool:
-    """Return whether this machine allows namespaces in which /opt has other contents."""
+    """Return whether this machine allows namespaces in which another directory is mounted at /opt."""
     with TemporaryDirectory() as directory:
         return attempt([(directory, str(OPT), False)])
 
 
 def opt_with(name: str, source: Path, scratch: Path) -> list[Mount]:
-    """Return mounts that show a directory as /opt/NAME, beside what this machine has in /opt.
+    """Return mounts that show a directory as /opt/NAME and keep the other contents of /opt.
 
     Parameters
     ----------
+    name
+        Name of the directory in /opt.
+    source
+        Directory that is mounted at /opt/NAME.
     scratch
-        An empty directory, which becomes /opt.
+        Empty directory that is mounted at /opt.
     """
     mounts: list[Mount] = []
     for item in sorted(OPT.iterdir()):

@@ -1,7 +1,8 @@
-"""Start a Python module or a command in a new mount namespace; runs as a script with the module's interpreter.
+"""Start a Python module or a command in a new mount namespace. This file runs as a script.
 
-It makes the system calls itself, because `unshare` and `mount` are one process for each mount and double the time in
-which a Lambda execution environment starts. It imports no module that is slow to load, such as pathlib.
+The script makes the system calls itself. The programs `unshare` and `mount` would need a process for each mount, which
+would double the start time of a Lambda execution environment. For a fast start, the script also imports no module that
+loads slowly, such as pathlib.
 
 Arguments: the mounts as JSON, [[source, target, read_only], ...], then the module and its arguments, or `--` and a
 command (optional).
@@ -13,14 +14,14 @@ import os
 import runpy
 import sys
 
-NOT_EXECUTABLE = 127  # exit status of a shell for a command that cannot be found
+NOT_EXECUTABLE = 127  # a shell's exit status for a command that cannot be found
 # Constants of linux/sched.h and linux/mount.h
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
 
 
 def _unshare(libc: ctypes.CDLL) -> None:
-    """Enter a new mount namespace; a user without the permission enters a new user namespace too."""
+    """Enter a new mount namespace; a user without the permission for this also enters a new user namespace."""
     user, group = os.geteuid(), os.getegid()
     if libc.unshare(CLONE_NEWNS) == 0:
         return
@@ -49,7 +50,7 @@ def _execute(command: list[str]) -> None:
 
 
 def main() -> None:
-    """Mount the directories, and run the module."""
+    """Mount the directories, and run the module or the command."""
     libc = ctypes.CDLL(None, use_errno=True)
     _unshare(libc)
     _mount(libc, "none", "/", MS_REC | MS_PRIVATE)
@@ -59,12 +60,12 @@ def main() -> None:
             # a user namespace must keep the flags nosuid and nodev, which the machine's /tmp may have
             _mount(libc, "none", target, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
     directory = os.getcwd()  # noqa: PTH109
-    os.chdir(directory)  # the mounted directory, not the one that it hides
-    sys.path_importer_cache.clear()  # import paths in /opt may have been missing
+    os.chdir(directory)  # from the hidden directory into the one that is mounted over it
+    sys.path_importer_cache.clear()  # the cache may record that import paths in /opt are missing
     if sys.argv[2:3] == ["--"]:
         _execute(sys.argv[3:])
     if len(sys.argv) > 2:
-        sys.path[0] = directory  # as with `python -m`
+        sys.path[0] = directory  # `python -m` also imports from the working directory
         sys.argv = sys.argv[2:]
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 

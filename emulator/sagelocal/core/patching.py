@@ -28,7 +28,7 @@ class MotoChangedError(SagelocalError):
 
 @dataclass(frozen=True)
 class Patch:
-    """One applied patch; `original` is None for an addition."""
+    """One applied patch; `original` is None if the patch adds an attribute."""
 
     owner: Owner
     name: str
@@ -78,7 +78,8 @@ def replace(owner: Owner, name: str, function: Any, *, parameters: tuple[str, ..
         expected = ", ".join(parameters)
         raise MotoChangedError(owner, name, f"has the parameters ({', '.join(actual)}), not ({expected})")
     if inspect.isfunction(function):
-        function.__wrapped__ = original  # type: ignore[attr-defined]  # a second patch then compares moto's parameters
+        # a second patch of the same function then compares its parameters with those of moto's function
+        function.__wrapped__ = original  # type: ignore[attr-defined]
     setattr(owner, name, _wrap_like(found, function))
     PATCHES.append(Patch(owner, name, original, function))
     return original
@@ -107,7 +108,7 @@ def _callable(found: Any) -> Any:
 
 
 def _wrap_like(found: Any, function: Any) -> Any:
-    """Return `function` as a property, static method or class method if `found` is one."""
+    """Return `function` as a property, static method or class method if `found` is one, otherwise unchanged."""
     if isinstance(found, property):
         return property(function, found.fset, found.fdel)
     if isinstance(found, staticmethod | classmethod):

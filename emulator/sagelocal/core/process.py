@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sagelocal.core.errors import SagelocalError
 
-TERMINATION_TIMEOUT = 20.0  # seconds after each signal
+TERMINATION_TIMEOUT = 20.0  # seconds to wait after each signal
 POLL_INTERVAL = 0.02  # seconds
 
 

@@ -12,18 +12,18 @@ from sagelocal.core.json_file import read_object
 
 
 class QuotaExceededError(Exception):
-    """A request exceeds a quota; the message is AWS's."""
+    """A request exceeds a quota; the message has AWS's wording."""
 
 
 @dataclass(frozen=True)
 class Quotas:
-    """Limits by quota name."""
+    """Maximum number of instances by quota name."""
 
     limits: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path | None) -> "Quotas":
-        """Read a quotas file; without a file there are no limits.
+        """Read a quotas file. If `path` is None, there are no limits.
 
         Raises
         ------
@@ -38,26 +38,28 @@ class Quotas:
                 raise SagelocalError(f"quotas file {path}: {name!r} must be a whole number of at least 0 (got {limit})")
         return cls(content)
 
-    def check(self, name: str, *, used: int, wanted: int) -> None:
+    def check(self, name: str, *, used: int, requested: int) -> None:
         """Raise an error if a request exceeds a quota.
 
         Parameters
         ----------
+        name
+            Name of the quota.
         used
             Number of instances in use.
-        wanted
+        requested
             Number of instances that the request adds.
 
         Raises
         ------
         QuotaExceededError
-            The sum is above the quota.
+            The sum of `used` and `requested` is above the quota.
         """
         limit = self.limits.get(name)
-        if limit is not None and used + wanted > limit:
+        if limit is not None and used + requested > limit:
             raise QuotaExceededError(
                 f"The account-level service limit '{name}' is {limit} Instances, with current utilization of {used} "
-                f"Instances and a request delta of {wanted} Instances. Please use AWS Service Quotas to request an "
+                f"Instances and a request delta of {requested} Instances. Please use AWS Service Quotas to request an "
                 "increase for this quota. If AWS Service Quotas is not available, contact AWS support to request an "
                 "increase for this quota."
             )

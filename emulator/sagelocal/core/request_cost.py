@@ -21,7 +21,7 @@ def install() -> None:
         found: list[str] = original(clazz)
         return found
 
-    # the key contains the number of patches, because a service that is installed later can add operations
+    # the cache key contains the number of patches, because a service that is installed later can add operations
     original = replace(
         moto.core.responses,
         "method_names_from_class",
@@ -39,9 +39,10 @@ def install() -> None:
 
 
 def _find_accounts_without_lock() -> None:
-    """Take moto's lock of all services only to create an account's backend.
+    """Acquire moto's global lock only to create an account's backend, and not to look up an existing backend.
 
-    Every request reads backends, several times. With hundreds of running executions, most threads waited for the lock.
+    Every request looks up backends several times. With hundreds of running executions, most threads waited for the
+    lock.
     """
 
     def create(self: Any, account_id: str) -> None:
@@ -52,10 +53,10 @@ def _find_accounts_without_lock() -> None:
 
 
 def _cache_headers() -> None:
-    """Convert the headers of a request once; S3 alone reads all of them about 50 times."""
+    """Convert the headers of a request only once, because moto's S3 reads all of them about 50 times per request."""
 
     def iterate(self: Any) -> Iterator[tuple[str, str]]:
-        size = len(self.environ)  # moto and Flask only add to the environment
+        size = len(self.environ)  # differs if headers were added; moto and Flask remove none
         if getattr(self, "cached_size", None) != size:
             self.cached, self.cached_size = list(original(self)), size
         return iter(self.cached)

@@ -1,4 +1,4 @@
-"""The service and operation that a request calls, in any of AWS's protocols."""
+"""Find the service and operation that a request calls, for all AWS protocols."""
 
 import functools
 import re
@@ -10,7 +10,7 @@ import botocore.session
 from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationModel
 
-# Signing names that differ from the name of the service's model in botocore.
+# Names of botocore's service models, for services whose signing name is different
 MODEL_BY_SIGNING_NAME = {
     "aidevops": "devops-agent",
     "elasticfilesystem": "efs",
@@ -22,7 +22,7 @@ MODEL_BY_SIGNING_NAME = {
     "states": "stepfunctions",
     "tagging": "resourcegroupstaggingapi",
 }
-# Other models with the same signing name, whose operations have a path
+# Further models that share a signing name; their operations are identified by the path
 MODELS_WITH_PATHS = {
     "sagemaker": (
         "sagemaker-runtime",
@@ -52,7 +52,7 @@ def api_call(environ: dict[str, Any], form: str) -> ApiCall:
     environ
         The WSGI environment.
     form
-        The body of a form request; empty for any other content type.
+        Body of a form request; an empty string for any other content type.
 
     Returns
     -------

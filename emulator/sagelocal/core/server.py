@@ -30,7 +30,7 @@ HOST = "127.0.0.1"
 THREADS = 32
 MIN_IDLE_THREADS = 8  # with fewer idle threads, the server starts ADDED_THREADS more
 ADDED_THREADS = 32
-SHRINK_INTERVAL = 5.0  # seconds; ADDED_THREADS are ended if that many were not needed for so long
+SHRINK_INTERVAL = 5.0  # seconds between checks that end ADDED_THREADS threads if they were not needed
 SEND_BUFFER = 1 << 16  # bytes
 PORT_ERRORS = {errno.EADDRINUSE: "is in use", errno.EACCES: "requires privileges"}
 KEEP_ALIVE = 3600  # seconds until an unused connection is closed
@@ -55,7 +55,7 @@ class _Workers(ThreadPool):
         threading.Thread(target=self._shrink_regularly, name="idle server threads", daemon=True).start()
 
     def stop(self, timeout: int = 5) -> None:
-        """End the threads."""
+        """End all threads."""
         self._stopped.set()
         with self._shrinking:
             super().stop(timeout)
@@ -71,10 +71,10 @@ class _Workers(ThreadPool):
     def shrink_if_unused(self) -> None:
         """End ADDED_THREADS threads if no request since the last call needed them.
 
-        Each thread ends through an entry in the queue of connections. The threads that remain idle are so many that
-        these entries do not make `put` add threads.
+        A thread ends when it takes a stop entry from the queue of connections. Enough threads stay idle, so the stop
+        entries in the queue do not make `put` add threads again.
         """
-        self.shrink(0)  # forgets the threads that have ended
+        self.shrink(0)  # removes ended threads from the pool's list
         if self._least_free >= MIN_IDLE_THREADS + 2 * ADDED_THREADS:
             self.shrink(ADDED_THREADS)
         self._least_free = self.idle - self.qsize
@@ -117,7 +117,7 @@ class _Gateway(Gateway_10):
         """Return the WSGI environment with moto's additional keys."""
         environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
         environ["RAW_URI"] = environ["REQUEST_URI"]
-        environ["wsgi.input_terminated"] = True  # a chunked body has no Content-Length
+        environ["wsgi.input_terminated"] = True  # a chunked body has no Content-Length, and is read to its end
         names = (name.decode("latin-1") for name in self.req.inheaders)
         environ["moto.preserved_header_names"] = preserved_names(names)
         return environ
@@ -129,16 +129,16 @@ def serve(*, port: int, images: Images, quotas: Quotas) -> None:
     Parameters
     ----------
     port
-        Port on loopback; 0 selects a free one.
+        Port on the loopback interface; 0 selects a free port.
     images
-        The command that runs in place of each container image.
+        Local commands that run in place of container images.
     quotas
         Service quotas of the account.
 
     Raises
     ------
     SagelocalError
-        The port cannot be used, or the installed release of moto differs from the one that the patches expect.
+        The port cannot be used, or the installed release of moto differs from the release that the patches expect.
     """
     server = _bind(port)
     url = f"http://{HOST}:{server.bind_addr[1]}"
@@ -174,7 +174,7 @@ def _bind(port: int) -> Server:
 
 
 def _describe_bind_error(error: OSError, port: int) -> str:
-    found = re.search(r"\[Errno (\d+)\] ([^)]*)", str(error))  # cheroot's error has the number in its message only
+    found = re.search(r"\[Errno (\d+)\] ([^)]*)", str(error))  # only the message of cheroot's error has the number
     number, text = (int(found[1]), found[2]) if found else (None, str(error))
     if number not in PORT_ERRORS:
         return f"cannot listen on {HOST}: {text}"
@@ -209,16 +209,16 @@ def _application(emulator: Emulator) -> Any:
         with garbage_collection.paused():
             services.prepare(backend)
             flask = create_backend_app(backend)
-        flask.debug = False  # Flask would check each request's form for files
-        flask.config["PROPAGATE_EXCEPTIONS"] = True  # to `ErrorResponses`
+        flask.debug = False  # in debug mode, Flask checks each request's form for files
+        flask.config["PROPAGATE_EXCEPTIONS"] = True  # `ErrorResponses` handles them
         return flask
 
     moto = DomainDispatcherApplication(create)
-    # moto lists a folder and tries the URL patterns of all services for each request
+    # cached, because moto would list a folder and try the URL patterns of all services for each request
     moto.get_backend_for_host = lru_cache(moto.get_backend_for_host)  # type: ignore[method-assign]
 
     def dispatch(environ: dict[str, Any], start_response: Any) -> Any:
-        # the first request of a service registers its routes
+        # routes are searched again, because `get_application` registers a service's routes at its first request
         application = emulator.route(environ) or moto.get_application(environ)
         return (emulator.route(environ) or application)(environ, start_response)
 

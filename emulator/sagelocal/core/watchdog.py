@@ -1,7 +1,7 @@
 """End the child processes of an emulator that was killed, and delete its scratch directory.
 
-SIGKILL leaves an emulator no time to do so. The watchdog is a process that reads from a pipe, which the operating
-system closes when the emulator ends, in whichever way.
+An emulator that receives SIGKILL cannot clean up itself. The watchdog is a separate process that reads from a pipe. The
+operating system closes the pipe when the emulator ends for any reason, and the watchdog then cleans up.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from sagelocal.core.process import start_time
 
 
 class Watchdog:
-    """The watchdog process of this emulator.
+    """The watchdog process of one emulator.
 
     Parameters
     ----------
@@ -33,19 +33,25 @@ class Watchdog:
         self._lock = threading.Lock()
 
     def watch(self, pid: int) -> None:
-        """Make the watchdog end a process that leads a session."""
+        """Register a process that leads a session; the watchdog kills its process group when the emulator ends."""
         assert self._process.stdin is not None  # noqa: S101 (for mypy: it is a pipe)
         with self._lock, contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(f"{pid} {start_time(pid)}\n")
             self._process.stdin.flush()
 
     def stop(self) -> None:
-        """End the watchdog."""
+        """Close the pipe, and wait until the watchdog has cleaned up and ended."""
         self._process.communicate()
 
 
 def end(processes: Iterable[str]) -> None:
-    """Kill the sessions of processes that are still running; each line has a process id and a start time."""
+    """Kill the process groups of the processes that are still running.
+
+    Parameters
+    ----------
+    processes
+        Lines with a process id and a start time, separated by a space.
+    """
     for line in processes:
         pid, _, started = line.strip().partition(" ")
         if start_time(int(pid)) == started:

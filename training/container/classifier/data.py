@@ -12,8 +12,6 @@ from .errors import InputError
 from .images import FORMATS, ImageError, decode_image
 from .recordio import read_records
 
-LIVE = "live-"  # the file names of reviewed images of live traffic begin with it, and no others
-
 
 @dataclass(frozen=True)
 class Split:
@@ -43,11 +41,6 @@ class EncodedImage:
     name: str
     label: int
     body: bytes
-
-
-def is_live(name: str) -> bool:
-    """Return whether the file name is that of a reviewed image of live traffic."""
-    return name.startswith(LIVE)
 
 
 def read_channel(name: str, *, classes: int, size: int, environment: Mapping[str, str] = os.environ) -> Split:

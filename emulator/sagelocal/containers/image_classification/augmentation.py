@@ -1,4 +1,4 @@
-"""Cropping images to a batch, and the transformations of `augmentation_type`."""
+"""Crop images to a batch, and apply the random transformations of the hyperparameter `augmentation_type`."""
 
 import math
 
@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+# The largest random changes
 HUE = 36 / 180  # of the color circle; AWS's range of 36 is on OpenCV's scale of 180
-LIGHTNESS = SATURATION = 50 / 255
+LIGHTNESS = SATURATION = 50 / 255  # on a scale from 0 to 1
 ROTATION = math.radians(10)
 SHEAR = 0.1
-ASPECT = 0.25
+ASPECT = 0.25  # relative change of the aspect ratio
 
 
 def crop_center(images: list[NDArray[np.uint8]], size: tuple[int, int]) -> Tensor:
@@ -20,7 +21,8 @@ def crop_center(images: list[NDArray[np.uint8]], size: tuple[int, int]) -> Tenso
 
     Parameters
     ----------
-    size : height and width; no image may be smaller
+    images : uint8, each height x width x 3
+    size : height and width of the crops in pixels; no image may be smaller
     """
     return _crop(images, size, torch.full((len(images), 2), 0.5))
 
@@ -33,7 +35,7 @@ def crop_randomly(images: list[NDArray[np.uint8]], size: tuple[int, int], genera
 
 
 def shift_colors(batch: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift each image's hue, saturation and lightness at random; float32 from 0 to 255."""
+    """Shift each image's hue, saturation and lightness at random; both batches are float32 from 0 to 255."""
     draws = torch.rand(3, len(batch), 1, 1, generator=generator) * 2 - 1
     hue, lightness, saturation = to_hls(batch / 255)
     shifted = from_hls(
@@ -45,7 +47,7 @@ def shift_colors(batch: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def transform_geometry(batch: Tensor, generator: torch.Generator) -> Tensor:
-    """Rotate, shear and stretch each image at random; border pixels fill the outside. float32."""
+    """Rotate, shear and stretch each image of a float32 batch at random; border pixels fill the empty corners."""
     angle, shear, aspect = torch.rand(3, len(batch), generator=generator) * 2 - 1
     cosine, sine = torch.cos(angle * ROTATION), torch.sin(angle * ROTATION)
     stretch = 1 + aspect * ASPECT

@@ -1,4 +1,4 @@
-"""Checks the configuration of the input channels and reads their images and labels."""
+"""Check the configuration of the input channels, and read their images and labels."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ RECORDIO = "application/x-recordio"
 IMAGES = ("application/x-image", "image/png", "image/jpeg")
 SPLITS = ("train", "validation")
 LISTS = ("train_lst", "validation_lst")
-PRETRAINED = "model"
+PRETRAINED = "model"  # channel with a model for incremental training
 
 
 @dataclass(frozen=True)
 class Split:
-    """The images for training or for validation, none smaller than `image_shape`.
+    """The images and labels of the train or validation channel. No image is smaller than `image_shape`.
 
     Attributes
     ----------
     images : uint8, each height x width x 3
-    labels : int64, one per image
+    labels : int64, the class of each image
     """
 
     images: list[NDArray[np.uint8]]
@@ -35,7 +35,7 @@ class Split:
 
 @dataclass(frozen=True)
 class _Example:
-    name: str  # for error messages
+    name: str  # used in error messages
     content: bytes
     label: int
 
@@ -43,10 +43,14 @@ class _Example:
 def check(config: Mapping[str, Mapping[str, str]]) -> bool:
     """Check the channels of `inputdataconfig.json`, and return whether they contain RecordIO instead of image files.
 
+    Parameters
+    ----------
+    config : settings of each channel, by name
+
     Raises
     ------
     CustomerError
-        If a channel is missing or unknown, or its content type is missing, unknown or different from the others'.
+        If a channel is missing or unknown, or has a missing or unknown content type, or the content types differ.
     UnsupportedError
         If a channel uses Pipe mode or contains a model for incremental training.
     """
@@ -73,8 +77,8 @@ def read(folder: Path, name: str, hyperparameters: Hyperparameters, *, packed: b
 
     Parameters
     ----------
-    folder : the folder that contains the folders of all channels
-    packed : whether the channel contains RecordIO
+    folder : folder with a sub-folder for each channel
+    packed : whether the channel contains RecordIO instead of image files
 
     Raises
     ------
@@ -96,9 +100,10 @@ def read(folder: Path, name: str, hyperparameters: Hyperparameters, *, packed: b
 
 
 def check_count(train: Split, hyperparameters: Hyperparameters) -> None:
-    """Refuse a `num_training_samples` that differs from the number of images.
+    """Raise an error if `num_training_samples` differs from the number of training images.
 
-    AWS trains with a wrong number, but documents that it breaks the learning rate schedule and distributed training.
+    AWS's image trains nevertheless, but AWS documents that a wrong number breaks the learning rate schedule and
+    distributed training.
     """
     if len(train.labels) != hyperparameters.num_training_samples:
         raise CustomerError(
@@ -180,7 +185,7 @@ def _listed(images: Path, lists: Path) -> Iterator[_Example]:
 
 
 def _line(line: str, location: str) -> tuple[int, int, str]:
-    """Return the index, class and path of a line."""
+    """Return the index, class and path in a line of a .lst file."""
     columns = line.split("\t")
     try:
         index, *labels, path = columns

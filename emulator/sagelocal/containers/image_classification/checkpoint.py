@@ -1,4 +1,4 @@
-"""Checkpoints: the state of training after the last complete epoch, for a job that is interrupted and restarted.
+"""Checkpoints: the training state after the last complete epoch, from which a restarted job continues.
 
 AWS's image writes checkpoints in a different format:
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-checkpoints.html
@@ -21,8 +21,9 @@ class Checkpoints:
 
     Attributes
     ----------
-    folder : synchronized with S3 by SageMaker; if it does not exist, nothing is saved
-    model : the model folder, whose files are part of a checkpoint
+    folder : checkpoint folder, which SageMaker synchronizes with S3; if it does not exist, nothing is saved
+    model : model folder, whose files are part of a checkpoint
+    hyperparameters : hyperparameters of the job; a checkpoint with different hyperparameters is ignored
     """
 
     folder: Path
@@ -30,7 +31,7 @@ class Checkpoints:
     hyperparameters: Hyperparameters
 
     def save(self, state: dict[str, Any]) -> None:
-        """Write a checkpoint atomically, so that an interruption leaves the previous one intact."""
+        """Write a checkpoint atomically, so that an interruption leaves the previous checkpoint intact."""
         if not self.folder.is_dir():
             return
         part = self.folder / f".{NAME}"
@@ -39,7 +40,7 @@ class Checkpoints:
         part.replace(self.folder / NAME)
 
     def load(self) -> dict[str, Any] | None:
-        """Restore the model's files and return the state; None without a checkpoint of the same hyperparameters."""
+        """Restore the model's files and return the state, or None if no checkpoint has the same hyperparameters."""
         path = self.folder / NAME
         if not path.is_file():
             return None

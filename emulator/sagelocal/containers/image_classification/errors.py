@@ -2,7 +2,7 @@
 
 
 class CustomerError(Exception):
-    """The job's configuration or data is wrong: `Customer Error` in AWS's log, `ClientError` in its FailureReason."""
+    """The job's configuration or data is wrong: `Customer Error` in AWS's log, `ClientError` in the FailureReason."""
 
 
 class UnsupportedError(Exception):

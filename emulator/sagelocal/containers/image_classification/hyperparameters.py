@@ -12,10 +12,10 @@ from sagelocal.containers.image_classification.errors import CustomerError, Unsu
 
 IMAGENET_DEPTHS = (18, 34, 50, 101, 152, 200)
 CIFAR_DEPTHS = (20, 32, 44, 56, 110)
-SMALL = 32  # pixels: the largest side for CIFAR depths
-SMALLEST = 28  # pixels: up to this height MXNet builds the CIFAR network for any depth
+SMALL = 32  # pixels; the largest height and width for CIFAR_DEPTHS
+SMALLEST = 28  # pixels; up to this height, MXNet builds a CIFAR network even for IMAGENET_DEPTHS
 PRETRAINED_SHAPE = (3, 224, 224)
-TUNING_OBJECTIVE = "_tuning_objective_metric"  # a tuning job adds it
+TUNING_OBJECTIVE = "_tuning_objective_metric"  # hyperparameter that SageMaker adds to the training jobs of a tuning job
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Hyperparameters:
 
     Attributes
     ----------
-    image_shape : channels, height and width in pixels
-    resize : pixels of an image's shorter side; None keeps the original size
+    image_shape : number of channels, and height and width in pixels
+    resize : length in pixels to which each image's shorter side is resized; None keeps the original size
     lr_scheduler_step : epochs after which the learning rate is multiplied by `lr_scheduler_factor`
-    checkpoint_frequency : in epochs; None keeps only the best epoch
+    checkpoint_frequency : interval in epochs at which models are kept; None keeps only the best model
     """
 
     num_classes: int
@@ -67,8 +67,8 @@ class Rule:
 
     Attributes
     ----------
-    description : the allowed values in words, for error messages
-    parse : converts a text to the value; raises ValueError if the value is not allowed
+    description : allowed values in words, for error messages
+    parse : function that converts a text to the value; raises ValueError if the value is not allowed
     """
 
     description: str
@@ -80,12 +80,12 @@ def parse(provided: Mapping[str, Any]) -> Hyperparameters:
 
     Parameters
     ----------
-    provided : the content of `hyperparameters.json`
+    provided : content of `hyperparameters.json`
 
     Raises
     ------
     CustomerError
-        If one is unknown, missing or out of range, or if two contradict each other.
+        If a hyperparameter is unknown, missing or out of range, or if two hyperparameters contradict each other.
     """
     texts = {name: str(value) for name, value in provided.items() if name != TUNING_OBJECTIVE}
     for name in texts:
@@ -100,7 +100,7 @@ def parse(provided: Mapping[str, Any]) -> Hyperparameters:
 
 
 def check_supported(hyperparameters: Hyperparameters) -> None:
-    """Refuse valid hyperparameters that the emulator does not support.
+    """Raise an error if valid hyperparameters are not supported by the emulator.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Decoding and resizing of images."""
+"""Decode and resize images."""
 
 import io
 
@@ -15,19 +15,19 @@ class ImageError(Exception):
 
 
 def decode(content: bytes) -> Image.Image:
-    """Decode a PNG or JPEG as RGB; its size is checked before its pixels are decoded.
+    """Decode a PNG or JPEG as RGB. The image's size is checked before the pixels are decoded.
 
     Raises
     ------
     ImageError
-        If it cannot be decoded or is too large.
+        If the content cannot be decoded, or the image has too many pixels.
     """
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
             raise ImageError(f"{image.width} x {image.height} pixels exceed the limit of {MAX_PIXELS} pixels")
         return _eight_bits(image).convert("RGB")
-    except UnidentifiedImageError:  # its own message is the address of an object
+    except UnidentifiedImageError:  # Pillow's message contains only the address of an object
         raise ImageError("not a PNG or JPEG") from None
     except ImageError:
         raise
@@ -36,9 +36,9 @@ def decode(content: bytes) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return an image with the upper 8 of 16 bits; Pillow would clip them at 255.
+    """Reduce 16-bit values to their upper 8 bits, because Pillow would clip the values at 255.
 
-    The algorithm decodes with OpenCV, which converts 16 bits to 8:
+    AWS's algorithm decodes with OpenCV, which converts 16 bits to 8:
     https://docs.opencv.org/4.x/d8/d6a/group__imgcodecs__flags.html
     """
     return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)) if image.mode.startswith("I") else image

@@ -1,4 +1,4 @@
-"""Reads and writes the model's files: the weights of each kept epoch, and the shape of the input.
+"""Read and write the model's files: the weights of each saved epoch, and the shape of the network's input.
 
 AWS's image writes MXNet's `image-classification-0001.params` and a symbol file; this module uses PyTorch's format.
 """

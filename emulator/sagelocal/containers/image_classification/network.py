@@ -1,8 +1,8 @@
 """Residual networks with the architecture of MXNet's image classification example.
 
 He et al., Identity Mappings in Deep Residual Networks (2016): normalization and activation before each convolution.
-Depths of 6n + 2 have three stages, for images of CIFAR's size; the others have ImageNet's four. For small images the
-first convolution has a stride of 1 and is not followed by pooling.
+Networks with one of CIFAR_DEPTHS have three stages, for images of CIFAR's size. All other networks have four stages,
+for images of ImageNet's size. For small images, the first convolution has a stride of 1 and is not followed by pooling.
 """
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sagelocal.containers.image_classification.hyperparameters import CIFAR_DEPTHS, SMALL
 
+# Number of residual units in each stage, by depth
 UNITS = {
     18: (2, 2, 2, 2),
     34: (3, 4, 6, 3),
@@ -19,7 +20,7 @@ UNITS = {
     200: (3, 24, 36, 3),
     **{depth: ((depth - 2) // 6,) * 3 for depth in CIFAR_DEPTHS},
 }
-BOTTLENECKS = (50, 101, 152, 200)
+BOTTLENECKS = (50, 101, 152, 200)  # depths whose residual units have a bottleneck
 EPSILON = 2e-5
 
 
@@ -31,7 +32,7 @@ def widths(num_layers: int) -> tuple[int, ...]:
 
 
 class Unit(nn.Module):
-    """A residual unit of two convolutions, or of three with a bottleneck."""
+    """A residual unit with two convolutions, or with three convolutions if it has a bottleneck."""
 
     def __init__(self, inputs: int, outputs: int, *, stride: int, bottleneck: bool) -> None:
         super().__init__()

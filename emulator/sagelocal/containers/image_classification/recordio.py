@@ -2,7 +2,7 @@
 
 A record is a magic number, a word with a flag (3 bits) and a length (29 bits), the content, and zeros to a multiple of
 four bytes. The writer splits content that contains the magic number: the flag is 0 for a whole record, and 1, 2 and 3
-for the first, middle and last part of a split one.
+for the first, middle and last part of a split record.
 """
 
 import struct
@@ -27,8 +27,8 @@ class LabelledImage:
 
     Attributes
     ----------
-    labels : one or more
-    content : an encoded image
+    labels : one or more labels
+    content : encoded image
     """
 
     labels: tuple[float, ...]
@@ -62,7 +62,7 @@ def parts(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def join(found: Iterator[tuple[int, bytes]]) -> Iterator[bytes]:
-    """Yield whole records, joining the parts of split ones."""
+    """Yield whole records, after joining the parts of split records."""
     pieces: list[bytes] = []
     for flag, content in found:
         if flag > LAST or (flag in (WHOLE, FIRST)) == bool(pieces):

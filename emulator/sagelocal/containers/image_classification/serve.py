@@ -1,4 +1,4 @@
-"""The inference server: `/ping`, and `/invocations` for one encoded image."""
+"""The inference server: `/ping`, and `/invocations`, which classifies one encoded image per request."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The training job: reads and checks its configuration and data, trains, and writes the model."""
+"""The training job: read and check the configuration and data, train, and write the model."""
 
 import json
 import os
@@ -62,12 +62,12 @@ def train() -> None:
 
 
 def check_instance(instance_type: str) -> None:
-    """Refuse an instance type without a GPU, with AWS's message.
+    """Raise an error with AWS's message if the algorithm does not support an instance type.
 
     Raises
     ------
     CustomerError
-        If the instance type has no GPU.
+        If the instance type is not one of the GPU instances that AWS documents.
     """
     if not GPU.match(instance_type):
         raise CustomerError(
@@ -77,7 +77,7 @@ def check_instance(instance_type: str) -> None:
 
 
 def _fit(training: channels.Split, validation: channels.Split, hyperparameters: Hyperparameters, folder: Path) -> None:
-    # importing torch takes seconds: a job with an invalid hyperparameter fails before that
+    # imported late, because importing torch takes seconds, and an invalid job should fail immediately
     import torch
 
     from sagelocal.containers.image_classification import model_files, training_loop

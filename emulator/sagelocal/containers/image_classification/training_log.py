@@ -60,7 +60,7 @@ def log_parameters(hyperparameters: Hyperparameters) -> None:
 
 
 def log_batch(epoch: int, number: int, speed: float, metrics: Mapping[str, float]) -> None:
-    """Log the metrics of the epoch up to a batch; `speed` is in images per second."""
+    """Log the metrics of an epoch up to batch `number`; `speed` is in images per second."""
     values = "".join(f"\t{name}={value:f}" for name, value in metrics.items())
     logger.info("Epoch[%d] Batch [%d]\tSpeed: %.2f samples/sec%s", epoch, number, speed, values)
 

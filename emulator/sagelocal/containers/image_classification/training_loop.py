@@ -14,7 +14,7 @@ from sagelocal.containers.image_classification.checkpoint import Checkpoints
 from sagelocal.containers.image_classification.hyperparameters import Hyperparameters
 from sagelocal.containers.image_classification.network import ResNet
 
-SEED = 0  # AWS does not document its seed
+SEED = 0  # AWS does not document the seed of its image
 LOG_INTERVAL = 20  # batches
 
 
@@ -30,8 +30,8 @@ def fit(
 
     Parameters
     ----------
-    save : called after each epoch with its number, counted from 0, and its validation accuracy if that is the best
-        so far, else None
+    save : function that is called after each epoch. Its arguments are the epoch's number, counted from 0, and the
+        epoch's validation accuracy if this is the best so far, otherwise None
     """
     generator = torch.Generator().manual_seed(SEED)
     optimizer = make_optimizer(network, hyperparameters)
@@ -128,7 +128,7 @@ def train_epoch(
 
 
 def full_batches(count: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Yield shuffled indices in batches of `size`; like on AWS, an incomplete last batch is dropped."""
+    """Yield shuffled indices in batches of `size`; as on AWS, an incomplete last batch is dropped."""
     order = torch.randperm(count, generator=generator)
     for start in range(0, count - size + 1, size):
         yield order[start : start + size]
@@ -188,7 +188,13 @@ class AccuracyCounter:
 
 @dataclass
 class EarlyStopping:
-    """Tracks the best validation accuracy and decides whether to stop early."""
+    """Tracks the best validation accuracy and decides whether to stop early.
+
+    Attributes
+    ----------
+    best : best validation accuracy so far; -1 before the first epoch
+    waited : number of epochs since the last improvement
+    """
 
     hyperparameters: Hyperparameters
     best: float = -1.0

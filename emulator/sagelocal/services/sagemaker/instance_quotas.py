@@ -71,7 +71,7 @@ def _check(
     used = _count(in_use)
     for instance_type, count in _count(requested).items():
         try:
-            quotas.check(f"{instance_type} for {usage}", used=used.get(instance_type, 0), wanted=count)
+            quotas.check(f"{instance_type} for {usage}", used=used.get(instance_type, 0), requested=count)
         except QuotaExceededError as error:
             raise ResourceLimitExceededError(str(error)) from error
 

@@ -1,18 +1,18 @@
-"""Step Functions: enables moto's interpreter and fixes its differences from AWS."""
+"""Step Functions: enable moto's state machine interpreter, and patch it where it differs from AWS."""
 
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.imports import import_alone
 
-import_alone("moto.batch.utils")  # the interpreter uses one enumeration; importing the whole package takes a second
+import_alone("moto.batch.utils")  # the interpreter needs only this module; importing all of moto.batch takes a second
 
 
 def install(emulator: Emulator) -> None:
-    """Enable moto's interpreter and install the fixes.
+    """Enable moto's interpreter and install the patches.
 
     Raises
     ------
     sagelocal.core.patching.MotoChangedError
-        If the fixes do not fit this release of moto.
+        If a patch does not fit the installed release of moto.
     """
     from sagelocal.services.stepfunctions import (
         api_errors,

@@ -1,4 +1,4 @@
-"""Sets the error codes of API exceptions, and keeps failures of a state machine out of the emulator's log."""
+"""Set the error codes of the interpreter's API exceptions, and keep failed states out of the emulator's log."""
 
 import inspect
 from typing import Any
@@ -11,11 +11,11 @@ from sagelocal.core.patching import replace
 
 
 def install() -> None:
-    """Set the error codes of the interpreter's API errors and silence its log."""
+    """Install the patches into moto."""
     for error in vars(api).values():
         if inspect.isclass(error) and issubclass(error, AWSError) and "__init__" not in vars(error):
             _set_code(error)
-    # the failure is in the execution's history; moto would also write it to the emulator's log
+    # a failed state is in the execution's history; moto would also write it to the emulator's log
     replace(
         EvalComponent,
         "_log_failure_event_exception",
@@ -25,7 +25,7 @@ def install() -> None:
 
 
 def _set_code(error: type[Any]) -> None:
-    """Use the class name as the error code, and as the message if there is none: moto leaves both empty."""
+    """Make the class name the default of an exception's error code and message, which moto leaves empty."""
 
     def create(
         self: Any, message: str | None = None, exception_type: str | None = None, status: int | None = None

@@ -18,7 +18,19 @@ from sagelocal.services.stepfunctions.map_runs import ABORTED, FAILED, SUCCEEDED
 
 
 def begin(env: Any, run: MapRun, child: Child, value: Any) -> None:
-    """Give the environment of a child execution its own context object and history."""
+    """Set up a child execution's own context object and history in its environment.
+
+    Parameters
+    ----------
+    env
+        moto's environment of the child execution.
+    run
+        Map Run of the child execution.
+    child
+        Record of the child execution.
+    value
+        Input of the child execution.
+    """
     data = env.states.context_object.context_object_data
     start = child.start_date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     execution = {"Id": child.arn, "Name": child.name, "Input": value, "StartTime": start}
@@ -43,7 +55,7 @@ def begin(env: Any, run: MapRun, child: Child, value: Any) -> None:
 
 
 def end(env: Any, run: MapRun, child: Child, state: Any) -> None:
-    """Record the outcome of a child execution, and store the history of a STANDARD one."""
+    """Record the outcome of a child execution and, if it is STANDARD, store its history."""
     output, details = None, {}
     if isinstance(state, ProgramEnded):
         output, status = to_json_str(env.states.get_input(), COMPACT), SUCCEEDED

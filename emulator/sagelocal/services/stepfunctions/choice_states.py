@@ -1,4 +1,4 @@
-"""Choice states: absent variables, a missing match, and assignments of the rule that matches."""
+"""Choice states: patches for missing variables, inputs that match no rule, and the `Assign` field of rules."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from sagelocal.services.stepfunctions.state_failures import as_exception, failur
 
 
 def install() -> None:
-    """Install the fixes into moto."""
+    """Install the patches into moto."""
     replace(ComparisonVariable, "_eval_body", compare, parameters=("env",))
     replace(StateChoice, "_eval_state", choose, parameters=("env",))
     replace(StateChoice, "_eval_state_output", transition, parameters=("env",))
@@ -24,7 +24,7 @@ def install() -> None:
 
 
 def compare(self: Any, env: Any) -> None:
-    """Compare a variable, which must exist unless the operator is `IsPresent`."""
+    """Evaluate a comparison, and fail the execution if the variable is missing and the operator is not `IsPresent`."""
     self.variable.eval(env)
     present = not isinstance(env.stack[-1], NoSuchVariable)
     if not present and self.comparison_function.operator_type is not ComparisonOperatorType.IsPresent:
@@ -35,7 +35,7 @@ def compare(self: Any, env: Any) -> None:
 
 
 def choose(self: Any, env: Any) -> None:
-    """Push the next state's name onto the stack, and whether a rule matched.
+    """Push a pair onto the stack: the next state's name, and whether a rule matched.
 
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/state-choice.html, "Default".
     """
@@ -52,7 +52,7 @@ def choose(self: Any, env: Any) -> None:
 
 
 def transition(self: Any, env: Any) -> None:
-    """Set the next state; the state's own `Assign` and `Output` apply only if no rule matched."""
+    """Set the next state, and evaluate the state's own `Assign` and `Output` only if no rule matched."""
     name, matched = env.stack.pop()
     if not matched:
         for component in filter(None, (self.assign_decl, self.output)):
@@ -63,7 +63,7 @@ def transition(self: Any, env: Any) -> None:
 
 
 def _keep_assignments_of_rules() -> None:
-    """Keep the `Assign` of a JSONPath rule with one comparison, which moto drops."""
+    """Keep the `Assign` field of a JSONPath rule with a single comparison; moto drops this field."""
 
     def visit(self: Any, ctx: Any) -> Any:
         rule = original(self, ctx)

@@ -1,4 +1,4 @@
-"""Parsing of definitions: translates what moto's grammar does not support, and caches parsed programs."""
+"""Parse definitions: translate the fields that moto's grammar does not support, and cache parsed programs."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from sagelocal.core.patching import replace
 
 CACHE_SIZE = 256
-MOVED_PREFIX = "Moved: "
+MOVED_PREFIX = "Moved: "  # marks a comment that contains moved fields
 READER_FIELDS = ("CSVDelimiter", "ManifestType")  # fields of ReaderConfig that moto's grammar lacks
 
 
@@ -40,10 +40,11 @@ def install() -> None:
 def translate(definition: str) -> str:
     """Translate a definition to one that moto's grammar accepts.
 
-    The grammar lacks some fields of Map states, so they are moved to the state's comment, in hexadecimal because moto
-    loses quotes in comments. The grammar requires a decimal point in percentages. It does not support EXPRESS child
-    executions, which run as STANDARD.
-    A definition that needs no change is returned unchanged, so that error messages contain the author's line numbers.
+    The grammar lacks some fields of Map states. These fields are moved to the state's comment, in hexadecimal, because
+    moto loses quotes in comments. The grammar requires a decimal point in percentages, so `5` becomes `5.0`. It has no
+    EXPRESS child executions, so moto runs them as STANDARD.
+    A definition that needs no change is returned unchanged, so that the line numbers in error messages are those of the
+    original text.
     """
     try:
         parsed = json.loads(definition)
@@ -54,7 +55,7 @@ def translate(definition: str) -> str:
 
 
 def moved_fields(comment: str | None) -> dict[str, Any]:
-    """Return the fields that `translate` moved to a Map state's comment."""
+    """Return the fields that `translate` moved to a Map state's comment, or an empty dictionary if there are none."""
     if comment is None or not comment.startswith(MOVED_PREFIX):
         return {}
     fields: dict[str, Any] = json.loads(bytes.fromhex(comment.removeprefix(MOVED_PREFIX)))
@@ -62,7 +63,7 @@ def moved_fields(comment: str | None) -> dict[str, Any]:
 
 
 def scopes(definition: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every object with `States` in a definition, outermost first, with its JSON pointer."""
+    """Yield the JSON pointer and the content of every object with `States` in a definition, outermost first."""
     if not isinstance(definition, dict) or not isinstance(definition.get("States"), dict):
         return
     yield path, definition
@@ -72,7 +73,7 @@ def scopes(definition: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any
 
 
 def states(definition: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every state of a definition, including nested ones, with its JSON pointer."""
+    """Yield the JSON pointer and the content of every state of a definition, including nested states."""
     for path, scope in scopes(definition):
         for name, state in scope["States"].items():
             if isinstance(state, dict):
@@ -80,7 +81,7 @@ def states(definition: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def map_states(definition: Any) -> Iterator[dict[str, Any]]:
-    """Yield every Map state of a definition, including nested ones."""
+    """Yield every Map state of a definition, including nested Map states."""
     return (state for _, state in states(definition) if state.get("Type") == "Map")
 
 
@@ -104,7 +105,7 @@ def _translate_map(state: dict[str, Any]) -> bool:
 
 
 def _move_fields(state: dict[str, Any]) -> dict[str, Any]:
-    """Remove the fields that moto's grammar lacks from a Map state and return them."""
+    """Remove from a Map state the fields that moto's grammar lacks, and return these fields."""
     moved: dict[str, Any] = {name: state.pop(name) for name in ("ItemBatcher", "ResultWriter") if name in state}
     config = _inner(state, "ItemProcessor", "ProcessorConfig")
     if config.get("ExecutionType") == "EXPRESS":
@@ -116,7 +117,7 @@ def _move_fields(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _inner(state: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Return a nested object of a state, or an empty one."""
+    """Return the object at a path in a state, or an empty dictionary if there is none."""
     value: Any = state
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None

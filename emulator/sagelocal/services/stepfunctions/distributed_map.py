@@ -1,4 +1,4 @@
-"""Map states: item batches, tolerated failures, and a limit on concurrency."""
+"""Map states: Map Runs with item batches, tolerated failures and redrives, and a limit on concurrency."""
 
 import copy
 import datetime
@@ -50,11 +50,11 @@ class Declared:
     Attributes
     ----------
     moved
-        The fields that moto's grammar lacks.
+        Fields that `definitions.translate` moved to the state's comment, because moto's grammar lacks them.
     jsonata
-        Whether the query language is JSONata.
+        Whether the state's query language is JSONata.
     count, percentage
-        Whether a tolerated failure count or percentage is defined.
+        Whether the state defines a tolerated failure count or percentage.
     """
 
     moved: dict[str, Any]
@@ -64,7 +64,7 @@ class Declared:
 
 
 def install() -> None:
-    """Install the fixes into moto."""
+    """Install the patches into moto."""
     _keep_declared_fields()
     _limit_inline_concurrency()
     distributed = distributed_iteration_component.DistributedIterationComponent
@@ -78,7 +78,7 @@ def install() -> None:
 
 
 def evaluate_map(self: Any, env: Any) -> None:
-    """Run a Distributed Map as a Map Run, which fails, is aborted or succeeds."""
+    """Run a Distributed Map as a Map Run, and record whether the Map Run succeeds, fails or is aborted."""
     eval_input = env.stack.pop()
     record = eval_input.map_run_record
     _create_run(self.declared, record, eval_input.state_name)
@@ -104,7 +104,7 @@ def evaluate_map(self: Any, env: Any) -> None:
 
 
 def _create_run(declared: Declared, record: Any, state: str) -> None:
-    """Create the Map Run before its items are read, so that it can be described and aborted."""
+    """Create the Map Run before its items are read, so that clients can already describe and abort the Map Run."""
     run = MapRun(
         state=state,
         machine_arn=record.map_state_machine_arn,
@@ -122,12 +122,18 @@ def _use_run(record: Any, run: MapRun) -> None:
 
 
 def _continue_former_run(manager: Any, record: Any) -> bool:
-    """In a redriven execution, continue the unsuccessful Map Run with the same items and ARN."""
+    """In a redriven execution, continue the state's unsuccessful Map Run with its items and ARN.
+
+    Returns
+    -------
+    bool
+        Whether there was such a Map Run.
+    """
     for former in reversed(manager.get_all()):
         run = getattr(former, "run", None)
         if former is record or run is None or not run.redriven or run.state != record.run.state:
             continue
-        if former.status == MapRunStatus.SUCCEEDED:  # the state was visited before, in a loop
+        if former.status == MapRunStatus.SUCCEEDED:  # the execution reached the state several times, in a loop
             return False
         manager._pool.pop(record.map_run_arn, None)
         run.redrive()
@@ -139,7 +145,7 @@ def _continue_former_run(manager: Any, record: Any) -> bool:
 
 
 def _read_items(declared: Declared, env: Any, eval_input: Any, run: MapRun) -> None:
-    """Store the items or the batches of a Map Run, before its first child execution starts."""
+    """Store the items or the batches of a Map Run before the first child execution starts."""
     items: Iterable[Any] = eval_input.input_items
     if eval_input.item_reader:
         items = item_reader.read(env, eval_input.item_reader, declared.moved.get("ReaderConfig", {}))
@@ -177,7 +183,7 @@ def _run_items(self: Any, env: Any, eval_input: Any) -> Any:
 
 
 def _results(run: MapRun, writer: dict[str, Any]) -> Any:
-    """Return the results of a Map that does not export them, in the order of the items."""
+    """Return the results of a Map Run that does not export them to S3, in the order of the items."""
     children = [child for _, child in sorted(run.children.items())]
     if not writer:
         return [None if child.output is None else json.loads(run.texts[child.output]) for child in children]
@@ -189,7 +195,7 @@ def _results(run: MapRun, writer: dict[str, Any]) -> Any:
 
 
 def run_child(self: Any, env: Any, job: Any) -> None:
-    """Run a child execution, record its outcome, and fail the Map Run if it exceeds the tolerated failures."""
+    """Run a child execution, record its outcome, and fail the Map Run if too many items have failed."""
     run: MapRun = self._map_run_record.run
     attempt = self._job_pool.attempt
     if not env.is_running():
@@ -219,7 +225,7 @@ def run_child(self: Any, env: Any, job: Any) -> None:
 
 
 class MapAbortedError(Exception):
-    """The execution that contains the Map is stopped."""
+    """The execution that contains the Map Run was stopped."""
 
 
 def _add_event(env: Any, event: HistoryEventType, **details: Any) -> None:
@@ -227,7 +233,10 @@ def _add_event(env: Any, event: HistoryEventType, **details: Any) -> None:
 
 
 def run_jobs(self: Any, job: Any, worker_frame: Any) -> None:
-    """Run jobs in a loop until none is left; moto's recursion exceeds Python's limit at about a thousand items."""
+    """Run jobs in a loop until none is left.
+
+    moto runs the next job recursively, and exceeds Python's recursion limit at about a thousand items.
+    """
     distributed = isinstance(self, DISTRIBUTED_WORKERS)
     while job is not None:
         frame = worker_frame.open_inner_frame()
@@ -247,7 +256,7 @@ def run_jobs(self: Any, job: Any, worker_frame: Any) -> None:
 
 
 def _close_frame(owner: Any, frame: Any, *, distributed: bool) -> None:
-    """Remove a frame from its owner; for an inline Map, the owner's event history continues after the frame's."""
+    """Remove a frame from its owner. For an inline Map, the owner's history continues after the frame's last event."""
     (owner.delete_frame if distributed else owner.close_frame)(frame)
 
 
@@ -282,7 +291,7 @@ def _keep_declared_fields() -> None:
 
 
 def _keep_first_outcome() -> None:
-    """Keep the status of a Map Run that was aborted with its execution."""
+    """Do not overwrite the status of a Map Run that was aborted with its execution."""
 
     def set_stop(self: Any, status: MapRunStatus) -> None:
         if self.status == MapRunStatus.RUNNING:

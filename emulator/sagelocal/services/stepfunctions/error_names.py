@@ -1,4 +1,4 @@
-"""Error names in Retry and Catch, and errors that a path raises.
+"""Match error names in Retry and Catch, and report errors of result paths.
 
 Source: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html, "Error names".
 """
@@ -22,14 +22,14 @@ TIMEOUT = "States.Timeout"  # States.TaskFailed "matches any known error name ex
 
 
 def install() -> None:
-    """Install the fixes into moto."""
+    """Install the patches into moto."""
     replace(ErrorEqualsDecl, "_eval_body", evaluate, parameters=("env",))
     _keep_names_of_inner_errors()
     _fail_on_impossible_result_paths()
 
 
 def evaluate(self: Any, env: Any) -> None:
-    """Replace the error name on the stack by whether `ErrorEquals` matches it."""
+    """Pop the error name from the stack, and push whether `ErrorEquals` matches it."""
     error = env.stack.pop().error_name
     env.stack.append(matches({name.error_name for name in self.error_names}, error))
 
@@ -46,7 +46,7 @@ def matches(names: set[str], error: str | None) -> bool:
 
 
 def _keep_names_of_inner_errors() -> None:
-    """Let Map and Parallel states fail with the built-in error of a state inside; moto raises a ValueError."""
+    """Let Map and Parallel states fail with the built-in error of an inner state, for which moto raises ValueError."""
 
     def create(self: Any, error_name: str | None) -> None:
         if error_name in states_error_name_type._REVERSE_NAME_LOOKUP:
@@ -58,7 +58,7 @@ def _keep_names_of_inner_errors() -> None:
 
 
 def _fail_on_impossible_result_paths() -> None:
-    """Fail with AWS's error if a result cannot be inserted into the state's input."""
+    """Fail with `States.ResultPathMatchFailure` if a result cannot be inserted into the state's input."""
 
     def insert(self: Any, env: Any) -> None:
         state_input = env.states.get_input()

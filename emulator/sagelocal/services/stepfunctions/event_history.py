@@ -1,4 +1,4 @@
-"""Event histories that keep each event as JSON text, which needs less than half of the memory of dictionaries."""
+"""Event histories that store each event as JSON text, which needs less than half of the memory of a dictionary."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ COMPACT = (",", ":")
 
 
 class Events:
-    """The events of a history, for moto's event manager."""
+    """The list of events in a history, with the methods that moto's event manager uses."""
 
     def __init__(self) -> None:
         self._texts: list[bytes] = []
@@ -25,7 +25,7 @@ class Events:
         return (json.loads(text) for text in self._texts)
 
     def __deepcopy__(self, memo: Any) -> list[dict[str, Any]]:
-        """Return the events as dictionaries; moto copies a history for each reader."""
+        """Return the events as dictionaries, because moto copies the history for each reader."""
         return list(self)
 
     def append(self, event: Any) -> None:
@@ -43,7 +43,7 @@ class Events:
 
 
 def install() -> None:
-    """Replace the list of moto's event manager."""
+    """Replace the event list of moto's event manager with `Events`."""
 
     def initialize(self: Any, cloud_watch_logging_session: Any = None) -> None:
         original(self, cloud_watch_logging_session)

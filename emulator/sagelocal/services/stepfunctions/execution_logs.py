@@ -1,4 +1,4 @@
-"""Execution logs: the events of an execution, in the CloudWatch log group of its state machine.
+"""Execution logs: write the events of an execution to the CloudWatch log group of its state machine.
 
 Source: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
 """
@@ -16,7 +16,7 @@ from sagelocal.core.patching import replace
 
 
 def install() -> None:
-    """Replace moto's writer of log events, which fails on the events' timestamps."""
+    """Replace moto's function that writes log events, because it fails on their timestamps."""
     replace(CloudWatchLoggingSession, "publish_history_log", publish, parameters=("history_log",))
 
 
@@ -27,14 +27,14 @@ def session(machine: Any, execution_arn: str) -> CloudWatchLoggingSession | None
     if configuration is None:
         return None
     arn = settings["destinations"][0]["cloudWatchLogsLogGroup"]["logGroupArn"]
-    configuration.log_group_name = arn.split(":")[6]  # moto loses parts of names with slashes
+    configuration.log_group_name = arn.split(":")[6]  # moto loses parts of a name that contains slashes
     time = datetime.datetime.now(tz=datetime.UTC)
     configuration.log_stream_name = f"states/{machine.name}/{time:%Y-%m-%d-%H-%M}/{uuid4().hex[:8]}"
     return CloudWatchLoggingSession(execution_arn, configuration)
 
 
 def publish(self: Any, history_log: Any) -> None:
-    """Write one event to the execution's log stream; without a log group, the event is lost."""
+    """Write one event to the execution's log stream, or drop the event if the log group does not exist."""
     time = datetime.datetime.fromisoformat(history_log["event_timestamp"])
     milliseconds = int(time.timestamp() * 1000)
     message = to_json_str({**history_log, "event_timestamp": str(milliseconds), "redrive_count": "0"})

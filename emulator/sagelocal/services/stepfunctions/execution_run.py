@@ -1,4 +1,4 @@
-"""The run of one execution: its environment, its thread, its outcome and its metrics."""
+"""The run of one execution: its environment, thread, outcome, metrics and EventBridge events."""
 
 import datetime
 import json
@@ -28,11 +28,11 @@ METRICS = {
     ExecutionStatus.TIMED_OUT: "ExecutionsTimedOut",
 }
 
-MAX_EVENT_DATA = 248 * 1024  # bytes of the input and the output of an execution in an event
+MAX_EVENT_DATA = 248 * 1024  # bytes of an execution's input and output in an EventBridge event
 
 
 def install() -> None:
-    """Install the fixes into moto."""
+    """Install the patches into moto."""
     replace(BaseExecutionWorkerCommunication, "_reflect_execution_status", record_outcome)
     replace(Execution, "status", status)
     _create_environment_before_start()
@@ -40,7 +40,7 @@ def install() -> None:
 
 
 def status(execution: Any) -> str:
-    """Return an execution's status. moto lists an execution before it sets the status."""
+    """Return an execution's status, or RUNNING if moto has listed the execution but not yet set its status."""
     return str((execution.exec_status or ExecutionStatus.RUNNING).value)
 
 
@@ -66,7 +66,7 @@ def record_outcome(self: Any) -> None:
         return
     environment = execution.exec_worker.env
     state = environment.program_state()
-    if isinstance(state, program_state.ProgramRunning):  # an earlier run, which a redrive has replaced
+    if isinstance(state, program_state.ProgramRunning):  # called for an earlier run, which a redrive has replaced
         return
     if isinstance(state, program_state.ProgramEnded):
         execution.output = environment.states.get_input()
@@ -85,7 +85,7 @@ def record_outcome(self: Any) -> None:
 
 
 def send_start(execution: Any) -> None:
-    """Send the status RUNNING before the execution starts, so that the event precedes the end of a short execution."""
+    """Send the status RUNNING before the execution starts, so that this event precedes the event of the outcome."""
     send_event(execution, ExecutionStatus.RUNNING)
 
 
@@ -122,7 +122,7 @@ def send_event(execution: Any, status: ExecutionStatus) -> None:
 
 
 def _data(execution: Any) -> dict[str, Any]:
-    """Return the members for an execution's input and output, without the data if the event would be too large.
+    """Return the event's members for input and output. Data that would make the event too large are left out.
 
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """
@@ -139,7 +139,7 @@ def _data(execution: Any) -> dict[str, Any]:
 
 
 def _end_history(execution: Any, event: HistoryEventType, **details: Any) -> None:
-    """Add the last event of an execution whose states can still run for a while."""
+    """Add the last event to an execution's history; later events of states that are still running are dropped."""
     environment = execution.exec_worker.env
     environment.event_history_context.source_event_id = 0
     environment.event_manager.add_event(environment.event_history_context, event, details, last=True)
@@ -161,7 +161,7 @@ def _drop_events_after_the_last() -> None:
 
 
 def _abort_map_runs(execution: Any) -> None:
-    """Abort the Map Runs that still run when their execution ends."""
+    """Abort the Map Runs that are still running when their execution ends."""
     for record in execution.exec_worker.env.map_run_record_pool_manager.get_all():
         if record.status == MapRunStatus.RUNNING:
             record.set_stop(status=MapRunStatus.ABORTED)
@@ -185,13 +185,13 @@ def _milliseconds(execution: Any) -> float:
 
 
 def _create_environment_before_start() -> None:
-    """Create an execution's environment before its thread starts, so that it can be stopped immediately."""
+    """Create an execution's environment before its thread starts, so that the execution can be stopped immediately."""
 
     def execute(self: Any) -> None:
         try:
             logic(self)
         except Exception as error:
-            # an error in the interpreter ends the execution; moto would leave it running forever
+            # an error in the interpreter fails the execution, which moto would leave running forever
             self.env.set_error({"error": "States.Runtime", "cause": f"{type(error).__name__}: {error}"})
             self._execution_communication.terminated()
 

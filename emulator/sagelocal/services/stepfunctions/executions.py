@@ -1,4 +1,4 @@
-"""The operations on executions: start, describe, list, stop, history, and synchronous EXPRESS executions."""
+"""The API operations on executions: start, describe, list, stop, history, and synchronous EXPRESS executions."""
 
 import copy
 import datetime
@@ -21,8 +21,8 @@ from sagelocal.services.stepfunctions.map_runs import Child, MapRun
 from sagelocal.services.stepfunctions.pagination import page
 
 BILLED_MEMORY = 64  # megabytes, AWS's minimum
-BILLING_INCREMENT = 100  # milliseconds, to which AWS rounds up
-OUTCOME = ("output", "outputDetails", "error", "cause", "stopDate")  # members of an execution that has ended
+BILLING_INCREMENT = 100  # milliseconds; AWS rounds the duration up to a multiple of it
+OUTCOME = ("output", "outputDetails", "error", "cause", "stopDate")  # members that only an execution that has ended has
 
 
 def install() -> None:
@@ -42,7 +42,7 @@ def install() -> None:
 
 
 def start_execution(self: Any) -> ActionResult:
-    """StartExecution: generate a name if there is none, and refuse a name that is already used."""
+    """StartExecution: generate a name if the request has none, and reject a name that is already used."""
     backend = self.stepfunction_backend
     machine = _machine(backend, self._get_param("stateMachineArn"))
     source = _source(backend, machine)
@@ -50,7 +50,7 @@ def start_execution(self: Any) -> ActionResult:
     name = self._get_param("name")
     if name:
         backend._validate_name(name)
-        # while an execution runs, the same name and input return it; afterwards, the name is refused
+        # a repeated request returns the execution while it is running; afterwards, its name is rejected
         running = source._handle_name_input_idempotency(name, text) if machine.type == "STANDARD" else None
         if running is not None:
             return _started(running)
@@ -62,7 +62,7 @@ def start_execution(self: Any) -> ActionResult:
 
 
 def start_sync_execution(self: Any) -> ActionResult:
-    """StartSyncExecution: run an EXPRESS state machine to its end."""
+    """StartSyncExecution: run an EXPRESS state machine, and return the outcome."""
     backend = self.stepfunction_backend
     machine = _machine(backend, self._get_param("stateMachineArn"))
     if machine.type != "EXPRESS":
@@ -82,7 +82,7 @@ def start_sync_execution(self: Any) -> ActionResult:
 def describe_execution(self: Any) -> ActionResult:
     """DescribeExecution: return input and output as JSON text, in which a string has quotes.
 
-    Of EXPRESS executions, only the child executions of Map Runs are supported.
+    Among EXPRESS executions, only child executions of Map Runs are supported.
     """
     arn = self._get_param("executionArn")
     found = _child(self.stepfunction_backend, arn)
@@ -93,7 +93,7 @@ def describe_execution(self: Any) -> ActionResult:
 
 
 def list_executions(self: Any) -> ActionResult:
-    """ListExecutions: of a state machine or a Map Run, newest first, filtered by status."""
+    """ListExecutions: return a page of the executions of a state machine or Map Run, newest first."""
     backend = self.stepfunction_backend
     if self._get_param("mapRunArn"):
         return _list_children(self, _map_run(backend, self._get_param("mapRunArn")))
@@ -111,7 +111,7 @@ def list_executions(self: Any) -> ActionResult:
 
 
 def stop_execution(self: Any) -> ActionResult:
-    """StopExecution: store the request's error and cause."""
+    """StopExecution: stop an execution, and store the request's error and cause."""
     execution = _standard_execution(self, self._get_param("executionArn"))
     execution_run.stop(execution, error=self._get_param("error"), cause=self._get_param("cause"))
     return ActionResult({"stopDate": execution.stop_date})
@@ -133,7 +133,7 @@ def get_execution_history(self: Any) -> ActionResult:
 
 
 def send_task_failure(self: Any) -> ActionResult:
-    """SendTaskFailure: pass on the cause, which moto drops."""
+    """SendTaskFailure: fail a task with the request's error and cause; moto drops the cause."""
     backend: StepFunctionsParserBackend = self.stepfunction_backend
     backend.send_task_failure(
         self._get_param("taskToken"), error=self._get_param("error"), cause=self._get_param("cause")
@@ -142,7 +142,7 @@ def send_task_failure(self: Any) -> ActionResult:
 
 
 def _list_children(self: Any, run: MapRun) -> ActionResult:
-    """Return child executions, newest first: running ones by start time, ended ones by stop time."""
+    """Return a page of a Map Run's child executions, the latest first, by time of the last stop, redrive or start."""
     status = self._get_param("statusFilter")
     with run.lock:
         children = [child for child in run.children.values() if status in (None, child.status)]
@@ -174,7 +174,7 @@ def _child_description(run: MapRun, child: Child) -> dict[str, Any]:
 
 
 def _child(backend: Any, arn: str) -> tuple[MapRun, Child] | None:
-    """Return the Map Run and the record of a child execution, or None if the ARN is another execution's."""
+    """Return the Map Run and the record of a child execution, or None if the ARN is not a child execution's."""
     if "/" not in arn:
         return None
     for run in _map_runs(backend):
@@ -202,7 +202,7 @@ def _map_run(backend: Any, arn: str) -> MapRun:
 
 
 def _map_runs(backend: Any) -> Iterator[MapRun]:
-    """Yield every Map Run whose child executions can have started."""
+    """Yield every Map Run that has started."""
     for machine in backend.state_machines:
         for execution in machine.executions:
             records = execution.exec_worker.env.map_run_record_pool_manager.get_all()
@@ -221,7 +221,7 @@ def _machine(backend: Any, arn: str) -> Any:
 
 
 def _source(backend: Any, machine: Any) -> Any:
-    """Return the state machine that stores the executions; a version's are stored in its state machine."""
+    """Return the state machine that stores the executions: for a version, the state machine that it belongs to."""
     return backend.describe_state_machine(getattr(machine, "source_arn", machine.arn))
 
 
@@ -235,7 +235,7 @@ def _input(self: Any) -> str:
 
 
 def _create(kind: type[Execution], backend: Any, machine: Any, name: str, text: str) -> Any:
-    # an execution keeps the definition and role of its start; moto would also copy the executions and the backend
+    # an execution keeps the definition and role with which it started; moto would also copy executions and backend
     snapshot = copy.copy(machine)
     snapshot.sm_type, snapshot.executions, snapshot.backend = machine.type, [], None
     resource = f"express:{machine.name}:{name}:{uuid4()}" if machine.type == "EXPRESS" else None
@@ -264,10 +264,10 @@ def _started(execution: Any) -> ActionResult:
 
 
 def describe(execution: Any) -> dict[str, Any]:
-    """Return an execution as DescribeExecution does: its outcome if, and only if, its status says that it has ended."""
-    summary = _summary(execution)  # first: the outcome is stored before the status
+    """Return the response of DescribeExecution, which contains the outcome only if the status is not RUNNING."""
+    summary = _summary(execution)  # read before the outcome, which is stored before the status
     description = {name: value for name, value in execution.to_describe_output().items() if value is not None}
-    if summary["status"] == ExecutionStatus.RUNNING:  # it may have ended meanwhile
+    if summary["status"] == ExecutionStatus.RUNNING:  # the execution may have ended since then
         description = {name: value for name, value in description.items() if name not in OUTCOME}
     description["input"] = execution.execution_input
     description["redriveCount"] = getattr(execution, "redrive_count", 0)

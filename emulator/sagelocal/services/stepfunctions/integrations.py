@@ -1,4 +1,4 @@
-"""Checks of the service integrations in a definition."""
+"""Check the service integrations in a definition."""
 
 import re
 from collections.abc import Iterator
@@ -10,14 +10,15 @@ from botocore.exceptions import UnknownServiceError
 from sagelocal.services.stepfunctions.definitions import scopes, states
 from sagelocal.services.stepfunctions.service_tasks import client_name, method_name, operation_model
 
-# an optimized integration; aws-sdk integrations have the service in a part of its own
+# resource of an optimized integration; in aws-sdk integrations, the service is a separate part of the ARN
 OPTIMIZED = re.compile(r"arn:aws[\w-]*:states:::(?P<service>[\w-]+):(?P<action>\w+)(?:\.[\w:]+)?")
 
+# resources that EXPRESS workflows do not support
 STANDARD_ONLY = re.compile(r"(\.sync(:2)?|\.waitForTaskToken)$|:activity:")
 
 
 def missing_parameters(definition: Any) -> Iterator[tuple[str, str]]:
-    """Yield each required parameter that an optimized integration lacks, with the JSON pointer of the parameters."""
+    """Yield each required parameter that a Task state lacks, as the JSON pointer of the parameters and the name."""
     for path, state in states(definition):
         found = OPTIMIZED.fullmatch(str(state.get("Resource"))) if state.get("Type") == "Task" else None
         field = "Arguments" if "Arguments" in state else "Parameters"
@@ -30,7 +31,7 @@ def missing_parameters(definition: Any) -> Iterator[tuple[str, str]]:
 
 @cache
 def required_parameters(service: str, action: str) -> frozenset[str]:
-    """Return the required parameters of an integration, or nothing if AWS's API has no such operation."""
+    """Return the required parameters of an integration, or an empty set if the service has no such operation."""
     try:
         shape = operation_model(client_name(None, service), method_name(None, action)).input_shape
     except (LookupError, UnknownServiceError):
@@ -42,16 +43,16 @@ def required_parameters(service: str, action: str) -> frozenset[str]:
 
 
 def unsupported_by_express(definition: Any, *, express: bool) -> Iterator[tuple[str, str]]:
-    """Yield what EXPRESS workflows do not support, with the JSON pointer of the field.
+    """Yield the JSON pointer of each field that EXPRESS workflows do not support, and an error message.
 
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html
 
     Parameters
     ----------
     definition
-        The parsed definition.
+        Parsed definition of the state machine.
     express
-        Whether the state machine is EXPRESS; otherwise only EXPRESS child executions are checked.
+        Whether the state machine is EXPRESS. If not, only the states of EXPRESS child executions are checked.
     """
     roots = [path for path, scope in scopes(definition) if _processor(scope, "ExecutionType") == "EXPRESS"]
     for path, state in states(definition):

@@ -1,4 +1,4 @@
-"""Enables moto's interpreter and directs its service calls to the emulator."""
+"""Enable moto's interpreter, and direct its service calls to the emulator."""
 
 import sys
 from collections.abc import Callable
@@ -13,12 +13,12 @@ PACKAGE = "moto.stepfunctions.parser"
 
 
 def install(emulator: Emulator) -> None:
-    """Enable the interpreter, with clients that all threads share."""
+    """Enable the interpreter, and let all its threads share the emulator's boto3 clients."""
     default_user_config["stepfunctions"]["execute_state_machine"] = True
     import moto.stepfunctions.parser.models  # noqa: F401  loads every module of the interpreter
     from moto.stepfunctions.parser.asl.utils import boto_client
 
-    forget_threads()
+    release_ended_threads()
 
     def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:
         return emulator.client(service, region)
@@ -28,18 +28,18 @@ def install(emulator: Emulator) -> None:
     )
 
 
-class Forgetful(list[Any]):
-    """A list that keeps nothing."""
+class DiscardingList(list[Any]):
+    """A list that discards every item and stays empty."""
 
     def append(self, item: Any) -> None:
-        """Ignore an item."""
+        """Discard an item."""
 
 
-def forget_threads() -> None:
-    """Let ended threads be released: the interpreter starts one or more for each state and keeps all in a list."""
+def release_ended_threads() -> None:
+    """Release ended threads: the interpreter starts at least one thread for each state, and keeps all in lists."""
     for path, module in list(sys.modules.items()):
         if path.startswith(PACKAGE) and hasattr(module, "TMP_THREADS"):
-            vars(module)["TMP_THREADS"] = Forgetful()
+            vars(module)["TMP_THREADS"] = DiscardingList()
 
 
 def replace_everywhere(

@@ -12,7 +12,7 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 
 from sagelocal.services.stepfunctions.state_failures import as_exception, failure
 
-MAX_BYTES = 256 * 1024
+MAX_BYTES = 256 * 1024  # of one batch as JSON
 
 
 Batch = dict[str, Any]  # the input of one child execution: `Items`, and `BatchInput` if the batcher has one
@@ -21,14 +21,14 @@ Batch = dict[str, Any]  # the input of one child execution: `Items`, and `BatchI
 def create_batches(
     env: Any, eval_input: Any, items: Iterable[Any], batcher: dict[str, Any], *, jsonata: bool
 ) -> Iterator[Batch]:
-    """Apply the item selector to each item and group the results into batches.
+    """Apply the item selector to each item, and yield the results in batches.
 
     Parameters
     ----------
     env
-        Environment of the Map state, with its input on top of the stack.
+        moto's environment of the Map state.
     eval_input
-        moto's input for the evaluation of the Map.
+        moto's evaluation input of the Map state, which contains the item selector.
     items
         Items of the Map.
     batcher
@@ -79,13 +79,13 @@ def _select(env: Any, selector: Any, number: int, item: Any) -> Any:
 
 
 def evaluate_template(env: Any, template: Any, state_input: Any, *, jsonata: bool) -> dict[str, Any]:
-    """Evaluate the paths and expressions in a template, by running a Pass state with it."""
+    """Return the value of a template with paths and expressions, which a Pass state evaluates."""
     state = {"Type": "Pass", "End": True, "Output" if jsonata else "Parameters": template}
     language = "JSONata" if jsonata else "JSONPath"
     definition = {"QueryLanguage": language, "StartAt": "Template", "States": {"Template": state}}
     frame = env.open_inner_frame()
     frame.states.reset(input_value=state_input)
-    frame.event_manager = EventManager()  # the execution's history does not have this state
+    frame.event_manager = EventManager()  # keeps the Pass state out of the execution's history
     AmazonStateLanguageParser.parse(json.dumps(definition))[0].eval(frame)
     env.delete_frame(frame)
     outcome = frame.program_state()

@@ -1,4 +1,4 @@
-"""`ItemReader` of a Distributed Map: objects of a prefix, JSON, JSON Lines and CSV files, and manifests of files.
+"""`ItemReader` of a Distributed Map: read items from S3 listings, JSON, JSON Lines and CSV files, and manifests.
 
 Source: https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
 """
@@ -30,7 +30,7 @@ UNREADABLE = (
 
 
 class InputTypeValue(Enum):
-    """All input types of AWS; moto supports two of them."""
+    """All input types that AWS supports; moto supports only two of them."""
 
     CSV = "CSV"
     JSON = "JSON"
@@ -39,10 +39,10 @@ class InputTypeValue(Enum):
 
 
 class Readable(Protocol):
-    """A file object that may decompress."""
+    """A binary file object, such as the body of an S3 response, or a gzip file that decompresses it."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return up to `size` bytes, or the rest."""
+        """Return up to `size` bytes, or all remaining bytes if `size` is -1."""
 
 
 class ReaderError(ValueError):
@@ -50,7 +50,7 @@ class ReaderError(ValueError):
 
 
 def install() -> None:
-    """Let moto's parser accept all input types; `read` replaces its evaluation."""
+    """Let moto's parser accept all input types, and disable moto's reader, which `read` replaces."""
 
     def create(self: Any, input_type: str) -> None:
         self.input_type_value = InputTypeValue(input_type)
@@ -65,16 +65,16 @@ def read(env: Any, reader: Any, fields: dict[str, Any]) -> Iterator[Any]:
     Parameters
     ----------
     env
-        Environment of the Map state.
+        moto's environment of the Map state.
     reader
-        moto's `ItemReader`.
+        moto's `ItemReader` object.
     fields
         Fields of `ReaderConfig` that moto's grammar lacks.
 
     Raises
     ------
     FailureEventException
-        With AWS's error `States.ItemReaderFailed`.
+        If the dataset cannot be read. The error name is `States.ItemReaderFailed`, as on AWS.
     """
     config = _config(env, reader) | fields
     reader.parargs.eval(env=env)
@@ -99,7 +99,7 @@ def _config(env: Any, reader: Any) -> dict[str, Any]:
 
 
 def _listed(client: Any, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield every object with a prefix, in AWS's format."""
+    """Yield an item, with AWS's members, for every object with a key prefix."""
     for page in client.get_paginator("list_objects_v2").paginate(**parameters):
         for entry in page.get("Contents", []):
             yield {

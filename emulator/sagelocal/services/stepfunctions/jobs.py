@@ -1,4 +1,4 @@
-"""The jobs of a Distributed Map: each job is a child execution, whose input is read when it starts."""
+"""The jobs of a Distributed Map: each job runs one child execution, and reads its input when the job starts."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ class Jobs(JobPool):
         super().__init__(job_program=program, job_inputs=[])
 
     def next_job(self) -> Job | None:
-        """Return a job that has not started, or None if there is none or a job has failed the Map."""
+        """Return a job that has not started, or None if all have started or a job has ended with an exception."""
         with self._mutex:
             index = None if self._worker_exception else next(self._indices, None)
         return None if index is None else Job(index, self._program, json.loads(self._run.texts[index]))

@@ -12,7 +12,7 @@ from sagelocal.core.patching import replace
 from sagelocal.services.stepfunctions.interpreter import replace_everywhere
 
 CACHE_SIZE = 4096
-# wildcard, recursive descent, filter, slice, union
+# a path that can match several nodes: with a wildcard, recursive descent, filter, slice or union
 INDEFINITE = re.compile(r"\*|\.\.|\?\(|\[[^\]'\"]*[:,]")
 ENDS_IN_INDEX = re.compile(r"\[\d+\]$")
 
@@ -41,5 +41,5 @@ def extract(path: str, data: Any) -> Any:
 
 @lru_cache(maxsize=CACHE_SIZE)
 def parsed(path: str) -> Any:
-    """Return a path that jsonpath-ng has parsed, from a cache."""
+    """Parse a path with jsonpath-ng, or return the cached result."""
     return parse(path)

@@ -38,14 +38,21 @@ def install() -> None:
 
 
 def evaluate(expression: str, bindings: dict[str, Any]) -> Any:
-    """Evaluate a JSONata expression.
+    """Return the value of a JSONata expression.
+
+    Parameters
+    ----------
+    expression
+        JSONata expression.
+    bindings
+        Values of the variables in the expression, by name without `$`.
 
     Raises
     ------
     QueryError
-        If it is invalid, fails, or has no value that JSON can represent.
+        If the expression is invalid, fails, or returns nothing or a value that JSON cannot represent.
     """
-    # the copy shares the syntax tree, as the library's copies for other threads do, but not the time of the evaluation
+    # like the copies that the library makes for other threads, this copy shares the syntax tree, but not the timestamp
     query = copy.copy(_parse(expression))
     Jsonata.CURRENT.jsonata = query
     try:
@@ -63,7 +70,10 @@ def evaluate(expression: str, bindings: dict[str, Any]) -> Any:
 
 @lru_cache(MAX_PARSED)
 def _parse(expression: str) -> Jsonata:
-    """Parse an expression once: each state runs in a new thread, for which the library creates a new parser."""
+    """Parse an expression, or return the cached result.
+
+    Each state runs in a new thread, for which the library would create a new parser.
+    """
     try:
         query = Jsonata(expression)
     except Exception as error:
@@ -83,7 +93,7 @@ def _evaluate_expression(self: Any, env: Any) -> None:
 
 
 def _evaluate_sample(self: Any, env: Any) -> None:
-    """Evaluate `$name.path` in JSONPath mode; a missing value is a path error."""
+    """Evaluate `$name.path` in JSONPath mode, and raise a path error if there is no value."""
     bindings = _bindings(env, self.expression)
     try:
         env.stack.append(evaluate(self.expression, bindings))
@@ -92,7 +102,7 @@ def _evaluate_sample(self: Any, env: Any) -> None:
 
 
 def _bindings(env: Any, expression: str) -> dict[str, Any]:
-    """Return copies of the variables in an expression, so that the expression cannot change the state."""
+    """Return copies of the variables that an expression uses, so that the expression cannot change their values."""
     store = env.variable_store
     known = {"states": env.states._states_data} | store._outer_scope | store._inner_scope
     named = {name: value for name, value in known.items() if f"${name}" in expression}

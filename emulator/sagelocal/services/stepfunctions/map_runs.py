@@ -22,7 +22,17 @@ PENDING_REDRIVE = "PENDING_REDRIVE"
 
 @dataclass(slots=True, eq=False)
 class Child:
-    """A started child execution; `input`, `output` and `history` are indices of `MapRun.texts`."""
+    """A child execution that has started.
+
+    Attributes
+    ----------
+    index
+        Position of the child execution's input among the inputs of the Map Run.
+    items
+        Number of items in the input.
+    input, output, history
+        Indices of JSON texts in `MapRun.texts`; None if there is no output or no stored history.
+    """
 
     arn: str
     index: int
@@ -46,30 +56,36 @@ class Child:
 
 @dataclass
 class MapRun:
-    """The child executions of a Map Run, which fails when it exceeds one of the tolerated failure limits.
+    """A Map Run and its child executions. The Map Run fails when more items fail than it tolerates.
 
     Attributes
     ----------
     state
         Name of the Map state.
     machine_arn
-        ARN of the state machine of the child executions.
+        ARN of the state machine to which the child executions belong.
     arn
         ARN of the Map Run.
     express
         Whether the child executions are EXPRESS.
     count, percentage
-        Tolerated failures, if defined. Source: AWS's developer guide, "Setting failure thresholds".
+        Tolerated failures as a number and as a percentage of the items; None if the Map state does not define them.
+        Source: AWS's developer guide, "Setting failure thresholds".
     texts
-        JSON texts. The first texts are the inputs of all child executions, including those not started yet.
+        JSON texts of inputs, outputs and histories. The first texts are the inputs of all child executions, including
+        those not started yet.
     sizes
         Number of items of each child execution, including those not started yet.
+    children
+        Child executions that have started, by index.
     ready
         Whether all items have been read.
+    results_written
+        Whether the results have been written to S3.
     histories
         moto's event managers of the child executions that are running.
     redriven
-        Whether the execution was redriven after the Map Run.
+        Whether the execution has been redriven since the last attempt of the Map Run.
     """
 
     state: str
@@ -93,7 +109,7 @@ class MapRun:
 
     def read(self, inputs: Iterable[tuple[Any, int]]) -> None:
         """Store the inputs of all child executions, each with its number of items."""
-        self.texts, self.sizes = Texts(), array("L")  # a failed attempt can have read a part of them
+        self.texts, self.sizes = Texts(), array("L")  # a failed attempt may have stored some of the inputs
         self._items.clear()
         for value, size in inputs:
             self.texts.add(json.dumps(value))
@@ -107,7 +123,7 @@ class MapRun:
         return [index for index in range(len(self.sizes)) if index not in children or not _succeeded(children[index])]
 
     def redrive(self) -> None:
-        """Prepare the unsuccessful child executions for another run."""
+        """Begin another attempt: change the status of all unsuccessful child executions to PENDING_REDRIVE."""
         self.redriven = self.results_written = False
         self.redrive_count += 1
         self.redrive_date = _now()
@@ -119,16 +135,16 @@ class MapRun:
     def start(self, index: int, value: Any = None, *, attempt: int) -> Child:
         """Record the start of a child execution.
 
-        A redriven STANDARD child execution keeps its ARN, and an EXPRESS one is started anew.
+        A redriven STANDARD child execution keeps its ARN and history. An EXPRESS child execution gets a new ARN.
 
         Parameters
         ----------
         index
             Index of the child execution.
         value
-            Its input; None if the input is the item or the batch.
+            Input of the child execution, or None if its input is the unchanged item or batch.
         attempt
-            The Map Run's redrive count when the job was created. A job of an earlier attempt is not recorded.
+            The Map Run's redrive count when the job was created. If it has increased since, nothing is recorded.
         """
         child = Child(self._new_arn(), index, self.sizes[index], index, _now())
         if value is not None:
@@ -146,7 +162,7 @@ class MapRun:
         return child
 
     def finish(self, child: Child, status: str, *, output: str | None = None, **outcome: str | None) -> None:
-        """Record the outcome of a child execution, unless the Map Run has stopped it."""
+        """Record the outcome of a child execution, unless it was recorded before, when the Map Run was aborted."""
         with self.lock:
             if child.status != RUNNING:
                 return
@@ -157,7 +173,7 @@ class MapRun:
             self._change(child, status)
 
     def abort(self, attempt: int) -> None:
-        """Record that all running child executions are stopped, unless a redrive has started others since.
+        """Record that all running child executions are aborted, unless a redrive has begun another attempt since.
 
         Parameters
         ----------
@@ -177,7 +193,7 @@ class MapRun:
         return exceeded or (self.percentage is not None and failed * 100 > self.percentage * self._items["total"])
 
     def counts(self, *, items: bool) -> dict[str, int]:
-        """Return the item counts or the execution counts of DescribeMapRun; `pending` counts what has not started."""
+        """Return DescribeMapRun's item counts or execution counts; `pending` counts those that have not started."""
         with self.lock:
             counted = Counter(self._items if items else self._executions)
         total = counted.pop("total", 0) if items else len(self.sizes)
@@ -196,7 +212,7 @@ class MapRun:
         }
 
     def described(self, child: Child) -> Iterator[tuple[str, Any]]:
-        """Yield the name and value of each text of a child execution."""
+        """Yield the name and value of a child execution's input and, if it has them, its output, error and cause."""
         yield "input", self.texts[child.input]
         if child.output is not None:
             yield "output", self.texts[child.output]
@@ -225,7 +241,15 @@ class MapRun:
 
 @dataclass
 class Counts:
-    """Replaces moto's counter of a Map Run's items or executions."""
+    """Counter of a Map Run's items or executions, which replaces moto's counter.
+
+    Attributes
+    ----------
+    run
+        The Map Run.
+    items
+        Whether items are counted, and not child executions.
+    """
 
     run: MapRun
     items: bool

@@ -1,4 +1,4 @@
-"""Pagination of lists."""
+"""Pagination of list responses."""
 
 from typing import Any
 
@@ -8,7 +8,16 @@ PAGE_SIZE = 100
 
 
 def page(response: Any, name: str, items: list[Any]) -> dict[str, Any]:
-    """Return the page of `items` for a request's `maxResults` and `nextToken`.
+    """Return the response members for the page that a request selects with `maxResults` and `nextToken`.
+
+    Parameters
+    ----------
+    response
+        moto's response object, which contains the request's parameters.
+    name
+        Response member that contains the page.
+    items
+        Items of all pages.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""RedriveExecution: continues an unsuccessful execution with the state that did not succeed.
+"""RedriveExecution: continue an unsuccessful execution at the state that did not succeed.
 
 Source: https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 """
@@ -26,7 +26,7 @@ def install() -> None:
 
 
 def redrive_execution(self: Any) -> ActionResult:
-    """RedriveExecution: run the state that failed, or that was interrupted, again with its input."""
+    """RedriveExecution: run the state that failed or was interrupted again, with the same input."""
     execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
     if execution.exec_status not in REDRIVABLE:
         raise ExecutionNotRedrivable(
@@ -74,13 +74,13 @@ def _run(worker: Any, start_at: StartAt | None) -> None:
             timeout_seconds=program.timeout_seconds,
         ).eval(worker.env)
     except Exception as error:
-        # an error in the interpreter ends the execution
+        # an error in the interpreter fails the execution, which moto would leave running forever
         worker.env.set_error({"error": "States.Runtime", "cause": f"{type(error).__name__}: {error}"})
     worker._execution_communication.terminated()
 
 
 def _continued_history(former: Any) -> EventManager:
-    """Return an event manager that continues a history, without late events of the former run."""
+    """Return an event manager with the events of the former run, to which the former run can add no more events."""
     history = EventManager(former._cloud_watch_logging_session)
     history._history_event_list.extend(former.get_event_history())
     history._event_id_gen._next_id = len(history._history_event_list) + 1

@@ -16,16 +16,27 @@ from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from sagelocal.services.stepfunctions.map_runs import RUNNING, SUCCEEDED, Child, MapRun
 from sagelocal.services.stepfunctions.state_failures import as_exception, failure
 
-FILES = ("FAILED", "PENDING", "SUCCEEDED")  # AWS's names of the result files
+FILES = ("FAILED", "PENDING", "SUCCEEDED")  # first part of the result files' names
 
 
 def export(env: Any, run: MapRun, writer: dict[str, Any], location: dict[str, Any]) -> dict[str, Any]:
-    """Write the result files and their manifest, and return the output of the Map state.
+    """Write the result files and their manifest to S3, and return the output of the Map state.
+
+    Parameters
+    ----------
+    env
+        moto's environment of the Map state.
+    run
+        Map Run whose results are written.
+    writer
+        The state's `ResultWriter` field.
+    location
+        Evaluated `Bucket` and `Prefix` of the files.
 
     Raises
     ------
     FailureEventException
-        With AWS's error `States.ResultWriterFailed` if S3 refuses a file.
+        If S3 rejects a file. The error name is `States.ResultWriterFailed`, as on AWS.
     """
     config = writer.get("WriterConfig", {})
     prefix = str(location.get("Prefix") or "").rstrip("/")
@@ -54,7 +65,7 @@ def export(env: Any, run: MapRun, writer: dict[str, Any], location: dict[str, An
 
 
 def transform(run: MapRun, children: Iterable[Child], transformation: str) -> Iterator[Any]:
-    """Yield the results of child executions; unsuccessful ones have the format of the transformation `NONE`."""
+    """Yield the results of child executions, for an unsuccessful one in the format of the transformation `NONE`."""
     for child in children:
         if transformation == "NONE" or child.output is None:
             yield dict(_members(run, child))
@@ -64,7 +75,7 @@ def transform(run: MapRun, children: Iterable[Child], transformation: str) -> It
 
 
 def formatted(results: Iterable[Any], output_type: str) -> Iterator[str]:
-    """Yield pieces of text that form a JSON array or JSON Lines of the results."""
+    """Yield pieces of text that together are the results as a JSON array or as JSON Lines."""
     start, separator, end = ("", "\n", "") if output_type == "JSONL" else ("[", ", ", "]")
     yield start
     for number, result in enumerate(results):

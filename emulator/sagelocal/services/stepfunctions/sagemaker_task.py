@@ -24,7 +24,7 @@ from sagelocal.services.stepfunctions.state_failures import as_exception, failur
 
 @dataclass(frozen=True)
 class Job:
-    """A kind of job: its describe and stop operations, and the response members with its name and status."""
+    """A type of SageMaker job: its describe and stop operations, and the members that contain its name and status."""
 
     describe: str
     stop: str
@@ -66,13 +66,13 @@ class SageMakerTask(state_task_service_callback.StateTaskServiceCallback):
     """A Task state whose resource is a SageMaker operation."""
 
     def __init__(self, emulator: Emulator) -> None:
-        # AWS does not offer a task token here, but moto's `.sync` relies on it
+        # AWS offers no task token for this integration, but moto's `.sync` needs a token
         patterns: Any = {ResourceCondition.Sync, ResourceCondition.WaitForTaskToken}
         super().__init__(supported_integration_patterns=patterns)
         self._emulator = emulator
 
     def _get_supported_parameters(self) -> set[str] | None:
-        """Return the operation's members; None if AWS does not offer it, so that moto refuses the definition."""
+        """Return the operation's parameters, or None if AWS lacks the integration; moto then rejects the definition."""
         action = self._get_boto_service_action()
         waits = self.resource.condition is not None
         if action not in OPERATIONS or (waits and (action not in JOBS or self.resource.condition != "sync")):
@@ -92,7 +92,7 @@ class SageMakerTask(state_task_service_callback.StateTaskServiceCallback):
         if not isinstance(ex, ClientError):
             return super()._from_error(env=env, ex=ex)
         code, meta = ex.response["Error"]["Code"], ex.response["ResponseMetadata"]
-        # SageMaker's model has no exception for ValidationException
+        # AWS uses the general exception's name, because SageMaker's model does not contain ValidationException
         name = "AmazonSageMakerException" if code == "ValidationException" else f"{code}Exception"
         cause = (
             f"{ex.response['Error']['Message']} (Service: AmazonSageMaker; "
@@ -131,7 +131,7 @@ class SageMakerTask(state_task_service_callback.StateTaskServiceCallback):
         return _JobWaiter(client, job, normalised_parameters[job.name], partial(self._end, env, job))
 
     def _end(self, env: Any, job: Job, described: dict[str, Any]) -> dict[str, Any]:
-        """Return the task's output for a job that has ended, or raise its failure."""
+        """Return the task's output if the job has completed, or raise an exception if it has failed or was stopped."""
         status = described[job.status]
         self._normalise_response(described, service_action_name=job.describe)
         if status in UNSUCCESSFUL:
@@ -155,7 +155,7 @@ class SageMakerTask(state_task_service_callback.StateTaskServiceCallback):
 
 @dataclass
 class _JobWaiter:
-    """Polls a job: each call returns None until the job has ended."""
+    """Polls a job: each call returns None until the job has ended, and then the task's output."""
 
     client: Any
     job: Job

@@ -1,4 +1,4 @@
-"""Service calls of Task states: converts names in parameters, responses and errors to and from botocore's.
+"""Service calls of Task states: convert the names in parameters, responses and errors to and from botocore's names.
 
 Step Functions spells every member in Pascal case (`ExecutionArn`, `Etag`), while botocore uses each service's own
 spelling. Step Functions also converts objects to JSON text where a service expects a string.
@@ -103,7 +103,7 @@ def method_name(self: Any, service_action_name: str | None = None) -> str:
     return action if "_" in action else str(xform_name(action[:1].upper() + action[1:]))
 
 
-@cache  # a new session reads files, which took a sixth of the time of a state machine that handles errors
+@cache  # creating a session reads files, which took a sixth of the run time of a state machine that handles errors
 def error_prefix(service_name: str) -> str:
     """Return a service's name in the errors of aws-sdk integrations: `S3`, `DynamoDb`, `SageMakerRuntime`."""
     client = client_name(None, service_name)
@@ -112,7 +112,7 @@ def error_prefix(service_name: str) -> str:
 
 
 def _decode_copy_source(source: str) -> str:
-    """Return CopySource URL-decoded, because boto3, unlike other SDKs, encodes it itself.
+    """Return a URL-decoded CopySource, because boto3, unlike other SDKs, encodes this parameter itself.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
     """
@@ -131,7 +131,7 @@ def _operation(self: Any, service: str | None, action: str | None) -> OperationM
 
 
 def _write_times(value: Any, write: Callable[[datetime.datetime], Any]) -> None:
-    """Replace times, which JSON does not support, with text or numbers."""
+    """Replace `datetime` objects, which JSON does not support, with the results of `write`."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, member in list(items):
         if isinstance(member, datetime.datetime):

@@ -18,7 +18,7 @@ DETAILS = {
 
 
 def failure(env: Any, event: HistoryEventType, *, error: str, cause: str, **details: str) -> FailureEvent:
-    """Create a failure; a Catch receives `error` and `cause`, and only the history contains `details`."""
+    """Create the failure of a state. A Catch receives `error` and `cause`; only the history contains `details`."""
     event_details = {DETAILS[event]: {"error": error, "cause": cause, **details}}
     return FailureEvent(env=env, error_name=_name(error), event_type=event, event_details=cast(Any, event_details))
 

@@ -1,4 +1,4 @@
-"""The operations on state machines: idempotent creation, validation and versions."""
+"""The API operations on state machines: idempotent creation, validation and versions."""
 
 from typing import Any
 
@@ -39,8 +39,8 @@ UPDATE_PARAMETERS = (
 
 
 def install() -> None:
-    """Fix CreateStateMachine and add the operations that moto lacks."""
-    # `_make_creation_idempotent` and `_validate_updates` validate with the type of the state machine
+    """Patch CreateStateMachine and UpdateStateMachine, and add the operations that moto lacks."""
+    # moto does not consider the state machine's type; the next two patches validate definitions with this type
     replace(StepFunctionsParserBackend, "_validate_definition", lambda definition: None, parameters=("definition",))
     _validate_updates()
     _make_creation_idempotent()
@@ -54,7 +54,7 @@ def install() -> None:
 
 
 def validate(definition: str, kind: str | None = None) -> None:
-    """Refuse a definition that AWS would refuse.
+    """Raise an exception if AWS would reject a definition.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def validate(definition: str, kind: str | None = None) -> None:
 
 
 def validate_state_machine_definition(self: Any) -> ActionResult:
-    """ValidateStateMachineDefinition: parse the definition with the interpreter's parser."""
+    """ValidateStateMachineDefinition: return up to `maxResults` findings in a definition."""
     findings = diagnose(self._get_param("definition") or "", self._get_param("type"))
     limit = self._get_int_param("maxResults") or len(findings)
     result = "FAIL" if findings else "OK"
@@ -78,7 +78,7 @@ def validate_state_machine_definition(self: Any) -> ActionResult:
 
 
 def publish_state_machine_version(self: Any) -> ActionResult:
-    """PublishStateMachineVersion: return the latest version if nothing has changed since."""
+    """PublishStateMachineVersion: publish a version, or return the latest one if nothing has changed since."""
     machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
     latest = machine.latest_version
     if latest is None or (latest.definition, latest.roleArn) != (machine.definition, machine.roleArn):
@@ -88,7 +88,7 @@ def publish_state_machine_version(self: Any) -> ActionResult:
 
 
 def list_state_machine_versions(self: Any) -> ActionResult:
-    """ListStateMachineVersions: newest first."""
+    """ListStateMachineVersions: return a page of versions, newest first."""
     machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
     versions = [
         {"stateMachineVersionArn": version.arn, "creationDate": version.creation_date}
@@ -98,7 +98,7 @@ def list_state_machine_versions(self: Any) -> ActionResult:
 
 
 def delete_state_machine_version(self: Any) -> ActionResult:
-    """DeleteStateMachineVersion: refuse a version that an alias references."""
+    """DeleteStateMachineVersion: delete a version, unless an alias references it."""
     arn = self._get_param("stateMachineVersionArn")
     source, _, number = arn.rpartition(":")
     machine: StateMachine = self.stepfunction_backend.describe_state_machine(source)
@@ -121,7 +121,7 @@ def delete_state_machine_version(self: Any) -> ActionResult:
 
 
 def _make_creation_idempotent() -> None:
-    """Allow the same CreateStateMachine again, and refuse one with the same name but different settings."""
+    """Accept a repeated CreateStateMachine request, and reject a request with the same name but other settings."""
 
     def create(self: Any, *args: Any, **kwargs: Any) -> Any:
         request = dict(zip(CREATE_PARAMETERS, args, strict=False)) | kwargs
@@ -135,7 +135,7 @@ def _make_creation_idempotent() -> None:
 
 
 def _validate_updates() -> None:
-    """Refuse an update with an invalid definition."""
+    """Reject an update with an invalid definition."""
 
     def update(self: Any, arn: str, definition: str | None = None, *args: Any, **kwargs: Any) -> Any:
         if definition is not None:

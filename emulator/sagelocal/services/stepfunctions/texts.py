@@ -1,4 +1,4 @@
-"""A sequence of texts that is stored in memory while it is small, and on disk otherwise."""
+"""A sequence of texts that is stored in memory while it is small, and on disk when it is large."""
 
 import tempfile
 import threading

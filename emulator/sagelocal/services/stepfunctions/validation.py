@@ -1,4 +1,4 @@
-"""Validation of definitions, with the diagnostics of ValidateStateMachineDefinition.
+"""Validate definitions, and report the diagnostics of ValidateStateMachineDefinition.
 
 Source of the codes: AWS's API reference, ValidateStateMachineDefinitionDiagnostic.
 """
@@ -13,7 +13,7 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from sagelocal.services.stepfunctions import integrations
 from sagelocal.services.stepfunctions.definitions import scopes
 
-ENDING = {"Succeed", "Fail"}
+ENDING = {"Succeed", "Fail"}  # types of terminal states
 MAX_NAME = 80  # characters, https://docs.aws.amazon.com/step-functions/latest/dg/concepts-states.html
 
 
@@ -23,7 +23,7 @@ def diagnose(definition: str, kind: str | None = None) -> list[dict[str, str]]:
     Parameters
     ----------
     definition
-        The definition's JSON text.
+        JSON text of the definition.
     kind
         Type of the state machine, `STANDARD` by default.
     """
@@ -44,7 +44,7 @@ def _finding(code: str, message: str, location: str | None = None) -> dict[str, 
 
 
 def _grammar(definition: str) -> Iterator[dict[str, str]]:
-    """Yield the findings of the interpreter's parser."""
+    """Yield a finding for each error that the interpreter's parser reports."""
     try:
         AmazonStateLanguageParser.parse(definition)
     except ASLParserException as error:
@@ -92,7 +92,7 @@ def _missing(field: str, target: Any, location: str) -> dict[str, str]:
 
 
 def _targets(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield every transition of a state, with its pointer relative to the state."""
+    """Yield the JSON pointer, relative to the state, and the target of every transition of a state."""
     for field in ("Next", "Default"):
         if field in state:
             yield field, state[field]

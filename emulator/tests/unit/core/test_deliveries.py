@@ -1,4 +1,4 @@
-"""Calls of targets are repeated as the retry policy says."""
+"""Deliveries to targets: retries and their limits."""
 
 import threading
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from sagelocal.core.deliveries import Deliveries, Failure
 
 @pytest.fixture
 def deliver(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that calls a target until it succeeds or fails for good, without waiting between retries."""
+    """Return a function that calls a target, with retries but no pauses, and returns the final failure, or None."""
     monkeypatch.setattr(deliveries, "FIRST_BACKOFF", 0.0)
     monkeypatch.setattr(deliveries, "POLL_INTERVAL", 0.001)
     queue = Deliveries()
@@ -28,7 +28,11 @@ def deliver(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 class Target:
-    """Fails the given number of times."""
+    """A target that fails in its first calls.
+
+    failures : number of failing calls
+    calls    : number of calls so far
+    """
 
     def __init__(self, failures: int) -> None:
         self.failures, self.calls = failures, 0
@@ -39,7 +43,7 @@ class Target:
             raise ConnectionError("unavailable")
 
 
-def test_failed_call_is_repeated_until_it_succeeds(deliver: Any) -> None:
+def test_failed_call_is_retried_until_it_succeeds(deliver: Any) -> None:
     # GIVEN
     target = Target(failures=2)
     # WHEN / THEN
@@ -47,7 +51,7 @@ def test_failed_call_is_repeated_until_it_succeeds(deliver: Any) -> None:
     assert target.calls == 3
 
 
-def test_retries_end_at_the_maximum(deliver: Any) -> None:
+def test_retries_end_after_the_maximum_number(deliver: Any) -> None:
     # GIVEN
     target = Target(failures=99)
     # WHEN
@@ -70,8 +74,8 @@ def test_permanent_error_is_not_retried(deliver: Any) -> None:
     assert (failure.retries, failure.condition) == (0, None)
 
 
-def test_error_after_a_delivery_does_not_end_the_thread(deliver: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    # GIVEN more failing calls than threads
+def test_failing_call_does_not_end_its_thread(deliver: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    # GIVEN twice as many failing calls as threads
     def fail() -> None:
         raise ValueError("broken")
 
@@ -79,9 +83,9 @@ def test_error_after_a_delivery_does_not_end_the_thread(deliver: Any, capfd: pyt
     for _ in range(2 * deliveries.WORKERS):
         queue.run(fail)
     together = threading.Barrier(deliveries.WORKERS + 1, timeout=30)
-    # WHEN
+    # WHEN calls follow that return only when as many of them run as there are threads
     for _ in range(deliveries.WORKERS):
         queue.run(together.wait)
-    # THEN every thread has printed its errors and takes a further call
+    # THEN they return, so no thread has ended
     together.wait()
     queue.stop()

@@ -1,19 +1,19 @@
-"""Memory of the Step Functions interpreter."""
+"""Memory use of moto's Step Functions interpreter."""
 
 import gc
 import sys
 import threading
 import weakref
 
-from sagelocal.services.stepfunctions.interpreter import forget_threads
+from sagelocal.services.stepfunctions.interpreter import release_ended_threads
 
 
 def test_ended_threads_of_the_interpreter_are_released() -> None:
-    # GIVEN a module of the interpreter that keeps its threads in a list
+    # GIVEN a module of the interpreter that stores its threads in a list
     import moto.stepfunctions.parser.asl.component.program.program  # noqa: F401
 
     program = sys.modules["moto.stepfunctions.parser.asl.component.program.program"]
-    forget_threads()
+    release_ended_threads()
 
     # WHEN a thread ends
     thread = threading.Thread(target=int)
@@ -24,5 +24,5 @@ def test_ended_threads_of_the_interpreter_are_released() -> None:
     del thread
     gc.collect()
 
-    # THEN nothing keeps it
+    # THEN it is no longer in memory
     assert ended() is None

@@ -9,6 +9,7 @@ from evaluation.live.results import Estimate, Figures, Live
 
 WRITTEN = "2026-03-01T12:30:00+00:00"
 WINDOW = {"start": "2026-02-22T13:00:00+00:00", "end": "2026-03-01T13:00:00+00:00"}
+REVIEWED = {"start": "2026-02-22T14:00:00+00:00", "end": "2026-03-01T12:00:00+00:00", "not_covered": 0}
 LABELS: dict[str, Any] = {
     "files": 1,
     "answers": 30,
@@ -81,6 +82,7 @@ def make_live(accuracy: float = 0.9, **changes: Any) -> Live:
             ],
             "method": "Ratio estimate of the strata, with bootstrap intervals.",
         },
+        "reviewed": REVIEWED,
         "mistake_count": 0,
         "mistakes": [],
         "comparison": {
@@ -106,7 +108,7 @@ def make_live(accuracy: float = 0.9, **changes: Any) -> Live:
 
 def make_unlabelled_live() -> Live:
     """Return the evaluation of live traffic without any label."""
-    empty: dict[str, Any] = dict.fromkeys(("labelled", "audit", "traffic", "comparison", "recommendation"))
+    empty: dict[str, Any] = dict.fromkeys(("labelled", "audit", "traffic", "reviewed", "comparison", "recommendation"))
     nothing: dict[str, Any] = {"neither": 0, "malformed": 0, "malformed_lines": [], "notes": ["No image is labelled."]}
     return make_live(**empty, **nothing, labels={**dict.fromkeys(LABELS, 0), "messages": []})
 
@@ -180,8 +182,8 @@ def make_drift(*found: Mapping[str, Any]) -> Drift:
         {
             "written": f"2026-03-{day:02}T12:00:00+00:00",
             "model": "v1",
-            "start": f"2026-02-{day + 20:02}T12:00:00+00:00",
-            "end": f"2026-02-{day + 21:02}T12:00:00+00:00",
+            "start": f"2026-02-{day + 21:02}T12:00:00+00:00",
+            "end": f"2026-02-{day + 22:02}T12:00:00+00:00",
             "figures": figures,
         }
         for day, figures in enumerate(found, start=1)

@@ -6,7 +6,7 @@ from evaluation.report.drift_section import drift, latest_result, moved_properti
 from evaluation.report.results import Results
 from evaluation.report.verdict import Status
 from evaluation.report.verdict_section import drift as check
-from tests.unit.evaluation.report.live_results import DRIFT, NO_DRIFT, TOO_FEW, make_drift, make_live
+from tests.unit.evaluation.report.live_results import DRIFT, NO_DRIFT, REVIEWED, TOO_FEW, make_drift, make_live
 
 MOVED = "the traffic has drifted (brightness and sharpness)"
 
@@ -77,17 +77,26 @@ def test_properties_that_drifted_are_in_order_of_significance() -> None:
         ),
         pytest.param(
             DRIFT,
-            make_live(0.9, window={"start": "2026-01-01T00:00:00+00:00", "end": "2026-01-02T00:00:00+00:00"}),
+            make_live(
+                0.9, reviewed={**REVIEWED, "start": "2026-02-01T00:00:00+00:00", "end": "2026-02-22T11:59:59+00:00"}
+            ),
             Status.FAILED,
             MOVED,
-            id="labels of earlier traffic",
+            id="reviewed images are older",
         ),
         pytest.param(
             DRIFT,
-            make_live(0.9, written="2026-02-22T11:59:00+00:00"),
+            make_live(0.9, reviewed={**REVIEWED, "start": "2026-02-23T12:00:00+00:00"}),
             Status.FAILED,
             MOVED,
-            id="labels were read before the traffic ended",
+            id="reviewed images are newer",
+        ),
+        pytest.param(
+            DRIFT,
+            make_live(0.9, reviewed={**REVIEWED, "not_covered": 81}),
+            Status.FAILED,
+            MOVED,
+            id="reviewed images are of a part of the traffic",
         ),
     ],
 )

@@ -19,7 +19,7 @@ from evaluation.report.results import FILES, Reader
 from evaluation.report.sections import SECTIONS
 from evaluation.report.verdict import Status
 from evaluation.report.verdict_section import decide_on
-from tests.unit.evaluation.report.live_results import make_entry, make_live, make_unlabelled_live
+from tests.unit.evaluation.report.live_results import REVIEWED, make_entry, make_live, make_unlabelled_live
 from tests.unit.evaluation.report.pages import TRAINING, all_results, monitored, results_of, write_results
 from tests.unit.evaluation.runs import make_execution, make_run
 
@@ -446,6 +446,24 @@ def test_the_verdict_ignores_results_of_other_models(tmp_path: Path) -> None:
     assert checks["accuracy on the test images"].finding == "the result is of v1, but v3 is in use"
     assert checks["accuracy in live traffic"].finding == "the result is of v2, but v3 is in use"
     assert checks["drift"].finding == "the result is of v1, but v3 is in use"
+
+
+@pytest.mark.usefixtures("plain_figures")
+@pytest.mark.parametrize(("count", "status"), [(80, Status.PASSED), (81, Status.UNKNOWN)])
+def test_live_accuracy_is_not_known_if_much_of_the_traffic_was_not_reviewed(
+    tmp_path: Path, count: int, status: Status
+) -> None:
+    # GIVEN 400 captured images, some of which are older or newer than all reviewed images
+    directory = write_results(tmp_path)
+    write_json(directory / "live.json", make_live(0.9, reviewed={**REVIEWED, "not_covered": count}))
+
+    # WHEN
+    checks = {check.name: check for check in decide_on(results_of(directory)).checks}
+
+    # THEN
+    found = checks["accuracy in live traffic"]
+    assert found.status is status
+    assert ("81 of the 400 captured images are older or newer" in found.finding) == (status is Status.UNKNOWN)
 
 
 def test_the_verdict_is_based_on_the_last_run_if_no_execution_ended_in_the_time_range(tmp_path: Path) -> None:

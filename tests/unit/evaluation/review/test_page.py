@@ -101,6 +101,23 @@ def test_keys_answer_skip_and_undo(serve: Serve, s3: FakeS3, opened: Any) -> Non
     assert labels(s3) == {"a": "bicycle", "b": "motorcycle", "c": "motorcycle"}
 
 
+def test_undo_says_that_the_answer_is_deleted_when_keys_work_again(serve: Serve, s3: FakeS3, opened: Any) -> None:
+    # GIVEN a browser that takes half a second to decode an image
+    here = opened(serve())
+    here.page.evaluate("HTMLImageElement.prototype.decode = () => new Promise((done) => setTimeout(done, 500))")
+    here.press("1")
+    here.says("Stored: bicycle.")
+
+    # WHEN
+    here.press("u")
+    here.says("The last answer is deleted")
+    here.press("2")
+
+    # THEN
+    here.says("Stored: motorcycle.")
+    assert labels(s3) == {"a": "motorcycle"}
+
+
 def test_next_image_appears_without_waiting_for_a_response(serve: Serve, opened: Any) -> None:
     # GIVEN a page that has loaded the next images in advance, and a server that no longer sends images
     here = opened(serve())
