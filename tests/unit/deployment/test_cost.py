@@ -64,11 +64,8 @@ def numbers_by_line(plan: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def test_resources_that_are_billed_by_time_have_an_hourly_and_a_monthly_cost() -> None:
-    # GIVEN
-    variant = {
-        "instance_type": "ml.m5.xlarge",
-        "initial_instance_count": 4,
-    }  # a deployment keeps the number to which the endpoint has scaled
+    # GIVEN an endpoint with 2 instances, whose planned configuration keeps the 4 to which the endpoint has scaled
+    variant = {"instance_type": "ml.m5.xlarge", "initial_instance_count": 4}
     endpoint = [
         make_resource("aws_sagemaker_endpoint"),
         make_resource("aws_sagemaker_endpoint_configuration", production_variants=[variant]),

@@ -101,7 +101,9 @@ def test_keys_answer_skip_and_undo(serve: Serve, s3: FakeS3, opened: Any) -> Non
     assert labels(s3) == {"a": "bicycle", "b": "motorcycle", "c": "motorcycle"}
 
 
-def test_undo_says_that_the_answer_is_deleted_when_keys_work_again(serve: Serve, s3: FakeS3, opened: Any) -> None:
+def test_page_says_that_the_answer_is_deleted_only_when_it_accepts_keys_again(
+    serve: Serve, s3: FakeS3, opened: Any
+) -> None:
     # GIVEN a browser that takes half a second to decode an image
     here = opened(serve())
     here.page.evaluate("HTMLImageElement.prototype.decode = () => new Promise((done) => setTimeout(done, 500))")
