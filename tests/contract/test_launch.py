@@ -86,7 +86,7 @@ def test_pytorch_job_receives_code_channels_and_checkpoints(make_config: Any, sa
     [("2.10-cpu-py313", "basic_script_driver"), ("2.10-gpu-py313", "torchrun_driver")],
     ids=["CPU", "GPU"],
 )
-def test_torchrun_starts_the_training_processes_only_in_the_gpu_image(
+def test_torchrun_starts_the_training_processes_of_a_single_host_only_in_a_gpu_image(
     make_config: Any, sagemaker: SageMaker, tag: str, driver: str
 ) -> None:
     # WHEN

@@ -120,7 +120,8 @@ def test_workflow_with_five_classes(fast_project: Project) -> None:
     assert "approved, in use" in project.make("models")
     assert "no version that was in use before" in project.make("rollback", succeeds=False)
 
-    # AND `make classify` returns the same prediction for a local copy of an image, and the execution's page shows it
+    # AND `make classify` returns the same prediction for a local copy of an image, and the execution's page shows the
+    # image
     passed = next(execution for execution in run["executions"] if execution["status"] == "SUCCEEDED")
     s3 = make_client(read(project, "emulator/emulator.json")["url"], "s3", "us-east-1")
     photo = project.path / "a photo.png"

@@ -46,7 +46,7 @@ def test_mirror_in_a_directory_of_the_machine_image_is_found(lock_file: Path, tm
 
 
 def test_mirror_without_the_locked_version_is_ignored(lock_file: Path, tmp_path: Path) -> None:
-    # GIVEN a mirror with another version. If it were used, Terraform would not download the locked version.
+    # GIVEN a mirror with another version. If Terraform used this mirror, it would not download the locked version.
     mirror = make_mirror(tmp_path / "images" / "plugins", lock_file)
     lock_file.write_text(LOCK.replace("5.100.0", "5.101.0"))
 

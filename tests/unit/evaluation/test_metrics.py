@@ -69,7 +69,7 @@ def test_the_coverage_curve_has_a_point_for_each_distinct_confidence() -> None:
 
 
 def test_the_risk_coverage_area_is_the_mean_error_rate_over_all_coverages() -> None:
-    # GIVEN four images, of which the one with the second highest confidence is misclassified
+    # GIVEN four images, of which the image with the second highest confidence is misclassified
     curve = coverage_curve(np.array([0.9, 0.8, 0.7, 0.6]), np.array([True, False, True, True]))
 
     # THEN the area is the mean of the error rates of the 1, 2, 3 and 4 images with the highest confidence

@@ -1,3 +1,5 @@
+"""The current and the previous model are compared on labelled images of live traffic."""
+
 from collections.abc import Sequence
 
 import numpy as np

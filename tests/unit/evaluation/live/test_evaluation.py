@@ -1,3 +1,5 @@
+"""The evaluation of live traffic: captured records are joined with labels, and metrics and notes are computed."""
+
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Captured predictions are joined with labels by inference ID or object key."""
+
 from common.inference_ids import inference_id, key_digits
 from evaluation.live.join import join
 from evaluation.live.labels import Label

@@ -1,3 +1,5 @@
+"""Labels are read from label files and from the answers of reviewers."""
+
 import json
 from typing import Any
 

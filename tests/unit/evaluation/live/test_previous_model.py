@@ -1,3 +1,5 @@
+"""The model that was in use before is found, loaded, and classifies images."""
+
 import io
 import json
 import tarfile
@@ -95,7 +97,7 @@ def make_archive(**files: bytes) -> bytes:
 
 
 def make_bucket(archive: bytes) -> FakeS3:
-    """Return a bucket with the archive of all models."""
+    """Return a bucket with the model archive that all registered versions use."""
     s3 = FakeS3()
     s3.put_object(Bucket="b", Key=KEY, Body=archive)
     return s3

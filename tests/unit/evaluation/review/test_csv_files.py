@@ -157,7 +157,7 @@ def test_id_that_a_spreadsheet_would_evaluate_or_change_is_stored_unchanged(tmp_
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], *(f"{line}bicycle" for line in lines[1:])]))
 
-    # THEN no line starts with such a character, and the answers have the original IDs
+    # THEN each line starts with a letter or digit, so a spreadsheet finds no formula, and the answers have the IDs
     assert number == len(ids)
     assert all(line[0].isalnum() for line in lines)
     assert store_labels(store, path, "ana", command=COMMAND) == Stored(new=len(ids), answered=0)
