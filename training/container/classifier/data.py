@@ -19,7 +19,7 @@ class Split:
 
     Attributes
     ----------
-    names : n file names, or record IDs
+    names : file names or, of shards, record IDs, n
     images : uint8, n x size x size x 3
     labels : int64, n
     """
@@ -93,7 +93,12 @@ def read_manifest(folder: Path) -> list[tuple[str, int]]:
 
 
 def parse_line(line: str, location: str) -> tuple[str, int]:
-    """Return the file and label in a line of a manifest; errors name the line's location."""
+    """Return the file and the label in a line of a manifest.
+
+    Parameters
+    ----------
+    location : file and line number, for the error message
+    """
     parts = line.split("\t")
     if len(parts) != 3 or not parts[1].isdecimal():
         raise InputError(f"{location}: must be an index, a label and a file, separated by tabs (got {line!r})")
