@@ -41,7 +41,7 @@ class Opened:
             self.page.keyboard.press(key)
 
     def look(self) -> None:
-        """Wait until the page accepts clicks, which it ignores for 250 ms after a new image because of double clicks."""
+        """Wait until the page accepts clicks. It ignores clicks in the first 250 ms because of double clicks."""
         self.page.wait_for_timeout(300)
 
     def says(self, text: str) -> None:
