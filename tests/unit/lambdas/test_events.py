@@ -77,3 +77,15 @@ def test_definitions_of_one_name_have_the_same_code_in_all_functions(
     # THEN
     assert len(found) >= 2
     assert len({inspect.getsource(each) for each in found}) == 1
+
+
+@pytest.mark.parametrize("constant", ["MAX_BYTES", "THROTTLED", "TRANSIENT"])
+def test_constants_of_one_name_have_the_same_value_in_all_functions(
+    functions: dict[str, ModuleType], constant: str
+) -> None:
+    # GIVEN
+    found = [getattr(functions[name], constant) for name in FUNCTIONS if hasattr(functions[name], constant)]
+
+    # THEN
+    assert len(found) >= 2
+    assert all(value == found[0] for value in found)

@@ -198,11 +198,13 @@ def test_version_of_the_event_is_read_and_unknown_fields_are_kept(
     "error",
     [
         client_error("SlowDown", 503),
+        client_error("ThrottlingException", 400),
+        client_error("RequestTimeout", 400),
         client_error("InternalError", 500),
         EndpointConnectionError(endpoint_url="some-url"),
         ReadTimeoutError(endpoint_url="some-url"),
     ],
-    ids=["throttled", "internal error", "no connection", "read timeout"],
+    ids=["throttled", "throttled by KMS", "request timeout", "internal error", "no connection", "read timeout"],
 )
 def test_transient_error_of_s3_lets_the_state_machine_retry(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception
