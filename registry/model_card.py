@@ -12,7 +12,7 @@ from typing import Any
 from common.s3 import sibling_url
 from registry.comparison import Score, wilson_interval
 from registry.predictions import ValidationPrediction
-from training.container.classifier.data import is_live
+from training.container.classifier.file_names import is_live
 from training.follow import TrainingJob
 from training.job_config import TrainingRequest
 

@@ -21,7 +21,7 @@ from registry.comparison import Score, compare
 from registry.model_registry import Version
 from registry.predictions import is_correct, read_validation_results
 from staging.manifest import Manifest
-from training.container.classifier.data import is_live
+from training.container.classifier.file_names import is_live
 from training.follow import TrainingJob
 
 VALIDATION = "validation"  # name of the split, and key prefix of its objects

@@ -22,7 +22,8 @@ from evaluation.live.labels import read_labels
 from evaluation.live.live_summary import history_figures, summary, write_figures
 from evaluation.live.previous_model import PreviousModel, load_previous_model
 from evaluation.live.sampling import sample_of
-from scripts.command.environment import Environment, check_model, find_location
+from scripts.command.captures import check_model, find_location
+from scripts.command.environment import Environment
 from scripts.command.parser import add_model, add_time_range, proportion
 from scripts.command.runner import run_command
 

@@ -12,7 +12,8 @@ from evaluation.capture_location import read_captures
 from evaluation.executions import Run, read_run
 from evaluation.labelled_images import StagedDataError, read_test_images
 from evaluation.monitoring import history_figures, labels_by_md5, monitor, summary, write_figures
-from scripts.command.environment import Environment, check_model, find_location
+from scripts.command.captures import check_model, find_location
+from scripts.command.environment import Environment
 from scripts.command.parser import add_model, add_time_range
 from scripts.command.runner import run_command
 from staging.manifest import ManifestMissingError

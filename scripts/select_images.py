@@ -5,7 +5,8 @@ import argparse
 from common.errors import OperatorError
 from evaluation.captures import stream_records
 from evaluation.review.selection import AUDIT_RATE, describe, select
-from scripts.command.environment import Environment, check_model, find_location
+from scripts.command.captures import check_model, find_location
+from scripts.command.environment import Environment
 from scripts.command.parser import add_time_range, proportion
 from scripts.command.runner import run_command
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staging.manifest import ReviewedImages
-from training.container.classifier.data import LIVE
+from training.container.classifier.file_names import LIVE
 
 SIDE = 32  # width and height of the staged images, CIFAR's, in pixels
 SPLITS = ("train", "validation", "test")

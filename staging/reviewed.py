@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from staging.images import SIDE, SPLITS, Images, Selection, digest, fraction, make_images
 from staging.manifest import ReviewedImages, SplitSize
-from training.container.classifier.data import LIVE
+from training.container.classifier.file_names import LIVE
 from training.container.classifier.images import FORMATS, ImageError, decode_image
 
 VALIDATION_FRACTION = 0.25  # of the reviewed images, which the quality gate uses; the others are trained on

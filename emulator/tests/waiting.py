@@ -1,4 +1,4 @@
-"""Waiting for asynchronous results."""
+"""Waits until an asynchronous operation has the result that a test expects."""
 
 import time
 from collections.abc import Callable
@@ -6,15 +6,15 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 
-# Seconds. The pauses grow, because frequent requests take the CPU time of the job that a test waits for.
+# Seconds between two attempts. The pauses grow, because frequent requests slow down the job that a test waits for.
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.3
 
 
-def eventually(look: Callable[[], Found], *, seconds: float = 60) -> Found:
-    """Call `look` repeatedly and return its first true value; fail after `seconds`."""
+def eventually(read: Callable[[], Found], *, seconds: float = 60) -> Found:
+    """Call `read` repeatedly until it returns a true value, and return this value; fail after `seconds`."""
     deadline, pause = time.monotonic() + seconds, FIRST_PAUSE
     while time.monotonic() < deadline:
-        found = look()
+        found = read()
         if found:
             return found
         time.sleep(pause)

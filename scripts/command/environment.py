@@ -19,11 +19,10 @@ from deployment.endpoint_lifetime import EndpointLifetime
 from deployment.read_stack import read_stack
 from deployment.settings import read_settings
 from deployment.terraform import Terraform
-from evaluation.capture_location import CaptureLocation, find_captures
 from evaluation.history import History, Kind
 from evaluation.review.entries import ReviewStore
 from registry.batch_transform import TransformConfig
-from registry.model_registry import ModelRegistry, find_version, read_version
+from registry.model_registry import ModelRegistry, read_version
 from registry.quality_gate import QualityGate
 from registry.trained_classes import check_classes
 
@@ -175,38 +174,6 @@ class Environment:
             s3=self.client("s3"),
             logs=self.client("logs"),
         )
-
-
-def find_location(environment: Environment, model: str = "") -> CaptureLocation | None:
-    """Return the location of a model's captures, or None if the endpoint captures no data.
-
-    Parameters
-    ----------
-    model : version of the model, such as `3` or `v3`; empty for the model in use
-    """
-    stack = environment.stack
-    location = find_captures(
-        stack.endpoint_name,
-        stack.endpoint_config_name,
-        stack.data_capture_uri,
-        environment=environment.name,
-        sagemaker=environment.client("sagemaker"),
-    )
-    return location.of_model(model) if location and model else location
-
-
-def check_model(environment: Environment, location: CaptureLocation) -> None:
-    """Check that the model is registered, and was trained on the classes of the deployed stack.
-
-    Raises
-    ------
-    OperatorError
-        The model is not registered, or was trained on other classes than the deployed stack's.
-    """
-    version = find_version(environment.model_registry.versions(), location.model)
-    is_deployed = location.endpoint_config is not None
-    advice = f"run `make deploy ENV={environment.name}`" if is_deployed else "choose another MODEL"
-    check_classes(version, environment.stack.classes, where="the deployed stack", advice=advice)
 
 
 def check_deployed_classes(environment: Environment, model_package_arn: str) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures of the contract tests: clients of one emulator, which the pytest plugin runs."""
+"""Fixtures of the contract tests. The pytest plugin `sagelocal` runs one emulator for the whole test session."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def sagelocal_images() -> Mapping[str, Any]:
-    """Commands for the tests' images and for AWS's images."""
+    """The image map of the emulator: the command for each container image that a test uses."""
     from .images import IMAGES
 
     return IMAGES
@@ -32,13 +32,13 @@ def sagelocal_images() -> Mapping[str, Any]:
 
 @pytest.fixture(scope="session")
 def emulator(sagelocal: RunningEmulator) -> RunningEmulator:
-    """The emulator of the session."""
+    """The emulator that all contract tests of the session share."""
     return sagelocal
 
 
 @pytest.fixture
 def machines(emulator: RunningEmulator) -> StateMachines:
-    """Return a factory of state machines."""
+    """Return a helper that creates and runs state machines."""
     from .statemachines import StateMachines
 
     return StateMachines(emulator.client("stepfunctions"))
@@ -51,7 +51,7 @@ def functions(emulator: RunningEmulator) -> Any:
 
 
 @pytest.fixture
-def inbox(emulator: RunningEmulator) -> tuple[str, str]:
+def topic_and_queue(emulator: RunningEmulator) -> tuple[str, str]:
     """Return the ARN of an SNS topic and the URL of an SQS queue that is subscribed to it."""
     topic = emulator.client("sns").create_topic(Name=f"topic-{uuid4()}")["TopicArn"]
     sqs = emulator.client("sqs")

@@ -1,4 +1,4 @@
-"""Lambda functions of the tests, and their invocation."""
+"""Creates Lambda functions for the contract tests, and invokes them."""
 
 import base64
 import io
@@ -8,7 +8,7 @@ import zipfile
 from dataclasses import dataclass
 from typing import Any
 
-TRUST = {
+TRUST_POLICY = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
@@ -16,7 +16,14 @@ TRUST = {
 
 @dataclass(frozen=True)
 class Response:
-    """The response of Invoke."""
+    """The parts of the response of Lambda's Invoke operation that tests check.
+
+    status  : HTTP status code
+    error   : the value of `FunctionError`; None if the function succeeded
+    payload : the decoded JSON body; None if the body is empty
+    log     : the last 4 KB of the invocation's log
+    version : the version of the function that ran
+    """
 
     status: int
     error: str | None
@@ -26,12 +33,12 @@ class Response:
 
 
 def unique(prefix: str) -> str:
-    """Return a name that no other test uses."""
+    """Return `prefix` with a random suffix, so that no two tests use the same name."""
     return f"{prefix}-{uuid.uuid4().hex[:8]}"
 
 
 def make_zip(files: dict[str, str]) -> bytes:
-    """Return a zip file with files by name."""
+    """Return the bytes of a zip archive; `files` maps each file's name to its text."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in files.items():
@@ -40,14 +47,17 @@ def make_zip(files: dict[str, str]) -> bytes:
 
 
 def make_role(iam: Any) -> str:
-    """Create a role that Lambda can assume, and return its ARN."""
+    """Create an IAM role that Lambda can assume, and return the role's ARN."""
     name = unique("functions")
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST_POLICY))
     return str(role["Role"]["Arn"])
 
 
 def make_function(emulator: Any, source: str, *, region: str = "us-east-1", **options: Any) -> str:
-    """Create a function of one module with the handler `main`, and return its name."""
+    """Create a Lambda function from the Python code `source`, whose handler is `main`, and return the function's name.
+
+    options : parameters of CreateFunction, which override the defaults
+    """
     name = unique("function")
     request = {
         "FunctionName": name,
@@ -62,7 +72,7 @@ def make_function(emulator: Any, source: str, *, region: str = "us-east-1", **op
 
 
 def invoke(client: Any, name: str, event: Any = None, **options: Any) -> Response:
-    """Invoke a function and read the response."""
+    """Invoke the Lambda function `name` with the JSON value `event`, and return the decoded response."""
     response = client.invoke(FunctionName=name, Payload=json.dumps(event), LogType="Tail", **options)
     payload = response["Payload"].read()
     return Response(

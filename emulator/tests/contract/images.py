@@ -1,4 +1,4 @@
-"""The image map of the tests."""
+"""The image map of the tests: the commands that the emulator runs in place of each container image."""
 
 from pathlib import Path
 
@@ -9,7 +9,8 @@ def _module(name: str, *modes: str) -> dict[str, list[str]]:
     return {mode: ["{python}", "-m", f"sagelocal.containers.{name}", mode] for mode in modes}
 
 
-# `tests/<name>:1` runs containers/<name>.py; AWS's own images run the substitutes that sagelocal provides
+# The keys are regular expressions that match image URIs. The image `tests/<name>:1` runs containers/<name>.py.
+# AWS's own images run the substitutes that sagelocal provides.
 IMAGES = {
     rf"tests/{path.stem}:1": {mode: ["{python}", str(path), mode] for mode in ("train", "serve", "process")}
     for path in CONTAINERS.glob("*.py")

@@ -1,4 +1,4 @@
-"""Queues that receive the events of the tests."""
+"""SQS queues in which tests receive events, and EventBridge rules that deliver the events."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from .functions import unique
 
 
 class Inbox:
-    """A queue that receives JSON documents."""
+    """An SQS queue with JSON messages, which a test receives."""
 
     def __init__(self, emulator: RunningEmulator) -> None:
         self.sqs = emulator.client("sqs")
@@ -19,11 +19,11 @@ class Inbox:
         self.arn = attributes["Attributes"]["QueueArn"]
 
     def take(self, count: int) -> list[Any]:
-        """Wait for messages and delete them, and return their bodies; fail if there are more."""
+        """Wait for `count` messages, delete them, and return their JSON bodies; fail if there are more than `count`."""
         return [json.loads(message["Body"]) for message in self.take_messages(count)]
 
     def take_messages(self, count: int) -> list[dict[str, Any]]:
-        """Wait for messages with their attributes and delete them; fail if there are more."""
+        """Do the same as `take`, but return the whole messages, with body and attributes."""
         found: list[dict[str, Any]] = []
 
         def receive() -> bool:
@@ -39,7 +39,7 @@ class Inbox:
 
 
 def make_rule(emulator: RunningEmulator, pattern: dict[str, Any], target: dict[str, Any], **options: str) -> str:
-    """Create a rule with one target and return the rule's ARN."""
+    """Create an EventBridge rule with one target, and return the rule's ARN."""
     events, name = emulator.client("events"), unique("rule")
     arn = events.put_rule(Name=name, EventPattern=json.dumps(pattern), **options)["RuleArn"]
     failed = events.put_targets(Rule=name, Targets=[{"Id": "target", **target}])["FailedEntryCount"]

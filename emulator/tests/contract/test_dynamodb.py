@@ -1,4 +1,4 @@
-"""Conditions and transactions of DynamoDB hold while many clients write."""
+"""DynamoDB's conditional writes and transactions are atomic, even if many clients write at the same time."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,7 +19,7 @@ def dynamodb(emulator: RunningEmulator) -> Any:
 
 @pytest.fixture
 def tables(dynamodb: Any) -> tuple[str, str]:
-    """The names of a table with a range key, and of one without."""
+    """The names of two tables: `photos` with a partition and a sort key, and `drivers` with only a partition key."""
     names = (unique("photos"), unique("drivers"))
     for name, keys in zip(names, (("id", "version"), ("id",)), strict=True):
         dynamodb.create_table(
@@ -34,22 +34,25 @@ def tables(dynamodb: Any) -> tuple[str, str]:
 
 
 def text(**values: str) -> dict[str, Any]:
+    """Return string attributes in DynamoDB's format."""
     return {name: {"S": value} for name, value in values.items()}
 
 
 def count(dynamodb: Any, table: str) -> int:
+    """Return the number of items in a table."""
     return int(dynamodb.scan(TableName=table, Select="COUNT")["Count"])
 
 
 def put(table: str, condition: str, **values: str) -> dict[str, Any]:
+    """Return the Put of an item with string attributes, as a part of a transaction."""
     return {"Put": {"TableName": table, "Item": text(**values), "ConditionExpression": condition}}
 
 
 def test_cancelled_transaction_does_not_undo_simultaneous_writes(dynamodb: Any, tables: tuple[str, str]) -> None:
-    # GIVEN a driver with a newer photograph, for whom every transaction with a driver's item is cancelled
+    # GIVEN a driver's item that exists, so that every transaction that creates this item is cancelled
     photos, drivers = tables
     dynamodb.put_item(TableName=drivers, Item=text(id="driver", newest="9"))
-    # GIVEN many photographs, so that a copy of their table takes time
+    # AND 200 photographs, so that a rollback that restores a copy of the table would be slow and lose other writes
     for start in range(0, 200, 25):
         puts = [{"PutRequest": {"Item": text(id=f"old-{start + n}", version="1")}} for n in range(25)]
         dynamodb.batch_write_item(RequestItems={photos: puts})
@@ -64,16 +67,16 @@ def test_cancelled_transaction_does_not_undo_simultaneous_writes(dynamodb: Any, 
             return False
         return True
 
-    # WHEN
+    # WHEN 64 transactions run at the same time, half of which are cancelled
     with ThreadPoolExecutor(8) as pool:
         succeeded = sum(pool.map(write, range(64)))
 
-    # THEN
+    # THEN the other half has written its photographs, and the driver's item is unchanged
     assert succeeded == count(dynamodb, photos) - 200 == 32
     assert dynamodb.get_item(TableName=drivers, Key=text(id="driver"))["Item"] == text(id="driver", newest="9")
 
 
-def test_one_of_simultaneous_conditional_writes_succeeds(dynamodb: Any, tables: tuple[str, str]) -> None:
+def test_only_one_of_many_simultaneous_conditional_writes_succeeds(dynamodb: Any, tables: tuple[str, str]) -> None:
     # GIVEN
     photos, _ = tables
 
@@ -90,8 +93,8 @@ def test_one_of_simultaneous_conditional_writes_succeeds(dynamodb: Any, tables: 
         assert sum(pool.map(write, range(32))) == 1
 
 
-def test_transaction_updates_deletes_and_puts_or_does_nothing(dynamodb: Any, tables: tuple[str, str]) -> None:
-    # GIVEN
+def test_transaction_writes_all_its_items_or_none(dynamodb: Any, tables: tuple[str, str]) -> None:
+    # GIVEN an update, a deletion and a put; and the same operations with a condition that fails
     photos, drivers = tables
     dynamodb.put_item(TableName=drivers, Item=text(id="a", vehicle="bicycle"))
     dynamodb.put_item(TableName=photos, Item=text(id="old", version="1"))
@@ -113,17 +116,17 @@ def test_transaction_updates_deletes_and_puts_or_does_nothing(dynamodb: Any, tab
         vehicle = dynamodb.get_item(TableName=drivers, Key=text(id="a"))["Item"]["vehicle"]["S"]
         return vehicle, sorted(item["id"]["S"] for item in dynamodb.scan(TableName=photos)["Items"])
 
-    # WHEN / THEN
+    # WHEN one condition fails, THEN no item changes
     with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
         dynamodb.transact_write_items(TransactItems=failing)
     assert state() == ("bicycle", ["old"])
 
-    # WHEN / THEN
+    # WHEN all conditions hold, THEN all items change
     dynamodb.transact_write_items(TransactItems=items)
     assert state() == ("bus", ["new"])
 
 
-def test_unknown_table_of_a_transaction_is_named(dynamodb: Any, tables: tuple[str, str]) -> None:
+def test_transaction_with_an_unknown_table_writes_nothing(dynamodb: Any, tables: tuple[str, str]) -> None:
     # WHEN / THEN
     items = [put(tables[1], "attribute_not_exists(id)", id="a"), put("missing", "attribute_not_exists(id)", id="a")]
     with pytest.raises(ClientError):

@@ -1,4 +1,4 @@
-"""SQS event sources: batches, filters, failed messages and dead-letter queues.
+"""SQS queues as event sources of Lambda functions: batches, filters, failed messages and dead-letter queues.
 
 Sources: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 https://docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html
@@ -13,7 +13,8 @@ import pytest
 from ..waiting import eventually
 from .functions import make_function, unique
 
-# Sends the bodies of the batch and their receive counts to the queue in an environment variable, then ends as requested
+# This function sends each message's body and receive count to the queue SEEN. It raises an error if a body is `fail`,
+# and reports the messages whose body is `bad` as failed.
 HANDLER = """import boto3, json, os
 sqs = boto3.client("sqs")
 def main(event, context):
@@ -27,13 +28,18 @@ def main(event, context):
 
 
 class Source:
-    """A queue with a dead-letter queue, and a function that is mapped to it."""
+    """An SQS queue with a dead-letter queue, and a Lambda function that processes the queue's messages.
+
+    receives : how often a message is received before it moves to the dead-letter queue
+    bodies   : bodies of the messages that are in the queue before the function is mapped to it
+    mapping  : parameters of CreateEventSourceMapping
+    """
 
     def __init__(self, emulator: Any, *, receives: int = 1, bodies: tuple[str, ...] = (), **mapping: Any) -> None:
         self.sqs = emulator.client("sqs")
         self.seen, self.dead = (self.sqs.create_queue(QueueName=unique(name))["QueueUrl"] for name in ("seen", "dead"))
         redrive = {"deadLetterTargetArn": self.arn(self.dead), "maxReceiveCount": receives}
-        # longer than an invocation takes on a busy machine, or its messages would be received a second time
+        # The timeout exceeds an invocation's duration on a busy machine. Otherwise a message would be received twice.
         attributes = {"VisibilityTimeout": "4", "RedrivePolicy": json.dumps(redrive)}
         self.queue = self.sqs.create_queue(QueueName=unique("queue"), Attributes=attributes)["QueueUrl"]
         for body in bodies:
@@ -44,17 +50,19 @@ class Source:
         )
 
     def arn(self, url: str) -> str:
+        """Return the ARN of the queue with a URL."""
         attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
         return str(attributes["QueueArn"])
 
     def take(self, url: str) -> str | None:
-        """Receive and delete one message."""
+        """Receive and delete one message, and return its body, or None if the queue is empty."""
         for message in self.sqs.receive_message(QueueUrl=url).get("Messages", []):
             self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             return str(message["Body"])
         return None
 
     def is_empty(self) -> bool:
+        """Return whether the source queue has neither visible messages nor messages in flight."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         counts = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=names)["Attributes"]
         return set(counts.values()) == {"0"}
@@ -62,13 +70,11 @@ class Source:
 
 @pytest.fixture
 def source(emulator: Any) -> Callable[..., Source]:
-    """Return a factory of mapped queues."""
+    """Return a function that creates a queue which is mapped to a Lambda function."""
     return lambda **options: Source(emulator, **options)
 
 
-def test_failed_message_is_retried_on_its_own_and_then_dead_lettered(
-    source: Callable[..., Source],
-) -> None:
+def test_failed_message_is_retried_and_then_moved_to_the_dead_letter_queue(source: Callable[..., Source]) -> None:
     # GIVEN / WHEN
     mapped = source(bodies=("fail",), receives=2)
     # THEN
@@ -78,7 +84,7 @@ def test_failed_message_is_retried_on_its_own_and_then_dead_lettered(
     assert mapped.is_empty()
 
 
-def test_only_reported_messages_of_a_batch_are_dead_lettered(source: Callable[..., Source]) -> None:
+def test_only_reported_messages_move_to_the_dead_letter_queue(source: Callable[..., Source]) -> None:
     # GIVEN / WHEN
     mapped = source(bodies=("good", "bad"), FunctionResponseTypes=["ReportBatchItemFailures"])
     # THEN
@@ -88,10 +94,10 @@ def test_only_reported_messages_of_a_batch_are_dead_lettered(source: Callable[..
     assert mapped.take(mapped.dead) is None
 
 
-def test_batches_have_at_most_the_batch_size_and_only_messages_that_match_the_filter(
+def test_batches_respect_the_batch_size_and_the_filter(
     source: Callable[..., Source],
 ) -> None:
-    # GIVEN messages of which two match the filter
+    # GIVEN four messages, two of which match the filter
     bodies = [json.dumps({"label": label}) for label in ("car", "bicycle", "car")]
     filters = {"Filters": [{"Pattern": json.dumps({"body": {"label": ["car"]}})}]}
     # WHEN

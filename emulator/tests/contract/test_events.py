@@ -1,4 +1,4 @@
-"""EventBridge delivers events, among them those of Step Functions and CloudWatch.
+"""EventBridge rules: patterns, targets, inputs and dead-letter queues, and the events of Step Functions and CloudWatch.
 
 Sources: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
@@ -16,7 +16,7 @@ from sagelocal.pytest_plugin import RunningEmulator
 from ..waiting import eventually
 from .functions import make_function, unique
 from .queues import Inbox, make_rule
-from .statemachines import StateMachines, received, single
+from .statemachines import StateMachines, receive_body, single
 
 EVENT = {
     "id": "1",
@@ -31,8 +31,8 @@ EVENT = {
 FAILED = {"Type": "Fail", "Error": "Broken", "Cause": 'say "why"'}
 
 
-def outcome(machine: str, *statuses: str) -> dict[str, Any]:
-    """Return an event pattern for the outcome of a state machine's executions."""
+def execution_pattern(machine: str, *statuses: str) -> dict[str, Any]:
+    """Return an event pattern for executions of the state machine `machine` that change to one of the statuses."""
     return {
         "source": ["aws.states"],
         "detail-type": ["Step Functions Execution Status Change"],
@@ -41,73 +41,73 @@ def outcome(machine: str, *statuses: str) -> dict[str, Any]:
 
 
 def send(emulator: RunningEmulator, source: str, **detail: Any) -> str:
-    """Put an event and return its ID."""
+    """Send an event with PutEvents, and return the event's ID."""
     entry = {"Source": source, "DetailType": "test", "Detail": json.dumps(detail)}
     sent = emulator.client("events").put_events(Entries=[entry])
     assert sent["FailedEntryCount"] == 0
     return str(sent["Entries"][0]["EventId"])
 
 
-def failing(**more: Any) -> dict[str, Any]:
-    """Return a definition that fails at once."""
+def failing_definition(**more: Any) -> dict[str, Any]:
+    """Return a state machine definition whose only state is FAILED."""
     return {"StartAt": "Failed", "States": {"Failed": FAILED}, **more}
 
 
-def start(machines: StateMachines, machine: str) -> str:
-    """Run an execution to its end, and return its ARN."""
+def execute(machines: StateMachines, machine: str) -> str:
+    """Start an execution, wait until it has ended, and return its ARN."""
     arn = machines.client.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
     machines.finish(arn)
     return str(arn)
 
 
-def test_failed_execution_is_published_to_a_topic_in_the_words_of_the_rule(
-    emulator: RunningEmulator, machines: StateMachines, inbox: tuple[str, str]
+def test_input_transformer_formats_the_event_of_a_failed_execution(
+    emulator: RunningEmulator, machines: StateMachines, topic_and_queue: tuple[str, str]
 ) -> None:
     # GIVEN
-    topic, queue = inbox
-    machine = machines.create(failing())
+    topic, queue = topic_and_queue
+    machine = machines.create(failing_definition())
     paths = {name: f"$.detail.{name}" for name in ("executionArn", "error", "cause", "stopDate")}
     template = '{"text": "<executionArn> failed with <error>: <cause>", "stopped": <stopDate>}'
     transformer = {"InputPathsMap": paths, "InputTemplate": template}
-    make_rule(emulator, outcome(machine, "FAILED"), {"Arn": topic, "InputTransformer": transformer})
+    make_rule(emulator, execution_pattern(machine, "FAILED"), {"Arn": topic, "InputTransformer": transformer})
 
     # WHEN
-    execution = start(machines, machine)
+    execution = execute(machines, machine)
 
-    # THEN values are escaped within a string, and are JSON elsewhere
-    message = json.loads(received(emulator, queue))
+    # THEN values are escaped if the template has them inside a string, and are JSON values otherwise
+    message = json.loads(receive_body(emulator, queue))
     assert message["text"] == f'{execution} failed with Broken: say "why"'
     assert isinstance(message["stopped"], int)
 
 
-def test_rule_matches_by_error_and_status(
-    emulator: RunningEmulator, machines: StateMachines, inbox: tuple[str, str]
+def test_rule_receives_only_executions_with_its_error_and_status(
+    emulator: RunningEmulator, machines: StateMachines, topic_and_queue: tuple[str, str]
 ) -> None:
-    # GIVEN rules for another error and for another status, and a disabled one
-    topic, queue = inbox
-    machine = machines.create(failing())
-    other = outcome(machine, "FAILED")
-    other["detail"]["error"] = ["States.Runtime"]
-    make_rule(emulator, other, {"Arn": topic})
-    make_rule(emulator, outcome(machine, "SUCCEEDED"), {"Arn": topic})
-    make_rule(emulator, outcome(machine, "FAILED"), {"Arn": topic}, State="DISABLED")
+    # GIVEN a rule for another error, a rule for another status, and a disabled rule
+    topic, queue = topic_and_queue
+    machine = machines.create(failing_definition())
+    other_error = execution_pattern(machine, "FAILED")
+    other_error["detail"]["error"] = ["States.Runtime"]
+    make_rule(emulator, other_error, {"Arn": topic})
+    make_rule(emulator, execution_pattern(machine, "SUCCEEDED"), {"Arn": topic})
+    make_rule(emulator, execution_pattern(machine, "FAILED"), {"Arn": topic}, State="DISABLED")
 
-    # AND one that matches
-    make_rule(emulator, outcome(machine, "FAILED"), {"Arn": topic, "Input": '"the only message"'})
+    # AND a rule that matches the execution
+    make_rule(emulator, execution_pattern(machine, "FAILED"), {"Arn": topic, "Input": '"the only message"'})
 
     # WHEN
-    start(machines, machine)
+    execute(machines, machine)
 
     # THEN
-    assert received(emulator, queue) == '"the only message"'
+    assert receive_body(emulator, queue) == '"the only message"'
     assert "Messages" not in emulator.client("sqs").receive_message(QueueUrl=queue)
 
 
 @pytest.mark.parametrize("kind", ["function", "state machine"])
-def test_event_can_start_a_function_or_a_state_machine(
+def test_rule_invokes_a_function_or_starts_a_state_machine(
     emulator: RunningEmulator, machines: StateMachines, kind: str
 ) -> None:
-    # GIVEN a target that creates a queue with the name of the event's detail
+    # GIVEN a target that creates an SQS queue, whose name is in the event's detail
     queue, sqs = unique("queue"), emulator.client("sqs")
     if kind == "function":
         create = "boto3.client('sqs').create_queue(QueueName=event['detail']['name'])"
@@ -128,7 +128,7 @@ def test_event_can_start_a_function_or_a_state_machine(
     assert eventually(lambda: sqs.list_queues(QueueNamePrefix=queue).get("QueueUrls"))
 
 
-def test_target_receives_the_event_without_further_members(emulator: RunningEmulator) -> None:
+def test_target_receives_the_event_with_exactly_the_documented_members(emulator: RunningEmulator) -> None:
     # GIVEN
     inbox, source = Inbox(emulator), unique("source")
     make_rule(emulator, {"source": [source]}, {"Arn": inbox.arn})
@@ -176,7 +176,7 @@ def test_target_receives_the_event_without_further_members(emulator: RunningEmul
         ),
     ],
 )
-def test_input_of_a_target_can_be_changed(emulator: RunningEmulator, target: dict[str, Any], expected: str) -> None:
+def test_target_receives_the_configured_input(emulator: RunningEmulator, target: dict[str, Any], expected: str) -> None:
     # GIVEN
     inbox, source = Inbox(emulator), unique("source")
     arn = make_rule(emulator, {"source": [source]}, {"Arn": inbox.arn, **target})
@@ -187,7 +187,7 @@ def test_input_of_a_target_can_be_changed(emulator: RunningEmulator, target: dic
     assert message["Body"] == expected.replace("NAME", arn.rpartition("/")[2]).replace("ARN", arn)
 
 
-def test_fifo_queue_receives_the_message_group_of_the_target(emulator: RunningEmulator) -> None:
+def test_message_in_a_fifo_queue_has_the_message_group_of_the_target(emulator: RunningEmulator) -> None:
     # GIVEN
     sqs, source = emulator.client("sqs"), unique("source")
     attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
@@ -201,7 +201,7 @@ def test_fifo_queue_receives_the_message_group_of_the_target(emulator: RunningEm
     assert message["Attributes"]["MessageGroupId"] == "group"
 
 
-def test_execution_is_named_after_the_event(emulator: RunningEmulator, machines: StateMachines) -> None:
+def test_execution_name_begins_with_the_id_of_the_event(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN
     machine, source = machines.create(single(Type="Pass")), unique("source")
     make_rule(emulator, {"source": [source]}, {"Arn": machine, "RoleArn": "role"})
@@ -213,7 +213,7 @@ def test_execution_is_named_after_the_event(emulator: RunningEmulator, machines:
     assert len(executions[0]["name"]) <= 80
 
 
-def test_event_for_a_missing_target_is_dead_lettered_without_retries(emulator: RunningEmulator) -> None:
+def test_event_for_a_missing_target_is_sent_to_the_dead_letter_queue_without_retries(emulator: RunningEmulator) -> None:
     # GIVEN
     dead, source = Inbox(emulator), unique("source")
     queue = f"arn:aws:sqs:us-east-1:123456789012:{unique('absent')}"
@@ -222,7 +222,7 @@ def test_event_for_a_missing_target_is_dead_lettered_without_retries(emulator: R
     )
     # WHEN
     event_id = send(emulator, source)
-    # THEN the queue receives the event itself
+    # THEN the dead-letter queue receives the event and not the target's constant input
     (message,) = dead.take_messages(1)
     attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
     assert json.loads(message["Body"])["id"] == event_id
@@ -235,7 +235,7 @@ def test_event_for_a_missing_target_is_dead_lettered_without_retries(emulator: R
     }
 
 
-def test_event_of_an_aws_service_is_refused(emulator: RunningEmulator) -> None:
+def test_event_with_an_aws_service_as_its_source_is_refused(emulator: RunningEmulator) -> None:
     # GIVEN
     inbox, source = Inbox(emulator), unique("source")
     make_rule(emulator, {"source": ["aws.s3", source]}, {"Arn": inbox.arn, "InputPath": "$.source"})
@@ -258,7 +258,7 @@ def test_event_of_an_aws_service_is_refused(emulator: RunningEmulator) -> None:
         pytest.param({"source": ["shop"], "detail": {"size": [3]}}, False, id="no-match"),
     ],
 )
-def test_event_can_be_tested_against_a_pattern(
+def test_test_event_pattern_returns_whether_the_event_matches(
     emulator: RunningEmulator, pattern: dict[str, Any], expected: bool
 ) -> None:
     # WHEN
@@ -306,8 +306,8 @@ def test_invalid_schedule_is_refused(emulator: RunningEmulator, expression: str)
         emulator.client("events").put_rule(Name=unique("rule"), ScheduleExpression=expression)
 
 
-def test_rule_with_a_schedule_only_matches_no_other_event(emulator: RunningEmulator) -> None:
-    # GIVEN a scheduled rule and another one, with the same target
+def test_scheduled_rule_without_a_pattern_matches_no_event(emulator: RunningEmulator) -> None:
+    # GIVEN a scheduled rule and a rule with a pattern, which have the same target
     events, inbox, source, name = emulator.client("events"), Inbox(emulator), unique("source"), unique("rule")
     events.put_rule(Name=name, ScheduleExpression="rate(1 day)")
     events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": inbox.arn, "Input": '"schedule"'}])
@@ -319,23 +319,23 @@ def test_rule_with_a_schedule_only_matches_no_other_event(emulator: RunningEmula
     assert inbox.take(2) == ["pattern", "pattern"]
 
 
-def test_execution_sends_each_status_once(emulator: RunningEmulator, machines: StateMachines) -> None:
+def test_execution_sends_one_event_for_each_status(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN
-    inbox, machine = Inbox(emulator), machines.create(failing())
-    make_rule(emulator, outcome(machine, "RUNNING", "FAILED"), {"Arn": inbox.arn, "InputPath": "$.detail"})
-    # WHEN three executions end at once
+    inbox, machine = Inbox(emulator), machines.create(failing_definition())
+    make_rule(emulator, execution_pattern(machine, "RUNNING", "FAILED"), {"Arn": inbox.arn, "InputPath": "$.detail"})
+    # WHEN three executions fail
     for _ in range(3):
-        start(machines, machine)
+        execute(machines, machine)
     # THEN
     details = inbox.take(6)
     assert sorted(detail["status"] for detail in details) == ["FAILED"] * 3 + ["RUNNING"] * 3
     assert {detail["stopDate"] is None for detail in details if detail["status"] == "RUNNING"} == {True}
 
 
-def test_large_input_is_not_in_the_event_of_an_execution(emulator: RunningEmulator, machines: StateMachines) -> None:
+def test_event_of_an_execution_omits_a_large_input(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN
     inbox, machine = Inbox(emulator), machines.create(single(Type="Pass", Result="done"))
-    make_rule(emulator, outcome(machine, "SUCCEEDED"), {"Arn": inbox.arn})
+    make_rule(emulator, execution_pattern(machine, "SUCCEEDED"), {"Arn": inbox.arn})
     # WHEN
     large = json.dumps({"text": "x" * 255_000})
     machines.finish(machines.client.start_execution(stateMachineArn=machine, input=large)["executionArn"])
@@ -345,7 +345,7 @@ def test_large_input_is_not_in_the_event_of_an_execution(emulator: RunningEmulat
     assert (detail["output"], detail["outputDetails"]) == ('"done"', {"included": True})
 
 
-def test_state_change_of_an_alarm_is_an_event(emulator: RunningEmulator) -> None:
+def test_alarm_sends_an_event_when_its_state_changes(emulator: RunningEmulator) -> None:
     # GIVEN
     cloudwatch, inbox, name = emulator.client("cloudwatch"), Inbox(emulator), unique("alarm")
     pattern = {"source": ["aws.cloudwatch"], "detail": {"alarmName": [name], "state": {"value": ["ALARM"]}}}

@@ -15,10 +15,10 @@ from sagelocal.core.process import start_time
 from ..waiting import eventually
 from .functions import invoke, make_function, make_zip, unique
 
-PROCESS = "import os\ndef main(event, context):\n    return os.getpid()\n"
+RETURN_PROCESS_ID = "import os\ndef main(event, context):\n    return os.getpid()\n"
 
 
-def test_function_gets_event_and_context(emulator: Any) -> None:
+def test_function_receives_event_context_and_environment_variables(emulator: Any) -> None:
     # GIVEN
     source = (
         "import os\n"
@@ -48,7 +48,7 @@ def test_sdk_in_a_function_calls_the_emulator(emulator: Any) -> None:
     assert invoke(emulator.client("lambda"), name).payload == "123456789012"
 
 
-def test_package_that_is_not_in_the_code_cannot_be_imported(emulator: Any) -> None:
+def test_function_cannot_import_a_package_that_its_code_lacks(emulator: Any) -> None:
     # GIVEN
     name = make_function(emulator, "import numpy\ndef main(event, context):\n    return 1\n")
     # WHEN
@@ -59,9 +59,9 @@ def test_package_that_is_not_in_the_code_cannot_be_imported(emulator: Any) -> No
     assert response.payload["errorMessage"] == "Unable to import module 'module': No module named 'numpy'"
 
 
-def test_warm_environment_is_reused(emulator: Any) -> None:
+def test_sequential_invocations_reuse_one_execution_environment(emulator: Any) -> None:
     # GIVEN
-    name = make_function(emulator, PROCESS)
+    name = make_function(emulator, RETURN_PROCESS_ID)
     # WHEN
     responses = [invoke(emulator.client("lambda"), name) for _ in range(3)]
     # THEN
@@ -69,8 +69,8 @@ def test_warm_environment_is_reused(emulator: Any) -> None:
     assert ["Init Duration" in response.log for response in responses] == [True, False, False]
 
 
-def test_concurrent_invocations_have_separate_environments(emulator: Any) -> None:
-    # GIVEN a function that returns once two environments run
+def test_concurrent_invocations_run_in_separate_execution_environments(emulator: Any) -> None:
+    # GIVEN a function that returns only when two execution environments run
     source = (
         "import os, pathlib, time\n"
         "def main(event, context):\n"
@@ -121,7 +121,9 @@ def test_concurrent_invocations_have_separate_environments(emulator: Any) -> Non
         ),
     ],
 )
-def test_failed_invocation_returns_aws_error_document(emulator: Any, source: str, kind: str, message: str) -> None:
+def test_failed_invocation_returns_aws_error_type_and_message(
+    emulator: Any, source: str, kind: str, message: str
+) -> None:
     # GIVEN
     name = make_function(emulator, source)
     # WHEN
@@ -133,7 +135,7 @@ def test_failed_invocation_returns_aws_error_document(emulator: Any, source: str
     assert response.payload["errorMessage"] == message.replace("{id}", request[1])
 
 
-def test_stack_trace_starts_in_the_function(emulator: Any) -> None:
+def test_stack_trace_contains_only_lines_of_the_function(emulator: Any) -> None:
     # GIVEN
     name = make_function(emulator, "def main(event, context):\n    raise KeyError('x')\n")
     # WHEN
@@ -143,12 +145,12 @@ def test_stack_trace_starts_in_the_function(emulator: Any) -> None:
     assert re.search(r'module.py", line 2, in main\n    raise KeyError', trace[0])
 
 
-def test_function_is_killed_after_its_timeout(emulator: Any) -> None:
+def test_function_is_killed_at_its_timeout_and_then_runs_in_a_new_process(emulator: Any) -> None:
     # GIVEN
     source = "import os, time\ndef main(event, context):\n    if event: time.sleep(60)\n    return os.getpid()\n"
     name = make_function(emulator, source, Timeout=1)
     client = emulator.client("lambda")
-    before = invoke(client, name, 0).payload
+    process = invoke(client, name, 0).payload
     # WHEN
     response = invoke(client, name, 1)
     # THEN
@@ -156,10 +158,10 @@ def test_function_is_killed_after_its_timeout(emulator: Any) -> None:
     assert response.payload["errorType"] == "Sandbox.Timedout"
     assert response.payload["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")
     assert re.search(r"\n\S+Z \S+ Task timed out after 1.00 seconds\n", response.log)
-    assert invoke(client, name, 0).payload != before
+    assert invoke(client, name, 0).payload != process
 
 
-def test_output_of_a_function_is_in_its_log_stream(emulator: Any) -> None:
+def test_log_stream_contains_the_output_of_the_function(emulator: Any) -> None:
     # GIVEN
     name = make_function(emulator, "def main(event, context):\n    print('seen', event, context.log_stream_name)\n")
     # WHEN
@@ -174,7 +176,7 @@ def test_output_of_a_function_is_in_its_log_stream(emulator: Any) -> None:
     assert events[1]["message"] in response.log
 
 
-def test_log_tail_has_the_last_four_kilobytes(emulator: Any) -> None:
+def test_log_result_has_the_last_four_kilobytes_of_the_log(emulator: Any) -> None:
     # GIVEN
     name = make_function(emulator, "def main(event, context):\n    print('x' * 300_000)\n")
     # WHEN
@@ -219,15 +221,15 @@ def test_version_can_be_published_while_log_groups_change(emulator: Any) -> None
             logs.create_log_group(logGroupName=name)
             logs.delete_log_group(logGroupName=name)
 
-    # WHEN
+    # WHEN functions are created and published at the same time
     with ThreadPoolExecutor(4) as pool:
-        others = [pool.submit(change_log_groups) for _ in range(4)]
+        changes = [pool.submit(change_log_groups) for _ in range(4)]
         try:
             names = [make_function(emulator, "def main(event, context): return 1", Publish=True) for _ in range(20)]
         finally:
             finished.set()
-    for other in others:
-        other.result()
+    for change in changes:
+        change.result()
 
     # THEN
     client = emulator.client("lambda")
@@ -235,7 +237,7 @@ def test_version_can_be_published_while_log_groups_change(emulator: Any) -> None
 
 
 def test_alias_distributes_traffic_by_weight(emulator: Any) -> None:
-    # GIVEN
+    # GIVEN an alias that routes half of the invocations to version 2
     client = emulator.client("lambda")
     name = make_function(emulator, "def main(event, context):\n    return context.function_version\n", Publish=True)
     client.update_function_configuration(FunctionName=name, MemorySize=256)
@@ -247,13 +249,13 @@ def test_alias_distributes_traffic_by_weight(emulator: Any) -> None:
         RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}},
     )
     # WHEN / THEN
-    seen: set[str] = set()
+    versions: set[str] = set()
 
-    def both_ran() -> bool:
-        seen.add(invoke(client, name, Qualifier="live").payload)
-        return seen == {"1", "2"}
+    def both_versions_ran() -> bool:
+        versions.add(invoke(client, name, Qualifier="live").payload)
+        return versions == {"1", "2"}
 
-    eventually(both_ran)
+    eventually(both_versions_ran)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +278,7 @@ def test_alias_distributes_traffic_by_weight(emulator: Any) -> None:
         ),
     ],
 )
-def test_update_takes_effect_at_once_and_ends_old_environments(emulator: Any, change: Any, expected: str) -> None:
+def test_update_takes_effect_at_once_and_ends_old_processes(emulator: Any, change: Any, expected: str) -> None:
     # GIVEN
     source = "import os\ndef main(event, context):\n    return os.environ.get('VALUE') or str(os.getpid())\n"
     client = emulator.client("lambda")
@@ -292,7 +294,7 @@ def test_update_takes_effect_at_once_and_ends_old_environments(emulator: Any, ch
 def test_deleting_a_function_ends_its_processes(emulator: Any) -> None:
     # GIVEN
     client = emulator.client("lambda")
-    name = make_function(emulator, PROCESS)
+    name = make_function(emulator, RETURN_PROCESS_ID)
     process = invoke(client, name).payload
     # WHEN
     client.delete_function(FunctionName=name)
@@ -315,8 +317,8 @@ def test_asynchronous_invocation_runs_in_the_background(emulator: Any) -> None:
     eventually(lambda: emulator.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"])
 
 
-def test_event_is_sent_to_the_dead_letter_queue_after_its_retries(emulator: Any) -> None:
-    # GIVEN
+def test_asynchronous_event_that_fails_is_sent_to_the_dead_letter_queue(emulator: Any) -> None:
+    # GIVEN a function that always fails, with one retry and a dead-letter queue
     sqs = emulator.client("sqs")
     url = sqs.create_queue(QueueName=unique("dead"))["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -334,7 +336,7 @@ def test_event_is_sent_to_the_dead_letter_queue_after_its_retries(emulator: Any)
 
 def test_dry_run_does_not_run_the_function(emulator: Any) -> None:
     # GIVEN
-    name = make_function(emulator, PROCESS)
+    name = make_function(emulator, RETURN_PROCESS_ID)
     # WHEN
     response = emulator.client("lambda").invoke(FunctionName=name, InvocationType="DryRun")
     # THEN
@@ -343,7 +345,7 @@ def test_dry_run_does_not_run_the_function(emulator: Any) -> None:
     assert groups["logGroups"] == []
 
 
-def test_layer_can_be_imported(emulator: Any) -> None:
+def test_function_can_import_a_module_of_its_layer(emulator: Any) -> None:
     # GIVEN
     layer = emulator.client("lambda").publish_layer_version(
         LayerName=unique("layer"), Content={"ZipFile": make_zip({"python/shared.py": "ANSWER = 42\n"})}
@@ -358,9 +360,9 @@ def test_layer_can_be_imported(emulator: Any) -> None:
 
 
 def test_invocation_above_reserved_concurrency_is_refused(emulator: Any) -> None:
-    # GIVEN
+    # GIVEN a function with a reserved concurrency of 0
     client = emulator.client("lambda")
-    name = make_function(emulator, PROCESS)
+    name = make_function(emulator, RETURN_PROCESS_ID)
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     # WHEN
     with pytest.raises(ClientError) as caught:
@@ -379,7 +381,7 @@ def test_invocation_above_reserved_concurrency_is_refused(emulator: Any) -> None
 )
 def test_invalid_or_too_large_event_is_refused(emulator: Any, payload: bytes, code: str, status: int) -> None:
     # GIVEN
-    name = make_function(emulator, PROCESS)
+    name = make_function(emulator, RETURN_PROCESS_ID)
     # WHEN
     with pytest.raises(ClientError) as caught:
         emulator.client("lambda").invoke(FunctionName=name, Payload=payload)
@@ -392,19 +394,19 @@ def test_invalid_or_too_large_event_is_refused(emulator: Any, payload: bytes, co
     "code",
     [
         pytest.param(b"not a zip", id="not-a-zip"),
-        pytest.param(make_zip({"../module.py": PROCESS}), id="outside"),
-        pytest.param(make_zip({"/module.py": PROCESS}), id="absolute"),
+        pytest.param(make_zip({"../module.py": RETURN_PROCESS_ID}), id="outside"),
+        pytest.param(make_zip({"/module.py": RETURN_PROCESS_ID}), id="absolute"),
     ],
 )
 def test_invalid_code_archive_is_refused(emulator: Any, code: bytes) -> None:
     # GIVEN
-    name = make_function(emulator, PROCESS, Code={"ZipFile": code})
+    name = make_function(emulator, RETURN_PROCESS_ID, Code={"ZipFile": code})
     # WHEN / THEN
     with pytest.raises(ClientError, match="InvalidZipFileException"):
         invoke(emulator.client("lambda"), name)
 
 
-def test_unsupported_runtime_is_refused_by_name(emulator: Any) -> None:
+def test_error_for_an_unsupported_runtime_names_the_runtime(emulator: Any) -> None:
     # GIVEN
     name = make_function(emulator, "", Runtime="nodejs20.x")
     # WHEN / THEN

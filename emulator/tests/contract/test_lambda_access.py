@@ -16,8 +16,8 @@ SOURCE = "def main(event, context):\n    return 1\n"
 
 
 # Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
-def test_reserved_concurrency_is_shared_by_versions_and_free_after_the_invocation(emulator: Any) -> None:
-    # GIVEN a function with a reserved concurrency of 1, which returns once the file `end` exists
+def test_versions_share_the_reserved_concurrency_and_free_it_after_the_invocation(emulator: Any) -> None:
+    # GIVEN a function with a reserved concurrency of 1, which runs until the file `end` exists
     source = (
         "import pathlib, time\n"
         "def main(event, context):\n"
@@ -27,14 +27,15 @@ def test_reserved_concurrency_is_shared_by_versions_and_free_after_the_invocatio
     client, name = emulator.client("lambda"), make_function(emulator, source, Publish=True)
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     with TemporaryDirectory(dir="/var/tmp") as shared, ThreadPoolExecutor(1) as threads:
+        # AND an invocation that runs
         running = threads.submit(invoke, client, name, shared)
         eventually(Path(shared, "started").exists)
-        # WHEN
+        # WHEN version 1 is invoked at the same time
         with pytest.raises(ClientError) as caught:
             invoke(client, name, shared, Qualifier="1")
         Path(shared, "end").touch()
         running.result()
-        # THEN
+        # THEN this invocation is refused, and the next one succeeds
         response: Any = caught.value.response
         assert response["ResponseMetadata"]["HTTPStatusCode"] == 429
         assert response["Error"]["Code"] == "TooManyRequestsException"

@@ -1,4 +1,4 @@
-"""Metrics of services and of metric filters in CloudWatch."""
+"""CloudWatch metrics that Lambda, Step Functions, metric filters and state machines publish, and structured logs."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from ..waiting import eventually
 from .functions import invoke, make_function, unique
 from .statemachines import StateMachines
 
-LOGS = """
+LOG_CONFIDENCE = """
 import logging
 
 def main(event, context):
@@ -18,6 +18,8 @@ def main(event, context):
 
 
 def sum_of(emulator: Any, namespace: str, name: str, dimensions: dict[str, str]) -> Callable[[], float]:
+    """Return a function that reads the sum of a metric's values."""
+
     def read() -> float:
         now = datetime.now(UTC)
         points = emulator.client("cloudwatch").get_metric_statistics(
@@ -34,7 +36,8 @@ def sum_of(emulator: Any, namespace: str, name: str, dimensions: dict[str, str])
     return read
 
 
-def events_of(emulator: Any, group: str) -> list[dict[str, Any]]:
+def json_events(emulator: Any, group: str) -> list[dict[str, Any]]:
+    """Return the JSON objects in the log group `group`."""
     found = emulator.client("logs").filter_log_events(logGroupName=group)["events"]
     return [json.loads(event["message"]) for event in found]
 
@@ -43,21 +46,21 @@ def test_json_log_format_writes_one_object_per_line(emulator: Any) -> None:
     # GIVEN
     group = unique("/some/group")
     emulator.client("logs").create_log_group(logGroupName=group)
-    name = make_function(emulator, LOGS, LoggingConfig={"LogFormat": "JSON", "LogGroup": group})
+    name = make_function(emulator, LOG_CONFIDENCE, LoggingConfig={"LogFormat": "JSON", "LogGroup": group})
 
     # WHEN
     response = invoke(emulator.client("lambda"), name, 0.97)
 
-    # THEN Lambda's own lines are objects, and each line has the request id
+    # THEN the lines of Lambda and of the function are JSON objects, which contain the request ID
     assert response.error is None
-    start, line, report = events_of(emulator, group)
+    start, line, report = json_events(emulator, group)
     assert (start["type"], report["type"]) == ("platform.start", "platform.report")
     assert (line["message"], line["confidence"]) == ("predicted", 0.97)
     assert line["requestId"] == start["record"]["requestId"] == report["record"]["requestId"]
     assert report["record"]["metrics"]["billedDurationMs"] >= 1
 
 
-def test_json_log_names_the_exception_of_a_function(emulator: Any) -> None:
+def test_json_log_contains_the_type_of_the_exception_that_a_function_raises(emulator: Any) -> None:
     # GIVEN
     source = "class TooOddError(Exception): pass\ndef main(event, context):\n    raise TooOddError('reason')\n"
     name = make_function(emulator, source, LoggingConfig={"LogFormat": "JSON"})
@@ -66,18 +69,18 @@ def test_json_log_names_the_exception_of_a_function(emulator: Any) -> None:
     invoke(emulator.client("lambda"), name)
 
     # THEN
-    assert "TooOddError" in [event.get("errorType") for event in events_of(emulator, f"/aws/lambda/{name}")]
+    assert "TooOddError" in [event.get("errorType") for event in json_events(emulator, f"/aws/lambda/{name}")]
 
 
-def test_metric_filter_publishes_values_from_the_log_of_a_function(emulator: Any) -> None:
-    # GIVEN
+def test_metric_filter_publishes_numbers_from_the_log_of_a_function(emulator: Any) -> None:
+    # GIVEN a log group with three metric filters, and a function that logs to this group
     namespace, group = unique("space"), unique("/some/group")
     logs = emulator.client("logs")
     logs.create_log_group(logGroupName=group)
     transformations: list[dict[str, Any]] = [
         {"metricName": "Confidence", "metricValue": "$.confidence"},
         {"metricName": "Lines", "metricValue": "1", "dimensions": {"Message": "$.message"}},
-        {"metricName": "Words", "metricValue": "$.message"},  # a text is no metric value
+        {"metricName": "Words", "metricValue": "$.message"},  # text, which cannot be a metric value
     ]
     for each in transformations:
         logs.put_metric_filter(
@@ -86,7 +89,7 @@ def test_metric_filter_publishes_values_from_the_log_of_a_function(emulator: Any
             filterPattern="{ $.confidence = * }",
             metricTransformations=[{**each, "metricNamespace": namespace}],
         )
-    name = make_function(emulator, LOGS, LoggingConfig={"LogFormat": "JSON", "LogGroup": group})
+    name = make_function(emulator, LOG_CONFIDENCE, LoggingConfig={"LogFormat": "JSON", "LogGroup": group})
 
     # WHEN
     for confidence in (0.5, 0.75):
@@ -98,7 +101,7 @@ def test_metric_filter_publishes_values_from_the_log_of_a_function(emulator: Any
     assert sum_of(emulator, namespace, "Words", {})() == 0
 
 
-def test_function_publishes_invocations_and_errors(emulator: Any) -> None:
+def test_lambda_counts_invocations_and_errors_of_a_function(emulator: Any) -> None:
     # GIVEN
     name = make_function(emulator, "def main(event, context):\n    return 1 / event\n")
 
@@ -111,8 +114,8 @@ def test_function_publishes_invocations_and_errors(emulator: Any) -> None:
     assert counts == [3, 1]
 
 
-def test_state_machine_publishes_the_results_of_its_executions(emulator: Any, machines: StateMachines) -> None:
-    # GIVEN a state machine that fails if its input says so
+def test_step_functions_counts_failed_and_successful_executions(emulator: Any, machines: StateMachines) -> None:
+    # GIVEN a state machine that fails if `fails` in its input is true
     states = {
         "Choose": {
             "Type": "Choice",
@@ -135,8 +138,8 @@ def test_state_machine_publishes_the_results_of_its_executions(emulator: Any, ma
     assert eventually(lambda: sum_of(emulator, "AWS/States", "ExecutionsSucceeded", dimensions)() == 1)
 
 
-def test_state_can_publish_a_metric(emulator: Any, machines: StateMachines) -> None:
-    # GIVEN
+def test_state_publishes_a_metric_with_put_metric_data(emulator: Any, machines: StateMachines) -> None:
+    # GIVEN a state that publishes a metric without and with a dimension
     namespace = unique("space")
     count = {
         "Type": "Task",
@@ -166,7 +169,7 @@ def test_state_can_publish_a_metric(emulator: Any, machines: StateMachines) -> N
     assert sum_of(emulator, namespace, "Failures", {})() >= 1
 
 
-def test_metric_data_has_percentiles(emulator: Any) -> None:
+def test_get_metric_data_returns_percentiles(emulator: Any) -> None:
     # GIVEN
     cloudwatch, namespace = emulator.client("cloudwatch"), unique("Some/Namespace")
     values = [{"MetricName": "Duration", "Value": float(value)} for value in range(1, 101)]

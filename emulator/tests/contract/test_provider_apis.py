@@ -1,4 +1,4 @@
-"""Operations that Terraform's AWS provider and the SageMaker SDK need and that moto lacks."""
+"""Operations that Terraform's AWS provider and the SageMaker SDK need, and that sagelocal adds to moto or corrects."""
 
 import json
 from typing import Any
@@ -19,6 +19,7 @@ def bucket(emulator: Any) -> str:
 
 
 def deny_statement(bucket: str, **additions: Any) -> dict[str, Any]:
+    """Return a bucket policy statement that denies all requests to the bucket, unless `additions` has a condition."""
     return {
         "Effect": "Deny",
         "Principal": "*",
@@ -29,11 +30,12 @@ def deny_statement(bucket: str, **additions: Any) -> dict[str, Any]:
 
 
 def put_policy(emulator: Any, bucket: str, *statements: dict[str, Any]) -> None:
+    """Set the bucket policy to these statements."""
     policy = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
     emulator.client("s3").put_bucket_policy(Bucket=bucket, Policy=policy)
 
 
-def test_bucket_policy_that_requires_tls_denies_nothing(emulator: Any, bucket: str) -> None:
+def test_bucket_policy_that_requires_tls_allows_requests_over_http(emulator: Any, bucket: str) -> None:
     # GIVEN
     put_policy(emulator, bucket, deny_statement(bucket, Condition={"Bool": {"aws:SecureTransport": "false"}}))
     # WHEN
@@ -50,7 +52,7 @@ def test_deny_statement_without_a_condition_denies_requests(emulator: Any, bucke
         emulator.client("s3").put_object(Bucket=bucket, Key="a", Body=b"x")
 
 
-def test_eventbridge_notifications_are_returned(emulator: Any, bucket: str) -> None:
+def test_notification_configuration_contains_eventbridge_after_it_is_enabled(emulator: Any, bucket: str) -> None:
     # GIVEN
     s3 = emulator.client("s3")
     before = s3.get_bucket_notification_configuration(Bucket=bucket)
@@ -82,7 +84,7 @@ def test_delete_markers_can_be_deleted(emulator: Any, bucket: str) -> None:
 KEYS = ("a+b", "100%", "a%2Bb", "a b", "a&b<c>", "a'b\"c", "a\\b", "a?b#c", "a=b;c", "é", "画像", "a//b", "a/", "~")
 
 
-def test_bucket_with_any_keys_is_emptied_as_the_provider_does(emulator: Any, bucket: str) -> None:
+def test_terraform_provider_can_empty_a_bucket_with_special_characters_in_keys(emulator: Any, bucket: str) -> None:
     # GIVEN each key as an object and as a delete marker
     s3 = emulator.client("s3")
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -90,7 +92,7 @@ def test_bucket_with_any_keys_is_emptied_as_the_provider_does(emulator: Any, buc
         s3.put_object(Bucket=bucket, Key=f"photos/{key}", Body=b"image")
         s3.delete_object(Bucket=bucket, Key=f"photos/{key}")
 
-    # WHEN the keys are listed in URL encoding and decoded by the client, in several pages
+    # WHEN all versions are listed page by page with URL-encoded keys, as the provider does, and are deleted
     found: list[Any] = []
     markers: dict[str, str] = {}
     while True:
@@ -113,11 +115,11 @@ def test_bucket_with_any_keys_is_emptied_as_the_provider_does(emulator: Any, buc
 
 
 @pytest.mark.parametrize("operation", ["list_objects", "list_objects_v2", "list_object_versions"])
-def test_encoded_listing_is_decoded_by_the_sdk(emulator: Any, bucket: str, operation: str) -> None:
+def test_boto3_decodes_the_keys_of_a_listing(emulator: Any, bucket: str, operation: str) -> None:
     # GIVEN
     s3 = emulator.client("s3")
     s3.put_object(Bucket=bucket, Key="a+%2B/b %.png", Body=b"image")
-    # WHEN boto3 asks for URL encoding by itself
+    # WHEN boto3 lists the bucket, for which it always requests URL encoding
     found = getattr(s3, operation)(Bucket=bucket, Prefix="a+%2B/")
     folders = getattr(s3, operation)(Bucket=bucket, Delimiter="/")
     # THEN
@@ -125,7 +127,7 @@ def test_encoded_listing_is_decoded_by_the_sdk(emulator: Any, bucket: str, opera
     assert [each["Prefix"] for each in folders["CommonPrefixes"]] == ["a+%2B/"]
 
 
-def test_redrive_policy_has_no_whitespace(emulator: Any) -> None:
+def test_redrive_policy_is_returned_without_whitespace(emulator: Any) -> None:
     # GIVEN
     sqs = emulator.client("sqs")
     dead = sqs.create_queue(QueueName=unique("dead"))["QueueUrl"]
@@ -138,7 +140,7 @@ def test_redrive_policy_has_no_whitespace(emulator: Any) -> None:
     assert found == f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":4}}'
 
 
-def test_tracing_of_a_function_is_updated(emulator: Any) -> None:
+def test_tracing_configuration_of_a_function_is_kept_until_it_is_changed(emulator: Any) -> None:
     # GIVEN
     client = emulator.client("lambda")
     name = make_function(emulator, "", TracingConfig={"Mode": "Active"})
@@ -149,7 +151,7 @@ def test_tracing_of_a_function_is_updated(emulator: Any) -> None:
     assert (kept["TracingConfig"], changed["TracingConfig"]) == ({"Mode": "Active"}, {"Mode": "PassThrough"})
 
 
-def test_dead_letter_queue_of_a_function_is_stored(emulator: Any) -> None:
+def test_dead_letter_queue_of_a_function_is_stored_and_removed(emulator: Any) -> None:
     # GIVEN
     client, target = emulator.client("lambda"), "arn:aws:sqs:us-east-1:123456789012:dead"
     name = make_function(emulator, "", DeadLetterConfig={"TargetArn": target})
@@ -162,7 +164,7 @@ def test_dead_letter_queue_of_a_function_is_stored(emulator: Any) -> None:
     assert "DeadLetterConfig" not in after
 
 
-def test_event_source_mapping_has_the_arn_of_the_alias(emulator: Any) -> None:
+def test_event_source_mapping_returns_the_arn_of_its_alias(emulator: Any) -> None:
     # GIVEN
     client, sqs = emulator.client("lambda"), emulator.client("sqs")
     queue = sqs.create_queue(QueueName=unique("source"))["QueueUrl"]
@@ -175,7 +177,7 @@ def test_event_source_mapping_has_the_arn_of_the_alias(emulator: Any) -> None:
     assert client.get_event_source_mapping(UUID=mapping["UUID"])["FunctionArn"] == alias
 
 
-def test_scalable_targets_have_tags(emulator: Any) -> None:
+def test_scalable_targets_can_be_tagged_and_untagged(emulator: Any) -> None:
     # GIVEN
     scaling = emulator.client("application-autoscaling")
     arn = scaling.register_scalable_target(
@@ -193,7 +195,7 @@ def test_scalable_targets_have_tags(emulator: Any) -> None:
     assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"b": "2", "c": "3"}
 
 
-def test_budgets_have_tags_subscribers_and_updates(emulator: Any) -> None:
+def test_budget_keeps_tags_and_subscribers_when_it_is_updated(emulator: Any) -> None:
     # GIVEN
     budgets, name, account = emulator.client("budgets"), unique("budget"), "123456789012"
     budget = {
@@ -235,7 +237,7 @@ def test_policy_simulator_allows_every_action(emulator: Any) -> None:
     assert decisions == {"s3:GetObject": "allowed", "logs:PutLogEvents": "allowed"}
 
 
-def test_composite_alarms_are_stored(emulator: Any) -> None:
+def test_composite_alarms_are_stored_with_tags_and_deleted(emulator: Any) -> None:
     # GIVEN
     cloudwatch, name = emulator.client("cloudwatch"), unique("alarm")
     # WHEN
@@ -251,7 +253,7 @@ def test_composite_alarms_are_stored(emulator: Any) -> None:
     assert cloudwatch.describe_alarms(AlarmNames=[name])["CompositeAlarms"] == []
 
 
-def test_managed_policies_exist(emulator: Any) -> None:
+def test_aws_managed_policies_exist(emulator: Any) -> None:
     # WHEN
     policy = emulator.client("iam").get_policy(
         PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"

@@ -1,4 +1,4 @@
-"""The pytest plugin in a separate project."""
+"""The pytest plugin `sagelocal`, used by the tests of another project."""
 
 import re
 import socket
@@ -30,7 +30,7 @@ def test_environment_points_a_child_process_at_the_emulator(sagelocal):
     child = subprocess.run([sys.executable, "-c", program], env=sagelocal.environment, capture_output=True, text=True)
     assert child.stdout == "images\\n"
 
-def test_quotas_are_those_of_the_fixture(sagelocal):
+def test_quotas_are_those_of_the_fixture_sagelocal_quotas(sagelocal):
     sagemaker = sagelocal.client("sagemaker", "eu-west-1")
     sagemaker.create_model(
         ModelName="m", ExecutionRoleArn="arn:aws:iam::123456789012:role/r", PrimaryContainer={"Image": "a"}
@@ -45,10 +45,10 @@ def test_quotas_are_those_of_the_fixture(sagelocal):
 
 
 def test_plugin_runs_one_emulator_for_the_session(tmp_path: Path) -> None:
-    # GIVEN
+    # GIVEN a project with three tests that use the plugin's fixtures
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_project.py").write_text(TESTS)
-    # WHEN
+    # WHEN pytest runs in this project
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-rP", "-p", "no:cacheprovider"],
         cwd=tmp_path,
@@ -56,7 +56,7 @@ def test_plugin_runs_one_emulator_for_the_session(tmp_path: Path) -> None:
         text=True,
         timeout=120,
     )
-    # THEN the tests pass, and the emulator has been stopped
+    # THEN the tests pass, and the emulator stops after the session
     assert ended.returncode == 0, ended.stdout
     assert "3 passed" in ended.stdout
     address = re.search(rf"{READY}http://(127\.0\.0\.1):(\d+)", ended.stdout)

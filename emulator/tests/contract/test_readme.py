@@ -1,4 +1,4 @@
-"""The quick start of the emulator's README."""
+"""The quick start in the emulator's README works as the README says."""
 
 import re
 import subprocess
@@ -10,8 +10,8 @@ from sagelocal.pytest_plugin import RunningEmulator
 README = Path(__file__).parents[2] / "README.md"
 
 
-def test_quick_start_prints_what_the_readme_says(tmp_path: Path) -> None:
-    # GIVEN
+def test_quick_start_prints_the_output_in_the_readme(tmp_path: Path) -> None:
+    # GIVEN the two programs of the quick start, and an emulator that runs the first one as a container
     text = README.read_text()
     container, quick_start, *_ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     expected = re.search(r"The script prints:\n```\n(.*?)```", text, re.DOTALL)
@@ -20,7 +20,7 @@ def test_quick_start_prints_what_the_readme_says(tmp_path: Path) -> None:
     emulator = RunningEmulator(
         tmp_path, images={"example:.*": {"train": [*command, "train"], "serve": [*command, "serve"]}}
     )
-    # WHEN
+    # WHEN the second program runs
     try:
         ended = subprocess.run(
             [sys.executable, "-c", quick_start],

@@ -1,4 +1,4 @@
-"""Conditional writes of S3 hold while many clients write.
+"""S3's conditional writes are atomic, even if several clients write a key at the same time.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
@@ -14,7 +14,7 @@ from sagelocal.pytest_plugin import RunningEmulator
 
 from .functions import unique
 
-WRITERS, KEYS = 4, 10
+WRITERS, KEYS = 4, 10  # simultaneous writers of each key, and number of keys
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def bucket(s3: Any) -> str:
     return name
 
 
-def winners(write: Callable[[str], object]) -> list[int]:
-    """Let many clients write each key at the same time, and return how many of them succeeded for each key."""
+def count_successes(write: Callable[[str], object]) -> list[int]:
+    """Call `write` with each key in several threads at once, and return how many calls succeeded for each key."""
 
     def attempt(key: str) -> bool:
         try:
@@ -50,27 +50,27 @@ def winners(write: Callable[[str], object]) -> list[int]:
     return [sum(succeeded[start : start + WRITERS]) for start in range(0, len(keys), WRITERS)]
 
 
-def test_one_of_several_writers_creates_an_object(s3: Any, bucket: str) -> None:
-    # WHEN
-    found = winners(lambda key: s3.put_object(Bucket=bucket, Key=key, Body=unique(key), IfNoneMatch="*"))
+def test_only_one_of_several_writers_creates_an_object(s3: Any, bucket: str) -> None:
+    # WHEN the writers require that the key does not exist
+    counts = count_successes(lambda key: s3.put_object(Bucket=bucket, Key=key, Body=unique(key), IfNoneMatch="*"))
 
     # THEN
-    assert found == [1] * KEYS
+    assert counts == [1] * KEYS
     assert len(s3.list_object_versions(Bucket=bucket)["Versions"]) == KEYS
 
 
-def test_one_of_several_writers_replaces_an_object(s3: Any, bucket: str) -> None:
+def test_only_one_of_several_writers_replaces_an_object(s3: Any, bucket: str) -> None:
     # GIVEN
     etags = {key: s3.put_object(Bucket=bucket, Key=key)["ETag"] for key in (f"key-{each}" for each in range(KEYS))}
 
-    # WHEN
-    found = winners(lambda key: s3.put_object(Bucket=bucket, Key=key, Body=unique(key), IfMatch=etags[key]))
+    # WHEN the writers require that the object has its first ETag
+    counts = count_successes(lambda key: s3.put_object(Bucket=bucket, Key=key, Body=unique(key), IfMatch=etags[key]))
 
     # THEN
-    assert found == [1] * KEYS
+    assert counts == [1] * KEYS
 
 
-def test_key_with_a_delete_marker_is_new(s3: Any, bucket: str) -> None:
+def test_object_can_be_created_after_a_delete_marker(s3: Any, bucket: str) -> None:
     # GIVEN
     s3.put_object(Bucket=bucket, Key="key", Body=b"1")
     s3.delete_object(Bucket=bucket, Key="key")

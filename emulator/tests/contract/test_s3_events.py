@@ -1,4 +1,4 @@
-"""S3 sends notifications and events for EventBridge.
+"""S3 event notifications to SQS, SNS, Lambda and EventBridge.
 
 Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
@@ -20,7 +20,10 @@ KEY = "incoming/Jörg +1/50% #2.jpg"
 
 
 class Bucket:
-    """A bucket whose events are delivered to a queue."""
+    """An S3 bucket, and a queue that receives the bucket's events once they are configured.
+
+    configuration : the bucket's notification configuration
+    """
 
     def __init__(self, emulator: RunningEmulator, **configuration: Any) -> None:
         self.s3, self.name, self.inbox = emulator.client("s3"), unique("bucket"), Inbox(emulator)
@@ -29,26 +32,29 @@ class Bucket:
             self.configure(**configuration)
 
     def configure(self, **configuration: Any) -> None:
+        """Replace the bucket's notification configuration."""
         self.s3.put_bucket_notification_configuration(Bucket=self.name, NotificationConfiguration=configuration)
 
-    def enable_versions(self) -> None:
+    def enable_versioning(self) -> None:
+        """Enable versioning of the bucket."""
         self.s3.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
 
     def put(self, key: str = KEY, body: bytes = b"image", **options: Any) -> Any:
+        """Store an object, and return the response of PutObject."""
         return self.s3.put_object(Bucket=self.name, Key=key, Body=body, **options)
 
 
 @pytest.fixture
 def bucket(emulator: RunningEmulator) -> Bucket:
-    """Return a bucket with EventBridge enabled, and a rule for its events."""
+    """Return a bucket that sends its events to EventBridge, where a rule delivers them to the bucket's queue."""
     bucket = Bucket(emulator, EventBridgeConfiguration={})
     deliver_events(emulator, bucket)
     return bucket
 
 
 @pytest.fixture
-def notifying(emulator: RunningEmulator) -> Bucket:
-    """Return a bucket that notifies a queue of new and deleted objects below a prefix."""
+def notifying_bucket(emulator: RunningEmulator) -> Bucket:
+    """Return a bucket that sends notifications about objects below `incoming/` to the bucket's queue."""
     bucket = Bucket(emulator)
     configuration = {
         "Id": "photographs",
@@ -62,17 +68,17 @@ def notifying(emulator: RunningEmulator) -> Bucket:
 
 
 def deliver_events(emulator: RunningEmulator, bucket: Bucket) -> None:
-    """Deliver the bucket's events to its queue."""
+    """Create an EventBridge rule that delivers the bucket's events to the bucket's queue."""
     pattern = {"source": ["aws.s3"], "detail": {"bucket": {"name": [bucket.name]}}}
     make_rule(emulator, pattern, {"Arn": bucket.inbox.arn})
 
 
-def test_created_object_is_described_to_eventbridge(bucket: Bucket) -> None:
+def test_eventbridge_event_describes_the_created_object(bucket: Bucket) -> None:
     # GIVEN
-    bucket.enable_versions()
+    bucket.enable_versioning()
     # WHEN
     stored = bucket.put()
-    # THEN the key is not encoded, the ETag has no quotes, and the identifiers are those of the request
+    # THEN the key is not URL-encoded, the ETag has no quotes, and version and request ID are those of the response
     (event,) = bucket.inbox.take(1)
     detail = event.pop("detail")
     sequencer = detail["object"].pop("sequencer")
@@ -103,8 +109,8 @@ def test_created_object_is_described_to_eventbridge(bucket: Bucket) -> None:
     }
 
 
-def test_each_operation_sends_one_event(bucket: Bucket) -> None:
-    # WHEN an object is put with tags, copied, tagged and stored in parts
+def test_each_write_operation_sends_one_event(bucket: Bucket) -> None:
+    # WHEN objects are put with tags, copied, tagged, untagged and uploaded in parts
     s3, name = bucket.s3, bucket.name
     bucket.put("first", Tagging="a=b")
     s3.copy_object(Bucket=name, Key="second", CopySource={"Bucket": name, "Key": "first"})
@@ -126,20 +132,20 @@ def test_each_operation_sends_one_event(bucket: Bucket) -> None:
     assert len({each["id"] for each in found}) == 5
 
 
-def test_deletion_is_permanent_or_creates_a_delete_marker(bucket: Bucket) -> None:
-    # GIVEN an object without versions, and one with a version
+def test_event_distinguishes_delete_markers_and_permanent_deletions(bucket: Bucket) -> None:
+    # GIVEN an object that is older than the bucket's versioning, and an object with a version
     bucket.put("plain")
-    bucket.enable_versions()
+    bucket.enable_versioning()
     version = bucket.put("versioned")["VersionId"]
     bucket.inbox.take(2)
-    # WHEN
+    # WHEN the object is deleted, which creates a delete marker, and then the version is deleted
     marker = bucket.s3.delete_object(Bucket=bucket.name, Key="versioned")["VersionId"]
     (marked,) = bucket.inbox.take(1)
     bucket.s3.delete_objects(
         Bucket=bucket.name, Delete={"Objects": [{"Key": "versioned", "VersionId": version}, {"Key": "absent"}]}
     )
     (deleted,) = bucket.inbox.take(1)
-    # THEN
+    # THEN each event has the type of its deletion
     assert {marked["detail-type"], deleted["detail-type"]} == {"Object Deleted"}
     assert {marked["detail"]["reason"], deleted["detail"]["reason"]} == {"DeleteObject"}
     assert marked["detail"]["deletion-type"] == "Delete Marker Created"
@@ -149,13 +155,13 @@ def test_deletion_is_permanent_or_creates_a_delete_marker(bucket: Bucket) -> Non
     assert "size" not in deleted["detail"]["object"]
 
 
-def test_sequencers_have_the_order_of_the_versions(bucket: Bucket) -> None:
+def test_latest_version_has_the_greatest_sequencer(bucket: Bucket) -> None:
     # GIVEN
-    bucket.enable_versions()
-    # WHEN one key is written by several clients at once
+    bucket.enable_versioning()
+    # WHEN several clients write one key at the same time
     with ThreadPoolExecutor(8) as clients:
         list(clients.map(lambda number: bucket.put("key", str(number).encode()), range(24)))
-    # THEN no version is lost, and the greatest sequencer is that of the latest version
+    # THEN each version has an event, and the latest version has the greatest sequencer
     objects = [event["detail"]["object"] for event in bucket.inbox.take(24)]
     in_order = [each["version-id"] for each in sorted(objects, key=lambda each: int(each["sequencer"], 16))]
     versions = bucket.s3.list_object_versions(Bucket=bucket.name)["Versions"]
@@ -163,8 +169,8 @@ def test_sequencers_have_the_order_of_the_versions(bucket: Bucket) -> None:
     assert in_order[-1] == next(each["VersionId"] for each in versions if each["IsLatest"])
 
 
-def test_eventbridge_receives_nothing_unless_the_bucket_enables_it(emulator: RunningEmulator) -> None:
-    # GIVEN a bucket that is enabled only after its first object
+def test_eventbridge_receives_only_events_after_the_bucket_enables_it(emulator: RunningEmulator) -> None:
+    # GIVEN a bucket that enables EventBridge after its first object
     bucket = Bucket(emulator)
     deliver_events(emulator, bucket)
     bucket.put("before")
@@ -176,12 +182,12 @@ def test_eventbridge_receives_nothing_unless_the_bucket_enables_it(emulator: Run
     assert event["detail"]["object"]["key"] == "after"
 
 
-def test_notification_has_an_encoded_key(notifying: Bucket) -> None:
-    # WHEN
-    stored = notifying.put()
-    notifying.put("elsewhere/key")
-    # THEN
-    (message,) = notifying.inbox.take(1)
+def test_notification_has_a_url_encoded_key_and_is_sent_only_for_the_prefix(notifying_bucket: Bucket) -> None:
+    # WHEN an object is put below the prefix, and another one elsewhere
+    stored = notifying_bucket.put()
+    notifying_bucket.put("elsewhere/key")
+    # THEN only the first one has a notification
+    (message,) = notifying_bucket.inbox.take(1)
     (record,) = message["Records"]
     assert record["eventTime"].endswith("Z")
     assert int(record["s3"]["object"]["sequencer"], 16)
@@ -190,27 +196,27 @@ def test_notification_has_an_encoded_key(notifying: Bucket) -> None:
     assert (record["awsRegion"], record["requestParameters"]) == ("us-east-1", {"sourceIPAddress": "127.0.0.1"})
     assert record["responseElements"]["x-amz-request-id"] == stored["ResponseMetadata"]["RequestId"]
     assert record["s3"]["configurationId"] == "photographs"
-    assert record["s3"]["bucket"]["arn"] == f"arn:aws:s3:::{notifying.name}"
+    assert record["s3"]["bucket"]["arn"] == f"arn:aws:s3:::{notifying_bucket.name}"
     assert record["s3"]["object"]["key"] == "incoming/J%C3%B6rg+%2B1/50%25+%232.jpg"
     assert (record["s3"]["object"]["eTag"], record["s3"]["object"]["size"]) == (stored["ETag"].strip('"'), 5)
     assert "versionId" not in record["s3"]["object"]
 
 
-def test_notification_names_each_deletion(notifying: Bucket) -> None:
+def test_notification_of_a_deletion_has_only_key_and_sequencer(notifying_bucket: Bucket) -> None:
     # GIVEN
-    notifying.put()
-    notifying.inbox.take(1)
+    notifying_bucket.put()
+    notifying_bucket.inbox.take(1)
     # WHEN
-    notifying.s3.delete_object(Bucket=notifying.name, Key=KEY)
+    notifying_bucket.s3.delete_object(Bucket=notifying_bucket.name, Key=KEY)
     # THEN
-    (message,) = notifying.inbox.take(1)
+    (message,) = notifying_bucket.inbox.take(1)
     assert message["Records"][0]["eventName"] == "ObjectRemoved:Delete"
     assert message["Records"][0]["s3"]["object"].keys() == {"key", "sequencer"}
 
 
-def test_topic_and_function_are_notified(emulator: RunningEmulator, inbox: tuple[str, str]) -> None:
-    # GIVEN a topic, and a function that creates a queue with the name of the key
-    topic, _ = inbox
+def test_topic_and_function_receive_notifications(emulator: RunningEmulator, topic_and_queue: tuple[str, str]) -> None:
+    # GIVEN an SNS topic, and a Lambda function that creates a queue whose name is the object's key
+    topic, _ = topic_and_queue
     bucket = Bucket(emulator)
     emulator.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=bucket.inbox.arn)
     source = (
@@ -236,8 +242,8 @@ def test_topic_and_function_are_notified(emulator: RunningEmulator, inbox: tuple
     assert eventually(lambda: emulator.client("sqs").list_queues(QueueNamePrefix=key).get("QueueUrls"))
 
 
-def test_failing_delivery_does_not_disturb_the_upload(emulator: RunningEmulator) -> None:
-    # GIVEN a bucket whose queue is deleted, and a rule whose pattern cannot be compared with the size
+def test_upload_succeeds_if_its_event_cannot_be_delivered(emulator: RunningEmulator) -> None:
+    # GIVEN a notification to a deleted queue, and a rule whose text pattern cannot be compared with the object's size
     bucket = Bucket(emulator)
     bucket.configure(
         EventBridgeConfiguration={},

@@ -1,4 +1,4 @@
-"""Schedules invoke their targets on time."""
+"""EventBridge Scheduler: targets, inputs, retries, dead-letter queues and invalid schedules."""
 
 import json
 import re
@@ -20,7 +20,7 @@ MakeSchedule = Callable[..., str]
 
 @pytest.fixture
 def make_schedule(emulator: Any) -> MakeSchedule:
-    """Return a function that creates a schedule, due within two seconds, and returns its name."""
+    """Return a function that creates a schedule, which is due in two seconds, and returns the schedule's name."""
 
     def create(expression: str, target: str, request: dict[str, Any], **options: Any) -> str:
         name = unique("schedule")
@@ -39,29 +39,30 @@ def make_schedule(emulator: Any) -> MakeSchedule:
         soon = datetime.now(UTC) + timedelta(seconds=2)
         return create(soon.strftime("at(%Y-%m-%dT%H:%M:%S)"), target, request, **options)
 
-    # the first request to a service loads it, which can take longer than two seconds on a busy machine
+    # The first request to a service imports the service's code, which can take more than two seconds on a busy machine.
     create("rate(1 day)", "arn:aws:scheduler:::aws-sdk:sqs:listQueues", {})
     emulator.client("sqs").list_queues()
     return make
 
 
 def queue_exists(emulator: Any, name: str) -> Callable[[], bool]:
+    """Return a function that returns whether an SQS queue with this name exists."""
     return lambda: bool(emulator.client("sqs").list_queues(QueueNamePrefix=name).get("QueueUrls"))
 
 
-def test_target_can_be_an_operation_of_any_service(emulator: Any, make_schedule: MakeSchedule) -> None:
+def test_schedule_calls_an_sdk_operation_and_is_kept(emulator: Any, make_schedule: MakeSchedule) -> None:
     # GIVEN
     queue = unique("queue")
 
     # WHEN
     schedule = make_schedule("arn:aws:scheduler:::aws-sdk:sqs:createQueue", {"QueueName": queue})
 
-    # THEN the operation is called, and the schedule remains
+    # THEN the operation is called, and the schedule still exists
     assert eventually(queue_exists(emulator, queue))
     assert emulator.client("scheduler").get_schedule(Name=schedule)["Name"] == schedule
 
 
-def test_input_contains_the_values_of_context_attributes(emulator: Any, make_schedule: MakeSchedule) -> None:
+def test_context_attributes_in_the_input_are_replaced(emulator: Any, make_schedule: MakeSchedule) -> None:
     # GIVEN
     sqs = emulator.client("sqs")
     queue = sqs.create_queue(QueueName=unique("queue"))["QueueUrl"]
@@ -103,7 +104,7 @@ def test_schedule_starts_a_processing_job(emulator: Any, make_schedule: MakeSche
         },
     )
 
-    # THEN the job runs and has the time for which the schedule was due
+    # THEN the job runs, and its environment variable contains the scheduled time
     sagemaker = emulator.client("sagemaker")
     request = {"NameContains": name, "StatusEquals": "Completed"}
     (job,) = eventually(lambda: sagemaker.list_processing_jobs(**request)["ProcessingJobSummaries"], seconds=30)
@@ -111,7 +112,7 @@ def test_schedule_starts_a_processing_job(emulator: Any, make_schedule: MakeSche
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", described["Environment"]["END"])
 
 
-def test_completed_schedule_can_delete_itself(emulator: Any, make_schedule: MakeSchedule) -> None:
+def test_schedule_is_deleted_after_completion_if_configured(emulator: Any, make_schedule: MakeSchedule) -> None:
     # WHEN
     schedule = make_schedule(
         "arn:aws:scheduler:::aws-sdk:sqs:createQueue", {"QueueName": unique("queue")}, ActionAfterCompletion="DELETE"
@@ -129,21 +130,21 @@ def test_completed_schedule_can_delete_itself(emulator: Any, make_schedule: Make
 
 
 def test_failed_target_is_retried(emulator: Any, make_schedule: MakeSchedule) -> None:
-    # GIVEN a schedule that deletes a bucket, which is not empty
+    # GIVEN a bucket that cannot be deleted, because it is not empty
     s3, bucket = emulator.client("s3"), unique("bucket")
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key="key", Body=b"")
 
-    # WHEN the bucket is emptied after the first attempt
+    # WHEN a schedule tries to delete the bucket, which is emptied after the first attempt
     make_schedule("arn:aws:scheduler:::aws-sdk:s3:deleteBucket", {"Bucket": bucket})
     eventually(lambda: bucket in emulator.log.read_text() or "BucketNotEmpty" in emulator.log.read_text())
     s3.delete_object(Bucket=bucket, Key="key")
 
-    # THEN
+    # THEN a later attempt deletes the bucket
     assert eventually(lambda: bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]])
 
 
-def test_invocation_that_failed_for_good_is_sent_to_the_dead_letter_queue(
+def test_invocation_that_fails_after_its_last_retry_is_sent_to_the_dead_letter_queue(
     emulator: Any, make_schedule: MakeSchedule
 ) -> None:
     # GIVEN
@@ -166,7 +167,7 @@ def test_invocation_that_failed_for_good_is_sent_to_the_dead_letter_queue(
     assert (values["TARGET_ARN"], values["SCHEDULE_ARN"].rpartition("/")[2]) == (target, name)
 
 
-def test_target_can_be_a_function(emulator: Any, make_schedule: MakeSchedule) -> None:
+def test_schedule_invokes_a_lambda_function(emulator: Any, make_schedule: MakeSchedule) -> None:
     # GIVEN
     source = "import boto3\ndef main(event, context):\n    boto3.client('sqs').create_queue(QueueName=event['name'])\n"
     arn = f"arn:aws:lambda:us-east-1:123456789012:function:{make_function(emulator, source)}"
@@ -179,7 +180,7 @@ def test_target_can_be_a_function(emulator: Any, make_schedule: MakeSchedule) ->
     assert eventually(queue_exists(emulator, queue))
 
 
-def test_unsupported_target_is_reported_once(emulator: Any, make_schedule: MakeSchedule) -> None:
+def test_unsupported_target_is_reported_and_not_invoked(emulator: Any, make_schedule: MakeSchedule) -> None:
     # GIVEN
     stream = f"arn:aws:kinesis:us-east-1:123456789012:stream/{unique('stream')}"
 
@@ -192,15 +193,15 @@ def test_unsupported_target_is_reported_once(emulator: Any, make_schedule: MakeS
 
 
 def test_disabled_schedule_does_not_invoke_its_target(emulator: Any, make_schedule: MakeSchedule) -> None:
-    # GIVEN two schedules for the same second, the first of them disabled
+    # GIVEN a disabled schedule
     first, second = unique("queue"), unique("queue")
     target = "arn:aws:scheduler:::aws-sdk:sqs:createQueue"
     make_schedule(target, {"QueueName": first}, State="DISABLED")
 
-    # WHEN
+    # WHEN an enabled schedule is due at the same time or later
     make_schedule(target, {"QueueName": second})
 
-    # THEN
+    # THEN only the enabled schedule invokes its target
     assert eventually(queue_exists(emulator, second))
     assert not queue_exists(emulator, first)()
 
@@ -215,16 +216,16 @@ def test_disabled_schedule_does_not_invoke_its_target(emulator: Any, make_schedu
         ("Target", {"Arn": "some-queue", "RoleArn": ROLE}, "Provided Arn is not in correct format"),
     ],
 )
-def test_invalid_schedule_is_refused_and_the_others_go_on(
+def test_invalid_schedule_is_refused_and_existing_schedules_continue(
     emulator: Any, make_schedule: MakeSchedule, option: str, value: Any, reason: str
 ) -> None:
-    # GIVEN a schedule
+    # GIVEN a valid schedule
     queue, scheduler = unique("queue"), emulator.client("scheduler")
     name = make_schedule("arn:aws:scheduler:::aws-sdk:sqs:createQueue", {"QueueName": queue})
     stored = scheduler.get_schedule(Name=name)
     request = {key: stored[key] for key in ("ScheduleExpression", "FlexibleTimeWindow", "Target")} | {option: value}
 
-    # WHEN / THEN neither a new schedule nor an update may be invalid
+    # WHEN a schedule is created or updated with an invalid value, THEN the request is refused
     for operation, schedule in ((scheduler.create_schedule, unique("schedule")), (scheduler.update_schedule, name)):
         with pytest.raises(ClientError, match=reason) as caught:
             operation(Name=schedule, **request)

@@ -1,4 +1,4 @@
-"""The server process: its port, its error responses and its shutdown."""
+"""The emulator's server process: port, options, shutdown, error responses, S3 keys and regions."""
 
 import signal
 import subprocess
@@ -24,6 +24,7 @@ SERVE = [sys.executable, "-m", "sagelocal", "serve"]
 
 
 def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `sagelocal serve` with these arguments until it exits."""
     return subprocess.run([*SERVE, *arguments], capture_output=True, text=True, timeout=60)
 
 
@@ -53,10 +54,10 @@ def test_invalid_images_file_is_reported_in_one_line(tmp_path: Path, content: st
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_shutdown_leaves_no_process_and_no_directory(
+def test_shutdown_ends_function_processes_and_deletes_temporary_files(
     tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN an emulator with its own temporary directory, started with the address of another one
+    # GIVEN an emulator with a temporary directory of its own, whose environment variables point to another emulator
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
@@ -85,7 +86,7 @@ def test_shutdown_leaves_no_process_and_no_directory(
         pytest.param("braket", "SearchDevices", {"filters": []}, id="unknown-service"),
     ],
 )
-def test_unsupported_operation_is_named_in_the_error(
+def test_error_and_log_name_an_unsupported_operation(
     emulator: Any, service: str, operation: str, arguments: dict[str, Any]
 ) -> None:
     # GIVEN
@@ -101,7 +102,7 @@ def test_unsupported_operation_is_named_in_the_error(
 
 
 def test_sdk_does_not_retry_an_unsupported_operation(emulator: Any) -> None:
-    # GIVEN a client with retries
+    # GIVEN a client that retries failed requests up to four times
     client = boto3.client(
         "sagemaker",
         region_name="us-east-1",
@@ -117,7 +118,7 @@ def test_sdk_does_not_retry_an_unsupported_operation(emulator: Any) -> None:
     assert caught.value.response["ResponseMetadata"]["RetryAttempts"] == 0
 
 
-def test_unknown_path_is_reported_as_unsupported(emulator: Any) -> None:
+def test_error_names_an_unknown_path(emulator: Any) -> None:
     # WHEN
     signed = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, Signature=x"
     response = requests.get(f"{emulator.url}/2015-03-31/nothing", headers={"Authorization": signed}, timeout=10)
@@ -126,7 +127,7 @@ def test_unknown_path_is_reported_as_unsupported(emulator: Any) -> None:
     assert "sagelocal does not support lambda:GET /2015-03-31/nothing" in response.json().values()
 
 
-def test_connection_is_kept_alive(emulator: Any) -> None:
+def test_connection_is_reused_for_many_requests(emulator: Any) -> None:
     # GIVEN
     with requests.Session() as session:
         session.get(f"{emulator.url}/_emulator", timeout=10)
@@ -173,8 +174,8 @@ def test_s3_accepts_keys_with_control_characters(emulator: Any, key: str) -> Non
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
 
 
-def test_nested_requests_do_not_exhaust_the_threads(emulator: Any) -> None:
-    # GIVEN a function that calls itself and keeps each request open
+def test_nested_requests_do_not_exhaust_the_server_threads(emulator: Any) -> None:
+    # GIVEN a function that invokes itself and waits for the response
     source = (
         "import boto3, json\n"
         "def main(depth, context):\n"
@@ -184,11 +185,11 @@ def test_nested_requests_do_not_exhaust_the_threads(emulator: Any) -> None:
         "    return 1 + json.loads(response['Payload'].read())\n"
     )
     name = make_function(emulator, source, Timeout=60)
-    # WHEN / THEN
+    # WHEN four nested invocations wait at the same time, THEN all of them succeed
     assert invoke(emulator.client("lambda"), name, 4).payload == 4
 
 
-def test_regions_are_separate(emulator: Any) -> None:
+def test_table_exists_only_in_its_region(emulator: Any) -> None:
     # GIVEN
     name = unique("table")
     options: dict[str, Any] = {

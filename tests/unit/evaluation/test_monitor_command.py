@@ -10,7 +10,7 @@ from common.errors import OperatorError
 from common.files import write_json
 from evaluation.capture_location import CaptureLocation
 from registry.trained_classes import ClassesDifferError
-from scripts.command.environment import check_model
+from scripts.command.captures import check_model
 from scripts.monitor import known_images, last_run, main
 from staging.manifest import digest_classes
 from tests.unit.evaluation.runs import make_run

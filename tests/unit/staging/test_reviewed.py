@@ -23,7 +23,7 @@ from staging.staged import read_staged
 from staging.transform import write
 from tests.unit.staging.archives import BICYCLE, BUS, MOTORCYCLE, examples, write_archive
 from tests.unit.staging.fakes import FakeS3
-from training.container.classifier.data import is_live
+from training.container.classifier.file_names import is_live
 
 CLASSES = ("bicycle", "motorcycle")
 

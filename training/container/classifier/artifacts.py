@@ -19,9 +19,10 @@ from torch import Tensor
 
 from .baseline import Sample, describe, write_baseline
 from .calibration import cross_fitted, expected_calibration_error, fit_temperature
-from .data import Split, is_live
+from .data import Split
 from .embedding import EmbeddingNetwork
 from .export import export
+from .file_names import is_live
 from .networks import CalibratedNetwork
 from .settings import Settings
 from .trainer import Trainer, predict

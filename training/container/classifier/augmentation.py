@@ -20,11 +20,11 @@ class RandomDraws:
 
     Attributes
     ----------
-    mirrored : n
-    positions : n x 2, (top, left) of the crop in `random_crop`, or the (x, y) shift in `warp`
-    scales : n
-    colors : n x 3, brightness, contrast and saturation
-    covers : n x 3, area and position of the square that `cutmix` replaces
+    mirrored : images below 0.5 are mirrored, n
+    positions : top and left edge of the crop in `random_crop`, or shift to the right and down in `warp`, n x 2
+    scales : scale in `warp`, n
+    colors : change of brightness, contrast and saturation, n x 3
+    covers : area and position of the square that `cutmix` replaces, n x 3
     """
 
     mirrored: Tensor
@@ -34,12 +34,12 @@ class RandomDraws:
     covers: Tensor
 
     def __getitem__(self, images: slice) -> "RandomDraws":
-        """Return the draws of some of the images."""
+        """Return the random numbers of some of the images."""
         return RandomDraws(*(getattr(self, field.name)[images] for field in fields(self)))
 
 
 def draw(count: int, generator: torch.Generator) -> RandomDraws:
-    """Return draws for `count` images; generators in the same state give the same draws on every host."""
+    """Return random numbers for `count` images; generators in the same state give the same numbers on every host."""
     return RandomDraws(*(torch.rand(count, *shape, generator=generator) for shape in ((), (2,), (), (3,), (3,))))
 
 

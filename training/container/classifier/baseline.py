@@ -1,6 +1,7 @@
-"""The baseline of a model: its predictions and image statistics on images of the source that it was not trained on.
+"""The baseline of a model: its predictions, image statistics and embeddings on images that it was not trained on.
 
-Training writes it as `baseline.json`, from the validation images, into model.tar.gz and output.tar.gz.
+Training computes the baseline from the validation images of the source, and writes `baseline.json` into model.tar.gz
+and output.tar.gz.
 """
 
 import json
@@ -19,7 +20,7 @@ VERSION = 1
 MAX_IMAGES = 1000  # more images only make smaller changes detectable
 MAX_DIMENSIONS = 64
 MAX_BYTES = 4 * 2**20
-LARGEST = 1e9  # no statistic is larger
+LARGEST = 1e9  # a larger value is invalid
 DIGITS = 6  # significant digits of each number
 STATISTICS = ("confidence", *NAMES)
 
@@ -30,13 +31,13 @@ class BaselineError(Exception):
 
 @dataclass(frozen=True)
 class Sample:
-    """What is known about a set of images.
+    """The properties of a set of images.
 
     Attributes
     ----------
-    statistics : the values of each statistic of `STATISTICS`; those of the images are missing if no image is known
+    statistics : values by name of the statistic; image statistics are missing if no image could be decoded
     predicted : number of images predicted as each class, in class order
-    embeddings : n x dimensions; n is 0 if no image is known
+    embeddings : embeddings of the n images that could be decoded, n x dimensions
     """
 
     statistics: Mapping[str, NDArray[np.float64]]
@@ -50,7 +51,14 @@ class Sample:
 
 
 def describe(probabilities: NDArray[Any], images: NDArray[np.uint8], embeddings: NDArray[Any]) -> Sample:
-    """Return the sample of at most MAX_IMAGES images, n x height x width x 3, evenly spread over the given ones."""
+    """Return the properties of at most MAX_IMAGES images, evenly spread over the given ones.
+
+    Parameters
+    ----------
+    probabilities : predicted probabilities, n x classes
+    images : uint8, n x height x width x 3
+    embeddings : n x dimensions
+    """
     step = max(-(-len(images) // MAX_IMAGES), 1)
     probabilities, images, embeddings = probabilities[::step], images[::step], embeddings[::step]
     measured = [image_statistics(image) for image in images]

@@ -29,11 +29,11 @@ class Record:
 
     Attributes
     ----------
-    id : the request's inference ID, or its event ID without one; with several images per request, followed by a slash
-        and the image's number, counted from 1
+    id : the request's inference ID, or its event ID if it has no inference ID; if the request has several images,
+        followed by a slash and the image's number, counted from 1
     event_id : SageMaker's ID of the request
     time : time of the response in UTC, to the second
-    image : the request's bytes, not validated; None if only responses are captured
+    image : bytes of the request, which may be no image; None if only responses are captured
     probabilities : predicted probabilities, in class order
     """
 
@@ -86,7 +86,7 @@ def parse_records(line: bytes, *, classes: int) -> list[Record]:
     content = _load(line)
     data, event = _object(content, "captureData"), _object(content, "eventMetadata")
     event_id, time = _string(event, "eventId"), _parse_time(_string(event, "inferenceTime"))
-    # the caller may send an ID of its own, InferenceId of InvokeEndpoint, which is then captured too
+    # the caller may set an ID, the parameter InferenceId of InvokeEndpoint, which is then captured too
     given = event.get("inferenceId")
     record_id = given if isinstance(given, str) and given else event_id
     response = _parse_response(_object(data, "endpointOutput"))
@@ -103,7 +103,7 @@ def parse_records(line: bytes, *, classes: int) -> list[Record]:
 
 
 def parse_time(line: bytes) -> datetime:
-    """Return only the time of a line's response.
+    """Return the time of a line's response, without parsing the rest of the line.
 
     Raises
     ------

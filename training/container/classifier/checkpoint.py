@@ -13,7 +13,7 @@ NAME = "training.pt"
 
 
 def save(folder: Path, identity: Mapping[str, Any], state: dict[str, Any]) -> None:
-    """Write the checkpoint of the training that `identity` describes; an interrupted write keeps the previous one."""
+    """Write the checkpoint of the training that `identity` describes; if writing is interrupted, the old file stays."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f".{NAME}"
     torch.save({"identity": dict(identity), **state}, partial)
@@ -21,7 +21,7 @@ def save(folder: Path, identity: Mapping[str, Any], state: dict[str, Any]) -> No
 
 
 def load(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the checkpoint of the training that `identity` describes, or None without a usable one.
+    """Return the checkpoint of the training that `identity` describes, or None if there is no usable checkpoint.
 
     A checkpoint is untrusted input, so loading it executes no code. The log reports a checkpoint that cannot be used.
     """

@@ -12,8 +12,6 @@ from .errors import InputError
 from .images import FORMATS, ImageError, decode_image
 from .recordio import read_records
 
-LIVE = "live-"  # the file names of reviewed images of live traffic begin with it, and no others
-
 
 @dataclass(frozen=True)
 class Split:
@@ -21,7 +19,7 @@ class Split:
 
     Attributes
     ----------
-    names : n file names, or record IDs
+    names : file names or, of shards, record IDs, n
     images : uint8, n x size x size x 3
     labels : int64, n
     """
@@ -43,11 +41,6 @@ class EncodedImage:
     name: str
     label: int
     body: bytes
-
-
-def is_live(name: str) -> bool:
-    """Return whether the file name is that of a reviewed image of live traffic."""
-    return name.startswith(LIVE)
 
 
 def read_channel(name: str, *, classes: int, size: int, environment: Mapping[str, str] = os.environ) -> Split:
@@ -100,7 +93,12 @@ def read_manifest(folder: Path) -> list[tuple[str, int]]:
 
 
 def parse_line(line: str, location: str) -> tuple[str, int]:
-    """Return the file and label in a line of a manifest; errors name the line's location."""
+    """Return the file and the label in a line of a manifest.
+
+    Parameters
+    ----------
+    location : file and line number, for the error message
+    """
     parts = line.split("\t")
     if len(parts) != 3 or not parts[1].isdecimal():
         raise InputError(f"{location}: must be an index, a label and a file, separated by tabs (got {line!r})")

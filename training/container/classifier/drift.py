@@ -24,16 +24,16 @@ from .two_sample_tests import (
 
 CONFIDENCE, CLASSES, IMAGES, EMBEDDING = GROUPS = ("confidence", "classes", "image_statistics", "embedding")
 
-# All windows are compared with the same baseline, whose own randomness a test attributes to the window. At the level
-# 0.01, more than 1 % of unchanged windows would be significant for an unlucky baseline. `python -m benchmarks.drift`
-# measures false alarms and detections.
+# All windows are compared with the same baseline. A test attributes the random error of the baseline to the window. At
+# the level 0.01, more than 1 % of unchanged windows would be significant for an unlucky baseline.
+# `python -m benchmarks.drift` measures false alarms and detections.
 FAMILY_WISE_LEVEL = 0.001
 MIN_STABILITY_INDEX = 0.1  # population stability index below which a change does not matter
 MIN_IMAGES = 100  # in a window; with 50, the benchmark's class mix was found in 57 of 100 windows, with 100 in 100
 MIN_BASELINE_IMAGES = 50
-BINS = 10  # of the stability index, at the baseline's deciles
+BINS = 10  # of the stability index, between the deciles of the baseline
 HISTOGRAM_BINS = 20
-SEED = 0  # of the permutation tests: the same window gives the same result
+SEED = 0  # of the permutation tests, so that the same window gives the same result
 NEIGHBOURS = 5  # baseline images from which an image's distance is measured
 EPSILON = 1e-9
 
@@ -74,7 +74,10 @@ class Change(Measurement):
 
 
 def compare(baseline: Sample, window: Sample) -> list[Change]:
-    """Test each property of the window, except those of the images if fewer than MIN_IMAGES can be read."""
+    """Test each property of the window.
+
+    The image statistics and the embedding are tested only if at least MIN_IMAGES images of the window can be decoded.
+    """
     measured = list(_measure(baseline, window))
     adjusted = holm([each.p_value for each in measured])
     return [
@@ -137,20 +140,20 @@ def histogram(baseline: NDArray[np.float64], window: NDArray[np.float64]) -> His
 
 
 def unusual_images(baseline: Sample, window: Sample, count: int) -> list[tuple[int, float]]:
-    """Return the images of a window that show best how it differs from the baseline.
+    """Return the images of a window that show best how the window differs from the baseline.
 
-    They are far from the baseline and close to other images of the window. An image that is far from both is an
-    outlier, as every set has some.
+    These images are far from the baseline and close to other images of the window. An image that is far from both is
+    an outlier; every set of images has some outliers.
 
     Parameters
     ----------
-    window : a window that has more than NEIGHBOURS images whose pixels are known
+    window : a sample of which more than NEIGHBOURS images could be decoded
 
     Returns
     -------
     list of int, float
-        The image's number among those of which the pixels are known, and its mean distance to its nearest baseline
-        images, in the baseline's standard deviations.
+        The number of the image among the decoded images, and its mean distance to the nearest images of the baseline,
+        in standard deviations of the baseline.
     """
     known, seen = vectors(baseline), vectors(window)
     mean, scale = known.mean(0), known.std(0) + EPSILON

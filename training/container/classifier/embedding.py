@@ -1,7 +1,7 @@
-"""The embedding of an image: a few numbers that describe what the network sees in it.
+"""The embedding of an image: the first principal components of the network's features.
 
-They are the principal components of the network's features, which are the input of its last layer, each scaled to a
-variance of 1 on the training images. The drift job compares them between two sets of images.
+The features are the input of the network's last layer. Each component is scaled to a variance of 1 on the training
+images. The drift job compares the embeddings of two sets of images.
 """
 
 import torch
@@ -12,11 +12,11 @@ from .networks import CalibratedNetwork, Network, ScratchNetwork
 DIMENSIONS = 8
 MAX_IMAGES = 1000  # training images from which the principal components are computed
 BATCH = 128
-EPSILON = 1e-6  # relative to the largest variance; fewer images than dimensions leave components without any
+EPSILON = 1e-6  # relative to the largest variance; some components have no variance if there are very few images
 
 
 class Features(nn.Module):
-    """The features of a network's images, n x features."""
+    """Computes the input of a network's last layer."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Features(nn.Module):
         self.kept = inputs[0]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the features of uint8 images n x height x width x 3."""
+        """Return the features, n x features, of uint8 images, n x height x width x 3."""
         self.network(images)
         return self.kept
 
@@ -78,7 +78,7 @@ def principal_components(features: Tensor) -> tuple[Tensor, Tensor]:
     centered = (features - mean).double()
     variances, directions = torch.linalg.eigh(centered.T @ centered / len(features))
     variances, directions = variances[-DIMENSIONS:].flip(0), directions[:, -DIMENSIONS:].flip(1)
-    # the sign of a direction is arbitrary; the same training must give the same file on every machine
+    # the sign of a direction is arbitrary, but the same training must give the same file on every machine
     signs = directions.gather(0, directions.abs().argmax(0, keepdim=True)).sign()
     scale = (variances.clamp(min=0) + EPSILON * variances[0].clamp(min=EPSILON)).sqrt()
     return mean, (directions * signs / scale).float()

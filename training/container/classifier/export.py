@@ -11,7 +11,7 @@ from .embedding import EmbeddingNetwork
 
 # Outputs, with the largest allowed difference between ONNX Runtime and PyTorch. An embedding's variance is about 1.
 TOLERANCES = {"probabilities": 1e-3, "embedding": 1e-2}
-CHECKED = 32  # images on which the two are compared
+CHECKED = 32  # number of images on which ONNX Runtime and PyTorch are compared
 OPSET = 17
 
 
@@ -20,9 +20,9 @@ class ExportError(Exception):
 
 
 def export(network: EmbeddingNetwork, split: Split, path: Path) -> None:
-    """Write an ONNX file that maps uint8 images, n x height x width x 3, for any n.
+    """Write an ONNX file whose input is uint8 images, n x height x width x 3, for any n.
 
-    Its outputs are `probabilities`, n x classes, and `embedding`, n x dimensions.
+    The outputs are `probabilities`, n x classes, and `embedding`, n x dimensions.
 
     Raises
     ------

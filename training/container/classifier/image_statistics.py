@@ -13,8 +13,8 @@ def image_statistics(image: NDArray[np.uint8]) -> dict[str, float]:
 
     - brightness : mean of the luma, from 0 to 1
     - contrast : standard deviation of the luma
-    - sharpness : decimal logarithm of the variance of the luma's Laplacian, which a blurred image lacks. Source: Pech-
-      Pacheco et al., "Diatom autofocusing in brightfield microscopy: a comparative study", 2000
+    - sharpness : decimal logarithm of the variance of the luma's Laplacian, which is small for a blurred image. Source:
+      Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy: a comparative study", 2000
     - colourfulness : Hasler and Süsstrunk, "Measuring colourfulness in natural images", 2003
     - red_green, yellow_blue : means of the two opponent colours from which colourfulness is computed
 

@@ -16,7 +16,7 @@ FORMATS = ("PNG", "JPEG")  # Pillow's names
 MAX_BYTES = 5 * 2**20
 MAX_PIXELS = 4096 * 4096
 
-# `read_image` refuses such an image itself, in one line. A filter that is set for each call is not safe in threads.
+# `read_image` refuses such an image. A filter that is set for each call is not safe in threads.
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
@@ -36,7 +36,7 @@ def decode_image(
     Returns
     -------
     uint8, size x size x 3
-        See `read_image` for the other parameters, the pixels and the errors.
+        The pixels. See `read_image` for the other parameters and the errors.
     """
     image = read_image(body, formats, max_bytes=max_bytes, max_pixels=max_pixels)
     if image.size != (size, size):

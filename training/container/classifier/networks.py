@@ -7,7 +7,7 @@ from .patches import PatchClassifier
 from .resizing import resize
 
 IMAGENET_SIDE = 96  # pixels to which images are enlarged for the pretrained network
-FROZEN_BLOCKS = 5  # of 16; after them the feature maps are 12 x 12
+FROZEN_BLOCKS = 5  # the first of 16 blocks, which are not trained; after them the feature maps are 12 x 12
 
 
 class PretrainedNetwork(nn.Module):
@@ -146,7 +146,7 @@ class CalibratedNetwork(nn.Module):
 
     Parameters
     ----------
-    temperature : divides the logits; see calibration.py
+    temperature : number by which the logits are divided; see calibration.py
     """
 
     def __init__(self, network: nn.Module, temperature: float) -> None:
@@ -163,5 +163,5 @@ Network = PretrainedNetwork | ScratchNetwork | ResNet9
 
 
 def make_network(*, classes: int, pretrained: bool) -> PretrainedNetwork | ScratchNetwork:
-    """Return a network that is pretrained on ImageNet, or an untrained one."""
+    """Return a network with a new last layer: pretrained on ImageNet, or untrained."""
     return PretrainedNetwork(classes) if pretrained else ScratchNetwork(classes)

@@ -20,18 +20,18 @@ from .resizing import resize
 
 SIDE = 32  # pixels to which images are resized
 PATCH_SIZES = (4, 6, 8)  # side of a patch in pixels
-PATCHES = 200  # of each size, plus their mirror images
+PATCHES = 200  # number of patches of each size, without their mirror images
 GRID = 4  # cells along each side, over which similarities are averaged
 COMPONENTS = 48  # principal components of a patch that are kept; the others hardly vary
 COMPONENT_NOISE = 0.01  # added to each component's variance
 NORM_FLOOR = 0.1  # added to a patch's norm, so that a flat patch has a low similarity to all patches
 THRESHOLD = 0.25  # cosine similarity below which a patch counts as dissimilar
 SAMPLED = 10_000  # patches from which the principal components are computed
-MAX_EXAMPLES = 4096  # for the ridge regression, which solves a system of as many equations
+MAX_EXAMPLES = 4096  # of the ridge regression, which solves one equation for each example
 PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # relative to the examples' mean square
 BATCH = 8  # images at once; the features of more images exceed a processor's cache
 CONTRAST_FLOOR = 0.05  # added to a patch's contrast, so that noise in a flat patch is not amplified
-SPREAD_FLOOR = 0.01  # share of the mean standard deviation, added to that of each feature
+SPREAD_FLOOR = 0.01  # share of the mean standard deviation, added to the standard deviation of each feature
 EPSILON = 1e-6  # avoids division by zero for images without contrast
 
 
@@ -51,7 +51,7 @@ class PatchSimilarity(nn.Module):
         self.patches = constant(2 * PATCHES, components, 1, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return features, n x (2 PATCHES GRID^2), of images n x 3 x SIDE x SIDE, equal for mirrored images."""
+        """Return features, n x (2 PATCHES GRID^2), of images, n x 3 x SIDE x SIDE; mirrored images have the same."""
         whitened = functional.conv2d(images.contiguous(memory_format=torch.channels_last), self.whitening)
         similarity = functional.conv2d(whitened / (whitened.norm(dim=1, keepdim=True) + NORM_FLOOR), self.patches)
         pooled = torch.cat([self._pool(similarity), self._pool(-similarity)], 1).sqrt()
@@ -65,7 +65,7 @@ class PatchSimilarity(nn.Module):
         return functional.avg_pool2d(functional.relu(similarity - THRESHOLD), positions - (GRID - 1) * stride, stride)
 
     def sample_patches(self, images: Tensor, generator: torch.Generator) -> None:
-        """Sample the patches from images n x 3 x SIDE x SIDE, and compute the whitening."""
+        """Sample the patches from images, n x 3 x SIDE x SIDE, and compute the whitening."""
         last = SIDE - self.size + 1
         limits = (len(images), last, last)
         index, top, left = (torch.randint(limit, (SAMPLED,), generator=generator) for limit in limits)
@@ -86,7 +86,7 @@ class PatchSimilarity(nn.Module):
 
 
 class PatchClassifier(nn.Module):
-    """Logits from an image's similarity to patches of all sizes; zero before `fit`."""
+    """Computes logits from an image's similarity to patches of all sizes; before `fit`, all logits are zero."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -108,12 +108,12 @@ class PatchClassifier(nn.Module):
         Parameters
         ----------
         images : uint8, n x height x width x 3
-        labels : n
+        labels : class numbers, n
 
         Returns
         -------
         float
-            Leave-one-out accuracy.
+            Leave-one-out accuracy on the chosen examples.
         """
         chosen = torch.randperm(len(labels), generator=generator)[:MAX_EXAMPLES]
         batches = [preprocess(images[part]) for part in chosen.split(BATCH)]  # type: ignore[no-untyped-call]
@@ -154,9 +154,9 @@ def ridge(products: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     n x classes, n x classes
         Each example's weight in the solution, and its leave-one-out prediction.
     """
-    gram, wanted = products.double(), targets.double()
-    solutions = (solve_ridge(gram, wanted, share * float(gram.diag().mean()) + EPSILON) for share in PENALTIES)
-    weights, predictions = min(solutions, key=lambda solution: float((solution[1] - wanted).square().mean()))
+    gram, centered = products.double(), targets.double()
+    solutions = (solve_ridge(gram, centered, share * float(gram.diag().mean()) + EPSILON) for share in PENALTIES)
+    weights, predictions = min(solutions, key=lambda solution: float((solution[1] - centered).square().mean()))
     return weights.float(), predictions.float()
 
 
@@ -171,5 +171,5 @@ def solve_ridge(products: Tensor, targets: Tensor, penalty: float) -> tuple[Tens
 
 
 def constant(*shape: int) -> nn.Parameter:
-    """Return a parameter without gradient; DistributedDataParallel copies it from rank 0 to all processes."""
+    """Return a parameter without a gradient. DistributedDataParallel copies parameters from rank 0 to all processes."""
     return nn.Parameter(torch.zeros(shape), requires_grad=False)

@@ -1,6 +1,6 @@
 """The processes that train one model together.
 
-torchrun starts one per GPU, or one per host without GPUs. Without torchrun there is only one.
+torchrun starts one process for each GPU, or one on each host that has no GPU. Without torchrun there is one process.
 """
 
 import json
@@ -17,14 +17,14 @@ from .events import log_event
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The processes of the job, and the place of this process among them.
+    """The processes of the job, and the rank of this process.
 
     Attributes
     ----------
     rank, size : this process's rank, and the number of processes
     device : this process's device
     sharded : whether each host has only some shards of the training data; otherwise each host has all data
-    local_rank, local_size : this process's rank on its host, and the number of processes there
+    local_rank, local_size : this process's rank on its host, and the number of processes on this host
     """
 
     rank: int
@@ -58,7 +58,7 @@ class ProcessGroup:
 
 
 def join_processes(environment: Mapping[str, str] = os.environ) -> ProcessGroup:
-    """Join the processes that torchrun's environment variables describe; without them, return a group of one."""
+    """Join the processes that torchrun's environment variables describe; if they are not set, return a group of one."""
     rank, local_rank = (int(environment.get(name, "0")) for name in ("RANK", "LOCAL_RANK"))
     size, local_size = (int(environment.get(name, "1")) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     cuda = torch.cuda.is_available()

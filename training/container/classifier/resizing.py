@@ -1,4 +1,4 @@
-"""Image resizing inside a network, so that the exported graph contains it."""
+"""Image resizing as a part of a network, so that the exported graph contains the resizing."""
 
 import torch
 from torch import Tensor
@@ -18,8 +18,8 @@ def resize(images: Tensor, side: int) -> Tensor:
 def interpolation_matrix(before: int, after: int) -> Tensor:
     """Return the matrix, after x before, that resizes a line of pixels.
 
-    Resizing is linear, so resizing an identity matrix gives the matrix of the operation. ONNX Runtime multiplies
-    matrices a hundred times faster than it resizes. Downscaling is antialiased.
+    Resizing is linear, so the matrix is the resized identity matrix. ONNX Runtime multiplies matrices a hundred times
+    faster than it resizes images. Downscaling is antialiased.
     """
     identity = torch.eye(before)[None, None]
     resized = functional.interpolate(

@@ -46,7 +46,7 @@ class RequestError(GenericInferenceToolkitError):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model, and the side of its images in pixels."""
+    """A loaded model, and the side of its input images in pixels."""
 
     session: onnxruntime.InferenceSession
     size: int
@@ -63,7 +63,7 @@ def model_fn(model_dir: str) -> Model:
 def transform_fn(
     model: Model, body: bytes | str, content_type: str, accept: str, context: Any = None
 ) -> tuple[str, str]:
-    """Return the response to a request, and set a header to the environment variable MODEL_VERSION if it exists.
+    """Return the response to a request. If the environment variable MODEL_VERSION is set, a header contains its value.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ class Settings:
 
     Attributes
     ----------
-    classes : names, in the order of their labels
+    classes : class names, in the order of their labels
     pretrained : 1 fine-tunes a network that is pretrained on ImageNet, 0 trains one from scratch
     pretrain_epochs : epochs on the classes of the channel `pretrain`, before training from scratch on `classes`
     epochs, batch_size, learning_rate, weight_decay : settings of the training loop and the optimizer
@@ -52,7 +52,7 @@ DEFAULTS: dict[int, dict[str, float]] = {
 
 
 def parse(hyperparameters: Mapping[str, Any]) -> Settings:
-    """Return the settings of a job: its hyperparameters, and defaults for the others.
+    """Return the settings of a job: the given hyperparameters, and defaults for those that are not given.
 
     Raises
     ------

@@ -43,7 +43,7 @@ class BatchPlan:
 
     Attributes
     ----------
-    examples : number per epoch
+    examples : number of examples in an epoch
     size : number of examples in a batch
     smallest : smallest allowed size of a batch; batch normalization needs two examples per process
     """
@@ -58,8 +58,8 @@ class Trainer:
 
     Parameters
     ----------
-    network : trained in place
-    train : this process's examples
+    network : network to train; its parameters are changed
+    train : training examples of this process
     preparation_seconds : time that was spent before the first epoch
 
     Attributes
@@ -204,7 +204,7 @@ def supports_bfloat16(device: torch.device) -> bool:
 
 
 def make_optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:
-    """Return AdamW for a pretrained network, SGD with Nesterov momentum for one trained from scratch."""
+    """Return AdamW for a pretrained network, or SGD with Nesterov momentum for an untrained network."""
     if not isinstance(network, PretrainedNetwork):
         return torch.optim.SGD(
             network.parameters(),
@@ -224,7 +224,7 @@ def make_optimizer(network: Network, settings: Settings) -> torch.optim.Optimize
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
-    """Return a one-cycle schedule with at least one rising step; without one, OneCycleLR divides by zero."""
+    """Return a one-cycle schedule with at least one rising step, because without any OneCycleLR divides by zero."""
     rates = [group["lr"] for group in optimizer.param_groups]
     return torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=rates, total_steps=steps + 1, pct_start=max(WARM_UP, 2 / (steps + 1)), cycle_momentum=False
@@ -264,7 +264,7 @@ def plan_batches(examples: int, settings: Settings, group: ProcessGroup) -> Batc
 
 
 def _fewest(examples: int, group: ProcessGroup) -> int:
-    """Return the smallest number of examples of a process, since all must take the same number of steps."""
+    """Return the smallest number of examples of a process, because all processes must take the same number of steps."""
     if not group.sharded:
         return examples
     count = torch.tensor(examples, device=group.device)
@@ -289,7 +289,7 @@ def predict(network: nn.Module, split: Split, batch: int = 128) -> Tensor:
 
 
 def split_trained(network: Network, split: Split) -> tuple[nn.Module, Tensor]:
-    """Return the part of a network that is trained, and the constant logits that the rest adds for a split."""
+    """Return the part of a network that is trained, and the logits that the other part adds, which stay constant."""
     if isinstance(network, ScratchNetwork):
         return network.residual, predict(network.patches, split, BATCH)
     return network, torch.zeros(())

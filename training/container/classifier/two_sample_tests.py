@@ -9,15 +9,15 @@ Values = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 PERMUTATIONS = 19_999  # the smallest p-value is 1 / 20,000
-EXCEEDANCES = 20  # permutations as extreme as the observation, after which a p-value is certain enough
+EXCEEDANCES = 20  # the test ends after this number of permutations that are as extreme as the observation
 BATCH = 500  # permutations at once
 
 
 def population_stability_index(baseline: Counts, window: Counts) -> float:
     """Return the population stability index of two samples' counts per bin.
 
-    It is the symmetric Kullback-Leibler divergence of the shares. Half an example is added to each bin, because a share
-    of zero has no logarithm.
+    The index is the symmetric Kullback-Leibler divergence of the shares. Half an example is added to each bin, because
+    a share of zero has no logarithm.
 
     Source: Siddiqi, "Credit Risk Scorecards", 2006, which calls 0.1 a small and 0.25 a significant change.
     """
@@ -28,8 +28,9 @@ def population_stability_index(baseline: Counts, window: Counts) -> float:
 def kolmogorov_smirnov(first: Values, second: Values) -> tuple[float, float]:
     """Return the statistic of the two-sample Kolmogorov-Smirnov test and its exact two-sided p-value.
 
-    Both empirical distribution functions form a path on a grid of n x m steps, and without a difference all paths are
-    equally likely. The p-value is the share of paths that leave the band of the statistic. Equal values make it larger.
+    Both empirical distribution functions form a path on a grid of n x m steps. If both samples have the same
+    distribution, all paths are equally likely. The p-value is the share of paths whose statistic is at least as large
+    as the observed statistic. If the samples contain equal values, the p-value is too large rather than too small.
 
     Source: Hodges, "The significance probability of the Smirnov two-sample test", 1958.
     """
@@ -42,7 +43,7 @@ def kolmogorov_smirnov(first: Values, second: Values) -> tuple[float, float]:
     inside = np.zeros(n + 1)
     inside[0] = 1.0
     for length in range(1, n + m + 1):
-        # the share of the paths to each point that stay in the band, from those to its two predecessors
+        # the share of the paths to each point that stay in the band, computed from the shares of its two predecessors
         inside[1:] = (steps[1:] * inside[:-1] + (length - steps[1:]) * inside[1:]) / length
         inside *= np.abs(steps * m - (length - steps) * n) < distance
     return distance / (n * m), float(min(max(1 - inside[n], 0), 1))

@@ -30,7 +30,7 @@ class WindowSample:
 
     Parameters
     ----------
-    session : the model
+    session : ONNX Runtime session of the model
     """
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
@@ -41,7 +41,7 @@ class WindowSample:
         self._largest: list[tuple[int, bytes]] = []  # a heap of the negative hashes
 
     def add(self, record: Record) -> None:
-        """Consider a record for the sample."""
+        """Add a record to the sample, unless its hash is too large or its image is in the sample already."""
         key = image_hash(record)
         rank = -int.from_bytes(key)
         is_full = len(self._largest) == MAX_IMAGES
@@ -66,7 +66,7 @@ class WindowSample:
         return sorted(self._images)
 
     def sample(self, classes: int) -> Sample:
-        """Return the chosen images.
+        """Return the properties of the chosen images.
 
         Parameters
         ----------

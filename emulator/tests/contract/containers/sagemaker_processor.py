@@ -1,4 +1,4 @@
-"""A processing container: writes its arguments and the files that it sees to its output."""
+"""A processing container for tests: writes its arguments and the paths of all files below /opt/ml to its output."""
 
 import json
 import sys

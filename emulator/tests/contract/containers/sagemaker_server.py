@@ -1,8 +1,15 @@
-"""An inference image for tests.
+"""An inference container for tests.
 
-The model is a text. If the text is a JSON list, the response is that list. Otherwise the response describes the
-request. The bodies `die`, `bad`, `broken` and `slow` provoke failures; the model `failing` fails every request,
-and the model `slow` needs three seconds to start.
+The model is a text file. If the text is a JSON list, every response is this list. Otherwise the response describes the
+request. Some request bodies and models have special effects:
+
+body `die`       The server exits.
+body `bad`       The response has the status 400.
+body `broken`    The response has the status 500.
+body `slow`      The response takes one second.
+model `failing`  All responses have the status 500.
+model `slow`     The server takes three seconds to start.
+model `broken`   The server does not start.
 """
 
 import json

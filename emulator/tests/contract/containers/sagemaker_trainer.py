@@ -1,4 +1,4 @@
-"""A training image for tests: writes its configuration and input files to its output."""
+"""A training container for tests: writes its hyperparameters to the model, and its channels and files to the output."""
 
 import json
 import os

@@ -13,7 +13,7 @@ from sagelocal.pytest_plugin import RunningEmulator
 from ..functions import unique
 from .resources import SageMaker
 
-OPT_OUT = """
+WITHOUT_TELEMETRY = """
 SchemaVersion: "1.0"
 SageMaker:
   PythonSDK:
@@ -24,15 +24,15 @@ SageMaker:
 
 @pytest.fixture
 def sagemaker(emulator: RunningEmulator) -> SageMaker:
-    """SageMaker with an empty bucket."""
+    """A helper that creates SageMaker resources, with an empty S3 bucket."""
     return SageMaker.create(emulator)
 
 
 @pytest.fixture
 def sdk(sagemaker: SageMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An SDK session for the emulator."""
+    """A session of the SageMaker SDK that calls the emulator and sends no telemetry."""
     config = tmp_path / "sagemaker.yaml"
-    config.write_text(OPT_OUT)
+    config.write_text(WITHOUT_TELEMETRY)
     for name in ("SAGEMAKER_USER_CONFIG_OVERRIDE", "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"):
         monkeypatch.setenv(name, str(config))
     monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
@@ -45,7 +45,7 @@ def sdk(sagemaker: SageMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def role(sagemaker: SageMaker) -> str:
-    """A role that SageMaker may assume, which the SDK checks."""
+    """The ARN of a role that SageMaker can assume. The SDK checks this role."""
     trust = {
         "Version": "2012-10-17",
         "Statement": [

@@ -1,4 +1,4 @@
-"""Creates jobs, models and endpoints for the tests."""
+"""Creates SageMaker jobs, models and endpoints for the contract tests."""
 
 import io
 import json
@@ -23,7 +23,7 @@ PROCESSING_LOGS = "/aws/sagemaker/ProcessingJobs"
 
 
 def make_archive(files: dict[str, str]) -> bytes:
-    """Return a `tar.gz` of files by name."""
+    """Return the bytes of a `tar.gz` archive; `files` maps each file's name to its text."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
         for name, text in files.items():
@@ -34,12 +34,19 @@ def make_archive(files: dict[str, str]) -> bytes:
 
 
 def channel(name: str, uri: str, **source: Any) -> dict[str, Any]:
-    """Return an input channel with an S3 data source."""
+    """Return a training job's input channel with an S3 data source.
+
+    source : more members of S3DataSource
+    """
     return {"ChannelName": name, "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri, **source}}}
 
 
 def processing_input(name: str, uri: str, local_path: str, **source: Any) -> dict[str, Any]:
-    """Return a processing input that is downloaded from S3."""
+    """Return a processing job's input from S3.
+
+    local_path : directory in the container
+    source     : more members of S3Input
+    """
     default = {"S3DataType": "S3Prefix", "S3InputMode": "File"}
     return {"InputName": name, "S3Input": {"S3Uri": uri, "LocalPath": local_path, **default, **source}}
 
@@ -59,7 +66,7 @@ class SageMaker:
 
     @classmethod
     def create(cls, emulator: RunningEmulator) -> "SageMaker":
-        """Create the bucket."""
+        """Create the bucket, and return the helper."""
         bucket = unique("bucket")
         emulator.client("s3").create_bucket(Bucket=bucket)
         return cls(emulator, bucket)
@@ -75,30 +82,34 @@ class SageMaker:
         return self.emulator.client("s3")
 
     def upload(self, key: str, body: bytes | str) -> str:
-        """Store an object and return its URI."""
+        """Store an object and return its S3 URI."""
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
         return f"s3://{self.bucket}/{key}"
 
     def download(self, uri: str) -> bytes:
-        """Return an object's content."""
+        """Return the content of the object with an S3 URI."""
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
 
     def read_json(self, uri: str, member: str) -> Any:
-        """Return the content of a JSON file in an archive."""
+        """Return the content of the JSON file `member` in a tar archive in S3."""
         with tarfile.open(fileobj=io.BytesIO(self.download(uri))) as archive:
             file = archive.extractfile(member)
             assert file is not None
             return json.load(file)
 
     def list_keys(self, prefix: str) -> list[str]:
-        """Return the keys with a prefix."""
+        """Return the keys in the bucket that begin with a prefix."""
         listed = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix)
         return [item["Key"] for item in listed.get("Contents", [])]
 
     def start_training(self, *, program: str | None = None, **request: Any) -> str:
-        """Start a training job, of the trainer image or of a Python program, and return its name."""
+        """Start a training job and return the job's name.
+
+        program : Python program that the job runs; by default the job runs the image TRAINER
+        request : parameters of CreateTrainingJob, which override the defaults
+        """
         name = unique("job")
         specification: dict[str, Any] = {"TrainingImage": TRAINER, "TrainingInputMode": "File"}
         if program is not None:
@@ -118,7 +129,7 @@ class SageMaker:
         return name
 
     def describe_job(self, name: str) -> dict[str, Any]:
-        """Return a training job's description."""
+        """Return the description of a training job."""
         described: dict[str, Any] = self.client.describe_training_job(TrainingJobName=name)
         return described
 
@@ -132,7 +143,11 @@ class SageMaker:
         return eventually(ended, seconds=60)
 
     def start_processing(self, *, program: str | None = None, **request: Any) -> str:
-        """Start a processing job, of a Python program unless the request names a container, and return its name."""
+        """Start a processing job and return the job's name.
+
+        program : Python program that the job runs; by default the job runs the image PROCESSOR
+        request : parameters of CreateProcessingJob, which override the defaults
+        """
         request = {"ProcessingJobName": unique("job"), **request}
         specification: dict[str, Any] = {"ImageUri": PROCESSOR}
         if program is not None:
@@ -151,7 +166,7 @@ class SageMaker:
         return str(request["ProcessingJobName"])
 
     def process(self, program: str | None, **request: Any) -> dict[str, Any]:
-        """Run a processing job to its end, with an output below `out/`, and return its description."""
+        """Run a processing job, whose output is uploaded below `out/`, to its end, and return the job's description."""
         output = processing_output(f"s3://{self.bucket}/out")
         name = self.start_processing(program=program, **{"ProcessingOutputConfig": output, **request})
         return self.wait_for_processing(name)
@@ -166,7 +181,7 @@ class SageMaker:
         return eventually(ended, seconds=60)
 
     def read_log(self, group: str, prefix: str) -> list[str]:
-        """Return the lines of all log streams with a prefix."""
+        """Return the lines of all log streams whose names begin with a prefix; an empty list without the log group."""
         logs = self.emulator.client("logs")
         try:
             streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)["logStreams"]
@@ -181,18 +196,25 @@ class SageMaker:
         ]
 
     def upload_model(self, text: str) -> str:
-        """Upload an archive for the server image and return its URI."""
+        """Upload the model archive of the image SERVER, with `text` as the model, and return the archive's S3 URI."""
         return self.upload(f"{unique('data')}/model.tar.gz", make_archive({"model.txt": text}))
 
     def create_model(self, text: str = "first", **container: Any) -> str:
-        """Create a model of the server image and return its name."""
+        """Create a model with the image SERVER and return the model's name.
+
+        text      : content of the model, which selects how the server responds
+        container : members of PrimaryContainer, which override the defaults
+        """
         name = unique("model")
         container = {"Image": SERVER, "ModelDataUrl": self.upload_model(text), **container}
         self.client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
         return name
 
     def create_endpoint_config(self, models: Mapping[str, tuple[str, float]], **request: Any) -> str:
-        """Create an endpoint configuration from each variant's model and weight, and return its name."""
+        """Create an endpoint configuration and return its name.
+
+        models : model name and initial weight of each production variant, by the variant's name
+        """
         name = unique("config")
         variants = [
             {
@@ -215,21 +237,21 @@ class SageMaker:
         return name
 
     def deploy(self, text: str = "first", **config: Any) -> str:
-        """Create a model and an endpoint with one variant, and return the endpoint's name."""
+        """Create a model and an endpoint with the variant `AllTraffic`, and return the endpoint's name."""
         return self.create_endpoint(self.create_endpoint_config({"AllTraffic": (self.create_model(text), 1)}, **config))
 
     def update_endpoint(self, endpoint: str, config: str) -> dict[str, Any]:
-        """Update an endpoint, wait for the end of the update, and return its description."""
+        """Update an endpoint, wait until the update has ended, and return the endpoint's description."""
         self.client.update_endpoint(EndpointName=endpoint, EndpointConfigName=config)
         return self.wait_for_endpoint(endpoint)
 
     def delete_endpoint(self, endpoint: str) -> None:
-        """Delete an endpoint, and wait until it is gone."""
+        """Delete an endpoint, and wait until the deletion has ended."""
         self.client.delete_endpoint(EndpointName=endpoint)
         eventually(lambda: not self.client.list_endpoints(NameContains=endpoint)["Endpoints"], seconds=30)
 
     def wait_for_endpoint(self, endpoint: str) -> dict[str, Any]:
-        """Wait until an endpoint is in service or failed, and return its description."""
+        """Wait until an endpoint's status is InService or Failed, and return the endpoint's description."""
 
         def describe_if_settled() -> dict[str, Any]:
             described: dict[str, Any] = self.client.describe_endpoint(EndpointName=endpoint)

@@ -1,4 +1,4 @@
-"""Batch transform: inputs, outputs, failures and stopping."""
+"""Batch transform jobs: inputs, outputs, failures and stopping."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from .resources import SageMaker
 
 
 def start_transform(sagemaker: SageMaker, model: str, uri: str, **more: Any) -> str:
-    """Start a transform job and return its name."""
+    """Start a transform job, which sends the objects below `uri` to a model, and return the job's name."""
     name = unique("transform")
     source = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}, "ContentType": "text/plain"}
     sagemaker.client.create_transform_job(
@@ -40,7 +40,7 @@ def transform(sagemaker: SageMaker, model: str, uri: str, **more: Any) -> dict[s
     return wait_for_transform(sagemaker, start_transform(sagemaker, model, uri, **more))
 
 
-def test_each_object_gets_an_output(sagemaker: SageMaker) -> None:
+def test_each_input_object_has_an_output_object(sagemaker: SageMaker) -> None:
     # GIVEN
     sagemaker.upload("in/a.txt", "1234")
     sagemaker.upload("in/deep/b.txt", "12")
@@ -53,10 +53,10 @@ def test_each_object_gets_an_output(sagemaker: SageMaker) -> None:
 
 
 @pytest.mark.parametrize(("strategy", "lengths"), [("SingleRecord", [3, 4]), ("MultiRecord", [7])])
-def test_lines_are_sent_singly_or_in_batches(sagemaker: SageMaker, strategy: str, lengths: list[int]) -> None:
-    # GIVEN
+def test_batch_strategy_sets_the_lines_per_request(sagemaker: SageMaker, strategy: str, lengths: list[int]) -> None:
+    # GIVEN an object with two lines, of three and four bytes
     sagemaker.upload("in/a.txt", "12\n345\n")
-    # WHEN
+    # WHEN the object is split at line ends
     transform(
         sagemaker,
         sagemaker.create_model(),
@@ -65,7 +65,7 @@ def test_lines_are_sent_singly_or_in_batches(sagemaker: SageMaker, strategy: str
         TransformInput={"SplitType": "Line"},
         TransformOutput={"AssembleWith": "Line"},
     )
-    # THEN
+    # THEN the model receives requests with these numbers of bytes
     lines = sagemaker.download(f"s3://{sagemaker.bucket}/out/a.txt.out").splitlines()
     assert [f'"length": {length}'.encode() in line for length, line in zip(lengths, lines, strict=True)] == [
         True for _ in lengths
@@ -92,14 +92,14 @@ def test_failed_job_has_a_failure_reason(sagemaker: SageMaker, body: bytes | Non
     assert reason in job["FailureReason"]
 
 
-def test_other_objects_are_processed_and_each_failure_is_logged(sagemaker: SageMaker) -> None:
-    # GIVEN
+def test_valid_objects_are_processed_and_invalid_ones_are_logged(sagemaker: SageMaker) -> None:
+    # GIVEN two valid objects and two that the model refuses
     for name, body in (("a", "1"), ("b", "bad"), ("c", "1"), ("d", "broken")):
         sagemaker.upload(f"in/{name}.txt", body)
     # WHEN
     name = start_transform(sagemaker, sagemaker.create_model(), f"s3://{sagemaker.bucket}/in/")
     job = wait_for_transform(sagemaker, name)
-    # THEN
+    # THEN the job fails with outputs for the valid objects, and the data log has the errors
     assert job["TransformJobStatus"] == "Failed"
     assert sagemaker.list_keys("out/") == ["out/a.txt.out", "out/c.txt.out"]
     lines = sagemaker.read_log("/aws/sagemaker/TransformJobs", f"{name}/i-0/data-log")
@@ -115,8 +115,8 @@ def test_other_objects_are_processed_and_each_failure_is_logged(sagemaker: SageM
     ]
 
 
-def test_job_is_stopped(sagemaker: SageMaker) -> None:
-    # GIVEN objects that take one second each
+def test_stopped_job_processes_no_more_objects(sagemaker: SageMaker) -> None:
+    # GIVEN a job with 30 objects, each of which takes one second
     for number in range(30):
         sagemaker.upload(f"in/{number:02}.txt", "slow")
     name = start_transform(sagemaker, sagemaker.create_model(), f"s3://{sagemaker.bucket}/in/")

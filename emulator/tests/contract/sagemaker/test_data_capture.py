@@ -12,7 +12,8 @@ from ...waiting import eventually
 from .resources import SageMaker
 
 
-def capture(sagemaker: SageMaker, **config: Any) -> dict[str, Any]:
+def capture_config(sagemaker: SageMaker, **config: Any) -> dict[str, Any]:
+    """Return the parameter of CreateEndpointConfig that captures all requests and responses, with changes."""
     return {
         "DataCaptureConfig": {
             "EnableCapture": True,
@@ -25,20 +26,21 @@ def capture(sagemaker: SageMaker, **config: Any) -> dict[str, Any]:
     }
 
 
-def records(sagemaker: SageMaker) -> list[dict[str, Any]]:
+def captured_records(sagemaker: SageMaker) -> list[dict[str, Any]]:
+    """Return all captured records in the bucket."""
     lines: list[bytes] = []
     for key in sagemaker.list_keys("data_capture/"):
         lines += sagemaker.download(f"s3://{sagemaker.bucket}/{key}").splitlines()
     return [json.loads(line) for line in lines]
 
 
-def test_request_is_captured_within_seconds(sagemaker: SageMaker) -> None:
+def test_request_and_response_are_captured(sagemaker: SageMaker) -> None:
     # GIVEN
-    endpoint = sagemaker.deploy(**capture(sagemaker))
+    endpoint = sagemaker.deploy(**capture_config(sagemaker))
     # WHEN
     response = sagemaker.invoke(endpoint, b"\x89PNG", ContentType="image/png", InferenceId="seven")["Body"].read()
-    (record,) = eventually(lambda: records(sagemaker))
-    # THEN
+    (record,) = eventually(lambda: captured_records(sagemaker))
+    # THEN the record and its key have SageMaker's format
     data = record["captureData"]
     assert data["endpointInput"] == {
         "observedContentType": "image/png",
@@ -55,49 +57,49 @@ def test_request_is_captured_within_seconds(sagemaker: SageMaker) -> None:
     )
 
 
-def test_requests_are_written_in_batches(sagemaker: SageMaker) -> None:
+def test_one_file_contains_several_captured_requests(sagemaker: SageMaker) -> None:
     # GIVEN
-    endpoint = sagemaker.deploy(**capture(sagemaker))
-    # WHEN
+    endpoint = sagemaker.deploy(**capture_config(sagemaker))
+    # WHEN 20 requests are sent at the same time
     threads = [threading.Thread(target=sagemaker.invoke_json, args=(endpoint,)) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    eventually(lambda: len(records(sagemaker)) == 20)
-    # THEN
+    eventually(lambda: len(captured_records(sagemaker)) == 20)
+    # THEN there are fewer files than requests
     assert len(sagemaker.list_keys("data_capture/")) < 20
-    assert len({record["eventMetadata"]["eventId"] for record in records(sagemaker)}) == 20
+    assert len({record["eventMetadata"]["eventId"] for record in captured_records(sagemaker)}) == 20
 
 
-def test_deleting_an_endpoint_writes_all_captured_data(sagemaker: SageMaker) -> None:
+def test_all_captured_data_are_written_when_the_endpoint_is_deleted(sagemaker: SageMaker) -> None:
     # GIVEN
-    endpoint = sagemaker.deploy(**capture(sagemaker))
+    endpoint = sagemaker.deploy(**capture_config(sagemaker))
     for _ in range(5):
         sagemaker.invoke_json(endpoint)
     # WHEN
     sagemaker.delete_endpoint(endpoint)
     # THEN
-    assert len(records(sagemaker)) == 5
+    assert len(captured_records(sagemaker)) == 5
 
 
 def test_capture_can_be_limited_to_outputs_or_disabled(sagemaker: SageMaker) -> None:
-    # GIVEN
-    outputs = capture(sagemaker, CaptureOptions=[{"CaptureMode": "Output"}])
-    disabled = capture(sagemaker, EnableCapture=False)
-    with_outputs, without = sagemaker.deploy(**outputs), sagemaker.deploy(**disabled)
+    # GIVEN an endpoint that captures only outputs, and an endpoint that captures nothing
+    outputs = capture_config(sagemaker, CaptureOptions=[{"CaptureMode": "Output"}])
+    disabled = capture_config(sagemaker, EnableCapture=False)
+    with_outputs, without_capture = sagemaker.deploy(**outputs), sagemaker.deploy(**disabled)
     # WHEN
-    for endpoint in (without, with_outputs):
+    for endpoint in (without_capture, with_outputs):
         sagemaker.invoke_json(endpoint)
         sagemaker.delete_endpoint(endpoint)
     # THEN
-    (record,) = records(sagemaker)
+    (record,) = captured_records(sagemaker)
     assert list(record["captureData"]) == ["endpointOutput"]
 
 
-def test_endpoint_describes_its_data_capture(sagemaker: SageMaker) -> None:
+def test_description_of_the_endpoint_contains_its_data_capture(sagemaker: SageMaker) -> None:
     # WHEN
-    endpoint = sagemaker.deploy(**capture(sagemaker))
+    endpoint = sagemaker.deploy(**capture_config(sagemaker))
     # THEN
     assert sagemaker.client.describe_endpoint(EndpointName=endpoint)["DataCaptureConfig"] == {
         "EnableCapture": True,
@@ -108,9 +110,9 @@ def test_endpoint_describes_its_data_capture(sagemaker: SageMaker) -> None:
 
 
 @pytest.mark.parametrize("destination", ["s3://missing-bucket/x"], ids=["no bucket"])
-def test_endpoint_keeps_serving_if_capture_fails(sagemaker: SageMaker, destination: str) -> None:
-    # GIVEN
-    endpoint = sagemaker.deploy(**capture(sagemaker, DestinationS3Uri=destination))
+def test_endpoint_responds_although_capture_fails(sagemaker: SageMaker, destination: str) -> None:
+    # GIVEN an endpoint that captures into a bucket that does not exist
+    endpoint = sagemaker.deploy(**capture_config(sagemaker, DestinationS3Uri=destination))
     # WHEN
     sagemaker.invoke_json(endpoint)
     eventually(lambda: destination.split("/")[2] in sagemaker.emulator.log.read_text())

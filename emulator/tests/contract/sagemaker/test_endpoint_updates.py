@@ -25,11 +25,16 @@ from .resources import SageMaker
 
 
 def is_running(pid: int) -> bool:
+    """Return whether a process with this ID exists."""
     return start_time(pid) is not None
 
 
 class Load:
-    """Several clients that send requests until stopped."""
+    """Four threads that invoke an endpoint until they are stopped.
+
+    models   : number of responses from each model
+    failures : messages of failed requests
+    """
 
     def __init__(self, sagemaker: SageMaker, endpoint: str) -> None:
         self._sagemaker, self._endpoint = sagemaker, endpoint
@@ -46,6 +51,7 @@ class Load:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
+        """Run the threads during the `with` block, which begins after 50 responses."""
         threads = [threading.Thread(target=self._send_requests) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -58,10 +64,10 @@ class Load:
                 thread.join()
 
 
-def test_update_drops_no_request(sagemaker: SageMaker) -> None:
+def test_update_replaces_the_model_without_a_failed_request(sagemaker: SageMaker) -> None:
     # GIVEN
     endpoint = sagemaker.deploy("first")
-    old = sagemaker.invoke_json(endpoint)["pid"]
+    old_server = sagemaker.invoke_json(endpoint)["pid"]
     config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("second"), 1)})
     load = Load(sagemaker, endpoint)
     # WHEN
@@ -73,16 +79,16 @@ def test_update_drops_no_request(sagemaker: SageMaker) -> None:
     assert set(load.models) == {"first", "second"}
     assert (described["EndpointConfigName"], described["EndpointStatus"]) == (config, "InService")
     assert {sagemaker.invoke_json(endpoint)["model"] for _ in range(10)} == {"second"}
-    eventually(lambda: not is_running(old))
+    eventually(lambda: not is_running(old_server))
 
 
-def test_pending_request_is_finished_by_the_old_server(sagemaker: SageMaker) -> None:
+def test_old_server_completes_its_pending_request(sagemaker: SageMaker) -> None:
     # GIVEN
     endpoint = sagemaker.deploy("first")
     config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("second"), 1)})
     models: list[str] = []
     client = threading.Thread(target=lambda: models.append(sagemaker.invoke_json(endpoint, b"slow")["model"]))
-    # WHEN
+    # WHEN the endpoint is updated during a request that takes one second
     client.start()
     eventually(lambda: "slowly" in sagemaker.read_log(f"/aws/sagemaker/Endpoints/{endpoint}", "AllTraffic/"))
     sagemaker.update_endpoint(endpoint, config)
@@ -97,20 +103,20 @@ def test_failed_update_keeps_the_old_configuration(sagemaker: SageMaker) -> None
     before = sagemaker.client.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
     broken = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("broken"), 1)})
     load = Load(sagemaker, endpoint)
-    # WHEN
+    # WHEN the endpoint is updated with a model whose server does not start
     with load.running():
         described = sagemaker.update_endpoint(endpoint, broken)
     # THEN
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", before)
     assert "did not pass the ping health check" in described["FailureReason"]
     assert load.failures == []
-    # and a later successful update clears the failure reason
+    # AND a later successful update clears the failure reason
     good = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("third"), 1)})
     assert "FailureReason" not in sagemaker.update_endpoint(endpoint, good)
     assert sagemaker.invoke_json(endpoint)["model"] == "third"
 
 
-def test_last_deployment_config_is_described(sagemaker: SageMaker) -> None:
+def test_description_contains_the_last_deployment_config(sagemaker: SageMaker) -> None:
     # GIVEN
     endpoint = sagemaker.deploy()
     config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("second"), 1)})
@@ -125,7 +131,8 @@ def test_last_deployment_config_is_described(sagemaker: SageMaker) -> None:
     assert sagemaker.wait_for_endpoint(endpoint)["LastDeploymentConfig"] == deployment
 
 
-def deployment(alarm: str, kind: str = "CANARY", **routing: Any) -> dict[str, Any]:
+def blue_green(alarm: str, kind: str = "CANARY", **routing: Any) -> dict[str, Any]:
+    """Return a DeploymentConfig that shifts traffic in one way and rolls back on an alarm."""
     return {
         "BlueGreenUpdatePolicy": {
             "TrafficRoutingConfiguration": {"Type": kind, "WaitIntervalInSeconds": 2, **routing},
@@ -160,29 +167,29 @@ def make_alarm(sagemaker: SageMaker, endpoint: str) -> str:
     ("kind", "routing"),
     [("CANARY", {"CanarySize": HALF}), ("LINEAR", {"LinearStepSize": HALF}), ("ALL_AT_ONCE", {})],
 )
-def test_deployment_routes_traffic_as_configured_and_drops_no_request(
+def test_deployment_shifts_traffic_as_configured_without_a_failed_request(
     sagemaker: SageMaker, kind: str, routing: dict[str, Any]
 ) -> None:
     # GIVEN
     endpoint = sagemaker.deploy("first")
     config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("second"), 1)})
     load = Load(sagemaker, endpoint)
-    # WHEN
+    # WHEN the endpoint is updated under load, and responses are counted during the shift
     with load.running():
         sagemaker.client.update_endpoint(
             EndpointName=endpoint,
             EndpointConfigName=config,
-            DeploymentConfig=deployment(make_alarm(sagemaker, endpoint), kind, **routing),
+            DeploymentConfig=blue_green(make_alarm(sagemaker, endpoint), kind, **routing),
         )
         eventually(lambda: load.models["second"] > 0)
-        first = load.models["first"]
+        first_before = load.models["first"]
         during = sagemaker.client.describe_endpoint(EndpointName=endpoint)
         eventually(lambda: load.models["second"] > 60)
-        first_meanwhile = load.models["first"] - first
+        first_meanwhile = load.models["first"] - first_before
         described = sagemaker.wait_for_endpoint(endpoint)
     # THEN
     assert (during["EndpointStatus"], during["PendingDeploymentSummary"]["EndpointConfigName"]) == ("Updating", config)
-    # the old model also serves requests during a canary or linear step
+    # AND the old model also serves requests during a canary or linear step
     assert (first_meanwhile > 10) == (kind != "ALL_AT_ONCE")
     assert load.failures == []
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", config)
@@ -191,48 +198,52 @@ def test_deployment_routes_traffic_as_configured_and_drops_no_request(
 
 
 def test_alarm_rolls_back_the_deployment(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN an endpoint configuration with a model that fails, and an alarm on server errors
     endpoint = sagemaker.deploy("first")
     before = sagemaker.client.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
     config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("failing"), 1)})
     alarm = make_alarm(sagemaker, endpoint)
     load = Load(sagemaker, endpoint)
-    # WHEN
+    # WHEN the endpoint is updated under load
     with load.running():
         sagemaker.client.update_endpoint(
-            EndpointName=endpoint, EndpointConfigName=config, DeploymentConfig=deployment(alarm, CanarySize=HALF)
+            EndpointName=endpoint,
+            EndpointConfigName=config,
+            DeploymentConfig=blue_green(alarm, CanarySize=HALF),
         )
         described = sagemaker.wait_for_endpoint(endpoint)
         load.failures.clear()
         after_rollback = load.models["first"]
         eventually(lambda: load.models["first"] > after_rollback + 100)
-    # THEN
+    # THEN the old configuration is in use again, without failed requests after the rollback
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", before)
     assert alarm in described["FailureReason"]
     assert load.failures == []
 
 
-def test_blue_green_deployment_must_keep_the_variant_names(sagemaker: SageMaker) -> None:
+def test_blue_green_deployment_with_other_variant_names_is_refused(sagemaker: SageMaker) -> None:
     # GIVEN
     endpoint = sagemaker.deploy()
-    other = sagemaker.create_endpoint_config({"Another": (sagemaker.create_model("second"), 1)})
+    renamed = sagemaker.create_endpoint_config({"Another": (sagemaker.create_model("second"), 1)})
     # WHEN / THEN
     with pytest.raises(ClientError, match="the endpoint has AllTraffic, the new endpoint configuration has Another"):
         sagemaker.client.update_endpoint(
-            EndpointName=endpoint, EndpointConfigName=other, DeploymentConfig=deployment("some-alarm", CanarySize=HALF)
+            EndpointName=endpoint,
+            EndpointConfigName=renamed,
+            DeploymentConfig=blue_green("some-alarm", CanarySize=HALF),
         )
 
 
-def test_alarm_publishes_to_its_topic(sagemaker: SageMaker, inbox: tuple[str, str]) -> None:
-    # GIVEN
-    topic, queue = inbox
+def test_alarm_on_server_errors_publishes_to_its_topic(sagemaker: SageMaker, topic_and_queue: tuple[str, str]) -> None:
+    # GIVEN an endpoint whose model fails, and an alarm with an SNS topic
+    topic, queue = topic_and_queue
     endpoint = sagemaker.deploy("failing")
     alarm = make_alarm(sagemaker, endpoint)
     cloudwatch = sagemaker.emulator.client("cloudwatch")
     (described,) = cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"]
     settings = ("Namespace", "MetricName", "Dimensions", "Statistic", "Period", "EvaluationPeriods", "Threshold")
-    same = {name: described[name] for name in (*settings, "ComparisonOperator", "TreatMissingData")}
-    cloudwatch.put_metric_alarm(AlarmName=alarm, AlarmActions=[topic], **same)
+    unchanged = {name: described[name] for name in (*settings, "ComparisonOperator", "TreatMissingData")}
+    cloudwatch.put_metric_alarm(AlarmName=alarm, AlarmActions=[topic], **unchanged)
     # WHEN
     with pytest.raises(ClientError, match="the model is broken"):
         sagemaker.invoke(endpoint)
@@ -244,16 +255,16 @@ def test_alarm_publishes_to_its_topic(sagemaker: SageMaker, inbox: tuple[str, st
 
 
 def count_pings(sagemaker: SageMaker, endpoint: str) -> int:
-    """Return how often the endpoint's servers were pinged.
+    """Return the number of pings in the endpoint's log.
 
-    Every server is pinged when it starts. Idle servers of instances are also pinged every PING_INTERVAL seconds.
+    The emulator pings every server during its start. It also pings idle servers of instances at regular intervals.
     """
     lines = sagemaker.read_log(f"/aws/sagemaker/Endpoints/{endpoint}", "AllTraffic/")
     return sum("GET /ping" in line for line in lines)
 
 
 def test_killed_serverless_server_is_restarted_only_by_a_request(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN an endpoint with a serverless variant
     variant = {
         "VariantName": "AllTraffic",
         "ModelName": sagemaker.create_model(),
@@ -264,7 +275,7 @@ def test_killed_serverless_server_is_restarted_only_by_a_request(sagemaker: Sage
     endpoint = sagemaker.create_endpoint(name)
     before = sagemaker.invoke_json(endpoint)["pid"]
     pings = eventually(lambda: count_pings(sagemaker, endpoint))
-    # WHEN its server is killed, and three times the interval passes after which an instance's server would be restarted
+    # WHEN the server is killed, and time passes in which the server of an instance would be restarted
     os.kill(before, signal.SIGKILL)
     eventually(lambda: not is_running(before))
     time.sleep(3 * WATCH_INTERVAL)
@@ -279,7 +290,7 @@ def test_killed_server_is_restarted_by_the_next_request(sagemaker: SageMaker) ->
     # GIVEN
     endpoint = sagemaker.deploy()
     before = sagemaker.invoke_json(endpoint)["pid"]
-    # WHEN
+    # WHEN the server is killed, and a request follows
     os.kill(before, signal.SIGKILL)
     after = sagemaker.invoke_json(endpoint)
     # THEN
@@ -287,28 +298,28 @@ def test_killed_server_is_restarted_by_the_next_request(sagemaker: SageMaker) ->
     assert after["model"] == "first"
 
 
-def test_killed_server_is_restarted_without_a_request(sagemaker: SageMaker) -> None:
+def test_killed_server_is_restarted_even_without_a_request(sagemaker: SageMaker) -> None:
     # GIVEN
     endpoint = sagemaker.deploy()
-    before = eventually(lambda: count_pings(sagemaker, endpoint))
+    pings = eventually(lambda: count_pings(sagemaker, endpoint))
     # WHEN
     os.kill(sagemaker.invoke_json(endpoint)["pid"], signal.SIGKILL)
-    # THEN
-    eventually(lambda: count_pings(sagemaker, endpoint) > before)
+    # THEN a new server is pinged
+    eventually(lambda: count_pings(sagemaker, endpoint) > pings)
 
 
-def test_request_that_kills_the_server_is_a_model_error(sagemaker: SageMaker) -> None:
+def test_request_that_kills_the_server_fails_with_a_model_error(sagemaker: SageMaker) -> None:
     # GIVEN
     endpoint = sagemaker.deploy()
-    # WHEN
+    # WHEN a request makes the server exit
     with pytest.raises(ClientError, match="ModelError"):
         sagemaker.invoke(endpoint, b"die")
-    # THEN
+    # THEN the next request succeeds
     assert sagemaker.invoke_json(endpoint)["model"] == "first"
 
 
 def test_concurrent_requests_restart_a_killed_server_once(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN an endpoint whose server was killed, and eight clients
     endpoint = sagemaker.deploy()
     os.kill(sagemaker.invoke_json(endpoint)["pid"], signal.SIGKILL)
     pids: list[int] = []
@@ -318,13 +329,13 @@ def test_concurrent_requests_restart_a_killed_server_once(sagemaker: SageMaker) 
         thread.start()
     for thread in threads:
         thread.join()
-    # THEN
+    # THEN all responses come from one new server
     assert len(pids) == 8
     assert len(set(pids)) == 1
 
 
-def test_all_processes_end_when_the_emulator_stops(tmp_path: Path) -> None:
-    # GIVEN
+def test_stopping_the_emulator_ends_servers_and_jobs(tmp_path: Path) -> None:
+    # GIVEN an emulator with an endpoint and a training job
     running = RunningEmulator(tmp_path, images=IMAGES)
     sagemaker = SageMaker.create(running)
     server = sagemaker.invoke_json(sagemaker.deploy())["pid"]

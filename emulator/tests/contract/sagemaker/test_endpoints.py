@@ -15,6 +15,7 @@ from .resources import ROLE, SERVER, SageMaker
 
 
 def is_running(pid: int) -> bool:
+    """Return whether a process with this ID exists."""
     return start_time(pid) is not None
 
 
@@ -45,8 +46,8 @@ def test_endpoint_is_created_invoked_and_deleted(sagemaker: SageMaker) -> None:
         sagemaker.client.describe_endpoint(EndpointName=endpoint)
 
 
-def refused_operations(sagemaker: SageMaker, endpoint: str, config: str) -> list[str]:
-    """Return the messages with which an endpoint's update, scaling, deletion and creation are refused."""
+def refusals(sagemaker: SageMaker, endpoint: str, config: str) -> list[str]:
+    """Try to update, scale, delete and create an endpoint, all of which must fail, and return the error messages."""
     scaling = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}]
     operations: list[Callable[[], object]] = [
         lambda: sagemaker.client.update_endpoint(EndpointName=endpoint, EndpointConfigName=config),
@@ -70,31 +71,31 @@ def test_endpoint_in_progress_cannot_be_changed(sagemaker: SageMaker) -> None:
     config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model("slow"), 1)})
     endpoint = unique("endpoint")
     arn = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{endpoint}"
-    refused = [f'Cannot update in-progress endpoint "{arn}".'] * 3
-    refused.append(f'Cannot create already existing endpoint "{arn}".')
-    # WHEN it is created
+    expected = [f'Cannot update in-progress endpoint "{arn}".'] * 3
+    expected.append(f'Cannot create already existing endpoint "{arn}".')
+    # WHEN the endpoint is changed during its creation
     sagemaker.client.create_endpoint(EndpointName=endpoint, EndpointConfigName=config)
-    while_creating = refused_operations(sagemaker, endpoint, config)
+    while_creating = refusals(sagemaker, endpoint, config)
     status_while_creating = sagemaker.client.describe_endpoint(EndpointName=endpoint)["EndpointStatus"]
     sagemaker.wait_for_endpoint(endpoint)
-    # AND deleted, which lasts as long as its pending request
+    # AND during its deletion, which waits for a pending request
     client = threading.Thread(target=lambda: sagemaker.invoke(endpoint, b"slow"))
     client.start()
     eventually(lambda: "slowly" in sagemaker.read_log(f"/aws/sagemaker/Endpoints/{endpoint}", "AllTraffic/"))
     sagemaker.client.delete_endpoint(EndpointName=endpoint)
-    while_deleting = refused_operations(sagemaker, endpoint, config)
+    while_deleting = refusals(sagemaker, endpoint, config)
     status_while_deleting = sagemaker.client.describe_endpoint(EndpointName=endpoint)["EndpointStatus"]
     client.join()
-    # THEN
-    assert (status_while_creating, while_creating) == ("Creating", refused)
-    assert (status_while_deleting, while_deleting) == ("Deleting", refused)
-    # AND its name is free once it is gone
+    # THEN all changes are refused
+    assert (status_while_creating, while_creating) == ("Creating", expected)
+    assert (status_while_deleting, while_deleting) == ("Deleting", expected)
+    # AND the name can be used again after the deletion
     eventually(lambda: not sagemaker.client.list_endpoints(NameContains=endpoint)["Endpoints"])
     sagemaker.client.create_endpoint(EndpointName=endpoint, EndpointConfigName=config)
     sagemaker.wait_for_endpoint(endpoint)
 
 
-def test_endpoint_describes_its_variants(sagemaker: SageMaker) -> None:
+def test_description_of_the_endpoint_contains_its_variants(sagemaker: SageMaker) -> None:
     # WHEN
     endpoint = sagemaker.deploy()
     # THEN
@@ -105,7 +106,7 @@ def test_endpoint_describes_its_variants(sagemaker: SageMaker) -> None:
 
 
 @pytest.mark.parametrize("state", ["missing", "deleted"])
-def test_missing_endpoint_is_reported(sagemaker: SageMaker, state: str) -> None:
+def test_invocation_of_a_missing_endpoint_fails_with_aws_error(sagemaker: SageMaker, state: str) -> None:
     # GIVEN
     name = unique("endpoint")
     if state == "deleted":
@@ -130,7 +131,7 @@ def test_model_error_has_the_format_of_aws(
 ) -> None:
     # GIVEN
     endpoint = sagemaker.deploy()
-    # WHEN
+    # WHEN the model responds with an error
     with pytest.raises(ClientError) as caught:
         sagemaker.invoke(endpoint, body)
     # THEN
@@ -148,15 +149,15 @@ def test_model_error_has_the_format_of_aws(
 def test_request_body_is_limited_to_6_mib(sagemaker: SageMaker) -> None:
     # GIVEN
     endpoint, limit = sagemaker.deploy(), 6 * 2**20
-    # WHEN
+    # WHEN a request has exactly 6 MiB
     response = sagemaker.invoke_json(endpoint, bytes(limit))
-    # THEN
+    # THEN it succeeds, and a request with one more byte is refused
     assert response["length"] == limit
     with pytest.raises(ClientError, match=f"ValidationError.*less than or equal to {limit}"):
         sagemaker.invoke(endpoint, bytes(limit + 1))
 
 
-def test_response_has_custom_attributes_and_variant_name(sagemaker: SageMaker) -> None:
+def test_response_contains_custom_attributes_and_variant_name(sagemaker: SageMaker) -> None:
     # GIVEN
     endpoint = sagemaker.deploy()
     # WHEN
@@ -168,10 +169,10 @@ def test_response_has_custom_attributes_and_variant_name(sagemaker: SageMaker) -
 
 
 def test_variant_is_chosen_by_weight_or_by_the_request(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN an endpoint with two variants of the weights 9 and 1
     models = {"Much": (sagemaker.create_model("much"), 9), "Little": (sagemaker.create_model("little"), 1)}
     endpoint = sagemaker.create_endpoint(sagemaker.create_endpoint_config(models))
-    # WHEN
+    # WHEN requests are sent without a variant, with a variant, and after a change of the weights
     counts = Counter(sagemaker.invoke_json(endpoint)["model"] for _ in range(200))
     targeted = {sagemaker.invoke_json(endpoint, TargetVariant="Little")["model"] for _ in range(5)}
     sagemaker.client.update_endpoint_weights_and_capacities(
@@ -190,8 +191,8 @@ def test_variant_is_chosen_by_weight_or_by_the_request(sagemaker: SageMaker) -> 
         sagemaker.invoke(endpoint, TargetVariant="Other")
 
 
-def test_model_package_is_served(sagemaker: SageMaker) -> None:
-    # GIVEN
+def test_endpoint_serves_a_model_package(sagemaker: SageMaker) -> None:
+    # GIVEN a model package with a container
     group, name = unique("group"), unique("model")
     sagemaker.client.create_model_package_group(ModelPackageGroupName=group)
     container = {
@@ -208,7 +209,7 @@ def test_model_package_is_served(sagemaker: SageMaker) -> None:
             "SupportedResponseMIMETypes": ["application/json"],
         },
     )["ModelPackageArn"]
-    # WHEN
+    # WHEN a model of this package is deployed
     sagemaker.client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer={"ModelPackageName": package})
     endpoint = sagemaker.create_endpoint(sagemaker.create_endpoint_config({"AllTraffic": (name, 1)}))
     # THEN
@@ -271,7 +272,7 @@ def test_failure_reason_quotes_the_log_of_a_server_that_does_not_start(sagemaker
     assert eventually(lambda: sagemaker.read_log(f"/aws/sagemaker/Endpoints/{endpoint}", "AllTraffic/"))
 
 
-def test_server_output_is_in_the_endpoint_log(sagemaker: SageMaker) -> None:
+def test_endpoint_log_contains_the_server_output(sagemaker: SageMaker) -> None:
     # GIVEN
     endpoint = sagemaker.deploy()
     # WHEN
@@ -282,12 +283,12 @@ def test_server_output_is_in_the_endpoint_log(sagemaker: SageMaker) -> None:
 
 
 @pytest.mark.parametrize("kind", ["endpoint", "config", "model"])
-def test_existing_name_is_refused(sagemaker: SageMaker, kind: str) -> None:
-    # GIVEN
+def test_resource_with_an_existing_name_is_refused(sagemaker: SageMaker, kind: str) -> None:
+    # GIVEN for each kind of resource, a request that creates one with an existing name
     model = sagemaker.create_model()
     config = sagemaker.create_endpoint_config({"AllTraffic": (model, 1)})
     variants = sagemaker.client.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
-    again: dict[str, Callable[[], object]] = {
+    create_again: dict[str, Callable[[], object]] = {
         "model": lambda: sagemaker.client.create_model(
             ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": SERVER}
         ),
@@ -300,4 +301,4 @@ def test_existing_name_is_refused(sagemaker: SageMaker, kind: str) -> None:
     }
     # WHEN / THEN
     with pytest.raises(ClientError, match=r"ValidationException.*Cannot create already existing"):
-        again[kind]()
+        create_again[kind]()

@@ -1,4 +1,4 @@
-"""AWS's built-in image classification: training, deployment, inference and refused jobs."""
+"""The substitute for AWS's built-in image classification algorithm: training, inference and refused jobs."""
 
 import io
 import json
@@ -27,7 +27,7 @@ HYPERPARAMETERS = {
 
 
 def draw(row: int) -> bytes:
-    """Draw a circle or a square, 32 x 32, as PNG."""
+    """Return a PNG image of 32 x 32 pixels: a blue circle if `row` is even, a red rectangle otherwise."""
     image = Image.new("RGB", (32, 32), "white")
     pen = ImageDraw.Draw(image)
     box = (4 + row % 5, 4 + row % 7, 24, 24)
@@ -41,7 +41,10 @@ def draw(row: int) -> bytes:
 
 
 def upload_data_set(sagemaker: SageMaker, *, training: int = 1, validation: int = 1) -> None:
-    """Upload training and validation images and their lists."""
+    """Upload training and validation images, and the lists with their labels.
+
+    training, validation : numbers of images
+    """
     for split, count in (("train", training), ("validation", validation)):
         for row in range(count):
             sagemaker.upload(f"{split}/{row}.png", draw(row))
@@ -50,7 +53,7 @@ def upload_data_set(sagemaker: SageMaker, *, training: int = 1, validation: int 
 
 
 def channel(sagemaker: SageMaker, name: str) -> dict[str, Any]:
-    """Return one of the four channels."""
+    """Return the input channel with a name, whose data are below the same prefix of the bucket."""
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{sagemaker.bucket}/{name}/"}
     return {"ChannelName": name, "ContentType": "application/x-image", "DataSource": {"S3DataSource": source}}
 
@@ -62,7 +65,11 @@ def launch(
     changed: Mapping[str, str] | None = None,
     **specification: Any,
 ) -> str:
-    """Start a training job of the algorithm and return its name."""
+    """Start a training job with the algorithm and return the job's name.
+
+    changed       : hyperparameters that differ from HYPERPARAMETERS
+    specification : more members of AlgorithmSpecification
+    """
     return sagemaker.start_training(
         AlgorithmSpecification={"TrainingImage": IMAGE, **specification},
         HyperParameters={**HYPERPARAMETERS, **(changed or {})},
@@ -85,13 +92,13 @@ def test_model_is_trained_and_served(sagemaker: SageMaker) -> None:
     artifacts = job["ModelArtifacts"]["S3ModelArtifacts"]
     assert sagemaker.read_json(artifacts, "model-shapes.json") == [{"name": "data", "shape": [16, 3, 16, 16]}]
 
-    # WHEN
+    # WHEN the trained model is deployed
     model = unique("model")
     sagemaker.client.create_model(
         ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE, "ModelDataUrl": artifacts}
     )
     endpoint = sagemaker.create_endpoint(sagemaker.create_endpoint_config({"AllTraffic": (model, 1)}))
-    # THEN
+    # THEN the endpoint returns probabilities for images, and refuses other data
     for content_type in ("image/png", "application/x-image"):
         response = sagemaker.invoke(endpoint, draw(0), ContentType=content_type)
         probabilities = json.loads(response["Body"].read())
@@ -105,7 +112,7 @@ def test_model_is_trained_and_served(sagemaker: SageMaker) -> None:
     sagemaker.delete_endpoint(endpoint)
 
 
-def test_instance_without_a_gpu_fails_the_job(sagemaker: SageMaker) -> None:
+def test_job_on_an_instance_without_a_gpu_fails(sagemaker: SageMaker) -> None:
     # GIVEN
     upload_data_set(sagemaker)
     # WHEN
@@ -118,7 +125,7 @@ def test_instance_without_a_gpu_fails_the_job(sagemaker: SageMaker) -> None:
     )
 
 
-def test_unsupported_feature_is_not_a_client_error(sagemaker: SageMaker) -> None:
+def test_job_with_an_unsupported_hyperparameter_fails_with_an_algorithm_error(sagemaker: SageMaker) -> None:
     # GIVEN
     upload_data_set(sagemaker)
     # WHEN
@@ -130,6 +137,6 @@ def test_unsupported_feature_is_not_a_client_error(sagemaker: SageMaker) -> None
     )
 
 
-def test_metric_definitions_are_refused(sagemaker: SageMaker) -> None:
+def test_job_with_its_own_metric_definitions_is_refused(sagemaker: SageMaker) -> None:
     with pytest.raises(ClientError, match="You can't override the metric definitions for Amazon SageMaker algorithms"):
         launch(sagemaker, MetricDefinitions=[{"Name": "mine", "Regex": "(.*)"}])

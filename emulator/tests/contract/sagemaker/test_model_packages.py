@@ -1,4 +1,4 @@
-"""Model packages, models and tags."""
+"""The model registry: model packages, model cards, versions and tags."""
 
 from typing import Any
 
@@ -17,13 +17,14 @@ SPECIFICATION = {
 
 @pytest.fixture
 def group(sagemaker: SageMaker) -> str:
-    """An empty model package group."""
+    """The name of an empty model package group."""
     name = unique("group")
     sagemaker.client.create_model_package_group(ModelPackageGroupName=name, Tags=[{"Key": "a", "Value": "1"}])
     return name
 
 
 def register(sagemaker: SageMaker, group: str, **request: Any) -> str:
+    """Create a model package in the group and return its ARN."""
     package = sagemaker.client.create_model_package(
         ModelPackageGroupName=group,
         InferenceSpecification=SPECIFICATION,
@@ -32,7 +33,7 @@ def register(sagemaker: SageMaker, group: str, **request: Any) -> str:
     return str(package["ModelPackageArn"])
 
 
-def test_registered_model_package_is_described(sagemaker: SageMaker, group: str) -> None:
+def test_description_contains_the_registered_properties(sagemaker: SageMaker, group: str) -> None:
     # GIVEN
     metrics = {"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": "s3://bucket/s.json"}}}
     # WHEN
@@ -62,11 +63,11 @@ def test_model_card_is_stored_and_updated(sagemaker: SageMaker, group: str) -> N
     created = sagemaker.client.describe_model_package(ModelPackageName=arn)
     sagemaker.client.update_model_package(ModelPackageArn=arn, ModelCard={"ModelCardStatus": "Approved"})
     updated = sagemaker.client.describe_model_package(ModelPackageName=arn)
-    without = sagemaker.client.describe_model_package(ModelPackageName=register(sagemaker, group))
+    without_card = sagemaker.client.describe_model_package(ModelPackageName=register(sagemaker, group))
     # THEN
     assert created["ModelCard"] == card
     assert updated["ModelCard"] == {"ModelCardContent": content, "ModelCardStatus": "Approved"}
-    assert "ModelCard" not in without
+    assert "ModelCard" not in without_card
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_invalid_model_card_is_refused(sagemaker: SageMaker, group: str, card: d
         register(sagemaker, group, ModelCard=card)
 
 
-def test_update_keeps_the_other_properties(sagemaker: SageMaker, group: str) -> None:
+def test_update_keeps_the_properties_that_it_does_not_name(sagemaker: SageMaker, group: str) -> None:
     # GIVEN
     arn = register(sagemaker, group, CustomerMetadataProperties={"accuracy": "0.91"})
     # WHEN
@@ -90,7 +91,7 @@ def test_update_keeps_the_other_properties(sagemaker: SageMaker, group: str) -> 
     assert described["CustomerMetadataProperties"] == {"accuracy": "0.91", "note": "good"}
 
 
-def test_latest_approved_version_is_listed_first(sagemaker: SageMaker, group: str) -> None:
+def test_approved_versions_are_listed_newest_first(sagemaker: SageMaker, group: str) -> None:
     # GIVEN
     arns = [register(sagemaker, group, ModelApprovalStatus="Approved") for _ in range(3)]
     register(sagemaker, group, ModelApprovalStatus="Rejected")
@@ -115,12 +116,13 @@ def test_version_number_is_never_reused(sagemaker: SageMaker, group: str) -> Non
         sagemaker.client.describe_model_package(ModelPackageName=first)
 
 
-def test_only_an_empty_group_is_deleted(sagemaker: SageMaker, group: str) -> None:
+def test_group_can_be_deleted_only_if_it_is_empty(sagemaker: SageMaker, group: str) -> None:
     # GIVEN
     arn = register(sagemaker, group)
-    # WHEN / THEN
+    # WHEN the group still contains a version, THEN its deletion is refused
     with pytest.raises(ClientError, match="ConflictException"):
         sagemaker.client.delete_model_package_group(ModelPackageGroupName=group)
+    # WHEN the version is deleted, THEN the group can be deleted
     sagemaker.client.delete_model_package(ModelPackageName=arn)
     sagemaker.client.delete_model_package_group(ModelPackageGroupName=group)
     with pytest.raises(ClientError, match="does not exist"):
@@ -134,7 +136,7 @@ def test_existing_group_name_is_refused(sagemaker: SageMaker, group: str) -> Non
 
 
 def test_tags_are_added_changed_and_removed(sagemaker: SageMaker, group: str) -> None:
-    # GIVEN
+    # GIVEN a model package group, a model package and a model
     client = sagemaker.client
     arns = [
         client.describe_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"],
@@ -150,7 +152,7 @@ def test_tags_are_added_changed_and_removed(sagemaker: SageMaker, group: str) ->
         assert client.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "b", "Value": "3"}]
 
 
-def test_model_without_vpc_has_no_vpc_config(sagemaker: SageMaker) -> None:
+def test_description_of_a_model_without_vpc_has_no_vpc_config(sagemaker: SageMaker) -> None:
     # GIVEN
     name = unique("model")
     # WHEN

@@ -1,4 +1,4 @@
-"""Processing jobs: the container's files and configuration, its end, its outputs and its log.
+"""Processing jobs: inputs, outputs, configuration files and log of the container.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-container.html
 """
@@ -15,7 +15,7 @@ from ...waiting import eventually
 from .resources import PROCESSING_LOGS, SageMaker, processing_input, processing_output
 
 TWO_HOSTS = {"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}}
-# writes the configuration files and the content of each input file to an output of the host
+# A program that writes the configuration files and the content of all input files to the output `<host>.json`
 REPORT = """
 import json, os, pathlib
 root = pathlib.Path("/opt/ml")
@@ -32,12 +32,13 @@ print("I am", host)
 pytestmark = pytest.mark.skipif(not can_replace_opt(), reason="this machine does not allow mount namespaces")
 
 
-def report(sagemaker: SageMaker, host: str = "algo-1") -> Any:
+def read_report(sagemaker: SageMaker, host: str = "algo-1") -> Any:
+    """Return what REPORT wrote on a host."""
     return json.loads(sagemaker.download(f"s3://{sagemaker.bucket}/out/{host}.json"))
 
 
-def test_container_gets_its_inputs_configuration_and_environment(sagemaker: SageMaker) -> None:
-    # GIVEN
+def test_container_receives_inputs_configuration_and_environment_variables(sagemaker: SageMaker) -> None:
+    # GIVEN an input with two objects, and an input with one object
     sagemaker.upload("data/a.csv", "1")
     sagemaker.upload("data/deep/b.csv", "2")
     sagemaker.upload("code/run.py", "pass")
@@ -50,7 +51,7 @@ def test_container_gets_its_inputs_configuration_and_environment(sagemaker: Sage
     # THEN
     assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
     assert job["CreationTime"] <= job["ProcessingStartTime"] <= job["ProcessingEndTime"]
-    found, name = report(sagemaker), job["ProcessingJobName"]
+    found, name = read_report(sagemaker), job["ProcessingJobName"]
     assert found["files"] == {"data/a.csv": "1", "data/deep/b.csv": "2", "code/run.py": "pass"}
     assert found["level"] == "3"
     assert found["resourceconfig"] == {"current_host": "algo-1", "hosts": ["algo-1"]}
@@ -62,8 +63,8 @@ def test_container_gets_its_inputs_configuration_and_environment(sagemaker: Sage
     assert sagemaker.read_log(PROCESSING_LOGS, f"{name}/algo-1-") == ["I am algo-1"]
 
 
-def test_hosts_get_shards_and_upload_to_one_prefix(sagemaker: SageMaker) -> None:
-    # GIVEN a manifest of three objects
+def test_each_host_receives_a_shard_and_uploads_to_the_same_prefix(sagemaker: SageMaker) -> None:
+    # GIVEN a manifest that lists three of four objects
     manifest: list[Any] = [{"prefix": f"s3://{sagemaker.bucket}/data/"}, "a", "b", "c"]
     for name in "abcd":
         sagemaker.upload(f"data/{name}", name)
@@ -78,13 +79,13 @@ def test_hosts_get_shards_and_upload_to_one_prefix(sagemaker: SageMaker) -> None
     # THEN
     assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
     for host, shard in (("algo-1", "ac"), ("algo-2", "b")):
-        found = report(sagemaker, host)
+        found = read_report(sagemaker, host)
         assert found["resourceconfig"] == {"current_host": host, "hosts": ["algo-1", "algo-2"]}
         assert found["files"].keys() == {f"some/{name}" for name in shard} | {f"all/{name}" for name in "abcd"}
 
 
-def test_each_job_has_its_own_paths(sagemaker: SageMaker) -> None:
-    # GIVEN two jobs that wait until both have written the same path
+def test_simultaneous_jobs_do_not_share_files(sagemaker: SageMaker) -> None:
+    # GIVEN a program that writes a file, and waits until two jobs have written this path
     program = """
 import os, pathlib, time
 import boto3
@@ -97,7 +98,7 @@ while s3.list_objects_v2(Bucket=os.environ["BUCKET"], Prefix="started/")["KeyCou
 assert path.read_text() == mine
 """
     names = ("first", "second")
-    # WHEN
+    # WHEN two jobs run it at the same time
     jobs = [
         sagemaker.start_processing(
             program=program,
@@ -112,9 +113,9 @@ assert path.read_text() == mine
     assert not Path("/opt/ml/processing/output/name").exists()
 
 
-def test_program_calls_the_emulator(sagemaker: SageMaker, inbox: tuple[str, str]) -> None:
-    # GIVEN
-    topic, queue = inbox
+def test_program_in_the_container_calls_the_emulator(sagemaker: SageMaker, topic_and_queue: tuple[str, str]) -> None:
+    # GIVEN a program that publishes a metric, an object and a message
+    topic, queue = topic_and_queue
     program = """
 import os
 import boto3
@@ -134,8 +135,8 @@ boto3.client("sns").publish(TopicArn=os.environ["TOPIC"], Message="shifted")
     assert message["Body"] == "shifted"
 
 
-def test_image_of_the_model_runs_a_script_with_its_packages(sagemaker: SageMaker) -> None:
-    # GIVEN a script for AWS's PyTorch inference image
+def test_inference_image_runs_a_script_with_the_packages_of_the_image(sagemaker: SageMaker) -> None:
+    # GIVEN a script that imports packages of AWS's PyTorch inference image
     code = "import onnxruntime, numpy, PIL, pathlib\npathlib.Path('/opt/ml/processing/output/done').touch()"
     uri = sagemaker.upload("code/drift.py", code)
     # WHEN
@@ -152,7 +153,7 @@ def test_image_of_the_model_runs_a_script_with_its_packages(sagemaker: SageMaker
     assert sagemaker.list_keys("out/") == ["out/done"]
 
 
-def test_image_without_entry_point_runs_the_images_command(sagemaker: SageMaker) -> None:
+def test_job_without_an_entry_point_runs_the_command_of_the_image(sagemaker: SageMaker) -> None:
     # WHEN
     job = sagemaker.process(None, AppSpecification={"ContainerArguments": ["--days", "7"]})
     # THEN

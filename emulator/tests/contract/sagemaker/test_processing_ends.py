@@ -1,4 +1,4 @@
-"""How processing jobs end: exit status, message, limits, stopping, and what is uploaded."""
+"""The end of processing jobs: exit codes, exit messages, time limits, stopping and uploaded outputs."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from ...waiting import eventually
 from .resources import PROCESSING_LOGS, SageMaker, processing_input, processing_output
 
 TWO_HOSTS = {"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}}
-# writes a file at once and another one after SIGTERM
+# A program that writes the output `first`, and waits for SIGTERM, after which it writes the output `last`
 WAIT = """
 import pathlib, signal, sys, time
 output = pathlib.Path("/opt/ml/processing/output")
@@ -26,8 +26,8 @@ time.sleep(60)
 pytestmark = pytest.mark.skipif(not can_replace_opt(), reason="this machine does not allow mount namespaces")
 
 
-def message(text: bytes, status: int = 0) -> str:
-    """Return a program that writes a message and an output, and exits with a status."""
+def exit_with_message(text: bytes, status: int = 0) -> str:
+    """Return a program that writes an exit message and the empty output `a`, and exits with a status."""
     return (
         "import pathlib, sys\n"
         f"pathlib.Path('/opt/ml/output/message').write_bytes({text!r})\n"
@@ -36,9 +36,9 @@ def message(text: bytes, status: int = 0) -> str:
     )
 
 
-def test_failed_job_has_the_exit_status_the_message_and_its_outputs(sagemaker: SageMaker) -> None:
+def test_failed_job_has_exit_code_and_message_and_uploads_its_output(sagemaker: SageMaker) -> None:
     # WHEN
-    job = sagemaker.process(message(b"no captures", 3))
+    job = sagemaker.process(exit_with_message(b"no captures", 3))
     # THEN
     assert (job["ProcessingJobStatus"], job["FailureReason"]) == ("Failed", "AlgorithmError: , exit code: 3")
     assert job["ExitMessage"] == "no captures"
@@ -46,17 +46,17 @@ def test_failed_job_has_the_exit_status_the_message_and_its_outputs(sagemaker: S
     assert sagemaker.list_keys("out/") == ["out/a"]
 
 
-def test_messages_of_all_hosts_are_joined_and_cut_to_one_kilobyte(sagemaker: SageMaker) -> None:
+def test_exit_message_joins_the_hosts_messages_and_has_at_most_one_kilobyte(sagemaker: SageMaker) -> None:
     # WHEN two hosts write 600 bytes each
-    job = sagemaker.process(message("é".encode() * 300), ProcessingResources=TWO_HOSTS)
+    job = sagemaker.process(exit_with_message("é".encode() * 300), ProcessingResources=TWO_HOSTS)
     # THEN
     assert job["ProcessingJobStatus"] == "Completed"
     assert job["ExitMessage"] == "é" * 512
 
 
-def test_message_in_another_encoding_fails_the_job(sagemaker: SageMaker) -> None:
+def test_message_that_is_not_utf_8_fails_the_job(sagemaker: SageMaker) -> None:
     # WHEN
-    job = sagemaker.process(message(b"\xe9"))
+    job = sagemaker.process(exit_with_message(b"\xe9"))
     # THEN
     assert sagemaker.list_keys("out/") == ["out/a"]
     assert job["ProcessingJobStatus"] == "Failed"
@@ -73,7 +73,7 @@ def test_missing_program_fails_the_job(sagemaker: SageMaker) -> None:
     ]
 
 
-def test_image_without_a_command_needs_an_entry_point(sagemaker: SageMaker) -> None:
+def test_job_without_entry_point_fails_if_the_image_has_no_command(sagemaker: SageMaker) -> None:
     # WHEN
     job = sagemaker.process(None, AppSpecification={"ImageUri": "unknown:1"})
     # THEN
@@ -92,7 +92,7 @@ def test_missing_input_fails_the_job(sagemaker: SageMaker) -> None:
     assert job["FailureReason"].startswith("ClientError: Data download failed:No S3 objects found")
 
 
-def test_output_without_a_bucket_fails_the_job(sagemaker: SageMaker) -> None:
+def test_output_to_a_missing_bucket_fails_the_job(sagemaker: SageMaker) -> None:
     # WHEN
     program = "import pathlib; pathlib.Path('/opt/ml/processing/output/a').touch()"
     job = sagemaker.process(program, ProcessingOutputConfig=processing_output("s3://absent-bucket/out"))
@@ -101,7 +101,7 @@ def test_output_without_a_bucket_fails_the_job(sagemaker: SageMaker) -> None:
     assert "NoSuchBucket" in job["FailureReason"]
 
 
-def test_output_with_a_name_in_another_encoding_fails_the_job(sagemaker: SageMaker) -> None:
+def test_output_file_whose_name_is_not_utf_8_fails_the_job(sagemaker: SageMaker) -> None:
     # WHEN
     job = sagemaker.process(r"open(b'/opt/ml/processing/output/\xe9', 'w')")
     # THEN
@@ -110,7 +110,7 @@ def test_output_with_a_name_in_another_encoding_fails_the_job(sagemaker: SageMak
 
 
 def test_symbolic_links_are_not_uploaded(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN a program that writes a file, a link to the file and a link to the file's folder
     program = """
 import os, pathlib
 output = pathlib.Path("/opt/ml/processing/output")
@@ -126,7 +126,7 @@ os.symlink(output / "deep", output / "folder")
     assert sagemaker.list_keys("out/") == ["out/deep/a"]
 
 
-def test_continuous_output_is_uploaded_while_the_job_runs_and_after_it_is_stopped(sagemaker: SageMaker) -> None:
+def test_continuous_output_is_uploaded_during_the_job_and_after_it_is_stopped(sagemaker: SageMaker) -> None:
     # GIVEN
     output = processing_output(f"s3://{sagemaker.bucket}/out", mode="Continuous")
     name = sagemaker.start_processing(program=WAIT, ProcessingOutputConfig=output)
@@ -141,7 +141,7 @@ def test_continuous_output_is_uploaded_while_the_job_runs_and_after_it_is_stoppe
         sagemaker.client.stop_processing_job(ProcessingJobName=name)
 
 
-def test_job_is_stopped_at_its_time_limit(sagemaker: SageMaker) -> None:
+def test_job_is_stopped_at_its_time_limit_and_uploads_its_output(sagemaker: SageMaker) -> None:
     # WHEN
     job = sagemaker.process(WAIT, StoppingCondition={"MaxRuntimeInSeconds": 1})
     # THEN
@@ -150,8 +150,8 @@ def test_job_is_stopped_at_its_time_limit(sagemaker: SageMaker) -> None:
 
 
 @pytest.mark.parametrize("failing", ["algo-1", "algo-2"])
-def test_failed_host_ends_the_others(sagemaker: SageMaker, failing: str) -> None:
-    # GIVEN
+def test_failure_of_one_host_ends_the_job_on_all_hosts(sagemaker: SageMaker, failing: str) -> None:
+    # GIVEN a program that fails on one of two hosts, and sleeps for a minute on the other
     program = f"""
 import json, pathlib, sys, time
 host = json.loads(pathlib.Path("/opt/ml/config/resourceconfig.json").read_text())["current_host"]
@@ -164,7 +164,7 @@ sys.exit(5) if host == {failing!r} else time.sleep(60)
 
 
 def test_container_that_cannot_be_started_fails_the_job(sagemaker: SageMaker) -> None:
-    # WHEN a variable has a character that no process can get
+    # WHEN an environment variable contains a null byte, which no process can receive
     job = sagemaker.process("pass", Environment={"A": "a\0b"})
 
     # THEN

@@ -1,4 +1,4 @@
-"""Requests about processing jobs: what is stored, listed and refused."""
+"""API requests for processing jobs: descriptions, lists, and refused requests."""
 
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -15,7 +15,7 @@ PATH = "/opt/ml/processing/input"
 CLUSTER = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
 
 
-def test_description_contains_the_request(sagemaker: SageMaker) -> None:
+def test_description_contains_the_members_of_the_request(sagemaker: SageMaker) -> None:
     # GIVEN
     request: dict[str, Any] = {
         "Environment": {"A": "b"},
@@ -35,24 +35,24 @@ def test_description_contains_the_request(sagemaker: SageMaker) -> None:
 
 
 def test_jobs_are_listed_by_name_time_and_status(sagemaker: SageMaker) -> None:
-    # GIVEN a job that completes and one that fails
+    # GIVEN a job that completes and a job that fails
     base, before = unique("listed"), datetime.now(UTC) - timedelta(seconds=1)
     names = [f"{base}-{letter}" for letter in "ba"]
     for name, program in zip(names, ("pass", "raise SystemExit(2)"), strict=True):
         sagemaker.wait_for_processing(sagemaker.start_processing(program=program, ProcessingJobName=name))
 
-    def listed(**request: Any) -> list[dict[str, Any]]:
+    def list_jobs(**request: Any) -> list[dict[str, Any]]:
         summaries: list[dict[str, Any]] = sagemaker.client.list_processing_jobs(NameContains=base, **request)[
             "ProcessingJobSummaries"
         ]
         return summaries
 
     # WHEN / THEN
-    assert [each["ProcessingJobName"] for each in listed()] == names
-    assert [each["ProcessingJobName"] for each in listed(SortBy="Name")] == names[::-1]
-    (failed,) = listed(StatusEquals="Failed", LastModifiedTimeAfter=before)
+    assert [each["ProcessingJobName"] for each in list_jobs()] == names
+    assert [each["ProcessingJobName"] for each in list_jobs(SortBy="Name")] == names[::-1]
+    (failed,) = list_jobs(StatusEquals="Failed", LastModifiedTimeAfter=before)
     assert (failed["ProcessingJobName"], failed["FailureReason"]) == (names[1], "AlgorithmError: , exit code: 2")
-    assert not listed(LastModifiedTimeBefore=before)
+    assert not list_jobs(LastModifiedTimeBefore=before)
     pages = sagemaker.client.get_paginator("list_processing_jobs").paginate(
         NameContains=base, SortOrder="Descending", PaginationConfig={"PageSize": 1}
     )
@@ -60,7 +60,7 @@ def test_jobs_are_listed_by_name_time_and_status(sagemaker: SageMaker) -> None:
         [name] for name in names[::-1]
     ]
     with pytest.raises(ClientError, match="sortBy"):
-        listed(SortBy="Size")
+        list_jobs(SortBy="Size")
 
 
 def test_training_jobs_are_listed_by_the_time_of_their_last_change(sagemaker: SageMaker) -> None:
@@ -120,7 +120,7 @@ PREFERENCES = {"InstancePreferences": [{"InstanceType": "ml.m5.large", "Instance
         ({"ProcessingResources": {"ClusterConfig": PREFERENCES}}, "use InstanceType and InstanceCount"),
     ],
 )
-def test_unsupported_request_names_the_alternative(
+def test_error_for_an_unsupported_request_names_the_alternative(
     sagemaker: SageMaker, request_: dict[str, Any], alternative: str
 ) -> None:
     # WHEN / THEN
@@ -130,7 +130,7 @@ def test_unsupported_request_names_the_alternative(
     assert "CreateProcessingJob" in str(caught.value)
 
 
-def test_name_is_unique(sagemaker: SageMaker) -> None:
+def test_existing_job_name_is_refused(sagemaker: SageMaker) -> None:
     # GIVEN
     name = sagemaker.start_processing(program="pass")
     # WHEN / THEN
@@ -139,7 +139,7 @@ def test_name_is_unique(sagemaker: SageMaker) -> None:
     sagemaker.wait_for_processing(name)
 
 
-def test_output_may_be_managed_by_the_program(sagemaker: SageMaker) -> None:
+def test_app_managed_inputs_and_outputs_need_no_local_path(sagemaker: SageMaker) -> None:
     # GIVEN
     output = {"OutputName": "a", "AppManaged": True, "S3Output": {"S3Uri": URI, "S3UploadMode": "EndOfJob"}}
     source = {"S3Uri": URI, "S3DataType": "S3Prefix"}

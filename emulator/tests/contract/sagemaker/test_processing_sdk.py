@@ -1,4 +1,4 @@
-"""Processing jobs of the SageMaker Python SDK: version 3's processors, and the request of version 2's."""
+"""Processing jobs that the SageMaker Python SDK starts: the processors of version 3, and the request of version 2."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not can_replace_opt(), reason="this machine does
 
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
-    """A script in a folder with a module."""
+    """The path of a script that imports a module from its own folder."""
     folder = tmp_path / "source"
     folder.mkdir()
     (folder / "run.py").write_text(f"import helper\n{SCRIPT}")
@@ -35,6 +35,7 @@ def script(tmp_path: Path) -> Path:
 
 
 def inputs_and_outputs(sagemaker: SageMaker) -> dict[str, Any]:
+    """Return the arguments of Processor.run() for one input and one output."""
     from sagemaker.core.shapes import ProcessingInput, ProcessingOutput, ProcessingS3Input, ProcessingS3Output
 
     source = ProcessingS3Input(
@@ -80,12 +81,12 @@ def test_processor_of_version_3_runs_a_script(
     assert "read 1,2" in sagemaker.read_log(PROCESSING_LOGS, name)
 
 
-def test_request_of_version_2s_script_processor(sagemaker: SageMaker) -> None:
-    """Send what ScriptProcessor.run() of version 2 sends, which is not installed.
+def test_request_of_a_script_processor_of_version_2_is_supported(sagemaker: SageMaker) -> None:
+    """The test sends the request of ScriptProcessor.run() itself, because version 2 of the SDK is not installed.
 
     Sources: ProcessingInput._to_request_dict in
     https://github.com/aws/sagemaker-python-sdk/blob/master-v2/src/sagemaker/processing.py, _get_process_request in
-    https://github.com/aws/sagemaker-python-sdk/blob/master-v2/src/sagemaker/session.py, and the input that it prints
+    https://github.com/aws/sagemaker-python-sdk/blob/master-v2/src/sagemaker/session.py, and the printed input
     in https://github.com/aws/amazon-sagemaker-examples/issues/1604
     """
     # GIVEN

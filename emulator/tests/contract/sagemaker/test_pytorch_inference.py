@@ -1,4 +1,4 @@
-"""The PyTorch inference container as a server process."""
+"""The substitute for AWS's PyTorch inference container: its server process, model functions and error responses."""
 
 import os
 import subprocess
@@ -43,7 +43,7 @@ def output_fn(prediction, accept):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a server for CODE, whose log is in the model folder."""
+    """The URL of an inference server that runs CODE. The server's log is in the model directory."""
     model = tmp_path_factory.mktemp("model")
     (model / "code").mkdir()
     (model / "code" / "inference.py").write_text(CODE)
@@ -79,6 +79,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def post(url: str, body: bytes, content_type: str = "image/png", **headers: str) -> requests.Response:
+    """Send an inference request to the server."""
     return requests.post(f"{url}/invocations", body, headers={"Content-Type": content_type, **headers}, timeout=10)
 
 
@@ -115,7 +116,7 @@ def test_error_response_has_status_and_reason(
     assert reason in response.text
 
 
-def test_model_cannot_import_modules_next_to_sagelocal(tmp_path: Path) -> None:
+def test_model_code_cannot_import_modules_next_to_sagelocal(tmp_path: Path) -> None:
     # GIVEN a module in the same folder as the package sagelocal
     folder = tmp_path / "packages"
     folder.mkdir()
@@ -123,7 +124,7 @@ def test_model_cannot_import_modules_next_to_sagelocal(tmp_path: Path) -> None:
     (folder / "neighbor.py").write_text("")
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "inference.py").write_text("import neighbor\n")
-    # WHEN
+    # WHEN the server of a model that imports this module is started
     ended = subprocess.run(
         [sys.executable, "-m", "sagelocal.containers.pytorch_inference", "serve"],
         cwd=tmp_path,
@@ -145,7 +146,7 @@ def test_model_cannot_import_modules_next_to_sagelocal(tmp_path: Path) -> None:
         ("def model_fn(d): ...\ndef input_fn(b, c): ...\ndef transform_fn(m, b, c, a): ...", "Cannot use transform_fn"),
     ],
 )
-def test_code_without_the_required_functions_is_refused(tmp_path: Path, code: str | None, reason: str) -> None:
+def test_server_does_not_start_with_invalid_model_code(tmp_path: Path, code: str | None, reason: str) -> None:
     # GIVEN
     if code:
         (tmp_path / "code").mkdir()

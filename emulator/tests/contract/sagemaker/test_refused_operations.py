@@ -1,4 +1,4 @@
-"""Operations that would answer success without an effect are refused."""
+"""SageMaker operations that sagelocal does not emulate fail, instead of succeeding without an effect."""
 
 from http import HTTPStatus
 from typing import Any
@@ -14,7 +14,7 @@ from sagelocal.services.sagemaker.refused_operations import ALTERNATIVES, RUNTIM
 
 @pytest.fixture(scope="module")
 def clients(emulator: RunningEmulator) -> dict[str, Any]:
-    """Clients that send requests without their required parameters."""
+    """SageMaker clients that do not validate parameters, so that tests can omit required ones."""
     config = Config(parameter_validation=False, retries={"total_max_attempts": 1})
     credentials = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
     return {
@@ -23,8 +23,8 @@ def clients(emulator: RunningEmulator) -> dict[str, Any]:
     }
 
 
-def refuse(client: Any, operation: str, **parameters: str) -> str:
-    """Call an operation, which is refused, and return the error message."""
+def call_refused_operation(client: Any, operation: str, **parameters: str) -> str:
+    """Call an operation, which must fail with the status 501, and return the error message."""
     names = client.meta.service_model.operation_names
     (name,) = [each for each in names if each.lower() == operation.replace("_", "")]
     with pytest.raises(ClientError) as caught:
@@ -37,18 +37,18 @@ def refuse(client: Any, operation: str, **parameters: str) -> str:
 
 
 @pytest.mark.parametrize("operation", ALTERNATIVES)
-def test_refusal_names_the_operation_and_the_alternative(clients: dict[str, Any], operation: str) -> None:
-    assert refuse(clients["sagemaker"], operation).endswith(ALTERNATIVES[operation])
+def test_error_of_a_refused_operation_names_an_alternative(clients: dict[str, Any], operation: str) -> None:
+    assert call_refused_operation(clients["sagemaker"], operation).endswith(ALTERNATIVES[operation])
 
 
-def test_asynchronous_invocation_is_refused(clients: dict[str, Any]) -> None:
+def test_asynchronous_invocation_of_an_endpoint_is_refused(clients: dict[str, Any]) -> None:
     # WHEN
-    message = refuse(
+    message = call_refused_operation(
         clients["sagemaker-runtime"], "invoke_endpoint_async", EndpointName="a", InputLocation="s3://bucket/key"
     )
     # THEN
     assert message.endswith(RUNTIME_ALTERNATIVES["invoke_endpoint_async"])
 
 
-def test_there_are_no_resources_of_refused_kinds(clients: dict[str, Any]) -> None:
+def test_list_of_resources_that_cannot_be_created_is_empty(clients: dict[str, Any]) -> None:
     assert clients["sagemaker"].list_pipelines()["PipelineSummaries"] == []

@@ -1,4 +1,4 @@
-"""The SageMaker Python SDK, version 3, in script mode, without telemetry."""
+"""Training jobs that version 3 of the SageMaker Python SDK starts with ModelTrainer in script mode."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ README = Path(__file__).parents[3] / "README.md"
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A training program of two files, with a requirement that is already installed."""
+    """The path of a folder with a training program, its module, and requirements that are already installed."""
     folder = tmp_path / "source"
     folder.mkdir()
     (folder / "train.py").write_text(PROGRAM)
@@ -38,7 +38,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def train(sdk: Any, sagemaker: SageMaker, source: Path, role: str, **hyperparameters: str) -> str:
-    """Start the program with ModelTrainer and return the job's name."""
+    """Start a training job for the program with ModelTrainer, and return the job's name."""
     from sagemaker.core.shapes import MetricDefinition, StoppingCondition
     from sagemaker.core.training.configs import Compute, InputData, OutputDataConfig, SourceCode
     from sagemaker.train import ModelTrainer
@@ -80,11 +80,11 @@ def test_model_trainer_runs_a_script(sdk: Any, sagemaker: SageMaker, source: Pat
 def test_readme_redirects_the_sdks_requests_to_sts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # GIVEN the example of the README
+    # GIVEN the example in the README
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     (example,) = re.findall(r"## SageMaker SDK\n.*?```python\n(.*?)```", README.read_text(), re.DOTALL)
     # WHEN
-    exec(example, {})  # noqa: S102 (of this repository)
+    exec(example, {})  # noqa: S102 (code of this repository)
     # THEN
     printed = capsys.readouterr().out.split()
     assert printed == ["sagemaker-us-east-1-123456789012", "arn:aws:iam::123456789012:role/training"]
@@ -93,7 +93,7 @@ def test_readme_redirects_the_sdks_requests_to_sts(
 def test_failed_script_fails_the_job(sdk: Any, sagemaker: SageMaker, source: Path, role: str) -> None:
     # GIVEN
     sagemaker.upload("train/a.png", "a")
-    # WHEN
+    # WHEN the script raises an error
     name = train(sdk, sagemaker, source, role, epochs="3", word="fail")
     job = sagemaker.wait_for_job(name)
     # THEN

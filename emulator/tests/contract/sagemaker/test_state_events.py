@@ -1,4 +1,4 @@
-"""Status changes of SageMaker's resources are events.
+"""SageMaker sends events to EventBridge when the status of a job, an endpoint or a model package changes.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
 """
@@ -22,22 +22,25 @@ Follow = Callable[..., Inbox]
 
 @pytest.fixture
 def follow(emulator: RunningEmulator) -> Follow:
-    """Return a function that delivers the events with a type and details to a queue."""
+    """Return a function that creates a queue, to which a rule delivers the events with a type and details."""
 
-    def deliver(kind: str, **detail: Any) -> Inbox:
+    def create_queue(kind: str, **detail: Any) -> Inbox:
         inbox, kinds = Inbox(emulator), [f"SageMaker {kind} State Change"]
         make_rule(emulator, {"source": ["aws.sagemaker"], "detail-type": kinds, "detail": detail}, {"Arn": inbox.arn})
         return inbox
 
-    return deliver
+    return create_queue
 
 
 def details(inbox: Inbox, status: str, count: int = 2) -> dict[str, Any]:
-    """Wait for events and return their details by status, because events need not arrive in order."""
+    """Wait for `count` events, which may arrive in any order, and return the details of each event by status.
+
+    status : name of the detail that contains the status
+    """
     return {event["detail"][status]: event["detail"] for event in inbox.take(count)}
 
 
-def test_failed_training_job_sends_its_reason(sagemaker: SageMaker, follow: Follow) -> None:
+def test_event_of_a_failed_training_job_contains_the_failure_reason(sagemaker: SageMaker, follow: Follow) -> None:
     # GIVEN
     inbox = follow("Training Job", OutputDataConfig={"S3OutputPath": [f"s3://{sagemaker.bucket}/models"]})
     # WHEN
@@ -51,7 +54,7 @@ def test_failed_training_job_sends_its_reason(sagemaker: SageMaker, follow: Foll
     assert started["CreationTime"] <= failed["TrainingEndTime"]
 
 
-def test_failed_processing_job_sends_its_reason_and_message(sagemaker: SageMaker, follow: Follow) -> None:
+def test_event_of_a_failed_processing_job_contains_reason_and_message(sagemaker: SageMaker, follow: Follow) -> None:
     # GIVEN
     name = unique("job")
     inbox = follow("Processing Job", ProcessingJobName=[name])
@@ -66,7 +69,7 @@ def test_failed_processing_job_sends_its_reason_and_message(sagemaker: SageMaker
     assert started["CreationTime"] <= failed["ProcessingEndTime"]
 
 
-def test_endpoint_sends_each_status(sagemaker: SageMaker, follow: Follow) -> None:
+def test_endpoint_sends_an_event_for_each_status(sagemaker: SageMaker, follow: Follow) -> None:
     # GIVEN
     config = sagemaker.create_endpoint_config({"AllTraffic": (sagemaker.create_model(), 1)})
     inbox = follow("Endpoint", EndpointConfigName=[config])
@@ -79,7 +82,7 @@ def test_endpoint_sends_each_status(sagemaker: SageMaker, follow: Follow) -> Non
     assert {each["EndpointName"] for each in found.values()} == {endpoint}
 
 
-def test_failed_transform_job_sends_its_reason(sagemaker: SageMaker, follow: Follow) -> None:
+def test_event_of_a_failed_transform_job_contains_the_failure_reason(sagemaker: SageMaker, follow: Follow) -> None:
     # GIVEN
     inbox = follow("Transform Job", TransformOutput={"S3OutputPath": [f"s3://{sagemaker.bucket}/out"]})
     # WHEN
@@ -90,11 +93,11 @@ def test_failed_transform_job_sends_its_reason(sagemaker: SageMaker, follow: Fol
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", failed["TransformEndTime"])
 
 
-def test_tuning_job_sends_its_counters(sagemaker: SageMaker, follow: Follow) -> None:
+def test_event_of_a_tuning_job_contains_its_status_counters(sagemaker: SageMaker, follow: Follow) -> None:
     # GIVEN
     output = {"S3OutputPath": [f"s3://{sagemaker.bucket}/models"]}
     inbox = follow("HyperParameter Tuning Job", TrainingJobDefinition={"OutputDataConfig": output})
-    # WHEN its only training job fails
+    # WHEN the only training job of a tuning job fails
     tune(sagemaker, jobs=1, parallel=1, static={"kind": "bad"})
     # THEN
     found = details(inbox, "HyperParameterTuningJobStatus")
@@ -102,7 +105,7 @@ def test_tuning_job_sends_its_counters(sagemaker: SageMaker, follow: Follow) -> 
     assert found["Failed"]["TrainingJobStatusCounters"]["NonRetryableError"] == 1
 
 
-def test_approval_of_a_model_package_is_an_event(sagemaker: SageMaker, follow: Follow) -> None:
+def test_approval_of_a_model_package_sends_an_event(sagemaker: SageMaker, follow: Follow) -> None:
     # GIVEN
     client, group = sagemaker.client, unique("group")
     inbox = follow("Model Package", ModelPackageGroupName=[group])

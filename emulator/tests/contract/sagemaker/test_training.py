@@ -12,7 +12,7 @@ from ...waiting import eventually
 from .resources import TRAINING_LOGS, SageMaker, channel
 
 
-def test_container_gets_its_data_and_its_model_is_uploaded(sagemaker: SageMaker) -> None:
+def test_container_receives_its_channels_and_the_model_is_uploaded(sagemaker: SageMaker) -> None:
     # GIVEN
     sagemaker.upload("train/a.txt", "a")
     sagemaker.upload("train/deep/b.txt", "b")
@@ -43,7 +43,7 @@ def test_container_gets_its_data_and_its_model_is_uploaded(sagemaker: SageMaker)
     assert seen["mine"] == "yes"
 
 
-def test_secondary_statuses_are_those_of_aws(sagemaker: SageMaker) -> None:
+def test_job_passes_through_the_secondary_statuses_of_aws(sagemaker: SageMaker) -> None:
     # WHEN
     job = sagemaker.wait_for_job(sagemaker.start_training(program="pass"))
     # THEN
@@ -59,7 +59,7 @@ def test_secondary_statuses_are_those_of_aws(sagemaker: SageMaker) -> None:
 
 
 def test_manifest_selects_the_files_of_a_channel(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN a manifest that lists two of three objects
     for name in ("a", "b", "c"):
         sagemaker.upload(f"data/{name}.txt", name)
     manifest = sagemaker.upload(
@@ -74,7 +74,7 @@ def test_manifest_selects_the_files_of_a_channel(sagemaker: SageMaker) -> None:
 
 
 def test_metrics_are_extracted_from_the_log(sagemaker: SageMaker) -> None:
-    # GIVEN
+    # GIVEN metric definitions, of which the last does not match the log
     definitions = [
         {"Name": "loss", "Regex": r"loss=([0-9.]+);"},
         {"Name": "accuracy", "Regex": r"accuracy=([0-9.]+);"},
@@ -92,7 +92,7 @@ def test_metrics_are_extracted_from_the_log(sagemaker: SageMaker) -> None:
     assert metric["MetricName"] == "loss"
 
 
-def test_log_is_readable_while_the_job_runs(sagemaker: SageMaker) -> None:
+def test_log_can_be_read_while_the_job_runs(sagemaker: SageMaker) -> None:
     # GIVEN
     name = sagemaker.start_training(program="import time; print('first'); time.sleep(60)")
     # WHEN
@@ -103,7 +103,7 @@ def test_log_is_readable_while_the_job_runs(sagemaker: SageMaker) -> None:
     sagemaker.client.stop_training_job(TrainingJobName=name)
 
 
-def test_stdout_and_stderr_are_in_the_log(sagemaker: SageMaker) -> None:
+def test_log_contains_stdout_and_stderr(sagemaker: SageMaker) -> None:
     # GIVEN
     name = sagemaker.start_training()
     # WHEN
@@ -122,11 +122,11 @@ def test_existing_job_name_is_refused(sagemaker: SageMaker) -> None:
         sagemaker.start_training(program="pass", TrainingJobName=name)
 
 
-def test_job_names_are_separate_in_each_region(sagemaker: SageMaker) -> None:
+def test_jobs_in_two_regions_can_have_the_same_name(sagemaker: SageMaker) -> None:
     # GIVEN
     name = sagemaker.start_training(program="import time; time.sleep(0.5)")
-    other = sagemaker.emulator.client("sagemaker", "eu-west-1")
-    # WHEN
+    in_ireland = sagemaker.emulator.client("sagemaker", "eu-west-1")
+    # WHEN a job with the same name is created in another region
     request = {
         "TrainingJobName": name,
         "RoleArn": "arn:aws:iam::123456789012:role/sagemaker",
@@ -139,9 +139,9 @@ def test_job_names_are_separate_in_each_region(sagemaker: SageMaker) -> None:
         "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
         "StoppingCondition": {"MaxRuntimeInSeconds": 60},
     }
-    other.create_training_job(**request)
+    in_ireland.create_training_job(**request)
     # THEN
-    eventually(lambda: other.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Completed")
+    eventually(lambda: in_ireland.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Completed")
     assert sagemaker.wait_for_job(name)["TrainingJobStatus"] == "Completed"
 
 
@@ -152,11 +152,11 @@ def test_invalid_metric_definition_is_refused(sagemaker: SageMaker, regex: str) 
         sagemaker.start_training(AlgorithmSpecification={"MetricDefinitions": [{"Name": "loss", "Regex": regex}]})
 
 
-def test_next_job_gets_the_checkpoints(sagemaker: SageMaker) -> None:
-    # GIVEN
+def test_next_job_continues_from_the_checkpoint(sagemaker: SageMaker) -> None:
+    # GIVEN a completed job with a checkpoint in S3
     config: dict[str, Any] = {"CheckpointConfig": {"S3Uri": f"s3://{sagemaker.bucket}/checkpoints"}}
     sagemaker.wait_for_job(sagemaker.start_training(**config))
-    # WHEN
+    # WHEN a second job has the same checkpoint configuration
     name = sagemaker.start_training(**config)
     sagemaker.wait_for_job(name)
     # THEN
@@ -165,10 +165,10 @@ def test_next_job_gets_the_checkpoints(sagemaker: SageMaker) -> None:
     assert sagemaker.download(f"s3://{sagemaker.bucket}/checkpoints/step.txt") == b"2"
 
 
-def test_opt_ml_is_replaced_in_commands_and_drivers(sagemaker: SageMaker) -> None:
-    # GIVEN
+def test_commands_and_scripts_can_use_paths_below_opt_ml(sagemaker: SageMaker) -> None:
+    # GIVEN a script that writes to /opt/ml/model
     sagemaker.upload("drivers/run.sh", "#!/bin/bash\necho text > /opt/ml/model/$1\n")
-    # WHEN
+    # WHEN the script, which is in the channel `sm_drivers`, is started by a path below /opt/ml
     name = sagemaker.start_training(
         AlgorithmSpecification={
             "ContainerEntrypoint": ["/bin/bash"],
@@ -177,13 +177,13 @@ def test_opt_ml_is_replaced_in_commands_and_drivers(sagemaker: SageMaker) -> Non
         InputDataConfig=[channel("sm_drivers", f"s3://{sagemaker.bucket}/drivers/")],
     )
     job = sagemaker.wait_for_job(name)
-    # THEN
+    # THEN the job completes, without a file in the machine's own /opt/ml
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert not Path("/opt/ml/model/word.txt").exists()
 
 
 def make_wheel(folder: Path) -> Path:
-    """Build a wheel with one module, whose name is not on PyPI."""
+    """Write a wheel with one module into a folder, and return the wheel's path. No package on PyPI has its name."""
     path = folder / "only_for_this_test-1.0-py3-none-any.whl"
     info = "only_for_this_test-1.0.dist-info"
     with zipfile.ZipFile(path, "w") as wheel:
@@ -196,11 +196,11 @@ def make_wheel(folder: Path) -> Path:
     return path
 
 
-def test_installed_packages_are_separate_for_each_job(sagemaker: SageMaker, tmp_path: Path) -> None:
+def test_packages_that_a_job_installs_are_not_visible_to_the_next_job(sagemaker: SageMaker, tmp_path: Path) -> None:
     # GIVEN
     wheel = make_wheel(tmp_path)
     check = "import only_for_this_test, boto3; print('number', only_for_this_test.NUMBER)"
-    # WHEN
+    # WHEN a job installs and imports the wheel, and the next job only imports it
     name = sagemaker.start_training(
         AlgorithmSpecification={
             "ContainerEntrypoint": ["/bin/bash"],

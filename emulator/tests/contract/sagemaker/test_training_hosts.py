@@ -1,4 +1,4 @@
-"""Training jobs with several hosts, spot instances and checkpoints, and instance quotas."""
+"""Training jobs with several hosts, checkpoints and spot instances; instance quotas."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from ..images import IMAGES
 from .resources import TRAINING_LOGS, SageMaker, channel
 
 TWO_HOSTS = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
-# writes the host's configuration and the names of its input files
+# A program that writes the host's configuration and the names of the host's input files
 REPORT = """
 import json, os, pathlib
 config = json.loads(pathlib.Path(os.environ["SM_INPUT_CONFIG_DIR"], "resourceconfig.json").read_text())
@@ -29,11 +29,12 @@ print("I am", os.environ["SM_CURRENT_HOST"])
 """
 
 
-def output(sagemaker: SageMaker, name: str, member: str, archive: str = "output") -> Any:
+def read_output(sagemaker: SageMaker, name: str, member: str, archive: str = "output") -> Any:
+    """Return the content of a JSON file in the output or model archive of a job."""
     return sagemaker.read_json(f"s3://{sagemaker.bucket}/models/{name}/output/{archive}.tar.gz", member)
 
 
-def test_each_host_gets_its_configuration_and_shard(sagemaker: SageMaker) -> None:
+def test_each_host_receives_its_configuration_and_shard(sagemaker: SageMaker) -> None:
     # GIVEN
     for name in "abc":
         sagemaker.upload(f"train/{name}", name)
@@ -49,7 +50,7 @@ def test_each_host_gets_its_configuration_and_shard(sagemaker: SageMaker) -> Non
 
     # THEN
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
-    reports = {host: output(sagemaker, name, f"{host}.json") for host in ("algo-1", "algo-2")}
+    reports = {host: read_output(sagemaker, name, f"{host}.json") for host in ("algo-1", "algo-2")}
     for host, files in (("algo-1", ["a", "c"]), ("algo-2", ["b"])):
         assert reports[host]["config"]["current_host"] == host
         assert reports[host]["config"]["hosts"] == reports[host]["hosts"] == ["algo-1", "algo-2"]
@@ -57,17 +58,17 @@ def test_each_host_gets_its_configuration_and_shard(sagemaker: SageMaker) -> Non
         assert sagemaker.read_log(TRAINING_LOGS, f"{name}/{host}-") == [f"I am {host}"]
 
 
-def test_first_host_wins_if_hosts_write_the_same_model_file(sagemaker: SageMaker) -> None:
+def test_model_contains_the_first_hosts_file_if_all_hosts_write_it(sagemaker: SageMaker) -> None:
     # WHEN
     name = sagemaker.start_training(program=REPORT, ResourceConfig=TWO_HOSTS)
     sagemaker.wait_for_job(name)
 
     # THEN
-    assert output(sagemaker, name, "model", "model") == "algo-1"
+    assert read_output(sagemaker, name, "model", "model") == "algo-1"
 
 
-def test_failed_host_ends_the_others_and_determines_the_failure_reason(sagemaker: SageMaker) -> None:
-    # GIVEN
+def test_failure_of_one_host_ends_all_hosts_and_sets_the_failure_reason(sagemaker: SageMaker) -> None:
+    # GIVEN a program that fails on the second host, and sleeps for a minute on the first
     program = (
         "import os, pathlib, sys, time\n"
         "if os.environ['SM_CURRENT_HOST'] == 'algo-1': time.sleep(60)\n"
@@ -111,7 +112,7 @@ def test_checkpoints_are_uploaded_while_the_job_runs(sagemaker: SageMaker) -> No
     sagemaker.client.stop_training_job(TrainingJobName=name)
 
 
-# counts its runs in a checkpoint, and kills itself in the first run like a spot interruption
+# A program that counts its runs in a checkpoint. In the first run it kills itself, which simulates a spot interruption.
 INTERRUPTED = """
 import os, pathlib, signal, time
 step = pathlib.Path(os.environ["SM_CHECKPOINT_DIR"], "step")
@@ -144,7 +145,7 @@ def test_interrupted_spot_job_resumes_from_its_checkpoint(sagemaker: SageMaker) 
 
 
 def test_spot_job_stops_at_its_time_limit(sagemaker: SageMaker) -> None:
-    # WHEN a job is interrupted again and again
+    # WHEN every run of a job is interrupted
     name = sagemaker.start_training(
         program="import os, signal, time; time.sleep(0.5); os.kill(os.getpid(), signal.SIGKILL)",
         EnableManagedSpotTraining=True,
@@ -171,14 +172,14 @@ def test_spot_job_stops_at_its_time_limit(sagemaker: SageMaker) -> None:
     ],
     ids=["spot without limit", "limit without spot"],
 )
-def test_max_wait_time_is_required_for_spot_and_refused_otherwise(
+def test_max_wait_time_is_required_for_spot_jobs_and_refused_for_others(
     sagemaker: SageMaker, request_: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(ClientError, match=reason):
         sagemaker.start_training(program="pass", **request_)
 
 
-def test_exceeded_quota_is_refused_with_its_name(tmp_path: Path) -> None:
+def test_request_that_exceeds_a_quota_is_refused(tmp_path: Path) -> None:
     # GIVEN a quota of one ml.m5.large for training jobs, and four quotas of 0
     quotas = tmp_path / "quotas.json"
     limits = {

@@ -9,8 +9,8 @@ from ...waiting import eventually
 from .resources import TRAINING_LOGS, SageMaker, channel
 
 
-def test_failure_file_becomes_the_failure_reason(sagemaker: SageMaker) -> None:
-    # GIVEN
+def test_failure_reason_contains_the_failure_file(sagemaker: SageMaker) -> None:
+    # GIVEN a program that writes a long failure file and an output, and fails
     program = (
         "import os, pathlib; pathlib.Path(os.environ['SM_OUTPUT_DIR'], 'failure').write_text('no wheels ' * 200); "
         "pathlib.Path(os.environ['SM_OUTPUT_DATA_DIR'], 'seen.json').write_text('1'); raise SystemExit(3)"
@@ -32,7 +32,9 @@ def test_failure_file_becomes_the_failure_reason(sagemaker: SageMaker) -> None:
     [("raise SystemExit(1)", 1), ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", 137)],
     ids=["exit", "killed"],
 )
-def test_failure_reason_without_a_failure_file_is_the_exit_code(sagemaker: SageMaker, program: str, code: int) -> None:
+def test_failure_reason_without_failure_file_has_only_the_exit_code(
+    sagemaker: SageMaker, program: str, code: int
+) -> None:
     # WHEN
     job = sagemaker.wait_for_job(sagemaker.start_training(program=program))
     # THEN
@@ -67,8 +69,8 @@ def test_image_without_a_command_fails_the_job(sagemaker: SageMaker) -> None:
     assert "images file" in job["FailureReason"]
 
 
-def test_stopped_job_uploads_its_model(sagemaker: SageMaker) -> None:
-    # GIVEN
+def test_stopped_job_uploads_the_model_that_it_saves(sagemaker: SageMaker) -> None:
+    # GIVEN a program that saves its model after SIGTERM
     program = (
         "import os, pathlib, signal, time; "
         "save = lambda *_: (pathlib.Path(os.environ['SM_MODEL_DIR'], 'm.json').write_text('7'), os._exit(1)); "
@@ -96,7 +98,7 @@ def test_completed_job_cannot_be_stopped(sagemaker: SageMaker) -> None:
         sagemaker.client.stop_training_job(TrainingJobName=name)
 
 
-def test_time_limit_stops_the_job(sagemaker: SageMaker) -> None:
+def test_job_is_stopped_at_its_time_limit(sagemaker: SageMaker) -> None:
     # WHEN
     name = sagemaker.start_training(program="import time; time.sleep(60)", StoppingCondition={"MaxRuntimeInSeconds": 1})
     job = sagemaker.wait_for_job(name)
@@ -105,8 +107,8 @@ def test_time_limit_stops_the_job(sagemaker: SageMaker) -> None:
     assert job["TrainingTimeInSeconds"] < 10
 
 
-def test_child_processes_end_with_the_job(sagemaker: SageMaker) -> None:
-    # GIVEN
+def test_child_processes_are_ended_with_the_job(sagemaker: SageMaker) -> None:
+    # GIVEN a program that exits while its child process sleeps
     program = (
         "import subprocess, sys; "
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print(child.pid)"

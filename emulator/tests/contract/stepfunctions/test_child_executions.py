@@ -1,4 +1,4 @@
-"""Child executions of a Distributed Map: context object, operations, logs, and redrive.
+"""Child executions of a Distributed Map: context object, API operations, logs and redrive.
 
 Sources:
 - https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html ("Executions of an EXPRESS
@@ -23,7 +23,7 @@ from sagelocal.pytest_plugin import RunningEmulator
 from ...waiting import eventually
 from ..statemachines import StateMachines, single
 
-KINDS = pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])
+EXECUTION_TYPES = pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])
 
 
 def processor(kind: str, **states: Any) -> dict[str, Any]:
@@ -40,42 +40,42 @@ def processor(kind: str, **states: Any) -> dict[str, Any]:
     }
 
 
-def map_run(machines: StateMachines, execution: str) -> str:
+def only_map_run(machines: StateMachines, execution: str) -> str:
     """Return the ARN of an execution's only Map Run."""
     (run,) = machines.client.list_map_runs(executionArn=execution)["mapRuns"]
     return str(run["mapRunArn"])
 
 
-@KINDS
+@EXECUTION_TYPES
 def test_child_execution_has_its_own_context_object(machines: StateMachines, kind: str) -> None:
-    # GIVEN a Distributed Map whose children return their context object
+    # GIVEN a Distributed Map whose child executions return parts of their context objects
     context = {"id.$": "$$.Execution.Id", "name.$": "$$.Execution.Name", "input.$": "$$.Execution.Input"}
     show = {"Type": "Pass", "Parameters": {**context, "machine.$": "$$.StateMachine.Id"}}
 
     # WHEN it runs
     ended = machines.run(single(Type="Map", ItemProcessor=processor(kind, Show=show)), ["a", "b"])
 
-    # THEN each child sees its own execution and the state machine of the Map Run
-    children = machines.client.list_executions(mapRunArn=map_run(machines, ended["executionArn"]))["executions"]
+    # THEN each context object contains the child execution, the state machine and the input
+    children = machines.client.list_executions(mapRunArn=only_map_run(machines, ended["executionArn"]))["executions"]
     output = json.loads(ended["output"])
     assert {child["executionArn"]: child["name"] for child in children} == {own["id"]: own["name"] for own in output}
     assert {own["machine"] for own in output} == {child["stateMachineArn"] for child in children}
     assert [own["input"] for own in output] == ["a", "b"]
 
 
-@KINDS
-def test_child_executions_support_the_documented_operations(machines: StateMachines, kind: str) -> None:
-    # GIVEN the child execution of a Map Run
+@EXECUTION_TYPES
+def test_child_execution_is_described_and_has_a_history_if_it_is_standard(machines: StateMachines, kind: str) -> None:
+    # GIVEN a Map Run with one child execution
     one = processor(kind, One={"Type": "Pass"})
     ended = machines.run(single(Type="Map", ItemProcessor=one), [7])
     client = machines.client
-    run = map_run(machines, ended["executionArn"])
+    run = only_map_run(machines, ended["executionArn"])
 
-    # WHEN it is listed, described, and its history is read
+    # WHEN the child execution is listed and described
     (listed,) = client.list_executions(mapRunArn=run)["executions"]
     described = client.describe_execution(executionArn=listed["executionArn"])
 
-    # THEN it is listed and described, and only a STANDARD one has a history
+    # THEN it has the item as input, and it has a history only if its type is STANDARD
     assert (described["mapRunArn"], described["input"], described["output"]) == (run, "7", "7")
     if kind == "STANDARD":
         events = client.get_execution_history(executionArn=listed["executionArn"])["events"]
@@ -88,7 +88,7 @@ def test_child_executions_support_the_documented_operations(machines: StateMachi
 
 
 @pytest.mark.parametrize("operation", ["describe_execution", "get_execution_history", "stop_execution"])
-def test_express_executions_are_not_described(machines: StateMachines, operation: str) -> None:
+def test_operation_for_standard_executions_refuses_express_executions(machines: StateMachines, operation: str) -> None:
     # GIVEN an execution of an EXPRESS state machine
     machine = machines.create(single(Type="Pass"), type="EXPRESS")
     arn = machines.client.start_execution(stateMachineArn=machine)["executionArn"]
@@ -98,7 +98,7 @@ def test_express_executions_are_not_described(machines: StateMachines, operation
         getattr(machines.client, operation)(executionArn=arn)
 
 
-@KINDS
+@EXECUTION_TYPES
 def test_child_executions_are_logged(emulator: RunningEmulator, machines: StateMachines, kind: str) -> None:
     # GIVEN a state machine that logs all events
     group = f"/states/{uuid4()}"
@@ -112,15 +112,15 @@ def test_child_executions_are_logged(emulator: RunningEmulator, machines: StateM
     # WHEN it runs a Distributed Map
     ended = machines.run(definition, ["a"], loggingConfiguration=logging)
 
-    # THEN the events of the child execution are in the log group, with its ARN
-    (child,) = machines.client.list_executions(mapRunArn=map_run(machines, ended["executionArn"]))["executions"]
+    # THEN the log group contains the events of the child execution
+    (child,) = machines.client.list_executions(mapRunArn=only_map_run(machines, ended["executionArn"]))["executions"]
     messages = [json.loads(event["message"]) for event in logs.filter_log_events(logGroupName=group)["events"]]
     types = [message["type"] for message in messages if message["execution_arn"] == child["executionArn"]]
     assert types == ["ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"]
 
 
-def test_failed_batches_count_their_items(machines: StateMachines) -> None:
-    # GIVEN batches of two items, one of which fails, and a tolerance for less or for as many items
+def test_failed_batch_counts_as_the_failure_of_all_its_items(machines: StateMachines) -> None:
+    # GIVEN three batches with two items at most, of which the second batch fails
     bad = {"Variable": "$.Items[0]", "NumericEquals": 3, "Next": "No"}
     one = processor("EXPRESS", Which={"Type": "Choice", "Choices": [bad], "Default": "Yes"})
     del one["States"]["Which"]["End"]
@@ -132,14 +132,14 @@ def test_failed_batches_count_their_items(machines: StateMachines) -> None:
     def status(**tolerance: Any) -> str:
         return str(machines.run(single(**batched, **tolerance), value)["status"])
 
-    # THEN two of five items have failed
+    # THEN a tolerance of two items or 40 % suffices, because two of five items have failed
     assert status(ToleratedFailureCountPath="$.tolerated") == "SUCCEEDED"
     assert status(ToleratedFailurePercentagePath="$.percentage") == "SUCCEEDED"
     assert status(ToleratedFailureCount=1) == "FAILED"
     assert status(ToleratedFailurePercentage=39) == "FAILED"
 
 
-def test_settings_of_a_dataset_are_read_from_the_input(emulator: RunningEmulator, machines: StateMachines) -> None:
+def test_limits_of_a_distributed_map_can_be_paths(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN a dataset of five items, and a Map whose limits are paths
     bucket = f"bucket-{uuid4()}"
     emulator.client("s3").create_bucket(Bucket=bucket)
@@ -160,13 +160,13 @@ def test_settings_of_a_dataset_are_read_from_the_input(emulator: RunningEmulator
     limits = {"items": 4, "batch": 3, "bytes": 1000}
     output = machines.output(definition, {"bucket": bucket, "key": "items.jsonl", **limits})
 
-    # THEN the limits apply, and only line ends separate items
+    # THEN the limits apply, and only CR and LF end a line
     assert output == [["a", "b", "\u2028"], ["d"]]
 
 
 @pytest.fixture
 def bucket(emulator: RunningEmulator) -> str:
-    """The name of a bucket with the object `a`."""
+    """The name of a bucket that contains only the object `a`."""
     name = f"bucket-{uuid4()}"
     emulator.client("s3").create_bucket(Bucket=name)
     emulator.client("s3").put_object(Bucket=name, Key="a", Body=b"x")
@@ -175,35 +175,38 @@ def bucket(emulator: RunningEmulator) -> str:
 
 @pytest.fixture
 def runs(emulator: RunningEmulator) -> tuple[str, Callable[[], Counter[str]]]:
-    """The URL of a queue to which each child sends its input, and a function that counts the messages so far."""
+    """The URL of a queue for the items that child executions process, and a function that counts them by item."""
     sqs = emulator.client("sqs")
     queue = sqs.create_queue(QueueName=f"queue-{uuid4()}")["QueueUrl"]
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
 
-    def counted() -> Counter[str]:
+    def count_runs() -> Counter[str]:
         while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
-            seen.update(message["Body"] for message in messages)
-        return seen
+            counts.update(message["Body"] for message in messages)
+        return counts
 
-    return queue, counted
+    return queue, count_runs
 
 
 def batches(bucket: str, queue: str, kind: str, *, retry: bool) -> dict[str, Any]:
-    """Return a Map state whose children count themselves, and fail, or try again, while an object is missing."""
+    """Return a Map state whose child executions send their item to the queue, and then read the object with this key.
+
+    retry : whether a child execution retries while the object is missing; otherwise it fails
+    """
     send = {
         "Type": "Task",
         "Resource": "arn:aws:states:::sqs:sendMessage",
         "Parameters": {"QueueUrl": queue, "MessageBody.$": "$.Items[0]"},
         "ResultPath": None,
     }
-    again = {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 99, "BackoffRate": 1}
+    retrier = {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 99, "BackoffRate": 1}
     find = {
         "Type": "Task",
         "Resource": "arn:aws:states:::aws-sdk:s3:headObject",
         "Parameters": {"Bucket": bucket, "Key.$": "$.Items[0]"},
         "ResultPath": None,
         "OutputPath": "$.Items[0]",
-        **({"Retry": [again]} if retry else {}),
+        **({"Retry": [retrier]} if retry else {}),
     }
     return {
         "Type": "Map",
@@ -213,7 +216,7 @@ def batches(bucket: str, queue: str, kind: str, *, retry: bool) -> dict[str, Any
     }
 
 
-@KINDS
+@EXECUTION_TYPES
 @pytest.mark.parametrize("status", ["FAILED", "ABORTED", "TIMED_OUT"])
 def test_redrive_runs_only_unsuccessful_child_executions(
     emulator: RunningEmulator,
@@ -223,15 +226,15 @@ def test_redrive_runs_only_unsuccessful_child_executions(
     kind: str,
     status: str,
 ) -> None:
-    # GIVEN an execution that ended while the second of three batches ran
-    queue, counted = runs
+    # GIVEN an execution that has ended during the second of three batches, because an object is missing
+    queue, count_runs = runs
     definition = single(**batches(bucket, queue, kind, retry=status != "FAILED"))
     if status == "TIMED_OUT":
         definition["TimeoutSeconds"] = 3  # enough for the first two batches on a busy machine
     client = machines.client
     arn = client.start_execution(stateMachineArn=machines.create(definition), input='["a", "b", "c"]')["executionArn"]
-    assert eventually(lambda: counted()["b"]) == 1
-    run = map_run(machines, arn)
+    assert eventually(lambda: count_runs()["b"]) == 1
+    run = only_map_run(machines, arn)
     if status == "ABORTED":
         counts = client.describe_map_run(mapRunArn=run)["itemCounts"]
         assert [counts[name] for name in ("total", "succeeded", "running", "pending")] == [3, 1, 1, 1]
@@ -242,23 +245,23 @@ def test_redrive_runs_only_unsuccessful_child_executions(
     assert [described["executionCounts"][name] for name in ("total", "succeeded", "running", "pending")] == [3, 1, 0, 1]
     before = {child["status"]: child["executionArn"] for child in client.list_executions(mapRunArn=run)["executions"]}
 
-    # WHEN the objects exist, and the execution is redriven
+    # WHEN the missing objects are created, and the execution is redriven
     for key in ("b", "c"):
         emulator.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x")
     client.redrive_execution(executionArn=arn)
     ended = machines.finish(arn)
 
-    # THEN the same Map Run succeeds, without the successful batch
+    # THEN the same Map Run succeeds, and the successful batch does not run again
     assert json.loads(ended["output"]) == ["a", "b", "c"]
-    assert counted() == {"a": 1, "b": 2, "c": 1}
-    described = client.describe_map_run(mapRunArn=map_run(machines, arn))
+    assert count_runs() == {"a": 1, "b": 2, "c": 1}
+    described = client.describe_map_run(mapRunArn=only_map_run(machines, arn))
     assert (described["mapRunArn"], described["status"], described["redriveCount"]) == (run, "SUCCEEDED", 1)
     assert described["itemCounts"]["succeeded"] == described["itemCounts"]["total"] == 3
-    # AND the history tells that the Map Run was redriven
+    # AND the history has an event for the redrive of the Map Run
     events = client.get_execution_history(executionArn=arn)["events"]
     (redriven,) = (event["mapRunRedrivenEventDetails"] for event in events if event["type"] == "MapRunRedriven")
     assert redriven == {"mapRunArn": run, "redriveCount": 1}
-    # AND a STANDARD child execution is redriven, but an EXPRESS one is started anew
+    # AND a STANDARD child execution is redriven, whereas an EXPRESS one is replaced by a new execution
     after = {
         child["executionArn"]: child["redriveCount"] for child in client.list_executions(mapRunArn=run)["executions"]
     }
@@ -267,23 +270,23 @@ def test_redrive_runs_only_unsuccessful_child_executions(
     assert after[before["SUCCEEDED"]] == 0
 
 
-def test_redrive_does_not_continue_an_earlier_visit_of_the_state(
+def test_redrive_continues_only_the_latest_map_run_of_a_state_in_a_loop(
     emulator: RunningEmulator, machines: StateMachines, bucket: str, runs: tuple[str, Callable[[], Counter[str]]]
 ) -> None:
-    # GIVEN a Map in a loop, whose first Map Run has succeeded and whose second one has failed
-    queue, counted = runs
+    # GIVEN a Map state in a loop, whose first Map Run has succeeded and whose second Map Run has failed
+    queue, count_runs = runs
     state = {**batches(bucket, queue, "EXPRESS", retry=False), "ItemsPath": "$[0]", "ResultPath": None, "Next": "More"}
     more = {"Type": "Pass", "InputPath": "$[1:]", "Next": "Which"}
     which = {"Type": "Choice", "Choices": [{"Variable": "$[0]", "IsPresent": True, "Next": "Each"}], "Default": "End"}
     states = {"Each": state, "More": more, "Which": which, "End": {"Type": "Succeed"}}
     arn = machines.run({"StartAt": "Each", "States": states}, [["a"], ["b"]])["executionArn"]
 
-    # WHEN the cause is removed, and the execution is redriven
+    # WHEN the missing object is created, and the execution is redriven
     emulator.client("s3").put_object(Bucket=bucket, Key="b", Body=b"x")
     machines.client.redrive_execution(executionArn=arn)
     ended = machines.finish(arn)
 
-    # THEN only the second Map Run is continued
+    # THEN only the second Map Run continues
     assert ended["status"] == "SUCCEEDED"
-    assert counted() == {"a": 1, "b": 2}
+    assert count_runs() == {"a": 1, "b": 2}
     assert len(machines.client.list_map_runs(executionArn=arn)["mapRuns"]) == 2

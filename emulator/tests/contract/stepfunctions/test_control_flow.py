@@ -1,4 +1,4 @@
-"""Choice, Parallel and Catch."""
+"""Choice states, Parallel states and Catch."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def test_choice_takes_the_first_matching_rule(machines: StateMachines, number: i
     # WHEN it runs
     output = machines.output(definition, {"n": number})
 
-    # THEN it takes the matching branch
+    # THEN the state of the first matching rule runs
     assert output == expected
 
 
@@ -40,9 +40,9 @@ def test_parallel_outputs_are_in_the_order_of_the_definition(machines: StateMach
     branches = [
         {
             "StartAt": "Slow",
-            "States": {"Slow": {"Type": "Wait", "Seconds": 1, "Next": "A"}, "A": _result("a")},
+            "States": {"Slow": {"Type": "Wait", "Seconds": 1, "Next": "A"}, "A": _pass_state("a")},
         },
-        {"StartAt": "B", "States": {"B": _result("b")}},
+        {"StartAt": "B", "States": {"B": _pass_state("b")}},
     ]
 
     # WHEN they run
@@ -53,8 +53,8 @@ def test_parallel_outputs_are_in_the_order_of_the_definition(machines: StateMach
 
 
 def test_failed_branch_is_caught_with_its_error(machines: StateMachines) -> None:
-    # GIVEN a branch that fails, and a Catch
-    branches = [{"StartAt": "No", "States": {"No": FAIL}}, {"StartAt": "B", "States": {"B": _result("b")}}]
+    # GIVEN a Parallel state with a branch that fails, and two Catch rules
+    branches = [{"StartAt": "No", "States": {"No": FAIL}}, {"StartAt": "B", "States": {"B": _pass_state("b")}}]
     catch = [{"ErrorEquals": ["Other"], "Next": "Wrong"}, {"ErrorEquals": ["Bad"], "Next": "Right"}]
     definition = {
         "StartAt": "Both",
@@ -68,9 +68,10 @@ def test_failed_branch_is_caught_with_its_error(machines: StateMachines) -> None
     # WHEN it runs
     output = machines.output(definition)
 
-    # THEN the matching Catch receives error and cause
+    # THEN the state of the matching Catch rule receives error and cause
     assert output == {"Error": "Bad", "Cause": "on purpose"}
 
 
-def _result(value: str) -> dict[str, Any]:
+def _pass_state(value: str) -> dict[str, Any]:
+    """Return a last state that outputs a value."""
     return {"Type": "Pass", "Result": value, "End": True}

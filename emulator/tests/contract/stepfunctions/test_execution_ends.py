@@ -1,4 +1,4 @@
-"""Stopped and timed-out executions, and execution logs."""
+"""Executions that are stopped or time out during a retry interval, and the logs of executions."""
 
 import json
 from typing import Any
@@ -25,7 +25,7 @@ def event_types(client: Any, arn: str) -> list[str]:
     return [event["type"] for event in client.get_execution_history(executionArn=arn)["events"]]
 
 
-def test_stopped_execution_ends_while_it_waits_for_a_retry(machines: StateMachines) -> None:
+def test_execution_can_be_stopped_while_it_waits_for_a_retry(machines: StateMachines) -> None:
     # GIVEN an execution that waits a minute before it retries a task
     client = machines.client
     arn = client.start_execution(stateMachineArn=machines.create(single(**RETRYING)))["executionArn"]
@@ -40,14 +40,12 @@ def test_stopped_execution_ends_while_it_waits_for_a_retry(machines: StateMachin
     assert last["executionAbortedEventDetails"] == {"error": "Enough", "cause": "seen all"}
 
 
-def test_timed_out_execution_ends_while_it_waits_for_a_retry(machines: StateMachines) -> None:
-    # GIVEN an execution that waits a minute before it retries a task, with a timeout of one second
+def test_execution_times_out_while_it_waits_for_a_retry(machines: StateMachines) -> None:
+    # WHEN an execution with a timeout of one second waits a minute before it retries a task
     ended = machines.run({**single(**RETRYING), "TimeoutSeconds": 1})
-
-    # WHEN its history is read
     types = event_types(machines.client, ended["executionArn"])
 
-    # THEN it ends with the timeout
+    # THEN it times out, and its history ends with the timeout
     assert (ended["status"], types[-1]) == ("TIMED_OUT", "ExecutionTimedOut")
 
 
@@ -68,7 +66,7 @@ def log_group(emulator: RunningEmulator) -> str:
     ],
     ids=["all", "without-data", "errors"],
 )
-def test_events_are_logged(
+def test_log_contains_the_events_of_its_level(
     emulator: RunningEmulator,
     machines: StateMachines,
     log_group: str,
@@ -93,7 +91,7 @@ def test_events_are_logged(
     if kind == "STANDARD":
         machines.finish(arn)
 
-    # THEN the log group contains the events of the level, with input and output only if they are included
+    # THEN the log group contains the events of the level, with inputs and outputs only if `data` is true
     found = emulator.client("logs").filter_log_events(logGroupName=log_group)["events"]
     events = [json.loads(event["message"]) for event in found]
     assert [event["type"] for event in events] == expected

@@ -1,4 +1,4 @@
-"""Datasets of a Distributed Map: delimiters, manifests and failures.
+"""The ItemReader of a Distributed Map: CSV delimiters, manifests and unreadable datasets.
 
 Source: https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
 """
@@ -15,8 +15,12 @@ from sagelocal.pytest_plugin import RunningEmulator
 from ..statemachines import StateMachines, single
 
 
-def distributed(bucket: str, config: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Return a definition whose Distributed Map reads the object `items` and returns its items."""
+def map_over_object(bucket: str, config: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return a definition with a Distributed Map that reads the object `items`, and outputs its items.
+
+    config : the ReaderConfig
+    more   : more fields of the Map state
+    """
     return single(
         Type="Map",
         ItemReader={
@@ -34,7 +38,7 @@ def distributed(bucket: str, config: dict[str, Any], **more: Any) -> dict[str, A
 
 
 def store(emulator: RunningEmulator, **objects: bytes) -> str:
-    """Create a bucket with objects and return its name."""
+    """Create a bucket with objects and return the bucket's name."""
     bucket = f"bucket-{uuid4()}"
     s3 = emulator.client("s3")
     s3.create_bucket(Bucket=bucket)
@@ -48,21 +52,21 @@ def store(emulator: RunningEmulator, **objects: bytes) -> str:
     [("COMMA", ","), ("PIPE", "|"), ("SEMICOLON", ";"), ("SPACE", " "), ("TAB", "\t")],
     ids=lambda value: value if value.isalpha() else "",
 )
-def test_rows_have_the_declared_delimiter(
+def test_csv_file_is_split_at_the_configured_delimiter(
     emulator: RunningEmulator, machines: StateMachines, delimiter: str, character: str
 ) -> None:
-    # GIVEN a file with a delimiter
+    # GIVEN a CSV file whose last row lacks a cell
     bucket = store(emulator, items="a,b\n1,2\n3\n".replace(",", character).encode())
 
     # WHEN it is read
     config = {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW", "CSVDelimiter": delimiter}
-    output = machines.output(distributed(bucket, config))
+    output = machines.output(map_over_object(bucket, config))
 
-    # THEN its rows are the items, with empty text for missing cells
+    # THEN its rows are the items, with empty text for the missing cell
     assert output == [{"a": "1", "b": "2"}, {"a": "3", "b": ""}]
 
 
-def test_objects_of_an_inventory_are_items(emulator: RunningEmulator, machines: StateMachines) -> None:
+def test_items_are_the_objects_in_an_s3_inventory(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN an S3 inventory report of two files, one of which is compressed
     bucket = store(emulator, **{"one.csv.gz": gzip.compress(b'"photos","a.jpg","1"\n'), "two.csv": b"photos,b.jpg,2\n"})
     manifest = {
@@ -75,7 +79,7 @@ def test_objects_of_an_inventory_are_items(emulator: RunningEmulator, machines: 
     emulator.client("s3").put_object(Bucket=bucket, Key="items", Body=json.dumps(manifest).encode())
 
     # WHEN the manifest is read
-    output = machines.output(distributed(bucket, {"InputType": "MANIFEST", "MaxItems": 10}))
+    output = machines.output(map_over_object(bucket, {"InputType": "MANIFEST", "MaxItems": 10}))
 
     # THEN the objects are the items
     assert output == [
@@ -84,15 +88,15 @@ def test_objects_of_an_inventory_are_items(emulator: RunningEmulator, machines: 
     ]
 
 
-def test_files_of_an_athena_manifest_are_read(emulator: RunningEmulator, machines: StateMachines) -> None:
-    # GIVEN the manifest of an Athena UNLOAD
+def test_items_are_the_rows_of_files_in_an_athena_manifest(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN a manifest of Athena's UNLOAD statement, which names one file
     bucket = store(emulator, data=b'{"n": 1}\n{"n": 2}\n')
     emulator.client("s3").put_object(Bucket=bucket, Key="items", Body=f"s3://{bucket}/data\n".encode())
 
     # WHEN it is read
-    output = machines.output(distributed(bucket, {"InputType": "JSONL", "ManifestType": "ATHENA_DATA"}))
+    output = machines.output(map_over_object(bucket, {"InputType": "JSONL", "ManifestType": "ATHENA_DATA"}))
 
-    # THEN the items of its files are the items
+    # THEN the lines of this file are the items
     assert output == [{"n": 1}, {"n": 2}]
 
 
@@ -114,11 +118,11 @@ def test_unreadable_dataset_fails_and_can_be_caught(
 ) -> None:
     # GIVEN a Distributed Map with a Catch, and a dataset that cannot be read
     bucket = store(emulator, **({} if body is None else {"items": body}))
-    definition = distributed(bucket, config, Catch=[{"ErrorEquals": ["States.ItemReaderFailed"], "Next": "Caught"}])
+    definition = map_over_object(bucket, config, Catch=[{"ErrorEquals": ["States.ItemReaderFailed"], "Next": "Caught"}])
     definition["States"]["Caught"] = {"Type": "Pass", "End": True}
 
     # WHEN it runs
     output = machines.output(definition)
 
-    # THEN the Catch receives AWS's error
+    # THEN the Catch matches AWS's error
     assert output["Error"] == "States.ItemReaderFailed"

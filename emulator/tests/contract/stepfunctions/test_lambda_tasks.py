@@ -1,4 +1,4 @@
-"""Task states that invoke Lambda functions: errors, retries, catches and timeouts."""
+"""Task states that invoke Lambda functions: identifiers, errors, retries and timeouts."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 from sagelocal.pytest_plugin import RunningEmulator
 
 from ..functions import make_function
-from ..statemachines import StateMachines, received, single
+from ..statemachines import StateMachines, receive_body, single
 
 INVOKE = "arn:aws:states:::lambda:invoke"
 ECHO = "def main(event, context):\n    return event\n"
@@ -30,7 +30,7 @@ TRANSIENT = [
 
 
 def invoke(function: str, **more: Any) -> dict[str, Any]:
-    """Return a Task state that invokes a function with its input and outputs the response."""
+    """Return a Task state that invokes a function with the state's input, and outputs the function's response."""
     return {
         "Type": "Task",
         "Resource": INVOKE,
@@ -42,10 +42,10 @@ def invoke(function: str, **more: Any) -> dict[str, Any]:
 
 
 def test_caught_function_error_is_published_and_fails_the_execution(
-    emulator: RunningEmulator, machines: StateMachines, inbox: tuple[str, str]
+    emulator: RunningEmulator, machines: StateMachines, topic_and_queue: tuple[str, str]
 ) -> None:
-    # GIVEN three functions, of which the third raises an error, and a Catch that publishes the error
-    topic, queue = inbox
+    # GIVEN three functions, of which the third raises an error, and a Catch whose next state publishes the error
+    topic, queue = topic_and_queue
     caught = {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Notify"}]}
     first, second = make_function(emulator, ADD), make_function(emulator, ADD)
     third = make_function(emulator, BELOW_THRESHOLD)
@@ -70,11 +70,11 @@ def test_caught_function_error_is_published_and_fails_the_execution(
     # WHEN the state machine runs
     ended = machines.run(definition, {"s3_key": "test/bicycle.png"})
 
-    # THEN the execution has the exception's class name as its error, and the exception's message in its cause
+    # THEN the execution's error is the exception's class name, and its cause contains the exception's message
     assert ended["status"] == "FAILED"
     assert ended["error"] == "THRESHOLD_CONFIDENCE_NOT_MET"
     assert json.loads(ended["cause"])["errorMessage"] == "0.5 after 2 steps"
-    assert json.loads(received(emulator, queue))["Error"] == "THRESHOLD_CONFIDENCE_NOT_MET"
+    assert json.loads(receive_body(emulator, queue))["Error"] == "THRESHOLD_CONFIDENCE_NOT_MET"
 
 
 def test_uncaught_function_error_fails_the_execution(emulator: RunningEmulator, machines: StateMachines) -> None:
@@ -84,12 +84,12 @@ def test_uncaught_function_error_fails_the_execution(emulator: RunningEmulator, 
     # WHEN a state machine invokes it
     ended = machines.run({"StartAt": "A", "States": {"A": invoke(function, End=True)}})
 
-    # THEN it fails with the function's error
+    # THEN the execution fails with the exception's class name as its error
     assert (ended["status"], ended["error"]) == ("FAILED", "ValueError")
 
 
 @pytest.mark.parametrize("reference", ["name", "arn", "version", "alias", "qualifier"])
-def test_function_can_be_invoked_by_each_identifier(
+def test_function_can_be_invoked_by_name_arn_version_or_alias(
     emulator: RunningEmulator, machines: StateMachines, functions: Any, reference: str
 ) -> None:
     # GIVEN a function with a version and an alias
@@ -105,7 +105,7 @@ def test_function_can_be_invoked_by_each_identifier(
     # WHEN it is invoked by one of its identifiers
     output = machines.output(single(Type="Task", Resource=INVOKE, Parameters=parameters))
 
-    # THEN the response is the function's
+    # THEN the output contains the function's response
     assert (output["Payload"], output["StatusCode"]) == ({"a": 1}, 200)
 
 
@@ -114,10 +114,10 @@ def test_resource_can_be_a_function_arn(emulator: RunningEmulator, machines: Sta
     name = make_function(emulator, ADD)
     arn = functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
 
-    # WHEN its ARN is a state's resource
+    # WHEN the function's ARN is the resource of a state
     output = machines.output(single(Type="Task", Resource=arn), {"steps": 3})
 
-    # THEN the state's output is its response
+    # THEN the state's output is the function's response
     assert output == {"steps": 4}
 
 
@@ -125,12 +125,12 @@ def test_missing_function_fails_with_lambda_error(machines: StateMachines) -> No
     # WHEN a missing function is invoked
     ended = machines.run({"StartAt": "A", "States": {"A": invoke("missing", End=True)}})
 
-    # THEN the error is Lambda's
+    # THEN the execution fails with Lambda's error
     assert (ended["status"], ended["error"]) == ("FAILED", "Lambda.ResourceNotFoundException")
 
 
-def test_retry_matches_the_name_of_the_error(emulator: RunningEmulator, machines: StateMachines) -> None:
-    # GIVEN a function that fails twice, counting its attempts in S3
+def test_retry_with_the_name_of_the_error_applies(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN a function that counts its attempts in S3, and fails in the first two
     bucket = f"bucket-{uuid4()}"
     emulator.client("s3").create_bucket(Bucket=bucket)
     source = f"""
@@ -147,7 +147,7 @@ def main(event, context):
 """
     function = make_function(emulator, source, Timeout=30)
 
-    # WHEN a state retries that error
+    # WHEN a state retries this error
     retry = [
         {"ErrorEquals": ["Lambda.TooManyRequestsException"], "MaxAttempts": 9},
         {"ErrorEquals": ["Busy"], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 2},
@@ -163,10 +163,10 @@ def test_task_times_out(emulator: RunningEmulator, machines: StateMachines) -> N
     sleeper = "import time\ndef main(event, context):\n    time.sleep(5)\n"
     function = make_function(emulator, sleeper)
 
-    # WHEN its state has a timeout of one second
+    # WHEN the state that invokes the function has a timeout of one second
     ended = machines.run({"StartAt": "A", "States": {"A": invoke(function, End=True, TimeoutSeconds=1)}})
 
-    # THEN the state times out
+    # THEN the execution fails with States.Timeout
     assert (ended["status"], ended["error"]) == ("FAILED", "States.Timeout")
 
 
@@ -180,12 +180,12 @@ def test_stopped_execution_does_not_wait_for_its_function(emulator: RunningEmula
     # WHEN it is stopped
     machines.client.stop_execution(executionArn=arn)
 
-    # THEN it ends immediately
+    # THEN it ends without waiting for the function
     assert machines.finish(arn, seconds=1)["status"] == "ABORTED"
 
 
 @pytest.mark.parametrize(("caught", "status"), [("States.ALL", "FAILED"), ("States.DataLimitExceeded", "SUCCEEDED")])
-def test_too_large_result_is_caught_by_its_name_only(
+def test_too_large_result_is_caught_only_by_its_error_name(
     emulator: RunningEmulator, machines: StateMachines, caught: str, status: str
 ) -> None:
     # GIVEN a function whose result exceeds the maximum of 256 KiB
@@ -193,21 +193,21 @@ def test_too_large_result_is_caught_by_its_name_only(
     catch = [{"ErrorEquals": [caught], "Next": "Caught"}]
     states = {"Invoke": invoke(large, Catch=catch, End=True), "Caught": {"Type": "Pass", "End": True}}
 
-    # WHEN
+    # WHEN a state with a Catch invokes the function
     ended = machines.run({"StartAt": "Invoke", "States": states})
 
-    # THEN
+    # THEN only the error's own name matches
     assert ended["status"] == status
     assert "States.DataLimitExceeded" in (ended.get("error"), json.loads(ended.get("output", "{}")).get("Error"))
 
 
 def test_runtime_error_is_not_caught(emulator: RunningEmulator, machines: StateMachines) -> None:
-    # GIVEN a state whose timeout is not in its input
+    # GIVEN a state with a Catch for all errors, and a timeout whose path is not in the input
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
     task = invoke(make_function(emulator, ECHO), Catch=catch, End=True, TimeoutSecondsPath="$.missing")
 
-    # WHEN
+    # WHEN it runs
     ended = machines.run({"StartAt": "Invoke", "States": {"Invoke": task, "Caught": {"Type": "Pass", "End": True}}})
 
-    # THEN
+    # THEN the execution fails
     assert (ended["status"], ended["error"]) == ("FAILED", "States.Runtime")

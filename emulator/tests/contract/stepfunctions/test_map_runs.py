@@ -1,4 +1,4 @@
-"""Map Runs: results in S3, counts, child executions and stops.
+"""Map Runs: exported results, counts, child executions, and stopping.
 
 Sources: https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html and
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-examine-map-run.html
@@ -16,7 +16,7 @@ from ...waiting import eventually
 from ..statemachines import StateMachines, single
 
 ODD = {"Variable": "$.odd", "BooleanEquals": True, "Next": "No"}
-STATES = {
+FAIL_FOR_ODD_ITEMS = {
     "Which": {"Type": "Choice", "Choices": [ODD], "Default": "Yes"},
     "Yes": {"Type": "Pass", "OutputPath": "$.n", "End": True},
     "No": {"Type": "Fail", "Error": "Bad", "Cause": "on purpose"},
@@ -25,15 +25,19 @@ ITEMS = [{"n": [0], "odd": False}, {"n": [1], "odd": True}, {"n": [2], "odd": Fa
 WAIT = {"Wait": {"Type": "Wait", "Seconds": 60, "End": True}}
 
 
-def distributed(states: dict[str, Any] = STATES, **more: Any) -> dict[str, Any]:
-    """Return a definition with a Distributed Map, in which odd items fail unless other states are given."""
+def distributed(states: dict[str, Any] = FAIL_FOR_ODD_ITEMS, **more: Any) -> dict[str, Any]:
+    """Return a definition with a Distributed Map.
+
+    states : states of each child execution
+    more   : more fields of the Map state, and `ExecutionType`, which is STANDARD by default
+    """
     config = {"Mode": "DISTRIBUTED", "ExecutionType": more.pop("ExecutionType", "STANDARD")}
     processor = {"ProcessorConfig": config, "StartAt": next(iter(states)), "States": states}
     return single(**{"Type": "Map", "ItemProcessor": processor, **more})
 
 
 def writer(bucket: str, **config: str) -> dict[str, Any]:
-    """Return a ResultWriter that exports to a bucket."""
+    """Return a ResultWriter that exports to the prefix `results` of a bucket."""
     location = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": bucket, "Prefix": "results"}}
     return {**location, "WriterConfig": config} if config else location
 
@@ -47,12 +51,12 @@ def bucket(emulator: RunningEmulator) -> str:
 
 
 def read(emulator: RunningEmulator, bucket: str, key: str) -> str:
-    """Return the text of an object."""
+    """Return the text of an object in S3."""
     return str(emulator.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode())
 
 
 def exported(emulator: RunningEmulator, output: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the manifest of exported results, and the text of each kind of result file."""
+    """Return the manifest of the exported results, and the text of each result file by status."""
     location = output["ResultWriterDetails"]
     manifest = json.loads(read(emulator, location["Bucket"], location["Key"]))
     files = {kind: file["Key"] for kind, found in manifest["ResultFiles"].items() for file in found}
@@ -69,7 +73,7 @@ def test_results_are_exported_with_their_metadata(
     # WHEN it runs
     output = machines.output(definition, ITEMS)
 
-    # THEN the manifest names a file for each outcome, which contains input, output or error
+    # THEN the manifest names a file for each status, which contains input, output and error of the child executions
     manifest, files = exported(emulator, output)
     assert (manifest["DestinationBucket"], manifest["MapRunArn"]) == (bucket, output["MapRunArn"])
     assert manifest["ResultFiles"]["PENDING"] == []
@@ -86,18 +90,18 @@ def test_results_are_exported_with_their_metadata(
     assert (failed["Status"], failed["Error"], failed["Cause"]) == ("FAILED", "Bad", "on purpose")
     assert (":express:" in failed["ExecutionArn"]) == (kind == "EXPRESS")
 
-    # AND a child execution can be described, also an EXPRESS one
+    # AND child executions of both types can be described
     described = emulator.client("stepfunctions").describe_execution(executionArn=succeeded[0]["ExecutionArn"])
     assert (described["status"], json.loads(described["input"]), described["output"]) == ("SUCCEEDED", ITEMS[0], "[0]")
     assert described["mapRunArn"] == output["MapRunArn"]
 
-    # AND the history has no other state than the Map
+    # AND the history of the execution contains only the Map state, not the states of child executions
     execution = emulator.client("stepfunctions").describe_map_run(mapRunArn=output["MapRunArn"])["executionArn"]
     events = emulator.client("stepfunctions").get_execution_history(executionArn=execution)["events"]
     assert sum("stateEnteredEventDetails" in event for event in events) == 1
 
 
-def test_results_are_exported_in_the_configured_format(
+def test_results_are_exported_in_the_format_of_the_writer_config(
     emulator: RunningEmulator, machines: StateMachines, bucket: str
 ) -> None:
     # GIVEN a Distributed Map that exports flattened results as JSON Lines
@@ -107,19 +111,19 @@ def test_results_are_exported_in_the_configured_format(
     # WHEN it runs
     _, files = exported(emulator, machines.output(definition, ITEMS))
 
-    # THEN the elements of the outputs are lines, and the failed execution is described
+    # THEN each element of an output is a line, and the file of failures contains the error
     assert files["SUCCEEDED"].splitlines() == ["0", "2"]
     assert json.loads(files["FAILED"])["Error"] == "Bad"
 
 
-def test_results_are_formatted_without_an_export(machines: StateMachines) -> None:
-    # GIVEN a Distributed Map with a WriterConfig only
+def test_writer_config_without_a_bucket_formats_the_output_of_the_state(machines: StateMachines) -> None:
+    # GIVEN a Distributed Map whose ResultWriter has a WriterConfig but no bucket
     config = {"WriterConfig": {"Transformation": "FLATTEN", "OutputType": "JSON"}}
 
     # WHEN it runs
     output = machines.output(distributed(ResultWriter=config), [ITEMS[0], ITEMS[2]])
 
-    # THEN the state's output is formatted
+    # THEN the state's output is flattened
     assert output == [0, 2]
 
 
@@ -170,7 +174,7 @@ def test_child_executions_are_listed_and_described(machines: StateMachines) -> N
 
 
 def test_map_run_is_aborted_with_its_execution(machines: StateMachines) -> None:
-    # GIVEN a Map Run with a running child execution and one that has not started
+    # GIVEN a Map Run with a running child execution and a pending child execution
     machine = machines.create(distributed(WAIT, MaxConcurrency=1))
     client = machines.client
     arn = client.start_execution(stateMachineArn=machine, input="[1, 2]")["executionArn"]

@@ -14,7 +14,7 @@ FAIL = {"Type": "Fail", "Error": "Bad", "Cause": "on purpose"}
 
 
 def test_inline_map_keeps_the_order_and_applies_the_selector(machines: StateMachines) -> None:
-    # GIVEN a Map with a selector
+    # GIVEN an inline Map with an ItemSelector
     state = single(
         Type="Map",
         ItemsPath="$.items",
@@ -26,12 +26,12 @@ def test_inline_map_keeps_the_order_and_applies_the_selector(machines: StateMach
     # WHEN it runs
     output = machines.output(state, {"items": [5, 6, 7], "shared": "s"})
 
-    # THEN each item is processed, in order
+    # THEN the selected items are output in the order of the input
     assert output == [{"n": n, "i": i, "shared": "s"} for i, n in enumerate([5, 6, 7])]
 
 
 def test_inline_map_processes_more_items_than_the_recursion_limit(machines: StateMachines) -> None:
-    # GIVEN a Map without concurrency
+    # GIVEN an inline Map that processes one item at a time
     state = single(
         Type="Map",
         MaxConcurrency=1,
@@ -41,12 +41,12 @@ def test_inline_map_processes_more_items_than_the_recursion_limit(machines: Stat
     # WHEN it processes more items than Python's recursion limit
     output = machines.output(state, list(range(1200)))
 
-    # THEN all items are processed
+    # THEN the output contains all items
     assert output == list(range(1200))
 
 
 def test_failed_item_fails_an_inline_map(machines: StateMachines) -> None:
-    # GIVEN a Map whose items fail
+    # GIVEN an inline Map whose items fail
     state = single(Type="Map", ItemProcessor={"StartAt": "No", "States": {"No": FAIL}})
 
     # WHEN it runs
@@ -56,8 +56,8 @@ def test_failed_item_fails_an_inline_map(machines: StateMachines) -> None:
     assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "Bad", "on purpose")
 
 
-def distributed(**more: Any) -> dict[str, Any]:
-    """Return a Distributed Map that fails for odd items."""
+def failing_for_odd_items(**more: Any) -> dict[str, Any]:
+    """Return a Distributed Map state whose child executions fail for odd items."""
     odd = {
         "Variable": "$.odd",
         "BooleanEquals": True,
@@ -96,12 +96,12 @@ def test_distributed_map_fails_beyond_the_tolerated_failures(
     machines: StateMachines, tolerance: dict[str, float], fails: bool
 ) -> None:
     # GIVEN a Distributed Map in which half of the items fail
-    definition = {"StartAt": "Each", "States": {"Each": distributed(**tolerance)}}
+    definition = {"StartAt": "Each", "States": {"Each": failing_for_odd_items(**tolerance)}}
 
     # WHEN it runs
     ended = machines.run(definition, ITEMS)
 
-    # THEN it fails with AWS's error, or outputs null for failed items
+    # THEN it fails if the tolerance is exceeded, and otherwise outputs null for failed items
     if fails:
         expected = ("FAILED", "States.ExceedToleratedFailureThreshold")
         assert (ended["status"], ended["error"]) == expected
@@ -110,11 +110,11 @@ def test_distributed_map_fails_beyond_the_tolerated_failures(
 
 
 def test_exceeded_threshold_can_be_caught(machines: StateMachines) -> None:
-    # GIVEN a Distributed Map with a Catch for the error
+    # GIVEN a Distributed Map with failing items and a Catch for States.ExceedToleratedFailureThreshold
     catch = [{"ErrorEquals": ["States.ExceedToleratedFailureThreshold"], "Next": "Caught"}]
     definition = {
         "StartAt": "Each",
-        "States": {"Each": distributed(Catch=catch), "Caught": {"Type": "Pass", "End": True}},
+        "States": {"Each": failing_for_odd_items(Catch=catch), "Caught": {"Type": "Pass", "End": True}},
     }
 
     # WHEN it runs
@@ -126,14 +126,14 @@ def test_exceeded_threshold_can_be_caught(machines: StateMachines) -> None:
 
 def test_map_run_counts_its_items(machines: StateMachines) -> None:
     # GIVEN a Distributed Map that tolerates all failures
-    definition = {"StartAt": "Each", "States": {"Each": distributed(ToleratedFailurePercentage=100)}}
+    definition = {"StartAt": "Each", "States": {"Each": failing_for_odd_items(ToleratedFailurePercentage=100)}}
     arn = machines.run(definition, ITEMS)["executionArn"]
 
     # WHEN its Map Run is described
     runs = machines.client.list_map_runs(executionArn=arn)["mapRuns"]
     described = machines.client.describe_map_run(mapRunArn=runs[0]["mapRunArn"])
 
-    # THEN it counts the items
+    # THEN it counts the items by status
     counts = described["itemCounts"]
     assert (counts["total"], counts["succeeded"], counts["failed"], counts["running"]) == (10, 5, 5, 0)
     assert described["executionCounts"]["running"] == 0
@@ -149,7 +149,7 @@ def test_map_run_counts_its_items(machines: StateMachines) -> None:
     ids=["items", "path", "bytes"],
 )
 def test_items_are_batched(machines: StateMachines, batcher: dict[str, Any], sizes: list[int]) -> None:
-    # GIVEN a Distributed Map with a batcher and a selector
+    # GIVEN a Distributed Map with an ItemBatcher and an ItemSelector
     definition = single(
         Type="Map",
         ItemsPath="$.items",
@@ -166,14 +166,14 @@ def test_items_are_batched(machines: StateMachines, batcher: dict[str, Any], siz
     value = {"items": [f"{number:04}" for number in range(10)], "owner": "scones", "size": 3}
     output = machines.output(definition, value)
 
-    # THEN each child execution gets a batch of selected items and the batch input
+    # THEN each child execution receives a batch of selected items and the batch input
     assert [len(batch["Items"]) for batch in output] == sizes
     assert {json.dumps(batch["BatchInput"]) for batch in output} == {'{"owner": "scones"}'}
     assert [item["value"] for batch in output for item in batch["Items"]] == value["items"]
 
 
-def test_items_are_batched_in_jsonata(machines: StateMachines) -> None:
-    # GIVEN a Distributed Map in JSONata
+def test_items_are_batched_in_a_jsonata_definition(machines: StateMachines) -> None:
+    # GIVEN a Distributed Map with JSONata expressions
     definition = single(
         QueryLanguage="JSONata",
         Type="Map",
@@ -232,15 +232,15 @@ def test_items_are_read_from_s3(emulator: RunningEmulator, machines: StateMachin
     assert [int(item["n"]) for item in output] == [1, 2]
 
 
-def test_objects_with_a_prefix_are_items(emulator: RunningEmulator, machines: StateMachines) -> None:
-    # GIVEN objects with two prefixes
+def test_items_can_be_the_objects_below_a_prefix(emulator: RunningEmulator, machines: StateMachines) -> None:
+    # GIVEN objects below two prefixes
     bucket = f"bucket-{uuid4()}"
     s3 = emulator.client("s3")
     s3.create_bucket(Bucket=bucket)
     for key in ("test/a.png", "test/b.png", "train/c.png"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"x")
 
-    # WHEN a Distributed Map lists one prefix
+    # WHEN a Distributed Map lists one of the prefixes
     definition = single(
         Type="Map",
         ItemReader={
@@ -256,5 +256,5 @@ def test_objects_with_a_prefix_are_items(emulator: RunningEmulator, machines: St
     )
     output = machines.output(definition)
 
-    # THEN its objects are the items
+    # THEN the objects below this prefix are the items
     assert output == [{"key": "test/a.png", "size": 1}, {"key": "test/b.png", "size": 1}]

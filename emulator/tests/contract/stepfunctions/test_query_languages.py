@@ -1,4 +1,4 @@
-"""JSONata expressions, JSONPath and variables."""
+"""JSONata expressions, JSONPath expressions and variables."""
 
 import concurrent.futures
 import json
@@ -11,7 +11,7 @@ from ..statemachines import StateMachines, single
 
 
 def jsonata(expression: str, **more: Any) -> dict[str, Any]:
-    """Return a definition whose output is a JSONata expression."""
+    """Return a definition whose output is the value of a JSONata expression."""
     return single(QueryLanguage="JSONata", Type="Pass", Output=f"{{% {expression} %}}", **more)
 
 
@@ -71,7 +71,7 @@ def test_json_path_returns_a_value_or_a_list(machines: StateMachines, path: str,
     # WHEN a state evaluates a path
     output = machines.output(single(Type="Pass", Parameters={"got.$": path}), {"a": [{"b": "x"}, {"b": "y"}]})
 
-    # THEN a path for one node returns its value, any other path a list
+    # THEN a path that can match only one node returns the node's value, and any other path returns a list
     assert output == {"got": expected}
 
 
@@ -86,7 +86,7 @@ def test_path_without_a_match_fails(machines: StateMachines) -> None:
 @pytest.mark.parametrize(
     "expression", ["$states.input.missing", "$sum('a')", "function($x){$x}"], ids=["undefined", "type", "function"]
 )
-def test_jsonata_expression_without_a_value_fails(machines: StateMachines, expression: str) -> None:
+def test_jsonata_expression_without_a_json_value_fails(machines: StateMachines, expression: str) -> None:
     # WHEN an expression has no value that JSON can represent
     ended = machines.run(jsonata(expression), {"a": 1})
 
@@ -122,23 +122,23 @@ def test_later_states_can_use_assigned_variables(machines: StateMachines, langua
 @pytest.mark.parametrize(
     ("variable", "expected"), [("$kept.a", "there"), ("$kept.b", "not")], ids=["present", "absent"]
 )
-def test_choice_tests_whether_a_variable_has_a_member(machines: StateMachines, variable: str, expected: str) -> None:
-    # GIVEN a variable, and a Choice state with IsPresent
+def test_is_present_is_true_for_a_null_member(machines: StateMachines, variable: str, expected: str) -> None:
+    # GIVEN a variable with a null member, and a Choice state with IsPresent
     rule = {"Variable": variable, "IsPresent": True, "Next": "there"}
     definition = {
         "StartAt": "Keep",
         "States": {
             "Keep": {"Type": "Pass", "Assign": {"kept": {"a": None}}, "Next": "Which"},
             "Which": {"Type": "Choice", "Choices": [rule], "Default": "not"},
-            "there": _result("there"),
-            "not": _result("not"),
+            "there": _pass_state("there"),
+            "not": _pass_state("not"),
         },
     }
 
     # WHEN it runs
     output = machines.output(definition)
 
-    # THEN a null member is present, and a missing one is not
+    # THEN the null member is present, and a missing member is not
     assert output == expected
 
 
@@ -152,7 +152,7 @@ def test_jsonata_is_fast_for_large_inputs(machines: StateMachines) -> None:
     execution = machines.client.start_execution(stateMachineArn=machine, input=json.dumps({"items": items}))
     ended = machines.finish(execution["executionArn"])
 
-    # THEN the execution is fast
+    # THEN the execution takes less than five seconds
     assert ended["output"] == "2000"
     assert time.monotonic() - started < 5
 
@@ -166,13 +166,14 @@ def test_concurrent_parses_do_not_affect_each_other(machines: StateMachines) -> 
         for number in range(24)
     ]
 
-    # WHEN many are created and executed in parallel
+    # WHEN they are created and executed in parallel
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         outputs = list(pool.map(lambda definition: machines.output(definition, {"a": 5}), definitions))
 
-    # THEN each is parsed in its own language
+    # THEN each definition is parsed in its own query language
     assert outputs == [5] * len(definitions)
 
 
-def _result(value: str) -> dict[str, Any]:
+def _pass_state(value: str) -> dict[str, Any]:
+    """Return a last state that outputs a value."""
     return {"Type": "Pass", "Result": value, "End": True}

@@ -15,8 +15,11 @@ from sagelocal.pytest_plugin import RunningEmulator
 from ..statemachines import StateMachines, single
 
 
-def reads(bucket: str, key: str) -> dict[str, Any]:
-    """Return a task that fails until an object exists, and keeps its input."""
+def head_object(bucket: str, key: str) -> dict[str, Any]:
+    """Return a Task state that fails if an object does not exist, and otherwise outputs its own input.
+
+    key : JSONPath of the object's key in the state's input
+    """
     return {
         "Type": "Task",
         "Resource": "arn:aws:states:::aws-sdk:s3:headObject",
@@ -32,16 +35,16 @@ def test_redrive_continues_with_the_state_that_failed(emulator: RunningEmulator,
     emulator.client("s3").create_bucket(Bucket=bucket)
     first = {"Type": "Pass", "Result": {"key": "a"}, "Assign": {"kept": "yes"}, "Next": "Second"}
     last = {"Type": "Pass", "Parameters": {"kept.$": "$kept", "key.$": "$.key"}, "End": True}
-    second = {name: value for name, value in reads(bucket, "$.key").items() if name != "End"}
+    second = {name: value for name, value in head_object(bucket, "$.key").items() if name != "End"}
     states = {"First": first, "Second": {**second, "Next": "Last"}, "Last": last}
     arn = machines.run({"StartAt": "First", "States": states})["executionArn"]
 
-    # WHEN the object exists, and the execution is redriven
+    # WHEN the object is created, and the execution is redriven
     emulator.client("s3").put_object(Bucket=bucket, Key="a", Body=b"x")
     machines.client.redrive_execution(executionArn=arn)
     ended = machines.finish(arn)
 
-    # THEN the execution continues with the failed state, its input and the variables, in the same history
+    # THEN the execution continues with the failed state, its input and the variables, and its history goes on
     assert (ended["status"], ended["redriveCount"]) == ("SUCCEEDED", 1)
     assert json.loads(ended["output"]) == {"kept": "yes", "key": "a"}
     events = machines.client.get_execution_history(executionArn=arn)["events"]
@@ -52,19 +55,19 @@ def test_redrive_continues_with_the_state_that_failed(emulator: RunningEmulator,
     assert names == ["First", "Second", "Second", "Last"]
 
 
-def test_redriven_map_run_keeps_its_successful_children(emulator: RunningEmulator, machines: StateMachines) -> None:
+def test_redriven_map_run_keeps_successful_child_executions(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN a Map Run in which one of two child executions has failed
     bucket = f"bucket-{uuid4()}"
     emulator.client("s3").create_bucket(Bucket=bucket)
     emulator.client("s3").put_object(Bucket=bucket, Key="a", Body=b"x")
     config = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
-    processor = {"ProcessorConfig": config, "StartAt": "Read", "States": {"Read": reads(bucket, "$")}}
+    processor = {"ProcessorConfig": config, "StartAt": "Read", "States": {"Read": head_object(bucket, "$")}}
     arn = machines.run(single(Type="Map", ItemProcessor=processor, MaxConcurrency=1), ["a", "b"])["executionArn"]
     client = machines.client
     (run,) = (found["mapRunArn"] for found in client.list_map_runs(executionArn=arn)["mapRuns"])
     before = {child["executionArn"]: child["status"] for child in client.list_executions(mapRunArn=run)["executions"]}
 
-    # WHEN the cause is removed, and the execution is redriven
+    # WHEN the missing object is created, and the execution is redriven
     emulator.client("s3").put_object(Bucket=bucket, Key="b", Body=b"x")
     client.redrive_execution(executionArn=arn)
     ended = machines.finish(arn)
@@ -78,7 +81,7 @@ def test_redriven_map_run_keeps_its_successful_children(emulator: RunningEmulato
     assert client.describe_map_run(mapRunArn=run)["itemCounts"]["succeeded"] == 2
 
 
-def test_successful_execution_is_not_redrivable(machines: StateMachines) -> None:
+def test_successful_execution_cannot_be_redriven(machines: StateMachines) -> None:
     # GIVEN a successful execution
     arn = machines.run(single(Type="Pass"))["executionArn"]
 

@@ -1,4 +1,4 @@
-"""The SageMaker integration; `.sync` waits for the job."""
+"""Task states that start SageMaker jobs, and wait for the end of the job if the resource ends with `.sync`."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from ..statemachines import StateMachines, role, single
 
 
 def training(emulator: RunningEmulator, program: str) -> dict[str, Any]:
-    """Return the parameters of a training job that runs a Python program, and create its output bucket."""
+    """Create a bucket, and return the parameters of a training job that runs a Python program and writes to it."""
     bucket = f"bucket-{uuid4()}"
     emulator.client("s3").create_bucket(Bucket=bucket)
     return {
@@ -142,7 +142,7 @@ def test_stopping_the_execution_stops_its_training_job(emulator: RunningEmulator
     )
 
 
-def test_refused_training_job_fails_with_sagemaker_error(emulator: RunningEmulator, machines: StateMachines) -> None:
+def test_refused_training_job_fails_with_sagemakers_error(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN a training job
     parameters = training(emulator, "pass")
     emulator.client("sagemaker").create_training_job(**parameters)
@@ -152,6 +152,6 @@ def test_refused_training_job_fails_with_sagemaker_error(emulator: RunningEmulat
         single(Type="Task", Resource="arn:aws:states:::sagemaker:createTrainingJob", Parameters=parameters)
     )
 
-    # THEN the error is SageMaker's
+    # THEN the execution fails with SageMaker's error
     assert ended["status"] == "FAILED"
     assert ended["error"].startswith("SageMaker.")

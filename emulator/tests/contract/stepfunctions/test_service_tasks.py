@@ -8,14 +8,14 @@ import pytest
 
 from sagelocal.pytest_plugin import RunningEmulator
 
-from ..statemachines import StateMachines, received, single
+from ..statemachines import StateMachines, receive_body, single
 
 
 def test_sns_publish_converts_objects_to_json_text(
-    emulator: RunningEmulator, machines: StateMachines, inbox: tuple[str, str]
+    emulator: RunningEmulator, machines: StateMachines, topic_and_queue: tuple[str, str]
 ) -> None:
     # GIVEN a topic with a subscribed queue
-    topic, queue = inbox
+    topic, queue = topic_and_queue
 
     # WHEN a state publishes an object
     output = machines.output(
@@ -26,16 +26,16 @@ def test_sns_publish_converts_objects_to_json_text(
         )
     )
 
-    # THEN the queue receives it as JSON
+    # THEN the queue receives the object as JSON
     assert output["MessageId"]
-    assert json.loads(received(emulator, queue)) == {"a": [1]}
+    assert json.loads(receive_body(emulator, queue)) == {"a": [1]}
 
 
 def test_sqs_send_message_converts_objects_to_json_text(
-    emulator: RunningEmulator, machines: StateMachines, inbox: tuple[str, str]
+    emulator: RunningEmulator, machines: StateMachines, topic_and_queue: tuple[str, str]
 ) -> None:
     # GIVEN a queue
-    _, queue = inbox
+    _, queue = topic_and_queue
 
     # WHEN a state sends an object
     output = machines.output(
@@ -46,9 +46,9 @@ def test_sqs_send_message_converts_objects_to_json_text(
         )
     )
 
-    # THEN the queue receives it as JSON, and the response has Step Functions' member names
+    # THEN the queue receives the object as JSON, and the output has Step Functions' member names
     assert set(output) >= {"MessageId", "MD5OfMessageBody"}
-    assert json.loads(received(emulator, queue)) == {"a": 1}
+    assert json.loads(receive_body(emulator, queue)) == {"a": 1}
 
 
 def test_dynamodb_put_get_update_and_delete(emulator: RunningEmulator, machines: StateMachines) -> None:
@@ -83,12 +83,12 @@ def test_dynamodb_put_get_update_and_delete(emulator: RunningEmulator, machines:
     # WHEN a state machine puts, updates, gets and deletes an item
     output = machines.output(definition, {"id": "a", "n": 7})
 
-    # THEN each operation takes effect
+    # THEN the item has the updated attribute, and the table is empty
     assert output["got"]["Item"] == {"id": {"S": "a"}, "n": {"N": "7"}}
     assert emulator.client("dynamodb").scan(TableName=table)["Count"] == 0
 
 
-def test_missing_table_fails_with_dynamodb_error(emulator: RunningEmulator, machines: StateMachines) -> None:
+def test_missing_table_fails_the_task_with_dynamodbs_error(emulator: RunningEmulator, machines: StateMachines) -> None:
     # WHEN an item is put into a missing table
     state = single(
         Type="Task",
@@ -97,17 +97,17 @@ def test_missing_table_fails_with_dynamodb_error(emulator: RunningEmulator, mach
     )
     ended = machines.run(state)
 
-    # THEN the error is DynamoDB's
+    # THEN the execution fails with DynamoDB's error
     assert (ended["status"], ended["error"]) == ("FAILED", "DynamoDB.ResourceNotFoundException")
 
 
-def test_aws_sdk_integration_uses_pascal_case(emulator: RunningEmulator, machines: StateMachines) -> None:
+def test_output_of_an_aws_sdk_integration_uses_pascal_case(emulator: RunningEmulator, machines: StateMachines) -> None:
     # GIVEN an object
     bucket = f"bucket-{uuid4()}"
     emulator.client("s3").create_bucket(Bucket=bucket)
     emulator.client("s3").put_object(Bucket=bucket, Key="k", Body=b'{"a": 1}')
 
-    # WHEN states read it and list state machines
+    # WHEN states read the object and list state machines
     read = machines.output(
         single(
             Type="Task",
@@ -126,7 +126,7 @@ def test_aws_sdk_integration_uses_pascal_case(emulator: RunningEmulator, machine
     assert set(listed["StateMachines"][0]) == {"CreationDate", "Name", "StateMachineArn", "Type"}
 
 
-def test_source_of_a_copy_is_url_encoded(emulator: RunningEmulator, machines: StateMachines) -> None:
+def test_copy_source_is_url_decoded(emulator: RunningEmulator, machines: StateMachines) -> None:
     """S3 decodes CopySource: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
     # GIVEN two versions of an object whose key has special characters
     bucket, s3 = f"bucket-{uuid4()}", emulator.client("s3")
@@ -135,12 +135,12 @@ def test_source_of_a_copy_is_url_encoded(emulator: RunningEmulator, machines: St
     first = s3.put_object(Bucket=bucket, Key="a b+c%20ü?.png", Body=b"first")["VersionId"]
     s3.put_object(Bucket=bucket, Key="a b+c%20ü?.png", Body=b"second")
 
-    # WHEN a state copies the first
+    # WHEN a state copies the first version
     source = f"{bucket}/a%20b%2Bc%2520%C3%BC%3F.png?versionId={first}"
     parameters = {"Bucket": bucket, "Key": "copy", "CopySource": source}
     machines.output(single(Type="Task", Resource="arn:aws:states:::aws-sdk:s3:copyObject", Parameters=parameters))
 
-    # THEN
+    # THEN the copy has the content of the first version
     assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"first"
 
 
@@ -165,7 +165,7 @@ def test_aws_sdk_errors_have_the_names_of_the_java_sdk(
     # WHEN a state accesses a missing resource
     ended = machines.run(single(Type="Task", Resource=f"arn:aws:states:::aws-sdk:{resource}", Parameters=parameters))
 
-    # THEN the error is named after the service and the exception
+    # THEN the error consists of the service's name and the exception's name
     assert (ended["status"], ended["error"]) == ("FAILED", error)
 
 
@@ -176,7 +176,7 @@ def test_sync_task_waits_for_a_nested_execution(machines: StateMachines, suffix:
     # GIVEN a state machine
     inner = machines.create(single(Type="Pass", Result={"done": True}))
 
-    # WHEN another state machine starts it and waits
+    # WHEN another state machine starts it and waits for its end
     output = machines.output(
         single(
             Type="Task",
@@ -185,12 +185,12 @@ def test_sync_task_waits_for_a_nested_execution(machines: StateMachines, suffix:
         )
     )
 
-    # THEN its output is the description of the nested execution
+    # THEN the output is the description of the nested execution, whose output is text or JSON
     assert output["Status"] == "SUCCEEDED"
     assert read(output["Output"]) == {"done": True}
 
 
-def test_nested_failure_fails_the_task(machines: StateMachines) -> None:
+def test_failed_nested_execution_fails_the_task(machines: StateMachines) -> None:
     # GIVEN a state machine that fails
     inner = machines.create({"StartAt": "No", "States": {"No": {"Type": "Fail", "Error": "Never"}}})
 
@@ -203,7 +203,7 @@ def test_nested_failure_fails_the_task(machines: StateMachines) -> None:
         )
     )
 
-    # THEN the task fails with the nested execution's description
+    # THEN the task fails with the nested execution's description as its cause
     assert (ended["status"], ended["error"]) == ("FAILED", "States.TaskFailed")
     assert json.loads(ended["cause"])["Error"] == "Never"
 
@@ -227,10 +227,10 @@ def test_task_without_sync_does_not_wait(machines: StateMachines) -> None:
 
 
 def test_failure_sent_for_a_task_token_fails_the_execution(
-    emulator: RunningEmulator, machines: StateMachines, inbox: tuple[str, str]
+    emulator: RunningEmulator, machines: StateMachines, topic_and_queue: tuple[str, str]
 ) -> None:
-    # GIVEN a state that sends its token and waits
-    _, queue = inbox
+    # GIVEN a state that sends its task token to a queue and waits
+    _, queue = topic_and_queue
     machine = machines.create(
         single(
             Type="Task",
@@ -241,9 +241,9 @@ def test_failure_sent_for_a_task_token_fails_the_execution(
     arn = machines.client.start_execution(stateMachineArn=machine)["executionArn"]
 
     # WHEN a failure is sent for the token
-    token = received(emulator, queue)
+    token = receive_body(emulator, queue)
     machines.client.send_task_failure(taskToken=token, error="Rejected", cause="by hand")
 
-    # THEN the execution fails with that error and cause
+    # THEN the execution fails with the error and cause of the request
     ended = machines.finish(arn)
     assert (ended["error"], ended["cause"]) == ("Rejected", "by hand")

@@ -13,13 +13,16 @@ PASS = single(Type="Pass")
 WAIT = single(Type="Wait", Seconds=60)
 
 
-def _with(**states: Any) -> str:
+def _definition(**states: Any) -> str:
+    """Return the JSON text of a definition that starts with the state `A`."""
     return json.dumps({"StartAt": "A", "States": states})
 
 
-INVALID = [
+INVALID_DEFINITIONS = [
     pytest.param("{", "INVALID_JSON_DESCRIPTION", None, id="no-json"),
-    pytest.param(_with(A={"Type": "Pass", "Next": "B"}), "MISSING_TRANSITION_TARGET", "/States/A/Next", id="next"),
+    pytest.param(
+        _definition(A={"Type": "Pass", "Next": "B"}), "MISSING_TRANSITION_TARGET", "/States/A/Next", id="next"
+    ),
     pytest.param(
         json.dumps({"StartAt": "B", "States": {"A": {"Type": "Pass", "End": True}}}),
         "MISSING_TRANSITION_TARGET",
@@ -27,7 +30,7 @@ INVALID = [
         id="start",
     ),
     pytest.param(
-        _with(
+        _definition(
             A={
                 "Type": "Task",
                 "Resource": "arn:aws:states:::sns:publish",
@@ -40,15 +43,15 @@ INVALID = [
         id="catch",
     ),
     pytest.param(
-        _with(A={"Type": "Pass", "End": True}, B={"Type": "Succeed"}),
+        _definition(A={"Type": "Pass", "End": True}, B={"Type": "Succeed"}),
         "MISSING_TRANSITION_TARGET",
         "/States/B",
         id="unreachable",
     ),
-    pytest.param(_with(A={"Type": "Pass", "Next": "A"}), "MISSING_END_STATE", "/States", id="no-end"),
-    pytest.param(_with(A={"Type": "Sleep", "End": True}), "SCHEMA_VALIDATION_FAILED", None, id="type"),
+    pytest.param(_definition(A={"Type": "Pass", "Next": "A"}), "MISSING_END_STATE", "/States", id="no-end"),
+    pytest.param(_definition(A={"Type": "Sleep", "End": True}), "SCHEMA_VALIDATION_FAILED", None, id="type"),
     pytest.param(
-        _with(A={"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createNothing", "End": True}),
+        _definition(A={"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createNothing", "End": True}),
         "SCHEMA_VALIDATION_FAILED",
         None,
         id="operation",
@@ -60,7 +63,7 @@ INVALID = [
         id="long-name",
     ),
     pytest.param(
-        _with(
+        _definition(
             A={
                 "Type": "Task",
                 "Resource": "arn:aws:states:::lambda:invoke",
@@ -75,11 +78,11 @@ INVALID = [
 ]
 
 
-@pytest.mark.parametrize(("definition", "code", "location"), INVALID)
+@pytest.mark.parametrize(("definition", "code", "location"), INVALID_DEFINITIONS)
 def test_invalid_definition_is_diagnosed_and_refused(
     states: Any, definition: str, code: str, location: str | None
 ) -> None:
-    # WHEN an invalid definition is validated and used
+    # WHEN an invalid definition is validated, and a state machine is created with it
     validated = states.validate_state_machine_definition(definition=definition)
     with pytest.raises(ClientError) as caught:
         states.create_state_machine(name=f"machine-{uuid4()}", definition=definition, roleArn=role())
@@ -107,6 +110,7 @@ CALLBACK = {
 
 
 def _distributed(kind: str, state: dict[str, Any]) -> dict[str, Any]:
+    """Return a Distributed Map whose child executions have a type and a single state."""
     config = {"Mode": "DISTRIBUTED", "ExecutionType": kind}
     processor = {"ProcessorConfig": config, "StartAt": "B", "States": {"B": state}}
     return {"Type": "Map", "ItemProcessor": processor, "End": True}
@@ -122,19 +126,19 @@ def _distributed(kind: str, state: dict[str, Any]) -> dict[str, Any]:
     ],
     ids=["sync", "callback", "distributed-map", "express-children"],
 )
-def test_express_workflow_refuses_what_only_standard_workflows_support(
+def test_express_executions_refuse_states_that_need_standard_executions(
     states: Any, state: dict[str, Any], kind: str, location: str
 ) -> None:
-    # GIVEN a definition that AWS supports for STANDARD workflows only
+    # GIVEN a definition with a state that AWS supports only in STANDARD executions
     # (https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html)
-    definition = _with(A=state)
+    definition = _definition(A=state)
 
-    # WHEN it is validated and used for an EXPRESS workflow
+    # WHEN it is validated and created as a state machine of a type for which the state runs in EXPRESS executions
     validated = states.validate_state_machine_definition(definition=definition, type=kind)
     with pytest.raises(ClientError) as caught:
         states.create_state_machine(name=f"machine-{uuid4()}", definition=definition, roleArn=role(), type=kind)
 
-    # THEN both responses name the field
+    # THEN the diagnostics contain the location, and the state machine is refused
     assert [found["location"] for found in validated["diagnostics"]] == [location]
     assert caught.value.response["Error"]["Code"] == "InvalidDefinition"
 
@@ -145,7 +149,7 @@ def test_update_refuses_an_invalid_definition(states: Any, machines: StateMachin
 
     # WHEN it is updated with an integration that EXPRESS workflows do not support
     with pytest.raises(ClientError) as caught:
-        states.update_state_machine(stateMachineArn=machine, definition=_with(A=CALLBACK))
+        states.update_state_machine(stateMachineArn=machine, definition=_definition(A=CALLBACK))
 
     # THEN the update is refused
     assert caught.value.response["Error"]["Code"] == "InvalidDefinition"
@@ -159,8 +163,8 @@ def test_valid_definition_has_no_diagnostics(states: Any) -> None:
     assert (validated["result"], validated["diagnostics"]) == ("OK", [])
 
 
-def test_failed_parse_does_not_affect_the_next(states: Any) -> None:
-    # GIVEN a JSONata definition whose parsing fails
+def test_invalid_jsonata_definition_does_not_affect_the_next_validation(states: Any) -> None:
+    # GIVEN a JSONata definition that is invalid, because it contains a JSONPath
     broken = {
         "QueryLanguage": "JSONata",
         "StartAt": "A",
@@ -169,10 +173,10 @@ def test_failed_parse_does_not_affect_the_next(states: Any) -> None:
     assert states.validate_state_machine_definition(definition=json.dumps(broken))["result"] == "FAIL"
 
     # WHEN a JSONPath definition is parsed
-    good = _with(A={"Type": "Pass", "Parameters": {"x.$": "$.a"}, "End": True})
+    good = _definition(A={"Type": "Pass", "Parameters": {"x.$": "$.a"}, "End": True})
     validated = states.validate_state_machine_definition(definition=good)
 
-    # THEN it is parsed as JSONPath
+    # THEN it is valid, because it is parsed as JSONPath
     assert validated["result"] == "OK"
 
 
@@ -181,17 +185,17 @@ def test_creation_is_idempotent_for_the_same_definition(states: Any, machines: S
     name = f"machine-{uuid4()}"
     machine = machines.create(PASS, name=name)
 
-    # WHEN it is created again with the same and with another definition
+    # WHEN it is created again with the same definition, and then with another definition
     again = machines.create(PASS, name=name)
     with pytest.raises(ClientError) as caught:
         machines.create(WAIT, name=name)
 
-    # THEN the first request returns it, and the second is refused
+    # THEN the first request returns the existing state machine, and the second request is refused
     assert again == machine
     assert caught.value.response["Error"]["Code"] == "StateMachineAlreadyExists"
 
 
-def test_settings_are_described(states: Any, machines: StateMachines) -> None:
+def test_description_contains_logging_and_tracing_settings(states: Any, machines: StateMachines) -> None:
     # GIVEN a state machine with logging, tracing and tags
     logging = {
         "level": "ERROR",
@@ -212,7 +216,7 @@ def test_settings_are_described(states: Any, machines: StateMachines) -> None:
     states.tag_resource(resourceArn=machine, tags=[{"key": "more", "value": "1"}])
     states.untag_resource(resourceArn=machine, tagKeys=["owner"])
 
-    # THEN the description contains all settings, and the tags are the new ones
+    # THEN the description contains the settings, and the tags have changed
     assert described["loggingConfiguration"] == logging
     assert described["tracingConfiguration"] == {"enabled": True}
     assert (described["type"], described["status"]) == ("STANDARD", "ACTIVE")
@@ -242,7 +246,7 @@ def test_version_keeps_and_runs_its_definition(states: Any, machines: StateMachi
 
 
 def test_versions_are_listed_and_deleted(states: Any, machines: StateMachines) -> None:
-    # GIVEN two versions, the first with an alias
+    # GIVEN two versions, of which the first has an alias
     machine = machines.create(PASS, publish=True)
     states.update_state_machine(stateMachineArn=machine, definition=json.dumps(WAIT), publish=True)
     first, second = f"{machine}:1", f"{machine}:2"
@@ -256,7 +260,7 @@ def test_versions_are_listed_and_deleted(states: Any, machines: StateMachines) -
     with pytest.raises(ClientError) as caught:
         states.delete_state_machine_version(stateMachineVersionArn=first)
 
-    # THEN the newest is listed first, and the version with an alias is not deleted
+    # THEN the newest version is listed first, and the version with an alias cannot be deleted
     assert [version["stateMachineVersionArn"] for version in listed] == [second, first]
     assert caught.value.response["Error"]["Code"] == "ConflictException"
     remaining = states.list_state_machine_versions(stateMachineArn=machine)["stateMachineVersions"]
@@ -264,7 +268,7 @@ def test_versions_are_listed_and_deleted(states: Any, machines: StateMachines) -
 
 
 def test_alias_runs_its_version(states: Any, machines: StateMachines) -> None:
-    # GIVEN an alias for the first version of a state machine that has been updated since
+    # GIVEN an alias for the first version of a state machine, whose definition was updated afterwards
     machine = machines.create(PASS, publish=True)
     states.update_state_machine(stateMachineArn=machine, definition=json.dumps(WAIT))
     alias = states.create_state_machine_alias(
@@ -274,5 +278,5 @@ def test_alias_runs_its_version(states: Any, machines: StateMachines) -> None:
     # WHEN the alias is executed
     ended = machines.finish(states.start_execution(stateMachineArn=alias, input="3")["executionArn"])
 
-    # THEN the first version ran
+    # THEN the first version runs
     assert (ended["output"], ended["stateMachineVersionArn"]) == ("3", f"{machine}:1")

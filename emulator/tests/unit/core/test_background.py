@@ -1,4 +1,4 @@
-"""The emulator in the background: which processes count as running, and how they start and stop."""
+"""The emulator as a background process: starting, stopping, and recognizing a running emulator."""
 
 import errno
 import http.server
@@ -20,7 +20,7 @@ from sagelocal.core.environment import STATUS_PATH
 from sagelocal.core.errors import SagelocalError
 from sagelocal.core.process import start_time
 
-# Programs that run in place of `sagelocal serve`
+# Programs that tests run in place of `sagelocal serve`: the first responds, the second exits, the third never responds.
 RESPONDING = f"""
 import http.server, json, os
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -41,14 +41,14 @@ SILENT = "import time; time.sleep(600)"
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Path]:
-    """Return the emulator's directory, and stop the emulator after the test."""
+    """The directory in which a test starts the emulator. The emulator is stopped after the test."""
     yield tmp_path / "emulator"
     stop(tmp_path / "emulator")
 
 
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Return the path of the program that runs in place of the emulator, and responds unless a test changes it."""
+    """The path of the program that runs in place of the emulator. It contains RESPONDING until a test overwrites it."""
     path = tmp_path / "program.py"
     path.write_text(RESPONDING)
     monkeypatch.setattr(background, "COMMAND", [sys.executable, str(path)])
@@ -56,6 +56,7 @@ def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def write_state(directory: Path, state: State) -> None:
+    """Write the emulator's state file."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "emulator.json").write_text(json.dumps(asdict(state)))
 
@@ -103,7 +104,7 @@ def test_start_deletes_invalidated_files(directory: Path, program: Path, tmp_pat
 
 
 def test_start_replaces_an_emulator_that_has_ended(directory: Path, program: Path) -> None:
-    # GIVEN
+    # GIVEN a state file with a process that has ended
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     write_state(directory, State(ended.pid, "1", "http://127.0.0.1:9"))
@@ -115,7 +116,7 @@ def test_start_replaces_an_emulator_that_has_ended(directory: Path, program: Pat
 
 
 def test_start_does_not_end_another_process_with_the_recorded_id(directory: Path, program: Path) -> None:
-    # GIVEN
+    # GIVEN a state file with the ID of another process, which started at another time
     other = subprocess.Popen([sys.executable, "-c", SILENT])
     write_state(directory, State(other.pid, "an earlier start time", "http://127.0.0.1:9"))
     try:
@@ -130,7 +131,7 @@ def test_start_does_not_end_another_process_with_the_recorded_id(directory: Path
 
 
 def test_start_terminates_an_emulator_that_does_not_respond(directory: Path, program: Path) -> None:
-    # GIVEN
+    # GIVEN a state file with a running process that does not respond
     silent = subprocess.Popen([sys.executable, "-c", SILENT])
     write_state(directory, State(silent.pid, start_time(silent.pid) or "", None))
     # WHEN
@@ -140,8 +141,8 @@ def test_start_terminates_an_emulator_that_does_not_respond(directory: Path, pro
     assert running(directory) == state
 
 
-def test_address_of_another_process_does_not_count_as_running(directory: Path) -> None:
-    # GIVEN the state of this process, and a server at its address that reports another process id
+def test_emulator_is_not_running_if_another_process_responds_at_its_address(directory: Path) -> None:
+    # GIVEN a state file with this process, and a server at the recorded address that reports another process ID
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -162,11 +163,11 @@ def test_address_of_another_process_does_not_count_as_running(directory: Path) -
     finally:
         server.shutdown()
         server.server_close()
-        (directory / "emulator.json").unlink()  # the fixture would terminate this process
+        (directory / "emulator.json").unlink()  # because the fixture would terminate this process
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '{"unknown": 1}', "null"])
-def test_unusable_state_file_is_ignored(directory: Path, program: Path, text: str) -> None:
+def test_invalid_state_file_is_ignored(directory: Path, program: Path, text: str) -> None:
     # GIVEN
     directory.mkdir()
     (directory / "emulator.json").write_text(text)
@@ -196,7 +197,7 @@ def test_start_without_a_response_fails_and_leaves_no_state_file(
     assert read_state(directory) is None
 
 
-def test_stop_ends_the_process_and_can_be_repeated(directory: Path, program: Path) -> None:
+def test_stop_ends_the_process_and_returns_false_if_none_runs(directory: Path, program: Path) -> None:
     # GIVEN
     state = start(directory)
     # WHEN / THEN
@@ -206,7 +207,7 @@ def test_stop_ends_the_process_and_can_be_repeated(directory: Path, program: Pat
     assert stop(directory / "never") is False
 
 
-def test_emulator_is_ended_if_its_state_cannot_be_written(
+def test_emulator_is_ended_if_its_state_file_cannot_be_written(
     directory: Path, program: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN a full disk

@@ -1,4 +1,4 @@
-"""The command line: actions, exit statuses and one-line error messages."""
+"""The command line `sagelocal`: commands, exit statuses and one-line error messages."""
 
 import http.server
 import json
@@ -19,6 +19,7 @@ from sagelocal.core.process import start_time
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `sagelocal` with additional environment variables, until it exits."""
     return subprocess.run(
         [sys.executable, "-m", "sagelocal", *arguments],
         env={**os.environ, **variables},
@@ -30,7 +31,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Path]:
-    """Return the directory of a running emulator, which is a server in this process."""
+    """The directory of a running emulator, for which this process and its HTTP server are a substitute."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -51,11 +52,12 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 
 
 def url(directory: Path) -> str:
+    """Return the URL of the emulator."""
     return str(background.running(directory).url)
 
 
-def test_exec_points_every_sdk_at_the_emulator(directory: Path) -> None:
-    # WHEN
+def test_exec_sets_the_environment_variables_of_aws_sdks(directory: Path) -> None:
+    # WHEN a command runs in an environment that points to another endpoint, profile and proxy
     ended = run(
         *("exec", "--directory", str(directory), "--"),
         *(sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"),
@@ -66,13 +68,13 @@ def test_exec_points_every_sdk_at_the_emulator(directory: Path) -> None:
         HTTP_PROXY="http://proxy:1",
         no_proxy="internal",
     )
-    # THEN
-    found = json.loads(ended.stdout)
-    assert found["AWS_ENDPOINT_URL"] == url(directory)
-    assert found["AWS_REGION"] == "eu-west-1"
-    assert found["AWS_DISABLE_HOST_PREFIX_INJECTION"] == found["AWS_EC2_METADATA_DISABLED"] == "true"
-    assert found["no_proxy"] == "internal,127.0.0.1,localhost"
-    assert not {"AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL_S3"} & set(found)
+    # THEN its SDKs call the emulator without a proxy, and the region is kept
+    variables = json.loads(ended.stdout)
+    assert variables["AWS_ENDPOINT_URL"] == url(directory)
+    assert variables["AWS_REGION"] == "eu-west-1"
+    assert variables["AWS_DISABLE_HOST_PREFIX_INJECTION"] == variables["AWS_EC2_METADATA_DISABLED"] == "true"
+    assert variables["no_proxy"] == "internal,127.0.0.1,localhost"
+    assert not {"AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL_S3"} & set(variables)
 
 
 def test_exec_returns_the_exit_status_of_the_command(directory: Path) -> None:
@@ -82,7 +84,7 @@ def test_exec_returns_the_exit_status_of_the_command(directory: Path) -> None:
     assert ended.returncode == 7
 
 
-def test_exec_of_an_unknown_command_fails_with_one_line(directory: Path) -> None:
+def test_exec_reports_an_unknown_command_in_one_line(directory: Path) -> None:
     # WHEN
     ended = run("exec", "--directory", str(directory), "--", "no-such-command")
     # THEN
@@ -90,7 +92,7 @@ def test_exec_of_an_unknown_command_fails_with_one_line(directory: Path) -> None
 
 
 @pytest.mark.parametrize("arguments", [["status"], ["exec", "true"]], ids=["status", "exec"])
-def test_without_an_emulator_the_error_says_how_to_start_one(
+def test_command_that_needs_an_emulator_says_how_to_start_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     # GIVEN
@@ -114,7 +116,7 @@ def test_status_prints_address_process_and_log(directory: Path, capsys: pytest.C
     )
 
 
-def test_start_passes_its_options_to_the_background_emulator(
+def test_start_passes_its_options_to_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN
@@ -166,7 +168,7 @@ def test_help_names_the_variable_with_the_emulator_url() -> None:
     assert "AWS_ENDPOINT_URL" in ended.stdout
 
 
-def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_option_prints_the_version_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
     # WHEN
     with pytest.raises(SystemExit):
         main(["--version"])
@@ -186,7 +188,7 @@ def test_command_line_imports_no_heavy_module() -> None:
     assert not {"boto3", "botocore", "moto", "cheroot", "requests"} & set(listing.stdout.split())
 
 
-def test_unusable_directory_is_reported_in_one_line(tmp_path: Path) -> None:
+def test_directory_that_cannot_be_created_is_reported_in_one_line(tmp_path: Path) -> None:
     # GIVEN
     file = tmp_path / "file"
     file.touch()

@@ -1,4 +1,4 @@
-"""The images file, which maps container images to local commands."""
+"""The images file, which maps container images to the commands that run in their place."""
 
 import json
 import sys
@@ -28,7 +28,7 @@ def test_pattern_must_match_the_whole_image_uri(file: Path) -> None:
     assert images.command("host/pytorch:10", "serve") is None
 
 
-def test_first_matching_pattern_with_the_mode_is_used(file: Path) -> None:
+def test_first_matching_pattern_that_has_the_mode_is_used(file: Path) -> None:
     # GIVEN
     file.write_text(json.dumps({"a": {"train": ["first"]}, "a|b": {"train": ["second"], "serve": ["third"]}}))
     # WHEN
@@ -37,7 +37,7 @@ def test_first_matching_pattern_with_the_mode_is_used(file: Path) -> None:
     assert (images.command("a", "train"), images.command("a", "serve")) == (["first"], ["third"])
 
 
-def test_without_a_file_no_image_has_a_command() -> None:
+def test_no_image_has_a_command_without_an_images_file() -> None:
     # THEN
     assert Images.load(None).command("any", "train") is None
 

@@ -1,4 +1,4 @@
-"""Failed calls are retried as the retry policy allows."""
+"""Deliveries to targets: retries and their limits."""
 
 import threading
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from sagelocal.core.deliveries import Deliveries, Failure
 
 @pytest.fixture
 def deliver(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that delivers an event without waiting between retries, and returns the failure or None."""
+    """Return a function that calls a target, with retries but no pauses, and returns the final failure, or None."""
     monkeypatch.setattr(deliveries, "FIRST_BACKOFF", 0.0)
     monkeypatch.setattr(deliveries, "POLL_INTERVAL", 0.001)
     queue = Deliveries()
@@ -28,7 +28,11 @@ def deliver(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 class Target:
-    """A target whose first calls fail."""
+    """A target that fails in its first calls.
+
+    failures : number of failing calls
+    calls    : number of calls so far
+    """
 
     def __init__(self, failures: int) -> None:
         self.failures, self.calls = failures, 0
@@ -47,7 +51,7 @@ def test_failed_call_is_retried_until_it_succeeds(deliver: Any) -> None:
     assert target.calls == 3
 
 
-def test_retries_end_at_the_maximum(deliver: Any) -> None:
+def test_retries_end_after_the_maximum_number(deliver: Any) -> None:
     # GIVEN
     target = Target(failures=99)
     # WHEN
@@ -71,7 +75,7 @@ def test_permanent_error_is_not_retried(deliver: Any) -> None:
 
 
 def test_failing_call_does_not_end_its_thread(deliver: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    # GIVEN more failing calls than threads
+    # GIVEN twice as many failing calls as threads
     def fail() -> None:
         raise ValueError("broken")
 
@@ -79,9 +83,9 @@ def test_failing_call_does_not_end_its_thread(deliver: Any, capfd: pytest.Captur
     for _ in range(2 * deliveries.WORKERS):
         queue.run(fail)
     together = threading.Barrier(deliveries.WORKERS + 1, timeout=30)
-    # WHEN
+    # WHEN calls follow that return only when as many of them run as there are threads
     for _ in range(deliveries.WORKERS):
         queue.run(together.wait)
-    # THEN every thread has printed its errors and takes a further call
+    # THEN they return, so no thread has ended
     together.wait()
     queue.stop()

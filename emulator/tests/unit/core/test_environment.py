@@ -1,4 +1,4 @@
-"""Environment variables of processes that call the emulator."""
+"""The environment variables of child processes that call the emulator."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from sagelocal.core.environment import child_environment
         ),
     ],
 )
-def test_every_sdk_finds_a_region(given: dict[str, str], expected: tuple[str, str]) -> None:
+def test_both_region_variables_are_set(given: dict[str, str], expected: tuple[str, str]) -> None:
     # WHEN
     variables = child_environment(given, "http://127.0.0.1:5000")
     # THEN

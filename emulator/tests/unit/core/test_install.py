@@ -1,4 +1,4 @@
-"""Services are installed before the first request that needs them."""
+"""The first request to a service imports and installs the service."""
 
 import json
 import pkgutil
@@ -11,6 +11,7 @@ from sagelocal.core.install import SERVICES
 
 HELPERS = {"tags"}  # modules of sagelocal.services that are not services
 
+# A program that sends requests to a new emulator, and prints the imported packages of moto before and after them
 FIRST_REQUESTS = """
 import io, json, os, pathlib, sys, tempfile
 os.environ["MOTO_PORT"] = "9"
@@ -47,27 +48,28 @@ with tempfile.TemporaryDirectory() as directory:
 """
 
 
-def first_requests() -> Any:
+def send_first_requests() -> Any:
+    """Run FIRST_REQUESTS and return the printed JSON value."""
     ended = subprocess.run([sys.executable, "-c", FIRST_REQUESTS], capture_output=True, text=True, check=True)
     return json.loads(ended.stdout)
 
 
 def test_services_are_imported_at_their_first_request() -> None:
     # WHEN
-    result = first_requests()
-    # THEN a new emulator has imported no large backend, and Step Functions does not import EC2
+    result = send_first_requests()
+    # THEN the large packages are imported only by the requests, and no request imports EC2
     at_start, after_requests = map(set, result["steps"])
     assert not {"moto.ec2", "moto.sagemaker", "moto.stepfunctions"} & at_start
     assert {"moto.sagemaker", "moto.stepfunctions"} <= after_requests
     assert "moto.ec2" not in after_requests
-    # AND the first request of InvokeEndpoint reaches the emulator's implementation, which bypasses moto
+    # AND InvokeEndpoint calls sagelocal's implementation, not moto's
     status, body = result["invoked"]
     assert status.startswith("400")
     assert "Endpoint missing of account" in body
-    # AND the second request installs nothing
+    # AND the second request to a service installs nothing
     assert result["repeated"] == 0
 
 
-def test_every_service_module_is_registered_for_installation() -> None:
+def test_every_service_module_is_in_the_list_of_services() -> None:
     modules = {module.name for module in pkgutil.iter_modules(sagelocal.services.__path__)}
     assert set(SERVICES) == modules - HELPERS

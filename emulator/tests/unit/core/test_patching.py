@@ -1,4 +1,4 @@
-"""Patches to moto, which fail if moto has changed."""
+"""Patches of moto: replacing and adding methods, and errors if moto no longer has the expected methods."""
 
 import json
 import subprocess
@@ -10,7 +10,8 @@ import pytest
 
 from sagelocal.core.patching import PATCHES, MotoChangedError, add, replace
 
-LISTING = """
+# A program that installs all services, and prints each patch and whether it adds a method
+LIST_PATCHES = """
 import json, tempfile, pathlib
 from sagelocal.core.emulator import Emulator
 from sagelocal.core.container_commands import Images
@@ -25,7 +26,7 @@ with tempfile.TemporaryDirectory() as directory:
 
 
 class Original:
-    """A class with the kinds of members that patches replace in moto's classes."""
+    """A class with the kinds of members that patches replace in moto."""
 
     def invoke(self, body: str, headers: str) -> str:
         return body + headers
@@ -41,7 +42,7 @@ class Original:
 
 @pytest.fixture
 def owner() -> Iterator[type[Any]]:
-    """Return a new class to patch, and unregister its patches after the test."""
+    """A new class that a test can patch. Its patches are removed from PATCHES after the test."""
     known = len(PATCHES)
     yield type("Owner", (), dict(vars(Original)))
     del PATCHES[known:]
@@ -65,7 +66,7 @@ def test_replaced_property_and_static_method_keep_their_kind(owner: Any) -> None
     assert (owner().helper(1), owner.helper(1)) == (2, 2)
 
 
-def test_method_can_be_replaced_twice(owner: Any) -> None:
+def test_second_replacement_returns_the_first_one(owner: Any) -> None:
     # GIVEN
     replace(owner, "invoke", lambda self, *arguments: "first", parameters=("body", "headers"))
     # WHEN
@@ -89,7 +90,7 @@ def test_changed_parameters_are_reported(owner: Any) -> None:
     assert owner().invoke("a", "b") == "ab"
 
 
-def test_addition_that_moto_already_has_is_reported(owner: Any) -> None:
+def test_adding_a_method_that_moto_already_has_is_reported(owner: Any) -> None:
     # GIVEN
     add(owner, "added", lambda self: 1)
     # WHEN / THEN
@@ -100,8 +101,10 @@ def test_addition_that_moto_already_has_is_reported(owner: Any) -> None:
 
 @pytest.fixture(scope="module")
 def patches() -> dict[str, bool]:
-    """Return the target of every patch, and whether it is an addition, from a separate process."""
-    listing = subprocess.run([sys.executable, "-c", LISTING], capture_output=True, text=True, check=False, timeout=120)
+    """All patches: the name of the patched method, and whether moto lacks this method."""
+    listing = subprocess.run(
+        [sys.executable, "-c", LIST_PATCHES], capture_output=True, text=True, check=False, timeout=120
+    )
     assert listing.returncode == 0, listing.stderr
     return dict(json.loads(listing.stdout.splitlines()[-1]))
 
@@ -120,6 +123,6 @@ def test_every_patch_applies_to_the_installed_moto(patches: dict[str, bool]) -> 
         "moto.s3.models.FakeBucket.get_permission",
     ],
 )
-def test_central_patches_are_registered(patches: dict[str, bool], target: str) -> None:
+def test_important_patches_replace_existing_methods(patches: dict[str, bool], target: str) -> None:
     # THEN
     assert patches[target] is False

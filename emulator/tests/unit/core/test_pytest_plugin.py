@@ -1,4 +1,4 @@
-"""The pytest plugin in a separate test session."""
+"""The pytest plugin `sagelocal` in a test session of its own."""
 
 import subprocess
 import sys
@@ -14,6 +14,7 @@ def test_nothing():
 
 
 def run_pytest(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run pytest in a folder."""
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
         cwd=folder,
@@ -24,7 +25,7 @@ def run_pytest(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_unused_plugin_imports_no_heavy_module(tmp_path: Path) -> None:
-    # GIVEN
+    # GIVEN a test that does not use the plugin's fixtures
     (tmp_path / "test_nothing.py").write_text(TEST_WITHOUT_FIXTURES)
     # WHEN
     ended = run_pytest(tmp_path)
@@ -32,7 +33,7 @@ def test_unused_plugin_imports_no_heavy_module(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stdout
 
 
-def test_fixtures_are_documented(tmp_path: Path) -> None:
+def test_pytest_lists_the_fixtures_with_their_scope(tmp_path: Path) -> None:
     # WHEN
     listing = subprocess.run(
         [sys.executable, "-m", "pytest", "--fixtures", "-p", "no:cacheprovider"],

@@ -1,4 +1,4 @@
-"""The operation that a request calls."""
+"""Recognition of the API operation that a request calls."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from sagelocal.core.routing import api_call
 
 
 def request(service: str, method: str = "POST", path: str = "/", query: str = "", **more: str) -> dict[str, Any]:
+    """Return the WSGI environment of a request to a service."""
     scope = f"AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/{service}/aws4_request, Signature=x"
     return {
         "HTTP_AUTHORIZATION": scope,

@@ -1,4 +1,4 @@
-"""The server listens on a port, and sends each response in one write."""
+"""The HTTP server: its port, responses and threads."""
 
 import errno
 import os
@@ -18,8 +18,8 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 @pytest.mark.parametrize("headers", [[("Content-Length", "10")], []], ids=["known-length", "chunked"])
-def test_head_and_body_are_sent_in_one_write(headers: list[tuple[str, str]]) -> None:
-    # GIVEN
+def test_response_headers_and_body_are_sent_in_one_write(headers: list[tuple[str, str]]) -> None:
+    # GIVEN an application whose response has two parts
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", headers)
         return [b"first", b"last."]
@@ -53,9 +53,7 @@ def test_head_and_body_are_sent_in_one_write(headers: list[tuple[str, str]]) -> 
         pytest.param(errno.EMFILE, "cannot listen on 127.0.0.1: Too many open files", id="other-error"),
     ],
 )
-def test_error_has_the_reason_why_the_server_cannot_listen(
-    monkeypatch: pytest.MonkeyPatch, number: int, message: str
-) -> None:
+def test_error_says_why_the_server_cannot_listen(monkeypatch: pytest.MonkeyPatch, number: int, message: str) -> None:
     # GIVEN
     def fail(*_: Any) -> None:
         raise OSError(number, os.strerror(number))
@@ -67,7 +65,7 @@ def test_error_has_the_reason_why_the_server_cannot_listen(
         _bind(80)
 
 
-def test_error_names_the_port_that_is_in_use() -> None:
+def test_error_for_a_port_in_use_names_the_port() -> None:
     # GIVEN
     server = _bind(0)
     try:
@@ -78,8 +76,8 @@ def test_error_names_the_port_that_is_in_use() -> None:
         server.stop()
 
 
-def test_threads_end_after_a_burst_of_requests() -> None:
-    # GIVEN a server that has added threads during a burst of requests
+def test_most_added_threads_end_after_a_burst_of_requests() -> None:
+    # GIVEN a server that has added threads for a burst of requests
     server = _bind(0)
     pool = server.requests
     try:
@@ -90,7 +88,7 @@ def test_threads_end_after_a_burst_of_requests() -> None:
             pool.shrink_if_unused()
             return sum(thread.is_alive() for thread in threads)
 
-        # WHEN / THEN some threads remain for further requests
+        # WHEN the threads are unused, THEN only some of the added threads remain, for later requests
         eventually(lambda: remaining() == THREADS + ADDED_THREADS)
         assert remaining() == THREADS + ADDED_THREADS
     finally:

@@ -1,4 +1,4 @@
-"""The watchdog cleans up after an emulator that was killed."""
+"""The watchdog ends the processes of an emulator that was killed, and deletes its files."""
 
 import signal
 import subprocess
@@ -23,8 +23,8 @@ time.sleep(60)
 """
 
 
-def test_killed_emulator_leaves_no_process_and_no_directory(tmp_path: Path) -> None:
-    # GIVEN
+def test_child_processes_and_directory_of_a_killed_emulator_are_removed(tmp_path: Path) -> None:
+    # GIVEN an emulator with a child process and a directory
     directory = tmp_path / "scratch"
     directory.mkdir()
     with subprocess.Popen([sys.executable, "-c", EMULATOR, str(directory)], stdout=subprocess.PIPE) as emulator:
@@ -39,7 +39,7 @@ def test_killed_emulator_leaves_no_process_and_no_directory(tmp_path: Path) -> N
         eventually(lambda: start_time(child) is None and not directory.exists())
 
 
-def test_stopped_watchdog_has_deleted_the_scratch_directory(tmp_path: Path) -> None:
+def test_stopping_the_watchdog_deletes_the_directory(tmp_path: Path) -> None:
     # GIVEN
     directory = tmp_path / "scratch"
     directory.mkdir()
@@ -53,7 +53,7 @@ def test_stopped_watchdog_has_deleted_the_scratch_directory(tmp_path: Path) -> N
 
 
 def test_another_process_with_the_same_id_is_not_killed() -> None:
-    # GIVEN
+    # GIVEN a process that started at another time than the recorded one
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as other:
         # WHEN
         end([f"{other.pid} 1"])

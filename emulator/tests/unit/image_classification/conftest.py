@@ -1,4 +1,4 @@
-"""Fixtures for the tests of the image classification algorithm."""
+"""Fixtures for the tests of the substitute for AWS's image classification algorithm."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from .examples import Job
 
 @pytest.fixture
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
-    """A training job that succeeds unless a test changes it."""
+    """The files of a training job, which succeeds unless a test changes them."""
     return Job(tmp_path, monkeypatch)
 
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
-    """Use one thread: more threads do not speed up networks this small, and slow down a busy machine."""
+    """Use one thread, because more threads do not speed up such small networks, and slow down a busy machine."""
     torch.set_num_threads(1)

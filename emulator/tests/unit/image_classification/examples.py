@@ -1,4 +1,4 @@
-"""Example images, channels and training jobs."""
+"""Creates small images, channels and training jobs for the tests."""
 
 import io
 import json
@@ -24,12 +24,15 @@ SMALL_JOB = {
 
 
 def hyperparameters(**given: str) -> Hyperparameters:
-    """Return the hyperparameters of a small job, some of which are replaced."""
+    """Return the parsed hyperparameters of a small training job.
+
+    given : hyperparameters that differ from or are not in SMALL_JOB
+    """
     return parse({**SMALL_JOB, **given})
 
 
 def png(label: int, *, width: int = 16, height: int = 16) -> bytes:
-    """Return an image whose dominant color channel is its label."""
+    """Return a PNG image in which the color channel with the number `label` is the brightest."""
     image = np.full((height, width, 3), 40, dtype=np.uint8)
     image[:, :, label] = 200
     stream = io.BytesIO()
@@ -38,17 +41,21 @@ def png(label: int, *, width: int = 16, height: int = 16) -> bytes:
 
 
 def record(content: bytes) -> bytes:
-    """Return a complete RecordIO record."""
+    """Return a RecordIO record that contains `content`."""
     return struct.pack("<II", 0xCED7230A, len(content)) + content + bytes(-len(content) % 4)
 
 
 def image_record(label: float, content: bytes, *, row: int = 0) -> bytes:
-    """Return a record in im2rec's format."""
+    """Return a RecordIO record with an image, in the format of MXNet's tool im2rec.
+
+    content : bytes of the image file
+    row     : ID of the image
+    """
     return record(struct.pack("<IfQQ", 0, label, row, 0) + content)
 
 
 def write_images(data: Path, split: str, count: int) -> None:
-    """Write images of alternating classes and their list."""
+    """Write `count` images of alternating classes to the channel `split`, and their list to `<split>_lst`."""
     names = [f"{row}.png" for row in range(count)]
     for row, name in enumerate(names):
         write(data / split / name, png(row % CLASSES))
@@ -56,7 +63,7 @@ def write_images(data: Path, split: str, count: int) -> None:
 
 
 def write_list(data: Path, split: str, lines: Iterable[str]) -> None:
-    """Write a list of images."""
+    """Write the image list of the channel `split`."""
     write(data / f"{split}_lst" / f"{split}.lst", "".join(f"{line}\n" for line in lines).encode())
 
 
@@ -67,7 +74,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def channel(content_type: str | None = "application/x-image", mode: str = "File") -> dict[str, str]:
-    """Return a channel in the format of `inputdataconfig.json`."""
+    """Return the configuration of a channel in the format of `inputdataconfig.json`."""
     config = {"TrainingInputMode": mode, "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
     return {**config, "ContentType": content_type} if content_type else config
 
@@ -77,7 +84,7 @@ RECORD_CHANNELS = {name: channel("application/x-recordio") for name in ("train",
 
 
 class Job:
-    """The folder of a training job, with 8 training and 4 validation images."""
+    """The folders and environment variables of a training job, with 8 training images and 4 validation images."""
 
     def __init__(self, root: Path, environment: pytest.MonkeyPatch) -> None:
         self.root = root
@@ -103,7 +110,12 @@ class Job:
         instance_type: str = "ml.g4dn.xlarge",
         hosts: int = 1,
     ) -> None:
-        """Write the configuration files that SageMaker passes to the container."""
+        """Write the configuration files that SageMaker passes to the container.
+
+        given    : hyperparameters that differ from or are not in SMALL_JOB
+        channels : channel configurations by name; by default IMAGE_CHANNELS
+        hosts    : number of instances
+        """
         names = [f"algo-{number}" for number in range(1, hosts + 1)]
         for name, content in (
             ("hyperparameters", {**SMALL_JOB, **(given or {})}),
@@ -119,5 +131,5 @@ class Job:
 
     @property
     def model_files(self) -> list[str]:
-        """The names of the files in the model folder."""
+        """The sorted names of the files in the model folder."""
         return sorted(path.name for path in (self.root / "model").iterdir())

@@ -1,4 +1,4 @@
-"""Augmentation: cropping, mirroring, color shifts and geometric transformations."""
+"""Augmentation of training images: cropping, mirroring, color shifts and rotation."""
 
 import numpy as np
 import pytest
@@ -8,16 +8,17 @@ from sagelocal.containers.image_classification import augmentation
 
 
 def generator(seed: int = 0) -> torch.Generator:
+    """Return a seeded random number generator."""
     return torch.Generator().manual_seed(seed)
 
 
 def ramp(height: int, width: int) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
-    """Return an image whose pixel values are their positions."""
+    """Return an image in which each pixel's values are its row, its column and its row."""
     rows, columns = np.mgrid[:height, :width]
     return np.stack((rows, columns, rows), axis=2).astype(np.uint8)
 
 
-def test_center_is_cropped() -> None:
+def test_crop_center_returns_the_center_of_the_image() -> None:
     # WHEN
     (part,) = augmentation.crop_center([ramp(10, 20)], (4, 6))
     # THEN
@@ -25,10 +26,10 @@ def test_center_is_cropped() -> None:
     assert part[1, 0].tolist() == list(range(7, 13))
 
 
-def test_part_is_cropped_and_mirrored_at_random() -> None:
+def test_crop_randomly_returns_random_parts_of_which_half_are_mirrored() -> None:
     # WHEN
     parts = augmentation.crop_randomly([ramp(10, 20)] * 200, (4, 6), generator())
-    # THEN each is a part of the image, possibly mirrored
+    # THEN each result is a part of the image, and about half of the parts are mirrored
     for part in parts:
         top, left = int(part[0].min()), int(part[1].min())
         expected = torch.from_numpy(ramp(10, 20)[top : top + 4, left : left + 6]).permute(2, 0, 1)
@@ -38,7 +39,7 @@ def test_part_is_cropped_and_mirrored_at_random() -> None:
     assert len({(int(part[0].min()), int(part[1].min())) for part in parts}) > 50
 
 
-def test_conversion_to_hls_is_reversible() -> None:
+def test_conversion_to_hls_and_back_keeps_the_colors() -> None:
     # GIVEN
     batch = torch.rand(4, 3, 8, 8, generator=generator())
     # WHEN / THEN
@@ -50,14 +51,14 @@ def test_conversion_to_hls_is_reversible() -> None:
     [((1, 0, 0), (0, 0.5, 1)), ((0, 1, 0), (1 / 3, 0.5, 1)), ((0, 0, 1), (2 / 3, 0.5, 1)), ((1, 1, 1), (0, 1, 0))],
     ids=["red", "green", "blue", "white"],
 )
-def test_known_colors_have_known_hls_values(color: tuple[float, ...], hls: tuple[float, ...]) -> None:
+def test_color_is_converted_to_its_hls_values(color: tuple[float, ...], hls: tuple[float, ...]) -> None:
     # WHEN
     found = augmentation.to_hls(torch.tensor(color, dtype=torch.float32).view(1, 3, 1, 1))
     # THEN
     assert [round(float(each), 4) for each in found] == pytest.approx(hls, abs=1e-3)
 
 
-def test_colors_shift_within_range() -> None:
+def test_lightness_is_shifted_by_at_most_50() -> None:
     # GIVEN
     gray = torch.full((100, 3, 2, 2), 128.0)
     # WHEN

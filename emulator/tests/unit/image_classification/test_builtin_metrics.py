@@ -1,4 +1,4 @@
-"""Metric definitions of the built-in algorithms."""
+"""The metric definitions of built-in algorithms, which CreateTrainingJob adds to a job."""
 
 import re
 
@@ -14,7 +14,7 @@ from sagelocal.services.sagemaker.builtin_metrics import metric_definitions
         ("validation:accuracy", "[10/10/2025 12:00:00 INFO 139] Epoch[0] Validation-accuracy=1.000000", "1.000000"),
     ],
 )
-def test_metric_matches_only_its_log_line(name: str, line: str, value: str) -> None:
+def test_log_line_contains_only_its_own_metric(name: str, line: str, value: str) -> None:
     # WHEN
     found = {
         each["Name"]: match[1]
@@ -28,5 +28,5 @@ def test_metric_matches_only_its_log_line(name: str, line: str, value: str) -> N
 @pytest.mark.parametrize(
     "image", ["", "tests/trainer:1", "1.dkr.ecr.eu-west-1.amazonaws.com/my-image-classification:1"]
 )
-def test_image_of_no_builtin_algorithm_has_no_builtin_metrics(image: str) -> None:
+def test_image_that_is_not_a_builtin_algorithm_has_no_metric_definitions(image: str) -> None:
     assert metric_definitions(image) == []

@@ -1,4 +1,4 @@
-"""Channels: missing, wrong or broken data is refused with a message that names the file or channel."""
+"""Channels of the image classification algorithm: reading, and error messages for missing or invalid data."""
 
 import struct
 import zlib
@@ -56,7 +56,9 @@ def test_missing_channel_is_refused(name: str) -> None:
     ],
     ids=["unknown", "no type", "no type of a list", "wrong type", "different types"],
 )
-def test_invalid_channel_is_refused(changed: dict[str, dict[str, str]], reason: str) -> None:
+def test_channel_with_an_unknown_name_or_wrong_content_type_is_refused(
+    changed: dict[str, dict[str, str]], reason: str
+) -> None:
     with pytest.raises(CustomerError, match=reason):
         check({**IMAGE_CHANNELS, **changed})
 
@@ -77,8 +79,8 @@ def test_unsupported_channel_is_refused(changed: dict[str, dict[str, str]], reas
         check({**RECORD_CHANNELS, **changed})
 
 
-def test_images_and_classes_are_read_from_the_list(tmp_path: Path) -> None:
-    # GIVEN a class in im2rec's format, and a path in a subfolder
+def test_images_and_classes_are_read_in_the_order_of_the_list(tmp_path: Path) -> None:
+    # GIVEN a list with a class as a decimal number, as im2rec writes it, and a path with a subfolder
     write(tmp_path / "train" / "deep" / "b.png", png(1))
     write(tmp_path / "train" / "a.png", png(0))
     write_list(tmp_path, "train", ["5\t1.000000\tdeep/b.png", "1000\t0\ta.png"])
@@ -89,7 +91,7 @@ def test_images_and_classes_are_read_from_the_list(tmp_path: Path) -> None:
     assert [image[0, 0].tolist() for image in split.images] == [[40, 200, 40], [200, 40, 40]]
 
 
-def test_exactly_one_recordio_file_is_read(tmp_path: Path) -> None:
+def test_channel_must_contain_exactly_one_recordio_file(tmp_path: Path) -> None:
     # GIVEN
     write(tmp_path / "train" / "train-00000.rec", image_record(0, png(0)) + image_record(1, png(1)))
     # WHEN
@@ -98,7 +100,7 @@ def test_exactly_one_recordio_file_is_read(tmp_path: Path) -> None:
     assert split.labels.tolist() == [0, 1]
     assert [image[0, 0].argmax() for image in split.images] == [0, 1]
 
-    # WHEN / THEN
+    # WHEN the channel contains a second file, THEN it is refused
     write(tmp_path / "train" / "train-00001.rec", image_record(1, png(1)))
     with pytest.raises(CustomerError, match=r"The train channel must contain one \.rec file \(found 2\)"):
         read(tmp_path, "train", hyperparameters(), packed=True)
@@ -122,7 +124,7 @@ def test_exactly_one_recordio_file_is_read(tmp_path: Path) -> None:
     ],
     ids=lambda value: value.replace("\t", " ").replace("\n", " ") if "\t" in value or value[0].isdigit() else "",
 )
-def test_invalid_list_line_is_refused(tmp_path: Path, line: str, reason: str) -> None:
+def test_list_with_an_invalid_line_is_refused(tmp_path: Path, line: str, reason: str) -> None:
     # GIVEN
     write_images(tmp_path, "train", 2)
     write_images(tmp_path, "validation", 2)
@@ -132,19 +134,19 @@ def test_invalid_list_line_is_refused(tmp_path: Path, line: str, reason: str) ->
         read(tmp_path, "train", hyperparameters(), packed=False)
 
 
-def _no_list(data: Path) -> None:
+def _delete_list(data: Path) -> None:
     (data / "train_lst" / "train.lst").unlink()
 
 
-def _two_lists(data: Path) -> None:
+def _add_second_list(data: Path) -> None:
     write(data / "train_lst" / "other.lst", b"")
 
 
-def _empty_list(data: Path) -> None:
+def _write_empty_list(data: Path) -> None:
     write_list(data, "train", [])
 
 
-def _no_images(data: Path) -> None:
+def _delete_images(data: Path) -> None:
     for path in (data / "train").iterdir():
         path.unlink()
 
@@ -152,10 +154,10 @@ def _no_images(data: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (_no_list, r"train_lst channel must contain one \.lst file \(found 0\)"),
-        (_two_lists, r"must contain one \.lst file \(found 2\)"),
-        (_empty_list, r"Empty \.lst file in train_lst channel"),
-        (_no_images, "No image in train channel"),
+        (_delete_list, r"train_lst channel must contain one \.lst file \(found 0\)"),
+        (_add_second_list, r"must contain one \.lst file \(found 2\)"),
+        (_write_empty_list, r"Empty \.lst file in train_lst channel"),
+        (_delete_images, "No image in train channel"),
     ],
 )
 def test_incomplete_image_channel_is_refused(tmp_path: Path, damage: Callable[[Path], None], reason: str) -> None:
@@ -186,15 +188,15 @@ def test_invalid_recordio_channel_is_refused(tmp_path: Path, name: str, content:
         read(tmp_path, "train", hyperparameters(), packed=True)
 
 
-def late_profile() -> bytes:
-    """Return a PNG with an empty color profile after its pixels, for which Pillow 13 raises IndexError."""
+def png_with_late_profile() -> bytes:
+    """Return a PNG image whose color profile is empty and follows the pixels, so that Pillow 13 raises IndexError."""
     end = png(0)[-12:]
     empty = struct.pack(">I", 0) + b"iCCP" + struct.pack(">I", zlib.crc32(b"iCCP"))
     return png(0).removesuffix(end) + empty + end
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"GIF89a", png(0)[:60], late_profile()], ids=["empty", "gif", "cut", "late profile"]
+    "content", [b"", b"GIF89a", png(0)[:60], png_with_late_profile()], ids=["empty", "gif", "cut", "late profile"]
 )
 def test_broken_image_is_refused(tmp_path: Path, content: bytes) -> None:
     # GIVEN
@@ -205,7 +207,7 @@ def test_broken_image_is_refused(tmp_path: Path, content: bytes) -> None:
         read(tmp_path, "train", hyperparameters(), packed=False)
 
 
-def test_image_with_too_many_pixels_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_image_with_too_many_pixels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     monkeypatch.setattr(images, "MAX_PIXELS", 16 * 16)
     # WHEN / THEN
@@ -214,7 +216,7 @@ def test_image_with_too_many_pixels_is_not_decoded(monkeypatch: pytest.MonkeyPat
         images.decode(png(0, width=17))
 
 
-def test_too_small_image_is_refused_unless_resized(tmp_path: Path) -> None:
+def test_image_smaller_than_image_shape_is_refused_unless_it_is_resized(tmp_path: Path) -> None:
     # GIVEN
     write(tmp_path / "train" / "0.png", png(0, width=30, height=15))
     write_list(tmp_path, "train", ["0\t0\t0.png"])

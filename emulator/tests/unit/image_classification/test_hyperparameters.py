@@ -1,4 +1,4 @@
-"""Hyperparameters: AWS's names, ranges, defaults and error messages."""
+"""Hyperparameters of the image classification algorithm: defaults, ranges and error messages, as on AWS."""
 
 import pytest
 
@@ -75,14 +75,14 @@ def test_tuning_objective_is_ignored() -> None:
 
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "", "ten"])
 @pytest.mark.parametrize("name", INTEGERS)
-def test_integer_must_be_positive(name: str, value: str) -> None:
+def test_integer_hyperparameter_must_be_positive(name: str, value: str) -> None:
     with pytest.raises(CustomerError, match=f"The value '{value}' is not valid for the '{name}' hyperparameter"):
         parse({**REQUIRED, name: value})
 
 
 @pytest.mark.parametrize("value", ["-0.1", "1.1", "nan", "fast"])
 @pytest.mark.parametrize("name", FRACTIONS)
-def test_fraction_must_be_between_0_and_1(name: str, value: str) -> None:
+def test_fraction_outside_0_to_1_is_refused(name: str, value: str) -> None:
     with pytest.raises(CustomerError, match=f"The value '{value}' is not valid for the '{name}' hyperparameter"):
         parse({**REQUIRED, name: value})
 
@@ -94,7 +94,7 @@ def test_fraction_from_0_to_1_is_accepted(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHOICES)
-def test_choice_must_be_one_of_the_documented_values(name: str) -> None:
+def test_only_documented_values_of_a_choice_are_accepted(name: str) -> None:
     # WHEN / THEN
     for value in CHOICES[name]:
         assert str(getattr(parse({**REQUIRED, name: value}), name)) == value
@@ -147,7 +147,7 @@ def test_imagenet_depth_refuses_images_of_28_pixels(depth: int) -> None:
         parse({**REQUIRED, "num_layers": str(depth), "image_shape": "3,28,28"})
 
 
-def test_batch_must_not_exceed_the_training_images() -> None:
+def test_mini_batch_size_must_not_exceed_num_training_samples() -> None:
     # WHEN / THEN
     assert parse({**REQUIRED, "mini_batch_size": "1000"}).mini_batch_size == 1000
     with pytest.raises(CustomerError, match="bigger or equal to the mini_batch_size"):
@@ -176,7 +176,7 @@ def test_pretrained_model_requires_imagenet_depth_and_shape(given: dict[str, str
 @pytest.mark.parametrize(
     ("name", "value"), [("use_pretrained_model", "1"), ("multi_label", "1"), ("image_shape", "1,64,64")]
 )
-def test_unsupported_hyperparameter_is_valid_but_refused(name: str, value: str) -> None:
+def test_hyperparameter_that_only_aws_supports_is_valid_but_refused(name: str, value: str) -> None:
     # GIVEN
     found = parse({**REQUIRED, name: value})
     # WHEN / THEN

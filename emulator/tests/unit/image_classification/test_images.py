@@ -1,4 +1,4 @@
-"""Decoding of images."""
+"""Decoding of image files."""
 
 import io
 
@@ -9,7 +9,7 @@ from sagelocal.containers.image_classification.images import decode
 
 
 def test_16_bit_greyscale_keeps_its_upper_bits() -> None:
-    # GIVEN 1024 shades
+    # GIVEN a 16-bit image with 1024 shades of grey
     shades = (np.arange(32 * 32, dtype=np.uint16) * 64).reshape(32, 32)
     stream = io.BytesIO()
     Image.fromarray(shades).save(stream, "PNG")

@@ -1,4 +1,4 @@
-"""Networks: depth, number of parameters and shapes, on PyTorch's meta device, which computes only shapes."""
+"""ResNet networks: depth, number of parameters and output shapes."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from sagelocal.containers.image_classification.network import ResNet
 
 @pytest.fixture(autouse=True)
 def meta_device() -> Iterator[None]:
-    """Create networks and data without allocating or initializing their values."""
+    """Create networks and tensors on PyTorch's meta device, which computes shapes but no values."""
     with torch.device("meta"):
         yield
 
@@ -21,7 +21,7 @@ def meta_device() -> Iterator[None]:
 def test_number_of_layers_is_the_depth(depth: int) -> None:
     # WHEN
     network = ResNet(num_layers=depth, image_shape=(3, 32, 32), num_classes=2)
-    # THEN the depth is the number of layers with weights, except shortcuts
+    # THEN the number of layers with weights, except those in shortcuts, is the depth
     weights = [
         name
         for name, module in network.named_modules()
@@ -33,7 +33,7 @@ def test_number_of_layers_is_the_depth(depth: int) -> None:
 def test_resnet_20_has_the_published_number_of_parameters() -> None:
     # WHEN
     network = ResNet(num_layers=20, image_shape=(3, 32, 32), num_classes=10)
-    # THEN 0.27 million (He et al. 2015, table 6)
+    # THEN it has 0.27 million parameters (He et al. 2015, table 6)
     assert round(sum(each.numel() for each in network.parameters()) / 1e6, 2) == 0.27
 
 
@@ -50,12 +50,12 @@ def test_network_returns_one_logit_per_class(depth: int, shape: tuple[int, int, 
         assert network(torch.full((2, *shape), 128.0)).shape == (2, 5)
 
 
-@pytest.mark.parametrize(("size", "left"), [(32, 4), (64, 2)])
-def test_stem_downsamples_only_large_images(size: int, left: int) -> None:
+@pytest.mark.parametrize(("size", "remaining"), [(32, 4), (64, 2)])
+def test_stem_downsamples_only_large_images(size: int, remaining: int) -> None:
     # GIVEN
     network = ResNet(num_layers=IMAGENET_DEPTHS[0], image_shape=(3, size, size), num_classes=2).eval()
     # WHEN all layers before the global pooling run
     with torch.inference_mode():
         features = network.body[:-2](torch.zeros(1, 3, size, size))
     # THEN
-    assert features.shape == (1, 512, left, left)
+    assert features.shape == (1, 512, remaining, remaining)

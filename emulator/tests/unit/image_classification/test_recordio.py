@@ -1,4 +1,4 @@
-"""RecordIO: files that im2rec writes are read, and invalid files are refused."""
+"""Reading of RecordIO files in im2rec's format, and error messages for invalid files."""
 
 import struct
 from pathlib import Path
@@ -11,7 +11,7 @@ from .examples import image_record, record
 
 
 def test_records_are_read_in_order(tmp_path: Path) -> None:
-    # GIVEN contents that need every possible padding
+    # GIVEN records whose lengths need each possible padding
     path = tmp_path / "train.rec"
     path.write_bytes(b"".join(image_record(row % 3, b"x" * row, row=row) for row in range(9)))
     # WHEN
@@ -20,7 +20,7 @@ def test_records_are_read_in_order(tmp_path: Path) -> None:
     assert found == [LabelledImage((row % 3,), b"x" * row) for row in range(9)]
 
 
-def test_several_labels_are_read(tmp_path: Path) -> None:
+def test_record_with_several_labels_is_read(tmp_path: Path) -> None:
     # GIVEN
     path = tmp_path / "train.rec"
     path.write_bytes(record(struct.pack("<IfQQ", 2, 0, 7, 0) + struct.pack("<2f", 1, 4) + b"image"))
@@ -28,8 +28,8 @@ def test_several_labels_are_read(tmp_path: Path) -> None:
     assert list(read(path)) == [LabelledImage((1, 4), b"image")]
 
 
-def test_record_that_contains_the_magic_number_is_joined(tmp_path: Path) -> None:
-    # GIVEN content that the writer splits at the magic number
+def test_record_that_the_writer_has_split_is_joined(tmp_path: Path) -> None:
+    # GIVEN a record that is split, because its content contains RecordIO's magic number, and a next record
     content = struct.pack("<IfQQ", 0, 1, 0, 0) + b"1234" + MAGIC + b"5678" + MAGIC + b"90"
     pieces = content.split(MAGIC)
     assert len(pieces) == 3

@@ -1,4 +1,4 @@
-"""Inference: probabilities for an image, and error messages for invalid requests."""
+"""The inference server: class probabilities, response formats, and error messages for invalid requests."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from .examples import hyperparameters, png
 
 @pytest.fixture(scope="module")
 def application(tmp_path_factory: pytest.TempPathFactory) -> Application:
-    """Return an application that serves an untrained network; the model folder also contains an older network."""
+    """A server with an untrained network of three classes. Its model folder also contains an older network."""
     folder = tmp_path_factory.mktemp("model")
     model_files.save(model_files.create(hyperparameters()), hyperparameters(), folder, 0)
     newer = hyperparameters(num_classes="3", image_shape="3,16,24")
@@ -27,7 +27,11 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Application:
 
 
 class Response:
-    """The application's response."""
+    """The server's response to a request.
+
+    body    : body of the request
+    environ : more members of the WSGI environment
+    """
 
     def __init__(self, application: Application, body: bytes, **environ: Any) -> None:
         given = {
@@ -46,6 +50,7 @@ class Response:
 
 
 def jpeg() -> bytes:
+    """Return a red JPEG image."""
     stream = io.BytesIO()
     Image.new("RGB", (50, 20), "red").save(stream, "JPEG")
     return stream.getvalue()
@@ -65,7 +70,9 @@ def test_ping_succeeds(application: Application) -> None:
     ],
     ids=["png", "jpeg", "x-image, png", "x-image, jpeg"],
 )
-def test_image_of_any_size_gets_probabilities(application: Application, content_type: str, body: bytes) -> None:
+def test_image_of_any_size_and_format_has_class_probabilities(
+    application: Application, content_type: str, body: bytes
+) -> None:
     # WHEN
     response = Response(application, body, CONTENT_TYPE=content_type)
     # THEN
@@ -75,7 +82,7 @@ def test_image_of_any_size_gets_probabilities(application: Application, content_
     assert sum(probabilities) == pytest.approx(1)
 
 
-def test_json_lines_have_the_format_of_batch_transform(application: Application) -> None:
+def test_json_lines_response_has_the_format_for_batch_transform(application: Application) -> None:
     # WHEN
     response = Response(application, png(0), HTTP_ACCEPT="application/jsonlines")
     # THEN
@@ -111,7 +118,7 @@ def test_accept_header_is_a_list_of_weighted_media_ranges(
     ],
     ids=["empty", "gif", "truncated", "content type", "accept", "size"],
 )
-def test_invalid_request_gets_an_error_message(
+def test_invalid_request_fails_with_status_and_reason(
     application: Application, body: bytes, environ: dict[str, str], status: int, reason: str
 ) -> None:
     # WHEN

@@ -1,4 +1,4 @@
-"""The training job, from its configuration to its model or its failure."""
+"""Training jobs: models, checkpoints, logs, and error messages for invalid configurations."""
 
 import json
 import re
@@ -22,20 +22,20 @@ def reset_log() -> None:
     training_log.logger.handlers.clear()
 
 
-def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """Return the log lines without their prefixes, which all lines must have."""
+def log_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return the printed log lines without their prefixes; fail if a line has no prefix."""
     printed = capsys.readouterr().out.splitlines()
     assert printed
     assert all(PREFIX.match(line) for line in printed)
     return [PREFIX.sub("", line) for line in printed]
 
 
-def test_only_the_best_epoch_is_kept(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+def test_model_contains_only_the_best_epoch(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     # WHEN
     status = train.run()
-    # THEN
+    # THEN the model contains the last epoch that was saved as the best so far
     assert status == 0
-    stored = [line for line in lines(capsys) if line.startswith("Saved checkpoint")]
+    stored = [line for line in log_lines(capsys) if line.startswith("Saved checkpoint")]
     last = re.search(r"image-classification-\d{4}\.pt", stored[-1])
     assert last is not None
     assert job.model_files == [last[0], "model-shapes.json"]
@@ -43,7 +43,7 @@ def test_only_the_best_epoch_is_kept(job: Job, capsys: pytest.CaptureFixture[str
     assert shapes == [{"name": "data", "shape": [4, 3, 16, 16]}]
 
 
-def test_epochs_are_kept_at_the_checkpoint_frequency(job: Job) -> None:
+def test_model_contains_the_epochs_that_checkpoint_frequency_selects(job: Job) -> None:
     # GIVEN
     job.configure(given={"epochs": "5", "checkpoint_frequency": "2"})
     # WHEN
@@ -54,7 +54,7 @@ def test_epochs_are_kept_at_the_checkpoint_frequency(job: Job) -> None:
 
 
 def weights(job: Job) -> dict[str, dict[str, torch.Tensor]]:
-    """Return the weights of each epoch that a job kept."""
+    """Return the weights of each epoch in a job's model, by file name."""
     return {
         path.name: torch.load(path, weights_only=True)["weights"]
         for path in model_files.weight_files(job.root / "model")
@@ -65,19 +65,19 @@ def weights(job: Job) -> dict[str, dict[str, torch.Tensor]]:
 def test_interrupted_job_resumes_and_produces_the_same_model(
     job: Job, given: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # GIVEN an uninterrupted job, and one that is interrupted in its third epoch and loses its model folder
+    # GIVEN an uninterrupted job, and a second job that is interrupted in its third epoch and loses its model files
     given = {**given, "epochs": "4", "augmentation_type": "crop", "lr_scheduler_step": "1"}
     job.configure(given=given)
     assert train.run() == 0
     uninterrupted = weights(job)
     (tmp_path / "again").mkdir()
-    other = Job(tmp_path / "again", monkeypatch)
-    (other.root / "checkpoints").mkdir()
-    other.configure(given=given)
+    second = Job(tmp_path / "again", monkeypatch)
+    (second.root / "checkpoints").mkdir()
+    second.configure(given=given)
     with monkeypatch.context() as patched:
         patched.setattr(training_log, "log_training", interrupt)
         assert train.run() == train.ALGORITHM_ERROR
-    for path in (other.root / "model").iterdir():
+    for path in (second.root / "model").iterdir():
         path.unlink()
     capsys.readouterr()
 
@@ -85,22 +85,23 @@ def test_interrupted_job_resumes_and_produces_the_same_model(
     training_log.logger.handlers.clear()
     assert train.run() == 0
 
-    # THEN
-    found = lines(capsys)
+    # THEN it continues after its second epoch, and its weights are those of the uninterrupted job
+    found = log_lines(capsys)
     assert "Resuming from checkpoint after epoch 1" in found
     assert [line[:8] for line in found if "Time cost" in line] == ["Epoch[2]", "Epoch[3]"]
-    resumed = weights(other)
+    resumed = weights(second)
     assert resumed.keys() == uninterrupted.keys()
     for name, tensors in uninterrupted.items():
         assert all(torch.equal(resumed[name][key], tensor) for key, tensor in tensors.items())
 
 
 def interrupt(epoch: int, *_: object) -> None:
+    """Raise an error in the third epoch."""
     if epoch == 2:
         raise RuntimeError("the instance was interrupted")
 
 
-def test_checkpoint_of_other_hyperparameters_is_ignored(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+def test_checkpoint_with_other_hyperparameters_is_ignored(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     # GIVEN
     (job.root / "checkpoints").mkdir()
     assert train.run() == 0
@@ -111,11 +112,11 @@ def test_checkpoint_of_other_hyperparameters_is_ignored(job: Job, capsys: pytest
     training_log.logger.handlers.clear()
     assert train.run() == 0
 
-    # THEN
-    assert len([line for line in lines(capsys) if "Time cost" in line]) == 2
+    # THEN the job trains both epochs again
+    assert len([line for line in log_lines(capsys) if "Time cost" in line]) == 2
 
 
-def test_job_trains_on_recordio(job: Job) -> None:
+def test_job_trains_on_recordio_files(job: Job) -> None:
     # GIVEN
     job.configure(channels=RECORD_CHANNELS)
     records = [image_record(row % 2, png(row % 2), row=row) for row in range(8)]
@@ -127,13 +128,13 @@ def test_job_trains_on_recordio(job: Job) -> None:
 
 
 def test_log_has_the_format_of_aws(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
-    # GIVEN enough batches for a log line within an epoch
+    # GIVEN so many batches that a line is logged during an epoch
     write_images(job.root / "data", "train", 84)
     job.configure(given={"num_training_samples": "84", "top_k": "2", "augmentation_type": "crop"})
     # WHEN
     train.run()
     # THEN
-    found = lines(capsys)
+    found = log_lines(capsys)
     assert found[found.index("---- Parameters ----") + 1] == "num_layers: 20"
     for line in ("momentum: 0.9", "image_shape: 3,16,16", "augmentation_type: crop", "kv_store: device", "top_k: 2"):
         assert line in found
@@ -160,7 +161,7 @@ def test_gpu_instance_is_accepted(instance_type: str) -> None:
 
 
 @pytest.mark.parametrize("instance_type", ["ml.m5.large", "ml.c5.xlarge", "ml.g6.xlarge", "ml.p4d.24xlarge", "g5"])
-def test_unsupported_instance_is_refused(job: Job, instance_type: str) -> None:
+def test_instance_type_that_aws_does_not_support_is_refused(job: Job, instance_type: str) -> None:
     # GIVEN
     job.configure(instance_type=instance_type)
     # WHEN / THEN
@@ -172,7 +173,7 @@ def test_unsupported_instance_is_refused(job: Job, instance_type: str) -> None:
 
 
 def test_hyperparameters_are_checked_before_the_data(job: Job) -> None:
-    # GIVEN broken data and an invalid hyperparameter
+    # GIVEN a broken image and an invalid hyperparameter
     write(job.root / "data" / "train" / "0.png", b"")
     job.configure(given={"learning_rate": "2", "epochs": "1"})
     # WHEN / THEN
@@ -204,7 +205,9 @@ def test_all_data_is_checked_before_training(job: Job, capsys: pytest.CaptureFix
     ],
     ids=["pretrained", "multi label", "hosts"],
 )
-def test_unsupported_feature_is_not_a_client_error(job: Job, config: dict[str, object], reason: str) -> None:
+def test_feature_that_only_aws_supports_fails_with_an_algorithm_error(
+    job: Job, config: dict[str, object], reason: str
+) -> None:
     # GIVEN
     job.configure(**config)  # type: ignore[arg-type]
     # WHEN / THEN

@@ -1,4 +1,4 @@
-"""The training loop follows the hyperparameters and is reproducible."""
+"""The training loop: reproducibility, batches, learning rates, optimizers, early stopping and accuracy."""
 
 import logging
 import re
@@ -18,7 +18,7 @@ from .examples import hyperparameters
 
 
 def make_split(count: int) -> Split:
-    """Return noisy images of two colors."""
+    """Return `count` noisy images of two colors, with the colors as classes."""
     labels = np.arange(count) % 2
     images = list(np.random.default_rng(count).integers(0, 100, (count, 16, 16, 3), dtype=np.uint8))
     for image, label in zip(images, labels, strict=True):
@@ -27,15 +27,15 @@ def make_split(count: int) -> Split:
 
 
 def no_checkpoints(given: Hyperparameters) -> Checkpoints:
-    """Return checkpoints without a folder, so that nothing is saved."""
+    """Return Checkpoints without a folder, so that nothing is saved."""
     return Checkpoints(Path("none"), Path("none"), given)
 
 
 def discard(epoch: int, best: float | None) -> None:
-    """Save nothing."""
+    """Do nothing after an epoch, instead of saving the network."""
 
 
-def test_network_learns_two_colors() -> None:
+def test_network_classifies_two_colors_correctly_after_training() -> None:
     # GIVEN
     given = hyperparameters(learning_rate="0.05", mini_batch_size="16", epochs="6", num_training_samples="64")
     torch.manual_seed(training_loop.SEED)
@@ -51,18 +51,18 @@ def test_network_learns_two_colors() -> None:
     assert accuracies[-1] == 1
 
 
-def test_training_is_reproducible() -> None:
+def test_training_twice_produces_the_same_weights() -> None:
     # GIVEN
     given = hyperparameters(augmentation_type="crop_color_transform", epochs="1")
 
-    def trained() -> dict[str, torch.Tensor]:
+    def train_network() -> dict[str, torch.Tensor]:
         torch.manual_seed(training_loop.SEED)
         network = model_files.create(given)
         training_loop.fit(network, make_split(8), make_split(4), given, discard, no_checkpoints(given))
         return network.state_dict()
 
     # WHEN
-    first, second = trained(), trained()
+    first, second = train_network(), train_network()
     # THEN
     assert all(torch.equal(first[name], second[name]) for name in first)
 
@@ -77,7 +77,7 @@ def test_incomplete_batch_is_dropped(count: int, size: int, batches: int) -> Non
 
 
 class MessageList(logging.Handler):
-    """Stores log messages."""
+    """A log handler that stores messages in a list."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class MessageList(logging.Handler):
 
 @pytest.fixture
 def messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The messages in the training log."""
+    """The messages that a test has logged to the training log."""
     handler = MessageList()
     monkeypatch.setattr(training_log.logger, "handlers", [handler])
     monkeypatch.setattr(training_log.logger, "propagate", False)
@@ -130,7 +130,7 @@ def test_optimizer_uses_its_hyperparameters(optimizer: str, kind: type, settings
     assert {name: made.param_groups[0][name] for name in settings} == settings
 
 
-def test_nag_without_momentum_is_sgd() -> None:
+def test_nag_without_momentum_is_plain_sgd() -> None:
     # GIVEN
     given = hyperparameters(optimizer="nag", momentum="0")
     # WHEN
@@ -139,7 +139,7 @@ def test_nag_without_momentum_is_sgd() -> None:
     assert made.param_groups[0]["nesterov"] is False
 
 
-def test_weight_decay_excludes_biases() -> None:
+def test_weight_decay_does_not_apply_to_biases() -> None:
     # GIVEN
     given = hyperparameters(weight_decay="0.25")
     network = model_files.create(given)
@@ -166,22 +166,24 @@ def test_weight_decay_excludes_biases() -> None:
     ],
     ids=["off", "on", "counter reset", "improving", "minimum epochs", "tolerance"],
 )
-def test_early_stopping_follows_its_settings(settings: dict[str, str], accuracies: list[float], epochs: int) -> None:
+def test_early_stopping_ends_training_after_the_expected_epoch(
+    settings: dict[str, str], accuracies: list[float], epochs: int
+) -> None:
     # GIVEN
     given = hyperparameters(
         **{"epochs": "5", "early_stopping_min_epochs": "1", "early_stopping_patience": "2", **settings}
     )
     stopping = training_loop.EarlyStopping(given)
     # WHEN
-    over = [stopping.update(epoch, accuracy) for epoch, accuracy in enumerate(accuracies)]
+    stops = [stopping.update(epoch, accuracy) for epoch, accuracy in enumerate(accuracies)]
     # THEN
-    assert (over.index(True) + 1 if True in over else 5) == epochs
+    assert (stops.index(True) + 1 if True in stops else 5) == epochs
 
 
 def test_top_k_accuracy_counts_the_k_best_classes() -> None:
     # GIVEN
     counter = training_loop.AccuracyCounter(hyperparameters(num_classes="4", top_k="2"))
-    # WHEN the correct class is ranked first, second and third
+    # WHEN the correct classes of three images are ranked first, second and third
     counter.add(torch.tensor([[4.0, 3, 2, 1]] * 3), torch.tensor([0, 1, 2]))
     # THEN
     assert counter.metrics() == {"accuracy": 1 / 3, "top_k_accuracy_2": 2 / 3}

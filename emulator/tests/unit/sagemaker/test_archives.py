@@ -1,4 +1,4 @@
-"""Archives of models and job outputs."""
+"""Packing and unpacking of `tar.gz` archives of models and job outputs."""
 
 import io
 import tarfile
@@ -10,7 +10,11 @@ from sagelocal.services.sagemaker.archives import ArchiveError, pack, unpack
 
 
 def archive(name: str, *, kind: bytes = tarfile.REGTYPE, link: str = "") -> io.BytesIO:
-    """Return an archive with one member."""
+    """Return a `tar.gz` archive with one empty member.
+
+    kind : tarfile's type of the member
+    link : target of a symbolic link
+    """
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as made:
         member = tarfile.TarInfo(name)
@@ -20,7 +24,7 @@ def archive(name: str, *, kind: bytes = tarfile.REGTYPE, link: str = "") -> io.B
     return stream
 
 
-def test_packed_folder_is_unpacked(tmp_path: Path) -> None:
+def test_unpacked_folder_has_the_files_of_the_packed_folder(tmp_path: Path) -> None:
     # GIVEN
     source, target = tmp_path / "source", tmp_path / "target"
     (source / "code").mkdir(parents=True)

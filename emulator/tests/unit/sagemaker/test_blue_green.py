@@ -1,4 +1,4 @@
-"""Reading a DeploymentConfig and watching its alarms."""
+"""Blue/green deployments: traffic shares of a DeploymentConfig, and alarms."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from sagelocal.services.sagemaker.blue_green import AlarmError, Deployment
 
 
 def config(**routing: Any) -> dict[str, Any]:
+    """Return a DeploymentConfig with a TrafficRoutingConfiguration and one alarm."""
     return {
         "BlueGreenUpdatePolicy": {
             "TrafficRoutingConfiguration": {"WaitIntervalInSeconds": 0, **routing},
@@ -18,7 +19,7 @@ def config(**routing: Any) -> dict[str, Any]:
 
 
 class FakeCloudWatch:
-    """CloudWatch with one alarm in a given state."""
+    """A CloudWatch client with one alarm, which has a given state."""
 
     def __init__(self, state: str) -> None:
         self._state = state
@@ -39,15 +40,17 @@ class FakeCloudWatch:
     ],
     ids=["all at once", "canary in percent", "canary in instances", "linear in percent", "linear in instances"],
 )
-def test_traffic_shifts_in_the_configured_steps(routing: dict[str, Any], shares: tuple[float, ...]) -> None:
+def test_traffic_shares_of_each_step_follow_the_routing_configuration(
+    routing: dict[str, Any], shares: tuple[float, ...]
+) -> None:
     assert Deployment.of(config(**routing), 4).shares == pytest.approx(shares)
 
 
-def test_without_a_policy_all_traffic_shifts_at_once() -> None:
+def test_all_traffic_shifts_at_once_without_a_deployment_config() -> None:
     assert Deployment.of(None, 1) == Deployment(shares=(1.0,), wait=0, termination_wait=0, alarms=())
 
 
-def test_alarm_during_a_deployment_raises_an_error_with_the_reason() -> None:
+def test_watch_raises_an_error_with_the_alarms_reason() -> None:
     # GIVEN
     deployment = Deployment.of(config(Type="ALL_AT_ONCE"), 1)
 

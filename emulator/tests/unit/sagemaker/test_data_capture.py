@@ -1,4 +1,4 @@
-"""Captured data has the format of SageMaker's records."""
+"""Data capture records have SageMaker's format."""
 
 import base64
 import json
@@ -12,21 +12,21 @@ import pytest
 from sagelocal.services.sagemaker.data_capture import Exchange, record
 
 MOMENT = datetime(2024, 10, 15, 14, 5, 12, 996_000, tzinfo=UTC)
-# Capture configuration of the real endpoint whose records the tests reproduce
-HEADER = {"JsonContentTypes": ["application/json"], "CsvContentTypes": ["text/csv"]}
-BOTH = {
+# CONTENT_TYPES and CAPTURE_CONFIG are the configuration with which the real records were captured.
+CONTENT_TYPES = {"JsonContentTypes": ["application/json"], "CsvContentTypes": ["text/csv"]}
+CAPTURE_CONFIG = {
     "EnableCapture": True,
     "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-    "CaptureContentTypeHeader": HEADER,
+    "CaptureContentTypeHeader": CONTENT_TYPES,
 }
 EXCHANGE = Exchange("image/png", b"\x89PNG\r\n", "application/json", b"[0.9388836622238159, 0.061116307973861694]")
 
 
 def test_record_has_the_format_of_sagemaker() -> None:
     # WHEN
-    made = record(BOTH, EXCHANGE, MOMENT)
+    made = record(CAPTURE_CONFIG, EXCHANGE, MOMENT)
     event_id = made["eventMetadata"]["eventId"]
-    # THEN it equals a record that a real endpoint captured in October 2024, except for its image and identifier
+    # THEN it has the format of a record that a real endpoint captured in October 2024, with another image and event ID
     assert json.dumps(made, separators=(",", ":")) == (
         '{"captureData":{"endpointInput":{"observedContentType":"image/png","mode":"INPUT",'
         '"data":"iVBORw0K","encoding":"BASE64"},'
@@ -40,21 +40,23 @@ def test_record_has_the_format_of_sagemaker() -> None:
 @pytest.mark.parametrize(
     ("content_type", "header", "encoding"),
     [
-        ("application/json", HEADER, "JSON"),
-        ("application/json; charset=utf-8", HEADER, "JSON"),
-        ("text/csv", HEADER, "CSV"),
-        ("text/plain", HEADER, "BASE64"),
+        ("application/json", CONTENT_TYPES, "JSON"),
+        ("application/json; charset=utf-8", CONTENT_TYPES, "JSON"),
+        ("text/csv", CONTENT_TYPES, "CSV"),
+        ("text/plain", CONTENT_TYPES, "BASE64"),
         ("application/json", {}, "BASE64"),
     ],
     ids=["json", "json with charset", "csv", "not listed", "no list"],
 )
-def test_only_listed_content_types_are_captured_as_text(
+def test_only_content_types_in_the_configuration_are_captured_as_text(
     content_type: str, header: dict[str, Any], encoding: str
 ) -> None:
     # GIVEN
     exchange = Exchange("image/png", b"x", content_type, "[ü]".encode())
     # WHEN
-    output = record({**BOTH, "CaptureContentTypeHeader": header}, exchange, MOMENT)["captureData"]["endpointOutput"]
+    output = record({**CAPTURE_CONFIG, "CaptureContentTypeHeader": header}, exchange, MOMENT)["captureData"][
+        "endpointOutput"
+    ]
     # THEN
     assert output["encoding"] == encoding
     assert output["observedContentType"] == content_type
@@ -72,16 +74,16 @@ def test_only_listed_content_types_are_captured_as_text(
 )
 def test_capture_options_select_input_and_output(modes: list[str], sides: list[str]) -> None:
     # WHEN
-    made = record({**BOTH, "CaptureOptions": [{"CaptureMode": mode} for mode in modes]}, EXCHANGE, MOMENT)
+    made = record({**CAPTURE_CONFIG, "CaptureOptions": [{"CaptureMode": mode} for mode in modes]}, EXCHANGE, MOMENT)
     # THEN
     assert list(made["captureData"]) == sides
 
 
-def test_inference_id_is_captured() -> None:
+def test_record_contains_the_inference_id() -> None:
     # GIVEN
     exchange = Exchange("image/png", b"x", "application/json", b"[]", "seven")
     # WHEN
-    metadata = record(BOTH, exchange, MOMENT)["eventMetadata"]
+    metadata = record(CAPTURE_CONFIG, exchange, MOMENT)["eventMetadata"]
     # THEN
     assert list(metadata) == ["eventId", "inferenceId", "inferenceTime"]
     assert metadata["inferenceId"] == "seven"
@@ -89,7 +91,7 @@ def test_inference_id_is_captured() -> None:
 
 @pytest.fixture
 def real_lines() -> list[str]:
-    """Records that a real endpoint captured."""
+    """Lines of capture files of a real endpoint, from the folder in the environment variable DATA_CAPTURE."""
     folder = os.environ.get("DATA_CAPTURE")
     if not folder:
         pytest.skip("set DATA_CAPTURE to a folder of .jsonl files that a real endpoint captured")
@@ -111,7 +113,7 @@ def test_real_records_are_reproduced_byte_for_byte(real_lines: list[str]) -> Non
         )
         moment = datetime.fromisoformat(real["eventMetadata"]["inferenceTime"])
         # WHEN
-        made = record(BOTH, exchange, moment)
+        made = record(CAPTURE_CONFIG, exchange, moment)
         made["eventMetadata"]["eventId"] = real["eventMetadata"]["eventId"]
         # THEN
         assert json.dumps(made, separators=(",", ":")) == line

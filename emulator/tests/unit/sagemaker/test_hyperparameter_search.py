@@ -1,4 +1,4 @@
-"""The search of a tuning job respects its ranges, strategy, seed and objective."""
+"""Hyperparameter search of tuning jobs: ranges, strategies, random seeds, objectives and invalid configurations."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ OTHER = {"Name": "other", "Values": ["a", "b", "c"]}
 
 
 def config(strategy: str = "Random", seed: int | None = 7, kind: str = "Maximize", **ranges: Any) -> dict[str, Any]:
+    """Return a HyperParameterTuningJobConfig."""
     return {
         "Strategy": strategy,
         "RandomSeed": seed,
@@ -22,8 +23,8 @@ def config(strategy: str = "Random", seed: int | None = 7, kind: str = "Maximize
     }
 
 
-def test_values_are_within_their_ranges() -> None:
-    # GIVEN
+def test_suggested_values_are_within_their_ranges() -> None:
+    # GIVEN a random search with ranges of each type
     search = Search(
         config(
             ContinuousParameterRanges=[
@@ -47,7 +48,7 @@ def test_values_are_within_their_ranges() -> None:
     assert search.size is None
 
 
-def test_same_seed_suggests_the_same_values() -> None:
+def test_searches_with_the_same_seed_suggest_the_same_values() -> None:
     first, second = (Search(config(ContinuousParameterRanges=[RATE])) for _ in range(2))
 
     assert [first.suggest(str(n)) for n in range(5)] == [second.suggest(str(n)) for n in range(5)]
@@ -67,18 +68,18 @@ def test_grid_search_tries_each_combination_once() -> None:
 
 @pytest.mark.parametrize(("kind", "best"), [("Maximize", 0.1), ("Minimize", 0.001)])
 def test_bayesian_search_converges_to_the_best_value(kind: str, best: float) -> None:
-    # GIVEN an objective that equals the rate, and one failed job
+    # GIVEN a search for the rate, whose objective value is the rate itself
     search = Search(config("Bayesian", kind=kind, ContinuousParameterRanges=[{**RATE, "ScalingType": "Linear"}]))
 
-    # WHEN
+    # WHEN 40 training jobs run, one of which fails
     rates = []
     for number in range(40):
         rates.append(float(search.suggest(str(number))["rate"]))
         search.record(str(number), None if number == 3 else rates[-1])
 
-    # THEN
-    late = sum(abs(rate - best) for rate in rates[-10:]) / 10
-    assert late < 0.025  # half of the mean distance of a random search
+    # THEN the last ten rates are close to the best rate
+    distance = sum(abs(rate - best) for rate in rates[-10:]) / 10
+    assert distance < 0.025  # half of a random search's mean distance
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,10 @@ QUOTAS = Quotas({"ml.m5.large for endpoint usage": 5})
 
 
 def make_backend(running: int) -> Any:
-    """Return a backend with an endpoint configuration of two instances, and an endpoint with `running` instances."""
+    """Return a substitute for moto's backend, with an endpoint and its configuration.
+
+    running : number of instances of the endpoint; the configuration has two
+    """
     variant = {"VariantName": "AllTraffic", "InstanceType": "ml.m5.large", "InitialInstanceCount": 2}
     endpoint = SimpleNamespace(
         endpoint_config_name="config",
@@ -28,13 +31,13 @@ def test_update_within_the_quota_is_accepted() -> None:
     check_endpoint(QUOTAS, make_backend(running=3), "config")
 
 
-def test_instances_of_a_scaled_out_endpoint_count_against_the_quota() -> None:
+def test_all_instances_of_a_scaled_out_endpoint_count_against_the_quota() -> None:
     with pytest.raises(ResourceLimitExceededError, match="current utilization of 4 Instances"):
         check_endpoint(QUOTAS, make_backend(running=4), "config")
 
 
-def test_running_processing_jobs_count_against_their_quota() -> None:
-    # GIVEN a running job with two instances, and a job that has ended
+def test_only_running_processing_jobs_count_against_the_quota() -> None:
+    # GIVEN a running job and an ended job, each with two instances
     cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 2}
     jobs = {
         status: SimpleNamespace(processing_job_status=status, processing_resources={"ClusterConfig": cluster})

@@ -1,12 +1,12 @@
-"""Invocation metrics of a batch of requests."""
+"""CloudWatch metrics of endpoint invocations."""
 
 from sagelocal.services.sagemaker.invocation_metrics import MAX_LATENCIES, Invocation, Target, metric_data, sample
 
 TARGET = Target("123456789012", "us-east-1", "some-endpoint", "AllTraffic")
 
 
-def test_errors_are_counted_as_on_aws() -> None:
-    # GIVEN a success, a client error, a server error, and no response
+def test_metrics_count_invocations_and_errors_as_on_aws() -> None:
+    # GIVEN a success, a client error, a server error, and a request without a response (status 0)
     batch = [Invocation(status, 1000.0, 10.0, 2) for status in (200, 400, 500, 0)]
 
     # WHEN
@@ -28,7 +28,7 @@ def test_errors_are_counted_as_on_aws() -> None:
     }
 
 
-def test_latencies_are_sampled_including_the_greatest() -> None:
+def test_sample_of_latencies_contains_the_greatest() -> None:
     # GIVEN
     latencies = [float(n) for n in range(1001)]
 

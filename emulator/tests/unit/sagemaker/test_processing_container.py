@@ -12,8 +12,8 @@ from sagelocal.services.sagemaker.processing_container import ProcessingContaine
 ENTRY = ["python3", "/opt/ml/processing/input/code/run.py"]
 
 
-def test_without_namespaces_container_paths_are_replaced_in_scripts(tmp_path: Path) -> None:
-    # GIVEN two scripts and a data file that contain a container path
+def test_container_paths_in_scripts_are_replaced_without_namespaces(tmp_path: Path) -> None:
+    # GIVEN two scripts and a data file that contain a path below /opt/ml
     container = ProcessingContainer.create(tmp_path / "ml", number=1, count=1, isolated=False)
     code = container.folder("/opt/ml/processing/input/code")
     for name in ("run.py", "run.sh", "data.csv"):
@@ -21,7 +21,7 @@ def test_without_namespaces_container_paths_are_replaced_in_scripts(tmp_path: Pa
     # WHEN
     container.localize_scripts()
     container.configure({"LocalPath": "/opt/ml/processing/input/code"})
-    # THEN
+    # THEN the path is replaced in the scripts, the configuration and the command, but not in the data
     inputs = str(tmp_path / "ml/processing/input")
     assert [(code / name).read_text() for name in ("run.py", "run.sh")] == [inputs, inputs]
     assert (code / "data.csv").read_text() == "/opt/ml/processing/input"
@@ -30,8 +30,8 @@ def test_without_namespaces_container_paths_are_replaced_in_scripts(tmp_path: Pa
     assert [container.localize(part) for part in container.command(ENTRY)] == ["python3", f"{inputs}/code/run.py"]
 
 
-def test_mounting_a_directory_keeps_the_other_contents_of_opt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a machine whose /opt has a directory, a file, a link, and a directory at the path of the mounted directory
+def test_only_ml_is_replaced_in_opt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a machine whose /opt contains a directory, a file, a link, and the directory `ml`, which is replaced
     if not mounts.can_replace_opt():
         pytest.skip("this machine does not allow mount namespaces")
     opt, source, scratch = tmp_path / "opt", tmp_path / "source", tmp_path / "scratch"
@@ -43,10 +43,10 @@ def test_mounting_a_directory_keeps_the_other_contents_of_opt(tmp_path: Path, mo
     (opt / "ml" / "old").touch()
     (source / "new").touch()
     monkeypatch.setattr(mounts, "OPT", opt)
-    # WHEN
+    # WHEN a program lists the files in /opt
     command = [*mounts.entry(mounts.opt_with("ml", source, scratch)), "--", "find", str(opt), "-type", "f"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    # THEN
+    # THEN the program finds the new `ml`, and the machine's own files
     assert sorted(done.stdout.split()) == [str(opt / name) for name in ("file", "ml/new", "python/lib")]
     assert sorted(path.name for path in (scratch / "ml").iterdir()) == []
     assert (scratch / "link").is_symlink()

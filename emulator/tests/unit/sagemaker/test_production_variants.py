@@ -1,4 +1,4 @@
-"""Production variants: restarts, idle servers, draining, and the choice by weight or name."""
+"""Production variants: restarts of servers, idle serverless variants, draining, and selection of a variant."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,13 @@ from ...waiting import eventually
 
 
 class FakeServer:
-    """A model server whose state a test controls."""
+    """A model server whose state a test controls.
+
+    running    : whether the process runs
+    checks     : how often `alive` was read
+    healthy    : whether the server responds to pings
+    responding : whether the server responds to requests
+    """
 
     def __init__(self) -> None:
         self.running = True
@@ -45,7 +51,7 @@ class FakeServer:
 
 
 class FakeLog:
-    """A log stream that only stores whether it is closed."""
+    """A log stream that stores only whether it is closed."""
 
     group = "group"
     closed = False
@@ -55,7 +61,10 @@ class FakeLog:
 
 
 class StartedVariant:
-    """A variant, its servers in the order of their start, and its log."""
+    """A production variant with fake servers.
+
+    servers : the servers that were started, in this order
+    """
 
     def __init__(self, name: str = "AllTraffic", weight: float = 1, *, on_demand: bool = False) -> None:
         self.servers: list[FakeServer] = []
@@ -70,7 +79,7 @@ class StartedVariant:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartedVariant]:
-    """A variant whose server is checked continuously."""
+    """A variant whose server is checked and pinged every millisecond."""
     monkeypatch.setattr(production_variants, "WATCH_INTERVAL", 0.001)
     monkeypatch.setattr(production_variants, "PING_INTERVAL", 0.0)
     started = StartedVariant()
@@ -79,7 +88,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartedVariant]:
 
 
 def test_server_that_fails_pings_is_restarted(started: StartedVariant) -> None:
-    # WHEN
+    # WHEN the server no longer responds to pings
     started.servers[0].healthy = False
     eventually(lambda: len(started.servers) == 2)
     # THEN
@@ -87,14 +96,14 @@ def test_server_that_fails_pings_is_restarted(started: StartedVariant) -> None:
     assert started.variant.invoke(b"x", {}).body == b"x"
 
 
-def test_busy_server_need_not_respond_to_pings(started: StartedVariant) -> None:
-    # GIVEN
+def test_busy_server_that_fails_pings_is_not_restarted(started: StartedVariant) -> None:
+    # GIVEN a server that processes a request
     server = started.servers[0]
     server.responding.clear()
     client = threading.Thread(target=started.variant.invoke, args=(b"x", {}))
     client.start()
     eventually(lambda: started.variant._busy == 1)
-    # WHEN
+    # WHEN the server does not respond to pings
     server.healthy = False
     before = server.checks
     eventually(lambda: server.checks > before + 20)
@@ -105,8 +114,8 @@ def test_busy_server_need_not_respond_to_pings(started: StartedVariant) -> None:
     client.join()
 
 
-def test_request_to_a_dead_server_is_sent_to_its_replacement() -> None:
-    # GIVEN a dead server that has not been noticed yet
+def test_request_to_an_ended_server_is_sent_to_its_replacement() -> None:
+    # GIVEN a server that has ended and has not been checked since
     started = StartedVariant()
     started.servers[0].running = False
     # WHEN
@@ -131,14 +140,14 @@ def test_idle_serverless_variant_stops_its_server_until_the_next_request(monkeyp
     started.variant.stop_watching()
 
 
-def test_drained_variant_finishes_pending_requests_and_accepts_no_more(started: StartedVariant) -> None:
-    # GIVEN
+def test_drained_variant_completes_its_pending_request_and_refuses_new_ones(started: StartedVariant) -> None:
+    # GIVEN a variant that processes a request
     server, bodies = started.servers[0], []
     server.responding.clear()
     client = threading.Thread(target=lambda: bodies.append(started.variant.invoke(b"x", {}).body))
     client.start()
     eventually(lambda: started.variant._busy == 1)
-    # WHEN
+    # WHEN the variant is drained
     draining = threading.Thread(target=started.variant.drain, args=(10,))
     draining.start()
     eventually(lambda: started.variant._retired)
@@ -148,7 +157,7 @@ def test_drained_variant_finishes_pending_requests_and_accepts_no_more(started: 
     server.responding.set()
     for thread in (client, draining):
         thread.join()
-    # THEN
+    # THEN the server ends only after its request
     assert alive
     assert bodies == [b"x"]
     assert (server.alive, started.log.closed, len(started.servers)) == (False, True, 1)

@@ -1,4 +1,4 @@
-"""The PyTorch training container: the script, its arguments and its failures."""
+"""The substitute for AWS's PyTorch training container: the script, its arguments and failures."""
 
 import io
 import json
@@ -13,7 +13,7 @@ from sagelocal.containers import pytorch_training as module
 
 
 class FakeS3:
-    """An S3 client for one archive."""
+    """An S3 client with one object, the archive of a script."""
 
     class exceptions:  # noqa: N801 (boto3's name)
         NoSuchKey = type("NoSuchKey", (Exception,), {})
@@ -29,7 +29,7 @@ class FakeS3:
 
 
 def make_archive(**files: str) -> bytes:
-    """Return a `tar.gz` of files; an underscore in a name becomes a dot."""
+    """Return a `tar.gz` archive; `files` maps names to texts, with an underscore instead of a dot in each name."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
         for name, text in files.items():
@@ -42,7 +42,9 @@ def make_archive(**files: str) -> bytes:
 TOOLKIT_PARAMETERS = {"sagemaker_program": "train.py", "sagemaker_submit_directory": "s3://code/source.tar.gz"}
 
 
-def test_script_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_archive_is_unpacked_and_the_name_of_the_script_is_returned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(boto3, "client", lambda name: FakeS3(make_archive(train_py="pass", helper_py="pass")))
 
     assert module.download_script(TOOLKIT_PARAMETERS, tmp_path) == "train.py"
@@ -68,7 +70,7 @@ def test_missing_script_is_refused(
         module.download_script(hyperparameters, tmp_path)
 
 
-def test_hyperparameters_are_json_or_strings(tmp_path: Path) -> None:
+def test_hyperparameters_are_parsed_as_json_or_kept_as_text(tmp_path: Path) -> None:
     # GIVEN
     path = tmp_path / "hyperparameters.json"
     path.write_text(json.dumps({"epochs": "3", "name": '"quoted"', "classes": "a,b"}))
@@ -81,7 +83,7 @@ def test_hyperparameters_are_json_or_strings(tmp_path: Path) -> None:
     assert module.to_arguments(read) == ["--classes", "a,b", "--epochs", "3", "--name", "quoted"]
 
 
-def test_failure_file_of_the_script_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_file_of_the_script_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     failure = tmp_path / "failure"
     monkeypatch.setenv("SM_OUTPUT_FAILURE", str(failure))

@@ -1,4 +1,4 @@
-"""Every operation of moto that creates or starts something is emulated, stored or refused on purpose."""
+"""sagelocal emulates, stores or refuses each SageMaker operation of moto that creates, starts or invokes something."""
 
 from moto.sagemaker.responses import SageMakerResponse
 from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
@@ -17,7 +17,7 @@ EMULATED = {
     "create_transform_job",
     "invoke_endpoint",
 }
-STORED = {  # resources without an effect of their own, also on AWS
+STORED = {  # operations that only store a description, also on AWS
     "create_experiment",
     "create_model_card",
     "create_trial",
@@ -27,7 +27,7 @@ VERBS = ("create_", "start_", "invoke_")
 
 
 def test_each_operation_of_moto_is_emulated_stored_or_refused() -> None:
-    # GIVEN the methods of moto, without those that the emulator adds
+    # GIVEN the operations of moto, without those that sagelocal adds
     methods = {
         name for kind in (SageMakerResponse, SageMakerRuntimeResponse) for name in vars(kind) if name.startswith(VERBS)
     }

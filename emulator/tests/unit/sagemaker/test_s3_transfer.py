@@ -1,4 +1,4 @@
-"""Downloads from S3 have the file names that SageMaker uses."""
+"""Downloads of input data from S3: prefixes, manifests, shards, and error messages for invalid sources."""
 
 import io
 import json
@@ -40,7 +40,8 @@ class FakeS3:
         return {"Body": io.BytesIO(self._objects[Key].encode())}
 
 
-def files(folder: Path) -> dict[str, str]:
+def read_files(folder: Path) -> dict[str, str]:
+    """Return the text of each file in a folder, by relative path."""
     return {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
@@ -55,13 +56,15 @@ def files(folder: Path) -> dict[str, str]:
     ],
     ids=["folder", "prefix", "object", "part of a name", "bucket"],
 )
-def test_objects_with_a_prefix_are_downloaded(tmp_path: Path, uri: str, expected: dict[str, str]) -> None:
+def test_objects_below_a_prefix_are_downloaded_with_relative_paths(
+    tmp_path: Path, uri: str, expected: dict[str, str]
+) -> None:
     # GIVEN
     s3 = FakeS3({"train/": "", "train/a.png": "A", "train/deep/b.png": "B", "train.lst": "L"})
     # WHEN
     download(s3, uri, tmp_path)
     # THEN
-    assert files(tmp_path) == expected
+    assert read_files(tmp_path) == expected
 
 
 def test_objects_in_a_manifest_are_downloaded(tmp_path: Path) -> None:
@@ -71,7 +74,7 @@ def test_objects_in_a_manifest_are_downloaded(tmp_path: Path) -> None:
     # WHEN
     download_source(s3, {"S3DataType": "ManifestFile", "S3Uri": "s3://b/manifest"}, tmp_path, Shard())
     # THEN
-    assert files(tmp_path) == {"a": "A", "deep/b": "B"}
+    assert read_files(tmp_path) == {"a": "A", "deep/b": "B"}
 
 
 @pytest.mark.parametrize(
@@ -121,7 +124,7 @@ def test_invalid_source_is_refused(
     # WHEN / THEN
     with pytest.raises(error, match=reason):
         download_source(FakeS3(objects), source, tmp_path / "channel", Shard())
-    assert files(tmp_path) == {}
+    assert read_files(tmp_path) == {}
 
 
 @pytest.mark.parametrize("source", [{"S3Uri": "s3://b/x/"}, {"S3DataType": "ManifestFile", "S3Uri": "s3://b/m"}])
@@ -144,7 +147,7 @@ def test_uri_is_split_into_bucket_and_key(uri: str, parts: tuple[str, str]) -> N
 
 
 @pytest.mark.parametrize("kind", ["S3Prefix", "ManifestFile"])
-def test_sharded_data_is_divided_among_the_hosts(tmp_path: Path, kind: str) -> None:
+def test_each_host_downloads_its_shard_of_sharded_data(tmp_path: Path, kind: str) -> None:
     # GIVEN five objects and their manifest
     names = ["a", "b", "c", "d", "e"]
     manifest = json.dumps([{"prefix": "s3://b/data/"}, *names])
@@ -157,11 +160,11 @@ def test_sharded_data_is_divided_among_the_hosts(tmp_path: Path, kind: str) -> N
         download_source(s3, source, tmp_path / str(index), Shard(index, 2))
 
     # THEN
-    assert list(files(tmp_path / "0")) == ["a", "c", "e"]
-    assert list(files(tmp_path / "1")) == ["b", "d"]
+    assert list(read_files(tmp_path / "0")) == ["a", "c", "e"]
+    assert list(read_files(tmp_path / "1")) == ["b", "d"]
 
 
-def test_replicated_data_is_complete_on_every_host(tmp_path: Path) -> None:
+def test_each_host_downloads_all_replicated_data(tmp_path: Path) -> None:
     download_source(FakeS3({"data/a": "A", "data/b": "B"}), {"S3Uri": "s3://b/data/"}, tmp_path, Shard(1, 2))
 
-    assert files(tmp_path) == {"a": "A", "b": "B"}
+    assert read_files(tmp_path) == {"a": "A", "b": "B"}

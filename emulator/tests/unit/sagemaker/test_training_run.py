@@ -13,7 +13,7 @@ from sagelocal.services.sagemaker.virtual_environment import create_environment
 
 
 class FakeCloudWatch:
-    """CloudWatch that stores the requests of PutMetricData."""
+    """A CloudWatch client that stores the requests of PutMetricData."""
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -32,11 +32,11 @@ def test_failure_reason_contains_the_exit_code_within_1024_characters(length: in
     assert len(reason) == min(1024, len("AlgorithmError: , exit code: 139") + length)
 
 
-def test_client_error_is_not_reported_as_algorithm_error() -> None:
+def test_client_error_has_no_second_prefix_in_the_failure_reason() -> None:
     assert failure_reason("ClientError: no images", 2) == "ClientError: no images, exit code: 2"
 
 
-def test_every_match_in_a_line_is_a_metric() -> None:
+def test_every_finite_number_that_matches_is_published_as_a_metric() -> None:
     # GIVEN
     cloudwatch = FakeCloudWatch()
     metrics = Metrics(cloudwatch, "job/algo-1", [{"Name": "loss", "Regex": "loss=([^ ]+)"}])
@@ -57,7 +57,7 @@ def test_invalid_metric_definition_is_refused(regex: str) -> None:
         compile_patterns([{"Name": "loss", "Regex": regex}])
 
 
-def test_virtual_environment_has_the_installed_packages_and_its_own_folder(tmp_path: Path) -> None:
+def test_virtual_environment_of_a_job_has_the_installed_packages(tmp_path: Path) -> None:
     # GIVEN
     commands = create_environment(tmp_path / "python")
     # WHEN

@@ -1,4 +1,4 @@
-"""Server access logs of S3.
+"""S3 server access logs.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html
 """
@@ -10,7 +10,7 @@ from sagelocal.services.s3.access_logs import RECORDS, log_request
 
 
 class FakeBackend:
-    """A substitute for moto's S3 backend. The bucket `images` logs to the bucket `logs`, which has no logging."""
+    """A substitute for moto's S3 backend. The bucket `images` logs into the bucket `logs`, which has no logging."""
 
     account_id = "123456789012"
 
@@ -23,27 +23,27 @@ class FakeBackend:
         self.objects: list[tuple[str, str, bytes]] = []
 
     def put_object(self, bucket: str, key: str, value: bytes) -> None:
-        """Store an object."""
+        """Record the call."""
         self.objects.append((bucket, key, value))
 
 
 def request(method: str, path: str) -> Any:
-    """Return a request as the server receives it."""
+    """Return a request, as the server passes it to moto."""
     return SimpleNamespace(method=method, url=f"http://localhost:80{path}", headers={"User-Agent": "some agent"})
 
 
-def test_records_of_many_requests_are_delivered_together() -> None:
+def test_one_log_object_contains_the_records_of_many_requests() -> None:
     # GIVEN
     backend = FakeBackend()
 
-    # WHEN
+    # WHEN as many requests are logged as one object contains
     log_request(backend, request("PUT", "/images/folder/a?x=1"), "images")
     for _ in range(RECORDS - 2):
         log_request(backend, request("GET", "/images"), "images")
     assert backend.objects == []
     log_request(backend, request("GET", "/images"), "images")
 
-    # THEN one object has a line for each request
+    # THEN the log object, which has a line for each request, is stored with the last request
     ((bucket, key, content),) = backend.objects
     assert (bucket, key[:11]) == ("logs", "requests/20")
     lines = content.decode().splitlines()

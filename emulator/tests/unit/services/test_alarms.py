@@ -1,4 +1,4 @@
-"""The state of an alarm, given the published metrics."""
+"""CloudWatch alarms: evaluation of thresholds, missing data, statistics and metric math."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,10 +29,12 @@ DIMENSIONS = [{"Name": "EndpointName", "Value": "some"}]
 
 
 def datum(value: float, *, age: float = 1, name: str = "Errors", dimensions: Any = DIMENSIONS) -> MetricDatum:
+    """Return a data point that is `age` seconds older than NOW."""
     return MetricDatum("Some", name, value, dimensions, NOW - timedelta(seconds=age))
 
 
 def alarm(**changes: Any) -> Alarm:
+    """Return an alarm that goes into ALARM if the sum of errors in one minute exceeds 2, with changed settings."""
     settings: dict[str, Any] = {
         "account_id": "123456789012",
         "region_name": "us-east-1",
@@ -69,7 +71,7 @@ def test_alarm_goes_into_alarm_above_the_threshold(values: list[float], state: s
     assert evaluate(alarm(), MetricIndex([datum(value) for value in values]), NOW)[0] == state
 
 
-def test_old_data_and_other_metrics_are_ignored() -> None:
+def test_old_data_and_data_of_other_metrics_are_ignored() -> None:
     # GIVEN
     data = [datum(9, age=61), datum(9, name="Other"), datum(9, dimensions=[*DIMENSIONS, {"Name": "a", "Value": "b"}])]
 
@@ -85,8 +87,8 @@ def test_missing_data_is_treated_as_configured(treatment: str, state: str) -> No
     assert evaluate(alarm(treat_missing_data=treatment), MetricIndex(), NOW)[0] == state
 
 
-def test_number_of_breaching_periods_is_configurable() -> None:
-    # GIVEN two breaching minutes of the last three
+def test_alarm_needs_the_configured_number_of_breaching_periods() -> None:
+    # GIVEN three minutes, of which the first and the last breach the threshold
     data = [datum(3, age=10), datum(0, age=70), datum(3, age=130)]
 
     # WHEN / THEN
@@ -94,7 +96,7 @@ def test_number_of_breaching_periods_is_configurable() -> None:
     assert evaluate(alarm(evaluation_periods=3), MetricIndex(data), NOW)[0] == "OK"
 
 
-def test_alarm_evaluates_metric_math() -> None:
+def test_alarm_evaluates_a_metric_math_expression() -> None:
     # GIVEN five errors, of which four are client errors
     def query(name: str, metric: str) -> MetricDataQuery:
         dimensions = [Dimension(each["Name"], each["Value"]) for each in DIMENSIONS]
@@ -114,7 +116,7 @@ def test_alarm_evaluates_metric_math() -> None:
     assert evaluate(alarm(metric_data_queries=queries, threshold=1), MetricIndex(data), NOW)[0] == "OK"
 
 
-def test_statistics_combine_values_and_statistic_sets() -> None:
+def test_statistics_combine_single_values_and_statistic_sets() -> None:
     # GIVEN
     data = [datum(1), datum(3), MetricAggregatedDatum("Some", "Errors", 0, 8, 2, 8, DIMENSIONS, NOW)]
 
@@ -132,14 +134,14 @@ def test_unsupported_statistic_is_refused(name: str, data: list[MetricDatum]) ->
         evaluate(alarm(statistic=None, extended_statistic=name), MetricIndex(data), NOW)
 
 
-def test_failing_alarm_does_not_end_the_evaluation_of_other_alarms(
+def test_alarm_that_cannot_be_evaluated_does_not_affect_other_alarms(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # GIVEN an alarm without a number of evaluation periods, and a valid alarm
-    failing = alarm(name="failing", evaluation_periods=None)
-    good = alarm(name="good", treat_missing_data="breaching")
+    # GIVEN an alarm that cannot be evaluated, because it has no number of periods, and a valid alarm
+    invalid = alarm(name="invalid", evaluation_periods=None)
+    valid = alarm(name="valid", treat_missing_data="breaching")
     backend = SimpleNamespace(
-        alarms={"failing": failing, "good": good}, metric_data=[], account_id="123456789012", region_name="us-east-1"
+        alarms={"invalid": invalid, "valid": valid}, metric_data=[], account_id="123456789012", region_name="us-east-1"
     )
     monkeypatch.setattr(alarms, "cloudwatch_backends", {"123456789012": {"us-east-1": backend}})
     monkeypatch.setattr(alarms, "INTERVAL", 0.01)
@@ -147,10 +149,10 @@ def test_failing_alarm_does_not_end_the_evaluation_of_other_alarms(
     running = alarms.Alarms(Emulator("", Path(), {}, Images()))
     # THEN
     try:
-        eventually(lambda: good.state_value == "ALARM")
+        eventually(lambda: valid.state_value == "ALARM")
     finally:
         running.stop()
-    assert "alarm failing: cannot be evaluated: TypeError" in capsys.readouterr().err
+    assert "alarm invalid: cannot be evaluated: TypeError" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("name", "expected"), [("p0", 1), ("p50", 1), ("p99.9", 3), ("p100", 3)])

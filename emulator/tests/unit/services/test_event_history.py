@@ -1,4 +1,4 @@
-"""Memory and content of event histories."""
+"""Event histories of executions: their content and memory use."""
 
 import copy
 import json
@@ -8,6 +8,7 @@ from sagelocal.services.stepfunctions.event_history import Events
 
 
 def event(number: int) -> dict[str, object]:
+    """Return the event that a Pass state is entered, with the number as event ID and input."""
     details = {"name": "State", "input": json.dumps(number), "inputDetails": {"truncated": False}}
     return {
         "stateEnteredEventDetails": details,
@@ -27,7 +28,7 @@ def test_events_are_returned_as_they_were_added() -> None:
     # WHEN the history is copied, as moto does for each reader
     read: object = copy.deepcopy(events)
 
-    # THEN the copy is a list of the events, in order
+    # THEN it contains the events in their order, also as JSON text
     assert read == [event(1), event(2), {"text": "é \ud800"}] == json.loads(events.text())
     assert len(events) == 3
 
@@ -43,5 +44,5 @@ def test_event_needs_less_than_500_bytes() -> None:
     size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
 
-    # THEN the four events that an inline Map adds for each item need less than 2 kB
+    # THEN an event needs less than 500 bytes, so the four events of an inline Map's item need less than 2 kB
     assert size / count < 500

@@ -1,4 +1,4 @@
-"""Failed messages that a function with an SQS event source reports in its response."""
+"""Partial batch responses of Lambda functions with an SQS event source."""
 
 import json
 
@@ -24,8 +24,8 @@ from sagelocal.services.awslambda.function import Result
     ],
 )
 def test_failures_are_read_from_the_response_only_if_reports_are_enabled(response: object, expected: set[str]) -> None:
-    # GIVEN
+    # GIVEN the response of a function that has processed the messages `a` and `b`
     result = Result(payload=json.dumps(response).encode(), failed=False, log="", log_stream="")
-    # WHEN / THEN
+    # WHEN / THEN the response counts only if the event source mapping has ReportBatchItemFailures
     assert failures(result, {"a", "b"}, reports=True) == expected
     assert failures(result, {"a", "b"}, reports=False) == set()

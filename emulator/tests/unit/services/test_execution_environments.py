@@ -1,4 +1,4 @@
-"""The pool of execution environments: reuse, idle time and reserved concurrency."""
+"""The pool of Lambda execution environments: reuse, idle time, concurrency and reserved concurrency."""
 
 import hashlib
 import io
@@ -23,6 +23,7 @@ ARN = "arn:aws:lambda:us-east-1:123456789012:function:f"
 
 
 def make_function(source: str = "import os\ndef main(event, context): return os.getpid()") -> Function:
+    """Return a function with a Python module; by default the function returns its process ID."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as opened:
         opened.writestr("module.py", source)
@@ -51,6 +52,10 @@ def pool(tmp_path: Path) -> Iterator[Pool]:
 
 
 def run(pool: Pool, function: Function, event: object = None, *, reserved: int | None = None) -> object:
+    """Invoke a function and return the decoded response; fail if the function fails.
+
+    reserved : the function's reserved concurrency
+    """
     result = pool.invoke(function, json.dumps(event).encode(), arn=function.arn, reserved=reserved)
     assert not result.failed, result.payload
     return json.loads(result.payload)
@@ -61,7 +66,7 @@ def test_idle_environment_ends_and_its_directory_is_deleted(pool: Pool, tmp_path
     function = make_function()
     process = run(pool, function)
     assert isinstance(process, int)
-    # WHEN
+    # WHEN environments are removed that have been idle for an hour, and then all idle environments
     pool.reap(idle_seconds=3600)
     still_running = start_time(process)
     pool.reap(idle_seconds=0)
@@ -74,13 +79,13 @@ def test_idle_environment_ends_and_its_directory_is_deleted(pool: Pool, tmp_path
 
 @pytest.fixture
 def shared() -> Iterator[Path]:
-    """Return a directory outside /tmp, which functions share with the test."""
+    """A directory that functions share with the test. It is outside /tmp, because functions have their own /tmp."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
         yield Path(directory)
 
 
 def test_retired_environment_finishes_its_invocation_and_is_not_reused(pool: Pool, shared: Path) -> None:
-    # GIVEN a function that returns once the file `end` exists
+    # GIVEN a function that runs until the file `end` exists
     source = (
         "import os, pathlib, time\n"
         "def main(event, context):\n"
@@ -93,33 +98,33 @@ def test_retired_environment_finishes_its_invocation_and_is_not_reused(pool: Poo
         running = threads.submit(run, pool, function, str(shared))
         while not (shared / "started").exists():
             assert not running.done()
-        # WHEN
+        # WHEN the environments of the function are retired during an invocation
         pool.retire(ARN)
         (shared / "end").touch()
         first = running.result(timeout=20)
-    # THEN
+    # THEN the invocation has succeeded, and the next one runs in another process
     assert run(pool, function, str(shared)) != first
 
 
 def test_burst_of_short_invocations_starts_few_environments(pool: Pool) -> None:
-    # GIVEN a function that initializes slowly
+    # GIVEN a function whose environment needs one second to start
     function = make_function("import os, time\ntime.sleep(1)\ndef main(event, context): return os.getpid()")
     # WHEN
     with ThreadPoolExecutor(pool_module.MAX_CONCURRENCY) as threads:
         processes = set(threads.map(lambda _: run(pool, function), range(pool_module.MAX_CONCURRENCY)))
-    # THEN most invocations have waited for an environment that another invocation had started
+    # THEN most invocations have reused an environment that another invocation had started
     assert len(processes) <= 3 * pool_module.MAX_STARTING < pool_module.MAX_CONCURRENCY
 
 
 def test_long_invocations_run_concurrently(pool: Pool, shared: Path) -> None:
-    # GIVEN a function that waits until five invocations run
+    # GIVEN a function that runs until five invocations have started
     source = (
         "import pathlib, time\n"
         "def main(event, context):\n"
         "    pathlib.Path(event[0], str(event[1])).touch()\n"
         "    while len(list(pathlib.Path(event[0]).iterdir())) < 5: time.sleep(0.01)\n"
     )
-    # WHEN / THEN none of five invocations times out
+    # WHEN five invocations run at the same time, THEN none of them times out
     with ThreadPoolExecutor(5) as threads:
         list(threads.map(lambda number: run(pool, make_function(source), [str(shared), number]), range(5)))
 
@@ -127,14 +132,14 @@ def test_long_invocations_run_concurrently(pool: Pool, shared: Path) -> None:
 def test_reserved_concurrency_is_enforced(pool: Pool) -> None:
     # GIVEN
     function = make_function()
-    # WHEN / THEN
+    # WHEN one invocation is reserved, THEN it succeeds; WHEN none is reserved, THEN it is refused
     run(pool, function, reserved=1)
     with pytest.raises(TooManyRequestsError):
         run(pool, function, reserved=0)
 
 
-def test_fallback_runtime_client_runs_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a runtime without the C extension of awslambdaric, as on macOS
+def test_functions_run_without_the_c_extension_of_awslambdaric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a runtime that has the fallback client in Python, as on macOS
     original = runtime.create_runtime
 
     def without_extension(directory: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The status of an execution of a state machine."""
+"""The status of a state machine's execution, and its consistency in descriptions."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +10,7 @@ from sagelocal.services.stepfunctions import executions
 from sagelocal.services.stepfunctions.execution_run import status
 
 
-def test_execution_that_is_being_started_is_running() -> None:
+def test_execution_without_a_status_is_running() -> None:
     assert status(SimpleNamespace(exec_status=None)) == "RUNNING"
 
 
@@ -19,7 +19,7 @@ def test_ended_execution_has_the_recorded_status() -> None:
 
 
 class EndsWhileItIsRead:
-    """An execution that ends after its attributes have been read `reads` times."""
+    """An execution that ends after `reads` of its members were read."""
 
     def __init__(self, reads: int) -> None:
         self._reads = reads
@@ -43,6 +43,7 @@ class EndsWhileItIsRead:
         return self._members[name]
 
     def to_describe_output(self) -> dict[str, Any]:
+        """Return the response of DescribeExecution, like moto's executions."""
         status = self.status
         outcome = {"output": self.output, "outputDetails": {}} if status == "SUCCEEDED" else {}
         return {"status": status, "stopDate": self.stop_date, **outcome}
@@ -50,7 +51,7 @@ class EndsWhileItIsRead:
 
 @pytest.mark.parametrize("reads", range(14))
 def test_description_contains_the_outcome_only_if_the_status_is_final(reads: int) -> None:
-    # GIVEN an execution that ends while it is described
+    # GIVEN an execution that ends while its description is created
     execution = EndsWhileItIsRead(reads)
 
     # WHEN

@@ -1,4 +1,4 @@
-"""Zip files of functions are unpacked once, and never outside their directory."""
+"""Zip archives of Lambda functions: unpacking, and refusal of unsafe, large or invalid archives."""
 
 import hashlib
 import io
@@ -15,6 +15,7 @@ from sagelocal.services.awslambda.function import Archive
 
 
 def make_archive(*members: tuple[str | zipfile.ZipInfo, bytes]) -> Archive:
+    """Return a zip archive with files, each of which has a name and a content."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as opened:
         for name, content in members:
@@ -23,6 +24,7 @@ def make_archive(*members: tuple[str | zipfile.ZipInfo, bytes]) -> Archive:
 
 
 def member(name: str, mode: int) -> zipfile.ZipInfo:
+    """Return the name of an archive's file with a file mode."""
     info = zipfile.ZipInfo(name)
     info.external_attr = mode << 16
     return info
@@ -39,11 +41,11 @@ def test_directories_and_permissions_are_preserved(tmp_path: Path) -> None:
     assert (path / "run.sh").stat().st_mode & stat.S_IXUSR
 
 
-def test_same_content_is_unpacked_once(tmp_path: Path) -> None:
-    # GIVEN
+def test_archive_is_unpacked_only_once(tmp_path: Path) -> None:
+    # GIVEN an unpacked archive, to whose directory a file was added
     store, archive = Archives(tmp_path), make_archive(("a", b"1"))
     (store.path(archive) / "mark").touch()
-    # WHEN / THEN
+    # WHEN the archive is unpacked again, THEN this file still exists
     assert (store.path(archive) / "mark").exists()
 
 
@@ -52,7 +54,9 @@ def test_same_content_is_unpacked_once(tmp_path: Path) -> None:
     ["../a", "a/../../b", "/a", member("link", stat.S_IFLNK | 0o777)],
     ids=["parent", "deep-parent", "absolute", "link"],
 )
-def test_link_or_path_outside_the_directory_is_refused(tmp_path: Path, name: str | zipfile.ZipInfo) -> None:
+def test_archive_with_a_link_or_a_path_outside_its_directory_is_refused(
+    tmp_path: Path, name: str | zipfile.ZipInfo
+) -> None:
     # GIVEN
     store = Archives(tmp_path / "code")
     # WHEN / THEN

@@ -1,4 +1,4 @@
-"""Ended threads do not accumulate in the Step Functions interpreter."""
+"""Memory use of moto's Step Functions interpreter."""
 
 import gc
 import sys
@@ -9,7 +9,7 @@ from sagelocal.services.stepfunctions.interpreter import release_ended_threads
 
 
 def test_ended_threads_of_the_interpreter_are_released() -> None:
-    # GIVEN a module of the interpreter that keeps its threads in a list
+    # GIVEN a module of the interpreter that stores its threads in a list
     import moto.stepfunctions.parser.asl.component.program.program  # noqa: F401
 
     program = sys.modules["moto.stepfunctions.parser.asl.component.program.program"]
@@ -24,5 +24,5 @@ def test_ended_threads_of_the_interpreter_are_released() -> None:
     del thread
     gc.collect()
 
-    # THEN no list refers to the thread any more
+    # THEN it is no longer in memory
     assert ended() is None

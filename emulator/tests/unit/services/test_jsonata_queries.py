@@ -1,4 +1,4 @@
-"""JSONata expressions that several threads evaluate."""
+"""Evaluation of JSONata expressions: caching, and independence of evaluations."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from sagelocal.services.stepfunctions.jsonata_queries import evaluate
 
 
 def test_expression_is_parsed_once_for_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a library that counts the expressions that it parses
+    # GIVEN a JSONata library that records the expressions that it parses, and an expression that was evaluated once
     parsed: list[Any] = []
     original = Jsonata.__init__
 
@@ -23,11 +23,11 @@ def test_expression_is_parsed_once_for_all_threads(monkeypatch: pytest.MonkeyPat
     expression = "$map($numbers, function($number) { $number * $factor })"
     evaluate(expression, {"numbers": [1], "factor": 1})
 
-    # WHEN new threads evaluate the expression, each with different variables
+    # WHEN other threads evaluate the expression with different values
     with ThreadPoolExecutor(8) as threads:
         results = list(threads.map(lambda n: evaluate(expression, {"numbers": [1, 2, n], "factor": n}), range(3, 203)))
 
-    # THEN
+    # THEN the results are correct, and the expression was parsed only once
     assert results == [[n, 2 * n, n * n] for n in range(3, 203)]
     assert parsed == [expression]
 
@@ -43,8 +43,8 @@ def test_each_evaluation_has_its_own_time_and_random_values() -> None:
     assert first[1] != second[1]
 
 
-def test_variables_of_an_evaluation_are_unknown_to_the_next() -> None:
-    # GIVEN
+def test_variable_that_an_evaluation_assigns_does_not_exist_in_the_next() -> None:
+    # GIVEN an expression that assigns the variable b after it has tested whether b exists
     expression = "($exists($b) ? 'known' : 'unknown') & ($b := $a)"
 
     # WHEN / THEN

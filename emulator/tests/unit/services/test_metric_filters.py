@@ -1,4 +1,4 @@
-"""Filter patterns of metric filters."""
+"""Filter patterns of CloudWatch Logs metric filters."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ EVENT = {"level": "ERROR", "confidence": 0.9, "record": {"status": "timeout"}, "
         pytest.param("{ $.code = 7 }", True, id="digits-are-equal"),
     ],
 )
-def test_pattern_matches_events(pattern: str, expected: bool) -> None:
+def test_pattern_is_compared_with_the_members_of_an_event(pattern: str, expected: bool) -> None:
     assert matches(pattern, EVENT) is expected
 
 

@@ -1,4 +1,4 @@
-"""The index in which alarms find data points."""
+"""The index in which alarms find the data points of a metric."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,22 +10,24 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def datum(value: float, age: float, name: str = "Errors") -> MetricDatum:
+    """Return a data point that is `age` seconds older than NOW."""
     return MetricDatum("Some", name, value, [{"Name": "a", "Value": "b"}], NOW - timedelta(seconds=age))
 
 
 def values(index: MetricIndex, age: float) -> list[float]:
+    """Return the values of the metric `Errors` in the `age` seconds before NOW."""
     after = NOW - timedelta(seconds=age)
     found = index.find("Some", "Errors", [Dimension("a", "b")], after, NOW)
     return [each.value for each in found if isinstance(each, MetricDatum)]
 
 
-def test_data_points_are_found_by_time_in_any_order_of_arrival() -> None:
-    # GIVEN data points at both ends of the period, in the future, of another metric, late, and without a time zone
+def test_data_points_in_a_period_are_found_in_the_order_of_their_times() -> None:
+    # GIVEN unordered data points, with some at the ends of and after the period, and one without a time zone
     data = [datum(5, 5), datum(60, 60), datum(59, 59), datum(0, 0), datum(-1, -1), datum(9, 9, "Other")]
     data.append(datum(7, 7))
     data[-1].timestamp = data[-1].timestamp.replace(tzinfo=None)
 
-    # WHEN / THEN the start of the period is excluded, and its end is included
+    # WHEN / THEN the data points of the metric are found, including the period's end but not its start
     assert values(MetricIndex(data), 60) == [59, 7, 5, 0]
 
 
@@ -43,7 +45,7 @@ def test_added_data_points_are_indexed_once() -> None:
     assert values(index, 60) == [2, 1]
 
 
-def test_data_points_are_removed_when_the_account_is_reset() -> None:
+def test_index_is_empty_after_the_account_is_reset() -> None:
     # GIVEN
     index = MetricIndex([datum(1, 1)])
 

@@ -1,4 +1,4 @@
-"""Private /tmp and /opt of execution environments, and the behaviour of machines without mount namespaces."""
+"""The directories /tmp and /opt of Lambda execution environments, on machines with and without mount namespaces."""
 
 import json
 from collections.abc import Iterator
@@ -32,8 +32,8 @@ def pool(tmp_path: Path) -> Iterator[Pool]:
     pool.close()
 
 
-def test_concurrent_invocations_do_not_share_tmp(pool: Pool) -> None:
-    # GIVEN
+def test_concurrent_invocations_have_separate_tmp_directories(pool: Pool) -> None:
+    # GIVEN a function that writes a text to a file in /tmp, and reads the file after a pause
     function, texts = make_function(WRITE_AND_READ), [str(number) for number in range(8)]
     # WHEN
     with ThreadPoolExecutor(4) as threads:
@@ -42,7 +42,7 @@ def test_concurrent_invocations_do_not_share_tmp(pool: Pool) -> None:
     assert [result[0] for result in results if isinstance(result, list)] == texts
 
 
-def test_warm_environment_keeps_its_own_tmp(pool: Pool, tmp_path: Path) -> None:
+def test_warm_environment_keeps_its_own_tmp_directory(pool: Pool, tmp_path: Path) -> None:
     # GIVEN
     if not namespaces.are_allowed(tmp_path):
         pytest.skip("this machine does not allow mount namespaces")
@@ -58,7 +58,9 @@ def test_warm_environment_keeps_its_own_tmp(pool: Pool, tmp_path: Path) -> None:
     assert not Path("/tmp/first").exists()  # noqa: S108
 
 
-def test_working_directory_in_tmp_does_not_prevent_namespaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mount_namespaces_can_be_used_from_a_working_directory_in_tmp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN
     monkeypatch.chdir("/")
     allowed = namespaces.are_allowed(tmp_path)
@@ -70,8 +72,8 @@ def test_working_directory_in_tmp_does_not_prevent_namespaces(tmp_path: Path, mo
         monkeypatch.chdir("/")
 
 
-def test_files_of_layers_are_in_opt_and_the_last_layer_wins(pool: Pool, tmp_path: Path) -> None:
-    # GIVEN two layers that both contain `module.py`
+def test_opt_contains_the_layers_and_prefers_files_of_the_last_layer(pool: Pool, tmp_path: Path) -> None:
+    # GIVEN a function that cannot write to /opt, and two layers that both contain `module.py`
     if not namespaces.are_allowed(tmp_path):
         pytest.skip("this machine does not allow mount namespaces")
     function = make_function(
@@ -105,7 +107,7 @@ def test_without_namespaces_each_function_has_one_environment(
     assert "does not allow mount namespaces" in capsys.readouterr().err
 
 
-def test_interpreter_in_tmp_stays_at_its_path(tmp_path: Path) -> None:
+def test_interpreter_in_tmp_is_mounted_at_its_path_in_the_private_tmp(tmp_path: Path) -> None:
     # GIVEN
     interpreter, tmp, opt = Path("/tmp/venv"), tmp_path / "private", tmp_path / "opt"  # noqa: S108
     # WHEN

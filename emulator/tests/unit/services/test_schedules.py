@@ -1,4 +1,4 @@
-"""The next time at which a schedule is due.
+"""Schedule expressions: validation, and the next time at which a schedule is due.
 
 Sources: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
@@ -14,6 +14,7 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)  # a Wednesday
 
 
 def july(day: int, hour: int = 0, minute: int = 0) -> datetime:
+    """Return a time in July 2026, in UTC."""
     return datetime(2026, 7, day, hour, minute, tzinfo=UTC)
 
 
@@ -64,6 +65,6 @@ def test_next_time_follows_the_expression(expression: str, zone: str, expected: 
         pytest.param("every day", id="text"),
     ],
 )
-def test_invalid_expression_is_never_due(expression: str) -> None:
+def test_invalid_expression_is_recognized_and_never_due(expression: str) -> None:
     assert not is_valid(expression)
     assert next_time(expression, "UTC", NOON) is None

@@ -1,4 +1,4 @@
-"""Memory of Map Runs: items and results are kept on disk."""
+"""Map Runs store items and results on disk, and therefore need little memory."""
 
 import io
 import json
@@ -11,7 +11,7 @@ from sagelocal.services.stepfunctions.texts import Texts
 
 
 class Lines(io.RawIOBase):
-    """A file of numbered lines, which exist only while they are read."""
+    """A file of numbered JSON lines, which are generated when they are read."""
 
     def __init__(self, count: int) -> None:
         self._lines: Iterator[bytes] = (json.dumps({"key": f"{n:0200}"}).encode() + b"\n" for n in range(count))
@@ -21,17 +21,17 @@ class Lines(io.RawIOBase):
 
 
 def test_texts_are_read_by_index() -> None:
-    # GIVEN more text than is kept in memory
+    # GIVEN more texts than are kept in memory
     texts = Texts()
     indices = [texts.add(f"é{number}" * 100_000) for number in range(5)]
 
-    # WHEN / THEN each index returns the text that was added
+    # WHEN they are read, THEN each index returns its own text
     assert [texts[index][:2] for index in indices] == [f"é{number}" for number in range(5)]
     assert len(texts) == 5
 
 
 def test_large_dataset_needs_little_memory() -> None:
-    # GIVEN a Map Run over a file of 2 MB of JSON lines
+    # GIVEN a Map Run with a dataset of 2 MB of JSON lines
     count = 10_000
     run = MapRun("Each", "arn:a:states:r:1:stateMachine:m/l", "run", express=True, count=None, percentage=None)
     tracemalloc.start()
@@ -45,7 +45,7 @@ def test_large_dataset_needs_little_memory() -> None:
     after_running, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    # THEN neither the items nor the results are in memory
+    # THEN neither the items nor the results are kept in memory
     assert run.counts(items=True)["total"] == count
     assert after_reading < 1_000_000
     assert after_running - after_reading < 200 * 2_000
