@@ -17,7 +17,7 @@ from common.aws import default_region, error_code, is_not_found, unreachable_end
         pytest.param("AccessDeniedException", "Could not find a policy that allows it", False, id="denied"),
     ],
 )
-def test_only_the_error_for_a_missing_resource_is_not_found(code: str, message: str, expected: bool) -> None:
+def test_is_not_found_is_true_only_for_a_missing_resource(code: str, message: str, expected: bool) -> None:
     error = ClientError({"Error": {"Code": code, "Message": message}}, "DescribeEndpoint")
 
     assert error_code(error) == code

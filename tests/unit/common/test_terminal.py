@@ -29,7 +29,7 @@ import contextlib, time
 from common.terminal import own_interrupts
 with {context}, contextlib.suppress(KeyboardInterrupt):
     print("ready", flush=True)
-    for _ in range(600):  # short sleeps, because Python handles a signal just before a sleep only after it
+    for _ in range(600):  # short sleeps, because a signal just before a sleep is handled only after the sleep
         time.sleep(0.1)
 """
 

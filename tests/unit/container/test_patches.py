@@ -15,6 +15,7 @@ from training.container.classifier.patches import (
 
 
 def generator(seed: int = 1) -> torch.Generator:
+    """Return a random number generator with a fixed seed."""
     return torch.Generator().manual_seed(seed)
 
 

@@ -57,7 +57,7 @@ class FakeS3:
 
 
 class BrokenBody:
-    """A response body that raises an error while it is read, because the connection breaks."""
+    """A response body that raises an error when it is read, because the connection breaks."""
 
     def read(self) -> bytes:
         raise ResponseStreamingError(error="connection broken")
@@ -331,7 +331,7 @@ def test_error_for_a_rejected_image_has_the_models_reason_without_the_traceback(
         "read timeout",
     ],
 )
-def test_transient_error_of_the_endpoint_raises_an_error_that_the_state_machine_retries(
+def test_transient_error_of_the_endpoint_raises_endpoint_unavailable_error(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     # GIVEN
@@ -346,7 +346,7 @@ def test_transient_error_of_the_endpoint_raises_an_error_that_the_state_machine_
     assert len(runtime.requests) == 1
 
 
-def test_broken_connection_raises_an_error_that_the_state_machine_retries(
+def test_broken_connection_raises_endpoint_unavailable_error(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
@@ -364,7 +364,7 @@ def read_function_timeouts() -> dict[str, int]:
     return {name: int(seconds) for name, seconds in re.findall(r"(\w+) = \{\n.*\n\s+timeout +=\s(\d+)", source)}
 
 
-def test_endpoint_that_does_not_respond_raises_the_error_before_the_function_times_out(
+def test_endpoint_unavailable_error_is_raised_before_the_function_times_out(
     classify: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN a server that accepts a connection and never responds

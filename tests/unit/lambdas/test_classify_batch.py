@@ -117,7 +117,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(
     module: ModuleType, monkeypatch: pytest.MonkeyPatch, s3: FakeS3, runtime: FakeRuntime, items: list[Any]
 ) -> dict[str, Any]:
-    """Run the function on a batch of items, and return the counts that it returns."""
+    """Run the function on a batch of items, and return the counts of images by outcome."""
     monkeypatch.setattr(module, "s3", s3)
     monkeypatch.setattr(module, "runtime", runtime)
     event = {"execution": "some-arn", "bucket": BUCKET, "predictions": FOLDER, "items": items}
@@ -185,7 +185,7 @@ def test_model_that_rejects_json_receives_one_image_per_request(
 
 
 def test_requests_do_not_exceed_the_size_limit(classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN images that together exceed the size limit of a request, and one image that exceeds it alone in base64
+    # GIVEN images that together exceed the size limit of a request, and one image whose base64 alone exceeds the limit
     objects = {"test/a": b"x" * 1_000_001, "test/b": b"x" * 1_500_001, "test/c": b"x" * 5_000_001, "test/d": b"odd"}
     s3, runtime = FakeS3(objects), FakeRuntime()
 
@@ -300,7 +300,7 @@ def test_batch_with_a_result_object_is_not_classified_again(
     ],
     ids=["throttled", "model fails", "service fails", "no connection"],
 )
-def test_unavailable_endpoint_raises_an_error_that_the_state_machine_retries(
+def test_unavailable_endpoint_raises_endpoint_unavailable_error(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     # GIVEN
@@ -317,7 +317,7 @@ def test_unavailable_endpoint_raises_an_error_that_the_state_machine_retries(
     [client_error("SlowDown", 503), client_error("RequestTimeout", 400), ConnectTimeoutError(endpoint_url="some-url")],
     ids=["throttled", "timeout", "no connection"],
 )
-def test_unavailable_storage_raises_an_error_that_the_state_machine_retries(
+def test_unavailable_s3_raises_storage_unavailable_error(
     classify_batch: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     # GIVEN

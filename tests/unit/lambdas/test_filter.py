@@ -1,4 +1,4 @@
-"""The function filter returns an image at or above the confidence threshold, and raises an error for one below it.
+"""The function filter returns an image whose confidence reaches the threshold, and raises an error for other images.
 
 The course gave the error its name, THRESHOLD_CONFIDENCE_NOT_MET.
 """

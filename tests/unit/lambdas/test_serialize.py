@@ -214,7 +214,7 @@ def test_version_in_the_event_is_read_and_unknown_fields_are_kept(
     ],
     ids=["throttled", "internal error", "no connection", "read timeout"],
 )
-def test_transient_error_of_s3_raises_an_error_that_the_state_machine_retries(
+def test_transient_error_of_s3_raises_storage_unavailable_error(
     serialize: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     # GIVEN

@@ -118,7 +118,7 @@ def test_summarize_and_classify_batch_give_a_batch_the_same_hash(
 
 
 @pytest.mark.parametrize("field", ["bucket", "manifest", "folder"])
-def test_event_without_a_field_is_rejected(summarize: ModuleType, field: str) -> None:
+def test_event_without_a_required_field_is_rejected(summarize: ModuleType, field: str) -> None:
     # WHEN / THEN
     with pytest.raises(summarize.EventError, match=field):
         summarize.handler({**EVENT, field: ""}, None)

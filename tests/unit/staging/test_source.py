@@ -131,7 +131,7 @@ def test_sample_is_drawn_once_for_each_seed(tmp_path: Path, quick_sample: list[P
     assert different_seed.description == "synthetic sample drawn by this project (seed 3)"
 
 
-def test_local_archive_with_the_official_name_is_used_in_place_as_not_official(tmp_path: Path) -> None:
+def test_local_archive_with_the_official_name_is_described_as_not_official(tmp_path: Path) -> None:
     # GIVEN a different archive with the name of the official archive
     path = write_archive(tmp_path / "cifar-100-python.tar.gz")
 

@@ -91,7 +91,7 @@ class FakeSageMaker:
         return [{"TrainingJobSummaries": [with_metric, {}]}, {"TrainingJobSummaries": [with_metric]}]
 
 
-def test_best_job_is_the_best_of_the_jobs_with_an_objective_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_best_of_counts_only_jobs_with_an_objective_metric(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     monkeypatch.setattr(tuning, "find_tuning", lambda *_, **__: "search")
     monkeypatch.setattr(tuning, "follow_tuning", lambda *_, **__: ("best", {}))

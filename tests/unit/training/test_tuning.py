@@ -56,6 +56,7 @@ def summarize_job(number: int, value: float | None) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait between polls."""
     monkeypatch.setattr(tuning, "POLL_SECONDS", 0)
 
 
