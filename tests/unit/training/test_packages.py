@@ -37,7 +37,7 @@ class FakeBucket:
 
 @pytest.fixture
 def _wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make pip install only from a folder that has a wheel for each of the containers' requirements."""
+    """Make pip download only from a folder that has a wheel for each of the containers' requirements."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(write_wheels(tmp_path / "index")))
 
