@@ -223,7 +223,7 @@ def recommend(data: LiveData, precision: float) -> Recommendation:
     threshold = smallest_threshold(coverage_curve(sample.confidence, sample.correct, sample.weights), precision)
     if threshold is None:
         return {
-            "wanted": precision,
+            "target_precision": precision,
             "threshold": None,
             "threshold_interval": None,
             "precision": None,
@@ -239,7 +239,7 @@ def recommend(data: LiveData, precision: float) -> Recommendation:
     }
     low, high = sample.threshold_interval(precision)
     return {
-        "wanted": precision,
+        "target_precision": precision,
         "threshold": threshold,
         "threshold_interval": (min(low, threshold), max(high, threshold)),
         "precision": reached,

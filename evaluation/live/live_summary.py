@@ -124,15 +124,15 @@ def _paired_line(title: str, found: Paired, model: str, previous: str) -> str:
 
 def _recommendation_lines(found: Recommendation, environment: str) -> Iterator[str]:
     if found["threshold"] is None or found["precision"] is None or found["threshold_interval"] is None:
-        yield f"no threshold reaches a precision of {found['wanted']:g}"
+        yield f"no threshold reaches a precision of {found['target_precision']:g}"
         return
     low, high = found["threshold_interval"]
     interval = f"({low:.3f} to {high:.3f}, 95 %)"
-    yield f"smallest threshold for a precision of {found['wanted']:g}: {found['threshold']:g} {interval}"
+    yield f"smallest threshold for a precision of {found['target_precision']:g}: {found['threshold']:g} {interval}"
     yield _line("  precision", found["precision"])
     yield f"{'  coverage':<20} {found['coverage'] or 0:6.1%}"
     if found["is_supported"]:
-        yield f"  to use it: make threshold PRECISION={found['wanted']:g} ENV={environment}"
+        yield f"  to use it: make threshold PRECISION={found['target_precision']:g} ENV={environment}"
     else:
         n, needed = found["precision"]["n"], found["needed"]
         yield f"  too few labels: {n} images at or above it; {needed} can show this precision"

@@ -156,7 +156,7 @@ class Recommendation(TypedDict):
 
     Attributes
     ----------
-    wanted : the target precision
+    target_precision : the given precision
     threshold : the smallest threshold that reaches the target precision; None if no threshold reaches it
     threshold_interval : 95 % interval of the threshold; the upper end is 1 if perhaps no threshold is high enough
     precision, coverage : estimated precision and coverage at the threshold
@@ -164,7 +164,7 @@ class Recommendation(TypedDict):
     is_supported : whether there are at least `needed` such images
     """
 
-    wanted: float
+    target_precision: float
     threshold: float | None
     threshold_interval: Interval | None
     precision: Estimate | None

@@ -93,7 +93,7 @@ def make_live(accuracy: float = 0.9, **changes: Any) -> Live:
             "invalid": 1,
         },
         "recommendation": {
-            "wanted": 0.95,
+            "target_precision": 0.95,
             "threshold": 0.95,
             "threshold_interval": (0.9, 1.0),
             "precision": estimate(0.95),
