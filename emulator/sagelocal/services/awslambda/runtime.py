@@ -13,7 +13,7 @@ FALLBACK_CLIENT = Path(__file__).parent / "fallback" / "runtime_client.py"
 
 
 def create_runtime(directory: Path) -> Path:
-    """Create a directory for PYTHONPATH, with links to the packages of the runtime, and return it."""
+    """Create a directory for PYTHONPATH that has links to the runtime's packages, and return the directory."""
     directory.mkdir(parents=True)
     for package in _with_requirements(PROVIDED):
         for name in {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}:
@@ -30,9 +30,9 @@ def import_paths(layer: Path) -> list[Path]:
 
 
 def module_arguments(handler: str) -> list[str]:
-    """Return the module that runs a handler, and its arguments.
+    """Return the name of the module that runs a handler, followed by the module's arguments.
 
-    Run it with `python -S`, which excludes the emulator's site-packages.
+    Run the module with `python -S`, which excludes the emulator's site-packages.
     """
     return ["awslambdaric", handler]
 
