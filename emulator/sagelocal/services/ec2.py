@@ -36,7 +36,7 @@ def install(emulator: Emulator) -> None:
         found: str | None = (
             description_original(rule)
             or rule.source_group.get("Description")
-            or getattr(rule, "prefix_description", None)  # absent if moto created the rule before this patch
+            or getattr(rule, "prefix_description", None)  # not set if moto created the rule before this patch
         )
         return found
 

@@ -23,7 +23,7 @@ class ManagedPolicies(UserDict[str, Any]):
         self._load = load
 
     @cached_property
-    def data(self) -> dict[str, Any]:  # type: ignore[override]  # UserDict keeps its items here
+    def data(self) -> dict[str, Any]:  # type: ignore[override]  # UserDict stores its items in `data`
         """All managed policies by ARN."""
         return {policy.arn: policy for policy in self._load()}
 

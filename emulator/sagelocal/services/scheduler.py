@@ -21,7 +21,7 @@ from sagelocal.core.patching import replace
 from sagelocal.services.events.schedule_expressions import is_valid, is_zone, next_time
 from sagelocal.services.events.targets import SERVICES, queue_url
 
-POLL_INTERVAL = 0.2  # seconds
+POLL_INTERVAL = 0.2  # seconds between checks for schedules that are due
 ARN_COLONS = 5  # minimum number of colons in an ARN
 UPDATE_PARAMETERS = (
     *("description", "end_date", "flexible_time_window", "group_name", "kms_key_arn", "name", "schedule_expression"),
@@ -115,7 +115,7 @@ def _check(
 
 
 def _restart_on_update(last_times: LastTimes) -> None:
-    """Restart the interval of a schedule when it is updated."""
+    """Restart the interval of a schedule whenever the schedule is updated."""
 
     def update_schedule(backend: Any, *arguments: Any, **named: Any) -> Any:
         schedule = original(backend, *arguments, **named)

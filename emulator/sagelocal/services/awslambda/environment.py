@@ -21,7 +21,7 @@ from sagelocal.services.awslambda.namespaces import OPT, TMP, entry, interpreter
 from sagelocal.services.awslambda.runtime import import_paths, module_arguments
 from sagelocal.services.awslambda.runtime_api import Invocation, RuntimeApi
 
-INIT_TIMEOUT = 10.0  # seconds, AWS's limit on a function's initialization
+INIT_TIMEOUT = 10.0  # AWS's limit on the duration of a function's initialization, in seconds
 # The only variables that a function inherits from the emulator's environment
 INHERITED = (
     "PATH",
@@ -171,7 +171,7 @@ class ExecutionEnvironment:
         return _error("Runtime.ExitError", invocation, f"Runtime exited with error: {ending}")
 
     def _take_log(self, invocation: Invocation, *, seconds: float, init: float | None) -> str:
-        """Return the log of the invocation, and empty the file to which the process appends its output.
+        """Return the log of the invocation, and truncate the file to which the process appends its output.
 
         Parameters
         ----------

@@ -25,9 +25,9 @@ from sagelocal.core.patching import replace
 from sagelocal.services.awslambda.errors import TooManyRequestsError
 from sagelocal.services.awslambda.function import Result
 
-RECEIVE_SECONDS = 1  # longest wait for a message, after which a poller checks whether its mapping is still enabled
+RECEIVE_SECONDS = 1  # longest wait for a message, after which a poller checks whether its mapping exists and is enabled
 THROTTLED_WAIT = 0.5  # seconds before a throttled batch is retried
-CONCURRENT_BATCHES = 5  # as Lambda at first; the emulator does not increase the number
+CONCURRENT_BATCHES = 5  # Lambda also starts with five, but then increases the number
 MAX_BATCH_BYTES = 6_000_000  # less than Lambda's limit on an event, so that the messages' metadata also fit
 
 Run = Callable[[Any, bytes], Result]
@@ -78,7 +78,7 @@ class Poller:
         self._run = run
         self._stopping = stopping
         scaling = (mapping.scaling_config or {}).get("MaximumConcurrency", CONCURRENT_BATCHES)
-        # one batch at a time keeps the order of a FIFO queue
+        # process one batch at a time if the queue is a FIFO queue, to keep the order of the messages
         concurrency = 1 if mapping.event_source_arn.endswith(".fifo") else min(scaling, CONCURRENT_BATCHES)
         self._slots = threading.BoundedSemaphore(concurrency)
 
@@ -114,7 +114,7 @@ class Poller:
         backend, timeout = _sqs(self._mapping), int(queue.visibility_timeout)
         try:
             return list(backend.receive_message(queue.name, min(count, 10), RECEIVE_SECONDS, timeout, ["All"]))
-        except QueueDoesNotExist:  # deleted in the meantime
+        except QueueDoesNotExist:  # the queue was deleted in the meantime
             return []
 
     def _process(self, messages: list[Any]) -> None:

@@ -162,7 +162,7 @@ def _resolve(backend: Any, name: str, qualifier: str | None) -> tuple[Any, str]:
 
 
 def _qualifier(name: str, qualifier: str | None) -> str | None:
-    """Return the qualifier in a function name or ARN. If it has none, return the value of the parameter `Qualifier`."""
+    """Return the qualifier in a function name or ARN, or the request parameter `Qualifier` if the name has none."""
     return name.split(":function:")[-1].partition(":")[2] or qualifier
 
 
@@ -215,7 +215,8 @@ def _payload(body: Any, *, limit: int) -> bytes:
 
 
 def _reserved(version: Any) -> int | None:
-    """Return the function's reserved concurrency, or None if it has none. moto stores it in the unpublished version."""
+    """Return the reserved concurrency of the version's function, or None if concurrency is not reserved."""
+    # moto stores the reserved concurrency only in the unpublished version
     latest = get_backend(version.account_id, version.region).get_function(version.function_name)
     return None if latest.reserved_concurrency is None else int(latest.reserved_concurrency)
 
@@ -225,7 +226,7 @@ def _unqualified(arn: str) -> str:
 
 
 def _retire_on_update(pool: Pool, method: str, parameter: str) -> None:
-    """End the environments of a function version after each call of moto's update method `method`."""
+    """End the execution environments of a function version after each call of moto's update method `method`."""
 
     def update(version: Any, change: Any) -> Any:
         response = original(version, change)
@@ -236,7 +237,7 @@ def _retire_on_update(pool: Pool, method: str, parameter: str) -> None:
 
 
 def _retire_on_delete(pool: Pool) -> None:
-    """End the environments of a function or of a version when it is deleted."""
+    """End the execution environments of a function or version whenever the function or version is deleted."""
 
     def delete_function(backend: Any, function_name: str, qualifier: str | None = None) -> None:
         version = backend.get_function(function_name, qualifier)

@@ -1,6 +1,6 @@
 """Resource policies of functions, versions and aliases.
 
-These patches are needed because moto has no policies of aliases, only one policy for each version.
+moto stores one policy for each version, but no policies for aliases.
 Source: https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html (Qualifier)
 """
 

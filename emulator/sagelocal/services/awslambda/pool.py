@@ -55,7 +55,7 @@ class Pool:
         self._all: set[ExecutionEnvironment] = set()
         self._lock = threading.Lock()
         self._starting: Counter[str] = Counter()
-        self._changed = threading.Condition(self._lock)  # an environment became idle or has started
+        self._changed = threading.Condition(self._lock)  # notified when an environment becomes idle or has started
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._slots = threading.BoundedSemaphore(MAX_CONCURRENCY)
         self._closed = threading.Event()

@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-PROVIDED = ("awslambdaric", "boto3")  # contents of AWS's Python runtimes
+PROVIDED = ("awslambdaric", "boto3")  # packages that AWS's Python runtimes contain
 FALLBACK_CLIENT = Path(__file__).parent / "fallback" / "runtime_client.py"
 
 
@@ -47,7 +47,7 @@ def _with_requirements(names: tuple[str, ...]) -> list[Distribution]:
         try:
             found[name.lower()] = distribution(name)
         except PackageNotFoundError:
-            continue  # required only on other platforms or versions of Python
+            continue  # a requirement only of other platforms or other versions of Python
         requirements = [text for text in found[name.lower()].requires or () if "extra ==" not in text]
         pending += [re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in requirements]
     return list(found.values())

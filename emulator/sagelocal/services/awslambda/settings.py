@@ -55,7 +55,10 @@ def _set(function: Any, spec: dict[str, Any]) -> None:
 
 
 def _store_mapped_arn() -> None:
-    """Make event source mappings return the function ARN of the request, as on AWS. moto replaces an alias in it."""
+    """Make event source mappings return the function ARN of the request, as on AWS.
+
+    If the request names an alias, moto would return the ARN of the alias's version.
+    """
 
     def create(mapping: Any, spec: dict[str, Any]) -> None:
         create_original(mapping, spec)

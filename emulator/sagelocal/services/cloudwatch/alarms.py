@@ -89,7 +89,7 @@ class Alarms:
         try:
             state, reason = evaluate(alarm, index, datetime.now(UTC))
         except UnsupportedAlarmError:
-            return  # only SetAlarmState changes its state
+            return  # only SetAlarmState changes the state of an unsupported alarm
         if state != alarm.state_value:
             before = alarm.state_value
             alarm.update_state(reason, "{}", state)

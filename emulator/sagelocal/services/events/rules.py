@@ -17,7 +17,7 @@ from sagelocal.core.patching import replace
 from sagelocal.services.events.targets import SERVICES, deliver
 
 RESERVED = {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
-MOTO_SERVICES = ("logs", "events")  # log groups, event buses, archives and API destinations
+MOTO_SERVICES = ("logs", "events")  # targets that moto supports: log groups, event buses, archives, API destinations
 
 
 def install(emulator: Emulator) -> None:
@@ -39,7 +39,7 @@ def install(emulator: Emulator) -> None:
         others = copy.copy(rule)
         others.targets = [target for target in rule.targets if _service(target) in MOTO_SERVICES]
         if others.targets:
-            original(others, copy.deepcopy(record))  # moto changes the event
+            original(others, copy.deepcopy(record))  # a copy, because moto modifies the event
 
     original = replace(Rule, "send_to_targets", send_to_targets, parameters=("original_event", "transform_input"))
     _reserve_sources()

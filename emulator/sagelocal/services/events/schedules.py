@@ -17,7 +17,7 @@ from sagelocal.core.patching import replace
 from sagelocal.services.events.rules import public, record, send
 from sagelocal.services.events.schedule_expressions import is_valid, next_time
 
-POLL_INTERVAL = 0.2  # seconds
+POLL_INTERVAL = 0.2  # seconds between checks for rules that are due
 # The time at which each rule was last due or first found. An updated rule is a new object, so its interval restarts.
 LastTimes = WeakKeyDictionary[Rule, datetime]
 # Unlike EventBridge Scheduler, rules accept no `at` expressions. The unit of a rate must be singular after 1 and plural
