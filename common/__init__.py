@@ -1,1 +1,1 @@
-"""Code that every package uses: the stack, AWS clients, errors, files, paths and resource names."""
+"""Code that the other packages share: the stack, AWS clients, errors, files, paths and resource names."""

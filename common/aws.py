@@ -1,4 +1,4 @@
-"""Create AWS clients, which no other module does, and read AWS's errors."""
+"""Create all AWS clients and sessions, and read AWS errors and settings."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from common.errors import OperatorError
 
-# Returns a client of the named service
+# A function that returns the boto3 client for the name of a service, such as `s3`
 Clients = Callable[[str], Any]
 
 FALLBACK_REGION = "us-east-1"
@@ -21,9 +21,9 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def client(service: str, region: str, *, config: Config | None = None) -> Any:
-    """Return a boto3 client of `service` in `region`.
+    """Return a boto3 client for `service` in `region`.
 
-    Credentials and the endpoint come from the environment, as every AWS SDK reads them.
+    boto3 reads the credentials and the endpoint URL from environment variables and AWS configuration files.
     """
     return boto3.client(service, region_name=region, config=config)
 
@@ -39,32 +39,32 @@ def default_region() -> str:
 
 
 def error_code(error: ClientError) -> str:
-    """Return AWS's code for an error, such as `ValidationException`."""
+    """Return AWS's error code, such as `ValidationException`."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def error_message(error: ClientError) -> str:
-    """Return AWS's message for an error."""
+    """Return AWS's error message, or the exception's text if the response has no message."""
     return str(error.response.get("Error", {}).get("Message", error))
 
 
 def is_not_found(error: ClientError) -> bool:
     """Return whether SageMaker refused a request because the resource does not exist.
 
-    SageMaker has no error code for it: DescribeEndpoint and similar operations return `ValidationException`, and only
-    the message distinguishes a missing resource from an invalid name.
+    SageMaker has no error code for a missing resource: DescribeEndpoint and similar operations return
+    `ValidationException`, and only the message distinguishes a missing resource from an invalid name.
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
     """
     return error_code(error) == "ValidationException" and "Could not find" in str(error)
 
 
 def check_endpoint() -> None:
-    """Check `AWS_ENDPOINT_URL`, because boto3 reports an invalid URL only in the first request.
+    """Check that `AWS_ENDPOINT_URL` is a valid URL, because boto3 reports an invalid one only at the first request.
 
     Raises
     ------
     OperatorError
-        The variable is set and has no valid URL.
+        `AWS_ENDPOINT_URL` is set, but is not a valid URL.
     """
     url = os.environ.get("AWS_ENDPOINT_URL")
     if url and not _address(url):
@@ -72,7 +72,10 @@ def check_endpoint() -> None:
 
 
 def unreachable_endpoint() -> str | None:
-    """Return the URL in `AWS_ENDPOINT_URL` if nothing listens there."""
+    """Return the URL in `AWS_ENDPOINT_URL` if it does not accept connections.
+
+    None if it accepts them, or if the variable is not set or not a valid URL.
+    """
     url = os.environ.get("AWS_ENDPOINT_URL", "")
     address = _address(url)
     if address is None:
@@ -90,13 +93,13 @@ def _address(url: str) -> tuple[str, int] | None:
         parts = urlsplit(url)
         default = DEFAULT_PORTS[parts.scheme]
         port = parts.port or default
-    except (KeyError, ValueError):  # another scheme, a port that is no number, an incomplete IPv6 address
+    except (KeyError, ValueError):  # unknown scheme, invalid port, incomplete IPv6 address
         return None
     return (parts.hostname, port) if parts.hostname and " " not in url else None
 
 
 def unreadable_files() -> list[Path]:
-    """Return AWS's configuration files that exist and cannot be read, which boto3 ignores."""
+    """Return the AWS configuration files that exist but cannot be read; boto3 ignores such files without an error."""
     names = {"AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials", "AWS_CONFIG_FILE": "~/.aws/config"}
     paths = [Path(os.environ.get(variable, default)).expanduser() for variable, default in names.items()]
     return [path for path in paths if path.exists() and not os.access(path, os.R_OK)]

@@ -17,7 +17,7 @@ RESULT_FILES = {
     "live": "live.json",
     "data-drift": "drift.json",
 }
-PROBLEM = "problem"  # the key of a result file that says why there is no result
+PROBLEM = "problem"  # key in a result file whose value says why there is no result
 
 
 class StepMissingError(OperatorError):
@@ -42,7 +42,10 @@ def write_json(path: Path, content: object) -> None:
 
 @contextlib.contextmanager
 def noted_in(path: Path) -> Iterator[None]:
-    """Write why there is no result to the result's file, so that the report says so instead of showing an older one."""
+    """If the `with` block raises NoResultError, write its message to the result file `path`.
+
+    The report then shows this message instead of an older result.
+    """
     try:
         yield
     except NoResultError as error:
@@ -55,15 +58,16 @@ def read_result(directory: Path, target: str, required_keys: Collection[str]) ->
 
     Parameters
     ----------
-    directory : `build/<environment>`
-    target : a key of RESULT_FILES
+    directory : directory of the result files, `build/<environment>`
+    target : name of the make target, a key of RESULT_FILES
+    required_keys : keys that the content must have
 
     Raises
     ------
     StepMissingError
         The file is missing or not valid JSON, or lacks a key because an older version of the project wrote it.
     NoResultError
-        The command had nothing to show.
+        The command ran, but had nothing to show.
     """
     path = directory / RESULT_FILES[target]
     command = f"`make {target} ENV={directory.name}`"

@@ -1,29 +1,30 @@
-"""The ID with which an image's request to the endpoint is captured."""
+"""Compute the inference ID, which data capture stores with each request to the endpoint."""
 
 from hashlib import sha256
 
-DIGITS = 32  # of each half; SageMaker allows 64 characters
+DIGITS = 32  # hexadecimal digits in each half of an ID; SageMaker allows 64 characters in total
 
 
 def inference_id(key: str, version: str) -> str:
     """Return the `InferenceId` of an S3 object version: a hash of the key, followed by a hash of the version.
 
-    Data capture stores the ID with the request, so that a label of the object finds its prediction.
+    Data capture stores the ID with the request, so the label of an object version can be joined with its prediction.
 
     Parameters
     ----------
-    version : S3 version ID; `latest` if the image was classified without one
+    key : S3 key
+    version : S3 version ID; `latest` if the image was classified without a version ID
     """
     return key_digits(key) + _digits(version)
 
 
 def key_digits(key: str) -> str:
-    """Return the first half of the IDs of all versions of a key."""
+    """Return the first half of an inference ID, which is equal for all versions of a key."""
     return _digits(key)
 
 
 def version_digits(version: str) -> str:
-    """Return the second half of the IDs of all objects with a version; S3's version IDs are unique."""
+    """Return the second half of an inference ID; S3 version IDs are unique, so it identifies an object version."""
     return _digits(version)
 
 

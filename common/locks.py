@@ -1,4 +1,4 @@
-"""Allow one command at a time to work on the same files."""
+"""Lock files, so that only one command at a time works on them."""
 
 import contextlib
 import fcntl
@@ -15,18 +15,18 @@ POLL_INTERVAL = 0.2  # seconds
 
 
 class LockedError(OperatorError):
-    """Another command is running."""
+    """Another command holds the lock."""
 
 
 @contextlib.contextmanager
 def exclusive(path: Path, command: str, *, timeout: float) -> Iterator[None]:
-    """Hold an exclusive lock on a file during the `with` block. The operating system releases it even after SIGKILL.
+    """Hold an exclusive lock on a file during the `with` block. The lock is released even after SIGKILL.
 
     Parameters
     ----------
-    path : the lock file, which says who holds the lock
-    command : this command, such as `make up ENV=dev`
-    timeout : seconds to wait for another command to end
+    path : path of the lock file, whose content names the command that holds the lock
+    command : the command that needs the lock, such as `make up ENV=dev`
+    timeout : seconds to wait until the lock is free
 
     Raises
     ------
@@ -53,7 +53,7 @@ def exclusive(path: Path, command: str, *, timeout: float) -> Iterator[None]:
 
 
 def _acquire(descriptor: int) -> bool:
-    """Acquire the lock of an open file if it is free, and return whether it was."""
+    """Acquire the lock of an open file if it is free, and return whether it was acquired."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,7 +1,7 @@
-"""Names of AWS resources for code that runs without Terraform's outputs.
+"""Names of AWS resources, for code that cannot read them from Terraform's outputs.
 
-An apply that failed half-way has no outputs, and the state bucket is needed before Terraform can read its state.
-`terraform/main.tf` and `terraform/bootstrap` create the same names. All other code reads names from `Stack`.
+After an apply that failed half-way there are no outputs, and the state bucket is needed before Terraform can read its
+state. `terraform/main.tf` and `terraform/bootstrap` use the same names. All other code reads names from `Stack`.
 """
 
 

@@ -1,4 +1,4 @@
-"""S3 objects: list and read them, write them on a condition, and parse their URLs."""
+"""List, read and conditionally write S3 objects, and parse S3 URLs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,14 +7,15 @@ from botocore.exceptions import ClientError
 
 from common.aws import error_code
 
-THREADS = 8  # requests at the same time, below botocore's default pool of 10 connections
-# HeadObject has no body, so its error code is the status; no object has a key of more than 1024 bytes
+THREADS = 8  # simultaneous requests, fewer than botocore's default pool of 10 connections
+# Error codes for an object that does not exist. HeadObject responses have no body, so their error code is the HTTP
+# status. KeyTooLongError is included because no object can have such a long key.
 MISSING = ("NoSuchKey", "NoSuchVersion", "KeyTooLongError", "404")
-CONFLICTS = 5  # attempts of a conditional write, while others write the same key
+CONFLICTS = 5  # maximum attempts of a conditional write while other clients write the same key
 
 
 class ConditionError(Exception):
-    """An object was not written, because one with its key exists, or was changed since it was read."""
+    """An object was not written, because its key exists already, or because the object has been changed."""
 
 
 def list_objects(bucket: str, prefix: str, *, s3: Any, after: str = "") -> Iterator[dict[str, Any]]:
@@ -22,7 +23,7 @@ def list_objects(bucket: str, prefix: str, *, s3: Any, after: str = "") -> Itera
 
     Parameters
     ----------
-    after : only keys after this text, which need not be a key; empty for all
+    after : a key or any other text; only keys that sort after this text are listed. Empty to list all keys
     """
     start = {"StartAfter": after} if after else {}
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **start):
@@ -39,7 +40,7 @@ def list_folders(bucket: str, prefix: str, *, s3: Any) -> list[str]:
 def read_if_exists(
     bucket: str, key: str, *, limit: int | None = None, version: str | None = None, s3: Any
 ) -> bytes | None:
-    """Return an object, or its first `limit` bytes; None if the object, or its version, does not exist."""
+    """Return an object's content, or its first `limit` bytes; None if the object or the version does not exist."""
     options = {"VersionId": version} if version else {}
     try:
         content: bytes = s3.get_object(Bucket=bucket, Key=key, **options)["Body"].read(limit)
@@ -51,20 +52,21 @@ def read_if_exists(
 
 
 def put_if(bucket: str, key: str, body: bytes, *, etag: str | None = None, s3: Any) -> str | None:
-    """Write a JSON object unless its key exists; with `etag`, replace exactly the object that has this ETag.
+    """Write a JSON object if its key does not exist; with `etag`, replace the object only if it still has this ETag.
 
-    Of several simultaneous writes S3 accepts one; it asks the others to try again (ConditionalRequestConflict):
+    If several clients write a key at the same time, S3 accepts one write, and rejects the other writes with
+    ConditionalRequestConflict, which means that a client should try again:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 
     Returns
     -------
     str or None
-        The object's version; None in a bucket without versioning.
+        The object's version ID; None if the bucket has no versioning.
 
     Raises
     ------
     ConditionError
-        Another object has the key.
+        The key exists already or, with `etag`, the object was changed or deleted.
     """
     condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
     attempts = 0
@@ -94,7 +96,7 @@ def split_url(url: str) -> tuple[str, str]:
 
 
 def sibling_url(url: str, name: str) -> str:
-    """Return the URL of another object in the same folder.
+    """Return the URL of the object `name` in the same folder as the object at `url`.
 
     Examples
     --------

@@ -11,7 +11,7 @@ class Network:
 
     Attributes
     ----------
-    subnet_ids, security_group_ids : IDs in the same VPC
+    subnet_ids, security_group_ids : IDs of subnets and security groups in the same VPC
     """
 
     subnet_ids: tuple[str, ...]
@@ -80,5 +80,5 @@ class Stack:
 
     @property
     def model_network(self) -> dict[str, Any]:
-        """The network parameters of a CreateModel request, empty without a VPC."""
+        """The network parameters of a CreateModel request; an empty dictionary if models run outside a VPC."""
         return self.network.model_settings if self.network else {}

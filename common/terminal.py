@@ -1,4 +1,4 @@
-"""Output to a terminal: progress bars, the width of tables and texts, and Ctrl-C."""
+"""Write to a terminal: progress bars, the width of tables and texts, and handling of Ctrl-C."""
 
 import contextlib
 import os
@@ -28,9 +28,10 @@ def counted(count: int, noun: str) -> str:
 
 @contextlib.contextmanager
 def own_interrupts() -> Iterator[None]:
-    """Let Ctrl-C interrupt only this process, and not `make`, which would fail although the command ends as intended.
+    """Let Ctrl-C interrupt only this process, and not the `make` that started it, during the `with` block.
 
-    The terminal sends the signal to its foreground process group, so this process becomes a group of its own:
+    If Ctrl-C interrupted `make` too, `make` would report a failure although the command ends as intended. The terminal
+    sends the signal to its foreground process group, so this process becomes a process group of its own:
     https://www.gnu.org/software/libc/manual/html_node/Foreground-and-Background.html
     """
     descriptor = sys.__stdin__.fileno() if sys.__stdin__ else -1
@@ -38,7 +39,7 @@ def own_interrupts() -> Iterator[None]:
         yield
         return
     before = os.getpgrp()
-    # Ctrl-Z would stop this process while its parent waits for it
+    # Ctrl-Z would stop this process while its parent waits for it; SIGTTOU would stop this process in `tcsetpgrp`
     for ignored in (signal.SIGTTOU, signal.SIGTSTP):
         signal.signal(ignored, signal.SIG_IGN)
     os.setpgid(0, 0)

@@ -10,7 +10,8 @@ YEARS = range(2000, 2100)
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 DURATION = re.compile(r"(\d{1,6})([mhd])", re.ASCII)
 DEFAULT_RANGE = timedelta(days=7)
-# S3 refuses a request from a clock that differs more (RequestTimeTooSkewed), so no other clock seems further ahead:
+# S3 refuses requests from a machine whose clock differs by more than 15 minutes (RequestTimeTooSkewed), so the times in
+# records are at most 15 minutes in the future:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 MAX_CLOCK_SKEW = timedelta(minutes=15)
 
@@ -21,7 +22,7 @@ class TimeRangeError(OperatorError):
 
 @dataclass(frozen=True)
 class Window:
-    """A time range in UTC; it includes its start, and excludes its end."""
+    """A time range in UTC that includes its start and excludes its end."""
 
     start: datetime
     end: datetime
@@ -34,18 +35,19 @@ class Window:
         return f"since {start} UTC" if self.end > datetime.now(UTC) else f"{start} to {format_utc(self.end)} UTC"
 
     def to_json(self) -> dict[str, str]:
-        """Return start and end in ISO 8601."""
+        """Return the start and the end as text in ISO 8601."""
         return {"start": self.start.isoformat(), "end": self.end.isoformat()}
 
 
 def parse_window(since: str, until: str = "", *, now: datetime | None = None) -> Window:
-    """Return the time range of the options SINCE and UNTIL.
+    """Return the time range that the options SINCE and UNTIL select.
 
     Parameters
     ----------
-    since : empty for seven days before the end; see `parse_moment`
-    until : empty for the present; the range then also has the records of clocks that are ahead
-    now : the present, for tests
+    since : value of SINCE, which `parse_moment` describes; empty for seven days before the end
+    until : value of UNTIL, in the same format as SINCE; empty for the current time, and then the range also includes
+        records from machines whose clocks are ahead
+    now : the current time; only tests pass it
 
     Raises
     ------
@@ -66,16 +68,18 @@ def parse_window(since: str, until: str = "", *, now: datetime | None = None) ->
 
 
 def parse_moment(name: str, text: str, now: datetime) -> datetime:
-    """Return a time in UTC: a duration before the present, or a date or time in ISO 8601, in UTC without a zone.
+    """Parse a duration before `now`, or a date or time in ISO 8601 (UTC if it has no time zone), and return a UTC time.
 
     Parameters
     ----------
     name : name of the option, for the error message
+    text : value of the option
+    now : the current time
 
     Raises
     ------
     TimeRangeError
-        The text is neither.
+        The text is neither a duration nor a date or time, or the year is out of range.
 
     Examples
     --------
@@ -100,17 +104,18 @@ def parse_moment(name: str, text: str, now: datetime) -> datetime:
 
 
 def format_utc(moment: datetime, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """Return a time in UTC as text; boto3 returns times in the machine's own time zone.
+    """Return a time as text in UTC. Times that boto3 returns are in the machine's time zone.
 
     Parameters
     ----------
     moment : a time with a time zone
+    pattern : format of the text, as `strftime` expects it
     """
     return moment.astimezone(UTC).strftime(pattern)
 
 
 def format_duration(seconds: float) -> str:
-    """Return a duration as text.
+    """Return a duration as text in milliseconds, seconds, or minutes and seconds.
 
     Examples
     --------

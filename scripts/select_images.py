@@ -46,7 +46,7 @@ def main(environment: Environment) -> None:
         environment.review_store,
         model=location.model,
         threshold=stack.threshold,
-        wanted_rate=options.audit,
+        requested_rate=options.audit,
     )
     if not selection.low + selection.high:
         malformed = f", only {selection.malformed} malformed lines" if selection.malformed else ""

@@ -16,8 +16,9 @@ from staging.unpickle import PickleError, UnsafePickleError, read_pickle
 
 MEMBERS = ("train", "test", "meta")
 LabelKind = Literal["fine", "coarse"]  # each image has one label of each kind
-PIXELS = 3072  # 1024 red, 1024 green, 1024 blue values, each 32 x 32 in row-major order
-# The official archive has 5 members: the largest has 155 MB, all together have 187 MB
+PIXELS = 3072  # values of an image: 1024 red, 1024 green, 1024 blue; each channel is 32 x 32 in row-major order
+# Limits, because members are read into memory. The official archive has 5 members: the largest has 155 MB, all together
+# have 187 MB
 MAX_MEMBER_BYTES, MAX_ARCHIVE_BYTES, MAX_MEMBERS = 256 << 20, 512 << 20, 100
 
 
@@ -26,7 +27,7 @@ class ArchiveError(StagingError):
 
 
 class UnsafeArchiveError(ArchiveError):
-    """The archive contains a link, a device, a path outside of it, a hostile pickle, or too much data."""
+    """The archive contains a link, a device, a path outside itself, a pickle that could run code, or too much data."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,9 @@ class Examples:
 
     Attributes
     ----------
-    data : uint8, (n, 3072): 1024 red, 1024 green, 1024 blue values, each 32 x 32 in row-major order
-    fine_labels, coarse_labels : int64, (n,): positions in `Meta`'s lists
+    data : pixel values, uint8 of shape (n, 3072): 1024 red, 1024 green, 1024 blue; each channel is 32 x 32 in row-major
+        order
+    fine_labels, coarse_labels : positions of the class names in `Meta`, int64 of shape (n,)
     filenames : file names as stored in the archive; not safe to use as paths
     """
 
@@ -120,7 +122,7 @@ class _LimitedStream:
 
 
 def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and content of each needed member; the whole archive is read and every member checked."""
+    """Yield the name and content of train, test and meta; read the whole archive, and check every member."""
     try:
         with gzip.open(path) as unpacked:
             stream = _LimitedStream(unpacked, MAX_ARCHIVE_BYTES)
@@ -132,7 +134,7 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
                     if content:
                         yield name, content.read()
             while stream.read(1 << 16):
-                pass  # gzip's checksum is at the end of the file
+                pass  # continue to the end of the file, where gzip's checksum is
     except FileNotFoundError as error:
         raise ArchiveError("the file does not exist") from error
     except EOFError as error:
@@ -195,7 +197,7 @@ def _strings(member: str, content: dict[str, Any], key: str) -> tuple[str, ...]:
 
 
 def _sequence(values: Any, *, kinds: str) -> list[Any] | None:
-    """Return the elements of a list, a tuple, or an array of one dimension and these NumPy kinds; None for others."""
+    """Return the elements of a list, a tuple, or a 1-D array whose NumPy kind is in `kinds`; None for other values."""
     if isinstance(values, np.ndarray):
         return values.tolist() if values.ndim == 1 and values.dtype.kind in kinds else None
     return list(values) if isinstance(values, list | tuple) else None

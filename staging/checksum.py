@@ -1,4 +1,4 @@
-"""MD5 checksums, as the manifest, CIFAR's publisher and S3 use them: they detect damage, not tampering."""
+"""Compute MD5 checksums, which the manifest, CIFAR's publisher and S3 use. They detect damage, but not tampering."""
 
 import hashlib
 from pathlib import Path

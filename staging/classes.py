@@ -1,4 +1,4 @@
-"""Map class names to CIFAR-100's labels: either its 100 fine classes or its 20 coarse ones."""
+"""Map class names to CIFAR-100's labels, either of its 100 fine classes or of its 20 coarse classes."""
 
 import difflib
 from collections.abc import Sequence
@@ -7,20 +7,21 @@ from typing import get_args
 from staging.archive import LabelKind, Meta
 from staging.errors import StagingError
 
-SUGGESTIONS = 3  # similar names that an error offers for an unknown one
+SUGGESTIONS = 3  # similar names that the error message for an unknown name suggests
 
 
 def class_numbers(classes: Sequence[str], meta: Meta) -> tuple[LabelKind, dict[int, int]]:
-    """Return the kind of label that the classes belong to, and the class number of each such label.
+    """Return whether the classes are fine or coarse, and the class number for each of their CIFAR-100 labels.
 
     Parameters
     ----------
     classes : two or more names, all fine or all coarse; a class's number is its position in this list
+    meta : names of all classes in the archive
 
     Raises
     ------
     StagingError
-        A name is unknown or occurs twice, there are fewer than two, or fine and coarse names are mixed.
+        A name is unknown or occurs twice, there are fewer than two names, or fine and coarse names are mixed.
     """
     unknown = [name for name in classes if name not in (*meta.fine_names, *meta.coarse_names)]
     if unknown:

@@ -17,17 +17,17 @@ from staging.errors import StagingError
 
 CONNECT_SECONDS, READ_SECONDS = 5, 30
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each retry
-CHUNK = 1 << 18
+CHUNK = 1 << 18  # bytes
 TRANSIENT_STATUS = {408, 416, 425, 429, 500, 502, 503, 504}
 GZIP_MAGIC = b"\x1f\x8b"
 
 
 class DownloadError(StagingError):
-    """The file could not be downloaded, or is not the expected one."""
+    """The download failed, or the downloaded file is not the expected file."""
 
 
 class _TransientError(Exception):
-    """A retry may succeed."""
+    """The download failed, but a retry may succeed."""
 
 
 TRANSIENT = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError, _TransientError)
@@ -35,11 +35,14 @@ TRANSIENT = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTP
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where a file was downloaded from; stored next to it, so that only the same content is resumed.
+    """The URL and the version of a downloaded file.
+
+    Both are stored next to the file, so an interrupted download is resumed only if the server has the same version.
 
     Attributes
     ----------
-    validator : a strong ETag, or the Last-Modified time; empty if the server sends neither
+    url : the URL from which the file was downloaded
+    validator : the version: a strong ETag, or the Last-Modified time; empty if the server sends neither
     """
 
     url: str
@@ -63,17 +66,18 @@ class _Origin:
 
 
 def download(url: str, path: Path, *, md5: str | None = None) -> Path:
-    """Download `url` to `path`; resume the `<path>.part` that an interrupted run wrote.
+    """Download `url` to `path`; continue the file `<path>.part` of an interrupted download.
 
     Parameters
     ----------
-    md5 : the checksum that the publisher states, if it is known; a file with this checksum is not downloaded again
+    md5 : published MD5 checksum, in hexadecimal; None if it is unknown. If the file at `path` has this checksum, it is
+        not downloaded again
 
     Raises
     ------
     DownloadError
-        All attempts failed, the checksum differs, or the content is not gzip. After a wrong checksum there is no
-        file at `path`.
+        All attempts failed, the checksum differs, or the content is not gzip. If the content is wrong and `md5` is
+        given, an older file at `path` is deleted too.
     """
     part = path.with_name(f"{path.name}.part")
     if path.is_file() and _is_current(url, path, md5):
@@ -108,7 +112,7 @@ def _is_current(url: str, path: Path, md5: str | None) -> bool:
     try:
         response = requests.head(url, allow_redirects=True, timeout=(CONNECT_SECONDS, READ_SECONDS))
     except requests.RequestException:
-        return False  # the download reports the error
+        return False  # the download, which follows, reports the error
     return response.ok and _Origin.from_response(url, response) == origin
 
 
@@ -128,31 +132,31 @@ def _fetch_with_retries(url: str, part: Path) -> None:
 
 
 def _fetch(url: str, part: Path) -> None:
-    begun = _Origin.load(part)
-    have = part.stat().st_size if begun and begun.url == url and begun.validator and part.is_file() else 0
+    previous = _Origin.load(part)
+    received = part.stat().st_size if previous and previous.url == url and previous.validator and part.is_file() else 0
     headers = {"Accept-Encoding": "identity"}
-    if begun and have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": begun.validator}
+    if previous and received:
+        headers |= {"Range": f"bytes={received}-", "If-Range": previous.validator}
     with requests.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as response:
         _require_success(url, response, part)
         origin = _Origin.from_response(url, response)
         resumes = (
             response.status_code == HTTPStatus.PARTIAL_CONTENT
-            and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-            and origin == begun
+            and response.headers.get("Content-Range", "").startswith(f"bytes {received}-")
+            and origin == previous
         )
         if not resumes:
             _delete(part)
             if response.status_code == HTTPStatus.PARTIAL_CONTENT:
                 raise _TransientError(f"{url} changed during the download")
             origin.save(part)
-        _write(response, part, have=have if resumes else 0)
+        _write(response, part, received=received if resumes else 0)
 
 
-def _write(response: requests.Response, part: Path, *, have: int) -> None:
+def _write(response: requests.Response, part: Path, *, received: int) -> None:
     length = response.headers.get("Content-Length")
-    total = have + int(length) if length and length.isdigit() else None
-    bar = progress_bar(total=total, initial=have, unit="B", unit_scale=True, desc="downloading")
+    total = received + int(length) if length and length.isdigit() else None
+    bar = progress_bar(total=total, initial=received, unit="B", unit_scale=True, desc="downloading")
     with part.open("ab") as stream, bar:
         # iter_content would decompress the archive if the server declares gzip as its content encoding
         for chunk in response.raw.stream(CHUNK, decode_content=False):
@@ -186,7 +190,7 @@ def _delete(path: Path) -> None:
 
 
 def _root_cause(error: BaseException) -> str:
-    """Return the innermost cause in a few words: requests wraps it several times."""
+    """Return the message of an error's innermost cause, because requests wraps the cause several times."""
     while (inner := error.__cause__ or error.__context__ or getattr(error, "reason", None)) and isinstance(
         inner, BaseException
     ):

@@ -1,4 +1,4 @@
-"""The base error of this package."""
+"""The base class of this package's errors."""
 
 from common.errors import OperatorError
 

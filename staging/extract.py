@@ -1,4 +1,4 @@
-"""Extract: copy or download an archive of CIFAR-100 to a local file."""
+"""Extract: copy or download an archive in CIFAR-100's format to a local file."""
 
 import shutil
 from pathlib import Path
@@ -29,19 +29,19 @@ def extract_cifar_data(url: str, filename: str = "cifar.tar.gz") -> Path:
     Raises
     ------
     StagingError
-        `url` names no readable archive, the download failed, or `filename` cannot be written.
+        `url` is not the address of a readable archive, the download failed, or `filename` cannot be written.
     """
     local = local_archive(url)
     return fetch(url, Path(filename)) if local is None else _copy(local, Path(filename))
 
 
 def local_archive(address: str) -> Path | None:
-    """Return the file that a path or file URL names, or None for an http(s) URL.
+    """Return the path of the local archive that `address` names, or None if `address` is an http(s) URL.
 
     Raises
     ------
     StagingError
-        The file does not exist or is not a gzip file, or the URL has another scheme.
+        The file does not exist or is not a gzip file, or the URL's scheme is not https, http or file.
     """
     try:
         parts = urlsplit(address)
@@ -63,7 +63,7 @@ def local_archive(address: str) -> Path | None:
 
 
 def fetch(url: str, target: Path) -> Path:
-    """Download an archive and return `target`.
+    """Download the archive at `url` to the file `target`, and return `target`.
 
     An interrupted download is resumed, transient errors are retried, and the official archive's MD5 checksum is
     verified.

@@ -1,4 +1,4 @@
-"""Read a folder of images with one sub-folder per class, and divide the images into splits by their content."""
+"""Read a folder of images with one sub-folder per class, and assign each image to a split by a hash of its pixels."""
 
 import contextlib
 import difflib
@@ -20,26 +20,26 @@ from staging.errors import StagingError
 from staging.images import SIDE, SPLITS, Images, Selection, digest, fraction, make_images, safe_name
 from training.container.classifier.images import FORMATS, ImageError, decode_image
 
-TEST_FRACTION, VALIDATION_FRACTION = 0.2, 0.1  # of all images
-MAX_BYTES = 100 * 2**20
-MAX_PIXELS = Image.MAX_IMAGE_PIXELS or 0  # above it, Pillow warns of a decompression bomb
-THREADS = 4  # each has one decoded image in memory
+TEST_FRACTION, VALIDATION_FRACTION = 0.2, 0.1  # fractions of all images
+MAX_BYTES = 100 * 2**20  # maximum size of an image file
+MAX_PIXELS = Image.MAX_IMAGE_PIXELS or 0  # maximum pixels of an image; above it, Pillow warns of a decompression bomb
+THREADS = 4  # threads that decode images; each holds one decoded image in memory
 MAX_NAMES_SHOWN = 10
 
 
 def read_folder(folder: Path, *, classes: Sequence[str], seed: int = 0, other_classes: bool = False) -> Selection:
     """Return the images of a folder, and print which files and sub-folders are left out.
 
-    A hash of its pixels decides the split of an image. Images that are added to the folder later therefore never
-    change the split of the others, and copies of an image are always in the same split.
+    An image's split depends only on `seed` and a hash of the image's pixels. Images that are added to the folder later
+    therefore never change the splits of earlier images, and copies of an image are always in the same split.
 
     Parameters
     ----------
-    folder : has a sub-folder for each class, with JPEG and PNG files. Symbolic links and files in deeper folders are
-        left out.
-    classes : names of two or more sub-folders; a class's number is its position
-    seed : seed of the hash that selects an image's split
-    other_classes : whether to return the images in the other sub-folders too, to pretrain on
+    folder : folder that has a sub-folder of JPEG and PNG files for each class; symbolic links and files in deeper
+        folders are left out
+    classes : names of two or more sub-folders; a class's number is its position in this list
+    seed : seed of the hash that decides an image's split
+    other_classes : whether to also return the images in the sub-folders of other classes, for pretraining
 
     Raises
     ------
@@ -62,8 +62,8 @@ def read_folder(folder: Path, *, classes: Sequence[str], seed: int = 0, other_cl
     _print_names(f"{counted(len(problems), 'file')} left out", problems)
     is_chosen = images.labels < len(classes)
     digests = [digest(pixels) for pixels in images.pixels]
-    places = np.array([_split_of(seed, each) for each in digests], dtype=str)
-    splits = {split: images.select(is_chosen & (places == split)) for split in SPLITS}
+    split_names = np.array([_split_of(seed, each) for each in digests], dtype=str)
+    splits = {split: images.select(is_chosen & (split_names == split)) for split in SPLITS}
     _require_images(folder, classes, splits)
     print(f"images: {', '.join(f'{split} {len(images)}' for split, images in splits.items())}")
     if not other_classes:
@@ -86,14 +86,14 @@ def folder_md5(folder: Path) -> str:
     hashed = hashlib.md5(usedforsecurity=False)
     for path in (path for sub_folder in sorted(class_folders(folder).values()) for path in _files(sub_folder)):
         hashed.update(os.fsencode(path.relative_to(folder)) + b"\0")
-        with contextlib.suppress(OSError):  # reading the images names the file
+        with contextlib.suppress(OSError):  # `read_folder` reports a file that cannot be read
             if _is_regular(path):
                 hashed.update(file_md5(path).encode())
     return hashed.hexdigest()
 
 
 def class_folders(folder: Path) -> dict[str, Path]:
-    """Return the sub-folders by name, without symbolic links.
+    """Return the path of each sub-folder by name; symbolic links are left out.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def _require_images(folder: Path, classes: Sequence[str], splits: Mapping[str, I
 
 
 def _decode_all(files: Sequence[tuple[int, Path]], folder: Path) -> tuple[Images, list[str]]:
-    """Return the images in the order of their digests, each once, and a line for each file that is left out."""
+    """Return the distinct images in the order of their digests, and a line for each file that is left out."""
     with ThreadPoolExecutor(THREADS) as pool:
         decoded = pool.map(lambda file: _decode(file[1]), files)
         results = list(progress_bar(decoded, total=len(files), desc="reading images", unit=""))
@@ -166,7 +166,7 @@ def _decode_all(files: Sequence[tuple[int, Path]], folder: Path) -> tuple[Images
 
 
 def _decode(path: Path) -> NDArray[np.uint8] | str:
-    """Return an image as serving reads it, or why it cannot be read."""
+    """Return an image's pixels, decoded as for inference, or the reason why the file cannot be read."""
     try:
         if not _is_regular(path):
             if path.is_symlink():
@@ -182,10 +182,10 @@ def _decode(path: Path) -> NDArray[np.uint8] | str:
 
 
 def _split_of(seed: int, image_digest: str) -> str:
-    place = fraction(str(seed), image_digest)
-    if place < TEST_FRACTION:
+    number = fraction(str(seed), image_digest)
+    if number < TEST_FRACTION:
         return "test"
-    return "validation" if place < TEST_FRACTION + VALIDATION_FRACTION else "train"
+    return "validation" if number < TEST_FRACTION + VALIDATION_FRACTION else "train"
 
 
 def _print_names(title: str, names: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The labelled images of a data set, in memory, before they are written."""
+"""The labelled images of a data set in memory, before they are written to files."""
 
 import hashlib
 import re
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from staging.manifest import ReviewedImages
 from training.container.classifier.file_names import LIVE
 
-SIDE = 32  # width and height of the staged images, CIFAR's, in pixels
+SIDE = 32  # width and height of the staged images in pixels, as in CIFAR-100
 SPLITS = ("train", "validation", "test")
 MAX_NAME_LENGTH = 100
 
@@ -22,9 +22,9 @@ class Images:
 
     Attributes
     ----------
-    names : n file names, unique in the data set
-    labels : int64, n: class numbers
-    pixels : uint8, n x SIDE x SIDE x 3
+    names : n file names, unique in the data set; may be empty strings for images that are written only to shards
+    labels : class numbers, int64 of shape (n,)
+    pixels : RGB values, uint8 of shape (n, SIDE, SIDE, 3)
     """
 
     names: tuple[str, ...]
@@ -36,7 +36,7 @@ class Images:
         return len(self.names)
 
     def __add__(self, other: "Images") -> "Images":
-        """Return these images, followed by others."""
+        """Return these images, followed by the images of `other`."""
         return Images(
             (*self.names, *other.names),
             np.concatenate([self.labels, other.labels]),
@@ -44,7 +44,7 @@ class Images:
         )
 
     def select(self, mask: NDArray[np.bool_]) -> "Images":
-        """Return the images where `mask`, n, is true."""
+        """Return the images for which `mask`, of shape (n,), is true."""
         names = tuple(name for name, selected in zip(self.names, mask, strict=True) if selected)
         return Images(names, self.labels[mask], self.pixels[mask])
 
@@ -55,11 +55,11 @@ class Selection:
 
     Attributes
     ----------
-    classes : names; a class's number is its position
-    seed : seed with which the images were divided into splits
-    splits : images of each split
-    others : images of other classes, with numbers of their own, to pretrain on; None if there are none
-    reviewed : the reviewed images of live traffic in the splits
+    classes : class names; a class's number is its position
+    seed : random seed with which the images were divided into splits
+    splits : images of each split, by the split's name
+    others : images of other classes for pretraining, with class numbers of their own; None if there are none
+    reviewed : number and digest of the reviewed images of live traffic in `splits`; None if there are none
     """
 
     classes: tuple[str, ...]
@@ -70,23 +70,25 @@ class Selection:
 
 
 def make_images(names: Sequence[str], labels: Sequence[int], pixels: Sequence[NDArray[np.uint8]]) -> Images:
-    """Return images from one array of pixels each; there may be none."""
+    """Return images, given the name, the class number and the pixels of each; the lists may be empty."""
     stacked = np.stack(pixels) if pixels else np.empty((0, SIDE, SIDE, 3), np.uint8)
     return Images(tuple(names), np.array(labels, dtype=np.int64), stacked)
 
 
 def digest(pixels: NDArray[np.uint8]) -> str:
-    """Return the SHA-256 of an image's pixels: the same for copies with other metadata or another file name."""
+    """Return the SHA-256 of an image's pixels, which is equal for copies that differ in metadata or file name."""
     return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
 
 def fraction(seed: str, image_digest: str) -> float:
-    """Return a number between 0 and 1 that depends only on a seed and an image, and is uniform over images."""
+    """Return a pseudo-random number from 0 to 1, which depends only on a seed and an image's digest."""
     return int(hashlib.sha256(f"{seed}:{image_digest}".encode()).hexdigest()[:16], 16) / 2**64
 
 
 def safe_name(filename: str) -> str:
-    """Return a plain file name ending in `.png` for any file name; it never begins with `live-`.
+    """Return a file name without folders and special characters, which ends in `.png`.
+
+    The name never begins with `live-`, the prefix of the names of reviewed images.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Load: upload the objects of a data set that changed, and delete those that only an earlier one has."""
+"""Load: upload the changed objects of a data set, and delete objects that only an earlier data set contains."""
 
 import base64
 import json
@@ -20,20 +20,20 @@ from staging.source import Source
 from staging.transform import Dataset
 
 PENDING = "manifest.pending.json"  # keys that an unfinished run may have written
-DELETE_BATCH = 1000  # S3's limit
+DELETE_BATCH = 1000  # maximum keys of a DeleteObjects request
 T = TypeVar("T")
 CONTENT_TYPES = {".png": "image/png", ".lst": "text/tab-separated-values", recordio.SUFFIX: recordio.CONTENT_TYPE}
 
 
 def load(dataset: Dataset, *, bucket: str, source: Source, s3: Any) -> Manifest:
-    """Upload a data set and write its manifest; objects that staging did not write are left alone.
+    """Upload a data set and write its manifest; leave objects that staging did not write unchanged.
 
-    There is no `manifest.json` while objects change, so no reader sees a partial data set. The next run completes
-    one that was interrupted.
+    There is no `manifest.json` while objects change, so no other command reads a partial data set. If a run is
+    interrupted, the next run completes its work.
 
     Parameters
     ----------
-    source : the archive that the data set comes from; the manifest names it
+    source : the archive or folder that the data set comes from, which the manifest names
 
     Raises
     ------
@@ -41,27 +41,27 @@ def load(dataset: Dataset, *, bucket: str, source: Source, s3: Any) -> Manifest:
         S3 refused to delete an outdated object.
     """
     manifest = _describe(dataset, source)
-    wanted = manifest.objects
+    target = manifest.objects
     before = read_json(bucket, MANIFEST, dict, s3=s3) or {}
     pending = read_json(bucket, PENDING, list, s3=s3)
     listing = _list(bucket, s3=s3)
     written = {*before.get("objects", ()), *(pending or ())}
-    changed = _changed(bucket, wanted, listing, s3=s3)
-    outdated = sorted((written - set(wanted)) & set(listing))
-    location = f"{len(wanted)} objects in s3://{bucket}"
+    changed = _changed(bucket, target, listing, s3=s3)
+    outdated = sorted((written - set(target)) & set(listing))
+    location = f"{len(target)} objects in s3://{bucket}"
     if manifest.to_json() == before and pending is None and not changed and not outdated:
         print(f"{location}: nothing changed")
         return manifest
-    _put_json(bucket, PENDING, sorted(written | set(wanted)), s3=s3)
+    _put_json(bucket, PENDING, sorted(written | set(target)), s3=s3)
     s3.delete_object(Bucket=bucket, Key=MANIFEST)
-    upload = partial(_put_file, bucket, dataset.files(), wanted, s3=s3)
+    upload = partial(_put_file, bucket, dataset.files(), target, s3=s3)
     _in_parallel(upload, changed, description="uploading")
     _delete(bucket, outdated, s3=s3)
     _put_json(bucket, MANIFEST, manifest.to_json(), s3=s3)
     s3.delete_object(Bucket=bucket, Key=PENDING)
     print(f"{location}: {len(changed)} uploaded, {len(outdated)} deleted")
     if before.get("reviewed") and not manifest.reviewed:
-        print("reviewed images are no longer among them: `make retrain` adds them again")
+        print("the reviewed images are no longer staged: `make retrain` adds them again")
     return manifest
 
 
@@ -88,33 +88,33 @@ def _size(dataset: Dataset, split: str) -> SplitSize:
 
 
 def _list(bucket: str, *, s3: Any) -> dict[str, Mapping[str, Any]]:
-    """Return the objects below staging's prefixes, by key; the slash excludes `test.lst` from `test/`."""
+    """Return the description of each object below staging's prefixes, by key, as ListObjectsV2 returns it."""
     prefixes = (*(f"{split}/" for split in (*SPLITS, PRETRAINING)), *(f"{split}.lst" for split in SPLITS))
     return {stored["Key"]: stored for prefix in prefixes for stored in list_objects(bucket, prefix, s3=s3)}
 
 
 def _changed(
-    bucket: str, wanted: Mapping[str, StoredObject], listing: Mapping[str, Mapping[str, Any]], *, s3: Any
+    bucket: str, target: Mapping[str, StoredObject], listing: Mapping[str, Mapping[str, Any]], *, s3: Any
 ) -> list[str]:
-    """Return the keys whose object in S3 is missing or has other content."""
+    """Return the keys whose object is missing in S3 or differs from the local file."""
 
     def is_current(key: str) -> bool:
-        found, stored = listing.get(key), wanted[key]
+        found, stored = listing.get(key), target[key]
         if not found or found["Size"] != stored.size:
             return False
         if found["ETag"].strip('"') == stored.md5:
             return True
-        # with SSE-KMS an ETag is not an MD5; there the object's metadata has it
+        # with SSE-KMS an ETag is not an MD5, so `_put_file` writes the MD5 to the object's metadata
         md5: str | None = s3.head_object(Bucket=bucket, Key=key)["Metadata"].get("md5")
         return md5 == stored.md5
 
-    keys = list(wanted)
+    keys = list(target)
     current = _in_parallel(is_current, keys, description="comparing")
     return [key for key, same in zip(keys, current, strict=True) if not same]
 
 
-def _put_file(bucket: str, files: Mapping[str, Path], wanted: Mapping[str, StoredObject], key: str, *, s3: Any) -> None:
-    md5 = wanted[key].md5
+def _put_file(bucket: str, files: Mapping[str, Path], target: Mapping[str, StoredObject], key: str, *, s3: Any) -> None:
+    md5 = target[key].md5
     s3.put_object(
         Bucket=bucket,
         Key=key,
@@ -140,7 +140,7 @@ def _delete(bucket: str, keys: Sequence[str], *, s3: Any) -> None:
 
 
 def _in_parallel(work: Callable[[str], T], keys: Sequence[str], *, description: str) -> list[T]:
-    """Return the result for each key, in order; the first error cancels the calls that have not started."""
+    """Call `work` for all keys in parallel, and return the results in order; an error cancels the remaining calls."""
     pool = ThreadPoolExecutor(THREADS)
     try:
         futures = [pool.submit(work, key) for key in keys]

@@ -1,4 +1,4 @@
-"""`manifest.json`: which images a bucket holds, their checksums, and the data set that they come from."""
+"""Read and check `manifest.json`, which lists the staged images of a bucket, their checksums and their source."""
 
 import contextlib
 import hashlib
@@ -14,7 +14,7 @@ from staging.checksum import content_md5
 from staging.errors import StagingError
 
 MANIFEST = "manifest.json"
-PRETRAINING = "pretrain"  # folder of the images of other classes, and training channel
+PRETRAINING = "pretrain"  # folder of the images of other classes, and name of the training channel that reads it
 Format = Literal["images", "recordio"]
 T = TypeVar("T")
 
@@ -53,12 +53,12 @@ class StoredObject(_StrictModel):
 class ReviewedImages(_StrictModel):
     """Images of live traffic, labelled by people, that were added to the images of the source.
 
-    They are the last images of their splits.
+    The reviewed images are the last images of their splits.
 
     Attributes
     ----------
-    splits : size of each part, for `train` and `validation`
-    fingerprint : SHA-256 of the images and their labels
+    splits : number of reviewed images in `train` and `validation`; a split without reviewed images is missing
+    fingerprint : SHA-256 of the reviewed images and their labels
     """
 
     splits: dict[str, SplitSize]
@@ -75,15 +75,16 @@ class Manifest(_StrictModel):
 
     Attributes
     ----------
-    source : the line that reports print to name the data set
-    source_md5 : MD5 of the archive
+    source : line that names the data set in reports
+    source_md5 : MD5 of the archive, or of all files in the folder, in hexadecimal
     synthetic : whether this project drew the images itself
     classes : class names; a class's number is its position
+    seed : random seed with which the images were divided into splits
     format : format of the training and the validation split; the test split always consists of single images
     image_side : width and height of each image, in pixels
     splits : size of each split
     objects : all staged objects by key
-    reviewed : the reviewed images among them; None if there are none
+    reviewed : number and digest of the reviewed images in the data set; None if there are none
     """
 
     source: str
@@ -109,7 +110,7 @@ class Manifest(_StrictModel):
 
     @property
     def has_pretraining_data(self) -> bool:
-        """Whether images of other classes are staged too."""
+        """Whether images of other classes are staged for pretraining."""
         return any(key.startswith(f"{PRETRAINING}/") for key in self.objects)
 
     def shard_count(self, split: str) -> int:
@@ -132,12 +133,12 @@ class Manifest(_StrictModel):
 
         Parameters
         ----------
-        listing : the content of `<split>.lst`: lines of `index<TAB>class number<TAB>path below the split's folder`
+        listing : content of `<split>.lst`: lines of `index<TAB>class number<TAB>path below the split's folder`
 
         Raises
         ------
         ManifestError
-            The list is not the one that was staged, or it lists other images or classes than the manifest.
+            `listing` is not the list that was staged, or its images or classes differ from the manifest's.
         """
         list_key = _list_key(split)
         stored = self.objects.get(list_key)
@@ -176,12 +177,12 @@ def read_manifest(bucket: str, *, s3: Any) -> Manifest:
 
 
 def read_json(bucket: str, key: str, kind: type[T], *, s3: Any) -> T | None:
-    """Return a parsed JSON object, or None if there is no such object.
+    """Return the parsed content of an S3 object in JSON, or None if the object does not exist.
 
     Raises
     ------
     ManifestError
-        The object is not JSON of the given type.
+        The content is not JSON, or its type is not `kind`.
     """
     try:
         content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()

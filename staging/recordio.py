@@ -1,9 +1,10 @@
 """RecordIO shards of images, as MXNet's im2rec writes them and SageMaker's image algorithms read them.
 
-A shard is a sequence of little-endian records: a magic number, a word with flag and length, the payload, and zeros
-up to a multiple of 4. The payload is an image header followed by the encoded image. Where a payload contains the
-magic number at a multiple of 4, it is split there and the number left out, so that a reader can find the start of
-a record from any position. The flag says which part of the payload a record holds.
+A shard is a sequence of little-endian records: a magic number, a word with a flag and a length, the payload, and zeros
+that pad the record to a multiple of 4 bytes. The payload is an image header followed by the encoded image. If a payload
+contains the magic number at a multiple of 4, the payload is split there into several records, and the number is left
+out. A reader can therefore find the start of a record from any position. The flag says whether a record holds the whole
+payload, or its first, a middle or its last part.
 
 Source: the headers `recordio.h` of dmlc-core and `image_recordio.h` of MXNet.
 """
@@ -22,7 +23,8 @@ SUFFIX = ".rec"
 MAX_SHARD_RECORDS = 1000
 MAGIC = 0xCED7230A
 MAGIC_BYTES = struct.pack("<I", MAGIC)
-RECORD_HEADER = struct.Struct("<II")  # the magic number; flag in the upper 3 bits, length in the lower 29
+# The magic number, and a word with the flag in its upper 3 bits and the length in its lower 29 bits
+RECORD_HEADER = struct.Struct("<II")
 IMAGE_HEADER = struct.Struct("<IfQQ")  # 0, the label, the image's index, 0
 LENGTH_BITS = 29
 WHOLE, FIRST, MIDDLE, LAST = range(4)
@@ -42,8 +44,8 @@ def write_shards(
 ) -> list[Path]:
     """Write records as `<folder>/<folder's name>-00000.rec` and so on, one record in memory at a time.
 
-    Shard sizes differ by at most one record: with shards distributed over several hosts, each host takes as many
-    steps as the one with the fewest records.
+    Shard sizes differ by at most one record, because several hosts that train together take only as many steps as the
+    host with the fewest records.
 
     Parameters
     ----------
@@ -78,7 +80,7 @@ def read_shard(path: Path) -> Iterator[Record]:
     Raises
     ------
     StagingError
-        The shard is truncated or not RecordIO; records before the damage have been yielded.
+        The shard is truncated or not RecordIO. The records before the damaged part are yielded before the error.
     """
     with path.open("rb") as shard:
         for payload in _payloads(shard, path):

@@ -1,4 +1,7 @@
-"""Add reviewed images of live traffic, with the labels that people gave them, to the images of the source."""
+"""Add reviewed images of live traffic, with the labels that people gave them, to the staged images.
+
+The images of the source are the images of the archive or folder that `make stage` read.
+"""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -13,7 +16,9 @@ from staging.manifest import ReviewedImages, SplitSize
 from training.container.classifier.file_names import LIVE
 from training.container.classifier.images import FORMATS, ImageError, decode_image
 
-VALIDATION_FRACTION = 0.25  # of the reviewed images, which the quality gate uses; the others are trained on
+# Fraction of the reviewed images that is added to the validation split, which the quality gate uses; all other reviewed
+# images are added to the training split
+VALIDATION_FRACTION = 0.25
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class ReviewedImage:
     Attributes
     ----------
     label : name of the class
-    body : content of the file; None if it no longer exists
+    body : content of the image file; None if the file no longer exists
     """
 
     label: str
@@ -31,17 +36,18 @@ class ReviewedImage:
 
 
 def add_reviewed(selection: Selection, reviewed: Iterable[ReviewedImage]) -> tuple[Selection, Counter[str]]:
-    """Add reviewed images to the training and the validation split; the test split stays.
+    """Add reviewed images to the training and the validation split; leave the test split unchanged.
 
-    A hash of an image decides its split, so the same image is in the same split each time.
+    A hash of an image's pixels decides its split, so the image is in the same split after each `make retrain`.
 
     Returns
     -------
     Selection
-        Its `reviewed` is None if no image was added.
+        The images of `selection` and the added images; the field `reviewed` is None if no image was added.
     Counter
-        How many reviewed images were left out, by reason: they no longer exist, cannot be decoded, have another class,
-        are among the images of the source (in any split), or have two classes.
+        The number of reviewed images that were left out, by reason. An image is left out if it no longer exists, cannot
+        be decoded, has a label that is not among the classes, is a copy of another reviewed image or of an image of the
+        source (in any split), or has been labelled with two classes.
     """
     left_out: Counter[str] = Counter()
     staged = {digest(pixels) for images in selection.splits.values() for pixels in images.pixels}
@@ -51,7 +57,7 @@ def add_reviewed(selection: Selection, reviewed: Iterable[ReviewedImage]) -> tup
         if len({label for label, _ in copies}) > 1:
             left_out["labelled with two classes"] += len(copies)
             continue
-        left_out["copies of another one"] += len(copies) - 1
+        left_out["copies of another reviewed image"] += len(copies) - 1
         is_held_out = fraction(f"live:{selection.seed}", key) < VALIDATION_FRACTION
         chosen["validation" if is_held_out else "train"].append(key)
     added = {
@@ -70,7 +76,7 @@ def add_reviewed(selection: Selection, reviewed: Iterable[ReviewedImage]) -> tup
 def _decode_new(
     reviewed: Iterable[ReviewedImage], classes: Sequence[str], staged: Set[str], left_out: Counter[str]
 ) -> dict[str, list[tuple[int, NDArray[np.uint8]]]]:
-    """Return the class number and the pixels of each usable image, by digest, and count the other images by reason.
+    """Return class numbers and pixels of the usable images, by digest; count the other images by reason in `left_out`.
 
     Parameters
     ----------

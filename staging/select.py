@@ -1,4 +1,4 @@
-"""Select the images of the wanted classes from an archive, and divide them into splits."""
+"""Select the images of the requested classes from an archive, and divide them into splits."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,15 +19,15 @@ def select(
     validation_fraction: float = 0.1,
     other_classes: bool = False,
 ) -> Selection:
-    """Return the images of `classes`; the archive's test images are the test split.
+    """Return the images of `classes`, divided into splits; the archive's test images are the test split.
 
     Parameters
     ----------
-    classes : 2 to 100 names of fine classes, or 2 to 20 of coarse ones; a class's number is its position here
-    seed : selects the validation images
+    classes : names of 2 to 100 fine classes, or 2 to 20 coarse classes; a class's number is its position in this list
+    seed : random seed that selects the validation images
     validation_fraction : fraction of each class's training images that becomes the validation split
-    other_classes : whether to select the training images of all other classes too, to pretrain on; their classes are
-        numbered in the order of their labels
+    other_classes : whether to also select the training images of all other classes, for pretraining; these classes are
+        numbered in the order of their CIFAR-100 labels
 
     Raises
     ------
@@ -104,7 +104,7 @@ def _split(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the positions of the training and the validation images, stratified by class.
 
-    The choice for a class depends only on the seed and its label, not on the other classes.
+    The choice for a class depends only on the seed and the class's label, so other classes do not change it.
     """
     if not 0 < fraction < 1:
         raise StagingError(f"the validation fraction must be between 0 and 1 (got {fraction:g})")

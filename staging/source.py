@@ -19,7 +19,7 @@ from staging.names import COARSE_NAMES, FINE_NAMES
 from staging.synthetic.sample import VERSION, draw_archive, drawable_classes
 from staging.synthetic.vehicles import VEHICLES
 
-TIMEOUT_SECONDS = 6.0  # for any response from the official URL, name resolution included
+TIMEOUT_SECONDS = 6.0  # maximum time until the official URL responds, including name resolution
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,9 @@ class Source:
 
     Attributes
     ----------
-    description : the line that names the data set in every later report
-    md5 : checksum of the file, or of all files in the folder
+    path : path of the archive or folder
+    description : line that names the data set in reports
+    md5 : MD5 of the archive, or of all files in the folder, in hexadecimal
     synthetic : whether this project drew the images itself
     """
 
@@ -47,17 +48,17 @@ def resolve(
     classes: Sequence[str] = ("bicycle", "motorcycle"),
     other_classes: bool = False,
 ) -> Source:
-    """Return the archive or the folder that `source` names, after downloading or drawing it if necessary.
+    """Return the archive or folder that the option SOURCE names; download or draw the archive if necessary.
 
     Parameters
     ----------
     source : `auto`: the official archive, or the synthetic sample if the official URL does not respond within seconds;
-        `sample`: the synthetic sample, drawn by this project; otherwise the path or URL of an archive, or the path of
-        a folder of images
-    directory : where downloaded and drawn archives are kept
-    seed : seed of the synthetic sample
+        `sample`: the synthetic sample, drawn by this project; any other value: the path or URL of an archive, or the
+        path of a folder of images
+    directory : directory in which downloaded and drawn archives are kept
+    seed : random seed of the synthetic sample
     classes : the classes to stage, which are validated before anything is downloaded or drawn
-    other_classes : whether the synthetic sample needs images of other classes too, to pretrain on
+    other_classes : whether the synthetic sample also needs images of other classes, for pretraining
 
     Raises
     ------
@@ -77,11 +78,11 @@ def resolve(
 
 
 def _local_folder(path: str) -> Path | None:
-    """Return the absolute path of a folder, or None if the path is not that of a folder."""
+    """Return the absolute path of the folder at `path`, or None if there is no folder."""
     try:
         folder = Path(path).expanduser().resolve()
         return folder if path and folder.is_dir() else None
-    except (ValueError, RuntimeError, OSError):  # not a path; reading an archive reports it
+    except (ValueError, RuntimeError, OSError):  # not a valid path; `local_archive` reports the error
         return None
 
 
@@ -115,7 +116,7 @@ def _describe(path: Path) -> Source:
 
 
 def _file_name(url: str) -> str:
-    """Return the file name for a download from `url`; different URLs never share one."""
+    """Return the file name for a download from `url`, which is different for each URL."""
     name = PurePosixPath(urlsplit(url).path).name or "archive.tar.gz"
     if url == OFFICIAL_URL:
         return name
@@ -123,9 +124,9 @@ def _file_name(url: str) -> str:
 
 
 def _unreachable(url: str) -> str | None:
-    """Return why `url` does not respond within seconds, or None if it does."""
+    """Return the reason why `url` cannot be reached, or None if it responds within TIMEOUT_SECONDS."""
     reasons: list[str | None] = []
-    # a thread, because the timeouts of requests do not cover name resolution
+    # in a thread, because the timeouts of the requests library do not include name resolution
     probe = Thread(target=lambda: reasons.append(_probe(url)), daemon=True)
     probe.start()
     probe.join(TIMEOUT_SECONDS)

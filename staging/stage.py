@@ -1,4 +1,4 @@
-"""Stage: read an archive or a folder, transform its images, load them to a bucket; or add reviewed images to these."""
+"""Stage the images of an archive or a folder in S3, or add reviewed images to the staged images."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -28,18 +28,22 @@ def stage(
     other_classes: bool = False,
     s3: Any,
 ) -> Manifest:
-    """Load the images of `classes` from an archive or a folder to `bucket`, and return the manifest of its content.
+    """Upload the images of `classes` from an archive or a folder to `bucket`, and return the new manifest.
 
     Parameters
     ----------
-    directory : where the images are written before the upload
-    seed, other_classes : see `select` and `read_folder`
-    data_format : see `write`
+    source : the archive or folder
+    classes : names of the classes; a class's number is its position in this list
+    bucket : name of the S3 bucket
+    directory : local directory to which the images are written before the upload
+    seed : random seed for dividing the images into splits
+    data_format : format of the training and the validation split, `images` or `recordio`
+    other_classes : whether to also stage images of other classes, for pretraining
 
     Raises
     ------
     StagingError
-        The archive is invalid, the source does not have the classes, or the upload failed.
+        The archive or folder is invalid, it lacks one of the classes, or the upload failed.
     """
     if source.path.is_dir():
         selection = read_folder(source.path, classes=classes, seed=seed, other_classes=other_classes)
@@ -52,12 +56,13 @@ def stage(
 def stage_reviewed(
     manifest: Manifest, reviewed: Iterable[ReviewedImage], *, bucket: str, directory: Path, s3: Any
 ) -> Manifest:
-    """Add reviewed images to the staged images of the source, in place of those that were added before.
+    """Add reviewed images of live traffic to the staged images; remove reviewed images that were added before.
 
     Parameters
     ----------
     manifest : manifest of the staged images
-    directory : where the images are written before the upload
+    reviewed : the images to add, with the classes that people gave them
+    directory : local directory to which the images are written before the upload
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Read the staged images of the source back from the bucket, so that reviewed images can be added to them."""
+"""Read the staged images back from the bucket, so that reviewed images of live traffic can be added to them."""
 
 import io
 import tempfile
@@ -25,7 +25,7 @@ def read_staged(manifest: Manifest, bucket: str, *, s3: Any) -> Selection:
     Raises
     ------
     StagingError
-        A list of labels, an image or a shard is not the one that was staged.
+        A list of labels has changed since it was staged, or an image or a shard is damaged.
     """
     splits = {split: _read_split(manifest, split, bucket, s3=s3) for split in SPLITS}
     if manifest.reviewed:

@@ -32,10 +32,10 @@ class Dataset:
     Attributes
     ----------
     data_format : format of the training and the validation split; the test split always consists of single images
-    splits : images by split, in their order
-    keys : every file's path below `directory`, which is also its key in the bucket: `<split>/<name>` and `<split>.lst`
+    splits : images of each split, in order, by the split's name
+    keys : path of each file below `directory`, which is also its key in the bucket: `<split>/<name>` and `<split>.lst`
         for images, `<split>/<split>-00000.rec` and so on for shards, `pretrain/...` for images of other classes
-    reviewed : the reviewed images of live traffic in the data set; None if there are none
+    reviewed : number and digest of the reviewed images of live traffic in the data set; None if there are none
     """
 
     directory: Path
@@ -61,7 +61,7 @@ def transform(
     data_format: Format = "images",
     other_classes: bool = False,
 ) -> Dataset:
-    """Write the images of an archive; see `select` and `write`.
+    """Select images of an archive and write them; `select` and `write` describe the parameters.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def write(selection: Selection, *, directory: Path, data_format: Format = "image
 
     Parameters
     ----------
-    directory : where to write; splits of an earlier call are replaced; the same input gives the same bytes
+    directory : directory to write to; splits of an earlier call are replaced; the same input gives the same bytes
     data_format : format of the training and the validation split; both formats have the same images in the same order;
         the test split always consists of single images, because the workflow classifies one image at a time. Images of
         other classes are always shards.
@@ -103,7 +103,7 @@ def write(selection: Selection, *, directory: Path, data_format: Format = "image
 
 
 def _emptied(folder: Path) -> Path:
-    """Create a split's folder; delete what an earlier call wrote in either format."""
+    """Create an empty folder for a split; delete the files that an earlier call wrote in either format."""
     if folder.exists():
         shutil.rmtree(folder)
     folder.with_suffix(".lst").unlink(missing_ok=True)
@@ -112,7 +112,7 @@ def _emptied(folder: Path) -> Path:
 
 
 def _write_images(folder: Path, images: Images) -> Iterator[str]:
-    """Write one file per image and the list of labels; yield their keys."""
+    """Write one file per image and the list of labels; yield the keys of these files."""
     for name, content in zip(images.names, _encoded(folder.name, images), strict=True):
         (folder / name).write_bytes(content)
         yield f"{folder.name}/{name}"
@@ -122,7 +122,7 @@ def _write_images(folder: Path, images: Images) -> Iterator[str]:
 
 
 def _write_shards(folder: Path, images: Images) -> Iterator[str]:
-    """Write shards of images; return their keys."""
+    """Write images as RecordIO shards; return the keys of the shards."""
     encoded = zip(images.labels, _encoded(folder.name, images), strict=True)
     records = (Record(index, int(label), content) for index, (label, content) in enumerate(encoded))
     return (f"{folder.name}/{path.name}" for path in write_shards(folder, records, count=len(images)))

@@ -1,8 +1,8 @@
 """Read CIFAR's pickles without running any code that they name.
 
-A pickle is a program that may call any global it names. This unpickler knows only the few globals that rebuild
-a dictionary or an array of numbers or text, and replaces NumPy's functions, which trust their input, with the small
-classes below.
+A pickle is a program that may call any global that it names, such as `os.system`. This unpickler allows only the few
+globals that rebuild a dictionary or an array of numbers or text. It replaces NumPy's functions with the small classes
+below, because NumPy's functions do not validate their input.
 """
 
 import io
@@ -14,9 +14,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-# NumPy's codes of numbers by their bytes, of byte strings and text by their length, and of objects, which are unpickled
-# one by one like the elements of a list
+# NumPy's type codes for numbers (with their size in bytes), for byte strings and text (with their length), and for
+# objects, which are unpickled one by one like the elements of a list
 TYPES = re.compile("b1|[ui][1248]|f[248]|[SU][1-9][0-9]{0,3}|O8")
+# Opcodes that store an object in the unpickler's memo at the index that the pickle names
 MEMO_WRITES = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 
 
@@ -52,13 +53,13 @@ class _Array:
 
     def __setstate__(self, state: tuple[int, tuple[int, ...], _Type, bool, bytes | list[Any]]) -> None:
         _version, shape, kind, by_column, raw = state
-        # an array of objects has a list of them, and frombuffer refuses to make objects of bytes
+        # an array of objects is pickled as a list; frombuffer refuses to create objects from bytes
         array = np.frombuffer(raw, kind.dtype) if isinstance(raw, bytes) else np.array(raw, kind.dtype)
         self.array = array.reshape(shape, order="F" if by_column else "C")
 
 
 def _from_buffer(raw: bytes, kind: _Type, shape: tuple[int, ...], order: Literal["C", "F"]) -> _Array:
-    """Replace `_frombuffer`, with which NumPy rebuilds a contiguous array from protocol 5."""
+    """Replace `_frombuffer`, with which NumPy rebuilds a contiguous array from a pickle of protocol 5."""
     rebuilt = _Array()
     rebuilt.array = np.frombuffer(raw, kind.dtype).reshape(shape, order=order)
     return rebuilt
@@ -70,7 +71,7 @@ def _scalar(kind: _Type, raw: bytes) -> Any:
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """Replace `_codecs.encode`, with which Python 3 writes bytes in protocol 2, always as Latin-1."""
+    """Replace `_codecs.encode`, which rebuilds bytes from Latin-1 in pickles that Python 3 wrote in protocol 2."""
     if encoding != "latin1":
         raise UnsafePickleError(f"the pickle uses the encoding {encoding!r}: only latin1 is allowed")
     return text.encode("latin1")
@@ -78,7 +79,7 @@ def _encode(text: str, encoding: str) -> bytes:
 
 KNOWN: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): "numpy.ndarray",  # only used as an argument of _reconstruct
-    ("numpy", "memmap"): "numpy.memmap",  # the same; a pickle contains the content, not the path
+    ("numpy", "memmap"): "numpy.memmap",  # also only an argument; a pickle contains the array's content, not its path
     ("numpy", "dtype"): _Type,
     ("collections", "OrderedDict"): dict,
     ("_codecs", "encode"): _encode,
@@ -114,7 +115,7 @@ def read_pickle(content: bytes) -> dict[str, Any]:
         unpickled = _Unpickler(io.BytesIO(content), encoding="bytes").load()
     except PickleError:
         raise
-    except Exception as error:  # a damaged pickle raises any of a dozen types
+    except Exception as error:  # a damaged pickle can raise a dozen types of exceptions
         raise PickleError(f"the pickle is damaged: {' '.join(str(error).split())}") from error
     if not isinstance(unpickled, dict):
         raise PickleError(f"the pickle contains a {type(unpickled).__name__}, not a dictionary")
@@ -126,7 +127,7 @@ def _text(key: object) -> str:
 
 
 def _refuse_memo_bomb(content: bytes) -> None:
-    """Refuse a memo index that exceeds the pickle's size: the C unpickler would allocate a table of that length."""
+    """Refuse a memo index that exceeds the pickle's size: the C unpickler would allocate a table of this length."""
     for opcode, argument, _position in pickletools.genops(content):
         if opcode.name in MEMO_WRITES and isinstance(argument, int) and argument > len(content):
             raise UnsafePickleError(f"the pickle asks for a memo of {argument} entries, which is not allowed")

@@ -8,8 +8,9 @@ import pytest
 pytest_plugins = ("tests.support.browser",)
 
 ROOT = Path(__file__).resolve().parents[1]
-# Groups that take more than half a minute. They start first, so that short tests occupy the processes at the end. The
-# first two have many tests, because xdist assigns a second group to a process whose group has only one or two tests.
+# Groups that take more than half a minute. They start first, so that only short tests are left at the end of a run.
+# xdist assigns a second group to a process whose first group has only one or two tests. The first two groups therefore
+# have many tests.
 SLOW_GROUPS = (
     "endpoint",
     "local",
@@ -29,10 +30,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark and sort the tests.
+    """Assign each test to an xdist group, mark contract and end-to-end tests, and sort the tests.
 
-    The tests of a file stay in one process, unless `xdist_group` puts them into another group. Those that use the small
-    trained model, of several files, do as well, so that only one process trains it.
+    xdist runs each group in one process. By default, the tests of a file are a group. The marker `xdist_group` puts a
+    test into another group. All tests that use the small trained model are one group, so only one process trains it.
     """
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
@@ -50,7 +51,7 @@ def default_group(item: pytest.Item) -> str:
 
 
 def tier(item: pytest.Item) -> str:
-    """Return a test's tier, the name of its directory below `tests` or `emulator/tests`."""
+    """Return a test's tier, such as `unit`: the first directory in the test's path that is named like a tier."""
     return next(part for part in item.path.relative_to(ROOT).parts if part in TIERS)
 
 

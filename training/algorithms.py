@@ -1,4 +1,4 @@
-"""The training algorithms: hyperparameters, input channels, metrics, and checks before a job is paid for."""
+"""The training algorithms: their hyperparameters, input channels and metrics, and checks before a job is launched."""
 
 import re
 from collections.abc import Mapping
@@ -25,9 +25,9 @@ class StagedData:
 
     Attributes
     ----------
-    classes : names, in the order of their labels
+    classes : class names, in the order of their labels
     training_images, validation_images : number of images in the split
-    data_format : "images", one object each and a manifest, or "recordio", shards
+    data_format : "images" (a manifest and an object for each image) or "recordio" (shards)
     shards : number of shards in the training split; 0 for images
     image_size : side of an image in pixels
     has_pretraining_data : whether images of other classes are staged
@@ -48,8 +48,8 @@ class Channel:
 
     Attributes
     ----------
-    key : key in the bucket; a prefix if it ends in a slash
-    sharded : whether the objects are divided among the hosts; otherwise each host gets all
+    key : key of an object or, if it ends in a slash, key prefix of all objects in the channel
+    sharded : whether the objects are divided among the hosts; otherwise each host receives all objects
     """
 
     name: str
@@ -64,8 +64,9 @@ class Range:
 
     Attributes
     ----------
-    low, high : None if `values` is set
+    low, high : limits of the range; None if `values` is set
     whole : whether the numbers are integers
+    values : texts to choose from; empty if the search space is a range
     """
 
     name: str
@@ -92,7 +93,7 @@ class Algorithm(Protocol):
     metrics: Mapping[str, str]
 
     def complete_hyperparameters(self, chosen: Mapping[str, str], data: StagedData) -> dict[str, str]:
-        """Return all hyperparameters of a job, of which the operator chose some.
+        """Return all hyperparameters of a job, including those that the operator chose.
 
         Raises
         ------
@@ -120,7 +121,7 @@ class PyTorch:
     }
 
     def complete_hyperparameters(self, chosen: Mapping[str, str], data: StagedData) -> dict[str, str]:
-        """Add the classes; the trainer's own code checks the rest and knows the defaults."""
+        """Add the classes. The trainer's code checks the other hyperparameters, and later adds their defaults."""
         known = {"classes": ",".join(data.classes)}
         check_not_chosen(known, chosen)
         given = {**known, **chosen}
@@ -135,7 +136,7 @@ class PyTorch:
         return given
 
     def ranges(self, hyperparameters: Mapping[str, str]) -> list[Range]:
-        """Search around the job's values, whose defaults differ by two orders of magnitude between the networks."""
+        """Search around the job's values, because the defaults of the networks differ by two orders of magnitude."""
         parsed = settings.parse(hyperparameters)
         return [
             Range("learning_rate", parsed.learning_rate / 4, parsed.learning_rate * 4),
@@ -155,7 +156,7 @@ class ImageClassification:
     metrics: Mapping[str, str] = {}
 
     def complete_hyperparameters(self, chosen: Mapping[str, str], data: StagedData) -> dict[str, str]:
-        """Check the hyperparameters by AWS's documentation, and add those that describe the data."""
+        """Check the hyperparameters as AWS documents them, and add those that describe the data."""
         # https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html#IC-recordio-training
         if data.shards > 1:
             raise TrainingRequestError(
@@ -174,7 +175,7 @@ class ImageClassification:
         return {name: str(value) for name, value in parsed.model_dump(exclude_none=True).items()}
 
     def ranges(self, hyperparameters: Mapping[str, str]) -> list[Range]:
-        """Search the three hyperparameters that AWS calls the most important, for some hundred images.
+        """Search the three hyperparameters that AWS calls the most important, in ranges for some hundred images.
 
         Source: https://docs.aws.amazon.com/sagemaker/latest/dg/IC-tuning.html
         """
@@ -197,14 +198,15 @@ ALGORITHMS: Mapping[str, Algorithm] = {each.name: each for each in (PyTorch(), I
 
 
 def channels(algorithm: Algorithm, data: StagedData, hosts: int, hyperparameters: Mapping[str, str]) -> list[Channel]:
-    """Return a job's input channels for the training and validation splits, and for pretraining if it is asked for.
+    """Return a job's input channels: training and validation images, and pretraining images if it pretrains.
 
     Parameters
     ----------
     hyperparameters : all hyperparameters of the job
     """
     if data.data_format == "recordio":
-        # With fewer shards than hosts some hosts would get none. The built-in algorithm divides the records itself.
+        # If there are fewer shards than hosts, some hosts would receive none. The built-in algorithm itself divides the
+        # records of all shards among the hosts.
         sharded = algorithm.scripted and 1 < hosts <= data.shards
         found = [
             Channel("train", "train/", RECORDIO, sharded),

@@ -33,7 +33,7 @@ def _steps(text: str) -> str:
 
 
 class Hyperparameters(BaseModel):
-    """All hyperparameters. Defaults are AWS's, except for the network, which suits images of CIFAR's size."""
+    """All hyperparameters. Defaults are AWS's, except those of the network, which is for images of CIFAR's size."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -69,7 +69,12 @@ class Hyperparameters(BaseModel):
 
 
 def check_together(given: Hyperparameters, *, size: int) -> str | None:
-    """Return how hyperparameters contradict each other or images of `size` pixels, or None if they do not."""
+    """Return why the hyperparameters cannot be combined, or None if they can.
+
+    Parameters
+    ----------
+    size : side of the images in pixels
+    """
     channels, height, width = (int(part) for part in given.image_shape.split(","))
     side = given.resize or size
     depth = int(given.num_layers)

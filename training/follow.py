@@ -1,4 +1,4 @@
-"""Follow a training job to its end, and read its metrics."""
+"""Show the progress of a training job until it ends, and read its metrics."""
 
 import contextlib
 import io
@@ -15,13 +15,13 @@ from common.s3 import sibling_url, split_url
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 POLL_SECONDS = 1.0
-BUILT_IN_ACCURACY = "validation:accuracy"  # of the last epoch, which SageMaker reads from the built-in algorithm's log
+BUILT_IN_ACCURACY = "validation:accuracy"  # metric that SageMaker reads from the built-in algorithm's log
 BUILT_IN_PROGRESS = re.compile(r"\bEpoch\[\d+\] (Train|Validation)-accuracy=")
 MAX_METRICS_BYTES = 64 * 2**20
 
 
 class TrainingFailedError(OperatorError):
-    """A training job ended without a model, or without its metrics."""
+    """A training job ended without a model, or without metrics."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class TrainingJob:
     model_data_url : S3 URL of its model.tar.gz
     seconds : training time
     metrics : content of its metrics.json, or the metrics that SageMaker read from the log
-    best_of : number of jobs of the tuning job that selected it by its validation accuracy; 1 without tuning
+    best_of : number of jobs among which a tuning job selected this job by its validation accuracy; 1 without tuning
     """
 
     name: str
@@ -71,12 +71,12 @@ def follow(name: str, *, sagemaker: Any, logs: Any, report: Callable[[str], obje
 
 @contextlib.contextmanager
 def job_continues(job: str, stop: str) -> Iterator[None]:
-    """Add to an interruption that a job continues, and how to stop it.
+    """If the command is interrupted, say that the job continues and how to stop it.
 
     Parameters
     ----------
     job : kind and name of the job
-    stop : the command of `aws sagemaker` that stops it
+    stop : subcommand of `aws sagemaker` that stops the job
     """
     try:
         yield
@@ -109,10 +109,10 @@ def _follow(name: str, *, sagemaker: Any, logs: Any, report: Callable[[str], obj
 
 
 def format_progress(line: str) -> str | None:
-    """Return a log line as the operator should see it, or None for one that does not show progress.
+    """Return the text that is printed for a log line, or None if the line does not show progress.
 
-    An event of this project's trainer (training/container/classifier/events.py) becomes text; an accuracy that the
-    built-in algorithm logs stays as it is.
+    An event of this project's trainer (training/container/classifier/events.py) is formatted. An accuracy that the
+    built-in algorithm logs is not changed.
 
     Examples
     --------
@@ -135,7 +135,10 @@ def format_progress(line: str) -> str | None:
 
 
 class LogTail:
-    """The new lines in the log of a job's first host; an interrupted spot job continues in another log stream."""
+    """Reads the new lines in the log of a job's first host.
+
+    After an interruption of its spot instance, a job continues in another log stream.
+    """
 
     def __init__(self, logs: Any, name: str) -> None:
         self._logs = logs
@@ -144,7 +147,7 @@ class LogTail:
         self._token: dict[str, str] = {}
 
     def read(self) -> list[str]:
-        """Return the lines since the last call; none before the container runs."""
+        """Return the lines since the last call; an empty list if the container does not run yet."""
         try:
             newest = self._newest_stream()
             if newest != self._stream:
@@ -178,7 +181,7 @@ def read_result(description: Mapping[str, Any], *, validation_images: int, s3: A
 
     Parameters
     ----------
-    validation_images : number of images, from which an accuracy in SageMaker's metrics becomes a count
+    validation_images : number of validation images, with which an accuracy is converted to a number of images
 
     Raises
     ------
@@ -196,7 +199,7 @@ def read_result(description: Mapping[str, Any], *, validation_images: int, s3: A
 
 
 def read_metrics(description: Mapping[str, Any], model: str, validation_images: int, s3: Any) -> Mapping[str, Any]:
-    """Return metrics.json of the job's output, or SageMaker's metrics for the built-in algorithm, which has none."""
+    """Return SageMaker's metrics of the built-in algorithm, or metrics.json in the output of this project's trainer."""
     final = {metric["MetricName"]: metric["Value"] for metric in description.get("FinalMetricDataList", [])}
     if BUILT_IN_ACCURACY in final:
         correct = round(final[BUILT_IN_ACCURACY] * validation_images)

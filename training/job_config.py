@@ -1,4 +1,4 @@
-"""Turn an operator's choices and the staged data into a training job, checked before it is paid for."""
+"""Create a training job's request from the operator's options and the staged data, and check it before the launch."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ class TrainingRequest:
     ----------
     manifest : manifest of the staged data
     serving_image : URI of the container image that serves the model
-    hyperparameters : all of them, as texts
+    hyperparameters : all hyperparameters, as texts
     """
 
     algorithm: Algorithm
@@ -38,9 +38,9 @@ class TrainingRequest:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the data, the code and the hyperparameters: equal requests train the same model.
+        """Hash of the data, the code and the hyperparameters: requests with equal hashes train the same model.
 
-        Packages in the model's archive count as well.
+        The hash also depends on whether the model's archive contains packages.
         """
         packaged = brings_packages(self.algorithm, self.config)
         objects = {key: stored.md5 for key, stored in self.manifest.objects.items()}
@@ -64,7 +64,7 @@ def make_request(
 
     Parameters
     ----------
-    hyperparameters : those that the operator chose
+    hyperparameters : hyperparameters that the operator chose
 
     Raises
     ------
@@ -91,9 +91,9 @@ def describe_data(manifest: Manifest) -> StagedData:
 
 
 def check_staged(manifest: Manifest, *, classes: Sequence[str], bucket: str, environment: str, s3: Any) -> None:
-    """Check that the staged classes are the expected ones, and that all objects of the manifest exist.
+    """Check that the staged classes are those of the settings, and that all objects of the manifest exist.
 
-    A job would fail only minutes after its start.
+    Without this check, a job would fail minutes after its launch.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def upload_packages(request: TrainingRequest, directory: Path, *, s3: Any) -> No
 
     Parameters
     ----------
-    directory : where the packages are downloaded
+    directory : folder to which the packages are downloaded
     """
     config = request.config
     if brings_packages(request.algorithm, config):
@@ -130,7 +130,7 @@ def upload_packages(request: TrainingRequest, directory: Path, *, s3: Any) -> No
 
 
 def parse_settings(text: str) -> dict[str, str]:
-    """Return the hyperparameters of NAME=VALUE texts, which spaces separate.
+    """Return the hyperparameters in a text of NAME=VALUE parts, separated by spaces.
 
     Raises
     ------

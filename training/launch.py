@@ -20,7 +20,7 @@ SDK_CONFIG = Path(__file__).resolve().parent / "sagemaker_config.yaml"
 RECENT = 20  # latest jobs among which one with the same fingerprint is searched
 FINGERPRINT = "SCONES_FINGERPRINT"  # environment variable of a job
 MAX_SECONDS = 3600  # training time after which SageMaker stops a job, which bounds its cost
-MAX_WAIT_SECONDS = 2 * MAX_SECONDS  # the same for a job on spot instances, with the time it waits for them
+MAX_WAIT_SECONDS = 2 * MAX_SECONDS  # limit of the training time and the time that a job waits for spot instances
 REFUSALS = (ClientError, ParamValidationError, ValidationError)  # raised by SageMaker, boto3 and the SDK
 
 
@@ -101,7 +101,7 @@ def make_trainer(
     *,
     resumes: bool,
 ) -> Any:
-    """Return the SDK's trainer, in script mode for this project's algorithm.
+    """Return the SDK's trainer; it uses script mode if the algorithm is this project's trainer.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def make_trainer(
         os.environ.setdefault(variable, str(SDK_CONFIG))
     # The SDK would check the role for network permissions that this role does not need.
     os.environ.setdefault("SAGEMAKER_VALIDATE_ROLE", "false")
-    # imported here, since importing the SDK takes two seconds
+    # imported here, because importing the SDK takes two seconds
     from sagemaker.core.helper.session_helper import Session
     from sagemaker.core.shapes import CheckpointConfig, StoppingCondition, Tag
     from sagemaker.core.training.configs import Compute, Networking, OutputDataConfig
@@ -161,7 +161,7 @@ def script_mode(config: TrainingJobConfig) -> dict[str, Any]:
     from sagemaker.core.training.configs import SourceCode
     from sagemaker.train.distributed import Torchrun
 
-    # torchrun starts a process for each GPU of a host; only the host knows their number
+    # torchrun starts a process for each GPU of a host, whose number is not known here
     distributed = config.instance_count > 1 or "-gpu-" in config.image
     code = SourceCode(
         source_dir=str(CONTAINER),
@@ -189,7 +189,7 @@ def delete_checkpoints(config: TrainingJobConfig, fingerprint: str, *, s3: Any) 
 def input_channels(
     algorithm: Algorithm, config: TrainingJobConfig, data: StagedData, hyperparameters: Mapping[str, str]
 ) -> list[Any]:
-    """Return the input channels as the SDK's objects."""
+    """Return the SDK's objects for the input channels."""
     from sagemaker.core import shapes
 
     found = channels(algorithm, data, config.instance_count, hyperparameters)
@@ -219,7 +219,7 @@ def metric_definitions(algorithm: Algorithm) -> list[Any]:
 
 
 def find_training_job(name: str, fingerprint: str, *, sagemaker: Any) -> str | None:
-    """Return the name of a running or completed job with the same fingerprint, or None.
+    """Return the name of the latest running or completed job with the same fingerprint, or None if there is none.
 
     Parameters
     ----------

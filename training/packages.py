@@ -15,13 +15,13 @@ from training.algorithms import CONTAINER
 
 CHANNEL = "packages"
 REQUIREMENTS = {"training": "requirements.txt", "serving": "serving-requirements.txt"}
-# Python of AWS's images, as their tags in terraform/modules/training/main.tf name it
+# Python versions of AWS's images, from the tags in terraform/modules/training/main.tf
 PYTHON = {"training": "3.13", "serving": "3.12"}
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 
 
 def pip_environment(folder: str) -> dict[str, str]:
-    """Return the environment variables that make pip in a container install from one folder only.
+    """Return the environment variables with which pip in a container installs only from one folder.
 
     Source: https://pip.pypa.io/en/stable/topics/configuration/#environment-variables
     """
@@ -33,11 +33,11 @@ SERVING = pip_environment(f"/opt/ml/model/code/{CHANNEL}")
 
 
 def download(directory: Path) -> list[Path]:
-    """Download the wheels for AWS's images, except for those that exist.
+    """Download the wheels for AWS's images, except wheels that are already in the directory.
 
     Parameters
     ----------
-    directory : gets a folder for training and one for serving
+    directory : directory in which a folder for training and a folder for serving are created
 
     Returns
     -------
@@ -69,7 +69,7 @@ def download(directory: Path) -> list[Path]:
 
 
 def upload(directory: Path, bucket: str, prefix: str, *, s3: Any) -> None:
-    """Download the wheels and upload them below a prefix, except for those that exist there."""
+    """Download the wheels, and upload those that do not exist below the key prefix."""
     sizes = {each["Key"]: each["Size"] for each in list_objects(bucket, f"{prefix}/", s3=s3)}
     for path in download(directory):
         key = f"{prefix}/{path.relative_to(directory).as_posix()}"

@@ -29,7 +29,8 @@ class Search:
     Attributes
     ----------
     ranges : ranges of the hyperparameters to search
-    jobs, parallel : number of training jobs, and how many run at the same time
+    jobs : number of training jobs
+    parallel : number of training jobs that run at the same time
     """
 
     ranges: tuple[Range, ...]
@@ -38,7 +39,11 @@ class Search:
 
 
 def plan_search(request: TrainingRequest, fixed: Mapping[str, str], *, jobs: int, parallel: int) -> Search:
-    """Return the search over an algorithm's hyperparameters, except those that are `fixed`.
+    """Return the search over an algorithm's hyperparameters, except those that the operator has set.
+
+    Parameters
+    ----------
+    fixed : hyperparameters that the operator has set
 
     Raises
     ------
@@ -56,7 +61,7 @@ def plan_search(request: TrainingRequest, fixed: Mapping[str, str], *, jobs: int
 
 
 def tune(request: TrainingRequest, search: Search, *, sagemaker: Any, s3: Any) -> tuple[TrainingRequest, TrainingJob]:
-    """Run a tuning job; continue with the latest one for the same search if it is running or completed.
+    """Run a tuning job, unless the latest tuning job of the same search is running or completed: then follow that one.
 
     Returns
     -------
@@ -68,7 +73,7 @@ def tune(request: TrainingRequest, search: Search, *, sagemaker: Any, s3: Any) -
     LaunchError
         SageMaker refuses the job.
     OperatorError
-        The job ended without a model.
+        The tuning job ended without a model.
     """
     fingerprint = search_fingerprint(request, search)
     name = find_tuning(request.config.name, fingerprint, sagemaker=sagemaker) or launch_tuning(
@@ -92,7 +97,7 @@ def search_fingerprint(request: TrainingRequest, search: Search) -> str:
 
 
 def with_hyperparameters(request: TrainingRequest, tuned: Mapping[str, str]) -> TrainingRequest:
-    """Return the request that trains with these hyperparameters."""
+    """Return the request with the tuned hyperparameters."""
     return replace(request, hyperparameters={**request.hyperparameters, **tuned})
 
 
@@ -106,7 +111,7 @@ def launch_tuning(request: TrainingRequest, search: Search, fingerprint: str) ->
     """
     searched = {each.name for each in search.ranges}
     fixed = {name: value for name, value in request.hyperparameters.items() if name not in searched}
-    # one instance per training job: the SDK's tuner does not pass torchrun on, so several would train independently
+    # one instance per training job, because the SDK's tuner does not use torchrun: several would train independently
     config = replace(request.config, instance_count=1)
     # the training jobs would share their checkpoints, so they do not resume
     trainer = make_trainer(request.algorithm, config, fixed, fingerprint, resumes=False)
@@ -131,7 +136,7 @@ def launch_tuning(request: TrainingRequest, search: Search, fingerprint: str) ->
 
 
 def name_prefix(name: str) -> str:
-    """Return the prefix of the tuning jobs' names: a training job's prefix without its last word, and truncated.
+    """Return the prefix of the tuning jobs' names: a training job's prefix without its last word, truncated.
 
     Examples
     --------
@@ -142,7 +147,7 @@ def name_prefix(name: str) -> str:
 
 
 def unique_name(name: str) -> str:
-    """Return a unique name for a tuning job; the SDK's names have no seconds.
+    """Return a unique name for a tuning job. The names that the SDK would choose are equal within a minute.
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHyperParameterTuningJob.html
     """
@@ -150,7 +155,7 @@ def unique_name(name: str) -> str:
 
 
 def to_parameter(found: Range) -> Any:
-    """Return a range as the SDK's parameter; numbers are searched on a logarithmic scale."""
+    """Return the SDK's parameter for a range. Numbers are searched on a logarithmic scale."""
     from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter, IntegerParameter
 
     if found.values:

@@ -124,7 +124,7 @@ def select(
     *,
     model: str,
     threshold: float,
-    wanted_rate: float = AUDIT_RATE,
+    requested_rate: float = AUDIT_RATE,
 ) -> Selection:
     """Select low-confidence images and an audit sample from captured records, and add them to the review.
 
@@ -135,13 +135,13 @@ def select(
     ----------
     stream : function that returns a new iterator over the captured records of one model in a time range
     model, threshold : see `Rules`
-    wanted_rate : requested audit rate; a higher rate is used if this rate would select too few images
+    requested_rate : requested audit rate; a higher rate is used if this rate would select too few images
     """
     counts = Counter(
         "malformed" if isinstance(each, MalformedLine) else "low" if each.confidence < threshold else "high"
         for each in stream()
     )
-    rules = Rules(model, threshold, audit_rate(counts["high"], wanted_rate))
+    rules = Rules(model, threshold, audit_rate(counts["high"], requested_rate))
     selected = (each for each in stream() if isinstance(each, Record) and rules.reasons(each))
     known = {name for name, _ in store.names(store.selected)}
     outcomes: Counter[Outcome] = Counter()

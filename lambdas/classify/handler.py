@@ -14,17 +14,19 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
-CONTENT_TYPE = "application/x-image"  # PNG or JPEG: the model detects which; batch transform sends the same type
-MAX_BYTES = 5 * 2**20  # the model's limit, in training/container/classifier/images.py
+CONTENT_TYPE = "application/x-image"  # PNG or JPEG: the model detects the format
+MAX_BYTES = 5 * 2**20  # maximum size of an image: the model's limit in training/container/classifier/images.py
 UNKNOWN = "unknown"
 
+# Error codes of InvokeEndpoint after which a retry may succeed:
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 THROTTLED = {"ModelNotReadyException", "ThrottlingException"}
 
-# Only the state machine retries, on EndpointUnavailableError: it can wait longer than this function may run, and the
-# execution's history shows each attempt. A model may take 60 seconds, so AWS recommends a read timeout of 70; a
-# serverless endpoint needs most of that time for a cold start. The function's timeout in terraform/modules/functions
-# must be longer than the sum of all timeouts below, so that the function can still raise EndpointUnavailableError:
+# boto3 does not retry. The state machine retries after EndpointUnavailableError, because a state machine can wait for
+# longer than this function may run, and because the execution's history then shows each attempt. A model may take 60
+# seconds to respond, so AWS recommends a read timeout of 70 seconds. A cold start of a serverless endpoint takes most
+# of this time. The function's timeout in terraform/modules/functions must be longer than the sum of all timeouts below,
+# so that the function can still raise EndpointUnavailableError:
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 runtime = boto3.client(
     "sagemaker-runtime", config=Config(connect_timeout=5, read_timeout=70, retries={"total_max_attempts": 1})
@@ -58,7 +60,7 @@ class ResponseError(Exception):
 
 
 class StorageUnavailableError(Exception):
-    """S3 could not answer this request, but may answer the next one; the state machine retries."""
+    """A request to S3 failed, but a retry may succeed; the state machine retries."""
 
 
 class EndpointMissingError(Exception):
@@ -66,7 +68,7 @@ class EndpointMissingError(Exception):
 
 
 class EndpointUnavailableError(Exception):
-    """The endpoint could not answer this request, but may answer the next one; the state machine retries."""
+    """A request to the endpoint failed, but a retry may succeed; the state machine retries."""
 
 
 def handler(event: Any, context: object) -> dict[str, Any]:
@@ -82,11 +84,11 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     ------
     SettingsError, EventError, ImageMissingError, ImageTooLargeError, ImageInvalidError, ResponseError,
     EndpointMissingError
-        The execution fails under the name of the error.
+        The execution fails with the exception's name as its error.
     StorageUnavailableError, EndpointUnavailableError
-        The state machine retries, and fails under the name of the error after its last attempt.
+        The state machine retries. If the last attempt fails too, the execution fails with this error.
     botocore.exceptions.ClientError
-        The function may not invoke the endpoint or read the object.
+        SageMaker or S3 refused the request, for example because the function lacks a permission.
     """
     endpoint, classes = settings(os.environ)
     body = body_of(event)
@@ -105,9 +107,10 @@ def handler(event: Any, context: object) -> dict[str, Any]:
 
 
 def identity(body: Mapping[str, Any]) -> dict[str, str]:
-    """Return the argument `InferenceId` of a request about an S3 object, as `common/inference_ids.py` describes it.
+    """Return the argument `InferenceId` for InvokeEndpoint, or an empty dictionary if the body has no S3 key.
 
-    Data capture stores it. Without it, SageMaker's own ID distinguishes the requests.
+    Data capture stores this ID with the request. `common/inference_ids.py` computes the same ID. A request without this
+    argument is captured only with an event ID that SageMaker generates.
     """
     key = body.get("s3_key")
     if not isinstance(key, str) or not key:
@@ -117,7 +120,7 @@ def identity(body: Mapping[str, Any]) -> dict[str, str]:
 
 
 def invoke(endpoint: str, image: bytes, uri: str, identity: Mapping[str, str]) -> tuple[bytes, str]:
-    """Return the endpoint's response, and the version of the model that sent it."""
+    """Return the body of the endpoint's response, and the version of the model that sent the response."""
     try:
         response = runtime.invoke_endpoint(
             EndpointName=endpoint,
@@ -126,11 +129,11 @@ def invoke(endpoint: str, image: bytes, uri: str, identity: Mapping[str, str]) -
             Body=image,
             **identity,
         )
-        # during a deployment two models share the traffic, so only the response can tell which one predicted
+        # during a deployment two models share the traffic, and only the response says which model predicted
         return response["Body"].read(), response.get("CustomAttributes", UNKNOWN)
     except (ClientError, BotocoreConnectionError, HTTPClientError) as error:
         if isinstance(error, ClientError) and is_rejection(error):
-            # AWS's inference toolkit adds a traceback to the message
+            # only the first line, because AWS's inference toolkit adds a traceback to the message
             reason = error.response.get("OriginalMessage", str(error)).partition("\n")[0]
             raise ImageInvalidError(f"the model rejects {uri}: {reason}") from error
         if isinstance(error, ClientError) and is_missing_endpoint(error):
@@ -141,20 +144,21 @@ def invoke(endpoint: str, image: bytes, uri: str, identity: Mapping[str, str]) -
 
 
 def is_missing_endpoint(error: ClientError) -> bool:
-    """Return whether the endpoint does not exist, which only the message of SageMaker's ValidationError says."""
+    """Return whether the endpoint does not exist; SageMaker's ValidationError says so only in its message."""
     found = error.response["Error"]
     return found["Code"] == "ValidationError" and "not found" in found["Message"]
 
 
 def is_rejection(error: ClientError) -> bool:
-    """Return whether the model responded that the request is invalid."""
+    """Return whether the model rejected the request with a 4xx status."""
     return error.response["Error"]["Code"] == "ModelError" and 400 <= original_status(error) < 500
 
 
 def is_transient(error: ClientError) -> bool:
-    """Return whether a retry may succeed: after throttling, and after a failure of the service or the model.
+    """Return whether a retry may succeed: if the request was throttled, or if the service or the model failed.
 
-    During a deployment, the failed model may be a canary, and a retry may reach the old model.
+    A retry may succeed even after a failure of the model: during a deployment, the first request may reach the new
+    model on the canary fleet, and the retry may reach the old model.
     """
     code = error.response["Error"]["Code"]
     if code == "ModelError":
@@ -163,13 +167,13 @@ def is_transient(error: ClientError) -> bool:
 
 
 def original_status(error: ClientError) -> int:
-    """Return the status of the model's response; 0 if it did not respond."""
+    """Return the HTTP status of the model's response; 0 if the model did not respond."""
     status: int = error.response.get("OriginalStatusCode", 0)
     return status
 
 
 def settings(environment: Mapping[str, str]) -> tuple[str, list[str]]:
-    """Return the endpoint's name and the class names."""
+    """Return the endpoint's name and the class names from the environment variables."""
     try:
         endpoint, classes = environment["ENDPOINT_NAME"], json.loads(environment["CLASS_NAMES"])
     except KeyError as error:
@@ -207,7 +211,7 @@ def read_image(body: Mapping[str, Any]) -> bytes:
 
 
 def read_object(body: Mapping[str, Any], limit: int) -> tuple[bytes, str | None]:
-    """Return the S3 object's content (empty if it exceeds `limit` bytes) and its version."""
+    """Return the S3 object's content (empty if it exceeds `limit` bytes), and the version ID of the object, if any."""
     bucket, key = text_of(body, "s3_bucket"), text_of(body, "s3_key")
     version = {"VersionId": text_of(body, "s3_version")} if "s3_version" in body else {}
     uri = f"s3://{bucket}/{key}"

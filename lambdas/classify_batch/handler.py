@@ -1,8 +1,8 @@
 """Classify batch: classify the images of a batch, several per request, and write one result line for each image.
 
 The result of a batch is one JSON Lines object in S3, whose key depends only on the execution and the batch. If the
-object exists, the function returns its counts. A repeated invocation, for example after a redrive, therefore does not
-classify the batch again.
+object exists, the function returns the counts in the object's metadata. A repeated invocation, for example after a
+redrive, therefore does not classify the batch again.
 """
 
 import base64
@@ -29,15 +29,18 @@ MAX_IMAGES = 256  # maximum images per request: the model's limit in training/co
 # The limit of serverless endpoints, which is lower than that of endpoints on instances:
 # https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-invoke.html
 MAX_REQUEST_BYTES = 4_000_000
-THREADS = 16  # objects that are read at the same time, which bounds the memory
+THREADS = 16  # objects that are read at the same time; more would need more memory
+# Error codes of S3 after which a retry may succeed:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 TRANSIENT = {"RequestTimeout", "SlowDown", "ThrottlingException"}
-UNSUPPORTED_MEDIA_TYPE, SERVER_ERROR = 415, 500  # HTTP
+UNSUPPORTED_MEDIA_TYPE, SERVER_ERROR = 415, 500  # HTTP status codes
 
+# Error codes of InvokeEndpoint after which a retry may succeed:
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 THROTTLED = {"ModelNotReadyException", "ThrottlingException"}
 
-# Only the state machine retries, on errors whose names end in UnavailableError; see lambdas/classify/handler.py
+# boto3 does not retry, because the state machine retries after errors whose names end in UnavailableError;
+# lambdas/classify/handler.py explains why, and gives the reason for the timeouts
 ONCE = {"total_max_attempts": 1}
 runtime = boto3.client("sagemaker-runtime", config=Config(connect_timeout=5, read_timeout=70, retries=ONCE))
 s3 = boto3.client("s3", config=Config(connect_timeout=2, read_timeout=5, retries=ONCE, max_pool_connections=THREADS))
@@ -53,7 +56,7 @@ class EventError(Exception):
 
 
 class StorageUnavailableError(Exception):
-    """S3 could not answer this request, but may answer the next one; the state machine retries."""
+    """A request to S3 failed, but a retry may succeed; the state machine retries."""
 
 
 class EndpointMissingError(Exception):
@@ -61,7 +64,7 @@ class EndpointMissingError(Exception):
 
 
 class EndpointUnavailableError(Exception):
-    """The endpoint could not answer this request, but may answer the next one; the state machine retries."""
+    """A request to the endpoint failed, but a retry may succeed; the state machine retries."""
 
 
 class ResponseError(Exception):
@@ -69,7 +72,7 @@ class ResponseError(Exception):
 
 
 class ImageError(Exception):
-    """One image cannot be classified; the other images of the batch can."""
+    """An image cannot be classified. The function continues with the other images of the batch."""
 
 
 class KeyInvalidError(ImageError):
@@ -85,7 +88,7 @@ class ImageTooLargeError(ImageError):
 
 
 class ImageUnreadableError(ImageError):
-    """S3 refuses to return the object, for example because it is encrypted with another KMS key."""
+    """S3 refuses to return the object, for example because the function may not use the object's KMS key."""
 
 
 class ImageInvalidError(ImageError):
@@ -93,12 +96,20 @@ class ImageInvalidError(ImageError):
 
 
 class PredictionInvalidError(ImageError):
-    """The model's prediction of this image is not one probability for each class."""
+    """The model's prediction for this image is not a list with one probability for each class."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The function's environment variables."""
+    """The settings from the function's environment variables.
+
+    Attributes
+    ----------
+    endpoint : name of the endpoint
+    classes : class names, in the order of the model's probabilities
+    threshold : minimum confidence, between 0 and 1
+    prefixes : key prefixes below which images may be read, without a final slash
+    """
 
     endpoint: str
     classes: list[str]
@@ -122,22 +133,23 @@ def handler(event: Any, context: object) -> dict[str, Any]:
 
     Parameters
     ----------
-    event : `bucket`, `predictions` (a key prefix), `items` (a list of keys, or of objects with the field `Key`), and
-        `execution` (an ARN, for the log)
+    event : has the fields `bucket` (name), `predictions` (key prefix of the results), `items` (a list of keys, or of
+        JSON objects with the field `Key`) and `execution` (ARN, only for the log)
 
     Returns
     -------
     dict
-        `predictions` (the object's key), and the number of `images`, of each outcome, and of each error in `errors`.
+        `predictions` (key of the result, an S3 object), the number of `images`, the number of images with each outcome,
+        and `errors` (the number of images with each error).
 
     Raises
     ------
     SettingsError, EventError, ResponseError, EndpointMissingError
-        The batch fails with the name of the error.
+        The child execution that classifies the batch fails with the exception's name as its error.
     StorageUnavailableError, EndpointUnavailableError
         The state machine retries.
     botocore.exceptions.ClientError
-        The function may not invoke the endpoint or write the result.
+        SageMaker or S3 refused the request, for example because the function lacks a permission.
     """
     settings = read_settings(os.environ)
     bucket, folder, items = field(event, "bucket", str), field(event, "predictions", str), field(event, "items", list)
@@ -152,12 +164,12 @@ def handler(event: Any, context: object) -> dict[str, Any]:
 
 
 def digest(items: Sequence[Any]) -> str:
-    """Return a hash of the items, from which a later attempt derives the key of an existing result."""
+    """Return a hash of the items. It is part of the result's key, so a later attempt finds an existing result."""
     return hashlib.sha256(json.dumps(items).encode()).hexdigest()
 
 
 def find_counts(bucket: str, key: str) -> dict[str, Any] | None:
-    """Return the counts of a batch from its result, or None if there is no result yet."""
+    """Return the counts in the metadata of a batch's result, or None if the batch has no result yet."""
     try:
         found = s3.get_object(Bucket=bucket, Key=key)
         found["Body"].close()
@@ -205,7 +217,7 @@ def line_of(item: Any, outcome: Outcome, settings: Settings) -> dict[str, Any]:
 
 
 def classify_items(bucket: str, items: list[Any], settings: Settings) -> Iterator[tuple[Any, Outcome]]:
-    """Yield each item with its outcome, in order; each request has as many images as fit."""
+    """Yield each item with its outcome, in order. Each request to the endpoint contains as many images as fit."""
     group: list[tuple[Any, bytes | ImageError]] = []
     for item, content in read_all(bucket, items, settings.prefixes):
         if group and not fits([image for _, image in [*group, (item, content)] if isinstance(image, bytes)]):
@@ -216,7 +228,7 @@ def classify_items(bucket: str, items: list[Any], settings: Settings) -> Iterato
 
 
 def read_all(bucket: str, items: list[Any], prefixes: tuple[str, ...]) -> Iterator[tuple[Any, bytes | ImageError]]:
-    """Yield each item with the object's content or an error, in order, and read THREADS objects at a time."""
+    """Yield each item with the image's content or an error, in order. THREADS objects are read at the same time."""
 
     def read_or_error(item: Any) -> bytes | ImageError:
         try:
@@ -231,12 +243,12 @@ def read_all(bucket: str, items: list[Any], prefixes: tuple[str, ...]) -> Iterat
 
 
 def key_of(item: Any) -> Any:
-    """Return an item's key: the item itself, or its field `Key`, which a manifest or a listing has."""
+    """Return the key of an item, which is a key itself, or an entry of a manifest or a listing with the field `Key`."""
     return item.get("Key") if isinstance(item, Mapping) else item
 
 
 def checked_key(item: Any, prefixes: tuple[str, ...]) -> str:
-    """Return the key of an item, after validation: it must be below one of the prefixes."""
+    """Return the key of an item; raise KeyInvalidError unless the key is valid and below one of the prefixes."""
     key = key_of(item)
     if not isinstance(key, str) or not key:
         raise KeyInvalidError(f"an item must be an S3 key, or an object with the field Key (got {item!r:.100})")
@@ -251,7 +263,7 @@ def checked_key(item: Any, prefixes: tuple[str, ...]) -> str:
 
 
 def read(bucket: str, key: str) -> bytes:
-    """Return an object's content, after a check of its size."""
+    """Return an object's content; raise an ImageError if the object is missing, unreadable, empty or too large."""
     uri = f"s3://{bucket}/{key}"
     try:
         response = s3.get_object(Bucket=bucket, Key=key)
@@ -278,14 +290,14 @@ def is_missing(error: Exception) -> bool:
 
 
 def storage_error(error: Exception, uri: str) -> Exception:
-    """Return StorageUnavailableError if a retry may succeed, otherwise `error`."""
+    """Return a StorageUnavailableError if a retry may succeed, or `error` itself if not."""
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else "RequestTimeout"
     is_refused = isinstance(error, ClientError) and status_of(error) < SERVER_ERROR and code not in TRANSIENT
     return error if is_refused else StorageUnavailableError(f"S3 is unavailable for {uri}: {error}")
 
 
 def fits(images: list[bytes]) -> bool:
-    """Return whether images fit into one request; base64 turns 3 bytes into 4."""
+    """Return whether images fit into one request, in which base64 turns 3 bytes into 4."""
     size = sum(len(image) * 4 // 3 + 20 for image in images)
     return len(images) <= MAX_IMAGES and size <= MAX_REQUEST_BYTES - 100
 
@@ -302,8 +314,8 @@ def classify(images: list[bytes], settings: Settings) -> list[Outcome]:
     """Return the outcome of each image.
 
     A model rejects a request as a whole if one image is invalid. The function then sends each half of the images again,
-    until it has found the invalid images. The built-in algorithm does not accept several images per request (status
-    415), so it receives one image per request.
+    until it has found the invalid images. The built-in algorithm rejects every request with several images (status
+    415), so the function sends each image again in a request of its own.
     """
     try:
         return invoke(images, settings)
@@ -311,7 +323,7 @@ def classify(images: list[bytes], settings: Settings) -> list[Outcome]:
         if not is_rejection(error):
             raise
         if len(images) == 1:
-            # AWS's inference toolkit adds a traceback to the message
+            # only the first line, because AWS's inference toolkit adds a traceback to the message
             reason = error.response.get("OriginalMessage", str(error)).partition("\n")[0]
             return [ImageInvalidError(f"the model rejects the image: {reason}")]
         size = 1 if original_status(error) == UNSUPPORTED_MEDIA_TYPE else (len(images) + 1) // 2
@@ -339,7 +351,7 @@ def invoke(images: list[bytes], settings: Settings) -> list[Outcome]:
 
 
 def parse(content: bytes, count: int) -> list[Any]:
-    """Return the predictions in a response: a list for one image, and a list of lists for several."""
+    """Return the predictions in a response, which is one prediction for one image, and a list for several images."""
     try:
         values = json.loads(content)
     except ValueError as error:
@@ -351,7 +363,7 @@ def parse(content: bytes, count: int) -> list[Any]:
 
 
 def prediction_of(values: Any, version: str, settings: Settings) -> Outcome:
-    """Return the prediction of one image, after validation."""
+    """Return the prediction for one image, or a PredictionInvalidError if `values` are not valid probabilities."""
     count = len(settings.classes)
     valid = isinstance(values, list) and all(type(value) in (int, float) and 0 <= value <= 1 for value in values)
     if not valid or len(values) != count:
@@ -360,13 +372,13 @@ def prediction_of(values: Any, version: str, settings: Settings) -> Outcome:
 
 
 def is_missing_endpoint(error: ClientError) -> bool:
-    """Return whether the endpoint does not exist, which only the message of SageMaker's ValidationError says."""
+    """Return whether the endpoint does not exist; SageMaker's ValidationError says so only in its message."""
     found = error.response["Error"]
     return found["Code"] == "ValidationError" and "not found" in found["Message"]
 
 
 def is_rejection(error: ClientError) -> bool:
-    """Return whether the model responded that the request is invalid."""
+    """Return whether the model rejected the request with a 4xx status."""
     return error.response["Error"]["Code"] == "ModelError" and 400 <= original_status(error) < SERVER_ERROR
 
 
@@ -377,12 +389,12 @@ def is_transient(error: ClientError) -> bool:
 
 
 def status_of(error: ClientError) -> int:
-    """Return the HTTP status of the service's response; 0 if there is none."""
+    """Return the HTTP status of the AWS service's response; 0 if the error contains no status."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def original_status(error: ClientError) -> int:
-    """Return the status of the model's response; 0 if it did not respond."""
+    """Return the HTTP status of the model's response; 0 if the model did not respond."""
     return int(error.response.get("OriginalStatusCode", 0))
 
 

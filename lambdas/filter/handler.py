@@ -1,4 +1,4 @@
-"""Filter: fail unless the confidence, the highest class probability, reaches the threshold."""
+"""Filter: fail if the confidence, which is the highest class probability, is below the threshold."""
 
 import logging
 import os
@@ -21,7 +21,7 @@ class THRESHOLD_CONFIDENCE_NOT_MET(Exception):  # noqa: N801, N818 (the course s
 
 
 def handler(event: Any, context: object) -> dict[str, Any]:
-    """Compare the highest probability with the threshold.
+    """Return the confidence and the predicted class, or fail if the confidence is below the threshold.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     THRESHOLD_CONFIDENCE_NOT_MET
         The confidence is below the threshold.
     SettingsError, EventError
-        The execution fails under the name of the error.
+        The execution fails with the exception's name as its error.
     """
     threshold = threshold_of(os.environ)
     body = body_of(event)
@@ -43,7 +43,7 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     name = names[inferences.index(confidence)] if names else None
     uri = f"s3://{body.get('s3_bucket')}/{body.get('s3_key')}"
     prediction = {"class": name, "confidence": confidence, "threshold": threshold}
-    # the confidence metric reads this log record
+    # a CloudWatch metric filter reads the confidence from this log record
     logger.info("comparing confidence", extra={"execution": event.get("execution"), "image": uri, **prediction})
     if confidence < threshold:
         raise THRESHOLD_CONFIDENCE_NOT_MET(
@@ -83,7 +83,7 @@ def inferences_of(body: Mapping[str, Any]) -> list[float]:
 
 
 def class_names(body: Mapping[str, Any]) -> list[Any]:
-    """Return the class names in `predictions`, in the order of `inferences`; empty without predictions."""
+    """Return the class names in the order of `inferences`; an empty list if the body has no `predictions`."""
     predictions = body.get("predictions", [])
     named = isinstance(predictions, list) and all(isinstance(p, Mapping) and "class" in p for p in predictions)
     if not named or len(predictions) not in (0, len(body["inferences"])):

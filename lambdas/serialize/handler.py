@@ -1,18 +1,19 @@
 """Serialize: check the size of an image in S3, and return a small image in base64.
 
-A larger image does not fit into a state's output. Its `image_data` stays empty, and classify reads the object from S3.
+An image of more than 180,000 bytes does not fit into a state's output. For such an image, `image_data` stays empty, and
+the function classify reads the object from S3.
 
 The function does not check the content. Only the model decides whether a file is a valid image, so that the workflow
 and batch transform accept the same files.
 
 Event format of serialize, classify and filter
 ----------------------------------------------
-The functions follow the course's format. Each returns `{"statusCode": 200, "body": {...}}`, and the next function
-reads its input from `body`. An event without `body` is the body itself. An execution starts with the course's input
-`{"image_data": "", "s3_bucket": "...", "s3_key": "..."}`, to which serialize adds the image. `s3_version` selects a
-version of the object (default: the latest). The functions pass unknown fields on. The
-state machine wraps each body as `{"execution": "<ARN>", "body": {...}}`, so that the functions can log the execution's
-ARN.
+The functions use the course's event format. Each returns `{"statusCode": 200, "body": {...}}`, and the next function
+reads its input from `body`. If an event has no field `body`, the event itself is the body. An execution starts with
+the course's input `{"image_data": "", "s3_bucket": "...", "s3_key": "..."}`, to which serialize adds the image. The
+optional field `s3_version` selects a version of the object (default: the latest). The functions pass unknown fields on.
+The state machine wraps each body as `{"execution": "<ARN>", "body": {...}}`, so that the functions can log the
+execution's ARN.
 """
 
 import base64
@@ -25,13 +26,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
-MAX_BYTES = 5 * 2**20  # the model's limit, in training/container/classifier/images.py
+MAX_BYTES = 5 * 2**20  # maximum size of an image: the model's limit in training/container/classifier/images.py
 
-# Base64 turns 3 bytes into 4, and other fields need space too. A state's output may have at most 262,144 bytes
-# (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html)
+# A larger image could exceed the limit of 262,144 bytes for a state's output, because base64 turns 3 bytes into 4, and
+# the output has other fields too:
+# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 MAX_INLINE_BYTES = 180_000
 
-# Only the state machine retries, on StorageUnavailableError
+# boto3 does not retry, because the state machine retries after StorageUnavailableError
 s3 = boto3.client("s3", config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}))
 logger = logging.getLogger()
 
@@ -53,22 +55,25 @@ class ImageInvalidError(Exception):
 
 
 class StorageUnavailableError(Exception):
-    """S3 could not answer this request, but may answer the next one; the state machine retries."""
+    """A request to S3 failed, but a retry may succeed; the state machine retries."""
 
 
 def handler(event: Any, context: object) -> dict[str, Any]:
-    """Return the image `s3_key` of `s3_bucket` in base64, or an empty `image_data` if it is large.
+    """Return the image at `s3_key` in `s3_bucket` as base64, or an empty `image_data` if the image is large.
 
     Returns
     -------
     dict
         `statusCode` 200, and the event's body with `image_data` (base64, or empty above MAX_INLINE_BYTES) and
-        `inferences` (an empty list). Without image data it has `s3_version`, so that classify reads the same content.
+        `inferences` (an empty list). If `image_data` is empty, the body has `s3_version`, so that classify
+        reads the same version of the object (unless the bucket has no versioning).
 
     Raises
     ------
-    EventError, ImageMissingError, ImageTooLargeError, ImageInvalidError, StorageUnavailableError
-        The execution fails with the name of the error.
+    EventError, ImageMissingError, ImageTooLargeError, ImageInvalidError
+        The execution fails with the exception's name as its error.
+    StorageUnavailableError
+        The state machine retries. If the last attempt fails too, the execution fails with this error.
     """
     body = body_of(event)
     uri = f"s3://{text_of(body, 's3_bucket')}/{text_of(body, 's3_key')}"
@@ -97,7 +102,7 @@ def text_of(body: Mapping[str, Any], name: str) -> str:
 
 
 def read_object(body: Mapping[str, Any], limit: int) -> tuple[bytes, str | None]:
-    """Return the S3 object's content (empty if it exceeds `limit` bytes) and its version."""
+    """Return the S3 object's content (empty if it exceeds `limit` bytes), and the version ID of the object, if any."""
     bucket, key = text_of(body, "s3_bucket"), text_of(body, "s3_key")
     version = {"VersionId": text_of(body, "s3_version")} if "s3_version" in body else {}
     uri = f"s3://{bucket}/{key}"

@@ -1,7 +1,7 @@
-"""Summarize: add the counts of all batches, and write a line for each image of a batch that failed.
+"""Summarize: add up the counts of all batches, and write a result line for each image of the batches that failed.
 
-The Distributed Map writes one line for each child execution to S3. The function streams these lines, so its memory does
-not grow with the number of images. Format:
+The Distributed Map writes one line for each child execution to S3. The function streams these lines, so the memory
+that it needs does not grow with the number of classified images. The lines have this format:
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
 """
 
@@ -31,13 +31,14 @@ def handler(event: Any, context: object) -> dict[str, Any]:
 
     Parameters
     ----------
-    event : `bucket`, `manifest` (the key of the Map Run's manifest), `folder` (a key prefix), and `execution` (an ARN)
+    event : has the fields `bucket` (name), `manifest` (key of the manifest that the Map Run wrote), `folder` (key
+        prefix of the execution's results) and `execution` (ARN)
 
     Returns
     -------
     dict
         The summary: `execution`, `predictions` (the S3 URL below which all result lines are), the number of `images`,
-        the number for each outcome, and the number for each error in `errors`.
+        the number of images with each outcome, and `errors` (the number of images with each error).
 
     Raises
     ------
@@ -79,7 +80,7 @@ def succeeded(bucket: str, files: Mapping[str, Any]) -> Iterator[dict[str, Any]]
 def failed_lines(
     bucket: str, files: Mapping[str, Any], predictions: str, written: set[str]
 ) -> Iterator[dict[str, Any]]:
-    """Yield a result line for each image of a failed batch, except batches that another child execution classified."""
+    """Yield a result line for each image of a failed batch, unless another child execution classified the batch."""
     for child in children(bucket, [*files.get("FAILED", []), *files.get("PENDING", [])]):
         items = json.loads(child["Input"])["Items"]
         key = f"{predictions}{digest(items)}.jsonl"
@@ -102,7 +103,7 @@ def key_of(item: Any) -> str:
 
 
 def digest(items: list[Any]) -> str:
-    """Return the hash in the key of a batch's result, as lambdas/classify_batch/handler.py computes it."""
+    """Return the hash that lambdas/classify_batch/handler.py uses in the key of a batch's result."""
     return hashlib.sha256(json.dumps(items).encode()).hexdigest()
 
 

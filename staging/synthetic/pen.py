@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
-CORNERS = 28  # of the polygon that approximates a circle
+CORNERS = 28  # corners of the polygon that approximates a circle
 
 
 class Pen:
@@ -17,7 +17,7 @@ class Pen:
     Parameters
     ----------
     image : the image to draw on
-    matrix, origin : a point of the vehicle is drawn at pixel `matrix @ point + origin`
+    matrix, origin : 2 x 2 matrix and vector; a point of the vehicle is drawn at pixel `matrix @ point + origin`
     """
 
     def __init__(self, image: Image.Image, matrix: NDArray[np.float64], origin: NDArray[np.float64]) -> None:

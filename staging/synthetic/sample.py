@@ -1,7 +1,7 @@
 """Draw a synthetic sample: an archive of vehicles in CIFAR-100's format.
 
-It replaces CIFAR-100 where that cannot be downloaded. It shows that the workflow works. The accuracy on it
-does not predict the accuracy on photographs.
+The sample replaces CIFAR-100 if CIFAR-100 cannot be downloaded. The sample shows that the workflow works, but the
+accuracy on the sample does not predict the accuracy on photographs.
 """
 
 import gzip
@@ -23,6 +23,7 @@ from staging.synthetic.vehicles import VEHICLES
 
 VERSION = 1  # part of the file name: increase it when the drawings change, so that an older file is not reused
 FOLDER = "cifar-100-python"
+# CIFAR-100's coarse label of each class that the project can draw
 COARSE_LABELS = {"bicycle": 18, "bus": 18, "motorcycle": 18, "pickup_truck": 18, "tractor": 19}
 
 
@@ -38,14 +39,15 @@ def draw_archive(
 
     Parameters
     ----------
-    path : where to write; the file is written completely or not at all
+    path : path of the archive, which is written completely or not at all
+    seed : random seed of the drawings
     classes : fine classes in `VEHICLES`, or coarse classes, which are drawn as all of their fine classes in `VEHICLES`
     train, test : number of images of each fine class
 
     Raises
     ------
     StagingError
-        The project cannot draw a class.
+        The project cannot draw one of the classes.
     """
     names = drawable_classes(classes)
     members = {
@@ -68,7 +70,7 @@ def drawable_classes(classes: Sequence[str]) -> list[str]:
     Raises
     ------
     StagingError
-        The project cannot draw one of them.
+        The project cannot draw one of the classes.
     """
     names = []
     for name in classes:
@@ -83,7 +85,7 @@ def drawable_classes(classes: Sequence[str]) -> list[str]:
 
 
 def _split(split: str, count: int, classes: Sequence[str], seed: int) -> dict[bytes, Any]:
-    """Return one member's content: `count` images of each class in random order."""
+    """Return the content of the archive member `train` or `test`: `count` images of each class in random order."""
     order = np.random.default_rng((seed, count)).permutation(count * len(classes)).tolist()
     names = [classes[position % len(classes)] for position in order]
     numbers = [position // len(classes) for position in order]
@@ -107,7 +109,7 @@ def _draw(split: str, name: str, number: int, seed: int) -> NDArray[np.uint8]:
 
 
 def _pack(path: Path, members: dict[str, dict[bytes, Any]]) -> None:
-    # without timestamps and file names in the headers the same drawings give the same bytes
+    # the headers contain no timestamps and file names, so that the same drawings give the same bytes
     with (
         path.open("wb") as file,
         gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,

@@ -7,10 +7,10 @@ from PIL import Image, ImageDraw, ImageFilter
 from staging.synthetic.pen import Pen
 from staging.synthetic.vehicles import VEHICLES, any_colour
 
-SIDE = 32
-CANVAS_SIDE = 160  # the canvas is scaled down, so that edges become as soft as a photograph's
+SIDE = 32  # width and height of an image in pixels
+CANVAS_SIDE = 160  # the canvas is larger than an image and scaled down, so that edges are as soft as in a photograph
 
-# sky, haze, asphalt, concrete, grass, leaves, sand, brick, earth, whitewash
+# Colours of the background: sky, haze, asphalt, concrete, grass, leaves, sand, brick, earth, whitewash
 TONES = (
     (135, 180, 225),
     (205, 212, 220),
@@ -30,12 +30,13 @@ def draw_vehicle(kind: str, rng: np.random.Generator) -> NDArray[np.uint8]:
 
     Parameters
     ----------
-    kind : a key of `VEHICLES`
+    kind : name of the vehicle, a key of `VEHICLES`
+    rng : random generator for all variations of the image
 
     Returns
     -------
     NDArray
-        uint8, (32, 32, 3).
+        RGB values, uint8 of shape (32, 32, 3).
     """
     image = _background(rng)
     for _ in range(int(rng.poisson(1.5))):
@@ -50,7 +51,7 @@ def draw_vehicle(kind: str, rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _posed(image: Image.Image, rng: np.random.Generator) -> Pen:
-    """Return a pen with a random position, scale, rotation, shear and direction."""
+    """Return a pen that draws with a random position, scale, rotation, shear and direction."""
     angle = rng.normal(0, 0.12)
     scale = rng.uniform(0.38, 0.54) * CANVAS_SIDE
     depth = rng.uniform(0.65, 1.0) * rng.choice([-1, 1])

@@ -1,4 +1,4 @@
-"""Fixtures: emulators, and environments that are applied to them.
+"""Fixtures that start emulators, and apply environments to the emulators.
 
 All tests that use the same applied environment are in one `xdist_group`, so that one process runs all of them.
 """
@@ -41,7 +41,7 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulato
 
 @pytest.fixture
 def sagemaker(emulator: Emulator) -> SageMaker:
-    """A SageMaker client with a new bucket."""
+    """SageMaker and S3 clients of the shared emulator, with a new bucket."""
     bucket = unique("bucket")
     emulator.client("s3").create_bucket(Bucket=bucket)
     return SageMaker(emulator, bucket)
@@ -70,19 +70,19 @@ def applied_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployme
 
 @pytest.fixture
 def local(applied_local: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    """The applied environment `local`, which earlier tests may have changed; AWS SDKs and Terraform use its account."""
+    """The applied environment `local`, whose account AWS SDKs and Terraform use; earlier tests may have changed it."""
     applied_local.select(monkeypatch)
     return applied_local
 
 
 @pytest.fixture(scope="module")
 def workflow(applied_local: Deployment) -> Iterator[Workflow]:
-    """The deployed workflow with a fake classify function, and a queue that receives the workflow's notifications."""
+    """A copy of the deployed state machine with a fake classify function, and a queue for its notifications."""
     account, stack = applied_local.account, applied_local.stack
     found = account.client("stepfunctions").describe_state_machine(stateMachineArn=stack.state_machine_arn)
     definition = json.loads(found["definition"])
     definition["States"]["Classify"]["Parameters"]["FunctionName"] = create_function(applied_local, CLASSIFIER)
-    # the rule must not start executions, because the tests start them
+    # the tests start the executions themselves, so the EventBridge rule must not start executions
     account.client("events").disable_rule(Name=RULE)
     queue = account.client("sqs").create_queue(QueueName=unique("inbox"))["QueueUrl"]
     attributes = account.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
@@ -95,19 +95,19 @@ def workflow(applied_local: Deployment) -> Iterator[Workflow]:
 
 @pytest.fixture(scope="module")
 def failing(applied_local: Deployment) -> str:
-    """The ARN of a function that fails with the error that its event names."""
+    """The ARN of a Lambda function that fails with the error that its event names."""
     return create_function(applied_local, FAILING)
 
 
 @pytest.fixture
 def driver() -> str:
-    """The name of a driver that no other test uses."""
+    """A driver name that no other test uses."""
     return unique("driver")
 
 
 @pytest.fixture(scope="session")
 def empty_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A second environment `local` in an empty account of its own, with a log of the provider's requests."""
+    """A second environment `local` in a separate empty account, with a log of the provider's requests."""
     with new_deployment("local", tmp_path_factory.mktemp("empty")) as deployment:
         yield deployment
 
@@ -131,7 +131,7 @@ class Bootstrap:
     project : directory of the project copy in which the command ran
     variables : environment variables that make Terraform use the running provider process
     output : output of the command
-    policies : statements of each role's policies, by the role's name
+    policies : statements of the inline policies of each role, by role name
     """
 
     account: Emulator

@@ -1,4 +1,4 @@
-"""Compare the AWS actions that Terraform requests with the policies of terraform/bootstrap, and check IAM policies."""
+"""Find actions that the policies of terraform/bootstrap do not allow, and policy statements that allow too much."""
 
 import json
 import re
@@ -20,7 +20,7 @@ PREFIXES = {
     "EventBridge": "events",
     "SFN": "states",
 }
-# IAM actions that allow an operation of another name:
+# IAM actions by the API operation that they allow, where the two names differ:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html and
 # https://docs.aws.amazon.com/cost-management/latest/userguide/billing-permissions-ref.html
 ACTIONS = {
@@ -35,7 +35,7 @@ ACTIONS = {
     "budgets:DescribeNotificationsForBudget": "budgets:ViewBudget",
     "budgets:DescribeSubscribersForNotification": "budgets:ViewBudget",
 }
-# Actions that policies may allow on the resource `*`, with the reason:
+# Actions that policies may allow on the resource `*`, and the reason for each:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 WITHOUT_RESOURCE = {
     "ec2:Describe*": "lists have no resource",
@@ -48,7 +48,7 @@ WITHOUT_RESOURCE = {
     "logs:DescribeResourcePolicies": "as above",
     "logs:DescribeLogGroups": "as above, and lists have no resource",
 }
-# Actions that the policies of the roles that plan and deploy may allow on the resource `*`
+# Actions that only the policies of the roles that plan and deploy may allow on the resource `*`, in addition
 WITHOUT_RESOURCE_FOR_DEPLOYERS = {
     **WITHOUT_RESOURCE,
     "application-autoscaling:Describe*": "Describe operations have no resource",
@@ -110,12 +110,12 @@ def policy_documents() -> dict[str, dict[str, Any]]:
 
 
 def matches(value: str, patterns: Iterable[str]) -> bool:
-    """Return whether a value matches one of IAM's patterns, in which `*` is a wildcard."""
+    """Return whether a value matches one of the patterns; `*` is a wildcard, as in IAM policies."""
     return any(fnmatch(value, pattern) for pattern in patterns)
 
 
 def role_policies(iam: Any) -> dict[str, list[dict[str, Any]]]:
-    """Return the statements of the inline policies of each role of this project."""
+    """Return the statements of the inline policies of each of this project's roles, by role name."""
     roles = [role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("scones-")]
     return {
         role: [
@@ -128,7 +128,7 @@ def role_policies(iam: Any) -> dict[str, list[dict[str, Any]]]:
 
 
 def statements(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield a policy's statements, with lists of actions and resources even if there is only one."""
+    """Yield a policy's statements, and convert single actions and resources to lists of length one."""
     for statement in as_list(document["Statement"]):
         yield {
             name: as_list(value) if name in ("Action", "NotAction", "Resource") else value
@@ -137,19 +137,27 @@ def statements(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return a list unchanged, and any other value in a list."""
+    """Return a list unchanged, and any other value as a list of length one."""
     return value if isinstance(value, list) else [value]
 
 
 def is_public(statement: Mapping[str, Any]) -> bool:
-    """Return whether a statement's principal is `*`, or has `*` as an account, a service or a federated identity."""
+    """Return whether a statement's principal is `*`, or contains `*` as an account, service or federated user."""
     principal = statement["Principal"]
     named = principal.values() if isinstance(principal, dict) else [principal]
     return any("*" in as_list(each) for each in named)
 
 
 def too_broad(found: Iterable[Mapping[str, Any]], reasons: Mapping[str, str]) -> set[str]:
-    """Return the actions that are allowed on the resource `*` without an entry in `reasons`; `*` is always included."""
+    """Return the actions that a policy must not allow in this way.
+
+    These are the action `*`, and actions that are allowed on the resource `*` although `reasons` has no entry for them.
+
+    Parameters
+    ----------
+    found : statements of the policy
+    reasons : patterns of the actions that may be allowed on the resource `*`, with the reason for each
+    """
     return {
         action
         for statement in found

@@ -26,7 +26,7 @@ UNUSUAL = ["test/a+b.png", "test/a%2Fb.png", "test/a#b c.png", "test/自転車.p
 
 @dataclass(frozen=True)
 class Batches:
-    """A deployed state machine for batch executions."""
+    """A deployed state machine for batch executions, and clients of its account."""
 
     config: BatchConfig
     account: Emulator
@@ -42,17 +42,17 @@ class Batches:
         return self.account.client("stepfunctions")
 
     def put(self, *keys: str, body: bytes = b"image") -> None:
-        """Store images."""
+        """Store an object with the given body under each key."""
         for key in keys:
             self.s3.put_object(Bucket=self.config.bucket, Key=key, Body=body)
 
     def run(self, source: dict[str, Any], tmp_path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """Run an execution, and return its summary and the result line of each image."""
+        """Run an execution, and return the execution's summary and the result line of each image."""
         summary = follow(start(source, self.config, states=self.states), self.config, states=self.states)
         return summary, self.lines(summary, tmp_path)
 
     def lines(self, summary: dict[str, Any], tmp_path: Path) -> list[dict[str, Any]]:
-        """Return the line of each image."""
+        """Download the results of an execution, and return the result line of each image."""
         download(summary, tmp_path / "batch.jsonl", s3=self.s3)
         return [json.loads(line) for line in (tmp_path / "batch.jsonl").read_text().splitlines()]
 
@@ -115,7 +115,7 @@ def deploy_function(emulator: Emulator, name: str, environment: dict[str, str], 
 
 
 def render(bucket: str, function_arns: dict[str, str], directory: Path) -> str:
-    """Return the definition that Terraform renders; the definition's module needs no provider."""
+    """Return the state machine definition that Terraform renders; the Terraform module needs no provider."""
     module = directory / "definition"
     shutil.copytree(ROOT / "terraform" / "modules" / "batch_definition", module)
     variables = {
@@ -135,7 +135,7 @@ def render(bucket: str, function_arns: dict[str, str], directory: Path) -> str:
 
 @pytest.fixture
 def batches(deployed: Batches, request: pytest.FixtureRequest) -> Batches:
-    """The state machine, in a bucket without images."""
+    """The deployed state machine, whose bucket contains no images."""
     listed = deployed.s3.list_objects_v2(Bucket=deployed.config.bucket, Prefix="test/").get("Contents", [])
     for stored in listed:
         deployed.s3.delete_object(Bucket=deployed.config.bucket, Key=stored["Key"])
@@ -153,7 +153,7 @@ def test_every_object_below_a_prefix_has_one_result_line(batches: Batches, tmp_p
     # WHEN
     summary, lines = batches.run(prefix_input("test", batches.config, s3=batches.s3), tmp_path)
 
-    # THEN only these two fail
+    # THEN every object has a result line, and only the rejected image and the empty object have failed
     assert sorted(line["key"] for line in lines) == sorted([*images, "test/bad.png", "test/empty.png"])
     assert {line["key"]: line["error"] for line in lines if line["outcome"] == "failed"} == {
         "test/bad.png": "ImageInvalidError",
@@ -172,7 +172,8 @@ def test_every_object_below_a_prefix_has_one_result_line(batches: Batches, tmp_p
 
 
 def test_images_of_manifests_and_key_lists_are_classified(batches: Batches, tmp_path: Path) -> None:
-    # GIVEN manifests in both formats with an item that is not below the prefix, or not a key
+    # GIVEN a JSON Lines manifest with an item without a key, a CSV manifest with a key that is not below the prefix,
+    # and a list with the key of a missing object
     batches.put(*UNUSUAL)
     lines = tmp_path / "keys.jsonl"
     lines.write_text("".join(f"{json.dumps(item)}\n" for item in [*({"Key": key} for key in UNUSUAL), {"Name": "x"}]))
@@ -230,11 +231,11 @@ def test_resumed_execution_does_not_repeat_written_batches(batches: Batches, tmp
     with pytest.raises(OperatorError, match=f"is ABORTED .*make batch RESUME={name} ENV=local"):
         follow(arn, batches.config, states=batches.states)
 
-    # WHEN it is resumed by its name
+    # WHEN the execution is resumed by its name
     assert resume(name, batches.config, states=batches.states) == arn
     summary = follow(arn, batches.config, states=batches.states)
 
-    # THEN every image has one result line, and no existing result was written again
+    # THEN every image has one result line, and no result that existed before was written again
     assert summary["classified"] == 40
     assert len({line["key"] for line in batches.lines(summary, tmp_path)}) == 40
     versions = batches.s3.list_object_versions(**predictions)["Versions"]
@@ -268,7 +269,7 @@ def test_failed_batches_are_in_the_summary_or_fail_the_execution_if_there_are_to
     assert (summary["classified"], summary["failed"], summary["errors"]) == (16, 4, {"KeyError": 4})
     failed = {line["key"] for line in batches.lines(summary, tmp_path) if line.get("error") == "KeyError"}
     assert failed == set(keys[4:8])
-    # AND the other execution succeeds after the cause of its failure is removed
+    # AND the execution that failed succeeds when it is resumed after the invalid objects are deleted
     for key in damaged:
         batches.s3.delete_object(Bucket=batches.config.bucket, Key=key)
     resume(other, batches.config, states=batches.states)
@@ -284,7 +285,7 @@ def start_named(batches: Batches, name: str, keys: list[str]) -> str:
 
 
 def damage(batches: Batches, name: str, keys: list[str]) -> str:
-    """Store an invalid result, without counts, for a batch, so that the batch fails, and return the object's key."""
+    """Store an empty result object for a batch, so that the batch fails, and return the object's key."""
     key = f"batch/{name}/predictions/{hashlib.sha256(json.dumps(keys).encode()).hexdigest()}.jsonl"
     batches.put(key, body=b"")
     return key

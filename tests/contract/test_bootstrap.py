@@ -1,4 +1,4 @@
-"""`make bootstrap` creates the state bucket and GitHub's roles, and a second run changes nothing."""
+"""`make bootstrap` creates the state bucket and the roles for GitHub Actions, and a second run changes nothing."""
 
 import json
 import os
@@ -26,6 +26,7 @@ INLINE_POLICY_LENGTH, MANAGED_POLICY_LENGTH = 10_240, 6_144
 
 @pytest.fixture(autouse=True)
 def _select_account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point AWS SDKs and Terraform to the account of the fixture `bootstrap`, if a test uses this fixture."""
     if "bootstrap" in request.fixturenames:
         request.getfixturevalue("bootstrap").select(monkeypatch)
     monkeypatch.setenv("TF_VAR_repository", REPOSITORY)
@@ -38,17 +39,17 @@ def clone(bootstrap: Bootstrap, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def terraform_of(project: Path) -> Terraform:
-    """Return a `Terraform` for terraform/bootstrap in a project copy."""
+    """Return a runner of Terraform commands in terraform/bootstrap of a project copy."""
     return Terraform("local", logs=project / "build", directory=project / "terraform" / "bootstrap")
 
 
 def test_state_is_in_the_bucket_and_another_clone_uses_it(bootstrap: Bootstrap, clone: Path) -> None:
-    # GIVEN a state that is in the bucket that the state describes, and not in the root module's directory
+    # GIVEN an account after `make bootstrap`, which moved the state from the root module's directory to the new bucket
     listed = bootstrap.account.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
     assert [each["Key"] for each in listed] == ["bootstrap.tfstate"]
     assert not (bootstrap.project / "terraform" / "bootstrap" / "terraform.tfstate").exists()
 
-    # WHEN
+    # WHEN `make bootstrap` runs in another clone
     again = run_command(clone, "bootstrap", "--env", "local", "--repository", REPOSITORY)
 
     # THEN the second run changes nothing, and prints the same settings
@@ -73,7 +74,7 @@ def test_only_an_environments_workflows_on_main_may_assume_its_deployment_role(b
     }
 
 
-def test_policies_name_their_resources_and_fit_iams_quotas(bootstrap: Bootstrap) -> None:
+def test_policies_name_their_resources_and_do_not_exceed_iams_quotas(bootstrap: Bootstrap) -> None:
     iam = bootstrap.account.client("iam")
     for name in ("scones-deploy-dev", "scones-deploy-prod", "scones-plan"):
         (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
@@ -90,11 +91,13 @@ def test_policies_name_their_resources_and_fit_iams_quotas(bootstrap: Bootstrap)
 
 
 def length(policy: dict[str, Any]) -> int:
-    """Return the number of characters that IAM counts, which excludes white space."""
+    """Return a policy's length as IAM counts it: the number of characters without white space."""
     return len(json.dumps(policy, separators=(",", ":")))
 
 
-def test_concurrent_apply_is_refused(bootstrap: Bootstrap, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_fails_while_another_command_holds_the_state_lock(
+    bootstrap: Bootstrap, clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN an apply that holds the state lock while it waits for a confirmation
     monkeypatch.setattr("deployment.terraform.LOCK_TIMEOUT", "1s")
     monkeypatch.setenv("TF_VAR_environments", '["dev"]')
@@ -119,7 +122,7 @@ def test_concurrent_apply_is_refused(bootstrap: Bootstrap, clone: Path, monkeypa
 
 
 def test_documented_clean_up_deletes_all_bootstrap_resources(bootstrap: Bootstrap, clone: Path) -> None:
-    # GIVEN the steps of docs/operations.md
+    # GIVEN the steps in docs/operations.md that precede the destruction
     directory = clone / "terraform" / "bootstrap"
     pulled = subprocess.run(
         [find_terraform(), "state", "pull"],
@@ -146,7 +149,7 @@ def test_documented_clean_up_deletes_all_bootstrap_resources(bootstrap: Bootstra
 
 @pytest.mark.usefixtures("account")
 def test_error_for_a_missing_state_bucket_names_make_bootstrap(tmp_path: Path) -> None:
-    # GIVEN
+    # GIVEN an empty account
     project = copy_project(tmp_path / "project")
 
     # WHEN

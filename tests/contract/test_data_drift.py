@@ -1,4 +1,4 @@
-"""A drift job on the emulator: a processing job that runs the drift code in the model's archive."""
+"""A drift job on the emulator: a processing job that runs the drift code of the model's `model.tar.gz`."""
 
 import base64
 import io
@@ -30,18 +30,20 @@ IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6-cpu-
 
 
 def draw(count: int, brightness: float, seed: int) -> NDArray[np.uint8]:
+    """Return random images, shape (count, 32, 32, 3); `brightness` is a factor for all pixel values."""
     generator = np.random.default_rng(seed)
     means = generator.uniform(80, 170, (count, 1, 1, 3))
     return np.clip((means + generator.normal(0, 20, (count, 32, 32, 3))) * brightness, 0, 255).astype(np.uint8)
 
 
 def draw_probabilities(count: int, seed: int) -> NDArray[np.float64]:
+    """Return random class probabilities, shape (count, 2)."""
     first = np.random.default_rng(seed).uniform(0, 1, count)
     return np.column_stack([first, 1 - first])
 
 
 def make_model() -> onnx.ModelProto:
-    """Return a model whose embedding is the mean colour of an image; the job does not use the model's probabilities."""
+    """Return a model whose embedding is an image's mean colour, and which returns no probabilities."""
     nodes = [
         helper.make_node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMean", ["pixels"], ["embedding"], axes=[1, 2], keepdims=0),
@@ -53,7 +55,7 @@ def make_model() -> onnx.ModelProto:
 
 
 def pack_model(folder: Path) -> bytes:
-    """Return a model.tar.gz in the format that a training job writes."""
+    """Return a `model.tar.gz` with the files that a training job writes."""
     model = folder / "model"
     shutil.copytree(CONTAINER, model / "code", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(CONTAINER / "serving-requirements.txt", model / "code" / "requirements.txt")
@@ -68,7 +70,7 @@ def pack_model(folder: Path) -> bytes:
 
 
 def capture(images: NDArray[np.uint8], time: datetime) -> bytes:
-    """Return a capture file."""
+    """Return a capture file with a line for each image, all of which have the same time."""
     lines = []
     for number, (pixels, predicted) in enumerate(zip(images, draw_probabilities(len(images), 3), strict=True)):
         stream = io.BytesIO()
@@ -83,7 +85,7 @@ def capture(images: NDArray[np.uint8], time: datetime) -> bytes:
 
 
 def make_request(bucket: str, topic: str, role: str) -> str:
-    """Return a request for a processing job like the one in the Terraform module, with the module's script."""
+    """Return a CreateProcessingJob request with the script of the Terraform module."""
     (module,) = hcl2.loads((ROOT / "terraform/modules/data_drift/main.tf").read_text())["locals"]
     path = module["input_path"].strip('"')
     script = module["script"].strip('"').replace("${local.input_path}", path)
@@ -123,7 +125,7 @@ def make_request(bucket: str, topic: str, role: str) -> str:
 
 @pytest.fixture
 def messages(emulator: Emulator) -> Any:
-    """A topic's ARN, and the URL of a queue that receives its messages."""
+    """The ARN of an SNS topic, and the URL of a queue that receives the topic's messages."""
     sqs, sns = emulator.client("sqs"), emulator.client("sns")
     queue = sqs.create_queue(QueueName=unique("messages"))["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -135,7 +137,7 @@ def messages(emulator: Emulator) -> Any:
 def test_job_finds_dark_images_and_reports_them(
     emulator: Emulator, sagemaker: SageMaker, sagemaker_role: str, messages: Any, tmp_path: Path
 ) -> None:
-    # GIVEN a model with a baseline, and dark images that the model's endpoint captured
+    # GIVEN a model with a baseline, and dark images that the endpoint captured
     topic, queue = messages
     now = datetime.now(UTC)
     time = now - timedelta(hours=3)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.xdist_group("local")
 
 
 def findings(deployment: Deployment) -> dict[str, str]:
-    """Return the status of each check."""
+    """Return the status of each check, by the check's name."""
     account = Account("local", read_settings("local"), partial(aws.client, region="us-east-1"))
     return {finding.check: finding.status for finding in check_all(account, deployment.terraform)}
 

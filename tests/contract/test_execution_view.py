@@ -1,4 +1,4 @@
-"""Executions on the emulator, as `make execution` shows them."""
+"""`make execution` reads and shows executions on the emulator."""
 
 import json
 from datetime import UTC, datetime
@@ -55,8 +55,8 @@ DEFINITION: dict[str, Any] = {
 }
 
 
-def test_execution_with_branches_retries_and_map_runs_is_read_completely(emulator: Emulator) -> None:
-    # GIVEN
+def test_execution_with_branches_retries_and_map_runs_is_read_and_shown_completely(emulator: Emulator) -> None:
+    # GIVEN a state machine with parallel branches, a retried task, a distributed Map state and an inline Map state
     states = emulator.client("stepfunctions")
     machine = states.create_state_machine(
         name=unique("machine"), definition=json.dumps(DEFINITION), roleArn="arn:aws:iam::123456789012:role/some-role"
@@ -83,7 +83,7 @@ def test_execution_with_branches_retries_and_map_runs_is_read_completely(emulato
     assert execution.not_reached == []
     assert execution.error == "<b>"
 
-    # AND it can be shown
+    # AND the execution can be shown in 80 columns and as a page, in which its error is escaped
     assert max(map(len, describe_lines(execution, threshold=0.93))) <= 80
     page = render(execution, "local", threshold=0.93, written=datetime.now(UTC), s3=emulator.client("s3"))
     assert "2 items, succeeded 2" in page

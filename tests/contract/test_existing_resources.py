@@ -1,4 +1,4 @@
-"""Existing resources that have planned names."""
+"""A plan fails if a resource with a planned name already exists and does not belong to the environment."""
 
 import pytest
 
@@ -6,10 +6,10 @@ from tests.support.terraform import Deployment
 
 
 @pytest.mark.xdist_group("local")
-def test_untagged_resource_with_a_planned_name_is_an_error_and_is_not_changed(
+def test_plan_fails_if_an_untagged_resource_has_a_planned_name(
     local: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN an untagged log group, and settings that add a log group with the same name
+    # GIVEN an untagged log group, and settings with which Terraform plans a log group of the same name
     logs = local.account.client("logs")
     name = "/aws/vpc/scones-local-rejected"
     logs.create_log_group(logGroupName=name)
@@ -18,7 +18,7 @@ def test_untagged_resource_with_a_planned_name_is_an_error_and_is_not_changed(
     # WHEN
     result = local.run("provision", "plan")
 
-    # THEN
+    # THEN the plan names the log group, and does not change it
     assert result.returncode == 1
     assert f"lack the tags of local: module.network[0].aws_cloudwatch_log_group.this ({name})" in result.stderr
     (group,) = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]

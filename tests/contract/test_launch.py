@@ -1,4 +1,4 @@
-"""Training jobs that the SageMaker SDK creates and the emulator runs."""
+"""The SageMaker SDK creates training jobs, and the emulator runs them."""
 
 import io
 import tarfile
@@ -32,7 +32,7 @@ DATA = StagedData(
 
 @pytest.fixture
 def make_config(sagemaker: SageMaker, sagemaker_role: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A factory of job configurations; AWS SDKs use the emulator."""
+    """A factory of job configurations for the emulator, which AWS SDKs use; keyword arguments replace fields."""
     sagemaker.emulator.select(monkeypatch)
 
     def make(image: str, **changes: Any) -> TrainingJobConfig:
@@ -86,7 +86,7 @@ def test_pytorch_job_receives_code_channels_and_checkpoints(make_config: Any, sa
     [("2.10-cpu-py313", "basic_script_driver"), ("2.10-gpu-py313", "torchrun_driver")],
     ids=["CPU", "GPU"],
 )
-def test_torchrun_starts_the_processes_of_a_gpu_host(
+def test_torchrun_starts_the_training_processes_of_a_single_host_only_in_a_gpu_image(
     make_config: Any, sagemaker: SageMaker, tag: str, driver: str
 ) -> None:
     # WHEN
@@ -116,7 +116,7 @@ def test_job_of_the_built_in_algorithm_has_only_data_channels(make_config: Any, 
     assert job["CheckpointConfig"]["S3Uri"] == f"s3://{sagemaker.bucket}/checkpoints/same"
 
 
-def test_error_of_a_refused_job_is_one_line(make_config: Any) -> None:
+def test_error_for_a_job_that_sagemaker_refuses_is_one_line(make_config: Any) -> None:
     # GIVEN an invalid job name
     config = make_config("pytorch-training:2.10", name="an invalid name_")
 
@@ -134,7 +134,7 @@ SCRATCH = {"classes": "dark,light", "pretrained": "0", "batch_size": "8"}
 
 @pytest.fixture
 def _staged(sagemaker: SageMaker, tmp_path: Path) -> None:
-    """Synthetic images of two classes, staged as `make stage` stages images."""
+    """Stage synthetic images of two classes, with the keys and lists that `make stage` writes."""
     for split, count in (("train", 24), ("validation", 8)):
         draw_split(tmp_path / split, count, seed=count)
         for path in (tmp_path / split).iterdir():
@@ -157,7 +157,7 @@ def test_shards_are_distributed_between_two_hosts(make_config: Any, sagemaker: S
     name = launch(ALGORITHMS["pytorch"], config, data, {**SCRATCH, "epochs": "2"}, "shards")
     job = sagemaker.finished_job(name)
 
-    # THEN one host receives 17 examples and the other 9, so each host uses 9 examples per epoch
+    # THEN one host receives 17 examples and the other host receives 9, so each host trains on 9 examples per epoch
     assert job["TrainingJobStatus"] == "Completed", sagemaker.training_log(name)
     started = '"training_images": 17, "validation_images": 26, "processes": 2'
     assert any(started in line for line in sagemaker.training_log(name))
@@ -180,7 +180,7 @@ def test_new_job_resumes_from_the_checkpoint_of_a_stopped_job(make_config: Any, 
     # WHEN
     second = launch(ALGORITHMS["pytorch"], config, STAGED, settings, "same model")
 
-    # THEN the new job trains only the remaining epochs
+    # THEN the new job resumes from the checkpoint, and trains only the remaining epochs
     assert sagemaker.finished_job(second)["TrainingJobStatus"] == "Completed"
     log = sagemaker.training_log(second)
     assert any('"event": "resumed"' in line for line in log)

@@ -33,13 +33,13 @@ GOOD, OTHER = "[0.99, 0.01]", "[0.98, 0.02]"
 
 @pytest.fixture(scope="module")
 def applied_local(empty_local: Deployment) -> Deployment:
-    """An environment `local` that other test modules do not use, so that they can run at the same time."""
+    """An environment `local` that other test modules do not use, so that these modules can run at the same time."""
     apply(empty_local)
     return empty_local
 
 
 def deploy(local: Deployment, model: str) -> "subprocess.CompletedProcess[str]":
-    """Put a registered model into use, and run the command of `make deploy`."""
+    """Select a registered model for deployment, and run the command of `make deploy`."""
     approve(local.account, local.stack, model)
     return local.run("provision", "deploy")
 
@@ -75,15 +75,17 @@ def endpoint_configs(local: Deployment) -> list[str]:
     return [each["EndpointConfigName"] for each in listed]
 
 
-def test_serverless_endpoint_is_created_and_updated(local: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_serverless_endpoint_is_created_and_updated_if_data_capture_is_disabled(
+    local: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN no endpoint, because SageMaker cannot convert an endpoint with instances to serverless
     monkeypatch.setenv("TF_VAR_serverless", "{ memory_size_in_mb = 2048, max_concurrency = 5 }")
 
-    # WHEN data capture is enabled, THEN the plan is refused
+    # WHEN data capture is enabled, THEN the plan fails
     with pytest.raises(TerraformError, match="serverless endpoint captures no data: set capture_percentage = 0"):
         local.terraform.plan()
 
-    # WHEN
+    # WHEN data capture is disabled
     monkeypatch.setenv("TF_VAR_capture_percentage", "0")
     for response in (GOOD, OTHER):
         deploy_new(local, response)
@@ -97,7 +99,7 @@ def test_serverless_endpoint_is_created_and_updated(local: Deployment, monkeypat
 
 
 class Traffic:
-    """Sends requests to the endpoint, one after the other, and starts executions of the state machine."""
+    """Sends requests to the endpoint, one after the other, and starts an execution for every 20th request."""
 
     def __init__(self, account: Emulator, stack: Stack) -> None:
         self.responses: Counter[str] = Counter()
@@ -156,9 +158,10 @@ def test_failing_model_is_rolled_back_while_the_old_model_serves_requests(local:
         eventually(lambda: traffic.responses[GOOD] > 10)
         result = deploy(local, bad)
 
-    # THEN the command fails with the reason, the old model has all traffic, and no request or execution was lost
+    # THEN the command fails and names the alarm that caused the rollback, the old model receives all traffic, and no
+    # request and no execution was lost
     assert result.returncode == 1
-    # either of two alarms on errors may cause the rollback, because they are evaluated one after the other
+    # either of two error alarms may cause the rollback, because the alarms are evaluated one after the other
     assert re.search(r"scones-local-vehicles-(5xx|model-errors) \(Threshold Crossed", result.stderr), result.stderr
     assert before in result.stderr
     assert "make rollback deploy" in result.stderr
@@ -171,7 +174,7 @@ def test_failing_model_is_rolled_back_while_the_old_model_serves_requests(local:
     assert before in endpoint_configs(local)
     assert not local.terraform.plan().empty
 
-    # WHEN the operator deploys the old model again, and the endpoint scales
+    # WHEN the operator deploys the old model again, and the endpoint is scaled to three instances
     result = deploy(local, good)
     account.client("sagemaker").update_endpoint_weights_and_capacities(
         EndpointName=stack.endpoint_name,
@@ -186,7 +189,7 @@ def test_failing_model_is_rolled_back_while_the_old_model_serves_requests(local:
     assert local.terraform.plan().empty
 
 
-def test_drift_ignores_an_endpoint_that_its_schedule_has_deleted(
+def test_make_drift_ignores_the_deletion_of_the_endpoint_by_its_schedule(
     local: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN an endpoint with scaling and a schedule
@@ -210,15 +213,15 @@ def test_drift_ignores_an_endpoint_that_its_schedule_has_deleted(
         ScalableDimension="sagemaker:variant:DesiredInstanceCount",
     )
 
-    # THEN there is no drift either
+    # THEN `make drift` succeeds, and names the command that deploys the endpoint again
     result = check_no_drift(local)
     assert "run `make deploy`" in result.stdout
 
-    # WHEN another resource differs too
+    # WHEN a Lambda function was changed outside Terraform in addition
     local.account.client("lambda").update_function_configuration(FunctionName="scones-local-filter", Timeout=123)
     result = local.run("provision", "drift")
 
-    # THEN
+    # THEN `make drift` fails, and its report names the function
     assert result.returncode == 1
     assert "the live stack differs" in result.stderr
     assert "scones-local-filter" in drift.read_text()
@@ -271,7 +274,7 @@ def end_now(local: Deployment) -> None:
     eventually(lambda: not sagemaker.list_endpoints()["Endpoints"])
 
 
-def test_environment_that_is_not_deployed_has_no_drift(local: Deployment, tmp_path: Path) -> None:
+def test_make_drift_says_that_the_environment_is_not_deployed(local: Deployment, tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project")
 
     assert "is not deployed" in run_command(project, "provision", "drift", "--env", "local").stdout

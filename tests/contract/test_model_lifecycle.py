@@ -24,7 +24,7 @@ from training.follow import TrainingJob
 
 @pytest.fixture
 def stack(sagemaker: SageMaker, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A stack with an empty model package group; AWS SDKs use the stack's account."""
+    """A stack with an empty model package group, whose account AWS SDKs use."""
     sagemaker.emulator.select(monkeypatch)
     group = unique("group")
     sagemaker.client.create_model_package_group(ModelPackageGroupName=group)
@@ -37,7 +37,13 @@ def stack(sagemaker: SageMaker, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def register_model(sagemaker: SageMaker, stack: Any, url: str | None = None, **properties: str) -> str:
-    """Register a model that is pending manual approval, and return its ARN."""
+    """Register a model that is pending manual approval, and return the ARN of its model package.
+
+    Parameters
+    ----------
+    url : S3 URI of the model's archive; by default, that of a new archive
+    properties : metadata of the model package
+    """
     url = url or sagemaker.put_model_data("[0.75, 0.25]")
     request = RegistrationRequest(
         job=TrainingJob("job", "arn", url, 1, {}),
@@ -74,7 +80,8 @@ def test_models_are_approved_rejected_and_rolled_back(sagemaker: SageMaker, stac
     approve(command(stack, "1"))
     assert registry.arn_in_use() == first
 
-    # WHEN / THEN a rollback selects the version that was in use before, even with a higher number; a second one fails
+    # WHEN / THEN a rollback selects the version that was in use before, even if its number is higher. A second rollback
+    # fails, because no version was in use before that version.
     rollback(command(stack))
     assert registry.arn_in_use() == third
     with pytest.raises(OperatorError, match="was in use before"):
@@ -91,7 +98,7 @@ def test_models_are_approved_rejected_and_rolled_back(sagemaker: SageMaker, stac
     assert registry.arn_in_use() == first
     reject(command(stack, "v3", "so is this"))
 
-    # THEN the registry records statuses, reasons and metadata
+    # THEN the registry contains the statuses, reasons and metadata of all versions
     newest, middle, oldest = registry.versions()
     assert [each.status for each in (newest, middle, oldest)] == ["Rejected", "Rejected", "Approved"]
     assert middle.arn == second
@@ -101,7 +108,7 @@ def test_models_are_approved_rejected_and_rolled_back(sagemaker: SageMaker, stac
     assert sagemaker.get(oldest.properties["manifest"]) == b'{"objects": {}}'
 
 
-def test_manifest_uri_is_stored_completely_or_refused(sagemaker: SageMaker, stack: Any) -> None:
+def test_longest_possible_manifest_uri_is_stored_and_a_longer_uri_is_refused(sagemaker: SageMaker, stack: Any) -> None:
     # GIVEN a bucket and a job whose names are as long as AWS allows
     bucket = unique("bucket").ljust(63, "x")
     sagemaker.s3.create_bucket(Bucket=bucket)
@@ -114,13 +121,15 @@ def test_manifest_uri_is_stored_completely_or_refused(sagemaker: SageMaker, stac
     (version,) = command(stack).model_registry.versions()
     assert version.properties["manifest"] == f"{output}/manifest.json"
 
-    # WHEN / THEN a URI that is longer than any job's manifest URI is refused
+    # WHEN / THEN a manifest URI that is longer than that of any job is refused
     with pytest.raises(ClientError, match="customerMetadataProperties"):
         register_model(sagemaker, stack, f"s3://{bucket}/{'x' * 200}/model.tar.gz")
 
 
-def test_batch_transform_uses_the_registered_model(sagemaker: SageMaker, stack: Any) -> None:
-    # GIVEN
+def test_batch_transform_returns_predictions_and_errors_of_the_registered_model(
+    sagemaker: SageMaker, stack: Any
+) -> None:
+    # GIVEN two images that the model classifies, images that the model rejects, and an object outside the input prefix
     package = register_model(sagemaker, stack)
     failing = [f"in/{name}.png" for name in ("b", "b+c", "100%", "a: b", "é")]
     for key, body in (("in/a.png", "x"), ("in/deep/a.png", "x"), *((key, "bad") for key in failing), ("in.lst", "x")):

@@ -1,4 +1,4 @@
-"""The policies of the environment `prod`, as IAM, S3 and KMS return them, and the destruction of `prod`.
+"""The policies that IAM, S3 and KMS return for the environment `prod`, and the permission to destroy `prod`.
 
 The tests share one account, and the last test destroys the environment.
 """
@@ -31,13 +31,13 @@ from tests.support.terraform import Deployment
 pytestmark = pytest.mark.xdist_group("production")
 
 BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
-# Added to prod.tfvars, so that every role and type of resource exists if there are also a model and a VPC
+# Variables in addition to prod.tfvars. With these variables, a model and a VPC, every role and resource type exists.
 VARIABLES = {
     "TF_VAR_permissions_boundary": BOUNDARY,
     "TF_VAR_endpoint_hours": "8",
 }
-# Actions that AWS services perform with a role, in addition to the calls of this project's code, with links to their
-# documentation
+# Actions that AWS services perform with a role, in addition to those that this project's code performs. The comments
+# link to AWS's documentation.
 LOG_OUTPUT = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html, CreateTrainingJob and CreateModel
@@ -60,7 +60,7 @@ FUNCTION_IN_VPC = {
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 }
-# The documentation is linked above CONTAINER
+# Same documentation as for CONTAINER
 CONTAINER_IN_VPC = {
     "ec2:CreateNetworkInterface",
     "ec2:CreateNetworkInterfacePermission",
@@ -72,7 +72,7 @@ CONTAINER_IN_VPC = {
     "ec2:DescribeSubnets",
     "ec2:DescribeVpcs",
 }
-# Includes reading object versions. Without s3:ListBucket, S3 returns 403 instead of 404 for a missing key
+# Without s3:ListBucket, S3 returns 403 instead of 404 for a missing key
 IMAGE_READ = {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "kms:Decrypt"}
 BUCKET_ACCESS = {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}
 # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
@@ -124,6 +124,7 @@ SERVICES = {
     "ssm",
     "states",
 }
+# IAM actions by the integration in the Resource of a Task state
 TASKS = {
     "lambda:invoke": "lambda:InvokeFunction",
     "dynamodb:getItem": "dynamodb:GetItem",
@@ -171,12 +172,12 @@ def policies(production: Deployment) -> dict[str, list[dict[str, Any]]]:
 
 
 def actions(policy: list[dict[str, Any]]) -> set[str]:
-    """Return the actions in a list of statements."""
+    """Return all actions in a list of policy statements."""
     return {action for statement in policy for action in statement["Action"]}
 
 
 def called_by(function: str) -> set[str]:
-    """Return the actions of the AWS operations that a function's code calls."""
+    """Return the IAM actions of the AWS operations that a Lambda function's code calls."""
     tree = ast.parse((ROOT / "lambdas" / function / "handler.py").read_text())
     called = {
         node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
@@ -199,7 +200,7 @@ def called_by(function: str) -> set[str]:
 
 
 def called_by_state_machine(production: Deployment) -> set[str]:
-    """Return the actions of the state machine's tasks."""
+    """Return the IAM actions of the state machine's Task states."""
     stack = production.stack
     client = production.account.client("stepfunctions", stack.region)
     definition = client.describe_state_machine(stateMachineArn=stack.state_machine_arn)["definition"]
@@ -207,7 +208,7 @@ def called_by_state_machine(production: Deployment) -> set[str]:
     return {TASKS[state["Resource"].rpartition(":states:::")[2]] for state in states if state["Type"] == "Task"}
 
 
-def test_every_policy_statement_names_its_resources(policies: dict[str, list[dict[str, Any]]]) -> None:
+def test_policies_allow_no_action_on_all_resources_without_a_reason(policies: dict[str, list[dict[str, Any]]]) -> None:
     assert len(policies) == 15
     for role, policy in policies.items():
         assert too_broad(policy, WITHOUT_RESOURCE) == set(), role
@@ -227,7 +228,7 @@ def test_only_services_assume_roles_and_the_boundary_allows_their_actions(
         assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == BOUNDARY, purpose
         for statement in statements(role["AssumeRolePolicyDocument"]):
             assert set(statement["Principal"]) == {"Service"}, purpose
-        # the permissions boundary of terraform/bootstrap allows all actions of the role
+        # the permissions boundary of terraform/bootstrap allows all actions that the role's policies allow
         assert missing_actions(actions(policy), "boundary") == set(), purpose
 
 
@@ -318,7 +319,7 @@ def test_roles_write_only_to_their_own_prefixes(
 
 
 def test_deployment_role_manages_only_its_environment(production: Deployment, bootstrap: Bootstrap) -> None:
-    # GIVEN the ARNs of the resources of `prod`, from an empty plan that the role of pull requests may create
+    # GIVEN the ARNs of the resources of `prod`, from an empty plan, which the role for pull requests may create
     start = production.requests.stat().st_size
     plan = production.terraform.plan()
     assert plan.empty, plan.summary
@@ -327,19 +328,20 @@ def test_deployment_role_manages_only_its_environment(production: Deployment, bo
     arns = {
         arn for each in planned_resources(state) if each["mode"] == "managed" and (arn := each["values"].get("arn"))
     }
-    # permissions for a scaling policy refer to the policy's scalable target
+    # permissions for a scaling policy refer to its scalable target, so the ARN of the policy is not checked
     arns = {arn for arn in arns if arn.split(":")[2] != "autoscaling"}
     assert {arn.split(":")[2] for arn in arns} == SERVICES
 
-    # THEN
+    # THEN the deployment role of `prod` may delete all of these resources, and the role of `dev` only those whose ARN
+    # does not contain the environment's name
     assert {arn for arn in arns if not may_delete(bootstrap.policies["scones-deploy-prod"], arn)} == set()
     others = {arn for arn in arns if may_delete(bootstrap.policies["scones-deploy-dev"], arn)}
-    # the ARNs of these services do not contain the environment's name, so tag conditions restrict the actions
+    # for the resources of these services, tag conditions restrict the actions
     assert {arn.split(":")[2] for arn in others} <= {"application-autoscaling", "ec2", "kms"}
 
 
 def may_delete(policy: list[dict[str, Any]], arn: str) -> bool:
-    """Return whether a policy allows deleting a resource, if the conditions of its statements are met."""
+    """Return whether a policy allows deleting a resource, assuming that the conditions of all statements are met."""
     service = arn.split(":")[2]
     return any(
         statement["Effect"] == "Allow"
@@ -363,7 +365,7 @@ def test_buckets_refuse_plain_http_and_are_not_public(production: Deployment) ->
         assert not any(is_public(each) for each in statements(policy) if each["Effect"] == "Allow"), bucket
 
 
-def test_kms_key_can_be_used_only_under_conditions(production: Deployment) -> None:
+def test_key_policy_allows_use_of_the_kms_key_only_under_conditions(production: Deployment) -> None:
     stack = production.stack
     client = production.account.client("kms", stack.region)
 
@@ -383,7 +385,8 @@ def test_public_principals_are_detected(principal: Any) -> None:
 
 
 def test_deployment_role_may_destroy_prod(production: Deployment) -> None:
-    # GIVEN `prod` without deletion protection of the table, S3 objects, model package and approval
+    # GIVEN `prod` without anything that prevents its destruction: the approval, the tables' deletion protection, the S3
+    # objects and the model packages
     stack = production.stack
     dynamodb, sagemaker = (production.account.client(service, stack.region) for service in ("dynamodb", "sagemaker"))
     for name in ("model-package-arn", "baseline"):

@@ -1,4 +1,4 @@
-"""Two reviewers use one bucket on the emulator at the same time, and one reviewer's server is killed."""
+"""Two reviewers label the images of one bucket on the emulator at the same time; one reviewer's server is killed."""
 
 import json
 import os
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.xdist_group("local")
 
 
 class Reviewer:
-    """A reviewer with a server for the review page, and an HTTP client that has opened the page."""
+    """A reviewer with a separate server for the review page, and an HTTP client that has opened the page."""
 
     def __init__(self, local: Deployment, name: str) -> None:
         self.name = name
@@ -36,19 +36,27 @@ class Reviewer:
         assert self.client.get(found[0].split()[1], timeout=30).status_code == 200
 
     def post(self, path: str, **content: Any) -> "requests.Response":
+        """Send a JSON object to the reviewer's server."""
         return self.client.post(f"{self.origin}/{path}", json=content, timeout=30)
 
     def next(self, held: list[str]) -> str | None:
+        """Return the entry key of the next image to review, or None if there is none.
+
+        Parameters
+        ----------
+        held : entry keys of the images that the page already has
+        """
         entry = self.post("next", held=held).json()["entry"]
         return entry and str(entry["key"])
 
     def answer(self, key: str) -> int:
+        """Label an image as a bicycle, and return the status code of the response."""
         return self.post("answers", entry=key, label="bicycle", seconds=1).status_code
 
 
 @pytest.fixture
 def people(local: Deployment) -> Iterator[tuple[Reviewer, Reviewer]]:
-    """Two reviewers, each with a server."""
+    """Two reviewers, each with a server; both servers use the bucket of the environment `local`."""
     reviewers = Reviewer(local, unique("ana")), Reviewer(local, unique("ben"))
     yield reviewers
     for each in reviewers:
@@ -88,12 +96,12 @@ def test_each_image_has_one_answer_with_two_reviewers_and_a_killed_server(
             shown[person.name].append(key)
     assert set(keys) == set(shown[ana.name]) == set(shown[ben.name])
 
-    # WHEN both reviewers answer for one image, ana answers for another image, and ana's server is killed
+    # WHEN both reviewers label the first image, ana labels the fourth image, and ana's server is killed
     assert (ana.answer(keys[0]), ben.answer(keys[0])) == (201, 409)
     assert ana.answer(keys[3]) == 201
     os.kill(ana.process.pid, signal.SIGKILL)
 
-    # THEN ben answers for the remaining images, and each image has one answer
+    # THEN ben can label all images without an answer, and then each image has exactly one answer
     while key := ben.next([]):
         assert ben.answer(key) == 201
     s3, bucket = local.account.client("s3"), local.stack.bucket
@@ -103,7 +111,7 @@ def test_each_image_has_one_answer_with_two_reviewers_and_a_killed_server(
     assert answers == {key: ana.name if key in (keys[0], keys[3]) else ben.name for key in keys}
     assert len([answer for answer in found if answer["entry"] in keys]) == len(keys)
 
-    # AND ben's server prints a summary when it ends
+    # AND ben's server prints a summary when it is stopped
     ben.process.send_signal(signal.SIGINT)
     assert ben.process.stdout is not None
     assert f"4 of them now by {ben.name}" in ben.process.stdout.read()

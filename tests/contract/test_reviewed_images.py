@@ -1,4 +1,4 @@
-"""The images that people labelled are found in a versioned bucket."""
+"""The images that belong to people's labels are found in a versioned bucket."""
 
 import json
 
@@ -18,7 +18,7 @@ KEY = "incoming/ann/vélo 1+2.png"
 
 @pytest.fixture
 def store(emulator: Emulator) -> ReviewStore:
-    """A versioned bucket."""
+    """The review entries and labels in a new versioned bucket."""
     s3, bucket = emulator.client("s3"), unique("reviewed")
     s3.create_bucket(Bucket=bucket)
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -26,22 +26,26 @@ def store(emulator: Emulator) -> ReviewStore:
 
 
 def put(store: ReviewStore, key: str, body: bytes) -> str:
+    """Store an object, and return its version ID."""
     return str(store.s3.put_object(Bucket=store.bucket, Key=key, Body=body)["VersionId"])
 
 
 def answer(store: ReviewStore, record_id: str, label: str, entry: str = "review/selected/entry.json") -> None:
+    """Store the answer of a reviewer."""
     content = {"id": record_id, "label": label, "entry": entry, "reviewer": "ann"}
     put(store, f"labels/answers/{record_id}.json", json.dumps(content).encode())
 
 
 def labelled(store: ReviewStore) -> list[ReviewedImage]:
+    """Return the labelled images in a reproducible order."""
     labels = read_labels(store.bucket, store.labels_prefix, CLASSES, s3=store.s3)
     found = read_images(labels.labels, ImageFinder(store, ("incoming", "uploads"), s3=store.s3))
     return sorted(found, key=lambda image: (image.body or b"", image.label))
 
 
-def test_image_of_an_answer_is_the_copy_that_the_review_made(store: ReviewStore) -> None:
-    # GIVEN a selected image, an image that the state machine copied, and an image without a copy
+def test_image_of_an_answer_is_the_copy_for_review_or_else_the_original(store: ReviewStore) -> None:
+    # GIVEN answers for a selected image, an image that the state machine copied, an image without a copy, and two
+    # images that do not exist
     put(store, "review/selected/an-id", b"selected")
     put(store, "review/selected/an-id.json", b"{}")
     put(store, "review/THRESHOLD_CONFIDENCE_NOT_MET/ann/v1", b"copied")
@@ -67,7 +71,7 @@ def test_image_of_an_answer_is_the_copy_that_the_review_made(store: ReviewStore)
 
 
 def test_images_of_a_label_file_are_found_by_version_key_and_id(store: ReviewStore) -> None:
-    # GIVEN three versions of an image, of which one was deleted
+    # GIVEN three versions of an image, of which the second was deleted, and another image
     versions = [put(store, KEY, body) for body in (b"1", b"2", b"3")]
     store.s3.delete_object(Bucket=store.bucket, Key=KEY, VersionId=versions[1])
     other = put(store, "uploads/a.png", b"4")
@@ -87,7 +91,7 @@ def test_images_of_a_label_file_are_found_by_version_key_and_id(store: ReviewSto
 
 
 def test_labels_that_cannot_be_used_are_reported(store: ReviewStore) -> None:
-    # GIVEN
+    # GIVEN a label that is not a class, and a line without a label
     put(store, "labels/one.csv", b"key,label\nincoming/a/b.png,tram\nincoming/a/b.png\n")
 
     # WHEN
@@ -98,7 +102,7 @@ def test_labels_that_cannot_be_used_are_reported(store: ReviewStore) -> None:
     assert lines[1].startswith("1 label left out, because they name other classes; the first is labels/one.csv, line 2")
 
 
-def test_large_numbers_of_images_are_read_in_batches(store: ReviewStore) -> None:
+def test_all_images_are_read_even_if_they_are_many(store: ReviewStore) -> None:
     # GIVEN
     for number in range(70):
         put(store, f"review/selected/{number:02}", b"%02d" % number)

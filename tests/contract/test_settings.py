@@ -1,4 +1,4 @@
-"""The settings of an environment are read with Terraform, and a number in them can be changed."""
+"""Terraform evaluates the settings of an environment, and `write_number` changes a number in the settings file."""
 
 import shutil
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from tests.support.project import ROOT
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The settings file of an environment `test` in a copy of the project."""
+    """The settings file of an environment `test`, in a directory with a copy of the project's variables."""
     directory = tmp_path / "terraform"
     (directory / "environments").mkdir(parents=True)
     shutil.copy(ROOT / "terraform" / "variables.tf", directory)
@@ -24,10 +24,10 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_settings_contain_the_values_of_the_file_and_variables_and_the_defaults(
+def test_settings_contain_values_of_the_file_of_environment_variables_and_defaults(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN a settings file, a TF_VAR_ variable, and a workspace that does not exist
+    # GIVEN a settings file, TF_VAR_ environment variables, and a TF_WORKSPACE that does not exist
     file.write_text('environment = "test"\ndeployment = { canary_percent = 5 }\nthreshold = null\n')
     monkeypatch.setenv("TF_VAR_classes", '["it\'s ${a}", "bus"]'.replace("$", "$$"))
     monkeypatch.setenv("TF_VAR_vpc_cidr", "10.0.0.0/24")
@@ -78,20 +78,23 @@ def test_error_names_an_unknown_or_invalid_setting(file: Path, line: str, messag
             0.9,
             'environment = "test"\nthreshold   = 0.9 # chosen in March\n\n# the end\n',
             'environment = "test"\nthreshold   = 0.85 # chosen in March\n\n# the end\n',
-            id="replaced, with its comment",
+            id="replaced, comment kept",
         ),
         pytest.param(
-            0.9, 'environment = "test"\n  threshold=9e-1', 'environment = "test"\n  threshold=0.85', id="other spelling"
+            0.9,
+            'environment = "test"\n  threshold=9e-1',
+            'environment = "test"\n  threshold=0.85',
+            id="unusual formatting",
         ),
         pytest.param(
             0.93,
             'environment = "test"\n# threshold = 0.9\n',
             'environment = "test"\n# threshold = 0.9\n\nthreshold = 0.85\n',
-            id="added",
+            id="added, because only a comment has it",
         ),
     ],
 )
-def test_number_is_written_and_the_rest_of_the_file_is_kept(old: float, before: str, after: str, file: Path) -> None:
+def test_number_is_written_and_the_other_lines_are_not_changed(old: float, before: str, after: str, file: Path) -> None:
     # GIVEN
     file.write_text(before)
 
@@ -117,7 +120,7 @@ def test_line_breaks_of_windows_are_kept(file: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_interrupted_change_does_not_change_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a line in a comment that looks like the setting, and Ctrl-C while the new content is evaluated
+    # GIVEN a comment in which a line looks like the setting, and a Ctrl-C while the new content is evaluated
     before = 'environment = "test"\n/*\nthreshold = 0.9\n*/\n'
     file.write_text(before)
     evaluated: list[str] = []
@@ -136,7 +139,7 @@ def test_interrupted_change_does_not_change_the_file(file: Path, monkeypatch: py
     assert file.read_text() == before
 
 
-def test_number_without_a_line_of_its_own_is_not_changed(file: Path) -> None:
+def test_number_that_is_written_as_a_string_is_not_changed(file: Path) -> None:
     # GIVEN
     before = 'environment = "test"\nthreshold = "0.9"\n'
     file.write_text(before)

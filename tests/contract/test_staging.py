@@ -1,4 +1,4 @@
-"""Data sets are loaded into an S3 bucket on the emulator."""
+"""Images and manifests of a data set are staged in an S3 bucket on the emulator."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +27,7 @@ def bucket(emulator: Emulator) -> str:
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Callable[..., Dataset]:
-    """A factory of data sets of bicycles and motorcycles, with the classes in the given order."""
+    """A factory of data sets; by default, the classes are bicycle and motorcycle, in this order."""
     archive = read_archive(write_archive(tmp_path / "a.tar.gz"))
     return lambda *classes: transform(
         archive, classes=classes or ("bicycle", "motorcycle"), directory=tmp_path / "images"
@@ -35,15 +35,17 @@ def dataset(tmp_path: Path) -> Callable[..., Dataset]:
 
 
 def upload(s3: Any, bucket: str, dataset: Dataset) -> None:
+    """Stage a data set in a bucket."""
     load(dataset, bucket=bucket, source=Source(Path(), "a source", md5="", synthetic=False), s3=s3)
 
 
 def etags(s3: Any, bucket: str) -> dict[str, str]:
+    """Return the ETag of every object in a bucket, by key."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     return {item["Key"]: item["ETag"] for page in pages for item in page.get("Contents", ())}
 
 
-def test_bucket_contains_every_file_and_the_manifest(
+def test_bucket_contains_every_file_of_the_data_set_and_the_manifest(
     emulator: Emulator, bucket: str, dataset: Callable[..., Dataset]
 ) -> None:
     # GIVEN
@@ -62,7 +64,7 @@ def test_bucket_contains_every_file_and_the_manifest(
 
 
 @pytest.mark.parametrize("algorithm", ["AES256", "aws:kms"])
-def test_loading_the_same_data_again_changes_nothing(
+def test_staging_the_same_data_set_again_changes_nothing(
     emulator: Emulator,
     bucket: str,
     dataset: Callable[..., Dataset],
@@ -84,7 +86,7 @@ def test_loading_the_same_data_again_changes_nothing(
     assert "nothing changed" in capsys.readouterr().out
 
 
-def test_loading_other_images_replaces_staged_images_and_keeps_other_objects(
+def test_staging_another_data_set_replaces_only_the_staged_images(
     emulator: Emulator, bucket: str, tmp_path: Path
 ) -> None:
     # GIVEN images whose names the next data set does not contain, and an object that staging did not write
@@ -108,7 +110,9 @@ def test_loading_other_images_replaces_staged_images_and_keeps_other_objects(
     assert etags(s3, bucket).keys() == {*new.files(), "manifest.json", "train/mine.png"}
 
 
-def test_shards_replace_the_images_of_the_same_examples(emulator: Emulator, bucket: str, tmp_path: Path) -> None:
+def test_staging_shards_deletes_the_staged_images_of_the_same_splits(
+    emulator: Emulator, bucket: str, tmp_path: Path
+) -> None:
     # GIVEN
     s3, archive = emulator.client("s3"), read_archive(write_archive(tmp_path / "a.tar.gz"))
     classes = ("bicycle", "motorcycle")
@@ -130,18 +134,18 @@ def test_shards_replace_the_images_of_the_same_examples(emulator: Emulator, buck
     assert read_manifest(bucket, s3=s3).format == "recordio"
 
 
-def test_benchmark_counts_objects_and_bytes(emulator: Emulator) -> None:
+def test_benchmark_counts_the_objects_and_bytes_of_both_formats(emulator: Emulator) -> None:
     # GIVEN
     s3, archive = emulator.client("s3"), random_archive(40)
 
     # WHEN
     images, shards = measure(s3, archive, "images"), measure(s3, archive, "recordio")
 
-    # THEN there is one object per image and two lists, or one shard per split, and the sizes are similar
+    # THEN there are two lists and one object per image, or one shard per split, and the total sizes are similar
     assert (images.objects, shards.objects) == (42, 2)
     assert shards.mebibytes == pytest.approx(images.mebibytes, rel=0.05)
 
 
-def test_error_for_an_empty_bucket_names_make_stage(emulator: Emulator, bucket: str) -> None:
+def test_error_for_a_bucket_without_a_manifest_names_make_stage(emulator: Emulator, bucket: str) -> None:
     with pytest.raises(ManifestMissingError, match="make stage"):
         read_manifest(bucket, s3=emulator.client("s3"))

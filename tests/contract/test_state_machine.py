@@ -20,7 +20,7 @@ pytestmark = pytest.mark.xdist_group("local")
 
 
 def test_upload_starts_the_deployed_state_machine(workflow: Workflow, driver: str) -> None:
-    # GIVEN
+    # GIVEN the enabled EventBridge rule for uploads
     events = workflow.client("events")
     events.enable_rule(Name=RULE)
 
@@ -28,7 +28,7 @@ def test_upload_starts_the_deployed_state_machine(workflow: Workflow, driver: st
     event = workflow.upload(f"incoming/{driver}/a b+c%20ü.jpg", bytes(5 * 2**20 + 1))
     events.disable_rule(Name=RULE)
 
-    # THEN the event starts the deployed state machine, which refuses the image, whether or not there is an endpoint
+    # THEN the event starts the deployed state machine, which rejects the image before it would call the endpoint
     item = eventually(lambda: workflow.item(event), seconds=60)
     assert (item["outcome"], item["error"], item["driver"]) == ("review", "ImageTooLargeError", driver)
     assert item["execution"].split(":")[-2] == "scones-local-workflow"
@@ -67,8 +67,8 @@ def test_drivers_photograph_is_recorded_with_its_zone(workflow: Workflow, driver
     assert (output["class"], output["s3_key"]) == ("bicycle", f"incoming/{driver}/bicycle.jpg")
 
 
-def test_photograph_that_is_too_large_for_a_states_output_is_recorded(workflow: Workflow, driver: str) -> None:
-    # GIVEN a photograph as large as the model accepts
+def test_photograph_that_exceeds_the_quota_of_a_states_output_is_recorded(workflow: Workflow, driver: str) -> None:
+    # GIVEN a photograph of the maximum size that Serialize accepts
     event = workflow.upload(f"incoming/{driver}/bicycle.jpg", bytes(5 * 2**20))
 
     # WHEN
@@ -86,7 +86,7 @@ def test_second_event_for_an_object_version_changes_nothing(workflow: Workflow, 
     first = workflow.run(event)
     before = (workflow.item(event), workflow.driver(driver))
 
-    # WHEN S3 delivers the event again, with another id
+    # WHEN S3 delivers the event again with a different ID
     second = workflow.run({**event, "id": str(uuid4())})
 
     # THEN
@@ -97,10 +97,10 @@ def test_second_event_for_an_object_version_changes_nothing(workflow: Workflow, 
 
 
 @pytest.mark.parametrize("name", ["bicycle.jpg", "low.jpg"], ids=["recorded", "reviewed"])
-def test_simultaneous_events_for_an_object_version_produce_one_result(
+def test_event_whose_item_is_written_after_find_item_produces_no_second_result(
     workflow: Workflow, driver: str, name: str
 ) -> None:
-    # GIVEN a state machine that ignores the item that FindItem finds, as if the item were written after FindItem
+    # GIVEN a state machine that ignores an existing item in FindItem, as if another execution had not yet written it
     blind = workflow.change(
         lambda states: states["IsFound"].update(
             Choices=[{**states["IsFound"]["Choices"][0], "BooleanEquals": False, "Next": "Serialize"}]
@@ -110,7 +110,7 @@ def test_simultaneous_events_for_an_object_version_produce_one_result(
     first = workflow.run(event)
     before = (workflow.item(event), workflow.driver(driver))
 
-    # WHEN
+    # WHEN this state machine runs for an event that already has a result
     second = blind.run(event)
 
     # THEN
@@ -119,7 +119,7 @@ def test_simultaneous_events_for_an_object_version_produce_one_result(
     assert workflow.messages(second["executionArn"]) == []
 
 
-def test_drivers_item_has_the_newest_photograph_for_any_order_of_executions(workflow: Workflow) -> None:
+def test_drivers_item_has_the_newest_photograph_in_any_order_of_executions(workflow: Workflow) -> None:
     # GIVEN three photographs of a driver; the first two have the same time, so their keys decide which one is newer
     def finish_in(order: tuple[int, ...]) -> None:
         driver = unique("driver")
@@ -134,9 +134,9 @@ def test_drivers_item_has_the_newest_photograph_for_any_order_of_executions(work
             assert workflow.run(events[number])["status"] == "SUCCEEDED"
 
         # THEN each photograph has an item, and older photographs do not change the driver's item
-        late = [any(other > number for other in order[: order.index(number)]) for number in range(3)]
+        is_superseded = [any(other > number for other in order[: order.index(number)]) for number in range(3)]
         outcomes = [workflow.item(event)["outcome"] for event in events]
-        assert outcomes == ["superseded" if each else "recorded" for each in late], order
+        assert outcomes == ["superseded" if each else "recorded" for each in is_superseded], order
         newest = {"vehicle": "motorcycle", "photographed": events[2]["time"], "zone": "far", "radius_km": "10"}
         assert workflow.driver(driver).items() >= newest.items(), order
 
@@ -145,7 +145,7 @@ def test_drivers_item_has_the_newest_photograph_for_any_order_of_executions(work
 
 
 def test_concurrent_photographs_of_a_driver_each_have_an_item(workflow: Workflow, driver: str) -> None:
-    # GIVEN
+    # GIVEN eight photographs of a driver, each a second newer than the one before
     events = [
         workflow.upload(f"incoming/{driver}/{number}.jpg", time=f"2026-01-02T03:04:{number:02}Z") for number in range(8)
     ]
@@ -154,13 +154,13 @@ def test_concurrent_photographs_of_a_driver_each_have_an_item(workflow: Workflow
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         ended = list(pool.map(workflow.run, events))
 
-    # THEN
+    # THEN each photograph has an item, and the driver's item has the newest photograph
     assert {each["status"] for each in ended} == {"SUCCEEDED"}
     assert {workflow.item(event)["outcome"] for event in events} <= {"recorded", "superseded"}
     assert workflow.driver(driver)["photographed"] == events[-1]["time"]
 
 
-def test_events_object_version_is_read_even_if_the_object_was_replaced_and_deleted(
+def test_object_version_of_the_event_is_read_even_if_the_object_was_replaced_and_deleted(
     workflow: Workflow, driver: str
 ) -> None:
     # GIVEN
@@ -168,7 +168,7 @@ def test_events_object_version_is_read_even_if_the_object_was_replaced_and_delet
     workflow.upload(f"incoming/{driver}/low.jpg", b"second")
     workflow.client("s3").delete_object(Bucket=workflow.deployment.stack.bucket, Key=f"incoming/{driver}/low.jpg")
 
-    # WHEN
+    # WHEN the event about the first version is processed
     ended = workflow.run(first)
 
     # THEN
@@ -176,8 +176,8 @@ def test_events_object_version_is_read_even_if_the_object_was_replaced_and_delet
     assert workflow.review(ended["error"], first)["copy"] == b"first"
 
 
-def test_image_in_the_courses_input_format_is_recorded_by_each_execution(workflow: Workflow) -> None:
-    # GIVEN
+def test_each_execution_with_the_courses_input_format_replaces_the_images_item(workflow: Workflow) -> None:
+    # GIVEN the course's input format (`image_data`, `s3_bucket`, `s3_key`)
     key = f"test/{unique('bicycle')}"
     workflow.upload(key)
     value = {"image_data": "", "s3_bucket": workflow.deployment.stack.bucket, "s3_key": key}
@@ -195,7 +195,8 @@ def test_image_in_the_courses_input_format_is_recorded_by_each_execution(workflo
 
 
 def test_all_data_about_a_driver_is_shown_and_deleted(workflow: Workflow, driver: str) -> None:
-    # GIVEN a driver with a vehicle and a photograph to review, and another driver whose name begins alike
+    # GIVEN a driver with a recorded photograph and one to review, and another driver whose name starts with the first
+    # driver's name
     stack, dynamodb = workflow.deployment.stack, workflow.client("dynamodb")
     store = DriverStore(
         stack.vehicles_table,

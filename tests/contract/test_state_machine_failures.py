@@ -1,4 +1,4 @@
-"""After a failure, the state machine records and copies the image and publishes a notification, and then fails.
+"""After a failure, the state machine records the failure, copies the image and publishes a notification, then fails.
 
 No model is deployed. Therefore the state Classify calls a fake function, which predicts the class that the key names.
 """
@@ -14,8 +14,10 @@ from tests.support.workflow import Definition, Workflow
 pytestmark = pytest.mark.xdist_group("local")
 
 
-def test_cancellation_reasons_select_the_next_state(workflow: Workflow, failing: str, driver: str) -> None:
-    # GIVEN a state machine whose transaction fails for the reasons in the key, and that ends instead of waiting
+def test_reasons_of_a_cancelled_transaction_select_the_next_state(
+    workflow: Workflow, failing: str, driver: str
+) -> None:
+    # GIVEN a state machine whose transaction is cancelled for the reasons in the key, and which ends instead of waiting
     def change(states: Definition) -> None:
         text = "Transaction cancelled, please refer cancellation reasons for specific reasons"
         message = f"{{% '{text} [' & $split($key, '/')[2] & ']' %}}"
@@ -26,7 +28,7 @@ def test_cancellation_reasons_select_the_next_state(workflow: Workflow, failing:
         states["WaitForDriver"] = {"Type": "Succeed"}
 
     changed = workflow.change(change)
-    following = {
+    next_states = {
         "TransactionConflict, None": "WaitForDriver",
         "None, TransactionConflict": "WaitForDriver",
         "ThrottlingError, None": "WaitForDriver",
@@ -40,7 +42,7 @@ def test_cancellation_reasons_select_the_next_state(workflow: Workflow, failing:
 
     # WHEN
     started = {
-        reasons: changed.start(workflow.upload(f"incoming/{driver}/{reasons}/bicycle.jpg")) for reasons in following
+        reasons: changed.start(workflow.upload(f"incoming/{driver}/{reasons}/bicycle.jpg")) for reasons in next_states
     }
 
     # THEN
@@ -50,7 +52,7 @@ def test_cancellation_reasons_select_the_next_state(workflow: Workflow, failing:
         history = workflow.client("stepfunctions").get_execution_history(executionArn=arn, maxResults=1000)["events"]
         entered = [each["stateEnteredEventDetails"]["name"] for each in history if "stateEnteredEventDetails" in each]
         found[reasons] = entered[entered.index("Cancelled") + 1]
-    assert found == following
+    assert found == next_states
 
 
 @pytest.mark.parametrize(
@@ -71,12 +73,12 @@ def test_failure_is_recorded_copied_and_notified(
     # WHEN
     ended = workflow.run(event)
 
-    # THEN the execution fails under the first error's name
+    # THEN the execution fails with the name of the original error
     assert (ended["status"], ended["error"]) == ("FAILED", error)
     assert workflow.item(event).items() >= {"outcome": "review", "error": error, "driver": driver}.items()
     assert workflow.driver(driver) == {}
 
-    # THEN a person finds the object, and why it failed
+    # AND the review entry names the object version and the reason of the failure, and the object is copied
     review = workflow.review(error, event)
     entry = review["entry"]
     assert reason in entry.pop("reason")
@@ -90,21 +92,21 @@ def test_failure_is_recorded_copied_and_notified(
     }
     assert review["copy"] == b"the image"
 
-    # THEN
+    # AND the notification names the object, the reason and the command that shows the execution
     (message,) = workflow.messages(ended["executionArn"])
     assert message.startswith(f"s3://{workflow.deployment.stack.bucket}/{key} failed with {error}: ")
     assert reason in message
     assert message.endswith(f"make execution ENV=local ID={ended['name']}")
 
 
-def test_killed_function_is_invoked_again(workflow: Workflow, driver: str) -> None:
-    # GIVEN
+def test_function_that_is_killed_is_retried_and_then_reported(workflow: Workflow, driver: str) -> None:
+    # GIVEN a photograph for which the fake function's process exits
     event = workflow.upload(f"incoming/{driver}/killed.jpg")
 
     # WHEN
     ended = workflow.run(event)
 
-    # THEN
+    # THEN the function was invoked six times
     assert ended["error"] == "Runtime.ExitError"
     history = workflow.client("stepfunctions").get_execution_history(
         executionArn=ended["executionArn"], maxResults=1000
@@ -113,7 +115,7 @@ def test_killed_function_is_invoked_again(workflow: Workflow, driver: str) -> No
     assert workflow.item(event)["error"] == "Runtime.ExitError"
 
 
-def test_aborted_execution_is_reported_by_the_rule(workflow: Workflow, driver: str) -> None:
+def test_eventbridge_rule_notifies_about_an_aborted_execution(workflow: Workflow, driver: str) -> None:
     # GIVEN
     states, machine = workflow.client("stepfunctions"), workflow.deployment.stack.state_machine_arn
     event = workflow.upload(f"incoming/{driver}/bicycle.jpg")
@@ -148,8 +150,8 @@ def test_object_deleted_before_it_is_read_has_a_review_entry_without_a_copy(work
     assert len(workflow.messages(ended["executionArn"])) == 1
 
 
-def test_object_of_10_gb_is_not_copied(workflow: Workflow, driver: str) -> None:
-    # GIVEN an event with that size, whose object is above the model's limit
+def test_object_of_10_gib_has_a_review_entry_without_a_copy(workflow: Workflow, driver: str) -> None:
+    # GIVEN an object of just over 5 MiB, whose event says that it has 10 GiB
     event = workflow.upload(f"incoming/{driver}/bicycle.jpg", bytes(5 * 2**20 + 1))
     event["detail"]["object"]["size"] = 10 * 2**30
 
@@ -162,7 +164,7 @@ def test_object_of_10_gb_is_not_copied(workflow: Workflow, driver: str) -> None:
     assert (review["entry"]["error"], review["copy"]) == ("ImageTooLargeError", None)
 
 
-def test_invalid_key_is_notified_and_not_recorded(workflow: Workflow) -> None:
+def test_event_with_an_invalid_key_is_notified_and_not_recorded(workflow: Workflow) -> None:
     # GIVEN
     keys = [
         "incoming/driver-1",
@@ -193,7 +195,7 @@ def test_invalid_key_is_notified_and_not_recorded(workflow: Workflow) -> None:
 
 
 def without(event: dict[str, Any], *path: str) -> dict[str, Any]:
-    """Return a copy of an event without a field."""
+    """Return a copy of an event without the field at a path."""
     copy = json.loads(json.dumps(event))
     parent = copy
     for name in path[:-1]:
@@ -202,8 +204,8 @@ def without(event: dict[str, Any], *path: str) -> dict[str, Any]:
     return dict(copy)
 
 
-def test_event_of_another_service_is_notified_and_not_recorded(workflow: Workflow, driver: str) -> None:
-    # GIVEN events of other services and with missing or invalid fields
+def test_invalid_event_is_notified_and_not_recorded(workflow: Workflow, driver: str) -> None:
+    # GIVEN events from another service, of another type, and with missing or invalid fields
     event = workflow.event(f"incoming/{driver}/bicycle.jpg", "some-version")
     events: list[Any] = [
         {**event, "source": "aws.ec2"},
@@ -231,8 +233,8 @@ def test_event_of_another_service_is_notified_and_not_recorded(workflow: Workflo
     assert "'no image'" not in workflow.messages(ended[0]["executionArn"])[0]
 
 
-def test_other_input_fails_as_the_course_expects(workflow: Workflow) -> None:
-    # GIVEN
+def test_input_that_is_neither_an_event_nor_in_the_courses_format_fails_with_event_error(workflow: Workflow) -> None:
+    # GIVEN inputs without the fields of an S3 event or of the course's format (`image_data`, `s3_bucket`, `s3_key`)
     inputs = [{}, [], "text", 7, None, {"s3_key": 7}, {"s3_bucket": {}, "s3_key": []}]
 
     # WHEN
@@ -242,7 +244,7 @@ def test_other_input_fails_as_the_course_expects(workflow: Workflow) -> None:
     assert [each.get("error") for each in ended] == ["EventError"] * len(inputs)
 
 
-def test_failure_of_the_courses_input_is_notified_without_a_review(workflow: Workflow) -> None:
+def test_failed_execution_of_the_courses_input_format_is_notified(workflow: Workflow) -> None:
     # WHEN
     bucket = workflow.deployment.stack.bucket
     ended = workflow.run({"image_data": "", "s3_bucket": bucket, "s3_key": "test/missing.png"})
@@ -253,10 +255,10 @@ def test_failure_of_the_courses_input_is_notified_without_a_review(workflow: Wor
     assert message.startswith(f"s3://{bucket}/test/missing.png failed with ImageMissingError: ")
 
 
-def test_recorded_photograph_is_not_reviewed_if_the_response_is_lost(
+def test_recorded_photograph_has_no_review_entry_if_the_response_to_the_transaction_is_lost(
     workflow: Workflow, failing: str, driver: str
 ) -> None:
-    # GIVEN an execution that writes its items and then fails, as if no attempt had got a response
+    # GIVEN a state machine that writes the items and then fails, as if the response to the transaction were lost
     def change(states: Definition) -> None:
         states["RecordVehicle"].pop("End")
         states["RecordVehicle"]["Next"] = "Lost"
@@ -278,10 +280,10 @@ def test_recorded_photograph_is_not_reviewed_if_the_response_is_lost(
 
 
 @pytest.mark.parametrize("broken", ["CountFailure", "ClaimReview", "WriteReview", "CopyImage", "NotifyFailure"])
-def test_failing_report_does_not_hide_the_first_error(
+def test_failing_state_of_the_failure_path_does_not_hide_the_original_error(
     workflow: Workflow, failing: str, driver: str, broken: str
 ) -> None:
-    # GIVEN a state of the failure path whose service fails
+    # GIVEN a state machine in which one state of the failure path fails
     def change(states: Definition) -> None:
         payload = {"error": "SomeService.SomeException", "message": "some message"}
         states[broken].update(
@@ -303,8 +305,10 @@ def test_failing_report_does_not_hide_the_first_error(
 
 
 @pytest.mark.parametrize("broken", ["FindItem", "RecordVehicle"])
-def test_event_that_cannot_be_recorded_is_reviewed(workflow: Workflow, driver: str, broken: str) -> None:
-    # GIVEN
+def test_photograph_that_cannot_be_recorded_is_recorded_for_review(
+    workflow: Workflow, driver: str, broken: str
+) -> None:
+    # GIVEN a state machine in which one state uses a table that does not exist
     def change(states: Definition) -> None:
         arguments = states[broken]["Arguments"]
         table = arguments["TransactItems"][1]["Put"] if broken == "RecordVehicle" else arguments

@@ -29,7 +29,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(project: Path) -> Iterator[Mapping[str, str]]:
-    """Environment variables without AWS credentials and endpoint, and with a running provider."""
+    """Environment variables without AWS credentials and endpoint URL, which make Terraform use a running provider."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("AWS_") and name != "TF_WORKSPACE"
     }
@@ -39,7 +39,7 @@ def environment(project: Path) -> Iterator[Mapping[str, str]]:
 
 @pytest.mark.parametrize("root", ROOTS)
 def test_terraforms_tests_pass(project: Path, environment: Mapping[str, str], root: str) -> None:
-    # WHEN all files run in one process, which reads the provider's schema once
+    # WHEN one process runs all test files, because each process reads the provider's schema
     result = subprocess.run(
         [find_terraform(), "test", "-no-color"],
         cwd=project / root,
@@ -49,7 +49,7 @@ def test_terraforms_tests_pass(project: Path, environment: Mapping[str, str], ro
         timeout=600,
     )
 
-    # THEN
+    # THEN no test fails, and every test file was run
     assert result.returncode == 0, result.stdout + result.stderr
     passed = re.findall(r"^tests/(\S+)\.\.\. pass$", result.stdout, re.M)
     assert sorted(passed) == sorted(path.name for path in (ROOT / root / "tests").glob("*.tftest.hcl"))

@@ -1,4 +1,4 @@
-"""`make down` removes the environment's resources that Terraform does not manage, and no others."""
+"""`make down` removes the environment's resources that Terraform does not manage, but no resources of others."""
 
 from collections.abc import Iterator
 
@@ -28,14 +28,20 @@ def unmanaged(emulator: Emulator) -> UnmanagedResources:
 
 
 def create_endpoint(sagemaker: SageMaker, prefix: str) -> None:
-    """Create a model, an endpoint configuration and an endpoint, and wait until the endpoint's creation has ended."""
+    """Create a model, an endpoint configuration and an endpoint, and wait until the endpoint has been created."""
     name = start_endpoint(sagemaker, prefix)
-    # after its creation, the endpoint has a log group
+    # only then does the endpoint's log group exist
     eventually(lambda: endpoint_status(sagemaker, name) in ("InService", "Failed"))
 
 
 def start_endpoint(sagemaker: SageMaker, prefix: str, model: str = "[1.0]") -> str:
-    """Create a model, an endpoint configuration and an endpoint, and return the name of all three."""
+    """Create a model, an endpoint configuration and an endpoint with the same name, and return this name.
+
+    Parameters
+    ----------
+    prefix : prefix of the environment's resource names
+    model : response of the model, or `slow`, see tests/support/model_server.py
+    """
     name, tags = f"{prefix}stray", make_tags(prefix)
     container = {"Image": MODEL_SERVER, "ModelDataUrl": sagemaker.put_model_data(model)}
     sagemaker.client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container, Tags=tags)
@@ -46,7 +52,7 @@ def start_endpoint(sagemaker: SageMaker, prefix: str, model: str = "[1.0]") -> s
 
 
 def make_tags(prefix: str) -> list[dict[str, str]]:
-    """Return the tag of the environment whose resources have a prefix."""
+    """Return the tag `Stack` of the environment whose resource names have this prefix."""
     return [{"Key": "Stack", "Value": prefix.removesuffix("-")}]
 
 
@@ -57,7 +63,7 @@ def endpoint_status(sagemaker: SageMaker, name: str) -> str:
 
 
 def create_records(emulator: Emulator, prefix: str) -> None:
-    """Create a parameter, a model package in a group, log groups, and a stream in the log group of all jobs."""
+    """Create a parameter, a model package in a group, log groups, and a stream in the training jobs' log group."""
     environment = prefix.removeprefix("scones-").removesuffix("-")
     ssm, logs, sagemaker = (emulator.client(service) for service in ("ssm", "logs", "sagemaker"))
     ssm.put_parameter(Name=f"/scones/{environment}/approved-model/model-package-arn", Value="x", Type="String")
@@ -106,7 +112,7 @@ def test_only_the_environments_resources_are_removed(
         create_endpoint(sagemaker, prefix)
         create_records(emulator, prefix)
 
-    # AND an untagged model with the environment's prefix
+    # AND an untagged model whose name has the environment's prefix
     container = {"Image": MODEL_SERVER, "ModelDataUrl": sagemaker.put("untagged.tar.gz", b"")}
     sagemaker.client.create_model(ModelName=f"{PREFIX}other", ExecutionRoleArn=ROLE, PrimaryContainer=container)
     others = list_resources(emulator)
@@ -119,24 +125,24 @@ def test_only_the_environments_resources_are_removed(
 
     # WHEN
     remove_all(unmanaged.before_destroy())
-    left = list_resources(emulator)
+    after_first_step = list_resources(emulator)
     remove_all(unmanaged.after_destroy())
 
     # THEN the endpoint is deleted before Terraform destroys the endpoint's role
-    assert f"endpoint {PREFIX}stray" in own - left
+    assert f"endpoint {PREFIX}stray" in own - after_first_step
     assert list_resources(emulator) == others
     output = capsys.readouterr().out
     assert all(name.split(" ", 1)[1] in output for name in own)
 
-    # AND a second search finds none of the resources
+    # AND a second search finds nothing to remove
     assert [*unmanaged.before_destroy(), *unmanaged.after_destroy()] == []
     sagemaker.client.delete_model_package_group(
         ModelPackageGroupName=f"{PREFIX}vehicles"
     )  # Terraform manages the group
 
 
-def test_key_without_an_alias_is_deleted(emulator: Emulator, unmanaged: UnmanagedResources) -> None:
-    # GIVEN
+def test_kms_key_without_an_alias_is_deleted(emulator: Emulator, unmanaged: UnmanagedResources) -> None:
+    # GIVEN a tagged key of the environment, and a key of another environment
     kms = emulator.client("kms")
     own, other = (
         kms.create_key(Tags=[{"TagKey": "Stack", "TagValue": stack}])["KeyMetadata"]["KeyId"]
@@ -167,10 +173,10 @@ def test_endpoint_that_is_being_created_is_deleted(
     assert not {f"{kind} {name}" for kind in ("endpoint", "config", "model")} & list_resources(emulator)
 
 
-def test_deleted_resource_that_the_tagging_api_still_lists_does_not_remain(
+def test_deleted_resource_that_the_tagging_api_still_lists_is_not_reported_as_remaining(
     emulator: Emulator, unmanaged: UnmanagedResources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN a topic that was deleted, and an endpoint and a table that never existed
+    # GIVEN a Tagging API that lists a topic that was deleted, and an endpoint and a table that never existed
     monkeypatch.setattr("deployment.unmanaged_resources.TAG_TIMEOUT", 0)
     topic = str(emulator.client("sns").create_topic(Name="deleted")["TopicArn"])
     emulator.client("sns").delete_topic(TopicArn=topic)
@@ -185,10 +191,10 @@ def test_deleted_resource_that_the_tagging_api_still_lists_does_not_remain(
     assert unmanaged.remaining_arns(set()) == []
 
 
-def test_remaining_tagged_resources_are_found_except_keys_pending_deletion(
+def test_remaining_tagged_resources_are_reported_except_keys_pending_deletion(
     emulator: Emulator, unmanaged: UnmanagedResources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # GIVEN
+    # GIVEN a topic of the environment, a topic of another environment, and a KMS key whose deletion is scheduled
     monkeypatch.setattr("deployment.unmanaged_resources.TAG_TIMEOUT", 0)
 
     def create_topic(stack: str) -> str:

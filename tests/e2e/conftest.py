@@ -1,4 +1,4 @@
-"""Fixtures: copies of the project, in which the tests run make targets as operators do."""
+"""Fixtures that copy the project, so that tests can run make targets in the copy as operators do."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ TIMEOUT = 900  # maximum number of seconds for one run of make
 
 @dataclass(frozen=True)
 class Project:
-    """A copy of the project, and the environment variables with which make runs in the copy."""
+    """A copy of the project, and additional environment variables for make in this copy."""
 
     path: Path
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -55,7 +55,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 @pytest.fixture(scope="module")
 def fast_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project copy that tests share, with a running emulator and one provider process for all Terraform commands."""
+    """A project copy that a module's tests share, with an emulator and one provider process for all commands."""
     with copied_project(tmp_path_factory.mktemp("fast")) as project:
         project.make("emulator")
         make_terraform(project.path, "local").init()

@@ -18,7 +18,7 @@ CLASSES = ["tractor", "bicycle", "bus", "motorcycle", "pickup_truck"]
 
 
 def read(project: Project, name: str) -> dict[str, Any]:
-    """Return the content of a JSON file of the environment `local`."""
+    """Return the content of a JSON file in `build/local`."""
     content: dict[str, Any] = json.loads((project.path / "build" / "local" / name).read_text())
     return content
 
@@ -34,7 +34,7 @@ def test_demo_with_the_synthetic_sample(project: Project) -> None:
     # WHEN
     project.make("demo", "SOURCE=sample", "EPOCHS=1")
 
-    # THEN every image was processed, and the results agree with each other
+    # THEN every image was processed, and the results of the different commands agree
     run, evaluation = read(project, "run.json"), read(project, "evaluation.json")
     assert "sample" in evaluation["source"]
     assert evaluation["classes"] == ["bicycle", "motorcycle"]
@@ -54,12 +54,12 @@ def test_demo_with_the_synthetic_sample(project: Project) -> None:
     assert re.search(r"Endpoint, 2 instances</td><td>[\d.]+ hours of ml.m5.xlarge", page)
     assert "cannot be shown" not in page
 
-    # AND make watch shows the same environment
+    # AND `make watch` shows the endpoint and the alarms of this environment
     status = project.make("watch", "ONCE=1")
     assert "InService, 2 instances" in status
     assert "none in ALARM" in status
 
-    # AND with labels for the test images, the captured predictions have the accuracy of the run
+    # AND with labels for the test images, `make live` computes the same accuracy as `make evaluate`
     s3 = make_client(read(project, "emulator/emulator.json")["url"], "s3", "us-east-1")
     listing = s3.get_object(Bucket=BUCKET, Key="test.lst")["Body"].read().decode()
     rows = [line.split("\t") for line in listing.splitlines()]
@@ -73,7 +73,7 @@ def test_demo_with_the_synthetic_sample(project: Project) -> None:
     # AND there is no drift
     assert "No changes" in project.make("drift")
 
-    # WHEN / THEN `make down` stops every process, and can be repeated
+    # WHEN / THEN `make down` stops every process, and a second `make down` succeeds too
     project.make("down")
     assert project.processes() == []
     project.make("down")
@@ -82,7 +82,7 @@ def test_demo_with_the_synthetic_sample(project: Project) -> None:
 
 @pytest.mark.xdist_group("five classes")
 def test_workflow_with_five_classes(fast_project: Project) -> None:
-    # GIVEN five classes, with few images each
+    # GIVEN five classes with few images in each class
     project = fast_project
     configure(project, f"classes = {json.dumps(CLASSES)}", "minimum_accuracy = 0.01", "threshold = 0.3")
     archive = draw_archive(project.path / "five.tar.gz", classes=CLASSES, train=40, test=6)
@@ -120,7 +120,8 @@ def test_workflow_with_five_classes(fast_project: Project) -> None:
     assert "approved, in use" in project.make("models")
     assert "no version that was in use before" in project.make("rollback", succeeds=False)
 
-    # AND a local image file has the same prediction, and its execution's page shows the image
+    # AND `make classify` returns the same prediction for a local copy of an image, and the execution's page shows the
+    # image
     passed = next(execution for execution in run["executions"] if execution["status"] == "SUCCEEDED")
     s3 = make_client(read(project, "emulator/emulator.json")["url"], "s3", "us-east-1")
     photo = project.path / "a photo.png"
@@ -131,7 +132,7 @@ def test_workflow_with_five_classes(fast_project: Project) -> None:
     assert 'src="data:image/png;base64,' in page
     assert "not reached" in page
 
-    # AND batch transform has the same predictions as the workflow
+    # AND batch transform makes the same predictions as the workflow
     project.make("transform", "INPUT=test")
     with (project.path / "build" / "local" / "transform.csv").open(newline="") as stream:
         confidences = {row["key"]: float(row["confidence"]) for row in csv.DictReader(stream)}
@@ -145,7 +146,7 @@ def test_workflow_with_five_classes(fast_project: Project) -> None:
     assert "nothing to train" in project.make("train", "EPOCHS=2")
     assert "nothing changed" in project.make("stage", f"SOURCE={archive}")
 
-    # WHEN photographs that are taken at night are labelled, and a model is trained again
+    # WHEN simulated night photographs are labelled, and a model is trained again
     project.make("traffic", "BURST=40", "SHIFT=night", "LABELLED=1")
     output = project.make("retrain", "EPOCHS=2")
 
@@ -164,7 +165,7 @@ def test_workflow_with_five_classes(fast_project: Project) -> None:
 
 @pytest.mark.xdist_group("five classes")
 def test_training_on_shards_with_both_algorithms_two_hosts_and_tuning(fast_project: Project) -> None:
-    # GIVEN the environment that the previous test has deployed, and few images in shards
+    # GIVEN the environment that the previous test has deployed, and a small data set in shards
     project = fast_project
     archive = draw_archive(project.path / "few.tar.gz", classes=CLASSES, train=24, test=6)
     project.make("stage", f"SOURCE={archive}", "FORMAT=recordio")
@@ -177,14 +178,14 @@ def test_training_on_shards_with_both_algorithms_two_hosts_and_tuning(fast_proje
     configure(project, "training_instance_count = 2")
     assert "processes 2" in project.make("up", "train", "EPOCHS=1")
 
-    # WHEN / THEN a tuning job selects its best training job
+    # WHEN / THEN a tuning job runs two training jobs, and selects the best of them
     output = project.make("tune", "EPOCHS=1", "JOBS=2", "PARALLEL=1")
     rates = [float(line.split()[1]) for line in output.splitlines() if "learning_rate=" in line]
     assert len(rates) == 2
     assert "best training job:" in output
     assert "best of 2 models, selected on the same images" in output
 
-    # AND these three models are registered in addition to the two of the previous test
+    # AND these three models are registered in addition to the two models of the previous test
     models = project.make("models")
     assert all(f"v{number} " in models for number in range(1, 6))
 

@@ -1,4 +1,4 @@
-"""List the resources in an AWS account."""
+"""List the resources in an emulator's AWS account, and empty a bucket."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,13 +33,13 @@ LISTINGS: dict[str, Callable[[Any], list[Any]]] = {
 
 
 def resources(account: Emulator, region: str) -> dict[str, list[Any]]:
-    """Return the account's resources by service; services without resources are omitted."""
+    """Return the account's resources by service, without the services that have no resources."""
     found = {service: listing(account.client(service, region)) for service, listing in LISTINGS.items()}
     return {service: items for service, items in found.items() if items}
 
 
 def delete_all_objects(s3: Any, bucket: str) -> None:
-    """Delete every version of every object."""
+    """Delete every version of every object in a bucket."""
     listed = s3.list_object_versions(Bucket=bucket)
     found = [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]
     objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]

@@ -1,7 +1,8 @@
 """Chromium, driven by Playwright, for tests of HTML pages.
 
 Playwright's synchronous API keeps an event loop running in the thread of the tests, so a process that has used the
-fixture cannot call `asyncio.run`. Put the tests of pages into the `xdist_group` named by GROUP: they share one browser.
+fixture `browser` cannot call `asyncio.run`. Therefore put all tests of pages into the `xdist_group` GROUP, whose tests
+run in one process and share one browser.
 """
 
 import shutil
@@ -11,29 +12,30 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 GROUP = "browser"
-TIMEOUT_MS = 30_000  # on a busy machine
+TIMEOUT_MS = 30_000  # long enough for a busy machine
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium; without one, the test is skipped."""
+    """A headless Chromium. If Chromium is not installed, the test is skipped."""
     executable = shutil.which("chromium")
     if executable is None:
         pytest.skip("no chromium on the PATH (Debian and Ubuntu: apt-get install chromium)")
     expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
-        # without Chromium's sandbox, which neither root nor Ubuntu's users can start; the pages are the project's own
+        # Neither root nor users on Ubuntu can start Chromium's sandbox. The tests open only pages of this project.
         chromium = playwright.chromium.launch(executable_path=executable, chromium_sandbox=False)
         yield chromium
         chromium.close()
 
 
 def watch(page: Page, *allowed: str) -> list[str]:
-    """Return a list that grows with the page's console errors, exceptions, and requests to other places.
+    """Return a list to which the page's console errors, exceptions and requests to forbidden URLs are added.
 
     Parameters
     ----------
-    allowed : beginnings of the URLs that the page may request, such as `file://` or the address of its own server
+    page : browser page to watch
+    allowed : prefixes of the URLs that the page may request, such as `file://` or the URL of the page's server
     """
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
@@ -46,7 +48,7 @@ def watch(page: Page, *allowed: str) -> list[str]:
 
 
 def overflowing(page: Page) -> list[str]:
-    """Return the elements that reach beyond the right edge of the page, and make it scroll sideways."""
+    """Return the HTML elements that are too wide for the page; an empty list if the page does not scroll sideways."""
     found: list[str] = page.evaluate(
         """() => {
             const width = document.documentElement.clientWidth;

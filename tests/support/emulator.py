@@ -19,12 +19,12 @@ MODEL_SERVER = "tests/model-server:1"
 
 @dataclass(frozen=True)
 class Emulator:
-    """A running emulator: one AWS account.
+    """A running emulator, which contains one AWS account.
 
     Attributes
     ----------
-    url : the endpoint of all AWS APIs
-    process : the emulator's process
+    url : endpoint URL of all AWS APIs
+    process : process in which the emulator runs
     """
 
     url: str
@@ -36,7 +36,7 @@ class Emulator:
         return environment_of(self.url)
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
-        """Return a boto3 client without retries."""
+        """Return a boto3 client for a service of this emulator; the client does not retry requests."""
         return make_client(self.url, service, region)
 
     def select(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +46,7 @@ class Emulator:
             monkeypatch.setenv(name, value)
 
     def stop(self) -> None:
-        """Stop the process."""
+        """Stop the emulator's process."""
         self.process.terminate()
         self.process.wait(timeout=30)
 
@@ -58,14 +58,14 @@ def environment_of(url: str) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_EC2_METADATA_DISABLED": "true",
-        # some SDK operations add a prefix to the host name, which is impossible for a loopback address
+        # some SDK operations add a prefix to the host name, but a loopback address cannot have a prefix
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }
 
 
 @cache
 def make_client(url: str, service: str, region: str) -> Any:
-    """Return a boto3 client of the emulator at `url`."""
+    """Return a boto3 client for a service of the emulator at `url`; the client does not retry requests."""
     return boto3.client(
         service,
         region_name=region,

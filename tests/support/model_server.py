@@ -1,9 +1,8 @@
-"""A serving container for tests, whose model is a text file with the response to every request.
+"""A serving container for tests. Its model is a text file, which contains the response to every request.
 
-The model `failing` passes the health check and answers every request with status 500. The model `slow` needs five
-seconds to start. A request whose body is `bad`
-gets status 400 from any model, and so does a JSON request with such an image. Another JSON request gets a list with
-the response for each of its images.
+If the text is `failing`, the container passes the health check and returns status 500 for every other request. If the
+text is `slow`, the container needs five seconds to start. Every container returns status 400 if the content of an image
+is `bad`. For other JSON requests, the container returns a list with one response for each image.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Register models of the test server, and select one for deployment."""
+"""Register models that tests/support/model_server.py serves, and select a model for deployment."""
 
 import json
 
@@ -28,13 +28,13 @@ def approve(account: Emulator, stack: Stack, model: str) -> None:
 
 
 def add_baseline(account: Emulator, stack: Stack, model: str) -> None:
-    """Set the SSM parameter that says that the model has a baseline, so that it gets a drift job."""
+    """Set the SSM parameter that says that the model has a baseline, so that Terraform creates a drift job."""
     data = {"model_package_arn": model, "model_data_url": f"s3://{stack.bucket}/models/job/output/model.tar.gz"}
     put_parameter(account, stack, "baseline", json.dumps(data))
 
 
 def put_parameter(account: Emulator, stack: Stack, name: str, value: str) -> None:
-    """Set an SSM parameter of the approved model."""
+    """Set an SSM parameter below the path that describes the approved model."""
     account.client("ssm", stack.region).put_parameter(
         Name=f"{stack.approved_model_path}/{name}", Value=value, Type="String", Overwrite=True
     )

@@ -1,4 +1,4 @@
-"""Copies of the project that contain the files of a new clone."""
+"""Copy the project as a new clone, without the files that git ignores."""
 
 import shutil
 import subprocess
@@ -26,5 +26,5 @@ def copy_project(directory: Path) -> Path:
 
 
 def unique(prefix: str) -> str:
-    """Return a name that no other test uses."""
+    """Return a prefix with a random suffix, so that no other test uses the name."""
     return f"{prefix}-{uuid4().hex[:8]}"

@@ -1,4 +1,4 @@
-"""SageMaker on the emulator, with a bucket for training data and models."""
+"""SageMaker and S3 clients of an emulator, with a bucket for training data and models."""
 
 import io
 import json
@@ -16,7 +16,12 @@ TRAINING_JOB_LOGS = "/aws/sagemaker/TrainingJobs"
 
 
 def make_archive(files: Mapping[str, str]) -> bytes:
-    """Return a `tar.gz` archive of files by name."""
+    """Return a `tar.gz` archive.
+
+    Parameters
+    ----------
+    files : text of each file by file name
+    """
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
         for name, text in files.items():
@@ -28,7 +33,7 @@ def make_archive(files: Mapping[str, str]) -> bytes:
 
 @dataclass(frozen=True)
 class SageMaker:
-    """Clients of one emulator, and a bucket in it."""
+    """Clients of one emulator, and the name of a bucket in the emulator."""
 
     emulator: Emulator
     bucket: str
@@ -44,22 +49,22 @@ class SageMaker:
         return self.emulator.client("s3")
 
     def put(self, key: str, body: bytes | str) -> str:
-        """Store an object in the bucket, and return its URI."""
+        """Store an object in the bucket, and return the object's S3 URI."""
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
         return f"s3://{self.bucket}/{key}"
 
     def put_model_data(self, text: str) -> str:
-        """Store the model archive of a test server, and return its URI."""
+        """Store a model archive for tests/support/model_server.py, and return the archive's S3 URI."""
         return self.put(f"models/{unique('model')}/model.tar.gz", make_archive({"model.txt": text}))
 
     def get(self, uri: str) -> bytes:
-        """Return an object's content."""
+        """Return the content of the object at an S3 URI."""
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
 
     def read(self, uri: str, member: str) -> Any:
-        """Return the content of a JSON file in a `tar.gz` archive."""
+        """Return the content of a JSON file in the `tar.gz` archive at an S3 URI."""
         with tarfile.open(fileobj=io.BytesIO(self.get(uri))) as archive:
             file = archive.extractfile(member)
             assert file is not None
@@ -71,7 +76,7 @@ class SageMaker:
         return description
 
     def finished_job(self, name: str) -> dict[str, Any]:
-        """Return a training job's description once the job has ended."""
+        """Wait until a training job has ended, and return the job's description."""
 
         def describe_if_ended() -> dict[str, Any]:
             description = self.job(name)

@@ -40,15 +40,15 @@ def make_terraform(project: Path, environment: str) -> Terraform:
 
 @dataclass(frozen=True)
 class Deployment:
-    """An environment with its own copy of the project, its own account and a running provider process.
+    """An environment with a separate copy of the project, a separate account and a running provider process.
 
     Attributes
     ----------
-    account : the emulator
-    project : the copy of the project
-    terraform : Terraform in the root module
-    requests : the log of the provider's requests
-    variables : environment variables of all commands
+    account : emulator that contains the account
+    project : directory of the project copy
+    terraform : runner of Terraform commands in the copy's root module
+    requests : log file of the provider's requests
+    variables : environment variables that all commands receive
     """
 
     account: Emulator
@@ -59,7 +59,7 @@ class Deployment:
 
     @property
     def stack(self) -> Stack:
-        """The stack, from Terraform's current outputs."""
+        """The deployed stack, read from Terraform's current outputs."""
         state = self.project / "terraform" / "terraform.tfstate"
         return stack_at(self.terraform, state.stat().st_mtime_ns if state.is_file() else 0)
 
@@ -72,12 +72,12 @@ class Deployment:
         self.terraform.apply(self.terraform.plan())
 
     def run(self, command: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run a module of `scripts` in the copy, as the Makefile does."""
+        """Run a module of `scripts` in the project copy, as the Makefile does."""
         return run_command(self.project, command, *arguments, "--env", self.terraform.environment)
 
 
 def apply(deployment: Deployment) -> None:
-    """Apply an environment in a fixture that several tests share, and select its account only for that time."""
+    """Apply an environment in a fixture that several tests share, with the environment's account selected meanwhile."""
     with pytest.MonkeyPatch.context() as patch:
         deployment.select(patch)
         deployment.apply()
@@ -92,12 +92,17 @@ def select(monkeypatch: pytest.MonkeyPatch, account: Emulator, variables: Mappin
 
 @cache
 def stack_at(terraform: Terraform, changed: int) -> Stack:
-    """Return the stack of a state that changed last at this time, because each `terraform output` takes a second."""
+    """Return the stack, and cache it until the state changes, because each `terraform output` takes a second.
+
+    Parameters
+    ----------
+    changed : modification time of the state file in nanoseconds, used only as a part of the cache key
+    """
     return read_stack(terraform)
 
 
 def run_command(project: Path, name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run a module of `scripts` in a copy of the project."""
+    """Run the module `name` of `scripts` in a copy of the project."""
     return subprocess.run(
         [sys.executable, "-m", f"scripts.{name}", *arguments], cwd=project, capture_output=True, text=True
     )
@@ -111,8 +116,8 @@ def new_deployment(
 
     Parameters
     ----------
-    variables : environment variables of all commands
-    logged : whether the provider logs its requests, which slows it down
+    variables : environment variables that all commands receive
+    logged : whether the provider logs its requests, which makes the provider slower
     """
     account = start_emulator(directory / "emulator")
     project = make_project(directory / "project")
@@ -129,15 +134,15 @@ def new_deployment(
 def running_provider(
     terraform: Path, account: Mapping[str, str] | None = None, log: Path = NO_LOG
 ) -> Iterator[Mapping[str, str]]:
-    """Run one process of the AWS provider for all Terraform commands; each command would otherwise start several.
+    """Run one AWS provider process for all Terraform commands, because each command would otherwise start several.
 
-    Yields the environment variable that makes Terraform use the process: https://developer.hashicorp.com/terraform/plugin/debugging
+    Yields the environment variable that makes Terraform use this process: https://developer.hashicorp.com/terraform/plugin/debugging
 
     Parameters
     ----------
-    terraform : a root module after `terraform init`
+    terraform : directory of a root module, after `terraform init`
     account : environment variables that select the provider's account, or None for tests that mock the provider
-    log : the file to which the provider's log is appended, with all its requests
+    log : file to which the provider appends its log, with all requests; `os.devnull` for no log
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= account or {}

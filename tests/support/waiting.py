@@ -6,7 +6,7 @@ from typing import TypeVar
 
 Value = TypeVar("Value")
 
-# Seconds. The pauses grow, because frequent requests take the CPU time of the job that a test waits for.
+# Seconds. The pauses grow, because frequent requests would slow down the job for which a test waits.
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.3
 
 

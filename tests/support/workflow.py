@@ -1,4 +1,4 @@
-"""The deployed state machine, with a substitute for the function that asks the endpoint."""
+"""The deployed state machine, with a fake function instead of the function that invokes the endpoint."""
 
 import io
 import json
@@ -12,6 +12,7 @@ from tests.support.project import unique
 from tests.support.terraform import Deployment
 from tests.support.waiting import eventually
 
+# Code of the fake function, which derives the prediction or the error from the image's file name
 CLASSIFIER = """
 import os
 
@@ -29,7 +30,7 @@ def handler(event, context):
     result = {"inferences": inferences, "predictions": predictions, "model_version": "7"}
     return {"statusCode": 200, "body": {**body, **result}}
 """
-# raises the error that the state's input names, as a service would
+# Code of a function that raises the error that the state's input names, as a service would
 FAILING = """
 def handler(event, context):
     raise type(event["error"], (Exception,), {})(event["message"])
@@ -41,7 +42,15 @@ RULE = "scones-local-incoming"
 
 @dataclass(frozen=True)
 class Workflow:
-    """The deployed state machine's definition, and clients of its account."""
+    """A state machine in a deployed environment.
+
+    Attributes
+    ----------
+    deployment : deployed environment
+    definition : definition of the state machine
+    machine : ARN of the state machine
+    inbox : URL of a queue that receives the notifications of the SNS failures topic
+    """
 
     deployment: Deployment
     definition: Definition
@@ -49,10 +58,16 @@ class Workflow:
     inbox: str
 
     def client(self, service: str) -> Any:
+        """Return a boto3 client for a service of the environment's account."""
         return self.deployment.account.client(service)
 
     def change(self, change: Callable[[Definition], None]) -> "Workflow":
-        """Return the workflow with another definition, whose states are not retried."""
+        """Create a state machine with a changed definition without retries, and return its workflow.
+
+        Parameters
+        ----------
+        change : function that changes the states of the definition
+        """
         definition = json.loads(json.dumps(self.definition))
         for state in definition["States"].values():
             state.pop("Retry", None)
@@ -60,12 +75,12 @@ class Workflow:
         return Workflow(self.deployment, definition, create_state_machine(self.deployment, definition), self.inbox)
 
     def upload(self, key: str, content: bytes = b"some image", time: str = "2026-01-02T03:04:05Z") -> dict[str, Any]:
-        """Upload an object and return its event."""
+        """Upload an object, and return the S3 event about the object."""
         put = self.client("s3").put_object(Bucket=self.deployment.stack.bucket, Key=key, Body=content)
         return self.event(key, put["VersionId"], size=len(content), time=time)
 
     def event(self, key: str, version: str, *, size: int = 10, time: str = "2026-01-02T03:04:05Z") -> dict[str, Any]:
-        """Return the event of S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html"""
+        """Return an S3 event about an object version: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html"""
         bucket = self.deployment.stack.bucket
         return {
             "version": "0",
@@ -88,6 +103,7 @@ class Workflow:
         }
 
     def start(self, value: Any) -> str:
+        """Start an execution with an input, and return the execution's ARN."""
         return str(
             self.client("stepfunctions").start_execution(stateMachineArn=self.machine, input=json.dumps(value))[
                 "executionArn"
@@ -95,6 +111,7 @@ class Workflow:
         )
 
     def finish(self, arn: str) -> dict[str, Any]:
+        """Wait until an execution has ended, and return the execution's description."""
         states = self.client("stepfunctions")
 
         def describe_if_ended() -> dict[str, Any]:
@@ -104,16 +121,17 @@ class Workflow:
         return eventually(describe_if_ended, seconds=60)
 
     def run(self, value: Any) -> dict[str, Any]:
+        """Run an execution with an input, and return the description of the ended execution."""
         return self.finish(self.start(value))
 
     def item(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Return the plain values of the object version's item."""
+        """Return the item of the event's object version without DynamoDB's type descriptors; empty if there is none."""
         found = event["detail"]["object"]
         image = f"s3://{self.deployment.stack.bucket}/{found['key']}"
         return self._read(self.deployment.stack.vehicles_table, image=image, version=found["version-id"])
 
     def driver(self, driver: str) -> dict[str, Any]:
-        """Return the plain values of the driver's item."""
+        """Return the driver's item without DynamoDB's type descriptors; empty if there is none."""
         return self._read(self.deployment.stack.drivers_table, driver=driver)
 
     def _read(self, table: str, **key: str) -> dict[str, Any]:
@@ -123,7 +141,10 @@ class Workflow:
         return {name: next(iter(value.values())) for name, value in found.get("Item", {}).items()}
 
     def review(self, error: str, event: dict[str, Any]) -> dict[str, Any]:
-        """Return the review entry of an object version, and its copied content."""
+        """Return the review entry of the event's object version and the content of the copied object.
+
+        Both values are None if they do not exist.
+        """
         found = event["detail"]["object"]
         driver = found["key"].split("/")[1]
         prefix = f"review/{error}/{driver}/{found['version-id']}"
@@ -133,7 +154,12 @@ class Workflow:
         return {"entry": json.loads(read.get(f"{prefix}.json", b"null")), "copy": read.get(prefix)}
 
     def messages(self, execution: str) -> list[str]:
-        """Return the notifications about an execution, and delete all messages."""
+        """Delete all messages in the queue, and return the notifications about one execution.
+
+        Parameters
+        ----------
+        execution : ARN of the execution
+        """
         sqs, found = self.client("sqs"), []
         while received := sqs.receive_message(QueueUrl=self.inbox, MaxNumberOfMessages=10).get("Messages"):
             for message in received:
@@ -143,6 +169,7 @@ class Workflow:
 
 
 def create_state_machine(deployment: Deployment, definition: Definition) -> str:
+    """Create a state machine with the role of the deployed state machine, and return its ARN."""
     states = deployment.account.client("stepfunctions")
     role = states.describe_state_machine(stateMachineArn=deployment.stack.state_machine_arn)["roleArn"]
     return str(
@@ -153,6 +180,7 @@ def create_state_machine(deployment: Deployment, definition: Definition) -> str:
 
 
 def create_function(deployment: Deployment, code: str) -> str:
+    """Create a Lambda function from the source of its handler module, and return the function's ARN."""
     functions = deployment.account.client("lambda")
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as zipped:

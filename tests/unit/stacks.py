@@ -1,4 +1,4 @@
-"""A stack for tests."""
+"""A factory of `Stack` objects for tests."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from common.stack import Stack
 
 
 def make_stack(**changes: Any) -> Stack:
-    """Return the stack of a deployed environment `local`, with the given fields replaced."""
+    """Return the stack of a deployed environment `local`; `changes` replace fields."""
     account = "123456789012"
     outputs: dict[str, Any] = {
         "environment": "local",

@@ -1,4 +1,4 @@
-"""Documents name only make targets, files and sections that exist."""
+"""The make targets, files and sections that the documents mention exist; the first-account checklist is complete."""
 
 import re
 from pathlib import Path

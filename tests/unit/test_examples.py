@@ -28,7 +28,7 @@ MODULES = [
 
 @pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples_produce_the_output_that_they_show(name: str) -> None:
-    tried = doctest.testmod(importlib.import_module(name))
+    results = doctest.testmod(importlib.import_module(name))
 
-    assert tried.attempted
-    assert not tried.failed
+    assert results.attempted
+    assert not results.failed

@@ -12,7 +12,7 @@ from common.paths import ROOT
 
 # Each package imports only itself, packages to its left, and training.container, which imports nothing else
 PACKAGES = ("common", "staging", "training", "registry", "evaluation", "deployment", "scripts")
-CLASSIFIER = "classifier"  # the container's package, which train.py and inference.py import as programs
+CLASSIFIER = "classifier"  # the package that train.py and inference.py import inside the container
 PROJECT = {*PACKAGES, "lambdas", "benchmarks", "tests", CLASSIFIER}
 OUTSIDE_EMULATOR = (*PACKAGES, "lambdas", "benchmarks", "tests")
 PYTEST_PLUGIN = "sagelocal.pytest_plugin"
@@ -37,7 +37,7 @@ def imported_modules(path: Path) -> Iterator[str]:
 
 
 def violations(folder: Path, forbidden: set[str], *, allowed: str | None = None) -> list[str]:
-    """Return the imports of forbidden top-level packages, except those of the module `allowed`."""
+    """Return a line for each import of a forbidden top-level package, except imports from the module `allowed`."""
     return [
         f"{path.relative_to(ROOT)} imports {module}"
         for path in source_files(folder)

@@ -1,3 +1,5 @@
+"""The cost estimate of a plan."""
+
 import json
 from typing import Any
 
@@ -30,11 +32,12 @@ CONTENT = {
 
 
 def make_resource(kind: str, module: str = "some", **values: Any) -> dict[str, Any]:
+    """Return a planned resource of the type `kind`; `values` are its attributes."""
     return {"address": f"module.{module}.{kind}.this", "mode": "managed", "type": kind, "values": values}
 
 
 def make_plan(*resources: dict[str, Any], **variables: Any) -> dict[str, Any]:
-    """Return a plan in the format of `terraform show -json`, with its resources in a nested module."""
+    """Return a plan in the format of `terraform show -json`, with resources in a nested module."""
     given = {
         "region": "us-east-1",
         "endpoint_instance_type": "ml.m5.xlarge",
@@ -51,7 +54,7 @@ def make_plan(*resources: dict[str, Any], **variables: Any) -> dict[str, Any]:
 
 
 def numbers_by_line(plan: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the numbers in each line, by the line's text without its numbers."""
+    """Return the numbers in each line of the estimate, by the line's text without these numbers."""
     lines: dict[str, list[str]] = {}
     for line in estimate("dev", plan, PriceTable(CONTENT)):
         words = line.split()
@@ -60,9 +63,9 @@ def numbers_by_line(plan: dict[str, Any]) -> dict[str, list[str]]:
     return lines
 
 
-def test_resources_billed_by_time_have_an_hourly_and_a_monthly_cost() -> None:
-    # GIVEN
-    variant = {"instance_type": "ml.m5.xlarge", "initial_instance_count": 4}  # kept by a deployment after scaling
+def test_resources_that_are_billed_by_time_have_an_hourly_and_a_monthly_cost() -> None:
+    # GIVEN an endpoint with 2 instances, whose planned configuration keeps the 4 to which the endpoint has scaled
+    variant = {"instance_type": "ml.m5.xlarge", "initial_instance_count": 4}
     endpoint = [
         make_resource("aws_sagemaker_endpoint"),
         make_resource("aws_sagemaker_endpoint_configuration", production_variants=[variant]),
@@ -77,7 +80,7 @@ def test_resources_billed_by_time_have_an_hourly_and_a_monthly_cost() -> None:
     assert lines["total"] == ["1.0014", "731.00", "0.00"]
 
 
-def test_drift_costs_consist_of_job_minutes_and_metrics() -> None:
+def test_costs_of_data_drift_consist_of_job_minutes_and_metrics() -> None:
     # WHEN
     lines = numbers_by_line(make_plan(drift_schedule="rate(1 day)", drift_window_hours=24, capture_percentage=100))
 
@@ -100,7 +103,7 @@ def test_vpc_interface_endpoint_is_billed_in_each_zone_and_gateway_endpoint_is_f
     assert not any(line.startswith("other.") for line in lines)
 
 
-def test_maximum_is_the_cost_with_the_scaled_out_endpoint() -> None:
+def test_maximum_is_the_cost_with_the_maximum_number_of_instances() -> None:
     # WHEN the endpoint has two to four instances
     plan = make_plan(make_resource("aws_kms_key"), endpoint_instance_count=2, endpoint_max_instance_count=4)
     lines = numbers_by_line(plan)
@@ -111,7 +114,7 @@ def test_maximum_is_the_cost_with_the_scaled_out_endpoint() -> None:
     assert not any(line.startswith("maximum") for line in numbers_by_line(make_plan()))
 
 
-def test_endpoint_is_included_before_a_model_is_approved() -> None:
+def test_endpoint_is_included_even_if_no_model_is_approved_yet() -> None:
     assert numbers_by_line(make_plan())["endpoint, once a model is approved: 1 ml.m5.xlarge"] == ["0.5000", "365.00"]
 
 
@@ -126,7 +129,7 @@ def test_serverless_endpoint_has_no_hourly_cost() -> None:
     # WHEN
     lines = numbers_by_line(make_plan(*resources, serverless={"memory_size_in_mb": 2048, "max_concurrency": 5}))
 
-    # THEN a note says that the table does not include the cost of its requests
+    # THEN there is no instance cost, and a note says that the table does not include the serverless endpoint
     assert not any("ml." in line for line in lines)
     assert any("aws_sagemaker_endpoint_configuration (1)" in line for line in lines)
     assert any(line.startswith("also not counted: the serverless endpoint") for line in lines)
@@ -158,7 +161,7 @@ def test_cost_of_an_alarm_is_proportional_to_its_number_of_metrics() -> None:
     assert lines["one: alarm on 1 metric"][1] == "0.10"
 
 
-def test_resources_billed_by_use_have_a_cost_per_million_images() -> None:
+def test_resources_that_are_billed_by_use_have_a_cost_per_million_images() -> None:
     # WHEN a function uses 0.25 GB for 0.1 s, which costs 0.4 USD per million, and a million requests cost 0.2 USD
     index = {"range_key": "version", "global_secondary_index": [{}]}
     lines = numbers_by_line(
@@ -206,7 +209,7 @@ def test_note_mentions_the_limited_lifetime_of_the_endpoint() -> None:
 
 
 def test_lines_of_the_estimate_are_at_most_80_columns_wide() -> None:
-    # GIVEN every note, and a resource whose name is too long
+    # GIVEN a plan for which the estimate has every note, and a resource whose name is too long
     plan = make_plan(
         make_resource("aws_kms_key", "module_with_a_very_long_name_" * 4),
         endpoint_hours=8,

@@ -1,4 +1,4 @@
-"""The quota must allow the old and the new instances at the same time during a deployment."""
+"""The instance quota must be enough for the old and the new instances, which run at the same time in a deployment."""
 
 from typing import Any
 
@@ -10,7 +10,12 @@ from deployment.deployment_quota import PlannedDeployment, check_quota, planned_
 
 
 class FakeServiceQuotas:
-    """Service Quotas with one quota, on the second page, or with an error."""
+    """A Service Quotas client with a quota for endpoint instances on its second page.
+
+    Parameters
+    ----------
+    value : value of the quota; None if the quotas cannot be read
+    """
 
     def __init__(self, value: float | None) -> None:
         self._value = value
@@ -26,10 +31,12 @@ class FakeServiceQuotas:
 
 
 def configuration(instance_type: str | None, count: int | None = 2) -> dict[str, Any]:
+    """Return the attributes of an endpoint configuration."""
     return {"production_variants": [{"instance_type": instance_type, "initial_instance_count": count}]}
 
 
 def make_plan(before: dict[str, Any] | None, after: dict[str, Any] | None, *actions: str) -> dict[str, Any]:
+    """Return the content of a plan that changes the endpoint configuration."""
     change = {"actions": list(actions), "before": before, "after": after}
     other = {"type": "aws_sns_topic", "change": {"actions": ["create"], "before": None, "after": {}}}
     return {"resource_changes": [other, {"type": "aws_sagemaker_endpoint_configuration", "change": change}]}
@@ -41,16 +48,20 @@ M5, C5 = configuration("ml.m5.xlarge"), configuration("ml.c5.xlarge")
 @pytest.mark.parametrize(
     ("plan", "expected"),
     [
-        pytest.param(make_plan(M5, M5, "create", "delete"), PlannedDeployment("ml.m5.xlarge", 2, True), id="model"),
-        pytest.param(make_plan(C5, M5, "create", "delete"), PlannedDeployment("ml.m5.xlarge", 2, False), id="type"),
-        pytest.param(make_plan(None, M5, "create"), PlannedDeployment("ml.m5.xlarge", 2, False), id="first"),
+        pytest.param(make_plan(M5, M5, "create", "delete"), PlannedDeployment("ml.m5.xlarge", 2, True), id="new model"),
+        pytest.param(
+            make_plan(C5, M5, "create", "delete"), PlannedDeployment("ml.m5.xlarge", 2, False), id="new instance type"
+        ),
+        pytest.param(make_plan(None, M5, "create"), PlannedDeployment("ml.m5.xlarge", 2, False), id="first deployment"),
         pytest.param(make_plan(M5, M5, "no-op"), None, id="unchanged"),
         pytest.param(make_plan(M5, None, "delete"), None, id="destroyed"),
         pytest.param(make_plan(M5, configuration(None, None), "create", "delete"), None, id="serverless"),
-        pytest.param({}, None, id="empty"),
+        pytest.param({}, None, id="empty plan"),
     ],
 )
-def test_planned_deployment_is_the_new_configuration(plan: dict[str, Any], expected: PlannedDeployment | None) -> None:
+def test_planned_deployment_is_read_from_the_new_endpoint_configuration(
+    plan: dict[str, Any], expected: PlannedDeployment | None
+) -> None:
     assert planned_deployment(plan) == expected
 
 
@@ -70,12 +81,16 @@ def test_deployment_above_the_quota_is_refused(running: int, quota: float, messa
     ("deployment", "quota"),
     [
         pytest.param(PlannedDeployment("ml.m5.xlarge", 2, True), 6, id="enough"),
-        pytest.param(PlannedDeployment("ml.m5.xlarge", 2, False), 2, id="the old instances have another quota"),
+        pytest.param(
+            PlannedDeployment("ml.m5.xlarge", 2, False),
+            2,
+            id="the old instances have another type and therefore another quota",
+        ),
         pytest.param(PlannedDeployment("ml.m5.xlarge", 2, True), None, id="quotas cannot be read"),
         pytest.param(PlannedDeployment("ml.g5.xlarge", 2, True), 0, id="quota is not listed"),
     ],
 )
-def test_deployment_is_accepted_within_the_quota_or_without_a_known_quota(
+def test_deployment_is_accepted_within_the_quota_or_if_the_quota_is_unknown(
     deployment: PlannedDeployment, quota: float | None
 ) -> None:
     check_quota(deployment, 4, service_quotas=FakeServiceQuotas(quota))

@@ -1,3 +1,5 @@
+"""`make doctor` checks an account and the local tools before anything is created."""
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,19 @@ IDENTITY = {"Account": NUMBER, "Arn": f"arn:aws:iam::{NUMBER}:user/operator"}
 ENDPOINT = "ml.m5.xlarge for endpoint usage"
 QUEUE, DASHBOARD = "module.a.aws_sqs_queue.this[0]", "module.b.aws_cloudwatch_dashboard.this"
 ENOUGH = dict.fromkeys((ENDPOINT, "ml.m5.xlarge for training job usage", "ml.m5.xlarge for transform job usage"), 2)
+# Error code of the not-found error of each operation
 MISSING = {
     "list_subscriptions_by_topic": "NotFound",
 }
 
 
 class FakeAWS:
-    """AWS clients of an account; a request without a prepared response fails with a not-found error."""
+    """AWS clients of an account that passes every check.
+
+    Parameters
+    ----------
+    known : response or error of each operation that differs; None for a not-found error
+    """
 
     def __init__(self, **known: Any) -> None:
         self.known = {
@@ -72,6 +80,7 @@ class FakeTerraform:
 
 
 def refusal(code: str, message: str) -> ClientError:
+    """Return an AWS error."""
     return ClientError({"Error": {"Code": code, "Message": message}}, "Request")
 
 
@@ -83,7 +92,10 @@ def dev() -> dict[str, Any]:
 
 @pytest.fixture
 def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dev: dict[str, Any]) -> Callable[..., dict[str, Finding]]:
-    """Return the findings by check for an account that passes every check, except for the differences in `known`."""
+    """A function that checks an account, and returns the findings by check.
+
+    The account passes every check, except for the differences in the function's arguments.
+    """
     monkeypatch.setattr(doctor, "find_terraform", lambda: "terraform")
     monkeypatch.setattr(doctor, "version_of", lambda program: "1.11.4")
     monkeypatch.setattr(aws, "default_region", lambda: "us-east-1")
@@ -150,10 +162,10 @@ def test_correctly_configured_account_passes_every_check(check: Callable[..., di
     ],
     ids=[
         *("provider", "credentials", "quota", "subscription", "cost tag"),
-        *("names", "names without tags", "unknown names"),
+        *("names are taken", "names of resources without tags are taken", "names cannot be looked up"),
     ],
 )
-def test_failed_check_has_a_finding_and_a_fix(
+def test_failed_check_says_what_is_wrong_and_how_to_fix_it(
     check: Callable[..., dict[str, Finding]], changes: dict[str, Any], name: str, text: str
 ) -> None:
     # WHEN
@@ -182,14 +194,14 @@ def test_failed_check_has_a_finding_and_a_fix(
     ],
     ids=["region", "no subscription", "subscription after up", "cost tag"],
 )
-def test_condition_that_can_only_be_fixed_later_is_a_warning(
+def test_condition_that_does_not_prevent_a_deployment_is_a_warning(
     check: Callable[..., dict[str, Finding]], changes: dict[str, Any], name: str, text: str
 ) -> None:
     finding = check(**changes)[name]
     assert (finding.status, finding.text.startswith(text)) == ("warning", True), str(finding)
 
 
-def test_refused_request_yields_no_answer_and_does_not_stop_the_other_checks(
+def test_check_whose_request_is_refused_has_the_status_no_answer_and_other_checks_still_run(
     check: Callable[..., dict[str, Finding]],
 ) -> None:
     # WHEN
@@ -200,20 +212,22 @@ def test_refused_request_yields_no_answer_and_does_not_stop_the_other_checks(
     assert found["names"].status == "ok"
 
 
-def test_account_is_not_checked_without_credentials(check: Callable[..., dict[str, Finding]]) -> None:
+def test_only_terraform_and_credentials_are_checked_without_credentials(
+    check: Callable[..., dict[str, Finding]],
+) -> None:
     assert list(check(get_caller_identity=NoCredentialsError())) == ["Terraform", "credentials"]
 
 
-def test_names_check_deletes_its_plan(check: Callable[..., dict[str, Finding]], tmp_path: Path) -> None:
+def test_check_of_the_names_deletes_its_plan(check: Callable[..., dict[str, Finding]], tmp_path: Path) -> None:
     check()
     assert not (tmp_path / "plan").exists()
 
 
-def test_endpoint_that_scales_needs_twice_its_maximum(dev: dict[str, Any]) -> None:
+def test_endpoint_with_scaling_needs_twice_its_maximum_instance_count(dev: dict[str, Any]) -> None:
     # during an update, the new instances run in addition to the same number of old instances
     assert instance_needs({**dev, "endpoint_max_instance_count": 4})[ENDPOINT] == 8
 
 
-def test_serverless_endpoint_needs_no_instances(dev: dict[str, Any]) -> None:
+def test_serverless_endpoint_needs_no_quota_for_endpoint_instances(dev: dict[str, Any]) -> None:
     needs = instance_needs({**dev, "serverless": {"max_concurrency": 5}, "training_spot": True})
     assert list(needs) == ["ml.m5.xlarge for spot training job usage", "ml.m5.xlarge for transform job usage"]

@@ -1,3 +1,5 @@
+"""The lifetime of the endpoint: its schedule is read and extended."""
+
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +12,12 @@ TARGET = {"Arn": "arn:aws:scheduler:::aws-sdk:sagemaker:deleteEndpoint", "RoleAr
 
 
 class FakeScheduler:
-    """EventBridge Scheduler with at most one schedule."""
+    """An EventBridge Scheduler client.
+
+    Parameters
+    ----------
+    end : time at which the schedule deletes the endpoint, or None if there is no schedule
+    """
 
     class exceptions:  # noqa: N801 (boto3's name)
         class ResourceNotFoundException(Exception):  # noqa: N818
@@ -35,7 +42,7 @@ class FakeScheduler:
 
 
 class FakeSsm:
-    """SSM with the parameter that contains a lifetime."""
+    """An SSM client with the parameter that contains the start and end of the lifetime."""
 
     def __init__(self) -> None:
         self.value = "2026-01-01T00:00:00Z/2026-01-01T08:00:00Z"
@@ -50,10 +57,12 @@ class FakeSsm:
 
 
 def in_hours(hours: int) -> datetime:
+    """Return the time in some hours from now, without fractions of a second."""
     return datetime.now(UTC).replace(microsecond=0) + timedelta(hours=hours)
 
 
 def make_lifetime(end: datetime | None) -> EndpointLifetime:
+    """Return a lifetime with this end, or without a schedule if `end` is None."""
     return EndpointLifetime(
         "some-endpoint", "some-schedule", "some-parameter", scheduler=FakeScheduler(end), ssm=FakeSsm()
     )
@@ -73,11 +82,11 @@ def test_extension_changes_the_end_and_keeps_the_start_and_the_schedules_other_p
     assert scheduler.get_schedule()["Target"] == TARGET
     assert "CreationDate" not in scheduler.get_schedule()  # not a parameter of UpdateSchedule
 
-    # AND Terraform reads the new end from the parameter
+    # AND the parameter, from which Terraform reads the lifetime, has the new end
     assert ssm.value == f"2026-01-01T00:00:00Z/{end + timedelta(hours=4):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def test_interrupted_extension_has_already_changed_the_parameter() -> None:
+def test_parameter_is_changed_before_the_schedule() -> None:
     # GIVEN a schedule that cannot be updated
     scheduler, ssm = FakeScheduler(in_hours(2)), FakeSsm()
     scheduler.update_schedule = None  # type: ignore[assignment, method-assign]
@@ -87,7 +96,7 @@ def test_interrupted_extension_has_already_changed_the_parameter() -> None:
     with pytest.raises(TypeError):
         lifetime.extend(4)
 
-    # THEN the next apply sets the schedule to the new end
+    # THEN the parameter has the new end, so the next apply changes the schedule
     assert ssm.value.endswith(f"/{in_hours(6):%Y-%m-%dT%H:%M}" + ssm.value[-4:])
 
 
@@ -98,12 +107,12 @@ def test_interrupted_extension_has_already_changed_the_parameter() -> None:
         pytest.param(None, "endpoint_hours is null", id="no schedule"),
     ],
 )
-def test_lifetime_without_a_future_end_cannot_be_extended(end: int | None, message: str) -> None:
+def test_lifetime_that_has_ended_or_has_no_end_cannot_be_extended(end: int | None, message: str) -> None:
     with pytest.raises(OperatorError, match=message):
         make_lifetime(None if end is None else in_hours(end)).extend(4)
 
 
-def test_unlimited_lifetime_has_no_end_and_needs_no_request() -> None:
+def test_end_of_an_unlimited_lifetime_is_none_without_a_request() -> None:
     assert EndpointLifetime("some-endpoint", None, None, scheduler=None, ssm=None).end() is None
 
 

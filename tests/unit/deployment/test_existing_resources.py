@@ -1,3 +1,5 @@
+"""Existing resources that have planned names are imported if they belong to the environment."""
+
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,10 +24,15 @@ OWN, OTHER = {"Project": "scones", "Environment": "dev"}, {"Project": "scones", 
 
 
 class FakeAws:
-    """AWS clients of an account with one role, one log group and one dashboard."""
+    """AWS clients of an account.
+
+    Parameters
+    ----------
+    existing : names of roles and dashboards, and IDs of VPCs, that exist
+    """
 
     class Meta:
-        """Metadata of a client, of which only the region is used."""
+        """Metadata of a client; only the region is used."""
 
         region_name = "eu-west-1"
 
@@ -73,12 +80,12 @@ class FakeAws:
 
 
 class FakeTerraform:
-    """Terraform that plans to create resources, unless it imports them.
+    """Terraform, which plans to import the resources in `imports` and to create all others.
 
     Parameters
     ----------
-    planned : attributes of the planned resources, by address
-    before : attributes of the existing resources, by address
+    planned : planned attributes of each resource by address
+    before : current attributes of each existing resource by address
     """
 
     environment = "dev"
@@ -88,7 +95,7 @@ class FakeTerraform:
         self.planned = planned
         self.before = before
         self.imports: Mapping[str, str] = {}
-        self.actions = ["no-op"]  # actions of the plan on an imported resource
+        self.actions = ["no-op"]  # planned actions on imported resources
         self.interrupted: set[str] = set()
         self.applied: list[tuple[Mapping[str, str], list[str]]] = []
 
@@ -123,10 +130,11 @@ ROLE = {"aws_iam_role.this": {"name": "some-role", "tags_all": OWN}}
 
 @pytest.fixture
 def make_terraform(tmp_path: Path) -> Any:
+    """A factory of `FakeTerraform`, whose arguments are `planned` and `before`."""
     return lambda planned, before: FakeTerraform(tmp_path, planned, before)
 
 
-def test_existing_resource_of_the_environment_is_imported(make_terraform: Any) -> None:
+def test_existing_resource_with_the_environments_tags_is_imported(make_terraform: Any) -> None:
     # GIVEN
     terraform = make_terraform({**ROLE, "aws_iam_role.other": {"name": "new", "tags_all": OWN}}, ROLE)
 
@@ -137,7 +145,7 @@ def test_existing_resource_of_the_environment_is_imported(make_terraform: Any) -
     assert terraform.imports == {"aws_iam_role.this": "some-role"}
 
 
-def test_import_says_that_the_plan_replaces_the_resource(
+def test_message_says_if_the_plan_replaces_an_imported_resource(
     make_terraform: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN
@@ -178,7 +186,7 @@ def test_resource_with_a_planned_name_but_without_the_environments_tags_is_not_i
         plan_with_imports(terraform, FakeAws("some-role"))
     assert not terraform.path.exists()
 
-    # WHEN the environment is destroyed
+    # WHEN resources are imported before the environment is destroyed
     import_into_state(terraform, FakeAws("some-role"))
 
     # THEN
@@ -198,7 +206,7 @@ def test_untagged_resource_is_imported_if_a_killed_apply_was_creating_it(make_te
 
 
 @pytest.mark.parametrize(("body", "differs"), [("{}", False), ('{"widgets": []}', True)])
-def test_resource_that_cannot_have_tags_is_imported_only_if_its_content_is_as_planned(
+def test_resource_that_cannot_have_tags_is_imported_only_if_its_attributes_are_as_planned(
     make_terraform: Any, body: str, differs: bool
 ) -> None:
     # GIVEN
@@ -218,7 +226,7 @@ def test_resource_that_cannot_have_tags_is_imported_only_if_its_content_is_as_pl
 
 
 def test_subnet_is_imported_after_its_vpc(make_terraform: Any) -> None:
-    # GIVEN a subnet whose VPC is known only after the VPC is imported
+    # GIVEN a subnet that can be found only once the VPC is imported, because then its VPC ID is known
     planned = {
         "aws_vpc.this": {"tags_all": {**OWN, "Name": "some"}},
         "aws_subnet.this": {"vpc_id": "vpc-1", "cidr_block": "10.0.0.0/25", "tags_all": OWN},
@@ -232,7 +240,7 @@ def test_subnet_is_imported_after_its_vpc(make_terraform: Any) -> None:
     assert terraform.imports == {"aws_vpc.this": "vpc-1", "aws_subnet.this": "subnet-1"}
 
 
-def test_import_into_state_applies_a_plan_that_targets_only_the_imports(make_terraform: Any) -> None:
+def test_import_into_state_applies_a_plan_that_targets_only_imported_resources(make_terraform: Any) -> None:
     # GIVEN
     terraform = make_terraform({**ROLE, "aws_iam_role.other": {"name": "new", "tags_all": OWN}}, ROLE)
 
@@ -255,7 +263,9 @@ BUDGET = {"aws_budgets_budget.this": {"name": "some", "tags_all": OWN}}
     ],
     ids=["bucket of another account", "bucket in another region", "missing permission"],
 )
-def test_refused_lookup_is_an_error_with_address_and_reason(make_terraform: Any, planned: Any, message: str) -> None:
+def test_error_of_a_refused_lookup_has_the_resource_address_and_the_reason(
+    make_terraform: Any, planned: Any, message: str
+) -> None:
     # GIVEN
     terraform = make_terraform(planned, {})
 
@@ -279,7 +289,7 @@ def test_import_into_state_prints_a_refused_lookup_and_imports_the_other_resourc
     assert "AWS did not say whether aws_budgets_budget.this exists: DescribeBudget: User" in capsys.readouterr().out
 
 
-def test_every_resource_type_has_a_lookup_or_can_be_created_again() -> None:
+def test_every_resource_type_in_terraform_has_a_lookup_or_can_be_created_again() -> None:
     # GIVEN
     code = "".join(path.read_text() for path in TERRAFORM_DIRECTORY.rglob("*.tf") if ".terraform" not in path.parts)
     types = set(re.findall(r'^resource "(aws_\w+)"', code, re.MULTILINE))

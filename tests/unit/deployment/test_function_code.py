@@ -14,7 +14,12 @@ BUILT, DEPLOYED, REPLACED = b"built", b"deployed", b"replaced"
 
 
 class FakeLambda:
-    """Lambda with at most one function."""
+    """A Lambda client with one function.
+
+    Parameters
+    ----------
+    code : zip archive of the function's code, or None if the function does not exist
+    """
 
     class exceptions:  # noqa: N801 (boto3's name)
         class ResourceNotFoundException(Exception):  # noqa: N818
@@ -42,24 +47,26 @@ class FakeLambda:
 
 @pytest.fixture
 def archives(tmp_path: Path) -> Path:
+    """A directory with the zip archive that was built from the source."""
     (tmp_path / "filter.zip").write_bytes(BUILT)
     return tmp_path
 
 
 def make_code(awslambda: FakeLambda, archives: Path) -> FunctionCode:
+    """Return the `FunctionCode` of an environment in which DEPLOYED was deployed."""
     return FunctionCode("dev", {FUNCTION: sha256(DEPLOYED)}, awslambda=awslambda, archives=archives)
 
 
 @pytest.mark.parametrize(
     ("live", "expected"),
     [
-        pytest.param(DEPLOYED, [], id="as deployed, although the source has changed"),
+        pytest.param(DEPLOYED, [], id="as deployed, before the source was changed"),
         pytest.param(BUILT, [], id="as built"),
-        pytest.param(REPLACED, [FUNCTION], id="replaced"),
+        pytest.param(REPLACED, [FUNCTION], id="replaced outside Terraform"),
         pytest.param(None, [], id="deleted"),
     ],
 )
-def test_code_is_replaced_if_it_is_neither_the_deployed_nor_the_built_code(
+def test_code_that_is_neither_the_deployed_nor_the_built_code_was_replaced(
     archives: Path, live: bytes | None, expected: list[str]
 ) -> None:
     assert make_code(FakeLambda(live), archives).replaced() == expected

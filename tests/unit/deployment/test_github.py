@@ -1,3 +1,5 @@
+"""Results of `make plan`, `make cost` and `make drift` are posted to GitHub."""
+
 import sys
 from pathlib import Path
 
@@ -53,7 +55,10 @@ def test_error_for_a_missing_plan_names_make_plan(tmp_path: Path) -> None:
 
 @pytest.fixture
 def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put a fake `gh` with one open issue on the PATH, and return the file that records its arguments and input."""
+    """Put a fake `gh` on the PATH, and return the file in which it records its arguments and input.
+
+    The fake program lists one open issue, about the environment `dev`.
+    """
     program, calls = tmp_path / "gh", tmp_path / "calls"
     program.write_text(
         f"#!{sys.executable}\n"
@@ -98,7 +103,7 @@ def test_error_contains_the_message_of_gh(gh: Path) -> None:
         run_gh("issue", "create")
 
 
-def test_comment_on_a_pull_request_replaces_the_last_one(
+def test_comment_on_a_pull_request_replaces_the_previous_comment(
     gh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN

@@ -1,4 +1,4 @@
-"""The comparison of single and batch executions, and the copy of the comparison in the documentation."""
+"""The costs of single and batch executions, and the copy of their comparison in the documentation."""
 
 import re
 from itertools import pairwise
@@ -45,7 +45,7 @@ def definition_states() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", [PHOTOGRAPH_STATES, COURSE_STATES], ids=["photograph", "course"])
-def test_counted_states_are_a_path_through_the_definition(path: tuple[str, ...]) -> None:
+def test_states_whose_transitions_are_counted_are_a_path_through_the_definition(path: tuple[str, ...]) -> None:
     # GIVEN
     states = definition_states()
 
@@ -59,7 +59,7 @@ def test_counted_states_are_a_path_through_the_definition(path: tuple[str, ...])
     assert {name for name in path if re.search(r'\bType\s+= "Choice"', states[name])} == image_costs.CHOICES & set(path)
 
 
-def test_photographs_have_more_billed_quantities_than_the_courses_input() -> None:
+def test_photograph_needs_more_transitions_and_writes_than_an_image_in_the_courses_input_format() -> None:
     # WHEN
     photographs, course = single_quantities(), course_quantities()
 

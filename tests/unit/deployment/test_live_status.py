@@ -1,3 +1,5 @@
+"""`make watch` reads the live status of an environment and shows it in the terminal."""
+
 import io
 import json
 from collections.abc import Iterator
@@ -21,7 +23,13 @@ IDLE = Outcomes(succeeded=0, low_confidence=0, invalid_image=0, failed=0, timed_
 
 
 class FakeAws:
-    """AWS clients for the endpoint, its model, the alarms and the metrics of an environment."""
+    """AWS clients for the endpoint, its model, the alarms and the metrics of an environment.
+
+    Parameters
+    ----------
+    endpoint : response of DescribeEndpoint, or None if the endpoint does not exist
+    alarms : state of each alarm by name
+    """
 
     def __init__(self, *, endpoint: dict[str, Any] | None = None, alarms: dict[str, str] | None = None) -> None:
         self.endpoint = endpoint
@@ -70,11 +78,13 @@ class FakePages:
 
 
 def in_service(instances: int | None = 2) -> dict[str, Any]:
+    """Return the description of an endpoint in service; `instances` is None for a serverless endpoint."""
     counts = {} if instances is None else {"CurrentInstanceCount": instances}
     return {"EndpointStatus": "InService", "EndpointConfigName": "some-config", "ProductionVariants": [counts]}
 
 
 def make_status(**changes: Any) -> LiveStatus:
+    """Return the status of an environment with an endpoint and executions; `changes` replace fields."""
     content: dict[str, Any] = {
         "environment": "local",
         "time": datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
@@ -88,6 +98,7 @@ def make_status(**changes: Any) -> LiveStatus:
 
 
 def text_of(status: LiveStatus) -> str:
+    """Return the text that the terminal shows for a status."""
     console = Console(file=io.StringIO(), width=WIDTH)
     console.print(render(status))
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
@@ -107,8 +118,8 @@ def test_status_contains_endpoint_model_and_alarms() -> None:
     assert status.outcomes == IDLE
 
 
-def test_status_contains_open_reviews_and_the_latest_drift() -> None:
-    # GIVEN two images to review, of which one has an answer, and two comparisons with the baseline
+def test_status_contains_the_number_of_open_reviews_and_the_latest_drift_result() -> None:
+    # GIVEN two images to review, of which one has an answer, and the results of two drift jobs
     aws = FakeAws()
     groups = {"confidence": False, "image_statistics": True, "embedding": True}
     drift = [make_entry("drift", "v3", outcome="no_drift"), make_entry("drift", "v3", outcome="drift", groups=groups)]
@@ -137,13 +148,13 @@ def test_status_contains_open_reviews_and_the_latest_drift() -> None:
         pytest.param(in_service(None), Endpoint("InService", None, "v3"), id="serverless"),
     ],
 )
-def test_missing_or_serverless_endpoint_has_no_instance_count(
+def test_instance_count_is_none_for_a_missing_or_serverless_endpoint(
     endpoint: dict[str, Any] | None, expected: Endpoint
 ) -> None:
     assert StatusReader(make_stack(), FakeAws(endpoint=endpoint)).read().endpoint == expected
 
 
-def test_request_is_not_repeated_before_its_interval() -> None:
+def test_value_is_read_again_only_after_its_interval() -> None:
     # GIVEN
     now, values = [0.0], iter("abc")
     polled = Polled(lambda: next(values), 5, clock=lambda: now[0])
@@ -184,14 +195,14 @@ def test_every_line_fits_in_80_columns() -> None:
     # WHEN
     lines = text_of(status).splitlines()
 
-    # THEN no text is cut
+    # THEN the lines are wrapped, and no text is truncated
     assert max(map(len, lines)) <= WIDTH
     text = "".join("".join(lines).split())
     assert all(alarm in text for alarm in alarms)
     assert "x" * 100 in text
 
 
-def test_executions_are_shown_by_outcome_with_duration_and_share_below_the_threshold() -> None:
+def test_executions_are_shown_by_outcome_with_durations_and_share_below_the_threshold() -> None:
     # WHEN
     words = " ".join(text_of(make_status()).split())
 
@@ -212,8 +223,10 @@ def test_status_without_executions_is_shown_without_an_error() -> None:
     assert "does not exist" in words
 
 
-def test_output_that_is_not_a_terminal_gets_a_block_for_each_interval(capsys: pytest.CaptureFixture[str]) -> None:
-    # GIVEN an interruption after the third block
+def test_one_block_of_lines_is_printed_for_each_interval_if_the_output_is_not_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # GIVEN a Ctrl-C after the third block
     intervals: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -232,7 +245,7 @@ def test_output_that_is_not_a_terminal_gets_a_block_for_each_interval(capsys: py
     assert "\x1b" not in output
 
 
-def test_once_prints_one_block(capsys: pytest.CaptureFixture[str]) -> None:
+def test_option_once_prints_only_one_block(capsys: pytest.CaptureFixture[str]) -> None:
     # WHEN
     follow(make_status, make_console(), interval=5, once=True)
 

@@ -1,3 +1,5 @@
+"""A local state file that a killed Terraform process left incomplete is restored."""
+
 import json
 import subprocess
 import sys
@@ -50,8 +52,8 @@ def test_complete_state_is_kept(tmp_path: Path) -> None:
     assert state.path.read_text() == COMPLETE
 
 
-def test_state_that_a_running_terraform_writes_is_kept(tmp_path: Path) -> None:
-    # GIVEN a process that holds the same kind of lock as Terraform
+def test_incomplete_state_is_kept_while_a_running_terraform_process_locks_it(tmp_path: Path) -> None:
+    # GIVEN an incomplete state, and a process that locks the file as Terraform does
     state = LocalState(tmp_path / "terraform.tfstate")
     state.path.write_text("")
     code = "import fcntl, sys; file = open(sys.argv[1], 'r+'); fcntl.lockf(file, fcntl.LOCK_EX); print(); input()"
@@ -68,7 +70,7 @@ def test_state_that_a_running_terraform_writes_is_kept(tmp_path: Path) -> None:
         process.communicate(b"\n")
 
 
-def test_each_workspace_has_its_own_state_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_path_of_the_state_depends_on_the_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     monkeypatch.delenv("TF_WORKSPACE", raising=False)
     assert LocalState.of(tmp_path).path == tmp_path / "terraform.tfstate"

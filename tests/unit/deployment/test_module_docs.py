@@ -1,4 +1,4 @@
-"""Each module's README matches the module's code, all modules have the same files, and no file is long."""
+"""The READMEs of the Terraform modules match the code, all modules have the same files, and no file is too long."""
 
 import re
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_reference_lists_inputs_outputs_and_resources(module: Path) -> None:
     ]
 
 
-def test_introduction_is_kept_and_check_fails_for_an_outdated_reference(module: Path) -> None:
+def test_introduction_is_kept_and_the_check_fails_for_an_outdated_reference(module: Path) -> None:
     # GIVEN
     update_readme(module, check=False)
     update_readme(module, check=True)
@@ -85,7 +85,7 @@ def test_missing_readme_is_an_error(module: Path) -> None:
         update_readme(module, check=False)
 
 
-def test_each_module_has_the_same_files_and_none_is_long() -> None:
+def test_each_module_has_the_same_files_and_no_file_has_more_than_300_lines() -> None:
     for module in modules():
         names = {path.name for path in module.iterdir() if path.is_file() and not path.name.startswith(".")}
         assert names >= FILES, module
@@ -95,7 +95,7 @@ def test_each_module_has_the_same_files_and_none_is_long() -> None:
             assert len(path.read_text().splitlines()) <= MAXIMUM_LINES, path
 
 
-def test_every_variable_and_output_is_described_and_typed() -> None:
+def test_every_variable_and_output_has_a_description_and_every_variable_a_type() -> None:
     for module in [*modules(), TERRAFORM_DIRECTORY]:
         for kind in ("variable", "output"):
             for name, block in blocks(module, kind):

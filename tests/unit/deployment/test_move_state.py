@@ -1,4 +1,4 @@
-"""`make state` can be interrupted after each step and run again."""
+"""`make state` moves a local state to S3, and can be repeated after an interruption."""
 
 import io
 import json
@@ -71,21 +71,26 @@ class FakeTerraform:
 
 @pytest.fixture
 def terraform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A fake `Terraform` for an empty root module."""
     monkeypatch.delenv("TF_WORKSPACE", raising=False)
     return FakeTerraform(tmp_path)
 
 
 def state(serial: int = 3, lineage: str = "own") -> dict[str, Any]:
+    """Return the content of a state file."""
     return {"version": 4, "serial": serial, "lineage": lineage, "resources": [{"type": "aws_vpc"}]}
 
 
 def write_local(terraform: Any, **changes: Any) -> None:
+    """Write a local state file."""
     terraform.local_state.path.write_text(json.dumps(state(**changes)))
 
 
 @pytest.mark.parametrize("step", ["put_object", "write", "put_aside", "init"])
-def test_next_run_finishes_an_interrupted_move(terraform: Any, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    # GIVEN
+def test_interrupted_move_is_finished_by_the_next_run(
+    terraform: Any, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    # GIVEN a Ctrl-C at one of the steps
     write_local(terraform)
     s3 = FakeS3()
     owner: Any = {"put_object": s3, "write": remote_state, "put_aside": LocalState, "init": terraform}[step]
@@ -111,8 +116,8 @@ def test_next_run_finishes_an_interrupted_move(terraform: Any, monkeypatch: pyte
     assert not terraform.local_state.path.exists()
 
 
-def test_local_state_that_changed_after_an_interrupted_move_is_moved(terraform: Any) -> None:
-    # GIVEN
+def test_newer_local_state_replaces_the_state_in_s3(terraform: Any) -> None:
+    # GIVEN a local state that was changed after an interrupted move had copied it to S3
     s3 = FakeS3()
     s3.objects[KEY] = json.dumps(state(serial=3)).encode()
     write_local(terraform, serial=4)
@@ -124,7 +129,7 @@ def test_local_state_that_changed_after_an_interrupted_move_is_moved(terraform: 
     assert json.loads(s3.objects[KEY])["serial"] == 4
 
 
-def test_different_state_in_s3_is_not_replaced(terraform: Any) -> None:
+def test_state_with_another_lineage_in_s3_is_not_replaced(terraform: Any) -> None:
     # GIVEN
     s3 = FakeS3()
     s3.objects[KEY] = json.dumps(state(lineage="another")).encode()
@@ -138,7 +143,7 @@ def test_different_state_in_s3_is_not_replaced(terraform: Any) -> None:
 
 
 def test_local_state_of_another_environment_is_kept(terraform: Any) -> None:
-    # GIVEN
+    # GIVEN an environment whose state is already in S3, and a local state with another lineage
     s3 = FakeS3()
     s3.objects[KEY] = json.dumps(state(lineage="another")).encode()
     terraform.backend_file.touch()
@@ -151,7 +156,7 @@ def test_local_state_of_another_environment_is_kept(terraform: Any) -> None:
     assert terraform.local_state.read() == state()
 
 
-def test_new_clone_must_use_the_state_in_s3(terraform: Any) -> None:
+def test_new_clone_must_run_make_state_if_there_is_a_state_in_s3(terraform: Any) -> None:
     # GIVEN
     s3 = FakeS3()
     check_state_is_moved(terraform, "dev", s3)

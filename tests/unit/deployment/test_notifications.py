@@ -1,3 +1,5 @@
+"""A warning says that nobody is subscribed to the SNS failures topic."""
+
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ TOPIC = "arn:aws:sns:us-east-1:123456789012:scones-dev-failures"
 
 
 class FakeSns:
-    """SNS with the subscriptions of one topic, one subscription on each page."""
+    """An SNS client with the subscriptions of one topic, one on each page."""
 
     def __init__(self, *arns: str) -> None:
         self.arns = arns
@@ -30,5 +32,5 @@ def test_warning_names_a_topic_without_a_confirmed_subscription(arns: tuple[str,
     assert "set failure_email in terraform/environments/dev.tfvars" in warning
 
 
-def test_no_warning_with_a_confirmed_subscription() -> None:
+def test_there_is_no_warning_if_a_subscription_is_confirmed() -> None:
     assert missing_subscriber_warning("dev", TOPIC, sns=FakeSns("PendingConfirmation", f"{TOPIC}:1234")) is None

@@ -1,4 +1,4 @@
-"""The content of a plan: its changes, and the model that it deploys."""
+"""The content of a plan: the changes of resources, and the model that the plan deploys."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -13,11 +13,12 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/scones-dev-vehicle
 
 
 def change(address: str, *actions: str) -> dict[str, Any]:
+    """Return the change of a resource in a plan."""
     return {"address": address, "change": {"actions": list(actions)}}
 
 
 def make_plan(model: str | None, classes: list[str]) -> dict[str, Any]:
-    """Return the content of a plan that deploys a model."""
+    """Return the content of a plan that deploys a model package, or no model, for these classes."""
     container = {"model_package_name": model}
     resource = {"type": "aws_sagemaker_model", "values": {"primary_container": [container]}}
     modules = [{"resources": [resource]}] if model else []
@@ -28,7 +29,7 @@ def make_plan(model: str | None, classes: list[str]) -> dict[str, Any]:
 
 
 class FakeSageMaker:
-    """SageMaker with one model package."""
+    """A SageMaker client with a model package that was trained on bicycles and motorcycles."""
 
     def describe_model_package(self, **request: str) -> dict[str, Any]:
         assert request == {"ModelPackageName": ARN}
@@ -42,11 +43,12 @@ class FakeSageMaker:
 
 
 def make_client(service: str, region: str) -> FakeSageMaker:
+    """Return the SageMaker client, and check that the plan's region is used."""
     assert (service, region) == ("sagemaker", "eu-west-1")
     return FakeSageMaker()
 
 
-def test_changes_are_listed_by_action() -> None:
+def test_changes_are_listed_in_order_of_action_and_address() -> None:
     # GIVEN
     plan = {
         "resource_changes": [
@@ -76,14 +78,14 @@ def test_changes_are_listed_by_action() -> None:
     ]
 
 
-def test_plan_without_a_model_passes_the_check_of_classes() -> None:
+def test_plan_without_a_model_passes_the_check_of_the_classes() -> None:
     plan = make_plan(None, ["bus", "tractor"])
 
     assert deployed_model_package(plan) is None
     check_model_classes("dev", plan, make_client)
 
 
-def test_plan_with_a_model_trained_on_other_classes_is_refused() -> None:
+def test_plan_with_a_model_that_was_trained_on_other_classes_is_refused() -> None:
     check_model_classes("dev", make_plan(ARN, ["bicycle", "motorcycle"]), make_client)
 
     expected = (

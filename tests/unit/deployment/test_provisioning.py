@@ -1,3 +1,5 @@
+"""Plans are applied and checked for drift, and a destroy needs a confirmation."""
+
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,14 @@ ENDPOINT = "module.endpoint.aws_sagemaker_endpoint.this"
 
 
 class FakeTerraform:
-    """Terraform with one plan, whose apply may fail."""
+    """Terraform with one plan.
+
+    Parameters
+    ----------
+    logs : directory of the log files
+    changed : addresses of the resources that the plan changes
+    fails : whether the apply fails
+    """
 
     environment = "dev"
 
@@ -33,7 +42,7 @@ class FakeTerraform:
 
 
 class FakeLifetime:
-    """The lifetime of an endpoint."""
+    """The lifetime of an endpoint, which has ended or not."""
 
     def __init__(self, ended: bool) -> None:
         self.ended = ended
@@ -46,13 +55,21 @@ class FakeLifetime:
 
 
 def make_plan(directory: Path, empty: bool = False) -> Plan:
+    """Return a saved plan."""
     path = directory / "terraform.tfplan"
     path.touch()
     return Plan(path, changes=0 if empty else 1, empty=empty, summary="Plan: 1 to add, 0 to change, 0 to destroy")
 
 
 def run_drift(directory: Path, *changed: str, ended: bool = False, empty: bool = False) -> Path:
-    """Check for drift, and return the path of the drift report."""
+    """Check a plan for drift, and return the path of the drift report.
+
+    Parameters
+    ----------
+    changed : addresses of the resources that the plan changes
+    ended : whether the endpoint's lifetime has ended
+    empty : whether the plan has no changes
+    """
     terraform: Any = FakeTerraform(directory, *changed)
     lifetime: Any = FakeLifetime(ended)
     plan = make_plan(directory, empty)
@@ -68,7 +85,7 @@ def run_drift(directory: Path, *changed: str, ended: bool = False, empty: bool =
         pytest.param(None, TerraformError, "terraform apply failed", id="the endpoint is as planned"),
     ],
 )
-def test_failed_apply_raises_the_endpoints_error_if_there_is_one(
+def test_failed_apply_raises_the_error_of_a_rolled_back_endpoint_or_else_terraforms_error(
     tmp_path: Path, endpoint_error: OperatorError | None, raised: type[OperatorError], message: str
 ) -> None:
     # GIVEN
@@ -113,14 +130,16 @@ def test_endpoint_whose_lifetime_has_ended_is_not_drift(tmp_path: Path, capsys: 
         pytest.param([], True, id="an output differs"),
     ],
 )
-def test_changes_other_than_an_ended_endpoint_are_drift(tmp_path: Path, changed: list[str], ended: bool) -> None:
+def test_changes_other_than_the_end_of_the_endpoints_lifetime_are_drift(
+    tmp_path: Path, changed: list[str], ended: bool
+) -> None:
     with pytest.raises(OperatorError, match="the live stack differs from the configuration"):
         run_drift(tmp_path, *changed, ended=ended)
     assert (tmp_path / "drift.txt").read_text() == "the plan"
     assert not (tmp_path / "terraform.tfplan").exists()
 
 
-def test_destroying_production_requires_confirmation() -> None:
+def test_destruction_of_prod_requires_a_confirmation() -> None:
     check_confirmation("dev", "")
     check_confirmation("prod", "prod")
     with pytest.raises(OperatorError, match="CONFIRM=prod"):
@@ -128,12 +147,12 @@ def test_destroying_production_requires_confirmation() -> None:
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
-def test_confirmation_must_match_the_environment(environment: str) -> None:
+def test_confirmation_must_be_the_name_of_the_environment(environment: str) -> None:
     with pytest.raises(OperatorError, match="nothing was destroyed: CONFIRM=prd"):
         check_confirmation(environment, "prd")
 
 
-def test_destroyed_arns_are_those_of_deleted_resources() -> None:
+def test_destroyed_arns_are_the_arns_of_the_resources_that_a_plan_deletes() -> None:
     # GIVEN
     def change(before: dict[str, str] | None, *actions: str) -> dict[str, Any]:
         return {"change": {"actions": list(actions), "before": before}}

@@ -1,3 +1,5 @@
+"""Instance quotas are read from Service Quotas."""
+
 from typing import Any
 
 import pytest
@@ -9,7 +11,13 @@ ENDPOINT, TRAINING = "ml.m5.xlarge for endpoint usage", "ml.g5.xlarge for traini
 
 
 class FakeServiceQuotas:
-    """Service Quotas with pages of applied quotas and of AWS's defaults, which counts the pages that are read."""
+    """A Service Quotas client.
+
+    Parameters
+    ----------
+    applied, defaults : pages of applied quotas and of AWS's default quotas
+    refusal : error code with which requests fail; by default, they succeed
+    """
 
     def __init__(self, applied: list[dict[str, float]], defaults: list[dict[str, float]], refusal: str = "") -> None:
         self.pages = {"list_service_quotas": applied, "list_aws_default_service_quotas": defaults}
@@ -39,7 +47,7 @@ def test_applied_quota_takes_precedence_over_the_default() -> None:
     assert instance_quota("ml.g5.xlarge", "training job usage", client) == 0
 
 
-def test_listing_stops_once_all_quotas_are_found() -> None:
+def test_no_further_page_is_read_once_all_quotas_are_found() -> None:
     # GIVEN
     client = FakeServiceQuotas([{ENDPOINT: 4.0}, {TRAINING: 1.0}, {"other": 1.0}], [{}])
 

@@ -1,3 +1,5 @@
+"""The stack is read from Terraform's outputs."""
+
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -31,7 +33,7 @@ def test_stack_contains_terraforms_outputs() -> None:
     assert stack == make_stack()
 
 
-def test_omitted_endpoint_configuration_is_none() -> None:
+def test_endpoint_configuration_is_none_if_the_output_is_missing() -> None:
     # GIVEN
     outputs = asdict(make_stack())
     del outputs["endpoint_config_name"]

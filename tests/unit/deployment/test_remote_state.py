@@ -1,3 +1,5 @@
+"""The S3 backend is the state bucket of the account."""
+
 from typing import Any
 
 import pytest
@@ -9,7 +11,12 @@ ACCOUNT = "123456789012"
 
 
 class FakeAws:
-    """STS and S3 clients of an account with one state bucket."""
+    """STS and S3 clients of an account.
+
+    Parameters
+    ----------
+    owner : ID of the account that owns the bucket with the name of the state bucket
+    """
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
@@ -27,7 +34,7 @@ class FakeAws:
         return {"BucketRegion": "eu-west-1"}
 
 
-def test_backend_is_the_accounts_own_state_bucket() -> None:
+def test_backend_configuration_names_the_accounts_state_bucket() -> None:
     assert find_backend("dev", FakeAws(owner=ACCOUNT)) == {
         "bucket": f"scones-state-{ACCOUNT}",
         "key": "dev.tfstate",
@@ -36,6 +43,6 @@ def test_backend_is_the_accounts_own_state_bucket() -> None:
     }
 
 
-def test_state_bucket_of_another_account_is_refused() -> None:
+def test_bucket_that_another_account_owns_is_refused() -> None:
     with pytest.raises(StateBucketMissingError, match="make bootstrap"):
         find_backend("dev", FakeAws(owner="999999999999"))

@@ -1,4 +1,4 @@
-"""`exists` describes a resource that the tagging API lists, to find out whether the resource still exists."""
+"""`exists` says whether a resource that the Tagging API lists still exists, because the API also lists deleted ones."""
 
 import re
 from functools import cache
@@ -38,8 +38,8 @@ ARNS = [
     "arn:aws:states:us-east-1:123456789012:stateMachine:scones-dev-workflow",
 ]
 
-# Kinds of the tagged resources that Terraform declares, and the types that cannot have tags, or that the tagging API
-# does not list: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/supported-services.html
+# KINDS: kind in the ARN for each Terraform resource type that can have tags. UNLISTED: resource types that cannot have
+# tags, or that the Tagging API does not list: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/supported-services.html
 KINDS = {
     "aws_appautoscaling_target": "application-autoscaling:scalable-target",
     "aws_budgets_budget": "budgets:budget",
@@ -74,7 +74,7 @@ UNLISTED = {
     "aws_iam_role",
     "aws_iam_role_policy",
     "aws_kms_alias",
-    "aws_kms_key",  # the tagging API lists keys, but AWS deletes them only after a waiting period
+    "aws_kms_key",  # the Tagging API lists keys, but AWS deletes them only after a waiting period
     "aws_route_table_association",
     "aws_s3_bucket_lifecycle_configuration",
     "aws_s3_bucket_logging",
@@ -97,7 +97,13 @@ def make_client(service: str) -> Any:
 
 
 class FakeClient:
-    """A client for any service, which checks each request with the service's model and returns a response."""
+    """A client for any service, which checks the parameters of each request with the service's model.
+
+    Parameters
+    ----------
+    error : code and message of the error with which requests fail; None if they succeed
+    found : whether the lists in responses contain an item
+    """
 
     def __init__(self, service: str, *, error: tuple[str, str] | None, found: bool) -> None:
         self._client = make_client(service)
@@ -120,7 +126,8 @@ class FakeClient:
         return call
 
 
-def is_listed_as_existing(arn: str, *, error: tuple[str, str] | None = None, found: bool = True) -> bool:
+def is_reported_as_existing(arn: str, *, error: tuple[str, str] | None = None, found: bool = True) -> bool:
+    """Return the result of `exists` for the given responses of AWS."""
     return exists(arn, lambda service: FakeClient(service, error=error, found=found))
 
 
@@ -129,7 +136,7 @@ def test_every_kind_in_describe_has_an_example_arn() -> None:
 
 
 def test_every_tagged_resource_that_terraform_declares_can_be_described() -> None:
-    # GIVEN the root module and its modules; the resources of `bootstrap` have no environment's tag
+    # GIVEN the root module and its modules, but not `bootstrap`, whose resources do not have the tag of an environment
     files = [*TERRAFORM_DIRECTORY.glob("*.tf"), *(TERRAFORM_DIRECTORY / "modules").rglob("*.tf")]
     types = set(re.findall(r'^resource "(aws_\w+)"', "\n".join(file.read_text() for file in files), re.MULTILINE))
 
@@ -138,7 +145,7 @@ def test_every_tagged_resource_that_terraform_declares_can_be_described() -> Non
     assert set(KINDS.values()) <= DESCRIBE.keys()
 
 
-def test_ssm_parameter_is_described_by_its_whole_name() -> None:
+def test_ssm_parameter_is_looked_up_by_its_full_name() -> None:
     # GIVEN
     requests = []
 
@@ -157,8 +164,8 @@ def test_ssm_parameter_is_described_by_its_whole_name() -> None:
 
 
 @pytest.mark.parametrize("arn", ARNS)
-def test_described_resource_exists(arn: str) -> None:
-    assert is_listed_as_existing(arn)
+def test_resource_that_can_be_described_exists(arn: str) -> None:
+    assert is_reported_as_existing(arn)
 
 
 @pytest.mark.parametrize("arn", ARNS)
@@ -176,19 +183,19 @@ def test_described_resource_exists(arn: str) -> None:
     ],
     ids=lambda error: error[0],
 )
-def test_deleted_resource_does_not_exist(arn: str, error: tuple[str, str]) -> None:
-    assert not is_listed_as_existing(arn, error=error)
+def test_resource_does_not_exist_if_the_request_fails_with_a_not_found_error(arn: str, error: tuple[str, str]) -> None:
+    assert not is_reported_as_existing(arn, error=error)
 
 
 @pytest.mark.parametrize("arn", [arn for arn in ARNS if ":ec2:" in arn or ":alarm:" in arn])
 def test_resource_does_not_exist_if_the_list_operation_returns_no_items(arn: str) -> None:
-    assert not is_listed_as_existing(arn, found=False)
+    assert not is_reported_as_existing(arn, found=False)
 
 
 @pytest.mark.parametrize("error", [("AccessDeniedException", "no"), ("ValidationException", "invalid name")])
 def test_resource_counts_as_existing_if_the_request_fails_for_another_reason(error: tuple[str, str]) -> None:
-    assert is_listed_as_existing(ARNS[0], error=error)
+    assert is_reported_as_existing(ARNS[0], error=error)
 
 
 def test_resource_of_a_kind_that_is_not_in_describe_counts_as_existing() -> None:
-    assert is_listed_as_existing("arn:aws:ec2:us-east-1:123456789012:instance/i-1", error=("404", "Not Found"))
+    assert is_reported_as_existing("arn:aws:ec2:us-east-1:123456789012:instance/i-1", error=("404", "Not Found"))

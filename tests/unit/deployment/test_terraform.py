@@ -1,3 +1,5 @@
+"""The `Terraform` class runs Terraform commands with the state, variables and files of one environment."""
+
 import json
 import os
 import shlex
@@ -26,7 +28,7 @@ class FakeProgram:
 
         Parameters
         ----------
-        condition : shell command; if it fails, the program uses the response of an earlier call of this method
+        condition : shell command; if it fails, the program uses the response of an earlier call of `respond`
         """
         output = f"echo {shlex.quote(text)}" + (" >&2" if code == 1 else "")
         self._responses = f'if [ "$1" = {command} ] && {condition}; then {output}; exit {code}; fi\n{self._responses}'
@@ -46,6 +48,7 @@ class FakeProgram:
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeProgram:
+    """A program that `Terraform` runs instead of Terraform."""
     path = tmp_path / "terraform-program"
     monkeypatch.setattr(module, "find_terraform", lambda: str(path))
     monkeypatch.setattr(module, "find_mirror", lambda lock_file: None)
@@ -75,7 +78,7 @@ def test_plan_counts_the_changed_resources(tmp_path: Path, program: FakeProgram)
 
 
 def test_plan_passes_variables_to_terraform(tmp_path: Path, program: FakeProgram) -> None:
-    # GIVEN a program that finds changes only if a file of variables has the value
+    # GIVEN a program that finds changes only if a variables file contains the value 3
     files = "$(printf '%s\\n' \"$@\" | sed -n 's/^-var-file=//p')"
     summary = "Plan: 1 to add, 0 to change, 0 to destroy."
     program.respond("plan", summary, code=2, condition=f"grep -qs '\"count\": 3' {files}")
@@ -107,8 +110,8 @@ def test_error_for_a_missing_plan_names_make_plan(tmp_path: Path, program: FakeP
         make_terraform(tmp_path).saved_plan()
 
 
-def test_instances_for_two_environments_do_not_affect_each_other(tmp_path: Path, program: FakeProgram) -> None:
-    # GIVEN an environment whose state is in S3, and another whose state is local
+def test_terraform_objects_of_two_environments_do_not_affect_each_other(tmp_path: Path, program: FakeProgram) -> None:
+    # GIVEN an environment whose state is in S3, and an environment whose state is local
     before = dict(os.environ)
     remote, local = make_terraform(tmp_path, "dev"), make_terraform(tmp_path, "local")
     remote.backend_file.write_text('bucket = "some-bucket"\n')
@@ -130,7 +133,7 @@ def test_instances_for_two_environments_do_not_affect_each_other(tmp_path: Path,
     assert dict(os.environ) == before
 
 
-def test_constructor_has_no_side_effects(tmp_path: Path, program: FakeProgram) -> None:
+def test_constructor_changes_neither_files_nor_environment_variables(tmp_path: Path, program: FakeProgram) -> None:
     # GIVEN
     remote = make_terraform(tmp_path, "dev")
     remote.backend_file.write_text('bucket = "some-bucket"\n')
@@ -162,7 +165,9 @@ def test_path_of_a_missing_cli_configuration_is_not_passed_to_terraform(
     assert [command.split()[3] for command in program.commands()] == [f"config={existing}", "config="]
 
 
-def test_variables_are_passed_only_to_the_terraform_process(tmp_path: Path, program: FakeProgram) -> None:
+def test_terraform_variables_are_environment_variables_only_of_the_terraform_process(
+    tmp_path: Path, program: FakeProgram
+) -> None:
     make_terraform(tmp_path, name="some-value").init()
 
     assert program.commands()[0].endswith("name=some-value")
@@ -173,7 +178,7 @@ def test_variables_are_passed_only_to_the_terraform_process(tmp_path: Path, prog
 def test_init_runs_only_if_terraform_requires_it(
     tmp_path: Path, program: FakeProgram, command: str, run: Callable[[Terraform], object]
 ) -> None:
-    # GIVEN an initialization that was killed before it installed the provider
+    # GIVEN a `terraform init` that was killed before it installed the provider
     terraform = make_terraform(tmp_path, "dev")
     terraform.backend_file.write_text('bucket = "some-bucket"\n')
     (terraform.directory / ".terraform" / "dev").mkdir(parents=True)
@@ -186,7 +191,7 @@ def test_init_runs_only_if_terraform_requires_it(
     run(terraform)
     run(terraform)
 
-    # THEN `init` runs twice if the state is in S3
+    # THEN `init` runs only after the first command, twice, because the state is in S3
     assert [line.split()[0] for line in program.commands()] == [command, "init", "init", command, command]
 
 
@@ -218,7 +223,7 @@ def test_plan_ignores_the_import_blocks_of_another_environments_killed_plan(
 
 
 def test_plan_imports_resources_and_deletes_the_import_blocks(tmp_path: Path, program: FakeProgram) -> None:
-    # GIVEN a file that a killed process did not delete
+    # GIVEN a file with import blocks that a killed process did not delete
     terraform = make_terraform(tmp_path)
     file = terraform.directory / "imports.tf"
     file.write_text("old")
@@ -243,7 +248,7 @@ def test_plan_imports_resources_and_deletes_the_import_blocks(tmp_path: Path, pr
     ],
     ids=["killed", "failed", "complete"],
 )
-def test_interrupted_creations_are_those_without_completion_in_the_log_of_a_killed_apply(
+def test_interrupted_creations_are_the_resources_that_a_killed_apply_started_but_did_not_complete(
     tmp_path: Path, end: str, expected: set[str]
 ) -> None:
     # GIVEN

@@ -1,7 +1,9 @@
+"""The first error in Terraform's output is shortened to one line."""
+
 from deployment.terraform_output import first_error
 
 
-def test_first_error_is_one_line() -> None:
+def test_first_error_is_joined_to_one_line_without_references_to_the_configuration() -> None:
     # GIVEN
     output = """
 aws_s3_bucket.this: Creating...
@@ -19,7 +21,7 @@ aws_s3_bucket.this: Creating...
     assert first_error(output) == "creating S3 Bucket (scones): BucketAlreadyExists The name is taken."
 
 
-def test_error_of_a_failed_condition_omits_the_references_to_the_configuration() -> None:
+def test_error_of_a_failed_condition_contains_only_the_title_and_the_error_message() -> None:
     # GIVEN
     output = """
 ╷
@@ -47,7 +49,7 @@ def test_first_error_of_output_without_an_error_is_the_last_line() -> None:
     assert first_error("Initializing...\nkilled\n\n") == "killed"
 
 
-def test_lock_error_says_who_has_held_the_lock_since_when() -> None:
+def test_error_about_the_state_lock_says_who_holds_the_lock_and_since_when() -> None:
     # GIVEN https://github.com/hashicorp/terraform/blob/v1.11.4/internal/command/clistate/state.go
     output = """
 ╷

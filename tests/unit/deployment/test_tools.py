@@ -1,3 +1,5 @@
+"""A provider mirror is found, and Terraform is downloaded and verified."""
+
 import hashlib
 import io
 import zipfile
@@ -15,7 +17,7 @@ LOCK = 'provider "registry.terraform.io/hashicorp/aws" {\n  version     = "5.100
 
 @pytest.fixture
 def lock_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A lock file, on a machine without mirrors."""
+    """A dependency lock file, on a machine without provider mirrors."""
     monkeypatch.delenv(tools.MIRROR_VARIABLE, raising=False)
     monkeypatch.delenv("TF_CLI_ARGS_init", raising=False)
     monkeypatch.setattr(tools, "STANDARD_MIRRORS", (str(tmp_path / "standard"),))
@@ -26,6 +28,7 @@ def lock_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def make_mirror(directory: Path, lock_file: Path) -> Path:
+    """Create a provider mirror that contains the locked provider."""
     (directory / locked_provider(lock_file)).mkdir(parents=True)
     return directory
 
@@ -34,7 +37,7 @@ def test_find_mirror_returns_none_on_a_machine_without_mirrors(lock_file: Path) 
     assert find_mirror(lock_file) is None
 
 
-def test_mirror_in_an_image_directory_is_found(lock_file: Path, tmp_path: Path) -> None:
+def test_mirror_in_a_directory_of_the_machine_image_is_found(lock_file: Path, tmp_path: Path) -> None:
     # GIVEN
     mirror = make_mirror(tmp_path / "images" / "plugins", lock_file)
 
@@ -42,8 +45,8 @@ def test_mirror_in_an_image_directory_is_found(lock_file: Path, tmp_path: Path) 
     assert find_mirror(lock_file) == mirror
 
 
-def test_mirror_without_the_locked_version_is_skipped(lock_file: Path, tmp_path: Path) -> None:
-    # GIVEN a mirror with another version, which would prevent Terraform from downloading the locked version
+def test_mirror_without_the_locked_version_is_ignored(lock_file: Path, tmp_path: Path) -> None:
+    # GIVEN a mirror with another version. If Terraform used this mirror, it would not download the locked version.
     mirror = make_mirror(tmp_path / "images" / "plugins", lock_file)
     lock_file.write_text(LOCK.replace("5.100.0", "5.101.0"))
 
@@ -52,7 +55,7 @@ def test_mirror_without_the_locked_version_is_skipped(lock_file: Path, tmp_path:
     assert find_mirror(lock_file) is None
 
 
-def test_find_mirror_returns_none_if_a_standard_directory_contains_the_provider(
+def test_find_mirror_returns_none_if_terraforms_standard_directory_contains_the_provider(
     lock_file: Path, tmp_path: Path
 ) -> None:
     # GIVEN
@@ -75,7 +78,7 @@ def test_mirror_in_the_environment_variable_takes_precedence(
 
 
 def make_release(program: bytes) -> tuple[str, bytes]:
-    """Return the name and content of a release's archive."""
+    """Return the file name and content of the archive of a Terraform release."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("terraform", program)

@@ -1,4 +1,4 @@
-"""Jobs are stopped before an environment is destroyed, and deleted resources do not count as remaining."""
+"""Resources that Terraform does not manage are stopped and deleted, and the remaining resources are found."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from deployment import unmanaged_resources
 from deployment.unmanaged_resources import UnmanagedResources, remove_all
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:topic"
-UNKNOWN = "arn:aws:some:us-east-1:123456789012:kind/name"  # of a kind that cannot be described
+UNKNOWN = "arn:aws:some:us-east-1:123456789012:kind/name"  # resource of a kind that cannot be described
 
 
 class FakeTags:
-    """The tagging API, which returns one of the given lists for each request, and then repeats the last list."""
+    """A client of the Tagging API, which returns the given lists of ARNs in turn, and then repeats the last list."""
 
     def __init__(self, *lists: list[str]) -> None:
         self._lists = list(lists)
@@ -31,15 +31,16 @@ class FakeTags:
 
 
 def remaining(tags: FakeTags, *destroyed: str) -> list[str]:
+    """Return the ARNs that remain after Terraform has destroyed the ARNs `destroyed`."""
     return UnmanagedResources("dev", lambda service: tags).remaining_arns(destroyed)
 
 
-def test_resource_that_the_tagging_api_stops_listing_does_not_remain(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resource_that_the_tagging_api_no_longer_lists_does_not_remain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unmanaged_resources, "POLL_INTERVAL", 0)
     assert remaining(FakeTags([UNKNOWN], [UNKNOWN], [])) == []
 
 
-def test_deleted_resource_does_not_remain_although_it_is_listed() -> None:
+def test_deleted_resource_that_the_tagging_api_still_lists_does_not_remain() -> None:
     assert remaining(FakeTags([TOPIC])) == []
 
 
@@ -56,7 +57,7 @@ def test_listed_resource_remains_unless_terraform_destroyed_it(monkeypatch: pyte
 
 
 class FakeStates:
-    """Step Functions with a state machine that has a running execution, and one that is deleted and still listed."""
+    """A Step Functions client with two listed state machines: one has a running execution, and one is deleted."""
 
     class exceptions:  # noqa: N801 (boto3's name)
         """The client's exceptions."""
@@ -94,7 +95,12 @@ def test_running_executions_are_stopped_before_terraform_destroys() -> None:
 
 
 class FakeJobs:
-    """SageMaker with one training job, whose status changes each time that a list contains the job."""
+    """A SageMaker client with one training job.
+
+    Parameters
+    ----------
+    statuses : statuses of the job; each time that a response lists the job, it changes to the next status
+    """
 
     def __init__(self, *statuses: str) -> None:
         self._statuses = list(statuses)
@@ -121,6 +127,7 @@ class FakeJobs:
             raise ClientError({"Error": {"Code": "ValidationException", "Message": message}}, "StopTrainingJob")
 
     def has_ended(self) -> bool:
+        """Return whether the job has the status Stopped."""
         return self._statuses == ["Stopped"]
 
 
@@ -128,7 +135,7 @@ class FakeJobs:
     "statuses",
     [
         pytest.param(["InProgress", "InProgress", "Stopping", "Stopping", "Stopped"], id="running"),
-        pytest.param(["Stopping", "Stopping", "Stopped"], id="stopping already"),
+        pytest.param(["Stopping", "Stopping", "Stopped"], id="already stopping"),
         pytest.param(["InProgress", "Stopped"], id="ends before it is stopped"),
     ],
 )
@@ -147,6 +154,7 @@ def test_unfinished_job_has_ended_before_terraform_destroys(
     assert jobs.stop_requests == 1
 
 
+# Resource type in the names of response fields, by operation
 NOUNS = {
     "list_endpoints": "Endpoint",
     "list_endpoint_configs": "EndpointConfig",
@@ -156,11 +164,11 @@ NOUNS = {
 
 
 class FakeSageMaker:
-    """An account whose endpoint, endpoint configuration, model and training job have the given tags.
+    """A SageMaker client with an endpoint, an endpoint configuration, a model and a training job.
 
     Parameters
     ----------
-    tags : None if the resources are deleted after they were listed
+    tags : tags of all these resources; None if the resources are deleted after they were listed
     """
 
     def __init__(self, tags: dict[str, str] | None) -> None:
@@ -192,11 +200,11 @@ class FakeSageMaker:
             {"Stack": "scones-dev"}, ["endpoint", "training job", "endpoint configuration", "model"], id="tagged"
         ),
         pytest.param({}, [], id="untagged"),
-        pytest.param({"Stack": "scones-dev2"}, [], id="another environment's"),
+        pytest.param({"Stack": "scones-dev2"}, [], id="tag of another environment"),
         pytest.param(None, [], id="deleted before its tags are read"),
     ],
 )
-def test_sagemaker_resource_is_removed_only_with_the_environments_prefix_and_tag(
+def test_sagemaker_resource_is_removed_only_if_it_has_the_environments_tag(
     tags: dict[str, str] | None, kinds: list[str]
 ) -> None:
     # GIVEN
@@ -206,10 +214,10 @@ def test_sagemaker_resource_is_removed_only_with_the_environments_prefix_and_tag
     assert [each.kind for each in (*unmanaged.before_destroy(), *unmanaged.after_destroy())] == kinds
 
 
-def test_key_that_is_listed_after_its_deletion_is_not_deleted_again() -> None:
+def test_kms_key_that_is_listed_after_its_deletion_is_not_deleted_again() -> None:
     # GIVEN
     class FakeAws(FakeSageMaker):
-        """An account whose only resource is a KMS key that was deleted but that the tagging API still lists."""
+        """An account whose only listed resource is a KMS key that was deleted."""
 
         def paginate(self, **_: Any) -> list[dict[str, Any]]:
             arn = "arn:aws:kms:us-east-1:123456789012:key/some"

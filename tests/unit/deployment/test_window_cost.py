@@ -1,3 +1,5 @@
+"""The costs of an environment in a time range."""
+
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,7 +31,14 @@ NOT_STARTED = {
 
 
 class FakeSageMaker:
-    """SageMaker with an endpoint and jobs of each kind."""
+    """A SageMaker client with jobs of each kind, and with an endpoint if `created` is given.
+
+    Parameters
+    ----------
+    created : creation time of the endpoint
+    instance_type : instance type of the endpoint; None for a serverless endpoint
+    training, transform, processing : descriptions of jobs
+    """
 
     def __init__(
         self,
@@ -75,6 +84,7 @@ class FakePages:
 
 
 def cost(sagemaker: FakeSageMaker, images: int | None = None) -> Cost:
+    """Return the costs of the endpoint, the jobs and the executions for `images` images from START to END."""
     prices = read_prices()
     return window_cost("local", "some", START, END, images=images, prices=prices, sagemaker=sagemaker)
 
@@ -82,9 +92,9 @@ def cost(sagemaker: FakeSageMaker, images: int | None = None) -> Cost:
 @pytest.mark.parametrize(
     ("created", "hours"),
     [
-        pytest.param(START - timedelta(days=3), 20, id="before the time range"),
-        pytest.param(END - timedelta(hours=4), 8, id="within"),
-        pytest.param(END + timedelta(hours=4), 0, id="after"),
+        pytest.param(START - timedelta(days=3), 20, id="created before the time range"),
+        pytest.param(END - timedelta(hours=4), 8, id="created in the time range"),
+        pytest.param(END + timedelta(hours=4), 0, id="created after the time range"),
     ],
 )
 def test_endpoint_hours_are_limited_to_the_time_range(created: datetime, hours: float) -> None:
@@ -97,11 +107,11 @@ def test_endpoint_hours_are_limited_to_the_time_range(created: datetime, hours: 
     assert found.total == pytest.approx(hours * read_prices().hourly("ml.m5.xlarge"))
 
 
-def test_jobs_are_added_by_kind_and_instance_type() -> None:
+def test_jobs_have_a_row_for_each_kind_and_instance_type() -> None:
     # WHEN
     found = cost(FakeSageMaker(training=[JOB, JOB], transform=[TRANSFORM], processing=[NOT_STARTED]))
 
-    # THEN the row of an instance type without a price has no cost
+    # THEN the cost of an instance type without a price is None
     assert [(row.item, row.quantity) for row in found.rows] == [
         ("2 training jobs", "2.00 hours of ml.m5.xlarge"),
         ("1 transform job", "1.00 hours of ml.some.type"),
@@ -119,11 +129,11 @@ def test_serverless_endpoint_has_no_hours() -> None:
     assert (row.quantity, row.usd) == ("billed by requests", None)
 
 
-def test_executions_are_priced_without_the_endpoint() -> None:
+def test_cost_of_executions_is_proportional_to_the_number_of_images() -> None:
     # WHEN
     found = cost(FakeSageMaker(), images=1000)
 
-    # THEN the cost is a thousandth of the cost of a million images, of which state transitions are only a part
+    # THEN the cost is a thousandth of the cost of a million images, which is more than that of their state transitions
     assert found.total == pytest.approx(execution_cost(1_000_000, read_prices()) / 1000)
     assert execution_cost(1_000_000, read_prices()) > 8 * read_prices().per_million("state_transition")
 

@@ -18,18 +18,18 @@ MAP_RUN = "arn:aws:states:us-east-1:123456789012:mapRun:scones-local-workflow/Ea
 
 
 class History:
-    """Events with consecutive ids, a second apart."""
+    """Builds an execution history; its events have consecutive IDs, and times that are a second apart."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
 
     def add(self, kind: str, *, after: int | None = None, **details: Any) -> int:
-        """Add an event, and return its id.
+        """Add an event of the type `kind`, and return the event's ID.
 
         Parameters
         ----------
-        after : `previousEventId`; by default the id of the event before
-        details : fields of the event's details, whose name follows from its type
+        after : `previousEventId` of the event; by default, the ID of the event that was added before
+        details : fields of the event's details, which are stored under a name that depends on the type
         """
         number = len(self.events) + 1
         event = {
@@ -46,15 +46,15 @@ class History:
         return number
 
     def enter(self, kind: str, name: str, payload: Any = None, *, after: int | None = None) -> int:
-        """Add the entry of a state."""
+        """Add the event that a state of the type `kind` was entered with an input."""
         return self.add(f"{kind}StateEntered", after=after, name=name, input=json.dumps(payload))
 
     def leave(self, kind: str, name: str, payload: Any = None, *, after: int | None = None, **details: Any) -> int:
-        """Add the exit of a state."""
+        """Add the event that a state of the type `kind` was exited with an output."""
         return self.add(f"{kind}StateExited", after=after, name=name, output=json.dumps(payload), **details)
 
     def call(self, *, error: str | None = None, cause: str = "some cause") -> None:
-        """Add an attempt of a task, which succeeds without an error."""
+        """Add the events of one attempt of a task, which fails if `error` is given, and otherwise succeeds."""
         service: dict[str, Any] = {"resourceType": "lambda", "resource": "invoke"}
         self.add("TaskScheduled", **service, region="us-east-1", parameters="{}")
         self.add("TaskStarted", **service)
@@ -65,9 +65,9 @@ class History:
 
 
 def failed_history(bucket: str = "some-bucket") -> History:
-    """Return the history of an execution whose second state fails after a retry, which is caught, counted and reported.
+    """Return the history of an execution whose second state fails twice.
 
-    Serialize, Classify (two attempts), CountFailure, Failed.
+    The states are Serialize, Classify (two attempts), CountFailure, which catches the error, and Failed.
     """
     event = {"image_data": "", "s3_bucket": bucket, "s3_key": "test/a.png"}
     history = History()
@@ -118,17 +118,19 @@ DEFINITION: dict[str, Any] = {
 
 
 def refusal(code: str) -> ClientError:
-    """Return an error of AWS."""
+    """Return an AWS error with an error code."""
     return ClientError({"Error": {"Code": code, "Message": "some message"}}, "SomeOperation")
 
 
 class FakeStates:
-    """A Step Functions client with one execution.
+    """A Step Functions client with one execution, which has failed by default.
 
     Parameters
     ----------
-    description : fields of DescribeExecution that differ from those of a failed execution
-    map_run : response of DescribeMapRun
+    history : events of the execution
+    definition : definition of the state machine
+    map_run : response of DescribeMapRun, or None if the execution has no map run
+    description : fields that replace those in the response of DescribeExecution
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Factories of runs, captured lines and images."""
+"""Factories of the results of `make run`, of lines of capture files, and of images."""
 
 import base64
 import io
@@ -13,11 +13,17 @@ from PIL import Image
 from evaluation.executions import Execution, Run
 from tests.unit.stacks import make_stack
 
-BELOW = "THRESHOLD_CONFIDENCE_NOT_MET"
+BELOW = "THRESHOLD_CONFIDENCE_NOT_MET"  # error of an execution whose confidence is below the threshold
 
 
 def make_execution(key: str, inferences: Sequence[float] | None, **changes: Any) -> Execution:
-    """Return an execution with the outcome at a threshold of 0.93; `changes` replace fields."""
+    """Return the result of an execution of a state machine with a threshold of 0.93; `changes` replace fields.
+
+    Parameters
+    ----------
+    key : key of the image
+    inferences : class probabilities, or None if the execution failed before there was a prediction
+    """
     passed = inferences is not None and max(inferences) >= 0.93
     content: dict[str, Any] = {
         "s3_key": key,
@@ -32,7 +38,7 @@ def make_execution(key: str, inferences: Sequence[float] | None, **changes: Any)
 
 
 def make_run(executions: Sequence[Execution], **changes: Any) -> Run:
-    """Return a run of the stack that `make_stack` returns; `changes` replace fields."""
+    """Return the results of `make run` for the stack that `make_stack` returns; `changes` replace fields."""
     stack = make_stack()
     content: dict[str, Any] = {
         "source": "CIFAR-100 (cifar-100-python.tar.gz, md5 eb9058c3a382ffc7106e4002c42a8d85)",
@@ -52,7 +58,7 @@ def make_run(executions: Sequence[Execution], **changes: Any) -> Run:
 
 
 def make_png(seed: int = 0, *, size: tuple[int, int] = (32, 32)) -> bytes:
-    """Return a PNG of random pixels."""
+    """Return a PNG file of random pixels; `size` is width and height in pixels."""
     pixels = np.random.default_rng(seed).integers(0, 256, size=(*size[::-1], 3), dtype=np.uint8)
     with io.BytesIO() as stream:
         Image.fromarray(pixels).save(stream, format="PNG")
@@ -68,7 +74,17 @@ def capture_line(
     inference_id: str | None = None,
     encoding: str = "JSON",
 ) -> bytes:
-    """Return a line of a capture file as SageMaker writes it; by default, the event ID depends on the other values."""
+    """Return a line of a capture file as SageMaker writes it.
+
+    Parameters
+    ----------
+    image : content of the image file in the request
+    probabilities : class probabilities in the response
+    time : time of the inference
+    event_id : ID of the event; by default, it depends on the image, the probabilities and the time
+    inference_id : ID that the caller sent with the request, or None if there is none
+    encoding : encoding of the captured response: `JSON` or `BASE64`
+    """
     text = json.dumps(list(probabilities))
     data = base64.b64encode(text.encode()).decode() if encoding == "BASE64" else text
     record = {

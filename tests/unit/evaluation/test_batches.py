@@ -1,5 +1,5 @@
 # ruff: noqa: N803  boto3's argument names
-"""Batch executions: their input, their progress, and how an interrupted one continues."""
+"""Batch executions: their input, their progress, their results, and how an interrupted execution is continued."""
 
 import io
 import json
@@ -38,7 +38,7 @@ SUMMARY = {
 
 
 class FakeS3:
-    """A bucket in memory."""
+    """An S3 client with one bucket in memory."""
 
     def __init__(self, objects: dict[str, bytes] | None = None) -> None:
         self.objects = objects or {}
@@ -62,7 +62,15 @@ class FakeS3:
 
 
 class FakeStates:
-    """A Step Functions client with one execution, whose statuses follow each other."""
+    """A Step Functions client with one execution.
+
+    Parameters
+    ----------
+    statuses : statuses that DescribeExecution returns in turn; the last status is repeated
+    refusal : message with which RedriveExecution fails, or None if it succeeds
+    error : error of the failed execution
+    source : input of the execution
+    """
 
     def __init__(
         self,
@@ -102,7 +110,7 @@ class FakeStates:
 
 
 @pytest.mark.parametrize("text", ["test", "test/", "/test/", "s3://some-bucket/test", "s3://some-bucket/test/"])
-def test_prefix_ends_with_one_slash(text: str) -> None:
+def test_prefix_in_the_input_ends_with_one_slash_and_has_no_bucket(text: str) -> None:
     assert prefix_input(text, CONFIG, s3=FakeS3({"test/a": b""})) == {"prefix": "test/"}
 
 
@@ -115,14 +123,14 @@ def test_prefix_ends_with_one_slash(text: str) -> None:
         ("test/none", "there are no objects below s3://some-bucket/test/none/"),
     ],
 )
-def test_invalid_prefix_is_named(text: str, message: str) -> None:
+def test_error_says_what_is_wrong_with_a_prefix(text: str, message: str) -> None:
     # WHEN / THEN
     with pytest.raises(OperatorError, match=message):
         prefix_input(text, CONFIG, s3=FakeS3({"test/a": b"", "testing/a": b""}))
 
 
 @pytest.mark.parametrize("name", ["keys.jsonl", "keys.csv"])
-def test_local_manifest_is_uploaded_once(name: str, tmp_path: Path) -> None:
+def test_local_manifest_is_uploaded_under_a_key_that_depends_only_on_its_content(name: str, tmp_path: Path) -> None:
     # GIVEN
     path, s3 = tmp_path / name, FakeS3()
     path.write_text("Key\ntest/a\n")
@@ -130,7 +138,7 @@ def test_local_manifest_is_uploaded_once(name: str, tmp_path: Path) -> None:
     # WHEN
     source = manifest_input(str(path), CONFIG, s3=s3)
 
-    # THEN its key depends on its content only
+    # THEN a second upload has the same key
     assert manifest_input(str(path), CONFIG, s3=s3) == source
     assert list(s3.objects) == [source["manifest"]]
     assert source["manifest"].startswith("batch/manifests/")
@@ -158,7 +166,7 @@ def test_manifest_in_the_bucket_is_used_without_an_upload(prefix: str) -> None:
         ("s3://other/batch/manifests/a.csv", "MANIFEST must be in s3://some-bucket"),
     ],
 )
-def test_invalid_manifest_is_named(text: str, message: str) -> None:
+def test_error_says_what_is_wrong_with_a_manifest(text: str, message: str) -> None:
     # WHEN / THEN
     with pytest.raises(OperatorError, match=message):
         manifest_input(text, CONFIG, s3=FakeS3())
@@ -167,7 +175,7 @@ def test_invalid_manifest_is_named(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [("keys.jsonl", ""), ("keys.jsonl", "\n \r\n\n"), ("keys.csv", "\n\n"), ("keys.csv", "\nKey\n\n")],
-    ids=["empty", "blank lines", "blank lines of CSV", "only columns"],
+    ids=["empty", "blank lines", "CSV with blank lines", "CSV with only a header"],
 )
 def test_local_manifest_without_keys_is_refused(name: str, text: str, tmp_path: Path) -> None:
     # GIVEN
@@ -180,7 +188,7 @@ def test_local_manifest_without_keys_is_refused(name: str, text: str, tmp_path: 
     assert not s3.objects
 
 
-def test_keys_with_spaces_are_quoted() -> None:
+def test_list_of_keys_may_contain_quoted_keys_and_s3_uris() -> None:
     assert keys_input("test/a+b 'test/a b' s3://some-bucket/test/c", CONFIG) == {
         "keys": ["test/a+b", "test/a b", "test/c"]
     }
@@ -195,13 +203,13 @@ def test_keys_with_spaces_are_quoted() -> None:
         ("test/a " * 40_000, "KEYS must have at most 262144 bytes .* MANIFEST=keys.jsonl"),
     ],
 )
-def test_invalid_keys_are_named(text: str, message: str) -> None:
+def test_error_says_what_is_wrong_with_a_list_of_keys(text: str, message: str) -> None:
     # WHEN / THEN
     with pytest.raises(OperatorError, match=message):
         keys_input(text, CONFIG)
 
 
-def test_execution_is_started_and_followed_to_its_summary() -> None:
+def test_execution_is_started_and_followed_until_its_summary() -> None:
     # GIVEN
     states = FakeStates("RUNNING", "SUCCEEDED")
 
@@ -215,13 +223,13 @@ def test_execution_is_started_and_followed_to_its_summary() -> None:
     assert summary == SUMMARY
 
 
-def test_unsuccessful_execution_says_how_to_continue() -> None:
+def test_error_of_an_unsuccessful_execution_names_the_command_that_continues_it() -> None:
     # WHEN / THEN
     with pytest.raises(OperatorError, match=r"is FAILED \(SomeError: some cause\).*RESUME=some-name ENV=local"):
         follow(ARN, CONFIG, states=FakeStates("FAILED"))
 
 
-def test_broken_manifest_is_named_and_not_resumed() -> None:
+def test_error_for_a_manifest_that_cannot_be_read_asks_for_a_new_execution() -> None:
     # GIVEN
     states = FakeStates("FAILED", error="States.ItemReaderFailed", source={"manifest": "batch/manifests/a.jsonl"})
 
@@ -236,7 +244,7 @@ def test_broken_manifest_is_named_and_not_resumed() -> None:
     assert "RESUME" not in message
 
 
-def test_prefix_that_could_not_be_listed_is_resumed() -> None:
+def test_error_for_a_prefix_that_could_not_be_listed_names_the_command_that_continues_the_execution() -> None:
     # GIVEN
     states = FakeStates("FAILED", error="States.ItemReaderFailed", source={"prefix": "test/"})
 
@@ -245,8 +253,8 @@ def test_prefix_that_could_not_be_listed_is_resumed() -> None:
         follow(ARN, CONFIG, states=states)
 
 
-def test_interrupted_command_leaves_the_execution_running() -> None:
-    # GIVEN
+def test_interrupted_command_says_that_the_execution_continues() -> None:
+    # GIVEN a Ctrl-C while the command waits
     def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt
 
@@ -269,7 +277,7 @@ def test_only_unsuccessful_executions_are_redriven(status: str, redriven: bool, 
     assert states.calls == ([ARN] if redriven else [])
 
 
-def test_execution_that_cannot_be_resumed_says_why() -> None:
+def test_error_says_why_an_execution_cannot_be_resumed() -> None:
     # WHEN / THEN
     with pytest.raises(OperatorError, match="'other' does not exist: set RESUME"):
         resume("other", CONFIG, states=FakeStates("FAILED"))
@@ -277,8 +285,10 @@ def test_execution_that_cannot_be_resumed_says_why() -> None:
         resume("some-name", CONFIG, states=FakeStates("FAILED", refusal="too old"))
 
 
-def test_lines_of_all_batches_are_in_one_file(tmp_path: Path) -> None:
-    # GIVEN
+def test_result_lines_of_all_batches_are_downloaded_to_one_file_and_failed_images_are_an_error(
+    tmp_path: Path,
+) -> None:
+    # GIVEN the results of two batches, in one of which an image failed
     failed = {"key": "test/a", "outcome": "failed", "error": "ImageInvalidError", "cause": "some cause"}
     prefix = "batch/some-name/predictions/"
     s3 = FakeS3({f"{prefix}1.jsonl": b'{"key": "test/b", "outcome": "classified"}\n'})

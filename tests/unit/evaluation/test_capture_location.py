@@ -1,3 +1,5 @@
+"""Captured data of a model is found in S3, read, and waited for."""
+
 # ruff: noqa: N803  boto3's argument names
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +21,7 @@ LOCATION = CaptureLocation("s3://b/data_capture", "v2", "cars", "cars-2", is_com
 
 
 def make_captures(*lines: bytes) -> Captures:
+    """Return captured data from a file with these lines."""
     captures = Captures()
     captures.add("00-00-000-a.jsonl", b"\n".join(lines), classes=2)
     return captures
@@ -35,7 +38,13 @@ class FakeClock:
 
 
 class FakeSageMaker:
-    """A SageMaker client with one endpoint, and the data capture settings of each endpoint configuration."""
+    """A SageMaker client with one endpoint.
+
+    Parameters
+    ----------
+    served : name of the endpoint configuration that the endpoint serves, or None if there is no endpoint
+    captures : `DataCaptureConfig` of each endpoint configuration by name
+    """
 
     def __init__(self, served: str | None, captures: dict[str, dict[str, Any]]) -> None:
         self._served, self._captures = served, captures
@@ -52,15 +61,17 @@ class FakeSageMaker:
 
 
 def missing(kind: str) -> ClientError:
+    """Return SageMaker's error for a resource that does not exist."""
     return ClientError({"Error": {"Code": "ValidationException", "Message": f"Could not find {kind}"}}, "Describe")
 
 
 def find(sagemaker: FakeSageMaker, config: str | None = "cars-2") -> CaptureLocation | None:
+    """Find the captured data of the endpoint `cars`, with the deployed endpoint configuration `config`."""
     return find_captures("cars", config, "s3://b/data_capture", environment="local", sagemaker=sagemaker)
 
 
-def test_the_location_comes_from_the_configuration_that_the_endpoint_serves() -> None:
-    # GIVEN an endpoint that SageMaker rolled back
+def test_the_location_is_read_from_the_endpoint_configuration_that_the_endpoint_uses() -> None:
+    # GIVEN an endpoint that SageMaker rolled back to the older configuration cars-1
     older = {**ALL, "DestinationS3Uri": "s3://b/data_capture/v1"}
     sagemaker = FakeSageMaker("cars-1", {"cars-1": older, "cars-2": ALL})
 
@@ -72,7 +83,7 @@ def test_the_location_comes_from_the_configuration_that_the_endpoint_serves() ->
     assert (location.model, location.uri, location.endpoint_config) == ("v1", "s3://b/data_capture/v1", "cars-1")
 
 
-def test_captures_of_a_deleted_endpoint_are_found_by_the_deployed_configuration() -> None:
+def test_captured_data_of_a_deleted_endpoint_is_found_through_the_deployed_configuration() -> None:
     assert find(FakeSageMaker(None, {"cars-2": ALL})) == LOCATION
 
 
@@ -83,7 +94,9 @@ def test_captures_of_a_deleted_endpoint_are_found_by_the_deployed_configuration(
         pytest.param({**ALL, "InitialSamplingPercentage": 20}, False, id="a sample"),
     ],
 )
-def test_captures_are_complete_only_if_all_requests_are_captured(capture: dict[str, Any], is_complete: bool) -> None:
+def test_captured_data_is_complete_only_if_all_requests_are_captured(
+    capture: dict[str, Any], is_complete: bool
+) -> None:
     location = find(FakeSageMaker("cars-2", {"cars-2": capture}))
     assert location
     assert location.is_complete is is_complete
@@ -95,13 +108,13 @@ def test_location_is_none_without_data_capture(capture: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("config", [None, "cars-2"], ids=["no configuration", "configuration deleted"])
-def test_error_without_a_deployed_model_names_the_command(config: str | None) -> None:
+def test_error_without_a_deployed_model_names_make_deploy(config: str | None) -> None:
     with pytest.raises(OperatorError, match="make deploy ENV=local"):
         find(FakeSageMaker(None, {}), config)
 
 
 @pytest.mark.parametrize("model", ["1", "v1"])
-def test_another_model_is_selected_by_its_version(model: str) -> None:
+def test_location_of_another_model_is_selected_by_its_version(model: str) -> None:
     # WHEN
     location = LOCATION.of_model(model)
 
@@ -112,15 +125,20 @@ def test_another_model_is_selected_by_its_version(model: str) -> None:
 
 
 def make_bucket(*files: tuple[str, bytes]) -> FakeS3:
-    """Return a bucket with a capture file for each model and content."""
+    """Return a bucket with capture files.
+
+    Parameters
+    ----------
+    files : version of the model, and content of the capture file
+    """
     s3 = FakeS3()
     for model, content in files:
         s3.put_object(Bucket="b", Key=f"data_capture/{model}/cars/AllTraffic/2026/03/01/12/a.jsonl", Body=content)
     return s3
 
 
-def test_records_of_the_model_are_read_and_others_are_counted() -> None:
-    # GIVEN an older model with another number of classes
+def test_records_of_the_model_are_read_and_records_of_other_models_are_counted() -> None:
+    # GIVEN records of an older model with three classes, and of a model with two classes
     older = b"\n".join(capture_line(make_png(), [0.9, 0.05, 0.05]) for _ in range(3))
     s3 = make_bucket(("v1", older), ("v2", capture_line(make_png(), [0.9, 0.1])))
 
@@ -133,7 +151,7 @@ def test_records_of_the_model_are_read_and_others_are_counted() -> None:
     assert others == 3
 
 
-def test_error_without_records_of_the_model_names_the_command() -> None:
+def test_error_without_records_of_the_model_names_the_malformed_lines_and_make_run() -> None:
     s3 = make_bucket(("v1", capture_line(make_png(), [0.9, 0.1])), ("v2", b"malformed"))
     with pytest.raises(
         OperatorError,
@@ -168,7 +186,7 @@ def test_reading_does_not_wait_for_records_that_may_never_arrive(
 
 
 def test_reading_waits_for_late_records() -> None:
-    # GIVEN a run with two predictions, a record older than the run, and one new record per read
+    # GIVEN a run with two predictions, a record that is older than the run, and one new record at each read
     run = make_run([make_execution("a", [0.9, 0.1]), make_execution("b", [0.9, 0.1]), make_execution("c", None)])
     captures = make_captures(capture_line(make_png(), [0.9, 0.1], time="2026-03-01T11:59:59Z"))
     clock = FakeClock(FINISHED)
@@ -185,7 +203,9 @@ def test_reading_waits_for_late_records() -> None:
     assert len(reads) == 2
 
 
-def test_missing_records_are_reported_after_the_maximum_delay(capsys: pytest.CaptureFixture[str]) -> None:
+def test_waiting_stops_after_the_maximum_delay_and_reports_the_missing_records(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     # GIVEN
     run = make_run([make_execution("a", [0.9, 0.1])])
     clock = FakeClock(FINISHED)

@@ -1,3 +1,5 @@
+"""Records that an endpoint captured are read from files and from S3."""
+
 import base64
 import json
 from collections.abc import Iterator
@@ -21,7 +23,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def put_lines(s3: FakeS3, *lines: bytes, folder: str = "v1/cars/AllTraffic", hour: datetime = NOON) -> str:
-    """Put a capture file with these lines, and return its key."""
+    """Store a capture file with these lines in the folder of an hour, and return the file's key."""
     number = len(s3.objects)
     key = f"data_capture/{folder}/{hour:%Y/%m/%d/%H}/00-{number:02d}-000-x.jsonl"
     s3.put_object(Bucket="b", Key=key, Body=b"\n".join(lines) + b"\n")
@@ -29,20 +31,24 @@ def put_lines(s3: FakeS3, *lines: bytes, folder: str = "v1/cars/AllTraffic", hou
 
 
 def line_at(moment: datetime, **changes: Any) -> bytes:
+    """Return a captured line with this time."""
     return capture_line(IMAGE, [0.9, 0.1], time=f"{moment:%Y-%m-%dT%H:%M:%SZ}", **changes)
 
 
 def read(s3: FakeS3, window: Window = ALL_TIME) -> Captures:
+    """Return the records of model v1 in a time range."""
     captures = Captures(window)
     captures.read_new_files("s3://b/data_capture/v1", "cars", classes=2, s3=s3)
     return captures
 
 
 def streamed(s3: FakeS3, window: Window = ALL_TIME) -> list[Record | MalformedLine]:
+    """Return the records and malformed lines of model v1 in a time range, read with `stream_records`."""
     return list(stream_records("s3://b/data_capture/v1", "cars", window, classes=2, s3=s3))
 
 
 def ids(captures: Captures) -> list[str]:
+    """Return the IDs of all records in order of time."""
     return [prediction.id for prediction in captures.predictions()]
 
 
@@ -67,23 +73,23 @@ def test_all_lines_of_all_files_are_read_and_malformed_lines_named(tmp_path: Pat
 
 
 def test_only_new_files_of_the_endpoint_and_model_are_read() -> None:
-    # GIVEN two endpoints, one with a name that starts with the other's, and two models, v1 and v11
+    # GIVEN records of the endpoints cars and cars-2, and of the models v1 and v11
     s3 = FakeS3()
-    put_lines(s3, line_at(NOON, event_id="wanted"))
+    put_lines(s3, line_at(NOON, event_id="first"))
     put_lines(s3, line_at(NOON, event_id="other endpoint"), folder="v1/cars-2/AllTraffic")
     put_lines(s3, line_at(NOON, event_id="other model"), folder="v11/cars/AllTraffic")
     captures = read(s3)
 
-    # WHEN
+    # WHEN another file of this endpoint and model is written
     put_lines(s3, line_at(NOON, event_id="new"), folder="v1/cars/Shadow")
     captures.read_new_files("s3://b/data_capture/v1", "cars", classes=2, s3=s3)
 
     # THEN
-    assert sorted(ids(captures)) == ["new", "wanted"]
+    assert sorted(ids(captures)) == ["first", "new"]
     assert captures.duplicates == 0
 
 
-def test_file_that_is_deleted_after_it_was_listed_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_is_deleted_after_it_was_listed_has_no_records(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     s3 = FakeS3()
     put_lines(s3, line_at(NOON))
@@ -93,7 +99,7 @@ def test_file_that_is_deleted_after_it_was_listed_is_empty(monkeypatch: pytest.M
     assert streamed(s3) == []
 
 
-def test_records_of_the_endpoints_other_models_are_counted_in_the_time_range() -> None:
+def test_records_of_other_models_of_the_endpoint_are_counted_in_the_time_range() -> None:
     # GIVEN
     s3 = FakeS3()
     put_lines(s3, line_at(NOON))
@@ -107,8 +113,8 @@ def test_records_of_the_endpoints_other_models_are_counted_in_the_time_range() -
     assert count_other_records("s3://b/data_capture", "cars", "v1", window, s3=s3) == 3
 
 
-def test_a_record_is_in_the_range_by_its_own_time_and_not_by_the_folder_of_its_file() -> None:
-    # GIVEN files of three hours whose records are from minutes before and after the range
+def test_records_are_selected_by_their_time_and_not_by_the_folder_of_their_file() -> None:
+    # GIVEN records around the start and end of a range from 11:55 to 12:05, in files of the hours 11 and 13
     s3 = FakeS3()
     start, end = NOON - timedelta(minutes=5), NOON + timedelta(minutes=5)
     moments = {"early": -6, "first": -5, "noon": 0, "last": 4, "late": 5}
@@ -124,7 +130,7 @@ def test_a_record_is_in_the_range_by_its_own_time_and_not_by_the_folder_of_its_f
     assert captures.skewed == 0
 
 
-def test_only_the_hours_of_the_range_and_their_neighbours_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_files_of_the_range_and_of_the_hours_before_and_after_it_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     s3, opened = FakeS3(), list[str]()
 
@@ -142,8 +148,8 @@ def test_only_the_hours_of_the_range_and_their_neighbours_are_read(monkeypatch: 
     assert sorted(opened) == keys[2:5]
 
 
-def test_only_the_latest_of_several_records_with_one_id_is_kept() -> None:
-    # GIVEN an image that was classified three times, and a request of the same second
+def test_only_the_latest_of_several_records_with_the_same_id_is_kept() -> None:
+    # GIVEN an image that was classified three times, and another request at the time of the latest record
     s3 = FakeS3()
     put_lines(
         s3,
@@ -164,8 +170,8 @@ def test_only_the_latest_of_several_records_with_one_id_is_kept() -> None:
     assert captures.duplicates == 2
 
 
-def test_records_of_a_clock_that_is_wrong_are_counted() -> None:
-    # GIVEN
+def test_records_whose_time_contradicts_the_folder_of_their_file_are_counted() -> None:
+    # GIVEN records of noon, an hour before and 30 hours later, in a file of the hour from noon
     s3 = FakeS3()
     put_lines(s3, line_at(NOON), line_at(NOON - timedelta(hours=1)), line_at(NOON + timedelta(hours=30)))
 
@@ -188,7 +194,7 @@ def test_all_malformed_lines_are_counted_and_the_first_100_named() -> None:
     assert (len(captures), captures.malformed, len(captures.malformed_lines)) == (0, 250, 100)
 
 
-def test_malformed_lines_of_other_hours_do_not_count() -> None:
+def test_malformed_lines_in_files_of_other_hours_are_not_counted() -> None:
     # GIVEN
     s3 = FakeS3()
     for hours in (-1, 0, 1):
@@ -198,7 +204,7 @@ def test_malformed_lines_of_other_hours_do_not_count() -> None:
     assert read(s3, Window(NOON, NOON + timedelta(hours=1))).malformed == 1
 
 
-def test_a_line_that_is_too_long_is_malformed_and_the_next_one_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_is_too_long_is_malformed_and_the_next_line_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     line = line_at(NOON)
     monkeypatch.setattr(capture_files, "MAX_LINE_BYTES", len(line))
@@ -217,7 +223,7 @@ def test_a_line_that_is_too_long_is_malformed_and_the_next_one_is_read(monkeypat
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-def test_lines_are_the_same_for_chunks_of_any_size(size: int) -> None:
+def test_content_is_split_into_the_same_lines_for_chunks_of_any_size(size: int) -> None:
     # GIVEN
     content = b"first\n\n  \nsecond line\r\nlast"
 
@@ -233,8 +239,8 @@ def test_lines_are_the_same_for_chunks_of_any_size(size: int) -> None:
     assert [content[line.offset : line.offset + line.size] for line in lines] == [line.content for line in lines]
 
 
-def test_the_image_of_a_prediction_is_read_again() -> None:
-    # GIVEN a request with one image, and one with two
+def test_the_images_of_predictions_can_be_read_from_the_capture_files() -> None:
+    # GIVEN a request with one image, and a request with two images
     s3 = FakeS3()
     images = [make_png(number) for number in range(3)]
     batch = json.loads(capture_line(b"", []))
@@ -250,7 +256,7 @@ def test_the_image_of_a_prediction_is_read_again() -> None:
     assert captures.images(list(captures.predictions())) == images
 
 
-def test_an_image_whose_file_was_deleted_meanwhile_is_missing() -> None:
+def test_the_image_is_none_if_its_capture_file_was_deleted_meanwhile() -> None:
     # GIVEN
     s3 = FakeS3()
     key = put_lines(s3, line_at(NOON))
@@ -263,7 +269,7 @@ def test_an_image_whose_file_was_deleted_meanwhile_is_missing() -> None:
     assert captures.images(list(captures.predictions())) == [None]
 
 
-def test_an_id_with_half_a_surrogate_pair_is_stored() -> None:
+def test_an_id_with_an_unpaired_surrogate_is_stored_with_a_question_mark() -> None:
     # GIVEN
     captures = Captures()
 
@@ -274,7 +280,7 @@ def test_an_id_with_half_a_surrogate_pair_is_stored() -> None:
     assert ids(captures) == ["?"]
 
 
-def test_a_part_of_the_records_is_shown_at_equal_distances() -> None:
+def test_a_sample_of_the_records_is_taken_at_equal_distances() -> None:
     # GIVEN
     captures = Captures()
     captures.add("a.jsonl", b"\n".join(line_at(NOON + timedelta(seconds=each)) for each in range(10)), classes=2)

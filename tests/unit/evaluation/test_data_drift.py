@@ -1,4 +1,4 @@
-"""The results of drift jobs, and starting a job."""
+"""Drift jobs are started and followed, and their results are read, summarized and plotted."""
 
 import json
 import re
@@ -22,6 +22,7 @@ REQUEST = json.dumps(
 
 
 def make_figures(**changes: Any) -> dict[str, Any]:
+    """Return the result of a drift job in which the brightness has drifted; `changes` replace fields."""
     counts = {"baseline": [1, 99], "window": [150, 50]}
     change: dict[str, Any] = {"kind": "x", "statistic": 0.5, "p_value": 1e-6}
     figures: dict[str, Any] = {
@@ -63,6 +64,7 @@ def make_figures(**changes: Any) -> dict[str, Any]:
 
 
 def make_entry(hour: int, **changes: Any) -> Entry:
+    """Return the history entry of a drift job on 8 March at this hour; `changes` replace fields of the job's result."""
     return {
         "kind": "drift",
         "written": f"2026-03-08T{hour:02}:10:00+00:00",
@@ -73,7 +75,7 @@ def make_entry(hour: int, **changes: Any) -> Entry:
     }
 
 
-def test_summary_says_which_properties_drifted_and_counts_examples() -> None:
+def test_summary_names_the_properties_that_drifted_and_counts_the_unusual_images() -> None:
     # WHEN
     lines = list(summary(read_drift([make_entry(11, outcome="no_drift"), make_entry(12)], environment="test"), "test"))
 
@@ -90,7 +92,7 @@ def test_summary_says_which_properties_drifted_and_counts_examples() -> None:
     ]
 
 
-def test_result_without_a_decision_has_one_line_and_no_figure(tmp_path: Path) -> None:
+def test_result_without_captured_records_has_only_its_reason_and_no_figure(tmp_path: Path) -> None:
     # GIVEN
     empty: dict[str, Any] = {"groups": {}, "changes": [], "histograms": {}, "points": {}, "examples": []}
     entry = make_entry(
@@ -108,8 +110,8 @@ def test_result_without_a_decision_has_one_line_and_no_figure(tmp_path: Path) ->
     assert not (tmp_path / "drift.png").exists()
 
 
-def test_entries_of_another_format_are_left_out() -> None:
-    # GIVEN
+def test_history_entries_in_another_format_are_ignored() -> None:
+    # GIVEN a valid entry, and a newer entry that lacks most fields
     other = make_entry(13)
     other["figures"] = {"outcome": "drift"}
 
@@ -119,19 +121,24 @@ def test_entries_of_another_format_are_left_out() -> None:
     ]
 
 
-def test_without_results_the_error_names_the_command() -> None:
+def test_error_without_results_names_make_data_drift() -> None:
     with pytest.raises(OperatorError, match="run `make data-drift ENV=test RUN=1`"):
         read_drift([], environment="test")
 
 
-def test_figure_shows_each_statistic(tmp_path: Path) -> None:
+def test_figure_of_the_latest_result_is_written(tmp_path: Path) -> None:
     write_figures(read_drift([make_entry(12)], environment="test"), tmp_path)
 
     assert Image.open(tmp_path / "drift.png").width > 1000
 
 
 class FakeSageMaker:
-    """Processing jobs whose descriptions are known beforehand."""
+    """A SageMaker client that records the requests for processing jobs.
+
+    Parameters
+    ----------
+    descriptions : responses of DescribeProcessingJob, one for each call
+    """
 
     def __init__(self, *descriptions: dict[str, Any]) -> None:
         self.descriptions = list(descriptions)
@@ -144,7 +151,7 @@ class FakeSageMaker:
         return self.descriptions.pop(0)
 
 
-def test_job_starts_with_a_name_and_time_in_place_of_the_schedulers_words() -> None:
+def test_started_job_has_a_name_and_a_time_instead_of_the_schedulers_placeholders() -> None:
     # GIVEN
     sagemaker = FakeSageMaker()
 
@@ -158,12 +165,12 @@ def test_job_starts_with_a_name_and_time_in_place_of_the_schedulers_words() -> N
     ]
 
 
-def test_environment_without_a_job_says_what_it_needs() -> None:
+def test_error_for_an_environment_without_a_drift_job_names_the_missing_setting() -> None:
     with pytest.raises(OperatorError, match="test has no drift job: it needs drift_schedule"):
         start_job(None, environment="test", sagemaker=FakeSageMaker())
 
 
-def test_following_ends_with_the_job() -> None:
+def test_following_a_job_prints_each_new_status_until_the_job_has_ended() -> None:
     # GIVEN
     statuses = ("InProgress", "InProgress", "Completed")
     sagemaker = FakeSageMaker(*({"ProcessingJobStatus": status} for status in statuses))
@@ -176,14 +183,14 @@ def test_following_ends_with_the_job() -> None:
     assert lines == ["job: InProgress", "job: Completed"]
 
 
-def test_failed_job_is_an_error_with_its_reason() -> None:
+def test_failed_job_is_an_error_that_contains_the_failure_reason() -> None:
     sagemaker = FakeSageMaker({"ProcessingJobStatus": "Failed", "FailureReason": "AlgorithmError: status 1"})
 
     with pytest.raises(OperatorError, match="job ended with the status Failed: AlgorithmError: status 1"):
         follow_job("job", sagemaker=sagemaker, report=lambda _: None)
 
 
-def test_no_line_is_wider_than_a_terminal() -> None:
+def test_lines_of_the_summary_fit_80_columns() -> None:
     # GIVEN a result in which many properties have drifted
     reason = "; ".join(f"statistic_{number} (median 0.584 to 0.331, p below 1e-09)" for number in range(9))
     examples = [{"id": f"{number:064}", "time": "2026-03-08T12:00:00+00:00", "distance": 3.0} for number in range(10)]

@@ -1,4 +1,4 @@
-"""Drivers on record: the table, the explanation of one, and what a deletion covers."""
+"""The table of all drivers, the explanation of one driver's item, and the deletion of a driver's data."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,11 +23,12 @@ KEYS = {"vehicles": ("image", "version"), "drivers": ("driver",)}
 
 
 def text(**values: str) -> dict[str, Any]:
+    """Return strings in DynamoDB's format, by attribute name."""
     return {name: {"S": value} for name, value in values.items()}
 
 
 class FakeDynamoDB:
-    """The two tables, by name and key."""
+    """A DynamoDB client with the tables of vehicles and drivers."""
 
     def __init__(self, *, vehicles: list[dict[str, Any]], drivers: list[dict[str, Any]]) -> None:
         self.tables = {"vehicles": vehicles, "drivers": drivers}
@@ -57,7 +58,13 @@ class FakeDynamoDB:
 
 
 class FakeS3:
-    """Versions and delete markers, as pairs of key and version."""
+    """An S3 client with one versioned bucket.
+
+    Parameters
+    ----------
+    versions : key and version ID of each object version and delete marker; IDs of delete markers start with `marker`
+    refused : key of an object that S3 refuses to delete
+    """
 
     def __init__(self, *versions: tuple[str, str], refused: str | None = None) -> None:
         self.versions = list(versions)
@@ -87,16 +94,20 @@ class FakeS3:
 
 
 class Pages:
+    """A paginator whose method `paginate` is the given function."""
+
     def __init__(self, pages: Any) -> None:
         self.paginate = pages
 
 
 def vehicle(driver: str, name: str, **values: Any) -> dict[str, Any]:
+    """Return the item of a driver's photograph; the first digit of `name` is the second at which it was taken."""
     item = text(image=f"s3://bucket/incoming/{driver}/{name}", version="1", driver=driver, outcome="recorded")
     return {**item, **text(photographed=f"2026-01-02T03:04:0{name[0]}Z"), **values}
 
 
 def driver_item(driver: str, *, zone: str = "near", radius: Any = None) -> dict[str, Any]:
+    """Return the item of a driver, whose newest photograph is `5.jpg`."""
     item = text(
         driver=driver,
         image=f"s3://bucket/incoming/{driver}/5.jpg",
@@ -111,7 +122,7 @@ def driver_item(driver: str, *, zone: str = "near", radius: Any = None) -> dict[
     return {**item, "confidence": {"N": "0.98761"}, "radius_km": radius or {"N": "3"}}
 
 
-def test_drivers_are_listed_by_name_with_their_zones() -> None:
+def test_table_lists_drivers_by_name_with_vehicle_and_zone() -> None:
     # GIVEN
     items = [driver_item("zoe"), driver_item("adam", zone="unassigned", radius={"N": "0"})]
     dynamodb = FakeDynamoDB(vehicles=[], drivers=items)
@@ -126,8 +137,8 @@ def test_drivers_are_listed_by_name_with_their_zones() -> None:
     ]
 
 
-def test_driver_is_explained_by_image_probabilities_model_and_photographs() -> None:
-    # GIVEN a newer photograph that a person must review
+def test_explanation_has_image_probabilities_model_and_photographs_of_the_driver() -> None:
+    # GIVEN a driver with a newer photograph that must be reviewed, and another driver whose name starts with `zoe` too
     probabilities = {"M": {"motorcycle": {"N": "0.01239"}, "bicycle": {"N": "0.98761"}}}
     vehicles = [
         vehicle("zoe", "5.jpg", probabilities=probabilities, **text(**{"class": "bicycle"})),
@@ -168,7 +179,7 @@ def test_driver_whose_photographs_are_all_in_review_has_no_vehicle() -> None:
     assert "ImageInvalidError" in rows[1][1]
 
 
-def test_unknown_driver_is_named() -> None:
+def test_error_names_an_unknown_driver() -> None:
     # WHEN / THEN
     with pytest.raises(DriverError, match="the driver zoe is not on record: `make drivers`"):
         list(explain_driver(STORE, "zoe", environment="dev", dynamodb=FakeDynamoDB(vehicles=[], drivers=[])))
@@ -182,14 +193,14 @@ def test_invalid_driver_name_is_rejected(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/", "zoe/"])
-def test_name_that_is_not_one_segment_of_a_key_is_rejected_before_a_deletion(name: str) -> None:
+def test_deletion_refuses_a_name_that_is_not_one_segment_of_a_key(name: str) -> None:
     # WHEN / THEN
     with pytest.raises(DriverError, match="ID must be the part of a key between two slashes"):
         check_segment(name)
 
 
 @pytest.mark.parametrize("name", ["zoe", "José", "a b", "*", "-a", "...", "a" * 65])
-def test_any_other_segment_of_a_key_can_be_deleted(name: str) -> None:
+def test_deletion_accepts_any_name_that_is_one_segment_of_a_key(name: str) -> None:
     # GIVEN
     s3 = FakeS3((f"incoming/{name}/x.jpg", "1"), ("incoming/other/x.jpg", "1"))
 
@@ -201,8 +212,8 @@ def test_any_other_segment_of_a_key_can_be_deleted(name: str) -> None:
     assert s3.versions == [("incoming/other/x.jpg", "1")]
 
 
-def test_lines_are_wrapped_except_for_the_command() -> None:
-    # GIVEN an execution that EventBridge started, whose name has two UUIDs
+def test_lines_of_the_explanation_are_wrapped_except_for_commands() -> None:
+    # GIVEN a command with an execution that EventBridge started, whose name consists of two UUIDs
     command = f"make execution ENV=dev ID={'a' * 36}_{'b' * 36}"
     facts = [
         ("image", f"photograph of a driver in {'s3://bucket/' * 9}"),
@@ -220,8 +231,8 @@ def test_lines_are_wrapped_except_for_the_command() -> None:
     assert all(len(line) <= 80 for line in lines if command not in line)
 
 
-def test_deletion_covers_all_versions_reviews_and_items_of_one_driver() -> None:
-    # GIVEN
+def test_deletion_covers_all_object_versions_review_copies_and_items_of_one_driver() -> None:
+    # GIVEN data of the drivers zoe and zoey
     s3 = FakeS3(
         *((f"incoming/zoe/{number}.jpg", "1") for number in range(1500)),
         ("incoming/zoe/5.jpg", "2"),
@@ -246,8 +257,9 @@ def test_deletion_covers_all_versions_reviews_and_items_of_one_driver() -> None:
     assert delete_driver(STORE, "zoe", s3=s3, dynamodb=dynamodb) == (0, 0)
 
 
-def test_deletion_covers_review_copies_entries_and_answers() -> None:
-    # GIVEN photographs of which S3 has the object, only the item, or both, all of them reviewed
+def test_deletion_covers_selected_images_and_answers() -> None:
+    # GIVEN reviewed photographs: one of zoe with an object but no item, one of zoe with an item but no object, and one
+    # of zoey
     ids = {name: inference_id(f"incoming/{name}.jpg", "1") for name in ("zoe/5", "zoe/6", "zoey/5")}
     reviewed = [
         (f"{folder}/{name}{suffix}", "1")
@@ -265,7 +277,7 @@ def test_deletion_covers_review_copies_entries_and_answers() -> None:
     assert s3.versions == reviewed[6:]
 
 
-def test_refused_deletion_names_the_object_and_keeps_the_items() -> None:
+def test_items_are_kept_if_s3_refuses_to_delete_an_object() -> None:
     # GIVEN
     s3 = FakeS3(("incoming/zoe/5.jpg", "1"), refused="incoming/zoe/5.jpg")
     dynamodb = FakeDynamoDB(vehicles=[vehicle("zoe", "5.jpg")], drivers=[driver_item("zoe")])
@@ -277,11 +289,13 @@ def test_refused_deletion_names_the_object_and_keeps_the_items() -> None:
 
 
 def latest_item(key: str) -> dict[str, Any]:
+    """Return the item of an image that was classified with the course's input format, which has no driver."""
     return text(image=f"s3://bucket/{key}", version="latest", outcome="recorded")
 
 
 def test_deletion_covers_items_without_a_driver() -> None:
-    # GIVEN items of executions with the course's input, one of them for an object that has only a delete marker
+    # GIVEN items of executions with the course's input format (`image_data`, `s3_bucket`, `s3_key`), one of which is
+    # for an object that has only a delete marker
     kept = [latest_item("incoming/zoey/5.jpg"), latest_item("test/5.jpg")]
     dynamodb = FakeDynamoDB(
         vehicles=[latest_item("incoming/zoe/5.jpg"), latest_item("incoming/zoe/a/6.jpg"), *kept],
@@ -304,8 +318,8 @@ def test_deletion_covers_items_without_a_driver() -> None:
 
 
 @pytest.mark.parametrize("calls", range(4))
-def test_interrupted_deletion_can_be_run_again(monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
-    # GIVEN a deletion that is interrupted after some deleted items
+def test_interrupted_deletion_can_be_repeated(monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
+    # GIVEN a deletion that is interrupted after `calls` items were deleted
     s3 = FakeS3(("incoming/zoe/5.jpg", "1"), ("incoming/zoe/6.jpg", "1"))
     vehicles = [latest_item("incoming/zoe/5.jpg"), latest_item("incoming/zoe/6.jpg"), vehicle("zoe", "5.jpg")]
     dynamodb = FakeDynamoDB(vehicles=vehicles, drivers=[driver_item("zoe")])
@@ -328,7 +342,7 @@ def test_interrupted_deletion_can_be_run_again(monkeypatch: pytest.MonkeyPatch, 
     assert (s3.versions, dynamodb.tables) == ([], {"vehicles": [], "drivers": []})
 
 
-def test_items_without_a_driver_are_deleted_although_s3_refuses_the_objects() -> None:
+def test_items_without_a_driver_are_deleted_even_if_s3_refuses_to_delete_the_objects() -> None:
     # GIVEN
     s3 = FakeS3(("incoming/zoe/5.jpg", "1"), refused="incoming/zoe/5.jpg")
     dynamodb = FakeDynamoDB(vehicles=[latest_item("incoming/zoe/5.jpg")], drivers=[])

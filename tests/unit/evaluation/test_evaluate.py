@@ -1,3 +1,5 @@
+"""Evaluation of the predictions of `make run`: metrics, thresholds, and whether the results are current."""
+
 from typing import Any
 
 import numpy as np
@@ -10,17 +12,19 @@ from tests.unit.evaluation.runs import make_execution, make_run
 from tests.unit.stacks import make_stack
 
 KEYS = [f"test/{letter}.png" for letter in "abcde"]
-# correct at 0.99, motorcycle misclassified at 0.95, correct at 0.97, correct at 0.6, no prediction
+# Correct with confidence 0.99; a motorcycle that is misclassified with confidence 0.95; correct with confidence 0.97;
+# correct with confidence 0.6; no prediction
 PREDICTIONS = ([0.99, 0.01], [0.95, 0.05], [0.03, 0.97], [0.6, 0.4], None)
 LABELS = dict(zip(KEYS, (0, 1, 1, 0, 0), strict=True))
 
 
 def make_executions() -> list[Any]:
+    """Return the results of executions with these keys and predictions."""
     return [make_execution(key, prediction) for key, prediction in zip(KEYS, PREDICTIONS, strict=True)]
 
 
 def current(**changes: Any) -> dict[str, Any]:
-    """Return the arguments of `check_run_is_current` for the deployed stack and the staged images."""
+    """Return arguments of `check_run_is_current` that match a run of `make_run`; `changes` replace arguments."""
     stack = make_stack()
     arguments = {
         "endpoint_config": stack.endpoint_config_name,
@@ -49,8 +53,8 @@ def test_metrics_are_computed_from_labels_and_predictions() -> None:
     assert evaluation["source"].startswith("CIFAR-100")
 
 
-def test_the_most_confident_mistakes_come_first() -> None:
-    # GIVEN a second mistake with lower confidence
+def test_mistakes_are_listed_by_descending_confidence() -> None:
+    # GIVEN a second mistake with a lower confidence
     executions = [*make_executions(), make_execution("test/f.png", [0.3, 0.7])]
 
     # WHEN
@@ -62,11 +66,11 @@ def test_the_most_confident_mistakes_come_first() -> None:
     assert evaluation["mistakes"][0]["predicted"] == "bicycle"
 
 
-def test_a_confidence_equal_to_the_threshold_passes_as_in_the_filter_function() -> None:
+def test_a_confidence_equal_to_the_threshold_reaches_it_as_in_the_filter_function() -> None:
     assert evaluate(make_run([make_execution("test/a.png", [0.93, 0.07])]), LABELS)["coverage"] == 1
 
 
-def test_accuracy_above_the_threshold_is_none_if_no_image_passes(tmp_path: Any) -> None:
+def test_accuracy_above_the_threshold_is_none_if_no_image_reaches_it(tmp_path: Any) -> None:
     # WHEN
     evaluation = evaluate(make_run([make_execution("test/a.png", [0.6, 0.4])]), LABELS)
 
@@ -95,7 +99,12 @@ def test_any_number_of_classes_can_be_evaluated(classes: int) -> None:
 
 
 def make_arguments(*predictions: tuple[float, bool]) -> dict[str, Any]:
-    """Return `evaluate`'s arguments for images of class 0: their confidence, and whether they are correct."""
+    """Return arguments of `evaluate` for images of class 0.
+
+    Parameters
+    ----------
+    predictions : for each image, the confidence, and whether the prediction is correct
+    """
     executions = [
         make_execution(f"test/{number}.png", [confidence, 1 - confidence] if correct else [1 - confidence, confidence])
         for number, (confidence, correct) in enumerate(predictions)
@@ -103,7 +112,7 @@ def make_arguments(*predictions: tuple[float, bool]) -> dict[str, Any]:
     return {"run": make_run(executions), "labels": dict.fromkeys((each["s3_key"] for each in executions), 0)}
 
 
-def test_the_threshold_for_a_precision_is_reported_with_its_coverage_and_setting() -> None:
+def test_the_threshold_for_a_precision_is_reported_with_its_coverage_and_command() -> None:
     # GIVEN
     arguments = make_arguments((0.97, True), (0.9, True), (0.8, False), (0.7, True))
 
@@ -120,8 +129,8 @@ def test_the_threshold_for_a_precision_is_reported_with_its_coverage_and_setting
     assert "`make threshold VALUE=0.9 ENV=dev`, then `make up`" in text
 
 
-def test_the_best_threshold_is_named_if_none_reaches_the_precision() -> None:
-    # GIVEN that the image with the highest confidence is misclassified
+def test_the_threshold_with_the_highest_precision_is_named_if_no_threshold_reaches_the_precision() -> None:
+    # GIVEN four images, of which the image with the highest confidence is misclassified
     arguments = make_arguments((0.97, False), (0.9, True), (0.8, True), (0.7, False))
 
     # WHEN
@@ -140,8 +149,8 @@ def test_no_threshold_is_computed_without_a_target_precision() -> None:
     assert evaluate(**make_arguments((0.97, True)))["for_precision"] is None
 
 
-def test_the_lowest_recall_and_the_most_frequent_confusions_come_first() -> None:
-    # GIVEN four classes: recall 1 of "one", 0 of "two", 0.5 of "three", and no image of "four"
+def test_classes_are_listed_by_ascending_recall_and_confusions_by_descending_frequency() -> None:
+    # GIVEN four classes: "one" has a recall of 1, "two" a recall of 0, "three" a recall of 0.5, and "four" no images
     predictions = {"a": (0, 0), "b": (1, 2), "c": (1, 2), "d": (2, 2), "e": (2, 0)}
     executions = [make_execution(key, np.eye(4)[predicted].tolist()) for key, (_, predicted) in predictions.items()]
     labels = {key: label for key, (label, _) in predictions.items()}
@@ -157,7 +166,7 @@ def test_the_lowest_recall_and_the_most_frequent_confusions_come_first() -> None
     ]
 
 
-def test_a_run_without_predictions_cannot_be_evaluated() -> None:
+def test_a_run_without_predictions_is_an_error() -> None:
     with pytest.raises(OperatorError, match="no execution of the last run got a prediction"):
         evaluate(make_run([make_execution("test/a.png", None)]), LABELS)
 
@@ -176,12 +185,12 @@ def test_a_run_of_the_deployed_stack_on_the_staged_images_is_current() -> None:
         pytest.param({"classes": ("bus", "tank")}, "classes", id="classes"),
     ],
 )
-def test_a_run_of_another_stack_or_on_other_images_is_refused(changes: dict[str, Any], name: str) -> None:
+def test_a_run_of_a_different_stack_or_on_different_images_is_refused(changes: dict[str, Any], name: str) -> None:
     with pytest.raises(OperatorError, match=f"another {name}: run `make run ENV=local` again"):
         check_run_is_current(make_run([]), **current(**changes))
 
 
-def test_the_summary_names_the_data_set_and_warns_of_synthetic_images() -> None:
+def test_the_summary_names_the_data_set_and_has_a_warning_for_synthetic_images() -> None:
     # GIVEN
     evaluation = evaluate(make_run(make_executions(), source="some data set", synthetic=True), LABELS)
 

@@ -1,8 +1,10 @@
+"""Events of an execution's history are converted to steps with a status, retries and parents."""
+
 from evaluation.execution_history import Status, read_steps
 from tests.unit.evaluation.histories import MAP_RUN, STARTED, History, failed_history
 
 
-def test_a_retry_that_fails_again_is_one_step_with_its_last_error_and_is_caught() -> None:
+def test_a_task_whose_retry_fails_too_is_one_step_with_the_last_error_which_is_caught() -> None:
     # WHEN
     steps = read_steps(failed_history().events, is_running=False)
 
@@ -21,7 +23,7 @@ def test_a_retry_that_fails_again_is_one_step_with_its_last_error_and_is_caught(
     assert failed.after is steps[2]
 
 
-def test_a_retry_that_succeeds_is_a_success() -> None:
+def test_a_task_whose_retry_succeeds_is_one_successful_step() -> None:
     # GIVEN
     history = History()
     history.enter("Task", "Classify", after=0)
@@ -38,8 +40,8 @@ def test_a_retry_that_succeeds_is_a_success() -> None:
     assert step.variables == {"driver": "a"}
 
 
-def test_states_of_branches_belong_to_their_parallel_state() -> None:
-    # GIVEN a branch that catches its error, and events of two branches in turn
+def test_states_of_branches_have_the_parallel_state_as_parent() -> None:
+    # GIVEN two branches whose events alternate, and one of which catches an error
     history = History()
     history.enter("Pass", "Begin", after=0)
     begin = history.leave("Pass", "Begin")
@@ -77,8 +79,8 @@ def test_states_of_branches_belong_to_their_parallel_state() -> None:
     assert steps["Done"].after is both_state
 
 
-def test_iterations_of_a_map_state_keep_their_index_and_a_failed_one_fails_the_map() -> None:
-    # GIVEN the second iteration starts after an event of the first one, as with a concurrency of 1
+def test_steps_in_a_map_state_have_an_iteration_and_a_failed_iteration_fails_the_map_state() -> None:
+    # GIVEN a second iteration that starts after the first has ended, as with a concurrency of 1
     history = History()
     history.enter("Map", "Each", after=0)
     history.add("MapStateStarted", length=2)
@@ -102,7 +104,7 @@ def test_iterations_of_a_map_state_keep_their_index_and_a_failed_one_fails_the_m
     assert (one.status, two.status) == (Status.SUCCEEDED, Status.FAILED)
 
 
-def test_a_distributed_map_state_has_its_map_run() -> None:
+def test_the_step_of_a_distributed_map_state_has_the_arn_and_error_of_its_map_run() -> None:
     # GIVEN
     history = History()
     history.enter("Map", "Each", after=0)
@@ -119,7 +121,7 @@ def test_a_distributed_map_state_has_its_map_run() -> None:
     assert (step.status, step.error) == (Status.FAILED, "States.ExceedToleratedFailureThreshold")
 
 
-def test_an_open_state_runs_while_the_execution_runs_and_is_aborted_afterwards() -> None:
+def test_a_state_that_was_not_exited_is_running_or_aborted_like_its_execution() -> None:
     # GIVEN
     history = History()
     history.enter("Wait", "Pause", after=0)
@@ -130,7 +132,7 @@ def test_an_open_state_runs_while_the_execution_runs_and_is_aborted_afterwards()
     assert read_steps(history.events, is_running=False)[0].status is Status.ABORTED
 
 
-def test_events_after_a_redrive_belong_to_the_state_that_had_failed() -> None:
+def test_attempts_after_a_redrive_belong_to_the_step_that_had_failed() -> None:
     # GIVEN
     history = History()
     history.enter("Task", "Classify", after=0)

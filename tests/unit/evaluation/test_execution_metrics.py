@@ -1,3 +1,5 @@
+"""Outcomes and durations of executions, read from the CloudWatch metrics of the state machine."""
+
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +13,12 @@ END = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 class FakeCloudWatch:
-    """GetMetricData with the given values, one page for each value of a metric."""
+    """A CloudWatch client whose GetMetricData returns one value of each metric per page.
+
+    Parameters
+    ----------
+    values : values by the name that `metric_name` returns
+    """
 
     def __init__(self, values: Mapping[str, list[float]]) -> None:
         self._values = values
@@ -32,19 +39,20 @@ class FakeCloudWatch:
 
 
 def metric_name(query: Mapping[str, Any]) -> str:
-    """Return the name of a metric, the error that it counts, or its percentile."""
+    """Return a name for a metric query: the error that it counts, or else its metric, or else its percentile."""
     metric, statistic = query["MetricStat"]["Metric"], query["MetricStat"]["Stat"]
     errors = [each["Value"] for each in metric["Dimensions"] if each["Name"] == "Error"]
     return str(errors[0] if errors else metric["MetricName"] if statistic == "Sum" else statistic)
 
 
 def read(values: Mapping[str, list[float]], *, days: float = 1) -> tuple[Outcomes, FakeCloudWatch]:
+    """Return the outcomes in a time range of some days, and the client that received the requests."""
     cloudwatch = FakeCloudWatch(values)
     return read_outcomes(ARN, "scones-local", END - timedelta(days=days), END, cloudwatch=cloudwatch), cloudwatch
 
 
-def test_failures_are_split_by_their_cause() -> None:
-    # GIVEN two periods
+def test_failed_executions_are_counted_by_cause() -> None:
+    # GIVEN metrics with values for two periods
     values = {
         "ExecutionsSucceeded": [80.0, 10.0],
         "ExecutionsFailed": [6.0, 4.0],
@@ -60,14 +68,14 @@ def test_failures_are_split_by_their_cause() -> None:
     # WHEN
     outcomes, _ = read(values)
 
-    # THEN the slowest period counts
+    # THEN the counts of both periods are added, and the durations are those of the slower period
     assert outcomes == Outcomes(
         succeeded=90, low_confidence=6, invalid_image=2, failed=2, timed_out=1, aborted=2, p50=0.5, p95=1.2
     )
     assert (outcomes.total, outcomes.failures, outcomes.classified) == (103, 3, 96)
 
 
-def test_without_executions_there_is_no_duration() -> None:
+def test_durations_are_none_without_executions() -> None:
     # WHEN
     outcomes, _ = read({})
 
@@ -75,7 +83,7 @@ def test_without_executions_there_is_no_duration() -> None:
     assert (outcomes.total, outcomes.p50, outcomes.p95) == (0, None, None)
 
 
-def test_failures_that_are_counted_before_they_end_are_not_negative() -> None:
+def test_number_of_failures_is_not_negative_if_causes_are_counted_before_the_executions_end() -> None:
     # WHEN
     outcomes, _ = read({"THRESHOLD_CONFIDENCE_NOT_MET": [3.0], "ExecutionsFailed": [2.0]})
 

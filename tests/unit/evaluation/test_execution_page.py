@@ -1,3 +1,5 @@
+"""The HTML page about an execution."""
+
 # ruff: noqa: N803  boto3's argument names
 import base64
 import io
@@ -17,11 +19,17 @@ from training.container.classifier.images import MAX_BYTES
 
 LOCATION = ImageLocation("some-bucket", "test/a.png")
 ORIENTATION = 0x0112  # EXIF tag
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br"}  # elements without an end tag
 
 
 class FakeS3:
-    """An S3 client with one object; the `ContentLength` may be of a larger one."""
+    """An S3 client with one object.
+
+    Parameters
+    ----------
+    body : content of the object; if it is empty, the object does not exist
+    size : size that S3 reports, in bytes; by default that of the content
+    """
 
     def __init__(self, body: bytes, size: int | None = None) -> None:
         self._body, self._size = body, size
@@ -33,7 +41,15 @@ class FakeS3:
 
 
 class Page(HTMLParser):
-    """Checks that elements are closed in order, and collects the text, the scripts and the addresses."""
+    """Parses a page, checks that elements are closed in order and that it has no scripts, and collects text and URLs.
+
+    Attributes
+    ----------
+    text : text of all elements
+    tags : names of the elements that are not closed yet
+    addresses : URLs of images and links
+    ids : IDs of elements
+    """
 
     def __init__(self, content: str) -> None:
         super().__init__()
@@ -67,7 +83,7 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_the_page_escapes_payloads_loads_nothing_and_draws_every_state() -> None:
+def test_the_page_escapes_payloads_loads_no_other_files_and_draws_every_state() -> None:
     # GIVEN
     failure: dict[str, Any] = {"error": "ImageInvalidError", "cause": "<script>alert(1)</script> is not an image"}
     execution = read_execution(ARN, [], states=FakeStates(failed_history(), **failure))
@@ -84,7 +100,7 @@ def test_the_page_escapes_payloads_loads_nothing_and_draws_every_state() -> None
     assert "(200,000 characters)" in page.text
     assert len(content) < 300_000
 
-    # AND the drawing distinguishes the states in words and by their borders
+    # AND the drawing shows the status of the states in words and by their borders
     drawing = content[content.index("<svg") : content.index("</svg>")]
     assert re.findall(r">([✓✗↷] [a-z]+|not reached)[<,]", drawing) == [
         "✓ succeeded",
@@ -98,8 +114,8 @@ def test_the_page_escapes_payloads_loads_nothing_and_draws_every_state() -> None
     assert "var(--ink)" in drawing
 
 
-def test_an_image_is_shown_upright_and_small() -> None:
-    # GIVEN a photograph that the camera rotated by 90 degrees
+def test_an_image_is_rotated_by_its_exif_orientation_and_scaled_down() -> None:
+    # GIVEN a photograph whose EXIF data says that it is rotated by 90 degrees, and whose left half is red
     image = Image.new("RGB", (2000, 1000))
     image.paste((255, 0, 0), (0, 0, 1000, 1000))
     exif = Image.Exif()
@@ -111,7 +127,7 @@ def test_an_image_is_shown_upright_and_small() -> None:
     # WHEN
     uri, problem = read_picture(LOCATION, s3=FakeS3(body))
 
-    # THEN the left half is at the top
+    # THEN the red half is at the top
     assert problem is None
     assert uri is not None
     shown = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
@@ -127,11 +143,13 @@ def test_an_image_is_shown_upright_and_small() -> None:
         pytest.param(FakeS3(b"text"), "cannot be decoded", id="not an image"),
         pytest.param(FakeS3(b"x", size=10 * 2**30), "bytes (got 10,737,418,240)", id="too large to read"),
         pytest.param(
-            FakeS3(b"x" * (MAX_BYTES + 1)), f"at most {MAX_BYTES:,} bytes (got {MAX_BYTES + 1:,})", id="above the limit"
+            FakeS3(b"x" * (MAX_BYTES + 1)),
+            f"at most {MAX_BYTES:,} bytes (got {MAX_BYTES + 1:,})",
+            id="above the size limit",
         ),
     ],
 )
-def test_an_image_that_cannot_be_shown_has_a_reason(s3: FakeS3, reason: str) -> None:
+def test_the_page_says_why_an_image_cannot_be_shown(s3: FakeS3, reason: str) -> None:
     uri, problem = read_picture(LOCATION, s3=s3)
     assert uri is None
     assert reason in str(problem)

@@ -1,3 +1,5 @@
+"""The description of an execution as lines of text."""
+
 from typing import Any
 
 from evaluation.execution_details import MAX_STEPS, read_execution
@@ -5,7 +7,7 @@ from evaluation.execution_text import describe_lines
 from tests.unit.evaluation.histories import ARN, FakeStates, History, failed_history
 
 
-def test_an_execution_fits_80_columns_and_names_every_fact() -> None:
+def test_the_description_fits_80_columns_and_has_status_error_steps_and_payloads() -> None:
     # GIVEN
     error: dict[str, Any] = {"error": "ImageInvalidError", "cause": f"{'long ' * 400}\x1b[31m"}
 
@@ -25,7 +27,7 @@ def test_an_execution_fits_80_columns_and_names_every_fact() -> None:
     assert "\x1b" not in text
 
 
-def test_the_middle_of_many_steps_is_left_out() -> None:
+def test_steps_in_the_middle_of_a_long_execution_are_omitted() -> None:
     # GIVEN
     history = History()
     for number in range(MAX_STEPS + 50):

@@ -1,3 +1,5 @@
+"""Executions of the state machine for images: their results, waiting for their end, and their summary."""
+
 # ruff: noqa: N803  boto3's argument names
 import json
 import threading
@@ -30,7 +32,13 @@ ENDPOINT, CONFIG = "scones-local-vehicles", "scones-local-vehicles-1"
 
 
 class FakeStates:
-    """A Step Functions client; the execution for an S3 key ends immediately with the result `ends[key]`."""
+    """A Step Functions client whose executions end immediately.
+
+    Parameters
+    ----------
+    ends : fields that DescribeExecution returns, by the S3 key in the execution's input
+    history : events of the execution, the newest first, by the same key
+    """
 
     def __init__(self, ends: Mapping[str, Mapping[str, Any]], history: Mapping[str, list[Any]] | None = None) -> None:
         self._ends = ends
@@ -58,7 +66,7 @@ class FakeStates:
 
 
 class FakeSageMaker:
-    """A SageMaker client with one endpoint, or none if `status` is None."""
+    """A SageMaker client with one endpoint, or without an endpoint if `status` is None."""
 
     def __init__(self, status: str | None, config: str = CONFIG) -> None:
         self._status, self._config = status, config
@@ -77,6 +85,7 @@ class FakeSageMaker:
 
 
 def exited(output: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event that a state was exited with an output."""
     return {"type": "TaskStateExited", "stateExitedEventDetails": {"name": "Any", "output": json.dumps(output)}}
 
 
@@ -101,7 +110,7 @@ def test_successful_execution_returns_its_probabilities() -> None:
     assert execution["seconds"] == 2
 
 
-def test_probabilities_below_the_threshold_come_from_the_history() -> None:
+def test_probabilities_of_a_failed_execution_are_read_from_its_history() -> None:
     # GIVEN
     failed = {"status": "FAILED", "error": BELOW, "cause": "too low"}
     history = [
@@ -127,11 +136,11 @@ def test_probabilities_below_the_threshold_come_from_the_history() -> None:
         pytest.param({"type": "TaskStateExited", "stateExitedEventDetails": {"output": "[1]"}}, id="not an object"),
     ],
 )
-def test_probabilities_are_none_without_a_response_of_the_endpoint(event: dict[str, Any]) -> None:
+def test_probabilities_are_none_if_no_state_has_a_response_of_the_endpoint(event: dict[str, Any]) -> None:
     assert find_in_output("arn", None, "inferences", states=FakeStates({}, {"arn": [event]})) is None
 
 
-def test_executions_are_in_the_order_of_the_images() -> None:
+def test_results_are_in_the_order_of_the_images() -> None:
     # GIVEN
     keys = [f"test/{number}.png" for number in range(40)]
     output = json.dumps({"inferences": [1.0, 0.0]})
@@ -144,7 +153,7 @@ def test_executions_are_in_the_order_of_the_images() -> None:
     assert [execution["s3_key"] for execution in executions] == keys
 
 
-def test_waiting_for_a_hanging_execution_ends_at_the_timeout() -> None:
+def test_waiting_for_an_execution_that_does_not_end_stops_at_the_timeout() -> None:
     # GIVEN a clock that advances only during pauses
     clock = [0.0]
 
@@ -168,14 +177,14 @@ def test_waiting_for_a_hanging_execution_ends_at_the_timeout() -> None:
         pytest.param(CONFIG, FakeSageMaker("InService", "older"), "with older", id="another model"),
     ],
 )
-def test_an_endpoint_that_does_not_serve_the_deployed_model_is_refused(
+def test_an_endpoint_that_does_not_serve_the_deployed_model_is_an_error(
     config: str | None, sagemaker: FakeSageMaker, message: str
 ) -> None:
     with pytest.raises(OperatorError, match=message):
         require_endpoint(ENDPOINT, config, environment="local", sagemaker=sagemaker)
 
 
-def test_the_deployed_endpoint_is_accepted() -> None:
+def test_an_endpoint_that_serves_the_deployed_model_is_accepted() -> None:
     # GIVEN
     sagemaker = FakeSageMaker("InService")
 
@@ -186,7 +195,7 @@ def test_the_deployed_endpoint_is_accepted() -> None:
     assert deployed_model_package(ENDPOINT, sagemaker=sagemaker) == "package-of-model-of-scones-local-vehicles-1"
 
 
-def test_failing_at_the_threshold_is_an_expected_outcome() -> None:
+def test_executions_that_fail_at_the_threshold_are_not_an_error() -> None:
     check_outcomes([make_execution("test/a.png", [0.99, 0.01]), make_execution("test/b.png", [0.6, 0.4])])
 
 
@@ -197,7 +206,7 @@ def test_failing_at_the_threshold_is_an_expected_outcome() -> None:
         pytest.param({"status": "TIMED_OUT", "error": None, "cause": None}, "TIMED_OUT: no cause", id="status"),
     ],
 )
-def test_any_other_failure_is_reported(changes: dict[str, Any], name: str) -> None:
+def test_executions_that_fail_for_other_reasons_are_an_error(changes: dict[str, Any], name: str) -> None:
     # GIVEN
     executions = [make_execution("test/a.png", [0.99, 0.01]), make_execution("test/b.png", None, **changes)]
 
@@ -206,7 +215,7 @@ def test_any_other_failure_is_reported(changes: dict[str, Any], name: str) -> No
         check_outcomes(executions)
 
 
-def test_the_table_counts_each_outcome_and_fits_80_columns() -> None:
+def test_the_summary_counts_each_outcome_and_fits_80_columns() -> None:
     # GIVEN
     executions = [
         make_execution("a", [0.6, 0.4]),
@@ -224,8 +233,8 @@ def test_the_table_counts_each_outcome_and_fits_80_columns() -> None:
     assert lines[2].split() == [BELOW, "2", "50.0%"]
 
 
-def test_the_history_has_accuracy_outcomes_and_duration() -> None:
-    # GIVEN one correct and one misclassified image, and one without a prediction
+def test_the_history_contains_accuracy_outcomes_and_median_duration() -> None:
+    # GIVEN a correctly classified image, a misclassified image, and an image without a prediction
     executions = [make_execution("a", [0.99, 0.01]), make_execution("b", [0.8, 0.2]), make_execution("c", None)]
 
     # WHEN
@@ -238,7 +247,7 @@ def test_the_history_has_accuracy_outcomes_and_duration() -> None:
 
 
 @pytest.mark.parametrize("content", [None, "{", '{"source": "x"}'], ids=["missing", "invalid", "of another version"])
-def test_a_run_that_cannot_be_read_names_the_command(tmp_path: Any, content: str | None) -> None:
+def test_error_for_results_that_cannot_be_read_names_make_run(tmp_path: Any, content: str | None) -> None:
     # GIVEN
     if content is not None:
         (tmp_path / "run.json").write_text(content)

@@ -1,3 +1,5 @@
+"""Figures (plots) in light and dark themes, as SVG and PNG."""
+
 import io
 import re
 from datetime import UTC, datetime, timedelta
@@ -37,6 +39,7 @@ DRAWINGS = {
 
 
 def texts(svg: str) -> str:
+    """Return all texts of an SVG drawing in one line."""
     elements = ElementTree.fromstring(svg).iter()  # noqa: S314  (created by this project)
     return " ".join(element.text or "" for element in elements if element.tag.endswith("text"))
 
@@ -53,7 +56,7 @@ def test_every_figure_is_drawn_in_both_themes_without_external_resources(name: s
     assert texts(svg)
 
 
-def test_the_same_figure_gives_the_same_bytes() -> None:
+def test_drawing_a_figure_is_reproducible() -> None:
     assert figures.as_svg(DRAWINGS["coverage"], LIGHT) == figures.as_svg(DRAWINGS["coverage"], LIGHT)
 
 
@@ -81,7 +84,7 @@ def test_a_confusion_matrix_of_any_size_is_drawn(classes: int) -> None:
     # WHEN
     draw = partial(figures.confusion, matrix=matrix.tolist(), classes=[f"class_{n}" for n in range(classes)])
 
-    # THEN it has axis labels, every class name, and counts if they fit
+    # THEN the figure has a title, axis labels and class names, and percentages if they fit
     found = texts(figures.as_svg(draw, LIGHT))
     assert f"{classes - 1} of {classes - 1} images classified correctly" in found
     assert "True label" in found
@@ -92,7 +95,7 @@ def test_a_confusion_matrix_of_any_size_is_drawn(classes: int) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 7])
 def test_a_contact_sheet_has_a_tile_for_every_image_even_if_it_is_invalid(count: int) -> None:
-    # GIVEN
+    # GIVEN images, every second of which is invalid
     images = [Image.new("RGB", (32, 32)) if number % 2 == 0 else None for number in range(count)]
     captions = [f"bicycle {number}" for number in range(count)]
 
@@ -106,6 +109,6 @@ def test_a_contact_sheet_has_a_tile_for_every_image_even_if_it_is_invalid(count:
 
 
 @pytest.mark.parametrize("count", [1, 2, 30])
-def test_the_axis_of_epochs_has_whole_numbers(count: int) -> None:
+def test_the_epoch_axis_has_ticks_only_at_whole_numbers(count: int) -> None:
     axes = figures.epochs(LIGHT, history=[{"train_accuracy": 0.7, "validation_accuracy": 0.8}] * count).axes[0]
     assert all(tick == int(tick) for tick in axes.get_xticks())

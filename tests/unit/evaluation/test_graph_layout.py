@@ -1,3 +1,5 @@
+"""The layout of state machine drawings: positions of nodes and routes of edges."""
+
 import random
 from collections.abc import Mapping
 from itertools import combinations
@@ -18,7 +20,7 @@ def overlaps(layout: Layout, sizes: Mapping[str, Size]) -> bool:
     return False
 
 
-def test_a_chain_is_straight() -> None:
+def test_a_chain_of_nodes_is_a_vertical_line() -> None:
     # WHEN
     layout = place(dict.fromkeys("abc", (80.0, 40.0)), [Edge("a", "b"), Edge("b", "c")], gap=GAP)
 
@@ -29,20 +31,20 @@ def test_a_chain_is_straight() -> None:
 
 
 def test_edges_of_a_group_to_the_same_target_share_waypoints() -> None:
-    # GIVEN every state of a chain leads to the same one when it fails
+    # GIVEN a chain of states, in which every state has a catch edge to the same state
     chain = [Edge(source, target, is_straight=True) for source, target in ("ab", "bc", "cd")]
     failures = [Edge(name, "f", "catch") for name in "abcd"]
 
     # WHEN
     layout = place(dict.fromkeys("abcdf", (80.0, 40.0)), [*chain, *failures], gap=GAP)
 
-    # THEN the chain is nearly straight, and each way ends with the longer one's points
+    # THEN each catch edge ends with the same waypoints as the longest catch edge, and the chain is nearly straight
     longest = list(layout.routes[failures[0]])
     assert all(list(layout.routes[edge])[2:] == longest[-len(layout.routes[edge]) + 2 :] for edge in failures[:3])
     assert max(layout.centers[name][0] for name in "abcd") - min(layout.centers[name][0] for name in "abcd") < 1
 
 
-def test_a_cycle_has_an_edge_upwards() -> None:
+def test_one_edge_of_a_cycle_leads_upwards() -> None:
     # WHEN
     back = Edge("wait", "ask")
     edges = [Edge("ask", "wait"), back, Edge("ask", "done")]

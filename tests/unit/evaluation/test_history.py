@@ -1,3 +1,5 @@
+"""The history in S3: results are appended under new keys and read in order."""
+
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +16,11 @@ WINDOW = Window(NOW - timedelta(hours=1), NOW)
 
 
 def make_history(s3: FakeS3) -> History:
+    """Return the history of the environment `dev` in a bucket."""
     return History("b", "history", "dev", s3)
 
 
-def test_an_entry_is_read_as_it_was_written() -> None:
+def test_an_appended_entry_is_read_unchanged() -> None:
     # GIVEN
     s3 = FakeS3()
     history = make_history(s3)
@@ -41,7 +44,7 @@ def test_an_entry_is_read_as_it_was_written() -> None:
 
 
 def test_simultaneous_writers_do_not_overwrite_each_other() -> None:
-    # GIVEN writers at the same microsecond
+    # GIVEN 40 entries with the same time
     history = make_history(FakeS3())
 
     # WHEN
@@ -52,8 +55,8 @@ def test_simultaneous_writers_do_not_overwrite_each_other() -> None:
     assert sorted(entry["figures"]["n"] for entry in history.read("run")) == list(range(40))
 
 
-def test_a_key_that_exists_is_never_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a second writer that draws the same random digits first
+def test_an_existing_entry_is_not_replaced_if_the_random_key_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a second entry with the same time, for which the first random digits are the same too
     history = make_history(FakeS3())
     digits = iter(["00000000", "00000000", "00000001"])
     monkeypatch.setattr("evaluation.history.secrets.token_hex", lambda size: next(digits))
@@ -66,7 +69,7 @@ def test_a_key_that_exists_is_never_replaced(monkeypatch: pytest.MonkeyPatch) ->
     assert [entry["figures"]["n"] for entry in history.read("run")] == [1, 2]
 
 
-def test_only_entries_since_a_time_are_read_in_order() -> None:
+def test_entries_are_read_in_order_of_time_and_only_since_a_start_time() -> None:
     # GIVEN
     history = make_history(FakeS3())
     for days in (3, 1, 2):
@@ -78,9 +81,11 @@ def test_only_entries_since_a_time_are_read_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"[]", b"{}", b"\xff", b"[" * 100_000], ids=["truncated", "a list", "no entry", "not text", "nested"]
+    "body",
+    [b"{", b"[]", b"{}", b"\xff", b"[" * 100_000],
+    ids=["truncated", "list", "empty object", "not text", "nested"],
 )
-def test_objects_that_are_not_entries_are_left_out(body: bytes) -> None:
+def test_objects_that_are_not_entries_are_ignored(body: bytes) -> None:
     # GIVEN
     s3 = FakeS3()
     history = make_history(s3)
@@ -92,7 +97,7 @@ def test_objects_that_are_not_entries_are_left_out(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage",
+    "invalid_field",
     [
         {"written": 5},
         {"written": "yesterday"},
@@ -105,19 +110,19 @@ def test_objects_that_are_not_entries_are_left_out(body: bytes) -> None:
     ],
     ids=str,
 )
-def test_entries_with_a_damaged_field_are_left_out(damage: dict[str, object]) -> None:
+def test_entries_with_an_invalid_field_are_ignored(invalid_field: dict[str, object]) -> None:
     # GIVEN
     s3 = FakeS3()
     history = make_history(s3)
     key = history.append("live", {}, model="v1", window=WINDOW, now=NOW)
-    s3.put_object(Bucket="b", Key=f"{key}.json", Body=json.dumps(history.read("live")[0] | damage).encode())
+    s3.put_object(Bucket="b", Key=f"{key}.json", Body=json.dumps(history.read("live")[0] | invalid_field).encode())
 
     # WHEN / THEN
     assert len(history.read("live")) == 1
 
 
-def test_an_entry_that_is_deleted_meanwhile_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN
+def test_an_entry_that_is_deleted_after_it_was_listed_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN two listed entries, of which one no longer exists
     s3 = FakeS3()
     history = make_history(s3)
     keys = [history.append("live", {}, model="v1", now=NOW) for _ in range(2)]
@@ -128,7 +133,7 @@ def test_an_entry_that_is_deleted_meanwhile_is_left_out(monkeypatch: pytest.Monk
     assert len(history.read("live")) == 1
 
 
-def test_entries_become_rows_of_a_table() -> None:
+def test_entries_are_flattened_to_rows_of_a_table() -> None:
     # GIVEN
     history = make_history(FakeS3())
     history.append("live", {"accuracy": 0.9}, model="v3", window=WINDOW, now=NOW)

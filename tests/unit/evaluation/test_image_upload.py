@@ -1,3 +1,5 @@
+"""Local image files are checked and uploaded before their classification."""
+
 # ruff: noqa: N803  boto3's argument names
 import os
 from collections.abc import Callable
@@ -12,11 +14,13 @@ from tests.unit.evaluation.runs import make_png
 from training.container.classifier.images import MAX_BYTES
 
 
-def gif(path: Path) -> None:
+def write_gif(path: Path) -> None:
+    """Write a GIF file."""
     Image.new("RGB", (8, 8)).save(path, format="GIF")
 
 
-def bomb(path: Path) -> None:
+def write_large_png(path: Path) -> None:
+    """Write a PNG file with few bytes and too many pixels."""
     Image.new("1", (5000, 5000)).save(path, format="PNG")
 
 
@@ -28,13 +32,13 @@ def bomb(path: Path) -> None:
         pytest.param(os.mkfifo, "must be a file", id="pipe"),
         pytest.param(Path.touch, "the image is empty", id="empty"),
         pytest.param(lambda path: path.write_text("text"), "cannot be decoded as PNG or JPEG", id="text"),
-        pytest.param(gif, "cannot be decoded as PNG or JPEG", id="GIF"),
+        pytest.param(write_gif, "cannot be decoded as PNG or JPEG", id="GIF"),
         pytest.param(lambda path: path.write_bytes(make_png()[:-40]), "cannot be decoded", id="truncated"),
-        pytest.param(bomb, "5000 x 5000 pixels; at most 16777216", id="too many pixels"),
+        pytest.param(write_large_png, "5000 x 5000 pixels; at most 16777216", id="too many pixels"),
         pytest.param(lambda path: path.write_bytes(b"x" * (MAX_BYTES + 1)), "5,242,880 bytes", id="too many bytes"),
     ],
 )
-def test_a_file_that_the_model_would_reject_is_named(
+def test_error_names_a_file_that_the_model_would_reject(
     tmp_path: Path, create: Callable[[Path], Any], reason: str
 ) -> None:
     # GIVEN
@@ -48,12 +52,12 @@ def test_a_file_that_the_model_would_reject_is_named(
     assert "\n" not in str(raised.value)
 
 
-def test_a_path_that_cannot_exist_is_named() -> None:
+def test_a_path_with_a_null_character_is_an_error() -> None:
     with pytest.raises(ImageFileError, match="cannot be read"):
         read_image_file(Path("photo\0.jpg"))
 
 
-def test_each_upload_of_a_file_has_its_own_key_with_the_files_name() -> None:
+def test_each_upload_has_a_new_key_that_ends_with_the_file_name() -> None:
     # GIVEN
     objects: dict[str, bytes] = {}
 

@@ -1,3 +1,5 @@
+"""The labels of the staged test images."""
+
 import hashlib
 from typing import Any
 
@@ -17,13 +19,13 @@ def md5(text: str) -> str:
 
 
 def stored(*keys: str) -> dict[str, StoredObject]:
-    """Return a manifest's objects: those with these keys, and the list of the test images."""
+    """Return the objects of a manifest: these keys, and the list of the test images."""
     objects = {key: StoredObject(size=1, md5=md5(key)) for key in keys}
     return {**objects, "test.lst": StoredObject(size=len(LISTING), md5=md5(LISTING))}
 
 
 def make_bucket(listing: str = LISTING, **changes: Any) -> FakeS3:
-    """Return a bucket with two test images."""
+    """Return a bucket with the list of two test images and the manifest; `changes` replace fields of the manifest."""
     manifest = make_manifest(**{"objects": stored("train/a.png", *IMAGES), **changes})
     s3 = FakeS3()
     s3.put_object(Bucket="b", Key="manifest.json", Body=manifest.model_dump_json().encode())
@@ -35,7 +37,7 @@ def read(s3: FakeS3) -> LabelledImages:
     return read_test_images("b", classes=("bicycle", "motorcycle"), environment="local", s3=s3)
 
 
-def test_labels_come_from_the_list_and_not_from_file_names() -> None:
+def test_labels_are_read_from_the_list_and_not_from_file_names() -> None:
     # WHEN
     images = read(make_bucket())
 
@@ -45,11 +47,11 @@ def test_labels_come_from_the_list_and_not_from_file_names() -> None:
     assert (images.source, images.synthetic) == ("CIFAR-100", False)
 
 
-def test_synthetic_images_are_marked() -> None:
+def test_synthetic_images_are_marked_as_synthetic() -> None:
     assert read(make_bucket(synthetic=True)).synthetic
 
 
-def test_an_empty_bucket_asks_for_staging() -> None:
+def test_error_for_an_empty_bucket_names_make_stage() -> None:
     with pytest.raises(ManifestMissingError, match="make stage"):
         read(FakeS3())
 

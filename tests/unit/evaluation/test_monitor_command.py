@@ -1,4 +1,4 @@
-"""`make monitor` without a run, without staged images, and without data capture."""
+"""`make monitor` without results of `make run`, without staged images, without data capture, and for other models."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,17 +20,17 @@ from tests.unit.staging.fakes import FakeS3
 
 
 def environment(directory: Path, **stack: Any) -> Any:
-    """Return an environment whose bucket is empty."""
+    """Return a command's environment with an empty bucket; `stack` replaces fields of the stack."""
     return SimpleNamespace(
         name="local", stack=make_stack(**stack), directory=directory, client=lambda service: FakeS3()
     )
 
 
-def test_live_traffic_can_be_monitored_without_staged_images(tmp_path: Path) -> None:
+def test_no_test_images_are_known_without_staged_images(tmp_path: Path) -> None:
     assert known_images(environment(tmp_path)) == {}
 
 
-def test_live_traffic_can_be_monitored_without_a_run(tmp_path: Path) -> None:
+def test_last_run_is_none_until_there_are_results_of_make_run(tmp_path: Path) -> None:
     assert last_run(environment(tmp_path)) is None
     write_json(tmp_path / "run.json", make_run([]))
     assert last_run(environment(tmp_path)) == make_run([])
@@ -46,10 +46,8 @@ def test_an_endpoint_without_data_capture_is_not_an_error(tmp_path: Path, capsys
 
 
 @pytest.mark.parametrize(("config", "advice"), [("config-1", "run `make deploy ENV=local`"), (None, "another MODEL")])
-def test_records_of_a_model_for_other_classes_are_not_waited_for(
-    tmp_path: Path, config: str | None, advice: str
-) -> None:
-    # GIVEN
+def test_model_that_was_trained_on_other_classes_is_an_error(tmp_path: Path, config: str | None, advice: str) -> None:
+    # GIVEN a model that was trained on classes that the stack does not have
     trained = ("bus", "tractor")
     properties = {"classes": " ".join(trained), "classes_md5": digest_classes(trained)}
     command = environment(tmp_path)
@@ -61,7 +59,7 @@ def test_records_of_a_model_for_other_classes_are_not_waited_for(
         check_model(command, CaptureLocation("s3://bucket/capture", "v1", "endpoint", config, True))
 
 
-def test_unknown_model_is_named(tmp_path: Path) -> None:
+def test_error_for_an_unknown_model_lists_the_registered_models(tmp_path: Path) -> None:
     # GIVEN
     command = environment(tmp_path)
     command.model_registry = SimpleNamespace(versions=lambda: [make_version(1)])

@@ -1,3 +1,5 @@
+"""Monitoring of captured data: counts, low-confidence images, confident mistakes, and figures."""
+
 import base64
 import hashlib
 import io
@@ -35,14 +37,20 @@ def md5(data: bytes) -> str:
 
 
 def monitored(*lines: bytes, known: Mapping[str, tuple[str, str]] | None = None, other_records: int = 0) -> Monitoring:
-    """Monitor a capture file with these lines at a threshold of 0.93."""
+    """Return the monitoring results of a capture file with these lines, with a threshold of 0.93.
+
+    Parameters
+    ----------
+    known : key and class of each test image, by the image's MD5 checksum
+    other_records : number of records of other models
+    """
     captures = Captures()
     captures.add("00-00-000-a.jsonl", b"\n".join(lines), classes=2)
     classes = ("bicycle", "motorcycle")
     return monitor(captures, LOCATION, other_records=other_records, threshold=0.93, classes=classes, known=known or {})
 
 
-def test_records_are_compared_with_the_threshold() -> None:
+def test_records_are_counted_by_class_and_by_comparison_with_the_threshold() -> None:
     # WHEN
     found = monitored(
         capture_line(make_png(1), [0.99, 0.01], time="2026-03-01T12:00:05Z"),
@@ -64,8 +72,8 @@ def test_records_are_compared_with_the_threshold() -> None:
     json.dumps(found)
 
 
-def test_an_image_that_was_classified_twice_counts_once() -> None:
-    # WHEN a request was repeated
+def test_a_request_that_was_repeated_counts_once() -> None:
+    # WHEN two records have the same inference ID
     found = monitored(
         capture_line(make_png(1), [0.8, 0.2], time="2026-03-01T12:00:01Z", inference_id="one"),
         capture_line(make_png(1), [0.8, 0.2], time="2026-03-01T12:00:04Z", inference_id="one"),
@@ -78,7 +86,7 @@ def test_an_image_that_was_classified_twice_counts_once() -> None:
     assert "earlier records of the same ID, not included: 1" in list(summary(found))
 
 
-def test_records_are_counted_in_parts_of_the_time_range() -> None:
+def test_records_are_counted_in_buckets_of_the_time_range() -> None:
     # WHEN
     times = ("12:00:10", "12:00:59", "12:03:00")
     found = monitored(*(capture_line(make_png(), [0.9, 0.1], time=f"2026-03-01T{time}Z") for time in times))
@@ -101,11 +109,11 @@ def test_records_are_counted_in_parts_of_the_time_range() -> None:
     ],
     ids=str,
 )
-def test_the_length_of_the_parts_depends_on_the_duration(duration: timedelta, seconds: int) -> None:
+def test_the_length_of_a_bucket_depends_on_the_length_of_the_time_range(duration: timedelta, seconds: int) -> None:
     assert bucket_length(duration) == seconds
 
 
-def test_a_part_of_many_records_is_plotted_and_all_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_records_are_all_counted_but_only_a_part_of_them_is_plotted(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     monkeypatch.setattr("evaluation.monitoring.MAX_POINTS", 3)
     lines = [capture_line(make_png(), [0.9, 0.1], time=f"2026-03-01T12:00:0{second}Z") for second in range(9)]
@@ -121,7 +129,7 @@ def test_a_part_of_many_records_is_plotted_and_all_are_counted(monkeypatch: pyte
     )
 
 
-def test_the_history_has_the_figures_of_monitoring() -> None:
+def test_the_history_contains_counts_and_mean_confidence() -> None:
     assert history_figures(monitored(capture_line(make_png(), [0.6, 0.4]))) == {
         "records": 1,
         "duplicates": 0,
@@ -134,7 +142,7 @@ def test_the_history_has_the_figures_of_monitoring() -> None:
     }
 
 
-def test_the_model_and_the_number_of_other_records_are_reported() -> None:
+def test_the_model_and_the_number_of_records_of_other_models_are_reported() -> None:
     # WHEN
     found = monitored(capture_line(make_png(), [0.99, 0.01]), other_records=7)
 
@@ -143,8 +151,8 @@ def test_the_model_and_the_number_of_other_records_are_reported() -> None:
     assert list(summary(found))[:2] == ["model v2: 1 record in 1 file", "records of other models, not shown: 7"]
 
 
-def test_each_low_confidence_image_is_shown_once_lowest_confidence_first() -> None:
-    # WHEN an image was sent twice
+def test_low_confidence_images_are_shown_once_by_ascending_confidence() -> None:
+    # WHEN the same image was classified in two requests
     found = monitored(
         capture_line(make_png(1), [0.8, 0.2], event_id="a"),
         capture_line(make_png(2), [0.6, 0.4], event_id="b"),
@@ -159,8 +167,8 @@ def test_each_low_confidence_image_is_shown_once_lowest_confidence_first() -> No
         assert image.size == (32, 32)
 
 
-def test_confident_mistakes_are_found_by_the_labels_of_the_test_images() -> None:
-    # GIVEN
+def test_confident_mistakes_are_found_with_the_labels_of_the_test_images() -> None:
+    # GIVEN a misclassified test image, a correctly classified test image, and an image that is not a test image
     misclassified, correct, unknown = make_png(1), make_png(2), make_png(3)
     lines = [capture_line(image, [0.99, 0.01]) for image in (misclassified, correct, unknown)]
     known = {md5(misclassified): ("test/w.png", "motorcycle"), md5(correct): ("test/r.png", "bicycle")}
@@ -175,7 +183,7 @@ def test_confident_mistakes_are_found_by_the_labels_of_the_test_images() -> None
     assert found["low_confidence"] == []
 
 
-def test_bytes_that_are_not_an_image_are_not_copied_to_the_result() -> None:
+def test_captured_bytes_that_are_not_an_image_are_not_copied_to_the_result() -> None:
     # WHEN
     (image,) = monitored(capture_line(b"<script>alert(1)</script>", [0.6, 0.4]))["low_confidence"]
 
@@ -185,7 +193,7 @@ def test_bytes_that_are_not_an_image_are_not_copied_to_the_result() -> None:
 
 
 def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    """Return an image file with an image's mode and metadata."""
+    """Return the content of an image file of the format `kind`; `options` are those of Pillow's `Image.save`."""
     with io.BytesIO() as stream:
         image.save(stream, format=kind, **options)
         return stream.getvalue()
@@ -223,7 +231,7 @@ def test_monitoring_continues_after_an_invalid_captured_image() -> None:
     # WHEN
     found = monitored(*(capture_line(body, [0.6, 0.4], event_id=name) for name, body in CAPTURED.items()))
 
-    # THEN each is shown, or has a reason
+    # THEN each image is either shown or listed with a reason
     shown = {image["event_id"]: image for image in found["low_confidence"]}
     assert set(shown) == set(CAPTURED)
     assert all(bool(image["png"]) != bool(image["invalid"]) for image in shown.values())
@@ -237,7 +245,7 @@ def test_monitoring_continues_after_an_invalid_captured_image() -> None:
     }
 
 
-def test_no_captured_metadata_is_copied_to_the_result() -> None:
+def test_metadata_of_captured_images_is_not_copied_to_the_result() -> None:
     # GIVEN
     body = encode(COLOURS, icc_profile=b"some profile", exif=b"Exif\0\0some data", transparency=(1, 2, 3))
 
@@ -249,7 +257,7 @@ def test_no_captured_metadata_is_copied_to_the_result() -> None:
         assert shown.info == {}
 
 
-def test_records_of_the_same_second_are_spread_over_it_in_order() -> None:
+def test_records_of_the_same_second_are_plotted_at_equal_distances_within_this_second() -> None:
     # WHEN
     points = monitored(*(capture_line(make_png(), [p, 1 - p]) for p in (0.9, 0.8, 0.7, 0.6)))["points"]
 
@@ -258,7 +266,7 @@ def test_records_of_the_same_second_are_spread_over_it_in_order() -> None:
     assert [point["confidence"] for point in points] == [0.9, 0.8, 0.7, 0.6]
 
 
-def test_labels_are_found_by_the_images_md5() -> None:
+def test_labels_are_found_by_the_md5_checksum_of_the_image() -> None:
     images = LabelledImages("CIFAR-100", False, ("bicycle", "motorcycle"), {"test/a.png": 1}, {"test/a.png": "0c"}, "")
     assert labels_by_md5(images) == {"0c": ("test/a.png", "motorcycle")}
 

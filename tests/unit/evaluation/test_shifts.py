@@ -1,4 +1,4 @@
-"""Shifts of simulated traffic change images as other conditions would."""
+"""The shifts of simulated traffic change images as darkness, blur or another camera would."""
 
 import io
 
@@ -11,7 +11,7 @@ from training.container.classifier.images import decode_image
 
 
 def make_png(seed: int = 1) -> bytes:
-    """Return a PNG of blocks of random colours."""
+    """Return a PNG file with blocks of random colours."""
     blocks = np.random.default_rng(seed).integers(256, size=(8, 8, 3), dtype=np.uint8)
     with io.BytesIO() as stream:
         Image.fromarray(blocks.repeat(4, axis=0).repeat(4, axis=1)).save(stream, format="PNG")
@@ -19,17 +19,18 @@ def make_png(seed: int = 1) -> bytes:
 
 
 def read(body: bytes) -> np.ndarray:
+    """Return the pixel values of a PNG file, shape (height, width, 3)."""
     return decode_image(body, ("PNG",), 32).astype(float)
 
 
 @pytest.mark.parametrize("shift", SHIFTS)
-def test_a_shift_changes_an_image_always_in_the_same_way(shift: str) -> None:
+def test_a_shift_changes_an_image_reproducibly(shift: str) -> None:
     body = make_png()
     assert np.abs(read(shift_image(body, shift)) - read(body)).mean() > 5
     assert shift_image(body, shift) == shift_image(body, shift)
 
 
-def test_each_shift_has_its_effect() -> None:
+def test_night_is_darker_blur_has_softer_edges_and_camera_is_redder() -> None:
     # GIVEN
     original = read(make_png())
     night, blurred, camera = (read(shift_image(make_png(), shift)) for shift in ("night", "blur", "camera"))

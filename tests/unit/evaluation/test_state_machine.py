@@ -1,3 +1,5 @@
+"""State machine definitions are parsed and drawn."""
+
 import io
 import json
 from typing import Any
@@ -48,7 +50,7 @@ DEFINITION = {
 }
 
 
-def test_a_definition_is_parsed_with_the_start_first_and_each_transition_once() -> None:
+def test_a_parsed_definition_has_the_start_state_first_and_each_transition_once() -> None:
     # WHEN
     machine = parse_definition(json.dumps(DEFINITION))
 
@@ -70,13 +72,13 @@ def test_a_definition_is_parsed_with_the_start_first_and_each_transition_once() 
     )
 
 
-def test_states_of_child_executions_are_not_missing_once_their_map_has_run() -> None:
+def test_states_of_child_executions_are_not_listed_as_missing_once_their_map_state_has_run() -> None:
     machine = parse_definition(json.dumps(DEFINITION))
     assert "Call" in list(machine.names_except({"Decide $x$"}))
     assert list(machine.names_except({"Decide $x$", "Each"})) == ["Failed", "Both & <more>", "Legacy", "Start"]
 
 
-def test_the_item_processor_of_a_child_execution_is_found() -> None:
+def test_a_state_is_found_in_the_state_machine_or_in_an_item_processor() -> None:
     machine = parse_definition(json.dumps(DEFINITION))
     assert machine.find_part("Each") is machine
     part = machine.find_part("Call")
@@ -85,14 +87,14 @@ def test_the_item_processor_of_a_child_execution_is_found() -> None:
     assert machine.find_part("another") is None
 
 
-def test_the_drawing_has_every_state_as_svg_and_png() -> None:
+def test_the_svg_and_png_drawings_contain_every_state() -> None:
     # GIVEN
     machine = parse_definition(json.dumps(DEFINITION))
 
     # WHEN
     svg, png = draw_svg(machine), draw_png(machine)
 
-    # THEN names are text, not mathematics
+    # THEN names with a dollar sign are drawn as text, not as mathematical formulas
     texts = {text.text for text in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")}  # noqa: S314
     assert texts >= {state.name for state in machine.all_states()} | {"Distributed Map", "s3:copyObject"}
     assert Image.open(io.BytesIO(png)).size > (400, 400)

@@ -1,4 +1,4 @@
-"""Simulated traffic: arrivals, following object versions to their end, problems and the summary."""
+"""Simulated traffic: arrivals, the outcome of each uploaded object version, problems, and the summary."""
 
 # ruff: noqa: N803  boto3's argument names
 
@@ -32,12 +32,19 @@ IMAGES = [b"first", b"second"]
 
 
 class FakeWorkflow:
-    """The AWS clients, and a workflow that writes an item as soon as an image is uploaded.
+    """S3, DynamoDB and Step Functions clients, which write an item as soon as an image is uploaded.
 
     Attributes
     ----------
-    outcomes : outcome of each upload by its number: recorded, review, a status for an execution without an item, or
-        None for no execution; `recorded` for all others
+    outcomes : outcome by the number of the upload, which starts at 0: `recorded`, `review`, the status of an execution
+        that writes no item, or None for no execution; by default `recorded`
+    items : DynamoDB items of object versions by image URI and version
+    drivers : DynamoDB items of drivers by name
+    executions : descriptions of the executions, the newest first
+    reviews : keys of review entries and copied images
+    reads : number of keys in each BatchGetItem request
+    threads : IDs of the threads that uploaded images
+    fails : whether uploads fail
     """
 
     def __init__(self, outcomes: dict[int, str | None] | None = None) -> None:
@@ -125,16 +132,18 @@ class FakePages:
 
 
 def follow(workflow: FakeWorkflow, arrivals: list[Arrival]) -> Traffic:
+    """Upload images, and follow them until each has an outcome or the timeout is reached."""
     return drive(
         arrivals, IMAGES, TARGET, s3=workflow, dynamodb=workflow, states=workflow, interval=0.001, timeout=0.02
     )
 
 
 def problems_of(workflow: FakeWorkflow, traffic: Traffic) -> list[str]:
+    """Return the problems that are found in the results of simulated traffic."""
     return find_problems(traffic, TARGET, s3=workflow, dynamodb=workflow)
 
 
-def test_seed_determines_the_traffic() -> None:
+def test_random_seed_determines_the_traffic() -> None:
     assert poisson_arrivals(5, 60, seed=1) == poisson_arrivals(5, 60, seed=1)
     assert poisson_arrivals(5, 60, seed=1) != poisson_arrivals(5, 60, seed=2)
     assert [content(each, IMAGES) for each in burst_arrivals(50, seed=3)] == [
@@ -142,7 +151,7 @@ def test_seed_determines_the_traffic() -> None:
     ]
 
 
-def test_arrivals_have_the_rate_and_the_shares() -> None:
+def test_arrivals_have_the_requested_rate_and_the_shares_of_each_kind() -> None:
     # WHEN
     arrivals = poisson_arrivals(50, 60, seed=1)
 
@@ -153,7 +162,7 @@ def test_arrivals_have_the_rate_and_the_shares() -> None:
         assert sum(each.kind == kind for each in arrivals) / len(arrivals) == pytest.approx(share, abs=0.02)
 
 
-def test_drivers_upload_several_images_and_new_versions_of_the_same_objects() -> None:
+def test_drivers_upload_several_images_and_replace_objects() -> None:
     # WHEN
     arrivals = burst_arrivals(500, seed=1)
 
@@ -162,13 +171,13 @@ def test_drivers_upload_several_images_and_new_versions_of_the_same_objects() ->
     assert len({(each.driver, each.name) for each in arrivals}) <= 50 * len(NAMES) < len(arrivals)
 
 
-def test_unlike_images_can_be_read_and_unreadable_ones_cannot() -> None:
+def test_unlike_images_can_be_decoded_and_unreadable_images_cannot() -> None:
     read_image(content(Arrival(0, "driver", "name", "unlike", 1), IMAGES))
     with pytest.raises(ImageError):
         read_image(content(Arrival(0, "driver", "name", "unreadable", 1), IMAGES))
 
 
-def test_true_labels_are_written_as_a_label_file() -> None:
+def test_label_file_has_the_true_label_of_each_readable_image() -> None:
     # GIVEN
     traffic = follow(FakeWorkflow(), burst_arrivals(200, seed=1))
 
@@ -185,7 +194,7 @@ def test_true_labels_are_written_as_a_label_file() -> None:
         assert row["label"] == (["bicycle", "motorcycle"][number] if upload.arrival.kind == "test" else "neither")
 
 
-def test_every_uploaded_version_is_followed_until_its_item_is_found() -> None:
+def test_every_uploaded_object_version_is_followed_until_its_item_exists() -> None:
     # GIVEN
     workflow = FakeWorkflow({3: "review"})
 
@@ -201,7 +210,7 @@ def test_every_uploaded_version_is_followed_until_its_item_is_found() -> None:
 
 
 def test_number_of_reads_does_not_grow_with_the_number_of_pending_images() -> None:
-    # GIVEN 1000 images, of which the first 500 have ended
+    # GIVEN 1,000 pending images, of which the first 500 have an item
     workflow = FakeWorkflow()
     images = [(f"s3://bucket/{number}", "v") for number in range(1000)]
     now = datetime.now(UTC).isoformat()
@@ -229,7 +238,7 @@ def test_number_of_reads_does_not_grow_with_the_number_of_pending_images() -> No
         pytest.param("SUCCEEDED", "no item: SUCCEEDED", id="succeeded"),
     ],
 )
-def test_image_without_an_item_is_lost_and_named(outcome: str | None, reason: str) -> None:
+def test_image_without_an_item_is_reported_as_lost(outcome: str | None, reason: str) -> None:
     # GIVEN
     workflow = FakeWorkflow({0: outcome})
 
@@ -257,14 +266,14 @@ def test_failed_upload_is_a_problem() -> None:
     assert "failed upload: An error occurred (AccessDenied)" in problem
 
 
-def test_image_that_ends_twice_is_a_problem() -> None:
-    # GIVEN
+def test_image_with_two_results_is_a_problem() -> None:
+    # GIVEN two reviewed images and two recorded images
     workflow = FakeWorkflow({0: "review", 1: "review"})
     traffic = follow(workflow, burst_arrivals(4, seed=1))
-    ends = {str(each.version): each for each in traffic.uploads}
+    uploads = {str(each.version): each for each in traffic.uploads}
 
-    # WHEN
-    first, second, third = (ends[f"v0000{number}"] for number in range(3))
+    # WHEN the item of one image names another execution, and two images have an additional review entry
+    first, second, third = (uploads[f"v0000{number}"] for number in range(3))
     workflow.items[first.key]["execution"] = "arn:other"
     workflow.reviews.append(f"review/Other/{second.arrival.driver}/{second.version}.json")
     workflow.reviews.append(f"review/Other/{third.arrival.driver}/{third.version}.json")
@@ -275,7 +284,7 @@ def test_image_that_ends_twice_is_a_problem() -> None:
     assert all("ended twice" in problem for problem in found)
 
 
-def test_missing_review_entry_and_outdated_driver_are_problems() -> None:
+def test_missing_review_entry_and_missing_driver_item_are_problems() -> None:
     # GIVEN
     workflow = FakeWorkflow({0: "review"})
     traffic = follow(workflow, burst_arrivals(3, seed=1))
@@ -290,8 +299,8 @@ def test_missing_review_entry_and_outdated_driver_are_problems() -> None:
     assert "the driver's item has none" in driver
 
 
-def test_interrupt_keeps_known_results(monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN
+def test_results_until_an_interrupt_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a Ctrl-C at the first pause
     workflow = FakeWorkflow({0: None})
 
     def interrupt(seconds: float) -> None:
@@ -308,7 +317,7 @@ def test_interrupt_keeps_known_results(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "not followed to its end" in "\n".join(summary(traffic, []))
 
 
-def test_aws_error_keeps_the_known_results() -> None:
+def test_results_until_an_aws_error_are_kept() -> None:
     # GIVEN
     workflow = FakeWorkflow()
     error = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "BatchGetItem")
@@ -326,7 +335,7 @@ def test_aws_error_keeps_the_known_results() -> None:
     assert len(traffic.uploads) == 3
 
 
-def test_results_have_every_upload_and_the_figure_is_drawn(tmp_path: Path) -> None:
+def test_results_contain_every_upload_and_are_summarized_and_plotted(tmp_path: Path) -> None:
     # GIVEN
     workflow = FakeWorkflow({0: "review", 1: None})
     traffic = follow(workflow, burst_arrivals(20, seed=1))
@@ -346,5 +355,5 @@ def test_results_have_every_upload_and_the_figure_is_drawn(tmp_path: Path) -> No
     assert len(draw(LIGHT, traffic).axes) == 3
 
 
-def test_summary_without_uploads_says_so() -> None:
+def test_summary_says_that_nothing_was_uploaded() -> None:
     assert list(summary(Traffic(0), [])) == ["nothing was uploaded"]

@@ -1,4 +1,4 @@
-"""Tests of manual approval, rejection and rollback."""
+"""Manual approval and rejection of model versions, and rollback to an earlier version."""
 
 from typing import Any
 
@@ -15,23 +15,28 @@ def test_version_is_found_by_number_name_or_arn(name: str) -> None:
     assert find_version(make_versions("Approved", "Rejected"), name).number == 2
 
 
-def test_unknown_version_lists_known_versions() -> None:
+def test_error_for_an_unknown_version_lists_the_registered_versions() -> None:
     with pytest.raises(OperatorError, match="'3': the registry has v2, v1"):
         find_version(make_versions("Approved", "Rejected"), "3")
 
 
-def test_newest_pending_version_is_chosen() -> None:
+def test_newest_pending_version_is_selected_for_approval() -> None:
     versions = make_versions("PendingManualApproval", "PendingManualApproval", "Rejected")
     assert newest_pending(versions).number == 2
 
 
-def test_approval_without_pending_version_fails() -> None:
+def test_error_without_a_pending_version_names_make_train() -> None:
     with pytest.raises(OperatorError, match="make train"):
         newest_pending(make_versions("Approved", "Rejected"))
 
 
 class FakeHistory:
-    """SSM with one parameter's history, in unordered pages."""
+    """An SSM client with the history of one parameter, whose pages are not in order.
+
+    Parameters
+    ----------
+    uses : number of the model version and description of each change of the parameter, the oldest first
+    """
 
     def __init__(self, *uses: tuple[int, str]) -> None:
         self._entries = [
@@ -49,10 +54,12 @@ class FakeHistory:
 
 
 def approved(number: int) -> tuple[int, str]:
+    """Return the change of the parameter when a version is approved."""
     return number, "approved"
 
 
 def rolled_back(number: int) -> tuple[int, str]:
+    """Return the change of the parameter when the operator rolls back to a version."""
     return number, "rolled back"
 
 
@@ -60,17 +67,23 @@ def rolled_back(number: int) -> tuple[int, str]:
     ("uses", "expected"),
     [
         pytest.param([approved(1)], [], id="first approval"),
-        pytest.param([approved(1), approved(2)], [1], id="one earlier version"),
+        pytest.param([approved(1), approved(2)], [1], id="one version was in use before"),
         pytest.param([approved(1), approved(3), approved(2)], [3, 1], id="ordered by use, not by number"),
         pytest.param([approved(1), approved(1)], [], id="approved twice"),
-        pytest.param([approved(1), approved(2), rolled_back(1)], [], id="without the replaced version"),
-        pytest.param([approved(1), approved(2), approved(3), rolled_back(2)], [1], id="further back"),
+        pytest.param([approved(1), approved(2), rolled_back(1)], [], id="version that was rolled back is omitted"),
+        pytest.param(
+            [approved(1), approved(2), approved(3), rolled_back(2)], [1], id="next rollback goes further back"
+        ),
         pytest.param([approved(1), approved(2), rolled_back(1), approved(2)], [1], id="approved again"),
-        pytest.param([approved(2), approved(1), approved(2), approved(3), rolled_back(2)], [1], id="used twice"),
+        pytest.param(
+            [approved(2), approved(1), approved(2), approved(3), rolled_back(2)], [1], id="each version is listed once"
+        ),
         pytest.param([rolled_back(1), approved(2)], [1], id="truncated history"),
     ],
 )
-def test_previous_versions_come_from_parameter_history(uses: list[tuple[int, str]], expected: list[int]) -> None:
+def test_versions_that_were_in_use_before_are_read_from_the_parameter_history(
+    uses: list[tuple[int, str]], expected: list[int]
+) -> None:
     registry = ModelRegistry(
         "local", "vehicles", "/scones/local/approved-model", sagemaker=None, ssm=FakeHistory(*uses)
     )
@@ -83,23 +96,25 @@ PREVIOUS = [make_version(number).arn for number in (2, 4, 1)]
 @pytest.mark.parametrize(
     ("statuses", "expected"),
     [
-        pytest.param(("Approved", "Approved", "Approved", "Approved"), 2, id="latest in use"),
+        pytest.param(("Approved", "Approved", "Approved", "Approved"), 2, id="latest is approved"),
         pytest.param(("Approved", "Rejected", "Approved", "Approved"), 4, id="latest is rejected"),
         pytest.param(("Approved", "PendingManualApproval", "Approved", "Approved"), 4, id="latest is pending"),
         pytest.param(("Approved", "Rejected", "Approved"), 1, id="second is deleted"),
     ],
 )
-def test_rollback_chooses_latest_approved_version(statuses: tuple[str, ...], expected: int) -> None:
+def test_rollback_selects_the_latest_version_that_was_in_use_and_is_still_approved(
+    statuses: tuple[str, ...], expected: int
+) -> None:
     assert previous_version(make_versions(*statuses), PREVIOUS, "local").number == expected
 
 
 @pytest.mark.parametrize("previous", [[], PREVIOUS], ids=["first version", "all rejected or deleted"])
-def test_rollback_without_approved_version_fails(previous: list[str]) -> None:
+def test_rollback_without_an_approved_version_that_was_in_use_is_an_error(previous: list[str]) -> None:
     with pytest.raises(OperatorError, match=r"no version that was in use before is approved: .* ENV=local"):
         previous_version(make_versions("Rejected", "Rejected", "Approved"), previous, "local")
 
 
-def test_version_in_use_or_deployed_cannot_be_rejected() -> None:
+def test_version_that_is_in_use_or_deployed_cannot_be_rejected() -> None:
     # GIVEN
     first, second = make_version(1), make_version(2)
 
@@ -111,7 +126,7 @@ def test_version_in_use_or_deployed_cannot_be_rejected() -> None:
     check_rejectable(first, second.arn, second.arn, "local")
 
 
-def test_reason_ends_in_author_and_fits_registry() -> None:
+def test_reason_ends_with_the_author_and_has_at_most_1024_characters() -> None:
     class FakeSts:
         def get_caller_identity(self) -> dict[str, str]:
             return {"Arn": "arn:aws:iam::123456789012:user/ann"}

@@ -1,4 +1,4 @@
-"""Tests of batch transform jobs."""
+"""Batch transform jobs: their predictions, the reasons of failed images, and their input prefix."""
 
 # ruff: noqa: N803  boto3's parameter names
 
@@ -37,7 +37,7 @@ CONFIG = TransformConfig(
 
 
 class FakeS3:
-    """A bucket in memory."""
+    """An S3 client with one bucket in memory; in an argument's name, `__` stands for a slash and `_png` for `.png`."""
 
     def __init__(self, **objects: bytes) -> None:
         self.objects = {key.replace("__", "/").replace("_png", ".png"): body for key, body in objects.items()}
@@ -55,7 +55,13 @@ class FakeS3:
 
 
 class FakeSageMaker:
-    """SageMaker with a job that writes these predictions and ends at the second poll."""
+    """A SageMaker client with a transform job that has ended at the second DescribeTransformJob request.
+
+    Parameters
+    ----------
+    predictions : content of each output file that the job writes, by the name of the input file
+    end : fields of the ended job's description
+    """
 
     def __init__(self, s3: FakeS3, predictions: dict[str, bytes], **end: str) -> None:
         self._s3, self._predictions, self._end = s3, predictions, end
@@ -96,13 +102,19 @@ class FakeSageMaker:
 
 
 class FakeLogs:
-    """CloudWatch Logs with the lines that SageMaker wrote about objects of the bucket, or an error."""
+    """A CloudWatch Logs client.
+
+    Parameters
+    ----------
+    lines : lines that SageMaker logged, each of which starts with an object key
+    error : error code with which requests fail; by default, they succeed
+    """
 
     def __init__(self, *lines: str, error: str = "") -> None:
         self._lines, self._error = list(lines), error
 
     def add(self, line: str) -> None:
-        """Add a line."""
+        """Add a line to the log."""
         self._lines.append(line)
 
     def get_paginator(self, operation: str) -> "FakeLogs":
@@ -129,12 +141,13 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(s3: FakeS3, sagemaker: FakeSageMaker, logs: FakeLogs | None = None) -> Any:
+    """Run a transform job for all images below `in/`, and return its predictions."""
     job = prepare_job(CONFIG, "in", s3=s3)
     return run_job(job, MODEL, class_count=2, sagemaker=sagemaker, s3=s3, logs=logs or FakeLogs())
 
 
 def test_predictions_are_returned_by_image_key() -> None:
-    # GIVEN images of the same name in two folders, and objects outside the prefix
+    # GIVEN images with the same file name below two prefixes, and objects outside the input prefix
     s3 = FakeS3(in__a_png=b"", in__deep__a_png=b"", in_lst=b"", transform__other__a_png=b"")
     sagemaker = FakeSageMaker(s3, {"a.png": b"[0.9, 0.1]", "deep/a.png": b"[0.2, 0.8]"})
 
@@ -147,7 +160,7 @@ def test_predictions_are_returned_by_image_key() -> None:
     assert sagemaker.calls == ["create_model", "create_transform_job", "delete_model"]
 
 
-def test_each_failed_image_has_its_own_error_and_the_others_a_prediction() -> None:
+def test_each_image_has_either_a_prediction_or_its_own_error() -> None:
     # GIVEN
     s3 = FakeS3(in__a_png=b"", in__b_png=b"", in__c_png=b"", in__d_png=b"", in__e_png=b"")
     written = {"a.png": b"[0.9, 0.1]", "c.png": b"[1.5, 0]"}
@@ -168,7 +181,7 @@ def test_each_failed_image_has_its_own_error_and_the_others_a_prediction() -> No
     }
 
 
-def test_job_without_predictions_returns_its_reason_for_each_image() -> None:
+def test_each_image_has_the_failure_reason_of_a_job_without_predictions() -> None:
     # GIVEN a job whose container did not start, and no permission to read its log
     s3 = FakeS3(in__a_png=b"", in__b_png=b"")
     sagemaker = FakeSageMaker(s3, {}, TransformJobStatus="Failed", FailureReason="no\nmemory")
@@ -182,8 +195,8 @@ def test_job_without_predictions_returns_its_reason_for_each_image() -> None:
     assert all(reason.startswith("no memory (log group ") for reason in predictions.errors.values())
 
 
-def test_reasons_of_a_failed_job_are_awaited_at_most_the_maximum_delay(monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN a log that names the second image after two polls, and the third never
+def test_reasons_of_a_failed_job_are_waited_for_until_the_maximum_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a log that has the reason of the second image after two polls, and never has a reason of the third image
     monkeypatch.setattr("registry.batch_transform.POLL_SECONDS", (1.0, 1.0))
     monkeypatch.setattr("registry.batch_transform.MAX_LOG_DELAY", 3.5)
     logs, now = FakeLogs("in/a.png: one"), 0.0
@@ -206,12 +219,12 @@ def test_reasons_of_a_failed_job_are_awaited_at_most_the_maximum_delay(monkeypat
     assert set(reasons("in/b.png", "in/c.png", is_failed=True)) == {"in/b.png"}
     assert now == 4
 
-    # AND a stopped job has no reasons to wait for
+    # AND a job that did not fail is not waited for
     assert reasons("in/c.png", is_failed=False) == {}
     assert now == 0
 
 
-def test_temporary_model_of_a_refused_job_is_deleted() -> None:
+def test_temporary_model_is_deleted_if_sagemaker_refuses_the_job() -> None:
     # GIVEN
     s3 = FakeS3(in__a_png=b"")
     sagemaker = FakeSageMaker(s3, {})
@@ -223,8 +236,8 @@ def test_temporary_model_of_a_refused_job_is_deleted() -> None:
     assert sagemaker.calls == ["create_model", "delete_model"]
 
 
-def test_interrupted_job_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN an operator who presses Ctrl-C
+def test_interrupted_job_is_stopped_and_its_temporary_model_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a Ctrl-C while the command waits for the job
     def interrupted(*arguments: Any, **named: Any) -> None:
         raise KeyboardInterrupt
 
@@ -258,7 +271,7 @@ def test_poll_interval_grows_to_its_maximum(monkeypatch: pytest.MonkeyPatch) -> 
     assert pauses == [1.0, 1.2, 1.2]
 
 
-def test_empty_folder_is_an_error() -> None:
+def test_prefix_without_objects_is_an_error() -> None:
     with pytest.raises(TransformJobError, match=r"no objects below s3://bucket/in/"):
         prepare_job(CONFIG, "/in/", s3=FakeS3(inn__a_png=b""))
 
@@ -269,7 +282,7 @@ def test_malformed_prediction_is_an_error(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("text", ["test", "test/", f"s3://{BUCKET}/test"])
-def test_folder_is_named_by_path_or_url(text: str) -> None:
+def test_input_prefix_is_given_as_a_path_or_s3_uri(text: str) -> None:
     assert parse_prefix(text, BUCKET).strip("/") == "test"
 
 
@@ -282,6 +295,6 @@ def test_folder_is_named_by_path_or_url(text: str) -> None:
         ("s3://x/y", "must be in"),
     ],
 )
-def test_empty_folder_or_folder_in_another_bucket_is_refused(text: str, line: str) -> None:
+def test_empty_input_prefix_or_prefix_in_another_bucket_is_refused(text: str, line: str) -> None:
     with pytest.raises(OperatorError, match=line):
         parse_prefix(text, BUCKET)

@@ -1,4 +1,4 @@
-"""Tests of the confidence interval and of the comparison of two models."""
+"""The confidence interval of an accuracy, and the test that compares two models."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from registry.comparison import Comparison, wilson_interval
 @pytest.mark.parametrize(
     ("correct", "n", "expected"),
     [
-        # Newcombe, "Two-sided confidence intervals for the single proportion", 1998, Table I, method 3
+        # expected: Newcombe, "Two-sided confidence intervals for the single proportion", 1998, Table I, method 3
         (81, 263, (0.2553, 0.3662)),
         (15, 148, (0.0624, 0.1605)),
         (0, 20, (0.0, 0.1611)),
@@ -23,7 +23,7 @@ def test_interval_is_the_wilson_interval(correct: int, n: int, expected: tuple[f
 @pytest.mark.parametrize(
     ("gained", "lost", "expected"),
     [
-        # sums of the binomial distribution at 1/2, calculated by hand
+        # expected p-values: sums of the binomial distribution with probability 1/2, computed manually
         (0, 0, 1.0),
         (0, 4, 1 / 16),
         (0, 5, 1 / 32),
@@ -32,5 +32,5 @@ def test_interval_is_the_wilson_interval(correct: int, n: int, expected: tuple[f
         (3, 0, 1.0),
     ],
 )
-def test_p_value_is_one_sided_exact_mcnemar(gained: int, lost: int, expected: float) -> None:
+def test_p_value_is_that_of_the_one_sided_exact_mcnemar_test(gained: int, lost: int, expected: float) -> None:
     assert Comparison(gained, lost).p_value == pytest.approx(expected)

@@ -1,4 +1,4 @@
-"""Tests of the functions that describe and check the live endpoint."""
+"""The live endpoint is described, checked, waited for and deleted."""
 
 # ruff: noqa: N803  boto3's parameter names
 
@@ -24,7 +24,13 @@ from registry.endpoint import (
 
 
 class FakeSageMaker:
-    """SageMaker with one endpoint, or with an error."""
+    """A SageMaker client with one endpoint.
+
+    Parameters
+    ----------
+    error, code : message and code of the error with which requests fail; by default, they succeed
+    endpoint : fields of the endpoint's description
+    """
 
     def __init__(self, error: str | None = None, code: str = "ValidationException", **endpoint: str) -> None:
         self._error, self._code = error, code
@@ -45,9 +51,13 @@ class FakeSageMaker:
 
 
 class FakeDeletion:
-    """SageMaker with an endpoint whose status changes with each description; None means that it is gone.
+    """A SageMaker client with an endpoint whose status changes at each DescribeEndpoint request.
 
-    Deletion is accepted in the status InService or Failed, and leads to the status Deleting and then None.
+    DeleteEndpoint fails in the statuses Updating and Deleting. Otherwise, the next statuses are Deleting and None.
+
+    Parameters
+    ----------
+    statuses : statuses of the endpoint in turn; None if the endpoint does not exist
     """
 
     def __init__(self, *statuses: str | None) -> None:
@@ -69,6 +79,7 @@ class FakeDeletion:
 
 
 def client_error(message: str, operation: str) -> ClientError:
+    """Return a validation error of SageMaker."""
     return ClientError({"Error": {"Code": "ValidationException", "Message": message}}, operation)
 
 
@@ -89,18 +100,18 @@ def test_missing_endpoint_has_no_description_and_no_model() -> None:
     ],
     ids=["invalid name", "no permission"],
 )
-def test_other_errors_are_raised(sagemaker: FakeSageMaker) -> None:
+def test_errors_other_than_a_missing_endpoint_are_raised(sagemaker: FakeSageMaker) -> None:
     with pytest.raises(ClientError):
         describe_endpoint("vehicles", sagemaker=sagemaker)
     with pytest.raises(ClientError):
         describe_endpoint_config("config-2", sagemaker=sagemaker)
 
 
-def test_deployed_model_comes_from_the_live_configuration() -> None:
+def test_deployed_model_is_read_from_the_endpoint_configuration_that_the_endpoint_uses() -> None:
     assert deployed_model_package("vehicles", sagemaker=FakeSageMaker()) == "package-of-model-of-config-2"
 
 
-def test_endpoint_with_expected_configuration_passes() -> None:
+def test_endpoint_in_service_with_the_expected_configuration_passes_the_check() -> None:
     check_endpoint("vehicles", "config-2", advice="run `make deploy`", sagemaker=FakeSageMaker())
 
 
@@ -115,12 +126,12 @@ def test_endpoint_with_expected_configuration_passes() -> None:
     ],
     ids=["rolled back", "failed"],
 )
-def test_endpoint_with_other_configuration_or_status_fails(endpoint: dict[str, str], message: str) -> None:
+def test_endpoint_with_another_configuration_or_status_fails_the_check(endpoint: dict[str, str], message: str) -> None:
     with pytest.raises(EndpointError, match=message):
         check_endpoint("vehicles", "config-2", advice="run `make deploy`", sagemaker=FakeSageMaker(**endpoint))
 
 
-def test_missing_endpoint_fails_with_advice() -> None:
+def test_missing_endpoint_fails_the_check_with_the_given_advice() -> None:
     with pytest.raises(EndpointMissingError, match="vehicles does not exist: run `make deploy`"):
         check_endpoint("vehicles", "config-2", advice="run `make deploy`", sagemaker=MISSING)
 
@@ -142,7 +153,7 @@ def test_await_endpoint_waits_until_a_change_has_ended(
     assert capsys.readouterr().out == f"waiting, because endpoint vehicles is {status}\n"
 
 
-def test_endless_change_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_await_endpoint_fails_if_a_change_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     monkeypatch.setattr("registry.endpoint.CHANGE_TIMEOUT", 0)
     sagemaker = FakeSageMaker(EndpointStatus="Updating")
@@ -152,7 +163,7 @@ def test_endless_change_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
         await_endpoint("vehicles", sagemaker=sagemaker)
 
 
-def test_missing_endpoint_is_not_waited_for() -> None:
+def test_await_endpoint_returns_if_the_endpoint_does_not_exist() -> None:
     await_endpoint("vehicles", sagemaker=MISSING)
 
 
@@ -176,12 +187,14 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(
             ["InService", "Updating", "InService", "InService"],
             ["InService", "delete", "Updating", "InService", "delete", "Deleting", "Deleting", "None"],
-            id="update began meanwhile",
+            id="update started meanwhile",
         ),
         pytest.param([None], ["None"], id="missing"),
     ],
 )
-def test_deletion_waits_until_the_endpoint_is_gone(statuses: list[str | None], requests: list[str]) -> None:
+def test_delete_endpoint_waits_until_the_endpoint_does_not_exist(
+    statuses: list[str | None], requests: list[str]
+) -> None:
     # GIVEN
     sagemaker = FakeDeletion(*statuses)
 
@@ -193,7 +206,7 @@ def test_deletion_waits_until_the_endpoint_is_gone(statuses: list[str | None], r
 
 
 @pytest.mark.usefixtures("_no_pause")
-def test_deletion_that_does_not_end_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_delete_endpoint_fails_if_a_change_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     monkeypatch.setattr(module, "CHANGE_TIMEOUT", 0)
 
@@ -223,7 +236,7 @@ def test_only_a_failed_endpoint_is_deleted_before_an_apply(status: str, deleted:
         pytest.param([{"CurrentServerlessConfig": {}}], None, id="serverless"),
     ],
 )
-def test_instance_count_is_the_one_to_which_the_endpoint_is_scaled(
+def test_instance_count_is_the_desired_count_or_none_without_instances(
     variants: list[dict[str, Any]], count: int | None
 ) -> None:
     sagemaker: Any = FakeSageMaker()

@@ -1,4 +1,4 @@
-"""Tests of the lineage of a prediction."""
+"""The lineage of a prediction: model version, training job and training data."""
 
 # ruff: noqa: N803  boto3's parameter names
 
@@ -38,7 +38,13 @@ PREDICTED = {"inferences": [0.6, 0.4], "model_version": "v3"}
 
 
 class FakeStates:
-    """Step Functions with one execution."""
+    """A Step Functions client with one execution.
+
+    Parameters
+    ----------
+    history : outputs of the execution's states, the newest first
+    description : fields of the execution's description
+    """
 
     def __init__(self, history: list[Any], **description: Any) -> None:
         self._history, self._description = history, description
@@ -56,7 +62,7 @@ class FakeStates:
 
 
 class FakeS3:
-    """A bucket in memory."""
+    """An S3 client with one bucket in memory."""
 
     class exceptions:  # noqa: N801
         class NoSuchKey(Exception):  # noqa: N818
@@ -90,11 +96,11 @@ def test_prediction_of_an_execution_has_its_model_version(name: str, states: Fak
 
 
 def test_prediction_of_an_execution_that_an_event_started_has_the_image_key() -> None:
-    # GIVEN an event of S3 as the input
+    # GIVEN executions whose input is an S3 event
     event = json.dumps({"detail": {"object": {"key": "incoming/a/b.png"}}})
     predicted = {**PREDICTED, "s3_key": "incoming/a/b.png"}
 
-    # WHEN it succeeded, or failed at the threshold
+    # WHEN one of them succeeded, and one failed at the threshold
     states = FakeStates([], status="SUCCEEDED", input=event, output=json.dumps(predicted))
     failed = FakeStates([predicted], status="FAILED", input=event, error=BELOW)
 
@@ -111,7 +117,7 @@ def test_prediction_of_an_execution_that_an_event_started_has_the_image_key() ->
     ],
     ids=["no prediction", "no version"],
 )
-def test_execution_without_prediction_or_version_has_no_lineage(history: list[Any], message: str) -> None:
+def test_execution_without_a_prediction_or_model_version_is_an_error(history: list[Any], message: str) -> None:
     with pytest.raises(OperatorError, match=message):
         find_prediction(STATE_MACHINE, "one", states=FakeStates(history, status="FAILED", error="ImageMissingError"))
 
@@ -133,11 +139,12 @@ KEY = "models/vehicles-1/output/manifest.json"
 
 
 def registered(**changes: str) -> Any:
+    """Return a version whose properties contain the checksum of the stored manifest; `changes` replace properties."""
     version = make_version(3)
     return make_version(3, properties={**version.properties, "manifest_md5": md5(STORED), **changes})
 
 
-def test_registered_manifest_is_read() -> None:
+def test_manifest_of_a_version_is_read() -> None:
     assert read_training_manifest(registered(), s3=FakeS3({KEY: STORED})) == MANIFEST
 
 
@@ -148,26 +155,26 @@ def test_registered_manifest_is_read() -> None:
         (registered(), {KEY: STORED + b" "}, "has changed since its registration"),
         (make_version(3, properties={}), {}, "without a manifest"),
     ],
-    ids=["missing", "changed", "never stored"],
+    ids=["missing", "changed", "registered without a manifest"],
 )
 def test_missing_or_changed_manifest_is_an_error(version: Any, objects: dict[str, bytes], message: str) -> None:
     with pytest.raises(OperatorError, match=message):
         read_training_manifest(version, s3=FakeS3(objects))
 
 
-def test_unchanged_data_is_verified() -> None:
+def test_unchanged_training_data_passes_the_verification() -> None:
     s3 = FakeS3({"train/a.png": b"a", "train/b.png": b"b"})
     assert "all 2 objects in S3 are unchanged" in verify_data(MANIFEST, "bucket", s3=s3)
 
 
 @pytest.mark.parametrize("objects", [{"train/a.png": b"a"}, {"train/a.png": b"a", "train/b.png": b"x"}])
-def test_missing_or_changed_object_is_named_in_the_error(objects: dict[str, bytes]) -> None:
+def test_error_names_a_missing_or_changed_object(objects: dict[str, bytes]) -> None:
     with pytest.raises(OperatorError, match=r"1 of 2 objects .* first train/b\.png"):
         verify_data(MANIFEST, "bucket", s3=FakeS3(objects))
 
 
 def test_lineage_fits_80_columns_and_its_times_are_in_utc() -> None:
-    # GIVEN times in the machine's zone, as boto3 returns them
+    # GIVEN times in the machine's time zone, as boto3 returns them
     version = replace(registered(), registered=datetime(2026, 3, 1, 1, 30, tzinfo=timezone(timedelta(hours=2))))
     prediction = Prediction(EXECUTION, "SUCCEEDED", "v3", "test/a.png", [0.6, 0.4])
     job = {
@@ -190,7 +197,7 @@ def test_lineage_fits_80_columns_and_its_times_are_in_utc() -> None:
     ]
     printed = list(format_rows(rows))
 
-    # THEN only a URL or an ARN, which stays in one piece, is wider
+    # THEN only lines with a single URL or ARN, which cannot be wrapped, are longer
     assert all(len(line) <= 80 or len(line.split()) == 1 for line in printed)
     text = "\n".join(printed)
     for expected in (
@@ -206,7 +213,7 @@ def test_lineage_fits_80_columns_and_its_times_are_in_utc() -> None:
     assert "sagemaker_program" not in text
 
 
-def test_lineage_names_the_reviewed_images() -> None:
+def test_lineage_counts_the_reviewed_images_in_the_training_data() -> None:
     # GIVEN
     size = SplitSize(count=9, per_class={"bicycle": 5, "motorcycle": 4})
     manifest = make_manifest(reviewed=ReviewedImages(splits={"train": size}, fingerprint="ab" * 32))

@@ -19,7 +19,7 @@ JOB = TrainingJob(
     60,
     {"calibration": {"ece_after": 0.0312}},
 )
-# correct: 9 of 10 bicycles, 7 of 10 motorcycles, and 1 of 2 reviewed images of live traffic
+# 9 of 10 bicycles, 7 of 10 motorcycles, and 1 of 2 reviewed images of live traffic are classified correctly
 PREDICTIONS = {
     **{f"bicycle-{number}.png": ValidationPrediction(0, int(number == 0)) for number in range(10)},
     **{f"motorcycle-{number}.png": ValidationPrediction(1, int(number > 2)) for number in range(10)},
@@ -36,6 +36,14 @@ def make_card(
     manifest: Manifest | None = None,
     best_of: int = 1,
 ) -> Card:
+    """Return the model card of a training job.
+
+    Parameters
+    ----------
+    predictions : predictions on the validation images, or None if the job has written none
+    manifest : manifest of the training data
+    best_of : number of models from which a tuning job selected this model
+    """
     request: Any = SimpleNamespace(
         algorithm=SimpleNamespace(name="pytorch"),
         config=SimpleNamespace(bucket="bucket", image="image:1"),
@@ -47,14 +55,14 @@ def make_card(
 
 
 def metrics(card: Card, evaluation: int, group: str) -> dict[str, Any]:
-    """Return the metrics of a group by name."""
+    """Return the metrics of a metric group by name; `evaluation` is the index of the evaluation in the card."""
     groups = card["evaluation_details"][evaluation]["metric_groups"]
     (found,) = (each["metric_data"] for each in groups if each["name"] == group)
     return {metric["name"]: metric for metric in found}
 
 
 def test_card_has_only_fields_of_the_schema() -> None:
-    # GIVEN the SDK's types, which drop unknown fields and check lengths
+    # GIVEN the SDK's types, which omit unknown fields and check lengths
     from sagemaker.core.shapes.model_card_shapes import ModelCardContent
 
     # WHEN
@@ -63,13 +71,13 @@ def test_card_has_only_fields_of_the_schema() -> None:
 
     # THEN
     assert parsed == card
-    # the model card of a model package allows no other fields in this section
+    # in the model card of a model package, this section allows no other fields
     assert set(card["model_overview"]) <= {"model_creator", "model_artifact"}
     content = json.dumps(card)
     assert re.fullmatch(".{0,100000}", content)
 
 
-def test_card_has_metrics_with_intervals_for_each_class() -> None:
+def test_card_has_metrics_with_confidence_intervals_for_each_class() -> None:
     # WHEN
     card = make_card()
 
@@ -81,12 +89,12 @@ def test_card_has_metrics_with_intervals_for_each_class() -> None:
     assert precision["bicycle"]["notes"].startswith("9 of 12,")
     assert metrics(card, 0, "Confusion matrix")["confusion matrix"]["value"] == [[9, 1], [3, 7]]
     assert metrics(card, 0, "Calibration")["expected calibration error"]["value"] == 0.0312
-    # the reviewed images of live traffic have their own metrics; a class without examples has no recall
+    # the reviewed images of live traffic have separate metrics, and a class without examples has no recall
     assert metrics(card, 1, "Accuracy")["accuracy"]["notes"].startswith("1 of 2,")
     assert set(metrics(card, 1, "Recall by class")) == {"bicycle"}
 
 
-def test_card_describes_training_data_and_selection_of_the_model() -> None:
+def test_card_describes_the_training_data_and_how_the_model_was_selected() -> None:
     # WHEN
     content = json.dumps(make_card(best_of=6))
 
@@ -110,7 +118,7 @@ def test_card_without_predictions_has_only_accuracy_and_calibration() -> None:
     assert [group["name"] for group in evaluation["metric_groups"]] == ["Accuracy", "Calibration"]
 
 
-def test_large_confusion_matrix_is_left_out() -> None:
+def test_card_for_more_than_20_classes_has_no_confusion_matrix() -> None:
     # GIVEN
     classes = tuple(f"class-{number}" for number in range(21))
     predictions = {f"{number}.png": ValidationPrediction(number, number) for number in range(21)}

@@ -1,4 +1,7 @@
-"""Terraform gives a model all variables of its model package, in case AWS replaces them instead of adding to them."""
+"""Terraform sets all environment variables of a model package on the model too.
+
+AWS may replace the model package's variables with those of the model, instead of merging both.
+"""
 
 import hcl2
 

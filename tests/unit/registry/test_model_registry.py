@@ -1,4 +1,4 @@
-"""Tests of the registration of a model."""
+"""Models are registered, approved, rejected and rolled back in the model registry."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ MANIFEST = {"source": "CIFAR-100", "objects": {"train/a.png": {"size": 1, "md5":
 
 
 class FakeSageMaker:
-    """Model packages in memory."""
+    """A SageMaker client with model packages in memory."""
 
     def __init__(self) -> None:
         self.packages: dict[str, dict[str, Any]] = {}
@@ -37,7 +37,7 @@ class FakeSageMaker:
 
 
 class FakeSsm:
-    """Parameters in memory."""
+    """An SSM client with parameters in memory."""
 
     def __init__(self) -> None:
         self.parameters: dict[str, str] = {}
@@ -47,7 +47,7 @@ class FakeSsm:
 
 
 class FakeS3:
-    """Objects in memory, by URL."""
+    """An S3 client with objects in memory, by S3 URI."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -72,6 +72,7 @@ def registry(sagemaker: FakeSageMaker, ssm: FakeSsm) -> ModelRegistry:
 
 
 def register(registry: ModelRegistry, score: Score, s3: FakeS3 | None = None, **properties: str) -> str:
+    """Register a model with these metadata properties, and return the ARN of its version."""
     request = RegistrationRequest(
         job=JOB,
         score=score,
@@ -112,7 +113,7 @@ def test_version_has_a_model_card(registry: ModelRegistry, sagemaker: FakeSageMa
     assert card["ModelCardStatus"] == "PendingReview"
 
 
-def test_version_refers_to_metrics_of_its_job(registry: ModelRegistry, sagemaker: FakeSageMaker) -> None:
+def test_version_refers_to_the_metrics_of_its_training_job(registry: ModelRegistry, sagemaker: FakeSageMaker) -> None:
     # GIVEN
     s3 = FakeS3()
 
@@ -124,7 +125,9 @@ def test_version_refers_to_metrics_of_its_job(registry: ModelRegistry, sagemaker
     assert json.loads(s3.objects[quality["S3Uri"]]) == JOB.metrics
 
 
-def test_manifest_is_stored_next_to_model(registry: ModelRegistry, sagemaker: FakeSageMaker) -> None:
+def test_manifest_of_the_training_data_is_stored_next_to_the_model(
+    registry: ModelRegistry, sagemaker: FakeSageMaker
+) -> None:
     # GIVEN
     s3 = FakeS3()
 
@@ -139,7 +142,7 @@ def test_manifest_is_stored_next_to_model(registry: ModelRegistry, sagemaker: Fa
     assert properties["manifest_md5"] == hashlib.md5(stored, usedforsecurity=False).hexdigest()
 
 
-def test_long_property_is_truncated(registry: ModelRegistry, sagemaker: FakeSageMaker) -> None:
+def test_long_metadata_property_is_truncated(registry: ModelRegistry, sagemaker: FakeSageMaker) -> None:
     arn = register(registry, Score(1, 1, "images"), source="x" * 1000)
     assert len(sagemaker.packages[arn]["CustomerMetadataProperties"]["source"]) == 256
 
@@ -169,7 +172,7 @@ def test_approval_and_rejection_store_the_reason(
         pytest.param("(" * 300, id="only punctuation"),
     ],
 )
-def test_property_has_only_characters_that_registry_accepts(
+def test_metadata_property_has_only_characters_that_sagemaker_accepts(
     registry: ModelRegistry, sagemaker: FakeSageMaker, text: str
 ) -> None:
     # WHEN
@@ -180,7 +183,9 @@ def test_property_has_only_characters_that_registry_accepts(
     assert re.fullmatch(r"[\w .:/=+@-]{1,256}", source)
 
 
-def test_approval_stores_where_the_baseline_is(registry: ModelRegistry, ssm: FakeSsm) -> None:
+def test_approval_stores_the_location_of_the_baseline_before_the_approved_arn(
+    registry: ModelRegistry, ssm: FakeSsm
+) -> None:
     # GIVEN
     arn = register(registry, Score(95, 100, "images"), baseline="baseline.json")
 
@@ -192,10 +197,10 @@ def test_approval_stores_where_the_baseline_is(registry: ModelRegistry, ssm: Fak
         "model_package_arn": arn,
         "model_data_url": JOB.model_data_url,
     }
-    assert list(ssm.parameters) == ["/approved-model/baseline", "/approved-model/model-package-arn"]  # the ARN last
+    assert list(ssm.parameters) == ["/approved-model/baseline", "/approved-model/model-package-arn"]
 
 
-def test_rollback_to_a_version_without_a_baseline_keeps_the_parameter_of_the_other(
+def test_rollback_to_a_version_without_a_baseline_keeps_the_baseline_of_the_other_version(
     registry: ModelRegistry, ssm: FakeSsm
 ) -> None:
     # GIVEN
@@ -206,6 +211,6 @@ def test_rollback_to_a_version_without_a_baseline_keeps_the_parameter_of_the_oth
     # WHEN
     registry.roll_back_to(old)
 
-    # THEN Terraform ignores the baseline, because it names another version
+    # THEN the stored baseline names the other version, so Terraform ignores it
     assert ssm.parameters["/approved-model/model-package-arn"] == old
     assert json.loads(ssm.parameters["/approved-model/baseline"])["model_package_arn"] == new

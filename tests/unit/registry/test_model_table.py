@@ -1,4 +1,4 @@
-"""Tests of the table of registered models."""
+"""The table of registered models."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -9,7 +9,7 @@ from tests.unit.registry.versions import make_version, make_versions
 
 
 def test_table_fits_80_columns() -> None:
-    # GIVEN texts of every length
+    # GIVEN a version with a high number and a long reason, and other versions
     versions = [
         make_version(123, approval_reason="accurate in the dark " * 20),
         *make_versions("PendingManualApproval", "Rejected"),
@@ -22,7 +22,7 @@ def test_table_fits_80_columns() -> None:
     assert all(len(part) <= 80 for line in lines for part in line.split("\n"))
 
 
-def test_version_has_one_row_followed_by_its_reasons() -> None:
+def test_each_version_has_a_row_that_is_followed_by_its_reasons() -> None:
     # GIVEN
     versions = [make_version(2, "Rejected", approval_reason="worse at night (by arn:user/ann)"), make_version(1)]
 
@@ -37,7 +37,7 @@ def test_version_has_one_row_followed_by_its_reasons() -> None:
 
 
 def test_registration_time_is_in_utc() -> None:
-    # GIVEN a time in the machine's zone, as boto3 returns it
+    # GIVEN a time in the machine's time zone, as boto3 returns it
     version = make_version(1, registered=datetime(2026, 3, 1, 1, 30, tzinfo=timezone(timedelta(hours=2))))
 
     # WHEN / THEN

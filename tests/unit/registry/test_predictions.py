@@ -1,4 +1,4 @@
-"""Tests of predictions: on the validation images, and of a batch transform job."""
+"""Predictions on the validation images of a training job, and predictions of a batch transform job."""
 
 # ruff: noqa: N803  boto3's parameter names
 
@@ -29,7 +29,13 @@ PREDICTIONS = Predictions(
 
 
 class FakeS3:
-    """A bucket with the output of one job, or an empty bucket."""
+    """An S3 client with the output of one training job.
+
+    Parameters
+    ----------
+    body : content of `output.tar.gz`, or None if the object does not exist
+    size : size that S3 reports, in bytes; by default that of the content
+    """
 
     class exceptions:  # noqa: N801
         class NoSuchKey(Exception):  # noqa: N818
@@ -58,7 +64,7 @@ def test_validation_results_are_read_from_the_job_output() -> None:
 
 
 @pytest.mark.parametrize("body", [None, make_output({"other.csv": b""})], ids=["no output", "no predictions in output"])
-def test_job_without_predictions_has_no_results(body: bytes | None) -> None:
+def test_validation_results_are_none_if_the_job_has_written_no_predictions(body: bytes | None) -> None:
     assert read_validation_results(MODEL, s3=FakeS3(body)) is None
 
 
@@ -67,7 +73,7 @@ def test_job_without_predictions_has_no_results(body: bytes | None) -> None:
     [(b"not an archive", None), (make_output({}), MAX_METRICS_BYTES + 1)],
     ids=["damaged", "too large"],
 )
-def test_damaged_or_large_output_is_refused(body: bytes, size: int | None) -> None:
+def test_error_names_an_output_that_is_damaged_or_too_large(body: bytes, size: int | None) -> None:
     with pytest.raises(OperatorError, match=r"output\.tar\.gz"):
         read_validation_results(MODEL, s3=FakeS3(body, size))
 
@@ -86,14 +92,25 @@ def test_damaged_or_large_output_is_refused(body: bytes, size: int | None) -> No
         b"\xff,0,0.9,0.1\n",
         b'"a.png"x,0,0.9,0.1\n',
     ],
-    ids=["twice", "short", "one class", "class", "negative", "text", "nan", "above 1", "bytes", "quotes"],
+    ids=[
+        "repeated image",
+        "missing probability",
+        "one class",
+        "unknown label",
+        "negative label",
+        "label is not a number",
+        "NaN",
+        "probability above 1",
+        "not UTF-8",
+        "invalid quotes",
+    ],
 )
-def test_malformed_line_is_refused(content: bytes) -> None:
+def test_file_with_a_malformed_line_is_refused(content: bytes) -> None:
     with pytest.raises(OperatorError, match=r"validation\.csv"):
         parse_validation_predictions(content)
 
 
-def test_csv_has_one_line_per_image_with_a_prediction_or_an_error() -> None:
+def test_csv_has_one_line_for_each_image_with_a_prediction_or_an_error() -> None:
     lines = list(csv.DictReader(io.StringIO(to_csv(PREDICTIONS, CLASSES))))
     assert [line["key"] for line in lines] == ["in/a,b.png", "in/c.png", "in/d.png", "in/e.txt"]
     assert lines[1] == {
@@ -107,8 +124,8 @@ def test_csv_has_one_line_per_image_with_a_prediction_or_an_error() -> None:
     assert {name: value for name, value in lines[3].items() if value} == {"key": "in/e.txt", "error": "not an image"}
 
 
-def test_csv_names_every_failure_with_its_own_reason() -> None:
-    # GIVEN more failures than the summary shows, and no prediction
+def test_csv_has_the_reason_of_every_failed_image() -> None:
+    # GIVEN only failed images, whose number is higher than the number that the summary lists
     errors = {f"in/{number:02}.png": f"reason {number}" for number in range(19)}
 
     # WHEN
@@ -129,7 +146,7 @@ def test_summary_counts_classes_and_lists_failed_images() -> None:
     assert lines[-1].strip() == "in/e.txt: not an image"
 
 
-def test_missing_prediction_is_an_error() -> None:
+def test_image_without_a_prediction_is_an_error() -> None:
     path = Path("transform.csv")
     line = r"1 of 4 images have no prediction; the first is in/e\.txt: not an image; the column error of transform\.csv"
     with pytest.raises(OperatorError, match=line):

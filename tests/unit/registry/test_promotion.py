@@ -1,4 +1,4 @@
-"""Tests of promotion: quality gate, registration and approval of a trained model."""
+"""Promotion of a trained model: quality gate, registration and approval."""
 
 import json
 from pathlib import Path
@@ -46,7 +46,7 @@ class FakeRegistry:
 
 
 class FakeGate:
-    """A quality gate with a fixed result."""
+    """A quality gate that always passes, or always fails."""
 
     s3 = None
 
@@ -61,7 +61,7 @@ class FakeGate:
 
 @pytest.fixture
 def request_(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A training request; the fixture checks that its checkpoints are deleted exactly once."""
+    """A training request; after the test, the fixture checks that its checkpoints were deleted exactly once."""
     deleted: list[Any] = []
     monkeypatch.setattr(promotion, "read_validation_predictions", lambda url, *, s3: None)
     monkeypatch.setattr(promotion, "delete_checkpoints", lambda *arguments, **_: deleted.append(arguments))
@@ -79,7 +79,7 @@ def request_(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def run(request: Any, registry: Any, gate: Any, directory: Path, *, automatic: bool) -> dict[str, Any]:
-    """Promote a model, check its entry in the history, and return the training metrics that were written."""
+    """Promote a model, check its entry in the history, and return the content of `training.json`."""
     history: list[Any] = []
     try:
         promote(
@@ -119,7 +119,7 @@ def test_model_that_passes_is_approved_automatically(request_: Any, tmp_path: Pa
     assert metrics["validation"]["accuracy"] == 0.95
 
 
-def test_model_is_compared_with_one_that_is_put_into_use_meanwhile(
+def test_gate_is_repeated_if_another_model_is_put_into_use_during_the_check(
     request_: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN an operator who puts v2 into use during the first check
@@ -141,7 +141,7 @@ def test_model_is_compared_with_one_that_is_put_into_use_meanwhile(
     assert "another model was put into use meanwhile" in capsys.readouterr().out
 
 
-def test_model_that_passes_is_pending_manual_approval(
+def test_model_that_passes_is_pending_without_automatic_approval(
     request_: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN

@@ -1,4 +1,4 @@
-"""A model is refused if it was trained on other classes than the workflow expects."""
+"""A model is refused if it was trained on classes other than the expected classes."""
 
 from typing import Any
 
@@ -10,12 +10,13 @@ from tests.unit.registry.versions import make_version
 
 
 def check(*classes: str, **properties: str) -> None:
-    """Check a version that has these properties against classes."""
+    """Compare the expected classes with those on which a version with these properties was trained."""
     version = make_version(1, properties={**make_version(1).properties, **properties})
     check_classes(version, classes, where="the deployed stack", advice="run `make deploy`")
 
 
 def trained_on(*classes: str) -> dict[str, Any]:
+    """Return the properties of a version that was trained on these classes."""
     return {"classes": " ".join(classes), "classes_md5": digest_classes(classes)}
 
 
@@ -36,7 +37,7 @@ def test_other_classes_are_refused_with_both_lists_and_the_command(classes: tupl
         check(*classes, **trained_on("bicycle", "motorcycle"))
 
 
-def test_message_about_a_hundred_classes_is_short() -> None:
+def test_error_about_a_hundred_classes_is_short() -> None:
     names = [f"class_number_{number}" for number in range(100)]
     with pytest.raises(ClassesDifferError) as caught:
         check(*names, **trained_on(*names[:99]))

@@ -1,4 +1,4 @@
-"""Model versions for tests."""
+"""Factories of model versions for tests."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +7,7 @@ from registry.model_registry import Version
 
 
 def make_version(number: int, status: str = "Approved", **changes: Any) -> Version:
-    """Return a version of the model package group `vehicles`."""
+    """Return a version of the model package group `vehicles`; `changes` replace fields."""
     content: dict[str, Any] = {
         "arn": f"arn:aws:sagemaker:us-east-1:123456789012:model-package/vehicles/{number}",
         "status": status,

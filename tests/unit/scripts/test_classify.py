@@ -1,3 +1,5 @@
+"""`make classify` classifies a local image file with the state machine."""
+
 # ruff: noqa: N803  boto3's argument names
 import json
 from pathlib import Path
@@ -14,7 +16,13 @@ from tests.unit.stacks import make_stack
 
 
 class FakeAws(FakeStates):
-    """AWS clients with an endpoint in service, a bucket, and an execution that ends immediately."""
+    """AWS clients with an endpoint in service, a bucket, and an execution that ends immediately.
+
+    Parameters
+    ----------
+    confidence : confidence of the predicted class
+    description : fields of the execution's description
+    """
 
     def __init__(self, confidence: float = 0.97, **description: Any) -> None:
         predictions = [
@@ -43,6 +51,7 @@ class FakeAws(FakeStates):
 
 
 def classify(aws: FakeAws, image: object) -> None:
+    """Run the command for an image file."""
     options = SimpleNamespace(image=str(image))
     main(SimpleNamespace(name="local", options=options, stack=make_stack(), client=lambda service: aws))  # type: ignore[arg-type]
 
@@ -54,6 +63,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
+    """The path of a valid image file."""
     path = tmp_path / "photo.png"
     path.write_bytes(make_png())
     return path
@@ -103,7 +113,7 @@ def test_execution_that_does_not_succeed_is_an_error(
 
 
 def test_interruption_names_the_command_that_shows_the_execution(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN
+    # GIVEN a Ctrl-C while the command waits for the execution
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
@@ -115,7 +125,7 @@ def test_interruption_names_the_command_that_shows_the_execution(photo: Path, mo
 
 
 @pytest.mark.parametrize("image", ["", "missing.jpg"])
-def test_nothing_is_uploaded_without_an_existing_image_file(image: str) -> None:
+def test_nothing_is_uploaded_if_the_image_file_does_not_exist(image: str) -> None:
     aws = FakeAws()
     with pytest.raises(OperatorError, match=r"IMAGE|missing\.jpg"):
         classify(aws, image)

@@ -1,4 +1,4 @@
-"""Commands print expected errors in one line, or with a traceback in debug mode."""
+"""Commands print expected errors in one line, or with a traceback in debug mode, and share a lock for Terraform."""
 
 import argparse
 import os
@@ -22,12 +22,13 @@ COMMANDS = [
 
 
 def fail(_: argparse.Namespace) -> None:
+    """Fail with an expected error, whose message has two lines."""
     raise OperatorError("something is wrong:\n  run `make up`")
 
 
 @pytest.fixture(autouse=True)
 def arguments(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The command line, initially without options."""
+    """The arguments of the command line, to which tests append options."""
     monkeypatch.delenv("DEBUG", raising=False)
     values = ["some-command"]
     monkeypatch.setattr(sys, "argv", values)
@@ -35,7 +36,7 @@ def arguments(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("debug", [None, "", "0"])
-def test_error_is_one_line(debug: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expected_error_is_printed_in_one_line(debug: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if debug is not None:
         monkeypatch.setenv("DEBUG", debug)
 
@@ -58,7 +59,7 @@ def test_debug_variable_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> 
         run(fail, None)
 
 
-def test_interruption_is_one_line(arguments: list[str]) -> None:
+def test_interruption_is_printed_in_one_line_or_raised_in_debug_mode(arguments: list[str]) -> None:
     def interrupt(_: argparse.Namespace) -> None:
         raise KeyboardInterrupt
 
@@ -86,10 +87,10 @@ def test_error_for_an_endpoint_that_does_not_respond_names_make_up(
         run_command(fail, None)
 
 
-def test_error_for_another_endpoint_that_does_not_respond_names_the_variable(
+def test_error_for_an_endpoint_on_another_machine_that_does_not_respond_asks_to_correct_the_variable(
     monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
-    # GIVEN an endpoint that is not on this machine, so that no emulator of this machine can have run there
+    # GIVEN an endpoint URL of another machine, at which no emulator of this machine can run
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://endpoint.invalid")
 
     def fail(_: Environment) -> None:
@@ -103,7 +104,7 @@ def test_error_for_another_endpoint_that_does_not_respond_names_the_variable(
 @pytest.mark.parametrize(
     "url", ["nonsense", "http://", "http://localhost:port", "http://[::1", "http://a b:1", "ftp://localhost:1"]
 )
-def test_invalid_endpoint_is_an_error_of_one_line(
+def test_invalid_endpoint_url_is_printed_as_an_expected_error(
     monkeypatch: pytest.MonkeyPatch, arguments: list[str], url: str
 ) -> None:
     # GIVEN
@@ -135,7 +136,7 @@ def test_message_of_an_interruption_is_printed() -> None:
     assert ended.value.code == "interrupted: the job continues"
 
 
-def test_unexpected_error_always_has_its_traceback() -> None:
+def test_unexpected_error_is_raised_even_without_debug_mode() -> None:
     def fail_unexpectedly(_: argparse.Namespace) -> None:
         raise RuntimeError
 
@@ -162,7 +163,7 @@ def test_every_command_has_the_debug_option(path: Path) -> None:
     assert re.search(r"^    run(_command)?\(main, __doc__", path.read_text(), re.MULTILINE)
 
 
-def test_traceback_names_the_failing_line(tmp_path: Path) -> None:
+def test_traceback_in_debug_mode_names_the_file_that_failed(tmp_path: Path) -> None:
     # WHEN
     ended = subprocess.run(
         [sys.executable, "-m", "scripts.github", "comment", "--env", "dev", "--debug"],
@@ -189,8 +190,8 @@ def test_commands_of_all_environments_share_one_terraform_lock(tmp_path: Path, m
         pass
 
 
-def test_no_error_is_printed_if_the_reader_of_the_output_has_ended() -> None:
-    # GIVEN a command that prints more than a pipe holds
+def test_no_error_is_printed_if_the_process_that_reads_the_output_has_ended() -> None:
+    # GIVEN a command that prints more than the capacity of a pipe
     code = "from scripts.command.runner import run; run(lambda arguments: print(*['line'] * 99999, sep='\\n'), None)"
 
     # WHEN

@@ -1,4 +1,4 @@
-"""A driver's data are deleted only if ID and CONFIRM are the same, and shown in lines that fit the terminal."""
+"""`make driver` shows a driver's item, and `make delete-driver` deletes the data only if CONFIRM equals ID."""
 
 import argparse
 from typing import Any, cast
@@ -13,7 +13,7 @@ from tests.unit.stacks import make_stack
 
 
 class FakeEnvironment:
-    """An environment without AWS clients, so that the test fails if a request is sent."""
+    """A command's environment without AWS clients, so that a test fails if it sends a request."""
 
     name = "dev"
     stack = make_stack()
@@ -26,7 +26,7 @@ class FakeEnvironment:
 
 
 @pytest.mark.parametrize("confirm", ["", "driver", "driver-10", "yes"])
-def test_deletion_is_refused_with_the_command_to_run_if_confirm_differs(confirm: str) -> None:
+def test_deletion_is_refused_if_confirm_differs_from_id(confirm: str) -> None:
     # GIVEN
     environment = cast(Environment, FakeEnvironment(action="delete", id="driver-1", confirm=confirm))
 
@@ -44,7 +44,7 @@ def test_name_that_cannot_be_one_segment_of_a_key_is_refused(action: str, name: 
         drivers.main(cast(Environment, FakeEnvironment(action=action, id=name, confirm=name)))
 
 
-def test_show_refuses_an_invalid_name() -> None:
+def test_show_refuses_a_name_with_a_non_ascii_letter() -> None:
     # WHEN / THEN
     with pytest.raises(OperatorError, match="ID must be 1 to 64 letters"):
         drivers.main(cast(Environment, FakeEnvironment(action="show", id="José")))
@@ -70,13 +70,13 @@ def test_delete_accepts_a_name_that_show_refuses(
     assert capsys.readouterr().out == "José: deleted object versions: 2, items: 1\n"
 
 
-def test_name_is_quoted_in_the_command_to_run() -> None:
+def test_name_is_quoted_in_the_command_that_the_error_suggests() -> None:
     # WHEN / THEN
     with pytest.raises(OperatorError, match="ENV=dev ID='a b;c' CONFIRM='a b;c'`"):
         drivers.main(cast(Environment, FakeEnvironment(action="delete", id="a b;c")))
 
 
-def test_shown_driver_fits_the_terminal_and_has_the_command_for_the_execution(
+def test_shown_lines_fit_80_columns_and_contain_the_command_that_shows_the_execution(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN

@@ -1,3 +1,5 @@
+"""`make execution` shows an execution, and `make export` writes the state machine."""
+
 # ruff: noqa: N803  boto3's argument names
 import json
 from pathlib import Path
@@ -12,7 +14,7 @@ from tests.unit.stacks import make_stack
 
 
 class FakeAws(FakeStates):
-    """AWS clients for Step Functions and for an empty bucket."""
+    """A Step Functions client with one state machine, and an S3 client without objects."""
 
     def get_object(self, **_: Any) -> dict[str, Any]:
         raise refusal("NoSuchKey")
@@ -23,6 +25,7 @@ class FakeAws(FakeStates):
 
 
 def environment(directory: Path) -> Any:
+    """Return a command's environment for a failed execution."""
     aws = FakeAws(failed_history(), error="ImageInvalidError", cause="some cause")
     return SimpleNamespace(
         name="local",

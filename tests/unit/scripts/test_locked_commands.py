@@ -1,4 +1,4 @@
-"""Commands that run Terraform hold a lock, so that no two commands use Terraform's files at the same time."""
+"""`make cost` and `make bootstrap` hold a lock, so that no two commands use Terraform's files at the same time."""
 
 import argparse
 import contextlib
@@ -14,7 +14,7 @@ from scripts import bootstrap, cost
 
 
 class FakeEnvironment:
-    """An environment that records whether its lock is held."""
+    """A command's environment, which records the resource whose lock is held."""
 
     name = "dev"
     options = argparse.Namespace(repository="owner/name")

@@ -63,7 +63,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make(environment: Path, directory: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run make on the environment `dev`, as if all dependencies were installed."""
+    """Run make with ENV=dev, as if all dependencies were installed."""
     return subprocess.run(
         [
             "make",
@@ -84,7 +84,7 @@ def make(environment: Path, directory: Path, *arguments: str) -> "subprocess.Com
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """A directory with the environments' files and the functions' packages, so that make builds nothing."""
+    """A directory with the files that make needs and the functions' zip archives, so that make builds nothing."""
     (tmp_path / "terraform").symlink_to(ROOT / "terraform")
     (tmp_path / "lambdas").symlink_to(ROOT / "lambdas")
     (tmp_path / "scripts").symlink_to(ROOT / "scripts")
@@ -95,13 +95,13 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_option_in_the_makefile_is_quoted_and_tested_here() -> None:
+def test_every_variable_in_the_makefile_that_becomes_an_option_is_quoted_and_tested_here() -> None:
     assert set(re.findall(r"\$\(call (?:quote|option,--[a-z]+),([A-Z]+)\)", MAKEFILE)) == {*OPTIONS, "PYTHON"} - {"SET"}
     assert not re.search(rf"\$\(({'|'.join(OPTIONS)})\)", MAKEFILE)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_value_reaches_the_command_unchanged(environment: Path, directory: Path, name: str) -> None:
+def test_value_of_a_variable_is_passed_to_the_command_unchanged(environment: Path, directory: Path, name: str) -> None:
     # GIVEN
     target, option = OPTIONS[name]
 
@@ -114,7 +114,7 @@ def test_value_reaches_the_command_unchanged(environment: Path, directory: Path,
     assert not (directory / "broken").exists()
 
 
-def test_epochs_and_pretrained_are_added_to_the_hyperparameters(environment: Path, directory: Path) -> None:
+def test_epochs_and_pretrained_are_added_to_the_hyperparameters_in_set(environment: Path, directory: Path) -> None:
     # WHEN
     result = make(environment, directory, "train", "SET=seed=1 learning_rate=0.1", "EPOCHS=3;x", "PRETRAINED=it's")
 
@@ -125,7 +125,7 @@ def test_epochs_and_pretrained_are_added_to_the_hyperparameters(environment: Pat
 @pytest.mark.parametrize(
     ("target", "name"), [("train", "PRETRAIN"), ("stage", "PRETRAIN"), ("lineage", "VERIFY"), ("watch", "ONCE")]
 )
-def test_switch_accepts_0_and_1_and_refuses_other_values(
+def test_boolean_variable_accepts_0_and_1_and_refuses_other_values(
     environment: Path, directory: Path, target: str, name: str
 ) -> None:
     on, off = (make(environment, directory, target, f"{name}={value}").stdout for value in ("1", "0"))

@@ -15,7 +15,13 @@ Options = Callable[[argparse.ArgumentParser], Any]
 
 
 def parse(options: Options, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
-    """Return the parsed options of a command line."""
+    """Parse a command line, and return the options.
+
+    Parameters
+    ----------
+    options : function that adds a command's options to a parser
+    arguments : arguments of the command line
+    """
     monkeypatch.setattr(sys, "argv", ["some-command", *arguments])
     parsed: list[argparse.Namespace] = []
     run_command(lambda environment: parsed.append(environment.options), None, options)

@@ -1,3 +1,5 @@
+"""The zip archives of the Lambda functions are reproducible."""
+
 import os
 import zipfile
 from pathlib import Path
@@ -6,7 +8,7 @@ from scripts.package import package
 
 
 def test_archives_of_the_same_sources_have_the_same_bytes(tmp_path: Path) -> None:
-    # GIVEN two checkouts of a function with different times and modes, and a cached file in one of them
+    # GIVEN two copies of a function's source with different times and modes, one of which has a Python cache file
     for name, time, mode in (("one", 1_000_000_000, 0o600), ("two", 1_700_000_000, 0o755)):
         handler = tmp_path / name / "handler.py"
         handler.parent.mkdir()

@@ -1,3 +1,5 @@
+"""Commands that run Terraform: their checks before a plan, an apply and a destroy."""
+
 import argparse
 from collections.abc import Callable
 from pathlib import Path
@@ -18,13 +20,14 @@ from tests.unit.stacks import make_stack
 
 
 class FakeSageMaker:
-    """SageMaker with an endpoint whose update was rolled back."""
+    """A SageMaker client with an endpoint whose update was rolled back."""
 
     def describe_endpoint(self, **_: Any) -> dict[str, str]:
         return {"EndpointStatus": "InService", "EndpointConfigName": "scones-local-1", "FailureReason": "some alarm"}
 
 
 def make_environment(sagemaker: Any, config: str | None) -> Any:
+    """Return a command's environment whose stack has this endpoint configuration."""
     stack = make_stack(endpoint_config_name=config)
     return SimpleNamespace(name="local", stack=stack, client=lambda service: sagemaker)
 
@@ -78,7 +81,7 @@ def test_plan_lists_the_changed_resources_and_names_the_file_with_the_whole_plan
 
 
 @pytest.mark.parametrize("command", [provision.plan, provision.up, provision.deploy])
-def test_plan_with_a_model_for_other_classes_is_deleted(
+def test_plan_with_a_model_that_was_trained_on_other_classes_is_deleted(
     command: Callable[[Any], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN
@@ -111,8 +114,8 @@ def test_unknown_setting_is_refused_before_the_plan(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(("name", "confirmation"), [("prod", ""), ("prod", "prd"), ("dev", "prd")])
-def test_nothing_is_destroyed_without_confirmation(name: str, confirmation: str) -> None:
-    # GIVEN an environment whose Terraform must not be used
+def test_nothing_is_destroyed_with_a_missing_or_wrong_confirmation(name: str, confirmation: str) -> None:
+    # GIVEN an environment without Terraform, so that the test fails if Terraform is used
     environment: Any = SimpleNamespace(name=name, options=argparse.Namespace(confirm=confirmation), terraform=None)
 
     # WHEN / THEN
@@ -120,8 +123,8 @@ def test_nothing_is_destroyed_without_confirmation(name: str, confirmation: str)
         down(environment)
 
 
-def test_down_refuses_protected_data_before_anything_is_destroyed() -> None:
-    # GIVEN an environment whose Terraform must not be used
+def test_down_refuses_a_protected_environment_before_anything_is_destroyed() -> None:
+    # GIVEN a protected environment without Terraform, so that the test fails if Terraform is used
     environment: Any = SimpleNamespace(
         name="prod",
         options=argparse.Namespace(confirm="prod"),

@@ -1,4 +1,4 @@
-"""Commands that plan and apply check and restore the live endpoint and the live functions."""
+"""Commands that plan and apply check the live endpoint and the code of the functions; `make up` restores the code."""
 
 # ruff: noqa: N803  boto3's parameter names
 
@@ -58,7 +58,7 @@ class FakeAws:
 
 
 class FakeTerraform:
-    """Terraform with one plan, which replaces the endpoint's configuration."""
+    """Terraform with one plan, which replaces the endpoint configuration."""
 
     environment = "local"
 
@@ -99,6 +99,7 @@ class FakeTerraform:
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeAws:
+    """The clients of an account whose function code is as built, and whose endpoint is as deployed."""
     fake = FakeAws()
     monkeypatch.setattr("common.aws.client", lambda service, region: fake)
     monkeypatch.setattr(provision, "read_settings", lambda name: {})
@@ -111,6 +112,7 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeAws:
 
 @pytest.fixture
 def environment(account: FakeAws, tmp_path: Path) -> Any:
+    """A command's environment in this account."""
     return SimpleNamespace(
         name="local",
         directory=tmp_path,
@@ -125,8 +127,8 @@ def test_plan_keeps_the_number_of_instances_to_which_the_endpoint_has_scaled(env
     assert environment.terraform.variables == {"endpoint_live_instance_count": 3}
 
 
-def test_replaced_code_is_restored_before_the_plan(account: FakeAws, environment: Any) -> None:
-    # GIVEN
+def test_replaced_function_code_is_restored_before_the_plan(account: FakeAws, environment: Any) -> None:
+    # GIVEN function code that was replaced outside Terraform
     account.code = REPLACED
 
     # WHEN
@@ -137,8 +139,8 @@ def test_replaced_code_is_restored_before_the_plan(account: FakeAws, environment
     assert account.code == BUILT
 
 
-def test_drift_reports_replaced_code(account: FakeAws, environment: Any) -> None:
-    # GIVEN
+def test_drift_reports_replaced_function_code(account: FakeAws, environment: Any) -> None:
+    # GIVEN function code that was replaced outside Terraform
     account.code = REPLACED
 
     # WHEN / THEN
@@ -148,7 +150,7 @@ def test_drift_reports_replaced_code(account: FakeAws, environment: Any) -> None
     assert account.changes == []
 
 
-def test_deployment_above_the_quota_is_not_applied(account: FakeAws, environment: Any) -> None:
+def test_deployment_above_the_instance_quota_is_not_applied(account: FakeAws, environment: Any) -> None:
     # GIVEN
     account.quota = 5
 

@@ -17,7 +17,7 @@ from tests.unit.stacks import make_stack
 
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory `build/local` below an empty current directory; neither Terraform nor AWS can be used."""
+    """The directory `build/local` below an empty current directory, in which neither Terraform nor AWS is used."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("evaluation.figures.as_svg", lambda draw, theme: "<svg/>")
     monkeypatch.setattr(report, "read_settings", lambda name: {"minimum_accuracy": 0.8})
@@ -25,10 +25,11 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def environment(**options: str) -> Environment:
+    """Return the environment `local` of `make report` with these options."""
     return Environment("local", argparse.Namespace(**{"since": "", "until": "", **options}))
 
 
-def test_page_without_a_stack_shows_the_results_of_the_commands(
+def test_page_without_a_deployed_stack_shows_the_results_of_other_commands(
     directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN
@@ -42,14 +43,16 @@ def test_page_without_a_stack_shows_the_results_of_the_commands(
     # WHEN
     report.main(environment())
 
-    # THEN each section that needs the stack says that the stack is missing
+    # THEN each of the four sections that need the stack says that it is not deployed
     page = (directory / "report.html").read_text()
     assert page.count("local is not deployed: run <code>make up ENV=local</code>") == 4
     assert "Confidence and threshold" in page
     assert capsys.readouterr().out == f"{directory.resolve() / 'report.html'}\n"
 
 
-def test_page_and_error_name_a_time_range_in_the_future(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_is_written_and_an_error_raised_for_a_time_range_in_the_future(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # GIVEN
     write_results(directory)
     monkeypatch.setattr("scripts.command.environment.read_stack", lambda terraform: make_stack())
@@ -75,7 +78,7 @@ def test_page_and_error_name_a_time_range_in_the_future(directory: Path, monkeyp
         pytest.param(None, None, None, id="no model"),
     ],
 )
-def test_report_is_about_the_model_that_the_endpoint_serves(
+def test_model_in_use_is_the_model_of_the_endpoint_or_else_the_approved_model(
     monkeypatch: pytest.MonkeyPatch, served: int | None, approved: int | None, in_use: str | None
 ) -> None:
     # GIVEN
@@ -91,7 +94,7 @@ def test_report_is_about_the_model_that_the_endpoint_serves(
     assert report.model_in_use(environment()) == in_use
 
 
-def test_error_without_any_result_names_the_command_to_run(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_without_any_result_names_make_demo(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # GIVEN
     def fail(terraform: object) -> None:
         raise StackMissingError("local is not deployed")

@@ -1,4 +1,4 @@
-"""The review commands print their results, and their errors name the next step."""
+"""`make select` and `make review-csv` print their results, and their errors name the next step."""
 
 import argparse
 from collections.abc import Callable, Iterator
@@ -21,6 +21,7 @@ LOCATION = CaptureLocation("s3://bucket/data_capture", "v3", "endpoint", "config
 
 
 def environment(directory: Path, s3: FakeS3, *, options: dict[str, Any], **stack: Any) -> Any:
+    """Return a command's environment; `stack` replaces fields of the stack."""
     return SimpleNamespace(
         name="dev",
         stack=make_stack(**stack),
@@ -34,7 +35,7 @@ def environment(directory: Path, s3: FakeS3, *, options: dict[str, Any], **stack
 
 @pytest.fixture
 def captured(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return a function that sets the captured records and their location."""
+    """A function that sets the captured records and their location."""
 
     def set_records(*records: Record, location: CaptureLocation | None = LOCATION) -> None:
         def stream(*_: Any, **__: Any) -> Iterator[Record]:
@@ -63,7 +64,7 @@ def test_select_prints_the_number_of_added_images(
     assert "`make review ENV=dev` shows the images" in printed
 
 
-def test_error_for_a_time_range_without_records_advises_another_since(
+def test_error_for_a_time_range_without_records_asks_for_another_since(
     tmp_path: Path, captured: Callable[..., None]
 ) -> None:
     # GIVEN
@@ -75,7 +76,7 @@ def test_error_for_a_time_range_without_records_advises_another_since(
 
 
 @pytest.mark.parametrize(("enabled", "location"), [(False, LOCATION), (True, None)])
-def test_error_for_an_endpoint_without_data_capture_names_the_setting(
+def test_error_for_an_endpoint_without_data_capture_names_capture_percentage(
     tmp_path: Path, captured: Callable[..., None], enabled: bool, location: CaptureLocation | None
 ) -> None:
     # GIVEN
@@ -88,7 +89,9 @@ def test_error_for_an_endpoint_without_data_capture_names_the_setting(
         select_images.main(environment(tmp_path, FakeS3(), options={"audit": 0.02}, data_capture_enabled=enabled))
 
 
-def test_labels_of_the_written_csv_file_are_stored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_csv_file_is_written_and_its_labels_are_stored_once_it_is_filled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     # GIVEN
     s3, path = FakeS3(), tmp_path / "review" / "review.csv"
     add_selected(s3, "a")

@@ -1,4 +1,4 @@
-"""`make traffic` turns its options into arrivals, and refuses invalid options and protected environments."""
+"""`make traffic` plans arrivals from its options, and refuses invalid options and protected environments."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -13,18 +13,19 @@ from tests.unit.stacks import make_stack
 
 
 def parse(*arguments: str) -> Namespace:
+    """Return the parsed options of `make traffic`."""
     parser = Parser()
     options(parser)
     return parser.parse_args(arguments)
 
 
-def test_default_is_a_poisson_process() -> None:
+def test_default_is_five_images_per_second_for_a_minute_with_the_seed_1() -> None:
     settings, arrivals = plan(parse())
     assert settings == {"burst": None, "rate": 5, "seconds": 60, "seed": 1}
     assert arrivals == plan(parse("--rate=5", "--seconds=60", "--seed=1"))[1]
 
 
-def test_images_of_a_burst_arrive_at_the_same_time() -> None:
+def test_all_images_of_a_burst_arrive_at_the_start() -> None:
     settings, arrivals = plan(parse("--burst=20"))
     assert settings["burst"] == len(arrivals) == 20
     assert {each.seconds for each in arrivals} == {0}

@@ -1,4 +1,4 @@
-"""The training request that `make train` and `make tune` derive from their options."""
+"""`make train` and `make tune` create a training request from their options."""
 
 import argparse
 from types import SimpleNamespace
@@ -14,7 +14,14 @@ from training.job_config import TrainingRequest
 
 
 def request(*arguments: str, missing: tuple[str, ...] = (), **stack: Any) -> TrainingRequest:
-    """Return the training request of a command with the given arguments."""
+    """Return the training request of a command.
+
+    Parameters
+    ----------
+    arguments : arguments of the command line
+    missing : keys of staged objects that S3 does not contain
+    stack : fields that replace those of the stack
+    """
     parser = argparse.ArgumentParser()
     add_training_options(parser)
     s3 = FakeS3(MANIFEST, *missing)
@@ -57,9 +64,9 @@ def test_algorithm_selects_the_container_images_and_the_instance_type() -> None:
             "only on GPU instances",
         ),
     ],
-    ids=["unknown", "no value", "no pretraining images", "missing object", "other classes", "no GPU"],
+    ids=["unknown hyperparameter", "no value", "no pretraining images", "missing object", "other classes", "no GPU"],
 )
-def test_invalid_request_is_an_error_before_a_job_starts(
+def test_invalid_training_request_is_an_error_of_one_line(
     stack: dict[str, Any], arguments: list[str], missing: tuple[str, ...], reason: str
 ) -> None:
     with pytest.raises(TrainingRequestError, match=reason) as caught:

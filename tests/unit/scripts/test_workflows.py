@@ -1,4 +1,4 @@
-"""GitHub's workflows run only make targets and pinned actions, with the fewest permissions."""
+"""The GitHub Actions workflows run only make targets and pinned actions, with the fewest permissions."""
 
 import re
 import tomllib
@@ -17,6 +17,7 @@ TARGETS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.
 
 
 def jobs(path: Path) -> dict[str, Any]:
+    """Return the jobs of a workflow file by name."""
     found: dict[str, Any] = YAML(typ="safe").load(path)["jobs"]
     return found
 
@@ -39,7 +40,7 @@ def test_unit_tests_run_on_the_lowest_and_highest_supported_python() -> None:
         assert re.search(rf"Python {re.escape(lowest)}\b.* to {re.escape(highest)}", readme.read_text())
 
 
-def test_all_workflows_are_tested() -> None:
+def test_all_workflow_files_are_tested() -> None:
     assert [path.stem for path in WORKFLOWS] == ["ci", "deploy", "destroy", "drift"]
 
 
@@ -82,7 +83,7 @@ def test_credentials_are_valid_as_long_as_the_job_may_run(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_deployments_run_from_main_and_plans_take_no_lock(path: Path) -> None:
+def test_deployments_run_only_on_main_and_plans_do_not_lock_the_state(path: Path) -> None:
     for job in jobs(path).values():
         roles = [step["with"]["role-to-assume"] for step in job["steps"] if step.get("uses", "").startswith(LOGIN)]
         if roles == ["${{ vars.DEPLOY_ROLE_ARN }}"]:
@@ -103,14 +104,14 @@ def test_plan_is_added_to_the_summary_even_if_its_cost_is_unknown() -> None:
     assert "if" not in steps["make summary"]
 
 
-def test_only_drift_opens_an_issue() -> None:
+def test_issue_is_opened_only_if_there_is_a_drift_report() -> None:
     *_, last = jobs(ROOT / ".github" / "workflows" / "drift.yml")["drift"]["steps"]
 
     assert last["run"] == "make drift-issue"
     assert last["if"] == f"failure() && hashFiles('build/*/{DRIFT_FILE}') != ''"
 
 
-def test_saved_plan_is_kept_as_long_as_github_waits_for_a_reviewer() -> None:
+def test_saved_plan_is_kept_for_the_30_days_that_github_waits_for_a_reviewer() -> None:
     # https://docs.github.com/en/actions/reference/workflows-and-actions/deployments-and-environments
     steps = jobs(ROOT / ".github" / "workflows" / "deploy.yml")["plan"]["steps"]
     (upload,) = [step for step in steps if step.get("uses", "").startswith("actions/upload-artifact")]

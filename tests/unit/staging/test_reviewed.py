@@ -114,7 +114,7 @@ def test_images_that_cannot_be_used_are_counted_by_reason(selection: Selection) 
         "not readable": 1,
         "no longer in the bucket": 1,
         "labelled tram, which is not among the classes": 1,
-        "copies of another one": 1,
+        "copies of another reviewed image": 1,
         "labelled with two classes": 2,
     }
     assert result.reviewed is not None
@@ -193,7 +193,7 @@ def test_staging_the_source_again_says_that_it_removes_them(
     # THEN
     assert again == original
     assert not any("live-" in key for key in s3.objects)
-    assert "no longer among them: `make retrain` adds them again" in capsys.readouterr().out
+    assert "no longer staged: `make retrain` adds them again" in capsys.readouterr().out
 
 
 def test_without_reviewed_images_nothing_changes(selection: Selection, tmp_path: Path) -> None:

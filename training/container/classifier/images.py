@@ -16,7 +16,7 @@ FORMATS = ("PNG", "JPEG")  # Pillow's names
 MAX_BYTES = 5 * 2**20
 MAX_PIXELS = 4096 * 4096
 
-# `read_image` refuses such an image with an error of one line. A filter that is set for each call is not safe in threads.
+# `read_image` refuses such an image. A filter that is set for each call is not safe in threads.
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 

@@ -16,8 +16,8 @@ BATCH = 500  # permutations at once
 def population_stability_index(baseline: Counts, window: Counts) -> float:
     """Return the population stability index of two samples' counts per bin.
 
-    The index is the symmetric Kullback-Leibler divergence of the shares. Half an example is added to each bin, because a share
-    of zero has no logarithm.
+    The index is the symmetric Kullback-Leibler divergence of the shares. Half an example is added to each bin, because
+    a share of zero has no logarithm.
 
     Source: Siddiqi, "Credit Risk Scorecards", 2006, which calls 0.1 a small and 0.25 a significant change.
     """
@@ -29,8 +29,8 @@ def kolmogorov_smirnov(first: Values, second: Values) -> tuple[float, float]:
     """Return the statistic of the two-sample Kolmogorov-Smirnov test and its exact two-sided p-value.
 
     Both empirical distribution functions form a path on a grid of n x m steps. If both samples have the same
-    distribution, all paths are equally likely. The p-value is the share of paths whose statistic is at least as large as
-    the observed one. If the samples contain equal values, the p-value is too large rather than too small.
+    distribution, all paths are equally likely. The p-value is the share of paths whose statistic is at least as large
+    as the observed statistic. If the samples contain equal values, the p-value is too large rather than too small.
 
     Source: Hodges, "The significance probability of the Smirnov two-sample test", 1958.
     """

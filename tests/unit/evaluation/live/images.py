@@ -1,4 +1,4 @@
-"""Factories of labelled images and of captures."""
+"""Factories of predictions, labelled images and captured data."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,17 +11,32 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def make_prediction(record_id: str, number: int = 0, confidence: float = 0.9) -> Prediction:
+    """Return a captured prediction; `number` is the number of the predicted class."""
     return Prediction(record_id, record_id, START, number, confidence, None, Line("a.jsonl", 1, 0, 1, None), 0)
 
 
 def make_image(
     number: int, confidence: float, label: int, *, probability: float | None = None, audit_rate: float | None = None
 ) -> LabelledImage:
+    """Return a labelled image.
+
+    Parameters
+    ----------
+    number : number of the predicted class
+    label : number of the true class
+    probability : inclusion probability, or None if the image was not selected at random
+    audit_rate : audit rate, or None if the image is not in an audit sample
+    """
     return LabelledImage(make_prediction("id", number, confidence), label, probability, audit_rate)
 
 
 def make_captures(*images: tuple[str, int, float]) -> Captures:
-    """Return captures of two classes: ID, number of the predicted class and confidence of each image."""
+    """Return captured data of a model with two classes.
+
+    Parameters
+    ----------
+    images : inference ID, number of the predicted class, and confidence of each image
+    """
     lines = [
         capture_line(
             make_png(position, size=(8, 8)),

@@ -1,3 +1,5 @@
+"""The current and the previous model are compared on labelled images of live traffic."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +16,7 @@ PREDICTIONS = list(CAPTURES.predictions())
 
 
 def make_previous(*numbers: int | None) -> PreviousModel:
-    """Return a model that predicts these classes, in order of the images."""
+    """Return a previous model that predicts these class numbers in turn; None for an image that it cannot classify."""
     remaining = list(numbers)
 
     def classify(bodies: Sequence[bytes | None]) -> list[int | None]:
@@ -25,6 +27,7 @@ def make_previous(*numbers: int | None) -> PreviousModel:
 
 
 def labelled(*labels: int, **changes: float | bool | None) -> list[LabelledImage]:
+    """Return the first captured images with these labels; `changes` set `probability` and `audit_rate` of all."""
     return [
         LabelledImage(prediction, label, changes.get("probability"), changes.get("audit_rate"))
         for prediction, label in zip(PREDICTIONS, labels, strict=False)
@@ -32,7 +35,7 @@ def labelled(*labels: int, **changes: float | bool | None) -> list[LabelledImage
 
 
 @pytest.mark.parametrize(("gained", "lost"), [(0, 0), (3, 9), (9, 3), (40, 60)])
-def test_the_p_value_is_that_of_an_exact_binomial_test(gained: int, lost: int) -> None:
+def test_the_p_value_is_that_of_scipys_exact_binomial_test(gained: int, lost: int) -> None:
     # GIVEN
     ours = np.repeat([True, False, True, False], [gained, lost, 20, 5])
     theirs = np.repeat([False, True, True, False], [gained, lost, 20, 5])
@@ -48,7 +51,8 @@ def test_the_p_value_is_that_of_an_exact_binomial_test(gained: int, lost: int) -
 
 
 def test_both_models_are_compared_on_the_labelled_images_and_on_the_audit_sample() -> None:
-    # GIVEN four images, of which this model predicts class 0 for each; the last one shows no class
+    # GIVEN four images, all of which the current model predicts as class 0. The last image is in the audit sample and
+    # shows no class.
     images = [*labelled(0, 1, 1), *labelled(0, 0, 0, 2, audit_rate=1.0)[3:]]
 
     # WHEN
@@ -61,21 +65,22 @@ def test_both_models_are_compared_on_the_labelled_images_and_on_the_audit_sample
     assert (found["previous"], found["invalid"]) == ("v1", 0)
 
 
-def test_images_that_the_previous_model_cannot_classify_are_left_out() -> None:
+def test_images_that_the_previous_model_cannot_classify_are_counted_and_not_compared() -> None:
     found = compare(make_previous(None, 0), labelled(0, 0), CAPTURES, 0.93)
     assert (found["labelled"]["n"], found["invalid"]) == (1, 1)
 
 
-def test_nothing_fails_if_no_image_can_be_compared() -> None:
+def test_the_p_value_is_one_if_no_image_can_be_compared() -> None:
     found = compare(make_previous(None), labelled(0), CAPTURES, 0.93)
     assert (found["labelled"]["n"], found["labelled"]["p_value"], found["invalid"]) == (0, 1.0, 1)
 
 
-def test_the_difference_of_all_traffic_is_weighted() -> None:
-    # GIVEN all labels are class 0, as this model predicts; the previous one is wrong for one image of each stratum
+def test_the_difference_in_accuracy_of_all_traffic_is_weighted() -> None:
+    # GIVEN images that the current model classifies correctly
     images = labelled(*[0] * 10, probability=1.0)
 
-    # WHEN two images are labelled of four below the threshold, and of six at or above it
+    # WHEN two of four images below the threshold and two of six images at or above it are labelled, and the previous
+    # model misclassifies one labelled image in each stratum
     found = compare(make_previous(1, 0, 1, 0), [*images[:2], *images[4:6]], CAPTURES, 0.93)
 
     # THEN

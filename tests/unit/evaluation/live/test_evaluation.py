@@ -1,3 +1,5 @@
+"""The evaluation of live traffic: captured records are joined with labels, and metrics and notes are computed."""
+
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,16 +21,18 @@ from tests.unit.evaluation.runs import capture_line, make_png
 LOCATION = CaptureLocation("s3://b/data_capture", "v2", "cars", "cars-2", is_complete=True)
 CLASSES = ("bicycle", "motorcycle")
 THRESHOLD = 0.93
-NO_PREVIOUS = "no model was in use before v2"
+NO_PREVIOUS = "no model was in use before v2"  # reason why there is no previous model
 
 
 def make_label(
     record_id: str, name: str, probability: float | None = None, *, audit_rate: float | None = None
 ) -> Label:
+    """Return a label from a review answer, with the image's inclusion probability and audit rate."""
     return Label(record_id, record_id, None, name, f"labels/answers/{record_id}.json", probability, audit_rate)
 
 
 def make_data(captures: Captures, *labels: Label, threshold: float = THRESHOLD) -> LiveData:
+    """Return captured data that is joined with labels."""
     found = LabelSet(labels=list(labels), answers=len(labels))
     return join_labels(captures, LOCATION, found, classes=CLASSES, threshold=threshold)
 
@@ -36,14 +40,15 @@ def make_data(captures: Captures, *labels: Label, threshold: float = THRESHOLD) 
 def evaluated(
     captures: Captures, *labels: Label, precision: float | None = None, previous: PreviousModel | str = NO_PREVIOUS
 ) -> Live:
+    """Return the evaluation of captured data with labels, after a check that it can be written as JSON and printed."""
     live = evaluate_live(make_data(captures, *labels), precision=precision, previous=previous, environment="dev")
     json.dumps(live)
     list(summary(live, "local"))
     return live
 
 
-# 10 images below the threshold, of which 6 are labelled and 3 correct, and 90 above it, of which 9 are labelled and 8
-# correct
+# 10 images below the threshold, of which 6 are labelled and 3 of these correct, and 90 images above the threshold, of
+# which 9 are labelled and 8 of these correct
 TRAFFIC = [(f"low-{number}", 0, 0.7) for number in range(10)] + [(f"high-{number}", 1, 0.97) for number in range(90)]
 LOW = [
     make_label(f"low-{number}", CLASSES[number % 2], 1.0, audit_rate=1.0 if number == 0 else None)
@@ -52,7 +57,7 @@ LOW = [
 HIGH = [make_label(f"high-{number}", CLASSES[number > 0], 0.1, audit_rate=1.0) for number in range(9)]
 
 
-def test_figures_of_all_traffic_are_weighted_and_those_of_the_labelled_images_are_not() -> None:
+def test_metrics_of_all_traffic_are_weighted_and_metrics_of_the_labelled_images_are_not() -> None:
     # WHEN
     live = evaluated(make_captures(*TRAFFIC), *LOW, *HIGH)
 
@@ -75,7 +80,7 @@ def test_figures_of_all_traffic_are_weighted_and_those_of_the_labelled_images_ar
     assert live["audit"] == {"value": 0.9, "interval": pytest.approx((0.596, 0.982), abs=1e-3), "n": 10}
 
 
-def test_an_image_that_shows_no_class_is_a_confident_mistake_with_its_own_row() -> None:
+def test_an_image_that_shows_no_class_is_a_mistake_and_has_a_separate_row_in_the_confusion_matrix() -> None:
     # WHEN
     live = evaluated(make_captures(("a", 0, 0.99), ("b", 1, 0.95), ("c", 1, 0.6)), *[
         make_label("a", "neither"), make_label("b", "bicycle"), make_label("c", "bicycle")
@@ -93,7 +98,7 @@ def test_an_image_that_shows_no_class_is_a_confident_mistake_with_its_own_row() 
     assert all(image["png"] for image in live["mistakes"])
 
 
-def test_no_labels_are_a_note_and_not_an_error() -> None:
+def test_evaluation_without_labels_has_no_metrics_and_a_note() -> None:
     # WHEN
     live = evaluated(make_captures(("a", 0, 0.99)), precision=0.9)
 
@@ -103,7 +108,7 @@ def test_no_labels_are_a_note_and_not_an_error() -> None:
     assert history_figures(live)["accuracy"] is None
 
 
-def test_labels_without_a_selection_give_no_estimate_of_all_traffic() -> None:
+def test_there_is_no_estimate_for_all_traffic_without_inclusion_probabilities() -> None:
     # WHEN
     live = evaluated(make_captures(*TRAFFIC), make_label("low-0", "bicycle"), make_label("high-0", "bicycle"))
 
@@ -117,8 +122,10 @@ def test_labels_without_a_selection_give_no_estimate_of_all_traffic() -> None:
 @pytest.mark.parametrize(
     ("first", "last", "count"), [(0, 79, 0), (0, 78, 21), (20, 99, 0), (21, 99, 21), (11, 89, 21), (10, 90, 0)]
 )
-def test_a_note_says_how_many_images_no_selection_covered(first: int, last: int, count: int) -> None:
-    # GIVEN 100 images, of which only some have been there for a selection
+def test_a_note_counts_the_images_that_are_older_or_newer_than_all_reviewed_images(
+    first: int, last: int, count: int
+) -> None:
+    # GIVEN 100 captured images, of which the images with the numbers `first` and `last` are reviewed
     names = [f"{number}" for number in range(100)]
     captures = make_captures(*[(name, 0, 0.97) for name in names])
 
@@ -130,15 +137,15 @@ def test_a_note_says_how_many_images_no_selection_covered(first: int, last: int,
     assert [note.partition(" ")[0] for note in found] == ([str(count)] if count else [])
 
 
-def test_a_note_says_that_all_labelled_images_have_one_predicted_class() -> None:
+def test_a_note_says_that_all_labelled_images_have_the_same_predicted_class() -> None:
     live = evaluated(
         make_captures(("a", 0, 0.99), ("b", 0, 0.5)), make_label("a", "bicycle"), make_label("b", "bicycle")
     )
     assert "all labelled images were predicted as bicycle" in live["notes"]
 
 
-def test_labels_that_were_left_out_are_counted_and_named() -> None:
-    # GIVEN
+def test_labels_that_cannot_be_used_are_counted_and_named() -> None:
+    # GIVEN a label that can be used, a label of an image that is not captured, an unknown class, and an invalid line
     labels = LabelSet(labels=[make_label("a", "bicycle"), make_label("x", "bicycle")], files=1)
     labels.add(make_label("a", "car"), CLASSES)
     labels.reject("labels/a.csv, line 2", "no label")
@@ -163,8 +170,8 @@ def test_few_labels_give_wide_intervals(count: int) -> None:
     assert high - low > 0.3
 
 
-def test_the_previous_model_is_compared() -> None:
-    # GIVEN a model that predicts class 0 for each image
+def test_the_previous_model_is_compared_on_the_same_images() -> None:
+    # GIVEN a previous model that predicts class 0 for each image
     previous = PreviousModel("v1", lambda bodies: [0 for _ in bodies])
 
     # WHEN
@@ -179,8 +186,8 @@ def test_the_previous_model_is_compared() -> None:
     assert all(len(line) <= 80 for line in lines)
 
 
-def test_the_threshold_for_a_precision_needs_enough_labels() -> None:
-    # GIVEN 400 images, of which those below 0.8 are often misclassified
+def test_the_threshold_for_a_precision_is_supported_only_by_enough_labels() -> None:
+    # GIVEN 400 images, of which those with a confidence below 0.8 are often misclassified
     traffic = [(f"{number}", 0, 0.6 if number % 4 == 0 else 0.85) for number in range(400)]
     labels = [make_label(name, CLASSES[int(name) % 8 == 0], 1.0) for name, _, _ in traffic]
 
@@ -188,7 +195,7 @@ def test_the_threshold_for_a_precision_needs_enough_labels() -> None:
     found = recommend(make_data(make_captures(*traffic), *labels), 0.98)
     few = recommend(make_data(make_captures(*traffic), *labels[:40]), 0.98)
 
-    # THEN no image needs to be correct by chance: 3 / (1 - 0.98) images can show it
+    # THEN at least 150 labels are needed: with the rule of three, 3 / (1 - 0.98) correct images show this precision
     assert (found["threshold"], found["coverage"], found["needed"]) == (0.8, 0.75, 150)
     assert found["precision"]
     assert (found["precision"]["value"], found["precision"]["n"], found["is_supported"]) == (1.0, 300, True)
@@ -207,8 +214,8 @@ def test_a_precision_that_no_threshold_reaches_has_no_threshold() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "I;16", "P", "1"])
-def test_mistakes_of_any_image_format_are_shown(mode: str, tmp_path: Path) -> None:
-    # GIVEN
+def test_mistakes_are_shown_for_any_image_mode_and_listed_if_the_image_is_invalid(mode: str, tmp_path: Path) -> None:
+    # GIVEN a misclassified image of this mode, and a misclassified file that is not an image
     image = Image.new("L", (20, 20), 7).convert(mode) if mode != "RGBA" else Image.new(mode, (20, 20), (1, 2, 3, 0))
     image.save(tmp_path / "a.png", transparency=7 if mode == "P" else None)
     captures = Captures()
@@ -239,7 +246,7 @@ def test_duplicates_malformed_lines_and_clock_skew_are_reported() -> None:
     # WHEN
     live = evaluated(captures, make_label("a", "motorcycle"))
 
-    # THEN the latest record of the image counts
+    # THEN only the latest record of the image is used
     assert live["labelled"]
     assert live["labelled"]["accuracy"]["value"] == 1
     assert (live["records"], live["duplicates"], live["malformed"], live["skewed"]) == (2, 1, 1, 1)
@@ -259,14 +266,14 @@ def test_no_figures_are_written_without_labels(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_history_has_the_estimates_of_all_traffic() -> None:
+def test_the_history_contains_the_estimates_for_all_traffic_and_the_counts_of_labelled_images() -> None:
     # WHEN
     found = history_figures(evaluated(make_captures(*TRAFFIC), *LOW, *HIGH))
 
     # THEN
     assert (found["records"], found["labelled"], found["coverage"], found["mistakes"]) == (100, 15, 0.9, 1)
     assert found["accuracy"]["value"] == pytest.approx(0.85)
-    # and the counts from which accuracy, precision and recall of the labelled images can be computed again
+    # AND the counts from which accuracy, precision and recall of the labelled images can be computed again
     confusion = np.array(found["confusion"])
     assert confusion.trace() / confusion.sum() == pytest.approx(found["labelled_accuracy"]["value"])
     assert [stratum["labelled"] for stratum in found["strata"]] == [6, 9]

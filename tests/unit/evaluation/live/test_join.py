@@ -1,3 +1,5 @@
+"""Captured predictions are joined with labels by inference ID or object key."""
+
 from common.inference_ids import inference_id, key_digits
 from evaluation.live.join import join
 from evaluation.live.labels import Label
@@ -8,15 +10,17 @@ ONE, ONE_AGAIN = inference_id("one.png", "1"), inference_id("one.png", "2")
 
 
 def by_id(record_id: str, name: str, **changes: object) -> Label:
+    """Return a label for an inference ID; `changes` set further fields."""
     return Label(record_id, record_id, None, name, f"labels/{name}.csv, line 2", **changes)  # type: ignore[arg-type]
 
 
 def by_key(key: str, name: str) -> Label:
+    """Return a label for all versions of an object."""
     return Label(key, None, key_digits(key), name, f"labels/{name}.csv, line 2")
 
 
-def test_a_label_of_an_id_is_of_one_version_and_a_label_of_a_key_of_all() -> None:
-    # GIVEN two versions of an object, and an image of a request with several
+def test_a_label_with_an_id_applies_to_one_version_and_a_label_with_a_key_to_all_versions() -> None:
+    # GIVEN two versions of an object, and the second image of a batch request
     predictions = [make_prediction(each) for each in (ONE, ONE_AGAIN, "request/2")]
 
     # WHEN / THEN
@@ -38,20 +42,20 @@ def test_labels_of_images_that_are_not_captured_are_counted_and_named() -> None:
     ]
 
 
-def test_an_image_whose_labels_differ_is_left_out_and_named() -> None:
+def test_an_image_with_contradictory_labels_is_not_used_and_is_named() -> None:
     # GIVEN
     labels = [by_id(ONE, "bicycle"), by_key("one.png", "motorcycle")]
 
     # WHEN
     joined = join([make_prediction(ONE), make_prediction(ONE_AGAIN)], labels, CLASSES)
 
-    # THEN the other version has one label
+    # THEN the other version of the object, which has only one label, is used
     assert [image.prediction.id for image in joined.images] == [ONE_AGAIN]
     assert (joined.contradictions, joined.unmatched) == (1, 0)
     assert "bicycle (labels/bicycle.csv, line 2), motorcycle (labels/motorcycle.csv" in joined.messages[0]
 
 
-def test_equal_labels_of_an_image_count_once_with_the_probability_of_its_selection() -> None:
+def test_equal_labels_of_an_image_count_once_and_the_inclusion_probability_is_kept() -> None:
     # GIVEN
     labels = [by_key("one.png", "bicycle"), by_id(ONE, "bicycle", inclusion_probability=0.02, audit_rate=0.02)]
 
@@ -62,8 +66,8 @@ def test_equal_labels_of_an_image_count_once_with_the_probability_of_its_selecti
     assert (image.label, image.inclusion_probability, image.audit_rate) == (0, 0.02, 0.02)
 
 
-def test_an_id_that_is_not_from_the_workflow_matches_no_key() -> None:
-    # GIVEN an ID that is not of an S3 object, but begins like one
+def test_an_id_that_the_state_machine_did_not_send_matches_no_key() -> None:
+    # GIVEN an ID that another caller chose, and which starts like the ID of an S3 object
     record_id = f"{key_digits('one.png')}-mine"
 
     # WHEN / THEN

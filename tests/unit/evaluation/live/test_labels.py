@@ -1,3 +1,5 @@
+"""Labels are read from label files and from the answers of reviewers."""
+
 import json
 from typing import Any
 
@@ -13,7 +15,7 @@ ONE, TWO = inference_id("incoming/one.png", "1"), inference_id("incoming/two.png
 
 
 def read(files: dict[str, bytes]) -> LabelSet:
-    """Read labels from these objects of a bucket."""
+    """Read labels from a bucket that contains these objects, by key."""
     s3 = FakeS3()
     for key, body in files.items():
         s3.put_object(Bucket="b", Key=key, Body=body)
@@ -21,10 +23,11 @@ def read(files: dict[str, bytes]) -> LabelSet:
 
 
 def names(found: LabelSet) -> list[tuple[str, str]]:
+    """Return the image and the class name of each label."""
     return [(label.image, label.name) for label in found.labels]
 
 
-def test_csv_and_json_lines_name_images_by_inference_id_or_key() -> None:
+def test_csv_and_json_lines_files_identify_images_by_inference_id_or_key() -> None:
     # WHEN
     found = read(
         {
@@ -62,11 +65,13 @@ def test_csv_and_json_lines_name_images_by_inference_id_or_key() -> None:
         pytest.param("key\tlabel\nö.png\tbicycle\n".encode("utf-16"), id="UTF-16, as spreadsheets write Unicode text"),
         pytest.param('"key","label"\n"ö.png","bicycle"\n'.encode(), id="quotes"),
         pytest.param('key,comment,label\nö.png,"two\nlines",bicycle\n'.encode(), id="a line break in quotes"),
-        pytest.param('key,comment,label\r\nö.png,"a ""b""\r\n\r\nc",bicycle\r\n'.encode(), id="several of them"),
+        pytest.param(
+            'key,comment,label\r\nö.png,"a ""b""\r\n\r\nc",bicycle\r\n'.encode(), id="two line breaks in quotes"
+        ),
         pytest.param('Label , KEY,comment\n bicycle ,ö.png,"a, ""b"""\n,,\n'.encode(), id="other columns"),
     ],
 )
-def test_spreadsheets_formats_are_read(content: bytes) -> None:
+def test_formats_that_spreadsheets_write_are_read(content: bytes) -> None:
     found = read({"labels/a.csv": content})
     assert found.messages["malformed"] == []
     assert names(found) == [("ö.png", "bicycle")]
@@ -83,7 +88,7 @@ def test_spreadsheets_formats_are_read(content: bytes) -> None:
     ],
     ids=["quote", "columns", "no key", "no label", "long"],
 )
-def test_a_broken_line_is_named_and_the_others_are_read(line: str, reason: str) -> None:
+def test_an_invalid_csv_line_is_named_and_the_other_lines_are_read(line: str, reason: str) -> None:
     # WHEN
     found = read({"labels/a.csv": f"key,label\n{line}\ngood.png,motorcycle\n".encode()})
 
@@ -93,8 +98,8 @@ def test_a_broken_line_is_named_and_the_others_are_read(line: str, reason: str) 
     assert message.startswith(f"labels/a.csv, line 2: {reason}")
 
 
-def test_a_missing_quote_makes_only_one_line_invalid() -> None:
-    # GIVEN a second missing quote, which closes the first one
+def test_a_missing_closing_quote_makes_only_its_line_invalid() -> None:
+    # GIVEN two lines with a missing closing quote, so that the second quote would close the first
     lines = ('"one.png,bicycle', "good.png,motorcycle", '"two.png,bicycle', "better.png,bicycle")
 
     # WHEN
@@ -117,7 +122,7 @@ def test_a_missing_quote_makes_only_one_line_invalid() -> None:
     ],
     ids=["truncated", "deeply nested", "a list", "key", "label", "two labels"],
 )
-def test_a_broken_json_line_is_named(line: bytes, reason: str) -> None:
+def test_an_invalid_json_line_is_named_and_the_other_lines_are_read(line: bytes, reason: str) -> None:
     found = read({"labels/a.jsonl": line + b'\n{"key": "good.png", "label": "bicycle"}'})
     assert names(found) == [("good.png", "bicycle")]
     assert reason in found.messages["malformed"][0]
@@ -138,7 +143,9 @@ def test_a_broken_json_line_is_named(line: bytes, reason: str) -> None:
     ],
     ids=["format", "empty", "no header", "two labels", "encoding", "UTF-16", "answer", "answer list", "empty answer"],
 )
-def test_a_file_that_cannot_be_read_is_named(key: str, content: bytes, reason: str) -> None:
+def test_a_file_that_cannot_be_read_is_named_and_the_other_files_are_read(
+    key: str, content: bytes, reason: str
+) -> None:
     found = read({key: content, "labels/good.csv": b"key,label\ngood.png,bicycle"})
     assert names(found) == [("good.png", "bicycle")]
     assert found.malformed == 1
@@ -150,7 +157,7 @@ def test_a_file_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -
     assert "at most 10 are allowed" in read({"labels/a.csv": b"key,label\na,bicycle"}).messages["malformed"][0]
 
 
-def test_a_class_that_the_model_does_not_have_is_named_without_control_characters() -> None:
+def test_an_unknown_class_is_named_without_control_characters() -> None:
     # WHEN
     found = read({"labels/a.csv": b"key,label\na.png,\x1b[31mcar\nb.png,Bicycle"})
 
@@ -161,31 +168,31 @@ def test_a_class_that_the_model_does_not_have_is_named_without_control_character
     )
 
 
-def test_all_broken_lines_are_counted_and_the_first_are_named() -> None:
+def test_all_invalid_lines_are_counted_and_the_first_20_are_named() -> None:
     found = read({"labels/a.csv": b"key,label\n" + b"a\n" * 50})
     assert (found.malformed, len(found.messages["malformed"])) == (50, 20)
 
 
 SELECTED = {"id": ONE, "reasons": ["audit"], "inclusion_probability": 0.02, "audit_rate": 0.02}
 LOW = {"id": ONE, "reasons": ["low_confidence"], "inclusion_probability": 1, "audit_rate": None}
-STREAM = {"key": "incoming/one.png", "version": "1", "error": "THRESHOLD_CONFIDENCE_NOT_MET", "execution": "arn"}
+PHOTOGRAPH = {"key": "incoming/one.png", "version": "1", "error": "THRESHOLD_CONFIDENCE_NOT_MET", "execution": "arn"}
 
 
 @pytest.mark.parametrize(
     ("entry", "probability", "audit_rate"),
     [
         pytest.param(SELECTED, 0.02, 0.02, id="audit sample"),
-        pytest.param(LOW, 1.0, None, id="low"),
+        pytest.param(LOW, 1.0, None, id="low confidence"),
         pytest.param({"id": ONE, "reasons": ["drift"], "inclusion_probability": None}, None, None, id="drift"),
-        pytest.param(STREAM, 1.0, None, id="failed execution"),
-        pytest.param({**STREAM, "error": "ImageInvalidError"}, None, None, id="other error"),
+        pytest.param(PHOTOGRAPH, 1.0, None, id="failed execution"),
+        pytest.param({**PHOTOGRAPH, "error": "ImageInvalidError"}, None, None, id="other error"),
         pytest.param({**LOW, "inclusion_probability": 0, "audit_rate": 0}, None, None, id="zero"),
         pytest.param({**LOW, "inclusion_probability": "x", "audit_rate": 10**400}, None, None, id="invalid"),
         pytest.param([], None, None, id="not an entry"),
         pytest.param(None, None, None, id="deleted"),
     ],
 )
-def test_an_answer_has_the_probability_with_which_its_image_was_selected(
+def test_an_answer_has_the_inclusion_probability_and_audit_rate_of_its_review_entry(
     entry: Any, probability: float | None, audit_rate: float | None
 ) -> None:
     # GIVEN
@@ -202,12 +209,12 @@ def test_an_answer_has_the_probability_with_which_its_image_was_selected(
     assert found.labels == [Label(ONE, ONE, None, "bicycle", f"labels/answers/{ONE}.json", probability, audit_rate)]
 
 
-def test_a_photograph_of_the_stream_can_be_in_the_audit_sample_too() -> None:
-    # GIVEN an answer about a photograph below the threshold, which was selected for the audit sample too
+def test_a_photograph_below_the_threshold_can_be_in_the_audit_sample_too() -> None:
+    # GIVEN an answer for the copy of a photograph below the threshold, which was also selected for the audit sample
     entry = "review/THRESHOLD_CONFIDENCE_NOT_MET/ana/1.json"
     files = {
         f"labels/answers/{ONE}.json": {"id": ONE, "label": "bicycle", "entry": entry},
-        entry: STREAM,
+        entry: PHOTOGRAPH,
         f"review/selected/{ONE}.json": {**LOW, "reasons": ["low_confidence", "audit"], "audit_rate": 0.02},
     }
 
@@ -218,8 +225,8 @@ def test_a_photograph_of_the_stream_can_be_in_the_audit_sample_too() -> None:
     assert [(label.inclusion_probability, label.audit_rate) for label in found.labels] == [(1.0, 0.02)]
 
 
-def test_an_answer_that_is_deleted_meanwhile_is_not_a_label(monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN
+def test_an_answer_that_is_deleted_after_it_was_listed_is_not_a_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN a bucket that lists an answer that no longer exists
     s3 = FakeS3()
     s3.put_object(Bucket="b", Key="labels/answers/a.json", Body=b"{}")
     monkeypatch.setattr(s3, "get_object", FakeS3().get_object)
@@ -231,7 +238,9 @@ def test_an_answer_that_is_deleted_meanwhile_is_not_a_label(monkeypatch: pytest.
     assert (found.answers, found.malformed, found.labels) == (0, 0, [])
 
 
-def test_a_file_that_is_deleted_meanwhile_is_named_and_the_others_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_deleted_after_it_was_listed_is_named_and_the_other_files_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # GIVEN a listing with a file that no longer exists
     s3 = FakeS3()
     s3.put_object(Bucket="b", Key="labels/b.csv", Body=b"inference_id,label\nx,bicycle\n")

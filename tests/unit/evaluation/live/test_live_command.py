@@ -1,4 +1,4 @@
-"""`make live` and `make threshold` on captures and labels in S3."""
+"""`make live` and `make threshold` with captured data and labels in S3."""
 
 # ruff: noqa: N803  boto3's argument names
 import argparse
@@ -39,7 +39,7 @@ class FakeSageMaker:
 
 @pytest.fixture
 def s3() -> FakeS3:
-    """A bucket with 100 captured images, of which all are labelled and 98 classified correctly."""
+    """A bucket with 100 captured images, all of which are labelled, and 98 of which are classified correctly."""
     bucket = FakeS3()
     lines = [
         capture_line(make_png(size=(4, 4)), [0.95, 0.05], time=f"{NOW:%Y-%m-%dT%H:%M:%SZ}", inference_id=f"{number}")
@@ -54,7 +54,7 @@ def s3() -> FakeS3:
 
 @pytest.fixture
 def run(s3: FakeS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A function that runs the command with options on an environment in an empty folder."""
+    """A function that runs the command in an empty directory; its arguments are fields of the stack, and options."""
     monkeypatch.chdir(tmp_path)
     clients = {"s3": s3, "sagemaker": FakeSageMaker()}
     monkeypatch.setattr("scripts.command.environment.aws.client", lambda service, region: clients[service])
@@ -72,7 +72,7 @@ def run(s3: FakeS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def written_threshold(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return the list to which the command appends thresholds instead of writing the settings."""
+    """Return a list to which the command appends the new threshold, instead of writing it into the settings file."""
     written: list[float] = []
 
     def write_number(environment: str, name: str, value: float) -> float:
@@ -102,7 +102,7 @@ def test_live_traffic_is_evaluated_and_added_to_the_history(
     assert (entry["model"], entry["figures"]["labelled_accuracy"]["value"]) == ("v2", 0.98)
 
 
-def test_a_result_that_cannot_be_added_to_the_history_is_not_lost(
+def test_the_result_is_written_even_if_it_cannot_be_added_to_the_history(
     run: Any, s3: FakeS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN
@@ -121,7 +121,7 @@ def test_a_result_that_cannot_be_added_to_the_history_is_not_lost(
     assert error.count("\n") == 1
 
 
-def test_the_threshold_for_a_precision_is_written(
+def test_the_lowest_threshold_for_a_precision_is_written_into_the_settings(
     run: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # GIVEN
@@ -134,11 +134,13 @@ def test_the_threshold_for_a_precision_is_written(
     assert written == [0.9]
     printed = capsys.readouterr().out
     assert "threshold was 0.93, is now 0.9\nrun `make up ENV=local` to apply it" in printed
-    # label files say nothing about how their images were chosen
+    # label files do not say how their images were selected
     assert "not a random sample" in " ".join(printed.split())
 
 
-def test_a_threshold_is_written_without_captures(run: Any, monkeypatch: pytest.MonkeyPatch, s3: FakeS3) -> None:
+def test_a_given_threshold_is_written_even_without_captured_data(
+    run: Any, monkeypatch: pytest.MonkeyPatch, s3: FakeS3
+) -> None:
     # GIVEN
     written = written_threshold(monkeypatch)
     s3.objects.clear()
@@ -153,13 +155,15 @@ def test_a_threshold_is_written_without_captures(run: Any, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        pytest.param({}, "PRECISION or VALUE is required, such as PRECISION=0.98 or VALUE=0.9", id="none"),
-        pytest.param({"precision": 0.9, "value": 0.9}, "and not both", id="both"),
-        pytest.param({"precision": 0.98}, "100 labelled images .* are too few .* 0.98, which needs 150", id="few"),
-        pytest.param({"precision": 0.99}, "no threshold reaches a precision of 0.99", id="unreached"),
+        pytest.param({}, "PRECISION or VALUE is required, such as PRECISION=0.98 or VALUE=0.9", id="no option"),
+        pytest.param({"precision": 0.9, "value": 0.9}, "and not both", id="both options"),
+        pytest.param(
+            {"precision": 0.98}, "100 labelled images .* are too few .* 0.98, which needs 150", id="too few labels"
+        ),
+        pytest.param({"precision": 0.99}, "no threshold reaches a precision of 0.99", id="precision not reached"),
     ],
 )
-def test_no_threshold_is_written_without_enough_labels(
+def test_no_threshold_is_written_for_invalid_options_or_too_few_labels(
     options: dict[str, float], message: str, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = written_threshold(monkeypatch)
@@ -187,14 +191,14 @@ def test_no_threshold_is_written_without_labels(run: Any, s3: FakeS3, monkeypatc
         ),
     ],
 )
-def test_nothing_to_evaluate_is_one_clear_error(
+def test_error_says_why_there_is_nothing_to_evaluate(
     options: dict[str, Any], error: type[Exception], message: str, run: Any
 ) -> None:
     with pytest.raises(error, match=message):
         run(**options)
 
 
-def test_only_malformed_captures_are_one_clear_error(run: Any, s3: FakeS3) -> None:
+def test_error_names_the_first_malformed_line_if_no_record_can_be_read(run: Any, s3: FakeS3) -> None:
     # GIVEN
     (key,) = s3.list_keys("data_capture/")
     s3.put_object(Bucket="b", Key=key, Body=b"?\n?")

@@ -1,4 +1,4 @@
-"""Weighted figures, compared with scikit-learn's."""
+"""Weighted metrics of labelled images, compared with those of scikit-learn."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from evaluation.live.live_figures import Arrays, compute_figures
 
 CLASSES = ("bicycle", "bus", "motorcycle")
 RANDOM = np.random.default_rng(3)
-LABELS = RANDOM.integers(0, 4, 300)  # 3 is none of the classes
+LABELS = RANDOM.integers(0, 4, 300)  # 3: the image shows none of the classes
 PREDICTED = np.where(RANDOM.random(300) < 0.8, LABELS % 3, RANDOM.integers(0, 3, 300))
 CONFIDENCE = RANDOM.uniform(0.4, 1, 300)
 WEIGHTS = RANDOM.choice([1.0, 20.0], 300)
@@ -18,18 +18,21 @@ FIGURES = compute_figures(Arrays(CONFIDENCE, PREDICTED, LABELS), WEIGHTS, CLASSE
 
 @pytest.fixture
 def metrics() -> Any:
-    """scikit-learn's metrics, which take a second to import; every process of pytest-xdist imports this module."""
+    """The module sklearn.metrics, imported only when a test runs.
+
+    The import takes a second, and every process of pytest-xdist imports this test module.
+    """
     from sklearn import metrics
 
     return metrics
 
 
-def test_the_confusion_matrix_has_a_row_for_images_of_no_class(metrics: Any) -> None:
+def test_the_confusion_matrix_is_that_of_scikit_learn_with_a_row_for_images_of_no_class(metrics: Any) -> None:
     expected = metrics.confusion_matrix(LABELS, PREDICTED, labels=range(4), sample_weight=WEIGHTS)
     np.testing.assert_allclose(FIGURES["confusion"], expected[:, :3])
 
 
-def test_the_accuracy_is_that_of_scikit_learn_and_an_image_of_no_class_is_a_mistake(metrics: Any) -> None:
+def test_accuracy_and_precision_are_those_of_scikit_learn_and_an_image_of_no_class_is_a_mistake(metrics: Any) -> None:
     assert FIGURES["accuracy"]["value"] == pytest.approx(
         metrics.accuracy_score(LABELS, PREDICTED, sample_weight=WEIGHTS)
     )
@@ -53,8 +56,8 @@ def test_precision_and_recall_of_each_class_are_those_of_scikit_learn(metrics: A
     assert [found[name]["images"] for name in CLASSES] == np.bincount(LABELS)[:3].tolist()
 
 
-def test_a_class_without_images_and_without_predictions_has_no_figures() -> None:
-    # GIVEN one class only
+def test_metrics_are_none_for_a_class_without_images_and_a_threshold_that_no_image_reaches() -> None:
+    # GIVEN images of one class, below the threshold
     images = Arrays(np.array([0.9, 0.8]), np.array([0, 0]), np.array([0, 0]))
 
     # WHEN

@@ -1,3 +1,5 @@
+"""The model that was in use before is found, loaded, and classifies images."""
+
 import io
 import json
 import tarfile
@@ -21,7 +23,13 @@ KEY = "models/job/model.tar.gz"
 
 
 class FakeRegistry:
-    """A registry with versions, and those that were in use, latest first."""
+    """A model registry.
+
+    Parameters
+    ----------
+    versions : all registered versions
+    used : versions that were in use, the latest first
+    """
 
     def __init__(self, versions: list[Version], used: list[Version]) -> None:
         self._versions, self._used = versions, used
@@ -37,6 +45,13 @@ class FakeRegistry:
 
 
 def make_registry(count: int, used: list[int], **changes: Any) -> Any:
+    """Return a registry with versions 1 to `count`.
+
+    Parameters
+    ----------
+    used : numbers of the versions that were in use, the latest first
+    changes : properties of all versions, which replace the default values
+    """
     properties = {"classes_md5": digest_classes(CLASSES), "classes": "dark bright", **changes}
     versions = {
         number: make_version(number, properties=properties, model_data_url=f"s3://b/{KEY}")
@@ -46,7 +61,7 @@ def make_registry(count: int, used: list[int], **changes: Any) -> Any:
 
 
 def brightness_model() -> bytes:
-    """Return a network whose probability of the second class is the image's brightness."""
+    """Return an ONNX model whose probability of the second class is the image's brightness."""
     nodes = [
         helper.make_node("Cast", ["images"], ["values"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMean", ["values"], ["mean"], axes=[1, 2, 3], keepdims=0),
@@ -71,6 +86,7 @@ def brightness_model() -> bytes:
 
 
 def make_archive(**files: bytes) -> bytes:
+    """Return a `tar.gz` archive of files by name; an underscore in an argument's name stands for a dot."""
     with io.BytesIO() as stream:
         with tarfile.open(fileobj=stream, mode="w:gz") as archive:
             for name, content in files.items():
@@ -81,18 +97,20 @@ def make_archive(**files: bytes) -> bytes:
 
 
 def make_bucket(archive: bytes) -> FakeS3:
+    """Return a bucket with the model archive that all registered versions use."""
     s3 = FakeS3()
     s3.put_object(Bucket="b", Key=KEY, Body=archive)
     return s3
 
 
 def make_square(brightness: int) -> bytes:
+    """Return a PNG file of one grey value."""
     with io.BytesIO() as stream:
         Image.new("RGBA", (50, 40), (brightness,) * 3).save(stream, format="PNG")
         return stream.getvalue()
 
 
-def test_the_previous_model_classifies_images_as_its_container_does() -> None:
+def test_the_previous_model_classifies_valid_images_and_returns_none_for_others() -> None:
     # GIVEN
     description = json.dumps({"input": {"size": 32}}).encode()
     s3 = make_bucket(make_archive(model_onnx=brightness_model(), model_json=description, code_py=b"raise SystemExit"))
@@ -110,22 +128,22 @@ def test_the_previous_model_classifies_images_as_its_container_does() -> None:
 @pytest.mark.parametrize(
     ("used", "model", "expected"),
     [
-        pytest.param([3, 1], "v3", "v1", id="the one before the model in use"),
-        pytest.param([3, 2, 1], "2", "v1", id="the one before an earlier model"),
+        pytest.param([3, 1], "v3", "v1", id="the version before the version in use"),
+        pytest.param([3, 2, 1], "2", "v1", id="the version before an earlier version"),
         pytest.param([1, 3, 1, 2], "v1", "v3", id="after a rollback"),
     ],
 )
-def test_the_previous_model_is_the_one_that_was_in_use_before(used: list[int], model: str, expected: str) -> None:
+def test_the_previous_model_is_the_version_that_was_in_use_before(used: list[int], model: str, expected: str) -> None:
     assert find_previous(make_registry(3, used), model).name == expected
 
 
-@pytest.mark.parametrize("used", [[], [2]], ids=["none", "only this"])
+@pytest.mark.parametrize("used", [[], [2]], ids=["no version", "only v2"])
 def test_missing_previous_model_is_an_error(used: list[int]) -> None:
     with pytest.raises(PreviousModelError, match="no model was in use before v2"):
         find_previous(make_registry(2, used), "v2")
 
 
-def test_models_of_other_classes_are_not_compared() -> None:
+def test_a_previous_model_that_was_trained_on_other_classes_is_an_error() -> None:
     registry = make_registry(2, [2, 1], classes_md5="other", classes="bus tram")
     with pytest.raises(ClassesDifferError, match="trained on the classes bus, tram, but v2 has dark, bright"):
         load_previous_model(registry, "v2", CLASSES, s3=FakeS3())
@@ -137,12 +155,14 @@ def test_models_of_other_classes_are_not_compared() -> None:
         pytest.param(None, "does not exist", id="missing"),
         pytest.param(b"not an archive", "cannot be unpacked", id="damaged"),
         pytest.param(make_archive(other_txt=b""), "has no model.onnx", id="built-in algorithm"),
-        pytest.param(make_archive(model_onnx=b"?", model_json=b'{"input": {"size": 8}}'), "be loaded", id="no network"),
-        pytest.param(make_archive(model_onnx=b"?", model_json=b"?"), "be loaded", id="no description"),
+        pytest.param(
+            make_archive(model_onnx=b"?", model_json=b'{"input": {"size": 8}}'), "be loaded", id="invalid model"
+        ),
+        pytest.param(make_archive(model_onnx=b"?", model_json=b"?"), "be loaded", id="invalid description"),
         pytest.param(make_archive(model_onnx=b"")[:-12], "cannot be unpacked|has no model.json", id="truncated"),
     ],
 )
-def test_a_model_that_cannot_be_loaded_is_named(archive: bytes | None, reason: str) -> None:
+def test_error_says_why_a_model_cannot_be_loaded(archive: bytes | None, reason: str) -> None:
     s3 = FakeS3() if archive is None else make_bucket(archive)
     with pytest.raises(PreviousModelError, match=reason):
         load_previous_model(make_registry(2, [2, 1]), "v2", CLASSES, s3=s3)

@@ -1,4 +1,4 @@
-"""Results of live traffic, and entries of the history, as their commands write them."""
+"""Factories of the results of `make live` and of drift jobs, and of history entries."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -24,14 +24,14 @@ LABELS: dict[str, Any] = {
 
 
 def estimate(value: float | None, n: int = 30) -> Estimate:
-    """Return an estimate with an interval, or one without images."""
+    """Return an estimate from `n` images; if `value` is None, an estimate from no images."""
     if value is None:
         return {"value": None, "interval": None, "n": 0}
     return {"value": value, "interval": (max(value - 0.08, 0), min(value + 0.05, 1)), "n": n}
 
 
 def make_figures(accuracy: float) -> Figures:
-    """Return the figures of 30 labelled images, of which one shows none of the classes."""
+    """Return the metrics of 30 labelled images, one of which shows none of the classes."""
     score = {"images": 15, "precision": accuracy, "precision_interval": (0.8, 1.0), "recall": None}
     return cast(
         Figures,
@@ -56,7 +56,7 @@ def make_figures(accuracy: float) -> Figures:
 
 
 def make_live(accuracy: float = 0.9, **changes: Any) -> Live:
-    """Return the evaluation of live traffic; `changes` replace fields."""
+    """Return the results of `make live`; `accuracy` is the estimate for all traffic, and `changes` replace fields."""
     paired = {"n": 30, "correct": 26, "previous_correct": 20, "gained": 8, "lost": 2, "p_value": 0.99}
     content: dict[str, Any] = {
         "written": WRITTEN,
@@ -107,14 +107,14 @@ def make_live(accuracy: float = 0.9, **changes: Any) -> Live:
 
 
 def make_unlabelled_live() -> Live:
-    """Return the evaluation of live traffic without any label."""
+    """Return the results of `make live` if no image is labelled."""
     empty: dict[str, Any] = dict.fromkeys(("labelled", "audit", "traffic", "reviewed", "comparison", "recommendation"))
     nothing: dict[str, Any] = {"neither": 0, "malformed": 0, "malformed_lines": [], "notes": ["No image is labelled."]}
     return make_live(**empty, **nothing, labels={**dict.fromkeys(LABELS, 0), "messages": []})
 
 
 def make_entry(kind: Kind, model: str | None, day: int = 1, **figures: Any) -> Entry:
-    """Return an entry of the history."""
+    """Return a history entry that was written on a day of March."""
     return {
         "kind": kind,
         "written": f"2026-03-{day:02}T12:00:00+00:00",
@@ -126,7 +126,14 @@ def make_entry(kind: Kind, model: str | None, day: int = 1, **figures: Any) -> E
 
 
 def make_change(name: str, adjusted: float, *, moved: bool, index: float | None = 0.3) -> dict[str, Any]:
-    """Return the test of one property."""
+    """Return the drift test of one property.
+
+    Parameters
+    ----------
+    adjusted : p-value after the correction for multiple tests
+    moved : whether the property has drifted
+    index : population stability index
+    """
     return {
         "group": "image_statistics",
         "name": name,
@@ -177,7 +184,7 @@ TOO_FEW: dict[str, Any] = {
 
 
 def make_drift(*found: Mapping[str, Any]) -> Drift:
-    """Return the results of drift jobs, one a day."""
+    """Return the results of drift jobs, one for each day, the oldest first."""
     results = [
         {
             "written": f"2026-03-{day:02}T12:00:00+00:00",

@@ -1,4 +1,4 @@
-"""Results of all commands, from which tests render the report."""
+"""Factories of the results of all commands, from which tests render the report."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ TRAINING = {
 
 
 def monitored(other_records: int = 0) -> Monitoring:
-    """Return the monitoring of one captured record and a malformed line."""
+    """Return the monitoring results of a capture file with one record and one malformed line."""
     captures = Captures()
     captures.add("00-00-000-a.jsonl", capture_line(make_png(1), [0.6, 0.4]) + b"\nmalformed", classes=2)
     classes = ("bicycle", "motorcycle")
@@ -36,7 +36,7 @@ def monitored(other_records: int = 0) -> Monitoring:
 
 
 def write_results(directory: Path, **changes: Any) -> Path:
-    """Write the result files of all commands; `changes` replace fields of the run."""
+    """Write the result files of all commands, and return `directory`; `changes` replace fields of `run.json`."""
     run = make_run([make_execution("test/a.png", [0.98, 0.02]), make_execution("test/b.png", [0.6, 0.4])], **changes)
     write_json(directory / "run.json", run)
     write_json(directory / "evaluation.json", evaluate(run, {"test/a.png": 0, "test/b.png": 1}))
@@ -48,14 +48,19 @@ def write_results(directory: Path, **changes: Any) -> Path:
 
 
 def results_of(directory: Path, **known: Any) -> Results:
-    """Read the result files of a directory."""
+    """Return the results in the files of a directory.
+
+    Parameters
+    ----------
+    known : results that are not in files, such as the settings and the history
+    """
     reader = Reader()
     reader.read_files(directory)
     return reader.results(directory.name, **{"minimum_accuracy": 0.8, **known})
 
 
 def all_results(directory: Path) -> Results:
-    """Return results for every section."""
+    """Write the result files of all commands, and return results for every section of the report."""
     return results_of(
         write_results(directory),
         start="2026-02-22T13:00:00+00:00",

@@ -1,3 +1,5 @@
+"""The charts of the report."""
+
 from functools import partial
 from typing import Any
 from xml.etree import ElementTree
@@ -28,12 +30,13 @@ THEMES = (LIGHT, DARK, LIGHT, DARK, DARK)
 
 
 def texts(svg: str) -> list[Any]:
+    """Return the texts of an SVG drawing."""
     elements = ElementTree.fromstring(svg).iter()  # noqa: S314  (created by this project)
     return [element.text for element in elements if element.tag.endswith("text")]
 
 
 @pytest.mark.parametrize(("title", "theme"), list(zip(DRAWINGS, THEMES, strict=True)))
-def test_a_chart_is_drawn_from_any_number_of_values(title: str, theme: Theme) -> None:
+def test_every_chart_has_its_title_and_the_colours_of_the_theme(title: str, theme: Theme) -> None:
     # WHEN
     svg = as_svg(DRAWINGS[title], theme)
 
@@ -42,10 +45,10 @@ def test_a_chart_is_drawn_from_any_number_of_values(title: str, theme: Theme) ->
     assert theme.ink in svg
 
 
-def test_bars_differ_without_colour() -> None:
+def test_bars_can_be_distinguished_without_colour() -> None:
     # WHEN
     svg = as_svg(DRAWINGS["Predictions in each hour"], LIGHT)
 
-    # THEN those below the threshold are hatched
+    # THEN the bars of predictions below the threshold are hatched
     assert "<pattern" in svg
     assert "below the threshold" in texts(svg)

@@ -1,3 +1,5 @@
+"""The HTML page of the report: its sections, notes, and behaviour with missing or invalid results."""
+
 import json
 import re
 from datetime import UTC, datetime
@@ -25,7 +27,7 @@ from tests.unit.evaluation.runs import make_execution, make_run
 
 WRITTEN = datetime(2026, 3, 1, 13, 0, tzinfo=UTC)
 ALL_KEYS = set[str]().union(*(kind.__required_keys__ for _, kind in FILES.values()))
-# What the page shows of each result file
+# A text that the page shows from each result file
 SHOWN = {
     "training": "scones-local-vehicles-1",
     "run": "The last run of the test images",
@@ -37,7 +39,7 @@ SHOWN = {
 
 
 class Page(HTMLParser):
-    """Collect the tags of a page and the addresses that it loads or links to."""
+    """Parses a page, and collects the names of its tags and the URLs of its images and links."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -52,11 +54,12 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def plain_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replace the figures, because drawing them is slow and only one test checks them."""
+    """Replace the figures with empty drawings, because drawing them is slow."""
     monkeypatch.setattr(figures, "as_svg", lambda draw, theme: "<svg/>")
 
 
 def page_of(directory: Path, **known: Any) -> str:
+    """Return the page with the results in the files of a directory, and with other results `known`."""
     return render(results_of(directory, **known), written=WRITTEN)
 
 
@@ -73,7 +76,7 @@ def test_the_page_loads_no_external_resources(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_the_header_shows_the_metrics_and_the_data_set(tmp_path: Path) -> None:
+def test_the_page_shows_accuracies_and_the_data_set(tmp_path: Path) -> None:
     # WHEN
     page = page_of(write_results(tmp_path))
 
@@ -86,12 +89,12 @@ def test_the_header_shows_the_metrics_and_the_data_set(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_the_page_warns_of_synthetic_images(tmp_path: Path) -> None:
+def test_the_page_has_a_warning_for_synthetic_images(tmp_path: Path) -> None:
     assert "These are synthetic images, not photographs." in page_of(write_results(tmp_path, synthetic=True))
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_the_number_of_other_models_records_is_shown(tmp_path: Path) -> None:
+def test_the_number_of_records_of_other_models_is_shown(tmp_path: Path) -> None:
     # GIVEN
     directory = write_results(tmp_path)
     assert "Records of other models" not in page_of(directory)
@@ -117,7 +120,7 @@ def test_the_number_of_other_models_records_is_shown(tmp_path: Path) -> None:
         ("drift.json", "data-drift"),
     ],
 )
-def test_a_section_without_results_names_its_command(tmp_path: Path, file: str, target: str) -> None:
+def test_a_section_without_results_names_the_command_to_run(tmp_path: Path, file: str, target: str) -> None:
     # GIVEN
     directory = write_results(tmp_path)
     (directory / file).unlink()
@@ -127,7 +130,7 @@ def test_a_section_without_results_names_its_command(tmp_path: Path, file: str, 
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_the_results_of_one_command_are_enough_for_a_page(tmp_path: Path) -> None:
+def test_the_page_is_written_with_the_results_of_only_one_command(tmp_path: Path) -> None:
     # GIVEN
     write_json(tmp_path / "training.json", TRAINING)
 
@@ -139,24 +142,24 @@ def test_the_results_of_one_command_are_enough_for_a_page(tmp_path: Path) -> Non
     assert page.count("No results yet") == len(SECTIONS) - 2  # the settings need no results
 
 
-def test_error_without_results_names_the_command(tmp_path: Path) -> None:
+def test_error_without_any_result_names_make_demo(tmp_path: Path) -> None:
     with pytest.raises(StepMissingError, match="make demo ENV="):
         results_of(tmp_path)
 
 
-BROKEN = {
-    "invalid": "{",
-    "no object": "[1]",
+INVALID = {
+    "not JSON": "{",
+    "not an object": "[1]",
     "of another version": '{"source": "x"}',
-    "other types": json.dumps(dict.fromkeys(sorted(ALL_KEYS), "x")),
+    "wrong types": json.dumps(dict.fromkeys(sorted(ALL_KEYS), "x")),
     "no values": json.dumps(dict.fromkeys(sorted(ALL_KEYS))),
 }
 
 
 @pytest.mark.usefixtures("plain_figures")
-@pytest.mark.parametrize("content", list(BROKEN.values()), ids=list(BROKEN))
+@pytest.mark.parametrize("content", list(INVALID.values()), ids=list(INVALID))
 @pytest.mark.parametrize(("field", "target"), [(field, target) for field, (target, _) in FILES.items()])
-def test_a_broken_result_is_named_and_does_not_stop_the_others(
+def test_an_invalid_result_file_is_named_and_the_other_results_are_shown(
     tmp_path: Path, field: str, target: str, content: str
 ) -> None:
     # GIVEN
@@ -174,7 +177,7 @@ def test_a_broken_result_is_named_and_does_not_stop_the_others(
 
 
 @pytest.mark.parametrize("content", ["{", '{"classes": []}'])
-def test_the_verdict_says_which_result_cannot_be_read(tmp_path: Path, content: str) -> None:
+def test_the_verdict_says_which_results_cannot_be_read(tmp_path: Path, content: str) -> None:
     # GIVEN
     directory = write_results(tmp_path)
     for target, _ in FILES.values():
@@ -197,7 +200,7 @@ def test_the_verdict_says_which_result_cannot_be_read(tmp_path: Path, content: s
 
 @pytest.mark.usefixtures("plain_figures")
 @pytest.mark.parametrize("classes", [2, {}, "x", None])
-def test_a_broken_list_of_classes_does_not_stop_the_page(tmp_path: Path, classes: Any) -> None:
+def test_the_page_is_written_even_if_the_list_of_classes_is_invalid(tmp_path: Path, classes: Any) -> None:
     # GIVEN
     directory = write_results(tmp_path)
     evaluation = json.loads((directory / "evaluation.json").read_text())
@@ -213,7 +216,7 @@ def test_a_broken_list_of_classes_does_not_stop_the_page(tmp_path: Path, classes
 
 @pytest.mark.usefixtures("plain_figures")
 @pytest.mark.parametrize("target", ["monitor", "live", "data-drift"])
-def test_a_section_says_why_its_command_had_no_result(tmp_path: Path, target: str) -> None:
+def test_a_section_says_why_its_command_produced_no_result(tmp_path: Path, target: str) -> None:
     # GIVEN
     directory = write_results(tmp_path)
     with pytest.raises(NoResultError), noted_in(directory / RESULT_FILES[target]):
@@ -227,7 +230,7 @@ def test_a_section_says_why_its_command_had_no_result(tmp_path: Path, target: st
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_external_text_is_escaped(tmp_path: Path) -> None:
+def test_text_from_results_is_escaped(tmp_path: Path) -> None:
     # WHEN
     page = page_of(write_results(tmp_path, source="<script>alert(1)</script>"))
 
@@ -240,13 +243,21 @@ def test_external_text_is_escaped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "note"),
     [
-        pytest.param({"started": "2026-03-01T12:30:00+00:00"}, "The evaluation is of an earlier run", id="evaluation"),
-        pytest.param({"finished": "2999-01-01T00:00:00+00:00"}, "was read before the last run", id="monitoring"),
-        pytest.param({"model_package_arn": "older"}, "The last run used another model", id="model"),
-        pytest.param({"source": "other"}, "was trained on another data set", id="data"),
+        pytest.param(
+            {"started": "2026-03-01T12:30:00+00:00"},
+            "The evaluation is of an earlier run",
+            id="evaluation of an earlier run",
+        ),
+        pytest.param(
+            {"finished": "2999-01-01T00:00:00+00:00"}, "was read before the last run", id="monitoring before the run"
+        ),
+        pytest.param({"model_package_arn": "older"}, "The last run used another model", id="run with another model"),
+        pytest.param({"source": "other"}, "was trained on another data set", id="model trained on other data"),
     ],
 )
-def test_inconsistent_results_are_pointed_out(tmp_path: Path, changes: dict[str, str], note: str) -> None:
+def test_the_page_has_a_note_if_results_do_not_belong_together(
+    tmp_path: Path, changes: dict[str, str], note: str
+) -> None:
     # GIVEN
     directory = write_results(tmp_path)
     assert note not in page_of(directory)
@@ -260,7 +271,7 @@ def test_inconsistent_results_are_pointed_out(tmp_path: Path, changes: dict[str,
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_the_temperature_is_shown_if_the_model_was_calibrated(tmp_path: Path) -> None:
+def test_the_calibration_temperature_is_shown_if_the_model_was_calibrated(tmp_path: Path) -> None:
     # GIVEN
     directory = write_results(tmp_path)
     before = page_of(directory)
@@ -278,7 +289,7 @@ def test_the_temperature_is_shown_if_the_model_was_calibrated(tmp_path: Path) ->
 
 @pytest.mark.usefixtures("plain_figures")
 @pytest.mark.parametrize("precision", [0.9, 1.0])
-def test_the_threshold_for_a_wanted_precision_is_shown(tmp_path: Path, precision: float) -> None:
+def test_the_threshold_for_a_target_precision_is_shown(tmp_path: Path, precision: float) -> None:
     # GIVEN
     directory = write_results(tmp_path)
     run = make_run([make_execution("test/a.png", [0.98, 0.02]), make_execution("test/b.png", [0.6, 0.4])])
@@ -295,8 +306,8 @@ def test_the_threshold_for_a_wanted_precision_is_shown(tmp_path: Path, precision
 
 @pytest.mark.usefixtures("plain_figures")
 @pytest.mark.parametrize("classes", [2, 9, 100])
-def test_the_page_has_a_row_for_each_of_any_number_of_classes(tmp_path: Path, classes: int) -> None:
-    # GIVEN that each class is predicted as the next one
+def test_the_page_has_a_table_row_for_each_class(tmp_path: Path, classes: int) -> None:
+    # GIVEN an image of each class, which is predicted as the next class
     names = [f"class_{number}" for number in range(classes)]
     predictions = np.roll(np.eye(classes), 1, axis=1).tolist()
     run = make_run([make_execution(f"{number}", row) for number, row in enumerate(predictions)], classes=names)
@@ -311,7 +322,7 @@ def test_the_page_has_a_row_for_each_of_any_number_of_classes(tmp_path: Path, cl
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_executions_are_counted_by_outcome(tmp_path: Path) -> None:
+def test_executions_of_the_last_run_are_counted_by_outcome(tmp_path: Path) -> None:
     # WHEN
     page = page_of(write_results(tmp_path))
 
@@ -320,7 +331,7 @@ def test_executions_are_counted_by_outcome(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_executions_and_costs_of_the_time_range_are_shown(tmp_path: Path) -> None:
+def test_executions_durations_and_costs_of_the_time_range_are_shown(tmp_path: Path) -> None:
     # WHEN
     page = render(all_results(tmp_path), written=WRITTEN)
 
@@ -332,18 +343,18 @@ def test_executions_and_costs_of_the_time_range_are_shown(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_the_verdict_comes_first(tmp_path: Path) -> None:
+def test_the_verdict_is_at_the_start_of_the_page_and_links_to_every_section(tmp_path: Path) -> None:
     # WHEN
     page = render(all_results(tmp_path), written=WRITTEN)
 
-    # THEN every check links to its section
+    # THEN there is a link to every section except the verdict
     assert page.index("Not fit for use") < page.index("<nav")
     links = set(re.findall(r'href="#([^"]+)"', page))
     assert links == set(re.findall(r'<section id="([^"]+)"', page)) - {"verdict"}
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_a_service_that_cannot_be_reached_is_named_in_its_section(tmp_path: Path) -> None:
+def test_a_section_shows_the_error_that_prevented_reading_its_results(tmp_path: Path) -> None:
     # GIVEN
     reader = Reader()
     reader.read_files(write_results(tmp_path))
@@ -362,7 +373,7 @@ def test_a_service_that_cannot_be_reached_is_named_in_its_section(tmp_path: Path
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_labelled_traffic_is_shown_with_its_intervals(tmp_path: Path) -> None:
+def test_results_of_labelled_live_traffic_are_shown_with_confidence_intervals(tmp_path: Path) -> None:
     # WHEN
     page = page_of(write_results(tmp_path))
 
@@ -375,7 +386,7 @@ def test_labelled_traffic_is_shown_with_its_intervals(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_traffic_without_labels_has_a_note_and_no_figures(tmp_path: Path) -> None:
+def test_live_traffic_without_labels_has_a_note_and_no_metrics(tmp_path: Path) -> None:
     # GIVEN
     directory = write_results(tmp_path)
     write_json(directory / "live.json", make_unlabelled_live())
@@ -390,8 +401,8 @@ def test_traffic_without_labels_has_a_note_and_no_figures(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_records_of_live_traffic_that_are_left_out_are_counted(tmp_path: Path) -> None:
-    # GIVEN no other result, which would count them too
+def test_records_of_live_traffic_that_are_not_included_are_counted(tmp_path: Path) -> None:
+    # GIVEN only the results of `make live`, because the results of `make monitor` have such counts too
     lines = [f"some-file.jsonl, line {number}: not JSON" for number in range(100)]
     write_json(tmp_path / "live.json", make_live(duplicates=4, malformed=250, malformed_lines=lines, skewed=7))
 
@@ -405,7 +416,7 @@ def test_records_of_live_traffic_that_are_left_out_are_counted(tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_low_accuracy_in_live_traffic_makes_the_model_unfit(tmp_path: Path) -> None:
+def test_live_accuracy_below_the_minimum_is_the_reason_of_the_verdict(tmp_path: Path) -> None:
     # GIVEN
     directory = write_results(tmp_path)
     write_json(directory / "live.json", make_live(0.6))
@@ -419,10 +430,10 @@ def test_low_accuracy_in_live_traffic_makes_the_model_unfit(tmp_path: Path) -> N
 
 @pytest.mark.usefixtures("plain_figures")
 @pytest.mark.parametrize("kind", ["training", "run", "live", "monitoring", "drift"])
-def test_a_broken_entry_of_the_history_does_not_stop_the_page(tmp_path: Path, kind: Kind) -> None:
+def test_the_page_is_complete_even_if_a_history_entry_is_invalid(tmp_path: Path, kind: Kind) -> None:
     # GIVEN
-    broken: dict[str, Any] = dict.fromkeys(("accuracy", "outcome", "changes"), "x")
-    entry = make_entry(kind, "v1", **broken)
+    invalid: dict[str, Any] = dict.fromkeys(("accuracy", "outcome", "changes"), "x")
+    entry = make_entry(kind, "v1", **invalid)
 
     # WHEN
     page = render(results_of(write_results(tmp_path), history=[entry]), written=WRITTEN)
@@ -434,7 +445,7 @@ def test_a_broken_entry_of_the_history_does_not_stop_the_page(tmp_path: Path, ki
 
 @pytest.mark.usefixtures("plain_figures")
 def test_the_verdict_ignores_results_of_other_models(tmp_path: Path) -> None:
-    # GIVEN a new model in use, and results of the models before it
+    # GIVEN a new model in use, which has only been trained, and other results of earlier models
     directory = write_results(tmp_path)
     write_json(directory / "training.json", {**TRAINING, "model_package_arn": "arn:model-package/vehicles/3"})
 
@@ -466,8 +477,8 @@ def test_live_accuracy_is_not_known_if_much_of_the_traffic_was_not_reviewed(
     assert ("81 of the 400 captured images are older or newer" in found.finding) == (status is Status.UNKNOWN)
 
 
-def test_the_verdict_is_based_on_the_last_run_if_no_execution_ended_in_the_time_range(tmp_path: Path) -> None:
-    # GIVEN
+def test_the_verdict_uses_the_last_run_if_no_execution_ended_in_the_time_range(tmp_path: Path) -> None:
+    # GIVEN a run with one failed and 19 successful executions
     failed = make_execution("test/a.png", None, error="States.Timeout")
     write_json(tmp_path / "run.json", make_run([failed, *[make_execution("test/b.png", [0.98, 0.02])] * 19]))
     nothing = Outcomes(succeeded=0, low_confidence=0, invalid_image=0, failed=0, timed_out=0, aborted=0)
@@ -486,7 +497,7 @@ def test_the_verdict_is_based_on_the_last_run_if_no_execution_ended_in_the_time_
 
 @pytest.mark.usefixtures("plain_figures")
 @pytest.mark.parametrize("is_supported", [True, False])
-def test_a_threshold_is_offered_only_if_enough_images_are_labelled(tmp_path: Path, is_supported: bool) -> None:
+def test_a_threshold_is_recommended_only_if_enough_images_are_labelled(tmp_path: Path, is_supported: bool) -> None:
     # GIVEN
     recommendation = make_live()["recommendation"]
     live = make_live(recommendation={**(recommendation or {}), "is_supported": is_supported})
@@ -501,7 +512,7 @@ def test_a_threshold_is_offered_only_if_enough_images_are_labelled(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_a_precision_that_no_threshold_reaches_does_not_need_more_labels(tmp_path: Path) -> None:
+def test_the_page_does_not_ask_for_more_labels_if_no_threshold_reaches_the_precision(tmp_path: Path) -> None:
     # GIVEN
     recommendation = {**(make_live()["recommendation"] or {}), "threshold": None, "is_supported": False}
     write_json(tmp_path / "live.json", make_live(recommendation=recommendation))
@@ -514,8 +525,8 @@ def test_a_precision_that_no_threshold_reaches_does_not_need_more_labels(tmp_pat
     assert "Too few images are labelled" not in page
 
 
-def test_labelled_images_that_are_not_a_sample_do_not_decide(tmp_path: Path) -> None:
-    # GIVEN labels from files only
+def test_labelled_images_that_are_not_a_random_sample_do_not_decide_the_verdict(tmp_path: Path) -> None:
+    # GIVEN only labels from files, which do not say how the images were selected
     write_json(tmp_path / "live.json", make_live(traffic=None, audit=None))
 
     # WHEN
@@ -530,7 +541,7 @@ def test_labelled_images_that_are_not_a_sample_do_not_decide(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_labels_that_are_left_out_are_counted_and_named_unchanged(tmp_path: Path) -> None:
+def test_labels_that_are_not_used_are_counted_and_named_unchanged(tmp_path: Path) -> None:
     # GIVEN
     message = "labels/a.csv, line 2: no captured image 'incoming/anna/1.jpg'"
     labels = {**make_live()["labels"], "unmatched": 238, "messages": [message]}
@@ -539,6 +550,6 @@ def test_labels_that_are_left_out_are_counted_and_named_unchanged(tmp_path: Path
     # WHEN
     page = page_of(tmp_path)
 
-    # THEN one note has the number; the key is not changed to a sentence
+    # THEN one note has the number, and the message about the key is shown unchanged
     assert "Labels of images that are not captured in this time range: 238." in page
     assert page.count("labels/a.csv, line 2") == 1

@@ -1,4 +1,4 @@
-"""The report in Chromium: no errors and no requests, links lead somewhere, and nothing overflows on a phone."""
+"""The report in Chromium: no errors, no requests, valid links, and no content that is too wide for phone or paper."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,22 +19,22 @@ from tests.unit.evaluation.report.pages import TRAINING, all_results, results_of
 pytestmark = pytest.mark.xdist_group(GROUP)
 WRITTEN = datetime(2026, 3, 1, 13, 0, tzinfo=UTC)
 WIDTHS = (360, 1440)
-A4_WIDTH = 680  # pixels, with margins of 1.5 cm
+A4_WIDTH = 680  # pixels between margins of 1.5 cm
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="648" height="273" viewBox="0 0 648 273">'
     '<rect width="648" height="273" fill="{}"/></svg>'
 )
 
 
-def little(directory: Path) -> Results:
-    """Return the results of one command only."""
+def training_results(directory: Path) -> Results:
+    """Write the result file of `make train`, and return results without those of other commands."""
     write_json(directory / "training.json", TRAINING)
     return results_of(directory)
 
 
-@pytest.fixture(scope="module", params=[all_results, little], ids=["all results", "one result"])
+@pytest.fixture(scope="module", params=[all_results, training_results], ids=["all results", "one result"])
 def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The URL of a page, with drawings of a figure's size, because drawing the figures is slow."""
+    """The URL of a report, with empty drawings of a figure's size, because drawing the figures is slow."""
     make: Callable[[Path], Results] = request.param
     directory = tmp_path_factory.mktemp("report")
     path = directory / "report.html"
@@ -46,6 +46,7 @@ def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @contextmanager
 def opened(browser: Browser, address: str, width: int, scheme: Literal["dark", "light"] = "light") -> Iterator[Page]:
+    """Open the report in a browser page of this width in pixels."""
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page.goto(address)
     yield page
@@ -53,7 +54,7 @@ def opened(browser: Browser, address: str, width: int, scheme: Literal["dark", "
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_has_no_errors_and_requests_nothing(
+def test_the_page_has_no_errors_requests_no_other_files_and_follows_the_theme(
     browser: Browser, address: str, scheme: Literal["dark", "light"]
 ) -> None:
     # GIVEN
@@ -63,7 +64,7 @@ def test_the_page_has_no_errors_and_requests_nothing(
     # WHEN
     page.goto(address)
 
-    # THEN all images are shown in the theme of the page
+    # THEN there are no problems, all images are shown and have a text, and the background is that of the theme
     assert problems == []
     broken = "[...document.images].filter(image => !image.complete || !image.naturalWidth).map(image => image.alt)"
     assert page.evaluate(broken) == []
@@ -74,7 +75,7 @@ def test_the_page_has_no_errors_and_requests_nothing(
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_overflows(browser: Browser, address: str, width: int) -> None:
+def test_no_content_is_wider_than_the_page(browser: Browser, address: str, width: int) -> None:
     with opened(browser, address, width) as page:
         assert overflowing(page) == []
         page.emulate_media(media="print")
@@ -82,7 +83,7 @@ def test_nothing_overflows(browser: Browser, address: str, width: int) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_figure_that_scrolls_sideways_says_so(browser: Browser, address: str, width: int) -> None:
+def test_a_figure_has_a_hint_if_and_only_if_it_scrolls_sideways(browser: Browser, address: str, width: int) -> None:
     with opened(browser, address, width) as page:
         silent = "figure => (figure.scrollWidth > figure.clientWidth) !== /scroll it sideways/.test(figure.innerText)"
         assert (
@@ -91,7 +92,7 @@ def test_a_figure_that_scrolls_sideways_says_so(browser: Browser, address: str, 
         )
 
 
-def test_every_link_leads_to_a_section(browser: Browser, address: str) -> None:
+def test_every_link_leads_to_a_section_of_the_page(browser: Browser, address: str) -> None:
     with opened(browser, address, 360) as page:
         dangling = "[...document.links].filter(link => !document.querySelector(link.hash)).map(link => link.href)"
         assert page.evaluate(dangling) == []
@@ -99,7 +100,7 @@ def test_every_link_leads_to_a_section(browser: Browser, address: str) -> None:
         assert page.evaluate("document.querySelector(location.hash).getBoundingClientRect().top < innerHeight")
 
 
-def test_nothing_is_cut_off_on_paper(browser: Browser, address: str) -> None:
+def test_no_table_or_figure_is_wider_than_paper(browser: Browser, address: str) -> None:
     with opened(browser, address, A4_WIDTH) as page:
         page.emulate_media(media="print")
         cut = "[...document.querySelectorAll('.scroll, figure')].filter(each => each.scrollWidth > each.clientWidth)"
@@ -107,7 +108,7 @@ def test_nothing_is_cut_off_on_paper(browser: Browser, address: str) -> None:
         assert overflowing(page) == []
 
 
-def test_print_is_light_in_a_dark_theme(browser: Browser, address: str) -> None:
+def test_the_page_is_printed_in_the_light_theme(browser: Browser, address: str) -> None:
     with opened(browser, address, 1440, "dark") as page:
         page.emulate_media(media="print", color_scheme="dark")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

@@ -1,3 +1,5 @@
+"""The report's section about the trend: the accuracies of each model version in the history."""
+
 import pytest
 
 from evaluation.executions import history_figures as run_figures
@@ -9,7 +11,7 @@ from tests.unit.evaluation.report.live_results import HISTORY, make_entry, make_
 from tests.unit.evaluation.runs import make_execution
 
 
-def test_versions_are_in_order_with_their_latest_results() -> None:
+def test_versions_are_in_numeric_order_with_their_latest_results() -> None:
     # WHEN
     v1, v10 = by_version(HISTORY)
 
@@ -25,7 +27,7 @@ def test_versions_are_in_order_with_their_latest_results() -> None:
     assert (v10.low_confidence, v10.compared, v10.reviewed_images) == (None, 0, 40)
 
 
-def test_entries_without_a_version_or_an_accuracy_are_left_out() -> None:
+def test_history_entries_without_a_version_or_an_accuracy_are_ignored() -> None:
     # GIVEN
     history = [make_entry("run", None, accuracy=1.0), make_entry("live", "v2", accuracy=None), make_entry("run", "v2")]
 
@@ -40,20 +42,20 @@ def test_entries_without_a_version_or_an_accuracy_are_left_out() -> None:
     "accuracy",
     ["high", {"value": 0.9}, {"value": 0.9, "interval": [0.8], "n": 5}, [0.9], {"value": 0.9, "interval": 1}],
 )
-def test_an_accuracy_in_another_format_does_not_hide_the_other_versions(accuracy: object) -> None:
+def test_an_accuracy_in_an_invalid_format_is_ignored_and_other_versions_are_kept(accuracy: object) -> None:
     # WHEN
-    *others, other = by_version([*HISTORY, make_entry("live", "v11", accuracy=accuracy)])
+    *valid, invalid = by_version([*HISTORY, make_entry("live", "v11", accuracy=accuracy)])
 
     # THEN
-    assert (other.model, other.accuracies) == ("v11", {})
-    assert others == list(by_version(HISTORY))
+    assert (invalid.model, invalid.accuracies) == ("v11", {})
+    assert valid == list(by_version(HISTORY))
 
 
-def test_there_is_no_trend_without_history() -> None:
+def test_section_is_none_without_history() -> None:
     assert trend(Results("local")) is None
 
 
-def test_the_entries_that_the_commands_write_are_understood() -> None:
+def test_accuracies_are_read_from_the_entries_that_make_run_and_make_live_write() -> None:
     # GIVEN
     run = run_figures([make_execution("a", [0.98, 0.02]), make_execution("b", [0.97, 0.03])], {"a": 0, "b": 1})
     entries = [make_entry("run", "v2", **run), make_entry("live", "v2", **live_figures(make_live(0.9)))]

@@ -1,3 +1,5 @@
+"""The report's verdict on whether the model is fit for use, and the checks behind it."""
+
 import pytest
 
 from evaluation.report.verdict import (
@@ -19,6 +21,7 @@ TEST, LIVE = "accuracy on the test images", "accuracy in live traffic"
 
 
 def accuracy_check(accuracy: Accuracy | None, name: str = TEST) -> Check:
+    """Return the comparison of an accuracy with a minimum of 0.8."""
     return check_accuracy(name, "evaluation", accuracy, 0.8, f"no {name} was measured")
 
 
@@ -41,29 +44,31 @@ def accuracy_check(accuracy: Accuracy | None, name: str = TEST) -> Check:
         pytest.param(check_failures(1, 100), Status.PASSED, id="few failures"),
         pytest.param(check_failures(2, 100), Status.FAILED, id="many failures"),
         pytest.param(check_failures(0, 0), Status.UNKNOWN, id="no executions"),
-        pytest.param(check_low_confidence(50, 100), Status.PASSED, id="half is below the threshold"),
-        pytest.param(check_low_confidence(51, 100), Status.FAILED, id="more than half is below the threshold"),
-        pytest.param(check_low_confidence(19, 19), Status.UNKNOWN, id="few executions"),
+        pytest.param(check_low_confidence(50, 100), Status.PASSED, id="half of the images are below the threshold"),
+        pytest.param(
+            check_low_confidence(51, 100), Status.FAILED, id="more than half of the images are below the threshold"
+        ),
+        pytest.param(check_low_confidence(19, 19), Status.UNKNOWN, id="too few executions"),
         pytest.param(check_low_confidence(0, 0), Status.UNKNOWN, id="no images"),
     ],
 )
-def test_a_check_compares_a_result_with_its_limit(check: Check, status: Status) -> None:
+def test_a_check_passes_fails_or_is_unknown_by_comparison_with_its_limit(check: Check, status: Status) -> None:
     assert check.status is status
 
 
-def test_an_accuracy_is_named_although_the_minimum_is_not_known() -> None:
+def test_finding_contains_the_accuracy_even_if_the_minimum_is_not_known() -> None:
     finding = check_accuracy(TEST, "evaluation", GOOD, None, "no test images were evaluated").finding
     assert finding.startswith("the accuracy on the test images is 95.0% (91.0% to 97.0%, 200 images), but the minimum")
 
 
-def test_fit_for_use_if_nothing_fails_and_an_accuracy_reaches_the_minimum() -> None:
+def test_model_is_fit_for_use_if_no_check_fails_and_one_accuracy_reaches_the_minimum() -> None:
     # GIVEN
     checks = [check_gate(None, "no model was trained here"), accuracy_check(GOOD), accuracy_check(None, LIVE)]
 
     # WHEN
     verdict = decide(checks, accuracies=(TEST, LIVE), is_synthetic=False)
 
-    # THEN the sentence says what is not known
+    # THEN the reason lists the checks whose results are not known
     assert verdict.title == "Fit for use"
     assert verdict.reason == (
         "The accuracy on the test images is 95.0% (91.0% to 97.0%, 200 images); "
@@ -71,7 +76,7 @@ def test_fit_for_use_if_nothing_fails_and_an_accuracy_reaches_the_minimum() -> N
     )
 
 
-def test_not_fit_for_use_if_any_check_fails() -> None:
+def test_model_is_not_fit_for_use_if_any_check_fails() -> None:
     # GIVEN
     checks = [
         accuracy_check(GOOD),
@@ -90,7 +95,7 @@ def test_not_fit_for_use_if_any_check_fails() -> None:
     )
 
 
-def test_not_known_without_an_accuracy() -> None:
+def test_verdict_is_not_known_without_an_accuracy() -> None:
     # WHEN
     verdict = decide([check_gate(True, "ok"), accuracy_check(None)], accuracies=(TEST,), is_synthetic=False)
 
@@ -98,7 +103,7 @@ def test_not_known_without_an_accuracy() -> None:
     assert (verdict.title, verdict.reason) == ("Not known", "No accuracy on the test images was measured.")
 
 
-def test_not_known_on_synthetic_images() -> None:
+def test_verdict_is_not_known_if_the_accuracy_was_measured_on_synthetic_images() -> None:
     # WHEN
     verdict = decide([accuracy_check(GOOD)], accuracies=(TEST,), is_synthetic=True)
 
@@ -107,7 +112,7 @@ def test_not_known_on_synthetic_images() -> None:
     assert "synthetic" in verdict.reason
 
 
-def test_failures_count_on_synthetic_images_too() -> None:
+def test_failed_executions_decide_the_verdict_even_with_synthetic_images() -> None:
     # WHEN
     verdict = decide([accuracy_check(GOOD), check_failures(5, 10)], accuracies=(TEST,), is_synthetic=True)
 

@@ -1,4 +1,4 @@
-"""A review page that a thread of the test process serves."""
+"""Fixtures that serve the review page in a thread of the test process."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from tests.unit.evaluation.review.fakes import FakeS3, add_selected, make_store,
 
 @dataclass(frozen=True)
 class Served:
-    """A running server of the review page."""
+    """A running server of the review page for one reviewer."""
 
     address: Address
     queue: Queue
@@ -25,18 +25,18 @@ class Served:
 
     @property
     def origin(self) -> str:
-        """The origin of the page."""
+        """The page's origin: the URL without a path."""
         return f"http://127.0.0.1:{self.address.port}"
 
     def client(self) -> requests.Session:
-        """Return a client that has opened the page, as a browser does."""
+        """Return an HTTP client that has opened the page and received its cookie, as a browser does."""
         session = requests.Session()
         session.trust_env = False  # no proxy
         assert session.get(self.address.url).status_code == 200
         return session
 
     def stop(self) -> None:
-        """End the server."""
+        """Stop the server."""
         self.server.should_exit = True
         self.thread.join(10)
 
@@ -53,7 +53,7 @@ def make_bucket() -> FakeS3:
 
 
 def start(s3: FakeS3, reviewer: str = "ana", classes: tuple[str, ...] = ("bicycle", "motorcycle")) -> Served:
-    """Serve the page for a reviewer, with the images in the order of their IDs."""
+    """Start a server that shows the images of a bucket in the order of their IDs."""
     address, queue = Address(), Queue(make_store(s3), reviewer, shuffle=lambda keys: None)
     server = make_server(create_app(queue, address, classes=classes, environment="dev"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [address.socket]}, daemon=True)
@@ -69,7 +69,7 @@ def s3() -> FakeS3:
 
 @pytest.fixture
 def serve(s3: FakeS3) -> Iterator[Serve]:
-    """A function that serves the page of the bucket."""
+    """A function that starts a server for the images of the bucket; the arguments are those of `start` after `s3`."""
     running: list[Served] = []
 
     def serve(*arguments: Any) -> Served:
@@ -83,7 +83,7 @@ def serve(s3: FakeS3) -> Iterator[Serve]:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    """A page that tests share, because they change nothing."""
+    """A running server that tests share which store no answers."""
     running = start(make_bucket())
     yield running
     running.stop()

@@ -1,4 +1,4 @@
-"""A versioned S3 bucket in memory, with conditional writes, and images to review in it."""
+"""A versioned S3 bucket in memory with conditional writes, and functions that add images to review."""
 
 # ruff: noqa: N803  boto3's argument names
 
@@ -17,12 +17,12 @@ from PIL import Image
 from common.inference_ids import inference_id
 from evaluation.review.entries import ReviewStore
 
-PAGE = 1000  # keys in a page of a listing
+PAGE = 1000  # number of keys in one page of a listing
 MAX_KEY_BYTES = 1024
 
 
 def error(code: str) -> ClientError:
-    """Return an error of S3."""
+    """Return an S3 error with an error code."""
     return ClientError({"Error": {"Code": code, "Message": "some message"}}, "SomeOperation")
 
 
@@ -31,9 +31,9 @@ class FakeS3:
 
     Attributes
     ----------
-    versions : the versions of each key, the newest last
+    versions : versions of each key, the newest last
     requests : number of requests by operation
-    conflicts : number of conditional writes that S3 asks to repeat
+    conflicts : number of further conditional writes that fail with `ConditionalRequestConflict`
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class FakeS3:
 
     @property
     def objects(self) -> dict[str, bytes]:
-        """The newest content of each key."""
+        """The content of each key's newest version."""
         return {key: versions[-1]["Body"] for key, versions in sorted(self.versions.items())}
 
     def put_object(
@@ -106,19 +106,26 @@ class FakeS3:
 
 
 def make_store(s3: Any) -> ReviewStore:
-    """Return the store of a bucket."""
+    """Return the review entries and labels of the classes bicycle and motorcycle in a bucket."""
     return ReviewStore("bucket", "review", "labels", s3=s3, classes=("bicycle", "motorcycle"))
 
 
 def png(colour: str = "red", size: tuple[int, int] = (8, 6)) -> bytes:
-    """Return an image."""
+    """Return a PNG file of one colour; `size` is width and height in pixels."""
     stream = io.BytesIO()
     Image.new("RGB", size, colour).save(stream, format="PNG")
     return stream.getvalue()
 
 
 def add_selected(s3: Any, record_id: str, *, image: bytes | None = None, **fields: Any) -> str:
-    """Add a selected image, and return the key of its entry."""
+    """Add an image that was selected for review, and return the key of its entry.
+
+    Parameters
+    ----------
+    record_id : ID of the captured record
+    image : content of the image file; by default a valid image
+    fields : fields of the entry that replace the default values
+    """
     entry = {
         "id": record_id,
         "reasons": ["low_confidence"],
@@ -136,7 +143,7 @@ def add_selected(s3: Any, record_id: str, *, image: bytes | None = None, **field
 
 
 def add_photograph(s3: Any, name: str, version: str, *, error: str = "THRESHOLD_CONFIDENCE_NOT_MET") -> str:
-    """Add a driver's photograph as the state machine does, and return the key of its entry."""
+    """Add a photograph that the state machine copied for review, and return the key of its entry."""
     entry = {
         "key": f"incoming/zoe/{name}",
         "version": version,
@@ -153,5 +160,5 @@ def add_photograph(s3: Any, name: str, version: str, *, error: str = "THRESHOLD_
 
 
 def photograph_id(name: str, version: str) -> str:
-    """Return the ID of a driver's photograph."""
+    """Return the inference ID of a photograph that `add_photograph` adds."""
     return inference_id(f"incoming/zoe/{name}", version)

@@ -1,4 +1,4 @@
-"""An image gets one answer, which is in S3 and stays until the person who gave it takes it back."""
+"""S3 stores one answer for each image, until the reviewer who gave the answer deletes it."""
 
 import json
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ from tests.unit.evaluation.review.fakes import FakeS3, error, make_store
 ENTRY = Entry("review/selected/5c0e.json", "5c0e", ("audit",), None)
 
 
-def test_answer_is_one_object_with_all_fields() -> None:
+def test_answer_is_stored_as_one_object_with_all_fields() -> None:
     # GIVEN
     s3 = FakeS3()
 
@@ -41,7 +41,7 @@ def test_answer_is_one_object_with_all_fields() -> None:
     }
 
 
-def test_second_answer_is_refused_with_the_first_person() -> None:
+def test_second_answer_is_refused_with_the_name_of_the_first_reviewer() -> None:
     # GIVEN
     store = make_store(FakeS3())
     put_answer(store, "5c0e", make_answer(ENTRY, "bicycle", "ana"))
@@ -55,13 +55,13 @@ def test_second_answer_is_refused_with_the_first_person() -> None:
 
 
 def test_repeated_request_whose_response_was_lost_is_not_a_second_answer() -> None:
-    # GIVEN a client that repeats a request because it did not get the response
+    # GIVEN an S3 client that sends the request twice, as if the first response were lost
     s3 = FakeS3()
-    first, store, answer = s3.put_object, make_store(s3), make_answer(ENTRY, "bicycle", "ana")
+    put_object, store, answer = s3.put_object, make_store(s3), make_answer(ENTRY, "bicycle", "ana")
 
     def put_twice(**request: Any) -> Any:
-        first(**request)
-        return first(**request)
+        put_object(**request)
+        return put_object(**request)
 
     s3.put_object = put_twice  # type: ignore[method-assign]
 
@@ -72,22 +72,22 @@ def test_repeated_request_whose_response_was_lost_is_not_a_second_answer() -> No
     assert (stored.label, stored.version) == ("bicycle", "version-1")
 
 
-def test_conflicting_write_is_repeated_a_few_times() -> None:
-    # GIVEN
+def test_conflicting_write_is_retried_a_few_times() -> None:
+    # GIVEN three conflicts
     s3 = FakeS3()
     s3.conflicts = 3
 
     # WHEN
     put_answer(make_store(s3), "5c0e", make_answer(ENTRY, "bicycle", "ana"))
 
-    # THEN
+    # THEN the answer is stored, but after too many conflicts the error is raised
     assert "labels/answers/5c0e.json" in s3.objects
     s3.conflicts = 99
     with pytest.raises(ClientError, match="ConditionalRequestConflict"):
         put_answer(make_store(s3), "77aa", make_answer(ENTRY, "bicycle", "ana"))
 
 
-def test_another_error_of_s3_is_raised() -> None:
+def test_other_s3_errors_than_conflicts_are_raised() -> None:
     # GIVEN
     s3 = FakeS3()
 
@@ -101,14 +101,14 @@ def test_another_error_of_s3_is_raised() -> None:
         put_answer(make_store(s3), "5c0e", make_answer(ENTRY, "bicycle", "ana"))
 
 
-def test_deletion_of_an_old_answer_keeps_a_newer_one() -> None:
-    # GIVEN an answer that ana has deleted, and ben's answer
+def test_deletion_of_an_old_answer_keeps_a_newer_answer() -> None:
+    # GIVEN an answer that ana has deleted, and ben's newer answer for the same image
     store = make_store(FakeS3())
     first = put_answer(store, "5c0e", make_answer(ENTRY, "bicycle", "ana"))
     delete_answer(store, "5c0e", first.version)
     put_answer(store, "5c0e", make_answer(ENTRY, "motorcycle", "ben"))
 
-    # WHEN
+    # WHEN ana's answer is deleted again
     delete_answer(store, "5c0e", first.version)
 
     # THEN
@@ -118,7 +118,7 @@ def test_deletion_of_an_old_answer_keeps_a_newer_one() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"reviewer": 7}'])
-def test_broken_answer_counts_as_an_answer(content: bytes) -> None:
+def test_object_that_is_not_a_valid_answer_counts_as_an_answer(content: bytes) -> None:
     # GIVEN
     s3 = FakeS3()
     s3.put_object(Bucket="bucket", Key="labels/answers/5c0e.json", Body=content)
@@ -136,13 +136,13 @@ def test_broken_answer_counts_as_an_answer(content: bytes) -> None:
         ("arn:aws:iam::123456789012:root", "root"),
     ],
 )
-def test_default_name_is_that_of_the_credentials(arn: str, name: str) -> None:
+def test_default_reviewer_name_comes_from_the_arn_of_the_credentials(arn: str, name: str) -> None:
     # WHEN / THEN
     assert reviewer_name(" ", sts=SimpleNamespace(get_caller_identity=lambda: {"Arn": arn})) == name
 
 
 @pytest.mark.parametrize("name", ["a" * 65, "a\nb", "\x1b[31m"])
-def test_invalid_name_is_refused(name: str) -> None:
+def test_invalid_reviewer_name_is_refused(name: str) -> None:
     # WHEN / THEN
     with pytest.raises(ReviewerError, match="REVIEWER must be at most 64 printable characters"):
         reviewer_name(name, sts=None)

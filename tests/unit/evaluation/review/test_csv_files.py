@@ -1,4 +1,4 @@
-"""The queue as a CSV file, and labels from the filled file: all of them or none."""
+"""The images to review are written to a CSV file, and either all labels of a filled file are stored or none."""
 
 import csv
 import io
@@ -29,17 +29,19 @@ def s3() -> FakeS3:
 
 
 def labels_file(directory: Path, *lines: str, header: str = "id,key,label") -> Path:
+    """Write a CSV file with labels, and return its path."""
     path = directory / "labels.csv"
     path.write_text("\n".join((header, *lines)))
     return path
 
 
 def answers(s3: FakeS3) -> list[str]:
+    """Return the object names of the stored answers."""
     return [key.removeprefix("labels/answers/") for key in s3.objects if key.startswith("labels/")]
 
 
-def test_file_has_a_line_and_an_image_for_each_open_entry(s3: FakeS3, tmp_path: Path) -> None:
-    # GIVEN an image with an answer, and one that cannot be shown
+def test_csv_file_has_a_line_and_an_image_for_each_entry_without_an_answer(s3: FakeS3, tmp_path: Path) -> None:
+    # GIVEN an image that has an answer, and an image that cannot be shown
     store = make_store(s3)
     put_answer(store, "a", make_answer(read_entry(store, A), "bicycle", "ana"))
     add_selected(s3, "c", image=b"broken")
@@ -65,8 +67,8 @@ def test_file_has_a_line_and_an_image_for_each_open_entry(s3: FakeS3, tmp_path: 
     assert len(list((tmp_path / "review" / "images").iterdir())) == 2
 
 
-def test_filled_file_is_stored_and_images_with_an_answer_keep_it(s3: FakeS3, tmp_path: Path) -> None:
-    # GIVEN
+def test_labels_of_a_filled_file_are_stored_and_existing_answers_are_kept(s3: FakeS3, tmp_path: Path) -> None:
+    # GIVEN a file with labels for two of three images, one of which meanwhile has an answer
     store = make_store(s3)
     path, _ = write_queue(store, tmp_path, command=COMMAND)
     put_answer(store, "a", make_answer(read_entry(store, A), "neither", "ana"))
@@ -100,8 +102,8 @@ def test_filled_file_is_stored_and_images_with_an_answer_keep_it(s3: FakeS3, tmp
         (f"b,{B},bike\nx,y,bicycle", r"line 3: label .* \(and 1 more\)\. Nothing was stored"),
     ],
 )
-def test_invalid_line_is_named_and_nothing_is_stored(s3: FakeS3, tmp_path: Path, line: str, message: str) -> None:
-    # GIVEN a valid line, and an invalid one
+def test_error_names_an_invalid_line_and_nothing_is_stored(s3: FakeS3, tmp_path: Path, line: str, message: str) -> None:
+    # GIVEN a valid line, and an invalid line
     path = labels_file(tmp_path, f"a,{A},bicycle", line)
 
     # WHEN / THEN
@@ -112,8 +114,8 @@ def test_invalid_line_is_named_and_nothing_is_stored(s3: FakeS3, tmp_path: Path,
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_files_of_spreadsheets_are_read(s3: FakeS3, tmp_path: Path, encoding: str, delimiter: str) -> None:
-    # GIVEN a file with quotes, a line break in them, Windows line ends, other columns, an empty line and spaces
+def test_formats_that_spreadsheets_write_are_read(s3: FakeS3, tmp_path: Path, encoding: str, delimiter: str) -> None:
+    # GIVEN a file with quoted text that contains a line break, Windows line ends, other columns, empty lines and spaces
     path = tmp_path / "labels.csv"
     lines = (("notes", " Label", "key", "ID"), ('"a ""note""\r\n"', " bicycle ", A, "a"), ("", "", "", ""), ())
     path.write_bytes("\r\n".join(delimiter.join(line) for line in lines).encode(encoding))
@@ -133,7 +135,7 @@ def test_files_of_spreadsheets_are_read(s3: FakeS3, tmp_path: Path, encoding: st
         (b"id,key,label\na,b,\nc\n", "has no labels: write bicycle or motorcycle or neither"),
     ],
 )
-def test_file_that_cannot_be_read_is_named(s3: FakeS3, tmp_path: Path, content: bytes, message: str) -> None:
+def test_error_names_a_file_without_valid_labels(s3: FakeS3, tmp_path: Path, content: bytes, message: str) -> None:
     # GIVEN
     path = tmp_path / "labels.csv"
     path.write_bytes(content)
@@ -143,8 +145,8 @@ def test_file_that_cannot_be_read_is_named(s3: FakeS3, tmp_path: Path, content: 
         store_labels(make_store(s3), path, "ana", command=COMMAND)
 
 
-def test_id_of_a_caller_is_not_a_formula_and_stays_the_same_in_a_spreadsheet(tmp_path: Path) -> None:
-    # GIVEN images whose IDs a spreadsheet would compute, or change on the way
+def test_id_that_a_spreadsheet_would_evaluate_or_change_is_stored_unchanged(tmp_path: Path) -> None:
+    # GIVEN images whose IDs a spreadsheet would evaluate as a formula, or change
     s3, ids = FakeS3(), ['=HYPERLINK("http://x")', "+1", "@x", "a\rb", " a ", "a/1"]
     for record_id in ids:
         add_selected(s3, object_name(record_id), id=record_id)
@@ -155,7 +157,7 @@ def test_id_of_a_caller_is_not_a_formula_and_stays_the_same_in_a_spreadsheet(tmp
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], *(f"{line}bicycle" for line in lines[1:])]))
 
-    # THEN
+    # THEN each line starts with a letter or digit, so a spreadsheet finds no formula, and the answers have the IDs
     assert number == len(ids)
     assert all(line[0].isalnum() for line in lines)
     assert store_labels(store, path, "ana", command=COMMAND) == Stored(new=len(ids), answered=0)
@@ -163,14 +165,14 @@ def test_id_of_a_caller_is_not_a_formula_and_stays_the_same_in_a_spreadsheet(tmp
     assert write_queue(store, tmp_path, command=COMMAND) == (path, 0)
 
 
-def test_missing_file_is_named(s3: FakeS3, tmp_path: Path) -> None:
+def test_error_names_a_missing_file(s3: FakeS3, tmp_path: Path) -> None:
     # WHEN / THEN
     with pytest.raises(LabelsError, match=r"LABELS must be a CSV file: .*x\.csv cannot be read \(No such file"):
         store_labels(make_store(s3), tmp_path / "x.csv", "ana", command=COMMAND)
 
 
-def test_labels_that_are_not_stored_are_not_overwritten(s3: FakeS3, tmp_path: Path) -> None:
-    # GIVEN
+def test_csv_file_is_not_overwritten_while_its_labels_are_not_stored(s3: FakeS3, tmp_path: Path) -> None:
+    # GIVEN a CSV file with a label
     store = make_store(s3)
     path, _ = write_queue(store, tmp_path, command=COMMAND)
     filled = path.read_text().replace("images/a.jpg,", "images/a.jpg,bicycle")

@@ -1,4 +1,4 @@
-"""Entries of both kinds are listed once per image, and read without trusting their content."""
+"""Entries of selected images and of drivers' photographs are listed once per image, and their content is checked."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.unit.evaluation.review.fakes import FakeS3, add_photograph, add_selec
 from training.container.classifier.captured_records import object_name
 
 
-def test_image_that_was_selected_and_copied_by_the_workflow_is_listed_once() -> None:
+def test_image_that_was_selected_and_copied_by_the_state_machine_is_listed_once() -> None:
     # GIVEN
     s3 = FakeS3()
     both, other = add_selected(s3, photograph_id("1.jpg", "a")), add_selected(s3, "5c0e")
@@ -28,8 +28,8 @@ def test_image_that_was_selected_and_copied_by_the_workflow_is_listed_once() -> 
     assert sorted(found) == sorted([(both, False), (other, False), (only, False)])
 
 
-def test_photographs_that_failed_for_another_reason_are_not_listed() -> None:
-    # GIVEN photographs without a prediction
+def test_only_photographs_with_low_confidence_are_listed() -> None:
+    # GIVEN photographs whose executions failed with other errors, before there was a prediction
     s3 = FakeS3()
     add_photograph(s3, "1.jpg", "a", error="ImageInvalidError")
     add_photograph(s3, "2.jpg", "b", error="EndpointMissingError")
@@ -38,8 +38,8 @@ def test_photographs_that_failed_for_another_reason_are_not_listed() -> None:
     assert list(list_entry_keys(make_store(s3), ImageNames())) == []
 
 
-def test_answers_are_recognised_without_reading_the_entries() -> None:
-    # GIVEN
+def test_images_with_an_answer_are_recognised_without_reading_the_entries() -> None:
+    # GIVEN answers for one of two selected images, and for one of two photographs
     s3, answered = FakeS3(), ImageNames()
     add_selected(s3, "5c0e")
     add_selected(s3, "77aa")
@@ -59,8 +59,8 @@ def test_answers_are_recognised_without_reading_the_entries() -> None:
     assert s3.requests["get_object"] == 0
 
 
-def test_images_without_a_version_are_different_images() -> None:
-    # GIVEN an answer about one of two images that were classified without a version
+def test_images_without_a_version_id_are_distinguished_by_key() -> None:
+    # GIVEN an answer for one of two images that were classified without a version ID
     s3, answered = FakeS3(), ImageNames()
     first, second = photograph_id("1.jpg", "latest"), photograph_id("2.jpg", "latest")
     add_selected(s3, first)
@@ -74,7 +74,7 @@ def test_images_without_a_version_are_different_images() -> None:
     assert found == {f"review/selected/{first}.json": True, f"review/selected/{second}.json": False}
 
 
-def test_entries_of_both_kinds_have_id_reasons_and_prediction() -> None:
+def test_entries_of_selected_images_and_photographs_have_id_reasons_and_prediction() -> None:
     # GIVEN
     s3 = FakeS3()
     selected = add_selected(s3, "5c0e", reasons=["audit", "drift"])
@@ -101,7 +101,7 @@ def test_entry_without_a_valid_prediction_can_be_reviewed(probabilities: object)
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"7", b"{}", b"\xff", b'{"id": "1", "reasons": 7}', b"[" * 9999])
 @pytest.mark.parametrize("folder", ["selected", "THRESHOLD_CONFIDENCE_NOT_MET/zoe"])
-def test_object_that_is_not_an_entry_is_named(content: bytes, folder: str) -> None:
+def test_error_names_an_object_that_is_not_an_entry(content: bytes, folder: str) -> None:
     # GIVEN
     s3 = FakeS3()
     s3.put_object(Bucket="bucket", Key=f"review/{folder}/1.json", Body=content)
@@ -111,14 +111,14 @@ def test_object_that_is_not_an_entry_is_named(content: bytes, folder: str) -> No
         read_entry(make_store(s3), f"review/{folder}/1.json")
 
 
-def test_missing_entry_is_named() -> None:
+def test_missing_entry_is_an_error() -> None:
     # WHEN / THEN
     with pytest.raises(EntryError, match="does not exist"):
         read_entry(make_store(FakeS3()), "review/selected/1.json")
 
 
 @pytest.mark.parametrize("record_id", ["../x y", "", "..", "-x", "a\nb", "ü", "\ud800", "a" * 2000, ".json", "a.json"])
-def test_id_of_any_caller_becomes_a_valid_key(record_id: str) -> None:
+def test_any_id_becomes_a_valid_object_name(record_id: str) -> None:
     # WHEN
     name = object_name(record_id)
 
@@ -128,15 +128,15 @@ def test_id_of_any_caller_becomes_a_valid_key(record_id: str) -> None:
     assert name.isascii()
 
 
-def test_number_of_an_image_in_a_request_stays_readable() -> None:
+def test_object_name_of_an_image_in_a_batch_request_stays_readable() -> None:
     # WHEN / THEN
     assert object_name("5c0e/12") == "5c0e.12"
 
 
 @pytest.mark.parametrize(("one", "other"), [("a/1", "a-1"), ("a/1", "a.1"), ("a", "a.json")])
 def test_objects_of_different_ids_have_different_keys(one: str, other: str) -> None:
-    # WHEN the image and the entry of each ID have a key
+    # WHEN the object names of two IDs are used for the image and for the entry
     names = object_name(one), object_name(other)
 
-    # THEN no key is used twice
+    # THEN the four keys are different
     assert len({f"{name}{suffix}" for name in names for suffix in ("", ".json")}) == 4

@@ -1,4 +1,4 @@
-"""The review page in a browser: keyboard, touch, two people, a phone, a screen reader, and a server that ends."""
+"""The review page in a browser: keyboard, touch, two reviewers, a phone, a screen reader, and a server that stops."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ TEN = (*TWO, "bus", "pickup_truck", "tractor", "lawn_mower", "rocket", "streetca
 
 
 class Opened:
-    """A review page in a browser, and what goes wrong in it."""
+    """A review page in a browser, and the problems that the browser reports."""
 
     def __init__(self, browser: Browser, served: Served, **options: Any) -> None:
         self.context = browser.new_context(**options)
@@ -30,28 +30,33 @@ class Opened:
         self.shows("image to classify")
 
     def shows(self, name: str) -> None:
+        """Wait until the page shows an image with this accessible name."""
         expect(self.page.get_by_role("img", name=name)).to_be_visible()
 
     def press(self, *keys: str) -> None:
-        self.page.wait_for_selector("#image:not([hidden]), #finished:not([hidden])")  # before, keys do nothing
+        """Press keys one after the other."""
+        # until the page shows an image or the end of the queue, keys do nothing
+        self.page.wait_for_selector("#image:not([hidden]), #finished:not([hidden])")
         for key in keys:
             self.page.keyboard.press(key)
 
     def look(self) -> None:
-        """Wait about as long as a person looks at an image, before a click."""
+        """Wait until the page accepts clicks. It ignores clicks in the first 250 ms because of double clicks."""
         self.page.wait_for_timeout(300)
 
     def says(self, text: str) -> None:
+        """Wait until the page's status message contains a text."""
         expect(self.page.get_by_role("status")).to_contain_text(text)
 
     def progress(self, text: str) -> None:
+        """Wait until the page shows this progress."""
         expect(self.page.get_by_label(re.compile("answered"))).to_be_visible()
         expect(self.page.locator("#progress-text")).to_have_text(text)
 
 
 @pytest.fixture
 def opened(browser: Browser) -> Iterator[Any]:
-    """A function that opens the page of a server; the pages must be free of errors and of requests to other places."""
+    """A function that opens a server's page; at the end, the test fails if a page reported a problem."""
     pages: list[Opened] = []
 
     def opened(served: Served, **options: Any) -> Opened:
@@ -65,7 +70,7 @@ def opened(browser: Browser) -> Iterator[Any]:
 
 
 def labels(s3: FakeS3) -> dict[str, str]:
-    """Return the stored labels by ID."""
+    """Return the label of each stored answer by the image's ID, which has one character."""
     found = {key: body.decode() for key, body in s3.objects.items() if key.startswith("labels/")}
     return {key[-6]: body.partition('"label": "')[2].partition('"')[0] for key, body in found.items()}
 
@@ -75,7 +80,7 @@ def test_keys_answer_skip_and_undo(serve: Serve, s3: FakeS3, opened: Any) -> Non
     here = opened(serve())
     here.progress("0 of 3 answered")
 
-    # WHEN the first image is answered, the second one skipped, and the third one answered and taken back
+    # WHEN the first image is labelled, the second is skipped, and the label of the third is undone and given again
     here.press("1")
     here.says("Stored: bicycle.\nThe model: motorcycle, confidence 0.60.\nWhy you were asked: low confidence.")
     here.press("s")
@@ -96,7 +101,9 @@ def test_keys_answer_skip_and_undo(serve: Serve, s3: FakeS3, opened: Any) -> Non
     assert labels(s3) == {"a": "bicycle", "b": "motorcycle", "c": "motorcycle"}
 
 
-def test_undo_says_that_the_answer_is_deleted_when_keys_work_again(serve: Serve, s3: FakeS3, opened: Any) -> None:
+def test_page_says_that_the_answer_is_deleted_only_when_it_accepts_keys_again(
+    serve: Serve, s3: FakeS3, opened: Any
+) -> None:
     # GIVEN a browser that takes half a second to decode an image
     here = opened(serve())
     here.page.evaluate("HTMLImageElement.prototype.decode = () => new Promise((done) => setTimeout(done, 500))")
@@ -113,13 +120,13 @@ def test_undo_says_that_the_answer_is_deleted_when_keys_work_again(serve: Serve,
     assert labels(s3) == {"a": "motorcycle"}
 
 
-def test_next_image_appears_without_another_request(serve: Serve, opened: Any) -> None:
-    # GIVEN a page that has loaded the images ahead
+def test_next_image_appears_without_waiting_for_a_response(serve: Serve, opened: Any) -> None:
+    # GIVEN a page that has loaded the next images in advance, and a server that no longer sends images
     here = opened(serve())
     image = here.page.locator("#image")
     first = image.get_attribute("src")
     here.page.wait_for_load_state("networkidle")
-    here.page.route("**/next", lambda route: None)  # never answered
+    here.page.route("**/next", lambda route: None)  # no response
 
     # WHEN
     here.press("1")
@@ -130,8 +137,8 @@ def test_next_image_appears_without_another_request(serve: Serve, opened: Any) -
 
 
 @pytest.mark.parametrize("is_late", [True, False])
-def test_image_that_is_loaded_during_undo_comes_once(serve: Serve, s3: FakeS3, opened: Any, is_late: bool) -> None:
-    # GIVEN an answer that is taken back while the page asks for the next image
+def test_image_that_is_loaded_during_undo_is_shown_once(serve: Serve, s3: FakeS3, opened: Any, is_late: bool) -> None:
+    # GIVEN an answer that is undone while the page requests the next image
     here = opened(serve())
     here.page.wait_for_load_state("networkidle")
     requests: dict[str, Any] = {}
@@ -143,7 +150,7 @@ def test_image_that_is_loaded_during_undo_comes_once(serve: Serve, s3: FakeS3, o
     here.press("u")
     assert eventually(lambda: here.page.wait_for_timeout(20) or len(requests) == 2)
 
-    # WHEN both responses bring the image, one after the other
+    # WHEN both responses contain the same image, and arrive one after the other
     undone, loaded = (requests[name].fetch() for name in ("undo", "next"))
     responses = [("undo", undone), ("next", loaded)]
     for name, response in responses if is_late else responses[::-1]:
@@ -161,11 +168,11 @@ def test_image_that_is_loaded_during_undo_comes_once(serve: Serve, s3: FakeS3, o
     assert labels(s3) == dict.fromkeys("abc", "motorcycle")
 
 
-def test_class_with_several_digits_is_typed_completely(serve: Serve, s3: FakeS3, opened: Any) -> None:
+def test_number_of_a_class_can_have_several_digits(serve: Serve, s3: FakeS3, opened: Any) -> None:
     # GIVEN ten classes
     here = opened(serve("ana", TEN))
 
-    # WHEN digits without a class, digits that another key interrupts, and the digits of two classes are typed
+    # WHEN numbers without a class, digits that another key separates, and the numbers of two classes are typed
     here.press("9", "9", "1", "x", "0", "4")
     here.says("Stored: pickup truck.")
     here.press("1", "0")
@@ -175,7 +182,7 @@ def test_class_with_several_digits_is_typed_completely(serve: Serve, s3: FakeS3,
     assert labels(s3) == {"a": "pickup_truck", "b": "train"}
 
 
-def test_keys_of_the_browser_and_keys_that_are_off_do_not_answer(serve: Serve, s3: FakeS3, opened: Any) -> None:
+def test_browser_shortcuts_and_disabled_keys_store_no_label(serve: Serve, s3: FakeS3, opened: Any) -> None:
     # GIVEN
     here = opened(serve())
 
@@ -191,7 +198,7 @@ def test_keys_of_the_browser_and_keys_that_are_off_do_not_answer(serve: Serve, s
     assert labels(s3) == {"a": "motorcycle"}
 
 
-def test_double_click_answers_for_one_image(serve: Serve, s3: FakeS3, opened: Any) -> None:
+def test_double_click_labels_only_one_image(serve: Serve, s3: FakeS3, opened: Any) -> None:
     # GIVEN
     here = opened(serve())
     button = here.page.get_by_role("button", name="motorcycle")
@@ -208,8 +215,8 @@ def test_double_click_answers_for_one_image(serve: Serve, s3: FakeS3, opened: An
     here.progress("2 of 3 answered")
 
 
-def test_two_people_label_each_image_once(serve: Serve, s3: FakeS3, opened: Any) -> None:
-    # GIVEN two people who look at the same image
+def test_image_that_another_reviewer_has_labelled_is_not_labelled_again(serve: Serve, s3: FakeS3, opened: Any) -> None:
+    # GIVEN two reviewers whose pages show the same image
     ana, ben = opened(serve()), opened(serve("ben"))
 
     # WHEN
@@ -217,7 +224,7 @@ def test_two_people_label_each_image_once(serve: Serve, s3: FakeS3, opened: Any)
     ana.says("Stored: bicycle.")
     ben.press("2")
 
-    # THEN ben gets a message and sees the next image
+    # THEN ben's page shows a message and the next image
     ben.says("Not stored: ana has answered for this image")
     ben.progress("1 of 3 answered")
     ben.press("2")
@@ -226,9 +233,9 @@ def test_two_people_label_each_image_once(serve: Serve, s3: FakeS3, opened: Any)
     ben.problems.clear()  # Chromium reports the response 409
 
 
-def test_answer_that_cannot_be_stored_keeps_the_image(serve: Serve, s3: FakeS3, opened: Any) -> None:
-    # GIVEN credentials that expire for a moment
-    here, put = opened(serve()), s3.put_object
+def test_image_stays_on_the_page_if_its_label_cannot_be_stored(serve: Serve, s3: FakeS3, opened: Any) -> None:
+    # GIVEN credentials that have expired, and are renewed after the first attempt
+    here, put_object = opened(serve()), s3.put_object
 
     def refuse(**_: Any) -> Any:
         raise error("ExpiredToken")
@@ -238,7 +245,7 @@ def test_answer_that_cannot_be_stored_keeps_the_image(serve: Serve, s3: FakeS3, 
     # WHEN
     here.press("1")
     expect(here.page.get_by_role("alert")).to_contain_text(re.compile("Not stored.*ExpiredToken"))
-    s3.put_object = put  # type: ignore[method-assign]
+    s3.put_object = put_object  # type: ignore[method-assign]
     here.press("2")
 
     # THEN
@@ -248,16 +255,18 @@ def test_answer_that_cannot_be_stored_keeps_the_image(serve: Serve, s3: FakeS3, 
     here.problems.clear()  # Chromium reports the response 502
 
 
-def test_image_comes_again_after_an_undo_whose_image_could_not_be_read(serve: Serve, s3: FakeS3, opened: Any) -> None:
-    # GIVEN a finished queue, and credentials that expire after the deletion of the last answer
-    here, get = opened(serve()), s3.get_object
+def test_image_is_shown_again_after_an_undo_for_which_it_could_not_be_read(
+    serve: Serve, s3: FakeS3, opened: Any
+) -> None:
+    # GIVEN a queue in which every image has an answer, and an S3 error at the first read of an image
+    here, get_object = opened(serve()), s3.get_object
     for key, label in (("1", "bicycle"), ("2", "motorcycle"), ("n", "neither")):
         here.press(key)
         here.says(f"Stored: {label}.")
     expect(here.page.get_by_role("heading", name="No image is left")).to_be_visible()
 
     def refuse(**_: Any) -> Any:
-        s3.get_object = get  # type: ignore[method-assign]
+        s3.get_object = get_object  # type: ignore[method-assign]
         raise error("ExpiredToken")
 
     s3.get_object = refuse  # type: ignore[method-assign]
@@ -271,7 +280,7 @@ def test_image_comes_again_after_an_undo_whose_image_could_not_be_read(serve: Se
     here.problems.clear()  # Chromium reports the response 502
 
 
-def test_ended_server_is_reported_and_another_one_continues(serve: Serve, s3: FakeS3, opened: Any) -> None:
+def test_stopped_server_is_reported_and_a_new_server_continues(serve: Serve, s3: FakeS3, opened: Any) -> None:
     # GIVEN
     served = serve()
     here = opened(served)
@@ -293,8 +302,8 @@ def test_ended_server_is_reported_and_another_one_continues(serve: Serve, s3: Fa
     assert labels(s3) == {"a": "bicycle", "b": "motorcycle"}
 
 
-def test_answer_whose_response_is_lost_is_perhaps_stored(serve: Serve, s3: FakeS3, opened: Any) -> None:
-    # GIVEN a server that ends after it stored an answer
+def test_page_says_that_a_label_without_a_response_may_not_be_stored(serve: Serve, s3: FakeS3, opened: Any) -> None:
+    # GIVEN a server that stores an answer, but whose response is lost
     here = opened(serve())
 
     def lose_response(route: Route) -> None:
@@ -318,7 +327,7 @@ def test_answer_whose_response_is_lost_is_perhaps_stored(serve: Serve, s3: FakeS
 
 
 @pytest.mark.parametrize(("classes", "scheme"), [(TWO, "light"), (TEN, "dark")])
-def test_page_fits_a_phone_and_is_used_by_touch(
+def test_page_fits_a_phone_and_can_be_used_by_touch(
     serve: Serve, s3: FakeS3, opened: Any, classes: tuple[str, ...], scheme: str
 ) -> None:
     # GIVEN
@@ -337,7 +346,7 @@ def test_page_fits_a_phone_and_is_used_by_touch(
     assert labels(s3) == {"a": "motorcycle"}
 
 
-def test_screen_reader_gets_roles_names_and_messages(serve: Serve, opened: Any) -> None:
+def test_page_has_roles_names_and_messages_for_screen_readers(serve: Serve, opened: Any) -> None:
     # WHEN
     here = opened(serve())
     page = here.page
@@ -351,7 +360,7 @@ def test_screen_reader_gets_roles_names_and_messages(serve: Serve, opened: Any) 
         "sSkip",
         "uUndo",
     ]
-    # the keys are hidden from the name
+    # the accessible name does not contain the key
     expect(group.get_by_role("button", name="bicycle", exact=True)).to_have_attribute("aria-keyshortcuts", "1")
     expect(page.get_by_role("progressbar", name="0 of 3 answered")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_text("Review of images")

@@ -1,4 +1,4 @@
-"""A person sees a new file with the pixels of an image."""
+"""The page shows a new JPEG file with the pixels of an image, not the image's original file."""
 
 import io
 
@@ -14,7 +14,9 @@ from tests.unit.evaluation.review.fakes import FakeS3, add_selected, make_store,
     ("size", "shown"),
     [((8, 6), (512, 384)), ((600, 400), (600, 400)), ((400, 2000), (256, 1280)), ((3000, 1), (1280, 1))],
 )
-def test_small_images_are_enlarged_and_large_ones_scaled_down(size: tuple[int, int], shown: tuple[int, int]) -> None:
+def test_small_images_are_enlarged_and_large_images_are_scaled_down(
+    size: tuple[int, int], shown: tuple[int, int]
+) -> None:
     # WHEN
     picture = Image.open(io.BytesIO(encode(png(size=size))))
 
@@ -22,7 +24,7 @@ def test_small_images_are_enlarged_and_large_ones_scaled_down(size: tuple[int, i
     assert (picture.format, picture.size) == ("JPEG", shown)
 
 
-def test_bytes_after_the_image_and_metadata_are_left_out() -> None:
+def test_metadata_and_bytes_after_the_image_are_not_copied() -> None:
     # GIVEN
     image, stream = Image.new("RGB", (600, 400)), io.BytesIO()
     exif = Image.Exif()
@@ -38,7 +40,7 @@ def test_bytes_after_the_image_and_metadata_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "I;16", "1", "CMYK"])
-def test_images_of_any_mode_are_shown(mode: str) -> None:
+def test_images_of_any_mode_are_converted_to_rgb(mode: str) -> None:
     # GIVEN
     stream = io.BytesIO()
     Image.new(mode, (8, 6)).save(stream, format="JPEG" if mode == "CMYK" else "PNG")
@@ -48,7 +50,7 @@ def test_images_of_any_mode_are_shown(mode: str) -> None:
 
 
 @pytest.mark.parametrize("image", [b"", b"not an image", b"\x89PNG\r\n\x1a\n"])
-def test_file_that_is_not_an_image_is_named(image: bytes) -> None:
+def test_error_names_a_file_that_is_not_an_image(image: bytes) -> None:
     # GIVEN
     s3 = FakeS3()
     key = add_selected(s3, "5c0e", image=image)
@@ -58,8 +60,8 @@ def test_file_that_is_not_an_image_is_named(image: bytes) -> None:
         read_picture(make_store(s3), read_entry(make_store(s3), key))
 
 
-def test_no_more_of_a_large_object_is_read_than_an_image_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN
+def test_large_object_is_read_only_up_to_the_size_limit_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    # GIVEN an image whose object does not fit into memory
     s3, body = FakeS3(), LargeBody()
     key = add_selected(s3, "5c0e")
     entry = read_entry(make_store(s3), key)
@@ -71,8 +73,8 @@ def test_no_more_of_a_large_object_is_read_than_an_image_may_have(monkeypatch: p
 
 
 class LargeBody:
-    """The body of an object that does not fit into memory."""
+    """The body of an object that is so large that only parts of it can be read."""
 
     def read(self, amount: int) -> bytes:
-        """Return some of its bytes."""
+        """Return a part of the body with the requested number of bytes."""
         return bytes(amount)

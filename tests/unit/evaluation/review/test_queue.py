@@ -1,4 +1,4 @@
-"""The queue shows each open image once, to two people different ones, and survives the end of its process."""
+"""The queue shows each image without an answer once, stores one answer per image, and can continue after a crash."""
 
 import threading
 from typing import Any
@@ -14,11 +14,12 @@ from tests.unit.evaluation.review.fakes import FakeS3, add_photograph, add_selec
 
 
 def make_queue(s3: Any, reviewer: str = "ana") -> Queue:
-    """Return a queue in the order of the listing."""
+    """Return a queue that shows the images in the order of their keys."""
     return Queue(make_store(s3), reviewer, shuffle=lambda keys: None)
 
 
 def take(queue: Queue, *held: str) -> str:
+    """Return the entry key of the next image, when the page already has the images `held`."""
     shown = queue.next(held)
     assert shown is not None
     return shown.entry.key
@@ -34,7 +35,7 @@ def s3() -> FakeS3:
 
 
 def raising(code: str) -> Any:
-    """Return a function that raises an error of S3."""
+    """Return a function that raises an S3 error."""
 
     def fail(**request: Any) -> None:
         raise error(code)
@@ -45,7 +46,7 @@ def raising(code: str) -> Any:
 A, B, C = (f"review/selected/{name}.json" for name in "abc")
 
 
-def test_images_come_one_after_the_other_until_all_have_an_answer(s3: FakeS3) -> None:
+def test_images_are_shown_one_after_the_other_until_all_have_an_answer(s3: FakeS3) -> None:
     # GIVEN
     queue = make_queue(s3)
 
@@ -59,7 +60,7 @@ def test_images_come_one_after_the_other_until_all_have_an_answer(s3: FakeS3) ->
     assert (queue.progress.answered, queue.progress.total, queue.given) == (3, 3, 3)
 
 
-def test_images_that_the_page_holds_do_not_come_again(s3: FakeS3) -> None:
+def test_images_that_the_page_already_has_are_not_sent_again(s3: FakeS3) -> None:
     # GIVEN
     queue = make_queue(s3)
 
@@ -68,7 +69,7 @@ def test_images_that_the_page_holds_do_not_come_again(s3: FakeS3) -> None:
     assert queue.next([A, B, C]) is None
 
 
-def test_skipped_image_comes_again_after_all_others(s3: FakeS3) -> None:
+def test_skipped_image_is_shown_again_after_all_other_images(s3: FakeS3) -> None:
     # GIVEN
     queue = make_queue(s3)
 
@@ -76,7 +77,7 @@ def test_skipped_image_comes_again_after_all_others(s3: FakeS3) -> None:
     assert [take(queue) for _ in range(4)] == [A, B, C, A]
 
 
-def test_undo_deletes_the_answer_and_shows_the_image(s3: FakeS3) -> None:
+def test_undo_deletes_the_latest_answer_and_shows_its_image_again(s3: FakeS3) -> None:
     # GIVEN
     queue = make_queue(s3)
     queue.answer(take(queue), "bicycle", 1.0)
@@ -91,8 +92,8 @@ def test_undo_deletes_the_answer_and_shows_the_image(s3: FakeS3) -> None:
     assert (queue.progress.answered, queue.progress.total, queue.given) == (0, 3, 0)
 
 
-def test_another_process_continues_where_the_first_was_killed(s3: FakeS3) -> None:
-    # GIVEN a process that stored two answers, and somebody else's newer answer
+def test_new_process_continues_after_a_process_was_killed(s3: FakeS3) -> None:
+    # GIVEN two answers of ana's process that was killed, and a newer answer of ben
     killed = make_queue(s3)
     killed.answer(take(killed), "bicycle", 1.0)
     killed.answer(take(killed), "bicycle", 1.0)
@@ -102,7 +103,7 @@ def test_another_process_continues_where_the_first_was_killed(s3: FakeS3) -> Non
     # WHEN
     queue = make_queue(s3)
 
-    # THEN it has no further image, and can undo the newest answer of its own reviewer
+    # THEN ana's new queue has no further image, and can undo the newest answer of ana
     assert queue.next() is None
     undone = queue.undo()
     assert undone is not None
@@ -114,8 +115,8 @@ def test_another_process_continues_where_the_first_was_killed(s3: FakeS3) -> Non
     assert (queue.progress.answered, queue.progress.total) == (2, 3)
 
 
-def test_lost_race_is_reported_and_the_next_image_is_shown(s3: FakeS3) -> None:
-    # GIVEN two people who look at the same image
+def test_second_answer_for_an_image_is_refused_and_the_next_image_is_shown(s3: FakeS3) -> None:
+    # GIVEN two reviewers who see the same image, which ben answers first
     ana, ben = make_queue(s3), make_queue(s3, "ben")
     assert take(ana) == take(ben) == A
     ben.answer(A, "motorcycle", 1.0)
@@ -129,8 +130,8 @@ def test_lost_race_is_reported_and_the_next_image_is_shown(s3: FakeS3) -> None:
     assert (ana.progress.answered, ana.given) == (1, 0)
 
 
-def test_image_that_somebody_answered_meanwhile_is_not_shown(s3: FakeS3) -> None:
-    # GIVEN
+def test_image_that_another_reviewer_answered_meanwhile_is_not_shown(s3: FakeS3) -> None:
+    # GIVEN ben's answer for the second image
     queue, ben = make_queue(s3), make_queue(s3, "ben")
     assert take(queue, B, C) == A
     ben.answer(take(ben, A, C), "bicycle", 1.0)
@@ -139,8 +140,8 @@ def test_image_that_somebody_answered_meanwhile_is_not_shown(s3: FakeS3) -> None
     assert [take(queue, A), queue.next([A, C])] == [C, None]
 
 
-def test_images_that_cannot_be_shown_are_left_out_and_counted(s3: FakeS3) -> None:
-    # GIVEN a file that is not an image, a broken entry, and an entry whose image was deleted
+def test_images_that_cannot_be_shown_are_skipped_and_counted(s3: FakeS3) -> None:
+    # GIVEN a file that is not an image, an invalid entry, and an entry whose image was deleted
     add_selected(s3, "d", image=b"broken")
     s3.put_object(Bucket="bucket", Key="review/selected/e.json", Body=b"{")
     add_selected(s3, "f")
@@ -153,7 +154,7 @@ def test_images_that_cannot_be_shown_are_left_out_and_counted(s3: FakeS3) -> Non
     assert (queue.progress.total, queue.progress.hidden) == (3, 3)
 
 
-def test_photograph_of_the_workflow_is_answered_under_its_id() -> None:
+def test_answer_for_a_photograph_is_stored_under_its_inference_id() -> None:
     # GIVEN
     s3 = FakeS3()
     add_photograph(s3, "1.jpg", "a")
@@ -167,22 +168,22 @@ def test_photograph_of_the_workflow_is_answered_under_its_id() -> None:
     assert make_queue(s3).next() is None
 
 
-def test_only_images_that_were_shown_are_answered(s3: FakeS3) -> None:
+def test_answer_for_an_image_that_was_not_shown_is_refused(s3: FakeS3) -> None:
     # WHEN / THEN
     with pytest.raises(KeyError):
         make_queue(s3).answer("incoming/zoe/1.jpg", "bicycle", 1.0)
 
 
-def test_long_queue_is_shown_before_it_is_listed() -> None:
-    # GIVEN 3,000 images, and a listing that stops after its first page
-    s3, more = FakeS3(), threading.Event()
+def test_first_image_of_a_long_queue_is_shown_before_the_listing_ends() -> None:
+    # GIVEN 3,000 images, and a listing that waits after its first page
+    s3, may_continue = FakeS3(), threading.Event()
     for number in range(3000):
         add_selected(s3, f"{number:05}", image=b"" if number else None)
     listing = s3.paginate
 
     def slow(*, Bucket: str, Prefix: str) -> Any:  # noqa: N803
         for number, page in enumerate(listing(Bucket=Bucket, Prefix=Prefix)):
-            assert number == 0 or more.wait(10)
+            assert number == 0 or may_continue.wait(10)
             yield page
 
     s3.paginate = slow  # type: ignore[method-assign]
@@ -194,12 +195,12 @@ def test_long_queue_is_shown_before_it_is_listed() -> None:
     assert take(queue) == "review/selected/00000.json"
     assert (queue.progress.total, queue.progress.is_complete) == (500, False)
     assert s3.requests["get_object"] <= 3
-    more.set()
+    may_continue.set()
     assert eventually(lambda: queue.progress.is_complete)
     assert queue.progress.total == 3000
 
 
-def test_images_come_in_random_order() -> None:
+def test_images_are_shown_in_random_order() -> None:
     # GIVEN
     s3 = FakeS3()
     keys = [add_selected(s3, f"{number:03}") for number in range(12)]
@@ -213,8 +214,8 @@ def test_images_come_in_random_order() -> None:
     assert found != keys
 
 
-def test_error_of_the_listing_is_raised_until_the_page_is_loaded_again(s3: FakeS3) -> None:
-    # GIVEN credentials that have expired
+def test_listing_that_failed_is_repeated_when_the_page_is_loaded_again(s3: FakeS3) -> None:
+    # GIVEN a queue whose listing failed because the credentials had expired, and renewed credentials
     listing = s3.paginate
 
     def refuse(**_: Any) -> Any:
@@ -247,8 +248,8 @@ def test_reload_finds_new_images(s3: FakeS3) -> None:
     assert take(queue) == "review/selected/d.json"
 
 
-def test_many_people_never_answer_for_the_same_image() -> None:
-    # GIVEN
+def test_each_image_has_one_answer_with_several_reviewers_at_the_same_time() -> None:
+    # GIVEN three reviewers and 20 images
     s3 = FakeS3()
     keys = [add_selected(s3, f"{number:03}") for number in range(20)]
     given: list[tuple[str, str]] = []
@@ -274,8 +275,8 @@ def test_many_people_never_answer_for_the_same_image() -> None:
     assert sorted(key for key, _ in given) == keys
 
 
-def test_undo_does_not_delete_an_answer_of_somebody_else(s3: FakeS3) -> None:
-    # GIVEN ana's answer, which she has deleted elsewhere, and ben's answer for the same image
+def test_undo_does_not_delete_an_answer_of_another_reviewer(s3: FakeS3) -> None:
+    # GIVEN ana's answer, which was deleted by another process, and ben's answer for the same image
     store, queue = make_store(s3), make_queue(s3)
     queue.answer(take(queue), "bicycle", 1.0)
     del s3.versions["labels/answers/a.json"]
@@ -289,7 +290,7 @@ def test_undo_does_not_delete_an_answer_of_somebody_else(s3: FakeS3) -> None:
     assert b'"ben"' in s3.objects["labels/answers/a.json"]
 
 
-def test_undo_that_fails_deletes_the_same_answer_when_it_is_repeated(
+def test_undo_that_failed_deletes_the_same_answer_when_it_is_repeated(
     s3: FakeS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN two answers of a process that has ended
@@ -299,7 +300,7 @@ def test_undo_that_fails_deletes_the_same_answer_when_it_is_repeated(
     queue = make_queue(s3)
     take(queue)
 
-    # WHEN S3 refuses the read or the deletion once
+    # WHEN S3 refuses first a read and then a deletion
     for operation in ("get_object", "delete_object"):
         with monkeypatch.context() as patch:
             patch.setattr(s3, operation, raising("SlowDown"))
@@ -307,14 +308,16 @@ def test_undo_that_fails_deletes_the_same_answer_when_it_is_repeated(
                 queue.undo()
     undone = queue.undo()
 
-    # THEN only the last answer is deleted
+    # THEN only the latest answer is deleted
     assert undone is not None
     assert undone.entry.key == B
     assert [key for key in s3.objects if key.startswith("labels/")] == ["labels/answers/a.json"]
 
 
-def test_undo_right_after_the_start_waits_for_the_list_of_answers(s3: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
-    # GIVEN an answer of a process that has ended, and a listing that has not begun
+def test_undo_just_after_the_start_waits_for_the_listing_of_answers(
+    s3: FakeS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN an answer of a process that has ended, and a listing that starts later
     ended = make_queue(s3)
     ended.answer(take(ended), "bicycle", 1.0)
     begin, paginate = threading.Event(), s3.paginate

@@ -1,4 +1,4 @@
-"""The selection of captured images, and the inclusion probability of each."""
+"""Captured images are selected for review, each with an inclusion probability."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -14,25 +14,29 @@ from training.container.classifier.captured_records import Record
 
 
 def record(record_id: str, confidence: float, image: bytes | None = None) -> Record:
+    """Return a captured record; by default, its image is a valid PNG."""
     moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
     return Record(record_id, "event", moment, png() if image is None else image, (confidence, 1 - confidence))
 
 
 def stream(*records: Record | MalformedLine) -> Callable[[], Iterator[Record | MalformedLine]]:
+    """Return a function that returns a new iterator over the records."""
     return lambda: iter(records)
 
 
 def run(s3: Any, records: Callable[[], Iterator[Record | MalformedLine]], **options: Any) -> Selection:
-    return select(records, make_store(s3), **{"model": "v3", "threshold": 0.7, "wanted_rate": 0.02, **options})
+    """Select images of model v3 with a threshold of 0.7 and a requested audit rate of 0.02."""
+    return select(records, make_store(s3), **{"model": "v3", "threshold": 0.7, "requested_rate": 0.02, **options})
 
 
 def entries(s3: FakeS3) -> dict[str, dict[str, Any]]:
+    """Return the stored review entries by object name."""
     stored = {key: body for key, body in s3.objects.items() if key.endswith(".json")}
     return {key.split("/")[-1].removesuffix(".json"): json.loads(body) for key, body in stored.items()}
 
 
-def test_low_confidence_images_are_selected_with_certainty() -> None:
-    # GIVEN more high-confidence images than the audit sample takes
+def test_low_confidence_images_are_selected_with_an_inclusion_probability_of_one() -> None:
+    # GIVEN more high-confidence images than the audit sample contains
     s3 = FakeS3()
     high = [record(f"high-{number}", 0.9) for number in range(1000)]
 
@@ -55,7 +59,7 @@ def test_low_confidence_images_are_selected_with_certainty() -> None:
     assert s3.objects["review/selected/low.1"] == png()
 
 
-def test_audit_sample_is_the_hash_of_the_id_below_the_rate() -> None:
+def test_audit_sample_contains_the_images_whose_hash_is_below_the_audit_rate() -> None:
     # GIVEN
     s3, names = FakeS3(), [f"high-{number}" for number in range(2000)]
 
@@ -70,19 +74,19 @@ def test_audit_sample_is_the_hash_of_the_id_below_the_rate() -> None:
     assert selection.outcomes["new"] == len(entries(s3))
 
 
-def test_positions_are_uniform() -> None:
+def test_positions_are_uniformly_distributed() -> None:
     # GIVEN
     positions = sorted(position(f"id-{number}") for number in range(10_000))
 
     # WHEN the Kolmogorov-Smirnov statistic is computed
-    distance = max(abs(place - rank / 10_000) for rank, place in enumerate(positions))
+    distance = max(abs(number - rank / 10_000) for rank, number in enumerate(positions))
 
-    # THEN it is below the critical value for 1 %
+    # THEN the statistic is below the critical value for a significance level of 1 %
     assert distance < 1.63 / 100
 
 
-def test_low_confidence_images_are_audited_by_the_same_rule() -> None:
-    # GIVEN fewer images than the audit sample wants, so that all are in it
+def test_low_confidence_images_can_be_part_of_the_audit_sample_too() -> None:
+    # GIVEN fewer images than the minimum size of the audit sample, so that all images are part of it
     s3 = FakeS3()
 
     # WHEN
@@ -93,7 +97,7 @@ def test_low_confidence_images_are_audited_by_the_same_rule() -> None:
     assert entries(s3)["high"]["inclusion_probability"] == 1.0
 
 
-def test_second_selection_adds_nothing() -> None:
+def test_second_selection_from_the_same_records_writes_nothing() -> None:
     # GIVEN
     s3, records = FakeS3(), stream(*(record(f"{number}", 0.5 + number / 1000) for number in range(500)))
     first = run(s3, records)
@@ -107,25 +111,26 @@ def test_second_selection_adds_nothing() -> None:
     assert {key: len(versions) for key, versions in s3.versions.items()} == stored
 
 
-def test_probability_is_the_highest_of_all_selections() -> None:
-    # GIVEN an image that was selected for the audit, and a higher threshold
+def test_entry_has_the_highest_inclusion_probability_of_all_selections() -> None:
+    # GIVEN an image that was selected for the audit sample
     s3, name = FakeS3(), next(f"{number}" for number in range(999) if position(f"{number}") < 0.1)
     others = [record(f"other-{number}", 0.9) for number in range(999)]
     run(s3, stream(*others, record(name, 0.8)))
     assert entries(s3)[name]["inclusion_probability"] == 0.1
 
-    # WHEN
+    # WHEN images are selected with a threshold above the image's confidence, and then with the first threshold again
     run(s3, stream(*others, record(name, 0.8)), threshold=0.85)
     run(s3, stream(*others, record(name, 0.8)))
 
     # THEN
     assert entries(s3)[name]["inclusion_probability"] == 1.0
-    assert entries(s3)[name]["audit_rate"] == MIN_AUDIT / 999  # fewer images are at or above the higher threshold
+    # the rate for 999 images, because one image fewer is at or above the higher threshold
+    assert entries(s3)[name]["audit_rate"] == MIN_AUDIT / 999
     assert entries(s3)[name]["reasons"] == ["audit", "low_confidence"]
 
 
-def test_drift_example_gets_its_probability_when_it_is_selected() -> None:
-    # GIVEN an example of the drift job, which is not a random sample
+def test_drift_example_receives_an_inclusion_probability_when_it_is_selected() -> None:
+    # GIVEN an unusual image that the drift job added, which has no inclusion probability
     s3 = FakeS3()
     add_selected(s3, "low", reasons=["drift"], inclusion_probability=None, detail="darkest")
 
@@ -139,7 +144,7 @@ def test_drift_example_gets_its_probability_when_it_is_selected() -> None:
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"{}", b'{"reasons": 7}'])
-def test_broken_entry_is_replaced(content: bytes) -> None:
+def test_invalid_entry_of_a_selected_image_is_replaced(content: bytes) -> None:
     # GIVEN
     s3 = FakeS3()
     s3.put_object(Bucket="bucket", Key="review/selected/low.json", Body=content)
@@ -151,8 +156,8 @@ def test_broken_entry_is_replaced(content: bytes) -> None:
     assert entries(s3)["low"]["id"] == "low"
 
 
-def test_records_that_cannot_be_shown_are_counted() -> None:
-    # GIVEN records without an image, and with a broken one, and a malformed line
+def test_selected_records_without_a_valid_image_are_counted_and_not_added() -> None:
+    # GIVEN a record without an image, a record with an invalid image, and a malformed line
     s3 = FakeS3()
     without = Record("without", "event", datetime(2026, 3, 1, tzinfo=UTC), None, (0.6, 0.4))
     lines = stream(without, record("broken", 0.6, b"GIF89a"), MalformedLine("file", 1, "not JSON"), record("low", 0.6))
@@ -184,19 +189,19 @@ def test_image_that_was_classified_twice_is_selected_once() -> None:
     assert len(s3.versions["review/selected/low.json"]) == 1
 
 
-def test_selection_without_records_is_empty() -> None:
+def test_selection_from_no_records_is_empty() -> None:
     # WHEN / THEN
     assert run(FakeS3(), stream()) == Selection(0, 0, 0, 0.02, {})
 
 
 @pytest.mark.parametrize(("high", "rate"), [(0, 0.02), (1, 1.0), (100, 1.0), (200, 0.5), (5000, 0.02), (10**6, 0.02)])
-def test_audit_rate_yields_enough_images(high: int, rate: float) -> None:
+def test_audit_rate_is_raised_until_it_selects_enough_images(high: int, rate: float) -> None:
     # WHEN / THEN
     assert audit_rate(high) == rate
 
 
-def test_memory_is_flat() -> None:
-    # GIVEN a stream that counts the records that are alive
+def test_only_a_few_images_are_in_memory_at_the_same_time() -> None:
+    # GIVEN 300 records, and a count of the images that are in memory
     alive = 0
 
     class Counted(bytes):

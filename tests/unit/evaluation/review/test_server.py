@@ -1,4 +1,4 @@
-"""The server of the review page answers only the page that its operator has opened."""
+"""The review server responds only to the page that its operator has opened."""
 
 import base64
 import io
@@ -16,11 +16,12 @@ A, B = "review/selected/a.json", "review/selected/b.json"
 
 
 def answer(client: requests.Session, origin: str, label: str = "bicycle", entry: str = A, **fields: Any) -> Any:
+    """Send an answer to a server, and return the response."""
     body = {"entry": entry, "label": label, "seconds": 1.23, **fields}
     return client.post(f"{origin}/answers", json=body)
 
 
-def test_image_is_a_new_file_and_the_prediction_is_not_sent_before_the_answer(serve: Serve, s3: FakeS3) -> None:
+def test_image_is_sent_as_a_new_file_and_the_prediction_only_after_the_answer(serve: Serve, s3: FakeS3) -> None:
     # GIVEN
     served = serve()
     client = served.client()
@@ -39,7 +40,7 @@ def test_image_is_a_new_file_and_the_prediction_is_not_sent_before_the_answer(se
     assert json.loads(s3.objects["labels/answers/a.json"])["seconds"] == 1.2
 
 
-def test_answer_of_somebody_else_is_reported_and_stays(serve: Serve, s3: FakeS3) -> None:
+def test_second_answer_is_refused_with_the_name_of_the_first_reviewer(serve: Serve, s3: FakeS3) -> None:
     # GIVEN
     ana, ben = serve(), serve("ben")
     first, second = ana.client(), ben.client()
@@ -65,7 +66,7 @@ def test_answer_of_somebody_else_is_reported_and_stays(serve: Serve, s3: FakeS3)
         ({"entry": B}, "this image was not shown"),
     ],
 )
-def test_answer_that_the_page_cannot_send_is_refused(
+def test_answer_with_an_invalid_label_or_for_an_image_that_was_not_shown_is_refused(
     serve: Serve, s3: FakeS3, fields: dict[str, str], message: str
 ) -> None:
     # GIVEN
@@ -82,7 +83,7 @@ def test_answer_that_the_page_cannot_send_is_refused(
 
 
 @pytest.mark.parametrize("seconds", ["NaN", "Infinity", "-1", '"x"'])
-def test_time_must_be_a_number(served: Served, seconds: str) -> None:
+def test_answer_with_an_invalid_duration_is_refused(served: Served, seconds: str) -> None:
     # GIVEN
     body = f'{{"entry": "{A}", "label": "bicycle", "seconds": {seconds}}}'
 
@@ -93,7 +94,7 @@ def test_time_must_be_a_number(served: Served, seconds: str) -> None:
     assert refused.status_code == 422
 
 
-def test_undo_returns_the_image_of_the_last_answer(serve: Serve, s3: FakeS3) -> None:
+def test_undo_returns_the_image_of_the_latest_answer(serve: Serve, s3: FakeS3) -> None:
     # GIVEN
     served = serve()
     client = served.client()
@@ -109,8 +110,8 @@ def test_undo_returns_the_image_of_the_last_answer(serve: Serve, s3: FakeS3) -> 
     assert "labels/answers/a.json" not in s3.objects
 
 
-def test_error_of_s3_is_one_line(serve: Serve, s3: FakeS3) -> None:
-    # GIVEN credentials that expire
+def test_s3_error_is_reported_with_status_502(serve: Serve, s3: FakeS3) -> None:
+    # GIVEN credentials that have expired
     served = serve()
     client = served.client()
     client.post(f"{served.origin}/next", json={})
@@ -128,7 +129,7 @@ def test_error_of_s3_is_one_line(serve: Serve, s3: FakeS3) -> None:
     assert "ExpiredToken" in failed.json()["message"]
 
 
-def test_token_leaves_the_address_bar_for_a_cookie_that_scripts_cannot_read(served: Served) -> None:
+def test_token_is_moved_from_the_url_to_a_cookie_that_scripts_cannot_read(served: Served) -> None:
     # WHEN
     response = requests.get(served.address.url, allow_redirects=False, timeout=10)
 
@@ -152,7 +153,7 @@ def test_token_leaves_the_address_bar_for_a_cookie_that_scripts_cannot_read(serv
     ],
 )
 @pytest.mark.parametrize("path", ["next", "answers", "undo", "review.js", ""])
-def test_requests_of_other_pages_and_programs_are_refused(
+def test_requests_from_other_pages_and_programs_are_refused(
     served: Served, headers: dict[str, str], reason: str, path: str
 ) -> None:
     # GIVEN
@@ -172,13 +173,13 @@ def test_requests_of_other_pages_and_programs_are_refused(
     assert (served.queue.progress.answered, served.queue.given) == (0, 0)
 
 
-def test_wrong_token_is_refused_even_with_the_cookie(served: Served) -> None:
+def test_wrong_token_is_refused_even_if_the_cookie_is_valid(served: Served) -> None:
     # WHEN / THEN
     assert served.client().get(f"{served.origin}/?token=x").status_code == 403
     assert requests.get(f"{served.origin}/?token=%ff", timeout=10).status_code == 403
 
 
-def test_each_start_has_its_own_token_port_and_cookie(serve: Serve) -> None:
+def test_each_server_has_a_different_token_and_cookie(serve: Serve) -> None:
     # WHEN
     first, second = serve(), serve()
 
@@ -189,7 +190,7 @@ def test_each_start_has_its_own_token_port_and_cookie(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "theme.css", "review.css", "review.js", "missing"])
-def test_every_response_forbids_other_sources_and_the_cache(served: Served, path: str) -> None:
+def test_every_response_forbids_caching_and_content_from_other_origins(served: Served, path: str) -> None:
     # WHEN
     headers = served.client().get(f"{served.origin}/{path}").headers
 
@@ -200,12 +201,12 @@ def test_every_response_forbids_other_sources_and_the_cache(served: Served, path
 
 
 @pytest.mark.parametrize("path", ["docs", "redoc", "openapi.json"])
-def test_pages_of_the_framework_are_off(served: Served, path: str) -> None:
+def test_documentation_pages_of_the_web_framework_do_not_exist(served: Served, path: str) -> None:
     # WHEN / THEN
     assert served.client().get(f"{served.origin}/{path}").status_code == 404
 
 
-def test_names_are_escaped(serve: Serve) -> None:
+def test_names_of_reviewer_and_classes_are_escaped_in_html(serve: Serve) -> None:
     # GIVEN
     served = serve("<script>alert(1)</script>", ("<b>", 'x" autofocus="'))
 
