@@ -207,7 +207,8 @@ def _call_of(emulator: Emulator, region: str, invocation: Invocation) -> Callabl
         return lambda: _call(emulator, region, universal["service"], universal["action"], invocation.next_input())
     if call := SERVICES.get(target["Arn"].split(":")[2]):
         return lambda: call(emulator, target, invocation.next_input(), str(uuid.uuid4()))
-    return lambda: print(f"schedules do not support the target {target['Arn']}", file=sys.stderr, flush=True)
+    message = f"schedule {invocation.schedule.name}: sagelocal does not support the target {target['Arn']}"
+    return lambda: print(message, file=sys.stderr, flush=True)
 
 
 def _call(emulator: Emulator, region: str, service: str, action: str, text: str) -> object:
